@@ -1,0 +1,276 @@
+//! Names and numbers of the domain, each with its parsing rule.
+//!
+//! A value of one of these types is valid by construction; nothing else in the
+//! workspace checks names again.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not a valid name; the sentence names the rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{shown:?} is not a {what}: {rule}")]
+pub struct InvalidId {
+    what: &'static str,
+    rule: &'static str,
+    shown: String,
+}
+
+impl InvalidId {
+    fn new(what: &'static str, rule: &'static str, text: &str) -> Self {
+        // Long input is cut so that an error never carries a megabyte back.
+        let shown = text.chars().take(80).collect();
+        Self { what, rule, shown }
+    }
+
+    /// The rule that was broken, without the value.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        self.rule
+    }
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:path, $rule:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text as it is written everywhere.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                if $check(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(InvalidId::new($what, $rule, text))
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A customer whose stack is managed as one unit.
+    TenantId, "tenant name", is_label,
+    "1 to 63 characters, lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen"
+);
+text_id!(
+    /// An enrolled host; unique within its tenant.
+    NodeName, "node name", is_label,
+    "1 to 63 characters, lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen"
+);
+text_id!(
+    /// What a node is for: app, voice, data, …
+    RoleName, "role", is_label,
+    "1 to 63 characters, lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen"
+);
+text_id!(
+    /// An entry of a catalog; also the name of its instance on a node.
+    ComponentName, "component name", is_label,
+    "1 to 63 characters, lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen"
+);
+text_id!(
+    /// A set of component definitions.
+    CatalogName, "catalog name", is_label,
+    "1 to 63 characters, lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen"
+);
+text_id!(
+    /// A component's version: an image tag (OCI distribution specification).
+    Version, "version", is_tag,
+    "1 to 128 letters, digits, dots, hyphens and underscores, not starting with a dot or a hyphen"
+);
+text_id!(
+    /// The identity of an image: `sha256:` and 64 hexadecimal digits.
+    Digest, "digest", is_digest,
+    "sha256: followed by 64 lower-case hexadecimal digits"
+);
+text_id!(
+    /// SHA-256 of a canonical document, 64 hexadecimal digits.
+    ContentHash, "content hash", is_sha256,
+    "64 lower-case hexadecimal digits"
+);
+text_id!(
+    /// Where images are kept, without tag: `registry:port/path/name`.
+    Repository, "image repository", is_repository,
+    "lower-case path segments separated by slashes, the first may be a host with a port"
+);
+text_id!(
+    /// A systemd service unit's name (systemd.unit(5)).
+    UnitName, "service unit name", is_service_unit,
+    "letters, digits and :_.@- followed by .service, at most 255 characters"
+);
+text_id!(
+    /// A container's name as the engine accepts it.
+    ContainerName, "container name", is_container,
+    "2 to 128 letters, digits, underscores, dots and hyphens, starting with a letter or digit"
+);
+text_id!(
+    /// A file name of a secret on a host.
+    SecretName, "secret name", is_secret,
+    "1 to 63 lower-case letters, digits and underscores, starting with a letter"
+);
+text_id!(
+    /// A name of an environment variable.
+    EnvName, "environment variable name", is_env,
+    "1 to 128 letters, digits and underscores, not starting with a digit"
+);
+
+impl ContentHash {
+    /// Hashes `bytes` with SHA-256 (FIPS 180-4).
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest as _;
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(64);
+        for byte in sha2::Sha256::digest(bytes) {
+            // Writing to a String cannot fail.
+            let _infallible = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+
+    /// The first twelve digits, for people.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+}
+
+/// The number of a tenant's revision, counted from 1.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct RevisionNumber(pub u64);
+
+impl RevisionNumber {
+    /// The next number.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for RevisionNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number of a node's assignment. Ordered by epoch first: restoring a
+/// controller from a backup raises the epoch, so old numbers stay lower.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Generation {
+    /// Raised by every restore of the controller's store.
+    pub epoch: u64,
+    /// Raised by every assignment of the node that differs from the one before.
+    pub number: u64,
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.number)
+    }
+}
+
+fn is_label(text: &str) -> bool {
+    text.len() <= 63
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn is_tag(text: &str) -> bool {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    (1..=128).contains(&text.len())
+        && text.bytes().next().is_some_and(word)
+        && text.bytes().all(|b| word(b) || b == b'.' || b == b'-')
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+fn is_digest(text: &str) -> bool {
+    text.strip_prefix("sha256:").is_some_and(is_sha256)
+}
+
+fn is_repository(text: &str) -> bool {
+    let segment = |s: &str| {
+        let edge = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        s.bytes().next().is_some_and(edge)
+            && s.bytes().last().is_some_and(edge)
+            && s.bytes().all(|b| edge(b) || matches!(b, b'.' | b'_' | b'-'))
+    };
+    let mut segments = text.split('/');
+    let Some(first) = segments.next() else { return false };
+    let (host, port) = first.split_once(':').map_or((first, None), |(h, p)| (h, Some(p)));
+    let port_is_valid = port.is_none_or(|p| p.parse::<u16>().is_ok_and(|n| n > 0));
+    text.len() <= 255 && segment(host) && port_is_valid && segments.all(segment)
+}
+
+fn is_service_unit(text: &str) -> bool {
+    let Some(stem) = text.strip_suffix(".service") else { return false };
+    !stem.is_empty()
+        && text.len() <= 255
+        && stem
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_' | b'.' | b'@' | b'-'))
+}
+
+fn is_container(text: &str) -> bool {
+    (2..=128).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+}
+
+fn is_secret(text: &str) -> bool {
+    text.len() <= 63
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn is_env(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Each name accepts what its rule says and nothing else.
+
+use super::*;
+
+fn accepts<T: std::str::FromStr>(good: &[&str], bad: &[&str]) {
+    for text in good {
+        assert!(text.parse::<T>().is_ok(), "{text:?} was refused");
+    }
+    for text in bad {
+        assert!(text.parse::<T>().is_err(), "{text:?} was accepted");
+    }
+}
+
+#[test]
+fn labels_are_lower_case_words() {
+    let long = "a".repeat(64);
+    accepts::<TenantId>(
+        &["a", "acme", "acme-2", &"a".repeat(63)],
+        &["", "Acme", "2acme", "acme-", "ac me", "ac/me", "acme\n", "é", "a\u{7}", &long],
+    );
+}
+
+#[test]
+fn versions_are_image_tags() {
+    accepts::<Version>(
+        &["230204.01", "1.26.0", "oml-196", "RELEASE.2023-09-27", "_x"],
+        &["", ".1", "-1", "a b", "a:b", "a/b", "1\n", &"1".repeat(129)],
+    );
+}
+
+#[test]
+fn digests_name_their_algorithm() {
+    let hex = "0123456789abcdef".repeat(4);
+    accepts::<Digest>(
+        &[&format!("sha256:{hex}")],
+        &["", &hex, "sha256:", &format!("sha512:{hex}"), &format!("sha256:{}", hex.to_uppercase())],
+    );
+}
+
+#[test]
+fn repositories_may_start_with_a_registry_and_port() {
+    accepts::<Repository>(
+        &["omnileads/asterisk", "docker.io/omnileads/asterisk", "10.0.0.1:5000/omnileads/x_y.z"],
+        &["", "/a", "a/", "a//b", "A/b", "host:0/x", "host:99999/x", "a/b:tag", "a b/c", "a/../b"],
+    );
+}
+
+#[test]
+fn unit_names_end_in_service() {
+    accepts::<UnitName>(
+        &["asterisk.service", "postgres_vip.service", "a@b.service"],
+        &["", ".service", "asterisk", "asterisk.socket", "a/b.service", "../x.service", "a b.service"],
+    );
+}
+
+#[test]
+fn generations_order_by_epoch_first() {
+    let old = Generation { epoch: 1, number: 99 };
+    let new = Generation { epoch: 2, number: 1 };
+    assert!(old < new);
+}
+
+#[test]
+fn a_refusal_never_carries_the_whole_input_back() {
+    let Err(error) = "x ".repeat(1_000_000).parse::<TenantId>() else { unreachable!() };
+    assert!(error.to_string().len() < 400);
+}

@@ -1,0 +1,6 @@
+//! The pure core: names, documents and the four functions that decide.
+//!
+//! Knows no runtime, network, file system, clock or randomness: same input,
+//! same bytes. Time enters as a value.
+
+pub mod id;

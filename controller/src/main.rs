@@ -1,0 +1,3 @@
+//! Placeholder of the program while its parts are built.
+
+fn main() {}
