@@ -115,7 +115,10 @@ impl Assignment {
         node: &NodeName,
     ) -> Result<(), Refusal> {
         if &self.tenant != tenant || &self.node != node {
-            return Err(Refusal::OtherNode { tenant: self.tenant.clone(), node: self.node.clone() });
+            return Err(Refusal::OtherNode {
+                tenant: self.tenant.clone(),
+                node: self.node.clone(),
+            });
         }
         let Some(held) = held else { return Ok(()) };
         if self.generation < held.generation {

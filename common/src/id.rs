@@ -239,14 +239,18 @@ fn is_repository(text: &str) -> bool {
             && s.bytes().all(|b| edge(b) || matches!(b, b'.' | b'_' | b'-'))
     };
     let mut segments = text.split('/');
-    let Some(first) = segments.next() else { return false };
+    let Some(first) = segments.next() else {
+        return false;
+    };
     let (host, port) = first.split_once(':').map_or((first, None), |(h, p)| (h, Some(p)));
     let port_is_valid = port.is_none_or(|p| p.parse::<u16>().is_ok_and(|n| n > 0));
     text.len() <= 255 && segment(host) && port_is_valid && segments.all(segment)
 }
 
 fn is_service_unit(text: &str) -> bool {
-    let Some(stem) = text.strip_suffix(".service") else { return false };
+    let Some(stem) = text.strip_suffix(".service") else {
+        return false;
+    };
     !stem.is_empty()
         && text.len() <= 255
         && stem

@@ -137,6 +137,7 @@ pub struct Probe {
 }
 
 /// A question about health. Addresses are those of the host itself.
+#[expect(missing_docs, reason = "each field is the port, path, user or command its variant names")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Check {

@@ -75,7 +75,10 @@ pub fn print_duration_ms(duration_ms: u64) -> String {
     units
         .iter()
         .find(|(_, factor)| duration_ms > 0 && duration_ms.is_multiple_of(*factor))
-        .map_or_else(|| format!("{duration_ms}ms"), |(unit, factor)| format!("{}{unit}", duration_ms / factor))
+        .map_or_else(
+            || format!("{duration_ms}ms"),
+            |(unit, factor)| format!("{}{unit}", duration_ms / factor),
+        )
 }
 
 #[cfg(test)]

@@ -1,1 +1,16 @@
-//! Empty for now.
+//! What the programs say to each other: generated messages and their
+//! conversions to and from the core's types.
+//!
+//! Knows no store, runtime or command line.
+
+/// The generated messages and services of `oml/v1/oml.proto`.
+#[expect(missing_docs, clippy::all, reason = "generated; the .proto carries the comments")]
+pub mod v1 {
+    tonic::include_proto!("oml.v1");
+}
+
+pub mod problem;
+pub mod report;
+
+/// Largest message either side accepts.
+pub const MESSAGE_BYTES_MAX: usize = 4 << 20;

@@ -49,7 +49,15 @@ fn repositories_may_start_with_a_registry_and_port() {
 fn unit_names_end_in_service() {
     accepts::<UnitName>(
         &["asterisk.service", "postgres_vip.service", "a@b.service"],
-        &["", ".service", "asterisk", "asterisk.socket", "a/b.service", "../x.service", "a b.service"],
+        &[
+            "",
+            ".service",
+            "asterisk",
+            "asterisk.socket",
+            "a/b.service",
+            "../x.service",
+            "a b.service",
+        ],
     );
 }
 
