@@ -4,9 +4,11 @@
 //! same bytes. Time enters as a value.
 
 pub mod assignment;
+pub mod attempt;
 pub mod id;
 pub mod instance;
 pub mod observed;
 pub mod problem;
+pub mod reconcile;
 pub mod report;
 pub mod time;

@@ -23,12 +23,24 @@ pub struct ObservedInstance {
     pub containers: Vec<ObservedContainer>,
     /// The desired image is in the engine's store.
     pub image_present: bool,
-    /// Hash of the instance document that the supervisor reads; none when there is no file.
-    pub document: Option<ContentHash>,
+    /// The instance document that the supervisor works by.
+    pub document: Option<ObservedDocument>,
     /// What the supervisor (or the unit's probe) last said.
     pub status: Option<Status>,
     /// A unit or container of its name that does not carry our mark, as a noun phrase.
     pub foreign: Option<String>,
+}
+
+/// The instance document of a host, from its file or, when that is lost, from
+/// the label of the container that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedDocument {
+    /// Identity of the whole document.
+    pub hash: ContentHash,
+    /// Identity of the workload in it.
+    pub workload: ContentHash,
+    /// The file is there; otherwise the label was read.
+    pub on_disk: bool,
 }
 
 /// A unit as systemd tells it.
@@ -36,6 +48,8 @@ pub struct ObservedInstance {
 pub struct ObservedUnit {
     /// Hash that our unit file or drop-in carries; none for a file that is not ours.
     pub hash: Option<ContentHash>,
+    /// Its text is not what the desired instance calls for, or systemd has not read it yet.
+    pub stale: bool,
     /// systemd's ActiveState.
     pub active: ActiveState,
     /// The unit file is masked.

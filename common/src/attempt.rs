@@ -1,0 +1,226 @@
+//! A change of one instance on its way: the part of it that neither the
+//! engine nor systemd can tell, so the agent keeps it on disk.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ContentHash, Version};
+use crate::reconcile::Step;
+use crate::report::Failure;
+use crate::time::Timestamp;
+
+const RETRY_FIRST_MS: u64 = 1_000;
+const RETRY_LONGEST_MS: u64 = 300_000;
+
+/// The change towards one workload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attempt {
+    /// The workload wanted.
+    pub goal: ContentHash,
+    /// How far it came.
+    pub stage: Stage,
+    /// What keeps going wrong before anything was stopped.
+    pub trouble: Option<Trouble>,
+}
+
+/// How far a change came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Stage {
+    /// Nothing was stopped yet.
+    Preparing,
+    /// The old version is asked how many calls it has.
+    Draining {
+        /// Since when.
+        since: Timestamp,
+        /// The last count.
+        count: Option<Count>,
+    },
+    /// The old version may be stopped from here on.
+    Switching {
+        /// The workload to return to.
+        previous: Option<ContentHash>,
+        /// Since when.
+        since: Timestamp,
+        /// Calls that were up when the deadline passed.
+        calls_cut: u64,
+    },
+    /// The new version answered and has to stay healthy.
+    Soaking {
+        /// The workload to return to.
+        previous: Option<ContentHash>,
+        /// Since when.
+        since: Timestamp,
+        /// Calls that were up when the deadline passed.
+        calls_cut: u64,
+    },
+    /// The new version stays.
+    Kept {
+        /// Calls that were up when the deadline passed.
+        calls_cut: u64,
+    },
+    /// The new version is no good; the one before has to come back.
+    Failed {
+        /// The workload to return to.
+        previous: Option<ContentHash>,
+        /// Why.
+        failure: Failure,
+    },
+    /// The version before runs again, or never stopped.
+    Returned {
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// How many calls were up, and when that was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Count {
+    /// None: it could not be read, which counts as "calls are up".
+    pub active: Option<u64>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Something that keeps going wrong, and when it is tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trouble {
+    /// What, in one sentence.
+    pub message: String,
+    /// How often in a row.
+    pub failures: u32,
+    /// Not before.
+    pub retry_at: Timestamp,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it should.
+    Done,
+    /// Calls were counted.
+    Counted(Option<u64>),
+    /// It could not be done now; nothing is worse than before.
+    Trouble(String),
+    /// The workload itself is no good.
+    Failed(Failure),
+}
+
+impl Attempt {
+    /// A change that begins.
+    #[must_use]
+    pub fn new(goal: ContentHash) -> Self {
+        Self { goal, stage: Stage::Preparing, trouble: None }
+    }
+
+    /// The stage a step enters before it acts; what is written to disk first.
+    #[must_use]
+    pub fn entering(mut self, step: &Step, now: Timestamp) -> Self {
+        if let Step::Switch { previous, calls_cut } = step {
+            self.stage =
+                Stage::Switching { previous: previous.clone(), since: now, calls_cut: *calls_cut };
+        }
+        if let (Step::Count, Stage::Preparing) = (step, &self.stage) {
+            self.stage = Stage::Draining { since: now, count: None };
+        }
+        self
+    }
+
+    /// The attempt after a step has ended.
+    #[must_use]
+    pub fn after(mut self, step: &Step, outcome: Outcome, now: Timestamp) -> Self {
+        match outcome {
+            Outcome::Trouble(message) => {
+                self.trouble = Some(Trouble::next(self.trouble.as_ref(), message, now));
+                return self;
+            }
+            Outcome::Failed(failure) => {
+                self.stage = self.stage.failed(failure);
+            }
+            Outcome::Counted(active) => {
+                if let Stage::Draining { since, .. } = self.stage {
+                    self.stage = Stage::Draining { since, count: Some(Count { active, at: now }) };
+                }
+            }
+            Outcome::Done => self.stage = self.stage.after(step, now),
+        }
+        self.trouble = None;
+        self
+    }
+
+    /// Why the change was undone, if it was.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.stage {
+            Stage::Failed { failure, .. } | Stage::Returned { failure } => Some(failure),
+            Stage::Preparing
+            | Stage::Draining { .. }
+            | Stage::Switching { .. }
+            | Stage::Soaking { .. }
+            | Stage::Kept { .. } => None,
+        }
+    }
+
+    /// Calls that our own stop cut.
+    #[must_use]
+    pub fn calls_cut(&self) -> u64 {
+        match self.stage {
+            Stage::Switching { calls_cut, .. }
+            | Stage::Soaking { calls_cut, .. }
+            | Stage::Kept { calls_cut } => calls_cut,
+            Stage::Preparing
+            | Stage::Draining { .. }
+            | Stage::Failed { .. }
+            | Stage::Returned { .. } => 0,
+        }
+    }
+}
+
+impl Stage {
+    fn after(self, step: &Step, now: Timestamp) -> Self {
+        match (step, self) {
+            (Step::Switch { .. } | Step::Soak, Stage::Switching { previous, calls_cut, .. }) => {
+                Stage::Soaking { previous, since: now, calls_cut }
+            }
+            (Step::Keep, Stage::Soaking { calls_cut, .. }) => Stage::Kept { calls_cut },
+            (Step::Keep, Stage::Failed { .. }) => Stage::Kept { calls_cut: 0 },
+            (Step::Return { .. }, Stage::Failed { failure, .. }) => Stage::Returned { failure },
+            (_, stage) => stage,
+        }
+    }
+
+    fn failed(self, failure: Failure) -> Self {
+        match self {
+            Stage::Switching { previous, .. } | Stage::Soaking { previous, .. } => {
+                Stage::Failed { previous, failure }
+            }
+            // Before the switch nothing was stopped, so nothing has to come back.
+            Stage::Preparing | Stage::Draining { .. } => Stage::Returned { failure },
+            // The return itself failed: nothing is left to return to.
+            Stage::Failed { failure, .. } => Stage::Failed { previous: None, failure },
+            kept @ (Stage::Kept { .. } | Stage::Returned { .. }) => kept,
+        }
+    }
+}
+
+impl Trouble {
+    fn next(before: Option<&Trouble>, message: String, now: Timestamp) -> Self {
+        let failures = before.map_or(0, |trouble| trouble.failures).saturating_add(1);
+        let doublings = failures.saturating_sub(1).min(20);
+        let pause_ms = (RETRY_FIRST_MS << doublings).min(RETRY_LONGEST_MS);
+        Self { message, failures, retry_at: now.plus_ms(pause_ms) }
+    }
+}
+
+/// The failure of a change that was given up before anything was stopped.
+#[must_use]
+pub fn given_up(
+    goal: ContentHash,
+    version: Option<Version>,
+    message: String,
+    at: Timestamp,
+) -> Failure {
+    Failure { hash: goal, version, at, message, exit_code: None, log_tail: Vec::new() }
+}

@@ -1,0 +1,293 @@
+//! `reconcile`: what the host should run, against what was found, gives the
+//! next step of every instance, each with its reason.
+//!
+//! One step per instance and pass: the next pass looks at the host again, so a
+//! restart of the agent in the middle of a change needs no path of its own.
+
+use std::collections::BTreeMap;
+
+use crate::assignment::{Assignment, Desired};
+use crate::attempt::{Attempt, Stage};
+use crate::id::{ComponentName, ContentHash};
+use crate::instance::Workload;
+use crate::observed::{ActiveState, Observed, ObservedInstance, ObservedUnit};
+use crate::report::Phase;
+use crate::time::Timestamp;
+
+mod change;
+mod steady;
+
+/// Everything `reconcile` looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The share of the desired state; without one nothing is done.
+    pub assignment: Option<&'a Assignment>,
+    /// What was found on the host.
+    pub observed: &'a Observed,
+    /// Changes on their way.
+    pub attempts: &'a BTreeMap<ComponentName, Attempt>,
+    /// Steps that are being done at this moment.
+    pub busy: &'a BTreeMap<ComponentName, Busy>,
+    /// The host's clock.
+    pub now: Timestamp,
+}
+
+/// A step that is being done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Busy {
+    /// Which.
+    pub step: Step,
+    /// Bytes fetched and in all, for [`Step::Fetch`].
+    pub bytes: (u64, u64),
+}
+
+/// One effect on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Stop and remove a component that is no longer wanted.
+    Remove,
+    /// Bring the image.
+    Fetch,
+    /// Make container and unit ready beside what runs.
+    Put,
+    /// Ask how many calls are up.
+    Count,
+    /// Stop the old version, start the new one.
+    Switch {
+        /// The workload to return to.
+        previous: Option<ContentHash>,
+        /// Calls that the stop cuts.
+        calls_cut: u64,
+    },
+    /// The new version answers: its soak begins.
+    Soak,
+    /// The new version is no good: gather its last words.
+    GiveUp {
+        /// Why, in one sentence.
+        why: String,
+    },
+    /// Stop the new version, start the previous one.
+    Return {
+        /// The workload to return to.
+        previous: ContentHash,
+    },
+    /// The new version stays; what is older than the previous one goes.
+    Keep,
+    /// Start the unit.
+    Start,
+    /// Write documents and unit anew; what runs is not touched.
+    Refresh,
+    /// Give the running container its own name.
+    Promote,
+}
+
+/// A step and why it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// Of which instance.
+    pub component: ComponentName,
+    /// What to do.
+    pub step: Step,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+/// Where an instance stands and what comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// For the report.
+    pub phase: Phase,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// What to do now.
+    pub step: Option<Step>,
+    /// When to look again although nothing changed.
+    pub wake_at: Option<Timestamp>,
+}
+
+impl Judgement {
+    fn wait(phase: Phase, reason: impl Into<String>) -> Self {
+        Self { phase, reason: reason.into(), step: None, wake_at: None }
+    }
+
+    fn act(phase: Phase, step: Step, reason: impl Into<String>) -> Self {
+        Self { phase, reason: reason.into(), step: Some(step), wake_at: None }
+    }
+
+    fn until(mut self, at: Timestamp) -> Self {
+        self.wake_at = Some(at);
+        self
+    }
+}
+
+/// One instance with everything that bears on it.
+#[derive(Clone, Copy)]
+struct Case<'a> {
+    desired: &'a Desired,
+    seen: &'a ObservedInstance,
+    attempt: Option<&'a Attempt>,
+    input: Input<'a>,
+}
+
+/// Judges every instance that is desired or was found.
+#[must_use]
+pub fn judge(input: Input<'_>) -> BTreeMap<ComponentName, Judgement> {
+    let Some(assignment) = input.assignment else { return BTreeMap::new() };
+    let nothing = ObservedInstance::default();
+    let desired = &assignment.content.instances;
+    let leftover = input.observed.instances.keys().filter(|name| !desired.contains_key(*name));
+    let mut judgements: BTreeMap<ComponentName, Judgement> = leftover
+        .filter(|name| is_ours(&input.observed.instances[*name]))
+        .map(|name| (name.clone(), judge_leftover(name, input)))
+        .collect();
+    for (name, desired) in desired {
+        let seen = input.observed.instances.get(name).unwrap_or(&nothing);
+        let attempt = input.attempts.get(name);
+        let case = Case { desired, seen, attempt, input };
+        judgements.insert(name.clone(), judge_desired(name, case));
+    }
+    judgements
+}
+
+/// The steps to take now, removals first, then in the order of names.
+#[must_use]
+pub fn reconcile(input: Input<'_>) -> Vec<Action> {
+    let mut actions: Vec<Action> = judge(input)
+        .into_iter()
+        .filter_map(|(component, judgement)| {
+            let step = judgement.step?;
+            Some(Action { component, step, reason: judgement.reason })
+        })
+        .collect();
+    actions.sort_by_key(|action| action.step != Step::Remove);
+    actions
+}
+
+fn is_ours(seen: &ObservedInstance) -> bool {
+    let unit_is_ours = seen.unit.as_ref().is_some_and(|unit| unit.hash.is_some());
+    unit_is_ours || !seen.containers.is_empty()
+}
+
+fn judge_leftover(name: &ComponentName, input: Input<'_>) -> Judgement {
+    if input.busy.contains_key(name) {
+        return Judgement::wait(Phase::Removing, "being removed");
+    }
+    let trouble = input.attempts.get(name).and_then(|attempt| attempt.trouble.as_ref());
+    match trouble {
+        Some(trouble) if trouble.retry_at > input.now => {
+            Judgement::wait(Phase::Removing, trouble.message.clone()).until(trouble.retry_at)
+        }
+        Some(_) | None => {
+            Judgement::act(Phase::Removing, Step::Remove, "no longer part of the desired state")
+        }
+    }
+}
+
+fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
+    if let Some(busy) = case.input.busy.get(name) {
+        return judge_busy(busy);
+    }
+    if let Some(foreign) = &case.seen.foreign {
+        let reason = format!("{foreign} exists on the host and is not ours; it was not touched");
+        return Judgement::wait(Phase::Blocked, reason);
+    }
+    if let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.masked) {
+        return Judgement::wait(
+            Phase::Held { since: unit.since },
+            "its unit is masked on the host",
+        );
+    }
+    if let Some(trouble) = case.attempt.and_then(|attempt| attempt.trouble.as_ref())
+        && trouble.retry_at > case.input.now
+    {
+        return Judgement::wait(Phase::Blocked, trouble.message.clone()).until(trouble.retry_at);
+    }
+    let goal = case.desired.instance.workload_hash();
+    // An attempt towards another goal says nothing about this one.
+    let attempt = case.attempt.filter(|attempt| attempt.goal == goal);
+    match attempt.map(|attempt| &attempt.stage) {
+        Some(Stage::Switching { previous, since, calls_cut }) => {
+            change::resume_switch(case, previous.as_ref(), *since, *calls_cut)
+        }
+        Some(Stage::Soaking { since, .. }) => change::soak(case, *since),
+        Some(Stage::Failed { previous, failure }) => {
+            change::failed(case, previous.as_ref(), failure)
+        }
+        Some(Stage::Returned { failure }) => steady::returned(case, failure),
+        Some(Stage::Preparing | Stage::Draining { .. } | Stage::Kept { .. }) | None => {
+            if runs_by(case.seen, &goal, &case.desired.instance.workload) {
+                steady::keep(case, &goal)
+            } else {
+                change::prepare(case, &goal, attempt)
+            }
+        }
+    }
+}
+
+fn judge_busy(busy: &Busy) -> Judgement {
+    let (bytes_done, bytes_total) = busy.bytes;
+    let (phase, reason) = match &busy.step {
+        Step::Remove => (Phase::Removing, "being removed"),
+        Step::Fetch => (Phase::Pulling { bytes_done, bytes_total }, "fetching the image"),
+        Step::Put | Step::Refresh => (Phase::Preparing, "preparing container and unit"),
+        Step::Count => (Phase::Preparing, "counting what a stop would cut"),
+        Step::Switch { .. } | Step::Start => (Phase::Starting, "starting"),
+        Step::Return { .. } => (Phase::Starting, "returning to the version before"),
+        Step::GiveUp { .. } => (Phase::Starting, "reading the last words of the failed version"),
+        Step::Soak | Step::Keep | Step::Promote => (Phase::Starting, "settling"),
+    };
+    Judgement::wait(phase, reason)
+}
+
+/// Whether the host already works by this workload: for a container, the
+/// document its supervisor reads; for a packaged unit, our drop-in.
+fn runs_by(seen: &ObservedInstance, goal: &ContentHash, workload: &Workload) -> bool {
+    match workload {
+        Workload::Container(_) => {
+            seen.document.as_ref().is_some_and(|document| &document.workload == goal)
+        }
+        Workload::Unit(_) => seen.unit.as_ref().is_some_and(|u| u.hash.is_some() && !u.stale),
+    }
+}
+
+/// The first component that must come before and is not settled yet.
+fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
+    let assignment = case.input.assignment?;
+    case.desired.instance.after.iter().find(|name| {
+        assignment.content.instances.get(*name).is_some_and(|desired| {
+            !case.input.observed.instances.get(*name).is_some_and(|seen| {
+                is_settled(desired, seen, case.input.attempts.get(*name), case.input.now)
+            })
+        })
+    })
+}
+
+fn is_settled(
+    desired: &Desired,
+    seen: &ObservedInstance,
+    attempt: Option<&Attempt>,
+    now: Timestamp,
+) -> bool {
+    let goal = desired.instance.workload_hash();
+    let changing = attempt.is_some_and(|attempt| {
+        attempt.goal == goal && !matches!(attempt.stage, Stage::Kept { .. } | Stage::Soaking { .. })
+    });
+    let active = seen.unit.as_ref().is_some_and(is_active);
+    !changing
+        && active
+        && runs_by(seen, &goal, &desired.instance.workload)
+        && steady::health(&desired.instance, seen, now) == crate::observed::Health::Healthy
+}
+
+fn is_active(unit: &ObservedUnit) -> bool {
+    match unit.active {
+        ActiveState::Active | ActiveState::Reloading => true,
+        ActiveState::Inactive
+        | ActiveState::Activating
+        | ActiveState::Deactivating
+        | ActiveState::Failed => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

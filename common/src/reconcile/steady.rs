@@ -1,0 +1,146 @@
+//! Nothing to change: is it still so?
+
+use crate::id::ContentHash;
+use crate::instance::{Instance, Workload};
+use crate::observed::{ActiveState, Health, ObservedInstance, ObservedUnit};
+use crate::report::{Failure, Phase};
+use crate::time::Timestamp;
+
+use super::{Case, Judgement, Step, unsettled_dependency};
+
+/// Containers kept of one component: the running one and the one before.
+const CONTAINERS_KEPT: usize = 2;
+
+/// The host works by the desired workload; whatever else differs is mended.
+pub(super) fn keep(case: Case<'_>, goal: &ContentHash) -> Judgement {
+    let seen = case.seen;
+    let instance = &case.desired.instance;
+    let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else {
+        return Judgement::act(Phase::Preparing, Step::Put, "its unit is missing");
+    };
+    if unit.stopped_by_hand {
+        return held(unit);
+    }
+    let document_is_current = seen
+        .document
+        .as_ref()
+        .is_some_and(|document| document.on_disk && document.hash == instance.document_hash());
+    let is_container = instance.container().is_some();
+    if unit.stale || (is_container && !document_is_current) {
+        let reason = "its documents on the host are out of date";
+        return Judgement::act(Phase::Preparing, Step::Refresh, reason);
+    }
+    if is_container && seen.container(goal).is_none() && !super::is_active(unit) {
+        return if seen.image_present {
+            Judgement::act(Phase::Preparing, Step::Put, "its container is gone")
+        } else {
+            let phase = Phase::Pulling { bytes_done: 0, bytes_total: 0 };
+            Judgement::act(phase, Step::Fetch, "container and image are gone")
+        };
+    }
+    run(case, unit, goal)
+}
+
+fn run(case: Case<'_>, unit: &ObservedUnit, goal: &ContentHash) -> Judgement {
+    match unit.active {
+        ActiveState::Active | ActiveState::Reloading => tidy(case, goal),
+        ActiveState::Activating => Judgement::wait(Phase::Starting, "systemd is starting it"),
+        ActiveState::Deactivating => Judgement::wait(Phase::Starting, "systemd is stopping it"),
+        ActiveState::Inactive | ActiveState::Failed => {
+            if let Some(dependency) = unsettled_dependency(case) {
+                return Judgement::wait(Phase::Pending, format!("waits for {dependency}"));
+            }
+            let reason = match unit.active {
+                ActiveState::Failed => format!("its unit has failed: {}", unit.result),
+                ActiveState::Inactive
+                | ActiveState::Activating
+                | ActiveState::Active
+                | ActiveState::Deactivating
+                | ActiveState::Reloading => "its unit is not running".to_owned(),
+            };
+            Judgement::act(Phase::Starting, Step::Start, reason)
+        }
+    }
+}
+
+fn tidy(case: Case<'_>, goal: &ContentHash) -> Judgement {
+    let seen = case.seen;
+    let instance = &case.desired.instance;
+    let name_differs = instance.container().is_some_and(|container| {
+        seen.running().is_some_and(|c| &c.hash == goal && c.name != container.name.as_str())
+    });
+    let (phase, reason) = phase_by_health(instance, seen, case.input.now);
+    if name_differs {
+        return Judgement::act(phase, Step::Promote, "its container does not bear its own name");
+    }
+    if seen.containers.len() > CONTAINERS_KEPT {
+        return Judgement::act(phase, Step::Keep, "older containers are left");
+    }
+    Judgement::wait(phase, reason)
+}
+
+fn phase_by_health(
+    instance: &Instance,
+    seen: &ObservedInstance,
+    now: Timestamp,
+) -> (Phase, String) {
+    let detail = seen.status.as_ref().map_or_else(String::new, |status| status.detail.clone());
+    match health(instance, seen, now) {
+        Health::Healthy => (Phase::Ready, detail),
+        Health::Unhealthy => (Phase::Unhealthy, detail),
+        Health::Starting => (Phase::Starting, detail),
+        Health::Unknown => (Phase::Unhealthy, "its health has not been observed lately".to_owned()),
+    }
+}
+
+/// Health as it may be shown: an old observation is not one.
+#[must_use]
+pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestamp) -> Health {
+    match &instance.workload {
+        Workload::Unit(_) => match &seen.unit {
+            None => Health::Unknown,
+            Some(unit) if super::is_active(unit) => Health::Healthy,
+            Some(_) => Health::Unhealthy,
+        },
+        Workload::Container(_) => {
+            let probe = &instance.probe;
+            let age_ms_max = 3 * (probe.interval_ms + probe.timeout_ms);
+            let running = seen.running();
+            match &seen.status {
+                Some(status)
+                    if now.since_ms(status.checked_at) <= age_ms_max
+                        && running.is_some_and(|c| c.id == status.container) =>
+                {
+                    status.health
+                }
+                Some(_) | None => Health::Unknown,
+            }
+        }
+    }
+}
+
+/// The desired version failed and the one before runs, or should.
+pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Judgement {
+    let reason = match &failure.version {
+        Some(version) => format!("version {version} {}", failure.message),
+        None => failure.message.clone(),
+    };
+    let Some(unit) = &case.seen.unit else { return Judgement::wait(Phase::Failed, reason) };
+    if unit.stopped_by_hand {
+        return held(unit);
+    }
+    match unit.active {
+        ActiveState::Active | ActiveState::Reloading => Judgement::wait(Phase::Returned, reason),
+        ActiveState::Activating | ActiveState::Deactivating => {
+            Judgement::wait(Phase::Starting, reason)
+        }
+        ActiveState::Inactive | ActiveState::Failed => {
+            Judgement::act(Phase::Starting, Step::Start, reason)
+        }
+    }
+}
+
+/// Stopped on the host by hand: respected until started there, or changed.
+pub(super) fn held(unit: &ObservedUnit) -> Judgement {
+    Judgement::wait(Phase::Held { since: unit.since }, "stopped on the host by hand")
+}
