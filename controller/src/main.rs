@@ -1,3 +1,3 @@
-//! Placeholder of the program while its parts are built.
+//! The controller's program.
 
 fn main() {}

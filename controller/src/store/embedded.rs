@@ -1,0 +1,238 @@
+//! The store on this machine's disk, kept by sled.
+//!
+//! sled's rules, each learnt from a failure: one writer; a flush per commit;
+//! its file synced by us before a commit is acknowledged; small values; nothing
+//! that hangs is waited for. A folder that is not whole and ours is refused by
+//! name, and never taken for an empty store.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+
+use self::engine::Engine;
+use self::header::Header;
+use self::watchdog::Watchdog;
+use self::writer::{Request, Writer};
+use super::nudge::Nudges;
+use super::{Changes, Commit, Key, Result, Store, StoreError, Versioned, Write, check_limits};
+
+mod engine;
+mod header;
+mod layout;
+mod watchdog;
+mod writer;
+
+/// How the store is run; the default is right outside tests.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Commits that add something are refused when less is free on the disk.
+    pub reserve_size_bytes: u64,
+    /// A commit that takes longer ends the process.
+    pub write_limit: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { reserve_size_bytes: 32 << 20, write_limit: Duration::from_secs(10) }
+    }
+}
+
+/// How many commits may wait for the writer before their senders wait too.
+const QUEUE_LEN_MAX: usize = 64;
+
+/// Why a folder is not opened, or not made, as a store.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each one is")]
+pub enum OpenError {
+    #[error("{} does not exist: this is not a store; `omlcontroller init` makes one", file.display())]
+    Missing { file: PathBuf },
+    #[error("{} is not empty; a store is only made in a new or empty folder", dir.display())]
+    NotEmpty { dir: PathBuf },
+    #[error("{} is in use by another process", file.display())]
+    Locked { file: PathBuf },
+    #[error("{} is missing or cut short; restore the store from a backup", file.display())]
+    CutShort { file: PathBuf },
+    #[error("{} is not part of this store: {reason}", file.display())]
+    Foreign { file: PathBuf, reason: &'static str },
+    #[error("{} has format {found}, this program knows up to {}; use the newer program", file.display(), header::FORMAT)]
+    Newer { file: PathBuf, found: u32 },
+    #[error("{} is damaged: {reason}; restore the store from a backup", file.display())]
+    Damaged { file: PathBuf, reason: String },
+    #[error("cannot use {}", file.display())]
+    Io { file: PathBuf, source: io::Error },
+}
+
+impl OpenError {
+    fn io(file: &Path, source: io::Error) -> Self {
+        Self::Io { file: file.to_owned(), source }
+    }
+
+    fn from_sled(dir: &Path, error: sled::Error) -> Self {
+        let file = dir.join("db");
+        match error {
+            sled::Error::Io(source) => Self::Io { file, source },
+            other @ (sled::Error::CollectionNotFound(_)
+            | sled::Error::Unsupported(_)
+            | sled::Error::ReportableBug(_)
+            | sled::Error::Corruption { .. }) => Self::Damaged { file, reason: other.to_string() },
+        }
+    }
+}
+
+/// Makes an empty store in a new or empty folder. Only `omlcontroller init`
+/// does this; nothing else ever begins a store.
+pub fn create(dir: &Path, cluster: &str) -> Result<(), OpenError> {
+    let io = |source| OpenError::io(dir, source);
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
+    if dir.read_dir().map_err(io)?.next().is_some() {
+        return Err(OpenError::NotEmpty { dir: dir.to_owned() });
+    }
+    Engine::create(dir, cluster)?;
+    Header::create(dir, cluster)?;
+    let synced = std::fs::File::open(dir).and_then(|folder| folder.sync_all());
+    synced.map_err(io)
+}
+
+/// The store on disk.
+#[derive(Debug)]
+pub struct Embedded {
+    shared: Arc<Shared>,
+    queue: mpsc::Sender<Request>,
+    writer: JoinHandle<()>,
+    cluster: String,
+}
+
+/// What readers and the writer share.
+#[derive(Debug)]
+struct Shared {
+    dir: PathBuf,
+    /// Readers wait while a commit becomes durable, so they never see one that is not.
+    state: RwLock<State>,
+    nudges: Nudges,
+}
+
+#[derive(Debug)]
+enum State {
+    Open(Engine),
+    /// Nothing is read or written; says why.
+    Stopped(String),
+}
+
+impl Embedded {
+    /// Opens the store in `dir` for this process alone and reads all of it once.
+    pub async fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        let folder = dir.to_owned();
+        let opened = spawn_blocking(move || Self::open_blocking(folder, options)).await;
+        // sled panics on some damaged files instead of returning an error.
+        opened.unwrap_or_else(|_panic| {
+            let reason = "reading it ended in a panic of the storage engine".into();
+            Err(OpenError::Damaged { file: dir.join("db"), reason })
+        })
+    }
+
+    fn open_blocking(dir: PathBuf, options: Options) -> Result<Self, OpenError> {
+        let header = Header::open(&dir)?;
+        let engine = Engine::open(&dir, &header)?;
+        let cluster = header.cluster.clone();
+        let io = |source| OpenError::io(&dir, source);
+        let shown = dir.display().to_string();
+        let watchdog = Watchdog::start(options.write_limit, move |reason| {
+            tracing::error!(store = shown, reason, "the store does not answer, the process ends");
+            std::process::exit(1);
+        });
+        let watchdog = watchdog.map_err(io)?;
+        let shared = Arc::new(Shared {
+            dir: dir.clone(),
+            state: RwLock::new(State::Open(engine)),
+            nudges: Nudges::default(),
+        });
+        let (queue, requests) = mpsc::channel(QUEUE_LEN_MAX);
+        let writer = Writer::new(Arc::clone(&shared), header, options.reserve_size_bytes);
+        let builder = thread::Builder::new().name("store-writer".into());
+        let writer = builder.spawn(move || writer.run(requests, &watchdog)).map_err(io)?;
+        Ok(Self { shared, queue, writer, cluster })
+    }
+
+    /// The id of the cluster the store was made for.
+    #[must_use]
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// Closes the store and lets go of its folder. Not needed for safety: every
+    /// acknowledged commit is durable already.
+    pub async fn close(self) {
+        let Self { shared, queue, writer, cluster: _ } = self;
+        drop(queue);
+        let closed = spawn_blocking(move || {
+            let ended = writer.join().is_ok();
+            shared.stop("it was closed");
+            ended
+        });
+        if !closed.await.unwrap_or(false) {
+            tracing::error!("the store's writer ended with a panic");
+        }
+    }
+
+    /// Reads off the async threads: sled may read from the disk.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Engine) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let shared = Arc::clone(&self.shared);
+        let done = spawn_blocking(move || shared.read(read)).await;
+        done.unwrap_or_else(|error| Err(self.shared.stopped(error.to_string())))
+    }
+}
+
+impl Shared {
+    fn read<T>(&self, read: impl FnOnce(&Engine) -> Result<T>) -> Result<T> {
+        // The writer replaces the state whole, so a poisoned lock guards a valid one.
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Open(engine) => read(engine),
+            State::Stopped(reason) => Err(self.stopped(reason.clone())),
+        }
+    }
+
+    fn stop(&self, reason: &str) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        *state = State::Stopped(reason.to_owned());
+    }
+
+    fn stopped(&self, reason: String) -> StoreError {
+        StoreError::Stopped { dir: self.dir.clone(), reason }
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn get(&self, key: &Key) -> Result<Option<Versioned>> {
+        let key = key.clone();
+        self.read(move |engine| engine.get(&key)).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<(Key, Versioned)>> {
+        let prefix = prefix.to_owned();
+        self.read(move |engine| engine.list(&prefix)).await
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<Commit> {
+        check_limits(&writes)?;
+        let (reply, done) = oneshot::channel();
+        let gone = || self.shared.stopped("its writer has ended".into());
+        self.queue.send(Request { writes, reply }).await.map_err(|_closed| gone())?;
+        done.await.map_err(|_dropped| gone())?
+    }
+
+    fn changed(&self, prefix: &str) -> Changes {
+        self.shared.nudges.subscribe(prefix)
+    }
+}

@@ -1,0 +1,243 @@
+//! One open sled database: reads, and commits that are durable when they
+//! return. Blocking; called by one writer and by readers off the async threads.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::OpenError;
+use super::header::{FORMAT, Header};
+use super::layout::{self, Contents, Entry, Meta};
+use crate::store::{Change, Key, Result, StoreError, Versioned, Write};
+
+/// Keeps idle memory small; the whole store is a few MiB.
+const CACHE_SIZE_BYTES: u64 = 4 << 20;
+/// How often sled tidies up behind the commits, which flush for themselves.
+const TIDY_INTERVAL_MS: u64 = 5_000;
+
+/// An open database.
+#[derive(Debug)]
+pub(super) struct Engine {
+    db: sled::Db,
+    /// sled's file, open read-only: syncing it is what makes a commit durable,
+    /// because sled's own flush does not wait for the disk.
+    file: File,
+    dir: PathBuf,
+    meta: Meta,
+}
+
+/// Why a commit did not happen.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Nothing was tried.
+    Refused(StoreError),
+    /// sled or the disk failed on the way; what is kept is not known.
+    Broken(io::Error),
+}
+
+impl Engine {
+    /// Makes an empty database in a folder.
+    pub(super) fn create(dir: &Path, cluster: &str) -> Result<(), OpenError> {
+        let db = open_sled(dir)?;
+        let contents = Contents::default();
+        let meta = Meta { format: FORMAT, cluster: cluster.to_owned(), version: 0, contents };
+        let made = db.insert(layout::META, encode(&meta)).and_then(|_none| db.flush());
+        made.map_err(|error| OpenError::from_sled(dir, error))?;
+        drop(db);
+        for entry in fs::read_dir(dir).map_err(|source| OpenError::io(dir, source))? {
+            let path = entry.map_err(|source| OpenError::io(dir, source))?.path();
+            sync(&path).map_err(|source| OpenError::io(&path, source))?;
+        }
+        sync(dir).map_err(|source| OpenError::io(dir, source))
+    }
+
+    /// Opens the database that belongs to `header` and reads all of it once.
+    pub(super) fn open(dir: &Path, header: &Header) -> Result<Self, OpenError> {
+        for (name, size_bytes_min) in [("conf", 9), ("db", 1)] {
+            check_file(&dir.join(name), size_bytes_min)?;
+        }
+        let path = dir.join("db");
+        let db = open_sled(dir)?;
+        let file = File::open(&path).map_err(|source| OpenError::io(&path, source))?;
+        let meta = db.get(layout::META).map_err(|error| OpenError::from_sled(dir, error))?;
+        let meta = meta.ok_or_else(|| OpenError::CutShort { file: path.clone() })?;
+        let damaged = |reason: String| OpenError::Damaged { file: path.clone(), reason };
+        let meta: Meta =
+            serde_json::from_slice(&meta).map_err(|error| damaged(error.to_string()))?;
+        if meta.format > FORMAT {
+            return Err(OpenError::Newer { file: path, found: meta.format });
+        }
+        if meta.cluster != header.cluster {
+            let reason = "it belongs to another cluster than its header";
+            return Err(OpenError::Foreign { file: path, reason });
+        }
+        if meta.version < header.committed {
+            let (found, known) = (meta.version, header.committed);
+            return Err(damaged(format!("it ends at commit {found}, {known} was acknowledged")));
+        }
+        let engine = Self { db, file, dir: dir.to_owned(), meta };
+        let contents = engine.read_all().map_err(|error| damaged(error.to_string()))?;
+        if contents != engine.meta.contents {
+            return Err(damaged("its entries do not match its record of them".into()));
+        }
+        // What is now read must also survive the next power cut.
+        engine.file.sync_all().map_err(|source| OpenError::io(&path, source))?;
+        Ok(engine)
+    }
+
+    /// The number of the last commit.
+    pub(super) fn version(&self) -> u64 {
+        self.meta.version
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Versioned>> {
+        let stored = self.db.get(layout::entry_key(key.as_str()));
+        let stored = stored.map_err(|error| self.stopped(&error))?;
+        stored.map(|bytes| self.value(key, &bytes)).transpose()
+    }
+
+    pub(super) fn list(&self, prefix: &str) -> Result<Vec<(Key, Versioned)>> {
+        let mut found = Vec::new();
+        self.scan(prefix, |key, value| found.push((key, value)))?;
+        Ok(found)
+    }
+
+    fn scan(&self, prefix: &str, mut visit: impl FnMut(Key, Versioned)) -> Result<()> {
+        for entry in self.db.scan_prefix(layout::entry_key(prefix)) {
+            let (entry_key, bytes) = entry.map_err(|error| self.stopped(&error))?;
+            let key = layout::key_of(&entry_key).ok_or_else(|| {
+                let shown = String::from_utf8_lossy(&entry_key).as_ref().into();
+                StoreError::Damaged { key: shown, reason: "it is not a key".into() }
+            })?;
+            let value = self.value(&key, &bytes)?;
+            visit(key, value);
+        }
+        Ok(())
+    }
+
+    /// Commits, durably. After [`Failure::Broken`] the engine must be dropped.
+    pub(super) fn commit(&mut self, writes: &[Write]) -> Result<u64, Failure> {
+        let (batch, meta) = self.prepare(writes).map_err(Failure::Refused)?;
+        let broken = |error| Failure::Broken(io_error(error));
+        self.db.apply_batch(batch).map_err(broken)?;
+        self.db.flush().map_err(broken)?;
+        self.file.sync_all().map_err(Failure::Broken)?;
+        self.meta = meta;
+        Ok(self.meta.version)
+    }
+
+    /// Checks every condition and lays out the changes; changes nothing.
+    fn prepare(&self, writes: &[Write]) -> Result<(sled::Batch, Meta)> {
+        let mut batch = sled::Batch::default();
+        let mut meta = self.meta.clone();
+        meta.version += 1;
+        for write in writes {
+            let key = write.key.as_str();
+            let old = self.get(&write.key)?;
+            if !write.expect.holds(old.as_ref().map(|v| v.version)) {
+                return Err(StoreError::Conflict { key: write.key.clone() });
+            }
+            let old_pieces = old.as_ref().map_or(0, |old| layout::pieces(old.value.len()));
+            if let Some(old) = old {
+                meta.contents.remove(key.as_bytes(), old.version, &old.value);
+            }
+            let new_pieces = match &write.change {
+                Change::Put(value) => {
+                    meta.contents.add(key.as_bytes(), meta.version, value);
+                    put(&mut batch, key, meta.version, value)
+                }
+                Change::Delete => {
+                    batch.remove(layout::entry_key(key));
+                    0
+                }
+            };
+            for number in new_pieces..old_pieces {
+                batch.remove(layout::piece_key(key, number + 1));
+            }
+        }
+        batch.insert(layout::META, encode(&meta));
+        Ok((batch, meta))
+    }
+
+    fn value(&self, key: &Key, stored: &[u8]) -> Result<Versioned> {
+        let damaged =
+            |reason: &str| StoreError::Damaged { key: key.clone(), reason: reason.into() };
+        let entry = Entry::decode(stored).ok_or_else(|| damaged("its head cannot be read"))?;
+        let mut value = Vec::with_capacity(entry.len.min(crate::store::VALUE_SIZE_BYTES_MAX));
+        value.extend(entry.first);
+        for number in 1..=entry.pieces() {
+            let piece = self.db.get(layout::piece_key(key.as_str(), number));
+            let piece = piece.map_err(|error| self.stopped(&error))?;
+            value.extend(piece.ok_or_else(|| damaged("a piece is missing"))?.as_ref());
+        }
+        if value.len() != entry.len {
+            return Err(damaged("a piece has the wrong size"));
+        }
+        Ok(Versioned { version: entry.version, value: Bytes::from(value) })
+    }
+
+    fn read_all(&self) -> Result<Contents> {
+        let mut contents = Contents::default();
+        self.scan("", |key, entry| {
+            contents.add(key.as_str().as_bytes(), entry.version, &entry.value);
+        })?;
+        Ok(contents)
+    }
+
+    fn stopped(&self, error: &sled::Error) -> StoreError {
+        StoreError::Stopped { dir: self.dir.clone(), reason: error.to_string() }
+    }
+}
+
+/// Adds one value to a batch and returns how many pieces follow the first.
+fn put(batch: &mut sled::Batch, key: &str, version: u64, value: &[u8]) -> u32 {
+    let entry = Entry::of(version, value);
+    batch.insert(layout::entry_key(key), entry.encode());
+    for (number, piece) in value.chunks(layout::PIECE_SIZE_BYTES).enumerate().skip(1) {
+        // At most 256 pieces.
+        batch.insert(layout::piece_key(key, number as u32), piece);
+    }
+    entry.pieces()
+}
+
+fn encode(meta: &Meta) -> Vec<u8> {
+    serde_json::to_vec(meta).expect("the record has text keys and no failing types")
+}
+
+fn open_sled(dir: &Path) -> Result<sled::Db, OpenError> {
+    let config = sled::Config::new()
+        .path(dir)
+        .cache_capacity(CACHE_SIZE_BYTES)
+        .flush_every_ms(Some(TIDY_INTERVAL_MS));
+    config.open().map_err(|error| OpenError::from_sled(dir, error))
+}
+
+/// sled makes what is missing; a store must never begin again by itself.
+fn check_file(path: &Path, size_bytes_min: u64) -> Result<(), OpenError> {
+    let found = fs::metadata(path).map(|found| found.len());
+    match found {
+        Ok(len) if len >= size_bytes_min => Ok(()),
+        Ok(_short) => Err(OpenError::CutShort { file: path.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(OpenError::CutShort { file: path.to_owned() })
+        }
+        Err(source) => Err(OpenError::io(path, source)),
+    }
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// sled's error as the operating system's, where it is one.
+fn io_error(error: sled::Error) -> io::Error {
+    match error {
+        sled::Error::Io(source) => source,
+        other @ (sled::Error::CollectionNotFound(_)
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::Corruption { .. }) => io::Error::other(other),
+    }
+}

@@ -1,0 +1,91 @@
+//! A store in memory, for tests. It keeps the contract, except that nothing
+//! outlives the process.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::nudge::Nudges;
+use super::{
+    Change, Changes, Commit, Key, Result, Store, StoreError, Versioned, Write, check_limits,
+};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct Memory {
+    state: Mutex<State>,
+    nudges: Nudges,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    version: u64,
+    keys: BTreeMap<Key, Versioned>,
+}
+
+impl Memory {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A commit changes the state only after every check, in steps that cannot
+    /// panic, so a poisoned lock still guards a whole state.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn commit(&mut self, writes: &[Write]) -> Result<Commit> {
+        for write in writes {
+            let found = self.keys.get(&write.key).map(|v| v.version);
+            if !write.expect.holds(found) {
+                return Err(StoreError::Conflict { key: write.key.clone() });
+            }
+        }
+        if writes.is_empty() {
+            return Ok(Commit { version: self.version });
+        }
+        self.version += 1;
+        for write in writes {
+            match &write.change {
+                Change::Put(value) => {
+                    let value = Versioned { version: self.version, value: value.clone() };
+                    self.keys.insert(write.key.clone(), value);
+                }
+                Change::Delete => {
+                    self.keys.remove(&write.key);
+                }
+            }
+        }
+        Ok(Commit { version: self.version })
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn get(&self, key: &Key) -> Result<Option<Versioned>> {
+        Ok(self.lock().keys.get(key).cloned())
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<(Key, Versioned)>> {
+        let state = self.lock();
+        let from_prefix = state.keys.range(Key::from(prefix)..);
+        let under = from_prefix.take_while(|(key, _)| key.as_str().starts_with(prefix));
+        Ok(under.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<Commit> {
+        check_limits(&writes)?;
+        let commit = self.lock().commit(&writes)?;
+        self.nudges.nudge(writes.iter().map(|write| &write.key));
+        Ok(commit)
+    }
+
+    fn changed(&self, prefix: &str) -> Changes {
+        self.nudges.subscribe(prefix)
+    }
+}
