@@ -1,1 +1,32 @@
-//! Empty for now.
+//! Real hosts for end-to-end tests: each has systemd as its first process, D-Bus, its own Docker and its own address, on a bridge
+//! of this machine. A lab cleans up after itself, also after a test that was killed; nothing outside its own names,
+//! addresses and folders is touched.
+//!
+//! The lab knows nothing of the product it carries.
+
+mod cache;
+mod cgroup;
+mod debian;
+mod error;
+mod furnish;
+mod host;
+mod lab;
+mod machine;
+mod mounts;
+mod network;
+mod preflight;
+mod processes;
+mod recipes;
+mod record;
+mod run;
+mod say;
+mod subnet;
+mod wait;
+
+pub use cache::purge;
+pub use error::{LabError, Result};
+pub use host::{Host, HostProcess};
+pub use lab::{HostSpec, Lab, LabSpec, down_all, prepare, sweep};
+pub use preflight::{Preflight, preflight};
+pub use run::Output;
+pub use wait::until;

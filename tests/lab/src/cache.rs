@@ -1,0 +1,116 @@
+//! What is built once and kept: base systems, layers, the registry's content. Every entry is built under a temporary
+//! name and renamed when complete, so a name without `.tmp` is always whole.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{LabError, Result};
+use crate::mounts;
+use crate::say::timed;
+
+const FOLDER: &str = "/var/cache/oml-lab";
+
+/// The cache, locked against other builders for as long as this value lives.
+pub(crate) struct Cache {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl Cache {
+    /// Waits for another builder on this machine to finish: what it builds is what this one would.
+    pub(crate) fn open() -> Result<Self> {
+        Self::at(Path::new(FOLDER))
+    }
+
+    fn at(root: &Path) -> Result<Self> {
+        fs::create_dir_all(root).map_err(LabError::io("make the folder", root))?;
+        let path = root.join(".lock");
+        let lock = File::create(&path).map_err(LabError::io("open", &path))?;
+        lock.lock().map_err(LabError::io("lock", &path))?;
+        Ok(Self { root: root.to_path_buf(), _lock: lock })
+    }
+
+    /// Where an entry is or would be.
+    pub(crate) fn path(&self, name: &str, stamp: &str) -> PathBuf {
+        self.root.join(format!("{name}-{stamp}"))
+    }
+
+    /// The entry's folder, built now if it is missing. Older entries of the name are removed unless a lab uses them.
+    pub(crate) fn entry(
+        &self,
+        name: &str,
+        stamp: &str,
+        build: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<PathBuf> {
+        let path = self.path(name, stamp);
+        if path.exists() {
+            return Ok(path);
+        }
+        let temporary = self.root.join(format!("{name}-{stamp}.tmp"));
+        discard(&temporary)?;
+        fs::create_dir_all(&temporary).map_err(LabError::io("make the folder", &temporary))?;
+        timed(&format!("build {name}"), || build(&temporary))?;
+        fs::rename(&temporary, &path).map_err(LabError::io("rename", &temporary))?;
+        self.discard_older(name, &path)?;
+        Ok(path)
+    }
+
+    fn discard_older(&self, name: &str, keep: &Path) -> Result<()> {
+        let entries = fs::read_dir(&self.root).map_err(LabError::io("list", &self.root))?;
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let is_older = path != keep
+                && path
+                    .file_name()
+                    .and_then(|file| file.to_str()?.rsplit_once('-'))
+                    .is_some_and(|(stem, _)| stem == name);
+            if is_older && !mounts::is_lower_of_a_mount(&path)? {
+                discard(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes the whole cache. Refused while a lab still reads from it.
+pub fn purge() -> Result<()> {
+    let root = Path::new(FOLDER);
+    if !root.exists() {
+        return Ok(());
+    }
+    let cache = Cache::open()?;
+    if mounts::is_lower_of_a_mount(&cache.root)? {
+        return Err(LabError::Invalid(
+            "a lab still uses the cached systems: `lab down` it first".into(),
+        ));
+    }
+    discard(root)
+}
+
+/// Removes a folder and what is mounted below it; not there is fine.
+pub(crate) fn discard(folder: &Path) -> Result<()> {
+    mounts::unmount_below(folder)?;
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(LabError::io("remove", folder))?;
+    }
+    Ok(())
+}
+
+/// A short name for the content of a recipe: changes when any part does.
+pub(crate) fn stamp(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hex(&hash.finalize()).chars().take(10).collect()
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+use super::*;
+
+#[test]
+fn an_entry_is_built_once_and_an_older_one_goes_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path()).unwrap();
+    let old = cache
+        .entry("base", "old", |path| {
+            fs::write(path.join("a"), "1").map_err(LabError::io("write", path))
+        })
+        .unwrap();
+    let other = cache.entry("base-extra", "old", |_| Ok(())).unwrap();
+    let new = cache.entry("base", "new", |_| Ok(())).unwrap();
+    let again =
+        cache.entry("base", "new", |_| Err(LabError::Invalid("built twice".into()))).unwrap();
+    assert_eq!(new, again);
+    assert!(!old.exists() && other.exists());
+}
+
+#[test]
+fn a_failed_build_leaves_no_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path()).unwrap();
+    assert!(cache.entry("base", "x", |_| Err(LabError::Invalid("no".into()))).is_err());
+    assert!(!cache.path("base", "x").exists());
+}
+
+#[test]
+fn a_stamp_changes_with_every_part_and_with_their_borders() {
+    assert_eq!(stamp(&["a", "b"]), stamp(&["a", "b"]));
+    assert_ne!(stamp(&["a", "b"]), stamp(&["ab"]));
+    assert_ne!(stamp(&["a", "b"]), stamp(&["a", "c"]));
+}
