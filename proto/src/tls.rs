@@ -1,0 +1,137 @@
+//! Who is at the other end: identities in certificates, the client's side of
+//! mutual TLS 1.3, and join tokens.
+//!
+//! Trusts one authority and nothing of the system's. Host names play no part:
+//! a controller is known by the identity in its certificate, so its address
+//! may change. The server's side is the controller's.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+mod connect;
+mod identity;
+mod token;
+mod verify;
+
+pub use connect::{ConnectError, connect};
+pub use identity::{
+    Fingerprint, Identity, InvalidHex, InvalidIdentity, InvalidOperatorName, InvalidPeer,
+    OperatorName, Peer, Serial,
+};
+pub use token::{InvalidToken, JoinToken};
+
+use self::verify::ControllerVerifier;
+
+/// How far before its making a certificate begins to be valid, so that a host
+/// whose clock is behind can use it at once.
+pub const BACKDATED_MS: u64 = 3_600_000;
+
+/// The application protocol of every connection.
+pub const ALPN: &[u8] = b"h2";
+
+/// What a client proves itself with, as PEM.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The authority that the other end must be certified by.
+    pub ca_pem: String,
+    /// The own certificate.
+    pub certificate_pem: String,
+    /// The own private key.
+    pub key_pem: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+/// Why certificates and keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A PEM text does not hold what it should.
+    #[error("the {what} is not valid PEM")]
+    Pem {
+        /// Which text.
+        what: &'static str,
+        /// What is wrong with it.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// The certificates and the key do not fit together.
+    #[error("the certificate and key cannot be used")]
+    Unusable(#[source] rustls::Error),
+}
+
+/// The one TLS provider of all programs.
+#[must_use]
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// Reads one certificate from PEM.
+///
+/// # Errors
+/// [`TlsError::Pem`] when there is none.
+pub fn certificate(pem: &str, what: &'static str) -> Result<CertificateDer<'static>, TlsError> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|source| TlsError::Pem { what, source })
+}
+
+/// Reads a private key from PEM.
+///
+/// # Errors
+/// [`TlsError::Pem`] when there is none.
+pub fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes());
+    key.map_err(|source| TlsError::Pem { what: "private key", source })
+}
+
+/// The configuration of a client that shows its own certificate and accepts
+/// only a controller certified by the same authority.
+///
+/// # Errors
+/// When the PEM texts cannot be read or do not fit together.
+pub fn client_config(credentials: &Credentials) -> Result<ClientConfig, TlsError> {
+    let ca = certificate(&credentials.ca_pem, "authority's certificate")?;
+    let chain = vec![certificate(&credentials.certificate_pem, "certificate")?];
+    let key = private_key(&credentials.key_pem)?;
+    let verifier = ControllerVerifier::trusting(ca, &provider()).map_err(TlsError::Unusable)?;
+    let config = builder()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_auth_cert(chain, key)
+        .map_err(TlsError::Unusable)?;
+    Ok(hardened(config))
+}
+
+/// The configuration of a host that has no certificate yet and knows its
+/// controller only by the authority's fingerprint in the join token.
+#[must_use]
+pub fn enrollment_config(ca: Fingerprint) -> ClientConfig {
+    let verifier = ControllerVerifier::pinning(ca, &provider());
+    let config = builder()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    hardened(config)
+}
+
+fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
+    ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("the provider supports TLS 1.3")
+}
+
+/// A resumed session would skip the verification of certificates.
+fn hardened(mut config: ClientConfig) -> ClientConfig {
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.resumption = Resumption::disabled();
+    config
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Opens a gRPC channel over a TLS configuration of ours.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+/// Why there is no channel. With TLS 1.3 a server refuses a client's
+/// certificate only after this succeeded: the first call then fails.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The text is not `host:port`.
+    #[error("{address:?} is not an address; it looks like host:port")]
+    Address {
+        /// The text.
+        address: String,
+    },
+    /// There is no connection, or no trust.
+    #[error("cannot connect to {address}")]
+    Failed {
+        /// Where to.
+        address: String,
+        /// What went wrong.
+        source: tonic::transport::Error,
+    },
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connects to `address`, which is `host:port`, within five seconds. The
+/// channel connects again by itself when the connection is lost, with the same
+/// configuration; after a renewal make a new one.
+///
+/// # Errors
+/// When the address is not one, nothing answers, or the server is not trusted.
+pub async fn connect(address: &str, config: Arc<ClientConfig>) -> Result<Channel, ConnectError> {
+    let endpoint = endpoint(address)?;
+    let tls = TlsConnector::from(config);
+    let connector = tower::service_fn(move |uri: Uri| dial(uri, tls.clone()));
+    let connected = endpoint.connect_with_connector(connector).await;
+    connected.map_err(|source| ConnectError::Failed { address: address.to_owned(), source })
+}
+
+fn endpoint(address: &str) -> Result<Endpoint, ConnectError> {
+    let invalid = || ConnectError::Address { address: address.to_owned() };
+    // tonic takes `https` for its own TLS, which cannot verify as we do.
+    let uri: Uri = format!("http://{address}").parse().map_err(|_error| invalid())?;
+    let is_plain = uri.path() == "/" && uri.query().is_none();
+    if uri.port_u16().is_none() || !is_plain {
+        return Err(invalid());
+    }
+    Ok(Endpoint::from(uri)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true))
+}
+
+async fn dial(uri: Uri, tls: TlsConnector) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
+    let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+    let host = uri.host().ok_or_else(invalid)?.trim_matches(['[', ']']);
+    let port = uri.port_u16().ok_or_else(invalid)?;
+    let tcp = TcpStream::connect((host, port)).await?;
+    tcp.set_nodelay(true)?;
+    // The controller is known by its certificate's identity, not by a name.
+    let name = ServerName::try_from("controller").map_err(|_error| invalid())?;
+    tls.connect(name, tcp).await.map(TokioIo::new)
+}

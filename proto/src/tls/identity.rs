@@ -1,0 +1,302 @@
+//! The identity in a certificate, read only from one that was verified.
+
+use std::fmt;
+use std::str::FromStr;
+
+use oml_common::id::{InvalidId, NodeName, TenantId};
+use oml_common::time::Timestamp;
+use rustls::pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+
+use super::BACKDATED_MS;
+
+/// Who holds a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Identity {
+    /// A person or program that operates the controller.
+    Operator(OperatorName),
+    /// The agent of a host.
+    Node {
+        /// Whose host.
+        tenant: TenantId,
+        /// Which host.
+        node: NodeName,
+    },
+    /// The controller itself.
+    Controller,
+}
+
+const SCHEME: &str = "oml://";
+
+/// Why a text is not an identity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidIdentity {
+    /// It has none of the three forms.
+    #[error("not oml://operator/NAME, oml://node/TENANT/NODE or oml://controller")]
+    Form,
+    /// A name in it is not valid.
+    #[error("a name in it is not valid")]
+    Name(#[source] InvalidId),
+    /// The operator's name in it is not valid.
+    #[error("a name in it is not valid")]
+    Operator(#[source] InvalidOperatorName),
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator(name) => write!(f, "{SCHEME}operator/{name}"),
+            Self::Node { tenant, node } => write!(f, "{SCHEME}node/{tenant}/{node}"),
+            Self::Controller => write!(f, "{SCHEME}controller"),
+        }
+    }
+}
+
+impl FromStr for Identity {
+    type Err = InvalidIdentity;
+
+    fn from_str(text: &str) -> Result<Self, InvalidIdentity> {
+        let path = text.strip_prefix(SCHEME).ok_or(InvalidIdentity::Form)?;
+        match path.split('/').collect::<Vec<_>>().as_slice() {
+            ["controller"] => Ok(Self::Controller),
+            ["operator", name] => {
+                name.parse().map(Self::Operator).map_err(InvalidIdentity::Operator)
+            }
+            ["node", tenant, node] => Ok(Self::Node {
+                tenant: tenant.parse().map_err(InvalidIdentity::Name)?,
+                node: node.parse().map_err(InvalidIdentity::Name)?,
+            }),
+            _ => Err(InvalidIdentity::Form),
+        }
+    }
+}
+
+impl TryFrom<String> for Identity {
+    type Error = InvalidIdentity;
+    fn try_from(text: String) -> Result<Self, InvalidIdentity> {
+        text.parse()
+    }
+}
+
+impl From<Identity> for String {
+    fn from(identity: Identity) -> String {
+        identity.to_string()
+    }
+}
+
+/// The name of an operator.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OperatorName(String);
+
+/// Why a text is not an operator's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not an operator's name: 1 to 63 lower-case letters, digits, dots, underscores and hyphens, starting with a letter"
+)]
+pub struct InvalidOperatorName;
+
+impl OperatorName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for OperatorName {
+    type Err = InvalidOperatorName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOperatorName> {
+        let allowed =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
+        let valid = text.len() <= 63
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.bytes().all(allowed);
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidOperatorName) }
+    }
+}
+
+impl TryFrom<String> for OperatorName {
+    type Error = InvalidOperatorName;
+    fn try_from(text: String) -> Result<Self, InvalidOperatorName> {
+        text.parse()
+    }
+}
+
+impl From<OperatorName> for String {
+    fn from(name: OperatorName) -> String {
+        name.0
+    }
+}
+
+impl fmt::Display for OperatorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A certificate's serial number. Later certificates have higher ones.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Serial(pub u128);
+
+/// A SHA-256 hash of a certificate or public key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// Why a text is not a hexadecimal number of the right length.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not {digits} lower-case hexadecimal digits")]
+pub struct InvalidHex {
+    digits: usize,
+}
+
+impl Fingerprint {
+    /// The SHA-256 of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Serial {
+    type Err = InvalidHex;
+    fn from_str(text: &str) -> Result<Self, InvalidHex> {
+        Ok(Self(u128::from_be_bytes(unhex(text)?)))
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = InvalidHex;
+    fn from_str(text: &str) -> Result<Self, InvalidHex> {
+        unhex(text).map(Self)
+    }
+}
+
+fn unhex<const N: usize>(text: &str) -> Result<[u8; N], InvalidHex> {
+    let invalid = InvalidHex { digits: 2 * N };
+    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() != 2 * N || !text.bytes().all(is_hex) {
+        return Err(invalid);
+    }
+    let mut bytes = [0; N];
+    for (n, byte) in bytes.iter_mut().enumerate() {
+        let digits = &text[2 * n..2 * n + 2];
+        *byte = u8::from_str_radix(digits, 16).map_err(|_checked_above| invalid.clone())?;
+    }
+    Ok(bytes)
+}
+
+macro_rules! hex_text {
+    ($name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = InvalidHex;
+            fn try_from(text: String) -> Result<Self, InvalidHex> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> String {
+                value.to_string()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+hex_text!(Serial);
+hex_text!(Fingerprint);
+
+/// What a certificate says of its holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Who it is.
+    pub identity: Identity,
+    /// The certificate's number.
+    pub serial: Serial,
+    /// The hash of the holder's public key (its `SubjectPublicKeyInfo`).
+    pub public_key: Fingerprint,
+    /// When the certificate was made.
+    pub issued: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// Why a certificate does not name a peer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate does not name an identity: {0}")]
+pub struct InvalidPeer(String);
+
+impl Peer {
+    /// Reads a certificate. The caller has verified who signed it.
+    ///
+    /// # Errors
+    /// When it does not hold exactly one name, and that an identity.
+    pub fn from_certificate(certificate: &CertificateDer<'_>) -> Result<Self, InvalidPeer> {
+        let invalid = |reason: &str| InvalidPeer(reason.to_owned());
+        let (_rest, parsed) = X509Certificate::from_der(certificate)
+            .map_err(|error| InvalidPeer(format!("it cannot be read: {error}")))?;
+        let names = parsed.subject_alternative_name();
+        let names = names.map_err(|error| InvalidPeer(format!("its names: {error}")))?;
+        let names = names.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
+        let [GeneralName::URI(uri)] = names else {
+            return Err(invalid("it has not exactly one name"));
+        };
+        let identity = uri.parse().map_err(|error: InvalidIdentity| {
+            InvalidPeer(format!("{} is {error}", uri.escape_default()))
+        })?;
+        let serial = parsed.raw_serial();
+        if serial.len() > 16 {
+            return Err(invalid("its number is too long"));
+        }
+        let serial = serial.iter().fold(0, |sum: u128, byte| sum << 8 | u128::from(*byte));
+        let validity = parsed.validity();
+        let milliseconds = |time: x509_parser::time::ASN1Time| {
+            Timestamp(u64::try_from(time.timestamp()).unwrap_or(0).saturating_mul(1000))
+        };
+        Ok(Self {
+            identity,
+            serial: Serial(serial),
+            public_key: Fingerprint::of(parsed.public_key().raw),
+            issued: milliseconds(validity.not_before).plus_ms(BACKDATED_MS),
+            expires: milliseconds(validity.not_after),
+        })
+    }
+
+    /// When to ask for the next certificate: between half and four fifths of
+    /// its life, as `random` falls, so that hosts do not come all at once.
+    #[must_use]
+    pub fn renewal(&self, random: u32) -> Timestamp {
+        let life_ms = self.expires.since_ms(self.issued);
+        let spread_ms = life_ms * 3 / 10;
+        // Below `spread_ms`, because `random` is below 2^32.
+        let offset_ms = (u128::from(spread_ms) * u128::from(random)) >> 32;
+        self.issued.plus_ms(life_ms / 2 + offset_ms as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests;
