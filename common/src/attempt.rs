@@ -1,9 +1,12 @@
 //! A change of one instance on its way: the part of it that neither the
 //! engine nor systemd can tell, so the agent keeps it on disk.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ContentHash, Version};
+use crate::assignment::Assignment;
+use crate::id::{ComponentName, ContentHash, Version};
 use crate::reconcile::Step;
 use crate::report::Failure;
 use crate::time::Timestamp;
@@ -15,8 +18,11 @@ const RETRY_LONGEST_MS: u64 = 300_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attempt {
-    /// The workload wanted.
+    /// The workload wanted; [`nothing`] for a removal.
     pub goal: ContentHash,
+    /// The last workload that proved good, when what runs now did not yet:
+    /// a change that overtakes another returns to where that one would have.
+    pub fallback: Option<ContentHash>,
     /// How far it came.
     pub stage: Stage,
     /// What keeps going wrong before anything was stopped.
@@ -112,7 +118,13 @@ impl Attempt {
     /// A change that begins.
     #[must_use]
     pub fn new(goal: ContentHash) -> Self {
-        Self { goal, stage: Stage::Preparing, trouble: None }
+        Self { goal, fallback: None, stage: Stage::Preparing, trouble: None }
+    }
+
+    /// Whether it says no more than that there is nothing to say.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.stage == Stage::Preparing && self.fallback.is_none() && self.trouble.is_none()
     }
 
     /// The stage a step enters before it acts; what is written to disk first.
@@ -148,6 +160,19 @@ impl Attempt {
         }
         self.trouble = None;
         self
+    }
+
+    /// The attempt towards another goal that takes this one's place; none when
+    /// what runs is proven.
+    fn overtaken(&self, goal: ContentHash) -> Option<Self> {
+        let fallback = match &self.stage {
+            Stage::Switching { previous, .. }
+            | Stage::Soaking { previous, .. }
+            | Stage::Failed { previous, .. } => previous,
+            Stage::Preparing | Stage::Draining { .. } => &self.fallback,
+            Stage::Kept { .. } | Stage::Returned { .. } => return None,
+        };
+        fallback.clone().map(|fallback| Self { fallback: Some(fallback), ..Self::new(goal) })
     }
 
     /// Why the change was undone, if it was.
@@ -199,7 +224,13 @@ impl Stage {
             // Before the switch nothing was stopped, so nothing has to come back.
             Stage::Preparing | Stage::Draining { .. } => Stage::Returned { failure },
             // The return itself failed: nothing is left to return to.
-            Stage::Failed { failure, .. } => Stage::Failed { previous: None, failure },
+            Stage::Failed { failure: first, .. } => {
+                let message = format!(
+                    "{}; and the version before did not come back: {}",
+                    first.message, failure.message
+                );
+                Stage::Failed { previous: None, failure: Failure { message, ..first } }
+            }
             kept @ (Stage::Kept { .. } | Stage::Returned { .. }) => kept,
         }
     }
@@ -212,6 +243,32 @@ impl Trouble {
         let pause_ms = (RETRY_FIRST_MS << doublings).min(RETRY_LONGEST_MS);
         Self { message, failures, retry_at: now.plus_ms(pause_ms) }
     }
+}
+
+/// The goal of a removal.
+#[must_use]
+pub fn nothing() -> ContentHash {
+    ContentHash::of(b"")
+}
+
+/// Brings the attempts in line with what is desired now: an attempt towards
+/// another goal says nothing of this one but where to return to. Tells whether
+/// anything changed.
+pub fn align(attempts: &mut BTreeMap<ComponentName, Attempt>, assignment: &Assignment) -> bool {
+    let before = attempts.clone();
+    let desired = &assignment.content.instances;
+    attempts.retain(|name, attempt| {
+        let goal = desired.get(name).map_or_else(nothing, |d| d.instance.workload_hash());
+        if attempt.goal == goal {
+            return true;
+        }
+        let overtaken = desired.contains_key(name).then(|| attempt.overtaken(goal)).flatten();
+        if let Some(overtaken) = &overtaken {
+            *attempt = overtaken.clone();
+        }
+        overtaken.is_some()
+    });
+    *attempts != before
 }
 
 /// The failure of a change that was given up before anything was stopped.

@@ -3,12 +3,20 @@
 //! Knows no runtime, network, file system, clock or randomness: same input,
 //! same bytes. Time enters as a value.
 
+pub mod assign;
 pub mod assignment;
 pub mod attempt;
+pub mod catalog;
+pub mod diff;
 pub mod id;
 pub mod instance;
 pub mod observed;
+pub mod order;
+pub mod plan;
 pub mod problem;
 pub mod reconcile;
 pub mod report;
+pub mod rollout;
+pub mod spec;
 pub mod time;
+pub mod yaml;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::assignment::{Assignment, Desired};
-use crate::attempt::{Attempt, Stage};
+use crate::attempt::{Attempt, Stage, nothing};
 use crate::id::{ComponentName, ContentHash};
 use crate::instance::Workload;
 use crate::observed::{ActiveState, Observed, ObservedInstance, ObservedUnit};
@@ -124,7 +124,10 @@ impl Judgement {
 #[derive(Clone, Copy)]
 struct Case<'a> {
     desired: &'a Desired,
+    /// Identity of the desired workload.
+    goal: &'a ContentHash,
     seen: &'a ObservedInstance,
+    /// The attempt towards that goal; one towards another says nothing here.
     attempt: Option<&'a Attempt>,
     input: Input<'a>,
 }
@@ -133,17 +136,22 @@ struct Case<'a> {
 #[must_use]
 pub fn judge(input: Input<'_>) -> BTreeMap<ComponentName, Judgement> {
     let Some(assignment) = input.assignment else { return BTreeMap::new() };
-    let nothing = ObservedInstance::default();
+    let unseen = ObservedInstance::default();
     let desired = &assignment.content.instances;
-    let leftover = input.observed.instances.keys().filter(|name| !desired.contains_key(*name));
+    // Revision 0 says that nothing was decided for this node yet, not that
+    // nothing should run: what an earlier controller left goes on.
+    let decided = assignment.content.revision.0 > 0;
+    let leftover =
+        input.observed.instances.keys().filter(|name| decided && !desired.contains_key(*name));
     let mut judgements: BTreeMap<ComponentName, Judgement> = leftover
         .filter(|name| is_ours(&input.observed.instances[*name]))
         .map(|name| (name.clone(), judge_leftover(name, input)))
         .collect();
     for (name, desired) in desired {
-        let seen = input.observed.instances.get(name).unwrap_or(&nothing);
-        let attempt = input.attempts.get(name);
-        let case = Case { desired, seen, attempt, input };
+        let seen = input.observed.instances.get(name).unwrap_or(&unseen);
+        let goal = &desired.instance.workload_hash();
+        let attempt = input.attempts.get(name).filter(|attempt| &attempt.goal == goal);
+        let case = Case { desired, goal, seen, attempt, input };
         judgements.insert(name.clone(), judge_desired(name, case));
     }
     judgements
@@ -172,8 +180,8 @@ fn judge_leftover(name: &ComponentName, input: Input<'_>) -> Judgement {
     if input.busy.contains_key(name) {
         return Judgement::wait(Phase::Removing, "being removed");
     }
-    let trouble = input.attempts.get(name).and_then(|attempt| attempt.trouble.as_ref());
-    match trouble {
+    let attempt = input.attempts.get(name).filter(|attempt| attempt.goal == nothing());
+    match attempt.and_then(|attempt| attempt.trouble.as_ref()) {
         Some(trouble) if trouble.retry_at > input.now => {
             Judgement::wait(Phase::Removing, trouble.message.clone()).until(trouble.retry_at)
         }
@@ -185,7 +193,7 @@ fn judge_leftover(name: &ComponentName, input: Input<'_>) -> Judgement {
 
 fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
     if let Some(busy) = case.input.busy.get(name) {
-        return judge_busy(busy);
+        return judge_busy(case, busy);
     }
     if let Some(foreign) = &case.seen.foreign {
         let reason = format!("{foreign} exists on the host and is not ours; it was not touched");
@@ -202,10 +210,7 @@ fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
     {
         return Judgement::wait(Phase::Blocked, trouble.message.clone()).until(trouble.retry_at);
     }
-    let goal = case.desired.instance.workload_hash();
-    // An attempt towards another goal says nothing about this one.
-    let attempt = case.attempt.filter(|attempt| attempt.goal == goal);
-    match attempt.map(|attempt| &attempt.stage) {
+    match case.attempt.map(|attempt| &attempt.stage) {
         Some(Stage::Switching { previous, since, calls_cut }) => {
             change::resume_switch(case, previous.as_ref(), *since, *calls_cut)
         }
@@ -215,28 +220,37 @@ fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
         }
         Some(Stage::Returned { failure }) => steady::returned(case, failure),
         Some(Stage::Preparing | Stage::Draining { .. } | Stage::Kept { .. }) | None => {
-            if runs_by(case.seen, &goal, &case.desired.instance.workload) {
-                steady::keep(case, &goal)
-            } else {
-                change::prepare(case, &goal, attempt)
-            }
+            if case.runs_by_goal() { steady::keep(case) } else { change::prepare(case) }
         }
     }
 }
 
-fn judge_busy(busy: &Busy) -> Judgement {
+fn judge_busy(case: Case<'_>, busy: &Busy) -> Judgement {
     let (bytes_done, bytes_total) = busy.bytes;
     let (phase, reason) = match &busy.step {
         Step::Remove => (Phase::Removing, "being removed"),
         Step::Fetch => (Phase::Pulling { bytes_done, bytes_total }, "fetching the image"),
         Step::Put | Step::Refresh => (Phase::Preparing, "preparing container and unit"),
-        Step::Count => (Phase::Preparing, "counting what a stop would cut"),
+        Step::Count => {
+            let deadline = change::drain_deadline(case);
+            (Phase::Draining { deadline }, "counting what a stop would cut")
+        }
         Step::Switch { .. } | Step::Start => (Phase::Starting, "starting"),
         Step::Return { .. } => (Phase::Starting, "returning to the version before"),
         Step::GiveUp { .. } => (Phase::Starting, "reading the last words of the failed version"),
         Step::Soak | Step::Keep | Step::Promote => (Phase::Starting, "settling"),
     };
     Judgement::wait(phase, reason)
+}
+
+impl Case<'_> {
+    fn runs_by_goal(self) -> bool {
+        runs_by(self.seen, self.goal, &self.desired.instance.workload)
+    }
+
+    fn is_container(self) -> bool {
+        self.desired.instance.container().is_some()
+    }
 }
 
 /// Whether the host already works by this workload: for a container, the
@@ -255,9 +269,12 @@ fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
     let assignment = case.input.assignment?;
     case.desired.instance.after.iter().find(|name| {
         assignment.content.instances.get(*name).is_some_and(|desired| {
-            !case.input.observed.instances.get(*name).is_some_and(|seen| {
-                is_settled(desired, seen, case.input.attempts.get(*name), case.input.now)
-            })
+            !case
+                .input
+                .observed
+                .instances
+                .get(*name)
+                .is_some_and(|seen| is_settled(desired, seen, case.input, name))
         })
     })
 }
@@ -265,18 +282,23 @@ fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
 fn is_settled(
     desired: &Desired,
     seen: &ObservedInstance,
-    attempt: Option<&Attempt>,
-    now: Timestamp,
+    input: Input<'_>,
+    name: &ComponentName,
 ) -> bool {
     let goal = desired.instance.workload_hash();
-    let changing = attempt.is_some_and(|attempt| {
-        attempt.goal == goal && !matches!(attempt.stage, Stage::Kept { .. } | Stage::Soaking { .. })
+    let attempt = input.attempts.get(name).filter(|attempt| attempt.goal == goal);
+    let changing = attempt.is_some_and(|attempt| match attempt.stage {
+        Stage::Switching { .. } | Stage::Failed { .. } | Stage::Returned { .. } => true,
+        // Where the host already works by the goal, nothing is left to prepare.
+        Stage::Preparing | Stage::Draining { .. } | Stage::Soaking { .. } | Stage::Kept { .. } => {
+            false
+        }
     });
     let active = seen.unit.as_ref().is_some_and(is_active);
     !changing
         && active
         && runs_by(seen, &goal, &desired.instance.workload)
-        && steady::health(&desired.instance, seen, now) == crate::observed::Health::Healthy
+        && steady::health(&desired.instance, seen, input.now) == crate::observed::Health::Healthy
 }
 
 fn is_active(unit: &ObservedUnit) -> bool {

@@ -1,10 +1,10 @@
 //! From the old version to the new one, and back when the new one is no good.
 
 use crate::assignment::OnDeadline;
-use crate::attempt::{Attempt, Count, Stage};
+use crate::attempt::{Count, Stage};
 use crate::id::ContentHash;
-use crate::instance::{ActiveProbe, Workload};
-use crate::observed::{ActiveState, Health};
+use crate::instance::ActiveProbe;
+use crate::observed::{ActiveState, ContainerState, Health, ObservedUnit};
 use crate::report::{Failure, Phase};
 use crate::time::{Span, Timestamp};
 
@@ -18,10 +18,10 @@ const COUNT_AGE_MS_MAX: u64 = 2_000;
 const START_MARGIN_MS: u64 = 10_000;
 
 /// Everything up to the moment the old version is stopped.
-pub(super) fn prepare(case: Case<'_>, goal: &ContentHash, attempt: Option<&Attempt>) -> Judgement {
+pub(super) fn prepare(case: Case<'_>) -> Judgement {
     let seen = case.seen;
-    let is_container = matches!(case.desired.instance.workload, Workload::Container(_));
-    if is_container && seen.container(goal).is_none() {
+    let is_container = case.is_container();
+    if is_container && seen.container(case.goal).is_none() {
         return if seen.image_present {
             Judgement::act(Phase::Preparing, Step::Put, "its container does not exist yet")
         } else {
@@ -36,7 +36,7 @@ pub(super) fn prepare(case: Case<'_>, goal: &ContentHash, attempt: Option<&Attem
     if let Some(dependency) = unsettled_dependency(case) {
         return Judgement::wait(Phase::Pending, format!("waits for {dependency}"));
     }
-    match drain(case, attempt) {
+    match drain(case) {
         Drain::Passed { calls_cut } => switch(case, calls_cut),
         Drain::Waits(judgement) => judgement,
     }
@@ -47,17 +47,26 @@ enum Drain {
     Waits(Judgement),
 }
 
-fn drain(case: Case<'_>, attempt: Option<&Attempt>) -> Drain {
+/// When the wait for calls to end is over.
+pub(super) fn drain_deadline(case: Case<'_>) -> Timestamp {
+    let since = match case.attempt.map(|attempt| &attempt.stage) {
+        Some(Stage::Draining { since, .. }) => *since,
+        Some(_) | None => case.input.now,
+    };
+    since.plus_ms(case.desired.policy.drain_deadline_ms)
+}
+
+fn drain(case: Case<'_>) -> Drain {
     let Some(probe) = &case.desired.instance.active else { return Drain::Passed { calls_cut: 0 } };
     if case.seen.running().is_none() {
         return Drain::Passed { calls_cut: 0 };
     }
     let now = case.input.now;
-    let (since, count) = match attempt.map(|attempt| &attempt.stage) {
-        Some(Stage::Draining { since, count }) => (*since, *count),
-        Some(_) | None => (now, None),
+    let count = match case.attempt.map(|attempt| &attempt.stage) {
+        Some(Stage::Draining { count, .. }) => *count,
+        Some(_) | None => None,
     };
-    let deadline = since.plus_ms(case.desired.policy.drain_deadline_ms);
+    let deadline = drain_deadline(case);
     let phase = Phase::Draining { deadline };
     let Some(count) = count.filter(|count| now.since_ms(count.at) <= COUNT_AGE_MS_MAX) else {
         return Drain::Waits(Judgement::act(phase, Step::Count, drain_reason(probe, None)));
@@ -111,7 +120,10 @@ fn drain_reason(probe: &ActiveProbe, count: Option<Count>) -> String {
 }
 
 fn switch(case: Case<'_>, calls_cut: u64) -> Judgement {
-    let previous = case.seen.document.as_ref().map(|document| document.workload.clone());
+    let fallback = case.attempt.and_then(|attempt| attempt.fallback.clone());
+    let present = case.seen.document.as_ref().map(|document| document.workload.clone());
+    // What never proved good is no place to return to, unless it is all there is.
+    let previous = fallback.filter(|hash| hash != case.goal).or(present);
     let reason = match (&previous, calls_cut) {
         (None, _) => "first start".to_owned(),
         (Some(_), 0) => "another version or configuration is desired".to_owned(),
@@ -127,33 +139,27 @@ pub(super) fn resume_switch(
     since: Timestamp,
     calls_cut: u64,
 ) -> Judgement {
-    let goal = case.desired.instance.workload_hash();
-    let timing = &case.desired.instance.timing;
-    let again = Step::Switch { previous: previous.cloned(), calls_cut };
-    let runs_goal = super::runs_by(case.seen, &goal, &case.desired.instance.workload);
-    let Some(unit) = case.seen.unit.as_ref().filter(|_| runs_goal) else {
-        return Judgement::act(
-            Phase::Starting,
-            again,
-            "the switch was interrupted before the stop",
-        );
+    let again = |reason: &str| {
+        let step = Step::Switch { previous: previous.cloned(), calls_cut };
+        Judgement::act(Phase::Starting, step, reason)
     };
-    let is_container = case.desired.instance.container().is_some();
-    let started = !is_container || case.seen.running().is_some_and(|c| c.hash == goal);
+    let Some(unit) = case.seen.unit.as_ref().filter(|_| case.runs_by_goal()) else {
+        return again("the switch was interrupted before the stop");
+    };
+    if !was_started(case, unit, since) {
+        return again("the switch was interrupted before the start");
+    }
+    let timing = &case.desired.instance.timing;
     let budget_ms = timing.start_timeout_ms + timing.stop_grace_ms + START_MARGIN_MS;
+    let end = since.plus_ms(budget_ms);
     match unit.active {
-        ActiveState::Active | ActiveState::Reloading if started => {
+        ActiveState::Active | ActiveState::Reloading if runs_goal(case) => {
             Judgement::act(Phase::Starting, Step::Soak, "the new version answers")
         }
         ActiveState::Activating | ActiveState::Deactivating
-            if case.input.now < since.plus_ms(budget_ms) && unit.restarts == 0 =>
+            if case.input.now < end && unit.restarts == 0 =>
         {
-            Judgement::wait(Phase::Starting, "starting").until(since.plus_ms(budget_ms))
-        }
-        ActiveState::Active | ActiveState::Reloading | ActiveState::Inactive
-            if case.input.now < since.plus_ms(budget_ms) =>
-        {
-            Judgement::act(Phase::Starting, again, "the switch was interrupted before the start")
+            Judgement::wait(Phase::Starting, "starting").until(end)
         }
         ActiveState::Active
         | ActiveState::Reloading
@@ -165,6 +171,24 @@ pub(super) fn resume_switch(
             Judgement::act(Phase::Starting, Step::GiveUp { why: why.clone() }, why)
         }
     }
+}
+
+/// Whether the new version's program was ever started.
+fn was_started(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
+    if !case.is_container() {
+        // A packaged unit keeps its name: only the time tells old from new.
+        return unit.since >= since;
+    }
+    match case.seen.container(case.goal).map(|container| &container.state) {
+        Some(ContainerState::Running { .. } | ContainerState::Exited { .. }) => true,
+        Some(ContainerState::Created) => unit.active == ActiveState::Activating,
+        // The supervisor makes what is missing, if it comes to it at all.
+        None => unit.active == ActiveState::Activating || unit.active == ActiveState::Failed,
+    }
+}
+
+fn runs_goal(case: Case<'_>) -> bool {
+    !case.is_container() || case.seen.running().is_some_and(|c| &c.hash == case.goal)
 }
 
 fn unit_words(result: &str) -> String {
@@ -180,7 +204,7 @@ fn unit_words(result: &str) -> String {
 
 /// The new version runs and has to stay healthy for its soak time.
 pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Judgement {
-    let goal = case.desired.instance.workload_hash();
+    let now = case.input.now;
     let until = since.plus_ms(case.desired.policy.soak_ms);
     let phase = Phase::Soaking { until };
     let give_up = |why: String| Judgement::act(phase, Step::GiveUp { why: why.clone() }, why);
@@ -190,28 +214,52 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Judgement {
     if unit.stopped_by_hand {
         return steady::held(unit);
     }
-    let is_container = case.desired.instance.container().is_some();
-    let runs = !is_container || case.seen.running().is_some_and(|c| c.hash == goal);
-    if !is_active(unit) || !runs || unit.restarts > 0 {
+    if !ran_on(case, unit, since) {
         return give_up("ended while it had to stay healthy".to_owned());
     }
-    let health = steady::health(&case.desired.instance, case.seen, case.input.now);
-    match health {
+    let unseen_ms_max = case.desired.instance.timing.start_timeout_ms + START_MARGIN_MS;
+    match steady::health(&case.desired.instance, case.seen, now) {
         Health::Unhealthy => give_up(format!(
             "stopped answering while it had to stay healthy: {}",
             case.seen.status.as_ref().map_or("", |status| &status.detail)
         )),
-        _ if case.input.now < until => {
-            let left = Span(until.since_ms(case.input.now));
-            Judgement::wait(phase, format!("has to stay healthy for {left} more")).until(until)
-        }
-        Health::Healthy => {
+        Health::Healthy if now >= until => {
             Judgement::act(phase, Step::Keep, "stayed healthy through its soak time")
         }
+        Health::Healthy | Health::Unknown | Health::Starting if now < until => {
+            let left = Span(until.since_ms(now));
+            Judgement::wait(phase, format!("has to stay healthy for {left} more")).until(until)
+        }
         // Not observed is not healthy: nothing is kept on trust.
-        Health::Unknown | Health::Starting => Judgement::wait(phase, "its health is not known yet")
-            .until(case.input.now.plus_ms(1_000)),
+        Health::Healthy | Health::Unknown | Health::Starting
+            if now < until.plus_ms(unseen_ms_max) =>
+        {
+            Judgement::wait(phase, "its health is not known yet").until(now.plus_ms(1_000))
+        }
+        Health::Healthy | Health::Unknown | Health::Starting => {
+            give_up("its health could not be observed".to_owned())
+        }
     }
+}
+
+/// Whether what was started at the switch runs without a break. A supervisor
+/// that is replaced leaves its container alone, so for a container its own
+/// start counts and not the unit's.
+fn ran_on(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
+    if !case.is_container() {
+        return is_active(unit) && unit.restarts == 0;
+    }
+    let goes_on = match unit.active {
+        ActiveState::Active
+        | ActiveState::Reloading
+        | ActiveState::Activating
+        | ActiveState::Deactivating => true,
+        ActiveState::Inactive | ActiveState::Failed => false,
+    };
+    goes_on && case.seen.running().is_some_and(|container| {
+        matches!(container.state, ContainerState::Running { since: started } if started <= since)
+            && &container.hash == case.goal
+    })
 }
 
 /// The new version failed: the previous one comes back, if there is one.
@@ -220,15 +268,14 @@ pub(super) fn failed(
     previous: Option<&ContentHash>,
     failure: &Failure,
 ) -> Judgement {
-    let goal = case.desired.instance.workload_hash();
-    let held = case.desired.instance.container().is_none()
-        || previous.is_some_and(|hash| case.seen.container(hash).is_some());
+    let held =
+        !case.is_container() || previous.is_some_and(|hash| case.seen.container(hash).is_some());
     if let Some(previous) = previous.filter(|_| held) {
         let step = Step::Return { previous: previous.clone() };
         return Judgement::act(Phase::Starting, step, failure.message.clone());
     }
     // Somebody may have cured it on the host: what is seen healthy is kept.
-    let runs_goal = case.seen.running().is_some_and(|c| c.hash == goal);
+    let runs_goal = case.runs_by_goal() && runs_goal(case);
     let healthy = steady::health(&case.desired.instance, case.seen, case.input.now);
     if runs_goal && healthy == Health::Healthy && case.seen.unit.as_ref().is_some_and(is_active) {
         return Judgement::act(Phase::Starting, Step::Keep, "healthy after all");

@@ -1,6 +1,7 @@
 //! Nothing to change: is it still so?
 
-use crate::id::ContentHash;
+use std::collections::BTreeSet;
+
 use crate::instance::{Instance, Workload};
 use crate::observed::{ActiveState, Health, ObservedInstance, ObservedUnit};
 use crate::report::{Failure, Phase};
@@ -8,11 +9,8 @@ use crate::time::Timestamp;
 
 use super::{Case, Judgement, Step, unsettled_dependency};
 
-/// Containers kept of one component: the running one and the one before.
-const CONTAINERS_KEPT: usize = 2;
-
 /// The host works by the desired workload; whatever else differs is mended.
-pub(super) fn keep(case: Case<'_>, goal: &ContentHash) -> Judgement {
+pub(super) fn keep(case: Case<'_>) -> Judgement {
     let seen = case.seen;
     let instance = &case.desired.instance;
     let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else {
@@ -25,12 +23,12 @@ pub(super) fn keep(case: Case<'_>, goal: &ContentHash) -> Judgement {
         .document
         .as_ref()
         .is_some_and(|document| document.on_disk && document.hash == instance.document_hash());
-    let is_container = instance.container().is_some();
+    let is_container = case.is_container();
     if unit.stale || (is_container && !document_is_current) {
         let reason = "its documents on the host are out of date";
         return Judgement::act(Phase::Preparing, Step::Refresh, reason);
     }
-    if is_container && seen.container(goal).is_none() && !super::is_active(unit) {
+    if is_container && seen.container(case.goal).is_none() && !super::is_active(unit) {
         return if seen.image_present {
             Judgement::act(Phase::Preparing, Step::Put, "its container is gone")
         } else {
@@ -38,12 +36,12 @@ pub(super) fn keep(case: Case<'_>, goal: &ContentHash) -> Judgement {
             Judgement::act(phase, Step::Fetch, "container and image are gone")
         };
     }
-    run(case, unit, goal)
+    run(case, unit)
 }
 
-fn run(case: Case<'_>, unit: &ObservedUnit, goal: &ContentHash) -> Judgement {
+fn run(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
     match unit.active {
-        ActiveState::Active | ActiveState::Reloading => tidy(case, goal),
+        ActiveState::Active | ActiveState::Reloading => tidy(case),
         ActiveState::Activating => Judgement::wait(Phase::Starting, "systemd is starting it"),
         ActiveState::Deactivating => Judgement::wait(Phase::Starting, "systemd is stopping it"),
         ActiveState::Inactive | ActiveState::Failed => {
@@ -63,17 +61,20 @@ fn run(case: Case<'_>, unit: &ObservedUnit, goal: &ContentHash) -> Judgement {
     }
 }
 
-fn tidy(case: Case<'_>, goal: &ContentHash) -> Judgement {
+fn tidy(case: Case<'_>) -> Judgement {
     let seen = case.seen;
     let instance = &case.desired.instance;
     let name_differs = instance.container().is_some_and(|container| {
-        seen.running().is_some_and(|c| &c.hash == goal && c.name != container.name.as_str())
+        seen.running().is_some_and(|c| &c.hash == case.goal && c.name != container.name.as_str())
     });
     let (phase, reason) = phase_by_health(instance, seen, case.input.now);
     if name_differs {
         return Judgement::act(phase, Step::Promote, "its container does not bear its own name");
     }
-    if seen.containers.len() > CONTAINERS_KEPT {
+    let others: BTreeSet<_> =
+        seen.containers.iter().map(|c| &c.hash).filter(|hash| *hash != case.goal).collect();
+    // The one before is kept, so that there is something to return to.
+    if others.len() > 1 {
         return Judgement::act(phase, Step::Keep, "older containers are left");
     }
     Judgement::wait(phase, reason)

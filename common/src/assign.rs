@@ -1,0 +1,52 @@
+//! `assign`: a node's complete share of the revision its pointer names.
+
+use crate::assignment::{Assignment, Content};
+use crate::id::{Generation, NodeName, TenantId};
+use crate::plan::Plan;
+
+/// Everything `assign` looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The store's epoch.
+    pub epoch: u64,
+    /// Whose node it is.
+    pub tenant: &'a TenantId,
+    /// The node.
+    pub node: &'a NodeName,
+    /// Plan of the revision its pointer names; none when it has no pointer.
+    pub plan: Option<&'a Plan>,
+    /// The assignment it has.
+    pub held: Option<&'a Assignment>,
+}
+
+/// The node's next assignment; none when the one it has already says the same.
+#[must_use]
+pub fn assign(input: Input<'_>) -> Option<Assignment> {
+    let share = input.plan.and_then(|plan| Some((plan.revision, plan.nodes.get(input.node)?)));
+    let content = share.map_or_else(Content::default, |(revision, share)| Content {
+        revision,
+        instances: share.instances.clone(),
+    });
+    let number = match input.held {
+        // A node that never had anything and gets nothing needs no assignment:
+        // an empty one would tell it to remove what it finds.
+        None if content.instances.is_empty() => return None,
+        None => 1,
+        Some(held) if held.content.instances == content.instances => {
+            if held.generation.epoch == input.epoch {
+                return None;
+            }
+            held.generation.number + 1
+        }
+        Some(held) => held.generation.number + 1,
+    };
+    Some(Assignment {
+        generation: Generation { epoch: input.epoch, number },
+        tenant: input.tenant.clone(),
+        node: input.node.clone(),
+        content,
+    })
+}
+
+#[cfg(test)]
+mod tests;

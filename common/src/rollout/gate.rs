@@ -1,0 +1,130 @@
+//! Has a node done what its pointer asks? Only its own words count.
+
+use crate::assignment::Desired;
+use crate::id::{ComponentName, NodeName};
+use crate::plan::{NodePlan, Plan};
+use crate::report::{InstanceReport, Phase, Report};
+
+use super::{Input, NodeFailure, NodeView, is_settled};
+
+/// The state of one node's gate.
+pub(super) enum Gate {
+    /// Everything that differs runs as desired and is kept.
+    Passed,
+    /// Not yet, and for what.
+    Waits(String),
+    /// It cannot be passed any more.
+    Failed(Vec<NodeFailure>),
+}
+
+impl Gate {
+    pub(super) fn waits_for(&self) -> Option<&str> {
+        match self {
+            Gate::Waits(what) => Some(what),
+            Gate::Passed | Gate::Failed(_) => None,
+        }
+    }
+
+    pub(super) fn failures(&self) -> Option<&[NodeFailure]> {
+        match self {
+            Gate::Failed(failures) => Some(failures),
+            Gate::Passed | Gate::Waits(_) => None,
+        }
+    }
+}
+
+/// Compares what the node says with what `wanted` asks of it, for everything
+/// that differs from `before`.
+pub(super) fn check(
+    input: Input<'_>,
+    node: &NodeName,
+    before: Option<&Plan>,
+    wanted: Option<&Plan>,
+) -> Gate {
+    let nothing = NodePlan::default();
+    let share = |plan: Option<&'_ Plan>| plan.and_then(|plan| plan.nodes.get(node)).cloned();
+    let wanted = share(wanted).unwrap_or_else(|| nothing.clone());
+    let before = share(before).unwrap_or(nothing);
+    let report = match current_report(input, node, &wanted) {
+        Ok(report) => report,
+        Err(waits_for) => return Gate::Waits(waits_for),
+    };
+    let failures: Vec<NodeFailure> = wanted
+        .instances
+        .iter()
+        .filter_map(|(component, desired)| failure_of(node, component, desired, report))
+        .collect();
+    if !failures.is_empty() {
+        return Gate::Failed(failures);
+    }
+    let changed =
+        wanted.instances.iter().filter(|(name, d)| before.instances.get(*name) != Some(d));
+    for (component, desired) in changed {
+        if let Some(waits_for) = unsettled(node, component, desired, report) {
+            return Gate::Waits(waits_for);
+        }
+    }
+    let leftover = before
+        .instances
+        .keys()
+        .find(|name| !wanted.instances.contains_key(*name) && report.instances.contains_key(*name));
+    match leftover {
+        Some(component) => Gate::Waits(format!("{node}: {component} is being removed")),
+        None => Gate::Passed,
+    }
+}
+
+/// The node's report, once it speaks of the assignment that `wanted` became.
+fn current_report<'a>(
+    input: Input<'a>,
+    node: &NodeName,
+    wanted: &NodePlan,
+) -> Result<&'a Report, String> {
+    let Some(NodeView { connected, assigned, report }) = input.nodes.get(node).copied() else {
+        return Err(format!("{node} is not enrolled any more"));
+    };
+    let hash = wanted.content_hash();
+    let Some((generation, _)) = assigned.filter(|(_, content)| **content == hash) else {
+        return Err(format!("{node}: its assignment is being written"));
+    };
+    if !connected {
+        return Err(format!("{node} is unreachable"));
+    }
+    report
+        .filter(|report| report.applied >= Some(generation))
+        .ok_or_else(|| format!("{node}: has not taken its assignment yet"))
+}
+
+fn failure_of(
+    node: &NodeName,
+    component: &ComponentName,
+    desired: &Desired,
+    report: &Report,
+) -> Option<NodeFailure> {
+    let instance = report.instances.get(component)?;
+    let gave_up = matches!(instance.phase, Phase::Returned | Phase::Failed);
+    let failure = instance.failure.as_ref().filter(|_| gave_up)?;
+    (failure.hash == desired.instance.workload_hash()).then(|| NodeFailure {
+        node: node.clone(),
+        component: component.clone(),
+        failure: failure.clone(),
+    })
+}
+
+fn unsettled(
+    node: &NodeName,
+    component: &ComponentName,
+    desired: &Desired,
+    report: &Report,
+) -> Option<String> {
+    let Some(instance) = report.instances.get(component) else {
+        return Some(format!("{node}: {component} has not been reported"));
+    };
+    let InstanceReport { phase, reason, hash, .. } = instance;
+    let is_container = desired.instance.container().is_some();
+    let runs = !is_container || hash.as_ref() == Some(&desired.instance.workload_hash());
+    if runs && is_settled(*phase) {
+        return None;
+    }
+    Some(format!("{node}: {component} is {}: {reason}", phase.word()))
+}

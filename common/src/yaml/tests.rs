@@ -1,0 +1,60 @@
+//! What counts as a document, and how its mistakes are told.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn refused(text: &str) -> String {
+    parse(text).map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
+}
+
+#[test]
+fn a_number_stays_the_text_that_was_written() {
+    let node = parse("version: 230204.10").unwrap();
+    let Value::Map(entries) = node.value else { unreachable!() };
+    assert_eq!(entries[0].1.value, Value::Text("230204.10".to_owned()));
+}
+
+#[test]
+fn the_place_of_a_value_is_its_bytes() {
+    let text = "a:\n  b: \"x y\" # why\n";
+    let node = parse(text).unwrap();
+    let Value::Map(outer) = node.value else { unreachable!() };
+    let Value::Map(inner) = &outer[0].1.value else { unreachable!() };
+    assert_eq!(&text[inner[0].1.bytes.clone()], "\"x y\"");
+}
+
+#[test]
+fn every_doubled_key_is_told() {
+    assert_eq!(
+        refused("a: 1\nb: 2\na: 3\nb: 4\n"),
+        "line 3: a: written twice; first on line 1\nline 4: b: written twice; first on line 2"
+    );
+}
+
+#[test]
+fn what_could_grow_or_confuse_is_refused() {
+    assert!(refused("a: &x 1\nb: *x\n").contains("aliases are not supported"));
+    assert!(refused("a: !!str 1\n").contains("tags are not supported"));
+    assert!(refused("a: 1\n---\nb: 2\n").contains("more than one document"));
+    assert!(refused(&"[".repeat(100)).contains("nested too deeply"));
+    assert!(refused(&" ".repeat(DOCUMENT_BYTES_MAX + 1)).contains("larger than"));
+    assert!(refused("[a]: 1\n").contains("a key must be a word"));
+    assert!(refused("").contains("empty"));
+}
+
+#[test]
+fn broken_syntax_names_its_line() {
+    assert!(
+        refused("a: 1\n  b: 2\n").starts_with("line 2: not valid YAML"),
+        "{}",
+        refused("a: 1\n  b: 2\n")
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_the_parser(text in "[ -~\n\t:\\-\\[\\]{}&*!|>'\"#%@`]{0,200}") {
+        let _outcome = parse(&text);
+    }
+}
