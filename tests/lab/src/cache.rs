@@ -1,8 +1,10 @@
 //! What is built once and kept: base systems, layers, the registry's content. Every entry is built under a temporary
 //! name and renamed when complete, so a name without `.tmp` is always whole.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
@@ -16,6 +18,9 @@ const FOLDER: &str = "/var/cache/oml-lab";
 pub(crate) struct Cache {
     root: PathBuf,
     _lock: File,
+    /// Entries that a thread of this process builds right now.
+    busy: Mutex<BTreeSet<String>>,
+    freed: Condvar,
 }
 
 impl Cache {
@@ -29,7 +34,12 @@ impl Cache {
         let path = root.join(".lock");
         let lock = File::create(&path).map_err(LabError::io("open", &path))?;
         lock.lock().map_err(LabError::io("lock", &path))?;
-        Ok(Self { root: root.to_path_buf(), _lock: lock })
+        Ok(Self {
+            root: root.to_path_buf(),
+            _lock: lock,
+            busy: Mutex::default(),
+            freed: Condvar::new(),
+        })
     }
 
     /// Where an entry is or would be.
@@ -37,13 +47,15 @@ impl Cache {
         self.root.join(format!("{name}-{stamp}"))
     }
 
-    /// The entry's folder, built now if it is missing. Older entries of the name are removed unless a lab uses them.
+    /// The entry's folder, built now if it is missing; threads that want the same wait for the first. Older entries of the
+    /// name are removed unless a lab uses them.
     pub(crate) fn entry(
         &self,
         name: &str,
         stamp: &str,
         build: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<PathBuf> {
+        let _turn = self.take_turn(name);
         let path = self.path(name, stamp);
         if path.exists() {
             return Ok(path);
@@ -55,6 +67,14 @@ impl Cache {
         fs::rename(&temporary, &path).map_err(LabError::io("rename", &temporary))?;
         self.discard_older(name, &path)?;
         Ok(path)
+    }
+
+    fn take_turn(&self, name: &str) -> Turn<'_> {
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        while !busy.insert(name.to_owned()) {
+            busy = self.freed.wait(busy).unwrap_or_else(PoisonError::into_inner);
+        }
+        Turn { cache: self, name: name.to_owned() }
     }
 
     fn discard_older(&self, name: &str, keep: &Path) -> Result<()> {
@@ -70,6 +90,19 @@ impl Cache {
             }
         }
         Ok(())
+    }
+}
+
+struct Turn<'a> {
+    cache: &'a Cache,
+    name: String,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut busy = self.cache.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.remove(&self.name);
+        self.cache.freed.notify_all();
     }
 }
 

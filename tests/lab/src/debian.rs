@@ -79,7 +79,7 @@ impl Layer {
 
     /// The layer's difference to `below`, built if it is missing.
     pub(crate) fn build(&self, cache: &Cache, below: &System) -> Result<PathBuf> {
-        let system = cache.path(below.name, &below.stamp());
+        let system = below.build(cache)?;
         let entry =
             cache.entry(self.name, &self.stamp(below), |folder| self.install(folder, &system))?;
         Ok(entry.join("upper"))

@@ -4,22 +4,23 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::thread;
 
-use crate::cache::{self, Cache};
+use crate::cache;
 use crate::error::{LabError, Result};
 use crate::furnish::{Surroundings, daemon_json};
 use crate::host::Host;
 use crate::machine::Machine;
 use crate::mounts;
 use crate::network;
-use crate::preflight::preflight;
-use crate::processes;
-use crate::recipes::{BOOKWORM, HOST};
+use crate::prepare::{Prepared, prepare};
+use crate::proxy::FaultyRegistry;
 use crate::record::{self, Record, check_name};
-use crate::say::{say, timed};
+use crate::registry::{self, Registry};
+use crate::say::say;
 
 /// Hosts get the addresses from here on.
 const FIRST_HOST: u8 = 11;
 const HOSTS_MAX: usize = 32;
+const REQUIRED: &str = "OML_LAB_REQUIRED";
 
 /// What a lab shall have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,14 +77,26 @@ impl Lab {
     /// Prepares the machine where needed, then makes the lab and boots its hosts.
     pub fn up(spec: &LabSpec) -> Result<Self> {
         spec.check()?;
-        prepare()?;
+        let prepared = prepare()?;
         sweep()?;
         let names = spec.hosts.iter().map(|host| host.name.clone()).collect();
         let record = Record::claim(&spec.name, names, true)?;
         let lab = Self::from_record(record, true)?;
         // From here on an early return takes down what was made.
-        timed(&format!("boot {} hosts", lab.hosts.len()), || lab.make())?;
+        lab.make(&prepared)?;
         Ok(lab)
+    }
+
+    /// As `up`; on a machine that cannot carry a lab it says `skipped: <reason>` and gives none. Where OML_LAB_REQUIRED is
+    /// set, as in continuous integration, that is an error instead.
+    pub fn up_or_skip(spec: &LabSpec) -> Result<Option<Self>> {
+        match Self::up(spec) {
+            Err(LabError::CannotRun(reason)) if std::env::var_os(REQUIRED).is_none() => {
+                say(&format!("skipped: {reason}"));
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
     }
 
     /// A lab that is up already, for instance from `cargo xtask lab up`.
@@ -124,6 +137,20 @@ impl Lab {
         Ok(self.record.subnet()?.gateway())
     }
 
+    /// The lab's registry.
+    pub fn registry(&self) -> Result<Registry> {
+        Registry::open(&registry_folder(&self.record), self.gateway()?)
+    }
+
+    /// Opens the faulty way to the registry, on the port that hosts call `registry.lab:5001`.
+    pub fn faulty_registry(&self) -> Result<FaultyRegistry> {
+        let gateway = self.gateway()?;
+        FaultyRegistry::start(
+            (gateway, registry::FAULTY_PORT).into(),
+            (gateway, registry::PORT).into(),
+        )
+    }
+
     /// A folder of the lab on this machine; it goes away with it.
     pub fn folder(&self) -> PathBuf {
         self.record.folder()
@@ -153,15 +180,20 @@ impl Lab {
         Ok(Self { record, hosts, is_owned })
     }
 
-    fn make(&self) -> Result<()> {
+    fn make(&self, prepared: &Prepared) -> Result<()> {
         let subnet = self.record.subnet()?;
         network::create(subnet)?;
-        let lower = base_folders()?;
+        Registry::start(
+            &registry_folder(&self.record),
+            subnet.gateway(),
+            &prepared.registry_program,
+            &prepared.store,
+        )?;
         let names: Vec<_> =
             self.hosts.iter().map(|host| (host.name().to_owned(), host.address())).collect();
         let surroundings = Surroundings { lab: &self.record.name, subnet, hosts: &names };
         let boot = |host: &Host| {
-            host.machine().mount(&lower)?;
+            host.machine().mount(&prepared.host)?;
             surroundings.furnish(&host.machine().root(), host.name(), host.address())?;
             host.boot()
         };
@@ -183,20 +215,6 @@ impl Drop for Lab {
     }
 }
 
-/// Installs what is missing and builds the base systems, after saying so.
-pub fn prepare() -> Result<()> {
-    let found = preflight()?;
-    if found.is_cold || !found.packages.is_empty() {
-        for line in found.announcement().lines() {
-            say(line);
-        }
-    }
-    found.install()?;
-    let cache = Cache::open()?;
-    BOOKWORM.build(&cache)?;
-    HOST.build(&cache, &BOOKWORM).map(drop)
-}
-
 /// Takes down every lab whose owner was killed before it could.
 pub fn sweep() -> Result<()> {
     for record in record::all()?.iter().filter(|record| record.is_orphan()) {
@@ -214,9 +232,8 @@ pub fn down_all() -> Result<()> {
     Ok(())
 }
 
-fn base_folders() -> Result<Vec<PathBuf>> {
-    let cache = Cache::open()?;
-    Ok(vec![HOST.build(&cache, &BOOKWORM)?, BOOKWORM.build(&cache)?])
+fn registry_folder(record: &Record) -> PathBuf {
+    record.folder().join("registry")
 }
 
 fn hosts_of(record: &Record) -> Result<Vec<Host>> {
@@ -238,8 +255,7 @@ fn destroy(record: &Record) -> Result<()> {
     let hosts = hosts_of(record)?;
     all_at_once(&hosts, |host| host.machine().kill())?;
     let folder = record.folder();
-    let registry = format!("{}/", folder.display());
-    processes::end(&processes::started_with("docker-registry", &registry)?)?;
+    registry::stop(&folder)?;
     network::destroy(record.subnet()?)?;
     mounts::unmount_below(&folder)?;
     cache::discard(&folder)

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use nix::unistd::Uid;
@@ -14,10 +15,9 @@ use crate::run::Run;
 use crate::say::{say, timed};
 
 /// Package, and a program that shows it is there.
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 5] = [
     ("systemd-container", "systemd-nspawn"),
     ("debootstrap", "debootstrap"),
-    ("skopeo", "skopeo"),
     ("apache2-utils", "htpasswd"),
     ("iproute2", "ip"),
     ("iptables", "iptables"),
@@ -108,7 +108,11 @@ fn is_installed(program: &str) -> bool {
 }
 
 fn can_mount_overlays() -> Result<()> {
-    let folder = Path::new("/var/lib/oml-lab").join(format!(".probe-{}", std::process::id()));
+    // Threads of one process look at the same time.
+    static PROBES: AtomicU32 = AtomicU32::new(0);
+    let number = PROBES.fetch_add(1, Ordering::Relaxed);
+    let name = format!(".probe-{}-{number}", std::process::id());
+    let folder = Path::new("/var/lib/oml-lab").join(name);
     let lower = folder.join("lower");
     fs::create_dir_all(&lower).map_err(LabError::io("make the folder", &lower))?;
     let mounted = Overlay {

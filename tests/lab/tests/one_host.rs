@@ -1,27 +1,87 @@
 //! One real host, from boot to nothing left.
 
-use oml_lab::{Lab, LabError, LabSpec, preflight};
+use std::fs;
+use std::time::Duration;
+
+use oml_lab::{Fault, Lab, LabSpec, Output};
 
 /// The lab's name is this process's own, so that two test runs never meet.
-fn lab(hosts: &[&str]) -> Option<Lab> {
-    match preflight() {
-        Err(LabError::CannotRun(reason)) => {
-            println!("skipped: {reason}");
-            None
-        }
-        other => {
-            other.unwrap();
-            let name = format!("test-{}", std::process::id());
-            Some(Lab::up(&LabSpec::new(&name, hosts)).unwrap())
-        }
-    }
+fn spec(test: &str, hosts: &[&str]) -> LabSpec {
+    LabSpec::new(&format!("{test}-{}", std::process::id()), hosts)
 }
 
 #[test]
-fn a_host_boots_runs_programs_and_leaves_nothing_behind() {
-    let Some(lab) = lab(&["alone"]) else { return };
+fn a_host_runs_a_container_of_the_registry_and_leaves_nothing_behind() {
+    let Some(lab) = Lab::up_or_skip(&spec("one", &["alone"])).unwrap() else {
+        return;
+    };
     let host = lab.host("alone").unwrap();
-    assert_eq!(host.exec_ok(&["hostname"]).unwrap().trim(), "alone");
+    let registry = lab.registry().unwrap();
+    let image = format!("{}/omnileads/small:v1", registry.name());
     assert_eq!(host.exec_ok(&["systemctl", "is-system-running"]).unwrap().trim(), "running");
+
+    let refused = host.exec(&["docker", "pull", &image]).unwrap();
+    assert!(refused.stderr.contains("no basic auth credentials"), "{refused:?}");
+
+    let login = fs::read(registry.login_file()).unwrap();
+    host.push("/root/.docker/config.json", &login, 0o600).unwrap();
+    host.exec_ok(&[
+        "docker",
+        "run",
+        "--detach",
+        "--name=it",
+        "--network=host",
+        "--memory=64m",
+        &image,
+    ])
+    .unwrap();
+    let url = format!("http://{}:8080/", host.address());
+    let answer = host
+        .wait_until(Duration::from_secs(10), &["curl", "-sf", &url], Output::is_success)
+        .unwrap();
+    assert_eq!(answer.stdout, "v1\n");
+
+    let folder = lab.folder();
     lab.down().unwrap();
+    assert!(!folder.exists());
+    assert_nothing_left(folder.to_str().unwrap());
+}
+
+#[test]
+fn a_faulty_registry_refuses_cuts_and_recovers() {
+    let Some(lab) = Lab::up_or_skip(&spec("faulty", &["alone"])).unwrap() else {
+        return;
+    };
+    let host = lab.host("alone").unwrap();
+    let registry = lab.registry().unwrap();
+    let mut faulty = lab.faulty_registry().unwrap();
+    let login = fs::read(registry.login_file()).unwrap();
+    host.push("/root/.docker/config.json", &login, 0o600).unwrap();
+    let image = format!("{}/omnileads/small:v1", registry.faulty_name());
+    let pull = ["docker", "pull", "--quiet", image.as_str()];
+    let faults = [
+        (Fault::Refuse, "connection refused"),
+        (Fault::Unauthorized, "unauthorized"),
+        (Fault::TooMany, "toomanyrequests"),
+        (Fault::ServerError, "the lab says so"),
+        (Fault::CutAfter(100_000), "EOF"),
+    ];
+    for (fault, expected) in faults {
+        faulty.set(fault).unwrap();
+        let output = host.exec(&pull).unwrap();
+        assert!(!output.is_success() && output.stderr.contains(expected), "{fault:?}: {output:?}");
+    }
+    faulty.set(Fault::Pass).unwrap();
+    host.exec_ok(&pull).unwrap();
+}
+
+/// No mount, no interface, no cgroup and no process carries the lab's folder or its names.
+#[cfg(test)]
+fn assert_nothing_left(folder: &str) {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains(folder), "{mounts}");
+    for entry in fs::read_dir("/proc").unwrap() {
+        let line = fs::read(entry.unwrap().path().join("cmdline")).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&line).contains(folder));
+    }
 }

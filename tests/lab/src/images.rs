@@ -1,0 +1,277 @@
+//! The images of the lab: what each is made of and how its tags behave, and building them. Data first, one builder below it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use crate::cache::{self, Cache, stamp};
+use crate::debian::{Layer, System, write};
+use crate::error::{LabError, Result};
+use crate::oci::{self, ImageConfig};
+use crate::push::Client;
+use crate::recipes::{ASTERISK, BOOKWORM, KAMAILIO, NGINX, POSTGRES, REDIS, RTPENGINE, TOOLS};
+use crate::run::Run;
+
+/// Raise it when the way images are built changes without a change of the data.
+const REVISION: &str = "1";
+const ENTRY: &str = include_str!("../images/entry.sh");
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What an image stands on.
+#[derive(Clone, Copy)]
+pub(crate) enum Ground {
+    /// Only busybox.
+    Busybox,
+    /// Packages on Debian 12.
+    Bookworm(Layer),
+    /// A system of its own.
+    Own(System),
+}
+
+/// One repository below `omnileads/` and its tags.
+pub(crate) struct Image {
+    name: &'static str,
+    ground: Ground,
+    start: &'static str,
+    files: &'static [(&'static str, &'static str)],
+    volumes: &'static [&'static str],
+    good: &'static [&'static str],
+    has_bad: bool,
+}
+
+/// Tags that misbehave; the entry script knows how.
+pub(crate) const BAD: [&str; 4] = ["exits-at-once", "exits-after-20s", "hangs", "dies-in-soak"];
+
+macro_rules! image_file {
+    ($path:literal) => {
+        include_str!(concat!("../images/", $path))
+    };
+}
+
+pub(crate) const ALL: [Image; 9] = [
+    Image {
+        name: "small",
+        ground: Ground::Busybox,
+        start: image_file!("small/start.sh"),
+        files: &[],
+        volumes: &[],
+        good: &["v1", "v2"],
+        has_bad: true,
+    },
+    Image {
+        name: "omlapp",
+        ground: Ground::Busybox,
+        start: image_file!("omlapp/start.sh"),
+        files: &[],
+        volumes: &[],
+        good: &["1.26.0", "1.27.0"],
+        has_bad: false,
+    },
+    Image {
+        name: "websockets",
+        ground: Ground::Busybox,
+        start: image_file!("websockets/start.sh"),
+        files: &[],
+        volumes: &[],
+        good: &["230204.01", "240705.01"],
+        has_bad: false,
+    },
+    Image {
+        name: "asterisk",
+        ground: Ground::Own(ASTERISK),
+        start: image_file!("asterisk/start.sh"),
+        files: &[
+            ("etc/asterisk/asterisk.conf", image_file!("asterisk/asterisk.conf")),
+            ("etc/asterisk/modules.conf", image_file!("asterisk/modules.conf")),
+            ("etc/asterisk/pjsip.conf", image_file!("asterisk/pjsip.conf")),
+            ("etc/asterisk/extensions.conf", image_file!("asterisk/extensions.conf")),
+            ("etc/asterisk/logger.conf", image_file!("asterisk/logger.conf")),
+            ("etc/asterisk/manager.conf", image_file!("asterisk/manager.conf")),
+            ("etc/asterisk/rtp.conf", image_file!("asterisk/rtp.conf")),
+        ],
+        volumes: &[],
+        good: &["230204.01", "230215.01", "230220.01"],
+        has_bad: true,
+    },
+    Image {
+        name: "kamailio",
+        ground: Ground::Bookworm(KAMAILIO),
+        start: image_file!("kamailio/start.sh"),
+        files: &[("etc/kamailio/kamailio.cfg", image_file!("kamailio/kamailio.cfg"))],
+        volumes: &[],
+        good: &["230204.01", "240625.01"],
+        has_bad: false,
+    },
+    Image {
+        name: "rtpengine",
+        ground: Ground::Bookworm(RTPENGINE),
+        start: image_file!("rtpengine/start.sh"),
+        files: &[],
+        volumes: &[],
+        good: &["230328.01", "240625.01"],
+        has_bad: false,
+    },
+    Image {
+        name: "redis",
+        ground: Ground::Bookworm(REDIS),
+        start: image_file!("redis/start.sh"),
+        files: &[],
+        volumes: &["/data"],
+        good: &["230204.01", "231125.01"],
+        has_bad: false,
+    },
+    Image {
+        name: "postgres",
+        ground: Ground::Bookworm(POSTGRES),
+        start: image_file!("postgres/start.sh"),
+        files: &[],
+        volumes: &["/var/lib/postgresql/data"],
+        good: &["230204.01", "240902.02"],
+        has_bad: false,
+    },
+    Image {
+        name: "nginx",
+        ground: Ground::Bookworm(NGINX),
+        start: image_file!("nginx/start.sh"),
+        files: &[("etc/nginx/lab.conf", image_file!("nginx/lab.conf"))],
+        volumes: &[],
+        good: &["230215.01", "241009.01"],
+        has_bad: false,
+    },
+];
+
+/// Changes whenever the bytes of any image would.
+pub(crate) fn stamp_of_all() -> String {
+    let parts: Vec<String> = ALL.iter().map(Image::stamp).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    stamp(&parts)
+}
+
+/// The layers an image stands on, built if they are missing.
+pub(crate) fn ground(image: &Image, cache: &Cache) -> Result<Vec<oci::Layer>> {
+    match image.ground {
+        Ground::Busybox => {
+            let tools = TOOLS.build(cache, &BOOKWORM)?;
+            let stamp = stamp(&[REVISION, &TOOLS.stamp(&BOOKWORM)]);
+            let folder = cache.entry("tar-busybox", &stamp, |folder| {
+                let tree = folder.join("tree");
+                busybox_tree(&tools, &tree)?;
+                oci::pack(&tree, folder)?;
+                cache::discard(&tree)
+            })?;
+            Ok(vec![oci::packed(&folder)?])
+        }
+        Ground::Bookworm(layer) => {
+            let tree = layer.build(cache, &BOOKWORM)?;
+            Ok(vec![
+                packed(cache, BOOKWORM.name, &BOOKWORM.stamp(), &BOOKWORM.build(cache)?)?,
+                packed(cache, layer.name, &layer.stamp(&BOOKWORM), &tree)?,
+            ])
+        }
+        Ground::Own(system) => {
+            let tree = system.build(cache)?;
+            Ok(vec![packed(cache, system.name, &system.stamp(), &tree)?])
+        }
+    }
+}
+
+impl Image {
+    /// The repository's name.
+    pub(crate) fn repository(&self) -> String {
+        format!("omnileads/{}", self.name)
+    }
+
+    /// True when it needs a debootstrap of its own, which takes longest.
+    pub(crate) fn has_own_system(&self) -> bool {
+        matches!(self.ground, Ground::Own(_))
+    }
+
+    /// Makes and pushes every tag.
+    pub(crate) fn push(
+        &self,
+        client: &Client,
+        ground: &[oci::Layer],
+        scratch: &Path,
+    ) -> Result<()> {
+        for (tag, behaviour) in self.tags() {
+            let folder = scratch.join(format!("{}-{tag}", self.name));
+            let mut layers = ground.to_vec();
+            layers.push(self.top_layer(tag, behaviour, &folder)?);
+            let config = oci::config(
+                &ImageConfig {
+                    title: self.name,
+                    version: tag,
+                    entrypoint: &["/oml/entry"],
+                    env: &[PATH],
+                    volumes: self.volumes,
+                },
+                &layers,
+            );
+            let manifest = oci::manifest(&config, &layers);
+            client.push(&self.repository(), tag, (&config, &manifest), &layers)?;
+        }
+        Ok(())
+    }
+
+    fn tags(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let bad: &[&'static str] = if self.has_bad { &BAD } else { &[] };
+        let good = self.good.iter().map(|tag| (*tag, "good"));
+        good.chain(bad.iter().map(|tag| (*tag, *tag)))
+    }
+
+    fn top_layer(&self, tag: &str, behaviour: &str, folder: &Path) -> Result<oci::Layer> {
+        let tree = folder.join("tree");
+        write(&tree.join("oml/entry"), ENTRY, 0o755)?;
+        write(&tree.join("oml/start"), self.start, 0o755)?;
+        write(&tree.join("oml/version"), &format!("{tag}\n"), 0o644)?;
+        write(&tree.join("oml/behaviour"), &format!("{behaviour}\n"), 0o644)?;
+        for (path, content) in self.files {
+            write(&tree.join(path), content, 0o644)?;
+        }
+        oci::pack(&tree, folder)
+    }
+
+    fn stamp(&self) -> String {
+        let ground = match self.ground {
+            Ground::Busybox => TOOLS.stamp(&BOOKWORM),
+            Ground::Bookworm(layer) => layer.stamp(&BOOKWORM),
+            Ground::Own(system) => system.stamp(),
+        };
+        let tags: Vec<_> = self.tags().map(|(tag, _)| tag).collect();
+        let files: Vec<_> = self.files.iter().flat_map(|(path, text)| [*path, *text]).collect();
+        stamp(&[
+            REVISION,
+            self.name,
+            &ground,
+            ENTRY,
+            self.start,
+            &files.join("\n"),
+            &tags.join(" "),
+            &self.volumes.join(" "),
+        ])
+    }
+}
+
+fn packed(cache: &Cache, name: &str, stamp: &str, tree: &Path) -> Result<oci::Layer> {
+    let entry =
+        cache.entry(&format!("tar-{name}"), stamp, |folder| oci::pack(tree, folder).map(drop))?;
+    oci::packed(&entry)
+}
+
+/// The smallest system that can run a shell script and an HTTP server.
+fn busybox_tree(tools: &Path, tree: &Path) -> Result<()> {
+    let program: PathBuf = tools.join("usr/bin/busybox");
+    let bin = tree.join("bin");
+    for folder in ["bin", "tmp", "etc", "www"] {
+        let path = tree.join(folder);
+        fs::create_dir_all(&path).map_err(LabError::io("make the folder", &path))?;
+    }
+    fs::copy(&program, bin.join("busybox")).map_err(LabError::io("copy", &program))?;
+    write(&tree.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n", 0o644)?;
+    let names = Run::new(&program.to_string_lossy()).args(["--list"]).ok()?;
+    for name in names.stdout.lines().filter(|name| *name != "busybox") {
+        let link = bin.join(name);
+        symlink("busybox", &link).map_err(LabError::io("link", &link))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Makes this machine ready: packages, base systems, images and the registry's content. Everything is kept; a second call
+//! only looks.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::cache::Cache;
+use crate::error::{LabError, Result};
+use crate::images::{self, ALL, Image};
+use crate::preflight::preflight;
+use crate::push::Client;
+use crate::recipes::{BOOKWORM, HOST, STORE, TOOLS};
+use crate::registry;
+use crate::say::say;
+
+/// What labs are made from.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The layers of a host's root, top first.
+    pub(crate) host: Vec<PathBuf>,
+    pub(crate) registry_program: PathBuf,
+    /// The registry's content.
+    pub(crate) store: PathBuf,
+}
+
+/// Installs what is missing and builds the base systems and images, after saying so.
+pub fn prepare() -> Result<Prepared> {
+    let found = preflight()?;
+    if found.is_cold || !found.packages.is_empty() {
+        for line in found.announcement().lines() {
+            say(line);
+        }
+    }
+    found.install()?;
+    let cache = Cache::open()?;
+    let stamp = images::stamp_of_all();
+    if !cache.path(STORE, &stamp).exists() {
+        build_systems(&cache)?;
+    }
+    let registry_program = TOOLS.build(&cache, &BOOKWORM)?.join("usr/bin/docker-registry");
+    let store = cache.entry(STORE, &stamp, |folder| fill(&cache, &registry_program, folder))?;
+    Ok(Prepared {
+        host: vec![HOST.build(&cache, &BOOKWORM)?, BOOKWORM.build(&cache)?],
+        registry_program,
+        store: store.join("store"),
+    })
+}
+
+/// The two systems that take longest start first, side by side.
+fn build_systems(cache: &Cache) -> Result<()> {
+    let host = || HOST.build(cache, &BOOKWORM).map(drop);
+    let mut jobs: Vec<Box<dyn Fn() -> Result<()> + Sync + '_>> = vec![Box::new(host)];
+    let mut images: Vec<&Image> = ALL.iter().collect();
+    images.sort_by_key(|image| !image.has_own_system());
+    for image in images {
+        jobs.push(Box::new(move || images::ground(image, cache).map(drop)));
+    }
+    in_parallel(&jobs, |job| job())
+}
+
+/// Pushes every image into a registry that only listens to this machine and only while it is filled.
+fn fill(cache: &Cache, program: &Path, folder: &Path) -> Result<()> {
+    let address = free_port()?;
+    registry::serve(program, folder, &folder.join("store"), address, None)?;
+    let client = Client { address, login: None };
+    let scratch = folder.join("scratch");
+    let pushed = in_parallel(&ALL, |image| {
+        let ground = images::ground(image, cache)?;
+        image.push(&client, &ground, &scratch)
+    });
+    registry::stop(folder)?;
+    pushed?;
+    crate::cache::discard(&scratch)
+}
+
+fn free_port() -> Result<SocketAddr> {
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    TcpListener::bind(any)
+        .and_then(|listener| listener.local_addr())
+        .map_err(LabError::io("find a free port on", any.to_string()))
+}
+
+/// Does every job, as many at once as there are processors; the first error counts, after all are done.
+fn in_parallel<T: Sync>(jobs: &[T], step: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
+    let workers = thread::available_parallelism().map_or(2, usize::from).min(4);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Ok(());
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done = done.and(step(job));
+        }
+        done
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .map(|thread| {
+                thread.join().unwrap_or_else(|_| Err(LabError::Invalid("a worker panicked".into())))
+            })
+            .fold(Ok(()), Result::and)
+    })
+}
