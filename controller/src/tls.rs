@@ -1,1 +1,72 @@
-//! Being built.
+//! The server's side of TLS 1.3: who is let in, and the accept loop that feeds
+//! the gRPC server.
+//!
+//! An own loop, because the configuration must change while it runs (a renewed
+//! certificate), and because nobody may block others by not saying anything.
+
+use std::sync::Arc;
+
+use oml_proto::tls::{ALPN, TlsError, certificate, private_key, provider};
+use rustls::RootCertStore;
+use rustls::ServerConfig;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+
+use crate::pki::{Authority, OwnCertificate, Revoked};
+
+mod accept;
+mod verify;
+
+pub use accept::{Acceptor, Connection, ConnectionInfo, Limits};
+
+use self::verify::ClientVerifier;
+
+/// The main port: only clients with a certificate of this authority that is
+/// valid now and not revoked.
+pub fn main_config(
+    authority: &Authority,
+    own: &OwnCertificate,
+    revoked: Arc<Revoked>,
+) -> Result<ServerConfig, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.certificate().clone()).map_err(TlsError::Unusable)?;
+    let chain = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+    let chain =
+        chain.map_err(|error| TlsError::Unusable(rustls::Error::General(error.to_string())))?;
+    config(authority, own, Some(Arc::new(ClientVerifier::new(chain, revoked))))
+}
+
+/// The enrolment port: clients without a certificate.
+pub fn enrollment_config(
+    authority: &Authority,
+    own: &OwnCertificate,
+) -> Result<ServerConfig, TlsError> {
+    config(authority, own, None)
+}
+
+fn config(
+    authority: &Authority,
+    own: &OwnCertificate,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+) -> Result<ServerConfig, TlsError> {
+    let leaf = certificate(&own.issued.certificate_pem, "controller's certificate")?;
+    // The authority is shown too: a new host knows it by its fingerprint.
+    let chain = vec![leaf, authority.certificate().clone()];
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(TlsError::Unusable)?;
+    let builder = match clients {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config =
+        builder.with_single_cert(chain, private_key(&own.key_pem)?).map_err(TlsError::Unusable)?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    // A resumed session would skip the verification of the client.
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! Makes the authority's key and certificate, and issues with them.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use oml_common::time::Timestamp;
+use oml_proto::tls::{BACKDATED_MS, Fingerprint, Identity, Peer, Serial, certificate};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
+};
+use rustls::pki_types::CertificateDer;
+use time::OffsetDateTime;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::history::CertificateRecord;
+use super::request::CertificateRequest;
+
+const CERTIFICATE_FILE: &str = "ca.pem";
+const KEY_FILE: &str = "ca.key";
+const AUTHORITY_LIFETIME_MS: u64 = 10 * 366 * 24 * 3_600_000;
+
+/// Why the authority could not be made, read or used.
+#[derive(Debug, thiserror::Error)]
+pub enum PkiError {
+    /// A file could not be read or written.
+    #[error("cannot use {}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{} does not hold the authority's {what}", file.display())]
+    Content {
+        /// The file.
+        file: PathBuf,
+        /// What it should hold.
+        what: &'static str,
+    },
+    /// A certificate could not be made.
+    #[error("cannot make a certificate")]
+    Issue(#[source] rcgen::Error),
+    /// The time or the lifetime cannot be written into a certificate.
+    #[error("cannot make a certificate for this time: is the clock right?")]
+    Time,
+    /// The authority ends before the certificate would begin.
+    #[error("the cluster's authority has expired")]
+    Expired,
+    /// The operating system gives no random numbers.
+    #[error("cannot get random numbers")]
+    Random(#[source] getrandom::Error),
+}
+
+/// The terms of one certificate.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// The time of issue.
+    pub now: Timestamp,
+    /// How long it lives from now.
+    pub lifetime_ms: u64,
+    /// The holder's newest certificate so far, also a revoked one: the new
+    /// serial number is higher.
+    pub after: Option<Serial>,
+}
+
+/// A new certificate.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// The certificate as PEM.
+    pub certificate_pem: String,
+    /// What to remember of it.
+    pub record: CertificateRecord,
+}
+
+/// A certificate for a key made here: a first operator's, or the controller's.
+pub struct OwnCertificate {
+    /// The certificate.
+    pub issued: Issued,
+    /// Its private key as PEM.
+    pub key_pem: String,
+}
+
+/// The cluster's authority.
+pub struct Authority {
+    pem: String,
+    der: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+    expires: Timestamp,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Authority({})", self.fingerprint())
+    }
+}
+
+impl Authority {
+    /// Makes a new authority and writes it into `dir`, which must not hold one.
+    pub fn create(dir: &Path, cluster: &str, now: Timestamp) -> Result<Self, PkiError> {
+        let key = KeyPair::generate().map_err(PkiError::Issue)?;
+        let terms = Terms { now, lifetime_ms: AUTHORITY_LIFETIME_MS, after: None };
+        let mut params = params(&format!("oml authority {cluster}"), terms, None)?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let made = params.self_signed(&key).map_err(PkiError::Issue)?;
+        // The key first: a certificate without a key is not an authority.
+        write_new(&dir.join(KEY_FILE), &key.serialize_pem(), 0o600)?;
+        write_new(&dir.join(CERTIFICATE_FILE), &made.pem(), 0o644)?;
+        Self::load(dir)
+    }
+
+    /// Reads the authority in `dir`.
+    pub fn load(dir: &Path) -> Result<Self, PkiError> {
+        let (key_file, certificate_file) = (dir.join(KEY_FILE), dir.join(CERTIFICATE_FILE));
+        let content = |file: &Path, what| PkiError::Content { file: file.to_owned(), what };
+        let key = KeyPair::from_pem(&read(&key_file)?);
+        let key = key.map_err(|_secret| content(&key_file, "private key"))?;
+        let pem = read(&certificate_file)?;
+        let not_ours = || content(&certificate_file, "certificate");
+        let der = certificate(&pem, "authority").map_err(|_not_pem| not_ours())?;
+        let expires = {
+            let (_rest, parsed) = X509Certificate::from_der(&der).map_err(|_not_der| not_ours())?;
+            if parsed.public_key().raw != key.subject_public_key_info() {
+                return Err(content(&certificate_file, "certificate for its key"));
+            }
+            u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0)
+        };
+        let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|_not_ca| not_ours())?;
+        Ok(Self { pem, der, issuer, expires: Timestamp(expires.saturating_mul(1000)) })
+    }
+
+    /// The authority's certificate as PEM.
+    #[must_use]
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// The authority's certificate.
+    #[must_use]
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.der
+    }
+
+    /// What join tokens carry of the authority.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.der)
+    }
+
+    /// Issues a certificate for the key of a request; nothing else of the
+    /// request is used.
+    pub fn issue(
+        &self,
+        identity: &Identity,
+        request: &CertificateRequest,
+        terms: Terms,
+    ) -> Result<Issued, PkiError> {
+        self.sign(identity, request.public_key(), terms)
+    }
+
+    /// Makes a key and issues a certificate for it.
+    pub fn issue_with_key(
+        &self,
+        identity: &Identity,
+        terms: Terms,
+    ) -> Result<OwnCertificate, PkiError> {
+        let key = KeyPair::generate().map_err(PkiError::Issue)?;
+        let issued = self.sign(identity, &key, terms)?;
+        Ok(OwnCertificate { issued, key_pem: key.serialize_pem() })
+    }
+
+    /// Reads a certificate that this authority issued, also an expired one.
+    #[must_use]
+    pub fn recognize(&self, shown: &CertificateDer<'_>) -> Option<Peer> {
+        let (_rest, own) = X509Certificate::from_der(&self.der).ok()?;
+        let (_rest, parsed) = X509Certificate::from_der(shown).ok()?;
+        parsed.verify_signature(Some(own.public_key())).ok()?;
+        Peer::from_certificate(shown).ok()
+    }
+
+    fn sign(
+        &self,
+        identity: &Identity,
+        key: &impl PublicKeyData,
+        terms: Terms,
+    ) -> Result<Issued, PkiError> {
+        if terms.now >= self.expires {
+            return Err(PkiError::Expired);
+        }
+        let name = identity.to_string();
+        let mut params = params(&name, terms, Some(self.expires))?;
+        let uri = name.try_into().map_err(PkiError::Issue)?;
+        params.subject_alt_names = vec![SanType::URI(uri)];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![match identity {
+            Identity::Controller => ExtendedKeyUsagePurpose::ServerAuth,
+            Identity::Operator(_) | Identity::Node { .. } => ExtendedKeyUsagePurpose::ClientAuth,
+        }];
+        params.use_authority_key_identifier_extension = true;
+        let made = params.signed_by(key, &self.issuer).map_err(PkiError::Issue)?;
+        let peer = Peer::from_certificate(made.der());
+        let peer = peer.expect("what was just made for an identity names it");
+        let record = CertificateRecord::of(&peer);
+        Ok(Issued { certificate_pem: made.pem(), record })
+    }
+}
+
+/// What all certificates have in common.
+fn params(
+    name: &str,
+    terms: Terms,
+    latest: Option<Timestamp>,
+) -> Result<CertificateParams, PkiError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    let end = terms.now.plus_ms(terms.lifetime_ms);
+    params.not_before = calendar(Timestamp(terms.now.0.saturating_sub(BACKDATED_MS)))?;
+    params.not_after = calendar(latest.map_or(end, |latest| latest.min(end)))?;
+    let serial = new_serial(terms)?;
+    params.serial_number = Some(SerialNumber::from_slice(&serial.0.to_be_bytes()));
+    Ok(params)
+}
+
+fn calendar(time: Timestamp) -> Result<OffsetDateTime, PkiError> {
+    let seconds = i64::try_from(time.0 / 1000).map_err(|_too_far| PkiError::Time)?;
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_too_far| PkiError::Time)
+}
+
+/// The time in milliseconds above 80 random bits, or just above the holder's
+/// last one if the clock went back.
+fn new_serial(terms: Terms) -> Result<Serial, PkiError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random[6..]).map_err(PkiError::Random)?;
+    let serial = (u128::from(terms.now.0) << 80) | u128::from_be_bytes(random);
+    let lowest = terms.after.map_or(1, |after| after.0.saturating_add(1));
+    Ok(Serial(serial.max(lowest)))
+}
+
+fn read(file: &Path) -> Result<String, PkiError> {
+    fs::read_to_string(file).map_err(|source| PkiError::File { file: file.to_owned(), source })
+}
+
+fn write_new(file: &Path, text: &str, mode: u32) -> Result<(), PkiError> {
+    let mut options = OpenOptions::new();
+    let opened = options.write(true).create_new(true).mode(mode).open(file);
+    let written = opened.and_then(|mut opened| {
+        opened.write_all(text.as_bytes())?;
+        opened.sync_all()
+    });
+    written.map_err(|source| PkiError::File { file: file.to_owned(), source })
+}

@@ -1,0 +1,224 @@
+//! The accept loop: TCP in, verified connections out. Slow, silent and greedy
+//! peers are dropped; none of them holds up another.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use oml_proto::tls::Peer;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tonic::transport::server::Connected;
+
+/// Bounds of one port.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at once, in a handshake or after it.
+    pub connections_max: usize,
+    /// Handshakes at once.
+    pub handshakes_max: usize,
+    /// Handshakes at once from one address.
+    pub handshakes_per_address_max: usize,
+    /// How long a peer has to prove itself.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 4096,
+            handshakes_max: 512,
+            handshakes_per_address_max: 64,
+            handshake_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Who is at the other end. Every request of the connection carries it as an
+/// extension.
+#[derive(Debug, Clone)]
+pub struct ConnectionInfo {
+    /// Where it comes from.
+    pub address: SocketAddr,
+    /// Whose verified certificate it showed; none on the enrolment port.
+    pub peer: Option<Arc<Peer>>,
+}
+
+/// A connection whose handshake is done.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TlsStream<TcpStream>,
+    info: ConnectionInfo,
+    _place: OwnedSemaphorePermit,
+}
+
+/// One listening port.
+#[derive(Debug)]
+pub struct Acceptor {
+    listener: TcpListener,
+    config: Arc<ArcSwap<ServerConfig>>,
+    limits: Limits,
+    accepted: mpsc::Sender<Connection>,
+    places: Arc<Semaphore>,
+    handshakes: JoinSet<()>,
+    addresses: HashMap<Id, IpAddr>,
+}
+
+/// Pause after the system refused to accept, so that a lack of file
+/// descriptors does not become a busy loop.
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
+/// Finished handshakes that may wait for the server.
+const ACCEPTED_LEN_MAX: usize = 64;
+
+impl Acceptor {
+    /// A loop over `listener`, and where its connections come out. New
+    /// handshakes use what `config` holds at that moment.
+    #[must_use]
+    pub fn new(
+        listener: TcpListener,
+        config: Arc<ArcSwap<ServerConfig>>,
+        limits: Limits,
+    ) -> (Self, mpsc::Receiver<Connection>) {
+        let (accepted, connections) = mpsc::channel(ACCEPTED_LEN_MAX);
+        let acceptor = Self {
+            listener,
+            config,
+            limits,
+            accepted,
+            places: Arc::new(Semaphore::new(limits.connections_max)),
+            handshakes: JoinSet::new(),
+            addresses: HashMap::new(),
+        };
+        (acceptor, connections)
+    }
+
+    /// Accepts until the receiver of connections is dropped.
+    pub async fn run(mut self) {
+        loop {
+            // Each arm is cancel-safe: a connection is taken only when its arm
+            // completes, and the others only observe.
+            tokio::select! {
+                () = self.accepted.closed() => return,
+                Some(done) = self.handshakes.join_next_with_id() => {
+                    let id = done.map_or_else(|panicked| panicked.id(), |(id, ())| id);
+                    self.addresses.remove(&id);
+                }
+                incoming = self.listener.accept() => match incoming {
+                    Ok((stream, address)) => self.admit(stream, address),
+                    Err(error) => pause_if_exhausted(&error).await,
+                },
+            }
+        }
+    }
+
+    /// Starts a handshake, or drops the connection when there are too many.
+    fn admit(&mut self, stream: TcpStream, address: SocketAddr) {
+        let ip = address.ip().to_canonical();
+        let from_there = self.addresses.values().filter(|other| **other == ip).count();
+        let is_too_much = self.addresses.len() >= self.limits.handshakes_max
+            || from_there >= self.limits.handshakes_per_address_max;
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let (false, Ok(place)) = (is_too_much, place) else {
+            tracing::debug!(%address, "too many connections, one is dropped");
+            return;
+        };
+        let tls = TlsAcceptor::from(self.config.load_full());
+        let (limit, accepted) = (self.limits.handshake_timeout, self.accepted.clone());
+        let task = self.handshakes.spawn(async move {
+            let greeted = greet(stream, address, tls, place);
+            match timeout(limit, async { hand_over(&accepted, greeted.await?).await }).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::info!(%address, %error, "a connection was refused"),
+                Err(_elapsed) => tracing::debug!(%address, "a handshake took too long"),
+            }
+        });
+        self.addresses.insert(task.id(), ip);
+    }
+}
+
+async fn greet(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: TlsAcceptor,
+    place: OwnedSemaphorePermit,
+) -> io::Result<Connection> {
+    stream.set_nodelay(true)?;
+    let stream = tls.accept(stream).await?;
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let peer = shown.map(Peer::from_certificate).transpose().map_err(io::Error::other)?;
+    let info = ConnectionInfo { address, peer: peer.map(Arc::new) };
+    Ok(Connection { stream, info, _place: place })
+}
+
+async fn hand_over(accepted: &mpsc::Sender<Connection>, connection: Connection) -> io::Result<()> {
+    let sent = accepted.send(connection).await;
+    sent.map_err(|_closed| io::Error::other("the server is stopping"))
+}
+
+async fn pause_if_exhausted(error: &io::Error) {
+    let is_of_one_connection =
+        matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset);
+    if !is_of_one_connection {
+        tracing::warn!(%error, "cannot accept connections for a moment");
+        sleep(REFUSED_PAUSE).await;
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ConnectionInfo;
+
+    fn connect_info(&self) -> ConnectionInfo {
+        self.info.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
