@@ -20,13 +20,25 @@ const RETRY_LONGEST_MS: u64 = 300_000;
 pub struct Attempt {
     /// The workload wanted; [`nothing`] for a removal.
     pub goal: ContentHash,
-    /// The last workload that proved good, when what runs now did not yet:
-    /// a change that overtakes another returns to where that one would have.
-    pub fallback: Option<ContentHash>,
+    /// What proved good so far.
+    pub proven: Proven,
     /// How far it came.
     pub stage: Stage,
     /// What keeps going wrong before anything was stopped.
     pub trouble: Option<Trouble>,
+}
+
+/// What a change may return to: one that overtakes another returns to where
+/// that one would have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proven {
+    /// What the host works by when the change begins.
+    Present,
+    /// A workload that ran before that.
+    Earlier(ContentHash),
+    /// Nothing yet.
+    Nothing,
 }
 
 /// How far a change came.
@@ -118,13 +130,13 @@ impl Attempt {
     /// A change that begins.
     #[must_use]
     pub fn new(goal: ContentHash) -> Self {
-        Self { goal, fallback: None, stage: Stage::Preparing, trouble: None }
+        Self { goal, proven: Proven::Present, stage: Stage::Preparing, trouble: None }
     }
 
     /// Whether it says no more than that there is nothing to say.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.stage == Stage::Preparing && self.fallback.is_none() && self.trouble.is_none()
+        self.stage == Stage::Preparing && self.proven == Proven::Present && self.trouble.is_none()
     }
 
     /// The stage a step enters before it acts; what is written to disk first.
@@ -165,14 +177,16 @@ impl Attempt {
     /// The attempt towards another goal that takes this one's place; none when
     /// what runs is proven.
     fn overtaken(&self, goal: ContentHash) -> Option<Self> {
-        let fallback = match &self.stage {
+        let proven = match &self.stage {
             Stage::Switching { previous, .. }
             | Stage::Soaking { previous, .. }
-            | Stage::Failed { previous, .. } => previous,
-            Stage::Preparing | Stage::Draining { .. } => &self.fallback,
-            Stage::Kept { .. } | Stage::Returned { .. } => return None,
+            | Stage::Failed { previous, .. } => {
+                previous.clone().map_or(Proven::Nothing, Proven::Earlier)
+            }
+            Stage::Preparing | Stage::Draining { .. } => self.proven.clone(),
+            Stage::Kept { .. } | Stage::Returned { .. } => Proven::Present,
         };
-        fallback.clone().map(|fallback| Self { fallback: Some(fallback), ..Self::new(goal) })
+        (proven != Proven::Present).then(|| Self { proven, ..Self::new(goal) })
     }
 
     /// Why the change was undone, if it was.

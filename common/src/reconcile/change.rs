@@ -1,7 +1,7 @@
 //! From the old version to the new one, and back when the new one is no good.
 
 use crate::assignment::OnDeadline;
-use crate::attempt::{Count, Stage};
+use crate::attempt::{Count, Proven, Stage};
 use crate::id::ContentHash;
 use crate::instance::ActiveProbe;
 use crate::observed::{ActiveState, ContainerState, Health, ObservedUnit};
@@ -120,10 +120,12 @@ fn drain_reason(probe: &ActiveProbe, count: Option<Count>) -> String {
 }
 
 fn switch(case: Case<'_>, calls_cut: u64) -> Judgement {
-    let fallback = case.attempt.and_then(|attempt| attempt.fallback.clone());
     let present = case.seen.document.as_ref().map(|document| document.workload.clone());
-    // What never proved good is no place to return to, unless it is all there is.
-    let previous = fallback.filter(|hash| hash != case.goal).or(present);
+    let previous = match case.attempt.map(|attempt| &attempt.proven) {
+        Some(Proven::Earlier(hash)) if hash != case.goal => Some(hash.clone()),
+        Some(Proven::Nothing) => None,
+        Some(Proven::Earlier(_) | Proven::Present) | None => present,
+    };
     let reason = match (&previous, calls_cut) {
         (None, _) => "first start".to_owned(),
         (Some(_), 0) => "another version or configuration is desired".to_owned(),
@@ -180,8 +182,12 @@ fn was_started(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
         return unit.since >= since;
     }
     match case.seen.container(case.goal).map(|container| &container.state) {
-        Some(ContainerState::Running { .. } | ContainerState::Exited { .. }) => true,
-        Some(ContainerState::Created) => unit.active == ActiveState::Activating,
+        Some(ContainerState::Running { .. }) => true,
+        // One that ended before the switch is left from an earlier try.
+        Some(ContainerState::Exited { at, .. }) if *at >= since => true,
+        Some(ContainerState::Exited { .. } | ContainerState::Created) => {
+            unit.active == ActiveState::Activating
+        }
         // The supervisor makes what is missing, if it comes to it at all.
         None => unit.active == ActiveState::Activating || unit.active == ActiveState::Failed,
     }

@@ -1,1 +1,231 @@
 //! What is decided for a host, case by case.
+
+use crate::assignment::OnDeadline;
+use crate::attempt::Stage;
+use crate::observed::ActiveState;
+use crate::report::Phase;
+
+use self::world::{Fault, World, counted, instance, name, packaged};
+
+mod properties;
+mod world;
+
+/// A host on which version `old` of asterisk runs and was kept.
+fn settled(old: &str) -> World {
+    let mut world = World::new();
+    world.desire([instance("asterisk", old)]);
+    world.settle();
+    world.log.clear();
+    world
+}
+
+fn running(world: &mut World) -> Option<String> {
+    let place = world.place("asterisk");
+    place.containers.iter().find(|c| c.is_running()).map(|c| c.version.to_string())
+}
+
+#[test]
+fn a_first_start_takes_these_steps() {
+    let mut world = World::new();
+    world.desire([instance("asterisk", "1")]);
+    world.settle();
+    let steps = ["fetch", "put", "switch", "keep"].map(|step| format!("asterisk {step}"));
+    assert_eq!(world.log, steps);
+    assert_eq!(world.phase("asterisk"), Phase::Ready);
+}
+
+#[test]
+fn another_version_is_made_ready_before_the_old_one_stops() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "2")]);
+    world.settle();
+    let steps = ["fetch", "put", "switch", "keep"].map(|step| format!("asterisk {step}"));
+    assert_eq!(world.log, steps);
+    assert_eq!(running(&mut world).as_deref(), Some("2"));
+    assert_eq!(world.place("asterisk").containers.len(), 2, "the version before is kept");
+}
+
+#[test]
+fn a_version_that_does_not_start_gives_way_to_the_one_before() {
+    for bad in ["exits", "hangs", "dies"] {
+        let mut world = settled("1");
+        world.desire([instance("asterisk", bad)]);
+        world.settle();
+        assert_eq!(world.phase("asterisk"), Phase::Returned, "{bad}");
+        assert_eq!(running(&mut world).as_deref(), Some("1"), "{bad}");
+    }
+}
+
+#[test]
+fn a_first_version_that_does_not_start_is_failed_and_left() {
+    let mut world = World::new();
+    world.desire([instance("asterisk", "exits")]);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Failed);
+}
+
+#[test]
+fn a_version_that_failed_is_tried_again_after_another_was_desired() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "exits")]);
+    world.settle();
+    world.desire([instance("asterisk", "1")]);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Ready);
+    world.log.clear();
+    world.desire([instance("asterisk", "exits")]);
+    world.settle();
+    assert!(world.log.contains(&"asterisk switch".to_owned()));
+    assert_eq!(world.phase("asterisk"), Phase::Returned);
+}
+
+#[test]
+fn a_change_that_overtakes_an_unproven_one_returns_to_the_last_proven_version() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "2")]);
+    while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
+        world.pass();
+    }
+    world.desire([instance("asterisk", "exits")]);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+}
+
+#[test]
+fn trouble_with_one_version_does_not_delay_another() {
+    let mut world = settled("1");
+    world.faults = vec![Fault::Trouble; 1];
+    world.desire([instance("asterisk", "2")]);
+    world.pass();
+    assert_eq!(world.phase("asterisk"), Phase::Blocked);
+    world.desire([instance("asterisk", "3")]);
+    assert!(!world.actions().is_empty());
+}
+
+#[test]
+fn calls_are_waited_for() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "1")]);
+    world.settle();
+    world.place("asterisk").calls = 12;
+    world.desire([counted("asterisk", "2")]);
+    for _pass in 0..100 {
+        world.pass();
+    }
+    let Phase::Draining { .. } = world.phase("asterisk") else { panic!("not draining") };
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    world.place("asterisk").calls = 0;
+    world.settle();
+    assert_eq!(running(&mut world).as_deref(), Some("2"));
+}
+
+#[test]
+fn calls_are_cut_at_the_deadline_only_when_the_operator_chose_so() {
+    let ends = [(OnDeadline::Abort, "1", 0), (OnDeadline::Cut, "2", 12)];
+    for (choice, version, cut) in ends {
+        let mut world = World::new();
+        world.desire([counted("asterisk", "1")]);
+        world.settle();
+        world.place("asterisk").calls = 12;
+        let begun = world.now;
+        world.desire_with([counted("asterisk", "2")], choice);
+        world.settle();
+        assert!(world.now.since_ms(begun) >= 60_000);
+        assert_eq!(running(&mut world).as_deref(), Some(version));
+        assert_eq!(world.attempts[&name("asterisk")].calls_cut(), cut);
+    }
+}
+
+#[test]
+fn a_stop_by_hand_is_respected_until_the_next_change() {
+    let mut world = settled("1");
+    let unit = world.place("asterisk").unit.as_mut().unwrap();
+    (unit.active, unit.by_hand) = (ActiveState::Inactive, true);
+    world.place("asterisk").containers[0].state = crate::observed::ContainerState::Created;
+    world.settle();
+    assert!(matches!(world.phase("asterisk"), Phase::Held { .. }));
+    assert_eq!(world.log, Vec::<String>::new());
+    world.desire([instance("asterisk", "2")]);
+    world.settle();
+    assert_eq!(running(&mut world).as_deref(), Some("2"));
+}
+
+#[test]
+fn what_is_not_ours_is_named_and_left_alone() {
+    let mut world = World::new();
+    world.place("asterisk").foreign = Some("unit asterisk.service".to_owned());
+    world.desire([instance("asterisk", "1")]);
+    world.settle();
+    assert_eq!(world.log, Vec::<String>::new());
+    let judgement = &world.judge()[&name("asterisk")];
+    assert_eq!(judgement.phase, Phase::Blocked);
+    assert!(judgement.reason.contains("unit asterisk.service"), "{}", judgement.reason);
+}
+
+#[test]
+fn a_component_waits_for_those_before_it() {
+    let mut world = World::new();
+    let after = vec![name("redis")];
+    world.desire([
+        instance("redis", "1"),
+        crate::instance::Instance { after, ..instance("asterisk", "1") },
+    ]);
+    world.settle();
+    let position = |step: &str| world.log.iter().position(|line| line == step).unwrap();
+    assert!(position("redis switch") < position("asterisk switch"));
+}
+
+#[test]
+fn what_is_not_desired_any_more_is_removed() {
+    let mut world = settled("1");
+    world.desire([]);
+    world.settle();
+    assert_eq!(world.log, ["asterisk remove"]);
+    assert!(world.judge().is_empty());
+}
+
+#[test]
+fn nothing_is_removed_before_a_revision_says_so() {
+    let mut world = settled("1");
+    world.desire([]);
+    world.assignment.as_mut().unwrap().content.revision.0 = 0;
+    world.settle();
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_lost_record_of_changes_restarts_nothing() {
+    let mut world = settled("1");
+    world.attempts.clear();
+    world.settle();
+    assert_eq!(world.log, Vec::<String>::new());
+    assert_eq!(world.phase("asterisk"), Phase::Ready);
+}
+
+#[test]
+fn a_packaged_unit_is_started_by_its_new_drop_in_and_returns_to_the_old_one() {
+    let mut world = World::new();
+    world.desire([packaged("exporter", "one")]);
+    world.settle();
+    assert_eq!(world.phase("exporter"), Phase::Ready);
+    world.desire([packaged("exporter", "exits")]);
+    world.settle();
+    assert_eq!(world.phase("exporter"), Phase::Returned);
+    assert_eq!(world.place("exporter").current, Some(packaged("exporter", "one")));
+}
+
+#[test]
+fn an_interrupted_switch_is_done_again_however_long_the_agent_was_away() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "2")]);
+    world.pass();
+    world.pass();
+    world.faults = vec![Fault::Killed { after: 1 }];
+    world.pass();
+    assert!(matches!(world.attempts[&name("asterisk")].stage, Stage::Switching { .. }));
+    world.now = world.now.plus_ms(86_400_000);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Ready);
+    assert_eq!(running(&mut world).as_deref(), Some("2"));
+}

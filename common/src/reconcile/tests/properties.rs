@@ -1,0 +1,163 @@
+//! What holds whatever goes wrong.
+
+use proptest::prelude::*;
+
+use super::world::{Fault, World, instance, is_bad, name, packaged};
+use crate::observed::ContainerState;
+use crate::report::Phase;
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        2 => Just(Fault::None),
+        1 => Just(Fault::Trouble),
+        3 => (0u8..6).prop_map(|after| Fault::Killed { after }),
+    ]
+}
+
+fn version() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["1", "2", "3", "exits", "hangs", "dies"])
+}
+
+/// The end that the last desired version must come to.
+fn has_ended(world: &mut World, version: &str, proven: Option<&str>) -> Result<(), TestCaseError> {
+    let phase = world.phase("asterisk");
+    let place = world.place("asterisk");
+    let running = place.containers.iter().find(|c| c.is_running()).map(|c| c.version.to_string());
+    match (is_bad(version), proven) {
+        (false, _) => {
+            prop_assert_eq!(phase, Phase::Ready);
+            prop_assert_eq!(running.as_deref(), Some(version));
+        }
+        (true, Some(proven)) => {
+            prop_assert_eq!(phase, Phase::Returned);
+            prop_assert_eq!(running.as_deref(), Some(proven));
+        }
+        (true, None) => prop_assert_eq!(phase, Phase::Failed),
+    }
+    Ok(())
+}
+
+/// The newest workload that proved good is always there to be started.
+fn has_something_to_start(world: &mut World, proven: Option<&str>) -> Result<(), TestCaseError> {
+    let place = world.place("asterisk");
+    if let Some(proven) = proven {
+        let startable = place.containers.iter().any(|c| c.version.as_str() == proven);
+        prop_assert!(startable, "{proven} is gone: {:?}", place.containers);
+    }
+    let running = place.containers.iter().filter(|c| c.is_running()).count();
+    prop_assert!(running <= 1, "{running} run at once");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_change_comes_to_its_end_whatever_fails_on_the_way(
+        versions in prop::collection::vec((version(), prop::collection::vec(fault(), 0..12)), 1..5),
+    ) {
+        let mut world = World::new();
+        let mut proven = None;
+        for (version, faults) in versions {
+            world.desire([instance("asterisk", version)]);
+            world.faults = faults;
+            for _pass in 0..600 {
+                let goes_on = world.pass();
+                has_something_to_start(&mut world, proven)?;
+                if !goes_on {
+                    break;
+                }
+            }
+            prop_assert!(!world.pass(), "still busy: {:?}", world.log);
+            has_ended(&mut world, version, proven)?;
+            if !is_bad(version) {
+                proven = Some(version);
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_overtaken_at_any_moment_still_comes_to_its_end(
+        overtaken in version(),
+        last in version(),
+        passes in 0usize..20,
+        faults in prop::collection::vec(fault(), 0..8),
+    ) {
+        let mut world = World::new();
+        world.desire([instance("asterisk", "1")]);
+        world.settle();
+        world.faults = faults;
+        world.desire([instance("asterisk", overtaken)]);
+        for _pass in 0..passes {
+            world.pass();
+        }
+        let kept = matches!(world.phase("asterisk"), Phase::Ready) && !is_bad(overtaken);
+        world.desire([instance("asterisk", last)]);
+        for _pass in 0..600 {
+            let goes_on = world.pass();
+            if !kept {
+                has_something_to_start(&mut world, Some("1"))?;
+            }
+            if !goes_on {
+                break;
+            }
+        }
+        let proven = if kept { overtaken } else { "1" };
+        has_ended(&mut world, last, Some(proven))?;
+    }
+
+    #[test]
+    fn what_has_ended_stays_as_it_is(version in version(), faults in prop::collection::vec(fault(), 0..12)) {
+        let mut world = World::new();
+        world.desire([instance("asterisk", "1"), packaged("exporter", "one")]);
+        world.settle();
+        world.faults = faults;
+        world.desire([instance("asterisk", version), packaged("exporter", "two")]);
+        world.settle();
+        let steps = world.log.len();
+        for hours in 1..4 {
+            world.now = world.now.plus_ms(hours * 3_600_000);
+            prop_assert!(world.actions().is_empty());
+            world.settle();
+        }
+        prop_assert_eq!(world.log.len(), steps);
+    }
+
+    #[test]
+    fn an_unchanged_healthy_instance_is_never_touched(
+        version in version(),
+        faults in prop::collection::vec(fault(), 0..12),
+    ) {
+        let mut world = World::new();
+        world.desire([instance("asterisk", "1"), instance("nginx", "1")]);
+        world.settle();
+        let started = |world: &mut World| match world.place("nginx").containers[0].state {
+            ContainerState::Running { since } => since,
+            ContainerState::Created | ContainerState::Exited { .. } => panic!("not running"),
+        };
+        let before = started(&mut world);
+        world.log.clear();
+        world.faults = faults;
+        world.desire([instance("asterisk", version), instance("nginx", "1")]);
+        world.settle();
+        prop_assert_eq!(started(&mut world), before);
+        prop_assert!(!world.log.iter().any(|line| line.starts_with("nginx")), "{:?}", world.log);
+    }
+
+    #[test]
+    fn what_bears_no_mark_is_never_touched(
+        versions in prop::collection::vec(version(), 1..4),
+        foreign in "unit [a-z]{1,8}\\.service",
+    ) {
+        let mut world = World::new();
+        world.place("asterisk").foreign = Some(foreign.clone());
+        for version in versions {
+            world.desire([instance("asterisk", version)]);
+            world.settle();
+        }
+        world.desire([]);
+        world.settle();
+        prop_assert!(world.log.is_empty(), "{:?}", world.log);
+        prop_assert_eq!(world.places[&name("asterisk")].foreign.as_ref(), Some(&foreign));
+    }
+}

@@ -1,0 +1,539 @@
+//! A host as a value: what the steps would do to it, and what goes wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
+use crate::attempt::{self, Attempt, Outcome, nothing};
+use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
+use crate::instance::Workload;
+use crate::instance::{ActiveProbe, Check, Container, Instance, PackagedUnit, Probe, Timing};
+use crate::observed::{
+    ActiveState, ContainerState, Health, Observed, ObservedContainer, ObservedDocument,
+    ObservedInstance, ObservedUnit, Status,
+};
+use crate::reconcile::{Action, Input, Judgement, Step, judge, reconcile};
+use crate::report::{Failure, Phase};
+use crate::time::Timestamp;
+
+/// What a version does once it is started; the version's name says it.
+const BAD: &[&str] = &["exits", "hangs", "dies"];
+
+/// What befalls a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Nothing.
+    None,
+    /// A daemon does not answer; nothing was done.
+    Trouble,
+    /// The agent is killed after so many of the step's effects.
+    Killed { after: u8 },
+}
+
+/// One instance's share of the host.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Place {
+    pub(super) images: BTreeSet<ContentHash>,
+    pub(super) containers: Vec<ObservedContainer>,
+    pub(super) unit: Option<Unit>,
+    pub(super) current: Option<Instance>,
+    pub(super) previous: Option<Instance>,
+    pub(super) foreign: Option<String>,
+    pub(super) calls: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    /// The instance its text was written for.
+    pub(super) text: Instance,
+    pub(super) active: ActiveState,
+    pub(super) since: Timestamp,
+    pub(super) by_hand: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct World {
+    pub(super) now: Timestamp,
+    pub(super) places: BTreeMap<ComponentName, Place>,
+    pub(super) attempts: BTreeMap<ComponentName, Attempt>,
+    pub(super) assignment: Option<Assignment>,
+    /// Every step that was begun, as text.
+    pub(super) log: Vec<String>,
+    /// What befalls the next steps, in turn; then nothing.
+    pub(super) faults: Vec<Fault>,
+}
+
+pub(super) fn name(text: &str) -> ComponentName {
+    text.parse().unwrap()
+}
+
+pub(super) fn instance(component: &str, version: &str) -> Instance {
+    Instance {
+        tenant: "acme".parse().unwrap(),
+        component: name(component),
+        unit: format!("{component}.service").parse().unwrap(),
+        workload: Workload::Container(Container {
+            name: format!("oml-{component}").parse().unwrap(),
+            version: version.parse().unwrap(),
+            repository: "registry:5000/stack/image".parse().unwrap(),
+            digest: format!("sha256:{}", ContentHash::of(version.as_bytes())).parse().unwrap(),
+            env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            volumes: Vec::new(),
+            command: Vec::new(),
+            memory_bytes_max: None,
+        }),
+        after: Vec::new(),
+        ports: Vec::new(),
+        probe: Probe {
+            check: Check::Tcp { port: 5060 },
+            interval_ms: 10_000,
+            timeout_ms: 2_000,
+            failures_max: 3,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
+        metrics: None,
+    }
+}
+
+pub(super) fn packaged(component: &str, drop_in: &str) -> Instance {
+    let workload = Workload::Unit(PackagedUnit { drop_in: drop_in.to_owned() });
+    Instance { workload, probe: unit_probe(), ..instance(component, "0") }
+}
+
+fn unit_probe() -> Probe {
+    let check = Check::UnitActive;
+    Probe { check, interval_ms: 10_000, timeout_ms: 2_000, failures_max: 3 }
+}
+
+/// The instance whose calls are counted.
+pub(super) fn counted(component: &str, version: &str) -> Instance {
+    let command = vec!["count".to_owned()];
+    let (before, noun) = ("active calls".to_owned(), "calls".to_owned());
+    Instance { active: Some(ActiveProbe { command, before, noun }), ..instance(component, version) }
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self {
+            now: Timestamp(1_000_000_000),
+            places: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            assignment: None,
+            log: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    pub(super) fn desire(&mut self, instances: impl IntoIterator<Item = Instance>) {
+        self.desire_with(instances, OnDeadline::Wait);
+    }
+
+    pub(super) fn desire_with(
+        &mut self,
+        instances: impl IntoIterator<Item = Instance>,
+        on_deadline: OnDeadline,
+    ) {
+        let policy = ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline };
+        let number = self.assignment.as_ref().map_or(1, |a| a.generation.number + 1);
+        let desired = |instance: Instance| {
+            (instance.component.clone(), Desired { instance, policy: policy.clone() })
+        };
+        let assignment = Assignment {
+            generation: Generation { epoch: 1, number },
+            tenant: "acme".parse().unwrap(),
+            node: "voice-1".parse().unwrap(),
+            content: Content {
+                revision: RevisionNumber(number),
+                instances: instances.into_iter().map(desired).collect(),
+            },
+        };
+        attempt::align(&mut self.attempts, &assignment);
+        self.assignment = Some(assignment);
+    }
+
+    pub(super) fn place(&mut self, component: &str) -> &mut Place {
+        self.places.entry(name(component)).or_default()
+    }
+
+    pub(super) fn observe(&self) -> Observed {
+        let instances =
+            self.places.iter().map(|(n, place)| (n.clone(), self.observe_one(n, place))).collect();
+        Observed { instances }
+    }
+
+    fn observe_one(&self, component: &ComponentName, place: &Place) -> ObservedInstance {
+        let desired = self.desired(component);
+        let unit = place.unit.as_ref().map(|unit| ObservedUnit {
+            hash: Some(unit.text.document_hash()),
+            stale: desired.is_some_and(|d| d != &unit.text),
+            active: unit.active,
+            masked: false,
+            stopped_by_hand: unit.by_hand,
+            since: unit.since,
+            restarts: 0,
+            result: if unit.active == ActiveState::Failed { "exit-code" } else { "success" }.into(),
+        });
+        let running = place.containers.iter().find(|c| c.is_running());
+        let document = place.current.as_ref().map(|document| ObservedDocument {
+            hash: document.document_hash(),
+            workload: document.workload_hash(),
+            on_disk: true,
+        });
+        ObservedInstance {
+            unit,
+            containers: place.containers.clone(),
+            image_present: desired.is_some_and(|d| place.images.contains(&d.workload_hash())),
+            document,
+            status: running.map(|container| self.status(container)),
+            foreign: place.foreign.clone(),
+        }
+    }
+
+    fn status(&self, container: &ObservedContainer) -> Status {
+        Status {
+            hash: container.hash.clone(),
+            container: container.id.clone(),
+            health: Health::Healthy,
+            checked_at: self.now,
+            since: self.now,
+            detail: "answers".to_owned(),
+            active: None,
+            drift: None,
+        }
+    }
+
+    fn desired(&self, component: &ComponentName) -> Option<&Instance> {
+        let instances = &self.assignment.as_ref()?.content.instances;
+        instances.get(component).map(|desired| &desired.instance)
+    }
+
+    pub(super) fn judge(&self) -> BTreeMap<ComponentName, Judgement> {
+        self.with_input(judge)
+    }
+
+    pub(super) fn actions(&self) -> Vec<Action> {
+        self.with_input(reconcile)
+    }
+
+    fn with_input<T>(&self, decide: impl FnOnce(Input<'_>) -> T) -> T {
+        decide(Input {
+            assignment: self.assignment.as_ref(),
+            observed: &self.observe(),
+            attempts: &self.attempts,
+            busy: &BTreeMap::new(),
+            now: self.now,
+        })
+    }
+
+    pub(super) fn phase(&self, component: &str) -> Phase {
+        self.judge()[&name(component)].phase
+    }
+
+    /// Passes until nothing is left to do; panics when that takes too many.
+    pub(super) fn settle(&mut self) -> usize {
+        for pass in 0..600 {
+            if !self.pass() {
+                return pass;
+            }
+        }
+        panic!("still busy after 600 passes: {:#?}", &self.log[self.log.len() - 20..]);
+    }
+
+    /// One look and everything it calls for; false when nothing is left.
+    pub(super) fn pass(&mut self) -> bool {
+        self.age();
+        let actions = self.actions();
+        for action in &actions {
+            let fault = if self.faults.is_empty() { Fault::None } else { self.faults.remove(0) };
+            self.log.push(format!("{} {}", action.component, verb(&action.step)));
+            self.perform(action, fault);
+        }
+        if !actions.is_empty() {
+            return true;
+        }
+        let wakes: Vec<Timestamp> = self.judge().values().filter_map(|j| j.wake_at).collect();
+        let Some(wake) = wakes.into_iter().min() else { return false };
+        assert!(wake > self.now, "a wake-up in the past would spin");
+        self.now = wake;
+        true
+    }
+
+    /// What time does to bad versions, and calls that end.
+    fn age(&mut self) {
+        self.now = self.now.plus_ms(10);
+        let now = self.now;
+        for place in self.places.values_mut() {
+            let Some(running) = place.containers.iter_mut().find(|c| c.is_running()) else {
+                continue;
+            };
+            let ContainerState::Running { since } = running.state else { continue };
+            if running.version.as_str().starts_with("dies") && now.since_ms(since) > 2_000 {
+                running.state = ContainerState::Exited { code: 1, at: now, out_of_memory: false };
+                set_unit(place, ActiveState::Failed, now);
+            }
+        }
+    }
+
+    fn perform(&mut self, action: &Action, fault: Fault) {
+        let component = &action.component;
+        let goal = self.desired(component).map_or_else(nothing, Instance::workload_hash);
+        let now = self.now;
+        let attempt = self.attempts.get(component).cloned();
+        let attempt = attempt.unwrap_or_else(|| Attempt::new(goal)).entering(&action.step, now);
+        self.attempts.insert(component.clone(), attempt.clone());
+        let effects_max = match fault {
+            Fault::Trouble => {
+                let trouble = Outcome::Trouble("docker does not answer".to_owned());
+                let after = attempt.after(&action.step, trouble, now);
+                self.attempts.insert(component.clone(), after);
+                return;
+            }
+            Fault::Killed { after } => usize::from(after),
+            Fault::None => usize::MAX,
+        };
+        let outcome = self.effects(component, &action.step, effects_max);
+        if effects_max < usize::MAX {
+            return;
+        }
+        let after = attempt.after(&action.step, outcome, self.now);
+        if action.step == Step::Remove {
+            self.attempts.remove(component);
+        } else {
+            self.attempts.insert(component.clone(), after);
+        }
+    }
+
+    fn effects(&mut self, component: &ComponentName, step: &Step, effects_max: usize) -> Outcome {
+        let desired = self.desired(component).cloned();
+        let now = self.now;
+        let place = self.places.entry(component.clone()).or_default();
+        let mut host = Effects { place, now, left: effects_max };
+        match step {
+            Step::Remove => {
+                host.effect(|place, _| place.unit = None);
+                host.effect(|place, _| *place = Place::default());
+                Outcome::Done
+            }
+            Step::GiveUp { why } => {
+                let failure = attempt::given_up(nothing(), None, why.clone(), now);
+                Outcome::Failed(failure)
+            }
+            Step::Count => Outcome::Counted(Some(host.place.calls)),
+            Step::Return { previous } => host.come_back(previous),
+            Step::Fetch
+            | Step::Put
+            | Step::Switch { .. }
+            | Step::Soak
+            | Step::Keep
+            | Step::Start
+            | Step::Refresh
+            | Step::Promote => host.towards(step, &desired.expect("a step has a goal")),
+        }
+    }
+}
+
+/// The effects of one step, of which only some may come to pass.
+struct Effects<'a> {
+    place: &'a mut Place,
+    now: Timestamp,
+    left: usize,
+}
+
+impl Effects<'_> {
+    fn effect(&mut self, change: impl FnOnce(&mut Place, Timestamp)) {
+        if self.left > 0 {
+            self.left -= 1;
+            change(self.place, self.now);
+        }
+    }
+
+    fn towards(&mut self, step: &Step, goal: &Instance) -> Outcome {
+        match step {
+            Step::Fetch => self.effect(|place, _| {
+                place.images.insert(goal.workload_hash());
+            }),
+            Step::Put => {
+                self.effect(|place, now| create(place, goal, now));
+                self.effect(|place, now| write_unit(place, goal, now));
+            }
+            Step::Switch { previous, .. } => return self.switch(goal, previous.as_ref()),
+            Step::Start => return self.start(goal),
+            Step::Refresh => {
+                self.effect(|place, _| place.current = Some(goal.clone()));
+                self.effect(|place, now| write_unit(place, goal, now));
+            }
+            Step::Keep => self.effect(|place, _| {
+                let keep = [Some(goal.workload_hash()), before(place)];
+                place.containers.retain(|c| keep.contains(&Some(c.hash.clone())));
+            }),
+            Step::Promote => self.effect(|place, _| promote(place, goal)),
+            Step::Soak | Step::Remove | Step::Count | Step::Return { .. } | Step::GiveUp { .. } => {
+            }
+        }
+        Outcome::Done
+    }
+
+    fn switch(&mut self, goal: &Instance, previous: Option<&ContentHash>) -> Outcome {
+        self.effect(|place, _| {
+            let replaced = place.current.replace(goal.clone());
+            if replaced.as_ref().map(Instance::workload_hash).as_ref() == previous {
+                place.previous = replaced;
+            }
+        });
+        if goal.container().is_none() {
+            self.effect(|place, now| write_unit(place, goal, now));
+        }
+        self.effect(stop);
+        let outcome = self.start(goal);
+        if outcome == Outcome::Done {
+            self.effect(|place, _| promote(place, goal));
+        }
+        outcome
+    }
+
+    fn come_back(&mut self, previous: &ContentHash) -> Outcome {
+        let place = &*self.place;
+        let known = [&place.previous, &place.current].into_iter().flatten();
+        let Some(instance) = known.into_iter().find(|i| &i.workload_hash() == previous).cloned()
+        else {
+            return failed("the version before is not known any more");
+        };
+        self.effect(|place, _| place.current = Some(instance.clone()));
+        if instance.container().is_none() {
+            self.effect(|place, now| write_unit(place, &instance, now));
+        }
+        self.effect(stop);
+        let outcome = self.start(&instance);
+        self.effect(|place, _| promote(place, &instance));
+        outcome
+    }
+
+    fn start(&mut self, goal: &Instance) -> Outcome {
+        if is_bad_at_start(goal) {
+            self.effect(|place, now| {
+                end(place, &goal.workload_hash(), now);
+                set_unit(place, ActiveState::Failed, now);
+            });
+            return failed("did not start");
+        }
+        self.effect(|place, now| {
+            if goal.container().is_some() {
+                create(place, goal, now);
+            }
+            begin(place, &goal.workload_hash(), now);
+            set_unit(place, ActiveState::Active, now);
+        });
+        Outcome::Done
+    }
+}
+
+fn failed(message: &str) -> Outcome {
+    Outcome::Failed(Failure {
+        hash: nothing(),
+        version: None,
+        at: Timestamp(0),
+        message: message.to_owned(),
+        exit_code: Some(1),
+        log_tail: Vec::new(),
+    })
+}
+
+pub(super) fn is_bad(version: &str) -> bool {
+    BAD.iter().any(|bad| version.starts_with(bad))
+}
+
+fn is_bad_at_start(goal: &Instance) -> bool {
+    let word = match &goal.workload {
+        Workload::Container(container) => container.version.as_str(),
+        Workload::Unit(unit) => &unit.drop_in,
+    };
+    word.starts_with("exits") || word.starts_with("hangs")
+}
+
+fn create(place: &mut Place, goal: &Instance, now: Timestamp) {
+    let Some(container) = goal.container() else { return };
+    let hash = goal.workload_hash();
+    if place.containers.iter().any(|c| c.hash == hash) {
+        return;
+    }
+    let taken = place.containers.iter().any(|c| c.name == container.name.as_str());
+    let suffix = if taken { "-next" } else { "" };
+    place.containers.push(ObservedContainer {
+        id: format!("{}-{}", hash.short(), now.0),
+        name: format!("{}{suffix}", container.name),
+        hash,
+        version: container.version.clone(),
+        digest: container.digest.clone(),
+        created: now,
+        state: ContainerState::Created,
+    });
+}
+
+fn write_unit(place: &mut Place, goal: &Instance, now: Timestamp) {
+    let text = goal.clone();
+    match &mut place.unit {
+        Some(unit) => unit.text = text,
+        None => {
+            let active = ActiveState::Inactive;
+            place.unit = Some(Unit { text, active, since: now, by_hand: false });
+        }
+    }
+}
+
+fn set_unit(place: &mut Place, active: ActiveState, now: Timestamp) {
+    if let Some(unit) = &mut place.unit {
+        (unit.active, unit.since, unit.by_hand) = (active, now, false);
+    }
+}
+
+fn stop(place: &mut Place, now: Timestamp) {
+    for container in place.containers.iter_mut().filter(|c| c.is_running()) {
+        container.state = ContainerState::Exited { code: 0, at: now, out_of_memory: false };
+    }
+    set_unit(place, ActiveState::Inactive, now);
+}
+
+fn begin(place: &mut Place, hash: &ContentHash, now: Timestamp) {
+    if let Some(container) = place.containers.iter_mut().find(|c| &c.hash == hash) {
+        container.state = ContainerState::Running { since: now };
+    }
+}
+
+fn end(place: &mut Place, hash: &ContentHash, now: Timestamp) {
+    if let Some(container) = place.containers.iter_mut().find(|c| &c.hash == hash) {
+        container.state = ContainerState::Exited { code: 1, at: now, out_of_memory: false };
+    }
+}
+
+fn before(place: &Place) -> Option<ContentHash> {
+    place.previous.as_ref().map(Instance::workload_hash)
+}
+
+fn promote(place: &mut Place, goal: &Instance) {
+    let (Some(container), hash) = (goal.container(), goal.workload_hash()) else { return };
+    for (number, other) in place.containers.iter_mut().enumerate() {
+        other.name = if other.hash == hash {
+            container.name.to_string()
+        } else {
+            format!("{}-prev{number}", container.name)
+        };
+    }
+}
+
+fn verb(step: &Step) -> &'static str {
+    match step {
+        Step::Remove => "remove",
+        Step::Fetch => "fetch",
+        Step::Put => "put",
+        Step::Count => "count",
+        Step::Switch { .. } => "switch",
+        Step::Soak => "soak",
+        Step::GiveUp { .. } => "give-up",
+        Step::Return { .. } => "return",
+        Step::Keep => "keep",
+        Step::Start => "start",
+        Step::Refresh => "refresh",
+        Step::Promote => "promote",
+    }
+}
