@@ -18,5 +18,7 @@ pub mod reconcile;
 pub mod report;
 pub mod rollout;
 pub mod spec;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod yaml;

@@ -3,9 +3,10 @@
 //!
 //! Scalars stay text: `230204.10` is a version, not a number.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, Span};
+use granit_parser::{Event, Parser, ScalarStyle, Span};
 
 use crate::problem::{Problem, Problems};
 
@@ -88,6 +89,8 @@ struct Open {
     items: Vec<Node>,
     entries: Vec<(Key, Node)>,
     key: Option<Key>,
+    /// Line of every key so far; a scan of the entries would be quadratic.
+    lines: BTreeMap<String, u32>,
     is_map: bool,
 }
 
@@ -98,14 +101,12 @@ impl Builder {
             return Err(Problem::new("", "tags are not supported").at_line(at));
         }
         match event {
-            Event::Scalar(text, ..) => {
+            Event::Scalar(text, style, ..) => {
                 let start = span.start.byte_offset().unwrap_or_default();
                 let end = span.end.byte_offset().unwrap_or(start);
-                let value = if text.is_empty() && start == end {
-                    Value::Empty
-                } else {
-                    Value::Text(text.to_string())
-                };
+                // The parser tells a value that was left out as a plain "~" (YAML 1.2 §10.3.2).
+                let is_null = *style == ScalarStyle::Plain && matches!(&**text, "" | "~" | "null");
+                let value = if is_null { Value::Empty } else { Value::Text(text.to_string()) };
                 self.add(Node { line: at, bytes: start..end, value })
             }
             Event::SequenceStart(..) => self.push(at, false),
@@ -118,8 +119,14 @@ impl Builder {
             Event::DocumentStart(..) if self.root.is_some() => {
                 Err(Problem::new("", "there is more than one document in the file").at_line(at))
             }
-            // Stream and document marks, comments: nothing to keep.
-            _ => Ok(()),
+            // Marks and comments: nothing to keep. The parser's enum is not exhaustive.
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(..)
+            | Event::DocumentEnd
+            | Event::Anchor(..)
+            | Event::Comment(..)
+            | _ => Ok(()),
         }
     }
 
@@ -127,7 +134,14 @@ impl Builder {
         if self.open.len() == DEPTH_MAX {
             return Err(Problem::new("", "the document is nested too deeply").at_line(line));
         }
-        let open = Open { line, items: Vec::new(), entries: Vec::new(), key: None, is_map };
+        let open = Open {
+            line,
+            items: Vec::new(),
+            entries: Vec::new(),
+            key: None,
+            lines: BTreeMap::new(),
+            is_map,
+        };
         self.open.push(open);
         Ok(())
     }
@@ -153,10 +167,11 @@ impl Builder {
         }
         match parent.key.take() {
             Some(key) => {
-                if let Some((first, _)) = parent.entries.iter().find(|(k, _)| k.name == key.name) {
-                    let message = format!("written twice; first on line {}", first.line);
+                if let Some(first) = parent.lines.get(&key.name) {
+                    let message = format!("written twice; first on line {first}");
                     self.problems.push(Problem::new(key.name, message).at_line(key.line));
                 } else {
+                    parent.lines.insert(key.name.clone(), key.line);
                     parent.entries.push((key, node));
                 }
             }

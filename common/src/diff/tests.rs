@@ -1,1 +1,57 @@
-//! See the sibling file.
+//! A difference names what changes, and nothing else.
+
+use super::*;
+use crate::testing::{SPEC, plan_of};
+
+fn lines(from: Option<&str>, to: &str) -> Vec<String> {
+    let from = from.map(|spec| plan_of(spec, 1).unwrap());
+    diff(from.as_ref(), &plan_of(to, 2).unwrap())
+        .iter()
+        .map(|c| {
+            format!(
+                "{} {}/{} {:?}->{:?} {}",
+                c.kind.word(),
+                c.node,
+                c.component,
+                c.from,
+                c.to,
+                c.note
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_same_specification_differs_in_nothing() {
+    assert!(lines(Some(SPEC), SPEC).is_empty());
+}
+
+#[test]
+fn one_version_changes_one_component_wherever_it_runs() {
+    let next = SPEC.replace("voice: \"1\"", "voice: \"2\"");
+    assert_eq!(
+        lines(Some(SPEC), &next),
+        ["replace n2/voice \"1\"->\"2\" ", "replace n3/voice \"1\"->\"2\" "]
+    );
+}
+
+#[test]
+fn additions_removals_and_settings_are_told_apart() {
+    let next = SPEC
+        .replace("  exporter: {}\n", "")
+        .replace("min_healthy_for: 5s", "min_healthy_for: 6s")
+        .replace("db: \"1\"", "db: {version: \"1\", env: {WHO: you}}");
+    let told = lines(Some(SPEC), &next);
+    assert!(told.contains(&"remove n1/exporter \"\"->\"\" ".to_owned()), "{told:?}");
+    assert!(
+        told.contains(&"replace n1/db \"1\"->\"1\" environment WHO, time limits".to_owned()),
+        "{told:?}"
+    );
+    assert!(told.contains(&"update n2/voice \"1\"->\"1\" time limits".to_owned()), "{told:?}");
+}
+
+#[test]
+fn values_of_the_environment_are_never_shown() {
+    let next = SPEC.replace("db: \"1\"", "db: {version: \"1\", env: {WHO: s3cret}}");
+    assert!(!lines(Some(SPEC), &next).join("\n").contains("s3cret"));
+}

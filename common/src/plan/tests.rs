@@ -1,1 +1,119 @@
-//! See the sibling file.
+//! What a plan holds, and every reason why there is none.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{CATALOG, SPEC, plan_of, plan_with};
+
+fn refused(spec: &str) -> String {
+    plan_of(spec, 1).map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
+}
+
+#[test]
+fn a_plan_leaves_nothing_to_choose() {
+    let plan = plan_of(SPEC, 1).unwrap();
+    let voice = &plan.nodes[&"n3".parse().unwrap()].instances[&"voice".parse().unwrap()];
+    insta::assert_snapshot!(serde_json::to_string_pretty(&voice.instance).unwrap());
+}
+
+#[test]
+fn nodes_change_in_the_order_of_their_components() {
+    let plan = plan_of(SPEC, 1).unwrap();
+    let waves: Vec<Vec<&str>> =
+        plan.waves.iter().map(|wave| wave.iter().map(AsRef::as_ref).collect()).collect();
+    assert_eq!(waves, [vec!["n1"], vec!["n2", "n3"]]);
+}
+
+#[test]
+fn a_plan_survives_being_written_and_read() {
+    let plan = plan_of(SPEC, 1).unwrap();
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let spec = "\
+tenant: acme
+catalog: test
+settings: {color: blue}
+components:
+  db: {version: \"1\", after: [void]}
+  voic: \"1\"
+  exporter: \"3\"
+  voice: {}
+";
+    // Names and versions first: without them there is no image to look for.
+    assert_eq!(
+        refused(spec),
+        "line 6: components.voic: unknown component; catalog test has none of that name (did you mean voice?)\n\
+         line 7: components.exporter: has no version: it is a unit of the distribution (write exporter: {})\n\
+         line 8: components.voice: has no version (write voice: \"1.2.3\")"
+    );
+    let spec = spec.replace("  voic: \"1\"\n", "").replace("exporter: \"3\"", "exporter: {}");
+    let told = refused(&spec.replace("voice: {}", "voice: \"1\""));
+    assert!(
+        told.contains("line 3: settings.color: unknown setting (did you mean colour?)"),
+        "{told}"
+    );
+    assert!(told.contains("settings.colour: catalog test needs a value"), "{told}");
+    assert!(told.contains("line 5: components.db.after: void is not a component"), "{told}");
+}
+
+#[test]
+fn components_that_wait_for_each_other_are_refused() {
+    let told = refused(&SPEC.replace("db: \"1\"", "db: {version: \"1\", after: [voice]}"));
+    assert!(told.contains("components wait for each other: db after voice after db"), "{told}");
+}
+
+#[test]
+fn a_component_that_no_node_can_carry_names_the_nodes() {
+    let catalog =
+        CATALOG.replace("roles: [voice]\n    unit: voice", "roles: [media]\n    unit: voice");
+    let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
+    assert!(
+        told.contains(
+            "components.voice: no node can carry it: none has the role media \
+             (enrolled are: n1 (data); n2 (voice); n3 (voice))"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn two_components_never_get_one_port_of_a_node() {
+    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"9100\""));
+    assert!(!told.contains("both want"), "udp and tcp are different ports: {told}");
+    let catalog = CATALOG.replace("9100/tcp", "\"{{ settings.sip_port }}/udp\"");
+    let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
+    assert!(told.contains("exporter and voice both want port 5060/udp of n2"), "{told}");
+}
+
+#[test]
+fn a_setting_that_is_no_port_is_refused_where_it_is_used() {
+    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"0\""));
+    assert!(told.contains("\"0\" is not a port number from 1 to 65535"), "{told}");
+}
+
+#[test]
+fn a_template_that_names_nothing_is_refused() {
+    let catalog = CATALOG.replace("{{ tenant }}", "{{ settings.nothing }}");
+    let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
+    assert!(told.contains("components.db.env.WHO: cannot fill"), "{told}");
+}
+
+proptest! {
+    #[test]
+    fn a_plan_is_the_same_bytes_for_any_order_of_the_document(seed in any::<u64>()) {
+        let mut lines = ["  db: \"1\"", "  voice: \"1\"", "  exporter: {}"];
+        let count = lines.len() as u64;
+        lines.rotate_left(usize::try_from(seed % count).unwrap());
+        if seed % 2 == 0 { lines.swap(0, 1) }
+        let spec = format!(
+            "rollout: {{min_healthy_for: 5s}}\ncomponents:\n{}\nsettings: {{colour: blue}}\ncatalog: test\ntenant: acme\n",
+            lines.join("\n")
+        );
+        let print = |plan: Plan| serde_json::to_string(&plan).unwrap();
+        prop_assert_eq!(print(plan_of(&spec, 1).unwrap()), print(plan_of(SPEC, 1).unwrap()));
+    }
+}

@@ -1,1 +1,274 @@
-//! See the sibling file.
+//! Rollouts as their operators see them, move by move.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::assign::{self, assign};
+use crate::assignment::Assignment;
+use crate::id::TenantId;
+use crate::observed::Health;
+use crate::report::{HostUsage, InstanceReport};
+use crate::testing::{SPEC, plan_of};
+
+/// A tenant of three nodes that obey, or fail, as told.
+struct World {
+    plans: BTreeMap<u64, Plan>,
+    rollout: Rollout,
+    targets: BTreeMap<NodeName, RevisionNumber>,
+    assignments: BTreeMap<NodeName, Assignment>,
+    reports: BTreeMap<NodeName, Report>,
+    away: Vec<NodeName>,
+    now: Timestamp,
+}
+
+impl World {
+    fn install(spec: &str) -> Self {
+        let plan = plan_of(spec, 1).unwrap();
+        Self {
+            rollout: Rollout::begin(None, &plan, Timestamp(0)),
+            plans: [(1, plan)].into(),
+            targets: BTreeMap::new(),
+            assignments: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            away: Vec::new(),
+            now: Timestamp(0),
+        }
+    }
+
+    fn change(&mut self, spec: &str) {
+        let good = if self.rollout.state == State::Completed {
+            self.rollout.to
+        } else {
+            self.rollout.from.unwrap()
+        };
+        let number = self.plans.len() as u64 + 1;
+        self.plans.insert(number, plan_of(spec, number).unwrap());
+        self.rollout = Rollout::begin(Some(&self.plans[&good.0]), &self.plans[&number], self.now);
+    }
+
+    /// One pass of the controller; says which pointers moved.
+    fn pass(&mut self) -> String {
+        let next = {
+            let hashes: BTreeMap<_, _> =
+                self.assignments.iter().map(|(n, a)| (n.clone(), a.content.hash())).collect();
+            let views = ["n1", "n2", "n3"]
+                .iter()
+                .map(|name| {
+                    let name: NodeName = name.parse().unwrap();
+                    let assigned = self.assignments.get(&name);
+                    let view = NodeView {
+                        connected: !self.away.contains(&name),
+                        assigned: assigned.map(|a| (a.generation, &hashes[&name])),
+                        report: self.reports.get(&name),
+                    };
+                    (name, view)
+                })
+                .collect();
+            step(Input {
+                rollout: &self.rollout,
+                targets: &self.targets,
+                to: &self.plans[&self.rollout.to.0],
+                from: self.rollout.from.map(|from| &self.plans[&from.0]),
+                nodes: &views,
+                now: self.now,
+            })
+        };
+        self.rollout = next.rollout;
+        let moves: Vec<String> = next
+            .moves
+            .iter()
+            .map(|(node, to)| format!("{node}->{}", to.map_or("none".into(), |r| r.to_string())))
+            .collect();
+        for (node, to) in next.moves {
+            match to {
+                Some(to) => self.targets.insert(node, to),
+                None => self.targets.remove(&node),
+            };
+        }
+        self.assign();
+        format!("{} [{}] {}", self.rollout.state.word(), moves.join(" "), next.waits_for)
+    }
+
+    fn assign(&mut self) {
+        let tenant: TenantId = "acme".parse().unwrap();
+        for node in ["n1", "n2", "n3"] {
+            let node: NodeName = node.parse().unwrap();
+            let plan = self.targets.get(&node).map(|number| &self.plans[&number.0]);
+            let held = self.assignments.get(&node);
+            let input = assign::Input { epoch: 1, tenant: &tenant, node: &node, plan, held };
+            if let Some(assignment) = assign(input) {
+                self.assignments.insert(node, assignment);
+            }
+        }
+    }
+
+    /// The node takes its assignment; versions that are `bad` come back failed.
+    fn obey(&mut self, node: &str, bad: &str) {
+        let node: NodeName = node.parse().unwrap();
+        let Some(assignment) = self.assignments.get(&node) else { return };
+        let instances = assignment
+            .content
+            .instances
+            .iter()
+            .map(|(name, desired)| (name.clone(), report_of(desired, bad)))
+            .collect();
+        let report = Report {
+            applied: Some(assignment.generation),
+            revision: assignment.content.revision,
+            at: self.now,
+            agent_version: String::new(),
+            troubles: Vec::new(),
+            instances,
+            host: HostUsage::default(),
+        };
+        self.reports.insert(node, report);
+    }
+
+    /// Passes and obedient nodes until nothing happens by itself.
+    fn settle(&mut self, bad: &str) {
+        for _ in 0..12 {
+            self.pass();
+            for node in ["n1", "n2", "n3"] {
+                self.obey(node, bad);
+            }
+        }
+    }
+}
+
+fn report_of(desired: &crate::assignment::Desired, bad: &str) -> InstanceReport {
+    let hash = desired.instance.workload_hash();
+    let version = desired.instance.version().cloned();
+    let failed = version.as_ref().is_some_and(|v| v.as_str() == bad);
+    let failure = failed.then(|| {
+        let message = "exited with 1".to_owned();
+        crate::attempt::given_up(hash.clone(), version.clone(), message, Timestamp(0))
+    });
+    InstanceReport {
+        phase: if failed { Phase::Returned } else { Phase::Ready },
+        reason: String::new(),
+        version,
+        digest: None,
+        hash: Some(hash),
+        health: Health::Healthy,
+        checked_at: None,
+        started_at: None,
+        restarts: 0,
+        active: None,
+        calls_cut: 0,
+        failure,
+        drift: None,
+    }
+}
+
+#[test]
+fn an_installation_goes_wave_by_wave_and_one_node_at_a_time() {
+    let mut world = World::install(SPEC);
+    assert_eq!(world.pass(), "progressing [n1->1] ");
+    assert_eq!(world.pass(), "progressing [] n1: has not taken its assignment yet");
+    world.obey("n1", "");
+    assert_eq!(world.pass(), "progressing [n2->1] ");
+    world.obey("n2", "");
+    assert_eq!(world.pass(), "progressing [n3->1] ");
+    world.obey("n3", "");
+    assert_eq!(world.pass(), "completed [] ");
+}
+
+#[test]
+fn a_change_touches_only_nodes_that_differ() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
+    assert_eq!(world.pass(), "progressing [n2->2] ");
+    world.obey("n2", "");
+    world.pass();
+    world.obey("n3", "");
+    // n1 takes the number and nothing else: its assignment does not change.
+    let before = world.assignments.clone();
+    assert_eq!(world.pass(), "completed [n1->2] ");
+    assert_eq!(world.assignments, before);
+}
+
+#[test]
+fn a_version_that_does_not_hold_goes_back_and_never_reaches_the_next_node() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("voice: \"1\"", "voice: \"bad\""));
+    world.pass();
+    world.obey("n2", "bad");
+    assert_eq!(world.pass(), "rolling-back [n2->1] ");
+    assert_eq!(world.pass(), "rolling-back [] n2: has not taken its assignment yet");
+    world.obey("n2", "bad");
+    assert_eq!(world.pass(), "rolled-back [] ");
+    assert_eq!(world.rollout.state.why(), "voice on n2: exited with 1");
+    assert_eq!(world.targets[&"n3".parse().unwrap()], RevisionNumber(1));
+}
+
+#[test]
+fn a_first_installation_that_fails_pauses_because_there_is_nothing_to_return_to() {
+    let mut world = World::install(&SPEC.replace("db: \"1\"", "db: \"bad\""));
+    world.pass();
+    world.obey("n1", "bad");
+    assert_eq!(world.pass(), "paused [] ");
+}
+
+#[test]
+fn an_unreachable_node_is_waited_for_whatever_it_said_last() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
+    world.pass();
+    world.obey("n2", "");
+    world.away = vec!["n2".parse().unwrap()];
+    assert_eq!(world.pass(), "progressing [] n2 is unreachable");
+}
+
+#[test]
+fn an_old_report_never_passes_a_gate() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("db: \"1\"", "db: \"2\""));
+    world.pass();
+    assert_eq!(world.pass(), "progressing [] n1: has not taken its assignment yet");
+}
+
+#[test]
+fn the_same_bad_version_is_tried_again_only_when_asked() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    let bad = SPEC.replace("voice: \"1\"", "voice: \"bad\"");
+    world.change(&bad);
+    world.settle("bad");
+    assert_eq!(world.rollout.state.word(), "rolled-back");
+    world.change(&bad);
+    assert_eq!(world.pass(), "progressing [n2->3] ");
+    // What n2 said about the attempt before is not held against this one.
+    assert_eq!(world.pass(), "progressing [] n2: has not taken its assignment yet");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn never_more_nodes_on_the_way_than_allowed_and_the_end_is_one_revision(
+        script in proptest::collection::vec((0usize..3, any::<bool>()), 1..60),
+    ) {
+        let mut world = World::install(SPEC);
+        world.settle("");
+        world.change(&SPEC.replace("voice: \"1\"", "voice: \"bad\"").replace("db: \"1\"", "db: \"2\""));
+        for (node, passes) in script {
+            if passes { world.pass(); } else { world.obey(["n1", "n2", "n3"][node], "bad"); }
+            let on_the_way = world.targets.iter().filter(|(node, target)| {
+                let settled = world.reports.get(*node).is_some_and(|r| {
+                    Some(r.applied) == Some(world.assignments.get(*node).map(|a| a.generation))
+                });
+                target.0 == 2 && !settled
+            });
+            prop_assert!(on_the_way.count() <= 1);
+        }
+        world.settle("bad");
+        prop_assert_eq!(world.rollout.state.word(), "rolled-back");
+        prop_assert!(world.targets.values().all(|target| target.0 == 1));
+    }
+}

@@ -1,1 +1,96 @@
-//! x
+//! What operators write, and what they are told when it is wrong.
+
+use super::*;
+
+const ACME: &str = "\
+# Acme's contact centre
+tenant: acme
+catalog: omnileads
+components:
+  asterisk: \"230204.01\"   # voice
+  nginx:
+    version: 230215.10
+    env: {ENV: prod}
+  node-exporter: {}
+rollout:
+  min_healthy_for: 5s
+";
+
+fn refused(text: &str) -> String {
+    TenantSpec::parse(text).map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
+}
+
+fn versions(pairs: &[(&str, &str)]) -> BTreeMap<ComponentName, Version> {
+    pairs.iter().map(|(name, v)| (name.parse().unwrap(), v.parse().unwrap())).collect()
+}
+
+#[test]
+fn short_and_long_forms_of_a_component_are_read() {
+    let spec = TenantSpec::parse(ACME).unwrap();
+    let version = |name: &str| {
+        spec.components[&name.parse().unwrap()].version.as_ref().map(ToString::to_string)
+    };
+    assert_eq!(version("asterisk").as_deref(), Some("230204.01"));
+    assert_eq!(version("nginx").as_deref(), Some("230215.10"));
+    assert_eq!(version("node-exporter"), None);
+    assert_eq!(spec.rollout.min_healthy_for_ms, 5_000);
+}
+
+#[test]
+fn every_unknown_key_is_listed_with_line_and_path() {
+    let text = "tenant: acme\ncatalogue: x\ncatalog: omnileads\ncomponents:\n  nginx:\n    \
+                verison: 1\nrollout:\n  max_paralel: 2\n";
+    assert_eq!(
+        refused(text),
+        "line 2: catalogue: unknown key (did you mean catalog?)\n\
+         line 6: components.nginx.verison: unknown key (did you mean version?)\n\
+         line 8: rollout.max_paralel: unknown key (did you mean max_parallel?)"
+    );
+}
+
+#[test]
+fn impossible_values_name_their_rule() {
+    let text = "tenant: Acme Inc\ncatalog: omnileads\ncomponents:\n  asterisk: \"1:2\"\n  \
+                \"a\\tb\": \"1\"\nrollout: {min_healthy_for: 5, on_failure: panic}\n";
+    let told = refused(text);
+    assert!(told.contains("line 1: tenant: \"Acme Inc\" is not a tenant name"), "{told}");
+    assert!(told.contains("line 4: components.asterisk: \"1:2\" is not a version"), "{told}");
+    assert!(told.contains("line 5: components.a\\tb:"), "{told}");
+    assert!(told.contains("rollout.min_healthy_for"), "{told}");
+    assert!(told.contains("rollout.on_failure: \"panic\" is not known"), "{told}");
+}
+
+#[test]
+fn an_empty_version_is_refused() {
+    let told = refused("tenant: acme\ncatalog: omnileads\ncomponents:\n  asterisk: \"\"\n");
+    assert!(told.contains("line 4: components.asterisk: \"\" is not a version"), "{told}");
+}
+
+#[test]
+fn ten_thousand_components_are_one_problem() {
+    use std::fmt::Write as _;
+    let mut text = "tenant: acme\ncatalog: omnileads\ncomponents:\n".to_owned();
+    for n in 0..10_000 {
+        writeln!(text, "  c{n}: \"1\"").unwrap();
+    }
+    let told = refused(&text);
+    assert!(told.contains("10000 components are more than the 256"), "{told}");
+    assert_eq!(told.lines().count(), 1);
+}
+
+#[test]
+fn setting_a_version_changes_nothing_else_of_the_text() {
+    let changed =
+        with_versions(ACME, &versions(&[("asterisk", "230215.01"), ("nginx", "1")])).unwrap();
+    let expected = ACME.replace("230204.01", "230215.01").replace("230215.10", "\"1\"");
+    assert_eq!(changed, expected);
+}
+
+#[test]
+fn a_version_of_an_unknown_component_is_refused_with_a_suggestion() {
+    let told = with_versions(ACME, &versions(&[("astrisk", "1"), ("node-exporter", "2")]))
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("acme has no component astrisk (did you mean asterisk?)"), "{told}");
+    assert!(told.contains("node-exporter has no version to set"), "{told}");
+}

@@ -37,7 +37,7 @@ fn what_could_grow_or_confuse_is_refused() {
     assert!(refused("a: &x 1\nb: *x\n").contains("aliases are not supported"));
     assert!(refused("a: !!str 1\n").contains("tags are not supported"));
     assert!(refused("a: 1\n---\nb: 2\n").contains("more than one document"));
-    assert!(refused(&"[".repeat(100)).contains("nested too deeply"));
+    assert!(refused(&("[".repeat(20) + &"]".repeat(20))).contains("nested too deeply"));
     assert!(refused(&" ".repeat(DOCUMENT_BYTES_MAX + 1)).contains("larger than"));
     assert!(refused("[a]: 1\n").contains("a key must be a word"));
     assert!(refused("").contains("empty"));

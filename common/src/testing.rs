@@ -1,0 +1,90 @@
+//! A small tenant that the tests of this crate share.
+
+use std::collections::BTreeMap;
+
+use crate::catalog::Catalog;
+use crate::id::{Digest, NodeName, RevisionNumber};
+use crate::plan::{ImageName, Input, NodeFacts, Plan, images, plan};
+use crate::problem::Problems;
+use crate::spec::TenantSpec;
+
+/// A database, a voice server that comes after it, and a packaged unit on both hosts.
+pub(crate) const CATALOG: &str = "\
+catalog: test
+registry: docker.io/test
+settings: {db_host: \"\", sip_port: \"5060\", colour:}
+components:
+  db:
+    roles: [data]
+    unit: db.service
+    container: db-server
+    image: db
+    ports: [5432/tcp]
+    env: {WHO: \"{{ tenant }}\"}
+    probe: {check: tcp, port: \"5432\"}
+  voice:
+    roles: [voice]
+    unit: voice.service
+    container: voice-server
+    image: voice
+    after: [db]
+    ports: [\"{{ settings.sip_port }}/udp\"]
+    env: {DB: \"{{ settings.db_host or host.db }}\", HERE: \"{{ node.address }}\"}
+    probe: {check: sip-options, port: \"{{ settings.sip_port }}\"}
+    active: {command: [count], before: active call, noun: calls}
+  exporter:
+    kind: unit
+    roles: [data, voice]
+    unit: exporter.service
+    ports: [9100/tcp]
+    probe: {check: unit-active}
+";
+
+/// The tenant as its operator wrote it.
+pub(crate) const SPEC: &str = "\
+tenant: acme
+catalog: test
+settings: {colour: blue}
+components:
+  db: \"1\"
+  voice: \"1\"
+  exporter: {}
+rollout: {min_healthy_for: 5s}
+";
+
+/// `n1` carries data, `n2` and `n3` voice.
+pub(crate) fn nodes() -> BTreeMap<NodeName, NodeFacts> {
+    let node = |name: &str, role: &str, address: &str| {
+        let roles = [role.parse().unwrap()].into();
+        (name.parse().unwrap(), NodeFacts { roles, address: address.to_owned() })
+    };
+    [
+        node("n1", "data", "10.0.0.1"),
+        node("n2", "voice", "10.0.0.2"),
+        node("n3", "voice", "10.0.0.3"),
+    ]
+    .into()
+}
+
+/// The plan of a specification, every image having a digest made from its name.
+pub(crate) fn plan_of(spec: &str, revision: u64) -> Result<Plan, Problems> {
+    plan_with(spec, CATALOG, revision)
+}
+
+/// The same with another catalog.
+pub(crate) fn plan_with(spec: &str, catalog: &str, revision: u64) -> Result<Plan, Problems> {
+    let spec = TenantSpec::parse(spec)?;
+    let catalog = Catalog::parse(catalog)?;
+    let digests = digests(images(&spec, &catalog)?.values());
+    let revision = RevisionNumber(revision);
+    plan(Input { revision, spec: &spec, catalog: &catalog, nodes: &nodes(), digests: &digests })
+}
+
+fn digests<'a>(images: impl Iterator<Item = &'a ImageName>) -> BTreeMap<ImageName, Digest> {
+    images
+        .map(|image| {
+            let hash = crate::id::ContentHash::of(image.to_string().as_bytes());
+            (image.clone(), format!("sha256:{hash}").parse().unwrap())
+        })
+        .collect()
+}
