@@ -4,7 +4,12 @@
 //! Knows no store, runtime or command line.
 
 /// The generated messages and services of `oml/v1/oml.proto`.
-#[expect(missing_docs, clippy::all, reason = "generated; the .proto carries the comments")]
+#[expect(
+    missing_docs,
+    clippy::allow_attributes_without_reason,
+    clippy::excessive_nesting,
+    reason = "generated; the .proto carries the comments"
+)]
 pub mod v1 {
     tonic::include_proto!("oml.v1");
 }
