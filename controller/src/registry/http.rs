@@ -1,0 +1,135 @@
+//! One HTTP request over a connection of its own, with a bounded answer.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use oml_proto::tls::provider;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
+use tokio_rustls::TlsConnector;
+
+/// The longest body that is read: a manifest or a token.
+const BODY_SIZE_BYTES_MAX: usize = 4 << 20;
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HttpError {
+    #[error("{0} is not the address of a server")]
+    Address(Uri),
+    #[error("{0}")]
+    Connect(io::Error),
+    #[error("this machine has no trusted authorities: {0}")]
+    Authorities(String),
+    #[error("{}", innermost(.0))]
+    Exchange(hyper::Error),
+    #[error("its answer is cut short or longer than {BODY_SIZE_BYTES_MAX} bytes")]
+    Body,
+}
+
+/// hyper's own messages do not say what happened below.
+fn innermost(error: &hyper::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+/// Sends requests. Reads the system's trusted authorities at the first HTTPS.
+#[derive(Default)]
+pub(super) struct Http {
+    tls: OnceCell<TlsConnector>,
+}
+
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Http").finish_non_exhaustive()
+    }
+}
+
+impl Http {
+    /// Sends one request without a body. The caller sets the time limit.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        url: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Answer, HttpError> {
+        let address = || HttpError::Address(url.clone());
+        let (host, authority) = url.host().zip(url.authority()).ok_or_else(address)?;
+        let host = host.trim_matches(['[', ']']);
+        let is_tls = match url.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            Some(_) | None => return Err(address()),
+        };
+        let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let mut request = Request::new(Empty::<Bytes>::new());
+        *request.method_mut() = method;
+        let path = url.path_and_query().map_or("/", |path| path.as_str());
+        *request.uri_mut() = path.parse().map_err(|_invalid| address())?;
+        *request.headers_mut() = headers.clone();
+        let authority = HeaderValue::from_str(authority.as_str()).map_err(|_invalid| address())?;
+        request.headers_mut().insert(HOST, authority);
+        let agent = concat!("omlcontroller/", env!("CARGO_PKG_VERSION"));
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(agent));
+
+        let tcp = TcpStream::connect((host, port)).await.map_err(HttpError::Connect)?;
+        if !is_tls {
+            return exchange(tcp, request).await;
+        }
+        let name = ServerName::try_from(host.to_owned()).map_err(|_invalid| address())?;
+        let tls = self.tls.get_or_try_init(trust_the_system).await?;
+        exchange(tls.connect(name, tcp).await.map_err(HttpError::Connect)?, request).await
+    }
+}
+
+/// One request and its answer; the connection ends with them.
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: Request<Empty<Bytes>>,
+) -> Result<Answer, HttpError> {
+    let handshake = http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(HttpError::Exchange)?;
+    let answered = async move {
+        let answer = sender.send_request(request).await.map_err(HttpError::Exchange)?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, BODY_SIZE_BYTES_MAX).collect().await;
+        let body = body.map_err(|_cut_or_long| HttpError::Body)?.to_bytes();
+        Ok(Answer { status: head.status, headers: head.headers, body })
+    };
+    // The connection only carries the exchange; what goes wrong on it shows there.
+    let (answer, _carried) = tokio::join!(answered, connection);
+    answer
+}
+
+async fn trust_the_system() -> Result<TlsConnector, HttpError> {
+    let loaded = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
+    let loaded = loaded.map_err(|error| HttpError::Authorities(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    let (added, _unusable) = roots.add_parsable_certificates(loaded.certs);
+    if added == 0 {
+        let reason = loaded.errors.first().map_or("none found".into(), ToString::to_string);
+        return Err(HttpError::Authorities(reason));
+    }
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| HttpError::Authorities(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
