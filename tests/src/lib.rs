@@ -1,1 +1,9 @@
-//! Empty for now.
+//! A whole fleet on the lab's hosts: packages installed, hosts enrolled, one
+//! tenant. The demonstration, the end-to-end tests and the benchmark stand on it.
+
+pub mod fleet;
+pub mod packages;
+pub mod settings;
+
+pub use fleet::{Ended, Fleet};
+pub use packages::{Build, Packages};

@@ -1,0 +1,3 @@
+//! The whole chain on real hosts.
+
+fn main() {}

@@ -1,0 +1,44 @@
+//! The files that an operator of the lab's fleet would write.
+
+use oml_lab::Registry;
+
+/// The tenant of the demonstration and the tests.
+#[must_use]
+pub fn acme(registry: &str) -> String {
+    format!(
+        "\
+# A contact centre on three hosts.
+tenant: acme
+catalog: omnileads
+registry: {registry}/omnileads
+settings:
+  TZ: Europe/Berlin
+components:
+  postgres: \"230204.01\"
+  redis: \"230204.01\"
+  rtpengine: \"230328.01\"
+  asterisk: \"230204.01\"
+  kamailio: \"230204.01\"
+  websockets: \"230204.01\"
+  omnileads: \"1.26.0\"
+  daphne: \"1.26.0\"
+  nginx: \"230215.01\"
+  node-exporter: {{}}
+rollout:
+  min_healthy_for: 5s
+  drain_deadline: 20s
+"
+    )
+}
+
+/// The registry's login in the settings of controller or agent.
+#[must_use]
+pub fn registries(registry: &Registry, password_file: &str) -> String {
+    let entry = |name: &str| {
+        format!(
+            "[registries.\"{name}\"]\nusername = \"{}\"\npassword_file = \"{password_file}\"\ninsecure = true\n",
+            registry.user()
+        )
+    };
+    format!("{}\n{}", entry(&registry.name()), entry(&registry.faulty_name()))
+}

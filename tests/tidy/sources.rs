@@ -1,0 +1,68 @@
+//! The workspace's own Rust files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One source file.
+pub(crate) struct Source {
+    /// Path from the workspace's root.
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+const FOLDERS: [&str; 8] =
+    ["proto", "common", "controller", "agent", "omlctl", "tests", "packaging", "catalog"];
+
+/// The workspace's root.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("the crate is a folder of the workspace").to_path_buf()
+}
+
+/// Every Rust file, in the order of paths.
+pub(crate) fn all() -> Vec<Source> {
+    let root = root();
+    let mut sources = Vec::new();
+    for folder in FOLDERS {
+        collect(&root, &root.join(folder), &mut sources);
+    }
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(sources.len() > 50, "only {} files were found below {}", sources.len(), root.display());
+    sources
+}
+
+fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() && entry.file_name() != "target" {
+            collect(root, &path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let path = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            sources.push(Source { path, text });
+        }
+    }
+}
+
+impl Source {
+    /// Tests are as long as they need to be.
+    pub(crate) fn is_test(&self) -> bool {
+        let folder = |name: &str| self.path.split('/').any(|part| part == name);
+        self.path.ends_with("/tests.rs")
+            || self.path.ends_with("/testing.rs")
+            || self.path.ends_with("/contract.rs")
+            || (folder("tests")
+                && !self.path.starts_with("tests/src")
+                && !self.path.starts_with("tests/lab/src"))
+            || self.path.starts_with("common/src/reconcile/tests/")
+    }
+
+    /// The text without the inline test module at its end.
+    pub(crate) fn production(&self) -> &str {
+        self.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(&self.text)
+    }
+
+    pub(crate) fn syntax(&self) -> syn::File {
+        syn::parse_file(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.path))
+    }
+}
