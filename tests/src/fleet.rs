@@ -76,6 +76,14 @@ impl Fleet {
         Ok(self.lab.host(name)?)
     }
 
+    /// Lets everything stay up when this process ends.
+    ///
+    /// # Errors
+    /// The lab's record could not be written.
+    pub fn keep(self) -> Result<()> {
+        Ok(self.lab.keep()?)
+    }
+
     /// Takes everything down.
     ///
     /// # Errors

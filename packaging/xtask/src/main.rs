@@ -1,3 +1,44 @@
-//! Chores.
+//! `cargo xtask <verb>`: one file per verb. No verb knows another.
 
-fn main() {}
+mod demo;
+mod elevate;
+mod lab;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", about = "The project's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Real hosts on this machine: boot them, enter them, take them down
+    #[command(subcommand)]
+    Lab(lab::Lab),
+    /// The life of a tenant on real hosts, command by command
+    Demo(demo::Demo),
+    /// Every test, those on real hosts included
+    Test(test::Test),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.verb {
+        Verb::Lab(verb) => lab::run(verb),
+        Verb::Demo(verb) => demo::run(&verb),
+        Verb::Test(verb) => test::run(&verb),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
