@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use oml_lab::preflight;
-use oml_tests::fleet::{CONTROLLER, Fleet, NODES};
+use oml_tests::fleet::{CONTROLLER, Fleet, Topology};
 use oml_tests::{Build, Packages};
 
 use crate::elevate::become_root;
@@ -30,10 +30,10 @@ pub(crate) fn run(verb: &Demo) -> Result<ExitCode> {
     say("Building the programs and their Debian packages …")?;
     let packages = Packages::build(Build::Lab)?;
     say("Booting a controller and three hosts, each with systemd and Docker of its own …")?;
-    let Some(fleet) = Fleet::up_or_skip(LAB, packages)? else { return Ok(ExitCode::SUCCESS) };
+    let Some(fleet) = Fleet::up_or_skip(LAB, packages, Topology::acme())? else { return Ok(ExitCode::SUCCESS) };
     let told = tell(&fleet);
     if verb.keep && told.is_ok() {
-        let names: Vec<&str> = NODES.iter().map(|(node, _)| *node).collect();
+        let names: Vec<&str> = fleet.nodes().collect();
         say(&format!(
             "The hosts stay up: cargo xtask lab shell --name {LAB} {CONTROLLER}|{}; cargo xtask lab down --name {LAB}",
             names.join("|")
@@ -50,7 +50,7 @@ pub(crate) fn run(verb: &Demo) -> Result<ExitCode> {
 }
 
 fn tell(fleet: &Fleet) -> Result<()> {
-    let spec = fleet.write_spec("acme.yaml", &fleet.acme()?)?;
+    let spec = fleet.write_spec("acme.yaml", &fleet.spec()?)?;
     chapter("What would happen? A plan changes nothing.")?;
     omlctl(fleet, &["plan", "-f", &spec], 0)?;
     chapter(
@@ -99,7 +99,7 @@ fn on_host(fleet: &Fleet, host: &str, command: &[&str]) -> Result<()> {
 /// Start times of every container of the fleet, by host and name.
 fn container_starts(fleet: &Fleet) -> Result<Vec<(String, String)>> {
     let mut starts = Vec::new();
-    for (node, _) in NODES {
+    for node in fleet.nodes() {
         let host = fleet.host(node)?;
         let script = "docker ps -q | xargs -r docker inspect -f '{{.Name}} {{.State.StartedAt}}'";
         for line in host.exec_ok(&["sh", "-c", script])?.lines() {

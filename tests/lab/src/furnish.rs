@@ -59,6 +59,8 @@ pub(crate) fn daemon_json(subnet: Subnet, live_restore: bool) -> String {
     json!({
         "insecure-registries": [subnet.cidr(), format!("{REGISTRY}:5000"), format!("{REGISTRY}:5001")],
         "live-restore": live_restore,
+        // Docker tries a broken download five times, with ever longer pauses; a test has not got that minute.
+        "max-download-attempts": 1,
         "log-driver": "json-file",
         "log-opts": {"max-size": "5m", "max-file": "2"},
     })

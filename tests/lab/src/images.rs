@@ -87,6 +87,10 @@ pub(crate) const ALL: [Image; 9] = [
             ("etc/asterisk/extensions.conf", image_file!("asterisk/extensions.conf")),
             ("etc/asterisk/logger.conf", image_file!("asterisk/logger.conf")),
             ("etc/asterisk/manager.conf", image_file!("asterisk/manager.conf")),
+            // Looked for in any case; empty ones save three errors at every start.
+            ("etc/asterisk/acl.conf", ""),
+            ("etc/asterisk/udptl.conf", ""),
+            ("etc/asterisk/pjproject.conf", ""),
             ("etc/asterisk/rtp.conf", image_file!("asterisk/rtp.conf")),
         ],
         volumes: &[],

@@ -162,6 +162,12 @@ impl Lab {
         host.push("/etc/docker/daemon.json", text.as_bytes(), 0o644)
     }
 
+    /// Logs a host's Docker, as root uses it, in to the registry, by either of its names.
+    pub fn log_in(&self, host: &Host) -> Result<()> {
+        let file = self.registry()?.login_file();
+        host.copy_in(&file, "/root/.docker/config.json", 0o600)
+    }
+
     /// Lets the lab stay up when this process ends.
     pub fn keep(mut self) -> Result<()> {
         self.record.disown()?;

@@ -2,21 +2,24 @@
 //! nothing of what runs inside.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::cache;
 use crate::cgroup::Cgroup;
 use crate::error::{LabError, Result};
 use crate::mounts::Overlay;
+use crate::network;
 use crate::processes;
 use crate::wait::until;
 
 const LEADER_LIMIT: Duration = Duration::from_secs(20);
 const END_LIMIT: Duration = Duration::from_secs(90);
+const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// Moves itself into each listed file's cgroup, then becomes the program.
 const ENTER_CGROUP: &str = "n=$1; shift; while [ $n -gt 0 ]; do echo $$ > \"$1\"; shift; n=$((n-1)); done; exec setsid \"$@\"";
 
@@ -93,12 +96,8 @@ impl Machine {
 
     /// Waits for the end of a machine that was told to stop.
     pub(crate) fn wait_for_end(&self) -> Result<()> {
-        until(&format!("the end of {}", self.hostname), END_LIMIT, || match self.supervisors() {
-            Ok(left) if left.is_empty() => Ok(()),
-            Ok(left) => Err(format!("still there: {left:?}")),
-            Err(error) => Err(error.to_string()),
-        })?;
-        Cgroup::named(&self.id)?.destroy()
+        self.supervisor_ends_within(END_LIMIT)?;
+        self.tidy()
     }
 
     /// Ends it as a loss of power does.
@@ -106,9 +105,30 @@ impl Machine {
         if let Some(leader) = self.leader()? {
             processes::signal(leader, Signal::SIGKILL)?;
         }
-        // systemd-nspawn sees the end of its only child and leaves by itself; the cgroup ends it if it does not.
+        // systemd-nspawn sees the end of its only child, clears up and leaves; one that does not is ended, too.
+        if self.supervisor_ends_within(KILL_LIMIT).is_err() {
+            processes::end(&self.supervisors()?)?;
+        }
+        self.tidy()
+    }
+
+    /// Takes away what can be left after the end: members of the cgroup, the network port, folders of systemd-nspawn.
+    fn tidy(&self) -> Result<()> {
         Cgroup::named(&self.id)?.destroy()?;
-        processes::end(&self.supervisors()?)
+        network::unplug(&self.port())?;
+        for kind in ["propagate", "unix-export"] {
+            let folder = Path::new("/run/systemd/nspawn").join(kind).join(&self.id);
+            cache::discard(&folder)?;
+        }
+        Ok(())
+    }
+
+    fn supervisor_ends_within(&self, limit: Duration) -> Result<()> {
+        until(&format!("the end of {}", self.hostname), limit, || match self.supervisors() {
+            Ok(left) if left.is_empty() => Ok(()),
+            Ok(left) => Err(format!("still there: {left:?}")),
+            Err(error) => Err(error.to_string()),
+        })
     }
 
     /// What the console said last.

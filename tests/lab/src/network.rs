@@ -49,15 +49,18 @@ pub(crate) fn destroy(subnet: Subnet) -> Result<()> {
     let ports = Path::new("/sys/class/net").join(&bridge).join("brif");
     for port in fs::read_dir(ports).into_iter().flatten().flatten() {
         let name = port.file_name().to_string_lossy().into_owned();
-        // A port of a host that was just killed may go away by itself.
-        if ip(&["link", "del", &name]).is_err() && exists(&name) {
-            ip(&["link", "del", &name])?;
-        }
+        unplug(&name)?;
     }
     if exists(&bridge) {
         ip(&["link", "del", &bridge])?;
     }
     Ok(())
+}
+
+/// Takes a port off the bridge. It may go away by itself at the same moment; not there is fine.
+pub(crate) fn unplug(port: &str) -> Result<()> {
+    let removed = if exists(port) { ip(&["link", "del", port]) } else { Ok(()) };
+    if exists(port) { removed } else { Ok(()) }
 }
 
 /// Drops everything from and to a host, silently: its link stays up.
@@ -76,7 +79,8 @@ pub(crate) fn exists(interface: &str) -> bool {
 }
 
 fn set_port(port: &str, state: &str) -> Result<()> {
-    ip(&["link", "set", "dev", port, "type", "bridge_slave", "state", state])
+    // `ip link … type bridge_slave state 0` takes the 0 for "leave it".
+    Run::new("bridge").args(["link", "set", "dev", port, "state", state]).ok().map(drop)
 }
 
 fn ip(args: &[&str]) -> Result<()> {

@@ -182,6 +182,9 @@ fn accept_in_background(listener: TcpListener, shared: &Arc<Shared>) -> JoinHand
 }
 
 fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
+    if !speaks_http(&client)? {
+        return answer(&mut client, "400 Bad Request", "UNSUPPORTED");
+    }
     let (head, rest) = read_head(&mut client)?;
     let line = head.lines().next().unwrap_or_default();
     let request = line.rsplit_once(' ').map_or(line, |(request, _)| request);
@@ -205,6 +208,13 @@ fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
         Fault::Hang => hang(&mut client, shared, change),
         Fault::Refuse => Ok(()),
     }
+}
+
+/// Docker tries TLS first, and would wait long for an end of the first line.
+fn speaks_http(client: &TcpStream) -> io::Result<bool> {
+    let mut byte = [0_u8; 1];
+    client.peek(&mut byte)?;
+    Ok(byte[0].is_ascii_uppercase())
 }
 
 fn answer(client: &mut TcpStream, status: &str, code: &str) -> io::Result<()> {

@@ -44,8 +44,11 @@ pub(crate) const ASTERISK: System = System {
     finish: "rm -rf /etc/asterisk/* /usr/lib/python3 /usr/lib/python3.9",
 };
 
-pub(crate) const KAMAILIO: Layer =
-    Layer { name: "kamailio", packages: &["kamailio"], finish: "rm -rf /etc/kamailio/*" };
+pub(crate) const KAMAILIO: Layer = Layer {
+    name: "kamailio",
+    packages: &["kamailio", "netbase"],
+    finish: "rm -rf /etc/kamailio/*",
+};
 
 pub(crate) const RTPENGINE: Layer =
     Layer { name: "rtpengine", packages: &["rtpengine-daemon"], finish: "" };

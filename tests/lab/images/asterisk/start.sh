@@ -26,4 +26,4 @@ END
 else
     echo "[general]" > /run/asterisk/manager.conf
 fi
-exec /usr/sbin/asterisk -f -vvv
+exec /usr/sbin/asterisk -fnv
