@@ -13,9 +13,6 @@ use crate::settings;
 
 /// The host of the controller.
 pub const CONTROLLER: &str = "controller";
-/// The tenant's hosts and their roles.
-pub const NODES: [(&str, &str); 3] =
-    [("acme-data", "data"), ("acme-voice", "voice"), ("acme-app", "app")];
 const SECRETS: [&str; 2] = ["postgres_password", "ami_password"];
 const INSTALL_LIMIT: Duration = Duration::from_secs(120);
 
@@ -24,6 +21,33 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(120);
 pub struct Fleet {
     lab: Lab,
     packages: Packages,
+    topology: Topology,
+}
+
+/// One tenant, its hosts, and what it runs at first.
+#[derive(Debug, Clone)]
+pub struct Topology {
+    /// The tenant.
+    pub tenant: &'static str,
+    /// Host names and their roles.
+    pub nodes: &'static [(&'static str, &'static str)],
+    /// The tenant's first specification, for images of a registry.
+    pub spec: fn(&str) -> String,
+}
+
+impl Topology {
+    /// The whole stack on three hosts.
+    #[must_use]
+    pub fn acme() -> Self {
+        let nodes = &[("acme-data", "data"), ("acme-voice", "voice"), ("acme-app", "app")];
+        Self { tenant: "acme", nodes, spec: settings::acme }
+    }
+
+    /// Two small components on one host.
+    #[must_use]
+    pub fn tiny() -> Self {
+        Self { tenant: "tiny", nodes: &[("tiny-one", "app")], spec: settings::tiny }
+    }
 }
 
 /// How a command ended.
@@ -43,13 +67,13 @@ impl Fleet {
     ///
     /// # Errors
     /// Whatever went wrong on the way; the lab is taken down.
-    pub fn up_or_skip(name: &str, packages: Packages) -> Result<Option<Self>> {
+    pub fn up_or_skip(name: &str, packages: Packages, topology: Topology) -> Result<Option<Self>> {
         let mut hosts = vec![CONTROLLER];
-        hosts.extend(NODES.iter().map(|(node, _)| *node));
+        hosts.extend(topology.nodes.iter().map(|(node, _)| *node));
         let Some(lab) = Lab::up_or_skip(&LabSpec::new(name, &hosts))? else { return Ok(None) };
-        let fleet = Self { lab, packages };
+        let fleet = Self { lab, packages, topology };
         fleet.install_controller().context("install the controller")?;
-        for (node, role) in NODES {
+        for (node, role) in fleet.topology.nodes {
             fleet.install_agent(node).with_context(|| format!("install the agent on {node}"))?;
             fleet.enroll(node, role).with_context(|| format!("enrol {node}"))?;
         }
@@ -143,12 +167,33 @@ impl Fleet {
         Ok(reply["token"].as_str().context("a token in the reply")?.to_owned())
     }
 
-    /// The tenant as the operator writes it, with the lab's registry.
+    /// The tenant's name.
+    #[must_use]
+    pub fn tenant(&self) -> &'static str {
+        self.topology.tenant
+    }
+
+    /// The tenant's hosts.
+    pub fn nodes(&self) -> impl Iterator<Item = &'static str> {
+        self.topology.nodes.iter().map(|(node, _)| *node)
+    }
+
+    /// The tenant's first specification, as its operator writes it.
     ///
     /// # Errors
     /// The lab has no registry.
-    pub fn acme(&self) -> Result<String> {
-        Ok(settings::acme(&self.lab.registry()?.name()))
+    pub fn spec(&self) -> Result<String> {
+        Ok((self.topology.spec)(&self.lab.registry()?.name()))
+    }
+
+    /// Applies the first specification and waits until it runs; quick where it does already.
+    ///
+    /// # Errors
+    /// What `omlctl` printed.
+    pub fn settle(&self) -> Result<()> {
+        let path = self.write_spec("first.yaml", &self.spec()?)?;
+        self.ctl_ok(&["apply", "-f", &path, "--timeout", "5m"])?;
+        Ok(())
     }
 
     /// Writes a specification to a file and gives its path.
@@ -223,8 +268,11 @@ impl Fleet {
     /// What `omlagent enroll` printed.
     pub fn enroll(&self, node: &str, role: &str) -> Result<()> {
         let host = self.host(node)?;
-        let token =
-            self.token(&["tenant=acme", &format!("role={role}"), &format!("name={node}")])?;
+        let token = self.token(&[
+            &format!("tenant={}", self.tenant()),
+            &format!("role={role}"),
+            &format!("name={node}"),
+        ])?;
         let address = host.address().to_string();
         let endpoint = format!("{}:7444", self.host(CONTROLLER)?.address());
         let enrolled = host.exec_within(INSTALL_LIMIT, &[

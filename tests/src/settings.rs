@@ -31,6 +31,23 @@ rollout:
     )
 }
 
+/// A tenant of two small components.
+#[must_use]
+pub fn tiny(registry: &str) -> String {
+    format!(
+        "\
+tenant: tiny
+catalog: small
+registry: {registry}/omnileads
+components:
+  first: v1
+  second: v1
+rollout:
+  min_healthy_for: 2s
+"
+    )
+}
+
 /// The registry's login in the settings of controller or agent.
 #[must_use]
 pub fn registries(registry: &Registry, password_file: &str) -> String {

@@ -32,13 +32,13 @@ pub(crate) fn all() -> Vec<Source> {
 }
 
 fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+    for entry in fs::read_dir(folder).expect("the folder is there").flatten() {
         let path = entry.path();
         if path.is_dir() && entry.file_name() != "target" {
             collect(root, &path, sources);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let path = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            let text = fs::read_to_string(&path).expect("a source file is UTF-8");
+            let path = path.strip_prefix(root).expect("it was found below the root").to_string_lossy().into_owned();
             sources.push(Source { path, text });
         }
     }

@@ -30,7 +30,9 @@ pub(crate) fn run(verb: &Demo) -> Result<ExitCode> {
     say("Building the programs and their Debian packages …")?;
     let packages = Packages::build(Build::Lab)?;
     say("Booting a controller and three hosts, each with systemd and Docker of its own …")?;
-    let Some(fleet) = Fleet::up_or_skip(LAB, packages, Topology::acme())? else { return Ok(ExitCode::SUCCESS) };
+    let Some(fleet) = Fleet::up_or_skip(LAB, packages, Topology::acme())? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let told = tell(&fleet);
     if verb.keep && told.is_ok() {
         let names: Vec<&str> = fleet.nodes().collect();

@@ -1,0 +1,72 @@
+//! Every mistake gets a clear message with its place and a hint, exit code 2,
+//! and changes nothing.
+
+use anyhow::Result;
+use oml_tests::Fleet;
+
+use crate::Case;
+use crate::look::status;
+use crate::pool::{Kind, check};
+
+pub(crate) const CASES: &[Case] = &[
+    (Kind::Tiny, "every_mistake_is_told_with_its_place_and_changes_nothing", mistakes),
+    (Kind::Tiny, "a_controller_that_is_away_is_one_sentence_and_exit_code_5", controller_away),
+];
+
+fn mistakes(fleet: &Fleet) -> Result<()> {
+    let before = status(fleet)?["revision"].clone();
+    let refuse = |words: &[&str], told: &[&str]| -> Result<()> {
+        let ended = fleet.ctl(words)?;
+        let shown = format!("omlctl {}: {ended:?}", words.join(" "));
+        check(ended.code == 2, &shown)?;
+        check(ended.stdout.is_empty(), &shown)?;
+        check(told.iter().all(|word| ended.stderr.contains(word)), format!("{told:?} in {shown}"))?;
+        check(!ended.stderr.contains("panicked") && !ended.stderr.contains("Error {"), &shown)
+    };
+    refuse(&["set-version", "tenant=tiny", "frist=v2"], &["frist", "did you mean first?"])?;
+    refuse(&["set-version", "tenant=tni", "first=v2"], &["tni"])?;
+    refuse(&["set-version", "tenant=tiny", "first="], &["first"])?;
+    refuse(&["set-version", "tenant=tiny", "first=a:b"], &["a:b"])?;
+    refuse(&["rollback", "tenant=tiny", "to=999"], &["999"])?;
+    let spec = fleet.spec()?;
+    let apply = |name: &str, text: &str, told: &[&str]| -> Result<()> {
+        let path = fleet.write_spec(name, text)?;
+        refuse(&["apply", "-f", &path], told)
+    };
+    let keys = spec.replace("catalog:", "catalogue: x\ncatalog:").replace("first: v1", "frist: v1");
+    apply("keys.yaml", &keys, &["line 2", "catalogue", "did you mean catalog?"])?;
+    apply(
+        "component.yaml",
+        &spec.replace("first: v1", "frist: v1"),
+        &["line 5", "did you mean first?"],
+    )?;
+    apply("broken.yaml", &format!("{spec}  x: [\n"), &["line", "YAML"])?;
+    apply(
+        "version.yaml",
+        &spec.replace("first: v1", "first: \"\""),
+        &["components.first", "version"],
+    )?;
+    let cycle = spec.replace("first: v1", "first: {version: v1, after: [second]}");
+    apply("cycle.yaml", &cycle, &["wait for each other", "first after second"])?;
+    let missing = spec.replace("first: v1", "first: {version: v1, after: [third]}");
+    apply("missing.yaml", &missing, &["third", "components.first.after"])?;
+    let port = spec.replace("components:", "settings: {second_port: \"8081\"}\ncomponents:");
+    apply("port.yaml", &port, &["8081/tcp", "tiny-one"])?;
+    let nowhere = spec.replace("first: v1", "first: {version: v1, nodes: [elsewhere]}");
+    apply("nowhere.yaml", &nowhere, &["elsewhere", "not a node"])?;
+    apply("large.yaml", &format!("{spec}#{}\n", "x".repeat(1 << 20)), &["larger than"])?;
+    let many: String = (0..10_000).map(|n| format!("  c{n}: v1\n")).collect();
+    apply("many.yaml", &spec.replace("rollout:", &format!("{many}rollout:")), &["256"])?;
+    apply("control.yaml", &spec.replace("first: v1", "\"fi\\e[31mrst\": v1"), &["fi\\u{1b}"])?;
+    check(status(fleet)?["revision"] == before, "a refused change left a revision")
+}
+
+fn controller_away(fleet: &Fleet) -> Result<()> {
+    let controller = fleet.host(oml_tests::fleet::CONTROLLER)?;
+    controller.exec_ok(&["systemctl", "stop", "omlcontroller"])?;
+    let ended = fleet.ctl(&["status"]);
+    controller.exec_ok(&["systemctl", "start", "omlcontroller"])?;
+    let ended = ended?;
+    check(ended.code == 5, format!("{ended:?}"))?;
+    check(ended.stderr.lines().count() == 1, ended.stderr)
+}

@@ -1,0 +1,64 @@
+//! What tests look at: status as the operator gets it, and the hosts themselves.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use oml_lab::until;
+use oml_tests::Fleet;
+use serde_json::Value;
+
+/// Longest wait for a condition that nothing heavy stands before.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+/// The tenant's status, as `omlctl status -o json` prints it.
+pub(crate) fn status(fleet: &Fleet) -> Result<Value> {
+    let tenant = format!("tenant={}", fleet.tenant());
+    let text = fleet.ctl_ok(&["status", &tenant, "-o", "json"])?;
+    let reply: Value = serde_json::from_str(&text).context("read the status")?;
+    Ok(reply["tenants"][0].clone())
+}
+
+/// What a node says of one component.
+pub(crate) fn instance(fleet: &Fleet, node: &str, component: &str) -> Result<Value> {
+    Ok(node_of(&status(fleet)?, node)["report"]["instances"][component].clone())
+}
+
+/// One node of a status.
+pub(crate) fn node_of(status: &Value, node: &str) -> Value {
+    let nodes = status["nodes"].as_array().cloned().unwrap_or_default();
+    nodes.into_iter().find(|entry| entry["node"] == node).unwrap_or_default()
+}
+
+/// Waits until a condition holds for what a node says of one component.
+pub(crate) fn wait_instance(
+    fleet: &Fleet,
+    (node, component): (&str, &str),
+    what: &str,
+    holds: impl Fn(&Value) -> bool,
+) -> Result<Value> {
+    let look = || {
+        let seen = instance(fleet, node, component).map_err(|error| format!("{error:#}"))?;
+        if holds(&seen) { Ok(seen) } else { Err(format!("{component} on {node} is {seen}")) }
+    };
+    Ok(until(what, SOON, look)?)
+}
+
+/// Waits until a component is ready, and says so itself.
+pub(crate) fn wait_ready(fleet: &Fleet, node: &str, component: &str) -> Result<Value> {
+    let what = format!("{component} on {node} is ready");
+    wait_instance(fleet, (node, component), &what, |seen| seen["phase"]["name"] == "ready")
+}
+
+/// Start time of every container, by name.
+pub(crate) fn starts(fleet: &Fleet, node: &str) -> Result<BTreeMap<String, String>> {
+    let script = "docker ps -q | xargs -r docker inspect -f '{{.Name}} {{.State.StartedAt}}'";
+    let text = fleet.host(node)?.exec_ok(&["sh", "-c", script])?;
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    Ok(pairs.map(|(name, at)| (name.trim_start_matches('/').to_owned(), at.to_owned())).collect())
+}
+
+/// A shell script on a host; any exit code but 0 is an error.
+pub(crate) fn sh(fleet: &Fleet, node: &str, script: &str) -> Result<String> {
+    Ok(fleet.host(node)?.exec_ok(&["sh", "-c", script])?)
+}
