@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
-use self::engine::Engine;
+use self::engine::{Engine, Failure};
 use self::header::Header;
 use self::watchdog::Watchdog;
 use self::writer::{Request, Writer};
@@ -122,7 +122,10 @@ struct Shared {
 #[derive(Debug)]
 enum State {
     Open(Engine),
-    /// Nothing is read or written; says why.
+    /// The disk was full in the middle of a write. Nothing is read or written
+    /// until the next commit finds room and opens the database again.
+    Full(String),
+    /// Nothing is read or written any more; says why.
     Stopped(String),
 }
 
@@ -185,7 +188,7 @@ impl Embedded {
     /// Reads off the async threads: sled may read from the disk.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Engine) -> Result<T> + Send + 'static,
+        read: impl FnOnce(&Engine) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
         let shared = Arc::clone(&self.shared);
         let done = spawn_blocking(move || shared.read(read)).await;
@@ -194,11 +197,14 @@ impl Embedded {
 }
 
 impl Shared {
-    fn read<T>(&self, read: impl FnOnce(&Engine) -> Result<T>) -> Result<T> {
+    fn read<T>(&self, read: impl FnOnce(&Engine) -> Result<T, Failure>) -> Result<T> {
         // The writer replaces the state whole, so a poisoned lock guards a valid one.
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
-            State::Open(engine) => read(engine),
-            State::Stopped(reason) => Err(self.stopped(reason.clone())),
+            State::Open(engine) => read(engine).map_err(|failure| match failure {
+                Failure::Refused(error) => error,
+                Failure::Broken(error) => self.stopped(format!("a read failed: {error}")),
+            }),
+            State::Full(reason) | State::Stopped(reason) => Err(self.stopped(reason.clone())),
         }
     }
 
@@ -236,3 +242,6 @@ impl Store for Embedded {
         self.shared.nudges.subscribe(prefix)
     }
 }
+
+#[cfg(test)]
+mod tests;

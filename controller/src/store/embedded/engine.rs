@@ -3,14 +3,14 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 
 use super::OpenError;
 use super::header::{FORMAT, Header};
 use super::layout::{self, Contents, Entry, Meta};
-use crate::store::{Change, Key, Result, StoreError, Versioned, Write};
+use crate::store::{Change, Key, StoreError, Versioned, Write};
 
 /// Keeps idle memory small; the whole store is a few MiB.
 const CACHE_SIZE_BYTES: u64 = 4 << 20;
@@ -24,18 +24,21 @@ pub(super) struct Engine {
     /// sled's file, open read-only: syncing it is what makes a commit durable,
     /// because sled's own flush does not wait for the disk.
     file: File,
-    dir: PathBuf,
     meta: Meta,
 }
 
-/// Why a commit did not happen.
-#[derive(Debug)]
+/// Why something did not happen.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// Nothing was tried.
+    /// Nothing was changed, and the engine is as good as before.
+    #[error(transparent)]
     Refused(StoreError),
-    /// sled or the disk failed on the way; what is kept is not known.
+    /// sled or the disk failed; the engine must be dropped.
+    #[error("{0}")]
     Broken(io::Error),
 }
+
+type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Engine {
     /// Makes an empty database in a folder.
@@ -58,6 +61,7 @@ impl Engine {
         for (name, size_bytes_min) in [("conf", 9), ("db", 1)] {
             check_file(&dir.join(name), size_bytes_min)?;
         }
+        remove_unfinished(dir).map_err(|source| OpenError::io(dir, source))?;
         let path = dir.join("db");
         let db = open_sled(dir)?;
         let file = File::open(&path).map_err(|source| OpenError::io(&path, source))?;
@@ -77,7 +81,7 @@ impl Engine {
             let (found, known) = (meta.version, header.committed);
             return Err(damaged(format!("it ends at commit {found}, {known} was acknowledged")));
         }
-        let engine = Self { db, file, dir: dir.to_owned(), meta };
+        let engine = Self { db, file, meta };
         let contents = engine.read_all().map_err(|error| damaged(error.to_string()))?;
         if contents != engine.meta.contents {
             return Err(damaged("its entries do not match its record of them".into()));
@@ -94,7 +98,7 @@ impl Engine {
 
     pub(super) fn get(&self, key: &Key) -> Result<Option<Versioned>> {
         let stored = self.db.get(layout::entry_key(key.as_str()));
-        let stored = stored.map_err(|error| self.stopped(&error))?;
+        let stored = stored.map_err(broken)?;
         stored.map(|bytes| self.value(key, &bytes)).transpose()
     }
 
@@ -106,10 +110,10 @@ impl Engine {
 
     fn scan(&self, prefix: &str, mut visit: impl FnMut(Key, Versioned)) -> Result<()> {
         for entry in self.db.scan_prefix(layout::entry_key(prefix)) {
-            let (entry_key, bytes) = entry.map_err(|error| self.stopped(&error))?;
+            let (entry_key, bytes) = entry.map_err(broken)?;
             let key = layout::key_of(&entry_key).ok_or_else(|| {
                 let shown = String::from_utf8_lossy(&entry_key).as_ref().into();
-                StoreError::Damaged { key: shown, reason: "it is not a key".into() }
+                damaged(shown, "it is not a key")
             })?;
             let value = self.value(&key, &bytes)?;
             visit(key, value);
@@ -117,10 +121,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Commits, durably. After [`Failure::Broken`] the engine must be dropped.
-    pub(super) fn commit(&mut self, writes: &[Write]) -> Result<u64, Failure> {
-        let (batch, meta) = self.prepare(writes).map_err(Failure::Refused)?;
-        let broken = |error| Failure::Broken(io_error(error));
+    /// Commits, durably.
+    pub(super) fn commit(&mut self, writes: &[Write]) -> Result<u64> {
+        let (batch, meta) = self.prepare(writes)?;
         self.db.apply_batch(batch).map_err(broken)?;
         self.db.flush().map_err(broken)?;
         self.file.sync_all().map_err(Failure::Broken)?;
@@ -137,7 +140,8 @@ impl Engine {
             let key = write.key.as_str();
             let old = self.get(&write.key)?;
             if !write.expect.holds(old.as_ref().map(|v| v.version)) {
-                return Err(StoreError::Conflict { key: write.key.clone() });
+                let key = write.key.clone();
+                return Err(Failure::Refused(StoreError::Conflict { key }));
             }
             let old_pieces = old.as_ref().map_or(0, |old| layout::pieces(old.value.len()));
             if let Some(old) = old {
@@ -162,14 +166,13 @@ impl Engine {
     }
 
     fn value(&self, key: &Key, stored: &[u8]) -> Result<Versioned> {
-        let damaged =
-            |reason: &str| StoreError::Damaged { key: key.clone(), reason: reason.into() };
+        let damaged = |reason| damaged(key.clone(), reason);
         let entry = Entry::decode(stored).ok_or_else(|| damaged("its head cannot be read"))?;
         let mut value = Vec::with_capacity(entry.len.min(crate::store::VALUE_SIZE_BYTES_MAX));
         value.extend(entry.first);
         for number in 1..=entry.pieces() {
             let piece = self.db.get(layout::piece_key(key.as_str(), number));
-            let piece = piece.map_err(|error| self.stopped(&error))?;
+            let piece = piece.map_err(broken)?;
             value.extend(piece.ok_or_else(|| damaged("a piece is missing"))?.as_ref());
         }
         if value.len() != entry.len {
@@ -184,10 +187,6 @@ impl Engine {
             contents.add(key.as_str().as_bytes(), entry.version, &entry.value);
         })?;
         Ok(contents)
-    }
-
-    fn stopped(&self, error: &sled::Error) -> StoreError {
-        StoreError::Stopped { dir: self.dir.clone(), reason: error.to_string() }
     }
 }
 
@@ -214,6 +213,19 @@ fn open_sled(dir: &Path) -> Result<sled::Db, OpenError> {
     config.open().map_err(|error| OpenError::from_sled(dir, error))
 }
 
+/// sled writes a snapshot under another name first, and takes one that was cut
+/// off (by a crash, a full disk) for the newest. It is only a shortcut through
+/// the log.
+fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
 /// sled makes what is missing; a store must never begin again by itself.
 fn check_file(path: &Path, size_bytes_min: u64) -> Result<(), OpenError> {
     let found = fs::metadata(path).map(|found| found.len());
@@ -229,6 +241,14 @@ fn check_file(path: &Path, size_bytes_min: u64) -> Result<(), OpenError> {
 
 fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+fn broken(error: sled::Error) -> Failure {
+    Failure::Broken(io_error(error))
+}
+
+fn damaged(key: Key, reason: &str) -> Failure {
+    Failure::Refused(StoreError::Damaged { key, reason: reason.to_owned() })
 }
 
 /// sled's error as the operating system's, where it is one.

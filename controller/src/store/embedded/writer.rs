@@ -47,9 +47,15 @@ impl Writer {
     fn commit(&mut self, writes: &[Write]) -> Result<Commit> {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+        if let State::Full(reason) = &*state {
+            let reason = reason.clone();
+            *state = State::Open(self.open_again(&reason)?);
+        }
         let engine = match &mut *state {
             State::Open(engine) => engine,
-            State::Stopped(reason) => return Err(shared.stopped(reason.clone())),
+            State::Full(reason) | State::Stopped(reason) => {
+                return Err(shared.stopped(reason.clone()));
+            }
         };
         if writes.is_empty() {
             return Ok(Commit { version: engine.version() });
@@ -94,19 +100,24 @@ impl Writer {
         let dir = &self.shared.dir;
         let reason = format!("a write failed: {error}");
         tracing::error!(store = %dir.display(), %error, "the store could not write");
-        // The old engine must let go of its file before a new one may open it.
-        *state = State::Stopped(reason.clone());
         if error.kind() != io::ErrorKind::StorageFull {
+            *state = State::Stopped(reason.clone());
             return Err(self.shared.stopped(reason));
         }
-        let engine = Engine::open(dir, &self.header).map_err(|error| {
-            self.shared.stopped(format!("{reason}, and it could not be opened again: {error}"))
-        })?;
+        // The old engine lets go of its file before a new one opens it.
+        *state = State::Full(reason.clone());
+        let engine = self.open_again(&reason)?;
         let found = engine.version();
         *state = State::Open(engine);
         if found == wanted {
             return Ok(());
         }
         Err(StoreError::Full { dir: dir.clone(), reason })
+    }
+
+    fn open_again(&self, reason: &str) -> Result<Engine> {
+        Engine::open(&self.shared.dir, &self.header).map_err(|error| {
+            self.shared.stopped(format!("{reason}, and it could not be opened again: {error}"))
+        })
     }
 }

@@ -1,0 +1,362 @@
+//! Which folders are opened, which are refused, and what is said of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::Expect;
+
+const KEYS: usize = 40;
+
+async fn open(dir: &Path) -> Result<Embedded, OpenError> {
+    Embedded::open(dir, Options::default()).await
+}
+
+/// A closed store with some small values and one in many pieces.
+async fn filled() -> (TempDir, Contents) {
+    let dir = tempfile::tempdir().unwrap();
+    create(dir.path(), "test-cluster").unwrap();
+    let store = open(dir.path()).await.unwrap();
+    for n in 0..KEYS {
+        let key = format!("key/{n}");
+        let value = vec![n as u8; if n == 7 { 20_000 } else { 100 + n }];
+        store.commit(vec![Write::put(key, Expect::Absent, value)]).await.unwrap();
+    }
+    store.commit(vec![Write::delete("key/3", Expect::Any)]).await.unwrap();
+    let contents = contents(&store).await;
+    store.close().await;
+    (dir, contents)
+}
+
+type Contents = BTreeMap<String, (u64, Vec<u8>)>;
+
+async fn contents(store: &Embedded) -> Contents {
+    let found = store.list("").await.unwrap();
+    found.into_iter().map(|(k, v)| (k.to_string(), (v.version, v.value.to_vec()))).collect()
+}
+
+/// Copies a store, so that each case spoils its own.
+fn copy(from: &Path) -> TempDir {
+    let to = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), to.path().join(entry.file_name())).unwrap();
+        }
+    }
+    to
+}
+
+/// Opens a spoilt store and returns what is said; it must not be opened, and
+/// must say the same again.
+async fn refused(dir: &Path) -> String {
+    let first = open(dir).await.unwrap_err().to_string();
+    let second = open(dir).await.unwrap_err().to_string();
+    assert_eq!(first, second, "still refused");
+    first
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_opening_again() {
+    let (dir, expected) = filled().await;
+    assert_eq!(expected.len(), KEYS - 1);
+    let store = open(dir.path()).await.unwrap();
+    assert_eq!(store.cluster(), "test-cluster");
+    assert_eq!(contents(&store).await, expected);
+    let commit = store.commit(vec![Write::put("more", Expect::Absent, "x")]).await.unwrap();
+    assert_eq!(commit.version, KEYS as u64 + 2);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_no_store_is_not_made_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = refused(dir.path()).await;
+    assert!(
+        said.contains("header does not exist") && said.contains("omlcontroller init"),
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was written");
+    let missing = dir.path().join("missing");
+    assert!(refused(&missing).await.contains("does not exist"));
+    assert!(!missing.exists());
+}
+
+#[tokio::test]
+async fn a_store_is_only_made_in_an_empty_folder() {
+    let (dir, expected) = filled().await;
+    let error = create(dir.path(), "other").unwrap_err();
+    assert!(matches!(error, OpenError::NotEmpty { .. }), "{error}");
+    assert_eq!(contents(&open(dir.path()).await.unwrap()).await, expected);
+}
+
+#[tokio::test]
+async fn a_store_is_open_in_one_process_only() {
+    let (dir, _) = filled().await;
+    let store = open(dir.path()).await.unwrap();
+    let error = open(dir.path()).await.unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    store.close().await;
+    assert!(open(dir.path()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_missing_or_empty_file_is_named() {
+    let (dir, _) = filled().await;
+    for file in ["header", "db", "conf"] {
+        let spoilt = copy(dir.path());
+        fs::write(spoilt.path().join(file), "").unwrap();
+        let said = refused(spoilt.path()).await;
+        assert!(said.contains(&format!("/{file} is missing or cut short")), "{said}");
+        fs::remove_file(spoilt.path().join(file)).unwrap();
+        let said = refused(spoilt.path()).await;
+        assert!(said.contains(&format!("/{file} ")), "{said}");
+        assert!(!spoilt.path().join(file).exists(), "nothing was begun again");
+    }
+}
+
+#[tokio::test]
+async fn a_store_cut_short_anywhere_is_refused_or_whole() {
+    let (dir, expected) = filled().await;
+    let len = fs::metadata(dir.path().join("db")).unwrap().len();
+    for cut in (0..len).step_by(len as usize / 97) {
+        let spoilt = copy(dir.path());
+        let file = fs::OpenOptions::new().write(true).open(spoilt.path().join("db")).unwrap();
+        file.set_len(cut).unwrap();
+        whole_or_refused(spoilt.path(), &expected, &format!("cut at {cut}")).await;
+    }
+}
+
+async fn whole_or_refused(dir: &Path, expected: &Contents, case: &str) -> bool {
+    match open(dir).await {
+        Ok(store) => {
+            assert_eq!(contents(&store).await, *expected, "{case}");
+            store.close().await;
+            true
+        }
+        Err(error) => {
+            let said = error.to_string();
+            assert!(said.contains(dir.to_str().unwrap()), "{case}: {said}");
+            false
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_byte_anywhere_is_refused_or_without_effect() {
+    let (dir, expected) = filled().await;
+    let db = fs::read(dir.path().join("db")).unwrap();
+    let used = db.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let mut refused = 0;
+    for position in (0..used).step_by(used / 199) {
+        let spoilt = copy(dir.path());
+        let mut bytes = db.clone();
+        bytes[position] ^= 0x41;
+        fs::write(spoilt.path().join("db"), bytes).unwrap();
+        let case = format!("byte {position} of {used}");
+        refused += usize::from(!whole_or_refused(spoilt.path(), &expected, &case).await);
+    }
+    assert!(refused > 0, "some of these bytes matter");
+}
+
+#[tokio::test]
+async fn a_flipped_byte_in_the_header_or_conf_is_refused_or_without_effect() {
+    let (dir, expected) = filled().await;
+    for file in ["header", "conf"] {
+        let good = fs::read(dir.path().join(file)).unwrap();
+        for position in 0..good.len() {
+            let spoilt = copy(dir.path());
+            let mut bytes = good.clone();
+            bytes[position] ^= 0x01;
+            fs::write(spoilt.path().join(file), bytes).unwrap();
+            let case = format!("{file}, byte {position}");
+            whole_or_refused(spoilt.path(), &expected, &case).await;
+        }
+        for len in 0..good.len() {
+            let spoilt = copy(dir.path());
+            fs::write(spoilt.path().join(file), &good[..len]).unwrap();
+            let case = format!("{file}, {len} bytes");
+            whole_or_refused(spoilt.path(), &expected, &case).await;
+        }
+    }
+}
+
+/// The snapshots that sled left in a store.
+fn snapshots(dir: &Path) -> Vec<String> {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = names.map(|name| name.into_string().unwrap());
+    names.filter(|name| name.starts_with("snap.")).collect()
+}
+
+#[tokio::test]
+async fn a_spoilt_snapshot_is_refused_or_without_effect() {
+    let (dir, expected) = filled().await;
+    open(dir.path()).await.unwrap().close().await;
+    let names = snapshots(dir.path());
+    assert!(!names.is_empty());
+    for name in names {
+        let good = fs::read(dir.path().join(&name)).unwrap();
+        let flipped = (0..good.len()).step_by(7).map(|position| {
+            let mut bytes = good.clone();
+            bytes[position] ^= 0x41;
+            bytes
+        });
+        let cut = (0..good.len()).step_by(7).map(|len| good[..len].to_vec());
+        for (case, bytes) in flipped.chain(cut).enumerate() {
+            let spoilt = copy(dir.path());
+            fs::write(spoilt.path().join(&name), bytes).unwrap();
+            whole_or_refused(spoilt.path(), &expected, &format!("{name}, case {case}")).await;
+        }
+        fs::remove_file(dir.path().join(&name)).unwrap();
+    }
+    whole_or_refused(dir.path(), &expected, "no snapshot").await;
+}
+
+#[tokio::test]
+async fn a_snapshot_that_a_crash_cut_off_does_not_matter() {
+    let (dir, expected) = filled().await;
+    open(dir.path()).await.unwrap().close().await;
+    let unfinished = dir.path().join(format!("{}.generating", snapshots(dir.path())[0]));
+    fs::write(&unfinished, "half").unwrap();
+    assert!(whole_or_refused(dir.path(), &expected, "unfinished snapshot").await);
+}
+
+#[tokio::test]
+async fn a_foreign_file_is_refused_and_left_as_it_is() {
+    let (dir, _) = filled().await;
+    let spoilt = copy(dir.path());
+    fs::write(spoilt.path().join("header"), "#!/bin/sh\n").unwrap();
+    let said = refused(spoilt.path()).await;
+    assert!(said.contains("/header is not part of this store"), "{said}");
+    assert_eq!(fs::read(spoilt.path().join("header")).unwrap(), b"#!/bin/sh\n");
+}
+
+#[tokio::test]
+async fn another_clusters_database_is_refused() {
+    let (dir, _) = filled().await;
+    let other = tempfile::tempdir().unwrap();
+    create(other.path(), "other-cluster").unwrap();
+    let spoilt = copy(dir.path());
+    fs::copy(other.path().join("db"), spoilt.path().join("db")).unwrap();
+    let said = refused(spoilt.path()).await;
+    assert!(said.contains("/db is not part of this store"), "{said}");
+}
+
+#[tokio::test]
+async fn an_older_copy_of_the_database_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    create(dir.path(), "test-cluster").unwrap();
+    let old = copy(dir.path());
+    let store = open(dir.path()).await.unwrap();
+    store.commit(vec![Write::put("a", Expect::Absent, "1")]).await.unwrap();
+    store.close().await;
+    fs::copy(old.path().join("db"), dir.path().join("db")).unwrap();
+    let said = refused(dir.path()).await;
+    assert!(said.contains("/db is damaged: it ends at commit 0, 1 was acknowledged"), "{said}");
+}
+
+#[tokio::test]
+async fn a_newer_format_is_refused() {
+    let (dir, _) = filled().await;
+    let header = dir.path().join("header");
+    let text = fs::read_to_string(&header).unwrap();
+    fs::write(&header, text.replace("format 1", "format 2")).unwrap();
+    let said = refused(dir.path()).await;
+    assert!(said.contains("/header has format 2, this program knows up to 1"), "{said}");
+}
+
+#[tokio::test]
+async fn a_nearly_full_disk_refuses_what_adds_and_lets_delete() {
+    let (dir, _) = filled().await;
+    let options = Options { reserve_size_bytes: u64::MAX, ..Options::default() };
+    let store = Embedded::open(dir.path(), options).await.unwrap();
+    let put = vec![Write::put("a", Expect::Any, "1")];
+    let error = store.commit(put).await.unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }) && error.is_transient(), "{error}");
+    assert!(error.to_string().contains(dir.path().to_str().unwrap()), "{error}");
+    assert_eq!(store.get(&"a".into()).await.unwrap(), None);
+    store.commit(vec![Write::delete("key/1", Expect::Any)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_was_closed_says_so() {
+    let (dir, _) = filled().await;
+    let store = open(dir.path()).await.unwrap();
+    store.shared.stop("it was closed");
+    let error = store.get(&"key/1".into()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Stopped { .. }), "{error}");
+    let error = store.commit(vec![Write::put("a", Expect::Any, "1")]).await.unwrap_err();
+    assert!(error.to_string().contains("it was closed"), "{error}");
+}
+
+/// A small file system of its own, taken away at the end.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// `None` without the right to mount.
+    fn mount(size: &str) -> Option<Self> {
+        if !nix::unistd::geteuid().is_root() {
+            println!("skipped: mounting a small disk needs root");
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let options = format!("size={size}");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(dir.path());
+        let mounted = mount.status().unwrap().success();
+        if !mounted {
+            println!("skipped: this system does not let root mount a tmpfs");
+        }
+        mounted.then_some(Self(dir))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("-l").arg(self.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()), "could not unmount");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_and_room_is_used_without_a_restart() {
+    let Some(disk) = SmallDisk::mount("24m") else { return };
+    for (round, value_len) in [300, 5_000, 100_000, 1 << 20].into_iter().enumerate() {
+        let dir = disk.path().join(format!("store{round}"));
+        create(&dir, "test-cluster").unwrap();
+        let options = Options { reserve_size_bytes: 0, ..Options::default() };
+        let store = Embedded::open(&dir, options).await.unwrap();
+        fill_and_free(&store, disk.path(), value_len).await;
+        store.close().await;
+        fs::remove_dir_all(dir).unwrap();
+    }
+}
+
+/// Commits until the disk is full, makes room, and goes on.
+async fn fill_and_free(store: &Embedded, disk: &Path, value_len: usize) {
+    let ballast = disk.join("ballast");
+    let mut dd = Command::new("dd");
+    dd.args(["if=/dev/zero", "bs=64k"]).arg(format!("of={}", ballast.display()));
+    let filled = dd.stderr(std::process::Stdio::null()).status().unwrap();
+    assert!(!filled.success(), "the disk is full");
+    let put = |n: usize| vec![Write::put(format!("key/{n:06}"), Expect::Any, vec![7; value_len])];
+    let mut acknowledged = 0;
+    let error = loop {
+        match store.commit(put(acknowledged)).await {
+            Ok(_) => acknowledged += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(error.is_transient(), "{error}");
+    assert!(store.commit(put(0)).await.is_err(), "still full");
+    fs::remove_file(ballast).unwrap();
+    store.commit(put(acknowledged)).await.unwrap();
+    assert_eq!(store.list("key/").await.unwrap().len(), acknowledged + 1, "size {value_len}");
+}
