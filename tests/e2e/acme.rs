@@ -5,7 +5,7 @@ use oml_tests::Fleet;
 use serde_json::Value;
 
 use crate::Case;
-use crate::look::{node_of, sh, starts, status, wait_ready};
+use crate::look::{SOON, node_of, sh, starts, status, wait_ready};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
@@ -118,13 +118,13 @@ fn hosts_come_back(fleet: &Fleet) -> Result<()> {
     sh(fleet, controller, "systemctl stop omlcontroller")?;
     let voice = fleet.host("acme-voice")?;
     voice.reboot()?;
-    let all = "for unit in rtpengine asterisk prometheus-node-exporter; do systemctl is-active $unit; done";
-    voice.wait_until(
-        "every component is up",
-        std::time::Duration::from_secs(60),
-        &["sh", "-c", all],
-        |text| text.lines().filter(|line| *line == "active").count() == 3,
-    )?;
+    let units = ["rtpengine", "asterisk", "prometheus-node-exporter"];
+    let mut command = vec!["systemctl", "is-active"];
+    command.extend(units);
+    let all_active = |output: &oml_lab::Output| {
+        output.stdout.lines().filter(|line| *line == "active").count() == units.len()
+    };
+    voice.wait_until(SOON, &command, all_active)?;
     let address = voice.address();
     let answer = sh(fleet, "acme-app", &format!("sipsak -vv -s sip:options@{address}:5060 2>&1"))?;
     sh(fleet, controller, "systemctl start omlcontroller")?;
@@ -156,7 +156,7 @@ fn silent_host(fleet: &Fleet) -> Result<()> {
 }
 
 fn wait_connected(fleet: &Fleet) -> Result<()> {
-    oml_lab::until("the host is back", crate::look::SOON, || {
+    oml_lab::until("the host is back", SOON, || {
         let seen = node_of(&status(fleet).map_err(|e| format!("{e:#}"))?, "acme-app");
         if seen["state"] == "connected" { Ok(()) } else { Err(format!("{}", seen["state"])) }
     })?;

@@ -38,7 +38,11 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
             collect(root, &path, sources);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("a source file is UTF-8");
-            let path = path.strip_prefix(root).expect("it was found below the root").to_string_lossy().into_owned();
+            let path = path
+                .strip_prefix(root)
+                .expect("it was found below the root")
+                .to_string_lossy()
+                .into_owned();
             sources.push(Source { path, text });
         }
     }
