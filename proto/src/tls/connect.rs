@@ -54,8 +54,9 @@ fn endpoint(address: &str) -> Result<Endpoint, ConnectError> {
     let invalid = || ConnectError::Address { address: address.to_owned() };
     // tonic takes `https` for its own TLS, which cannot verify as we do.
     let uri: Uri = format!("http://{address}").parse().map_err(|_error| invalid())?;
+    let has_host = uri.host().is_some_and(|host| !host.is_empty());
     let is_plain = uri.path() == "/" && uri.query().is_none();
-    if uri.port_u16().is_none() || !is_plain {
+    if !has_host || uri.port_u16().is_none() || !is_plain {
         return Err(invalid());
     }
     Ok(Endpoint::from(uri)
