@@ -3,6 +3,11 @@
 //! The writer is this test program again, as a child. A power cut is a copy of
 //! the bytes that reached the disk below the writer's file system while the
 //! writer is stopped: what only the page cache held is not in it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test program: failures are panics, and what is skipped is said"
+)]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
