@@ -46,7 +46,7 @@ pub(crate) struct Pool {
 enum Slot {
     #[default]
     Empty,
-    Up(Fleet),
+    Up(Box<Fleet>),
     /// The next tests need not wait for the same failure again.
     Broken(String),
 }
@@ -61,7 +61,7 @@ impl Pool {
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Slot::Empty = *slot {
             *slot = match self.bring_up(kind) {
-                Ok(fleet) => Slot::Up(fleet),
+                Ok(fleet) => Slot::Up(Box::new(fleet)),
                 Err(error) => Slot::Broken(format!("{error:#}")),
             };
         }

@@ -3,6 +3,7 @@
 mod demo;
 mod elevate;
 mod lab;
+mod packages;
 mod test;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ enum Verb {
     Lab(lab::Lab),
     /// The life of a tenant on real hosts, command by command
     Demo(demo::Demo),
+    /// The Debian packages, as released
+    Packages,
     /// Every test, those on real hosts included
     Test(test::Test),
 }
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let done = match arguments.verb {
         Verb::Lab(verb) => lab::run(verb),
         Verb::Demo(verb) => demo::run(&verb),
+        Verb::Packages => packages::run(),
         Verb::Test(verb) => test::run(&verb),
     };
     match done {
