@@ -23,10 +23,15 @@ pub struct Input<'a> {
 #[must_use]
 pub fn assign(input: Input<'_>) -> Option<Assignment> {
     let share = input.plan.and_then(|plan| Some((plan.revision, plan.nodes.get(input.node)?)));
-    let content = share.map_or_else(Content::default, |(revision, share)| Content {
-        revision,
-        instances: share.instances.clone(),
-    });
+    let content = match (share, input.held) {
+        (Some((revision, share)), _) => Content { revision, instances: share.instances.clone() },
+        // Nothing should run any more: that was decided, so it keeps a number
+        // of a revision. Number 0 would say that nothing was decided yet.
+        (None, held) => Content {
+            revision: held.map(|held| held.content.revision).unwrap_or_default(),
+            ..Content::default()
+        },
+    };
     let number = match input.held {
         // A node that never had anything and gets nothing needs no assignment:
         // an empty one would tell it to remove what it finds.

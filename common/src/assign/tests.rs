@@ -34,6 +34,7 @@ fn a_pointer_taken_away_empties_the_node() {
     let emptied = next(None, Some(&first), 1).unwrap();
     assert!(emptied.content.instances.is_empty());
     assert!(emptied.generation > first.generation);
+    assert_eq!(emptied.content.revision, first.content.revision);
 }
 
 #[test]
