@@ -1,5 +1,6 @@
 //! `cargo xtask <verb>`: one file per verb. No verb knows another.
 
+mod bench;
 mod demo;
 mod elevate;
 mod lab;
@@ -26,6 +27,9 @@ enum Verb {
     Demo(demo::Demo),
     /// The Debian packages, as released
     Packages,
+    /// What it costs, measured beside the engine alone and Docker Swarm
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Every test, those on real hosts included
     Test(test::Test),
 }
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
     let done = match arguments.verb {
         Verb::Lab(verb) => lab::run(verb),
         Verb::Demo(verb) => demo::run(&verb),
+        Verb::Bench(verb) => bench::run(&verb),
         Verb::Packages => packages::run(),
         Verb::Test(verb) => test::run(&verb),
     };

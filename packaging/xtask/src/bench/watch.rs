@@ -1,0 +1,100 @@
+//! Asks a port for its version every 2 ms, from this machine over the lab's
+//! bridge, and notes when the old version answered last and the new one first.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+const PERIOD: Duration = Duration::from_millis(2);
+const ANSWER_LIMIT: Duration = Duration::from_millis(500);
+const ANSWER_BYTES_MAX: u64 = 4096;
+/// Longest wait for the old version to answer at all.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// Longest wait for the new one once the command has returned.
+const END_LIMIT: Duration = Duration::from_secs(60);
+
+/// When the two versions answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    /// The old version's last answer.
+    pub(crate) last_old: Instant,
+    /// The new version's first answer.
+    pub(crate) first_new: Instant,
+}
+
+/// A port under watch.
+pub(crate) struct Watch {
+    thread: JoinHandle<Option<Seen>>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Returns once the old version has answered.
+    pub(crate) fn start(port: SocketAddr, old: &str, new: &str) -> Result<Self> {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (sender, has_started) = mpsc::channel();
+        let versions = (old.to_owned(), new.to_owned());
+        let flag = Arc::clone(&is_over);
+        let thread = thread::spawn(move || look(port, &versions, &flag, &sender));
+        let watch = Self { thread, is_over };
+        if has_started.recv_timeout(START_LIMIT).is_err() {
+            watch.is_over.store(true, Ordering::Relaxed);
+            bail!("{port} does not answer {old}");
+        }
+        Ok(watch)
+    }
+
+    /// Waits for the new version's first answer.
+    pub(crate) fn finish(self) -> Result<Seen> {
+        let deadline = Instant::now() + END_LIMIT;
+        while !self.thread.is_finished() && Instant::now() < deadline {
+            thread::sleep(PERIOD);
+        }
+        self.is_over.store(true, Ordering::Relaxed);
+        let seen = self.thread.join().map_err(|_| anyhow!("the watching thread panicked"))?;
+        seen.context("the new version never answered")
+    }
+}
+
+fn look(
+    port: SocketAddr,
+    (old, new): &(String, String),
+    is_over: &AtomicBool,
+    has_started: &Sender<()>,
+) -> Option<Seen> {
+    let mut last_old = None;
+    let mut next = Instant::now();
+    while !is_over.load(Ordering::Relaxed) {
+        // Nobody listening, or a connection cut by the stop, is no answer.
+        let answer = ask(port).unwrap_or_default();
+        let now = Instant::now();
+        if answer == *old {
+            if last_old.is_none() {
+                has_started.send(()).ok()?;
+            }
+            last_old = Some(now);
+        } else if answer == *new {
+            return Some(Seen { last_old: last_old?, first_new: now });
+        }
+        next = (next + PERIOD).max(now);
+        thread::sleep(next - now);
+    }
+    None
+}
+
+/// The body of `GET /`, without the line's end.
+pub(crate) fn ask(port: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&port, ANSWER_LIMIT)?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    Ok(body.trim_end().to_owned())
+}
