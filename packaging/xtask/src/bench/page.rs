@@ -1,0 +1,49 @@
+//! The part of docs/benchmarks.md that a run renews: the machine, the command, the table.
+
+use std::fs;
+use std::thread::available_parallelism;
+
+use anyhow::{Context, Result};
+use oml_lab::Host;
+
+const BEGIN: &str = "<!-- written by cargo xtask bench replace --write -->\n";
+const END: &str = "<!-- end of what was written -->\n";
+
+/// The machine in one paragraph, with the engine and systemd of a host.
+pub(crate) fn machine(host: &Host) -> Result<String> {
+    let docker = host.exec_ok(&["docker", "version", "--format", "{{.Server.Version}}"])?;
+    let systemd = host.exec_ok(&["systemctl", "--version"])?;
+    let date = host.exec_ok(&["date", "-u", "+%F"])?;
+    let read = |path: &str| fs::read_to_string(path).with_context(|| format!("read {path}"));
+    let kernel = read("/proc/sys/kernel/osrelease")?;
+    let processor = read("/proc/cpuinfo")?;
+    let processor = processor
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown processor", |(_, name)| name);
+    Ok(format!(
+        "{}: {} cores ({processor}), Linux {}, Docker {}, {}.",
+        date.trim(),
+        available_parallelism().context("count the cores")?,
+        kernel.trim(),
+        docker.trim(),
+        systemd.lines().next().unwrap_or_default(),
+    ))
+}
+
+/// Puts a text between the page's two marks.
+pub(crate) fn renew(text: &str) -> Result<()> {
+    let path = oml_tests::packages::root()?.join("docs/benchmarks.md");
+    let page = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let renewed = between(&page, text).context("docs/benchmarks.md has lost its marks")?;
+    fs::write(&path, renewed).with_context(|| format!("write {}", path.display()))
+}
+
+fn between(page: &str, text: &str) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{text}\n{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! The tenant that is measured: six components on one host, of which `first` is
+//! replaced, and one on each of two more hosts.
+
+use anyhow::{Context, Result};
+use oml_tests::fleet::{CONTROLLER, Topology};
+use oml_tests::{Build, Fleet, Packages};
+
+/// The host of the six.
+pub(crate) const HOST: &str = "bench-one";
+/// The two others.
+pub(crate) const OTHERS: [&str; 2] = ["bench-two", "bench-three"];
+/// Units of the six.
+pub(crate) const UNITS: [&str; 6] =
+    ["oml-first", "oml-second", "oml-third", "oml-fourth", "oml-fifth", "oml-sixth"];
+
+const CATALOG: &str = include_str!("../../../../tests/catalogs/six.yaml");
+const NODES: &[(&str, &str)] = &[(HOST, "app"), (OTHERS[0], "data"), (OTHERS[1], "voice")];
+
+/// Boots the hosts and enrols them, with packages as released; nothing is applied yet.
+pub(crate) fn up(lab: &str) -> Result<Fleet> {
+    eprintln!("building the programs as released, and their packages");
+    let packages = Packages::build(Build::Release)?;
+    let topology = Topology { tenant: "tiny", nodes: NODES, spec };
+    let fleet = Fleet::up_or_skip(lab, packages, topology)?
+        .context("this machine could carry a lab a moment ago")?;
+    let controller = fleet.host(CONTROLLER)?;
+    let path = "/usr/share/omlcontroller/catalog/six.yaml";
+    controller.push(path, CATALOG.as_bytes(), 0o644)?;
+    controller.exec_ok(&["systemctl", "restart", "omlcontroller"])?;
+    Ok(fleet)
+}
+
+fn spec(registry: &str) -> String {
+    format!(
+        "\
+tenant: tiny
+catalog: six
+registry: {registry}/omnileads
+components:
+  first: v1
+  second: v1
+  third: v1
+  fourth: v1
+  fifth: v1
+  sixth: v1
+  seventh: v1
+  eighth: v1
+rollout:
+  min_healthy_for: 2s
+"
+    )
+}
