@@ -1,3 +1,27 @@
 //! The agent's parts; `main.rs` joins them.
+//!
+//! `agent` is the loop. It uses `execute`, `observe`, `cache` and, through
+//! them, a `runtime`; no runtime knows of a session or of the wire.
 
+pub mod agent;
+pub mod cache;
+pub mod clock;
+pub mod config;
+pub mod documents;
+pub mod enroll;
+pub mod execute;
+pub mod files;
+pub mod host;
+pub mod identity;
+mod kill_point;
+pub mod log;
+pub mod metrics;
+mod observe;
+pub mod paths;
+pub mod pause;
+pub mod probe;
 pub mod runtime;
+pub mod session;
+pub mod status;
+pub mod statuses;
+pub mod supervise;

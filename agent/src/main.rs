@@ -1,3 +1,102 @@
-//! The agent: makes one host match its assignment.
+//! `omlagent`: joins the parts for each verb of the command line.
 
-fn main() {}
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use oml_common::id::{ComponentName, NodeName};
+use omlagent::clock::Clock;
+use omlagent::enroll::{Enrollment, enroll, start_agent};
+use omlagent::paths::Paths;
+use omlagent::supervise::supervise;
+use omlagent::{log, status};
+
+mod run;
+
+/// Makes this host run what its controller says.
+#[derive(Debug, Parser)]
+#[command(name = "omlagent", version)]
+struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Runs the agent; systemd does this.
+    Run,
+    /// Holds the container of one component; its unit does this.
+    Supervise {
+        /// The component.
+        component: ComponentName,
+    },
+    /// Joins this host to a tenant.
+    Enroll(EnrollArgs),
+    /// Shows what the agent last found on this host.
+    Status,
+}
+
+#[derive(Debug, Args)]
+struct EnrollArgs {
+    /// The controller's enrolment service, as shown with the token.
+    #[arg(long, value_name = "HOST:PORT")]
+    controller: String,
+    /// Where controllers take sessions, if not on the same host; may be repeated.
+    #[arg(long = "session", value_name = "HOST:PORT")]
+    sessions: Vec<String>,
+    /// A file that holds the token; - reads standard input.
+    #[arg(long, value_name = "PATH")]
+    token_file: PathBuf,
+    /// Name of this node, if not the host's own.
+    #[arg(long)]
+    name: Option<NodeName>,
+    /// Address by which the tenant's other hosts reach this one.
+    #[arg(long, value_name = "IP")]
+    address: Option<IpAddr>,
+    /// Joins although the host has joined before.
+    #[arg(long)]
+    replace: bool,
+}
+
+fn main() -> ExitCode {
+    match act(Command::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("omlagent: {}", log::chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(verb: Verb) -> anyhow::Result<()> {
+    let paths = Paths::system();
+    // One thread: a host has better use for its memory and cores.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match verb {
+        Verb::Run => runtime.block_on(run::run(paths)),
+        Verb::Supervise { component } => Ok(runtime.block_on(supervise(paths, component))?),
+        Verb::Enroll(args) => runtime.block_on(join(&paths, args)),
+        Verb::Status => {
+            use std::io::Write as _;
+            let shown = status::show(&paths, Clock::system().now())?;
+            Ok(std::io::stdout().write_all(shown.as_bytes())?)
+        }
+    }
+}
+
+async fn join(paths: &Paths, args: EnrollArgs) -> anyhow::Result<()> {
+    let wish = Enrollment {
+        controller: args.controller,
+        sessions: args.sessions,
+        token_file: args.token_file,
+        name: args.name,
+        address: args.address,
+        replace: args.replace,
+    };
+    let identity = enroll(paths, &wish).await?;
+    eprintln!("enrolled as {} of {}", identity.node, identity.tenant);
+    start_agent().await?;
+    eprintln!("omlagent.service runs");
+    Ok(())
+}

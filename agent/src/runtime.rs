@@ -11,6 +11,9 @@ use oml_common::instance::Instance;
 use oml_common::observed::{ObservedContainer, ObservedUnit};
 use tokio::sync::watch;
 
+pub mod docker;
+pub mod systemd;
+
 /// What a runtime found of ours, and what stands in the way of `desired`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
@@ -138,6 +141,16 @@ pub trait Runtime: Send + Sync + 'static {
         component: &ComponentName,
         hash: &ContentHash,
     ) -> Result<LastWords, RuntimeError>;
+
+    /// The instance that the object of that workload was made from, where the
+    /// object itself carries it.
+    async fn document(
+        &self,
+        _component: &ComponentName,
+        _hash: &ContentHash,
+    ) -> Result<Option<Instance>, RuntimeError> {
+        Ok(None)
+    }
 
     /// Runs a command inside the running instance.
     async fn exec(

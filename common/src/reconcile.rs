@@ -16,6 +16,9 @@ use crate::time::Timestamp;
 
 mod change;
 mod steady;
+mod tell;
+
+pub use self::tell::tell;
 
 /// Everything `reconcile` looks at.
 #[derive(Debug, Clone, Copy)]

@@ -91,7 +91,7 @@ fn overdue(case: Case<'_>, probe: &ActiveProbe, count: Count) -> Drain {
     match case.desired.policy.on_deadline {
         OnDeadline::Cut => Drain::Passed { calls_cut: count.active.unwrap_or_default() },
         OnDeadline::Abort => {
-            let why = format!("gave up at the drain deadline: {still}");
+            let why = format!("was not begun: at the drain deadline {still}");
             Drain::Waits(Judgement::act(Phase::Pending, Step::GiveUp { why }, still))
         }
         OnDeadline::Wait => {
@@ -215,7 +215,7 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Judgement {
     let phase = Phase::Soaking { until };
     let give_up = |why: String| Judgement::act(phase, Step::GiveUp { why: why.clone() }, why);
     let Some(unit) = &case.seen.unit else {
-        return give_up("its unit vanished while it had to stay healthy".to_owned());
+        return give_up("lost its unit while it had to stay healthy".to_owned());
     };
     if unit.stopped_by_hand {
         return steady::held(unit);
@@ -243,7 +243,7 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Judgement {
             Judgement::wait(phase, "its health is not known yet").until(now.plus_ms(1_000))
         }
         Health::Healthy | Health::Unknown | Health::Starting => {
-            give_up("its health could not be observed".to_owned())
+            give_up("could not be asked for its health".to_owned())
         }
     }
 }

@@ -1,0 +1,244 @@
+//! The loop: looks at the host, decides, does, tells.
+//!
+//! One task owns all state. It never waits for a daemon itself: listers ask the
+//! runtimes, steps run beside it, and everything that arrives only says "look
+//! again". Without an assignment nothing is done; without a controller nothing
+//! changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_common::assignment::Assignment;
+use oml_common::attempt::{self, Outcome};
+use oml_common::id::ComponentName;
+use oml_common::instance::Instance;
+use oml_common::observed::Drift;
+use oml_common::reconcile::{Busy, Step};
+use oml_common::report::{HostUsage, Report};
+use oml_common::time::Timestamp;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+use crate::cache::{Attempts, Cache};
+use crate::execute::{Host, Work};
+use crate::runtime::{FetchProgress, Runtime};
+use crate::statuses::Statuses;
+
+mod lister;
+mod pass;
+mod reporting;
+
+use self::lister::{Lister, Sighting, Wanted};
+pub use self::reporting::empty_report;
+
+/// Byte counts of a fetch are told this often.
+const PROGRESS: Duration = Duration::from_millis(500);
+/// Use of the host and ages are refreshed this often.
+const REFRESH: Duration = Duration::from_secs(15);
+/// A wake-up is never nearer than this, so that no error can make the loop spin.
+const WAKE_MIN: Duration = Duration::from_millis(10);
+
+/// What the loop reads.
+pub struct Inputs {
+    /// The share of the desired state.
+    pub assignment: watch::Receiver<Option<Arc<Assignment>>>,
+    /// What the supervisors say.
+    pub statuses: watch::Receiver<Statuses>,
+    /// What disturbs the session, for the report.
+    pub session_trouble: watch::Receiver<Option<String>>,
+    /// Samples the use of the host.
+    pub usage: Box<dyn FnMut() -> HostUsage + Send>,
+    /// Called now and then, so that a watchdog sees the loop is alive.
+    pub alive: Box<dyn Fn(&Report) + Send>,
+}
+
+/// The loop and its state.
+pub struct Agent {
+    host: Host,
+    cache: Cache,
+    inputs: Inputs,
+    reports: watch::Sender<Arc<Report>>,
+    docker: Side,
+    systemd: Side,
+    steps: JoinSet<(Work, Outcome)>,
+    state: State,
+}
+
+/// One runtime as the loop sees it.
+struct Side {
+    wanted: watch::Sender<Wanted>,
+    sightings: watch::Receiver<Sighting>,
+}
+
+/// Everything the loop remembers between two looks.
+#[derive(Default)]
+struct State {
+    assignment: Option<Arc<Assignment>>,
+    attempts: Attempts,
+    /// The attempts in memory are newer than those on disk.
+    unsaved: bool,
+    documents: BTreeMap<ComponentName, Instance>,
+    /// Instances that are acted on, or whose change was not looked at yet.
+    busy: BTreeMap<ComponentName, Busy>,
+    /// Those whose step ended: until both runtimes have answered this question.
+    settling: BTreeMap<ComponentName, u64>,
+    running: BTreeMap<Id, (ComponentName, watch::Receiver<FetchProgress>)>,
+    /// The last step that was done, to notice one that is done in vain.
+    last_done: BTreeMap<ComponentName, Step>,
+    drifts: BTreeMap<ComponentName, Drift>,
+    troubles: BTreeMap<&'static str, String>,
+    usage: HostUsage,
+    wake_at: Option<Timestamp>,
+    /// The number of the newest question to the runtimes.
+    asked: u64,
+    /// No step is begun before both have answered this one.
+    needed: u64,
+    passes: u64,
+}
+
+impl Agent {
+    /// The loop over what the cache holds. Spawns what asks the runtimes, so it
+    /// must be called inside a tokio runtime.
+    #[must_use]
+    pub fn new(
+        host: Host,
+        cache: Cache,
+        inputs: Inputs,
+        reports: watch::Sender<Arc<Report>>,
+    ) -> Self {
+        let docker = Side::ask(&host, &host.docker);
+        let systemd = Side::ask(&host, &host.systemd);
+        let state = State { attempts: cache.attempts(), ..State::default() };
+        Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
+    }
+
+    /// Runs until dropped.
+    pub async fn run(mut self) {
+        self.take_assignment();
+        let mut refresh = tokio::time::interval(REFRESH);
+        loop {
+            let wake = self.next_wake();
+            let fetches = self.state.busy.values().any(|busy| busy.step == Step::Fetch);
+            // Every arm but `join_next` only waits for a mark or a time, and
+            // `join_next` keeps what it has not returned: none loses anything.
+            tokio::select! {
+                Ok(()) = self.inputs.assignment.changed() => self.take_assignment(),
+                Ok(()) = self.docker.sightings.changed() => self.take_sighting(),
+                Ok(()) = self.systemd.sightings.changed() => self.take_sighting(),
+                Ok(()) = self.inputs.statuses.changed() => {}
+                Ok(()) = self.inputs.session_trouble.changed() => {}
+                Some(ended) = self.steps.join_next_with_id(), if !self.steps.is_empty() => {
+                    self.take_end(ended);
+                }
+                () = tokio::time::sleep(PROGRESS), if fetches => self.take_progress(),
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
+                _ = refresh.tick() => self.refresh(),
+            }
+            self.pass();
+        }
+    }
+
+    fn take_assignment(&mut self) {
+        let assignment = self.inputs.assignment.borrow_and_update().clone();
+        if let Some(assignment) = &assignment {
+            let changed = attempt::align(&mut self.state.attempts, assignment);
+            self.state.unsaved |= changed;
+            tracing::info!(generation = %assignment.generation, revision = assignment.content.revision.0,
+                instances = assignment.content.instances.len(), "works on an assignment");
+        }
+        self.state.assignment = assignment;
+        self.state.needed = self.ask_again();
+        self.read_documents();
+    }
+
+    fn take_sighting(&mut self) {
+        self.read_documents();
+        let answered = self.answered();
+        let State { settling, busy, .. } = &mut self.state;
+        settling.retain(|name, number| {
+            let settled = answered >= *number;
+            if settled {
+                busy.remove(name);
+            }
+            !settled
+        });
+    }
+
+    fn take_end(&mut self, ended: Result<(Id, (Work, Outcome)), JoinError>) {
+        match ended {
+            Ok((id, (work, outcome))) => {
+                self.state.running.remove(&id);
+                self.finish(&work, outcome);
+            }
+            Err(error) => {
+                let Some((component, _)) = self.state.running.remove(&error.id()) else { return };
+                let Some(busy) = self.state.busy.get(&component) else { return };
+                let step = busy.step.clone();
+                let work = Work { desired: self.desired(&component), component, step };
+                self.finish(&work, Outcome::Trouble(format!("the agent failed: {error}")));
+            }
+        }
+    }
+
+    fn take_progress(&mut self) {
+        for (component, progress) in self.state.running.values() {
+            if let Some(busy) = self.state.busy.get_mut(component) {
+                let FetchProgress { bytes_done, bytes_total } = *progress.borrow();
+                busy.bytes = (bytes_done, bytes_total);
+            }
+        }
+    }
+
+    fn refresh(&mut self) {
+        self.state.usage = (self.inputs.usage)();
+        (self.inputs.alive)(&self.reports.borrow());
+    }
+
+    /// Asks both runtimes anew; returns the number of the question.
+    fn ask_again(&mut self) -> u64 {
+        self.state.asked += 1;
+        let number = self.state.asked;
+        let instances = self.state.assignment.iter().flat_map(|a| a.content.instances.values());
+        let desired = Arc::new(instances.map(|desired| desired.instance.clone()).collect());
+        for side in [&self.docker, &self.systemd] {
+            side.wanted.send_replace(Wanted { number, desired: Arc::clone(&desired) });
+        }
+        number
+    }
+
+    /// The newest question that both runtimes have answered, or failed to.
+    fn answered(&self) -> u64 {
+        let number = |side: &Side| side.sightings.borrow().number;
+        number(&self.docker).min(number(&self.systemd))
+    }
+
+    fn desired(&self, component: &ComponentName) -> Option<Instance> {
+        let instances = &self.state.assignment.as_ref()?.content.instances;
+        instances.get(component).map(|desired| desired.instance.clone())
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        let wake_at = self.state.wake_at?;
+        let pause = Duration::from_millis(wake_at.since_ms(self.host.clock.now()));
+        Some(Instant::now() + pause.max(WAKE_MIN))
+    }
+}
+
+impl Side {
+    fn ask(host: &Host, runtime: &Arc<dyn Runtime>) -> Self {
+        let (wanted, wanted_receiver) = watch::channel(Wanted::default());
+        let (sightings, sightings_receiver) = watch::channel(Sighting::default());
+        let lister = Lister {
+            runtime: Arc::clone(runtime),
+            wanted: wanted_receiver,
+            sightings,
+            clock: host.clock.clone(),
+        };
+        // Ends by itself when the loop is dropped, and `wanted` with it.
+        tokio::spawn(lister.run());
+        Self { wanted, sightings: sightings_receiver }
+    }
+}
+

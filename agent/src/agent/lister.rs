@@ -1,0 +1,104 @@
+//! Asks one runtime again and again what is on the host: when it nudges, when
+//! the loop wants to know, and now and then as the truth behind the nudges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_common::instance::Instance;
+use oml_common::time::Timestamp;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::log::chain;
+use crate::runtime::{Listing, Runtime};
+
+/// Nudges that come within this time are one.
+const COALESCE: Duration = Duration::from_millis(3);
+/// Nudges may be lost, so the host is looked at this often without any.
+const RELIST: Duration = Duration::from_secs(60);
+/// A daemon that does not answer is asked this often.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What the loop wants to know.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted {
+    /// Grows with every change after which an older answer says nothing.
+    pub(super) number: u64,
+    /// What should run.
+    pub(super) desired: Arc<Vec<Instance>>,
+}
+
+/// The last answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sighting {
+    /// The question's number when it was asked.
+    pub(super) number: u64,
+    /// The answer; none before the first.
+    pub(super) listing: Option<Arc<Listing>>,
+    /// The daemon does not answer; the listing is then an old one.
+    pub(super) away: Option<Away>,
+}
+
+/// A daemon that does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Away {
+    pub(super) since: Timestamp,
+    pub(super) message: String,
+}
+
+pub(super) struct Lister {
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) wanted: watch::Receiver<Wanted>,
+    pub(super) sightings: watch::Sender<Sighting>,
+    pub(super) clock: Clock,
+}
+
+impl Lister {
+    /// Asks until the loop is gone.
+    pub(super) async fn run(mut self) {
+        let mut changes = self.runtime.changes();
+        loop {
+            changes.mark_unchanged();
+            self.ask().await;
+            let is_away = self.sightings.borrow().away.is_some();
+            let pause = Instant::now() + if is_away { RETRY } else { RELIST };
+            // Each arm only waits for a mark or a time; dropping it loses nothing.
+            tokio::select! {
+                asked = self.wanted.changed() => if asked.is_err() { return },
+                nudged = changes.changed() => match nudged {
+                    Ok(()) => sleep(COALESCE).await,
+                    // A runtime without nudges is still asked now and then.
+                    Err(_closed) => sleep_until(pause).await,
+                },
+                () = sleep_until(pause) => {}
+            }
+        }
+    }
+
+    async fn ask(&mut self) {
+        let wanted = self.wanted.borrow_and_update().clone();
+        let answer = self.runtime.list(&wanted.desired).await;
+        let now = self.clock.now();
+        self.sightings.send_modify(|sighting| {
+            sighting.number = wanted.number;
+            match answer {
+                Ok(listing) => {
+                    if let Some(away) = sighting.away.take() {
+                        info!(was = away.message, since_ms = away.since.0, "answers again");
+                    }
+                    sighting.listing = Some(Arc::new(listing));
+                }
+                Err(error) => {
+                    let message = chain(&error);
+                    if sighting.away.is_none() {
+                        warn!(error = message, "the host cannot be looked at");
+                    }
+                    let since = sighting.away.as_ref().map_or(now, |away| away.since);
+                    sighting.away = Some(Away { since, message });
+                }
+            }
+        });
+    }
+}

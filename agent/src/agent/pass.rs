@@ -1,0 +1,268 @@
+//! One look at the host: what was found, what follows, what is begun.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oml_common::attempt::{Attempt, Outcome, nothing};
+use oml_common::id::{ComponentName, ContentHash};
+use oml_common::instance::Instance;
+use oml_common::observed::{Drift, Observed};
+use oml_common::reconcile::{Busy, Input, Judgement, Step, judge};
+use oml_common::report::Phase;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::lister::Away;
+use super::{Agent, Side};
+use crate::documents;
+use crate::execute::Work;
+use crate::kill_point;
+use crate::log::chain;
+use crate::observe::{Sources, join};
+use crate::paths::Slot;
+use crate::runtime::{FetchProgress, Listing};
+
+/// Steps done at the same time, beside fetches.
+const STEPS_MAX: usize = 4;
+/// Images fetched at the same time.
+const FETCHES_MAX: usize = 2;
+
+impl Agent {
+    /// Looks, decides, begins what follows and tells.
+    pub(super) fn pass(&mut self) {
+        self.state.passes += 1;
+        self.save();
+        if !self.has_looked() {
+            return;
+        }
+        let observed = self.observe();
+        let mut judgements = judge(self.input(&observed));
+        self.mark_vain_steps(&mut judgements);
+        let mut begun = Vec::new();
+        for (name, judgement) in &mut judgements {
+            let Some(step) = judgement.step.clone() else { continue };
+            if let Some(away) = self.away_for(name) {
+                *judgement = waiting_for(&away);
+            } else if self.may_begin(&step) {
+                begun.push(name.clone());
+                self.begin(name, step, &judgement.reason);
+            }
+        }
+        let wakes = judgements.values().filter_map(|judgement| judgement.wake_at);
+        self.state.wake_at = wakes.min();
+        // What was begun is told as being done.
+        if !begun.is_empty() {
+            let now_busy = judge(self.input(&observed));
+            judgements.extend(now_busy.into_iter().filter(|(name, _)| begun.contains(name)));
+        }
+        self.tell(&observed, &judgements);
+    }
+
+    /// Whether both runtimes have said anything since the assignment came.
+    fn has_looked(&self) -> bool {
+        self.answered() >= self.state.needed
+    }
+
+    pub(super) fn input<'a>(&'a self, observed: &'a Observed) -> Input<'a> {
+        Input {
+            assignment: self.state.assignment.as_deref(),
+            observed,
+            attempts: &self.state.attempts,
+            busy: &self.state.busy,
+            now: self.host.clock.now(),
+        }
+    }
+
+    fn observe(&self) -> Observed {
+        let empty = Arc::new(Listing::default());
+        let listing = |side: &Side| {
+            side.sightings.borrow().listing.clone().unwrap_or_else(|| Arc::clone(&empty))
+        };
+        let (docker, systemd) = (listing(&self.docker), listing(&self.systemd));
+        join(Sources {
+            assignment: self.state.assignment.as_deref(),
+            listings: [&docker, &systemd],
+            documents: &self.state.documents,
+            statuses: &self.inputs.statuses.borrow(),
+        })
+    }
+
+    /// Reads the current documents anew. One that cannot be read counts as lost.
+    pub(super) fn read_documents(&mut self) {
+        let entries = std::fs::read_dir(self.host.paths.instances()).into_iter().flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let read = |name: ComponentName| match documents::read(&self.host.paths, &name, Slot::Current) {
+            Ok(document) => document.map(|document| (name, document)),
+            Err(error) => {
+                warn!(component = %name, error = chain(&error), "a document counts as lost");
+                None
+            }
+        };
+        self.state.documents = names.filter_map(read).collect();
+    }
+
+    /// The daemon without which nothing of this component can be changed.
+    fn away_for(&self, component: &ComponentName) -> Option<Away> {
+        let needs_docker =
+            self.desired(component).is_none_or(|instance| instance.container().is_some());
+        let docker = self.docker.sightings.borrow().away.clone();
+        docker.filter(|_| needs_docker).or_else(|| self.systemd.sightings.borrow().away.clone())
+    }
+
+    fn may_begin(&self, step: &Step) -> bool {
+        let running = |wanted: fn(&Step) -> bool| {
+            let busy = &self.state.busy;
+            let of = |name: &ComponentName| busy.get(name).is_some_and(|busy| wanted(&busy.step));
+            self.state.running.values().filter(|(name, _)| of(name)).count()
+        };
+        if *step == Step::Fetch {
+            return running(|step| *step == Step::Fetch) < FETCHES_MAX;
+        }
+        // What goes may hold the ports of what comes.
+        let waits = matches!(step, Step::Switch { .. } | Step::Start);
+        running(|step| *step != Step::Fetch) < STEPS_MAX
+            && !(waits && running(|step| *step == Step::Remove) > 0)
+    }
+
+    fn begin(&mut self, component: &ComponentName, step: Step, reason: &str) {
+        info!(%component, ?step, reason, "begins");
+        let desired = self.desired(component);
+        self.note_drift(component, desired.as_ref(), &step, reason);
+        let goal = self.goal(component);
+        if matches!(step, Step::Switch { .. }) {
+            kill_point::reach("A7");
+        }
+        if step == Step::Keep {
+            kill_point::reach("A11");
+        }
+        let now = self.host.clock.now();
+        let attempt = self.state.attempts.remove(component).filter(|a| a.goal == goal);
+        let attempt = attempt.unwrap_or_else(|| Attempt::new(goal)).entering(&step, now);
+        self.state.attempts.insert(component.clone(), attempt);
+        self.state.unsaved = true;
+        self.save();
+        self.state.busy.insert(component.clone(), Busy { step: step.clone(), bytes: (0, 0) });
+        let work = Work { component: component.clone(), desired, step };
+        // What is to be done without a record of it could be done twice.
+        if let Some(trouble) = self.state.troubles.get("cache").cloned() {
+            self.finish(&work, Outcome::Trouble(trouble));
+            return;
+        }
+        kill_point::reach(if work.step == Step::Keep { "A12" } else { "A0" });
+        let (progress, watched) = watch::channel(FetchProgress::default());
+        let host = self.host.clone();
+        let task = self.steps.spawn(async move {
+            let outcome = host.perform(&work, &progress).await;
+            (work, outcome)
+        });
+        self.state.running.insert(task.id(), (component.clone(), watched));
+    }
+
+    fn goal(&self, component: &ComponentName) -> ContentHash {
+        self.desired(component).as_ref().map_or_else(nothing, Instance::workload_hash)
+    }
+
+    pub(super) fn finish(&mut self, work: &Work, outcome: Outcome) {
+        let component = &work.component;
+        let step = &work.step;
+        match &outcome {
+            Outcome::Done => info!(%component, ?step, "done"),
+            Outcome::Counted(active) => info!(%component, ?active, "counted"),
+            Outcome::Trouble(message) => warn!(%component, ?step, message, "could not be done"),
+            Outcome::Failed(failure) => {
+                warn!(%component, ?step, message = failure.message, exit_code = failure.exit_code,
+                    "the version is no good");
+            }
+        }
+        if outcome == Outcome::Done {
+            self.state.last_done.insert(component.clone(), step.clone());
+        }
+        let removed = *step == Step::Remove && outcome == Outcome::Done;
+        let now = self.host.clock.now();
+        if let Some(attempt) = self.state.attempts.remove(component).filter(|_| !removed) {
+            let attempt = attempt.after(step, outcome, now);
+            if !attempt.is_blank() {
+                self.state.attempts.insert(component.clone(), attempt);
+            }
+        }
+        self.state.unsaved = true;
+        self.save();
+        if matches!(step, Step::Return { .. }) {
+            kill_point::reach("R4");
+        }
+        let number = self.ask_again();
+        self.state.settling.insert(component.clone(), number);
+    }
+
+    /// A step that was done and is called for again at once was done in vain:
+    /// it counts as trouble, so that it is tried again ever more rarely.
+    fn mark_vain_steps(&mut self, judgements: &mut BTreeMap<ComponentName, Judgement>) {
+        let busy = &self.state.busy;
+        let (waiting, settled): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.state.last_done)
+                .into_iter()
+                .partition(|(name, _)| busy.contains_key(name));
+        self.state.last_done = waiting;
+        for (name, done) in settled {
+            let judgement = judgements.get_mut(&name);
+            let Some(judgement) = judgement.filter(|j| j.step.as_ref() == Some(&done)) else {
+                continue;
+            };
+            warn!(component = %name, step = ?done, reason = judgement.reason, "was done in vain");
+            let message = format!("{}, and mending it did not help", judgement.reason);
+            let goal = self.goal(&name);
+            let attempt = self.state.attempts.remove(&name).unwrap_or_else(|| Attempt::new(goal));
+            let attempt = attempt.after(&done, Outcome::Trouble(message), self.host.clock.now());
+            judgement.step = None;
+            judgement.wake_at = attempt.trouble.as_ref().map(|trouble| trouble.retry_at);
+            self.state.attempts.insert(name, attempt);
+            self.state.unsaved = true;
+        }
+    }
+
+    /// A steady instance that needs a step was changed behind our back.
+    fn note_drift(
+        &mut self,
+        component: &ComponentName,
+        desired: Option<&Instance>,
+        step: &Step,
+        reason: &str,
+    ) {
+        let works_by_it = desired.is_some_and(|instance| {
+            let current = self.state.documents.get(component);
+            current.is_some_and(|current| current.workload_hash() == instance.workload_hash())
+        });
+        let changing = self.state.attempts.get(component).is_some_and(|attempt| {
+            attempt.failure().is_some() || attempt.trouble.is_some()
+        });
+        if works_by_it && !changing && matches!(step, Step::Start | Step::Put | Step::Fetch) {
+            let drift = Drift { at: self.host.clock.now(), found: reason.to_owned() };
+            self.state.drifts.insert(component.clone(), drift);
+        }
+    }
+
+    /// Writes the attempts down if they changed; a full disk is told, and tried again.
+    pub(super) fn save(&mut self) {
+        if !self.state.unsaved {
+            return;
+        }
+        match self.cache.keep_attempts(&self.state.attempts) {
+            Ok(()) => {
+                self.state.unsaved = false;
+                self.state.troubles.remove("cache");
+            }
+            Err(error) => {
+                self.state.troubles.insert("cache", chain(&error));
+            }
+        }
+    }
+}
+
+fn waiting_for(away: &Away) -> Judgement {
+    Judgement {
+        phase: Phase::Blocked,
+        reason: away.message.clone(),
+        step: None,
+        wake_at: None,
+    }
+}

@@ -1,0 +1,95 @@
+//! What the loop tells: complete every time, and a nudge only when it matters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oml_common::id::{ComponentName, RevisionNumber};
+use oml_common::observed::{Drift, Observed};
+use oml_common::reconcile::{Judgement, tell};
+use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
+use oml_common::time::Timestamp;
+use tracing::info;
+
+use super::{Agent, State};
+
+/// What is told before anything was looked at.
+#[must_use]
+pub fn empty_report(at: Timestamp) -> Report {
+    Report {
+        applied: None,
+        revision: RevisionNumber(0),
+        at,
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        troubles: Vec::new(),
+        instances: BTreeMap::new(),
+        host: HostUsage::default(),
+    }
+}
+
+impl Agent {
+    pub(super) fn tell(
+        &self,
+        observed: &Observed,
+        judgements: &BTreeMap<ComponentName, Judgement>,
+    ) {
+        let mut instances = tell(self.input(observed), judgements);
+        for (name, instance) in &mut instances {
+            add_drift(instance, self.state.drifts.get(name));
+        }
+        let assignment = self.state.assignment.as_deref();
+        let report = Report {
+            applied: assignment.map(|assignment| assignment.generation),
+            revision: assignment.map_or(RevisionNumber(0), |a| a.content.revision),
+            troubles: self.troubles(),
+            instances,
+            host: self.state.usage.clone(),
+            ..empty_report(self.host.clock.now())
+        };
+        self.reports.send_if_modified(|told| {
+            log_transitions(told, &report);
+            let matters = essence(told) != essence(&report);
+            *told = Arc::new(report);
+            matters
+        });
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        let away = |side: &super::Side| side.sightings.borrow().away.clone();
+        let sides = [away(&self.docker), away(&self.systemd)];
+        let sides = sides.into_iter().flatten().map(|away| away.message);
+        let State { troubles, .. } = &self.state;
+        let session = self.inputs.session_trouble.borrow().clone();
+        sides.chain(troubles.values().cloned()).chain(session).collect()
+    }
+}
+
+/// The later of what the supervisor and what the loop found.
+fn add_drift(instance: &mut InstanceReport, ours: Option<&Drift>) {
+    let theirs = instance.drift.take();
+    instance.drift = theirs.into_iter().chain(ours.cloned()).max_by_key(|drift| drift.at);
+}
+
+/// A report without what changes by itself: times of asking, use of the host,
+/// and the wording of health.
+fn essence(report: &Report) -> Report {
+    let mut report = report.clone();
+    report.at = Timestamp(0);
+    report.host = HostUsage::default();
+    for instance in report.instances.values_mut() {
+        instance.checked_at = None;
+        if matches!(instance.phase, Phase::Ready | Phase::Soaking { .. }) {
+            instance.reason = String::new();
+        }
+    }
+    report
+}
+
+fn log_transitions(before: &Report, after: &Report) {
+    for (component, instance) in &after.instances {
+        let was = before.instances.get(component).map_or("unknown", |i| i.phase.word());
+        let is = instance.phase.word();
+        if was != is {
+            info!(%component, was, is, reason = instance.reason, "changes");
+        }
+    }
+}

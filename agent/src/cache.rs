@@ -1,0 +1,99 @@
+//! What the agent keeps over a restart: the last assignment, and how far the
+//! changes towards it came.
+//!
+//! A cache, never the truth: lost or broken, it is made anew from the host
+//! itself and from the next assignment. A file that cannot be used is set
+//! aside, so that somebody can look at it, and counts as missing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use oml_common::assignment::Assignment;
+use oml_common::attempt::Attempt;
+use oml_common::id::{ComponentName, NodeName, TenantId};
+use tracing::warn;
+
+use crate::files::{self, FileError};
+use crate::paths::Paths;
+
+/// The files of the cache.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    assignment: PathBuf,
+    attempts: PathBuf,
+}
+
+/// Changes on their way, by component.
+pub type Attempts = BTreeMap<ComponentName, Attempt>;
+
+impl Cache {
+    /// The cache below the agent's state folder.
+    #[must_use]
+    pub fn new(paths: &Paths) -> Self {
+        Self {
+            assignment: paths.state.join("assignment.json"),
+            attempts: paths.state.join("attempts.json"),
+        }
+    }
+
+    /// The last assignment. One for another node is as good as none; without an
+    /// owner (a host that never enrolled) any is taken.
+    #[must_use]
+    pub fn assignment(&self, owner: Option<(&TenantId, &NodeName)>) -> Option<Assignment> {
+        let assignment = load(&self.assignment, Assignment::from_document)?;
+        match owner {
+            Some((tenant, node)) if (&assignment.tenant, &assignment.node) != (tenant, node) => {
+                let found = format!("it is for {}/{}", assignment.tenant, assignment.node);
+                set_aside(&self.assignment, &found);
+                None
+            }
+            Some(_) | None => Some(assignment),
+        }
+    }
+
+    /// Keeps an assignment; durable when this returns.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn keep_assignment(&self, assignment: &Assignment) -> Result<(), FileError> {
+        files::write_durably(&self.assignment, assignment.to_document().as_bytes(), 0o600)
+    }
+
+    /// The changes that were on their way.
+    #[must_use]
+    pub fn attempts(&self) -> Attempts {
+        load(&self.attempts, |text| serde_json::from_str(text)).unwrap_or_default()
+    }
+
+    /// Keeps the changes on their way; durable when this returns.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn keep_attempts(&self, attempts: &Attempts) -> Result<(), FileError> {
+        let text = serde_json::to_vec(attempts).expect("attempts have string keys only");
+        files::write_durably(&self.attempts, &text, 0o600)
+    }
+}
+
+fn load<T>(path: &Path, parse: impl Fn(&str) -> Result<T, serde_json::Error>) -> Option<T> {
+    let text = match files::read_if_there(path) {
+        Ok(text) => text?,
+        Err(error) => {
+            set_aside(path, &error.to_string());
+            return None;
+        }
+    };
+    parse(&text).map_err(|error| set_aside(path, &error.to_string())).ok()
+}
+
+fn set_aside(path: &Path, found: &str) {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".broken");
+    match files::rename_durably(path, Path::new(&aside)) {
+        Ok(()) => warn!(path = %path.display(), found, "a cached file was set aside"),
+        Err(error) => warn!(%error, found, "a cached file cannot be used"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! A cache that is lost, broken or foreign stops nothing.
+
+use oml_common::assignment::Content;
+use oml_common::id::{ContentHash, Generation};
+
+use super::*;
+
+fn cache() -> (tempfile::TempDir, Cache) {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::new(&Paths::below(folder.path()));
+    (folder, cache)
+}
+
+fn assignment() -> Assignment {
+    Assignment {
+        generation: Generation { epoch: 1, number: 7 },
+        tenant: "acme".parse().unwrap(),
+        node: "voice-1".parse().unwrap(),
+        content: Content::default(),
+    }
+}
+
+#[test]
+fn what_was_kept_is_found_again() {
+    let (_folder, cache) = cache();
+    let attempts = Attempts::from([(
+        "asterisk".parse().unwrap(),
+        Attempt::new(ContentHash::of(b"goal")),
+    )]);
+    cache.keep_assignment(&assignment()).unwrap();
+    cache.keep_attempts(&attempts).unwrap();
+    assert_eq!(cache.assignment(None), Some(assignment()));
+    assert_eq!(cache.attempts(), attempts);
+}
+
+#[test]
+fn nothing_kept_is_nothing_found() {
+    let (_folder, cache) = cache();
+    assert_eq!(cache.assignment(None), None);
+    assert_eq!(cache.attempts(), Attempts::new());
+}
+
+#[test]
+fn a_broken_file_is_set_aside() {
+    let (_folder, cache) = cache();
+    cache.keep_assignment(&assignment()).unwrap();
+    for broken in ["", "{", "{\"generation\": 1}", "\u{0}"] {
+        std::fs::write(&cache.assignment, broken).unwrap();
+        assert_eq!(cache.assignment(None), None);
+        assert!(!cache.assignment.exists(), "{broken:?} was left in its place");
+    }
+}
+
+#[test]
+fn an_assignment_of_another_node_is_set_aside() {
+    let (_folder, cache) = cache();
+    cache.keep_assignment(&assignment()).unwrap();
+    let (tenant, node) = ("acme".parse().unwrap(), "voice-2".parse().unwrap());
+    assert_eq!(cache.assignment(Some((&tenant, &node))), None);
+    assert!(!cache.assignment.exists());
+}

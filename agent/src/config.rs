@@ -1,0 +1,205 @@
+//! What an operator may set: read, merged and checked once, at the start.
+//!
+//! Three types in a row: a [`Fragment`] is what one source says, merging gives
+//! one fragment, and the rest of the program only ever sees [`Settings`].
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Port of the controllers' agent and operator services, where none is written.
+pub const CONTROLLER_PORT: u16 = 7443;
+/// Port of the controllers' enrolment service, where none is written.
+pub const ENROLLMENT_PORT: u16 = 7444;
+
+const METRICS_LISTEN: &str = "127.0.0.1:9270";
+const CONTROLLERS_MAX: usize = 8;
+
+/// What one file or the environment says.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fragment {
+    controllers: Option<Vec<String>>,
+    enrollment: Option<Vec<String>>,
+    address: Option<String>,
+    metrics_listen: Option<String>,
+    log: Option<String>,
+    registries: Option<BTreeMap<String, RegistryLogin>>,
+}
+
+/// How a private registry is entered.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryLogin {
+    /// The account.
+    pub username: String,
+    /// A file that holds the password and nothing else.
+    pub password_file: PathBuf,
+}
+
+/// The agent's settings, complete and valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Controllers as `host:port`, in order of preference; none: the agent works alone.
+    pub controllers: Vec<String>,
+    /// Their enrolment services, for the way back after the certificate has ended.
+    pub enrollment: Vec<String>,
+    /// Address by which other hosts of the tenant reach this one; found out where not set.
+    pub address: Option<IpAddr>,
+    /// Where metrics are offered; none: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Filter of the log.
+    pub log: String,
+    /// Logins by registry host.
+    pub registries: BTreeMap<String, RegistryLogin>,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A source cannot be read or says something unknown.
+    #[error("cannot use the settings of {place}")]
+    Source {
+        /// The file, or "the environment (OMLAGENT_…)".
+        place: String,
+        /// What is wrong with it.
+        source: config::ConfigError,
+    },
+    /// A value is not possible.
+    #[error("{key}: {value:?} is not {expected}")]
+    Value {
+        /// The setting.
+        key: &'static str,
+        /// What was written.
+        value: String,
+        /// What it should look like.
+        expected: &'static str,
+    },
+    /// The folder of drop-ins cannot be listed.
+    #[error("cannot list {folder}")]
+    Folder {
+        /// Which.
+        folder: String,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+}
+
+/// Reads `agent.toml`, the drop-ins of `conf.d` in the order of their names,
+/// and the environment, each over the ones before.
+///
+/// # Errors
+/// The source that cannot be used, or the value that is not possible.
+pub fn load(folder: &Path) -> Result<Settings, ConfigError> {
+    let mut builder = config::Config::builder();
+    for path in files(folder)? {
+        let place = path.display().to_string();
+        check(&place, config::Config::builder().add_source(config::File::from(path.clone())))?;
+        builder = builder.add_source(config::File::from(path));
+    }
+    let builder = builder.add_source(
+        config::Environment::with_prefix("OMLAGENT")
+            .prefix_separator("_")
+            .separator("__")
+            .list_separator(",")
+            .with_list_parse_key("controllers")
+            .with_list_parse_key("enrollment")
+            .try_parsing(true),
+    );
+    // The files were checked one by one, so what is wrong now is the environment.
+    settings(check("the environment (OMLAGENT_…)", builder)?)
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+    let main = Some(folder.join("agent.toml")).filter(|path| path.exists());
+    let drop_ins = folder.join("conf.d");
+    let listed = match std::fs::read_dir(&drop_ins) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    let mut listed: Vec<PathBuf> = listed.map_err(|source| ConfigError::Folder {
+        folder: drop_ins.display().to_string(),
+        source,
+    })?;
+    listed.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    listed.sort();
+    Ok(main.into_iter().chain(listed).collect())
+}
+
+fn check(
+    place: &str,
+    builder: config::ConfigBuilder<config::builder::DefaultState>,
+) -> Result<Fragment, ConfigError> {
+    let read = builder.build().and_then(config::Config::try_deserialize);
+    read.map_err(|source| ConfigError::Source { place: place.to_owned(), source })
+}
+
+fn settings(fragment: Fragment) -> Result<Settings, ConfigError> {
+    let controllers = endpoints("controllers", fragment.controllers, CONTROLLER_PORT)?;
+    let enrollment = endpoints("enrollment", fragment.enrollment, ENROLLMENT_PORT)?;
+    let address = fragment.address.map(|text| {
+        text.parse().map_err(|_not_an_address| ConfigError::Value {
+            key: "address",
+            value: text,
+            expected: "an IP address",
+        })
+    });
+    let listen = fragment.metrics_listen.unwrap_or_else(|| METRICS_LISTEN.to_owned());
+    let metrics_listen = match listen.as_str() {
+        "" | "off" => None,
+        text => Some(text.parse().map_err(|_not_an_address| ConfigError::Value {
+            key: "metrics_listen",
+            value: text.to_owned(),
+            expected: "an IP address and a port such as 127.0.0.1:9270, or \"off\"",
+        })?),
+    };
+    Ok(Settings {
+        controllers,
+        enrollment,
+        address: address.transpose()?,
+        metrics_listen,
+        log: fragment.log.unwrap_or_else(|| "info".to_owned()),
+        registries: fragment.registries.unwrap_or_default(),
+    })
+}
+
+fn endpoints(
+    key: &'static str,
+    texts: Option<Vec<String>>,
+    default_port: u16,
+) -> Result<Vec<String>, ConfigError> {
+    let texts = texts.unwrap_or_default();
+    let invalid = |value: String| ConfigError::Value {
+        key,
+        value,
+        expected: "a list of at most 8 addresses such as controller.example:7443",
+    };
+    if texts.len() > CONTROLLERS_MAX {
+        return Err(invalid(texts.join(", ")));
+    }
+    texts
+        .into_iter()
+        .map(|text| endpoint(&text, default_port).ok_or_else(|| invalid(text)))
+        .collect()
+}
+
+/// `host:port` from `host` or `host:port`.
+#[must_use]
+pub fn endpoint(text: &str, default_port: u16) -> Option<String> {
+    let with_port = match text.rsplit_once(':') {
+        Some((host, port)) if !host.ends_with(':') && !host.is_empty() => {
+            let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
+            format!("{host}:{port}")
+        }
+        Some(_) => return None,
+        None => format!("{text}:{default_port}"),
+    };
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+    (!text.is_empty() && with_port.chars().all(allowed)).then_some(with_port)
+}
+
+#[cfg(test)]
+mod tests;

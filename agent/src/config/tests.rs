@@ -1,0 +1,61 @@
+//! Settings as operators write them.
+
+use std::path::Path;
+
+use super::*;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("conf.d")).unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn without_a_file_there_are_defaults() {
+    let settings = load(Path::new("/nonexistent")).unwrap();
+    assert_eq!(settings.controllers, Vec::<String>::new());
+    assert_eq!(settings.metrics_listen, Some("127.0.0.1:9270".parse().unwrap()));
+}
+
+#[test]
+fn a_drop_in_wins_over_the_file() {
+    let folder = folder(&[
+        ("agent.toml", "controllers = [\"a\"]\nlog = \"warn\"\n"),
+        ("conf.d/50-site.toml", "controllers = [\"b:1\", \"c\"]\n"),
+    ]);
+    let settings = load(folder.path()).unwrap();
+    assert_eq!(settings.controllers, ["b:1", "c:7443"]);
+    assert_eq!(settings.log, "warn");
+}
+
+#[test]
+fn logins_are_found_by_registry() {
+    let text = "[registries.\"10.0.0.1:5000\"]\nusername = \"u\"\npassword_file = \"/p\"\n";
+    let folder = folder(&[("agent.toml", text)]);
+    let settings = load(folder.path()).unwrap();
+    assert_eq!(settings.registries["10.0.0.1:5000"].username, "u");
+}
+
+#[test]
+fn an_unknown_setting_is_refused_with_its_file() {
+    let folder = folder(&[("conf.d/10.toml", "controler = \"a\"\n")]);
+    let error = load(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("10.toml"), "{error}");
+}
+
+#[test]
+fn an_impossible_value_is_refused_with_its_name() {
+    for (text, key) in [
+        ("metrics_listen = \"here\"", "metrics_listen"),
+        ("address = \"here\"", "address"),
+        ("controllers = [\"a:b\"]", "controllers"),
+        ("enrollment = [\"a b\"]", "enrollment"),
+    ] {
+        let folder = folder(&[("agent.toml", text)]);
+        let error = load(folder.path()).unwrap_err();
+        assert!(error.to_string().starts_with(key), "{error}");
+    }
+}

@@ -1,0 +1,198 @@
+//! Joins this host to its tenant: a key made here, a one-time token, and a
+//! certificate from the controller that the token names.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_common::id::NodeName;
+use oml_proto::tls::{self, ConnectError, InvalidToken, JoinToken};
+use oml_proto::v1::enrollment_client::EnrollmentClient;
+use oml_proto::v1::{Certificate, EnrollRequest};
+use tokio::time::timeout;
+use tonic::Status;
+
+use crate::config::{CONTROLLER_PORT, ENROLLMENT_PORT, endpoint};
+use crate::files::{self, FileError};
+use crate::identity::{HostIdentity, IdentityError, IdentityFiles, KeyRequest};
+use crate::paths::Paths;
+
+mod start;
+
+pub use start::{StartError, start_agent};
+
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+const TOKEN_BYTES_MAX: u64 = 4096;
+
+/// What an operator says when a host joins.
+#[derive(Debug, Clone)]
+pub struct Enrollment {
+    /// The controller's enrolment service, `host` or `host:port`.
+    pub controller: String,
+    /// Where the agent will find the controllers; beside the enrolment service where empty.
+    pub sessions: Vec<String>,
+    /// The file that holds the token; `-` for standard input.
+    pub token_file: PathBuf,
+    /// Name of the node; the host's own where none is given.
+    pub name: Option<NodeName>,
+    /// Address by which other hosts reach this one.
+    pub address: Option<std::net::IpAddr>,
+    /// Join although the host has joined before.
+    pub replace: bool,
+}
+
+/// Why the host did not join.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrollError {
+    /// It has joined before.
+    #[error("this host is enrolled already, as {node} of {tenant}; use --replace to enrol it anew")]
+    AlreadyEnrolled {
+        /// Its name.
+        node: String,
+        /// Its tenant.
+        tenant: String,
+    },
+    /// The token cannot be read.
+    #[error("cannot read the token from {place}")]
+    TokenFile {
+        /// The file.
+        place: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// What was read is no token.
+    #[error("{place} holds no join token")]
+    Token {
+        /// The file.
+        place: String,
+        /// What a token looks like.
+        source: InvalidToken,
+    },
+    /// An address is not one.
+    #[error("{0:?} is not an address such as controller.example:7444")]
+    Address(String),
+    /// The host's own name is no node name.
+    #[error("the host's name {0:?} cannot be a node's name; give one with --name")]
+    HostName(String),
+    /// There is no way to the controller, or it is not the token's.
+    #[error("cannot reach the controller that the token names")]
+    Connect(#[from] ConnectError),
+    /// The controller does not answer.
+    #[error("{0} did not answer in time")]
+    Slow(String),
+    /// The controller says no.
+    #[error("the controller refused: {}", .0.message())]
+    Refused(Box<Status>),
+    /// The identity cannot be kept.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The settings cannot be written.
+    #[error("cannot write the agent's settings")]
+    Settings(#[from] FileError),
+}
+
+/// Joins the host. Nothing is kept unless all of it succeeds.
+///
+/// # Errors
+/// The first thing that went wrong, as a sentence for the operator.
+pub async fn enroll(paths: &Paths, wish: &Enrollment) -> Result<HostIdentity, EnrollError> {
+    let identity_files = IdentityFiles::new(paths);
+    if let (Ok(Some(identity)), false) = (identity_files.load(), wish.replace) {
+        let (node, tenant) = (identity.node.to_string(), identity.tenant.to_string());
+        return Err(EnrollError::AlreadyEnrolled { node, tenant });
+    }
+    let invalid = || EnrollError::Address(wish.controller.clone());
+    let address = endpoint(&wish.controller, ENROLLMENT_PORT).ok_or_else(invalid)?;
+    let sessions = sessions(wish, &address)?;
+    let token = read_token(&wish.token_file)?;
+    let node = match &wish.name {
+        Some(name) => name.clone(),
+        None => own_name()?,
+    };
+    let request = KeyRequest::new()?;
+    let certificate = ask(&address, &token, wish, &node, &request).await?;
+    let identity = identity_files.keep(&certificate, &request.key_pem)?;
+    write_settings(paths, wish, &address, &sessions)?;
+    Ok(identity)
+}
+
+async fn ask(
+    address: &str,
+    token: &JoinToken,
+    wish: &Enrollment,
+    node: &NodeName,
+    request: &KeyRequest,
+) -> Result<Certificate, EnrollError> {
+    let config = Arc::new(tls::enrollment_config(token.ca()));
+    let channel = tls::connect(address, config).await?;
+    let message = EnrollRequest {
+        token: token.reveal(),
+        node: node.to_string(),
+        csr: request.csr.clone(),
+        address: wish.address.map(|address| address.to_string()).unwrap_or_default(),
+    };
+    let mut client = EnrollmentClient::new(channel);
+    let answered = timeout(CALL_TIMEOUT, client.enroll(message)).await;
+    let answered = answered.map_err(|_elapsed| EnrollError::Slow(address.to_owned()))?;
+    let response = answered.map_err(|status| EnrollError::Refused(Box::new(status)))?;
+    Ok(response.into_inner())
+}
+
+/// Where sessions will go: as given, or the same host's other port.
+fn sessions(wish: &Enrollment, address: &str) -> Result<Vec<String>, EnrollError> {
+    if wish.sessions.is_empty() {
+        let host = address.rsplit_once(':').map_or(address, |(host, _port)| host);
+        return Ok(vec![format!("{host}:{CONTROLLER_PORT}")]);
+    }
+    let read = |text: &String| {
+        endpoint(text, CONTROLLER_PORT).ok_or_else(|| EnrollError::Address(text.clone()))
+    };
+    wish.sessions.iter().map(read).collect()
+}
+
+fn read_token(file: &Path) -> Result<JoinToken, EnrollError> {
+    let place =
+        if file == Path::new("-") { "standard input".into() } else { file.display().to_string() };
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        io::stdin().take(TOKEN_BYTES_MAX).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file)
+            .and_then(|opened| opened.take(TOKEN_BYTES_MAX).read_to_string(&mut text))
+    };
+    match read {
+        Ok(_bytes) => text.trim().parse().map_err(|source| EnrollError::Token { place, source }),
+        Err(source) => Err(EnrollError::TokenFile { place, source }),
+    }
+}
+
+/// The first label of the host's name.
+fn own_name() -> Result<NodeName, EnrollError> {
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    let name = name.to_string_lossy().to_lowercase();
+    let label = name.split('.').next().unwrap_or_default();
+    label.parse().map_err(|_invalid| EnrollError::HostName(label.to_owned()))
+}
+
+fn write_settings(
+    paths: &Paths,
+    wish: &Enrollment,
+    enrollment: &str,
+    controllers: &[String],
+) -> Result<(), FileError> {
+    // Addresses were checked: none holds a quote.
+    let quoted: Vec<String> = controllers.iter().map(|c| format!("\"{c}\"")).collect();
+    let mut text = format!(
+        "# Written by `omlagent enroll`.\ncontrollers = [{}]\nenrollment = [\"{enrollment}\"]\n",
+        quoted.join(", ")
+    );
+    if let Some(address) = wish.address {
+        text.push_str(&format!("address = \"{address}\"\n"));
+    }
+    let path = paths.config.join("conf.d").join("50-enrolled.toml");
+    files::write_durably(&path, text.as_bytes(), 0o644)
+}
+
+#[cfg(test)]
+mod tests;

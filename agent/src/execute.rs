@@ -1,0 +1,206 @@
+//! Does one step on the host and tells how it ended.
+//!
+//! Decides nothing and remembers nothing: what a step means was decided by
+//! `reconcile`, and the loop keeps the record of it before and after.
+
+use std::sync::Arc;
+
+use oml_common::attempt::{Outcome, given_up};
+use oml_common::id::{ComponentName, ContentHash};
+use oml_common::instance::Instance;
+use oml_common::reconcile::Step;
+use oml_common::report::Failure;
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use crate::clock::Clock;
+use crate::documents::{self, DocumentError};
+use crate::files::FileError;
+use crate::kill_point;
+use crate::log::chain;
+use crate::paths::{Paths, Slot};
+use crate::runtime::{FetchProgress, LastWords, Runtime, RuntimeError};
+
+mod switch;
+
+/// What steps act on.
+#[derive(Clone)]
+pub struct Host {
+    /// The engine.
+    pub docker: Arc<dyn Runtime>,
+    /// systemd.
+    pub systemd: Arc<dyn Runtime>,
+    /// Where documents are.
+    pub paths: Paths,
+    /// The host's clock.
+    pub clock: Clock,
+}
+
+/// One step of one instance.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    pub(crate) component: ComponentName,
+    /// What should run; none for a removal.
+    pub(crate) desired: Option<Instance>,
+    pub(crate) step: Step,
+}
+
+/// Why a step stopped half-way.
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    #[error("cannot keep its documents")]
+    Files(#[from] FileError),
+    #[error("cannot read its documents")]
+    Documents(#[from] DocumentError),
+    #[error("nothing says what it should be")]
+    NoInstance,
+}
+
+impl Host {
+    /// Does the step. Whatever comes of it is an outcome, never an error.
+    pub(crate) async fn perform(
+        &self,
+        work: &Work,
+        progress: &watch::Sender<FetchProgress>,
+    ) -> Outcome {
+        let done = match &work.step {
+            Step::Switch { previous, .. } => return self.switch(work, previous.as_ref()).await,
+            Step::Return { previous } => return self.come_back(work, previous).await,
+            Step::GiveUp { why } => return self.give_up(work, why).await,
+            Step::Count => return Outcome::Counted(self.count(work).await),
+            Step::Fetch => self.fetch(work, progress).await,
+            Step::Put => self.put(work).await,
+            Step::Start => self.start(work).await,
+            Step::Refresh => self.refresh(work).await,
+            Step::Promote => self.promote(work).await,
+            Step::Keep => self.keep(work).await,
+            Step::Remove => self.remove(&work.component).await,
+            Step::Soak => Ok(()),
+        };
+        done.map_or_else(|error| Outcome::Trouble(chain(&error)), |()| Outcome::Done)
+    }
+
+    async fn fetch(
+        &self,
+        work: &Work,
+        progress: &watch::Sender<FetchProgress>,
+    ) -> Result<(), StepError> {
+        self.docker.fetch(work.instance()?, progress).await?;
+        kill_point::reach("A1");
+        Ok(())
+    }
+
+    async fn put(&self, work: &Work) -> Result<(), StepError> {
+        let instance = work.instance()?;
+        kill_point::reach("A2");
+        if instance.container().is_some() {
+            self.docker.put(instance).await?;
+        }
+        kill_point::reach("A3");
+        documents::write(&self.paths, instance, Slot::Next)?;
+        kill_point::reach("A4");
+        self.systemd.put(instance).await?;
+        kill_point::reach("A5");
+        Ok(())
+    }
+
+    /// How many calls are up; none when that cannot be read.
+    async fn count(&self, work: &Work) -> Option<u64> {
+        kill_point::reach("A6");
+        let probe = work.desired.as_ref()?.active.as_ref()?;
+        let timeout_ms = work.desired.as_ref()?.probe.timeout_ms;
+        match self.docker.exec(&work.component, &probe.command, timeout_ms).await {
+            Ok(output) if output.exit_code == 0 => {
+                crate::probe::count(&output.stdout, &probe.before)
+            }
+            Ok(output) => {
+                debug!(component = %work.component, exit_code = output.exit_code, "calls cannot be counted");
+                None
+            }
+            Err(error) => {
+                debug!(component = %work.component, error = chain(&error), "calls cannot be counted");
+                None
+            }
+        }
+    }
+
+    async fn start(&self, work: &Work) -> Result<(), StepError> {
+        // Where the desired version failed, the document is that of the one before.
+        let current = documents::read(&self.paths, &work.component, Slot::Current)?;
+        let instance = match &current {
+            Some(instance) => instance,
+            None => work.instance()?,
+        };
+        Ok(self.systemd.start(instance).await?)
+    }
+
+    async fn refresh(&self, work: &Work) -> Result<(), StepError> {
+        let instance = work.instance()?;
+        documents::write(&self.paths, instance, Slot::Current)?;
+        Ok(self.systemd.put(instance).await?)
+    }
+
+    async fn promote(&self, work: &Work) -> Result<(), StepError> {
+        Ok(self.docker.promote(work.instance()?).await?)
+    }
+
+    async fn keep(&self, work: &Work) -> Result<(), StepError> {
+        let instance = work.instance()?;
+        if instance.container().is_none() {
+            return Ok(());
+        }
+        let previous = documents::read(&self.paths, &work.component, Slot::Previous)?;
+        let keep: Vec<ContentHash> =
+            [instance].into_iter().chain(&previous).map(Instance::workload_hash).collect();
+        self.docker.remove(&work.component, &keep).await?;
+        kill_point::reach("A13");
+        Ok(())
+    }
+
+    async fn remove(&self, component: &ComponentName) -> Result<(), StepError> {
+        self.systemd.stop(component).await?;
+        self.systemd.remove(component, &[]).await?;
+        self.docker.stop(component).await?;
+        self.docker.remove(component, &[]).await?;
+        Ok(documents::remove(&self.paths, component)?)
+    }
+
+    async fn give_up(&self, work: &Work, why: &str) -> Outcome {
+        match self.last_words(work).await {
+            Ok(words) => Outcome::Failed(self.failure(work, why.to_owned(), words)),
+            Err(error) => Outcome::Trouble(chain(&error)),
+        }
+    }
+
+    async fn last_words(&self, work: &Work) -> Result<LastWords, StepError> {
+        let instance = work.instance()?;
+        let runtime =
+            if instance.container().is_some() { &self.docker } else { &self.systemd };
+        match runtime.last_words(&work.component, &instance.workload_hash()).await {
+            Ok(words) => Ok(words),
+            Err(error @ RuntimeError::Away { .. }) => Err(error.into()),
+            Err(error) => {
+                warn!(component = %work.component, error = chain(&error), "no last words");
+                Ok(LastWords::default())
+            }
+        }
+    }
+
+    fn failure(&self, work: &Work, message: String, words: LastWords) -> Failure {
+        let goal = work.desired.as_ref().map_or_else(
+            oml_common::attempt::nothing,
+            Instance::workload_hash,
+        );
+        let version = work.desired.as_ref().and_then(|instance| instance.version().cloned());
+        let failure = given_up(goal, version, message, self.clock.now());
+        Failure { exit_code: words.exit_code, log_tail: words.log_tail, ..failure }
+    }
+}
+
+impl Work {
+    fn instance(&self) -> Result<&Instance, StepError> {
+        self.desired.as_ref().ok_or(StepError::NoInstance)
+    }
+}

@@ -1,0 +1,169 @@
+//! From the old version to the new one and back: the two steps that stop what runs.
+
+use oml_common::attempt::Outcome;
+use oml_common::id::ContentHash;
+use oml_common::instance::Instance;
+use tracing::warn;
+
+use super::{Host, StepError, Work};
+use crate::documents;
+use crate::kill_point;
+use crate::log::chain;
+use crate::paths::Slot;
+use crate::runtime::RuntimeError;
+
+impl Host {
+    /// Stops the old version and starts the new one.
+    pub(super) async fn switch(&self, work: &Work, previous: Option<&ContentHash>) -> Outcome {
+        kill_point::reach("A8");
+        let started = self.turn_over(work, previous).await;
+        kill_point::reach("A10");
+        match started {
+            Ok(instance) => {
+                self.name_properly(instance).await;
+                Outcome::Done
+            }
+            Err(StepError::Runtime(error)) if is_verdict(&error) => {
+                self.condemn(work, &error).await
+            }
+            Err(error) => Outcome::Trouble(chain(&error)),
+        }
+    }
+
+    async fn turn_over<'w>(
+        &self,
+        work: &'w Work,
+        previous: Option<&ContentHash>,
+    ) -> Result<&'w Instance, StepError> {
+        let instance = work.instance()?;
+        self.advance_documents(instance, previous)?;
+        if instance.container().is_none() {
+            self.systemd.put(instance).await?;
+        }
+        if kill_point::is_armed("A9") {
+            self.die_between_stop_and_start(instance).await;
+        }
+        self.systemd.start(instance).await?;
+        Ok(instance)
+    }
+
+    /// The document that runs becomes the previous one, unless the switch was
+    /// begun before, or what runs never proved good.
+    fn advance_documents(
+        &self,
+        instance: &Instance,
+        previous: Option<&ContentHash>,
+    ) -> Result<(), StepError> {
+        let component = &instance.component;
+        let current = documents::read(&self.paths, component, Slot::Current)?;
+        let returns_to_current = current.map(|document| document.workload_hash()).as_ref() == previous;
+        if returns_to_current && previous.is_some() {
+            documents::write(&self.paths, instance, Slot::Next)?;
+            documents::advance(&self.paths, component)?;
+        } else {
+            documents::write(&self.paths, instance, Slot::Current)?;
+        }
+        Ok(())
+    }
+
+    /// Stops the new version and starts the one before.
+    pub(super) async fn come_back(&self, work: &Work, previous: &ContentHash) -> Outcome {
+        kill_point::reach("R1");
+        let started = self.turn_back(work, previous).await;
+        kill_point::reach("R3");
+        match started {
+            Ok(instance) => {
+                self.name_properly(&instance).await;
+                Outcome::Done
+            }
+            Err(StepError::Runtime(error)) if is_verdict(&error) => {
+                let message = chain(&error);
+                Outcome::Failed(self.failure(work, message, crate::runtime::LastWords::default()))
+            }
+            Err(StepError::NoInstance) => {
+                let message = "what it was made from is not known any more".to_owned();
+                Outcome::Failed(self.failure(work, message, crate::runtime::LastWords::default()))
+            }
+            Err(error) => Outcome::Trouble(chain(&error)),
+        }
+    }
+
+    async fn turn_back(&self, work: &Work, previous: &ContentHash) -> Result<Instance, StepError> {
+        let instance = self.known(work, previous).await?;
+        documents::write(&self.paths, &instance, Slot::Current)?;
+        self.systemd.put(&instance).await?;
+        kill_point::reach("R2");
+        self.systemd.start(&instance).await?;
+        Ok(instance)
+    }
+
+    /// The instance of that workload, from the documents or the container's label.
+    async fn known(&self, work: &Work, hash: &ContentHash) -> Result<Instance, StepError> {
+        for slot in [Slot::Previous, Slot::Current, Slot::Next] {
+            let document = documents::read(&self.paths, &work.component, slot)?;
+            if let Some(found) = document.filter(|document| &document.workload_hash() == hash) {
+                return Ok(found);
+            }
+        }
+        let labelled = self.docker.document(&work.component, hash).await?;
+        labelled.ok_or(StepError::NoInstance)
+    }
+
+    /// The new version did not start: whose fault is it?
+    async fn condemn(&self, work: &Work, error: &RuntimeError) -> Outcome {
+        let words = match self.last_words(work).await {
+            Ok(words) => words,
+            // Without its engine no version can start.
+            Err(error) => return Outcome::Trouble(chain(&error)),
+        };
+        let message = match words.exit_code {
+            Some(code) => format!("ended with status {code} before it answered"),
+            None => format!("did not start: {}", chain(error)),
+        };
+        Outcome::Failed(self.failure(work, message, words))
+    }
+
+    /// A wrong name hurts nobody and is mended by the next look.
+    async fn name_properly(&self, instance: &Instance) {
+        if instance.container().is_none() {
+            return;
+        }
+        if let Err(error) = self.docker.promote(instance).await {
+            warn!(component = %instance.component, error = chain(&error), "the container keeps its interim name for now");
+        }
+    }
+
+    /// Ends the process when the old version has stopped and the new one does
+    /// not run yet. Only a test build comes here.
+    async fn die_between_stop_and_start(&self, instance: &Instance) {
+        let goal = instance.workload_hash();
+        let stopped = async {
+            loop {
+                let listing = self.docker.list(std::slice::from_ref(instance)).await;
+                let runs_old = listing.is_ok_and(|listing| {
+                    listing.containers.iter().any(|(name, container)| {
+                        *name == instance.component
+                            && container.is_running()
+                            && container.hash != goal
+                    })
+                });
+                if !runs_old {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            _ = self.systemd.start(instance) => {}
+            () = stopped => {}
+        }
+        kill_point::reach("A9");
+    }
+}
+
+/// Whether a start that did not succeed says something of the version started.
+fn is_verdict(error: &RuntimeError) -> bool {
+    match error {
+        RuntimeError::Refused { .. } => true,
+        RuntimeError::Away { .. } | RuntimeError::Foreign(_) | RuntimeError::Unsupported(_) => false,
+    }
+}

@@ -1,0 +1,166 @@
+//! The host's certificate and key on disk, and how they are replaced without
+//! ever being without a pair that fits.
+
+use std::path::PathBuf;
+
+use oml_common::id::{NodeName, TenantId};
+use oml_proto::tls::{self, Credentials, Identity, InvalidPeer, Peer, TlsError};
+use oml_proto::v1;
+use rcgen::{CertificateParams, KeyPair};
+
+use crate::files::{self, FileError};
+use crate::paths::Paths;
+
+/// Who this host is, and the proof of it.
+#[derive(Debug, Clone)]
+pub struct HostIdentity {
+    /// The proof.
+    pub credentials: Credentials,
+    /// What the certificate says.
+    pub peer: Peer,
+    /// Whose host it is.
+    pub tenant: TenantId,
+    /// Its name.
+    pub node: NodeName,
+}
+
+/// The files of the identity.
+#[derive(Debug, Clone)]
+pub struct IdentityFiles {
+    folder: PathBuf,
+}
+
+/// Why there is no usable identity.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// A file cannot be read or written.
+    #[error("cannot use the host's identity files")]
+    Files(#[from] FileError),
+    /// Certificate and key are no use.
+    #[error("the host's certificate cannot be used")]
+    Tls(#[from] TlsError),
+    /// The certificate says nothing of a node.
+    #[error("the host's certificate does not say who the host is")]
+    Nameless(#[from] InvalidPeer),
+    /// The certificate is somebody else's.
+    #[error("the certificate is of {0}, not of a node")]
+    NotANode(Identity),
+    /// A key could not be made.
+    #[error("cannot make a key")]
+    Key(#[from] rcgen::Error),
+}
+
+/// A key that asks for a certificate.
+pub struct KeyRequest {
+    /// The private key.
+    pub key_pem: String,
+    /// PKCS#10, DER.
+    pub csr: Vec<u8>,
+}
+
+impl IdentityFiles {
+    /// The files below the agent's state folder.
+    #[must_use]
+    pub fn new(paths: &Paths) -> Self {
+        Self { folder: paths.state.join("identity") }
+    }
+
+    /// Who this host is; none before it enrolled.
+    ///
+    /// # Errors
+    /// Files that are there and cannot be used.
+    pub fn load(&self) -> Result<Option<HostIdentity>, IdentityError> {
+        let read = |name: &str| files::read_if_there(&self.folder.join(name));
+        let (Some(ca_pem), Some(certificate_pem)) = (read("ca.pem")?, read("node.pem")?) else {
+            return Ok(None);
+        };
+        let mut found = None;
+        // A crash between the two renames of a renewal leaves the key under
+        // its interim name.
+        for name in ["node.key", "node.key.next"] {
+            let Some(key_pem) = read(name)? else { continue };
+            let (ca_pem, certificate_pem) = (ca_pem.clone(), certificate_pem.clone());
+            match HostIdentity::new(Credentials { ca_pem, certificate_pem, key_pem }) {
+                Ok(identity) => return Ok(Some(identity)),
+                Err(error) => found = found.or(Some(error)),
+            }
+        }
+        found.map_or(Ok(None), Err)
+    }
+
+    /// Keeps a key that a certificate is about to be asked for.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn keep_next_key(&self, request: &KeyRequest) -> Result<(), IdentityError> {
+        let path = self.folder.join("node.key.next");
+        Ok(files::write_durably(&path, request.key_pem.as_bytes(), 0o600)?)
+    }
+
+    /// Keeps a certificate and its key, in place of those before.
+    ///
+    /// # Errors
+    /// A certificate that does not fit, or what the file system says.
+    pub fn keep(
+        &self,
+        certificate: &v1::Certificate,
+        key_pem: &str,
+    ) -> Result<HostIdentity, IdentityError> {
+        let identity = HostIdentity::new(Credentials {
+            ca_pem: certificate.ca_pem.clone(),
+            certificate_pem: certificate.certificate_pem.clone(),
+            key_pem: key_pem.to_owned(),
+        })?;
+        let next = self.folder.join("node.key.next");
+        files::write_durably(&next, key_pem.as_bytes(), 0o600)?;
+        let write = |name: &str, pem: &str| {
+            files::write_durably(&self.folder.join(name), pem.as_bytes(), 0o600)
+        };
+        write("ca.pem", &certificate.ca_pem)?;
+        write("node.pem", &certificate.certificate_pem)?;
+        files::rename_durably(&next, &self.folder.join("node.key"))?;
+        Ok(identity)
+    }
+}
+
+impl HostIdentity {
+    fn new(credentials: Credentials) -> Result<Self, IdentityError> {
+        // Refuses a key that is not the certificate's.
+        tls::client_config(&credentials)?;
+        let certificate = tls::certificate(&credentials.certificate_pem, "certificate")?;
+        let peer = Peer::from_certificate(&certificate)?;
+        match peer.identity.clone() {
+            Identity::Node { tenant, node } => Ok(Self { credentials, peer, tenant, node }),
+            other @ (Identity::Operator(_) | Identity::Controller) => {
+                Err(IdentityError::NotANode(other))
+            }
+        }
+    }
+}
+
+impl KeyRequest {
+    /// A new key that never leaves this host.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub fn new() -> Result<Self, IdentityError> {
+        Self::of(&KeyPair::generate()?)
+    }
+
+    /// A request by a key that is there already.
+    ///
+    /// # Errors
+    /// When the text is no key.
+    pub fn by(key_pem: &str) -> Result<Self, IdentityError> {
+        Self::of(&KeyPair::from_pem(key_pem)?)
+    }
+
+    fn of(key: &KeyPair) -> Result<Self, IdentityError> {
+        // The controller takes only the public key from it.
+        let csr = CertificateParams::default().serialize_request(key)?;
+        Ok(Self { key_pem: key.serialize_pem(), csr: csr.der().to_vec() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! The agent's page for Prometheus: the last report, as numbers.
+//!
+//! Keeps no state of its own, so the page and the report cannot differ.
+
+use std::sync::Arc;
+
+use oml_common::observed::Health;
+use oml_common::report::{InstanceReport, Report};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::watch;
+
+use crate::session::SessionState;
+
+mod page;
+
+pub use page::serve;
+
+type Labels = Vec<(&'static str, String)>;
+type Numbers = Family<Labels, Gauge<f64, std::sync::atomic::AtomicU64>>;
+type Whole = Family<Labels, Gauge>;
+
+/// What the page is made of.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The last report.
+    pub reports: watch::Receiver<Arc<Report>>,
+    /// How the session is.
+    pub session: watch::Receiver<SessionState>,
+    /// Whose host it is, once it enrolled.
+    pub tenant: String,
+    /// The host's name.
+    pub node: String,
+}
+
+impl Source {
+    /// The page in the OpenMetrics text format.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let report = self.reports.borrow().clone();
+        let mut registry = Registry::with_prefix("oml");
+        self.add_agent(&mut registry, &report);
+        self.add_host(&mut registry, &report);
+        self.add_instances(&mut registry, &report);
+        let mut page = String::new();
+        // Writing to a String cannot fail.
+        let _infallible = encode(&mut page, &registry);
+        page
+    }
+
+    fn labels(&self) -> Labels {
+        vec![("tenant", self.tenant.clone()), ("host", self.node.clone())]
+    }
+
+    fn add_agent(&self, registry: &mut Registry, report: &Report) {
+        let session = self.session.borrow().clone();
+        let info = Whole::default();
+        let mut labels = self.labels();
+        labels.push(("version", report.agent_version.clone()));
+        info.get_or_create(&labels).set(1);
+        registry.register("agent_build", "The agent that runs", info);
+        let connected = Whole::default();
+        connected.get_or_create(&self.labels()).set(i64::from(session.connected_to.is_some()));
+        registry.register("agent_session_up", "Whether a controller is connected", connected);
+        registry.register(
+            "agent_sessions",
+            "Sessions begun since the agent started",
+            ConstCounter::new(session.sessions),
+        );
+        let troubles = Whole::default();
+        troubles.get_or_create(&self.labels()).set(whole(report.troubles.len() as u64));
+        registry.register("agent_troubles", "What disturbs the agent itself", troubles);
+        let generation = Whole::default();
+        let applied = report.applied.map_or(0, |generation| generation.number);
+        generation.get_or_create(&self.labels()).set(whole(applied));
+        registry.register("agent_generation", "Assignment the agent works on", generation);
+    }
+
+    fn add_host(&self, registry: &mut Registry, report: &Report) {
+        let host = &report.host;
+        let share = Numbers::default();
+        share.get_or_create(&self.labels()).set(f64::from(host.cpu_permille) / 1000.0);
+        registry.register_with_unit("host_cpu", "Busy share of all cores", Unit::Ratios, share);
+        for (name, help, value) in [
+            ("host_memory_used", "Memory in use", host.memory_used_bytes),
+            ("host_memory", "Memory in all", host.memory_total_bytes),
+            ("host_disk_used", "Disk in use where images are kept", host.disk_used_bytes),
+            ("host_disk", "Disk in all where images are kept", host.disk_total_bytes),
+        ] {
+            let gauge = Whole::default();
+            gauge.get_or_create(&self.labels()).set(whole(value));
+            registry.register_with_unit(name, help, Unit::Bytes, gauge);
+        }
+    }
+
+    fn add_instances(&self, registry: &mut Registry, report: &Report) {
+        let up = Whole::default();
+        let healthy = Whole::default();
+        let active = Whole::default();
+        let restarts = Whole::default();
+        let started = Numbers::default();
+        let info = Whole::default();
+        for (component, instance) in &report.instances {
+            let mut labels = self.labels();
+            labels.push(("component", component.to_string()));
+            up.get_or_create(&labels).set(i64::from(instance.started_at.is_some()));
+            let is_healthy = instance.health == Health::Healthy;
+            healthy.get_or_create(&labels).set(i64::from(is_healthy));
+            restarts.get_or_create(&labels).set(i64::from(instance.restarts));
+            if let Some(count) = instance.active {
+                active.get_or_create(&labels).set(whole(count));
+            }
+            if let Some(at) = instance.started_at {
+                started.get_or_create(&labels).set(at.0 as f64 / 1000.0);
+            }
+            info.get_or_create(&described(labels, instance)).set(1);
+        }
+        registry.register("instance_up", "Whether it runs", up);
+        registry.register("instance_healthy", "Whether it answers", healthy);
+        registry.register("instance_active", "Calls, dialogs or sessions", active);
+        registry.register("instance_restarts", "Automatic restarts", restarts);
+        registry.register_with_unit(
+            "instance_start_time",
+            "When it was started",
+            Unit::Seconds,
+            started,
+        );
+        registry.register("instance_state", "Version, image and phase", info);
+    }
+}
+
+fn described(mut labels: Labels, instance: &InstanceReport) -> Labels {
+    let text = |id: Option<&str>| id.unwrap_or_default().to_owned();
+    labels.push(("version", text(instance.version.as_ref().map(AsRef::as_ref))));
+    labels.push(("digest", text(instance.digest.as_ref().map(AsRef::as_ref))));
+    labels.push(("phase", instance.phase.word().to_owned()));
+    labels
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

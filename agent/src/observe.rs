@@ -1,0 +1,74 @@
+//! Joins what the runtimes, the documents and the supervisors say into one
+//! observation. Reads nothing and asks nobody.
+
+use std::collections::BTreeMap;
+
+use oml_common::assignment::Assignment;
+use oml_common::id::ComponentName;
+use oml_common::instance::Instance;
+use oml_common::observed::{Observed, ObservedDocument, ObservedInstance};
+
+use crate::runtime::Listing;
+use crate::statuses::Statuses;
+
+/// Where the parts of an observation come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    pub(crate) assignment: Option<&'a Assignment>,
+    /// What each runtime found.
+    pub(crate) listings: [&'a Listing; 2],
+    /// The current document of each component, as far as there is one on disk.
+    pub(crate) documents: &'a BTreeMap<ComponentName, Instance>,
+    pub(crate) statuses: &'a Statuses,
+}
+
+/// The host as one value.
+#[must_use]
+pub(crate) fn join(sources: Sources<'_>) -> Observed {
+    let mut instances: BTreeMap<ComponentName, ObservedInstance> = BTreeMap::new();
+    for listing in sources.listings {
+        for (name, container) in &listing.containers {
+            instances.entry(name.clone()).or_default().containers.push(container.clone());
+        }
+        for (name, unit) in &listing.units {
+            instances.entry(name.clone()).or_default().unit = Some(unit.clone());
+        }
+        for (name, foreign) in &listing.foreign {
+            instances.entry(name.clone()).or_default().foreign = Some(foreign.clone());
+        }
+    }
+    let desired = sources.assignment.map(|assignment| &assignment.content.instances);
+    for (name, desired) in desired.into_iter().flatten() {
+        let seen = instances.entry(name.clone()).or_default();
+        seen.image_present = desired.instance.container().is_none_or(|container| {
+            sources.listings.iter().any(|listing| listing.images.contains(&container.digest))
+        });
+    }
+    for (name, seen) in &mut instances {
+        seen.document = document(name, seen, sources);
+        seen.status = sources.statuses.get(name).cloned();
+    }
+    Observed { instances }
+}
+
+/// The document on disk, or else the one that the running container carries.
+fn document(
+    name: &ComponentName,
+    seen: &ObservedInstance,
+    sources: Sources<'_>,
+) -> Option<ObservedDocument> {
+    if let Some(instance) = sources.documents.get(name) {
+        return Some(ObservedDocument {
+            hash: instance.document_hash(),
+            workload: instance.workload_hash(),
+            on_disk: true,
+        });
+    }
+    let running = seen.running()?;
+    let workload = running.hash.clone();
+    let hash = workload.clone();
+    // Whatever the label's document says beside the workload, it is written
+    // anew: its own hash is never that of the desired one.
+    Some(ObservedDocument { hash, workload, on_disk: false })
+}
+

@@ -1,0 +1,50 @@
+//! How the parts of an observation join.
+
+use oml_common::id::{ContentHash, Digest};
+use oml_common::observed::{ContainerState, ObservedContainer};
+use oml_common::time::Timestamp;
+
+use super::*;
+
+fn container(hash: &ContentHash, state: ContainerState) -> ObservedContainer {
+    let digest: Digest = format!("sha256:{hash}").parse().unwrap();
+    let (id, name) = ("id".to_owned(), "oml-asterisk".to_owned());
+    let (version, created) = ("1".parse().unwrap(), Timestamp(1));
+    ObservedContainer { id, name, hash: hash.clone(), version, digest, created, state }
+}
+
+#[test]
+fn a_lost_document_is_told_by_the_container_that_runs() {
+    let (old, new) = (ContentHash::of(b"old"), ContentHash::of(b"new"));
+    let name: ComponentName = "asterisk".parse().unwrap();
+    let running = container(&old, ContainerState::Running { since: Timestamp(1) });
+    let docker = Listing {
+        containers: vec![
+            (name.clone(), container(&new, ContainerState::Created)),
+            (name.clone(), running),
+        ],
+        ..Listing::default()
+    };
+    let observed = join(Sources {
+        assignment: None,
+        listings: [&docker, &Listing::default()],
+        documents: &BTreeMap::new(),
+        statuses: &Statuses::new(),
+    });
+    let document = observed.instances[&name].document.as_ref().unwrap();
+    assert_eq!((&document.workload, document.on_disk), (&old, false));
+}
+
+#[test]
+fn what_one_runtime_finds_foreign_is_foreign() {
+    let name: ComponentName = "asterisk".parse().unwrap();
+    let foreign = "unit asterisk.service".to_owned();
+    let systemd = Listing { foreign: vec![(name.clone(), foreign.clone())], ..Listing::default() };
+    let observed = join(Sources {
+        assignment: None,
+        listings: [&Listing::default(), &systemd],
+        documents: &BTreeMap::new(),
+        statuses: &Statuses::new(),
+    });
+    assert_eq!(observed.instances[&name].foreign.as_ref(), Some(&foreign));
+}

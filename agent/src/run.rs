@@ -1,0 +1,156 @@
+//! `omlagent run`: reads the settings, makes the parts, joins them, and ends
+//! when systemd says so. What a part does is that part's matter.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use oml_common::assignment::Assignment;
+use oml_common::report::Report;
+use omlagent::agent::{Agent, Inputs, empty_report};
+use omlagent::cache::Cache;
+use omlagent::clock::Clock;
+use omlagent::config::{self, Settings};
+use omlagent::execute::Host;
+use omlagent::host::Sampler;
+use omlagent::identity::{HostIdentity, IdentityFiles};
+use omlagent::paths::Paths;
+use omlagent::runtime::docker::{Docker, Login};
+use omlagent::runtime::systemd::Systemd;
+use omlagent::session::{Session, SessionState};
+use omlagent::statuses::StatusFiles;
+use omlagent::{log, metrics, status};
+use sd_notify::NotifyState;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+/// Runs the agent until it is told to end.
+pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
+    let settings = Arc::new(config::load(&paths.config)?);
+    log::init(&settings.log);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let clock = Clock::system();
+    let identity = load_identity(&paths);
+    let (reports, told) = watch::channel(Arc::new(empty_report(clock.now())));
+    // Follows as long as it is held.
+    let (_status_files, statuses) = StatusFiles::watch(&paths).context("cannot watch the status files")?;
+    let (session, links) = session(&paths, &settings, &clock, told.clone(), identity.as_ref());
+    let inputs = Inputs {
+        assignment: links.assignment,
+        statuses,
+        session_trouble: links.trouble,
+        usage: {
+            let mut sampler = Sampler::new();
+            Box::new(move || sampler.sample())
+        },
+        alive: Box::new(say_alive),
+    };
+    let host = Host {
+        docker: Arc::new(Docker::new(paths.clone(), logins(&settings))),
+        systemd: Arc::new(Systemd::new(paths.clone())),
+        paths: paths.clone(),
+        clock,
+    };
+    let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
+    let source = metrics::Source {
+        reports: told.clone(),
+        session: links.state,
+        tenant: identity.as_ref().map(|i| i.tenant.to_string()).unwrap_or_default(),
+        node: identity.as_ref().map(|i| i.node.to_string()).unwrap_or_default(),
+    };
+    info!(version = env!("CARGO_PKG_VERSION"), "the agent runs");
+    notify(&[NotifyState::Ready]);
+    // All of it lives and ends together; nothing outlives this.
+    tokio::select! {
+        () = agent.run() => {}
+        () = session.run() => {}
+        () = status::keep(paths, told) => {}
+        ended = offer_metrics(&settings, source) => ended?,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    notify(&[NotifyState::Stopping]);
+    info!("the agent ends; what runs goes on");
+    Ok(())
+}
+
+/// An identity that cannot be used stops nothing: the host works by its cache.
+fn load_identity(paths: &Paths) -> Option<HostIdentity> {
+    IdentityFiles::new(paths).load().unwrap_or_else(|error| {
+        warn!(error = log::chain(&error), "the host's identity cannot be used");
+        None
+    })
+}
+
+fn logins(settings: &Settings) -> Vec<Login> {
+    let login = |(registry, login): (&String, &config::RegistryLogin)| Login {
+        registry: registry.clone(),
+        user: login.username.clone(),
+        password_file: login.password_file.clone(),
+    };
+    settings.registries.iter().map(login).collect()
+}
+
+/// What comes out of the session.
+struct Links {
+    assignment: watch::Receiver<Option<Arc<Assignment>>>,
+    state: watch::Receiver<SessionState>,
+    trouble: watch::Receiver<Option<String>>,
+}
+
+fn session(
+    paths: &Paths,
+    settings: &Arc<Settings>,
+    clock: &Clock,
+    reports: watch::Receiver<Arc<Report>>,
+    identity: Option<&HostIdentity>,
+) -> (Session, Links) {
+    let cache = Cache::new(paths);
+    let cached = cache.assignment(identity.map(|identity| (&identity.tenant, &identity.node)));
+    let (assignments, assignment) = watch::channel(cached.map(Arc::new));
+    let (state, state_receiver) = watch::channel(SessionState::default());
+    let (trouble, trouble_receiver) = watch::channel(None);
+    let session = Session {
+        settings: Arc::clone(settings),
+        files: IdentityFiles::new(paths),
+        cache,
+        clock: clock.clone(),
+        assignments,
+        reports,
+        state,
+        trouble,
+    };
+    (session, Links { assignment, state: state_receiver, trouble: trouble_receiver })
+}
+
+async fn offer_metrics(settings: &Settings, source: metrics::Source) -> anyhow::Result<()> {
+    let Some(address) = settings.metrics_listen else { return pending().await };
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(metrics::serve(listener, source).await?),
+        Err(error) => {
+            // A taken port is no reason to leave a host alone.
+            warn!(%address, %error, "metrics are not offered");
+            pending().await
+        }
+    }
+}
+
+fn say_alive(report: &Report) {
+    let instances = report.instances.len();
+    let ready = report.instances.values().filter(|i| i.phase.word() == "ready").count();
+    let words = match (report.applied, report.troubles.first()) {
+        (_, Some(trouble)) => trouble.clone(),
+        (Some(generation), None) => format!("assignment {generation}: {ready} of {instances} ready"),
+        (None, None) => "no assignment yet".to_owned(),
+    };
+    notify(&[NotifyState::Watchdog, NotifyState::Status(&words)]);
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        warn!(%error, "systemd cannot be told");
+    }
+}

@@ -1,0 +1,149 @@
+//! The way to the controller: reports up, assignments down.
+//!
+//! One writer of the cache and nothing more: the loop works the same without
+//! it. Stays with the controller it has and moves on when that one fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_common::assignment::Assignment;
+use oml_common::report::Report;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::identity::{HostIdentity, IdentityError, IdentityFiles};
+use crate::log::chain;
+
+mod link;
+mod renewal;
+
+/// The first pause after a failure is at most this long.
+const PAUSE_FIRST_MS: u64 = 500;
+/// No pause is longer.
+const PAUSE_LONGEST_MS: u64 = 30_000;
+/// A session that lasted this long was a good one.
+const GOOD: Duration = Duration::from_secs(30);
+
+/// The session and what it moves.
+pub struct Session {
+    /// Where the controllers are.
+    pub settings: Arc<Settings>,
+    /// Who this host is.
+    pub files: IdentityFiles,
+    /// Where assignments are kept.
+    pub cache: Cache,
+    /// The host's clock.
+    pub clock: Clock,
+    /// Where assignments go.
+    pub assignments: watch::Sender<Option<Arc<Assignment>>>,
+    /// What is reported.
+    pub reports: watch::Receiver<Arc<Report>>,
+    /// How the session is.
+    pub state: watch::Sender<SessionState>,
+    /// What disturbs it, for the report.
+    pub trouble: watch::Sender<Option<String>>,
+}
+
+/// How the session is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionState {
+    /// The controller it is connected to.
+    pub connected_to: Option<String>,
+    /// Sessions begun since the agent started.
+    pub sessions: u64,
+}
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+enum SessionError {
+    #[error("cannot reach the controller")]
+    Connect(#[from] oml_proto::tls::ConnectError),
+    #[error("the controller did not answer in time")]
+    Slow,
+    #[error("the controller refused: {}", .0.message())]
+    Refused(#[source] tonic::Status),
+    #[error("the connection was lost")]
+    Lost(#[source] tonic::Status),
+    #[error("the controller ended the session")]
+    Ended,
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("cannot use the host's certificate")]
+    Tls(#[from] oml_proto::tls::TlsError),
+    #[error("cannot keep the assignment")]
+    Cache(#[from] crate::files::FileError),
+}
+
+/// Why a session is left without a failure.
+enum Left {
+    /// There is a new certificate to be shown.
+    Renewed,
+}
+
+impl Session {
+    /// Runs until dropped.
+    pub async fn run(mut self) {
+        let mut identity = match self.files.load() {
+            Ok(Some(identity)) => identity,
+            Ok(None) => return self.rest("this host is not enrolled; it works by its cache"),
+            Err(error) => return self.rest(&chain(&error)),
+        };
+        if self.settings.controllers.is_empty() {
+            return self.rest("no controllers are configured; the host works by its cache");
+        }
+        let (mut turn, mut failures) = (0, 0);
+        loop {
+            let began = Instant::now();
+            let endpoint = self.settings.controllers[turn % self.settings.controllers.len()].clone();
+            let ended = self.once(&endpoint, &mut identity).await;
+            self.state.send_modify(|state| state.connected_to = None);
+            let lasted = began.elapsed();
+            match ended {
+                Ok(Left::Renewed) => continue,
+                Err(error) => warn!(endpoint, error = chain(&error), "no session"),
+            }
+            if lasted >= GOOD {
+                failures = 0;
+            } else {
+                // The next controller in turn, if there is another.
+                turn += 1;
+            }
+            sleep(pause(failures)).await;
+            failures += 1;
+        }
+    }
+
+    fn rest(&self, why: &str) {
+        info!(why, "no session");
+        self.trouble.send_replace(Some(why.to_owned()));
+    }
+
+    async fn once(
+        &mut self,
+        endpoint: &str,
+        identity: &mut HostIdentity,
+    ) -> Result<Left, SessionError> {
+        if self.clock.now() >= identity.peer.expires {
+            *identity = self.recover(identity).await?;
+        }
+        self.link(endpoint, identity).await
+    }
+}
+
+/// Full jitter: anything up to a bound that doubles, so that hosts that lost
+/// their controller together do not come back together.
+fn pause(failures: u32) -> Duration {
+    let bound_ms = (PAUSE_FIRST_MS << failures.min(10)).min(PAUSE_LONGEST_MS);
+    let share = u64::from(random());
+    Duration::from_millis((bound_ms * share) >> 32)
+}
+
+/// A number nobody can guess; without randomness the middle.
+fn random() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX / 2)
+}
+

@@ -1,0 +1,183 @@
+//! One connection to one controller, from hello to its end.
+
+use std::net::{IpAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_common::assignment::Assignment;
+use oml_proto::v1::agent_client::AgentClient;
+use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
+use oml_proto::{MESSAGE_BYTES_MAX, report, tls, v1};
+use tokio::sync::mpsc;
+use tokio::time::{interval, sleep, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tracing::{info, warn};
+
+use super::{Left, Session, SessionError};
+use crate::identity::HostIdentity;
+
+/// Longest wait for an answer to a call.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// A report goes up this often even when nothing changed, with fresh ages.
+const REFRESH: Duration = Duration::from_secs(15);
+
+type Inbound = tonic::Streaming<v1::ControllerMessage>;
+
+impl Session {
+    /// Talks with a controller until the connection ends.
+    pub(super) async fn link(
+        &mut self,
+        endpoint: &str,
+        identity: &mut HostIdentity,
+    ) -> Result<Left, SessionError> {
+        let config = Arc::new(tls::client_config(&identity.credentials)?);
+        let channel = tls::connect(endpoint, config).await?;
+        let mut client = AgentClient::new(channel)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        // One place: a report that waits is replaced by the next, never queued.
+        let (outbound, messages) = mpsc::channel(1);
+        let hello = agent_message::Kind::Hello(self.hello(endpoint));
+        if outbound.try_send(AgentMessage { kind: Some(hello) }).is_err() {
+            return Err(SessionError::Ended);
+        }
+        let opened = timeout(CALL_TIMEOUT, client.session(ReceiverStream::new(messages))).await;
+        let inbound = opened.map_err(|_elapsed| SessionError::Slow)?;
+        let inbound = inbound.map_err(refused)?.into_inner();
+        info!(endpoint, "session begun");
+        self.state.send_modify(|state| {
+            state.connected_to = Some(endpoint.to_owned());
+            state.sessions += 1;
+        });
+        self.exchange(client, inbound, &outbound, identity).await
+    }
+
+    async fn exchange(
+        &mut self,
+        mut client: AgentClient<Channel>,
+        mut inbound: Inbound,
+        outbound: &mpsc::Sender<AgentMessage>,
+        identity: &mut HostIdentity,
+    ) -> Result<Left, SessionError> {
+        let mut refresh = interval(REFRESH);
+        let mut renewal = Box::pin(sleep(self.until_renewal(identity)));
+        let mut pending = true;
+        loop {
+            // Reading a message, a mark, a permit and the timers can each be
+            // dropped and taken up again without losing anything.
+            tokio::select! {
+                message = inbound.message() => match message.map_err(SessionError::Lost)? {
+                    Some(message) => self.receive(message, identity)?,
+                    None => return Err(SessionError::Ended),
+                },
+                Ok(()) = self.reports.changed() => pending = true,
+                _ = refresh.tick() => pending = true,
+                permit = outbound.reserve(), if pending => {
+                    let Ok(permit) = permit else { return Err(SessionError::Ended) };
+                    permit.send(self.latest_report());
+                    pending = false;
+                }
+                () = &mut renewal => match self.renew(&mut client).await {
+                    Ok(renewed) => {
+                        *identity = renewed;
+                        return Ok(Left::Renewed);
+                    }
+                    Err(error) => {
+                        let pause = self.after_failed_renewal(identity, &error);
+                        renewal = Box::pin(sleep(pause));
+                    }
+                },
+            }
+        }
+    }
+
+    fn latest_report(&mut self) -> AgentMessage {
+        let report = report::to_wire(&self.reports.borrow_and_update());
+        AgentMessage { kind: Some(agent_message::Kind::Report(report)) }
+    }
+
+    fn hello(&self, endpoint: &str) -> Hello {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+        let held = self.assignments.borrow().as_ref().map(|a| a.generation);
+        let address = self.settings.address.or_else(|| own_address(endpoint));
+        Hello {
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            boot_id: read("/proc/sys/kernel/random/boot_id"),
+            machine_id: read("/etc/machine-id"),
+            address: address.map(|address| address.to_string()).unwrap_or_default(),
+            metrics_port: self.settings.metrics_listen.map_or(0, |listen| u32::from(listen.port())),
+            held: held.map(report::generation_to_wire),
+        }
+    }
+
+    fn receive(
+        &self,
+        message: v1::ControllerMessage,
+        identity: &HostIdentity,
+    ) -> Result<(), SessionError> {
+        match message.kind {
+            Some(controller_message::Kind::Assignment(document)) => {
+                self.take(&document.document, identity)
+            }
+            None => {
+                warn!("the controller says something this agent does not know; it may be too old");
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes an assignment if it may follow the one held. It counts once it is on disk.
+    fn take(&self, document: &[u8], identity: &HostIdentity) -> Result<(), SessionError> {
+        let read = std::str::from_utf8(document).map_err(|error| error.to_string()).and_then(
+            |text| Assignment::from_document(text).map_err(|error| error.to_string()),
+        );
+        let assignment = match read {
+            Ok(assignment) => assignment,
+            Err(error) => {
+                self.refuse(format!("an assignment cannot be read: {error}"));
+                return Ok(());
+            }
+        };
+        let held = self.assignments.borrow().clone();
+        let accepted =
+            assignment.accept_after(held.as_deref(), &identity.tenant, &identity.node);
+        if let Err(refusal) = accepted {
+            self.refuse(format!("an assignment was refused: {refusal}"));
+            return Ok(());
+        }
+        self.trouble.send_if_modified(|trouble| trouble.take().is_some());
+        if held.as_deref() == Some(&assignment) {
+            return Ok(());
+        }
+        self.cache.keep_assignment(&assignment)?;
+        self.assignments.send_replace(Some(Arc::new(assignment)));
+        Ok(())
+    }
+
+    fn refuse(&self, why: String) {
+        warn!(why, "an assignment is not taken");
+        self.trouble.send_replace(Some(why));
+    }
+}
+
+/// A refusal at the first call is also how TLS 1.3 says that it does not like
+/// our certificate.
+pub(super) fn refused(status: tonic::Status) -> SessionError {
+    match status.code() {
+        tonic::Code::Unavailable | tonic::Code::Cancelled | tonic::Code::Unknown => {
+            SessionError::Lost(status)
+        }
+        _ => SessionError::Refused(status),
+    }
+}
+
+/// The address by which packets to the controller leave; nothing is sent.
+fn own_address(endpoint: &str) -> Option<IpAddr> {
+    use std::net::ToSocketAddrs as _;
+    let target = endpoint.to_socket_addrs().ok()?.next()?;
+    let any = if target.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(target).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
+}

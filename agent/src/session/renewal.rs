@@ -1,0 +1,122 @@
+//! A new certificate before the old one ends, and the way back after it has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_proto::tls::{self, Fingerprint};
+use oml_proto::v1::agent_client::AgentClient;
+use oml_proto::v1::enrollment_client::EnrollmentClient;
+use oml_proto::v1::{Certificate, RecoverRequest, RenewRequest};
+use tokio::time::timeout;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tracing::{info, warn};
+
+use super::link::{CALL_TIMEOUT, refused};
+use super::{Session, SessionError, random};
+use crate::config::{ENROLLMENT_PORT, endpoint};
+use crate::identity::{HostIdentity, KeyRequest};
+use crate::log::chain;
+
+/// A failed renewal is tried again after a tenth of what is left, but not
+/// more often than this.
+const RETRY_MIN: Duration = Duration::from_secs(10);
+
+impl Session {
+    pub(super) fn until_renewal(&self, identity: &HostIdentity) -> Duration {
+        let at = identity.peer.renewal(random());
+        Duration::from_millis(at.since_ms(self.clock.now()))
+    }
+
+    /// A new certificate for a new key, over the session's own connection.
+    pub(super) async fn renew(
+        &self,
+        client: &mut AgentClient<Channel>,
+    ) -> Result<HostIdentity, SessionError> {
+        let request = KeyRequest::new()?;
+        // On disk first: the certificate may arrive and this process end.
+        self.files.keep_next_key(&request)?;
+        let asked = client.renew(RenewRequest { csr: request.csr.clone() });
+        let certificate = answer(timeout(CALL_TIMEOUT, asked).await)?;
+        let identity = self.files.keep(&certificate, &request.key_pem)?;
+        info!(expires_ms = identity.peer.expires.0, "certificate renewed");
+        Ok(identity)
+    }
+
+    pub(super) fn after_failed_renewal(
+        &self,
+        identity: &HostIdentity,
+        error: &SessionError,
+    ) -> Duration {
+        let left_ms = identity.peer.expires.since_ms(self.clock.now());
+        warn!(error = chain(error), left_ms, "the certificate could not be renewed");
+        Duration::from_millis(left_ms / 10).max(RETRY_MIN)
+    }
+
+    /// A new certificate after the old one has ended, proven by its key.
+    pub(super) async fn recover(
+        &self,
+        identity: &HostIdentity,
+    ) -> Result<HostIdentity, SessionError> {
+        warn!("the host's certificate has ended; asking for another");
+        let mut last = SessionError::Ended;
+        for address in self.enrollment_endpoints() {
+            match self.recover_at(&address, identity).await {
+                Ok(certificate) => {
+                    self.trouble.send_replace(None);
+                    let key_pem = &identity.credentials.key_pem;
+                    return Ok(self.files.keep(&certificate, key_pem)?);
+                }
+                Err(error) => {
+                    warn!(address, error = chain(&error), "no new certificate");
+                    last = error;
+                }
+            }
+        }
+        if let SessionError::Refused(status) = &last {
+            let message = status.message();
+            let node = &identity.node;
+            self.trouble.send_replace(Some(format!(
+                "the certificate has ended and no other is given: {message}; \
+                 make a token for {node} and run `omlagent enroll --replace` on the host"
+            )));
+        }
+        Err(last)
+    }
+
+    async fn recover_at(
+        &self,
+        address: &str,
+        identity: &HostIdentity,
+    ) -> Result<Certificate, SessionError> {
+        let ca = tls::certificate(&identity.credentials.ca_pem, "authority's certificate")?;
+        let config = Arc::new(tls::enrollment_config(Fingerprint::of(&ca)));
+        let channel = tls::connect(address, config).await?;
+        let ended = tls::certificate(&identity.credentials.certificate_pem, "certificate")?;
+        let request = KeyRequest::by(&identity.credentials.key_pem)?;
+        let mut client = EnrollmentClient::new(channel);
+        let asked =
+            client.recover(RecoverRequest { certificate: ended.to_vec(), csr: request.csr });
+        answer(timeout(CALL_TIMEOUT, asked).await)
+    }
+
+    /// The configured enrolment services, or those beside the controllers.
+    fn enrollment_endpoints(&self) -> Vec<String> {
+        if !self.settings.enrollment.is_empty() {
+            return self.settings.enrollment.clone();
+        }
+        let hosts = self.settings.controllers.iter().filter_map(|c| c.rsplit_once(':'));
+        hosts.filter_map(|(host, _port)| endpoint(host, ENROLLMENT_PORT)).collect()
+    }
+}
+
+fn answer(
+    answered: Result<Result<tonic::Response<Certificate>, Status>, tokio::time::error::Elapsed>,
+) -> Result<Certificate, SessionError> {
+    match answered {
+        Err(_elapsed) => Err(SessionError::Slow),
+        Ok(Err(status)) if status.code() == Code::DeadlineExceeded => Err(SessionError::Slow),
+        Ok(Err(status)) => Err(refused(status)),
+        Ok(Ok(response)) => Ok(response.into_inner()),
+    }
+}

@@ -1,0 +1,91 @@
+//! What the agent last said of its host, kept where a person on the host can
+//! read it although no controller is there.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use oml_common::observed::Health;
+use oml_common::problem::printable;
+use oml_common::report::{InstanceReport, Report};
+use oml_common::time::{Span, Timestamp};
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::files;
+use crate::log::chain;
+use crate::paths::Paths;
+
+fn file(paths: &Paths) -> PathBuf {
+    paths.run.join("report.json")
+}
+
+/// Writes every report that matters until the loop ends.
+pub async fn keep(paths: Paths, mut reports: watch::Receiver<Arc<Report>>) {
+    while reports.changed().await.is_ok() {
+        let text = serde_json::to_vec(&**reports.borrow_and_update());
+        let text = text.expect("a report has string keys only");
+        if let Err(error) = files::write_volatile(&file(&paths), &text, 0o644) {
+            warn!(error = chain(&error), "the report cannot be kept for `omlagent status`");
+        }
+    }
+}
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// No agent has run since the boot.
+    #[error("the agent has not said anything since this host was started; is omlagent.service running?")]
+    Nothing,
+    /// The report cannot be read.
+    #[error("cannot read the agent's report")]
+    File(#[from] files::FileError),
+    /// The report is another version's.
+    #[error("the agent's report cannot be understood")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+/// The last report, for people.
+///
+/// # Errors
+/// When there is none that can be read.
+pub fn show(paths: &Paths, now: Timestamp) -> Result<String, StatusError> {
+    let text = files::read_if_there(&file(paths))?.ok_or(StatusError::Nothing)?;
+    Ok(describe(&serde_json::from_str(&text)?, now))
+}
+
+fn describe(report: &Report, now: Timestamp) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| {
+        // Writing to a String cannot fail.
+        let _infallible = writeln!(text, "{line}");
+    };
+    match report.applied {
+        Some(generation) => line(format!(
+            "revision {}, assignment {generation}, changed {} ago",
+            report.revision,
+            Span(now.since_ms(report.at))
+        )),
+        None => line("no assignment yet".to_owned()),
+    }
+    for trouble in &report.troubles {
+        line(format!("trouble: {}", printable(trouble)));
+    }
+    for (component, instance) in &report.instances {
+        line(format!("{component:<16} {}", describe_instance(instance)));
+    }
+    text
+}
+
+fn describe_instance(instance: &InstanceReport) -> String {
+    let health = match instance.health {
+        Health::Unknown => "unknown",
+        Health::Starting => "starting",
+        Health::Healthy => "healthy",
+        Health::Unhealthy => "unhealthy",
+    };
+    let version = instance.version.as_ref().map_or("-", |version| version.as_str());
+    let calls = instance.active.map_or_else(String::new, |count| format!(", {count} active"));
+    let phase = instance.phase.word();
+    format!("{phase:<10} {version:<20} {health}{calls}  {}", printable(&instance.reason))
+}

@@ -1,0 +1,111 @@
+//! What the supervisors say, read whenever they say something.
+//!
+//! A file that cannot be read says nothing, which later shows as a health that
+//! is not known.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use notify::event::{CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use oml_common::id::ComponentName;
+use oml_common::observed::Status;
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::documents;
+use crate::log::chain;
+use crate::paths::Paths;
+
+/// The latest word of every supervisor.
+pub type Statuses = BTreeMap<ComponentName, Status>;
+
+/// Follows the status files of a host for as long as it lives.
+pub struct StatusFiles {
+    _watcher: RecommendedWatcher,
+}
+
+impl StatusFiles {
+    /// Begins to follow; what is there already is read at once.
+    ///
+    /// # Errors
+    /// What the kernel says when the folder cannot be watched.
+    pub fn watch(paths: &Paths) -> notify::Result<(Self, watch::Receiver<Statuses>)> {
+        let folder = paths.statuses();
+        std::fs::create_dir_all(&folder).map_err(notify::Error::io)?;
+        let (statuses, receiver) = watch::channel(Statuses::new());
+        let follower = Follower { paths: paths.clone(), statuses: statuses.clone() };
+        let mut watcher = notify::recommended_watcher(move |event| follower.apply(event))?;
+        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+        // Read after the watch began, so that nothing falls between.
+        statuses.send_modify(|statuses| *statuses = read_all(paths));
+        Ok((Self { _watcher: watcher }, receiver))
+    }
+}
+
+struct Follower {
+    paths: Paths,
+    statuses: watch::Sender<Statuses>,
+}
+
+impl Follower {
+    fn apply(&self, event: notify::Result<Event>) {
+        match event {
+            // Some were lost.
+            Ok(event) if event.need_rescan() => {
+                self.statuses.send_modify(|statuses| *statuses = read_all(&self.paths));
+            }
+            Ok(event) if is_complete(event.kind) => {
+                for name in event.paths.iter().filter_map(|path| component_of(path)) {
+                    self.read_again(name);
+                }
+            }
+            Ok(_) => {}
+            Err(error) => warn!(error = chain(&error), "the status files are not followed well"),
+        }
+    }
+
+    fn read_again(&self, name: ComponentName) {
+        let status = read_one(&self.paths, &name);
+        self.statuses.send_if_modified(|statuses| match status {
+            Some(status) => {
+                let before = statuses.insert(name.clone(), status);
+                before.as_ref() != statuses.get(&name)
+            }
+            None => statuses.remove(&name).is_some(),
+        });
+    }
+}
+
+/// Files are written beside and renamed, so a rename is the moment they count.
+fn is_complete(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
+            | EventKind::Remove(RemoveKind::File)
+            | EventKind::Create(CreateKind::Any)
+    )
+}
+
+fn read_all(paths: &Paths) -> Statuses {
+    let entries = std::fs::read_dir(paths.statuses()).into_iter().flatten();
+    entries
+        .filter_map(|entry| component_of(&entry.ok()?.path()))
+        .filter_map(|name| Some((name.clone(), read_one(paths, &name)?)))
+        .collect()
+}
+
+fn read_one(paths: &Paths, component: &ComponentName) -> Option<Status> {
+    documents::read_status(paths, component).unwrap_or_else(|error| {
+        warn!(%component, error = chain(&error), "a status file cannot be used");
+        None
+    })
+}
+
+fn component_of(path: &Path) -> Option<ComponentName> {
+    let is_status = path.extension().is_some_and(|extension| extension == "json");
+    path.file_stem().filter(|_| is_status)?.to_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Status files as supervisors write them.
+
+use std::time::Duration;
+
+use oml_common::id::ContentHash;
+use oml_common::observed::Health;
+use oml_common::time::Timestamp;
+use tokio::time::timeout;
+
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn status(health: Health) -> Status {
+    Status {
+        hash: ContentHash::of(b"workload"),
+        container: "id".to_owned(),
+        health,
+        checked_at: Timestamp(1),
+        since: Timestamp(1),
+        detail: "answers".to_owned(),
+        active: Some(3),
+        drift: None,
+    }
+}
+
+#[tokio::test]
+async fn what_a_supervisor_says_is_known_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let (before, after) = ("redis".parse().unwrap(), "asterisk".parse().unwrap());
+    documents::write_status(&paths, &before, &status(Health::Healthy)).unwrap();
+    let (files, mut statuses) = StatusFiles::watch(&paths).unwrap();
+    assert_eq!(statuses.borrow_and_update()[&before].health, Health::Healthy);
+    documents::write_status(&paths, &after, &status(Health::Starting)).unwrap();
+    timeout(LIMIT, statuses.wait_for(|s| s.contains_key(&after))).await.unwrap().unwrap();
+    documents::write_status(&paths, &after, &status(Health::Unhealthy)).unwrap();
+    let is_ill = |s: &Statuses| s[&after].health == Health::Unhealthy;
+    timeout(LIMIT, statuses.wait_for(is_ill)).await.unwrap().unwrap();
+    documents::remove(&paths, &after).unwrap();
+    timeout(LIMIT, statuses.wait_for(|s| !s.contains_key(&after))).await.unwrap().unwrap();
+    drop(files);
+}
+
+#[tokio::test]
+async fn a_broken_status_is_no_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    std::fs::create_dir_all(paths.statuses()).unwrap();
+    std::fs::write(paths.statuses().join("asterisk.json"), "{").unwrap();
+    std::fs::write(paths.statuses().join("not a name.json"), "{}").unwrap();
+    let (_files, statuses) = StatusFiles::watch(&paths).unwrap();
+    assert!(statuses.borrow().is_empty());
+}

@@ -1,0 +1,103 @@
+//! From what was judged to what is reported.
+
+use std::collections::BTreeMap;
+
+use crate::attempt::Attempt;
+use crate::id::ComponentName;
+use crate::instance::Instance;
+use crate::observed::{ContainerState, Health, ObservedContainer, ObservedInstance};
+use crate::report::InstanceReport;
+use crate::time::Timestamp;
+
+use super::{Input, Judgement, steady};
+
+/// The state of every judged instance, as it is reported.
+#[must_use]
+pub fn tell(
+    input: Input<'_>,
+    judgements: &BTreeMap<ComponentName, Judgement>,
+) -> BTreeMap<ComponentName, InstanceReport> {
+    let unseen = ObservedInstance::default();
+    judgements
+        .iter()
+        .map(|(name, judgement)| {
+            let seen = input.observed.instances.get(name).unwrap_or(&unseen);
+            let mut report = tell_seen(seen, judgement);
+            if let Some(attempt) = input.attempts.get(name) {
+                add_attempt(&mut report, attempt);
+            }
+            if let Some(desired) = input.assignment.and_then(|a| a.content.instances.get(name)) {
+                report.health = shown_health(&desired.instance, seen, input);
+                add_packaged(&mut report, &desired.instance, seen, input.now);
+            }
+            (name.clone(), report)
+        })
+        .collect()
+}
+
+fn tell_seen(seen: &ObservedInstance, judgement: &Judgement) -> InstanceReport {
+    let container = shown_container(seen);
+    let status = seen
+        .status
+        .as_ref()
+        .filter(|status| seen.running().is_some_and(|c| c.id == status.container));
+    InstanceReport {
+        phase: judgement.phase,
+        reason: judgement.reason.clone(),
+        version: container.map(|c| c.version.clone()),
+        digest: container.map(|c| c.digest.clone()),
+        hash: container.map(|c| c.hash.clone()),
+        health: Health::Unknown,
+        checked_at: status.map(|status| status.checked_at),
+        started_at: container.and_then(|c| match c.state {
+            ContainerState::Running { since } => Some(since),
+            ContainerState::Created | ContainerState::Exited { .. } => None,
+        }),
+        restarts: seen.unit.as_ref().map_or(0, |unit| unit.restarts),
+        active: status.and_then(|status| status.active),
+        calls_cut: 0,
+        failure: None,
+        drift: seen.status.as_ref().and_then(|status| status.drift.clone()),
+    }
+}
+
+/// What runs, or else what ran last.
+fn shown_container(seen: &ObservedInstance) -> Option<&ObservedContainer> {
+    let ended = |container: &&ObservedContainer| match container.state {
+        ContainerState::Exited { at, .. } => Some(at),
+        ContainerState::Created | ContainerState::Running { .. } => None,
+    };
+    seen.running()
+        .or_else(|| seen.containers.iter().filter(|c| ended(c).is_some()).max_by_key(ended))
+}
+
+fn shown_health(instance: &Instance, seen: &ObservedInstance, input: Input<'_>) -> Health {
+    let stopped = match &seen.unit {
+        Some(unit) => !super::is_active(unit) && seen.running().is_none(),
+        None => seen.running().is_none(),
+    };
+    // What does not run at all is known not to answer.
+    if stopped { Health::Unhealthy } else { steady::health(instance, seen, input.now) }
+}
+
+fn add_packaged(
+    report: &mut InstanceReport,
+    instance: &Instance,
+    seen: &ObservedInstance,
+    now: Timestamp,
+) {
+    if instance.container().is_some() {
+        return;
+    }
+    report.hash = seen.document.as_ref().map(|document| document.workload.clone());
+    if let Some(unit) = seen.unit.as_ref().filter(|unit| super::is_active(unit)) {
+        report.started_at = Some(unit.since);
+        // systemd tells every change, so its word holds now.
+        report.checked_at = Some(now);
+    }
+}
+
+fn add_attempt(report: &mut InstanceReport, attempt: &Attempt) {
+    report.calls_cut = attempt.calls_cut();
+    report.failure = attempt.failure().cloned();
+}
