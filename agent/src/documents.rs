@@ -1,0 +1,116 @@
+//! The instance documents and status files of a host: what a supervisor works
+//! by, and what it says. Nothing here decides when they change.
+
+use oml_common::id::ComponentName;
+use oml_common::instance::Instance;
+use oml_common::observed::Status;
+
+use crate::files::{self, FileError};
+use crate::paths::{Paths, Slot};
+
+/// A document or status that could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// The file system said no.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The text is not what it should be.
+    #[error("{path} is not {what}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// "an instance document" or "a status".
+        what: &'static str,
+        /// Where the text goes wrong.
+        source: serde_json::Error,
+    },
+}
+
+/// Reads an instance document, if it is there.
+///
+/// # Errors
+/// A file that cannot be read or is no instance document.
+pub fn read(
+    paths: &Paths,
+    component: &ComponentName,
+    slot: Slot,
+) -> Result<Option<Instance>, DocumentError> {
+    let path = paths.document(component, slot);
+    let Some(text) = files::read_if_there(&path)? else { return Ok(None) };
+    let instance = Instance::from_document(&text).map_err(|source| DocumentError::Unreadable {
+        path: path.display().to_string(),
+        what: "an instance document",
+        source,
+    })?;
+    Ok(Some(instance))
+}
+
+/// Writes an instance document durably.
+///
+/// # Errors
+/// What the file system says.
+pub fn write(paths: &Paths, instance: &Instance, slot: Slot) -> Result<(), FileError> {
+    let path = paths.document(&instance.component, slot);
+    files::write_durably(&path, instance.to_document().as_bytes(), 0o600)
+}
+
+/// Makes the next document the current one, and the current one the previous.
+/// At every moment there is a current document, if there was one before.
+///
+/// # Errors
+/// What the file system says.
+pub fn advance(paths: &Paths, component: &ComponentName) -> Result<(), FileError> {
+    let current = paths.document(component, Slot::Current);
+    files::link_over(&current, &paths.document(component, Slot::Previous))?;
+    files::rename_durably(&paths.document(component, Slot::Next), &current)
+}
+
+/// Removes every document of a component, and its status.
+///
+/// # Errors
+/// What the file system says.
+pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError> {
+    for slot in [Slot::Current, Slot::Next, Slot::Previous] {
+        files::remove_durably(&paths.document(component, slot))?;
+    }
+    files::remove_durably(&paths.status(component))?;
+    let folder = paths.instances().join(component.as_str());
+    match std::fs::remove_dir(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(FileError::of("remove the folder", &folder)(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// What the component's supervisor last said, if it ever did since the boot.
+///
+/// # Errors
+/// A file that cannot be read or is no status.
+pub fn read_status(
+    paths: &Paths,
+    component: &ComponentName,
+) -> Result<Option<Status>, DocumentError> {
+    let path = paths.status(component);
+    let Some(text) = files::read_if_there(&path)? else { return Ok(None) };
+    let status = serde_json::from_str(&text).map_err(|source| DocumentError::Unreadable {
+        path: path.display().to_string(),
+        what: "a status",
+        source,
+    })?;
+    Ok(Some(status))
+}
+
+/// Writes what the supervisor says.
+///
+/// # Errors
+/// What the file system says.
+pub fn write_status(
+    paths: &Paths,
+    component: &ComponentName,
+    status: &Status,
+) -> Result<(), FileError> {
+    let text = serde_json::to_vec(status).expect("a status has string keys only");
+    files::write_volatile(&paths.status(component), &text, 0o644)
+}
+

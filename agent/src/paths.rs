@@ -1,0 +1,110 @@
+//! Where things are on a host. Only names; nothing here touches a file.
+
+use std::path::{Path, PathBuf};
+
+use oml_common::id::{ComponentName, SecretName, UnitName};
+
+/// The folders and programs of a host; tests put all of them below a folder of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// What the agent keeps over a restart.
+    pub state: PathBuf,
+    /// What lives until the next boot.
+    pub run: PathBuf,
+    /// What the operator or the enrolment wrote.
+    pub config: PathBuf,
+    /// Unit files of the host's own administrator, where ours go too.
+    pub units: PathBuf,
+    /// The engine's socket.
+    pub docker_socket: PathBuf,
+    /// The program that units run as `PROGRAM supervise COMPONENT`.
+    pub program: PathBuf,
+}
+
+/// One of the instance documents of a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// What its supervisor works by.
+    Current,
+    /// What it will work by after the switch.
+    Next,
+    /// What it worked by before.
+    Previous,
+}
+
+impl Paths {
+    /// The places of an installed agent.
+    #[must_use]
+    pub fn system() -> Self {
+        Self {
+            state: "/var/lib/omlagent".into(),
+            run: "/run/omlagent".into(),
+            config: "/etc/omlagent".into(),
+            units: "/etc/systemd/system".into(),
+            docker_socket: "/var/run/docker.sock".into(),
+            program: "/usr/bin/omlagent".into(),
+        }
+    }
+
+    /// The same places below `root`.
+    #[must_use]
+    pub fn below(root: &Path) -> Self {
+        let system = Self::system();
+        let moved = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+        Self {
+            state: moved(&system.state),
+            run: moved(&system.run),
+            config: moved(&system.config),
+            units: moved(&system.units),
+            docker_socket: moved(&system.docker_socket),
+            program: moved(&system.program),
+        }
+    }
+
+    /// The folder of every component's documents.
+    #[must_use]
+    pub fn instances(&self) -> PathBuf {
+        self.state.join("instances")
+    }
+
+    /// An instance document.
+    #[must_use]
+    pub fn document(&self, component: &ComponentName, slot: Slot) -> PathBuf {
+        let name = match slot {
+            Slot::Current => "current.json",
+            Slot::Next => "next.json",
+            Slot::Previous => "prev.json",
+        };
+        self.instances().join(component.as_str()).join(name)
+    }
+
+    /// The folder of the supervisors' status files.
+    #[must_use]
+    pub fn statuses(&self) -> PathBuf {
+        self.run.join("status")
+    }
+
+    /// What the component's supervisor last said.
+    #[must_use]
+    pub fn status(&self, component: &ComponentName) -> PathBuf {
+        self.statuses().join(format!("{component}.json"))
+    }
+
+    /// A secret's file.
+    #[must_use]
+    pub fn secret(&self, name: &SecretName) -> PathBuf {
+        self.config.join("secrets").join(name.as_str())
+    }
+
+    /// A unit file of ours.
+    #[must_use]
+    pub fn unit(&self, unit: &UnitName) -> PathBuf {
+        self.units.join(unit.as_str())
+    }
+
+    /// Our addition to a unit of the distribution.
+    #[must_use]
+    pub fn drop_in(&self, unit: &UnitName) -> PathBuf {
+        self.units.join(format!("{unit}.d")).join("50-oml.conf")
+    }
+}

@@ -1,0 +1,123 @@
+//! Health: one question asked once, and its answer. Remembers nothing; when to
+//! ask again and what many answers mean is the supervisor's part.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use oml_common::instance::Check;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::net::TcpStream;
+
+use crate::runtime::RuntimeError;
+use crate::runtime::docker::Engine;
+
+mod active;
+mod http;
+mod postgres;
+mod redis;
+mod sip;
+mod tls;
+
+pub use active::count;
+
+/// What one question gave. The texts do not change while the state does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// As it should be.
+    Good(String),
+    /// None, or a wrong one.
+    Bad(String),
+    /// The question could not be asked: nothing is known.
+    Unknown(String),
+}
+
+/// The container that commands run in.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// Its engine.
+    pub engine: &'a Engine,
+    /// Its id.
+    pub container: &'a str,
+}
+
+/// Asks once, for at most the time given.
+pub async fn ask(check: &Check, timeout_ms: u64, target: Target<'_>) -> Answer {
+    let limit = Duration::from_millis(timeout_ms);
+    let asking = async {
+        match check {
+            Check::Http { port, path, tls: false } => http::ask(connect(*port).await?, path).await,
+            Check::Http { port, path, tls: true } => {
+                http::ask(tls::wrap(connect(*port).await?).await?, path).await
+            }
+            Check::Tcp { port } => connect(*port).await.map(|_stream| "accepts connections".into()),
+            Check::SipOptions { port } => sip::ask(*port).await,
+            Check::Redis { port } => redis::ask(connect(*port).await?).await,
+            Check::Postgres { port, user } => postgres::ask(connect(*port).await?, user).await,
+            Check::Exec { command } => return Ok(run(command, limit, target).await),
+            // The supervisor asks only while the container runs, and systemd
+            // itself tells about packaged units.
+            Check::UnitActive => Ok("runs".into()),
+        }
+        .map(Answer::Good)
+    };
+    match tokio::time::timeout(limit, asking).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(Silence(why))) => Answer::Bad(why),
+        Err(_) => Answer::Bad(format!("no answer within {timeout_ms} ms")),
+    }
+}
+
+/// Why there was no good answer.
+#[derive(Debug)]
+struct Silence(String);
+
+impl From<std::io::Error> for Silence {
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        Self(match error.kind() {
+            ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "connection reset".to_owned(),
+            ErrorKind::UnexpectedEof => "connection closed without an answer".to_owned(),
+            _ => error.to_string(),
+        })
+    }
+}
+
+/// The host's own address: components listen in the host's network.
+fn here(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+async fn connect(port: u16) -> Result<TcpStream, Silence> {
+    Ok(TcpStream::connect(here(port)).await?)
+}
+
+/// The first line of an answer, at most 256 bytes of it.
+async fn first_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, Silence> {
+    const BYTES_MAX: usize = 256;
+    let mut line = Vec::with_capacity(BYTES_MAX);
+    let mut piece = [0; BYTES_MAX];
+    while line.len() < BYTES_MAX && !line.contains(&b'\n') {
+        let read = stream.read(&mut piece).await?;
+        if read == 0 {
+            break;
+        }
+        line.extend_from_slice(&piece[..read]);
+    }
+    let text = String::from_utf8_lossy(&line);
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.trim_end().to_owned()),
+        Some(_) | None => Err(Silence("connection closed without an answer".to_owned())),
+    }
+}
+
+async fn run(command: &[String], limit: Duration, target: Target<'_>) -> Answer {
+    let program = command.first().map_or("", String::as_str);
+    match target.engine.exec(target.container, command, limit).await {
+        Ok(output) if output.exit_code == 0 => Answer::Good(format!("{program} succeeds")),
+        Ok(output) => Answer::Bad(format!("{program} ended with exit code {}", output.exit_code)),
+        Err(RuntimeError::Away { .. }) => Answer::Unknown("docker does not answer".to_owned()),
+        Err(error) => Answer::Bad(error.to_string()),
+    }
+}
+

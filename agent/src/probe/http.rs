@@ -1,0 +1,27 @@
+//! HTTP/1.1 GET (RFC 9112), as far as the status line of the answer.
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+
+use super::{Silence, first_line};
+
+/// Statuses from here on say that something is wrong.
+const FIRST_BAD: u16 = 400;
+
+pub(super) async fn ask(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    path: &str,
+) -> Result<String, Silence> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: omlagent\r\nAccept: */*\r\n\
+         Connection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
+    let line = first_line(&mut stream).await?;
+    let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
+    match status.and_then(|status| status.parse::<u16>().ok()) {
+        Some(status) if status < FIRST_BAD => Ok(format!("HTTP status {status}")),
+        Some(status) => Err(Silence(format!("HTTP status {status}"))),
+        None => Err(Silence("the answer is not HTTP".to_owned())),
+    }
+}

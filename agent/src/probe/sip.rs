@@ -1,0 +1,109 @@
+//! SIP OPTIONS over UDP (RFC 3261 §11 and §17.1.2): one request, sent again
+//! until a final answer comes.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+
+use super::{Silence, here};
+
+/// T1 and T2 of RFC 3261: the first pause before sending again, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+const ANSWER_BYTES_MAX: usize = 2048;
+
+/// Asks until answered; the caller bounds the time.
+pub(super) async fn ask(port: u16) -> Result<String, Silence> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    // Connected, so that a closed port is told at once.
+    socket.connect(here(port)).await?;
+    let request = Request::new(port, socket.local_addr()?);
+    let text = request.text();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        socket.send(text.as_bytes()).await?;
+        if let Ok(answer) = tokio::time::timeout(pause, final_answer(&socket, &request)).await {
+            return answer;
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn final_answer(socket: &UdpSocket, request: &Request) -> Result<String, Silence> {
+    let mut buffer = [0; ANSWER_BYTES_MAX];
+    loop {
+        let length = socket.recv(&mut buffer).await?;
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        if let Some(status) = request.final_status(&text) {
+            return Ok(format!("answers OPTIONS with {status}"));
+        }
+    }
+}
+
+/// What an answer must repeat.
+#[derive(Debug)]
+struct Request {
+    port: u16,
+    local: SocketAddr,
+    branch: String,
+    call_id: String,
+}
+
+impl Request {
+    fn new(port: u16, local: SocketAddr) -> Self {
+        // The seeds of a hasher are the standard library's only randomness.
+        let random = || RandomState::new().build_hasher().finish();
+        Self {
+            port,
+            local,
+            branch: format!("z9hG4bK{:016x}", random()),
+            call_id: format!("{:016x}@localhost", random()),
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self { port, local, branch, call_id } = self;
+        let tag = &branch[branch.len() - 8..];
+        format!(
+            "OPTIONS sip:127.0.0.1:{port} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {local};branch={branch};rport\r\n\
+             Max-Forwards: 70\r\n\
+             From: <sip:omlagent@{local}>;tag={tag}\r\n\
+             To: <sip:127.0.0.1:{port}>\r\n\
+             Call-ID: {call_id}\r\n\
+             CSeq: 1 OPTIONS\r\n\
+             Contact: <sip:omlagent@{local}>\r\n\
+             Accept: application/sdp\r\n\
+             User-Agent: omlagent\r\n\
+             Content-Length: 0\r\n\r\n"
+        )
+    }
+
+    /// The status of a final answer to this request; none for anything else.
+    fn final_status(&self, text: &str) -> Option<u16> {
+        let mut lines = text.lines();
+        let status = lines.next()?.strip_prefix("SIP/2.0 ")?.split(' ').next()?.parse().ok()?;
+        let headers: Vec<(&str, &str)> = lines
+            .take_while(|line| !line.is_empty())
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.trim(), value.trim()))
+            .collect();
+        let header = |long: &str, short: &str| {
+            let is_it =
+                |name: &str| name.eq_ignore_ascii_case(long) || name.eq_ignore_ascii_case(short);
+            headers.iter().find(|(name, _)| is_it(name)).map(|(_, value)| *value)
+        };
+        let is_ours = header("Call-ID", "i") == Some(&self.call_id)
+            && header("CSeq", "CSeq").is_some_and(|value| {
+                value.split_whitespace().eq(["1", "OPTIONS"])
+            })
+            && header("Via", "v").is_some_and(|via| {
+                via.split(';').any(|part| part.trim().strip_prefix("branch=") == Some(&self.branch))
+            });
+        (is_ours && status >= 200).then_some(status)
+    }
+}
+

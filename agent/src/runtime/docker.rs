@@ -1,0 +1,263 @@
+//! Containers, through the Docker Engine's API. Creates, names and removes
+//! them; starting and holding them is the supervisors' part.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::models::ContainerSummary;
+use futures_util::{StreamExt as _, stream};
+use oml_common::id::{ComponentName, ContentHash};
+use oml_common::instance::{Container, Instance};
+use oml_common::observed::{ContainerState, ObservedContainer};
+use tokio::sync::{OnceCell, watch};
+
+use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
+use crate::paths::Paths;
+
+mod create;
+mod engine;
+mod events;
+mod exec;
+mod failure;
+mod images;
+mod label;
+mod login;
+mod moment;
+mod names;
+mod words;
+
+pub use engine::{Engine, Inspected, Waited};
+pub use events::Deeds;
+pub use label::Marked;
+pub use login::Login;
+
+/// Containers are inspected this many at a time.
+const INSPECTIONS: usize = 8;
+/// A component removed by the agent has this long where its document is lost.
+const STOP_GRACE_MS: u64 = 10_000;
+
+/// The Docker Engine of a host.
+#[derive(Debug)]
+pub struct Docker {
+    engine: Engine,
+    paths: Paths,
+    logins: Vec<Login>,
+    log_driver: OnceCell<String>,
+    changes: watch::Receiver<u64>,
+    watcher: tokio::task::JoinHandle<()>,
+}
+
+impl Docker {
+    /// The engine behind the socket of `paths`; it may be away. Must be called
+    /// inside a tokio runtime.
+    #[must_use]
+    pub fn new(paths: Paths, logins: Vec<Login>) -> Self {
+        let engine = Engine::at(&paths.docker_socket);
+        let (sender, changes) = watch::channel(0);
+        let watcher = tokio::spawn(events::watch(engine.clone(), sender));
+        Self { engine, paths, logins, log_driver: OnceCell::new(), changes, watcher }
+    }
+
+    /// The containers of a component.
+    async fn of_component(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
+        self.engine.marked(component).await
+    }
+
+    async fn observe(&self, marked: Marked) -> Result<Option<Found>, RuntimeError> {
+        let state = if marked.is_new {
+            ContainerState::Created
+        } else {
+            let Some(inspected) = self.engine.inspect(&marked.id).await? else { return Ok(None) };
+            inspected.state
+        };
+        let Marked { id, name, component, hash, version, digest, created, .. } = marked;
+        let container = ObservedContainer { id, name, hash, version, digest, created, state };
+        Ok(Some((component, container)))
+    }
+}
+
+type Found = (ComponentName, ObservedContainer);
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
+impl Engine {
+    /// The containers of a component, newest first.
+    pub async fn marked(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
+        let all = self.containers().await?;
+        let mut marked: Vec<Marked> =
+            all.iter().filter_map(label::read).filter(|c| &c.component == component).collect();
+        marked.sort_by_key(|container| std::cmp::Reverse(container.created));
+        Ok(marked)
+    }
+
+    /// Makes a container again that was there before, not started; under its
+    /// own name if that is free. Gives its id.
+    pub async fn restore(
+        &self,
+        instance: &Instance,
+        paths: &Paths,
+    ) -> Result<String, RuntimeError> {
+        let container = container_of(instance)?;
+        let all = self.containers().await?;
+        let is_free = all.iter().all(|c| label::name_of(c) != container.name.as_str());
+        let name = match is_free {
+            true => container.name.to_string(),
+            false => names::next(container, &instance.workload_hash()),
+        };
+        let driver = images::log_driver(self).await?;
+        self.create(&name, create::body(instance, container, paths, &driver)?).await
+    }
+}
+
+#[async_trait]
+impl Runtime for Docker {
+    async fn list(&self, desired: &[Instance]) -> Result<Listing, RuntimeError> {
+        let all = self.engine.containers().await?;
+        let marked = all.iter().filter_map(label::read);
+        let found: Vec<Result<Option<Found>, RuntimeError>> =
+            stream::iter(marked).map(|c| self.observe(c)).buffered(INSPECTIONS).collect().await;
+        let mut containers = Vec::with_capacity(found.len());
+        for found in found {
+            // One that vanished since it was listed is no longer there.
+            containers.extend(found?);
+        }
+        Ok(Listing {
+            containers,
+            units: Vec::new(),
+            foreign: foreign(&all, desired),
+            images: images::present(&self.engine).await?,
+        })
+    }
+
+    async fn fetch(
+        &self,
+        instance: &Instance,
+        progress: &watch::Sender<FetchProgress>,
+    ) -> Result<(), RuntimeError> {
+        let container = container_of(instance)?;
+        let login = login::find(&self.logins, &container.repository)?;
+        images::fetch(&self.engine, container, login, progress).await
+    }
+
+    async fn put(&self, instance: &Instance) -> Result<(), RuntimeError> {
+        let container = container_of(instance)?;
+        let all = self.engine.containers().await?;
+        if let Some((_, name)) = foreign(&all, std::slice::from_ref(instance)).pop() {
+            return Err(RuntimeError::Foreign(name));
+        }
+        let hash = instance.workload_hash();
+        let is_there = |c: &Marked| c.component == instance.component && c.hash == hash;
+        if all.iter().filter_map(label::read).any(|container| is_there(&container)) {
+            return Ok(());
+        }
+        let driver =
+            self.log_driver.get_or_try_init(|| images::log_driver(&self.engine)).await?;
+        let name = names::next(container, &hash);
+        let body = create::body(instance, container, &self.paths, driver)?;
+        self.engine.create(&name, body).await.map(|_id| ())
+    }
+
+    async fn start(&self, _: &Instance) -> Result<(), RuntimeError> {
+        Err(RuntimeError::Unsupported("starting a container without its unit"))
+    }
+
+    async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
+        for container in self.of_component(component).await?.iter().filter(|c| c.is_running) {
+            self.engine.stop(&container.id, container.stop_grace_ms()).await?;
+        }
+        Ok(())
+    }
+
+    async fn promote(&self, instance: &Instance) -> Result<(), RuntimeError> {
+        let container = container_of(instance)?;
+        let all = self.engine.containers().await?;
+        names::promote(&self.engine, &all, instance, container).await
+    }
+
+    async fn remove(
+        &self,
+        component: &ComponentName,
+        keep: &[ContentHash],
+    ) -> Result<(), RuntimeError> {
+        let containers = self.of_component(component).await?;
+        for container in containers.iter().filter(|c| !c.is_running && !keep.contains(&c.hash)) {
+            self.engine.remove(&container.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn last_words(
+        &self,
+        component: &ComponentName,
+        hash: &ContentHash,
+    ) -> Result<LastWords, RuntimeError> {
+        let containers = self.of_component(component).await?;
+        match containers.iter().find(|container| &container.hash == hash) {
+            Some(container) => words::of(&self.engine, &container.id).await,
+            None => Ok(LastWords::default()),
+        }
+    }
+
+    async fn exec(
+        &self,
+        component: &ComponentName,
+        command: &[String],
+        timeout_ms: u64,
+    ) -> Result<ExecOutput, RuntimeError> {
+        let containers = self.of_component(component).await?;
+        let Some(running) = containers.iter().find(|container| container.is_running) else {
+            return Err(RuntimeError::Refused {
+                verb: "run a command in",
+                object: component.to_string(),
+                detail: "it does not run".to_owned(),
+                transient: true,
+            });
+        };
+        self.engine.exec(&running.id, command, Duration::from_millis(timeout_ms)).await
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.clone()
+    }
+}
+
+impl Marked {
+    /// The instance it was made from, unless its label was damaged.
+    #[must_use]
+    pub fn instance(&self) -> Option<Instance> {
+        Instance::from_document(&self.document).ok()
+    }
+
+    /// From its stop signal to its kill.
+    #[must_use]
+    pub fn stop_grace_ms(&self) -> u64 {
+        self.instance().map_or(STOP_GRACE_MS, |instance| instance.timing.stop_grace_ms)
+    }
+}
+
+fn container_of(instance: &Instance) -> Result<&Container, RuntimeError> {
+    instance.container().ok_or(RuntimeError::Unsupported("running a packaged unit as a container"))
+}
+
+/// Containers that bear a desired name and are not of that component.
+fn foreign(all: &[ContainerSummary], desired: &[Instance]) -> Vec<(ComponentName, String)> {
+    let mut foreign = Vec::new();
+    for instance in desired {
+        let Some(container) = instance.container() else { continue };
+        let is_ours = |found: &ContainerSummary| {
+            label::read(found)
+                .is_some_and(|c| c.component == instance.component && c.tenant == instance.tenant)
+        };
+        let holds_name = |found: &&ContainerSummary| label::name_of(found) == container.name.as_str();
+        if all.iter().find(holds_name).is_some_and(|found| !is_ours(found)) {
+            foreign.push((instance.component.clone(), format!("container {}", container.name)));
+        }
+    }
+    foreign
+}
+
+

@@ -1,0 +1,106 @@
+//! An instance as the engine's request for a container.
+
+use std::collections::HashMap;
+
+use bollard::models::{
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
+    RestartPolicy, RestartPolicyNameEnum,
+};
+use oml_common::instance::{Container, Instance, Volume};
+
+use super::label;
+use crate::files;
+use crate::paths::Paths;
+use crate::runtime::RuntimeError;
+
+/// What the engine needs to make the instance's container. Secrets are read
+/// here: a missing one is told before anything is stopped.
+pub(super) fn body(
+    instance: &Instance,
+    container: &Container,
+    paths: &Paths,
+    log_driver: &str,
+) -> Result<ContainerCreateBody, RuntimeError> {
+    Ok(ContainerCreateBody {
+        image: Some(image(container)),
+        env: Some(environment(container, paths)?),
+        cmd: (!container.command.is_empty()).then(|| container.command.clone()),
+        labels: Some(label::labels(instance, container)),
+        // A stop by hand then has the same grace as ours.
+        stop_timeout: i64::try_from(instance.timing.stop_grace_ms.div_ceil(1000)).ok(),
+        // We ask ourselves; a second opinion inside the engine only costs.
+        healthcheck: Some(HealthConfig {
+            test: Some(vec!["NONE".to_owned()]),
+            ..HealthConfig::default()
+        }),
+        host_config: Some(host_config(container, log_driver)),
+        ..ContainerCreateBody::default()
+    })
+}
+
+/// The image by its identity.
+pub(super) fn image(container: &Container) -> String {
+    format!("{}@{}", container.repository, container.digest)
+}
+
+fn host_config(container: &Container, log_driver: &str) -> HostConfig {
+    let memory = container.memory_bytes_max.and_then(|bytes| i64::try_from(bytes).ok());
+    HostConfig {
+        network_mode: Some("host".to_owned()),
+        // systemd restarts, nobody else.
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::NO),
+            maximum_retry_count: None,
+        }),
+        memory,
+        // The same number: the limit holds with swap too.
+        memory_swap: memory,
+        mounts: Some(container.volumes.iter().map(mount).collect()),
+        log_config: log_config(log_driver),
+        ..HostConfig::default()
+    }
+}
+
+/// The host's own log driver, bounded where it is one that writes files.
+fn log_config(driver: &str) -> Option<HostConfigLogConfig> {
+    if !matches!(driver, "json-file" | "local") {
+        return None;
+    }
+    let bounds = [("max-size", "10m"), ("max-file", "3")];
+    let config = bounds.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Some(HostConfigLogConfig {
+        typ: Some(driver.to_owned()),
+        config: Some(HashMap::from(config)),
+    })
+}
+
+fn mount(volume: &Volume) -> Mount {
+    let is_folder = volume.source.starts_with('/');
+    Mount {
+        target: Some(volume.target.clone()),
+        source: Some(volume.source.clone()),
+        typ: Some(if is_folder { MountType::BIND } else { MountType::VOLUME }),
+        read_only: Some(volume.read_only),
+        ..Mount::default()
+    }
+}
+
+fn environment(container: &Container, paths: &Paths) -> Result<Vec<String>, RuntimeError> {
+    let mut environment: Vec<String> =
+        container.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    for (name, secret) in &container.secrets {
+        let path = paths.secret(secret);
+        let refused = |detail: String| RuntimeError::Refused {
+            verb: "create",
+            object: container.name.to_string(),
+            detail,
+            // It may be put there at any time, and nothing was stopped.
+            transient: true,
+        };
+        let value = files::read_if_there(&path)
+            .map_err(|error| refused(error.to_string()))?
+            .ok_or_else(|| refused(format!("the secret {} is missing", path.display())))?;
+        environment.push(format!("{name}={}", value.trim_end_matches('\n')));
+    }
+    Ok(environment)
+}

@@ -1,0 +1,133 @@
+//! The engine's events: a nudge for the agent, and an explanation of how a
+//! container ended. Never the truth: that is what a listing gives.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::models::EventMessage;
+use bollard::query_parameters::{EventsOptions, EventsOptionsBuilder};
+use futures_util::StreamExt as _;
+use oml_common::time::Timestamp;
+use tokio::sync::watch;
+
+use super::{Engine, failure, label};
+use crate::pause::Backoff;
+use crate::runtime::RuntimeError;
+
+/// What changes the state of a container; the engine tells much more.
+const ACTIONS: [&str; 8] =
+    ["create", "start", "die", "destroy", "rename", "oom", "pause", "unpause"];
+/// What tells a hand from a program in a container's end.
+const ENDINGS: [&str; 4] = ["kill", "stop", "oom", "destroy"];
+const HISTORY_LIMIT: Duration = Duration::from_secs(5);
+
+/// What somebody did to a container that ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deeds {
+    /// `docker stop`, or the engine's own end.
+    pub stopped: bool,
+    /// `docker kill`, or the signal of a stop.
+    pub killed: bool,
+    /// `docker rm`.
+    pub removed: bool,
+    /// The kernel had no memory left for it.
+    pub out_of_memory: bool,
+}
+
+/// Counts up for every change of a container of ours, for ever.
+pub(super) async fn watch(engine: Engine, counter: watch::Sender<u64>) {
+    let mut since = None;
+    let mut backoff = Backoff::new();
+    loop {
+        match follow(&engine, &counter, &mut since, &mut backoff).await {
+            Ok(()) => tracing::debug!("the engine's event stream ended; opening it again"),
+            Err(error) => tracing::debug!(%error, "no event stream"),
+        }
+        // Whatever was missed in between: look.
+        bump(&counter);
+        backoff.pause().await;
+    }
+}
+
+async fn follow(
+    engine: &Engine,
+    counter: &watch::Sender<u64>,
+    since: &mut Option<String>,
+    backoff: &mut Backoff,
+) -> Result<(), RuntimeError> {
+    let failed = |error| failure::of("follow", "events", error);
+    let client = engine.client(HISTORY_LIMIT)?;
+    let mut events = std::pin::pin!(client.events(Some(options(since.as_deref()))));
+    while let Some(event) = events.next().await {
+        let event = event.map_err(failed)?;
+        if let Some(nanos) = event.time_nano {
+            // The next one: this instant was seen.
+            *since = Some(seconds(nanos.saturating_add(1)));
+        }
+        backoff.reset();
+        bump(counter);
+    }
+    Ok(())
+}
+
+fn bump(counter: &watch::Sender<u64>) {
+    counter.send_modify(|count| *count = count.wrapping_add(1));
+}
+
+fn options(since: Option<&str>) -> EventsOptions {
+    let filters = HashMap::from([
+        ("type", vec!["container"]),
+        ("label", vec![label::COMPONENT]),
+        ("event", ACTIONS.to_vec()),
+    ]);
+    let options = EventsOptionsBuilder::new().filters(&filters);
+    since.map_or(options.clone(), |since| options.since(since)).build()
+}
+
+fn seconds(nanos: i64) -> String {
+    format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
+}
+
+impl Engine {
+    /// What is done to a container from `since` to `until`; waits for an `until`
+    /// that is to come.
+    pub async fn deeds(
+        &self,
+        id: &str,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Deeds, RuntimeError> {
+        let engine_time = |at: Timestamp| format!("{}.{:03}000000", at.0 / 1000, at.0 % 1000);
+        let filters = HashMap::from([
+            ("container", vec![id.to_owned()]),
+            ("event", ENDINGS.map(str::to_owned).to_vec()),
+        ]);
+        let options = EventsOptionsBuilder::new()
+            .filters(&filters)
+            .since(&engine_time(since))
+            .until(&engine_time(until))
+            .build();
+        let client = self.client(HISTORY_LIMIT)?;
+        let read = async {
+            let mut deeds = Deeds::default();
+            let mut events = std::pin::pin!(client.events(Some(options)));
+            while let Some(event) = events.next().await {
+                deeds.add(&event?);
+            }
+            Ok(deeds)
+        };
+        failure::within(HISTORY_LIMIT, ("read the events of", id), read).await
+    }
+}
+
+impl Deeds {
+    fn add(&mut self, event: &EventMessage) {
+        match event.action.as_deref() {
+            Some("stop") => self.stopped = true,
+            Some("kill") => self.killed = true,
+            Some("destroy") => self.removed = true,
+            Some("oom") => self.out_of_memory = true,
+            Some(_) | None => {}
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What the engine's errors mean: it is away, it refused, or the object does
+//! not exist.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bollard::errors::Error;
+
+use crate::runtime::RuntimeError;
+
+/// Turns an error of the client library into ours.
+pub(super) fn of(verb: &'static str, object: &str, error: Error) -> RuntimeError {
+    if let Error::DockerResponseServerError { status_code, message } = error {
+        return refused(verb, object, status_code, message.trim());
+    }
+    if let Error::DockerStreamError { error } = error {
+        return RuntimeError::Refused {
+            verb,
+            object: object.to_owned(),
+            detail: error,
+            transient: true,
+        };
+    }
+    let unreadable = matches!(
+        error,
+        Error::JsonDataError { .. } | Error::JsonSerdeError { .. } | Error::StrParseError { .. }
+    );
+    if unreadable {
+        return RuntimeError::Refused {
+            verb,
+            object: object.to_owned(),
+            detail: format!("its answer could not be read: {error}"),
+            transient: true,
+        };
+    }
+    let detail = if matches!(error, Error::RequestTimeoutError) {
+        format!("no answer in time to {verb} {object}")
+    } else {
+        format!("{verb} {object}: {}", chain(&error))
+    };
+    RuntimeError::Away { daemon: "docker", detail }
+}
+
+/// Runs a call for at most `limit`.
+pub(super) async fn within<T>(
+    limit: Duration,
+    (verb, object): (&'static str, &str),
+    call: impl Future<Output = Result<T, Error>>,
+) -> Result<T, RuntimeError> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(answer) => answer.map_err(|error| of(verb, object, error)),
+        Err(_) => Err(of(verb, object, Error::RequestTimeoutError)),
+    }
+}
+
+/// Like [`within`]; none when the engine says that there is no such object.
+pub(super) async fn within_if_there<T>(
+    limit: Duration,
+    (verb, object): (&'static str, &str),
+    call: impl Future<Output = Result<T, Error>>,
+) -> Result<Option<T>, RuntimeError> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(Ok(answer)) => Ok(Some(answer)),
+        Ok(Err(Error::DockerResponseServerError { status_code: 404, .. })) => Ok(None),
+        Ok(Err(error)) => Err(of(verb, object, error)),
+        Err(_) => Err(of(verb, object, Error::RequestTimeoutError)),
+    }
+}
+
+fn refused(verb: &'static str, object: &str, status: u16, message: &str) -> RuntimeError {
+    // 409: a name or a removal that is still going on; 429 and 5xx: the daemon's own trouble.
+    let transient = matches!(status, 409 | 429) || status >= 500;
+    RuntimeError::Refused {
+        verb,
+        object: object.to_owned(),
+        detail: message.to_owned(),
+        transient,
+    }
+}
+
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if !text.ends_with(&cause.to_string()) {
+            // Writing to a String cannot fail.
+            let _infallible = write!(text, ": {cause}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,128 @@
+//! Images: which are here, and bringing one by its digest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bollard::auth::DockerCredentials;
+use bollard::errors::Error;
+use bollard::models::CreateImageInfo;
+use bollard::query_parameters::{CreateImageOptionsBuilder, ListImagesOptions};
+use futures_util::StreamExt as _;
+use oml_common::id::Digest;
+use oml_common::instance::Container;
+use tokio::sync::watch;
+
+use super::{Engine, create, failure};
+use crate::runtime::{FetchProgress, RuntimeError};
+
+const CALL_LIMIT: Duration = Duration::from_secs(20);
+/// The engine tells progress many times a second; a longer silence is a dead transfer.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// Every image that is completely here.
+pub(super) async fn present(engine: &Engine) -> Result<BTreeSet<Digest>, RuntimeError> {
+    let client = engine.client(CALL_LIMIT)?;
+    let call = client.list_images(None::<ListImagesOptions>);
+    let images = failure::within(CALL_LIMIT, ("list", "images"), call).await?;
+    let digests = images.iter().flat_map(|image| &image.repo_digests);
+    Ok(digests.filter_map(|name| name.rsplit_once('@')?.1.parse().ok()).collect())
+}
+
+/// The log driver that the host uses when none is asked for.
+pub(super) async fn log_driver(engine: &Engine) -> Result<String, RuntimeError> {
+    let client = engine.client(CALL_LIMIT)?;
+    let info = failure::within(CALL_LIMIT, ("ask for", "settings"), client.info()).await?;
+    Ok(info.logging_driver.unwrap_or_default())
+}
+
+/// Pulls the container's image and looks that it is there afterwards.
+pub(super) async fn fetch(
+    engine: &Engine,
+    container: &Container,
+    login: Option<DockerCredentials>,
+    progress: &watch::Sender<FetchProgress>,
+) -> Result<(), RuntimeError> {
+    let image = create::image(container);
+    if present(engine).await?.contains(&container.digest) {
+        return Ok(());
+    }
+    let options = CreateImageOptionsBuilder::new()
+        .from_image(container.repository.as_str())
+        .tag(container.digest.as_str())
+        .build();
+    let client = engine.client(SILENCE_MAX)?;
+    let mut lines = std::pin::pin!(client.create_image(Some(options), None, login));
+    let mut layers = Layers::default();
+    loop {
+        match tokio::time::timeout(SILENCE_MAX, lines.next()).await {
+            Err(_) => return Err(refused(&image, "the transfer stands still", true)),
+            Ok(None) => break,
+            Ok(Some(Err(error))) => return Err(pull_failure(&image, error)),
+            Ok(Some(Ok(line))) => progress.send_modify(|seen| *seen = layers.add(&line)),
+        }
+    }
+    if present(engine).await?.contains(&container.digest) {
+        Ok(())
+    } else {
+        Err(refused(&image, "the engine pulled something else than was asked for", false))
+    }
+}
+
+/// The layers of an image on their way.
+#[derive(Debug, Default)]
+struct Layers {
+    bytes: BTreeMap<String, FetchProgress>,
+}
+
+impl Layers {
+    fn add(&mut self, line: &CreateImageInfo) -> FetchProgress {
+        if let (Some(id), Some(status)) = (&line.id, &line.status) {
+            let layer = self.bytes.entry(id.clone()).or_default();
+            let detail = line.progress_detail.as_ref();
+            let number = |value: Option<i64>| value.and_then(|n| u64::try_from(n).ok());
+            match status.as_str() {
+                "Downloading" => {
+                    layer.bytes_total = number(detail.and_then(|d| d.total)).unwrap_or(0);
+                    layer.bytes_done = number(detail.and_then(|d| d.current)).unwrap_or(0);
+                }
+                "Download complete" | "Pull complete" => layer.bytes_done = layer.bytes_total,
+                _ => {}
+            }
+        }
+        self.bytes.values().fold(FetchProgress::default(), |sum, layer| FetchProgress {
+            bytes_done: sum.bytes_done.saturating_add(layer.bytes_done),
+            bytes_total: sum.bytes_total.saturating_add(layer.bytes_total),
+        })
+    }
+}
+
+fn refused(image: &str, detail: &str, transient: bool) -> RuntimeError {
+    RuntimeError::Refused {
+        verb: "pull",
+        object: image.to_owned(),
+        detail: detail.to_owned(),
+        transient,
+    }
+}
+
+/// The engine hands on a registry's answer as text only, so the text decides
+/// whether trying again can help. Unknown trouble is worth another try.
+fn pull_failure(image: &str, error: Error) -> RuntimeError {
+    let message = match &error {
+        Error::DockerStreamError { error } => error.clone(),
+        Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
+        _other => return failure::of("pull", image, error),
+    };
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["unauthorized", "no basic auth credentials", "denied", "authentication required"]) {
+        return refused(image, &format!("the registry refused the login: {message}"), false);
+    }
+    if says(&["manifest unknown", "not found", "name unknown", "no such image"]) {
+        return refused(image, &format!("the registry does not have it: {message}"), false);
+    }
+    if says(&["toomanyrequests", "too many requests", "429"]) {
+        return refused(image, &format!("the registry asks to wait: {message}"), true);
+    }
+    refused(image, &message, true)
+}
+

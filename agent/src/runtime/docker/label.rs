@@ -1,0 +1,90 @@
+//! Our mark on a container: written when it is made, read to know it again.
+
+use std::collections::HashMap;
+
+use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
+use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, Version};
+use oml_common::instance::{Container, Instance};
+use oml_common::time::Timestamp;
+
+const TENANT: &str = "io.oml.tenant";
+pub(super) const COMPONENT: &str = "io.oml.component";
+const HASH: &str = "io.oml.hash";
+const VERSION: &str = "io.oml.version";
+const DIGEST: &str = "io.oml.digest";
+const INSTANCE: &str = "io.oml.instance";
+
+/// A container that bears our mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// The engine's id.
+    pub id: String,
+    /// Its present name.
+    pub name: String,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Of which component.
+    pub component: ComponentName,
+    /// The workload it was made for.
+    pub hash: ContentHash,
+    /// That workload's version.
+    pub version: Version,
+    /// That workload's image.
+    pub digest: Digest,
+    /// When it was made.
+    pub created: Timestamp,
+    /// It was running when the engine was asked.
+    pub is_running: bool,
+    /// It was never started when the engine was asked.
+    pub is_new: bool,
+    /// The instance document it was made from.
+    pub document: String,
+}
+
+/// The labels of a container for that instance.
+pub(super) fn labels(instance: &Instance, container: &Container) -> HashMap<String, String> {
+    HashMap::from([
+        (TENANT.to_owned(), instance.tenant.to_string()),
+        (COMPONENT.to_owned(), instance.component.to_string()),
+        (HASH.to_owned(), instance.workload_hash().to_string()),
+        (VERSION.to_owned(), container.version.to_string()),
+        (DIGEST.to_owned(), container.digest.to_string()),
+        (INSTANCE.to_owned(), instance.to_document()),
+    ])
+}
+
+/// The container's name as people know it.
+pub(super) fn name_of(container: &ContainerSummary) -> &str {
+    // A link from another container makes a second name with a second slash.
+    let names = container.names.iter().flatten();
+    let own = names.map(|name| name.trim_start_matches('/')).find(|name| !name.contains('/'));
+    own.unwrap_or_default()
+}
+
+/// The mark of a listed container; none if it bears none or an incomplete one.
+pub(super) fn read(container: &ContainerSummary) -> Option<Marked> {
+    let labels = container.labels.as_ref()?;
+    let text = |key: &str| labels.get(key).map(String::as_str);
+    let created_s = u64::try_from(container.created.unwrap_or(0)).unwrap_or(0);
+    let state = container.state;
+    Some(Marked {
+        id: container.id.clone()?,
+        name: name_of(container).to_owned(),
+        tenant: text(TENANT)?.parse().ok()?,
+        component: text(COMPONENT)?.parse().ok()?,
+        hash: text(HASH)?.parse().ok()?,
+        version: text(VERSION)?.parse().ok()?,
+        digest: text(DIGEST)?.parse().ok()?,
+        created: Timestamp(created_s.saturating_mul(1000)),
+        is_running: matches!(
+            state,
+            Some(
+                ContainerSummaryStateEnum::RUNNING
+                    | ContainerSummaryStateEnum::PAUSED
+                    | ContainerSummaryStateEnum::RESTARTING
+            )
+        ),
+        is_new: state == Some(ContainerSummaryStateEnum::CREATED),
+        document: text(INSTANCE)?.to_owned(),
+    })
+}

@@ -1,0 +1,61 @@
+//! Logins to registries: which one a repository needs, and the header that
+//! carries it.
+
+use std::path::PathBuf;
+
+use bollard::BollardRequest;
+use bollard::auth::DockerCredentials;
+use oml_common::id::Repository;
+
+use crate::files;
+use crate::runtime::RuntimeError;
+
+/// A registry that wants a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// `host` or `host:port`, as repositories begin with it.
+    pub registry: String,
+    /// Who.
+    pub user: String,
+    /// Holds the password; read anew for every pull.
+    pub password_file: PathBuf,
+}
+
+/// The login for a repository, if one is known.
+pub(super) fn find(
+    logins: &[Login],
+    repository: &Repository,
+) -> Result<Option<DockerCredentials>, RuntimeError> {
+    let registry = repository.as_str().split('/').next().unwrap_or_default();
+    let Some(login) = logins.iter().find(|login| login.registry == registry) else {
+        return Ok(None);
+    };
+    let refused = |detail: String| RuntimeError::Refused {
+        verb: "pull",
+        object: repository.to_string(),
+        detail,
+        transient: true,
+    };
+    let path = &login.password_file;
+    let password = files::read_if_there(path)
+        .map_err(|error| refused(error.to_string()))?
+        .ok_or_else(|| refused(format!("the password file {} is missing", path.display())))?;
+    Ok(Some(DockerCredentials {
+        username: Some(login.user.clone()),
+        password: Some(password.trim_end_matches('\n').to_owned()),
+        serveraddress: Some(registry.to_owned()),
+        ..DockerCredentials::default()
+    }))
+}
+
+/// The engine reads the login in the URL-safe alphabet (RFC 4648 §5) and takes
+/// anything else for no login at all; the client library writes the other one.
+pub(super) fn as_url_safe(mut request: BollardRequest) -> BollardRequest {
+    if let Some(value) = request.headers_mut().get_mut("x-registry-auth")
+        && let Ok(text) = value.to_str()
+        && let Ok(safe) = text.replace('+', "-").replace('/', "_").parse()
+    {
+        *value = safe;
+    }
+    request
+}

@@ -1,0 +1,70 @@
+//! The names of a component's containers: its own for the one that runs,
+//! `…-prev` for the one before, `…-next-HASH` until it first ran.
+
+use bollard::models::ContainerSummary;
+use oml_common::id::ContentHash;
+use oml_common::instance::{Container, Instance};
+
+use super::{Engine, label};
+use crate::runtime::RuntimeError;
+
+/// The name of a container that did not run yet.
+pub(super) fn next(container: &Container, hash: &ContentHash) -> String {
+    format!("{}-next-{}", container.name, hash.short())
+}
+
+/// Gives the running container its own name. Each step leaves the labels
+/// right, so that it can be done again after an interruption.
+pub(super) async fn promote(
+    engine: &Engine,
+    all: &[ContainerSummary],
+    instance: &Instance,
+    container: &Container,
+) -> Result<(), RuntimeError> {
+    let hash = instance.workload_hash();
+    let own = container.name.as_str();
+    let previous = format!("{own}-prev");
+    let marked: Vec<_> = all
+        .iter()
+        .filter_map(label::read)
+        .filter(|c| c.component == instance.component && c.tenant == instance.tenant)
+        .collect();
+    let named = |name: &str| all.iter().find(|c| label::name_of(c) == name);
+    let ours = |name: &str| marked.iter().find(|c| c.name == name);
+    let Some(running) = marked.iter().find(|c| c.hash == hash && c.is_running) else {
+        return Err(RuntimeError::Refused {
+            verb: "rename",
+            object: own.to_owned(),
+            detail: "no container of that workload runs".to_owned(),
+            transient: true,
+        });
+    };
+    if running.name == own {
+        return Ok(());
+    }
+    if named(own).is_some() && ours(own).is_none() {
+        return Err(RuntimeError::Foreign(format!("container {own}")));
+    }
+    if running.name == previous {
+        // Its name is needed for the one that it takes the place of.
+        engine.rename(&running.id, &next(container, &hash)).await?;
+    }
+    if let Some(holder) = ours(own) {
+        make_previous(engine, &holder.id, ours(&previous).filter(|c| c.id != running.id), &previous)
+            .await?;
+    }
+    engine.rename(&running.id, own).await
+}
+
+async fn make_previous(
+    engine: &Engine,
+    holder: &str,
+    older: Option<&label::Marked>,
+    name: &str,
+) -> Result<(), RuntimeError> {
+    if let Some(older) = older {
+        // The engine refuses if it runs.
+        engine.remove(&older.id).await?;
+    }
+    engine.rename(holder, name).await
+}

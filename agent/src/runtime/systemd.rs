@@ -1,0 +1,361 @@
+//! Units, through systemd's D-Bus interface. Writes unit files, starts and
+//! stops; what a unit of ours runs is the supervisor's part.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use oml_common::id::{ComponentName, ContentHash, UnitName};
+use oml_common::instance::{Instance, Workload};
+use oml_common::observed::{ActiveState, ObservedUnit};
+use tokio::sync::watch;
+use zbus::OwnedObjectPath;
+
+use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
+use crate::files as disk;
+use crate::paths::Paths;
+
+mod bus;
+mod files;
+mod jobs;
+mod state;
+mod text;
+
+use bus::{Calls, Loaded, failure};
+use files::{OurFile, Place};
+use jobs::Signals;
+
+/// Replaces a job of the unit that is queued, as `systemctl` does.
+const MODE: &str = "replace";
+/// Beyond a unit's own limits.
+const JOB_MARGIN: Duration = Duration::from_secs(45);
+/// How long a component that is taken away may take to stop; longer than any unit's own limit.
+const STOP_LIMIT: Duration = Duration::from_secs(600);
+
+/// systemd on a host.
+#[derive(Debug)]
+pub struct Systemd {
+    paths: Paths,
+    calls: Calls,
+    signals: Signals,
+    listener: tokio::task::JoinHandle<()>,
+    /// One re-reading of the unit files at a time, and none beside a write.
+    writing: tokio::sync::Mutex<()>,
+    /// Units of the components that were desired when last listed: the order
+    /// of starts is written in terms of units.
+    units: Mutex<BTreeMap<ComponentName, UnitName>>,
+}
+
+impl Systemd {
+    /// The systemd of this host; it may be away. Must be called inside a tokio
+    /// runtime.
+    #[must_use]
+    pub fn new(paths: Paths) -> Self {
+        let signals = Signals::new();
+        let listener = tokio::spawn(signals.clone().listen());
+        Self {
+            paths,
+            calls: Calls::default(),
+            signals,
+            listener,
+            writing: tokio::sync::Mutex::default(),
+            units: Mutex::default(),
+        }
+    }
+
+    fn render(&self, instance: &Instance) -> String {
+        let units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
+        let after: Vec<UnitName> =
+            instance.after.iter().filter_map(|name| units.get(name).cloned()).collect();
+        text::render(instance, &after, &self.paths)
+    }
+
+    /// Runs a job to its end, then gives the unit's real state: a job that is
+    /// done only says that it is over.
+    async fn job(
+        &self,
+        unit: &str,
+        limit: Duration,
+        ask: impl AsyncFnOnce() -> Result<OwnedObjectPath, RuntimeError>,
+    ) -> Result<Loaded, RuntimeError> {
+        let deadline = Instant::now() + limit;
+        // Before the call: a fast job ends before its path is known here.
+        let mut ends = self.signals.ends();
+        let job = ask().await?;
+        loop {
+            jobs::next_look(&mut ends, &job).await;
+            let loaded = self.calls.load(unit).await?;
+            if !loaded.has_job(&job) {
+                return Ok(loaded);
+            }
+            if Instant::now() >= deadline {
+                return Err(RuntimeError::Refused {
+                    verb: "finish the job of",
+                    object: unit.to_owned(),
+                    detail: format!("systemd still works on it after {} s", limit.as_secs()),
+                    transient: true,
+                });
+            }
+        }
+    }
+
+    async fn stop_unit(&self, unit: &str, limit: Duration) -> Result<(), RuntimeError> {
+        let manager = self.calls.manager().await?;
+        let stopped = self
+            .job(unit, limit, async || {
+                manager.stop_unit(unit, MODE).await.map_err(|error| failure("stop", unit, error))
+            })
+            .await;
+        match stopped {
+            Ok(loaded) if !loaded.is_up() => Ok(()),
+            Ok(loaded) => Err(RuntimeError::Refused {
+                verb: "stop",
+                object: unit.to_owned(),
+                detail: format!("it is {}", loaded.active_word()),
+                transient: true,
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn write(&self, instance: &Instance, wanted: &str) -> Result<(), RuntimeError> {
+        let path = files::path(&self.paths, instance);
+        disk::write_durably(&path, wanted.as_bytes(), 0o644).map_err(files::unusable)?;
+        self.reload().await
+    }
+
+    async fn reload(&self) -> Result<(), RuntimeError> {
+        let manager = self.calls.manager().await?;
+        manager.reload().await.map_err(|error| failure("re-read", "the unit files", error))
+    }
+
+    /// Starts at boot from now on.
+    async fn enable(&self, unit: &str) -> Result<(), RuntimeError> {
+        let failed = |error| failure("enable", unit, error);
+        let manager = self.calls.manager().await?;
+        if manager.get_unit_file_state(unit).await.map_err(failed)? == "enabled" {
+            return Ok(());
+        }
+        manager.enable_unit_files(&[unit], false, false).await.map_err(failed)?;
+        Ok(())
+    }
+
+    async fn observe_desired(
+        &self,
+        instance: &Instance,
+        listing: &mut Listing,
+        ours: &mut BTreeSet<String>,
+    ) -> Result<(), RuntimeError> {
+        let component = &instance.component;
+        let loaded = self.calls.load(instance.unit.as_str()).await?;
+        ours.insert(loaded.path.clone());
+        let place = files::look(&self.paths, instance)?;
+        let is_packaged = matches!(instance.workload, Workload::Unit(_));
+        if loaded.is_masked() {
+            listing.units.push((component.clone(), loaded.observe(None, false)));
+            return Ok(());
+        }
+        let hidden = !is_packaged && place == Place::Free && loaded.has_file();
+        if place == Place::Foreign || hidden {
+            let what = if is_packaged { "drop-in 50-oml.conf of unit" } else { "unit" };
+            listing.foreign.push((component.clone(), format!("{what} {}", instance.unit)));
+            return Ok(());
+        }
+        if let Place::Ours(text) = place {
+            let hash = text::mark(&text).map(|mark| mark.hash);
+            let stale = text != self.render(instance) || loaded.needs_reload();
+            listing.units.push((component.clone(), loaded.observe(hash, stale)));
+        } else if is_packaged && loaded.has_file() {
+            listing.units.push((component.clone(), loaded.observe(None, true)));
+        }
+        Ok(())
+    }
+
+    async fn observe_leftover(&self, file: &OurFile) -> Result<(String, ObservedUnit), RuntimeError> {
+        let loaded = self.calls.load(file.unit.as_str()).await?;
+        let stale = !file.mark.is_whole || loaded.needs_reload();
+        let unit = loaded.observe(Some(file.mark.hash.clone()), stale);
+        Ok((loaded.path, unit))
+    }
+}
+
+impl Drop for Systemd {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+#[async_trait]
+impl Runtime for Systemd {
+    async fn list(&self, desired: &[Instance]) -> Result<Listing, RuntimeError> {
+        let units = desired.iter().map(|i| (i.component.clone(), i.unit.clone())).collect();
+        *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
+        let mut listing = Listing::default();
+        let mut ours = BTreeSet::new();
+        for instance in desired {
+            self.observe_desired(instance, &mut listing, &mut ours).await?;
+        }
+        for file in files::all(&self.paths)? {
+            if desired.iter().any(|instance| instance.unit == file.unit) {
+                continue;
+            }
+            let (path, unit) = self.observe_leftover(&file).await?;
+            ours.insert(path);
+            listing.units.push((file.mark.component, unit));
+        }
+        self.signals.set_ours(ours);
+        Ok(listing)
+    }
+
+    async fn fetch(
+        &self,
+        _: &Instance,
+        _: &watch::Sender<FetchProgress>,
+    ) -> Result<(), RuntimeError> {
+        Err(RuntimeError::Unsupported("fetching a packaged unit"))
+    }
+
+    async fn put(&self, instance: &Instance) -> Result<(), RuntimeError> {
+        let unit = instance.unit.as_str();
+        let _turn = self.writing.lock().await;
+        let loaded = self.calls.load(unit).await?;
+        let place = files::look(&self.paths, instance)?;
+        match instance.workload {
+            Workload::Container(_) if place == Place::Free && loaded.has_file() => {
+                return Err(RuntimeError::Foreign(format!("unit {unit}")));
+            }
+            Workload::Unit(_) if !loaded.has_file() => return Err(missing(unit)),
+            Workload::Container(_) | Workload::Unit(_) => {}
+        }
+        let wanted = self.render(instance);
+        match place {
+            Place::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
+            Place::Ours(text) if text == wanted && !loaded.needs_reload() => {}
+            Place::Ours(text) if text == wanted => self.reload().await?,
+            Place::Ours(_) | Place::Free => self.write(instance, &wanted).await?,
+        }
+        self.enable(unit).await
+    }
+
+    async fn start(&self, instance: &Instance) -> Result<(), RuntimeError> {
+        let unit = instance.unit.as_str();
+        let timing = &instance.timing;
+        let limit =
+            Duration::from_millis(timing.start_timeout_ms + timing.stop_grace_ms) + JOB_MARGIN;
+        let manager = self.calls.manager().await?;
+        // Deliberate starts count towards systemd's limit too.
+        match manager.reset_failed_unit(unit).await {
+            Err(error) if bus::error_name(&error) != Some("NoSuchUnit") => {
+                return Err(failure("start", unit, error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        let loaded = self
+            .job(unit, limit, async || {
+                manager
+                    .restart_unit(unit, MODE)
+                    .await
+                    .map_err(|error| failure("start", unit, error))
+            })
+            .await?;
+        match loaded.active() {
+            ActiveState::Active | ActiveState::Reloading => Ok(()),
+            ActiveState::Inactive
+            | ActiveState::Activating
+            | ActiveState::Deactivating
+            | ActiveState::Failed => Err(RuntimeError::Refused {
+                verb: "start",
+                object: unit.to_owned(),
+                detail: loaded.why(),
+                transient: false,
+            }),
+        }
+    }
+
+    async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
+        match files::of_component(&self.paths, component)? {
+            Some(file) => self.stop_unit(file.unit.as_str(), STOP_LIMIT).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn promote(&self, _: &Instance) -> Result<(), RuntimeError> {
+        Err(RuntimeError::Unsupported("renaming a unit"))
+    }
+
+    /// A unit serves every workload of its component: with any to keep, it stays.
+    async fn remove(
+        &self,
+        component: &ComponentName,
+        keep: &[ContentHash],
+    ) -> Result<(), RuntimeError> {
+        let _turn = self.writing.lock().await;
+        let Some(file) = files::of_component(&self.paths, component)? else { return Ok(()) };
+        let unit = file.unit.as_str();
+        if !keep.is_empty() || self.calls.load(unit).await?.is_up() {
+            return Ok(());
+        }
+        let manager = self.calls.manager().await?;
+        manager
+            .disable_unit_files(&[unit], false)
+            .await
+            .map_err(|error| failure("disable", unit, error))?;
+        disk::remove_durably(&file.path).map_err(files::unusable)?;
+        if file.is_drop_in && let Some(folder) = file.path.parent() {
+            // Another's drop-in may lie there too; then the folder stays.
+            let _emptied = std::fs::remove_dir(folder).is_ok();
+        }
+        self.reload().await
+    }
+
+    async fn last_words(
+        &self,
+        component: &ComponentName,
+        _: &ContentHash,
+    ) -> Result<LastWords, RuntimeError> {
+        let Some(file) = files::of_component(&self.paths, component)? else {
+            return Ok(LastWords::default());
+        };
+        let loaded = self.calls.load(file.unit.as_str()).await?;
+        Ok(LastWords { exit_code: loaded.exit_code(), log_tail: Vec::new() })
+    }
+
+    async fn exec(
+        &self,
+        _: &ComponentName,
+        _: &[String],
+        _: u64,
+    ) -> Result<ExecOutput, RuntimeError> {
+        Err(RuntimeError::Unsupported("running a command inside a unit"))
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.signals.changes()
+    }
+}
+
+/// Enables and (re)starts the agent's own unit, as after an enrolment.
+///
+/// # Errors
+/// What systemd says.
+pub async fn start_agent() -> Result<(), RuntimeError> {
+    const AGENT: &str = "omlagent.service";
+    let failed = |error| failure("start", AGENT, error);
+    let calls = Calls::default();
+    let manager = calls.manager().await?;
+    manager.enable_unit_files(&[AGENT], false, false).await.map_err(failed)?;
+    // Its own state follows: whoever looks sees whether it stays up.
+    manager.restart_unit(AGENT, MODE).await.map_err(failed)?;
+    Ok(())
+}
+
+fn missing(unit: &str) -> RuntimeError {
+    RuntimeError::Refused {
+        verb: "configure",
+        object: unit.to_owned(),
+        detail: "there is no such unit on this host; install the package that brings it".to_owned(),
+        transient: false,
+    }
+}
+

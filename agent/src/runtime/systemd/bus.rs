@@ -1,0 +1,176 @@
+//! systemd's D-Bus interface, as far as it is used (org.freedesktop.systemd1(5)).
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use zbus::{Connection, DeserializeDict, OwnedObjectPath, Type, connection, proxy};
+
+use crate::runtime::RuntimeError;
+
+/// systemd answers in milliseconds, or something is wrong.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const SERVICE: &str = "org.freedesktop.systemd1.Service";
+
+/// A change that enabling or disabling made: kind, link, target.
+type Change = (String, String, String);
+
+#[proxy(
+    interface = "org.freedesktop.systemd1.Manager",
+    default_service = "org.freedesktop.systemd1",
+    default_path = "/org/freedesktop/systemd1"
+)]
+pub(super) trait Manager {
+    fn subscribe(&self) -> zbus::Result<()>;
+    fn reload(&self) -> zbus::Result<()>;
+    fn load_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
+    fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
+    fn get_unit_file_state(&self, file: &str) -> zbus::Result<String>;
+    fn enable_unit_files(
+        &self,
+        files: &[&str],
+        runtime: bool,
+        force: bool,
+    ) -> zbus::Result<(bool, Vec<Change>)>;
+    fn disable_unit_files(&self, files: &[&str], runtime: bool) -> zbus::Result<Vec<Change>>;
+}
+
+/// Every property at once, only those named being kept.
+#[proxy(interface = "org.freedesktop.DBus.Properties", default_service = "org.freedesktop.systemd1")]
+trait AllProperties {
+    #[zbus(name = "GetAll")]
+    fn unit(&self, interface: &str) -> zbus::Result<UnitProperties>;
+    #[zbus(name = "GetAll")]
+    fn service(&self, interface: &str) -> zbus::Result<ServiceProperties>;
+}
+
+/// What every unit has.
+#[derive(Debug, Clone, Default, DeserializeDict, Type)]
+#[zbus(signature = "dict", rename_all = "PascalCase")]
+pub(super) struct UnitProperties {
+    pub(super) load_state: Option<String>,
+    pub(super) active_state: Option<String>,
+    pub(super) fragment_path: Option<String>,
+    pub(super) need_daemon_reload: Option<bool>,
+    pub(super) active_enter_timestamp: Option<u64>,
+    pub(super) active_exit_timestamp: Option<u64>,
+    pub(super) inactive_enter_timestamp: Option<u64>,
+    pub(super) inactive_exit_timestamp: Option<u64>,
+    /// The job it has, by number and object; 0 for none.
+    pub(super) job: Option<(u32, OwnedObjectPath)>,
+}
+
+/// What a service has beyond.
+#[derive(Debug, Clone, Default, DeserializeDict, Type)]
+#[zbus(signature = "dict")]
+pub(super) struct ServiceProperties {
+    #[zbus(rename = "Result")]
+    pub(super) result: Option<String>,
+    #[zbus(rename = "NRestarts")]
+    pub(super) restarts: Option<u32>,
+    #[zbus(rename = "ExecMainCode")]
+    pub(super) main_code: Option<i32>,
+    #[zbus(rename = "ExecMainStatus")]
+    pub(super) main_status: Option<i32>,
+}
+
+/// A unit as systemd has it in memory.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Loaded {
+    pub(super) path: String,
+    pub(super) unit: UnitProperties,
+    pub(super) service: ServiceProperties,
+}
+
+/// The connection for calls; opened when needed, and anew after it broke.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    connection: Mutex<Option<Connection>>,
+}
+
+/// Opens a connection to the system bus.
+pub(super) async fn connect() -> Result<Connection, zbus::Error> {
+    let opening = connection::Builder::system().method_timeout(CALL_LIMIT).build();
+    tokio::time::timeout(CALL_LIMIT, opening)
+        .await
+        .unwrap_or_else(|_| Err(zbus::Error::Failure("the bus does not answer".to_owned())))
+}
+
+impl Calls {
+    /// systemd's manager, for one call or a few.
+    pub(super) async fn manager(&self) -> Result<ManagerProxy<'static>, RuntimeError> {
+        let connection = self.connection().await?;
+        ManagerProxy::new(&connection).await.map_err(|error| failure("reach", "systemd", error))
+    }
+
+    /// A unit's state, loading the unit if it is not.
+    pub(super) async fn load(&self, name: &str) -> Result<Loaded, RuntimeError> {
+        let failed = |error| failure("read", name, error);
+        let path = self.manager().await?.load_unit(name).await.map_err(failed)?;
+        let connection = self.connection().await?;
+        let properties = AllPropertiesProxy::builder(&connection)
+            .path(path.clone())
+            .build()
+            .await
+            .map_err(failed)?;
+        Ok(Loaded {
+            path: path.to_string(),
+            unit: properties.unit(UNIT).await.map_err(failed)?,
+            service: properties.service(SERVICE).await.map_err(failed)?,
+        })
+    }
+
+    async fn connection(&self) -> Result<Connection, RuntimeError> {
+        let mut held = self.connection.lock().await;
+        if let Some(connection) = held.as_ref().filter(|connection| !connection.is_closed()) {
+            return Ok(connection.clone());
+        }
+        let fresh = connect().await.map_err(|error| failure("reach", "systemd", error))?;
+        *held = Some(fresh.clone());
+        Ok(fresh)
+    }
+}
+
+/// The error that systemd gave a name, if it did.
+pub(super) fn error_name(error: &zbus::Error) -> Option<&str> {
+    match error {
+        zbus::Error::MethodError(name, _, _) => {
+            Some(name.as_str().trim_start_matches("org.freedesktop.systemd1."))
+        }
+        _other => None,
+    }
+}
+
+/// Turns an error of the bus into ours.
+pub(super) fn failure(verb: &'static str, object: &str, error: zbus::Error) -> RuntimeError {
+    let detail = match &error {
+        zbus::Error::MethodError(_, Some(detail), _) => detail.clone(),
+        zbus::Error::MethodError(_, None, _) => error.to_string(),
+        zbus::Error::FDO(refusal) if !is_away(refusal) => refusal.to_string(),
+        _other => {
+            let detail = format!("{verb} {object}: {error}");
+            return RuntimeError::Away { daemon: "systemd", detail };
+        }
+    };
+    let is_final = error_name(&error).is_some_and(|name| {
+        matches!(name, "NoSuchUnit" | "UnitMasked" | "BadUnitSetting" | "LoadFailed")
+    });
+    RuntimeError::Refused { verb, object: object.to_owned(), detail, transient: !is_final }
+}
+
+/// Whether the bus says that systemd is not there.
+fn is_away(refusal: &zbus::fdo::Error) -> bool {
+    use zbus::fdo::Error;
+    matches!(
+        refusal,
+        Error::ServiceUnknown(_)
+            | Error::NameHasNoOwner(_)
+            | Error::NoReply(_)
+            | Error::NoServer(_)
+            | Error::Timeout(_)
+            | Error::TimedOut(_)
+            | Error::Disconnected(_)
+    )
+}

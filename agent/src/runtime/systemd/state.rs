@@ -1,0 +1,117 @@
+//! systemd's words for a unit's state as ours.
+
+use oml_common::id::ContentHash;
+use oml_common::observed::{ActiveState, ObservedUnit};
+use oml_common::time::Timestamp;
+use zbus::OwnedObjectPath;
+
+use super::bus::Loaded;
+
+/// How a process ended, in the words of waitid(2).
+const EXITED: i32 = 1;
+const KILLED: i32 = 2;
+/// SIGHUP, SIGINT, SIGPIPE and SIGTERM: ends that systemd calls clean.
+const CLEAN_SIGNALS: [i32; 4] = [1, 2, 13, 15];
+
+impl Loaded {
+    pub(super) fn active_word(&self) -> &str {
+        self.unit.active_state.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn active(&self) -> ActiveState {
+        match self.active_word() {
+            "active" | "refreshing" | "maintenance" => ActiveState::Active,
+            "reloading" => ActiveState::Reloading,
+            "activating" => ActiveState::Activating,
+            "deactivating" => ActiveState::Deactivating,
+            "failed" => ActiveState::Failed,
+            _ => ActiveState::Inactive,
+        }
+    }
+
+    /// A process of it runs, or may.
+    pub(super) fn is_up(&self) -> bool {
+        match self.active() {
+            ActiveState::Active
+            | ActiveState::Reloading
+            | ActiveState::Activating
+            | ActiveState::Deactivating => true,
+            ActiveState::Inactive | ActiveState::Failed => false,
+        }
+    }
+
+    pub(super) fn has_job(&self, job: &OwnedObjectPath) -> bool {
+        self.unit.job.as_ref().is_some_and(|(id, path)| *id != 0 && path == job)
+    }
+
+    pub(super) fn is_masked(&self) -> bool {
+        self.unit.load_state.as_deref() == Some("masked")
+    }
+
+    /// A unit file stands behind it.
+    pub(super) fn has_file(&self) -> bool {
+        self.unit.fragment_path.as_deref().is_some_and(|path| !path.is_empty())
+    }
+
+    pub(super) fn needs_reload(&self) -> bool {
+        self.unit.need_daemon_reload == Some(true)
+    }
+
+    /// Exit status of the main process, if it ended by itself.
+    pub(super) fn exit_code(&self) -> Option<i64> {
+        let status = self.service.main_status?;
+        (self.service.main_code == Some(EXITED)).then_some(i64::from(status))
+    }
+
+    /// Why it does not run, for people.
+    pub(super) fn why(&self) -> String {
+        let result = self.service.result.as_deref().unwrap_or_default();
+        match (result, self.exit_code()) {
+            ("exit-code", Some(code)) => format!("its process ended with exit code {code}"),
+            ("timeout", _) => "it did not become ready in time".to_owned(),
+            ("start-limit-hit", _) => "it ended again and again".to_owned(),
+            ("oom-kill", _) => "the kernel ended it for want of memory".to_owned(),
+            ("" | "success", _) => format!("it is {}", self.active_word()),
+            (other, _) => format!("systemd says {other}"),
+        }
+    }
+
+    pub(super) fn observe(&self, hash: Option<ContentHash>, stale: bool) -> ObservedUnit {
+        ObservedUnit {
+            hash,
+            stale,
+            active: self.active(),
+            masked: self.is_masked(),
+            stopped_by_hand: self.was_stopped_by_hand(),
+            since: self.since(),
+            restarts: self.service.restarts.unwrap_or(0),
+            result: self.service.result.clone().unwrap_or_default(),
+        }
+    }
+
+    /// It ran, was told to stop, and did. A failure that was merely forgotten
+    /// (reset-failed) still shows in how the main process ended.
+    fn was_stopped_by_hand(&self) -> bool {
+        let status = self.service.main_status.unwrap_or(0);
+        let ended_well = match self.service.main_code {
+            Some(EXITED) => status == 0,
+            Some(KILLED) => CLEAN_SIGNALS.contains(&status),
+            Some(_) | None => false,
+        };
+        self.active() == ActiveState::Inactive
+            && self.service.result.as_deref() == Some("success")
+            && self.unit.inactive_enter_timestamp.unwrap_or(0) > 0
+            && ended_well
+    }
+
+    fn since(&self) -> Timestamp {
+        let unit = &self.unit;
+        let entered = match self.active() {
+            ActiveState::Active | ActiveState::Reloading => unit.active_enter_timestamp,
+            ActiveState::Activating => unit.inactive_exit_timestamp,
+            ActiveState::Deactivating => unit.active_exit_timestamp,
+            ActiveState::Inactive | ActiveState::Failed => unit.inactive_enter_timestamp,
+        };
+        Timestamp(entered.unwrap_or(0) / 1000)
+    }
+}

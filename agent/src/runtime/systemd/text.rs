@@ -1,0 +1,120 @@
+//! The unit files and drop-ins that we write, and knowing them again.
+
+use oml_common::id::{ComponentName, ContentHash, TenantId, UnitName};
+use oml_common::instance::{Instance, PackagedUnit, Workload};
+
+use crate::paths::Paths;
+
+const INSTANCE_KEY: &str = "X-Oml-Instance=";
+const HASH_KEY: &str = "X-Oml-Hash=";
+/// A unit's programs may end this often before systemd gives up; the agent
+/// starts it again later, with longer and longer pauses.
+const STARTS: &str = "StartLimitIntervalSec=120\nStartLimitBurst=6\n";
+/// From a program's end to its next start.
+const RESTART_PAUSE: &str = "RestartSec=1s\n";
+/// Beyond the limits of the instance itself: room for the engine.
+const MARGIN_MS: u64 = 20_000;
+const WATCHDOG: &str = "WatchdogSec=60s\n";
+/// The supervisor needs the engine's socket, the network and its own files.
+/// Nothing here makes a mount namespace: that would cost time at every start.
+const HARDENING: &str = "\
+MemoryMax=64M
+TasksMax=32
+OOMScoreAdjust=-500
+CapabilityBoundingSet=
+NoNewPrivileges=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+UMask=0077
+";
+
+/// Our mark in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) tenant: TenantId,
+    pub(super) component: ComponentName,
+    /// What the file says of its own text.
+    pub(super) hash: ContentHash,
+    /// The text is what was written.
+    pub(super) is_whole: bool,
+}
+
+/// The text of the instance's unit file or drop-in. Says nothing of versions:
+/// it changes only when something about the unit does.
+pub(super) fn render(instance: &Instance, after: &[UnitName], paths: &Paths) -> String {
+    let text = match &instance.workload {
+        Workload::Container(_) => unit(instance, after, paths),
+        Workload::Unit(packaged) => drop_in(instance, after, packaged),
+    };
+    let hash = ContentHash::of(text.as_bytes());
+    let (before, rest) = text.split_once(INSTANCE_KEY).unwrap_or((&text, ""));
+    format!("{before}{HASH_KEY}{hash}\n{INSTANCE_KEY}{rest}")
+}
+
+/// The mark of a file's text; none if it bears none.
+pub(super) fn mark(text: &str) -> Option<Mark> {
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
+    let (tenant, component) = value(INSTANCE_KEY)?.split_once('/')?;
+    let hash: ContentHash = value(HASH_KEY)?.parse().ok()?;
+    let written = text.replacen(&format!("{HASH_KEY}{hash}\n"), "", 1);
+    Some(Mark {
+        tenant: tenant.parse().ok()?,
+        component: component.parse().ok()?,
+        is_whole: ContentHash::of(written.as_bytes()) == hash,
+        hash,
+    })
+}
+
+fn header(instance: &Instance) -> String {
+    format!(
+        "# Written by omlagent; it writes this file anew when it was changed by hand.\n[Unit]\n\
+         {INSTANCE_KEY}{}/{}\n",
+        instance.tenant, instance.component
+    )
+}
+
+fn order(after: &[UnitName]) -> String {
+    after.iter().map(|unit| format!(" {unit}")).collect()
+}
+
+fn unit(instance: &Instance, after: &[UnitName], paths: &Paths) -> String {
+    let Instance { tenant, component, timing, .. } = instance;
+    let header = header(instance);
+    let order = order(after);
+    let program = paths.program.display();
+    let stop_ms = timing.stop_grace_ms + MARGIN_MS;
+    let start_ms = timing.start_timeout_ms + stop_ms;
+    format!(
+        "{header}Description={component} of tenant {tenant}\n\
+         Wants=docker.service network-online.target\n\
+         After=docker.service network-online.target{order}\n\
+         {STARTS}\n\
+         [Service]\n\
+         Type=notify\n\
+         NotifyAccess=main\n\
+         ExecStart={program} supervise {component}\n\
+         ExecReload=/bin/kill -HUP $MAINPID\n\
+         Restart=always\n\
+         {RESTART_PAUSE}\
+         TimeoutStartSec={start_ms}ms\n\
+         TimeoutStopSec={stop_ms}ms\n\
+         {WATCHDOG}\
+         {HARDENING}\n\
+         [Install]\n\
+         WantedBy=multi-user.target\n"
+    )
+}
+
+fn drop_in(instance: &Instance, after: &[UnitName], packaged: &PackagedUnit) -> String {
+    let header = header(instance);
+    let order = order(after);
+    let after = if order.is_empty() { String::new() } else { format!("After={}\n", order.trim()) };
+    let lines = packaged.drop_in.trim_end();
+    format!("{header}{after}\n[Service]\n{lines}\n")
+}
+

@@ -1,0 +1,217 @@
+//! `omlagent supervise COMPONENT`: holds one container for one unit. Makes sure
+//! that it exists and runs, asks for its health, tells systemd, and stops it
+//! when told to. Knows no assignment and decides no version.
+//!
+//! It holds the container by its id. When the engine goes away it waits and
+//! takes the container up again; when it is killed itself, the container runs on
+//! and the next supervisor adopts it.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::time::Duration;
+
+use oml_common::id::ComponentName;
+use oml_common::instance::Instance;
+use oml_common::observed::{Health, Status};
+use oml_common::time::Timestamp;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::documents::{self, DocumentError};
+use crate::files::FileError;
+use crate::paths::{Paths, Slot};
+use crate::pause::Backoff;
+use crate::runtime::RuntimeError;
+use crate::runtime::docker::{Engine, Marked};
+
+mod ending;
+mod health;
+mod hold;
+mod link;
+mod moment;
+mod told;
+mod watch;
+
+use ending::Ending;
+use health::Record;
+use link::Link;
+use told::Told;
+use watch::Watched;
+
+/// Beyond the grace of a container: how long a stop may wait for the engine.
+const STOP_MARGIN: Duration = Duration::from_secs(15);
+/// Why a supervisor ends with an error; systemd then starts the next one.
+#[derive(Debug, thiserror::Error)]
+pub enum SuperviseError {
+    /// The container ended by itself or by somebody's hand.
+    #[error("{0}")]
+    Ended(String),
+    /// It ran, and never answered.
+    #[error("did not answer within {budget_ms} ms of its start: {detail}")]
+    NotReady {
+        /// The instance's limit.
+        budget_ms: u64,
+        /// What the last probe gave.
+        detail: String,
+    },
+    /// Nothing says what should run.
+    #[error("no instance document and no container of {0} on this host")]
+    Unknown(ComponentName),
+    /// A document could not be used.
+    #[error("could not use the instance document")]
+    Document(#[from] DocumentError),
+    /// A file could not be written.
+    #[error("could not keep a record")]
+    File(#[from] FileError),
+    /// The engine refused.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The process's own signals cannot be had.
+    #[error("could not listen for signals")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Holds the component's container until it ends (an error) or systemd asks to
+/// stop it (fine).
+///
+/// # Errors
+/// See [`SuperviseError`].
+pub async fn supervise(paths: Paths, component: ComponentName) -> Result<(), SuperviseError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(SuperviseError::Signals)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(SuperviseError::Signals)?;
+    let link = Rc::new(Link {
+        engine: Engine::at(&paths.docker_socket),
+        told: Told::default(),
+        clock: Clock::system(),
+    });
+    let mut supervisor =
+        Supervisor { paths, component, link: link.clone(), held: None, record: None };
+    let life = async {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => {}
+            ended = supervisor.live(&mut hangup) => return ended.map(|never| match never {}),
+        }
+        supervisor.stop().await
+    };
+    let ended = tokio::select! {
+        ended = life => ended,
+        never = link.told.keep_watchdog() => match never {},
+    };
+    if let Err(error) = &ended {
+        link.told.status(&error.to_string());
+    }
+    ended
+}
+
+/// The container that is being held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Held {
+    id: String,
+    grace_ms: u64,
+}
+
+struct Supervisor {
+    paths: Paths,
+    component: ComponentName,
+    link: Rc<Link>,
+    held: Option<Held>,
+    record: Option<Record>,
+}
+
+impl Supervisor {
+    /// From the document to the container's end.
+    async fn live(&mut self, hangup: &mut Signal) -> Result<Infallible, SuperviseError> {
+        let instance = self.document().await?;
+        let adopted = self.hold(&instance).await?;
+        match self.watch(instance, adopted, hangup).await? {
+            Watched::Ended(Ending { words, drift }) => {
+                self.write_down(|record, now| record.ended(words.clone(), drift, now));
+                Err(SuperviseError::Ended(words))
+            }
+            Watched::NotReady { budget_ms, detail } => {
+                self.end_held().await?;
+                let error = SuperviseError::NotReady { budget_ms, detail };
+                self.write_down(|record, now| record.ended(error.to_string(), None, now));
+                Err(error)
+            }
+        }
+    }
+
+    /// What should run: the document or, where it is lost, the label of the
+    /// newest container, which is then written back.
+    async fn document(&self) -> Result<Instance, SuperviseError> {
+        match documents::read(&self.paths, &self.component, Slot::Current) {
+            Ok(Some(instance)) => return Ok(instance),
+            Ok(None) => {}
+            Err(error @ DocumentError::File(_)) => return Err(error.into()),
+            Err(error @ DocumentError::Unreadable { .. }) => eprintln!("{error}; reading the label"),
+        }
+        let found = self.link.insist(|| self.link.engine.marked(&self.component)).await?;
+        let running = found.iter().find(|container| container.is_running);
+        let instance = running
+            .or(found.first())
+            .and_then(Marked::instance)
+            .ok_or_else(|| SuperviseError::Unknown(self.component.clone()))?;
+        eprintln!("the instance document was lost; wrote it anew from a container's label");
+        documents::write(&self.paths, &instance, Slot::Current)?;
+        Ok(instance)
+    }
+
+    /// Stops what runs, for systemd.
+    async fn stop(&mut self) -> Result<(), SuperviseError> {
+        self.link.told.stopping();
+        self.end_held().await?;
+        self.write_down(Record::stopped);
+        Ok(())
+    }
+
+    /// Stops the container that is held or, before one is, whatever of the
+    /// component runs: a stopped unit means that nothing of it does.
+    async fn end_held(&self) -> Result<(), RuntimeError> {
+        let grace_ms = self.held.as_ref().map_or(0, |held| held.grace_ms);
+        let deadline = Instant::now() + Duration::from_millis(grace_ms) + STOP_MARGIN;
+        let mut backoff = Backoff::new();
+        loop {
+            let stopped = match &self.held {
+                Some(held) => self.link.engine.stop(&held.id, held.grace_ms).await,
+                None => self.stop_running().await,
+            };
+            match stopped {
+                Err(RuntimeError::Away { .. }) if Instant::now() < deadline => {
+                    backoff.pause().await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn stop_running(&self) -> Result<(), RuntimeError> {
+        let containers = self.link.engine.marked(&self.component).await?;
+        for container in containers.iter().filter(|container| container.is_running) {
+            self.link.engine.stop(&container.id, container.stop_grace_ms()).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes the record, writes the status file and tells systemd. A status
+    /// that cannot be written ages, and so tells that it is no longer true.
+    fn write_down(&mut self, change: impl FnOnce(&mut Record, Timestamp)) {
+        let Some(record) = &mut self.record else { return };
+        change(record, self.link.clock.now());
+        if let Err(error) = documents::write_status(&self.paths, &self.component, record.status()) {
+            eprintln!("{error}");
+        }
+        self.link.told.status(&record.line());
+    }
+}
+
+/// Whether a container with that status had answered before.
+fn was_ready(status: &Status) -> bool {
+    match status.health {
+        Health::Healthy | Health::Unhealthy => true,
+        Health::Unknown | Health::Starting => false,
+    }
+}
+

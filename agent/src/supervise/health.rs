@@ -1,0 +1,142 @@
+//! What many answers mean: health, since when, and the line for people. Pure.
+
+use oml_common::instance::Instance;
+use oml_common::observed::{Drift, Health, Status};
+use oml_common::time::Timestamp;
+
+use super::moment;
+use crate::probe::Answer;
+
+/// What is known of the instance, and how it is put.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    status: Status,
+    version: String,
+    noun: Option<String>,
+    failures: u32,
+    failures_max: u32,
+}
+
+impl Record {
+    /// A container taken up; `ready` if it had answered before.
+    pub(super) fn new(
+        instance: &Instance,
+        container: &str,
+        ready: bool,
+        drift: Option<Drift>,
+        now: Timestamp,
+    ) -> Self {
+        let (health, detail) = match ready {
+            true => (Health::Unknown, "taken up again"),
+            false => (Health::Starting, "started"),
+        };
+        let mut record = Self {
+            status: Status {
+                hash: instance.workload_hash(),
+                container: container.to_owned(),
+                health,
+                checked_at: now,
+                since: now,
+                detail: detail.to_owned(),
+                active: None,
+                drift,
+            },
+            version: instance.version().map(ToString::to_string).unwrap_or_default(),
+            noun: None,
+            failures: 0,
+            failures_max: 1,
+        };
+        record.adjust(instance);
+        record
+    }
+
+    /// Takes up what the document says of probing.
+    pub(super) fn adjust(&mut self, instance: &Instance) {
+        self.noun = instance.active.as_ref().map(|active| active.noun.clone());
+        self.failures_max = instance.probe.failures_max.max(1);
+    }
+
+    pub(super) fn status(&self) -> &Status {
+        &self.status
+    }
+
+    pub(super) fn health(&self) -> Health {
+        self.status.health
+    }
+
+    /// One more answer of the probe.
+    pub(super) fn answered(&mut self, answer: Answer, now: Timestamp) {
+        self.status.checked_at = now;
+        match answer {
+            Answer::Good(detail) => {
+                self.failures = 0;
+                self.status.detail = detail;
+                self.become_(Health::Healthy, now);
+            }
+            Answer::Bad(detail) => {
+                self.failures = self.failures.saturating_add(1);
+                self.status.detail = detail;
+                if self.status.health != Health::Starting && self.failures >= self.failures_max {
+                    self.become_(Health::Unhealthy, now);
+                }
+            }
+            // Not known is not bad, and not good either.
+            Answer::Unknown(detail) => {
+                self.status.detail = detail;
+                if self.status.health != Health::Starting {
+                    self.become_(Health::Unknown, now);
+                }
+            }
+        }
+    }
+
+    /// One more count of what a stop would cut.
+    pub(super) fn counted(&mut self, active: Option<u64>) {
+        self.status.active = active;
+    }
+
+    /// It was stopped as it should be.
+    pub(super) fn stopped(&mut self, now: Timestamp) {
+        self.status.checked_at = now;
+        "stopped".clone_into(&mut self.status.detail);
+        self.status.active = None;
+        self.become_(Health::Unknown, now);
+    }
+
+    /// It runs no more.
+    pub(super) fn ended(&mut self, detail: String, drift: Option<Drift>, now: Timestamp) {
+        self.status.checked_at = now;
+        self.status.detail = detail;
+        self.status.active = None;
+        self.status.drift = drift.or(self.status.drift.take());
+        self.become_(Health::Unhealthy, now);
+    }
+
+    /// The line for `systemctl status`.
+    pub(super) fn line(&self) -> String {
+        let Status { health, detail, since, .. } = &self.status;
+        let version = &self.version;
+        let state = match health {
+            Health::Healthy => format!("healthy, version {version}"),
+            Health::Starting => format!("starting, version {version}: {detail}"),
+            Health::Unknown => format!("health not known, version {version}: {detail}"),
+            Health::Unhealthy => {
+                let since = moment::shown(*since);
+                format!("unhealthy since {since}, version {version}: {detail}")
+            }
+        };
+        match (&self.noun, self.status.active) {
+            (None, _) => state,
+            (Some(noun), Some(active)) => format!("{state}, {active} {noun}"),
+            (Some(noun), None) => format!("{state}, number of {noun} not known"),
+        }
+    }
+
+    fn become_(&mut self, health: Health, now: Timestamp) {
+        if self.status.health != health {
+            self.status.health = health;
+            self.status.since = now;
+        }
+    }
+}
+

@@ -1,0 +1,89 @@
+//! From the document to a running container: adopt it, or make and start it,
+//! and never let two of a component run.
+
+use oml_common::id::ContentHash;
+use oml_common::instance::Instance;
+use oml_common::observed::{Drift, Status};
+
+use super::{Held, Record, SuperviseError, Supervisor, was_ready};
+use crate::documents;
+use crate::runtime::docker::Marked;
+
+/// How the container came to be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Adopted {
+    /// It ran already, and had answered before.
+    pub(super) ready: bool,
+}
+
+/// What is there of the component.
+#[derive(Debug)]
+struct Found<'a> {
+    wanted: Option<&'a Marked>,
+    rivals: Vec<&'a Marked>,
+}
+
+/// Sorts a component's containers, newest first.
+fn sort<'a>(containers: &'a [Marked], hash: &ContentHash) -> Found<'a> {
+    let of_hash = || containers.iter().filter(|container| &container.hash == hash);
+    // One that runs goes before a newer one that does not.
+    let wanted = of_hash().find(|container| container.is_running).or_else(|| of_hash().next());
+    let is_wanted = |c: &Marked| wanted.is_some_and(|wanted| wanted.id == c.id);
+    let rivals = containers.iter().filter(|c| c.is_running && !is_wanted(c)).collect();
+    Found { wanted, rivals }
+}
+
+impl Supervisor {
+    /// Makes the instance's container the only one of the component that runs.
+    pub(super) async fn hold(&mut self, instance: &Instance) -> Result<Adopted, SuperviseError> {
+        let hash = instance.workload_hash();
+        let before = self.status_before();
+        let before = before.filter(|status| status.hash == hash);
+        let containers = self.link.insist(|| self.link.engine.marked(&self.component)).await?;
+        let found = sort(&containers, &hash);
+        for rival in &found.rivals {
+            eprintln!("stopping {}, which is not the one wanted", rival.name);
+            self.link.insist(|| self.link.engine.stop(&rival.id, rival.stop_grace_ms())).await?;
+        }
+        let runs = found.wanted.is_some_and(|container| container.is_running);
+        let drift = self.drift(found.wanted, before.as_ref(), instance);
+        let id = match found.wanted {
+            Some(container) => container.id.clone(),
+            None => self.link.insist(|| self.link.engine.restore(instance, &self.paths)).await?,
+        };
+        let same = before.as_ref().is_some_and(|status| status.container == id);
+        let ready = runs && same && before.as_ref().is_some_and(was_ready);
+        let grace_ms = instance.timing.stop_grace_ms;
+        // Before the start: a stop that comes now must reach this container.
+        self.held = Some(Held { id: id.clone(), grace_ms });
+        self.record = Some(Record::new(instance, &id, ready, drift, self.link.clock.now()));
+        self.write_down(|_record, _now| {});
+        if !runs {
+            self.link.insist(|| self.link.engine.start(&id)).await?;
+        }
+        Ok(Adopted { ready })
+    }
+
+    /// What the supervisor before this one said. An unreadable status is none:
+    /// it lives until the next boot only and is written anew at once.
+    fn status_before(&self) -> Option<Status> {
+        documents::read_status(&self.paths, &self.component)
+            .inspect_err(|error| eprintln!("{error}"))
+            .unwrap_or_default()
+    }
+
+    fn drift(
+        &self,
+        wanted: Option<&Marked>,
+        before: Option<&Status>,
+        instance: &Instance,
+    ) -> Option<Drift> {
+        let before = before?;
+        if wanted.is_some() {
+            return before.drift.clone();
+        }
+        let name = instance.container().map(|c| c.name.to_string()).unwrap_or_default();
+        Some(Drift { at: self.link.clock.now(), found: format!("container {name} was removed") })
+    }
+}
+

@@ -1,0 +1,171 @@
+//! From a running container to its end: asks for its health and waits.
+
+use std::time::{Duration, SystemTime};
+
+use oml_common::instance::Instance;
+use oml_common::observed::Health;
+use oml_common::time::Timestamp;
+use tokio::signal::unix::Signal;
+use tokio::time::Instant;
+
+use super::ending::{self, Ending, Evidence};
+use super::hold::Adopted;
+use super::link::End;
+use super::{SuperviseError, Supervisor};
+use crate::documents;
+use crate::paths::Slot;
+use crate::probe::{self, Target};
+
+/// The first pauses between questions: a program that starts fast is noticed fast.
+const FIRST_PAUSE: Duration = Duration::from_millis(4);
+const STARTING_PAUSE_MAX: Duration = Duration::from_millis(250);
+/// How often calls are counted.
+const COUNT_INTERVAL: Duration = Duration::from_secs(15);
+const COUNT_LIMIT: Duration = Duration::from_secs(5);
+/// Events of an end are looked for this far back …
+const HISTORY_MS: u64 = 30_000;
+/// … and this far ahead: the engine tells of a stop only after the end.
+const AFTERMATH_MS: u64 = 300;
+
+/// How the watch ended.
+#[derive(Debug)]
+pub(super) enum Watched {
+    /// The container ended.
+    Ended(Ending),
+    /// It did not answer in time.
+    NotReady { budget_ms: u64, detail: String },
+}
+
+/// What the loop keeps from one turn to the next.
+struct Pace {
+    next_probe: Instant,
+    starting_pause: Duration,
+    next_count: Instant,
+    /// Until when it has to have answered; none once it has.
+    ready_by: Option<Instant>,
+    document_time: Option<SystemTime>,
+}
+
+impl Supervisor {
+    /// Watches over the held container.
+    pub(super) async fn watch(
+        &mut self,
+        mut instance: Instance,
+        adopted: Adopted,
+        hangup: &mut Signal,
+    ) -> Result<Watched, SuperviseError> {
+        let Some(id) = self.held.as_ref().map(|held| held.id.clone()) else {
+            return Err(SuperviseError::Unknown(self.component.clone()));
+        };
+        if adopted.ready {
+            self.link.told.ready();
+        }
+        let mut pace = self.pace(&instance, adopted);
+        let link = self.link.clone();
+        let mut ended = std::pin::pin!(link.until_end(&id));
+        loop {
+            tokio::select! {
+                biased;
+                end = &mut ended => {
+                    return Ok(Watched::Ended(self.explain(&instance, &id, end?).await));
+                }
+                _ = hangup.recv() => pace.document_time = None,
+                () = tokio::time::sleep_until(pace.next_probe) => {
+                    self.probe(&instance, &id, &mut pace).await;
+                }
+            }
+            if pace.ready_by.is_some_and(|by| Instant::now() >= by) {
+                let budget_ms = instance.timing.start_timeout_ms;
+                let detail = self.record.as_ref().map(|record| record.status().detail.clone());
+                return Ok(Watched::NotReady { budget_ms, detail: detail.unwrap_or_default() });
+            }
+            self.reread(&mut instance, &mut pace);
+        }
+    }
+
+    fn pace(&self, instance: &Instance, adopted: Adopted) -> Pace {
+        let now = Instant::now();
+        let budget = Duration::from_millis(instance.timing.start_timeout_ms);
+        Pace {
+            next_probe: now,
+            starting_pause: FIRST_PAUSE,
+            next_count: now,
+            ready_by: (!adopted.ready).then(|| now + budget),
+            document_time: self.document_time(),
+        }
+    }
+
+    async fn probe(&mut self, instance: &Instance, id: &str, pace: &mut Pace) {
+        let link = self.link.clone();
+        let target = Target { engine: &link.engine, container: id };
+        let answer = probe::ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
+        self.write_down(|record, now| record.answered(answer, now));
+        let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
+        if health == Health::Healthy && pace.ready_by.take().is_some() {
+            self.link.told.ready();
+        }
+        let pause = if health == Health::Starting {
+            let pause = pace.starting_pause;
+            pace.starting_pause = (pause * 3 / 2).min(STARTING_PAUSE_MAX);
+            pause
+        } else {
+            Duration::from_millis(instance.probe.interval_ms)
+        };
+        pace.next_probe = Instant::now() + pause;
+        if health == Health::Healthy && Instant::now() >= pace.next_count {
+            self.count(instance, target).await;
+            pace.next_count = Instant::now() + COUNT_INTERVAL;
+        }
+    }
+
+    /// Counts what a stop would cut. What cannot be read is not known, never 0.
+    async fn count(&mut self, instance: &Instance, target: Target<'_>) {
+        let Some(active) = &instance.active else { return };
+        let output = target.engine.exec(target.container, &active.command, COUNT_LIMIT).await;
+        let count = output
+            .ok()
+            .filter(|output| output.exit_code == 0)
+            .and_then(|output| probe::count(&output.stdout, &active.before));
+        self.write_down(|record, _now| record.counted(count));
+    }
+
+    /// Takes up a changed document as far as it is about the same workload:
+    /// another workload waits for the unit's restart.
+    fn reread(&mut self, instance: &mut Instance, pace: &mut Pace) {
+        let time = self.document_time();
+        if time.is_none() || time == pace.document_time {
+            return;
+        }
+        pace.document_time = time;
+        match documents::read(&self.paths, &self.component, Slot::Current) {
+            Ok(Some(fresh)) if fresh.workload_hash() == instance.workload_hash() => {
+                if let Some(held) = &mut self.held {
+                    held.grace_ms = fresh.timing.stop_grace_ms;
+                }
+                self.write_down(|record, _now| record.adjust(&fresh));
+                *instance = fresh;
+            }
+            Ok(Some(_) | None) => {}
+            Err(error) => eprintln!("{error}; going on as before"),
+        }
+    }
+
+    fn document_time(&self) -> Option<SystemTime> {
+        let path = self.paths.document(&self.component, Slot::Current);
+        std::fs::metadata(path).and_then(|found| found.modified()).ok()
+    }
+
+    async fn explain(&self, instance: &Instance, id: &str, end: End) -> Ending {
+        let now = self.link.clock.now();
+        let since = Timestamp(now.0.saturating_sub(HISTORY_MS));
+        let until = now.plus_ms(AFTERMATH_MS);
+        let evidence = Evidence {
+            code: end.code,
+            out_of_memory: end.out_of_memory,
+            engine_was_away: end.engine_was_away,
+            deeds: self.link.engine.deeds(id, since, until).await.ok(),
+        };
+        let name = instance.container().map(|container| container.name.to_string());
+        ending::tell(&name.unwrap_or_default(), evidence, self.link.clock.now())
+    }
+}
