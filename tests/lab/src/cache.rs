@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -124,10 +125,21 @@ pub fn purge() -> Result<()> {
 /// Removes a folder and what is mounted below it; not there is fine.
 pub(crate) fn discard(folder: &Path) -> Result<()> {
     mounts::unmount_below(folder)?;
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(LabError::io("remove", folder))?;
+    removed(fs::remove_dir_all(folder), folder)
+}
+
+/// Removes a file; not there is fine.
+pub(crate) fn discard_file(path: &Path) -> Result<()> {
+    removed(fs::remove_file(path), path)
+}
+
+fn removed(done: std::io::Result<()>, path: &Path) -> Result<()> {
+    match done {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(LabError::io("remove", path)(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// A short name for the content of a recipe: changes when any part does.

@@ -18,7 +18,7 @@ use crate::run::{Output, Run, explain};
 use crate::wait::until;
 
 const EXEC_LIMIT: Duration = Duration::from_secs(60);
-const BOOT_LIMIT: Duration = Duration::from_secs(60);
+const BOOT_LIMIT: Duration = Duration::from_secs(180);
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// One host of a lab.

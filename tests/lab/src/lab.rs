@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::thread;
 
 use crate::cache;
+use crate::disk;
 use crate::error::{LabError, Result};
 use crate::furnish::{Surroundings, daemon_json};
 use crate::host::Host;
 use crate::machine::Machine;
-use crate::mounts;
 use crate::network;
 use crate::prepare::{Prepared, prepare};
 use crate::proxy::FaultyRegistry;
@@ -189,6 +189,7 @@ impl Lab {
     fn make(&self, prepared: &Prepared) -> Result<()> {
         let subnet = self.record.subnet()?;
         network::create(subnet)?;
+        disk::create(&self.record.folder())?;
         Registry::start(
             &registry_folder(&self.record),
             subnet.gateway(),
@@ -239,7 +240,7 @@ pub fn down_all() -> Result<()> {
 }
 
 fn registry_folder(record: &Record) -> PathBuf {
-    record.folder().join("registry")
+    record.disk().join("registry")
 }
 
 fn hosts_of(record: &Record) -> Result<Vec<Host>> {
@@ -249,7 +250,7 @@ fn hosts_of(record: &Record) -> Result<Vec<Host>> {
             id: format!("{}-{}", subnet.id(), number),
             hostname: name.clone(),
             bridge: subnet.id(),
-            folder: record.folder().join("hosts").join(name),
+            folder: record.disk().join("hosts").join(name),
         };
         Host::new(name, subnet.address(FIRST_HOST + number), machine)
     };
@@ -263,7 +264,6 @@ fn destroy(record: &Record) -> Result<()> {
     let folder = record.folder();
     registry::stop(&folder)?;
     network::destroy(record.subnet()?)?;
-    mounts::unmount_below(&folder)?;
     cache::discard(&folder)
 }
 

@@ -7,6 +7,7 @@
 mod cache;
 mod cgroup;
 mod debian;
+mod disk;
 mod error;
 mod furnish;
 mod host;

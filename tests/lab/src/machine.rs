@@ -17,7 +17,7 @@ use crate::network;
 use crate::processes;
 use crate::wait::until;
 
-const LEADER_LIMIT: Duration = Duration::from_secs(20);
+const LEADER_LIMIT: Duration = Duration::from_secs(60);
 const END_LIMIT: Duration = Duration::from_secs(90);
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// Moves itself into each listed file's cgroup, then becomes the program.

@@ -51,12 +51,14 @@ pub(crate) fn is_lower_of_a_mount(folder: &Path) -> Result<bool> {
     }))
 }
 
-/// Unmounts everything at or below `folder`.
+/// Unmounts everything at or below `folder`. What another process unmounts at the same moment is fine.
 pub(crate) fn unmount_below(folder: &Path) -> Result<()> {
     for point in mounted_below(folder)? {
-        umount2(&point, MntFlags::empty())
-            .or_else(|_| umount2(&point, MntFlags::MNT_DETACH))
-            .map_err(|e| LabError::io("unmount", &point)(e.into()))?;
+        let done =
+            umount2(&point, MntFlags::empty()).or_else(|_| umount2(&point, MntFlags::MNT_DETACH));
+        if !mounted_below(&point)?.is_empty() {
+            done.map_err(|e| LabError::io("unmount", &point)(e.into()))?;
+        }
     }
     Ok(())
 }

@@ -94,6 +94,11 @@ impl Record {
         folder(&self.name)
     }
 
+    /// Where everything of the hosts and the registry lies.
+    pub(crate) fn disk(&self) -> PathBuf {
+        self.folder().join("disk")
+    }
+
     fn save(&self) -> Result<()> {
         let path = self.folder().join(FILE);
         let text = serde_json::to_string_pretty(self)

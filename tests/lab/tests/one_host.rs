@@ -1,6 +1,7 @@
 //! One real host, from boot to nothing left.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use oml_lab::{Fault, Lab, LabSpec, Output};
@@ -41,10 +42,10 @@ fn a_host_runs_a_container_of_the_registry_and_leaves_nothing_behind() {
         .unwrap();
     assert_eq!(answer.stdout, "v1\n");
 
-    let folder = lab.folder();
+    let (folder, [_, second, third, _]) = (lab.folder(), lab.gateway().unwrap().octets());
     lab.down().unwrap();
     assert!(!folder.exists());
-    assert_nothing_left(folder.to_str().unwrap());
+    assert_nothing_left(folder.to_str().unwrap(), &format!("oml-{second:02x}{third:02x}"));
 }
 
 #[test]
@@ -74,13 +75,21 @@ fn a_faulty_registry_refuses_cuts_and_recovers() {
     host.exec_ok(&pull).unwrap();
 }
 
-/// No mount, no interface, no cgroup and no process carries the lab's folder or its names.
+/// No mount, process, interface or cgroup carries the lab's folder or its id.
 #[cfg(test)]
-fn assert_nothing_left(folder: &str) {
+fn assert_nothing_left(folder: &str, id: &str) {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(folder), "{mounts}");
     for entry in fs::read_dir("/proc").unwrap() {
         let line = fs::read(entry.unwrap().path().join("cmdline")).unwrap_or_default();
         assert!(!String::from_utf8_lossy(&line).contains(folder));
+    }
+    let mut places: Vec<PathBuf> = vec!["/sys/class/net".into(), "/sys/fs/cgroup".into()];
+    places.extend(fs::read_dir("/sys/fs/cgroup").unwrap().map(|entry| entry.unwrap().path()));
+    for place in places.iter().filter(|place| place.is_dir()) {
+        for entry in fs::read_dir(place).unwrap() {
+            let name = entry.unwrap().file_name();
+            assert!(!name.to_string_lossy().contains(id), "{name:?} in {}", place.display());
+        }
     }
 }
