@@ -18,6 +18,7 @@ use crate::rollout::OnFailure;
 use crate::spec::TenantSpec;
 
 mod render;
+mod waves;
 
 /// What every node of a tenant runs under one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,7 +156,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, Problems> {
     for (node, share) in &nodes {
         check_ports(input.spec, node, share, &mut problems);
     }
-    let waves = waves(&nodes, &order);
+    let waves = waves::waves(&nodes, &order);
     let strategy = Strategy {
         max_parallel: input.spec.rollout.max_parallel,
         on_failure: input.spec.rollout.on_failure,
@@ -341,19 +342,6 @@ fn check_ports(spec: &TenantSpec, node: &NodeName, share: &NodePlan, problems: &
             }
         }
     }
-}
-
-/// Nodes in the order of the first component each carries.
-fn waves(nodes: &BTreeMap<NodeName, NodePlan>, order: &[ComponentName]) -> Vec<Vec<NodeName>> {
-    let rank = |share: &NodePlan| {
-        order.iter().position(|name| share.instances.contains_key(name)).unwrap_or(order.len())
-    };
-    let mut by_components: BTreeMap<(usize, Vec<&ComponentName>), Vec<NodeName>> = BTreeMap::new();
-    for (node, share) in nodes {
-        let key = (rank(share), share.instances.keys().collect());
-        by_components.entry(key).or_default().push(node.clone());
-    }
-    by_components.into_values().collect()
 }
 
 fn policy(spec: &TenantSpec) -> ChangePolicy {

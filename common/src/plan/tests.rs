@@ -25,6 +25,28 @@ fn nodes_change_in_the_order_of_their_components() {
 }
 
 #[test]
+fn what_every_node_carries_does_not_hide_what_comes_first() {
+    // By its name alone "agent" would come before everything that matters.
+    let agent = "  agent: {kind: unit, roles: [data, voice], unit: agent.service, probe: {check: unit-active}}\n";
+    let catalog = CATALOG.replace("  db:", &format!("{agent}  db:"));
+    let spec = SPEC.replace("components:\n", "components:\n  agent: {}\n");
+    let plan = plan_with(&spec, &catalog, 1).unwrap();
+    let waves: Vec<Vec<&str>> =
+        plan.waves.iter().map(|wave| wave.iter().map(AsRef::as_ref).collect()).collect();
+    assert_eq!(waves, [vec!["n1"], vec!["n2", "n3"]]);
+}
+
+#[test]
+fn of_nodes_that_need_each_other_the_one_with_the_first_component_goes_first() {
+    let spec = SPEC.replace("  voice: \"1\"", "  voice: {version: \"1\", nodes: [n2]}");
+    let spec = spec.replace("  exporter: {}", "  exporter: {nodes: [n1], after: [voice]}");
+    let plan = plan_of(&spec, 1).unwrap();
+    let waves: Vec<Vec<&str>> =
+        plan.waves.iter().map(|wave| wave.iter().map(AsRef::as_ref).collect()).collect();
+    assert_eq!(waves, [["n1"], ["n2"]]);
+}
+
+#[test]
 fn a_plan_survives_being_written_and_read() {
     let plan = plan_of(SPEC, 1).unwrap();
     let text = serde_json::to_string(&plan).unwrap();
