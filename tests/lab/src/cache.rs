@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{LabError, Result};
 use crate::mounts;
-use crate::say::timed;
+use crate::say::{say, timed};
 
 const FOLDER: &str = "/var/cache/oml-lab";
 
@@ -61,8 +61,8 @@ impl Cache {
         if path.exists() {
             return Ok(path);
         }
-        let temporary = self.root.join(format!("{name}-{stamp}.tmp"));
-        discard(&temporary)?;
+        // Programs of a builder that was killed may still write under its name, so this one has its own.
+        let temporary = self.root.join(format!("{name}-{stamp}.{}.tmp", std::process::id()));
         fs::create_dir_all(&temporary).map_err(LabError::io("make the folder", &temporary))?;
         timed(&format!("build {name}"), || build(&temporary))?;
         fs::rename(&temporary, &path).map_err(LabError::io("rename", &temporary))?;
@@ -81,13 +81,14 @@ impl Cache {
     fn discard_older(&self, name: &str, keep: &Path) -> Result<()> {
         let entries = fs::read_dir(&self.root).map_err(LabError::io("list", &self.root))?;
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            let is_older = path != keep
-                && path
-                    .file_name()
-                    .and_then(|file| file.to_str()?.rsplit_once('-'))
-                    .is_some_and(|(stem, _)| stem == name);
-            if is_older && !mounts::is_lower_of_a_mount(&path)? {
-                discard(&path)?;
+            let file = path.file_name().and_then(|file| file.to_str());
+            let stem = file.and_then(|file| file.rsplit_once('-'));
+            let is_older = path != keep && stem.is_some_and(|(stem, _)| stem == name);
+            if !is_older || mounts::is_lower_of_a_mount(&path)? {
+                continue;
+            }
+            if let Err(error) = discard(&path) {
+                say(&format!("an old {name} stays in the cache: {error}"));
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::thread;
 
 use crate::cache;
@@ -251,6 +252,7 @@ fn hosts_of(record: &Record) -> Result<Vec<Host>> {
             hostname: name.clone(),
             bridge: subnet.id(),
             folder: record.disk().join("hosts").join(name),
+            seen: Mutex::default(),
         };
         Host::new(name, subnet.address(FIRST_HOST + number), machine)
     };

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 const ENTER_CGROUP: &str = "n=$1; shift; while [ $n -gt 0 ]; do echo $$ > \"$1\"; shift; n=$((n-1)); done; exec setsid \"$@\"";
 
 /// A machine's fixed properties.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Machine {
     /// Unique on this computer; names the cgroup and the network port.
     pub(crate) id: String,
@@ -32,6 +33,8 @@ pub(crate) struct Machine {
     pub(crate) bridge: String,
     /// Holds `root`, `docker`, `console.log` and the overlay's folders.
     pub(crate) folder: PathBuf,
+    /// The first process and its start time, once seen: looking through all processes takes longer than most commands.
+    pub(crate) seen: Mutex<Option<(u32, u64)>>,
 }
 
 impl Machine {
@@ -91,7 +94,17 @@ impl Machine {
 
     /// The machine's first process as seen from outside, if it is up.
     pub(crate) fn leader(&self) -> Result<Option<u32>> {
-        Ok(self.supervisors()?.into_iter().flat_map(processes::children).find(|pid| is_init(*pid)))
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((pid, ticks)) = *seen
+            && processes::is_alive(pid)
+            && processes::start_ticks(pid) == Some(ticks)
+        {
+            return Ok(Some(pid));
+        }
+        let mut candidates = self.supervisors()?.into_iter().flat_map(processes::children);
+        let leader = candidates.find(|pid| is_init(*pid));
+        *seen = leader.and_then(|pid| Some((pid, processes::start_ticks(pid)?)));
+        Ok(leader)
     }
 
     /// Waits for the end of a machine that was told to stop.

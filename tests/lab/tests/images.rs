@@ -7,6 +7,7 @@ use oml_lab::{Host, Lab, LabSpec, Output};
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Runs an image with host networking and gives the container's name.
+// Always so here; it tells the lints that this is test code.
 #[cfg(test)]
 fn start(host: &Host, image: &str, options: &[&str]) {
     let (name, _) = image.split_once(':').unwrap();
