@@ -12,8 +12,8 @@ use super::header::{FORMAT, Header};
 use super::layout::{self, Contents, Entry, Meta};
 use crate::store::{Change, Key, StoreError, Versioned, Write};
 
-/// Keeps idle memory small; the whole store is a few MiB.
-const CACHE_SIZE_BYTES: u64 = 4 << 20;
+/// Keeps idle memory small; what is read often is read from the page cache.
+const CACHE_SIZE_BYTES: u64 = 512 << 10;
 /// How often sled tidies up behind the commits, which flush for themselves.
 const TIDY_INTERVAL_MS: u64 = 5_000;
 
