@@ -1,8 +1,10 @@
 //! A whole fleet on the lab's hosts: packages installed, hosts enrolled, one
 //! tenant. The demonstration, the end-to-end tests and the benchmark stand on it.
+//! Beside it, [`scenario`]: the same stories without hosts, as text.
 
 pub mod fleet;
 pub mod packages;
+pub mod scenario;
 pub mod settings;
 
 pub use fleet::{Ended, Fleet};

@@ -1,0 +1,62 @@
+//! Plays every script of this folder and compares what its commands print with
+//! what stands below them. `UPDATE_SCENARIOS=1` writes what they print instead.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use oml_tests::scenario;
+use similar::{ChangeTag, TextDiff};
+
+/// Unchanged lines shown round a difference.
+const CONTEXT: usize = 3;
+
+fn main() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let entries = fs::read_dir(&folder).expect("the folder of this file is there");
+    let paths = entries.map(|entry| entry.expect("an entry can be read").path());
+    let mut scripts: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "txt")).collect();
+    scripts.sort();
+    let update = std::env::var_os("UPDATE_SCENARIOS").is_some();
+    let trials = scripts.into_iter().map(|path| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().replace('_', " ");
+        Trial::test(name, move || check(&path, update))
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}
+
+fn check(path: &Path, update: bool) -> Result<(), Failed> {
+    let script = fs::read_to_string(path)?;
+    let played = scenario::play(&script)?;
+    if scenario::play(&played)? != played {
+        return Err("the same script, played twice, gave different text".into());
+    }
+    if played == script {
+        return Ok(());
+    }
+    if update {
+        fs::write(path, played)?;
+        return Ok(());
+    }
+    let difference = difference(&script, &played);
+    Err(format!("{}: prints something else now:\n{difference}", path.display()).into())
+}
+
+fn difference(expected: &str, played: &str) -> String {
+    let diff = TextDiff::from_lines(expected, played);
+    let mut shown = String::new();
+    for group in diff.grouped_ops(CONTEXT) {
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let (mark, line) = match change.tag() {
+                ChangeTag::Delete => ('-', change.old_index()),
+                ChangeTag::Insert => ('+', change.new_index()),
+                ChangeTag::Equal => (' ', change.new_index()),
+            };
+            let number = line.map_or(0, |line| line + 1);
+            shown += &format!("{number:>4} {mark} {}", change.value());
+        }
+        shown.push('\n');
+    }
+    shown + "- is what the script says, + is what was printed; UPDATE_SCENARIOS=1 takes it over"
+}

@@ -1,0 +1,181 @@
+//! An agent as a value: what it keeps on disk, what it is doing, what it says.
+//! It decides by `reconcile` alone, as the real one does.
+
+use std::collections::BTreeMap;
+
+use oml_common::assignment::Assignment;
+use oml_common::attempt::{self, Attempt, Outcome, nothing};
+use oml_common::id::{ComponentName, ContentHash, RevisionNumber};
+use oml_common::instance::Instance;
+use oml_common::observed::Observed;
+use oml_common::reconcile::{Busy, Input, Step, judge, reconcile, tell};
+use oml_common::report::{HostUsage, Report};
+use oml_common::time::Timestamp;
+
+use super::flight::{Flight, Scene};
+use super::host::Host;
+
+/// The agent of one host.
+#[derive(Debug, Clone)]
+pub(super) struct Agent {
+    /// Its process runs.
+    pub(super) running: bool,
+    /// Its host can be reached.
+    pub(super) reachable: bool,
+    /// On disk.
+    pub(super) assignment: Option<Assignment>,
+    /// On disk.
+    pub(super) attempts: BTreeMap<ComponentName, Attempt>,
+    /// In memory.
+    pub(super) flights: BTreeMap<ComponentName, Flight>,
+    wake_at: Option<Timestamp>,
+    /// What it last said.
+    pub(super) report: Option<Report>,
+}
+
+impl Agent {
+    pub(super) fn new() -> Self {
+        Self {
+            running: true,
+            reachable: true,
+            assignment: None,
+            attempts: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            wake_at: None,
+            report: None,
+        }
+    }
+
+    /// It has a session with the controller.
+    pub(super) fn is_connected(&self) -> bool {
+        self.running && self.reachable
+    }
+
+    /// Its process is gone; what it was doing is lost, what it wrote down is not.
+    pub(super) fn kill(&mut self) {
+        self.running = false;
+        self.flights.clear();
+        self.wake_at = None;
+    }
+
+    /// Its state folder is gone too.
+    pub(super) fn forget(&mut self) {
+        self.kill();
+        self.assignment = None;
+        self.attempts.clear();
+    }
+
+    /// When it will do something although nothing happens around it.
+    pub(super) fn next_at(&self) -> Option<Timestamp> {
+        let flights = self.flights.values().filter_map(Flight::next_at);
+        flights.chain(self.wake_at).min()
+    }
+
+    /// Takes an assignment up, unless it refuses it.
+    pub(super) fn take(&mut self, offered: &Assignment) -> bool {
+        let held = self.assignment.as_ref();
+        let is_new = held != Some(offered);
+        if !is_new || offered.accept_after(held, &offered.tenant, &offered.node).is_err() {
+            return false;
+        }
+        attempt::align(&mut self.attempts, offered);
+        self.assignment = Some(offered.clone());
+        true
+    }
+
+    /// Looks, begins what follows and says how things stand. Tells whether
+    /// anything was begun or is new.
+    pub(super) fn pass(&mut self, host: &mut Host, now: Timestamp) -> bool {
+        if let Some(assignment) = &self.assignment {
+            host.install_packages(assignment);
+        }
+        let observed = host.observe(self.assignment.as_ref(), now);
+        let actions = reconcile(self.input(&observed, &self.busy(), now));
+        let begun = !actions.is_empty();
+        for action in actions {
+            self.begin(action.component, action.step, now);
+        }
+        let busy = self.busy();
+        let input = self.input(&observed, &busy, now);
+        let judgements = judge(input);
+        let assignment = self.assignment.as_ref();
+        let report = Report {
+            applied: assignment.map(|assignment| assignment.generation),
+            revision: assignment.map_or(RevisionNumber(0), |a| a.content.revision),
+            at: now,
+            agent_version: String::new(),
+            troubles: Vec::new(),
+            instances: tell(input, &judgements),
+            host: HostUsage::default(),
+        };
+        let wakes = judgements.values().filter_map(|judgement| judgement.wake_at);
+        self.wake_at = wakes.filter(|at| *at > now).min();
+        let is_new = self.report.as_ref().is_none_or(|said| !says_the_same(said, &report));
+        self.report = Some(report);
+        begun || is_new
+    }
+
+    fn input<'a>(
+        &'a self,
+        observed: &'a Observed,
+        busy: &'a BTreeMap<ComponentName, Busy>,
+        now: Timestamp,
+    ) -> Input<'a> {
+        let assignment = self.assignment.as_ref();
+        Input { assignment, observed, attempts: &self.attempts, busy, now }
+    }
+
+    fn busy(&self) -> BTreeMap<ComponentName, Busy> {
+        let busy = |flight: &Flight| Busy { step: flight.step.clone(), bytes: (0, 0) };
+        self.flights.iter().map(|(name, flight)| (name.clone(), busy(flight))).collect()
+    }
+
+    fn desired(&self, component: &ComponentName) -> Option<Instance> {
+        let instances = &self.assignment.as_ref()?.content.instances;
+        instances.get(component).map(|desired| desired.instance.clone())
+    }
+
+    fn begin(&mut self, component: ComponentName, step: Step, now: Timestamp) {
+        let desired = self.desired(&component);
+        let goal = self.goal(&component);
+        let attempt = self.attempts.remove(&component).filter(|attempt| attempt.goal == goal);
+        let attempt = attempt.unwrap_or_else(|| Attempt::new(goal)).entering(&step, now);
+        self.attempts.insert(component.clone(), attempt);
+        let flight = Flight::begin(component.clone(), step, desired, now);
+        self.flights.insert(component, flight);
+    }
+
+    fn goal(&self, component: &ComponentName) -> ContentHash {
+        self.desired(component).as_ref().map_or_else(nothing, Instance::workload_hash)
+    }
+
+    /// Does the next effect of a component's step and, after the last, writes
+    /// down how it ended.
+    pub(super) fn advance(&mut self, component: &ComponentName, scene: Scene<'_>) {
+        let now = scene.moment.now;
+        let Some(flight) = self.flights.get_mut(component) else { return };
+        let Some(outcome) = flight.advance(scene) else { return };
+        let step = flight.step.clone();
+        self.flights.remove(component);
+        let removed = step == Step::Remove && outcome == Outcome::Done;
+        if let Some(attempt) = self.attempts.remove(component).filter(|_| !removed) {
+            let attempt = attempt.after(&step, outcome, now);
+            if !attempt.is_blank() {
+                self.attempts.insert(component.clone(), attempt);
+            }
+        }
+    }
+}
+
+/// Equal but for the times at which things were asked.
+fn says_the_same(a: &Report, b: &Report) -> bool {
+    let essence = |report: &Report| {
+        let mut report = report.clone();
+        report.at = Timestamp(0);
+        for instance in report.instances.values_mut() {
+            instance.checked_at = None;
+        }
+        report
+    };
+    essence(a) == essence(b)
+}
