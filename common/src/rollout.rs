@@ -4,7 +4,7 @@
 //! A rollout changes nothing but pointers from a node to a revision. Everything
 //! it needs to go on after a restart is in its own record and the reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use crate::plan::{NodePlan, Plan};
 use crate::report::{Failure, Phase, Report};
 use crate::time::Timestamp;
 
+mod astray;
 mod gate;
 
 use gate::Gate;
@@ -33,6 +34,13 @@ pub struct Rollout {
     pub since: Timestamp,
     /// What went wrong on the way.
     pub failures: Vec<NodeFailure>,
+    /// Nodes whose pointer it has moved.
+    #[serde(default)]
+    pub moved: BTreeSet<NodeName>,
+    /// Those of them that came from neither of its two revisions: another
+    /// rollout had left them half-way, so everything on them is looked at.
+    #[serde(default)]
+    pub turned: BTreeSet<NodeName>,
 }
 
 /// How far a rollout is.
@@ -150,6 +158,8 @@ impl Rollout {
             state: State::Progressing { wave: 0 },
             since: now,
             failures: Vec::new(),
+            moved: BTreeSet::new(),
+            turned: BTreeSet::new(),
         }
     }
 
@@ -163,6 +173,14 @@ impl Rollout {
             | State::RolledBack { .. }
             | State::Superseded => true,
         }
+    }
+
+    fn moving(&self, moves: &BTreeMap<NodeName, Option<RevisionNumber>>, input: Input<'_>) -> Self {
+        let mut rollout = self.clone();
+        let turned = moves.keys().filter(|node| astray::is_astray(input, node));
+        rollout.turned.extend(turned.cloned());
+        rollout.moved.extend(moves.keys().cloned());
+        rollout
     }
 
     fn entering(&self, state: State, now: Timestamp) -> Self {
@@ -207,12 +225,19 @@ pub fn step(input: Input<'_>) -> Next {
 }
 
 fn progress(input: Input<'_>, wave: usize) -> Next {
-    let Some(nodes) = input.rollout.waves.get(wave) else { return complete(input) };
     let wanted = |node: &NodeName| input.to.nodes.get(node).map(|_| input.to.revision);
-    let moved = |node: &NodeName| input.targets.get(node).copied() == wanted(node);
+    let moved = |node: &&NodeName| input.targets.get(*node).copied() == wanted(node);
+    let mut nodes: Vec<&NodeName> = match input.rollout.waves.get(wave) {
+        Some(nodes) => nodes.iter().collect(),
+        // After the last wave, whatever no wave names.
+        None => astray::nodes(input).collect(),
+    };
+    let turned: Vec<_> = input.rollout.turned.iter().filter(|n| !nodes.contains(n)).collect();
+    nodes.extend(turned);
     let gates: Vec<(&NodeName, Gate)> = nodes
         .iter()
-        .filter(|node| moved(node))
+        .copied()
+        .filter(moved)
         .map(|node| (node, gate::check(input, node, input.from, Some(input.to))))
         .collect();
     let failures: Vec<NodeFailure> =
@@ -221,20 +246,33 @@ fn progress(input: Input<'_>, wave: usize) -> Next {
         return fail(input, failures);
     }
     let waiting: Vec<&str> = gates.iter().filter_map(|(_, gate)| gate.waits_for()).collect();
-    let free = (input.to.strategy.max_parallel as usize).saturating_sub(waiting.len());
-    let moves: BTreeMap<_, _> = nodes
-        .iter()
-        .filter(|node| !moved(node))
-        .take(free)
-        .map(|node| (node.clone(), wanted(node)))
-        .collect();
+    let left = nodes.into_iter().filter(|node| !moved(node)).collect();
+    let moves = next_moves(input, left, waiting.len(), wanted);
     if moves.is_empty() && waiting.is_empty() {
+        if wave >= input.rollout.waves.len() {
+            return complete(input);
+        }
         let next = input.rollout.entering(State::Progressing { wave: wave + 1 }, input.now);
         // A wave that is passed is followed at once: a pass per wave would only add delay.
         return step(Input { rollout: &next, ..input });
     }
     let waits_for = waiting.join("; ");
-    Next { rollout: input.rollout.clone(), moves, waits_for }
+    Next { rollout: input.rollout.moving(&moves, input), moves, waits_for }
+}
+
+/// Those that move now: nodes still busy with what is wanted no longer turn
+/// round at once, for they hold a place already; of the others as many as
+/// there are places left.
+fn next_moves(
+    input: Input<'_>,
+    left: Vec<&NodeName>,
+    waiting: usize,
+    target: impl Fn(&NodeName) -> Option<RevisionNumber>,
+) -> BTreeMap<NodeName, Option<RevisionNumber>> {
+    let busy: Vec<&NodeName> = astray::busy(input).collect();
+    let free = (input.to.strategy.max_parallel as usize).saturating_sub(waiting + busy.len());
+    let quiet = left.into_iter().filter(|node| !busy.contains(node)).take(free);
+    quiet.chain(busy.iter().copied()).map(|node| (node.clone(), target(node))).collect()
 }
 
 fn complete(input: Input<'_>) -> Next {
@@ -266,15 +304,21 @@ fn fail(input: Input<'_>, failures: Vec<NodeFailure>) -> Next {
 }
 
 fn roll_back(input: Input<'_>, why: &str) -> Next {
-    let back = |node: &NodeName| {
-        input.from.filter(|plan| plan.nodes.contains_key(node)).map(|plan| plan.revision)
-    };
+    let back = |node: &NodeName| astray::home(input, node);
     // The last moved comes back first.
-    let nodes = input.rollout.waves.iter().rev().flat_map(|wave| wave.iter().rev());
-    let (returned, moved): (Vec<_>, Vec<_>) =
-        nodes.partition(|node| input.targets.get(*node).copied() == back(node));
-    let gates: Vec<Gate> =
-        returned.iter().map(|node| gate::check(input, node, Some(input.to), input.from)).collect();
+    let of_waves = input.rollout.waves.iter().rev().flat_map(|wave| wave.iter().rev());
+    let mut nodes: Vec<&NodeName> = of_waves.collect();
+    let others: Vec<_> =
+        astray::nodes(input).chain(&input.rollout.moved).filter(|n| !nodes.contains(n)).collect();
+    nodes.extend(others);
+    let (returned, left): (Vec<_>, Vec<_>) =
+        nodes.into_iter().partition(|node| input.targets.get(*node).copied() == back(node));
+    // A node that was never moved has nothing to return from.
+    let gates: Vec<Gate> = returned
+        .iter()
+        .filter(|node| input.rollout.moved.contains(**node))
+        .map(|node| gate::check(input, node, Some(input.to), input.from))
+        .collect();
     let failures: Vec<NodeFailure> =
         gates.iter().filter_map(Gate::failures).flatten().cloned().collect();
     if let Some(first) = failures.first() {
@@ -287,15 +331,13 @@ fn roll_back(input: Input<'_>, why: &str) -> Next {
         return Next { rollout, moves: BTreeMap::new(), waits_for: String::new() };
     }
     let waiting: Vec<&str> = gates.iter().filter_map(Gate::waits_for).collect();
-    let free = (input.to.strategy.max_parallel as usize).saturating_sub(waiting.len());
-    let moves: BTreeMap<_, _> =
-        moved.into_iter().take(free).map(|node| (node.clone(), back(node))).collect();
+    let moves = next_moves(input, left, waiting.len(), back);
     if moves.is_empty() && waiting.is_empty() {
         let rollout = input.rollout.entering(State::RolledBack { why: why.to_owned() }, input.now);
         return Next { rollout, moves, waits_for: String::new() };
     }
     let waits_for = waiting.join("; ");
-    Next { rollout: input.rollout.clone(), moves, waits_for }
+    Next { rollout: input.rollout.moving(&moves, input), moves, waits_for }
 }
 
 fn stay(input: Input<'_>, waits_for: String) -> Next {

@@ -17,7 +17,9 @@ pub(super) fn waves(
     while !left.is_empty() {
         let mut ready: Vec<(&NodeName, &NodePlan)> = left
             .iter()
-            .filter(|(name, share)| !left.iter().any(|(o, other)| o != *name && needs(share, other)))
+            .filter(|(name, share)| {
+                !left.iter().any(|(o, other)| o != *name && needs(share, other))
+            })
             .map(|(name, share)| (*name, *share))
             .collect();
         if ready.is_empty() {
@@ -39,9 +41,9 @@ pub(super) fn waves(
 fn needs(share: &NodePlan, other: &NodePlan) -> bool {
     let wanted: BTreeSet<&ComponentName> =
         share.instances.values().flat_map(|desired| &desired.instance.after).collect();
-    wanted.iter().any(|name| {
-        !share.instances.contains_key(*name) && other.instances.contains_key(*name)
-    })
+    wanted
+        .iter()
+        .any(|name| !share.instances.contains_key(*name) && other.instances.contains_key(*name))
 }
 
 /// Place of the first component of a node.

@@ -34,7 +34,8 @@ impl Gate {
 }
 
 /// Compares what the node says with what `wanted` asks of it, for everything
-/// that differs from `before`.
+/// that differs from `before`; on a node that was half-way to something else,
+/// for everything.
 pub(super) fn check(
     input: Input<'_>,
     node: &NodeName,
@@ -44,7 +45,8 @@ pub(super) fn check(
     let nothing = NodePlan::default();
     let share = |plan: Option<&'_ Plan>| plan.and_then(|plan| plan.nodes.get(node)).cloned();
     let wanted = share(wanted).unwrap_or_else(|| nothing.clone());
-    let before = share(before).unwrap_or(nothing);
+    let turned = input.rollout.turned.contains(node);
+    let before = share(before).filter(|_| !turned).unwrap_or(nothing);
     let report = match current_report(input, node, &wanted) {
         Ok(report) => report,
         Err(waits_for) => return Gate::Waits(waits_for),
@@ -64,10 +66,9 @@ pub(super) fn check(
             return Gate::Waits(waits_for);
         }
     }
-    let leftover = before
-        .instances
-        .keys()
-        .find(|name| !wanted.instances.contains_key(*name) && report.instances.contains_key(*name));
+    let leftover = report.instances.keys().find(|name| {
+        !wanted.instances.contains_key(*name) && (turned || before.instances.contains_key(*name))
+    });
     match leftover {
         Some(component) => Gate::Waits(format!("{node}: {component} is being removed")),
         None => Gate::Passed,

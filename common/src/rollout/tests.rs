@@ -247,6 +247,64 @@ fn the_same_bad_version_is_tried_again_only_when_asked() {
     assert_eq!(world.pass(), "progressing [] n2: has not taken its assignment yet");
 }
 
+#[test]
+fn a_node_that_never_moved_does_not_hold_up_the_way_back() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("voice: \"1\"", "voice: \"bad\""));
+    world.pass();
+    world.away = vec!["n3".parse().unwrap()];
+    world.obey("n2", "bad");
+    world.pass();
+    world.obey("n2", "bad");
+    assert_eq!(world.pass(), "rolled-back [] ");
+}
+
+#[test]
+fn a_node_on_its_way_to_what_was_overtaken_turns_round_before_others_move() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
+    assert_eq!(world.pass(), "progressing [n2->2] ");
+    world.change(&SPEC.replace("db: \"1\"", "db: \"2\"").replace("voice: \"1\"", "voice: \"2\""));
+    assert_eq!(world.pass(), "progressing [n2->3] ");
+    assert_eq!(world.pass(), "progressing [] n2: has not taken its assignment yet");
+    world.obey("n2", "");
+    assert_eq!(world.pass(), "progressing [n1->3] ");
+}
+
+#[test]
+fn going_back_to_what_was_good_is_waited_for_where_it_was_left() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
+    world.pass();
+    world.obey("n2", "");
+    world.pass();
+    world.change(SPEC);
+    // Both voice nodes left the good revision; one of them is still busy.
+    assert_eq!(world.pass(), "progressing [n3->3] ");
+    world.obey("n3", "");
+    assert_eq!(world.pass(), "progressing [n2->3] ");
+    assert_eq!(world.pass(), "progressing [] n2: has not taken its assignment yet");
+    world.obey("n2", "");
+    assert_eq!(world.pass(), "completed [n1->3] ");
+}
+
+#[test]
+fn what_overtakes_and_fails_takes_every_node_back_to_what_was_good() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
+    world.pass();
+    world.obey("n2", "");
+    world.pass();
+    world.change(&SPEC.replace("db: \"1\"", "db: \"bad\""));
+    world.settle("bad");
+    assert_eq!(world.rollout.state.word(), "rolled-back");
+    assert!(world.targets.values().all(|target| target.0 == 1), "{:?}", world.targets);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

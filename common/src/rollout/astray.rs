@@ -1,0 +1,51 @@
+//! Nodes that another rollout left on a revision that is neither good nor wanted.
+
+use crate::id::{NodeName, RevisionNumber};
+use crate::report::Phase;
+
+use super::{Input, NodeView};
+
+/// The pointer a node has when nothing is being changed.
+pub(super) fn home(input: Input<'_>, node: &NodeName) -> Option<RevisionNumber> {
+    input.from.filter(|plan| plan.nodes.contains_key(node)).map(|plan| plan.revision)
+}
+
+/// Whether the node's pointer names neither of the rollout's two revisions.
+pub(super) fn is_astray(input: Input<'_>, node: &NodeName) -> bool {
+    let wanted = input.to.nodes.get(node).map(|_| input.to.revision);
+    let target = input.targets.get(node).copied();
+    target.is_some() && target != wanted && target != home(input, node)
+}
+
+/// All such nodes that are still enrolled.
+pub(super) fn nodes(input: Input<'_>) -> impl Iterator<Item = &NodeName> {
+    let enrolled = move |node: &&NodeName| input.nodes.contains_key(*node);
+    input.targets.keys().filter(enrolled).filter(move |node| is_astray(input, node))
+}
+
+/// Those of them that are, as far as anybody knows, still being changed.
+pub(super) fn busy(input: Input<'_>) -> impl Iterator<Item = &NodeName> {
+    nodes(input).filter(move |node| !input.nodes.get(*node).is_some_and(is_quiet))
+}
+
+/// Whether a node says that nothing goes on there.
+fn is_quiet(view: &NodeView<'_>) -> bool {
+    let Some((report, (generation, _))) = view.report.zip(view.assigned) else { return false };
+    view.connected
+        && report.applied >= Some(generation)
+        && report.instances.values().all(|instance| match instance.phase {
+            Phase::Ready
+            | Phase::Held { .. }
+            | Phase::Unhealthy
+            | Phase::Returned
+            | Phase::Failed => true,
+            Phase::Pending
+            | Phase::Pulling { .. }
+            | Phase::Preparing
+            | Phase::Draining { .. }
+            | Phase::Starting
+            | Phase::Soaking { .. }
+            | Phase::Blocked
+            | Phase::Removing => false,
+        })
+}
