@@ -1,3 +1,34 @@
-//! Placeholder of the program while its parts are built.
+//! `omlctl`, the operator's command line. Asks the controller and shows what it
+//! says; decides nothing about tenants itself.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod change;
+mod cli;
+mod clock;
+mod config;
+mod connection;
+mod describe;
+mod error;
+mod output;
+mod pairs;
+mod progress;
+mod table;
+mod verb;
+mod view;
+mod wait;
+
+fn main() -> ExitCode {
+    // A second installation finds the same provider already there.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    match verb::run(cli::Cli::parse()) {
+        Ok(ending) => ExitCode::from(ending.exit_code()),
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            output::tell_error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

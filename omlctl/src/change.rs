@@ -1,0 +1,237 @@
+//! Making a change: sent at most once, shown, and waited for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use oml_proto::v1::{
+    ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, Rollout, SetVersionRequest,
+};
+use serde::Serialize;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::connection::{Controller, Failed, Target};
+use crate::error::CommandError;
+use crate::output::{Format, Output, tell};
+use crate::progress::Progress;
+use crate::wait::{self, Ended, Ending, Watched};
+use crate::{describe, view};
+
+/// What a change is made of.
+#[derive(Debug, Clone)]
+pub(crate) enum Wanted {
+    Apply { spec_yaml: String },
+    SetVersion { tenant: String, versions: BTreeMap<String, String> },
+    Rollback { tenant: String, to: u64 },
+}
+
+/// How a change is made; the same for every verb that makes one.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Manner {
+    /// Only show what would change
+    #[arg(long)]
+    dry_run: bool,
+    /// End when the change is accepted, before it has reached the nodes
+    #[arg(long)]
+    no_wait: bool,
+    /// Longest wait for the change to reach the nodes
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+    timeout: Duration,
+    /// Why the change is made, for the history
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    why: String,
+    /// Id under which the change is made at most once [default: a new one]
+    #[arg(long, value_name = "ID")]
+    op_id: Option<String>,
+}
+
+/// The whole of a change, for programs.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    op_id: &'a str,
+    dry_run: bool,
+    #[serde(flatten)]
+    reply: &'a ChangeReply,
+    /// Absent when nobody waited.
+    outcome: Option<Outcome<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Outcome<'a> {
+    /// `done`, `failed`, `rolled-back` or `waiting`.
+    ending: &'static str,
+    sentence: &'a str,
+    rollout: Option<&'a Rollout>,
+}
+
+/// Longest time in which a change whose answer was lost is sent again.
+const RETRY_LIMIT: Duration = Duration::from_secs(60);
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+impl Manner {
+    /// A plan: nothing is changed.
+    pub(crate) fn dry_run() -> Self {
+        let why = String::new();
+        Self { dry_run: true, no_wait: true, timeout: Duration::ZERO, why, op_id: None }
+    }
+}
+
+/// Makes a change, shows it, and waits for its end unless told otherwise.
+pub(crate) async fn make(
+    target: &Target,
+    output: &Output,
+    wanted: Wanted,
+    manner: &Manner,
+) -> Result<Ending, CommandError> {
+    let options = ChangeOptions {
+        op_id: manner.op_id.clone().unwrap_or_else(|| Uuid::now_v7().to_string()),
+        dry_run: manner.dry_run,
+        why: manner.why.clone(),
+    };
+    let (controller, reply) = send(target, &wanted, &options, manner.timeout).await?;
+    if output.format == Format::Table && !reply.changes.is_empty() {
+        output.text(&view::changes(output, &reply.changes))?;
+    }
+    let ended = if !reply.changed || manner.dry_run || manner.no_wait {
+        tell(&closing(&reply, manner));
+        None
+    } else {
+        Some(follow(target, output, controller, &reply, manner.timeout).await?)
+    };
+    if output.format != Format::Table {
+        let outcome = ended.as_ref().map(Outcome::new);
+        let (op_id, dry_run) = (options.op_id.as_str(), manner.dry_run);
+        output.data(&Answer { op_id, dry_run, reply: &reply, outcome }, String::new)?;
+    }
+    Ok(ended.map_or(Ending::Done, |ended| ended.ending))
+}
+
+/// Sends a change until it is answered. What was sent may have been done even
+/// if no answer came, so every attempt carries the same id.
+async fn send(
+    target: &Target,
+    wanted: &Wanted,
+    options: &ChangeOptions,
+    limit: Duration,
+) -> Result<(Controller, ChangeReply), CommandError> {
+    let deadline = Instant::now() + limit.min(RETRY_LIMIT);
+    let mut lost: Option<String> = None;
+    loop {
+        let why = match attempt(target, wanted, options).await {
+            Ok(done) => return Ok(done),
+            Err(Attempt::NotSent(error)) if lost.is_none() => return Err(error),
+            Err(Attempt::NotSent(error)) => error.to_string(),
+            Err(Attempt::Sent(Failed::Answered(error))) => return Err(error),
+            Err(Attempt::Sent(failed @ Failed::NotLetIn(_))) if lost.is_none() => {
+                return Err(failed.into());
+            }
+            Err(Attempt::Sent(failed @ Failed::Lost(_))) if options.dry_run => {
+                return Err(failed.into());
+            }
+            Err(Attempt::Sent(Failed::Lost(why) | Failed::NotLetIn(why))) => why,
+        };
+        if Instant::now() + RETRY_PAUSE > deadline {
+            return Err(CommandError::OutcomeUnknown { op_id: options.op_id.clone(), why });
+        }
+        if lost.replace(why.clone()).is_none() {
+            tell(&format!("no answer ({why}); trying again, the change is made once"));
+        }
+        sleep(RETRY_PAUSE).await;
+    }
+}
+
+enum Attempt {
+    NotSent(CommandError),
+    Sent(Failed),
+}
+
+async fn attempt(
+    target: &Target,
+    wanted: &Wanted,
+    options: &ChangeOptions,
+) -> Result<(Controller, ChangeReply), Attempt> {
+    let mut controller = target.connect().await.map_err(Attempt::NotSent)?;
+    let reply = controller.change(wanted, options).await.map_err(Attempt::Sent)?;
+    Ok((controller, reply))
+}
+
+impl Controller {
+    async fn change(
+        &mut self,
+        wanted: &Wanted,
+        options: &ChangeOptions,
+    ) -> Result<ChangeReply, Failed> {
+        let options = Some(options.clone());
+        match wanted.clone() {
+            Wanted::Apply { spec_yaml } => {
+                let request = ApplyRequest { spec_yaml, options };
+                self.call(|fleet, request| fleet.apply(request), request).await
+            }
+            Wanted::SetVersion { tenant, versions } => {
+                let request = SetVersionRequest { tenant, versions, options };
+                self.call(|fleet, request| fleet.set_version(request), request).await
+            }
+            Wanted::Rollback { tenant, to } => {
+                let request = RollbackRequest { tenant, to, options };
+                self.call(|fleet, request| fleet.rollback(request), request).await
+            }
+        }
+    }
+}
+
+async fn follow(
+    target: &Target,
+    output: &Output,
+    controller: Controller,
+    reply: &ChangeReply,
+    limit: Duration,
+) -> Result<Ended, CommandError> {
+    let watched = Watched {
+        tenant: reply.tenant.clone(),
+        revision: reply.revision,
+        changes: reply.changes.clone(),
+    };
+    let mut progress = Progress::new(output.clock.clone(), &reply.changes);
+    let ended = wait::wait(target, controller, &watched, limit, &mut progress).await;
+    progress.finish();
+    let ended = ended?;
+    if ended.ending != Ending::Done {
+        tell_failures(ended.rollout.as_ref());
+    }
+    tell(&ended.sentence);
+    Ok(ended)
+}
+
+fn tell_failures(rollout: Option<&Rollout>) {
+    let failures = rollout.iter().flat_map(|rollout| &rollout.failures);
+    for line in failures.flat_map(describe::rollout_failure_lines) {
+        tell(&oml_common::problem::printable(&line));
+    }
+}
+
+fn closing(reply: &ChangeReply, manner: &Manner) -> String {
+    let ChangeReply { tenant, revision, changed, .. } = reply;
+    match (changed, manner.dry_run) {
+        (false, _) => format!("nothing to change: {tenant} is at revision {revision}"),
+        (true, true) => format!("this is only a plan: {tenant} was not changed"),
+        (true, false) => format!(
+            "accepted: revision {revision} of {tenant} is on its way; see omlctl status tenant={tenant} --watch"
+        ),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, oml_common::time::InvalidDuration> {
+    oml_common::time::parse_duration_ms(text).map(Duration::from_millis)
+}
+
+impl<'a> Outcome<'a> {
+    fn new(ended: &'a Ended) -> Self {
+        let ending = match ended.ending {
+            Ending::Done => "done",
+            Ending::Failed => "failed",
+            Ending::RolledBack => "rolled-back",
+            Ending::Waiting => "waiting",
+        };
+        Self { ending, sentence: &ended.sentence, rollout: ended.rollout.as_ref() }
+    }
+}

@@ -1,0 +1,79 @@
+//! The command line: its words, its help, and nothing of what it does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::output::Format;
+use crate::verb::{
+    apply, completions, context, explain, get, history, node, plan, rollback, set_version, status,
+    version,
+};
+
+/// Operates contact-centre tenants through their controller
+#[derive(Debug, Parser)]
+#[command(
+    name = "omlctl",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Exit codes: 0 done or nothing to change, 1 failed, 2 wrong use, 3 rolled back,
+4 still waiting at the time-out, 5 the controller cannot be reached.
+
+Examples:
+  omlctl context import operator.toml
+  omlctl apply -f acme.yaml
+  omlctl set-version tenant=acme asterisk=230204.01
+  omlctl status tenant=acme --watch
+  omlctl explain tenant=acme asterisk"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub(crate) struct Common {
+    /// How to print data
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "table",
+        hide_possible_values = true,
+        help = "How to print data: table, json or yaml"
+    )]
+    pub(crate) output: Format,
+    /// Context to use in place of the current one
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Controller to ask in place of the context's, as host:port
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub(crate) endpoint: Option<String>,
+    /// File that lists the contexts [default: ~/.config/omlctl/config.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "OMLCTL_CONFIG", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Context(context::Arguments),
+    Apply(apply::Arguments),
+    Plan(plan::Arguments),
+    SetVersion(set_version::Arguments),
+    Rollback(rollback::Arguments),
+    Status(status::Arguments),
+    Get(get::Arguments),
+    History(history::Arguments),
+    Explain(explain::Arguments),
+    Node(node::Arguments),
+    Completions(completions::Arguments),
+    Version(version::Arguments),
+}

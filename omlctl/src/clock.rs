@@ -1,0 +1,72 @@
+//! Instants and ages as people read them. The only place that reads the clock.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use oml_common::time::Span;
+
+/// Writes instants in one time zone.
+#[derive(Debug, Clone)]
+pub(crate) struct Clock {
+    zone: TimeZone,
+}
+
+impl Clock {
+    /// The time zone of this machine.
+    pub(crate) fn local() -> Self {
+        Self { zone: TimeZone::system() }
+    }
+
+    /// The same everywhere.
+    #[cfg(test)]
+    pub(crate) fn utc() -> Self {
+        Self { zone: TimeZone::UTC }
+    }
+
+    /// `14:05:10`
+    pub(crate) fn time(&self, at_ms: u64) -> String {
+        self.show(at_ms, "%H:%M:%S")
+    }
+
+    /// `2024-05-01 14:05:10`
+    pub(crate) fn date_time(&self, at_ms: u64) -> String {
+        self.show(at_ms, "%Y-%m-%d %H:%M:%S")
+    }
+
+    fn show(&self, at_ms: u64, form: &str) -> String {
+        let instant = i64::try_from(at_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        match instant {
+            Some(instant) => instant.to_zoned(self.zone.clone()).strftime(form).to_string(),
+            None => "?".to_owned(),
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
+}
+
+/// `12s ago`, or `never`.
+pub(crate) fn age(now_ms: u64, at_ms: u64) -> String {
+    match at_ms {
+        0 => "never".to_owned(),
+        at_ms => format!("{} ago", span(now_ms.saturating_sub(at_ms))),
+    }
+}
+
+/// `12s ago`, in one unit: for tables.
+pub(crate) fn short_age(now_ms: u64, at_ms: u64) -> String {
+    let age = age(now_ms, at_ms);
+    match age.split_once(' ') {
+        Some((first, rest)) if rest != "ago" => format!("{first} ago"),
+        Some(_) | None => age,
+    }
+}
+
+/// A span in whole seconds: `0s`, `12s`, `3m 5s`.
+pub(crate) fn span(duration_ms: u64) -> String {
+    match duration_ms {
+        0..1000 => "0s".to_owned(),
+        longer => Span(longer).to_string(),
+    }
+}

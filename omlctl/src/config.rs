@@ -1,0 +1,313 @@
+//! The operator's contexts: which controllers there are and how to prove
+//! oneself to them. Files only; nothing here connects.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
+
+use oml_common::problem::{Problem, printable};
+use oml_proto::tls::{Credentials, client_config};
+use serde::{Deserialize, Serialize};
+
+use crate::error::CommandError;
+
+/// The contexts and the file they are listed in.
+#[derive(Debug)]
+pub(crate) struct Config {
+    path: PathBuf,
+    listed: Listed,
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    current: Option<ContextName>,
+    #[serde(default)]
+    contexts: BTreeMap<ContextName, Entry>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    endpoints: Vec<String>,
+}
+
+/// One controller and the operator's identity for it.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) name: ContextName,
+    /// `host:port`, in the order in which they are tried.
+    pub(crate) endpoints: Vec<String>,
+    pub(crate) credentials: Credentials,
+}
+
+/// What `omlcontroller init` hands to an operator.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Bundle {
+    name: String,
+    endpoint: String,
+    ca_pem: String,
+    certificate_pem: String,
+    key_pem: String,
+}
+
+/// The name of a context; also the name of its folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct ContextName(String);
+
+/// Why a text is not the name of a context.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "not the name of a context: 1 to 63 letters, digits, dots, hyphens and underscores, starting with a letter or digit"
+)]
+pub(crate) struct InvalidContextName;
+
+const AUTHORITY: &str = "ca.pem";
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "key.pem";
+
+impl Config {
+    /// Reads the file; a missing one lists nothing.
+    pub(crate) fn open(path: Option<PathBuf>) -> Result<Self, CommandError> {
+        let path = match path {
+            Some(path) => path,
+            None => std::env::home_dir()
+                .filter(|home| !home.as_os_str().is_empty())
+                .map(|home| home.join(".config/omlctl/config.toml"))
+                .ok_or_else(|| {
+                    CommandError::Context("there is no home directory; use --config".into())
+                })?,
+        };
+        let listed = match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| {
+                CommandError::Context(format!(
+                    "{} is not valid: {}",
+                    path.display(),
+                    error.message()
+                ))
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Listed::default(),
+            Err(source) => return Err(CommandError::File { doing: "read", path, source }),
+        };
+        Ok(Self { path, listed })
+    }
+
+    /// Names of all contexts.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &ContextName> {
+        self.listed.contexts.keys()
+    }
+
+    /// Endpoints of a context.
+    pub(crate) fn endpoints(&self, name: &ContextName) -> &[String] {
+        self.listed.contexts.get(name).map(|entry| entry.endpoints.as_slice()).unwrap_or_default()
+    }
+
+    /// The context that is used when none is named.
+    pub(crate) fn current(&self) -> Option<&ContextName> {
+        self.listed.current.as_ref()
+    }
+
+    /// The named context, or the current one.
+    pub(crate) fn context(&self, name: Option<&str>) -> Result<Context, CommandError> {
+        let name = match (name, &self.listed.current) {
+            (Some(name), _) => self.known(name)?,
+            (None, Some(current)) => self.known(&current.0)?,
+            (None, None) => return Err(CommandError::Context(self.none_chosen())),
+        };
+        let read = |file: &str| read_limited(&self.folder(&name).join(file));
+        Ok(Context {
+            endpoints: self.endpoints(&name).to_vec(),
+            credentials: Credentials {
+                ca_pem: read(AUTHORITY)?,
+                certificate_pem: read(CERTIFICATE)?,
+                key_pem: read(KEY)?,
+            },
+            name,
+        })
+    }
+
+    /// Takes a bundle in; the first context becomes the current one.
+    pub(crate) fn import(
+        &mut self,
+        bundle: Bundle,
+        name: Option<ContextName>,
+        replace: bool,
+    ) -> Result<(ContextName, String), CommandError> {
+        let name = match name {
+            Some(name) => name,
+            None => bundle.name.parse().map_err(|error: InvalidContextName| {
+                CommandError::Context(format!("{}: {error} (use --name)", printable(&bundle.name)))
+            })?,
+        };
+        if self.listed.contexts.contains_key(&name) && !replace {
+            return Err(CommandError::Context(format!(
+                "context {name} exists already (use --replace, or --name for another name)"
+            )));
+        }
+        let credentials = Credentials {
+            ca_pem: bundle.ca_pem,
+            certificate_pem: bundle.certificate_pem,
+            key_pem: bundle.key_pem,
+        };
+        client_config(&credentials)
+            .map_err(|source| CommandError::Credentials { context: name.to_string(), source })?;
+        let endpoint = address(&bundle.endpoint).to_owned();
+        let folder = self.folder(&name);
+        make_folder(&folder)?;
+        write_private(&folder.join(AUTHORITY), &credentials.ca_pem)?;
+        write_private(&folder.join(CERTIFICATE), &credentials.certificate_pem)?;
+        write_private(&folder.join(KEY), &credentials.key_pem)?;
+        let entry = Entry { endpoints: vec![endpoint.clone()] };
+        self.listed.contexts.insert(name.clone(), entry);
+        self.listed.current.get_or_insert_with(|| name.clone());
+        self.save()?;
+        Ok((name, endpoint))
+    }
+
+    /// Makes a context the current one.
+    pub(crate) fn choose(&mut self, name: &str) -> Result<ContextName, CommandError> {
+        let name = self.known(name)?;
+        self.listed.current = Some(name.clone());
+        self.save()?;
+        Ok(name)
+    }
+
+    /// Forgets a context and its key.
+    pub(crate) fn remove(&mut self, name: &str) -> Result<ContextName, CommandError> {
+        let name = self.known(name)?;
+        self.listed.contexts.remove(&name);
+        if self.listed.current.as_ref() == Some(&name) {
+            self.listed.current = None;
+        }
+        self.save()?;
+        let folder = self.folder(&name);
+        match fs::remove_dir_all(&folder) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(CommandError::File { doing: "remove", path: folder, source })
+            }
+            Ok(()) | Err(_) => Ok(name),
+        }
+    }
+
+    fn known(&self, name: &str) -> Result<ContextName, CommandError> {
+        match self.names().find(|known| known.0 == name) {
+            Some(known) => Ok(known.clone()),
+            None => {
+                let problem = Problem::new("", format!("there is no context {}", printable(name)));
+                let known = self.names().map(|name| name.0.as_str());
+                Err(CommandError::Context(problem.suggest(name, known).to_string()))
+            }
+        }
+    }
+
+    fn none_chosen(&self) -> String {
+        if self.listed.contexts.is_empty() {
+            "there is no context yet; import what omlcontroller init wrote for you: omlctl context import FILE".to_owned()
+        } else {
+            "no context is chosen; choose one with omlctl context use NAME, or --context NAME"
+                .to_owned()
+        }
+    }
+
+    fn folder(&self, name: &ContextName) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join("contexts").join(&name.0)
+    }
+
+    fn save(&self) -> Result<(), CommandError> {
+        let text = toml::to_string(&self.listed)
+            .map_err(|error| CommandError::Format("TOML", error.into()))?;
+        if let Some(folder) = self.path.parent().filter(|path| !path.as_os_str().is_empty()) {
+            make_folder(folder)?;
+        }
+        write_private(&self.path, &text)
+    }
+}
+
+impl Bundle {
+    /// Reads a bundle from a file.
+    pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
+        let text = read_limited(path)?;
+        toml::from_str(&text).map_err(|error| {
+            // The message names the field; the text itself holds a key and is not shown.
+            let message = error.message();
+            CommandError::Context(format!(
+                "{} is not an operator's bundle: {message}",
+                path.display()
+            ))
+        })
+    }
+}
+
+/// An endpoint as `host:port`, also when it was written as a URL.
+pub(crate) fn address(endpoint: &str) -> &str {
+    endpoint.trim().trim_start_matches("https://").trim_end_matches('/')
+}
+
+fn read_limited(path: &Path) -> Result<String, CommandError> {
+    use std::io::Read as _;
+    const BYTES_MAX: u64 = 1 << 20;
+    let read = || {
+        let mut text = String::new();
+        fs::File::open(path)?.take(BYTES_MAX).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    read().map_err(|source| CommandError::File { doing: "read", path: path.to_owned(), source })
+}
+
+fn make_folder(path: &Path) -> Result<(), CommandError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| CommandError::File { doing: "write", path: path.to_owned(), source })
+}
+
+/// Writes a file that only its owner reads, whole or not at all.
+fn write_private(path: &Path, text: &str) -> Result<(), CommandError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    let write = || {
+        // A temporary file is made with mode 0600.
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|source| CommandError::File { doing: "write", path: path.to_owned(), source })
+}
+
+impl std::str::FromStr for ContextName {
+    type Err = InvalidContextName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidContextName> {
+        let word = |b: u8| b.is_ascii_alphanumeric();
+        let valid = text.len() <= 63
+            && text.bytes().next().is_some_and(word)
+            && text.bytes().all(|b| word(b) || matches!(b, b'.' | b'-' | b'_'));
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidContextName) }
+    }
+}
+
+impl TryFrom<String> for ContextName {
+    type Error = InvalidContextName;
+    fn try_from(text: String) -> Result<Self, InvalidContextName> {
+        text.parse()
+    }
+}
+
+impl From<ContextName> for String {
+    fn from(name: ContextName) -> String {
+        name.0
+    }
+}
+
+impl fmt::Display for ContextName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}

@@ -1,0 +1,269 @@
+//! The way to the controller: one channel, a deadline on every call, and a
+//! sentence for everything that can go wrong on it.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_proto::problem::from_status;
+use oml_proto::tls::{Peer, certificate, client_config};
+use oml_proto::v1::fleet_client::FleetClient;
+use oml_proto::v1::{StatusReply, StatusRequest};
+use tokio::time::timeout;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Response, Status, Streaming};
+
+use crate::clock::{self, age};
+use crate::config::{self, Context};
+use crate::error::CommandError;
+
+mod dial;
+
+use dial::dial;
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for an answer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where the controller is and how to prove oneself to it.
+#[derive(Debug)]
+pub(crate) struct Target {
+    addresses: Vec<String>,
+    tls: Arc<rustls::ClientConfig>,
+    /// When the operator's certificate ends.
+    ends_ms: Option<u64>,
+}
+
+/// A connection to one controller.
+#[derive(Debug)]
+pub(crate) struct Controller {
+    fleet: FleetClient<Channel>,
+    address: String,
+}
+
+/// Why a call has no reply.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// The controller answered, and this is what it said.
+    Answered(CommandError),
+    /// The connection or the time ended first, or the controller is not sure:
+    /// what became of the request is not known.
+    Lost(String),
+    /// The controller does not let this operator in, so nothing was done.
+    NotLetIn(String),
+}
+
+impl Target {
+    /// The controllers of a context, or another one that its authority certified.
+    pub(crate) fn new(context: &Context, endpoint: Option<&str>) -> Result<Self, CommandError> {
+        let unusable =
+            |source| CommandError::Credentials { context: context.name.to_string(), source };
+        let tls = client_config(&context.credentials).map_err(unusable)?;
+        let own = certificate(&context.credentials.certificate_pem, "certificate");
+        let ends_ms = Peer::from_certificate(&own.map_err(unusable)?).ok().map(|p| p.expires.0);
+        let addresses = match endpoint {
+            Some(endpoint) => vec![config::address(endpoint).to_owned()],
+            None => context.endpoints.clone(),
+        };
+        Ok(Self { addresses, tls: Arc::new(tls), ends_ms })
+    }
+
+    /// Connects to the first controller that answers.
+    pub(crate) async fn connect(&self) -> Result<Controller, CommandError> {
+        let mut reasons = Vec::with_capacity(self.addresses.len());
+        for address in &self.addresses {
+            match timeout(CONNECT_TIMEOUT, dial(address, Arc::clone(&self.tls))).await {
+                Ok(Ok(channel)) => {
+                    let fleet = FleetClient::new(channel)
+                        .max_decoding_message_size(oml_proto::MESSAGE_BYTES_MAX)
+                        .max_encoding_message_size(oml_proto::MESSAGE_BYTES_MAX);
+                    let address = address.clone();
+                    return Ok(Controller { fleet, address });
+                }
+                Ok(Err(error)) => reasons.push(format!("{address}: {}", reason(&error))),
+                Err(_elapsed) => reasons.push(format!(
+                    "{address}: no connection within {} s",
+                    CONNECT_TIMEOUT.as_secs()
+                )),
+            }
+        }
+        let now_ms = clock::now_ms();
+        if let Some(ends_ms) = self.ends_ms.filter(|ends_ms| *ends_ms <= now_ms) {
+            reasons.push(format!("this operator's certificate ended {}", age(now_ms, ends_ms)));
+        }
+        Err(CommandError::Unreachable(reasons.join("; ")))
+    }
+}
+
+impl Controller {
+    /// Makes one call that may be lost without harm.
+    pub(crate) async fn ask<'c, M, R, F>(
+        &'c mut self,
+        call: fn(&'c mut FleetClient<Channel>, Request<M>) -> F,
+        message: M,
+    ) -> Result<R, CommandError>
+    where
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
+        self.call(call, message).await.map_err(CommandError::from)
+    }
+
+    /// Makes one call and tells an answer from a lost one.
+    pub(crate) async fn call<'c, M, R, F>(
+        &'c mut self,
+        call: fn(&'c mut FleetClient<Channel>, Request<M>) -> F,
+        message: M,
+    ) -> Result<R, Failed>
+    where
+        F: Future<Output = Result<Response<R>, Status>>,
+    {
+        let address = self.address.clone();
+        let mut request = Request::new(message);
+        request.set_timeout(CALL_TIMEOUT);
+        // The request's own time-out starts when it is sent; this one bounds all of it.
+        match timeout(CALL_TIMEOUT, call(&mut self.fleet, request)).await {
+            Ok(Ok(response)) => Ok(response.into_inner()),
+            Ok(Err(status)) => Err(failed(&address, &status)),
+            Err(_elapsed) => Err(Failed::Lost(no_answer(&address))),
+        }
+    }
+
+    /// The status now and after every change.
+    pub(crate) async fn watch(&mut self, tenant: &str) -> Result<Watch, Failed> {
+        let request = Request::new(StatusRequest { tenant: tenant.to_owned() });
+        let address = self.address.clone();
+        match timeout(CALL_TIMEOUT, self.fleet.watch_status(request)).await {
+            Ok(Ok(response)) => Ok(Watch { stream: response.into_inner(), address }),
+            Ok(Err(status)) => Err(failed(&address, &status)),
+            Err(_elapsed) => Err(Failed::Lost(no_answer(&address))),
+        }
+    }
+}
+
+/// A stream of statuses. The connection's keep-alive notices a dead controller.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    stream: Streaming<StatusReply>,
+    address: String,
+}
+
+impl Watch {
+    /// The next status. Cancel-safe: no message is lost when this is dropped.
+    pub(crate) async fn next(&mut self) -> Result<StatusReply, Failed> {
+        match self.stream.message().await {
+            Ok(Some(reply)) => Ok(reply),
+            Ok(None) => Err(Failed::Lost(format!("{} ended the stream", self.address))),
+            Err(status) => Err(failed(&self.address, &status)),
+        }
+    }
+}
+
+impl From<Failed> for CommandError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Answered(error) => error,
+            Failed::Lost(why) | Failed::NotLetIn(why) => CommandError::Unreachable(why),
+        }
+    }
+}
+
+fn failed(address: &str, status: &Status) -> Failed {
+    // Only what happened on this side of the connection has a source.
+    match status.source() {
+        Some(source) => Failed::Lost(format!("{address}: {}", reason(source))),
+        None => answered(address, status),
+    }
+}
+
+/// What the controller's answer means; one place for all codes.
+fn answered(address: &str, status: &Status) -> Failed {
+    let said = oml_common::problem::printable(status.message());
+    let said = if said.is_empty() { status.code().to_string() } else { said };
+    let error = match status.code() {
+        Code::InvalidArgument => match from_status(status) {
+            Some(problems) => CommandError::Problems(problems),
+            None => CommandError::Usage(said),
+        },
+        Code::NotFound | Code::OutOfRange => CommandError::Usage(said),
+        Code::PermissionDenied => CommandError::Refused(format!("not allowed: {said}")),
+        Code::Unimplemented => CommandError::Refused(
+            "the controller does not know this command; it may be older than omlctl".to_owned(),
+        ),
+        Code::Unauthenticated => return Failed::NotLetIn(format!("{address}: {said}")),
+        Code::Cancelled | Code::DeadlineExceeded => return Failed::Lost(no_answer(address)),
+        // It stops or starts, or does not know itself whether a change was kept.
+        Code::Unavailable | Code::Unknown => return Failed::Lost(format!("{address}: {said}")),
+        Code::Ok
+        | Code::AlreadyExists
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::Internal
+        | Code::DataLoss => CommandError::Refused(said),
+    };
+    Failed::Answered(error)
+}
+
+fn no_answer(address: &str) -> String {
+    format!("{address}: no answer within {} s", CALL_TIMEOUT.as_secs())
+}
+
+/// The one cause, deepest in the chain, that an operator can act on.
+fn reason(error: &(dyn StdError + 'static)) -> String {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return tls_reason(tls);
+    }
+    match find::<io::Error>(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
+        Some(io::ErrorKind::TimedOut) => "no connection in time".to_owned(),
+        Some(
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::NotConnected,
+        ) => "the connection was closed".to_owned(),
+        Some(_) | None => last(error),
+    }
+}
+
+fn tls_reason(error: &rustls::Error) -> String {
+    if let rustls::Error::AlertReceived(_) = error {
+        return "certificate refused by the controller".to_owned();
+    }
+    if let rustls::Error::InvalidCertificate(why) = error {
+        return format!("its certificate is not one of this context's authority ({why})");
+    }
+    format!("no secure connection: {error}")
+}
+
+/// Looks through the chain, and into I/O errors, which hide what they carry.
+fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            return carried.and_then(|inner| find::<T>(inner)).or(Some(found));
+        }
+        let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(found) = carried.and_then(|inner| find::<T>(inner)) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn last(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    oml_common::problem::printable(&last.to_string())
+}
+
+#[cfg(test)]
+mod tests;

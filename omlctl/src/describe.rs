@@ -1,0 +1,177 @@
+//! States of the wire as words for people.
+
+use oml_proto::v1::{Failure, InstanceReport, NodeStatus, Rollout, RolloutFailure};
+
+use crate::clock::{self, Clock};
+use crate::table::Tone;
+
+/// What happens with an instance: `pulling 12.3 of 40.0 MiB`, `blocked: port 80 is taken`.
+pub(crate) fn phase(clock: &Clock, instance: &InstanceReport) -> String {
+    let phase = instance.phase.clone().unwrap_or_default();
+    let because = |word: &str| match instance.reason.as_str() {
+        "" => word.to_owned(),
+        reason => format!("{word}: {reason}"),
+    };
+    match phase.name.as_str() {
+        "pending" => because("waiting"),
+        "pulling" => pulling(phase.bytes_done, phase.bytes_total),
+        "draining" => {
+            let calls = match instance.active {
+                Some(1) => "1 call ".to_owned(),
+                Some(calls) => format!("{calls} calls "),
+                None => String::new(),
+            };
+            format!("draining {calls}until {}", clock.time(phase.at_ms))
+        }
+        "soaking" => format!("soaking until {}", clock.time(phase.at_ms)),
+        "held" => format!("held on the host since {}", clock.date_time(phase.at_ms)),
+        "returned" if !instance.version.is_empty() => {
+            because(&format!("returned to {}", instance.version))
+        }
+        "" => "not reported".to_owned(),
+        word @ ("unhealthy" | "returned" | "failed" | "blocked") => because(word),
+        // preparing, starting, ready, removing, and what a newer agent may say.
+        word => word.to_owned(),
+    }
+}
+
+/// How good that is.
+pub(crate) fn tone(phase: &str) -> Tone {
+    match phase {
+        "ready" => Tone::Good,
+        "unhealthy" | "returned" | "failed" | "blocked" => Tone::Bad,
+        "" => Tone::Plain,
+        _ => Tone::Moving,
+    }
+}
+
+/// The name of an instance's phase.
+pub(crate) fn phase_word(instance: &InstanceReport) -> &str {
+    instance.phase.as_ref().map(|phase| phase.name.as_str()).unwrap_or_default()
+}
+
+/// Whether an instance runs as desired and needs no words.
+pub(crate) fn is_quiet(instance: &InstanceReport) -> bool {
+    phase_word(instance) == "ready" && instance.health == "healthy"
+}
+
+/// `progressing, wave 1 of 3`.
+pub(crate) fn rollout_state(rollout: &Rollout) -> String {
+    match rollout.state.as_str() {
+        "progressing" if rollout.waves > 1 => {
+            // The wire counts the waves that are passed; the next one is on its way.
+            let wave = (rollout.wave + 1).min(rollout.waves);
+            format!("progressing (wave {wave} of {})", rollout.waves)
+        }
+        state => state.replace('-', " "),
+    }
+}
+
+/// `revision 7 → 8`, or `revision 1` for a tenant's first.
+pub(crate) fn rollout_way(rollout: &Rollout) -> String {
+    match rollout.from {
+        0 => format!("revision {}", rollout.to),
+        from => format!("revision {from} → {}", rollout.to),
+    }
+}
+
+/// How good a rollout's state is.
+pub(crate) fn rollout_tone(state: &str) -> Tone {
+    match state {
+        "completed" => Tone::Good,
+        "paused" | "rolled-back" | "rolling-back" => Tone::Bad,
+        "progressing" => Tone::Moving,
+        _ => Tone::Plain,
+    }
+}
+
+/// A node's connection, with its age where that matters.
+pub(crate) fn connection(node: &NodeStatus, now_ms: u64) -> String {
+    match node.state.as_str() {
+        "unreachable" => {
+            format!("unreachable, last seen {}", clock::age(now_ms, node.last_seen_ms))
+        }
+        "never-seen" => "never seen".to_owned(),
+        state => state.to_owned(),
+    }
+}
+
+/// How good a connection is.
+pub(crate) fn connection_tone(state: &str) -> Tone {
+    match state {
+        "connected" => Tone::Good,
+        "unreachable" => Tone::Bad,
+        _ => Tone::Moving,
+    }
+}
+
+/// An instant of the host's clock by the controller's, so that clocks that
+/// differ do no harm; 0 when there is none.
+fn by_controller(node: &NodeStatus, at_ms: u64) -> u64 {
+    match node.report.as_ref().filter(|_| at_ms > 0) {
+        Some(report) => {
+            let before_report_ms = report.at_ms.saturating_sub(at_ms);
+            node.last_seen_ms.saturating_sub(before_report_ms)
+        }
+        None => 0,
+    }
+}
+
+/// `12s ago` for an instant of the host's clock; empty when there is none.
+pub(crate) fn host_age(node: &NodeStatus, now_ms: u64, at_ms: u64) -> String {
+    match by_controller(node, at_ms) {
+        0 => String::new(),
+        at_ms => clock::age(now_ms, at_ms),
+    }
+}
+
+/// The same in one unit, for tables.
+pub(crate) fn short_host_age(node: &NodeStatus, now_ms: u64, at_ms: u64) -> String {
+    match by_controller(node, at_ms) {
+        0 => String::new(),
+        at_ms => clock::short_age(now_ms, at_ms),
+    }
+}
+
+/// A failure and its program's last words, line by line.
+pub(crate) fn failure_lines(failure: &Failure) -> Vec<String> {
+    let mut first = failure.message.clone();
+    if let Some(code) = failure.exit_code {
+        let shown = format!("exit code {code}");
+        if !first.contains(&shown) {
+            first.push_str(&format!(" ({shown})"));
+        }
+    }
+    let mut lines = vec![first];
+    lines.extend(failure.log_tail.iter().map(|line| format!("    | {line}")));
+    lines
+}
+
+/// A rollout's failure with its place: `voice-1 asterisk 230215.01: exited (exit code 1)`.
+pub(crate) fn rollout_failure_lines(failed: &RolloutFailure) -> Vec<String> {
+    let failure = failed.failure.clone().unwrap_or_default();
+    let mut place = format!("{} {}", failed.node, failed.component);
+    if !failure.version.is_empty() {
+        place.push_str(&format!(" {}", failure.version));
+    }
+    let mut lines = failure_lines(&failure);
+    lines[0] = format!("{place}: {}", lines[0]);
+    lines
+}
+
+fn pulling(done: u64, total: u64) -> String {
+    match total {
+        0 if done == 0 => "pulling".to_owned(),
+        0 => format!("pulling, {} MiB so far", mib(done)),
+        total => format!("pulling {} of {} MiB", mib(done), mib(total)),
+    }
+}
+
+/// Mebibytes with one decimal.
+fn mib(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10) >> 20;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests;

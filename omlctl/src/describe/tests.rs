@@ -1,0 +1,81 @@
+//! States as words.
+
+use oml_proto::v1::{Phase, Report};
+
+use super::*;
+
+const NOON_MS: u64 = 1_714_564_800_000;
+
+fn told(phase: Phase, change: impl FnOnce(&mut InstanceReport)) -> String {
+    let mut instance = InstanceReport { phase: Some(phase), ..InstanceReport::default() };
+    change(&mut instance);
+    super::phase(&Clock::utc(), &instance)
+}
+
+fn named(name: &str) -> Phase {
+    Phase { name: name.into(), at_ms: NOON_MS, ..Phase::default() }
+}
+
+#[test]
+fn every_phase_has_words() {
+    let pull = |bytes_done, bytes_total| Phase { bytes_done, bytes_total, ..named("pulling") };
+    let because = |i: &mut InstanceReport| i.reason = "port 80 is taken".into();
+    insta::assert_snapshot!(
+        [
+            told(named("pending"), because),
+            told(pull(0, 0), because),
+            told(pull(5 << 20, 0), because),
+            told(pull(12 << 20, 40 << 20), because),
+            told(named("preparing"), because),
+            told(named("draining"), |i| i.active = Some(12)),
+            told(named("draining"), |i| i.active = Some(1)),
+            told(named("draining"), |_| {}),
+            told(named("starting"), because),
+            told(named("soaking"), because),
+            told(named("ready"), because),
+            told(named("unhealthy"), because),
+            told(named("held"), because),
+            told(named("returned"), because),
+            told(named("returned"), |i| i.version = "230204.01".into()),
+            told(named("failed"), because),
+            told(named("blocked"), because),
+            told(named("removing"), because),
+            told(named("a-phase-of-later"), because),
+            told(named(""), because),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn an_age_survives_a_host_whose_clock_is_wrong() {
+    let hour_ms = 3_600_000;
+    let node = NodeStatus {
+        last_seen_ms: NOON_MS,
+        report: Some(Report { at_ms: NOON_MS - hour_ms, ..Report::default() }),
+        ..NodeStatus::default()
+    };
+    let seen = |at_ms| host_age(&node, NOON_MS + 5_000, at_ms);
+    assert_eq!(seen(NOON_MS - hour_ms - 2_000), "7s ago");
+    assert_eq!(seen(0), "");
+}
+
+#[test]
+fn an_exit_code_is_told_once() {
+    let failure = |message: &str| Failure {
+        message: message.into(),
+        exit_code: Some(137),
+        ..Failure::default()
+    };
+    assert_eq!(failure_lines(&failure("was killed")), ["was killed (exit code 137)"]);
+    assert_eq!(failure_lines(&failure("ended: exit code 137")), ["ended: exit code 137"]);
+}
+
+#[test]
+fn the_wave_on_its_way_is_counted_from_one() {
+    let rollout =
+        |wave, waves| Rollout { state: "progressing".into(), wave, waves, ..Rollout::default() };
+    assert_eq!(rollout_state(&rollout(0, 3)), "progressing (wave 1 of 3)");
+    assert_eq!(rollout_state(&rollout(3, 3)), "progressing (wave 3 of 3)");
+    assert_eq!(rollout_state(&rollout(0, 1)), "progressing");
+}

@@ -1,0 +1,146 @@
+//! Arguments of the form `key=value`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use oml_common::problem::{Problem, nearest, printable};
+
+use crate::error::CommandError;
+
+/// The pairs of one command line, in the order they were given.
+#[derive(Debug)]
+pub(crate) struct Pairs {
+    given: Vec<(String, String)>,
+}
+
+impl Pairs {
+    /// Reads pairs whose keys are all known beforehand.
+    pub(crate) fn parse(words: &[String], known: &[&str]) -> Result<Self, CommandError> {
+        let pairs = Self::open(words)?;
+        let unknown = pairs.given.iter().map(|(key, _)| key.as_str()).find(|k| !known.contains(k));
+        match unknown {
+            Some(key) => {
+                let problem = Problem::new(key, "unknown key");
+                Err(CommandError::usage(&problem.suggest(key, known.iter().copied())))
+            }
+            None => Ok(pairs),
+        }
+    }
+
+    /// Reads pairs of any keys, each once.
+    pub(crate) fn open(words: &[String]) -> Result<Self, CommandError> {
+        let mut given: Vec<(String, String)> = Vec::with_capacity(words.len());
+        for word in words {
+            let (key, value) = split(word)?;
+            if given.iter().any(|(other, _)| other == key) {
+                return Err(CommandError::usage(&Problem::new(key, "is given twice")));
+            }
+            given.push((key.to_owned(), value.to_owned()));
+        }
+        Ok(Self { given })
+    }
+
+    /// Takes a key that must be there; `example` shows how it looks.
+    pub(crate) fn need<T>(&mut self, key: &str, example: &str) -> Result<T, CommandError>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        match self.optional(key)? {
+            Some(value) => Ok(value),
+            None => {
+                let given: Vec<&str> = self.given.iter().map(|(key, _)| key.as_str()).collect();
+                let hint = match nearest(key, &given) {
+                    Some(near) => format!("did you mean {key}= instead of {near}=?"),
+                    None => format!("such as {key}={example}"),
+                };
+                let problem = Problem::new("", format!("{key}= is missing"));
+                Err(CommandError::usage(&problem.hint(hint)))
+            }
+        }
+    }
+
+    /// Takes a key that may be there.
+    pub(crate) fn optional<T>(&mut self, key: &str) -> Result<Option<T>, CommandError>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        match self.given.iter().position(|(other, _)| other == key) {
+            Some(at) => {
+                let (key, value) = self.given.remove(at);
+                value_of(&key, &value).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Everything not taken yet, as names and values.
+    pub(crate) fn rest<K, V>(self) -> Result<Vec<(K, V)>, CommandError>
+    where
+        K: FromStr,
+        K::Err: fmt::Display,
+        V: FromStr,
+        V::Err: fmt::Display,
+    {
+        let read = |(key, value): (String, String)| {
+            let name = key.parse().map_err(|error: K::Err| CommandError::Usage(shown(&error)))?;
+            Ok((name, value_of(&key, &value)?))
+        };
+        self.given.into_iter().map(read).collect()
+    }
+}
+
+/// A revision's number as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Number(pub(crate) u64);
+
+/// Why a text is not a revision's number.
+#[derive(Debug, thiserror::Error)]
+#[error("not the number of a revision: 1, 2, 3, …")]
+pub(crate) struct InvalidNumber;
+
+impl FromStr for Number {
+    type Err = InvalidNumber;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNumber> {
+        text.parse().ok().filter(|n| *n > 0).map(Number).ok_or(InvalidNumber)
+    }
+}
+
+/// A list as it is typed: `voice,app`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct List<T>(pub(crate) Vec<T>);
+
+impl<T: FromStr> FromStr for List<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(List)
+    }
+}
+
+fn split(word: &str) -> Result<(&str, &str), CommandError> {
+    match word.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key, value)),
+        Some(_) | None => {
+            let message = format!("{:?} is not of the form key=value", printable(word));
+            Err(CommandError::usage(&Problem::new("", message).hint("such as tenant=acme")))
+        }
+    }
+}
+
+fn value_of<T>(key: &str, value: &str) -> Result<T, CommandError>
+where
+    T: FromStr,
+    T::Err: fmt::Display,
+{
+    if value.is_empty() {
+        return Err(CommandError::usage(&Problem::new(key, "the value is empty")));
+    }
+    value.parse().map_err(|error: T::Err| CommandError::usage(&Problem::new(key, shown(&error))))
+}
+
+fn shown(error: &impl fmt::Display) -> String {
+    error.to_string()
+}

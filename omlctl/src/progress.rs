@@ -1,0 +1,102 @@
+//! What an operator sees while a change is on its way: lines of its own for
+//! every transition, or a display that moves where there is a terminal.
+
+use oml_common::problem::printable;
+use oml_proto::v1::{Change, NodeStatus, TenantStatus};
+
+use crate::clock::Clock;
+use crate::describe;
+use crate::output;
+
+mod lines;
+mod live;
+
+use lines::Transitions;
+use live::Live;
+
+/// One way of showing progress.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// A line per transition.
+    Lines(Transitions),
+    /// A line per node that changes in place.
+    Live(Live),
+}
+
+impl Progress {
+    /// The way that standard error allows.
+    pub(crate) fn new(clock: Clock, changes: &[Change]) -> Self {
+        let labels = Labels::new(clock, changes);
+        if output::is_live() {
+            Self::Live(Live::new(labels))
+        } else {
+            Self::Lines(Transitions::new(labels))
+        }
+    }
+
+    /// Shows a status.
+    pub(crate) fn show(&mut self, now_ms: u64, tenant: &TenantStatus) {
+        match self {
+            Self::Lines(transitions) => {
+                for line in transitions.see(now_ms, tenant) {
+                    output::tell(&line);
+                }
+            }
+            Self::Live(live) => live.show(now_ms, tenant),
+        }
+    }
+
+    /// Says something beside it.
+    pub(crate) fn note(&self, text: &str) {
+        match self {
+            Self::Lines(_) => output::tell(text),
+            Self::Live(live) => live.note(text),
+        }
+    }
+
+    /// Leaves the screen to what comes next.
+    pub(crate) fn finish(self) {
+        match self {
+            Self::Lines(_) => {}
+            Self::Live(live) => live.finish(),
+        }
+    }
+}
+
+/// Says which instance is meant and what happens with it.
+#[derive(Debug)]
+struct Labels {
+    clock: Clock,
+    changes: Vec<Change>,
+}
+
+impl Labels {
+    fn new(clock: Clock, changes: &[Change]) -> Self {
+        Self { clock, changes: changes.to_vec() }
+    }
+
+    fn change(&self, node: &str, component: &str) -> Option<&Change> {
+        self.changes.iter().find(|c| c.node == node && c.component == component)
+    }
+
+    /// `asterisk 230215.01`: with the version that the node is on its way to.
+    fn instance(&self, tenant: &TenantStatus, node: &NodeStatus, component: &str) -> String {
+        let goes_back =
+            tenant.rollout.as_ref().is_some_and(|r| r.from > 0 && node.target == r.from);
+        let version = match self.change(&node.node, component) {
+            Some(change) if goes_back => change.from.as_str(),
+            Some(change) => change.to.as_str(),
+            None => "",
+        };
+        let label = if version.is_empty() {
+            component.to_owned()
+        } else {
+            format!("{component} {version}")
+        };
+        printable(&label)
+    }
+
+    fn phase(&self, instance: &oml_proto::v1::InstanceReport) -> String {
+        printable(&describe::phase(&self.clock, instance))
+    }
+}

@@ -1,0 +1,101 @@
+//! Progress as plain lines: one per transition, never one per report.
+
+use std::collections::BTreeMap;
+
+use oml_common::problem::printable;
+use oml_proto::v1::{InstanceReport, NodeStatus, TenantStatus};
+
+use super::Labels;
+use crate::describe;
+
+/// What was told so far.
+#[derive(Debug)]
+pub(crate) struct Transitions {
+    labels: Labels,
+    rollout: Option<String>,
+    connections: BTreeMap<String, String>,
+    instances: BTreeMap<(String, String), String>,
+    is_first: bool,
+}
+
+impl Transitions {
+    pub(super) fn new(labels: Labels) -> Self {
+        Self {
+            labels,
+            rollout: None,
+            connections: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            is_first: true,
+        }
+    }
+
+    /// The lines that a status adds to those before.
+    pub(super) fn see(&mut self, now_ms: u64, tenant: &TenantStatus) -> Vec<String> {
+        let mut lines: Vec<String> = self.see_rollout(tenant).into_iter().collect();
+        for node in &tenant.nodes {
+            lines.extend(self.see_connection(now_ms, node));
+            let report = node.report.clone().unwrap_or_default();
+            for (component, instance) in &report.instances {
+                lines.extend(self.see_instance(tenant, node, component, instance));
+            }
+        }
+        self.is_first = false;
+        let time = self.labels.clock.time(now_ms);
+        lines.into_iter().map(|line| format!("{time} {line}")).collect()
+    }
+
+    fn see_rollout(&mut self, tenant: &TenantStatus) -> Option<String> {
+        let rollout = tenant.rollout.as_ref()?;
+        let state = describe::rollout_state(rollout);
+        let way = describe::rollout_way(rollout);
+        let told = format!("{way}: {state}");
+        if self.rollout.replace(told.clone()).as_ref() == Some(&told) {
+            return None;
+        }
+        // While it goes on, the reason is what the nodes' own lines say.
+        match rollout.reason.as_str() {
+            reason if !reason.is_empty() && rollout.state != "progressing" => {
+                Some(printable(&format!("{told}: {reason}")))
+            }
+            _ => Some(told),
+        }
+    }
+
+    fn see_connection(&mut self, now_ms: u64, node: &NodeStatus) -> Option<String> {
+        let before = self.connections.insert(node.node.clone(), node.state.clone());
+        let is_new = before.as_ref() != Some(&node.state);
+        let is_expected = before.is_none() && node.state == "connected";
+        (is_new && !is_expected)
+            .then(|| format!("{}: {}", node.node, describe::connection(node, now_ms)))
+    }
+
+    fn see_instance(
+        &mut self,
+        tenant: &TenantStatus,
+        node: &NodeStatus,
+        component: &str,
+        instance: &InstanceReport,
+    ) -> Option<String> {
+        let phase = self.labels.phase(instance);
+        let key = (node.node.clone(), component.to_owned());
+        let mark = without_digits(&phase);
+        let before = self.instances.insert(key, mark.clone());
+        let is_changed = self.labels.change(&node.node, component).is_some();
+        let is_quiet = describe::is_quiet(instance);
+        let is_news = match before {
+            Some(before) => before != mark,
+            // How things stood before is told only where it concerns this change.
+            None => !is_quiet && (is_changed || !self.is_first),
+        };
+        let label = self.labels.instance(tenant, node, component);
+        is_news.then(|| format!("{} {label}: {phase}", node.node))
+    }
+}
+
+/// Numbers move with every report; a transition is more than that.
+fn without_digits(text: &str) -> String {
+    text.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+#[cfg(test)]
+mod tests;

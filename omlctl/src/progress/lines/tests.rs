@@ -1,0 +1,99 @@
+//! A line per transition and none besides.
+
+use std::collections::BTreeMap;
+
+use oml_proto::v1::{Change, Phase, Report, Rollout};
+
+use super::*;
+use crate::clock::Clock;
+
+fn transitions() -> Transitions {
+    let change = Change {
+        node: "voice-1".into(),
+        component: "asterisk".into(),
+        from: "1".into(),
+        to: "2".into(),
+        ..Change::default()
+    };
+    Transitions::new(Labels::new(Clock::utc(), &[change]))
+}
+
+fn instance(phase: &str, reason: &str) -> InstanceReport {
+    InstanceReport {
+        phase: Some(Phase { name: phase.into(), ..Phase::default() }),
+        reason: reason.into(),
+        health: "healthy".into(),
+        ..InstanceReport::default()
+    }
+}
+
+fn tenant(instances: &[(&str, InstanceReport)]) -> TenantStatus {
+    let instances: BTreeMap<String, InstanceReport> =
+        instances.iter().map(|(name, report)| ((*name).to_owned(), report.clone())).collect();
+    let node = NodeStatus {
+        node: "voice-1".into(),
+        state: "connected".into(),
+        target: 2,
+        report: Some(Report { instances, ..Report::default() }),
+        ..NodeStatus::default()
+    };
+    let rollout =
+        Rollout { from: 1, to: 2, state: "progressing".into(), waves: 1, ..Rollout::default() };
+    TenantStatus { nodes: vec![node], rollout: Some(rollout), ..TenantStatus::default() }
+}
+
+#[test]
+fn a_count_that_moves_is_no_transition() {
+    let mut told = transitions();
+    let waits = |seconds: u64| {
+        let reason = format!("docker does not answer since {seconds}s");
+        tenant(&[("asterisk", instance("pending", &reason))])
+    };
+    assert_eq!(told.see(0, &waits(1)).len(), 2);
+    assert_eq!(told.see(0, &waits(2)), Vec::<String>::new());
+    assert_eq!(told.see(0, &waits(13)), Vec::<String>::new());
+}
+
+#[test]
+fn another_reason_is_a_transition() {
+    let mut told = transitions();
+    let blocked = |reason: &str| tenant(&[("asterisk", instance("blocked", reason))]);
+    assert_eq!(told.see(0, &blocked("port 80 is taken")).len(), 2);
+    let lines = told.see(0, &blocked("the disk is full"));
+    assert_eq!(lines, ["00:00:00 voice-1 asterisk 2: blocked: the disk is full"]);
+}
+
+#[test]
+fn what_was_so_before_the_change_is_not_told() {
+    let mut told = transitions();
+    let held = tenant(&[("nginx", instance("held", "")), ("asterisk", instance("ready", ""))]);
+    assert_eq!(told.see(0, &held), ["00:00:00 revision 1 → 2: progressing"]);
+    let recovered =
+        tenant(&[("nginx", instance("ready", "")), ("asterisk", instance("ready", ""))]);
+    assert_eq!(told.see(0, &recovered), ["00:00:00 voice-1 nginx: ready"]);
+}
+
+#[test]
+fn a_node_on_its_way_back_shows_the_version_it_goes_to() {
+    let mut told = transitions();
+    told.see(0, &tenant(&[("asterisk", instance("ready", ""))]));
+    let mut back = tenant(&[("asterisk", instance("starting", ""))]);
+    back.nodes[0].target = 1;
+    assert_eq!(told.see(0, &back), ["00:00:00 voice-1 asterisk 1: starting"]);
+}
+
+#[test]
+fn a_lost_and_found_node_is_told() {
+    let mut told = transitions();
+    let with = |state: &str| {
+        let mut tenant = tenant(&[]);
+        tenant.nodes[0].state = state.into();
+        tenant.nodes[0].last_seen_ms = 1;
+        tenant
+    };
+    assert_eq!(told.see(0, &with("connected")).len(), 1);
+    let lines = told.see(5001, &with("unreachable"));
+    assert_eq!(lines, ["00:00:05 voice-1: unreachable, last seen 5s ago"]);
+    assert_eq!(told.see(9001, &with("unreachable")), Vec::<String>::new());
+    assert_eq!(told.see(9001, &with("connected")), ["00:00:09 voice-1: connected"]);
+}

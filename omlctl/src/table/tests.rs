@@ -1,0 +1,62 @@
+//! Tables of every width.
+
+use super::*;
+
+fn sample(width: Option<u16>) -> String {
+    let long = "waiting: the registry registry.example.com:5000 does not answer since 12:00:01";
+    let rows = vec![
+        vec![plain("acme"), plain("voice-1"), plain("asterisk"), Field::new("ready", Tone::Good)],
+        vec![plain("acme"), plain("app-1"), plain(""), Field::new(long, Tone::Moving)],
+    ];
+    let look = Look { width, coloured: false };
+    let columns = [
+        Column::Whole("TENANT"),
+        Column::Whole("NODE"),
+        Column::Whole("COMPONENT"),
+        Column::Prose("STATE"),
+    ];
+    look.table(&columns, rows)
+}
+
+fn widest(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap()
+}
+
+#[test]
+fn a_table_fits_the_terminal() {
+    let (narrow, wide) = (sample(Some(80)), sample(Some(120)));
+    assert!(widest(&narrow) <= 80 && widest(&wide) <= 120, "{narrow}\n{wide}");
+    insta::assert_snapshot!(format!("80:\n{narrow}\n120:\n{wide}"));
+}
+
+#[test]
+fn lines_are_as_long_as_they_need_to_be_where_there_is_no_terminal() {
+    assert_eq!(sample(None).lines().count(), 3);
+}
+
+#[test]
+fn headers_keep_their_words_on_the_narrowest_terminal() {
+    let narrow = sample(Some(40));
+    assert!(narrow.lines().next().unwrap().contains("COMPONENT"), "{narrow}");
+}
+
+#[test]
+fn names_are_kept_in_one_piece() {
+    let narrow = sample(Some(50));
+    assert!(narrow.contains("voice-1") && narrow.contains("asterisk"), "{narrow}");
+}
+
+#[test]
+fn colours_are_there_only_where_they_are_wanted() {
+    let row = || vec![vec![Field::new("failed", Tone::Bad)]];
+    let table = |coloured| Look { width: None, coloured }.table(&[Column::Whole("STATE")], row());
+    assert!(table(true).contains("\u{1b}["));
+    assert_eq!(table(false), "STATE\nfailed");
+}
+
+#[test]
+fn control_characters_never_reach_a_terminal() {
+    let rows = vec![vec![plain("a\u{1b}[2Jb")]];
+    let table = Look { width: None, coloured: false }.table(&[Column::Whole("NAME")], rows);
+    assert!(!table.contains('\u{1b}'), "{table}");
+}

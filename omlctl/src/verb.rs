@@ -1,0 +1,83 @@
+//! The verbs, one file each.
+
+pub(crate) mod apply;
+pub(crate) mod completions;
+pub(crate) mod context;
+pub(crate) mod explain;
+pub(crate) mod get;
+pub(crate) mod history;
+pub(crate) mod node;
+pub(crate) mod plan;
+pub(crate) mod rollback;
+pub(crate) mod set_version;
+pub(crate) mod status;
+pub(crate) mod version;
+
+use crate::change::{self, Manner, Wanted};
+use crate::cli::{Cli, Common, Verb};
+use crate::config::Config;
+use crate::connection::Target;
+use crate::error::CommandError;
+use crate::output::Output;
+use crate::wait::Ending;
+
+/// What a verb that talks to the controller works with.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) target: Target,
+    pub(crate) output: Output,
+}
+
+/// Carries out one command line.
+pub(crate) fn run(cli: Cli) -> Result<Ending, CommandError> {
+    let Cli { common, verb } = cli;
+    match verb {
+        Verb::Context(arguments) => context::run(&common, arguments),
+        Verb::Completions(arguments) => completions::run(&common, &arguments),
+        Verb::Version(arguments) => version::run(&common, &arguments),
+        Verb::Apply(arguments) => change(&common, arguments.wanted()?, &arguments.manner),
+        Verb::Plan(arguments) => change(&common, arguments.wanted()?, &Manner::dry_run()),
+        Verb::SetVersion(arguments) => change(&common, arguments.wanted()?, &arguments.manner),
+        Verb::Rollback(arguments) => change(&common, arguments.wanted()?, &arguments.manner),
+        Verb::Status(arguments) => {
+            let wanted = arguments.wanted()?;
+            remote(&common, |session| status::run(session, wanted))
+        }
+        Verb::Get(arguments) => {
+            let wanted = arguments.wanted()?;
+            remote(&common, |session| get::run(session, wanted))
+        }
+        Verb::History(arguments) => {
+            let wanted = arguments.wanted()?;
+            remote(&common, |session| history::run(session, wanted))
+        }
+        Verb::Explain(arguments) => {
+            let wanted = arguments.wanted()?;
+            remote(&common, |session| explain::run(session, wanted))
+        }
+        Verb::Node(arguments) => {
+            let wanted = arguments.wanted()?;
+            remote(&common, |session| node::run(session, wanted))
+        }
+    }
+}
+
+fn change(common: &Common, wanted: Wanted, manner: &Manner) -> Result<Ending, CommandError> {
+    remote(common, async |session: Session| {
+        change::make(&session.target, &session.output, wanted, manner).await
+    })
+}
+
+/// Reads the context and runs a verb that talks to its controller.
+pub(crate) fn remote<V>(common: &Common, verb: V) -> Result<Ending, CommandError>
+where
+    V: AsyncFnOnce(Session) -> Result<Ending, CommandError>,
+{
+    let config = Config::open(common.config.clone())?;
+    let context = config.context(common.context.as_deref())?;
+    let target = Target::new(&context, common.endpoint.as_deref())?;
+    let session = Session { target, output: Output::new(common.output) };
+    // One connection at a time: one thread is enough, and starts at once.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(CommandError::Start)?.block_on(verb(session))
+}

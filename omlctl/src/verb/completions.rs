@@ -1,0 +1,29 @@
+//! `omlctl completions`: completion scripts of shells.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use crate::cli::{Cli, Common};
+use crate::error::CommandError;
+use crate::output::Output;
+use crate::wait::Ending;
+
+/// Print the completion script of a shell
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  omlctl completions bash > /etc/bash_completion.d/omlctl
+  omlctl completions zsh > ~/.zfunc/_omlctl
+  omlctl completions fish > ~/.config/fish/completions/omlctl.fish")]
+pub(crate) struct Arguments {
+    /// bash, zsh, fish, elvish or powershell
+    #[arg(hide_possible_values = true)]
+    shell: Shell,
+}
+
+pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<Ending, CommandError> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "omlctl", &mut script);
+    Output::new(common.output).text(&String::from_utf8_lossy(&script))?;
+    Ok(Ending::Done)
+}

@@ -1,0 +1,93 @@
+//! `omlctl explain`: why something waits, failed or drifted.
+
+use oml_common::id::{ComponentName, TenantId};
+use oml_common::problem::Problem;
+use oml_proto::v1::StatusReply;
+
+use super::{Session, status};
+use crate::error::CommandError;
+use crate::pairs::Pairs;
+use crate::view;
+use crate::wait::Ending;
+
+/// Explain what is waited for, what failed, and what was changed on the hosts
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  omlctl explain
+  omlctl explain tenant=acme
+  omlctl explain tenant=acme asterisk")]
+pub(crate) struct Arguments {
+    /// tenant=NAME for one tenant, and a COMPONENT for one component only
+    #[arg(value_name = "KEY=VALUE | COMPONENT")]
+    words: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Wanted {
+    tenant: String,
+    component: Option<ComponentName>,
+}
+
+impl Arguments {
+    pub(super) fn wanted(&self) -> Result<Wanted, CommandError> {
+        let (pairs, bare): (Vec<String>, Vec<String>) =
+            self.words.iter().cloned().partition(|word| word.contains('='));
+        let component = match bare.as_slice() {
+            [] => None,
+            [component] => {
+                Some(component.parse().map_err(|error: oml_common::id::InvalidId| {
+                    CommandError::Usage(error.to_string())
+                })?)
+            }
+            [..] => {
+                return Err(CommandError::Usage(
+                    "one component at a time can be explained".to_owned(),
+                ));
+            }
+        };
+        let mut pairs = Pairs::parse(&pairs, &["tenant"])?;
+        let tenant: Option<TenantId> = pairs.optional("tenant")?;
+        Ok(Wanted { tenant: tenant.map(String::from).unwrap_or_default(), component })
+    }
+}
+
+pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, CommandError> {
+    let mut controller = session.target.connect().await?;
+    let mut reply = status::fetch(&mut controller, wanted.tenant).await?;
+    let component = wanted.component.as_ref().map(AsRef::as_ref);
+    if let Some(component) = component {
+        check(&reply, component)?;
+        narrow(&mut reply, component);
+    }
+    let output = &session.output;
+    output.data(&reply, || view::explain(output, &reply, component))?;
+    Ok(Ending::Done)
+}
+
+fn check(reply: &StatusReply, component: &str) -> Result<(), CommandError> {
+    let rows = view::instance_rows(&reply.tenants);
+    if rows.iter().any(|row| row.component == component) {
+        return Ok(());
+    }
+    let mut known: Vec<&str> = rows.iter().map(|row| row.component).collect();
+    known.sort_unstable();
+    known.dedup();
+    let problem = Problem::new("", format!("no node runs or expects {component}"));
+    Err(CommandError::usage(&problem.suggest(component, known)))
+}
+
+/// Leaves only what concerns one component.
+fn narrow(reply: &mut StatusReply, component: &str) {
+    for tenant in &mut reply.tenants {
+        for node in &mut tenant.nodes {
+            node.expected.retain(|name, _| name == component);
+            if let Some(report) = &mut node.report {
+                report.instances.retain(|name, _| name == component);
+            }
+        }
+        if let Some(rollout) = &mut tenant.rollout {
+            rollout.failures.retain(|failure| failure.component == component);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! `omlctl get`: lists of one kind of thing.
+
+use clap::Subcommand;
+use oml_common::id::TenantId;
+use oml_proto::v1::{
+    GetSpecReply, GetSpecRequest, ListRevisionsReply, ListRevisionsRequest, Revision,
+};
+use serde::Serialize;
+
+use super::{Session, status};
+use crate::connection::Controller;
+use crate::error::CommandError;
+use crate::pairs::{Number, Pairs};
+use crate::view;
+use crate::wait::Ending;
+
+/// List tenants, nodes, instances or revisions, or print a specification
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  omlctl get tenants
+  omlctl get instances tenant=acme
+  omlctl get nodes -o json | jq -r '.[] | select(.state != \"connected\") | .node'
+  omlctl get spec tenant=acme revision=3")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// Tenants, with their revision and rollout
+    #[command(alias = "tenant")]
+    Tenants(Words),
+    /// Enrolled hosts, with their connection and use
+    #[command(alias = "node")]
+    Nodes(Words),
+    /// Components on hosts, with version, state and health
+    #[command(alias = "instance")]
+    Instances(Words),
+    /// Revisions, with who made them and what became of them
+    #[command(alias = "revision")]
+    Revisions(Words),
+    /// A specification, as it was written
+    Spec(Words),
+}
+
+#[derive(Debug, clap::Args)]
+struct Words {
+    /// tenant=NAME; for spec also revision=NUMBER
+    #[arg(value_name = "KEY=VALUE")]
+    words: Vec<String>,
+}
+
+/// What is asked for; an empty name is all tenants.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    Tenants(String),
+    Nodes(String),
+    Instances(String),
+    Revisions(String),
+    Spec { tenant: String, revision: u64 },
+}
+
+impl Arguments {
+    pub(super) fn wanted(&self) -> Result<Wanted, CommandError> {
+        Ok(match &self.kind {
+            Kind::Tenants(words) => Wanted::Tenants(words.tenant()?),
+            Kind::Nodes(words) => Wanted::Nodes(words.tenant()?),
+            Kind::Instances(words) => Wanted::Instances(words.tenant()?),
+            Kind::Revisions(words) => Wanted::Revisions(words.tenant()?),
+            Kind::Spec(words) => {
+                let mut pairs = Pairs::parse(&words.words, &["tenant", "revision"])?;
+                let tenant: TenantId = pairs.need("tenant", "acme")?;
+                let revision = pairs.optional("revision")?.map_or(0, |Number(number)| number);
+                Wanted::Spec { tenant: tenant.into(), revision }
+            }
+        })
+    }
+}
+
+impl Words {
+    fn tenant(&self) -> Result<String, CommandError> {
+        let mut pairs = Pairs::parse(&self.words, &["tenant"])?;
+        let tenant: Option<TenantId> = pairs.optional("tenant")?;
+        Ok(tenant.map(String::from).unwrap_or_default())
+    }
+}
+
+/// A revision and whose it is.
+#[derive(Debug, Serialize)]
+struct RevisionRow<'a> {
+    tenant: &'a str,
+    #[serde(flatten)]
+    revision: &'a Revision,
+}
+
+pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, CommandError> {
+    let mut controller = session.target.connect().await?;
+    let output = &session.output;
+    match wanted {
+        Wanted::Tenants(tenant) => {
+            let reply = status::fetch(&mut controller, tenant).await?;
+            output.data(&reply.tenants, || view::tenants(output, reply.now_ms, &reply.tenants))?;
+        }
+        Wanted::Nodes(tenant) => nodes(&session, &mut controller, tenant).await?,
+        Wanted::Instances(tenant) => {
+            let reply = status::fetch(&mut controller, tenant).await?;
+            let rows = view::instance_rows(&reply.tenants);
+            output.data(&rows, || view::instances(output, reply.now_ms, &rows))?;
+        }
+        Wanted::Revisions(tenant) => all_revisions(&session, &mut controller, tenant).await?,
+        Wanted::Spec { tenant, revision } => {
+            let request = GetSpecRequest { tenant, revision };
+            let reply: GetSpecReply =
+                controller.ask(|fleet, request| fleet.get_spec(request), request).await?;
+            output.data(&reply, || reply.spec_yaml.clone())?;
+        }
+    }
+    Ok(Ending::Done)
+}
+
+/// Prints the nodes of one tenant, or of all when the name is empty.
+pub(super) async fn nodes(
+    session: &Session,
+    controller: &mut Controller,
+    tenant: String,
+) -> Result<(), CommandError> {
+    let reply = status::fetch(controller, tenant).await?;
+    let rows = view::node_rows(&reply.tenants);
+    let output = &session.output;
+    output.data(&rows, || view::nodes(output, reply.now_ms, &rows))
+}
+
+/// Asks for the revisions of a tenant, the oldest first.
+pub(super) async fn revisions(
+    controller: &mut Controller,
+    tenant: String,
+) -> Result<Vec<Revision>, CommandError> {
+    let request = ListRevisionsRequest { tenant };
+    let reply: ListRevisionsReply =
+        controller.ask(|fleet, request| fleet.list_revisions(request), request).await?;
+    let mut revisions = reply.revisions;
+    revisions.sort_by_key(|revision| revision.number);
+    Ok(revisions)
+}
+
+async fn all_revisions(
+    session: &Session,
+    controller: &mut Controller,
+    tenant: String,
+) -> Result<(), CommandError> {
+    let tenants = match tenant.as_str() {
+        "" => {
+            status::fetch(controller, tenant).await?.tenants.into_iter().map(|t| t.tenant).collect()
+        }
+        _ => vec![tenant],
+    };
+    let mut all = Vec::new();
+    for tenant in tenants {
+        let of_tenant = revisions(controller, tenant.clone()).await?;
+        all.extend(of_tenant.into_iter().map(|revision| (tenant.clone(), revision)));
+    }
+    let rows: Vec<RevisionRow<'_>> =
+        all.iter().map(|(tenant, revision)| RevisionRow { tenant, revision }).collect();
+    session.output.data(&rows, || view::revisions(&session.output, &all))
+}

@@ -1,0 +1,113 @@
+//! `omlctl node`: which hosts belong to a tenant.
+
+use clap::Subcommand;
+use oml_common::id::{NodeName, RoleName, TenantId};
+use oml_proto::v1::{CreateTokenReply, CreateTokenRequest, RemoveNodeReply, RemoveNodeRequest};
+
+use super::{Session, get};
+use crate::clock::span;
+use crate::error::CommandError;
+use crate::output::tell;
+use crate::pairs::{List, Pairs};
+use crate::wait::Ending;
+
+/// Let hosts join a tenant, list them, remove them
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  omlctl node token tenant=acme role=voice
+  omlctl node token tenant=acme role=app,data name=acme-1 --valid 1h
+  omlctl node list tenant=acme
+  omlctl node remove tenant=acme node=acme-1")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a token that lets one host join
+    Token {
+        /// tenant=NAME role=ROLE[,ROLE] [name=NODE]
+        #[arg(value_name = "KEY=VALUE", required = true)]
+        words: Vec<String>,
+        /// How long the token can be used
+        #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = oml_common::time::parse_duration_ms)]
+        valid: u64,
+    },
+    /// List the hosts
+    List {
+        /// tenant=NAME for one tenant only
+        #[arg(value_name = "KEY=VALUE")]
+        words: Vec<String>,
+    },
+    /// Remove a host: its certificate is refused from now on
+    Remove {
+        /// tenant=NAME node=NODE
+        #[arg(value_name = "KEY=VALUE", required = true)]
+        words: Vec<String>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) enum Wanted {
+    Token(CreateTokenRequest),
+    List(String),
+    Remove(RemoveNodeRequest),
+}
+
+impl Arguments {
+    pub(super) fn wanted(&self) -> Result<Wanted, CommandError> {
+        match &self.action {
+            Action::Token { words, valid } => token_request(words, *valid).map(Wanted::Token),
+            Action::List { words } => {
+                let mut pairs = Pairs::parse(words, &["tenant"])?;
+                let tenant: Option<TenantId> = pairs.optional("tenant")?;
+                Ok(Wanted::List(tenant.map(String::from).unwrap_or_default()))
+            }
+            Action::Remove { words } => {
+                let mut pairs = Pairs::parse(words, &["tenant", "node"])?;
+                let tenant: TenantId = pairs.need("tenant", "acme")?;
+                let node: NodeName = pairs.need("node", "acme-1")?;
+                Ok(Wanted::Remove(RemoveNodeRequest { tenant: tenant.into(), node: node.into() }))
+            }
+        }
+    }
+}
+
+fn token_request(words: &[String], valid_ms: u64) -> Result<CreateTokenRequest, CommandError> {
+    let mut pairs = Pairs::parse(words, &["tenant", "role", "name"])?;
+    let tenant: TenantId = pairs.need("tenant", "acme")?;
+    let List(roles): List<RoleName> = pairs.need("role", "voice")?;
+    let node: Option<NodeName> = pairs.optional("name")?;
+    Ok(CreateTokenRequest {
+        tenant: tenant.into(),
+        roles: roles.into_iter().map(String::from).collect(),
+        node: node.map(String::from).unwrap_or_default(),
+        valid_ms,
+    })
+}
+
+pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, CommandError> {
+    let mut controller = session.target.connect().await?;
+    match wanted {
+        Wanted::Token(request) => {
+            let valid = span(request.valid_ms);
+            let reply: CreateTokenReply =
+                controller.ask(|fleet, request| fleet.create_token(request), request).await?;
+            session.output.data(&reply, || reply.token.clone())?;
+            tell(&format!(
+                "for one host, within {valid}: omlagent enroll --controller {} --token-file FILE",
+                reply.enrollment_endpoint
+            ));
+        }
+        Wanted::List(tenant) => get::nodes(&session, &mut controller, tenant).await?,
+        Wanted::Remove(request) => {
+            let (tenant, node) = (request.tenant.clone(), request.node.clone());
+            let RemoveNodeReply {} =
+                controller.ask(|fleet, request| fleet.remove_node(request), request).await?;
+            tell(&format!("node {node} of {tenant} is removed"));
+        }
+    }
+    Ok(Ending::Done)
+}

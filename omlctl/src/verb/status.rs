@@ -1,0 +1,122 @@
+//! `omlctl status`: the state of tenants, once or as it changes.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use oml_common::id::TenantId;
+use oml_proto::v1::{StatusReply, StatusRequest};
+use tokio::time::sleep;
+
+use super::Session;
+use crate::connection::{Controller, Failed};
+use crate::error::CommandError;
+use crate::output::{Format, tell};
+use crate::pairs::Pairs;
+use crate::view;
+use crate::wait::Ending;
+
+/// Show rollout, nodes and instances of one tenant or all
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  omlctl status
+  omlctl status tenant=acme
+  omlctl status tenant=acme --watch
+  omlctl status -o json | jq '.tenants[].rollout.state'")]
+pub(crate) struct Arguments {
+    /// tenant=NAME for one tenant only
+    #[arg(value_name = "KEY=VALUE")]
+    words: Vec<String>,
+    /// Show it again after every change, until interrupted
+    #[arg(short, long)]
+    watch: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Wanted {
+    tenant: String,
+    watch: bool,
+}
+
+/// Pause between two attempts to reach a controller that was lost.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+/// Moves the cursor home and clears what is below.
+const HOME: &str = "\x1b[H\x1b[2J";
+
+impl Arguments {
+    pub(super) fn wanted(&self) -> Result<Wanted, CommandError> {
+        let mut pairs = Pairs::parse(&self.words, &["tenant"])?;
+        let tenant: Option<TenantId> = pairs.optional("tenant")?;
+        Ok(Wanted { tenant: tenant.map(String::from).unwrap_or_default(), watch: self.watch })
+    }
+}
+
+pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, CommandError> {
+    let mut controller = session.target.connect().await?;
+    if wanted.watch {
+        return watch(&session, controller, &wanted.tenant).await;
+    }
+    let reply = fetch(&mut controller, wanted.tenant).await?;
+    session.output.data(&reply, || view::status(&session.output, &reply))?;
+    Ok(Ending::Done)
+}
+
+/// Asks for the status of one tenant, or of all when the name is empty.
+pub(super) async fn fetch(
+    controller: &mut Controller,
+    tenant: String,
+) -> Result<StatusReply, CommandError> {
+    controller.ask(|fleet, request| fleet.get_status(request), StatusRequest { tenant }).await
+}
+
+async fn watch(
+    session: &Session,
+    controller: Controller,
+    tenant: &str,
+) -> Result<Ending, CommandError> {
+    let mut controller = Some(controller);
+    loop {
+        let lost = match controller.take() {
+            Some(mut controller) => show_all(session, &mut controller, tenant).await?,
+            None => match session.target.connect().await {
+                Ok(again) => {
+                    tell("connected again");
+                    controller = Some(again);
+                    continue;
+                }
+                Err(_still_away) => None,
+            },
+        };
+        if let Some(why) = lost {
+            tell(&format!("connection lost ({why}); trying again"));
+        }
+        sleep(RECONNECT_PAUSE).await;
+    }
+}
+
+/// Shows every status until the connection is lost, and says why it was.
+async fn show_all(
+    session: &Session,
+    controller: &mut Controller,
+    tenant: &str,
+) -> Result<Option<String>, CommandError> {
+    let output = &session.output;
+    let is_screen = output.format == Format::Table && std::io::stdout().is_terminal();
+    let shown = |reply: &StatusReply| {
+        let head = if is_screen { HOME.to_owned() } else { String::new() };
+        let time = output.clock.time(reply.now_ms);
+        format!("{head}{time}\n{}\n", view::status(output, reply))
+    };
+    let mut watch = match controller.watch(tenant).await {
+        Ok(watch) => watch,
+        Err(Failed::Lost(why)) => return Ok(Some(why)),
+        Err(failed @ (Failed::Answered(_) | Failed::NotLetIn(_))) => return Err(failed.into()),
+    };
+    loop {
+        match watch.next().await {
+            Ok(reply) => output.datum(&reply, || shown(&reply))?,
+            Err(Failed::Lost(why)) => return Ok(Some(why)),
+            Err(failed @ (Failed::Answered(_) | Failed::NotLetIn(_))) => return Err(failed.into()),
+        }
+    }
+}

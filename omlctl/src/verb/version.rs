@@ -1,0 +1,56 @@
+//! `omlctl version`: of this program, and of the controller when asked.
+
+use oml_proto::v1::{WhoAmIReply, WhoAmIRequest};
+use serde::Serialize;
+
+use super::{Session, remote};
+use crate::cli::Common;
+use crate::error::CommandError;
+use crate::output::Output;
+use crate::wait::Ending;
+
+/// Show the version of omlctl, and of the controller when asked
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  omlctl version
+  omlctl version --controller")]
+pub(crate) struct Arguments {
+    /// Ask the controller too, and who it takes this operator for
+    #[arg(long)]
+    controller: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Versions {
+    omlctl: &'static str,
+    controller: Option<String>,
+    operator: Option<String>,
+}
+
+const OWN: &str = env!("CARGO_PKG_VERSION");
+
+pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<Ending, CommandError> {
+    if arguments.controller {
+        return remote(common, ask);
+    }
+    let versions = Versions { omlctl: OWN, controller: None, operator: None };
+    Output::new(common.output).data(&versions, || format!("omlctl {OWN}"))?;
+    Ok(Ending::Done)
+}
+
+async fn ask(session: Session) -> Result<Ending, CommandError> {
+    let mut controller = session.target.connect().await?;
+    let reply: WhoAmIReply =
+        controller.ask(|fleet, request| fleet.who_am_i(request), WhoAmIRequest {}).await?;
+    let WhoAmIReply { operator, controller_version, .. } = reply;
+    let versions = Versions {
+        omlctl: OWN,
+        controller: Some(controller_version.clone()),
+        operator: Some(operator.clone()),
+    };
+    session.output.data(&versions, || {
+        format!("omlctl {OWN}\ncontroller {controller_version}\noperator {operator}")
+    })?;
+    Ok(Ending::Done)
+}

@@ -1,0 +1,326 @@
+//! Replies as tables for people, and as rows for programs.
+
+use oml_proto::v1::{Change, InstanceReport, NodeStatus, Revision, TenantStatus};
+use serde::Serialize;
+
+use crate::clock::{age, short_age, span};
+use crate::describe;
+use crate::output::Output;
+use crate::table::Column::{Prose, Whole};
+use crate::table::{Column, Field, Tone, plain};
+
+mod explain;
+mod status;
+
+pub(crate) use explain::explain;
+pub(crate) use status::status;
+
+/// A node and whose it is.
+#[derive(Debug, Serialize)]
+pub(crate) struct NodeRow<'a> {
+    pub(crate) tenant: &'a str,
+    #[serde(flatten)]
+    pub(crate) node: &'a NodeStatus,
+}
+
+/// An instance and where it is. One that is expected and was never reported
+/// has no state.
+#[derive(Debug, Serialize)]
+pub(crate) struct InstanceRow<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) node: &'a str,
+    pub(crate) component: &'a str,
+    /// Version that should run, where nothing was reported.
+    pub(crate) expected: Option<&'a str>,
+    pub(crate) state: Option<&'a InstanceReport>,
+    /// Where it was reported.
+    #[serde(skip)]
+    pub(crate) host: &'a NodeStatus,
+}
+
+/// Every node of these tenants.
+pub(crate) fn node_rows(tenants: &[TenantStatus]) -> Vec<NodeRow<'_>> {
+    let mut all = Vec::new();
+    for tenant in tenants {
+        all.extend(tenant.nodes.iter().map(|node| NodeRow { tenant: &tenant.tenant, node }));
+    }
+    all
+}
+
+/// Every instance of these tenants, reported or expected.
+pub(crate) fn instance_rows(tenants: &[TenantStatus]) -> Vec<InstanceRow<'_>> {
+    let mut rows = Vec::new();
+    for tenant in tenants {
+        for node in &tenant.nodes {
+            rows.extend(instances_of(&tenant.tenant, node));
+        }
+    }
+    rows
+}
+
+fn instances_of<'a>(tenant: &'a str, node: &'a NodeStatus) -> Vec<InstanceRow<'a>> {
+    let reported = node.report.iter().flat_map(|report| &report.instances);
+    let row = |component: &'a str, expected, state| InstanceRow {
+        tenant,
+        node: &node.node,
+        component,
+        expected,
+        state,
+        host: node,
+    };
+    let mut rows: Vec<_> =
+        reported.map(|(component, state)| row(component, None, Some(state))).collect();
+    let is_reported = |component: &String| {
+        node.report.as_ref().is_some_and(|report| report.instances.contains_key(component))
+    };
+    let missing = node.expected.iter().filter(|(component, _)| !is_reported(component));
+    rows.extend(missing.map(|(component, version)| row(component, Some(version), None)));
+    rows
+}
+
+/// One line per tenant.
+pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) -> String {
+    let rows = tenants.iter().map(|tenant| {
+        let rollout = tenant.rollout.clone().unwrap_or_default();
+        let connected = tenant.nodes.iter().filter(|node| node.state == "connected").count();
+        vec![
+            plain(&tenant.tenant),
+            plain(revision(tenant.revision)),
+            Field::new(describe::rollout_state(&rollout), describe::rollout_tone(&rollout.state)),
+            plain(if rollout.since_ms > 0 {
+                short_age(now_ms, rollout.since_ms)
+            } else {
+                String::new()
+            }),
+            plain(format!("{connected}/{}", tenant.nodes.len())),
+        ]
+    });
+    output.look.table(
+        &[Whole("TENANT"), Whole("REVISION"), Prose("ROLLOUT"), Whole("SINCE"), Whole("NODES")],
+        rows.collect(),
+    )
+}
+
+/// One line per node.
+pub(crate) fn nodes(output: &Output, now_ms: u64, rows: &[NodeRow<'_>]) -> String {
+    let lines = rows.iter().map(|row| {
+        let mut line = vec![plain(row.tenant)];
+        line.extend(node_fields(row.node, now_ms));
+        line
+    });
+    let mut header = vec![Whole("TENANT")];
+    header.extend(NODE_HEADER);
+    output.look.table(&header, lines.collect())
+}
+
+/// One line per instance.
+pub(crate) fn instances(output: &Output, now_ms: u64, rows: &[InstanceRow<'_>]) -> String {
+    let lines = rows.iter().map(|row| {
+        let mut line = vec![plain(row.tenant)];
+        line.extend(instance_fields(output, row, now_ms));
+        line
+    });
+    let mut header = vec![Whole("TENANT")];
+    header.extend(INSTANCE_HEADER);
+    output.look.table(&header, lines.collect())
+}
+
+/// One line per revision, the newest last.
+pub(crate) fn revisions(output: &Output, rows: &[(String, Revision)]) -> String {
+    let lines = rows.iter().map(|(tenant, revision)| {
+        vec![
+            plain(tenant),
+            plain(revision.number.to_string()),
+            plain(output.clock.date_time(revision.at_ms)),
+            plain(&revision.who),
+            plain(&revision.kind),
+            outcome(revision),
+        ]
+    });
+    let header = [
+        Whole("TENANT"),
+        Whole("REVISION"),
+        Whole("WHEN"),
+        Whole("WHO"),
+        Whole("KIND"),
+        Whole("OUTCOME"),
+    ];
+    output.look.table(&header, lines.collect())
+}
+
+/// Who changed what, when, why, and what became of it.
+pub(crate) fn history(output: &Output, revisions: &[Revision]) -> String {
+    let lines = revisions.iter().map(|revision| {
+        let shown = revision.changes.iter().take(CHANGES_SHOWN_MAX);
+        let mut changes: Vec<String> = shown.map(change_words).collect();
+        let hidden = revision.changes.len() - changes.len();
+        if hidden > 0 {
+            changes.push(format!("and {hidden} more"));
+        }
+        vec![
+            plain(revision.number.to_string()),
+            plain(output.clock.date_time(revision.at_ms)),
+            plain(&revision.who),
+            plain(&revision.kind),
+            plain(changes.join("; ")),
+            outcome(revision),
+            plain(&revision.why),
+        ]
+    });
+    let header = [
+        Whole("REVISION"),
+        Whole("WHEN"),
+        Whole("WHO"),
+        Whole("KIND"),
+        Prose("CHANGES"),
+        Whole("OUTCOME"),
+        Prose("WHY"),
+    ];
+    output.look.table(&header, lines.collect())
+}
+
+/// Changes of one revision that a history lists.
+const CHANGES_SHOWN_MAX: usize = 8;
+
+/// What differs, line by line.
+pub(crate) fn changes(output: &Output, changes: &[Change]) -> String {
+    let lines = changes.iter().map(|change| {
+        let tone = match change.kind.as_str() {
+            "add" => Tone::Good,
+            "remove" => Tone::Bad,
+            _ => Tone::Moving,
+        };
+        vec![
+            plain(&change.node),
+            plain(&change.component),
+            Field::new(&change.kind, tone),
+            plain(&change.from),
+            plain(&change.to),
+            plain(&change.note),
+        ]
+    });
+    output.look.table(
+        &[
+            Whole("NODE"),
+            Whole("COMPONENT"),
+            Whole("CHANGE"),
+            Whole("FROM"),
+            Whole("TO"),
+            Prose("NOTE"),
+        ],
+        lines.collect(),
+    )
+}
+
+const NODE_HEADER: [Column; 8] = [
+    Whole("NODE"),
+    Prose("ROLES"),
+    Prose("STATE"),
+    Whole("ADDRESS"),
+    Whole("REVISION"),
+    Whole("CPU"),
+    Whole("MEMORY"),
+    Whole("DISK"),
+];
+
+fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
+    let usage = node.report.as_ref().and_then(|report| report.host).unwrap_or_default();
+    let runs = node.report.as_ref().map(|report| report.revision).unwrap_or_default();
+    let target = match (runs, node.target) {
+        (runs, target) if runs == target || runs == 0 => revision(target),
+        (runs, target) => format!("{} → {}", revision(runs), revision(target)),
+    };
+    let cpu = match node.report {
+        Some(_) => format!("{}%", usage.cpu_permille.div_ceil(10)),
+        None => String::new(),
+    };
+    vec![
+        plain(&node.node),
+        plain(node.roles.join(",")),
+        Field::new(describe::connection(node, now_ms), describe::connection_tone(&node.state)),
+        plain(&node.address),
+        plain(target),
+        plain(cpu),
+        plain(percent(usage.memory_used_bytes, usage.memory_total_bytes)),
+        plain(percent(usage.disk_used_bytes, usage.disk_total_bytes)),
+    ]
+}
+
+const INSTANCE_HEADER: [Column; 8] = [
+    Whole("NODE"),
+    Whole("COMPONENT"),
+    Whole("VERSION"),
+    Prose("STATE"),
+    Prose("HEALTH"),
+    Whole("ACTIVE"),
+    Whole("RESTARTS"),
+    Whole("STARTED"),
+];
+
+fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<Field> {
+    let Some(state) = row.state else {
+        let version = row.expected.unwrap_or_default();
+        let mut fields = vec![plain(row.node), plain(row.component), plain(version)];
+        fields.push(Field::new("not reported", Tone::Moving));
+        fields.extend(std::iter::repeat_n(plain(""), 4));
+        return fields;
+    };
+    let mut phase = describe::phase(&output.clock, state);
+    let mut tone = describe::tone(describe::phase_word(state));
+    if row.host.state != "connected" {
+        phase.push_str(&format!(" ({})", short_age(now_ms, row.host.last_seen_ms)));
+        tone = Tone::Moving;
+    }
+    let host_age = |at_ms| describe::short_host_age(row.host, now_ms, at_ms);
+    vec![
+        plain(row.node),
+        plain(row.component),
+        plain(&state.version),
+        Field::new(phase, tone),
+        Field::new(
+            format!("{} {}", state.health, host_age(state.checked_at_ms)).trim_end(),
+            if state.health == "unhealthy" { Tone::Bad } else { Tone::Plain },
+        ),
+        plain(state.active.map(|active| active.to_string()).unwrap_or_default()),
+        plain(state.restarts.to_string()),
+        plain(host_age(state.started_at_ms)),
+    ]
+}
+
+fn change_words(change: &Change) -> String {
+    let place = [change.node.as_str(), change.component.as_str()].join(" ");
+    let versions = match (change.from.as_str(), change.to.as_str()) {
+        ("", "") => String::new(),
+        ("", to) => format!(" {to}"),
+        (from, "") => format!(" {from}"),
+        (from, to) if from == to => format!(" {to}"),
+        (from, to) => format!(" {from} → {to}"),
+    };
+    let note = if change.note.is_empty() { String::new() } else { format!(" ({})", change.note) };
+    format!("{} {}{versions}{note}", change.kind, place.trim()).replace("  ", " ")
+}
+
+fn outcome(revision: &Revision) -> Field {
+    Field::new(revision.outcome.replace('-', " "), describe::rollout_tone(&revision.outcome))
+}
+
+fn revision(number: u64) -> String {
+    if number == 0 { String::new() } else { number.to_string() }
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    let percent = part.saturating_mul(100).checked_div(whole);
+    percent.map(|percent| format!("{percent}%")).unwrap_or_default()
+}
+
+/// When a certificate ends, in words.
+fn ends(now_ms: u64, ends_ms: u64) -> String {
+    match ends_ms {
+        0 => String::new(),
+        ends_ms if ends_ms <= now_ms => format!("certificate ended {}", age(now_ms, ends_ms)),
+        ends_ms => format!("certificate ends in {}", span(ends_ms - now_ms)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! Why a tenant is as it is: what is waited for, what failed, what drifted.
+
+use oml_common::problem::printable;
+use oml_proto::v1::{Generation, NodeStatus, StatusReply, TenantStatus};
+
+use super::status::headline;
+use super::{InstanceRow, ends, instances_of};
+use crate::clock::age;
+use crate::describe;
+use crate::output::Output;
+
+/// Everything that is not as it should be, or all of one component.
+pub(crate) fn explain(output: &Output, reply: &StatusReply, component: Option<&str>) -> String {
+    let mut lines = Vec::new();
+    for tenant in &reply.tenants {
+        lines.extend(tenant_lines(output, reply.now_ms, tenant, component));
+    }
+    lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn tenant_lines(
+    output: &Output,
+    now_ms: u64,
+    tenant: &TenantStatus,
+    component: Option<&str>,
+) -> Vec<String> {
+    let mut lines = vec![headline(now_ms, tenant)];
+    let failures = tenant.rollout.iter().flat_map(|rollout| &rollout.failures);
+    for failure in failures.filter(|f| component.is_none_or(|component| f.component == component)) {
+        lines.extend(describe::rollout_failure_lines(failure).iter().map(|l| format!("  {l}")));
+    }
+    for node in &tenant.nodes {
+        let rows = instances_of(&tenant.tenant, node);
+        let (shown, quiet): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| is_shown(row, component));
+        if component.is_some() && shown.is_empty() {
+            continue;
+        }
+        lines.push(format!("  {}", node_line(node, now_ms)));
+        let report = node.report.clone().unwrap_or_default();
+        lines.extend(report.troubles.iter().map(|trouble| format!("    trouble: {trouble}")));
+        for row in &shown {
+            lines.extend(instance_lines(output, row, now_ms).iter().map(|l| format!("    {l}")));
+        }
+        if component.is_none() && !quiet.is_empty() {
+            let names: Vec<&str> = quiet.iter().map(|row| row.component).collect();
+            let when = if node.state == "connected" { "" } else { "when last seen " };
+            lines.push(format!("    {when}ready and healthy: {}", names.join(", ")));
+        }
+    }
+    lines
+}
+
+fn is_shown(row: &InstanceRow<'_>, component: Option<&str>) -> bool {
+    match (component, row.state) {
+        (Some(component), _) => row.component == component,
+        (None, None) => true,
+        (None, Some(state)) => {
+            !describe::is_quiet(state) || state.drift.is_some() || state.failure.is_some()
+        }
+    }
+}
+
+/// `voice-1 (voice): connected, last heard 1s ago, on revision 7, wanted 8, …`
+fn node_line(node: &NodeStatus, now_ms: u64) -> String {
+    let mut parts = vec![describe::connection(node, now_ms)];
+    if node.state == "connected" {
+        parts.push(format!("last heard {}", age(now_ms, node.last_seen_ms)));
+    }
+    if let Some(report) = &node.report {
+        if report.revision == node.target {
+            parts.push(format!("on revision {}", report.revision));
+        } else {
+            parts.push(format!("on revision {}, wanted {}", report.revision, node.target));
+        }
+        let number = |generation: Option<Generation>| generation.map(|g| (g.epoch, g.number));
+        if number(report.applied) < number(node.assigned) {
+            parts.push("has not taken its newest assignment".to_owned());
+        }
+    }
+    parts.push(ends(now_ms, node.certificate_ends_ms));
+    parts.retain(|part| !part.is_empty());
+    format!("{} ({}): {}", node.node, node.roles.join(","), parts.join(", "))
+}
+
+fn instance_lines(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<String> {
+    let Some(state) = row.state else {
+        let version = row.expected.unwrap_or_default();
+        return vec![format!("{} {version}: expected, not reported yet", row.component)];
+    };
+    let host_age = |at_ms| describe::host_age(row.host, now_ms, at_ms);
+    let mut parts = vec![describe::phase(&output.clock, state)];
+    if !state.reason.is_empty() && !parts[0].contains(&state.reason) {
+        parts.push(state.reason.clone());
+    }
+    parts.push(format!("{} {}", state.health, host_age(state.checked_at_ms)).trim_end().to_owned());
+    if let Some(active) = state.active {
+        parts.push(format!("{active} active"));
+    }
+    if state.restarts > 0 {
+        parts.push(format!("{} restarts", state.restarts));
+    }
+    if state.calls_cut > 0 {
+        parts.push(format!("{} calls cut at the last change", state.calls_cut));
+    }
+    if state.started_at_ms > 0 {
+        parts.push(format!("started {}", host_age(state.started_at_ms)));
+    }
+    let label = format!("{} {}", row.component, state.version);
+    let mut lines = vec![format!("{}: {}", label.trim_end(), parts.join(", "))];
+    if let Some(failure) = &state.failure {
+        let when = host_age(failure.at_ms);
+        let mut told = describe::failure_lines(failure);
+        told[0] = format!("failed {} {when}: {}", failure.version, told[0]).replace("  ", " ");
+        lines.extend(told.iter().map(|line| format!("  {line}")));
+    }
+    if let Some(drift) = &state.drift {
+        lines.push(format!("  drift {}: {}", host_age(drift.at_ms), drift.found));
+    }
+    lines
+}

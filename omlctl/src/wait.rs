@@ -1,0 +1,239 @@
+//! Waiting for a change to come to its end, across lost connections.
+
+use std::time::Duration;
+
+use oml_common::problem::printable;
+use oml_common::time::Span;
+use oml_proto::v1::{Change, Rollout, StatusReply, TenantStatus};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::clock::span;
+use crate::connection::{Controller, Failed, Target};
+use crate::error::CommandError;
+use crate::progress::Progress;
+
+/// How a command ended that was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// What was wanted is so.
+    Done,
+    /// It is not, and will not be by itself.
+    Failed,
+    /// The nodes run what they ran before.
+    RolledBack,
+    /// It is still on its way.
+    Waiting,
+}
+
+impl Ending {
+    /// The exit code that tells it.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Ending::Done => 0,
+            Ending::Failed => 1,
+            Ending::RolledBack => 3,
+            Ending::Waiting => 4,
+        }
+    }
+}
+
+/// The change that is waited for.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) tenant: String,
+    pub(crate) revision: u64,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) ending: Ending,
+    /// One sentence.
+    pub(crate) sentence: String,
+    /// The rollout as it was last seen.
+    pub(crate) rollout: Option<Rollout>,
+}
+
+/// Pause between two attempts to reach a controller that was lost.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+
+/// Follows the tenant's status until the change has ended or `limit` is over.
+pub(crate) async fn wait(
+    target: &Target,
+    controller: Controller,
+    watched: &Watched,
+    limit: Duration,
+    progress: &mut Progress,
+) -> Result<Ended, CommandError> {
+    let mut follow = Follow { watched, progress, last: None, began_ms: None, lost: None };
+    let deadline = Instant::now() + limit;
+    // Cancel-safe: dropping the watch loses nothing that the next one does not say again.
+    let ended = tokio::select! {
+        ended = timeout_at(deadline, follow.run(target, controller)) => ended,
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.map_err(CommandError::Start)?;
+            return Ok(follow.waiting("not waited for any longer"));
+        }
+    };
+    match ended {
+        Ok(ended) => ended,
+        Err(_elapsed) => follow.timed_out(limit),
+    }
+}
+
+struct Follow<'a> {
+    watched: &'a Watched,
+    progress: &'a mut Progress,
+    last: Option<TenantStatus>,
+    began_ms: Option<u64>,
+    /// Why there is no connection now.
+    lost: Option<String>,
+}
+
+impl Follow<'_> {
+    async fn run(
+        &mut self,
+        target: &Target,
+        controller: Controller,
+    ) -> Result<Ended, CommandError> {
+        let mut controller = Some(controller);
+        loop {
+            let why = match self.watch(target, controller.take()).await {
+                Ok(ended) => return Ok(ended),
+                Err(Failed::Answered(error)) if is_final(&error) => return Err(error),
+                Err(Failed::NotLetIn(why)) => return Err(CommandError::Unreachable(why)),
+                Err(Failed::Answered(error)) => error.to_string(),
+                Err(Failed::Lost(why)) => why,
+            };
+            if self.lost.replace(why.clone()).is_none() {
+                self.progress.note(&format!("connection lost ({why}); trying again"));
+            }
+            sleep(RECONNECT_PAUSE).await;
+        }
+    }
+
+    async fn watch(
+        &mut self,
+        target: &Target,
+        controller: Option<Controller>,
+    ) -> Result<Ended, Failed> {
+        let mut controller = match controller {
+            Some(controller) => controller,
+            None => target.connect().await.map_err(|error| Failed::Lost(without_lead(error)))?,
+        };
+        let mut watch = controller.watch(&self.watched.tenant).await?;
+        loop {
+            let reply = watch.next().await?;
+            if self.lost.take().is_some() {
+                self.progress.note("connected again");
+            }
+            if let Some(ended) = self.see(reply) {
+                return Ok(ended);
+            }
+        }
+    }
+
+    fn see(&mut self, reply: StatusReply) -> Option<Ended> {
+        let began_ms = *self.began_ms.get_or_insert(reply.now_ms);
+        let tenant = reply.tenants.into_iter().find(|t| t.tenant == self.watched.tenant)?;
+        self.progress.show(reply.now_ms, &tenant);
+        let ended = judge(self.watched, &tenant, reply.now_ms.saturating_sub(began_ms));
+        self.last = Some(tenant);
+        ended
+    }
+
+    fn timed_out(&self, limit: Duration) -> Result<Ended, CommandError> {
+        let after = Span(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        let Watched { tenant, revision, .. } = self.watched;
+        match &self.lost {
+            Some(why) => Err(CommandError::Unreachable(format!(
+                "{why}; revision {revision} of {tenant} is recorded, how far it is cannot be told"
+            ))),
+            None => Ok(self.waiting(&format!("still waiting after {after}"))),
+        }
+    }
+
+    fn waiting(&self, lead: &str) -> Ended {
+        let Watched { tenant, revision, .. } = self.watched;
+        let rollout = self.last.as_ref().and_then(|tenant| tenant.rollout.clone());
+        let reason = rollout.as_ref().map(|rollout| rollout.reason.as_str()).unwrap_or_default();
+        let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        let sentence = format!(
+            "{lead}: revision {revision} of {tenant} is on its way{reason} and goes on by itself; see omlctl explain tenant={tenant}"
+        );
+        Ended { ending: Ending::Waiting, sentence: printable(&sentence), rollout }
+    }
+}
+
+/// Whether asking again would bring the same answer.
+fn is_final(error: &CommandError) -> bool {
+    matches!(error, CommandError::Usage(_) | CommandError::Problems(_))
+}
+
+fn without_lead(error: CommandError) -> String {
+    if let CommandError::Unreachable(why) = error { why } else { error.to_string() }
+}
+
+/// Whether the change has ended, and how. `took_ms` is for the sentence only.
+pub(crate) fn judge(watched: &Watched, tenant: &TenantStatus, took_ms: u64) -> Option<Ended> {
+    let rollout = tenant.rollout.as_ref().filter(|r| r.to >= watched.revision)?;
+    let Watched { tenant: name, revision, .. } = watched;
+    let to = rollout.to;
+    let reason = &rollout.reason;
+    let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    let (ending, sentence) = match rollout.state.as_str() {
+        "progressing" | "rolling-back" | "superseded" => return None,
+        "completed" if to == *revision => {
+            (Ending::Done, format!("done: {name} runs revision {to}, after {}", span(took_ms)))
+        }
+        "completed" if holds(watched, tenant) => (
+            Ending::Done,
+            format!(
+                "done: {name} runs revision {to}, which took the place of {revision} and contains this change"
+            ),
+        ),
+        "completed" => (
+            Ending::Failed,
+            format!(
+                "failed: revision {to} of {name} took the place of {revision} and undid this change"
+            ),
+        ),
+        "rolled-back" => (
+            Ending::RolledBack,
+            format!(
+                "rolled back: revision {to} of {name} did not hold, its nodes run revision {} again{because}",
+                rollout.from
+            ),
+        ),
+        "paused" => (
+            Ending::Failed,
+            format!("failed: the rollout of revision {to} of {name} is paused{because}"),
+        ),
+        other => (
+            Ending::Failed,
+            format!(
+                "failed: the rollout of revision {to} of {name} is {other}, a state that this omlctl does not know"
+            ),
+        ),
+    };
+    Some(Ended { ending, sentence: printable(&sentence), rollout: Some(rollout.clone()) })
+}
+
+/// Whether the tenant's nodes say that they run what the change asked for.
+fn holds(watched: &Watched, tenant: &TenantStatus) -> bool {
+    let instance = |change: &Change| {
+        let node = tenant.nodes.iter().find(|node| node.node == change.node)?;
+        node.report.as_ref()?.instances.get(&change.component)
+    };
+    watched.changes.iter().filter(|change| !change.component.is_empty()).all(|change| {
+        match (change.kind.as_str(), instance(change)) {
+            ("remove", found) => found.is_none(),
+            (_, Some(found)) => change.to.is_empty() || found.version == change.to,
+            (_, None) => false,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! Changes from the command to their end.
+
+use oml_proto::v1::*;
+
+use crate::fake::{Answer, Script, Then};
+use crate::world::*;
+
+fn completed() -> StatusReply {
+    status(41, rollout("completed", ""), instance("230215.01", "ready"))
+}
+
+fn phase(name: &str, seconds: u64) -> Phase {
+    Phase { name: name.into(), at_ms: T0_MS + seconds * 1000, ..Phase::default() }
+}
+
+fn failure() -> RolloutFailure {
+    RolloutFailure {
+        node: "voice-1".into(),
+        component: "asterisk".into(),
+        failure: Some(Failure {
+            version: "230215.01".into(),
+            message: "ended 3s after its start".into(),
+            exit_code: Some(1),
+            log_tail: vec!["loading modules".into(), "cannot open /etc/asterisk".into()],
+            ..Failure::default()
+        }),
+    }
+}
+
+#[test]
+fn a_change_is_shown_line_by_line_until_it_is_done() {
+    let old = || instance("230204.01", "ready");
+    let pulling = |done: u64| InstanceReport {
+        phase: Some(Phase {
+            name: "pulling".into(),
+            bytes_done: done << 20,
+            bytes_total: 40 << 20,
+            at_ms: 0,
+        }),
+        ..instance("230204.01", "pulling")
+    };
+    let draining = |calls| InstanceReport {
+        phase: Some(phase("draining", 1800)),
+        active: Some(calls),
+        ..instance("230204.01", "draining")
+    };
+    let soaking =
+        InstanceReport { phase: Some(phase("soaking", 40)), ..instance("230215.01", "soaking") };
+    let waits = |reason: &str| rollout("progressing", reason);
+    let world = World::new(upgrade_then(vec![
+        status(0, waits("voice-1: its assignment is being written"), old()),
+        status(1, waits("voice-1: asterisk is pulling"), pulling(0)),
+        status(2, waits("voice-1: asterisk is pulling"), pulling(12)),
+        status(3, waits("voice-1: asterisk is pulling"), pulling(39)),
+        status(4, waits("voice-1: asterisk is draining"), draining(12)),
+        status(5, waits("voice-1: asterisk is draining"), draining(3)),
+        status(6, waits("voice-1: asterisk is starting"), instance("230204.01", "starting")),
+        status(8, waits("voice-1: asterisk is soaking"), soaking),
+        status(40, Rollout { wave: 1, ..waits("") }, instance("230215.01", "ready")),
+        completed(),
+    ]));
+    let ran = world.run(&UPGRADE);
+    insta::assert_snapshot!(ran.shown());
+}
+
+#[test]
+fn a_version_that_fails_is_told_with_its_last_words_and_exit_code_3() {
+    let returned = InstanceReport {
+        reason: "230215.01 ended 3s after its start".into(),
+        failure: failure().failure,
+        ..instance("230204.01", "returned")
+    };
+    let back = |state| Rollout {
+        failures: vec![failure()],
+        ..rollout(state, "asterisk on voice-1: ended 3s after its start")
+    };
+    let mut returning = status(9, back("rolling-back"), instance("230204.01", "ready"));
+    returning.tenants[0].nodes[1].target = 7;
+    let world = World::new(upgrade_then(vec![
+        status(0, rollout("progressing", ""), instance("230204.01", "starting")),
+        status(8, rollout("progressing", ""), returned),
+        returning,
+        status(12, back("rolled-back"), instance("230204.01", "ready")),
+    ]));
+    let ran = world.run(&UPGRADE);
+    insta::assert_snapshot!(ran.shown());
+}
+
+#[test]
+fn a_paused_rollout_ends_with_1_and_says_why() {
+    let paused =
+        Rollout { failures: vec![failure()], ..rollout("paused", "going back failed too") };
+    let world = World::new(upgrade_then(vec![status(9, paused, instance("230204.01", "failed"))]));
+    let ran = world.run(&UPGRADE);
+    assert_eq!(ran.code, 1);
+    let last = ran.stderr.lines().last().unwrap();
+    assert_eq!(last, "failed: the rollout of revision 8 of acme is paused: going back failed too");
+    assert!(ran.stderr.contains("    | cannot open /etc/asterisk"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_same_again_changes_nothing_and_ends_with_0() {
+    let reply = ChangeReply { changed: false, changes: Vec::new(), ..upgrade() };
+    let world = World::new(Script { changes: [Answer::Reply(reply)].into(), ..Script::default() });
+    let ran = world.run(&UPGRADE);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
+    assert_eq!(ran.stderr, "nothing to change: acme is at revision 8\n");
+}
+
+#[test]
+fn a_rollout_that_takes_longer_than_the_timeout_ends_with_4_and_says_what_it_waits_for() {
+    let reason = "voice-1 is unreachable";
+    let mut waiting = status(0, rollout("progressing", reason), instance("230204.01", "ready"));
+    waiting.tenants[0].nodes[1].state = "unreachable".into();
+    waiting.tenants[0].nodes[1].last_seen_ms -= 65_000;
+    let world = World::new(upgrade_then(vec![waiting]));
+    let mut arguments = UPGRADE.to_vec();
+    arguments.extend(["--timeout", "300ms"]);
+    let ran = world.run(&arguments);
+    insta::assert_snapshot!(ran.shown());
+}
+
+#[test]
+fn without_waiting_it_ends_when_the_change_is_accepted() {
+    let world = World::new(upgrade_then(vec![]));
+    let mut arguments = UPGRADE.to_vec();
+    arguments.push("--no-wait");
+    let ran = world.run(&arguments);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stderr.starts_with("accepted: revision 8 of acme is on its way"), "{ran:?}");
+}
+
+#[test]
+fn a_plan_is_shown_and_nothing_is_changed() {
+    let world = World::new(upgrade_then(vec![]));
+    let file = world.write("acme.yaml", "tenant: acme\n");
+    let ran = world.run(&["plan", "-f", &file]);
+    assert_eq!(ran.code, 0);
+    assert_eq!(ran.stderr, "this is only a plan: acme was not changed\n");
+    assert!(ran.stdout.contains("voice-1"), "{}", ran.stdout);
+    assert!(world.asked()[0].dry_run);
+}
+
+#[test]
+fn a_change_whose_answer_is_lost_is_sent_again_under_the_same_id() {
+    let script = Script {
+        changes: [Answer::Cut, Answer::Reply(upgrade())].into(),
+        watches: [(vec![completed()], Then::StaysOpen)].into(),
+        ..Script::default()
+    };
+    let world = World::new(script);
+    let ran = world.run(&UPGRADE);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let asked = world.asked();
+    assert_eq!(asked.len(), 2);
+    assert_eq!(asked[0].op_id, asked[1].op_id);
+    assert!(ran.stderr.contains("trying again, the change is made once"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_change_whose_answer_never_comes_ends_with_5_and_its_id() {
+    let world = World::new(Script { changes: [Answer::Cut].into(), ..Script::default() });
+    let mut arguments = UPGRADE.to_vec();
+    arguments.extend(["--timeout", "700ms", "--op-id", "change-1"]);
+    let ran = world.run(&arguments);
+    assert_eq!(ran.code, 5);
+    let last = ran.stderr.lines().last().unwrap();
+    let expected = format!(
+        "error: it is not known whether the change was made: {}: the connection was closed; \
+         repeat the command with --op-id change-1, which makes it at most once",
+        world.address
+    );
+    assert_eq!(last, expected);
+}
+
+#[test]
+fn a_lost_watch_is_taken_up_again() {
+    let progressing = status(1, rollout("progressing", ""), instance("230204.01", "pulling"));
+    let script = Script {
+        watches: [(vec![progressing], Then::Breaks), (vec![completed()], Then::StaysOpen)].into(),
+        ..upgrade_then(vec![])
+    };
+    let world = World::new(script);
+    let ran = world.run(&UPGRADE);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("connection lost"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("connected again"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_later_revision_that_contains_the_change_is_as_good() {
+    let later = Rollout { to: 9, ..rollout("completed", "") };
+    let progressing = status(1, rollout("superseded", ""), instance("230204.01", "ready"));
+    let contained = status(9, later.clone(), instance("230215.01", "ready"));
+    let ran = World::new(upgrade_then(vec![progressing, contained])).run(&UPGRADE);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("contains this change"), "{}", ran.stderr);
+
+    let undone = status(9, later, instance("230204.01", "ready"));
+    let ran = World::new(upgrade_then(vec![undone])).run(&UPGRADE);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("undid this change"), "{}", ran.stderr);
+}
+
+#[test]
+fn programs_get_one_document_with_the_outcome() {
+    let world = World::new(upgrade_then(vec![completed()]));
+    let mut arguments = UPGRADE.to_vec();
+    arguments.extend(["-o", "json", "--op-id", "change-1"]);
+    let ran = world.run(&arguments);
+    assert_eq!(ran.code, 0);
+    insta::assert_snapshot!(ran.stdout);
+}
+
+#[test]
+fn why_is_sent_along() {
+    let world = World::new(upgrade_then(vec![]));
+    let mut arguments = UPGRADE.to_vec();
+    arguments.extend(["--no-wait", "--why", "one-way audio"]);
+    assert_eq!(world.run(&arguments).code, 0);
+    assert_eq!(world.asked()[0].why, "one-way audio");
+}

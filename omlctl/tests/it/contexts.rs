@@ -1,0 +1,78 @@
+//! Contexts: imported, chosen, shown, removed, and their key kept private.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::fake::Script;
+use crate::world::*;
+
+#[test]
+fn without_a_context_it_says_how_to_get_one() {
+    let world = World::without_context(Script::default());
+    let ran = world.run(&["status"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("omlctl context import FILE"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_imported_context_is_private_and_becomes_the_current_one() {
+    let world = World::new(Script::default());
+    let folder = world.folder.path().join("ctl");
+    for file in ["config.toml", "contexts/main/key.pem", "contexts/main/ca.pem"] {
+        let mode = folder.join(file).metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{file}");
+    }
+    assert_eq!(world.run(&["status"]).code, 0);
+    let listed = world.run(&["context", "list"]).stdout;
+    assert!(listed.contains(&format!("*  main  {}", world.address)), "{listed}");
+}
+
+#[test]
+fn a_context_is_not_replaced_by_accident() {
+    let world = World::new(Script::default());
+    let bundle = world.bundle("main", &world.authority.operator());
+    let ran = world.run(&["context", "import", &bundle]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("exists already"), "{}", ran.stderr);
+    assert_eq!(world.run(&["context", "import", &bundle, "--replace"]).code, 0);
+    assert_eq!(world.run(&["context", "import", &bundle, "--name", "other"]).code, 0);
+    assert_eq!(world.run(&["context", "use", "other"]).code, 0);
+    let shown = world.run(&["context", "show", "-o", "json"]).stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["name"], "other");
+    assert_eq!(shown["identity"], "oml://operator/admin");
+}
+
+#[test]
+fn a_removed_context_leaves_no_key() {
+    let world = World::new(Script::default());
+    assert_eq!(world.run(&["context", "remove", "main"]).code, 0);
+    assert!(!world.folder.path().join("ctl/contexts/main").exists());
+    assert_eq!(world.run(&["status"]).code, 2);
+}
+
+#[test]
+fn an_unknown_context_gets_a_hint() {
+    let world = World::new(Script::default());
+    let ran = world.run(&["status", "--context", "mian"]);
+    assert_eq!(ran.code, 2);
+    assert_eq!(ran.stderr, "error: there is no context mian (did you mean main?)\n");
+}
+
+#[test]
+fn what_is_no_bundle_is_refused_without_showing_it() {
+    let world = World::without_context(Script::default());
+    let file = world.write("secret", "key_pem = 'very secret'\n");
+    let ran = world.run(&["context", "import", &file]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("is not an operator's bundle"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("very secret"), "{}", ran.stderr);
+    let garbled = "name='a'\nendpoint='h:1'\nca_pem='x'\ncertificate_pem='x'\nkey_pem='x'\n";
+    let file = world.write("garbled", garbled);
+    let ran = world.run(&["context", "import", &file]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("not valid PEM"), "{}", ran.stderr);
+    let escaping = garbled.replace("'a'", "'../a'");
+    let ran = world.run(&["context", "import", &world.write("escaping", escaping)]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("not the name of a context"), "{}", ran.stderr);
+}

@@ -1,0 +1,214 @@
+//! A controller that says what its script says, over real mutual TLS.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use oml_proto::tls::{ALPN, certificate, private_key, provider};
+use oml_proto::v1::fleet_server::{Fleet, FleetServer};
+use oml_proto::v1::*;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status};
+
+use crate::pki::Authority;
+
+/// How one change is answered.
+pub(crate) enum Answer {
+    Reply(ChangeReply),
+    Refusal(Status),
+    /// The connection breaks instead.
+    Cut,
+}
+
+/// What follows the last status of a stream.
+#[derive(Clone, Copy)]
+pub(crate) enum Then {
+    StaysOpen,
+    /// The connection breaks, perhaps before the last status has arrived.
+    Breaks,
+    /// The controller ends the stream.
+    Ends,
+}
+
+/// Answers, in the order in which they are given, and what was asked.
+#[derive(Default)]
+pub(crate) struct Script {
+    pub(crate) changes: VecDeque<Answer>,
+    pub(crate) watches: VecDeque<(Vec<StatusReply>, Then)>,
+    pub(crate) status: StatusReply,
+    pub(crate) revisions: Vec<Revision>,
+    pub(crate) asked: Vec<ChangeOptions>,
+    pub(crate) tokens: Vec<CreateTokenRequest>,
+}
+
+#[derive(Clone)]
+struct Scripted {
+    script: Arc<Mutex<Script>>,
+    cut: watch::Sender<()>,
+}
+
+type Outcome<T> = Result<Response<T>, Status>;
+
+impl Scripted {
+    async fn change(&self, options: Option<ChangeOptions>) -> Outcome<ChangeReply> {
+        let answer = {
+            let mut script = self.script.lock().unwrap();
+            script.asked.push(options.unwrap());
+            script.changes.pop_front()
+        };
+        match answer {
+            Some(Answer::Reply(reply)) => Ok(Response::new(reply)),
+            Some(Answer::Refusal(status)) => Err(status),
+            Some(Answer::Cut) | None => {
+                self.cut.send_replace(());
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Fleet for Scripted {
+    type WatchStatusStream = Pin<Box<dyn Stream<Item = Result<StatusReply, Status>> + Send>>;
+
+    async fn who_am_i(&self, _: Request<WhoAmIRequest>) -> Outcome<WhoAmIReply> {
+        let operator = "admin".to_owned();
+        let controller_version = "9.9.9".to_owned();
+        Ok(Response::new(WhoAmIReply { operator, controller_version, now_ms: 0 }))
+    }
+
+    async fn apply(&self, request: Request<ApplyRequest>) -> Outcome<ChangeReply> {
+        self.change(request.into_inner().options).await
+    }
+
+    async fn set_version(&self, request: Request<SetVersionRequest>) -> Outcome<ChangeReply> {
+        self.change(request.into_inner().options).await
+    }
+
+    async fn rollback(&self, request: Request<RollbackRequest>) -> Outcome<ChangeReply> {
+        self.change(request.into_inner().options).await
+    }
+
+    async fn get_status(&self, request: Request<StatusRequest>) -> Outcome<StatusReply> {
+        let mut status = self.script.lock().unwrap().status.clone();
+        let tenant = request.into_inner().tenant;
+        status.tenants.retain(|known| tenant.is_empty() || known.tenant == tenant);
+        if !tenant.is_empty() && status.tenants.is_empty() {
+            return Err(Status::not_found(format!("there is no tenant {tenant}")));
+        }
+        Ok(Response::new(status))
+    }
+
+    async fn watch_status(&self, _: Request<StatusRequest>) -> Outcome<Self::WatchStatusStream> {
+        let next = self.script.lock().unwrap().watches.pop_front();
+        let (statuses, then) =
+            next.ok_or_else(|| Status::failed_precondition("the script is over"))?;
+        let statuses = tokio_stream::iter(statuses.into_iter().map(Ok));
+        let cut = self.cut.clone();
+        let open = tokio_stream::once(()).then(move |()| {
+            if matches!(then, Then::Breaks) {
+                cut.send_replace(());
+            }
+            std::future::pending()
+        });
+        if matches!(then, Then::Ends) {
+            return Ok(Response::new(Box::pin(statuses)));
+        }
+        Ok(Response::new(Box::pin(statuses.chain(open))))
+    }
+
+    async fn list_revisions(
+        &self,
+        _: Request<ListRevisionsRequest>,
+    ) -> Outcome<ListRevisionsReply> {
+        let revisions = self.script.lock().unwrap().revisions.clone();
+        Ok(Response::new(ListRevisionsReply { revisions }))
+    }
+
+    async fn get_spec(&self, request: Request<GetSpecRequest>) -> Outcome<GetSpecReply> {
+        let revision = request.into_inner().revision;
+        let spec_yaml = "# as written\ntenant: acme\n".to_owned();
+        Ok(Response::new(GetSpecReply { revision, spec_yaml }))
+    }
+
+    async fn create_token(
+        &self,
+        request: Request<CreateTokenRequest>,
+    ) -> Outcome<CreateTokenReply> {
+        self.script.lock().unwrap().tokens.push(request.into_inner());
+        let token = "oml1.secret.fingerprint".to_owned();
+        let enrollment_endpoint = "controller:7444".to_owned();
+        Ok(Response::new(CreateTokenReply { token, expires_ms: 1, enrollment_endpoint }))
+    }
+
+    async fn remove_node(&self, _: Request<RemoveNodeRequest>) -> Outcome<RemoveNodeReply> {
+        Ok(Response::new(RemoveNodeReply {}))
+    }
+}
+
+/// Serves a script to whom `authority` certified, and gives the address.
+pub(crate) async fn serve(authority: &Authority, script: Arc<Mutex<Script>>) -> SocketAddr {
+    let tls = TlsAcceptor::from(Arc::new(server_config(authority)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (connections, accepted) = mpsc::channel(16);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (tls, connections) = (tls.clone(), connections.clone());
+            tokio::spawn(async move {
+                if let Ok(stream) = tls.accept(stream).await {
+                    connections.send(Ok::<_, std::io::Error>(stream)).await.unwrap();
+                }
+            });
+        }
+    });
+    let (cut, cuts) = watch::channel(());
+    let fleet = FleetServer::new(Scripted { script, cut });
+    let server = tonic::transport::Server::builder().add_service(fleet);
+    tokio::spawn(server.serve_with_incoming(ReceiverStream::new(accepted)));
+    relay(address, cuts).await
+}
+
+/// Stands between both ends and breaks every connection when it is told to.
+async fn relay(to: SocketAddr, cuts: watch::Receiver<()>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut cuts = cuts.clone();
+            cuts.mark_unchanged();
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(to).await.unwrap();
+                tokio::select! {
+                    _ended = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    _cut = cuts.changed() => {}
+                }
+            });
+        }
+    });
+    address
+}
+
+fn server_config(authority: &Authority) -> ServerConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate(&authority.pem, "authority").unwrap()).unwrap();
+    let roots = Arc::new(roots);
+    let clients = WebPkiClientVerifier::builder_with_provider(roots, provider()).build().unwrap();
+    let own = authority.certify("oml://controller");
+    let chain = vec![certificate(&own.certificate_pem, "certificate").unwrap()];
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_client_cert_verifier(clients)
+        .with_single_cert(chain, private_key(&own.key_pem).unwrap())
+        .unwrap();
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config
+}

@@ -1,0 +1,178 @@
+//! What is asked for is printed as table, JSON or YAML.
+
+use oml_proto::v1::*;
+
+use crate::fake::{Script, Then};
+use crate::world::*;
+
+fn script() -> Script {
+    let mut asterisk = instance("230204.01", "ready");
+    asterisk.active = Some(12);
+    asterisk.checked_at_ms = T0_MS + 58_000;
+    asterisk.started_at_ms = T0_MS - 7_200_000;
+    asterisk.drift = Some(Drift { at_ms: T0_MS, found: "the container had been removed".into() });
+    let mut status = status(60, rollout("completed", ""), asterisk);
+    let node = &mut status.tenants[0].nodes[0];
+    node.state = "unreachable".into();
+    node.last_seen_ms = T0_MS + 48_000;
+    node.expected = [("daphne".to_owned(), "1.26.0".to_owned())].into();
+    let revision = |number: u64, kind: &str, outcome: &str| Revision {
+        number,
+        at_ms: T0_MS + number * 60_000,
+        who: "admin".into(),
+        why: if number == 8 { "one-way audio".into() } else { String::new() },
+        kind: kind.into(),
+        changes: upgrade().changes,
+        outcome: outcome.into(),
+    };
+    let revisions =
+        vec![revision(7, "apply", "completed"), revision(8, "set-version", "rolled-back")];
+    Script { status, revisions, ..Script::default() }
+}
+
+fn table(arguments: &[&str]) -> String {
+    let ran = World::new(script()).run(arguments);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{arguments:?}");
+    ran.stdout
+}
+
+fn json(arguments: &[&str]) -> serde_json::Value {
+    let mut words = arguments.to_vec();
+    words.extend(["-o", "json"]);
+    serde_json::from_str(&table(&words)).unwrap()
+}
+
+#[test]
+fn tables_are_for_people() {
+    let asked: [&[&str]; 8] = [
+        &["get", "tenants"],
+        &["get", "nodes"],
+        &["node", "list", "tenant=acme"],
+        &["get", "instances"],
+        &["get", "revisions"],
+        &["history", "tenant=acme"],
+        &["status", "tenant=acme"],
+        &["explain", "tenant=acme"],
+    ];
+    let world = World::new(script());
+    let mut shown = String::new();
+    for arguments in asked {
+        let ran = world.run(arguments);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        shown.push_str(&format!("$ omlctl {}\n{}\n", arguments.join(" "), ran.stdout));
+    }
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn json_has_the_tenant_in_every_row() {
+    let nodes = json(&["get", "nodes"]);
+    assert_eq!(nodes[0]["tenant"], "acme");
+    assert_eq!(nodes[0]["state"], "unreachable");
+    let instances = json(&["get", "instances", "tenant=acme"]);
+    let daphne = instances.as_array().unwrap().iter().find(|i| i["component"] == "daphne").unwrap();
+    assert_eq!(daphne["expected"], "1.26.0");
+    assert_eq!(daphne["state"], serde_json::Value::Null);
+    assert_eq!(instances[2]["state"]["phase"]["name"], "ready");
+    assert_eq!(instances[2]["node"], "voice-1");
+    let revisions = json(&["get", "revisions"]);
+    assert_eq!((&revisions[1]["tenant"], &revisions[1]["number"]), (&"acme".into(), &8.into()));
+    assert_eq!(json(&["get", "tenants"])[0]["rollout"]["state"], "completed");
+    assert_eq!(json(&["history", "tenant=acme"])[1]["why"], "one-way audio");
+    assert_eq!(json(&["status"])["tenants"][0]["tenant"], "acme");
+    assert_eq!(json(&["version", "--controller"])["controller"], "9.9.9");
+}
+
+#[test]
+fn yaml_says_the_same_as_json() {
+    insta::assert_snapshot!(table(&["get", "instances", "-o", "yaml"]));
+}
+
+#[test]
+fn a_specification_comes_as_it_was_written() {
+    assert_eq!(table(&["get", "spec", "tenant=acme"]), "# as written\ntenant: acme\n");
+    assert_eq!(json(&["get", "spec", "tenant=acme", "revision=3"])["revision"], 3);
+}
+
+#[test]
+fn explain_shows_one_component_or_says_which_there_are() {
+    let shown = table(&["explain", "tenant=acme", "asterisk"]);
+    assert!(shown.contains("drift 1m 0s ago: the container had been removed"), "{shown}");
+    assert!(!shown.contains("nginx"), "{shown}");
+    let ran = World::new(script()).run(&["explain", "astrisk"]);
+    assert_eq!(ran.code, 2);
+    assert_eq!(ran.stderr, "error: no node runs or expects astrisk (did you mean asterisk?)\n");
+}
+
+#[test]
+fn a_token_is_printed_alone_and_its_use_beside_it() {
+    let world = World::new(script());
+    let ran = world.run(&["node", "token", "tenant=acme", "role=voice,app", "--valid", "1h"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "oml1.secret.fingerprint\n"));
+    assert!(ran.stderr.contains("controller:7444"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("secret"), "{}", ran.stderr);
+    let asked = world.script.lock().unwrap().tokens[0].clone();
+    assert_eq!((asked.roles, asked.valid_ms), (vec!["voice".into(), "app".into()], 3_600_000));
+}
+
+#[test]
+fn a_removed_node_is_told() {
+    let ran = World::new(script()).run(&["node", "remove", "tenant=acme", "node=voice-1"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, "node voice-1 of acme is removed\n"));
+}
+
+#[test]
+fn watching_prints_every_status_until_the_controller_says_no() {
+    let first = status(0, rollout("progressing", ""), instance("230204.01", "pulling"));
+    let second = status(5, rollout("completed", ""), instance("230215.01", "ready"));
+    let script = Script {
+        watches: [(vec![first], Then::Ends), (vec![second], Then::Ends)].into(),
+        ..Script::default()
+    };
+    // The script is over then, and the controller refuses.
+    let ran = World::new(script).run(&["status", "tenant=acme", "--watch", "-o", "json"]);
+    assert_eq!(ran.code, 1);
+    let states: Vec<String> = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|reply| reply["tenants"][0]["rollout"]["state"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(states, ["progressing", "completed"]);
+}
+
+#[test]
+fn completions_and_version_need_no_context() {
+    let world = World::without_context(Script::default());
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = world.run(&["completions", shell]);
+        assert_eq!(ran.code, 0);
+        assert!(ran.stdout.contains("set-version"));
+    }
+    let ran = world.run(&["version"]);
+    assert_eq!(ran.stdout, format!("omlctl {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn every_verb_has_examples() {
+    let world = World::without_context(Script::default());
+    let verbs = [
+        "context",
+        "apply",
+        "plan",
+        "set-version",
+        "rollback",
+        "status",
+        "get",
+        "history",
+        "explain",
+        "node",
+        "completions",
+        "version",
+    ];
+    for verb in verbs {
+        let ran = world.run(&[verb, "--help"]);
+        assert_eq!(ran.code, 0);
+        assert!(ran.stdout.contains(&format!("Examples:\n  omlctl {verb}")), "{}", ran.stdout);
+    }
+}

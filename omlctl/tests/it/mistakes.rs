@@ -1,0 +1,123 @@
+//! Wrong use and bad input: one clear message, exit code 2, nothing asked.
+
+use oml_common::problem::{Problem, Problems};
+use oml_proto::problem::to_status;
+use tonic::Status;
+
+use crate::fake::{Answer, Script};
+use crate::world::*;
+
+fn refusing(status: Status) -> World {
+    World::new(Script { changes: [Answer::Refusal(status)].into(), ..Script::default() })
+}
+
+/// What one wrong command line is told.
+fn told(arguments: &[&str]) -> String {
+    let world = World::new(Script::default());
+    let ran = world.run(arguments);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert_eq!(ran.stdout, "");
+    assert_eq!(world.asked(), [], "nothing is asked");
+    ran.stderr
+}
+
+#[test]
+fn every_problem_has_a_line_of_its_own() {
+    let problems: Problems = vec![
+        Problem::new("components.astrisk", "unknown component")
+            .at_line(4)
+            .hint("did you mean asterisk?"),
+        Problem::new("rollout.max_paralel", "unknown key").at_line(9),
+    ]
+    .into_iter()
+    .collect();
+    let world = refusing(to_status(&problems));
+    let file = world.write("acme.yaml", "tenant: acme\n");
+    let ran = world.run(&["apply", "-f", &file]);
+    assert_eq!(ran.code, 2);
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "error: nothing was changed, for 2 problems:",
+            "line 4: components.astrisk: unknown component (did you mean asterisk?)",
+            "line 9: rollout.max_paralel: unknown key",
+        ]
+    );
+}
+
+#[test]
+fn a_single_problem_is_the_whole_message() {
+    let problem = Problem::new("astrisk", "acme has no component astrisk");
+    let world = refusing(to_status(&problem.hint("did you mean asterisk?").into()));
+    let ran = world.run(&["set-version", "tenant=acme", "astrisk=1"]);
+    assert_eq!(ran.code, 2);
+    let expected = "error: astrisk: acme has no component astrisk (did you mean asterisk?)\n";
+    assert_eq!(ran.stderr, expected);
+}
+
+#[test]
+fn an_unknown_tenant_is_wrong_use() {
+    let world = World::new(Script::default());
+    let ran = world.run(&["status", "tenant=acne"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (2, "error: there is no tenant acne\n"));
+}
+
+#[test]
+fn what_the_controller_refuses_otherwise_ends_with_1() {
+    let ran = refusing(Status::failed_precondition("the registry refuses the login")).run(&UPGRADE);
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, "error: the registry refuses the login\n"));
+    let ran = refusing(Status::permission_denied("operators only")).run(&UPGRADE);
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, "error: not allowed: operators only\n"));
+}
+
+#[test]
+fn keys_are_checked_before_anything_is_asked() {
+    insta::assert_snapshot!(
+        [
+            told(&["set-version", "tennant=acme", "asterisk=1"]),
+            told(&["set-version", "tenant=acme"]),
+            told(&["set-version", "tenant=acme", "asterisk="]),
+            told(&["set-version", "tenant=acme", "asterisk=1", "asterisk=2"]),
+            told(&["set-version", "tenant=acme", "asterisk=.1"]),
+            told(&["set-version", "tenant=ACME", "asterisk=1"]),
+            told(&["set-version", "tenant=acme", "aster\u{1b}isk=1"]),
+            told(&["rollback", "tenant=acme", "too=3"]),
+            told(&["rollback", "tenant=acme"]),
+            told(&["rollback", "tenant=acme", "to=0"]),
+            told(&["history", "acme"]),
+            told(&["node", "token", "tenant=acme"]),
+            told(&["node", "token", "tenant=acme", "role=voice,"]),
+            told(&["explain", "asterisk", "nginx"]),
+        ]
+        .concat()
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_a_specification_is_refused_here() {
+    let world = World::new(Script::default());
+    let large = world.write("large.yaml", vec![b'#'; (1 << 20) + 1]);
+    let binary = world.write("binary.yaml", b"tenant: acme\n\xff\n");
+    let missing = world.folder.path().join("none.yaml");
+    let refused = |file: &str| {
+        let ran = world.run(&["apply", "-f", file]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        ran.stderr
+    };
+    assert!(refused(&large).contains("large.yaml is larger than 1 MiB"));
+    assert!(refused(&binary).contains("binary.yaml is not text in UTF-8 (line 2)"));
+    let message = refused(missing.to_str().unwrap());
+    assert!(message.contains("cannot read") && message.contains("No such file"), "{message}");
+    assert_eq!(
+        world.run_with(&["apply", "-f", "-"], "").stderr,
+        "error: standard input is empty\n"
+    );
+    assert_eq!(world.asked(), []);
+}
+
+#[test]
+fn clap_finds_mistyped_words() {
+    let message = told(&["set-versoin", "tenant=acme"]);
+    assert!(message.contains("set-version"), "{message}");
+}
