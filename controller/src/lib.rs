@@ -5,7 +5,25 @@
 //! never backwards. `pki`, `tls` and `registry` stand beside them and know
 //! nothing of the store.
 
+pub mod api;
+pub mod backup;
+mod clock;
+pub mod config;
+pub mod init;
+mod kill_point;
+pub mod log;
+pub mod maintain;
+pub mod notify;
+pub mod ops;
 pub mod pki;
+pub mod policy;
+pub mod records;
 pub mod registry;
+pub mod run;
+pub mod session;
+pub mod stop;
 pub mod store;
+pub mod tasks;
 pub mod tls;
+pub mod web;
+mod wire;

@@ -1,3 +1,193 @@
-//! The controller's program.
+//! The controller's program: reads the command line and the settings, starts
+//! or maintains a controller, and prints what went wrong, once.
 
-fn main() {}
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::{Args, Parser, Subcommand};
+use oml_proto::tls::OperatorName;
+use omlcontroller::backup::Saved;
+use omlcontroller::config::{self, Settings};
+use omlcontroller::ops::catalogs;
+use omlcontroller::pki::Authority;
+use omlcontroller::records::values::Site;
+use omlcontroller::store::Embedded;
+use omlcontroller::store::embedded::Options;
+use omlcontroller::{log, maintain, notify, run};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Enough for a fleet, and little memory.
+const WORKERS: usize = 2;
+
+/// Keeps the desired state of every tenant and hands each node its share.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    /// Folder of controller.toml and conf.d
+    #[arg(long, global = true, value_name = "DIR", default_value = config::FOLDER)]
+    config: PathBuf,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Makes a new controller: authority, store and first operator
+    Init(Init),
+    /// Runs the controller
+    Run,
+    /// Catalogs of components
+    #[command(subcommand)]
+    Catalog(CatalogVerb),
+    /// Operators
+    #[command(subcommand)]
+    Operator(OperatorVerb),
+    /// Writes authority and store into a new file; the controller must not run
+    Backup {
+        /// The file
+        file: PathBuf,
+    },
+    /// Makes a controller from a backup, under a higher epoch
+    Restore {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Init {
+    /// The controller's host name
+    #[arg(long, value_name = "HOST")]
+    name: String,
+    /// Address by which it is reached, where its name is not enough; the first one goes into bundles and tokens
+    #[arg(long, value_name = "IP")]
+    address: Vec<String>,
+    /// Name of the first operator
+    #[arg(long, value_name = "NAME", default_value = "admin")]
+    operator: OperatorName,
+    /// File for the operator's bundle
+    #[arg(long, value_name = "FILE", default_value = "operator.toml")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum CatalogVerb {
+    /// Says everything that is wrong with a catalog
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum OperatorVerb {
+    /// Makes a bundle for a further operator; the controller must not run
+    Add {
+        /// The operator's name
+        name: OperatorName,
+        /// File for the bundle
+        #[arg(long, value_name = "FILE", default_value = "operator.toml")]
+        out: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match perform(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("omlcontroller: {}", log::chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(cli: &Cli) -> Result<()> {
+    if let Verb::Catalog(CatalogVerb::Check { file }) = &cli.verb {
+        return check_catalog(file);
+    }
+    let settings = config::load(&cli.config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        match &cli.verb {
+            Verb::Run => serve(&settings).await,
+            Verb::Init(verb) => begin(&settings, verb).await,
+            Verb::Operator(OperatorVerb::Add { name, out }) => {
+                maintain::add_operator(&settings, name, out).await?;
+                say(&format!("the bundle of operator {name} is in {}", out.display()))
+            }
+            Verb::Backup { file } => {
+                let saved = maintain::back_up(&settings, file).await?;
+                say(&format!("{} records are in {}", saved.records, file.display()))
+            }
+            Verb::Restore { file } => {
+                let saved = maintain::restore(&settings, file).await?;
+                let Saved { records, epoch } = saved;
+                say(&format!("{records} records were restored; the epoch is {epoch} now"))
+            }
+            Verb::Catalog(CatalogVerb::Check { file }) => check_catalog(file),
+        }
+    })
+}
+
+fn check_catalog(file: &Path) -> Result<()> {
+    let catalog = catalogs::read_file(file)?;
+    say(&format!(
+        "{}: catalog {}, {} components",
+        file.display(),
+        catalog.name,
+        catalog.components.len()
+    ))
+}
+
+async fn begin(settings: &Settings, verb: &Init) -> Result<()> {
+    let host = verb.address.first().unwrap_or(&verb.name).clone();
+    let site = Site { name: verb.name.clone(), host };
+    maintain::begin(settings, site, &verb.operator, &verb.out).await?;
+    say(&format!(
+        "the controller is in {}; the bundle of operator {} is in {}: omlctl context import {}",
+        settings.data_dir.display(),
+        verb.operator,
+        verb.out.display(),
+        verb.out.display()
+    ))
+}
+
+async fn serve(settings: &Settings) -> Result<()> {
+    log::init(&settings.log);
+    let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+    let authority = Authority::load(&settings.pki_dir())?;
+    let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
+    ensure!(
+        store.cluster() == authority.fingerprint().to_string(),
+        "the store in {} belongs to another controller than the authority in {}",
+        settings.store_dir().display(),
+        settings.pki_dir().display()
+    );
+    let running = run::start(settings, Arc::new(store)).await?;
+    let telling = tokio::spawn(notify::keep_telling(running.ops.clone()));
+    notify::ready(&notify::status_line(&running.ops).await?);
+    tracing::info!(listen = %running.listen, enrollment = %running.enrollment_listen, "the controller serves");
+    // Both only observe.
+    tokio::select! {
+        _signal = terminated.recv() => {}
+        _signal = interrupted.recv() => {}
+    }
+    notify::stopping();
+    tracing::info!("the controller stops");
+    telling.abort();
+    running.stop().await;
+    Ok(())
+}
+
+fn say(text: &str) -> Result<()> {
+    writeln!(std::io::stderr(), "{text}").context("cannot write to standard error")
+}

@@ -1,0 +1,196 @@
+//! The operators' service: reads requests, asks the operations, writes replies.
+//! Decides nothing and never sees the store.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::str::FromStr;
+
+use futures_util::Stream;
+use oml_common::id::{RevisionNumber, TenantId};
+use oml_common::problem::{Problem, Problems};
+use oml_proto::v1;
+use oml_proto::v1::fleet_server::Fleet;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use crate::clock;
+use crate::kill_point;
+use crate::ops::change::{Asked, Wanted};
+use crate::ops::tokens::TokenWanted;
+use crate::ops::{Error, Ops};
+use crate::policy;
+use crate::stop::Stopping;
+use crate::wire;
+
+pub mod enrollment;
+mod watch_status;
+
+type Reply<T> = Result<Response<T>, Status>;
+
+/// The operators' service.
+#[derive(Debug, Clone)]
+pub struct FleetApi {
+    ops: Ops,
+    stopping: Stopping,
+}
+
+impl FleetApi {
+    /// The service; its streams end when `stopping` says so.
+    #[must_use]
+    pub fn new(ops: Ops, stopping: Stopping) -> Self {
+        Self { ops, stopping }
+    }
+
+    async fn change(
+        &self,
+        who: policy::Operator,
+        wanted: &Wanted,
+        options: Option<v1::ChangeOptions>,
+    ) -> Reply<v1::ChangeReply> {
+        let v1::ChangeOptions { op_id, dry_run, why } = options.unwrap_or_default();
+        let op_id = (!op_id.is_empty()).then(|| op_id.parse()).transpose();
+        let op_id = op_id.map_err(|problem: Problem| refusal(problem))?;
+        let asked = Asked { who: who.0, op_id, dry_run, why };
+        let changed = self.ops.change(wanted, &asked).await;
+        let changed = changed.map_err(|error| wire::status_of(&error))?;
+        kill_point::reach("C5");
+        Ok(Response::new(wire::changed(changed)))
+    }
+}
+
+/// A name or word of a request.
+pub(crate) fn field<T>(name: &str, text: &str) -> Result<T, Status>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| refusal(Problem::new(name, error.to_string())))
+}
+
+pub(crate) fn refusal(problem: Problem) -> Status {
+    wire::status_of(&Error::Problems(Problems::from(problem)))
+}
+
+fn optional<T>(name: &str, text: &str) -> Result<Option<T>, Status>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    if text.is_empty() { Ok(None) } else { field(name, text).map(Some) }
+}
+
+#[tonic::async_trait]
+impl Fleet for FleetApi {
+    async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Reply<v1::WhoAmIReply> {
+        let policy::Operator(name) = policy::operator(&request)?;
+        Ok(Response::new(v1::WhoAmIReply {
+            operator: name.to_string(),
+            controller_version: env!("CARGO_PKG_VERSION").to_owned(),
+            now_ms: clock::now().0,
+        }))
+    }
+
+    async fn apply(&self, request: Request<v1::ApplyRequest>) -> Reply<v1::ChangeReply> {
+        let who = policy::operator(&request)?;
+        let v1::ApplyRequest { spec_yaml, options } = request.into_inner();
+        self.change(who, &Wanted::Apply { spec_yaml }, options).await
+    }
+
+    async fn set_version(&self, request: Request<v1::SetVersionRequest>) -> Reply<v1::ChangeReply> {
+        let who = policy::operator(&request)?;
+        let v1::SetVersionRequest { tenant, versions, options } = request.into_inner();
+        let tenant = field("tenant", &tenant)?;
+        let mut wanted = BTreeMap::new();
+        for (component, version) in versions {
+            wanted.insert(field("component", &component)?, field(&component, &version)?);
+        }
+        if wanted.is_empty() {
+            let problem = Problem::new("versions", "no component is named");
+            return Err(refusal(problem.hint("for example asterisk=230204.01")));
+        }
+        self.change(who, &Wanted::SetVersion { tenant, versions: wanted }, options).await
+    }
+
+    async fn rollback(&self, request: Request<v1::RollbackRequest>) -> Reply<v1::ChangeReply> {
+        let who = policy::operator(&request)?;
+        let v1::RollbackRequest { tenant, to, options } = request.into_inner();
+        let (tenant, to) = (field("tenant", &tenant)?, RevisionNumber(to));
+        self.change(who, &Wanted::Rollback { tenant, to }, options).await
+    }
+
+    async fn get_status(&self, request: Request<v1::StatusRequest>) -> Reply<v1::StatusReply> {
+        let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
+        let status = self.ops.status(tenant.as_ref()).await;
+        let status = status.map_err(|error| wire::status_of(&error))?;
+        Ok(Response::new(wire::status(status, clock::now())))
+    }
+
+    type WatchStatusStream = Pin<Box<dyn Stream<Item = Result<v1::StatusReply, Status>> + Send>>;
+
+    async fn watch_status(
+        &self,
+        request: Request<v1::StatusRequest>,
+    ) -> Reply<Self::WatchStatusStream> {
+        let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
+        let (replies, messages) = mpsc::channel(1);
+        let watching =
+            watch_status::watch(self.ops.clone(), tenant, replies, self.stopping.clone());
+        tokio::spawn(watching);
+        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+    }
+
+    async fn list_revisions(
+        &self,
+        request: Request<v1::ListRevisionsRequest>,
+    ) -> Reply<v1::ListRevisionsReply> {
+        let tenant: TenantId = field("tenant", &request.get_ref().tenant)?;
+        let history = self.ops.history(&tenant).await;
+        let history = history.map_err(|error| wire::status_of(&error))?;
+        let revisions = history.iter().map(wire::revision).collect();
+        Ok(Response::new(v1::ListRevisionsReply { revisions }))
+    }
+
+    async fn get_spec(&self, request: Request<v1::GetSpecRequest>) -> Reply<v1::GetSpecReply> {
+        let v1::GetSpecRequest { tenant, revision } = request.into_inner();
+        let tenant: TenantId = field("tenant", &tenant)?;
+        let found = self.ops.specification(&tenant, RevisionNumber(revision)).await;
+        let found = found.map_err(|error| wire::status_of(&error))?;
+        let (revision, spec_yaml) = (found.number.0, found.spec_yaml.clone());
+        Ok(Response::new(v1::GetSpecReply { revision, spec_yaml }))
+    }
+
+    async fn create_token(
+        &self,
+        request: Request<v1::CreateTokenRequest>,
+    ) -> Reply<v1::CreateTokenReply> {
+        let policy::Operator(who) = policy::operator(&request)?;
+        let v1::CreateTokenRequest { tenant, roles, node, valid_ms } = request.into_inner();
+        let roles = roles.iter().map(|role| field("role", role)).collect::<Result<_, _>>()?;
+        let wanted = TokenWanted {
+            tenant: field("tenant", &tenant)?,
+            roles,
+            node: optional("node", &node)?,
+            valid_ms: (valid_ms > 0).then_some(valid_ms),
+        };
+        let made = self.ops.create_token(&who, wanted).await;
+        let made = made.map_err(|error| wire::status_of(&error))?;
+        Ok(Response::new(v1::CreateTokenReply {
+            token: made.token.reveal(),
+            expires_ms: made.expires.0,
+            enrollment_endpoint: made.enrollment_endpoint,
+        }))
+    }
+
+    async fn remove_node(
+        &self,
+        request: Request<v1::RemoveNodeRequest>,
+    ) -> Reply<v1::RemoveNodeReply> {
+        let policy::Operator(who) = policy::operator(&request)?;
+        let v1::RemoveNodeRequest { tenant, node } = request.into_inner();
+        let (tenant, node) = (field("tenant", &tenant)?, field("node", &node)?);
+        let removed = self.ops.remove_node(&who, &tenant, &node).await;
+        removed.map_err(|error| wire::status_of(&error))?;
+        Ok(Response::new(v1::RemoveNodeReply {}))
+    }
+}

@@ -1,0 +1,67 @@
+//! The service for hosts that have no certificate, on a port of its own.
+
+use oml_proto::tls::JoinToken;
+use oml_proto::v1;
+use oml_proto::v1::enrollment_server::Enrollment;
+use rustls::pki_types::CertificateDer;
+use tonic::{Request, Response, Status};
+
+use super::field;
+use crate::ops::nodes::Address;
+use crate::ops::tokens::Joining;
+use crate::ops::{Error, Ops};
+use crate::pki::CertificateRequest;
+use crate::tls::ConnectionInfo;
+use crate::wire;
+
+/// The service for hosts that have no certificate.
+#[derive(Debug, Clone)]
+pub struct EnrollmentApi {
+    ops: Ops,
+}
+
+impl EnrollmentApi {
+    /// The service.
+    #[must_use]
+    pub fn new(ops: Ops) -> Self {
+        Self { ops }
+    }
+}
+
+#[tonic::async_trait]
+impl Enrollment for EnrollmentApi {
+    async fn enroll(
+        &self,
+        request: Request<v1::EnrollRequest>,
+    ) -> Result<Response<v1::Certificate>, Status> {
+        let from = request.extensions().get::<ConnectionInfo>().map(|info| info.address);
+        let v1::EnrollRequest { token, node, csr, address } = request.into_inner();
+        let token: JoinToken = field("token", &token)?;
+        let address = match (address.as_str(), from) {
+            ("", Some(from)) => Address::from(from.ip()),
+            (text, _) => field("address", text)?,
+        };
+        let joining =
+            Joining { token, node: field("node", &node)?, request: csr_of(&csr)?, address };
+        let joined = self.ops.enroll(&joining).await.inspect_err(|error| {
+            tracing::warn!(node, ?from, %error, "a host was not let in");
+        });
+        let joined = joined.map_err(|error| wire::status_of(&error))?;
+        Ok(Response::new(wire::certificate(joined)))
+    }
+
+    async fn recover(
+        &self,
+        request: Request<v1::RecoverRequest>,
+    ) -> Result<Response<v1::Certificate>, Status> {
+        let v1::RecoverRequest { certificate, csr } = request.into_inner();
+        let csr = csr_of(&csr)?;
+        let recovered = self.ops.recover(&CertificateDer::from(certificate), &csr).await;
+        let recovered = recovered.map_err(|error| wire::status_of(&error))?;
+        Ok(Response::new(wire::certificate(recovered)))
+    }
+}
+
+fn csr_of(der: &[u8]) -> Result<CertificateRequest, Status> {
+    CertificateRequest::from_der(der).map_err(|error| wire::status_of(&Error::Request(error)))
+}

@@ -1,0 +1,56 @@
+//! The status now and after every change. A slow reader misses states in
+//! between, never the last.
+
+use std::time::Duration;
+
+use oml_common::id::TenantId;
+use oml_proto::v1;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tonic::Status;
+
+use crate::clock;
+use crate::ops::Ops;
+use crate::stop::Stopping;
+use crate::wire;
+
+/// Least time between two replies: what changes meanwhile is in the later one.
+const REPLY_INTERVAL: Duration = Duration::from_millis(20);
+
+type Replies = mpsc::Sender<Result<v1::StatusReply, Status>>;
+
+/// Sends until the reader is gone or the controller stops.
+pub(super) async fn watch(
+    ops: Ops,
+    tenant: Option<TenantId>,
+    replies: Replies,
+    mut stopping: Stopping,
+) {
+    // Both arms only observe.
+    let ended = tokio::select! {
+        ended = send_all(&ops, tenant.as_ref(), &replies) => ended,
+        () = stopping.told() => {
+            Err(Status::unavailable("the controller is stopping"))
+        }
+    };
+    if let Err(status) = ended {
+        // A reader that is gone needs no reason.
+        let _gone = replies.try_send(Err(status));
+    }
+}
+
+async fn send_all(ops: &Ops, tenant: Option<&TenantId>, replies: &Replies) -> Result<(), Status> {
+    let mut changes = ops.status_changes(tenant);
+    loop {
+        // The place first, the status then: what is sent is never older than its place.
+        let Ok(place) = replies.reserve().await else { return Ok(()) };
+        let status = ops.status(tenant).await.map_err(|error| wire::status_of(&error))?;
+        place.send(Ok(wire::status(status, clock::now())));
+        sleep_until(Instant::now() + REPLY_INTERVAL).await;
+        // Cancel-safe: a nudge that is not returned is not needed any more.
+        tokio::select! {
+            () = changes.next() => {}
+            () = replies.closed() => return Ok(()),
+        }
+    }
+}

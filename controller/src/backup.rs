@@ -1,0 +1,220 @@
+//! All that a controller keeps, in one file: the authority and every key of the
+//! store. One JSON document per line, so that the file outlives the engine.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use oml_common::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::clock;
+use crate::config::Settings;
+use crate::pki::{Authority, PkiError};
+use crate::store::embedded::{self, OpenError, Options};
+use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};
+use crate::store::{Embedded, Expect, Store, StoreError, Write};
+
+/// The form of the file.
+const FORMAT: u32 = 1;
+const EPOCH: &str = "meta/epoch";
+
+/// Why there is no backup, or nothing was restored.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The store cannot be made or opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The authority does not fit.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// A file cannot be read or written.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The file is not a whole backup.
+    #[error("{} is not a whole backup: {reason}", path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is a controller already.
+    #[error("there is a controller in {} already: move it away first; nothing was changed", dir.display())]
+    Exists {
+        /// Its folder.
+        dir: PathBuf,
+    },
+}
+
+/// A line of the file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "line", deny_unknown_fields)]
+enum Line {
+    Begin { format: u32, at: Timestamp, ca_pem: String, ca_key: String },
+    Record { key: String, value: serde_json::Value },
+    End { records: usize },
+}
+
+/// What was saved or restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Saved {
+    /// Keys of the store.
+    pub records: usize,
+    /// The epoch.
+    pub epoch: u64,
+}
+
+/// A new file that only its owner can read.
+///
+/// # Errors
+/// It exists already, or cannot be made.
+pub fn create_file(path: &Path) -> Result<File, BackupError> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    opened.map_err(|source| BackupError::File { path: path.to_owned(), source })
+}
+
+/// Writes everything into that file.
+///
+/// # Errors
+/// What cannot be read or written.
+pub async fn backup(
+    settings: &Settings,
+    (file, path): (File, &Path),
+) -> Result<Saved, BackupError> {
+    let unusable = |source| BackupError::File { path: path.to_owned(), source };
+    let pki = settings.pki_dir();
+    let (ca_pem, ca_key) = (read(&pki.join("ca.pem"))?, read(&pki.join("ca.key"))?);
+    let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
+    let all = store.list("").await?;
+    store.close().await;
+    let mut file = BufWriter::new(file);
+    let mut write = |line: &Line| -> io::Result<()> {
+        serde_json::to_writer(&mut file, line)?;
+        file.write_all(b"\n")
+    };
+    write(&Line::Begin { format: FORMAT, at: clock::now(), ca_pem, ca_key }).map_err(unusable)?;
+    let mut epoch = 0;
+    for (key, found) in &all {
+        let value: serde_json::Value = serde_json::from_slice(&found.value)
+            .map_err(|error| StoreError::Damaged { key: key.clone(), reason: error.to_string() })?;
+        if key.as_str() == EPOCH {
+            epoch = value.as_u64().unwrap_or_default();
+        }
+        write(&Line::Record { key: key.to_string(), value }).map_err(unusable)?;
+    }
+    write(&Line::End { records: all.len() }).map_err(unusable)?;
+    let file = file.into_inner().map_err(|error| unusable(error.into_error()))?;
+    file.sync_all().map_err(unusable)?;
+    Ok(Saved { records: all.len(), epoch })
+}
+
+/// Makes a controller from a backup, under a higher epoch: whatever happened
+/// since, agents take what it says from now on.
+///
+/// # Errors
+/// There is a controller already, or what was read does not fit together.
+pub async fn restore(settings: &Settings, read: Backup) -> Result<Saved, BackupError> {
+    let (store_dir, pki_dir) = (settings.store_dir(), settings.pki_dir());
+    if store_dir.exists() || pki_dir.exists() {
+        return Err(BackupError::Exists { dir: settings.data_dir.clone() });
+    }
+    make_private(&pki_dir)?;
+    write_private(&pki_dir.join("ca.key"), &read.ca_key)?;
+    write_private(&pki_dir.join("ca.pem"), &read.ca_pem)?;
+    let authority = Authority::load(&pki_dir)?;
+    embedded::create(&store_dir, &authority.fingerprint().to_string())?;
+    let store = Embedded::open(&store_dir, Options::default()).await?;
+    let mut batch: Vec<Write> = Vec::new();
+    let mut size_bytes = 0;
+    for write in read.records {
+        if batch.len() == COMMIT_WRITES_MAX || size_bytes + write.1.len() > COMMIT_SIZE_BYTES_MAX {
+            store.commit(std::mem::take(&mut batch)).await?;
+            size_bytes = 0;
+        }
+        size_bytes += write.1.len();
+        batch.push(Write::put(write.0, Expect::Absent, write.1));
+    }
+    store.commit(batch).await?;
+    // The epoch comes last: without it no controller starts on a half restored
+    // store. It is a time, so that the same backup restored twice counts twice.
+    let epoch = (read.epoch + 1).max(clock::now().0 / 1000);
+    let value = epoch.to_string().into_bytes();
+    store.commit(vec![Write::put(EPOCH, Expect::Absent, value)]).await?;
+    store.close().await;
+    Ok(Saved { records: read.count, epoch })
+}
+
+/// A backup, read whole before anything is made of it.
+pub struct Backup {
+    ca_pem: String,
+    ca_key: String,
+    epoch: u64,
+    count: usize,
+    records: Vec<(String, Vec<u8>)>,
+}
+
+/// Reads a backup.
+///
+/// # Errors
+/// The file cannot be read, or is not a whole backup.
+pub fn read_backup(path: &Path) -> Result<Backup, BackupError> {
+    let damaged =
+        |reason: &str| BackupError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
+    let unusable = |source| BackupError::File { path: path.to_owned(), source };
+    let mut lines = BufReader::new(File::open(path).map_err(unusable)?).lines();
+    let mut next = || -> Result<Option<Line>, BackupError> {
+        let Some(line) = lines.next() else { return Ok(None) };
+        let line = line.map_err(unusable)?;
+        serde_json::from_str(&line).map(Some).map_err(|error| damaged(&error.to_string()))
+    };
+    let Some(Line::Begin { format: FORMAT, ca_pem, ca_key, .. }) = next()? else {
+        return Err(damaged("it does not begin as one of this program"));
+    };
+    let mut read = Backup { ca_pem, ca_key, epoch: 0, count: 0, records: Vec::new() };
+    loop {
+        match next()? {
+            Some(Line::Record { key, value }) if key == EPOCH => {
+                read.count += 1;
+                read.epoch = value.as_u64().ok_or_else(|| damaged("its epoch is not a number"))?;
+            }
+            Some(Line::Record { key, value }) => {
+                read.count += 1;
+                read.records.push((key, value.to_string().into_bytes()));
+            }
+            Some(Line::End { records }) if records == read.count => return Ok(read),
+            Some(Line::End { .. } | Line::Begin { .. }) | None => {
+                return Err(damaged("it is cut short or put together from pieces"));
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, BackupError> {
+    std::fs::read_to_string(path)
+        .map_err(|source| BackupError::File { path: path.to_owned(), source })
+}
+
+fn make_private(path: &Path) -> Result<(), BackupError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| BackupError::File { path: path.to_owned(), source })
+}
+
+fn write_private(path: &Path, text: &str) -> Result<(), BackupError> {
+    let mut file = create_file(path)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.map_err(|source| BackupError::File { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! What the operator of the machine may set: read, merged and checked once, at
+//! the start.
+//!
+//! Three types in a row: a [`Fragment`] is what one source says, merging gives
+//! one fragment, and the rest of the program only ever sees [`Settings`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use config::builder::DefaultState;
+use config::{Config, ConfigBuilder, Environment, File};
+use oml_common::time::parse_duration_ms;
+use serde::Deserialize;
+
+use crate::pki::NODE_LIFETIME_MS_DEFAULT;
+use crate::registry::{Login, RegistryAccess};
+
+/// Where the settings are unless told otherwise.
+pub const FOLDER: &str = "/etc/omlcontroller";
+
+const LISTEN: &str = "0.0.0.0:7443";
+const ENROLLMENT_LISTEN: &str = "0.0.0.0:7444";
+const WEB_LISTEN: &str = "127.0.0.1:9271";
+const DATA_DIR: &str = "/var/lib/omlcontroller";
+const CATALOG_DIR: &str = "/usr/share/omlcontroller/catalog";
+/// Below this a host would renew all the time.
+const NODE_LIFETIME_MS_MIN: u64 = 60_000;
+
+/// What one file or the environment says.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fragment {
+    listen: Option<String>,
+    enrollment_listen: Option<String>,
+    web_listen: Option<String>,
+    data_dir: Option<PathBuf>,
+    catalog_dir: Option<PathBuf>,
+    node_certificate_life: Option<String>,
+    log: Option<String>,
+    registries: Option<BTreeMap<String, RegistryFragment>>,
+}
+
+/// How one registry is asked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegistryFragment {
+    username: Option<String>,
+    password_file: Option<PathBuf>,
+    #[serde(default)]
+    insecure: bool,
+}
+
+/// The controller's settings, complete and valid.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Port of agents and operators.
+    pub listen: SocketAddr,
+    /// Port of hosts without a certificate.
+    pub enrollment_listen: SocketAddr,
+    /// Port of metrics and service discovery; none: nowhere.
+    pub web_listen: Option<SocketAddr>,
+    /// Folder of store and authority.
+    pub data_dir: PathBuf,
+    /// Folder of catalogs.
+    pub catalog_dir: PathBuf,
+    /// How long a node's certificate lives.
+    pub node_lifetime_ms: u64,
+    /// Filter of the log.
+    pub log: String,
+    /// How registries are asked, by address.
+    pub registries: HashMap<String, RegistryAccess>,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A source cannot be read or says something unknown.
+    #[error("cannot use the settings of {place}")]
+    Source {
+        /// The file, or the environment.
+        place: String,
+        /// What is wrong with it.
+        source: config::ConfigError,
+    },
+    /// A value is not possible.
+    #[error("{key}: {value:?} is not {expected}")]
+    Value {
+        /// The setting.
+        key: String,
+        /// What was written.
+        value: String,
+        /// What it should look like.
+        expected: &'static str,
+    },
+    /// A file or folder cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+impl Settings {
+    /// The folder of the store.
+    #[must_use]
+    pub fn store_dir(&self) -> PathBuf {
+        self.data_dir.join("store")
+    }
+
+    /// The folder of the authority.
+    #[must_use]
+    pub fn pki_dir(&self) -> PathBuf {
+        self.data_dir.join("pki")
+    }
+}
+
+/// Reads `controller.toml`, the drop-ins of `conf.d` in the order of their
+/// names, and the environment, each over the ones before.
+///
+/// # Errors
+/// The source that cannot be used, or the value that is not possible.
+pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
+    let mut builder = Config::builder();
+    for path in files(folder)? {
+        let place = path.display().to_string();
+        check(&place, Config::builder().add_source(File::from(path.clone())))?;
+        builder = builder.add_source(File::from(path));
+    }
+    let environment =
+        Environment::with_prefix("OMLCONTROLLER").prefix_separator("_").separator("__");
+    // The files were checked one by one, so what is wrong now is the environment.
+    let merged = check("the environment (OMLCONTROLLER_…)", builder.add_source(environment))?;
+    settings(merged)
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, SettingsError> {
+    let main = Some(folder.join("controller.toml")).filter(|path| path.exists());
+    let drop_ins = folder.join("conf.d");
+    let listed: io::Result<Vec<PathBuf>> = match drop_ins.read_dir() {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    let mut listed = listed.map_err(|source| SettingsError::Read { path: drop_ins, source })?;
+    listed.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    listed.sort();
+    Ok(main.into_iter().chain(listed).collect())
+}
+
+fn check(place: &str, builder: ConfigBuilder<DefaultState>) -> Result<Fragment, SettingsError> {
+    let read = builder.build().and_then(Config::try_deserialize);
+    read.map_err(|source| SettingsError::Source { place: place.to_owned(), source })
+}
+
+fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
+    let web_listen = match fragment.web_listen.as_deref() {
+        Some("off") => None,
+        other => Some(listen("web_listen", other, WEB_LISTEN)?),
+    };
+    let life = fragment.node_certificate_life.as_deref();
+    let node_lifetime_ms = life.map_or(Ok(NODE_LIFETIME_MS_DEFAULT), |text| {
+        let life = parse_duration_ms(text).ok().filter(|life| *life >= NODE_LIFETIME_MS_MIN);
+        life.ok_or_else(|| SettingsError::Value {
+            key: "node_certificate_life".to_owned(),
+            value: text.to_owned(),
+            expected: "a duration of at least a minute, such as 24h",
+        })
+    })?;
+    let registries = fragment.registries.unwrap_or_default().into_iter();
+    let registries = registries.map(|(address, fragment)| {
+        let access = registry(&address, fragment)?;
+        Ok((address, access))
+    });
+    Ok(Settings {
+        listen: listen("listen", fragment.listen.as_deref(), LISTEN)?,
+        enrollment_listen: listen(
+            "enrollment_listen",
+            fragment.enrollment_listen.as_deref(),
+            ENROLLMENT_LISTEN,
+        )?,
+        web_listen,
+        data_dir: fragment.data_dir.unwrap_or_else(|| DATA_DIR.into()),
+        catalog_dir: fragment.catalog_dir.unwrap_or_else(|| CATALOG_DIR.into()),
+        node_lifetime_ms,
+        log: fragment.log.unwrap_or_else(|| "info".to_owned()),
+        registries: registries.collect::<Result<_, SettingsError>>()?,
+    })
+}
+
+fn listen(key: &str, text: Option<&str>, default: &str) -> Result<SocketAddr, SettingsError> {
+    let text = text.unwrap_or(default);
+    text.parse().map_err(|_not_an_address| SettingsError::Value {
+        key: key.to_owned(),
+        value: text.to_owned(),
+        expected: "an IP address and a port, such as 0.0.0.0:7443",
+    })
+}
+
+fn registry(address: &str, fragment: RegistryFragment) -> Result<RegistryAccess, SettingsError> {
+    let login = match (fragment.username, fragment.password_file) {
+        (None, None) => None,
+        (Some(user), Some(path)) => {
+            let password = std::fs::read_to_string(&path)
+                .map_err(|source| SettingsError::Read { path, source })?;
+            // An editor ends the file with a line feed that is not part of the password.
+            let password = password.trim_end_matches(['\r', '\n']).to_owned();
+            Some(Login { user, password })
+        }
+        (user, _) => {
+            return Err(SettingsError::Value {
+                key: format!("registries.{address:?}"),
+                value: user.unwrap_or_default(),
+                expected: "a login: it takes both username and password_file",
+            });
+        }
+    };
+    Ok(RegistryAccess { plain_http: fragment.insecure, login })
+}
+
+#[cfg(test)]
+mod tests;

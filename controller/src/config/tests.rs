@@ -1,0 +1,74 @@
+//! Sources, their order, and what is refused.
+
+use super::*;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("conf.d")).unwrap();
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    dir
+}
+
+fn refusal(files: &[(&str, &str)]) -> String {
+    crate::log::chain(&load(folder(files).path()).unwrap_err())
+}
+
+#[test]
+fn without_any_file_the_defaults_hold() {
+    let settings = load(Path::new("/nonexistent")).unwrap();
+    assert_eq!(settings.listen.to_string(), LISTEN);
+    assert_eq!(settings.enrollment_listen.to_string(), ENROLLMENT_LISTEN);
+    assert_eq!(settings.web_listen.unwrap().to_string(), WEB_LISTEN);
+    assert_eq!(settings.store_dir(), Path::new("/var/lib/omlcontroller/store"));
+    assert_eq!(settings.node_lifetime_ms, NODE_LIFETIME_MS_DEFAULT);
+}
+
+#[test]
+fn drop_ins_go_over_the_main_file_in_the_order_of_their_names() {
+    let dir = folder(&[
+        ("controller.toml", "listen = \"127.0.0.1:1\"\nlog = \"warn\"\n"),
+        ("conf.d/10.toml", "listen = \"127.0.0.1:2\"\nweb_listen = \"off\"\n"),
+        ("conf.d/20.toml", "listen = \"127.0.0.1:3\"\n"),
+        ("conf.d/ignored.txt", "nonsense"),
+    ]);
+    let settings = load(dir.path()).unwrap();
+    assert_eq!(settings.listen.port(), 3);
+    assert_eq!((settings.log.as_str(), settings.web_listen), ("warn", None));
+}
+
+#[test]
+fn a_registry_is_named_by_its_address_with_dots_and_port() {
+    let dir = folder(&[("password", "s3cret\n")]);
+    let password = dir.path().join("password");
+    let text = format!(
+        "[registries.\"registry.Lab.example:5000\"]\nusername = \"oml\"\npassword_file = {password:?}\ninsecure = true\n\
+         [registries.\"10.0.0.1:5000\"]\ninsecure = true\n"
+    );
+    std::fs::write(dir.path().join("conf.d/lab.toml"), text).unwrap();
+    let settings = load(dir.path()).unwrap();
+    let access = &settings.registries["registry.Lab.example:5000"];
+    let login = access.login.as_ref().unwrap();
+    assert!(access.plain_http);
+    assert_eq!((login.user.as_str(), login.password.as_str()), ("oml", "s3cret"));
+    assert!(settings.registries["10.0.0.1:5000"].login.is_none());
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_file() {
+    let refused = refusal(&[("conf.d/typo.toml", "lissten = \"0.0.0.0:1\"\n")]);
+    assert!(refused.contains("typo.toml") && refused.contains("lissten"), "{refused}");
+    let refused = refusal(&[("controller.toml", "[registries.x]\ninsecur = true\n")]);
+    assert!(refused.contains("insecur"), "{refused}");
+}
+
+#[test]
+fn an_impossible_value_is_refused_with_its_key() {
+    let refused = refusal(&[("controller.toml", "listen = \"7443\"\n")]);
+    assert_eq!(refused, "listen: \"7443\" is not an IP address and a port, such as 0.0.0.0:7443");
+    let refused = refusal(&[("controller.toml", "node_certificate_life = \"5s\"\n")]);
+    assert!(refused.contains("node_certificate_life"), "{refused}");
+    let refused = refusal(&[("controller.toml", "[registries.x]\nusername = \"u\"\n")]);
+    assert!(refused.contains("password_file"), "{refused}");
+}

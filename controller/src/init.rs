@@ -1,0 +1,210 @@
+//! Makes a new controller, and bundles for its operators.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use oml_common::problem::printable;
+use oml_proto::tls::{Identity, OperatorName};
+use serde::Serialize;
+
+use crate::clock;
+use crate::config::Settings;
+use crate::pki::{Authority, PkiError, Terms};
+use crate::records::values::{Audit, Site};
+use crate::records::{Batch, Records, keys};
+use crate::store::embedded::{self, OpenError, Options};
+use crate::store::{Embedded, Expect, StoreError};
+
+/// How long an operator's certificate lives.
+const OPERATOR_LIFETIME_MS: u64 = 366 * 24 * 3_600_000;
+
+/// Why there is no new controller, or no new operator.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// There is one already.
+    #[error("there is a controller in {} already; nothing was changed", dir.display())]
+    Exists {
+        /// Its folder.
+        dir: PathBuf,
+    },
+    /// There is none yet.
+    #[error("there is no controller in {}: `omlcontroller init` makes one", dir.display())]
+    Missing {
+        /// Where it should be.
+        dir: PathBuf,
+    },
+    /// The store cannot be made or opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The authority cannot be made or used.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The name is not one.
+    #[error("{0:?} is not a host name or address")]
+    Name(String),
+}
+
+/// What an operator's program needs to reach the controller.
+#[derive(Debug, Serialize)]
+pub struct Bundle {
+    /// The controller's name.
+    pub name: String,
+    /// Where it listens, as `host:port`.
+    pub endpoint: String,
+    /// The authority's certificate.
+    pub ca_pem: String,
+    /// The operator's certificate.
+    pub certificate_pem: String,
+    /// The operator's private key.
+    pub key_pem: String,
+}
+
+/// A file for a bundle, made before anything else: what cannot be handed out
+/// is not made.
+#[derive(Debug)]
+pub struct BundleFile {
+    file: std::fs::File,
+    path: PathBuf,
+}
+
+impl BundleFile {
+    /// A new file that only its owner can read.
+    ///
+    /// # Errors
+    /// It exists already, or cannot be made.
+    pub fn create(path: &Path) -> Result<Self, InitError> {
+        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let file = opened.map_err(|source| InitError::Write { path: path.to_owned(), source })?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Writes the bundle.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(mut self, bundle: &Bundle) -> Result<(), InitError> {
+        let text = toml::to_string(bundle).expect("a bundle is a flat table of strings");
+        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
+        written.map_err(|source| InitError::Write { path: self.path, source })
+    }
+
+    /// Takes the file away again.
+    pub fn discard(self) {
+        // It is empty; whoever finds it loses nothing.
+        let _left = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Makes a controller: authority, store and first operator.
+///
+/// # Errors
+/// What stands in the way. A controller that exists is never touched.
+pub async fn init(
+    settings: &Settings,
+    site: Site,
+    operator: &OperatorName,
+) -> Result<Bundle, InitError> {
+    check_host(&site.name)?;
+    check_host(&site.host)?;
+    let dir = &settings.data_dir;
+    if settings.store_dir().exists() || settings.pki_dir().exists() {
+        return Err(InitError::Exists { dir: dir.clone() });
+    }
+    make_folder(dir)?;
+    make_folder(&settings.pki_dir())?;
+    let authority = Authority::create(&settings.pki_dir(), &site.name, clock::now())?;
+    let cluster = authority.fingerprint().to_string();
+    embedded::create(&settings.store_dir(), &cluster)?;
+    let records = open(settings).await?;
+    let bundle = issue(settings, &authority, &site, operator)?;
+    let batch = Batch::default()
+        .put(&keys::epoch(), Expect::Absent, &1)
+        .put(&keys::site(), Expect::Absent, &site)
+        .put(
+            &keys::audit(),
+            Expect::Absent,
+            &audit(format!("made the controller and operator {operator}")),
+        );
+    records.commit(batch).await?;
+    Ok(bundle)
+}
+
+/// A further operator of a controller that does not run at the moment.
+///
+/// # Errors
+/// There is no controller, or it runs.
+pub async fn add_operator(
+    settings: &Settings,
+    operator: &OperatorName,
+) -> Result<Bundle, InitError> {
+    if !settings.store_dir().exists() {
+        return Err(InitError::Missing { dir: settings.data_dir.clone() });
+    }
+    let authority = Authority::load(&settings.pki_dir())?;
+    let records = open(settings).await?;
+    let site = records.get(&keys::site()).await?;
+    let site = site.ok_or_else(|| InitError::Missing { dir: settings.data_dir.clone() })?.value;
+    let audit = audit(format!("made operator {operator}"));
+    records.commit(Batch::default().put(&keys::audit(), Expect::Absent, &audit)).await?;
+    issue(settings, &authority, &site, operator)
+}
+
+async fn open(settings: &Settings) -> Result<Records, InitError> {
+    let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
+    Ok(Records::new(std::sync::Arc::new(store)))
+}
+
+fn issue(
+    settings: &Settings,
+    authority: &Authority,
+    site: &Site,
+    operator: &OperatorName,
+) -> Result<Bundle, InitError> {
+    let terms = Terms { now: clock::now(), lifetime_ms: OPERATOR_LIFETIME_MS, after: None };
+    let own = authority.issue_with_key(&Identity::Operator(operator.clone()), terms)?;
+    let host = if site.host.contains(':') { format!("[{}]", site.host) } else { site.host.clone() };
+    Ok(Bundle {
+        name: site.name.clone(),
+        endpoint: format!("{host}:{}", settings.listen.port()),
+        ca_pem: authority.pem().to_owned(),
+        certificate_pem: own.issued.certificate_pem,
+        key_pem: own.key_pem,
+    })
+}
+
+fn audit(what: String) -> Audit {
+    Audit {
+        at: clock::now(),
+        who: "the machine's administrator".into(),
+        what,
+        tenant: None,
+        node: None,
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), InitError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| InitError::Write { path: path.to_owned(), source })
+}
+
+fn check_host(host: &str) -> Result<(), InitError> {
+    let parsed = host.parse::<crate::ops::nodes::Address>();
+    parsed.map(|_address| ()).map_err(|_invalid| InitError::Name(printable(host)))
+}
+
+#[cfg(test)]
+mod tests;

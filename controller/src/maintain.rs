@@ -1,0 +1,110 @@
+//! The verbs beside `run`: they work on the controller's files, as the user
+//! that owns them, while it does not run.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use oml_proto::tls::OperatorName;
+
+use crate::backup::{self, BackupError, Saved};
+use crate::config::Settings;
+use crate::init::{self, BundleFile, InitError};
+use crate::records::values::Site;
+
+/// Why a verb did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum MaintainError {
+    /// No controller or operator was made.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// Nothing was saved or restored.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The files' owner cannot be impersonated.
+    #[error("cannot become the owner of {}", dir.display())]
+    Owner {
+        /// The folder.
+        dir: PathBuf,
+        /// What went wrong.
+        source: Errno,
+    },
+}
+
+/// A result of the verbs.
+pub type Result<T> = std::result::Result<T, MaintainError>;
+
+/// Makes a controller and writes its first operator's bundle to a new file.
+///
+/// # Errors
+/// What stands in the way.
+pub async fn begin(
+    settings: &Settings,
+    site: Site,
+    operator: &OperatorName,
+    out: &Path,
+) -> Result<()> {
+    // Before the owner changes: the file is the caller's.
+    let file = BundleFile::create(out)?;
+    let made = match become_owner(&settings.data_dir) {
+        Ok(()) => init::init(settings, site, operator).await.map_err(MaintainError::from),
+        Err(error) => Err(error),
+    };
+    hand_out(file, made)
+}
+
+/// Writes a further operator's bundle to a new file.
+///
+/// # Errors
+/// What stands in the way.
+pub async fn add_operator(settings: &Settings, operator: &OperatorName, out: &Path) -> Result<()> {
+    let file = BundleFile::create(out)?;
+    let made = match become_owner(&settings.data_dir) {
+        Ok(()) => init::add_operator(settings, operator).await.map_err(MaintainError::from),
+        Err(error) => Err(error),
+    };
+    hand_out(file, made)
+}
+
+fn hand_out(file: BundleFile, made: Result<init::Bundle>) -> Result<()> {
+    match made {
+        Ok(bundle) => Ok(file.write(&bundle)?),
+        Err(error) => {
+            file.discard();
+            Err(error)
+        }
+    }
+}
+
+/// Writes everything into a new file.
+///
+/// # Errors
+/// What stands in the way.
+pub async fn back_up(settings: &Settings, out: &Path) -> Result<Saved> {
+    let file = backup::create_file(out)?;
+    become_owner(&settings.data_dir)?;
+    Ok(backup::backup(settings, (file, out)).await?)
+}
+
+/// Makes a controller from a backup.
+///
+/// # Errors
+/// What stands in the way.
+pub async fn restore(settings: &Settings, path: &Path) -> Result<Saved> {
+    let read = backup::read_backup(path)?;
+    become_owner(&settings.data_dir)?;
+    Ok(backup::restore(settings, read).await?)
+}
+
+/// Files that root makes would be closed to the controller: where the folder
+/// has another owner, this process goes on as that one.
+fn become_owner(dir: &Path) -> Result<()> {
+    let Ok(metadata) = dir.metadata() else { return Ok(()) };
+    let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
+    if !Uid::effective().is_root() || uid.is_root() {
+        return Ok(());
+    }
+    let became = setgroups(&[gid]).and_then(|()| setgid(gid)).and_then(|()| setuid(uid));
+    became.map_err(|source| MaintainError::Owner { dir: dir.to_owned(), source })
+}

@@ -1,0 +1,65 @@
+//! What systemd is told: that the controller is ready, how it stands, and that
+//! it is alive as long as its store answers.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::time::{sleep, timeout};
+
+use crate::log;
+use crate::ops::Ops;
+
+/// How often the status line is renewed where no watchdog sets the pace.
+const STATUS_PERIOD: Duration = Duration::from_secs(30);
+/// A store that takes longer does not answer.
+const STORE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The controller serves.
+pub fn ready(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// The controller stops.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+/// Keeps systemd up to date for ever.
+pub async fn keep_telling(ops: Ops) {
+    let watchdog = sd_notify::watchdog_enabled();
+    // Twice as often as asked, so that one late line is no death.
+    let period = watchdog.map_or(STATUS_PERIOD, |limit| limit / 2);
+    loop {
+        sleep(period).await;
+        match timeout(STORE_LIMIT, status_line(&ops)).await {
+            Ok(Ok(status)) => {
+                tell(&[NotifyState::Watchdog, NotifyState::Status(&status)]);
+            }
+            Ok(Err(error)) => {
+                let error = log::chain(&error);
+                tracing::error!(%error, "the store cannot be read");
+                tell(&[NotifyState::Status(&format!("the store cannot be read: {error}"))]);
+            }
+            Err(_elapsed) => tracing::error!("the store does not answer"),
+        }
+    }
+}
+
+/// How everything stands, in a line.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn status_line(ops: &Ops) -> crate::ops::Result<String> {
+    let status = ops.status(None).await?;
+    let nodes = || status.iter().flat_map(|tenant| tenant.nodes.values());
+    let connected = nodes().filter(|node| node.standing.presence.connected).count();
+    let (tenants, nodes) = (status.len(), nodes().count());
+    Ok(format!("{tenants} tenants, {nodes} nodes, {connected} connected"))
+}
+
+fn tell(state: &[NotifyState<'_>]) {
+    // Without systemd there is nobody to tell.
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "systemd was not told");
+    }
+}

@@ -1,0 +1,130 @@
+//! From the tags that operators write to the digests that run. A tag that is
+//! already recorded is not asked again: it names the same image for ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use oml_common::catalog::Catalog;
+use oml_common::id::{ComponentName, Digest};
+use oml_common::plan::{self, ImageName};
+use oml_common::problem::{Problem, Problems};
+use oml_common::spec::TenantSpec;
+use tokio::time::timeout;
+
+use super::Ops;
+use crate::registry::RegistryError;
+
+/// Questions to registries at once.
+const QUESTIONS_MAX: usize = 8;
+/// Longest wait for registries when the change is refused anyway.
+const REFUSED_WAIT: Duration = Duration::from_secs(1);
+
+/// The images of a specification, as far as they can be told.
+#[derive(Debug, Default)]
+pub(super) struct Images {
+    pub(super) by_component: BTreeMap<ComponentName, ImageName>,
+    pub(super) problems: Problems,
+}
+
+impl Images {
+    /// Component by component, so that a mistake in one does not hide the others.
+    pub(super) fn of(spec: &TenantSpec, catalog: &Catalog) -> Self {
+        let mut images = Self::default();
+        for (name, component) in &spec.components {
+            let mut only = spec.clone();
+            only.components = BTreeMap::from([(name.clone(), component.clone())]);
+            match plan::images(&only, catalog) {
+                Ok(found) => images.by_component.extend(found),
+                Err(problems) => images.problems.0.extend(problems.0),
+            }
+        }
+        images
+    }
+
+    /// The digests known, and for every other image one that no image has.
+    pub(super) fn with_stand_ins(
+        &self,
+        known: &BTreeMap<ImageName, Digest>,
+    ) -> BTreeMap<ImageName, Digest> {
+        let nothing: Digest = format!("sha256:{}", "0".repeat(64))
+            .parse()
+            .expect("64 zeros are 64 hexadecimal digits");
+        let mut digests: BTreeMap<ImageName, Digest> =
+            self.by_component.values().map(|image| (image.clone(), nothing.clone())).collect();
+        digests.extend(known.iter().map(|(image, digest)| (image.clone(), digest.clone())));
+        digests
+    }
+}
+
+/// What registries said.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// Images that are not there.
+    pub(super) problems: Problems,
+    /// A registry that did not answer.
+    pub(super) failure: Option<RegistryError>,
+}
+
+impl Ops {
+    /// Adds the digest of every image that is not among `known`. When the
+    /// change is refused anyway, registries are not waited for long.
+    pub(super) async fn resolve(
+        &self,
+        spec: &TenantSpec,
+        images: &Images,
+        known: &mut BTreeMap<ImageName, Digest>,
+        is_refused: bool,
+    ) -> Answers {
+        let images = &images.by_component;
+        let missing: BTreeSet<ImageName> =
+            images.values().filter(|image| !known.contains_key(*image)).cloned().collect();
+        let questions: Vec<_> = missing.into_iter().map(|image| self.ask(image)).collect();
+        let mut asked = stream::iter(questions).buffer_unordered(QUESTIONS_MAX);
+        let mut answers = Answers::default();
+        let all = async {
+            while let Some((image, answer)) = asked.next().await {
+                match answer {
+                    Ok(digest) => {
+                        known.insert(image, digest);
+                    }
+                    Err(error @ RegistryError::NotFound { .. }) => {
+                        answers.problems.0.extend(not_found(spec, images, &image, &error));
+                    }
+                    Err(
+                        error @ (RegistryError::Unauthorized { .. }
+                        | RegistryError::Unavailable { .. }),
+                    ) => answers.failure = Some(error),
+                }
+            }
+        };
+        if !is_refused {
+            all.await;
+        } else if timeout(REFUSED_WAIT, all).await.is_err() {
+            tracing::debug!("registries were not waited for: the change is refused anyway");
+        }
+        answers
+    }
+
+    async fn ask(&self, image: ImageName) -> (ImageName, Result<Digest, RegistryError>) {
+        let answer = self.parts.registries.resolve(&image.repository, &image.version).await;
+        (image, answer)
+    }
+}
+
+fn not_found<'a>(
+    spec: &'a TenantSpec,
+    images: &'a BTreeMap<ComponentName, ImageName>,
+    image: &'a ImageName,
+    error: &'a RegistryError,
+) -> impl Iterator<Item = Problem> + 'a {
+    let users = images.iter().filter(move |(_, used)| *used == image);
+    users.map(move |(component, _)| {
+        let path = format!("components.{component}");
+        let problem = spec.problem(&format!("{path}.version"), error.to_string());
+        // In the short form the component's own line holds the version.
+        let line = problem.line.or(spec.problem(&path, "").line);
+        Problem { line, ..problem }.hint("check the version and that the image was pushed")
+    })
+}

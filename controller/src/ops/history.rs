@@ -1,0 +1,66 @@
+//! What was asked of a tenant, by whom, and what became of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oml_common::id::{RevisionNumber, TenantId};
+use oml_common::problem::Problem;
+
+use super::{Ops, Result};
+use crate::records::keys;
+use crate::records::values::{Outcome, Revision};
+
+/// Revisions that one answer lists; the newest ones.
+const REVISIONS_MAX: usize = 500;
+
+/// A revision and what became of it.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// What was asked.
+    pub revision: Arc<Revision>,
+    /// The word for the state its rollout is or ended in.
+    pub outcome: &'static str,
+}
+
+impl Ops {
+    /// A tenant's revisions, oldest first.
+    pub async fn history(&self, tenant: &TenantId) -> Result<Vec<Past>> {
+        let records = &self.parts.records;
+        let rollout = records.get(&keys::rollout(tenant)).await?;
+        let Some(rollout) = rollout else { return Err(self.unknown_tenant(tenant).await) };
+        let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
+        for (number, outcome) in records.list(&keys::outcomes(tenant)).await? {
+            outcomes.insert(number, outcome.value);
+        }
+        let revisions = records.list_shared(&keys::revisions(tenant)).await?;
+        let skipped = revisions.len().saturating_sub(REVISIONS_MAX);
+        let past = revisions.into_iter().skip(skipped).map(|(rest, revision)| {
+            let is_present = revision.value.number == rollout.value.to;
+            let outcome = match outcomes.get(&rest) {
+                _ if is_present => rollout.value.state.word(),
+                Some(outcome) => outcome.state.word(),
+                None => "",
+            };
+            Past { revision: revision.value, outcome }
+        });
+        Ok(past.collect())
+    }
+
+    /// A specification as it was written; the present one for number 0.
+    pub async fn specification(
+        &self,
+        tenant: &TenantId,
+        number: RevisionNumber,
+    ) -> Result<Arc<Revision>> {
+        let head = self.parts.records.get(&keys::head(tenant)).await?;
+        let Some(head) = head else { return Err(self.unknown_tenant(tenant).await) };
+        let wanted = if number.0 == 0 { head.value.current } else { number };
+        let revision = self.revision(tenant, wanted).await?;
+        revision.ok_or_else(|| {
+            let message = format!("tenant {tenant} has no revision {number}");
+            Problem::new("revision", message)
+                .hint(format!("it has 1 to {}", head.value.last))
+                .into()
+        })
+    }
+}

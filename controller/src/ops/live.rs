@@ -1,0 +1,185 @@
+//! What is known of the nodes at this moment: who has a session, and what each
+//! last said. In memory only; [`super::reports`] keeps what must outlive it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use oml_common::id::{NodeName, TenantId};
+use oml_common::report::Report;
+use oml_common::time::Timestamp;
+use tokio::sync::{oneshot, watch};
+
+use super::reports::same_substance;
+
+/// All nodes.
+#[derive(Debug, Default)]
+pub struct Live {
+    tenants: Mutex<BTreeMap<TenantId, Tenant>>,
+    /// Counts what a task may have to act on.
+    substance: watch::Sender<u64>,
+    /// Counts everything.
+    all: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Tenant {
+    nodes: BTreeMap<NodeName, Known>,
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    presence: Presence,
+    session: Option<(SessionId, oneshot::Sender<()>)>,
+}
+
+/// What is known of one node.
+#[derive(Debug, Clone, Default)]
+pub struct Presence {
+    /// It has a session.
+    pub connected: bool,
+    /// When it last said something, by the controller's clock.
+    pub last_seen: Option<Timestamp>,
+    /// What it last said.
+    pub report: Option<Arc<Report>>,
+}
+
+/// Tells one session of a node from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionId(u64);
+
+impl Live {
+    /// A node begins a session, which takes the place of an older one. The
+    /// receiver is woken when a newer one takes its place.
+    pub fn connect(
+        &self,
+        tenant: &TenantId,
+        node: &NodeName,
+        now: Timestamp,
+    ) -> (SessionId, oneshot::Receiver<()>) {
+        let (replaced, wakes) = oneshot::channel();
+        let mut number = 0;
+        self.all.send_modify(|count| {
+            *count += 1;
+            number = *count;
+        });
+        let id = SessionId(number);
+        self.update(tenant, node, |known| {
+            known.presence.connected = true;
+            known.presence.last_seen = Some(now);
+            // Dropping the older sender wakes the older session.
+            known.session = Some((id, replaced));
+            true
+        });
+        (id, wakes)
+    }
+
+    /// A session ended. The end of one that was replaced changes nothing.
+    pub fn disconnect(&self, tenant: &TenantId, node: &NodeName, id: SessionId) {
+        self.update(tenant, node, |known| {
+            let is_current = known.session.as_ref().is_some_and(|(current, _)| *current == id);
+            if is_current {
+                known.session = None;
+                known.presence.connected = false;
+            }
+            is_current
+        });
+    }
+
+    /// A node said something. Returns whether it differs in substance from
+    /// what it said before.
+    pub fn heard(
+        &self,
+        tenant: &TenantId,
+        node: &NodeName,
+        report: Report,
+        now: Timestamp,
+    ) -> bool {
+        self.update(tenant, node, |known| {
+            let before = known.presence.report.as_deref();
+            let differs = !before.is_some_and(|before| same_substance(before, &report));
+            known.presence.last_seen = Some(now);
+            known.presence.report = Some(Arc::new(report));
+            differs
+        })
+    }
+
+    /// What was kept from before the controller's start.
+    pub fn remember(&self, tenant: &TenantId, node: &NodeName, report: Report, at: Timestamp) {
+        self.update(tenant, node, |known| {
+            known.presence.last_seen = Some(at);
+            known.presence.report = Some(Arc::new(report));
+            true
+        });
+    }
+
+    /// Forgets a node, and ends its session.
+    pub fn forget(&self, tenant: &TenantId, node: &NodeName) {
+        self.update(tenant, node, |known| {
+            *known = Known::default();
+            true
+        });
+    }
+
+    /// What is known of a tenant's nodes.
+    #[must_use]
+    pub fn of_tenant(&self, tenant: &TenantId) -> BTreeMap<NodeName, Presence> {
+        let tenants = self.lock();
+        let nodes = tenants.get(tenant).map(|tenant| tenant.nodes.iter());
+        nodes
+            .into_iter()
+            .flatten()
+            .map(|(name, known)| (name.clone(), known.presence.clone()))
+            .collect()
+    }
+
+    /// What is known of one node.
+    #[must_use]
+    pub fn of_node(&self, tenant: &TenantId, node: &NodeName) -> Presence {
+        let tenants = self.lock();
+        let known = tenants.get(tenant).and_then(|tenant| tenant.nodes.get(node));
+        known.map(|known| known.presence.clone()).unwrap_or_default()
+    }
+
+    /// Wakes when a task may have to act.
+    #[must_use]
+    pub fn substance(&self) -> watch::Receiver<u64> {
+        self.substance.subscribe()
+    }
+
+    /// Wakes on everything that a tenant's nodes say; all tenants' for none.
+    #[must_use]
+    pub fn changed(&self, tenant: Option<&TenantId>) -> watch::Receiver<u64> {
+        match tenant {
+            None => self.all.subscribe(),
+            Some(tenant) => self.lock().entry(tenant.clone()).or_default().changed.subscribe(),
+        }
+    }
+
+    /// Changes what is known of a node; the change says whether it is one of substance.
+    fn update(
+        &self,
+        tenant: &TenantId,
+        node: &NodeName,
+        change: impl FnOnce(&mut Known) -> bool,
+    ) -> bool {
+        let mut tenants = self.lock();
+        let of_tenant = tenants.entry(tenant.clone()).or_default();
+        let is_substance = change(of_tenant.nodes.entry(node.clone()).or_default());
+        of_tenant.changed.send_modify(|count| *count += 1);
+        drop(tenants);
+        self.all.send_modify(|count| *count += 1);
+        if is_substance {
+            self.substance.send_modify(|count| *count += 1);
+        }
+        is_substance
+    }
+
+    /// A change is made in steps that cannot panic, so a poisoned lock guards a whole state.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TenantId, Tenant>> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! Nodes after they joined: their certificates, what they say of themselves,
+//! and their removal.
+
+use std::collections::HashMap;
+
+use oml_common::id::{NodeName, TenantId};
+use oml_common::time::Timestamp;
+use oml_proto::tls::{Identity, OperatorName, Serial};
+use rustls::pki_types::CertificateDer;
+
+use super::{Attempts, Error, Ops, Result};
+use crate::clock;
+use crate::pki::{
+    CertificateRequest, Issued, RECOVERY_WINDOW_MS_DEFAULT, RecoveryRefused, Terms, recover,
+};
+use crate::records::values::{Audit, Node};
+use crate::records::{Batch, Entry, expect, keys};
+use crate::store::Expect;
+
+/// A certificate for a node, and what goes with it.
+#[derive(Debug, Clone)]
+pub struct Certified {
+    /// The node's certificate.
+    pub certificate_pem: String,
+    /// The authority's.
+    pub ca_pem: String,
+    /// Whose node it is.
+    pub tenant: TenantId,
+    /// The node.
+    pub node: NodeName,
+}
+
+/// How other hosts reach a node: an IP address or a host name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address(String);
+
+/// Why a text is not an address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an IP address or a host name")]
+pub struct InvalidAddress;
+
+impl std::str::FromStr for Address {
+    type Err = InvalidAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+        let is_name = (1..=253).contains(&text.len())
+            && text.bytes().all(allowed)
+            && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let is_address = text.parse::<std::net::IpAddr>().is_ok();
+        if is_name || is_address { Ok(Self(text.to_owned())) } else { Err(InvalidAddress) }
+    }
+}
+
+impl From<std::net::IpAddr> for Address {
+    fn from(address: std::net::IpAddr) -> Self {
+        Self(address.to_canonical().to_string())
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a node says of itself at the begin of a session.
+#[derive(Debug, Clone)]
+pub struct Greeting {
+    /// The certificate it shows.
+    pub serial: Serial,
+    /// How other hosts reach it.
+    pub address: Address,
+    /// Where its agent offers metrics; 0 for nowhere.
+    pub metrics_port: u16,
+}
+
+impl Ops {
+    /// Reads which certificates no longer count.
+    pub async fn load_revoked(&self) -> Result<()> {
+        let mut lines = HashMap::new();
+        for (rest, node) in self.parts.records.list(&keys::all_nodes()).await? {
+            if let (Some((tenant, node)), Some(up_to)) =
+                (keys::tenant_and_node(&rest), node.value.revoked)
+            {
+                lines.insert(Identity::Node { tenant, node }, up_to);
+            }
+        }
+        self.parts.revoked.replace(lines);
+        Ok(())
+    }
+
+    /// A node begins a session: it must be enrolled, with its newest certificate.
+    pub async fn greet(
+        &self,
+        tenant: &TenantId,
+        name: &NodeName,
+        greeting: &Greeting,
+    ) -> Result<()> {
+        let mut attempts = Attempts::default();
+        while let Err(error) = self.try_greet(tenant, name, greeting).await {
+            attempts.again(error)?;
+        }
+        Ok(())
+    }
+
+    async fn try_greet(
+        &self,
+        tenant: &TenantId,
+        name: &NodeName,
+        greeting: &Greeting,
+    ) -> Result<()> {
+        let node = self.enrolled(tenant, name).await?;
+        node.value.certificates.check(greeting.serial)?;
+        let shown = node.value.certificates.shown(greeting.serial);
+        let greeted = Node {
+            address: greeting.address.to_string(),
+            metrics_port: greeting.metrics_port,
+            certificates: shown.unwrap_or(node.value.certificates),
+            ..node.value.clone()
+        };
+        if greeted == node.value {
+            return Ok(());
+        }
+        let key = keys::node(tenant, name);
+        let batch = Batch::default().put(&key, expect(Some(&node)), &greeted);
+        Ok(self.parts.records.commit(batch).await?)
+    }
+
+    /// A new certificate for a node that shows a valid one.
+    pub async fn renew(
+        &self,
+        (tenant, name): (&TenantId, &NodeName),
+        shown: Serial,
+        request: &CertificateRequest,
+    ) -> Result<Certified> {
+        let mut attempts = Attempts::default();
+        loop {
+            let node = self.enrolled(tenant, name).await?;
+            node.value.certificates.check(shown)?;
+            match self.reissue((tenant, name), &node, shown, request).await {
+                Ok(certified) => return Ok(certified),
+                Err(error) => attempts.again(error)?,
+            }
+        }
+    }
+
+    /// A new certificate for a node whose last one has ended.
+    pub async fn recover(
+        &self,
+        ended: &CertificateDer<'_>,
+        request: &CertificateRequest,
+    ) -> Result<Certified> {
+        let claim = recover(&self.parts.authority, ended).map_err(Error::Recovery)?;
+        let Identity::Node { tenant, node: name } = claim.peer().identity.clone() else {
+            return Err(Error::Recovery(RecoveryRefused::Foreign));
+        };
+        let mut attempts = Attempts::default();
+        loop {
+            let node = self.enrolled(&tenant, &name).await?;
+            let known = &node.value.certificates;
+            let checked = claim.check(known, request, clock::now(), RECOVERY_WINDOW_MS_DEFAULT);
+            checked.map_err(Error::Recovery)?;
+            match self.reissue((&tenant, &name), &node, claim.peer().serial, request).await {
+                Ok(certified) => return Ok(certified),
+                Err(error) => attempts.again(error)?,
+            }
+        }
+    }
+
+    /// Removes a node: its certificates no longer count, its session ends. What
+    /// runs on the host is left alone.
+    pub async fn remove_node(
+        &self,
+        who: &OperatorName,
+        tenant: &TenantId,
+        name: &NodeName,
+    ) -> Result<()> {
+        let mut attempts = Attempts::default();
+        let revoked = loop {
+            match self.try_remove(who, tenant, name).await {
+                Ok(revoked) => break revoked,
+                Err(error) => attempts.again(error)?,
+            }
+        };
+        self.revoke(Identity::Node { tenant: tenant.clone(), node: name.clone() }, Some(revoked));
+        self.parts.live.forget(tenant, name);
+        tracing::info!(%tenant, node = %name, %who, "a node was removed");
+        Ok(())
+    }
+
+    async fn try_remove(
+        &self,
+        who: &OperatorName,
+        tenant: &TenantId,
+        name: &NodeName,
+    ) -> Result<Serial> {
+        let node = match self.enrolled(tenant, name).await {
+            Err(Error::NotEnrolled { .. }) => return Err(self.unknown_node(tenant, name).await),
+            found => found?,
+        };
+        let newest = node.value.certificates.newest();
+        let now = clock::now();
+        let removed = Node { revoked: Some(newest), removed: Some(now), ..node.value.clone() };
+        let audit = node_audit(who.to_string(), "removed the node".into(), (tenant, name), now);
+        let batch = Batch::default()
+            .put(&keys::node(tenant, name), expect(Some(&node)), &removed)
+            .delete(&keys::seen(tenant, name), Expect::Any)
+            .put(&keys::audit(), Expect::Absent, &audit);
+        self.parts.records.commit(batch).await?;
+        Ok(newest)
+    }
+
+    async fn enrolled(&self, tenant: &TenantId, name: &NodeName) -> Result<Entry<Node>> {
+        let node = self.parts.records.get(&keys::node(tenant, name)).await?;
+        let node = node.filter(|node| node.value.removed.is_none());
+        node.ok_or_else(|| Error::NotEnrolled { node: name.clone() })
+    }
+
+    async fn reissue(
+        &self,
+        (tenant, name): (&TenantId, &NodeName),
+        node: &Entry<Node>,
+        shown: Serial,
+        request: &CertificateRequest,
+    ) -> Result<Certified> {
+        let now = clock::now();
+        let after = Some(node.value.certificates.newest());
+        let terms = Terms { now, lifetime_ms: self.parts.node_lifetime_ms, after };
+        let identity = Identity::Node { tenant: tenant.clone(), node: name.clone() };
+        let issued = self.parts.authority.issue(&identity, request, terms)?;
+        let certificates = node.value.certificates.renewed(shown, issued.record)?;
+        let renewed = Node { certificates, ..node.value.clone() };
+        let what = format!("got certificate {} after {shown}", issued.record.serial);
+        let audit = node_audit(identity.to_string(), what, (tenant, name), now);
+        let batch = Batch::default()
+            .put(&keys::node(tenant, name), expect(Some(node)), &renewed)
+            .put(&keys::audit(), Expect::Absent, &audit);
+        self.parts.records.commit(batch).await?;
+        Ok(self.certified(issued, tenant.clone(), name.clone()))
+    }
+
+    pub(super) fn certified(&self, issued: Issued, tenant: TenantId, node: NodeName) -> Certified {
+        let ca_pem = self.parts.authority.pem().to_owned();
+        Certified { certificate_pem: issued.certificate_pem, ca_pem, tenant, node }
+    }
+}
+
+fn node_audit(
+    who: String,
+    what: String,
+    (tenant, node): (&TenantId, &NodeName),
+    at: Timestamp,
+) -> Audit {
+    Audit { at, who, what, tenant: Some(tenant.clone()), node: Some(node.clone()) }
+}

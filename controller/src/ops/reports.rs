@@ -1,0 +1,77 @@
+//! What nodes say: taken in, and kept when it differs in substance. Ages, use
+//! of the host and counts of calls change all the time and are never a reason
+//! to write.
+
+use oml_common::id::{NodeName, TenantId};
+use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
+use oml_common::time::Timestamp;
+
+use super::{Ops, Result};
+use crate::records::values::Seen;
+use crate::records::{Batch, keys};
+use crate::store::Expect;
+
+impl Ops {
+    /// Takes in what was kept before the start.
+    pub async fn remember_reports(&self) -> Result<()> {
+        for (rest, seen) in self.parts.records.list(&keys::all_seen()).await? {
+            if let Some((tenant, node)) = keys::tenant_and_node(&rest) {
+                let Seen { at, report } = seen.value;
+                self.parts.live.remember(&tenant, &node, report, at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what a node last said.
+    pub async fn keep_report(&self, tenant: &TenantId, node: &NodeName) -> Result<()> {
+        let presence = self.parts.live.of_node(tenant, node);
+        let (Some(report), Some(at)) = (presence.report, presence.last_seen) else {
+            return Ok(());
+        };
+        let seen = Seen { at, report: (*report).clone() };
+        // The node's one session writes it, so nobody else can be first.
+        let batch = Batch::default().put(&keys::seen(tenant, node), Expect::Any, &seen);
+        Ok(self.parts.records.commit(batch).await?)
+    }
+}
+
+/// Whether two reports differ in nothing that anybody acts on.
+#[must_use]
+pub fn same_substance(a: &Report, b: &Report) -> bool {
+    substance(a) == substance(b)
+}
+
+fn substance(report: &Report) -> Report {
+    let instances = report.instances.iter();
+    Report {
+        at: Timestamp::default(),
+        host: HostUsage::default(),
+        instances: instances.map(|(name, i)| (name.clone(), of_instance(i))).collect(),
+        ..report.clone()
+    }
+}
+
+fn of_instance(instance: &InstanceReport) -> InstanceReport {
+    let phase = match instance.phase {
+        Phase::Pulling { .. } => Phase::Pulling { bytes_done: 0, bytes_total: 0 },
+        other @ (Phase::Pending
+        | Phase::Preparing
+        | Phase::Draining { .. }
+        | Phase::Starting
+        | Phase::Soaking { .. }
+        | Phase::Ready
+        | Phase::Unhealthy
+        | Phase::Held { .. }
+        | Phase::Returned
+        | Phase::Failed
+        | Phase::Blocked
+        | Phase::Removing) => other,
+    };
+    // The reason counts along: "waits for 3 calls".
+    let reason = String::new();
+    InstanceReport { phase, reason, checked_at: None, active: None, ..instance.clone() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Everything that a decision about a tenant's rollout looks at, read once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oml_common::id::{NodeName, RevisionNumber, TenantId};
+use oml_common::plan::Plan;
+use oml_common::rollout::{self, Next, NodeView, Rollout};
+use oml_common::time::Timestamp;
+
+use super::live::Presence;
+use super::{Ops, Result};
+use crate::records::values::{Assigned, Head, Node};
+use crate::records::{Entry, keys};
+
+/// A tenant with a rollout, as of one moment.
+#[derive(Debug)]
+pub struct Situation {
+    /// Which revisions count.
+    pub head: Entry<Head>,
+    /// The rollout.
+    pub rollout: Entry<Rollout>,
+    /// Plan of the revision wanted.
+    pub to: Arc<Plan>,
+    /// Plan of the revision before.
+    pub from: Option<Arc<Plan>>,
+    /// The pointers.
+    pub targets: BTreeMap<NodeName, Entry<RevisionNumber>>,
+    /// The nodes.
+    pub nodes: BTreeMap<NodeName, Standing>,
+}
+
+/// A node as of one moment.
+#[derive(Debug)]
+pub struct Standing {
+    /// What is recorded of it.
+    pub node: Node,
+    /// What is known of it now.
+    pub presence: Presence,
+    /// What it was given.
+    pub assigned: Option<Arc<Assigned>>,
+}
+
+impl Ops {
+    /// A tenant's situation; none where there is no revision yet.
+    pub async fn situation(&self, tenant: &TenantId) -> Result<Option<Situation>> {
+        let records = &self.parts.records;
+        let head = records.get(&keys::head(tenant)).await?;
+        let rollout = records.get(&keys::rollout(tenant)).await?;
+        let (Some(head), Some(rollout)) = (head, rollout) else { return Ok(None) };
+        let Some(to) = self.plan_of(tenant, rollout.value.to).await? else { return Ok(None) };
+        let from = match rollout.value.from {
+            Some(from) => self.plan_of(tenant, from).await?,
+            None => None,
+        };
+        let targets = records.list(&keys::targets(tenant)).await?;
+        let targets = targets.into_iter().filter_map(|(name, t)| Some((name.parse().ok()?, t)));
+        let targets = targets.collect();
+        let nodes = self.standings(tenant).await?;
+        Ok(Some(Situation { head, rollout, to, from, targets, nodes }))
+    }
+
+    /// A tenant's nodes; removed ones are not among them.
+    pub async fn standings(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, Standing>> {
+        let records = &self.parts.records;
+        let assignments = records.list_shared(&keys::assignments(tenant)).await?;
+        let mut assignments: BTreeMap<String, Arc<Assigned>> =
+            assignments.into_iter().map(|(name, entry)| (name, entry.value)).collect();
+        let mut presences = self.parts.live.of_tenant(tenant);
+        let nodes = records.list(&keys::nodes(tenant)).await?;
+        let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
+        let standings = present.filter_map(|(rest, node)| {
+            let name: NodeName = rest.parse().ok()?;
+            let presence = presences.remove(&name).unwrap_or_default();
+            let assigned = assignments.remove(&rest);
+            Some((name, Standing { node: node.value, presence, assigned }))
+        });
+        Ok(standings.collect())
+    }
+}
+
+impl Situation {
+    /// What follows from it; nothing is written.
+    #[must_use]
+    pub fn step(&self, now: Timestamp) -> Next {
+        let targets = self.targets.iter().map(|(node, t)| (node.clone(), t.value)).collect();
+        let nodes = self.nodes.iter().map(|(name, standing)| (name.clone(), standing.view()));
+        rollout::step(rollout::Input {
+            rollout: &self.rollout.value,
+            targets: &targets,
+            to: &self.to,
+            from: self.from.as_deref(),
+            nodes: &nodes.collect(),
+            now,
+        })
+    }
+}
+
+impl Standing {
+    fn view(&self) -> NodeView<'_> {
+        NodeView {
+            connected: self.presence.connected,
+            assigned: self
+                .assigned
+                .as_ref()
+                .map(|assigned| (assigned.assignment.generation, &assigned.hash)),
+            report: self.presence.report.as_deref(),
+        }
+    }
+}

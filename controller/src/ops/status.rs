@@ -1,0 +1,151 @@
+//! How tenants and their nodes stand, for people and for Prometheus. Reads only.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
+use oml_common::plan::Plan;
+use oml_common::rollout::Rollout;
+
+use super::situation::Standing;
+use super::{Ops, Result};
+use crate::clock;
+use crate::records::keys;
+use crate::store::Changes;
+
+/// How one tenant stands.
+#[derive(Debug)]
+pub struct TenantStatus {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The revision wanted; 0 before the first.
+    pub revision: RevisionNumber,
+    /// Its rollout, and what that waits for.
+    pub rollout: Option<(Rollout, String)>,
+    /// Its nodes.
+    pub nodes: BTreeMap<NodeName, NodeStatus>,
+}
+
+/// How one node stands.
+#[derive(Debug)]
+pub struct NodeStatus {
+    /// What is recorded and known of it.
+    pub standing: Standing,
+    /// Its pointer.
+    pub target: Option<RevisionNumber>,
+    /// Components that should run and have not been reported.
+    pub expected: BTreeMap<ComponentName, Option<Version>>,
+    /// What should run on it.
+    pub plan: Option<Arc<Plan>>,
+}
+
+/// Wakes when a status may differ.
+#[derive(Debug)]
+pub struct StatusChanges {
+    live: tokio::sync::watch::Receiver<u64>,
+    stored: Vec<Changes>,
+}
+
+impl StatusChanges {
+    /// Returns after the next change; several in between are one.
+    pub async fn next(&mut self) {
+        let stored = self.stored.iter_mut().map(|changes| Box::pin(changes.next()));
+        let stored = futures_util::future::select_all(stored);
+        // Both only observe: what is not returned now is returned at the next call.
+        tokio::select! {
+            _ended = self.live.changed() => {}
+            _one = stored => {}
+        }
+    }
+}
+
+impl Ops {
+    /// How one tenant stands, or all of them.
+    pub async fn status(&self, tenant: Option<&TenantId>) -> Result<Vec<TenantStatus>> {
+        let tenants = self.tenants().await?;
+        let wanted: Vec<&TenantId> = match tenant {
+            None => tenants.iter().collect(),
+            Some(tenant) if tenants.contains(tenant) => vec![tenant],
+            Some(tenant) => return Err(self.unknown_tenant(tenant).await),
+        };
+        let mut statuses = Vec::with_capacity(wanted.len());
+        for tenant in wanted {
+            statuses.push(self.tenant_status(tenant).await?);
+        }
+        Ok(statuses)
+    }
+
+    /// Wakes when the status of a tenant, or of any, may differ.
+    #[must_use]
+    pub fn status_changes(&self, tenant: Option<&TenantId>) -> StatusChanges {
+        let records = &self.parts.records;
+        let live = self.parts.live.changed(tenant);
+        let stored = match tenant {
+            Some(tenant) => vec![
+                records.changed_at(&keys::rollout(tenant)),
+                records.changed(&keys::targets(tenant)),
+                records.changed(&keys::assignments(tenant)),
+                records.changed(&keys::nodes(tenant)),
+            ],
+            None => vec![
+                records.changed(&keys::rollouts()),
+                records.changed(&keys::all_targets()),
+                records.changed(&keys::all_assignments()),
+                records.changed(&keys::all_nodes()),
+            ],
+        };
+        StatusChanges { live, stored }
+    }
+
+    async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
+        let tenant_id = tenant.clone();
+        let Some(situation) = self.situation(tenant).await? else {
+            let standings = self.standings(tenant).await?.into_iter();
+            let nodes =
+                standings.map(|(name, s)| (name.clone(), node_status(&name, s, None, None)));
+            let (revision, rollout) = (RevisionNumber::default(), None);
+            return Ok(TenantStatus {
+                tenant: tenant_id,
+                revision,
+                rollout,
+                nodes: nodes.collect(),
+            });
+        };
+        let next = situation.step(clock::now());
+        let revision = situation.head.value.current;
+        let plan = if revision == situation.rollout.value.to {
+            Some(Arc::clone(&situation.to))
+        } else {
+            self.plan_of(tenant, revision).await?
+        };
+        let targets = &situation.targets;
+        let nodes = situation.nodes.into_iter().map(|(name, standing)| {
+            let target = targets.get(&name).map(|target| target.value);
+            (name.clone(), node_status(&name, standing, target, plan.as_ref()))
+        });
+        Ok(TenantStatus {
+            tenant: tenant_id,
+            revision,
+            nodes: nodes.collect(),
+            rollout: Some((situation.rollout.value, next.waits_for)),
+        })
+    }
+}
+
+fn node_status(
+    name: &NodeName,
+    standing: Standing,
+    target: Option<RevisionNumber>,
+    plan: Option<&Arc<Plan>>,
+) -> NodeStatus {
+    let share = plan.and_then(|plan| plan.nodes.get(name));
+    let wanted = share.into_iter().flat_map(|share| &share.instances);
+    let report = standing.presence.report.as_deref();
+    let is_reported =
+        |component: &ComponentName| report.is_some_and(|r| r.instances.contains_key(component));
+    let expected = wanted
+        .filter(|(component, _)| !is_reported(component))
+        .map(|(component, desired)| (component.clone(), desired.instance.version().cloned()))
+        .collect();
+    NodeStatus { standing, target, expected, plan: plan.cloned() }
+}

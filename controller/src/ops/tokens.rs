@@ -1,0 +1,178 @@
+//! Join tokens: made by operators, used once by a host.
+
+use oml_common::id::{NodeName, RoleName, TenantId};
+use oml_common::problem::Problem;
+use oml_common::time::Timestamp;
+use oml_proto::tls::{Identity, JoinToken, OperatorName, Serial};
+
+use super::nodes::{Address, Certified};
+use super::{Attempts, Error, Ops, Result};
+use crate::clock;
+use crate::kill_point;
+use crate::pki::{
+    CertificateRequest, NodeCertificates, Redeemed, Terms, TokenGrant, TokenRecord, TokenRefused,
+    TokenValidity, redeem,
+};
+use crate::records::values::{Audit, Node, Site};
+use crate::records::{Batch, Entry, expect, keys};
+use crate::store::Expect;
+
+/// What a token shall be good for.
+#[derive(Debug, Clone)]
+pub struct TokenWanted {
+    /// Whose host will join.
+    pub tenant: TenantId,
+    /// What the host will be for.
+    pub roles: Vec<RoleName>,
+    /// The only name it may take.
+    pub node: Option<NodeName>,
+    /// How long it is valid; none for the usual time.
+    pub valid_ms: Option<u64>,
+}
+
+/// A new token.
+#[derive(Debug)]
+pub struct TokenMade {
+    /// Shown once, and not kept.
+    pub token: JoinToken,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// Where it is used, as `host:port`.
+    pub enrollment_endpoint: String,
+}
+
+/// A host that wants to join.
+#[derive(Debug)]
+pub struct Joining {
+    /// What it was given.
+    pub token: JoinToken,
+    /// The name it wishes for.
+    pub node: NodeName,
+    /// The key that it made.
+    pub request: CertificateRequest,
+    /// How other hosts reach it.
+    pub address: Address,
+}
+
+impl Ops {
+    /// Makes a token.
+    pub async fn create_token(&self, who: &OperatorName, wanted: TokenWanted) -> Result<TokenMade> {
+        if wanted.roles.is_empty() {
+            let problem = Problem::new("role", "a node needs at least one role");
+            return Err(problem.hint("add role=app, role=voice or role=data").into());
+        }
+        let problems = self.parts.catalogs.check_roles(&wanted.roles);
+        problems.into_result(()).map_err(Error::Problems)?;
+        let validity = match wanted.valid_ms {
+            Some(valid_ms) => TokenValidity::from_ms(valid_ms)
+                .map_err(|error| Problem::new("valid", error.to_string()))?,
+            None => TokenValidity::default(),
+        };
+        let now = clock::now();
+        let audit = Audit {
+            at: now,
+            who: who.to_string(),
+            what: format!("made a token for roles {}", words(&wanted.roles)),
+            tenant: Some(wanted.tenant.clone()),
+            node: wanted.node.clone(),
+        };
+        let TokenWanted { tenant, roles, node, .. } = wanted;
+        let grant = TokenGrant { tenant, roles, node };
+        let (token, record) = TokenRecord::create(&self.parts.authority, grant, now, validity)?;
+        let batch = Batch::default().put(&keys::token(record.hash), Expect::Absent, &record).put(
+            &keys::audit(),
+            Expect::Absent,
+            &audit,
+        );
+        self.parts.records.commit(batch).await?;
+        let site = self.parts.records.get(&keys::site()).await?;
+        let host = site.map_or_else(|| "localhost".to_owned(), |site| host_of(&site.value));
+        let enrollment_endpoint = format!("{host}:{}", self.parts.enrollment_port);
+        Ok(TokenMade { token, expires: record.expires, enrollment_endpoint })
+    }
+
+    /// Lets a host join: of many who use one token, one succeeds.
+    pub async fn enroll(&self, joining: &Joining) -> Result<Certified> {
+        let mut attempts = Attempts::default();
+        loop {
+            match self.try_enroll(joining).await {
+                Ok(certified) => return Ok(certified),
+                Err(error) => attempts.again(error)?,
+            }
+        }
+    }
+
+    async fn try_enroll(&self, joining: &Joining) -> Result<Certified> {
+        let token_key = keys::token(joining.token.hash());
+        let record = self.parts.records.get(&token_key).await?;
+        let record = record.ok_or(Error::Token(TokenRefused::Unknown))?;
+        let now = clock::now();
+        let redeemed = redeem(&record.value, &joining.token, &joining.node, now);
+        let redeemed = redeemed.map_err(Error::Token)?;
+        let tenant = redeemed.grant().tenant.clone();
+        let node_key = keys::node(&tenant, &joining.node);
+        let present = self.parts.records.get(&node_key).await?;
+        check_name_is_free(&tenant, &joining.node, present.as_ref(), &redeemed)?;
+        // A name that was used before goes on with higher numbers.
+        let after = present.as_ref().map(|node| node.value.certificates.newest());
+        let terms = Terms { now, lifetime_ms: self.parts.node_lifetime_ms, after };
+        let identity = redeemed.identity();
+        let issued = self.parts.authority.issue(&identity, &joining.request, terms)?;
+        let node = Node {
+            roles: redeemed.grant().roles.iter().cloned().collect(),
+            address: joining.address.to_string(),
+            metrics_port: 0,
+            enrolled: now,
+            certificates: NodeCertificates::first(issued.record),
+            revoked: after,
+            removed: None,
+        };
+        let audit = Audit {
+            at: now,
+            who: identity.to_string(),
+            what: format!("joined with certificate {}", issued.record.serial),
+            tenant: Some(tenant.clone()),
+            node: Some(joining.node.clone()),
+        };
+        let used = redeemed.used_by(issued.record.serial);
+        let batch = Batch::default()
+            .put(&token_key, Expect::Version(record.version), &used)
+            .put(&node_key, expect(present.as_ref()), &node)
+            .put(&keys::audit(), Expect::Absent, &audit);
+        self.parts.records.commit(batch).await?;
+        kill_point::reach("C12");
+        self.revoke(identity, after);
+        tracing::info!(%tenant, node = %joining.node, "a node joined");
+        Ok(self.certified(issued, tenant, joining.node.clone()))
+    }
+
+    /// Ends what older certificates still keep open.
+    pub(super) fn revoke(&self, identity: Identity, up_to: Option<Serial>) {
+        if let Some(up_to) = up_to {
+            self.parts.revoked.revoke(identity, up_to);
+        }
+    }
+}
+
+/// A name in use is given again only by a token that was made for it.
+fn check_name_is_free(
+    tenant: &TenantId,
+    node: &NodeName,
+    present: Option<&Entry<Node>>,
+    redeemed: &Redeemed,
+) -> Result<()> {
+    let is_in_use = present.is_some_and(|node| node.value.removed.is_none());
+    if is_in_use && redeemed.grant().node.as_ref() != Some(node) {
+        return Err(Error::NameTaken { tenant: tenant.clone(), node: node.clone() });
+    }
+    Ok(())
+}
+
+fn host_of(site: &Site) -> String {
+    if site.host.contains(':') { format!("[{}]", site.host) } else { site.host.clone() }
+}
+
+fn words(roles: &[RoleName]) -> String {
+    let words: Vec<&str> = roles.iter().map(AsRef::as_ref).collect();
+    words.join(", ")
+}

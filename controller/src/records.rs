@@ -1,0 +1,210 @@
+//! Typed keys and values over the store. Knows what is kept, and decides
+//! nothing: conditions and numbers come from the callers.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::store::{self, Changes, Expect, Store, StoreError, Versioned, Write};
+
+mod decoded;
+pub mod keys;
+pub mod values;
+
+use self::decoded::Decoded;
+
+/// A result of the records; what cannot be read is damage of the store.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// A key whose value is a `T`.
+#[derive(Debug)]
+pub struct Key<T> {
+    text: String,
+    value: PhantomData<fn() -> T>,
+}
+
+/// The common beginning of keys whose values are all `T`.
+#[derive(Debug)]
+pub struct Prefix<T> {
+    text: String,
+    value: PhantomData<fn() -> T>,
+}
+
+/// A value and the number of the commit that wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry<T> {
+    /// For conditions: [`expect`].
+    pub version: u64,
+    /// What is kept.
+    pub value: T,
+}
+
+/// The condition that a key still is as it was read.
+#[must_use]
+pub fn expect<T>(read: Option<&Entry<T>>) -> Expect {
+    read.map_or(Expect::Absent, |entry| Expect::Version(entry.version))
+}
+
+/// Changes that happen together or not at all.
+#[derive(Debug, Default)]
+pub struct Batch {
+    writes: Vec<Write>,
+}
+
+impl Batch {
+    /// Adds a value.
+    #[must_use]
+    pub fn put<T: Serialize>(mut self, key: &Key<T>, expect: Expect, value: &T) -> Self {
+        let bytes = serde_json::to_vec(value)
+            .expect("our records have string keys and no failing serializer");
+        self.writes.push(Write::put(key.text.as_str(), expect, bytes));
+        self
+    }
+
+    /// Takes a value away.
+    #[must_use]
+    pub fn delete<T>(mut self, key: &Key<T>, expect: Expect) -> Self {
+        self.writes.push(Write::delete(key.text.as_str(), expect));
+        self
+    }
+
+    /// How many keys it touches.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// It touches nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+}
+
+/// All that is kept. Cheap to clone.
+#[derive(Clone)]
+pub struct Records {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    decoded: Decoded,
+    commits: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl std::fmt::Debug for Records {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Records").finish_non_exhaustive()
+    }
+}
+
+impl Records {
+    /// Over a store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        let (commits, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { inner: Arc::new(Inner { store, decoded: Decoded::default(), commits, refused }) }
+    }
+
+    /// Reads one value.
+    pub async fn get<T: DeserializeOwned>(&self, key: &Key<T>) -> Result<Option<Entry<T>>> {
+        let found = self.inner.store.get(&key.text.as_str().into()).await?;
+        found.map(|found| decode(&key.text, &found)).transpose()
+    }
+
+    /// Reads one value that may be large and is read often: it is decoded once
+    /// per version.
+    pub async fn shared<T>(&self, key: &Key<T>) -> Result<Option<Entry<Arc<T>>>>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let found = self.inner.store.get(&key.text.as_str().into()).await?;
+        found.map(|found| self.decode_once(&key.text, &found)).transpose()
+    }
+
+    /// Reads every value under a prefix as [`Records::shared`] does.
+    pub async fn list_shared<T>(&self, prefix: &Prefix<T>) -> Result<Vec<(String, Entry<Arc<T>>)>>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let found = self.inner.store.list(&prefix.text).await?;
+        let read = found.into_iter().map(|(key, found)| {
+            let rest = key.as_str()[prefix.text.len()..].to_owned();
+            Ok((rest, self.decode_once(key.as_str(), &found)?))
+        });
+        read.collect()
+    }
+
+    fn decode_once<T>(&self, key: &str, found: &Versioned) -> Result<Entry<Arc<T>>>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let version = found.version;
+        if let Some(value) = self.inner.decoded.get(key, version) {
+            return Ok(Entry { version, value });
+        }
+        let value: Arc<T> = Arc::new(decode(key, found)?.value);
+        self.inner.decoded.keep(key, found, Arc::clone(&value));
+        Ok(Entry { version, value })
+    }
+
+    /// Reads every value under a prefix, with the rest of its key.
+    pub async fn list<T: DeserializeOwned>(
+        &self,
+        prefix: &Prefix<T>,
+    ) -> Result<Vec<(String, Entry<T>)>> {
+        let found = self.inner.store.list(&prefix.text).await?;
+        let read = found.into_iter().map(|(key, found)| {
+            let rest = key.as_str()[prefix.text.len()..].to_owned();
+            Ok((rest, decode(key.as_str(), &found)?))
+        });
+        read.collect()
+    }
+
+    /// Makes all of a batch durable, or none of it.
+    pub async fn commit(&self, batch: Batch) -> Result<()> {
+        match self.inner.store.commit(batch.writes).await {
+            Ok(store::Commit { version: _ }) => {
+                self.inner.commits.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                self.inner.refused.fetch_add(1, Ordering::Relaxed);
+                Err(error)
+            }
+        }
+    }
+
+    /// Nudges after a commit under a prefix.
+    #[must_use]
+    pub fn changed<T>(&self, prefix: &Prefix<T>) -> Changes {
+        self.inner.store.changed(&prefix.text)
+    }
+
+    /// Nudges after a commit of a key.
+    #[must_use]
+    pub fn changed_at<T>(&self, key: &Key<T>) -> Changes {
+        self.inner.store.changed(&key.text)
+    }
+
+    /// Commits since the start: made, and refused.
+    #[must_use]
+    pub fn commits(&self) -> (u64, u64) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&self.inner.commits), read(&self.inner.refused))
+    }
+}
+
+fn decode<T: DeserializeOwned>(key: &str, found: &Versioned) -> Result<Entry<T>> {
+    let value = serde_json::from_slice(&found.value)
+        .map_err(|error| StoreError::Damaged { key: key.into(), reason: error.to_string() })?;
+    Ok(Entry { version: found.version, value })
+}
+
+#[cfg(test)]
+mod tests;

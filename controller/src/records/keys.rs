@@ -1,0 +1,188 @@
+//! Where everything is kept. The kind comes first, so that a list of one kind
+//! never reads another.
+
+use std::fmt::Display;
+use std::marker::PhantomData;
+
+use oml_common::id::{ContentHash, NodeName, RevisionNumber, TenantId};
+use oml_common::plan::Plan;
+use oml_common::rollout::Rollout;
+use oml_proto::tls::Fingerprint;
+
+use super::values::{Assigned, Audit, Head, Node, Operation, Outcome, Revision, Seen, Site};
+use super::{Key, Prefix};
+use crate::pki::TokenRecord;
+
+fn key<T>(text: String) -> Key<T> {
+    Key { text, value: PhantomData }
+}
+
+fn prefix<T>(text: impl Into<String>) -> Prefix<T> {
+    Prefix { text: text.into(), value: PhantomData }
+}
+
+fn of_node<T>(kind: &str, tenant: &TenantId, node: &NodeName) -> Key<T> {
+    key(format!("{kind}/{tenant}/{node}"))
+}
+
+fn numbered<T>(kind: &str, tenant: &TenantId, number: RevisionNumber) -> Key<T> {
+    key(format!("{kind}/{tenant}/{:010}", number.0))
+}
+
+/// Raised by every restore.
+#[must_use]
+pub fn epoch() -> Key<u64> {
+    key("meta/epoch".into())
+}
+
+/// How the controller is reached.
+#[must_use]
+pub fn site() -> Key<Site> {
+    key("meta/site".into())
+}
+
+/// Which revisions of a tenant count.
+#[must_use]
+pub fn head(tenant: &TenantId) -> Key<Head> {
+    key(format!("heads/{tenant}"))
+}
+
+/// All tenants that have revisions.
+#[must_use]
+pub fn heads() -> Prefix<Head> {
+    prefix("heads/")
+}
+
+/// A tenant's rollout.
+#[must_use]
+pub fn rollout(tenant: &TenantId) -> Key<Rollout> {
+    key(format!("rollouts/{tenant}"))
+}
+
+/// The rollouts of all tenants.
+#[must_use]
+pub fn rollouts() -> Prefix<Rollout> {
+    prefix("rollouts/")
+}
+
+/// A revision.
+#[must_use]
+pub fn revision(tenant: &TenantId, number: RevisionNumber) -> Key<Revision> {
+    numbered("revisions", tenant, number)
+}
+
+/// All revisions of a tenant.
+#[must_use]
+pub fn revisions(tenant: &TenantId) -> Prefix<Revision> {
+    prefix(format!("revisions/{tenant}/"))
+}
+
+/// A plan. Its content is part of the key, so that of two who plan the same
+/// number neither overwrites the other's.
+#[must_use]
+pub fn plan(tenant: &TenantId, number: RevisionNumber, content: &ContentHash) -> Key<Plan> {
+    key(format!("plans/{tenant}/{:010}-{}", number.0, content.short()))
+}
+
+/// What became of a revision.
+#[must_use]
+pub fn outcome(tenant: &TenantId, number: RevisionNumber) -> Key<Outcome> {
+    numbered("outcomes", tenant, number)
+}
+
+/// What became of all revisions of a tenant.
+#[must_use]
+pub fn outcomes(tenant: &TenantId) -> Prefix<Outcome> {
+    prefix(format!("outcomes/{tenant}/"))
+}
+
+/// The pointer of a node.
+#[must_use]
+pub fn target(tenant: &TenantId, node: &NodeName) -> Key<RevisionNumber> {
+    of_node("targets", tenant, node)
+}
+
+/// The pointers of a tenant's nodes.
+#[must_use]
+pub fn targets(tenant: &TenantId) -> Prefix<RevisionNumber> {
+    prefix(format!("targets/{tenant}/"))
+}
+
+/// The pointers of all nodes.
+#[must_use]
+pub fn all_targets() -> Prefix<RevisionNumber> {
+    prefix("targets/")
+}
+
+/// A change that was made under an operator's own id.
+#[must_use]
+pub fn operation(tenant: &TenantId, op_id: &impl Display) -> Key<Operation> {
+    key(format!("ops/{tenant}/{op_id}"))
+}
+
+/// An enrolled node.
+#[must_use]
+pub fn node(tenant: &TenantId, node: &NodeName) -> Key<Node> {
+    of_node("nodes", tenant, node)
+}
+
+/// The nodes of a tenant.
+#[must_use]
+pub fn nodes(tenant: &TenantId) -> Prefix<Node> {
+    prefix(format!("nodes/{tenant}/"))
+}
+
+/// All nodes.
+#[must_use]
+pub fn all_nodes() -> Prefix<Node> {
+    prefix("nodes/")
+}
+
+/// A join token, by the hash of its secret.
+#[must_use]
+pub fn token(hash: Fingerprint) -> Key<TokenRecord> {
+    key(format!("tokens/{hash}"))
+}
+
+/// A node's assignment.
+#[must_use]
+pub fn assignment(tenant: &TenantId, node: &NodeName) -> Key<Assigned> {
+    of_node("assignments", tenant, node)
+}
+
+/// The assignments of a tenant's nodes.
+#[must_use]
+pub fn assignments(tenant: &TenantId) -> Prefix<Assigned> {
+    prefix(format!("assignments/{tenant}/"))
+}
+
+/// All assignments.
+#[must_use]
+pub fn all_assignments() -> Prefix<Assigned> {
+    prefix("assignments/")
+}
+
+/// What a node last said.
+#[must_use]
+pub fn seen(tenant: &TenantId, node: &NodeName) -> Key<Seen> {
+    of_node("reports", tenant, node)
+}
+
+/// What all nodes last said.
+#[must_use]
+pub fn all_seen() -> Prefix<Seen> {
+    prefix("reports/")
+}
+
+/// A line of the audit trail; later lines have higher keys.
+#[must_use]
+pub fn audit() -> Key<Audit> {
+    key(format!("audit/{}", uuid::Uuid::now_v7()))
+}
+
+/// Tenant and node from the rest of a key.
+#[must_use]
+pub fn tenant_and_node(rest: &str) -> Option<(TenantId, NodeName)> {
+    let (tenant, node) = rest.split_once('/')?;
+    Some((tenant.parse().ok()?, node.parse().ok()?))
+}

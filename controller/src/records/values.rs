@@ -1,0 +1,167 @@
+//! What is kept under the keys.
+
+use std::collections::BTreeSet;
+
+use oml_common::assignment::Assignment;
+use oml_common::diff::Change;
+use oml_common::id::{ContentHash, NodeName, RevisionNumber, RoleName, TenantId};
+use oml_common::report::Report;
+use oml_common::rollout::{NodeFailure, State};
+use oml_common::time::Timestamp;
+use oml_proto::tls::Serial;
+use serde::{Deserialize, Serialize};
+
+use crate::pki::NodeCertificates;
+
+/// How the controller is reached from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// Its name.
+    pub name: String,
+    /// Its host name or address, without port.
+    pub host: String,
+}
+
+/// Which revisions of a tenant count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The one wanted.
+    pub current: RevisionNumber,
+    /// The highest number given so far.
+    pub last: RevisionNumber,
+    /// The last one whose rollout was completed.
+    pub good: Option<RevisionNumber>,
+}
+
+/// What an operator asked for, as it was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// Its number.
+    pub number: RevisionNumber,
+    /// The tenant's specification.
+    pub spec_yaml: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who asked.
+    pub who: String,
+    /// Why, in the operator's words.
+    pub why: String,
+    /// By which verb.
+    pub kind: Kind,
+    /// What differed from the revision before.
+    pub changes: Vec<Change>,
+    /// Identity of its plan.
+    pub plan: ContentHash,
+}
+
+/// The verb that made a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A whole specification.
+    Apply,
+    /// Other versions in the present one.
+    SetVersion,
+    /// An earlier one again.
+    Rollback,
+}
+
+impl Kind {
+    /// The word people see.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Apply => "apply",
+            Kind::SetVersion => "set-version",
+            Kind::Rollback => "rollback",
+        }
+    }
+}
+
+/// What became of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The state its rollout ended in.
+    pub state: State,
+    /// When.
+    pub at: Timestamp,
+    /// What went wrong on the way.
+    pub failures: Vec<NodeFailure>,
+}
+
+/// A change that was made under an operator's own id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// The revision it made.
+    pub revision: RevisionNumber,
+    /// Identity of the request.
+    pub request: ContentHash,
+}
+
+/// An enrolled node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// What it is for.
+    pub roles: BTreeSet<RoleName>,
+    /// How other hosts reach it.
+    pub address: String,
+    /// Where its agent offers metrics; 0 when nowhere or not known.
+    pub metrics_port: u16,
+    /// When it joined.
+    pub enrolled: Timestamp,
+    /// Its certificates.
+    pub certificates: NodeCertificates,
+    /// The newest of its certificates that no longer count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Serial>,
+    /// When it was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Timestamp>,
+}
+
+/// What a node last said that differed in substance, and when it was last heard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// By the controller's clock.
+    pub at: Timestamp,
+    /// What it said.
+    pub report: Report,
+}
+
+/// A line of the audit trail, in the same commit as its effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub who: String,
+    /// What, in one sentence.
+    pub what: String,
+    /// Whose.
+    pub tenant: Option<TenantId>,
+    /// Of which node.
+    pub node: Option<NodeName>,
+}
+
+/// An assignment, and the identity of its content, worked out once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Assignment", into = "Assignment")]
+pub struct Assigned {
+    /// The assignment.
+    pub assignment: Assignment,
+    /// [`oml_common::assignment::Content::hash`] of it.
+    pub hash: ContentHash,
+}
+
+impl From<Assignment> for Assigned {
+    fn from(assignment: Assignment) -> Self {
+        let hash = assignment.content.hash();
+        Self { assignment, hash }
+    }
+}
+
+impl From<Assigned> for Assignment {
+    fn from(assigned: Assigned) -> Self {
+        assigned.assignment
+    }
+}

@@ -1,0 +1,223 @@
+//! Puts the parts together and starts them: two gRPC ports, the web port and
+//! the tasks. Used by the program and, in process, by its tests.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_proto::MESSAGE_BYTES_MAX;
+use oml_proto::v1::agent_server::AgentServer;
+use oml_proto::v1::enrollment_server::EnrollmentServer;
+use oml_proto::v1::fleet_server::FleetServer;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Server;
+use tonic::transport::server::Router;
+use tower::layer::util::{Identity, Stack};
+
+use crate::api::FleetApi;
+use crate::api::enrollment::EnrollmentApi;
+use crate::config::Settings;
+use crate::ops::catalogs::{CatalogError, Catalogs};
+use crate::ops::live::Live;
+use crate::ops::{Ops, Parts};
+use crate::pki::{Authority, PkiError};
+use crate::policy::Policy;
+use crate::records::{Records, keys};
+use crate::registry::Registries;
+use crate::session::Sessions;
+use crate::stop::{Stop, Stopping};
+use crate::store::{Store, StoreError};
+use crate::tasks::assignment::AssignmentTask;
+use crate::tasks::certificate::CertificateTask;
+use crate::tasks::rollout::RolloutTask;
+use crate::tasks::{Count, Task, drive};
+use crate::tls::{Acceptor, Connection, Limits};
+use crate::web::{self, Counts};
+
+/// A peer that does not answer a ping this long after silence of the same
+/// length is gone: within five seconds in all.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// Calls of one connection at once.
+const CALLS_MAX: u32 = 64;
+/// Longest wait for the answer to a call; streams are not bounded by it.
+const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// Largest message of a host without a certificate.
+const ENROLLMENT_BYTES_MAX: usize = 64 << 10;
+/// Longest wait for what is going on when the controller stops.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+
+/// Why the controller does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The authority cannot be used.
+    #[error("cannot use the cluster's authority")]
+    Authority(#[source] PkiError),
+    /// A catalog cannot be used.
+    #[error(transparent)]
+    Catalog(CatalogError),
+    /// The store cannot be read.
+    #[error("cannot read the store")]
+    Store(#[source] StoreError),
+    /// What is stored was not made by `omlcontroller init`.
+    #[error(
+        "the store has no epoch: `omlcontroller init` did not end; remove the data folder and run it again"
+    )]
+    Uninitialized,
+    /// Something of the operations does not start.
+    #[error(transparent)]
+    Ops(crate::ops::Error),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+/// A controller that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Port of agents and operators.
+    pub listen: SocketAddr,
+    /// Port of hosts without a certificate.
+    pub enrollment_listen: SocketAddr,
+    /// Port of metrics and service discovery.
+    pub web_listen: Option<SocketAddr>,
+    /// What it answers with.
+    pub ops: Ops,
+    stop: Stop,
+    /// End when told.
+    ports: JoinSet<()>,
+    /// Never end by themselves.
+    tasks: JoinSet<()>,
+}
+
+/// Starts a controller over a store.
+///
+/// # Errors
+/// What stands in the way; nothing is left running then.
+pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running, StartError> {
+    let main = bind(settings.listen).await?;
+    let enrollment = bind(settings.enrollment_listen).await?;
+    let web = match settings.web_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let address = |listener: &TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
+    let enrollment_listen = address(&enrollment, settings.enrollment_listen);
+    let ops = operations(settings, store, enrollment_listen.port()).await?;
+    let (certificate, ports) = CertificateTask::new(ops.clone()).map_err(StartError::Ops)?;
+    let tasks: [Arc<dyn Task>; 3] = [
+        Arc::new(RolloutTask::new(ops.clone())),
+        Arc::new(AssignmentTask::new(ops.clone())),
+        Arc::new(certificate),
+    ];
+    let mut running = Running {
+        listen: address(&main, settings.listen),
+        enrollment_listen,
+        web_listen: web.as_ref().and_then(|listener| listener.local_addr().ok()),
+        ops: ops.clone(),
+        stop: Stop::default(),
+        ports: JoinSet::new(),
+        tasks: JoinSet::new(),
+    };
+    let mut counts: Counts = BTreeMap::new();
+    for task in tasks {
+        let count = Arc::new(Count::default());
+        counts.insert(task.name(), Arc::clone(&count));
+        running.tasks.spawn(drive(task, count));
+    }
+    let (acceptor, connections) = Acceptor::new(main, ports.main, Limits::default());
+    running.ports.spawn(acceptor.run());
+    let stopping = running.stop.stopping();
+    let agents = AgentServer::new(Sessions::new(ops.clone(), stopping.clone()));
+    let fleet = FleetServer::new(FleetApi::new(ops.clone(), stopping.clone()));
+    let router = server(&ops)
+        .add_service(agents.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(fleet.max_decoding_message_size(MESSAGE_BYTES_MAX));
+    running.ports.spawn(serve(router, connections, stopping.clone()));
+    let (acceptor, connections) = Acceptor::new(enrollment, ports.enrollment, Limits::default());
+    running.ports.spawn(acceptor.run());
+    let joining = EnrollmentServer::new(EnrollmentApi::new(ops.clone()));
+    let router = server(&ops).add_service(joining.max_decoding_message_size(ENROLLMENT_BYTES_MAX));
+    running.ports.spawn(serve(router, connections, stopping.clone()));
+    if let Some(web) = web {
+        running.ports.spawn(web::serve(web, ops, counts, stopping));
+    }
+    Ok(running)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+async fn operations(
+    settings: &Settings,
+    store: Arc<dyn Store>,
+    enrollment_port: u16,
+) -> Result<Ops, StartError> {
+    let authority = Authority::load(&settings.pki_dir()).map_err(StartError::Authority)?;
+    let catalogs = Catalogs::load(&settings.catalog_dir).map_err(StartError::Catalog)?;
+    let records = Records::new(store);
+    let epoch = records.get(&keys::epoch()).await.map_err(StartError::Store)?;
+    let epoch = epoch.ok_or(StartError::Uninitialized)?.value;
+    let ops = Ops::new(Parts {
+        records,
+        live: Live::default(),
+        catalogs,
+        registries: Registries::new(settings.registries.clone()),
+        authority,
+        revoked: Arc::default(),
+        node_lifetime_ms: settings.node_lifetime_ms,
+        enrollment_port,
+        epoch,
+    });
+    ops.load_revoked().await.map_err(StartError::Ops)?;
+    ops.remember_reports().await.map_err(StartError::Ops)?;
+    Ok(ops)
+}
+
+fn server(ops: &Ops) -> Server<Stack<Policy, Identity>> {
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .max_concurrent_streams(Some(CALLS_MAX))
+        .timeout(CALL_LIMIT)
+        .layer(Policy::new(Arc::clone(ops.revoked())))
+}
+
+async fn serve(
+    router: Router<Stack<Policy, Identity>>,
+    connections: mpsc::Receiver<Connection>,
+    mut stopping: Stopping,
+) {
+    let incoming = ReceiverStream::new(connections).map(Ok::<_, Infallible>);
+    let served = router.serve_with_incoming_shutdown(incoming, stopping.told()).await;
+    if let Err(error) = served {
+        let error = crate::log::chain(&error);
+        tracing::error!(%error, "a port is not served any more");
+    }
+}
+
+impl Running {
+    /// Ends sessions and ports in order, and what does not end in time by force.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+        self.stop.tell();
+        let ended = async { while self.ports.join_next().await.is_some() {} };
+        if timeout(STOP_LIMIT, ended).await.is_err() {
+            tracing::warn!("something did not end in time");
+        }
+        self.ports.shutdown().await;
+    }
+}

@@ -1,0 +1,71 @@
+//! The agents' service: a session per connected node, and renewals. Who the
+//! node is, only its certificate says.
+
+use std::pin::Pin;
+
+use futures_util::Stream;
+use oml_proto::v1;
+use oml_proto::v1::agent_server::Agent;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::ops::{Error, Ops};
+use crate::pki::CertificateRequest;
+use crate::policy;
+use crate::stop::Stopping;
+use crate::tls::ConnectionInfo;
+use crate::wire;
+
+mod conversation;
+
+use self::conversation::Conversation;
+
+/// Messages that may wait for a slow agent: the newest assignment is all it needs.
+const OUTGOING_LEN_MAX: usize = 1;
+
+/// The agents' service.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    ops: Ops,
+    stopping: Stopping,
+}
+
+impl Sessions {
+    /// The service; its sessions end when `stopping` says so.
+    #[must_use]
+    pub fn new(ops: Ops, stopping: Stopping) -> Self {
+        Self { ops, stopping }
+    }
+}
+
+#[tonic::async_trait]
+impl Agent for Sessions {
+    type SessionStream = Pin<Box<dyn Stream<Item = Result<v1::ControllerMessage, Status>> + Send>>;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::AgentMessage>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let node = policy::node(&request)?;
+        let from = request.extensions().get::<ConnectionInfo>().map(|info| info.address.ip());
+        let (outgoing, messages) = mpsc::channel(OUTGOING_LEN_MAX);
+        let conversation =
+            Conversation { ops: self.ops.clone(), node, from, stopping: self.stopping.clone() };
+        let incoming = request.into_inner();
+        tokio::spawn(conversation.hold(incoming, outgoing));
+        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+    }
+
+    async fn renew(
+        &self,
+        request: Request<v1::RenewRequest>,
+    ) -> Result<Response<v1::Certificate>, Status> {
+        let policy::Node { tenant, node, serial, .. } = policy::node(&request)?;
+        let csr = CertificateRequest::from_der(&request.get_ref().csr);
+        let csr = csr.map_err(|error| wire::status_of(&Error::Request(error)))?;
+        let renewed = self.ops.renew((&tenant, &node), serial, &csr).await;
+        let renewed = renewed.map_err(|error| wire::status_of(&error))?;
+        Ok(Response::new(wire::certificate(renewed)))
+    }
+}

@@ -1,0 +1,248 @@
+//! One session, from the agent's first word to its end.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use oml_common::id::Generation;
+use oml_proto::report::{from_wire, generation_from_wire};
+use oml_proto::v1;
+use oml_proto::v1::agent_message::Kind;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+use tonic::{Status, Streaming};
+
+use crate::clock;
+use crate::kill_point;
+use crate::ops::Ops;
+use crate::ops::live::SessionId;
+use crate::ops::nodes::{Address, Greeting};
+use crate::policy;
+use crate::records::keys;
+use crate::stop::Stopping;
+use crate::wire;
+
+/// How long an agent may take to say who it is beyond its certificate.
+const HELLO_LIMIT: Duration = Duration::from_secs(5);
+/// How long the last word may take to reach the agent.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
+/// From a report of substance to its record: the decision it leads to comes first.
+const KEEP_DELAY: Duration = Duration::from_millis(200);
+/// Least time between two records of one node's reports.
+const KEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+type Outgoing = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
+
+/// One session.
+pub(super) struct Conversation {
+    pub(super) ops: Ops,
+    pub(super) node: policy::Node,
+    pub(super) from: Option<IpAddr>,
+    pub(super) stopping: Stopping,
+}
+
+/// How far a session is.
+struct Progress {
+    /// The assignment that the agent holds or was sent.
+    held: Option<Generation>,
+    /// The newest assignment this session has seen.
+    newest: Option<Generation>,
+    /// When the last report is to be recorded.
+    keep_at: Option<Instant>,
+    kept: Option<Instant>,
+}
+
+impl Conversation {
+    /// Holds the session until either side ends it.
+    pub(super) async fn hold(self, mut incoming: Streaming<v1::AgentMessage>, outgoing: Outgoing) {
+        let ended = match self.begin(&mut incoming).await {
+            Ok(progress) => self.converse(incoming, &outgoing, progress).await,
+            Err(status) => Err(status),
+        };
+        let (tenant, node) = (&self.node.tenant, &self.node.node);
+        if let Err(status) = ended {
+            tracing::info!(%tenant, %node, reason = status.message(), "a session was ended");
+            // The agent may be gone: then nobody needs the reason.
+            let _gone = timeout(GOODBYE_LIMIT, outgoing.send(Err(status))).await;
+        } else {
+            tracing::info!(%tenant, %node, "a session ended");
+        }
+    }
+
+    async fn begin(&self, incoming: &mut Streaming<v1::AgentMessage>) -> Result<Progress, Status> {
+        let first = timeout(HELLO_LIMIT, incoming.message()).await;
+        let first = first.map_err(|_late| Status::deadline_exceeded("no hello in time"))??;
+        let Some(Kind::Hello(hello)) = first.and_then(|message| message.kind) else {
+            return Err(Status::invalid_argument("a session begins with a hello"));
+        };
+        let address = match (hello.address.as_str(), self.from) {
+            ("", Some(from)) => Address::from(from),
+            (text, _) => text.parse().map_err(|error| {
+                Status::invalid_argument(format!("the node's address is {error}"))
+            })?,
+        };
+        let metrics_port = u16::try_from(hello.metrics_port)
+            .map_err(|_too_large| Status::invalid_argument("there is no such metrics port"))?;
+        let greeting = Greeting { serial: self.node.serial, address, metrics_port };
+        let greeted = self.ops.greet(&self.node.tenant, &self.node.node, &greeting).await;
+        greeted.map_err(|error| wire::status_of(&error))?;
+        let held = hello.held.map(generation_from_wire);
+        Ok(Progress { held, newest: None, keep_at: None, kept: None })
+    }
+
+    async fn converse(
+        &self,
+        incoming: Streaming<v1::AgentMessage>,
+        outgoing: &Outgoing,
+        mut progress: Progress,
+    ) -> Result<(), Status> {
+        let (tenant, node) = (&self.node.tenant, &self.node.node);
+        let (id, replaced) = self.ops.live().connect(tenant, node, clock::now());
+        tracing::info!(%tenant, %node, "a session began");
+        let ended = self.listen(incoming, outgoing, &mut progress, replaced).await;
+        self.leave(id, &progress).await;
+        ended
+    }
+
+    async fn listen(
+        &self,
+        mut incoming: Streaming<v1::AgentMessage>,
+        outgoing: &Outgoing,
+        progress: &mut Progress,
+        mut replaced: oneshot::Receiver<()>,
+    ) -> Result<(), Status> {
+        let key = keys::assignment(&self.node.tenant, &self.node.node);
+        let mut assigned = self.ops.records().changed_at(&key);
+        let mut revoked = self.ops.revoked().subscribe();
+        let mut stopping = self.stopping.clone();
+        let certificate_ends = Instant::now() + self.certificate_life();
+        let mut look = true;
+        loop {
+            // Cancel-safe, every arm: messages, nudges and places that an arm
+            // does not return are there for the next round; the rest only observe.
+            tokio::select! {
+                message = incoming.message() => match message? {
+                    Some(message) => self.take_in(message, progress).await?,
+                    None => return Ok(()),
+                },
+                () = assigned.next() => look = true,
+                place = outgoing.reserve(), if look => {
+                    let Ok(place) = place else { return Ok(()) };
+                    look = false;
+                    if let Some(message) = self.news(progress).await? {
+                        place.send(Ok(message));
+                        kill_point::reach("C6");
+                    }
+                }
+                _gone = &mut replaced => {
+                    return Err(Status::aborted("a newer session of this node took its place"));
+                }
+                _changed = revoked.changed() => self.check_certificate()?,
+                () = sleep_until(certificate_ends) => {
+                    return Err(Status::unauthenticated("the certificate has ended"));
+                }
+                () = due(progress.keep_at) => self.keep(progress).await,
+                () = stopping.told() => {
+                    return Err(Status::unavailable("the controller is stopping"));
+                }
+            }
+        }
+    }
+
+    fn certificate_life(&self) -> Duration {
+        Duration::from_millis(self.node.peer.expires.since_ms(clock::now()))
+    }
+
+    fn check_certificate(&self) -> Result<(), Status> {
+        if self.ops.revoked().covers(&self.node.peer) {
+            return Err(Status::unauthenticated("the certificate no longer counts"));
+        }
+        Ok(())
+    }
+
+    async fn take_in(
+        &self,
+        message: v1::AgentMessage,
+        progress: &mut Progress,
+    ) -> Result<(), Status> {
+        let Some(Kind::Report(report)) = message.kind else {
+            return Err(Status::invalid_argument("after the hello come reports only"));
+        };
+        let report = from_wire(report)
+            .map_err(|error| Status::invalid_argument(crate::log::chain(&error)))?;
+        let (tenant, node) = (&self.node.tenant, &self.node.node);
+        if report.applied > progress.newest {
+            self.look_up(progress).await?;
+        }
+        if report.applied > progress.newest {
+            tracing::warn!(%tenant, %node, "a report claims an assignment that was never given; it is ignored");
+            return Ok(());
+        }
+        progress.held = progress.held.max(report.applied);
+        let differs = self.ops.live().heard(tenant, node, report, clock::now());
+        kill_point::reach("C7");
+        if differs && progress.keep_at.is_none() {
+            let earliest = progress.kept.map(|kept| kept + KEEP_INTERVAL);
+            let soon = Instant::now() + KEEP_DELAY;
+            progress.keep_at = Some(earliest.map_or(soon, |earliest| earliest.max(soon)));
+        }
+        Ok(())
+    }
+
+    async fn look_up(&self, progress: &mut Progress) -> Result<(), Status> {
+        self.newest(progress).await.map(|_assigned| ())
+    }
+
+    /// The newest assignment, if the agent does not have it.
+    async fn news(&self, progress: &mut Progress) -> Result<Option<v1::ControllerMessage>, Status> {
+        let Some(document) = self.newest(progress).await? else { return Ok(None) };
+        if progress.held >= progress.newest {
+            return Ok(None);
+        }
+        progress.held = progress.newest;
+        let kind = v1::controller_message::Kind::Assignment(document);
+        Ok(Some(v1::ControllerMessage { kind: Some(kind) }))
+    }
+
+    async fn newest(
+        &self,
+        progress: &mut Progress,
+    ) -> Result<Option<v1::AssignmentDocument>, Status> {
+        let key = keys::assignment(&self.node.tenant, &self.node.node);
+        let found = self.ops.records().shared(&key).await;
+        let found = found.map_err(|error| wire::status_of(&error.into()))?;
+        let Some(found) = found else { return Ok(None) };
+        let assignment = &found.value.assignment;
+        progress.newest = Some(assignment.generation);
+        let document = assignment.to_document().into_bytes();
+        Ok(Some(v1::AssignmentDocument { document }))
+    }
+
+    async fn keep(&self, progress: &mut Progress) {
+        let (tenant, node) = (&self.node.tenant, &self.node.node);
+        if let Err(error) = self.ops.keep_report(tenant, node).await {
+            let error = crate::log::chain(&error);
+            tracing::warn!(%tenant, %node, %error, "a report was not recorded");
+        }
+        progress.keep_at = None;
+        progress.kept = Some(Instant::now());
+    }
+
+    /// The session's end: whoever looks now sees an unreachable node, and when
+    /// it was last heard is kept.
+    async fn leave(&self, id: SessionId, progress: &Progress) {
+        let (tenant, node) = (&self.node.tenant, &self.node.node);
+        self.ops.live().disconnect(tenant, node, id);
+        if self.ops.revoked().covers(&self.node.peer) {
+            return;
+        }
+        let mut last = Progress { keep_at: None, ..*progress };
+        self.keep(&mut last).await;
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

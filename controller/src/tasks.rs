@@ -1,0 +1,144 @@
+//! What goes on by itself: rollouts, assignments, the controller's own
+//! certificate. A task is told nothing but "look again"; it reads, asks a pure
+//! function, and commits what that says.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::ops;
+use crate::store::Changes;
+
+pub mod assignment;
+pub mod certificate;
+pub mod rollout;
+
+/// How often a task looks even if nothing nudges it: nudges are quick, this is
+/// the truth.
+const PERIOD: Duration = Duration::from_secs(30);
+/// From a pass that failed to the next.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Work that goes on by itself.
+#[async_trait]
+pub trait Task: Send + Sync + 'static {
+    /// Its name in logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// What makes it look again.
+    fn nudges(&self) -> Nudges;
+
+    /// Looks at everything once and does what follows. `why` tells a quick look
+    /// from a thorough one.
+    async fn pass(&self, why: Why) -> ops::Result<()>;
+}
+
+/// Why a task looks again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Something changed.
+    Nudged,
+    /// It is time, or the pass before failed.
+    Period,
+}
+
+/// Everything that makes a task look again.
+#[derive(Debug, Default)]
+pub struct Nudges {
+    /// Of the store.
+    pub stored: Vec<Changes>,
+    /// Of the sessions.
+    pub live: Option<watch::Receiver<u64>>,
+}
+
+impl Nudges {
+    async fn next(&mut self) {
+        let stored = self.stored.iter_mut().map(|changes| changes.next().boxed());
+        let live = self.live.iter_mut().map(|live| live.changed().map(|_ended| ()).boxed());
+        let all: Vec<_> = stored.chain(live).collect();
+        if all.is_empty() {
+            return std::future::pending().await;
+        }
+        // Each only observes: a nudge that is not returned now is kept.
+        futures_util::future::select_all(all).await;
+    }
+}
+
+/// How a task fared.
+#[derive(Debug, Default)]
+pub struct Count {
+    passes: AtomicU64,
+    failures: AtomicU64,
+    panics: AtomicU64,
+}
+
+/// How a task fared, as numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fared {
+    /// Passes in all.
+    pub passes: u64,
+    /// Passes that ended with an error.
+    pub failures: u64,
+    /// Passes that ended with a panic.
+    pub panics: u64,
+}
+
+impl Count {
+    /// The numbers now.
+    #[must_use]
+    pub fn read(&self) -> Fared {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Fared {
+            passes: read(&self.passes),
+            failures: read(&self.failures),
+            panics: read(&self.panics),
+        }
+    }
+}
+
+/// Runs a task for ever. A panic ends a pass, not the task.
+pub async fn drive(task: Arc<dyn Task>, count: Arc<Count>) {
+    let mut nudges = task.nudges();
+    let mut why = Why::Period;
+    loop {
+        let passed = pass(&*task, &count, why).await;
+        let pause = if passed { PERIOD } else { FAILURE_PAUSE };
+        if !passed {
+            // Nudges would only repeat what failed; they are kept meanwhile.
+            tokio::time::sleep(FAILURE_PAUSE).await;
+            why = Why::Period;
+            continue;
+        }
+        why = match timeout(pause, nudges.next()).await {
+            Ok(()) => Why::Nudged,
+            Err(_elapsed) => Why::Period,
+        };
+    }
+}
+
+async fn pass(task: &dyn Task, count: &Count, why: Why) -> bool {
+    count.passes.fetch_add(1, Ordering::Relaxed);
+    match AssertUnwindSafe(task.pass(why)).catch_unwind().await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            count.failures.fetch_add(1, Ordering::Relaxed);
+            let error = crate::log::chain(&error);
+            tracing::warn!(task = task.name(), %error, "a pass failed");
+            false
+        }
+        Err(_panic) => {
+            count.panics.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(task = task.name(), "a pass ended with a panic");
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Gives every node its share of the revision that its pointer names: asks
+//! [`oml_common::assign::assign`] and commits what it says. The only one who
+//! writes assignments.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use oml_common::assign::{self, assign};
+use oml_common::assignment::Assignment;
+use oml_common::id::{NodeName, TenantId};
+
+use super::{Nudges, Task, Why};
+use crate::ops::{Error, Ops, Result};
+use crate::records::values::Assigned;
+use crate::records::{Batch, Entry, expect, keys};
+
+/// Keeps all assignments up to date.
+#[derive(Debug)]
+pub struct AssignmentTask {
+    ops: Ops,
+    /// The pointer that each node's assignment is known to follow, by its
+    /// version in the store. A quick look skips these; a thorough one does not.
+    settled: Mutex<BTreeMap<(TenantId, NodeName), Option<u64>>>,
+}
+
+impl AssignmentTask {
+    /// The task.
+    #[must_use]
+    pub fn new(ops: Ops) -> Self {
+        Self { ops, settled: Mutex::default() }
+    }
+
+    async fn settle(
+        &self,
+        (tenant, node): (&TenantId, &NodeName),
+        target: Option<&Entry<oml_common::id::RevisionNumber>>,
+    ) -> Result<()> {
+        let records = self.ops.records();
+        let plan = match target {
+            Some(target) => self.ops.plan_of(tenant, target.value).await?,
+            None => None,
+        };
+        if let (Some(target), None) = (target, &plan) {
+            // Without its plan nothing can be said of the node: it keeps what it has.
+            tracing::error!(%tenant, %node, revision = %target.value, "the plan of a revision is missing");
+            return Ok(());
+        }
+        let key = keys::assignment(tenant, node);
+        let held = records.shared(&key).await?;
+        let next = assign(assign::Input {
+            epoch: self.ops.epoch(),
+            tenant,
+            node,
+            plan: plan.as_deref(),
+            held: held.as_ref().map(|held| &held.value.assignment),
+        });
+        let Some(next) = next else { return Ok(()) };
+        check_goes_forward(held.as_ref(), &next);
+        let batch = Batch::default().put(&key, expect(held.as_ref()), &next.clone().into());
+        records.commit(batch).await?;
+        tracing::info!(%tenant, %node, generation = %next.generation, revision = %next.content.revision, "a node was given an assignment");
+        Ok(())
+    }
+
+    fn is_settled(&self, node: &(TenantId, NodeName), target: Option<u64>) -> bool {
+        let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        settled.get(node) == Some(&target)
+    }
+
+    fn note_settled(&self, node: (TenantId, NodeName), target: Option<u64>) {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).insert(node, target);
+    }
+}
+
+/// Numbers of assignments never go back, whatever else went wrong.
+fn check_goes_forward(held: Option<&Entry<Arc<Assigned>>>, next: &Assignment) {
+    let held = held.map(|held| held.value.assignment.generation);
+    assert!(held < Some(next.generation), "an assignment's number would go back");
+}
+
+#[async_trait]
+impl Task for AssignmentTask {
+    fn name(&self) -> &'static str {
+        "assignment"
+    }
+
+    fn nudges(&self) -> Nudges {
+        let records = self.ops.records();
+        let stored =
+            vec![records.changed(&keys::all_targets()), records.changed(&keys::all_nodes())];
+        Nudges { stored, live: None }
+    }
+
+    async fn pass(&self, why: Why) -> Result<()> {
+        let records = self.ops.records();
+        let targets: BTreeMap<_, _> =
+            records.list(&keys::all_targets()).await?.into_iter().collect();
+        let nodes = records.list(&keys::all_nodes()).await?;
+        let present = nodes.iter().filter(|(_, node)| node.value.removed.is_none());
+        let mut failure = None;
+        for (rest, _) in present {
+            let Some(node) = keys::tenant_and_node(rest) else { continue };
+            let target = targets.get(rest);
+            let version = target.map(|target| target.version);
+            if why == Why::Nudged && self.is_settled(&node, version) {
+                continue;
+            }
+            match self.settle((&node.0, &node.1), target).await {
+                Ok(()) => self.note_settled(node, version),
+                Err(Error::Store(error)) if error.is_conflict() => failure = Some(Error::Busy),
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}

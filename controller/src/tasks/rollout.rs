@@ -1,0 +1,156 @@
+//! Moves rollouts on: asks [`oml_common::rollout::step`] and commits what it
+//! says. The only one who writes pointers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use async_trait::async_trait;
+use oml_common::id::{NodeName, RevisionNumber, TenantId};
+use oml_common::rollout::{Next, Rollout, State};
+
+use super::{Nudges, Task, Why};
+use crate::clock;
+use crate::kill_point;
+use crate::ops::situation::Situation;
+use crate::ops::{Error, Ops, Result};
+use crate::records::values::{Head, Outcome};
+use crate::records::{Batch, expect, keys};
+use crate::store::{COMMIT_WRITES_MAX, Expect};
+
+/// Pointers that one commit moves; beside them go rollout, head and outcome.
+const MOVES_MAX: usize = COMMIT_WRITES_MAX - 4;
+
+/// Moves all tenants' rollouts on.
+#[derive(Debug)]
+pub struct RolloutTask {
+    ops: Ops,
+}
+
+impl RolloutTask {
+    /// The task.
+    #[must_use]
+    pub fn new(ops: Ops) -> Self {
+        Self { ops }
+    }
+
+    async fn move_on(&self, tenant: &TenantId) -> Result<()> {
+        let Some(situation) = self.ops.situation(tenant).await? else { return Ok(()) };
+        if situation.rollout.value.is_ended() {
+            return Ok(());
+        }
+        let now = clock::now();
+        // One tenant's bad record must not stop the others.
+        let Ok(next) = catch_unwind(AssertUnwindSafe(|| situation.step(now))) else {
+            tracing::error!(%tenant, "the decision about a rollout ended with a panic");
+            return Ok(());
+        };
+        self.commit(tenant, &situation, next).await
+    }
+
+    async fn commit(&self, tenant: &TenantId, situation: &Situation, next: Next) -> Result<()> {
+        let Next { rollout, mut moves, .. } = next;
+        let before = &situation.rollout.value;
+        if rollout.is_ended() {
+            moves.extend(forgotten(situation));
+        }
+        if moves.is_empty() && rollout == *before {
+            return Ok(());
+        }
+        // With more pointers than one commit takes, the state moves on with the last of them.
+        let fits = moves.len() <= MOVES_MAX;
+        let reached = if fits { &rollout } else { before };
+        let mut batch =
+            Batch::default().put(&keys::rollout(tenant), expect(Some(&situation.rollout)), reached);
+        for (node, target) in moves.iter().take(MOVES_MAX) {
+            let key = keys::target(tenant, node);
+            let expect = expect(situation.targets.get(node));
+            batch = match target {
+                Some(target) => batch.put(&key, expect, target),
+                None => batch.delete(&key, expect),
+            };
+        }
+        if reached.is_ended() {
+            batch = end(batch, tenant, situation, reached);
+        }
+        self.ops.records().commit(batch).await?;
+        kill_point::reach("C8");
+        log(tenant, before, reached);
+        Ok(())
+    }
+}
+
+/// What follows from a rollout's end for the tenant's head and history.
+fn end(batch: Batch, tenant: &TenantId, situation: &Situation, rollout: &Rollout) -> Batch {
+    let head = situation.head.value;
+    let head = match (&rollout.state, rollout.from) {
+        (State::Completed, _) => Head { good: Some(rollout.to), ..head },
+        // The next change is made on what runs.
+        (State::RolledBack { .. }, Some(from)) => Head { current: from, ..head },
+        (
+            State::RolledBack { .. }
+            | State::Paused { .. }
+            | State::Superseded
+            | State::Progressing { .. }
+            | State::RollingBack { .. },
+            _,
+        ) => head,
+    };
+    let outcome = Outcome {
+        state: rollout.state.clone(),
+        at: rollout.since,
+        failures: rollout.failures.clone(),
+    };
+    batch.put(&keys::head(tenant), expect(Some(&situation.head)), &head).put(
+        &keys::outcome(tenant, rollout.to),
+        Expect::Any,
+        &outcome,
+    )
+}
+
+/// Pointers of nodes that are gone and that the revision does not know.
+fn forgotten(situation: &Situation) -> Vec<(NodeName, Option<RevisionNumber>)> {
+    let is_gone = |node: &NodeName| {
+        !situation.nodes.contains_key(node) && !situation.to.nodes.contains_key(node)
+    };
+    situation.targets.keys().filter(|node| is_gone(node)).map(|node| (node.clone(), None)).collect()
+}
+
+fn log(tenant: &TenantId, before: &Rollout, after: &Rollout) {
+    if before.state != after.state {
+        let (state, why) = (after.state.word(), after.state.why());
+        tracing::info!(%tenant, revision = %after.to, state, why, "a rollout moved on");
+    }
+}
+
+#[async_trait]
+impl Task for RolloutTask {
+    fn name(&self) -> &'static str {
+        "rollout"
+    }
+
+    fn nudges(&self) -> Nudges {
+        let records = self.ops.records();
+        Nudges {
+            stored: vec![
+                records.changed(&keys::rollouts()),
+                records.changed(&keys::all_assignments()),
+                records.changed(&keys::all_nodes()),
+            ],
+            live: Some(self.ops.live().substance()),
+        }
+    }
+
+    async fn pass(&self, _why: Why) -> Result<()> {
+        let rollouts = self.ops.records().list(&keys::rollouts()).await?;
+        let mut failure = None;
+        let under_way = rollouts.iter().filter(|(_, rollout)| !rollout.value.is_ended());
+        for tenant in under_way.filter_map(|(rest, _)| rest.parse().ok()) {
+            match self.move_on(&tenant).await {
+                Ok(()) => {}
+                // Whoever was first has nudged us.
+                Err(Error::Store(error)) if error.is_conflict() => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,77 @@
+//! Plain HTTP for Prometheus: metrics, and where to find everybody else's.
+//! Read only, and by default for this machine alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use crate::log;
+use crate::ops::Ops;
+use crate::stop::Stopping;
+use crate::tasks::Count;
+
+mod discovery;
+mod metrics;
+
+/// How every task fares, by its name.
+pub type Counts = BTreeMap<&'static str, Arc<Count>>;
+
+/// The content type of OpenMetrics.
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone)]
+struct Shared {
+    ops: Ops,
+    counts: Arc<Counts>,
+}
+
+/// Serves until told to stop.
+pub async fn serve(listener: TcpListener, ops: Ops, counts: Counts, mut stopping: Stopping) {
+    let shared = Shared { ops, counts: Arc::new(counts) };
+    let router = Router::new()
+        .route("/metrics", get(metrics_page))
+        .route("/sd", get(discovery_page))
+        .route("/healthz", get(health_page))
+        .with_state(shared);
+    let served = axum::serve(listener, router)
+        .with_graceful_shutdown(async move { stopping.told().await })
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the web port is not served any more");
+    }
+}
+
+async fn metrics_page(State(shared): State<Shared>) -> Response {
+    match shared.ops.status(None).await {
+        Ok(status) => {
+            let commits = shared.ops.commits();
+            let page = metrics::page(&status, commits, &shared.counts);
+            ([(header::CONTENT_TYPE, METRICS_TYPE)], page).into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+async fn discovery_page(State(shared): State<Shared>) -> Response {
+    match shared.ops.status(None).await {
+        Ok(status) => axum::Json(discovery::targets(&status)).into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+async fn health_page(State(shared): State<Shared>) -> Response {
+    match shared.ops.check_store().await {
+        Ok(()) => "ok\n".into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn unavailable(error: &crate::ops::Error) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", log::chain(error))).into_response()
+}

@@ -1,0 +1,49 @@
+//! What Prometheus' http_sd reads: every metrics endpoint of agents and
+//! components, with the labels that all our metrics carry.
+
+use std::collections::BTreeMap;
+
+use oml_common::id::{NodeName, TenantId};
+use serde::Serialize;
+
+use crate::ops::status::{NodeStatus, TenantStatus};
+
+/// One group of targets.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Target {
+    targets: Vec<String>,
+    labels: BTreeMap<&'static str, String>,
+}
+
+/// All targets, in the order of tenants and nodes.
+pub(super) fn targets(status: &[TenantStatus]) -> Vec<Target> {
+    let nodes = status.iter().flat_map(|tenant| {
+        tenant.nodes.iter().map(move |(name, node)| (&tenant.tenant, name, node))
+    });
+    nodes.flat_map(|(tenant, name, node)| of_node(tenant, name, node)).collect()
+}
+
+fn of_node(tenant: &TenantId, name: &NodeName, status: &NodeStatus) -> Vec<Target> {
+    let node = &status.standing.node;
+    let target = |component: &str, port: u16, path: &str| Target {
+        targets: vec![endpoint(&node.address, port)],
+        labels: BTreeMap::from([
+            ("tenant", tenant.to_string()),
+            ("host", name.to_string()),
+            ("component", component.to_owned()),
+            ("__metrics_path__", path.to_owned()),
+        ]),
+    };
+    let agent = (node.metrics_port > 0).then(|| target("agent", node.metrics_port, "/metrics"));
+    let share = status.plan.as_ref().and_then(|plan| plan.nodes.get(name));
+    let instances = share.into_iter().flat_map(|share| &share.instances);
+    let components = instances.filter_map(|(component, desired)| {
+        let metrics = desired.instance.metrics.as_ref()?;
+        Some(target(component.as_str(), metrics.port, &metrics.path))
+    });
+    agent.into_iter().chain(components).collect()
+}
+
+fn endpoint(address: &str, port: u16) -> String {
+    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
+}

@@ -1,0 +1,177 @@
+//! The metrics page, made anew for every reader: nothing stale can stay on it.
+//! Of a node that is not connected only that is said: what runs there is not
+//! known.
+
+use std::sync::atomic::AtomicU64;
+
+use oml_common::observed::Health;
+use oml_common::report::{InstanceReport, Phase};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::Counts;
+use crate::clock;
+use crate::ops::status::{NodeStatus, TenantStatus};
+
+type Gauges<L> = Family<L, Gauge>;
+type Counters<L> = Family<L, Counter<u64, AtomicU64>>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Tenant {
+    tenant: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RolloutState {
+    tenant: String,
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Host {
+    tenant: String,
+    host: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Instance {
+    tenant: String,
+    host: String,
+    component: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InstanceInfo {
+    tenant: String,
+    host: String,
+    component: String,
+    version: String,
+    phase: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TaskName {
+    task: &'static str,
+}
+
+/// All metrics of one page.
+#[derive(Default)]
+struct Metrics {
+    revision: Gauges<Tenant>,
+    rollout: Gauges<RolloutState>,
+    connected: Gauges<Host>,
+    last_seen: Gauges<Host>,
+    up: Gauges<Instance>,
+    healthy: Gauges<Instance>,
+    active: Gauges<Instance>,
+    restarts: Counters<Instance>,
+    info: Gauges<InstanceInfo>,
+}
+
+/// The page.
+pub(super) fn page(status: &[TenantStatus], commits: (u64, u64), counts: &Counts) -> String {
+    let metrics = Metrics::default();
+    for tenant in status {
+        metrics.add_tenant(tenant);
+    }
+    let mut registry = Registry::with_prefix("oml");
+    metrics.register(&mut registry);
+    register_own(&mut registry, commits, counts);
+    let mut text = String::new();
+    // Writing to a String cannot fail, and our metrics encode nothing else.
+    let _infallible = encode(&mut text, &registry);
+    text
+}
+
+impl Metrics {
+    fn add_tenant(&self, status: &TenantStatus) {
+        let tenant = status.tenant.to_string();
+        let label = Tenant { tenant: tenant.clone() };
+        self.revision.get_or_create(&label).set(signed(status.revision.0));
+        if let Some((rollout, _)) = &status.rollout {
+            let label = RolloutState { tenant: tenant.clone(), state: rollout.state.word() };
+            self.rollout.get_or_create(&label).set(1);
+        }
+        for (name, node) in &status.nodes {
+            self.add_node(Host { tenant: tenant.clone(), host: name.to_string() }, node);
+        }
+    }
+
+    fn add_node(&self, host: Host, status: &NodeStatus) {
+        let presence = &status.standing.presence;
+        self.connected.get_or_create(&host).set(i64::from(presence.connected));
+        if let Some(seen) = presence.last_seen {
+            let age_ms = clock::now().since_ms(seen);
+            self.last_seen.get_or_create(&host).set(signed(age_ms / 1000));
+        }
+        let report = presence.report.as_ref().filter(|_| presence.connected);
+        for (component, instance) in report.iter().flat_map(|report| &report.instances) {
+            let Host { tenant, host } = host.clone();
+            self.add_instance(
+                Instance { tenant, host, component: component.to_string() },
+                instance,
+            );
+        }
+    }
+
+    fn add_instance(&self, label: Instance, instance: &InstanceReport) {
+        let is_up = matches!(instance.phase, Phase::Ready);
+        self.up.get_or_create(&label).set(i64::from(is_up));
+        let is_healthy = matches!(instance.health, Health::Healthy);
+        self.healthy.get_or_create(&label).set(i64::from(is_healthy));
+        if let Some(active) = instance.active {
+            self.active.get_or_create(&label).set(signed(active));
+        }
+        self.restarts.get_or_create(&label).inc_by(u64::from(instance.restarts));
+        let Instance { tenant, host, component } = label;
+        let version = instance.version.as_ref().map(ToString::to_string).unwrap_or_default();
+        let phase = instance.phase.word();
+        let info = InstanceInfo { tenant, host, component, version, phase };
+        self.info.get_or_create(&info).set(1);
+    }
+
+    fn register(self, registry: &mut Registry) {
+        registry.register("tenant_revision", "Revision wanted", self.revision);
+        registry.register("rollout_state", "State of the tenant's rollout", self.rollout);
+        registry.register("node_connected", "The node has a session", self.connected);
+        let help = "Time since the node last said something";
+        registry.register("node_last_seen_age_seconds", help, self.last_seen);
+        registry.register("instance_up", "The instance runs as desired", self.up);
+        registry.register("instance_healthy", "The instance answers", self.healthy);
+        let help = "Calls, dialogs or sessions of the instance";
+        registry.register("instance_active", help, self.active);
+        registry.register("instance_restarts", "Automatic restarts", self.restarts);
+        registry.register("instance_info", "Version and phase of the instance", self.info);
+    }
+}
+
+fn register_own(registry: &mut Registry, commits: (u64, u64), counts: &Counts) {
+    let counter = |value: u64| {
+        let counter: Counter<u64, AtomicU64> = Counter::default();
+        counter.inc_by(value);
+        counter
+    };
+    registry.register("store_commits", "Commits to the store", counter(commits.0));
+    let help = "Commits that the store did not make";
+    registry.register("store_commits_refused", help, counter(commits.1));
+    let passes: Counters<TaskName> = Family::default();
+    let failures: Counters<TaskName> = Family::default();
+    let panics: Counters<TaskName> = Family::default();
+    for (task, count) in counts {
+        let (label, fared) = (TaskName { task }, count.read());
+        passes.get_or_create(&label).inc_by(fared.passes);
+        failures.get_or_create(&label).inc_by(fared.failures);
+        panics.get_or_create(&label).inc_by(fared.panics);
+    }
+    registry.register("task_passes", "Passes of a task", passes);
+    registry.register("task_failures", "Passes that ended with an error", failures);
+    registry.register("task_panics", "Passes that ended with a panic", panics);
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,190 @@
+//! From the operations' types to the wire's. The one place that turns an error
+//! into a status.
+
+use oml_common::diff::Change;
+use oml_common::id::{Generation, RevisionNumber};
+use oml_common::problem::{Problem, Problems};
+use oml_common::rollout::{NodeFailure, Rollout, State};
+use oml_common::time::Timestamp;
+use oml_proto::report::{failure_to_wire, generation_to_wire, to_wire};
+use oml_proto::{problem, v1};
+use tonic::{Code, Status};
+
+use crate::log;
+use crate::ops::Error;
+use crate::ops::change::Changed;
+use crate::ops::history::Past;
+use crate::ops::live::Presence;
+use crate::ops::nodes::Certified;
+use crate::ops::status::{NodeStatus, TenantStatus};
+use crate::store::StoreError;
+
+/// What a caller is told of an error.
+pub(crate) fn status_of(error: &Error) -> Status {
+    let code = match error {
+        Error::Problems(problems) => return problem::to_status(problems),
+        // The store's limits are reached by what an operator wrote.
+        Error::Store(StoreError::Refused(reason)) => {
+            let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
+            return problem::to_status(&Problems::from(problem));
+        }
+        Error::Registry(_) => Code::FailedPrecondition,
+        Error::Busy | Error::Store(StoreError::Conflict { .. }) => Code::Aborted,
+        Error::Store(StoreError::Full { .. }) => Code::ResourceExhausted,
+        Error::Store(StoreError::Damaged { .. }) => Code::DataLoss,
+        // Whether the change was kept is known only after a restart.
+        Error::Store(StoreError::Stopped { .. }) => Code::Unknown,
+        Error::Pki(_) | Error::Tls(_) => Code::Internal,
+        Error::Token(_) | Error::Recovery(_) | Error::Stale(_) | Error::NotEnrolled { .. } => {
+            Code::PermissionDenied
+        }
+        Error::Request(_) => Code::InvalidArgument,
+        Error::NameTaken { .. } => Code::AlreadyExists,
+    };
+    let message = log::chain(error);
+    if matches!(code, Code::Internal | Code::DataLoss | Code::Unknown | Code::ResourceExhausted) {
+        tracing::error!(%message, "a call failed");
+    }
+    Status::new(code, message)
+}
+
+/// The reply to a change.
+pub(crate) fn changed(changed: Changed) -> v1::ChangeReply {
+    let mut changes: Vec<v1::Change> = changed.changes.iter().map(change).collect();
+    if changed.changed && changes.is_empty() {
+        changes.push(only_the_text());
+    }
+    v1::ChangeReply {
+        revision: changed.revision.0,
+        changed: changed.changed,
+        changes,
+        tenant: changed.tenant.to_string(),
+    }
+}
+
+/// A line of the difference where only the specification itself differs.
+fn only_the_text() -> v1::Change {
+    let note = "nothing on the nodes".to_owned();
+    v1::Change { kind: "spec".to_owned(), note, ..v1::Change::default() }
+}
+
+fn change(change: &Change) -> v1::Change {
+    v1::Change {
+        kind: change.kind.word().to_owned(),
+        node: change.node.to_string(),
+        component: change.component.to_string(),
+        from: change.from.clone(),
+        to: change.to.clone(),
+        note: change.note.clone(),
+    }
+}
+
+/// A revision and what became of it.
+pub(crate) fn revision(past: &Past) -> v1::Revision {
+    let revision = &past.revision;
+    v1::Revision {
+        number: revision.number.0,
+        at_ms: revision.at.0,
+        who: revision.who.clone(),
+        why: revision.why.clone(),
+        kind: revision.kind.word().to_owned(),
+        changes: match revision.changes.as_slice() {
+            [] => vec![only_the_text()],
+            changes => changes.iter().map(change).collect(),
+        },
+        outcome: past.outcome.to_owned(),
+    }
+}
+
+/// A host's new certificate.
+pub(crate) fn certificate(certified: Certified) -> v1::Certificate {
+    v1::Certificate {
+        certificate_pem: certified.certificate_pem,
+        ca_pem: certified.ca_pem,
+        tenant: certified.tenant.to_string(),
+        node: certified.node.to_string(),
+    }
+}
+
+/// How tenants stand.
+pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusReply {
+    v1::StatusReply { now_ms: now.0, tenants: tenants.into_iter().map(tenant_status).collect() }
+}
+
+fn tenant_status(status: TenantStatus) -> v1::TenantStatus {
+    v1::TenantStatus {
+        tenant: status.tenant.to_string(),
+        revision: status.revision.0,
+        rollout: status.rollout.map(|(state, waits_for)| rollout(&state, waits_for)),
+        nodes: status.nodes.iter().map(|(name, node)| node_status(name.as_str(), node)).collect(),
+    }
+}
+
+fn rollout(rollout: &Rollout, waits_for: String) -> v1::Rollout {
+    let waves = rollout.waves.len();
+    let wave = match rollout.state {
+        State::Progressing { wave } => wave.min(waves),
+        State::Completed => waves,
+        State::Paused { .. }
+        | State::RollingBack { .. }
+        | State::RolledBack { .. }
+        | State::Superseded => 0,
+    };
+    let why = rollout.state.why();
+    let reason = match (why.is_empty(), waits_for.is_empty()) {
+        (true, _) => waits_for,
+        (false, true) => why.to_owned(),
+        (false, false) => format!("{why}; waits for {waits_for}"),
+    };
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    v1::Rollout {
+        from: rollout.from.unwrap_or_default().0,
+        to: rollout.to.0,
+        state: rollout.state.word().to_owned(),
+        wave: count(wave),
+        waves: count(waves),
+        since_ms: rollout.since.0,
+        reason,
+        failures: rollout.failures.iter().map(failure).collect(),
+    }
+}
+
+fn failure(failure: &NodeFailure) -> v1::RolloutFailure {
+    v1::RolloutFailure {
+        node: failure.node.to_string(),
+        component: failure.component.to_string(),
+        failure: Some(failure_to_wire(&failure.failure)),
+    }
+}
+
+fn node_status(name: &str, status: &NodeStatus) -> v1::NodeStatus {
+    let (node, presence) = (&status.standing.node, &status.standing.presence);
+    let assigned = status.standing.assigned.as_ref();
+    let generation: Option<Generation> = assigned.map(|a| a.assignment.generation);
+    let version = |version: &Option<_>| version.as_ref().map(ToString::to_string);
+    v1::NodeStatus {
+        node: name.to_owned(),
+        roles: node.roles.iter().map(ToString::to_string).collect(),
+        address: node.address.clone(),
+        state: presence_word(presence).to_owned(),
+        last_seen_ms: presence.last_seen.unwrap_or_default().0,
+        target: status.target.unwrap_or(RevisionNumber(0)).0,
+        assigned: generation.map(generation_to_wire),
+        report: presence.report.as_deref().map(to_wire),
+        certificate_ends_ms: node.certificates.current.expires.0,
+        expected: status
+            .expected
+            .iter()
+            .map(|(name, v)| (name.to_string(), version(v).unwrap_or_default()))
+            .collect(),
+    }
+}
+
+/// The word for whether a node is there.
+fn presence_word(presence: &Presence) -> &'static str {
+    match presence {
+        Presence { connected: true, .. } => "connected",
+        Presence { last_seen: Some(_), .. } => "unreachable",
+        Presence { last_seen: None, .. } => "never-seen",
+    }
+}

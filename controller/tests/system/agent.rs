@@ -1,0 +1,248 @@
+//! A host's agent that only talks: it joins like a real one, takes assignments,
+//! and reports what its script says of the versions it is given.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use oml_common::assignment::{Assignment, Desired};
+use oml_common::id::{ComponentName, RevisionNumber};
+use oml_common::observed::Health;
+use oml_common::report::{Failure, HostUsage, InstanceReport, Phase, Report};
+use oml_proto::report::{generation_to_wire, to_wire};
+use oml_proto::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
+use oml_proto::v1;
+use oml_proto::v1::agent_client::AgentClient;
+use oml_proto::v1::enrollment_client::EnrollmentClient;
+use rcgen::{CertificateParams, KeyPair};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Status, Streaming};
+
+use crate::world::{World, now};
+
+/// What agents of one test did, in order: node, component, version.
+pub(crate) type Log = Arc<Mutex<Vec<(String, String, String)>>>;
+
+/// A certificate request for a new key.
+pub(crate) fn request() -> (Vec<u8>, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    let request = CertificateParams::default().serialize_request(&key).unwrap();
+    (request.der().to_vec(), key)
+}
+
+/// A host that joined.
+#[derive(Clone)]
+pub(crate) struct Host {
+    pub(crate) node: String,
+    pub(crate) credentials: Credentials,
+}
+
+pub(crate) async fn token(world: &World, tenant: &str, role: &str, node: &str) -> String {
+    let request = v1::CreateTokenRequest {
+        tenant: tenant.into(),
+        roles: vec![role.into()],
+        node: node.into(),
+        valid_ms: 0,
+    };
+    world.operator().await.create_token(request).await.unwrap().into_inner().token
+}
+
+pub(crate) async fn join(world: &World, token: &str, node: &str) -> Result<Host, Status> {
+    let parsed: JoinToken = token.parse().unwrap();
+    let config = Arc::new(enrollment_config(parsed.ca()));
+    let address = world.running().enrollment_listen.to_string();
+    let channel = connect(&address, config).await.unwrap();
+    let (csr, key) = request();
+    let request = v1::EnrollRequest {
+        token: token.into(),
+        node: node.into(),
+        csr,
+        address: "10.0.0.9".into(),
+    };
+    let joined = EnrollmentClient::new(channel).enroll(request).await?.into_inner();
+    let credentials = Credentials {
+        ca_pem: joined.ca_pem,
+        certificate_pem: joined.certificate_pem,
+        key_pem: key.serialize_pem(),
+    };
+    Ok(Host { node: node.into(), credentials })
+}
+
+/// Joins with a fresh token.
+pub(crate) async fn enroll(world: &World, tenant: &str, role: &str, node: &str) -> Host {
+    let token = token(world, tenant, role, node).await;
+    join(world, &token, node).await.unwrap()
+}
+
+/// An open session, driven by hand.
+pub(crate) struct Session {
+    pub(crate) up: mpsc::Sender<v1::AgentMessage>,
+    pub(crate) down: Streaming<v1::ControllerMessage>,
+    _channel: Channel,
+}
+
+impl Session {
+    pub(crate) async fn open(world: &World, host: &Host) -> Result<Self, Status> {
+        let channel = world.channel(&host.credentials).await;
+        Self::over(channel, None).await
+    }
+
+    pub(crate) async fn over(
+        channel: Channel,
+        held: Option<v1::Generation>,
+    ) -> Result<Self, Status> {
+        let (up, messages) = mpsc::channel(16);
+        let hello = v1::Hello {
+            agent_version: "test".into(),
+            address: "10.0.0.9".into(),
+            metrics_port: 9270,
+            held,
+            ..Default::default()
+        };
+        let kind = Some(v1::agent_message::Kind::Hello(hello));
+        up.send(v1::AgentMessage { kind }).await.unwrap();
+        let mut client = AgentClient::new(channel.clone());
+        let down = client.session(ReceiverStream::new(messages)).await?.into_inner();
+        Ok(Self { up, down, _channel: channel })
+    }
+
+    pub(crate) async fn assignment(&mut self) -> Result<Option<Assignment>, Status> {
+        let Some(message) = self.down.message().await? else { return Ok(None) };
+        let Some(v1::controller_message::Kind::Assignment(document)) = message.kind else {
+            panic!("an empty message");
+        };
+        let text = String::from_utf8(document.document).unwrap();
+        Ok(Some(Assignment::from_document(&text).unwrap()))
+    }
+
+    pub(crate) async fn report(&self, report: &Report) {
+        let kind = Some(v1::agent_message::Kind::Report(to_wire(report)));
+        self.up.send(v1::AgentMessage { kind }).await.unwrap();
+    }
+}
+
+/// An agent that works by itself.
+pub(crate) struct Agent {
+    task: JoinHandle<()>,
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Agent {
+    /// Versions that begin with "bad" do not hold; all others do.
+    pub(crate) async fn start(world: &World, host: Host, log: Log) -> Self {
+        let address = world.running().listen.to_string();
+        let task = tokio::spawn(async move {
+            let mut held = None;
+            let mut runs = BTreeMap::new();
+            loop {
+                // The controller may be away: that is an answer too.
+                let _ended = work(&address, &host, &log, (&mut held, &mut runs)).await;
+                before_the_next_try().await;
+            }
+        });
+        Self { task }
+    }
+}
+
+type Runs = BTreeMap<ComponentName, Desired>;
+
+async fn work(
+    address: &str,
+    host: &Host,
+    log: &Log,
+    (held, runs): (&mut Option<Assignment>, &mut Runs),
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let config = client_config(&host.credentials)?;
+    let channel = connect(address, Arc::new(config)).await?;
+    let generation = held.as_ref().map(|held| generation_to_wire(held.generation));
+    let mut session = Session::over(channel, generation).await?;
+    if let Some(held) = held {
+        session.report(&report(held, runs, &BTreeMap::new())).await;
+    }
+    while let Some(assignment) = session.assignment().await? {
+        let tenant = assignment.tenant.clone();
+        assignment.accept_after(held.as_ref(), &tenant, &host.node.parse()?)?;
+        runs.retain(|name, _| assignment.content.instances.contains_key(name));
+        let mut failures = BTreeMap::new();
+        for (name, desired) in &assignment.content.instances {
+            if runs.get(name) == Some(desired) {
+                continue;
+            }
+            let version = desired.instance.version().map(ToString::to_string).unwrap_or_default();
+            log.lock().unwrap().push((host.node.clone(), name.to_string(), version.clone()));
+            if version.starts_with("bad") {
+                failures.insert(name.clone(), failure(desired));
+            } else {
+                runs.insert(name.clone(), desired.clone());
+            }
+        }
+        *held = Some(assignment.clone());
+        session.report(&report(&assignment, runs, &failures)).await;
+    }
+    Ok(())
+}
+
+fn failure(desired: &Desired) -> Failure {
+    Failure {
+        hash: desired.instance.workload_hash(),
+        version: desired.instance.version().cloned(),
+        at: now(),
+        message: "exited with 7".into(),
+        exit_code: Some(7),
+        log_tail: vec!["cannot go on".into()],
+    }
+}
+
+/// What an agent reports that runs these.
+pub(crate) fn report(
+    assignment: &Assignment,
+    runs: &Runs,
+    failures: &BTreeMap<ComponentName, Failure>,
+) -> Report {
+    let instances = assignment.content.instances.keys().filter_map(|name| {
+        let (running, failure) = (runs.get(name), failures.get(name));
+        let phase = match (running, failure) {
+            (_, None) => Phase::Ready,
+            (Some(_), Some(_)) => Phase::Returned,
+            (None, Some(_)) => Phase::Failed,
+        };
+        let container = running.and_then(|desired| desired.instance.container());
+        let instance = InstanceReport {
+            phase,
+            reason: "as the script says".into(),
+            version: container.map(|container| container.version.clone()),
+            digest: container.map(|container| container.digest.clone()),
+            hash: running.map(|desired| desired.instance.workload_hash()),
+            health: Health::Healthy,
+            checked_at: Some(now()),
+            started_at: Some(now()),
+            restarts: 0,
+            active: Some(3),
+            calls_cut: 0,
+            failure: failure.cloned(),
+            drift: None,
+        };
+        Some((name.clone(), instance))
+    });
+    Report {
+        applied: Some(assignment.generation),
+        revision: RevisionNumber(assignment.content.revision.0),
+        at: now(),
+        agent_version: "test".into(),
+        troubles: Vec::new(),
+        instances: instances.collect(),
+        host: HostUsage::default(),
+    }
+}
+
+/// An agent whose controller is away tries again until it is there.
+async fn before_the_next_try() {
+    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+}

@@ -1,0 +1,8 @@
+//! The controller in process, with real gRPC and TLS on loopback: operators and
+//! agents are plain clients that say what a script tells them.
+
+mod agent;
+mod changes;
+mod fleet;
+mod registry;
+mod world;

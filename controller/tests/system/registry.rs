@@ -1,0 +1,62 @@
+//! A small registry that knows every tag except those that begin with "no".
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use oml_common::id::ContentHash;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// The registry.
+pub(crate) struct Registry {
+    pub(crate) address: SocketAddr,
+    pub(crate) state: Arc<Manner>,
+    task: JoinHandle<()>,
+}
+
+/// How it behaves, and what it counts.
+#[derive(Default)]
+pub(crate) struct Manner {
+    /// Answers nothing but 500.
+    pub(crate) is_broken: AtomicBool,
+    pub(crate) questions: AtomicUsize,
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Registry {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(Manner::default());
+        let app = Router::new().fallback(answer).with_state(Arc::clone(&state));
+        let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { address, state, task }
+    }
+}
+
+async fn answer(State(manner): State<Arc<Manner>>, request: Request) -> Response {
+    manner.questions.fetch_add(1, Ordering::SeqCst);
+    let path = request.uri().path();
+    let tag = path.rsplit('/').next().unwrap_or_default();
+    let status = match () {
+        () if manner.is_broken.load(Ordering::SeqCst) => 500,
+        () if tag.starts_with("no") => 404,
+        () => 200,
+    };
+    let digest = format!("sha256:{}", ContentHash::of(path.as_bytes()));
+    Response::builder()
+        .status(status)
+        .header("docker-content-digest", digest)
+        .body(Body::empty())
+        .unwrap()
+}

@@ -1,0 +1,234 @@
+//! One controller with its registry, and how a test talks to it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use oml_common::time::Timestamp;
+use oml_proto::tls::{Credentials, Identity, client_config, connect};
+use oml_proto::v1;
+use oml_proto::v1::fleet_client::FleetClient;
+use omlcontroller::config::Settings;
+use omlcontroller::pki::{Authority, Terms};
+use omlcontroller::records::values::Site;
+use omlcontroller::records::{Batch, Records, keys};
+use omlcontroller::registry::RegistryAccess;
+use omlcontroller::run::{Running, start};
+use omlcontroller::store::embedded::{self, Options};
+use omlcontroller::store::{Embedded, Expect, Memory, Store};
+use tonic::transport::Channel;
+
+use crate::registry::Registry;
+
+/// Longest wait for anything.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+const CATALOG: &str = "\
+catalog: test
+registry: REGISTRY/test
+settings: {sip_port: \"5060\"}
+components:
+  db:
+    roles: [data]
+    unit: db.service
+    container: db-server
+    image: db
+    ports: [5432/tcp]
+    probe: {check: tcp, port: \"5432\"}
+  voice:
+    roles: [voice]
+    unit: voice.service
+    container: voice-server
+    image: voice
+    after: [db]
+    ports: [\"{{ settings.sip_port }}/udp\"]
+    probe: {check: sip-options, port: \"{{ settings.sip_port }}\"}
+  web:
+    roles: [app]
+    unit: web.service
+    container: web-server
+    image: web
+    after: [voice]
+    ports: [8080/tcp]
+    probe: {check: http, port: \"8080\"}
+    metrics: \"9000\"
+  exporter:
+    kind: unit
+    roles: [data, voice, app]
+    unit: exporter.service
+    ports: [9100/tcp]
+    probe: {check: unit-active}
+    metrics: \"9100\"
+";
+
+/// The tenant that most tests use.
+pub(crate) const SPEC: &str = "\
+# The tenant, as its operator wrote it.
+tenant: acme
+catalog: test
+components:
+  db: \"1\"
+  voice: \"1\"   # the one that changes
+  web: \"1\"
+  exporter: {}
+rollout: {min_healthy_for: 1s}
+";
+
+/// A controller and its registry.
+pub(crate) struct World {
+    pub(crate) settings: Settings,
+    pub(crate) registry: Registry,
+    pub(crate) authority: Authority,
+    pub(crate) store: Arc<dyn Store>,
+    running: Option<Running>,
+    _dir: tempfile::TempDir,
+}
+
+/// Which store the controller has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    InMemory,
+    OnDisk,
+}
+
+impl World {
+    pub(crate) async fn start(kept: Kept) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let registry = Registry::start().await;
+        let settings = settings(dir.path(), &registry);
+        std::fs::create_dir(settings.pki_dir()).unwrap();
+        let authority = Authority::create(&settings.pki_dir(), "test", now()).unwrap();
+        let store: Arc<dyn Store> = match kept {
+            Kept::InMemory => Arc::new(Memory::new()),
+            Kept::OnDisk => {
+                let cluster = authority.fingerprint().to_string();
+                embedded::create(&settings.store_dir(), &cluster).unwrap();
+                let opened = Embedded::open(&settings.store_dir(), Options::default()).await;
+                Arc::new(opened.unwrap())
+            }
+        };
+        let site = Site { name: "controller".into(), host: "127.0.0.1".into() };
+        let batch = Batch::default()
+            .put(&keys::epoch(), Expect::Absent, &1)
+            .put(&keys::site(), Expect::Absent, &site);
+        Records::new(Arc::clone(&store)).commit(batch).await.unwrap();
+        let running = Some(start(&settings, Arc::clone(&store)).await.unwrap());
+        Self { settings, registry, authority, store, running, _dir: dir }
+    }
+
+    pub(crate) fn running(&self) -> &Running {
+        self.running.as_ref().unwrap()
+    }
+
+    /// Stops the controller and starts it again over the same store and ports.
+    pub(crate) async fn restart(&mut self) {
+        let running = self.running.take().unwrap();
+        self.settings.listen = running.listen;
+        self.settings.enrollment_listen = running.enrollment_listen;
+        running.stop().await;
+        self.running = Some(start(&self.settings, Arc::clone(&self.store)).await.unwrap());
+    }
+
+    pub(crate) fn credentials(&self, identity: &Identity) -> Credentials {
+        let terms = Terms { now: now(), lifetime_ms: 3_600_000, after: None };
+        let own = self.authority.issue_with_key(identity, terms).unwrap();
+        Credentials {
+            ca_pem: self.authority.pem().to_owned(),
+            certificate_pem: own.issued.certificate_pem,
+            key_pem: own.key_pem,
+        }
+    }
+
+    pub(crate) async fn channel(&self, credentials: &Credentials) -> Channel {
+        let config = client_config(credentials).unwrap();
+        connect(&self.running().listen.to_string(), Arc::new(config)).await.unwrap()
+    }
+
+    /// The service as an operator sees it.
+    pub(crate) async fn operator(&self) -> FleetClient<Channel> {
+        let identity = Identity::Operator("maria".parse().unwrap());
+        FleetClient::new(self.channel(&self.credentials(&identity)).await)
+    }
+}
+
+pub(crate) fn settings(dir: &Path, registry: &Registry) -> Settings {
+    let catalog_dir = dir.join("catalog");
+    std::fs::create_dir(&catalog_dir).unwrap();
+    let address = registry.address.to_string();
+    let catalog = CATALOG.replace("REGISTRY", &address);
+    std::fs::write(catalog_dir.join("test.yaml"), catalog).unwrap();
+    let access = RegistryAccess { plain_http: true, login: None };
+    let loopback = "127.0.0.1:0".parse().unwrap();
+    Settings {
+        listen: loopback,
+        enrollment_listen: loopback,
+        web_listen: Some(loopback),
+        data_dir: dir.to_owned(),
+        catalog_dir,
+        node_lifetime_ms: 3_600_000,
+        log: "info".into(),
+        registries: HashMap::from([(address, access)]),
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Timestamp(since.as_millis() as u64)
+}
+
+/// Follows a tenant's status until `holds`.
+pub(crate) async fn until(
+    fleet: &mut FleetClient<Channel>,
+    tenant: &str,
+    holds: impl Fn(&v1::TenantStatus) -> bool,
+) -> v1::TenantStatus {
+    let mut last = None;
+    let found = tokio::time::timeout(LIMIT, async {
+        let request = v1::StatusRequest { tenant: tenant.to_owned() };
+        let mut replies = fleet.watch_status(request).await.unwrap().into_inner();
+        while let Some(reply) = replies.message().await.unwrap() {
+            let status = reply.tenants.into_iter().next().unwrap();
+            last = Some(status.clone());
+            if holds(&status) {
+                return status;
+            }
+        }
+        panic!("the stream ended");
+    })
+    .await;
+    found.unwrap_or_else(|_elapsed| panic!("it never became so: {last:#?}"))
+}
+
+/// Waits until the rollout of a revision is in a state.
+pub(crate) async fn until_rollout(
+    fleet: &mut FleetClient<Channel>,
+    to: u64,
+    state: &str,
+) -> v1::TenantStatus {
+    until(fleet, "acme", |status| {
+        status.rollout.as_ref().is_some_and(|rollout| rollout.to == to && rollout.state == state)
+    })
+    .await
+}
+
+pub(crate) async fn apply(
+    fleet: &mut FleetClient<Channel>,
+    spec: &str,
+) -> Result<v1::ChangeReply, tonic::Status> {
+    let request = v1::ApplyRequest { spec_yaml: spec.to_owned(), options: None };
+    fleet.apply(request).await.map(tonic::Response::into_inner)
+}
+
+pub(crate) async fn set_version(
+    fleet: &mut FleetClient<Channel>,
+    component: &str,
+    version: &str,
+    op_id: &str,
+) -> Result<v1::ChangeReply, tonic::Status> {
+    let options = v1::ChangeOptions { op_id: op_id.to_owned(), ..Default::default() };
+    let versions = BTreeMap::from([(component.to_owned(), version.to_owned())]);
+    let request =
+        v1::SetVersionRequest { tenant: "acme".into(), versions, options: Some(options) };
+    fleet.set_version(request).await.map(tonic::Response::into_inner)
+}
