@@ -14,6 +14,11 @@ use tokio::sync::watch;
 pub mod docker;
 pub mod systemd;
 
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+pub(crate) mod fake;
+
 /// What a runtime found of ours, and what stands in the way of `desired`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {

@@ -154,8 +154,7 @@ impl Runtime for Docker {
         if all.iter().filter_map(label::read).any(|container| is_there(&container)) {
             return Ok(());
         }
-        let driver =
-            self.log_driver.get_or_try_init(|| images::log_driver(&self.engine)).await?;
+        let driver = self.log_driver.get_or_try_init(|| images::log_driver(&self.engine)).await?;
         let name = names::next(container, &hash);
         let body = create::body(instance, container, &self.paths, driver)?;
         self.engine.create(&name, body).await.map(|_id| ())
@@ -200,6 +199,16 @@ impl Runtime for Docker {
             Some(container) => words::of(&self.engine, &container.id).await,
             None => Ok(LastWords::default()),
         }
+    }
+
+    async fn document(
+        &self,
+        component: &ComponentName,
+        hash: &ContentHash,
+    ) -> Result<Option<Instance>, RuntimeError> {
+        let containers = self.of_component(component).await?;
+        let of_hash = containers.iter().find(|container| &container.hash == hash);
+        Ok(of_hash.and_then(Marked::instance))
     }
 
     async fn exec(
@@ -252,12 +261,11 @@ fn foreign(all: &[ContainerSummary], desired: &[Instance]) -> Vec<(ComponentName
             label::read(found)
                 .is_some_and(|c| c.component == instance.component && c.tenant == instance.tenant)
         };
-        let holds_name = |found: &&ContainerSummary| label::name_of(found) == container.name.as_str();
+        let holds_name =
+            |found: &&ContainerSummary| label::name_of(found) == container.name.as_str();
         if all.iter().find(holds_name).is_some_and(|found| !is_ours(found)) {
             foreign.push((instance.component.clone(), format!("container {}", container.name)));
         }
     }
     foreign
 }
-
-

@@ -119,26 +119,20 @@ impl Systemd {
         }
     }
 
-    async fn write(&self, instance: &Instance, wanted: &str) -> Result<(), RuntimeError> {
-        let path = files::path(&self.paths, instance);
-        disk::write_durably(&path, wanted.as_bytes(), 0o644).map_err(files::unusable)?;
-        self.reload().await
-    }
-
     async fn reload(&self) -> Result<(), RuntimeError> {
         let manager = self.calls.manager().await?;
         manager.reload().await.map_err(|error| failure("re-read", "the unit files", error))
     }
 
-    /// Starts at boot from now on.
-    async fn enable(&self, unit: &str) -> Result<(), RuntimeError> {
+    /// Starts at boot from now on; tells whether that is new.
+    async fn enable(&self, unit: &str) -> Result<bool, RuntimeError> {
         let failed = |error| failure("enable", unit, error);
         let manager = self.calls.manager().await?;
         if manager.get_unit_file_state(unit).await.map_err(failed)? == "enabled" {
-            return Ok(());
+            return Ok(false);
         }
         manager.enable_unit_files(&[unit], false, false).await.map_err(failed)?;
-        Ok(())
+        Ok(true)
     }
 
     async fn observe_desired(
@@ -172,7 +166,10 @@ impl Systemd {
         Ok(())
     }
 
-    async fn observe_leftover(&self, file: &OurFile) -> Result<(String, ObservedUnit), RuntimeError> {
+    async fn observe_leftover(
+        &self,
+        file: &OurFile,
+    ) -> Result<(String, ObservedUnit), RuntimeError> {
         let loaded = self.calls.load(file.unit.as_str()).await?;
         let stale = !file.mark.is_whole || loaded.needs_reload();
         let unit = loaded.observe(Some(file.mark.hash.clone()), stale);
@@ -229,13 +226,22 @@ impl Runtime for Systemd {
             Workload::Container(_) | Workload::Unit(_) => {}
         }
         let wanted = self.render(instance);
-        match place {
+        let is_written = match place {
             Place::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
-            Place::Ours(text) if text == wanted && !loaded.needs_reload() => {}
-            Place::Ours(text) if text == wanted => self.reload().await?,
-            Place::Ours(_) | Place::Free => self.write(instance, &wanted).await?,
+            Place::Ours(text) => text == wanted,
+            Place::Free => false,
+        };
+        if !is_written {
+            let path = files::path(&self.paths, instance);
+            disk::write_durably(&path, wanted.as_bytes(), 0o644).map_err(files::unusable)?;
         }
-        self.enable(unit).await
+        let is_newly_enabled = self.enable(unit).await?;
+        // Whatever was written counts from here on. Being wanted by a target also
+        // keeps systemd from forgetting a stopped unit, and that it was stopped.
+        if !is_written || is_newly_enabled || loaded.needs_reload() {
+            self.reload().await?;
+        }
+        Ok(())
     }
 
     async fn start(&self, instance: &Instance) -> Result<(), RuntimeError> {
@@ -302,7 +308,9 @@ impl Runtime for Systemd {
             .await
             .map_err(|error| failure("disable", unit, error))?;
         disk::remove_durably(&file.path).map_err(files::unusable)?;
-        if file.is_drop_in && let Some(folder) = file.path.parent() {
+        if file.is_drop_in
+            && let Some(folder) = file.path.parent()
+        {
             // Another's drop-in may lie there too; then the folder stays.
             let _emptied = std::fs::remove_dir(folder).is_ok();
         }
@@ -358,4 +366,3 @@ fn missing(unit: &str) -> RuntimeError {
         transient: false,
     }
 }
-

@@ -18,34 +18,32 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// A container taken up; `ready` if it had answered before.
-    pub(super) fn new(
+    /// A container that is about to be started.
+    pub(super) fn starting(
         instance: &Instance,
         container: &str,
-        ready: bool,
         drift: Option<Drift>,
         now: Timestamp,
     ) -> Self {
-        let (health, detail) = match ready {
-            true => (Health::Unknown, "taken up again"),
-            false => (Health::Starting, "started"),
-        };
-        let mut record = Self {
-            status: Status {
+        Self::of(
+            instance,
+            Status {
                 hash: instance.workload_hash(),
                 container: container.to_owned(),
-                health,
+                health: Health::Starting,
                 checked_at: now,
                 since: now,
-                detail: detail.to_owned(),
+                detail: "started".to_owned(),
                 active: None,
                 drift,
             },
-            version: instance.version().map(ToString::to_string).unwrap_or_default(),
-            noun: None,
-            failures: 0,
-            failures_max: 1,
-        };
+        )
+    }
+
+    /// A container that another supervisor held before, with what that one knew.
+    pub(super) fn of(instance: &Instance, status: Status) -> Self {
+        let version = instance.version().map(ToString::to_string).unwrap_or_default();
+        let mut record = Self { status, version, noun: None, failures: 0, failures_max: 1 };
         record.adjust(instance);
         record
     }
@@ -139,4 +137,3 @@ impl Record {
         }
     }
 }
-

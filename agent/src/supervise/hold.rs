@@ -51,12 +51,15 @@ impl Supervisor {
             Some(container) => container.id.clone(),
             None => self.link.insist(|| self.link.engine.restore(instance, &self.paths)).await?,
         };
-        let same = before.as_ref().is_some_and(|status| status.container == id);
-        let ready = runs && same && before.as_ref().is_some_and(was_ready);
+        let known = before.filter(|status| runs && status.container == id);
+        let ready = known.as_ref().is_some_and(was_ready);
         let grace_ms = instance.timing.stop_grace_ms;
         // Before the start: a stop that comes now must reach this container.
         self.held = Some(Held { id: id.clone(), grace_ms });
-        self.record = Some(Record::new(instance, &id, ready, drift, self.link.clock.now()));
+        self.record = Some(match known {
+            Some(status) => Record::of(instance, status),
+            None => Record::starting(instance, &id, drift, self.link.clock.now()),
+        });
         self.write_down(|_record, _now| {});
         if !runs {
             self.link.insist(|| self.link.engine.start(&id)).await?;
@@ -86,4 +89,3 @@ impl Supervisor {
         Some(Drift { at: self.link.clock.now(), found: format!("container {name} was removed") })
     }
 }
-

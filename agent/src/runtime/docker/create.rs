@@ -68,10 +68,7 @@ fn log_config(driver: &str) -> Option<HostConfigLogConfig> {
     }
     let bounds = [("max-size", "10m"), ("max-file", "3")];
     let config = bounds.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    Some(HostConfigLogConfig {
-        typ: Some(driver.to_owned()),
-        config: Some(HashMap::from(config)),
-    })
+    Some(HostConfigLogConfig { typ: Some(driver.to_owned()), config: Some(HashMap::from(config)) })
 }
 
 fn mount(volume: &Volume) -> Mount {

@@ -58,9 +58,12 @@ impl Engine {
     /// the client library, so the engine answers in its own.
     pub(super) fn client(&self, limit: Duration) -> Result<Client, RuntimeError> {
         let socket = self.socket.to_string_lossy();
-        let client =
-            Client::connect_with_unix(&socket, limit.as_secs().max(1), bollard::API_DEFAULT_VERSION)
-                .map_err(|error| failure::of("reach", "the engine", error))?;
+        let client = Client::connect_with_unix(
+            &socket,
+            limit.as_secs().max(1),
+            bollard::API_DEFAULT_VERSION,
+        )
+        .map_err(|error| failure::of("reach", "the engine", error))?;
         Ok(client.with_request_modifier(super::login::as_url_safe))
     }
 

@@ -47,10 +47,8 @@ impl Engine {
             ..CreateExecOptions::default()
         };
         let exec = client.create_exec(id, request).await.map_err(failed)?.id;
-        let start = StartExecOptions {
-            output_capacity: Some(BUFFER_BYTES),
-            ..StartExecOptions::default()
-        };
+        let start =
+            StartExecOptions { output_capacity: Some(BUFFER_BYTES), ..StartExecOptions::default() };
         let mut stdout = Vec::new();
         if let StartExecResults::Attached { mut output, .. } =
             client.start_exec(&exec, Some(start)).await.map_err(failed)?

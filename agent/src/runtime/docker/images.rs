@@ -125,4 +125,3 @@ fn pull_failure(image: &str, error: Error) -> RuntimeError {
     }
     refused(image, &message, true)
 }
-

@@ -50,8 +50,13 @@ pub(super) async fn promote(
         engine.rename(&running.id, &next(container, &hash)).await?;
     }
     if let Some(holder) = ours(own) {
-        make_previous(engine, &holder.id, ours(&previous).filter(|c| c.id != running.id), &previous)
-            .await?;
+        make_previous(
+            engine,
+            &holder.id,
+            ours(&previous).filter(|c| c.id != running.id),
+            &previous,
+        )
+        .await?;
     }
     engine.rename(&running.id, own).await
 }

@@ -38,7 +38,10 @@ pub(super) trait Manager {
 }
 
 /// Every property at once, only those named being kept.
-#[proxy(interface = "org.freedesktop.DBus.Properties", default_service = "org.freedesktop.systemd1")]
+#[proxy(
+    interface = "org.freedesktop.DBus.Properties",
+    default_service = "org.freedesktop.systemd1"
+)]
 trait AllProperties {
     #[zbus(name = "GetAll")]
     fn unit(&self, interface: &str) -> zbus::Result<UnitProperties>;

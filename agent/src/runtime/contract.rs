@@ -1,0 +1,240 @@
+//! What every runtime has to keep, asked of the fake always and of the real
+//! Docker and systemd where `OML_CONTRACT=real` says that this host is theirs.
+//!
+//! The real suite needs an installed agent program, root, and images that are
+//! named by `OML_CONTRACT_REPOSITORY` and the digests `OML_CONTRACT_V1`,
+//! `OML_CONTRACT_V2` and `OML_CONTRACT_EXITS`; `OML_CONTRACT_USER` and
+//! `OML_CONTRACT_PASSWORD_FILE` if the registry wants a login.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_common::id::{ComponentName, Digest};
+use oml_common::instance::{
+    Check, Container, Instance, PackagedUnit, Probe, Timing, Workload,
+};
+use oml_common::observed::{ContainerState, ObservedContainer, ObservedUnit};
+use tokio::sync::watch;
+
+use super::docker::{Docker, Login};
+use super::fake::{Behaviour, FakeHost};
+use super::systemd::Systemd;
+use super::{FetchProgress, Listing, Runtime, RuntimeError};
+use crate::clock::Clock;
+use crate::documents;
+use crate::paths::{Paths, Slot};
+
+mod hands;
+mod scenarios;
+
+use hands::Hands;
+
+/// Longest wait for anything that happens by itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A host on which the contract is tried.
+struct Place {
+    docker: Arc<dyn Runtime>,
+    systemd: Arc<dyn Runtime>,
+    paths: Paths,
+    hands: Hands,
+    repository: String,
+    images: Images,
+}
+
+/// Images that behave in a known way.
+struct Images {
+    first: Digest,
+    second: Digest,
+    /// Ends at once, with status 1 and a line of log.
+    exits: Digest,
+}
+
+#[tokio::test]
+async fn the_fake_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let host = FakeHost::new(paths.clone(), Clock::system());
+    let digest = |digit: &str| format!("sha256:{}", digit.repeat(64)).parse::<Digest>().unwrap();
+    let images = Images { first: digest("1"), second: digest("2"), exits: digest("3") };
+    host.offer(&images.first, Behaviour::Good);
+    host.offer(&images.second, Behaviour::Good);
+    let log = vec!["configuration error: this version exits at once".to_owned()];
+    host.offer(&images.exits, Behaviour::Exits { code: 1, log });
+    host.answer_exec(&["echo", "three"], 0, "three\n");
+    host.answer_exec(&["false"], 1, "");
+    scenarios::all(&Place {
+        docker: Arc::new(host.docker()),
+        systemd: Arc::new(host.systemd()),
+        paths,
+        hands: Hands::Fake(host),
+        repository: "registry.lab:5000/omnileads/small".to_owned(),
+        images,
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_daemons_keep_the_contract() {
+    if std::env::var("OML_CONTRACT").as_deref() != Ok("real") {
+        eprintln!("skipped: OML_CONTRACT=real is not set, so this host is left alone");
+        return;
+    }
+    let value = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+    let repository = value("OML_CONTRACT_REPOSITORY");
+    let registry = repository.split('/').next().unwrap_or_default().to_owned();
+    let login = std::env::var("OML_CONTRACT_USER").ok().map(|user| Login {
+        registry,
+        user,
+        password_file: value("OML_CONTRACT_PASSWORD_FILE").into(),
+    });
+    let paths = Paths::system();
+    scenarios::all(&Place {
+        docker: Arc::new(Docker::new(paths.clone(), login.into_iter().collect())),
+        systemd: Arc::new(Systemd::new(paths.clone())),
+        paths,
+        hands: Hands::Real,
+        repository,
+        images: Images {
+            first: value("OML_CONTRACT_V1").parse().unwrap(),
+            second: value("OML_CONTRACT_V2").parse().unwrap(),
+            exits: value("OML_CONTRACT_EXITS").parse().unwrap(),
+        },
+    })
+    .await;
+}
+
+impl Place {
+    /// A component that serves its version on a port.
+    fn instance(&self, component: &str, version: &str, digest: &Digest, port: u16) -> Instance {
+        let port_text = port.to_string();
+        Instance {
+            tenant: "acme".parse().unwrap(),
+            component: component.parse().unwrap(),
+            unit: format!("{component}.service").parse().unwrap(),
+            workload: Workload::Container(Container {
+                name: format!("oml-{component}-server").parse().unwrap(),
+                version: version.parse().unwrap(),
+                repository: self.repository.parse().unwrap(),
+                digest: digest.clone(),
+                env: [("PORT".parse().unwrap(), port_text)].into(),
+                secrets: [].into(),
+                volumes: Vec::new(),
+                command: Vec::new(),
+                memory_bytes_max: None,
+            }),
+            after: Vec::new(),
+            ports: Vec::new(),
+            probe: Probe {
+                check: Check::Http { port, path: "/".to_owned(), tls: false },
+                interval_ms: 500,
+                timeout_ms: 500,
+                failures_max: 2,
+            },
+            active: None,
+            timing: Timing { start_timeout_ms: 10_000, stop_grace_ms: 3_000 },
+            metrics: None,
+        }
+    }
+
+    /// A unit that a package brought.
+    fn packaged(&self, component: &str, unit: &str) -> Instance {
+        let workload = PackagedUnit { drop_in: "Environment=OML=yes".to_owned() };
+        Instance {
+            unit: unit.parse().unwrap(),
+            workload: Workload::Unit(workload),
+            probe: Probe {
+                check: Check::UnitActive,
+                interval_ms: 500,
+                timeout_ms: 500,
+                failures_max: 2,
+            },
+            ..self.instance(component, "none", &self.images.first, 1)
+        }
+    }
+
+    async fn fetch(&self, instance: &Instance) -> Result<FetchProgress, RuntimeError> {
+        let (sender, progress) = watch::channel(FetchProgress::default());
+        self.docker.fetch(instance, &sender).await?;
+        let seen = *progress.borrow();
+        Ok(seen)
+    }
+
+    /// Everything up to the moment before the old version is stopped.
+    async fn prepare(&self, instance: &Instance) {
+        self.fetch(instance).await.unwrap();
+        self.docker.put(instance).await.unwrap();
+        self.systemd.list(std::slice::from_ref(instance)).await.unwrap();
+        documents::write(&self.paths, instance, Slot::Next).unwrap();
+        self.systemd.put(instance).await.unwrap();
+    }
+
+    /// The moment itself.
+    async fn switch(&self, instance: &Instance) -> Result<(), RuntimeError> {
+        documents::advance(&self.paths, &instance.component).unwrap();
+        self.systemd.start(instance).await
+    }
+
+    async fn install(&self, instance: &Instance) {
+        self.prepare(instance).await;
+        self.switch(instance).await.unwrap();
+        self.docker.promote(instance).await.unwrap();
+    }
+
+    /// Takes a component away whole.
+    async fn clear(&self, instance: &Instance) {
+        let component = &instance.component;
+        self.systemd.stop(component).await.unwrap();
+        self.systemd.remove(component, &[]).await.unwrap();
+        self.docker.stop(component).await.unwrap();
+        self.docker.remove(component, &[]).await.unwrap();
+        documents::remove(&self.paths, component).unwrap();
+        assert!(self.containers(component).await.is_empty());
+        assert_eq!(self.unit(instance).await.map(|unit| unit.hash), None);
+    }
+
+    async fn containers(&self, component: &ComponentName) -> Vec<ObservedContainer> {
+        let listing = self.docker.list(&[]).await.unwrap();
+        let of_component = listing.containers.into_iter().filter(|(name, _)| name == component);
+        of_component.map(|(_, container)| container).collect()
+    }
+
+    async fn container(&self, instance: &Instance) -> Option<ObservedContainer> {
+        let hash = instance.workload_hash();
+        self.containers(&instance.component).await.into_iter().find(|c| c.hash == hash)
+    }
+
+    async fn runs(&self, instance: &Instance) -> bool {
+        self.container(instance).await.is_some_and(|container| container.is_running())
+    }
+
+    async fn listing(&self, instance: &Instance) -> [Listing; 2] {
+        let desired = std::slice::from_ref(instance);
+        [self.docker.list(desired).await.unwrap(), self.systemd.list(desired).await.unwrap()]
+    }
+
+    async fn unit(&self, instance: &Instance) -> Option<ObservedUnit> {
+        let [_, listing] = self.listing(instance).await;
+        let mut units = listing.units.into_iter();
+        units.find(|(name, _)| name == &instance.component).map(|(_, unit)| unit)
+    }
+
+    /// Waits until a condition holds.
+    async fn until(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+        let waiting = async {
+            while !holds().await {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let outcome = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(outcome.is_ok(), "not within {PATIENCE:?}: {what}");
+    }
+}
+
+/// Whether a container ended, with which status.
+fn exit_code(container: &ObservedContainer) -> Option<i64> {
+    match container.state {
+        ContainerState::Exited { code, .. } => Some(code),
+        ContainerState::Created | ContainerState::Running { .. } => None,
+    }
+}
