@@ -20,6 +20,7 @@ use oml_common::time::Timestamp;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
+use tracing::info;
 
 use crate::cache::{Attempts, Cache};
 use crate::execute::{Host, Work};
@@ -145,8 +146,8 @@ impl Agent {
         if let Some(assignment) = &assignment {
             let changed = attempt::align(&mut self.state.attempts, assignment);
             self.state.unsaved |= changed;
-            tracing::info!(generation = %assignment.generation, revision = assignment.content.revision.0,
-                instances = assignment.content.instances.len(), "works on an assignment");
+            let (generation, revision) = (assignment.generation, assignment.content.revision);
+            info!(%generation, %revision, "works on assignment {generation} of revision {revision}");
         }
         self.state.assignment = assignment;
         self.state.needed = self.ask_again();
@@ -242,3 +243,5 @@ impl Side {
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -90,8 +90,8 @@ fn set_aside(path: &Path, found: &str) {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".broken");
     match files::rename_durably(path, Path::new(&aside)) {
-        Ok(()) => warn!(path = %path.display(), found, "a cached file was set aside"),
-        Err(error) => warn!(%error, found, "a cached file cannot be used"),
+        Ok(()) => warn!("{} was set aside: {found}", path.display()),
+        Err(error) => warn!("{} cannot be used: {found}: {error}", path.display()),
     }
 }
 

@@ -120,10 +120,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, ConfigError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     };
-    let mut listed: Vec<PathBuf> = listed.map_err(|source| ConfigError::Folder {
-        folder: drop_ins.display().to_string(),
-        source,
-    })?;
+    let mut listed: Vec<PathBuf> = listed
+        .map_err(|source| ConfigError::Folder { folder: drop_ins.display().to_string(), source })?;
     listed.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     listed.sort();
     Ok(main.into_iter().chain(listed).collect())

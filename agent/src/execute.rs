@@ -116,11 +116,11 @@ impl Host {
                 crate::probe::count(&output.stdout, &probe.before)
             }
             Ok(output) => {
-                debug!(component = %work.component, exit_code = output.exit_code, "calls cannot be counted");
+                debug!(component = %work.component, "not counted: exit status {}", output.exit_code);
                 None
             }
             Err(error) => {
-                debug!(component = %work.component, error = chain(&error), "calls cannot be counted");
+                debug!(component = %work.component, "not counted: {}", chain(&error));
                 None
             }
         }
@@ -176,23 +176,22 @@ impl Host {
 
     async fn last_words(&self, work: &Work) -> Result<LastWords, StepError> {
         let instance = work.instance()?;
-        let runtime =
-            if instance.container().is_some() { &self.docker } else { &self.systemd };
+        let runtime = if instance.container().is_some() { &self.docker } else { &self.systemd };
         match runtime.last_words(&work.component, &instance.workload_hash()).await {
             Ok(words) => Ok(words),
             Err(error @ RuntimeError::Away { .. }) => Err(error.into()),
             Err(error) => {
-                warn!(component = %work.component, error = chain(&error), "no last words");
+                warn!(component = %work.component, "{}: no last words: {}", work.component, chain(&error));
                 Ok(LastWords::default())
             }
         }
     }
 
     fn failure(&self, work: &Work, message: String, words: LastWords) -> Failure {
-        let goal = work.desired.as_ref().map_or_else(
-            oml_common::attempt::nothing,
-            Instance::workload_hash,
-        );
+        let goal = work
+            .desired
+            .as_ref()
+            .map_or_else(oml_common::attempt::nothing, Instance::workload_hash);
         let version = work.desired.as_ref().and_then(|instance| instance.version().cloned());
         let failure = given_up(goal, version, message, self.clock.now());
         Failure { exit_code: words.exit_code, log_tail: words.log_tail, ..failure }

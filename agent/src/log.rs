@@ -2,10 +2,10 @@
 
 use std::error::Error;
 
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Begins to log what `filter` lets through (`info`, `omlagent=debug,warn` …).
 pub fn init(filter: &str) {
@@ -16,7 +16,9 @@ pub fn init(filter: &str) {
     // journal's own protocol keeps the fields.
     let journal = std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok());
     let started = match journal {
-        Some(journal) => registry.with(journal.with_syslog_identifier("omlagent".into())).try_init(),
+        Some(journal) => {
+            registry.with(journal.with_syslog_identifier("omlagent".into())).try_init()
+        }
         None => registry.with(fmt::layer().with_writer(std::io::stderr)).try_init(),
     };
     if started.is_err() {

@@ -72,3 +72,5 @@ fn document(
     Some(ObservedDocument { hash, workload, on_disk: false })
 }
 
+#[cfg(test)]
+mod tests;

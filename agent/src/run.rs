@@ -36,7 +36,8 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
     let identity = load_identity(&paths);
     let (reports, told) = watch::channel(Arc::new(empty_report(clock.now())));
     // Follows as long as it is held.
-    let (_status_files, statuses) = StatusFiles::watch(&paths).context("cannot watch the status files")?;
+    let (_status_files, statuses) =
+        StatusFiles::watch(&paths).context("cannot watch the status files")?;
     let (session, links) = session(&paths, &settings, &clock, told.clone(), identity.as_ref());
     let inputs = Inputs {
         assignment: links.assignment,
@@ -61,7 +62,7 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
         tenant: identity.as_ref().map(|i| i.tenant.to_string()).unwrap_or_default(),
         node: identity.as_ref().map(|i| i.node.to_string()).unwrap_or_default(),
     };
-    info!(version = env!("CARGO_PKG_VERSION"), "the agent runs");
+    info!("omlagent {} runs", env!("CARGO_PKG_VERSION"));
     notify(&[NotifyState::Ready]);
     // All of it lives and ends together; nothing outlives this.
     tokio::select! {
@@ -80,7 +81,7 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
 /// An identity that cannot be used stops nothing: the host works by its cache.
 fn load_identity(paths: &Paths) -> Option<HostIdentity> {
     IdentityFiles::new(paths).load().unwrap_or_else(|error| {
-        warn!(error = log::chain(&error), "the host's identity cannot be used");
+        warn!("{}", log::chain(&error));
         None
     })
 }
@@ -132,7 +133,7 @@ async fn offer_metrics(settings: &Settings, source: metrics::Source) -> anyhow::
         Ok(listener) => Ok(metrics::serve(listener, source).await?),
         Err(error) => {
             // A taken port is no reason to leave a host alone.
-            warn!(%address, %error, "metrics are not offered");
+            warn!(%address, "metrics are not offered at {address}: {error}");
             pending().await
         }
     }
@@ -143,7 +144,9 @@ fn say_alive(report: &Report) {
     let ready = report.instances.values().filter(|i| i.phase.word() == "ready").count();
     let words = match (report.applied, report.troubles.first()) {
         (_, Some(trouble)) => trouble.clone(),
-        (Some(generation), None) => format!("assignment {generation}: {ready} of {instances} ready"),
+        (Some(generation), None) => {
+            format!("assignment {generation}: {ready} of {instances} ready")
+        }
         (None, None) => "no assignment yet".to_owned(),
     };
     notify(&[NotifyState::Watchdog, NotifyState::Status(&words)]);
@@ -151,6 +154,6 @@ fn say_alive(report: &Report) {
 
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        warn!(%error, "systemd cannot be told");
+        warn!("systemd cannot be told: {error}");
     }
 }

@@ -3,6 +3,7 @@
 //! One writer of the cache and nothing more: the loop works the same without
 //! it. Stays with the controller it has and moves on when that one fails.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,22 +90,23 @@ impl Session {
     pub async fn run(mut self) {
         let mut identity = match self.files.load() {
             Ok(Some(identity)) => identity,
-            Ok(None) => return self.rest("this host is not enrolled; it works by its cache"),
-            Err(error) => return self.rest(&chain(&error)),
+            Ok(None) => return self.rest("this host is not enrolled; it works by its cache").await,
+            Err(error) => return self.rest(&chain(&error)).await,
         };
         if self.settings.controllers.is_empty() {
-            return self.rest("no controllers are configured; the host works by its cache");
+            return self.rest("no controllers are configured; it works by its cache").await;
         }
         let (mut turn, mut failures) = (0, 0);
         loop {
             let began = Instant::now();
-            let endpoint = self.settings.controllers[turn % self.settings.controllers.len()].clone();
+            let endpoint =
+                self.settings.controllers[turn % self.settings.controllers.len()].clone();
             let ended = self.once(&endpoint, &mut identity).await;
             self.state.send_modify(|state| state.connected_to = None);
             let lasted = began.elapsed();
             match ended {
                 Ok(Left::Renewed) => continue,
-                Err(error) => warn!(endpoint, error = chain(&error), "no session"),
+                Err(error) => warn!(endpoint, "no session with {endpoint}: {}", chain(&error)),
             }
             if lasted >= GOOD {
                 failures = 0;
@@ -117,9 +119,11 @@ impl Session {
         }
     }
 
-    fn rest(&self, why: &str) {
-        info!(why, "no session");
+    /// Without an identity or a controller there is nothing to try again.
+    async fn rest(&self, why: &str) {
+        info!("no session: {why}");
         self.trouble.send_replace(Some(why.to_owned()));
+        pending().await
     }
 
     async fn once(
@@ -147,3 +151,5 @@ fn random() -> u32 {
     getrandom::u32().unwrap_or(u32::MAX / 2)
 }
 
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ pub async fn keep(paths: Paths, mut reports: watch::Receiver<Arc<Report>>) {
         let text = serde_json::to_vec(&**reports.borrow_and_update());
         let text = text.expect("a report has string keys only");
         if let Err(error) = files::write_volatile(&file(&paths), &text, 0o644) {
-            warn!(error = chain(&error), "the report cannot be kept for `omlagent status`");
+            warn!("`omlagent status` will show an old state: {}", chain(&error));
         }
     }
 }
@@ -35,7 +35,9 @@ pub async fn keep(paths: Paths, mut reports: watch::Receiver<Arc<Report>>) {
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
     /// No agent has run since the boot.
-    #[error("the agent has not said anything since this host was started; is omlagent.service running?")]
+    #[error(
+        "the agent has not said anything since this host was started; is omlagent.service running?"
+    )]
     Nothing,
     /// The report cannot be read.
     #[error("cannot read the agent's report")]

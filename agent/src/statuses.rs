@@ -61,7 +61,7 @@ impl Follower {
                 }
             }
             Ok(_) => {}
-            Err(error) => warn!(error = chain(&error), "the status files are not followed well"),
+            Err(error) => warn!("the status files are not followed well: {}", chain(&error)),
         }
     }
 
@@ -97,7 +97,7 @@ fn read_all(paths: &Paths) -> Statuses {
 
 fn read_one(paths: &Paths, component: &ComponentName) -> Option<Status> {
     documents::read_status(paths, component).unwrap_or_else(|error| {
-        warn!(%component, error = chain(&error), "a status file cannot be used");
+        warn!(%component, "{component}: its status says nothing: {}", chain(&error));
         None
     })
 }

@@ -15,9 +15,11 @@ use crate::report::Phase;
 use crate::time::Timestamp;
 
 mod change;
+mod drain;
 mod steady;
 mod tell;
 
+use self::drain::{Drain, Drained};
 pub use self::tell::tell;
 
 /// Everything `reconcile` looks at.
@@ -180,17 +182,33 @@ fn is_ours(seen: &ObservedInstance) -> bool {
 }
 
 fn judge_leftover(name: &ComponentName, input: Input<'_>) -> Judgement {
-    if input.busy.contains_key(name) {
-        return Judgement::wait(Phase::Removing, "being removed");
-    }
     let attempt = input.attempts.get(name).filter(|attempt| attempt.goal == nothing());
-    match attempt.and_then(|attempt| attempt.trouble.as_ref()) {
-        Some(trouble) if trouble.retry_at > input.now => {
-            Judgement::wait(Phase::Removing, trouble.message.clone()).until(trouble.retry_at)
+    let seen = &input.observed.instances[name];
+    // The tenant's choice is the same for all; whatever stays on the node tells it.
+    let stays = input.assignment.and_then(|a| a.content.instances.values().next());
+    let policy = stays.map(|desired| &desired.policy);
+    let drain = Drain { seen, probe: seen.active.as_ref(), policy, attempt, now: input.now };
+    match input.busy.get(name).map(|busy| &busy.step) {
+        Some(Step::Count) => {
+            let phase = Phase::Draining { deadline: drain.deadline() };
+            return Judgement::wait(phase, drain.reason());
         }
-        Some(_) | None => {
+        Some(_) => return Judgement::wait(Phase::Removing, "being removed"),
+        None => {}
+    }
+    if let Some(trouble) = attempt.and_then(|attempt| attempt.trouble.as_ref())
+        && trouble.retry_at > input.now
+    {
+        return Judgement::wait(Phase::Removing, trouble.message.clone()).until(trouble.retry_at);
+    }
+    if let Some(failure) = attempt.and_then(Attempt::failure) {
+        return Judgement::wait(Phase::Returned, format!("its removal {}", failure.message));
+    }
+    match drain.judge() {
+        Drained::Passed { .. } => {
             Judgement::act(Phase::Removing, Step::Remove, "no longer part of the desired state")
         }
+        Drained::Waits(judgement) => judgement,
     }
 }
 
@@ -235,20 +253,63 @@ fn judge_busy(case: Case<'_>, busy: &Busy) -> Judgement {
         Step::Fetch => (Phase::Pulling { bytes_done, bytes_total }, "fetching the image"),
         Step::Put | Step::Refresh => (Phase::Preparing, "preparing container and unit"),
         Step::Count => {
-            let deadline = change::drain_deadline(case);
-            (Phase::Draining { deadline }, "counting what a stop would cut")
+            let drain = Drain::of(case);
+            let phase = Phase::Draining { deadline: drain.deadline() };
+            return Judgement::wait(phase, drain.reason());
         }
         Step::Switch { .. } | Step::Start => (Phase::Starting, "starting"),
         Step::Return { .. } => (Phase::Starting, "returning to the version before"),
-        Step::GiveUp { .. } => (Phase::Starting, "reading the last words of the failed version"),
-        Step::Soak | Step::Keep | Step::Promote => (Phase::Starting, "settling"),
+        Step::GiveUp { why } => {
+            let phase = if case.is_under_way() { Phase::Starting } else { Phase::Pending };
+            return Judgement::wait(phase, why);
+        }
+        Step::Soak => (Phase::Starting, "the new version answers"),
+        // Not kept before it is recorded that it is.
+        Step::Keep if case.is_under_way() => {
+            let until = case.input.now;
+            (Phase::Soaking { until }, "stayed healthy through its soak time")
+        }
+        // What runs stays; only names and leftovers change.
+        Step::Keep | Step::Promote => return steady::judge_health(case),
     };
     Judgement::wait(phase, reason)
+}
+
+impl Step {
+    /// What it does, for people and logs.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Step::Remove => "remove",
+            Step::Fetch => "fetch",
+            Step::Put => "put",
+            Step::Count => "count",
+            Step::Switch { .. } => "switch",
+            Step::Soak => "soak",
+            Step::GiveUp { .. } => "give-up",
+            Step::Return { .. } => "return",
+            Step::Keep => "keep",
+            Step::Start => "start",
+            Step::Refresh => "refresh",
+            Step::Promote => "promote",
+        }
+    }
 }
 
 impl Case<'_> {
     fn runs_by_goal(self) -> bool {
         runs_by(self.seen, self.goal, &self.desired.instance.workload)
+    }
+
+    /// Something was stopped for the change, and its end is not recorded.
+    fn is_under_way(self) -> bool {
+        self.attempt.is_some_and(|attempt| match attempt.stage {
+            Stage::Switching { .. } | Stage::Soaking { .. } | Stage::Failed { .. } => true,
+            Stage::Preparing
+            | Stage::Draining { .. }
+            | Stage::Kept { .. }
+            | Stage::Returned { .. } => false,
+        })
     }
 
     fn is_container(self) -> bool {
@@ -257,11 +318,13 @@ impl Case<'_> {
 }
 
 /// Whether the host already works by this workload: for a container, the
-/// document its supervisor reads; for a packaged unit, our drop-in.
+/// document its supervisor reads, unless another one still runs; for a packaged
+/// unit, our drop-in.
 fn runs_by(seen: &ObservedInstance, goal: &ContentHash, workload: &Workload) -> bool {
     match workload {
         Workload::Container(_) => {
             seen.document.as_ref().is_some_and(|document| &document.workload == goal)
+                && seen.running().is_none_or(|container| &container.hash == goal)
         }
         Workload::Unit(_) => seen.unit.as_ref().is_some_and(|u| u.hash.is_some() && !u.stale),
     }

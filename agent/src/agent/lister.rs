@@ -86,14 +86,14 @@ impl Lister {
             match answer {
                 Ok(listing) => {
                     if let Some(away) = sighting.away.take() {
-                        info!(was = away.message, since_ms = away.since.0, "answers again");
+                        info!("answers again: {}", away.message);
                     }
                     sighting.listing = Some(Arc::new(listing));
                 }
                 Err(error) => {
                     let message = chain(&error);
                     if sighting.away.is_none() {
-                        warn!(error = message, "the host cannot be looked at");
+                        warn!("the host cannot be looked at: {message}");
                     }
                     let since = sighting.away.as_ref().map_or(now, |away| away.since);
                     sighting.away = Some(Away { since, message });

@@ -91,10 +91,14 @@ impl Agent {
     pub(super) fn read_documents(&mut self) {
         let entries = std::fs::read_dir(self.host.paths.instances()).into_iter().flatten();
         let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let read = |name: ComponentName| match documents::read(&self.host.paths, &name, Slot::Current) {
+        let read = |name: ComponentName| match documents::read(
+            &self.host.paths,
+            &name,
+            Slot::Current,
+        ) {
             Ok(document) => document.map(|document| (name, document)),
             Err(error) => {
-                warn!(component = %name, error = chain(&error), "a document counts as lost");
+                warn!(component = %name, "{name}: its document counts as lost: {}", chain(&error));
                 None
             }
         };
@@ -125,7 +129,7 @@ impl Agent {
     }
 
     fn begin(&mut self, component: &ComponentName, step: Step, reason: &str) {
-        info!(%component, ?step, reason, "begins");
+        info!(%component, step = step.verb(), "{component}: {}: {reason}", step.verb());
         let desired = self.desired(component);
         self.note_drift(component, desired.as_ref(), &step, reason);
         let goal = self.goal(component);
@@ -165,15 +169,7 @@ impl Agent {
     pub(super) fn finish(&mut self, work: &Work, outcome: Outcome) {
         let component = &work.component;
         let step = &work.step;
-        match &outcome {
-            Outcome::Done => info!(%component, ?step, "done"),
-            Outcome::Counted(active) => info!(%component, ?active, "counted"),
-            Outcome::Trouble(message) => warn!(%component, ?step, message, "could not be done"),
-            Outcome::Failed(failure) => {
-                warn!(%component, ?step, message = failure.message, exit_code = failure.exit_code,
-                    "the version is no good");
-            }
-        }
+        log_outcome(component, step, &outcome);
         if outcome == Outcome::Done {
             self.state.last_done.insert(component.clone(), step.clone());
         }
@@ -208,7 +204,8 @@ impl Agent {
             let Some(judgement) = judgement.filter(|j| j.step.as_ref() == Some(&done)) else {
                 continue;
             };
-            warn!(component = %name, step = ?done, reason = judgement.reason, "was done in vain");
+            let (step, reason) = (done.verb(), &judgement.reason);
+            warn!(component = %name, step, "{name}: {step} was done in vain: {reason}");
             let message = format!("{}, and mending it did not help", judgement.reason);
             let goal = self.goal(&name);
             let attempt = self.state.attempts.remove(&name).unwrap_or_else(|| Attempt::new(goal));
@@ -232,9 +229,11 @@ impl Agent {
             let current = self.state.documents.get(component);
             current.is_some_and(|current| current.workload_hash() == instance.workload_hash())
         });
-        let changing = self.state.attempts.get(component).is_some_and(|attempt| {
-            attempt.failure().is_some() || attempt.trouble.is_some()
-        });
+        let changing = self
+            .state
+            .attempts
+            .get(component)
+            .is_some_and(|attempt| attempt.failure().is_some() || attempt.trouble.is_some());
         if works_by_it && !changing && matches!(step, Step::Start | Step::Put | Step::Fetch) {
             let drift = Drift { at: self.host.clock.now(), found: reason.to_owned() };
             self.state.drifts.insert(component.clone(), drift);
@@ -258,11 +257,24 @@ impl Agent {
     }
 }
 
-fn waiting_for(away: &Away) -> Judgement {
-    Judgement {
-        phase: Phase::Blocked,
-        reason: away.message.clone(),
-        step: None,
-        wake_at: None,
+fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
+    let step = step.verb();
+    match outcome {
+        Outcome::Done => info!(%component, step, "{component}: {step} done"),
+        Outcome::Counted(Some(active)) => {
+            info!(%component, step, active, "{component}: {active} up")
+        }
+        Outcome::Counted(None) => info!(%component, step, "{component}: the count cannot be read"),
+        Outcome::Trouble(why) => {
+            warn!(%component, step, "{component}: {step} could not be done: {why}");
+        }
+        Outcome::Failed(failure) => {
+            let why = &failure.message;
+            warn!(%component, step, exit_code = failure.exit_code, "{component}: {step} failed: {why}");
+        }
     }
+}
+
+fn waiting_for(away: &Away) -> Judgement {
+    Judgement { phase: Phase::Blocked, reason: away.message.clone(), step: None, wake_at: None }
 }

@@ -89,7 +89,8 @@ fn log_transitions(before: &Report, after: &Report) {
         let was = before.instances.get(component).map_or("unknown", |i| i.phase.word());
         let is = instance.phase.word();
         if was != is {
-            info!(%component, was, is, reason = instance.reason, "changes");
+            let reason = &instance.reason;
+            info!(%component, was, is, "{component}: {was} -> {is}: {reason}");
         }
     }
 }

@@ -1,1 +1,258 @@
-//! To be written with the fake runtime.
+//! The loop on a host in memory: what it does, and that it does it again after
+//! any interruption.
+
+use oml_common::assignment::OnDeadline;
+use oml_common::observed::Health;
+use oml_common::report::Phase;
+
+use self::bench::{Bench, name};
+use crate::paths::Slot;
+use crate::runtime::RuntimeError;
+use crate::runtime::fake::{Behaviour, Daemon, Verb};
+
+mod bench;
+mod interrupted;
+
+const EXITS: Behaviour = Behaviour::Exits { code: 3, log: Vec::new() };
+
+/// Steps that stop or start what runs.
+fn restarts(bench: &Bench) -> usize {
+    bench.host.count(Daemon::Systemd, Verb::Start) + bench.host.count(Daemon::Systemd, Verb::Stop)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_version_is_brought_up_and_kept() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    bench.desire(&["1"]);
+    let report = bench.until(|report| report.phase == Phase::Ready).await;
+    assert_eq!(report.version, Some("1".parse().unwrap()));
+    assert_eq!(report.health, Health::Healthy);
+    assert_eq!(restarts(&bench), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_version_takes_the_place_of_the_old_one() {
+    let mut bench = Bench::settled().await;
+    bench.offer("2", Behaviour::Good);
+    bench.desire(&["2"]);
+    bench.until_ready("2").await;
+    assert_eq!(bench.document(Slot::Previous).as_deref(), Some("1"));
+    assert_eq!(restarts(&bench), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_assignment_again_touches_nothing() {
+    let mut bench = Bench::settled().await;
+    let before = restarts(&bench);
+    bench.desire(&["1"]);
+    bench.until_applied().await;
+    bench.pass_time(600).await;
+    assert_eq!(restarts(&bench), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_does_not_start_gives_way_with_its_last_words() {
+    let mut bench = Bench::settled().await;
+    let log = vec!["configuration error".to_owned()];
+    bench.offer("bad", Behaviour::Exits { code: 3, log: log.clone() });
+    bench.desire(&["bad"]);
+    let report = bench.until(|report| report.phase == Phase::Returned).await;
+    assert_eq!(report.version, Some("1".parse().unwrap()));
+    let failure = report.failure.unwrap();
+    assert_eq!((failure.exit_code, failure.log_tail), (Some(3), log));
+    assert_eq!(failure.version, Some("bad".parse().unwrap()));
+    assert_eq!(bench.document(Slot::Current).as_deref(), Some("1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_dies_while_it_soaks_gives_way() {
+    let mut bench = Bench::settled().await;
+    bench.offer("2", Behaviour::Good);
+    bench.desire(&["2"]);
+    bench.until(|report| matches!(report.phase, Phase::Soaking { .. })).await;
+    bench.host.end_by_itself(&name("asterisk"), 139);
+    let report = bench.until(|report| report.phase == Phase::Returned).await;
+    assert_eq!(report.version, Some("1".parse().unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_version_that_does_not_start_is_failed() {
+    let mut bench = Bench::new();
+    bench.offer("1", EXITS);
+    bench.desire(&["1"]);
+    let report = bench.until(|report| report.phase == Phase::Failed).await;
+    assert_eq!(report.failure.unwrap().exit_code, Some(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_cannot_be_had_stops_nothing() {
+    let mut bench = Bench::settled().await;
+    let before = restarts(&bench);
+    bench.refuse("2", "toomanyrequests");
+    bench.desire(&["2"]);
+    let report = bench.until(|report| report.phase == Phase::Blocked).await;
+    assert!(report.reason.contains("toomanyrequests"), "{}", report.reason);
+    assert_eq!(restarts(&bench), before);
+    bench.offer("2", Behaviour::Good);
+    bench.until_ready("2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_waited_for() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    bench.offer("2", Behaviour::Good);
+    bench.desire_counted("1", OnDeadline::Wait);
+    bench.until_ready("1").await;
+    bench.host.answer_exec(&["count"], 0, "12 active calls\n");
+    bench.desire_counted("2", OnDeadline::Wait);
+    bench.until(|report| report.reason.contains("12 calls are up")).await;
+    bench.pass_time(300).await;
+    bench.until(|report| matches!(report.phase, Phase::Draining { .. })).await;
+    bench.host.answer_exec(&["count"], 1, "");
+    bench.until(|report| report.reason.contains("cannot be read")).await;
+    bench.host.answer_exec(&["count"], 0, "0 active calls\n");
+    bench.until_ready("2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_cut_when_the_operator_chose_so_and_counted() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    bench.offer("2", Behaviour::Good);
+    bench.desire_counted("1", OnDeadline::Wait);
+    bench.until_ready("1").await;
+    bench.host.answer_exec(&["count"], 0, "7 active calls\n");
+    bench.desire_counted("2", OnDeadline::Cut);
+    let report = bench.until_ready("2").await;
+    assert_eq!(report.calls_cut, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_ours_is_named_and_left_alone() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    bench.host.make_foreign_container("oml-asterisk");
+    bench.desire(&["1"]);
+    let report = bench.until(|report| report.phase == Phase::Blocked).await;
+    assert!(report.reason.contains("container oml-asterisk"), "{}", report.reason);
+    assert_eq!(restarts(&bench), 0);
+    assert_eq!(bench.host.count(Daemon::Docker, Verb::Put), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_by_hand_is_respected_until_it_is_started_by_hand() {
+    let bench = Bench::settled().await;
+    let before = restarts(&bench);
+    bench.host.stop_by_hand(&"asterisk.service".parse().unwrap());
+    bench.until(|report| matches!(report.phase, Phase::Held { .. })).await;
+    bench.pass_time(600).await;
+    assert_eq!(restarts(&bench), before);
+    bench.host.start_by_hand(&"asterisk.service".parse().unwrap());
+    bench.until_ready("1").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_failed_is_started_and_told_as_drift() {
+    let bench = Bench::settled().await;
+    bench.host.fail_for_good(&name("asterisk"), 1);
+    let report = bench.until(|report| report.phase == Phase::Ready && report.drift.is_some()).await;
+    assert!(report.drift.unwrap().found.contains("failed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_desired_is_removed() {
+    let mut bench = Bench::settled().await;
+    bench.desire(&[]);
+    bench.until_report(|report| report.instances.is_empty() && report.revision.0 == 2).await;
+    assert_eq!(bench.document(Slot::Current), None);
+    assert_eq!(bench.host.count(Daemon::Docker, Verb::Remove), 2, "one to keep, one to remove");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_assignment_nothing_is_done() {
+    let bench = Bench::new();
+    bench.pass_time(600).await;
+    let verbs: Vec<Verb> = bench.host.calls().into_iter().map(|call| call.verb).collect();
+    assert!(verbs.iter().all(|verb| *verb == Verb::List), "{verbs:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_state_folder_restarts_nothing() {
+    let mut bench = Bench::settled().await;
+    let before = restarts(&bench);
+    bench.stop();
+    std::fs::remove_dir_all(&bench.paths.state).unwrap();
+    bench.start();
+    bench.until_ready("1").await;
+    bench.until_document("1").await;
+    assert_eq!(restarts(&bench), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_while_a_daemon_is_away_and_it_is_told() {
+    for daemon in [Daemon::Docker, Daemon::Systemd] {
+        let mut bench = Bench::settled().await;
+        let before = restarts(&bench);
+        bench.host.take_away(daemon);
+        bench.until_report(|report| !report.troubles.is_empty()).await;
+        bench.offer("2", Behaviour::Good);
+        bench.desire(&["2"]);
+        let report = bench.until(|report| report.phase == Phase::Blocked).await;
+        assert!(report.reason.contains("does not answer"), "{}", report.reason);
+        bench.pass_time(600).await;
+        assert_eq!(restarts(&bench), before);
+        bench.host.bring_back(daemon);
+        bench.until_ready("2").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_goes_away_at_the_switch_is_not_the_versions_fault() {
+    let mut bench = Bench::settled().await;
+    bench.offer("2", Behaviour::Good);
+    let away = RuntimeError::Away { daemon: "systemd", detail: "no answer".to_owned() };
+    bench.host.fail(Daemon::Systemd, Verb::Start, away);
+    bench.desire(&["2"]);
+    let report = bench.until_ready("2").await;
+    assert_eq!(report.failure, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_switch_that_cannot_be_recorded_is_not_begun() {
+    let mut bench = Bench::settled().await;
+    let before = restarts(&bench);
+    // A folder in the file's place: no rename can replace it.
+    let record = bench.paths.state.join("attempts.json");
+    std::fs::remove_file(&record).unwrap();
+    std::fs::create_dir_all(record.join("full")).unwrap();
+    bench.offer("2", Behaviour::Good);
+    bench.desire(&["2"]);
+    bench.until_report(|report| !report.troubles.is_empty()).await;
+    bench.pass_time(600).await;
+    assert_eq!(restarts(&bench), before);
+    std::fs::remove_dir_all(&record).unwrap();
+    bench.until_ready("2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fetching_is_told_in_bytes() {
+    let mut bench = Bench::settled().await;
+    bench.offer("2", Behaviour::Good);
+    bench.host.hold(Daemon::Docker, Verb::Fetch);
+    bench.desire(&["2"]);
+    let told = |phase| matches!(phase, Phase::Pulling { bytes_total, .. } if bytes_total > 0);
+    bench.until(|report| told(report.phase)).await;
+    bench.host.release(Daemon::Docker, Verb::Fetch);
+    bench.until_ready("2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_loop_asks_rarely() {
+    let bench = Bench::settled().await;
+    let before = bench.host.calls().len();
+    bench.pass_time(600).await;
+    let asked = bench.host.calls().len() - before;
+    assert!(asked <= 22, "{asked} calls in ten idle minutes");
+}

@@ -23,10 +23,8 @@ fn assignment() -> Assignment {
 #[test]
 fn what_was_kept_is_found_again() {
     let (_folder, cache) = cache();
-    let attempts = Attempts::from([(
-        "asterisk".parse().unwrap(),
-        Attempt::new(ContentHash::of(b"goal")),
-    )]);
+    let attempts =
+        Attempts::from([("asterisk".parse().unwrap(), Attempt::new(ContentHash::of(b"goal")))]);
     cache.keep_assignment(&assignment()).unwrap();
     cache.keep_attempts(&attempts).unwrap();
     assert_eq!(cache.assignment(None), Some(assignment()));

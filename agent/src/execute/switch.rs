@@ -10,7 +10,7 @@ use crate::documents;
 use crate::kill_point;
 use crate::log::chain;
 use crate::paths::Slot;
-use crate::runtime::RuntimeError;
+use crate::runtime::{LastWords, Listing, RuntimeError};
 
 impl Host {
     /// Stops the old version and starts the new one.
@@ -56,7 +56,8 @@ impl Host {
     ) -> Result<(), StepError> {
         let component = &instance.component;
         let current = documents::read(&self.paths, component, Slot::Current)?;
-        let returns_to_current = current.map(|document| document.workload_hash()).as_ref() == previous;
+        let returns_to_current =
+            current.map(|document| document.workload_hash()).as_ref() == previous;
         if returns_to_current && previous.is_some() {
             documents::write(&self.paths, instance, Slot::Next)?;
             documents::advance(&self.paths, component)?;
@@ -78,11 +79,11 @@ impl Host {
             }
             Err(StepError::Runtime(error)) if is_verdict(&error) => {
                 let message = chain(&error);
-                Outcome::Failed(self.failure(work, message, crate::runtime::LastWords::default()))
+                Outcome::Failed(self.failure(work, message, LastWords::default()))
             }
             Err(StepError::NoInstance) => {
                 let message = "what it was made from is not known any more".to_owned();
-                Outcome::Failed(self.failure(work, message, crate::runtime::LastWords::default()))
+                Outcome::Failed(self.failure(work, message, LastWords::default()))
             }
             Err(error) => Outcome::Trouble(chain(&error)),
         }
@@ -129,7 +130,8 @@ impl Host {
             return;
         }
         if let Err(error) = self.docker.promote(instance).await {
-            warn!(component = %instance.component, error = chain(&error), "the container keeps its interim name for now");
+            let component = &instance.component;
+            warn!(%component, "{component}: keeps its interim name for now: {}", chain(&error));
         }
     }
 
@@ -140,14 +142,7 @@ impl Host {
         let stopped = async {
             loop {
                 let listing = self.docker.list(std::slice::from_ref(instance)).await;
-                let runs_old = listing.is_ok_and(|listing| {
-                    listing.containers.iter().any(|(name, container)| {
-                        *name == instance.component
-                            && container.is_running()
-                            && container.hash != goal
-                    })
-                });
-                if !runs_old {
+                if listing.is_ok_and(|listing| !runs_another(&listing, instance, &goal)) {
                     return;
                 }
             }
@@ -160,10 +155,18 @@ impl Host {
     }
 }
 
+fn runs_another(listing: &Listing, instance: &Instance, goal: &ContentHash) -> bool {
+    listing.containers.iter().any(|(name, container)| {
+        *name == instance.component && container.is_running() && &container.hash != goal
+    })
+}
+
 /// Whether a start that did not succeed says something of the version started.
 fn is_verdict(error: &RuntimeError) -> bool {
     match error {
         RuntimeError::Refused { .. } => true,
-        RuntimeError::Away { .. } | RuntimeError::Foreign(_) | RuntimeError::Unsupported(_) => false,
+        RuntimeError::Away { .. } | RuntimeError::Foreign(_) | RuntimeError::Unsupported(_) => {
+            false
+        }
     }
 }

@@ -36,7 +36,8 @@ fn source() -> Source {
 fn every_number_names_tenant_host_and_component() {
     let page = source().page();
     let labels = "{tenant=\"acme\",host=\"voice-1\",component=\"asterisk\"}";
-    for line in ["up{} 1", "healthy{} 1", "active{} 12", "restarts{} 2", "start_time_seconds{} 1.5"] {
+    for line in ["up{} 1", "healthy{} 1", "active{} 12", "restarts{} 2", "start_time_seconds{} 1.5"]
+    {
         let line = format!("oml_instance_{}\n", line.replace("{}", labels));
         assert!(page.contains(&line), "{line} is not in\n{page}");
     }

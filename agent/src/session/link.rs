@@ -45,7 +45,7 @@ impl Session {
         let opened = timeout(CALL_TIMEOUT, client.session(ReceiverStream::new(messages))).await;
         let inbound = opened.map_err(|_elapsed| SessionError::Slow)?;
         let inbound = inbound.map_err(refused)?.into_inner();
-        info!(endpoint, "session begun");
+        info!(endpoint, "session with {endpoint} begun");
         self.state.send_modify(|state| {
             state.connected_to = Some(endpoint.to_owned());
             state.sessions += 1;
@@ -129,9 +129,9 @@ impl Session {
 
     /// Takes an assignment if it may follow the one held. It counts once it is on disk.
     fn take(&self, document: &[u8], identity: &HostIdentity) -> Result<(), SessionError> {
-        let read = std::str::from_utf8(document).map_err(|error| error.to_string()).and_then(
-            |text| Assignment::from_document(text).map_err(|error| error.to_string()),
-        );
+        let read = std::str::from_utf8(document)
+            .map_err(|error| error.to_string())
+            .and_then(|text| Assignment::from_document(text).map_err(|error| error.to_string()));
         let assignment = match read {
             Ok(assignment) => assignment,
             Err(error) => {
@@ -140,8 +140,7 @@ impl Session {
             }
         };
         let held = self.assignments.borrow().clone();
-        let accepted =
-            assignment.accept_after(held.as_deref(), &identity.tenant, &identity.node);
+        let accepted = assignment.accept_after(held.as_deref(), &identity.tenant, &identity.node);
         if let Err(refusal) = accepted {
             self.refuse(format!("an assignment was refused: {refusal}"));
             return Ok(());
@@ -156,7 +155,7 @@ impl Session {
     }
 
     fn refuse(&self, why: String) {
-        warn!(why, "an assignment is not taken");
+        warn!("{why}");
         self.trouble.send_replace(Some(why));
     }
 }
@@ -164,11 +163,11 @@ impl Session {
 /// A refusal at the first call is also how TLS 1.3 says that it does not like
 /// our certificate.
 pub(super) fn refused(status: tonic::Status) -> SessionError {
-    match status.code() {
-        tonic::Code::Unavailable | tonic::Code::Cancelled | tonic::Code::Unknown => {
-            SessionError::Lost(status)
-        }
-        _ => SessionError::Refused(status),
+    use tonic::Code::{Cancelled, Unavailable, Unknown};
+    if matches!(status.code(), Unavailable | Cancelled | Unknown) {
+        SessionError::Lost(status)
+    } else {
+        SessionError::Refused(status)
     }
 }
 

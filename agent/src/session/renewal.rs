@@ -39,7 +39,7 @@ impl Session {
         let asked = client.renew(RenewRequest { csr: request.csr.clone() });
         let certificate = answer(timeout(CALL_TIMEOUT, asked).await)?;
         let identity = self.files.keep(&certificate, &request.key_pem)?;
-        info!(expires_ms = identity.peer.expires.0, "certificate renewed");
+        info!(expires_ms = identity.peer.expires.0, "the certificate was renewed");
         Ok(identity)
     }
 
@@ -49,7 +49,7 @@ impl Session {
         error: &SessionError,
     ) -> Duration {
         let left_ms = identity.peer.expires.since_ms(self.clock.now());
-        warn!(error = chain(error), left_ms, "the certificate could not be renewed");
+        warn!(left_ms, "the certificate could not be renewed: {}", chain(error));
         Duration::from_millis(left_ms / 10).max(RETRY_MIN)
     }
 
@@ -68,7 +68,7 @@ impl Session {
                     return Ok(self.files.keep(&certificate, key_pem)?);
                 }
                 Err(error) => {
-                    warn!(address, error = chain(&error), "no new certificate");
+                    warn!(address, "no new certificate from {address}: {}", chain(&error));
                     last = error;
                 }
             }

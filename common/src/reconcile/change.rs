@@ -1,19 +1,14 @@
 //! From the old version to the new one, and back when the new one is no good.
 
-use crate::assignment::OnDeadline;
-use crate::attempt::{Count, Proven, Stage};
+use crate::attempt::Proven;
 use crate::id::ContentHash;
-use crate::instance::ActiveProbe;
 use crate::observed::{ActiveState, ContainerState, Health, ObservedUnit};
 use crate::report::{Failure, Phase};
 use crate::time::{Span, Timestamp};
 
+use super::drain::{Drain, Drained};
 use super::{Case, Judgement, Step, is_active, steady, unsettled_dependency};
 
-/// Calls are counted this often while they drain.
-const COUNT_INTERVAL_MS: u64 = 1_000;
-/// A count older than this says nothing about now.
-const COUNT_AGE_MS_MAX: u64 = 2_000;
 /// Room for systemd and the engine beyond the limits of the instance itself.
 const START_MARGIN_MS: u64 = 10_000;
 
@@ -36,91 +31,17 @@ pub(super) fn prepare(case: Case<'_>) -> Judgement {
     if let Some(dependency) = unsettled_dependency(case) {
         return Judgement::wait(Phase::Pending, format!("waits for {dependency}"));
     }
-    match drain(case) {
-        Drain::Passed { calls_cut } => switch(case, calls_cut),
-        Drain::Waits(judgement) => judgement,
-    }
-}
-
-enum Drain {
-    Passed { calls_cut: u64 },
-    Waits(Judgement),
-}
-
-/// When the wait for calls to end is over.
-pub(super) fn drain_deadline(case: Case<'_>) -> Timestamp {
-    let since = match case.attempt.map(|attempt| &attempt.stage) {
-        Some(Stage::Draining { since, .. }) => *since,
-        Some(_) | None => case.input.now,
-    };
-    since.plus_ms(case.desired.policy.drain_deadline_ms)
-}
-
-fn drain(case: Case<'_>) -> Drain {
-    let Some(probe) = &case.desired.instance.active else { return Drain::Passed { calls_cut: 0 } };
-    if case.seen.running().is_none() {
-        return Drain::Passed { calls_cut: 0 };
-    }
-    let now = case.input.now;
-    let count = match case.attempt.map(|attempt| &attempt.stage) {
-        Some(Stage::Draining { count, .. }) => *count,
-        Some(_) | None => None,
-    };
-    let deadline = drain_deadline(case);
-    let phase = Phase::Draining { deadline };
-    let Some(count) = count.filter(|count| now.since_ms(count.at) <= COUNT_AGE_MS_MAX) else {
-        return Drain::Waits(Judgement::act(phase, Step::Count, drain_reason(probe, None)));
-    };
-    if count.active == Some(0) {
-        return Drain::Passed { calls_cut: 0 };
-    }
-    if now >= deadline {
-        return overdue(case, probe, count);
-    }
-    let next = count.at.plus_ms(COUNT_INTERVAL_MS);
-    let reason = drain_reason(probe, Some(count));
-    if now >= next {
-        return Drain::Waits(Judgement::act(phase, Step::Count, reason));
-    }
-    Drain::Waits(Judgement::wait(phase, reason).until(next.min(deadline)))
-}
-
-fn overdue(case: Case<'_>, probe: &ActiveProbe, count: Count) -> Drain {
-    let still = drain_reason(probe, Some(count));
-    let now = case.input.now;
-    match case.desired.policy.on_deadline {
-        OnDeadline::Cut => Drain::Passed { calls_cut: count.active.unwrap_or_default() },
-        OnDeadline::Abort => {
-            let why = format!("was not begun: at the drain deadline {still}");
-            Drain::Waits(Judgement::act(Phase::Pending, Step::GiveUp { why }, still))
-        }
-        OnDeadline::Wait => {
-            let reason =
-                format!("{still}; the deadline has passed and the operator's choice is to wait");
-            let phase = Phase::Draining { deadline: now };
-            let next = count.at.plus_ms(COUNT_INTERVAL_MS);
-            Drain::Waits(if now >= next {
-                Judgement::act(phase, Step::Count, reason)
-            } else {
-                Judgement::wait(phase, reason).until(next)
-            })
-        }
-    }
-}
-
-fn drain_reason(probe: &ActiveProbe, count: Option<Count>) -> String {
-    let noun = &probe.noun;
-    match count {
-        None => format!("asking how many {noun} are up"),
-        Some(Count { active: Some(active), .. }) => format!("{active} {noun} are up"),
-        Some(Count { active: None, .. }) => {
-            format!("the number of {noun} cannot be read, so {noun} count as up")
-        }
+    match Drain::of(case).judge() {
+        Drained::Passed { calls_cut } => switch(case, calls_cut),
+        Drained::Waits(judgement) => judgement,
     }
 }
 
 fn switch(case: Case<'_>, calls_cut: u64) -> Judgement {
-    let present = case.seen.document.as_ref().map(|document| document.workload.clone());
+    // What runs, whatever the document says: an interrupted switch may have changed that already.
+    let running = case.seen.running().map(|container| container.hash.clone());
+    let document = || case.seen.document.as_ref().map(|document| document.workload.clone());
+    let present = running.or_else(document);
     let previous = match case.attempt.map(|attempt| &attempt.proven) {
         Some(Proven::Earlier(hash)) if hash != case.goal => Some(hash.clone()),
         Some(Proven::Nothing) => None,
@@ -142,6 +63,12 @@ pub(super) fn resume_switch(
     calls_cut: u64,
 ) -> Judgement {
     let again = |reason: &str| {
+        // Whatever was counted then, calls may have come since.
+        let drain = Drain::of(case);
+        if drain.probe.is_some() && case.seen.running().is_some_and(|c| &c.hash != case.goal) {
+            let phase = Phase::Draining { deadline: drain.deadline() };
+            return Judgement::act(phase, Step::Count, drain.reason());
+        }
         let step = Step::Switch { previous: previous.cloned(), calls_cut };
         Judgement::act(Phase::Starting, step, reason)
     };
@@ -162,6 +89,10 @@ pub(super) fn resume_switch(
             if case.input.now < end && unit.restarts == 0 =>
         {
             Judgement::wait(Phase::Starting, "starting").until(end)
+        }
+        // The host went down on the way.
+        ActiveState::Inactive if unit.result == "success" && !unit.stopped_by_hand => {
+            again("the switch was interrupted before the new version answered")
         }
         ActiveState::Active
         | ActiveState::Reloading
@@ -220,8 +151,10 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Judgement {
     if unit.stopped_by_hand {
         return steady::held(unit);
     }
-    if !ran_on(case, unit, since) {
-        return give_up("ended while it had to stay healthy".to_owned());
+    match continuity(case, unit, since) {
+        Continuity::RanOn => {}
+        Continuity::Broken => return give_up("ended while it had to stay healthy".to_owned()),
+        Continuity::Interrupted(judgement) => return judgement,
     }
     let unseen_ms_max = case.desired.instance.timing.start_timeout_ms + START_MARGIN_MS;
     match steady::health(&case.desired.instance, case.seen, now) {
@@ -248,23 +181,39 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Judgement {
     }
 }
 
-/// Whether what was started at the switch runs without a break. A supervisor
-/// that is replaced leaves its container alone, so for a container its own
-/// start counts and not the unit's.
-fn ran_on(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
-    if !case.is_container() {
-        return is_active(unit) && unit.restarts == 0;
-    }
-    let goes_on = match unit.active {
-        ActiveState::Active
-        | ActiveState::Reloading
-        | ActiveState::Activating
-        | ActiveState::Deactivating => true,
-        ActiveState::Inactive | ActiveState::Failed => false,
+/// What became of what was started at the switch.
+enum Continuity {
+    /// It runs without a break.
+    RanOn,
+    /// It ended by itself.
+    Broken,
+    /// Somebody else ended it: the host was rebooted, the unit restarted by hand.
+    Interrupted(Judgement),
+}
+
+/// A supervisor that is replaced leaves its container alone, so for a container
+/// its own start counts and not the unit's.
+fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continuity {
+    let started = match case.seen.running().map(|container| &container.state) {
+        _ if !case.is_container() => is_active(unit).then_some(unit.since),
+        Some(ContainerState::Running { since }) => Some(*since).filter(|_| runs_goal(case)),
+        Some(ContainerState::Created | ContainerState::Exited { .. }) | None => None,
     };
-    goes_on && case.seen.running().is_some_and(|container| {
-        matches!(container.state, ContainerState::Running { since: started } if started <= since)
-            && &container.hash == case.goal
+    let ended = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
+    if !ended && started.is_some_and(|started| started <= since) {
+        return Continuity::RanOn;
+    }
+    if unit.restarts > 0 || !matches!(unit.result.as_str(), "" | "success") {
+        return Continuity::Broken;
+    }
+    let answers = matches!(unit.active, ActiveState::Active | ActiveState::Reloading);
+    Continuity::Interrupted(if ended {
+        Judgement::act(Phase::Starting, Step::Start, "its unit is not running")
+    } else if answers && started.is_some() {
+        let reason = "was started anew on the host; its soak begins again";
+        Judgement::act(Phase::Starting, Step::Soak, reason)
+    } else {
+        Judgement::wait(Phase::Starting, "is being started anew on the host")
     })
 }
 

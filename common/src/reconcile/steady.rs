@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::instance::{Instance, Workload};
-use crate::observed::{ActiveState, Health, ObservedInstance, ObservedUnit};
+use crate::observed::{ActiveState, ContainerState, Health, ObservedInstance, ObservedUnit};
 use crate::report::{Failure, Phase};
 use crate::time::Timestamp;
 
@@ -42,6 +42,10 @@ pub(super) fn keep(case: Case<'_>) -> Judgement {
 fn run(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
     match unit.active {
         ActiveState::Active | ActiveState::Reloading => tidy(case),
+        ActiveState::Activating if unit.restarts > 0 => {
+            let reason = format!("started again by systemd, {} times so far", unit.restarts);
+            Judgement::wait(Phase::Starting, reason)
+        }
         ActiveState::Activating => Judgement::wait(Phase::Starting, "systemd is starting it"),
         ActiveState::Deactivating => Judgement::wait(Phase::Starting, "systemd is stopping it"),
         ActiveState::Inactive | ActiveState::Failed => {
@@ -80,6 +84,12 @@ fn tidy(case: Case<'_>) -> Judgement {
     Judgement::wait(phase, reason)
 }
 
+/// The phase that health alone gives.
+pub(super) fn judge_health(case: Case<'_>) -> Judgement {
+    let (phase, reason) = phase_by_health(&case.desired.instance, case.seen, case.input.now);
+    Judgement::wait(phase, reason)
+}
+
 fn phase_by_health(
     instance: &Instance,
     seen: &ObservedInstance,
@@ -90,7 +100,23 @@ fn phase_by_health(
         Health::Healthy => (Phase::Ready, detail),
         Health::Unhealthy => (Phase::Unhealthy, detail),
         Health::Starting => (Phase::Starting, detail),
-        Health::Unknown => (Phase::Unhealthy, "its health has not been observed lately".to_owned()),
+        Health::Unknown => (Phase::Unhealthy, unknown_words(seen)),
+    }
+}
+
+fn unknown_words(seen: &ObservedInstance) -> String {
+    let ended = seen.containers.iter().filter_map(|container| match container.state {
+        ContainerState::Exited { code, at, out_of_memory } => Some((at, code, out_of_memory)),
+        ContainerState::Created | ContainerState::Running { .. } => None,
+    });
+    match ended.max() {
+        Some((_, _, true)) if seen.running().is_none() => {
+            "the kernel ended its program for want of memory".to_owned()
+        }
+        Some((_, code, false)) if seen.running().is_none() => {
+            format!("its program ended with status {code}")
+        }
+        Some(_) | None => "its health has not been observed lately".to_owned(),
     }
 }
 

@@ -186,6 +186,7 @@ impl World {
             image_present: desired.is_some_and(|d| place.images.contains(&d.workload_hash())),
             document,
             status: running.map(|container| self.status(container)),
+            active: place.current.as_ref().and_then(|document| document.active.clone()),
             foreign: place.foreign.clone(),
         }
     }
@@ -246,7 +247,7 @@ impl World {
         let actions = self.actions();
         for action in &actions {
             let fault = if self.faults.is_empty() { Fault::None } else { self.faults.remove(0) };
-            self.log.push(format!("{} {}", action.component, verb(&action.step)));
+            self.log.push(format!("{} {}", action.component, action.step.verb()));
             self.perform(action, fault);
         }
         if !actions.is_empty() {
@@ -518,22 +519,5 @@ fn promote(place: &mut Place, goal: &Instance) {
         } else {
             format!("{}-prev{number}", container.name)
         };
-    }
-}
-
-fn verb(step: &Step) -> &'static str {
-    match step {
-        Step::Remove => "remove",
-        Step::Fetch => "fetch",
-        Step::Put => "put",
-        Step::Count => "count",
-        Step::Switch { .. } => "switch",
-        Step::Soak => "soak",
-        Step::GiveUp { .. } => "give-up",
-        Step::Return { .. } => "return",
-        Step::Keep => "keep",
-        Step::Start => "start",
-        Step::Refresh => "refresh",
-        Step::Promote => "promote",
     }
 }

@@ -1,0 +1,247 @@
+//! A host in memory with the loop on it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_common::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
+use oml_common::id::{ComponentName, ContentHash, Digest, Generation, RevisionNumber};
+use oml_common::instance::{ActiveProbe, Check, Container, Instance, Probe, Timing, Workload};
+use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
+use oml_common::time::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::agent::{Agent, Inputs, empty_report};
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::documents;
+use crate::execute::Host;
+use crate::paths::{Paths, Slot};
+use crate::runtime::fake::{Behaviour, FakeHost};
+use crate::statuses::Statuses;
+
+/// Longer than anything takes, in time that passes at once.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+pub(super) struct Bench {
+    pub(super) host: FakeHost,
+    pub(super) paths: Paths,
+    clock: Clock,
+    assignments: watch::Sender<Option<Arc<Assignment>>>,
+    statuses: watch::Sender<Statuses>,
+    reports: watch::Sender<Arc<Report>>,
+    agent: Option<JoinHandle<()>>,
+    _folder: tempfile::TempDir,
+}
+
+pub(super) fn name(text: &str) -> ComponentName {
+    text.parse().unwrap()
+}
+
+pub(super) fn digest(version: &str) -> Digest {
+    format!("sha256:{}", ContentHash::of(version.as_bytes())).parse().unwrap()
+}
+
+fn instance(version: &str) -> Instance {
+    Instance {
+        tenant: "acme".parse().unwrap(),
+        component: name("asterisk"),
+        unit: "asterisk.service".parse().unwrap(),
+        workload: Workload::Container(Container {
+            name: "oml-asterisk".parse().unwrap(),
+            version: version.parse().unwrap(),
+            repository: "registry:5000/stack/asterisk".parse().unwrap(),
+            digest: digest(version),
+            env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            volumes: Vec::new(),
+            command: Vec::new(),
+            memory_bytes_max: None,
+        }),
+        after: Vec::new(),
+        ports: Vec::new(),
+        probe: Probe {
+            check: Check::Tcp { port: 5060 },
+            interval_ms: 10_000,
+            timeout_ms: 2_000,
+            failures_max: 3,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
+        metrics: None,
+    }
+}
+
+/// The host's clock runs with the time of the tests.
+fn clock() -> Clock {
+    let began = Instant::now();
+    Clock::new(move || {
+        let passed = u64::try_from(began.elapsed().as_millis()).unwrap();
+        Timestamp(1_700_000_000_000 + passed)
+    })
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::below(folder.path());
+        let clock = clock();
+        let host = FakeHost::new(paths.clone(), clock.clone());
+        let (assignments, _) = watch::channel(None);
+        let (statuses, _) = watch::channel(Statuses::new());
+        let (reports, _) = watch::channel(Arc::new(empty_report(clock.now())));
+        tokio::spawn(supervise(host.clone(), paths.clone(), clock.clone(), statuses.clone()));
+        let agent = None;
+        let mut bench =
+            Self { host, paths, clock, assignments, statuses, reports, agent, _folder: folder };
+        bench.start();
+        bench
+    }
+
+    /// Version 1 runs and was kept.
+    pub(super) async fn settled() -> Self {
+        let mut bench = Self::new();
+        bench.offer("1", Behaviour::Good);
+        bench.desire(&["1"]);
+        bench.until_ready("1").await;
+        bench
+    }
+
+    /// Begins a loop over what is there.
+    pub(super) fn start(&mut self) {
+        let (_, session_trouble) = watch::channel(None);
+        let inputs = Inputs {
+            assignment: self.assignments.subscribe(),
+            statuses: self.statuses.subscribe(),
+            session_trouble,
+            usage: Box::new(HostUsage::default),
+            alive: Box::new(|_report| {}),
+        };
+        let host = Host {
+            docker: Arc::new(self.host.docker()),
+            systemd: Arc::new(self.host.systemd()),
+            paths: self.paths.clone(),
+            clock: self.clock.clone(),
+        };
+        let agent = Agent::new(host, Cache::new(&self.paths), inputs, self.reports.clone());
+        self.agent = Some(tokio::spawn(agent.run()));
+    }
+
+    /// Ends the loop where it stands, as a crash would.
+    pub(super) fn stop(&mut self) {
+        if let Some(agent) = self.agent.take() {
+            agent.abort();
+        }
+    }
+
+    pub(super) fn offer(&self, version: &str, behaviour: Behaviour) {
+        self.host.offer(&digest(version), behaviour);
+    }
+
+    pub(super) fn refuse(&self, version: &str, detail: &str) {
+        self.host.refuse(&digest(version), detail, true);
+    }
+
+    pub(super) fn desire(&mut self, versions: &[&str]) {
+        let instances = versions.iter().map(|version| instance(version)).collect();
+        self.assign(instances, OnDeadline::Wait);
+    }
+
+    pub(super) fn desire_counted(&mut self, version: &str, on_deadline: OnDeadline) {
+        let (before, noun) = ("active calls".to_owned(), "calls".to_owned());
+        let active = Some(ActiveProbe { command: vec!["count".to_owned()], before, noun });
+        self.assign(vec![Instance { active, ..instance(version) }], on_deadline);
+    }
+
+    fn assign(&mut self, instances: Vec<Instance>, on_deadline: OnDeadline) {
+        let policy = ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline };
+        let number = self.assignments.borrow().as_ref().map_or(1, |a| a.generation.number + 1);
+        let desired = |instance: Instance| {
+            (instance.component.clone(), Desired { instance, policy: policy.clone() })
+        };
+        self.assignments.send_replace(Some(Arc::new(Assignment {
+            generation: Generation { epoch: 1, number },
+            tenant: "acme".parse().unwrap(),
+            node: "voice-1".parse().unwrap(),
+            content: Content {
+                revision: RevisionNumber(number),
+                instances: instances.into_iter().map(desired).collect(),
+            },
+        })));
+    }
+
+    pub(super) async fn until_report(&self, wanted: impl Fn(&Report) -> bool) -> Arc<Report> {
+        let mut reports = self.reports.subscribe();
+        let found = timeout(LIMIT, async {
+            loop {
+                let report = reports.borrow_and_update().clone();
+                if wanted(&report) {
+                    return report;
+                }
+                // Ages are told without a mark, so it is looked at now and then.
+                let _marked = timeout(Duration::from_secs(1), reports.changed()).await;
+            }
+        });
+        match found.await {
+            Ok(report) => report,
+            Err(_elapsed) => panic!("it never came; the last report: {:#?}", self.reports.borrow()),
+        }
+    }
+
+    /// The instance once it is as wanted, under the assignment that holds now.
+    pub(super) async fn until(&self, wanted: impl Fn(&InstanceReport) -> bool) -> InstanceReport {
+        let applied = self.assignments.borrow().as_ref().map(|a| a.generation);
+        let found = |report: &Report| {
+            report.applied == applied
+                && report.instances.get(&name("asterisk")).is_some_and(&wanted)
+        };
+        self.until_report(found).await.instances[&name("asterisk")].clone()
+    }
+
+    pub(super) async fn until_ready(&self, version: &str) -> InstanceReport {
+        let version = Some(version.parse().unwrap());
+        self.until(|report| report.phase == Phase::Ready && report.version == version).await
+    }
+
+    pub(super) async fn until_applied(&self) {
+        self.until(|_report| true).await;
+    }
+
+    pub(super) async fn until_document(&self, version: &str) {
+        let found = |_: &Report| self.document(Slot::Current).as_deref() == Some(version);
+        self.until_report(found).await;
+    }
+
+    pub(super) async fn pass_time(&self, seconds: u64) {
+        sleep(Duration::from_secs(seconds)).await;
+    }
+
+    pub(super) fn document(&self, slot: Slot) -> Option<String> {
+        let document = documents::read(&self.paths, &name("asterisk"), slot).unwrap()?;
+        document.version().map(ToString::to_string)
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Tells what the supervisors' files say, and keeps them fresh, as their probes do.
+async fn supervise(host: FakeHost, paths: Paths, clock: Clock, statuses: watch::Sender<Statuses>) {
+    use crate::runtime::Runtime as _;
+    let mut changes = host.docker().changes();
+    loop {
+        let component = name("asterisk");
+        let mut status = documents::read_status(&paths, &component).unwrap();
+        if let Some(status) = &mut status {
+            status.checked_at = clock.now();
+        }
+        let told = status.map(|status| (component, status)).into_iter().collect();
+        statuses.send_replace(told);
+        let _nudged = timeout(Duration::from_secs(10), changes.changed()).await;
+    }
+}

@@ -1,0 +1,113 @@
+//! The loop killed in the middle of everything, and begun again.
+
+use oml_common::report::Phase;
+
+use super::EXITS;
+use super::bench::{Bench, name};
+use crate::paths::Slot;
+use crate::runtime::fake::{Behaviour, Daemon, Verb};
+
+/// Every call that a replacement makes.
+const CALLS: &[(Daemon, Verb)] = &[
+    (Daemon::Docker, Verb::Fetch),
+    (Daemon::Docker, Verb::Put),
+    (Daemon::Systemd, Verb::Put),
+    (Daemon::Systemd, Verb::Start),
+    (Daemon::Docker, Verb::Promote),
+    (Daemon::Docker, Verb::Remove),
+    (Daemon::Docker, Verb::LastWords),
+];
+
+impl Bench {
+    /// Ends the loop once it has made so many calls from now on, and begins another.
+    async fn kill_after(&mut self, calls: usize) {
+        let enough = self.host.calls().len() + calls;
+        // A loop that waits for a time makes no more calls.
+        for _turn in 0..300 {
+            if self.host.calls().len() >= enough {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        self.stop();
+        self.start();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_killed_in_any_call_comes_to_its_end() {
+    for (daemon, verb) in CALLS.iter().copied().filter(|(_, verb)| *verb != Verb::LastWords) {
+        let mut bench = Bench::settled().await;
+        bench.offer("2", Behaviour::Good);
+        bench.host.hold(daemon, verb);
+        let before = bench.host.count(daemon, verb);
+        bench.desire(&["2"]);
+        bench.until_report(|_| bench.host.count(daemon, verb) > before).await;
+        bench.stop();
+        bench.host.release(daemon, verb);
+        bench.start();
+        bench.until_ready("2").await;
+        assert_eq!(bench.document(Slot::Current).as_deref(), Some("2"), "{daemon:?} {verb:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_return_killed_in_any_call_comes_to_its_end() {
+    for (daemon, verb) in CALLS.iter().copied().filter(|(_, verb)| *verb != Verb::Remove) {
+        let mut bench = Bench::settled().await;
+        bench.offer("bad", EXITS);
+        bench.host.hold(daemon, verb);
+        let before = bench.host.count(daemon, verb);
+        bench.desire(&["bad"]);
+        bench.until_report(|_| bench.host.count(daemon, verb) > before).await;
+        bench.stop();
+        bench.host.release(daemon, verb);
+        bench.start();
+        let report = bench.until(|report| report.phase == Phase::Returned).await;
+        assert_eq!(report.version, Some("1".parse().unwrap()), "{daemon:?} {verb:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_killed_after_any_number_of_calls_comes_to_its_end() {
+    for calls in 0..30 {
+        let mut bench = Bench::settled().await;
+        bench.offer("2", Behaviour::Good);
+        bench.desire(&["2"]);
+        bench.kill_after(calls).await;
+        bench.until_ready("2").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovery_that_is_killed_too_comes_to_its_end() {
+    for first in 0..12 {
+        for second in [0, 1, 2, 4] {
+            let mut bench = Bench::settled().await;
+            bench.offer("bad", EXITS);
+            bench.desire(&["bad"]);
+            bench.kill_after(first).await;
+            bench.kill_after(second).await;
+            let report = bench.until(|report| report.phase == Phase::Returned).await;
+            assert_eq!(report.version, Some("1".parse().unwrap()), "after {first} and {second}");
+            assert!(bench.host.count(Daemon::Systemd, Verb::Start) <= 5);
+            assert_eq!(report.failure.unwrap().version, Some("bad".parse().unwrap()));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_begun_again_on_a_settled_host_does_nothing() {
+    let mut bench = Bench::settled().await;
+    let before = bench.host.count(Daemon::Systemd, Verb::Start);
+    for _time in 0..10 {
+        bench.stop();
+        bench.start();
+        bench.until_ready("1").await;
+    }
+    assert_eq!(bench.host.count(Daemon::Systemd, Verb::Start), before);
+    assert_eq!(bench.host.count(Daemon::Systemd, Verb::Stop), 0);
+    bench.host.remove_by_hand(&name("asterisk"));
+    let report = bench.until(|report| report.drift.is_some() && report.phase == Phase::Ready).await;
+    assert!(report.drift.unwrap().found.contains("removed"));
+}

@@ -1,0 +1,126 @@
+//! Calls are up: count, wait, and what happens when the wait is over.
+
+use crate::assignment::{ChangePolicy, OnDeadline};
+use crate::attempt::{Attempt, Count, Stage};
+use crate::instance::ActiveProbe;
+use crate::observed::ObservedInstance;
+use crate::report::Phase;
+use crate::time::Timestamp;
+
+use super::{Case, Judgement, Step};
+
+/// Calls are counted this often while they drain.
+const COUNT_INTERVAL_MS: u64 = 1_000;
+/// A count older than this says nothing about now.
+const COUNT_AGE_MS_MAX: u64 = 2_000;
+
+/// What bears on a stop that may cut calls.
+#[derive(Clone, Copy)]
+pub(super) struct Drain<'a> {
+    pub(super) seen: &'a ObservedInstance,
+    /// How what runs is counted; none when it has nothing to be cut.
+    pub(super) probe: Option<&'a ActiveProbe>,
+    /// None: the operator left no choice, so the wait has no end.
+    pub(super) policy: Option<&'a ChangePolicy>,
+    pub(super) attempt: Option<&'a Attempt>,
+    pub(super) now: Timestamp,
+}
+
+/// Whether it may be stopped.
+pub(super) enum Drained {
+    /// Now, and so many calls are cut by it.
+    Passed { calls_cut: u64 },
+    /// Not yet, or not at all.
+    Waits(Judgement),
+}
+
+impl<'a> Drain<'a> {
+    /// Before the stop that a change needs.
+    pub(super) fn of(case: Case<'a>) -> Self {
+        let desired = case.desired;
+        Self {
+            seen: case.seen,
+            probe: case.seen.active.as_ref().or(desired.instance.active.as_ref()),
+            policy: Some(&desired.policy),
+            attempt: case.attempt,
+            now: case.input.now,
+        }
+    }
+
+    /// When the wait is over.
+    pub(super) fn deadline(self) -> Timestamp {
+        let since = match self.attempt.map(|attempt| &attempt.stage) {
+            Some(Stage::Draining { since, .. }) => *since,
+            Some(_) | None => self.now,
+        };
+        since.plus_ms(self.policy.map_or(u64::MAX, |policy| policy.drain_deadline_ms))
+    }
+
+    fn count(self) -> Option<Count> {
+        match self.attempt.map(|attempt| &attempt.stage) {
+            Some(Stage::Draining { count, .. }) => *count,
+            Some(_) | None => None,
+        }
+    }
+
+    /// Waits for what runs to have nothing to lose.
+    pub(super) fn judge(self) -> Drained {
+        if self.probe.is_none() || self.seen.running().is_none() {
+            return Drained::Passed { calls_cut: 0 };
+        }
+        let now = self.now;
+        let deadline = self.deadline();
+        let phase = Phase::Draining { deadline };
+        let recent = |count: &Count| now.since_ms(count.at) <= COUNT_AGE_MS_MAX;
+        let Some(count) = self.count().filter(recent) else {
+            return Drained::Waits(Judgement::act(phase, Step::Count, self.reason()));
+        };
+        if count.active == Some(0) {
+            return Drained::Passed { calls_cut: 0 };
+        }
+        if now >= deadline {
+            return self.overdue(count);
+        }
+        let next = count.at.plus_ms(COUNT_INTERVAL_MS);
+        Drained::Waits(if now >= next {
+            Judgement::act(phase, Step::Count, self.reason())
+        } else {
+            Judgement::wait(phase, self.reason()).until(next.min(deadline))
+        })
+    }
+
+    fn overdue(self, count: Count) -> Drained {
+        let still = self.reason();
+        match self.policy.map_or(OnDeadline::Wait, |policy| policy.on_deadline) {
+            OnDeadline::Cut => Drained::Passed { calls_cut: count.active.unwrap_or_default() },
+            OnDeadline::Abort => {
+                let why = format!("was not begun: at the drain deadline {still}");
+                Drained::Waits(Judgement::act(Phase::Pending, Step::GiveUp { why }, still))
+            }
+            OnDeadline::Wait => {
+                let reason = format!(
+                    "{still}; the deadline has passed and the operator's choice is to wait"
+                );
+                let phase = Phase::Draining { deadline: self.now };
+                let next = count.at.plus_ms(COUNT_INTERVAL_MS);
+                Drained::Waits(if self.now >= next {
+                    Judgement::act(phase, Step::Count, reason)
+                } else {
+                    Judgement::wait(phase, reason).until(next)
+                })
+            }
+        }
+    }
+
+    /// What was found last, for people.
+    pub(super) fn reason(self) -> String {
+        let noun = self.probe.map_or("calls", |probe| &probe.noun);
+        match self.count() {
+            None => format!("asking how many {noun} are up"),
+            Some(Count { active: Some(active), .. }) => format!("{active} {noun} are up"),
+            Some(Count { active: None, .. }) => {
+                format!("the number of {noun} cannot be read, so {noun} count as up")
+            }
+        }
+    }
+}
