@@ -146,8 +146,21 @@ impl Attempt {
             self.stage =
                 Stage::Switching { previous: previous.clone(), since: now, calls_cut: *calls_cut };
         }
-        if let (Step::Count, Stage::Preparing) = (step, &self.stage) {
-            self.stage = Stage::Draining { since: now, count: None };
+        if *step != Step::Count {
+            return self;
+        }
+        match &self.stage {
+            Stage::Preparing => self.stage = Stage::Draining { since: now, count: None },
+            // A switch that was begun and did not come to its stop is drained anew.
+            Stage::Switching { previous, .. } => {
+                self.proven = previous.clone().map_or(Proven::Nothing, Proven::Earlier);
+                self.stage = Stage::Draining { since: now, count: None };
+            }
+            Stage::Draining { .. }
+            | Stage::Soaking { .. }
+            | Stage::Kept { .. }
+            | Stage::Failed { .. }
+            | Stage::Returned { .. } => {}
         }
         self
     }
@@ -220,7 +233,8 @@ impl Attempt {
 impl Stage {
     fn after(self, step: &Step, now: Timestamp) -> Self {
         match (step, self) {
-            (Step::Switch { .. } | Step::Soak, Stage::Switching { previous, calls_cut, .. }) => {
+            (Step::Switch { .. } | Step::Soak, Stage::Switching { previous, calls_cut, .. })
+            | (Step::Soak, Stage::Soaking { previous, calls_cut, .. }) => {
                 Stage::Soaking { previous, since: now, calls_cut }
             }
             (Step::Keep, Stage::Soaking { calls_cut, .. }) => Stage::Kept { calls_cut },

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ComponentName, ContentHash, Digest, Version};
+use crate::instance::ActiveProbe;
 use crate::time::Timestamp;
 
 /// Everything of ours on a host, and whatever stands in its way.
@@ -27,6 +28,8 @@ pub struct ObservedInstance {
     pub document: Option<ObservedDocument>,
     /// What the supervisor (or the unit's probe) last said.
     pub status: Option<Status>,
+    /// How that document has calls counted, where a stop would cut any.
+    pub active: Option<ActiveProbe>,
     /// A unit or container of its name that does not carry our mark, as a noun phrase.
     pub foreign: Option<String>,
 }

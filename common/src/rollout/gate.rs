@@ -1,7 +1,8 @@
 //! Has a node done what its pointer asks? Only its own words count.
 
 use crate::assignment::Desired;
-use crate::id::{ComponentName, NodeName};
+use crate::attempt::nothing;
+use crate::id::{ComponentName, ContentHash, NodeName};
 use crate::plan::{NodePlan, Plan};
 use crate::report::{InstanceReport, Phase, Report};
 
@@ -54,7 +55,10 @@ pub(super) fn check(
     let failures: Vec<NodeFailure> = wanted
         .instances
         .iter()
-        .filter_map(|(component, desired)| failure_of(node, component, desired, report))
+        .filter_map(|(component, desired)| {
+            failure_of(node, component, &desired.instance.workload_hash(), report)
+        })
+        .chain(removals_given_up(node, &wanted, report))
         .collect();
     if !failures.is_empty() {
         return Gate::Failed(failures);
@@ -70,7 +74,10 @@ pub(super) fn check(
         !wanted.instances.contains_key(*name) && (turned || before.instances.contains_key(*name))
     });
     match leftover {
-        Some(component) => Gate::Waits(format!("{node}: {component} is being removed")),
+        Some(component) => {
+            let InstanceReport { phase, reason, .. } = &report.instances[component];
+            Gate::Waits(format!("{node}: {component} is {}: {reason}", phase.word()))
+        }
         None => Gate::Passed,
     }
 }
@@ -99,17 +106,27 @@ fn current_report<'a>(
 fn failure_of(
     node: &NodeName,
     component: &ComponentName,
-    desired: &Desired,
+    goal: &ContentHash,
     report: &Report,
 ) -> Option<NodeFailure> {
     let instance = report.instances.get(component)?;
     let gave_up = matches!(instance.phase, Phase::Returned | Phase::Failed);
     let failure = instance.failure.as_ref().filter(|_| gave_up)?;
-    (failure.hash == desired.instance.workload_hash()).then(|| NodeFailure {
+    (&failure.hash == goal).then(|| NodeFailure {
         node: node.clone(),
         component: component.clone(),
         failure: failure.clone(),
     })
+}
+
+/// Components that should have gone and were not let go.
+fn removals_given_up(
+    node: &NodeName,
+    wanted: &NodePlan,
+    report: &Report,
+) -> impl Iterator<Item = NodeFailure> {
+    let leftover = report.instances.keys().filter(|name| !wanted.instances.contains_key(*name));
+    leftover.filter_map(move |name| failure_of(node, name, &nothing(), report))
 }
 
 fn unsettled(
