@@ -109,8 +109,12 @@ impl Host {
     /// How many calls are up; none when that cannot be read.
     async fn count(&self, work: &Work) -> Option<u64> {
         kill_point::reach("A6");
-        let probe = work.desired.as_ref()?.active.as_ref()?;
-        let timeout_ms = work.desired.as_ref()?.probe.timeout_ms;
+        let current = documents::read(&self.paths, &work.component, Slot::Current).ok().flatten();
+        // What runs knows best how it is counted.
+        let instances = [&current, &work.desired];
+        let instance = instances.into_iter().flatten().find(|i| i.active.is_some())?;
+        let probe = instance.active.as_ref()?;
+        let timeout_ms = instance.probe.timeout_ms;
         match self.docker.exec(&work.component, &probe.command, timeout_ms).await {
             Ok(output) if output.exit_code == 0 => {
                 crate::probe::count(&output.stdout, &probe.before)
@@ -175,7 +179,8 @@ impl Host {
     }
 
     async fn last_words(&self, work: &Work) -> Result<LastWords, StepError> {
-        let instance = work.instance()?;
+        // A removal that is given up started nothing that could have ended.
+        let Some(instance) = &work.desired else { return Ok(LastWords::default()) };
         let runtime = if instance.container().is_some() { &self.docker } else { &self.systemd };
         match runtime.last_words(&work.component, &instance.workload_hash()).await {
             Ok(words) => Ok(words),

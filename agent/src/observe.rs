@@ -46,6 +46,7 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     }
     for (name, seen) in &mut instances {
         seen.document = document(name, seen, sources);
+        seen.active = sources.documents.get(name).and_then(|document| document.active.clone());
         seen.status = sources.statuses.get(name).cloned();
     }
     Observed { instances }

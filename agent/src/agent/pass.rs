@@ -152,7 +152,7 @@ impl Agent {
             self.finish(&work, Outcome::Trouble(trouble));
             return;
         }
-        kill_point::reach(if work.step == Step::Keep { "A12" } else { "A0" });
+        kill_point::reach("A0");
         let (progress, watched) = watch::channel(FetchProgress::default());
         let host = self.host.clone();
         let task = self.steps.spawn(async move {
@@ -183,8 +183,19 @@ impl Agent {
         }
         self.state.unsaved = true;
         self.save();
-        if matches!(step, Step::Return { .. }) {
-            kill_point::reach("R4");
+        match step {
+            Step::Keep => kill_point::reach("A12"),
+            Step::Return { .. } => kill_point::reach("R4"),
+            Step::Remove
+            | Step::Fetch
+            | Step::Put
+            | Step::Count
+            | Step::Switch { .. }
+            | Step::Soak
+            | Step::GiveUp { .. }
+            | Step::Start
+            | Step::Refresh
+            | Step::Promote => {}
         }
         let number = self.ask_again();
         self.state.settling.insert(component.clone(), number);
