@@ -131,7 +131,8 @@ fn write_beside(path: &Path, text: &[u8], mode: u32, sync: bool) -> Result<PathB
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
         file.write_all(text)?;
         if sync { file.sync_all() } else { Ok(()) }
     };
@@ -144,4 +145,3 @@ fn sync_folder(folder: &Path) -> Result<(), FileError> {
         .and_then(|folder| folder.sync_all())
         .map_err(FileError::of("sync the folder", folder))
 }
-

@@ -74,11 +74,15 @@ struct Silence(String);
 impl From<std::io::Error> for Silence {
     fn from(error: std::io::Error) -> Self {
         use std::io::ErrorKind;
-        Self(match error.kind() {
-            ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "connection reset".to_owned(),
-            ErrorKind::UnexpectedEof => "connection closed without an answer".to_owned(),
-            _ => error.to_string(),
+        let kind = error.kind();
+        Self(if kind == ErrorKind::ConnectionRefused {
+            "connection refused".to_owned()
+        } else if matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) {
+            "connection reset".to_owned()
+        } else if kind == ErrorKind::UnexpectedEof {
+            "connection closed without an answer".to_owned()
+        } else {
+            error.to_string()
         })
     }
 }
@@ -120,4 +124,3 @@ async fn run(command: &[String], limit: Duration, target: Target<'_>) -> Answer 
         Err(error) => Answer::Bad(error.to_string()),
     }
 }
-

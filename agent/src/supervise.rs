@@ -146,7 +146,9 @@ impl Supervisor {
             Ok(Some(instance)) => return Ok(instance),
             Ok(None) => {}
             Err(error @ DocumentError::File(_)) => return Err(error.into()),
-            Err(error @ DocumentError::Unreadable { .. }) => eprintln!("{error}; reading the label"),
+            Err(error @ DocumentError::Unreadable { .. }) => {
+                eprintln!("{error}; reading the label")
+            }
         }
         let found = self.link.insist(|| self.link.engine.marked(&self.component)).await?;
         let running = found.iter().find(|container| container.is_running);
@@ -214,4 +216,3 @@ fn was_ready(status: &Status) -> bool {
         Health::Unknown | Health::Starting => false,
     }
 }
-

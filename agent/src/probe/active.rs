@@ -9,4 +9,3 @@ pub fn count(output: &str, before: &str) -> Option<u64> {
         left.split_whitespace().next_back()?.parse().ok()
     })
 }
-

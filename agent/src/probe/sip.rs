@@ -97,13 +97,11 @@ impl Request {
             headers.iter().find(|(name, _)| is_it(name)).map(|(_, value)| *value)
         };
         let is_ours = header("Call-ID", "i") == Some(&self.call_id)
-            && header("CSeq", "CSeq").is_some_and(|value| {
-                value.split_whitespace().eq(["1", "OPTIONS"])
-            })
+            && header("CSeq", "CSeq")
+                .is_some_and(|value| value.split_whitespace().eq(["1", "OPTIONS"]))
             && header("Via", "v").is_some_and(|via| {
                 via.split(';').any(|part| part.trim().strip_prefix("branch=") == Some(&self.branch))
             });
         (is_ours && status >= 200).then_some(status)
     }
 }
-

@@ -14,7 +14,8 @@ pub(super) enum Hands {
 }
 
 /// A unit file of nobody's, for a package's and for a stranger's.
-const UNIT: &str = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
+const UNIT: &str =
+    "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
 
 impl Hands {
     /// `docker run` of something else under that name.

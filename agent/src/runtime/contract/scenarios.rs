@@ -206,21 +206,23 @@ async fn a_container_removed_by_hand_comes_back(place: &Place) {
     place.install(&instance).await;
     let first = place.container(&instance).await.unwrap();
     place.hands.remove_container(&instance, &first.name);
-    place.until("another container of it runs and answers", async || {
-        let status = documents::read_status(&place.paths, &instance.component).unwrap();
-        let answers = status.is_some_and(|status| {
-            status.health == Health::Healthy && status.container != first.id
-        });
-        answers && place.runs(&instance).await
-    })
-    .await;
+    place
+        .until("another container of it runs and answers", async || {
+            let status = documents::read_status(&place.paths, &instance.component).unwrap();
+            let answers = status.is_some_and(|status| {
+                status.health == Health::Healthy && status.container != first.id
+            });
+            answers && place.runs(&instance).await
+        })
+        .await;
     let status = documents::read_status(&place.paths, &instance.component).unwrap().unwrap();
     let found = status.drift.map(|drift| drift.found);
     assert_eq!(found.as_deref(), Some("container oml-contract-drift-server was removed"));
-    place.until("its unit is active again", async || {
-        place.unit(&instance).await.is_some_and(|unit| unit.active == ActiveState::Active)
-    })
-    .await;
+    place
+        .until("its unit is active again", async || {
+            place.unit(&instance).await.is_some_and(|unit| unit.active == ActiveState::Active)
+        })
+        .await;
     assert_eq!(place.unit(&instance).await.unwrap().restarts, 1);
     place.clear(&instance).await;
 }

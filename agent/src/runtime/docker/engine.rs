@@ -125,10 +125,7 @@ impl Engine {
             Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => {
                 Ok(Waited::Ended(code))
             }
-            Some(Err(error)) => match failure::of("wait for", id, error) {
-                RuntimeError::Away { .. } => Ok(Waited::Lost),
-                refused => Err(refused),
-            },
+            Some(Err(error)) => Err(failure::of("wait for", id, error)),
             None => Ok(Waited::Lost),
         }
     }

@@ -108,11 +108,12 @@ fn refused(image: &str, detail: &str, transient: bool) -> RuntimeError {
 /// The engine hands on a registry's answer as text only, so the text decides
 /// whether trying again can help. Unknown trouble is worth another try.
 fn pull_failure(image: &str, error: Error) -> RuntimeError {
-    let message = match &error {
-        Error::DockerStreamError { error } => error.clone(),
-        Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
-        _other => return failure::of("pull", image, error),
+    let (Error::DockerStreamError { error: message }
+    | Error::DockerResponseServerError { message, .. }) = &error
+    else {
+        return failure::of("pull", image, error);
     };
+    let message = message.trim();
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if says(&["unauthorized", "no basic auth credentials", "denied", "authentication required"]) {
         return refused(image, &format!("the registry refused the login: {message}"), false);
@@ -123,5 +124,5 @@ fn pull_failure(image: &str, error: Error) -> RuntimeError {
     if says(&["toomanyrequests", "too many requests", "429"]) {
         return refused(image, &format!("the registry asks to wait: {message}"), true);
     }
-    refused(image, &message, true)
+    refused(image, message, true)
 }

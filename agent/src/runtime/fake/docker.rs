@@ -7,9 +7,7 @@ use oml_common::observed::ContainerState;
 use tokio::sync::watch;
 
 use super::{Daemon, FakeHost, Verb};
-use crate::runtime::{
-    ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError,
-};
+use crate::runtime::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
 
 /// The engine of a [`FakeHost`].
 #[derive(Clone)]
@@ -30,9 +28,9 @@ impl FakeDocker {
         let state = self.0.state();
         let stands_in_the_way = |instance: &&Instance| {
             let Some(container) = instance.container() else { return false };
-            let holder = state.containers.iter().find(|c| c.name == container.name.as_str());
-            holder.is_some_and(|holder| {
-                !holder.ours.as_ref().is_some_and(|o| o.instance.component == instance.component)
+            state.containers.iter().filter(|c| c.name == container.name.as_str()).any(|holder| {
+                let ours = holder.ours.as_ref();
+                ours.is_none_or(|ours| ours.instance.component != instance.component)
             })
         };
         let blocked = desired.iter().filter(stands_in_the_way);

@@ -27,7 +27,11 @@ fn text(instance: &Instance) -> String {
 
 impl FakeHost {
     /// Starts a unit and gives why it does not run, if so.
-    pub(super) fn run_unit(&self, unit: &UnitName, component: &ComponentName) -> Result<(), String> {
+    pub(super) fn run_unit(
+        &self,
+        unit: &UnitName,
+        component: &ComponentName,
+    ) -> Result<(), String> {
         let is_packaged = self.state().units.get(unit).is_some_and(|unit| unit.packaged);
         let started = if is_packaged { Ok(()) } else { self.supervise(component) };
         let now = self.now();
@@ -106,7 +110,9 @@ impl Runtime for FakeSystemd {
         let mut state = self.0.state();
         let unit = match state.units.get_mut(&instance.unit) {
             // Nobody of ours wrote it, or a package brought it.
-            Some(unit) if unit.packaged != is_packaged || (unit.owner.is_none() && !is_packaged) => {
+            Some(unit)
+                if unit.packaged != is_packaged || (unit.owner.is_none() && !is_packaged) =>
+            {
                 return Err(RuntimeError::Foreign(foreign(&instance.unit)));
             }
             Some(unit) => unit,

@@ -138,29 +138,29 @@ impl Calls {
 
 /// The error that systemd gave a name, if it did.
 pub(super) fn error_name(error: &zbus::Error) -> Option<&str> {
-    match error {
-        zbus::Error::MethodError(name, _, _) => {
-            Some(name.as_str().trim_start_matches("org.freedesktop.systemd1."))
-        }
-        _other => None,
-    }
+    let zbus::Error::MethodError(name, _, _) = error else { return None };
+    Some(name.as_str().trim_start_matches("org.freedesktop.systemd1."))
 }
 
 /// Turns an error of the bus into ours.
 pub(super) fn failure(verb: &'static str, object: &str, error: zbus::Error) -> RuntimeError {
-    let detail = match &error {
-        zbus::Error::MethodError(_, Some(detail), _) => detail.clone(),
-        zbus::Error::MethodError(_, None, _) => error.to_string(),
-        zbus::Error::FDO(refusal) if !is_away(refusal) => refusal.to_string(),
-        _other => {
-            let detail = format!("{verb} {object}: {error}");
-            return RuntimeError::Away { daemon: "systemd", detail };
-        }
+    let Some(detail) = refusal(&error) else {
+        let detail = format!("{verb} {object}: {error}");
+        return RuntimeError::Away { daemon: "systemd", detail };
     };
     let is_final = error_name(&error).is_some_and(|name| {
         matches!(name, "NoSuchUnit" | "UnitMasked" | "BadUnitSetting" | "LoadFailed")
     });
     RuntimeError::Refused { verb, object: object.to_owned(), detail, transient: !is_final }
+}
+
+/// What systemd said, if the error is its answer and not the lack of one.
+fn refusal(error: &zbus::Error) -> Option<String> {
+    if let zbus::Error::MethodError(_, detail, _) = error {
+        return Some(detail.clone().unwrap_or_else(|| error.to_string()));
+    }
+    let zbus::Error::FDO(refusal) = error else { return None };
+    (!is_away(refusal)).then(|| refusal.to_string())
 }
 
 /// Whether the bus says that systemd is not there.
