@@ -86,13 +86,12 @@ fn up(name: &str) -> Result<()> {
 }
 
 fn take_down(down: &Down) -> Result<()> {
-    if down.all || down.purge {
+    if down.purge {
+        purge()?;
+    } else if down.all {
         down_all()?;
     } else {
         RunningLab::down_by_name(&down.lab.name)?;
-    }
-    if down.purge {
-        purge()?;
     }
     Ok(())
 }

@@ -109,7 +109,7 @@ impl Drop for Turn<'_> {
 }
 
 /// Removes the whole cache. Refused while a lab still reads from it.
-pub fn purge() -> Result<()> {
+pub(crate) fn purge() -> Result<()> {
     let root = Path::new(FOLDER);
     if !root.exists() {
         return Ok(());

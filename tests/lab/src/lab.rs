@@ -240,6 +240,13 @@ pub fn down_all() -> Result<()> {
     Ok(())
 }
 
+/// Takes down every lab and removes all that was ever kept: base systems, images, folders. Packages stay installed.
+pub fn purge() -> Result<()> {
+    down_all()?;
+    cache::purge()?;
+    record::forget_all()
+}
+
 fn registry_folder(record: &Record) -> PathBuf {
     record.disk().join("registry")
 }

@@ -31,10 +31,9 @@ mod say;
 mod subnet;
 mod wait;
 
-pub use cache::purge;
 pub use error::{LabError, Result};
 pub use host::{Host, HostProcess};
-pub use lab::{HostSpec, Lab, LabSpec, down_all, sweep};
+pub use lab::{HostSpec, Lab, LabSpec, down_all, purge, sweep};
 pub use preflight::{Preflight, preflight};
 pub use prepare::prepare;
 pub use proxy::{Fault, FaultyRegistry};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cache;
 use crate::debian::write;
 use crate::error::{LabError, Result};
 use crate::network;
@@ -46,7 +47,7 @@ impl Record {
         for other in all_unlocked()? {
             taken.extend(subnet::networks_in(&other.subnet));
         }
-        let seed = u16::from_str_radix(&crate::cache::stamp(&[name])[..4], 16).unwrap_or(0);
+        let seed = u16::from_str_radix(&cache::stamp(&[name])[..4], 16).unwrap_or(0);
         let subnet = subnet::pick(seed, &taken)
             .ok_or_else(|| LabError::CannotRun("no /24 of 10.0.0.0/8 is free".into()))?;
         let record = Self {
@@ -120,6 +121,12 @@ impl Owner {
 pub(crate) fn all() -> Result<Vec<Record>> {
     let _lock = lock()?;
     all_unlocked()
+}
+
+/// Removes the folder of all labs, once there are none.
+pub(crate) fn forget_all() -> Result<()> {
+    let _lock = lock()?;
+    if all_unlocked()?.is_empty() { cache::discard(Path::new(FOLDER)) } else { Ok(()) }
 }
 
 fn all_unlocked() -> Result<Vec<Record>> {
