@@ -65,7 +65,8 @@ pub(super) fn resume_switch(
     let again = |reason: &str| {
         // Whatever was counted then, calls may have come since.
         let drain = Drain::of(case);
-        if drain.probe.is_some() && case.seen.running().is_some_and(|c| &c.hash != case.goal) {
+        let old_runs = case.seen.running().is_some_and(|c| &c.hash != case.goal);
+        if drain.probe.is_some() && old_runs {
             let phase = Phase::Draining { deadline: drain.deadline() };
             return Judgement::act(phase, Step::Count, drain.reason());
         }

@@ -79,48 +79,47 @@ impl<'a> Drain<'a> {
             return Drained::Passed { calls_cut: 0 };
         }
         if now >= deadline {
-            return self.overdue(count);
+            match self.on_deadline() {
+                OnDeadline::Cut => {
+                    return Drained::Passed { calls_cut: count.active.unwrap_or_default() };
+                }
+                OnDeadline::Abort => {
+                    let still = self.reason();
+                    let why = format!("was not begun: at the drain deadline {still}");
+                    let give_up = Step::GiveUp { why };
+                    return Drained::Waits(Judgement::act(Phase::Pending, give_up, still));
+                }
+                OnDeadline::Wait => {}
+            }
         }
         let next = count.at.plus_ms(COUNT_INTERVAL_MS);
         Drained::Waits(if now >= next {
             Judgement::act(phase, Step::Count, self.reason())
         } else {
-            Judgement::wait(phase, self.reason()).until(next.min(deadline))
+            let wake_at = if now < deadline { next.min(deadline) } else { next };
+            Judgement::wait(phase, self.reason()).until(wake_at)
         })
     }
 
-    fn overdue(self, count: Count) -> Drained {
-        let still = self.reason();
-        match self.policy.map_or(OnDeadline::Wait, |policy| policy.on_deadline) {
-            OnDeadline::Cut => Drained::Passed { calls_cut: count.active.unwrap_or_default() },
-            OnDeadline::Abort => {
-                let why = format!("was not begun: at the drain deadline {still}");
-                Drained::Waits(Judgement::act(Phase::Pending, Step::GiveUp { why }, still))
-            }
-            OnDeadline::Wait => {
-                let reason = format!(
-                    "{still}; the deadline has passed and the operator's choice is to wait"
-                );
-                let phase = Phase::Draining { deadline: self.now };
-                let next = count.at.plus_ms(COUNT_INTERVAL_MS);
-                Drained::Waits(if self.now >= next {
-                    Judgement::act(phase, Step::Count, reason)
-                } else {
-                    Judgement::wait(phase, reason).until(next)
-                })
-            }
-        }
+    fn on_deadline(self) -> OnDeadline {
+        self.policy.map_or(OnDeadline::Wait, |policy| policy.on_deadline)
     }
 
     /// What was found last, for people.
     pub(super) fn reason(self) -> String {
         let noun = self.probe.map_or("calls", |probe| &probe.noun);
-        match self.count() {
+        let found = match self.count() {
             None => format!("asking how many {noun} are up"),
             Some(Count { active: Some(active), .. }) => format!("{active} {noun} are up"),
             Some(Count { active: None, .. }) => {
                 format!("the number of {noun} cannot be read, so {noun} count as up")
             }
+        };
+        if self.now >= self.deadline() && self.on_deadline() == OnDeadline::Wait {
+            return format!(
+                "{found}; the deadline has passed and the operator's choice is to wait"
+            );
         }
+        found
     }
 }

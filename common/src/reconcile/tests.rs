@@ -5,6 +5,8 @@ use crate::attempt::Stage;
 use crate::observed::ActiveState;
 use crate::report::Phase;
 
+use super::{Busy, Input, Step, judge};
+
 use self::world::{Fault, World, counted, instance, name, packaged};
 
 mod properties;
@@ -152,6 +154,19 @@ fn a_stop_by_hand_is_respected_until_the_next_change() {
 }
 
 #[test]
+fn a_unit_that_ended_again_and_again_is_started_rarely() {
+    let mut world = settled("1");
+    let now = world.now;
+    let unit = world.place("asterisk").unit.as_mut().unwrap();
+    (unit.active, unit.since, unit.restarts) = (ActiveState::Failed, now, 5);
+    assert_eq!(world.phase("asterisk"), Phase::Unhealthy);
+    assert_eq!(world.actions(), []);
+    world.settle();
+    assert_eq!(world.log, ["asterisk start"]);
+    assert!(world.now.since_ms(now) >= 60_000);
+}
+
+#[test]
 fn what_is_not_ours_is_named_and_left_alone() {
     let mut world = World::new();
     world.place("asterisk").foreign = Some("unit asterisk.service".to_owned());
@@ -228,4 +243,105 @@ fn an_interrupted_switch_is_done_again_however_long_the_agent_was_away() {
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Ready);
     assert_eq!(running(&mut world).as_deref(), Some("2"));
+}
+
+#[test]
+fn calls_of_what_is_removed_are_waited_for_too() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "1"), instance("redis", "1")]);
+    world.settle();
+    world.place("asterisk").calls = 12;
+    world.desire([instance("redis", "1")]);
+    for _pass in 0..100 {
+        world.pass();
+    }
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    let judgement = &world.judge()[&name("asterisk")];
+    assert!(matches!(judgement.phase, Phase::Draining { .. }), "{judgement:?}");
+    assert!(judgement.reason.starts_with("12 calls are up"), "{}", judgement.reason);
+    world.place("asterisk").calls = 0;
+    world.settle();
+    assert_eq!(running(&mut world), None);
+}
+
+#[test]
+fn a_removal_that_is_given_up_at_the_deadline_stops_nothing() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "1"), instance("redis", "1")]);
+    world.settle();
+    world.place("asterisk").calls = 12;
+    world.desire_with([instance("redis", "1")], OnDeadline::Abort);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+}
+
+#[test]
+fn calls_that_come_after_an_interrupted_switch_are_waited_for() {
+    // Before and after the documents were changed.
+    for after in 0..2 {
+        let mut world = World::new();
+        world.desire([counted("asterisk", "1")]);
+        world.settle();
+        world.desire([counted("asterisk", "2")]);
+        while !world.actions().iter().any(|action| matches!(action.step, Step::Switch { .. })) {
+            world.pass();
+        }
+        world.faults = vec![Fault::Killed { after }];
+        world.pass();
+        world.place("asterisk").calls = 12;
+        for _pass in 0..50 {
+            world.pass();
+        }
+        assert_eq!(running(&mut world).as_deref(), Some("1"), "{after} effects");
+        assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }), "{after} effects");
+        world.place("asterisk").calls = 0;
+        world.settle();
+        assert_eq!(running(&mut world).as_deref(), Some("2"), "{after} effects");
+        let stage = &world.attempts[&name("asterisk")].stage;
+        assert!(matches!(stage, Stage::Kept { .. }), "{stage:?}");
+    }
+}
+
+#[test]
+fn a_reboot_in_the_soak_begins_it_again_and_is_not_held_against_the_version() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "2")]);
+    while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
+        world.pass();
+    }
+    let now = world.now;
+    let place = world.place("asterisk");
+    place.unit.as_mut().unwrap().active = ActiveState::Inactive;
+    for container in &mut place.containers {
+        if container.is_running() {
+            container.state = crate::observed::ContainerState::Exited {
+                code: 137,
+                at: now,
+                out_of_memory: false,
+            };
+        }
+    }
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Ready);
+    assert_eq!(running(&mut world).as_deref(), Some("2"));
+    assert!(world.now.since_ms(now) >= 5_000, "its soak was cut short");
+}
+
+#[test]
+fn nothing_is_told_as_ready_before_it_is_recorded_as_kept() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "2")]);
+    while !world.actions().iter().any(|action| action.step == Step::Keep) {
+        world.pass();
+    }
+    let busy = [(name("asterisk"), Busy { step: Step::Keep, bytes: (0, 0) })].into();
+    let judgements = judge(Input {
+        assignment: world.assignment.as_ref(),
+        observed: &world.observe(),
+        attempts: &world.attempts,
+        busy: &busy,
+        now: world.now,
+    });
+    assert!(matches!(judgements[&name("asterisk")].phase, Phase::Soaking { .. }));
 }
