@@ -9,6 +9,10 @@ use crate::time::Timestamp;
 
 use super::{Case, Judgement, Step, unsettled_dependency};
 
+/// A unit that systemd gave up on after it ended again and again is started no
+/// more often than this, so that it does not flap.
+const GAVE_UP_PAUSE_MS: u64 = 60_000;
+
 /// The host works by the desired workload; whatever else differs is mended.
 pub(super) fn keep(case: Case<'_>) -> Judgement {
     let seen = case.seen;
@@ -51,6 +55,12 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
         ActiveState::Inactive | ActiveState::Failed => {
             if let Some(dependency) = unsettled_dependency(case) {
                 return Judgement::wait(Phase::Pending, format!("waits for {dependency}"));
+            }
+            let again_at = unit.since.plus_ms(GAVE_UP_PAUSE_MS);
+            if unit.restarts > 0 && case.input.now < again_at {
+                let words = unknown_words(case.seen);
+                let reason = format!("ended {} times in a row: {words}", unit.restarts + 1);
+                return Judgement::wait(Phase::Unhealthy, reason).until(again_at);
             }
             let reason = match unit.active {
                 ActiveState::Failed => format!("its unit has failed: {}", unit.result),

@@ -48,6 +48,7 @@ pub(super) struct Unit {
     pub(super) active: ActiveState,
     pub(super) since: Timestamp,
     pub(super) by_hand: bool,
+    pub(super) restarts: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -171,7 +172,7 @@ impl World {
             masked: false,
             stopped_by_hand: unit.by_hand,
             since: unit.since,
-            restarts: 0,
+            restarts: unit.restarts,
             result: if unit.active == ActiveState::Failed { "exit-code" } else { "success" }.into(),
         });
         let running = place.containers.iter().find(|c| c.is_running());
@@ -477,7 +478,7 @@ fn write_unit(place: &mut Place, goal: &Instance, now: Timestamp) {
         Some(unit) => unit.text = text,
         None => {
             let active = ActiveState::Inactive;
-            place.unit = Some(Unit { text, active, since: now, by_hand: false });
+            place.unit = Some(Unit { text, active, since: now, by_hand: false, restarts: 0 });
         }
     }
 }
@@ -485,6 +486,7 @@ fn write_unit(place: &mut Place, goal: &Instance, now: Timestamp) {
 fn set_unit(place: &mut Place, active: ActiveState, now: Timestamp) {
     if let Some(unit) = &mut place.unit {
         (unit.active, unit.since, unit.by_hand) = (active, now, false);
+        unit.restarts = 0;
     }
 }
 
