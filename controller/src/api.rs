@@ -18,7 +18,7 @@ use crate::clock;
 use crate::kill_point;
 use crate::ops::change::{Asked, Wanted};
 use crate::ops::tokens::TokenWanted;
-use crate::ops::{Error, Ops};
+use crate::ops::{Ops, OpsError};
 use crate::policy;
 use crate::stop::Stopping;
 use crate::wire;
@@ -69,7 +69,7 @@ where
 }
 
 pub(crate) fn refusal(problem: Problem) -> Status {
-    wire::status_of(&Error::Problems(Problems::from(problem)))
+    wire::status_of(&OpsError::Problems(Problems::from(problem)))
 }
 
 fn optional<T>(name: &str, text: &str) -> Result<Option<T>, Status>

@@ -25,7 +25,10 @@ const EPOCH: &str = "meta/epoch";
 pub enum BackupError {
     /// The store cannot be made or opened.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(OpenError),
+    /// The controller runs.
+    #[error("the controller runs: stop it for this (systemctl stop omlcontroller); agents and components go on without it")]
+    Running,
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -63,6 +66,12 @@ enum Line {
     Begin { format: u32, at: Timestamp, ca_pem: String, ca_key: String },
     Record { key: String, value: serde_json::Value },
     End { records: usize },
+}
+
+impl From<OpenError> for BackupError {
+    fn from(error: OpenError) -> Self {
+        if matches!(error, OpenError::Locked { .. }) { Self::Running } else { Self::Open(error) }
+    }
 }
 
 /// What was saved or restored.

@@ -37,7 +37,10 @@ pub enum InitError {
     },
     /// The store cannot be made or opened.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(OpenError),
+    /// The controller runs.
+    #[error("the controller runs: stop it for this (systemctl stop omlcontroller); agents and components go on without it")]
+    Running,
     /// The store cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -55,6 +58,12 @@ pub enum InitError {
     /// The name is not one.
     #[error("{0:?} is not a host name or address")]
     Name(String),
+}
+
+impl From<OpenError> for InitError {
+    fn from(error: OpenError) -> Self {
+        if matches!(error, OpenError::Locked { .. }) { Self::Running } else { Self::Open(error) }
+    }
 }
 
 /// What an operator's program needs to reach the controller.

@@ -83,8 +83,15 @@ fn hand_out(file: BundleFile, made: Result<init::Bundle>) -> Result<()> {
 /// What stands in the way.
 pub async fn back_up(settings: &Settings, out: &Path) -> Result<Saved> {
     let file = backup::create_file(out)?;
-    become_owner(&settings.data_dir)?;
-    Ok(backup::backup(settings, (file, out)).await?)
+    let saved = match become_owner(&settings.data_dir) {
+        Ok(()) => backup::backup(settings, (file, out)).await.map_err(MaintainError::from),
+        Err(error) => Err(error),
+    };
+    if saved.is_err() {
+        // Half a backup is none; if it stays, its end is missing and it is refused.
+        let _left = std::fs::remove_file(out);
+    }
+    saved
 }
 
 /// Makes a controller from a backup.

@@ -28,7 +28,7 @@ pub mod situation;
 pub mod status;
 pub mod tokens;
 
-pub use self::error::{Error, Result};
+pub use self::error::{OpsError, Result};
 
 use self::catalogs::Catalogs;
 use self::live::Live;
@@ -141,7 +141,7 @@ impl Ops {
         Ok(tenants)
     }
 
-    async fn unknown_tenant(&self, tenant: &TenantId) -> Error {
+    async fn unknown_tenant(&self, tenant: &TenantId) -> OpsError {
         let known = match self.tenants().await {
             Ok(known) => known,
             Err(error) => return error,
@@ -151,7 +151,7 @@ impl Ops {
         Problem::new("tenant", message).suggest(tenant.as_str(), known).into()
     }
 
-    async fn unknown_node(&self, tenant: &TenantId, node: &NodeName) -> Error {
+    async fn unknown_node(&self, tenant: &TenantId, node: &NodeName) -> OpsError {
         let nodes = match self.parts.records.list(&keys::nodes(tenant)).await {
             Ok(nodes) => nodes,
             Err(error) => return error.into(),
@@ -166,9 +166,9 @@ impl Ops {
     }
 }
 
-impl From<Problem> for Error {
+impl From<Problem> for OpsError {
     fn from(problem: Problem) -> Self {
-        Error::Problems(Problems::from(problem))
+        OpsError::Problems(Problems::from(problem))
     }
 }
 
@@ -180,12 +180,13 @@ struct Attempts {
 
 impl Attempts {
     /// Whether to decide anew after `error`.
-    fn again(&mut self, error: Error) -> Result<()> {
+    fn again(&mut self, error: OpsError) -> Result<()> {
         self.conflicts += 1;
-        match error {
-            Error::Store(error) if error.is_conflict() && self.conflicts < ATTEMPTS_MAX => Ok(()),
-            Error::Store(error) if error.is_conflict() => Err(Error::Busy),
-            other => Err(other),
+        let is_conflict = matches!(&error, OpsError::Store(error) if error.is_conflict());
+        match is_conflict {
+            false => Err(error),
+            true if self.conflicts < ATTEMPTS_MAX => Ok(()),
+            true => Err(OpsError::Busy),
         }
     }
 }

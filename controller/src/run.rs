@@ -73,7 +73,7 @@ pub enum StartError {
     Uninitialized,
     /// Something of the operations does not start.
     #[error(transparent)]
-    Ops(crate::ops::Error),
+    Ops(crate::ops::OpsError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::ops::{Error, Ops};
+use crate::ops::{Ops, OpsError};
 use crate::pki::CertificateRequest;
 use crate::policy;
 use crate::stop::Stopping;
@@ -63,7 +63,7 @@ impl Agent for Sessions {
     ) -> Result<Response<v1::Certificate>, Status> {
         let policy::Node { tenant, node, serial, .. } = policy::node(&request)?;
         let csr = CertificateRequest::from_der(&request.get_ref().csr);
-        let csr = csr.map_err(|error| wire::status_of(&Error::Request(error)))?;
+        let csr = csr.map_err(|error| wire::status_of(&OpsError::Request(error)))?;
         let renewed = self.ops.renew((&tenant, &node), serial, &csr).await;
         let renewed = renewed.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(wire::certificate(renewed)))

@@ -72,6 +72,6 @@ async fn health_page(State(shared): State<Shared>) -> Response {
     }
 }
 
-fn unavailable(error: &crate::ops::Error) -> Response {
+fn unavailable(error: &crate::ops::OpsError) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", log::chain(error))).into_response()
 }

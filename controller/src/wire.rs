@@ -11,7 +11,7 @@ use oml_proto::{problem, v1};
 use tonic::{Code, Status};
 
 use crate::log;
-use crate::ops::Error;
+use crate::ops::OpsError;
 use crate::ops::change::Changed;
 use crate::ops::history::Past;
 use crate::ops::live::Presence;
@@ -20,26 +20,27 @@ use crate::ops::status::{NodeStatus, TenantStatus};
 use crate::store::StoreError;
 
 /// What a caller is told of an error.
-pub(crate) fn status_of(error: &Error) -> Status {
+pub(crate) fn status_of(error: &OpsError) -> Status {
     let code = match error {
-        Error::Problems(problems) => return problem::to_status(problems),
+        OpsError::Problems(problems) => return problem::to_status(problems),
         // The store's limits are reached by what an operator wrote.
-        Error::Store(StoreError::Refused(reason)) => {
+        OpsError::Store(StoreError::Refused(reason)) => {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
             return problem::to_status(&Problems::from(problem));
         }
-        Error::Registry(_) => Code::FailedPrecondition,
-        Error::Busy | Error::Store(StoreError::Conflict { .. }) => Code::Aborted,
-        Error::Store(StoreError::Full { .. }) => Code::ResourceExhausted,
-        Error::Store(StoreError::Damaged { .. }) => Code::DataLoss,
+        OpsError::Registry(_) => Code::FailedPrecondition,
+        OpsError::Busy | OpsError::Store(StoreError::Conflict { .. }) => Code::Aborted,
+        OpsError::Store(StoreError::Full { .. }) => Code::ResourceExhausted,
+        OpsError::Store(StoreError::Damaged { .. }) => Code::DataLoss,
         // Whether the change was kept is known only after a restart.
-        Error::Store(StoreError::Stopped { .. }) => Code::Unknown,
-        Error::Pki(_) | Error::Tls(_) => Code::Internal,
-        Error::Token(_) | Error::Recovery(_) | Error::Stale(_) | Error::NotEnrolled { .. } => {
-            Code::PermissionDenied
-        }
-        Error::Request(_) => Code::InvalidArgument,
-        Error::NameTaken { .. } => Code::AlreadyExists,
+        OpsError::Store(StoreError::Stopped { .. }) => Code::Unknown,
+        OpsError::Pki(_) | OpsError::Tls(_) => Code::Internal,
+        OpsError::Token(_)
+        | OpsError::Recovery(_)
+        | OpsError::Stale(_)
+        | OpsError::NotEnrolled { .. } => Code::PermissionDenied,
+        OpsError::Request(_) => Code::InvalidArgument,
+        OpsError::NameTaken { .. } => Code::AlreadyExists,
     };
     let message = log::chain(error);
     if matches!(code, Code::Internal | Code::DataLoss | Code::Unknown | Code::ResourceExhausted) {

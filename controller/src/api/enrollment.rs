@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use super::field;
 use crate::ops::nodes::Address;
 use crate::ops::tokens::Joining;
-use crate::ops::{Error, Ops};
+use crate::ops::{Ops, OpsError};
 use crate::pki::CertificateRequest;
 use crate::tls::ConnectionInfo;
 use crate::wire;
@@ -63,5 +63,5 @@ impl Enrollment for EnrollmentApi {
 }
 
 fn csr_of(der: &[u8]) -> Result<CertificateRequest, Status> {
-    CertificateRequest::from_der(der).map_err(|error| wire::status_of(&Error::Request(error)))
+    CertificateRequest::from_der(der).map_err(|error| wire::status_of(&OpsError::Request(error)))
 }

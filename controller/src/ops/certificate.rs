@@ -4,7 +4,7 @@ use oml_common::time::Timestamp;
 use oml_proto::tls::Identity;
 use rustls::ServerConfig;
 
-use super::{Error, Ops, Result};
+use super::{Ops, OpsError, Result};
 use crate::clock;
 use crate::pki::Terms;
 use crate::tls;
@@ -31,8 +31,8 @@ impl Ops {
         let own = authority.issue_with_key(&Identity::Controller, terms)?;
         let revoked = std::sync::Arc::clone(&self.parts.revoked);
         Ok(PortConfigs {
-            main: tls::main_config(authority, &own, revoked).map_err(Error::Tls)?,
-            enrollment: tls::enrollment_config(authority, &own).map_err(Error::Tls)?,
+            main: tls::main_config(authority, &own, revoked).map_err(OpsError::Tls)?,
+            enrollment: tls::enrollment_config(authority, &own).map_err(OpsError::Tls)?,
             renew_at: now.plus_ms(LIFETIME_MS / 2),
         })
     }

@@ -6,95 +6,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::diff::{Change, diff};
-use oml_common::id::{
-    ComponentName, ContentHash, Digest, NodeName, RevisionNumber, TenantId, Version,
-};
+use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
 use oml_common::plan::{self, ImageName, NodeFacts, Plan};
 use oml_common::problem::{Problem, printable};
 use oml_common::rollout::{Rollout, State};
 use oml_common::spec::{TenantSpec, with_versions};
 use oml_common::time::Timestamp;
-use oml_proto::tls::OperatorName;
-use serde::Serialize;
+
+mod request;
+
+pub use self::request::{Asked, Changed, OpId, Wanted};
 
 use super::digests::Images;
-use super::{Attempts, Error, Ops, Result};
+use super::{Attempts, Ops, OpsError, Result};
 use crate::clock;
 use crate::kill_point;
 use crate::records::values::{Audit, Head, Kind, Operation, Outcome, Revision};
 use crate::records::{Batch, Entry, expect, keys};
 use crate::store::Expect;
-
-/// What an operator asks for.
-#[derive(Debug, Clone, Serialize)]
-pub enum Wanted {
-    /// This specification.
-    Apply {
-        /// As the operator wrote it.
-        spec_yaml: String,
-    },
-    /// The present specification with other versions.
-    SetVersion {
-        /// Whose.
-        tenant: TenantId,
-        /// Which component in which version.
-        versions: BTreeMap<ComponentName, Version>,
-    },
-    /// An earlier specification.
-    Rollback {
-        /// Whose.
-        tenant: TenantId,
-        /// Which.
-        to: RevisionNumber,
-    },
-}
-
-/// How it is asked.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    /// Who asks.
-    pub who: OperatorName,
-    /// The same id twice is the same change once.
-    pub op_id: Option<OpId>,
-    /// Only plans.
-    pub dry_run: bool,
-    /// In the operator's words.
-    pub why: String,
-}
-
-/// An operator's own id of a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpId(String);
-
-impl std::str::FromStr for OpId {
-    type Err = Problem;
-
-    fn from_str(text: &str) -> Result<Self, Problem> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-        let valid = (1..=64).contains(&text.len()) && text.bytes().all(allowed);
-        let message = "an operation's id is 1 to 64 letters, digits, dots, hyphens and underscores";
-        if valid { Ok(Self(text.to_owned())) } else { Err(Problem::new("op_id", message)) }
-    }
-}
-
-impl std::fmt::Display for OpId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
-    /// Whose.
-    pub tenant: TenantId,
-    /// The revision made (of a dry run: that would be made), or the present one.
-    pub revision: RevisionNumber,
-    /// Something differs.
-    pub changed: bool,
-    /// What differs on the nodes; nothing when only the specification's text does.
-    pub changes: Vec<Change>,
-}
 
 /// A request as it meets the tenant's present state.
 struct Draft {
@@ -142,7 +71,7 @@ impl Ops {
             return Ok(replay);
         }
         let draft = self.draft(wanted, tenant).await?;
-        let spec = TenantSpec::parse(&draft.text).map_err(Error::Problems)?;
+        let spec = TenantSpec::parse(&draft.text).map_err(OpsError::Problems)?;
         let is_retry = draft.rollout.as_ref().is_some_and(|rollout| is_paused(&rollout.value));
         let same_spec =
             draft.before.as_ref().is_some_and(|(before, _)| says_the_same(before, &spec));
@@ -197,10 +126,7 @@ impl Ops {
             Some(head) => self.spec_and_plan(&tenant, head.value.current).await?,
             None => None,
         };
-        let current = match &before {
-            Some((spec, plan)) => Some((spec.as_str(), plan)),
-            None => None,
-        };
+        let current = before.as_ref().map(|(spec, plan)| (spec.as_str(), plan));
         let (text, known, kind) = match wanted {
             Wanted::Apply { spec_yaml } => {
                 let known = current.map(|(_, plan)| plan.digests().collect()).unwrap_or_default();
@@ -210,7 +136,7 @@ impl Ops {
                 let Some((spec, plan)) = current else {
                     return Err(self.unknown_tenant(&tenant).await);
                 };
-                let text = with_versions(spec, versions).map_err(Error::Problems)?;
+                let text = with_versions(spec, versions).map_err(OpsError::Problems)?;
                 (text, plan.digests().collect(), Kind::SetVersion)
             }
             Wanted::Rollback { to, .. } => {
@@ -223,7 +149,9 @@ impl Ops {
             }
         };
         let before = match before {
-            Some((spec, plan)) => Some((TenantSpec::parse(&spec).map_err(Error::Problems)?, plan)),
+            Some((spec, plan)) => {
+                Some((TenantSpec::parse(&spec).map_err(OpsError::Problems)?, plan))
+            }
             None => None,
         };
         Ok(Draft { tenant, head, rollout, before, text, kind, known })
@@ -263,11 +191,11 @@ impl Ops {
         let said = self.resolve(spec, &images, &mut digests, is_refused).await;
         answers.clone_from(&digests);
         problems.0.extend(said.problems.0);
-        problems.into_result(()).map_err(Error::Problems)?;
+        problems.into_result(()).map_err(OpsError::Problems)?;
         if let Some(failure) = said.failure {
-            return Err(Error::Registry(failure));
+            return Err(OpsError::Registry(failure));
         }
-        let plan = plan_with(&digests).map_err(Error::Problems)?;
+        let plan = plan_with(&digests).map_err(OpsError::Problems)?;
         let changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect() })
     }
@@ -338,25 +266,6 @@ impl Ops {
         kill_point::reach("C4");
         tracing::info!(%tenant, revision = %number, kind = draft.kind.word(), who = %asked.who, "a change was accepted");
         Ok(())
-    }
-}
-
-impl Wanted {
-    fn tenant(&self) -> Result<TenantId> {
-        match self {
-            Wanted::Apply { spec_yaml } => {
-                Ok(TenantSpec::parse(spec_yaml).map_err(Error::Problems)?.tenant)
-            }
-            Wanted::SetVersion { tenant, .. } | Wanted::Rollback { tenant, .. } => {
-                Ok(tenant.clone())
-            }
-        }
-    }
-
-    fn fingerprint(&self) -> ContentHash {
-        let text =
-            serde_json::to_vec(self).expect("a request has string keys and no failing serializer");
-        ContentHash::of(&text)
     }
 }
 

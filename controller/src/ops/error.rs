@@ -9,11 +9,11 @@ use crate::registry::RegistryError;
 use crate::store::StoreError;
 
 /// A result of the operations.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub type Result<T, E = OpsError> = std::result::Result<T, E>;
 
 /// Why something that was asked did not happen.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum OpsError {
     /// The caller's mistakes, all of them.
     #[error(transparent)]
     Problems(Problems),

@@ -8,7 +8,7 @@ use oml_common::time::Timestamp;
 use oml_proto::tls::{Identity, OperatorName, Serial};
 use rustls::pki_types::CertificateDer;
 
-use super::{Attempts, Error, Ops, Result};
+use super::{Attempts, Ops, OpsError, Result};
 use crate::clock;
 use crate::pki::{
     CertificateRequest, Issued, RECOVERY_WINDOW_MS_DEFAULT, RecoveryRefused, Terms, recover,
@@ -151,16 +151,16 @@ impl Ops {
         ended: &CertificateDer<'_>,
         request: &CertificateRequest,
     ) -> Result<Certified> {
-        let claim = recover(&self.parts.authority, ended).map_err(Error::Recovery)?;
+        let claim = recover(&self.parts.authority, ended).map_err(OpsError::Recovery)?;
         let Identity::Node { tenant, node: name } = claim.peer().identity.clone() else {
-            return Err(Error::Recovery(RecoveryRefused::Foreign));
+            return Err(OpsError::Recovery(RecoveryRefused::Foreign));
         };
         let mut attempts = Attempts::default();
         loop {
             let node = self.enrolled(&tenant, &name).await?;
             let known = &node.value.certificates;
             let checked = claim.check(known, request, clock::now(), RECOVERY_WINDOW_MS_DEFAULT);
-            checked.map_err(Error::Recovery)?;
+            checked.map_err(OpsError::Recovery)?;
             match self.reissue((&tenant, &name), &node, claim.peer().serial, request).await {
                 Ok(certified) => return Ok(certified),
                 Err(error) => attempts.again(error)?,
@@ -196,7 +196,7 @@ impl Ops {
         name: &NodeName,
     ) -> Result<Serial> {
         let node = match self.enrolled(tenant, name).await {
-            Err(Error::NotEnrolled { .. }) => return Err(self.unknown_node(tenant, name).await),
+            Err(OpsError::NotEnrolled { .. }) => return Err(self.unknown_node(tenant, name).await),
             found => found?,
         };
         let newest = node.value.certificates.newest();
@@ -214,7 +214,7 @@ impl Ops {
     async fn enrolled(&self, tenant: &TenantId, name: &NodeName) -> Result<Entry<Node>> {
         let node = self.parts.records.get(&keys::node(tenant, name)).await?;
         let node = node.filter(|node| node.value.removed.is_none());
-        node.ok_or_else(|| Error::NotEnrolled { node: name.clone() })
+        node.ok_or_else(|| OpsError::NotEnrolled { node: name.clone() })
     }
 
     async fn reissue(

@@ -6,7 +6,7 @@ use oml_common::time::Timestamp;
 use oml_proto::tls::{Identity, JoinToken, OperatorName, Serial};
 
 use super::nodes::{Address, Certified};
-use super::{Attempts, Error, Ops, Result};
+use super::{Attempts, Ops, OpsError, Result};
 use crate::clock;
 use crate::kill_point;
 use crate::pki::{
@@ -62,7 +62,7 @@ impl Ops {
             return Err(problem.hint("add role=app, role=voice or role=data").into());
         }
         let problems = self.parts.catalogs.check_roles(&wanted.roles);
-        problems.into_result(()).map_err(Error::Problems)?;
+        problems.into_result(()).map_err(OpsError::Problems)?;
         let validity = match wanted.valid_ms {
             Some(valid_ms) => TokenValidity::from_ms(valid_ms)
                 .map_err(|error| Problem::new("valid", error.to_string()))?,
@@ -105,10 +105,10 @@ impl Ops {
     async fn try_enroll(&self, joining: &Joining) -> Result<Certified> {
         let token_key = keys::token(joining.token.hash());
         let record = self.parts.records.get(&token_key).await?;
-        let record = record.ok_or(Error::Token(TokenRefused::Unknown))?;
+        let record = record.ok_or(OpsError::Token(TokenRefused::Unknown))?;
         let now = clock::now();
         let redeemed = redeem(&record.value, &joining.token, &joining.node, now);
-        let redeemed = redeemed.map_err(Error::Token)?;
+        let redeemed = redeemed.map_err(OpsError::Token)?;
         let tenant = redeemed.grant().tenant.clone();
         let node_key = keys::node(&tenant, &joining.node);
         let present = self.parts.records.get(&node_key).await?;
@@ -163,7 +163,7 @@ fn check_name_is_free(
 ) -> Result<()> {
     let is_in_use = present.is_some_and(|node| node.value.removed.is_none());
     if is_in_use && redeemed.grant().node.as_ref() != Some(node) {
-        return Err(Error::NameTaken { tenant: tenant.clone(), node: node.clone() });
+        return Err(OpsError::NameTaken { tenant: tenant.clone(), node: node.clone() });
     }
     Ok(())
 }

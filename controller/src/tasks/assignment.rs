@@ -11,7 +11,7 @@ use oml_common::assignment::Assignment;
 use oml_common::id::{NodeName, TenantId};
 
 use super::{Nudges, Task, Why};
-use crate::ops::{Error, Ops, Result};
+use crate::ops::{Ops, OpsError, Result};
 use crate::records::values::Assigned;
 use crate::records::{Batch, Entry, expect, keys};
 
@@ -108,7 +108,9 @@ impl Task for AssignmentTask {
             }
             match self.settle((&node.0, &node.1), target).await {
                 Ok(()) => self.note_settled(node, version),
-                Err(Error::Store(error)) if error.is_conflict() => failure = Some(Error::Busy),
+                Err(OpsError::Store(error)) if error.is_conflict() => {
+                    failure = Some(OpsError::Busy)
+                }
                 Err(error) => failure = Some(error),
             }
         }

@@ -11,7 +11,7 @@ use super::{Nudges, Task, Why};
 use crate::clock;
 use crate::kill_point;
 use crate::ops::situation::Situation;
-use crate::ops::{Error, Ops, Result};
+use crate::ops::{Ops, OpsError, Result};
 use crate::records::values::{Head, Outcome};
 use crate::records::{Batch, expect, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
@@ -147,7 +147,7 @@ impl Task for RolloutTask {
             match self.move_on(&tenant).await {
                 Ok(()) => {}
                 // Whoever was first has nudged us.
-                Err(Error::Store(error)) if error.is_conflict() => {}
+                Err(OpsError::Store(error)) if error.is_conflict() => {}
                 Err(error) => failure = Some(error),
             }
         }

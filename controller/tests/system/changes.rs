@@ -1,7 +1,14 @@
 //! The life of a tenant, change by change.
 
+use std::sync::atomic::Ordering;
+
+use oml_common::problem::Problem;
+use oml_proto::v1;
+use oml_proto::v1::fleet_client::FleetClient;
+use tonic::transport::Channel;
+
 use crate::fleet::Fleet;
-use crate::world::{Kept, SPEC, apply, set_version, until_rollout};
+use crate::world::{Kept, SPEC, apply, set_version, until, until_rollout};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_is_installed_wave_by_wave() {
@@ -30,4 +37,212 @@ async fn another_version_touches_one_component_and_the_same_again_nothing() {
     let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
     assert_eq!((reply.revision, reply.changed, reply.changes.len()), (2, false, 0));
     assert!(fleet.done().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_does_not_hold_goes_back_with_everything_that_points_to_it() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let reply = set_version(&mut fleet.operator, "voice", "bad1", "").await.unwrap();
+    assert_eq!(reply.revision, 2);
+    let status = until_rollout(&mut fleet.operator, 2, "rolled-back").await;
+    let rollout = status.rollout.unwrap();
+    assert!(rollout.reason.contains("voice on acme-voice: exited with 7"), "{}", rollout.reason);
+    let failure = rollout.failures[0].failure.as_ref().unwrap();
+    assert_eq!((failure.exit_code, failure.log_tail.len()), (Some(7), 1));
+    assert_eq!(status.revision, 1, "the next change is made on what runs");
+    assert!(status.nodes.iter().all(|node| node.target == 1), "{:?}", status.nodes);
+    // Only the attempt itself: the old version was never stopped by this agent.
+    assert_eq!(fleet.done(), [("acme-voice".into(), "voice".into(), "bad1".into())]);
+
+    let reply = set_version(&mut fleet.operator, "web", "2", "").await.unwrap();
+    assert_eq!((reply.revision, reply.changes.len()), (3, 1));
+    assert_eq!(reply.changes[0].component, "web");
+    until_rollout(&mut fleet.operator, 3, "completed").await;
+    let outcomes: Vec<String> =
+        revisions(&mut fleet.operator).await.into_iter().map(|r| r.outcome).collect();
+    assert_eq!(outcomes, ["completed", "rolled-back", "completed"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_third_of_ten_revisions_comes_back_as_the_eleventh() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    for version in 2..=10 {
+        set_version(&mut fleet.operator, "voice", &version.to_string(), "").await.unwrap();
+        until_rollout(&mut fleet.operator, version, "completed").await;
+    }
+    let asked = fleet.world.registry.state.questions.load(Ordering::SeqCst);
+    let options = Some(v1::ChangeOptions { why: "it was\nbetter".into(), ..Default::default() });
+    let request = v1::RollbackRequest { tenant: "acme".into(), to: 3, options };
+    let reply = fleet.operator.rollback(request).await.unwrap().into_inner();
+    assert_eq!((reply.revision, reply.changed), (11, true));
+    until_rollout(&mut fleet.operator, 11, "completed").await;
+    let now = fleet.world.registry.state.questions.load(Ordering::SeqCst);
+    assert_eq!(now, asked, "the digests of a revision are its own for ever");
+    assert_eq!(spec(&mut fleet.operator, 11).await, spec(&mut fleet.operator, 3).await);
+    let history = revisions(&mut fleet.operator).await;
+    let last = history.last().unwrap();
+    assert_eq!((last.number, last.kind.as_str(), last.who.as_str()), (11, "rollback", "maria"));
+    assert_eq!(last.why, "it was\\nbetter");
+    assert_eq!((last.changes[0].from.as_str(), last.changes[0].to.as_str()), ("10", "3"));
+    assert!(history.iter().all(|revision| revision.outcome == "completed"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operators_text_is_kept_with_its_comments() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    assert_eq!(spec(&mut fleet.operator, 0).await, SPEC);
+    set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
+    let expected = SPEC.replace("voice: \"1\"", "voice: \"2\"");
+    assert_eq!(spec(&mut fleet.operator, 0).await, expected);
+    assert_eq!(spec(&mut fleet.operator, 1).await, SPEC);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_operation_twice_is_one_change() {
+    let mut fleet = Fleet::installed(Kept::OnDisk).await;
+    let first = set_version(&mut fleet.operator, "voice", "2", "op-1").await.unwrap();
+    set_version(&mut fleet.operator, "voice", "3", "op-2").await.unwrap();
+    fleet.world.restart().await;
+    let again = set_version(&mut fleet.operator, "voice", "2", "op-1").await.unwrap();
+    assert_eq!(again, first);
+    assert_eq!(revisions(&mut fleet.operator).await.len(), 3);
+    let refused = set_version(&mut fleet.operator, "voice", "9", "op-1").await.unwrap_err();
+    assert_eq!(problems(&refused)[0].path, "op_id");
+    let refused = set_version(&mut fleet.operator, "voice", "9", "a/b").await.unwrap_err();
+    assert_eq!(problems(&refused)[0].path, "op_id");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_says_what_would_be_and_changes_nothing() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let options = Some(v1::ChangeOptions { dry_run: true, ..Default::default() });
+    let spec_yaml = SPEC.replace("web: \"1\"", "web: \"2\"");
+    let request = v1::ApplyRequest { spec_yaml, options };
+    let reply = fleet.operator.apply(request).await.unwrap().into_inner();
+    assert_eq!((reply.revision, reply.changed, reply.changes.len()), (2, true, 1));
+    assert_eq!(revisions(&mut fleet.operator).await.len(), 1);
+    assert!(fleet.done().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_the_text_says_differently_is_a_revision_without_work() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let other_words = SPEC.replace("# The tenant", "# This tenant").replace("\"1\"", "'1'");
+    assert!(!apply(&mut fleet.operator, &other_words).await.unwrap().changed);
+    let spec = SPEC.replace("{min_healthy_for: 1s}", "{min_healthy_for: 1s, max_parallel: 2}");
+    let reply = apply(&mut fleet.operator, &spec).await.unwrap();
+    assert_eq!((reply.revision, reply.changed), (2, true));
+    assert_eq!(reply.changes[0].kind, "spec");
+    let status = until_rollout(&mut fleet.operator, 2, "completed").await;
+    assert!(status.nodes.iter().all(|node| node.target == 2));
+    assert!(fleet.done().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_mistake_is_told_at_once_with_its_place_and_changes_nothing() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let wrong = SPEC
+        .replace("voice:", "vioce:")
+        .replace("web: \"1\"", "web: no-such")
+        .replace("db: \"1\"", "db: no-db");
+    let refused = apply(&mut fleet.operator, &wrong).await.unwrap_err();
+    let found: Vec<(Option<u32>, String)> =
+        problems(&refused).into_iter().map(|p| (p.line, p.path)).collect();
+    assert_eq!(
+        found,
+        [
+            (Some(5), "components.db.version".to_owned()),
+            (Some(6), "components.vioce".to_owned()),
+            (Some(7), "components.web.version".to_owned()),
+        ]
+    );
+    let refused = set_version(&mut fleet.operator, "vioce", "2", "").await.unwrap_err();
+    assert_eq!(problems(&refused)[0].hint.as_deref(), Some("did you mean voice?"));
+    let refused = set_version(&mut fleet.operator, "voice", "no-such", "").await.unwrap_err();
+    assert!(problems(&refused)[0].message.contains("test/voice:no-such"), "{refused}");
+    let request = v1::RollbackRequest { tenant: "acme".into(), to: 7, options: None };
+    let refused = fleet.operator.rollback(request).await.unwrap_err();
+    assert_eq!(problems(&refused)[0].hint.as_deref(), Some("it has 1 to 1"));
+    let request = v1::RollbackRequest { tenant: "acem".into(), to: 1, options: None };
+    let refused = fleet.operator.rollback(request).await.unwrap_err();
+    assert_eq!(problems(&refused)[0].hint.as_deref(), Some("did you mean acme?"));
+    let refused = apply(&mut fleet.operator, &"#".repeat(1 << 21)).await.unwrap_err();
+    assert!(problems(&refused)[0].message.contains("larger than"), "{refused}");
+    assert_eq!(revisions(&mut fleet.operator).await.len(), 1);
+    assert!(fleet.done().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_that_gives_no_answer_refuses_the_change_with_a_sentence() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    fleet.world.registry.state.is_broken.store(true, Ordering::SeqCst);
+    let refused = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::FailedPrecondition);
+    assert!(refused.message().contains("nothing was changed"), "{refused}");
+    // What is recorded needs no registry.
+    assert!(!set_version(&mut fleet.operator, "voice", "1", "").await.unwrap().changed);
+    assert_eq!(revisions(&mut fleet.operator).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_later_change_takes_the_place_of_one_under_way() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    fleet.agents.truncate(1);
+    // The voice host is away, so this one waits.
+    set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
+    let status = until(&mut fleet.operator, "acme", |status| {
+        status.rollout.as_ref().is_some_and(|r| r.reason == "acme-voice is unreachable")
+    })
+    .await;
+    assert_eq!(status.rollout.unwrap().state, "progressing");
+    set_version(&mut fleet.operator, "voice", "1", "").await.unwrap();
+    let status = until(&mut fleet.operator, "acme", |status| {
+        status.rollout.as_ref().is_some_and(|r| r.to == 3 && !r.reason.is_empty())
+    })
+    .await;
+    assert_eq!(status.rollout.unwrap().waves, 1, "the node that was moved is waited for");
+    assert_eq!(revisions(&mut fleet.operator).await[1].outcome, "superseded");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollout_goes_on_after_a_restart_of_the_controller() {
+    let mut fleet = Fleet::start(Kept::OnDisk).await;
+    apply(&mut fleet.operator, SPEC).await.unwrap();
+    fleet.world.restart().await;
+    until_rollout(&mut fleet.operator, 1, "completed").await;
+    assert_eq!(fleet.done().len(), 6, "nothing was done twice");
+    fleet.agents.clear();
+    fleet.world.restart().await;
+    let request = v1::StatusRequest { tenant: "acme".into() };
+    let status = fleet.operator.get_status(request).await.unwrap().into_inner();
+    for node in &status.tenants[0].nodes {
+        assert_eq!(node.state, "unreachable");
+        assert!(node.last_seen_ms > 0 && node.report.is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_installation_that_fails_waits_for_the_operator_and_is_tried_again() {
+    let mut fleet = Fleet::start(Kept::InMemory).await;
+    let spec = SPEC.replace("db: \"1\"", "db: bad");
+    apply(&mut fleet.operator, &spec).await.unwrap();
+    until_rollout(&mut fleet.operator, 1, "paused").await;
+    assert_eq!(apply(&mut fleet.operator, &spec).await.unwrap().revision, 2);
+    until_rollout(&mut fleet.operator, 2, "paused").await;
+    assert_eq!(apply(&mut fleet.operator, SPEC).await.unwrap().revision, 3);
+    until_rollout(&mut fleet.operator, 3, "completed").await;
+}
+
+async fn revisions(fleet: &mut FleetClient<Channel>) -> Vec<v1::Revision> {
+    let request = v1::ListRevisionsRequest { tenant: "acme".into() };
+    fleet.list_revisions(request).await.unwrap().into_inner().revisions
+}
+
+async fn spec(fleet: &mut FleetClient<Channel>, revision: u64) -> String {
+    let request = v1::GetSpecRequest { tenant: "acme".into(), revision };
+    fleet.get_spec(request).await.unwrap().into_inner().spec_yaml
+}
+
+fn problems(status: &tonic::Status) -> Vec<Problem> {
+    oml_proto::problem::from_status(status).unwrap_or_else(|| panic!("{status}")).0
 }

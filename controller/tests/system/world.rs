@@ -109,9 +109,11 @@ impl World {
             }
         };
         let site = Site { name: "controller".into(), host: "127.0.0.1".into() };
-        let batch = Batch::default()
-            .put(&keys::epoch(), Expect::Absent, &1)
-            .put(&keys::site(), Expect::Absent, &site);
+        let batch = Batch::default().put(&keys::epoch(), Expect::Absent, &1).put(
+            &keys::site(),
+            Expect::Absent,
+            &site,
+        );
         Records::new(Arc::clone(&store)).commit(batch).await.unwrap();
         let running = Some(start(&settings, Arc::clone(&store)).await.unwrap());
         Self { settings, registry, authority, store, running, _dir: dir }
@@ -228,7 +230,6 @@ pub(crate) async fn set_version(
 ) -> Result<v1::ChangeReply, tonic::Status> {
     let options = v1::ChangeOptions { op_id: op_id.to_owned(), ..Default::default() };
     let versions = BTreeMap::from([(component.to_owned(), version.to_owned())]);
-    let request =
-        v1::SetVersionRequest { tenant: "acme".into(), versions, options: Some(options) };
+    let request = v1::SetVersionRequest { tenant: "acme".into(), versions, options: Some(options) };
     fleet.set_version(request).await.map(tonic::Response::into_inner)
 }

@@ -1,0 +1,102 @@
+//! What operators ask for, and what they are told.
+
+use std::collections::BTreeMap;
+
+use oml_common::diff::Change;
+use oml_common::id::{ComponentName, ContentHash, RevisionNumber, TenantId, Version};
+use oml_common::problem::Problem;
+use oml_common::spec::TenantSpec;
+use oml_proto::tls::OperatorName;
+use serde::Serialize;
+
+use crate::ops::{OpsError, Result};
+
+/// What an operator asks for.
+#[derive(Debug, Clone, Serialize)]
+pub enum Wanted {
+    /// This specification.
+    Apply {
+        /// As the operator wrote it.
+        spec_yaml: String,
+    },
+    /// The present specification with other versions.
+    SetVersion {
+        /// Whose.
+        tenant: TenantId,
+        /// Which component in which version.
+        versions: BTreeMap<ComponentName, Version>,
+    },
+    /// An earlier specification.
+    Rollback {
+        /// Whose.
+        tenant: TenantId,
+        /// Which.
+        to: RevisionNumber,
+    },
+}
+
+/// How it is asked.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Who asks.
+    pub who: OperatorName,
+    /// The same id twice is the same change once.
+    pub op_id: Option<OpId>,
+    /// Only plans.
+    pub dry_run: bool,
+    /// In the operator's words.
+    pub why: String,
+}
+
+/// An operator's own id of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpId(String);
+
+impl std::str::FromStr for OpId {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        let valid = (1..=64).contains(&text.len()) && text.bytes().all(allowed);
+        let message = "an operation's id is 1 to 64 letters, digits, dots, hyphens and underscores";
+        if valid { Ok(Self(text.to_owned())) } else { Err(Problem::new("op_id", message)) }
+    }
+}
+
+impl std::fmt::Display for OpId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The revision made (of a dry run: that would be made), or the present one.
+    pub revision: RevisionNumber,
+    /// Something differs.
+    pub changed: bool,
+    /// What differs on the nodes; nothing when only the specification's text does.
+    pub changes: Vec<Change>,
+}
+
+impl Wanted {
+    pub(super) fn tenant(&self) -> Result<TenantId> {
+        match self {
+            Wanted::Apply { spec_yaml } => {
+                Ok(TenantSpec::parse(spec_yaml).map_err(OpsError::Problems)?.tenant)
+            }
+            Wanted::SetVersion { tenant, .. } | Wanted::Rollback { tenant, .. } => {
+                Ok(tenant.clone())
+            }
+        }
+    }
+
+    pub(super) fn fingerprint(&self) -> ContentHash {
+        let text =
+            serde_json::to_vec(self).expect("a request has string keys and no failing serializer");
+        ContentHash::of(&text)
+    }
+}
