@@ -1,17 +1,17 @@
 //! The controller as a value: what it keeps, and what it does with `plan`,
 //! `step` and `assign`. Knows of hosts only what their agents report.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use oml_common::assign::{self, assign};
 use oml_common::assignment::Assignment;
-use oml_common::catalog::Catalog;
+use oml_common::catalog::{Catalog, WorkloadTemplate};
 use oml_common::diff::{Change, diff};
-use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber};
+use oml_common::id::{ComponentName, ContentHash, Digest, NodeName, RevisionNumber};
 use oml_common::plan::{self, ImageName, NodeFacts, Plan};
 use oml_common::report::Report;
 use oml_common::rollout::{self, NodeView, Rollout, State};
-use oml_common::spec::TenantSpec;
+use oml_common::spec::{ComponentSpec, TenantSpec};
 use oml_common::time::Timestamp;
 
 use super::agent::Agent;
@@ -124,7 +124,10 @@ impl Controller {
         registry_away: bool,
     ) -> Result<Plan, String> {
         let spec = TenantSpec::parse(spec_text).map_err(|problems| problems.to_string())?;
-        let images = plan::images(&spec, &self.catalog).unwrap_or_default();
+        // What is known to be wrong is told by `plan`; the rest has images to be asked for.
+        let mut sound = spec.clone();
+        sound.components.retain(|name, component| self.is_sound(name, component));
+        let images = plan::images(&sound, &self.catalog).map_err(|found| found.to_string())?;
         let mut digests = known.clone();
         for image in images.into_values() {
             if registry_away && !digests.contains_key(&image) {
@@ -138,27 +141,25 @@ impl Controller {
         plan::plan(input).map_err(|problems| problems.to_string())
     }
 
+    fn is_sound(&self, name: &ComponentName, component: &ComponentSpec) -> bool {
+        self.catalog.components.get(name).is_some_and(|definition| match definition.workload {
+            WorkloadTemplate::Container(_) => component.version.is_some(),
+            WorkloadTemplate::Unit { .. } => component.version.is_none(),
+        })
+    }
+
     /// Digests recorded with a revision.
     pub(super) fn digests(&self, number: RevisionNumber) -> BTreeMap<ImageName, Digest> {
         self.plan_of(Some(number)).map(|plan| plan.digests().collect()).unwrap_or_default()
     }
 
-    /// The way from what is good to what is wanted. Nodes that a change under
-    /// way has already moved are on it too, also where the two do not differ.
+    /// The way from what is good to what is wanted takes the place of any other.
     fn begin(&mut self, to: &Plan, now: Timestamp) {
-        let mut rollout = Rollout::begin(self.plan_of(self.good), to, now);
-        let overtaken = self.rollout.take().filter(|rollout| !is_settled(rollout));
-        if let Some(running) = overtaken.as_ref().and_then(|r| self.plan_of(Some(r.to))) {
-            let known: BTreeSet<NodeName> = rollout.waves.iter().flatten().cloned().collect();
-            for mut wave in Rollout::begin(Some(running), to, now).waves {
-                wave.retain(|node| !known.contains(node));
-                rollout.waves.extend(Some(wave).filter(|wave| !wave.is_empty()));
-            }
-        }
+        let rollout = Rollout::begin(self.plan_of(self.good), to, now);
+        let overtaken = self.rollout.replace(rollout);
         if let Some(overtaken) = overtaken.filter(|rollout| !rollout.is_ended()) {
             self.note_outcome(overtaken.to, State::Superseded);
         }
-        self.rollout = Some(rollout);
     }
 
     fn note_outcome(&mut self, number: RevisionNumber, state: State) {
@@ -250,11 +251,6 @@ impl Passed {
     pub(super) fn is_idle(&self) -> bool {
         self.moves.is_empty() && self.assigned.is_empty() && self.entered.is_none()
     }
-}
-
-/// Every node runs the revision that its rollout ended with.
-fn is_settled(rollout: &Rollout) -> bool {
-    matches!(rollout.state, State::Completed | State::RolledBack { .. })
 }
 
 /// What the registry says of a tag, made from its name.

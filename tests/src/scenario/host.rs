@@ -121,8 +121,7 @@ impl Host {
 
     /// What an agent finds.
     pub(super) fn observe(&self, assignment: Option<&Assignment>, now: Timestamp) -> Observed {
-        let desired =
-            |name: &ComponentName| assignment.and_then(|a| a.content.instances.get(name));
+        let desired = |name: &ComponentName| assignment.and_then(|a| a.content.instances.get(name));
         let nothing = Place::default();
         let mut names: BTreeSet<&ComponentName> = self.places.keys().collect();
         names.extend(assignment.iter().flat_map(|a| a.content.instances.keys()));
@@ -150,6 +149,7 @@ impl Host {
             image_present: container.is_some_and(|c| self.images.contains(&c.digest)),
             document: place.observe_document(),
             status: place.status(now),
+            active: place.documents.current.as_ref().and_then(|document| document.active.clone()),
             foreign: place.foreign.clone(),
         }
     }

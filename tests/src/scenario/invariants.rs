@@ -112,7 +112,9 @@ impl Watch {
         if self.on_the_way.len() > max_parallel as usize {
             let nodes: Vec<&str> = self.on_the_way.keys().map(AsRef::as_ref).collect();
             let nodes = nodes.join(" and ");
-            return Err(broken(format!("{nodes} change at the same time; allowed: {max_parallel}")));
+            return Err(broken(format!(
+                "{nodes} change at the same time; allowed: {max_parallel}"
+            )));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, Version};
 use oml_common::plan::NodeFacts;
 use oml_common::spec::with_versions;
-use oml_common::time::{Timestamp, parse_duration_ms};
+use oml_common::time::parse_duration_ms;
 
 use super::ScenarioError;
 use super::behaviour::{BOOT_MS, Behaviour};
@@ -19,6 +19,8 @@ use super::world::World;
 const QUIET_MS: u64 = 600_000;
 /// From the kill of an agent to its next start, in `at each step`.
 const AWAY_MS: u64 = 10_000;
+/// How long calls are up that come after an agent's start, in `at each step`.
+const CALLS_MS: u64 = 60_000;
 
 type Done = Result<(), ScenarioError>;
 
@@ -62,10 +64,11 @@ impl World {
                 self.advance(until)
             }
             ["run"] => self.run(),
+            ["run", "quietly"] => self.run_quietly(),
             ["show", table] => self.show_table(table),
-            ["at", "each", "step", "of", node, deed] => {
+            ["at", "each", "step", "of", node, deed @ ..] => {
                 let node = name(node.trim_end_matches(':'))?;
-                self.at_each_step(&node, deed)
+                self.at_each_step(&node, &deed.join(" "))
             }
             _ => self.obey_on_host(&words),
         }
@@ -183,7 +186,11 @@ impl World {
 
     fn version_is(&mut self, component: &str, version: &str, words: &[&str]) -> Done {
         let behaviour = Behaviour::parse(words);
-        let behaviour = behaviour.ok_or_else(|| mistake("a version is good, exits-at-once, hangs, dies-after SPAN or unhealthy-after SPAN"))?;
+        let behaviour = behaviour.ok_or_else(|| {
+            mistake(
+                "a version is good, exits-at-once, hangs, dies-after SPAN or unhealthy-after SPAN",
+            )
+        })?;
         self.around.behaviours.insert((name(component)?, name(version)?), behaviour);
         Ok(())
     }
@@ -215,6 +222,14 @@ impl World {
         Ok(())
     }
 
+    /// The same, of which only the last line is printed.
+    fn run_quietly(&mut self) -> Done {
+        self.run()?;
+        let last = self.lines.len().saturating_sub(1);
+        self.lines.drain(..last);
+        Ok(())
+    }
+
     /// The lines without their time.
     fn kinds(&self) -> std::collections::BTreeSet<String> {
         let untimed = |line: &String| line.split_once(' ').map(|(_, rest)| rest.to_owned());
@@ -222,7 +237,6 @@ impl World {
     }
 
     fn show_table(&mut self, table: &str) -> Done {
-        self.settle()?;
         let lines = self.table(table).ok_or_else(|| mistake(format!("no table {table}")))?;
         self.lines.extend(lines);
         Ok(())
@@ -278,38 +292,62 @@ impl World {
     /// with the deed befalling it right before that effect; then goes on as if
     /// nothing had befallen it.
     fn at_each_step(&mut self, node: &NodeName, deed: &str) -> Done {
-        let begun = self.effects.get(node).map_or(0, Vec::len);
-        let mut undisturbed = self.clone();
-        undisturbed.run()?;
-        let effects = undisturbed.effects.get(node).cloned().unwrap_or_default();
         let mut lines = Vec::new();
-        for (number, (component, effect)) in effects.iter().enumerate().skip(begun) {
+        let begun = self.effects.get(node).map_or(0, Vec::len);
+        for number in begun.. {
+            self.halt_before = Some((node.clone(), number));
+            self.run()?;
+            let Some((component, effect)) = self.due_effect(node).filter(|_| self.halted()) else {
+                break;
+            };
             let mut disturbed = self.clone();
-            disturbed.halt_before = Some((node.clone(), number));
-            disturbed.run()?;
             disturbed.halt_before = None;
-            disturbed.befall(node, deed)?;
-            disturbed.stirred = true;
-            disturbed.run().map_err(|error| error.while_("before", effect.words()))?;
-            let end = disturbed.end_of(node, component);
+            let befallen = disturbed.befall(node, &component, deed).and_then(|()| disturbed.run());
+            befallen.map_err(|error| error.while_("before", effect.words()))?;
+            let end = disturbed.end_of(node, &component);
             lines.push(format!("  before {:<42} {end}", effect.words()));
         }
-        *self = undisturbed;
+        self.halt_before = None;
         self.lines = lines;
         Ok(())
     }
 
-    fn befall(&mut self, node: &NodeName, deed: &str) -> Done {
+    fn befall(&mut self, node: &NodeName, component: &ComponentName, deed: &str) -> Done {
+        self.stirred = true;
+        let (deed, then) = deed.split_once(", then ").unwrap_or((deed, ""));
         match deed {
             "kill" => self.on_agent(node.as_str(), super::agent::Agent::kill)?,
             "forget" => self.forget(node)?,
             "reboot" => self.reboot(node)?,
-            _ => return Err(mistake(format!("a step can be met by kill, forget or reboot, not {deed}"))),
+            _ => {
+                return Err(mistake(format!(
+                    "a step can be met by kill, forget or reboot, not {deed}"
+                )));
+            }
         }
+        self.advance(self.now.plus_ms(AWAY_MS))?;
+        self.on_agent(node.as_str(), |agent| agent.running = true)?;
         self.stirred = true;
-        let until: Timestamp = self.now.plus_ms(AWAY_MS);
-        self.advance(until)?;
-        self.on_agent(node.as_str(), |agent| agent.running = true)
+        match then.strip_suffix(" calls") {
+            Some(calls) => self.hold_calls(node, component, calls),
+            None if then.is_empty() => Ok(()),
+            None => Err(mistake(format!("what comes then can be 12 calls, not {then}"))),
+        }
+    }
+
+    /// So many calls come up on what runs, and end a while later.
+    fn hold_calls(&mut self, node: &NodeName, component: &ComponentName, calls: &str) -> Done {
+        let calls = calls.parse().map_err(|_| mistake("no number"))?;
+        for calls in [calls, 0] {
+            self.on_place(node.as_str(), component.as_str(), |place, _| {
+                if place.running().is_some() {
+                    place.calls = Calls::Up(calls);
+                }
+            })?;
+            self.stirred = true;
+            self.advance(self.now.plus_ms(CALLS_MS))?;
+        }
+        Ok(())
     }
 
     fn end_of(&self, node: &NodeName, component: &ComponentName) -> String {

@@ -127,7 +127,8 @@ impl World {
         self.effects.get(node).map_or(0, Vec::len) >= *number && self.due_effect(node).is_some()
     }
 
-    fn due_effect(&self, node: &NodeName) -> Option<(ComponentName, Effect)> {
+    /// What the node's agent does next, if that is due.
+    pub(super) fn due_effect(&self, node: &NodeName) -> Option<(ComponentName, Effect)> {
         let (agent, host) = (self.agents.get(node)?, self.hosts.get(node)?);
         let flights = agent.flights.values();
         let due = |flight: &super::flight::Flight| {
@@ -155,11 +156,15 @@ impl World {
         if !agent.running || !look {
             return Ok(moved);
         }
-        if agent.reachable && let Some(offered) = self.controller.assignments.get(node) {
+        if agent.reachable
+            && let Some(offered) = self.controller.assignments.get(node)
+        {
             moved |= agent.take(offered);
         }
         moved |= agent.pass(host, self.now);
-        if agent.reachable && let Some(report) = &agent.report {
+        if agent.reachable
+            && let Some(report) = &agent.report
+        {
             self.controller.hear(node, report);
         }
         self.show(node);

@@ -50,6 +50,8 @@ pub(in super::super) enum Happening {
     FallsSilent,
     /// The pause before the next start is over.
     Restarts,
+    /// systemd comes to it while the host boots.
+    Boots,
 }
 
 impl Default for Unit {
@@ -142,8 +144,9 @@ impl Place {
         let Some(unit) = &mut self.unit else { return };
         unit.reset();
         unit.job = None;
-        unit.enter(ActiveState::Activating, moment.now);
-        unit.next = Some((up_at, Happening::Restarts));
+        unit.enter(ActiveState::Inactive, moment.now);
+        unit.result = "success";
+        unit.next = Some((up_at, Happening::Boots));
     }
 
     /// The program is told to stop; what follows depends on the job.
@@ -175,6 +178,7 @@ impl Place {
                 }
                 self.begin(moment);
             }
+            Happening::Boots => self.begin(moment),
         }
     }
 
