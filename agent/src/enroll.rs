@@ -18,10 +18,6 @@ use crate::files::{self, FileError};
 use crate::identity::{HostIdentity, IdentityError, IdentityFiles, KeyRequest};
 use crate::paths::Paths;
 
-mod start;
-
-pub use start::{StartError, start_agent};
-
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const TOKEN_BYTES_MAX: u64 = 4096;
 

@@ -30,7 +30,7 @@ pub(crate) fn is_armed(place: &str) -> bool {
 
 #[cfg(feature = "kill-points")]
 fn marker(place: &str) -> std::path::PathBuf {
-    let folder = std::env::var("OML_KILL_MARKERS").unwrap_or_else(|_| "/run/omlagent-kill".into());
+    let folder = std::env::var("OML_KILL_MARKERS").unwrap_or_else(|_| "/run/omlagent/kill".into());
     std::path::Path::new(&folder).join(place)
 }
 

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use oml_common::id::{ComponentName, NodeName};
 use omlagent::clock::Clock;
-use omlagent::enroll::{Enrollment, enroll, start_agent};
+use omlagent::enroll::{Enrollment, enroll};
 use omlagent::paths::Paths;
+use omlagent::runtime::systemd::start_agent;
 use omlagent::supervise::supervise;
 use omlagent::{log, status};
 
@@ -96,7 +98,7 @@ async fn join(paths: &Paths, args: EnrollArgs) -> anyhow::Result<()> {
     };
     let identity = enroll(paths, &wish).await?;
     eprintln!("enrolled as {} of {}", identity.node, identity.tenant);
-    start_agent().await?;
+    start_agent().await.context("the host is enrolled, but omlagent.service was not started")?;
     eprintln!("omlagent.service runs");
     Ok(())
 }

@@ -20,8 +20,9 @@ fn file(paths: &Paths) -> PathBuf {
     paths.run.join("report.json")
 }
 
-/// Writes every report that matters until the loop ends.
+/// Writes the report now and whenever it matters, until the loop ends.
 pub async fn keep(paths: Paths, mut reports: watch::Receiver<Arc<Report>>) {
+    reports.mark_changed();
     while reports.changed().await.is_ok() {
         let text = serde_json::to_vec(&**reports.borrow_and_update());
         let text = text.expect("a report has string keys only");

@@ -1,8 +1,12 @@
 //! From the old version to the new one and back: the two steps that stop what runs.
 
+use std::time::Duration;
+
 use oml_common::attempt::Outcome;
 use oml_common::id::ContentHash;
 use oml_common::instance::Instance;
+use oml_common::time::Span;
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::{Host, StepError, Work};
@@ -16,6 +20,7 @@ impl Host {
     /// Stops the old version and starts the new one.
     pub(super) async fn switch(&self, work: &Work, previous: Option<&ContentHash>) -> Outcome {
         kill_point::reach("A8");
+        let began = Instant::now();
         let started = self.turn_over(work, previous).await;
         kill_point::reach("A10");
         match started {
@@ -24,7 +29,7 @@ impl Host {
                 Outcome::Done
             }
             Err(StepError::Runtime(error)) if is_verdict(&error) => {
-                self.condemn(work, &error).await
+                self.condemn(work, &error, began.elapsed()).await
             }
             Err(error) => Outcome::Trouble(chain(&error)),
         }
@@ -111,17 +116,24 @@ impl Host {
     }
 
     /// The new version did not start: whose fault is it?
-    async fn condemn(&self, work: &Work, error: &RuntimeError) -> Outcome {
+    async fn condemn(&self, work: &Work, error: &RuntimeError, took: Duration) -> Outcome {
         let words = match self.last_words(work).await {
             Ok(words) => words,
             // Without its engine no version can start.
             Err(error) => return Outcome::Trouble(chain(&error)),
         };
+        let limit_ms = work.desired.as_ref().map_or(0, |i| i.timing.start_timeout_ms);
+        let in_time = took < Duration::from_millis(limit_ms);
         let message = match words.exit_code {
-            Some(code) => format!("ended with status {code} before it answered"),
-            None => format!("did not start: {}", chain(error)),
+            Some(code) if in_time => format!("ended with status {code} before it answered"),
+            Some(_) if work.desired.as_ref().is_some_and(|i| i.container().is_some()) => {
+                format!("did not answer within {}", Span(limit_ms))
+            }
+            Some(_) | None => format!("did not start: {}", chain(error)),
         };
-        Outcome::Failed(self.failure(work, message, words))
+        // What was stopped for its silence says nothing by its status.
+        let exit_code = words.exit_code.filter(|_| in_time);
+        Outcome::Failed(self.failure(work, message, LastWords { exit_code, ..words }))
     }
 
     /// A wrong name hurts nobody and is mended by the next look.
