@@ -113,3 +113,6 @@ pub fn write_status(
     let text = serde_json::to_vec(status).expect("a status has string keys only");
     files::write_volatile(&paths.status(component), &text, 0o644)
 }
+
+#[cfg(test)]
+mod tests;

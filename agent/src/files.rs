@@ -145,3 +145,6 @@ fn sync_folder(folder: &Path) -> Result<(), FileError> {
         .and_then(|folder| folder.sync_all())
         .map_err(FileError::of("sync the folder", folder))
 }
+
+#[cfg(test)]
+mod tests;

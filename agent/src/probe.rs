@@ -124,3 +124,6 @@ async fn run(command: &[String], limit: Duration, target: Target<'_>) -> Answer 
         Err(error) => Answer::Bad(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

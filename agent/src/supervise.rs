@@ -110,6 +110,8 @@ pub async fn supervise(paths: Paths, component: ComponentName) -> Result<(), Sup
 struct Held {
     id: String,
     grace_ms: u64,
+    /// When it was started or taken up.
+    since: Timestamp,
 }
 
 struct Supervisor {

@@ -9,3 +9,6 @@ pub fn count(output: &str, before: &str) -> Option<u64> {
         left.split_whitespace().next_back()?.parse().ok()
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,3 +105,6 @@ impl Request {
         (is_ours && status >= 200).then_some(status)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //!
 //! The real suite needs an installed agent program, root, and images that are
 //! named by `OML_CONTRACT_REPOSITORY` and the digests `OML_CONTRACT_V1`,
-//! `OML_CONTRACT_V2` and `OML_CONTRACT_EXITS`; `OML_CONTRACT_USER` and
+//! `OML_CONTRACT_V2`, `OML_CONTRACT_EXITS` and `OML_CONTRACT_HANGS`; `OML_CONTRACT_USER` and
 //! `OML_CONTRACT_PASSWORD_FILE` if the registry wants a login.
 
 use std::sync::Arc;
@@ -22,6 +22,18 @@ use crate::clock::Clock;
 use crate::documents;
 use crate::paths::{Paths, Slot};
 
+/// Runs clauses one after the other and tells how long each took.
+macro_rules! in_order {
+    ($place:expr, $($clause:ident),+ $(,)?) => {
+        $(
+            let begun = std::time::Instant::now();
+            $clause($place).await;
+            eprintln!("{:>6} ms  {}", begun.elapsed().as_millis(), stringify!($clause));
+        )+
+    };
+}
+
+mod faults;
 mod hands;
 mod scenarios;
 
@@ -46,6 +58,14 @@ struct Images {
     second: Digest,
     /// Ends at once, with status 1 and a line of log.
     exits: Digest,
+    /// Runs and never answers; only where programs really run.
+    hangs: Option<Digest>,
+}
+
+impl Images {
+    fn hangs(&self) -> &Digest {
+        self.hangs.as_ref().expect("only asked of real daemons")
+    }
 }
 
 #[tokio::test]
@@ -54,7 +74,8 @@ async fn the_fake_keeps_the_contract() {
     let paths = Paths::below(folder.path());
     let host = FakeHost::new(paths.clone(), Clock::system());
     let digest = |digit: &str| format!("sha256:{}", digit.repeat(64)).parse::<Digest>().unwrap();
-    let images = Images { first: digest("1"), second: digest("2"), exits: digest("3") };
+    let images =
+        Images { first: digest("1"), second: digest("2"), exits: digest("3"), hangs: None };
     host.offer(&images.first, Behaviour::Good);
     host.offer(&images.second, Behaviour::Good);
     let log = vec!["configuration error: this version exits at once".to_owned()];
@@ -87,7 +108,7 @@ async fn the_real_daemons_keep_the_contract() {
         password_file: value("OML_CONTRACT_PASSWORD_FILE").into(),
     });
     let paths = Paths::system();
-    scenarios::all(&Place {
+    let place = Place {
         docker: Arc::new(Docker::new(paths.clone(), login.into_iter().collect())),
         systemd: Arc::new(Systemd::new(paths.clone())),
         paths,
@@ -97,9 +118,11 @@ async fn the_real_daemons_keep_the_contract() {
             first: value("OML_CONTRACT_V1").parse().unwrap(),
             second: value("OML_CONTRACT_V2").parse().unwrap(),
             exits: value("OML_CONTRACT_EXITS").parse().unwrap(),
+            hangs: value("OML_CONTRACT_HANGS").parse().ok(),
         },
-    })
-    .await;
+    };
+    scenarios::all(&place).await;
+    faults::all(&place).await;
 }
 
 impl Place {

@@ -52,3 +52,6 @@ pub(super) fn tell(name: &str, evidence: Evidence, now: Timestamp) -> Ending {
     let code = evidence.code.unwrap_or(-1);
     Ending { words: format!("ended with exit code {code}"), drift: None }
 }
+
+#[cfg(test)]
+mod tests;

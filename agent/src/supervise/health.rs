@@ -137,3 +137,6 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,10 +55,11 @@ impl Supervisor {
         let ready = known.as_ref().is_some_and(was_ready);
         let grace_ms = instance.timing.stop_grace_ms;
         // Before the start: a stop that comes now must reach this container.
-        self.held = Some(Held { id: id.clone(), grace_ms });
+        let since = self.link.clock.now();
+        self.held = Some(Held { id: id.clone(), grace_ms, since });
         self.record = Some(match known {
             Some(status) => Record::of(instance, status),
-            None => Record::starting(instance, &id, drift, self.link.clock.now()),
+            None => Record::starting(instance, &id, drift, since),
         });
         self.write_down(|_record, _now| {});
         if !runs {
@@ -89,3 +90,6 @@ impl Supervisor {
         Some(Drift { at: self.link.clock.now(), found: format!("container {name} was removed") })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::ending::{self, Ending, Evidence};
 use super::hold::Adopted;
 use super::link::End;
-use super::{SuperviseError, Supervisor};
+use super::{Held, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
 use crate::probe::{self, Target};
@@ -22,9 +22,8 @@ const STARTING_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// How often calls are counted.
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 const COUNT_LIMIT: Duration = Duration::from_secs(5);
-/// Events of an end are looked for this far back …
-const HISTORY_MS: u64 = 30_000;
-/// … and this far ahead: the engine tells of a stop only after the end.
+/// Events of an end are looked for this far ahead: the engine tells of a stop
+/// only after it.
 const AFTERMATH_MS: u64 = 300;
 
 /// How the watch ended.
@@ -54,7 +53,7 @@ impl Supervisor {
         adopted: Adopted,
         hangup: &mut Signal,
     ) -> Result<Watched, SuperviseError> {
-        let Some(id) = self.held.as_ref().map(|held| held.id.clone()) else {
+        let Some(Held { id, since, .. }) = self.held.clone() else {
             return Err(SuperviseError::Unknown(self.component.clone()));
         };
         if adopted.ready {
@@ -67,7 +66,7 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 end = &mut ended => {
-                    return Ok(Watched::Ended(self.explain(&instance, &id, end?).await));
+                    return Ok(Watched::Ended(self.explain(&instance, (&id, since), end?).await));
                 }
                 _ = hangup.recv() => pace.document_time = None,
                 () = tokio::time::sleep_until(pace.next_probe) => {
@@ -155,10 +154,13 @@ impl Supervisor {
         std::fs::metadata(path).and_then(|found| found.modified()).ok()
     }
 
-    async fn explain(&self, instance: &Instance, id: &str, end: End) -> Ending {
-        let now = self.link.clock.now();
-        let since = Timestamp(now.0.saturating_sub(HISTORY_MS));
-        let until = now.plus_ms(AFTERMATH_MS);
+    async fn explain(
+        &self,
+        instance: &Instance,
+        (id, since): (&str, Timestamp),
+        end: End,
+    ) -> Ending {
+        let until = self.link.clock.now().plus_ms(AFTERMATH_MS);
         let evidence = Evidence {
             code: end.code,
             out_of_memory: end.out_of_memory,

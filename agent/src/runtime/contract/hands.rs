@@ -95,8 +95,15 @@ fn write_unit(folder: &str, instance: &Instance) {
     run("systemctl", &["daemon-reload"]);
 }
 
-fn run(program: &str, arguments: &[&str]) {
+/// Runs a command on this host; it has to succeed.
+pub(super) fn run(program: &str, arguments: &[&str]) {
+    answer_of(program, arguments);
+}
+
+/// As [`run`], with what it wrote.
+pub(super) fn answer_of(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {arguments:?}: {words}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -8,16 +8,6 @@ use crate::documents;
 use crate::paths::Slot;
 use crate::runtime::RuntimeError;
 
-macro_rules! in_order {
-    ($place:expr, $($clause:ident),+ $(,)?) => {
-        $(
-            let begun = std::time::Instant::now();
-            $clause($place).await;
-            eprintln!("{:>6} ms  {}", begun.elapsed().as_millis(), stringify!($clause));
-        )+
-    };
-}
-
 pub(super) async fn all(place: &Place) {
     in_order!(
         place,

@@ -101,3 +101,6 @@ fn environment(container: &Container, paths: &Paths) -> Result<Vec<String>, Runt
     }
     Ok(environment)
 }
+
+#[cfg(test)]
+mod tests;

@@ -126,3 +126,6 @@ fn pull_failure(image: &str, error: Error) -> RuntimeError {
     }
     refused(image, message, true)
 }
+
+#[cfg(test)]
+mod tests;

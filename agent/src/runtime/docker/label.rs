@@ -88,3 +88,6 @@ pub(super) fn read(container: &ContainerSummary) -> Option<Marked> {
         document: text(INSTANCE)?.to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests;

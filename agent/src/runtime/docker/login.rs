@@ -59,3 +59,6 @@ pub(super) fn as_url_safe(mut request: BollardRequest) -> BollardRequest {
     }
     request
 }
+
+#[cfg(test)]
+mod tests;

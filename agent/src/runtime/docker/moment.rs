@@ -27,3 +27,6 @@ pub(super) fn state(state: &EngineState) -> ContainerState {
         out_of_memory: state.oom_killed == Some(true),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,3 +152,6 @@ fn unit_changes() -> zbus::Result<MatchRule<'static>> {
         .path_namespace(UNITS)
         .build()
 }
+
+#[cfg(test)]
+mod tests;

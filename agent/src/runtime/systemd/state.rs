@@ -115,3 +115,6 @@ impl Loaded {
         Timestamp(entered.unwrap_or(0) / 1000)
     }
 }
+
+#[cfg(test)]
+mod tests;

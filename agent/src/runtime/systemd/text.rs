@@ -117,3 +117,6 @@ fn drop_in(instance: &Instance, after: &[UnitName], packaged: &PackagedUnit) -> 
     let lines = packaged.drop_in.trim_end();
     format!("{header}{after}\n[Service]\n{lines}\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+use oml_common::instance::{Check, Instance, PackagedUnit, Probe, Timing, Workload};
+
+use super::*;
+
+fn instance(drop_in: &str) -> Instance {
+    Instance {
+        tenant: "acme".parse().unwrap(),
+        component: "exporter".parse().unwrap(),
+        unit: "exporter.service".parse().unwrap(),
+        workload: Workload::Unit(PackagedUnit { drop_in: drop_in.to_owned() }),
+        after: Vec::new(),
+        ports: Vec::new(),
+        probe: Probe {
+            check: Check::UnitActive,
+            interval_ms: 1,
+            timeout_ms: 1,
+            failures_max: 1,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 1, stop_grace_ms: 1 },
+        metrics: None,
+    }
+}
+
+fn held(paths: &Paths, slot: Slot) -> Option<Instance> {
+    read(paths, &"exporter".parse().unwrap(), slot).unwrap()
+}
+
+#[test]
+fn advancing_moves_next_to_current_and_current_to_previous() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let component = "exporter".parse().unwrap();
+    let (one, two) = (instance("one"), instance("two"));
+
+    write(&paths, &one, Slot::Next).unwrap();
+    advance(&paths, &component).unwrap();
+    assert_eq!(held(&paths, Slot::Current).as_ref(), Some(&one));
+    assert_eq!(held(&paths, Slot::Previous), None);
+
+    write(&paths, &two, Slot::Next).unwrap();
+    advance(&paths, &component).unwrap();
+    assert_eq!(held(&paths, Slot::Current).as_ref(), Some(&two));
+    assert_eq!(held(&paths, Slot::Previous).as_ref(), Some(&one));
+    assert_eq!(held(&paths, Slot::Next), None);
+}
+
+#[test]
+fn advancing_without_a_next_document_keeps_the_current_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let one = instance("one");
+    write(&paths, &one, Slot::Current).unwrap();
+    assert!(advance(&paths, &one.component).is_err());
+    assert_eq!(held(&paths, Slot::Current), Some(one));
+}
+
+#[test]
+fn removing_leaves_nothing_and_may_be_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let one = instance("one");
+    write(&paths, &one, Slot::Current).unwrap();
+    write(&paths, &one, Slot::Previous).unwrap();
+    remove(&paths, &one.component).unwrap();
+    remove(&paths, &one.component).unwrap();
+    assert_eq!(std::fs::read_dir(paths.instances()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_damaged_document_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let one = instance("one");
+    write(&paths, &one, Slot::Current).unwrap();
+    let path = paths.document(&one.component, Slot::Current);
+    std::fs::write(&path, "{\"tenant\":").unwrap();
+    let error = read(&paths, &one.component, Slot::Current).unwrap_err();
+    assert_eq!(error.to_string(), format!("{} is not an instance document", path.display()));
+}

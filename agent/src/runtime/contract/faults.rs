@@ -1,0 +1,252 @@
+//! What must hold on a real host when programs, daemons and people misbehave.
+//! The fake has no supervisor of its own, so these are asked of the real ones only.
+
+use std::time::{Duration, Instant};
+
+use oml_common::instance::Instance;
+use oml_common::observed::{ActiveState, ContainerState, Health, Status};
+use oml_common::time::Timestamp;
+
+use super::Place;
+use super::hands::{answer_of, run};
+use crate::documents;
+use crate::runtime::RuntimeError;
+
+pub(super) async fn all(place: &Place) {
+    in_order!(
+        place,
+        a_program_that_never_answers_is_stopped_and_told,
+        a_killed_supervisor_leaves_its_container_and_the_next_adopts_it,
+        a_stopped_or_killed_container_comes_back_and_is_told_as_drift,
+        a_restarted_engine_with_live_restore_moves_nothing,
+        a_restarted_engine_without_live_restore_brings_everything_back,
+        a_start_waits_for_an_engine_that_is_away,
+        a_restarted_bus_is_found_again,
+        a_missing_secret_is_told_before_anything_is_made,
+        a_stop_during_the_start_leaves_nothing_running,
+        changed_timing_is_taken_up_without_a_restart,
+    );
+}
+
+async fn a_program_that_never_answers_is_stopped_and_told(place: &Place) {
+    let mut instance = place.instance("contract-hangs", "hangs", place.images.hangs(), 8320);
+    instance.timing.start_timeout_ms = 1_500;
+    place.prepare(&instance).await;
+    let begun = Instant::now();
+    let error = place.switch(&instance).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(matches!(error, RuntimeError::Refused { verb: "start", .. }), "{error}");
+    let said = status(place, &instance).detail;
+    assert_eq!(said, "did not answer within 1500 ms of its start: connection refused");
+    place.clear(&instance).await;
+}
+
+async fn a_killed_supervisor_leaves_its_container_and_the_next_adopts_it(place: &Place) {
+    let instance = place.instance("contract-killed", "v1", &place.images.first, 8321);
+    place.install(&instance).await;
+    let since = started(place, &instance).await;
+    run("systemctl", &["kill", "--signal=KILL", instance.unit.as_str()]);
+    place
+        .until("another supervisor holds it", async || {
+            let unit = place.unit(&instance).await.unwrap();
+            unit.active == ActiveState::Active && unit.restarts == 1
+        })
+        .await;
+    assert_eq!(started(place, &instance).await, since);
+    assert_eq!(status(place, &instance).drift, None);
+    // It holds what it adopted.
+    place.systemd.stop(&instance.component).await.unwrap();
+    assert!(!place.runs(&instance).await);
+    place.clear(&instance).await;
+}
+
+async fn a_stopped_or_killed_container_comes_back_and_is_told_as_drift(place: &Place) {
+    let instance = place.instance("contract-hand", "v1", &place.images.first, 8322);
+    place.install(&instance).await;
+    let name = "oml-contract-hand-server";
+    for (deed, words) in [("stop", "stopped by hand"), ("kill", "killed by hand")] {
+        let since = started(place, &instance).await;
+        run("docker", &[deed, name]);
+        place
+            .until("it runs and answers again", async || {
+                let status = status(place, &instance);
+                status.health == Health::Healthy
+                    && started_if_running(place, &instance).await.is_some_and(|again| again > since)
+            })
+            .await;
+        let found = status(place, &instance).drift.map(|drift| drift.found).unwrap();
+        assert!(found.starts_with(&format!("container {name} was {words}")), "{found}");
+    }
+    place.clear(&instance).await;
+}
+
+async fn a_restarted_engine_with_live_restore_moves_nothing(place: &Place) {
+    let instance = place.instance("contract-restore", "v1", &place.images.first, 8323);
+    place.install(&instance).await;
+    let since = started(place, &instance).await;
+    run("systemctl", &["restart", "docker"]);
+    run("systemctl", &["kill", "--signal=KILL", "docker"]);
+    place.until("the engine answers", async || place.docker.list(&[]).await.is_ok()).await;
+    assert_eq!(started(place, &instance).await, since);
+    let unit = place.unit(&instance).await.unwrap();
+    assert_eq!((unit.active, unit.restarts), (ActiveState::Active, 0));
+    // It is still held: its end is noticed.
+    run("docker", &["kill", "oml-contract-restore-server"]);
+    place
+        .until("its end is noticed", async || {
+            started_if_running(place, &instance).await.is_some_and(|again| again > since)
+        })
+        .await;
+    place.clear(&instance).await;
+}
+
+async fn a_restarted_engine_without_live_restore_brings_everything_back(place: &Place) {
+    let instance = place.instance("contract-down", "v1", &place.images.first, 8324);
+    place.install(&instance).await;
+    let since = started(place, &instance).await;
+    let settings = "/etc/docker/daemon.json";
+    let before = std::fs::read_to_string(settings).unwrap();
+    let without = before.replace("\"live-restore\":true", "\"live-restore\":false");
+    assert_ne!(before, without, "{before}");
+    std::fs::write(settings, without).unwrap();
+    // The first restart only reads the settings.
+    run("systemctl", &["restart", "docker"]);
+    run("systemctl", &["restart", "docker"]);
+    place
+        .until("it runs and answers again", async || {
+            let status = status(place, &instance);
+            status.health == Health::Healthy
+                && started_if_running(place, &instance).await.is_some_and(|again| again > since)
+        })
+        .await;
+    assert!(status(place, &instance).drift.is_some());
+    std::fs::write(settings, before).unwrap();
+    run("systemctl", &["restart", "docker"]);
+    place
+        .until("its unit is active", async || {
+            place.unit(&instance).await.is_some_and(|unit| unit.active == ActiveState::Active)
+        })
+        .await;
+    place.clear(&instance).await;
+}
+
+async fn a_start_waits_for_an_engine_that_is_away(place: &Place) {
+    let mut instance = place.instance("contract-away", "v1", &place.images.first, 8325);
+    instance.timing =
+        oml_common::instance::Timing { start_timeout_ms: 5_000, stop_grace_ms: 1_000 };
+    place.install(&instance).await;
+    place.systemd.stop(&instance.component).await.unwrap();
+    let docker = ["docker.socket", "docker.service"];
+    run("systemctl", &["stop", docker[0], docker[1]]);
+    // The unit wants the engine and would start it.
+    run("systemctl", &["mask", "--runtime", docker[0], docker[1]]);
+    let error = place.docker.list(&[]).await.unwrap_err();
+    assert!(matches!(error, RuntimeError::Away { daemon: "docker", .. }), "{error}");
+    run("systemctl", &["start", "--no-block", instance.unit.as_str()]);
+    place
+        .until("its supervisor says what it waits for", async || {
+            let line =
+                answer_of("systemctl", &["show", "-p", "StatusText", instance.unit.as_str()]);
+            line.contains("docker does not answer since")
+        })
+        .await;
+    run("systemctl", &["unmask", "--runtime", docker[0], docker[1]]);
+    run("systemctl", &["start", docker[0], docker[1]]);
+    place
+        .until("it started", async || {
+            place.unit(&instance).await.is_some_and(|unit| unit.active == ActiveState::Active)
+        })
+        .await;
+    assert_eq!(place.unit(&instance).await.unwrap().restarts, 0);
+    assert!(place.runs(&instance).await);
+    place.clear(&instance).await;
+}
+
+async fn a_restarted_bus_is_found_again(place: &Place) {
+    let instance = place.instance("contract-bus", "v1", &place.images.first, 8326);
+    place.install(&instance).await;
+    let since = started(place, &instance).await;
+    run("systemctl", &["restart", "dbus.service"]);
+    let desired = std::slice::from_ref(&instance);
+    place.until("systemd answers", async || place.systemd.list(desired).await.is_ok()).await;
+    assert_eq!(started(place, &instance).await, since);
+    // Signals too.
+    let mut changes = place.systemd.changes();
+    place
+        .until("signals flow", async || {
+            changes.mark_unchanged();
+            run("systemctl", &["reload", instance.unit.as_str()]);
+            let waiting = tokio::time::timeout(Duration::from_secs(1), changes.changed()).await;
+            waiting.is_ok()
+        })
+        .await;
+    place.systemd.start(&instance).await.unwrap();
+    place.clear(&instance).await;
+}
+
+async fn a_missing_secret_is_told_before_anything_is_made(place: &Place) {
+    let mut instance = place.instance("contract-secret", "v1", &place.images.first, 8327);
+    let oml_common::instance::Workload::Container(container) = &mut instance.workload else {
+        panic!("it is a container");
+    };
+    container.secrets.insert("TOKEN".parse().unwrap(), "contract_token".parse().unwrap());
+    place.fetch(&instance).await.unwrap();
+    let error = place.docker.put(&instance).await.unwrap_err().to_string();
+    assert!(error.contains("/etc/omlagent/secrets/contract_token is missing"), "{error}");
+    assert!(place.containers(&instance.component).await.is_empty());
+    let path = place.paths.secret(&"contract_token".parse().unwrap());
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, "sesame\n").unwrap();
+    place.install(&instance).await;
+    let name = "oml-contract-secret-server";
+    let environment = answer_of("docker", &["inspect", "-f", "{{.Config.Env}}", name]);
+    assert!(environment.contains("TOKEN=sesame "), "{environment}");
+    std::fs::remove_file(path).unwrap();
+    place.clear(&instance).await;
+}
+
+async fn a_stop_during_the_start_leaves_nothing_running(place: &Place) {
+    let instance = place.instance("contract-early", "hangs", place.images.hangs(), 8328);
+    place.prepare(&instance).await;
+    documents::advance(&place.paths, &instance.component).unwrap();
+    run("systemctl", &["start", "--no-block", instance.unit.as_str()]);
+    place.until("its container runs", async || place.runs(&instance).await).await;
+    run("systemctl", &["stop", instance.unit.as_str()]);
+    assert!(!place.runs(&instance).await);
+    let unit = place.unit(&instance).await.unwrap();
+    assert!(unit.active == ActiveState::Inactive && unit.stopped_by_hand, "{unit:?}");
+    place.clear(&instance).await;
+}
+
+async fn changed_timing_is_taken_up_without_a_restart(place: &Place) {
+    let mut instance = place.instance("contract-reread", "v1", &place.images.first, 8329);
+    place.install(&instance).await;
+    let since = started(place, &instance).await;
+    // A port on which nobody answers.
+    instance.probe.check = oml_common::instance::Check::Tcp { port: 8330 };
+    documents::write(&place.paths, &instance, crate::paths::Slot::Current).unwrap();
+    run("systemctl", &["reload", instance.unit.as_str()]);
+    place
+        .until("the new question is asked", async || {
+            status(place, &instance).health == Health::Unhealthy
+        })
+        .await;
+    assert_eq!(status(place, &instance).detail, "connection refused");
+    assert_eq!(started(place, &instance).await, since);
+    place.clear(&instance).await;
+}
+
+fn status(place: &Place, instance: &Instance) -> Status {
+    documents::read_status(&place.paths, &instance.component).unwrap().unwrap()
+}
+
+async fn started(place: &Place, instance: &Instance) -> Timestamp {
+    started_if_running(place, instance).await.unwrap()
+}
+
+async fn started_if_running(place: &Place, instance: &Instance) -> Option<Timestamp> {
+    match place.container(instance).await?.state {
+        ContainerState::Running { since } => Some(since),
+        ContainerState::Created | ContainerState::Exited { .. } => None,
+    }
+}

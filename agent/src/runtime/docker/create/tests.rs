@@ -1,0 +1,106 @@
+use oml_common::instance::{Check, Probe, Timing, Workload};
+
+use super::*;
+
+fn container() -> Container {
+    Container {
+        name: "oml-redis-server".parse().unwrap(),
+        version: "7".parse().unwrap(),
+        repository: "registry.lab:5000/redis".parse().unwrap(),
+        digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
+        env: [("ROLE".parse().unwrap(), "main".to_owned())].into(),
+        secrets: [("PASSWORD".parse().unwrap(), "redis".parse().unwrap())].into(),
+        volumes: vec![
+            Volume { source: "oml_redis".into(), target: "/data".into(), read_only: false },
+            Volume { source: "/etc/certs".into(), target: "/certs".into(), read_only: true },
+        ],
+        command: Vec::new(),
+        memory_bytes_max: Some(1 << 20),
+    }
+}
+
+fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, RuntimeError> {
+    let instance = Instance {
+        tenant: "acme".parse().unwrap(),
+        component: "redis".parse().unwrap(),
+        unit: "redis.service".parse().unwrap(),
+        workload: Workload::Container(container.clone()),
+        after: Vec::new(),
+        ports: Vec::new(),
+        probe: Probe {
+            check: Check::Redis { port: 6379 },
+            interval_ms: 1,
+            timeout_ms: 1,
+            failures_max: 1,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 1, stop_grace_ms: 1_500 },
+        metrics: None,
+    };
+    body(&instance, container, paths, "json-file")
+}
+
+fn paths_with_secret(folder: &std::path::Path, text: &str) -> Paths {
+    let paths = Paths::below(folder);
+    let secret = paths.secret(&"redis".parse().unwrap());
+    files::write_durably(&secret, text.as_bytes(), 0o600).unwrap();
+    paths
+}
+
+#[test]
+fn a_container_is_exactly_what_the_document_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = paths_with_secret(folder.path(), "sesame\n");
+    let body = body_of(&container(), &paths).unwrap();
+    let digest = "1".repeat(64);
+    assert_eq!(body.image, Some(format!("registry.lab:5000/redis@sha256:{digest}")));
+    assert_eq!(body.env.unwrap(), ["ROLE=main", "PASSWORD=sesame"]);
+    assert_eq!(body.cmd, None);
+    assert_eq!(body.stop_timeout, Some(2));
+    let host = body.host_config.unwrap();
+    assert_eq!(host.network_mode.as_deref(), Some("host"));
+    assert_eq!(host.restart_policy.unwrap().name, Some(RestartPolicyNameEnum::NO));
+    assert_eq!(host.privileged, None);
+    assert_eq!((host.memory, host.memory_swap), (Some(1 << 20), Some(1 << 20)));
+    let mounts: Vec<_> = host
+        .mounts
+        .unwrap()
+        .into_iter()
+        .map(|mount| (mount.typ, mount.source, mount.read_only))
+        .collect();
+    assert_eq!(
+        mounts,
+        [
+            (Some(MountType::VOLUME), Some("oml_redis".to_owned()), Some(false)),
+            (Some(MountType::BIND), Some("/etc/certs".to_owned()), Some(true)),
+        ]
+    );
+}
+
+#[test]
+fn a_secret_never_becomes_part_of_a_label() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = paths_with_secret(folder.path(), "sesame\n");
+    let body = body_of(&container(), &paths).unwrap();
+    assert!(!format!("{:?}", body.labels).contains("sesame"));
+}
+
+#[test]
+fn a_missing_secret_is_named_and_may_still_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let error = body_of(&container(), &paths).unwrap_err();
+    assert!(error.is_transient());
+    let path = paths.secret(&"redis".parse().unwrap());
+    let expected =
+        format!("could not create oml-redis-server: the secret {} is missing", path.display());
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn only_log_drivers_that_write_files_are_bounded() {
+    assert_eq!(log_config("journald"), None);
+    let config = log_config("local").unwrap();
+    assert_eq!(config.typ.as_deref(), Some("local"));
+    assert!(config.config.unwrap().contains_key("max-size"));
+}

@@ -1,0 +1,63 @@
+use bollard::models::ProgressDetail;
+
+use super::*;
+
+fn line(id: &str, status: &str, current: i64, total: i64) -> CreateImageInfo {
+    CreateImageInfo {
+        id: Some(id.to_owned()),
+        status: Some(status.to_owned()),
+        progress_detail: Some(ProgressDetail { current: Some(current), total: Some(total) }),
+        ..CreateImageInfo::default()
+    }
+}
+
+#[test]
+fn progress_is_the_sum_over_the_layers() {
+    let mut layers = Layers::default();
+    layers.add(&line("a", "Pulling fs layer", 0, 0));
+    layers.add(&line("a", "Downloading", 10, 100));
+    let both = layers.add(&line("b", "Downloading", 5, 50));
+    assert_eq!(both, FetchProgress { bytes_done: 15, bytes_total: 150 });
+    layers.add(&line("a", "Download complete", 0, 0));
+    // Unpacking counts other bytes.
+    let extracting = layers.add(&line("a", "Extracting", 700, 900));
+    assert_eq!(extracting, FetchProgress { bytes_done: 105, bytes_total: 150 });
+}
+
+#[test]
+fn a_negative_number_of_bytes_is_none() {
+    let mut layers = Layers::default();
+    assert_eq!(layers.add(&line("a", "Downloading", -1, -1)), FetchProgress::default());
+}
+
+fn failure_of(message: &str) -> RuntimeError {
+    pull_failure("r/i@d", Error::DockerStreamError { error: message.to_owned() })
+}
+
+#[test]
+fn a_refusal_that_stays_is_told_from_trouble_that_passes() {
+    for message in [
+        "unauthorized: authentication required",
+        "Head \"http://r/v2/i/manifests/sha256:1\": no basic auth credentials",
+        "pull access denied for i, repository does not exist",
+        "manifest unknown: manifest unknown",
+        "manifest for r/i@sha256:1 not found: manifest unknown",
+    ] {
+        assert!(!failure_of(message).is_transient(), "{message}");
+    }
+    for message in [
+        "unexpected EOF",
+        "toomanyrequests: Too Many Requests",
+        "dial tcp 10.0.0.1:5000: connect: connection refused",
+        "received unexpected HTTP status: 500 Internal Server Error",
+        "write /var/lib/docker/tmp/x: no space left on device",
+    ] {
+        assert!(failure_of(message).is_transient(), "{message}");
+    }
+}
+
+#[test]
+fn an_engine_that_goes_away_in_the_middle_is_away() {
+    let error = pull_failure("r/i@d", Error::RequestTimeoutError);
+    assert!(matches!(error, RuntimeError::Away { daemon: "docker", .. }), "{error}");
+}

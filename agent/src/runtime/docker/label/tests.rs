@@ -1,0 +1,71 @@
+use oml_common::instance::{Check, Probe, Timing, Workload};
+
+use super::*;
+
+fn instance() -> Instance {
+    Instance {
+        tenant: "acme".parse().unwrap(),
+        component: "redis".parse().unwrap(),
+        unit: "redis.service".parse().unwrap(),
+        workload: Workload::Container(Container {
+            name: "oml-redis-server".parse().unwrap(),
+            version: "7".parse().unwrap(),
+            repository: "registry/redis".parse().unwrap(),
+            digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
+            env: [].into(),
+            secrets: [].into(),
+            volumes: Vec::new(),
+            command: Vec::new(),
+            memory_bytes_max: None,
+        }),
+        after: Vec::new(),
+        ports: Vec::new(),
+        probe: Probe {
+            check: Check::Redis { port: 6379 },
+            interval_ms: 1,
+            timeout_ms: 1,
+            failures_max: 1,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 1, stop_grace_ms: 4_000 },
+        metrics: None,
+    }
+}
+
+fn listed() -> ContainerSummary {
+    let instance = instance();
+    ContainerSummary {
+        id: Some("c0ffee".to_owned()),
+        names: Some(vec!["/other/alias".to_owned(), "/oml-redis-server".to_owned()]),
+        created: Some(12),
+        state: Some(ContainerSummaryStateEnum::PAUSED),
+        labels: Some(labels(&instance, instance.container().unwrap())),
+        ..ContainerSummary::default()
+    }
+}
+
+#[test]
+fn what_was_labelled_is_known_again() {
+    let marked = read(&listed()).unwrap();
+    let instance = instance();
+    assert_eq!(marked.name, "oml-redis-server");
+    assert_eq!((&marked.tenant, &marked.component), (&instance.tenant, &instance.component));
+    assert_eq!(marked.hash, instance.workload_hash());
+    assert_eq!(marked.created, Timestamp(12_000));
+    assert!(marked.is_running && !marked.is_new);
+    assert_eq!(marked.stop_grace_ms(), 4_000);
+    assert_eq!(marked.instance(), Some(instance));
+}
+
+#[test]
+fn an_incomplete_or_damaged_mark_is_none() {
+    assert_eq!(read(&ContainerSummary::default()), None);
+    for key in [TENANT, COMPONENT, HASH, VERSION, DIGEST, INSTANCE] {
+        let mut without = listed();
+        without.labels.as_mut().unwrap().remove(key);
+        assert_eq!(read(&without), None, "{key}");
+    }
+    let mut wrong = listed();
+    wrong.labels.as_mut().unwrap().insert(HASH.to_owned(), "short".to_owned());
+    assert_eq!(read(&wrong), None);
+}

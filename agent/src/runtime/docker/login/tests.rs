@@ -1,0 +1,31 @@
+use super::*;
+
+fn login(folder: &std::path::Path) -> Login {
+    Login {
+        registry: "registry.lab:5000".to_owned(),
+        user: "oml".to_owned(),
+        password_file: folder.join("password"),
+    }
+}
+
+#[test]
+fn a_login_goes_only_to_its_registry() {
+    let folder = tempfile::tempdir().unwrap();
+    let logins = [login(folder.path())];
+    std::fs::write(&logins[0].password_file, "sesame\n").unwrap();
+    let found = find(&logins, &"registry.lab:5000/omnileads/redis".parse().unwrap()).unwrap();
+    assert_eq!(found.unwrap().password.as_deref(), Some("sesame"));
+    for other in ["registry.lab/redis", "registry.lab:5001/redis", "redis"] {
+        assert_eq!(find(&logins, &other.parse().unwrap()).unwrap(), None, "{other}");
+    }
+}
+
+#[test]
+fn a_missing_password_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let logins = [login(folder.path())];
+    let error = find(&logins, &"registry.lab:5000/redis".parse().unwrap()).unwrap_err();
+    let path = folder.path().join("password");
+    let expected = format!("the password file {} is missing", path.display());
+    assert!(error.to_string().ends_with(&expected), "{error}");
+}

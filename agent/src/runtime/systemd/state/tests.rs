@@ -1,0 +1,55 @@
+use super::super::bus::{ServiceProperties, UnitProperties};
+use super::*;
+
+fn stopped(result: &str, code: i32, status: i32) -> Loaded {
+    Loaded {
+        path: "/org/freedesktop/systemd1/unit/asterisk_2eservice".to_owned(),
+        unit: UnitProperties {
+            active_state: Some("inactive".to_owned()),
+            inactive_enter_timestamp: Some(5_000_000),
+            ..UnitProperties::default()
+        },
+        service: ServiceProperties {
+            result: Some(result.to_owned()),
+            main_code: Some(code),
+            main_status: Some(status),
+            ..ServiceProperties::default()
+        },
+    }
+}
+
+#[test]
+fn a_unit_that_ran_and_ended_well_was_stopped_by_hand() {
+    for clean in [stopped("success", EXITED, 0), stopped("success", KILLED, 15)] {
+        let unit = clean.observe(None, false);
+        assert!(unit.stopped_by_hand);
+        assert_eq!(unit.since, Timestamp(5_000));
+    }
+}
+
+#[test]
+fn a_failure_that_was_only_forgotten_was_not_a_stop_by_hand() {
+    for failed in [
+        stopped("success", EXITED, 1),
+        stopped("success", KILLED, 9),
+        stopped("exit-code", EXITED, 0),
+    ] {
+        assert!(!failed.observe(None, false).stopped_by_hand);
+    }
+}
+
+#[test]
+fn a_unit_that_never_ran_was_not_stopped() {
+    let mut fresh = stopped("success", 0, 0);
+    fresh.unit.inactive_enter_timestamp = Some(0);
+    assert!(!fresh.observe(None, false).stopped_by_hand);
+    assert!(!Loaded::default().observe(None, false).stopped_by_hand);
+}
+
+#[test]
+fn why_a_unit_does_not_run_is_said_in_words() {
+    assert_eq!(stopped("exit-code", EXITED, 7).why(), "its process ended with exit code 7");
+    assert_eq!(stopped("timeout", KILLED, 9).why(), "it did not become ready in time");
+    assert_eq!(stopped("core-dump", KILLED, 6).why(), "systemd says core-dump");
+    assert_eq!(stopped("success", EXITED, 0).why(), "it is inactive");
+}

@@ -1,0 +1,103 @@
+use oml_common::instance::{Check, Container, Probe, Timing};
+
+use super::*;
+
+fn container() -> Instance {
+    Instance {
+        tenant: "acme".parse().unwrap(),
+        component: "asterisk".parse().unwrap(),
+        unit: "asterisk.service".parse().unwrap(),
+        workload: Workload::Container(Container {
+            name: "oml-asterisk-server".parse().unwrap(),
+            version: "230204.01".parse().unwrap(),
+            repository: "registry/asterisk".parse().unwrap(),
+            digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
+            env: [].into(),
+            secrets: [].into(),
+            volumes: Vec::new(),
+            command: Vec::new(),
+            memory_bytes_max: None,
+        }),
+        after: vec!["redis".parse().unwrap()],
+        ports: Vec::new(),
+        probe: Probe {
+            check: Check::SipOptions { port: 5060 },
+            interval_ms: 5_000,
+            timeout_ms: 1_000,
+            failures_max: 3,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 70_000 },
+        metrics: None,
+    }
+}
+
+fn packaged() -> Instance {
+    let workload = PackagedUnit { drop_in: "Environment=A=b\n".to_owned() };
+    Instance { workload: Workload::Unit(workload), ..container() }
+}
+
+fn render_it(instance: &Instance) -> String {
+    render(instance, &["redis.service".parse().unwrap()], &Paths::system())
+}
+
+#[test]
+fn a_unit_runs_the_supervisor_and_leaves_the_engine_alone() {
+    let text = render_it(&container());
+    for line in [
+        "X-Oml-Instance=acme/asterisk",
+        "Wants=docker.service network-online.target",
+        "After=docker.service network-online.target redis.service",
+        "Type=notify",
+        "ExecStart=/usr/bin/omlagent supervise asterisk",
+        "Restart=always",
+        "TimeoutStartSec=120000ms",
+        "TimeoutStopSec=90000ms",
+        "WantedBy=multi-user.target",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+    }
+    assert!(!text.contains("Requires=") && !text.contains("BindsTo=") && !text.contains("PartOf="));
+}
+
+#[test]
+fn another_version_of_the_same_component_has_the_same_unit() {
+    let mut other = container();
+    if let Workload::Container(container) = &mut other.workload {
+        container.version = "230215.01".parse().unwrap();
+        container.digest = format!("sha256:{}", "2".repeat(64)).parse().unwrap();
+    }
+    assert_eq!(render_it(&container()), render_it(&other));
+}
+
+#[test]
+fn the_mark_is_read_back_and_tells_a_changed_text() {
+    for instance in [container(), packaged()] {
+        let text = render_it(&instance);
+        let mark = mark(&text).unwrap();
+        assert_eq!((&mark.tenant, &mark.component), (&instance.tenant, &instance.component));
+        assert!(mark.is_whole);
+        let edited = super::mark(&format!("{text}# by hand\n")).unwrap();
+        assert!(!edited.is_whole);
+        assert_eq!(edited.hash, mark.hash);
+    }
+}
+
+#[test]
+fn a_text_without_our_whole_mark_is_not_ours() {
+    let text = render_it(&container());
+    let without_hash: String =
+        text.lines().filter(|line| !line.starts_with(HASH_KEY)).map(|l| format!("{l}\n")).collect();
+    for other in ["", "[Service]\nExecStart=/bin/true\n", &without_hash] {
+        assert_eq!(mark(other), None);
+    }
+    assert_eq!(mark(&text.replace("acme/asterisk", "Acme!/asterisk")), None);
+}
+
+#[test]
+fn a_drop_in_says_only_what_the_catalog_says() {
+    let text = render_it(&packaged());
+    assert!(text.contains("\n[Service]\nEnvironment=A=b\n"), "{text}");
+    assert!(text.contains("\nAfter=redis.service\n"), "{text}");
+    assert!(!text.contains("ExecStart") && !text.contains("Restart"), "{text}");
+}

@@ -1,0 +1,48 @@
+use super::*;
+
+const NOTHING_DONE: Evidence = Evidence {
+    code: Some(3),
+    out_of_memory: false,
+    engine_was_away: false,
+    deeds: Some(Deeds { stopped: false, killed: false, removed: false, out_of_memory: false }),
+};
+
+fn told(evidence: Evidence) -> (String, bool) {
+    let ending = tell("oml-x-server", evidence, Timestamp(7));
+    (ending.words, ending.drift.is_some())
+}
+
+fn with(deeds: Deeds) -> Evidence {
+    Evidence { deeds: Some(deeds), ..NOTHING_DONE }
+}
+
+#[test]
+fn an_end_by_itself_is_no_drift() {
+    assert_eq!(told(NOTHING_DONE), ("ended with exit code 3".to_owned(), false));
+    let hungry = Evidence { code: Some(137), out_of_memory: true, ..NOTHING_DONE };
+    assert_eq!(told(hungry), ("ran out of memory (exit code 137)".to_owned(), false));
+}
+
+#[test]
+fn a_hand_is_named_with_what_it_did() {
+    let killed = Deeds { killed: true, ..Deeds::default() };
+    let stopped = Deeds { stopped: true, ..killed };
+    let removed = Deeds { removed: true, ..killed };
+    for (deeds, words) in [
+        (killed, "container oml-x-server was killed by hand (exit code 3)"),
+        (stopped, "container oml-x-server was stopped by hand (exit code 3)"),
+        (removed, "container oml-x-server was removed (exit code 3)"),
+    ] {
+        assert_eq!(told(with(deeds)), (words.to_owned(), true));
+    }
+    let gone = Evidence { code: None, ..NOTHING_DONE };
+    assert_eq!(told(gone), ("container oml-x-server was removed".to_owned(), true));
+}
+
+#[test]
+fn an_end_that_nobody_could_watch_is_told_as_such() {
+    let words = "container oml-x-server was ended while docker was away (exit code 3)".to_owned();
+    let away = Evidence { engine_was_away: true, ..NOTHING_DONE };
+    assert_eq!(told(away), (words.clone(), true));
+    assert_eq!(told(Evidence { deeds: None, ..NOTHING_DONE }), (words, true));
+}

@@ -1,0 +1,114 @@
+use oml_common::instance::{ActiveProbe, Check, Container, Instance, Probe, Timing, Workload};
+
+use super::*;
+
+fn instance(failures_max: u32) -> Instance {
+    Instance {
+        tenant: "acme".parse().unwrap(),
+        component: "asterisk".parse().unwrap(),
+        unit: "asterisk.service".parse().unwrap(),
+        workload: Workload::Container(Container {
+            name: "oml-asterisk-server".parse().unwrap(),
+            version: "230204.01".parse().unwrap(),
+            repository: "registry/asterisk".parse().unwrap(),
+            digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
+            env: [].into(),
+            secrets: [].into(),
+            volumes: Vec::new(),
+            command: Vec::new(),
+            memory_bytes_max: None,
+        }),
+        after: Vec::new(),
+        ports: Vec::new(),
+        probe: Probe {
+            check: Check::UnitActive,
+            interval_ms: 1_000,
+            timeout_ms: 1_000,
+            failures_max,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 1_000, stop_grace_ms: 1_000 },
+        metrics: None,
+    }
+}
+
+fn record(failures_max: u32) -> Record {
+    Record::starting(&instance(failures_max), "c0ffee", None, Timestamp(1_000))
+}
+
+fn good() -> Answer {
+    Answer::Good("HTTP status 200".to_owned())
+}
+
+fn bad() -> Answer {
+    Answer::Bad("connection refused".to_owned())
+}
+
+#[test]
+fn it_is_starting_until_the_first_good_answer() {
+    let mut record = record(1);
+    record.answered(bad(), Timestamp(2_000));
+    assert_eq!(record.health(), Health::Starting);
+    assert_eq!(record.line(), "starting, version 230204.01: connection refused");
+    record.answered(good(), Timestamp(3_000));
+    assert_eq!(record.health(), Health::Healthy);
+    assert_eq!(record.status().since, Timestamp(3_000));
+    assert_eq!(record.line(), "healthy, version 230204.01");
+}
+
+#[test]
+fn it_is_unhealthy_after_so_many_failures_in_a_row() {
+    let mut record = record(3);
+    record.answered(good(), Timestamp(2_000));
+    for answer in [bad(), bad(), good(), bad(), bad()] {
+        record.answered(answer, Timestamp(3_000));
+        assert_eq!(record.health(), Health::Healthy);
+    }
+    record.answered(bad(), Timestamp(86_400_000));
+    assert_eq!(record.health(), Health::Unhealthy);
+    assert_eq!(
+        record.line(),
+        "unhealthy since 1970-01-02T00:00:00Z, version 230204.01: connection refused"
+    );
+    record.answered(bad(), Timestamp(86_500_000));
+    assert_eq!(record.status().since, Timestamp(86_400_000));
+    record.answered(good(), Timestamp(86_600_000));
+    assert_eq!(record.health(), Health::Healthy);
+}
+
+#[test]
+fn a_question_that_cannot_be_asked_is_neither_good_nor_bad() {
+    let mut record = record(1);
+    record.answered(good(), Timestamp(2_000));
+    record.answered(Answer::Unknown("docker does not answer".to_owned()), Timestamp(3_000));
+    assert_eq!(record.health(), Health::Unknown);
+}
+
+#[test]
+fn a_count_that_cannot_be_read_is_shown_as_not_known() {
+    let mut counted = instance(1);
+    counted.active = Some(ActiveProbe {
+        command: vec!["count".to_owned()],
+        before: "active call".to_owned(),
+        noun: "calls".to_owned(),
+    });
+    let mut record = Record::starting(&counted, "c0ffee", None, Timestamp(1_000));
+    record.answered(good(), Timestamp(2_000));
+    assert_eq!(record.line(), "healthy, version 230204.01, number of calls not known");
+    record.counted(Some(12));
+    assert_eq!(record.line(), "healthy, version 230204.01, 12 calls");
+    record.counted(None);
+    assert_eq!(record.status().active, None);
+}
+
+#[test]
+fn drift_is_kept_until_there_is_a_newer_one() {
+    let mut record = record(1);
+    let drift = |found: &str| Some(Drift { at: Timestamp(1), found: found.to_owned() });
+    record.ended("ended".to_owned(), drift("first"), Timestamp(2_000));
+    record.ended("ended".to_owned(), None, Timestamp(3_000));
+    assert_eq!(record.status().drift, drift("first"));
+    record.ended("ended".to_owned(), drift("second"), Timestamp(4_000));
+    assert_eq!(record.status().drift, drift("second"));
+    assert_eq!(record.health(), Health::Unhealthy);
+}
