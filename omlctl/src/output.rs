@@ -50,6 +50,19 @@ impl Output {
         print(&text)
     }
 
+    /// Prints a list; for people an empty one is a sentence, not a bare header.
+    pub(crate) fn list<T, F>(&self, rows: &[T], text: F) -> Result<(), CommandError>
+    where
+        T: Serialize,
+        F: FnOnce() -> String,
+    {
+        if rows.is_empty() && self.format == Format::Table {
+            tell("there are none");
+            return Ok(());
+        }
+        self.data(rows, text)
+    }
+
     /// Prints one of many documents: a line of JSON, or a YAML document.
     pub(crate) fn datum<T, F>(&self, value: &T, text: F) -> Result<(), CommandError>
     where

@@ -98,7 +98,7 @@ fn list(config: &Config, output: &Output) -> Result<(), CommandError> {
         endpoints: config.endpoints(name),
     };
     let rows: Vec<Row<'_>> = config.names().map(row).collect();
-    output.data(&rows, || {
+    output.list(&rows, || {
         let lines = rows.iter().map(|row| {
             vec![
                 plain(if row.current { "*" } else { " " }),

@@ -101,13 +101,13 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
     match wanted {
         Wanted::Tenants(tenant) => {
             let reply = status::fetch(&mut controller, tenant).await?;
-            output.data(&reply.tenants, || view::tenants(output, reply.now_ms, &reply.tenants))?;
+            output.list(&reply.tenants, || view::tenants(output, reply.now_ms, &reply.tenants))?;
         }
         Wanted::Nodes(tenant) => nodes(&session, &mut controller, tenant).await?,
         Wanted::Instances(tenant) => {
             let reply = status::fetch(&mut controller, tenant).await?;
             let rows = view::instance_rows(&reply.tenants);
-            output.data(&rows, || view::instances(output, reply.now_ms, &rows))?;
+            output.list(&rows, || view::instances(output, reply.now_ms, &rows))?;
         }
         Wanted::Revisions(tenant) => all_revisions(&session, &mut controller, tenant).await?,
         Wanted::Spec { tenant, revision } => {
@@ -129,7 +129,7 @@ pub(super) async fn nodes(
     let reply = status::fetch(controller, tenant).await?;
     let rows = view::node_rows(&reply.tenants);
     let output = &session.output;
-    output.data(&rows, || view::nodes(output, reply.now_ms, &rows))
+    output.list(&rows, || view::nodes(output, reply.now_ms, &rows))
 }
 
 /// Asks for the revisions of a tenant, the oldest first.
@@ -163,5 +163,5 @@ async fn all_revisions(
     }
     let rows: Vec<RevisionRow<'_>> =
         all.iter().map(|(tenant, revision)| RevisionRow { tenant, revision }).collect();
-    session.output.data(&rows, || view::revisions(&session.output, &all))
+    session.output.list(&rows, || view::revisions(&session.output, &all))
 }

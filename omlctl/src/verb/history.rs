@@ -29,6 +29,6 @@ impl Arguments {
 pub(super) async fn run(session: Session, tenant: TenantId) -> Result<Ending, CommandError> {
     let mut controller = session.target.connect().await?;
     let revisions = get::revisions(&mut controller, tenant.into()).await?;
-    session.output.data(&revisions, || view::history(&session.output, &revisions))?;
+    session.output.list(&revisions, || view::history(&session.output, &revisions))?;
     Ok(Ending::Done)
 }

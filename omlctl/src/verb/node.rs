@@ -2,10 +2,10 @@
 
 use clap::Subcommand;
 use oml_common::id::{NodeName, RoleName, TenantId};
+use oml_common::time::{parse_duration_ms, print_duration_ms};
 use oml_proto::v1::{CreateTokenReply, CreateTokenRequest, RemoveNodeReply, RemoveNodeRequest};
 
 use super::{Session, get};
-use crate::clock::span;
 use crate::error::CommandError;
 use crate::output::tell;
 use crate::pairs::{List, Pairs};
@@ -32,7 +32,7 @@ enum Action {
         #[arg(value_name = "KEY=VALUE", required = true)]
         words: Vec<String>,
         /// How long the token can be used
-        #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = oml_common::time::parse_duration_ms)]
+        #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = parse_duration_ms)]
         valid: u64,
     },
     /// List the hosts
@@ -92,7 +92,7 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
     let mut controller = session.target.connect().await?;
     match wanted {
         Wanted::Token(request) => {
-            let valid = span(request.valid_ms);
+            let valid = print_duration_ms(request.valid_ms);
             let reply: CreateTokenReply =
                 controller.ask(|fleet, request| fleet.create_token(request), request).await?;
             session.output.data(&reply, || reply.token.clone())?;

@@ -57,6 +57,9 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
         return watch(&session, controller, &wanted.tenant).await;
     }
     let reply = fetch(&mut controller, wanted.tenant).await?;
+    if reply.tenants.is_empty() {
+        tell("there are no tenants yet; begin with omlctl node token");
+    }
     session.output.data(&reply, || view::status(&session.output, &reply))?;
     Ok(Ending::Done)
 }

@@ -176,3 +176,18 @@ fn every_verb_has_examples() {
         assert!(ran.stdout.contains(&format!("Examples:\n  omlctl {verb}")), "{}", ran.stdout);
     }
 }
+
+#[test]
+fn an_empty_list_is_a_sentence_for_people_and_a_list_for_programs() {
+    let world = World::new(Script::default());
+    for kind in ["tenants", "nodes", "instances", "revisions"] {
+        let ran = world.run(&["get", kind]);
+        assert_eq!(
+            (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+            (0, "", "there are none\n")
+        );
+        let ran = world.run(&["get", kind, "-o", "json"]);
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "[]\n", ""));
+    }
+    assert!(world.run(&["status"]).stderr.contains("there are no tenants yet"));
+}

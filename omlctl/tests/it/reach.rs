@@ -32,7 +32,8 @@ fn a_certificate_of_another_authority_is_told_as_refused() {
         "error: cannot reach the controller: {}: certificate refused by the controller\n",
         world.address
     );
-    for _ in 0..20 {
+    // Often, because it used to depend on which end closes first.
+    for _ in 0..10 {
         let ran = world.run(&["get", "tenants", "--context", "foreign"]);
         assert_eq!((ran.code, ran.stderr.as_str()), (5, expected.as_str()));
         let mut arguments = UPGRADE.to_vec();
