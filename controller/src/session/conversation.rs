@@ -134,6 +134,7 @@ impl Conversation {
                     }
                 }
                 _gone = &mut replaced => {
+                    self.check_certificate()?;
                     return Err(Status::aborted("a newer session of this node took its place"));
                 }
                 _changed = revoked.changed() => self.check_certificate()?,

@@ -48,12 +48,15 @@ impl AssignmentTask {
         }
         let key = keys::assignment(tenant, node);
         let held = records.shared(&key).await?;
+        let rollout = records.get(&keys::rollout(tenant)).await?;
+        let anew = rollout.is_some_and(|rollout| rollout.value.turned.contains(node));
         let next = assign(assign::Input {
             epoch: self.ops.epoch(),
             tenant,
             node,
             plan: plan.as_deref(),
             held: held.as_ref().map(|held| &held.value.assignment),
+            anew,
         });
         let Some(next) = next else { return Ok(()) };
         check_goes_forward(held.as_ref(), &next);

@@ -4,5 +4,8 @@
 mod agent;
 mod changes;
 mod fleet;
+mod nodes;
 mod registry;
+mod sessions;
+mod web;
 mod world;

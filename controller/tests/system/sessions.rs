@@ -1,0 +1,197 @@
+//! Sessions that overlap, fall silent, lie, or end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use oml_common::id::Generation;
+use oml_proto::tls::{client_config, connect};
+use oml_proto::v1;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tonic::Code;
+
+use crate::agent::{Session, enroll, report};
+use crate::world::{Kept, SPEC, World, apply, until};
+
+/// One host with the role data, and what it is to run.
+async fn one_host() -> (World, crate::agent::Host) {
+    let world = World::start(Kept::InMemory).await;
+    let host = enroll(&world, "acme", "data", "acme-data").await;
+    let spec: String = SPEC
+        .lines()
+        .filter(|l| !l.contains("voice:") && !l.contains("web:"))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    apply(&mut world.operator().await, &spec).await.unwrap();
+    (world, host)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_session_of_a_node_counts_and_the_end_of_an_older_one_changes_nothing() {
+    let (world, host) = one_host().await;
+    let mut operator = world.operator().await;
+    let mut older = Session::open(&world, &host).await.unwrap();
+    older.assignment().await.unwrap().unwrap();
+    let mut newer = Session::open(&world, &host).await.unwrap();
+    let assignment = newer.assignment().await.unwrap().unwrap();
+    assert_eq!(older.assignment().await.unwrap_err().code(), Code::Aborted);
+    drop(older);
+    newer.report(&report(&assignment, &BTreeMap::new(), &BTreeMap::new())).await;
+    let status = until(&mut operator, "acme", |status| status.nodes[0].report.is_some()).await;
+    assert_eq!(status.nodes[0].state, "connected");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_holds_the_assignment_is_not_sent_it_again() {
+    let (world, host) = one_host().await;
+    let mut first = Session::open(&world, &host).await.unwrap();
+    let given = first.assignment().await.unwrap().unwrap();
+    let held = Some(oml_proto::report::generation_to_wire(given.generation));
+    let mut second = Session::over(world.channel(&host.credentials).await, held).await.unwrap();
+    let reply = crate::world::set_version(&mut world.operator().await, "db", "2", "").await;
+    reply.unwrap();
+    // The first that comes is the new one.
+    let next = second.assignment().await.unwrap().unwrap();
+    assert!(next.generation > given.generation);
+    assert_eq!(next.content.revision.0, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_of_something_never_given_is_not_believed() {
+    let (world, host) = one_host().await;
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    let mut lie = report(&given, &BTreeMap::new(), &BTreeMap::new());
+    lie.applied = Some(Generation { epoch: given.generation.epoch + 1, number: 1 });
+    lie.agent_version = "liar".into();
+    session.report(&lie).await;
+    let mut truth = report(&given, &BTreeMap::new(), &BTreeMap::new());
+    truth.agent_version = "honest".into();
+    session.report(&truth).await;
+    let mut operator = world.operator().await;
+    let request = v1::StatusRequest { tenant: "acme".into() };
+    let mut replies = operator.watch_status(request).await.unwrap().into_inner();
+    let heard = async {
+        loop {
+            let status = replies.message().await.unwrap().unwrap().tenants.remove(0);
+            let version = status.nodes[0].report.as_ref().map(|r| r.agent_version.clone());
+            assert_ne!(version.as_deref(), Some("liar"));
+            if version.as_deref() == Some("honest") {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(crate::world::LIMIT, heard).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_out_of_order_or_without_meaning_end_the_session_with_the_reason() {
+    let (world, host) = one_host().await;
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    let mut wire = oml_proto::report::to_wire(&report(&given, &BTreeMap::new(), &BTreeMap::new()));
+    wire.instances.insert("Not A Name".into(), v1::InstanceReport::default());
+    let kind = Some(v1::agent_message::Kind::Report(wire));
+    session.up.send(v1::AgentMessage { kind }).await.unwrap();
+    let refused = session.assignment().await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let mut session = Session::open(&world, &host).await.unwrap();
+    session.assignment().await.unwrap();
+    let kind = Some(v1::agent_message::Kind::Hello(v1::Hello::default()));
+    session.up.send(v1::AgentMessage { kind }).await.unwrap();
+    assert_eq!(session.assignment().await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+/// A way to the controller that can fall silent without closing anything.
+async fn silent_way(to: std::net::SocketAddr) -> (std::net::SocketAddr, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let silent = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&silent);
+    tokio::spawn(async move {
+        let (from, _) = listener.accept().await.unwrap();
+        let (from_read, from_write) = from.into_split();
+        let (to_read, to_write) = TcpStream::connect(to).await.unwrap().into_split();
+        tokio::join!(
+            forward(from_read, to_write, Arc::clone(&told)),
+            forward(to_read, from_write, told)
+        );
+    });
+    (address, silent)
+}
+
+async fn forward(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    silent: Arc<AtomicBool>,
+) {
+    let mut bytes = [0; 4096];
+    loop {
+        let count = from.read(&mut bytes).await.unwrap_or(0);
+        if silent.load(Ordering::SeqCst) {
+            // What is dropped is dropped; the connection stays.
+            std::future::pending::<()>().await;
+        }
+        if count == 0 || to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_falls_silent_is_unreachable_within_five_seconds_and_keeps_its_age() {
+    let (world, host) = one_host().await;
+    let (way, silent) = silent_way(world.running().listen).await;
+    let config = Arc::new(client_config(&host.credentials).unwrap());
+    let channel = connect(&way.to_string(), config).await.unwrap();
+    let mut session = Session::over(channel, None).await.unwrap();
+    session.assignment().await.unwrap().unwrap();
+    let mut operator = world.operator().await;
+    until(&mut operator, "acme", |status| status.nodes[0].state == "connected").await;
+    silent.store(true, Ordering::SeqCst);
+    let began = Instant::now();
+    let status =
+        until(&mut operator, "acme", |status| status.nodes[0].state == "unreachable").await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(status.nodes[0].last_seen_ms > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_all_the_time_is_never_a_reason_to_write() {
+    let (world, host) = one_host().await;
+    let mut operator = world.operator().await;
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    let runs = given.content.instances.clone();
+    let mut words = report(&given, &runs, &BTreeMap::new());
+    session.report(&words).await;
+    until(&mut operator, "acme", |s| s.rollout.as_ref().is_some_and(|r| r.state == "completed"))
+        .await;
+    let kept = |s: &v1::TenantStatus| s.nodes[0].report.as_ref().map(|r| r.instances["db"].active);
+    // The record of the first report comes a moment after it.
+    let key =
+        omlcontroller::records::keys::seen(&"acme".parse().unwrap(), &"acme-data".parse().unwrap());
+    let records = omlcontroller::records::Records::new(Arc::clone(&world.store));
+    let mut written = records.changed_at(&key);
+    tokio::time::timeout(crate::world::LIMIT, async {
+        while records.get(&key).await.unwrap().is_none() {
+            written.next().await;
+        }
+    })
+    .await
+    .unwrap();
+    let before = world.store.list("").await.unwrap();
+    for active in 10..200 {
+        for instance in words.instances.values_mut() {
+            instance.active = Some(active);
+            instance.reason = format!("healthy, {active} calls");
+        }
+        words.at = crate::world::now();
+        words.host.cpu_permille = u32::try_from(active).unwrap();
+        session.report(&words).await;
+    }
+    until(&mut operator, "acme", |s| kept(s) == Some(Some(199))).await;
+    assert_eq!(world.store.list("").await.unwrap(), before);
+}
