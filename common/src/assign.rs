@@ -17,6 +17,9 @@ pub struct Input<'a> {
     pub plan: Option<&'a Plan>,
     /// The assignment it has.
     pub held: Option<&'a Assignment>,
+    /// It was half-way to another revision, or failed there: it is told anew
+    /// even when the same is wanted of it, so that it tries again.
+    pub anew: bool,
 }
 
 /// The node's next assignment; none when the one it has already says the same.
@@ -32,12 +35,14 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
             ..Content::default()
         },
     };
+    let same_number =
+        |held: &Assignment| held.content.revision == content.revision || !input.anew;
     let number = match input.held {
         // A node that never had anything and gets nothing needs no assignment:
         // an empty one would tell it to remove what it finds.
         None if content.instances.is_empty() => return None,
         None => 1,
-        Some(held) if held.content.instances == content.instances => {
+        Some(held) if held.content.instances == content.instances && same_number(held) => {
             if held.generation.epoch == input.epoch {
                 return None;
             }

@@ -299,6 +299,38 @@ pub fn align(attempts: &mut BTreeMap<ComponentName, Attempt>, assignment: &Assig
     *attempts != before
 }
 
+/// Takes up again what was given up, because a later revision still asks for
+/// it. Tells whether anything changed.
+pub fn ask_again(
+    attempts: &mut BTreeMap<ComponentName, Attempt>,
+    held: &Assignment,
+    offered: &Assignment,
+    now: Timestamp,
+) -> bool {
+    if held.content.revision == offered.content.revision {
+        return false;
+    }
+    let before = attempts.clone();
+    attempts.retain(|name, attempt| {
+        let goes_on = offered.content.instances.contains_key(name);
+        match &attempt.stage {
+            Stage::Returned { .. } => !goes_on,
+            // It is there already and only has to be started once more.
+            Stage::Failed { previous: None, .. } if goes_on => {
+                attempt.stage = Stage::Switching { previous: None, since: now, calls_cut: 0 };
+                true
+            }
+            Stage::Failed { .. }
+            | Stage::Preparing
+            | Stage::Draining { .. }
+            | Stage::Switching { .. }
+            | Stage::Soaking { .. }
+            | Stage::Kept { .. } => true,
+        }
+    });
+    *attempts != before
+}
+
 /// The failure of a change that was given up before anything was stopped.
 #[must_use]
 pub fn given_up(

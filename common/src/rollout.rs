@@ -13,6 +13,9 @@ use crate::plan::{NodePlan, Plan};
 use crate::report::{Failure, Phase, Report};
 use crate::time::Timestamp;
 
+/// Pointers that move in one step, so that they are recorded together.
+const MOVES_MAX: usize = 50;
+
 mod astray;
 mod gate;
 
@@ -269,10 +272,11 @@ fn next_moves(
     waiting: usize,
     target: impl Fn(&NodeName) -> Option<RevisionNumber>,
 ) -> BTreeMap<NodeName, Option<RevisionNumber>> {
-    let busy: Vec<&NodeName> = astray::busy(input).collect();
+    let busy: Vec<&NodeName> = astray::busy(input).take(MOVES_MAX).collect();
     let free = (input.to.strategy.max_parallel as usize).saturating_sub(waiting + busy.len());
     let quiet = left.into_iter().filter(|node| !busy.contains(node)).take(free);
-    quiet.chain(busy.iter().copied()).map(|node| (node.clone(), target(node))).collect()
+    let moving = busy.iter().copied().chain(quiet).take(MOVES_MAX);
+    moving.map(|node| (node.clone(), target(node))).collect()
 }
 
 fn complete(input: Input<'_>) -> Next {

@@ -5,7 +5,26 @@ use crate::testing::{SPEC, plan_of};
 
 fn next(plan: Option<&Plan>, held: Option<&Assignment>, epoch: u64) -> Option<Assignment> {
     let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
-    assign(Input { epoch, tenant: &tenant, node: &node, plan, held })
+    assign(Input { epoch, tenant: &tenant, node: &node, plan, held, anew: false })
+}
+
+#[test]
+fn a_node_that_has_to_try_again_is_told_so_once() {
+    let first = next(Some(&plan_of(SPEC, 1).unwrap()), None, 1).unwrap();
+    let again = plan_of(SPEC, 2).unwrap();
+    let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
+    let input = Input {
+        epoch: 1,
+        tenant: &tenant,
+        node: &node,
+        plan: Some(&again),
+        held: Some(&first),
+        anew: true,
+    };
+    let told = assign(input).unwrap();
+    assert_eq!(told.content.instances, first.content.instances);
+    assert!(told.generation > first.generation && told.content.revision.0 == 2);
+    assert_eq!(assign(Input { held: Some(&told), ..input }), None);
 }
 
 #[test]

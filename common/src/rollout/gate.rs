@@ -34,24 +34,29 @@ impl Gate {
     }
 }
 
-/// Compares what the node says with what `wanted` asks of it, for everything
+/// Compares what the node says with what `wanted_plan` asks of it, for everything
 /// that differs from `before`; on a node that was half-way to something else,
 /// for everything.
 pub(super) fn check(
     input: Input<'_>,
     node: &NodeName,
     before: Option<&Plan>,
-    wanted: Option<&Plan>,
+    wanted_plan: Option<&Plan>,
 ) -> Gate {
     let nothing = NodePlan::default();
     let share = |plan: Option<&'_ Plan>| plan.and_then(|plan| plan.nodes.get(node)).cloned();
-    let wanted = share(wanted).unwrap_or_else(|| nothing.clone());
+    let wanted = share(wanted_plan).unwrap_or_else(|| nothing.clone());
     let turned = input.rollout.turned.contains(node);
+    let revision = wanted_plan.map(|plan| plan.revision);
     let before = share(before).filter(|_| !turned).unwrap_or(nothing);
     let report = match current_report(input, node, &wanted) {
         Ok(report) => report,
         Err(waits_for) => return Gate::Waits(waits_for),
     };
+    // The same content may have been wanted, and given up, under another revision.
+    if turned && !wanted.instances.is_empty() && Some(report.revision) != revision {
+        return Gate::Waits(format!("{node}: has not taken its assignment yet"));
+    }
     let failures: Vec<NodeFailure> = wanted
         .instances
         .iter()

@@ -97,7 +97,8 @@ impl World {
             let node: NodeName = node.parse().unwrap();
             let plan = self.targets.get(&node).map(|number| &self.plans[&number.0]);
             let held = self.assignments.get(&node);
-            let input = assign::Input { epoch: 1, tenant: &tenant, node: &node, plan, held };
+            let anew = self.rollout.turned.contains(&node);
+            let input = assign::Input { epoch: 1, tenant: &tenant, node: &node, plan, held, anew };
             if let Some(assignment) = assign(input) {
                 self.assignments.insert(node, assignment);
             }
@@ -245,6 +246,22 @@ fn the_same_bad_version_is_tried_again_only_when_asked() {
     assert_eq!(world.pass(), "progressing [n2->3] ");
     // What n2 said about the attempt before is not held against this one.
     assert_eq!(world.pass(), "progressing [] n2: has not taken its assignment yet");
+}
+
+#[test]
+fn what_paused_is_tried_again_when_asked_for_again() {
+    let bad = SPEC.replace("db: \"1\"", "db: \"bad\"");
+    let mut world = World::install(&bad);
+    world.settle("bad");
+    assert_eq!(world.rollout.state.word(), "paused");
+    let plan = plan_of(&bad, 2).unwrap();
+    world.rollout = Rollout::begin(None, &plan, world.now);
+    world.plans.insert(2, plan);
+    assert_eq!(world.pass(), "progressing [n1->2] ");
+    // What it said of the attempt before is not held against this one.
+    assert_eq!(world.pass(), "progressing [] n1: has not taken its assignment yet");
+    world.settle("");
+    assert_eq!(world.rollout.state.word(), "completed");
 }
 
 #[test]
