@@ -207,7 +207,8 @@ impl Config {
 
     fn none_chosen(&self) -> String {
         if self.listed.contexts.is_empty() {
-            "there is no context yet; import what omlcontroller init wrote for you: omlctl context import FILE".to_owned()
+            "there is no context yet; import your operator's bundle: omlctl context import FILE"
+                .to_owned()
         } else {
             "no context is chosen; choose one with omlctl context use NAME, or --context NAME"
                 .to_owned()

@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Make a token that lets one host join
+    ///
+    /// On the host, with the address that is printed beside the token:
+    /// omlagent enroll --controller ADDRESS --token-file FILE
     Token {
         /// tenant=NAME role=ROLE[,ROLE] [name=NODE]
         #[arg(value_name = "KEY=VALUE", required = true)]
@@ -97,7 +100,7 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
                 controller.ask(|fleet, request| fleet.create_token(request), request).await?;
             session.output.data(&reply, || reply.token.clone())?;
             tell(&format!(
-                "for one host, within {valid}: omlagent enroll --controller {} --token-file FILE",
+                "for one host, within {valid}; its agent enrols at {} (see omlctl node token --help)",
                 reply.enrollment_endpoint
             ));
         }
