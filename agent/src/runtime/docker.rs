@@ -108,8 +108,11 @@ impl Engine {
             true => container.name.to_string(),
             false => names::next(container, &instance.workload_hash()),
         };
-        let driver = images::log_driver(self).await?;
-        self.create(&name, create::body(instance, container, paths, &driver)?).await
+        let local = create::Local {
+            image: images::local_name(self, container).await?,
+            log_driver: images::log_driver(self).await?,
+        };
+        self.create(&name, create::body(instance, container, paths, local)?).await
     }
 }
 
@@ -155,8 +158,12 @@ impl Runtime for Docker {
             return Ok(());
         }
         let driver = self.log_driver.get_or_try_init(|| images::log_driver(&self.engine)).await?;
+        let local = create::Local {
+            image: images::local_name(&self.engine, container).await?,
+            log_driver: driver.clone(),
+        };
         let name = names::next(container, &hash);
-        let body = create::body(instance, container, &self.paths, driver)?;
+        let body = create::body(instance, container, &self.paths, local)?;
         self.engine.create(&name, body).await.map(|_id| ())
     }
 

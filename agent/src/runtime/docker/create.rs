@@ -13,16 +13,25 @@ use crate::files;
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;
 
+/// What only the engine knows.
+#[derive(Debug, Clone)]
+pub(super) struct Local {
+    /// Its name for the image.
+    pub(super) image: String,
+    /// The log driver it uses when none is asked for.
+    pub(super) log_driver: String,
+}
+
 /// What the engine needs to make the instance's container. Secrets are read
 /// here: a missing one is told before anything is stopped.
 pub(super) fn body(
     instance: &Instance,
     container: &Container,
     paths: &Paths,
-    log_driver: &str,
+    local: Local,
 ) -> Result<ContainerCreateBody, RuntimeError> {
     Ok(ContainerCreateBody {
-        image: Some(image(container)),
+        image: Some(local.image),
         env: Some(environment(container, paths)?),
         cmd: (!container.command.is_empty()).then(|| container.command.clone()),
         labels: Some(label::labels(instance, container)),
@@ -33,14 +42,9 @@ pub(super) fn body(
             test: Some(vec!["NONE".to_owned()]),
             ..HealthConfig::default()
         }),
-        host_config: Some(host_config(container, log_driver)),
+        host_config: Some(host_config(container, &local.log_driver)),
         ..ContainerCreateBody::default()
     })
-}
-
-/// The image by its identity.
-pub(super) fn image(container: &Container) -> String {
-    format!("{}@{}", container.repository, container.digest)
 }
 
 fn host_config(container: &Container, log_driver: &str) -> HostConfig {

@@ -1,8 +1,6 @@
 //! What the engine's errors mean: it is away, it refused, or the object does
 //! not exist.
 
-use std::error::Error as _;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use bollard::errors::Error;
@@ -37,7 +35,7 @@ pub(super) fn of(verb: &'static str, object: &str, error: Error) -> RuntimeError
     let detail = if matches!(error, Error::RequestTimeoutError) {
         format!("no answer in time to {verb} {object}")
     } else {
-        format!("{verb} {object}: {}", chain(&error))
+        format!("{verb} {object}: {}", deepest(&error))
     };
     RuntimeError::Away { daemon: "docker", detail }
 }
@@ -74,15 +72,11 @@ fn refused(verb: &'static str, object: &str, status: u16, message: &str) -> Runt
     RuntimeError::Refused { verb, object: object.to_owned(), detail: message.to_owned(), transient }
 }
 
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if !text.ends_with(&cause.to_string()) {
-            // Writing to a String cannot fail.
-            let _infallible = write!(text, ": {cause}");
-        }
-        source = cause.source();
+/// The cause at the bottom: the layers above only say that a call failed.
+fn deepest(error: &Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
     }
-    text
+    cause.to_string()
 }

@@ -12,7 +12,7 @@ use oml_common::id::Digest;
 use oml_common::instance::Container;
 use tokio::sync::watch;
 
-use super::{Engine, create, failure};
+use super::{Engine, failure};
 use crate::runtime::{FetchProgress, RuntimeError};
 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
@@ -21,11 +21,38 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Every image that is completely here.
 pub(super) async fn present(engine: &Engine) -> Result<BTreeSet<Digest>, RuntimeError> {
+    let names = names(engine).await?;
+    Ok(names.iter().filter_map(|name| name.rsplit_once('@')?.1.parse().ok()).collect())
+}
+
+/// The name under which the engine has the container's image. Its digest says
+/// what it is; it may have come from another registry.
+pub(super) async fn local_name(
+    engine: &Engine,
+    container: &Container,
+) -> Result<String, RuntimeError> {
+    let wanted = name(container);
+    let names = names(engine).await?;
+    let same = |name: &&String| {
+        name.rsplit_once('@').is_some_and(|(_, digest)| digest == container.digest.as_str())
+    };
+    if names.contains(&wanted) {
+        return Ok(wanted);
+    }
+    // Without any, the engine's own words for it are the best.
+    Ok(names.iter().find(same).cloned().unwrap_or(wanted))
+}
+
+/// An image's name that says what it is.
+fn name(container: &Container) -> String {
+    format!("{}@{}", container.repository, container.digest)
+}
+
+async fn names(engine: &Engine) -> Result<Vec<String>, RuntimeError> {
     let client = engine.client(CALL_LIMIT)?;
     let call = client.list_images(None::<ListImagesOptions>);
     let images = failure::within(CALL_LIMIT, ("list", "images"), call).await?;
-    let digests = images.iter().flat_map(|image| &image.repo_digests);
-    Ok(digests.filter_map(|name| name.rsplit_once('@')?.1.parse().ok()).collect())
+    Ok(images.into_iter().flat_map(|image| image.repo_digests).collect())
 }
 
 /// The log driver that the host uses when none is asked for.
@@ -42,7 +69,7 @@ pub(super) async fn fetch(
     login: Option<DockerCredentials>,
     progress: &watch::Sender<FetchProgress>,
 ) -> Result<(), RuntimeError> {
-    let image = create::image(container);
+    let image = name(container);
     if present(engine).await?.contains(&container.digest) {
         return Ok(());
     }
