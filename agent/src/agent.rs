@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use oml_common::assignment::Assignment;
@@ -51,6 +52,8 @@ pub struct Inputs {
     pub session_trouble: watch::Receiver<Option<String>>,
     /// Samples the use of the host.
     pub usage: Box<dyn FnMut() -> HostUsage + Send>,
+    /// Counts the looks at the host.
+    pub passes: Arc<AtomicU64>,
     /// Called now and then, so that a watchdog sees the loop is alive.
     pub alive: Box<dyn Fn(&Report) + Send>,
 }
@@ -96,7 +99,6 @@ struct State {
     asked: u64,
     /// No step is begun before both have answered this one.
     needed: u64,
-    passes: u64,
 }
 
 impl Agent {
@@ -145,7 +147,11 @@ impl Agent {
         let assignment = self.inputs.assignment.borrow_and_update().clone();
         if let Some(assignment) = &assignment {
             let changed = attempt::align(&mut self.state.attempts, assignment);
-            self.state.unsaved |= changed;
+            let again = self.state.assignment.as_ref().is_some_and(|held| {
+                let now = self.host.clock.now();
+                attempt::ask_again(&mut self.state.attempts, held, assignment, now)
+            });
+            self.state.unsaved |= changed || again;
             let (generation, revision) = (assignment.generation, assignment.content.revision);
             info!(%generation, %revision, "works on assignment {generation} of revision {revision}");
         }

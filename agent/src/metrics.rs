@@ -3,6 +3,7 @@
 //! Keeps no state of its own, so the page and the report cannot differ.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use oml_common::observed::Health;
 use oml_common::report::{InstanceReport, Report};
@@ -20,7 +21,7 @@ mod page;
 pub use page::serve;
 
 type Labels = Vec<(&'static str, String)>;
-type Numbers = Family<Labels, Gauge<f64, std::sync::atomic::AtomicU64>>;
+type Numbers = Family<Labels, Gauge<f64, AtomicU64>>;
 type Whole = Family<Labels, Gauge>;
 
 /// What the page is made of.
@@ -30,6 +31,8 @@ pub struct Source {
     pub reports: watch::Receiver<Arc<Report>>,
     /// How the session is.
     pub session: watch::Receiver<SessionState>,
+    /// Looks at the host since the agent started.
+    pub passes: Arc<AtomicU64>,
     /// Whose host it is, once it enrolled.
     pub tenant: String,
     /// The host's name.
@@ -69,6 +72,16 @@ impl Source {
             "agent_sessions",
             "Sessions begun since the agent started",
             ConstCounter::new(session.sessions),
+        );
+        registry.register(
+            "agent_session_failures",
+            "Sessions that ended by a failure or never began",
+            ConstCounter::new(session.failures),
+        );
+        registry.register(
+            "agent_passes",
+            "Times the host was compared with what it should run",
+            ConstCounter::new(self.passes.load(Ordering::Relaxed)),
         );
         let troubles = Whole::default();
         troubles.get_or_create(&self.labels()).set(whole(report.troubles.len() as u64));

@@ -39,6 +39,7 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
     let (session, links) = session(&paths, &settings, &clock, told.clone(), identity.as_ref());
+    let passes = Arc::default();
     let inputs = Inputs {
         assignment: links.assignment,
         statuses,
@@ -47,6 +48,7 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
             let mut sampler = Sampler::new();
             Box::new(move || sampler.sample())
         },
+        passes: Arc::clone(&passes),
         alive: Box::new(say_alive),
     };
     let host = Host {
@@ -59,6 +61,7 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
     let source = metrics::Source {
         reports: told.clone(),
         session: links.state,
+        passes,
         tenant: identity.as_ref().map(|i| i.tenant.to_string()).unwrap_or_default(),
         node: identity.as_ref().map(|i| i.node.to_string()).unwrap_or_default(),
     };

@@ -20,6 +20,8 @@ use crate::identity::{HostIdentity, IdentityError, IdentityFiles};
 use crate::log::chain;
 
 mod link;
+#[cfg(test)]
+pub(crate) mod pretend;
 mod renewal;
 
 /// The first pause after a failure is at most this long.
@@ -56,6 +58,8 @@ pub struct SessionState {
     pub connected_to: Option<String>,
     /// Sessions begun since the agent started.
     pub sessions: u64,
+    /// Sessions that ended by a failure, those that never began among them.
+    pub failures: u64,
 }
 
 /// Why a session ended.
@@ -106,7 +110,10 @@ impl Session {
             let lasted = began.elapsed();
             match ended {
                 Ok(Left::Renewed) => continue,
-                Err(error) => warn!(endpoint, "no session with {endpoint}: {}", chain(&error)),
+                Err(error) => {
+                    warn!(endpoint, "no session with {endpoint}: {}", chain(&error));
+                    self.state.send_modify(|state| state.failures += 1);
+                }
             }
             if lasted >= GOOD {
                 failures = 0;

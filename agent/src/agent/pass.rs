@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use oml_common::attempt::{Attempt, Outcome, nothing};
 use oml_common::id::{ComponentName, ContentHash};
@@ -30,7 +31,7 @@ const FETCHES_MAX: usize = 2;
 impl Agent {
     /// Looks, decides, begins what follows and tells.
     pub(super) fn pass(&mut self) {
-        self.state.passes += 1;
+        self.inputs.passes.fetch_add(1, Ordering::Relaxed);
         self.save();
         if !self.has_looked() {
             return;

@@ -29,7 +29,8 @@ fn source() -> Source {
     report.instances = BTreeMap::from([("asterisk".parse().unwrap(), instance)]);
     let (_, reports) = watch::channel(Arc::new(report));
     let (_, session) = watch::channel(SessionState::default());
-    Source { reports, session, tenant: "acme".to_owned(), node: "voice-1".to_owned() }
+    let passes = Arc::new(AtomicU64::new(3));
+    Source { reports, session, passes, tenant: "acme".to_owned(), node: "voice-1".to_owned() }
 }
 
 #[test]
@@ -43,6 +44,7 @@ fn every_number_names_tenant_host_and_component() {
     }
     assert!(page.contains("version=\"230204.01\",digest=\"\",phase=\"ready\"} 1\n"), "{page}");
     assert!(page.contains("oml_host_memory_used_bytes{"), "{page}");
+    assert!(page.contains("oml_agent_passes_total 3\n"), "{page}");
     assert!(page.ends_with("# EOF\n"));
 }
 

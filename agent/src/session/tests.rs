@@ -1,1 +1,244 @@
-//! To be written with the fake runtime.
+//! Sessions with a pretended controller: what is kept, refused, told, renewed.
+
+use std::time::Duration;
+
+use oml_common::assignment::Content;
+use oml_common::id::Generation;
+use oml_proto::v1::agent_message;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::pretend::{Authority, Port, Pretend};
+use super::*;
+use crate::agent::empty_report;
+use crate::identity::KeyRequest;
+use crate::paths::Paths;
+
+const LIMIT: Duration = Duration::from_secs(20);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A host whose session runs.
+struct Bench {
+    authority: Arc<Authority>,
+    controller: Pretend,
+    assignment: watch::Receiver<Option<Arc<Assignment>>>,
+    reports: watch::Sender<Arc<Report>>,
+    state: watch::Receiver<SessionState>,
+    trouble: watch::Receiver<Option<String>>,
+    files: IdentityFiles,
+    cache: Cache,
+    session: JoinHandle<()>,
+    _ports: Vec<Port>,
+    _folder: tempfile::TempDir,
+}
+
+/// How old the certificate is, how long it lives on, and who listens where.
+struct Setting {
+    age: Duration,
+    life: Duration,
+    dead_controllers: usize,
+}
+
+const PLAIN: Setting = Setting { age: Duration::ZERO, life: HOUR, dead_controllers: 0 };
+
+impl Bench {
+    async fn new(setting: Setting) -> Self {
+        let authority = Authority::new();
+        let controller = Pretend::new(&authority);
+        Self::with(setting, authority, controller).await
+    }
+
+    async fn with(setting: Setting, authority: Arc<Authority>, controller: Pretend) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::below(folder.path());
+        let files = IdentityFiles::new(&paths);
+        let request = KeyRequest::new().unwrap();
+        let issued = authority.sign(&request.csr, setting.age, setting.life);
+        files.keep(&issued, &request.key_pem).unwrap();
+        let ports = vec![controller.serve_agents().await, controller.serve_enrollment().await];
+        // Nothing listens on port 1.
+        let mut controllers = vec!["127.0.0.1:1".to_owned(); setting.dead_controllers];
+        controllers.push(ports[0].address.to_string());
+        let settings = Settings {
+            controllers,
+            enrollment: vec![ports[1].address.to_string()],
+            address: None,
+            metrics_listen: None,
+            log: String::new(),
+            registries: std::collections::BTreeMap::new(),
+        };
+        let (assignments, assignment) = watch::channel(None);
+        let (reports, reported) = watch::channel(Arc::new(empty_report(Clock::system().now())));
+        let (state_sender, state) = watch::channel(SessionState::default());
+        let (trouble_sender, trouble) = watch::channel(None);
+        let cache = Cache::new(&paths);
+        let session = Session {
+            settings: Arc::new(settings),
+            files: files.clone(),
+            cache: cache.clone(),
+            clock: Clock::system(),
+            assignments,
+            reports: reported,
+            state: state_sender,
+            trouble: trouble_sender,
+        };
+        let session = tokio::spawn(session.run());
+        Self {
+            authority,
+            controller,
+            assignment,
+            reports,
+            state,
+            trouble,
+            files,
+            cache,
+            session,
+            _ports: ports,
+            _folder: folder,
+        }
+    }
+
+    fn send(&self, number: u64, node: &str, revision: u64) {
+        let document = assignment(number, node, revision).to_document();
+        self.controller.document.send_replace(document.into_bytes());
+    }
+
+    async fn until_applied(&mut self, number: u64) {
+        let held =
+            |a: &Option<Arc<Assignment>>| a.as_ref().is_some_and(|a| a.generation.number == number);
+        timeout(LIMIT, self.assignment.wait_for(held)).await.unwrap().unwrap();
+    }
+
+    async fn until_trouble(&mut self, words: &str) {
+        let told = |t: &Option<String>| t.as_ref().is_some_and(|t| t.contains(words));
+        timeout(LIMIT, self.trouble.wait_for(told)).await.unwrap().unwrap();
+    }
+
+    async fn until_heard(&self, wanted: impl Fn(&agent_message::Kind) -> bool) {
+        let mut heard = self.controller.heard.subscribe();
+        let found = heard.wait_for(|heard| heard.iter().any(&wanted));
+        timeout(LIMIT, found).await.unwrap().unwrap();
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.session.abort();
+    }
+}
+
+fn assignment(number: u64, node: &str, revision: u64) -> Assignment {
+    let mut content = Content::default();
+    content.revision.0 = revision;
+    Assignment {
+        generation: Generation { epoch: 1, number },
+        tenant: "acme".parse().unwrap(),
+        node: node.parse().unwrap(),
+        content,
+    }
+}
+
+#[tokio::test]
+async fn an_assignment_is_on_disk_before_it_counts() {
+    let mut bench = Bench::new(PLAIN).await;
+    bench.send(4, "voice-1", 1);
+    bench.until_applied(4).await;
+    assert_eq!(bench.cache.assignment(None), Some(assignment(4, "voice-1", 1)));
+}
+
+#[tokio::test]
+async fn what_is_older_different_foreign_or_unreadable_is_refused_and_told() {
+    let mut bench = Bench::new(PLAIN).await;
+    bench.send(4, "voice-1", 1);
+    bench.until_applied(4).await;
+    bench.send(3, "voice-1", 1);
+    bench.until_trouble("older than 1.4").await;
+    bench.send(4, "voice-1", 2);
+    bench.until_trouble("different content").await;
+    bench.send(5, "voice-2", 1);
+    bench.until_trouble("not for this node").await;
+    bench.controller.document.send_replace(b"\xff".to_vec());
+    bench.until_trouble("cannot be read").await;
+    assert_eq!(bench.cache.assignment(None), Some(assignment(4, "voice-1", 1)));
+    bench.send(5, "voice-1", 2);
+    bench.until_applied(5).await;
+    assert_eq!(*bench.trouble.borrow(), None);
+}
+
+#[tokio::test]
+async fn it_says_hello_and_reports_what_changes() {
+    let bench = Bench::new(PLAIN).await;
+    bench
+        .until_heard(|kind| {
+            matches!(kind, agent_message::Kind::Hello(hello) if hello.address == "127.0.0.1")
+        })
+        .await;
+    let mut report = empty_report(Clock::system().now());
+    report.revision.0 = 9;
+    bench.reports.send_replace(Arc::new(report));
+    bench
+        .until_heard(
+            |kind| matches!(kind, agent_message::Kind::Report(report) if report.revision == 9),
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn it_moves_on_from_a_controller_that_does_not_answer() {
+    let mut bench = Bench::new(Setting { dead_controllers: 2, ..PLAIN }).await;
+    bench.send(1, "voice-1", 1);
+    bench.until_applied(1).await;
+    assert!(bench.state.borrow().connected_to.is_some());
+}
+
+#[tokio::test]
+async fn a_controller_of_another_authority_is_not_trusted() {
+    let stranger = Pretend::new(&Authority::new());
+    let mut bench = Bench::with(PLAIN, Authority::new(), stranger).await;
+    timeout(LIMIT, bench.state.wait_for(|state| state.failures >= 2)).await.unwrap().unwrap();
+    assert_eq!(bench.state.borrow().sessions, 0);
+    assert!(bench.controller.heard.borrow().is_empty());
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_with_a_new_key_and_shown_at_once() {
+    let late = Setting { age: 10 * HOUR, life: HOUR, ..PLAIN };
+    let mut bench = Bench::new(late).await;
+    let old = bench.files.load().unwrap().unwrap();
+    let twice = |state: &SessionState| state.sessions >= 2 && state.connected_to.is_some();
+    timeout(LIMIT, bench.state.wait_for(twice)).await.unwrap().unwrap();
+    let new = bench.files.load().unwrap().unwrap();
+    assert_ne!(new.credentials.key_pem, old.credentials.key_pem);
+    assert_eq!(*bench.controller.renewals.borrow(), 1);
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_ended_is_replaced_by_its_key() {
+    let ended = Setting { age: 10 * HOUR, life: Duration::ZERO, ..PLAIN };
+    let mut bench = Bench::new(ended).await;
+    bench.send(1, "voice-1", 1);
+    bench.until_applied(1).await;
+    assert!(bench.files.load().unwrap().unwrap().peer.expires > Clock::system().now());
+}
+
+#[tokio::test]
+async fn a_host_that_may_not_come_back_says_what_to_type() {
+    let ended = Setting { age: 10 * HOUR, life: Duration::ZERO, ..PLAIN };
+    let authority = Authority::new();
+    let controller = Pretend::new(&authority);
+    let refusal = tonic::Status::permission_denied("the node was removed");
+    *controller.refusal.lock().unwrap() = Some(refusal);
+    let mut bench = Bench::with(ended, authority, controller).await;
+    bench.until_trouble("the node was removed").await;
+    bench.until_trouble("omlagent enroll --replace").await;
+    assert!(!bench.authority.pem().is_empty());
+}
+
+#[test]
+fn pauses_grow_to_a_bound_and_are_never_in_step() {
+    let longest = (0..200).map(|_| pause(0)).max().unwrap();
+    assert!(longest <= Duration::from_millis(PAUSE_FIRST_MS));
+    let late: Vec<Duration> = (0..200).map(|_| pause(60)).collect();
+    assert!(late.iter().all(|pause| *pause <= Duration::from_millis(PAUSE_LONGEST_MS)));
+    assert!(late.iter().max() > late.iter().min());
+}

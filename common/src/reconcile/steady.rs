@@ -32,7 +32,9 @@ pub(super) fn keep(case: Case<'_>) -> Judgement {
         let reason = "its documents on the host are out of date";
         return Judgement::act(Phase::Preparing, Step::Refresh, reason);
     }
-    if is_container && seen.container(case.goal).is_none() && !super::is_active(unit) {
+    // As long as systemd works on the unit, its supervisor makes what is missing.
+    let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
+    if is_container && seen.container(case.goal).is_none() && rests {
         return if seen.image_present {
             Judgement::act(Phase::Preparing, Step::Put, "its container is gone")
         } else {

@@ -61,14 +61,10 @@ fn tell_seen(seen: &ObservedInstance, judgement: &Judgement) -> InstanceReport {
     }
 }
 
-/// What runs, or else what ran last.
+/// What runs, or else what should: the container that the document names.
 fn shown_container(seen: &ObservedInstance) -> Option<&ObservedContainer> {
-    let ended = |container: &&ObservedContainer| match container.state {
-        ContainerState::Exited { at, .. } => Some(at),
-        ContainerState::Created | ContainerState::Running { .. } => None,
-    };
-    seen.running()
-        .or_else(|| seen.containers.iter().filter(|c| ended(c).is_some()).max_by_key(ended))
+    let named = || seen.container(&seen.document.as_ref()?.workload);
+    seen.running().or_else(named)
 }
 
 fn shown_health(instance: &Instance, seen: &ObservedInstance, input: Input<'_>) -> Health {

@@ -117,6 +117,7 @@ impl Bench {
             statuses: self.statuses.subscribe(),
             session_trouble,
             usage: Box::new(HostUsage::default),
+            passes: Arc::default(),
             alive: Box::new(|_report| {}),
         };
         let host = Host {
