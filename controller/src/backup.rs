@@ -224,6 +224,3 @@ fn write_private(path: &Path, text: &str) -> Result<(), BackupError> {
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     written.map_err(|source| BackupError::File { path: path.to_owned(), source })
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oml_common::problem::printable;
 use oml_proto::tls::{Identity, OperatorName};
@@ -39,7 +40,9 @@ pub enum InitError {
     #[error(transparent)]
     Open(OpenError),
     /// The controller runs.
-    #[error("the controller runs: stop it for this (systemctl stop omlcontroller); agents and components go on without it")]
+    #[error(
+        "the controller runs: stop it for this (systemctl stop omlcontroller); agents and components go on without it"
+    )]
     Running,
     /// The store cannot be written.
     #[error(transparent)]
@@ -137,7 +140,6 @@ pub async fn init(
     let authority = Authority::create(&settings.pki_dir(), &site.name, clock::now())?;
     let cluster = authority.fingerprint().to_string();
     embedded::create(&settings.store_dir(), &cluster)?;
-    let records = open(settings).await?;
     let bundle = issue(settings, &authority, &site, operator)?;
     let batch = Batch::default()
         .put(&keys::epoch(), Expect::Absent, &1)
@@ -147,7 +149,10 @@ pub async fn init(
             Expect::Absent,
             &audit(format!("made the controller and operator {operator}")),
         );
-    records.commit(batch).await?;
+    let store = open(settings).await?;
+    let done = Records::new(Arc::clone(&store) as _).commit(batch).await;
+    close(store).await;
+    done?;
     Ok(bundle)
 }
 
@@ -163,17 +168,32 @@ pub async fn add_operator(
         return Err(InitError::Missing { dir: settings.data_dir.clone() });
     }
     let authority = Authority::load(&settings.pki_dir())?;
-    let records = open(settings).await?;
-    let site = records.get(&keys::site()).await?;
-    let site = site.ok_or_else(|| InitError::Missing { dir: settings.data_dir.clone() })?.value;
-    let audit = audit(format!("made operator {operator}"));
-    records.commit(Batch::default().put(&keys::audit(), Expect::Absent, &audit)).await?;
+    let store = open(settings).await?;
+    let noted = note_operator(&Records::new(Arc::clone(&store) as _), operator).await;
+    close(store).await;
+    let site = noted?.ok_or_else(|| InitError::Missing { dir: settings.data_dir.clone() })?;
     issue(settings, &authority, &site, operator)
 }
 
-async fn open(settings: &Settings) -> Result<Records, InitError> {
-    let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
-    Ok(Records::new(std::sync::Arc::new(store)))
+async fn note_operator(
+    records: &Records,
+    operator: &OperatorName,
+) -> Result<Option<Site>, StoreError> {
+    let Some(site) = records.get(&keys::site()).await? else { return Ok(None) };
+    let audit = audit(format!("made operator {operator}"));
+    records.commit(Batch::default().put(&keys::audit(), Expect::Absent, &audit)).await?;
+    Ok(Some(site.value))
+}
+
+async fn open(settings: &Settings) -> Result<Arc<Embedded>, InitError> {
+    Ok(Arc::new(Embedded::open(&settings.store_dir(), Options::default()).await?))
+}
+
+/// Lets go of the store's folder, so that the next one can open it at once.
+async fn close(store: Arc<Embedded>) {
+    if let Some(store) = Arc::into_inner(store) {
+        store.close().await;
+    }
 }
 
 fn issue(

@@ -214,7 +214,11 @@ impl Running {
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         self.stop.tell();
-        let ended = async { while self.ports.join_next().await.is_some() {} };
+        let ended = async {
+            while self.ports.join_next().await.is_some() {}
+            // Sessions outlive their ports: each keeps what it last heard.
+            self.stop.all_ended().await;
+        };
         if timeout(STOP_LIMIT, ended).await.is_err() {
             tracing::warn!("something did not end in time");
         }

@@ -20,6 +20,11 @@ impl Stop {
         self.told.send_replace(true);
     }
 
+    /// Returns once everyone who was told has ended.
+    pub async fn all_ended(&self) {
+        self.told.closed().await;
+    }
+
     /// For one who wants to be told.
     #[must_use]
     pub fn stopping(&self) -> Stopping {

@@ -1,1 +1,116 @@
-//! Placeholder.
+//! A new controller, its operators, its backup and what comes of that.
+
+use std::collections::HashMap;
+
+use oml_proto::tls::{Credentials, Peer, certificate, client_config};
+
+use super::*;
+use crate::backup::{backup, create_file, read_backup, restore};
+use crate::store::Store as _;
+
+fn settings(dir: &Path) -> Settings {
+    Settings {
+        listen: "0.0.0.0:7443".parse().unwrap(),
+        enrollment_listen: "0.0.0.0:7444".parse().unwrap(),
+        web_listen: None,
+        data_dir: dir.to_owned(),
+        catalog_dir: dir.to_owned(),
+        node_lifetime_ms: 1,
+        log: String::new(),
+        registries: HashMap::new(),
+    }
+}
+
+fn site(host: &str) -> Site {
+    Site { name: "controller".into(), host: host.into() }
+}
+
+async fn made(dir: &Path) -> (Settings, Bundle) {
+    let settings = settings(dir);
+    let bundle = init(&settings, site("10.0.0.1"), &"maria".parse().unwrap()).await.unwrap();
+    (settings, bundle)
+}
+
+#[tokio::test]
+async fn the_first_operators_bundle_is_all_it_takes_to_connect() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, bundle) = made(dir.path()).await;
+    assert_eq!(bundle.endpoint, "10.0.0.1:7443");
+    let own = certificate(&bundle.certificate_pem, "test").unwrap();
+    let peer = Peer::from_certificate(&own).unwrap();
+    assert_eq!(peer.identity.to_string(), "oml://operator/maria");
+    let (ca_pem, certificate_pem, key_pem) =
+        (bundle.ca_pem.clone(), bundle.certificate_pem.clone(), bundle.key_pem.clone());
+    client_config(&Credentials { ca_pem, certificate_pem, key_pem }).unwrap();
+    let text = toml::to_string(&bundle).unwrap();
+    let read: toml::Table = text.parse().unwrap();
+    let keys: Vec<&String> = read.keys().collect();
+    assert_eq!(keys, ["ca_pem", "certificate_pem", "endpoint", "key_pem", "name"]);
+}
+
+#[tokio::test]
+async fn a_controller_that_exists_is_never_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let (settings, _) = made(dir.path()).await;
+    let key = std::fs::read(settings.pki_dir().join("ca.key")).unwrap();
+    let again = init(&settings, site("10.0.0.1"), &"eve".parse().unwrap()).await;
+    assert!(matches!(again, Err(InitError::Exists { .. })));
+    assert_eq!(std::fs::read(settings.pki_dir().join("ca.key")).unwrap(), key);
+}
+
+#[tokio::test]
+async fn a_name_that_is_none_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let refused = init(&settings, site("not a host"), &"maria".parse().unwrap()).await;
+    assert!(matches!(refused, Err(InitError::Name(_))));
+    assert!(!settings.pki_dir().exists());
+}
+
+#[tokio::test]
+async fn a_further_operator_needs_a_controller_that_does_not_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let joe = "joe".parse().unwrap();
+    let missing = add_operator(&settings(dir.path()), &joe).await;
+    assert!(matches!(missing, Err(InitError::Missing { .. })));
+    let (settings, first) = made(dir.path()).await;
+    let bundle = add_operator(&settings, &joe).await.unwrap();
+    assert_eq!((&bundle.endpoint, &bundle.ca_pem), (&first.endpoint, &first.ca_pem));
+    let runs = Embedded::open(&settings.store_dir(), Options::default()).await.unwrap();
+    assert!(matches!(add_operator(&settings, &joe).await, Err(InitError::Running)));
+    let audit = runs.list("audit/").await.unwrap();
+    assert_eq!(audit.len(), 2, "what was refused has left no line");
+}
+
+#[tokio::test]
+async fn a_restored_controller_has_everything_and_a_higher_epoch() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (settings, _) = made(dir.path()).await;
+    let path = other.path().join("backup");
+    let saved = backup(&settings, (create_file(&path).unwrap(), &path)).await.unwrap();
+    assert_eq!((saved.records, saved.epoch), (3, 1));
+    let again = restore(&settings, read_backup(&path).unwrap()).await;
+    assert!(matches!(again, Err(crate::backup::BackupError::Exists { .. })));
+    let elsewhere = Settings { data_dir: other.path().join("new"), ..settings.clone() };
+    let restored = restore(&elsewhere, read_backup(&path).unwrap()).await.unwrap();
+    assert!(restored.epoch > saved.epoch);
+    let store = Embedded::open(&elsewhere.store_dir(), Options::default()).await.unwrap();
+    let records = Records::new(std::sync::Arc::new(store));
+    assert_eq!(records.get(&keys::epoch()).await.unwrap().unwrap().value, restored.epoch);
+    assert_eq!(records.get(&keys::site()).await.unwrap().unwrap().value, site("10.0.0.1"));
+    let key = |settings: &Settings| std::fs::read(settings.pki_dir().join("ca.key")).unwrap();
+    assert_eq!(key(&settings), key(&elsewhere));
+}
+
+#[tokio::test]
+async fn a_backup_that_is_cut_short_is_refused_before_anything_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let (settings, _) = made(dir.path()).await;
+    let path = dir.path().join("backup");
+    backup(&settings, (create_file(&path).unwrap(), &path)).await.unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    for length in (0..whole.len() - 1).step_by(97) {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        assert!(read_backup(&path).is_err(), "{length} of {} bytes", whole.len());
+    }
+}

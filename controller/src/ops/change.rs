@@ -316,6 +316,3 @@ fn no_revision(tenant: &TenantId, wanted: RevisionNumber, head: &Head) -> Proble
     let message = format!("tenant {tenant} has no revision {wanted}");
     Problem::new("to", message).hint(format!("it has 1 to {}", head.last))
 }
-
-#[cfg(test)]
-mod tests;
