@@ -44,8 +44,17 @@ pub(super) struct Sighting {
 /// A daemon that does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Away {
-    pub(super) since: Timestamp,
-    pub(super) message: String,
+    since: Timestamp,
+    message: String,
+}
+
+impl Away {
+    /// For people: what was tried, and since when it fails.
+    pub(super) fn words(&self) -> String {
+        let milliseconds = i64::try_from(self.since.0).unwrap_or(i64::MAX);
+        let since = jiff::Timestamp::from_millisecond(milliseconds).unwrap_or_default();
+        format!("{}, since {}", self.message, since.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    }
 }
 
 pub(super) struct Lister {
@@ -86,7 +95,7 @@ impl Lister {
             match answer {
                 Ok(listing) => {
                     if let Some(away) = sighting.away.take() {
-                        info!("answers again: {}", away.message);
+                        info!("answers again; it was: {}", away.words());
                     }
                     sighting.listing = Some(Arc::new(listing));
                 }

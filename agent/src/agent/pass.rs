@@ -288,5 +288,5 @@ fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
 }
 
 fn waiting_for(away: &Away) -> Judgement {
-    Judgement { phase: Phase::Blocked, reason: away.message.clone(), step: None, wake_at: None }
+    Judgement { phase: Phase::Blocked, reason: away.words(), step: None, wake_at: None }
 }

@@ -56,7 +56,7 @@ impl Agent {
     fn troubles(&self) -> Vec<String> {
         let away = |side: &super::Side| side.sightings.borrow().away.clone();
         let sides = [away(&self.docker), away(&self.systemd)];
-        let sides = sides.into_iter().flatten().map(|away| away.message);
+        let sides = sides.into_iter().flatten().map(|away| away.words());
         let State { troubles, .. } = &self.state;
         let session = self.inputs.session_trouble.borrow().clone();
         sides.chain(troubles.values().cloned()).chain(session).collect()
