@@ -35,8 +35,7 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
             ..Content::default()
         },
     };
-    let same_number =
-        |held: &Assignment| held.content.revision == content.revision || !input.anew;
+    let same_number = |held: &Assignment| held.content.revision == content.revision || !input.anew;
     let number = match input.held {
         // A node that never had anything and gets nothing needs no assignment:
         // an empty one would tell it to remove what it finds.

@@ -1,7 +1,7 @@
 //! What is decided for a host, case by case.
 
 use crate::assignment::OnDeadline;
-use crate::attempt::Stage;
+use crate::attempt::{Stage, ask_again};
 use crate::observed::ActiveState;
 use crate::report::Phase;
 
@@ -92,6 +92,21 @@ fn a_change_that_overtakes_an_unproven_one_returns_to_the_last_proven_version() 
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Returned);
     assert_eq!(running(&mut world).as_deref(), Some("1"));
+}
+
+#[test]
+fn what_a_failed_and_overtaken_version_left_stopped_runs_while_the_next_is_made_ready() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "exits")]);
+    while running(&mut world).is_some() {
+        world.pass();
+    }
+    world.desire([instance("asterisk", "2")]);
+    world.pass();
+    assert_eq!(world.log.last().unwrap(), "asterisk return");
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    world.settle();
+    assert_eq!(running(&mut world).as_deref(), Some("2"));
 }
 
 #[test]
@@ -344,4 +359,25 @@ fn nothing_is_told_as_ready_before_it_is_recorded_as_kept() {
         now: world.now,
     });
     assert!(matches!(judgements[&name("asterisk")].phase, Phase::Soaking { .. }));
+}
+
+#[test]
+fn what_was_given_up_is_tried_again_when_a_later_revision_asks_for_it() {
+    let ends = [(settled("1"), Phase::Returned), (World::new(), Phase::Failed)];
+    for (mut world, end) in ends {
+        world.desire([instance("asterisk", "exits")]);
+        world.settle();
+        assert_eq!(world.phase("asterisk"), end);
+        let held = world.assignment.clone().unwrap();
+        assert!(!ask_again(&mut world.attempts, &held, &held, world.now));
+        let mut offered = held.clone();
+        offered.generation.number += 1;
+        offered.content.revision.0 += 1;
+        assert!(ask_again(&mut world.attempts, &held, &offered, world.now));
+        world.assignment = Some(offered);
+        world.log.clear();
+        world.settle();
+        assert!(world.log.contains(&"asterisk switch".to_owned()), "{:?}", world.log);
+        assert_eq!(world.phase("asterisk"), end);
+    }
 }

@@ -72,13 +72,16 @@ impl Agent {
     }
 
     /// Takes an assignment up, unless it refuses it.
-    pub(super) fn take(&mut self, offered: &Assignment) -> bool {
+    pub(super) fn take(&mut self, offered: &Assignment, now: Timestamp) -> bool {
         let held = self.assignment.as_ref();
         let is_new = held != Some(offered);
         if !is_new || offered.accept_after(held, &offered.tenant, &offered.node).is_err() {
             return false;
         }
         attempt::align(&mut self.attempts, offered);
+        if let Some(held) = held {
+            attempt::ask_again(&mut self.attempts, held, offered, now);
+        }
         self.assignment = Some(offered.clone());
         true
     }

@@ -236,7 +236,8 @@ impl Controller {
         for node in self.nodes.keys() {
             let plan = self.plan_of(self.targets.get(node).copied());
             let held = self.assignments.get(node);
-            let input = assign::Input { epoch: 1, tenant: &tenant, node, plan, held };
+            let anew = self.rollout.as_ref().is_some_and(|r| r.turned.contains(node));
+            let input = assign::Input { epoch: 1, tenant: &tenant, node, plan, held, anew };
             if let Some(assignment) = assign(input) {
                 self.assignments.insert(node.clone(), assignment);
                 assigned.push(node.clone());

@@ -159,7 +159,7 @@ impl World {
         if agent.reachable
             && let Some(offered) = self.controller.assignments.get(node)
         {
-            moved |= agent.take(offered);
+            moved |= agent.take(offered, self.now);
         }
         moved |= agent.pass(host, self.now);
         if agent.reachable
