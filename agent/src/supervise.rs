@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::documents::{self, DocumentError};
 use crate::files::FileError;
+use crate::log::chain;
 use crate::paths::{Paths, Slot};
 use crate::pause::Backoff;
 use crate::runtime::RuntimeError;
@@ -100,7 +101,7 @@ pub async fn supervise(paths: Paths, component: ComponentName) -> Result<(), Sup
         never = link.told.keep_watchdog() => match never {},
     };
     if let Err(error) = &ended {
-        link.told.status(&error.to_string());
+        link.told.status(&chain(error));
     }
     ended
 }
@@ -149,7 +150,7 @@ impl Supervisor {
             Ok(None) => {}
             Err(error @ DocumentError::File(_)) => return Err(error.into()),
             Err(error @ DocumentError::Unreadable { .. }) => {
-                eprintln!("{error}; reading the label")
+                eprintln!("{}; reading the label", chain(&error))
             }
         }
         let found = self.link.insist(|| self.link.engine.marked(&self.component)).await?;
@@ -205,7 +206,7 @@ impl Supervisor {
         let Some(record) = &mut self.record else { return };
         change(record, self.link.clock.now());
         if let Err(error) = documents::write_status(&self.paths, &self.component, record.status()) {
-            eprintln!("{error}");
+            eprintln!("{}", chain(&error));
         }
         self.link.told.status(&record.line());
     }

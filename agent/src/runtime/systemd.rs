@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use oml_common::id::{ComponentName, ContentHash, UnitName};
 use oml_common::instance::{Instance, Workload};
 use oml_common::observed::{ActiveState, ObservedUnit};
 use tokio::sync::watch;
-use zbus::OwnedObjectPath;
 
 use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
 use crate::files as disk;
@@ -19,15 +18,17 @@ use crate::paths::Paths;
 mod bus;
 mod files;
 mod jobs;
+mod signals;
 mod state;
 mod text;
 
-use bus::{Calls, Loaded, failure};
+use bus::{Calls, failure};
 use files::{OurFile, Place};
-use jobs::Signals;
+use jobs::{MODE, forget_failure};
+use signals::Signals;
 
-/// Replaces a job of the unit that is queued, as `systemctl` does.
-const MODE: &str = "replace";
+pub use jobs::start_agent;
+
 /// Beyond a unit's own limits.
 const JOB_MARGIN: Duration = Duration::from_secs(45);
 /// How long a component that is taken away may take to stop; longer than any unit's own limit.
@@ -69,70 +70,6 @@ impl Systemd {
         let after: Vec<UnitName> =
             instance.after.iter().filter_map(|name| units.get(name).cloned()).collect();
         text::render(instance, &after, &self.paths)
-    }
-
-    /// Runs a job to its end, then gives the unit's real state: a job that is
-    /// done only says that it is over.
-    async fn job(
-        &self,
-        unit: &str,
-        limit: Duration,
-        ask: impl AsyncFnOnce() -> Result<OwnedObjectPath, RuntimeError>,
-    ) -> Result<Loaded, RuntimeError> {
-        let deadline = Instant::now() + limit;
-        // Before the call: a fast job ends before its path is known here.
-        let mut ends = self.signals.ends();
-        let job = ask().await?;
-        loop {
-            jobs::next_look(&mut ends, &job).await;
-            let loaded = self.calls.load(unit).await?;
-            if !loaded.has_job(&job) {
-                return Ok(loaded);
-            }
-            if Instant::now() >= deadline {
-                return Err(RuntimeError::Refused {
-                    verb: "finish the job of",
-                    object: unit.to_owned(),
-                    detail: format!("systemd still works on it after {} s", limit.as_secs()),
-                    transient: true,
-                });
-            }
-        }
-    }
-
-    async fn stop_unit(&self, unit: &str, limit: Duration) -> Result<(), RuntimeError> {
-        let manager = self.calls.manager().await?;
-        let stopped = self
-            .job(unit, limit, async || {
-                manager.stop_unit(unit, MODE).await.map_err(|error| failure("stop", unit, error))
-            })
-            .await;
-        match stopped {
-            Ok(loaded) if !loaded.is_up() => Ok(()),
-            Ok(loaded) => Err(RuntimeError::Refused {
-                verb: "stop",
-                object: unit.to_owned(),
-                detail: format!("it is {}", loaded.active_word()),
-                transient: true,
-            }),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn reload(&self) -> Result<(), RuntimeError> {
-        let manager = self.calls.manager().await?;
-        manager.reload().await.map_err(|error| failure("re-read", "the unit files", error))
-    }
-
-    /// Starts at boot from now on; tells whether that is new.
-    async fn enable(&self, unit: &str) -> Result<bool, RuntimeError> {
-        let failed = |error| failure("enable", unit, error);
-        let manager = self.calls.manager().await?;
-        if manager.get_unit_file_state(unit).await.map_err(failed)? == "enabled" {
-            return Ok(false);
-        }
-        manager.enable_unit_files(&[unit], false, false).await.map_err(failed)?;
-        Ok(true)
     }
 
     async fn observe_desired(
@@ -249,14 +186,14 @@ impl Runtime for Systemd {
         let timing = &instance.timing;
         let limit =
             Duration::from_millis(timing.start_timeout_ms + timing.stop_grace_ms) + JOB_MARGIN;
+        match files::look(&self.paths, instance)? {
+            Place::Ours(_) => {}
+            Place::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
+            Place::Free => return Err(unwritten(unit)),
+        }
         let manager = self.calls.manager().await?;
         // Deliberate starts count towards systemd's limit too.
-        match manager.reset_failed_unit(unit).await {
-            Err(error) if bus::error_name(&error) != Some("NoSuchUnit") => {
-                return Err(failure("start", unit, error));
-            }
-            Ok(()) | Err(_) => {}
-        }
+        forget_failure(&manager, unit).await?;
         let loaded = self
             .job(unit, limit, async || {
                 manager
@@ -314,7 +251,8 @@ impl Runtime for Systemd {
             // Another's drop-in may lie there too; then the folder stays.
             let _emptied = std::fs::remove_dir(folder).is_ok();
         }
-        self.reload().await
+        self.reload().await?;
+        forget_failure(&manager, unit).await
     }
 
     async fn last_words(
@@ -343,19 +281,13 @@ impl Runtime for Systemd {
     }
 }
 
-/// Enables and (re)starts the agent's own unit, as after an enrolment.
-///
-/// # Errors
-/// What systemd says.
-pub async fn start_agent() -> Result<(), RuntimeError> {
-    const AGENT: &str = "omlagent.service";
-    let failed = |error| failure("start", AGENT, error);
-    let calls = Calls::default();
-    let manager = calls.manager().await?;
-    manager.enable_unit_files(&[AGENT], false, false).await.map_err(failed)?;
-    // Its own state follows: whoever looks sees whether it stays up.
-    manager.restart_unit(AGENT, MODE).await.map_err(failed)?;
-    Ok(())
+fn unwritten(unit: &str) -> RuntimeError {
+    RuntimeError::Refused {
+        verb: "start",
+        object: unit.to_owned(),
+        detail: "its unit file was not written yet, or was removed".to_owned(),
+        transient: true,
+    }
 }
 
 fn missing(unit: &str) -> RuntimeError {

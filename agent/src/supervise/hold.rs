@@ -7,6 +7,7 @@ use oml_common::observed::{Drift, Status};
 
 use super::{Held, Record, SuperviseError, Supervisor, was_ready};
 use crate::documents;
+use crate::log::chain;
 use crate::runtime::docker::Marked;
 
 /// How the container came to be held.
@@ -72,7 +73,7 @@ impl Supervisor {
     /// it lives until the next boot only and is written anew at once.
     fn status_before(&self) -> Option<Status> {
         documents::read_status(&self.paths, &self.component)
-            .inspect_err(|error| eprintln!("{error}"))
+            .inspect_err(|error| eprintln!("{}", chain(error)))
             .unwrap_or_default()
     }
 

@@ -13,6 +13,7 @@ use super::hold::Adopted;
 use super::link::End;
 use super::{Held, SuperviseError, Supervisor};
 use crate::documents;
+use crate::log::chain;
 use crate::paths::Slot;
 use crate::probe::{self, Target};
 
@@ -145,7 +146,7 @@ impl Supervisor {
                 *instance = fresh;
             }
             Ok(Some(_) | None) => {}
-            Err(error) => eprintln!("{error}; going on as before"),
+            Err(error) => eprintln!("{}; going on as before", chain(&error)),
         }
     }
 

@@ -1,157 +1,106 @@
-//! systemd's signals: the ends of jobs for those who wait, a nudge for the
-//! agent. A signal may be lost: whoever waits here also looks by himself.
+//! What systemd is told to do, and waiting until it has done it.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
-use tokio::sync::{broadcast, watch};
-use zbus::message::Type;
-use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
+use zbus::OwnedObjectPath;
 
-use super::bus::{self, ManagerProxy};
-use crate::pause::Backoff;
+use super::bus::{self, Calls, Loaded, ManagerProxy, failure};
+use super::{Systemd, signals};
+use crate::runtime::RuntimeError;
 
-/// Ends of jobs that a waiter has not read yet.
-const QUEUE: usize = 256;
-const SYSTEMD: &str = "org.freedesktop.systemd1";
-const UNITS: &str = "/org/freedesktop/systemd1/unit";
-/// From one look at a unit to the next while its job runs.
-pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Replaces a job of the unit that is queued, as `systemctl` does.
+pub(super) const MODE: &str = "replace";
 
-/// What the listening task tells the rest.
-#[derive(Debug, Clone)]
-pub(super) struct Signals {
-    ends: broadcast::Sender<OwnedObjectPath>,
-    counter: watch::Sender<u64>,
-    ours: Arc<Mutex<BTreeSet<String>>>,
-}
-
-impl Signals {
-    pub(super) fn new() -> Self {
-        let (ends, _) = broadcast::channel(QUEUE);
-        let (counter, _) = watch::channel(0);
-        Self { ends, counter, ours: Arc::default() }
-    }
-
-    /// Ends of jobs from now on.
-    pub(super) fn ends(&self) -> broadcast::Receiver<OwnedObjectPath> {
-        self.ends.subscribe()
-    }
-
-    /// Counts up for every change of a unit of ours.
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
-        self.counter.subscribe()
-    }
-
-    /// The objects whose changes count.
-    pub(super) fn set_ours(&self, paths: BTreeSet<String>) {
-        *self.ours.lock().unwrap_or_else(PoisonError::into_inner) = paths;
-    }
-
-    /// Listens for ever; after every break of the connection the agent looks anew.
-    pub(super) async fn listen(self) {
-        let mut backoff = Backoff::new();
+impl Systemd {
+    /// Runs a job to its end, then gives the unit's real state: a job that is
+    /// done only says that it is over.
+    pub(super) async fn job(
+        &self,
+        unit: &str,
+        limit: Duration,
+        ask: impl AsyncFnOnce() -> Result<OwnedObjectPath, RuntimeError>,
+    ) -> Result<Loaded, RuntimeError> {
+        let deadline = Instant::now() + limit;
+        // Before the call: a fast job ends before its path is known here.
+        let mut ends = self.signals.ends();
+        let job = ask().await?;
         loop {
-            if let Err(error) = self.follow(&mut backoff).await {
-                tracing::debug!(%error, "no signals from systemd");
+            signals::next_look(&mut ends, &job).await;
+            let loaded = self.calls.load(unit).await?;
+            if !loaded.has_job(&job) {
+                return Ok(loaded);
             }
-            self.bump();
-            backoff.pause().await;
-        }
-    }
-
-    async fn follow(&self, backoff: &mut Backoff) -> zbus::Result<()> {
-        let connection = bus::connect().await?;
-        let mut stream = futures_util::stream::select(
-            MessageStream::for_match_rule(manager_signals()?, &connection, None).await?,
-            MessageStream::for_match_rule(unit_changes()?, &connection, None).await?,
-        );
-        ManagerProxy::new(&connection).await?.subscribe().await?;
-        // Whatever happened before the first signal: look.
-        self.bump();
-        backoff.reset();
-        while let Some(message) = stream.next().await {
-            self.take(&message?);
-        }
-        drop(connection);
-        Ok(())
-    }
-
-    fn take(&self, message: &Message) {
-        let header = message.header();
-        let member = header.member().map(|member| member.as_str());
-        match member {
-            Some("JobRemoved") => self.end_of_job(message),
-            Some("PropertiesChanged") => {
-                let path = header.path().map(|path| path.as_str()).unwrap_or_default();
-                if self.is_ours(path) {
-                    self.bump();
-                }
-            }
-            // Somebody re-read the unit files, or a unit came or went.
-            Some("Reloading") => self.bump(),
-            Some(_) | None => {}
-        }
-    }
-
-    fn end_of_job(&self, message: &Message) {
-        let body = message.body();
-        let parsed: zbus::Result<(u32, OwnedObjectPath, &str, &str)> = body.deserialize();
-        if let Ok((_, job, _, _)) = parsed {
-            // Nobody waiting is fine.
-            let _waiters = self.ends.send(job).unwrap_or(0);
-        }
-    }
-
-    fn is_ours(&self, path: &str) -> bool {
-        self.ours.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
-    }
-
-    fn bump(&self) {
-        self.counter.send_modify(|count| *count = count.wrapping_add(1));
-    }
-}
-
-/// Waits until the job has ended, or was missed, or `look` is due.
-pub(super) async fn next_look(
-    ends: &mut broadcast::Receiver<OwnedObjectPath>,
-    job: &OwnedObjectPath,
-) {
-    let until_end = async {
-        loop {
-            match ends.recv().await {
-                Ok(ended) if &ended == job => return,
-                Ok(_) => {}
-                // Some were missed, perhaps this one.
-                Err(broadcast::error::RecvError::Lagged(_)) => return,
-                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            if Instant::now() >= deadline {
+                return Err(RuntimeError::Refused {
+                    verb: "finish the job of",
+                    object: unit.to_owned(),
+                    detail: format!("systemd still works on it after {} s", limit.as_secs()),
+                    transient: true,
+                });
             }
         }
-    };
-    // Not in time is fine: the caller looks either way.
-    tokio::time::timeout(LOOK_INTERVAL, until_end).await.unwrap_or(());
+    }
+
+    pub(super) async fn stop_unit(&self, unit: &str, limit: Duration) -> Result<(), RuntimeError> {
+        let manager = self.calls.manager().await?;
+        let stopped = self
+            .job(unit, limit, async || {
+                manager.stop_unit(unit, MODE).await.map_err(|error| failure("stop", unit, error))
+            })
+            .await;
+        match stopped {
+            Ok(loaded) if !loaded.is_up() => Ok(()),
+            Ok(loaded) => Err(RuntimeError::Refused {
+                verb: "stop",
+                object: unit.to_owned(),
+                detail: format!("it is {}", loaded.active_word()),
+                transient: true,
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn reload(&self) -> Result<(), RuntimeError> {
+        let manager = self.calls.manager().await?;
+        manager.reload().await.map_err(|error| failure("re-read", "the unit files", error))
+    }
+
+    /// Starts at boot from now on; tells whether that is new.
+    pub(super) async fn enable(&self, unit: &str) -> Result<bool, RuntimeError> {
+        let failed = |error| failure("enable", unit, error);
+        let manager = self.calls.manager().await?;
+        if manager.get_unit_file_state(unit).await.map_err(failed)? == "enabled" {
+            return Ok(false);
+        }
+        manager.enable_unit_files(&[unit], false, false).await.map_err(failed)?;
+        Ok(true)
+    }
 }
 
-fn manager_signals() -> zbus::Result<MatchRule<'static>> {
-    MatchRule::builder()
-        .msg_type(Type::Signal)
-        .sender(SYSTEMD)
-        .interface("org.freedesktop.systemd1.Manager")
-        .path("/org/freedesktop/systemd1")
-        .build()
+/// A unit that failed is remembered, with how often it was started lately.
+pub(super) async fn forget_failure(
+    manager: &ManagerProxy<'_>,
+    unit: &str,
+) -> Result<(), RuntimeError> {
+    match manager.reset_failed_unit(unit).await {
+        Err(error) if bus::error_name(&error) != Some("NoSuchUnit") => {
+            Err(failure("reset", unit, error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
-fn unit_changes() -> zbus::Result<MatchRule<'static>> {
-    MatchRule::builder()
-        .msg_type(Type::Signal)
-        .sender(SYSTEMD)
-        .interface("org.freedesktop.DBus.Properties")
-        .member("PropertiesChanged")
-        .path_namespace(UNITS)
-        .build()
+/// Enables and (re)starts the agent's own unit, as after an enrolment.
+///
+/// # Errors
+/// What systemd says.
+pub async fn start_agent() -> Result<(), RuntimeError> {
+    const AGENT: &str = "omlagent.service";
+    let failed = |error| failure("start", AGENT, error);
+    let calls = Calls::default();
+    let manager = calls.manager().await?;
+    manager.enable_unit_files(&[AGENT], false, false).await.map_err(failed)?;
+    // Its own state follows: whoever looks sees whether it stays up.
+    manager.restart_unit(AGENT, MODE).await.map_err(failed)?;
+    Ok(())
 }
-
-#[cfg(test)]
-mod tests;

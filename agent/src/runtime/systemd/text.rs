@@ -9,7 +9,7 @@ const INSTANCE_KEY: &str = "X-Oml-Instance=";
 const HASH_KEY: &str = "X-Oml-Hash=";
 /// A unit's programs may end this often before systemd gives up; the agent
 /// starts it again later, with longer and longer pauses.
-const STARTS: &str = "StartLimitIntervalSec=120\nStartLimitBurst=6\n";
+const STARTS: &str = "StartLimitIntervalSec=300\nStartLimitBurst=30\n";
 /// From a program's end to its next start.
 const RESTART_PAUSE: &str = "RestartSec=1s\n";
 /// Beyond the limits of the instance itself: room for the engine.
