@@ -59,6 +59,16 @@ impl FleetApi {
     }
 }
 
+/// Finishes what was begun, also when the caller goes away meanwhile: a commit
+/// must not be left without what follows from it.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, OpsError>> + Send + 'static,
+) -> Result<T, Status> {
+    let done = tokio::spawn(work).await;
+    let done = done.map_err(|_panic| Status::internal("the operation ended with a panic"))?;
+    done.map_err(|error| wire::status_of(&error))
+}
+
 /// A name or word of a request.
 pub(crate) fn field<T>(name: &str, text: &str) -> Result<T, Status>
 where
@@ -189,8 +199,8 @@ impl Fleet for FleetApi {
         let policy::Operator(who) = policy::operator(&request)?;
         let v1::RemoveNodeRequest { tenant, node } = request.into_inner();
         let (tenant, node) = (field("tenant", &tenant)?, field("node", &node)?);
-        let removed = self.ops.remove_node(&who, &tenant, &node).await;
-        removed.map_err(|error| wire::status_of(&error))?;
+        let ops = self.ops.clone();
+        to_the_end(async move { ops.remove_node(&who, &tenant, &node).await }).await?;
         Ok(Response::new(v1::RemoveNodeReply {}))
     }
 }

@@ -1,12 +1,13 @@
 //! The service for hosts that have no certificate, on a port of its own.
 
+use oml_common::problem::printable;
 use oml_proto::tls::JoinToken;
 use oml_proto::v1;
 use oml_proto::v1::enrollment_server::Enrollment;
 use rustls::pki_types::CertificateDer;
 use tonic::{Request, Response, Status};
 
-use super::field;
+use super::{field, to_the_end};
 use crate::ops::nodes::Address;
 use crate::ops::tokens::Joining;
 use crate::ops::{Ops, OpsError};
@@ -43,10 +44,12 @@ impl Enrollment for EnrollmentApi {
         };
         let joining =
             Joining { token, node: field("node", &node)?, request: csr_of(&csr)?, address };
-        let joined = self.ops.enroll(&joining).await.inspect_err(|error| {
-            tracing::warn!(node, ?from, %error, "a host was not let in");
-        });
-        let joined = joined.map_err(|error| wire::status_of(&error))?;
+        let ops = self.ops.clone();
+        let joined = to_the_end(async move { ops.enroll(&joining).await }).await;
+        let joined = joined.inspect_err(|status| {
+            let (node, reason) = (printable(&node), status.message());
+            tracing::warn!(node, ?from, reason, "a host was not let in");
+        })?;
         Ok(Response::new(wire::certificate(joined)))
     }
 

@@ -195,3 +195,24 @@ async fn what_changes_all_the_time_is_never_a_reason_to_write() {
     until(&mut operator, "acme", |s| kept(s) == Some(Some(199))).await;
     assert_eq!(world.store.list("").await.unwrap(), before);
 }
+
+/// Not a limit of its own, a guard: everything between a command and the agent
+/// is a nudge, and nothing waits for a period.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_a_command_to_the_agent_nothing_waits() {
+    let (world, host) = one_host().await;
+    let mut operator = world.operator().await;
+    let mut session = Session::open(&world, &host).await.unwrap();
+    session.assignment().await.unwrap().unwrap();
+    let mut took = Vec::new();
+    for version in 2..22 {
+        let began = Instant::now();
+        crate::world::set_version(&mut operator, "db", &version.to_string(), "").await.unwrap();
+        let answered = began.elapsed();
+        session.assignment().await.unwrap().unwrap();
+        took.push((began.elapsed(), answered));
+    }
+    took.sort();
+    println!("command to agent: median {:?} (reply after {:?})", took[10].0, took[10].1);
+    assert!(took[10].0 < Duration::from_millis(500), "{took:?}");
+}

@@ -1,0 +1,249 @@
+//! The program as a process of its own, and how a test talks to it.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use oml_proto::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
+use oml_proto::v1;
+use oml_proto::v1::enrollment_client::EnrollmentClient;
+use oml_proto::v1::fleet_client::FleetClient;
+use rcgen::{CertificateParams, KeyPair};
+use tonic::Status;
+use tonic::transport::Channel;
+
+use crate::registry::Registry;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_omlcontroller");
+/// Longest wait for a start or an answer.
+const LIMIT: Duration = Duration::from_secs(30);
+
+const CATALOG: &str = "\
+catalog: test
+registry: REGISTRY/test
+components:
+  voice:
+    roles: [voice]
+    unit: voice.service
+    container: voice-server
+    image: voice
+    probe: {check: tcp, port: \"5060\"}
+";
+const SPEC: &str = "tenant: acme\ncatalog: test\ncomponents: {voice: v0}\n";
+
+/// A controller's process and files.
+pub(crate) struct Controller {
+    dir: tempfile::TempDir,
+    registry: Registry,
+    listen: String,
+    enrollment: String,
+    credentials: Option<Credentials>,
+    child: Option<Child>,
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+impl Controller {
+    /// Made, running, with one node and revision 1.
+    pub(crate) async fn installed(environment: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let registry = Registry::start().await;
+        let (listen, enrollment) = (free_address(), free_address());
+        let mut controller =
+            Self { dir, registry, listen, enrollment, credentials: None, child: None };
+        controller.write_settings();
+        let bundle = controller.path("operator.toml");
+        let made = controller.run_to_the_end(&[
+            "init",
+            "--name",
+            "localhost",
+            "--operator",
+            "maria",
+            "--out",
+            bundle.to_str().unwrap(),
+        ]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let bundle: toml::Table = std::fs::read_to_string(bundle).unwrap().parse().unwrap();
+        let text = |key: &str| bundle[key].as_str().unwrap().to_owned();
+        controller.credentials = Some(Credentials {
+            ca_pem: text("ca_pem"),
+            certificate_pem: text("certificate_pem"),
+            key_pem: text("key_pem"),
+        });
+        controller.start(environment).await;
+        let token = controller.token("voice1").await;
+        controller.join(&token, "voice1").await.unwrap();
+        let request = v1::ApplyRequest { spec_yaml: SPEC.to_owned(), options: None };
+        controller.operator().await.apply(request).await.unwrap();
+        controller.wait_for_target(1).await;
+        controller
+    }
+
+    /// Returns once the node's pointer names the revision.
+    async fn wait_for_target(&self, revision: u64) {
+        let request = v1::StatusRequest { tenant: "acme".into() };
+        let mut replies = self.operator().await.watch_status(request).await.unwrap().into_inner();
+        let named = async {
+            while let Some(reply) = replies.message().await.unwrap() {
+                if reply.tenants[0].nodes[0].assigned.is_some()
+                    && reply.tenants[0].nodes[0].target == revision
+                {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(LIMIT, named).await.unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write_settings(&self) {
+        let catalog = self.path("catalog");
+        std::fs::create_dir(&catalog).unwrap();
+        let address = self.registry.address.to_string();
+        std::fs::write(catalog.join("test.yaml"), CATALOG.replace("REGISTRY", &address)).unwrap();
+        let text = format!(
+            "listen = {:?}\nenrollment_listen = {:?}\nweb_listen = \"off\"\nlog = \"warn\"\n\
+             data_dir = {:?}\ncatalog_dir = {catalog:?}\n[registries.{address:?}]\ninsecure = true\n",
+            self.listen,
+            self.enrollment,
+            self.path("data"),
+        );
+        std::fs::write(self.path("controller.toml"), text).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(self.dir.path()).args(arguments);
+        command.env("OML_KILL_MARKERS", self.path("markers"));
+        command
+    }
+
+    pub(crate) fn run_to_the_end(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Starts it, and returns once it answers.
+    pub(crate) async fn start(&mut self, environment: &[(&str, &str)]) {
+        let mut command = self.command(&["run"]);
+        command.stderr(Stdio::null()).envs(environment.iter().copied());
+        self.child = Some(command.spawn().unwrap());
+        let began = Instant::now();
+        while tokio::net::TcpStream::connect(&self.listen).await.is_err() {
+            assert!(began.elapsed() < LIMIT, "it does not start");
+            between_two_looks().await;
+        }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Returns once it ended by itself.
+    #[cfg(feature = "kill-points")]
+    pub(crate) async fn wait_for_death(&mut self) {
+        let mut child = self.child.take().unwrap();
+        let began = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < LIMIT, "it lives");
+            between_two_looks().await;
+        }
+    }
+
+    pub(crate) async fn operator(&self) -> FleetClient<Channel> {
+        self.try_operator().await.unwrap()
+    }
+
+    async fn try_operator(&self) -> Result<FleetClient<Channel>, Status> {
+        let config = client_config(self.credentials.as_ref().unwrap()).unwrap();
+        let channel = connect(&self.listen, Arc::new(config)).await;
+        channel.map(FleetClient::new).map_err(|error| Status::unavailable(error.to_string()))
+    }
+
+    /// Asks once for change `number`.
+    pub(crate) async fn change(&self, number: u64) -> Result<v1::ChangeReply, Status> {
+        let options = v1::ChangeOptions { op_id: format!("change-{number}"), ..Default::default() };
+        let request = v1::SetVersionRequest {
+            tenant: "acme".into(),
+            versions: BTreeMap::from([("voice".to_owned(), format!("v{number}"))]),
+            options: Some(options),
+        };
+        let reply = self.try_operator().await?.set_version(request).await?;
+        Ok(reply.into_inner())
+    }
+
+    /// Asks until there is an answer, through a kill; returns the revision, and
+    /// whether the kill came before the first answer.
+    pub(crate) async fn change_until_acknowledged(
+        &mut self,
+        number: u64,
+        kill_after: Option<Duration>,
+    ) -> (u64, bool) {
+        let mut acknowledged = None;
+        if let Some(moment) = kill_after {
+            // The moment decides whether the kill finds the change on its way in,
+            // half made, or acknowledged.
+            let asked = tokio::time::timeout(moment, self.change(number)).await;
+            acknowledged = asked.ok().and_then(Result::ok).map(|reply| reply.revision);
+            self.kill();
+            self.start(&[]).await;
+        }
+        let revision = self.change(number).await.unwrap().revision;
+        assert!(acknowledged.is_none_or(|before| before == revision));
+        (revision, kill_after.is_some() && acknowledged.is_none())
+    }
+
+    pub(crate) async fn history(&self) -> Vec<v1::Revision> {
+        let request = v1::ListRevisionsRequest { tenant: "acme".into() };
+        self.operator().await.list_revisions(request).await.unwrap().into_inner().revisions
+    }
+
+    #[cfg(feature = "kill-points")]
+    pub(crate) async fn status(&self) -> v1::TenantStatus {
+        let request = v1::StatusRequest { tenant: "acme".into() };
+        let reply = self.operator().await.get_status(request).await.unwrap();
+        reply.into_inner().tenants.remove(0)
+    }
+
+    pub(crate) async fn token(&self, node: &str) -> String {
+        let request = v1::CreateTokenRequest {
+            tenant: "acme".into(),
+            roles: vec!["voice".into()],
+            node: node.into(),
+            valid_ms: 0,
+        };
+        self.operator().await.create_token(request).await.unwrap().into_inner().token
+    }
+
+    pub(crate) async fn join(&self, token: &str, node: &str) -> Result<v1::Certificate, Status> {
+        let parsed: JoinToken = token.parse().unwrap();
+        let config = Arc::new(enrollment_config(parsed.ca()));
+        let channel = connect(&self.enrollment, config).await.unwrap();
+        let key = KeyPair::generate().unwrap();
+        let csr = CertificateParams::default().serialize_request(&key).unwrap().der().to_vec();
+        let (token, node, address) = (token.into(), node.into(), "10.0.0.9".into());
+        let request = v1::EnrollRequest { token, node, csr, address };
+        EnrollmentClient::new(channel).enroll(request).await.map(tonic::Response::into_inner)
+    }
+}
+
+/// A start or an end is looked for again and again until it is seen.
+async fn between_two_looks() {
+    tokio::time::sleep(Duration::from_millis(5)).await;
+}
