@@ -9,7 +9,7 @@ use oml_common::instance::Instance;
 use oml_common::observed::{ActiveState, ContainerState};
 use oml_common::reconcile::Step;
 use oml_common::report::Failure;
-use oml_common::time::Timestamp;
+use oml_common::time::{Span, Timestamp};
 
 use super::behaviour::PULL_MS;
 use super::host::{Documents, Host, Moment, Place};
@@ -21,6 +21,7 @@ pub(super) struct Flight {
     pub(super) step: Step,
     /// What should run; none for a removal.
     pub(super) desired: Option<Instance>,
+    begun: Timestamp,
     effects: VecDeque<Effect>,
     /// When the next effect takes place, unless it waits for systemd.
     due: Timestamp,
@@ -155,7 +156,7 @@ impl Flight {
         let is_container = desired.as_ref().is_none_or(|instance| instance.container().is_some());
         let effects: VecDeque<Effect> = effects(&step, is_container).into();
         let due = now.plus_ms(effects.front().map_or(0, |effect| effect.duration_ms()));
-        Self { component, step, desired, effects, due, outcome: None }
+        Self { component, step, desired, begun: now, effects, due, outcome: None }
     }
 
     /// The effect that comes now, if one does.
@@ -266,8 +267,11 @@ impl Flight {
         if matches!(place.active(), ActiveState::Active | ActiveState::Reloading) {
             return None;
         }
+        let limit_ms = self.desired.as_ref().map_or(0, |i| i.timing.start_timeout_ms);
+        let in_time = now.since_ms(self.begun) < limit_ms;
         let message = match self.exit_code(place) {
-            Some(code) => format!("ended with status {code} before it answered"),
+            Some(code) if in_time => format!("ended with status {code} before it answered"),
+            Some(_) => format!("did not answer within {}", Span(limit_ms)),
             None => "did not start".to_owned(),
         };
         if self.step == Step::Start {
