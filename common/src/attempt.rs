@@ -173,6 +173,8 @@ impl Attempt {
                 self.trouble = Some(Trouble::next(self.trouble.as_ref(), message, now));
                 return self;
             }
+            // The overtaken version's predecessor does not start either: on with the change.
+            Outcome::Failed(_) if self.only_helps_out(step) => self.proven = Proven::Nothing,
             Outcome::Failed(failure) => {
                 self.stage = self.stage.failed(failure);
             }
@@ -185,6 +187,12 @@ impl Attempt {
         }
         self.trouble = None;
         self
+    }
+
+    /// Whether the step brings back an earlier version only until the goal is ready.
+    fn only_helps_out(&self, step: &Step) -> bool {
+        matches!(step, Step::Return { .. })
+            && matches!(self.stage, Stage::Preparing | Stage::Draining { .. })
     }
 
     /// The attempt towards another goal that takes this one's place; none when

@@ -176,7 +176,12 @@ impl Agent {
         }
         let removed = *step == Step::Remove && outcome == Outcome::Done;
         let now = self.host.clock.now();
-        if let Some(attempt) = self.state.attempts.remove(component).filter(|_| !removed) {
+        let goal = work.desired.as_ref().map_or_else(nothing, Instance::workload_hash);
+        // Another goal may have overtaken the one that the step was for; how it
+        // ended then says nothing of the new one.
+        let overtaken = self.state.attempts.get(component).is_some_and(|a| a.goal != goal);
+        let attempt = if overtaken { None } else { self.state.attempts.remove(component) };
+        if let Some(attempt) = attempt.filter(|_| !removed) {
             let attempt = attempt.after(step, outcome, now);
             if !attempt.is_blank() {
                 self.state.attempts.insert(component.clone(), attempt);

@@ -154,6 +154,27 @@ async fn a_stop_by_hand_is_respected_until_it_is_started_by_hand() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_masked_unit_is_held_and_nothing_is_done_to_it() {
+    let mut bench = Bench::settled().await;
+    let before = restarts(&bench);
+    bench.host.mask(&"asterisk.service".parse().unwrap());
+    bench.offer("2", Behaviour::Good);
+    bench.desire(&["2"]);
+    let report = bench.until(|report| matches!(report.phase, Phase::Held { .. })).await;
+    assert!(report.reason.contains("masked"), "{}", report.reason);
+    assert_eq!(restarts(&bench), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_never_answers_gives_way() {
+    let mut bench = Bench::settled().await;
+    bench.offer("slow", Behaviour::Hangs);
+    bench.desire(&["slow"]);
+    let report = bench.until(|report| report.phase == Phase::Returned).await;
+    assert_eq!(report.version, Some("1".parse().unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_unit_that_failed_is_started_and_told_as_drift() {
     let bench = Bench::settled().await;
     bench.host.fail_for_good(&name("asterisk"), 1);

@@ -15,6 +15,12 @@ const START_MARGIN_MS: u64 = 10_000;
 /// Everything up to the moment the old version is stopped.
 pub(super) fn prepare(case: Case<'_>) -> Judgement {
     let seen = case.seen;
+    if let Some(proven) = fallen_back(case) {
+        let reason = "what it overtook does not run; the last version that proved good does \
+                      until this one is ready";
+        let step = Step::Return { previous: proven.clone() };
+        return Judgement::act(Phase::Starting, step, reason);
+    }
     let is_container = case.is_container();
     if is_container && seen.container(case.goal).is_none() {
         return if seen.image_present {
@@ -35,6 +41,18 @@ pub(super) fn prepare(case: Case<'_>) -> Judgement {
         Drained::Passed { calls_cut } => switch(case, calls_cut),
         Drained::Waits(judgement) => judgement,
     }
+}
+
+/// The last version that proved good, where the one that was overtaken left
+/// nothing running: making this one ready may take long.
+fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
+    let Some(Proven::Earlier(proven)) = case.attempt.map(|attempt| &attempt.proven) else {
+        return None;
+    };
+    let unit = case.seen.unit.as_ref().filter(|unit| !unit.stopped_by_hand)?;
+    let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
+    let is_there = case.seen.container(proven).is_some();
+    (rests && is_there && case.seen.running().is_none()).then_some(proven)
 }
 
 fn switch(case: Case<'_>, calls_cut: u64) -> Judgement {

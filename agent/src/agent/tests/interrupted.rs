@@ -111,3 +111,25 @@ async fn a_loop_begun_again_on_a_settled_host_does_nothing() {
     let report = bench.until(|report| report.drift.is_some() && report.phase == Phase::Ready).await;
     assert!(report.drift.unwrap().found.contains("removed"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_version_overtaken_while_it_starts_has_no_say_in_the_next_one() {
+    for behaviour in [Behaviour::Good, EXITS] {
+        let mut bench = Bench::settled().await;
+        bench.offer("2", behaviour);
+        bench.offer("3", Behaviour::Good);
+        bench.offer("bad", EXITS);
+        bench.host.hold(Daemon::Systemd, Verb::Start);
+        let before = bench.host.count(Daemon::Systemd, Verb::Start);
+        bench.desire(&["2"]);
+        bench.until_report(|_| bench.host.count(Daemon::Systemd, Verb::Start) > before).await;
+        bench.desire(&["3"]);
+        bench.until_applied().await;
+        bench.host.release(Daemon::Systemd, Verb::Start);
+        let report = bench.until_ready("3").await;
+        assert_eq!(report.failure, None);
+        bench.desire(&["bad"]);
+        let report = bench.until(|report| report.phase == Phase::Returned).await;
+        assert_eq!(report.version, Some("3".parse().unwrap()));
+    }
+}
