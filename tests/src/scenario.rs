@@ -2,6 +2,24 @@
 //! played over `plan`, `step`, `assign` and `reconcile` with simulated hosts.
 //!
 //! Pure: no clock, no file, no socket. The same script gives the same bytes.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `nodes acme-data=data acme-voice=voice` | enrols nodes with their roles |
+//! | `tenant <<END` … `END`, `apply` | the specification, and sending it |
+//! | `set asterisk=230215.01`, `rollback 3` | the other changes of an operator |
+//! | `version asterisk 230215.01 hangs` | also `exits-at-once`, `dies-after 4s`, `unhealthy-after 4s`, `good` |
+//! | `calls acme-voice asterisk 12` | what a count would give; also `unknown` |
+//! | `registry away`, `registry back` | fetches fail, and work again |
+//! | `node acme-voice lost`, `… back` | its network |
+//! | `agent acme-voice killed`, `… started`, `… forgets` | its process; its state folder |
+//! | `reboot acme-voice` | the host |
+//! | `docker rm acme-voice asterisk` | also `stop`, `kill`: by hand, on the host |
+//! | `systemctl stop acme-voice asterisk` | also `start`, `restart`: by hand, on the host |
+//! | `foreign acme-voice asterisk unit asterisk.service`, `… gone` | something that is not ours |
+//! | `tick 30s`, `run`, `run quietly` | time passes: so long, or until nothing new is seen |
+//! | `at each step of acme-voice: kill` | what follows, once for every effect of its agent, killed before it; also `forget`, `reboot`, `kill, then 12 calls` |
+//! | `show rollout` | also `nodes`, `containers`, `volumes`, `revisions`, `diff` |
 
 use oml_common::catalog::Catalog;
 

@@ -159,7 +159,12 @@ impl Agent {
         let Some(flight) = self.flights.get_mut(component) else { return };
         let Some(outcome) = flight.advance(scene) else { return };
         let step = flight.step.clone();
+        let goal = flight.desired.as_ref().map_or_else(nothing, Instance::workload_hash);
         self.flights.remove(component);
+        // How a step ended says nothing of a goal that overtook its own.
+        if self.attempts.get(component).is_some_and(|attempt| attempt.goal != goal) {
+            return;
+        }
         let removed = step == Step::Remove && outcome == Outcome::Done;
         if let Some(attempt) = self.attempts.remove(component).filter(|_| !removed) {
             let attempt = attempt.after(&step, outcome, now);
