@@ -18,6 +18,7 @@ use crate::tls::ConnectionInfo;
 use crate::wire;
 
 mod conversation;
+mod pace;
 
 use self::conversation::Conversation;
 

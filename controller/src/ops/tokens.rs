@@ -3,7 +3,7 @@
 use oml_common::id::{NodeName, RoleName, TenantId};
 use oml_common::problem::Problem;
 use oml_common::time::Timestamp;
-use oml_proto::tls::{Identity, JoinToken, OperatorName, Serial};
+use oml_proto::tls::{Fingerprint, Identity, JoinToken, OperatorName, Serial};
 
 use super::nodes::{Address, Certified};
 use super::{Attempts, Ops, OpsError, Result};
@@ -16,6 +16,11 @@ use crate::pki::{
 use crate::records::values::{Audit, Node, Site};
 use crate::records::{Batch, Entry, expect, keys};
 use crate::store::Expect;
+
+/// How long after its end a token is remembered, so that "used" and "expired" can be told.
+const ENDED_TOKEN_KEPT_MS: u64 = 7 * 24 * 3_600_000;
+/// Ended tokens that one commit forgets.
+const ENDED_TOKENS_MAX: usize = 32;
 
 /// What a token shall be good for.
 #[derive(Debug, Clone)]
@@ -79,16 +84,25 @@ impl Ops {
         let TokenWanted { tenant, roles, node, .. } = wanted;
         let grant = TokenGrant { tenant, roles, node };
         let (token, record) = TokenRecord::create(&self.parts.authority, grant, now, validity)?;
-        let batch = Batch::default().put(&keys::token(record.hash), Expect::Absent, &record).put(
-            &keys::audit(),
-            Expect::Absent,
-            &audit,
-        );
+        let mut batch = Batch::default().put(&keys::token(record.hash), Expect::Absent, &record);
+        batch = batch.put(&keys::audit(), Expect::Absent, &audit);
+        for ended in self.long_ended_tokens(now).await? {
+            batch = batch.delete(&keys::token(ended), Expect::Any);
+        }
         self.parts.records.commit(batch).await?;
         let site = self.parts.records.get(&keys::site()).await?;
         let host = site.map_or_else(|| "localhost".to_owned(), |site| host_of(&site.value));
         let enrollment_endpoint = format!("{host}:{}", self.parts.enrollment_port);
         Ok(TokenMade { token, expires: record.expires, enrollment_endpoint })
+    }
+
+    /// Some of the tokens that ended so long ago that nobody asks for them.
+    async fn long_ended_tokens(&self, now: Timestamp) -> Result<Vec<Fingerprint>> {
+        let tokens = self.parts.records.list(&keys::tokens()).await?;
+        let is_long_ended =
+            |record: &TokenRecord| now.since_ms(record.expires) > ENDED_TOKEN_KEPT_MS;
+        let ended = tokens.into_iter().filter(|(_, token)| is_long_ended(&token.value));
+        Ok(ended.take(ENDED_TOKENS_MAX).map(|(_, token)| token.value.hash).collect())
     }
 
     /// Lets a host join: of many who use one token, one succeeds.

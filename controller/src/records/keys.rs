@@ -144,6 +144,12 @@ pub fn token(hash: Fingerprint) -> Key<TokenRecord> {
     key(format!("tokens/{hash}"))
 }
 
+/// All join tokens.
+#[must_use]
+pub fn tokens() -> Prefix<TokenRecord> {
+    prefix("tokens/")
+}
+
 /// A node's assignment.
 #[must_use]
 pub fn assignment(tenant: &TenantId, node: &NodeName) -> Key<Assigned> {

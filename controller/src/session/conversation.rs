@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::{Status, Streaming};
 
+use super::pace::Pace;
 use crate::clock;
 use crate::kill_point;
 use crate::ops::Ops;
@@ -116,14 +117,17 @@ impl Conversation {
         let mut stopping = self.stopping.clone();
         let certificate_ends = Instant::now() + self.certificate_life();
         let mut look = true;
+        let mut pace = Pace::new(Instant::now());
         loop {
+            let rests_until = pace.rests_until();
             // Cancel-safe, every arm: messages, nudges and places that an arm
             // does not return are there for the next round; the rest only observe.
             tokio::select! {
-                message = incoming.message() => match message? {
-                    Some(message) => self.take_in(message, progress).await?,
-                    None => return Ok(()),
-                },
+                message = next_message(&mut incoming, rests_until) => {
+                    let Some(message) = message? else { return Ok(()) };
+                    pace.note(Instant::now());
+                    self.take_in(message, progress).await?;
+                }
                 () = assigned.next() => look = true,
                 place = outgoing.reserve(), if look => {
                     let Ok(place) = place else { return Ok(()) };
@@ -239,6 +243,17 @@ impl Conversation {
         let mut last = Progress { keep_at: None, ..*progress };
         self.keep(&mut last).await;
     }
+}
+
+/// The agent's next word, not before `rests_until`.
+async fn next_message(
+    incoming: &mut Streaming<v1::AgentMessage>,
+    rests_until: Option<Instant>,
+) -> Result<Option<v1::AgentMessage>, Status> {
+    if let Some(rests_until) = rests_until {
+        sleep_until(rests_until).await;
+    }
+    incoming.message().await
 }
 
 async fn due(at: Option<Instant>) {

@@ -1,6 +1,8 @@
 //! The controller's real process, killed again and again: what it acknowledged
 //! stays, and nothing happens twice.
 
+#![expect(clippy::unwrap_used, reason = "a test program: failures are panics")]
+
 mod process;
 #[path = "../system/registry.rs"]
 #[expect(dead_code, reason = "only the system tests let the registry misbehave")]

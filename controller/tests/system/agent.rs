@@ -206,7 +206,7 @@ pub(crate) fn report(
     runs: &Runs,
     failures: &BTreeMap<ComponentName, Failure>,
 ) -> Report {
-    let instances = assignment.content.instances.keys().filter_map(|name| {
+    let instances = assignment.content.instances.keys().map(|name| {
         let (running, failure) = (runs.get(name), failures.get(name));
         let phase = match (running, failure) {
             (_, None) => Phase::Ready,
@@ -229,7 +229,7 @@ pub(crate) fn report(
             failure: failure.cloned(),
             drift: None,
         };
-        Some((name.clone(), instance))
+        (name.clone(), instance)
     });
     Report {
         applied: Some(assignment.generation),

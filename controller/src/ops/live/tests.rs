@@ -42,7 +42,8 @@ fn only_what_differs_in_substance_wakes_the_tasks() {
     let (mut substance, mut all) = (live.substance(), live.changed(Some(&tenant)));
     assert!(live.heard(&tenant, &node, report(1), Timestamp(1)));
     assert!(substance.has_changed().unwrap() && all.has_changed().unwrap());
-    (substance.mark_unchanged(), all.mark_unchanged());
+    substance.mark_unchanged();
+    all.mark_unchanged();
     let later = Report { at: Timestamp(99), ..report(1) };
     assert!(!live.heard(&tenant, &node, later, Timestamp(5)));
     assert!(!substance.has_changed().unwrap());

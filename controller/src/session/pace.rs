@@ -1,0 +1,57 @@
+//! How fast an agent may talk: what comes faster waits in its own connection
+//! and nowhere else.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Messages of one session within [`WINDOW`].
+const MESSAGES_MAX: u32 = 100;
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// Counts the messages of one session.
+#[derive(Debug)]
+pub(super) struct Pace {
+    began: Instant,
+    count: u32,
+}
+
+impl Pace {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { began: now, count: 0 }
+    }
+
+    /// A message came.
+    pub(super) fn note(&mut self, now: Instant) {
+        if now >= self.began + WINDOW {
+            *self = Self::new(now);
+        }
+        self.count += 1;
+    }
+
+    /// Until when no more are read, if there were too many.
+    pub(super) fn rests_until(&self) -> Option<Instant> {
+        (self.count >= MESSAGES_MAX).then_some(self.began + WINDOW)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Talkative and quiet agents.
+
+    use super::*;
+
+    #[test]
+    fn a_talkative_agent_rests_until_its_second_is_over() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        for _ in 1..MESSAGES_MAX {
+            pace.note(start);
+            assert_eq!(pace.rests_until(), None);
+        }
+        pace.note(start);
+        assert_eq!(pace.rests_until(), Some(start + WINDOW));
+        pace.note(start + WINDOW);
+        assert_eq!(pace.rests_until(), None);
+    }
+}
