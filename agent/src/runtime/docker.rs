@@ -87,9 +87,8 @@ impl Drop for Docker {
 impl Engine {
     /// The containers of a component, newest first.
     pub async fn marked(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
-        let all = self.containers().await?;
-        let mut marked: Vec<Marked> =
-            all.iter().filter_map(label::read).filter(|c| &c.component == component).collect();
+        let found = self.labelled(format!("{}={component}", label::COMPONENT)).await?;
+        let mut marked: Vec<Marked> = found.iter().filter_map(label::read).collect();
         marked.sort_by_key(|container| std::cmp::Reverse(container.created));
         Ok(marked)
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use oml_common::instance::Instance;
+use oml_common::instance::{Check, Instance};
 use oml_common::observed::Health;
 use oml_common::time::Timestamp;
 use tokio::signal::unix::Signal;
@@ -19,6 +19,8 @@ use crate::probe::{self, Target};
 
 /// The first pauses between questions: a program that starts fast is noticed fast.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
+/// A command in the container costs the engine far more than a packet.
+const FIRST_PAUSE_OF_COMMANDS: Duration = Duration::from_millis(100);
 const STARTING_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// How often calls are counted.
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
@@ -88,7 +90,15 @@ impl Supervisor {
         let budget = Duration::from_millis(instance.timing.start_timeout_ms);
         Pace {
             next_probe: now,
-            starting_pause: FIRST_PAUSE,
+            starting_pause: match instance.probe.check {
+                Check::Exec { .. } => FIRST_PAUSE_OF_COMMANDS,
+                Check::Http { .. }
+                | Check::Tcp { .. }
+                | Check::SipOptions { .. }
+                | Check::Redis { .. }
+                | Check::Postgres { .. }
+                | Check::UnitActive => FIRST_PAUSE,
+            },
             next_count: now,
             ready_by: (!adopted.ready).then(|| now + budget),
             document_time: self.document_time(),

@@ -25,6 +25,8 @@ pub(super) async fn all(place: &Place) {
         a_missing_secret_is_told_before_anything_is_made,
         a_stop_during_the_start_leaves_nothing_running,
         changed_timing_is_taken_up_without_a_restart,
+        a_unit_comes_after_the_units_of_what_it_needs,
+        a_stuck_supervisor_is_replaced_and_its_container_stays,
     );
 }
 
@@ -233,6 +235,49 @@ async fn changed_timing_is_taken_up_without_a_restart(place: &Place) {
         .await;
     assert_eq!(status(place, &instance).detail, "connection refused");
     assert_eq!(started(place, &instance).await, since);
+    place.clear(&instance).await;
+}
+
+async fn a_unit_comes_after_the_units_of_what_it_needs(place: &Place) {
+    let first = place.instance("contract-first", "v1", &place.images.first, 8331);
+    let mut second = place.instance("contract-second", "v1", &place.images.first, 8332);
+    second.after = vec![first.component.clone(), "contract-elsewhere".parse().unwrap()];
+    let both = [first.clone(), second.clone()];
+    place.systemd.list(&both).await.unwrap();
+    place.systemd.put(&first).await.unwrap();
+    place.systemd.put(&second).await.unwrap();
+    let listing = place.systemd.list(&both).await.unwrap();
+    assert!(listing.units.iter().all(|(_, unit)| !unit.stale), "{listing:?}");
+    let show = |property| answer_of("systemctl", &["show", "-p", property, "contract-second"]);
+    assert!(show("After").contains("contract-first.service"), "{}", show("After"));
+    assert!(!show("Requires").contains("contract-first.service"), "{}", show("Requires"));
+    place.clear(&second).await;
+    place.clear(&first).await;
+}
+
+async fn a_stuck_supervisor_is_replaced_and_its_container_stays(place: &Place) {
+    let instance = place.instance("contract-stuck", "v1", &place.images.first, 8333);
+    place.install(&instance).await;
+    let since = started(place, &instance).await;
+    // A shorter patience than the unit's own, so that nobody waits a minute.
+    let folder = "/run/systemd/system/contract-stuck.service.d";
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::write(format!("{folder}/patience.conf"), "[Service]\nWatchdogSec=2s\n").unwrap();
+    run("systemctl", &["daemon-reload"]);
+    run("systemctl", &["kill", "--signal=KILL", instance.unit.as_str()]);
+    let restarted = async |times| {
+        place
+            .until("another supervisor holds it", async || {
+                let unit = place.unit(&instance).await.unwrap();
+                unit.active == ActiveState::Active && unit.restarts == times
+            })
+            .await;
+    };
+    restarted(1).await;
+    run("systemctl", &["kill", "--signal=STOP", instance.unit.as_str()]);
+    restarted(2).await;
+    assert_eq!(started(place, &instance).await, since);
+    std::fs::remove_dir_all(folder).unwrap();
     place.clear(&instance).await;
 }
 
