@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use oml_common::observed::Health;
 use oml_common::report::{InstanceReport, Report};
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -23,6 +23,7 @@ pub use page::serve;
 type Labels = Vec<(&'static str, String)>;
 type Numbers = Family<Labels, Gauge<f64, AtomicU64>>;
 type Whole = Family<Labels, Gauge>;
+type Counted = Family<Labels, Counter>;
 
 /// What the page is made of.
 #[derive(Debug, Clone)]
@@ -68,21 +69,15 @@ impl Source {
         let connected = Whole::default();
         connected.get_or_create(&self.labels()).set(i64::from(session.connected_to.is_some()));
         registry.register("agent_session_up", "Whether a controller is connected", connected);
-        registry.register(
-            "agent_sessions",
-            "Sessions begun since the agent started",
-            ConstCounter::new(session.sessions),
-        );
-        registry.register(
-            "agent_session_failures",
-            "Sessions that ended by a failure or never began",
-            ConstCounter::new(session.failures),
-        );
-        registry.register(
-            "agent_passes",
-            "Times the host was compared with what it should run",
-            ConstCounter::new(self.passes.load(Ordering::Relaxed)),
-        );
+        for (name, help, count) in [
+            ("agent_sessions", "Sessions begun since the agent started", session.sessions),
+            ("agent_session_failures", "Sessions that ended or never began", session.failures),
+            ("agent_passes", "Looks at the host", self.passes.load(Ordering::Relaxed)),
+        ] {
+            let counter = Counted::default();
+            counter.get_or_create(&self.labels()).inc_by(count);
+            registry.register(name, help, counter);
+        }
         let troubles = Whole::default();
         troubles.get_or_create(&self.labels()).set(whole(report.troubles.len() as u64));
         registry.register("agent_troubles", "What disturbs the agent itself", troubles);
@@ -96,7 +91,7 @@ impl Source {
         let host = &report.host;
         let share = Numbers::default();
         share.get_or_create(&self.labels()).set(f64::from(host.cpu_permille) / 1000.0);
-        registry.register_with_unit("host_cpu", "Busy share of all cores", Unit::Ratios, share);
+        registry.register("host_cpu_ratio", "Busy share of all cores", share);
         for (name, help, value) in [
             ("host_memory_used", "Memory in use", host.memory_used_bytes),
             ("host_memory", "Memory in all", host.memory_total_bytes),

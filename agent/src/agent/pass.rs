@@ -11,7 +11,7 @@ use oml_common::observed::{Drift, Observed};
 use oml_common::reconcile::{Busy, Input, Judgement, Step, judge};
 use oml_common::report::Phase;
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::lister::Away;
 use super::{Agent, Side};
@@ -130,7 +130,10 @@ impl Agent {
     }
 
     fn begin(&mut self, component: &ComponentName, step: Step, reason: &str) {
-        info!(%component, step = step.verb(), "{component}: {}: {reason}", step.verb());
+        // Counting goes on for as long as calls are up: that is no transition.
+        if step != Step::Count {
+            info!(%component, step = step.verb(), "{component}: {}: {reason}", step.verb());
+        }
         let desired = self.desired(component);
         self.note_drift(component, desired.as_ref(), &step, reason);
         let goal = self.goal(component);
@@ -141,10 +144,10 @@ impl Agent {
             kill_point::reach("A11");
         }
         let now = self.host.clock.now();
-        let attempt = self.state.attempts.remove(component).filter(|a| a.goal == goal);
+        let attempt = self.state.attempts.get(component).filter(|a| a.goal == goal).cloned();
         let attempt = attempt.unwrap_or_else(|| Attempt::new(goal)).entering(&step, now);
-        self.state.attempts.insert(component.clone(), attempt);
-        self.state.unsaved = true;
+        let before = self.state.attempts.insert(component.clone(), attempt);
+        self.state.unsaved |= before.as_ref() != self.state.attempts.get(component);
         self.save();
         self.state.busy.insert(component.clone(), Busy { step: step.clone(), bytes: (0, 0) });
         let work = Work { component: component.clone(), desired, step };
@@ -174,6 +177,8 @@ impl Agent {
         if outcome == Outcome::Done {
             self.state.last_done.insert(component.clone(), step.clone());
         }
+        // A count is asked again after a restart, so it is not worth the disk's time.
+        self.state.unsaved |= !matches!(outcome, Outcome::Counted(_));
         let removed = *step == Step::Remove && outcome == Outcome::Done;
         let now = self.host.clock.now();
         let goal = work.desired.as_ref().map_or_else(nothing, Instance::workload_hash);
@@ -187,7 +192,6 @@ impl Agent {
                 self.state.attempts.insert(component.clone(), attempt);
             }
         }
-        self.state.unsaved = true;
         self.save();
         match step {
             Step::Keep => kill_point::reach("A12"),
@@ -278,10 +282,7 @@ fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
     let step = step.verb();
     match outcome {
         Outcome::Done => info!(%component, step, "{component}: {step} done"),
-        Outcome::Counted(Some(active)) => {
-            info!(%component, step, active, "{component}: {active} up")
-        }
-        Outcome::Counted(None) => info!(%component, step, "{component}: the count cannot be read"),
+        Outcome::Counted(active) => debug!(%component, step, ?active, "{component}: counted"),
         Outcome::Trouble(why) => {
             warn!(%component, step, "{component}: {step} could not be done: {why}");
         }

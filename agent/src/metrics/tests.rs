@@ -44,7 +44,10 @@ fn every_number_names_tenant_host_and_component() {
     }
     assert!(page.contains("version=\"230204.01\",digest=\"\",phase=\"ready\"} 1\n"), "{page}");
     assert!(page.contains("oml_host_memory_used_bytes{"), "{page}");
-    assert!(page.contains("oml_agent_passes_total 3\n"), "{page}");
+    assert!(
+        page.contains("oml_agent_passes_total{tenant=\"acme\",host=\"voice-1\"} 3\n"),
+        "{page}"
+    );
     assert!(page.ends_with("# EOF\n"));
 }
 
