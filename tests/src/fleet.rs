@@ -216,7 +216,7 @@ impl Fleet {
         host.install_deb(&self.packages.controller)?;
         let password = "/etc/omlcontroller/registry.password";
         host.push(password, registry.password().as_bytes(), 0o600)?;
-        let text = settings::registries(&registry, password);
+        let text = settings::controller_registries(&registry, password);
         host.push("/etc/omlcontroller/conf.d/lab.toml", text.as_bytes(), 0o600)?;
         let catalog = include_str!("../catalogs/small.yaml");
         host.push("/usr/share/omlcontroller/catalog/small.yaml", catalog.as_bytes(), 0o644)?;
@@ -254,8 +254,10 @@ impl Fleet {
         host.install_deb(&self.packages.agent)?;
         let password = "/etc/omlagent/registry.password";
         host.push(password, registry.password().as_bytes(), 0o600)?;
-        let text = settings::registries(&registry, password);
+        let text = settings::agent_registries(&registry, password);
         host.push("/etc/omlagent/conf.d/lab.toml", text.as_bytes(), 0o600)?;
+        // Where the stack's certificates are; an operator puts them there.
+        host.exec_ok(&["mkdir", "-p", "/etc/omnileads/certs"])?;
         for secret in SECRETS {
             host.push(&format!("/etc/omlagent/secrets/{secret}"), b"a-secret-of-the-lab", 0o600)?;
         }

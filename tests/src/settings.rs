@@ -48,14 +48,24 @@ rollout:
     )
 }
 
-/// The registry's login in the settings of controller or agent.
+/// The registry's login in the settings of the agent.
 #[must_use]
-pub fn registries(registry: &Registry, password_file: &str) -> String {
+pub fn agent_registries(registry: &Registry, password_file: &str) -> String {
     let entry = |name: &str| {
         format!(
-            "[registries.\"{name}\"]\nusername = \"{}\"\npassword_file = \"{password_file}\"\ninsecure = true\n",
+            "[registries.\"{name}\"]\nusername = \"{}\"\npassword_file = \"{password_file}\"\n",
             registry.user()
         )
     };
     format!("{}\n{}", entry(&registry.name()), entry(&registry.faulty_name()))
+}
+
+/// The same for the controller, which asks the registry itself and not through Docker.
+#[must_use]
+pub fn controller_registries(registry: &Registry, password_file: &str) -> String {
+    let plain = |line: &str| {
+        let is_entry = line.starts_with("password_file");
+        if is_entry { format!("{line}\ninsecure = true\n") } else { format!("{line}\n") }
+    };
+    agent_registries(registry, password_file).lines().map(plain).collect()
 }
