@@ -8,6 +8,7 @@
     missing_docs,
     clippy::allow_attributes_without_reason,
     clippy::excessive_nesting,
+    clippy::too_many_lines,
     reason = "generated; the .proto carries the comments"
 )]
 pub mod v1 {
