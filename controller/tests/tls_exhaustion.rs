@@ -4,7 +4,6 @@
 //! The server is this test program again, as a child with a low limit.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
     reason = "a test program: failures are panics, and the child says its address"
 )]
 
