@@ -31,16 +31,21 @@ pub async fn keep_telling(ops: Ops) {
     let period = watchdog.map_or(STATUS_PERIOD, |limit| limit / 2);
     loop {
         sleep(period).await;
-        match timeout(STORE_LIMIT, status_line(&ops)).await {
-            Ok(Ok(status)) => {
-                tell(&[NotifyState::Watchdog, NotifyState::Status(&status)]);
-            }
+        match timeout(STORE_LIMIT, ops.check_store()).await {
+            Ok(Ok(())) => tell(&[NotifyState::Watchdog]),
             Ok(Err(error)) => {
                 let error = log::chain(&error);
                 tracing::error!(%error, "the store cannot be read");
                 tell(&[NotifyState::Status(&format!("the store cannot be read: {error}"))]);
+                continue;
             }
-            Err(_elapsed) => tracing::error!("the store does not answer"),
+            Err(_elapsed) => {
+                tracing::error!("the store does not answer");
+                continue;
+            }
+        }
+        if let Ok(Ok(status)) = timeout(STORE_LIMIT, status_line(&ops)).await {
+            tell(&[NotifyState::Status(&status)]);
         }
     }
 }

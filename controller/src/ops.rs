@@ -130,9 +130,10 @@ impl Ops {
 
     /// Every tenant that has revisions or nodes.
     pub async fn tenants(&self) -> Result<Vec<TenantId>> {
-        let heads = self.parts.records.list(&keys::heads()).await?;
-        let nodes = self.parts.records.list(&keys::all_nodes()).await?;
-        let of_heads = heads.iter().filter_map(|(rest, _)| rest.parse().ok());
+        let heads = self.parts.records.survey(&keys::heads()).await?;
+        let nodes = self.parts.records.survey(&keys::all_nodes()).await?.entries;
+        let of_heads = heads.entries.iter().map(|(rest, _)| rest).chain(&heads.damaged);
+        let of_heads = of_heads.filter_map(|rest| rest.parse().ok());
         let present = nodes.iter().filter(|(_, node)| node.value.removed.is_none());
         let of_nodes = present.filter_map(|(rest, _)| Some(keys::tenant_and_node(rest)?.0));
         let mut tenants: Vec<TenantId> = of_heads.chain(of_nodes).collect();

@@ -1,6 +1,7 @@
 //! Typed keys and values over the store. Knows what is kept, and decides
 //! nothing: conditions and numbers come from the callers.
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +41,15 @@ pub struct Entry<T> {
     pub version: u64,
     /// What is kept.
     pub value: T,
+}
+
+/// What can be read under a prefix, and what cannot.
+#[derive(Debug)]
+pub struct Survey<T> {
+    /// Values with the rest of their keys.
+    pub entries: Vec<(String, Entry<T>)>,
+    /// The rest of the keys whose values cannot be read.
+    pub damaged: BTreeSet<String>,
 }
 
 /// The condition that a key still is as it was read.
@@ -125,6 +135,23 @@ impl Records {
     {
         let found = self.inner.store.get(&key.text.as_str().into()).await?;
         found.map(|found| self.decode_once(&key.text, &found)).transpose()
+    }
+
+    /// Reads what can be read under a prefix, and names what cannot: one
+    /// tenant's damage must not stop the others.
+    pub async fn survey<T: DeserializeOwned>(&self, prefix: &Prefix<T>) -> Result<Survey<T>> {
+        let mut survey = Survey { entries: Vec::new(), damaged: BTreeSet::new() };
+        for (key, found) in self.inner.store.list(&prefix.text).await? {
+            let rest = key.as_str()[prefix.text.len()..].to_owned();
+            match decode(key.as_str(), &found) {
+                Ok(entry) => survey.entries.push((rest, entry)),
+                Err(error) => {
+                    tracing::error!(%error, "a record cannot be read");
+                    survey.damaged.insert(rest);
+                }
+            }
+        }
+        Ok(survey)
     }
 
     /// Reads every value under a prefix as [`Records::shared`] does.

@@ -14,7 +14,7 @@ use crate::store::Expect;
 impl Ops {
     /// Takes in what was kept before the start.
     pub async fn remember_reports(&self) -> Result<()> {
-        for (rest, seen) in self.parts.records.list(&keys::all_seen()).await? {
+        for (rest, seen) in self.parts.records.survey(&keys::all_seen()).await?.entries {
             if let Some((tenant, node)) = keys::tenant_and_node(&rest) {
                 let Seen { at, report } = seen.value;
                 self.parts.live.remember(&tenant, &node, report, at);

@@ -8,10 +8,10 @@ use oml_common::plan::Plan;
 use oml_common::rollout::Rollout;
 
 use super::situation::Standing;
-use super::{Ops, Result};
+use super::{Ops, OpsError, Result};
 use crate::clock;
 use crate::records::keys;
-use crate::store::Changes;
+use crate::store::{Changes, StoreError};
 
 /// How one tenant stands.
 #[derive(Debug)]
@@ -69,8 +69,15 @@ impl Ops {
             Some(tenant) => return Err(self.unknown_tenant(tenant).await),
         };
         let mut statuses = Vec::with_capacity(wanted.len());
-        for tenant in wanted {
-            statuses.push(self.tenant_status(tenant).await?);
+        for name in wanted {
+            match self.tenant_status(name).await {
+                Ok(status) => statuses.push(status),
+                // Asked for all, the others are told all the same.
+                Err(OpsError::Store(error @ StoreError::Damaged { .. })) if tenant.is_none() => {
+                    tracing::error!(tenant = %name, %error, "the status of a tenant cannot be told");
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(statuses)
     }

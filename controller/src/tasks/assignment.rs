@@ -13,7 +13,7 @@ use oml_common::id::{NodeName, TenantId};
 use super::{Nudges, Task, Why};
 use crate::ops::{Ops, OpsError, Result};
 use crate::records::values::Assigned;
-use crate::records::{Batch, Entry, expect, keys};
+use crate::records::{Batch, Entry, Survey, expect, keys};
 
 /// Keeps all assignments up to date.
 #[derive(Debug)]
@@ -97,10 +97,13 @@ impl Task for AssignmentTask {
 
     async fn pass(&self, why: Why) -> Result<()> {
         let records = self.ops.records();
-        let targets: BTreeMap<_, _> =
-            records.list(&keys::all_targets()).await?.into_iter().collect();
-        let nodes = records.list(&keys::all_nodes()).await?;
-        let present = nodes.iter().filter(|(_, node)| node.value.removed.is_none());
+        let Survey { entries, damaged } = records.survey(&keys::all_targets()).await?;
+        let targets: BTreeMap<_, _> = entries.into_iter().collect();
+        let nodes = records.survey(&keys::all_nodes()).await?.entries;
+        // A pointer that cannot be read is not the same as none: such a node keeps what it has.
+        let present = nodes
+            .iter()
+            .filter(|(rest, node)| node.value.removed.is_none() && !damaged.contains(rest));
         let mut failure = None;
         for (rest, _) in present {
             let Some(node) = keys::tenant_and_node(rest) else { continue };

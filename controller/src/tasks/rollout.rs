@@ -140,7 +140,7 @@ impl Task for RolloutTask {
     }
 
     async fn pass(&self, _why: Why) -> Result<()> {
-        let rollouts = self.ops.records().list(&keys::rollouts()).await?;
+        let rollouts = self.ops.records().survey(&keys::rollouts()).await?.entries;
         let mut failure = None;
         let under_way = rollouts.iter().filter(|(_, rollout)| !rollout.value.is_ended());
         for tenant in under_way.filter_map(|(rest, _)| rest.parse().ok()) {

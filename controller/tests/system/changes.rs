@@ -1,12 +1,16 @@
 //! The life of a tenant, change by change.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use oml_common::problem::Problem;
 use oml_proto::v1;
 use oml_proto::v1::fleet_client::FleetClient;
+use omlcontroller::records::{Records, keys};
+use omlcontroller::store::{Expect, Write};
 use tonic::transport::Channel;
 
+use crate::agent::{Agent, enroll};
 use crate::fleet::Fleet;
 use crate::world::{Kept, SPEC, apply, set_version, until, until_rollout};
 
@@ -245,4 +249,38 @@ async fn spec(fleet: &mut FleetClient<Channel>, revision: u64) -> String {
 
 fn problems(status: &tonic::Status) -> Vec<Problem> {
     oml_proto::problem::from_status(status).unwrap_or_else(|| panic!("{status}")).0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_whose_records_are_damaged_stops_nobody_else_and_loses_nothing() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let poison = |key: &str| Write::put(key, Expect::Any, &b"{\"poison\":1}"[..]);
+    let keys = [
+        "heads/poison",
+        "rollouts/poison",
+        "targets/poison/a",
+        "nodes/poison/a",
+        "targets/acme/acme-data",
+    ];
+    fleet.world.store.commit(keys.map(poison).to_vec()).await.unwrap();
+    fleet.world.restart().await;
+    let all = v1::StatusRequest::default();
+    let status = fleet.operator.get_status(all).await.unwrap().into_inner();
+    assert!(status.tenants.iter().all(|tenant| tenant.tenant != "poison"));
+    // Its own pointer cannot be read: the node keeps what it has, and is told nothing else.
+    let key = keys::assignment(&"acme".parse().unwrap(), &"acme-data".parse().unwrap());
+    let records = Records::new(Arc::clone(&fleet.world.store));
+    let assigned = records.get(&key).await.unwrap().unwrap().value.assignment;
+    assert_eq!(assigned.content.instances.len(), 2);
+    assert!(fleet.done().is_empty());
+    // Another tenant goes on as if nothing were.
+    let host = enroll(&fleet.world, "zephyr", "data", "z").await;
+    let agent = Agent::start(&fleet.world, host, Arc::clone(&fleet.log)).await;
+    let spec = "tenant: zephyr\ncatalog: test\ncomponents: {db: \"1\"}\n";
+    apply(&mut fleet.operator, spec).await.unwrap();
+    until(&mut fleet.operator, "zephyr", |status| {
+        status.rollout.as_ref().is_some_and(|rollout| rollout.state == "completed")
+    })
+    .await;
+    drop(agent);
 }
