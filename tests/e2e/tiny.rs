@@ -13,7 +13,6 @@ use crate::look::{SOON, instance, sh, starts, status, wait_ready};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
-    (Kind::Tiny, "an_agent_killed_at_any_step_leaves_the_host_running", agent_killed),
     (Kind::Tiny, "a_controller_killed_at_any_step_loses_nothing", controller_killed),
     (Kind::Tiny, "an_agent_that_stops_or_restarts_touches_no_container", agent_restarts),
     (Kind::Tiny, "a_lost_state_folder_is_rebuilt_and_nothing_restarts", state_lost),
@@ -21,8 +20,6 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 const NODE: &str = "tiny-one";
-const AGENT_STEPS: [&str; 13] =
-    ["A0", "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A9", "A10", "A11", "A12", "A13"];
 const CONTROLLER_STEPS: [&str; 7] = ["C1", "C2", "C3", "C4", "C5", "C6", "C8"];
 
 /// A drop-in that makes the program die once at a step.
@@ -73,33 +70,6 @@ fn wait_rollout_ended(fleet: &Fleet) -> Result<String> {
         }
     })?;
     Ok(ended)
-}
-
-fn agent_killed(fleet: &Fleet) -> Result<()> {
-    let mut version = "v1";
-    for step in AGENT_STEPS {
-        let next = if version == "v1" { "v2" } else { "v1" };
-        arm(fleet, NODE, "omlagent", step)?;
-        fleet.ctl_ok(&["set-version", "tenant=tiny", &format!("first={next}"), "--no-wait"])?;
-        has_died(fleet, NODE, "omlagent").with_context(|| format!("step {step}"))?;
-        disarm(fleet, NODE, "omlagent")?;
-        let running =
-            answers(fleet, Duration::from_secs(10)).with_context(|| format!("after {step}"))?;
-        check(
-            running.contains("v1") || running.contains("v2"),
-            format!("after {step}: {running}"),
-        )?;
-        let state = wait_rollout_ended(fleet).with_context(|| format!("after {step}"))?;
-        if state == "completed" {
-            version = next;
-        }
-        let seen = wait_ready(fleet, NODE, "first")?;
-        check(seen["version"] == version, format!("after {step}: {state}, {seen}"))?;
-        check(answers(fleet, SOON)?.contains(version), format!("after {step}"))?;
-        let containers = sh(fleet, NODE, "docker ps -q --filter label=io.oml.component=first")?;
-        check(containers.lines().count() == 1, format!("after {step}: {containers}"))?;
-    }
-    Ok(())
 }
 
 fn controller_killed(fleet: &Fleet) -> Result<()> {
