@@ -27,7 +27,9 @@ pub enum BackupError {
     #[error(transparent)]
     Open(OpenError),
     /// The controller runs.
-    #[error("the controller runs: stop it for this (systemctl stop omlcontroller); agents and components go on without it")]
+    #[error(
+        "the controller runs: stop it for this (systemctl stop omlcontroller); agents and components go on without it"
+    )]
     Running,
     /// The store cannot be read or written.
     #[error(transparent)]

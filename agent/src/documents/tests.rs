@@ -10,12 +10,7 @@ fn instance(drop_in: &str) -> Instance {
         workload: Workload::Unit(PackagedUnit { drop_in: drop_in.to_owned() }),
         after: Vec::new(),
         ports: Vec::new(),
-        probe: Probe {
-            check: Check::UnitActive,
-            interval_ms: 1,
-            timeout_ms: 1,
-            failures_max: 1,
-        },
+        probe: Probe { check: Check::UnitActive, interval_ms: 1, timeout_ms: 1, failures_max: 1 },
         active: None,
         timing: Timing { start_timeout_ms: 1, stop_grace_ms: 1 },
         metrics: None,
