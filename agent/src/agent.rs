@@ -113,7 +113,12 @@ impl Agent {
     ) -> Self {
         let docker = Side::ask(&host, &host.docker);
         let systemd = Side::ask(&host, &host.systemd);
-        let state = State { attempts: cache.attempts(), ..State::default() };
+        let mut attempts = cache.attempts();
+        for trouble in attempts.values_mut().filter_map(|attempt| attempt.trouble.as_mut()) {
+            // Whoever starts the agent anew wants to see it try.
+            trouble.retry_at = Timestamp(0);
+        }
+        let state = State { attempts, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
     }
 

@@ -12,7 +12,7 @@ use crate::report::Failure;
 use crate::time::Timestamp;
 
 const RETRY_FIRST_MS: u64 = 1_000;
-const RETRY_LONGEST_MS: u64 = 300_000;
+const RETRY_LONGEST_MS: u64 = 60_000;
 
 /// The change towards one workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Stage};
 use crate::id::ComponentName;
 use crate::instance::Instance;
 use crate::observed::{ContainerState, Health, ObservedContainer, ObservedInstance};
@@ -96,4 +96,8 @@ fn add_packaged(
 fn add_attempt(report: &mut InstanceReport, attempt: &Attempt) {
     report.calls_cut = attempt.calls_cut();
     report.failure = attempt.failure().cloned();
+    // While calls drain they are counted far more often than the probe does.
+    if let Stage::Draining { count, .. } = &attempt.stage {
+        report.active = count.and_then(|count| count.active);
+    }
 }

@@ -50,7 +50,7 @@ fn has_something_to_start(world: &mut World, proven: Option<&str>) -> Result<(),
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn every_change_comes_to_its_end_whatever_fails_on_the_way(
