@@ -1,7 +1,7 @@
 //! What the operator of the machine may set: read, merged and checked once, at
 //! the start.
 //!
-//! Three types in a row: a [`Fragment`] is what one source says, merging gives
+//! Three types in a row: a `Fragment` is what one source says, merging gives
 //! one fragment, and the rest of the program only ever sees [`Settings`].
 
 use std::collections::{BTreeMap, HashMap};
