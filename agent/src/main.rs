@@ -59,6 +59,12 @@ struct EnrollArgs {
     /// Joins although the host has joined before.
     #[arg(long)]
     replace: bool,
+    /// Does not start the agent afterwards.
+    #[arg(long)]
+    no_start: bool,
+    /// Joins the system below this folder, as when an image is made; implies --no-start.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -78,7 +84,7 @@ fn act(verb: Verb) -> anyhow::Result<()> {
     match verb {
         Verb::Run => runtime.block_on(run::run(paths)),
         Verb::Supervise { component } => Ok(runtime.block_on(supervise(paths, component))?),
-        Verb::Enroll(args) => runtime.block_on(join(&paths, args)),
+        Verb::Enroll(args) => runtime.block_on(join(args)),
         Verb::Status => {
             use std::io::Write as _;
             let shown = status::show(&paths, Clock::system().now())?;
@@ -87,7 +93,9 @@ fn act(verb: Verb) -> anyhow::Result<()> {
     }
 }
 
-async fn join(paths: &Paths, args: EnrollArgs) -> anyhow::Result<()> {
+async fn join(args: EnrollArgs) -> anyhow::Result<()> {
+    let paths = args.root.as_deref().map_or_else(Paths::system, Paths::below);
+    let starts = args.root.is_none() && !args.no_start;
     let wish = Enrollment {
         controller: args.controller,
         sessions: args.sessions,
@@ -96,8 +104,11 @@ async fn join(paths: &Paths, args: EnrollArgs) -> anyhow::Result<()> {
         address: args.address,
         replace: args.replace,
     };
-    let identity = enroll(paths, &wish).await?;
+    let identity = enroll(&paths, &wish).await?;
     eprintln!("enrolled as {} of {}", identity.node, identity.tenant);
+    if !starts {
+        return Ok(());
+    }
     start_agent().await.context("the host is enrolled, but omlagent.service was not started")?;
     eprintln!("omlagent.service runs");
     Ok(())
