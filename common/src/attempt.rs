@@ -183,7 +183,17 @@ impl Attempt {
                     self.stage = Stage::Draining { since, count: Some(Count { active, at: now }) };
                 }
             }
+            Outcome::Done if *step == Step::Soak && self.is_preparing() => {
+                let previous = match &self.proven {
+                    Proven::Earlier(hash) => Some(hash.clone()),
+                    Proven::Present | Proven::Nothing => None,
+                };
+                self.stage = Stage::Soaking { previous, since: now, calls_cut: 0 };
+            }
             Outcome::Done => self.stage = self.stage.after(step, now),
+        }
+        if matches!(self.stage, Stage::Kept { .. }) {
+            self.proven = Proven::Present;
         }
         self.trouble = None;
         self
@@ -191,8 +201,11 @@ impl Attempt {
 
     /// Whether the step brings back an earlier version only until the goal is ready.
     fn only_helps_out(&self, step: &Step) -> bool {
-        matches!(step, Step::Return { .. })
-            && matches!(self.stage, Stage::Preparing | Stage::Draining { .. })
+        matches!(step, Step::Return { .. }) && self.is_preparing()
+    }
+
+    fn is_preparing(&self) -> bool {
+        matches!(self.stage, Stage::Preparing | Stage::Draining { .. })
     }
 
     /// The attempt towards another goal that takes this one's place; none when

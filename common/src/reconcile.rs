@@ -241,7 +241,14 @@ fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
         }
         Some(Stage::Returned { failure }) => steady::returned(case, failure),
         Some(Stage::Preparing | Stage::Draining { .. } | Stage::Kept { .. }) | None => {
-            if case.runs_by_goal() { steady::keep(case) } else { change::prepare(case) }
+            match case.runs_by_goal() {
+                true if change::is_unproven(case) => {
+                    let reason = "runs already, and has not proved good yet";
+                    Judgement::act(Phase::Starting, Step::Soak, reason)
+                }
+                true => steady::keep(case),
+                false => change::prepare(case),
+            }
         }
     }
 }

@@ -147,6 +147,17 @@ fn runs_goal(case: Case<'_>) -> bool {
     !case.is_container() || case.seen.running().is_some_and(|c| &c.hash == case.goal)
 }
 
+/// Whether the goal runs only since a change that was overtaken and came back
+/// to it: it still has to stay healthy for its soak time.
+pub(super) fn is_unproven(case: Case<'_>) -> bool {
+    let proven_before = match case.attempt.map(|attempt| &attempt.proven) {
+        Some(Proven::Earlier(hash)) => hash == case.goal,
+        Some(Proven::Nothing) => false,
+        Some(Proven::Present) | None => true,
+    };
+    !proven_before && case.seen.unit.as_ref().is_some_and(is_active) && runs_goal(case)
+}
+
 fn unit_words(result: &str) -> String {
     match result {
         "" | "success" => "it did not answer in time".to_owned(),

@@ -110,6 +110,23 @@ fn what_a_failed_and_overtaken_version_left_stopped_runs_while_the_next_is_made_
 }
 
 #[test]
+fn a_version_come_back_to_in_its_soak_is_soaked_all_the_same() {
+    for (version, end) in [("2", Phase::Ready), ("dies", Phase::Returned)] {
+        let mut world = settled("1");
+        world.desire([instance("asterisk", version)]);
+        while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
+            world.pass();
+        }
+        world.desire([instance("asterisk", "3")]);
+        world.desire([instance("asterisk", version)]);
+        world.pass();
+        assert!(matches!(world.phase("asterisk"), Phase::Soaking { .. }));
+        world.settle();
+        assert_eq!(world.phase("asterisk"), end);
+    }
+}
+
+#[test]
 fn trouble_with_one_version_does_not_delay_another() {
     let mut world = settled("1");
     world.faults = vec![Fault::Trouble; 1];
