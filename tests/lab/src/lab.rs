@@ -225,6 +225,7 @@ impl Drop for Lab {
 
 /// Takes down every lab whose owner was killed before it could.
 pub fn sweep() -> Result<()> {
+    let _turn = record::sweep_lock()?;
     for record in record::all()?.iter().filter(|record| record.is_orphan()) {
         say(&format!("take down the lab {}, left behind", record.name));
         destroy(record)?;

@@ -51,16 +51,13 @@ pub(crate) fn destroy(subnet: Subnet) -> Result<()> {
         let name = port.file_name().to_string_lossy().into_owned();
         unplug(&name)?;
     }
-    if exists(&bridge) {
-        ip(&["link", "del", &bridge])?;
-    }
-    Ok(())
+    unplug(&bridge)
 }
 
-/// Takes a port off the bridge. It may go away by itself at the same moment; not there is fine.
-pub(crate) fn unplug(port: &str) -> Result<()> {
-    let removed = if exists(port) { ip(&["link", "del", port]) } else { Ok(()) };
-    if exists(port) { removed } else { Ok(()) }
+/// Removes an interface. It may go away by itself at the same moment; not there is fine.
+pub(crate) fn unplug(interface: &str) -> Result<()> {
+    let removed = if exists(interface) { ip(&["link", "del", interface]) } else { Ok(()) };
+    if exists(interface) { removed } else { Ok(()) }
 }
 
 /// Drops everything from and to a host, silently: its link stays up.

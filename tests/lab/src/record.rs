@@ -158,9 +158,18 @@ fn folder(name: &str) -> PathBuf {
     Path::new(FOLDER).join(name)
 }
 
+/// Held while labs left behind are taken down: a second one who looks finds nothing left to do.
+pub(crate) fn sweep_lock() -> Result<File> {
+    locked(".sweep")
+}
+
 fn lock() -> Result<File> {
+    locked(".lock")
+}
+
+fn locked(name: &str) -> Result<File> {
     fs::create_dir_all(FOLDER).map_err(LabError::io("make the folder", FOLDER))?;
-    let path = Path::new(FOLDER).join(".lock");
+    let path = Path::new(FOLDER).join(name);
     let lock = File::create(&path).map_err(LabError::io("open", &path))?;
     lock.lock().map_err(LabError::io("lock", &path))?;
     Ok(lock)
