@@ -4,12 +4,14 @@ use anyhow::Result;
 use oml_tests::Fleet;
 
 use crate::Case;
-use crate::look::{SOON, node_of, sh, status, wait_ready};
+use crate::look::{SOON, node_of, sh, starts, status, wait_ready};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "apply_makes_every_component_healthy", every_component_is_healthy),
     (Kind::Acme, "asterisk_answers_sip_options_from_another_host", asterisk_answers),
+    (Kind::Acme, "systemctl_status_tells_health_and_calls", systemctl_tells),
+    (Kind::Acme, "set_version_changes_that_component_and_no_other", only_asterisk_changes),
     (Kind::Acme, "hosts_come_back_alone_without_a_controller", hosts_come_back),
     (Kind::Acme, "a_silent_host_is_unreachable_within_five_seconds", silent_host),
 ];
@@ -34,6 +36,38 @@ fn asterisk_answers(fleet: &Fleet) -> Result<()> {
     let voice = fleet.host("acme-voice")?.address();
     let answer = sh(fleet, "acme-app", &format!("sipsak -vv -s sip:{voice}:5060 2>&1"))?;
     check(answer.contains("Server: OMniLeads lab asterisk"), answer)
+}
+
+fn systemctl_tells(fleet: &Fleet) -> Result<()> {
+    let text = sh(fleet, "acme-voice", "systemctl show -p StatusText --value asterisk")?;
+    check(text.contains("healthy") && text.contains("0 calls"), text)
+}
+
+fn only_asterisk_changes(fleet: &Fleet) -> Result<()> {
+    let before: Vec<_> = fleet.nodes().map(|node| starts(fleet, node)).collect::<Result<_>>()?;
+    let change = ["set-version", "tenant=acme", "asterisk=230215.01"];
+    fleet.ctl_ok(&change)?;
+    let after: Vec<_> = fleet.nodes().map(|node| starts(fleet, node)).collect::<Result<_>>()?;
+    for (before, after) in before.iter().zip(&after) {
+        check(before.keys().eq(after.keys()), format!("{before:?} {after:?}"))?;
+        for (name, at) in after {
+            let moved = before.get(name) != Some(at);
+            check(
+                moved == (name == "oml-asterisk-server"),
+                format!("{name}: {before:?} {after:?}"),
+            )?;
+        }
+    }
+    let seen = wait_ready(fleet, "acme-voice", "asterisk")?;
+    check(seen["version"] == "230215.01", format!("{seen}"))?;
+    let again = fleet.ctl(&change)?;
+    check(again.code == 0, format!("{again:?}"))?;
+    check(
+        format!("{}{}", again.stdout, again.stderr).contains("nothing to change"),
+        format!("{again:?}"),
+    )?;
+    let untouched: Vec<_> = fleet.nodes().map(|node| starts(fleet, node)).collect::<Result<_>>()?;
+    check(untouched == after, "the second command touched something")
 }
 
 fn hosts_come_back(fleet: &Fleet) -> Result<()> {

@@ -11,7 +11,14 @@ use crate::pool::{Kind, check};
 pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_removed_stopped_or_killed_container_comes_back_and_is_told_as_drift", drift),
     (Kind::Tiny, "docker_restarted_with_live_restore_restarts_no_container", docker_restart),
+    (
+        Kind::Tiny,
+        "docker_restarted_without_live_restore_brings_everything_back",
+        docker_restart_hard,
+    ),
     (Kind::Tiny, "dbus_restarted_is_survived", dbus_restart),
+    (Kind::Tiny, "systemctl_restart_by_hand_works", restart_by_hand),
+    (Kind::Tiny, "systemctl_stop_by_hand_is_held_until_started_or_changed", held),
     (Kind::Tiny, "a_unit_or_container_that_is_not_ours_is_refused_by_name", foreign),
 ];
 
@@ -63,6 +70,23 @@ fn docker_restart(fleet: &Fleet) -> Result<()> {
     check(starts(fleet, NODE)? == before, "a container was started anew")
 }
 
+fn docker_restart_hard(fleet: &Fleet) -> Result<()> {
+    let host = fleet.host(NODE)?;
+    fleet.lab().set_live_restore(host, false)?;
+    sh(fleet, NODE, "systemctl restart docker")?;
+    wait_docker(fleet)?;
+    sh(fleet, NODE, "systemctl restart docker")?;
+    wait_docker(fleet)?;
+    for component in ["first", "second"] {
+        wait_ready(fleet, NODE, component)?;
+    }
+    let running = starts(fleet, NODE)?;
+    check(running.len() == 2, format!("{running:?}"))?;
+    fleet.lab().set_live_restore(host, true)?;
+    sh(fleet, NODE, "systemctl restart docker")?;
+    wait_docker(fleet)
+}
+
 fn dbus_restart(fleet: &Fleet) -> Result<()> {
     let before = starts(fleet, NODE)?;
     sh(fleet, NODE, "systemctl restart dbus")?;
@@ -71,6 +95,35 @@ fn dbus_restart(fleet: &Fleet) -> Result<()> {
     // The agent hears of the host again, and changes it.
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2"])?;
     wait_ready(fleet, NODE, "first").map(drop)
+}
+
+fn restart_by_hand(fleet: &Fleet) -> Result<()> {
+    let before = starts(fleet, NODE)?;
+    sh(fleet, NODE, "systemctl restart oml-first")?;
+    wait_ready(fleet, NODE, "first")?;
+    let after = starts(fleet, NODE)?;
+    check(before["oml-first"] != after["oml-first"], "it was not restarted")?;
+    check(before["oml-second"] == after["oml-second"], "the other one was")
+}
+
+fn held(fleet: &Fleet) -> Result<()> {
+    let is_held = |seen: &serde_json::Value| {
+        seen["phase"]["name"] == "held" && seen["phase"]["at_ms"].as_u64() > Some(0)
+    };
+    sh(fleet, NODE, "systemctl stop oml-first")?;
+    wait_instance(fleet, (NODE, "first"), "it is shown as held", is_held)?;
+    let told = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
+    check(told.contains("held on the host since"), told)?;
+    // A look at everything does not release it.
+    sh(fleet, NODE, "systemctl restart omlagent")?;
+    wait_instance(fleet, (NODE, "first"), "it is still held", is_held)?;
+    sh(fleet, NODE, "systemctl start oml-first")?;
+    wait_ready(fleet, NODE, "first")?;
+    sh(fleet, NODE, "systemctl stop oml-first")?;
+    wait_instance(fleet, (NODE, "first"), "it is held again", is_held)?;
+    fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2"])?;
+    let seen = wait_ready(fleet, NODE, "first")?;
+    check(seen["version"] == "v2", format!("{seen}"))
 }
 
 fn foreign(fleet: &Fleet) -> Result<()> {

@@ -4,11 +4,14 @@
 mod acme;
 mod bad_input;
 mod bad_versions;
+mod contract;
+mod deaths;
 mod drift;
 mod look;
 mod pool;
+mod registry;
+mod revisions;
 mod security;
-mod tiny;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,34 +26,43 @@ pub(crate) type Case = (Kind, &'static str, fn(&Fleet) -> anyhow::Result<()>);
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // One thread a fleet: tests of one fleet follow each other.
-    arguments.test_threads = Some(Kind::ALL.len());
     let pool = Arc::new(Pool::default());
-    let trials = cases().into_iter().map(|(kind, name, test)| {
-        let pool = Arc::clone(&pool);
-        Trial::test(name, move || {
-            pool.with(kind, test).map_err(|error| Failed::from(format!("{error:#}")))
-        })
-        .with_kind(kind.word())
-    });
-    let conclusion = if pool::can_run() || arguments.list {
-        libtest_mimic::run(&arguments, trials.collect())
-    } else {
-        let skipped: Vec<Trial> = trials.map(|trial| trial.with_ignored_flag(true)).collect();
-        libtest_mimic::run(&arguments, skipped)
-    };
+    let mut trials: Vec<Trial> = cases().into_iter().map(|case| on_fleet(&pool, case)).collect();
+    trials.push(on_own_host(&pool));
+    if !pool::can_run() && !arguments.list {
+        trials = trials.into_iter().map(|trial| trial.with_ignored_flag(true)).collect();
+    }
+    // Tests of one fleet wait for each other, and none for those of another.
+    arguments.test_threads = Some(trials.len());
+    let conclusion = libtest_mimic::run(&arguments, trials);
     end(&pool, conclusion)
+}
+
+fn on_fleet(pool: &Arc<Pool>, (kind, name, test): Case) -> Trial {
+    let pool = Arc::clone(pool);
+    Trial::test(name, move || told(pool.with(kind, test))).with_kind(kind.word())
+}
+
+fn on_own_host(pool: &Arc<Pool>) -> Trial {
+    let pool = Arc::clone(pool);
+    Trial::test(contract::NAME, move || {
+        told(pool.packages().and_then(|packages| contract::is_kept(&packages)))
+    })
+}
+
+fn told(outcome: anyhow::Result<()>) -> Result<(), Failed> {
+    outcome.map_err(|error| Failed::from(format!("{error:#}")))
 }
 
 fn cases() -> Vec<Case> {
     let mut cases = acme::CASES.to_vec();
-    cases.extend(tiny::CASES);
+    cases.extend(deaths::CASES);
     cases.extend(drift::CASES);
     cases.extend(bad_versions::CASES);
+    cases.extend(registry::CASES);
+    cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);
     cases.extend(security::CASES);
-    // Alternating, so that both fleets have work from the beginning.
-    cases.sort_by_key(|(_, name, _)| *name);
     cases
 }
 

@@ -17,8 +17,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 2] = [Kind::Acme, Kind::Tiny];
-
     pub(crate) fn word(self) -> &'static str {
         match self {
             Kind::Acme => "acme",
@@ -86,16 +84,18 @@ impl Pool {
         Ok(())
     }
 
+    /// What hosts install, built when it is first asked for.
+    pub(crate) fn packages(&self) -> Result<Packages> {
+        let mut packages = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*packages {
+            Some(built) => Ok(built.clone()),
+            None => Ok(packages.insert(Packages::build(Build::Lab)?).clone()),
+        }
+    }
+
     fn bring_up(&self, kind: Kind) -> Result<Fleet> {
-        let packages = {
-            let mut packages = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
-            match &*packages {
-                Some(built) => built.clone(),
-                None => packages.insert(Packages::build(Build::Lab)?).clone(),
-            }
-        };
         let name = format!("e2e-{}", kind.word());
-        let fleet = Fleet::up_or_skip(&name, packages, kind.topology())?;
+        let fleet = Fleet::up_or_skip(&name, self.packages()?, kind.topology())?;
         fleet.context("this machine could carry a lab a moment ago")
     }
 }

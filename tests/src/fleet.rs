@@ -13,6 +13,8 @@ use crate::settings;
 
 /// The host of the controller.
 pub const CONTROLLER: &str = "controller";
+/// The value of every secret of the fleet's hosts.
+pub const LAB_SECRET: &str = "a-secret-of-the-lab";
 const SECRETS: [&str; 2] = ["postgres_password", "ami_password"];
 const INSTALL_LIMIT: Duration = Duration::from_secs(120);
 
@@ -259,7 +261,7 @@ impl Fleet {
         // Where the stack's certificates are; an operator puts them there.
         host.exec_ok(&["mkdir", "-p", "/etc/omnileads/certs"])?;
         for secret in SECRETS {
-            host.push(&format!("/etc/omlagent/secrets/{secret}"), b"a-secret-of-the-lab", 0o600)?;
+            host.push(&format!("/etc/omlagent/secrets/{secret}"), LAB_SECRET.as_bytes(), 0o600)?;
         }
         Ok(())
     }

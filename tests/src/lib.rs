@@ -8,4 +8,4 @@ pub mod scenario;
 pub mod settings;
 
 pub use fleet::{Ended, Fleet};
-pub use packages::{Build, Packages};
+pub use packages::{Build, Packages, cargo};

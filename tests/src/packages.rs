@@ -39,7 +39,7 @@ impl Packages {
             Build::Release => "release",
             Build::Lab => "lab",
         };
-        let mut cargo = cargo(&root);
+        let mut cargo = cargo_in(&root);
         cargo.args(["build", "--locked", "--profile", profile]);
         cargo.args(["-p", "omlagent", "-p", "omlcontroller", "-p", "omlctl"]);
         if build == Build::Lab {
@@ -85,7 +85,15 @@ fn target_folder(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
-fn cargo(root: &Path) -> Command {
+/// `cargo`, to be run in this workspace.
+///
+/// # Errors
+/// Only when the crate was moved.
+pub fn cargo() -> Result<Command> {
+    Ok(cargo_in(&root()?))
+}
+
+fn cargo_in(root: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root);
     // What an outer cargo says of its own package would make build scripts run again.
@@ -107,7 +115,7 @@ fn cargo_deb(root: &Path, target: &Path) -> Result<PathBuf> {
     let program = tools.join(format!("cargo-deb-{CARGO_DEB_VERSION}/bin/cargo-deb"));
     if !program.exists() {
         eprintln!("installing cargo-deb {CARGO_DEB_VERSION} into {}", tools.display());
-        let mut install = cargo(root);
+        let mut install = cargo_in(root);
         install.args([
             "install",
             "--quiet",

@@ -27,6 +27,8 @@ pub struct Prepared {
 
 /// Installs what is missing and builds the base systems and images, after saying so.
 pub fn prepare() -> Result<Prepared> {
+    // Whoever comes second waits here, and finds nothing left to install.
+    let cache = Cache::open()?;
     let found = preflight()?;
     if found.is_cold || !found.packages.is_empty() {
         for line in found.announcement().lines() {
@@ -34,7 +36,6 @@ pub fn prepare() -> Result<Prepared> {
         }
     }
     found.install()?;
-    let cache = Cache::open()?;
     let stamp = images::stamp_of_all();
     if !cache.path(STORE, &stamp).exists() {
         build_systems(&cache)?;

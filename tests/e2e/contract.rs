@@ -1,0 +1,64 @@
+//! What every runtime of the agent has to keep, asked of the real Docker and systemd of a host.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use oml_lab::{Lab, LabSpec};
+use oml_tests::Packages;
+use serde_json::Value;
+
+pub(crate) const NAME: &str = "the_real_docker_and_systemd_keep_the_contract_of_the_runtimes";
+
+const HOST: &str = "alone";
+const LIMIT: Duration = Duration::from_secs(300);
+const PROGRAM: &str = "/root/contract";
+const PASSWORD_FILE: &str = "/root/registry.password";
+const REPOSITORY: &str = "omnileads/small";
+/// Variable and tag: the images that the contract tries.
+const IMAGES: [(&str, &str); 4] = [
+    ("OML_CONTRACT_V1", "v1"),
+    ("OML_CONTRACT_V2", "v2"),
+    ("OML_CONTRACT_EXITS", "exits-at-once"),
+    ("OML_CONTRACT_HANGS", "hangs"),
+];
+
+/// On a host of its own: an agent that runs would tidy up behind it.
+pub(crate) fn is_kept(packages: &Packages) -> Result<()> {
+    let program = test_program()?;
+    let lab = Lab::up(&LabSpec::new("e2e-contract", &[HOST]))?;
+    let host = lab.host(HOST)?;
+    let registry = lab.registry()?;
+    host.install_deb(&packages.agent)?;
+    host.copy_in(&program, PROGRAM, 0o700)?;
+    host.push(PASSWORD_FILE, registry.password().as_bytes(), 0o600)?;
+    let mut words = vec!["env".to_owned(), "OML_CONTRACT=real".to_owned()];
+    words.push(format!("OML_CONTRACT_REPOSITORY={}/{REPOSITORY}", registry.name()));
+    words.push(format!("OML_CONTRACT_USER={}", registry.user()));
+    words.push(format!("OML_CONTRACT_PASSWORD_FILE={PASSWORD_FILE}"));
+    for (name, tag) in IMAGES {
+        words.push(format!("{name}={}", registry.digest(REPOSITORY, tag)?));
+    }
+    words.extend([PROGRAM, "the_real_daemons", "--nocapture"].map(str::to_owned));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let output = host.exec_within(LIMIT, &words)?;
+    let told = format!("{}{}", output.stdout, output.stderr);
+    ensure!(output.is_success() && told.contains("1 passed"), "{told}");
+    Ok(lab.down()?)
+}
+
+/// The agent's own tests, built as `cargo test` builds them.
+fn test_program() -> Result<PathBuf> {
+    let output = oml_tests::cargo()?
+        .args(["test", "--locked", "--quiet", "-p", "omlagent", "--lib", "--no-run"])
+        .args(["--message-format", "json"])
+        .output()
+        .context("start cargo")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let program = messages
+        .filter(|message| message["profile"]["test"] == true)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    program.context("cargo names no test program of the agent")
+}
