@@ -9,7 +9,7 @@ use oml_tests::Fleet;
 use oml_tests::fleet::CONTROLLER;
 
 use crate::Case;
-use crate::look::{SOON, sh, starts, status, wait_ready};
+use crate::look::{SOON, newest_revision, sh, starts, status, wait_ready};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
@@ -149,14 +149,10 @@ fn return_killed(fleet: &Fleet) -> Result<()> {
     Ok(())
 }
 
-fn revision(fleet: &Fleet) -> Result<u64> {
-    status(fleet)?["revision"].as_u64().context("the tenant's revision")
-}
-
 fn controller_killed(fleet: &Fleet) -> Result<()> {
     let mut version = "v1".to_owned();
     for step in CONTROLLER_STEPS {
-        let revision = revision(fleet)?;
+        let before = newest_revision(fleet)?;
         let next = if version == "v1" { "v2" } else { "v1" };
         let armed = Armed::new(fleet, CONTROLLER, "omlcontroller", step)?;
         let change =
@@ -175,8 +171,8 @@ fn controller_killed(fleet: &Fleet) -> Result<()> {
         wait_rollout_ended(fleet).with_context(|| format!("after {step}"))?;
         let seen = wait_ready(fleet, NODE, "first")?;
         check(seen["version"] == next, format!("after {step}: {seen}"))?;
-        let made = self::revision(fleet)?;
-        check(made == revision + 1, format!("after {step}: {revision}, then {made}"))?;
+        let after = newest_revision(fleet)?;
+        check(after == before + 1, format!("after {step}: revision {before}, then {after}"))?;
         next.clone_into(&mut version);
     }
     Ok(())
@@ -190,11 +186,15 @@ fn agent_restarts(fleet: &Fleet) -> Result<()> {
         "systemctl stop omlagent && systemctl start omlagent && systemctl kill -s KILL omlagent",
     )?;
     // Supervisors too: whoever holds the containers may go without them.
+    let supervisors = || sh(fleet, NODE, "systemctl show -P MainPID oml-first oml-second");
+    let killed = supervisors()?;
     sh(fleet, NODE, "systemctl kill -s KILL oml-first oml-second")?;
     until("the supervisors are back", SOON, || {
         let state = sh(fleet, NODE, "systemctl is-active oml-first oml-second || true")
             .map_err(|error| format!("{error:#}"))?;
-        if state == "active\nactive\n" { Ok(()) } else { Err(state) }
+        let others = supervisors().map_err(|error| format!("{error:#}"))?;
+        let are_back = state == "active\nactive\n" && others != killed;
+        if are_back { Ok(()) } else { Err(format!("{state}{killed}{others}")) }
     })?;
     // A newer package of the agent.
     fleet.host(NODE)?.install_deb(&fleet.packages().agent)?;
@@ -204,18 +204,25 @@ fn agent_restarts(fleet: &Fleet) -> Result<()> {
 
 fn state_lost(fleet: &Fleet) -> Result<()> {
     let before = starts(fleet, NODE)?;
-    sh(
-        fleet,
-        NODE,
-        "systemctl stop omlagent && cd /var/lib/omlagent && ls -A | grep -v identity | xargs rm -rf",
-    )?;
-    sh(fleet, NODE, "systemctl start omlagent")?;
-    until("the documents are back", SOON, || {
-        sh(fleet, NODE, "test -s /var/lib/omlagent/instances/first/current.json && test -s /var/lib/omlagent/assignment.json")
-            .map_err(|error| format!("{error:#}"))
-    })?;
+    // Without a controller nobody but the labels can say what was there.
+    sh(fleet, CONTROLLER, "systemctl stop omlcontroller")?;
+    let rebuilt = forget_state(fleet);
+    sh(fleet, CONTROLLER, "systemctl start omlcontroller")?;
+    rebuilt?;
     wait_ready(fleet, NODE, "first")?;
     check(starts(fleet, NODE)? == before, "a container was started anew")
+}
+
+fn forget_state(fleet: &Fleet) -> Result<()> {
+    let script = "systemctl stop omlagent && cd /var/lib/omlagent && \
+                  ls -A | grep -v identity | xargs rm -rf && systemctl start omlagent";
+    sh(fleet, NODE, script)?;
+    let script =
+        "cat /var/lib/omlagent/assignment.json /var/lib/omlagent/instances/first/current.json";
+    until("the documents are back", SOON, || {
+        sh(fleet, NODE, script).map_err(|error| format!("{error:#}"))
+    })?;
+    Ok(())
 }
 
 fn power_cut(fleet: &Fleet) -> Result<()> {

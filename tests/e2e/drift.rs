@@ -3,9 +3,10 @@
 use anyhow::Result;
 use oml_lab::until;
 use oml_tests::Fleet;
+use serde_json::Value;
 
 use crate::Case;
-use crate::look::{SOON, sh, starts, wait_instance, wait_ready};
+use crate::look::{SOON, instance, sh, starts, wait_instance, wait_ready};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
@@ -16,6 +17,7 @@ pub(crate) const CASES: &[Case] = &[
         "docker_restarted_without_live_restore_brings_everything_back",
         docker_restart_hard,
     ),
+    (Kind::Tiny, "docker_that_is_away_is_told_in_a_sentence", docker_away),
     (Kind::Tiny, "dbus_restarted_is_survived", dbus_restart),
     (Kind::Tiny, "systemctl_restart_by_hand_works", restart_by_hand),
     (Kind::Tiny, "systemctl_stop_by_hand_is_held_until_started_or_changed", held),
@@ -48,7 +50,10 @@ fn drift(fleet: &Fleet) -> Result<()> {
     check(starts(fleet, NODE)?["oml-second"] == others, "the other component was touched")
 }
 
-fn wait_docker(fleet: &Fleet) -> Result<()> {
+/// Restarts Docker with these settings; systemd would count such restarts and refuse the fourth.
+fn restart_docker(fleet: &Fleet, live_restore: bool) -> Result<()> {
+    fleet.lab().set_live_restore(fleet.host(NODE)?, live_restore)?;
+    sh(fleet, NODE, "systemctl reset-failed docker; systemctl restart docker")?;
     until("docker answers", SOON, || {
         sh(fleet, NODE, "docker version >/dev/null").map_err(|error| format!("{error:#}"))
     })?;
@@ -56,14 +61,8 @@ fn wait_docker(fleet: &Fleet) -> Result<()> {
 }
 
 fn docker_restart(fleet: &Fleet) -> Result<()> {
-    let host = fleet.host(NODE)?;
-    fleet.lab().set_live_restore(host, true)?;
-    sh(fleet, NODE, "systemctl restart docker")?;
-    wait_docker(fleet)?;
-    wait_ready(fleet, NODE, "first")?;
     let before = starts(fleet, NODE)?;
-    sh(fleet, NODE, "systemctl restart docker")?;
-    wait_docker(fleet)?;
+    restart_docker(fleet, true)?;
     for component in ["first", "second"] {
         wait_ready(fleet, NODE, component)?;
     }
@@ -71,20 +70,47 @@ fn docker_restart(fleet: &Fleet) -> Result<()> {
 }
 
 fn docker_restart_hard(fleet: &Fleet) -> Result<()> {
-    let host = fleet.host(NODE)?;
-    fleet.lab().set_live_restore(host, false)?;
-    sh(fleet, NODE, "systemctl restart docker")?;
-    wait_docker(fleet)?;
-    sh(fleet, NODE, "systemctl restart docker")?;
-    wait_docker(fleet)?;
+    restart_docker(fleet, false)?;
+    let came_back = everything_comes_back(fleet);
+    restart_docker(fleet, true)?;
+    came_back
+}
+
+/// Docker ends every container when it is restarted without live-restore.
+fn everything_comes_back(fleet: &Fleet) -> Result<()> {
     for component in ["first", "second"] {
         wait_ready(fleet, NODE, component)?;
     }
-    let running = starts(fleet, NODE)?;
-    check(running.len() == 2, format!("{running:?}"))?;
-    fleet.lab().set_live_restore(host, true)?;
-    sh(fleet, NODE, "systemctl restart docker")?;
-    wait_docker(fleet)
+    let before = starts(fleet, NODE)?;
+    let drift_at = |seen: &Value| seen["drift"]["at_ms"].as_u64().unwrap_or(0);
+    let told = drift_at(&instance(fleet, NODE, "first")?);
+    restart_docker(fleet, false)?;
+    for component in ["first", "second"] {
+        wait_instance(fleet, (NODE, component), "it is back, and told as drift", |seen| {
+            seen["phase"]["name"] == "ready" && drift_at(seen) > told
+        })?;
+    }
+    let after = starts(fleet, NODE)?;
+    let is_new = |name: &String| before.get(name) != after.get(name);
+    check(before.keys().eq(after.keys()), format!("{after:?}"))?;
+    check(after.keys().all(is_new), format!("{before:?}, then {after:?}"))
+}
+
+fn docker_away(fleet: &Fleet) -> Result<()> {
+    let before = starts(fleet, NODE)?;
+    sh(fleet, NODE, "systemctl stop docker.socket docker.service")?;
+    let told = until("it is told that docker is away", SOON, || {
+        let ended = fleet.ctl(&["explain", "tenant=tiny"]).map_err(|error| format!("{error:#}"))?;
+        let is_told = ended.stdout.contains("docker does not answer since");
+        if is_told { Ok(ended) } else { Err(format!("{ended:?}")) }
+    });
+    sh(fleet, NODE, "systemctl reset-failed docker; systemctl start docker.socket docker.service")?;
+    let told = told?;
+    check(!told.stdout.contains("Error"), format!("{told:?}"))?;
+    for component in ["first", "second"] {
+        wait_ready(fleet, NODE, component)?;
+    }
+    check(starts(fleet, NODE)? == before, "a container was started anew")
 }
 
 fn dbus_restart(fleet: &Fleet) -> Result<()> {
@@ -130,20 +156,30 @@ fn foreign(fleet: &Fleet) -> Result<()> {
     let without = fleet.spec()?.replace("  second: v1\n", "");
     let path = fleet.write_spec("one.yaml", &without)?;
     fleet.ctl_ok(&["apply", "-f", &path])?;
-    sh(
-        fleet,
-        NODE,
-        "printf '[Service]\\nExecStart=/bin/sleep infinity\\n' > /etc/systemd/system/oml-second.service && systemctl daemon-reload",
-    )?;
+    let unit = "/etc/systemd/system/oml-second.service";
+    let text = "[Service]\\nExecStart=/bin/sleep infinity\\n";
+    sh(fleet, NODE, &format!("printf '{text}' > {unit} && systemctl daemon-reload"))?;
     let path = fleet.write_spec("both.yaml", &fleet.spec()?)?;
     fleet.ctl_ok(&["apply", "-f", &path, "--no-wait"])?;
-    let seen = wait_instance(fleet, (NODE, "second"), "the foreign unit is refused", |seen| {
-        seen["phase"]["name"] == "blocked"
-    })?;
-    let reason = seen["reason"].as_str().unwrap_or_default();
-    check(reason.contains("oml-second.service") && reason.contains("not ours"), reason)?;
-    let untouched = sh(fleet, NODE, "cat /etc/systemd/system/oml-second.service")?;
+    wait_refused(fleet, "oml-second.service")?;
+    let untouched = sh(fleet, NODE, &format!("cat {unit}"))?;
     check(untouched.contains("sleep infinity"), untouched)?;
-    sh(fleet, NODE, "rm /etc/systemd/system/oml-second.service && systemctl daemon-reload")?;
+    // The unit gives way to a container of the same kind.
+    let container = "docker create --name oml-second $(docker inspect -f '{{.Image}}' oml-first)";
+    let id = sh(fleet, NODE, container)?;
+    sh(fleet, NODE, &format!("rm {unit} && systemctl daemon-reload"))?;
+    wait_refused(fleet, "container oml-second")?;
+    check(sh(fleet, NODE, "docker inspect -f '{{.Id}}' oml-second")? == id, "it was replaced")?;
+    sh(fleet, NODE, "docker rm oml-second")?;
     wait_ready(fleet, NODE, "second").map(drop)
+}
+
+fn wait_refused(fleet: &Fleet, name: &str) -> Result<()> {
+    let what = format!("{name} is refused");
+    wait_instance(fleet, (NODE, "second"), &what, |seen| {
+        let reason = seen["reason"].as_str().unwrap_or_default();
+        let is_named = reason.contains(name) && reason.contains("not ours");
+        seen["phase"]["name"] == "blocked" && is_named
+    })
+    .map(drop)
 }

@@ -50,6 +50,19 @@ pub(crate) fn wait_ready(fleet: &Fleet, node: &str, component: &str) -> Result<V
     wait_instance(fleet, (node, component), &what, |seen| seen["phase"]["name"] == "ready")
 }
 
+/// The tenant's revisions, those that did not hold included.
+pub(crate) fn revisions(fleet: &Fleet) -> Result<Vec<Value>> {
+    let tenant = format!("tenant={}", fleet.tenant());
+    let text = fleet.ctl_ok(&["get", "revisions", &tenant, "-o", "json"])?;
+    serde_json::from_str(&text).context("read the revisions")
+}
+
+/// The number of the last one.
+pub(crate) fn newest_revision(fleet: &Fleet) -> Result<u64> {
+    let all = revisions(fleet)?;
+    all.iter().filter_map(|revision| revision["number"].as_u64()).max().context("no revision")
+}
+
 /// Start time of every container, by name.
 pub(crate) fn starts(fleet: &Fleet, node: &str) -> Result<BTreeMap<String, String>> {
     let script = "docker ps -q | xargs -r docker inspect -f '{{.Name}} {{.State.StartedAt}}'";

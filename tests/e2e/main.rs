@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_versions;
 mod contract;
 mod deaths;
+mod drain;
 mod drift;
 mod look;
 mod pool;
@@ -57,6 +58,7 @@ fn told(outcome: anyhow::Result<()>) -> Result<(), Failed> {
 fn cases() -> Vec<Case> {
     let mut cases = acme::CASES.to_vec();
     cases.extend(deaths::CASES);
+    cases.extend(drain::CASES);
     cases.extend(drift::CASES);
     cases.extend(bad_versions::CASES);
     cases.extend(registry::CASES);

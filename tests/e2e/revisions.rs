@@ -1,11 +1,10 @@
 //! History goes forward only.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use oml_tests::Fleet;
-use serde_json::Value;
 
 use crate::Case;
-use crate::look::wait_ready;
+use crate::look::{newest_revision, revisions, wait_ready};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] =
@@ -14,30 +13,28 @@ pub(crate) const CASES: &[Case] =
 const NODE: &str = "tiny-one";
 const WANTED: u64 = 10;
 
-fn revisions(fleet: &Fleet) -> Result<Vec<Value>> {
-    let text = fleet.ctl_ok(&["get", "revisions", "tenant=tiny", "-o", "json"])?;
-    serde_json::from_str(&text).context("read the revisions")
-}
-
 fn spec(fleet: &Fleet, revision: u64) -> Result<String> {
     fleet.ctl_ok(&["get", "spec", "tenant=tiny", &format!("revision={revision}")])
 }
 
 fn rollback(fleet: &Fleet) -> Result<()> {
-    let newest = |all: &[Value]| all.iter().filter_map(|r| r["number"].as_u64()).max().unwrap_or(0);
     let mut versions = ["v2", "v1"].into_iter().cycle();
     // Until there are ten, and the content of the newest is not that of number 3.
-    while newest(&revisions(fleet)?) < WANTED || spec(fleet, 0)? == spec(fleet, 3)? {
+    loop {
+        let number = newest_revision(fleet)?;
+        if number >= WANTED && spec(fleet, number)? != spec(fleet, 3)? {
+            break;
+        }
         let version = versions.next().unwrap_or("v1");
         fleet.ctl_ok(&["set-version", "tenant=tiny", &format!("first={version}")])?;
     }
-    let before = newest(&revisions(fleet)?);
+    let before = newest_revision(fleet)?;
     let ended = fleet.ctl(&["rollback", "tenant=tiny", "to=3"])?;
-    let told = ended.stderr.contains(&format!("revision {}", before + 1));
-    check(ended.code == 0 && told, format!("{ended:?}"))?;
-    let all = revisions(fleet)?;
-    check(newest(&all) == before + 1, format!("{all:?}"))?;
+    let is_told = ended.stderr.contains(&format!("revision {}", before + 1));
+    check(ended.code == 0 && is_told, format!("{ended:?}"))?;
+    check(newest_revision(fleet)? == before + 1, "not one new revision")?;
     check(spec(fleet, before + 1)? == spec(fleet, 3)?, "its content is another")?;
+    let all = revisions(fleet)?;
     let last = all.iter().max_by_key(|r| r["number"].as_u64()).cloned().unwrap_or_default();
     check(last["who"].as_str().is_some_and(|who| who.contains("admin")), format!("{last}"))?;
     check(last["kind"] == "rollback" && last["at_ms"].as_u64().is_some(), format!("{last}"))?;

@@ -66,7 +66,7 @@ const SEARCH: &str = "\
 count() { echo \"$1 $(grep -a -c -F -f /run/needles)\"; }
 journalctl --no-pager --output=cat | count journal
 cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | count arguments
-find /etc /run /tmp /var/lib /var/log -xdev -type f -perm /044 -exec cat {} + | count files
+find /etc /run /tmp /var/lib /var/log -xdev -type f -perm /044 -exec grep -l -F -f /run/needles {} + | sed 's/^/file /'
 docker ps -a -q | xargs -r docker inspect -f '{{json .Config.Labels}} {{json .Args}}' | count labels
 docker ps -q | xargs -r docker inspect -f '{{json .Config.Env}}' | count environment
 journalctl --no-pager --output=cat | wc -l";
@@ -77,7 +77,7 @@ fn secrets(fleet: &Fleet) -> Result<()> {
         fleet.host(host)?.push("/run/needles", needles.as_bytes(), 0o600)?;
         let found = sh(fleet, host, SEARCH)?;
         let places: Vec<&str> = found.lines().collect();
-        let expected = ["journal 0", "arguments 0", "files 0", "labels 0"];
+        let expected = ["journal 0", "arguments 0", "labels 0"];
         check(places.starts_with(&expected), format!("{host}: {found}"))?;
         // The search does find: programs get their secrets, and there is a journal.
         let is_used = host != CONTROLLER;

@@ -1,0 +1,101 @@
+//! Calls that are up when their component changes.
+
+use anyhow::{Context as _, Result};
+use oml_lab::{HostProcess, until};
+use oml_tests::Fleet;
+
+use crate::Case;
+use crate::look::{SOON, sh, starts, wait_instance, wait_ready};
+use crate::pool::{Kind, check};
+
+pub(crate) const CASES: &[Case] = &[
+    (Kind::Acme, "a_change_waits_for_the_calls_and_cuts_none", waits),
+    (Kind::Acme, "a_change_that_calls_outlast_is_given_up_and_the_calls_live", gives_up),
+    (Kind::Acme, "a_deadline_that_cuts_calls_tells_how_many", cuts),
+];
+
+const VOICE: &str = "acme-voice";
+const CONTAINER: &str = "oml-asterisk-server";
+const CALLS: &str = "2";
+const CHANGE: [&str; 3] = ["set-version", "tenant=acme", "asterisk=230215.01"];
+
+/// Real calls to Asterisk from another host, up when this returns.
+fn call(fleet: &Fleet, length_ms: u32) -> Result<HostProcess> {
+    let length = length_ms.to_string();
+    let words = [
+        "sipp", "-sn", "uac", "-s", "wait", "-m", CALLS, "-l", CALLS, "-d", &length, "-nostdin",
+        VOICE,
+    ];
+    let calls = fleet.host("acme-app")?.spawn(&words)?;
+    wait_instance(fleet, (VOICE, "asterisk"), "the calls are counted", |seen| seen["active"] == 2)?;
+    let told = sh(fleet, VOICE, "systemctl show -P StatusText asterisk")?;
+    check(told.contains("healthy") && told.contains("2 calls"), told)?;
+    Ok(calls)
+}
+
+fn hang_up(fleet: &Fleet, mut calls: HostProcess) -> Result<()> {
+    calls.kill()?;
+    let command = format!("docker exec {CONTAINER} asterisk -rx 'channel request hangup all'");
+    sh(fleet, VOICE, &command)?;
+    wait_instance(fleet, (VOICE, "asterisk"), "no call is up", |seen| seen["active"] == 0).map(drop)
+}
+
+fn on_deadline(fleet: &Fleet, choice: &str) -> Result<()> {
+    let policy = format!("drain_deadline: 4s\n  on_deadline: {choice}");
+    let spec = fleet.spec()?.replace("drain_deadline: 20s", &policy);
+    let path = fleet.write_spec("deadline.yaml", &spec)?;
+    fleet.ctl_ok(&["apply", "-f", &path]).map(drop)
+}
+
+fn waits(fleet: &Fleet) -> Result<()> {
+    let before = starts(fleet, VOICE)?;
+    let mut calls = call(fleet, 12_000)?;
+    fleet.ctl_ok(&[&CHANGE[..], &["--no-wait"]].concat())?;
+    wait_instance(fleet, (VOICE, "asterisk"), "it drains", |seen| {
+        seen["phase"]["name"] == "draining" && seen["active"] == 2
+    })?;
+    let told = fleet.ctl_ok(&["explain", "tenant=acme"])?;
+    check(told.contains("2 calls are up"), told)?;
+    check(starts(fleet, VOICE)? == before, "something was started anew under the calls")?;
+    // The caller's own word: every call ended as it should.
+    let code = until("the calls end", SOON, || {
+        let ended = calls.exit_code().map_err(|error| error.to_string())?;
+        ended.context("they last").map_err(|error| error.to_string())
+    })?;
+    check(code == 0, format!("a call was cut: sipp ended with {code}"))?;
+    let seen = wait_instance(fleet, (VOICE, "asterisk"), "the change goes on", |seen| {
+        seen["phase"]["name"] == "ready" && seen["version"] == "230215.01"
+    })?;
+    check(seen["calls_cut"] == 0, format!("{seen}"))?;
+    let mut after = starts(fleet, VOICE)?;
+    check(after.get(CONTAINER) != before.get(CONTAINER), "asterisk was not started anew")?;
+    after.remove(CONTAINER);
+    check(after.iter().all(|(name, at)| before.get(name) == Some(at)), "something else was")
+}
+
+fn gives_up(fleet: &Fleet) -> Result<()> {
+    on_deadline(fleet, "abort")?;
+    let before = starts(fleet, VOICE)?;
+    let mut calls = call(fleet, 600_000)?;
+    let ended = fleet.ctl(&CHANGE)?;
+    let told = format!("{}{}", ended.stdout, ended.stderr);
+    check(ended.code == 3, format!("exit code {}: {told}", ended.code))?;
+    check(told.contains("2 calls are up"), told)?;
+    check(calls.exit_code()?.is_none(), "the calls ended")?;
+    check(starts(fleet, VOICE)? == before, "something was started anew")?;
+    let seen = wait_ready(fleet, VOICE, "asterisk")?;
+    check(seen["version"] == "230204.01" && seen["active"] == 2, format!("{seen}"))?;
+    hang_up(fleet, calls)
+}
+
+fn cuts(fleet: &Fleet) -> Result<()> {
+    on_deadline(fleet, "cut")?;
+    let calls = call(fleet, 600_000)?;
+    let ended = fleet.ctl(&CHANGE)?;
+    let told = format!("{}{}", ended.stdout, ended.stderr);
+    check(ended.code == 0, format!("exit code {}: {told}", ended.code))?;
+    check(told.contains("2 calls"), told)?;
+    let seen = wait_ready(fleet, VOICE, "asterisk")?;
+    check(seen["version"] == "230215.01" && seen["calls_cut"] == 2, format!("{seen}"))?;
+    hang_up(fleet, calls)
+}
