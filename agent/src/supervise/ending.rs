@@ -41,12 +41,12 @@ pub(super) fn tell(name: &str, evidence: Evidence, now: Timestamp) -> Ending {
         return Ending { words: format!("ran out of memory{code}"), drift: None };
     }
     if deeds.stopped {
-        return by_hand("stopped by hand");
+        return by_hand("stopped on the host");
     }
     if deeds.killed {
-        return by_hand("killed by hand");
+        return by_hand("killed on the host");
     }
-    if evidence.engine_was_away || evidence.deeds.is_none() {
+    if evidence.engine_was_away || !deeds.ended {
         return by_hand("ended while docker was away");
     }
     let code = evidence.code.unwrap_or(-1);

@@ -172,11 +172,12 @@ impl Supervisor {
         end: End,
     ) -> Ending {
         let until = self.link.clock.now().plus_ms(AFTERMATH_MS);
+        let deeds = self.link.engine.deeds(id, since, until).await;
         let evidence = Evidence {
             code: end.code,
             out_of_memory: end.out_of_memory,
             engine_was_away: end.engine_was_away,
-            deeds: self.link.engine.deeds(id, since, until).await.ok(),
+            deeds: deeds.inspect_err(|error| eprintln!("{}", chain(error))).ok(),
         };
         let name = instance.container().map(|container| container.name.to_string());
         ending::tell(&name.unwrap_or_default(), evidence, self.link.clock.now())

@@ -86,10 +86,10 @@ impl World {
             }
             ["docker", "rm", node, component] => self.on_place(node, component, remove_by_hand),
             ["docker", "stop", node, component] => {
-                self.on_place(node, component, |place, m| place.rob("stopped by hand", 0, m))
+                self.on_place(node, component, |place, m| place.rob("stopped on the host", 0, m))
             }
             ["docker", "kill", node, component] => {
-                self.on_place(node, component, |place, m| place.rob("killed by hand", 137, m))
+                self.on_place(node, component, |place, m| place.rob("killed on the host", 137, m))
             }
             ["systemctl", "stop", node, component] => self.on_place(node, component, Place::stop),
             ["systemctl", "start" | "restart", node, component] => {

@@ -18,12 +18,14 @@ use crate::runtime::RuntimeError;
 const ACTIONS: [&str; 8] =
     ["create", "start", "die", "destroy", "rename", "oom", "pause", "unpause"];
 /// What tells a hand from a program in a container's end.
-const ENDINGS: [&str; 4] = ["kill", "stop", "oom", "destroy"];
+const ENDINGS: [&str; 5] = ["die", "kill", "stop", "oom", "destroy"];
 const HISTORY_LIMIT: Duration = Duration::from_secs(5);
 
 /// What somebody did to a container that ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deeds {
+    /// The end itself. An engine that is being restarted ends its containers and forgets that it did.
+    pub ended: bool,
     /// `docker stop`, or the engine's own end.
     pub stopped: bool,
     /// `docker kill`, or the signal of a stop.
@@ -123,6 +125,7 @@ impl Engine {
 impl Deeds {
     fn add(&mut self, event: &EventMessage) {
         match event.action.as_deref() {
+            Some("die") => self.ended = true,
             Some("stop") => self.stopped = true,
             Some("kill") => self.killed = true,
             Some("destroy") => self.removed = true,

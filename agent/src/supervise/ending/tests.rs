@@ -1,11 +1,9 @@
 use super::*;
 
-const NOTHING_DONE: Evidence = Evidence {
-    code: Some(3),
-    out_of_memory: false,
-    engine_was_away: false,
-    deeds: Some(Deeds { stopped: false, killed: false, removed: false, out_of_memory: false }),
-};
+const ENDED: Deeds =
+    Deeds { ended: true, stopped: false, killed: false, removed: false, out_of_memory: false };
+const NOTHING_DONE: Evidence =
+    Evidence { code: Some(3), out_of_memory: false, engine_was_away: false, deeds: Some(ENDED) };
 
 fn told(evidence: Evidence) -> (String, bool) {
     let ending = tell("oml-x-server", evidence, Timestamp(7));
@@ -25,12 +23,12 @@ fn an_end_by_itself_is_no_drift() {
 
 #[test]
 fn a_hand_is_named_with_what_it_did() {
-    let killed = Deeds { killed: true, ..Deeds::default() };
+    let killed = Deeds { killed: true, ..ENDED };
     let stopped = Deeds { stopped: true, ..killed };
     let removed = Deeds { removed: true, ..killed };
     for (deeds, words) in [
-        (killed, "container oml-x-server was killed by hand (exit code 3)"),
-        (stopped, "container oml-x-server was stopped by hand (exit code 3)"),
+        (killed, "container oml-x-server was killed on the host (exit code 3)"),
+        (stopped, "container oml-x-server was stopped on the host (exit code 3)"),
         (removed, "container oml-x-server was removed (exit code 3)"),
     ] {
         assert_eq!(told(with(deeds)), (words.to_owned(), true));
@@ -44,5 +42,7 @@ fn an_end_that_nobody_could_watch_is_told_as_such() {
     let words = "container oml-x-server was ended while docker was away (exit code 3)".to_owned();
     let away = Evidence { engine_was_away: true, ..NOTHING_DONE };
     assert_eq!(told(away), (words.clone(), true));
-    assert_eq!(told(Evidence { deeds: None, ..NOTHING_DONE }), (words, true));
+    assert_eq!(told(Evidence { deeds: None, ..NOTHING_DONE }), (words.clone(), true));
+    // An engine that remembers no end was restarted since.
+    assert_eq!(told(with(Deeds::default())), (words, true));
 }
