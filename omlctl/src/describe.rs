@@ -119,17 +119,17 @@ fn by_controller(node: &NodeStatus, at_ms: u64) -> u64 {
 
 /// `12s ago` for an instant of the host's clock; empty when there is none.
 pub(crate) fn host_age(node: &NodeStatus, now_ms: u64, at_ms: u64) -> String {
-    match by_controller(node, at_ms) {
-        0 => String::new(),
-        at_ms => clock::age(now_ms, at_ms),
+    match host_age_ms(node, now_ms, at_ms) {
+        None => String::new(),
+        Some(age_ms) => format!("{} ago", clock::span(age_ms)),
     }
 }
 
-/// The same in one unit, for tables.
-pub(crate) fn short_host_age(node: &NodeStatus, now_ms: u64, at_ms: u64) -> String {
+/// How long ago that is, in milliseconds; none when there is none.
+pub(crate) fn host_age_ms(node: &NodeStatus, now_ms: u64, at_ms: u64) -> Option<u64> {
     match by_controller(node, at_ms) {
-        0 => String::new(),
-        at_ms => clock::short_age(now_ms, at_ms),
+        0 => None,
+        at_ms => Some(now_ms.saturating_sub(at_ms)),
     }
 }
 

@@ -105,9 +105,10 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
         }
         Wanted::Nodes(tenant) => nodes(&session, &mut controller, tenant).await?,
         Wanted::Instances(tenant) => {
+            let of_all = tenant.is_empty();
             let reply = status::fetch(&mut controller, tenant).await?;
             let rows = view::instance_rows(&reply.tenants);
-            output.list(&rows, || view::instances(output, reply.now_ms, &rows))?;
+            output.list(&rows, || view::instances(output, reply.now_ms, &rows, of_all))?;
         }
         Wanted::Revisions(tenant) => all_revisions(&session, &mut controller, tenant).await?,
         Wanted::Spec { tenant, revision } => {
@@ -126,10 +127,11 @@ pub(super) async fn nodes(
     controller: &mut Controller,
     tenant: String,
 ) -> Result<(), CommandError> {
+    let of_all = tenant.is_empty();
     let reply = status::fetch(controller, tenant).await?;
     let rows = view::node_rows(&reply.tenants);
     let output = &session.output;
-    output.list(&rows, || view::nodes(output, reply.now_ms, &rows))
+    output.list(&rows, || view::nodes(output, reply.now_ms, &rows, of_all))
 }
 
 /// Asks for the revisions of a tenant, the oldest first.
@@ -150,6 +152,7 @@ async fn all_revisions(
     controller: &mut Controller,
     tenant: String,
 ) -> Result<(), CommandError> {
+    let of_all = tenant.is_empty();
     let tenants = match tenant.as_str() {
         "" => {
             status::fetch(controller, tenant).await?.tenants.into_iter().map(|t| t.tenant).collect()
@@ -163,5 +166,5 @@ async fn all_revisions(
     }
     let rows: Vec<RevisionRow<'_>> =
         all.iter().map(|(tenant, revision)| RevisionRow { tenant, revision }).collect();
-    session.output.list(&rows, || view::revisions(&session.output, &all))
+    session.output.list(&rows, || view::revisions(&session.output, &all, of_all))
 }
