@@ -6,7 +6,7 @@ use crate::clock::{self, Clock};
 use crate::table::Tone;
 
 /// What happens with an instance: `pulling 12.3 of 40.0 MiB`, `blocked: port 80 is taken`.
-pub(crate) fn phase(clock: &Clock, instance: &InstanceReport) -> String {
+pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport) -> String {
     let phase = instance.phase.clone().unwrap_or_default();
     let because = |word: &str| match instance.reason.as_str() {
         "" => word.to_owned(),
@@ -15,14 +15,9 @@ pub(crate) fn phase(clock: &Clock, instance: &InstanceReport) -> String {
     match phase.name.as_str() {
         "pending" => because("waiting"),
         "pulling" => pulling(phase.bytes_done, phase.bytes_total),
-        "draining" => {
-            let calls = match instance.active {
-                Some(1) => "1 call ".to_owned(),
-                Some(calls) => format!("{calls} calls "),
-                None => String::new(),
-            };
-            format!("draining {calls}until {}", clock.time(phase.at_ms))
-        }
+        // A deadline that is over or never comes is nothing to wait for.
+        "draining" if !is_ahead(host, phase.at_ms) => because("draining"),
+        "draining" => because(&format!("draining until {}", clock.time(phase.at_ms))),
         "soaking" => format!("soaking until {}", clock.time(phase.at_ms)),
         "held" => format!("held on the host since {}", clock.date_time(phase.at_ms)),
         "returned" if !instance.version.is_empty() => {
@@ -33,6 +28,13 @@ pub(crate) fn phase(clock: &Clock, instance: &InstanceReport) -> String {
         // preparing, starting, ready, removing, and what a newer agent may say.
         word => word.to_owned(),
     }
+}
+
+/// Whether an instant of the host's clock was still to come when the host
+/// reported; a wait without an end has one beyond every calendar.
+fn is_ahead(host: &NodeStatus, at_ms: u64) -> bool {
+    let reported_ms = host.report.as_ref().map(|report| report.at_ms).unwrap_or_default();
+    at_ms > reported_ms && i64::try_from(at_ms).is_ok()
 }
 
 /// How good that is.

@@ -288,7 +288,7 @@ fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<F
         fields.extend(std::iter::repeat_n(plain(""), 3));
         return fields;
     };
-    let mut phase = describe::phase(&output.clock, state);
+    let mut phase = describe::phase(&output.clock, row.host, state);
     let mut tone = describe::tone(describe::phase_word(state));
     if row.host.state != "connected" {
         let age = short_span(now_ms.saturating_sub(row.host.last_seen_ms));

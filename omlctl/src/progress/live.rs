@@ -75,7 +75,7 @@ impl Live {
             .filter(|(_, instance)| !describe::is_quiet(instance))
             .map(|(component, instance)| {
                 let label = self.labels.instance(tenant, node, component);
-                format!("{label}: {}", self.labels.phase(instance))
+                format!("{label}: {}", self.labels.phase(node, instance))
             })
             .collect();
         let more = moving.len().saturating_sub(INSTANCES_SHOWN_MAX);

@@ -98,8 +98,10 @@ fn troubled() -> StatusReply {
     set(data, "redis", instance("held", ""));
     set(data, "postgres", InstanceReport { restarts: 3, ..instance("ready", "") });
     set(app, "kamailio", instance("blocked", "kamailio.service is not ours"));
-    let active = Some(12);
-    set(voice, "asterisk", InstanceReport { active, ..instance("draining", "12 calls are up") });
+    let mut asterisk = instance("draining", "12 calls are up");
+    asterisk.active = Some(12);
+    asterisk.phase.as_mut().unwrap().at_ms = NOON_MS + 1_800_000;
+    set(voice, "asterisk", asterisk);
     voice.state = "unreachable".into();
     voice.last_seen_ms = NOON_MS - 65_000;
     voice.report.as_mut().unwrap().troubles = vec!["docker does not answer since 11:59:01".into()];
