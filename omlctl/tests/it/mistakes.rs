@@ -117,6 +117,16 @@ fn a_file_that_cannot_be_a_specification_is_refused_here() {
 }
 
 #[test]
+fn an_endpoint_without_a_port_is_wrong_use() {
+    let expected = "error: --endpoint: \"controller\" is not an address \
+                    (it looks like host:port, such as controller.example.com:7443)\n";
+    assert_eq!(told(&["status", "--endpoint", "controller"]), expected);
+    for endpoint in [":7443", "controller:", "controller:7443/path", "controller:port", ""] {
+        assert!(told(&["status", "--endpoint", endpoint]).contains("is not an address"));
+    }
+}
+
+#[test]
 fn clap_finds_mistyped_words() {
     let message = told(&["set-versoin", "tenant=acme"]);
     assert!(message.contains("set-version"), "{message}");
