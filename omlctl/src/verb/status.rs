@@ -57,11 +57,16 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
         return watch(&session, controller, &wanted.tenant).await;
     }
     let reply = fetch(&mut controller, wanted.tenant).await?;
+    tell_if_none(&reply);
+    session.output.data(&reply, || view::status(&session.output, &reply))?;
+    Ok(Ending::Done)
+}
+
+/// Says how to begin where there is nothing to show.
+pub(super) fn tell_if_none(reply: &StatusReply) {
     if reply.tenants.is_empty() {
         tell("there are no tenants yet; begin with omlctl node token");
     }
-    session.output.data(&reply, || view::status(&session.output, &reply))?;
-    Ok(Ending::Done)
 }
 
 /// Asks for the status of one tenant, or of all when the name is empty.

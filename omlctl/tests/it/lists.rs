@@ -105,6 +105,14 @@ fn explain_shows_one_component_or_says_which_there_are() {
 }
 
 #[test]
+fn a_tenant_where_a_component_is_expected_is_recognised() {
+    let ran = World::new(script()).run(&["explain", "acme"]);
+    let expected =
+        "error: no node runs or expects acme (it is a tenant: omlctl explain tenant=acme)\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (2, expected));
+}
+
+#[test]
 fn a_token_is_printed_alone_and_its_use_beside_it() {
     let world = World::new(script());
     let ran = world.run(&["node", "token", "tenant=acme", "role=voice,app", "--valid", "1h"]);
@@ -189,5 +197,9 @@ fn an_empty_list_is_a_sentence_for_people_and_a_list_for_programs() {
         let ran = world.run(&["get", kind, "-o", "json"]);
         assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "[]\n", ""));
     }
-    assert!(world.run(&["status"]).stderr.contains("there are no tenants yet"));
+    for verb in ["status", "explain"] {
+        let ran = world.run(&[verb]);
+        let expected = "there are no tenants yet; begin with omlctl node token\n";
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, expected));
+    }
 }
