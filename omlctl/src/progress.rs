@@ -13,6 +13,7 @@ mod live;
 
 use lines::Transitions;
 use live::Live;
+pub(crate) use live::Spinner;
 
 /// One way of showing progress.
 #[derive(Debug)]

@@ -1,5 +1,10 @@
 //! What is asked for is printed as table, JSON or YAML.
 
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::sync::mpsc;
+use std::time::Duration;
+
 use oml_proto::v1::*;
 
 use crate::fake::{Script, Then};
@@ -147,6 +152,40 @@ fn watching_prints_every_status_until_the_controller_says_no() {
         .map(|reply| reply["tenants"][0]["rollout"]["state"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(states, ["progressing", "completed"]);
+}
+
+#[test]
+fn a_watch_without_a_controller_says_why_once_per_reason_and_goes_on() {
+    let first = status(0, rollout("progressing", ""), instance("230204.01", "pulling"));
+    let watches = [(vec![first], Then::StaysOpen)].into();
+    let world = World::new(Script { watches, ..Script::default() });
+    let address = world.address;
+    let mut child = world.start(&["status", "tenant=acme", "--watch", "-o", "json"]);
+    let mut shown = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(shown.next().unwrap().unwrap().contains("progressing"));
+    // The controller ends, and its port closes with it.
+    drop(world);
+    let (tell, told) = mpsc::channel();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || stderr.lines().try_for_each(|line| tell.send(line.unwrap())));
+    let expected = format!("no controller ({address}: connection refused); trying again");
+    let mut lines = Vec::new();
+    while lines.last() != Some(&expected) {
+        lines.push(told.recv_timeout(Duration::from_secs(20)).expect("a reason"));
+    }
+    assert!(lines.len() <= 2, "{lines:?}");
+    // Something else there hangs up, three times.
+    let other = TcpListener::bind(address).unwrap();
+    for _ in 0..3 {
+        drop(other.accept().unwrap());
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let rest: Vec<String> = told.iter().collect();
+    assert_eq!(
+        rest,
+        [format!("no controller ({address}: the connection was closed); trying again")]
+    );
 }
 
 #[test]
