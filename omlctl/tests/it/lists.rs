@@ -129,9 +129,19 @@ fn a_token_is_printed_alone_and_its_use_beside_it() {
 }
 
 #[test]
-fn a_removed_node_is_told() {
-    let ran = World::new(script()).run(&["node", "remove", "tenant=acme", "node=voice-1"]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, "node voice-1 of acme is removed\n"));
+fn a_removed_node_is_told_with_what_runs_on_there() {
+    let mut script = script();
+    let away = &mut script.status.tenants[0].nodes[0];
+    let nginx = away.report.as_mut().unwrap().instances.get_mut("nginx").unwrap();
+    nginx.started_at_ms = T0_MS;
+    let world = World::new(script);
+    let mut shown = String::new();
+    for node in ["voice-1", "app-1", "never-enrolled"] {
+        let ran = world.run(&["node", "remove", "tenant=acme", &format!("node={node}")]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
+        shown.push_str(&format!("{}\n", ran.stderr));
+    }
+    insta::assert_snapshot!(shown);
 }
 
 #[test]
