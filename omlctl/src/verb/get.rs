@@ -42,12 +42,16 @@ enum Kind {
     #[command(alias = "revision")]
     Revisions(Words),
     /// A specification, as it was written
-    Spec(Words),
+    Spec {
+        /// tenant=NAME [revision=NUMBER]
+        #[arg(value_name = "KEY=VALUE", required = true)]
+        words: Vec<String>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
 struct Words {
-    /// tenant=NAME; for spec also revision=NUMBER
+    /// tenant=NAME for one tenant only
     #[arg(value_name = "KEY=VALUE")]
     words: Vec<String>,
 }
@@ -69,8 +73,8 @@ impl Arguments {
             Kind::Nodes(words) => Wanted::Nodes(words.tenant()?),
             Kind::Instances(words) => Wanted::Instances(words.tenant()?),
             Kind::Revisions(words) => Wanted::Revisions(words.tenant()?),
-            Kind::Spec(words) => {
-                let mut pairs = Pairs::parse(&words.words, &["tenant", "revision"])?;
+            Kind::Spec { words } => {
+                let mut pairs = Pairs::parse(words, &["tenant", "revision"])?;
                 let tenant: TenantId = pairs.need("tenant", "acme")?;
                 let revision = pairs.optional("revision")?.map_or(0, |Number(number)| number);
                 Wanted::Spec { tenant: tenant.into(), revision }
