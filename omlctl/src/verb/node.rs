@@ -34,7 +34,9 @@ enum Action {
     /// Make a token that lets one host join
     ///
     /// On the host, with the address that is printed beside the token:
-    /// omlagent enroll --controller ADDRESS --token-file FILE
+    ///   omlagent enroll --controller ADDRESS --token-file FILE
+    /// and --replace if the host was enrolled before.
+    #[command(verbatim_doc_comment)]
     Token {
         /// tenant=NAME role=ROLE[,ROLE] [name=NODE]
         #[arg(value_name = "KEY=VALUE", required = true)]
@@ -51,7 +53,12 @@ enum Action {
     },
     /// Remove a host: its certificate is refused from now on
     ///
-    /// What runs there runs on and is named, with how to stop it.
+    /// What runs there runs on, kept by its agent as it was. To stop it, on the host:
+    ///   systemctl disable --now omlagent
+    ///   grep -rl X-Oml-Instance /etc/systemd/system     # names the units
+    ///   systemctl disable --now UNIT
+    /// To take the host back, make a token for it and enrol it anew.
+    #[command(verbatim_doc_comment)]
     Remove {
         /// tenant=NAME node=NODE
         #[arg(value_name = "KEY=VALUE", required = true)]
@@ -154,14 +161,14 @@ fn left_behind(tenant: &str, host: &NodeStatus, now_ms: u64) -> Vec<String> {
             names.join(", ")
         ));
         lines.push(
-            "to stop it, on the host: systemctl disable --now omlagent UNIT… \
-             (the units: grep -rl X-Oml-Instance /etc/systemd/system)"
+            "to stop it, on the host: systemctl disable --now UNIT, the agent's first \
+             (see omlctl node remove --help)"
                 .to_owned(),
         );
     }
     lines.push(format!(
         "to take the host back: omlctl node token tenant={tenant} role={} name={}, \
-         and with it omlagent enroll --replace on the host",
+         and enrol it anew with that (see omlctl node token --help)",
         host.roles.join(","),
         host.node
     ));
