@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assignment::Desired;
 use crate::id::{ComponentName, NodeName};
-use crate::instance::{Container, Workload};
+use crate::instance::{Container, Instance, Protocol, Workload};
 use crate::plan::{NodePlan, Plan};
 
 /// One line of a difference.
@@ -97,21 +97,33 @@ fn compare(
     let version = |desired: Option<&Desired>| {
         desired.and_then(|d| d.instance.version()).map(ToString::to_string).unwrap_or_default()
     };
-    let note = match (old, new) {
-        (Some(old), Some(new)) => note(old, new),
-        _ => String::new(),
+    let mut notes = match (old, new) {
+        (Some(old), Some(new)) => notes(old, new),
+        _ => Vec::new(),
     };
+    let is_stopped = matches!(kind, ChangeKind::Replace | ChangeKind::Remove);
+    if is_stopped && old.is_some_and(|old| cuts_voice(&old.instance, new.map(|n| &n.instance))) {
+        notes.push("not drained: what goes through it is cut".to_owned());
+    }
     Some(Change {
         node: node.clone(),
         component: component.clone(),
         kind,
         from: version(old),
         to: version(new),
-        note,
+        note: notes.join(", "),
     })
 }
 
-fn note(old: &Desired, new: &Desired) -> String {
+/// Whether a stop of it is not preceded by a count of calls and may cut some:
+/// signalling and voice travel over UDP.
+fn cuts_voice(old: &Instance, new: Option<&Instance>) -> bool {
+    let is_counted = old.active.is_some() || new.is_some_and(|new| new.active.is_some());
+    let over_udp = old.ports.iter().any(|port| port.protocol == Protocol::Udp);
+    over_udp && !is_counted && old.container().is_some()
+}
+
+fn notes(old: &Desired, new: &Desired) -> Vec<String> {
     let mut parts = Vec::new();
     match (&old.instance.workload, &new.instance.workload) {
         (Workload::Container(old), Workload::Container(new)) => {
@@ -126,7 +138,7 @@ fn note(old: &Desired, new: &Desired) -> String {
     if old.policy != new.policy || old.instance.timing != new.instance.timing {
         parts.push("time limits".to_owned());
     }
-    parts.join(", ")
+    parts
 }
 
 fn container_note(old: &Container, new: &Container) -> Vec<String> {

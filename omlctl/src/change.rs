@@ -34,8 +34,9 @@ pub(crate) struct Manner {
     /// End when the change is accepted, before it has reached the nodes
     #[arg(long)]
     no_wait: bool,
-    /// Longest wait for the change to reach the nodes
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+    /// Longest wait for the change to reach the nodes. Calls that end first are
+    /// waited for: keep it well above drain_deadline, which is 30m unless set
+    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = duration)]
     timeout: Duration,
     /// Why the change is made, for the history
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -235,3 +236,6 @@ impl<'a> Outcome<'a> {
         Self { ending, sentence: &ended.sentence, rollout: ended.rollout.as_ref() }
     }
 }
+
+#[cfg(test)]
+mod tests;

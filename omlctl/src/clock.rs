@@ -54,13 +54,10 @@ pub(crate) fn age(now_ms: u64, at_ms: u64) -> String {
     }
 }
 
-/// `12s ago`, in one unit: for tables.
-pub(crate) fn short_age(now_ms: u64, at_ms: u64) -> String {
-    let age = age(now_ms, at_ms);
-    match age.split_once(' ') {
-        Some((first, rest)) if rest != "ago" => format!("{first} ago"),
-        Some(_) | None => age,
-    }
+/// `12s`, in one unit: for tables.
+pub(crate) fn short_span(duration_ms: u64) -> String {
+    let span = span(duration_ms);
+    span.split_once(' ').map_or(span.as_str(), |(first, _rest)| first).to_owned()
 }
 
 /// A span in whole seconds: `0s`, `12s`, `3m 5s`.

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oml_common::problem::Problem;
 use oml_proto::problem::from_status;
 use oml_proto::tls::{Peer, certificate, client_config};
 use oml_proto::v1::fleet_client::FleetClient;
@@ -68,6 +69,12 @@ impl Target {
             Some(endpoint) => vec![config::address(endpoint).to_owned()],
             None => context.endpoints.clone(),
         };
+        if let Some(wrong) = addresses.iter().find(|address| !dial::is_address(address)) {
+            let field = if endpoint.is_some() { "--endpoint" } else { "endpoints" };
+            let problem = Problem::new(field, format!("{wrong:?} is not an address"));
+            let hint = "it looks like host:port, such as controller.example.com:7443";
+            return Err(CommandError::usage(&problem.hint(hint)));
+        }
         Ok(Self { addresses, tls: Arc::new(tls), ends_ms })
     }
 

@@ -6,7 +6,7 @@ use crate::clock::{self, Clock};
 use crate::table::Tone;
 
 /// What happens with an instance: `pulling 12.3 of 40.0 MiB`, `blocked: port 80 is taken`.
-pub(crate) fn phase(clock: &Clock, instance: &InstanceReport) -> String {
+pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport) -> String {
     let phase = instance.phase.clone().unwrap_or_default();
     let because = |word: &str| match instance.reason.as_str() {
         "" => word.to_owned(),
@@ -15,14 +15,9 @@ pub(crate) fn phase(clock: &Clock, instance: &InstanceReport) -> String {
     match phase.name.as_str() {
         "pending" => because("waiting"),
         "pulling" => pulling(phase.bytes_done, phase.bytes_total),
-        "draining" => {
-            let calls = match instance.active {
-                Some(1) => "1 call ".to_owned(),
-                Some(calls) => format!("{calls} calls "),
-                None => String::new(),
-            };
-            format!("draining {calls}until {}", clock.time(phase.at_ms))
-        }
+        // A deadline that is over or never comes is nothing to wait for.
+        "draining" if !is_ahead(host, phase.at_ms) => because("draining"),
+        "draining" => because(&format!("draining until {}", clock.time(phase.at_ms))),
         "soaking" => format!("soaking until {}", clock.time(phase.at_ms)),
         "held" => format!("held on the host since {}", clock.date_time(phase.at_ms)),
         "returned" if !instance.version.is_empty() => {
@@ -33,6 +28,13 @@ pub(crate) fn phase(clock: &Clock, instance: &InstanceReport) -> String {
         // preparing, starting, ready, removing, and what a newer agent may say.
         word => word.to_owned(),
     }
+}
+
+/// Whether an instant of the host's clock was still to come when the host
+/// reported; a wait without an end has one beyond every calendar.
+fn is_ahead(host: &NodeStatus, at_ms: u64) -> bool {
+    let reported_ms = host.report.as_ref().map(|report| report.at_ms).unwrap_or_default();
+    at_ms > reported_ms && i64::try_from(at_ms).is_ok()
 }
 
 /// How good that is.
@@ -119,17 +121,17 @@ fn by_controller(node: &NodeStatus, at_ms: u64) -> u64 {
 
 /// `12s ago` for an instant of the host's clock; empty when there is none.
 pub(crate) fn host_age(node: &NodeStatus, now_ms: u64, at_ms: u64) -> String {
-    match by_controller(node, at_ms) {
-        0 => String::new(),
-        at_ms => clock::age(now_ms, at_ms),
+    match host_age_ms(node, now_ms, at_ms) {
+        None => String::new(),
+        Some(age_ms) => format!("{} ago", clock::span(age_ms)),
     }
 }
 
-/// The same in one unit, for tables.
-pub(crate) fn short_host_age(node: &NodeStatus, now_ms: u64, at_ms: u64) -> String {
+/// How long ago that is, in milliseconds; none when there is none.
+pub(crate) fn host_age_ms(node: &NodeStatus, now_ms: u64, at_ms: u64) -> Option<u64> {
     match by_controller(node, at_ms) {
-        0 => String::new(),
-        at_ms => clock::short_age(now_ms, at_ms),
+        0 => None,
+        at_ms => Some(now_ms.saturating_sub(at_ms)),
     }
 }
 

@@ -16,6 +16,11 @@ pub(crate) struct Pairs {
 impl Pairs {
     /// Reads pairs whose keys are all known beforehand.
     pub(crate) fn parse(words: &[String], known: &[&str]) -> Result<Self, CommandError> {
+        if let ([only], Some(bare)) = (known, words.iter().find(|word| !word.contains('='))) {
+            let message = format!("{:?} is not of the form key=value", printable(bare));
+            let problem = Problem::new("", message);
+            return Err(CommandError::usage(&problem.hint(format!("did you mean {only}={bare}?"))));
+        }
         let pairs = Self::open(words)?;
         let unknown = pairs.given.iter().map(|(key, _)| key.as_str()).find(|k| !known.contains(k));
         match unknown {

@@ -2,7 +2,7 @@
 //! every transition, or a display that moves where there is a terminal.
 
 use oml_common::problem::printable;
-use oml_proto::v1::{Change, NodeStatus, TenantStatus};
+use oml_proto::v1::{Change, InstanceReport, NodeStatus, TenantStatus};
 
 use crate::clock::Clock;
 use crate::describe;
@@ -13,6 +13,7 @@ mod live;
 
 use lines::Transitions;
 use live::Live;
+pub(crate) use live::Spinner;
 
 /// One way of showing progress.
 #[derive(Debug)]
@@ -96,7 +97,7 @@ impl Labels {
         printable(&label)
     }
 
-    fn phase(&self, instance: &oml_proto::v1::InstanceReport) -> String {
-        printable(&describe::phase(&self.clock, instance))
+    fn phase(&self, host: &NodeStatus, instance: &InstanceReport) -> String {
+        printable(&describe::phase(&self.clock, host, instance))
     }
 }

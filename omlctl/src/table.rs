@@ -40,6 +40,10 @@ pub(crate) struct Field(String, Tone);
 const GAP: u16 = 2;
 /// A longer name may be broken after all.
 const WHOLE_WIDTH_MAX: usize = 24;
+/// Words up to the first of these widths for which there is room are kept in
+/// one piece too.
+const WORD_WIDTHS_MAX: [usize; 5] = [24, 16, 12, 9, 0];
+const INDENT: u16 = 4;
 
 impl Look {
     /// What standard output allows. NO_COLOR is honoured.
@@ -52,7 +56,7 @@ impl Look {
 
     /// A table without lines; empty cells show as `-`.
     pub(crate) fn table(self, columns: &[Column], rows: Vec<Vec<Field>>) -> String {
-        let least: Vec<u16> = columns.iter().enumerate().map(|(n, c)| c.least(n, &rows)).collect();
+        let least = self.least(columns, &rows);
         let mut table = Table::new();
         table.load_style(NOTHING).force_no_tty();
         if self.coloured {
@@ -63,11 +67,39 @@ impl Look {
         }
         table.set_header(columns.iter().map(Column::title));
         table.add_rows(rows.into_iter().map(|row| row.into_iter().map(Field::cell)));
-        for (column, least) in table.column_iter_mut().zip(least) {
-            column.set_padding((0, GAP));
+        for (n, (column, least)) in table.column_iter_mut().zip(least).enumerate() {
+            let gap = if n + 1 == columns.len() { 0 } else { GAP };
+            column.set_padding((0, gap));
+            let least = least.saturating_add(gap);
             column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
         }
         table.trim_fmt()
+    }
+
+    /// Lines that belong to the line above them.
+    pub(crate) fn indented(self, lines: &[String]) -> String {
+        let mut table = Table::new();
+        table.load_style(NOTHING).force_no_tty();
+        if let Some(width) = self.width {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        }
+        table.add_rows(lines.iter().map(|line| [printable(line)]));
+        if let Some(column) = table.column_mut(0) {
+            column.set_padding((INDENT, 0));
+        }
+        table.trim_fmt()
+    }
+
+    /// The widths below which columns are not made narrower.
+    fn least(self, columns: &[Column], rows: &[Vec<Field>]) -> Vec<u16> {
+        let of = |word_width_max: usize| -> Vec<u16> {
+            let columns = columns.iter().enumerate();
+            columns.map(|(n, column)| column.least(n, rows, word_width_max)).collect()
+        };
+        let gaps = usize::from(GAP) * columns.len().saturating_sub(1);
+        let room = self.width.map_or(usize::MAX, usize::from).saturating_sub(gaps);
+        let fits = |least: &Vec<u16>| least.iter().copied().map(usize::from).sum::<usize>() <= room;
+        WORD_WIDTHS_MAX.into_iter().map(of).find(fits).unwrap_or_else(|| of(0))
     }
 }
 
@@ -79,13 +111,13 @@ impl Column {
     }
 
     /// The width below which the column, the `n`th, is not made narrower.
-    fn least(self, n: usize, rows: &[Vec<Field>]) -> u16 {
+    fn least(self, n: usize, rows: &[Vec<Field>], word_width_max: usize) -> u16 {
+        let fields = rows.iter().filter_map(|row| row.get(n));
         let text = match self {
-            Column::Whole(_) => rows.iter().filter_map(|row| row.get(n)).map(Field::width).max(),
-            Column::Prose(_) => None,
+            Column::Whole(_) => fields.map(Field::width).max().map(|w| w.min(WHOLE_WIDTH_MAX)),
+            Column::Prose(_) => fields.map(Field::word_width).max().map(|w| w.min(word_width_max)),
         };
-        let width = text.unwrap_or_default().min(WHOLE_WIDTH_MAX).max(self.title().len());
-        u16::try_from(width).unwrap_or(u16::MAX).saturating_add(GAP)
+        u16::try_from(text.unwrap_or_default().max(self.title().len())).unwrap_or(u16::MAX)
     }
 }
 
@@ -97,6 +129,11 @@ impl Field {
 
     fn width(&self) -> usize {
         self.0.chars().count()
+    }
+
+    /// Of its longest word.
+    fn word_width(&self) -> usize {
+        self.0.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default()
     }
 
     fn cell(self) -> Cell {

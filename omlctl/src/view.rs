@@ -3,11 +3,11 @@
 use oml_proto::v1::{Change, InstanceReport, NodeStatus, Revision, TenantStatus};
 use serde::Serialize;
 
-use crate::clock::{age, short_age, span};
+use crate::clock::{age, short_span, span};
 use crate::describe;
 use crate::output::Output;
 use crate::table::Column::{Prose, Whole};
-use crate::table::{Column, Field, Tone, plain};
+use crate::table::{Column, Field, Look, Tone, plain};
 
 mod explain;
 mod status;
@@ -87,10 +87,9 @@ pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) ->
             plain(&tenant.tenant),
             plain(revision(tenant.revision)),
             Field::new(describe::rollout_state(&rollout), describe::rollout_tone(&rollout.state)),
-            plain(if rollout.since_ms > 0 {
-                short_age(now_ms, rollout.since_ms)
-            } else {
-                String::new()
+            plain(match rollout.since_ms {
+                0 => String::new(),
+                since_ms => short_span(now_ms.saturating_sub(since_ms)),
             }),
             plain(format!("{connected}/{}", tenant.nodes.len())),
         ]
@@ -101,82 +100,94 @@ pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) ->
     )
 }
 
-/// One line per node.
-pub(crate) fn nodes(output: &Output, now_ms: u64, rows: &[NodeRow<'_>]) -> String {
+/// One line per node; whose it is, is told where they may be of several tenants.
+pub(crate) fn nodes(output: &Output, now_ms: u64, rows: &[NodeRow<'_>], of_all: bool) -> String {
     let lines = rows.iter().map(|row| {
-        let mut line = vec![plain(row.tenant)];
+        let mut line = owner(of_all, row.tenant);
         line.extend(node_fields(row.node, now_ms));
         line
     });
-    let mut header = vec![Whole("TENANT")];
-    header.extend(NODE_HEADER);
-    output.look.table(&header, lines.collect())
+    output.look.table(&header(of_all, &NODE_HEADER), lines.collect())
 }
 
-/// One line per instance.
-pub(crate) fn instances(output: &Output, now_ms: u64, rows: &[InstanceRow<'_>]) -> String {
+/// One line per instance; whose it is, is told where they may be of several tenants.
+pub(crate) fn instances(
+    output: &Output,
+    now_ms: u64,
+    rows: &[InstanceRow<'_>],
+    of_all: bool,
+) -> String {
     let lines = rows.iter().map(|row| {
-        let mut line = vec![plain(row.tenant)];
+        let mut line = owner(of_all, row.tenant);
         line.extend(instance_fields(output, row, now_ms));
         line
     });
-    let mut header = vec![Whole("TENANT")];
-    header.extend(INSTANCE_HEADER);
-    output.look.table(&header, lines.collect())
+    output.look.table(&header(of_all, &INSTANCE_HEADER), lines.collect())
 }
 
-/// One line per revision, the newest last.
-pub(crate) fn revisions(output: &Output, rows: &[(String, Revision)]) -> String {
+fn header(of_all: bool, columns: &[Column]) -> Vec<Column> {
+    let mut header = if of_all { vec![Whole("TENANT")] } else { Vec::new() };
+    header.extend(columns);
+    header
+}
+
+fn owner(of_all: bool, tenant: &str) -> Vec<Field> {
+    if of_all { vec![plain(tenant)] } else { Vec::new() }
+}
+
+/// One line per revision, the newest last; whose it is, is told where they may
+/// be of several tenants.
+pub(crate) fn revisions(output: &Output, rows: &[(String, Revision)], of_all: bool) -> String {
     let lines = rows.iter().map(|(tenant, revision)| {
-        vec![
-            plain(tenant),
-            plain(revision.number.to_string()),
-            plain(output.clock.date_time(revision.at_ms)),
-            plain(&revision.who),
-            plain(&revision.kind),
-            outcome(revision),
-        ]
+        let mut line = owner(of_all, tenant);
+        line.extend(revision_fields(output, revision));
+        line
     });
-    let header = [
-        Whole("TENANT"),
-        Whole("REVISION"),
-        Whole("WHEN"),
-        Whole("WHO"),
-        Whole("KIND"),
-        Whole("OUTCOME"),
-    ];
-    output.look.table(&header, lines.collect())
+    output.look.table(&header(of_all, &REVISION_HEADER), lines.collect())
 }
 
-/// Who changed what, when, why, and what became of it.
+const REVISION_HEADER: [Column; 5] =
+    [Whole("REVISION"), Whole("WHEN"), Whole("WHO"), Whole("KIND"), Whole("OUTCOME")];
+
+fn revision_fields(output: &Output, revision: &Revision) -> Vec<Field> {
+    vec![
+        plain(revision.number.to_string()),
+        plain(output.clock.date_time(revision.at_ms)),
+        plain(&revision.who),
+        plain(&revision.kind),
+        Field::new(revision.outcome.replace('-', " "), describe::rollout_tone(&revision.outcome)),
+    ]
+}
+
+/// Who changed what, when, why, and what became of it: a line per revision, and
+/// indented below it why, and each change.
 pub(crate) fn history(output: &Output, revisions: &[Revision]) -> String {
-    let lines = revisions.iter().map(|revision| {
-        let shown = revision.changes.iter().take(CHANGES_SHOWN_MAX);
-        let mut changes: Vec<String> = shown.map(change_words).collect();
-        let hidden = revision.changes.len() - changes.len();
-        if hidden > 0 {
-            changes.push(format!("and {hidden} more"));
+    let rows = revisions.iter().map(|revision| revision_fields(output, revision)).collect();
+    // Of any width, so that a row is one line.
+    let table = Look { width: None, ..output.look }.table(&REVISION_HEADER, rows);
+    let mut told = table.lines();
+    let mut lines: Vec<String> = told.next().map(str::to_owned).into_iter().collect();
+    for (line, revision) in told.zip(revisions) {
+        lines.push(line.to_owned());
+        let details = details(revision);
+        if !details.is_empty() {
+            lines.push(output.look.indented(&details));
         }
-        vec![
-            plain(revision.number.to_string()),
-            plain(output.clock.date_time(revision.at_ms)),
-            plain(&revision.who),
-            plain(&revision.kind),
-            plain(changes.join("; ")),
-            outcome(revision),
-            plain(&revision.why),
-        ]
-    });
-    let header = [
-        Whole("REVISION"),
-        Whole("WHEN"),
-        Whole("WHO"),
-        Whole("KIND"),
-        Prose("CHANGES"),
-        Whole("OUTCOME"),
-        Prose("WHY"),
-    ];
-    output.look.table(&header, lines.collect())
+    }
+    lines.join("\n")
+}
+
+fn details(revision: &Revision) -> Vec<String> {
+    let mut details = Vec::new();
+    if !revision.why.is_empty() {
+        details.push(format!("why: {}", revision.why));
+    }
+    details.extend(revision.changes.iter().take(CHANGES_SHOWN_MAX).map(change_words));
+    let hidden = revision.changes.len().saturating_sub(CHANGES_SHOWN_MAX);
+    if hidden > 0 {
+        details.push(format!("and {hidden} more"));
+    }
+    details
 }
 
 /// Changes of one revision that a history lists.
@@ -219,7 +230,7 @@ const NODE_HEADER: [Column; 8] = [
     Whole("ADDRESS"),
     Whole("REVISION"),
     Whole("CPU"),
-    Whole("MEMORY"),
+    Whole("MEM"),
     Whole("DISK"),
 ];
 
@@ -237,7 +248,7 @@ fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
     vec![
         plain(&node.node),
         plain(node.roles.join(",")),
-        Field::new(describe::connection(node, now_ms), describe::connection_tone(&node.state)),
+        Field::new(connection(node, now_ms), describe::connection_tone(&node.state)),
         plain(&node.address),
         plain(target),
         plain(cpu),
@@ -246,45 +257,77 @@ fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
     ]
 }
 
-const INSTANCE_HEADER: [Column; 8] = [
+/// `unreachable (1m ago)`: shorter than elsewhere.
+fn connection(node: &NodeStatus, now_ms: u64) -> String {
+    match (node.state.as_str(), node.last_seen_ms) {
+        ("unreachable", seen_ms) if seen_ms > 0 => {
+            format!("unreachable ({} ago)", short_span(now_ms.saturating_sub(seen_ms)))
+        }
+        _ => describe::connection(node, now_ms),
+    }
+}
+
+const INSTANCE_HEADER: [Column; 7] = [
     Whole("NODE"),
     Whole("COMPONENT"),
     Whole("VERSION"),
     Prose("STATE"),
     Prose("HEALTH"),
     Whole("ACTIVE"),
-    Whole("RESTARTS"),
-    Whole("STARTED"),
+    Prose("STARTED"),
 ];
+
+/// Health that was asked longer ago is shown with its age.
+const HEALTH_FRESH_MS: u64 = 60_000;
 
 fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<Field> {
     let Some(state) = row.state else {
         let version = row.expected.unwrap_or_default();
         let mut fields = vec![plain(row.node), plain(row.component), plain(version)];
         fields.push(Field::new("not reported", Tone::Moving));
-        fields.extend(std::iter::repeat_n(plain(""), 4));
+        fields.extend(std::iter::repeat_n(plain(""), 3));
         return fields;
     };
-    let mut phase = describe::phase(&output.clock, state);
+    let mut phase = describe::phase(&output.clock, row.host, state);
     let mut tone = describe::tone(describe::phase_word(state));
     if row.host.state != "connected" {
-        phase.push_str(&format!(" ({})", short_age(now_ms, row.host.last_seen_ms)));
+        let age = short_span(now_ms.saturating_sub(row.host.last_seen_ms));
+        phase.push_str(&format!(" ({age} ago)"));
         tone = Tone::Moving;
     }
-    let host_age = |at_ms| describe::short_host_age(row.host, now_ms, at_ms);
     vec![
         plain(row.node),
         plain(row.component),
         plain(&state.version),
         Field::new(phase, tone),
         Field::new(
-            format!("{} {}", state.health, host_age(state.checked_at_ms)).trim_end(),
+            health(row.host, state, now_ms),
             if state.health == "unhealthy" { Tone::Bad } else { Tone::Plain },
         ),
         plain(state.active.map(|active| active.to_string()).unwrap_or_default()),
-        plain(state.restarts.to_string()),
-        plain(host_age(state.started_at_ms)),
+        plain(started(row.host, state, now_ms)),
     ]
+}
+
+/// With its age where it is old; of a host that is away every age is told
+/// beside the state.
+fn health(host: &NodeStatus, state: &InstanceReport, now_ms: u64) -> String {
+    let age_ms = describe::host_age_ms(host, now_ms, state.checked_at_ms);
+    match age_ms.filter(|age_ms| *age_ms > HEALTH_FRESH_MS && host.state == "connected") {
+        Some(age_ms) => format!("{} {} ago", state.health, short_span(age_ms)),
+        None => state.health.clone(),
+    }
+}
+
+fn started(host: &NodeStatus, state: &InstanceReport, now_ms: u64) -> String {
+    let age_ms = describe::host_age_ms(host, now_ms, state.started_at_ms);
+    let restarts = match state.restarts {
+        0 => None,
+        1 => Some("1 restart".to_owned()),
+        more => Some(format!("{more} restarts")),
+    };
+    let parts: Vec<String> = age_ms.map(short_span).into_iter().chain(restarts).collect();
+    parts.join(", ")
 }
 
 fn change_words(change: &Change) -> String {
@@ -298,10 +341,6 @@ fn change_words(change: &Change) -> String {
     };
     let note = if change.note.is_empty() { String::new() } else { format!(" ({})", change.note) };
     format!("{} {}{versions}{note}", change.kind, place.trim()).replace("  ", " ")
-}
-
-fn outcome(revision: &Revision) -> Field {
-    Field::new(revision.outcome.replace('-', " "), describe::rollout_tone(&revision.outcome))
 }
 
 fn revision(number: u64) -> String {

@@ -1,7 +1,7 @@
 //! A difference names what changes, and nothing else.
 
 use super::*;
-use crate::testing::{SPEC, plan_of};
+use crate::testing::{CATALOG, SPEC, plan_of, plan_with};
 
 fn lines(from: Option<&str>, to: &str) -> Vec<String> {
     let from = from.map(|spec| plan_of(spec, 1).unwrap());
@@ -48,6 +48,25 @@ fn additions_removals_and_settings_are_told_apart() {
         "{told:?}"
     );
     assert!(told.contains(&"update n2/voice \"1\"->\"1\" time limits".to_owned()), "{told:?}");
+}
+
+#[test]
+fn a_stop_that_may_cut_calls_nobody_counts_is_told() {
+    let counted = "    active: {command: [count], before: active call, noun: calls}\n";
+    let catalog = CATALOG.replace(counted, "");
+    let plan = |spec: &str, revision| plan_with(spec, &catalog, revision).unwrap();
+    let from = plan(SPEC, 1);
+    let notes = |next: &str| -> Vec<(String, String)> {
+        let told = diff(Some(&from), &plan(next, 2)).into_iter();
+        told.map(|c| (c.component.to_string(), c.note)).collect()
+    };
+    let cut = ("voice".to_owned(), "not drained: what goes through it is cut".to_owned());
+    let next = SPEC.replace("voice: \"1\"", "voice: \"2\"");
+    assert_eq!(notes(&next), [cut.clone(), cut.clone()]);
+    let gone = SPEC.replace("  voice: \"1\"\n", "");
+    assert_eq!(notes(&gone), [cut.clone(), cut]);
+    let quiet = SPEC.replace("db: \"1\"", "db: \"2\"").replace("for: 5s", "for: 6s");
+    assert!(notes(&quiet).iter().all(|(_, note)| !note.contains("cut")), "{:?}", notes(&quiet));
 }
 
 #[test]

@@ -32,14 +32,14 @@ pub(super) enum DialError {
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Whether a text is `host:port`.
+pub(super) fn is_address(text: &str) -> bool {
+    uri(text).is_ok()
+}
+
 /// Connects to `address`, which is `host:port`. The caller bounds the time.
 pub(super) async fn dial(address: &str, tls: Arc<ClientConfig>) -> Result<Channel, DialError> {
-    // tonic takes `https` for its own TLS, which cannot verify as we do.
-    let uri: Uri = format!("http://{address}").parse().map_err(|_error| DialError::Address)?;
-    if uri.port_u16().is_none() || uri.path() != "/" || uri.query().is_some() {
-        return Err(DialError::Address);
-    }
-    let endpoint = Endpoint::from(uri)
+    let endpoint = Endpoint::from(uri(address)?)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
@@ -47,6 +47,17 @@ pub(super) async fn dial(address: &str, tls: Arc<ClientConfig>) -> Result<Channe
     let tls = TlsConnector::from(tls);
     let connector = tower::service_fn(move |uri: Uri| open(uri, tls.clone()));
     endpoint.connect_with_connector(connector).await.map_err(DialError::Failed)
+}
+
+fn uri(address: &str) -> Result<Uri, DialError> {
+    // tonic takes `https` for its own TLS, which cannot verify as we do.
+    let uri: Uri = format!("http://{address}").parse().map_err(|_error| DialError::Address)?;
+    let has_host = uri.host().is_some_and(|host| !host.is_empty());
+    let is_plain = uri.path() == "/" && uri.query().is_none();
+    if !has_host || uri.port_u16().is_none() || !is_plain {
+        return Err(DialError::Address);
+    }
+    Ok(uri)
 }
 
 async fn open(uri: Uri, tls: TlsConnector) -> io::Result<TokioIo<BufReader<TlsStream<TcpStream>>>> {

@@ -9,7 +9,11 @@ const NOON_MS: u64 = 1_714_564_800_000;
 fn told(phase: Phase, change: impl FnOnce(&mut InstanceReport)) -> String {
     let mut instance = InstanceReport { phase: Some(phase), ..InstanceReport::default() };
     change(&mut instance);
-    super::phase(&Clock::utc(), &instance)
+    super::phase(&Clock::utc(), &reported_at(NOON_MS - 60_000), &instance)
+}
+
+fn reported_at(at_ms: u64) -> NodeStatus {
+    NodeStatus { report: Some(Report { at_ms, ..Report::default() }), ..NodeStatus::default() }
 }
 
 fn named(name: &str) -> Phase {
@@ -27,8 +31,7 @@ fn every_phase_has_words() {
             told(pull(5 << 20, 0), because),
             told(pull(12 << 20, 40 << 20), because),
             told(named("preparing"), because),
-            told(named("draining"), |i| i.active = Some(12)),
-            told(named("draining"), |i| i.active = Some(1)),
+            told(named("draining"), |i| i.reason = "12 conferences are up".into()),
             told(named("draining"), |_| {}),
             told(named("starting"), because),
             told(named("soaking"), because),
@@ -45,6 +48,19 @@ fn every_phase_has_words() {
         ]
         .join("\n")
     );
+}
+
+#[test]
+fn a_deadline_that_is_over_or_never_comes_is_not_told_as_ahead() {
+    let told = |at_ms| {
+        let phase = Some(Phase { at_ms, ..named("draining") });
+        let reason = "12 calls are up".into();
+        let instance = InstanceReport { phase, reason, ..InstanceReport::default() };
+        super::phase(&Clock::utc(), &reported_at(NOON_MS), &instance)
+    };
+    assert_eq!(told(NOON_MS + 1), "draining until 12:00:00: 12 calls are up");
+    assert_eq!(told(NOON_MS), "draining: 12 calls are up");
+    assert_eq!(told(u64::MAX), "draining: 12 calls are up");
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Transitions {
         component: &str,
         instance: &InstanceReport,
     ) -> Option<String> {
-        let phase = self.labels.phase(instance);
+        let phase = self.labels.phase(node, instance);
         let key = (node.node.clone(), component.to_owned());
         let mark = without_digits(&phase);
         let before = self.instances.insert(key, mark.clone());

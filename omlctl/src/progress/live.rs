@@ -25,11 +25,12 @@ const INSTANCES_SHOWN_MAX: usize = 3;
 
 impl Live {
     pub(super) fn new(labels: Labels) -> Self {
-        let screen = MultiProgress::new();
-        let head = screen.add(ProgressBar::new_spinner());
-        head.set_style(style("{spinner} {wide_msg} {elapsed}"));
+        Self::on(MultiProgress::new(), labels)
+    }
+
+    fn on(screen: MultiProgress, labels: Labels) -> Self {
+        let head = moving(screen.add(ProgressBar::new_spinner()));
         head.set_message("the change is accepted");
-        head.enable_steady_tick(TICK);
         Self { labels, screen, head, nodes: BTreeMap::new() }
     }
 
@@ -75,7 +76,7 @@ impl Live {
             .filter(|(_, instance)| !describe::is_quiet(instance))
             .map(|(component, instance)| {
                 let label = self.labels.instance(tenant, node, component);
-                format!("{label}: {}", self.labels.phase(instance))
+                format!("{label}: {}", self.labels.phase(node, instance))
             })
             .collect();
         let more = moving.len().saturating_sub(INSTANCES_SHOWN_MAX);
@@ -91,6 +92,35 @@ impl Live {
     }
 }
 
+/// One line that moves, and says how long it has.
+#[derive(Debug)]
+pub(crate) struct Spinner(ProgressBar);
+
+impl Default for Spinner {
+    fn default() -> Self {
+        Self(moving(ProgressBar::new_spinner()))
+    }
+}
+
+impl Spinner {
+    pub(crate) fn say(&self, line: &str) {
+        self.0.set_message(printable(line));
+    }
+
+    pub(crate) fn finish(self) {
+        self.0.finish_and_clear();
+    }
+}
+
+fn moving(bar: ProgressBar) -> ProgressBar {
+    bar.set_style(style("{spinner} {wide_msg} {elapsed}"));
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is a constant that is valid")
 }
+
+#[cfg(test)]
+mod tests;

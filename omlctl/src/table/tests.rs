@@ -47,6 +47,15 @@ fn names_are_kept_in_one_piece() {
 }
 
 #[test]
+fn words_of_a_sentence_are_kept_in_one_piece_where_there_is_room() {
+    let rows = || vec![vec![plain("a name of some length"), plain("connected and more")]];
+    let columns = [Column::Whole("NAME"), Column::Prose("STATE")];
+    let at = |width| Look { width: Some(width), coloured: false }.table(&columns, rows());
+    assert!(at(32).contains("connected"), "{}", at(32));
+    assert!(widest(&at(29)) <= 29, "{}", at(29));
+}
+
+#[test]
 fn colours_are_there_only_where_they_are_wanted() {
     let row = || vec![vec![Field::new("failed", Tone::Bad)]];
     let table = |coloured| Look { width: None, coloured }.table(&[Column::Whole("STATE")], row());

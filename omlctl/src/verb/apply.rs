@@ -11,7 +11,7 @@ use crate::error::CommandError;
 #[command(after_help = "\
 Examples:
   omlctl apply -f acme.yaml
-  omlctl apply -f acme.yaml --why 'ticket 4711' --timeout 1h
+  omlctl apply -f acme.yaml --why 'ticket 4711' --timeout 4h
   omlctl get spec tenant=acme | sed s/230204.01/230215.01/ | omlctl apply -f -")]
 pub(crate) struct Arguments {
     /// The tenant's specification, or - for standard input

@@ -32,6 +32,7 @@ pub(crate) struct Arguments {
 enum Action {
     /// Take in the file that omlcontroller init wrote for an operator
     Import {
+        /// The operator's bundle
         file: PathBuf,
         /// Name of the context in place of the one in the file
         #[arg(long)]
@@ -43,11 +44,17 @@ enum Action {
     /// List the contexts
     List,
     /// Use this context from now on
-    Use { name: String },
+    Use {
+        /// One that omlctl context list shows
+        name: String,
+    },
     /// Show the context in use: its controller, its operator, its certificate
     Show,
     /// Forget a context and its key
-    Remove { name: String },
+    Remove {
+        /// One that omlctl context list shows
+        name: String,
+    },
 }
 
 #[derive(Debug, Serialize)]

@@ -60,6 +60,7 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
         check(&reply, component)?;
         narrow(&mut reply, component);
     }
+    status::tell_if_none(&reply);
     let output = &session.output;
     output.data(&reply, || view::explain(output, &reply, component))?;
     Ok(Ending::Done)
@@ -70,10 +71,14 @@ fn check(reply: &StatusReply, component: &str) -> Result<(), CommandError> {
     if rows.iter().any(|row| row.component == component) {
         return Ok(());
     }
+    let problem = Problem::new("", format!("no node runs or expects {component}"));
+    if reply.tenants.iter().any(|tenant| tenant.tenant == component) {
+        let hint = format!("it is a tenant: omlctl explain tenant={component}");
+        return Err(CommandError::usage(&problem.hint(hint)));
+    }
     let mut known: Vec<&str> = rows.iter().map(|row| row.component).collect();
     known.sort_unstable();
     known.dedup();
-    let problem = Problem::new("", format!("no node runs or expects {component}"));
     Err(CommandError::usage(&problem.suggest(component, known)))
 }
 

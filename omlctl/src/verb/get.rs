@@ -42,12 +42,16 @@ enum Kind {
     #[command(alias = "revision")]
     Revisions(Words),
     /// A specification, as it was written
-    Spec(Words),
+    Spec {
+        /// tenant=NAME [revision=NUMBER]
+        #[arg(value_name = "KEY=VALUE", required = true)]
+        words: Vec<String>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
 struct Words {
-    /// tenant=NAME; for spec also revision=NUMBER
+    /// tenant=NAME for one tenant only
     #[arg(value_name = "KEY=VALUE")]
     words: Vec<String>,
 }
@@ -69,8 +73,8 @@ impl Arguments {
             Kind::Nodes(words) => Wanted::Nodes(words.tenant()?),
             Kind::Instances(words) => Wanted::Instances(words.tenant()?),
             Kind::Revisions(words) => Wanted::Revisions(words.tenant()?),
-            Kind::Spec(words) => {
-                let mut pairs = Pairs::parse(&words.words, &["tenant", "revision"])?;
+            Kind::Spec { words } => {
+                let mut pairs = Pairs::parse(words, &["tenant", "revision"])?;
                 let tenant: TenantId = pairs.need("tenant", "acme")?;
                 let revision = pairs.optional("revision")?.map_or(0, |Number(number)| number);
                 Wanted::Spec { tenant: tenant.into(), revision }
@@ -105,9 +109,10 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
         }
         Wanted::Nodes(tenant) => nodes(&session, &mut controller, tenant).await?,
         Wanted::Instances(tenant) => {
+            let of_all = tenant.is_empty();
             let reply = status::fetch(&mut controller, tenant).await?;
             let rows = view::instance_rows(&reply.tenants);
-            output.list(&rows, || view::instances(output, reply.now_ms, &rows))?;
+            output.list(&rows, || view::instances(output, reply.now_ms, &rows, of_all))?;
         }
         Wanted::Revisions(tenant) => all_revisions(&session, &mut controller, tenant).await?,
         Wanted::Spec { tenant, revision } => {
@@ -126,10 +131,11 @@ pub(super) async fn nodes(
     controller: &mut Controller,
     tenant: String,
 ) -> Result<(), CommandError> {
+    let of_all = tenant.is_empty();
     let reply = status::fetch(controller, tenant).await?;
     let rows = view::node_rows(&reply.tenants);
     let output = &session.output;
-    output.list(&rows, || view::nodes(output, reply.now_ms, &rows))
+    output.list(&rows, || view::nodes(output, reply.now_ms, &rows, of_all))
 }
 
 /// Asks for the revisions of a tenant, the oldest first.
@@ -150,6 +156,7 @@ async fn all_revisions(
     controller: &mut Controller,
     tenant: String,
 ) -> Result<(), CommandError> {
+    let of_all = tenant.is_empty();
     let tenants = match tenant.as_str() {
         "" => {
             status::fetch(controller, tenant).await?.tenants.into_iter().map(|t| t.tenant).collect()
@@ -163,5 +170,5 @@ async fn all_revisions(
     }
     let rows: Vec<RevisionRow<'_>> =
         all.iter().map(|(tenant, revision)| RevisionRow { tenant, revision }).collect();
-    session.output.list(&rows, || view::revisions(&session.output, &all))
+    session.output.list(&rows, || view::revisions(&session.output, &all, of_all))
 }

@@ -2,10 +2,15 @@
 
 use clap::Subcommand;
 use oml_common::id::{NodeName, RoleName, TenantId};
+use oml_common::problem::printable;
 use oml_common::time::{parse_duration_ms, print_duration_ms};
-use oml_proto::v1::{CreateTokenReply, CreateTokenRequest, RemoveNodeReply, RemoveNodeRequest};
+use oml_proto::v1::{
+    CreateTokenReply, CreateTokenRequest, NodeStatus, RemoveNodeReply, RemoveNodeRequest,
+};
 
-use super::{Session, get};
+use super::{Session, get, status};
+use crate::clock::age;
+use crate::connection::Controller;
 use crate::error::CommandError;
 use crate::output::tell;
 use crate::pairs::{List, Pairs};
@@ -29,7 +34,9 @@ enum Action {
     /// Make a token that lets one host join
     ///
     /// On the host, with the address that is printed beside the token:
-    /// omlagent enroll --controller ADDRESS --token-file FILE
+    ///   omlagent enroll --controller ADDRESS --token-file FILE
+    /// and --replace if the host was enrolled before.
+    #[command(verbatim_doc_comment)]
     Token {
         /// tenant=NAME role=ROLE[,ROLE] [name=NODE]
         #[arg(value_name = "KEY=VALUE", required = true)]
@@ -45,6 +52,13 @@ enum Action {
         words: Vec<String>,
     },
     /// Remove a host: its certificate is refused from now on
+    ///
+    /// What runs there runs on, kept by its agent as it was. To stop it, on the host:
+    ///   systemctl disable --now omlagent
+    ///   grep -rl X-Oml-Instance /etc/systemd/system     # names the units
+    ///   systemctl disable --now UNIT
+    /// To take the host back, make a token for it and enrol it anew.
+    #[command(verbatim_doc_comment)]
     Remove {
         /// tenant=NAME node=NODE
         #[arg(value_name = "KEY=VALUE", required = true)]
@@ -105,12 +119,58 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
             ));
         }
         Wanted::List(tenant) => get::nodes(&session, &mut controller, tenant).await?,
-        Wanted::Remove(request) => {
-            let (tenant, node) = (request.tenant.clone(), request.node.clone());
-            let RemoveNodeReply {} =
-                controller.ask(|fleet, request| fleet.remove_node(request), request).await?;
-            tell(&format!("node {node} of {tenant} is removed"));
-        }
+        Wanted::Remove(request) => remove(&mut controller, request).await?,
     }
     Ok(Ending::Done)
+}
+
+async fn remove(
+    controller: &mut Controller,
+    request: RemoveNodeRequest,
+) -> Result<(), CommandError> {
+    let RemoveNodeRequest { tenant, node } = request.clone();
+    let status = status::fetch(controller, tenant.clone()).await?;
+    let RemoveNodeReply {} =
+        controller.ask(|fleet, request| fleet.remove_node(request), request).await?;
+    tell(&format!("node {node} of {tenant} is removed: its certificate is refused from now on"));
+    let mut nodes = status.tenants.iter().flat_map(|tenant| &tenant.nodes);
+    if let Some(host) = nodes.find(|known| known.node == node) {
+        for line in left_behind(&tenant, host, status.now_ms) {
+            tell(&printable(&line));
+        }
+    }
+    Ok(())
+}
+
+/// What a removed host goes on with, and how to end that or undo the removal.
+fn left_behind(tenant: &str, host: &NodeStatus, now_ms: u64) -> Vec<String> {
+    let reported = host.report.iter().flat_map(|report| &report.instances);
+    let running = reported.filter(|(_, state)| state.started_at_ms > 0);
+    let names: Vec<String> = running
+        .map(|(component, state)| format!("{component} {}", state.version).trim_end().to_owned())
+        .collect();
+    let mut lines = Vec::new();
+    if !names.is_empty() {
+        let seen = if host.state == "connected" {
+            String::new()
+        } else {
+            format!(", as last seen {}", age(now_ms, host.last_seen_ms))
+        };
+        lines.push(format!(
+            "what runs there runs on, no longer managed from here{seen}: {}",
+            names.join(", ")
+        ));
+        lines.push(
+            "to stop it, on the host: systemctl disable --now UNIT, the agent's first \
+             (see omlctl node remove --help)"
+                .to_owned(),
+        );
+    }
+    lines.push(format!(
+        "to take the host back: omlctl node token tenant={tenant} role={} name={}, \
+         and enrol it anew with that (see omlctl node token --help)",
+        host.roles.join(","),
+        host.node
+    ));
+    lines
 }

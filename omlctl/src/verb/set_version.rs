@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "KEY=VALUE", required = true)]
     words: Vec<String>,
     #[command(flatten)]
-    pub(super) manner: Manner,
+    pub(crate) manner: Manner,
 }
 
 impl Arguments {

@@ -10,8 +10,9 @@ use tokio::time::sleep;
 use super::Session;
 use crate::connection::{Controller, Failed};
 use crate::error::CommandError;
-use crate::output::{Format, tell};
+use crate::output::{self, Format, tell};
 use crate::pairs::Pairs;
+use crate::progress::Spinner;
 use crate::view;
 use crate::wait::Ending;
 
@@ -57,11 +58,16 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
         return watch(&session, controller, &wanted.tenant).await;
     }
     let reply = fetch(&mut controller, wanted.tenant).await?;
+    tell_if_none(&reply);
+    session.output.data(&reply, || view::status(&session.output, &reply))?;
+    Ok(Ending::Done)
+}
+
+/// Says how to begin where there is nothing to show.
+pub(super) fn tell_if_none(reply: &StatusReply) {
     if reply.tenants.is_empty() {
         tell("there are no tenants yet; begin with omlctl node token");
     }
-    session.output.data(&reply, || view::status(&session.output, &reply))?;
-    Ok(Ending::Done)
 }
 
 /// Asks for the status of one tenant, or of all when the name is empty.
@@ -78,31 +84,63 @@ async fn watch(
     tenant: &str,
 ) -> Result<Ending, CommandError> {
     let mut controller = Some(controller);
+    let mut absence = Absence::default();
     loop {
-        let lost = match controller.take() {
-            Some(mut controller) => show_all(session, &mut controller, tenant).await?,
+        let why = match controller.take() {
+            Some(mut controller) => {
+                show_all(session, &mut controller, tenant, &mut absence).await?
+            }
             None => match session.target.connect().await {
                 Ok(again) => {
-                    tell("connected again");
                     controller = Some(again);
                     continue;
                 }
-                Err(_still_away) => None,
+                Err(CommandError::Unreachable(why)) => why,
+                Err(error) => return Err(error),
             },
         };
-        if let Some(why) = lost {
-            tell(&format!("connection lost ({why}); trying again"));
-        }
+        absence.tell(&why);
         sleep(RECONNECT_PAUSE).await;
     }
 }
 
-/// Shows every status until the connection is lost, and says why it was.
+/// Tells that there is no controller, and why: in a line that is kept current
+/// on a terminal, and elsewhere in a line per reason.
+#[derive(Debug, Default)]
+struct Absence {
+    told: Option<String>,
+    live: Option<Spinner>,
+}
+
+impl Absence {
+    fn tell(&mut self, why: &str) {
+        let line = format!("no controller ({why}); trying again");
+        if output::is_live() {
+            self.live.get_or_insert_default().say(&line);
+        } else if self.told.as_ref() != Some(&line) {
+            tell(&line);
+        }
+        self.told = Some(line);
+    }
+
+    fn end(&mut self) {
+        let Self { told, live } = std::mem::take(self);
+        if let Some(live) = live {
+            live.finish();
+        }
+        if told.is_some() {
+            tell("connected again");
+        }
+    }
+}
+
+/// Shows every status until the connection is lost, and gives the reason.
 async fn show_all(
     session: &Session,
     controller: &mut Controller,
     tenant: &str,
-) -> Result<Option<String>, CommandError> {
+    absence: &mut Absence,
+) -> Result<String, CommandError> {
     let output = &session.output;
     let is_screen = output.format == Format::Table && std::io::stdout().is_terminal();
     let shown = |reply: &StatusReply| {
@@ -112,13 +150,16 @@ async fn show_all(
     };
     let mut watch = match controller.watch(tenant).await {
         Ok(watch) => watch,
-        Err(Failed::Lost(why)) => return Ok(Some(why)),
+        Err(Failed::Lost(why)) => return Ok(why),
         Err(failed @ (Failed::Answered(_) | Failed::NotLetIn(_))) => return Err(failed.into()),
     };
     loop {
         match watch.next().await {
-            Ok(reply) => output.datum(&reply, || shown(&reply))?,
-            Err(Failed::Lost(why)) => return Ok(Some(why)),
+            Ok(reply) => {
+                absence.end();
+                output.datum(&reply, || shown(&reply))?;
+            }
+            Err(Failed::Lost(why)) => return Ok(why),
             Err(failed @ (Failed::Answered(_) | Failed::NotLetIn(_))) => return Err(failed.into()),
         }
     }

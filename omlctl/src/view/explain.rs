@@ -89,7 +89,7 @@ fn instance_lines(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<St
         return vec![format!("{} {version}: expected, not reported yet", row.component)];
     };
     let host_age = |at_ms| describe::host_age(row.host, now_ms, at_ms);
-    let mut parts = vec![describe::phase(&output.clock, state)];
+    let mut parts = vec![describe::phase(&output.clock, row.host, state)];
     if !state.reason.is_empty() && !parts[0].contains(&state.reason) {
         parts.push(state.reason.clone());
     }

@@ -1,5 +1,6 @@
 //! Whole screens at the widths of common terminals.
 
+use oml_common::catalog::{Catalog, Component, WorkloadTemplate};
 use oml_proto::v1::{HostUsage, Phase, Report, Rollout, StatusReply};
 
 use super::*;
@@ -26,62 +27,116 @@ fn instance(phase: &str, reason: &str) -> InstanceReport {
     }
 }
 
-fn reply() -> StatusReply {
+fn node(name: &str, role: &str, instances: Vec<(String, InstanceReport)>) -> NodeStatus {
+    let host = HostUsage {
+        cpu_permille: 123,
+        memory_used_bytes: 3 << 30,
+        memory_total_bytes: 4 << 30,
+        disk_used_bytes: 10 << 30,
+        disk_total_bytes: 40 << 30,
+    };
     let report = Report {
         revision: 7,
         at_ms: NOON_MS,
-        troubles: vec!["docker does not answer since 11:59:01".into()],
-        instances: [
-            ("asterisk".to_owned(), instance("draining", "a newer version")),
-            ("kamailio".to_owned(), instance("blocked", "kamailio.service is not ours")),
-            ("redis".to_owned(), instance("held", "")),
-        ]
-        .into(),
-        host: Some(HostUsage {
-            cpu_permille: 123,
-            memory_used_bytes: 3 << 30,
-            memory_total_bytes: 4 << 30,
-            disk_used_bytes: 10 << 30,
-            disk_total_bytes: 40 << 30,
-        }),
+        instances: instances.into_iter().collect(),
+        host: Some(host),
         ..Report::default()
     };
-    let node = NodeStatus {
-        node: "voice-1".into(),
-        roles: vec!["voice".into(), "data".into()],
-        address: "192.168.100.101".into(),
-        state: "unreachable".into(),
-        last_seen_ms: NOON_MS - 65_000,
+    NodeStatus {
+        node: name.into(),
+        roles: vec![role.into()],
+        address: "192.168.122.101".into(),
+        state: "connected".into(),
+        last_seen_ms: NOON_MS,
         target: 8,
         report: Some(report),
         certificate_ends_ms: NOON_MS + 86_400_000,
         ..NodeStatus::default()
+    }
+}
+
+/// The demonstration's tenant: a host per role, and on it what the shipped
+/// catalog puts there.
+fn demo() -> StatusReply {
+    let catalog = Catalog::parse(include_str!("../../../catalog/omnileads.yaml")).unwrap();
+    let report = |name: &str, component: &Component| InstanceReport {
+        version: match &component.workload {
+            WorkloadTemplate::Container(_) => "230204.01".into(),
+            WorkloadTemplate::Unit { .. } => String::new(),
+        },
+        active: (name == "asterisk").then_some(12),
+        ..instance("ready", "")
     };
+    let nodes = ["data", "voice", "app"].map(|role| {
+        let here = |c: &Component| c.roles.iter().any(|known| known.as_ref() == role);
+        let carried = catalog.components.iter().filter(|(_, component)| here(component));
+        let instances = carried.map(|(name, c)| (name.to_string(), report(name.as_ref(), c)));
+        node(&format!("acme-{role}"), role, instances.collect())
+    });
     let rollout = Rollout {
         from: 7,
         to: 8,
         state: "progressing".into(),
-        waves: 2,
+        waves: 3,
         since_ms: NOON_MS - 70_000,
-        reason: "voice-1 is unreachable".into(),
         ..Rollout::default()
     };
-    let tenant = TenantStatus {
-        tenant: "acme".into(),
-        revision: 8,
-        rollout: Some(rollout),
-        nodes: vec![node],
-    };
+    let (tenant, rollout) = ("acme".to_owned(), Some(rollout));
+    let tenant = TenantStatus { tenant, revision: 8, rollout, nodes: nodes.to_vec() };
     StatusReply { now_ms: NOON_MS, tenants: vec![tenant] }
+}
+
+/// The same when not all is well.
+fn troubled() -> StatusReply {
+    let mut reply = demo();
+    let tenant = &mut reply.tenants[0];
+    tenant.rollout.as_mut().unwrap().reason = "acme-voice is unreachable".into();
+    let [data, voice, app] = tenant.nodes.as_mut_slice() else { panic!("three hosts") };
+    let set = |node: &mut NodeStatus, component: &str, state: InstanceReport| {
+        node.report.as_mut().unwrap().instances.insert(component.into(), state)
+    };
+    set(data, "redis", instance("held", ""));
+    set(data, "postgres", InstanceReport { restarts: 3, ..instance("ready", "") });
+    set(app, "kamailio", instance("blocked", "kamailio.service is not ours"));
+    let mut asterisk = instance("draining", "12 calls are up");
+    asterisk.active = Some(12);
+    asterisk.phase.as_mut().unwrap().at_ms = NOON_MS + 1_800_000;
+    set(voice, "asterisk", asterisk);
+    voice.state = "unreachable".into();
+    voice.last_seen_ms = NOON_MS - 65_000;
+    voice.report.as_mut().unwrap().troubles = vec!["docker does not answer since 11:59:01".into()];
+    reply
+}
+
+fn widest(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap()
+}
+
+#[test]
+fn where_all_is_well_every_row_is_one_line_of_80_columns() {
+    let (output, reply) = (output(80), demo());
+    let (instances, nodes) = (instance_rows(&reply.tenants), node_rows(&reply.tenants));
+    let tables = [
+        super::instances(&output, NOON_MS, &instances, false),
+        super::instances(&output, NOON_MS, &instances, true),
+        super::nodes(&output, NOON_MS, &nodes, false),
+        super::nodes(&output, NOON_MS, &nodes, true),
+    ];
+    for (table, rows) in tables.iter().zip([12, 12, 3, 3]) {
+        assert!(widest(table) <= 80 && table.lines().count() == rows + 1, "{table}");
+    }
+    let shown = status(&output, &reply);
+    assert!(widest(&shown) <= 80, "{shown}");
+    assert_eq!(shown.lines().count(), 1 + 4 + 1 + 13, "{shown}");
+    insta::assert_snapshot!([tables.join("\n\n"), shown].join("\n\n"));
 }
 
 #[test]
 fn a_status_fits_80_and_120_columns() {
     let screen = |width| {
-        let shown = status(&output(width), &reply());
-        let tables = shown.lines().filter(|line| !line.contains(": "));
-        let widest = tables.map(|line| line.chars().count()).max().unwrap();
-        assert!(widest <= usize::from(width), "{widest} columns:\n{shown}");
+        let shown = status(&output(width), &troubled());
+        let (_head, tables) = shown.split_once('\n').unwrap();
+        assert!(widest(tables) <= usize::from(width), "{shown}");
         format!("{width} columns\n{shown}\n")
     };
     insta::assert_snapshot!([screen(80), screen(120)].join("\n"));
@@ -89,23 +144,55 @@ fn a_status_fits_80_and_120_columns() {
 
 #[test]
 fn an_explanation_names_every_reason() {
-    insta::assert_snapshot!(explain(&output(80), &reply(), None));
+    insta::assert_snapshot!(explain(&output(80), &troubled(), None));
 }
 
 #[test]
-fn a_long_list_of_changes_is_cut_in_the_history() {
-    let changes = (0..30).map(|n| Change {
-        kind: "add".into(),
-        node: "app-1".into(),
-        component: format!("c{n}"),
-        to: "1".into(),
+fn health_has_an_age_only_where_it_is_old() {
+    let host = node("acme-voice", "voice", vec![]);
+    let asked =
+        |ago_ms| InstanceReport { checked_at_ms: NOON_MS - ago_ms, ..instance("ready", "") };
+    assert_eq!(health(&host, &asked(59_000), NOON_MS), "healthy");
+    assert_eq!(health(&host, &asked(185_000), NOON_MS), "healthy 3m ago");
+}
+
+fn revision(number: u64, kind: &str, outcome: &str, changes: Vec<Change>) -> Revision {
+    Revision {
+        number,
+        at_ms: NOON_MS + number * 60_000,
+        who: "anna".into(),
+        kind: kind.into(),
+        outcome: outcome.into(),
+        changes,
+        ..Revision::default()
+    }
+}
+
+#[test]
+fn a_history_has_every_change_and_its_why_on_a_line_of_its_own() {
+    let change = |kind: &str, component: &str, from: &str, to: &str| Change {
+        kind: kind.into(),
+        node: "acme-app".into(),
+        component: component.into(),
+        from: from.into(),
+        to: to.into(),
         ..Change::default()
-    });
-    let revision = Revision { number: 1, changes: changes.collect(), ..Revision::default() };
-    let look = Look { width: None, coloured: false };
-    let output = Output { look, ..output(80) };
-    let shown = history(&output, &[revision]);
-    assert!(shown.contains("add app-1 c7 1; and 22 more"), "{shown}");
+    };
+    let first = (0..11).map(|n| change("add", &format!("component-{n}"), "", "230204.01"));
+    let mut second = vec![
+        change("replace", "websockets", "230204.01", "230215.01"),
+        change("remove", "node-exporter", "", ""),
+    ];
+    second[0].note = "environment BIND_ADDRESS, probes".into();
+    let mut revisions = [
+        revision(1, "apply", "completed", first.collect()),
+        revision(2, "set-version", "rolled-back", second),
+        revision(3, "rollback", "completed", Vec::new()),
+    ];
+    revisions[1].why = "one-way audio since the upgrade of Monday, ticket 4711".into();
+    let shown = history(&output(80), &revisions);
+    assert!(widest(&shown) <= 80, "{shown}");
+    insta::assert_snapshot!(shown);
 }
 
 #[test]

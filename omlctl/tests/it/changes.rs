@@ -39,11 +39,12 @@ fn a_change_is_shown_line_by_line_until_it_is_done() {
         }),
         ..instance("230204.01", "pulling")
     };
-    let draining = |calls| InstanceReport {
+    let draining = |reason: &str| InstanceReport {
         phase: Some(phase("draining", 1800)),
-        active: Some(calls),
+        reason: reason.into(),
         ..instance("230204.01", "draining")
     };
+    let unreadable = "the number of calls cannot be read, so calls count as up";
     let soaking =
         InstanceReport { phase: Some(phase("soaking", 40)), ..instance("230215.01", "soaking") };
     let waits = |reason: &str| rollout("progressing", reason);
@@ -52,8 +53,9 @@ fn a_change_is_shown_line_by_line_until_it_is_done() {
         status(1, waits("voice-1: asterisk is pulling"), pulling(0)),
         status(2, waits("voice-1: asterisk is pulling"), pulling(12)),
         status(3, waits("voice-1: asterisk is pulling"), pulling(39)),
-        status(4, waits("voice-1: asterisk is draining"), draining(12)),
-        status(5, waits("voice-1: asterisk is draining"), draining(3)),
+        status(4, waits("voice-1: asterisk is draining"), draining("12 calls are up")),
+        status(5, waits("voice-1: asterisk is draining"), draining("3 calls are up")),
+        status(5, waits("voice-1: asterisk is draining"), draining(unreadable)),
         status(6, waits("voice-1: asterisk is starting"), instance("230204.01", "starting")),
         status(8, waits("voice-1: asterisk is soaking"), soaking),
         status(40, Rollout { wave: 1, ..waits("") }, instance("230215.01", "ready")),

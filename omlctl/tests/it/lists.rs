@@ -1,5 +1,10 @@
 //! What is asked for is printed as table, JSON or YAML.
 
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::sync::mpsc;
+use std::time::Duration;
+
 use oml_proto::v1::*;
 
 use crate::fake::{Script, Then};
@@ -105,6 +110,14 @@ fn explain_shows_one_component_or_says_which_there_are() {
 }
 
 #[test]
+fn a_tenant_where_a_component_is_expected_is_recognised() {
+    let ran = World::new(script()).run(&["explain", "acme"]);
+    let expected =
+        "error: no node runs or expects acme (it is a tenant: omlctl explain tenant=acme)\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (2, expected));
+}
+
+#[test]
 fn a_token_is_printed_alone_and_its_use_beside_it() {
     let world = World::new(script());
     let ran = world.run(&["node", "token", "tenant=acme", "role=voice,app", "--valid", "1h"]);
@@ -116,9 +129,19 @@ fn a_token_is_printed_alone_and_its_use_beside_it() {
 }
 
 #[test]
-fn a_removed_node_is_told() {
-    let ran = World::new(script()).run(&["node", "remove", "tenant=acme", "node=voice-1"]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, "node voice-1 of acme is removed\n"));
+fn a_removed_node_is_told_with_what_runs_on_there() {
+    let mut script = script();
+    let away = &mut script.status.tenants[0].nodes[0];
+    let nginx = away.report.as_mut().unwrap().instances.get_mut("nginx").unwrap();
+    nginx.started_at_ms = T0_MS;
+    let world = World::new(script);
+    let mut shown = String::new();
+    for node in ["voice-1", "app-1", "never-enrolled"] {
+        let ran = world.run(&["node", "remove", "tenant=acme", &format!("node={node}")]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
+        shown.push_str(&format!("{}\n", ran.stderr));
+    }
+    insta::assert_snapshot!(shown);
 }
 
 #[test]
@@ -139,6 +162,40 @@ fn watching_prints_every_status_until_the_controller_says_no() {
         .map(|reply| reply["tenants"][0]["rollout"]["state"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(states, ["progressing", "completed"]);
+}
+
+#[test]
+fn a_watch_without_a_controller_says_why_once_per_reason_and_goes_on() {
+    let first = status(0, rollout("progressing", ""), instance("230204.01", "pulling"));
+    let watches = [(vec![first], Then::StaysOpen)].into();
+    let world = World::new(Script { watches, ..Script::default() });
+    let address = world.address;
+    let mut child = world.start(&["status", "tenant=acme", "--watch", "-o", "json"]);
+    let mut shown = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(shown.next().unwrap().unwrap().contains("progressing"));
+    // The controller ends, and its port closes with it.
+    drop(world);
+    let (tell, told) = mpsc::channel();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || stderr.lines().try_for_each(|line| tell.send(line.unwrap())));
+    let expected = format!("no controller ({address}: connection refused); trying again");
+    let mut lines = Vec::new();
+    while lines.last() != Some(&expected) {
+        lines.push(told.recv_timeout(Duration::from_secs(20)).expect("a reason"));
+    }
+    assert!(lines.len() <= 2, "{lines:?}");
+    // Something else there hangs up, three times.
+    let other = TcpListener::bind(address).unwrap();
+    for _ in 0..3 {
+        drop(other.accept().unwrap());
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let rest: Vec<String> = told.iter().collect();
+    assert_eq!(
+        rest,
+        [format!("no controller ({address}: the connection was closed); trying again")]
+    );
 }
 
 #[test]
@@ -189,5 +246,9 @@ fn an_empty_list_is_a_sentence_for_people_and_a_list_for_programs() {
         let ran = world.run(&["get", kind, "-o", "json"]);
         assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "[]\n", ""));
     }
-    assert!(world.run(&["status"]).stderr.contains("there are no tenants yet"));
+    for verb in ["status", "explain"] {
+        let ran = world.run(&[verb]);
+        let expected = "there are no tenants yet; begin with omlctl node token\n";
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, expected));
+    }
 }

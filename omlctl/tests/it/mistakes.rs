@@ -85,7 +85,8 @@ fn keys_are_checked_before_anything_is_asked() {
             told(&["rollback", "tenant=acme", "too=3"]),
             told(&["rollback", "tenant=acme"]),
             told(&["rollback", "tenant=acme", "to=0"]),
-            told(&["history", "acme"]),
+            told(&["history", "acme-2"]),
+            told(&["node", "remove", "acme-app"]),
             told(&["node", "token", "tenant=acme"]),
             told(&["node", "token", "tenant=acme", "role=voice,"]),
             told(&["explain", "asterisk", "nginx"]),
@@ -114,6 +115,16 @@ fn a_file_that_cannot_be_a_specification_is_refused_here() {
         "error: standard input is empty\n"
     );
     assert_eq!(world.asked(), []);
+}
+
+#[test]
+fn an_endpoint_without_a_port_is_wrong_use() {
+    let expected = "error: --endpoint: \"controller\" is not an address \
+                    (it looks like host:port, such as controller.example.com:7443)\n";
+    assert_eq!(told(&["status", "--endpoint", "controller"]), expected);
+    for endpoint in [":7443", "controller:", "controller:7443/path", "controller:port", ""] {
+        assert!(told(&["status", "--endpoint", endpoint]).contains("is not an address"));
+    }
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn a_silent_controller_is_given_up_after_three_seconds() {
 }
 
 #[test]
-fn what_is_not_tls_and_what_is_not_an_address_are_sentences() {
+fn what_is_not_tls_is_a_sentence() {
     let world = World::new(Script::default());
     let plain = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = plain.local_addr().unwrap().to_string();
@@ -83,10 +83,6 @@ fn what_is_not_tls_and_what_is_not_an_address_are_sentences() {
     let ran = world.run(&["status", "--endpoint", &address]);
     answering.join().unwrap();
     assert_eq!((ran.code, ran.stderr.lines().count()), (5, 1), "{ran:?}");
-
-    let ran = world.run(&["status", "--endpoint", "nowhere"]);
-    assert_eq!((ran.code, ran.stderr.lines().count()), (5, 1), "{ran:?}");
-    assert!(ran.stderr.contains("it looks like host:port"), "{}", ran.stderr);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use oml_proto::tls::Credentials;
@@ -71,7 +71,13 @@ impl World {
     }
 
     pub(crate) fn run_with(&self, arguments: &[&str], stdin: &str) -> Ran {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_omlctl"))
+        let mut child = self.start(arguments);
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        child.wait_with_output().unwrap().into()
+    }
+
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_omlctl"))
             .args(arguments)
             .env("OMLCTL_CONFIG", self.folder.path().join("ctl/config.toml"))
             .env("TZ", "UTC")
@@ -80,9 +86,7 @@ impl World {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
-        child.wait_with_output().unwrap().into()
+            .unwrap()
     }
 
     /// The options of every change that was asked for.

@@ -1,0 +1,14 @@
+//! How a change is made.
+
+use clap::Parser as _;
+use oml_common::spec::RolloutSpec;
+
+use crate::cli::{Cli, Verb};
+
+#[test]
+fn waiting_outlasts_the_draining_of_calls_when_neither_is_set() {
+    let words = ["omlctl", "set-version", "tenant=acme", "asterisk=1"];
+    let Verb::SetVersion(arguments) = Cli::parse_from(words).verb else { panic!("set-version") };
+    let drain_ms = RolloutSpec::default().drain_deadline_ms;
+    assert!(arguments.manner.timeout.as_millis() >= 2 * u128::from(drain_ms));
+}
