@@ -1,7 +1,9 @@
 //! The life of a tenant on three hosts.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use oml_tests::Fleet;
+use oml_tests::fleet::CONTROLLER;
+use serde_json::Value;
 
 use crate::Case;
 use crate::look::{SOON, node_of, sh, starts, status, wait_ready};
@@ -13,6 +15,7 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "systemctl_status_tells_health_and_calls", systemctl_tells),
     (Kind::Acme, "set_version_changes_that_component_and_no_other", only_asterisk_changes),
     (Kind::Acme, "hosts_come_back_alone_without_a_controller", hosts_come_back),
+    (Kind::Acme, "every_target_of_prometheus_answers", targets_answer),
     (Kind::Acme, "a_silent_host_is_unreachable_within_five_seconds", silent_host),
 ];
 
@@ -70,23 +73,66 @@ fn only_asterisk_changes(fleet: &Fleet) -> Result<()> {
     check(untouched == after, "the second command touched something")
 }
 
+/// Every unit of the stack, by host.
+const UNITS: [(&str, &str); 3] = [
+    ("acme-data", "postgresql redis prometheus-node-exporter"),
+    ("acme-voice", "rtpengine asterisk prometheus-node-exporter"),
+    ("acme-app", "kamailio websockets omnileads daphne nginx prometheus-node-exporter"),
+];
+
 fn hosts_come_back(fleet: &Fleet) -> Result<()> {
-    let controller = oml_tests::fleet::CONTROLLER;
-    sh(fleet, controller, "systemctl stop omlcontroller")?;
-    let voice = fleet.host("acme-voice")?;
-    voice.reboot()?;
-    let units = ["rtpengine", "asterisk", "prometheus-node-exporter"];
-    let mut command = vec!["systemctl", "is-active"];
-    command.extend(units);
-    let all_active = |output: &oml_lab::Output| {
-        output.stdout.lines().filter(|line| *line == "active").count() == units.len()
-    };
-    voice.wait_until(SOON, &command, all_active)?;
-    let address = voice.address();
-    let answer = sh(fleet, "acme-app", &format!("sipsak -vv -s sip:{address}:5060 2>&1"))?;
-    sh(fleet, controller, "systemctl start omlcontroller")?;
-    check(answer.contains("Server: OMniLeads lab asterisk"), answer)?;
+    sh(fleet, CONTROLLER, "systemctl stop omlcontroller")?;
+    let came_back = come_back_alone(fleet);
+    sh(fleet, CONTROLLER, "systemctl start omlcontroller")?;
+    came_back?;
     wait_ready(fleet, "acme-voice", "asterisk").map(drop)
+}
+
+fn come_back_alone(fleet: &Fleet) -> Result<()> {
+    for (node, _) in UNITS {
+        fleet.host(node)?.reboot()?;
+    }
+    for (node, units) in UNITS {
+        let mut command = vec!["systemctl", "is-active"];
+        command.extend(units.split(' '));
+        let expected = "active\n".repeat(command.len() - 2);
+        fleet.host(node)?.wait_until(SOON, &command, |output| output.stdout == expected)?;
+    }
+    asterisk_answers(fleet)?;
+    let login = "curl -skf https://acme-app/accounts/login/";
+    let page = sh(fleet, "acme-voice", login)?;
+    check(page.contains("1.26.0"), page)
+}
+
+/// What Prometheus is told to scrape is there to be scraped.
+fn targets_answer(fleet: &Fleet) -> Result<()> {
+    let text = sh(fleet, CONTROLLER, "curl -sf http://127.0.0.1:9271/sd")?;
+    let groups: Vec<Value> = serde_json::from_str(&text).context("read the targets")?;
+    let mut labels = Vec::new();
+    for group in &groups {
+        for target in group["targets"].as_array().into_iter().flatten() {
+            let path = group["labels"]["__metrics_path__"].as_str().unwrap_or("/metrics");
+            let url = format!("http://{}{path}", target.as_str().unwrap_or_default());
+            let page = sh(fleet, CONTROLLER, &format!("curl -sf -m 5 {url}"))?;
+            check(page.contains("# TYPE"), format!("{url}: {page}"))?;
+        }
+        let label = |name: &str| group["labels"][name].as_str().unwrap_or_default().to_owned();
+        labels.push((label("host"), label("component")));
+        check(label("tenant") == "acme", format!("{group}"))?;
+    }
+    for node in fleet.nodes() {
+        let of_node = |component: &str| labels.contains(&(node.to_owned(), component.to_owned()));
+        check(of_node("agent") && of_node("node-exporter"), format!("{node}: {text}"))?;
+    }
+    let voice = fleet.host("acme-voice")?.address();
+    let page = sh(fleet, CONTROLLER, &format!("curl -sf -m 5 http://{voice}:9270/metrics"))?;
+    let calls = page.lines().find(|line| {
+        let labels = ["tenant=\"acme\"", "host=\"acme-voice\"", "component=\"asterisk\""];
+        line.contains("instance_active{") && labels.iter().all(|label| line.contains(label))
+    });
+    check(calls.is_some_and(|line| line.ends_with(" 0")), page)?;
+    let page = sh(fleet, CONTROLLER, "curl -sf http://127.0.0.1:9271/metrics")?;
+    check(page.contains("host=\"acme-voice\"") && page.contains("# EOF"), page)
 }
 
 fn silent_host(fleet: &Fleet) -> Result<()> {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use oml_tests::Fleet;
 
 use crate::Case;
-use crate::look::status;
+use crate::look::{starts, status};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
@@ -13,18 +13,21 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_controller_that_is_away_is_one_sentence_and_exit_code_5", controller_away),
 ];
 
+const NODE: &str = "tiny-one";
+
 fn mistakes(fleet: &Fleet) -> Result<()> {
-    let before = status(fleet)?["revision"].clone();
+    let before = (status(fleet)?["revision"].clone(), starts(fleet, NODE)?);
     let refuse = |words: &[&str], told: &[&str]| -> Result<()> {
         let ended = fleet.ctl(words)?;
         let shown = format!("omlctl {}: {ended:?}", words.join(" "));
         check(ended.code == 2, &shown)?;
         check(ended.stdout.is_empty(), &shown)?;
         check(told.iter().all(|word| ended.stderr.contains(word)), format!("{told:?} in {shown}"))?;
-        check(!ended.stderr.contains("panicked") && !ended.stderr.contains("Error {"), &shown)
+        let is_plain = !["panicked", "Error {", "\u{1b}"].iter().any(|w| ended.stderr.contains(w));
+        check(is_plain, &shown)
     };
     refuse(&["set-version", "tenant=tiny", "frist=v2"], &["frist", "did you mean first?"])?;
-    refuse(&["set-version", "tenant=tni", "first=v2"], &["tni"])?;
+    refuse(&["set-version", "tenant=tni", "first=v2"], &["tni", "did you mean tiny?"])?;
     refuse(&["set-version", "tenant=tiny", "first="], &["first"])?;
     refuse(&["set-version", "tenant=tiny", "first=a:b"], &["a:b"])?;
     refuse(&["rollback", "tenant=tiny", "to=999"], &["999"])?;
@@ -34,7 +37,11 @@ fn mistakes(fleet: &Fleet) -> Result<()> {
         refuse(&["apply", "-f", &path], told)
     };
     let keys = spec.replace("catalog:", "catalogue: x\ncatalog:").replace("first: v1", "frist: v1");
-    apply("keys.yaml", &keys, &["line 2", "catalogue", "did you mean catalog?"])?;
+    apply(
+        "keys.yaml",
+        &keys,
+        &["line 2: catalogue", "did you mean catalog?", "line 6", "frist", "did you mean first?"],
+    )?;
     apply(
         "component.yaml",
         &spec.replace("first: v1", "frist: v1"),
@@ -54,11 +61,15 @@ fn mistakes(fleet: &Fleet) -> Result<()> {
     apply("port.yaml", &port, &["8081/tcp", "tiny-one"])?;
     let nowhere = spec.replace("first: v1", "first: {version: v1, nodes: [elsewhere]}");
     apply("nowhere.yaml", &nowhere, &["elsewhere", "not a node"])?;
+    let carried = fleet.spec()?.replace("catalog: small", "catalog: omnileads");
+    let carried = carried.replace("  first: v1\n  second: v1\n", "  asterisk: v1\n");
+    apply("role.yaml", &carried, &["components.asterisk", "no node can carry it", "voice"])?;
     apply("large.yaml", &format!("{spec}#{}\n", "x".repeat(1 << 20)), &["larger than"])?;
     let many: String = (0..10_000).map(|n| format!("  c{n}: v1\n")).collect();
     apply("many.yaml", &spec.replace("rollout:", &format!("{many}rollout:")), &["256"])?;
     apply("control.yaml", &spec.replace("first: v1", "\"fi\\e[31mrst\": v1"), &["fi\\u{1b}"])?;
-    check(status(fleet)?["revision"] == before, "a refused change left a revision")
+    check(status(fleet)?["revision"] == before.0, "a refused change left a revision")?;
+    check(starts(fleet, NODE)? == before.1, "a refused change started something anew")
 }
 
 fn controller_away(fleet: &Fleet) -> Result<()> {

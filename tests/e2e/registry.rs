@@ -13,23 +13,24 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_registry_that_is_no_good_never_stops_the_old_version", faulty_registry),
 ];
 
+const NODE: &str = "tiny-one";
+
 fn unknown_tag(fleet: &Fleet) -> Result<()> {
-    let before = starts(fleet, "tiny-one")?;
+    let before = starts(fleet, NODE)?;
     let ended = fleet.ctl(&["set-version", "tenant=tiny", "first=v99"])?;
     check(ended.code == 2, format!("{ended:?}"))?;
     check(ended.stderr.contains("v99") && ended.stderr.contains("registry"), ended.stderr)?;
-    check(starts(fleet, "tiny-one")? == before, "something was started anew")
+    check(starts(fleet, NODE)? == before, "something was started anew")
 }
 
 fn faulty_registry(fleet: &Fleet) -> Result<()> {
     let mut faulty = fleet.lab().faulty_registry()?;
     let name = fleet.lab().registry()?.faulty_name();
     let honest = fleet.lab().registry()?.name();
-    let first =
-        |fleet: &Fleet| Ok::<_, anyhow::Error>(starts(fleet, "tiny-one")?["oml-first"].clone());
+    let first = |fleet: &Fleet| Ok::<_, anyhow::Error>(starts(fleet, NODE)?["oml-first"].clone());
     let before = first(fleet)?;
     // What an earlier test fetched would not be fetched again.
-    sh(fleet, "tiny-one", "docker container prune --force && docker image prune --all --force")?;
+    sh(fleet, NODE, "docker container prune --force && docker image prune --all --force")?;
     // Another repository name is another image, so it has to be fetched through the faulty way.
     let spec = fleet.spec()?.replace(&honest, &name).replace("first: v1", "first: v2");
     let path = fleet.write_spec("faulty.yaml", &spec)?;
@@ -42,12 +43,20 @@ fn faulty_registry(fleet: &Fleet) -> Result<()> {
     }
     faulty.set(Fault::CutAfter(64))?;
     fleet.ctl_ok(&["apply", "-f", &path, "--no-wait"])?;
-    wait_instance(fleet, ("tiny-one", "first"), "the broken pull is told", |seen| {
-        seen["phase"]["name"] == "blocked" && seen["reason"].as_str().is_some_and(|r| !r.is_empty())
-    })?;
-    check(first(fleet)? == before, "the old container was stopped before the image was there")?;
+    let mut told = String::new();
+    for fault in [Fault::CutAfter(64), Fault::Unauthorized, Fault::Refuse] {
+        faulty.set(fault)?;
+        let what = format!("the host tells of {fault:?}");
+        let seen = wait_instance(fleet, (NODE, "first"), &what, |seen| {
+            let reason = seen["reason"].as_str().unwrap_or_default();
+            seen["phase"]["name"] == "blocked" && reason.contains(&name) && reason != told
+        })?;
+        told = seen["reason"].as_str().unwrap_or_default().to_owned();
+        check(told.lines().count() == 1, &told)?;
+        check(first(fleet)? == before, "the old container was stopped before the image was there")?;
+    }
     faulty.set(Fault::Pass)?;
-    wait_instance(fleet, ("tiny-one", "first"), "the pull is tried again", |seen| {
+    wait_instance(fleet, (NODE, "first"), "the pull is tried again", |seen| {
         seen["phase"]["name"] == "ready" && seen["version"] == "v2"
     })
     .map(drop)

@@ -256,7 +256,7 @@ impl Fleet {
         host.install_deb(&self.packages.agent)?;
         let password = "/etc/omlagent/registry.password";
         host.push(password, registry.password().as_bytes(), 0o600)?;
-        let text = settings::agent_registries(&registry, password);
+        let text = settings::agent(&registry, password);
         host.push("/etc/omlagent/conf.d/lab.toml", text.as_bytes(), 0o600)?;
         // Where the stack's certificates are; an operator puts them there.
         host.exec_ok(&["mkdir", "-p", "/etc/omnileads/certs"])?;

@@ -48,9 +48,16 @@ rollout:
     )
 }
 
+/// The agent's settings: its numbers for a Prometheus elsewhere, and the registry's login.
+#[must_use]
+pub fn agent(registry: &Registry, password_file: &str) -> String {
+    let logins = agent_registries(registry, password_file);
+    format!("metrics_listen = \"0.0.0.0:9270\"\n{logins}")
+}
+
 /// The registry's login in the settings of the agent.
 #[must_use]
-pub fn agent_registries(registry: &Registry, password_file: &str) -> String {
+fn agent_registries(registry: &Registry, password_file: &str) -> String {
     let entry = |name: &str| {
         format!(
             "[registries.\"{name}\"]\nusername = \"{}\"\npassword_file = \"{password_file}\"\n",
