@@ -9,7 +9,7 @@ use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
 use oml_proto::{MESSAGE_BYTES_MAX, report, tls, v1};
 use tokio::sync::mpsc;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tracing::{info, warn};
@@ -22,7 +22,12 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// A report goes up this often even when nothing changed, with fresh ages.
 const REFRESH: Duration = Duration::from_secs(15);
 
-type Inbound = tonic::Streaming<v1::ControllerMessage>;
+/// A session's connection.
+struct Line {
+    client: AgentClient<Channel>,
+    inbound: tonic::Streaming<v1::ControllerMessage>,
+    outbound: mpsc::Sender<AgentMessage>,
+}
 
 impl Session {
     /// Talks with a controller until the connection ends.
@@ -30,6 +35,7 @@ impl Session {
         &mut self,
         endpoint: &str,
         identity: &mut HostIdentity,
+        renew_after: Instant,
     ) -> Result<Left, SessionError> {
         let config = Arc::new(tls::client_config(&identity.credentials)?);
         let channel = tls::connect(endpoint, config).await?;
@@ -50,18 +56,18 @@ impl Session {
             state.connected_to = Some(endpoint.to_owned());
             state.sessions += 1;
         });
-        self.exchange(client, inbound, &outbound, identity).await
+        self.exchange(Line { client, inbound, outbound }, identity, renew_after).await
     }
 
     async fn exchange(
         &mut self,
-        mut client: AgentClient<Channel>,
-        mut inbound: Inbound,
-        outbound: &mpsc::Sender<AgentMessage>,
+        line: Line,
         identity: &mut HostIdentity,
+        renew_after: Instant,
     ) -> Result<Left, SessionError> {
+        let Line { mut client, mut inbound, outbound } = line;
         let mut refresh = interval(REFRESH);
-        let mut renewal = Box::pin(sleep(self.until_renewal(identity)));
+        let mut renewal = Box::pin(sleep_until(self.renewal(identity, renew_after)));
         let mut pending = true;
         loop {
             // Reading a message, a mark, a permit and the timers can each be
@@ -85,7 +91,7 @@ impl Session {
                     }
                     Err(error) => {
                         let pause = self.after_failed_renewal(identity, &error);
-                        renewal = Box::pin(sleep(pause));
+                        renewal = Box::pin(sleep_until(Instant::now() + pause));
                     }
                 },
             }

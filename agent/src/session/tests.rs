@@ -213,6 +213,20 @@ async fn a_certificate_is_renewed_with_a_new_key_and_shown_at_once() {
 }
 
 #[tokio::test]
+async fn a_clock_far_ahead_does_not_make_every_certificate_the_last_but_one() {
+    let late = Setting { age: 10 * HOUR, life: HOUR, ..PLAIN };
+    let authority = Authority::new();
+    let controller = Pretend::new(&authority);
+    *controller.behind.lock().unwrap() = 10 * HOUR;
+    let mut bench = Bench::with(late, authority, controller).await;
+    let twice = |state: &SessionState| state.sessions >= 2 && state.connected_to.is_some();
+    timeout(LIMIT, bench.state.wait_for(twice)).await.unwrap().unwrap();
+    let third = bench.state.wait_for(|state| state.sessions >= 3);
+    assert!(timeout(Duration::from_secs(1), third).await.is_err(), "renewed again at once");
+    assert_eq!(*bench.controller.renewals.borrow(), 1);
+}
+
+#[tokio::test]
 async fn a_certificate_that_has_ended_is_replaced_by_its_key() {
     let ended = Setting { age: 10 * HOUR, life: Duration::ZERO, ..PLAIN };
     let mut bench = Bench::new(ended).await;
