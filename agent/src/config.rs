@@ -56,6 +56,15 @@ pub struct Settings {
     pub registries: BTreeMap<String, RegistryLogin>,
 }
 
+impl Settings {
+    /// The port at which others find the metrics; none where only this host does.
+    #[must_use]
+    pub fn metrics_port(&self) -> Option<u16> {
+        let reachable = |listen: &SocketAddr| !listen.ip().to_canonical().is_loopback();
+        self.metrics_listen.filter(reachable).map(|listen| listen.port())
+    }
+}
+
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

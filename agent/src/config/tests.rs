@@ -21,6 +21,21 @@ fn without_a_file_there_are_defaults() {
 }
 
 #[test]
+fn metrics_for_the_host_alone_are_offered_to_nobody_else() {
+    for (listen, port) in [
+        ("127.0.0.1:9270", None),
+        ("[::1]:9270", None),
+        ("[::ffff:127.0.0.1]:9270", None),
+        ("off", None),
+        ("0.0.0.0:9270", Some(9270)),
+        ("10.0.0.5:9271", Some(9271)),
+    ] {
+        let folder = folder(&[("agent.toml", &format!("metrics_listen = \"{listen}\"\n"))]);
+        assert_eq!(load(folder.path()).unwrap().metrics_port(), port, "{listen}");
+    }
+}
+
+#[test]
 fn a_drop_in_wins_over_the_file() {
     let folder = folder(&[
         ("agent.toml", "controllers = [\"a\"]\nlog = \"warn\"\n"),

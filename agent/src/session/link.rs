@@ -1,5 +1,6 @@
 //! One connection to one controller, from hello to its end.
 
+use std::io;
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use oml_common::assignment::Assignment;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
 use oml_proto::{MESSAGE_BYTES_MAX, report, tls, v1};
+use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
@@ -19,6 +21,8 @@ use crate::identity::HostIdentity;
 
 /// Longest wait for an answer to a call.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest look-up of the controller's name, beside the connection's own.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// A report goes up this often even when nothing changed, with fresh ages.
 const REFRESH: Duration = Duration::from_secs(15);
 
@@ -44,7 +48,7 @@ impl Session {
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         // One place: a report that waits is replaced by the next, never queued.
         let (outbound, messages) = mpsc::channel(1);
-        let hello = agent_message::Kind::Hello(self.hello(endpoint));
+        let hello = agent_message::Kind::Hello(self.hello(endpoint).await);
         if outbound.try_send(AgentMessage { kind: Some(hello) }).is_err() {
             return Err(SessionError::Ended);
         }
@@ -103,16 +107,22 @@ impl Session {
         AgentMessage { kind: Some(agent_message::Kind::Report(report)) }
     }
 
-    fn hello(&self, endpoint: &str) -> Hello {
+    async fn hello(&self, endpoint: &str) -> Hello {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         let held = self.assignments.borrow().as_ref().map(|a| a.generation);
-        let address = self.settings.address.or_else(|| own_address(endpoint));
+        let address = match self.settings.address {
+            Some(address) => Some(address),
+            None => own_address(endpoint)
+                .await
+                .inspect_err(|error| warn!("this host's own address was not found out: {error}"))
+                .ok(),
+        };
         Hello {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             boot_id: read("/proc/sys/kernel/random/boot_id"),
             machine_id: read("/etc/machine-id"),
             address: address.map(|address| address.to_string()).unwrap_or_default(),
-            metrics_port: self.settings.metrics_listen.map_or(0, |listen| u32::from(listen.port())),
+            metrics_port: self.settings.metrics_port().map_or(0, u32::from),
             held: held.map(report::generation_to_wire),
         }
     }
@@ -178,11 +188,12 @@ pub(super) fn refused(status: tonic::Status) -> SessionError {
 }
 
 /// The address by which packets to the controller leave; nothing is sent.
-fn own_address(endpoint: &str) -> Option<IpAddr> {
-    use std::net::ToSocketAddrs as _;
-    let target = endpoint.to_socket_addrs().ok()?.next()?;
+async fn own_address(endpoint: &str) -> io::Result<IpAddr> {
+    let looked_up = timeout(LOOKUP_TIMEOUT, lookup_host(endpoint)).await;
+    let mut found = looked_up.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))?;
+    let target = found.next().ok_or(io::ErrorKind::NotFound)?;
     let any = if target.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any).ok()?;
-    socket.connect(target).ok()?;
-    socket.local_addr().ok().map(|address| address.ip())
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(target)?;
+    Ok(socket.local_addr()?.ip())
 }
