@@ -9,6 +9,7 @@ mod deaths;
 mod drift;
 mod look;
 mod pool;
+mod preflight;
 mod registry;
 mod revisions;
 mod security;
@@ -59,6 +60,7 @@ fn cases() -> Vec<Case> {
     cases.extend(deaths::CASES);
     cases.extend(drift::CASES);
     cases.extend(bad_versions::CASES);
+    cases.extend(preflight::CASES);
     cases.extend(registry::CASES);
     cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);

@@ -65,6 +65,7 @@ impl Bench {
             address: None,
             metrics_listen: None,
             log: String::new(),
+            floors: crate::preflight::Floors::default(),
             registries: std::collections::BTreeMap::new(),
         };
         let (assignments, assignment) = watch::channel(None);

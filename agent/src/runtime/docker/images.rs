@@ -1,6 +1,7 @@
 //! Images: which are here, and bringing one by its digest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::auth::DockerCredentials;
@@ -55,11 +56,21 @@ async fn names(engine: &Engine) -> Result<Vec<String>, RuntimeError> {
     Ok(images.into_iter().flat_map(|image| image.repo_digests).collect())
 }
 
-/// The log driver that the host uses when none is asked for.
-pub(super) async fn log_driver(engine: &Engine) -> Result<String, RuntimeError> {
+/// What the engine says of itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Place {
+    /// The log driver that it uses when none is asked for.
+    pub(super) log_driver: String,
+    /// Where it keeps images and containers.
+    pub(super) root: Option<PathBuf>,
+}
+
+/// Asks the engine for its own settings.
+pub(super) async fn place(engine: &Engine) -> Result<Place, RuntimeError> {
     let client = engine.client(CALL_LIMIT)?;
     let info = failure::within(CALL_LIMIT, ("ask for", "settings"), client.info()).await?;
-    Ok(info.logging_driver.unwrap_or_default())
+    let root = info.docker_root_dir.map(PathBuf::from);
+    Ok(Place { log_driver: info.logging_driver.unwrap_or_default(), root })
 }
 
 /// Pulls the container's image and looks that it is there afterwards.
