@@ -25,6 +25,8 @@ mod label;
 mod login;
 mod moment;
 mod names;
+#[cfg(test)]
+mod pretend;
 mod words;
 
 pub use engine::{Engine, Inspected, Waited};
