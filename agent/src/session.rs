@@ -79,8 +79,6 @@ enum SessionError {
     Identity(#[from] IdentityError),
     #[error("cannot use the host's certificate")]
     Tls(#[from] oml_proto::tls::TlsError),
-    #[error("cannot keep the assignment")]
-    Cache(#[from] crate::files::FileError),
 }
 
 /// Why a session is left without a failure.

@@ -11,16 +11,19 @@ use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
 use oml_proto::{MESSAGE_BYTES_MAX, report, tls, v1};
 use tokio::net::lookup_host;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tracing::{info, warn};
 
 use super::{Left, Session, SessionError};
 use crate::identity::HostIdentity;
+use crate::log::chain;
 
 /// Longest wait for an answer to a call.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// From one try to keep an assignment on a full disk to the next.
+const KEEP_AGAIN: Duration = Duration::from_secs(2);
 /// Longest look-up of the controller's name, beside the connection's own.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// A report goes up this often even when nothing changed, with fresh ages.
@@ -73,16 +76,26 @@ impl Session {
         let mut refresh = interval(REFRESH);
         let mut renewal = Box::pin(sleep_until(self.renewal(identity, renew_after)));
         let mut pending = true;
+        let mut keep_again = interval(KEEP_AGAIN);
+        keep_again.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut unkept = None;
         loop {
             // Reading a message, a mark, a permit and the timers can each be
             // dropped and taken up again without losing anything.
             tokio::select! {
                 message = inbound.message() => match message.map_err(SessionError::Lost)? {
-                    Some(message) => self.receive(message, identity)?,
+                    Some(message) => {
+                        if let Some(assignment) = self.receive(message, identity) {
+                            unkept = self.keep(assignment);
+                        }
+                    }
                     None => return Err(SessionError::Ended),
                 },
                 Ok(()) = self.reports.changed() => pending = true,
                 _ = refresh.tick() => pending = true,
+                _ = keep_again.tick(), if unkept.is_some() => {
+                    unkept = unkept.take().and_then(|assignment| self.keep(assignment));
+                }
                 permit = outbound.reserve(), if pending => {
                     let Ok(permit) = permit else { return Err(SessionError::Ended) };
                     permit.send(self.latest_report());
@@ -127,24 +140,25 @@ impl Session {
         }
     }
 
+    /// The assignment of a message, if there is one that may be taken.
     fn receive(
         &self,
         message: v1::ControllerMessage,
         identity: &HostIdentity,
-    ) -> Result<(), SessionError> {
+    ) -> Option<Assignment> {
         match message.kind {
             Some(controller_message::Kind::Assignment(document)) => {
                 self.take(&document.document, identity)
             }
             None => {
                 warn!("the controller says something this agent does not know; it may be too old");
-                Ok(())
+                None
             }
         }
     }
 
-    /// Takes an assignment if it may follow the one held. It counts once it is on disk.
-    fn take(&self, document: &[u8], identity: &HostIdentity) -> Result<(), SessionError> {
+    /// Reads an assignment, if it may follow the one held.
+    fn take(&self, document: &[u8], identity: &HostIdentity) -> Option<Assignment> {
         let read = std::str::from_utf8(document)
             .map_err(|error| error.to_string())
             .and_then(|text| Assignment::from_document(text).map_err(|error| error.to_string()));
@@ -152,27 +166,44 @@ impl Session {
             Ok(assignment) => assignment,
             Err(error) => {
                 self.refuse(format!("an assignment cannot be read: {error}"));
-                return Ok(());
+                return None;
             }
         };
         let held = self.assignments.borrow().clone();
         let accepted = assignment.accept_after(held.as_deref(), &identity.tenant, &identity.node);
         if let Err(refusal) = accepted {
             self.refuse(format!("an assignment was refused: {refusal}"));
-            return Ok(());
+            return None;
+        }
+        Some(assignment)
+    }
+
+    /// An assignment counts once it is on disk. Gives it back if it could not be
+    /// kept there: the session goes on, so that the controller hears why.
+    fn keep(&self, assignment: Assignment) -> Option<Assignment> {
+        let is_held = self.assignments.borrow().as_deref() == Some(&assignment);
+        if !is_held && let Err(error) = self.cache.keep_assignment(&assignment) {
+            let generation = assignment.generation;
+            let why = chain(&error);
+            self.refuse(format!("assignment {generation} waits, it cannot be kept: {why}"));
+            return Some(assignment);
         }
         self.trouble.send_if_modified(|trouble| trouble.take().is_some());
-        if held.as_deref() == Some(&assignment) {
-            return Ok(());
+        if !is_held {
+            self.assignments.send_replace(Some(Arc::new(assignment)));
         }
-        self.cache.keep_assignment(&assignment)?;
-        self.assignments.send_replace(Some(Arc::new(assignment)));
-        Ok(())
+        None
     }
 
     fn refuse(&self, why: String) {
-        warn!("{why}");
-        self.trouble.send_replace(Some(why));
+        self.trouble.send_if_modified(|trouble| {
+            let is_new = trouble.as_ref() != Some(&why);
+            if is_new {
+                warn!("{why}");
+                *trouble = Some(why);
+            }
+            is_new
+        });
     }
 }
 

@@ -29,7 +29,7 @@ struct Bench {
     cache: Cache,
     session: JoinHandle<()>,
     _ports: Vec<Port>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// How old the certificate is, how long it lives on, and who listens where.
@@ -95,7 +95,7 @@ impl Bench {
             cache,
             session,
             _ports: ports,
-            _folder: folder,
+            folder: folder,
         }
     }
 
@@ -164,6 +164,23 @@ async fn what_is_older_different_foreign_or_unreadable_is_refused_and_told() {
     bench.send(5, "voice-1", 2);
     bench.until_applied(5).await;
     assert_eq!(*bench.trouble.borrow(), None);
+}
+
+#[tokio::test]
+async fn an_assignment_that_cannot_be_kept_waits_and_ends_no_session() {
+    let mut bench = Bench::new(PLAIN).await;
+    bench.send(4, "voice-1", 1);
+    bench.until_applied(4).await;
+    // In the way of every write.
+    let obstacle = bench.folder.path().join("var/lib/omlagent/assignment.json.tmp");
+    std::fs::create_dir(&obstacle).unwrap();
+    bench.send(5, "voice-1", 2);
+    bench.until_trouble("assignment 1.5 waits, it cannot be kept: could not write").await;
+    assert_eq!(bench.assignment.borrow().as_ref().unwrap().generation.number, 4);
+    std::fs::remove_dir(&obstacle).unwrap();
+    bench.until_applied(5).await;
+    assert_eq!(*bench.trouble.borrow(), None);
+    assert_eq!(bench.state.borrow().sessions, 1);
 }
 
 #[tokio::test]
