@@ -95,7 +95,7 @@ impl Bench {
             cache,
             session,
             _ports: ports,
-            folder: folder,
+            folder,
         }
     }
 

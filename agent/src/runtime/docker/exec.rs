@@ -16,12 +16,15 @@ const STDOUT_BYTES_MAX: usize = 64 * 1024;
 /// Probes are short, and there are many supervisors.
 const BUFFER_BYTES: usize = 1024;
 
-/// Commands that were left to themselves, by container and what they run.
+/// Commands that were left to themselves.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Unfinished(Arc<Mutex<BTreeMap<(String, Vec<String>), String>>>);
+pub(super) struct Unfinished(Arc<Mutex<Begun>>);
+
+/// The engine's id of what was begun, by container and command.
+type Begun = BTreeMap<(String, Vec<String>), String>;
 
 impl Unfinished {
-    fn held(&self) -> MutexGuard<'_, BTreeMap<(String, Vec<String>), String>> {
+    fn held(&self) -> MutexGuard<'_, Begun> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
