@@ -150,7 +150,7 @@ impl Runtime for Docker {
     ) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
         let login = login::find(&self.logins, &container.repository)?;
-        images::fetch(&self.engine, container, login, progress).await
+        images::fetch(&self.engine, container, login, images::SILENCE_MAX, progress).await
     }
 
     async fn put(&self, instance: &Instance) -> Result<(), RuntimeError> {
