@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::preflight::Floors;
+
 /// Port of the controllers' agent and operator services, where none is written.
 pub const CONTROLLER_PORT: u16 = 7443;
 /// Port of the controllers' enrolment service, where none is written.
@@ -26,6 +28,8 @@ struct Fragment {
     address: Option<String>,
     metrics_listen: Option<String>,
     log: Option<String>,
+    engine_disk_free_min: Option<String>,
+    state_disk_free_min: Option<String>,
     registries: Option<BTreeMap<String, RegistryLogin>>,
 }
 
@@ -52,8 +56,19 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// Filter of the log.
     pub log: String,
+    /// Room that must be left before anything is fetched or made.
+    pub floors: Floors,
     /// Logins by registry host.
     pub registries: BTreeMap<String, RegistryLogin>,
+}
+
+impl Settings {
+    /// The port at which others find the metrics; none where only this host does.
+    #[must_use]
+    pub fn metrics_port(&self) -> Option<u16> {
+        let reachable = |listen: &SocketAddr| !listen.ip().to_canonical().is_loopback();
+        self.metrics_listen.filter(reachable).map(|listen| listen.port())
+    }
 }
 
 /// Why there are no settings.
@@ -154,14 +169,33 @@ fn settings(fragment: Fragment) -> Result<Settings, ConfigError> {
             expected: "an IP address and a port such as 127.0.0.1:9270, or \"off\"",
         })?),
     };
+    let default = Floors::default();
+    let floors = Floors {
+        engine_bytes: size("engine_disk_free_min", fragment.engine_disk_free_min)?
+            .unwrap_or(default.engine_bytes),
+        state_bytes: size("state_disk_free_min", fragment.state_disk_free_min)?
+            .unwrap_or(default.state_bytes),
+    };
     Ok(Settings {
         controllers,
         enrollment,
         address: address.transpose()?,
         metrics_listen,
         log: fragment.log.unwrap_or_else(|| "info".to_owned()),
+        floors,
         registries: fragment.registries.unwrap_or_default(),
     })
+}
+
+/// Bytes from a size such as `512MiB`.
+fn size(key: &'static str, text: Option<String>) -> Result<Option<u64>, ConfigError> {
+    let Some(text) = text else { return Ok(None) };
+    let parsed = [("MiB", 1 << 20), ("GiB", 1 << 30)].iter().find_map(|(unit, bytes)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(*bytes)
+    });
+    let expected = "a size such as 512MiB or 2GiB";
+    parsed.map(Some).ok_or(ConfigError::Value { key, value: text, expected })
 }
 
 fn endpoints(

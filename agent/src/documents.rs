@@ -26,6 +26,20 @@ pub enum DocumentError {
     },
 }
 
+/// The components that have documents.
+///
+/// # Errors
+/// What the file system says.
+pub fn components(paths: &Paths) -> Result<Vec<ComponentName>, FileError> {
+    let folder = paths.instances();
+    let listed = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listed => listed.and_then(Iterator::collect::<std::io::Result<Vec<_>>>),
+    };
+    let listed = listed.map_err(FileError::of("list", &folder))?;
+    Ok(listed.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+}
+
 /// Reads an instance document, if it is there.
 ///
 /// # Errors

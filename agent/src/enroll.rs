@@ -11,7 +11,7 @@ use oml_proto::tls::{self, ConnectError, InvalidToken, JoinToken};
 use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::{Certificate, EnrollRequest};
 use tokio::time::timeout;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::config::{CONTROLLER_PORT, ENROLLMENT_PORT, endpoint};
 use crate::files::{self, FileError};
@@ -86,6 +86,33 @@ pub enum EnrollError {
     /// The settings cannot be written.
     #[error("cannot write the agent's settings")]
     Settings(#[from] FileError),
+}
+
+impl EnrollError {
+    /// Whether the operator has to say something else; trying again does not help.
+    #[must_use]
+    pub fn is_mistake(&self) -> bool {
+        match self {
+            EnrollError::AlreadyEnrolled { .. }
+            | EnrollError::TokenFile { .. }
+            | EnrollError::Token { .. }
+            | EnrollError::Address(_)
+            | EnrollError::HostName(_) => true,
+            EnrollError::Refused(status) => matches!(
+                status.code(),
+                Code::InvalidArgument
+                    | Code::NotFound
+                    | Code::AlreadyExists
+                    | Code::PermissionDenied
+                    | Code::Unauthenticated
+                    | Code::FailedPrecondition
+            ),
+            EnrollError::Connect(_)
+            | EnrollError::Slow(_)
+            | EnrollError::Identity(_)
+            | EnrollError::Settings(_) => false,
+        }
+    }
 }
 
 /// Joins the host. Nothing is kept unless all of it succeeds.

@@ -19,6 +19,7 @@ use crate::files::FileError;
 use crate::kill_point;
 use crate::log::chain;
 use crate::paths::{Paths, Slot};
+use crate::preflight::{Blocked, Floors};
 use crate::runtime::{FetchProgress, LastWords, Runtime, RuntimeError};
 
 mod switch;
@@ -34,6 +35,8 @@ pub struct Host {
     pub paths: Paths,
     /// The host's clock.
     pub clock: Clock,
+    /// Room that must be left.
+    pub floors: Floors,
 }
 
 /// One step of one instance.
@@ -50,6 +53,8 @@ pub(crate) struct Work {
 enum StepError {
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    #[error(transparent)]
+    Blocked(#[from] Blocked),
     #[error("cannot keep its documents")]
     Files(#[from] FileError),
     #[error("cannot read its documents")]
@@ -87,6 +92,7 @@ impl Host {
         work: &Work,
         progress: &watch::Sender<FetchProgress>,
     ) -> Result<(), StepError> {
+        self.may_fetch().await?;
         self.docker.fetch(work.instance()?, progress).await?;
         kill_point::reach("A1");
         Ok(())
@@ -96,6 +102,7 @@ impl Host {
         let instance = work.instance()?;
         kill_point::reach("A2");
         if instance.container().is_some() {
+            self.may_put(instance).await?;
             self.docker.put(instance).await?;
         }
         kill_point::reach("A3");

@@ -1,9 +1,12 @@
 //! Use of the host, from the kernel's own counters.
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use nix::sys::statvfs::statvfs;
 use oml_common::report::HostUsage;
+use tracing::warn;
 
 /// Samples use; keeps the last reading, because the processor's use is a difference.
 #[derive(Debug)]
@@ -11,6 +14,8 @@ pub struct Sampler {
     /// A folder on the disk where images are kept.
     disk: PathBuf,
     before: Option<CpuTimes>,
+    /// What could not be read and was told.
+    told: BTreeSet<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,17 +30,16 @@ impl Sampler {
     pub fn new() -> Self {
         let images = PathBuf::from("/var/lib/docker");
         let disk = if images.is_dir() { images } else { PathBuf::from("/") };
-        Self { disk, before: None }
+        Self { disk, before: None, told: BTreeSet::new() }
     }
 
-    /// The use since the last sample. What cannot be read is 0.
+    /// The use since the last sample. What cannot be read is 0 of 0, and told once.
     pub fn sample(&mut self) -> HostUsage {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        let cpu = cpu_times(&read("/proc/stat"));
+        let cpu = cpu_times(&self.read("/proc/stat"));
         let cpu_permille = cpu.and_then(|now| Some(permille(self.before?, now))).unwrap_or(0);
         self.before = cpu;
-        let (memory_used_bytes, memory_total_bytes) = memory(&read("/proc/meminfo"));
-        let (disk_used_bytes, disk_total_bytes) = self.disk();
+        let (memory_used_bytes, memory_total_bytes) = memory(&self.read("/proc/meminfo"));
+        let (disk_used_bytes, disk_total_bytes) = self.disk_use();
         HostUsage {
             cpu_permille,
             memory_used_bytes,
@@ -45,10 +49,32 @@ impl Sampler {
         }
     }
 
-    fn disk(&self) -> (u64, u64) {
-        let Ok(stat) = statvfs(&self.disk) else { return (0, 0) };
+    fn read(&mut self, path: &'static str) -> String {
+        let read = std::fs::read_to_string(path);
+        self.note(path, read).unwrap_or_default()
+    }
+
+    fn disk_use(&mut self) -> (u64, u64) {
+        let stat = statvfs(&self.disk);
+        let Some(stat) = self.note("the disk of the images", stat) else { return (0, 0) };
         let (block, all, free) = (stat.fragment_size(), stat.blocks(), stat.blocks_free());
         (all.saturating_sub(free).saturating_mul(block), all.saturating_mul(block))
+    }
+
+    /// Tells the first failure in a row.
+    fn note<T, E: Display>(&mut self, what: &'static str, read: Result<T, E>) -> Option<T> {
+        match read {
+            Ok(value) => {
+                self.told.remove(what);
+                Some(value)
+            }
+            Err(error) => {
+                if self.told.insert(what) {
+                    warn!("the use of the host is not known well: {what}: {error}");
+                }
+                None
+            }
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod metrics;
 mod observe;
 pub mod paths;
 pub mod pause;
+pub mod preflight;
 pub mod probe;
 pub mod runtime;
 pub mod session;

@@ -8,13 +8,20 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use oml_common::id::{ComponentName, NodeName};
 use omlagent::clock::Clock;
-use omlagent::enroll::{Enrollment, enroll};
+use omlagent::config::ConfigError;
+use omlagent::enroll::{EnrollError, Enrollment, enroll};
 use omlagent::paths::Paths;
 use omlagent::runtime::systemd::start_agent;
+use omlagent::status::StatusError;
 use omlagent::supervise::supervise;
 use omlagent::{log, status};
 
 mod run;
+
+/// Something went wrong on the way.
+const FAILURE: u8 = 1;
+/// What was asked for is not possible; clap ends with the same.
+const MISTAKE: u8 = 2;
 
 /// Makes this host run what its controller says.
 #[derive(Debug, Parser)]
@@ -72,9 +79,16 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("omlagent: {}", log::chain(error.as_ref()));
-            ExitCode::FAILURE
+            ExitCode::from(if is_mistake(&error) { MISTAKE } else { FAILURE })
         }
     }
+}
+
+/// Whether another command line, token or setting would have done.
+fn is_mistake(error: &anyhow::Error) -> bool {
+    let enrolling = error.downcast_ref::<EnrollError>().is_some_and(EnrollError::is_mistake);
+    let showing = matches!(error.downcast_ref(), Some(StatusError::NotRoot));
+    enrolling || showing || error.is::<ConfigError>()
 }
 
 fn act(verb: Verb) -> anyhow::Result<()> {

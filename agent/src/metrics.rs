@@ -92,14 +92,18 @@ impl Source {
         let share = Numbers::default();
         share.get_or_create(&self.labels()).set(f64::from(host.cpu_permille) / 1000.0);
         registry.register("host_cpu_ratio", "Busy share of all cores", share);
-        for (name, help, value) in [
-            ("host_memory_used", "Memory in use", host.memory_used_bytes),
-            ("host_memory", "Memory in all", host.memory_total_bytes),
-            ("host_disk_used", "Disk in use where images are kept", host.disk_used_bytes),
-            ("host_disk", "Disk in all where images are kept", host.disk_total_bytes),
+        let (memory, disk) = (host.memory_total_bytes, host.disk_total_bytes);
+        for (name, help, value, all) in [
+            ("host_memory_used", "Memory in use", host.memory_used_bytes, memory),
+            ("host_memory", "Memory in all", memory, memory),
+            ("host_disk_used", "Disk in use where images are kept", host.disk_used_bytes, disk),
+            ("host_disk", "Disk in all where images are kept", disk, disk),
         ] {
             let gauge = Whole::default();
-            gauge.get_or_create(&self.labels()).set(whole(value));
+            // 0 of 0 is what could not be read.
+            if all > 0 {
+                gauge.get_or_create(&self.labels()).set(whole(value));
+            }
             registry.register_with_unit(name, help, Unit::Bytes, gauge);
         }
     }

@@ -17,6 +17,8 @@ pub struct Paths {
     pub units: PathBuf,
     /// The engine's socket.
     pub docker_socket: PathBuf,
+    /// The kernel's view of the host.
+    pub proc: PathBuf,
     /// The program that units run as `PROGRAM supervise COMPONENT`.
     pub program: PathBuf,
 }
@@ -42,6 +44,7 @@ impl Paths {
             config: "/etc/omlagent".into(),
             units: "/etc/systemd/system".into(),
             docker_socket: "/var/run/docker.sock".into(),
+            proc: "/proc".into(),
             program: "/usr/bin/omlagent".into(),
         }
     }
@@ -57,6 +60,7 @@ impl Paths {
             config: moved(&system.config),
             units: moved(&system.units),
             docker_socket: moved(&system.docker_socket),
+            proc: moved(&system.proc),
             program: moved(&system.program),
         }
     }

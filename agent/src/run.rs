@@ -56,6 +56,7 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
         systemd: Arc::new(Systemd::new(paths.clone())),
         paths: paths.clone(),
         clock,
+        floors: settings.floors,
     };
     let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
     let source = metrics::Source {

@@ -4,6 +4,7 @@
 //! assignment, no session and no controller.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use oml_common::id::{ComponentName, ContentHash, Digest};
@@ -154,6 +155,11 @@ pub trait Runtime: Send + Sync + 'static {
         _component: &ComponentName,
         _hash: &ContentHash,
     ) -> Result<Option<Instance>, RuntimeError> {
+        Ok(None)
+    }
+
+    /// Where it keeps images and containers, if that is on a disk of this host.
+    async fn storage(&self) -> Result<Option<PathBuf>, RuntimeError> {
         Ok(None)
     }
 

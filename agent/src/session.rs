@@ -79,8 +79,6 @@ enum SessionError {
     Identity(#[from] IdentityError),
     #[error("cannot use the host's certificate")]
     Tls(#[from] oml_proto::tls::TlsError),
-    #[error("cannot keep the assignment")]
-    Cache(#[from] crate::files::FileError),
 }
 
 /// Why a session is left without a failure.
@@ -101,15 +99,19 @@ impl Session {
             return self.rest("no controllers are configured; it works by its cache").await;
         }
         let (mut turn, mut failures) = (0, 0);
+        let mut renew_after = Instant::now();
         loop {
             let began = Instant::now();
             let endpoint =
                 self.settings.controllers[turn % self.settings.controllers.len()].clone();
-            let ended = self.once(&endpoint, &mut identity).await;
+            let ended = self.once(&endpoint, &mut identity, renew_after).await;
             self.state.send_modify(|state| state.connected_to = None);
             let lasted = began.elapsed();
             match ended {
-                Ok(Left::Renewed) => continue,
+                Ok(Left::Renewed) => {
+                    renew_after = Instant::now() + self.least_life(&identity);
+                    continue;
+                }
                 Err(error) => {
                     warn!(endpoint, "no session with {endpoint}: {}", chain(&error));
                     self.state.send_modify(|state| state.failures += 1);
@@ -137,11 +139,12 @@ impl Session {
         &mut self,
         endpoint: &str,
         identity: &mut HostIdentity,
+        renew_after: Instant,
     ) -> Result<Left, SessionError> {
         if self.clock.now() >= identity.peer.expires {
             *identity = self.recover(identity).await?;
         }
-        self.link(endpoint, identity).await
+        self.link(endpoint, identity, renew_after).await
     }
 }
 

@@ -2,6 +2,7 @@
 //! read it although no controller is there.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub async fn keep(paths: Paths, mut reports: watch::Receiver<Arc<Report>>) {
     while reports.changed().await.is_ok() {
         let text = serde_json::to_vec(&**reports.borrow_and_update());
         let text = text.expect("a report has string keys only");
-        if let Err(error) = files::write_volatile(&file(&paths), &text, 0o644) {
+        if let Err(error) = files::write_volatile(&file(&paths), &text, 0o600) {
             warn!("`omlagent status` will show an old state: {}", chain(&error));
         }
     }
@@ -40,9 +41,12 @@ pub enum StatusError {
         "the agent has not said anything since this host was started; is omlagent.service running?"
     )]
     Nothing,
+    /// It holds what programs wrote last.
+    #[error("only root may read the agent's report; try `sudo omlagent status`")]
+    NotRoot,
     /// The report cannot be read.
     #[error("cannot read the agent's report")]
-    File(#[from] files::FileError),
+    File(#[source] files::FileError),
     /// The report is another version's.
     #[error("the agent's report cannot be understood")]
     Unreadable(#[from] serde_json::Error),
@@ -53,7 +57,12 @@ pub enum StatusError {
 /// # Errors
 /// When there is none that can be read.
 pub fn show(paths: &Paths, now: Timestamp) -> Result<String, StatusError> {
-    let text = files::read_if_there(&file(paths))?.ok_or(StatusError::Nothing)?;
+    let is_denied = |error: &files::FileError| error.kind() == ErrorKind::PermissionDenied;
+    let read = files::read_if_there(&file(paths));
+    let read = read.map_err(|error| {
+        if is_denied(&error) { StatusError::NotRoot } else { StatusError::File(error) }
+    });
+    let text = read?.ok_or(StatusError::Nothing)?;
     Ok(describe(&serde_json::from_str(&text)?, now))
 }
 
@@ -92,3 +101,6 @@ fn describe_instance(instance: &InstanceReport) -> String {
     let phase = instance.phase.word();
     format!("{phase:<10} {version:<20} {health}{calls}  {}", printable(&instance.reason))
 }
+
+#[cfg(test)]
+mod tests;

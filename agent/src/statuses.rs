@@ -38,7 +38,7 @@ impl StatusFiles {
         let mut watcher = notify::recommended_watcher(move |event| follower.apply(event))?;
         watcher.watch(&folder, RecursiveMode::NonRecursive)?;
         // Read after the watch began, so that nothing falls between.
-        statuses.send_modify(|statuses| *statuses = read_all(paths));
+        statuses.send_replace(read_all(paths).unwrap_or_default());
         Ok((Self { _watcher: watcher }, receiver))
     }
 }
@@ -53,7 +53,9 @@ impl Follower {
         match event {
             // Some were lost.
             Ok(event) if event.need_rescan() => {
-                self.statuses.send_modify(|statuses| *statuses = read_all(&self.paths));
+                if let Some(all) = read_all(&self.paths) {
+                    self.statuses.send_replace(all);
+                }
             }
             Ok(event) if is_complete(event.kind) => {
                 for name in event.paths.iter().filter_map(|path| component_of(path)) {
@@ -87,12 +89,17 @@ fn is_complete(kind: EventKind) -> bool {
     )
 }
 
-fn read_all(paths: &Paths) -> Statuses {
-    let entries = std::fs::read_dir(paths.statuses()).into_iter().flatten();
-    entries
-        .filter_map(|entry| component_of(&entry.ok()?.path()))
-        .filter_map(|name| Some((name.clone(), read_one(paths, &name)?)))
-        .collect()
+/// Every status; none when the folder cannot be listed.
+fn read_all(paths: &Paths) -> Option<Statuses> {
+    let folder = paths.statuses();
+    let entries = std::fs::read_dir(&folder)
+        .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
+        .inspect_err(|error| {
+            warn!("what supervisors say in {} is not known: {error}", folder.display())
+        })
+        .ok()?;
+    let names = entries.iter().filter_map(|entry| component_of(&entry.path()));
+    Some(names.filter_map(|name| Some((name.clone(), read_one(paths, &name)?))).collect())
 }
 
 fn read_one(paths: &Paths, component: &ComponentName) -> Option<Status> {

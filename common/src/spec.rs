@@ -160,8 +160,6 @@ fn entry<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
 }
 
 fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
-    let mut lines = BTreeMap::new();
-    note_lines("", root, &mut lines);
     let mut fields = Fields::open(&Place::root(root), problems)?;
     let tenant = fields.need("tenant", problems).and_then(|place| place.parse(problems));
     let catalog = fields.need("catalog", problems).and_then(|place| place.parse(problems));
@@ -179,6 +177,11 @@ fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
         None => RolloutSpec::default(),
     };
     fields.finish(problems);
+    let mut lines = BTreeMap::new();
+    // What is wrong is not used, and its paths may be as deep and long as anybody likes.
+    if problems.0.is_empty() {
+        note_lines("", root, &mut lines);
+    }
     Some(TenantSpec {
         tenant: tenant?,
         catalog: catalog?,

@@ -17,6 +17,8 @@ pub use fields::{Fields, Place};
 /// Largest document.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 const DEPTH_MAX: usize = 16;
+/// Longest key: paths are made of them, and each is kept for every value below it.
+const KEY_BYTES_MAX: usize = 256;
 const NODES_MAX: usize = 100_000;
 
 /// One value of a document.
@@ -176,6 +178,10 @@ impl Builder {
                 }
             }
             None => match node.value {
+                Value::Text(name) if name.len() > KEY_BYTES_MAX => {
+                    let message = format!("a key is longer than {KEY_BYTES_MAX} bytes");
+                    return Err(Problem::new("", message).at_line(node.line));
+                }
                 Value::Text(name) => parent.key = Some(Key { name, line: node.line }),
                 Value::Empty | Value::List(_) | Value::Map(_) => {
                     return Err(Problem::new("", "a key must be a word").at_line(node.line));

@@ -10,6 +10,7 @@ mod drain;
 mod drift;
 mod look;
 mod pool;
+mod preflight;
 mod registry;
 mod revisions;
 mod security;
@@ -61,6 +62,7 @@ fn cases() -> Vec<Case> {
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);
     cases.extend(bad_versions::CASES);
+    cases.extend(preflight::CASES);
     cases.extend(registry::CASES);
     cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);

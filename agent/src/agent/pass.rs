@@ -90,8 +90,15 @@ impl Agent {
 
     /// Reads the current documents anew. One that cannot be read counts as lost.
     pub(super) fn read_documents(&mut self) {
-        let entries = std::fs::read_dir(self.host.paths.instances()).into_iter().flatten();
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let names = match documents::components(&self.host.paths) {
+            Ok(names) => names,
+            // What was known is nearer to the truth than that all of it is lost.
+            Err(error) => {
+                self.state.troubles.insert("documents", chain(&error));
+                return;
+            }
+        };
+        self.state.troubles.remove("documents");
         let read = |name: ComponentName| match documents::read(
             &self.host.paths,
             &name,
@@ -103,7 +110,7 @@ impl Agent {
                 None
             }
         };
-        self.state.documents = names.filter_map(read).collect();
+        self.state.documents = names.into_iter().filter_map(read).collect();
     }
 
     /// The daemon without which nothing of this component can be changed.

@@ -18,17 +18,34 @@ fn without_a_file_there_are_defaults() {
     let settings = load(Path::new("/nonexistent")).unwrap();
     assert_eq!(settings.controllers, Vec::<String>::new());
     assert_eq!(settings.metrics_listen, Some("127.0.0.1:9270".parse().unwrap()));
+    assert_eq!(settings.floors, Floors { engine_bytes: 512 << 20, state_bytes: 64 << 20 });
+}
+
+#[test]
+fn metrics_for_the_host_alone_are_offered_to_nobody_else() {
+    for (listen, port) in [
+        ("127.0.0.1:9270", None),
+        ("[::1]:9270", None),
+        ("[::ffff:127.0.0.1]:9270", None),
+        ("off", None),
+        ("0.0.0.0:9270", Some(9270)),
+        ("10.0.0.5:9271", Some(9271)),
+    ] {
+        let folder = folder(&[("agent.toml", &format!("metrics_listen = \"{listen}\"\n"))]);
+        assert_eq!(load(folder.path()).unwrap().metrics_port(), port, "{listen}");
+    }
 }
 
 #[test]
 fn a_drop_in_wins_over_the_file() {
     let folder = folder(&[
-        ("agent.toml", "controllers = [\"a\"]\nlog = \"warn\"\n"),
+        ("agent.toml", "controllers = [\"a\"]\nlog = \"warn\"\nengine_disk_free_min = \"2GiB\"\n"),
         ("conf.d/50-site.toml", "controllers = [\"b:1\", \"c\"]\n"),
     ]);
     let settings = load(folder.path()).unwrap();
     assert_eq!(settings.controllers, ["b:1", "c:7443"]);
     assert_eq!(settings.log, "warn");
+    assert_eq!(settings.floors.engine_bytes, 2 << 30);
 }
 
 #[test]
@@ -53,6 +70,8 @@ fn an_impossible_value_is_refused_with_its_name() {
         ("address = \"here\"", "address"),
         ("controllers = [\"a:b\"]", "controllers"),
         ("enrollment = [\"a b\"]", "enrollment"),
+        ("engine_disk_free_min = \"512\"", "engine_disk_free_min"),
+        ("state_disk_free_min = \"lots\"", "state_disk_free_min"),
     ] {
         let folder = folder(&[("agent.toml", text)]);
         let error = load(folder.path()).unwrap_err();

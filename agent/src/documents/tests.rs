@@ -2,6 +2,16 @@ use oml_common::instance::{Check, Instance, PackagedUnit, Probe, Timing, Workloa
 
 use super::*;
 
+#[test]
+fn a_folder_that_cannot_be_listed_is_not_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    assert!(components(&paths).unwrap().is_empty());
+    std::fs::create_dir_all(&paths.state).unwrap();
+    std::fs::write(paths.instances(), "in the way").unwrap();
+    assert!(components(&paths).unwrap_err().to_string().starts_with("could not list "));
+}
+
 fn instance(drop_in: &str) -> Instance {
     Instance {
         tenant: "acme".parse().unwrap(),

@@ -66,8 +66,10 @@ async fn a_used_token_is_refused_in_the_controllers_words() {
     let (bench, ca) = Bench::new().await;
     let used = Status::permission_denied("this token was already used");
     *bench.controller.refusal.lock().unwrap() = Some(used);
-    let words = bench.refusal(&bench.wish(ca)).await;
-    assert!(words.contains("already used"), "{words}");
+    let error = enroll(&bench.paths, &bench.wish(ca)).await.unwrap_err();
+    assert!(error.is_mistake() && chain(&error).contains("already used"), "{}", chain(&error));
+    *bench.controller.refusal.lock().unwrap() = Some(Status::internal("the store is away"));
+    assert!(!enroll(&bench.paths, &bench.wish(ca)).await.unwrap_err().is_mistake());
 }
 
 #[tokio::test]

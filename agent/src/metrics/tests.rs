@@ -11,6 +11,7 @@ use super::*;
 
 fn source() -> Source {
     let mut report = crate::agent::empty_report(Timestamp(0));
+    report.host.memory_total_bytes = 2048;
     let instance = InstanceReport {
         phase: Phase::Ready,
         reason: String::new(),
@@ -44,6 +45,8 @@ fn every_number_names_tenant_host_and_component() {
     }
     assert!(page.contains("version=\"230204.01\",digest=\"\",phase=\"ready\"} 1\n"), "{page}");
     assert!(page.contains("oml_host_memory_used_bytes{"), "{page}");
+    // What could not be read is no number.
+    assert!(!page.contains("oml_host_disk_bytes{"), "{page}");
     assert!(
         page.contains("oml_agent_passes_total{tenant=\"acme\",host=\"voice-1\"} 3\n"),
         "{page}"

@@ -1,6 +1,7 @@
 //! Containers, through the Docker Engine's API. Creates, names and removes
 //! them; starting and holding them is the supervisors' part.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,6 +25,8 @@ mod label;
 mod login;
 mod moment;
 mod names;
+#[cfg(test)]
+mod pretend;
 mod words;
 
 pub use engine::{Engine, Inspected, Waited};
@@ -42,7 +45,7 @@ pub struct Docker {
     engine: Engine,
     paths: Paths,
     logins: Vec<Login>,
-    log_driver: OnceCell<String>,
+    local: OnceCell<images::Place>,
     changes: watch::Receiver<u64>,
     watcher: tokio::task::JoinHandle<()>,
 }
@@ -55,7 +58,12 @@ impl Docker {
         let engine = Engine::at(&paths.docker_socket);
         let (sender, changes) = watch::channel(0);
         let watcher = tokio::spawn(events::watch(engine.clone(), sender));
-        Self { engine, paths, logins, log_driver: OnceCell::new(), changes, watcher }
+        Self { engine, paths, logins, local: OnceCell::new(), changes, watcher }
+    }
+
+    /// What changes only with the engine's own settings.
+    async fn place(&self) -> Result<&images::Place, RuntimeError> {
+        self.local.get_or_try_init(|| images::place(&self.engine)).await
     }
 
     /// The containers of a component.
@@ -109,7 +117,7 @@ impl Engine {
         };
         let local = create::Local {
             image: images::local_name(self, container).await?,
-            log_driver: images::log_driver(self).await?,
+            log_driver: images::place(self).await?.log_driver,
         };
         self.create(&name, create::body(instance, container, paths, local)?).await
     }
@@ -142,7 +150,7 @@ impl Runtime for Docker {
     ) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
         let login = login::find(&self.logins, &container.repository)?;
-        images::fetch(&self.engine, container, login, progress).await
+        images::fetch(&self.engine, container, login, images::SILENCE_MAX, progress).await
     }
 
     async fn put(&self, instance: &Instance) -> Result<(), RuntimeError> {
@@ -156,10 +164,9 @@ impl Runtime for Docker {
         if all.iter().filter_map(label::read).any(|container| is_there(&container)) {
             return Ok(());
         }
-        let driver = self.log_driver.get_or_try_init(|| images::log_driver(&self.engine)).await?;
         let local = create::Local {
             image: images::local_name(&self.engine, container).await?,
-            log_driver: driver.clone(),
+            log_driver: self.place().await?.log_driver.clone(),
         };
         let name = names::next(container, &hash);
         let body = create::body(instance, container, &self.paths, local)?;
@@ -215,6 +222,10 @@ impl Runtime for Docker {
         let containers = self.of_component(component).await?;
         let of_hash = containers.iter().find(|container| &container.hash == hash);
         Ok(of_hash.and_then(Marked::instance))
+    }
+
+    async fn storage(&self) -> Result<Option<PathBuf>, RuntimeError> {
+        Ok(self.place().await?.root.clone())
     }
 
     async fn exec(

@@ -75,32 +75,34 @@ impl Systemd {
     async fn observe_desired(
         &self,
         instance: &Instance,
+        files: &[OurFile],
         listing: &mut Listing,
-        ours: &mut BTreeSet<String>,
-    ) -> Result<(), RuntimeError> {
+    ) -> Result<String, RuntimeError> {
         let component = &instance.component;
         let loaded = self.calls.load(instance.unit.as_str()).await?;
-        ours.insert(loaded.path.clone());
         let place = files::look(&self.paths, instance)?;
         let is_packaged = matches!(instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
             listing.units.push((component.clone(), loaded.observe(None, false)));
-            return Ok(());
+            return Ok(loaded.path);
         }
-        let hidden = !is_packaged && place == Place::Free && loaded.has_file();
+        let path = files::path(&self.paths, instance);
+        let hidden = !is_packaged && place == Place::Free && loaded.is_defined_beside(&path);
         if place == Place::Foreign || hidden {
             let what = if is_packaged { "drop-in 50-oml.conf of unit" } else { "unit" };
             listing.foreign.push((component.clone(), format!("{what} {}", instance.unit)));
-            return Ok(());
+            return Ok(loaded.path);
         }
         if let Place::Ours(text) = place {
             let hash = text::mark(&text).map(|mark| mark.hash);
-            let stale = text != self.render(instance) || loaded.needs_reload();
+            // One that waits for its own first start holds nothing yet.
+            let has_rival = loaded.is_up() && files.iter().any(|f| f.is_superseded_by(instance));
+            let stale = text != self.render(instance) || loaded.needs_reload() || has_rival;
             listing.units.push((component.clone(), loaded.observe(hash, stale)));
-        } else if is_packaged && loaded.has_file() {
+        } else if loaded.has_file() {
             listing.units.push((component.clone(), loaded.observe(None, true)));
         }
-        Ok(())
+        Ok(loaded.path)
     }
 
     async fn observe_leftover(
@@ -127,11 +129,13 @@ impl Runtime for Systemd {
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
         let mut listing = Listing::default();
         let mut ours = BTreeSet::new();
+        let files = files::all(&self.paths)?;
         for instance in desired {
-            self.observe_desired(instance, &mut listing, &mut ours).await?;
+            ours.insert(self.observe_desired(instance, &files, &mut listing).await?);
         }
-        for file in files::all(&self.paths)? {
-            if desired.iter().any(|instance| instance.unit == file.unit) {
+        for file in files {
+            let is_told = |i: &Instance| i.unit == file.unit || i.component == file.mark.component;
+            if desired.iter().any(is_told) {
                 continue;
             }
             let (path, unit) = self.observe_leftover(&file).await?;
@@ -155,8 +159,9 @@ impl Runtime for Systemd {
         let _turn = self.writing.lock().await;
         let loaded = self.calls.load(unit).await?;
         let place = files::look(&self.paths, instance)?;
+        let path = files::path(&self.paths, instance);
         match instance.workload {
-            Workload::Container(_) if place == Place::Free && loaded.has_file() => {
+            Workload::Container(_) if place == Place::Free && loaded.is_defined_beside(&path) => {
                 return Err(RuntimeError::Foreign(format!("unit {unit}")));
             }
             Workload::Unit(_) if !loaded.has_file() => return Err(missing(unit)),
@@ -169,7 +174,6 @@ impl Runtime for Systemd {
             Place::Free => false,
         };
         if !is_written {
-            let path = files::path(&self.paths, instance);
             disk::write_durably(&path, wanted.as_bytes(), 0o644).map_err(files::unusable)?;
         }
         let is_newly_enabled = self.enable(unit).await?;
@@ -178,7 +182,8 @@ impl Runtime for Systemd {
         if !is_written || is_newly_enabled || loaded.needs_reload() {
             self.reload().await?;
         }
-        Ok(())
+        // Until it runs itself, what it had before holds what runs.
+        if loaded.is_up() { self.retire_others(instance).await } else { Ok(()) }
     }
 
     async fn start(&self, instance: &Instance) -> Result<(), RuntimeError> {
@@ -191,6 +196,9 @@ impl Runtime for Systemd {
             Place::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
             Place::Free => return Err(unwritten(unit)),
         }
+        let turn = self.writing.lock().await;
+        self.retire_others(instance).await?;
+        drop(turn);
         let manager = self.calls.manager().await?;
         // Deliberate starts count towards systemd's limit too.
         forget_failure(&manager, unit).await?;
@@ -217,10 +225,10 @@ impl Runtime for Systemd {
     }
 
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
-        match files::of_component(&self.paths, component)? {
-            Some(file) => self.stop_unit(file.unit.as_str(), STOP_LIMIT).await,
-            None => Ok(()),
+        for file in files::of_component(&self.paths, component)? {
+            self.stop_unit(file.unit.as_str(), STOP_LIMIT).await?;
         }
+        Ok(())
     }
 
     async fn promote(&self, _: &Instance) -> Result<(), RuntimeError> {
@@ -234,25 +242,15 @@ impl Runtime for Systemd {
         keep: &[ContentHash],
     ) -> Result<(), RuntimeError> {
         let _turn = self.writing.lock().await;
-        let Some(file) = files::of_component(&self.paths, component)? else { return Ok(()) };
-        let unit = file.unit.as_str();
-        if !keep.is_empty() || self.calls.load(unit).await?.is_up() {
+        if !keep.is_empty() {
             return Ok(());
         }
-        let manager = self.calls.manager().await?;
-        manager
-            .disable_unit_files(&[unit], false)
-            .await
-            .map_err(|error| failure("disable", unit, error))?;
-        disk::remove_durably(&file.path).map_err(files::unusable)?;
-        if file.is_drop_in
-            && let Some(folder) = file.path.parent()
-        {
-            // Another's drop-in may lie there too; then the folder stays.
-            let _emptied = std::fs::remove_dir(folder).is_ok();
+        for file in files::of_component(&self.paths, component)? {
+            if !self.calls.load(file.unit.as_str()).await?.is_up() {
+                self.take_away(&file).await?;
+            }
         }
-        self.reload().await?;
-        forget_failure(&manager, unit).await
+        Ok(())
     }
 
     async fn last_words(
@@ -260,7 +258,7 @@ impl Runtime for Systemd {
         component: &ComponentName,
         _: &ContentHash,
     ) -> Result<LastWords, RuntimeError> {
-        let Some(file) = files::of_component(&self.paths, component)? else {
+        let Some(file) = files::of_component(&self.paths, component)?.pop() else {
             return Ok(LastWords::default());
         };
         let loaded = self.calls.load(file.unit.as_str()).await?;

@@ -1,5 +1,6 @@
 //! One connection to one controller, from hello to its end.
 
+use std::io;
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,21 +9,32 @@ use oml_common::assignment::Assignment;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
 use oml_proto::{MESSAGE_BYTES_MAX, report, tls, v1};
+use tokio::net::lookup_host;
 use tokio::sync::mpsc;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tracing::{info, warn};
 
 use super::{Left, Session, SessionError};
 use crate::identity::HostIdentity;
+use crate::log::chain;
 
 /// Longest wait for an answer to a call.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// From one try to keep an assignment on a full disk to the next.
+const KEEP_AGAIN: Duration = Duration::from_secs(2);
+/// Longest look-up of the controller's name, beside the connection's own.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// A report goes up this often even when nothing changed, with fresh ages.
 const REFRESH: Duration = Duration::from_secs(15);
 
-type Inbound = tonic::Streaming<v1::ControllerMessage>;
+/// A session's connection.
+struct Line {
+    client: AgentClient<Channel>,
+    inbound: tonic::Streaming<v1::ControllerMessage>,
+    outbound: mpsc::Sender<AgentMessage>,
+}
 
 impl Session {
     /// Talks with a controller until the connection ends.
@@ -30,6 +42,7 @@ impl Session {
         &mut self,
         endpoint: &str,
         identity: &mut HostIdentity,
+        renew_after: Instant,
     ) -> Result<Left, SessionError> {
         let config = Arc::new(tls::client_config(&identity.credentials)?);
         let channel = tls::connect(endpoint, config).await?;
@@ -38,7 +51,7 @@ impl Session {
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         // One place: a report that waits is replaced by the next, never queued.
         let (outbound, messages) = mpsc::channel(1);
-        let hello = agent_message::Kind::Hello(self.hello(endpoint));
+        let hello = agent_message::Kind::Hello(self.hello(endpoint).await);
         if outbound.try_send(AgentMessage { kind: Some(hello) }).is_err() {
             return Err(SessionError::Ended);
         }
@@ -50,29 +63,39 @@ impl Session {
             state.connected_to = Some(endpoint.to_owned());
             state.sessions += 1;
         });
-        self.exchange(client, inbound, &outbound, identity).await
+        self.exchange(Line { client, inbound, outbound }, identity, renew_after).await
     }
 
     async fn exchange(
         &mut self,
-        mut client: AgentClient<Channel>,
-        mut inbound: Inbound,
-        outbound: &mpsc::Sender<AgentMessage>,
+        line: Line,
         identity: &mut HostIdentity,
+        renew_after: Instant,
     ) -> Result<Left, SessionError> {
+        let Line { mut client, mut inbound, outbound } = line;
         let mut refresh = interval(REFRESH);
-        let mut renewal = Box::pin(sleep(self.until_renewal(identity)));
+        let mut renewal = Box::pin(sleep_until(self.renewal(identity, renew_after)));
         let mut pending = true;
+        let mut keep_again = interval(KEEP_AGAIN);
+        keep_again.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut unkept = None;
         loop {
             // Reading a message, a mark, a permit and the timers can each be
             // dropped and taken up again without losing anything.
             tokio::select! {
                 message = inbound.message() => match message.map_err(SessionError::Lost)? {
-                    Some(message) => self.receive(message, identity)?,
+                    Some(message) => {
+                        if let Some(assignment) = self.receive(message, identity) {
+                            unkept = self.keep(assignment);
+                        }
+                    }
                     None => return Err(SessionError::Ended),
                 },
                 Ok(()) = self.reports.changed() => pending = true,
                 _ = refresh.tick() => pending = true,
+                _ = keep_again.tick(), if unkept.is_some() => {
+                    unkept = unkept.take().and_then(|assignment| self.keep(assignment));
+                }
                 permit = outbound.reserve(), if pending => {
                     let Ok(permit) = permit else { return Err(SessionError::Ended) };
                     permit.send(self.latest_report());
@@ -85,7 +108,7 @@ impl Session {
                     }
                     Err(error) => {
                         let pause = self.after_failed_renewal(identity, &error);
-                        renewal = Box::pin(sleep(pause));
+                        renewal = Box::pin(sleep_until(Instant::now() + pause));
                     }
                 },
             }
@@ -97,38 +120,45 @@ impl Session {
         AgentMessage { kind: Some(agent_message::Kind::Report(report)) }
     }
 
-    fn hello(&self, endpoint: &str) -> Hello {
+    async fn hello(&self, endpoint: &str) -> Hello {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         let held = self.assignments.borrow().as_ref().map(|a| a.generation);
-        let address = self.settings.address.or_else(|| own_address(endpoint));
+        let address = match self.settings.address {
+            Some(address) => Some(address),
+            None => own_address(endpoint)
+                .await
+                .inspect_err(|error| warn!("this host's own address was not found out: {error}"))
+                .ok(),
+        };
         Hello {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             boot_id: read("/proc/sys/kernel/random/boot_id"),
             machine_id: read("/etc/machine-id"),
             address: address.map(|address| address.to_string()).unwrap_or_default(),
-            metrics_port: self.settings.metrics_listen.map_or(0, |listen| u32::from(listen.port())),
+            metrics_port: self.settings.metrics_port().map_or(0, u32::from),
             held: held.map(report::generation_to_wire),
         }
     }
 
+    /// The assignment of a message, if there is one that may be taken.
     fn receive(
         &self,
         message: v1::ControllerMessage,
         identity: &HostIdentity,
-    ) -> Result<(), SessionError> {
+    ) -> Option<Assignment> {
         match message.kind {
             Some(controller_message::Kind::Assignment(document)) => {
                 self.take(&document.document, identity)
             }
             None => {
                 warn!("the controller says something this agent does not know; it may be too old");
-                Ok(())
+                None
             }
         }
     }
 
-    /// Takes an assignment if it may follow the one held. It counts once it is on disk.
-    fn take(&self, document: &[u8], identity: &HostIdentity) -> Result<(), SessionError> {
+    /// Reads an assignment, if it may follow the one held.
+    fn take(&self, document: &[u8], identity: &HostIdentity) -> Option<Assignment> {
         let read = std::str::from_utf8(document)
             .map_err(|error| error.to_string())
             .and_then(|text| Assignment::from_document(text).map_err(|error| error.to_string()));
@@ -136,27 +166,44 @@ impl Session {
             Ok(assignment) => assignment,
             Err(error) => {
                 self.refuse(format!("an assignment cannot be read: {error}"));
-                return Ok(());
+                return None;
             }
         };
         let held = self.assignments.borrow().clone();
         let accepted = assignment.accept_after(held.as_deref(), &identity.tenant, &identity.node);
         if let Err(refusal) = accepted {
             self.refuse(format!("an assignment was refused: {refusal}"));
-            return Ok(());
+            return None;
+        }
+        Some(assignment)
+    }
+
+    /// An assignment counts once it is on disk. Gives it back if it could not be
+    /// kept there: the session goes on, so that the controller hears why.
+    fn keep(&self, assignment: Assignment) -> Option<Assignment> {
+        let is_held = self.assignments.borrow().as_deref() == Some(&assignment);
+        if !is_held && let Err(error) = self.cache.keep_assignment(&assignment) {
+            let generation = assignment.generation;
+            let why = chain(&error);
+            self.refuse(format!("assignment {generation} waits, it cannot be kept: {why}"));
+            return Some(assignment);
         }
         self.trouble.send_if_modified(|trouble| trouble.take().is_some());
-        if held.as_deref() == Some(&assignment) {
-            return Ok(());
+        if !is_held {
+            self.assignments.send_replace(Some(Arc::new(assignment)));
         }
-        self.cache.keep_assignment(&assignment)?;
-        self.assignments.send_replace(Some(Arc::new(assignment)));
-        Ok(())
+        None
     }
 
     fn refuse(&self, why: String) {
-        warn!("{why}");
-        self.trouble.send_replace(Some(why));
+        self.trouble.send_if_modified(|trouble| {
+            let is_new = trouble.as_ref() != Some(&why);
+            if is_new {
+                warn!("{why}");
+                *trouble = Some(why);
+            }
+            is_new
+        });
     }
 }
 
@@ -172,11 +219,12 @@ pub(super) fn refused(status: tonic::Status) -> SessionError {
 }
 
 /// The address by which packets to the controller leave; nothing is sent.
-fn own_address(endpoint: &str) -> Option<IpAddr> {
-    use std::net::ToSocketAddrs as _;
-    let target = endpoint.to_socket_addrs().ok()?.next()?;
+async fn own_address(endpoint: &str) -> io::Result<IpAddr> {
+    let looked_up = timeout(LOOKUP_TIMEOUT, lookup_host(endpoint)).await;
+    let mut found = looked_up.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))?;
+    let target = found.next().ok_or(io::ErrorKind::NotFound)?;
     let any = if target.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any).ok()?;
-    socket.connect(target).ok()?;
-    socket.local_addr().ok().map(|address| address.ip())
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(target)?;
+    Ok(socket.local_addr()?.ip())
 }

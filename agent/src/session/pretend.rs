@@ -106,6 +106,8 @@ pub(crate) struct Pretend {
     pub(crate) renewals: watch::Sender<usize>,
     /// What enrolment and recovery answer instead of a certificate.
     pub(crate) refusal: Arc<Mutex<Option<Status>>>,
+    /// How far its clock is behind the host's.
+    pub(crate) behind: Arc<Mutex<Duration>>,
 }
 
 /// A port that is served until this is dropped.
@@ -128,6 +130,7 @@ impl Pretend {
             heard: watch::channel(Vec::new()).0,
             renewals: watch::channel(0).0,
             refusal: Arc::default(),
+            behind: Arc::default(),
         }
     }
 
@@ -164,10 +167,11 @@ impl Pretend {
     }
 
     fn give(&self, csr: &[u8]) -> Result<Response<Certificate>, Status> {
+        let behind = *self.behind.lock().unwrap_or_else(PoisonError::into_inner);
         let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match refusal {
             Some(status) => Err(status),
-            None => Ok(Response::new(self.authority.sign(csr, Duration::ZERO, LIFE))),
+            None => Ok(Response::new(self.authority.sign(csr, behind, LIFE))),
         }
     }
 }

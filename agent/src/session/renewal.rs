@@ -7,7 +7,7 @@ use oml_proto::tls::{self, Fingerprint};
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::{Certificate, RecoverRequest, RenewRequest};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tracing::{info, warn};
@@ -19,13 +19,30 @@ use crate::identity::{HostIdentity, KeyRequest};
 use crate::log::chain;
 
 /// A failed renewal is tried again after a tenth of what is left, but not
-/// more often than this.
+/// more often than this. Nor is one that the host's clock calls late at once.
 const RETRY_MIN: Duration = Duration::from_secs(10);
 
 impl Session {
-    pub(super) fn until_renewal(&self, identity: &HostIdentity) -> Duration {
+    /// When the certificate is to be renewed, and not before `earliest`.
+    pub(super) fn renewal(&self, identity: &HostIdentity, earliest: Instant) -> Instant {
         let at = identity.peer.renewal(random());
-        Duration::from_millis(at.since_ms(self.clock.now()))
+        let due = Instant::now() + Duration::from_millis(at.since_ms(self.clock.now()));
+        due.max(earliest)
+    }
+
+    /// How long a certificate that was just given is kept at least: where the
+    /// host's clock is far ahead, every one looks old.
+    pub(super) fn least_life(&self, identity: &HostIdentity) -> Duration {
+        let now = self.clock.now();
+        if now < identity.peer.renewal(0) {
+            return RETRY_MIN;
+        }
+        let left_ms = identity.peer.expires.since_ms(now);
+        warn!(
+            left_ms,
+            "a new certificate looks old: the host's clock is ahead of the controller's"
+        );
+        Duration::from_millis(left_ms / 10).max(RETRY_MIN)
     }
 
     /// A new certificate for a new key, over the session's own connection.

@@ -29,7 +29,7 @@ struct Bench {
     cache: Cache,
     session: JoinHandle<()>,
     _ports: Vec<Port>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// How old the certificate is, how long it lives on, and who listens where.
@@ -65,6 +65,7 @@ impl Bench {
             address: None,
             metrics_listen: None,
             log: String::new(),
+            floors: crate::preflight::Floors::default(),
             registries: std::collections::BTreeMap::new(),
         };
         let (assignments, assignment) = watch::channel(None);
@@ -94,7 +95,7 @@ impl Bench {
             cache,
             session,
             _ports: ports,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -166,6 +167,23 @@ async fn what_is_older_different_foreign_or_unreadable_is_refused_and_told() {
 }
 
 #[tokio::test]
+async fn an_assignment_that_cannot_be_kept_waits_and_ends_no_session() {
+    let mut bench = Bench::new(PLAIN).await;
+    bench.send(4, "voice-1", 1);
+    bench.until_applied(4).await;
+    // In the way of every write.
+    let obstacle = bench.folder.path().join("var/lib/omlagent/assignment.json.tmp");
+    std::fs::create_dir(&obstacle).unwrap();
+    bench.send(5, "voice-1", 2);
+    bench.until_trouble("assignment 1.5 waits, it cannot be kept: could not write").await;
+    assert_eq!(bench.assignment.borrow().as_ref().unwrap().generation.number, 4);
+    std::fs::remove_dir(&obstacle).unwrap();
+    bench.until_applied(5).await;
+    assert_eq!(*bench.trouble.borrow(), None);
+    assert_eq!(bench.state.borrow().sessions, 1);
+}
+
+#[tokio::test]
 async fn it_says_hello_and_reports_what_changes() {
     let bench = Bench::new(PLAIN).await;
     bench
@@ -209,6 +227,20 @@ async fn a_certificate_is_renewed_with_a_new_key_and_shown_at_once() {
     timeout(LIMIT, bench.state.wait_for(twice)).await.unwrap().unwrap();
     let new = bench.files.load().unwrap().unwrap();
     assert_ne!(new.credentials.key_pem, old.credentials.key_pem);
+    assert_eq!(*bench.controller.renewals.borrow(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_far_ahead_does_not_make_every_certificate_the_last_but_one() {
+    let late = Setting { age: 10 * HOUR, life: HOUR, ..PLAIN };
+    let authority = Authority::new();
+    let controller = Pretend::new(&authority);
+    *controller.behind.lock().unwrap() = 10 * HOUR;
+    let mut bench = Bench::with(late, authority, controller).await;
+    let twice = |state: &SessionState| state.sessions >= 2 && state.connected_to.is_some();
+    timeout(LIMIT, bench.state.wait_for(twice)).await.unwrap().unwrap();
+    let third = bench.state.wait_for(|state| state.sessions >= 3);
+    assert!(timeout(Duration::from_secs(1), third).await.is_err(), "renewed again at once");
     assert_eq!(*bench.controller.renewals.borrow(), 1);
 }
 

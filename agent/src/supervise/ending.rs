@@ -46,11 +46,12 @@ pub(super) fn tell(name: &str, evidence: Evidence, now: Timestamp) -> Ending {
     if deeds.killed {
         return by_hand("killed on the host");
     }
-    if evidence.engine_was_away || !deeds.ended {
+    if evidence.engine_was_away || evidence.deeds.is_some_and(|deeds| !deeds.ended) {
         return by_hand("ended while docker was away");
     }
     let code = evidence.code.unwrap_or(-1);
-    Ending { words: format!("ended with exit code {code}"), drift: None }
+    let unknown = if evidence.deeds.is_none() { "; docker does not tell who ended it" } else { "" };
+    Ending { words: format!("ended with exit code {code}{unknown}"), drift: None }
 }
 
 #[cfg(test)]

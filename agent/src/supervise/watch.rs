@@ -16,6 +16,7 @@ use crate::documents;
 use crate::log::chain;
 use crate::paths::Slot;
 use crate::probe::{self, Target};
+use crate::runtime::RuntimeError;
 
 /// The first pauses between questions: a program that starts fast is noticed fast.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
@@ -46,6 +47,8 @@ struct Pace {
     /// Until when it has to have answered; none once it has.
     ready_by: Option<Instant>,
     document_time: Option<SystemTime>,
+    /// Why calls could not be counted the last time.
+    uncounted: Option<String>,
 }
 
 impl Supervisor {
@@ -102,6 +105,7 @@ impl Supervisor {
             next_count: now,
             ready_by: (!adopted.ready).then(|| now + budget),
             document_time: self.document_time(),
+            uncounted: None,
         }
     }
 
@@ -123,20 +127,29 @@ impl Supervisor {
         };
         pace.next_probe = Instant::now() + pause;
         if health == Health::Healthy && Instant::now() >= pace.next_count {
-            self.count(instance, target).await;
+            let counted = self.count(instance, target).await;
+            if let Err(why) = &counted
+                && pace.uncounted.as_ref() != Some(why)
+            {
+                eprintln!("not counted: {why}");
+            }
+            pace.uncounted = counted.err();
             pace.next_count = Instant::now() + COUNT_INTERVAL;
         }
     }
 
     /// Counts what a stop would cut. What cannot be read is not known, never 0.
-    async fn count(&mut self, instance: &Instance, target: Target<'_>) {
-        let Some(active) = &instance.active else { return };
+    async fn count(&mut self, instance: &Instance, target: Target<'_>) -> Result<(), String> {
+        let Some(active) = &instance.active else { return Ok(()) };
         let output = target.engine.exec(target.container, &active.command, COUNT_LIMIT).await;
-        let count = output
-            .ok()
-            .filter(|output| output.exit_code == 0)
-            .and_then(|output| probe::count(&output.stdout, &active.before));
-        self.write_down(|record, _now| record.counted(count));
+        let count = match output {
+            Ok(output) if output.exit_code == 0 => probe::count(&output.stdout, &active.before)
+                .ok_or_else(|| format!("no number stands before {:?}", active.before)),
+            Ok(output) => Err(format!("its command ended with exit code {}", output.exit_code)),
+            Err(error) => Err(chain(&error)),
+        };
+        self.write_down(|record, _now| record.counted(count.as_ref().ok().copied()));
+        count.map(drop)
     }
 
     /// Takes up a changed document as far as it is about the same workload:
@@ -173,11 +186,14 @@ impl Supervisor {
     ) -> Ending {
         let until = self.link.clock.now().plus_ms(AFTERMATH_MS);
         let deeds = self.link.engine.deeds(id, since, until).await;
+        if let Err(error) = &deeds {
+            eprintln!("who ended the container is not known: {}", chain(error));
+        }
         let evidence = Evidence {
             code: end.code,
             out_of_memory: end.out_of_memory,
-            engine_was_away: end.engine_was_away,
-            deeds: deeds.inspect_err(|error| eprintln!("{}", chain(error))).ok(),
+            engine_was_away: end.engine_was_away || matches!(deeds, Err(RuntimeError::Away { .. })),
+            deeds: deeds.ok(),
         };
         let name = instance.container().map(|container| container.name.to_string());
         ending::tell(&name.unwrap_or_default(), evidence, self.link.clock.now())

@@ -79,6 +79,16 @@ fn ten_thousand_components_are_one_problem() {
 }
 
 #[test]
+fn deep_paths_of_long_keys_are_one_problem() {
+    use std::fmt::Write as _;
+    let mut text = "tenant: acme\ncatalog: omnileads\ncomponents: {a: \"1\"}\n".to_owned();
+    for depth in 0..15 {
+        writeln!(text, "{}{}:", " ".repeat(depth), "k".repeat(1024)).unwrap();
+    }
+    assert_eq!(refused(&text), "line 4: a key is longer than 256 bytes");
+}
+
+#[test]
 fn setting_a_version_changes_nothing_else_of_the_text() {
     let changed =
         with_versions(ACME, &versions(&[("asterisk", "230215.01"), ("nginx", "1")])).unwrap();

@@ -44,6 +44,15 @@ fn what_could_grow_or_confuse_is_refused() {
 }
 
 #[test]
+fn an_overlong_key_is_refused_with_its_line() {
+    let key = "k".repeat(256);
+    assert_eq!(refused(&format!("a: {{{key}: 1}}")), "");
+    let told = "line 2: a key is longer than 256 bytes";
+    assert_eq!(refused(&format!("a: 1\n{key}k: 1\n")), told);
+    assert_eq!(refused(&format!("a: 1\n? {}\n: 1\n", "k".repeat(500_000))), told);
+}
+
+#[test]
 fn broken_syntax_names_its_line() {
     assert!(
         refused("a: 1\n  b: 2\n").starts_with("line 2: not valid YAML"),

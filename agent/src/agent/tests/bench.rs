@@ -121,6 +121,7 @@ impl Bench {
             alive: Box::new(|_report| {}),
         };
         let host = Host {
+            floors: crate::preflight::Floors::default(),
             docker: Arc::new(self.host.docker()),
             systemd: Arc::new(self.host.systemd()),
             paths: self.paths.clone(),

@@ -27,6 +27,8 @@ pub(super) async fn all(place: &Place) {
         changed_timing_is_taken_up_without_a_restart,
         a_unit_comes_after_the_units_of_what_it_needs,
         a_stuck_supervisor_is_replaced_and_its_container_stays,
+        a_unit_file_removed_by_hand_is_written_anew,
+        a_renamed_unit_takes_over_what_runs,
     );
 }
 
@@ -282,6 +284,35 @@ async fn a_stuck_supervisor_is_replaced_and_its_container_stays(place: &Place) {
     assert_eq!(started(place, &instance).await, since);
     std::fs::remove_dir_all(folder).unwrap();
     place.clear(&instance).await;
+}
+
+async fn a_unit_file_removed_by_hand_is_written_anew(place: &Place) {
+    let instance = place.instance("contract-erased", "v1", &place.images.first, 8334);
+    place.install(&instance).await;
+    let since = started(place, &instance).await;
+    std::fs::remove_file(place.paths.unit(&instance.unit)).unwrap();
+    let [_, listing] = place.listing(&instance).await;
+    assert_eq!(listing.foreign, []);
+    place.systemd.put(&instance).await.unwrap();
+    let unit = place.unit(&instance).await.unwrap();
+    assert!(unit.hash.is_some() && !unit.stale, "{unit:?}");
+    assert_eq!((unit.active, started(place, &instance).await), (ActiveState::Active, since));
+    place.clear(&instance).await;
+}
+
+async fn a_renamed_unit_takes_over_what_runs(place: &Place) {
+    let old = place.instance("contract-renamed", "v1", &place.images.first, 8335);
+    place.install(&old).await;
+    let since = started(place, &old).await;
+    let new = Instance { unit: "contract-renamed-anew.service".parse().unwrap(), ..old.clone() };
+    assert_eq!(place.unit(&new).await, None);
+    place.prepare(&new).await;
+    place.switch(&new).await.unwrap();
+    assert_eq!(started(place, &new).await, since);
+    assert!(!place.paths.unit(&old.unit).exists());
+    let unit = place.unit(&new).await.unwrap();
+    assert_eq!((unit.active, unit.restarts, unit.stale), (ActiveState::Active, 0, false));
+    place.clear(&new).await;
 }
 
 fn status(place: &Place, instance: &Instance) -> Status {

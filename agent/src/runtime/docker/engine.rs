@@ -15,6 +15,7 @@ use bollard::query_parameters::{
 use futures_util::StreamExt as _;
 use oml_common::observed::ContainerState;
 
+use super::exec::Unfinished;
 use super::failure;
 use super::moment;
 use crate::runtime::RuntimeError;
@@ -29,6 +30,7 @@ const STOP_MARGIN: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct Engine {
     socket: PathBuf,
+    pub(super) unfinished: Unfinished,
 }
 
 /// A container, as far as a decision needs it.
@@ -53,7 +55,7 @@ impl Engine {
     /// The engine behind this socket; it may be away.
     #[must_use]
     pub fn at(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+        Self { socket: socket.to_owned(), unfinished: Unfinished::default() }
     }
 
     /// A client for one call. The version in a request's path is left out by

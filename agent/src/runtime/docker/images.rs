@@ -1,6 +1,7 @@
 //! Images: which are here, and bringing one by its digest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::auth::DockerCredentials;
@@ -17,7 +18,9 @@ use crate::runtime::{FetchProgress, RuntimeError};
 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// The engine tells progress many times a second; a longer silence is a dead transfer.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// The client's own limit comes later: a silent registry is no engine that is away.
+const MARGIN: Duration = Duration::from_secs(10);
 
 /// Every image that is completely here.
 pub(super) async fn present(engine: &Engine) -> Result<BTreeSet<Digest>, RuntimeError> {
@@ -55,18 +58,30 @@ async fn names(engine: &Engine) -> Result<Vec<String>, RuntimeError> {
     Ok(images.into_iter().flat_map(|image| image.repo_digests).collect())
 }
 
-/// The log driver that the host uses when none is asked for.
-pub(super) async fn log_driver(engine: &Engine) -> Result<String, RuntimeError> {
-    let client = engine.client(CALL_LIMIT)?;
-    let info = failure::within(CALL_LIMIT, ("ask for", "settings"), client.info()).await?;
-    Ok(info.logging_driver.unwrap_or_default())
+/// What the engine says of itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Place {
+    /// The log driver that it uses when none is asked for.
+    pub(super) log_driver: String,
+    /// Where it keeps images and containers.
+    pub(super) root: Option<PathBuf>,
 }
 
-/// Pulls the container's image and looks that it is there afterwards.
+/// Asks the engine for its own settings.
+pub(super) async fn place(engine: &Engine) -> Result<Place, RuntimeError> {
+    let client = engine.client(CALL_LIMIT)?;
+    let info = failure::within(CALL_LIMIT, ("ask for", "settings"), client.info()).await?;
+    let root = info.docker_root_dir.map(PathBuf::from);
+    Ok(Place { log_driver: info.logging_driver.unwrap_or_default(), root })
+}
+
+/// Pulls the container's image and looks that it is there afterwards. Gives up
+/// when nothing is heard for `silence_max`.
 pub(super) async fn fetch(
     engine: &Engine,
     container: &Container,
     login: Option<DockerCredentials>,
+    silence_max: Duration,
     progress: &watch::Sender<FetchProgress>,
 ) -> Result<(), RuntimeError> {
     let image = name(container);
@@ -77,12 +92,16 @@ pub(super) async fn fetch(
         .from_image(container.repository.as_str())
         .tag(container.digest.as_str())
         .build();
-    let client = engine.client(SILENCE_MAX)?;
+    let client = engine.client(silence_max + MARGIN)?;
     let mut lines = std::pin::pin!(client.create_image(Some(options), None, login));
     let mut layers = Layers::default();
     loop {
-        match tokio::time::timeout(SILENCE_MAX, lines.next()).await {
-            Err(_) => return Err(refused(&image, "the transfer stands still", true)),
+        match tokio::time::timeout(silence_max, lines.next()).await {
+            Err(_) => {
+                let seconds = silence_max.as_secs_f32();
+                let words = format!("the registry {} sent nothing for {seconds} s", host(&image));
+                return Err(refused(&image, &words, true));
+            }
             Ok(None) => break,
             Ok(Some(Err(error))) => return Err(pull_failure(&image, error)),
             Ok(Some(Ok(line))) => progress.send_modify(|seen| *seen = layers.add(&line)),
@@ -141,17 +160,43 @@ fn pull_failure(image: &str, error: Error) -> RuntimeError {
         return failure::of("pull", image, error);
     };
     let message = message.trim();
+    let registry = host(image);
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if says(&["unauthorized", "no basic auth credentials", "denied", "authentication required"]) {
-        return refused(image, &format!("the registry refused the login: {message}"), false);
-    }
-    if says(&["manifest unknown", "not found", "name unknown", "no such image"]) {
-        return refused(image, &format!("the registry does not have it: {message}"), false);
-    }
-    if says(&["toomanyrequests", "too many requests", "429"]) {
-        return refused(image, &format!("the registry asks to wait: {message}"), true);
-    }
-    refused(image, message, true)
+    let (cause, transient) = if says(&NO_ROOM) {
+        ("the engine's disk is full".to_owned(), true)
+    } else if says(&LOGIN_REFUSED) {
+        (format!("the registry {registry} refused the login"), false)
+    } else if says(&UNKNOWN) {
+        (format!("the registry {registry} does not have it"), false)
+    } else if says(&TOO_MANY) {
+        (format!("the registry {registry} asks to wait"), true)
+    } else if says(&AWAY) {
+        (format!("the registry {registry} does not answer"), true)
+    } else {
+        (format!("the registry {registry} failed"), true)
+    };
+    refused(image, &format!("{cause}: {message}"), transient)
+}
+
+const NO_ROOM: [&str; 1] = ["no space left on device"];
+const LOGIN_REFUSED: [&str; 4] =
+    ["unauthorized", "no basic auth credentials", "denied", "authentication required"];
+const UNKNOWN: [&str; 4] = ["manifest unknown", "not found", "name unknown", "no such image"];
+const TOO_MANY: [&str; 3] = ["toomanyrequests", "too many requests", "Too Many Requests"];
+const AWAY: [&str; 8] = [
+    "connection refused",
+    "connection reset",
+    "no such host",
+    "no route to host",
+    "network is unreachable",
+    "timeout",
+    "deadline exceeded",
+    "request canceled",
+];
+
+/// The registry that an image's name begins with.
+fn host(image: &str) -> &str {
+    image.split('/').next().unwrap_or(image)
 }
 
 #[cfg(test)]

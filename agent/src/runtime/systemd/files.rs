@@ -1,12 +1,15 @@
 //! Our files in the folder of units: what is there, and changing it.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use oml_common::id::{ComponentName, UnitName};
 use oml_common::instance::{Instance, Workload};
+use tracing::debug;
 
 use super::text::{self, Mark};
 use crate::files::{self, FileError};
+use crate::log::chain;
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;
 
@@ -44,19 +47,25 @@ pub(super) fn look(paths: &Paths, instance: &Instance) -> Result<Place, RuntimeE
         // An alias or a mask that somebody made.
         return Ok(Place::Foreign);
     }
-    let Some(text) = files::read_if_there(&path).map_err(unusable)? else {
-        return Ok(Place::Free);
+    let text = match files::read_if_there(&path) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(Place::Free),
+        // Nothing that we would have written.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::FileTooLarge) => {
+            return Ok(Place::Foreign);
+        }
+        Err(error) => return Err(unusable(error)),
     };
     let is_ours = text::mark(&text)
         .is_some_and(|m| m.component == instance.component && m.tenant == instance.tenant);
     Ok(if is_ours { Place::Ours(text) } else { Place::Foreign })
 }
 
-/// Every file of ours.
+/// Every file of ours. One that cannot be read bears no mark of ours.
 pub(super) fn all(paths: &Paths) -> Result<Vec<OurFile>, RuntimeError> {
     let mut found = Vec::new();
     let entries = match std::fs::read_dir(&paths.units) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(found),
         entries => entries.map_err(FileError::of("list", &paths.units)).map_err(unusable)?,
     };
     for entry in entries {
@@ -71,26 +80,37 @@ pub(super) fn all(paths: &Paths) -> Result<Vec<OurFile>, RuntimeError> {
         if path.is_symlink() || !path.is_file() {
             continue;
         }
-        let Some(text) = files::read_if_there(&path).map_err(unusable)? else { continue };
-        if let Some(mark) = text::mark(&text) {
-            found.push(OurFile { unit, path, mark, is_drop_in });
+        match files::read_if_there(&path) {
+            Ok(text) => {
+                let mark = text.and_then(|text| text::mark(&text));
+                found.extend(mark.map(|mark| OurFile { unit, path, mark, is_drop_in }));
+            }
+            Err(error) => debug!("not taken for a unit of ours: {}", chain(&error)),
         }
     }
     Ok(found)
 }
 
-/// The file of a component, if it has one.
+/// The files of a component: one, or two where its unit has got another name.
 pub(super) fn of_component(
     paths: &Paths,
     component: &ComponentName,
-) -> Result<Option<OurFile>, RuntimeError> {
-    Ok(all(paths)?.into_iter().find(|file| &file.mark.component == component))
+) -> Result<Vec<OurFile>, RuntimeError> {
+    let mut files = all(paths)?;
+    files.retain(|file| &file.mark.component == component);
+    Ok(files)
+}
+
+impl OurFile {
+    /// It is of that component, whose unit has got another name since.
+    pub(super) fn is_superseded_by(&self, instance: &Instance) -> bool {
+        self.mark.component == instance.component && self.unit != instance.unit
+    }
 }
 
 /// A file that cannot be used, as the runtime's error.
 pub(super) fn unusable(error: FileError) -> RuntimeError {
-    use std::error::Error as _;
-    let detail = error.source().map_or_else(|| error.to_string(), |e| format!("{error}: {e}"));
+    let detail = chain(&error);
     RuntimeError::Refused {
         verb: "use",
         object: "the folder of units".to_owned(),
@@ -98,3 +118,6 @@ pub(super) fn unusable(error: FileError) -> RuntimeError {
         transient: true,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,14 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use oml_common::instance::Instance;
+use tracing::info;
 use zbus::OwnedObjectPath;
 
 use super::bus::{self, Calls, Loaded, ManagerProxy, failure};
-use super::{Systemd, signals};
+use super::files::{self, OurFile};
+use super::{STOP_LIMIT, Systemd, signals};
+use crate::files as disk;
 use crate::runtime::RuntimeError;
 
 /// Replaces a job of the unit that is queued, as `systemctl` does.
 pub(super) const MODE: &str = "replace";
+const SIGKILL: i32 = nix::libc::SIGKILL;
 
 impl Systemd {
     /// Runs a job to its end, then gives the unit's real state: a job that is
@@ -58,6 +63,54 @@ impl Systemd {
             }),
             Err(error) => Err(error),
         }
+    }
+
+    /// Takes away the units that the component had under other names. A
+    /// container runs on: killed, a supervisor leaves it to the next one.
+    pub(super) async fn retire_others(&self, instance: &Instance) -> Result<(), RuntimeError> {
+        for file in files::of_component(&self.paths, &instance.component)? {
+            if !file.is_superseded_by(instance) {
+                continue;
+            }
+            let (old, new) = (&file.unit, &instance.unit);
+            info!("{}: unit {old} is taken away, {new} is in its place", instance.component);
+            if instance.container().is_some() && !file.is_drop_in {
+                self.kill_main_process(old.as_str()).await?;
+            }
+            // At once: systemd would start the supervisor again a second later.
+            self.stop_unit(old.as_str(), STOP_LIMIT).await?;
+            self.take_away(&file).await?;
+        }
+        Ok(())
+    }
+
+    async fn kill_main_process(&self, unit: &str) -> Result<(), RuntimeError> {
+        let manager = self.calls.manager().await?;
+        match manager.kill_unit(unit, "main", SIGKILL).await {
+            Err(error) if !matches!(bus::error_name(&error), Some("NoSuchProcess")) => {
+                Err(failure("kill", unit, error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Removes a file of ours whose unit does not run.
+    pub(super) async fn take_away(&self, file: &OurFile) -> Result<(), RuntimeError> {
+        let unit = file.unit.as_str();
+        let manager = self.calls.manager().await?;
+        manager
+            .disable_unit_files(&[unit], false)
+            .await
+            .map_err(|error| failure("disable", unit, error))?;
+        disk::remove_durably(&file.path).map_err(files::unusable)?;
+        if file.is_drop_in
+            && let Some(folder) = file.path.parent()
+        {
+            // Another's drop-in may lie there too; then the folder stays.
+            let _emptied = std::fs::remove_dir(folder).is_ok();
+        }
+        self.reload().await?;
+        forget_failure(&manager, unit).await
     }
 
     pub(super) async fn reload(&self) -> Result<(), RuntimeError> {

@@ -1,5 +1,7 @@
 //! systemd's words for a unit's state as ours.
 
+use std::path::Path;
+
 use oml_common::id::ContentHash;
 use oml_common::observed::{ActiveState, ObservedUnit};
 use oml_common::time::Timestamp;
@@ -51,6 +53,13 @@ impl Loaded {
     /// A unit file stands behind it.
     pub(super) fn has_file(&self) -> bool {
         self.unit.fragment_path.as_deref().is_some_and(|path| !path.is_empty())
+    }
+
+    /// Another file than `path` stands behind it. One that was removed from
+    /// there still counts as its own until systemd re-reads the files.
+    pub(super) fn is_defined_beside(&self, path: &Path) -> bool {
+        let fragment = self.unit.fragment_path.as_deref().unwrap_or_default();
+        !fragment.is_empty() && Path::new(fragment) != path
     }
 
     pub(super) fn needs_reload(&self) -> bool {

@@ -119,4 +119,4 @@ fn drop_in(instance: &Instance, after: &[UnitName], packaged: &PackagedUnit) -> 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -42,7 +42,13 @@ fn an_end_that_nobody_could_watch_is_told_as_such() {
     let words = "container oml-x-server was ended while docker was away (exit code 3)".to_owned();
     let away = Evidence { engine_was_away: true, ..NOTHING_DONE };
     assert_eq!(told(away), (words.clone(), true));
-    assert_eq!(told(Evidence { deeds: None, ..NOTHING_DONE }), (words.clone(), true));
+    assert_eq!(told(Evidence { deeds: None, ..away }), (words.clone(), true));
     // An engine that remembers no end was restarted since.
     assert_eq!(told(with(Deeds::default())), (words, true));
+}
+
+#[test]
+fn events_that_cannot_be_read_accuse_nobody() {
+    let words = "ended with exit code 3; docker does not tell who ended it".to_owned();
+    assert_eq!(told(Evidence { deeds: None, ..NOTHING_DONE }), (words, false));
 }

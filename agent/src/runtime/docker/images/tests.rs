@@ -1,5 +1,6 @@
 use bollard::models::ProgressDetail;
 
+use super::super::pretend::Pretend;
 use super::*;
 
 fn line(id: &str, status: &str, current: i64, total: i64) -> CreateImageInfo {
@@ -54,6 +55,49 @@ fn a_refusal_that_stays_is_told_from_trouble_that_passes() {
     ] {
         assert!(failure_of(message).is_transient(), "{message}");
     }
+}
+
+#[test]
+fn every_failure_names_the_registry_and_its_cause_in_one_sentence() {
+    for (message, words) in [
+        ("unauthorized: incorrect username", "the registry r:5000 refused the login: "),
+        ("manifest unknown: gone", "the registry r:5000 does not have it: "),
+        ("toomanyrequests: slow down", "the registry r:5000 asks to wait: "),
+        ("dial tcp: lookup r: no such host", "the registry r:5000 does not answer: "),
+        (
+            "Get \"https://r/v2/\": net/http: TLS handshake timeout",
+            "the registry r:5000 does not answer: ",
+        ),
+        ("write /x: no space left on device", "the engine's disk is full: "),
+        ("received unexpected HTTP status: 500", "the registry r:5000 failed: "),
+    ] {
+        let error = Error::DockerStreamError { error: format!("{message}\n") };
+        let told = pull_failure("r:5000/i@d", error).to_string();
+        assert_eq!(told, format!("could not pull r:5000/i@d: {words}{message}"));
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_hangs_is_given_up_and_no_engine_that_is_away() {
+    let docker =
+        Pretend::new(|asked| asked.starts_with("GET /images/json").then(|| (200, "[]".to_owned())));
+    let container = Container {
+        name: "oml-i".parse().unwrap(),
+        version: "1".parse().unwrap(),
+        repository: "r:5000/i".parse().unwrap(),
+        digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
+        env: [].into(),
+        secrets: [].into(),
+        volumes: Vec::new(),
+        command: Vec::new(),
+        memory_bytes_max: None,
+    };
+    let progress = watch::channel(FetchProgress::default()).0;
+    let silence_max = Duration::from_millis(250);
+    let error = fetch(&docker.engine, &container, None, silence_max, &progress).await.unwrap_err();
+    assert!(error.is_transient());
+    let told = error.to_string();
+    assert!(told.ends_with("the registry r:5000 sent nothing for 0.25 s"), "{told}");
 }
 
 #[test]

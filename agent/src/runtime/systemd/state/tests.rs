@@ -47,6 +47,17 @@ fn a_unit_that_never_ran_was_not_stopped() {
 }
 
 #[test]
+fn a_unit_whose_file_was_just_removed_is_not_another_ones() {
+    let ours = Path::new("/etc/systemd/system/asterisk.service");
+    let mut unit = Loaded::default();
+    assert!(!unit.is_defined_beside(ours));
+    unit.unit.fragment_path = Some("/etc/systemd/system/asterisk.service".to_owned());
+    assert!(!unit.is_defined_beside(ours));
+    unit.unit.fragment_path = Some("/usr/lib/systemd/system/asterisk.service".to_owned());
+    assert!(unit.is_defined_beside(ours));
+}
+
+#[test]
 fn why_a_unit_does_not_run_is_said_in_words() {
     assert_eq!(stopped("exit-code", EXITED, 7).why(), "its process ended with exit code 7");
     assert_eq!(stopped("timeout", KILLED, 9).why(), "it did not become ready in time");

@@ -2,7 +2,7 @@ use oml_common::instance::{Check, Container, Probe, Timing};
 
 use super::*;
 
-fn container() -> Instance {
+pub(in crate::runtime::systemd) fn container() -> Instance {
     Instance {
         tenant: "acme".parse().unwrap(),
         component: "asterisk".parse().unwrap(),

@@ -1,0 +1,165 @@
+//! What is looked at before anything is stopped.
+
+use std::sync::Arc;
+
+use oml_common::attempt::Outcome;
+use oml_common::id::Digest;
+use oml_common::instance::{Check, Container, Probe, Timing, Workload};
+use oml_common::reconcile::Step;
+use tokio::sync::watch;
+
+use super::*;
+use crate::clock::Clock;
+use crate::execute::Work;
+use crate::paths::Paths;
+use crate::runtime::fake::{Behaviour, FakeHost};
+use crate::runtime::{FetchProgress, Runtime as _};
+
+const TCP: &str = "\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 20513 1
+   1: 0100007F:1F92 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 20514 1
+   2: 3500007F:0035 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 20515 1
+   3: 0100007F:1F93 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 20516 1
+";
+const UDP6: &str = "\
+  sl  local_address                         remote_address                        st tx_queue rx_queue
+   0: 00000000000000000000000000000000:13C4 00000000000000000000000000000000:0000 07 00000000:00000000
+   1: 00000000000000000000000000000000:13C5 0000000000000000FFFF00000100007F:0035 01 00000000:00000000
+";
+
+struct Bench {
+    fake: FakeHost,
+    host: Host,
+    _folder: tempfile::TempDir,
+}
+
+fn port(text: &str) -> Port {
+    let (number, protocol) = text.split_once('/').unwrap();
+    let protocol = if protocol == "tcp" { Protocol::Tcp } else { Protocol::Udp };
+    Port { number: number.parse().unwrap(), protocol }
+}
+
+fn instance(version: &str, ports: &[&str]) -> Instance {
+    Instance {
+        tenant: "acme".parse().unwrap(),
+        component: "web".parse().unwrap(),
+        unit: "web.service".parse().unwrap(),
+        workload: Workload::Container(Container {
+            name: "oml-web".parse().unwrap(),
+            version: version.parse().unwrap(),
+            repository: "registry/web".parse().unwrap(),
+            digest: digest(),
+            env: [].into(),
+            secrets: [].into(),
+            volumes: Vec::new(),
+            command: vec![version.to_owned()],
+            memory_bytes_max: None,
+        }),
+        after: Vec::new(),
+        ports: ports.iter().map(|text| port(text)).collect(),
+        probe: Probe {
+            check: Check::Tcp { port: 8081 },
+            interval_ms: 500,
+            timeout_ms: 500,
+            failures_max: 2,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 1_000, stop_grace_ms: 1_000 },
+        metrics: None,
+    }
+}
+
+fn digest() -> Digest {
+    format!("sha256:{}", "1".repeat(64)).parse().unwrap()
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::below(folder.path());
+        std::fs::create_dir_all(paths.proc.join("net")).unwrap();
+        std::fs::create_dir_all(&paths.state).unwrap();
+        let fake = FakeHost::new(paths.clone(), Clock::system());
+        fake.offer(&digest(), Behaviour::Good);
+        let host = Host {
+            docker: Arc::new(fake.docker()),
+            systemd: Arc::new(fake.systemd()),
+            paths,
+            clock: Clock::system(),
+            floors: Floors { engine_bytes: 0, state_bytes: 0 },
+        };
+        Self { fake, host, _folder: folder }
+    }
+
+    fn listen(&self, table: &str, text: &str) {
+        std::fs::write(self.host.paths.proc.join("net").join(table), text).unwrap();
+    }
+
+    async fn perform(&self, instance: &Instance, step: Step) -> Outcome {
+        let desired = Some(instance.clone());
+        let work = Work { component: instance.component.clone(), desired, step };
+        self.host.perform(&work, &watch::channel(FetchProgress::default()).0).await
+    }
+
+    async fn install(&self, instance: &Instance) {
+        let previous = None;
+        for step in [Step::Fetch, Step::Put, Step::Switch { previous, calls_cut: 0 }] {
+            assert_eq!(self.perform(instance, step).await, Outcome::Done);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_port_of_another_program_blocks_before_anything_is_made() {
+    let bench = Bench::new();
+    bench.install(&instance("v1", &["8083/tcp"])).await;
+    bench.listen("tcp", TCP);
+    let outcome = bench.perform(&instance("v2", &["8081/tcp"]), Step::Put).await;
+    assert_eq!(outcome, Outcome::Trouble("port 8081/tcp is taken by another program".to_owned()));
+    assert_eq!(bench.fake.docker().list(&[]).await.unwrap().containers.len(), 1);
+    bench.listen("tcp", "");
+    assert_eq!(bench.perform(&instance("v2", &["8081/tcp"]), Step::Put).await, Outcome::Done);
+}
+
+#[tokio::test]
+async fn the_version_that_runs_holds_its_own_ports() {
+    let bench = Bench::new();
+    bench.install(&instance("v1", &["8081/tcp"])).await;
+    bench.listen("tcp", TCP);
+    let outcome = bench.perform(&instance("v2", &["8081/tcp", "8083/tcp"]), Step::Put).await;
+    assert_eq!(outcome, Outcome::Done);
+}
+
+#[tokio::test]
+async fn a_full_disk_blocks_before_anything_is_made() {
+    let mut bench = Bench::new();
+    bench.host.floors.state_bytes = u64::MAX;
+    let Outcome::Trouble(why) = bench.perform(&instance("v1", &[]), Step::Put).await else {
+        panic!("it was made");
+    };
+    assert!(why.contains("MiB are free at ") && why.contains("/var/lib/omlagent"), "{why}");
+}
+
+#[test]
+fn only_sockets_that_are_in_the_way_count() {
+    let bench = Bench::new();
+    bench.listen("tcp", TCP);
+    bench.listen("udp6", UDP6);
+    let found = listeners(&bench.host.paths.proc);
+    assert_eq!(found, ["8081/tcp", "8082/tcp", "5060/udp"].map(port).into());
+}
+
+#[test]
+fn a_disk_is_full_by_bytes_or_by_files_unless_nothing_is_asked_of_it() {
+    let told = |bytes, inodes, floor| {
+        is_enough("/d", Room { bytes, inodes }, floor).map_err(|blocked| blocked.to_string())
+    };
+    assert_eq!(told(600 << 20, Some(5_000), 512 << 20), Ok(()));
+    assert_eq!(told(600 << 20, None, 512 << 20), Ok(()));
+    let bytes = "only 100 MiB are free at /d, and 512 MiB must be".to_owned();
+    assert_eq!(told(100 << 20, Some(5_000), 512 << 20), Err(bytes));
+    let files = "only 9 files more fit at /d, and 1024 must".to_owned();
+    assert_eq!(told(600 << 20, Some(9), 512 << 20), Err(files));
+    assert_eq!(told(0, Some(0), 0), Ok(()));
+}

@@ -1,0 +1,36 @@
+//! Commands that do not end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::super::pretend::Pretend;
+use super::*;
+
+#[tokio::test]
+async fn a_command_that_hangs_is_not_begun_again_before_it_has_ended() {
+    let runs = Arc::new(AtomicBool::new(true));
+    let still = Arc::clone(&runs);
+    let docker = Pretend::new(move |asked| match asked {
+        _ if asked.starts_with("POST /containers/") => Some((201, r#"{"Id":"e1"}"#.to_owned())),
+        _ if asked.contains("/json") => {
+            Some((200, format!(r#"{{"Running":{}}}"#, still.load(Ordering::Relaxed))))
+        }
+        _ => None,
+    });
+    let limit = Duration::from_millis(200);
+    let count = ["count".to_owned()];
+    let ask = async |command: &[String]| {
+        docker.engine.exec("c1", command, limit).await.unwrap_err().to_string()
+    };
+    let told = ask(&count).await;
+    assert_eq!(told, "could not run a command in c1: count did not end in 200 ms");
+    for _ in 0..3 {
+        let told = ask(&count).await;
+        assert!(told.ends_with("count was begun before and has not ended"), "{told}");
+    }
+    assert_eq!(docker.times("POST /containers/c1/exec"), 1);
+    // Another command is another matter.
+    assert!(ask(&["probe".to_owned()]).await.ends_with("probe did not end in 200 ms"));
+    runs.store(false, Ordering::Relaxed);
+    assert!(ask(&count).await.ends_with("count did not end in 200 ms"));
+    assert_eq!(docker.times("POST /containers/c1/exec"), 3);
+}

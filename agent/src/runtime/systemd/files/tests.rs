@@ -1,0 +1,48 @@
+//! What counts as a file of ours among everybody's.
+
+use super::super::text::tests::container;
+use super::*;
+
+fn host() -> (tempfile::TempDir, Paths) {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    std::fs::create_dir_all(&paths.units).unwrap();
+    (folder, paths)
+}
+
+fn write(paths: &Paths, instance: &Instance) {
+    let text = text::render(instance, &[], paths);
+    std::fs::write(path(paths, instance), text).unwrap();
+}
+
+#[test]
+fn files_that_cannot_be_read_hide_none_of_ours() {
+    let (_folder, paths) = host();
+    write(&paths, &container());
+    std::fs::write(paths.units.join("latin.service"), b"[Unit]\nDescription=Caf\xe9\n").unwrap();
+    std::fs::write(paths.units.join("long.service"), vec![b'#'; (1 << 20) + 1]).unwrap();
+    let found: Vec<String> =
+        all(&paths).unwrap().into_iter().map(|file| file.unit.to_string()).collect();
+    assert_eq!(found, ["asterisk.service"]);
+}
+
+#[test]
+fn what_is_no_text_at_our_place_is_somebody_elses() {
+    let (_folder, paths) = host();
+    let instance = container();
+    std::fs::write(path(&paths, &instance), b"[Unit]\nDescription=Caf\xe9\n").unwrap();
+    assert_eq!(look(&paths, &instance).unwrap(), Place::Foreign);
+}
+
+#[test]
+fn a_component_whose_unit_was_renamed_has_two_files_and_one_is_superseded() {
+    let (_folder, paths) = host();
+    let old = container();
+    let new = Instance { unit: "oml-asterisk.service".parse().unwrap(), ..container() };
+    write(&paths, &old);
+    write(&paths, &new);
+    let files = of_component(&paths, &new.component).unwrap();
+    let superseded: Vec<&str> =
+        files.iter().filter(|f| f.is_superseded_by(&new)).map(|f| f.unit.as_str()).collect();
+    assert_eq!((files.len(), superseded), (2, vec!["asterisk.service"]));
+}
