@@ -209,18 +209,27 @@ fn state_lost(fleet: &Fleet) -> Result<()> {
     let rebuilt = forget_state(fleet);
     sh(fleet, CONTROLLER, "systemctl start omlcontroller")?;
     rebuilt?;
+    wait_for_files(
+        fleet,
+        "assignment.json instances/first/current.json instances/second/current.json",
+    )?;
     wait_ready(fleet, NODE, "first")?;
     check(starts(fleet, NODE)? == before, "a container was started anew")
 }
 
+/// The next supervisor reads from the label what it has to hold, and writes it down.
 fn forget_state(fleet: &Fleet) -> Result<()> {
     let script = "systemctl stop omlagent && cd /var/lib/omlagent && \
-                  ls -A | grep -v identity | xargs rm -rf && systemctl start omlagent";
+                  ls -A | grep -v identity | xargs rm -rf && \
+                  systemctl kill -s KILL oml-first && systemctl start omlagent";
     sh(fleet, NODE, script)?;
-    let script =
-        "cat /var/lib/omlagent/assignment.json /var/lib/omlagent/instances/first/current.json";
-    until("the documents are back", SOON, || {
-        sh(fleet, NODE, script).map_err(|error| format!("{error:#}"))
+    wait_for_files(fleet, "instances/first/current.json")
+}
+
+fn wait_for_files(fleet: &Fleet, names: &str) -> Result<()> {
+    let script = format!("cd /var/lib/omlagent && cat {names}");
+    until(&format!("{names} are back"), SOON, || {
+        sh(fleet, NODE, &script).map_err(|error| format!("{error:#}"))
     })?;
     Ok(())
 }
