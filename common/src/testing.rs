@@ -73,11 +73,21 @@ pub(crate) fn plan_of(spec: &str, revision: u64) -> Result<Plan, Problems> {
 
 /// The same with another catalog.
 pub(crate) fn plan_with(spec: &str, catalog: &str, revision: u64) -> Result<Plan, Problems> {
+    plan_on(&nodes(), spec, catalog, revision)
+}
+
+/// The same on other nodes.
+pub(crate) fn plan_on(
+    nodes: &BTreeMap<NodeName, NodeFacts>,
+    spec: &str,
+    catalog: &str,
+    revision: u64,
+) -> Result<Plan, Problems> {
     let spec = TenantSpec::parse(spec)?;
     let catalog = Catalog::parse(catalog)?;
     let digests = digests(images(&spec, &catalog)?.values());
     let revision = RevisionNumber(revision);
-    plan(Input { revision, spec: &spec, catalog: &catalog, nodes: &nodes(), digests: &digests })
+    plan(Input { revision, spec: &spec, catalog: &catalog, nodes, digests: &digests })
 }
 
 fn digests<'a>(images: impl Iterator<Item = &'a ImageName>) -> BTreeMap<ImageName, Digest> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use oml_lab::{Lab, LabSpec};
-use oml_tests::Packages;
+use oml_tests::{Packages, TEST_FEATURES};
 use serde_json::Value;
 
 pub(crate) const NAME: &str = "the_real_docker_and_systemd_keep_the_contract_of_the_runtimes";
@@ -47,10 +47,11 @@ pub(crate) fn is_kept(packages: &Packages) -> Result<()> {
     Ok(lab.down()?)
 }
 
-/// The agent's own tests, built as `cargo test` builds them.
+/// The agent's own tests, as `cargo xtask test` has built them already.
 fn test_program() -> Result<PathBuf> {
     let output = oml_tests::cargo()?
-        .args(["test", "--locked", "--quiet", "-p", "omlagent", "--lib", "--no-run"])
+        .args(["test", "--workspace", "--locked", "--quiet", "--lib", "--no-run"])
+        .args(TEST_FEATURES)
         .args(["--message-format", "json"])
         .output()
         .context("start cargo")?;
@@ -59,6 +60,7 @@ fn test_program() -> Result<PathBuf> {
     let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let program = messages
         .filter(|message| message["profile"]["test"] == true)
+        .filter(|message| message["target"]["name"] == "omlagent")
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
     program.context("cargo names no test program of the agent")
 }

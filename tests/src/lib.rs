@@ -6,6 +6,7 @@ pub mod fleet;
 pub mod packages;
 pub mod scenario;
 pub mod settings;
+pub mod tools;
 
 pub use fleet::{Ended, Fleet};
-pub use packages::{Build, Packages, cargo};
+pub use packages::{Build, Packages, TEST_FEATURES, cargo};

@@ -5,7 +5,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-const CARGO_DEB_VERSION: &str = "3.8.0";
+use crate::tools::CARGO_DEB;
+
+/// Test builds can be told to die at a labelled step. One set for every build of the tests, so that they share what is built.
+pub const TEST_FEATURES: [&str; 2] =
+    ["--features", "omlagent/kill-points,omlcontroller/kill-points"];
 
 /// Which build of the programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,19 +38,19 @@ impl Packages {
     /// What cargo says, or which file it did not make.
     pub fn build(build: Build) -> Result<Self> {
         let root = root()?;
-        let target = target_folder(&root);
+        let target = target_folder()?;
         let profile = match build {
             Build::Release => "release",
             Build::Lab => "lab",
         };
-        let mut cargo = cargo_in(&root);
+        let mut cargo = cargo()?;
         cargo.args(["build", "--locked", "--profile", profile]);
         cargo.args(["-p", "omlagent", "-p", "omlcontroller", "-p", "omlctl"]);
         if build == Build::Lab {
-            cargo.args(["--features", "omlagent/kill-points,omlcontroller/kill-points"]);
+            cargo.args(TEST_FEATURES);
         }
         run(&mut cargo, "build the programs")?;
-        let cargo_deb = cargo_deb(&root, &target)?;
+        let cargo_deb = CARGO_DEB.ensure()?;
         let folder = target.join("deb").join(profile);
         std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         let package = |name: &str| -> Result<PathBuf> {
@@ -81,8 +85,14 @@ pub fn root() -> Result<PathBuf> {
     Ok(here.parent().context("the crate is a folder of the workspace")?.to_path_buf())
 }
 
-fn target_folder(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+/// Where cargo puts what it builds.
+///
+/// # Errors
+/// Only when the crate was moved.
+pub fn target_folder() -> Result<PathBuf> {
+    let root = root()?;
+    Ok(std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root.join("target"), |dir| root.join(dir)))
 }
 
 /// `cargo`, to be run in this workspace.
@@ -90,12 +100,8 @@ fn target_folder(root: &Path) -> PathBuf {
 /// # Errors
 /// Only when the crate was moved.
 pub fn cargo() -> Result<Command> {
-    Ok(cargo_in(&root()?))
-}
-
-fn cargo_in(root: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root);
+    cargo.current_dir(root()?);
     // What an outer cargo says of its own package would make build scripts run again.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
@@ -106,31 +112,10 @@ fn cargo_in(root: &Path) -> Command {
             cargo.env_remove(&*name);
         }
     }
-    cargo
+    Ok(cargo)
 }
 
-/// cargo-deb of a fixed version, in the target folder: nothing is installed for the user.
-fn cargo_deb(root: &Path, target: &Path) -> Result<PathBuf> {
-    let tools = target.join("tools");
-    let program = tools.join(format!("cargo-deb-{CARGO_DEB_VERSION}/bin/cargo-deb"));
-    if !program.exists() {
-        eprintln!("installing cargo-deb {CARGO_DEB_VERSION} into {}", tools.display());
-        let mut install = cargo_in(root);
-        install.args([
-            "install",
-            "--quiet",
-            "--locked",
-            "cargo-deb",
-            "--version",
-            CARGO_DEB_VERSION,
-        ]);
-        install.arg("--root").arg(tools.join(format!("cargo-deb-{CARGO_DEB_VERSION}")));
-        run(&mut install, "install cargo-deb")?;
-    }
-    Ok(program)
-}
-
-fn run(command: &mut Command, what: &str) -> Result<()> {
+pub(crate) fn run(command: &mut Command, what: &str) -> Result<()> {
     let status = command.status().with_context(|| format!("{what}: start {command:?}"))?;
     if !status.success() {
         bail!("{what}: {status}");

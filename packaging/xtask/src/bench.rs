@@ -17,15 +17,15 @@ mod watch;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use oml_lab::{Host, Lab, LabSpec, preflight};
+use oml_lab::{Host, Lab, LabSpec};
 
 use self::contender::Contender;
 use self::engine::Engine;
 use self::replace::Race;
 use self::table::Table;
-use crate::elevate::become_root;
+use crate::hosts;
 
 const LAB: &str = "bench";
 const IMAGE: &str = "omnileads/small";
@@ -51,11 +51,10 @@ pub(crate) struct Replace {
 
 pub(crate) fn run(verb: &Bench) -> Result<ExitCode> {
     let Bench::Replace(replace) = verb;
-    match preflight() {
-        Ok(preflight) => eprintln!("{}", preflight.announcement()),
-        Err(error) => bail!("the benchmark cannot run here: {error}"),
-    }
-    become_root()?;
+    hosts::need("the benchmark", || match replace.peers_only {
+        true => Ok(()),
+        false => tenant::packages().map(drop),
+    })?;
     let text = if replace.peers_only { peers(replace.runs)? } else { all(replace.runs)? };
     io::stdout().write_all(text.as_bytes()).context("write to standard output")?;
     if replace.write {

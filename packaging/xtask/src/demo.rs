@@ -4,15 +4,16 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use oml_lab::preflight;
 use oml_tests::fleet::{CONTROLLER, Fleet, Topology};
 use oml_tests::{Build, Packages};
 
-use crate::elevate::become_root;
+use crate::hosts;
 
 const LAB: &str = "demo";
+/// The one container that the upgrade of Asterisk touches.
+const UPGRADED: &str = "acme-voice/oml-asterisk-server";
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
@@ -22,12 +23,10 @@ pub(crate) struct Demo {
 }
 
 pub(crate) fn run(verb: &Demo) -> Result<ExitCode> {
-    match preflight() {
-        Ok(preflight) => say(&preflight.announcement())?,
-        Err(error) => bail!("the demonstration cannot run here: {error}"),
-    }
-    become_root()?;
-    say("Building the programs and their Debian packages …")?;
+    hosts::need("the demonstration", || {
+        say("Building the programs and their Debian packages …")?;
+        Packages::build(Build::Lab).map(drop)
+    })?;
     let packages = Packages::build(Build::Lab)?;
     say("Booting a controller and three hosts, each with systemd and Docker of its own …")?;
     let Some(fleet) = Fleet::up_or_skip(LAB, packages, Topology::acme())? else {
@@ -44,7 +43,7 @@ pub(crate) fn run(verb: &Demo) -> Result<ExitCode> {
     } else {
         fleet.down()?;
         say(
-            "Everything was taken down; only the cached base systems are left (cargo xtask lab down --purge).",
+            "Everything was taken down; the cached base systems (cargo xtask lab down --purge) and installed Debian packages are left.",
         )?;
     }
     told?;
@@ -119,7 +118,12 @@ fn compare_starts(before: &[(String, String)], after: &[(String, String)]) -> Re
         .filter(|start| !before.contains(start))
         .map(|(name, _)| name.as_str())
         .collect();
-    say(&format!("Of {} containers, these were started anew: {}", after.len(), moved.join(", ")))
+    say(&format!("Of {} containers, these were started anew: {}", after.len(), moved.join(", ")))?;
+    ensure!(
+        moved == [UPGRADED] && before.len() == after.len(),
+        "only {UPGRADED} should have been started anew"
+    );
+    Ok(())
 }
 
 fn chapter(title: &str) -> Result<()> {

@@ -1,8 +1,11 @@
 //! `cargo xtask <verb>`: one file per verb. No verb knows another.
 
+mod announce;
 mod bench;
 mod demo;
+mod deny;
 mod elevate;
+mod hosts;
 mod lab;
 mod packages;
 mod test;
@@ -30,6 +33,8 @@ enum Verb {
     /// What it costs, measured beside the engine alone and Docker Swarm
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Licences, sources and banned crates of everything we depend on
+    Deny(deny::Deny),
     /// Every test, those on real hosts included
     Test(test::Test),
 }
@@ -41,9 +46,11 @@ fn main() -> ExitCode {
         Verb::Demo(verb) => demo::run(&verb),
         Verb::Bench(verb) => bench::run(&verb),
         Verb::Packages => packages::run(),
+        Verb::Deny(verb) => deny::run(&verb),
         Verb::Test(verb) => test::run(&verb),
     };
-    match done {
+    // Also what a verb that failed has left.
+    match elevate::hand_back().and(done) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -3,11 +3,11 @@
 
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
-use oml_lab::{LabError, preflight};
+use oml_tests::{Build, Packages, TEST_FEATURES, cargo};
 
-use crate::elevate::become_root;
+use crate::hosts;
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
@@ -17,20 +17,32 @@ pub(crate) struct Test {
 }
 
 pub(crate) fn run(verb: &Test) -> Result<ExitCode> {
-    match preflight() {
-        Ok(preflight) => eprintln!("{}", preflight.announcement()),
-        Err(LabError::CannotRun(reason)) => {
-            eprintln!("the tests on real hosts are skipped: {reason}");
-        }
-        Err(error) => return Err(error).context("look at what this machine has"),
+    match hosts::ask()? {
+        Ok(()) => hosts::become_root_after(|| build(verb))?,
+        // The tests themselves find the same in the way.
+        Err(reason) => eprintln!("the tests on real hosts are skipped: {reason}"),
     }
-    become_root()?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    let mut command = tests()?;
+    command.arg("--no-fail-fast");
     if !verb.arguments.is_empty() {
         command.arg("--").args(&verb.arguments);
     }
     let status = command.status().context("start cargo test")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// All that root will run, built as the user.
+fn build(verb: &Test) -> Result<()> {
+    let status = tests()?.arg("--no-run").status().context("start cargo test")?;
+    ensure!(status.success(), "the tests cannot be built");
+    if verb.arguments.is_empty() {
+        Packages::build(Build::Lab)?;
+    }
+    Ok(())
+}
+
+fn tests() -> Result<Command> {
+    let mut command = cargo()?;
+    command.args(["test", "--workspace", "--locked"]).args(TEST_FEATURES);
+    Ok(command)
 }

@@ -34,7 +34,7 @@ mod wait;
 pub use error::{LabError, Result};
 pub use host::{Host, HostProcess};
 pub use lab::{HostSpec, Lab, LabSpec, down_all, purge, sweep};
-pub use preflight::{Preflight, preflight};
+pub use preflight::{Preflight, look, preflight};
 pub use prepare::prepare;
 pub use proxy::{Fault, FaultyRegistry};
 pub use registry::Registry;

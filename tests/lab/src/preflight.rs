@@ -35,16 +35,27 @@ pub struct Preflight {
     pub is_cold: bool,
 }
 
-/// Looks at the machine. The error is one sentence that says why the lab cannot run here.
+/// Looks at the machine, as root. The error is one sentence that says why the lab cannot run here.
 pub fn preflight() -> Result<Preflight> {
-    let cannot = |why: &str| Err(LabError::CannotRun(why.to_owned()));
-    if !Uid::effective().is_root() {
-        return cannot("it needs root (systemd-nspawn, mounts, a network bridge)");
+    need_root()?;
+    let found = look()?;
+    can_mount_overlays()?;
+    Ok(found)
+}
+
+/// Only root makes labs.
+pub(crate) fn need_root() -> Result<()> {
+    if Uid::effective().is_root() {
+        return Ok(());
     }
+    cannot("it needs root (systemd-nspawn, mounts, a network bridge)")
+}
+
+/// What can be told of the machine without root: `preflight` may find more in the way.
+pub fn look() -> Result<Preflight> {
     if !Path::new("/etc/debian_version").exists() || !is_installed("apt-get") {
         return cannot("it needs Debian 12 or newer with apt-get");
     }
-    can_mount_overlays()?;
     let found = Preflight {
         packages: PACKAGES
             .iter()
@@ -62,12 +73,19 @@ pub fn preflight() -> Result<Preflight> {
     Ok(found)
 }
 
+fn cannot<T>(why: &str) -> Result<T> {
+    Err(LabError::CannotRun(why.to_owned()))
+}
+
 impl Preflight {
     /// What is about to change on this machine, for a person to read first.
     pub fn announcement(&self) -> String {
         let mut lines = Vec::new();
         if !self.packages.is_empty() {
-            lines.push(format!("installs the Debian packages {}", self.packages.join(", ")));
+            lines.push(format!(
+                "installs the Debian packages {}; they stay",
+                self.packages.join(", ")
+            ));
         }
         if self.is_cold {
             lines.push(format!(
@@ -76,7 +94,7 @@ impl Preflight {
             ));
         }
         lines.push(
-            "makes a network bridge, mounts and containers below /var/lib/oml-lab while it runs"
+            "makes a network bridge, mounts and containers below /var/lib/oml-lab while it runs (`cargo xtask lab down --purge` removes the folder)"
                 .into(),
         );
         lines.join("\n")

@@ -9,7 +9,7 @@ use std::thread;
 use crate::cache::Cache;
 use crate::error::{LabError, Result};
 use crate::images::{self, ALL, Image};
-use crate::preflight::preflight;
+use crate::preflight::{need_root, preflight};
 use crate::push::Client;
 use crate::recipes::{BOOKWORM, HOST, STORE, TOOLS};
 use crate::registry;
@@ -27,6 +27,7 @@ pub struct Prepared {
 
 /// Installs what is missing and builds the base systems and images, after saying so.
 pub fn prepare() -> Result<Prepared> {
+    need_root()?;
     // Whoever comes second waits here, and finds nothing left to install.
     let cache = Cache::open()?;
     let found = preflight()?;

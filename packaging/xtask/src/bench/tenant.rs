@@ -18,8 +18,7 @@ const NODES: &[(&str, &str)] = &[(HOST, "app"), (OTHERS[0], "data"), (OTHERS[1],
 
 /// Boots the hosts and enrols them, with packages as released; nothing is applied yet.
 pub(crate) fn up(lab: &str) -> Result<Fleet> {
-    eprintln!("building the programs as released, and their packages");
-    let packages = Packages::build(Build::Release)?;
+    let packages = packages()?;
     let topology = Topology { tenant: "tiny", nodes: NODES, spec };
     let fleet = Fleet::up_or_skip(lab, packages, topology)?
         .context("this machine could carry a lab a moment ago")?;
@@ -28,6 +27,12 @@ pub(crate) fn up(lab: &str) -> Result<Fleet> {
     controller.push(path, CATALOG.as_bytes(), 0o644)?;
     controller.exec_ok(&["systemctl", "restart", "omlcontroller"])?;
     Ok(fleet)
+}
+
+/// The programs as released, and their packages; built where that was not done yet.
+pub(crate) fn packages() -> Result<Packages> {
+    eprintln!("building the programs as released, and their packages");
+    Packages::build(Build::Release)
 }
 
 fn spec(registry: &str) -> String {
