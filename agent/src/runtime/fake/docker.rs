@@ -139,7 +139,12 @@ impl Runtime for FakeDocker {
             let holder = state.containers.iter().position(|c| c.name == own && c.id != id);
             if let Some(holder) = holder {
                 let holder = state.containers[holder].id.clone();
-                state.containers.retain(|c| c.name != previous || c.id == holder);
+                for container in &mut state.containers {
+                    let hash = container.ours.as_ref().map(|ours| ours.hash.clone());
+                    if let Some(hash) = hash.filter(|_| container.name == previous) {
+                        container.name = format!("{own}-next-{}", hash.short());
+                    }
+                }
                 for container in &mut state.containers {
                     if container.id == holder {
                         container.name.clone_from(&previous);
