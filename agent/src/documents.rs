@@ -4,8 +4,10 @@
 use oml_common::id::ComponentName;
 use oml_common::instance::Instance;
 use oml_common::observed::Status;
+use tracing::warn;
 
 use crate::files::{self, FileError};
+use crate::log::chain;
 use crate::paths::{Paths, Slot};
 
 /// A document or status that could not be used.
@@ -43,6 +45,30 @@ pub fn read(
         source,
     })?;
     Ok(Some(instance))
+}
+
+/// Reads an instance document; one that makes no sense (cut short, or of another
+/// release) is told, and counts as missing.
+///
+/// # Errors
+/// What the file system says.
+pub fn read_usable(
+    paths: &Paths,
+    component: &ComponentName,
+    slot: Slot,
+) -> Result<Option<Instance>, FileError> {
+    match read(paths, component, slot) {
+        Ok(document) => Ok(document),
+        Err(error @ DocumentError::Unreadable { .. }) => {
+            warn!(%component, "{component}: a document counts as lost: {}", chain(&error));
+            Ok(None)
+        }
+        Err(DocumentError::File(error)) if error.is_about_content() => {
+            warn!(%component, "{component}: a document counts as lost: {}", chain(&error));
+            Ok(None)
+        }
+        Err(DocumentError::File(error)) => Err(error),
+    }
 }
 
 /// Writes an instance document durably.

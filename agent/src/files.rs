@@ -26,6 +26,12 @@ impl FileError {
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
     }
+
+    /// The file was read, and cannot be what it should be.
+    #[must_use]
+    pub fn is_about_content(&self) -> bool {
+        matches!(self.kind(), io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge)
+    }
 }
 
 /// Replaces a file so that it survives a power cut when this returns.

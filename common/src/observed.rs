@@ -178,10 +178,33 @@ impl ObservedInstance {
         self.containers.iter().filter(|c| &c.hash == hash).max_by_key(|c| c.created)
     }
 
+    /// Whether what runs is known never to have answered, so that it has no
+    /// calls: systemd still waits for it, and its supervisor says so of this
+    /// very container. Anything less counts as answered.
+    #[must_use]
+    pub fn never_answered(&self) -> bool {
+        let is_starting = self.unit.as_ref().is_some_and(|u| u.active == ActiveState::Activating);
+        let says_so = |container: &ObservedContainer| {
+            self.status.as_ref().is_some_and(|status| {
+                status.container == container.id && status.health == Health::Starting
+            })
+        };
+        is_starting && self.running().is_some_and(says_so)
+    }
+
     /// The container that runs, if one does.
     #[must_use]
     pub fn running(&self) -> Option<&ObservedContainer> {
         self.containers.iter().find(|c| c.is_running())
+    }
+}
+
+impl ObservedUnit {
+    /// systemd starts it again and again, for it does not come up.
+    #[must_use]
+    pub fn keeps_failing(&self) -> bool {
+        self.active == ActiveState::Activating
+            && (self.restarts > 0 || !matches!(self.result.as_str(), "" | "success"))
     }
 }
 

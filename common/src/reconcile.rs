@@ -14,6 +14,7 @@ use crate::observed::{ActiveState, Observed, ObservedInstance, ObservedUnit};
 use crate::report::Phase;
 use crate::time::Timestamp;
 
+mod back;
 mod change;
 mod drain;
 mod steady;
@@ -71,10 +72,18 @@ pub enum Step {
         /// Why, in one sentence.
         why: String,
     },
+    /// Write the document of what runs back: it was changed for a stop that
+    /// never came.
+    Withdraw {
+        /// The workload that runs.
+        running: ContentHash,
+    },
     /// Stop the new version, start the previous one.
     Return {
         /// The workload to return to.
         previous: ContentHash,
+        /// It runs already, and only bears a wrong name.
+        runs: bool,
     },
     /// The new version stays; what is older than the previous one goes.
     Keep,
@@ -229,17 +238,20 @@ fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
     if let Some(trouble) = case.attempt.and_then(|attempt| attempt.trouble.as_ref())
         && trouble.retry_at > case.input.now
     {
-        return Judgement::wait(Phase::Blocked, trouble.message.clone()).until(trouble.retry_at);
+        let phase = match case.attempt.map(|attempt| &attempt.stage) {
+            // What was given up is no less so because nothing else runs either.
+            Some(Stage::Failed { .. }) => Phase::Failed,
+            Some(_) | None => Phase::Blocked,
+        };
+        return Judgement::wait(phase, trouble.message.clone()).until(trouble.retry_at);
     }
     match case.attempt.map(|attempt| &attempt.stage) {
-        Some(Stage::Switching { previous, since, calls_cut }) => {
-            change::resume_switch(case, previous.as_ref(), *since, *calls_cut)
+        Some(Stage::Switching { since, calls_cut }) => {
+            change::resume_switch(case, *since, *calls_cut)
         }
         Some(Stage::Soaking { since, .. }) => change::soak(case, *since),
-        Some(Stage::Failed { previous, failure }) => {
-            change::failed(case, previous.as_ref(), failure)
-        }
-        Some(Stage::Returned { failure }) => steady::returned(case, failure),
+        Some(Stage::Failed { failure, .. }) => back::failed(case, failure),
+        Some(Stage::Returned { failure, .. }) => back::returned(case, failure),
         Some(Stage::Preparing | Stage::Draining { .. } | Stage::Kept { .. }) | None => {
             match case.runs_by_goal() {
                 true if change::is_unproven(case) => {
@@ -258,7 +270,9 @@ fn judge_busy(case: Case<'_>, busy: &Busy) -> Judgement {
     let (phase, reason) = match &busy.step {
         Step::Remove => (Phase::Removing, "being removed"),
         Step::Fetch => (Phase::Pulling { bytes_done, bytes_total }, "fetching the image"),
-        Step::Put | Step::Refresh => (Phase::Preparing, "preparing container and unit"),
+        Step::Put | Step::Refresh | Step::Withdraw { .. } => {
+            (Phase::Preparing, "preparing container and unit")
+        }
         Step::Count => {
             let drain = Drain::of(case);
             let phase = Phase::Draining { deadline: drain.deadline() };
@@ -294,6 +308,7 @@ impl Step {
             Step::Switch { .. } => "switch",
             Step::Soak => "soak",
             Step::GiveUp { .. } => "give-up",
+            Step::Withdraw { .. } => "withdraw",
             Step::Return { .. } => "return",
             Step::Keep => "keep",
             Step::Start => "start",
@@ -303,7 +318,7 @@ impl Step {
     }
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
     fn runs_by_goal(self) -> bool {
         runs_by(self.seen, self.goal, &self.desired.instance.workload)
     }
@@ -317,6 +332,16 @@ impl Case<'_> {
             | Stage::Kept { .. }
             | Stage::Returned { .. } => false,
         })
+    }
+
+    /// The document that its supervisor reads, or would.
+    fn works_by(self, hash: &ContentHash) -> bool {
+        self.seen.document.as_ref().is_some_and(|document| &document.workload == hash)
+    }
+
+    /// The last workload that proved good, where it is another than the goal.
+    fn returns_to(self) -> Option<&'a ContentHash> {
+        self.attempt.and_then(Attempt::returns_to)
     }
 
     fn is_container(self) -> bool {

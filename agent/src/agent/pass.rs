@@ -201,6 +201,7 @@ impl Agent {
             Step::Remove
             | Step::Fetch
             | Step::Put
+            | Step::Withdraw { .. }
             | Step::Count
             | Step::Switch { .. }
             | Step::Soak

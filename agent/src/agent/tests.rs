@@ -258,6 +258,72 @@ async fn a_switch_that_cannot_be_recorded_is_not_begun() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_document_that_makes_no_sense_keeps_nothing_from_being_changed_or_undone() {
+    for garbage in [&b"{\"tenant\": \"ac"[..], b"{\"of\": \"a later release\"}", b"\xff\xfe\x00"] {
+        for slot in [Slot::Current, Slot::Previous] {
+            let mut bench = Bench::settled().await;
+            bench.offer("2", Behaviour::Good);
+            bench.offer("bad", EXITS);
+            bench.desire(&["2"]);
+            bench.until_ready("2").await;
+            bench.garble(slot, garbage);
+            bench.desire(&["bad"]);
+            let report = bench.until(|report| report.phase == Phase::Returned).await;
+            assert_eq!(report.version, Some("2".parse().unwrap()));
+            bench.garble(slot, garbage);
+            bench.desire(&["1"]);
+            bench.until_ready("1").await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_previous_document_that_makes_no_sense_does_not_cost_the_previous_container() {
+    let mut bench = Bench::settled().await;
+    bench.offer("2", Behaviour::Good);
+    bench.desire(&["2"]);
+    bench.until(|report| matches!(report.phase, Phase::Soaking { .. })).await;
+    bench.garble(Slot::Previous, b"?");
+    bench.until_ready("2").await;
+    bench.until_report(|_| bench.versions().contains(&"1".to_owned())).await;
+    bench.pass_time(600).await;
+    assert!(bench.versions().contains(&"1".to_owned()), "{:?}", bench.versions());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proven_version_is_still_there_after_two_overtook_each_other() {
+    let mut bench = Bench::settled().await;
+    bench.offer("2", Behaviour::Good);
+    bench.offer("3", Behaviour::Good);
+    for version in ["2", "3"] {
+        bench.desire(&[version]);
+        bench.until(|report| matches!(report.phase, Phase::Soaking { .. })).await;
+    }
+    bench.host.end_by_itself(&name("asterisk"), 139);
+    let report = bench.until(|report| report.phase == Phase::Returned).await;
+    assert_eq!(report.version, Some("1".parse().unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_return_that_failed_for_a_reason_that_passes_is_done_all_the_same() {
+    for transient in [true, false] {
+        let mut bench = Bench::settled().await;
+        bench.offer("bad", EXITS);
+        bench.host.hold(Daemon::Systemd, Verb::Start);
+        let before = bench.host.count(Daemon::Systemd, Verb::Start);
+        bench.desire(&["bad"]);
+        bench.until_report(|_| bench.host.count(Daemon::Systemd, Verb::Start) > before).await;
+        bench.host.release(Daemon::Systemd, Verb::Start);
+        bench.until_report(|_| bench.host.count(Daemon::Systemd, Verb::Start) > before).await;
+        let (verb, object, detail) = ("start", "asterisk.service".to_owned(), "no".to_owned());
+        let refused = RuntimeError::Refused { verb, object, detail, transient };
+        bench.host.fail(Daemon::Systemd, Verb::Start, refused);
+        let report = bench.until(|report| report.phase == Phase::Returned).await;
+        assert_eq!(report.version, Some("1".parse().unwrap()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn fetching_is_told_in_bytes() {
     let mut bench = Bench::settled().await;
     bench.offer("2", Behaviour::Good);

@@ -65,7 +65,7 @@ impl<'a> Drain<'a> {
 
     /// Waits for what runs to have nothing to lose.
     pub(super) fn judge(self) -> Drained {
-        if self.probe.is_none() || self.seen.running().is_none() {
+        if self.probe.is_none() || self.seen.running().is_none() || self.seen.never_answered() {
             return Drained::Passed { calls_cut: 0 };
         }
         let now = self.now;

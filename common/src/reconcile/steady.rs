@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::instance::{Instance, Workload};
 use crate::observed::{ActiveState, ContainerState, Health, ObservedInstance, ObservedUnit};
-use crate::report::{Failure, Phase};
+use crate::report::Phase;
 use crate::time::Timestamp;
 
 use super::{Case, Judgement, Step, unsettled_dependency};
@@ -154,27 +154,6 @@ pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestam
                 }
                 Some(_) | None => Health::Unknown,
             }
-        }
-    }
-}
-
-/// The desired version failed and the one before runs, or should.
-pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Judgement {
-    let reason = match &failure.version {
-        Some(version) => format!("version {version} {}", failure.message),
-        None => failure.message.clone(),
-    };
-    let Some(unit) = &case.seen.unit else { return Judgement::wait(Phase::Failed, reason) };
-    if unit.stopped_by_hand {
-        return held(unit);
-    }
-    match unit.active {
-        ActiveState::Active | ActiveState::Reloading => Judgement::wait(Phase::Returned, reason),
-        ActiveState::Activating | ActiveState::Deactivating => {
-            Judgement::wait(Phase::Starting, reason)
-        }
-        ActiveState::Inactive | ActiveState::Failed => {
-            Judgement::act(Phase::Starting, Step::Start, reason)
         }
     }
 }

@@ -168,6 +168,15 @@ impl Place {
         self.documents.current.as_ref().or_else(labelled).cloned()
     }
 
+    /// The instance of a workload, from its documents or a container's label.
+    pub(super) fn known(&self, hash: &ContentHash) -> Option<Instance> {
+        let Documents { current, next, previous } = &self.documents;
+        let container = self.containers.iter().find(|container| &container.hash == hash);
+        let labelled = container.and_then(|container| self.labels.get(&container.hash));
+        let written = [previous, current, next].into_iter().flatten().chain(labelled);
+        written.into_iter().find(|instance| &instance.workload_hash() == hash).cloned()
+    }
+
     pub(super) fn container(&mut self, hash: &ContentHash) -> Option<&mut ObservedContainer> {
         self.containers.iter_mut().find(|container| &container.hash == hash)
     }
@@ -233,7 +242,10 @@ impl Place {
         let previous = format!("{own}-prev");
         let holder = self.containers.iter().find(|c| c.name == own && c.id != running);
         if let Some(holder) = holder.map(|holder| holder.id.clone()) {
-            self.containers.retain(|c| c.name != previous || c.id == running);
+            let older = self.containers.iter_mut().find(|c| c.name == previous && c.id != running);
+            if let Some(older) = older {
+                older.name = format!("{own}-next-{}", older.hash.short());
+            }
             self.rename(&holder, &previous);
         }
         self.rename(&running, own);

@@ -219,6 +219,15 @@ impl Bench {
         sleep(Duration::from_secs(seconds)).await;
     }
 
+    /// Versions of which there is a container.
+    pub(super) fn versions(&self) -> Vec<String> {
+        self.host.versions(&name("asterisk"))
+    }
+
+    pub(super) fn garble(&self, slot: Slot, garbage: &[u8]) {
+        std::fs::write(self.paths.document(&name("asterisk"), slot), garbage).unwrap();
+    }
+
     pub(super) fn document(&self, slot: Slot) -> Option<String> {
         let document = documents::read(&self.paths, &name("asterisk"), slot).unwrap()?;
         document.version().map(ToString::to_string)
