@@ -161,10 +161,19 @@ impl Place {
     }
 
     /// What a supervisor works by: the document or, where it is lost, the label
-    /// of the container that runs or, where none does, of the newest.
+    /// of the container that runs, bears the own name, ran last, or is newest.
     pub(super) fn wanted(&self) -> Option<Instance> {
-        let newest = || self.containers.iter().max_by_key(|container| container.created);
-        let labelled = || self.labels.get(&self.running().or_else(newest)?.hash);
+        let own = |found: &&ObservedContainer| {
+            let container = self.labels.get(&found.hash).and_then(Instance::container);
+            container.is_some_and(|container| container.name.as_str() == found.name)
+        };
+        let ran = |found: &&ObservedContainer| found.state != ContainerState::Created;
+        let containers = || self.containers.iter().rev();
+        let likeliest = || {
+            let stopped = || containers().find(own).or_else(|| containers().find(ran));
+            self.running().or_else(stopped).or_else(|| containers().next())
+        };
+        let labelled = || self.labels.get(&likeliest()?.hash);
         self.documents.current.as_ref().or_else(labelled).cloned()
     }
 
