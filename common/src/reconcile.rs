@@ -10,7 +10,7 @@ use crate::assignment::{Assignment, Desired};
 use crate::attempt::{Attempt, Stage, nothing};
 use crate::id::{ComponentName, ContentHash};
 use crate::instance::Workload;
-use crate::observed::{ActiveState, Observed, ObservedInstance, ObservedUnit};
+use crate::observed::{ActiveState, Health, Observed, ObservedInstance, ObservedUnit};
 use crate::report::Phase;
 use crate::time::Timestamp;
 
@@ -364,17 +364,30 @@ fn runs_by(seen: &ObservedInstance, goal: &ContentHash, workload: &Workload) -> 
 
 /// The first component that must come before and is not settled yet.
 fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
+    first_dependency(case, |desired, seen, name| !is_settled(desired, seen, case.input, name))
+}
+
+/// The first component that must come before and does not answer, in whatever version.
+fn absent_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
+    first_dependency(case, |desired, seen, _| !answers(desired, seen, case.input.now))
+}
+
+fn first_dependency<'a>(
+    case: Case<'a>,
+    is_meant: impl Fn(&Desired, &ObservedInstance, &ComponentName) -> bool,
+) -> Option<&'a ComponentName> {
+    let unseen = ObservedInstance::default();
     let assignment = case.input.assignment?;
     case.desired.instance.after.iter().find(|name| {
-        assignment.content.instances.get(*name).is_some_and(|desired| {
-            !case
-                .input
-                .observed
-                .instances
-                .get(*name)
-                .is_some_and(|seen| is_settled(desired, seen, case.input, name))
-        })
+        let seen = case.input.observed.instances.get(*name).unwrap_or(&unseen);
+        let desired = assignment.content.instances.get(*name);
+        desired.is_some_and(|desired| is_meant(desired, seen, name))
     })
+}
+
+fn answers(desired: &Desired, seen: &ObservedInstance, now: Timestamp) -> bool {
+    seen.unit.as_ref().is_some_and(is_active)
+        && steady::health(&desired.instance, seen, now) == Health::Healthy
 }
 
 fn is_settled(
@@ -392,11 +405,9 @@ fn is_settled(
             false
         }
     });
-    let active = seen.unit.as_ref().is_some_and(is_active);
     !changing
-        && active
         && runs_by(seen, &goal, &desired.instance.workload)
-        && steady::health(&desired.instance, seen, input.now) == crate::observed::Health::Healthy
+        && answers(desired, seen, input.now)
 }
 
 fn is_active(unit: &ObservedUnit) -> bool {

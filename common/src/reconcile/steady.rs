@@ -7,7 +7,7 @@ use crate::observed::{ActiveState, ContainerState, Health, ObservedInstance, Obs
 use crate::report::Phase;
 use crate::time::Timestamp;
 
-use super::{Case, Judgement, Step, unsettled_dependency};
+use super::{Case, Judgement, Step, absent_dependency};
 
 /// A unit that systemd gave up on after it ended again and again is started no
 /// more often than this, so that it does not flap.
@@ -55,7 +55,7 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
         ActiveState::Activating => Judgement::wait(Phase::Starting, "systemd is starting it"),
         ActiveState::Deactivating => Judgement::wait(Phase::Starting, "systemd is stopping it"),
         ActiveState::Inactive | ActiveState::Failed => {
-            if let Some(dependency) = unsettled_dependency(case) {
+            if let Some(dependency) = absent_dependency(case) {
                 return Judgement::wait(Phase::Pending, format!("waits for {dependency}"));
             }
             let again_at = unit.since.plus_ms(GAVE_UP_PAUSE_MS);

@@ -616,3 +616,24 @@ fn calls_that_were_cut_are_still_told_after_the_version_failed() {
     assert_eq!(world.phase("asterisk"), Phase::Returned);
     assert_eq!(world.attempts[&name("asterisk")].calls_cut(), 12);
 }
+
+#[test]
+fn what_failed_is_started_again_though_what_it_comes_after_runs_its_version_before() {
+    let mut world = World::new();
+    let after = vec![name("redis")];
+    let asterisk = crate::instance::Instance { after, ..instance("asterisk", "1") };
+    world.desire([instance("redis", "1"), asterisk.clone()]);
+    world.settle();
+    world.desire([instance("redis", "exits"), asterisk]);
+    world.settle();
+    assert_eq!(world.phase("redis"), Phase::Returned);
+    let now = world.now;
+    let place = world.place("asterisk");
+    for container in &mut place.containers {
+        container.state = ContainerState::Exited { code: 1, at: now, out_of_memory: false };
+    }
+    let unit = place.unit.as_mut().unwrap();
+    (unit.active, unit.since) = (ActiveState::Failed, now);
+    world.settle();
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+}
