@@ -15,10 +15,12 @@ use tracing::warn;
 
 use crate::files::{self, FileError};
 use crate::paths::Paths;
+use crate::reserve;
 
 /// The files of the cache.
 #[derive(Debug, Clone)]
 pub struct Cache {
+    paths: Paths,
     assignment: PathBuf,
     attempts: PathBuf,
 }
@@ -31,6 +33,7 @@ impl Cache {
     #[must_use]
     pub fn new(paths: &Paths) -> Self {
         Self {
+            paths: paths.clone(),
             assignment: paths.state.join("assignment.json"),
             attempts: paths.state.join("attempts.json"),
         }
@@ -56,7 +59,8 @@ impl Cache {
     /// # Errors
     /// What the file system says.
     pub fn keep_assignment(&self, assignment: &Assignment) -> Result<(), FileError> {
-        files::write_durably(&self.assignment, assignment.to_document().as_bytes(), 0o600)
+        let text = assignment.to_document();
+        self.keep(&self.assignment, text.as_bytes())
     }
 
     /// The changes that were on their way.
@@ -71,7 +75,11 @@ impl Cache {
     /// What the file system says.
     pub fn keep_attempts(&self, attempts: &Attempts) -> Result<(), FileError> {
         let text = serde_json::to_vec(attempts).expect("attempts have string keys only");
-        files::write_durably(&self.attempts, &text, 0o600)
+        self.keep(&self.attempts, &text)
+    }
+
+    fn keep(&self, path: &Path, text: &[u8]) -> Result<(), FileError> {
+        reserve::spend(&self.paths, || files::write_durably(path, text, 0o600))
     }
 }
 

@@ -9,6 +9,7 @@ use tracing::warn;
 use crate::files::{self, FileError};
 use crate::log::chain;
 use crate::paths::{Paths, Slot};
+use crate::reserve;
 
 /// A document or status that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +78,8 @@ pub fn read_usable(
 /// What the file system says.
 pub fn write(paths: &Paths, instance: &Instance, slot: Slot) -> Result<(), FileError> {
     let path = paths.document(&instance.component, slot);
-    files::write_durably(&path, instance.to_document().as_bytes(), 0o600)
+    let text = instance.to_document();
+    reserve::spend(paths, || files::write_durably(&path, text.as_bytes(), 0o600))
 }
 
 /// Makes the next document the current one, and the current one the previous.
@@ -87,7 +89,8 @@ pub fn write(paths: &Paths, instance: &Instance, slot: Slot) -> Result<(), FileE
 /// What the file system says.
 pub fn advance(paths: &Paths, component: &ComponentName) -> Result<(), FileError> {
     let current = paths.document(component, Slot::Current);
-    files::link_over(&current, &paths.document(component, Slot::Previous))?;
+    let previous = paths.document(component, Slot::Previous);
+    reserve::spend(paths, || files::link_over(&current, &previous))?;
     files::rename_durably(&paths.document(component, Slot::Next), &current)
 }
 

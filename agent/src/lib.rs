@@ -20,6 +20,7 @@ mod observe;
 pub mod paths;
 pub mod pause;
 pub mod probe;
+mod reserve;
 pub mod runtime;
 pub mod session;
 pub mod status;

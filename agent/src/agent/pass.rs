@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::lister::Away;
-use super::{Agent, Side};
+use super::{Agent, Running, Side};
 use crate::documents;
 use crate::execute::Work;
 use crate::kill_point;
@@ -118,7 +118,7 @@ impl Agent {
         let running = |wanted: fn(&Step) -> bool| {
             let busy = &self.state.busy;
             let of = |name: &ComponentName| busy.get(name).is_some_and(|busy| wanted(&busy.step));
-            self.state.running.values().filter(|(name, _)| of(name)).count()
+            self.state.running.values().filter(|running| of(&running.component)).count()
         };
         if *step == Step::Fetch {
             return running(|step| *step == Step::Fetch) < FETCHES_MAX;
@@ -147,14 +147,15 @@ impl Agent {
         }
         let now = self.host.clock.now();
         let attempt = self.state.attempts.get(component).filter(|a| a.goal == goal).cloned();
-        let attempt = attempt.unwrap_or_else(|| Attempt::new(goal)).entering(&step, now);
+        let attempt = attempt.unwrap_or_else(|| Attempt::new(goal.clone())).entering(&step, now);
         let before = self.state.attempts.insert(component.clone(), attempt);
         self.state.unsaved |= before.as_ref() != self.state.attempts.get(component);
         self.save();
         self.state.busy.insert(component.clone(), Busy { step: step.clone(), bytes: (0, 0) });
         let work = Work { component: component.clone(), desired, step };
-        // What is to be done without a record of it could be done twice.
-        if let Some(trouble) = self.state.troubles.get("cache").cloned() {
+        // What is done without a record of it could be done twice.
+        let trouble = self.state.troubles.get("cache").filter(|_| needs_record(&work.step));
+        if let Some(trouble) = trouble.cloned() {
             self.finish(&work, Outcome::Trouble(trouble));
             return;
         }
@@ -165,10 +166,11 @@ impl Agent {
             let outcome = host.perform(&work, &progress).await;
             (work, outcome)
         });
-        self.state.running.insert(task.id(), (component.clone(), watched));
+        let (id, component) = (task.id(), component.clone());
+        self.state.running.insert(id, Running { component, goal, progress: watched, task });
     }
 
-    fn goal(&self, component: &ComponentName) -> ContentHash {
+    pub(super) fn goal(&self, component: &ComponentName) -> ContentHash {
         self.desired(component).as_ref().map_or_else(nothing, Instance::workload_hash)
     }
 
@@ -210,8 +212,7 @@ impl Agent {
             | Step::Refresh
             | Step::Promote => {}
         }
-        let number = self.ask_again();
-        self.state.settling.insert(component.clone(), number);
+        self.settle(component.clone());
     }
 
     /// A step that was done and is called for again at once was done in vain:
@@ -279,6 +280,12 @@ impl Agent {
             }
         }
     }
+}
+
+/// Whether it is better left than done twice. What brings something back to
+/// running is not.
+fn needs_record(step: &Step) -> bool {
+    !matches!(step, Step::Start | Step::GiveUp { .. } | Step::Return { .. })
 }
 
 fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {

@@ -343,3 +343,34 @@ async fn an_idle_loop_asks_rarely() {
     let asked = bench.host.calls().len() - before;
     assert!(asked <= 22, "{asked} calls in ten idle minutes");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_return_that_cannot_be_recorded_is_done_all_the_same() {
+    let mut bench = Bench::settled().await;
+    bench.offer("bad", EXITS);
+    bench.host.hold(Daemon::Systemd, Verb::Start);
+    let before = bench.host.count(Daemon::Systemd, Verb::Start);
+    bench.desire(&["bad"]);
+    bench.until_report(|_| bench.host.count(Daemon::Systemd, Verb::Start) > before).await;
+    // A folder in the file's place: no rename can replace it.
+    let record = bench.paths.state.join("attempts.json");
+    std::fs::remove_file(&record).unwrap();
+    std::fs::create_dir_all(record.join("full")).unwrap();
+    bench.host.release(Daemon::Systemd, Verb::Start);
+    let report = bench.until(|report| report.phase == Phase::Returned).await;
+    assert_eq!(report.version, Some("1".parse().unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_for_a_version_that_was_overtaken_holds_up_nothing() {
+    let mut bench = Bench::settled().await;
+    bench.offer("2", Behaviour::Good);
+    bench.host.hold(Daemon::Docker, Verb::Fetch);
+    let before = bench.host.count(Daemon::Docker, Verb::Fetch);
+    bench.desire(&["2"]);
+    bench.until_report(|_| bench.host.count(Daemon::Docker, Verb::Fetch) > before).await;
+    bench.desire(&["1"]);
+    let report = bench.until_ready("1").await;
+    assert_eq!(report.failure, None);
+    assert_eq!(report.drift, None);
+}
