@@ -112,7 +112,10 @@ impl Host {
     async fn count(&self, work: &Work) -> Option<u64> {
         kill_point::reach("A6");
         let current = documents::read_usable(&self.paths, &work.component, Slot::Current);
-        let current = current.ok().flatten();
+        let current = match current.ok().flatten() {
+            Some(current) => Some(current),
+            None => self.labelled(&work.component).await,
+        };
         // What runs knows best how it is counted.
         let instances = [&current, &work.desired];
         let instance = instances.into_iter().flatten().find(|i| i.active.is_some())?;
@@ -128,6 +131,17 @@ impl Host {
             }
             Err(error) => {
                 debug!(component = %work.component, "not counted: {}", chain(&error));
+                None
+            }
+        }
+    }
+
+    /// What the running container was made from, as far as its label tells.
+    async fn labelled(&self, component: &ComponentName) -> Option<Instance> {
+        match self.docker.list(&[]).await {
+            Ok(mut listing) => listing.labels.remove(component).flatten(),
+            Err(error) => {
+                debug!(%component, "its label is not read: {}", chain(&error));
                 None
             }
         }

@@ -28,10 +28,26 @@ pub struct ObservedInstance {
     pub document: Option<ObservedDocument>,
     /// What the supervisor (or the unit's probe) last said.
     pub status: Option<Status>,
-    /// How that document has calls counted, where a stop would cut any.
-    pub active: Option<ActiveProbe>,
+    /// How calls of what runs are counted.
+    pub counting: Counting,
+    /// When systemd last told of units.
+    pub units_at: Option<Timestamp>,
+    /// systemd does not answer, so that its word of the unit is an old one.
+    pub systemd_is_away: bool,
     /// A unit or container of its name that does not carry our mark, as a noun phrase.
     pub foreign: Option<String>,
+}
+
+/// How calls of what runs are counted, as its document or its label tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Counting {
+    /// A stop would cut none.
+    #[default]
+    Nothing,
+    /// So.
+    By(ActiveProbe),
+    /// Nothing tells, so calls count as up.
+    Unknown,
 }
 
 /// The instance document of a host, from its file or, when that is lost, from
@@ -169,6 +185,23 @@ pub struct Drift {
     pub at: Timestamp,
     /// What was found: "container oml-asterisk-server was removed".
     pub found: String,
+}
+
+impl From<Option<ActiveProbe>> for Counting {
+    fn from(probe: Option<ActiveProbe>) -> Self {
+        probe.map_or(Self::Nothing, Self::By)
+    }
+}
+
+impl Counting {
+    /// How, where it is told.
+    #[must_use]
+    pub fn probe(&self) -> Option<&ActiveProbe> {
+        match self {
+            Self::By(probe) => Some(probe),
+            Self::Nothing | Self::Unknown => None,
+        }
+    }
 }
 
 impl ObservedInstance {

@@ -196,7 +196,7 @@ fn judge_leftover(name: &ComponentName, input: Input<'_>) -> Judgement {
     // The tenant's choice is the same for all; whatever stays on the node tells it.
     let stays = input.assignment.and_then(|a| a.content.instances.values().next());
     let policy = stays.map(|desired| &desired.policy);
-    let drain = Drain { seen, probe: seen.active.as_ref(), policy, attempt, now: input.now };
+    let drain = Drain { seen, probe: seen.counting.probe(), policy, attempt, now: input.now };
     match input.busy.get(name).map(|busy| &busy.step) {
         Some(Step::Count) => {
             let phase = Phase::Draining { deadline: drain.deadline() };

@@ -80,11 +80,14 @@ impl Agent {
             side.sightings.borrow().listing.clone().unwrap_or_else(|| Arc::clone(&empty))
         };
         let (docker, systemd) = (listing(&self.docker), listing(&self.systemd));
+        let units = self.systemd.sightings.borrow();
         join(Sources {
             assignment: self.state.assignment.as_deref(),
             listings: [&docker, &systemd],
             documents: &self.state.documents,
             statuses: &self.inputs.statuses.borrow(),
+            units_at: units.listed_at,
+            systemd_is_away: units.away.is_some(),
         })
     }
 

@@ -374,3 +374,19 @@ async fn a_fetch_for_a_version_that_was_overtaken_holds_up_nothing() {
     assert_eq!(report.failure, None);
     assert_eq!(report.drift, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_component_that_is_taken_away_are_waited_for_without_its_document() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    bench.desire_counted("1", OnDeadline::Wait);
+    bench.until_ready("1").await;
+    bench.host.answer_exec(&["count"], 0, "12 active calls\n");
+    bench.garble(Slot::Current, b"?");
+    bench.desire(&[]);
+    bench.until(|report| report.reason.contains("12 calls are up")).await;
+    bench.pass_time(300).await;
+    assert_eq!(bench.host.count(Daemon::Systemd, Verb::Stop), 0);
+    bench.host.answer_exec(&["count"], 0, "0 active calls\n");
+    bench.until_report(|report| report.instances.is_empty()).await;
+}

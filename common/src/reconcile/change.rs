@@ -81,7 +81,7 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: u64) ->
         // Whatever was counted then, calls may have come since.
         let drain = Drain::of(case);
         let old_runs = case.seen.running().is_some_and(|c| &c.hash != case.goal);
-        if drain.probe.is_some() && old_runs {
+        if drain.is_needed() && old_runs {
             if let Some(judgement) = withdraw(case) {
                 return judgement;
             }

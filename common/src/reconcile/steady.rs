@@ -137,6 +137,7 @@ fn unknown_words(seen: &ObservedInstance) -> String {
 pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestamp) -> Health {
     match &instance.workload {
         Workload::Unit(_) => match &seen.unit {
+            _ if seen.systemd_is_away => Health::Unknown,
             None => Health::Unknown,
             Some(unit) if super::is_active(unit) => Health::Healthy,
             Some(_) => Health::Unhealthy,

@@ -8,7 +8,7 @@ use crate::observed::{ActiveState, ContainerState, Health};
 use crate::report::Phase;
 use crate::time::Timestamp;
 
-use super::{Busy, Input, Step, judge};
+use super::{Busy, Input, Step, judge, tell};
 
 use self::world::{Fault, World, counted, instance, name, packaged};
 
@@ -636,4 +636,49 @@ fn what_failed_is_started_again_though_what_it_comes_after_runs_its_version_befo
     (unit.active, unit.since) = (ActiveState::Failed, now);
     world.settle();
     assert_eq!(running(&mut world).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_packaged_unit_is_not_told_healthy_while_systemd_is_away() {
+    let mut world = World::new();
+    world.desire([packaged("exporter", "one")]);
+    world.settle();
+    let mut observed = world.observe();
+    let seen = observed.instances.get_mut(&name("exporter")).unwrap();
+    let told_at = Timestamp(world.now.0 - 40_000);
+    seen.units_at = Some(told_at);
+    for (is_away, health) in [(false, Health::Healthy), (true, Health::Unknown)] {
+        observed.instances.get_mut(&name("exporter")).unwrap().systemd_is_away = is_away;
+        let input = Input {
+            assignment: world.assignment.as_ref(),
+            observed: &observed,
+            attempts: &world.attempts,
+            busy: &BTreeMap::new(),
+            now: world.now,
+        };
+        let report = tell(input, &judge(input)).remove(&name("exporter")).unwrap();
+        assert_eq!((report.health, report.checked_at), (health, Some(told_at)));
+        assert_eq!(report.phase == Phase::Ready, !is_away);
+    }
+}
+
+#[test]
+fn calls_of_a_leftover_count_as_up_where_nothing_tells_of_them() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "1"), instance("redis", "1")]);
+    world.settle();
+    for lost_label in [false, true] {
+        let mut world = world.clone();
+        let place = world.place("asterisk");
+        (place.current, place.calls) = (None, 12);
+        if lost_label {
+            place.labels.clear();
+        }
+        world.desire([instance("redis", "1")]);
+        for _pass in 0..20 {
+            world.pass();
+        }
+        assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }), "{:?}", world.log);
+        assert_eq!(running(&mut world).as_deref(), Some("1"));
+    }
 }

@@ -7,8 +7,8 @@ use oml_common::assignment::Assignment;
 use oml_common::id::{ComponentName, ContentHash, Digest};
 use oml_common::instance::{Instance, Workload};
 use oml_common::observed::{
-    ActiveState, ContainerState, Drift, Health, Observed, ObservedContainer, ObservedDocument,
-    ObservedInstance, Status,
+    ActiveState, ContainerState, Counting, Drift, Health, Observed, ObservedContainer,
+    ObservedDocument, ObservedInstance, Status,
 };
 use oml_common::time::Timestamp;
 
@@ -149,7 +149,9 @@ impl Host {
             image_present: container.is_some_and(|c| self.images.contains(&c.digest)),
             document: place.observe_document(),
             status: place.status(now),
-            active: place.documents.current.as_ref().and_then(|document| document.active.clone()),
+            counting: place.counting(),
+            units_at: Some(now),
+            systemd_is_away: false,
             foreign: place.foreign.clone(),
         }
     }
@@ -158,6 +160,16 @@ impl Host {
 impl Place {
     pub(super) fn running(&self) -> Option<&ObservedContainer> {
         self.containers.iter().find(|container| container.is_running())
+    }
+
+    /// How calls of what runs are counted.
+    fn counting(&self) -> Counting {
+        let labelled = || self.labels.get(&self.running()?.hash);
+        match self.documents.current.as_ref().or_else(labelled) {
+            Some(document) => document.active.clone().into(),
+            None if self.running().is_some() => Counting::Unknown,
+            None => Counting::Nothing,
+        }
     }
 
     /// What a supervisor works by: the document or, where it is lost, the label

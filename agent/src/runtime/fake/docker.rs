@@ -52,8 +52,13 @@ impl Runtime for FakeDocker {
         let foreign = self.foreign(desired);
         let state = self.0.state();
         let containers = state.containers.iter().filter_map(super::FakeContainer::observe);
+        let running = state.containers.iter().filter(|container| container.is_running());
+        let ours = running.filter_map(|container| container.ours.as_ref());
+        let label =
+            |ours: &super::Ours| (ours.instance.component.clone(), Some(ours.instance.clone()));
         Ok(Listing {
             containers: containers.collect(),
+            labels: ours.map(label).collect(),
             units: Vec::new(),
             foreign,
             images: state.images.clone(),

@@ -8,7 +8,7 @@ use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
 use crate::instance::Workload;
 use crate::instance::{ActiveProbe, Check, Container, Instance, PackagedUnit, Probe, Timing};
 use crate::observed::{
-    ActiveState, ContainerState, Health, Observed, ObservedContainer, ObservedDocument,
+    ActiveState, ContainerState, Counting, Health, Observed, ObservedContainer, ObservedDocument,
     ObservedInstance, ObservedUnit, Status,
 };
 use crate::reconcile::{Action, Input, Judgement, Step, judge, reconcile};
@@ -212,8 +212,20 @@ impl World {
             image_present: desired.is_some_and(|d| place.images.contains(&d.workload_hash())),
             document: document.or(labelled),
             status: running.map(|container| self.status(container, answers)),
-            active: place.current.as_ref().and_then(|document| document.active.clone()),
+            counting: self.counting(place),
+            units_at: Some(self.now),
+            systemd_is_away: false,
             foreign: place.foreign.clone(),
+        }
+    }
+
+    fn counting(&self, place: &Place) -> Counting {
+        let of_label = || place.labels.get(&place.running()?.hash);
+        let document = place.current.as_ref().or_else(of_label);
+        match document {
+            Some(document) => document.active.clone().into(),
+            None if place.running().is_some() => Counting::Unknown,
+            None => Counting::Nothing,
         }
     }
 
