@@ -23,7 +23,8 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info};
 
-use crate::cache::{Attempts, Cache};
+use crate::cache::{Attempts, Cache, Kept};
+use crate::clock::Mark;
 use crate::execute::{Host, Work};
 use crate::log::chain;
 use crate::reserve;
@@ -92,6 +93,8 @@ struct Side {
 struct State {
     assignment: Option<Arc<Assignment>>,
     attempts: Attempts,
+    /// By which clock their times are.
+    mark: Mark,
     /// The attempts in memory are newer than those on disk.
     unsaved: bool,
     documents: BTreeMap<ComponentName, Instance>,
@@ -124,12 +127,19 @@ impl Agent {
     ) -> Self {
         let docker = Side::ask(&host, &host.docker);
         let systemd = Side::ask(&host, &host.systemd);
-        let mut attempts = cache.attempts();
+        let Kept { mark: kept, mut attempts } = cache.attempts();
+        let mut mark = host.clock.mark();
+        if kept.is_same_boot(&mark) {
+            // The first look notices by how much it was set since.
+            mark = kept;
+        } else {
+            attempt::begin_anew(&mut attempts, host.clock.now());
+        }
         for trouble in attempts.values_mut().filter_map(|attempt| attempt.trouble.as_mut()) {
             // Whoever starts the agent anew wants to see it try.
             trouble.retry_at = Timestamp(0);
         }
-        let state = State { attempts, ..State::default() };
+        let state = State { attempts, mark, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
     }
 
@@ -160,6 +170,7 @@ impl Agent {
     }
 
     fn take_assignment(&mut self) {
+        self.follow_clock();
         let assignment = self.inputs.assignment.borrow_and_update().clone();
         if let Some(assignment) = &assignment {
             let changed = attempt::align(&mut self.state.attempts, assignment);
@@ -202,6 +213,7 @@ impl Agent {
     }
 
     fn take_end(&mut self, ended: Result<(Id, (Work, Outcome)), JoinError>) {
+        self.follow_clock();
         match ended {
             Ok((id, (work, outcome))) => {
                 self.state.running.remove(&id);

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use oml_common::assignment::Assignment;
 use oml_common::attempt::Attempt;
 use oml_common::id::{ComponentName, NodeName, TenantId};
+use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use crate::clock::Mark;
 use crate::files::{self, FileError};
 use crate::paths::Paths;
 use crate::reserve;
@@ -27,6 +29,16 @@ pub struct Cache {
 
 /// Changes on their way, by component.
 pub type Attempts = BTreeMap<ComponentName, Attempt>;
+
+/// Changes on their way, and by which clock their times are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// How the clock stood.
+    pub mark: Mark,
+    /// The changes.
+    pub attempts: Attempts,
+}
 
 impl Cache {
     /// The cache below the agent's state folder.
@@ -65,7 +77,7 @@ impl Cache {
 
     /// The changes that were on their way.
     #[must_use]
-    pub fn attempts(&self) -> Attempts {
+    pub fn attempts(&self) -> Kept {
         load(&self.attempts, |text| serde_json::from_str(text)).unwrap_or_default()
     }
 
@@ -73,8 +85,8 @@ impl Cache {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn keep_attempts(&self, attempts: &Attempts) -> Result<(), FileError> {
-        let text = serde_json::to_vec(attempts).expect("attempts have string keys only");
+    pub fn keep_attempts(&self, kept: &Kept) -> Result<(), FileError> {
+        let text = serde_json::to_vec(kept).expect("attempts have string keys only");
         self.keep(&self.attempts, &text)
     }
 

@@ -1,15 +1,16 @@
 //! A change of one instance on its way: the part of it that neither the
 //! engine nor systemd can tell, so the agent keeps it on disk.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::assignment::Assignment;
-use crate::id::{ComponentName, ContentHash, Version};
+use crate::id::{ContentHash, Version};
 use crate::reconcile::Step;
 use crate::report::Failure;
 use crate::time::Timestamp;
+
+mod many;
+
+pub use self::many::{align, ask_again, begin_anew, shift};
 
 const RETRY_FIRST_MS: u64 = 1_000;
 const RETRY_LONGEST_MS: u64 = 60_000;
@@ -341,64 +342,6 @@ impl Trouble {
 #[must_use]
 pub fn nothing() -> ContentHash {
     ContentHash::of(b"")
-}
-
-/// Brings the attempts in line with what is desired now: an attempt towards
-/// another goal says nothing of this one but where to return to. Tells whether
-/// anything changed.
-pub fn align(attempts: &mut BTreeMap<ComponentName, Attempt>, assignment: &Assignment) -> bool {
-    let before = attempts.clone();
-    let desired = &assignment.content.instances;
-    attempts.retain(|name, attempt| {
-        let goal = desired.get(name).map_or_else(nothing, |d| d.instance.workload_hash());
-        if attempt.goal == goal {
-            return true;
-        }
-        let overtaken = desired.contains_key(name).then(|| attempt.overtaken(goal)).flatten();
-        if let Some(overtaken) = &overtaken {
-            *attempt = overtaken.clone();
-        }
-        overtaken.is_some()
-    });
-    *attempts != before
-}
-
-/// Takes up again what was given up, because a later revision still asks for
-/// it. Tells whether anything changed.
-pub fn ask_again(
-    attempts: &mut BTreeMap<ComponentName, Attempt>,
-    held: &Assignment,
-    offered: &Assignment,
-    now: Timestamp,
-) -> bool {
-    if held.content.revision == offered.content.revision {
-        return false;
-    }
-    let before = attempts.clone();
-    attempts.retain(|name, attempt| {
-        let goes_on = offered.content.instances.contains_key(name);
-        if !goes_on {
-            return true;
-        }
-        match &attempt.stage {
-            Stage::Returned { .. } => {
-                attempt.stage = Stage::Preparing;
-                attempt.trouble = None;
-            }
-            // It is there already and only has to be started once more.
-            Stage::Failed { .. } if !attempt.is_returning() => {
-                attempt.stage = Stage::Switching { since: now, calls_cut: 0 };
-            }
-            Stage::Failed { .. }
-            | Stage::Preparing
-            | Stage::Draining { .. }
-            | Stage::Switching { .. }
-            | Stage::Soaking { .. }
-            | Stage::Kept { .. } => {}
-        }
-        !attempt.is_blank()
-    });
-    *attempts != before
 }
 
 /// The failure of a change that was given up before anything was stopped.

@@ -10,11 +10,12 @@ use crate::assignment::{Assignment, Desired};
 use crate::attempt::{Attempt, Stage, nothing};
 use crate::id::{ComponentName, ContentHash};
 use crate::instance::Workload;
-use crate::observed::{ActiveState, Health, Observed, ObservedInstance, ObservedUnit};
+use crate::observed::{ActiveState, Observed, ObservedInstance, ObservedUnit};
 use crate::report::Phase;
 use crate::time::Timestamp;
 
 mod back;
+mod before;
 mod change;
 mod drain;
 mod steady;
@@ -360,54 +361,6 @@ fn runs_by(seen: &ObservedInstance, goal: &ContentHash, workload: &Workload) -> 
         }
         Workload::Unit(_) => seen.unit.as_ref().is_some_and(|u| u.hash.is_some() && !u.stale),
     }
-}
-
-/// The first component that must come before and is not settled yet.
-fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
-    first_dependency(case, |desired, seen, name| !is_settled(desired, seen, case.input, name))
-}
-
-/// The first component that must come before and does not answer, in whatever version.
-fn absent_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
-    first_dependency(case, |desired, seen, _| !answers(desired, seen, case.input.now))
-}
-
-fn first_dependency<'a>(
-    case: Case<'a>,
-    is_meant: impl Fn(&Desired, &ObservedInstance, &ComponentName) -> bool,
-) -> Option<&'a ComponentName> {
-    let unseen = ObservedInstance::default();
-    let assignment = case.input.assignment?;
-    case.desired.instance.after.iter().find(|name| {
-        let seen = case.input.observed.instances.get(*name).unwrap_or(&unseen);
-        let desired = assignment.content.instances.get(*name);
-        desired.is_some_and(|desired| is_meant(desired, seen, name))
-    })
-}
-
-fn answers(desired: &Desired, seen: &ObservedInstance, now: Timestamp) -> bool {
-    seen.unit.as_ref().is_some_and(is_active)
-        && steady::health(&desired.instance, seen, now) == Health::Healthy
-}
-
-fn is_settled(
-    desired: &Desired,
-    seen: &ObservedInstance,
-    input: Input<'_>,
-    name: &ComponentName,
-) -> bool {
-    let goal = desired.instance.workload_hash();
-    let attempt = input.attempts.get(name).filter(|attempt| attempt.goal == goal);
-    let changing = attempt.is_some_and(|attempt| match attempt.stage {
-        Stage::Switching { .. } | Stage::Failed { .. } | Stage::Returned { .. } => true,
-        // Where the host already works by the goal, nothing is left to prepare.
-        Stage::Preparing | Stage::Draining { .. } | Stage::Soaking { .. } | Stage::Kept { .. } => {
-            false
-        }
-    });
-    !changing
-        && runs_by(seen, &goal, &desired.instance.workload)
-        && answers(desired, seen, input.now)
 }
 
 fn is_active(unit: &ObservedUnit) -> bool {

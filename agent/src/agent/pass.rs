@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use oml_common::attempt::{Attempt, Outcome, nothing};
+use oml_common::attempt::{self, Attempt, Outcome, nothing};
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::instance::Instance;
 use oml_common::observed::{Drift, Observed};
@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 
 use super::lister::Away;
 use super::{Agent, Running, Side};
+use crate::cache::Kept;
 use crate::documents;
 use crate::execute::Work;
 use crate::kill_point;
@@ -32,6 +33,7 @@ impl Agent {
     /// Looks, decides, begins what follows and tells.
     pub(super) fn pass(&mut self) {
         self.inputs.passes.fetch_add(1, Ordering::Relaxed);
+        self.follow_clock();
         self.save();
         if !self.has_looked() {
             return;
@@ -57,6 +59,17 @@ impl Agent {
             judgements.extend(now_busy.into_iter().filter(|(name, _)| begun.contains(name)));
         }
         self.tell(&observed, &judgements);
+    }
+
+    /// A clock that was set moves no deadline.
+    pub(super) fn follow_clock(&mut self) {
+        let mark = self.host.clock.mark();
+        if let Some(by_ms) = mark.set_since(&self.state.mark) {
+            warn!(by_ms, "the clock was set by {by_ms} ms; soaks and drains go on as before");
+            attempt::shift(&mut self.state.attempts, by_ms);
+            self.state.mark = mark;
+            self.state.unsaved = true;
+        }
     }
 
     /// Whether both runtimes have said anything since the assignment came.
@@ -273,7 +286,8 @@ impl Agent {
         if !self.state.unsaved {
             return;
         }
-        match self.cache.keep_attempts(&self.state.attempts) {
+        let kept = Kept { mark: self.state.mark.clone(), attempts: self.state.attempts.clone() };
+        match self.cache.keep_attempts(&kept) {
             Ok(()) => {
                 self.state.unsaved = false;
                 self.state.troubles.remove("cache");

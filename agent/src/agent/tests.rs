@@ -390,3 +390,52 @@ async fn calls_of_a_component_that_is_taken_away_are_waited_for_without_its_docu
     bench.host.answer_exec(&["count"], 0, "0 active calls\n");
     bench.until_report(|report| report.instances.is_empty()).await;
 }
+
+/// A host on which 12 calls of version 1 are being waited for, for 60 s at most.
+async fn draining() -> Bench {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    bench.offer("2", Behaviour::Good);
+    bench.desire_counted("1", OnDeadline::Wait);
+    bench.until_ready("1").await;
+    bench.host.answer_exec(&["count"], 0, "12 active calls\n");
+    bench.desire_counted("2", OnDeadline::Cut);
+    bench.until(|report| report.reason.contains("12 calls are up")).await;
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_cuts_no_calls_before_the_deadline_nor_after_it() {
+    for restarted in [false, true] {
+        for by_ms in [3_600_000, -3_600_000] {
+            let mut bench = draining().await;
+            let before = restarts(&bench);
+            bench.pass_time(20).await;
+            if restarted {
+                bench.stop();
+            }
+            bench.set_clock(by_ms);
+            if restarted {
+                bench.start();
+            }
+            bench.pass_time(20).await;
+            assert_eq!(restarts(&bench), before, "set by {by_ms} ms");
+            bench.pass_time(60).await;
+            assert_eq!(restarts(&bench), before + 1, "set by {by_ms} ms");
+            assert_eq!(bench.until_ready("2").await.calls_cut, 12);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_another_boot_calls_are_waited_for_anew() {
+    let mut bench = draining().await;
+    let before = restarts(&bench);
+    bench.pass_time(50).await;
+    bench.stop();
+    bench.boot();
+    bench.start();
+    bench.pass_time(50).await;
+    assert_eq!(restarts(&bench), before);
+    bench.until_ready("2").await;
+}

@@ -5,8 +5,9 @@ use crate::observed::{ActiveState, ContainerState, Health, ObservedUnit};
 use crate::report::Phase;
 use crate::time::{Span, Timestamp};
 
+use super::before::unsettled_dependency;
 use super::drain::{Drain, Drained};
-use super::{Case, Judgement, Step, back, is_active, steady, unsettled_dependency};
+use super::{Case, Judgement, Step, back, is_active, steady};
 
 /// Room for systemd and the engine beyond the limits of the instance itself.
 const START_MARGIN_MS: u64 = 10_000;
@@ -233,7 +234,9 @@ fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continui
         Some(ContainerState::Created | ContainerState::Exited { .. }) | None => None,
     };
     let ended = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
-    if !ended && started.is_some_and(|started| started <= since) {
+    // What began in the future began before the clock was set back.
+    let began_before = |started: Timestamp| started <= since || started > case.input.now;
+    if !ended && started.is_some_and(began_before) {
         return Continuity::RanOn;
     }
     if unit.restarts > 0 || !matches!(unit.result.as_str(), "" | "success") {

@@ -77,7 +77,7 @@ impl<'a> Drain<'a> {
         let now = self.now;
         let deadline = self.deadline();
         let phase = Phase::Draining { deadline };
-        let recent = |count: &Count| now.since_ms(count.at) <= COUNT_AGE_MS_MAX;
+        let recent = |count: &Count| count.at <= now && now.since_ms(count.at) <= COUNT_AGE_MS_MAX;
         let Some(count) = self.count().filter(recent) else {
             return Drained::Waits(Judgement::act(phase, Step::Count, self.reason()));
         };

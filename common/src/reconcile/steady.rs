@@ -7,11 +7,14 @@ use crate::observed::{ActiveState, ContainerState, Health, ObservedInstance, Obs
 use crate::report::Phase;
 use crate::time::Timestamp;
 
-use super::{Case, Judgement, Step, absent_dependency};
+use super::before::absent_dependency;
+use super::{Case, Judgement, Step};
 
 /// A unit that systemd gave up on after it ended again and again is started no
 /// more often than this, so that it does not flap.
 const GAVE_UP_PAUSE_MS: u64 = 60_000;
+/// What was seen later than this from now was seen before the clock was set back.
+const CLOCK_SKEW_MS_MAX: u64 = 1_000;
 
 /// The host works by the desired workload; whatever else differs is mended.
 pub(super) fn keep(case: Case<'_>) -> Judgement {
@@ -59,7 +62,9 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
                 return Judgement::wait(Phase::Pending, format!("waits for {dependency}"));
             }
             let again_at = unit.since.plus_ms(GAVE_UP_PAUSE_MS);
-            if unit.restarts > 0 && case.input.now < again_at {
+            // A clock that was set back must not make the pause longer.
+            let is_recent = unit.since <= case.input.now && case.input.now < again_at;
+            if unit.restarts > 0 && is_recent {
                 let words = unknown_words(case.seen);
                 let reason = format!("ended {} times in a row: {words}", unit.restarts + 1);
                 return Judgement::wait(Phase::Unhealthy, reason).until(again_at);
@@ -148,7 +153,8 @@ pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestam
             let running = seen.running();
             match &seen.status {
                 Some(status)
-                    if now.since_ms(status.checked_at) <= age_ms_max
+                    if status.checked_at <= now.plus_ms(CLOCK_SKEW_MS_MAX)
+                        && now.since_ms(status.checked_at) <= age_ms_max
                         && running.is_some_and(|c| c.id == status.container) =>
                 {
                     status.health

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::assignment::OnDeadline;
-use crate::attempt::{Outcome, Stage, ask_again, given_up, nothing};
+use crate::attempt::{Outcome, Stage, ask_again, begin_anew, given_up, nothing};
 use crate::observed::{ActiveState, ContainerState, Health};
 use crate::report::Phase;
 use crate::time::Timestamp;
@@ -680,5 +680,89 @@ fn calls_of_a_leftover_count_as_up_where_nothing_tells_of_them() {
         }
         assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }), "{:?}", world.log);
         assert_eq!(running(&mut world).as_deref(), Some("1"));
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_neither_cuts_a_drain_short_nor_makes_it_longer() {
+    for by_ms in [3_600_000, -3_600_000] {
+        let mut world = World::new();
+        world.desire([counted("asterisk", "1")]);
+        world.settle();
+        world.place("asterisk").calls = 12;
+        world.desire_with([counted("asterisk", "2")], OnDeadline::Cut);
+        while !matches!(world.phase("asterisk"), Phase::Draining { .. }) {
+            world.pass();
+        }
+        let begun = world.now;
+        while world.now.since_ms(begun) < 50_000 {
+            world.pass();
+        }
+        world.set_clock(by_ms);
+        let set = world.now;
+        for _pass in 0..4 {
+            world.pass();
+        }
+        assert_eq!(running(&mut world).as_deref(), Some("1"), "cut before the deadline");
+        world.settle();
+        assert_eq!(running(&mut world).as_deref(), Some("2"));
+        assert!(started(&mut world).since_ms(set) <= 11_000, "waited beyond the deadline");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_neither_ends_a_soak_nor_begins_it_again() {
+    for by_ms in [3_600_000, -3_600_000] {
+        let mut world = settled("1");
+        world.desire([instance("asterisk", "2")]);
+        until_soaking(&mut world);
+        world.set_clock(by_ms);
+        world.log.clear();
+        let set = world.now;
+        world.pass();
+        assert!(matches!(world.phase("asterisk"), Phase::Soaking { .. }));
+        while world.phase("asterisk") != Phase::Ready {
+            world.pass();
+        }
+        assert!(world.now.since_ms(set) >= 4_900, "its soak was cut short");
+        assert!(world.now.since_ms(set) <= 6_000, "its soak was made longer");
+        assert_eq!(world.log, ["asterisk keep"]);
+    }
+}
+
+#[test]
+fn after_another_boot_a_drain_begins_again() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "1")]);
+    world.settle();
+    world.place("asterisk").calls = 12;
+    world.desire_with([counted("asterisk", "2")], OnDeadline::Cut);
+    while !matches!(world.phase("asterisk"), Phase::Draining { .. }) {
+        world.pass();
+    }
+    // A year later, or so its clock says.
+    world.now = world.now.plus_ms(365 * 86_400_000);
+    begin_anew(&mut world.attempts, world.now);
+    world.pass();
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }));
+}
+
+#[test]
+fn what_was_checked_in_the_future_is_not_known() {
+    let mut world = settled("1");
+    let mut observed = world.observe();
+    world.now = world.now.shifted_ms(-3_600_000);
+    for (ahead_ms, phase) in [(3_600_000, Phase::Unhealthy), (500, Phase::Ready)] {
+        let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+        seen.status.as_mut().unwrap().checked_at = world.now.plus_ms(ahead_ms);
+        let judgements = judge(Input {
+            assignment: world.assignment.as_ref(),
+            observed: &observed,
+            attempts: &world.attempts,
+            busy: &BTreeMap::new(),
+            now: world.now,
+        });
+        assert_eq!(judgements[&name("asterisk")].phase, phase);
     }
 }

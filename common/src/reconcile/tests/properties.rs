@@ -21,7 +21,13 @@ fn fault_with(loss: Fault) -> impl Strategy<Value = Fault> {
 
 /// Faults on the way of one change: of what the host may lose, one kind each.
 fn faults() -> impl Strategy<Value = Vec<Fault>> {
-    let losses = vec![Fault::Pruned, Fault::CurrentGarbled, Fault::PreviousGarbled];
+    let losses = vec![
+        Fault::Pruned,
+        Fault::CurrentGarbled,
+        Fault::PreviousGarbled,
+        Fault::ClockSet { by_ms: 3_600_000 },
+        Fault::ClockSet { by_ms: -3_600_000 },
+    ];
     prop::sample::select(losses)
         .prop_flat_map(|loss| prop::collection::vec(fault_with(loss), 0..12))
 }
@@ -95,7 +101,7 @@ proptest! {
         overtaken in version(),
         last in version(),
         passes in 0usize..20,
-        faults in prop::collection::vec(fault(), 0..8),
+        faults in faults(),
     ) {
         let mut world = World::new();
         world.desire([instance("asterisk", "1")]);

@@ -33,10 +33,14 @@ pub(super) enum Fault {
     CurrentGarbled,
     /// Nor does the previous one.
     PreviousGarbled,
+    /// The host's clock is set.
+    ClockSet { by_ms: i64 },
 }
 
 /// From a program's end to its next start by systemd.
 const RESTART_PAUSE_MS: u64 = 1_000;
+/// From its start to the end of a program that dies.
+const DEATH_MS: u64 = 2_000;
 /// How long a program that never answers is waited for.
 const START_TIMEOUT_MS: u64 = 30_000;
 /// Starts in a row after which systemd gives up.
@@ -65,6 +69,8 @@ pub(super) struct Unit {
     pub(super) by_hand: bool,
     pub(super) restarts: u32,
     pub(super) result: &'static str,
+    /// What comes next by itself, which no clock that is set moves.
+    due: Option<(Timestamp, Happening)>,
 }
 
 #[derive(Debug, Clone)]
@@ -310,7 +316,19 @@ impl World {
         }
     }
 
+    /// Somebody sets the clock, and the agent notices.
+    pub(super) fn set_clock(&mut self, by_ms: i64) {
+        self.now = self.now.shifted_ms(by_ms);
+        attempt::shift(&mut self.attempts, by_ms);
+        for unit in self.places.values_mut().filter_map(|place| place.unit.as_mut()) {
+            unit.due = unit.due.map(|(at, happening)| (at.shifted_ms(by_ms), happening));
+        }
+    }
+
     fn perform(&mut self, action: &Action, fault: Fault) {
+        if let Fault::ClockSet { by_ms } = fault {
+            self.set_clock(by_ms);
+        }
         let component = &action.component;
         let goal = self.desired(component).map_or_else(nothing, Instance::workload_hash);
         let now = self.now;
@@ -325,9 +343,11 @@ impl World {
                 return;
             }
             Fault::Killed { after } => usize::from(after),
-            Fault::Pruned | Fault::CurrentGarbled | Fault::PreviousGarbled | Fault::None => {
-                usize::MAX
-            }
+            Fault::ClockSet { .. }
+            | Fault::Pruned
+            | Fault::CurrentGarbled
+            | Fault::PreviousGarbled
+            | Fault::None => usize::MAX,
         };
         self.places.entry(component.clone()).or_default().suffer(fault);
         let outcome = self.effects(component, &action.step, effects_max);
@@ -392,22 +412,7 @@ impl Place {
     }
 
     fn next(&self) -> Option<(Timestamp, Happening)> {
-        let unit = self.unit.as_ref()?;
-        match self.running().map(|running| (running, &running.state)) {
-            Some((running, ContainerState::Running { since })) => match running.version.as_str() {
-                word if word.starts_with("dies") => {
-                    Some((since.plus_ms(2_000), Happening::Ends("exit-code")))
-                }
-                word if word.starts_with("hangs") => {
-                    Some((since.plus_ms(START_TIMEOUT_MS), Happening::Ends("timeout")))
-                }
-                _ => None,
-            },
-            Some(_) | None if unit.active == ActiveState::Activating => {
-                Some((unit.since.plus_ms(RESTART_PAUSE_MS), Happening::Restarts))
-            }
-            Some(_) | None => None,
-        }
+        self.unit.as_ref()?.due
     }
 
     fn happen(&mut self, happening: Happening, now: Timestamp) {
@@ -417,7 +422,7 @@ impl Place {
                 let Some(wanted) = self.wanted() else { return fail(self, "exit-code", now) };
                 let Some(unit) = &mut self.unit else { return };
                 if unit.restarts >= RESTARTS_MAX {
-                    (unit.active, unit.since) = (ActiveState::Failed, now);
+                    (unit.active, unit.since, unit.due) = (ActiveState::Failed, now, None);
                     unit.result = "start-limit-hit";
                     return;
                 }
@@ -446,7 +451,7 @@ impl Place {
             Fault::Pruned => self.containers.retain(ObservedContainer::is_running),
             Fault::CurrentGarbled => self.current = None,
             Fault::PreviousGarbled => self.previous = None,
-            Fault::None | Fault::Trouble | Fault::Killed { .. } => {}
+            Fault::None | Fault::Trouble | Fault::Killed { .. } | Fault::ClockSet { .. } => {}
         }
     }
 }
@@ -583,6 +588,15 @@ fn run(place: &mut Place, goal: &Instance, now: Timestamp) {
     let answers = !word.starts_with("hangs");
     unit.active = if answers { ActiveState::Active } else { ActiveState::Activating };
     (unit.since, unit.result) = (now, "success");
+    unit.due = match word {
+        word if word.starts_with("dies") => {
+            Some((now.plus_ms(DEATH_MS), Happening::Ends("exit-code")))
+        }
+        word if word.starts_with("hangs") => {
+            Some((now.plus_ms(START_TIMEOUT_MS), Happening::Ends("timeout")))
+        }
+        _ => None,
+    };
 }
 
 /// The program ended without having been told to; systemd will start it once more.
@@ -592,6 +606,7 @@ fn fail(place: &mut Place, result: &'static str, now: Timestamp) {
     }
     if let Some(unit) = &mut place.unit {
         (unit.active, unit.since, unit.result) = (ActiveState::Activating, now, result);
+        unit.due = Some((now.plus_ms(RESTART_PAUSE_MS), Happening::Restarts));
     }
 }
 
@@ -649,7 +664,8 @@ fn write_unit(place: &mut Place, goal: &Instance, now: Timestamp) {
         None => {
             let active = ActiveState::Inactive;
             let (since, by_hand, restarts, result) = (now, false, 0, "success");
-            place.unit = Some(Unit { text, active, since, by_hand, restarts, result });
+            let due = None;
+            place.unit = Some(Unit { text, active, since, by_hand, restarts, result, due });
         }
     }
 }
@@ -657,7 +673,7 @@ fn write_unit(place: &mut Place, goal: &Instance, now: Timestamp) {
 fn set_unit(place: &mut Place, active: ActiveState, now: Timestamp) {
     if let Some(unit) = &mut place.unit {
         (unit.active, unit.since, unit.by_hand) = (active, now, false);
-        (unit.restarts, unit.result) = (0, "success");
+        (unit.restarts, unit.result, unit.due) = (0, "success", None);
     }
 }
 
