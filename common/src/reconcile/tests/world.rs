@@ -484,9 +484,11 @@ impl Effects<'_> {
             // Where the goal failed, the document is that of the one before.
             Step::Start => {
                 let current = self.place.current.clone();
-                return match self.start(&current.unwrap_or_else(|| goal.clone())) {
-                    Outcome::Failed(failure) => Outcome::Trouble(failure.message),
-                    outcome => outcome,
+                let outcome = self.start(&current.unwrap_or_else(|| goal.clone()));
+                return if let Outcome::Failed(failure) = outcome {
+                    Outcome::Trouble(failure.message)
+                } else {
+                    outcome
                 };
             }
             Step::Refresh => {
