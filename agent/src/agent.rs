@@ -139,7 +139,7 @@ impl Agent {
             // Whoever starts the agent anew wants to see it try.
             trouble.retry_at = Timestamp(0);
         }
-        let state = State { attempts, mark, ..State::default() };
+        let state = State { unsaved: !attempts.is_empty(), attempts, mark, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
     }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::assignment::{Assignment, Desired};
-use crate::attempt::{Attempt, Stage, nothing};
+use crate::attempt::{Attempt, Proven, Stage, nothing};
 use crate::id::{ComponentName, ContentHash};
 use crate::instance::Workload;
 use crate::observed::{ActiveState, Observed, ObservedInstance, ObservedUnit};
@@ -240,8 +240,8 @@ fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
         && trouble.retry_at > case.input.now
     {
         let phase = match case.attempt.map(|attempt| &attempt.stage) {
-            // What was given up is no less so because nothing else runs either.
-            Some(Stage::Failed { .. }) => Phase::Failed,
+            // What was given up is no less so because nothing else starts either.
+            Some(Stage::Failed { .. }) if case.is_faltering() => Phase::Failed,
             Some(_) | None => Phase::Blocked,
         };
         return Judgement::wait(phase, trouble.message.clone()).until(trouble.retry_at);
@@ -343,6 +343,11 @@ impl<'a> Case<'a> {
     /// The last workload that proved good, where it is another than the goal.
     fn returns_to(self) -> Option<&'a ContentHash> {
         self.attempt.and_then(Attempt::returns_to)
+    }
+
+    /// What it returns to did not start when it was called back.
+    fn is_faltering(self) -> bool {
+        self.attempt.is_some_and(|attempt| matches!(attempt.proven, Proven::Faltering(_)))
     }
 
     fn is_container(self) -> bool {

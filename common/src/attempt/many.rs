@@ -74,6 +74,9 @@ pub fn shift(attempts: &mut BTreeMap<ComponentName, Attempt>, by_ms: i64) {
             trouble.retry_at = trouble.retry_at.shifted_ms(by_ms);
         }
         attempt.stage.set_since(|since| since.shifted_ms(by_ms));
+        if let Stage::Failed { failure, .. } = &mut attempt.stage {
+            failure.at = failure.at.shifted_ms(by_ms);
+        }
     }
 }
 

@@ -76,7 +76,8 @@ fn cured(case: Case<'_>, failure: &Failure) -> Judgement {
     let Some(unit) = unit.filter(|_| runs_goal && healthy == Health::Healthy) else {
         return Judgement::wait(Phase::Failed, failure.message.clone());
     };
-    let until = unit.since.plus_ms(case.desired.policy.soak_ms);
+    let since = unit.since.max(failure.at);
+    let until = since.plus_ms(case.desired.policy.soak_ms);
     if case.input.now < until {
         return Judgement::wait(Phase::Failed, failure.message.clone()).until(until);
     }

@@ -21,7 +21,8 @@ pub(super) fn prepare(case: Case<'_>) -> Judgement {
         let step = Step::Return { previous: proven.clone(), runs: false };
         return Judgement::act(Phase::Starting, step, reason);
     }
-    if let Some(judgement) = withdraw(case).filter(|_| case.attempt.is_some()) {
+    let overtook = case.attempt.is_some_and(|attempt| attempt.proven.earlier().is_some());
+    if let Some(judgement) = withdraw(case).filter(|_| overtook) {
         return judgement;
     }
     let is_container = case.is_container();
@@ -51,14 +52,13 @@ pub(super) fn prepare(case: Case<'_>) -> Judgement {
 fn withdraw(case: Case<'_>) -> Option<Judgement> {
     let running = &case.seen.running()?.hash;
     let unit_is_up = case.seen.unit.as_ref().is_some_and(is_active);
-    let is_changed = running != case.goal && !case.works_by(running);
-    (unit_is_up && is_changed).then(|| {
+    (unit_is_up && case.is_container() && !case.works_by(running)).then(|| {
         let step = Step::Withdraw { running: running.clone() };
         Judgement::act(Phase::Preparing, step, "the switch was interrupted before the stop")
     })
 }
 
-fn switch(case: Case<'_>, calls_cut: u64) -> Judgement {
+fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Judgement {
     // What runs, whatever the document says: an interrupted switch may have changed that already.
     let running = case.seen.running().map(|container| container.hash.clone());
     let document = || case.seen.document.as_ref().map(|document| document.workload.clone());
@@ -70,9 +70,13 @@ fn switch(case: Case<'_>, calls_cut: u64) -> Judgement {
     };
     let reason = match (&previous, calls_cut) {
         (None, _) => "first start".to_owned(),
-        (Some(_), 0) => "another version or configuration is desired".to_owned(),
-        (Some(_), calls) => format!("the drain deadline has passed; {calls} are cut"),
+        (Some(_), Some(0)) => "another version or configuration is desired".to_owned(),
+        (Some(_), None) => {
+            "the drain deadline has passed; what cannot be counted is cut".to_owned()
+        }
+        (Some(_), Some(calls)) => format!("the drain deadline has passed; {calls} are cut"),
     };
+    let calls_cut = calls_cut.unwrap_or_default();
     Judgement::act(Phase::Starting, Step::Switch { previous, calls_cut }, reason)
 }
 

@@ -28,8 +28,8 @@ pub(super) struct Drain<'a> {
 
 /// Whether it may be stopped.
 pub(super) enum Drained {
-    /// Now, and so many calls are cut by it.
-    Passed { calls_cut: u64 },
+    /// Now, and so many calls are cut by it; none: they could not be counted.
+    Passed { calls_cut: Option<u64> },
     /// Not yet, or not at all.
     Waits(Judgement),
 }
@@ -72,7 +72,7 @@ impl<'a> Drain<'a> {
     /// Waits for what runs to have nothing to lose.
     pub(super) fn judge(self) -> Drained {
         if !self.is_needed() {
-            return Drained::Passed { calls_cut: 0 };
+            return Drained::Passed { calls_cut: Some(0) };
         }
         let now = self.now;
         let deadline = self.deadline();
@@ -82,12 +82,12 @@ impl<'a> Drain<'a> {
             return Drained::Waits(Judgement::act(phase, Step::Count, self.reason()));
         };
         if count.active == Some(0) {
-            return Drained::Passed { calls_cut: 0 };
+            return Drained::Passed { calls_cut: Some(0) };
         }
         if now >= deadline {
             match self.on_deadline() {
                 OnDeadline::Cut => {
-                    return Drained::Passed { calls_cut: count.active.unwrap_or_default() };
+                    return Drained::Passed { calls_cut: count.active };
                 }
                 OnDeadline::Abort => {
                     let still = self.reason();

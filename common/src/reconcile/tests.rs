@@ -766,3 +766,18 @@ fn what_was_checked_in_the_future_is_not_known() {
         assert_eq!(judgements[&name("asterisk")].phase, phase);
     }
 }
+
+#[test]
+fn a_switch_that_is_taken_back_before_its_stop_restarts_nothing() {
+    let mut world = settled("1");
+    let before = started(&mut world);
+    world.desire([instance("asterisk", "2")]);
+    until_step(&mut world, "switch");
+    world.faults = vec![Fault::Killed { after: 1 }];
+    world.pass();
+    world.desire([instance("asterisk", "1")]);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Ready);
+    assert_eq!(started(&mut world), before);
+    assert_eq!(world.place("asterisk").current, Some(instance("asterisk", "1")));
+}

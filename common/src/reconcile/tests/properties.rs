@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::world::{Fault, World, instance, is_bad, name, packaged};
+use crate::attempt::Stage;
 use crate::observed::ContainerState;
 use crate::report::Phase;
 
@@ -55,6 +56,14 @@ fn has_ended(world: &mut World, version: &str, proven: Option<&str>) -> Result<(
     Ok(())
 }
 
+fn is_kept(world: &World, version: &str) -> bool {
+    let goal = instance("asterisk", version).workload_hash();
+    world
+        .attempts
+        .get(&name("asterisk"))
+        .is_some_and(|attempt| attempt.goal == goal && matches!(attempt.stage, Stage::Kept { .. }))
+}
+
 /// The newest workload that proved good is always there to be started: its
 /// container or, where somebody took that away, what it is made from.
 fn has_something_to_start(world: &mut World, proven: Option<&str>) -> Result<(), TestCaseError> {
@@ -83,6 +92,7 @@ proptest! {
             world.faults = faults;
             for _pass in 0..600 {
                 let goes_on = world.pass();
+                let proven = if is_kept(&world, version) { Some(version) } else { proven };
                 has_something_to_start(&mut world, proven)?;
                 if !goes_on {
                     break;
@@ -111,7 +121,7 @@ proptest! {
         for _pass in 0..passes {
             world.pass();
         }
-        let kept = matches!(world.phase("asterisk"), Phase::Ready) && !is_bad(overtaken);
+        let kept = is_kept(&world, overtaken);
         world.desire([instance("asterisk", last)]);
         for _pass in 0..600 {
             let goes_on = world.pass();
