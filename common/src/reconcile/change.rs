@@ -21,8 +21,9 @@ pub(super) fn prepare(case: Case<'_>) -> Judgement {
         let step = Step::Return { previous: proven.clone(), runs: false };
         return Judgement::act(Phase::Starting, step, reason);
     }
-    let overtook = case.attempt.is_some_and(|attempt| attempt.proven.earlier().is_some());
-    if let Some(judgement) = withdraw(case).filter(|_| overtook) {
+    // Only a switch that was begun tells what is there from what proved good.
+    let was_begun = case.attempt.is_some_and(|attempt| attempt.proven != Proven::Present);
+    if let Some(judgement) = withdraw(case).filter(|_| was_begun) {
         return judgement;
     }
     let is_container = case.is_container();
@@ -87,9 +88,6 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: u64) ->
         let drain = Drain::of(case);
         let old_runs = case.seen.running().is_some_and(|c| &c.hash != case.goal);
         if drain.is_needed() && old_runs {
-            if let Some(judgement) = withdraw(case) {
-                return judgement;
-            }
             let phase = Phase::Draining { deadline: drain.deadline() };
             return Judgement::act(phase, Step::Count, drain.reason());
         }

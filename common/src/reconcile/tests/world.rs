@@ -446,6 +446,14 @@ impl Place {
         written.into_iter().find(|instance| &instance.workload_hash() == hash).cloned()
     }
 
+    /// `systemctl stop`.
+    pub(super) fn stop_by_hand(&mut self, now: Timestamp) {
+        stop(self, now);
+        if let Some(unit) = &mut self.unit {
+            unit.by_hand = true;
+        }
+    }
+
     fn suffer(&mut self, fault: Fault) {
         match fault {
             Fault::Pruned => self.containers.retain(ObservedContainer::is_running),
