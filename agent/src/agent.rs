@@ -12,19 +12,22 @@ use std::time::Duration;
 
 use oml_common::assignment::Assignment;
 use oml_common::attempt::{self, Outcome};
-use oml_common::id::ComponentName;
+use oml_common::id::{ComponentName, ContentHash};
 use oml_common::instance::Instance;
 use oml_common::observed::Drift;
 use oml_common::reconcile::{Busy, Step};
 use oml_common::report::{HostUsage, Report};
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
-use tracing::info;
+use tracing::{debug, info};
 
-use crate::cache::{Attempts, Cache};
+use crate::cache::{Attempts, Cache, Kept};
+use crate::clock::Mark;
 use crate::execute::{Host, Work};
+use crate::log::chain;
+use crate::reserve;
 use crate::runtime::{FetchProgress, Runtime};
 use crate::statuses::Statuses;
 
@@ -70,6 +73,15 @@ pub struct Agent {
     state: State,
 }
 
+/// A step that is being done.
+struct Running {
+    component: ComponentName,
+    /// What it is done for.
+    goal: ContentHash,
+    progress: watch::Receiver<FetchProgress>,
+    task: AbortHandle,
+}
+
 /// One runtime as the loop sees it.
 struct Side {
     wanted: watch::Sender<Wanted>,
@@ -81,6 +93,8 @@ struct Side {
 struct State {
     assignment: Option<Arc<Assignment>>,
     attempts: Attempts,
+    /// By which clock their times are.
+    mark: Mark,
     /// The attempts in memory are newer than those on disk.
     unsaved: bool,
     documents: BTreeMap<ComponentName, Instance>,
@@ -88,7 +102,7 @@ struct State {
     busy: BTreeMap<ComponentName, Busy>,
     /// Those whose step ended: until both runtimes have answered this question.
     settling: BTreeMap<ComponentName, u64>,
-    running: BTreeMap<Id, (ComponentName, watch::Receiver<FetchProgress>)>,
+    running: BTreeMap<Id, Running>,
     /// The last step that was done, to notice one that is done in vain.
     last_done: BTreeMap<ComponentName, Step>,
     drifts: BTreeMap<ComponentName, Drift>,
@@ -113,12 +127,19 @@ impl Agent {
     ) -> Self {
         let docker = Side::ask(&host, &host.docker);
         let systemd = Side::ask(&host, &host.systemd);
-        let mut attempts = cache.attempts();
+        let Kept { mark: kept, mut attempts } = cache.attempts();
+        let mut mark = host.clock.mark();
+        if kept.is_same_boot(&mark) {
+            // The first look notices by how much it was set since.
+            mark = kept;
+        } else {
+            attempt::begin_anew(&mut attempts, host.clock.now());
+        }
         for trouble in attempts.values_mut().filter_map(|attempt| attempt.trouble.as_mut()) {
             // Whoever starts the agent anew wants to see it try.
             trouble.retry_at = Timestamp(0);
         }
-        let state = State { attempts, ..State::default() };
+        let state = State { unsaved: !attempts.is_empty(), attempts, mark, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
     }
 
@@ -149,6 +170,7 @@ impl Agent {
     }
 
     fn take_assignment(&mut self) {
+        self.follow_clock();
         let assignment = self.inputs.assignment.borrow_and_update().clone();
         if let Some(assignment) = &assignment {
             let changed = attempt::align(&mut self.state.attempts, assignment);
@@ -161,8 +183,20 @@ impl Agent {
             info!(%generation, %revision, "works on assignment {generation} of revision {revision}");
         }
         self.state.assignment = assignment;
+        self.end_vain_fetches();
         self.state.needed = self.ask_again();
         self.read_documents();
+    }
+
+    /// What is fetched for a goal that was overtaken only holds the next one up.
+    fn end_vain_fetches(&self) {
+        for running in self.state.running.values() {
+            let busy = self.state.busy.get(&running.component);
+            let is_fetch = busy.is_some_and(|busy| busy.step == Step::Fetch);
+            if is_fetch && self.goal(&running.component) != running.goal {
+                running.task.abort();
+            }
+        }
     }
 
     fn take_sighting(&mut self) {
@@ -179,13 +213,19 @@ impl Agent {
     }
 
     fn take_end(&mut self, ended: Result<(Id, (Work, Outcome)), JoinError>) {
+        self.follow_clock();
         match ended {
             Ok((id, (work, outcome))) => {
                 self.state.running.remove(&id);
                 self.finish(&work, outcome);
             }
             Err(error) => {
-                let Some((component, _)) = self.state.running.remove(&error.id()) else { return };
+                let Some(running) = self.state.running.remove(&error.id()) else { return };
+                let component = running.component;
+                if error.is_cancelled() {
+                    self.settle(component);
+                    return;
+                }
                 let Some(busy) = self.state.busy.get(&component) else { return };
                 let step = busy.step.clone();
                 let work = Work { desired: self.desired(&component), component, step };
@@ -195,15 +235,18 @@ impl Agent {
     }
 
     fn take_progress(&mut self) {
-        for (component, progress) in self.state.running.values() {
-            if let Some(busy) = self.state.busy.get_mut(component) {
-                let FetchProgress { bytes_done, bytes_total } = *progress.borrow();
+        for running in self.state.running.values() {
+            if let Some(busy) = self.state.busy.get_mut(&running.component) {
+                let FetchProgress { bytes_done, bytes_total } = *running.progress.borrow();
                 busy.bytes = (bytes_done, bytes_total);
             }
         }
     }
 
     fn refresh(&mut self) {
+        if let Err(error) = reserve::lay_in(&self.host.paths) {
+            debug!("there is no reserve for a full disk: {}", chain(&error));
+        }
         self.state.usage = (self.inputs.usage)();
         (self.inputs.alive)(&self.reports.borrow());
     }
@@ -218,6 +261,12 @@ impl Agent {
             side.wanted.send_replace(Wanted { number, desired: Arc::clone(&desired) });
         }
         number
+    }
+
+    /// Leaves an instance alone until the host was looked at once more.
+    fn settle(&mut self, component: ComponentName) {
+        let number = self.ask_again();
+        self.state.settling.insert(component, number);
     }
 
     /// The newest question that both runtimes have answered, or failed to.

@@ -11,14 +11,18 @@ use std::path::{Path, PathBuf};
 use oml_common::assignment::Assignment;
 use oml_common::attempt::Attempt;
 use oml_common::id::{ComponentName, NodeName, TenantId};
+use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use crate::clock::Mark;
 use crate::files::{self, FileError};
 use crate::paths::Paths;
+use crate::reserve;
 
 /// The files of the cache.
 #[derive(Debug, Clone)]
 pub struct Cache {
+    paths: Paths,
     assignment: PathBuf,
     attempts: PathBuf,
 }
@@ -26,11 +30,22 @@ pub struct Cache {
 /// Changes on their way, by component.
 pub type Attempts = BTreeMap<ComponentName, Attempt>;
 
+/// Changes on their way, and by which clock their times are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// How the clock stood.
+    pub mark: Mark,
+    /// The changes.
+    pub attempts: Attempts,
+}
+
 impl Cache {
     /// The cache below the agent's state folder.
     #[must_use]
     pub fn new(paths: &Paths) -> Self {
         Self {
+            paths: paths.clone(),
             assignment: paths.state.join("assignment.json"),
             attempts: paths.state.join("attempts.json"),
         }
@@ -56,12 +71,13 @@ impl Cache {
     /// # Errors
     /// What the file system says.
     pub fn keep_assignment(&self, assignment: &Assignment) -> Result<(), FileError> {
-        files::write_durably(&self.assignment, assignment.to_document().as_bytes(), 0o600)
+        let text = assignment.to_document();
+        self.keep(&self.assignment, text.as_bytes())
     }
 
     /// The changes that were on their way.
     #[must_use]
-    pub fn attempts(&self) -> Attempts {
+    pub fn attempts(&self) -> Kept {
         load(&self.attempts, |text| serde_json::from_str(text)).unwrap_or_default()
     }
 
@@ -69,9 +85,13 @@ impl Cache {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn keep_attempts(&self, attempts: &Attempts) -> Result<(), FileError> {
-        let text = serde_json::to_vec(attempts).expect("attempts have string keys only");
-        files::write_durably(&self.attempts, &text, 0o600)
+    pub fn keep_attempts(&self, kept: &Kept) -> Result<(), FileError> {
+        let text = serde_json::to_vec(kept).expect("attempts have string keys only");
+        self.keep(&self.attempts, &text)
+    }
+
+    fn keep(&self, path: &Path, text: &[u8]) -> Result<(), FileError> {
+        reserve::spend(&self.paths, || files::write_durably(path, text, 0o600))
     }
 }
 

@@ -1,35 +1,100 @@
 //! The host's clock, so that tests can bring their own.
+//!
+//! What is measured over time (a drain, a soak, a pause) is kept as wall time,
+//! as everything is that people see. So that a clock that is set moves no
+//! deadline, a [`Mark`] is kept beside it: the wall clock less the time since
+//! the boot. When that changes, the clock was set, and what is kept is moved by
+//! as much; over a restart of the agent too. After another boot nobody knows
+//! what has passed, and drains and soaks begin again.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use nix::time::{ClockId, clock_gettime};
 use oml_common::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+/// Less than this is a clock that is drawn right gently.
+const SET_MS_MIN: u64 = 1_000;
 
 /// Tells the time.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+pub struct Clock {
+    boot: Arc<str>,
+    read: Arc<dyn Fn() -> Reading + Send + Sync>,
+}
+
+/// Both clocks of a host at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    now: Timestamp,
+    /// Since the boot, sleep included; nobody can set it.
+    up_ms: u64,
+}
+
+/// How the wall clock stood to the time since the boot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    boot: String,
+    /// The time of that boot, by the wall clock as it was set then.
+    booted_at_ms: i64,
+}
+
+impl Mark {
+    /// By how much the clock was set since an earlier mark of the same boot; none
+    /// where it was not.
+    #[must_use]
+    pub fn set_since(&self, earlier: &Mark) -> Option<i64> {
+        let by_ms = self.booted_at_ms.saturating_sub(earlier.booted_at_ms);
+        (by_ms.unsigned_abs() >= SET_MS_MIN).then_some(by_ms)
+    }
+
+    /// Whether both are of one boot.
+    #[must_use]
+    pub fn is_same_boot(&self, other: &Mark) -> bool {
+        !self.boot.is_empty() && self.boot == other.boot
+    }
+}
 
 impl Clock {
     /// The clock of the host.
     #[must_use]
     pub fn system() -> Self {
-        Self::new(|| {
-            let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
-        })
+        // Where it cannot be read every start counts as one after a boot.
+        let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
+        Self { boot: boot.trim().into(), read: Arc::new(read) }
     }
 
-    /// A clock that says what `now` says.
+    /// A clock that says what `now` says, and is never set.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+        let read = move || Reading { now: now(), up_ms: now().0 };
+        Self { boot: "one".into(), read: Arc::new(read) }
     }
 
     /// The present instant.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        (self.0)()
+        (self.read)().now
     }
+
+    /// How the wall clock stands now.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        let Reading { now, up_ms } = (self.read)();
+        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let booted_at_ms = signed(now.0).saturating_sub(signed(up_ms));
+        Mark { boot: self.boot.to_string(), booted_at_ms }
+    }
+}
+
+fn read() -> Reading {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let up = clock_gettime(ClockId::CLOCK_BOOTTIME).expect("Linux has had this clock since 2.6.39");
+    let up_ms = u64::try_from(std::time::Duration::from(up).as_millis()).unwrap_or(u64::MAX);
+    Reading { now: Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)), up_ms }
 }
 
 impl fmt::Debug for Clock {
@@ -37,3 +102,6 @@ impl fmt::Debug for Clock {
         f.write_str("Clock")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,12 @@
 use oml_common::id::ComponentName;
 use oml_common::instance::Instance;
 use oml_common::observed::Status;
+use tracing::warn;
 
 use crate::files::{self, FileError};
+use crate::log::chain;
 use crate::paths::{Paths, Slot};
+use crate::reserve;
 
 /// A document or status that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,13 +62,38 @@ pub fn read(
     Ok(Some(instance))
 }
 
+/// Reads an instance document; one that makes no sense (cut short, or of another
+/// release) is told, and counts as missing.
+///
+/// # Errors
+/// What the file system says.
+pub fn read_usable(
+    paths: &Paths,
+    component: &ComponentName,
+    slot: Slot,
+) -> Result<Option<Instance>, FileError> {
+    match read(paths, component, slot) {
+        Ok(document) => Ok(document),
+        Err(error @ DocumentError::Unreadable { .. }) => {
+            warn!(%component, "{component}: a document counts as lost: {}", chain(&error));
+            Ok(None)
+        }
+        Err(DocumentError::File(error)) if error.is_about_content() => {
+            warn!(%component, "{component}: a document counts as lost: {}", chain(&error));
+            Ok(None)
+        }
+        Err(DocumentError::File(error)) => Err(error),
+    }
+}
+
 /// Writes an instance document durably.
 ///
 /// # Errors
 /// What the file system says.
 pub fn write(paths: &Paths, instance: &Instance, slot: Slot) -> Result<(), FileError> {
     let path = paths.document(&instance.component, slot);
-    files::write_durably(&path, instance.to_document().as_bytes(), 0o600)
+    let text = instance.to_document();
+    reserve::spend(paths, || files::write_durably(&path, text.as_bytes(), 0o600))
 }
 
 /// Makes the next document the current one, and the current one the previous.
@@ -75,7 +103,8 @@ pub fn write(paths: &Paths, instance: &Instance, slot: Slot) -> Result<(), FileE
 /// What the file system says.
 pub fn advance(paths: &Paths, component: &ComponentName) -> Result<(), FileError> {
     let current = paths.document(component, Slot::Current);
-    files::link_over(&current, &paths.document(component, Slot::Previous))?;
+    let previous = paths.document(component, Slot::Previous);
+    reserve::spend(paths, || files::link_over(&current, &previous))?;
     files::rename_durably(&paths.document(component, Slot::Next), &current)
 }
 

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use oml_common::attempt::{Outcome, given_up};
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::instance::Instance;
+use oml_common::observed::ContainerState;
 use oml_common::reconcile::Step;
 use oml_common::report::Failure;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use crate::clock::Clock;
-use crate::documents::{self, DocumentError};
+use crate::documents;
 use crate::files::FileError;
 use crate::kill_point;
 use crate::log::chain;
@@ -57,8 +58,6 @@ enum StepError {
     Blocked(#[from] Blocked),
     #[error("cannot keep its documents")]
     Files(#[from] FileError),
-    #[error("cannot read its documents")]
-    Documents(#[from] DocumentError),
     #[error("nothing says what it should be")]
     NoInstance,
 }
@@ -72,11 +71,14 @@ impl Host {
     ) -> Outcome {
         let done = match &work.step {
             Step::Switch { previous, .. } => return self.switch(work, previous.as_ref()).await,
-            Step::Return { previous } => return self.come_back(work, previous).await,
+            Step::Return { previous, runs } => {
+                return self.come_back(work, previous, *runs).await;
+            }
             Step::GiveUp { why } => return self.give_up(work, why).await,
             Step::Count => return Outcome::Counted(self.count(work).await),
             Step::Fetch => self.fetch(work, progress).await,
             Step::Put => self.put(work).await,
+            Step::Withdraw { running } => self.withdraw(work, running).await,
             Step::Start => self.start(work).await,
             Step::Refresh => self.refresh(work).await,
             Step::Promote => self.promote(work).await,
@@ -116,7 +118,11 @@ impl Host {
     /// How many calls are up; none when that cannot be read.
     async fn count(&self, work: &Work) -> Option<u64> {
         kill_point::reach("A6");
-        let current = documents::read(&self.paths, &work.component, Slot::Current).ok().flatten();
+        let current = documents::read_usable(&self.paths, &work.component, Slot::Current);
+        let current = match current.ok().flatten() {
+            Some(current) => Some(current),
+            None => self.labelled(&work.component).await,
+        };
         // What runs knows best how it is counted.
         let instances = [&current, &work.desired];
         let instance = instances.into_iter().flatten().find(|i| i.active.is_some())?;
@@ -137,9 +143,20 @@ impl Host {
         }
     }
 
+    /// What the running container was made from, as far as its label tells.
+    async fn labelled(&self, component: &ComponentName) -> Option<Instance> {
+        match self.docker.list(&[]).await {
+            Ok(mut listing) => listing.labels.remove(component).flatten(),
+            Err(error) => {
+                debug!(%component, "its label is not read: {}", chain(&error));
+                None
+            }
+        }
+    }
+
     async fn start(&self, work: &Work) -> Result<(), StepError> {
         // Where the desired version failed, the document is that of the one before.
-        let current = documents::read(&self.paths, &work.component, Slot::Current)?;
+        let current = documents::read_usable(&self.paths, &work.component, Slot::Current)?;
         let instance = match &current {
             Some(instance) => instance,
             None => work.instance()?,
@@ -162,12 +179,37 @@ impl Host {
         if instance.container().is_none() {
             return Ok(());
         }
-        let previous = documents::read(&self.paths, &work.component, Slot::Previous)?;
-        let keep: Vec<ContentHash> =
-            [instance].into_iter().chain(&previous).map(Instance::workload_hash).collect();
+        let goal = instance.workload_hash();
+        let written = documents::read_usable(&self.paths, &work.component, Slot::Previous)?;
+        // After a return it is the goal itself.
+        let written = written.map(|document| document.workload_hash()).filter(|hash| hash != &goal);
+        let previous = match written {
+            Some(previous) => Some(previous),
+            None => self.last_ended(&work.component, &goal).await?,
+        };
+        let keep: Vec<ContentHash> = [goal].into_iter().chain(previous).collect();
         self.docker.remove(&work.component, &keep).await?;
         kill_point::reach("A13");
         Ok(())
+    }
+
+    /// The workload that ended last, but for the goal: what ran before it, as
+    /// far as the engine can tell.
+    async fn last_ended(
+        &self,
+        component: &ComponentName,
+        goal: &ContentHash,
+    ) -> Result<Option<ContentHash>, StepError> {
+        let listing = self.docker.list(&[]).await?;
+        let others = listing.containers.into_iter().filter_map(|(name, found)| match found.state {
+            ContainerState::Exited { at, .. } if &name == component && &found.hash != goal => {
+                Some((at, found.hash))
+            }
+            ContainerState::Exited { .. }
+            | ContainerState::Created
+            | ContainerState::Running { .. } => None,
+        });
+        Ok(others.max().map(|(_, hash)| hash))
     }
 
     async fn remove(&self, component: &ComponentName) -> Result<(), StepError> {

@@ -26,6 +26,12 @@ impl FileError {
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
     }
+
+    /// The file was read, and cannot be what it should be.
+    #[must_use]
+    pub fn is_about_content(&self) -> bool {
+        matches!(self.kind(), io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge)
+    }
 }
 
 /// Replaces a file so that it survives a power cut when this returns.
@@ -136,7 +142,11 @@ fn write_beside(path: &Path, text: &[u8], mode: u32, sync: bool) -> Result<PathB
         file.write_all(text)?;
         if sync { file.sync_all() } else { Ok(()) }
     };
-    write().map_err(FileError::of("write", &temporary))?;
+    if let Err(error) = write() {
+        // On a full disk its beginning takes room that others need.
+        let _gone = fs::remove_file(&temporary).is_ok();
+        return Err(FileError::of("write", &temporary)(error));
+    }
     Ok(temporary)
 }
 

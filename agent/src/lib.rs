@@ -21,6 +21,7 @@ pub mod paths;
 pub mod pause;
 pub mod preflight;
 pub mod probe;
+mod reserve;
 pub mod runtime;
 pub mod session;
 pub mod status;

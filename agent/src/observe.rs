@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use oml_common::assignment::Assignment;
 use oml_common::id::ComponentName;
 use oml_common::instance::Instance;
-use oml_common::observed::{Observed, ObservedDocument, ObservedInstance};
+use oml_common::observed::{Counting, Observed, ObservedDocument, ObservedInstance};
+use oml_common::time::Timestamp;
 
 use crate::runtime::Listing;
 use crate::statuses::Statuses;
@@ -20,6 +21,9 @@ pub(crate) struct Sources<'a> {
     /// The current document of each component, as far as there is one on disk.
     pub(crate) documents: &'a BTreeMap<ComponentName, Instance>,
     pub(crate) statuses: &'a Statuses,
+    /// When systemd was last heard.
+    pub(crate) units_at: Option<Timestamp>,
+    pub(crate) systemd_is_away: bool,
 }
 
 /// The host as one value.
@@ -46,10 +50,25 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     }
     for (name, seen) in &mut instances {
         seen.document = document(name, seen, sources);
-        seen.active = sources.documents.get(name).and_then(|document| document.active.clone());
+        seen.counting = counting(name, sources);
+        seen.units_at = sources.units_at;
+        seen.systemd_is_away = sources.systemd_is_away;
         seen.status = sources.statuses.get(name).cloned();
     }
     Observed { instances }
+}
+
+/// As the document on disk says, or else the running container's label.
+fn counting(name: &ComponentName, sources: Sources<'_>) -> Counting {
+    if let Some(document) = sources.documents.get(name) {
+        return document.active.clone().into();
+    }
+    match sources.listings.iter().find_map(|listing| listing.labels.get(name)) {
+        Some(Some(labelled)) => labelled.active.clone().into(),
+        Some(None) => Counting::Unknown,
+        // Nothing of it runs.
+        None => Counting::Nothing,
+    }
 }
 
 /// The document on disk, or else the one that the running container carries.

@@ -82,6 +82,12 @@ impl Paths {
         self.instances().join(component.as_str()).join(name)
     }
 
+    /// A file that is given up when the disk is full.
+    #[must_use]
+    pub fn reserve(&self) -> PathBuf {
+        self.state.join("reserve")
+    }
+
     /// The folder of the supervisors' status files.
     #[must_use]
     pub fn statuses(&self) -> PathBuf {

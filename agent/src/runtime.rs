@@ -3,7 +3,7 @@
 //! A runtime does what it is told and decides nothing: it knows no
 //! assignment, no session and no controller.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -25,6 +25,9 @@ pub(crate) mod fake;
 pub struct Listing {
     /// Containers with our mark.
     pub containers: Vec<(ComponentName, ObservedContainer)>,
+    /// What each component's running container was made from; none where its
+    /// label makes no sense.
+    pub labels: BTreeMap<ComponentName, Option<Instance>>,
     /// Units with our mark, and packaged units that are desired.
     pub units: Vec<(ComponentName, ObservedUnit)>,
     /// Objects that bear a desired name without our mark, as noun phrases.

@@ -142,21 +142,19 @@ impl Supervisor {
         }
     }
 
-    /// What should run: the document or, where it is lost, the label of the
-    /// newest container, which is then written back.
+    /// What should run: the document or, where it is lost, a container's label,
+    /// which is then written back.
     async fn document(&self) -> Result<Instance, SuperviseError> {
         match documents::read(&self.paths, &self.component, Slot::Current) {
             Ok(Some(instance)) => return Ok(instance),
             Ok(None) => {}
-            Err(error @ DocumentError::File(_)) => return Err(error.into()),
-            Err(error @ DocumentError::Unreadable { .. }) => {
-                eprintln!("{}; reading the label", chain(&error))
+            Err(DocumentError::File(error)) if !error.is_about_content() => {
+                return Err(error.into());
             }
+            Err(error) => eprintln!("{}; reading the label", chain(&error)),
         }
         let found = self.link.insist(|| self.link.engine.marked(&self.component)).await?;
-        let running = found.iter().find(|container| container.is_running);
-        let instance = running
-            .or(found.first())
+        let instance = hold::likeliest(&found)
             .and_then(Marked::instance)
             .ok_or_else(|| SuperviseError::Unknown(self.component.clone()))?;
         eprintln!("the instance document was lost; wrote it anew from a container's label");

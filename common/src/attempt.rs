@@ -1,15 +1,16 @@
 //! A change of one instance on its way: the part of it that neither the
 //! engine nor systemd can tell, so the agent keeps it on disk.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::assignment::Assignment;
-use crate::id::{ComponentName, ContentHash, Version};
+use crate::id::{ContentHash, Version};
 use crate::reconcile::Step;
 use crate::report::Failure;
 use crate::time::Timestamp;
+
+mod many;
+
+pub use self::many::{align, ask_again, begin_anew, shift};
 
 const RETRY_FIRST_MS: u64 = 1_000;
 const RETRY_LONGEST_MS: u64 = 60_000;
@@ -37,6 +38,8 @@ pub enum Proven {
     Present,
     /// A workload that ran before that.
     Earlier(ContentHash),
+    /// The same, after it did not start when it was called back.
+    Faltering(ContentHash),
     /// Nothing yet.
     Nothing,
 }
@@ -56,8 +59,6 @@ pub enum Stage {
     },
     /// The old version may be stopped from here on.
     Switching {
-        /// The workload to return to.
-        previous: Option<ContentHash>,
         /// Since when.
         since: Timestamp,
         /// Calls that were up when the deadline passed.
@@ -65,8 +66,6 @@ pub enum Stage {
     },
     /// The new version answered and has to stay healthy.
     Soaking {
-        /// The workload to return to.
-        previous: Option<ContentHash>,
         /// Since when.
         since: Timestamp,
         /// Calls that were up when the deadline passed.
@@ -79,15 +78,17 @@ pub enum Stage {
     },
     /// The new version is no good; the one before has to come back.
     Failed {
-        /// The workload to return to.
-        previous: Option<ContentHash>,
         /// Why.
         failure: Failure,
+        /// Calls that were up when the deadline passed.
+        calls_cut: u64,
     },
     /// The version before runs again, or never stopped.
     Returned {
         /// Why.
         failure: Failure,
+        /// Calls that were up when the deadline passed.
+        calls_cut: u64,
     },
 }
 
@@ -139,28 +140,47 @@ impl Attempt {
         self.stage == Stage::Preparing && self.proven == Proven::Present && self.trouble.is_none()
     }
 
+    /// The workload to return to when the goal is no good.
+    #[must_use]
+    pub fn returns_to(&self) -> Option<&ContentHash> {
+        self.proven.earlier().filter(|hash| **hash != self.goal)
+    }
+
     /// The stage a step enters before it acts; what is written to disk first.
     #[must_use]
     pub fn entering(mut self, step: &Step, now: Timestamp) -> Self {
-        if let Step::Switch { previous, calls_cut } = step {
-            self.stage =
-                Stage::Switching { previous: previous.clone(), since: now, calls_cut: *calls_cut };
-        }
-        if *step != Step::Count {
-            return self;
-        }
-        match &self.stage {
-            Stage::Preparing => self.stage = Stage::Draining { since: now, count: None },
-            // A switch that was begun and did not come to its stop is drained anew.
-            Stage::Switching { previous, .. } => {
-                self.proven = previous.clone().map_or(Proven::Nothing, Proven::Earlier);
-                self.stage = Stage::Draining { since: now, count: None };
+        match step {
+            Step::Switch { previous, calls_cut } => {
+                self.stage = Stage::Switching { since: now, calls_cut: *calls_cut };
+                match previous {
+                    Some(hash) if self.proven.earlier() == Some(hash) => {}
+                    Some(hash) => self.proven = Proven::Earlier(hash.clone()),
+                    // The goal itself proved good before: it still did.
+                    None if self.proven.earlier() == Some(&self.goal) => {}
+                    None => self.proven = Proven::Nothing,
+                }
             }
-            Stage::Draining { .. }
-            | Stage::Soaking { .. }
-            | Stage::Kept { .. }
-            | Stage::Failed { .. }
-            | Stage::Returned { .. } => {}
+            Step::Count => match &self.stage {
+                // A switch that was begun and did not come to its stop is drained anew.
+                Stage::Preparing
+                | Stage::Switching { .. }
+                | Stage::Kept { .. }
+                | Stage::Returned { .. } => {
+                    self.stage = Stage::Draining { since: now, count: None };
+                }
+                Stage::Draining { .. } | Stage::Soaking { .. } | Stage::Failed { .. } => {}
+            },
+            Step::Remove
+            | Step::Fetch
+            | Step::Put
+            | Step::Withdraw { .. }
+            | Step::Soak
+            | Step::GiveUp { .. }
+            | Step::Return { .. }
+            | Step::Keep
+            | Step::Start
+            | Step::Refresh
+            | Step::Promote => {}
         }
         self
     }
@@ -173,10 +193,15 @@ impl Attempt {
                 self.trouble = Some(Trouble::next(self.trouble.as_ref(), message, now));
                 return self;
             }
-            // The overtaken version's predecessor does not start either: on with the change.
-            Outcome::Failed(_) if self.only_helps_out(step) => self.proven = Proven::Nothing,
             Outcome::Failed(failure) => {
-                self.stage = self.stage.failed(failure);
+                let called_back = matches!(step, Step::Return { .. });
+                // What only helped out until the goal is ready says nothing of the goal.
+                if !(called_back && self.is_preparing()) {
+                    self.stage = self.stage.failed(failure);
+                }
+                if called_back {
+                    self.proven = self.proven.faltering();
+                }
             }
             Outcome::Counted(active) => {
                 if let Stage::Draining { since, .. } = self.stage {
@@ -184,13 +209,14 @@ impl Attempt {
                 }
             }
             Outcome::Done if *step == Step::Soak && self.is_preparing() => {
-                let previous = match &self.proven {
-                    Proven::Earlier(hash) => Some(hash.clone()),
-                    Proven::Present | Proven::Nothing => None,
-                };
-                self.stage = Stage::Soaking { previous, since: now, calls_cut: 0 };
+                self.stage = Stage::Soaking { since: now, calls_cut: 0 };
             }
-            Outcome::Done => self.stage = self.stage.after(step, now),
+            Outcome::Done => {
+                self.stage = self.stage.after(step, now);
+                if matches!(step, Step::Return { .. }) {
+                    self.proven = self.proven.steady();
+                }
+            }
         }
         if matches!(self.stage, Stage::Kept { .. }) {
             self.proven = Proven::Present;
@@ -199,9 +225,9 @@ impl Attempt {
         self
     }
 
-    /// Whether the step brings back an earlier version only until the goal is ready.
-    fn only_helps_out(&self, step: &Step) -> bool {
-        matches!(step, Step::Return { .. }) && self.is_preparing()
+    /// What it returns to was not tried yet.
+    fn is_returning(&self) -> bool {
+        self.returns_to().is_some() && matches!(self.proven, Proven::Earlier(_))
     }
 
     fn is_preparing(&self) -> bool {
@@ -211,15 +237,7 @@ impl Attempt {
     /// The attempt towards another goal that takes this one's place; none when
     /// what runs is proven.
     fn overtaken(&self, goal: ContentHash) -> Option<Self> {
-        let proven = match &self.stage {
-            Stage::Switching { previous, .. }
-            | Stage::Soaking { previous, .. }
-            | Stage::Failed { previous, .. } => {
-                previous.clone().map_or(Proven::Nothing, Proven::Earlier)
-            }
-            Stage::Preparing | Stage::Draining { .. } => self.proven.clone(),
-            Stage::Kept { .. } | Stage::Returned { .. } => Proven::Present,
-        };
+        let proven = self.proven.clone();
         (proven != Proven::Present).then(|| Self { proven, ..Self::new(goal) })
     }
 
@@ -227,7 +245,7 @@ impl Attempt {
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match &self.stage {
-            Stage::Failed { failure, .. } | Stage::Returned { failure } => Some(failure),
+            Stage::Failed { failure, .. } | Stage::Returned { failure, .. } => Some(failure),
             Stage::Preparing
             | Stage::Draining { .. }
             | Stage::Switching { .. }
@@ -242,11 +260,35 @@ impl Attempt {
         match self.stage {
             Stage::Switching { calls_cut, .. }
             | Stage::Soaking { calls_cut, .. }
-            | Stage::Kept { calls_cut } => calls_cut,
-            Stage::Preparing
-            | Stage::Draining { .. }
-            | Stage::Failed { .. }
-            | Stage::Returned { .. } => 0,
+            | Stage::Kept { calls_cut }
+            | Stage::Failed { calls_cut, .. }
+            | Stage::Returned { calls_cut, .. } => calls_cut,
+            Stage::Preparing | Stage::Draining { .. } => 0,
+        }
+    }
+}
+
+impl Proven {
+    /// The workload that proved good, where it is another than what runs.
+    #[must_use]
+    pub fn earlier(&self) -> Option<&ContentHash> {
+        match self {
+            Proven::Earlier(hash) | Proven::Faltering(hash) => Some(hash),
+            Proven::Present | Proven::Nothing => None,
+        }
+    }
+
+    fn faltering(self) -> Self {
+        match self {
+            Proven::Earlier(hash) | Proven::Faltering(hash) => Proven::Faltering(hash),
+            Proven::Present | Proven::Nothing => self,
+        }
+    }
+
+    fn steady(self) -> Self {
+        match self {
+            Proven::Earlier(hash) | Proven::Faltering(hash) => Proven::Earlier(hash),
+            Proven::Present | Proven::Nothing => self,
         }
     }
 }
@@ -254,31 +296,33 @@ impl Attempt {
 impl Stage {
     fn after(self, step: &Step, now: Timestamp) -> Self {
         match (step, self) {
-            (Step::Switch { .. } | Step::Soak, Stage::Switching { previous, calls_cut, .. })
-            | (Step::Soak, Stage::Soaking { previous, calls_cut, .. }) => {
-                Stage::Soaking { previous, since: now, calls_cut }
+            (Step::Switch { .. } | Step::Soak, Stage::Switching { calls_cut, .. })
+            | (Step::Soak, Stage::Soaking { calls_cut, .. }) => {
+                Stage::Soaking { since: now, calls_cut }
             }
-            (Step::Keep, Stage::Soaking { calls_cut, .. }) => Stage::Kept { calls_cut },
-            (Step::Keep, Stage::Failed { .. }) => Stage::Kept { calls_cut: 0 },
-            (Step::Return { .. }, Stage::Failed { failure, .. }) => Stage::Returned { failure },
+            (Step::Keep, Stage::Soaking { calls_cut, .. } | Stage::Failed { calls_cut, .. }) => {
+                Stage::Kept { calls_cut }
+            }
+            (Step::Return { .. }, Stage::Failed { failure, calls_cut }) => {
+                Stage::Returned { failure, calls_cut }
+            }
             (_, stage) => stage,
         }
     }
 
     fn failed(self, failure: Failure) -> Self {
         match self {
-            Stage::Switching { previous, .. } | Stage::Soaking { previous, .. } => {
-                Stage::Failed { previous, failure }
+            Stage::Switching { calls_cut, .. } | Stage::Soaking { calls_cut, .. } => {
+                Stage::Failed { failure, calls_cut }
             }
             // Before the switch nothing was stopped, so nothing has to come back.
-            Stage::Preparing | Stage::Draining { .. } => Stage::Returned { failure },
-            // The return itself failed: nothing is left to return to.
-            Stage::Failed { failure: first, .. } => {
+            Stage::Preparing | Stage::Draining { .. } => Stage::Returned { failure, calls_cut: 0 },
+            Stage::Failed { failure: first, calls_cut } => {
                 let message = format!(
                     "{}; and the version before did not come back: {}",
                     first.message, failure.message
                 );
-                Stage::Failed { previous: None, failure: Failure { message, ..first } }
+                Stage::Failed { failure: Failure { message, ..first }, calls_cut }
             }
             kept @ (Stage::Kept { .. } | Stage::Returned { .. }) => kept,
         }
@@ -298,58 +342,6 @@ impl Trouble {
 #[must_use]
 pub fn nothing() -> ContentHash {
     ContentHash::of(b"")
-}
-
-/// Brings the attempts in line with what is desired now: an attempt towards
-/// another goal says nothing of this one but where to return to. Tells whether
-/// anything changed.
-pub fn align(attempts: &mut BTreeMap<ComponentName, Attempt>, assignment: &Assignment) -> bool {
-    let before = attempts.clone();
-    let desired = &assignment.content.instances;
-    attempts.retain(|name, attempt| {
-        let goal = desired.get(name).map_or_else(nothing, |d| d.instance.workload_hash());
-        if attempt.goal == goal {
-            return true;
-        }
-        let overtaken = desired.contains_key(name).then(|| attempt.overtaken(goal)).flatten();
-        if let Some(overtaken) = &overtaken {
-            *attempt = overtaken.clone();
-        }
-        overtaken.is_some()
-    });
-    *attempts != before
-}
-
-/// Takes up again what was given up, because a later revision still asks for
-/// it. Tells whether anything changed.
-pub fn ask_again(
-    attempts: &mut BTreeMap<ComponentName, Attempt>,
-    held: &Assignment,
-    offered: &Assignment,
-    now: Timestamp,
-) -> bool {
-    if held.content.revision == offered.content.revision {
-        return false;
-    }
-    let before = attempts.clone();
-    attempts.retain(|name, attempt| {
-        let goes_on = offered.content.instances.contains_key(name);
-        match &attempt.stage {
-            Stage::Returned { .. } => !goes_on,
-            // It is there already and only has to be started once more.
-            Stage::Failed { previous: None, .. } if goes_on => {
-                attempt.stage = Stage::Switching { previous: None, since: now, calls_cut: 0 };
-                true
-            }
-            Stage::Failed { .. }
-            | Stage::Preparing
-            | Stage::Draining { .. }
-            | Stage::Switching { .. }
-            | Stage::Soaking { .. }
-            | Stage::Kept { .. } => true,
-        }
-    });
-    *attempts != before
 }
 
 /// The failure of a change that was given up before anything was stopped.

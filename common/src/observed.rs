@@ -28,10 +28,26 @@ pub struct ObservedInstance {
     pub document: Option<ObservedDocument>,
     /// What the supervisor (or the unit's probe) last said.
     pub status: Option<Status>,
-    /// How that document has calls counted, where a stop would cut any.
-    pub active: Option<ActiveProbe>,
+    /// How calls of what runs are counted.
+    pub counting: Counting,
+    /// When systemd last told of units.
+    pub units_at: Option<Timestamp>,
+    /// systemd does not answer, so that its word of the unit is an old one.
+    pub systemd_is_away: bool,
     /// A unit or container of its name that does not carry our mark, as a noun phrase.
     pub foreign: Option<String>,
+}
+
+/// How calls of what runs are counted, as its document or its label tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Counting {
+    /// A stop would cut none.
+    #[default]
+    Nothing,
+    /// So.
+    By(ActiveProbe),
+    /// Nothing tells, so calls count as up.
+    Unknown,
 }
 
 /// The instance document of a host, from its file or, when that is lost, from
@@ -171,6 +187,23 @@ pub struct Drift {
     pub found: String,
 }
 
+impl From<Option<ActiveProbe>> for Counting {
+    fn from(probe: Option<ActiveProbe>) -> Self {
+        probe.map_or(Self::Nothing, Self::By)
+    }
+}
+
+impl Counting {
+    /// How, where it is told.
+    #[must_use]
+    pub fn probe(&self) -> Option<&ActiveProbe> {
+        match self {
+            Self::By(probe) => Some(probe),
+            Self::Nothing | Self::Unknown => None,
+        }
+    }
+}
+
 impl ObservedInstance {
     /// The newest container with that workload.
     #[must_use]
@@ -178,10 +211,33 @@ impl ObservedInstance {
         self.containers.iter().filter(|c| &c.hash == hash).max_by_key(|c| c.created)
     }
 
+    /// Whether what runs is known never to have answered, so that it has no
+    /// calls: systemd still waits for it, and its supervisor says so of this
+    /// very container. Anything less counts as answered.
+    #[must_use]
+    pub fn never_answered(&self) -> bool {
+        let is_starting = self.unit.as_ref().is_some_and(|u| u.active == ActiveState::Activating);
+        let says_so = |container: &ObservedContainer| {
+            self.status.as_ref().is_some_and(|status| {
+                status.container == container.id && status.health == Health::Starting
+            })
+        };
+        is_starting && self.running().is_some_and(says_so)
+    }
+
     /// The container that runs, if one does.
     #[must_use]
     pub fn running(&self) -> Option<&ObservedContainer> {
         self.containers.iter().find(|c| c.is_running())
+    }
+}
+
+impl ObservedUnit {
+    /// systemd starts it again and again, for it does not come up.
+    #[must_use]
+    pub fn keeps_failing(&self) -> bool {
+        self.active == ActiveState::Activating
+            && (self.restarts > 0 || !matches!(self.result.as_str(), "" | "success"))
     }
 }
 

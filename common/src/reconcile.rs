@@ -7,13 +7,15 @@
 use std::collections::BTreeMap;
 
 use crate::assignment::{Assignment, Desired};
-use crate::attempt::{Attempt, Stage, nothing};
+use crate::attempt::{Attempt, Proven, Stage, nothing};
 use crate::id::{ComponentName, ContentHash};
 use crate::instance::Workload;
 use crate::observed::{ActiveState, Observed, ObservedInstance, ObservedUnit};
 use crate::report::Phase;
 use crate::time::Timestamp;
 
+mod back;
+mod before;
 mod change;
 mod drain;
 mod steady;
@@ -71,10 +73,18 @@ pub enum Step {
         /// Why, in one sentence.
         why: String,
     },
+    /// Write the document of what runs back: it was changed for a stop that
+    /// never came.
+    Withdraw {
+        /// The workload that runs.
+        running: ContentHash,
+    },
     /// Stop the new version, start the previous one.
     Return {
         /// The workload to return to.
         previous: ContentHash,
+        /// It runs already, and only bears a wrong name.
+        runs: bool,
     },
     /// The new version stays; what is older than the previous one goes.
     Keep,
@@ -187,7 +197,7 @@ fn judge_leftover(name: &ComponentName, input: Input<'_>) -> Judgement {
     // The tenant's choice is the same for all; whatever stays on the node tells it.
     let stays = input.assignment.and_then(|a| a.content.instances.values().next());
     let policy = stays.map(|desired| &desired.policy);
-    let drain = Drain { seen, probe: seen.active.as_ref(), policy, attempt, now: input.now };
+    let drain = Drain { seen, probe: seen.counting.probe(), policy, attempt, now: input.now };
     match input.busy.get(name).map(|busy| &busy.step) {
         Some(Step::Count) => {
             let phase = Phase::Draining { deadline: drain.deadline() };
@@ -229,17 +239,20 @@ fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
     if let Some(trouble) = case.attempt.and_then(|attempt| attempt.trouble.as_ref())
         && trouble.retry_at > case.input.now
     {
-        return Judgement::wait(Phase::Blocked, trouble.message.clone()).until(trouble.retry_at);
+        let phase = match case.attempt.map(|attempt| &attempt.stage) {
+            // What was given up is no less so because nothing else starts either.
+            Some(Stage::Failed { .. }) if case.is_faltering() => Phase::Failed,
+            Some(_) | None => Phase::Blocked,
+        };
+        return Judgement::wait(phase, trouble.message.clone()).until(trouble.retry_at);
     }
     match case.attempt.map(|attempt| &attempt.stage) {
-        Some(Stage::Switching { previous, since, calls_cut }) => {
-            change::resume_switch(case, previous.as_ref(), *since, *calls_cut)
+        Some(Stage::Switching { since, calls_cut }) => {
+            change::resume_switch(case, *since, *calls_cut)
         }
         Some(Stage::Soaking { since, .. }) => change::soak(case, *since),
-        Some(Stage::Failed { previous, failure }) => {
-            change::failed(case, previous.as_ref(), failure)
-        }
-        Some(Stage::Returned { failure }) => steady::returned(case, failure),
+        Some(Stage::Failed { failure, .. }) => back::failed(case, failure),
+        Some(Stage::Returned { failure, .. }) => back::returned(case, failure),
         Some(Stage::Preparing | Stage::Draining { .. } | Stage::Kept { .. }) | None => {
             match case.runs_by_goal() {
                 true if change::is_unproven(case) => {
@@ -258,7 +271,9 @@ fn judge_busy(case: Case<'_>, busy: &Busy) -> Judgement {
     let (phase, reason) = match &busy.step {
         Step::Remove => (Phase::Removing, "being removed"),
         Step::Fetch => (Phase::Pulling { bytes_done, bytes_total }, "fetching the image"),
-        Step::Put | Step::Refresh => (Phase::Preparing, "preparing container and unit"),
+        Step::Put | Step::Refresh | Step::Withdraw { .. } => {
+            (Phase::Preparing, "preparing container and unit")
+        }
         Step::Count => {
             let drain = Drain::of(case);
             let phase = Phase::Draining { deadline: drain.deadline() };
@@ -294,6 +309,7 @@ impl Step {
             Step::Switch { .. } => "switch",
             Step::Soak => "soak",
             Step::GiveUp { .. } => "give-up",
+            Step::Withdraw { .. } => "withdraw",
             Step::Return { .. } => "return",
             Step::Keep => "keep",
             Step::Start => "start",
@@ -303,7 +319,7 @@ impl Step {
     }
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
     fn runs_by_goal(self) -> bool {
         runs_by(self.seen, self.goal, &self.desired.instance.workload)
     }
@@ -317,6 +333,21 @@ impl Case<'_> {
             | Stage::Kept { .. }
             | Stage::Returned { .. } => false,
         })
+    }
+
+    /// The document that its supervisor reads, or would.
+    fn works_by(self, hash: &ContentHash) -> bool {
+        self.seen.document.as_ref().is_some_and(|document| &document.workload == hash)
+    }
+
+    /// The last workload that proved good, where it is another than the goal.
+    fn returns_to(self) -> Option<&'a ContentHash> {
+        self.attempt.and_then(Attempt::returns_to)
+    }
+
+    /// What it returns to did not start when it was called back.
+    fn is_faltering(self) -> bool {
+        self.attempt.is_some_and(|attempt| matches!(attempt.proven, Proven::Faltering(_)))
     }
 
     fn is_container(self) -> bool {
@@ -335,43 +366,6 @@ fn runs_by(seen: &ObservedInstance, goal: &ContentHash, workload: &Workload) -> 
         }
         Workload::Unit(_) => seen.unit.as_ref().is_some_and(|u| u.hash.is_some() && !u.stale),
     }
-}
-
-/// The first component that must come before and is not settled yet.
-fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
-    let assignment = case.input.assignment?;
-    case.desired.instance.after.iter().find(|name| {
-        assignment.content.instances.get(*name).is_some_and(|desired| {
-            !case
-                .input
-                .observed
-                .instances
-                .get(*name)
-                .is_some_and(|seen| is_settled(desired, seen, case.input, name))
-        })
-    })
-}
-
-fn is_settled(
-    desired: &Desired,
-    seen: &ObservedInstance,
-    input: Input<'_>,
-    name: &ComponentName,
-) -> bool {
-    let goal = desired.instance.workload_hash();
-    let attempt = input.attempts.get(name).filter(|attempt| attempt.goal == goal);
-    let changing = attempt.is_some_and(|attempt| match attempt.stage {
-        Stage::Switching { .. } | Stage::Failed { .. } | Stage::Returned { .. } => true,
-        // Where the host already works by the goal, nothing is left to prepare.
-        Stage::Preparing | Stage::Draining { .. } | Stage::Soaking { .. } | Stage::Kept { .. } => {
-            false
-        }
-    });
-    let active = seen.unit.as_ref().is_some_and(is_active);
-    !changing
-        && active
-        && runs_by(seen, &goal, &desired.instance.workload)
-        && steady::health(&desired.instance, seen, input.now) == crate::observed::Health::Healthy
 }
 
 fn is_active(unit: &ObservedUnit) -> bool {

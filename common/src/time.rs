@@ -18,6 +18,12 @@ impl Timestamp {
         Self(self.0.saturating_add(duration_ms))
     }
 
+    /// This instant on a clock that was set forward, or back, by so much.
+    #[must_use]
+    pub fn shifted_ms(self, by_ms: i64) -> Self {
+        Self(self.0.saturating_add_signed(by_ms))
+    }
+
     /// Milliseconds from `earlier` to this instant; 0 when the clock went back.
     #[must_use]
     pub fn since_ms(self, earlier: Timestamp) -> u64 {

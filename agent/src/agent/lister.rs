@@ -37,6 +37,8 @@ pub(super) struct Sighting {
     pub(super) number: u64,
     /// The answer; none before the first.
     pub(super) listing: Option<Arc<Listing>>,
+    /// When the daemon was asked for it.
+    pub(super) listed_at: Option<Timestamp>,
     /// The daemon does not answer; the listing is then an old one.
     pub(super) away: Option<Away>,
 }
@@ -88,8 +90,8 @@ impl Lister {
 
     async fn ask(&mut self) {
         let wanted = self.wanted.borrow_and_update().clone();
-        let answer = self.runtime.list(&wanted.desired).await;
         let now = self.clock.now();
+        let answer = self.runtime.list(&wanted.desired).await;
         self.sightings.send_modify(|sighting| {
             sighting.number = wanted.number;
             match answer {
@@ -98,6 +100,7 @@ impl Lister {
                         info!("answers again; it was: {}", away.words());
                     }
                     sighting.listing = Some(Arc::new(listing));
+                    sighting.listed_at = Some(now);
                 }
                 Err(error) => {
                     let message = chain(&error);

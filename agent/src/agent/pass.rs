@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use oml_common::attempt::{Attempt, Outcome, nothing};
+use oml_common::attempt::{self, Attempt, Outcome, nothing};
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::instance::Instance;
 use oml_common::observed::{Drift, Observed};
@@ -14,7 +14,8 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::lister::Away;
-use super::{Agent, Side};
+use super::{Agent, Running, Side};
+use crate::cache::Kept;
 use crate::documents;
 use crate::execute::Work;
 use crate::kill_point;
@@ -32,6 +33,7 @@ impl Agent {
     /// Looks, decides, begins what follows and tells.
     pub(super) fn pass(&mut self) {
         self.inputs.passes.fetch_add(1, Ordering::Relaxed);
+        self.follow_clock();
         self.save();
         if !self.has_looked() {
             return;
@@ -59,6 +61,17 @@ impl Agent {
         self.tell(&observed, &judgements);
     }
 
+    /// A clock that was set moves no deadline.
+    pub(super) fn follow_clock(&mut self) {
+        let mark = self.host.clock.mark();
+        if let Some(by_ms) = mark.set_since(&self.state.mark) {
+            warn!(by_ms, "the clock was set by {by_ms} ms; soaks and drains go on as before");
+            attempt::shift(&mut self.state.attempts, by_ms);
+            self.state.mark = mark;
+            self.state.unsaved = true;
+        }
+    }
+
     /// Whether both runtimes have said anything since the assignment came.
     fn has_looked(&self) -> bool {
         self.answered() >= self.state.needed
@@ -80,11 +93,14 @@ impl Agent {
             side.sightings.borrow().listing.clone().unwrap_or_else(|| Arc::clone(&empty))
         };
         let (docker, systemd) = (listing(&self.docker), listing(&self.systemd));
+        let units = self.systemd.sightings.borrow();
         join(Sources {
             assignment: self.state.assignment.as_deref(),
             listings: [&docker, &systemd],
             documents: &self.state.documents,
             statuses: &self.inputs.statuses.borrow(),
+            units_at: units.listed_at,
+            systemd_is_away: units.away.is_some(),
         })
     }
 
@@ -125,7 +141,7 @@ impl Agent {
         let running = |wanted: fn(&Step) -> bool| {
             let busy = &self.state.busy;
             let of = |name: &ComponentName| busy.get(name).is_some_and(|busy| wanted(&busy.step));
-            self.state.running.values().filter(|(name, _)| of(name)).count()
+            self.state.running.values().filter(|running| of(&running.component)).count()
         };
         if *step == Step::Fetch {
             return running(|step| *step == Step::Fetch) < FETCHES_MAX;
@@ -154,14 +170,15 @@ impl Agent {
         }
         let now = self.host.clock.now();
         let attempt = self.state.attempts.get(component).filter(|a| a.goal == goal).cloned();
-        let attempt = attempt.unwrap_or_else(|| Attempt::new(goal)).entering(&step, now);
+        let attempt = attempt.unwrap_or_else(|| Attempt::new(goal.clone())).entering(&step, now);
         let before = self.state.attempts.insert(component.clone(), attempt);
         self.state.unsaved |= before.as_ref() != self.state.attempts.get(component);
         self.save();
         self.state.busy.insert(component.clone(), Busy { step: step.clone(), bytes: (0, 0) });
         let work = Work { component: component.clone(), desired, step };
-        // What is to be done without a record of it could be done twice.
-        if let Some(trouble) = self.state.troubles.get("cache").cloned() {
+        // What is done without a record of it could be done twice.
+        let trouble = self.state.troubles.get("cache").filter(|_| needs_record(&work.step));
+        if let Some(trouble) = trouble.cloned() {
             self.finish(&work, Outcome::Trouble(trouble));
             return;
         }
@@ -172,10 +189,11 @@ impl Agent {
             let outcome = host.perform(&work, &progress).await;
             (work, outcome)
         });
-        self.state.running.insert(task.id(), (component.clone(), watched));
+        let (id, component) = (task.id(), component.clone());
+        self.state.running.insert(id, Running { component, goal, progress: watched, task });
     }
 
-    fn goal(&self, component: &ComponentName) -> ContentHash {
+    pub(super) fn goal(&self, component: &ComponentName) -> ContentHash {
         self.desired(component).as_ref().map_or_else(nothing, Instance::workload_hash)
     }
 
@@ -208,6 +226,7 @@ impl Agent {
             Step::Remove
             | Step::Fetch
             | Step::Put
+            | Step::Withdraw { .. }
             | Step::Count
             | Step::Switch { .. }
             | Step::Soak
@@ -216,8 +235,7 @@ impl Agent {
             | Step::Refresh
             | Step::Promote => {}
         }
-        let number = self.ask_again();
-        self.state.settling.insert(component.clone(), number);
+        self.settle(component.clone());
     }
 
     /// A step that was done and is called for again at once was done in vain:
@@ -275,7 +293,8 @@ impl Agent {
         if !self.state.unsaved {
             return;
         }
-        match self.cache.keep_attempts(&self.state.attempts) {
+        let kept = Kept { mark: self.state.mark.clone(), attempts: self.state.attempts.clone() };
+        match self.cache.keep_attempts(&kept) {
             Ok(()) => {
                 self.state.unsaved = false;
                 self.state.troubles.remove("cache");
@@ -285,6 +304,12 @@ impl Agent {
             }
         }
     }
+}
+
+/// Whether it is better left than done twice. What brings something back to
+/// running is not.
+fn needs_record(step: &Step) -> bool {
+    !matches!(step, Step::Start | Step::GiveUp { .. } | Step::Return { .. })
 }
 
 fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {

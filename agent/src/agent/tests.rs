@@ -258,6 +258,72 @@ async fn a_switch_that_cannot_be_recorded_is_not_begun() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_document_that_makes_no_sense_keeps_nothing_from_being_changed_or_undone() {
+    for garbage in [&b"{\"tenant\": \"ac"[..], b"{\"of\": \"a later release\"}", b"\xff\xfe\x00"] {
+        for slot in [Slot::Current, Slot::Previous] {
+            let mut bench = Bench::settled().await;
+            bench.offer("2", Behaviour::Good);
+            bench.offer("bad", EXITS);
+            bench.desire(&["2"]);
+            bench.until_ready("2").await;
+            bench.garble(slot, garbage);
+            bench.desire(&["bad"]);
+            let report = bench.until(|report| report.phase == Phase::Returned).await;
+            assert_eq!(report.version, Some("2".parse().unwrap()));
+            bench.garble(slot, garbage);
+            bench.desire(&["1"]);
+            bench.until_ready("1").await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_previous_document_that_makes_no_sense_does_not_cost_the_previous_container() {
+    let mut bench = Bench::settled().await;
+    bench.offer("2", Behaviour::Good);
+    bench.desire(&["2"]);
+    bench.until(|report| matches!(report.phase, Phase::Soaking { .. })).await;
+    bench.garble(Slot::Previous, b"?");
+    bench.until_ready("2").await;
+    bench.until_report(|_| bench.versions().contains(&"1".to_owned())).await;
+    bench.pass_time(600).await;
+    assert!(bench.versions().contains(&"1".to_owned()), "{:?}", bench.versions());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proven_version_is_still_there_after_two_overtook_each_other() {
+    let mut bench = Bench::settled().await;
+    bench.offer("2", Behaviour::Good);
+    bench.offer("3", Behaviour::Good);
+    for version in ["2", "3"] {
+        bench.desire(&[version]);
+        bench.until(|report| matches!(report.phase, Phase::Soaking { .. })).await;
+    }
+    bench.host.end_by_itself(&name("asterisk"), 139);
+    let report = bench.until(|report| report.phase == Phase::Returned).await;
+    assert_eq!(report.version, Some("1".parse().unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_return_that_failed_for_a_reason_that_passes_is_done_all_the_same() {
+    for transient in [true, false] {
+        let mut bench = Bench::settled().await;
+        bench.offer("bad", EXITS);
+        bench.host.hold(Daemon::Systemd, Verb::Start);
+        let before = bench.host.count(Daemon::Systemd, Verb::Start);
+        bench.desire(&["bad"]);
+        bench.until_report(|_| bench.host.count(Daemon::Systemd, Verb::Start) > before).await;
+        bench.host.release(Daemon::Systemd, Verb::Start);
+        bench.until_report(|_| bench.host.count(Daemon::Systemd, Verb::Start) > before).await;
+        let (verb, object, detail) = ("start", "asterisk.service".to_owned(), "no".to_owned());
+        let refused = RuntimeError::Refused { verb, object, detail, transient };
+        bench.host.fail(Daemon::Systemd, Verb::Start, refused);
+        let report = bench.until(|report| report.phase == Phase::Returned).await;
+        assert_eq!(report.version, Some("1".parse().unwrap()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn fetching_is_told_in_bytes() {
     let mut bench = Bench::settled().await;
     bench.offer("2", Behaviour::Good);
@@ -276,4 +342,100 @@ async fn an_idle_loop_asks_rarely() {
     bench.pass_time(600).await;
     let asked = bench.host.calls().len() - before;
     assert!(asked <= 22, "{asked} calls in ten idle minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_return_that_cannot_be_recorded_is_done_all_the_same() {
+    let mut bench = Bench::settled().await;
+    bench.offer("bad", EXITS);
+    bench.host.hold(Daemon::Systemd, Verb::Start);
+    let before = bench.host.count(Daemon::Systemd, Verb::Start);
+    bench.desire(&["bad"]);
+    bench.until_report(|_| bench.host.count(Daemon::Systemd, Verb::Start) > before).await;
+    // A folder in the file's place: no rename can replace it.
+    let record = bench.paths.state.join("attempts.json");
+    std::fs::remove_file(&record).unwrap();
+    std::fs::create_dir_all(record.join("full")).unwrap();
+    bench.host.release(Daemon::Systemd, Verb::Start);
+    let report = bench.until(|report| report.phase == Phase::Returned).await;
+    assert_eq!(report.version, Some("1".parse().unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_for_a_version_that_was_overtaken_holds_up_nothing() {
+    let mut bench = Bench::settled().await;
+    bench.offer("2", Behaviour::Good);
+    bench.host.hold(Daemon::Docker, Verb::Fetch);
+    let before = bench.host.count(Daemon::Docker, Verb::Fetch);
+    bench.desire(&["2"]);
+    bench.until_report(|_| bench.host.count(Daemon::Docker, Verb::Fetch) > before).await;
+    bench.desire(&["1"]);
+    let report = bench.until_ready("1").await;
+    assert_eq!(report.failure, None);
+    assert_eq!(report.drift, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_component_that_is_taken_away_are_waited_for_without_its_document() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    bench.desire_counted("1", OnDeadline::Wait);
+    bench.until_ready("1").await;
+    bench.host.answer_exec(&["count"], 0, "12 active calls\n");
+    bench.garble(Slot::Current, b"?");
+    bench.desire(&[]);
+    bench.until(|report| report.reason.contains("12 calls are up")).await;
+    bench.pass_time(300).await;
+    assert_eq!(bench.host.count(Daemon::Systemd, Verb::Stop), 0);
+    bench.host.answer_exec(&["count"], 0, "0 active calls\n");
+    bench.until_report(|report| report.instances.is_empty()).await;
+}
+
+/// A host on which 12 calls of version 1 are being waited for, for 60 s at most.
+async fn draining() -> Bench {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    bench.offer("2", Behaviour::Good);
+    bench.desire_counted("1", OnDeadline::Wait);
+    bench.until_ready("1").await;
+    bench.host.answer_exec(&["count"], 0, "12 active calls\n");
+    bench.desire_counted("2", OnDeadline::Cut);
+    bench.until(|report| report.reason.contains("12 calls are up")).await;
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_cuts_no_calls_before_the_deadline_nor_after_it() {
+    for restarted in [false, true] {
+        for by_ms in [3_600_000, -3_600_000] {
+            let mut bench = draining().await;
+            let before = restarts(&bench);
+            bench.pass_time(20).await;
+            if restarted {
+                bench.stop();
+            }
+            bench.set_clock(by_ms);
+            if restarted {
+                bench.start();
+            }
+            bench.pass_time(20).await;
+            assert_eq!(restarts(&bench), before, "set by {by_ms} ms");
+            bench.pass_time(60).await;
+            assert_eq!(restarts(&bench), before + 1, "set by {by_ms} ms");
+            assert_eq!(bench.until_ready("2").await.calls_cut, 12);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_another_boot_calls_are_waited_for_anew() {
+    let mut bench = draining().await;
+    let before = restarts(&bench);
+    bench.pass_time(50).await;
+    bench.stop();
+    bench.boot();
+    bench.start();
+    bench.pass_time(50).await;
+    assert_eq!(restarts(&bench), before);
+    bench.until_ready("2").await;
 }

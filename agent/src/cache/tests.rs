@@ -26,16 +26,17 @@ fn what_was_kept_is_found_again() {
     let attempts =
         Attempts::from([("asterisk".parse().unwrap(), Attempt::new(ContentHash::of(b"goal")))]);
     cache.keep_assignment(&assignment()).unwrap();
-    cache.keep_attempts(&attempts).unwrap();
+    let kept = Kept { mark: Mark::default(), attempts };
+    cache.keep_attempts(&kept).unwrap();
     assert_eq!(cache.assignment(None), Some(assignment()));
-    assert_eq!(cache.attempts(), attempts);
+    assert_eq!(cache.attempts(), kept);
 }
 
 #[test]
 fn nothing_kept_is_nothing_found() {
     let (_folder, cache) = cache();
     assert_eq!(cache.assignment(None), None);
-    assert_eq!(cache.attempts(), Attempts::new());
+    assert_eq!(cache.attempts(), Kept::default());
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Host {
         previous: Option<&ContentHash>,
     ) -> Result<&'w Instance, StepError> {
         let instance = work.instance()?;
-        self.advance_documents(instance, previous)?;
+        self.advance_documents(work, instance, previous).await?;
         if instance.container().is_none() {
             self.systemd.put(instance).await?;
         }
@@ -54,28 +54,57 @@ impl Host {
 
     /// The document that runs becomes the previous one, unless the switch was
     /// begun before, or what runs never proved good.
-    fn advance_documents(
+    async fn advance_documents(
         &self,
+        work: &Work,
         instance: &Instance,
         previous: Option<&ContentHash>,
     ) -> Result<(), StepError> {
         let component = &instance.component;
-        let current = documents::read(&self.paths, component, Slot::Current)?;
-        let returns_to_current =
-            current.map(|document| document.workload_hash()).as_ref() == previous;
-        if returns_to_current && previous.is_some() {
+        let is_previous = |document: &Instance| Some(&document.workload_hash()) == previous;
+        let current = documents::read_usable(&self.paths, component, Slot::Current)?;
+        if current.is_some_and(|document| is_previous(&document)) {
             documents::write(&self.paths, instance, Slot::Next)?;
             documents::advance(&self.paths, component)?;
-        } else {
-            documents::write(&self.paths, instance, Slot::Current)?;
+            return Ok(());
         }
+        let written = documents::read_usable(&self.paths, component, Slot::Previous)?;
+        if let Some(previous) = previous.filter(|_| !written.is_some_and(|d| is_previous(&d))) {
+            match self.known(work, previous).await {
+                Ok(document) => documents::write(&self.paths, &document, Slot::Previous)?,
+                // Its return will say so; what is desired does not wait for it.
+                Err(StepError::NoInstance) => {
+                    warn!(%component, "{component}: nothing tells what it was made from before");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        documents::write(&self.paths, instance, Slot::Current)?;
         Ok(())
     }
 
+    /// Writes the document of what runs back as the current one.
+    pub(super) async fn withdraw(
+        &self,
+        work: &Work,
+        running: &ContentHash,
+    ) -> Result<(), StepError> {
+        let instance = self.known(work, running).await?;
+        Ok(documents::write(&self.paths, &instance, Slot::Current)?)
+    }
+
     /// Stops the new version and starts the one before.
-    pub(super) async fn come_back(&self, work: &Work, previous: &ContentHash) -> Outcome {
+    pub(super) async fn come_back(
+        &self,
+        work: &Work,
+        previous: &ContentHash,
+        runs: bool,
+    ) -> Outcome {
         kill_point::reach("R1");
-        let started = self.turn_back(work, previous).await;
+        let started = match runs {
+            true => self.known(work, previous).await,
+            false => self.turn_back(work, previous).await,
+        };
         kill_point::reach("R3");
         match started {
             Ok(instance) => {
@@ -106,7 +135,7 @@ impl Host {
     /// The instance of that workload, from the documents or the container's label.
     async fn known(&self, work: &Work, hash: &ContentHash) -> Result<Instance, StepError> {
         for slot in [Slot::Previous, Slot::Current, Slot::Next] {
-            let document = documents::read(&self.paths, &work.component, slot)?;
+            let document = documents::read_usable(&self.paths, &work.component, slot)?;
             if let Some(found) = document.filter(|document| &document.workload_hash() == hash) {
                 return Ok(found);
             }
@@ -176,7 +205,7 @@ fn runs_another(listing: &Listing, instance: &Instance, goal: &ContentHash) -> b
 /// Whether a start that did not succeed says something of the version started.
 fn is_verdict(error: &RuntimeError) -> bool {
     match error {
-        RuntimeError::Refused { .. } => true,
+        RuntimeError::Refused { transient, .. } => !transient,
         RuntimeError::Away { .. } | RuntimeError::Foreign(_) | RuntimeError::Unsupported(_) => {
             false
         }

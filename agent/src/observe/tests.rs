@@ -30,6 +30,8 @@ fn a_lost_document_is_told_by_the_container_that_runs() {
         listings: [&docker, &Listing::default()],
         documents: &BTreeMap::new(),
         statuses: &Statuses::new(),
+        units_at: None,
+        systemd_is_away: false,
     });
     let document = observed.instances[&name].document.as_ref().unwrap();
     assert_eq!((&document.workload, document.on_disk), (&old, false));
@@ -45,6 +47,29 @@ fn what_one_runtime_finds_foreign_is_foreign() {
         listings: [&Listing::default(), &systemd],
         documents: &BTreeMap::new(),
         statuses: &Statuses::new(),
+        units_at: None,
+        systemd_is_away: false,
     });
     assert_eq!(observed.instances[&name].foreign.as_ref(), Some(&foreign));
+}
+
+#[test]
+fn where_neither_document_nor_label_tells_of_calls_that_is_not_known() {
+    let name: ComponentName = "asterisk".parse().unwrap();
+    let running =
+        container(&ContentHash::of(b"1"), ContainerState::Running { since: Timestamp(1) });
+    for (label, expected) in [(Some(None), Counting::Unknown), (None, Counting::Nothing)] {
+        let labels = label.map(|label| (name.clone(), label)).into_iter().collect();
+        let containers = vec![(name.clone(), running.clone())];
+        let docker = Listing { containers, labels, ..Listing::default() };
+        let observed = join(Sources {
+            assignment: None,
+            listings: [&docker, &Listing::default()],
+            documents: &BTreeMap::new(),
+            statuses: &Statuses::new(),
+            units_at: None,
+            systemd_is_away: false,
+        });
+        assert_eq!(observed.instances[&name].counting, expected);
+    }
 }

@@ -127,7 +127,9 @@ impl Engine {
 impl Runtime for Docker {
     async fn list(&self, desired: &[Instance]) -> Result<Listing, RuntimeError> {
         let all = self.engine.containers().await?;
-        let marked = all.iter().filter_map(label::read);
+        let marked: Vec<Marked> = all.iter().filter_map(label::read).collect();
+        let running = marked.iter().filter(|container| container.is_running);
+        let labels = running.map(|c| (c.component.clone(), c.instance())).collect();
         let found: Vec<Result<Option<Found>, RuntimeError>> =
             stream::iter(marked).map(|c| self.observe(c)).buffered(INSPECTIONS).collect().await;
         let mut containers = Vec::with_capacity(found.len());
@@ -137,6 +139,7 @@ impl Runtime for Docker {
         }
         Ok(Listing {
             containers,
+            labels,
             units: Vec::new(),
             foreign: foreign(&all, desired),
             images: images::present(&self.engine).await?,

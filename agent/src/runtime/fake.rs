@@ -189,10 +189,10 @@ impl FakeHost {
     }
 
     /// What the supervisor does: makes the instance of the current document, or
-    /// of the newest container's label, the one that runs.
+    /// of the label of the container in use, the one that runs.
     fn supervise(&self, component: &ComponentName) -> Result<(), String> {
         let current = documents::read(&self.shared.paths, component, Slot::Current);
-        let labelled = || self.state().of(component).last().map(|(_, ours)| ours.instance.clone());
+        let labelled = || self.state().likeliest(component);
         let instance = current.ok().flatten().or_else(labelled);
         let Some(instance) = instance else { return Err("nothing says what to run".to_owned()) };
         let hash = instance.workload_hash();
@@ -256,6 +256,16 @@ impl State {
     fn of(&self, component: &ComponentName) -> impl Iterator<Item = (&FakeContainer, &Ours)> {
         let ours = self.containers.iter().filter_map(|c| Some((c, c.ours.as_ref()?)));
         ours.filter(move |(_, ours)| &ours.instance.component == component)
+    }
+
+    /// What the container in use was made from: the one of the component's own
+    /// name, or else the newest.
+    fn likeliest(&self, component: &ComponentName) -> Option<Instance> {
+        let own = self.of(component).find(|(container, ours)| {
+            let own = ours.instance.container().map(|c| c.name.as_str());
+            own == Some(container.name.as_str())
+        });
+        own.or_else(|| self.of(component).last()).map(|(_, ours)| ours.instance.clone())
     }
 
     fn create(&mut self, instance: &Instance, now: Timestamp) -> Result<usize, String> {

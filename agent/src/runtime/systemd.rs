@@ -219,7 +219,8 @@ impl Runtime for Systemd {
                 verb: "start",
                 object: unit.to_owned(),
                 detail: loaded.why(),
-                transient: false,
+                // Somebody else's stop says nothing of what was started.
+                transient: loaded.was_interrupted(instance.container().is_some()),
             }),
         }
     }

@@ -34,6 +34,21 @@ fn sort<'a>(containers: &'a [Marked], hash: &ContentHash) -> Found<'a> {
     Found { wanted, rivals }
 }
 
+/// Where nothing says which container is in use: the one that runs, the one that
+/// bears the component's own name, the newest that ever ran, the newest.
+pub(super) fn likeliest(containers: &[Marked]) -> Option<&Marked> {
+    let bears_own_name = |found: &&Marked| {
+        let instance = found.instance();
+        let own = instance.as_ref().and_then(Instance::container).map(|c| c.name.as_str());
+        own == Some(found.name.as_str())
+    };
+    let running = containers.iter().find(|container| container.is_running);
+    running
+        .or_else(|| containers.iter().find(bears_own_name))
+        .or_else(|| containers.iter().find(|container| !container.is_new))
+        .or_else(|| containers.first())
+}
+
 impl Supervisor {
     /// Makes the instance's container the only one of the component that runs.
     pub(super) async fn hold(&mut self, instance: &Instance) -> Result<Adopted, SuperviseError> {

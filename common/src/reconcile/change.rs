@@ -1,13 +1,13 @@
-//! From the old version to the new one, and back when the new one is no good.
+//! From the old version to the new one.
 
 use crate::attempt::Proven;
-use crate::id::ContentHash;
 use crate::observed::{ActiveState, ContainerState, Health, ObservedUnit};
-use crate::report::{Failure, Phase};
+use crate::report::Phase;
 use crate::time::{Span, Timestamp};
 
+use super::before::unsettled_dependency;
 use super::drain::{Drain, Drained};
-use super::{Case, Judgement, Step, is_active, steady, unsettled_dependency};
+use super::{Case, Judgement, Step, back, is_active, steady};
 
 /// Room for systemd and the engine beyond the limits of the instance itself.
 const START_MARGIN_MS: u64 = 10_000;
@@ -15,11 +15,16 @@ const START_MARGIN_MS: u64 = 10_000;
 /// Everything up to the moment the old version is stopped.
 pub(super) fn prepare(case: Case<'_>) -> Judgement {
     let seen = case.seen;
-    if let Some(proven) = fallen_back(case) {
+    if let Some(proven) = back::fallen_back(case) {
         let reason = "what it overtook does not run; the last version that proved good does \
                       until this one is ready";
-        let step = Step::Return { previous: proven.clone() };
+        let step = Step::Return { previous: proven.clone(), runs: false };
         return Judgement::act(Phase::Starting, step, reason);
+    }
+    // Only a switch that was begun tells what is there from what proved good.
+    let was_begun = case.attempt.is_some_and(|attempt| attempt.proven != Proven::Present);
+    if let Some(judgement) = withdraw(case).filter(|_| was_begun) {
+        return judgement;
     }
     let is_container = case.is_container();
     if is_container && seen.container(case.goal).is_none() {
@@ -43,57 +48,58 @@ pub(super) fn prepare(case: Case<'_>) -> Judgement {
     }
 }
 
-/// The last version that proved good, where the one that was overtaken left
-/// nothing running: making this one ready may take long.
-fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
-    let Some(Proven::Earlier(proven)) = case.attempt.map(|attempt| &attempt.proven) else {
-        return None;
-    };
-    let unit = case.seen.unit.as_ref().filter(|unit| !unit.stopped_by_hand)?;
-    let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
-    let is_there = case.seen.container(proven).is_some();
-    (rests && is_there && case.seen.running().is_none()).then_some(proven)
+/// The document was changed for a stop that never came: should what runs end
+/// by itself, its supervisor would start what nobody let begin.
+fn withdraw(case: Case<'_>) -> Option<Judgement> {
+    let running = &case.seen.running()?.hash;
+    let unit_is_up = case.seen.unit.as_ref().is_some_and(is_active);
+    (unit_is_up && case.is_container() && !case.works_by(running)).then(|| {
+        let step = Step::Withdraw { running: running.clone() };
+        Judgement::act(Phase::Preparing, step, "the switch was interrupted before the stop")
+    })
 }
 
-fn switch(case: Case<'_>, calls_cut: u64) -> Judgement {
+fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Judgement {
     // What runs, whatever the document says: an interrupted switch may have changed that already.
     let running = case.seen.running().map(|container| container.hash.clone());
     let document = || case.seen.document.as_ref().map(|document| document.workload.clone());
     let present = running.or_else(document);
     let previous = match case.attempt.map(|attempt| &attempt.proven) {
-        Some(Proven::Earlier(hash)) if hash != case.goal => Some(hash.clone()),
+        Some(Proven::Earlier(_) | Proven::Faltering(_)) => case.returns_to().cloned(),
         Some(Proven::Nothing) => None,
-        Some(Proven::Earlier(_) | Proven::Present) | None => present,
+        Some(Proven::Present) | None => present,
     };
     let reason = match (&previous, calls_cut) {
         (None, _) => "first start".to_owned(),
-        (Some(_), 0) => "another version or configuration is desired".to_owned(),
-        (Some(_), calls) => format!("the drain deadline has passed; {calls} are cut"),
+        (Some(_), Some(0)) => "another version or configuration is desired".to_owned(),
+        (Some(_), None) => {
+            "the drain deadline has passed; what cannot be counted is cut".to_owned()
+        }
+        (Some(_), Some(calls)) => format!("the drain deadline has passed; {calls} are cut"),
     };
+    let calls_cut = calls_cut.unwrap_or_default();
     Judgement::act(Phase::Starting, Step::Switch { previous, calls_cut }, reason)
 }
 
 /// The switch was begun and its end was not seen: the host tells how far it came.
-pub(super) fn resume_switch(
-    case: Case<'_>,
-    previous: Option<&ContentHash>,
-    since: Timestamp,
-    calls_cut: u64,
-) -> Judgement {
+pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: u64) -> Judgement {
     let again = |reason: &str| {
         // Whatever was counted then, calls may have come since.
         let drain = Drain::of(case);
         let old_runs = case.seen.running().is_some_and(|c| &c.hash != case.goal);
-        if drain.probe.is_some() && old_runs {
+        if drain.is_needed() && old_runs {
             let phase = Phase::Draining { deadline: drain.deadline() };
             return Judgement::act(phase, Step::Count, drain.reason());
         }
-        let step = Step::Switch { previous: previous.cloned(), calls_cut };
+        let step = Step::Switch { previous: case.returns_to().cloned(), calls_cut };
         Judgement::act(Phase::Starting, step, reason)
     };
     let Some(unit) = case.seen.unit.as_ref().filter(|_| case.runs_by_goal()) else {
         return again("the switch was interrupted before the stop");
     };
+    if case.is_container() && unit.stopped_by_hand && unit.since >= since {
+        return steady::held(unit);
+    }
     if !was_started(case, unit, since) {
         return again("the switch was interrupted before the start");
     }
@@ -143,7 +149,7 @@ fn was_started(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
     }
 }
 
-fn runs_goal(case: Case<'_>) -> bool {
+pub(super) fn runs_goal(case: Case<'_>) -> bool {
     !case.is_container() || case.seen.running().is_some_and(|c| &c.hash == case.goal)
 }
 
@@ -151,7 +157,7 @@ fn runs_goal(case: Case<'_>) -> bool {
 /// to it: it still has to stay healthy for its soak time.
 pub(super) fn is_unproven(case: Case<'_>) -> bool {
     let proven_before = match case.attempt.map(|attempt| &attempt.proven) {
-        Some(Proven::Earlier(hash)) => hash == case.goal,
+        Some(Proven::Earlier(hash) | Proven::Faltering(hash)) => hash == case.goal,
         Some(Proven::Nothing) => false,
         Some(Proven::Present) | None => true,
     };
@@ -230,7 +236,9 @@ fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continui
         Some(ContainerState::Created | ContainerState::Exited { .. }) | None => None,
     };
     let ended = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
-    if !ended && started.is_some_and(|started| started <= since) {
+    // What began in the future began before the clock was set back.
+    let began_before = |started: Timestamp| started <= since || started > case.input.now;
+    if !ended && started.is_some_and(began_before) {
         return Continuity::RanOn;
     }
     if unit.restarts > 0 || !matches!(unit.result.as_str(), "" | "success") {
@@ -245,25 +253,4 @@ fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continui
     } else {
         Judgement::wait(Phase::Starting, "is being started anew on the host")
     })
-}
-
-/// The new version failed: the previous one comes back, if there is one.
-pub(super) fn failed(
-    case: Case<'_>,
-    previous: Option<&ContentHash>,
-    failure: &Failure,
-) -> Judgement {
-    let held =
-        !case.is_container() || previous.is_some_and(|hash| case.seen.container(hash).is_some());
-    if let Some(previous) = previous.filter(|_| held) {
-        let step = Step::Return { previous: previous.clone() };
-        return Judgement::act(Phase::Starting, step, failure.message.clone());
-    }
-    // Somebody may have cured it on the host: what is seen healthy is kept.
-    let runs_goal = case.runs_by_goal() && runs_goal(case);
-    let healthy = steady::health(&case.desired.instance, case.seen, case.input.now);
-    if runs_goal && healthy == Health::Healthy && case.seen.unit.as_ref().is_some_and(is_active) {
-        return Judgement::act(Phase::Starting, Step::Keep, "healthy after all");
-    }
-    Judgement::wait(Phase::Failed, failure.message.clone())
 }

@@ -3,7 +3,7 @@
 use crate::assignment::{ChangePolicy, OnDeadline};
 use crate::attempt::{Attempt, Count, Stage};
 use crate::instance::ActiveProbe;
-use crate::observed::ObservedInstance;
+use crate::observed::{Counting, ObservedInstance};
 use crate::report::Phase;
 use crate::time::Timestamp;
 
@@ -28,8 +28,8 @@ pub(super) struct Drain<'a> {
 
 /// Whether it may be stopped.
 pub(super) enum Drained {
-    /// Now, and so many calls are cut by it.
-    Passed { calls_cut: u64 },
+    /// Now, and so many calls are cut by it; none: they could not be counted.
+    Passed { calls_cut: Option<u64> },
     /// Not yet, or not at all.
     Waits(Judgement),
 }
@@ -40,7 +40,7 @@ impl<'a> Drain<'a> {
         let desired = case.desired;
         Self {
             seen: case.seen,
-            probe: case.seen.active.as_ref().or(desired.instance.active.as_ref()),
+            probe: case.seen.counting.probe().or(desired.instance.active.as_ref()),
             policy: Some(&desired.policy),
             attempt: case.attempt,
             now: case.input.now,
@@ -56,6 +56,12 @@ impl<'a> Drain<'a> {
         since.plus_ms(self.policy.map_or(u64::MAX, |policy| policy.drain_deadline_ms))
     }
 
+    /// Whether a stop would cut calls, as far as anybody can tell.
+    pub(super) fn is_needed(self) -> bool {
+        let counts = self.probe.is_some() || self.seen.counting == Counting::Unknown;
+        counts && self.seen.running().is_some() && !self.seen.never_answered()
+    }
+
     fn count(self) -> Option<Count> {
         match self.attempt.map(|attempt| &attempt.stage) {
             Some(Stage::Draining { count, .. }) => *count,
@@ -65,23 +71,23 @@ impl<'a> Drain<'a> {
 
     /// Waits for what runs to have nothing to lose.
     pub(super) fn judge(self) -> Drained {
-        if self.probe.is_none() || self.seen.running().is_none() {
-            return Drained::Passed { calls_cut: 0 };
+        if !self.is_needed() {
+            return Drained::Passed { calls_cut: Some(0) };
         }
         let now = self.now;
         let deadline = self.deadline();
         let phase = Phase::Draining { deadline };
-        let recent = |count: &Count| now.since_ms(count.at) <= COUNT_AGE_MS_MAX;
+        let recent = |count: &Count| count.at <= now && now.since_ms(count.at) <= COUNT_AGE_MS_MAX;
         let Some(count) = self.count().filter(recent) else {
             return Drained::Waits(Judgement::act(phase, Step::Count, self.reason()));
         };
         if count.active == Some(0) {
-            return Drained::Passed { calls_cut: 0 };
+            return Drained::Passed { calls_cut: Some(0) };
         }
         if now >= deadline {
             match self.on_deadline() {
                 OnDeadline::Cut => {
-                    return Drained::Passed { calls_cut: count.active.unwrap_or_default() };
+                    return Drained::Passed { calls_cut: count.active };
                 }
                 OnDeadline::Abort => {
                     let still = self.reason();

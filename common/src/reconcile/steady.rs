@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use crate::instance::{Instance, Workload};
 use crate::observed::{ActiveState, ContainerState, Health, ObservedInstance, ObservedUnit};
-use crate::report::{Failure, Phase};
+use crate::report::Phase;
 use crate::time::Timestamp;
 
-use super::{Case, Judgement, Step, unsettled_dependency};
+use super::before::absent_dependency;
+use super::{Case, Judgement, Step};
 
 /// A unit that systemd gave up on after it ended again and again is started no
 /// more often than this, so that it does not flap.
 const GAVE_UP_PAUSE_MS: u64 = 60_000;
+/// What was seen later than this from now was seen before the clock was set back.
+const CLOCK_SKEW_MS_MAX: u64 = 1_000;
 
 /// The host works by the desired workload; whatever else differs is mended.
 pub(super) fn keep(case: Case<'_>) -> Judgement {
@@ -55,11 +58,13 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
         ActiveState::Activating => Judgement::wait(Phase::Starting, "systemd is starting it"),
         ActiveState::Deactivating => Judgement::wait(Phase::Starting, "systemd is stopping it"),
         ActiveState::Inactive | ActiveState::Failed => {
-            if let Some(dependency) = unsettled_dependency(case) {
+            if let Some(dependency) = absent_dependency(case) {
                 return Judgement::wait(Phase::Pending, format!("waits for {dependency}"));
             }
             let again_at = unit.since.plus_ms(GAVE_UP_PAUSE_MS);
-            if unit.restarts > 0 && case.input.now < again_at {
+            // A clock that was set back must not make the pause longer.
+            let is_recent = unit.since <= case.input.now && case.input.now < again_at;
+            if unit.restarts > 0 && is_recent {
                 let words = unknown_words(case.seen);
                 let reason = format!("ended {} times in a row: {words}", unit.restarts + 1);
                 return Judgement::wait(Phase::Unhealthy, reason).until(again_at);
@@ -137,6 +142,7 @@ fn unknown_words(seen: &ObservedInstance) -> String {
 pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestamp) -> Health {
     match &instance.workload {
         Workload::Unit(_) => match &seen.unit {
+            _ if seen.systemd_is_away => Health::Unknown,
             None => Health::Unknown,
             Some(unit) if super::is_active(unit) => Health::Healthy,
             Some(_) => Health::Unhealthy,
@@ -147,34 +153,14 @@ pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestam
             let running = seen.running();
             match &seen.status {
                 Some(status)
-                    if now.since_ms(status.checked_at) <= age_ms_max
+                    if status.checked_at <= now.plus_ms(CLOCK_SKEW_MS_MAX)
+                        && now.since_ms(status.checked_at) <= age_ms_max
                         && running.is_some_and(|c| c.id == status.container) =>
                 {
                     status.health
                 }
                 Some(_) | None => Health::Unknown,
             }
-        }
-    }
-}
-
-/// The desired version failed and the one before runs, or should.
-pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Judgement {
-    let reason = match &failure.version {
-        Some(version) => format!("version {version} {}", failure.message),
-        None => failure.message.clone(),
-    };
-    let Some(unit) = &case.seen.unit else { return Judgement::wait(Phase::Failed, reason) };
-    if unit.stopped_by_hand {
-        return held(unit);
-    }
-    match unit.active {
-        ActiveState::Active | ActiveState::Reloading => Judgement::wait(Phase::Returned, reason),
-        ActiveState::Activating | ActiveState::Deactivating => {
-            Judgement::wait(Phase::Starting, reason)
-        }
-        ActiveState::Inactive | ActiveState::Failed => {
-            Judgement::act(Phase::Starting, Step::Start, reason)
         }
     }
 }

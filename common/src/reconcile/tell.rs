@@ -7,7 +7,6 @@ use crate::id::ComponentName;
 use crate::instance::Instance;
 use crate::observed::{ContainerState, Health, ObservedContainer, ObservedInstance};
 use crate::report::InstanceReport;
-use crate::time::Timestamp;
 
 use super::{Input, Judgement, steady};
 
@@ -28,7 +27,7 @@ pub fn tell(
             }
             if let Some(desired) = input.assignment.and_then(|a| a.content.instances.get(name)) {
                 report.health = shown_health(&desired.instance, seen, input);
-                add_packaged(&mut report, &desired.instance, seen, input.now);
+                add_packaged(&mut report, &desired.instance, seen);
             }
             (name.clone(), report)
         })
@@ -72,24 +71,23 @@ fn shown_health(instance: &Instance, seen: &ObservedInstance, input: Input<'_>) 
         Some(unit) => !super::is_active(unit) && seen.running().is_none(),
         None => seen.running().is_none(),
     };
+    let is_told_by_systemd = instance.container().is_none() && seen.systemd_is_away;
     // What does not run at all is known not to answer.
-    if stopped { Health::Unhealthy } else { steady::health(instance, seen, input.now) }
+    if stopped && !is_told_by_systemd {
+        Health::Unhealthy
+    } else {
+        steady::health(instance, seen, input.now)
+    }
 }
 
-fn add_packaged(
-    report: &mut InstanceReport,
-    instance: &Instance,
-    seen: &ObservedInstance,
-    now: Timestamp,
-) {
+fn add_packaged(report: &mut InstanceReport, instance: &Instance, seen: &ObservedInstance) {
     if instance.container().is_some() {
         return;
     }
     report.hash = seen.document.as_ref().map(|document| document.workload.clone());
     if let Some(unit) = seen.unit.as_ref().filter(|unit| super::is_active(unit)) {
         report.started_at = Some(unit.since);
-        // systemd tells every change, so its word holds now.
-        report.checked_at = Some(now);
+        report.checked_at = seen.units_at;
     }
 }
 

@@ -1,11 +1,14 @@
 //! What is decided for a host, case by case.
 
-use crate::assignment::OnDeadline;
-use crate::attempt::{Stage, ask_again};
-use crate::observed::ActiveState;
-use crate::report::Phase;
+use std::collections::BTreeMap;
 
-use super::{Busy, Input, Step, judge};
+use crate::assignment::OnDeadline;
+use crate::attempt::{Outcome, Stage, ask_again, begin_anew, given_up, nothing};
+use crate::observed::{ActiveState, ContainerState, Health};
+use crate::report::Phase;
+use crate::time::Timestamp;
+
+use super::{Busy, Input, Step, judge, tell};
 
 use self::world::{Fault, World, counted, instance, name, packaged};
 
@@ -176,7 +179,7 @@ fn a_stop_by_hand_is_respected_until_the_next_change() {
     let mut world = settled("1");
     let unit = world.place("asterisk").unit.as_mut().unwrap();
     (unit.active, unit.by_hand) = (ActiveState::Inactive, true);
-    world.place("asterisk").containers[0].state = crate::observed::ContainerState::Created;
+    world.place("asterisk").containers[0].state = ContainerState::Created;
     world.settle();
     assert!(matches!(world.phase("asterisk"), Phase::Held { .. }));
     assert_eq!(world.log, Vec::<String>::new());
@@ -196,6 +199,19 @@ fn a_unit_that_ended_again_and_again_is_started_rarely() {
     world.settle();
     assert_eq!(world.log, ["asterisk start"]);
     assert!(world.now.since_ms(now) >= 60_000);
+}
+
+#[test]
+fn a_clock_set_back_does_not_keep_a_unit_that_gave_up_from_its_start() {
+    let mut world = settled("1");
+    let now = world.now;
+    let unit = world.place("asterisk").unit.as_mut().unwrap();
+    (unit.active, unit.since, unit.restarts) = (ActiveState::Failed, now, 5);
+    world.set_clock(-3_600_000);
+    let set = world.now;
+    world.settle();
+    assert_eq!(world.log, ["asterisk start"]);
+    assert!(world.now.since_ms(set) <= 61_000);
 }
 
 #[test]
@@ -347,11 +363,7 @@ fn a_reboot_in_the_soak_begins_it_again_and_is_not_held_against_the_version() {
     place.unit.as_mut().unwrap().active = ActiveState::Inactive;
     for container in &mut place.containers {
         if container.is_running() {
-            container.state = crate::observed::ContainerState::Exited {
-                code: 137,
-                at: now,
-                out_of_memory: false,
-            };
+            container.state = ContainerState::Exited { code: 137, at: now, out_of_memory: false };
         }
     }
     world.settle();
@@ -397,4 +409,400 @@ fn what_was_given_up_is_tried_again_when_a_later_revision_asks_for_it() {
         assert!(world.log.contains(&"asterisk switch".to_owned()), "{:?}", world.log);
         assert_eq!(world.phase("asterisk"), end);
     }
+}
+
+/// Passes until the next step is one of that name.
+fn until_step(world: &mut World, verb: &str) {
+    for _pass in 0..200 {
+        if world.actions().iter().any(|action| action.step.verb() == verb) {
+            return;
+        }
+        world.pass();
+    }
+    panic!("{verb} never came: {:?}", world.log);
+}
+
+fn until_soaking(world: &mut World) {
+    while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
+        world.pass();
+    }
+}
+
+fn started(world: &mut World) -> Timestamp {
+    let running = world.place("asterisk").containers.iter().find(|c| c.is_running()).unwrap();
+    match running.state {
+        ContainerState::Running { since } => since,
+        ContainerState::Created | ContainerState::Exited { .. } => panic!("does not run"),
+    }
+}
+
+#[test]
+fn a_version_whose_container_was_pruned_in_the_soak_of_the_next_comes_back() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "dies")]);
+    until_soaking(&mut world);
+    world.place("asterisk").containers.retain(|c| c.is_running());
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+}
+
+#[test]
+fn what_proved_good_comes_back_however_many_overtook_each_other_since() {
+    let mut world = settled("1");
+    for version in ["2", "3", "4"] {
+        world.desire([instance("asterisk", version)]);
+        until_soaking(&mut world);
+    }
+    world.desire([instance("asterisk", "1")]);
+    until_soaking(&mut world);
+    world.desire([instance("asterisk", "dies")]);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_version_that_never_came_up_and_was_overtaken_gives_way_to_the_proven_one() {
+    for bad in ["hangs", "exits"] {
+        for effects in 2..4 {
+            let mut world = World::new();
+            world.desire([counted("asterisk", "1")]);
+            world.settle();
+            world.desire([counted("asterisk", bad)]);
+            until_step(&mut world, "switch");
+            world.faults = vec![Fault::Killed { after: effects }];
+            world.pass();
+            world.registry_away = true;
+            world.place("asterisk").calls = 12;
+            world.desire([counted("asterisk", "3")]);
+            let begun = world.now;
+            while running(&mut world).as_deref() != Some("1") {
+                world.pass();
+                // Its start time-out, and no more than one try more.
+                let waited_ms = world.now.since_ms(begun);
+                assert!(waited_ms < 35_000, "{bad}, {effects}: {:?}", world.log);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_version_that_never_answered_is_not_asked_for_its_calls() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "hangs")]);
+    until_step(&mut world, "switch");
+    world.faults = vec![Fault::Killed { after: 3 }];
+    world.pass();
+    assert_eq!(running(&mut world).as_deref(), Some("hangs"));
+    world.place("asterisk").calls = 12;
+    world.log.clear();
+    world.desire([counted("asterisk", "2")]);
+    world.settle();
+    assert_eq!(running(&mut world).as_deref(), Some("2"));
+    assert!(!world.log.contains(&"asterisk count".to_owned()), "{:?}", world.log);
+}
+
+#[test]
+fn what_answered_is_not_stopped_for_its_overtaker_because_its_supervisor_is_replaced() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "1")]);
+    world.settle();
+    world.desire([counted("asterisk", "2")]);
+    until_soaking(&mut world);
+    world.registry_away = true;
+    world.desire([counted("asterisk", "3")]);
+    let observed = {
+        let unit = world.place("asterisk").unit.as_mut().unwrap();
+        (unit.active, unit.restarts, unit.result) = (ActiveState::Activating, 1, "signal");
+        let mut observed = world.observe();
+        let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+        seen.status.as_mut().unwrap().health = Health::Healthy;
+        observed
+    };
+    let judgements = judge(Input {
+        assignment: world.assignment.as_ref(),
+        observed: &observed,
+        attempts: &world.attempts,
+        busy: &BTreeMap::new(),
+        now: world.now,
+    });
+    assert_eq!(judgements[&name("asterisk")].step, Some(Step::Fetch));
+}
+
+#[test]
+fn a_return_whose_end_was_not_seen_is_not_done_again() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "exits")]);
+    until_step(&mut world, "return");
+    // Document, stop and start, and not the name.
+    world.faults = vec![Fault::Killed { after: 3 }];
+    world.pass();
+    let before = started(&mut world);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(started(&mut world), before);
+    let place = world.place("asterisk");
+    let names: Vec<&str> = place.containers.iter().map(|c| c.name.as_str()).collect();
+    assert!(names.contains(&"oml-asterisk"), "{names:?}");
+}
+
+#[test]
+fn a_return_that_failed_once_is_tried_again() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "exits")]);
+    until_step(&mut world, "return");
+    let name = name("asterisk");
+    let step = world.actions()[0].step.clone();
+    let failure = given_up(nothing(), None, "the host was out of memory".to_owned(), world.now);
+    let attempt = world.attempts.remove(&name).unwrap();
+    world.attempts.insert(name, attempt.after(&step, Outcome::Failed(failure), world.now));
+    let place = world.place("asterisk");
+    place.current = place.previous.clone();
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_stop_by_hand_during_a_switch_is_respected() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "2")]);
+    until_step(&mut world, "switch");
+    world.faults = vec![Fault::Killed { after: 3 }];
+    world.pass();
+    world.now = world.now.plus_ms(10);
+    let now = world.now;
+    let place = world.place("asterisk");
+    place.stop_by_hand(now);
+    world.settle();
+    assert!(matches!(world.phase("asterisk"), Phase::Held { .. }), "{:?}", world.log);
+    assert_eq!(running(&mut world), None);
+    assert!(!world.log.contains(&"asterisk give-up".to_owned()), "{:?}", world.log);
+}
+
+#[test]
+fn a_stop_by_hand_before_a_return_is_respected() {
+    let mut world = settled("1");
+    world.desire([instance("asterisk", "exits")]);
+    until_step(&mut world, "return");
+    let now = world.now;
+    let place = world.place("asterisk");
+    place.stop_by_hand(now);
+    world.settle();
+    assert!(matches!(world.phase("asterisk"), Phase::Held { .. }), "{:?}", world.log);
+    assert_eq!(running(&mut world), None);
+}
+
+#[test]
+fn an_interrupted_switch_gives_its_document_back_before_it_waits_for_calls() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "1")]);
+    world.settle();
+    world.desire([counted("asterisk", "2")]);
+    until_step(&mut world, "switch");
+    world.faults = vec![Fault::Killed { after: 1 }];
+    world.pass();
+    assert_eq!(world.place("asterisk").current, Some(counted("asterisk", "2")));
+    world.place("asterisk").calls = 12;
+    for _pass in 0..10 {
+        world.pass();
+    }
+    assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }));
+    assert_eq!(world.place("asterisk").current, Some(counted("asterisk", "1")));
+}
+
+#[test]
+fn a_change_that_was_kept_is_drained_like_any_other_when_it_has_to_be_made_again() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "1")]);
+    world.settle();
+    world.desire([counted("asterisk", "2")]);
+    world.settle();
+    let goal = counted("asterisk", "1").workload_hash();
+    world.attempts.get_mut(&name("asterisk")).unwrap().goal = goal;
+    world.place("asterisk").calls = 12;
+    world.desire([counted("asterisk", "1")]);
+    for _pass in 0..10 {
+        world.pass();
+    }
+    let judgement = &world.judge()[&name("asterisk")];
+    assert!(judgement.reason.starts_with("12 calls are up"), "{}", judgement.reason);
+}
+
+#[test]
+fn calls_that_were_cut_are_still_told_after_the_version_failed() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "1")]);
+    world.settle();
+    world.place("asterisk").calls = 12;
+    world.desire_with([counted("asterisk", "exits")], OnDeadline::Cut);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(world.attempts[&name("asterisk")].calls_cut(), 12);
+}
+
+#[test]
+fn what_failed_is_started_again_though_what_it_comes_after_runs_its_version_before() {
+    let mut world = World::new();
+    let after = vec![name("redis")];
+    let asterisk = crate::instance::Instance { after, ..instance("asterisk", "1") };
+    world.desire([instance("redis", "1"), asterisk.clone()]);
+    world.settle();
+    world.desire([instance("redis", "exits"), asterisk]);
+    world.settle();
+    assert_eq!(world.phase("redis"), Phase::Returned);
+    let now = world.now;
+    let place = world.place("asterisk");
+    for container in &mut place.containers {
+        container.state = ContainerState::Exited { code: 1, at: now, out_of_memory: false };
+    }
+    let unit = place.unit.as_mut().unwrap();
+    (unit.active, unit.since) = (ActiveState::Failed, now);
+    world.settle();
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_packaged_unit_is_not_told_healthy_while_systemd_is_away() {
+    let mut world = World::new();
+    world.desire([packaged("exporter", "one")]);
+    world.settle();
+    let mut observed = world.observe();
+    let seen = observed.instances.get_mut(&name("exporter")).unwrap();
+    let told_at = Timestamp(world.now.0 - 40_000);
+    seen.units_at = Some(told_at);
+    for (is_away, health) in [(false, Health::Healthy), (true, Health::Unknown)] {
+        observed.instances.get_mut(&name("exporter")).unwrap().systemd_is_away = is_away;
+        let input = Input {
+            assignment: world.assignment.as_ref(),
+            observed: &observed,
+            attempts: &world.attempts,
+            busy: &BTreeMap::new(),
+            now: world.now,
+        };
+        let report = tell(input, &judge(input)).remove(&name("exporter")).unwrap();
+        assert_eq!((report.health, report.checked_at), (health, Some(told_at)));
+        assert_eq!(report.phase == Phase::Ready, !is_away);
+    }
+}
+
+#[test]
+fn calls_of_a_leftover_count_as_up_where_nothing_tells_of_them() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "1"), instance("redis", "1")]);
+    world.settle();
+    for lost_label in [false, true] {
+        let mut world = world.clone();
+        let place = world.place("asterisk");
+        (place.current, place.calls) = (None, 12);
+        if lost_label {
+            place.labels.clear();
+        }
+        world.desire([instance("redis", "1")]);
+        for _pass in 0..20 {
+            world.pass();
+        }
+        assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }), "{:?}", world.log);
+        assert_eq!(running(&mut world).as_deref(), Some("1"));
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_neither_cuts_a_drain_short_nor_makes_it_longer() {
+    for by_ms in [3_600_000, -3_600_000] {
+        let mut world = World::new();
+        world.desire([counted("asterisk", "1")]);
+        world.settle();
+        world.place("asterisk").calls = 12;
+        world.desire_with([counted("asterisk", "2")], OnDeadline::Cut);
+        while !matches!(world.phase("asterisk"), Phase::Draining { .. }) {
+            world.pass();
+        }
+        let begun = world.now;
+        while world.now.since_ms(begun) < 50_000 {
+            world.pass();
+        }
+        world.set_clock(by_ms);
+        let set = world.now;
+        for _pass in 0..4 {
+            world.pass();
+        }
+        assert_eq!(running(&mut world).as_deref(), Some("1"), "cut before the deadline");
+        world.settle();
+        assert_eq!(running(&mut world).as_deref(), Some("2"));
+        assert!(started(&mut world).since_ms(set) <= 11_000, "waited beyond the deadline");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_neither_ends_a_soak_nor_begins_it_again() {
+    for by_ms in [3_600_000, -3_600_000] {
+        let mut world = settled("1");
+        world.desire([instance("asterisk", "2")]);
+        until_soaking(&mut world);
+        world.set_clock(by_ms);
+        world.log.clear();
+        let set = world.now;
+        world.pass();
+        assert!(matches!(world.phase("asterisk"), Phase::Soaking { .. }));
+        while world.phase("asterisk") != Phase::Ready {
+            world.pass();
+        }
+        assert!(world.now.since_ms(set) >= 4_900, "its soak was cut short");
+        assert!(world.now.since_ms(set) <= 6_000, "its soak was made longer");
+        assert_eq!(world.log, ["asterisk keep"]);
+    }
+}
+
+#[test]
+fn after_another_boot_a_drain_begins_again() {
+    let mut world = World::new();
+    world.desire([counted("asterisk", "1")]);
+    world.settle();
+    world.place("asterisk").calls = 12;
+    world.desire_with([counted("asterisk", "2")], OnDeadline::Cut);
+    while !matches!(world.phase("asterisk"), Phase::Draining { .. }) {
+        world.pass();
+    }
+    // A year later, or so its clock says.
+    world.now = world.now.plus_ms(365 * 86_400_000);
+    begin_anew(&mut world.attempts, world.now);
+    world.pass();
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }));
+}
+
+#[test]
+fn what_was_checked_in_the_future_is_not_known() {
+    let mut world = settled("1");
+    let mut observed = world.observe();
+    world.now = world.now.shifted_ms(-3_600_000);
+    for (ahead_ms, phase) in [(3_600_000, Phase::Unhealthy), (500, Phase::Ready)] {
+        let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+        seen.status.as_mut().unwrap().checked_at = world.now.plus_ms(ahead_ms);
+        let judgements = judge(Input {
+            assignment: world.assignment.as_ref(),
+            observed: &observed,
+            attempts: &world.attempts,
+            busy: &BTreeMap::new(),
+            now: world.now,
+        });
+        assert_eq!(judgements[&name("asterisk")].phase, phase);
+    }
+}
+
+#[test]
+fn a_switch_that_is_taken_back_before_its_stop_restarts_nothing() {
+    let mut world = settled("1");
+    let before = started(&mut world);
+    world.desire([instance("asterisk", "2")]);
+    until_step(&mut world, "switch");
+    world.faults = vec![Fault::Killed { after: 1 }];
+    world.pass();
+    world.desire([instance("asterisk", "1")]);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Ready);
+    assert_eq!(started(&mut world), before);
+    assert_eq!(world.place("asterisk").current, Some(instance("asterisk", "1")));
 }

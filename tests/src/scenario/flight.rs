@@ -38,6 +38,7 @@ pub(super) enum Effect {
     WriteCurrent,
     TurnDocuments,
     TurnDocumentsBack,
+    Withdraw,
     Restart,
     AwaitStart,
     Promote,
@@ -69,6 +70,7 @@ impl Effect {
             Effect::WriteCurrent => "writing the document",
             Effect::TurnDocuments => "making the next document the current one",
             Effect::TurnDocumentsBack => "making the previous document the current one",
+            Effect::Withdraw => "writing the document of what runs back",
             Effect::Restart => "asking systemd to restart the unit",
             Effect::AwaitStart => "hearing that the start has ended",
             Effect::Promote => "giving the container its name",
@@ -93,6 +95,7 @@ impl Effect {
             | Effect::WriteCurrent
             | Effect::TurnDocuments
             | Effect::TurnDocumentsBack
+            | Effect::Withdraw
             | Effect::Promote
             | Effect::Count
             | Effect::ReadLastWords
@@ -121,7 +124,9 @@ fn effects(step: &Step, is_container: bool) -> Vec<Effect> {
         Step::Switch { .. } => {
             vec![Effect::TurnDocuments, Effect::WriteUnit, Effect::Restart, Effect::AwaitStart]
         }
-        Step::Return { .. } => vec![
+        Step::Withdraw { .. } => vec![Effect::Withdraw],
+        Step::Return { runs: true, .. } => vec![Effect::Promote],
+        Step::Return { runs: false, .. } => vec![
             Effect::TurnDocumentsBack,
             Effect::WriteUnit,
             Effect::Restart,
@@ -205,6 +210,7 @@ impl Flight {
             Effect::WriteUnit => place.write_unit(&self.subject(place)?),
             Effect::TurnDocuments => self.turn_documents(place),
             Effect::TurnDocumentsBack => return self.turn_documents_back(place, moment.now),
+            Effect::Withdraw => return self.withdraw(place),
             Effect::Restart => place.restart(moment),
             Effect::AwaitStart => return self.started(place, moment.now),
             Effect::Promote => place.promote(&self.subject(place)?),
@@ -242,22 +248,29 @@ impl Flight {
     /// The current document becomes the previous one, if it is to be returned to.
     fn turn_documents(&self, place: &mut Place) {
         let Step::Switch { previous, .. } = &self.step else { return };
-        let replaced = std::mem::replace(&mut place.documents.current, self.desired.clone());
-        if previous.is_some() && replaced.as_ref().map(Instance::workload_hash) == *previous {
-            place.documents.previous = replaced;
-            place.documents.next = None;
+        let before = previous.as_ref().and_then(|previous| place.known(previous));
+        place.documents.current.clone_from(&self.desired);
+        if before.is_some() {
+            (place.documents.previous, place.documents.next) = (before, None);
         }
     }
 
     fn turn_documents_back(&self, place: &mut Place, now: Timestamp) -> Option<Outcome> {
-        let Step::Return { previous } = &self.step else { return None };
-        let Documents { current, next, previous: before } = &place.documents;
-        let documents = [before, current, next].into_iter().flatten();
-        let mut known = documents.chain(place.labels.get(previous)).cloned();
-        let found = known.find(|instance| &instance.workload_hash() == previous);
-        drop(known);
+        let Step::Return { previous, .. } = &self.step else { return None };
+        let found = place.known(previous);
         if found.is_none() {
             return Some(self.failed("what it was made from is not known any more", place, now));
+        }
+        place.documents.current = found;
+        None
+    }
+
+    fn withdraw(&self, place: &mut Place) -> Option<Outcome> {
+        let Step::Withdraw { running } = &self.step else { return None };
+        let found = place.known(running);
+        if found.is_none() {
+            let message = "nothing says what it should be".to_owned();
+            return Some(Outcome::Trouble(message));
         }
         place.documents.current = found;
         None
@@ -304,7 +317,17 @@ impl Flight {
 
     fn remove_older(&self, place: &mut Place) {
         let of = |instance: &Option<Instance>| instance.as_ref().map(Instance::workload_hash);
-        let keep: [Option<ContentHash>; 2] = [of(&self.desired), of(&place.documents.previous)];
+        let goal = of(&self.desired);
+        let written = of(&place.documents.previous).filter(|hash| Some(hash) != goal.as_ref());
+        let ended = place.containers.iter().filter_map(|container| match container.state {
+            ContainerState::Exited { at, .. } if Some(&container.hash) != goal.as_ref() => {
+                Some((at, container.hash.clone()))
+            }
+            ContainerState::Exited { .. }
+            | ContainerState::Created
+            | ContainerState::Running { .. } => None,
+        });
+        let keep = [written.or_else(|| ended.max().map(|(_, hash)| hash)), goal];
         let kept = |hash: &ContentHash| keep.iter().flatten().any(|keep| keep == hash);
         place.containers.retain(|container| container.is_running() || kept(&container.hash));
     }

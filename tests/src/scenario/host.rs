@@ -7,8 +7,8 @@ use oml_common::assignment::Assignment;
 use oml_common::id::{ComponentName, ContentHash, Digest};
 use oml_common::instance::{Instance, Workload};
 use oml_common::observed::{
-    ActiveState, ContainerState, Drift, Health, Observed, ObservedContainer, ObservedDocument,
-    ObservedInstance, Status,
+    ActiveState, ContainerState, Counting, Drift, Health, Observed, ObservedContainer,
+    ObservedDocument, ObservedInstance, Status,
 };
 use oml_common::time::Timestamp;
 
@@ -149,7 +149,9 @@ impl Host {
             image_present: container.is_some_and(|c| self.images.contains(&c.digest)),
             document: place.observe_document(),
             status: place.status(now),
-            active: place.documents.current.as_ref().and_then(|document| document.active.clone()),
+            counting: place.counting(),
+            units_at: Some(now),
+            systemd_is_away: false,
             foreign: place.foreign.clone(),
         }
     }
@@ -160,12 +162,40 @@ impl Place {
         self.containers.iter().find(|container| container.is_running())
     }
 
+    /// How calls of what runs are counted.
+    fn counting(&self) -> Counting {
+        let labelled = || self.labels.get(&self.running()?.hash);
+        match self.documents.current.as_ref().or_else(labelled) {
+            Some(document) => document.active.clone().into(),
+            None if self.running().is_some() => Counting::Unknown,
+            None => Counting::Nothing,
+        }
+    }
+
     /// What a supervisor works by: the document or, where it is lost, the label
-    /// of the container that runs or, where none does, of the newest.
+    /// of the container that runs, bears the own name, ran last, or is newest.
     pub(super) fn wanted(&self) -> Option<Instance> {
-        let newest = || self.containers.iter().max_by_key(|container| container.created);
-        let labelled = || self.labels.get(&self.running().or_else(newest)?.hash);
+        let own = |found: &&ObservedContainer| {
+            let container = self.labels.get(&found.hash).and_then(Instance::container);
+            container.is_some_and(|container| container.name.as_str() == found.name)
+        };
+        let ran = |found: &&ObservedContainer| found.state != ContainerState::Created;
+        let containers = || self.containers.iter().rev();
+        let likeliest = || {
+            let stopped = || containers().find(own).or_else(|| containers().find(ran));
+            self.running().or_else(stopped).or_else(|| containers().next())
+        };
+        let labelled = || self.labels.get(&likeliest()?.hash);
         self.documents.current.as_ref().or_else(labelled).cloned()
+    }
+
+    /// The instance of a workload, from its documents or a container's label.
+    pub(super) fn known(&self, hash: &ContentHash) -> Option<Instance> {
+        let Documents { current, next, previous } = &self.documents;
+        let container = self.containers.iter().find(|container| &container.hash == hash);
+        let labelled = container.and_then(|container| self.labels.get(&container.hash));
+        let written = [previous, current, next].into_iter().flatten().chain(labelled);
+        written.into_iter().find(|instance| &instance.workload_hash() == hash).cloned()
     }
 
     pub(super) fn container(&mut self, hash: &ContentHash) -> Option<&mut ObservedContainer> {
@@ -233,7 +263,10 @@ impl Place {
         let previous = format!("{own}-prev");
         let holder = self.containers.iter().find(|c| c.name == own && c.id != running);
         if let Some(holder) = holder.map(|holder| holder.id.clone()) {
-            self.containers.retain(|c| c.name != previous || c.id == running);
+            let older = self.containers.iter_mut().find(|c| c.name == previous && c.id != running);
+            if let Some(older) = older {
+                older.name = format!("{own}-next-{}", older.hash.short());
+            }
             self.rename(&holder, &previous);
         }
         self.rename(&running, own);

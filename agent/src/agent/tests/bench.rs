@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use oml_common::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
@@ -29,6 +30,8 @@ pub(super) struct Bench {
     pub(super) host: FakeHost,
     pub(super) paths: Paths,
     clock: Clock,
+    clock_set_ms: Arc<AtomicI64>,
+    began: Instant,
     assignments: watch::Sender<Option<Arc<Assignment>>>,
     statuses: watch::Sender<Statuses>,
     reports: watch::Sender<Arc<Report>>,
@@ -74,28 +77,39 @@ fn instance(version: &str) -> Instance {
     }
 }
 
-/// The host's clock runs with the time of the tests.
-fn clock() -> Clock {
-    let began = Instant::now();
-    Clock::new(move || {
-        let passed = u64::try_from(began.elapsed().as_millis()).unwrap();
-        Timestamp(1_700_000_000_000 + passed)
-    })
+/// The host's clock runs with the time of the tests, unless it is set.
+fn clock(boot: &str, began: Instant, set_ms: &Arc<AtomicI64>) -> Clock {
+    let passed = move || u64::try_from(began.elapsed().as_millis()).unwrap();
+    let set_ms = Arc::clone(set_ms);
+    let now =
+        move || Timestamp(1_700_000_000_000 + passed()).shifted_ms(set_ms.load(Ordering::Relaxed));
+    Clock::of(boot, now, passed)
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let paths = Paths::below(folder.path());
-        let clock = clock();
+        let (began, clock_set_ms) = (Instant::now(), Arc::default());
+        let clock = clock("one", began, &clock_set_ms);
         let host = FakeHost::new(paths.clone(), clock.clone());
         let (assignments, _) = watch::channel(None);
         let (statuses, _) = watch::channel(Statuses::new());
         let (reports, _) = watch::channel(Arc::new(empty_report(clock.now())));
         tokio::spawn(supervise(host.clone(), paths.clone(), clock.clone(), statuses.clone()));
         let agent = None;
-        let mut bench =
-            Self { host, paths, clock, assignments, statuses, reports, agent, _folder: folder };
+        let mut bench = Self {
+            host,
+            paths,
+            clock,
+            clock_set_ms,
+            began,
+            assignments,
+            statuses,
+            reports,
+            agent,
+            _folder: folder,
+        };
         bench.start();
         bench
     }
@@ -216,8 +230,27 @@ impl Bench {
         self.until_report(found).await;
     }
 
+    /// Somebody sets the host's clock.
+    pub(super) fn set_clock(&self, by_ms: i64) {
+        self.clock_set_ms.fetch_add(by_ms, Ordering::Relaxed);
+    }
+
+    /// The agent that is begun next finds that the host was booted since.
+    pub(super) fn boot(&mut self) {
+        self.clock = clock("two", self.began, &self.clock_set_ms);
+    }
+
     pub(super) async fn pass_time(&self, seconds: u64) {
         sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// Versions of which there is a container.
+    pub(super) fn versions(&self) -> Vec<String> {
+        self.host.versions(&name("asterisk"))
+    }
+
+    pub(super) fn garble(&self, slot: Slot, garbage: &[u8]) {
+        std::fs::write(self.paths.document(&name("asterisk"), slot), garbage).unwrap();
     }
 
     pub(super) fn document(&self, slot: Slot) -> Option<String> {

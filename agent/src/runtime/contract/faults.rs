@@ -216,9 +216,18 @@ async fn a_stop_during_the_start_leaves_nothing_running(place: &Place) {
     let instance = place.instance("contract-early", "hangs", place.images.hangs(), 8328);
     place.prepare(&instance).await;
     documents::advance(&place.paths, &instance.component).unwrap();
-    run("systemctl", &["start", "--no-block", instance.unit.as_str()]);
-    place.until("its container runs", async || place.runs(&instance).await).await;
-    run("systemctl", &["stop", instance.unit.as_str()]);
+    let stop = async {
+        place.until("its container runs", async || place.runs(&instance).await).await;
+        run("systemctl", &["stop", "--no-block", instance.unit.as_str()]);
+    };
+    let (started, ()) = futures_util::future::join(place.systemd.start(&instance), stop).await;
+    let error = started.unwrap_err();
+    assert!(error.is_transient(), "a stop by hand says nothing of the version: {error}");
+    place
+        .until("it has stopped", async || {
+            place.unit(&instance).await.unwrap().active == ActiveState::Inactive
+        })
+        .await;
     assert!(!place.runs(&instance).await);
     let unit = place.unit(&instance).await.unwrap();
     assert!(unit.active == ActiveState::Inactive && unit.stopped_by_hand, "{unit:?}");

@@ -15,6 +15,7 @@ pub(super) async fn all(place: &Place) {
         what_is_put_does_not_run,
         what_is_started_runs_and_answers,
         a_switch_leaves_exactly_the_new_version_running,
+        the_last_two_before_a_version_are_left_when_it_takes_its_name,
         a_version_that_exits_is_refused_with_its_last_words,
         only_what_does_not_run_and_is_not_kept_is_removed,
         a_container_of_somebody_else_is_named_and_left_alone,
@@ -105,6 +106,25 @@ async fn a_switch_leaves_exactly_the_new_version_running(place: &Place) {
     assert_eq!(names(place.container(&old).await).unwrap(), "oml-contract-switch-server");
     assert_eq!(place.containers(&old.component).await.len(), 2);
     place.clear(&old).await;
+}
+
+async fn the_last_two_before_a_version_are_left_when_it_takes_its_name(place: &Place) {
+    let versions = [("v1", &place.images.first), ("v2", &place.images.second)]
+        .into_iter()
+        .chain([("v3", &place.images.first)])
+        .map(|(version, digest)| place.instance("contract-third", version, digest, 8314));
+    let versions: Vec<_> = versions.collect();
+    for version in &versions {
+        place.install(version).await;
+    }
+    let mut names = Vec::new();
+    for version in &versions {
+        names.push(place.container(version).await.map(|container| container.name));
+    }
+    let own = "oml-contract-third-server";
+    let spare = format!("{own}-next-{}", versions[0].workload_hash().short());
+    assert_eq!(names, [Some(spare), Some(format!("{own}-prev")), Some(own.to_owned())]);
+    place.clear(&versions[2]).await;
 }
 
 async fn a_version_that_exits_is_refused_with_its_last_words(place: &Place) {

@@ -1,5 +1,5 @@
 //! The names of a component's containers: its own for the one that runs,
-//! `…-prev` for the one before, `…-next-HASH` until it first ran.
+//! `…-prev` for the one before, `…-next-HASH` for all others.
 
 use bollard::models::ContainerSummary;
 use oml_common::id::ContentHash;
@@ -8,7 +8,7 @@ use oml_common::instance::{Container, Instance};
 use super::{Engine, label};
 use crate::runtime::RuntimeError;
 
-/// The name of a container that did not run yet.
+/// The name of a container that did not run yet, or was overtaken since.
 pub(super) fn next(container: &Container, hash: &ContentHash) -> String {
     format!("{}-next-{}", container.name, hash.short())
 }
@@ -50,26 +50,16 @@ pub(super) async fn promote(
         engine.rename(&running.id, &next(container, &hash)).await?;
     }
     if let Some(holder) = ours(own) {
-        make_previous(
-            engine,
-            &holder.id,
-            ours(&previous).filter(|c| c.id != running.id),
-            &previous,
-        )
-        .await?;
+        if let Some(older) = ours(&previous).filter(|c| c.id != running.id) {
+            // It may be the last one that proved good: only a keep removes.
+            let spare = next(container, &older.hash);
+            match ours(&spare) {
+                // A twin is left; the engine refuses if this one runs.
+                Some(_) => engine.remove(&older.id).await?,
+                None => engine.rename(&older.id, &spare).await?,
+            }
+        }
+        engine.rename(&holder.id, &previous).await?;
     }
     engine.rename(&running.id, own).await
-}
-
-async fn make_previous(
-    engine: &Engine,
-    holder: &str,
-    older: Option<&label::Marked>,
-    name: &str,
-) -> Result<(), RuntimeError> {
-    if let Some(older) = older {
-        // The engine refuses if it runs.
-        engine.remove(&older.id).await?;
-    }
-    engine.rename(holder, name).await
 }

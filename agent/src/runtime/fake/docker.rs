@@ -52,8 +52,13 @@ impl Runtime for FakeDocker {
         let foreign = self.foreign(desired);
         let state = self.0.state();
         let containers = state.containers.iter().filter_map(super::FakeContainer::observe);
+        let running = state.containers.iter().filter(|container| container.is_running());
+        let ours = running.filter_map(|container| container.ours.as_ref());
+        let label =
+            |ours: &super::Ours| (ours.instance.component.clone(), Some(ours.instance.clone()));
         Ok(Listing {
             containers: containers.collect(),
+            labels: ours.map(label).collect(),
             units: Vec::new(),
             foreign,
             images: state.images.clone(),
@@ -139,7 +144,12 @@ impl Runtime for FakeDocker {
             let holder = state.containers.iter().position(|c| c.name == own && c.id != id);
             if let Some(holder) = holder {
                 let holder = state.containers[holder].id.clone();
-                state.containers.retain(|c| c.name != previous || c.id == holder);
+                for container in &mut state.containers {
+                    let hash = container.ours.as_ref().map(|ours| ours.hash.clone());
+                    if let Some(hash) = hash.filter(|_| container.name == previous) {
+                        container.name = format!("{own}-next-{}", hash.short());
+                    }
+                }
                 for container in &mut state.containers {
                     if container.id == holder {
                         container.name.clone_from(&previous);

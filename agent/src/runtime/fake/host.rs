@@ -154,6 +154,13 @@ impl FakeHost {
         self.state().calls.clone()
     }
 
+    /// Versions of which a component has a container, oldest first.
+    pub(crate) fn versions(&self, component: &ComponentName) -> Vec<String> {
+        let state = self.state();
+        let versions = state.of(component).filter_map(|(_, ours)| ours.instance.version());
+        versions.map(ToString::to_string).collect()
+    }
+
     /// How often a verb was asked.
     pub(crate) fn count(&self, daemon: Daemon, verb: Verb) -> usize {
         self.calls().iter().filter(|call| call.daemon == daemon && call.verb == verb).count()

@@ -113,6 +113,12 @@ impl Loaded {
             && ended_well
     }
 
+    /// A start did not come to its end because somebody stopped the unit. A
+    /// supervisor never ends well by itself; a packaged program may.
+    pub(super) fn was_interrupted(&self, is_supervised: bool) -> bool {
+        self.active() == ActiveState::Deactivating || (is_supervised && self.was_stopped_by_hand())
+    }
+
     fn since(&self) -> Timestamp {
         let unit = &self.unit;
         let entered = match self.active() {

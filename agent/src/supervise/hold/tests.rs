@@ -1,3 +1,5 @@
+use oml_common::instance::{Check, Container, Probe, Timing, Workload};
+
 use super::*;
 
 fn hash(digit: &str) -> ContentHash {
@@ -17,6 +19,36 @@ fn container(id: &str, digit: &str, is_running: bool) -> Marked {
         is_running,
         is_new: false,
         document: String::new(),
+    }
+}
+
+fn instance() -> Instance {
+    Instance {
+        tenant: "acme".parse().unwrap(),
+        component: "asterisk".parse().unwrap(),
+        unit: "asterisk.service".parse().unwrap(),
+        workload: Workload::Container(Container {
+            name: "oml-asterisk".parse().unwrap(),
+            version: "1".parse().unwrap(),
+            repository: "registry/asterisk".parse().unwrap(),
+            digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
+            env: [].into(),
+            secrets: [].into(),
+            volumes: Vec::new(),
+            command: Vec::new(),
+            memory_bytes_max: None,
+        }),
+        after: Vec::new(),
+        ports: Vec::new(),
+        probe: Probe {
+            check: Check::Tcp { port: 5060 },
+            interval_ms: 1,
+            timeout_ms: 1,
+            failures_max: 1,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 1, stop_grace_ms: 1 },
+        metrics: None,
     }
 }
 
@@ -53,4 +85,19 @@ fn one_that_runs_is_adopted_before_a_newer_one_that_does_not() {
 #[test]
 fn nothing_of_the_workload_is_nothing_wanted() {
     assert_eq!(sorted(&[container("other", "b", false)]), (None, vec![]));
+}
+
+#[test]
+fn where_nothing_says_what_is_in_use_the_container_of_the_own_name_is_not_the_newest() {
+    let document = instance().to_document();
+    let next = Marked { is_new: true, ..container("oml-asterisk-next-b", "b", false) };
+    let previous = container("oml-asterisk-prev", "a", false);
+    let own = Marked { document, ..container("oml-asterisk", "c", false) };
+    let id = |containers: &[Marked]| likeliest(containers).map(|c| c.id.clone());
+    assert_eq!(id(&[next.clone(), previous.clone(), own]).as_deref(), Some("oml-asterisk"));
+    assert_eq!(id(&[next.clone(), previous]).as_deref(), Some("oml-asterisk-prev"));
+    assert_eq!(id(std::slice::from_ref(&next)).as_deref(), Some("oml-asterisk-next-b"));
+    let runs = Marked { is_running: true, ..next };
+    assert_eq!(id(&[runs]).as_deref(), Some("oml-asterisk-next-b"));
+    assert_eq!(id(&[]), None);
 }

@@ -8,7 +8,7 @@ use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
 use crate::instance::Workload;
 use crate::instance::{ActiveProbe, Check, Container, Instance, PackagedUnit, Probe, Timing};
 use crate::observed::{
-    ActiveState, ContainerState, Health, Observed, ObservedContainer, ObservedDocument,
+    ActiveState, ContainerState, Counting, Health, Observed, ObservedContainer, ObservedDocument,
     ObservedInstance, ObservedUnit, Status,
 };
 use crate::reconcile::{Action, Input, Judgement, Step, judge, reconcile};
@@ -27,7 +27,24 @@ pub(super) enum Fault {
     Trouble,
     /// The agent is killed after so many of the step's effects.
     Killed { after: u8 },
+    /// `docker container prune`, just before it.
+    Pruned,
+    /// The current document makes no sense any more.
+    CurrentGarbled,
+    /// Nor does the previous one.
+    PreviousGarbled,
+    /// The host's clock is set.
+    ClockSet { by_ms: i64 },
 }
+
+/// From a program's end to its next start by systemd.
+const RESTART_PAUSE_MS: u64 = 1_000;
+/// From its start to the end of a program that dies.
+const DEATH_MS: u64 = 2_000;
+/// How long a program that never answers is waited for.
+const START_TIMEOUT_MS: u64 = 30_000;
+/// Starts in a row after which systemd gives up.
+const RESTARTS_MAX: u32 = 5;
 
 /// One instance's share of the host.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +56,8 @@ pub(super) struct Place {
     pub(super) previous: Option<Instance>,
     pub(super) foreign: Option<String>,
     pub(super) calls: u64,
+    /// What each container was made from, as its label tells.
+    pub(super) labels: BTreeMap<ContentHash, Instance>,
 }
 
 #[derive(Debug, Clone)]
@@ -49,6 +68,9 @@ pub(super) struct Unit {
     pub(super) since: Timestamp,
     pub(super) by_hand: bool,
     pub(super) restarts: u32,
+    pub(super) result: &'static str,
+    /// What comes next by itself, which no clock that is set moves.
+    due: Option<(Timestamp, Happening)>,
 }
 
 #[derive(Debug, Clone)]
@@ -61,6 +83,8 @@ pub(super) struct World {
     pub(super) log: Vec<String>,
     /// What befalls the next steps, in turn; then nothing.
     pub(super) faults: Vec<Fault>,
+    /// No image can be had.
+    pub(super) registry_away: bool,
 }
 
 pub(super) fn name(text: &str) -> ComponentName {
@@ -123,6 +147,7 @@ impl World {
             assignment: None,
             log: Vec::new(),
             faults: Vec::new(),
+            registry_away: false,
         }
     }
 
@@ -173,7 +198,7 @@ impl World {
             stopped_by_hand: unit.by_hand,
             since: unit.since,
             restarts: unit.restarts,
-            result: if unit.active == ActiveState::Failed { "exit-code" } else { "success" }.into(),
+            result: unit.result.to_owned(),
         });
         let running = place.containers.iter().find(|c| c.is_running());
         let document = place.current.as_ref().map(|document| ObservedDocument {
@@ -181,22 +206,40 @@ impl World {
             workload: document.workload_hash(),
             on_disk: true,
         });
+        let labelled = running.map(|container| ObservedDocument {
+            hash: container.hash.clone(),
+            workload: container.hash.clone(),
+            on_disk: false,
+        });
+        let answers = place.unit.as_ref().is_some_and(|unit| unit.active == ActiveState::Active);
         ObservedInstance {
             unit,
             containers: place.containers.clone(),
             image_present: desired.is_some_and(|d| place.images.contains(&d.workload_hash())),
-            document,
-            status: running.map(|container| self.status(container)),
-            active: place.current.as_ref().and_then(|document| document.active.clone()),
+            document: document.or(labelled),
+            status: running.map(|container| self.status(container, answers)),
+            counting: self.counting(place),
+            units_at: Some(self.now),
+            systemd_is_away: false,
             foreign: place.foreign.clone(),
         }
     }
 
-    fn status(&self, container: &ObservedContainer) -> Status {
+    fn counting(&self, place: &Place) -> Counting {
+        let of_label = || place.labels.get(&place.running()?.hash);
+        let document = place.current.as_ref().or_else(of_label);
+        match document {
+            Some(document) => document.active.clone().into(),
+            None if place.running().is_some() => Counting::Unknown,
+            None => Counting::Nothing,
+        }
+    }
+
+    fn status(&self, container: &ObservedContainer, answers: bool) -> Status {
         Status {
             hash: container.hash.clone(),
             container: container.id.clone(),
-            health: Health::Healthy,
+            health: if answers { Health::Healthy } else { Health::Starting },
             checked_at: self.now,
             since: self.now,
             detail: "answers".to_owned(),
@@ -255,29 +298,37 @@ impl World {
             return true;
         }
         let wakes: Vec<Timestamp> = self.judge().values().filter_map(|j| j.wake_at).collect();
-        let Some(wake) = wakes.into_iter().min() else { return false };
-        assert!(wake > self.now, "a wake-up in the past would spin");
-        self.now = wake;
+        assert!(wakes.iter().all(|at| *at > self.now), "a wake-up in the past would spin");
+        let happenings = self.places.values().filter_map(|place| Some(place.next()?.0));
+        let Some(next) = wakes.into_iter().chain(happenings).min() else { return false };
+        self.now = next.max(self.now);
         true
     }
 
-    /// What time does to bad versions, and calls that end.
+    /// What the host does by itself in the meantime.
     fn age(&mut self) {
         self.now = self.now.plus_ms(10);
         let now = self.now;
         for place in self.places.values_mut() {
-            let Some(running) = place.containers.iter_mut().find(|c| c.is_running()) else {
-                continue;
-            };
-            let ContainerState::Running { since } = running.state else { continue };
-            if running.version.as_str().starts_with("dies") && now.since_ms(since) > 2_000 {
-                running.state = ContainerState::Exited { code: 1, at: now, out_of_memory: false };
-                set_unit(place, ActiveState::Failed, now);
+            while let Some((_, happening)) = place.next().filter(|(at, _)| *at <= now) {
+                place.happen(happening, now);
             }
         }
     }
 
+    /// Somebody sets the clock, and the agent notices.
+    pub(super) fn set_clock(&mut self, by_ms: i64) {
+        self.now = self.now.shifted_ms(by_ms);
+        attempt::shift(&mut self.attempts, by_ms);
+        for unit in self.places.values_mut().filter_map(|place| place.unit.as_mut()) {
+            unit.due = unit.due.map(|(at, happening)| (at.shifted_ms(by_ms), happening));
+        }
+    }
+
     fn perform(&mut self, action: &Action, fault: Fault) {
+        if let Fault::ClockSet { by_ms } = fault {
+            self.set_clock(by_ms);
+        }
         let component = &action.component;
         let goal = self.desired(component).map_or_else(nothing, Instance::workload_hash);
         let now = self.now;
@@ -292,8 +343,13 @@ impl World {
                 return;
             }
             Fault::Killed { after } => usize::from(after),
-            Fault::None => usize::MAX,
+            Fault::ClockSet { .. }
+            | Fault::Pruned
+            | Fault::CurrentGarbled
+            | Fault::PreviousGarbled
+            | Fault::None => usize::MAX,
         };
+        self.places.entry(component.clone()).or_default().suffer(fault);
         let outcome = self.effects(component, &action.step, effects_max);
         if effects_max < usize::MAX {
             return;
@@ -311,7 +367,10 @@ impl World {
         let now = self.now;
         let place = self.places.entry(component.clone()).or_default();
         let mut host = Effects { place, now, left: effects_max };
-        match step {
+        let outcome = match step {
+            Step::Fetch if self.registry_away => {
+                Outcome::Trouble("the registry does not answer".to_owned())
+            }
             Step::Remove => {
                 host.effect(|place, _| place.unit = None);
                 host.effect(|place, _| *place = Place::default());
@@ -322,7 +381,8 @@ impl World {
                 Outcome::Failed(failure)
             }
             Step::Count => Outcome::Counted(Some(host.place.calls)),
-            Step::Return { previous } => host.come_back(previous),
+            Step::Return { previous, runs } => host.come_back(previous, *runs),
+            Step::Withdraw { running } => host.withdraw(running),
             Step::Fetch
             | Step::Put
             | Step::Switch { .. }
@@ -331,6 +391,75 @@ impl World {
             | Step::Start
             | Step::Refresh
             | Step::Promote => host.towards(step, &desired.expect("a step has a goal")),
+        };
+        self.now = host.now;
+        outcome
+    }
+}
+
+/// What comes by itself.
+#[derive(Debug, Clone, Copy)]
+enum Happening {
+    /// The program ends, and its unit with this result.
+    Ends(&'static str),
+    /// systemd starts it once more.
+    Restarts,
+}
+
+impl Place {
+    fn running(&self) -> Option<&ObservedContainer> {
+        self.containers.iter().find(|c| c.is_running())
+    }
+
+    fn next(&self) -> Option<(Timestamp, Happening)> {
+        self.unit.as_ref()?.due
+    }
+
+    fn happen(&mut self, happening: Happening, now: Timestamp) {
+        match happening {
+            Happening::Ends(result) => fail(self, result, now),
+            Happening::Restarts => {
+                let Some(wanted) = self.wanted() else { return fail(self, "exit-code", now) };
+                let Some(unit) = &mut self.unit else { return };
+                if unit.restarts >= RESTARTS_MAX {
+                    (unit.active, unit.since, unit.due) = (ActiveState::Failed, now, None);
+                    unit.result = "start-limit-hit";
+                    return;
+                }
+                unit.restarts += 1;
+                run(self, &wanted, now);
+            }
+        }
+    }
+
+    /// What a supervisor works by.
+    fn wanted(&self) -> Option<Instance> {
+        let of_label = || self.labels.get(&self.containers.last()?.hash);
+        self.current.as_ref().or_else(of_label).cloned()
+    }
+
+    /// The instance of that workload, wherever it is still written.
+    pub(super) fn known(&self, hash: &ContentHash) -> Option<Instance> {
+        let container = self.containers.iter().find(|c| &c.hash == hash);
+        let labelled = container.and_then(|container| self.labels.get(&container.hash));
+        let written = [&self.previous, &self.current].into_iter().flatten().chain(labelled);
+        written.into_iter().find(|instance| &instance.workload_hash() == hash).cloned()
+    }
+
+    /// `systemctl stop`.
+    pub(super) fn stop_by_hand(&mut self, now: Timestamp) {
+        stop(self, now);
+        if let Some(unit) = &mut self.unit {
+            unit.by_hand = true;
+        }
+    }
+
+    fn suffer(&mut self, fault: Fault) {
+        match fault {
+            Fault::Pruned => self.containers.retain(ObservedContainer::is_running),
+            Fault::CurrentGarbled => self.current = None,
+            Fault::PreviousGarbled => self.previous = None,
+            Fault::None | Fault::Trouble | Fault::Killed { .. } | Fault::ClockSet { .. } => {}
         }
     }
 }
@@ -360,28 +489,43 @@ impl Effects<'_> {
                 self.effect(|place, now| write_unit(place, goal, now));
             }
             Step::Switch { previous, .. } => return self.switch(goal, previous.as_ref()),
-            Step::Start => return self.start(goal),
+            // Where the goal failed, the document is that of the one before.
+            Step::Start => {
+                let current = self.place.current.clone();
+                let outcome = self.start(&current.unwrap_or_else(|| goal.clone()));
+                return if let Outcome::Failed(failure) = outcome {
+                    Outcome::Trouble(failure.message)
+                } else {
+                    outcome
+                };
+            }
             Step::Refresh => {
                 self.effect(|place, _| place.current = Some(goal.clone()));
                 self.effect(|place, now| write_unit(place, goal, now));
             }
             Step::Keep => self.effect(|place, _| {
-                let keep = [Some(goal.workload_hash()), before(place)];
-                place.containers.retain(|c| keep.contains(&Some(c.hash.clone())));
+                let goal = goal.workload_hash();
+                let before =
+                    before(place).filter(|hash| hash != &goal).or_else(|| last_ended(place, &goal));
+                let keep = [Some(goal), before];
+                place.containers.retain(|c| c.is_running() || keep.contains(&Some(c.hash.clone())));
             }),
             Step::Promote => self.effect(|place, _| promote(place, goal)),
-            Step::Soak | Step::Remove | Step::Count | Step::Return { .. } | Step::GiveUp { .. } => {
-            }
+            Step::Soak
+            | Step::Remove
+            | Step::Count
+            | Step::Withdraw { .. }
+            | Step::Return { .. }
+            | Step::GiveUp { .. } => {}
         }
         Outcome::Done
     }
 
     fn switch(&mut self, goal: &Instance, previous: Option<&ContentHash>) -> Outcome {
         self.effect(|place, _| {
-            let replaced = place.current.replace(goal.clone());
-            if replaced.as_ref().map(Instance::workload_hash).as_ref() == previous {
-                place.previous = replaced;
-            }
+            let known = previous.and_then(|previous| place.known(previous));
+            place.current = Some(goal.clone());
+            place.previous = known.or(place.previous.take());
         });
         if goal.container().is_none() {
             self.effect(|place, now| write_unit(place, goal, now));
@@ -394,13 +538,22 @@ impl Effects<'_> {
         outcome
     }
 
-    fn come_back(&mut self, previous: &ContentHash) -> Outcome {
-        let place = &*self.place;
-        let known = [&place.previous, &place.current].into_iter().flatten();
-        let Some(instance) = known.into_iter().find(|i| &i.workload_hash() == previous).cloned()
-        else {
+    fn withdraw(&mut self, running: &ContentHash) -> Outcome {
+        let Some(instance) = self.place.known(running) else {
+            return Outcome::Trouble("what runs is not known any more".to_owned());
+        };
+        self.effect(|place, _| place.current = Some(instance));
+        Outcome::Done
+    }
+
+    fn come_back(&mut self, previous: &ContentHash, runs: bool) -> Outcome {
+        let Some(instance) = self.place.known(previous) else {
             return failed("the version before is not known any more");
         };
+        if runs {
+            self.effect(|place, _| promote(place, &instance));
+            return Outcome::Done;
+        }
         self.effect(|place, _| place.current = Some(instance.clone()));
         if instance.container().is_none() {
             self.effect(|place, now| write_unit(place, &instance, now));
@@ -412,21 +565,58 @@ impl Effects<'_> {
     }
 
     fn start(&mut self, goal: &Instance) -> Outcome {
-        if is_bad_at_start(goal) {
-            self.effect(|place, now| {
-                end(place, &goal.workload_hash(), now);
-                set_unit(place, ActiveState::Failed, now);
-            });
-            return failed("did not start");
+        self.effect(|place, now| {
+            set_unit(place, ActiveState::Activating, now);
+            run(place, goal, now);
+        });
+        if !is_bad_at_start(goal) {
+            return Outcome::Done;
+        }
+        if self.left > 0 && self.place.running().is_some() {
+            self.now = self.now.plus_ms(START_TIMEOUT_MS);
         }
         self.effect(|place, now| {
-            if goal.container().is_some() {
-                create(place, goal, now);
+            if place.running().is_some() {
+                fail(place, "timeout", now);
             }
-            begin(place, &goal.workload_hash(), now);
-            set_unit(place, ActiveState::Active, now);
         });
-        Outcome::Done
+        failed("did not start")
+    }
+}
+
+/// A start of the unit, by whomever.
+fn run(place: &mut Place, goal: &Instance, now: Timestamp) {
+    if goal.container().is_some() {
+        create(place, goal, now);
+    }
+    begin(place, &goal.workload_hash(), now);
+    let word = start_word(goal);
+    if word.starts_with("exits") {
+        return fail(place, "exit-code", now);
+    }
+    let Some(unit) = &mut place.unit else { return };
+    let answers = !word.starts_with("hangs");
+    unit.active = if answers { ActiveState::Active } else { ActiveState::Activating };
+    (unit.since, unit.result) = (now, "success");
+    unit.due = match word {
+        word if word.starts_with("dies") => {
+            Some((now.plus_ms(DEATH_MS), Happening::Ends("exit-code")))
+        }
+        word if word.starts_with("hangs") => {
+            Some((now.plus_ms(START_TIMEOUT_MS), Happening::Ends("timeout")))
+        }
+        _ => None,
+    };
+}
+
+/// The program ended without having been told to; systemd will start it once more.
+fn fail(place: &mut Place, result: &'static str, now: Timestamp) {
+    for container in place.containers.iter_mut().filter(|c| c.is_running()) {
+        container.state = ContainerState::Exited { code: 1, at: now, out_of_memory: false };
+    }
+    if let Some(unit) = &mut place.unit {
+        (unit.active, unit.since, unit.result) = (ActiveState::Activating, now, result);
+        unit.due = Some((now.plus_ms(RESTART_PAUSE_MS), Happening::Restarts));
     }
 }
 
@@ -445,11 +635,15 @@ pub(super) fn is_bad(version: &str) -> bool {
     BAD.iter().any(|bad| version.starts_with(bad))
 }
 
-fn is_bad_at_start(goal: &Instance) -> bool {
-    let word = match &goal.workload {
+fn start_word(goal: &Instance) -> &str {
+    match &goal.workload {
         Workload::Container(container) => container.version.as_str(),
         Workload::Unit(unit) => &unit.drop_in,
-    };
+    }
+}
+
+fn is_bad_at_start(goal: &Instance) -> bool {
+    let word = start_word(goal);
     word.starts_with("exits") || word.starts_with("hangs")
 }
 
@@ -459,6 +653,7 @@ fn create(place: &mut Place, goal: &Instance, now: Timestamp) {
     if place.containers.iter().any(|c| c.hash == hash) {
         return;
     }
+    place.labels.insert(hash.clone(), goal.clone());
     let taken = place.containers.iter().any(|c| c.name == container.name.as_str());
     let suffix = if taken { "-next" } else { "" };
     place.containers.push(ObservedContainer {
@@ -478,7 +673,9 @@ fn write_unit(place: &mut Place, goal: &Instance, now: Timestamp) {
         Some(unit) => unit.text = text,
         None => {
             let active = ActiveState::Inactive;
-            place.unit = Some(Unit { text, active, since: now, by_hand: false, restarts: 0 });
+            let (since, by_hand, restarts, result) = (now, false, 0, "success");
+            let due = None;
+            place.unit = Some(Unit { text, active, since, by_hand, restarts, result, due });
         }
     }
 }
@@ -486,7 +683,7 @@ fn write_unit(place: &mut Place, goal: &Instance, now: Timestamp) {
 fn set_unit(place: &mut Place, active: ActiveState, now: Timestamp) {
     if let Some(unit) = &mut place.unit {
         (unit.active, unit.since, unit.by_hand) = (active, now, false);
-        unit.restarts = 0;
+        (unit.restarts, unit.result, unit.due) = (0, "success", None);
     }
 }
 
@@ -503,14 +700,17 @@ fn begin(place: &mut Place, hash: &ContentHash, now: Timestamp) {
     }
 }
 
-fn end(place: &mut Place, hash: &ContentHash, now: Timestamp) {
-    if let Some(container) = place.containers.iter_mut().find(|c| &c.hash == hash) {
-        container.state = ContainerState::Exited { code: 1, at: now, out_of_memory: false };
-    }
-}
-
 fn before(place: &Place) -> Option<ContentHash> {
     place.previous.as_ref().map(Instance::workload_hash)
+}
+
+/// The container that ended last, but for the goal's.
+fn last_ended(place: &Place, goal: &ContentHash) -> Option<ContentHash> {
+    let ended = place.containers.iter().filter(|c| &c.hash != goal).filter_map(|c| match c.state {
+        ContainerState::Exited { at, .. } => Some((at, c.hash.clone())),
+        ContainerState::Created | ContainerState::Running { .. } => None,
+    });
+    ended.max().map(|(_, hash)| hash)
 }
 
 fn promote(place: &mut Place, goal: &Instance) {

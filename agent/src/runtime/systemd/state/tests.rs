@@ -58,6 +58,18 @@ fn a_unit_whose_file_was_just_removed_is_not_another_ones() {
 }
 
 #[test]
+fn a_start_that_somebody_stopped_is_not_held_against_what_was_started() {
+    let mut stopping = stopped("success", 0, 0);
+    stopping.unit.active_state = Some("deactivating".to_owned());
+    assert!(stopping.was_interrupted(true) && stopping.was_interrupted(false));
+    let clean = stopped("success", EXITED, 0);
+    assert!(clean.was_interrupted(true));
+    assert!(!clean.was_interrupted(false), "a packaged program may end well by itself");
+    assert!(!stopped("exit-code", EXITED, 1).was_interrupted(true));
+    assert!(!stopped("timeout", KILLED, 9).was_interrupted(true));
+}
+
+#[test]
 fn why_a_unit_does_not_run_is_said_in_words() {
     assert_eq!(stopped("exit-code", EXITED, 7).why(), "its process ended with exit code 7");
     assert_eq!(stopped("timeout", KILLED, 9).why(), "it did not become ready in time");

@@ -1,0 +1,52 @@
+//! Room on the disk for the writes that must not fail: a file that says nothing
+//! and is given up when the disk is full, so that what was running can come back.
+
+use std::io::ErrorKind;
+
+use tracing::warn;
+
+use crate::files::{self, FileError};
+use crate::paths::Paths;
+
+const SIZE_BYTES: usize = 1 << 20;
+/// Zeros might take no room.
+const FILLING: u8 = 0xA5;
+
+/// Writes; on a full disk once more, without the reserve.
+///
+/// # Errors
+/// What the write says in the end.
+pub(crate) fn spend<T>(
+    paths: &Paths,
+    write: impl Fn() -> Result<T, FileError>,
+) -> Result<T, FileError> {
+    match write() {
+        Err(error) if is_full(&error) => {
+            if !files::remove_durably(&paths.reserve())? {
+                return Err(error);
+            }
+            warn!("the disk is full; the reserve of {} was given up", paths.reserve().display());
+            write()
+        }
+        done => done,
+    }
+}
+
+/// Makes the reserve, unless it is there.
+///
+/// # Errors
+/// What the file system says.
+pub(crate) fn lay_in(paths: &Paths) -> Result<(), FileError> {
+    let path = paths.reserve();
+    if path.exists() {
+        return Ok(());
+    }
+    files::write_volatile(&path, &vec![FILLING; SIZE_BYTES], 0o600)
+}
+
+fn is_full(error: &FileError) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Back to the version before, when the new one is no good or was overtaken.
+
+use crate::attempt::Proven;
+use crate::id::ContentHash;
+use crate::observed::{ActiveState, Health, ObservedUnit};
+use crate::report::{Failure, Phase};
+
+use super::{Case, Judgement, Step, change, is_active, steady};
+
+/// The last version that proved good, where the one that was overtaken left
+/// nothing running: making the next one ready may take long.
+pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
+    let Some(Proven::Earlier(proven)) = case.attempt.map(|attempt| &attempt.proven) else {
+        return None;
+    };
+    let unit = case.seen.unit.as_ref().filter(|unit| !unit.stopped_by_hand)?;
+    let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed)
+        && case.seen.running().is_none();
+    // What is started again and again may have answered before, and has calls then.
+    let never_comes_up = unit.keeps_failing()
+        && (case.seen.running().is_none() || case.seen.never_answered())
+        && !case.works_by(proven);
+    (rests || never_comes_up).then_some(proven)
+}
+
+/// The new version failed: the previous one comes back, if there is one.
+pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Judgement {
+    let unit = case.seen.unit.as_ref();
+    if let Some(unit) = unit.filter(|unit| case.is_container() && unit.stopped_by_hand) {
+        return steady::held(unit);
+    }
+    match (case.returns_to(), case.attempt.map(|attempt| &attempt.proven)) {
+        (Some(previous), Some(Proven::Earlier(_))) => call_back(case, previous, failure),
+        (Some(previous), _) if case.works_by(previous) => start_again(case, previous, failure),
+        (Some(_) | None, _) => cured(case, failure),
+    }
+}
+
+fn call_back(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Judgement {
+    let waits = case.seen.unit.as_ref().is_some_and(|unit| {
+        case.is_container()
+            && case.works_by(previous)
+            && case.seen.running().is_none_or(|container| &container.hash == previous)
+            && is_on_its_way(unit)
+    });
+    if waits {
+        return Judgement::wait(Phase::Starting, failure.message.clone());
+    }
+    let step = Step::Return { previous: previous.clone(), runs: came_back(case, previous) };
+    Judgement::act(Phase::Starting, step, failure.message.clone())
+}
+
+/// It did not start when it was called back; whatever kept it from that may pass.
+fn start_again(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Judgement {
+    if came_back(case, previous) {
+        let step = Step::Return { previous: previous.clone(), runs: true };
+        return Judgement::act(Phase::Starting, step, failure.message.clone());
+    }
+    let rests = case
+        .seen
+        .unit
+        .as_ref()
+        .is_some_and(|unit| matches!(unit.active, ActiveState::Inactive | ActiveState::Failed));
+    if rests {
+        return Judgement::act(Phase::Failed, Step::Start, failure.message.clone());
+    }
+    Judgement::wait(Phase::Failed, failure.message.clone())
+}
+
+/// Somebody may have cured it on the host: what stays healthy for its soak time
+/// is kept. One that merely was started once more is not.
+fn cured(case: Case<'_>, failure: &Failure) -> Judgement {
+    let runs_goal = case.runs_by_goal() && change::runs_goal(case);
+    let healthy = steady::health(&case.desired.instance, case.seen, case.input.now);
+    let unit = case.seen.unit.as_ref().filter(|unit| is_active(unit));
+    let Some(unit) = unit.filter(|_| runs_goal && healthy == Health::Healthy) else {
+        return Judgement::wait(Phase::Failed, failure.message.clone());
+    };
+    let since = unit.since.max(failure.at);
+    let until = since.plus_ms(case.desired.policy.soak_ms);
+    if case.input.now < until {
+        return Judgement::wait(Phase::Failed, failure.message.clone()).until(until);
+    }
+    Judgement::act(Phase::Starting, Step::Keep, "healthy after all")
+}
+
+/// It answers again already. A packaged unit does not tell which of its drop-ins
+/// it was started by.
+fn came_back(case: Case<'_>, previous: &ContentHash) -> bool {
+    case.is_container()
+        && case.works_by(previous)
+        && case.seen.running().is_some_and(|container| &container.hash == previous)
+        && case.seen.unit.as_ref().is_some_and(is_active)
+}
+
+fn is_on_its_way(unit: &ObservedUnit) -> bool {
+    match unit.active {
+        ActiveState::Activating | ActiveState::Deactivating => !unit.keeps_failing(),
+        ActiveState::Active
+        | ActiveState::Reloading
+        | ActiveState::Inactive
+        | ActiveState::Failed => false,
+    }
+}
+
+/// The desired version failed and the one before runs, or should.
+pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Judgement {
+    let reason = match &failure.version {
+        Some(version) => format!("version {version} {}", failure.message),
+        None => failure.message.clone(),
+    };
+    let Some(unit) = &case.seen.unit else { return Judgement::wait(Phase::Failed, reason) };
+    if unit.stopped_by_hand {
+        return steady::held(unit);
+    }
+    // What was left running never proved good either.
+    if let Some(proven) = fallen_back(case).filter(|proven| !case.works_by(proven)) {
+        let step = Step::Return { previous: proven.clone(), runs: false };
+        return Judgement::act(Phase::Starting, step, reason);
+    }
+    match unit.active {
+        ActiveState::Active | ActiveState::Reloading => Judgement::wait(Phase::Returned, reason),
+        ActiveState::Activating | ActiveState::Deactivating => {
+            Judgement::wait(Phase::Starting, reason)
+        }
+        ActiveState::Inactive | ActiveState::Failed => {
+            Judgement::act(Phase::Starting, Step::Start, reason)
+        }
+    }
+}

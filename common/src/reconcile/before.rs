@@ -1,0 +1,57 @@
+//! What a component comes after: whether that is there yet.
+
+use crate::assignment::Desired;
+use crate::attempt::Stage;
+use crate::id::ComponentName;
+use crate::observed::{Health, ObservedInstance};
+use crate::time::Timestamp;
+
+use super::{Case, Input, is_active, runs_by, steady};
+
+/// The first component that must come before and is not settled yet.
+pub(super) fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
+    first_dependency(case, |desired, seen, name| !is_settled(desired, seen, case.input, name))
+}
+
+/// The first component that must come before and does not answer, in whatever version.
+pub(super) fn absent_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
+    first_dependency(case, |desired, seen, _| !answers(desired, seen, case.input.now))
+}
+
+fn first_dependency<'a>(
+    case: Case<'a>,
+    is_meant: impl Fn(&Desired, &ObservedInstance, &ComponentName) -> bool,
+) -> Option<&'a ComponentName> {
+    let unseen = ObservedInstance::default();
+    let assignment = case.input.assignment?;
+    case.desired.instance.after.iter().find(|name| {
+        let seen = case.input.observed.instances.get(*name).unwrap_or(&unseen);
+        let desired = assignment.content.instances.get(*name);
+        desired.is_some_and(|desired| is_meant(desired, seen, name))
+    })
+}
+
+fn answers(desired: &Desired, seen: &ObservedInstance, now: Timestamp) -> bool {
+    seen.unit.as_ref().is_some_and(is_active)
+        && steady::health(&desired.instance, seen, now) == Health::Healthy
+}
+
+fn is_settled(
+    desired: &Desired,
+    seen: &ObservedInstance,
+    input: Input<'_>,
+    name: &ComponentName,
+) -> bool {
+    let goal = desired.instance.workload_hash();
+    let attempt = input.attempts.get(name).filter(|attempt| attempt.goal == goal);
+    let changing = attempt.is_some_and(|attempt| match attempt.stage {
+        Stage::Switching { .. } | Stage::Failed { .. } | Stage::Returned { .. } => true,
+        // Where the host already works by the goal, nothing is left to prepare.
+        Stage::Preparing | Stage::Draining { .. } | Stage::Soaking { .. } | Stage::Kept { .. } => {
+            false
+        }
+    });
+    !changing
+        && runs_by(seen, &goal, &desired.instance.workload)
+        && answers(desired, seen, input.now)
+}
