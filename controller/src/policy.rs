@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_util::future::{Either, Ready, ready};
 use oml_common::id::{NodeName, TenantId};
-use oml_proto::tls::{Identity, OperatorName, Peer, Serial};
+use oml_proto::tls::{Identity, OperatorName, Peer};
 use tonic::Status;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
@@ -56,8 +56,6 @@ pub struct Node {
     pub tenant: TenantId,
     /// Which node.
     pub node: NodeName,
-    /// The certificate it shows.
-    pub serial: Serial,
     /// All that the certificate says.
     pub peer: Arc<Peer>,
 }
@@ -109,8 +107,8 @@ impl Policy {
                 extensions.insert(Operator(name.clone()));
             }
             (Role::Node, Identity::Node { tenant, node }) => {
-                let (tenant, node, serial) = (tenant.clone(), node.clone(), peer.serial);
-                extensions.insert(Node { tenant, node, serial, peer });
+                let (tenant, node) = (tenant.clone(), node.clone());
+                extensions.insert(Node { tenant, node, peer });
             }
             (Role::Operator | Role::Node | Role::Anyone, identity) => {
                 tracing::warn!(%identity, path = request.uri().path(), "a call was refused");

@@ -11,7 +11,8 @@ use rustls::pki_types::CertificateDer;
 use super::{Attempts, Ops, OpsError, Result};
 use crate::clock;
 use crate::pki::{
-    CertificateRequest, Issued, RECOVERY_WINDOW_MS_DEFAULT, RecoveryRefused, Terms, recover,
+    CertificateRecord, CertificateRequest, Issued, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
+    RecoveryRefused, Terms, highest_serial, recover,
 };
 use crate::records::values::{Audit, Node};
 use crate::records::{Batch, Entry, expect, keys};
@@ -67,8 +68,8 @@ impl std::fmt::Display for Address {
 /// What a node says of itself at the begin of a session.
 #[derive(Debug, Clone)]
 pub struct Greeting {
-    /// The certificate it shows.
-    pub serial: Serial,
+    /// The certificate it shows, verified.
+    pub shown: CertificateRecord,
     /// How other hosts reach it.
     pub address: Address,
     /// Where its agent offers metrics; 0 for nowhere.
@@ -112,12 +113,10 @@ impl Ops {
         greeting: &Greeting,
     ) -> Result<()> {
         let node = self.enrolled(tenant, name).await?;
-        node.value.certificates.check(greeting.serial)?;
-        let shown = node.value.certificates.shown(greeting.serial);
         let greeted = Node {
             address: greeting.address.to_string(),
             metrics_port: greeting.metrics_port,
-            certificates: shown.unwrap_or(node.value.certificates),
+            certificates: node.value.certificates.shown(greeting.shown)?,
             ..node.value.clone()
         };
         if greeted == node.value {
@@ -132,13 +131,13 @@ impl Ops {
     pub async fn renew(
         &self,
         (tenant, name): (&TenantId, &NodeName),
-        shown: Serial,
+        shown: CertificateRecord,
         request: &CertificateRequest,
     ) -> Result<Certified> {
         let mut attempts = Attempts::default();
         loop {
-            let node = self.enrolled(tenant, name).await?;
-            node.value.certificates.check(shown)?;
+            let mut node = self.enrolled(tenant, name).await?;
+            node.value.certificates = node.value.certificates.shown(shown)?;
             match self.reissue((tenant, name), &node, shown, request).await {
                 Ok(certified) => return Ok(certified),
                 Err(error) => attempts.again(error)?,
@@ -158,11 +157,12 @@ impl Ops {
         };
         let mut attempts = Attempts::default();
         loop {
-            let node = self.enrolled(&tenant, &name).await?;
-            let known = &node.value.certificates;
+            let mut node = self.enrolled(&tenant, &name).await?;
+            let known = node.value.certificates;
             let checked = claim.check(known, request, clock::now(), RECOVERY_WINDOW_MS_DEFAULT);
-            checked.map_err(OpsError::Recovery)?;
-            match self.reissue((&tenant, &name), &node, claim.peer().serial, request).await {
+            node.value.certificates = checked.map_err(OpsError::Recovery)?;
+            let shown = CertificateRecord::of(claim.peer());
+            match self.reissue((&tenant, &name), &node, shown, request).await {
                 Ok(certified) => return Ok(certified),
                 Err(error) => attempts.again(error)?,
             }
@@ -200,16 +200,16 @@ impl Ops {
             Err(OpsError::NotEnrolled { .. }) => return Err(self.unknown_node(tenant, name).await),
             found => found?,
         };
-        let newest = node.value.certificates.newest();
         let now = clock::now();
-        let removed = Node { revoked: Some(newest), removed: Some(now), ..node.value.clone() };
+        let line = node.value.certificates.newest().max(highest_serial(now));
+        let removed = Node { revoked: Some(line), removed: Some(now), ..node.value.clone() };
         let audit = node_audit(who.to_string(), "removed the node".into(), (tenant, name), now);
         let batch = Batch::default()
             .put(&keys::node(tenant, name), expect(Some(&node)), &removed)
             .delete(&keys::seen(tenant, name), Expect::Any)
             .put(&keys::audit(), Expect::Absent, &audit);
         self.parts.records.commit(batch).await?;
-        Ok(newest)
+        Ok(line)
     }
 
     async fn enrolled(&self, tenant: &TenantId, name: &NodeName) -> Result<Entry<Node>> {
@@ -222,7 +222,7 @@ impl Ops {
         &self,
         (tenant, name): (&TenantId, &NodeName),
         node: &Entry<Node>,
-        shown: Serial,
+        shown: CertificateRecord,
         request: &CertificateRequest,
     ) -> Result<Certified> {
         let now = clock::now();
@@ -230,9 +230,9 @@ impl Ops {
         let terms = Terms { now, lifetime_ms: self.parts.node_lifetime_ms, after };
         let identity = Identity::Node { tenant: tenant.clone(), node: name.clone() };
         let issued = self.parts.authority.issue(&identity, request, terms)?;
-        let certificates = node.value.certificates.renewed(shown, issued.record)?;
+        let certificates = NodeCertificates::renewed(shown, issued.record);
         let renewed = Node { certificates, ..node.value.clone() };
-        let what = format!("got certificate {} after {shown}", issued.record.serial);
+        let what = format!("got certificate {} after {}", issued.record.serial, shown.serial);
         let audit = node_audit(identity.to_string(), what, (tenant, name), now);
         let batch = Batch::default()
             .put(&keys::node(tenant, name), expect(Some(node)), &renewed)

@@ -231,6 +231,13 @@ fn calendar(time: Timestamp) -> Result<OffsetDateTime, PkiError> {
     OffsetDateTime::from_unix_timestamp(seconds).map_err(|_too_far| PkiError::Time)
 }
 
+/// The highest number that a certificate made until now can have, also one that
+/// a restored store does not know.
+#[must_use]
+pub fn highest_serial(now: Timestamp) -> Serial {
+    Serial((u128::from(now.0) << 80) | ((1 << 80) - 1))
+}
+
 /// The time in milliseconds above 80 random bits, or just above the holder's
 /// last one if the clock went back.
 fn new_serial(terms: Terms) -> Result<Serial, PkiError> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use oml_proto::tls::Serial;
+
 use super::*;
 
 fn described() -> BTreeSet<String> {

@@ -17,6 +17,7 @@ use crate::kill_point;
 use crate::ops::Ops;
 use crate::ops::live::SessionId;
 use crate::ops::nodes::{Address, Greeting};
+use crate::pki::CertificateRecord;
 use crate::policy;
 use crate::records::keys;
 use crate::stop::Stopping;
@@ -83,7 +84,8 @@ impl Conversation {
         };
         let metrics_port = u16::try_from(hello.metrics_port)
             .map_err(|_too_large| Status::invalid_argument("there is no such metrics port"))?;
-        let greeting = Greeting { serial: self.node.serial, address, metrics_port };
+        let shown = CertificateRecord::of(&self.node.peer);
+        let greeting = Greeting { shown, address, metrics_port };
         let greeted = self.ops.greet(&self.node.tenant, &self.node.node, &greeting).await;
         greeted.map_err(|error| wire::status_of(&error))?;
         let held = hello.held.map(generation_from_wire);

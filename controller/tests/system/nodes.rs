@@ -12,9 +12,11 @@ use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::pki::{TokenGrant, TokenRecord, TokenValidity};
 use omlcontroller::records::{Batch, Records, keys};
 use omlcontroller::store::Expect;
+use rcgen::{CertificateParams, KeyPair};
 use tonic::Code;
+use tonic::transport::Channel;
 
-use crate::agent::{Agent, Session, enroll, join, request, token};
+use crate::agent::{Agent, Host, Session, enroll, join, request, token};
 use crate::fleet::Fleet;
 use crate::world::{Kept, SPEC, World, apply, now, until, until_rollout};
 
@@ -149,18 +151,9 @@ async fn tenants_never_see_each_other() {
 async fn a_certificate_is_renewed_and_an_ended_one_is_replaced_for_its_own_key() {
     let world = World::start(Kept::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
-    let mut agent = AgentClient::new(world.channel(&host.credentials).await);
-    let (csr, key) = request();
-    let renewed = agent.renew(v1::RenewRequest { csr }).await.unwrap().into_inner();
-    assert_eq!((renewed.tenant.as_str(), renewed.node.as_str()), ("acme", "voice1"));
-    let newer = Credentials {
-        certificate_pem: renewed.certificate_pem,
-        key_pem: key.serialize_pem(),
-        ..host.credentials.clone()
-    };
+    let host2 = renewed(&world, &host).await;
     // Until the new one is shown, the old one is good: it may have been lost on the way.
     Session::open(&world, &host).await.unwrap();
-    let host2 = crate::agent::Host { credentials: newer.clone(), ..host.clone() };
     let session = Session::open(&world, &host2).await.unwrap();
     let mut operator = world.operator().await;
     until(&mut operator, "acme", |status| status.nodes[0].state == "connected").await;
@@ -169,18 +162,60 @@ async fn a_certificate_is_renewed_and_an_ended_one_is_replaced_for_its_own_key()
     assert_eq!(stale.code(), Code::PermissionDenied);
     assert!(stale.message().contains("copy of the host"), "{stale}");
 
-    let config = Arc::new(enrollment_config(world.authority.fingerprint()));
-    let channel = connect(&world.running().enrollment_listen.to_string(), config).await.unwrap();
-    let mut enrollment = EnrollmentClient::new(channel);
-    let certificate = certificate(&newer.certificate_pem, "test").unwrap().to_vec();
+    let mut enrollment = enrollment(&world).await;
+    let certificate = certificate(&host2.credentials.certificate_pem, "test").unwrap().to_vec();
     let (other_key, _) = request();
     let wrong = v1::RecoverRequest { certificate: certificate.clone(), csr: other_key };
     let refused = enrollment.recover(wrong).await.unwrap_err();
     assert!(refused.message().contains("not for the key"), "{refused}");
-    let csr = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
+    let key = KeyPair::from_pem(&host2.credentials.key_pem).unwrap();
+    let csr = CertificateParams::default().serialize_request(&key).unwrap();
     let right = v1::RecoverRequest { certificate, csr: csr.der().to_vec() };
     let recovered = enrollment.recover(right).await.unwrap().into_inner();
     assert_eq!(recovered.node, "voice1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_renewed_after_the_backup_goes_on_after_the_restore() {
+    let world = World::start(Kept::InMemory).await;
+    let host = enroll(&world, "acme", "voice", "voice1").await;
+    let key = keys::node(&"acme".parse().unwrap(), &"voice1".parse().unwrap());
+    let records = Records::new(Arc::clone(&world.store));
+    let saved = records.get(&key).await.unwrap().unwrap().value;
+    let restore = || records.commit(Batch::default().put(&key, Expect::Any, &saved));
+    let newer = renewed(&world, &host).await;
+
+    restore().await.unwrap();
+    let _session = Session::open(&world, &newer).await.unwrap();
+    until(&mut world.operator().await, "acme", |s| s.nodes[0].state == "connected").await;
+    let copy = Session::open(&world, &host).await.unwrap().assignment().await.unwrap_err();
+    assert!(copy.message().contains("copy of the host"), "{copy}");
+
+    restore().await.unwrap();
+    let newest = renewed(&world, &newer).await;
+    restore().await.unwrap();
+    let ended = certificate(&newest.credentials.certificate_pem, "test").unwrap().to_vec();
+    let key = KeyPair::from_pem(&newest.credentials.key_pem).unwrap();
+    let csr = CertificateParams::default().serialize_request(&key).unwrap().der().to_vec();
+    let asked = v1::RecoverRequest { certificate: ended, csr };
+    enrollment(&world).await.recover(asked).await.unwrap();
+}
+
+/// The host after a renewal.
+async fn renewed(world: &World, host: &Host) -> Host {
+    let mut agent = AgentClient::new(world.channel(&host.credentials).await);
+    let (csr, key) = request();
+    let given = agent.renew(v1::RenewRequest { csr }).await.unwrap().into_inner();
+    let certificate_pem = given.certificate_pem;
+    let ca_pem = host.credentials.ca_pem.clone();
+    let credentials = Credentials { ca_pem, certificate_pem, key_pem: key.serialize_pem() };
+    Host { node: host.node.clone(), credentials }
+}
+
+async fn enrollment(world: &World) -> EnrollmentClient<Channel> {
+    let config = Arc::new(enrollment_config(world.authority.fingerprint()));
+    let address = world.running().enrollment_listen.to_string();
+    EnrollmentClient::new(connect(&address, config).await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
