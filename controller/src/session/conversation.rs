@@ -116,6 +116,8 @@ impl Conversation {
         let key = keys::assignment(&self.node.tenant, &self.node.node);
         let mut assigned = self.ops.records().changed_at(&key);
         let mut revoked = self.ops.revoked().subscribe();
+        // What came between the greeting and now wakes nobody.
+        self.check_certificate()?;
         let mut stopping = self.stopping.clone();
         let certificate_ends = Instant::now() + self.certificate_life();
         let mut look = true;

@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oml_common::id::Generation;
-use oml_proto::tls::{client_config, connect};
+use oml_proto::tls::{Identity, client_config, connect};
 use oml_proto::v1;
+use oml_proto::v1::fleet_client::FleetClient;
+use omlcontroller::pki::highest_serial;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 
 use crate::agent::{Session, enroll, report};
+use crate::hooked::Hooked;
 use crate::world::{Kept, SPEC, World, apply, until};
 
 /// One host with the role data, and what it is to run.
@@ -215,4 +218,38 @@ async fn from_a_command_to_the_agent_nothing_waits() {
     took.sort();
     println!("command to agent: median {:?} (reply after {:?})", took[10].0, took[10].1);
     assert!(took[10].0 < Duration::from_millis(500), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_removed_while_it_says_hello_gets_no_session() {
+    let store = Arc::new(Hooked::default());
+    let world = World::over(Arc::clone(&store) as _).await;
+    let host = enroll(&world, "acme", "data", "acme-data").await;
+    let revoked = Arc::clone(world.running().ops.revoked());
+    let identity = "oml://node/acme/acme-data".parse().unwrap();
+    // The hello writes the node's record, and the removal comes right after it.
+    store.after("nodes/acme/acme-data", move || {
+        revoked.revoke(identity, highest_serial(crate::world::now()));
+    });
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let answered = tokio::time::timeout(crate::world::LIMIT, session.assignment()).await;
+    assert_eq!(answered.unwrap().unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_is_told_when_the_certificate_ends() {
+    let (world, _host) = one_host().await;
+    let maria = Identity::Operator("maria".parse().unwrap());
+    let channel = world.channel(&world.credentials_for(&maria, 2000)).await;
+    let mut fleet = FleetClient::new(channel);
+    let request = v1::StatusRequest { tenant: "acme".into() };
+    let mut replies = fleet.watch_status(request.clone()).await.unwrap().into_inner();
+    let ended = async {
+        while replies.message().await?.is_some() {}
+        Ok::<_, tonic::Status>(())
+    };
+    let ended = tokio::time::timeout(crate::world::LIMIT, ended).await.unwrap();
+    assert_eq!(ended.unwrap_err().code(), Code::Unauthenticated);
+    let refused = fleet.get_status(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
 }
