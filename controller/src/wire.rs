@@ -46,7 +46,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
     if matches!(code, Code::Internal | Code::DataLoss | Code::Unknown | Code::ResourceExhausted) {
         tracing::error!(%message, "a call failed");
     }
-    Status::new(code, message)
+    Status::new(code, problem::text_that_fits(&message))
 }
 
 /// The reply to a change.
