@@ -13,12 +13,15 @@ use omlcontroller::pki::{TokenGrant, TokenRecord, TokenValidity};
 use omlcontroller::records::{Batch, Records, keys};
 use omlcontroller::store::Expect;
 use rcgen::{CertificateParams, KeyPair};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tonic::Code;
 use tonic::transport::Channel;
 
 use crate::agent::{Agent, Host, Session, enroll, join, request, token};
 use crate::fleet::Fleet;
-use crate::world::{Kept, SPEC, World, apply, now, until, until_rollout};
+use crate::world::{Kept, LIMIT, SPEC, World, apply, now, until, until_rollout};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_lets_one_host_in_and_only_as_what_it_says() {
@@ -281,4 +284,17 @@ async fn a_change_without_a_removed_node_does_not_wait_for_it() {
     assert!(apply(&mut fleet.operator, SPEC).await.unwrap().changed);
     let status = until_rollout(&mut fleet.operator, 3, "completed").await;
     assert_eq!(status.nodes.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_says_nothing_on_the_enrolment_port_is_closed() {
+    let world = World::start(Kept::InMemory).await;
+    let config = Arc::new(enrollment_config(world.authority.fingerprint()));
+    let tcp = TcpStream::connect(world.running().enrollment_listen).await.unwrap();
+    let name = "controller".try_into().unwrap();
+    let mut silent = TlsConnector::from(config).connect(name, tcp).await.unwrap();
+    let mut heard = Vec::new();
+    let closed = tokio::time::timeout(LIMIT, silent.read_to_end(&mut heard)).await;
+    // In order or by reset, but closed.
+    assert!(closed.is_ok(), "it is still open");
 }
