@@ -107,9 +107,29 @@ pub(crate) fn certificate(certified: Certified) -> v1::Certificate {
     }
 }
 
-/// How tenants stand.
-pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusReply {
-    v1::StatusReply { now_ms: now.0, tenants: tenants.into_iter().map(tenant_status).collect() }
+/// How tenants stand. The last words of what failed go along only `with_logs`:
+/// those of all tenants together have no bound.
+pub(crate) fn status(
+    tenants: Vec<TenantStatus>,
+    now: Timestamp,
+    with_logs: bool,
+) -> v1::StatusReply {
+    let tenants = tenants.into_iter().map(|tenant| {
+        let mut status = tenant_status(tenant);
+        if !with_logs {
+            failures(&mut status).for_each(|failure| failure.log_tail.clear());
+        }
+        status
+    });
+    v1::StatusReply { now_ms: now.0, tenants: tenants.collect() }
+}
+
+fn failures(status: &mut v1::TenantStatus) -> impl Iterator<Item = &mut v1::Failure> {
+    let of_rollout = status.rollout.iter_mut().flat_map(|rollout| &mut rollout.failures);
+    let of_rollout = of_rollout.filter_map(|failure| failure.failure.as_mut());
+    let reports = status.nodes.iter_mut().filter_map(|node| node.report.as_mut());
+    let instances = reports.flat_map(|report| report.instances.values_mut());
+    of_rollout.chain(instances.filter_map(|instance| instance.failure.as_mut()))
 }
 
 fn tenant_status(status: TenantStatus) -> v1::TenantStatus {

@@ -189,7 +189,7 @@ async fn work(
     Ok(())
 }
 
-fn failure(desired: &Desired) -> Failure {
+pub(crate) fn failure(desired: &Desired) -> Failure {
     Failure {
         hash: desired.instance.workload_hash(),
         version: desired.instance.version().cloned(),

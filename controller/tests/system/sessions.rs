@@ -253,3 +253,40 @@ async fn who_watches_is_told_when_the_certificate_ends() {
     let refused = fleet.get_status(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn last_words_are_told_of_a_tenant_that_is_asked_for_by_name() {
+    let (world, host) = one_host().await;
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    let failures = given.content.instances.iter();
+    let failures = failures.map(|(name, desired)| (name.clone(), crate::agent::failure(desired)));
+    session.report(&report(&given, &BTreeMap::new(), &failures.collect())).await;
+    let mut operator = world.operator().await;
+    let words = |status: &v1::TenantStatus| {
+        let instance = status.nodes[0].report.as_ref()?.instances.get("db")?;
+        Some(instance.failure.as_ref()?.log_tail.len())
+    };
+    until(&mut operator, "acme", |status| words(status) == Some(1)).await;
+    let all = operator.get_status(v1::StatusRequest::default()).await.unwrap().into_inner();
+    assert_eq!(words(&all.tenants[0]), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_without_measure_ends_its_session_and_is_not_kept() {
+    let (world, host) = one_host().await;
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    let honest = report(&given, &BTreeMap::new(), &BTreeMap::new());
+    let mut wire = oml_proto::report::to_wire(&honest);
+    let failure = v1::Failure {
+        hash: "a".repeat(64),
+        log_tail: vec!["x".repeat(400); 2000],
+        ..v1::Failure::default()
+    };
+    wire.instances.values_mut().for_each(|instance| instance.failure = Some(failure.clone()));
+    let kind = Some(v1::agent_message::Kind::Report(wire));
+    session.up.send(v1::AgentMessage { kind }).await.unwrap();
+    let refused = tokio::time::timeout(crate::world::LIMIT, session.assignment()).await.unwrap();
+    assert_eq!(refused.unwrap_err().code(), Code::OutOfRange);
+}
