@@ -133,7 +133,7 @@ impl Fleet for FleetApi {
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
         let status = self.ops.status(tenant.as_ref()).await;
         let status = status.map_err(|error| wire::status_of(&error))?;
-        Ok(Response::new(wire::status(status, clock::now(), tenant.is_some())))
+        Ok(Response::new(wire::status(status, clock::now())))
     }
 
     type WatchStatusStream = Pin<Box<dyn Stream<Item = Result<v1::StatusReply, Status>> + Send>>;

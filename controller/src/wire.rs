@@ -107,13 +107,10 @@ pub(crate) fn certificate(certified: Certified) -> v1::Certificate {
     }
 }
 
-/// How tenants stand. The last words of what failed go along only `with_logs`:
-/// those of all tenants together have no bound.
-pub(crate) fn status(
-    tenants: Vec<TenantStatus>,
-    now: Timestamp,
-    with_logs: bool,
-) -> v1::StatusReply {
+/// How tenants stand. The last words of what failed go along with a tenant that
+/// is alone: those of all together have no bound.
+pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusReply {
+    let with_logs = tenants.len() == 1;
     let tenants = tenants.into_iter().map(|tenant| {
         let mut status = tenant_status(tenant);
         if !with_logs {

@@ -48,7 +48,7 @@ async fn send_all(ops: &Ops, tenant: Option<&TenantId>, replies: &Replies) -> Re
         // The place first, the status then: what is sent is never older than its place.
         let Ok(place) = replies.reserve().await else { return Ok(()) };
         let status = ops.status(tenant).await.map_err(|error| wire::status_of(&error))?;
-        place.send(Ok(wire::status(status, clock::now(), tenant.is_some())));
+        place.send(Ok(wire::status(status, clock::now())));
         sleep_until(Instant::now() + REPLY_INTERVAL).await;
         // Cancel-safe: a nudge that is not returned is not needed any more.
         tokio::select! {

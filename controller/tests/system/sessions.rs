@@ -255,8 +255,9 @@ async fn who_watches_is_told_when_the_certificate_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn last_words_are_told_of_a_tenant_that_is_asked_for_by_name() {
+async fn last_words_are_told_of_one_tenant_at_a_time() {
     let (world, host) = one_host().await;
+    enroll(&world, "zephyr", "data", "zephyr-data").await;
     let mut session = Session::open(&world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
     let failures = given.content.instances.iter();
