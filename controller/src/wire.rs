@@ -28,7 +28,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
             return problem::to_status(&Problems::from(problem));
         }
-        OpsError::Registry(_) => Code::FailedPrecondition,
+        OpsError::Registry(_) | OpsError::TooSoon | OpsError::Restless => Code::FailedPrecondition,
         OpsError::Busy | OpsError::Store(StoreError::Conflict { .. }) => Code::Aborted,
         OpsError::Store(StoreError::Full { .. }) => Code::ResourceExhausted,
         OpsError::Store(StoreError::Damaged { .. }) => Code::DataLoss,

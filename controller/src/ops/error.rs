@@ -44,6 +44,12 @@ pub enum OpsError {
     /// A certificate request is not one.
     #[error(transparent)]
     Request(#[from] InvalidRequest),
+    /// A node asks for another certificate right after it got one.
+    #[error("this node's newest certificate was made a moment ago: ask again later")]
+    TooSoon,
+    /// A node says another address at every moment.
+    #[error("this node's address changes too often: say hello again later")]
+    Restless,
     /// The node was removed, or never was.
     #[error("node {node} is not enrolled; it needs a new token")]
     NotEnrolled {

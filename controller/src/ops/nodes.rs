@@ -7,6 +7,7 @@ use oml_common::id::{NodeName, TenantId};
 use oml_common::time::Timestamp;
 use oml_proto::tls::{Identity, OperatorName, Serial};
 use rustls::pki_types::CertificateDer;
+use tokio::time::Instant;
 
 use super::{Attempts, Ops, OpsError, Result};
 use crate::clock;
@@ -17,6 +18,10 @@ use crate::pki::{
 use crate::records::values::{Audit, Node};
 use crate::records::{Batch, Entry, expect, keys};
 use crate::store::Expect;
+
+/// Least age of a certificate that another one takes the place of; a quarter of
+/// its life where that is less.
+const RENEWAL_REST_MS: u64 = 60_000;
 
 /// A certificate for a node, and what goes with it.
 #[derive(Debug, Clone)]
@@ -100,7 +105,8 @@ impl Ops {
         greeting: &Greeting,
     ) -> Result<()> {
         let mut attempts = Attempts::default();
-        while let Err(error) = self.try_greet(tenant, name, greeting).await {
+        let mut may_write = false;
+        while let Err(error) = self.try_greet((tenant, name), greeting, &mut may_write).await {
             attempts.again(error)?;
         }
         Ok(())
@@ -108,9 +114,9 @@ impl Ops {
 
     async fn try_greet(
         &self,
-        tenant: &TenantId,
-        name: &NodeName,
+        (tenant, name): (&TenantId, &NodeName),
         greeting: &Greeting,
+        may_write: &mut bool,
     ) -> Result<()> {
         let node = self.enrolled(tenant, name).await?;
         let greeted = Node {
@@ -121,6 +127,13 @@ impl Ops {
         };
         if greeted == node.value {
             return Ok(());
+        }
+        // New certificates have a measure of their own.
+        *may_write = *may_write
+            || greeted.certificates != node.value.certificates
+            || self.parts.live.may_greet(tenant, name, Instant::now());
+        if !*may_write {
+            return Err(OpsError::Restless);
         }
         let key = keys::node(tenant, name);
         let batch = Batch::default().put(&key, expect(Some(&node)), &greeted);
@@ -226,9 +239,17 @@ impl Ops {
         request: &CertificateRequest,
     ) -> Result<Certified> {
         let now = clock::now();
-        let after = Some(node.value.certificates.newest());
-        let terms = Terms { now, lifetime_ms: self.parts.node_lifetime_ms, after };
+        let (newest, lifetime_ms) = (node.value.certificates.current, self.parts.node_lifetime_ms);
         let identity = Identity::Node { tenant: tenant.clone(), node: name.clone() };
+        if now.since_ms(newest.issued) < RENEWAL_REST_MS.min(lifetime_ms / 4) {
+            // For the same key it is the answer that was lost; nothing is written.
+            if request.fingerprint() != newest.public_key {
+                return Err(OpsError::TooSoon);
+            }
+            let again = self.parts.authority.issue_again(&identity, request, newest)?;
+            return Ok(self.certified(again, tenant.clone(), name.clone()));
+        }
+        let terms = Terms { now, lifetime_ms, after: Some(newest.serial) };
         let issued = self.parts.authority.issue(&identity, request, terms)?;
         let certificates = NodeCertificates::renewed(shown, issued.record);
         let renewed = Node { certificates, ..node.value.clone() };

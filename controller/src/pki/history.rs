@@ -15,6 +15,9 @@ pub struct CertificateRecord {
     pub serial: Serial,
     /// The hash of its public key.
     pub public_key: Fingerprint,
+    /// When it was made.
+    #[serde(default)]
+    pub issued: Timestamp,
     /// When it ends.
     pub expires: Timestamp,
 }
@@ -23,7 +26,8 @@ impl CertificateRecord {
     /// Of a verified certificate.
     #[must_use]
     pub fn of(peer: &Peer) -> Self {
-        Self { serial: peer.serial, public_key: peer.public_key, expires: peer.expires }
+        let Peer { serial, public_key, issued, expires, .. } = *peer;
+        Self { serial, public_key, issued, expires }
     }
 }
 

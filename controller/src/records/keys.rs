@@ -186,6 +186,18 @@ pub fn audit() -> Key<Audit> {
     key(format!("audit/{}", uuid::Uuid::now_v7()))
 }
 
+/// The audit trail, the oldest line first.
+#[must_use]
+pub fn audits() -> Prefix<Audit> {
+    prefix("audit/")
+}
+
+/// A line of the audit trail, by the rest of its key.
+#[must_use]
+pub fn audit_line(rest: &str) -> Key<Audit> {
+    key(format!("audit/{rest}"))
+}
+
 /// Tenant and node from the rest of a key.
 #[must_use]
 pub fn tenant_and_node(rest: &str) -> Option<(TenantId, NodeName)> {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use oml_common::time::Timestamp;
 use oml_proto::tls::{
-    Credentials, Fingerprint, Identity, JoinToken, certificate, connect, enrollment_config,
+    Credentials, Fingerprint, Identity, JoinToken, Peer, certificate, connect, enrollment_config,
 };
 use oml_proto::v1;
 use oml_proto::v1::agent_client::AgentClient;
@@ -179,6 +180,27 @@ async fn a_certificate_is_renewed_and_an_ended_one_is_replaced_for_its_own_key()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_asks_for_certificates_without_end_writes_nothing() {
+    let world = World::start(Kept::InMemory).await;
+    let host = enroll(&world, "acme", "voice", "voice1").await;
+    let_time_pass(&world, "voice1").await;
+    let mut agent = AgentClient::new(world.channel(&host.credentials).await);
+    let (csr, _key) = request();
+    let first = agent.renew(v1::RenewRequest { csr: csr.clone() }).await.unwrap().into_inner();
+    let before = world.store.list("").await.unwrap();
+    // The answer may have been lost: the same certificate is given again.
+    let again = agent.renew(v1::RenewRequest { csr }).await.unwrap().into_inner();
+    let [first, again] = [first, again].map(|given| {
+        Peer::from_certificate(&certificate(&given.certificate_pem, "test").unwrap()).unwrap()
+    });
+    assert_eq!(first, again);
+    let refused = agent.renew(v1::RenewRequest { csr: request().0 }).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("a moment ago"), "{refused}");
+    assert_eq!(world.store.list("").await.unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_renewed_after_the_backup_goes_on_after_the_restore() {
     let world = World::start(Kept::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
@@ -194,7 +216,6 @@ async fn a_host_that_renewed_after_the_backup_goes_on_after_the_restore() {
     let copy = Session::open(&world, &host).await.unwrap().assignment().await.unwrap_err();
     assert!(copy.message().contains("copy of the host"), "{copy}");
 
-    restore().await.unwrap();
     let newest = renewed(&world, &newer).await;
     restore().await.unwrap();
     let ended = certificate(&newest.credentials.certificate_pem, "test").unwrap().to_vec();
@@ -204,8 +225,18 @@ async fn a_host_that_renewed_after_the_backup_goes_on_after_the_restore() {
     enrollment(&world).await.recover(asked).await.unwrap();
 }
 
-/// The host after a renewal.
+/// Makes the node's newest certificate look older than it is.
+async fn let_time_pass(world: &World, node: &str) {
+    let key = keys::node(&"acme".parse().unwrap(), &node.parse().unwrap());
+    let records = Records::new(Arc::clone(&world.store));
+    let mut node = records.get(&key).await.unwrap().unwrap().value;
+    node.certificates.current.issued = Timestamp(0);
+    records.commit(Batch::default().put(&key, Expect::Any, &node)).await.unwrap();
+}
+
+/// The host after a renewal, some time after the last.
 async fn renewed(world: &World, host: &Host) -> Host {
+    let_time_pass(world, &host.node).await;
     let mut agent = AgentClient::new(world.channel(&host.credentials).await);
     let (csr, key) = request();
     let given = agent.renew(v1::RenewRequest { csr }).await.unwrap().into_inner();

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 
-use crate::agent::{Session, enroll, report};
+use crate::agent::{Session, enroll, hello, report};
 use crate::hooked::Hooked;
 use crate::world::{Kept, SPEC, World, apply, until};
 
@@ -290,4 +290,19 @@ async fn a_report_without_measure_ends_its_session_and_is_not_kept() {
     session.up.send(v1::AgentMessage { kind }).await.unwrap();
     let refused = tokio::time::timeout(crate::world::LIMIT, session.assignment()).await.unwrap();
     assert_eq!(refused.unwrap_err().code(), Code::OutOfRange);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_whose_address_changes_with_every_hello_is_put_off() {
+    let (world, host) = one_host().await;
+    let channel = world.channel(&host.credentials).await;
+    let mut refused = None;
+    for port in 1..5 {
+        let hello = v1::Hello { metrics_port: port, ..hello(None) };
+        let mut session = Session::greeting(channel.clone(), hello).await.unwrap();
+        refused = session.assignment().await.err().or(refused);
+    }
+    let refused = refused.unwrap();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("too often"), "{refused}");
 }
