@@ -142,6 +142,7 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
         counts.insert(task.name(), Arc::clone(&count));
         running.tasks.spawn(drive(task, count));
     }
+    running.tasks.spawn(ops.clone().keep_audit_bounded());
     let (acceptor, connections) = Acceptor::new(main, ports.main, Limits::default());
     running.ports.spawn(acceptor.run());
     let stopping = running.stop.stopping();
