@@ -165,13 +165,13 @@ async fn serve(settings: &Settings) -> Result<()> {
     let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let authority = Authority::load(&settings.pki_dir())?;
-    let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
     ensure!(
-        store.cluster() == authority.fingerprint().to_string(),
+        Embedded::cluster_in(&settings.store_dir())? == authority.fingerprint().to_string(),
         "the store in {} belongs to another controller than the authority in {}",
         settings.store_dir().display(),
         settings.pki_dir().display()
     );
+    let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
     let running = run::start(settings, Arc::new(store)).await?;
     let telling = tokio::spawn(notify::keep_telling(running.ops.clone()));
     notify::ready(&notify::status_line(&running.ops).await?);

@@ -57,7 +57,10 @@ fn free_address() -> String {
 impl Controller {
     /// Made, running, with one node and revision 1.
     pub(crate) async fn installed(environment: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::installed_in(tempfile::tempdir().unwrap(), environment).await
+    }
+
+    pub(crate) async fn installed_in(dir: tempfile::TempDir, environment: &[(&str, &str)]) -> Self {
         let registry = Registry::start().await;
         let (listen, enrollment) = (free_address(), free_address());
         let mut controller =
@@ -106,7 +109,7 @@ impl Controller {
         tokio::time::timeout(LIMIT, named).await.unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -126,14 +129,20 @@ impl Controller {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        self.completed(Command::new(PROGRAM), arguments)
+    }
+
+    fn completed(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.arg("--config").arg(self.dir.path()).args(arguments);
         command.env("OML_KILL_MARKERS", self.path("markers"));
         command
     }
 
     pub(crate) fn run_to_the_end(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        // One that goes on, against what is expected, must not hold the test up.
+        let mut bounded = Command::new("timeout");
+        bounded.arg(LIMIT.as_secs().to_string()).arg(PROGRAM);
+        self.completed(bounded, arguments).output().unwrap()
     }
 
     /// Starts it, and returns once it answers.
@@ -203,10 +212,23 @@ impl Controller {
             acknowledged = asked.ok().and_then(Result::ok).map(|reply| reply.revision);
             self.kill();
             self.start(&[]).await;
+            // Before the change is asked for again: that would make it anew.
+            let expected = number + u64::from(acknowledged.is_some());
+            self.check_kept(expected).await;
         }
         let revision = self.change(number).await.unwrap().revision;
         assert!(acknowledged.is_none_or(|before| before == revision));
         (revision, kill_after.is_some() && acknowledged.is_none())
+    }
+
+    /// Every acknowledged revision is there, and says what was asked for.
+    async fn check_kept(&self, acknowledged: u64) {
+        let history = self.history().await;
+        assert!(history.len() as u64 >= acknowledged, "lost: {} revisions", history.len());
+        for (revision, number) in history.iter().skip(1).zip(1..acknowledged) {
+            assert_eq!(revision.number, number + 1);
+            assert_eq!(revision.changes[0].to, format!("v{number}"));
+        }
     }
 
     pub(crate) async fn history(&self) -> Vec<v1::Revision> {

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 
 use crate::agent::{Session, enroll, hello, report};
+use crate::fleet::Fleet;
 use crate::hooked::Hooked;
 use crate::world::{Kept, SPEC, World, apply, until};
 
@@ -305,4 +306,39 @@ async fn a_host_whose_address_changes_with_every_hello_is_put_off() {
     let refused = refused.unwrap();
     assert_eq!(refused.code(), Code::FailedPrecondition);
     assert!(refused.message().contains("too often"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_reports_changes_nothing_of_another_node_of_its_tenant() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let liar = enroll(&fleet.world, "acme", "data", "acme-liar").await;
+    let of = |status: &v1::TenantStatus, name: &str| {
+        status.nodes.iter().find(|node| node.node == name).unwrap().clone()
+    };
+    let session = Session::open(&fleet.world, &liar).await.unwrap();
+    let before = until(&mut fleet.operator, "acme", |s| {
+        s.nodes.iter().any(|node| node.node == "acme-liar" && node.state == "connected")
+    })
+    .await;
+    // It speaks of what runs on the others, and of their failures.
+    let voice = of(&before, "acme-voice").report.unwrap();
+    let app = of(&before, "acme-app").report.unwrap();
+    let mut lie = v1::Report { agent_version: "liar".into(), ..v1::Report::default() };
+    lie.instances.extend(voice.instances.into_iter().chain(app.instances));
+    let failure = v1::Failure { hash: "a".repeat(64), ..v1::Failure::default() };
+    for instance in lie.instances.values_mut() {
+        instance.phase = Some(v1::Phase { name: "failed".into(), ..v1::Phase::default() });
+        instance.failure = Some(failure.clone());
+    }
+    let kind = Some(v1::agent_message::Kind::Report(lie));
+    session.up.send(v1::AgentMessage { kind }).await.unwrap();
+    let after = until(&mut fleet.operator, "acme", |status| {
+        of(status, "acme-liar").report.is_some_and(|report| report.agent_version == "liar")
+    })
+    .await;
+    for name in ["acme-data", "acme-voice", "acme-app"] {
+        assert_eq!(of(&before, name), of(&after, name), "{name}");
+    }
+    let rollout = |status: &v1::TenantStatus| status.rollout.clone().map(|r| (r.to, r.state));
+    assert_eq!(rollout(&before), rollout(&after));
 }
