@@ -93,6 +93,11 @@ impl Ops {
                 lines.insert(Identity::Node { tenant, node }, up_to);
             }
         }
+        for (name, operator) in self.parts.records.survey(&keys::operators()).await?.entries {
+            if let (Ok(name), Some(up_to)) = (name.parse(), operator.value.revoked) {
+                lines.insert(Identity::Operator(name), up_to);
+            }
+        }
         self.parts.revoked.replace(lines);
         Ok(())
     }

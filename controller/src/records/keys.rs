@@ -7,9 +7,11 @@ use std::marker::PhantomData;
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, TenantId};
 use oml_common::plan::Plan;
 use oml_common::rollout::Rollout;
-use oml_proto::tls::Fingerprint;
+use oml_proto::tls::{Fingerprint, OperatorName};
 
-use super::values::{Assigned, Audit, Head, Node, Operation, Outcome, Revision, Seen, Site};
+use super::values::{
+    Assigned, Audit, Head, Node, Operation, Operator, Outcome, Revision, Seen, Site,
+};
 use super::{Key, Prefix};
 use crate::pki::TokenRecord;
 
@@ -136,6 +138,18 @@ pub fn nodes(tenant: &TenantId) -> Prefix<Node> {
 #[must_use]
 pub fn all_nodes() -> Prefix<Node> {
     prefix("nodes/")
+}
+
+/// An operator.
+#[must_use]
+pub fn operator(name: &OperatorName) -> Key<Operator> {
+    key(format!("operators/{name}"))
+}
+
+/// All operators.
+#[must_use]
+pub fn operators() -> Prefix<Operator> {
+    prefix("operators/")
 }
 
 /// A join token, by the hash of its secret.

@@ -98,6 +98,19 @@ pub struct Operation {
     pub request: ContentHash,
 }
 
+/// An operator that a bundle was made for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// The newest certificate.
+    pub newest: Serial,
+    /// The newest of the certificates that no longer count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Serial>,
+    /// When it was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Timestamp>,
+}
+
 /// An enrolled node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test program: failures are panics")]
 
+mod operators;
 mod process;
 mod refusals;
 #[path = "../system/registry.rs"]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -77,13 +77,7 @@ impl Controller {
             bundle.to_str().unwrap(),
         ]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let bundle: toml::Table = std::fs::read_to_string(bundle).unwrap().parse().unwrap();
-        let text = |key: &str| bundle[key].as_str().unwrap().to_owned();
-        controller.credentials = Some(Credentials {
-            ca_pem: text("ca_pem"),
-            certificate_pem: text("certificate_pem"),
-            key_pem: text("key_pem"),
-        });
+        controller.take_bundle(&bundle);
         controller.start(environment).await;
         let token = controller.token("voice1").await;
         controller.join(&token, "voice1").await.unwrap();
@@ -91,6 +85,17 @@ impl Controller {
         controller.operator().await.apply(request).await.unwrap();
         controller.wait_for_target(1).await;
         controller
+    }
+
+    /// From now on the test is the operator of that bundle.
+    pub(crate) fn take_bundle(&mut self, bundle: &Path) {
+        let bundle: toml::Table = std::fs::read_to_string(bundle).unwrap().parse().unwrap();
+        let text = |key: &str| bundle[key].as_str().unwrap().to_owned();
+        self.credentials = Some(Credentials {
+            ca_pem: text("ca_pem"),
+            certificate_pem: text("certificate_pem"),
+            key_pem: text("key_pem"),
+        });
     }
 
     /// Returns once the node's pointer names the revision.
