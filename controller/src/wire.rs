@@ -19,6 +19,9 @@ use crate::ops::nodes::Certified;
 use crate::ops::status::{NodeStatus, TenantStatus};
 use crate::store::StoreError;
 
+/// How long a copy of a host that was refused is shown: it tries again sooner.
+const DUPLICATE_SHOWN_MS: u64 = 15 * 60_000;
+
 /// What a caller is told of an error.
 pub(crate) fn status_of(error: &OpsError) -> Status {
     let code = match error {
@@ -38,6 +41,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         OpsError::Token(_)
         | OpsError::Recovery(_)
         | OpsError::Stale(_)
+        | OpsError::Duplicate { .. }
         | OpsError::NotEnrolled { .. } => Code::PermissionDenied,
         OpsError::Request(_) => Code::InvalidArgument,
         OpsError::NameTaken { .. } => Code::AlreadyExists,
@@ -112,7 +116,7 @@ pub(crate) fn certificate(certified: Certified) -> v1::Certificate {
 pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusReply {
     let with_logs = tenants.len() == 1;
     let tenants = tenants.into_iter().map(|tenant| {
-        let mut status = tenant_status(tenant);
+        let mut status = tenant_status(tenant, now);
         if !with_logs {
             failures(&mut status).for_each(|failure| failure.log_tail.clear());
         }
@@ -129,12 +133,16 @@ fn failures(status: &mut v1::TenantStatus) -> impl Iterator<Item = &mut v1::Fail
     of_rollout.chain(instances.filter_map(|instance| instance.failure.as_mut()))
 }
 
-fn tenant_status(status: TenantStatus) -> v1::TenantStatus {
+fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
     v1::TenantStatus {
         tenant: status.tenant.to_string(),
         revision: status.revision.0,
         rollout: status.rollout.map(|(state, waits_for)| rollout(&state, waits_for)),
-        nodes: status.nodes.iter().map(|(name, node)| node_status(name.as_str(), node)).collect(),
+        nodes: status
+            .nodes
+            .iter()
+            .map(|(name, node)| node_status(name.as_str(), node, now))
+            .collect(),
     }
 }
 
@@ -175,7 +183,7 @@ fn failure(failure: &NodeFailure) -> v1::RolloutFailure {
     }
 }
 
-fn node_status(name: &str, status: &NodeStatus) -> v1::NodeStatus {
+fn node_status(name: &str, status: &NodeStatus, now: Timestamp) -> v1::NodeStatus {
     let (node, presence) = (&status.standing.node, &status.standing.presence);
     let assigned = status.standing.assigned.as_ref();
     let generation: Option<Generation> = assigned.map(|a| a.assignment.generation);
@@ -188,7 +196,7 @@ fn node_status(name: &str, status: &NodeStatus) -> v1::NodeStatus {
         last_seen_ms: presence.last_seen.unwrap_or_default().0,
         target: status.target.unwrap_or(RevisionNumber(0)).0,
         assigned: generation.map(generation_to_wire),
-        report: presence.report.as_deref().map(to_wire),
+        report: report_with(presence, now),
         certificate_ends_ms: node.certificates.current.expires.0,
         expected: status
             .expected
@@ -196,6 +204,17 @@ fn node_status(name: &str, status: &NodeStatus) -> v1::NodeStatus {
             .map(|(name, v)| (name.to_string(), version(v).unwrap_or_default()))
             .collect(),
     }
+}
+
+/// What the node said, and what another machine in its name does: that is a
+/// trouble which the node itself cannot see.
+fn report_with(presence: &Presence, now: Timestamp) -> Option<v1::Report> {
+    let mut wire = presence.report.as_deref().map(to_wire);
+    let is_recent = |at: Timestamp| now.since_ms(at) < DUPLICATE_SHOWN_MS;
+    if let Some((told, _)) = presence.duplicate.as_ref().filter(|(_, at)| is_recent(*at)) {
+        wire.get_or_insert_default().troubles.push(told.to_string());
+    }
+    wire
 }
 
 /// The word for whether a node is there.

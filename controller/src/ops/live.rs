@@ -62,6 +62,8 @@ pub struct Presence {
     pub last_seen: Option<Timestamp>,
     /// What it last said.
     pub report: Option<Arc<Report>>,
+    /// What was told to another machine that claimed to be it, and when.
+    pub duplicate: Option<(Arc<str>, Timestamp)>,
 }
 
 /// Tells one session of a node from the next.
@@ -123,6 +125,23 @@ impl Live {
             known.unkept |= differs;
             differs
         })
+    }
+
+    /// Another machine claimed to be the node, and was told so.
+    pub fn refused_copy(&self, tenant: &TenantId, node: &NodeName, told: &str, now: Timestamp) {
+        self.update(tenant, node, |known| {
+            known.presence.duplicate = Some((told.into(), now));
+            false
+        });
+    }
+
+    /// A host joined as the node: what other machines did in its name is over.
+    pub fn joined(&self, tenant: &TenantId, node: &NodeName) {
+        self.update(tenant, node, |known| {
+            known.presence.duplicate = None;
+            known.greeted = None;
+            false
+        });
     }
 
     /// Whether a node's last report is to be kept. However many sessions it

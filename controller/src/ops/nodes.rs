@@ -15,7 +15,7 @@ use crate::pki::{
     CertificateRecord, CertificateRequest, Issued, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
     RecoveryRefused, Terms, highest_serial, recover,
 };
-use crate::records::values::{Audit, Node};
+use crate::records::values::{Audit, MachineId, Node};
 use crate::records::{Batch, Entry, expect, keys};
 use crate::store::Expect;
 
@@ -79,6 +79,8 @@ pub struct Greeting {
     pub address: Address,
     /// Where its agent offers metrics; 0 for nowhere.
     pub metrics_port: u16,
+    /// The machine it says to be; none where it cannot tell.
+    pub machine: Option<MachineId>,
 }
 
 impl Ops {
@@ -112,6 +114,10 @@ impl Ops {
         let mut attempts = Attempts::default();
         let mut may_write = false;
         while let Err(error) = self.try_greet((tenant, name), greeting, &mut may_write).await {
+            if matches!(error, OpsError::Duplicate { .. }) {
+                let told = error.to_string();
+                self.parts.live.refused_copy(tenant, name, &told, clock::now());
+            }
             attempts.again(error)?;
         }
         Ok(())
@@ -124,7 +130,9 @@ impl Ops {
         may_write: &mut bool,
     ) -> Result<()> {
         let node = self.enrolled(tenant, name).await?;
+        check_machine(name, &node.value, greeting)?;
         let greeted = Node {
+            machine: node.value.machine.clone().or_else(|| greeting.machine.clone()),
             address: greeting.address.to_string(),
             metrics_port: greeting.metrics_port,
             certificates: node.value.certificates.shown(greeting.shown)?,
@@ -270,6 +278,19 @@ impl Ops {
     pub(super) fn certified(&self, issued: Issued, tenant: TenantId, node: NodeName) -> Certified {
         let ca_pem = self.parts.authority.pem().to_owned();
         Certified { certificate_pem: issued.certificate_pem, ca_pem, tenant, node }
+    }
+}
+
+/// A node is one machine: another one with its key is a copy. What runs on
+/// either goes on.
+fn check_machine(name: &NodeName, node: &Node, greeting: &Greeting) -> Result<()> {
+    match (&node.machine, &greeting.machine) {
+        (Some(known), Some(claims)) if known != claims => Err(OpsError::Duplicate {
+            node: name.clone(),
+            known: known.clone(),
+            claims: claims.clone(),
+        }),
+        (Some(_) | None, Some(_) | None) => Ok(()),
     }
 }
 

@@ -139,6 +139,7 @@ impl Ops {
             roles: redeemed.grant().roles.iter().cloned().collect(),
             address: joining.address.to_string(),
             metrics_port: 0,
+            machine: None,
             enrolled: now,
             certificates: NodeCertificates::first(issued.record),
             revoked: after,
@@ -159,6 +160,7 @@ impl Ops {
         self.parts.records.commit(batch).await?;
         kill_point::reach("C12");
         self.revoke(identity, after);
+        self.parts.live.joined(&tenant, &joining.node);
         tracing::info!(%tenant, node = %joining.node, "a node joined");
         Ok(self.certified(issued, tenant, joining.node.clone()))
     }

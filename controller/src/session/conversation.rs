@@ -82,7 +82,9 @@ impl Conversation {
         let metrics_port = u16::try_from(hello.metrics_port)
             .map_err(|_too_large| Status::invalid_argument("there is no such metrics port"))?;
         let shown = CertificateRecord::of(&self.node.peer);
-        let greeting = Greeting { shown, address, metrics_port };
+        // Where the file is missing or strange, the machine says nothing of itself.
+        let machine = hello.machine_id.parse().ok();
+        let greeting = Greeting { shown, address, metrics_port, machine };
         let greeted = self.ops.greet(&self.node.tenant, &self.node.node, &greeting).await;
         greeted.map_err(|error| wire::status_of(&error))?;
         let held = hello.held.map(generation_from_wire);

@@ -342,3 +342,41 @@ async fn what_one_node_reports_changes_nothing_of_another_node_of_its_tenant() {
     let rollout = |status: &v1::TenantStatus| status.rollout.clone().map(|r| (r.to, r.state));
     assert_eq!(rollout(&before), rollout(&after));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_a_host_is_refused_and_shown_and_a_token_makes_another_machine_the_node() {
+    let (world, host) = one_host().await;
+    let mut operator = world.operator().await;
+    let as_machine = |digit: &str| v1::Hello { machine_id: digit.repeat(32), ..hello(None) };
+    let channel = world.channel(&host.credentials).await;
+    let mut first = Session::greeting(channel, as_machine("a")).await.unwrap();
+    let given = first.assignment().await.unwrap().unwrap();
+    first.report(&report(&given, &BTreeMap::new(), &BTreeMap::new())).await;
+    let channel = world.channel(&host.credentials).await;
+    let mut copy = Session::greeting(channel, as_machine("b")).await.unwrap();
+    let refused = copy.assignment().await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let words = format!(
+        "duplicate identity: machine {} and machine {} both claim acme-data",
+        "a".repeat(32),
+        "b".repeat(32)
+    );
+    assert!(refused.message().starts_with(&words), "{refused}");
+    // The first one goes on, and its status tells of the other.
+    let status = until(&mut operator, "acme", |status| {
+        let report = status.nodes[0].report.as_ref();
+        report.is_some_and(|report| report.troubles.iter().any(|t| t.starts_with(&words)))
+    })
+    .await;
+    assert_eq!(status.nodes[0].state, "connected");
+
+    let again = enroll(&world, "acme", "data", "acme-data").await;
+    let channel = world.channel(&again.credentials).await;
+    let mut other = Session::greeting(channel, as_machine("b")).await.unwrap();
+    other.assignment().await.unwrap().unwrap();
+    until(&mut operator, "acme", |status| {
+        let report = status.nodes[0].report.as_ref();
+        report.is_none_or(|report| report.troubles.is_empty())
+    })
+    .await;
+}
