@@ -85,7 +85,7 @@ impl SmallDisk {
         }
         let is_required = std::env::var_os("OML_LAB_REQUIRED").is_some();
         assert!(!is_required, "OML_LAB_REQUIRED is set, but a small disk cannot be mounted");
-        println!("skipped: a small disk cannot be mounted");
+        eprintln!("skipped: a small disk cannot be mounted");
         None
     }
 
