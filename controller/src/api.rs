@@ -51,7 +51,7 @@ impl FleetApi {
         let v1::ChangeOptions { op_id, dry_run, why } = options.unwrap_or_default();
         let op_id = (!op_id.is_empty()).then(|| op_id.parse()).transpose();
         let op_id = op_id.map_err(|problem: Problem| refusal(problem))?;
-        let asked = Asked { who: who.0, op_id, dry_run, why };
+        let asked = Asked { who: who.name, op_id, dry_run, why };
         let changed = self.ops.change(wanted, &asked).await;
         let changed = changed.map_err(|error| wire::status_of(&error))?;
         kill_point::reach("C5");
@@ -93,7 +93,7 @@ where
 #[tonic::async_trait]
 impl Fleet for FleetApi {
     async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Reply<v1::WhoAmIReply> {
-        let policy::Operator(name) = policy::operator(&request)?;
+        let policy::Operator { name, .. } = policy::operator(&request)?;
         Ok(Response::new(v1::WhoAmIReply {
             operator: name.to_string(),
             controller_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -142,10 +142,15 @@ impl Fleet for FleetApi {
         &self,
         request: Request<v1::StatusRequest>,
     ) -> Reply<Self::WatchStatusStream> {
+        let policy::Operator { expires, .. } = policy::operator(&request)?;
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
         let (replies, messages) = mpsc::channel(1);
-        let watching =
-            watch_status::watch(self.ops.clone(), tenant, replies, self.stopping.clone());
+        let watching = watch_status::watch(
+            self.ops.clone(),
+            (tenant, expires),
+            replies,
+            self.stopping.clone(),
+        );
         tokio::spawn(watching);
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
@@ -174,7 +179,7 @@ impl Fleet for FleetApi {
         &self,
         request: Request<v1::CreateTokenRequest>,
     ) -> Reply<v1::CreateTokenReply> {
-        let policy::Operator(who) = policy::operator(&request)?;
+        let policy::Operator { name: who, .. } = policy::operator(&request)?;
         let v1::CreateTokenRequest { tenant, roles, node, valid_ms } = request.into_inner();
         let roles = roles.iter().map(|role| field("role", role)).collect::<Result<_, _>>()?;
         let wanted = TokenWanted {
@@ -196,7 +201,7 @@ impl Fleet for FleetApi {
         &self,
         request: Request<v1::RemoveNodeRequest>,
     ) -> Reply<v1::RemoveNodeReply> {
-        let policy::Operator(who) = policy::operator(&request)?;
+        let policy::Operator { name: who, .. } = policy::operator(&request)?;
         let v1::RemoveNodeRequest { tenant, node } = request.into_inner();
         let (tenant, node) = (field("tenant", &tenant)?, field("node", &node)?);
         let ops = self.ops.clone();

@@ -6,15 +6,15 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oml_common::problem::printable;
-use oml_proto::tls::{Identity, OperatorName};
+use oml_common::problem::{Problem, printable};
+use oml_proto::tls::{Identity, OperatorName, Serial};
 use serde::Serialize;
 
 use crate::clock;
 use crate::config::Settings;
-use crate::pki::{Authority, PkiError, Terms};
-use crate::records::values::{Audit, Site};
-use crate::records::{Batch, Records, keys};
+use crate::pki::{Authority, PkiError, Terms, highest_serial};
+use crate::records::values::{Audit, Operator, Site};
+use crate::records::{Batch, Records, expect, keys};
 use crate::store::embedded::{self, OpenError, Options};
 use crate::store::{Embedded, Expect, StoreError};
 
@@ -58,9 +58,9 @@ pub enum InitError {
         /// What went wrong.
         source: io::Error,
     },
-    /// The name is not one.
-    #[error("{0:?} is not a host name or address")]
-    Name(String),
+    /// What was asked for cannot be meant.
+    #[error("{0}")]
+    Mistake(Problem),
 }
 
 impl From<OpenError> for InitError {
@@ -129,8 +129,8 @@ pub async fn init(
     site: Site,
     operator: &OperatorName,
 ) -> Result<Bundle, InitError> {
-    check_host(&site.name)?;
-    check_host(&site.host)?;
+    check_host("--name", &site.name)?;
+    check_host("--address", &site.host)?;
     let dir = &settings.data_dir;
     if settings.store_dir().exists() || settings.pki_dir().exists() {
         return Err(InitError::Exists { dir: dir.clone() });
@@ -140,8 +140,10 @@ pub async fn init(
     let authority = Authority::create(&settings.pki_dir(), &site.name, clock::now())?;
     let cluster = authority.fingerprint().to_string();
     embedded::create(&settings.store_dir(), &cluster)?;
-    let bundle = issue(settings, &authority, &site, operator)?;
+    let (bundle, newest) = issue(settings, &authority, &site, (operator, None))?;
+    let first = Operator { newest, revoked: None, removed: None };
     let batch = Batch::default()
+        .put(&keys::operator(operator), Expect::Absent, &first)
         .put(&keys::epoch(), Expect::Absent, &1)
         .put(&keys::site(), Expect::Absent, &site)
         .put(
@@ -169,20 +171,70 @@ pub async fn add_operator(
     }
     let authority = Authority::load(&settings.pki_dir())?;
     let store = open(settings).await?;
-    let noted = note_operator(&Records::new(Arc::clone(&store) as _), operator).await;
+    let records = Records::new(Arc::clone(&store) as _);
+    let made = make_operator(settings, &authority, &records, operator).await;
+    drop(records);
     close(store).await;
-    let site = noted?.ok_or_else(|| InitError::Missing { dir: settings.data_dir.clone() })?;
-    issue(settings, &authority, &site, operator)
+    made
 }
 
-async fn note_operator(
+async fn make_operator(
+    settings: &Settings,
+    authority: &Authority,
     records: &Records,
-    operator: &OperatorName,
-) -> Result<Option<Site>, StoreError> {
-    let Some(site) = records.get(&keys::site()).await? else { return Ok(None) };
-    let audit = audit(format!("made operator {operator}"));
-    records.commit(Batch::default().put(&keys::audit(), Expect::Absent, &audit)).await?;
-    Ok(Some(site.value))
+    name: &OperatorName,
+) -> Result<Bundle, InitError> {
+    let site = records.get(&keys::site()).await?;
+    let site = site.ok_or_else(|| InitError::Missing { dir: settings.data_dir.clone() })?.value;
+    let known = records.get(&keys::operator(name)).await?;
+    let after = known.as_ref().map(|known| Some(known.value.newest).max(known.value.revoked));
+    let (bundle, newest) = issue(settings, authority, &site, (name, after.flatten()))?;
+    let revoked = known.as_ref().and_then(|known| known.value.revoked);
+    let made = Operator { newest, revoked, removed: None };
+    let batch = Batch::default().put(&keys::operator(name), expect(known.as_ref()), &made).put(
+        &keys::audit(),
+        Expect::Absent,
+        &audit(format!("made operator {name}")),
+    );
+    records.commit(batch).await?;
+    Ok(bundle)
+}
+
+/// Removes an operator of a controller that does not run at the moment: from
+/// its next start on, none of the certificates made until now counts.
+///
+/// # Errors
+/// There is no controller, it runs, or it has no such operator.
+pub async fn remove_operator(settings: &Settings, name: &OperatorName) -> Result<(), InitError> {
+    if !settings.store_dir().exists() {
+        return Err(InitError::Missing { dir: settings.data_dir.clone() });
+    }
+    let store = open(settings).await?;
+    let records = Records::new(Arc::clone(&store) as _);
+    let removed = revoke_operator(&records, name).await;
+    drop(records);
+    close(store).await;
+    removed
+}
+
+async fn revoke_operator(records: &Records, name: &OperatorName) -> Result<(), InitError> {
+    let known = records.get(&keys::operator(name)).await?;
+    let Some(known) = known.filter(|known| known.value.removed.is_none()) else {
+        let all = records.list(&keys::operators()).await?;
+        let present = all.iter().filter(|(_, operator)| operator.value.removed.is_none());
+        let problem = Problem::new("operator", format!("there is no operator {name}"));
+        let present = present.map(|(name, _)| name.as_str());
+        return Err(InitError::Mistake(problem.suggest(&name.to_string(), present)));
+    };
+    let now = clock::now();
+    let line = known.value.newest.max(highest_serial(now));
+    let removed = Operator { revoked: Some(line), removed: Some(now), newest: known.value.newest };
+    let batch = Batch::default().put(&keys::operator(name), expect(Some(&known)), &removed).put(
+        &keys::audit(),
+        Expect::Absent,
+        &audit(format!("removed operator {name}")),
+    );
+    Ok(records.commit(batch).await?)
 }
 
 async fn open(settings: &Settings) -> Result<Arc<Embedded>, InitError> {
@@ -200,18 +252,19 @@ fn issue(
     settings: &Settings,
     authority: &Authority,
     site: &Site,
-    operator: &OperatorName,
-) -> Result<Bundle, InitError> {
-    let terms = Terms { now: clock::now(), lifetime_ms: OPERATOR_LIFETIME_MS, after: None };
+    (operator, after): (&OperatorName, Option<Serial>),
+) -> Result<(Bundle, Serial), InitError> {
+    let terms = Terms { now: clock::now(), lifetime_ms: OPERATOR_LIFETIME_MS, after };
     let own = authority.issue_with_key(&Identity::Operator(operator.clone()), terms)?;
     let host = if site.host.contains(':') { format!("[{}]", site.host) } else { site.host.clone() };
-    Ok(Bundle {
+    let bundle = Bundle {
         name: site.name.clone(),
         endpoint: format!("{host}:{}", settings.listen.port()),
         ca_pem: authority.pem().to_owned(),
         certificate_pem: own.issued.certificate_pem,
         key_pem: own.key_pem,
-    })
+    };
+    Ok((bundle, own.issued.record.serial))
 }
 
 fn audit(what: String) -> Audit {
@@ -230,9 +283,12 @@ fn make_folder(path: &Path) -> Result<(), InitError> {
     made.map_err(|source| InitError::Write { path: path.to_owned(), source })
 }
 
-fn check_host(host: &str) -> Result<(), InitError> {
+fn check_host(option: &str, host: &str) -> Result<(), InitError> {
     let parsed = host.parse::<crate::ops::nodes::Address>();
-    parsed.map(|_address| ()).map_err(|_invalid| InitError::Name(printable(host)))
+    parsed.map(|_address| ()).map_err(|_invalid| {
+        let message = format!("{:?} is not a host name or address", printable(host));
+        InitError::Mistake(Problem::new(option, message).hint("for example oml.example.org"))
+    })
 }
 
 #[cfg(test)]

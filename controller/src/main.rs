@@ -11,7 +11,9 @@ use clap::{Args, Parser, Subcommand};
 use oml_proto::tls::OperatorName;
 use omlcontroller::backup::Saved;
 use omlcontroller::config::{self, Settings};
-use omlcontroller::ops::catalogs;
+use omlcontroller::init::InitError;
+use omlcontroller::maintain::MaintainError;
+use omlcontroller::ops::catalogs::{self, CatalogError};
 use omlcontroller::pki::Authority;
 use omlcontroller::records::values::Site;
 use omlcontroller::store::Embedded;
@@ -92,7 +94,15 @@ enum OperatorVerb {
         #[arg(long, value_name = "FILE", default_value = "operator.toml")]
         out: PathBuf,
     },
+    /// Takes an operator away: its bundles open nothing from the next start on; the controller must not run
+    Remove {
+        /// The operator's name
+        name: OperatorName,
+    },
 }
+
+/// For a mistake of the caller's, as everywhere.
+const MISTAKE: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -100,9 +110,17 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("omlcontroller: {}", log::chain(error.as_ref()));
-            ExitCode::FAILURE
+            if is_mistake(&error) { ExitCode::from(MISTAKE) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Whether what was asked for was wrong, not what happened.
+fn is_mistake(error: &anyhow::Error) -> bool {
+    let init = error.downcast_ref::<MaintainError>();
+    let init = init.is_some_and(|e| matches!(e, MaintainError::Init(InitError::Mistake(_))));
+    // Of catalogs themselves only `catalog check` speaks.
+    init || error.is::<CatalogError>()
 }
 
 fn perform(cli: &Cli) -> Result<()> {
@@ -122,6 +140,10 @@ fn perform(cli: &Cli) -> Result<()> {
             Verb::Operator(OperatorVerb::Add { name, out }) => {
                 maintain::add_operator(&settings, name, out).await?;
                 say(&format!("the bundle of operator {name} is in {}", out.display()))
+            }
+            Verb::Operator(OperatorVerb::Remove { name }) => {
+                maintain::remove_operator(&settings, name).await?;
+                say(&format!("operator {name} was removed; its bundles open nothing any more"))
             }
             Verb::Backup { file } => {
                 let saved = maintain::back_up(&settings, file).await?;
@@ -165,13 +187,13 @@ async fn serve(settings: &Settings) -> Result<()> {
     let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let authority = Authority::load(&settings.pki_dir())?;
-    let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
     ensure!(
-        store.cluster() == authority.fingerprint().to_string(),
+        Embedded::cluster_in(&settings.store_dir())? == authority.fingerprint().to_string(),
         "the store in {} belongs to another controller than the authority in {}",
         settings.store_dir().display(),
         settings.pki_dir().display()
     );
+    let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
     let running = run::start(settings, Arc::new(store)).await?;
     let telling = tokio::spawn(notify::keep_telling(running.ops.clone()));
     notify::ready(&notify::status_line(&running.ops).await?);

@@ -1,6 +1,7 @@
 //! The verbs beside `run`: they work on the controller's files, as the user
 //! that owns them, while it does not run.
 
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,14 @@ pub enum MaintainError {
     /// Nothing was saved or restored.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// Whose files these are cannot be told.
+    #[error("cannot look at {}", dir.display())]
+    Unseen {
+        /// The folder.
+        dir: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
     /// The files' owner cannot be impersonated.
     #[error("cannot become the owner of {}", dir.display())]
     Owner {
@@ -67,6 +76,15 @@ pub async fn add_operator(settings: &Settings, operator: &OperatorName, out: &Pa
     hand_out(file, made)
 }
 
+/// Takes an operator away.
+///
+/// # Errors
+/// What stands in the way.
+pub async fn remove_operator(settings: &Settings, operator: &OperatorName) -> Result<()> {
+    become_owner(&settings.data_dir)?;
+    Ok(init::remove_operator(settings, operator).await?)
+}
+
 fn hand_out(file: BundleFile, made: Result<init::Bundle>) -> Result<()> {
     match made {
         Ok(bundle) => Ok(file.write(&bundle)?),
@@ -107,7 +125,11 @@ pub async fn restore(settings: &Settings, path: &Path) -> Result<Saved> {
 /// Files that root makes would be closed to the controller: where the folder
 /// has another owner, this process goes on as that one.
 fn become_owner(dir: &Path) -> Result<()> {
-    let Ok(metadata) = dir.metadata() else { return Ok(()) };
+    let metadata = match dir.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(MaintainError::Unseen { dir: dir.to_owned(), source }),
+    };
     let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
     if !Uid::effective().is_root() || uid.is_root() {
         return Ok(());

@@ -15,6 +15,7 @@ use crate::records::values::Revision;
 use crate::records::{Entry, Records, keys};
 use crate::registry::Registries;
 
+mod audit;
 pub mod catalogs;
 pub mod certificate;
 pub mod change;

@@ -10,7 +10,7 @@ mod request;
 mod revoked;
 mod token;
 
-pub use authority::{Authority, Issued, OwnCertificate, PkiError, Terms};
+pub use authority::{Authority, Issued, OwnCertificate, PkiError, Terms, highest_serial};
 pub use history::{
     CertificateRecord, NodeCertificates, RecoveryClaim, RecoveryRefused, StaleCertificate, recover,
 };

@@ -6,11 +6,13 @@ use std::task::{Context, Poll};
 
 use futures_util::future::{Either, Ready, ready};
 use oml_common::id::{NodeName, TenantId};
-use oml_proto::tls::{Identity, OperatorName, Peer, Serial};
+use oml_common::time::Timestamp;
+use oml_proto::tls::{Identity, OperatorName, Peer};
 use tonic::Status;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
+use crate::clock;
 use crate::kill_point;
 use crate::pki::Revoked;
 use crate::tls::ConnectionInfo;
@@ -46,7 +48,12 @@ pub const TABLE: &[(&str, Role)] = &[
 
 /// The operator of a request that the table let through.
 #[derive(Debug, Clone)]
-pub struct Operator(pub OperatorName);
+pub struct Operator {
+    /// Who it is.
+    pub name: OperatorName,
+    /// When the certificate ends.
+    pub expires: Timestamp,
+}
 
 /// The node of a request that the table let through: tenant and name come from
 /// its certificate and from nowhere else.
@@ -56,8 +63,6 @@ pub struct Node {
     pub tenant: TenantId,
     /// Which node.
     pub node: NodeName,
-    /// The certificate it shows.
-    pub serial: Serial,
     /// All that the certificate says.
     pub peer: Arc<Peer>,
 }
@@ -103,14 +108,17 @@ impl Policy {
         if self.revoked.covers(&peer) {
             return Err(Status::unauthenticated("the certificate no longer counts"));
         }
+        if peer.expires <= clock::now() {
+            return Err(Status::unauthenticated("the certificate has ended"));
+        }
         let extensions = request.extensions_mut();
         match (role, &peer.identity) {
             (Role::Operator, Identity::Operator(name)) => {
-                extensions.insert(Operator(name.clone()));
+                extensions.insert(Operator { name: name.clone(), expires: peer.expires });
             }
             (Role::Node, Identity::Node { tenant, node }) => {
-                let (tenant, node, serial) = (tenant.clone(), node.clone(), peer.serial);
-                extensions.insert(Node { tenant, node, serial, peer });
+                let (tenant, node) = (tenant.clone(), node.clone());
+                extensions.insert(Node { tenant, node, peer });
             }
             (Role::Operator | Role::Node | Role::Anyone, identity) => {
                 tracing::warn!(%identity, path = request.uri().path(), "a call was refused");

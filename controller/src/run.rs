@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_proto::MESSAGE_BYTES_MAX;
 use oml_proto::v1::agent_server::AgentServer;
 use oml_proto::v1::enrollment_server::EnrollmentServer;
 use oml_proto::v1::fleet_server::FleetServer;
+use oml_proto::{MESSAGE_BYTES_MAX, REPORT_BYTES_MAX};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -51,6 +51,11 @@ const CALLS_MAX: u32 = 64;
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// Largest message of a host without a certificate.
 const ENROLLMENT_BYTES_MAX: usize = 64 << 10;
+/// How long a host without a certificate may stay connected: joining takes less
+/// than a second, and who says nothing is closed.
+const ENROLLMENT_AGE: Duration = Duration::from_secs(5);
+/// What is left to it then to take the answer.
+const ENROLLMENT_GRACE: Duration = Duration::from_secs(10);
 /// Longest wait for what is going on when the controller stops.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
@@ -137,19 +142,23 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
         counts.insert(task.name(), Arc::clone(&count));
         running.tasks.spawn(drive(task, count));
     }
+    running.tasks.spawn(ops.clone().keep_audit_bounded());
     let (acceptor, connections) = Acceptor::new(main, ports.main, Limits::default());
     running.ports.spawn(acceptor.run());
     let stopping = running.stop.stopping();
     let agents = AgentServer::new(Sessions::new(ops.clone(), stopping.clone()));
     let fleet = FleetServer::new(FleetApi::new(ops.clone(), stopping.clone()));
     let router = server(&ops)
-        .add_service(agents.max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(agents.max_decoding_message_size(REPORT_BYTES_MAX))
         .add_service(fleet.max_decoding_message_size(MESSAGE_BYTES_MAX));
     running.ports.spawn(serve(router, connections, stopping.clone()));
     let (acceptor, connections) = Acceptor::new(enrollment, ports.enrollment, Limits::default());
     running.ports.spawn(acceptor.run());
     let joining = EnrollmentServer::new(EnrollmentApi::new(ops.clone()));
-    let router = server(&ops).add_service(joining.max_decoding_message_size(ENROLLMENT_BYTES_MAX));
+    let router = server(&ops)
+        .max_connection_age(ENROLLMENT_AGE)
+        .max_connection_age_grace(ENROLLMENT_GRACE)
+        .add_service(joining.max_decoding_message_size(ENROLLMENT_BYTES_MAX));
     running.ports.spawn(serve(router, connections, stopping.clone()));
     if let Some(web) = web {
         running.ports.spawn(web::serve(web, ops, counts, stopping));

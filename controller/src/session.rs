@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::ops::{Ops, OpsError};
-use crate::pki::CertificateRequest;
+use crate::pki::{CertificateRecord, CertificateRequest};
 use crate::policy;
 use crate::stop::Stopping;
 use crate::tls::ConnectionInfo;
@@ -62,10 +62,10 @@ impl Agent for Sessions {
         &self,
         request: Request<v1::RenewRequest>,
     ) -> Result<Response<v1::Certificate>, Status> {
-        let policy::Node { tenant, node, serial, .. } = policy::node(&request)?;
+        let policy::Node { tenant, node, peer } = policy::node(&request)?;
         let csr = CertificateRequest::from_der(&request.get_ref().csr);
         let csr = csr.map_err(|error| wire::status_of(&OpsError::Request(error)))?;
-        let renewed = self.ops.renew((&tenant, &node), serial, &csr).await;
+        let renewed = self.ops.renew((&tenant, &node), CertificateRecord::of(&peer), &csr).await;
         let renewed = renewed.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(wire::certificate(renewed)))
     }

@@ -19,6 +19,9 @@ use crate::ops::nodes::Certified;
 use crate::ops::status::{NodeStatus, TenantStatus};
 use crate::store::StoreError;
 
+/// How long a copy of a host that was refused is shown: it tries again sooner.
+const DUPLICATE_SHOWN_MS: u64 = 15 * 60_000;
+
 /// What a caller is told of an error.
 pub(crate) fn status_of(error: &OpsError) -> Status {
     let code = match error {
@@ -28,7 +31,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
             return problem::to_status(&Problems::from(problem));
         }
-        OpsError::Registry(_) => Code::FailedPrecondition,
+        OpsError::Registry(_) | OpsError::TooSoon | OpsError::Restless => Code::FailedPrecondition,
         OpsError::Busy | OpsError::Store(StoreError::Conflict { .. }) => Code::Aborted,
         OpsError::Store(StoreError::Full { .. }) => Code::ResourceExhausted,
         OpsError::Store(StoreError::Damaged { .. }) => Code::DataLoss,
@@ -38,6 +41,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         OpsError::Token(_)
         | OpsError::Recovery(_)
         | OpsError::Stale(_)
+        | OpsError::Duplicate { .. }
         | OpsError::NotEnrolled { .. } => Code::PermissionDenied,
         OpsError::Request(_) => Code::InvalidArgument,
         OpsError::NameTaken { .. } => Code::AlreadyExists,
@@ -46,7 +50,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
     if matches!(code, Code::Internal | Code::DataLoss | Code::Unknown | Code::ResourceExhausted) {
         tracing::error!(%message, "a call failed");
     }
-    Status::new(code, message)
+    Status::new(code, problem::text_that_fits(&message))
 }
 
 /// The reply to a change.
@@ -107,17 +111,38 @@ pub(crate) fn certificate(certified: Certified) -> v1::Certificate {
     }
 }
 
-/// How tenants stand.
+/// How tenants stand. The last words of what failed go along with a tenant that
+/// is alone: those of all together have no bound.
 pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusReply {
-    v1::StatusReply { now_ms: now.0, tenants: tenants.into_iter().map(tenant_status).collect() }
+    let with_logs = tenants.len() == 1;
+    let tenants = tenants.into_iter().map(|tenant| {
+        let mut status = tenant_status(tenant, now);
+        if !with_logs {
+            failures(&mut status).for_each(|failure| failure.log_tail.clear());
+        }
+        status
+    });
+    v1::StatusReply { now_ms: now.0, tenants: tenants.collect() }
 }
 
-fn tenant_status(status: TenantStatus) -> v1::TenantStatus {
+fn failures(status: &mut v1::TenantStatus) -> impl Iterator<Item = &mut v1::Failure> {
+    let of_rollout = status.rollout.iter_mut().flat_map(|rollout| &mut rollout.failures);
+    let of_rollout = of_rollout.filter_map(|failure| failure.failure.as_mut());
+    let reports = status.nodes.iter_mut().filter_map(|node| node.report.as_mut());
+    let instances = reports.flat_map(|report| report.instances.values_mut());
+    of_rollout.chain(instances.filter_map(|instance| instance.failure.as_mut()))
+}
+
+fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
     v1::TenantStatus {
         tenant: status.tenant.to_string(),
         revision: status.revision.0,
         rollout: status.rollout.map(|(state, waits_for)| rollout(&state, waits_for)),
-        nodes: status.nodes.iter().map(|(name, node)| node_status(name.as_str(), node)).collect(),
+        nodes: status
+            .nodes
+            .iter()
+            .map(|(name, node)| node_status(name.as_str(), node, now))
+            .collect(),
     }
 }
 
@@ -158,7 +183,7 @@ fn failure(failure: &NodeFailure) -> v1::RolloutFailure {
     }
 }
 
-fn node_status(name: &str, status: &NodeStatus) -> v1::NodeStatus {
+fn node_status(name: &str, status: &NodeStatus, now: Timestamp) -> v1::NodeStatus {
     let (node, presence) = (&status.standing.node, &status.standing.presence);
     let assigned = status.standing.assigned.as_ref();
     let generation: Option<Generation> = assigned.map(|a| a.assignment.generation);
@@ -171,7 +196,7 @@ fn node_status(name: &str, status: &NodeStatus) -> v1::NodeStatus {
         last_seen_ms: presence.last_seen.unwrap_or_default().0,
         target: status.target.unwrap_or(RevisionNumber(0)).0,
         assigned: generation.map(generation_to_wire),
-        report: presence.report.as_deref().map(to_wire),
+        report: report_with(presence, now),
         certificate_ends_ms: node.certificates.current.expires.0,
         expected: status
             .expected
@@ -179,6 +204,17 @@ fn node_status(name: &str, status: &NodeStatus) -> v1::NodeStatus {
             .map(|(name, v)| (name.to_string(), version(v).unwrap_or_default()))
             .collect(),
     }
+}
+
+/// What the node said, and what another machine in its name does: that is a
+/// trouble which the node itself cannot see.
+fn report_with(presence: &Presence, now: Timestamp) -> Option<v1::Report> {
+    let mut wire = presence.report.as_deref().map(to_wire);
+    let is_recent = |at: Timestamp| now.since_ms(at) < DUPLICATE_SHOWN_MS;
+    if let Some((told, _)) = presence.duplicate.as_ref().filter(|(_, at)| is_recent(*at)) {
+        wire.get_or_insert_default().troubles.push(told.to_string());
+    }
+    wire
 }
 
 /// The word for whether a node is there.

@@ -198,21 +198,28 @@ impl Drop for Disk {
     }
 }
 
+/// Says that the test says nothing; where it must, that is a failure.
+fn skip(reason: &str) {
+    let is_required = std::env::var_os("OML_LAB_REQUIRED").is_some();
+    assert!(!is_required, "OML_LAB_REQUIRED is set, but {reason}");
+    println!("skipped: {reason}");
+}
+
 fn small_disk(dir: &Path) -> Option<(PathBuf, Disk)> {
     if !geteuid().is_root() {
-        println!("skipped: simulating power cuts needs root to mount a disk image");
+        skip("simulating power cuts needs root to mount a disk image");
         return None;
     }
     let image = dir.join("disk.img");
     fs::File::create(&image).unwrap().set_len(96 << 20).unwrap();
     let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image).status();
     if !made.is_ok_and(|status| status.success()) {
-        println!("skipped: simulating power cuts needs mkfs.ext4");
+        skip("simulating power cuts needs mkfs.ext4");
         return None;
     }
     let disk = Disk::mount(&image, &dir.join("disk"));
     if disk.is_none() {
-        println!("skipped: this system does not let root mount a disk image");
+        skip("this system does not let root mount a disk image");
     }
     disk.map(|disk| (image, disk))
 }

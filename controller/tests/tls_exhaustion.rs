@@ -36,7 +36,11 @@ async fn server_child() {
     let config = tls::enrollment_config(&authority, &own).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("\nserving {} {}", listener.local_addr().unwrap(), authority.fingerprint());
-    let limits = Limits { handshakes_per_address_max: 1000, ..Limits::default() };
+    let limits = Limits {
+        handshakes_per_address_max: 1000,
+        connections_per_address_max: 1000,
+        ..Limits::default()
+    };
     let config = Arc::new(ArcSwap::from_pointee(config));
     let (acceptor, mut connections) = Acceptor::new(listener, config, limits);
     let accepting = tokio::spawn(acceptor.run());

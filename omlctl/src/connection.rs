@@ -85,7 +85,7 @@ impl Target {
             match timeout(CONNECT_TIMEOUT, dial(address, Arc::clone(&self.tls))).await {
                 Ok(Ok(channel)) => {
                     let fleet = FleetClient::new(channel)
-                        .max_decoding_message_size(oml_proto::MESSAGE_BYTES_MAX)
+                        .max_decoding_message_size(oml_proto::STATUS_BYTES_MAX)
                         .max_encoding_message_size(oml_proto::MESSAGE_BYTES_MAX);
                     let address = address.clone();
                     return Ok(Controller { fleet, address });

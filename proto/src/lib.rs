@@ -21,3 +21,7 @@ pub mod tls;
 
 /// Largest message either side accepts.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+/// Largest report of a host; [`report::to_wire`] keeps within it.
+pub const REPORT_BYTES_MAX: usize = 256 << 10;
+/// Largest status an operator's program accepts: that of all nodes at once.
+pub const STATUS_BYTES_MAX: usize = 64 << 20;

@@ -6,12 +6,18 @@ use oml_common::id::{Generation, InvalidId, RevisionNumber};
 use oml_common::observed::{Drift, Health};
 use oml_common::problem::printable;
 use oml_common::report::{Failure, HostUsage, InstanceReport, Phase, Report};
+use oml_common::spec::COMPONENTS_MAX;
 use oml_common::time::Timestamp;
+use prost::Message as _;
 
-use crate::v1;
+use crate::{REPORT_BYTES_MAX, v1};
 
-/// Instances one report may carry.
-pub const INSTANCES_MAX: usize = 512;
+/// Instances one report may carry: all that a tenant may have, and as many that
+/// are being removed.
+pub const INSTANCES_MAX: usize = 2 * COMPONENTS_MAX;
+/// What is left of a report that is too long, step by step: lines of each log,
+/// characters of each text.
+const CUTS: [(usize, usize); 4] = [(5, 400), (0, 400), (0, 60), (0, 0)];
 const LOG_LINES_MAX: usize = 20;
 const TROUBLES_MAX: usize = 20;
 
@@ -29,9 +35,37 @@ pub enum InvalidReport {
     TooMany(usize),
 }
 
-/// The report as it travels.
+/// The report as it travels. Of one that is too long the logs go first, then
+/// the reasons: how everything stands is always told.
 #[must_use]
 pub fn to_wire(report: &Report) -> v1::Report {
+    let mut wire = whole(report);
+    for (lines_max, chars_max) in CUTS {
+        if wire.encoded_len() <= REPORT_BYTES_MAX {
+            break;
+        }
+        wire.instances.values_mut().for_each(|instance| cut(instance, lines_max, chars_max));
+    }
+    wire
+}
+
+fn cut(instance: &mut v1::InstanceReport, lines_max: usize, chars_max: usize) {
+    let shorten = |text: &mut String| {
+        let end = text.char_indices().nth(chars_max).map_or(text.len(), |(end, _)| end);
+        text.truncate(end);
+    };
+    shorten(&mut instance.reason);
+    if let Some(drift) = &mut instance.drift {
+        shorten(&mut drift.found);
+    }
+    if let Some(failure) = &mut instance.failure {
+        shorten(&mut failure.message);
+        let first = failure.log_tail.len().saturating_sub(lines_max);
+        failure.log_tail.drain(..first);
+    }
+}
+
+fn whole(report: &Report) -> v1::Report {
     v1::Report {
         applied: report.applied.map(generation_to_wire),
         revision: report.revision.0,
@@ -228,3 +262,6 @@ fn health_from_word(word: &str) -> Result<Health, InvalidReport> {
 fn optional<T: std::str::FromStr<Err = InvalidId>>(text: &str) -> Result<Option<T>, InvalidReport> {
     if text.is_empty() { Ok(None) } else { Ok(Some(text.parse()?)) }
 }
+
+#[cfg(test)]
+mod tests;

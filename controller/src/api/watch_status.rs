@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use oml_common::id::TenantId;
+use oml_common::time::Timestamp;
 use oml_proto::v1;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tonic::Status;
 
 use crate::clock;
@@ -19,16 +20,18 @@ const REPLY_INTERVAL: Duration = Duration::from_millis(20);
 
 type Replies = mpsc::Sender<Result<v1::StatusReply, Status>>;
 
-/// Sends until the reader is gone or the controller stops.
+/// Sends until the reader is gone, its certificate ends or the controller stops.
 pub(super) async fn watch(
     ops: Ops,
-    tenant: Option<TenantId>,
+    (tenant, expires): (Option<TenantId>, Timestamp),
     replies: Replies,
     mut stopping: Stopping,
 ) {
-    // Both arms only observe.
+    let life = Duration::from_millis(expires.since_ms(clock::now()));
+    // Every arm only observes.
     let ended = tokio::select! {
         ended = send_all(&ops, tenant.as_ref(), &replies) => ended,
+        () = sleep(life) => Err(Status::unauthenticated("the certificate has ended")),
         () = stopping.told() => {
             Err(Status::unavailable("the controller is stopping"))
         }

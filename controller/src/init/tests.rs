@@ -63,7 +63,7 @@ async fn a_name_that_is_none_makes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path());
     let refused = init(&settings, site("not a host"), &"maria".parse().unwrap()).await;
-    assert!(matches!(refused, Err(InitError::Name(_))));
+    assert!(matches!(refused, Err(InitError::Mistake(_))));
     assert!(!settings.pki_dir().exists());
 }
 
@@ -83,12 +83,32 @@ async fn a_further_operator_needs_a_controller_that_does_not_run() {
 }
 
 #[tokio::test]
+async fn a_removed_operator_can_be_made_again_with_a_certificate_that_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (settings, bundle) = made(dir.path()).await;
+    let maria: OperatorName = "maria".parse().unwrap();
+    let serial = |bundle: &Bundle| {
+        let own = certificate(&bundle.certificate_pem, "test").unwrap();
+        Peer::from_certificate(&own).unwrap().serial
+    };
+    let mistake = remove_operator(&settings, &"mario".parse().unwrap()).await.unwrap_err();
+    assert!(mistake.to_string().contains("did you mean maria?"), "{mistake}");
+    remove_operator(&settings, &maria).await.unwrap();
+    assert!(matches!(remove_operator(&settings, &maria).await, Err(InitError::Mistake(_))));
+    let again = add_operator(&settings, &maria).await.unwrap();
+    let records = Records::new(open(&settings).await.unwrap() as _);
+    let kept = records.get(&keys::operator(&maria)).await.unwrap().unwrap().value;
+    assert!(kept.revoked >= Some(serial(&bundle)) && kept.revoked < Some(serial(&again)));
+    assert_eq!((kept.newest, kept.removed), (serial(&again), None));
+}
+
+#[tokio::test]
 async fn a_restored_controller_has_everything_and_a_higher_epoch() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (settings, _) = made(dir.path()).await;
     let path = other.path().join("backup");
     let saved = backup(&settings, (create_file(&path).unwrap(), &path)).await.unwrap();
-    assert_eq!((saved.records, saved.epoch), (3, 1));
+    assert_eq!((saved.records, saved.epoch), (4, 1));
     let again = restore(&settings, read_backup(&path).unwrap()).await;
     assert!(matches!(again, Err(crate::backup::BackupError::Exists { .. })));
     let elsewhere = Settings { data_dir: other.path().join("new"), ..settings.clone() };

@@ -5,6 +5,7 @@ use oml_common::problem::Problems;
 use oml_proto::tls::TlsError;
 
 use crate::pki::{InvalidRequest, PkiError, RecoveryRefused, StaleCertificate, TokenRefused};
+use crate::records::values::MachineId;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 
@@ -44,6 +45,24 @@ pub enum OpsError {
     /// A certificate request is not one.
     #[error(transparent)]
     Request(#[from] InvalidRequest),
+    /// A node asks for another certificate right after it got one.
+    #[error("this node's newest certificate was made a moment ago: ask again later")]
+    TooSoon,
+    /// A node says another address at every moment.
+    #[error("this node's address changes too often: say hello again later")]
+    Restless,
+    /// Two machines claim to be one node.
+    #[error(
+        "duplicate identity: machine {known} and machine {claims} both claim {node}; if the host is another machine now, make a token that names it and enrol it again"
+    )]
+    Duplicate {
+        /// Which node.
+        node: NodeName,
+        /// The machine that it is.
+        known: MachineId,
+        /// The one that was refused.
+        claims: MachineId,
+    },
     /// The node was removed, or never was.
     #[error("node {node} is not enrolled; it needs a new token")]
     NotEnrolled {

@@ -3,13 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use oml_common::id::{NodeName, TenantId};
 use oml_common::report::Report;
 use oml_common::time::Timestamp;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use super::reports::same_substance;
+
+/// Least time between two records of one node's reports, and of its greetings.
+const KEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// All nodes.
 #[derive(Debug, Default)]
@@ -31,6 +36,21 @@ struct Tenant {
 struct Known {
     presence: Presence,
     session: Option<(SessionId, oneshot::Sender<()>)>,
+    /// The report differs in substance from the one that is kept.
+    unkept: bool,
+    kept: Option<Instant>,
+    greeted: Option<Instant>,
+}
+
+/// What is to be done about a node's last report.
+#[derive(Debug)]
+pub enum Keeping {
+    /// To keep it; the caller does.
+    Now(Arc<Report>, Timestamp),
+    /// To keep it then: the last one was kept a moment ago.
+    At(Instant),
+    /// Nothing: what is kept differs in nothing but a moment.
+    Nothing,
 }
 
 /// What is known of one node.
@@ -42,6 +62,8 @@ pub struct Presence {
     pub last_seen: Option<Timestamp>,
     /// What it last said.
     pub report: Option<Arc<Report>>,
+    /// What was told to another machine that claimed to be it, and when.
+    pub duplicate: Option<(Arc<str>, Timestamp)>,
 }
 
 /// Tells one session of a node from the next.
@@ -100,8 +122,58 @@ impl Live {
             let differs = !before.is_some_and(|before| same_substance(before, &report));
             known.presence.last_seen = Some(now);
             known.presence.report = Some(Arc::new(report));
+            known.unkept |= differs;
             differs
         })
+    }
+
+    /// Another machine claimed to be the node, and was told so.
+    pub fn refused_copy(&self, tenant: &TenantId, node: &NodeName, told: &str, now: Timestamp) {
+        self.update(tenant, node, |known| {
+            known.presence.duplicate = Some((told.into(), now));
+            false
+        });
+    }
+
+    /// A host joined as the node: what other machines did in its name is over.
+    pub fn joined(&self, tenant: &TenantId, node: &NodeName) {
+        self.update(tenant, node, |known| {
+            known.presence.duplicate = None;
+            known.greeted = None;
+            false
+        });
+    }
+
+    /// Whether a node's last report is to be kept. However many sessions it
+    /// has, it does not write more often than it may.
+    pub fn keeping(&self, tenant: &TenantId, node: &NodeName, now: Instant) -> Keeping {
+        let mut tenants = self.lock();
+        let known = tenants.get_mut(tenant).and_then(|tenant| tenant.nodes.get_mut(node));
+        let Some(known) = known else { return Keeping::Nothing };
+        let Presence { report: Some(report), last_seen: Some(at), .. } = &known.presence else {
+            return Keeping::Nothing;
+        };
+        match known.kept.map(|kept| kept + KEEP_INTERVAL).filter(|earliest| *earliest > now) {
+            Some(earliest) if known.unkept => Keeping::At(earliest),
+            Some(_) => Keeping::Nothing,
+            None => {
+                known.kept = Some(now);
+                known.unkept = false;
+                Keeping::Now(Arc::clone(report), *at)
+            }
+        }
+    }
+
+    /// Whether what a node says of itself may be recorded again.
+    pub fn may_greet(&self, tenant: &TenantId, node: &NodeName, now: Instant) -> bool {
+        let mut tenants = self.lock();
+        let nodes = &mut tenants.entry(tenant.clone()).or_default().nodes;
+        let greeted = &mut nodes.entry(node.clone()).or_default().greeted;
+        let may = greeted.is_none_or(|greeted| greeted + KEEP_INTERVAL <= now);
+        if may {
+            *greeted = Some(now);
+        }
+        may
     }
 
     /// What was kept from before the controller's start.

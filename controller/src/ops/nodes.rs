@@ -7,15 +7,21 @@ use oml_common::id::{NodeName, TenantId};
 use oml_common::time::Timestamp;
 use oml_proto::tls::{Identity, OperatorName, Serial};
 use rustls::pki_types::CertificateDer;
+use tokio::time::Instant;
 
 use super::{Attempts, Ops, OpsError, Result};
 use crate::clock;
 use crate::pki::{
-    CertificateRequest, Issued, RECOVERY_WINDOW_MS_DEFAULT, RecoveryRefused, Terms, recover,
+    CertificateRecord, CertificateRequest, Issued, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
+    RecoveryRefused, Terms, highest_serial, recover,
 };
-use crate::records::values::{Audit, Node};
+use crate::records::values::{Audit, MachineId, Node};
 use crate::records::{Batch, Entry, expect, keys};
 use crate::store::Expect;
+
+/// Least age of a certificate that another one takes the place of; a quarter of
+/// its life where that is less.
+const RENEWAL_REST_MS: u64 = 60_000;
 
 /// A certificate for a node, and what goes with it.
 #[derive(Debug, Clone)]
@@ -67,12 +73,14 @@ impl std::fmt::Display for Address {
 /// What a node says of itself at the begin of a session.
 #[derive(Debug, Clone)]
 pub struct Greeting {
-    /// The certificate it shows.
-    pub serial: Serial,
+    /// The certificate it shows, verified.
+    pub shown: CertificateRecord,
     /// How other hosts reach it.
     pub address: Address,
     /// Where its agent offers metrics; 0 for nowhere.
     pub metrics_port: u16,
+    /// The machine it says to be; none where it cannot tell.
+    pub machine: Option<MachineId>,
 }
 
 impl Ops {
@@ -87,6 +95,11 @@ impl Ops {
                 lines.insert(Identity::Node { tenant, node }, up_to);
             }
         }
+        for (name, operator) in self.parts.records.survey(&keys::operators()).await?.entries {
+            if let (Ok(name), Some(up_to)) = (name.parse(), operator.value.revoked) {
+                lines.insert(Identity::Operator(name), up_to);
+            }
+        }
         self.parts.revoked.replace(lines);
         Ok(())
     }
@@ -99,7 +112,12 @@ impl Ops {
         greeting: &Greeting,
     ) -> Result<()> {
         let mut attempts = Attempts::default();
-        while let Err(error) = self.try_greet(tenant, name, greeting).await {
+        let mut may_write = false;
+        while let Err(error) = self.try_greet((tenant, name), greeting, &mut may_write).await {
+            if matches!(error, OpsError::Duplicate { .. }) {
+                let told = error.to_string();
+                self.parts.live.refused_copy(tenant, name, &told, clock::now());
+            }
             attempts.again(error)?;
         }
         Ok(())
@@ -107,21 +125,28 @@ impl Ops {
 
     async fn try_greet(
         &self,
-        tenant: &TenantId,
-        name: &NodeName,
+        (tenant, name): (&TenantId, &NodeName),
         greeting: &Greeting,
+        may_write: &mut bool,
     ) -> Result<()> {
         let node = self.enrolled(tenant, name).await?;
-        node.value.certificates.check(greeting.serial)?;
-        let shown = node.value.certificates.shown(greeting.serial);
+        check_machine(name, &node.value, greeting)?;
         let greeted = Node {
+            machine: node.value.machine.clone().or_else(|| greeting.machine.clone()),
             address: greeting.address.to_string(),
             metrics_port: greeting.metrics_port,
-            certificates: shown.unwrap_or(node.value.certificates),
+            certificates: node.value.certificates.shown(greeting.shown)?,
             ..node.value.clone()
         };
         if greeted == node.value {
             return Ok(());
+        }
+        // New certificates have a measure of their own.
+        *may_write = *may_write
+            || greeted.certificates != node.value.certificates
+            || self.parts.live.may_greet(tenant, name, Instant::now());
+        if !*may_write {
+            return Err(OpsError::Restless);
         }
         let key = keys::node(tenant, name);
         let batch = Batch::default().put(&key, expect(Some(&node)), &greeted);
@@ -132,13 +157,13 @@ impl Ops {
     pub async fn renew(
         &self,
         (tenant, name): (&TenantId, &NodeName),
-        shown: Serial,
+        shown: CertificateRecord,
         request: &CertificateRequest,
     ) -> Result<Certified> {
         let mut attempts = Attempts::default();
         loop {
-            let node = self.enrolled(tenant, name).await?;
-            node.value.certificates.check(shown)?;
+            let mut node = self.enrolled(tenant, name).await?;
+            node.value.certificates = node.value.certificates.shown(shown)?;
             match self.reissue((tenant, name), &node, shown, request).await {
                 Ok(certified) => return Ok(certified),
                 Err(error) => attempts.again(error)?,
@@ -158,11 +183,12 @@ impl Ops {
         };
         let mut attempts = Attempts::default();
         loop {
-            let node = self.enrolled(&tenant, &name).await?;
-            let known = &node.value.certificates;
+            let mut node = self.enrolled(&tenant, &name).await?;
+            let known = node.value.certificates;
             let checked = claim.check(known, request, clock::now(), RECOVERY_WINDOW_MS_DEFAULT);
-            checked.map_err(OpsError::Recovery)?;
-            match self.reissue((&tenant, &name), &node, claim.peer().serial, request).await {
+            node.value.certificates = checked.map_err(OpsError::Recovery)?;
+            let shown = CertificateRecord::of(claim.peer());
+            match self.reissue((&tenant, &name), &node, shown, request).await {
                 Ok(certified) => return Ok(certified),
                 Err(error) => attempts.again(error)?,
             }
@@ -200,16 +226,16 @@ impl Ops {
             Err(OpsError::NotEnrolled { .. }) => return Err(self.unknown_node(tenant, name).await),
             found => found?,
         };
-        let newest = node.value.certificates.newest();
         let now = clock::now();
-        let removed = Node { revoked: Some(newest), removed: Some(now), ..node.value.clone() };
+        let line = node.value.certificates.newest().max(highest_serial(now));
+        let removed = Node { revoked: Some(line), removed: Some(now), ..node.value.clone() };
         let audit = node_audit(who.to_string(), "removed the node".into(), (tenant, name), now);
         let batch = Batch::default()
             .put(&keys::node(tenant, name), expect(Some(&node)), &removed)
             .delete(&keys::seen(tenant, name), Expect::Any)
             .put(&keys::audit(), Expect::Absent, &audit);
         self.parts.records.commit(batch).await?;
-        Ok(newest)
+        Ok(line)
     }
 
     async fn enrolled(&self, tenant: &TenantId, name: &NodeName) -> Result<Entry<Node>> {
@@ -222,17 +248,25 @@ impl Ops {
         &self,
         (tenant, name): (&TenantId, &NodeName),
         node: &Entry<Node>,
-        shown: Serial,
+        shown: CertificateRecord,
         request: &CertificateRequest,
     ) -> Result<Certified> {
         let now = clock::now();
-        let after = Some(node.value.certificates.newest());
-        let terms = Terms { now, lifetime_ms: self.parts.node_lifetime_ms, after };
+        let (newest, lifetime_ms) = (node.value.certificates.current, self.parts.node_lifetime_ms);
         let identity = Identity::Node { tenant: tenant.clone(), node: name.clone() };
+        if now.since_ms(newest.issued) < RENEWAL_REST_MS.min(lifetime_ms / 4) {
+            // For the same key it is the answer that was lost; nothing is written.
+            if request.fingerprint() != newest.public_key {
+                return Err(OpsError::TooSoon);
+            }
+            let again = self.parts.authority.issue_again(&identity, request, newest)?;
+            return Ok(self.certified(again, tenant.clone(), name.clone()));
+        }
+        let terms = Terms { now, lifetime_ms, after: Some(newest.serial) };
         let issued = self.parts.authority.issue(&identity, request, terms)?;
-        let certificates = node.value.certificates.renewed(shown, issued.record)?;
+        let certificates = NodeCertificates::renewed(shown, issued.record);
         let renewed = Node { certificates, ..node.value.clone() };
-        let what = format!("got certificate {} after {shown}", issued.record.serial);
+        let what = format!("got certificate {} after {}", issued.record.serial, shown.serial);
         let audit = node_audit(identity.to_string(), what, (tenant, name), now);
         let batch = Batch::default()
             .put(&keys::node(tenant, name), expect(Some(node)), &renewed)
@@ -244,6 +278,19 @@ impl Ops {
     pub(super) fn certified(&self, issued: Issued, tenant: TenantId, node: NodeName) -> Certified {
         let ca_pem = self.parts.authority.pem().to_owned();
         Certified { certificate_pem: issued.certificate_pem, ca_pem, tenant, node }
+    }
+}
+
+/// A node is one machine: another one with its key is a copy. What runs on
+/// either goes on.
+fn check_machine(name: &NodeName, node: &Node, greeting: &Greeting) -> Result<()> {
+    match (&node.machine, &greeting.machine) {
+        (Some(known), Some(claims)) if known != claims => Err(OpsError::Duplicate {
+            node: name.clone(),
+            known: known.clone(),
+            claims: claims.clone(),
+        }),
+        (Some(_) | None, Some(_) | None) => Ok(()),
     }
 }
 

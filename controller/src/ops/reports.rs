@@ -5,7 +5,9 @@
 use oml_common::id::{NodeName, TenantId};
 use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::time::Timestamp;
+use tokio::time::Instant;
 
+use super::live::Keeping;
 use super::{Ops, Result};
 use crate::records::values::Seen;
 use crate::records::{Batch, keys};
@@ -23,16 +25,19 @@ impl Ops {
         Ok(())
     }
 
-    /// Keeps what a node last said.
-    pub async fn keep_report(&self, tenant: &TenantId, node: &NodeName) -> Result<()> {
-        let presence = self.parts.live.of_node(tenant, node);
-        let (Some(report), Some(at)) = (presence.report, presence.last_seen) else {
-            return Ok(());
+    /// Keeps what a node last said. Returns when to try again, if the last
+    /// record of it is too young.
+    pub async fn keep_report(&self, tenant: &TenantId, node: &NodeName) -> Result<Option<Instant>> {
+        let (report, at) = match self.parts.live.keeping(tenant, node, Instant::now()) {
+            Keeping::Now(report, at) => (report, at),
+            Keeping::At(later) => return Ok(Some(later)),
+            Keeping::Nothing => return Ok(None),
         };
         let seen = Seen { at, report: (*report).clone() };
         // The node's one session writes it, so nobody else can be first.
         let batch = Batch::default().put(&keys::seen(tenant, node), Expect::Any, &seen);
-        Ok(self.parts.records.commit(batch).await?)
+        self.parts.records.commit(batch).await?;
+        Ok(None)
     }
 }
 

@@ -128,7 +128,10 @@ impl Ops {
         let present = self.parts.records.get(&node_key).await?;
         check_name_is_free(&tenant, &joining.node, present.as_ref(), &redeemed)?;
         // A name that was used before goes on with higher numbers.
-        let after = present.as_ref().map(|node| node.value.certificates.newest());
+        let after = present
+            .as_ref()
+            .map(|node| Some(node.value.certificates.newest()).max(node.value.revoked))
+            .unwrap_or_default();
         let terms = Terms { now, lifetime_ms: self.parts.node_lifetime_ms, after };
         let identity = redeemed.identity();
         let issued = self.parts.authority.issue(&identity, &joining.request, terms)?;
@@ -136,6 +139,7 @@ impl Ops {
             roles: redeemed.grant().roles.iter().cloned().collect(),
             address: joining.address.to_string(),
             metrics_port: 0,
+            machine: None,
             enrolled: now,
             certificates: NodeCertificates::first(issued.record),
             revoked: after,
@@ -156,6 +160,7 @@ impl Ops {
         self.parts.records.commit(batch).await?;
         kill_point::reach("C12");
         self.revoke(identity, after);
+        self.parts.live.joined(&tenant, &joining.node);
         tracing::info!(%tenant, node = %joining.node, "a node joined");
         Ok(self.certified(issued, tenant, joining.node.clone()))
     }

@@ -103,7 +103,8 @@ impl Authority {
     pub fn create(dir: &Path, cluster: &str, now: Timestamp) -> Result<Self, PkiError> {
         let key = KeyPair::generate().map_err(PkiError::Issue)?;
         let terms = Terms { now, lifetime_ms: AUTHORITY_LIFETIME_MS, after: None };
-        let mut params = params(&format!("oml authority {cluster}"), terms, None)?;
+        let name = format!("oml authority {cluster}");
+        let mut params = params(&name, (terms, new_serial(terms)?), None)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let made = params.self_signed(&key).map_err(PkiError::Issue)?;
@@ -159,7 +160,20 @@ impl Authority {
         request: &CertificateRequest,
         terms: Terms,
     ) -> Result<Issued, PkiError> {
-        self.sign(identity, request.public_key(), terms)
+        self.sign(identity, request.public_key(), (terms, new_serial(terms)?))
+    }
+
+    /// Makes a certificate once more, for a host that did not get it: the same
+    /// number, key and times.
+    pub fn issue_again(
+        &self,
+        identity: &Identity,
+        request: &CertificateRequest,
+        made: CertificateRecord,
+    ) -> Result<Issued, PkiError> {
+        let lifetime_ms = made.expires.since_ms(made.issued);
+        let terms = Terms { now: made.issued, lifetime_ms, after: None };
+        self.sign(identity, request.public_key(), (terms, made.serial))
     }
 
     /// Makes a key and issues a certificate for it.
@@ -169,7 +183,7 @@ impl Authority {
         terms: Terms,
     ) -> Result<OwnCertificate, PkiError> {
         let key = KeyPair::generate().map_err(PkiError::Issue)?;
-        let issued = self.sign(identity, &key, terms)?;
+        let issued = self.sign(identity, &key, (terms, new_serial(terms)?))?;
         Ok(OwnCertificate { issued, key_pem: key.serialize_pem() })
     }
 
@@ -186,13 +200,13 @@ impl Authority {
         &self,
         identity: &Identity,
         key: &impl PublicKeyData,
-        terms: Terms,
+        (terms, serial): (Terms, Serial),
     ) -> Result<Issued, PkiError> {
         if terms.now >= self.expires {
             return Err(PkiError::Expired);
         }
         let name = identity.to_string();
-        let mut params = params(&name, terms, Some(self.expires))?;
+        let mut params = params(&name, (terms, serial), Some(self.expires))?;
         let uri = name.try_into().map_err(PkiError::Issue)?;
         params.subject_alt_names = vec![SanType::URI(uri)];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -212,7 +226,7 @@ impl Authority {
 /// What all certificates have in common.
 fn params(
     name: &str,
-    terms: Terms,
+    (terms, serial): (Terms, Serial),
     latest: Option<Timestamp>,
 ) -> Result<CertificateParams, PkiError> {
     let mut params = CertificateParams::default();
@@ -221,7 +235,6 @@ fn params(
     let end = terms.now.plus_ms(terms.lifetime_ms);
     params.not_before = calendar(Timestamp(terms.now.0.saturating_sub(BACKDATED_MS)))?;
     params.not_after = calendar(latest.map_or(end, |latest| latest.min(end)))?;
-    let serial = new_serial(terms)?;
     params.serial_number = Some(SerialNumber::from_slice(&serial.0.to_be_bytes()));
     Ok(params)
 }
@@ -229,6 +242,13 @@ fn params(
 fn calendar(time: Timestamp) -> Result<OffsetDateTime, PkiError> {
     let seconds = i64::try_from(time.0 / 1000).map_err(|_too_far| PkiError::Time)?;
     OffsetDateTime::from_unix_timestamp(seconds).map_err(|_too_far| PkiError::Time)
+}
+
+/// The highest number that a certificate made until now can have, also one that
+/// a restored store does not know.
+#[must_use]
+pub fn highest_serial(now: Timestamp) -> Serial {
+    Serial((u128::from(now.0) << 80) | ((1 << 80) - 1))
 }
 
 /// The time in milliseconds above 80 random bits, or just above the holder's

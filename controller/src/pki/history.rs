@@ -15,13 +15,19 @@ pub struct CertificateRecord {
     pub serial: Serial,
     /// The hash of its public key.
     pub public_key: Fingerprint,
+    /// When it was made.
+    #[serde(default)]
+    pub issued: Timestamp,
     /// When it ends.
     pub expires: Timestamp,
 }
 
 impl CertificateRecord {
-    pub(super) fn of(peer: &Peer) -> Self {
-        Self { serial: peer.serial, public_key: peer.public_key, expires: peer.expires }
+    /// Of a verified certificate.
+    #[must_use]
+    pub fn of(peer: &Peer) -> Self {
+        let Peer { serial, public_key, issued, expires, .. } = *peer;
+        Self { serial, public_key, issued, expires }
     }
 }
 
@@ -52,33 +58,30 @@ impl NodeCertificates {
         Self { current, previous: None }
     }
 
-    /// Checks that the node may work and renew with this certificate.
-    pub fn check(&self, shown: Serial) -> Result<(), StaleCertificate> {
-        self.find(shown).map(|_record| ()).ok_or(StaleCertificate { shown })
+    /// What is known once the node shows `shown`, a verified certificate of its.
+    ///
+    /// A number above the newest is taken as the newest: it was recorded before
+    /// it was handed out, so the store was restored since. Copies of a host
+    /// have lower ones.
+    pub fn shown(self, shown: CertificateRecord) -> Result<Self, StaleCertificate> {
+        if shown.serial >= self.current.serial {
+            let current = if shown.serial > self.current.serial { shown } else { self.current };
+            return Ok(Self { current, previous: None });
+        }
+        let is_previous = self.previous.is_some_and(|previous| previous.serial == shown.serial);
+        if is_previous { Ok(self) } else { Err(StaleCertificate { shown: shown.serial }) }
     }
 
     /// After `new` was issued to a node that showed `shown`.
-    pub fn renewed(self, shown: Serial, new: CertificateRecord) -> Result<Self, StaleCertificate> {
-        let shown = self.find(shown).ok_or(StaleCertificate { shown })?;
-        Ok(Self { current: new, previous: Some(shown) })
-    }
-
-    /// After the node showed `shown`; `None` if that changes nothing.
     #[must_use]
-    pub fn shown(self, shown: Serial) -> Option<Self> {
-        let settles = shown == self.current.serial && self.previous.is_some();
-        settles.then_some(Self { previous: None, ..self })
+    pub fn renewed(shown: CertificateRecord, new: CertificateRecord) -> Self {
+        Self { current: new, previous: Some(shown) }
     }
 
     /// The line below which everything is revoked when the node is removed.
     #[must_use]
     pub fn newest(&self) -> Serial {
         self.current.serial
-    }
-
-    fn find(&self, serial: Serial) -> Option<CertificateRecord> {
-        let mut known = std::iter::once(self.current).chain(self.previous);
-        known.find(|record| record.serial == serial)
     }
 }
 
@@ -126,21 +129,23 @@ impl RecoveryClaim {
         &self.peer
     }
 
-    /// Whether the node's record allows a new certificate for the request.
+    /// What the node's record becomes if it allows a new certificate for the
+    /// request.
     pub fn check(
         &self,
-        known: &NodeCertificates,
+        known: NodeCertificates,
         request: &CertificateRequest,
         now: Timestamp,
         window_ms: u64,
-    ) -> Result<(), RecoveryRefused> {
-        let record = known.find(self.peer.serial).ok_or(RecoveryRefused::Stale)?;
-        if request.fingerprint() != record.public_key {
+    ) -> Result<NodeCertificates, RecoveryRefused> {
+        let shown = CertificateRecord::of(&self.peer);
+        let known = known.shown(shown).map_err(|_stale| RecoveryRefused::Stale)?;
+        if request.fingerprint() != shown.public_key {
             return Err(RecoveryRefused::OtherKey);
         }
-        if now > record.expires.plus_ms(window_ms) {
+        if now > shown.expires.plus_ms(window_ms) {
             return Err(RecoveryRefused::TooLate);
         }
-        Ok(())
+        Ok(known)
     }
 }

@@ -285,19 +285,28 @@ fn record(serial: u128) -> CertificateRecord {
 
 #[test]
 fn a_node_may_renew_with_its_newest_certificate_or_the_one_before_it_showed_that() {
+    let stale = |serial| Err(StaleCertificate { shown: Serial(serial) });
     let first = NodeCertificates::first(record(1));
-    assert_eq!(first.shown(Serial(1)), None);
-    let second = first.renewed(Serial(1), record(2)).unwrap();
-    assert!(second.check(Serial(1)).is_ok() && second.check(Serial(2)).is_ok());
-    let again = second.renewed(Serial(1), record(3)).unwrap();
-    assert_eq!(again.check(Serial(2)), Err(StaleCertificate { shown: Serial(2) }));
-    let settled = again.shown(Serial(3)).unwrap();
-    assert_eq!(settled.check(Serial(1)), Err(StaleCertificate { shown: Serial(1) }));
-    assert!(settled.renewed(Serial(1), record(4)).is_err());
+    assert_eq!(first.shown(record(1)), Ok(first));
+    let second = NodeCertificates::renewed(record(1), record(2));
+    assert_eq!(second.shown(record(1)), Ok(second));
+    let again = NodeCertificates::renewed(record(1), record(3));
+    assert_eq!(again.shown(record(2)), stale(2));
+    let settled = again.shown(record(3)).unwrap();
+    assert_eq!(settled.shown(record(1)), stale(1));
     assert_eq!(settled.newest(), Serial(3));
     let stored: NodeCertificates =
         serde_json::from_str(&serde_json::to_string(&again).unwrap()).unwrap();
     assert_eq!(stored, again);
+}
+
+#[test]
+fn a_certificate_that_a_restored_store_does_not_know_yet_is_the_newest() {
+    let restored = NodeCertificates::renewed(record(1), record(2));
+    let shown = record(5);
+    let known = restored.shown(shown).unwrap();
+    assert_eq!(known, NodeCertificates::first(shown));
+    assert_eq!(known.shown(record(2)), Err(StaleCertificate { shown: Serial(2) }));
 }
 
 struct Ended {
@@ -321,10 +330,11 @@ fn an_ended_certificate_is_replaced_for_the_same_key_within_the_window() {
     assert_eq!(claim.peer().identity, node("acme", "app1"));
     let window = RECOVERY_WINDOW_MS_DEFAULT;
     let check = |request: &CertificateRequest, days| {
-        claim.check(&ended.known, request, NOW.plus_ms(days * DAY_MS), window)
+        let now = NOW.plus_ms(days * DAY_MS);
+        claim.check(ended.known, request, now, window).map(|known| known == ended.known)
     };
-    assert_eq!(check(&request_of(&ended.key), 2), Ok(()));
-    assert_eq!(check(&request_of(&ended.key), 31), Ok(()));
+    assert_eq!(check(&request_of(&ended.key), 2), Ok(true));
+    assert_eq!(check(&request_of(&ended.key), 31), Ok(true));
     assert_eq!(check(&request_of(&ended.key), 32), Err(RecoveryRefused::TooLate));
     assert_eq!(check(&request(), 2), Err(RecoveryRefused::OtherKey));
 }
@@ -334,12 +344,21 @@ fn an_ended_certificate_that_is_old_or_of_others_is_not_replaced() {
     let ended = ended();
     let claim = recover(&ended.authority, &ended.der).unwrap();
     let newer = NodeCertificates::first(record(u128::MAX));
-    let refused = claim.check(&newer, &request_of(&ended.key), NOW, DAY_MS);
+    let refused = claim.check(newer, &request_of(&ended.key), NOW, DAY_MS);
     assert_eq!(refused, Err(RecoveryRefused::Stale));
     assert_eq!(recover(&authority(), &ended.der), Err(RecoveryRefused::Foreign));
     let operator = Identity::Operator("maria".parse().unwrap());
     let operators = ended.authority.issue_with_key(&operator, terms()).unwrap().issued;
     assert_eq!(recover(&ended.authority, &der(&operators)), Err(RecoveryRefused::Foreign));
+}
+
+#[test]
+fn an_ended_certificate_that_a_restored_store_does_not_know_is_replaced() {
+    let ended = ended();
+    let claim = recover(&ended.authority, &ended.der).unwrap();
+    let restored = NodeCertificates::first(record(1));
+    let checked = claim.check(restored, &request_of(&ended.key), NOW, DAY_MS);
+    assert_eq!(checked, Ok(ended.known));
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use oml_proto::tls::Serial;
+
 use super::*;
 
 fn described() -> BTreeSet<String> {
@@ -54,8 +56,8 @@ fn peer(identity: &str) -> Peer {
         identity: identity.parse().unwrap(),
         serial: Serial(7),
         public_key: oml_proto::tls::Fingerprint::of(b"key"),
-        issued: oml_common::time::Timestamp(0),
-        expires: oml_common::time::Timestamp(1),
+        issued: Timestamp(0),
+        expires: Timestamp(u64::MAX),
     }
 }
 
@@ -84,6 +86,16 @@ fn a_revoked_certificate_opens_nothing_though_its_connection_lives() {
     revoked.revoke("oml://node/acme/app1".parse().unwrap(), Serial(7));
     let refused = admitted("/oml.v1.Agent/Session", Some(peer("oml://node/acme/app1")), revoked);
     assert_eq!(refused, Err(tonic::Code::Unauthenticated));
+}
+
+#[test]
+fn a_certificate_that_ended_opens_nothing_though_its_connection_lives() {
+    let calls = [("oml://node/acme/app1", "Agent/Renew"), ("oml://operator/maria", "Fleet/Apply")];
+    for (identity, call) in calls {
+        let ended = Peer { expires: clock::now(), ..peer(identity) };
+        let refused = admitted(&format!("/oml.v1.{call}"), Some(ended), Revoked::default());
+        assert_eq!(refused, Err(tonic::Code::Unauthenticated), "{call}");
+    }
 }
 
 #[test]

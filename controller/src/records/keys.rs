@@ -7,9 +7,11 @@ use std::marker::PhantomData;
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, TenantId};
 use oml_common::plan::Plan;
 use oml_common::rollout::Rollout;
-use oml_proto::tls::Fingerprint;
+use oml_proto::tls::{Fingerprint, OperatorName};
 
-use super::values::{Assigned, Audit, Head, Node, Operation, Outcome, Revision, Seen, Site};
+use super::values::{
+    Assigned, Audit, Head, Node, Operation, Operator, Outcome, Revision, Seen, Site,
+};
 use super::{Key, Prefix};
 use crate::pki::TokenRecord;
 
@@ -138,6 +140,18 @@ pub fn all_nodes() -> Prefix<Node> {
     prefix("nodes/")
 }
 
+/// An operator.
+#[must_use]
+pub fn operator(name: &OperatorName) -> Key<Operator> {
+    key(format!("operators/{name}"))
+}
+
+/// All operators.
+#[must_use]
+pub fn operators() -> Prefix<Operator> {
+    prefix("operators/")
+}
+
 /// A join token, by the hash of its secret.
 #[must_use]
 pub fn token(hash: Fingerprint) -> Key<TokenRecord> {
@@ -184,6 +198,18 @@ pub fn all_seen() -> Prefix<Seen> {
 #[must_use]
 pub fn audit() -> Key<Audit> {
     key(format!("audit/{}", uuid::Uuid::now_v7()))
+}
+
+/// The audit trail, the oldest line first.
+#[must_use]
+pub fn audits() -> Prefix<Audit> {
+    prefix("audit/")
+}
+
+/// A line of the audit trail, by the rest of its key.
+#[must_use]
+pub fn audit_line(rest: &str) -> Key<Audit> {
+    key(format!("audit/{rest}"))
 }
 
 /// Tenant and node from the rest of a key.

@@ -98,6 +98,43 @@ pub struct Operation {
     pub request: ContentHash,
 }
 
+/// An operator that a bundle was made for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// The newest certificate.
+    pub newest: Serial,
+    /// The newest of the certificates that no longer count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Serial>,
+    /// When it was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Timestamp>,
+}
+
+/// What `/etc/machine-id` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineId(String);
+
+/// Why a text is no machine's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a machine's id has 32 hexadecimal digits")]
+pub struct InvalidMachineId;
+
+impl std::str::FromStr for MachineId {
+    type Err = InvalidMachineId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMachineId> {
+        let is_valid = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if is_valid { Ok(Self(text.to_ascii_lowercase())) } else { Err(InvalidMachineId) }
+    }
+}
+
+impl std::fmt::Display for MachineId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// An enrolled node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
@@ -107,6 +144,9 @@ pub struct Node {
     pub address: String,
     /// Where its agent offers metrics; 0 when nowhere or not known.
     pub metrics_port: u16,
+    /// The machine that it is, as it said in its first session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineId>,
     /// When it joined.
     pub enrolled: Timestamp,
     /// Its certificates.

@@ -53,7 +53,8 @@ async fn token(
     };
     let realm = parameter("realm").unwrap_or_default();
     let scope = format!("repository:{}:pull", question.name);
-    let mut url = format!("{realm}?scope={}", encode(&scope));
+    let joint = if realm.contains('?') { '&' } else { '?' };
+    let mut url = format!("{realm}{joint}scope={}", encode(&scope));
     if let Some(service) = parameter("service") {
         url = format!("{url}&service={}", encode(&service));
     }

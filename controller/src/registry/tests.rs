@@ -168,6 +168,19 @@ async fn a_registry_with_tokens_is_asked_with_one_for_this_image_only() {
 }
 
 #[tokio::test]
+async fn a_realm_that_is_a_question_already_is_asked_on() {
+    let asking = |address| {
+        let plain = bearer(address, r#"{"token":"abc"}"#);
+        let challenge = plain.challenge.map(|c| c.replace("/token", "/token?account=oml"));
+        Manner { challenge, ..plain }
+    };
+    let registry = Registry::start(asking).await;
+    assert_eq!(registry.resolve(true, "230204.01").await.unwrap().as_str(), DIGEST);
+    let asked = "GET /token?account=oml&scope=repository%3Aoml%2Fasterisk%3Apull";
+    assert!(registry.seen.lock().await[1].starts_with(asked));
+}
+
+#[tokio::test]
 async fn a_token_that_is_none_is_no_panic() {
     for token in ["", "[]", "{}", r#"{"token":"a\nb"}"#, r#"{"token":7}"#] {
         let registry = Registry::start(|address| bearer(address, token)).await;

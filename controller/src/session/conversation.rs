@@ -17,6 +17,7 @@ use crate::kill_point;
 use crate::ops::Ops;
 use crate::ops::live::SessionId;
 use crate::ops::nodes::{Address, Greeting};
+use crate::pki::CertificateRecord;
 use crate::policy;
 use crate::records::keys;
 use crate::stop::Stopping;
@@ -28,8 +29,6 @@ const HELLO_LIMIT: Duration = Duration::from_secs(5);
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
 /// From a report of substance to its record: the decision it leads to comes first.
 const KEEP_DELAY: Duration = Duration::from_millis(200);
-/// Least time between two records of one node's reports.
-const KEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 type Outgoing = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
 
@@ -49,7 +48,6 @@ struct Progress {
     newest: Option<Generation>,
     /// When the last report is to be recorded.
     keep_at: Option<Instant>,
-    kept: Option<Instant>,
 }
 
 impl Conversation {
@@ -83,11 +81,14 @@ impl Conversation {
         };
         let metrics_port = u16::try_from(hello.metrics_port)
             .map_err(|_too_large| Status::invalid_argument("there is no such metrics port"))?;
-        let greeting = Greeting { serial: self.node.serial, address, metrics_port };
+        let shown = CertificateRecord::of(&self.node.peer);
+        // Where the file is missing or strange, the machine says nothing of itself.
+        let machine = hello.machine_id.parse().ok();
+        let greeting = Greeting { shown, address, metrics_port, machine };
         let greeted = self.ops.greet(&self.node.tenant, &self.node.node, &greeting).await;
         greeted.map_err(|error| wire::status_of(&error))?;
         let held = hello.held.map(generation_from_wire);
-        Ok(Progress { held, newest: None, keep_at: None, kept: None })
+        Ok(Progress { held, newest: None, keep_at: None })
     }
 
     async fn converse(
@@ -100,7 +101,7 @@ impl Conversation {
         let (id, replaced) = self.ops.live().connect(tenant, node, clock::now());
         tracing::info!(%tenant, %node, "a session began");
         let ended = self.listen(incoming, outgoing, &mut progress, replaced).await;
-        self.leave(id, &progress).await;
+        self.leave(id).await;
         ended
     }
 
@@ -114,6 +115,8 @@ impl Conversation {
         let key = keys::assignment(&self.node.tenant, &self.node.node);
         let mut assigned = self.ops.records().changed_at(&key);
         let mut revoked = self.ops.revoked().subscribe();
+        // What came between the greeting and now wakes nobody.
+        self.check_certificate()?;
         let mut stopping = self.stopping.clone();
         let certificate_ends = Instant::now() + self.certificate_life();
         let mut look = true;
@@ -145,7 +148,7 @@ impl Conversation {
                 () = sleep_until(certificate_ends) => {
                     return Err(Status::unauthenticated("the certificate has ended"));
                 }
-                () = due(progress.keep_at) => self.keep(progress).await,
+                () = due(progress.keep_at) => progress.keep_at = self.keep().await,
                 () = stopping.told() => {
                     return Err(Status::unavailable("the controller is stopping"));
                 }
@@ -186,9 +189,7 @@ impl Conversation {
         let differs = self.ops.live().heard(tenant, node, report, clock::now());
         kill_point::reach("C7");
         if differs && progress.keep_at.is_none() {
-            let earliest = progress.kept.map(|kept| kept + KEEP_INTERVAL);
-            let soon = Instant::now() + KEEP_DELAY;
-            progress.keep_at = Some(earliest.map_or(soon, |earliest| earliest.max(soon)));
+            progress.keep_at = Some(Instant::now() + KEEP_DELAY);
         }
         Ok(())
     }
@@ -222,26 +223,32 @@ impl Conversation {
         Ok(Some(v1::AssignmentDocument { document }))
     }
 
-    async fn keep(&self, progress: &mut Progress) {
+    /// Keeps what the node last said, or says when that may be done.
+    async fn keep(&self) -> Option<Instant> {
         let (tenant, node) = (&self.node.tenant, &self.node.node);
-        if let Err(error) = self.ops.keep_report(tenant, node).await {
-            let error = crate::log::chain(&error);
-            tracing::warn!(%tenant, %node, %error, "a report was not recorded");
+        match self.ops.keep_report(tenant, node).await {
+            Ok(later) => later,
+            Err(error) => {
+                let error = crate::log::chain(&error);
+                tracing::warn!(%tenant, %node, %error, "a report was not recorded");
+                None
+            }
         }
-        progress.keep_at = None;
-        progress.kept = Some(Instant::now());
     }
 
     /// The session's end: whoever looks now sees an unreachable node, and when
     /// it was last heard is kept.
-    async fn leave(&self, id: SessionId, progress: &Progress) {
+    async fn leave(&self, id: SessionId) {
         let (tenant, node) = (&self.node.tenant, &self.node.node);
         self.ops.live().disconnect(tenant, node, id);
         if self.ops.revoked().covers(&self.node.peer) {
             return;
         }
-        let mut last = Progress { keep_at: None, ..*progress };
-        self.keep(&mut last).await;
+        if let Some(later) = self.keep().await {
+            sleep_until(later).await;
+            // A newer session that was first keeps on doing so.
+            let _later = self.keep().await;
+        }
     }
 }
 

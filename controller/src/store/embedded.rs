@@ -170,6 +170,12 @@ impl Embedded {
         &self.cluster
     }
 
+    /// The id of the cluster that the store in `dir` was made for; the store
+    /// itself is not opened, which would write into it.
+    pub fn cluster_in(dir: &Path) -> Result<String, OpenError> {
+        Ok(Header::open(dir)?.cluster)
+    }
+
     /// Closes the store and lets go of its folder. Not needed for safety: every
     /// acknowledged commit is durable already.
     pub async fn close(self) {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use oml_proto::tls::Peer;
+use oml_proto::tls::{Identity, Peer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,11 +21,19 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
+use super::seats::{Holder, Seat, Seats};
+
 /// Bounds of one port.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at once, in a handshake or after it.
     pub connections_max: usize,
+    /// Connections at once of peers without a certificate, from one address.
+    pub connections_per_address_max: usize,
+    /// Connections at once of one node: a lost one may live on for a moment.
+    pub connections_per_node_max: usize,
+    /// Connections at once of one operator, whose programs share a name.
+    pub connections_per_operator_max: usize,
     /// Handshakes at once.
     pub handshakes_max: usize,
     /// Handshakes at once from one address.
@@ -38,10 +46,33 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 4096,
+            connections_per_address_max: 64,
+            connections_per_node_max: 8,
+            connections_per_operator_max: 256,
             handshakes_max: 512,
             handshakes_per_address_max: 64,
             handshake_timeout: Duration::from_secs(5),
         }
+    }
+}
+
+impl Limits {
+    /// One more connection of that peer.
+    fn seat(&self, seats: &Arc<Seats>, info: &ConnectionInfo) -> io::Result<Seat> {
+        let (holder, max) = match info.peer.as_ref().map(|peer| &peer.identity) {
+            None => {
+                let address = info.address.ip().to_canonical();
+                (Holder::Address(address), self.connections_per_address_max)
+            }
+            Some(identity @ Identity::Node { .. }) => {
+                (Holder::Identity(identity.clone()), self.connections_per_node_max)
+            }
+            Some(identity @ (Identity::Operator(_) | Identity::Controller)) => {
+                (Holder::Identity(identity.clone()), self.connections_per_operator_max)
+            }
+        };
+        let taken = || io::Error::other(format!("{holder} has {max} connections already"));
+        seats.take(holder.clone(), max).ok_or_else(taken)
     }
 }
 
@@ -61,6 +92,7 @@ pub struct Connection {
     stream: TlsStream<TcpStream>,
     info: ConnectionInfo,
     _place: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 /// One listening port.
@@ -71,6 +103,7 @@ pub struct Acceptor {
     limits: Limits,
     accepted: mpsc::Sender<Connection>,
     places: Arc<Semaphore>,
+    seats: Arc<Seats>,
     handshakes: JoinSet<()>,
     addresses: HashMap<Id, IpAddr>,
 }
@@ -97,6 +130,7 @@ impl Acceptor {
             limits,
             accepted,
             places: Arc::new(Semaphore::new(limits.connections_max)),
+            seats: Arc::default(),
             handshakes: JoinSet::new(),
             addresses: HashMap::new(),
         };
@@ -134,10 +168,16 @@ impl Acceptor {
             return;
         };
         let tls = TlsAcceptor::from(self.config.load_full());
-        let (limit, accepted) = (self.limits.handshake_timeout, self.accepted.clone());
+        let (limits, accepted) = (self.limits, self.accepted.clone());
+        let seats = Arc::clone(&self.seats);
         let task = self.handshakes.spawn(async move {
-            let greeted = greet(stream, address, tls, place);
-            match timeout(limit, async { hand_over(&accepted, greeted.await?).await }).await {
+            let greeted = async {
+                let (stream, info) = greet(stream, address, tls).await?;
+                let seat = limits.seat(&seats, &info)?;
+                let connection = Connection { stream, info, _place: place, _seat: seat };
+                hand_over(&accepted, connection).await
+            };
+            match timeout(limits.handshake_timeout, greeted).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::info!(%address, %error, "a connection was refused"),
                 Err(_elapsed) => tracing::debug!(%address, "a handshake took too long"),
@@ -151,14 +191,12 @@ async fn greet(
     stream: TcpStream,
     address: SocketAddr,
     tls: TlsAcceptor,
-    place: OwnedSemaphorePermit,
-) -> io::Result<Connection> {
+) -> io::Result<(TlsStream<TcpStream>, ConnectionInfo)> {
     stream.set_nodelay(true)?;
     let stream = tls.accept(stream).await?;
     let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let peer = shown.map(Peer::from_certificate).transpose().map_err(io::Error::other)?;
-    let info = ConnectionInfo { address, peer: peer.map(Arc::new) };
-    Ok(Connection { stream, info, _place: place })
+    Ok((stream, ConnectionInfo { address, peer: peer.map(Arc::new) }))
 }
 
 async fn hand_over(accepted: &mpsc::Sender<Connection>, connection: Connection) -> io::Result<()> {

@@ -367,6 +367,46 @@ async fn the_number_of_connections_is_bounded_and_a_closed_one_makes_room() {
     tokio::time::timeout(Duration::from_secs(10), soon).await.unwrap();
 }
 
+#[tokio::test]
+async fn no_peer_takes_the_places_of_others() {
+    let limits = Limits {
+        connections_per_node_max: 2,
+        connections_per_operator_max: 3,
+        connections_per_address_max: 1,
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
+    let operator = Identity::Operator("maria".parse().unwrap());
+    for (identity, max) in [(node(), 2), (operator, 3)] {
+        let connector = TlsConnector::from(Arc::new(server.client(&identity)));
+        let mut held = Vec::new();
+        for _ in 0..max {
+            held.push(greet(server.address, &connector).await.unwrap());
+        }
+        assert!(greet(server.address, &connector).await.is_err(), "{identity}");
+        held.pop();
+        let soon = async {
+            while greet(server.address, &connector).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), soon).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn hosts_without_a_certificate_are_counted_by_their_address() {
+    let limits = Limits { connections_per_address_max: 1, ..Limits::default() };
+    let config = |authority: &Authority, own: &OwnCertificate, _| {
+        super::enrollment_config(authority, own).unwrap()
+    };
+    let server = Server::start_with(limits, authority(), config).await;
+    let client = enrollment_config(server.authority.fingerprint());
+    let connector = TlsConnector::from(Arc::new(client));
+    let _held = greet(server.address, &connector).await.unwrap();
+    assert!(greet(server.address, &connector).await.is_err());
+}
+
 /// The smallest service of ours; answers with the caller's own name.
 struct WhoCalls;
 

@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test program: failures are panics")]
 
+mod operators;
 mod process;
+mod refusals;
 #[path = "../system/registry.rs"]
 #[expect(dead_code, reason = "only the system tests let the registry misbehave")]
 mod registry;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,7 +57,10 @@ fn free_address() -> String {
 impl Controller {
     /// Made, running, with one node and revision 1.
     pub(crate) async fn installed(environment: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::installed_in(tempfile::tempdir().unwrap(), environment).await
+    }
+
+    pub(crate) async fn installed_in(dir: tempfile::TempDir, environment: &[(&str, &str)]) -> Self {
         let registry = Registry::start().await;
         let (listen, enrollment) = (free_address(), free_address());
         let mut controller =
@@ -74,13 +77,7 @@ impl Controller {
             bundle.to_str().unwrap(),
         ]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let bundle: toml::Table = std::fs::read_to_string(bundle).unwrap().parse().unwrap();
-        let text = |key: &str| bundle[key].as_str().unwrap().to_owned();
-        controller.credentials = Some(Credentials {
-            ca_pem: text("ca_pem"),
-            certificate_pem: text("certificate_pem"),
-            key_pem: text("key_pem"),
-        });
+        controller.take_bundle(&bundle);
         controller.start(environment).await;
         let token = controller.token("voice1").await;
         controller.join(&token, "voice1").await.unwrap();
@@ -88,6 +85,17 @@ impl Controller {
         controller.operator().await.apply(request).await.unwrap();
         controller.wait_for_target(1).await;
         controller
+    }
+
+    /// From now on the test is the operator of that bundle.
+    pub(crate) fn take_bundle(&mut self, bundle: &Path) {
+        let bundle: toml::Table = std::fs::read_to_string(bundle).unwrap().parse().unwrap();
+        let text = |key: &str| bundle[key].as_str().unwrap().to_owned();
+        self.credentials = Some(Credentials {
+            ca_pem: text("ca_pem"),
+            certificate_pem: text("certificate_pem"),
+            key_pem: text("key_pem"),
+        });
     }
 
     /// Returns once the node's pointer names the revision.
@@ -106,7 +114,7 @@ impl Controller {
         tokio::time::timeout(LIMIT, named).await.unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -126,14 +134,20 @@ impl Controller {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        self.completed(Command::new(PROGRAM), arguments)
+    }
+
+    fn completed(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.arg("--config").arg(self.dir.path()).args(arguments);
         command.env("OML_KILL_MARKERS", self.path("markers"));
         command
     }
 
     pub(crate) fn run_to_the_end(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        // One that goes on, against what is expected, must not hold the test up.
+        let mut bounded = Command::new("timeout");
+        bounded.arg(LIMIT.as_secs().to_string()).arg(PROGRAM);
+        self.completed(bounded, arguments).output().unwrap()
     }
 
     /// Starts it, and returns once it answers.
@@ -203,10 +217,23 @@ impl Controller {
             acknowledged = asked.ok().and_then(Result::ok).map(|reply| reply.revision);
             self.kill();
             self.start(&[]).await;
+            // Before the change is asked for again: that would make it anew.
+            let expected = number + u64::from(acknowledged.is_some());
+            self.check_kept(expected).await;
         }
         let revision = self.change(number).await.unwrap().revision;
         assert!(acknowledged.is_none_or(|before| before == revision));
         (revision, kill_after.is_some() && acknowledged.is_none())
+    }
+
+    /// Every acknowledged revision is there, and says what was asked for.
+    async fn check_kept(&self, acknowledged: u64) {
+        let history = self.history().await;
+        assert!(history.len() as u64 >= acknowledged, "lost: {} revisions", history.len());
+        for (revision, number) in history.iter().skip(1).zip(1..acknowledged) {
+            assert_eq!(revision.number, number + 1);
+            assert_eq!(revision.changes[0].to, format!("v{number}"));
+        }
     }
 
     pub(crate) async fn history(&self) -> Vec<v1::Revision> {

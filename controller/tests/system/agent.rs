@@ -76,6 +76,17 @@ pub(crate) async fn enroll(world: &World, tenant: &str, role: &str, node: &str) 
     join(world, &token, node).await.unwrap()
 }
 
+/// What a host says first.
+pub(crate) fn hello(held: Option<v1::Generation>) -> v1::Hello {
+    v1::Hello {
+        agent_version: "test".into(),
+        address: "10.0.0.9".into(),
+        metrics_port: 9270,
+        held,
+        ..Default::default()
+    }
+}
+
 /// An open session, driven by hand.
 pub(crate) struct Session {
     pub(crate) up: mpsc::Sender<v1::AgentMessage>,
@@ -93,14 +104,11 @@ impl Session {
         channel: Channel,
         held: Option<v1::Generation>,
     ) -> Result<Self, Status> {
+        Self::greeting(channel, hello(held)).await
+    }
+
+    pub(crate) async fn greeting(channel: Channel, hello: v1::Hello) -> Result<Self, Status> {
         let (up, messages) = mpsc::channel(16);
-        let hello = v1::Hello {
-            agent_version: "test".into(),
-            address: "10.0.0.9".into(),
-            metrics_port: 9270,
-            held,
-            ..Default::default()
-        };
         let kind = Some(v1::agent_message::Kind::Hello(hello));
         up.send(v1::AgentMessage { kind }).await.unwrap();
         let mut client = AgentClient::new(channel.clone());
@@ -189,7 +197,7 @@ async fn work(
     Ok(())
 }
 
-fn failure(desired: &Desired) -> Failure {
+pub(crate) fn failure(desired: &Desired) -> Failure {
     Failure {
         hash: desired.instance.workload_hash(),
         version: desired.instance.version().cloned(),

@@ -284,3 +284,15 @@ async fn a_tenant_whose_records_are_damaged_stops_nobody_else_and_loses_nothing(
     .await;
     drop(agent);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_list_of_problems_reaches_the_operator() {
+    let fleet = Fleet::start(Kept::InMemory).await;
+    let long = "nobody-ever-heard-of-".repeat(10);
+    let unknown: String = (0..60).map(|n| format!("  {long}{n}: \"1\"\n")).collect();
+    let spec = SPEC.replace("components:\n", &format!("components:\n{unknown}"));
+    let refused = apply(&mut fleet.world.operator().await, &spec).await.unwrap_err();
+    let problems = oml_proto::problem::from_status(&refused).unwrap().0;
+    assert!(problems[0].path.contains("nobody-ever-heard-of"), "{problems:?}");
+    assert!(problems.last().unwrap().message.contains("more problems are not shown"));
+}

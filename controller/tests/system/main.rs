@@ -6,6 +6,7 @@
 mod agent;
 mod changes;
 mod fleet;
+mod hooked;
 mod nodes;
 mod registry;
 mod sessions;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use oml_common::time::Timestamp;
 use oml_proto::tls::{
-    Credentials, Fingerprint, Identity, JoinToken, certificate, connect, enrollment_config,
+    Credentials, Fingerprint, Identity, JoinToken, Peer, certificate, connect, enrollment_config,
 };
 use oml_proto::v1;
 use oml_proto::v1::agent_client::AgentClient;
@@ -12,11 +13,16 @@ use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::pki::{TokenGrant, TokenRecord, TokenValidity};
 use omlcontroller::records::{Batch, Records, keys};
 use omlcontroller::store::Expect;
+use rcgen::{CertificateParams, KeyPair};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tonic::Code;
+use tonic::transport::Channel;
 
-use crate::agent::{Agent, Session, enroll, join, request, token};
+use crate::agent::{Agent, Host, Session, enroll, join, request, token};
 use crate::fleet::Fleet;
-use crate::world::{Kept, SPEC, World, apply, now, until, until_rollout};
+use crate::world::{Kept, LIMIT, SPEC, World, apply, now, until, until_rollout};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_lets_one_host_in_and_only_as_what_it_says() {
@@ -149,18 +155,9 @@ async fn tenants_never_see_each_other() {
 async fn a_certificate_is_renewed_and_an_ended_one_is_replaced_for_its_own_key() {
     let world = World::start(Kept::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
-    let mut agent = AgentClient::new(world.channel(&host.credentials).await);
-    let (csr, key) = request();
-    let renewed = agent.renew(v1::RenewRequest { csr }).await.unwrap().into_inner();
-    assert_eq!((renewed.tenant.as_str(), renewed.node.as_str()), ("acme", "voice1"));
-    let newer = Credentials {
-        certificate_pem: renewed.certificate_pem,
-        key_pem: key.serialize_pem(),
-        ..host.credentials.clone()
-    };
+    let host2 = renewed(&world, &host).await;
     // Until the new one is shown, the old one is good: it may have been lost on the way.
     Session::open(&world, &host).await.unwrap();
-    let host2 = crate::agent::Host { credentials: newer.clone(), ..host.clone() };
     let session = Session::open(&world, &host2).await.unwrap();
     let mut operator = world.operator().await;
     until(&mut operator, "acme", |status| status.nodes[0].state == "connected").await;
@@ -169,18 +166,90 @@ async fn a_certificate_is_renewed_and_an_ended_one_is_replaced_for_its_own_key()
     assert_eq!(stale.code(), Code::PermissionDenied);
     assert!(stale.message().contains("copy of the host"), "{stale}");
 
-    let config = Arc::new(enrollment_config(world.authority.fingerprint()));
-    let channel = connect(&world.running().enrollment_listen.to_string(), config).await.unwrap();
-    let mut enrollment = EnrollmentClient::new(channel);
-    let certificate = certificate(&newer.certificate_pem, "test").unwrap().to_vec();
+    let mut enrollment = enrollment(&world).await;
+    let certificate = certificate(&host2.credentials.certificate_pem, "test").unwrap().to_vec();
     let (other_key, _) = request();
     let wrong = v1::RecoverRequest { certificate: certificate.clone(), csr: other_key };
     let refused = enrollment.recover(wrong).await.unwrap_err();
     assert!(refused.message().contains("not for the key"), "{refused}");
-    let csr = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
+    let key = KeyPair::from_pem(&host2.credentials.key_pem).unwrap();
+    let csr = CertificateParams::default().serialize_request(&key).unwrap();
     let right = v1::RecoverRequest { certificate, csr: csr.der().to_vec() };
     let recovered = enrollment.recover(right).await.unwrap().into_inner();
     assert_eq!(recovered.node, "voice1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_asks_for_certificates_without_end_writes_nothing() {
+    let world = World::start(Kept::InMemory).await;
+    let host = enroll(&world, "acme", "voice", "voice1").await;
+    let_time_pass(&world, "voice1").await;
+    let mut agent = AgentClient::new(world.channel(&host.credentials).await);
+    let (csr, _key) = request();
+    let first = agent.renew(v1::RenewRequest { csr: csr.clone() }).await.unwrap().into_inner();
+    let before = world.store.list("").await.unwrap();
+    // The answer may have been lost: the same certificate is given again.
+    let again = agent.renew(v1::RenewRequest { csr }).await.unwrap().into_inner();
+    let [first, again] = [first, again].map(|given| {
+        Peer::from_certificate(&certificate(&given.certificate_pem, "test").unwrap()).unwrap()
+    });
+    assert_eq!(first, again);
+    let refused = agent.renew(v1::RenewRequest { csr: request().0 }).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("a moment ago"), "{refused}");
+    assert_eq!(world.store.list("").await.unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_renewed_after_the_backup_goes_on_after_the_restore() {
+    let world = World::start(Kept::InMemory).await;
+    let host = enroll(&world, "acme", "voice", "voice1").await;
+    let key = keys::node(&"acme".parse().unwrap(), &"voice1".parse().unwrap());
+    let records = Records::new(Arc::clone(&world.store));
+    let saved = records.get(&key).await.unwrap().unwrap().value;
+    let restore = || records.commit(Batch::default().put(&key, Expect::Any, &saved));
+    let newer = renewed(&world, &host).await;
+
+    restore().await.unwrap();
+    let _session = Session::open(&world, &newer).await.unwrap();
+    until(&mut world.operator().await, "acme", |s| s.nodes[0].state == "connected").await;
+    let copy = Session::open(&world, &host).await.unwrap().assignment().await.unwrap_err();
+    assert!(copy.message().contains("copy of the host"), "{copy}");
+
+    let newest = renewed(&world, &newer).await;
+    restore().await.unwrap();
+    let ended = certificate(&newest.credentials.certificate_pem, "test").unwrap().to_vec();
+    let key = KeyPair::from_pem(&newest.credentials.key_pem).unwrap();
+    let csr = CertificateParams::default().serialize_request(&key).unwrap().der().to_vec();
+    let asked = v1::RecoverRequest { certificate: ended, csr };
+    enrollment(&world).await.recover(asked).await.unwrap();
+}
+
+/// Makes the node's newest certificate look older than it is.
+async fn let_time_pass(world: &World, node: &str) {
+    let key = keys::node(&"acme".parse().unwrap(), &node.parse().unwrap());
+    let records = Records::new(Arc::clone(&world.store));
+    let mut node = records.get(&key).await.unwrap().unwrap().value;
+    node.certificates.current.issued = Timestamp(0);
+    records.commit(Batch::default().put(&key, Expect::Any, &node)).await.unwrap();
+}
+
+/// The host after a renewal, some time after the last.
+async fn renewed(world: &World, host: &Host) -> Host {
+    let_time_pass(world, &host.node).await;
+    let mut agent = AgentClient::new(world.channel(&host.credentials).await);
+    let (csr, key) = request();
+    let given = agent.renew(v1::RenewRequest { csr }).await.unwrap().into_inner();
+    let certificate_pem = given.certificate_pem;
+    let ca_pem = host.credentials.ca_pem.clone();
+    let credentials = Credentials { ca_pem, certificate_pem, key_pem: key.serialize_pem() };
+    Host { node: host.node.clone(), credentials }
+}
+
+async fn enrollment(world: &World) -> EnrollmentClient<Channel> {
+    let config = Arc::new(enrollment_config(world.authority.fingerprint()));
+    let address = world.running().enrollment_listen.to_string();
+    EnrollmentClient::new(connect(&address, config).await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -246,4 +315,17 @@ async fn a_change_without_a_removed_node_does_not_wait_for_it() {
     assert!(apply(&mut fleet.operator, SPEC).await.unwrap().changed);
     let status = until_rollout(&mut fleet.operator, 3, "completed").await;
     assert_eq!(status.nodes.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_says_nothing_on_the_enrolment_port_is_closed() {
+    let world = World::start(Kept::InMemory).await;
+    let config = Arc::new(enrollment_config(world.authority.fingerprint()));
+    let tcp = TcpStream::connect(world.running().enrollment_listen).await.unwrap();
+    let name = "controller".try_into().unwrap();
+    let mut silent = TlsConnector::from(config).connect(name, tcp).await.unwrap();
+    let mut heard = Vec::new();
+    let closed = tokio::time::timeout(LIMIT, silent.read_to_end(&mut heard)).await;
+    // In order or by reset, but closed.
+    assert!(closed.is_ok(), "it is still open");
 }

@@ -6,13 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oml_common::id::Generation;
-use oml_proto::tls::{client_config, connect};
+use oml_proto::tls::{Identity, client_config, connect};
 use oml_proto::v1;
+use oml_proto::v1::fleet_client::FleetClient;
+use omlcontroller::pki::highest_serial;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 
-use crate::agent::{Session, enroll, report};
+use crate::agent::{Session, enroll, hello, report};
+use crate::fleet::Fleet;
+use crate::hooked::Hooked;
 use crate::world::{Kept, SPEC, World, apply, until};
 
 /// One host with the role data, and what it is to run.
@@ -215,4 +219,164 @@ async fn from_a_command_to_the_agent_nothing_waits() {
     took.sort();
     println!("command to agent: median {:?} (reply after {:?})", took[10].0, took[10].1);
     assert!(took[10].0 < Duration::from_millis(500), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_removed_while_it_says_hello_gets_no_session() {
+    let store = Arc::new(Hooked::default());
+    let world = World::over(Arc::clone(&store) as _).await;
+    let host = enroll(&world, "acme", "data", "acme-data").await;
+    let revoked = Arc::clone(world.running().ops.revoked());
+    let identity = "oml://node/acme/acme-data".parse().unwrap();
+    // The hello writes the node's record, and the removal comes right after it.
+    store.after("nodes/acme/acme-data", move || {
+        revoked.revoke(identity, highest_serial(crate::world::now()));
+    });
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let answered = tokio::time::timeout(crate::world::LIMIT, session.assignment()).await;
+    assert_eq!(answered.unwrap().unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_is_told_when_the_certificate_ends() {
+    let (world, _host) = one_host().await;
+    let maria = Identity::Operator("maria".parse().unwrap());
+    let channel = world.channel(&world.credentials_for(&maria, 2000)).await;
+    let mut fleet = FleetClient::new(channel);
+    let request = v1::StatusRequest { tenant: "acme".into() };
+    let mut replies = fleet.watch_status(request.clone()).await.unwrap().into_inner();
+    let ended = async {
+        while replies.message().await?.is_some() {}
+        Ok::<_, tonic::Status>(())
+    };
+    let ended = tokio::time::timeout(crate::world::LIMIT, ended).await.unwrap();
+    assert_eq!(ended.unwrap_err().code(), Code::Unauthenticated);
+    let refused = fleet.get_status(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn last_words_are_told_of_one_tenant_at_a_time() {
+    let (world, host) = one_host().await;
+    enroll(&world, "zephyr", "data", "zephyr-data").await;
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    let failures = given.content.instances.iter();
+    let failures = failures.map(|(name, desired)| (name.clone(), crate::agent::failure(desired)));
+    session.report(&report(&given, &BTreeMap::new(), &failures.collect())).await;
+    let mut operator = world.operator().await;
+    let words = |status: &v1::TenantStatus| {
+        let instance = status.nodes[0].report.as_ref()?.instances.get("db")?;
+        Some(instance.failure.as_ref()?.log_tail.len())
+    };
+    until(&mut operator, "acme", |status| words(status) == Some(1)).await;
+    let all = operator.get_status(v1::StatusRequest::default()).await.unwrap().into_inner();
+    assert_eq!(words(&all.tenants[0]), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_without_measure_ends_its_session_and_is_not_kept() {
+    let (world, host) = one_host().await;
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    let honest = report(&given, &BTreeMap::new(), &BTreeMap::new());
+    let mut wire = oml_proto::report::to_wire(&honest);
+    let failure = v1::Failure {
+        hash: "a".repeat(64),
+        log_tail: vec!["x".repeat(400); 2000],
+        ..v1::Failure::default()
+    };
+    wire.instances.values_mut().for_each(|instance| instance.failure = Some(failure.clone()));
+    let kind = Some(v1::agent_message::Kind::Report(wire));
+    session.up.send(v1::AgentMessage { kind }).await.unwrap();
+    let refused = tokio::time::timeout(crate::world::LIMIT, session.assignment()).await.unwrap();
+    assert_eq!(refused.unwrap_err().code(), Code::OutOfRange);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_whose_address_changes_with_every_hello_is_put_off() {
+    let (world, host) = one_host().await;
+    let channel = world.channel(&host.credentials).await;
+    let mut refused = None;
+    for port in 1..5 {
+        let hello = v1::Hello { metrics_port: port, ..hello(None) };
+        let mut session = Session::greeting(channel.clone(), hello).await.unwrap();
+        refused = session.assignment().await.err().or(refused);
+    }
+    let refused = refused.unwrap();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("too often"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_reports_changes_nothing_of_another_node_of_its_tenant() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let liar = enroll(&fleet.world, "acme", "data", "acme-liar").await;
+    let of = |status: &v1::TenantStatus, name: &str| {
+        status.nodes.iter().find(|node| node.node == name).unwrap().clone()
+    };
+    let session = Session::open(&fleet.world, &liar).await.unwrap();
+    let before = until(&mut fleet.operator, "acme", |s| {
+        s.nodes.iter().any(|node| node.node == "acme-liar" && node.state == "connected")
+    })
+    .await;
+    // It speaks of what runs on the others, and of their failures.
+    let voice = of(&before, "acme-voice").report.unwrap();
+    let app = of(&before, "acme-app").report.unwrap();
+    let mut lie = v1::Report { agent_version: "liar".into(), ..v1::Report::default() };
+    lie.instances.extend(voice.instances.into_iter().chain(app.instances));
+    let failure = v1::Failure { hash: "a".repeat(64), ..v1::Failure::default() };
+    for instance in lie.instances.values_mut() {
+        instance.phase = Some(v1::Phase { name: "failed".into(), ..v1::Phase::default() });
+        instance.failure = Some(failure.clone());
+    }
+    let kind = Some(v1::agent_message::Kind::Report(lie));
+    session.up.send(v1::AgentMessage { kind }).await.unwrap();
+    let after = until(&mut fleet.operator, "acme", |status| {
+        of(status, "acme-liar").report.is_some_and(|report| report.agent_version == "liar")
+    })
+    .await;
+    for name in ["acme-data", "acme-voice", "acme-app"] {
+        assert_eq!(of(&before, name), of(&after, name), "{name}");
+    }
+    let rollout = |status: &v1::TenantStatus| status.rollout.clone().map(|r| (r.to, r.state));
+    assert_eq!(rollout(&before), rollout(&after));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_a_host_is_refused_and_shown_and_a_token_makes_another_machine_the_node() {
+    let (world, host) = one_host().await;
+    let mut operator = world.operator().await;
+    let as_machine = |digit: &str| v1::Hello { machine_id: digit.repeat(32), ..hello(None) };
+    let channel = world.channel(&host.credentials).await;
+    let mut first = Session::greeting(channel, as_machine("a")).await.unwrap();
+    let given = first.assignment().await.unwrap().unwrap();
+    first.report(&report(&given, &BTreeMap::new(), &BTreeMap::new())).await;
+    let channel = world.channel(&host.credentials).await;
+    let mut copy = Session::greeting(channel, as_machine("b")).await.unwrap();
+    let refused = copy.assignment().await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let words = format!(
+        "duplicate identity: machine {} and machine {} both claim acme-data",
+        "a".repeat(32),
+        "b".repeat(32)
+    );
+    assert!(refused.message().starts_with(&words), "{refused}");
+    // The first one goes on, and its status tells of the other.
+    let status = until(&mut operator, "acme", |status| {
+        let report = status.nodes[0].report.as_ref();
+        report.is_some_and(|report| report.troubles.iter().any(|t| t.starts_with(&words)))
+    })
+    .await;
+    assert_eq!(status.nodes[0].state, "connected");
+
+    let again = enroll(&world, "acme", "data", "acme-data").await;
+    let channel = world.channel(&again.credentials).await;
+    let mut other = Session::greeting(channel, as_machine("b")).await.unwrap();
+    other.assignment().await.unwrap().unwrap();
+    until(&mut operator, "acme", |status| {
+        let report = status.nodes[0].report.as_ref();
+        report.is_none_or(|report| report.troubles.is_empty())
+    })
+    .await;
 }

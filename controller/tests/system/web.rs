@@ -1,8 +1,10 @@
 //! What Prometheus sees.
 
+use oml_proto::v1;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::agent::{Session, enroll, hello};
 use crate::fleet::Fleet;
 use crate::world::{Kept, until};
 
@@ -69,4 +71,20 @@ async fn discovery_lists_agents_and_components_that_offer_metrics() {
         ]
     );
     assert!(get(&fleet, "/healthz").await.ends_with("ok\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn discovery_leaves_out_an_agent_whose_metrics_nobody_can_reach() {
+    let fleet = Fleet::installed(Kept::InMemory).await;
+    let host = enroll(&fleet.world, "acme", "data", "acme-quiet").await;
+    let channel = fleet.world.channel(&host.credentials).await;
+    // Metrics on loopback, or none at all: the agent says 0.
+    let hello = v1::Hello { metrics_port: 0, ..hello(None) };
+    let _session = Session::greeting(channel, hello).await.unwrap();
+    until(&mut fleet.world.operator().await, "acme", |status| {
+        status.nodes.iter().any(|node| node.node == "acme-quiet" && node.state == "connected")
+    })
+    .await;
+    let page = get(&fleet, "/sd").await;
+    assert!(page.contains("acme-data") && !page.contains("acme-quiet"), "{page}");
 }

@@ -92,22 +92,26 @@ pub(crate) enum Kept {
     OnDisk,
 }
 
-impl World {
-    pub(crate) async fn start(kept: Kept) -> Self {
+/// All but the store.
+struct Ground {
+    settings: Settings,
+    registry: Registry,
+    authority: Authority,
+    dir: tempfile::TempDir,
+}
+
+impl Ground {
+    async fn make() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let registry = Registry::start().await;
         let settings = settings(dir.path(), &registry);
         std::fs::create_dir(settings.pki_dir()).unwrap();
         let authority = Authority::create(&settings.pki_dir(), "test", now()).unwrap();
-        let store: Arc<dyn Store> = match kept {
-            Kept::InMemory => Arc::new(Memory::new()),
-            Kept::OnDisk => {
-                let cluster = authority.fingerprint().to_string();
-                embedded::create(&settings.store_dir(), &cluster).unwrap();
-                let opened = Embedded::open(&settings.store_dir(), Options::default()).await;
-                Arc::new(opened.unwrap())
-            }
-        };
+        Self { settings, registry, authority, dir }
+    }
+
+    async fn begin(self, store: Arc<dyn Store>) -> World {
+        let Self { settings, registry, authority, dir } = self;
         let site = Site { name: "controller".into(), host: "127.0.0.1".into() };
         let batch = Batch::default().put(&keys::epoch(), Expect::Absent, &1).put(
             &keys::site(),
@@ -116,7 +120,28 @@ impl World {
         );
         Records::new(Arc::clone(&store)).commit(batch).await.unwrap();
         let running = Some(start(&settings, Arc::clone(&store)).await.unwrap());
-        Self { settings, registry, authority, store, running, _dir: dir }
+        World { settings, registry, authority, store, running, _dir: dir }
+    }
+}
+
+impl World {
+    pub(crate) async fn start(kept: Kept) -> Self {
+        let ground = Ground::make().await;
+        let store: Arc<dyn Store> = match kept {
+            Kept::InMemory => Arc::new(Memory::new()),
+            Kept::OnDisk => {
+                let cluster = ground.authority.fingerprint().to_string();
+                embedded::create(&ground.settings.store_dir(), &cluster).unwrap();
+                let opened = Embedded::open(&ground.settings.store_dir(), Options::default()).await;
+                Arc::new(opened.unwrap())
+            }
+        };
+        ground.begin(store).await
+    }
+
+    /// Over a store of the test's own.
+    pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
+        Ground::make().await.begin(store).await
     }
 
     pub(crate) fn running(&self) -> &Running {
@@ -133,7 +158,11 @@ impl World {
     }
 
     pub(crate) fn credentials(&self, identity: &Identity) -> Credentials {
-        let terms = Terms { now: now(), lifetime_ms: 3_600_000, after: None };
+        self.credentials_for(identity, 3_600_000)
+    }
+
+    pub(crate) fn credentials_for(&self, identity: &Identity, lifetime_ms: u64) -> Credentials {
+        let terms = Terms { now: now(), lifetime_ms, after: None };
         let own = self.authority.issue_with_key(identity, terms).unwrap();
         Credentials {
             ca_pem: self.authority.pem().to_owned(),

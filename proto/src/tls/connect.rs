@@ -34,6 +34,8 @@ pub enum ConnectError {
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Largest head of an answer: the problems of a refused change are in one.
+const HEADERS_BYTES_MAX: u32 = 64 << 10;
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Connects to `address`, which is `host:port`, within five seconds. The
@@ -62,6 +64,7 @@ fn endpoint(address: &str) -> Result<Endpoint, ConnectError> {
     Ok(Endpoint::from(uri)
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
+        .http2_max_header_list_size(HEADERS_BYTES_MAX)
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .keep_alive_while_idle(true))

@@ -71,3 +71,21 @@ fn a_forgotten_node_was_never_seen_and_its_session_is_woken() {
     let presence = live.of_node(&tenant, &node);
     assert!(presence.last_seen.is_none() && presence.report.is_none());
 }
+
+#[test]
+fn a_node_is_recorded_once_a_second_however_many_sessions_it_has() {
+    let (live, (tenant, node)) = (Live::default(), names());
+    let now = Instant::now();
+    let keeping = |at| live.keeping(&tenant, &node, at);
+    assert!(matches!(keeping(now), Keeping::Nothing), "it said nothing yet");
+    live.heard(&tenant, &node, report(1), Timestamp(1));
+    assert!(matches!(keeping(now), Keeping::Now(_, Timestamp(1))));
+    for _ in 0..5 {
+        let (id, _wakes) = live.connect(&tenant, &node, Timestamp(2));
+        live.disconnect(&tenant, &node, id);
+        assert!(matches!(keeping(now), Keeping::Nothing), "only its age differs");
+    }
+    live.heard(&tenant, &node, report(2), Timestamp(3));
+    assert!(matches!(keeping(now), Keeping::At(later) if later == now + KEEP_INTERVAL));
+    assert!(matches!(keeping(now + KEEP_INTERVAL), Keeping::Now(_, Timestamp(3))));
+}

@@ -1,0 +1,53 @@
+//! The verbs for operators, and what the program answers to mistakes.
+
+use oml_proto::v1;
+use tonic::Code;
+
+use crate::process::Controller;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_operators_bundle_opens_nothing_and_a_new_one_does() {
+    let mut controller = Controller::installed(&[]).await;
+    let ended = controller.run_to_the_end(&["operator", "remove", "maria"]);
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("the controller runs"));
+    controller.kill();
+    assert!(controller.run_to_the_end(&["operator", "remove", "maria"]).status.success());
+    controller.start(&[]).await;
+    let refused = controller.change(1).await.unwrap_err();
+    assert_ne!(refused.code(), Code::InvalidArgument, "{refused}");
+    controller.kill();
+    let bundle = controller.path("again.toml");
+    let add = ["operator", "add", "maria", "--out", bundle.to_str().unwrap()];
+    assert!(controller.run_to_the_end(&add).status.success());
+    controller.take_bundle(&bundle);
+    controller.start(&[]).await;
+    controller.operator().await.who_am_i(v1::WhoAmIRequest {}).await.unwrap();
+    assert_eq!(controller.change(1).await.unwrap().revision, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mistakes_of_the_caller_end_with_2() {
+    let mut controller = Controller::installed(&[]).await;
+    controller.kill();
+    let bad = controller.path("bad.yaml");
+    std::fs::write(&bad, "catalog: Not A Name\n").unwrap();
+    let missing = controller.path("missing.yaml");
+    let out = controller.path("x.toml");
+    let (bad, missing, out) =
+        (bad.to_str().unwrap(), missing.to_str().unwrap(), out.to_str().unwrap());
+    for arguments in [
+        ["catalog", "check", bad].as_slice(),
+        &["catalog", "check", missing],
+        &["init", "--name", "", "--out", out],
+        &["init", "--name", "ok", "--address", "not one", "--out", out],
+        &["operator", "remove", "mario"],
+        &["operator", "remove", "Not A Name"],
+        &["no-such-verb"],
+    ] {
+        let ended = controller.run_to_the_end(arguments);
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{arguments:?}: {said}");
+    }
+    let exists = controller.run_to_the_end(&["init", "--name", "ok", "--out", out]);
+    assert_eq!(exists.status.code(), Some(1), "it is no mistake of the words");
+}

@@ -1,0 +1,52 @@
+//! A store that lets a test do something in the moment after a commit.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use omlcontroller::store::{Changes, Commit, Key, Memory, Result, Store, Versioned, Write};
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+/// A store in memory with a hook.
+#[derive(Default)]
+pub(crate) struct Hooked {
+    inner: Memory,
+    hook: Mutex<Option<(Key, Hook)>>,
+}
+
+impl Hooked {
+    /// Once `key` is written, before the writer knows, `hook` runs.
+    pub(crate) fn after(&self, key: &str, hook: impl FnOnce() + Send + 'static) {
+        *self.hook.lock().unwrap() = Some((key.into(), Box::new(hook)));
+    }
+
+    fn take(&self, writes: &[Write]) -> Option<Hook> {
+        let mut hook = self.hook.lock().unwrap();
+        let is_due = |(key, _): &mut (Key, Hook)| writes.iter().any(|w| w.key == *key);
+        hook.take_if(is_due).map(|(_, hook)| hook)
+    }
+}
+
+#[async_trait]
+impl Store for Hooked {
+    async fn get(&self, key: &Key) -> Result<Option<Versioned>> {
+        self.inner.get(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<(Key, Versioned)>> {
+        self.inner.list(prefix).await
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<Commit> {
+        let hook = self.take(&writes);
+        let commit = self.inner.commit(writes).await?;
+        if let Some(hook) = hook {
+            hook();
+        }
+        Ok(commit)
+    }
+
+    fn changed(&self, prefix: &str) -> Changes {
+        self.inner.changed(prefix)
+    }
+}

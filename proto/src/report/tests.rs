@@ -1,0 +1,59 @@
+//! Reports survive the way, and long ones are cut to what is taken.
+
+use super::*;
+
+fn failed(text: &str) -> InstanceReport {
+    let hash = format!("sha256:{}", "a".repeat(64));
+    InstanceReport {
+        phase: Phase::Failed,
+        reason: text.to_owned(),
+        version: Some("230215.01".parse().unwrap()),
+        digest: Some(hash.parse().unwrap()),
+        hash: Some("b".repeat(64).parse().unwrap()),
+        health: Health::Unhealthy,
+        checked_at: None,
+        started_at: None,
+        restarts: 3,
+        active: None,
+        calls_cut: 0,
+        failure: Some(Failure {
+            hash: "b".repeat(64).parse().unwrap(),
+            version: None,
+            at: Timestamp(1),
+            message: text.to_owned(),
+            exit_code: Some(7),
+            log_tail: vec![text.to_owned(); LOG_LINES_MAX],
+        }),
+        drift: Some(Drift { at: Timestamp(1), found: text.to_owned() }),
+    }
+}
+
+fn of(count: usize, text: &str) -> Report {
+    Report {
+        applied: None,
+        revision: RevisionNumber(1),
+        at: Timestamp(1),
+        agent_version: "1".to_owned(),
+        troubles: vec!["docker does not answer".to_owned()],
+        instances: (0..count).map(|n| (format!("c{n}").parse().unwrap(), failed(text))).collect(),
+        host: HostUsage::default(),
+    }
+}
+
+#[test]
+fn a_report_survives_the_way() {
+    let report = of(20, "exited with 7");
+    assert_eq!(from_wire(to_wire(&report)).unwrap(), report);
+}
+
+#[test]
+fn of_a_report_that_is_too_long_the_logs_are_cut_and_the_states_are_told() {
+    for count in [64, COMPONENTS_MAX, INSTANCES_MAX] {
+        let report = of(count, &"ä".repeat(400));
+        let wire = to_wire(&report);
+        assert!(wire.encoded_len() <= REPORT_BYTES_MAX, "{count}: {}", wire.encoded_len());
+        let read = from_wire(wire).unwrap();
+        assert_eq!(read.instances.len(), count);
+        assert!(read.instances.values().all(|instance| instance.phase == Phase::Failed));
+    }
+}
