@@ -2,7 +2,7 @@
 //! into a status.
 
 use oml_common::diff::Change;
-use oml_common::id::{Generation, RevisionNumber};
+use oml_common::id::{Generation, NodeName, RevisionNumber};
 use oml_common::problem::{Problem, Problems};
 use oml_common::rollout::{NodeFailure, Rollout, State};
 use oml_common::time::Timestamp;
@@ -138,11 +138,7 @@ fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
         tenant: status.tenant.to_string(),
         revision: status.revision.0,
         rollout: status.rollout.map(|(state, waits_for)| rollout(&state, waits_for)),
-        nodes: status
-            .nodes
-            .iter()
-            .map(|(name, node)| node_status(name.as_str(), node, now))
-            .collect(),
+        nodes: status.nodes.iter().map(|(name, node)| node_status(name, node, now)).collect(),
     }
 }
 
@@ -183,20 +179,21 @@ fn failure(failure: &NodeFailure) -> v1::RolloutFailure {
     }
 }
 
-fn node_status(name: &str, status: &NodeStatus, now: Timestamp) -> v1::NodeStatus {
+fn node_status(name: &NodeName, status: &NodeStatus, now: Timestamp) -> v1::NodeStatus {
     let (node, presence) = (&status.standing.node, &status.standing.presence);
     let assigned = status.standing.assigned.as_ref();
     let generation: Option<Generation> = assigned.map(|a| a.assignment.generation);
     let version = |version: &Option<_>| version.as_ref().map(ToString::to_string);
     v1::NodeStatus {
-        node: name.to_owned(),
+        node: name.to_string(),
         roles: node.roles.iter().map(ToString::to_string).collect(),
         address: node.address.clone(),
         state: presence_word(presence).to_owned(),
         last_seen_ms: presence.last_seen.unwrap_or_default().0,
         target: status.target.unwrap_or(RevisionNumber(0)).0,
         assigned: generation.map(generation_to_wire),
-        report: report_with(presence, now),
+        report: report_with(presence, now)
+            .map(|report| v1::Report { revision: status.revision(name).0, ..report }),
         certificate_ends_ms: node.certificates.current.expires.0,
         expected: status
             .expected

@@ -39,6 +39,25 @@ pub struct NodeStatus {
     pub plan: Option<Arc<Plan>>,
 }
 
+impl NodeStatus {
+    /// The newest revision whose share the node has applied. One that asks
+    /// nothing new of it makes no new assignment, so the report may name an older.
+    #[must_use]
+    pub fn revision(&self, name: &NodeName) -> RevisionNumber {
+        let report = self.standing.presence.report.as_deref();
+        let told = report.map(|report| report.revision).unwrap_or_default();
+        let (Some(target), Some(assigned)) = (self.target, &self.standing.assigned) else {
+            return told;
+        };
+        let assigned = &assigned.assignment;
+        let is_applied = report.is_some_and(|r| r.applied == Some(assigned.generation));
+        let plan = self.plan.as_ref().filter(|plan| plan.revision == target);
+        let share = plan.and_then(|plan| plan.nodes.get(name));
+        let is_same = share.is_some_and(|share| share.instances == assigned.content.instances);
+        if is_applied && is_same { target } else { told }
+    }
+}
+
 /// Wakes when a status may differ.
 #[derive(Debug)]
 pub struct StatusChanges {

@@ -36,8 +36,12 @@ async fn another_version_touches_one_component_and_the_same_again_nothing() {
     let mut fleet = Fleet::installed(Kept::InMemory).await;
     let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
     assert_eq!((reply.revision, reply.changed, reply.changes.len()), (2, true, 1));
-    until_rollout(&mut fleet.operator, 2, "completed").await;
+    let status = until_rollout(&mut fleet.operator, 2, "completed").await;
     assert_eq!(fleet.done(), [("acme-voice".into(), "voice".into(), "2".into())]);
+    for node in &status.nodes {
+        let report = node.report.as_ref().unwrap();
+        assert_eq!((report.revision, node.target), (2, 2), "{node:?}");
+    }
     let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
     assert_eq!((reply.revision, reply.changed, reply.changes.len()), (2, false, 0));
     assert!(fleet.done().is_empty());
@@ -106,7 +110,7 @@ async fn the_same_operation_twice_is_one_change() {
     let mut fleet = Fleet::installed(Kept::OnDisk).await;
     let first = set_version(&mut fleet.operator, "voice", "2", "op-1").await.unwrap();
     set_version(&mut fleet.operator, "voice", "3", "op-2").await.unwrap();
-    fleet.world.restart().await;
+    fleet.restart().await;
     let again = set_version(&mut fleet.operator, "voice", "2", "op-1").await.unwrap();
     assert_eq!(again, first);
     assert_eq!(revisions(&mut fleet.operator).await.len(), 3);
@@ -212,11 +216,11 @@ async fn a_later_change_takes_the_place_of_one_under_way() {
 async fn a_rollout_goes_on_after_a_restart_of_the_controller() {
     let mut fleet = Fleet::start(Kept::OnDisk).await;
     apply(&mut fleet.operator, SPEC).await.unwrap();
-    fleet.world.restart().await;
+    fleet.restart().await;
     until_rollout(&mut fleet.operator, 1, "completed").await;
     assert_eq!(fleet.done().len(), 6, "nothing was done twice");
     fleet.agents.clear();
-    fleet.world.restart().await;
+    fleet.restart().await;
     let request = v1::StatusRequest { tenant: "acme".into() };
     let status = fleet.operator.get_status(request).await.unwrap().into_inner();
     for node in &status.tenants[0].nodes {
@@ -263,7 +267,7 @@ async fn a_tenant_whose_records_are_damaged_stops_nobody_else_and_loses_nothing(
         "targets/acme/acme-data",
     ];
     fleet.world.store.commit(keys.map(poison).to_vec()).await.unwrap();
-    fleet.world.restart().await;
+    fleet.restart().await;
     let all = v1::StatusRequest::default();
     let status = fleet.operator.get_status(all).await.unwrap().into_inner();
     assert!(status.tenants.iter().all(|tenant| tenant.tenant != "poison"));

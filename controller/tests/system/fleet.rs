@@ -43,6 +43,12 @@ impl Fleet {
         fleet
     }
 
+    /// The controller anew, and the operator connected to it.
+    pub(crate) async fn restart(&mut self) {
+        self.world.restart().await;
+        self.operator = self.world.operator().await;
+    }
+
     /// What agents did since the last question.
     pub(crate) fn done(&self) -> Vec<(String, String, String)> {
         std::mem::take(&mut *self.log.lock().unwrap())

@@ -61,11 +61,11 @@ fn is_shown(row: &InstanceRow<'_>, component: Option<&str>) -> bool {
     }
 }
 
-/// `voice-1 (voice): connected, last heard 1s ago, on revision 7, wanted 8, …`
+/// `voice-1 (voice): connected, last report 1s ago, on revision 7, wanted 8, …`
 fn node_line(node: &NodeStatus, now_ms: u64) -> String {
     let mut parts = vec![describe::connection(node, now_ms)];
     if node.state == "connected" {
-        parts.push(format!("last heard {}", age(now_ms, node.last_seen_ms)));
+        parts.push(format!("last report {}", age(now_ms, node.last_seen_ms)));
     }
     if let Some(report) = &node.report {
         if report.revision == node.target {
