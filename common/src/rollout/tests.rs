@@ -12,6 +12,18 @@ use crate::observed::Health;
 use crate::report::{HostUsage, InstanceReport};
 use crate::testing::{SPEC, plan_of};
 
+/// Nothing on `n3`.
+const WITHOUT_N3: &str = "\
+tenant: acme
+catalog: test
+settings: {colour: blue}
+components:
+  db: \"1\"
+  voice: {version: \"1\", nodes: [n2]}
+  exporter: {nodes: [n1, n2]}
+rollout: {min_healthy_for: 5s}
+";
+
 /// A tenant of three nodes that obey, or fail, as told.
 struct World {
     plans: BTreeMap<u64, Plan>,
@@ -19,19 +31,30 @@ struct World {
     targets: BTreeMap<NodeName, RevisionNumber>,
     assignments: BTreeMap<NodeName, Assignment>,
     reports: BTreeMap<NodeName, Report>,
+    enrolled: BTreeSet<NodeName>,
     away: Vec<NodeName>,
     now: Timestamp,
+}
+
+fn begin(from: Option<&Plan>, to: &Plan, overtaken: Option<&Rollout>) -> Rollout {
+    let enrolled = &enrolled();
+    Rollout::begin(Begin { from, to, overtaken, enrolled, now: Timestamp(0) })
+}
+
+fn enrolled() -> BTreeSet<NodeName> {
+    ["n1", "n2", "n3"].iter().map(|name| name.parse().unwrap()).collect()
 }
 
 impl World {
     fn install(spec: &str) -> Self {
         let plan = plan_of(spec, 1).unwrap();
         Self {
-            rollout: Rollout::begin(None, &plan, Timestamp(0)),
+            rollout: begin(None, &plan, None),
             plans: [(1, plan)].into(),
             targets: BTreeMap::new(),
             assignments: BTreeMap::new(),
             reports: BTreeMap::new(),
+            enrolled: enrolled(),
             away: Vec::new(),
             now: Timestamp(0),
         }
@@ -45,7 +68,8 @@ impl World {
         };
         let number = self.plans.len() as u64 + 1;
         self.plans.insert(number, plan_of(spec, number).unwrap());
-        self.rollout = Rollout::begin(Some(&self.plans[&good.0]), &self.plans[&number], self.now);
+        let (good, to) = (&self.plans[&good.0], &self.plans[&number]);
+        self.rollout = begin(Some(good), to, Some(&self.rollout));
     }
 
     /// One pass of the controller; says which pointers moved.
@@ -53,17 +77,17 @@ impl World {
         let next = {
             let hashes: BTreeMap<_, _> =
                 self.assignments.iter().map(|(n, a)| (n.clone(), a.content.hash())).collect();
-            let views = ["n1", "n2", "n3"]
+            let views = self
+                .enrolled
                 .iter()
                 .map(|name| {
-                    let name: NodeName = name.parse().unwrap();
-                    let assigned = self.assignments.get(&name);
+                    let assigned = self.assignments.get(name);
                     let view = NodeView {
-                        connected: !self.away.contains(&name),
-                        assigned: assigned.map(|a| (a.generation, &hashes[&name])),
-                        report: self.reports.get(&name),
+                        connected: !self.away.contains(name),
+                        assigned: assigned.map(|a| (a.generation, &hashes[name])),
+                        report: self.reports.get(name),
                     };
-                    (name, view)
+                    (name.clone(), view)
                 })
                 .collect();
             step(Input {
@@ -93,11 +117,10 @@ impl World {
 
     fn assign(&mut self) {
         let tenant: TenantId = "acme".parse().unwrap();
-        for node in ["n1", "n2", "n3"] {
-            let node: NodeName = node.parse().unwrap();
+        for node in self.enrolled.clone() {
             let plan = self.targets.get(&node).map(|number| &self.plans[&number.0]);
             let held = self.assignments.get(&node);
-            let anew = self.rollout.turned.contains(&node);
+            let anew = self.rollout.tells_anew(&node);
             let input = assign::Input { epoch: 1, tenant: &tenant, node: &node, plan, held, anew };
             if let Some(assignment) = assign(input) {
                 self.assignments.insert(node, assignment);
@@ -125,6 +148,12 @@ impl World {
             host: HostUsage::default(),
         };
         self.reports.insert(node, report);
+    }
+
+    fn remove(&mut self, node: &str) {
+        let node: NodeName = node.parse().unwrap();
+        self.enrolled.remove(&node);
+        self.reports.remove(&node);
     }
 
     /// Passes and obedient nodes until nothing happens by itself.
@@ -255,7 +284,7 @@ fn what_paused_is_tried_again_when_asked_for_again() {
     world.settle("bad");
     assert_eq!(world.rollout.state.word(), "paused");
     let plan = plan_of(&bad, 2).unwrap();
-    world.rollout = Rollout::begin(None, &plan, world.now);
+    world.rollout = begin(None, &plan, Some(&world.rollout));
     world.plans.insert(2, plan);
     assert_eq!(world.pass(), "progressing [n1->2] ");
     // What it said of the attempt before is not held against this one.
@@ -320,6 +349,98 @@ fn what_overtakes_and_fails_takes_every_node_back_to_what_was_good() {
     world.settle("bad");
     assert_eq!(world.rollout.state.word(), "rolled-back");
     assert!(world.targets.values().all(|target| target.0 == 1), "{:?}", world.targets);
+}
+
+#[test]
+fn a_node_that_never_had_anything_is_not_waited_for_when_nothing_is_wanted_of_it() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    let n3: NodeName = "n3".parse().unwrap();
+    world.targets.remove(&n3);
+    world.assignments.remove(&n3);
+    world.reports.remove(&n3);
+    world.change(WITHOUT_N3);
+    world.settle("");
+    assert_eq!(world.rollout.state.word(), "completed");
+    assert_eq!(world.assignments.get(&n3), None, "what is found on it is left alone");
+}
+
+#[test]
+fn going_back_by_hand_from_a_failed_change_ends_although_a_node_of_it_was_never_reached() {
+    let mut world = World::install(WITHOUT_N3);
+    world.settle("");
+    let pauses = "on_failure: pause, min_healthy_for";
+    world
+        .change(&SPEC.replace("voice: \"1\"", "voice: \"bad\"").replace("min_healthy_for", pauses));
+    world.settle("bad");
+    assert_eq!(world.rollout.state.word(), "paused");
+    world.change(WITHOUT_N3);
+    world.settle("");
+    assert_eq!(world.rollout.state.word(), "completed");
+}
+
+#[test]
+fn a_node_removed_on_the_way_is_not_waited_for() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
+    assert_eq!(world.pass(), "progressing [n2->2] ");
+    world.remove("n2");
+    assert_eq!(world.pass(), "progressing [n3->2] ");
+    world.obey("n3", "");
+    assert_eq!(world.pass(), "completed [n1->2] ");
+}
+
+#[test]
+fn a_node_removed_on_the_way_back_is_not_waited_for_and_points_to_what_is_good() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    let parallel = SPEC.replace("min_healthy_for", "max_parallel: 2, min_healthy_for");
+    world.change(&parallel.replace("voice: \"1\"", "voice: \"bad\""));
+    assert_eq!(world.pass(), "progressing [n2->2 n3->2] ");
+    world.remove("n2");
+    world.obey("n3", "bad");
+    assert_eq!(world.pass(), "rolling-back [n3->1] ");
+    world.obey("n3", "bad");
+    assert_eq!(world.pass(), "rolled-back [n2->1] ");
+}
+
+#[test]
+fn what_overtakes_a_way_back_lets_it_come_to_its_end_before_others_move() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("voice: \"1\"", "voice: \"bad\""));
+    world.pass();
+    world.obey("n2", "bad");
+    assert_eq!(world.pass(), "rolling-back [n2->1] ");
+    world.change(&SPEC.replace("db: \"1\"", "db: \"2\""));
+    // Nobody knows yet whether the old version runs on n2 again.
+    assert_eq!(world.pass(), "progressing [n2->3] ");
+    assert_eq!(world.pass(), "progressing [] n2: has not taken its assignment yet");
+    world.obey("n2", "");
+    assert_eq!(world.pass(), "progressing [n1->3] ");
+    world.settle("");
+    assert_eq!(world.rollout.state.word(), "completed");
+}
+
+#[test]
+fn what_overtakes_a_way_back_and_fails_waits_for_both_ways_back() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("voice: \"1\"", "voice: \"bad\""));
+    world.pass();
+    world.obey("n2", "bad");
+    world.pass();
+    world.obey("n2", "");
+    world.change(&SPEC.replace("db: \"1\"", "db: \"bad\""));
+    assert_eq!(world.pass(), "progressing [n1->3] ");
+    world.obey("n1", "bad");
+    world.away = vec!["n2".parse().unwrap()];
+    assert_eq!(world.pass(), "rolling-back [n1->1] n2 is unreachable");
+    world.obey("n1", "");
+    assert_eq!(world.pass(), "rolling-back [] n2 is unreachable");
+    world.away.clear();
+    assert_eq!(world.pass(), "rolled-back [] ");
 }
 
 proptest! {

@@ -9,9 +9,8 @@ use oml_common::diff::{Change, diff};
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
 use oml_common::plan::{self, ImageName, NodeFacts, Plan};
 use oml_common::problem::{Problem, printable};
-use oml_common::rollout::{Rollout, State};
+use oml_common::rollout::{Begin, Rollout, State};
 use oml_common::spec::{TenantSpec, with_versions};
-use oml_common::time::Timestamp;
 
 mod request;
 
@@ -30,7 +29,7 @@ struct Draft {
     tenant: TenantId,
     head: Option<Entry<Head>>,
     rollout: Option<Entry<Rollout>>,
-    /// Specification and plan of the revision wanted until now.
+    /// Specification and plan of the revision that the change is made on.
     before: Option<(TenantSpec, std::sync::Arc<Plan>)>,
     text: String,
     kind: Kind,
@@ -72,7 +71,7 @@ impl Ops {
         }
         let draft = self.draft(wanted, tenant).await?;
         let spec = TenantSpec::parse(&draft.text).map_err(OpsError::Problems)?;
-        let is_retry = draft.rollout.as_ref().is_some_and(|rollout| is_paused(&rollout.value));
+        let is_retry = draft.rollout.as_ref().is_some_and(|rollout| went_wrong(&rollout.value));
         let same_spec =
             draft.before.as_ref().is_some_and(|(before, _)| says_the_same(before, &spec));
         let planned = self.plan(draft, &spec, answers).await?;
@@ -122,8 +121,9 @@ impl Ops {
         let records = &self.parts.records;
         let head = records.get(&keys::head(&tenant)).await?;
         let rollout = records.get(&keys::rollout(&tenant)).await?;
-        let before = match &head {
-            Some(head) => self.spec_and_plan(&tenant, head.value.current).await?,
+        let returns_to = rollout.as_ref().and_then(|rollout| rollout.value.returns_to());
+        let before = match returns_to.or(head.as_ref().map(|head| head.value.current)) {
+            Some(present) => self.spec_and_plan(&tenant, present).await?,
             None => None,
         };
         let current = before.as_ref().map(|(spec, plan)| (spec.as_str(), plan));
@@ -217,10 +217,13 @@ impl Ops {
             Some(good) => self.plan_of(tenant, good).await?,
             None => None,
         };
-        let running = draft.before.as_ref().map(|(_, plan)| &**plan);
-        let running =
-            running.filter(|_| draft.rollout.as_ref().is_some_and(|r| !is_settled(&r.value)));
-        let rollout = begin(good.as_deref(), running, &plan, (&enrolled, now));
+        let rollout = Rollout::begin(Begin {
+            from: good.as_deref(),
+            to: &plan,
+            overtaken: draft.rollout.as_ref().map(|rollout| &rollout.value),
+            enrolled: &enrolled,
+            now,
+        });
         let content = ContentHash::of(&serde_json::to_vec(&plan).unwrap_or_default());
         let plan_key = keys::plan(tenant, number, &content);
         // Written first and alone: nothing names it until the commit below.
@@ -269,38 +272,9 @@ impl Ops {
     }
 }
 
-/// The way from what is good to what is wanted. Nodes that a change under way
-/// has already moved are on it too, also where the two do not differ.
-fn begin(
-    good: Option<&Plan>,
-    running: Option<&Plan>,
-    to: &Plan,
-    (enrolled, now): (&BTreeSet<NodeName>, Timestamp),
-) -> Rollout {
-    // A node that was removed cannot be waited for.
-    let present = |plan: &Plan| {
-        let mut plan = plan.clone();
-        plan.nodes.retain(|node, _| enrolled.contains(node));
-        plan
-    };
-    let mut rollout = Rollout::begin(good.map(present).as_ref(), to, now);
-    if let Some(running) = running.map(present) {
-        let known: BTreeSet<NodeName> = rollout.waves.iter().flatten().cloned().collect();
-        for mut wave in Rollout::begin(Some(&running), to, now).waves {
-            wave.retain(|node| !known.contains(node));
-            rollout.waves.extend(Some(wave).filter(|wave| !wave.is_empty()));
-        }
-    }
-    rollout
-}
-
-fn is_paused(rollout: &Rollout) -> bool {
-    matches!(rollout.state, State::Paused { .. })
-}
-
-/// Every node runs the revision that its rollout ended with.
-fn is_settled(rollout: &Rollout) -> bool {
-    matches!(rollout.state, State::Completed | State::RolledBack { .. })
+/// Whether asking for the same again is a change: it is tried anew.
+fn went_wrong(rollout: &Rollout) -> bool {
+    matches!(rollout.state, State::Paused { .. } | State::RollingBack { .. })
 }
 
 /// Whether two specifications differ in nothing but their text.

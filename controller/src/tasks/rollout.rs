@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use async_trait::async_trait;
-use oml_common::id::{NodeName, RevisionNumber, TenantId};
+use oml_common::id::TenantId;
 use oml_common::rollout::{Next, Rollout, State};
 
 use super::{Nudges, Task, Why};
@@ -47,11 +47,8 @@ impl RolloutTask {
     }
 
     async fn commit(&self, tenant: &TenantId, situation: &Situation, next: Next) -> Result<()> {
-        let Next { rollout, mut moves, .. } = next;
+        let Next { rollout, moves, .. } = next;
         let before = &situation.rollout.value;
-        if rollout.is_ended() {
-            moves.extend(forgotten(situation));
-        }
         if moves.is_empty() && rollout == *before {
             return Ok(());
         }
@@ -104,14 +101,6 @@ fn end(batch: Batch, tenant: &TenantId, situation: &Situation, rollout: &Rollout
         Expect::Any,
         &outcome,
     )
-}
-
-/// Pointers of nodes that are gone and that the revision does not know.
-fn forgotten(situation: &Situation) -> Vec<(NodeName, Option<RevisionNumber>)> {
-    let is_gone = |node: &NodeName| {
-        !situation.nodes.contains_key(node) && !situation.to.nodes.contains_key(node)
-    };
-    situation.targets.keys().filter(|node| is_gone(node)).map(|node| (node.clone(), None)).collect()
 }
 
 fn log(tenant: &TenantId, before: &Rollout, after: &Rollout) {
