@@ -199,6 +199,8 @@ async fn a_later_change_takes_the_place_of_one_under_way() {
     })
     .await;
     assert_eq!(status.rollout.unwrap().state, "progressing");
+    let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
+    assert_eq!((reply.revision, reply.changed), (2, false), "whoever asks again can follow it");
     set_version(&mut fleet.operator, "voice", "1", "").await.unwrap();
     let status = until(&mut fleet.operator, "acme", |status| {
         status.rollout.as_ref().is_some_and(|r| r.to == 3 && !r.reason.is_empty())
