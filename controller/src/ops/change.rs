@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use oml_common::diff::{Change, diff};
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
 use oml_common::plan::{self, ImageName, NodeFacts, Plan};
-use oml_common::problem::{Problem, printable};
+use oml_common::problem::{Problem, nearest, printable};
 use oml_common::rollout::{Begin, Rollout, State};
 use oml_common::spec::{TenantSpec, with_versions};
 
@@ -134,13 +134,13 @@ impl Ops {
             }
             Wanted::SetVersion { versions, .. } => {
                 let Some((spec, plan)) = current else {
-                    return Err(self.unknown_tenant(&tenant).await);
+                    return Err(self.without_revisions(&tenant).await);
                 };
                 let text = with_versions(spec, versions).map_err(OpsError::Problems)?;
                 (text, plan.digests().collect(), Kind::SetVersion)
             }
             Wanted::Rollback { to, .. } => {
-                let Some(head) = &head else { return Err(self.unknown_tenant(&tenant).await) };
+                let Some(head) = &head else { return Err(self.without_revisions(&tenant).await) };
                 let (spec, plan) = match self.spec_and_plan(&tenant, *to).await? {
                     Some(found) if to.0 > 0 => found,
                     Some(_) | None => return Err(no_revision(&tenant, *to, &head.value).into()),
@@ -187,6 +187,9 @@ impl Ops {
         if let Err(found) = plan_with(&images.with_stand_ins(&digests)) {
             problems.0.extend(found.0);
         }
+        if nodes.is_empty() {
+            problems.0.extend(self.other_tenant(spec).await?);
+        }
         let is_refused = !problems.0.is_empty();
         let said = self.resolve(spec, &images, &mut digests, is_refused).await;
         answers.clone_from(&digests);
@@ -198,6 +201,18 @@ impl Ops {
         let plan = plan_with(&digests).map_err(OpsError::Problems)?;
         let changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect() })
+    }
+
+    /// A tenant without nodes may be another one, written wrongly.
+    async fn other_tenant(&self, spec: &TenantSpec) -> Result<Option<Problem>> {
+        let known = self.tenants().await?;
+        let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+        let near =
+            nearest(spec.tenant.as_str(), &known).filter(|near| *near != spec.tenant.as_str());
+        Ok(near.map(|near| {
+            let message = format!("no host of {} has joined", spec.tenant);
+            spec.problem("tenant", message).hint(format!("did you mean {near}?"))
+        }))
     }
 
     async fn node_facts(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, NodeFacts>> {
