@@ -75,7 +75,8 @@ pub(crate) fn plan_of(spec: &str, revision: u64) -> Result<Plan, Problems> {
 pub(crate) fn plan_with(spec: &str, catalog: &str, revision: u64) -> Result<Plan, Problems> {
     let spec = TenantSpec::parse(spec)?;
     let catalog = Catalog::parse(catalog)?;
-    let digests = digests(images(&spec, &catalog)?.values());
+    let (images, problems) = images(&spec, &catalog);
+    let digests = digests(problems.into_result(images)?.values());
     let revision = RevisionNumber(revision);
     plan(Input { revision, spec: &spec, catalog: &catalog, nodes: &nodes(), digests: &digests })
 }

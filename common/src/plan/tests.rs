@@ -115,6 +115,16 @@ fn two_components_never_get_one_port_of_a_node() {
 fn a_setting_that_is_no_port_is_refused_where_it_is_used() {
     let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"0\""));
     assert!(told.contains("\"0\" is not a port number from 1 to 65535"), "{told}");
+    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"\""));
+    let ports = "components.voice.ports: \"\" is not a port number from 1 to 65535";
+    let probe = "components.voice.probe.port: \"\" is not a port number from 1 to 65535";
+    assert!(told.contains(ports) && told.contains(probe), "{told}");
+}
+
+#[test]
+fn what_a_setting_holds_is_no_template() {
+    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"{{ 5 }}\""));
+    assert!(told.contains("ports: \"{{ 5 }}\" is not a port number"), "{told}");
 }
 
 #[test]

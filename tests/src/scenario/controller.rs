@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use oml_common::assign::{self, assign};
 use oml_common::assignment::Assignment;
-use oml_common::catalog::{Catalog, WorkloadTemplate};
+use oml_common::catalog::Catalog;
 use oml_common::diff::{Change, diff};
-use oml_common::id::{ComponentName, ContentHash, Digest, NodeName, RevisionNumber};
+use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber};
 use oml_common::plan::{self, ImageName, NodeFacts, Plan};
 use oml_common::report::Report;
 use oml_common::rollout::{self, Begin, NodeView, Rollout, State};
-use oml_common::spec::{ComponentSpec, TenantSpec};
+use oml_common::spec::TenantSpec;
 use oml_common::time::Timestamp;
 
 use super::agent::Agent;
@@ -147,10 +147,8 @@ impl Controller {
         registry_away: bool,
     ) -> Result<Plan, String> {
         let spec = TenantSpec::parse(spec_text).map_err(|problems| problems.to_string())?;
-        // What is known to be wrong is told by `plan`; the rest has images to be asked for.
-        let mut sound = spec.clone();
-        sound.components.retain(|name, component| self.is_sound(name, component));
-        let images = plan::images(&sound, &self.catalog).map_err(|found| found.to_string())?;
+        // What is wrong with the others is told by `plan`.
+        let (images, _told_there) = plan::images(&spec, &self.catalog);
         let mut digests = known.clone();
         for image in images.into_values() {
             if registry_away && !digests.contains_key(&image) {
@@ -162,13 +160,6 @@ impl Controller {
         let (catalog, nodes) = (&self.catalog, &self.nodes);
         let input = plan::Input { revision, spec: &spec, catalog, nodes, digests: &digests };
         plan::plan(input).map_err(|problems| problems.to_string())
-    }
-
-    fn is_sound(&self, name: &ComponentName, component: &ComponentSpec) -> bool {
-        self.catalog.components.get(name).is_some_and(|definition| match definition.workload {
-            WorkloadTemplate::Container(_) => component.version.is_some(),
-            WorkloadTemplate::Unit { .. } => component.version.is_none(),
-        })
     }
 
     /// Digests recorded with a revision.
