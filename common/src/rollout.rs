@@ -18,6 +18,7 @@ const MOVES_MAX: usize = 50;
 
 mod astray;
 mod back;
+mod failures;
 mod gate;
 
 use gate::Gate;
@@ -36,7 +37,7 @@ pub struct Rollout {
     pub state: State,
     /// When it entered that state.
     pub since: Timestamp,
-    /// What went wrong on the way.
+    /// What went wrong on the way; of many, the first.
     pub failures: Vec<NodeFailure>,
     /// Nodes whose pointer it has moved.
     #[serde(default)]
@@ -361,17 +362,13 @@ fn absent(
 }
 
 fn fail(input: Input<'_>, failures: Vec<NodeFailure>) -> Next {
-    let why = failures
-        .iter()
-        .map(|f| format!("{} on {}: {}", f.component, f.node, f.failure.message))
-        .collect::<Vec<_>>()
-        .join("; ");
+    let why = failures::why(&failures);
     let state = match (input.to.strategy.on_failure, input.from) {
         (OnFailure::Rollback, Some(_)) => State::RollingBack { why },
         (OnFailure::Rollback, None) | (OnFailure::Pause, _) => State::Paused { why },
     };
     let mut rollout = input.rollout.entering(state, input.now);
-    rollout.failures = failures;
+    rollout.failures = failures::kept(failures).collect();
     step(Input { rollout: &rollout, ..input })
 }
 

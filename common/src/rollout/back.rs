@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::id::NodeName;
 
 use super::gate::{self, Gate};
-use super::{Input, Next, NodeFailure, Rollout, State, absent, astray, next_moves};
+use super::{Input, Next, NodeFailure, Rollout, State, absent, astray, failures, next_moves};
 
 pub(super) fn roll_back(input: Input<'_>, why: &str) -> Next {
     let back = |node: &NodeName| astray::home(input, node);
@@ -22,13 +22,10 @@ pub(super) fn roll_back(input: Input<'_>, why: &str) -> Next {
         .collect();
     let failures: Vec<NodeFailure> =
         gates.iter().filter_map(|(_, gate)| gate.failures()).flatten().cloned().collect();
-    if let Some(first) = failures.first() {
-        let why = format!(
-            "{why}; going back failed too: {} on {}: {}",
-            first.component, first.node, first.failure.message
-        );
+    if !failures.is_empty() {
+        let why = format!("{why}; going back failed too: {}", failures::why(&failures));
         let mut rollout = input.rollout.entering(State::Paused { why }, input.now);
-        rollout.failures.extend(failures);
+        rollout.failures.extend(failures::kept(failures));
         return Next { rollout, moves: BTreeMap::new(), waits_for: String::new() };
     }
     let waiting: Vec<(&NodeName, &str)> =

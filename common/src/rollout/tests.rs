@@ -443,6 +443,32 @@ fn what_overtakes_a_way_back_and_fails_waits_for_both_ways_back() {
     assert_eq!(world.pass(), "rolled-back [] ");
 }
 
+#[test]
+fn of_many_failures_no_more_is_recorded_than_a_record_may_hold() {
+    let failure = |number: usize| NodeFailure {
+        node: format!("n{number}").parse().unwrap(),
+        component: "voice".parse().unwrap(),
+        failure: Failure {
+            log_tail: (0..20).map(|line| format!("{line} {}", "é".repeat(398))).collect(),
+            ..crate::attempt::given_up(
+                crate::attempt::nothing(),
+                None,
+                "exited with 1".into(),
+                Timestamp(0),
+            )
+        },
+    };
+    let many: Vec<NodeFailure> = (1..=300).map(failure).collect();
+    let why = failures::why(&many);
+    assert!(why.starts_with("voice on n1: exited with 1; voice on n2: "), "{why}");
+    assert!(why.ends_with("voice on n5: exited with 1; and 295 more"), "{why}");
+    let kept: Vec<NodeFailure> = failures::kept(many).collect();
+    assert_eq!((kept.len(), kept[0].node.as_str()), (20, "n1"));
+    let tail = &kept[0].failure.log_tail;
+    assert!(tail.len() == 2 && tail[1].starts_with("19 "), "the last words count: {tail:?}");
+    assert!(serde_json::to_vec(&kept).unwrap().len() < 100_000);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
