@@ -8,6 +8,7 @@ mod changes;
 mod fleet;
 mod nodes;
 mod registry;
+mod restore;
 mod sessions;
 mod web;
 mod world;
