@@ -293,7 +293,8 @@ fn progress(input: Input<'_>, wave: usize) -> Next {
         return fail(input, failures);
     }
     let waiting: Vec<&str> = gates.iter().filter_map(Gate::waits_for).collect();
-    let moves = next_moves(input, left, waiting.len(), wanted);
+    let busy = astray::nodes(input, wanted).filter(|node| !astray::is_quiet(input, node));
+    let moves = next_moves(input, (busy.collect(), left), waiting.len(), wanted);
     if moves.is_empty() && waiting.is_empty() {
         if wave >= input.rollout.waves.len() {
             return complete(input, wanted);
@@ -330,11 +331,11 @@ fn due<'a>(
 /// places left.
 fn next_moves(
     input: Input<'_>,
-    left: Vec<&NodeName>,
+    (mut busy, left): (Vec<&NodeName>, Vec<&NodeName>),
     waiting: usize,
     target: impl Fn(&NodeName) -> Option<RevisionNumber>,
 ) -> BTreeMap<NodeName, Option<RevisionNumber>> {
-    let busy: Vec<&NodeName> = astray::busy(input, &target).take(MOVES_MAX).collect();
+    busy.truncate(MOVES_MAX);
     let free = (input.to.strategy.max_parallel as usize).saturating_sub(waiting + busy.len());
     let quiet = left.into_iter().filter(|node| !busy.contains(node)).take(free);
     let moving = busy.iter().copied().chain(quiet).take(MOVES_MAX);

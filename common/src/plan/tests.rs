@@ -1,8 +1,11 @@
 //! What a plan holds, and every reason why there is none.
 
 use proptest::prelude::*;
+use proptest::strategy::Strategy;
 
 use super::*;
+use crate::assign;
+use crate::assignment::Assignment;
 use crate::testing::{CATALOG, SPEC, plan_of, plan_with};
 
 fn refused(spec: &str) -> String {
@@ -44,13 +47,6 @@ fn of_nodes_that_need_each_other_the_one_with_the_first_component_goes_first() {
     let waves: Vec<Vec<&str>> =
         plan.waves.iter().map(|wave| wave.iter().map(AsRef::as_ref).collect()).collect();
     assert_eq!(waves, [["n1"], ["n2"]]);
-}
-
-#[test]
-fn a_plan_survives_being_written_and_read() {
-    let plan = plan_of(SPEC, 1).unwrap();
-    let text = serde_json::to_string(&plan).unwrap();
-    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
 }
 
 #[test]
@@ -134,6 +130,23 @@ fn a_template_that_names_nothing_is_refused() {
     assert!(told.contains("components.db.env.WHO: cannot fill"), "{told}");
 }
 
+/// Specifications that make a plan.
+fn spec() -> impl Strategy<Value = String> {
+    let version = || "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}";
+    let nodes = prop::sample::select(vec!["[n2]", "[n3]", "[n3, n2]", "[n1, n2, n3]"]);
+    let env = "[^\\\\\"\\pC]{0,20}";
+    let manner = (1u32..9, 1u64..900);
+    (version(), version(), nodes, env, 1u16.., manner).prop_map(
+        |(db, voice, nodes, env, port, (max_parallel, soak))| {
+            format!(
+                "tenant: acme\ncatalog: test\nsettings: {{colour: blue, sip_port: \"{port}\"}}\ncomponents:\n  \
+                 db: \"{db}\"\n  voice: {{version: \"{voice}\", nodes: {nodes}, env: {{TEXT: \"{env}\"}}}}\n  \
+                 exporter: {{}}\nrollout: {{max_parallel: {max_parallel}, min_healthy_for: {soak}s}}\n"
+            )
+        },
+    )
+}
+
 proptest! {
     #[test]
     fn a_plan_is_the_same_bytes_for_any_order_of_the_document(seed in any::<u64>()) {
@@ -147,5 +160,35 @@ proptest! {
         );
         let print = |plan: Plan| serde_json::to_string(&plan).unwrap();
         prop_assert_eq!(print(plan_of(&spec, 1).unwrap()), print(plan_of(SPEC, 1).unwrap()));
+    }
+    #[test]
+    fn plans_and_assignments_survive_being_written_and_read(spec in spec()) {
+        let plan = plan_of(&spec, 7).unwrap();
+        let text = serde_json::to_string(&plan).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Plan>(&text).unwrap(), &plan);
+        for node in plan.nodes.keys() {
+            let (tenant, held) = (&plan.tenant, None);
+            let input = assign::Input { epoch: 3, tenant, node, plan: Some(&plan), held, anew: false };
+            let assignment = assign::assign(input).unwrap();
+            let read = Assignment::from_document(&assignment.to_document()).unwrap();
+            prop_assert_eq!(&read, &assignment);
+            prop_assert_eq!(read.content.hash(), plan.nodes[node].content_hash());
+        }
+    }
+
+    #[test]
+    fn a_tenants_plan_says_nothing_of_another_tenant(
+        spec in spec(),
+        // Longer than any word that a plan has of its own.
+        (one, other) in ("[a-z]{16}", "[a-z]{16}"),
+    ) {
+        prop_assume!(one != other);
+        let plan = |tenant: &str| {
+            let spec = spec.replace("tenant: acme", &format!("tenant: {tenant}"));
+            serde_json::to_string(&plan_of(&spec, 1).unwrap()).unwrap()
+        };
+        prop_assert!(!plan(&one).contains(&other));
+        // Its own name is all in which it differs from another tenant's.
+        prop_assert_eq!(plan(&one).replace(&one, &other), plan(&other));
     }
 }

@@ -3,7 +3,7 @@
 use crate::id::{NodeName, RevisionNumber};
 use crate::report::Phase;
 
-use super::{Input, NodeView};
+use super::Input;
 
 /// The pointer a node has when nothing is being changed.
 pub(super) fn home(input: Input<'_>, node: &NodeName) -> Option<RevisionNumber> {
@@ -28,18 +28,18 @@ pub(super) fn nodes<'a>(
     astray.filter(move |node| input.targets.get(*node).copied() != target(node))
 }
 
-/// Those of them that are, as far as anybody knows, still being changed.
-pub(super) fn busy<'a>(
-    input: Input<'a>,
-    target: impl Fn(&NodeName) -> Option<RevisionNumber>,
-) -> impl Iterator<Item = &'a NodeName> {
-    nodes(input, target).filter(move |node| !input.nodes.get(*node).is_some_and(is_quiet))
-}
-
-/// Whether a node says that nothing goes on there.
-fn is_quiet(view: &NodeView<'_>) -> bool {
-    let Some((report, (generation, _))) = view.report.zip(view.assigned) else { return false };
-    view.connected
+/// Whether nothing goes on on a node, as far as it said: away or not, it does
+/// nothing but what it was given.
+pub(super) fn is_quiet(input: Input<'_>, node: &NodeName) -> bool {
+    let view = input.nodes.get(node);
+    let Some((report, (generation, _))) = view.and_then(|v| v.report.zip(v.assigned)) else {
+        return false;
+    };
+    let has_what_it_points_to = match input.targets.get(node) {
+        Some(target) => report.revision == *target,
+        None => report.instances.is_empty(),
+    };
+    has_what_it_points_to
         && report.applied >= Some(generation)
         && report.instances.values().all(|instance| match instance.phase {
             Phase::Ready

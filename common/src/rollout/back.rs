@@ -32,7 +32,8 @@ pub(super) fn roll_back(input: Input<'_>, why: &str) -> Next {
         gates.iter().filter_map(|(node, gate)| Some((*node, gate.waits_for()?))).collect();
     // One that nobody moved was quiet all the time: it takes no place.
     let on_the_way = waiting.iter().filter(|(node, _)| moved.contains(*node)).count();
-    let moves = next_moves(input, left, on_the_way, back);
+    let busy = left.iter().copied().filter(|node| !astray::is_quiet(input, node)).collect();
+    let moves = next_moves(input, (busy, left), on_the_way, back);
     if moves.is_empty() && waiting.is_empty() {
         let rollout = input.rollout.entering(State::RolledBack { why: why.to_owned() }, input.now);
         let moves = absent(input, back).collect();
