@@ -132,7 +132,7 @@ fn waves(rollout: &Rollout) -> BTreeMap<NodeName, usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn never_more_nodes_are_on_the_way_than_allowed(
