@@ -144,12 +144,21 @@ impl World {
         self.report(node, |desired| report_of(desired, bad));
     }
 
-    /// The node takes its assignment and begins.
+    /// The node takes its assignment and begins with what differs.
     fn take(&mut self, node: &str) {
-        self.report(node, |desired| InstanceReport {
-            phase: Phase::Starting,
-            ..report_of(desired, "")
+        let node: NodeName = node.parse().unwrap();
+        let before = self.reports.get(&node).map(|report| report.instances.clone());
+        let before = before.unwrap_or_default();
+        self.report(node.as_str(), |desired| {
+            let begun = report_of(desired, "");
+            let same = before.values().find(|instance| instance.hash == begun.hash);
+            same.cloned().unwrap_or(InstanceReport { phase: Phase::Starting, ..begun })
         });
+        let Some(report) = self.reports.get_mut(&node) else { return };
+        for (component, instance) in before {
+            let leaves = InstanceReport { phase: Phase::Removing, ..instance };
+            report.instances.entry(component).or_insert(leaves);
+        }
     }
 
     fn report(

@@ -101,7 +101,7 @@ impl World {
             };
             let ended = self.reports.get(*node).is_some_and(|report| {
                 report.applied == Some(given.generation)
-                    && report.instances.values().all(|instance| instance.phase != Phase::Starting)
+                    && report.instances.values().all(|instance| !is_at_it(instance.phase))
             });
             !ended || given.content.hash() != wanted.content_hash()
         };
@@ -121,6 +121,10 @@ impl World {
         given.as_ref().is_some_and(|(_, hash)| *hash == wanted.content_hash())
             && report.is_some_and(runs)
     }
+}
+
+fn is_at_it(phase: Phase) -> bool {
+    matches!(phase, Phase::Starting | Phase::Removing)
 }
 
 /// The wave of every node that is moved forward in order, not turned round.
