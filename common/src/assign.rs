@@ -57,5 +57,13 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
     })
 }
 
+/// What follows an assignment that says nothing of the node any more: nothing
+/// is decided yet, so its agent leaves alone what it finds.
+#[must_use]
+pub fn undecided(held: &Assignment, epoch: u64) -> Assignment {
+    let generation = Generation { epoch, number: held.generation.number + 1 };
+    Assignment { generation, content: Content::default(), ..held.clone() }
+}
+
 #[cfg(test)]
 mod tests;

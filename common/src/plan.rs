@@ -114,14 +114,14 @@ impl Plan {
     }
 }
 
-/// The images a tenant needs, by component.
-///
-/// # Errors
-/// Unknown components, missing versions, impossible repositories.
+/// The images a tenant needs, by component, as far as they can be told: a
+/// mistake in one does not hide the others. Problems are unknown components,
+/// missing versions and impossible repositories.
+#[must_use]
 pub fn images(
     spec: &TenantSpec,
     catalog: &Catalog,
-) -> Result<BTreeMap<ComponentName, ImageName>, Problems> {
+) -> (BTreeMap<ComponentName, ImageName>, Problems) {
     let mut problems = Problems::default();
     let mut images = BTreeMap::new();
     for name in spec.components.keys() {
@@ -131,7 +131,7 @@ pub fn images(
             images.insert(name.clone(), image);
         }
     }
-    problems.into_result(images)
+    (images, problems)
 }
 
 /// Makes the plan.
@@ -143,12 +143,12 @@ pub fn plan(input: Input<'_>) -> Result<Plan, Problems> {
     check_settings(input, &mut problems);
     let order = dependency_order(input, &mut problems);
     let placed = place(input, &mut problems);
+    let engine = render::engine();
     let mut nodes: BTreeMap<NodeName, NodePlan> = BTreeMap::new();
     for (component, carriers) in &placed {
         for node in carriers {
-            if let Some(desired) =
-                render::instance(input, &placed, (component, node), &mut problems)
-            {
+            let at = (component, node);
+            if let Some(desired) = render::instance(&engine, input, &placed, at, &mut problems) {
                 nodes.entry(node.clone()).or_default().instances.insert(component.clone(), desired);
             }
         }

@@ -157,3 +157,6 @@ impl Phase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ComponentName, ContentHash, Generation, NodeName, RevisionNumber};
-use crate::plan::{NodePlan, Plan};
+use crate::plan::Plan;
 use crate::report::{Failure, Phase, Report};
 use crate::time::Timestamp;
 
@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 const MOVES_MAX: usize = 50;
 
 mod astray;
+mod back;
+mod failures;
 mod gate;
 
 use gate::Gate;
@@ -35,15 +37,30 @@ pub struct Rollout {
     pub state: State,
     /// When it entered that state.
     pub since: Timestamp,
-    /// What went wrong on the way.
+    /// What went wrong on the way; of many, the first.
     pub failures: Vec<NodeFailure>,
     /// Nodes whose pointer it has moved.
     #[serde(default)]
     pub moved: BTreeSet<NodeName>,
-    /// Those of them that came from neither of its two revisions: another
-    /// rollout had left them half-way, so everything on them is looked at.
+    /// Nodes that came, or are to come, from neither of its two revisions:
+    /// another rollout left them half-way, so everything on them is looked at.
     #[serde(default)]
     pub turned: BTreeSet<NodeName>,
+}
+
+/// What a rollout begins with.
+#[derive(Debug, Clone, Copy)]
+pub struct Begin<'a> {
+    /// Plan of the last revision known to be good.
+    pub from: Option<&'a Plan>,
+    /// Plan of the revision wanted.
+    pub to: &'a Plan,
+    /// The rollout whose place it takes.
+    pub overtaken: Option<&'a Rollout>,
+    /// The tenant's nodes: one that is not among them cannot be waited for.
+    pub enrolled: &'a BTreeSet<NodeName>,
+    /// The controller's clock.
+    pub now: Timestamp,
 }
 
 /// How far a rollout is.
@@ -138,21 +155,23 @@ pub struct Next {
 }
 
 impl Rollout {
-    /// A rollout that begins: its waves are the nodes that differ, in the plan's order.
+    /// A rollout that begins: its waves are the nodes that differ, or that were
+    /// left half-way, in the plan's order.
     #[must_use]
-    pub fn begin(from: Option<&Plan>, to: &Plan, now: Timestamp) -> Self {
-        let nothing = NodePlan::default();
-        let before =
-            |node: &NodeName| from.and_then(|plan| plan.nodes.get(node)).unwrap_or(&nothing);
-        let differs = |node: &NodeName| before(node) != to.nodes.get(node).unwrap_or(&nothing);
+    pub fn begin(Begin { from, to, overtaken, enrolled, now }: Begin<'_>) -> Self {
+        let turned = overtaken.map(Self::half_way).unwrap_or_default();
+        let turned: BTreeSet<NodeName> = turned.intersection(enrolled).cloned().collect();
+        let before = |node: &NodeName| from.and_then(|plan| plan.nodes.get(node));
+        let changes = |node: &NodeName| turned.contains(node) || before(node) != to.nodes.get(node);
         let mut waves: Vec<Vec<NodeName>> = to
             .waves
             .iter()
-            .map(|wave| wave.iter().filter(|node| differs(node)).cloned().collect())
+            .map(|wave| wave.iter().filter(|node| changes(node)).cloned().collect())
             .collect();
         // Nodes that carry nothing any more come last.
-        let gone = from.iter().flat_map(|plan| plan.nodes.keys());
-        waves.push(gone.filter(|n| !to.nodes.contains_key(*n) && differs(n)).cloned().collect());
+        let known = from.iter().flat_map(|plan| plan.nodes.keys()).chain(&turned);
+        let gone = known.filter(|n| !to.nodes.contains_key(*n) && enrolled.contains(*n));
+        waves.push(gone.collect::<BTreeSet<_>>().into_iter().cloned().collect());
         waves.retain(|wave| !wave.is_empty());
         Self {
             from: from.map(|plan| plan.revision),
@@ -162,7 +181,39 @@ impl Rollout {
             since: now,
             failures: Vec::new(),
             moved: BTreeSet::new(),
-            turned: BTreeSet::new(),
+            turned,
+        }
+    }
+
+    /// Nodes that may be anywhere between two revisions, should it end now.
+    fn half_way(&self) -> BTreeSet<NodeName> {
+        match self.state {
+            State::Completed | State::RolledBack { .. } => BTreeSet::new(),
+            State::Progressing { .. }
+            | State::Paused { .. }
+            | State::RollingBack { .. }
+            | State::Superseded => self.moved.union(&self.turned).cloned().collect(),
+        }
+    }
+
+    /// Whether a node is told anew even when the same is wanted of it, so that
+    /// it tries again and says so.
+    #[must_use]
+    pub fn tells_anew(&self, node: &NodeName) -> bool {
+        self.turned.contains(node) && self.moved.contains(node)
+    }
+
+    /// The revision that is made true again: the next change is made on it, not
+    /// on the one that failed.
+    #[must_use]
+    pub fn returns_to(&self) -> Option<RevisionNumber> {
+        match self.state {
+            State::RollingBack { .. } => self.from,
+            State::Progressing { .. }
+            | State::Completed
+            | State::Paused { .. }
+            | State::RolledBack { .. }
+            | State::Superseded => None,
         }
     }
 
@@ -220,7 +271,7 @@ impl State {
 pub fn step(input: Input<'_>) -> Next {
     match &input.rollout.state {
         State::Progressing { wave } => progress(input, *wave),
-        State::RollingBack { why } => roll_back(input, why),
+        State::RollingBack { why } => back::roll_back(input, why),
         State::Completed | State::Paused { .. } | State::RolledBack { .. } | State::Superseded => {
             stay(input, String::new())
         }
@@ -229,31 +280,24 @@ pub fn step(input: Input<'_>) -> Next {
 
 fn progress(input: Input<'_>, wave: usize) -> Next {
     let wanted = |node: &NodeName| input.to.nodes.get(node).map(|_| input.to.revision);
-    let moved = |node: &&NodeName| input.targets.get(*node).copied() == wanted(node);
-    let mut nodes: Vec<&NodeName> = match input.rollout.waves.get(wave) {
-        Some(nodes) => nodes.iter().collect(),
-        // After the last wave, whatever no wave names.
-        None => astray::nodes(input).collect(),
-    };
-    let turned: Vec<_> = input.rollout.turned.iter().filter(|n| !nodes.contains(n)).collect();
-    nodes.extend(turned);
-    let gates: Vec<(&NodeName, Gate)> = nodes
-        .iter()
-        .copied()
-        .filter(moved)
-        .map(|node| (node, gate::check(input, node, input.from, Some(input.to))))
+    let (there, left): (Vec<_>, Vec<_>) = due(input, wave, wanted)
+        .into_iter()
+        .partition(|node| input.targets.get(*node).copied() == wanted(node));
+    let gates: Vec<Gate> = there
+        .into_iter()
+        .map(|node| gate::check(input, node, input.from, Some(input.to)))
         .collect();
     let failures: Vec<NodeFailure> =
-        gates.iter().filter_map(|(_, gate)| gate.failures()).flatten().cloned().collect();
+        gates.iter().filter_map(Gate::failures).flatten().cloned().collect();
     if !failures.is_empty() {
         return fail(input, failures);
     }
-    let waiting: Vec<&str> = gates.iter().filter_map(|(_, gate)| gate.waits_for()).collect();
-    let left = nodes.into_iter().filter(|node| !moved(node)).collect();
-    let moves = next_moves(input, left, waiting.len(), wanted);
+    let waiting: Vec<&str> = gates.iter().filter_map(Gate::waits_for).collect();
+    let busy = astray::nodes(input, wanted).filter(|node| !astray::is_quiet(input, node));
+    let moves = next_moves(input, (busy.collect(), left), waiting.len(), wanted);
     if moves.is_empty() && waiting.is_empty() {
         if wave >= input.rollout.waves.len() {
-            return complete(input);
+            return complete(input, wanted);
         }
         let next = input.rollout.entering(State::Progressing { wave: wave + 1 }, input.now);
         // A wave that is passed is followed at once: a pass per wave would only add delay.
@@ -263,85 +307,70 @@ fn progress(input: Input<'_>, wave: usize) -> Next {
     Next { rollout: input.rollout.moving(&moves, input), moves, waits_for }
 }
 
-/// Those that move now: nodes still busy with what is wanted no longer turn
-/// round at once, for they hold a place already; of the others as many as
-/// there are places left.
+/// The enrolled nodes that count in a wave: its own, or after the last one
+/// whatever no wave names; and those that turned round already.
+fn due<'a>(
+    input: Input<'a>,
+    wave: usize,
+    wanted: impl Fn(&NodeName) -> Option<RevisionNumber>,
+) -> Vec<&'a NodeName> {
+    let mut nodes: Vec<&NodeName> = match input.rollout.waves.get(wave) {
+        Some(nodes) => nodes.iter().collect(),
+        None => astray::nodes(input, &wanted).collect(),
+    };
+    let is_there = |node: &&NodeName| input.targets.get(*node).copied() == wanted(node);
+    let turned = input.rollout.turned.iter().filter(is_there);
+    let turned: Vec<_> = turned.filter(|node| !nodes.contains(node)).collect();
+    nodes.extend(turned);
+    nodes.retain(|node| input.nodes.contains_key(*node));
+    nodes
+}
+
+/// Those that move now: nodes still busy with something else turn round at
+/// once, for they hold a place already; of the others as many as there are
+/// places left.
 fn next_moves(
     input: Input<'_>,
-    left: Vec<&NodeName>,
+    (mut busy, left): (Vec<&NodeName>, Vec<&NodeName>),
     waiting: usize,
     target: impl Fn(&NodeName) -> Option<RevisionNumber>,
 ) -> BTreeMap<NodeName, Option<RevisionNumber>> {
-    let busy: Vec<&NodeName> = astray::busy(input).take(MOVES_MAX).collect();
+    busy.truncate(MOVES_MAX);
     let free = (input.to.strategy.max_parallel as usize).saturating_sub(waiting + busy.len());
     let quiet = left.into_iter().filter(|node| !busy.contains(node)).take(free);
     let moving = busy.iter().copied().chain(quiet).take(MOVES_MAX);
     moving.map(|node| (node.clone(), target(node))).collect()
 }
 
-fn complete(input: Input<'_>) -> Next {
+fn complete(input: Input<'_>, wanted: impl Fn(&NodeName) -> Option<RevisionNumber>) -> Next {
     // Nodes that did not differ take the new number without anything being done on them.
-    let moves = input
-        .to
-        .nodes
-        .keys()
-        .filter(|node| input.targets.get(*node) != Some(&input.to.revision))
-        .map(|node| (node.clone(), Some(input.to.revision)))
-        .collect();
+    let kept = input.to.nodes.keys().map(|node| (node.clone(), Some(input.to.revision)));
+    let kept = kept.filter(|(node, to)| input.targets.get(node).copied() != *to);
+    let moves = kept.chain(absent(input, &wanted)).collect();
     let rollout = input.rollout.entering(State::Completed, input.now);
     Next { rollout, moves, waits_for: String::new() }
 }
 
+/// Pointers of nodes that are not enrolled any more: nothing of them is waited
+/// for, and should one join again, it is like the others.
+fn absent(
+    input: Input<'_>,
+    target: impl Fn(&NodeName) -> Option<RevisionNumber>,
+) -> impl Iterator<Item = (NodeName, Option<RevisionNumber>)> {
+    let absent = input.targets.iter().filter(move |(node, _)| !input.nodes.contains_key(*node));
+    let moves = absent.map(move |(node, present)| (node, Some(*present), target(node)));
+    moves.filter(|(_, present, to)| present != to).map(|(node, _, to)| (node.clone(), to))
+}
+
 fn fail(input: Input<'_>, failures: Vec<NodeFailure>) -> Next {
-    let why = failures
-        .iter()
-        .map(|f| format!("{} on {}: {}", f.component, f.node, f.failure.message))
-        .collect::<Vec<_>>()
-        .join("; ");
+    let why = failures::why(&failures);
     let state = match (input.to.strategy.on_failure, input.from) {
         (OnFailure::Rollback, Some(_)) => State::RollingBack { why },
         (OnFailure::Rollback, None) | (OnFailure::Pause, _) => State::Paused { why },
     };
     let mut rollout = input.rollout.entering(state, input.now);
-    rollout.failures = failures;
+    rollout.failures = failures::kept(failures).collect();
     step(Input { rollout: &rollout, ..input })
-}
-
-fn roll_back(input: Input<'_>, why: &str) -> Next {
-    let back = |node: &NodeName| astray::home(input, node);
-    // The last moved comes back first.
-    let of_waves = input.rollout.waves.iter().rev().flat_map(|wave| wave.iter().rev());
-    let mut nodes: Vec<&NodeName> = of_waves.collect();
-    let others: Vec<_> =
-        astray::nodes(input).chain(&input.rollout.moved).filter(|n| !nodes.contains(n)).collect();
-    nodes.extend(others);
-    let (returned, left): (Vec<_>, Vec<_>) =
-        nodes.into_iter().partition(|node| input.targets.get(*node).copied() == back(node));
-    // A node that was never moved has nothing to return from.
-    let gates: Vec<Gate> = returned
-        .iter()
-        .filter(|node| input.rollout.moved.contains(**node))
-        .map(|node| gate::check(input, node, Some(input.to), input.from))
-        .collect();
-    let failures: Vec<NodeFailure> =
-        gates.iter().filter_map(Gate::failures).flatten().cloned().collect();
-    if let Some(first) = failures.first() {
-        let why = format!(
-            "{why}; going back failed too: {} on {}: {}",
-            first.component, first.node, first.failure.message
-        );
-        let mut rollout = input.rollout.entering(State::Paused { why }, input.now);
-        rollout.failures.extend(failures);
-        return Next { rollout, moves: BTreeMap::new(), waits_for: String::new() };
-    }
-    let waiting: Vec<&str> = gates.iter().filter_map(Gate::waits_for).collect();
-    let moves = next_moves(input, left, waiting.len(), back);
-    if moves.is_empty() && waiting.is_empty() {
-        let rollout = input.rollout.entering(State::RolledBack { why: why.to_owned() }, input.now);
-        return Next { rollout, moves, waits_for: String::new() };
-    }
-    let waits_for = waiting.join("; ");
-    Next { rollout: input.rollout.moving(&moves, input), moves, waits_for }
 }
 
 fn stay(input: Input<'_>, waits_for: String) -> Next {

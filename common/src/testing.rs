@@ -54,16 +54,18 @@ rollout: {min_healthy_for: 5s}
 
 /// `n1` carries data, `n2` and `n3` voice.
 pub(crate) fn nodes() -> BTreeMap<NodeName, NodeFacts> {
-    let node = |name: &str, role: &str, address: &str| {
+    node_facts(3)
+}
+
+/// `n1` carries data, all others voice.
+pub(crate) fn node_facts(count: usize) -> BTreeMap<NodeName, NodeFacts> {
+    let node = |number: usize| {
+        let role = if number == 1 { "data" } else { "voice" };
         let roles = [role.parse().unwrap()].into();
-        (name.parse().unwrap(), NodeFacts { roles, address: address.to_owned() })
+        let address = format!("10.0.0.{number}");
+        (format!("n{number}").parse().unwrap(), NodeFacts { roles, address })
     };
-    [
-        node("n1", "data", "10.0.0.1"),
-        node("n2", "voice", "10.0.0.2"),
-        node("n3", "voice", "10.0.0.3"),
-    ]
-    .into()
+    (1..=count).map(node).collect()
 }
 
 /// The plan of a specification, every image having a digest made from its name.
@@ -85,7 +87,8 @@ pub(crate) fn plan_on(
 ) -> Result<Plan, Problems> {
     let spec = TenantSpec::parse(spec)?;
     let catalog = Catalog::parse(catalog)?;
-    let digests = digests(images(&spec, &catalog)?.values());
+    let (images, problems) = images(&spec, &catalog);
+    let digests = digests(problems.into_result(images)?.values());
     let revision = RevisionNumber(revision);
     plan(Input { revision, spec: &spec, catalog: &catalog, nodes, digests: &digests })
 }

@@ -16,6 +16,10 @@ use crate::store::embedded::{self, OpenError, Options};
 use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};
 use crate::store::{Embedded, Expect, Store, StoreError, Write};
 
+mod standstill;
+
+use self::standstill::standstill;
+
 /// The form of the file.
 const FORMAT: u32 = 1;
 const EPOCH: &str = "meta/epoch";
@@ -130,7 +134,8 @@ pub async fn backup(
 }
 
 /// Makes a controller from a backup, under a higher epoch: whatever happened
-/// since, agents take what it says from now on.
+/// since, agents take what it says from now on. It says nothing until an
+/// operator does.
 ///
 /// # Errors
 /// There is a controller already, or what was read does not fit together.
@@ -145,9 +150,12 @@ pub async fn restore(settings: &Settings, read: Backup) -> Result<Saved, BackupE
     let authority = Authority::load(&pki_dir)?;
     embedded::create(&store_dir, &authority.fingerprint().to_string())?;
     let store = Embedded::open(&store_dir, Options::default()).await?;
+    // A time, so that the same backup restored twice counts twice.
+    let now = clock::now();
+    let epoch = (read.epoch + 1).max(now.0 / 1000);
     let mut batch: Vec<Write> = Vec::new();
     let mut size_bytes = 0;
-    for write in read.records {
+    for write in standstill(read.records, epoch, now) {
         if batch.len() == COMMIT_WRITES_MAX || size_bytes + write.1.len() > COMMIT_SIZE_BYTES_MAX {
             store.commit(std::mem::take(&mut batch)).await?;
             size_bytes = 0;
@@ -156,9 +164,7 @@ pub async fn restore(settings: &Settings, read: Backup) -> Result<Saved, BackupE
         batch.push(Write::put(write.0, Expect::Absent, write.1));
     }
     store.commit(batch).await?;
-    // The epoch comes last: without it no controller starts on a half restored
-    // store. It is a time, so that the same backup restored twice counts twice.
-    let epoch = (read.epoch + 1).max(clock::now().0 / 1000);
+    // The epoch comes last: without it no controller starts on a half restored store.
     let value = epoch.to_string().into_bytes();
     store.commit(vec![Write::put(EPOCH, Expect::Absent, value)]).await?;
     store.close().await;

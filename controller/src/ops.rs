@@ -153,6 +153,18 @@ impl Ops {
         Problem::new("tenant", message).suggest(tenant.as_str(), known).into()
     }
 
+    /// Why nothing can be said of a tenant's revisions.
+    async fn without_revisions(&self, tenant: &TenantId) -> OpsError {
+        match self.tenants().await {
+            Ok(known) if known.contains(tenant) => {
+                let message = format!("nothing was applied to {tenant} yet");
+                Problem::new("tenant", message).hint("omlctl apply -f FILE").into()
+            }
+            Ok(_) => self.unknown_tenant(tenant).await,
+            Err(error) => error,
+        }
+    }
+
     async fn unknown_node(&self, tenant: &TenantId, node: &NodeName) -> OpsError {
         let nodes = match self.parts.records.list(&keys::nodes(tenant)).await {
             Ok(nodes) => nodes,

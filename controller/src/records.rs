@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -32,6 +33,21 @@ pub struct Key<T> {
 pub struct Prefix<T> {
     text: String,
     value: PhantomData<fn() -> T>,
+}
+
+impl<T> Prefix<T> {
+    /// What the rest of a key names. A key that names nothing is told and left out.
+    #[must_use]
+    pub fn name<N: FromStr>(&self, rest: &str) -> Option<N> {
+        let name = rest.parse().ok();
+        if name.is_none() {
+            tracing::warn!(
+                key = format!("{}{rest}", self.text),
+                "a key of the store names nothing"
+            );
+        }
+        name
+    }
 }
 
 /// A value and the number of the commit that wrote it.

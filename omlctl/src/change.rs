@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use oml_proto::v1::{
     ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, Rollout, SetVersionRequest,
+    StatusReply, StatusRequest,
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -89,15 +90,16 @@ pub(crate) async fn make(
         dry_run: manner.dry_run,
         why: manner.why.clone(),
     };
-    let (controller, reply) = send(target, &wanted, &options, manner.timeout).await?;
+    let (mut controller, reply) = send(target, &wanted, &options, manner.timeout).await?;
     if output.format == Format::Table && !reply.changes.is_empty() {
         output.text(&view::changes(output, &reply.changes))?;
     }
-    let ended = if !reply.changed || manner.dry_run || manner.no_wait {
+    let waits = !manner.dry_run && !manner.no_wait;
+    let ended = if waits && (reply.changed || controller.is_at(&reply).await?) {
+        Some(follow(target, output, controller, &reply, manner.timeout).await?)
+    } else {
         tell(&closing(&reply, manner));
         None
-    } else {
-        Some(follow(target, output, controller, &reply, manner.timeout).await?)
     };
     if output.format != Format::Table {
         let outcome = ended.as_ref().map(Outcome::new);
@@ -157,6 +159,15 @@ async fn attempt(
 }
 
 impl Controller {
+    /// Whether the revision of a reply is still on its way to the nodes.
+    async fn is_at(&mut self, reply: &ChangeReply) -> Result<bool, CommandError> {
+        let request = StatusRequest { tenant: reply.tenant.clone() };
+        let status: StatusReply =
+            self.ask(|fleet, request| fleet.get_status(request), request).await?;
+        let mut rollouts = status.tenants.iter().filter_map(|tenant| tenant.rollout.as_ref());
+        Ok(rollouts.any(|r| r.to == reply.revision && r.state == "progressing"))
+    }
+
     async fn change(
         &mut self,
         wanted: &Wanted,

@@ -57,6 +57,17 @@ fn a_pointer_taken_away_empties_the_node() {
 }
 
 #[test]
+fn nothing_follows_what_is_undecided_until_there_is_a_pointer() {
+    let plan = plan_of(SPEC, 1).unwrap();
+    let first = next(Some(&plan), None, 1).unwrap();
+    let undecided = undecided(&first, 1);
+    assert_eq!(undecided.content, Content::default());
+    assert!(undecided.generation > first.generation);
+    assert_eq!(next(None, Some(&undecided), 1), None);
+    assert_eq!(next(Some(&plan), Some(&undecided), 1).unwrap().content, first.content);
+}
+
+#[test]
 fn a_raised_epoch_is_told_even_when_nothing_else_is_new() {
     let plan = plan_of(SPEC, 1).unwrap();
     let first = next(Some(&plan), None, 1).unwrap();

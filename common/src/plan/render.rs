@@ -37,8 +37,18 @@ struct NodeValues<'a> {
     address: &'a str,
 }
 
+/// What fills the templates of a plan.
+pub(super) fn engine() -> Environment<'static> {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_auto_escape_callback(|_| AutoEscape::None);
+    engine.set_fuel(Some(TEMPLATE_FUEL));
+    engine
+}
+
 /// The instance of one component on one node.
 pub(super) fn instance(
+    engine: &Environment<'static>,
     input: Input<'_>,
     placed: &Placed,
     at: (&ComponentName, &NodeName),
@@ -47,12 +57,14 @@ pub(super) fn instance(
     let (name, node) = at;
     let definition = input.catalog.components.get(name)?;
     let values = values(input, placed, node)?;
-    let mut writer = Writer::new(
-        input,
-        name,
-        minijinja::Value::from(minijinja::value::Serde(&values)),
+    let path = format!("components.{name}");
+    let mut writer = Writer {
+        engine,
+        values: minijinja::Value::from(minijinja::value::Serde(&values)),
+        line_of: input.spec.problem(&path, ""),
+        path,
         problems,
-    );
+    };
     let workload = match &definition.workload {
         WorkloadTemplate::Unit { drop_in } => {
             Workload::Unit(PackagedUnit { drop_in: writer.fill("drop_in", drop_in) })
@@ -99,58 +111,54 @@ fn values<'a>(input: Input<'a>, placed: &'a Placed, node: &'a NodeName) -> Optio
 
 /// Fills templates and keeps what goes wrong.
 struct Writer<'p> {
-    engine: Environment<'static>,
+    engine: &'p Environment<'static>,
     values: minijinja::Value,
     path: String,
     line_of: Problem,
     problems: &'p mut Problems,
 }
 
-impl<'p> Writer<'p> {
-    fn new(
-        input: Input<'_>,
-        name: &ComponentName,
-        values: minijinja::Value,
-        problems: &'p mut Problems,
-    ) -> Self {
-        let mut engine = Environment::new();
-        engine.set_undefined_behavior(UndefinedBehavior::Strict);
-        engine.set_auto_escape_callback(|_| AutoEscape::None);
-        engine.set_fuel(Some(TEMPLATE_FUEL));
-        let path = format!("components.{name}");
-        let line_of = input.spec.problem(&path, "");
-        Self { engine, values, path, line_of, problems }
-    }
-
+impl Writer<'_> {
     fn problem(&mut self, field: &str, message: impl Display) {
         let path = format!("{}.{field}", self.path);
         self.problems.push(Problem { path, message: message.to_string(), ..self.line_of.clone() });
     }
 
     fn fill(&mut self, field: &str, template: &str) -> String {
+        self.filled(field, template).unwrap_or_default()
+    }
+
+    /// None where the template cannot be filled, which is then told.
+    fn filled(&mut self, field: &str, template: &str) -> Option<String> {
         if !template.contains("{{") && !template.contains("{%") {
-            return template.to_owned();
+            return Some(template.to_owned());
         }
-        let filled = self.engine.render_str(template, &self.values);
-        filled.unwrap_or_else(|error| {
-            // The engine's own sentence carries no place; the path does.
-            let detail = error.detail().unwrap_or("a value is missing").to_owned();
-            self.problem(field, format!("cannot fill {template:?}: {detail}"));
-            String::new()
-        })
+        match self.engine.render_str(template, &self.values) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                // The engine's own sentence carries no place; the path does.
+                let detail = error.detail().unwrap_or("a value is missing").to_owned();
+                self.problem(field, format!("cannot fill {template:?}: {detail}"));
+                None
+            }
+        }
     }
 
     fn number(&mut self, field: &str, template: &str) -> u16 {
-        let text = self.fill(field, template);
+        let text = self.filled(field, template);
+        text.and_then(|text| self.number_from(field, &text)).unwrap_or_default()
+    }
+
+    fn number_from(&mut self, field: &str, text: &str) -> Option<u16> {
         let number = text.trim().parse().ok().filter(|port| *port > 0);
-        if number.is_none() && !text.is_empty() {
+        if number.is_none() {
             self.problem(field, format!("{text:?} is not a port number from 1 to 65535"));
         }
-        number.unwrap_or_default()
+        number
     }
 
     fn port_of(&mut self, template: &str) -> Option<Port> {
-        let text = self.fill("ports", template);
+        let text = self.filled("ports", template)?;
         let (number, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
         let protocol = match protocol {
             "tcp" => Protocol::Tcp,
@@ -160,7 +168,7 @@ impl<'p> Writer<'p> {
                 return None;
             }
         };
-        Some(Port { number: self.number("ports", number), protocol })
+        Some(Port { number: self.number_from("ports", number)?, protocol })
     }
 
     fn container(

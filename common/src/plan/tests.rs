@@ -1,8 +1,11 @@
 //! What a plan holds, and every reason why there is none.
 
 use proptest::prelude::*;
+use proptest::strategy::Strategy;
 
 use super::*;
+use crate::assign;
+use crate::assignment::Assignment;
 use crate::testing::{CATALOG, SPEC, plan_of, plan_on, plan_with};
 
 const OMNILEADS: &str = include_str!("../../../catalog/omnileads.yaml");
@@ -46,13 +49,6 @@ fn of_nodes_that_need_each_other_the_one_with_the_first_component_goes_first() {
     let waves: Vec<Vec<&str>> =
         plan.waves.iter().map(|wave| wave.iter().map(AsRef::as_ref).collect()).collect();
     assert_eq!(waves, [["n1"], ["n2"]]);
-}
-
-#[test]
-fn a_plan_survives_being_written_and_read() {
-    let plan = plan_of(SPEC, 1).unwrap();
-    let text = serde_json::to_string(&plan).unwrap();
-    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
 }
 
 #[test]
@@ -136,6 +132,16 @@ fn one_host_carries_the_whole_shipped_catalog_as_it_is() {
 fn a_setting_that_is_no_port_is_refused_where_it_is_used() {
     let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"0\""));
     assert!(told.contains("\"0\" is not a port number from 1 to 65535"), "{told}");
+    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"\""));
+    let ports = "components.voice.ports: \"\" is not a port number from 1 to 65535";
+    let probe = "components.voice.probe.port: \"\" is not a port number from 1 to 65535";
+    assert!(told.contains(ports) && told.contains(probe), "{told}");
+}
+
+#[test]
+fn what_a_setting_holds_is_no_template() {
+    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"{{ 5 }}\""));
+    assert!(told.contains("ports: \"{{ 5 }}\" is not a port number"), "{told}");
 }
 
 #[test]
@@ -143,6 +149,23 @@ fn a_template_that_names_nothing_is_refused() {
     let catalog = CATALOG.replace("{{ tenant }}", "{{ settings.nothing }}");
     let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
     assert!(told.contains("components.db.env.WHO: cannot fill"), "{told}");
+}
+
+/// Specifications that make a plan.
+fn spec() -> impl Strategy<Value = String> {
+    let version = || "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}";
+    let nodes = prop::sample::select(vec!["[n2]", "[n3]", "[n3, n2]", "[n1, n2, n3]"]);
+    let env = "[^\\\\\"\\pC]{0,20}";
+    let manner = (1u32..9, 1u64..900);
+    (version(), version(), nodes, env, 1u16.., manner).prop_map(
+        |(db, voice, nodes, env, port, (max_parallel, soak))| {
+            format!(
+                "tenant: acme\ncatalog: test\nsettings: {{colour: blue, sip_port: \"{port}\"}}\ncomponents:\n  \
+                 db: \"{db}\"\n  voice: {{version: \"{voice}\", nodes: {nodes}, env: {{TEXT: \"{env}\"}}}}\n  \
+                 exporter: {{}}\nrollout: {{max_parallel: {max_parallel}, min_healthy_for: {soak}s}}\n"
+            )
+        },
+    )
 }
 
 proptest! {
@@ -158,5 +181,35 @@ proptest! {
         );
         let print = |plan: Plan| serde_json::to_string(&plan).unwrap();
         prop_assert_eq!(print(plan_of(&spec, 1).unwrap()), print(plan_of(SPEC, 1).unwrap()));
+    }
+    #[test]
+    fn plans_and_assignments_survive_being_written_and_read(spec in spec()) {
+        let plan = plan_of(&spec, 7).unwrap();
+        let text = serde_json::to_string(&plan).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Plan>(&text).unwrap(), &plan);
+        for node in plan.nodes.keys() {
+            let (tenant, held) = (&plan.tenant, None);
+            let input = assign::Input { epoch: 3, tenant, node, plan: Some(&plan), held, anew: false };
+            let assignment = assign::assign(input).unwrap();
+            let read = Assignment::from_document(&assignment.to_document()).unwrap();
+            prop_assert_eq!(&read, &assignment);
+            prop_assert_eq!(read.content.hash(), plan.nodes[node].content_hash());
+        }
+    }
+
+    #[test]
+    fn a_tenants_plan_says_nothing_of_another_tenant(
+        spec in spec(),
+        // Longer than any word that a plan has of its own.
+        (one, other) in ("[a-z]{16}", "[a-z]{16}"),
+    ) {
+        prop_assume!(one != other);
+        let plan = |tenant: &str| {
+            let spec = spec.replace("tenant: acme", &format!("tenant: {tenant}"));
+            serde_json::to_string(&plan_of(&spec, 1).unwrap()).unwrap()
+        };
+        prop_assert!(!plan(&one).contains(&other));
+        // Its own name is all in which it differs from another tenant's.
+        prop_assert_eq!(plan(&one).replace(&one, &other), plan(&other));
     }
 }

@@ -3,35 +3,43 @@
 use crate::id::{NodeName, RevisionNumber};
 use crate::report::Phase;
 
-use super::{Input, NodeView};
+use super::Input;
 
 /// The pointer a node has when nothing is being changed.
 pub(super) fn home(input: Input<'_>, node: &NodeName) -> Option<RevisionNumber> {
     input.from.filter(|plan| plan.nodes.contains_key(node)).map(|plan| plan.revision)
 }
 
-/// Whether the node's pointer names neither of the rollout's two revisions.
+/// Whether the node is half-way to something else: its pointer names neither
+/// of the rollout's two revisions, or the rollout before was still at it.
 pub(super) fn is_astray(input: Input<'_>, node: &NodeName) -> bool {
     let wanted = input.to.nodes.get(node).map(|_| input.to.revision);
     let target = input.targets.get(node).copied();
-    target.is_some() && target != wanted && target != home(input, node)
+    let elsewhere = target.is_some() && target != wanted && target != home(input, node);
+    elsewhere || input.rollout.turned.contains(node)
 }
 
-/// All such nodes that are still enrolled.
-pub(super) fn nodes(input: Input<'_>) -> impl Iterator<Item = &NodeName> {
-    let enrolled = move |node: &&NodeName| input.nodes.contains_key(*node);
-    input.targets.keys().filter(enrolled).filter(move |node| is_astray(input, node))
+/// All such nodes that are still enrolled and not yet where they should be.
+pub(super) fn nodes<'a>(
+    input: Input<'a>,
+    target: impl Fn(&NodeName) -> Option<RevisionNumber>,
+) -> impl Iterator<Item = &'a NodeName> {
+    let astray = input.nodes.keys().filter(move |node| is_astray(input, node));
+    astray.filter(move |node| input.targets.get(*node).copied() != target(node))
 }
 
-/// Those of them that are, as far as anybody knows, still being changed.
-pub(super) fn busy(input: Input<'_>) -> impl Iterator<Item = &NodeName> {
-    nodes(input).filter(move |node| !input.nodes.get(*node).is_some_and(is_quiet))
-}
-
-/// Whether a node says that nothing goes on there.
-fn is_quiet(view: &NodeView<'_>) -> bool {
-    let Some((report, (generation, _))) = view.report.zip(view.assigned) else { return false };
-    view.connected
+/// Whether nothing goes on on a node, as far as it said: away or not, it does
+/// nothing but what it was given.
+pub(super) fn is_quiet(input: Input<'_>, node: &NodeName) -> bool {
+    let view = input.nodes.get(node);
+    let Some((report, (generation, _))) = view.and_then(|v| v.report.zip(v.assigned)) else {
+        return false;
+    };
+    let has_what_it_points_to = match input.targets.get(node) {
+        Some(target) => report.revision == *target,
+        None => report.instances.is_empty(),
+    };
+    has_what_it_points_to
         && report.applied >= Some(generation)
         && report.instances.values().all(|instance| match instance.phase {
             Phase::Ready

@@ -49,12 +49,18 @@ pub(super) fn check(
     let turned = input.rollout.turned.contains(node);
     let revision = wanted_plan.map(|plan| plan.revision);
     let before = share(before).filter(|_| !turned).unwrap_or(nothing);
+    let view = input.nodes.get(node);
+    // It never had anything, so it is never given an assignment that would say so.
+    if wanted.instances.is_empty() && view.is_some_and(|view| view.assigned.is_none()) {
+        return Gate::Passed;
+    }
     let report = match current_report(input, node, &wanted) {
         Ok(report) => report,
         Err(waits_for) => return Gate::Waits(waits_for),
     };
     // The same content may have been wanted, and given up, under another revision.
-    if turned && !wanted.instances.is_empty() && Some(report.revision) != revision {
+    let anew = input.rollout.tells_anew(node) && !wanted.instances.is_empty();
+    if anew && Some(report.revision) != revision {
         return Gate::Waits(format!("{node}: has not taken its assignment yet"));
     }
     let failures: Vec<NodeFailure> = wanted

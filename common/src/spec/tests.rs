@@ -1,5 +1,7 @@
 //! What operators write, and what they are told when it is wrong.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const ACME: &str = "\
@@ -103,4 +105,29 @@ fn a_version_of_an_unknown_component_is_refused_with_a_suggestion() {
         .to_string();
     assert!(told.contains("acme has no component astrisk (did you mean asterisk?)"), "{told}");
     assert!(told.contains("node-exporter has no version to set"), "{told}");
+}
+
+proptest! {
+    #[test]
+    fn a_version_that_was_set_is_the_one_that_is_read(
+        before in "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}",
+        after in "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}",
+        form in 0usize..4,
+    ) {
+        let written = match form {
+            0 => format!("\"{before}\"   # voice"),
+            1 => format!("'{before}'"),
+            2 => format!("{{version: \"{before}\", after: [nginx]}}"),
+            _ => format!("\n    # voice\n    version: '{before}'\n    memory_max: 512MiB"),
+        };
+        let text = ACME.replace("\"230204.01\"   # voice", &written);
+        let asterisk: ComponentName = "asterisk".parse().unwrap();
+        let mut expected = TenantSpec::parse(&text).unwrap();
+        let changed = with_versions(&text, &versions(&[("asterisk", &after)])).unwrap();
+        let read = TenantSpec::parse(&changed).unwrap();
+        expected.components.get_mut(&asterisk).unwrap().version = Some(after.parse().unwrap());
+        prop_assert_eq!(read, expected);
+        let again = with_versions(&changed, &versions(&[("asterisk", &before)])).unwrap();
+        prop_assert_eq!(TenantSpec::parse(&again).unwrap(), TenantSpec::parse(&text).unwrap());
+    }
 }

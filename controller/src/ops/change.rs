@@ -8,35 +8,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use oml_common::diff::{Change, diff};
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
 use oml_common::plan::{self, ImageName, NodeFacts, Plan};
-use oml_common::problem::{Problem, printable};
-use oml_common::rollout::{Rollout, State};
-use oml_common::spec::{TenantSpec, with_versions};
+use oml_common::problem::{Problem, nearest, printable};
+use oml_common::rollout::{Begin, Rollout, State};
+use oml_common::spec::TenantSpec;
 use oml_common::time::Timestamp;
 
+mod draft;
 mod request;
 
 pub use self::request::{Asked, Changed, OpId, Wanted};
 
+use self::draft::Draft;
 use super::digests::Images;
 use super::{Attempts, Ops, OpsError, Result};
 use crate::clock;
 use crate::kill_point;
-use crate::records::values::{Audit, Head, Kind, Operation, Outcome, Revision};
+use crate::records::values::{Audit, Head, Operation, Outcome, Revision};
 use crate::records::{Batch, Entry, expect, keys};
 use crate::store::Expect;
-
-/// A request as it meets the tenant's present state.
-struct Draft {
-    tenant: TenantId,
-    head: Option<Entry<Head>>,
-    rollout: Option<Entry<Rollout>>,
-    /// Specification and plan of the revision wanted until now.
-    before: Option<(TenantSpec, std::sync::Arc<Plan>)>,
-    text: String,
-    kind: Kind,
-    /// Digests already recorded.
-    known: BTreeMap<ImageName, Digest>,
-}
 
 /// A draft with nothing left to choose.
 struct Planned {
@@ -66,36 +55,22 @@ impl Ops {
         asked: &Asked,
         answers: &mut BTreeMap<ImageName, Digest>,
     ) -> Result<Changed> {
-        let tenant = wanted.tenant()?;
+        let (tenant, given) = wanted.read()?;
         if let Some(replay) = self.replay(&tenant, wanted, asked).await? {
             return Ok(replay);
         }
-        let draft = self.draft(wanted, tenant).await?;
-        let spec = TenantSpec::parse(&draft.text).map_err(OpsError::Problems)?;
-        let is_retry = draft.rollout.as_ref().is_some_and(|rollout| is_paused(&rollout.value));
-        let same_spec =
-            draft.before.as_ref().is_some_and(|(before, _)| says_the_same(before, &spec));
-        let planned = self.plan(draft, &spec, answers).await?;
-        let present = planned.draft.head.as_ref().map(|head| head.value.current);
-        if let Some(revision) = present
-            && planned.changes.is_empty()
-            && same_spec
-            && !is_retry
-        {
+        let draft = self.draft(wanted, (tenant, given)).await?;
+        let planned = self.plan(draft, answers).await?;
+        if let Some(revision) = planned.is_so_already()? {
             let tenant = planned.draft.tenant;
             return Ok(Changed { tenant, revision, changed: false, changes: Vec::new() });
         }
         kill_point::reach("C2");
-        let changed = Changed {
-            tenant: planned.draft.tenant.clone(),
-            revision: planned.plan.revision,
-            changed: true,
-            changes: planned.changes.clone(),
-        };
         if !asked.dry_run {
-            self.commit_change(planned, wanted, asked).await?;
+            self.commit_change(&planned, wanted, asked).await?;
         }
-        Ok(changed)
+        let Planned { draft, plan, changes, .. } = planned;
+        Ok(Changed { tenant: draft.tenant, revision: plan.revision, changed: true, changes })
     }
 
     /// The reply to a change that was already made under this id.
@@ -118,61 +93,12 @@ impl Ops {
         Ok(Some(Changed { tenant, revision, changed: true, changes }))
     }
 
-    async fn draft(&self, wanted: &Wanted, tenant: TenantId) -> Result<Draft> {
-        let records = &self.parts.records;
-        let head = records.get(&keys::head(&tenant)).await?;
-        let rollout = records.get(&keys::rollout(&tenant)).await?;
-        let before = match &head {
-            Some(head) => self.spec_and_plan(&tenant, head.value.current).await?,
-            None => None,
-        };
-        let current = before.as_ref().map(|(spec, plan)| (spec.as_str(), plan));
-        let (text, known, kind) = match wanted {
-            Wanted::Apply { spec_yaml } => {
-                let known = current.map(|(_, plan)| plan.digests().collect()).unwrap_or_default();
-                (spec_yaml.clone(), known, Kind::Apply)
-            }
-            Wanted::SetVersion { versions, .. } => {
-                let Some((spec, plan)) = current else {
-                    return Err(self.unknown_tenant(&tenant).await);
-                };
-                let text = with_versions(spec, versions).map_err(OpsError::Problems)?;
-                (text, plan.digests().collect(), Kind::SetVersion)
-            }
-            Wanted::Rollback { to, .. } => {
-                let Some(head) = &head else { return Err(self.unknown_tenant(&tenant).await) };
-                let (spec, plan) = match self.spec_and_plan(&tenant, *to).await? {
-                    Some(found) if to.0 > 0 => found,
-                    Some(_) | None => return Err(no_revision(&tenant, *to, &head.value).into()),
-                };
-                (spec, plan.digests().collect(), Kind::Rollback)
-            }
-        };
-        let before = match before {
-            Some((spec, plan)) => {
-                Some((TenantSpec::parse(&spec).map_err(OpsError::Problems)?, plan))
-            }
-            None => None,
-        };
-        Ok(Draft { tenant, head, rollout, before, text, kind, known })
-    }
-
-    async fn spec_and_plan(
-        &self,
-        tenant: &TenantId,
-        number: RevisionNumber,
-    ) -> Result<Option<(String, std::sync::Arc<Plan>)>> {
-        let Some(revision) = self.revision(tenant, number).await? else { return Ok(None) };
-        let plan = self.plan_of(tenant, number).await?;
-        Ok(plan.map(|plan| (revision.spec_yaml.clone(), plan)))
-    }
-
     async fn plan(
         &self,
         mut draft: Draft,
-        spec: &TenantSpec,
         answers: &mut BTreeMap<ImageName, Digest>,
     ) -> Result<Planned> {
+        let spec = &draft.spec;
         let catalog = self.parts.catalogs.of(spec)?;
         let nodes = self.node_facts(&draft.tenant).await?;
         let images = Images::of(spec, catalog);
@@ -187,6 +113,9 @@ impl Ops {
         if let Err(found) = plan_with(&images.with_stand_ins(&digests)) {
             problems.0.extend(found.0);
         }
+        if nodes.is_empty() {
+            problems.0.extend(self.other_tenant(spec).await?);
+        }
         let is_refused = !problems.0.is_empty();
         let said = self.resolve(spec, &images, &mut digests, is_refused).await;
         answers.clone_from(&digests);
@@ -200,37 +129,93 @@ impl Ops {
         Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect() })
     }
 
+    /// A tenant without nodes may be another one, written wrongly.
+    async fn other_tenant(&self, spec: &TenantSpec) -> Result<Option<Problem>> {
+        let known = self.tenants().await?;
+        let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+        let near =
+            nearest(spec.tenant.as_str(), &known).filter(|near| *near != spec.tenant.as_str());
+        Ok(near.map(|near| {
+            let message = format!("no host of {} has joined", spec.tenant);
+            spec.problem("tenant", message).hint(format!("did you mean {near}?"))
+        }))
+    }
+
     async fn node_facts(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, NodeFacts>> {
-        let nodes = self.parts.records.list(&keys::nodes(tenant)).await?;
+        let all = keys::nodes(tenant);
+        let nodes = self.parts.records.list(&all).await?;
         let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
-        let facts = present.filter_map(|(name, node)| {
+        let facts = present.filter_map(|(rest, node)| {
             let facts = NodeFacts { roles: node.value.roles, address: node.value.address };
-            Some((name.parse().ok()?, facts))
+            Some((all.name(&rest)?, facts))
         });
         Ok(facts.collect())
     }
 
-    async fn commit_change(&self, planned: Planned, wanted: &Wanted, asked: &Asked) -> Result<()> {
-        let Planned { draft, plan, changes, enrolled } = planned;
+    async fn commit_change(&self, planned: &Planned, wanted: &Wanted, asked: &Asked) -> Result<()> {
+        let Planned { draft, plan, .. } = planned;
         let (tenant, number, now) = (&draft.tenant, plan.revision, clock::now());
-        let good = match draft.head.as_ref().and_then(|head| head.value.good) {
-            Some(good) => self.plan_of(tenant, good).await?,
-            None => None,
-        };
-        let running = draft.before.as_ref().map(|(_, plan)| &**plan);
-        let running =
-            running.filter(|_| draft.rollout.as_ref().is_some_and(|r| !is_settled(&r.value)));
-        let rollout = begin(good.as_deref(), running, &plan, (&enrolled, now));
-        let content = ContentHash::of(&serde_json::to_vec(&plan).unwrap_or_default());
+        let rollout = self.begin(planned, now).await?;
+        let written =
+            serde_json::to_vec(plan).expect("a plan has string keys and no failing serializer");
+        let content = ContentHash::of(&written);
         let plan_key = keys::plan(tenant, number, &content);
         // Written first and alone: nothing names it until the commit below.
-        self.parts.records.commit(Batch::default().put(&plan_key, Expect::Any, &plan)).await?;
+        self.parts.records.commit(Batch::default().put(&plan_key, Expect::Any, plan)).await?;
         kill_point::reach("C3");
-        let head = Head {
-            current: number,
-            last: number,
-            good: draft.head.as_ref().and_then(|head| head.value.good),
+        let mut batch = planned.intent(asked, content, now).put(
+            &keys::rollout(tenant),
+            expect(draft.rollout.as_ref()),
+            &rollout,
+        );
+        if let Some(op_id) = &asked.op_id {
+            let made = Operation { revision: number, request: wanted.fingerprint() };
+            batch = batch.put(&keys::operation(tenant, op_id), Expect::Absent, &made);
+        }
+        self.parts.records.commit(batch).await?;
+        kill_point::reach("C4");
+        tracing::info!(%tenant, revision = %number, kind = draft.kind.word(), who = %asked.who, "a change was accepted");
+        Ok(())
+    }
+
+    /// The way from what is good to what is wanted.
+    async fn begin(&self, planned: &Planned, now: Timestamp) -> Result<Rollout> {
+        let Planned { draft, plan, enrolled, .. } = planned;
+        let good = match planned.good() {
+            Some(good) => self.plan_of(&draft.tenant, good).await?,
+            None => None,
         };
+        Ok(Rollout::begin(Begin {
+            from: good.as_deref(),
+            to: plan,
+            overtaken: draft.rollout.as_ref().map(|rollout| &rollout.value),
+            enrolled,
+            now,
+        }))
+    }
+}
+
+impl Planned {
+    /// The present revision, if it is as good as the one planned.
+    fn is_so_already(&self) -> Result<Option<RevisionNumber>> {
+        let Some(head) = self.draft.head.as_ref().filter(|_| self.changes.is_empty()) else {
+            return Ok(None);
+        };
+        let again = self.draft.rollout.as_ref().is_some_and(|rollout| went_wrong(&rollout.value));
+        let is_so = !again && self.draft.says_the_same()?;
+        Ok(is_so.then_some(head.value.current))
+    }
+
+    /// The last revision whose rollout was completed.
+    fn good(&self) -> Option<RevisionNumber> {
+        self.draft.head.as_ref().and_then(|head| head.value.good)
+    }
+
+    /// What is recorded of the operator's wish itself, and of the one it overtakes.
+    fn intent(&self, asked: &Asked, content: ContentHash, now: Timestamp) -> Batch {
+        let Self { draft, plan, changes, .. } = self;
+        let (tenant, number) = (&draft.tenant, plan.revision);
+        let head = Head { current: number, last: number, good: self.good() };
         let audit = Audit {
             at: now,
             who: asked.who.to_string(),
@@ -240,79 +225,27 @@ impl Ops {
         };
         let revision = Revision {
             number,
-            spec_yaml: draft.text,
+            spec_yaml: draft.text.clone(),
             at: now,
             who: asked.who.to_string(),
             why: printable(&asked.why),
             kind: draft.kind,
-            changes,
+            changes: changes.clone(),
             plan: content,
         };
-        let mut batch = Batch::default()
+        let batch = Batch::default()
             .put(&keys::revision(tenant, number), Expect::Absent, &revision)
             .put(&keys::head(tenant), expect(draft.head.as_ref()), &head)
-            .put(&keys::rollout(tenant), expect(draft.rollout.as_ref()), &rollout)
             .put(&keys::audit(), Expect::Absent, &audit);
-        if let Some(op_id) = &asked.op_id {
-            let made = Operation { revision: number, request: wanted.fingerprint() };
-            batch = batch.put(&keys::operation(tenant, op_id), Expect::Absent, &made);
-        }
-        if let Some(overtaken) = draft.rollout.filter(|rollout| !rollout.value.is_ended()) {
-            let failures = overtaken.value.failures;
-            let outcome = Outcome { state: State::Superseded, at: now, failures };
-            batch = batch.put(&keys::outcome(tenant, overtaken.value.to), Expect::Any, &outcome);
-        }
-        self.parts.records.commit(batch).await?;
-        kill_point::reach("C4");
-        tracing::info!(%tenant, revision = %number, kind = draft.kind.word(), who = %asked.who, "a change was accepted");
-        Ok(())
+        let overtaken = draft.rollout.as_ref().map(|rollout| &rollout.value);
+        let Some(overtaken) = overtaken.filter(|rollout| !rollout.is_ended()) else { return batch };
+        let failures = overtaken.failures.clone();
+        let outcome = Outcome { state: State::Superseded, at: now, failures };
+        batch.put(&keys::outcome(tenant, overtaken.to), Expect::Any, &outcome)
     }
 }
 
-/// The way from what is good to what is wanted. Nodes that a change under way
-/// has already moved are on it too, also where the two do not differ.
-fn begin(
-    good: Option<&Plan>,
-    running: Option<&Plan>,
-    to: &Plan,
-    (enrolled, now): (&BTreeSet<NodeName>, Timestamp),
-) -> Rollout {
-    // A node that was removed cannot be waited for.
-    let present = |plan: &Plan| {
-        let mut plan = plan.clone();
-        plan.nodes.retain(|node, _| enrolled.contains(node));
-        plan
-    };
-    let mut rollout = Rollout::begin(good.map(present).as_ref(), to, now);
-    if let Some(running) = running.map(present) {
-        let known: BTreeSet<NodeName> = rollout.waves.iter().flatten().cloned().collect();
-        for mut wave in Rollout::begin(Some(&running), to, now).waves {
-            wave.retain(|node| !known.contains(node));
-            rollout.waves.extend(Some(wave).filter(|wave| !wave.is_empty()));
-        }
-    }
-    rollout
-}
-
-fn is_paused(rollout: &Rollout) -> bool {
-    matches!(rollout.state, State::Paused { .. })
-}
-
-/// Every node runs the revision that its rollout ended with.
-fn is_settled(rollout: &Rollout) -> bool {
-    matches!(rollout.state, State::Completed | State::RolledBack { .. })
-}
-
-/// Whether two specifications differ in nothing but their text.
-fn says_the_same(a: &TenantSpec, b: &TenantSpec) -> bool {
-    a.catalog == b.catalog
-        && a.registry == b.registry
-        && a.settings == b.settings
-        && a.components == b.components
-        && a.rollout == b.rollout
-}
-
-fn no_revision(tenant: &TenantId, wanted: RevisionNumber, head: &Head) -> Problem {
-    let message = format!("tenant {tenant} has no revision {wanted}");
-    Problem::new("to", message).hint(format!("it has 1 to {}", head.last))
+/// Whether asking for the same again is a change: it is tried anew.
+fn went_wrong(rollout: &Rollout) -> bool {
+    matches!(rollout.state, State::Paused { .. } | State::RollingBack { .. })
 }

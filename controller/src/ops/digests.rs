@@ -29,18 +29,9 @@ pub(super) struct Images {
 }
 
 impl Images {
-    /// Component by component, so that a mistake in one does not hide the others.
     pub(super) fn of(spec: &TenantSpec, catalog: &Catalog) -> Self {
-        let mut images = Self::default();
-        for (name, component) in &spec.components {
-            let mut only = spec.clone();
-            only.components = BTreeMap::from([(name.clone(), component.clone())]);
-            match plan::images(&only, catalog) {
-                Ok(found) => images.by_component.extend(found),
-                Err(problems) => images.problems.0.extend(problems.0),
-            }
-        }
-        images
+        let (by_component, problems) = plan::images(spec, catalog);
+        Self { by_component, problems }
     }
 
     /// The digests known, and for every other image one that no image has.

@@ -23,11 +23,14 @@ pub struct Past {
 }
 
 impl Ops {
-    /// A tenant's revisions, oldest first.
+    /// A tenant's revisions, oldest first; none while nothing was applied to it.
     pub async fn history(&self, tenant: &TenantId) -> Result<Vec<Past>> {
         let records = &self.parts.records;
         let rollout = records.get(&keys::rollout(tenant)).await?;
-        let Some(rollout) = rollout else { return Err(self.unknown_tenant(tenant).await) };
+        let Some(rollout) = rollout else {
+            let is_known = self.tenants().await?.contains(tenant);
+            return if is_known { Ok(Vec::new()) } else { Err(self.unknown_tenant(tenant).await) };
+        };
         let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
         for (number, outcome) in records.list(&keys::outcomes(tenant)).await? {
             outcomes.insert(number, outcome.value);
@@ -53,7 +56,7 @@ impl Ops {
         number: RevisionNumber,
     ) -> Result<Arc<Revision>> {
         let head = self.parts.records.get(&keys::head(tenant)).await?;
-        let Some(head) = head else { return Err(self.unknown_tenant(tenant).await) };
+        let Some(head) = head else { return Err(self.without_revisions(tenant).await) };
         let wanted = if number.0 == 0 { head.value.current } else { number };
         let revision = self.revision(tenant, wanted).await?;
         revision.ok_or_else(|| {

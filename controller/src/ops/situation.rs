@@ -53,8 +53,9 @@ impl Ops {
             Some(from) => self.plan_of(tenant, from).await?,
             None => None,
         };
-        let targets = records.list(&keys::targets(tenant)).await?;
-        let targets = targets.into_iter().filter_map(|(name, t)| Some((name.parse().ok()?, t)));
+        let all = keys::targets(tenant);
+        let targets = records.list(&all).await?.into_iter();
+        let targets = targets.filter_map(|(rest, target)| Some((all.name(&rest)?, target)));
         let targets = targets.collect();
         let nodes = self.standings(tenant).await?;
         Ok(Some(Situation { head, rollout, to, from, targets, nodes }))
@@ -67,10 +68,11 @@ impl Ops {
         let mut assignments: BTreeMap<String, Arc<Assigned>> =
             assignments.into_iter().map(|(name, entry)| (name, entry.value)).collect();
         let mut presences = self.parts.live.of_tenant(tenant);
-        let nodes = records.list(&keys::nodes(tenant)).await?;
+        let all = keys::nodes(tenant);
+        let nodes = records.list(&all).await?;
         let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
         let standings = present.filter_map(|(rest, node)| {
-            let name: NodeName = rest.parse().ok()?;
+            let name: NodeName = all.name(&rest)?;
             let presence = presences.remove(&name).unwrap_or_default();
             let assigned = assignments.remove(&rest);
             Some((name, Standing { node: node.value, presence, assigned }))

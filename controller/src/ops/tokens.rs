@@ -1,5 +1,6 @@
 //! Join tokens: made by operators, used once by a host.
 
+use oml_common::assign;
 use oml_common::id::{NodeName, RoleName, TenantId};
 use oml_common::problem::Problem;
 use oml_common::time::Timestamp;
@@ -13,7 +14,7 @@ use crate::pki::{
     CertificateRequest, NodeCertificates, Redeemed, Terms, TokenGrant, TokenRecord, TokenRefused,
     TokenValidity, redeem,
 };
-use crate::records::values::{Audit, Node, Site};
+use crate::records::values::{Assigned, Audit, Node, Site};
 use crate::records::{Batch, Entry, expect, keys};
 use crate::store::Expect;
 
@@ -153,7 +154,8 @@ impl Ops {
             node: Some(joining.node.clone()),
         };
         let used = redeemed.used_by(issued.record.serial);
-        let batch = Batch::default()
+        let batch = self.forget_assignment(Batch::default(), &tenant, &joining.node).await?;
+        let batch = batch
             .put(&token_key, Expect::Version(record.version), &used)
             .put(&node_key, expect(present.as_ref()), &node)
             .put(&keys::audit(), Expect::Absent, &audit);
@@ -163,6 +165,23 @@ impl Ops {
         self.parts.live.joined(&tenant, &joining.node);
         tracing::info!(%tenant, node = %joining.node, "a node joined");
         Ok(self.certified(issued, tenant, joining.node.clone()))
+    }
+
+    /// Without a pointer, what a node of this name was given says nothing of the
+    /// host that joins now: its agent must not take it for "nothing shall run".
+    async fn forget_assignment(
+        &self,
+        batch: Batch,
+        tenant: &TenantId,
+        node: &NodeName,
+    ) -> Result<Batch> {
+        let records = &self.parts.records;
+        let target = records.get(&keys::target(tenant, node)).await?;
+        let key = keys::assignment(tenant, node);
+        let held = records.shared(&key).await?;
+        let (None, Some(held)) = (target, held) else { return Ok(batch) };
+        let undecided = assign::undecided(&held.value.assignment, self.parts.epoch);
+        Ok(batch.put(&key, expect(Some(&held)), &Assigned::from(undecided)))
     }
 
     /// Ends what older certificates still keep open.

@@ -1,6 +1,6 @@
 //! Gives every node its share of the revision that its pointer names: asks
 //! [`oml_common::assign::assign`] and commits what it says. The only one who
-//! writes assignments.
+//! gives anything to a node.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,7 +49,7 @@ impl AssignmentTask {
         let key = keys::assignment(tenant, node);
         let held = records.shared(&key).await?;
         let rollout = records.get(&keys::rollout(tenant)).await?;
-        let anew = rollout.is_some_and(|rollout| rollout.value.turned.contains(node));
+        let anew = rollout.is_some_and(|rollout| rollout.value.tells_anew(node));
         let next = assign(assign::Input {
             epoch: self.ops.epoch(),
             tenant,

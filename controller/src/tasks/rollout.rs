@@ -1,10 +1,11 @@
 //! Moves rollouts on: asks [`oml_common::rollout::step`] and commits what it
 //! says. The only one who writes pointers.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use async_trait::async_trait;
-use oml_common::id::{NodeName, RevisionNumber, TenantId};
+use futures_util::FutureExt as _;
+use oml_common::id::TenantId;
 use oml_common::rollout::{Next, Rollout, State};
 
 use super::{Nudges, Task, Why};
@@ -37,21 +38,13 @@ impl RolloutTask {
         if situation.rollout.value.is_ended() {
             return Ok(());
         }
-        let now = clock::now();
-        // One tenant's bad record must not stop the others.
-        let Ok(next) = catch_unwind(AssertUnwindSafe(|| situation.step(now))) else {
-            tracing::error!(%tenant, "the decision about a rollout ended with a panic");
-            return Ok(());
-        };
+        let next = situation.step(clock::now());
         self.commit(tenant, &situation, next).await
     }
 
     async fn commit(&self, tenant: &TenantId, situation: &Situation, next: Next) -> Result<()> {
-        let Next { rollout, mut moves, .. } = next;
+        let Next { rollout, moves, .. } = next;
         let before = &situation.rollout.value;
-        if rollout.is_ended() {
-            moves.extend(forgotten(situation));
-        }
         if moves.is_empty() && rollout == *before {
             return Ok(());
         }
@@ -106,14 +99,6 @@ fn end(batch: Batch, tenant: &TenantId, situation: &Situation, rollout: &Rollout
     )
 }
 
-/// Pointers of nodes that are gone and that the revision does not know.
-fn forgotten(situation: &Situation) -> Vec<(NodeName, Option<RevisionNumber>)> {
-    let is_gone = |node: &NodeName| {
-        !situation.nodes.contains_key(node) && !situation.to.nodes.contains_key(node)
-    };
-    situation.targets.keys().filter(|node| is_gone(node)).map(|node| (node.clone(), None)).collect()
-}
-
 fn log(tenant: &TenantId, before: &Rollout, after: &Rollout) {
     if before.state != after.state {
         let (state, why) = (after.state.word(), after.state.why());
@@ -140,16 +125,26 @@ impl Task for RolloutTask {
     }
 
     async fn pass(&self, _why: Why) -> Result<()> {
-        let rollouts = self.ops.records().survey(&keys::rollouts()).await?.entries;
-        let mut failure = None;
+        let all = keys::rollouts();
+        let rollouts = self.ops.records().survey(&all).await?.entries;
         let under_way = rollouts.iter().filter(|(_, rollout)| !rollout.value.is_ended());
-        for tenant in under_way.filter_map(|(rest, _)| rest.parse().ok()) {
-            match self.move_on(&tenant).await {
-                Ok(()) => {}
+        let (mut failure, mut panic) = (None, None);
+        for tenant in under_way.filter_map(|(rest, _)| all.name(rest)) {
+            // One tenant's bad record must not stop the others.
+            match AssertUnwindSafe(self.move_on(&tenant)).catch_unwind().await {
+                Ok(Ok(())) => {}
                 // Whoever was first has nudged us.
-                Err(OpsError::Store(error)) if error.is_conflict() => {}
-                Err(error) => failure = Some(error),
+                Ok(Err(OpsError::Store(error))) if error.is_conflict() => {}
+                Ok(Err(error)) => failure = Some(error),
+                Err(payload) => {
+                    tracing::error!(%tenant, "the decision about a rollout ended with a panic");
+                    panic = Some(payload);
+                }
             }
+        }
+        // The driver counts it.
+        if let Some(payload) = panic {
+            resume_unwind(payload);
         }
         failure.map_or(Ok(()), Err)
     }

@@ -177,7 +177,9 @@ async fn work(
     while let Some(assignment) = session.assignment().await? {
         let tenant = assignment.tenant.clone();
         assignment.accept_after(held.as_ref(), &tenant, &host.node.parse()?)?;
-        runs.retain(|name, _| assignment.content.instances.contains_key(name));
+        if assignment.content.revision.0 > 0 {
+            runs.retain(|name, _| assignment.content.instances.contains_key(name));
+        }
         let mut failures = BTreeMap::new();
         for (name, desired) in &assignment.content.instances {
             if runs.get(name) == Some(desired) {

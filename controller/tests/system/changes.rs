@@ -203,6 +203,8 @@ async fn a_later_change_takes_the_place_of_one_under_way() {
     })
     .await;
     assert_eq!(status.rollout.unwrap().state, "progressing");
+    let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
+    assert_eq!((reply.revision, reply.changed), (2, false), "whoever asks again can follow it");
     set_version(&mut fleet.operator, "voice", "1", "").await.unwrap();
     let status = until(&mut fleet.operator, "acme", |status| {
         status.rollout.as_ref().is_some_and(|r| r.to == 3 && !r.reason.is_empty())
@@ -239,6 +241,36 @@ async fn a_first_installation_that_fails_waits_for_the_operator_and_is_tried_aga
     until_rollout(&mut fleet.operator, 2, "paused").await;
     assert_eq!(apply(&mut fleet.operator, SPEC).await.unwrap().revision, 3);
     until_rollout(&mut fleet.operator, 3, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_to_which_nothing_was_applied_is_told_as_such() {
+    let mut fleet = Fleet::start(Kept::InMemory).await;
+    assert!(revisions(&mut fleet.operator).await.is_empty());
+    let rollback = v1::RollbackRequest { tenant: "acme".into(), to: 1, options: None };
+    let spec = v1::GetSpecRequest { tenant: "acme".into(), revision: 0 };
+    let refusals = [
+        fleet.operator.get_spec(spec).await.unwrap_err(),
+        fleet.operator.rollback(rollback).await.unwrap_err(),
+        set_version(&mut fleet.operator, "voice", "2", "").await.unwrap_err(),
+    ];
+    for refused in refusals {
+        let told = problems(&refused)[0].to_string();
+        assert_eq!(told, "tenant: nothing was applied to acme yet (omlctl apply -f FILE)");
+    }
+    let request = v1::ListRevisionsRequest { tenant: "acem".into() };
+    let refused = fleet.operator.list_revisions(request).await.unwrap_err();
+    assert_eq!(problems(&refused)[0].hint.as_deref(), Some("did you mean acme?"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenants_name_written_wrongly_is_met_with_the_one_that_is_meant() {
+    let mut fleet = Fleet::start(Kept::InMemory).await;
+    let wrong = SPEC.replace("tenant: acme", "tenant: acm");
+    let refused = apply(&mut fleet.operator, &wrong).await.unwrap_err();
+    let told: Vec<String> = problems(&refused).iter().map(ToString::to_string).collect();
+    assert_eq!(told[0], "line 2: tenant: no host of acm has joined (did you mean acme?)");
+    assert!(told[1].contains("omlctl node token tenant=acm"), "{told:?}");
 }
 
 async fn revisions(fleet: &mut FleetClient<Channel>) -> Vec<v1::Revision> {

@@ -9,6 +9,7 @@ mod fleet;
 mod hooked;
 mod nodes;
 mod registry;
+mod restore;
 mod sessions;
 mod web;
 mod world;

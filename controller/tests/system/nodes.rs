@@ -303,6 +303,28 @@ async fn a_host_that_joins_again_goes_on_with_higher_numbers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_joins_again_after_a_change_without_it_leaves_its_host_alone() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut before = until(&mut fleet.operator, "acme", |_| true).await;
+    let before = before.nodes.remove(2);
+    let remove = v1::RemoveNodeRequest { tenant: "acme".into(), node: before.node.clone() };
+    fleet.operator.remove_node(remove).await.unwrap();
+    let without = SPEC.replace("  voice: \"1\"   # the one that changes\n", "");
+    apply(&mut fleet.operator, &without).await.unwrap();
+    until_rollout(&mut fleet.operator, 2, "completed").await;
+    let host = enroll(&fleet.world, "acme", "voice", &before.node).await;
+    let mut session = Session::open(&fleet.world, &host).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    assert_eq!(given.content, Default::default(), "nothing is decided of it");
+    let number = before.assigned.unwrap().number;
+    assert!(given.generation.number > number, "an agent that kept its state takes it");
+    // Its share comes with the next change.
+    apply(&mut fleet.operator, SPEC).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    assert_eq!(given.content.instances.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_without_a_removed_node_does_not_wait_for_it() {
     let mut fleet = Fleet::installed(Kept::InMemory).await;
     let extra = enroll(&fleet.world, "acme", "voice", "zz-voice").await;

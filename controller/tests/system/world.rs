@@ -9,6 +9,7 @@ use oml_common::time::Timestamp;
 use oml_proto::tls::{Credentials, Identity, client_config, connect};
 use oml_proto::v1;
 use oml_proto::v1::fleet_client::FleetClient;
+use omlcontroller::backup::{read_backup, restore};
 use omlcontroller::config::Settings;
 use omlcontroller::pki::{Authority, Terms};
 use omlcontroller::records::values::Site;
@@ -154,6 +155,39 @@ impl World {
         self.settings.listen = running.listen;
         self.settings.enrollment_listen = running.enrollment_listen;
         running.stop().await;
+        self.running = Some(start(&self.settings, Arc::clone(&self.store)).await.unwrap());
+    }
+
+    /// All that the controller keeps, as its backup writes it.
+    pub(crate) async fn backup(&self) -> String {
+        let read =
+            |file: &str| std::fs::read_to_string(self.settings.pki_dir().join(file)).unwrap();
+        let (ca_pem, ca_key) = (read("ca.pem"), read("ca.key"));
+        let begin = serde_json::json!({
+            "line": "begin", "format": 1, "at": 0, "ca_pem": ca_pem, "ca_key": ca_key,
+        });
+        let all = self.store.list("").await.unwrap();
+        let end = serde_json::json!({"line": "end", "records": all.len()});
+        let records = all.iter().map(|(key, found)| {
+            let value: serde_json::Value = serde_json::from_slice(&found.value).unwrap();
+            serde_json::json!({"line": "record", "key": key.as_str(), "value": value})
+        });
+        let lines = std::iter::once(begin).chain(records).chain([end]);
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Puts a controller made from a backup in the place of this one.
+    pub(crate) async fn restore(&mut self, backup: &str) {
+        let running = self.running.take().unwrap();
+        self.settings.listen = running.listen;
+        self.settings.enrollment_listen = running.enrollment_listen;
+        running.stop().await;
+        let path = self.settings.data_dir.join("backup");
+        std::fs::write(&path, backup).unwrap();
+        self.settings.data_dir = self.settings.data_dir.join("restored");
+        restore(&self.settings, read_backup(&path).unwrap()).await.unwrap();
+        let opened = Embedded::open(&self.settings.store_dir(), Options::default()).await;
+        self.store = Arc::new(opened.unwrap());
         self.running = Some(start(&self.settings, Arc::clone(&self.store)).await.unwrap());
     }
 

@@ -103,10 +103,28 @@ fn a_paused_rollout_ends_with_1_and_says_why() {
 #[test]
 fn the_same_again_changes_nothing_and_ends_with_0() {
     let reply = ChangeReply { changed: false, changes: Vec::new(), ..upgrade() };
-    let world = World::new(Script { changes: [Answer::Reply(reply)].into(), ..Script::default() });
+    let changes = [Answer::Reply(reply)].into();
+    let world = World::new(Script { changes, status: completed(), ..Script::default() });
     let ran = world.run(&UPGRADE);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
     assert_eq!(ran.stderr, "nothing to change: acme is at revision 8\n");
+}
+
+#[test]
+fn the_same_again_while_it_is_on_its_way_waits_for_its_end() {
+    let reply = ChangeReply { changed: false, changes: Vec::new(), ..upgrade() };
+    let under_way = status(9, rollout("progressing", ""), instance("230204.01", "pulling"));
+    let rolled_back =
+        status(12, rollout("rolled-back", "it ended"), instance("230204.01", "ready"));
+    let world = World::new(Script {
+        changes: [Answer::Reply(reply)].into(),
+        status: under_way.clone(),
+        watches: [(vec![under_way, rolled_back], Then::StaysOpen)].into(),
+        ..Script::default()
+    });
+    let ran = world.run(&UPGRADE);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("rolled back: revision 8 of acme did not hold"), "{ran:?}");
 }
 
 #[test]

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 
 use oml_common::assign::{self, assign};
 use oml_common::assignment::Assignment;
-use oml_common::catalog::{Catalog, WorkloadTemplate};
+use oml_common::catalog::Catalog;
 use oml_common::diff::{Change, diff};
-use oml_common::id::{ComponentName, ContentHash, Digest, NodeName, RevisionNumber};
+use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber};
 use oml_common::plan::{self, ImageName, NodeFacts, Plan};
 use oml_common::report::Report;
-use oml_common::rollout::{self, NodeView, Rollout, State};
-use oml_common::spec::{ComponentSpec, TenantSpec};
+use oml_common::rollout::{self, Begin, NodeView, Rollout, State};
+use oml_common::spec::TenantSpec;
 use oml_common::time::Timestamp;
 
 use super::agent::Agent;
+
+const EPOCH: u64 = 1;
 
 /// The one controller.
 #[derive(Debug, Clone)]
@@ -89,9 +91,29 @@ impl Controller {
         self.revision(number?).map(|revision| &revision.plan)
     }
 
-    /// The text of the revision wanted now.
-    pub(super) fn current_spec(&self) -> Option<&str> {
-        self.revision(self.current).map(|revision| revision.spec.as_str())
+    /// The revision that the next change is made on.
+    pub(super) fn base(&self) -> RevisionNumber {
+        self.rollout.as_ref().and_then(Rollout::returns_to).unwrap_or(self.current)
+    }
+
+    /// Its text.
+    pub(super) fn base_spec(&self) -> Option<&str> {
+        self.revision(self.base()).map(|revision| revision.spec.as_str())
+    }
+
+    /// A host of a name that was used before joins.
+    pub(super) fn join(&mut self, node: &NodeName, facts: NodeFacts) {
+        self.nodes.insert(node.clone(), facts);
+        let held = self.assignments.get_mut(node);
+        if let Some(held) = held.filter(|_| !self.targets.contains_key(node)) {
+            *held = assign::undecided(held, EPOCH);
+        }
+    }
+
+    /// A node is removed; what runs on its host is left alone.
+    pub(super) fn remove(&mut self, node: &NodeName) -> Option<NodeFacts> {
+        self.reports.remove(node);
+        self.nodes.remove(node)
     }
 
     /// Plans a change inside the request and makes it real. `known` are the
@@ -104,10 +126,11 @@ impl Controller {
         (registry_away, now): (bool, Timestamp),
     ) -> Result<Accepted, String> {
         let plan = self.plan(&spec_text, known, registry_away)?;
-        let before = self.plan_of(Some(self.current));
+        let before = self.plan_of(Some(self.base()));
         let changes = diff(before, &plan);
-        let paused = matches!(&self.rollout, Some(Rollout { state: State::Paused { .. }, .. }));
-        if before.is_some() && changes.is_empty() && !paused {
+        let state = self.rollout.as_ref().map(|rollout| &rollout.state);
+        let again = matches!(state, Some(State::Paused { .. } | State::RollingBack { .. }));
+        if before.is_some() && changes.is_empty() && !again {
             return Ok(Accepted::Nothing);
         }
         let number = plan.revision;
@@ -124,10 +147,8 @@ impl Controller {
         registry_away: bool,
     ) -> Result<Plan, String> {
         let spec = TenantSpec::parse(spec_text).map_err(|problems| problems.to_string())?;
-        // What is known to be wrong is told by `plan`; the rest has images to be asked for.
-        let mut sound = spec.clone();
-        sound.components.retain(|name, component| self.is_sound(name, component));
-        let images = plan::images(&sound, &self.catalog).map_err(|found| found.to_string())?;
+        // What is wrong with the others is told by `plan`.
+        let (images, _told_there) = plan::images(&spec, &self.catalog);
         let mut digests = known.clone();
         for image in images.into_values() {
             if registry_away && !digests.contains_key(&image) {
@@ -141,13 +162,6 @@ impl Controller {
         plan::plan(input).map_err(|problems| problems.to_string())
     }
 
-    fn is_sound(&self, name: &ComponentName, component: &ComponentSpec) -> bool {
-        self.catalog.components.get(name).is_some_and(|definition| match definition.workload {
-            WorkloadTemplate::Container(_) => component.version.is_some(),
-            WorkloadTemplate::Unit { .. } => component.version.is_none(),
-        })
-    }
-
     /// Digests recorded with a revision.
     pub(super) fn digests(&self, number: RevisionNumber) -> BTreeMap<ImageName, Digest> {
         self.plan_of(Some(number)).map(|plan| plan.digests().collect()).unwrap_or_default()
@@ -155,7 +169,13 @@ impl Controller {
 
     /// The way from what is good to what is wanted takes the place of any other.
     fn begin(&mut self, to: &Plan, now: Timestamp) {
-        let rollout = Rollout::begin(self.plan_of(self.good), to, now);
+        let rollout = Rollout::begin(Begin {
+            from: self.plan_of(self.good),
+            to,
+            overtaken: self.rollout.as_ref(),
+            enrolled: &self.nodes.keys().cloned().collect(),
+            now,
+        });
         let overtaken = self.rollout.replace(rollout);
         if let Some(overtaken) = overtaken.filter(|rollout| !rollout.is_ended()) {
             self.note_outcome(overtaken.to, State::Superseded);
@@ -236,8 +256,8 @@ impl Controller {
         for node in self.nodes.keys() {
             let plan = self.plan_of(self.targets.get(node).copied());
             let held = self.assignments.get(node);
-            let anew = self.rollout.as_ref().is_some_and(|r| r.turned.contains(node));
-            let input = assign::Input { epoch: 1, tenant: &tenant, node, plan, held, anew };
+            let anew = self.rollout.as_ref().is_some_and(|r| r.tells_anew(node));
+            let input = assign::Input { epoch: EPOCH, tenant: &tenant, node, plan, held, anew };
             if let Some(assignment) = assign(input) {
                 self.assignments.insert(node.clone(), assignment);
                 assigned.push(node.clone());

@@ -99,6 +99,11 @@ impl Watch {
         self.on_the_way.insert(node.clone(), generation);
     }
 
+    /// A node is not the controller's any more.
+    pub(super) fn forget(&mut self, node: &NodeName) {
+        self.on_the_way.remove(node);
+    }
+
     /// Never more nodes on the way than allowed.
     pub(super) fn check_parallel(
         &mut self,

@@ -101,6 +101,8 @@ impl World {
             }
             ["node", node, "lost"] => self.on_agent(node, |agent| agent.reachable = false),
             ["node", node, "back"] => self.on_agent(node, |agent| agent.reachable = true),
+            ["node", node, "removed"] => self.remove_node(&name(node)?),
+            ["node", node, "joins", "again"] => self.join_again(&name(node)?),
             ["agent", node, "killed"] => self.on_agent(node, super::agent::Agent::kill),
             ["agent", node, "started"] => self.on_agent(node, |agent| agent.running = true),
             ["agent", node, "forgets"] => self.forget(&name(node)?),
@@ -124,7 +126,7 @@ impl World {
     }
 
     fn apply(&mut self) -> Done {
-        let known = self.controller.digests(self.controller.current);
+        let known = self.controller.digests(self.controller.base());
         self.change("apply", self.spec.clone(), &known);
         Ok(())
     }
@@ -137,12 +139,12 @@ impl World {
             };
             versions.insert(name(component)?, name(version)?);
         }
-        let Some(spec) = self.controller.current_spec() else {
+        let Some(spec) = self.controller.base_spec() else {
             return Err(mistake("there is no tenant yet"));
         };
         match with_versions(spec, &versions) {
             Ok(spec) => {
-                let known = self.controller.digests(self.controller.current);
+                let known = self.controller.digests(self.controller.base());
                 self.change("set-version", spec, &known);
             }
             Err(problems) => self.refused(&problems.to_string()),

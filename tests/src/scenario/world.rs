@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::catalog::Catalog;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber};
+use oml_common::plan::NodeFacts;
 use oml_common::report::{InstanceReport, Phase};
 use oml_common::rollout::State;
 use oml_common::time::Timestamp;
@@ -32,6 +33,8 @@ pub(super) struct World {
     pub(super) controller: Controller,
     pub(super) agents: BTreeMap<NodeName, Agent>,
     pub(super) hosts: BTreeMap<NodeName, Host>,
+    /// Nodes that were removed.
+    removed: BTreeMap<NodeName, NodeFacts>,
     watch: Watch,
     /// What was last printed of each instance.
     shown: BTreeMap<(NodeName, ComponentName), Shown>,
@@ -62,6 +65,7 @@ impl World {
             controller: Controller::new(catalog),
             agents: BTreeMap::new(),
             hosts: BTreeMap::new(),
+            removed: BTreeMap::new(),
             watch: Watch::default(),
             shown: BTreeMap::new(),
             lines: Vec::new(),
@@ -74,6 +78,29 @@ impl World {
     pub(super) fn add_node(&mut self, node: NodeName) {
         self.agents.insert(node.clone(), Agent::new());
         self.hosts.insert(node, Host::default());
+    }
+
+    /// A node is removed; its host knows nothing of it, and is not heard any more.
+    pub(super) fn remove_node(&mut self, node: &NodeName) -> Result<(), ScenarioError> {
+        let facts = self.controller.remove(node);
+        let (Some(agent), Some(facts)) = (self.agents.get_mut(node), facts) else {
+            return Err(no_node(node));
+        };
+        agent.reachable = false;
+        self.removed.insert(node.clone(), facts);
+        self.watch.forget(node);
+        Ok(())
+    }
+
+    /// Its host joins again under its name, with all that is on it.
+    pub(super) fn join_again(&mut self, node: &NodeName) -> Result<(), ScenarioError> {
+        let facts = self.removed.remove(node);
+        let (Some(agent), Some(facts)) = (self.agents.get_mut(node), facts) else {
+            return Err(no_node(node));
+        };
+        agent.reachable = true;
+        self.controller.join(node, facts);
+        Ok(())
     }
 
     /// Lets time pass up to `until`.
@@ -312,6 +339,10 @@ impl Shown {
         let drift = instance.drift.as_ref().map(|drift| drift.found.clone());
         Self { phase: instance.phase.word().to_owned(), reason, drift }
     }
+}
+
+fn no_node(node: &NodeName) -> ScenarioError {
+    ScenarioError::Mistake { line: 0, message: format!("there is no node {node}") }
 }
 
 /// Whether the reason says more than the phase does.

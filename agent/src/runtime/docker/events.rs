@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
-use super::{Engine, failure, label};
+use super::{Engine, failure};
 use crate::pause::Backoff;
 use crate::runtime::RuntimeError;
 
@@ -36,7 +36,7 @@ pub struct Deeds {
     pub out_of_memory: bool,
 }
 
-/// Counts up for every change of a container of ours, for ever.
+/// Counts up for every change of a container, for ever: another one may bear a name that is ours, or give it back.
 pub(super) async fn watch(engine: Engine, counter: watch::Sender<u64>) {
     let mut since = None;
     let mut backoff = Backoff::new();
@@ -77,11 +77,7 @@ fn bump(counter: &watch::Sender<u64>) {
 }
 
 fn options(since: Option<&str>) -> EventsOptions {
-    let filters = HashMap::from([
-        ("type", vec!["container"]),
-        ("label", vec![label::COMPONENT]),
-        ("event", ACTIONS.to_vec()),
-    ]);
+    let filters = HashMap::from([("type", vec!["container"]), ("event", ACTIONS.to_vec())]);
     let options = EventsOptionsBuilder::new().filters(&filters);
     since.map_or(options.clone(), |since| options.since(since)).build()
 }

@@ -83,13 +83,15 @@ pub struct Changed {
 }
 
 impl Wanted {
-    pub(super) fn tenant(&self) -> Result<TenantId> {
+    /// Whose it is, and the specification that came with it.
+    pub(super) fn read(&self) -> Result<(TenantId, Option<TenantSpec>)> {
         match self {
             Wanted::Apply { spec_yaml } => {
-                Ok(TenantSpec::parse(spec_yaml).map_err(OpsError::Problems)?.tenant)
+                let spec = TenantSpec::parse(spec_yaml).map_err(OpsError::Problems)?;
+                Ok((spec.tenant.clone(), Some(spec)))
             }
             Wanted::SetVersion { tenant, .. } | Wanted::Rollback { tenant, .. } => {
-                Ok(tenant.clone())
+                Ok((tenant.clone(), None))
             }
         }
     }
