@@ -36,12 +36,10 @@ fn mistakes(fleet: &Fleet) -> Result<()> {
         let path = fleet.write_spec(name, text)?;
         refuse(&["apply", "-f", &path], told)
     };
-    let keys = spec.replace("catalog:", "catalogue: x\ncatalog:").replace("first: v1", "frist: v1");
-    apply(
-        "keys.yaml",
-        &keys,
-        &["line 2: catalogue", "did you mean catalog?", "line 6", "frist", "did you mean first?"],
-    )?;
+    let keys = spec.replace("catalog:", "catalogue: x\ncatalog:").replace("rollout:", "rolout:");
+    let told =
+        ["line 2: catalogue", "did you mean catalog?", "line 8: rolout", "did you mean rollout?"];
+    apply("keys.yaml", &keys, &told)?;
     apply(
         "component.yaml",
         &spec.replace("first: v1", "frist: v1"),
