@@ -244,7 +244,7 @@ impl Agent {
     }
 
     fn refresh(&mut self) {
-        if let Err(error) = reserve::lay_in(&self.host.paths) {
+        if let Err(error) = reserve::lay_in(&self.host.paths, self.host.floors.state_bytes) {
             debug!("there is no reserve for a full disk: {}", chain(&error));
         }
         self.state.usage = (self.inputs.usage)();

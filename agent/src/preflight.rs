@@ -52,8 +52,8 @@ pub(crate) enum Blocked {
 
 /// What is left on a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Room {
-    bytes: u64,
+pub(crate) struct Room {
+    pub(crate) bytes: u64,
     /// None where the file system has no fixed number of them.
     inodes: Option<u64>,
 }
@@ -75,15 +75,33 @@ impl Host {
         if listing.containers.iter().any(|(name, found)| is_it(name, &found.hash)) {
             return Ok(());
         }
+        let running = listing
+            .containers
+            .iter()
+            .find(|(name, found)| *name == instance.component && found.is_running());
+        let Some((_, running)) = running else {
+            // Nothing is lost by trying, and a container that went is what keeps it down.
+            return self.may_listen(instance, &listing).await;
+        };
         self.may_fetch().await?;
         has_room(&self.paths.state, self.floors.state_bytes)?;
+        let before = self.docker.document(&instance.component, &running.hash).await?;
+        let before = before.map(|before| before.ports).unwrap_or_default();
+        // Ports that are only added may be its own already, told late.
+        if before.iter().all(|port| instance.ports.contains(port)) {
+            return Ok(());
+        }
+        self.may_listen(instance, &listing).await
+    }
+
+    async fn may_listen(&self, instance: &Instance, listing: &Listing) -> Result<(), Blocked> {
         let listening = listeners(&self.paths.proc);
         let wanted = instance.ports.iter().filter(|port| listening.contains(port));
         let wanted: Vec<Port> = wanted.copied().collect();
         if wanted.is_empty() {
             return Ok(());
         }
-        first_taken(&wanted, &self.own_ports(&listing).await?)
+        first_taken(&wanted, &self.own_ports(listing).await?)
     }
 
     /// The ports that what runs of ours says it listens on. Whatever holds one
@@ -145,7 +163,7 @@ fn is_enough(place: &str, room: Room, floor_bytes: u64) -> Result<(), Blocked> {
     }
 }
 
-fn room(place: &Path) -> io::Result<Room> {
+pub(crate) fn room(place: &Path) -> io::Result<Room> {
     let stat = statvfs(place)?;
     Ok(Room {
         bytes: stat.blocks_available().saturating_mul(stat.fragment_size()),

@@ -20,6 +20,9 @@ mod tls;
 
 pub use active::count;
 
+/// To find out what became of the command before.
+const COMMAND_MARGIN: Duration = Duration::from_secs(1);
+
 /// What one question gave. The texts do not change while the state does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -60,7 +63,17 @@ pub async fn ask(check: &Check, timeout_ms: u64, target: Target<'_>) -> Answer {
         }
         .map(Answer::Good)
     };
-    match tokio::time::timeout(limit, asking).await {
+    // A command keeps the limit itself, and notes what it leaves behind.
+    let patience = match check {
+        Check::Exec { .. } => limit + COMMAND_MARGIN,
+        Check::Http { .. }
+        | Check::Tcp { .. }
+        | Check::SipOptions { .. }
+        | Check::Redis { .. }
+        | Check::Postgres { .. }
+        | Check::UnitActive => limit,
+    };
+    match tokio::time::timeout(patience, asking).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(Silence(why))) => Answer::Bad(why),
         Err(_) => Answer::Bad(format!("no answer within {timeout_ms} ms")),

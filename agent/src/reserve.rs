@@ -7,6 +7,7 @@ use tracing::warn;
 
 use crate::files::{self, FileError};
 use crate::paths::Paths;
+use crate::preflight::room;
 
 const SIZE_BYTES: usize = 1 << 20;
 /// Zeros might take no room.
@@ -32,13 +33,15 @@ pub(crate) fn spend<T>(
     }
 }
 
-/// Makes the reserve, unless it is there.
+/// Makes the reserve, unless it is there or its disk has less room than that:
+/// what is left there belongs to those who need it now.
 ///
 /// # Errors
 /// What the file system says.
-pub(crate) fn lay_in(paths: &Paths) -> Result<(), FileError> {
+pub(crate) fn lay_in(paths: &Paths, free_bytes_min: u64) -> Result<(), FileError> {
     let path = paths.reserve();
-    if path.exists() {
+    let has_room = room(&paths.state).map_or(true, |room| room.bytes >= free_bytes_min);
+    if path.exists() || !has_room {
         return Ok(());
     }
     files::write_volatile(&path, &vec![FILLING; SIZE_BYTES], 0o600)

@@ -95,6 +95,18 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
+    /// The same, as something that may pass.
+    pub(crate) fn made_transient(self) -> Self {
+        match self {
+            RuntimeError::Refused { verb, object, detail, transient: _ } => {
+                RuntimeError::Refused { verb, object, detail, transient: true }
+            }
+            RuntimeError::Away { .. } | RuntimeError::Foreign(_) | RuntimeError::Unsupported(_) => {
+                self
+            }
+        }
+    }
+
     /// Whether trying again later may help.
     #[must_use]
     pub fn is_transient(&self) -> bool {

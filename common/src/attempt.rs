@@ -153,7 +153,7 @@ impl Attempt {
             Step::Switch { previous, calls_cut } => {
                 self.stage = Stage::Switching { since: now, calls_cut: *calls_cut };
                 match previous {
-                    Some(hash) if self.proven.earlier() == Some(hash) => {}
+                    // Whatever kept it from starting once may have passed: it is called back again.
                     Some(hash) => self.proven = Proven::Earlier(hash.clone()),
                     // The goal itself proved good before: it still did.
                     None if self.proven.earlier() == Some(&self.goal) => {}

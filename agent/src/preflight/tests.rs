@@ -134,11 +134,30 @@ async fn the_version_that_runs_holds_its_own_ports() {
 #[tokio::test]
 async fn a_full_disk_blocks_before_anything_is_made() {
     let mut bench = Bench::new();
+    bench.install(&instance("v1", &[])).await;
     bench.host.floors.state_bytes = u64::MAX;
-    let Outcome::Trouble(why) = bench.perform(&instance("v1", &[]), Step::Put).await else {
+    let Outcome::Trouble(why) = bench.perform(&instance("v2", &[]), Step::Put).await else {
         panic!("it was made");
     };
     assert!(why.contains("MiB are free at ") && why.contains("/var/lib/omlagent"), "{why}");
+}
+
+#[tokio::test]
+async fn what_is_down_may_come_back_on_a_full_disk() {
+    let mut bench = Bench::new();
+    let instance = instance("v1", &[]);
+    assert_eq!(bench.perform(&instance, Step::Fetch).await, Outcome::Done);
+    bench.host.floors = Floors { engine_bytes: u64::MAX, state_bytes: u64::MAX };
+    assert_eq!(bench.perform(&instance, Step::Put).await, Outcome::Done);
+}
+
+#[tokio::test]
+async fn ports_that_are_only_added_may_be_its_own_told_late() {
+    let bench = Bench::new();
+    bench.install(&instance("v1", &["8083/tcp"])).await;
+    bench.listen("tcp", TCP);
+    let outcome = bench.perform(&instance("v2", &["8081/tcp", "8083/tcp"]), Step::Put).await;
+    assert_eq!(outcome, Outcome::Done);
 }
 
 #[test]

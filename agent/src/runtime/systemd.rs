@@ -197,7 +197,8 @@ impl Runtime for Systemd {
             Place::Free => return Err(unwritten(unit)),
         }
         let turn = self.writing.lock().await;
-        self.retire_others(instance).await?;
+        // What an old unit does says nothing of the version that is started.
+        self.retire_others(instance).await.map_err(RuntimeError::made_transient)?;
         drop(turn);
         let manager = self.calls.manager().await?;
         // Deliberate starts count towards systemd's limit too.

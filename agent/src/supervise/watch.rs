@@ -29,6 +29,8 @@ const COUNT_LIMIT: Duration = Duration::from_secs(5);
 /// Events of an end are looked for this far ahead: the engine tells of a stop
 /// only after it.
 const AFTERMATH_MS: u64 = 300;
+/// And at least so far back.
+const JUST_NOW_MS: u64 = 5_000;
 
 /// How the watch ended.
 #[derive(Debug)]
@@ -184,7 +186,10 @@ impl Supervisor {
         (id, since): (&str, Timestamp),
         end: End,
     ) -> Ending {
-        let until = self.link.clock.now().plus_ms(AFTERMATH_MS);
+        let now = self.link.clock.now();
+        // A clock that was set back may put the start into the future.
+        let since = since.min(Timestamp(now.0.saturating_sub(JUST_NOW_MS)));
+        let until = now.plus_ms(AFTERMATH_MS);
         let deeds = self.link.engine.deeds(id, since, until).await;
         if let Err(error) = &deeds {
             eprintln!("who ended the container is not known: {}", chain(error));

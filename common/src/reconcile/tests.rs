@@ -547,8 +547,8 @@ fn a_return_whose_end_was_not_seen_is_not_done_again() {
     assert!(names.contains(&"oml-asterisk"), "{names:?}");
 }
 
-#[test]
-fn a_return_that_failed_once_is_tried_again() {
+/// Version 1 proved good, the next one failed, and calling version 1 back failed once.
+fn faltering() -> World {
     let mut world = settled("1");
     world.desire([instance("asterisk", "exits")]);
     until_step(&mut world, "return");
@@ -559,6 +559,25 @@ fn a_return_that_failed_once_is_tried_again() {
     world.attempts.insert(name, attempt.after(&step, Outcome::Failed(failure), world.now));
     let place = world.place("asterisk");
     place.current = place.previous.clone();
+    world
+}
+
+#[test]
+fn a_return_that_failed_once_is_tried_again() {
+    let mut world = faltering();
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_return_that_failed_once_does_not_keep_later_ones_from_being_tried() {
+    let mut world = faltering();
+    // The rollout takes its pointer back before the version before has come up.
+    world.desire([instance("asterisk", "1")]);
+    world.settle();
+    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    world.desire([instance("asterisk", "dies")]);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Returned);
     assert_eq!(running(&mut world).as_deref(), Some("1"));

@@ -48,8 +48,14 @@ pub(crate) fn has_sudo() -> bool {
 
 /// Asks sudo whether it lets us; the answer is why not.
 pub(crate) fn ask_sudo() -> Result<(), String> {
-    let asked = Command::new("sudo").arg("--validate").status();
-    if asked.is_ok_and(|status| status.success()) {
+    // `--validate` wants a password as soon as one rule of several does.
+    let lets_us = |arguments: &[&str]| {
+        let mut sudo = Command::new("sudo");
+        sudo.args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    if lets_us(&["--non-interactive", "true"])
+        || Command::new("sudo").arg("--validate").status().is_ok_and(|status| status.success())
+    {
         return Ok(());
     }
     Err("it needs root, and sudo does not let this user".to_owned())
@@ -110,6 +116,8 @@ fn give(chown: &mut Command, uid: u32, gid: u32) -> Result<()> {
     let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
     let folders = [root()?, target_folder()?].into_iter().chain(cargo_home);
+    // `chown` goes into a folder, and not through a link to one.
+    let folders = folders.filter_map(|folder| folder.canonicalize().ok());
     let theirs = folders.filter(|folder| folder.metadata().is_ok_and(|found| found.uid() == uid));
     let theirs: Vec<PathBuf> = theirs.collect();
     if theirs.is_empty() {

@@ -22,7 +22,9 @@ pub(crate) fn ask() -> Result<Result<(), String>> {
 /// Comes back as root, after building as the user what the user can build.
 pub(crate) fn become_root_after(build: impl FnOnce() -> Result<()>) -> Result<()> {
     if !is_root() {
-        take_back()?;
+        if let Err(error) = take_back() {
+            eprintln!("warning: {error:#}");
+        }
         build()?;
     }
     become_root()

@@ -50,7 +50,10 @@ fn main() -> ExitCode {
         Verb::Test(verb) => test::run(&verb),
     };
     // Also what a verb that failed has left.
-    match elevate::hand_back().and(done) {
+    if let Err(error) = elevate::hand_back() {
+        eprintln!("warning: {error:#}");
+    }
+    match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -87,7 +87,9 @@ impl Systemd {
     async fn kill_main_process(&self, unit: &str) -> Result<(), RuntimeError> {
         let manager = self.calls.manager().await?;
         match manager.kill_unit(unit, "main", SIGKILL).await {
-            Err(error) if !matches!(bus::error_name(&error), Some("NoSuchProcess")) => {
+            Err(error)
+                if !matches!(bus::error_name(&error), Some("NoSuchProcess" | "NoSuchUnit")) =>
+            {
                 Err(failure("kill", unit, error))
             }
             Ok(()) | Err(_) => Ok(()),
