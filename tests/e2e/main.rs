@@ -14,6 +14,7 @@ mod preflight;
 mod registry;
 mod revisions;
 mod security;
+mod units;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -67,6 +68,7 @@ fn cases() -> Vec<Case> {
     cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);
     cases.extend(security::CASES);
+    cases.extend(units::CASES);
     cases
 }
 
