@@ -25,15 +25,13 @@ pub struct Input<'a> {
 /// The node's next assignment; none when the one it has already says the same.
 #[must_use]
 pub fn assign(input: Input<'_>) -> Option<Assignment> {
-    let share = input.plan.and_then(|plan| Some((plan.revision, plan.nodes.get(input.node)?)));
-    let content = match (share, input.held) {
-        (Some((revision, share)), _) => Content { revision, instances: share.instances.clone() },
-        // Nothing should run any more: that was decided, so it keeps a number
-        // of a revision. Number 0 would say that nothing was decided yet.
-        (None, held) => Content {
-            revision: held.map(|held| held.content.revision).unwrap_or_default(),
-            ..Content::default()
-        },
+    let share = input.plan.and_then(|plan| plan.nodes.get(input.node));
+    // Without a pointer nothing should run any more: that was decided, so it keeps
+    // a number of a revision. Number 0 would say that nothing was decided yet.
+    let kept = || input.held.map(|held| held.content.revision).unwrap_or_default();
+    let content = Content {
+        revision: input.plan.map_or_else(kept, |plan| plan.revision),
+        instances: share.map(|share| share.instances.clone()).unwrap_or_default(),
     };
     let same_number = |held: &Assignment| held.content.revision == content.revision || !input.anew;
     let number = match input.held {

@@ -18,9 +18,11 @@ const MOVES_MAX: usize = 50;
 
 mod astray;
 mod back;
+mod end;
 mod failures;
 mod gate;
 
+use end::complete;
 use gate::Gate;
 
 /// The way of a tenant's nodes from one revision to another.
@@ -186,7 +188,8 @@ impl Rollout {
     }
 
     /// Nodes that may be anywhere between two revisions, should it end now.
-    fn half_way(&self) -> BTreeSet<NodeName> {
+    #[must_use]
+    pub fn half_way(&self) -> BTreeSet<NodeName> {
         match self.state {
             State::Completed | State::RolledBack { .. } => BTreeSet::new(),
             State::Progressing { .. }
@@ -231,7 +234,8 @@ impl Rollout {
 
     fn moving(&self, moves: &BTreeMap<NodeName, Option<RevisionNumber>>, input: Input<'_>) -> Self {
         let mut rollout = self.clone();
-        let turned = moves.keys().filter(|node| astray::is_astray(input, node));
+        let is_late = astray::is_after_the_waves(self);
+        let turned = moves.keys().filter(|node| is_late || astray::is_astray(input, node));
         rollout.turned.extend(turned.cloned());
         rollout.moved.extend(moves.keys().cloned());
         rollout
@@ -279,7 +283,7 @@ pub fn step(input: Input<'_>) -> Next {
 }
 
 fn progress(input: Input<'_>, wave: usize) -> Next {
-    let wanted = |node: &NodeName| input.to.nodes.get(node).map(|_| input.to.revision);
+    let wanted = |node: &NodeName| astray::wanted(input, node);
     let (there, left): (Vec<_>, Vec<_>) = due(input, wave, wanted)
         .into_iter()
         .partition(|node| input.targets.get(*node).copied() == wanted(node));
@@ -297,7 +301,7 @@ fn progress(input: Input<'_>, wave: usize) -> Next {
     let moves = next_moves(input, (busy.collect(), left), waiting.len(), wanted);
     if moves.is_empty() && waiting.is_empty() {
         if wave >= input.rollout.waves.len() {
-            return complete(input, wanted);
+            return complete(input);
         }
         let next = input.rollout.entering(State::Progressing { wave: wave + 1 }, input.now);
         // A wave that is passed is followed at once: a pass per wave would only add delay.
@@ -308,17 +312,21 @@ fn progress(input: Input<'_>, wave: usize) -> Next {
 }
 
 /// The enrolled nodes that count in a wave: its own, or after the last one
-/// whatever no wave names; and those that turned round already.
+/// whatever no wave names or joined again when its wave had passed; and those
+/// that turned round already.
 fn due<'a>(
     input: Input<'a>,
     wave: usize,
     wanted: impl Fn(&NodeName) -> Option<RevisionNumber>,
 ) -> Vec<&'a NodeName> {
+    let is_there = |node: &&NodeName| input.targets.get(*node).copied() == wanted(node);
     let mut nodes: Vec<&NodeName> = match input.rollout.waves.get(wave) {
         Some(nodes) => nodes.iter().collect(),
-        None => astray::nodes(input, &wanted).collect(),
+        None => {
+            let late = input.rollout.waves.iter().flatten().filter(|node| !is_there(node));
+            astray::nodes(input, &wanted).chain(late).collect::<BTreeSet<_>>().into_iter().collect()
+        }
     };
-    let is_there = |node: &&NodeName| input.targets.get(*node).copied() == wanted(node);
     let turned = input.rollout.turned.iter().filter(is_there);
     let turned: Vec<_> = turned.filter(|node| !nodes.contains(node)).collect();
     nodes.extend(turned);
@@ -340,26 +348,6 @@ fn next_moves(
     let quiet = left.into_iter().filter(|node| !busy.contains(node)).take(free);
     let moving = busy.iter().copied().chain(quiet).take(MOVES_MAX);
     moving.map(|node| (node.clone(), target(node))).collect()
-}
-
-fn complete(input: Input<'_>, wanted: impl Fn(&NodeName) -> Option<RevisionNumber>) -> Next {
-    // Nodes that did not differ take the new number without anything being done on them.
-    let kept = input.to.nodes.keys().map(|node| (node.clone(), Some(input.to.revision)));
-    let kept = kept.filter(|(node, to)| input.targets.get(node).copied() != *to);
-    let moves = kept.chain(absent(input, &wanted)).collect();
-    let rollout = input.rollout.entering(State::Completed, input.now);
-    Next { rollout, moves, waits_for: String::new() }
-}
-
-/// Pointers of nodes that are not enrolled any more: nothing of them is waited
-/// for, and should one join again, it is like the others.
-fn absent(
-    input: Input<'_>,
-    target: impl Fn(&NodeName) -> Option<RevisionNumber>,
-) -> impl Iterator<Item = (NodeName, Option<RevisionNumber>)> {
-    let absent = input.targets.iter().filter(move |(node, _)| !input.nodes.contains_key(*node));
-    let moves = absent.map(move |(node, present)| (node, Some(*present), target(node)));
-    moves.filter(|(_, present, to)| present != to).map(|(node, _, to)| (node.clone(), to))
 }
 
 fn fail(input: Input<'_>, failures: Vec<NodeFailure>) -> Next {

@@ -201,11 +201,17 @@ async fn make_operator(
 }
 
 /// Removes an operator of a controller that does not run at the moment: from
-/// its next start on, none of the certificates made until now counts.
+/// its next start on, none of the certificates made until now counts. A name
+/// that is not on record may have some all the same: it was made before
+/// operators were recorded, or after the backup that was restored. That it is
+/// not on record is what comes back.
 ///
 /// # Errors
-/// There is no controller, it runs, or it has no such operator.
-pub async fn remove_operator(settings: &Settings, name: &OperatorName) -> Result<(), InitError> {
+/// There is no controller, or it runs.
+pub async fn remove_operator(
+    settings: &Settings,
+    name: &OperatorName,
+) -> Result<Option<Problem>, InitError> {
     if !settings.store_dir().exists() {
         return Err(InitError::Missing { dir: settings.data_dir.clone() });
     }
@@ -217,24 +223,33 @@ pub async fn remove_operator(settings: &Settings, name: &OperatorName) -> Result
     removed
 }
 
-async fn revoke_operator(records: &Records, name: &OperatorName) -> Result<(), InitError> {
+async fn revoke_operator(
+    records: &Records,
+    name: &OperatorName,
+) -> Result<Option<Problem>, InitError> {
     let known = records.get(&keys::operator(name)).await?;
-    let Some(known) = known.filter(|known| known.value.removed.is_none()) else {
-        let all = records.list(&keys::operators()).await?;
-        let present = all.iter().filter(|(_, operator)| operator.value.removed.is_none());
-        let problem = Problem::new("operator", format!("there is no operator {name}"));
-        let present = present.map(|(name, _)| name.as_str());
-        return Err(InitError::Mistake(problem.suggest(&name.to_string(), present)));
-    };
+    let is_present = known.as_ref().is_some_and(|known| known.value.removed.is_none());
+    let unrecorded = if is_present { None } else { Some(not_on_record(records, name).await?) };
     let now = clock::now();
-    let line = known.value.newest.max(highest_serial(now));
-    let removed = Operator { revoked: Some(line), removed: Some(now), newest: known.value.newest };
-    let batch = Batch::default().put(&keys::operator(name), expect(Some(&known)), &removed).put(
+    let highest = highest_serial(now);
+    let newest = known.as_ref().map_or(highest, |known| known.value.newest);
+    let revoked = known.as_ref().and_then(|known| known.value.revoked);
+    let line = newest.max(highest).max(revoked.unwrap_or(highest));
+    let removed = Operator { revoked: Some(line), removed: Some(now), newest };
+    let batch = Batch::default().put(&keys::operator(name), expect(known.as_ref()), &removed).put(
         &keys::audit(),
         Expect::Absent,
         &audit(format!("removed operator {name}")),
     );
-    Ok(records.commit(batch).await?)
+    records.commit(batch).await?;
+    Ok(unrecorded)
+}
+
+async fn not_on_record(records: &Records, name: &OperatorName) -> Result<Problem, InitError> {
+    let all = records.list(&keys::operators()).await?;
+    let present = all.iter().filter(|(_, operator)| operator.value.removed.is_none());
+    let problem = Problem::new("operator", format!("there was no operator {name} on record"));
+    Ok(problem.suggest(&name.to_string(), present.map(|(name, _)| name.as_str())))
 }
 
 async fn open(settings: &Settings) -> Result<Arc<Embedded>, InitError> {

@@ -142,7 +142,9 @@ fn perform(cli: &Cli) -> Result<()> {
                 say(&format!("the bundle of operator {name} is in {}", out.display()))
             }
             Verb::Operator(OperatorVerb::Remove { name }) => {
-                maintain::remove_operator(&settings, name).await?;
+                if let Some(problem) = maintain::remove_operator(&settings, name).await? {
+                    say(&problem.to_string())?;
+                }
                 say(&format!("operator {name} was removed; its bundles open nothing any more"))
             }
             Verb::Backup { file } => {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use oml_common::problem::Problem;
 use oml_proto::tls::OperatorName;
 
 use crate::backup::{self, BackupError, Saved};
@@ -76,11 +77,14 @@ pub async fn add_operator(settings: &Settings, operator: &OperatorName, out: &Pa
     hand_out(file, made)
 }
 
-/// Takes an operator away.
+/// Takes an operator away; says so when there was none of that name on record.
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn remove_operator(settings: &Settings, operator: &OperatorName) -> Result<()> {
+pub async fn remove_operator(
+    settings: &Settings,
+    operator: &OperatorName,
+) -> Result<Option<Problem>> {
     become_owner(&settings.data_dir)?;
     Ok(init::remove_operator(settings, operator).await?)
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use oml_proto::v1::agent_server::AgentServer;
 use oml_proto::v1::enrollment_server::EnrollmentServer;
 use oml_proto::v1::fleet_server::FleetServer;
-use oml_proto::{MESSAGE_BYTES_MAX, REPORT_BYTES_MAX};
+use oml_proto::{AGENT_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -149,7 +149,7 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
     let agents = AgentServer::new(Sessions::new(ops.clone(), stopping.clone()));
     let fleet = FleetServer::new(FleetApi::new(ops.clone(), stopping.clone()));
     let router = server(&ops)
-        .add_service(agents.max_decoding_message_size(REPORT_BYTES_MAX))
+        .add_service(agents.max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX))
         .add_service(fleet.max_decoding_message_size(MESSAGE_BYTES_MAX));
     running.ports.spawn(serve(router, connections, stopping.clone()));
     let (acceptor, connections) = Acceptor::new(enrollment, ports.enrollment, Limits::default());

@@ -23,5 +23,7 @@ pub mod tls;
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
 /// Largest report of a host; [`report::to_wire`] keeps within it.
 pub const REPORT_BYTES_MAX: usize = 256 << 10;
+/// Largest message of a host: such a report and what it is wrapped in.
+pub const AGENT_MESSAGE_BYTES_MAX: usize = REPORT_BYTES_MAX + 1024;
 /// Largest status an operator's program accepts: that of all nodes at once.
 pub const STATUS_BYTES_MAX: usize = 64 << 20;

@@ -3,7 +3,22 @@
 use crate::id::{NodeName, RevisionNumber};
 use crate::report::Phase;
 
-use super::Input;
+use super::{Input, Rollout, State};
+
+/// The pointer a node is moved to. One that carries nothing any more needs none,
+/// unless nothing is known to be good: then nothing was decided of it yet, and
+/// it has to be told which revision says that it is empty.
+pub(super) fn wanted(input: Input<'_>, node: &NodeName) -> Option<RevisionNumber> {
+    let is_undecided =
+        || input.from.is_none() && input.rollout.waves.iter().flatten().any(|named| named == node);
+    (input.to.nodes.contains_key(node) || is_undecided()).then_some(input.to.revision)
+}
+
+/// Whether all waves have passed: what is moved now joined again since, or was
+/// left somewhere else.
+pub(super) fn is_after_the_waves(rollout: &Rollout) -> bool {
+    matches!(rollout.state, State::Progressing { wave } if wave >= rollout.waves.len())
+}
 
 /// The pointer a node has when nothing is being changed.
 pub(super) fn home(input: Input<'_>, node: &NodeName) -> Option<RevisionNumber> {
@@ -13,7 +28,7 @@ pub(super) fn home(input: Input<'_>, node: &NodeName) -> Option<RevisionNumber> 
 /// Whether the node is half-way to something else: its pointer names neither
 /// of the rollout's two revisions, or the rollout before was still at it.
 pub(super) fn is_astray(input: Input<'_>, node: &NodeName) -> bool {
-    let wanted = input.to.nodes.get(node).map(|_| input.to.revision);
+    let wanted = wanted(input, node);
     let target = input.targets.get(node).copied();
     let elsewhere = target.is_some() && target != wanted && target != home(input, node);
     elsewhere || input.rollout.turned.contains(node)
@@ -31,6 +46,10 @@ pub(super) fn nodes<'a>(
 /// Whether nothing goes on on a node, as far as it said: away or not, it does
 /// nothing but what it was given.
 pub(super) fn is_quiet(input: Input<'_>, node: &NodeName) -> bool {
+    // Before anything is good, a node without a pointer was given nothing to do.
+    if input.from.is_none() && !input.targets.contains_key(node) {
+        return true;
+    }
     let view = input.nodes.get(node);
     let Some((report, (generation, _))) = view.and_then(|v| v.report.zip(v.assigned)) else {
         return false;

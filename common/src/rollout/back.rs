@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::NodeName;
 
+use super::end::absent;
 use super::gate::{self, Gate};
-use super::{Input, Next, NodeFailure, Rollout, State, absent, astray, failures, next_moves};
+use super::{Input, Next, NodeFailure, Rollout, State, astray, failures, next_moves};
 
 pub(super) fn roll_back(input: Input<'_>, why: &str) -> Next {
     let back = |node: &NodeName| astray::home(input, node);

@@ -59,7 +59,8 @@ pub(super) fn check(
         Err(waits_for) => return Gate::Waits(waits_for),
     };
     // The same content may have been wanted, and given up, under another revision.
-    let anew = input.rollout.tells_anew(node) && !wanted.instances.is_empty();
+    let is_told_it = input.targets.get(node).copied() == revision;
+    let anew = input.rollout.tells_anew(node) && is_told_it;
     if anew && Some(report.revision) != revision {
         return Gate::Waits(format!("{node}: has not taken its assignment yet"));
     }

@@ -12,6 +12,7 @@ use crate::report::{HostUsage, InstanceReport};
 use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on};
 
 mod properties;
+mod undecided;
 
 /// Nothing on `n3`.
 const WITHOUT_N3: &str = "\

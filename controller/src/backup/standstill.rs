@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::assign;
+use oml_common::id::NodeName;
 use oml_common::rollout::{Rollout, State};
 use oml_common::time::Timestamp;
 use serde::de::DeserializeOwned;
@@ -21,21 +22,48 @@ const WHY: &str = "restored from a backup; apply again";
 /// A key and its value.
 pub(super) type Record = (String, Vec<u8>);
 
+/// What is found in the records before they are changed.
+struct Found {
+    rollouts: BTreeMap<String, Rollout>,
+    /// By tenant, the nodes that carried something: the next change looks at
+    /// everything on them, and empties those it gives nothing.
+    carry: BTreeMap<String, BTreeSet<NodeName>>,
+}
+
 /// The same records without pointers, with every node undecided and every
 /// rollout paused.
 pub(super) fn standstill(records: Vec<Record>, epoch: u64, now: Timestamp) -> Vec<Record> {
-    let rollouts: BTreeMap<String, Rollout> = records
-        .iter()
-        .filter_map(|record| Some((record.0.strip_prefix(ROLLOUTS)?.to_owned(), read(record)?)))
-        .collect();
+    let found = find(&records);
     let pointed_at = |record: &Record| record.0.starts_with(TARGETS);
     let kept = records.into_iter().filter(|record| !pointed_at(record));
-    kept.map(|record| still(&record, &rollouts, (epoch, now)).unwrap_or(record)).collect()
+    kept.map(|record| still(&record, &found, (epoch, now)).unwrap_or(record)).collect()
+}
+
+fn find(records: &[Record]) -> Found {
+    let mut found = Found { rollouts: BTreeMap::new(), carry: BTreeMap::new() };
+    for record in records {
+        if let Some(tenant) = record.0.strip_prefix(ROLLOUTS)
+            && let Some(rollout) = read::<Rollout>(record)
+        {
+            // It may have been restored already, and nothing applied since.
+            let half_way = rollout.half_way();
+            found.carry.entry(tenant.to_owned()).or_default().extend(half_way);
+            found.rollouts.insert(tenant.to_owned(), rollout);
+        }
+        if record.0.starts_with(ASSIGNMENTS)
+            && let Some(Assigned { assignment, .. }) = read(record)
+            && !assignment.content.instances.is_empty()
+        {
+            let tenant = assignment.tenant.to_string();
+            found.carry.entry(tenant).or_default().insert(assignment.node);
+        }
+    }
+    found
 }
 
 fn still(
     record: &Record,
-    rollouts: &BTreeMap<String, Rollout>,
+    Found { rollouts, carry }: &Found,
     (epoch, now): (u64, Timestamp),
 ) -> Option<Record> {
     let key = record.0.as_str();
@@ -43,13 +71,13 @@ fn still(
         let held: Assigned = read(record)?;
         return Some(written(key, &assign::undecided(&held.assignment, epoch)));
     }
-    if key.starts_with(ROLLOUTS) {
+    if let Some(tenant) = key.strip_prefix(ROLLOUTS) {
         let rollout = Rollout {
             from: None,
             state: State::Paused { why: WHY.to_owned() },
             since: now,
             moved: BTreeSet::new(),
-            turned: BTreeSet::new(),
+            turned: carry.get(tenant).cloned().unwrap_or_default(),
             ..read(record)?
         };
         return Some(written(key, &rollout));

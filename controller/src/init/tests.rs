@@ -91,15 +91,31 @@ async fn a_removed_operator_can_be_made_again_with_a_certificate_that_counts() {
         let own = certificate(&bundle.certificate_pem, "test").unwrap();
         Peer::from_certificate(&own).unwrap().serial
     };
-    let mistake = remove_operator(&settings, &"mario".parse().unwrap()).await.unwrap_err();
-    assert!(mistake.to_string().contains("did you mean maria?"), "{mistake}");
-    remove_operator(&settings, &maria).await.unwrap();
-    assert!(matches!(remove_operator(&settings, &maria).await, Err(InitError::Mistake(_))));
+    assert_eq!(remove_operator(&settings, &maria).await.unwrap(), None);
+    let told = remove_operator(&settings, &maria).await.unwrap().unwrap().to_string();
+    assert!(told.contains("there was no operator maria on record"), "{told}");
     let again = add_operator(&settings, &maria).await.unwrap();
     let records = Records::new(open(&settings).await.unwrap() as _);
     let kept = records.get(&keys::operator(&maria)).await.unwrap().unwrap().value;
     assert!(kept.revoked >= Some(serial(&bundle)) && kept.revoked < Some(serial(&again)));
     assert_eq!((kept.newest, kept.removed), (serial(&again), None));
+}
+
+#[tokio::test]
+async fn an_operator_who_is_not_on_record_can_be_removed_and_it_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (settings, _) = made(dir.path()).await;
+    let mario: OperatorName = "mario".parse().unwrap();
+    let store = open(&settings).await.unwrap();
+    let authority = Authority::load(&settings.pki_dir()).unwrap();
+    let (_, unrecorded) = issue(&settings, &authority, &site("10.0.0.1"), (&mario, None)).unwrap();
+    close(store).await;
+    let told = remove_operator(&settings, &mario).await.unwrap().unwrap().to_string();
+    assert!(told.contains("no operator mario on record"), "{told}");
+    assert!(told.contains("did you mean maria?"), "{told}");
+    let records = Records::new(open(&settings).await.unwrap() as _);
+    let kept = records.get(&keys::operator(&mario)).await.unwrap().unwrap().value;
+    assert!(kept.revoked >= Some(unrecorded) && kept.removed.is_some());
 }
 
 #[tokio::test]

@@ -130,9 +130,10 @@ impl Ops {
         may_write: &mut bool,
     ) -> Result<()> {
         let node = self.enrolled(tenant, name).await?;
-        check_machine(name, &node.value, greeting)?;
+        let known = machine_of(&node.value, greeting.shown);
+        check_machine(name, known, greeting)?;
         let greeted = Node {
-            machine: node.value.machine.clone().or_else(|| greeting.machine.clone()),
+            machine: known.or(greeting.machine.as_ref()).cloned(),
             address: greeting.address.to_string(),
             metrics_port: greeting.metrics_port,
             certificates: node.value.certificates.shown(greeting.shown)?,
@@ -163,6 +164,7 @@ impl Ops {
         let mut attempts = Attempts::default();
         loop {
             let mut node = self.enrolled(tenant, name).await?;
+            node.value.machine = machine_of(&node.value, shown).cloned();
             node.value.certificates = node.value.certificates.shown(shown)?;
             match self.reissue((tenant, name), &node, shown, request).await {
                 Ok(certified) => return Ok(certified),
@@ -184,10 +186,11 @@ impl Ops {
         let mut attempts = Attempts::default();
         loop {
             let mut node = self.enrolled(&tenant, &name).await?;
+            let shown = CertificateRecord::of(claim.peer());
+            node.value.machine = machine_of(&node.value, shown).cloned();
             let known = node.value.certificates;
             let checked = claim.check(known, request, clock::now(), RECOVERY_WINDOW_MS_DEFAULT);
             node.value.certificates = checked.map_err(OpsError::Recovery)?;
-            let shown = CertificateRecord::of(claim.peer());
             match self.reissue((&tenant, &name), &node, shown, request).await {
                 Ok(certified) => return Ok(certified),
                 Err(error) => attempts.again(error)?,
@@ -281,10 +284,16 @@ impl Ops {
     }
 }
 
+/// The machine a node is known to be. A certificate newer than the record is of
+/// a time the record knows nothing of: the node may be another machine since.
+fn machine_of(node: &Node, shown: CertificateRecord) -> Option<&MachineId> {
+    node.machine.as_ref().filter(|_| shown.serial <= node.certificates.current.serial)
+}
+
 /// A node is one machine: another one with its key is a copy. What runs on
 /// either goes on.
-fn check_machine(name: &NodeName, node: &Node, greeting: &Greeting) -> Result<()> {
-    match (&node.machine, &greeting.machine) {
+fn check_machine(name: &NodeName, known: Option<&MachineId>, greeting: &Greeting) -> Result<()> {
+    match (known, &greeting.machine) {
         (Some(known), Some(claims)) if known != claims => Err(OpsError::Duplicate {
             node: name.clone(),
             known: known.clone(),

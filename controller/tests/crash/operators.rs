@@ -12,6 +12,9 @@ async fn a_removed_operators_bundle_opens_nothing_and_a_new_one_does() {
     assert!(String::from_utf8_lossy(&ended.stderr).contains("the controller runs"));
     controller.kill();
     assert!(controller.run_to_the_end(&["operator", "remove", "maria"]).status.success());
+    let unrecorded = controller.run_to_the_end(&["operator", "remove", "mario"]);
+    let said = String::from_utf8_lossy(&unrecorded.stderr);
+    assert!(unrecorded.status.success() && said.contains("no operator mario on record"), "{said}");
     controller.start(&[]).await;
     let refused = controller.change(1).await.unwrap_err();
     assert_ne!(refused.code(), Code::InvalidArgument, "{refused}");
@@ -40,7 +43,6 @@ async fn mistakes_of_the_caller_end_with_2() {
         &["catalog", "check", missing],
         &["init", "--name", "", "--out", out],
         &["init", "--name", "ok", "--address", "not one", "--out", out],
-        &["operator", "remove", "mario"],
         &["operator", "remove", "Not A Name"],
         &["no-such-verb"],
     ] {

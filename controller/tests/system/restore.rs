@@ -2,9 +2,21 @@
 
 use std::sync::Arc;
 
-use crate::agent::{Agent, enroll};
+use oml_proto::v1;
+use omlcontroller::records::{Records, keys};
+use tonic::Code;
+
+use crate::agent::{Agent, Session, enroll, hello};
 use crate::fleet::Fleet;
-use crate::world::{Kept, SPEC, apply, set_version, until, until_rollout};
+use crate::world::{Kept, SPEC, World, apply, set_version, until, until_rollout};
+
+const ONLY_DB: &str = "\
+tenant: acme
+catalog: test
+components:
+  db: \"1\"
+rollout: {min_healthy_for: 1s}
+";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_controller_changes_nothing_until_it_is_told_and_then_in_waves() {
@@ -14,7 +26,7 @@ async fn a_restored_controller_changes_nothing_until_it_is_told_and_then_in_wave
     until_rollout(&mut fleet.operator, 2, "completed").await;
     fleet.done();
     fleet.world.restore(&backup).await;
-    let epoch = |node: &oml_proto::v1::NodeStatus| {
+    let epoch = |node: &v1::NodeStatus| {
         node.report.as_ref().and_then(|report| report.applied.as_ref()).map_or(0, |a| a.epoch)
     };
     let status = until(&mut fleet.operator, "acme", |status| {
@@ -41,4 +53,47 @@ async fn a_restored_controller_changes_nothing_until_it_is_told_and_then_in_wave
     fleet.agents.push(Agent::start(&fleet.world, host, Arc::clone(&fleet.log)).await);
     until_rollout(&mut fleet.operator, 2, "completed").await;
     assert!(fleet.done().contains(&("acme-voice".into(), "voice".into(), "1".into())));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_elsewhere_after_a_restore_leaves_the_node_it_was_on() {
+    let mut fleet = Fleet::start(Kept::InMemory).await;
+    let host = enroll(&fleet.world, "acme", "app", "acme-app2").await;
+    let log = Arc::clone(&fleet.log);
+    fleet.agents.push(Agent::start(&fleet.world, host, log).await);
+    let only_on = |node: &str| {
+        SPEC.replace("web: \"1\"", &format!("web: {{version: \"1\", nodes: [{node}]}}"))
+            .replace("exporter: {}", "exporter: {nodes: [acme-data]}")
+    };
+    apply(&mut fleet.operator, &only_on("acme-app")).await.unwrap();
+    until_rollout(&mut fleet.operator, 1, "completed").await;
+    let backup = fleet.world.backup().await;
+    fleet.world.restore(&backup).await;
+    apply(&mut fleet.operator, &only_on("acme-app2")).await.unwrap();
+    until_rollout(&mut fleet.operator, 2, "completed").await;
+    let tenant = "acme".parse().unwrap();
+    let records = Records::new(Arc::clone(&fleet.world.store));
+    let given = records.get(&keys::assignment(&tenant, &"acme-app".parse().unwrap())).await;
+    let content = given.unwrap().unwrap().value.assignment.content;
+    assert!(content.instances.is_empty() && content.revision.0 == 2, "{content:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_that_joined_after_the_backup_is_the_node() {
+    let mut world = World::start(Kept::InMemory).await;
+    let as_machine = |digit: &str| v1::Hello { machine_id: digit.repeat(32), ..hello(None) };
+    let before = enroll(&world, "acme", "data", "acme-data").await;
+    apply(&mut world.operator().await, ONLY_DB).await.unwrap();
+    let channel = world.channel(&before.credentials).await;
+    let mut first = Session::greeting(channel, as_machine("a")).await.unwrap();
+    first.assignment().await.unwrap().unwrap();
+    let backup = world.backup().await;
+    let after = enroll(&world, "acme", "data", "acme-data").await;
+    world.restore(&backup).await;
+    let channel = world.channel(&after.credentials).await;
+    let mut other = Session::greeting(channel, as_machine("b")).await.unwrap();
+    other.assignment().await.unwrap().unwrap();
+    let channel = world.channel(&after.credentials).await;
+    let mut copy = Session::greeting(channel, as_machine("c")).await.unwrap();
+    assert_eq!(copy.assignment().await.unwrap_err().code(), Code::PermissionDenied);
 }

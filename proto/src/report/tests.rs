@@ -1,6 +1,7 @@
 //! Reports survive the way, and long ones are cut to what is taken.
 
 use super::*;
+use crate::AGENT_MESSAGE_BYTES_MAX;
 
 fn failed(text: &str) -> InstanceReport {
     let hash = format!("sha256:{}", "a".repeat(64));
@@ -56,4 +57,16 @@ fn of_a_report_that_is_too_long_the_logs_are_cut_and_the_states_are_told() {
         assert_eq!(read.instances.len(), count);
         assert!(read.instances.values().all(|instance| instance.phase == Phase::Failed));
     }
+}
+
+#[test]
+fn the_longest_report_is_taken_with_what_it_is_wrapped_in() {
+    let of_length =
+        |length: usize| to_wire(&Report { troubles: vec!["x".repeat(length)], ..of(1, "") });
+    let around = of_length(REPORT_BYTES_MAX / 2).encoded_len() - REPORT_BYTES_MAX / 2;
+    let longest = of_length(REPORT_BYTES_MAX - around);
+    assert_eq!(longest.encoded_len(), REPORT_BYTES_MAX);
+    let message = v1::AgentMessage { kind: Some(v1::agent_message::Kind::Report(longest)) };
+    let wrapped = REPORT_BYTES_MAX + 1..=AGENT_MESSAGE_BYTES_MAX;
+    assert!(wrapped.contains(&message.encoded_len()), "{}", message.encoded_len());
 }
