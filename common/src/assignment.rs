@@ -138,3 +138,6 @@ impl Content {
         ContentHash::of(canonical(&self.instances).as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests;
