@@ -29,7 +29,7 @@ const COUNT_LIMIT: Duration = Duration::from_secs(5);
 /// Events of an end are looked for this far ahead: the engine tells of a stop
 /// only after it.
 const AFTERMATH_MS: u64 = 300;
-/// And at least so far back.
+/// And so far back where the start is of no help: what was done before it must not count.
 const JUST_NOW_MS: u64 = 5_000;
 
 /// How the watch ended.
@@ -187,8 +187,9 @@ impl Supervisor {
         end: End,
     ) -> Ending {
         let now = self.link.clock.now();
-        // A clock that was set back may put the start into the future.
-        let since = since.min(Timestamp(now.0.saturating_sub(JUST_NOW_MS)));
+        // A clock that was set back may have put the start into the future.
+        let just_now = Timestamp(now.0.saturating_sub(JUST_NOW_MS));
+        let since = if since > now { just_now } else { since };
         let until = now.plus_ms(AFTERMATH_MS);
         let deeds = self.link.engine.deeds(id, since, until).await;
         if let Err(error) = &deeds {
