@@ -38,6 +38,8 @@ pub(crate) enum Column {
 pub(crate) struct Field(String, Tone);
 
 const GAP: u16 = 2;
+const WIDTH_UNKNOWN: u16 = 80;
+const WIDTH_MIN: u16 = 40;
 /// A longer name may be broken after all.
 const WHOLE_WIDTH_MAX: usize = 24;
 /// Words up to the first of these widths for which there is room are kept in
@@ -51,7 +53,7 @@ impl Look {
         let is_terminal = std::io::stdout().is_terminal();
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         // Asked of the table, which knows how to ask a terminal.
-        Self { width: Table::new().width(), coloured: is_terminal && !no_colour }
+        Self { width: usable(Table::new().width()), coloured: is_terminal && !no_colour }
     }
 
     /// A table without lines; empty cells show as `-`.
@@ -101,6 +103,12 @@ impl Look {
         let fits = |least: &Vec<u16>| least.iter().copied().map(usize::from).sum::<usize>() <= room;
         WORD_WIDTHS_MAX.into_iter().map(of).find(fits).unwrap_or_else(|| of(0))
     }
+}
+
+/// A terminal that does not know how wide it is says 0; in one of a few columns
+/// broken lines are better than words of one letter.
+fn usable(width: Option<u16>) -> Option<u16> {
+    width.map(|columns| if columns == 0 { WIDTH_UNKNOWN } else { columns.max(WIDTH_MIN) })
 }
 
 impl Column {

@@ -69,3 +69,11 @@ fn control_characters_never_reach_a_terminal() {
     let table = Look { width: None, coloured: false }.table(&[Column::Whole("NAME")], rows);
     assert!(!table.contains('\u{1b}'), "{table}");
 }
+
+#[test]
+fn a_terminal_without_a_width_is_taken_for_an_ordinary_one() {
+    assert_eq!(usable(None), None);
+    assert_eq!(usable(Some(0)), Some(80));
+    assert_eq!(usable(Some(7)), Some(40));
+    assert_eq!(usable(Some(132)), Some(132));
+}
