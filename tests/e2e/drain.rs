@@ -19,37 +19,55 @@ const CONTAINER: &str = "oml-asterisk-server";
 const CALLS: &str = "2";
 const CHANGE: [&str; 3] = ["set-version", "tenant=acme", "asterisk=230215.01"];
 
+/// A caller who stays until the other side hangs up.
+const CALLER: &str = include_str!("caller.xml");
+
 /// Real calls to Asterisk from another host, up when this returns.
-fn call(fleet: &Fleet, length_ms: u32) -> Result<HostProcess> {
-    let length = length_ms.to_string();
+fn call(fleet: &Fleet) -> Result<HostProcess> {
+    let caller = fleet.host("acme-app")?;
+    caller.push("/run/caller.xml", CALLER.as_bytes(), 0o644)?;
     let words = [
-        "sipp", "-sn", "uac", "-s", "wait", "-m", CALLS, "-l", CALLS, "-d", &length, "-nostdin",
+        "sipp",
+        "-sf",
+        "/run/caller.xml",
+        "-s",
+        "wait",
+        "-m",
+        CALLS,
+        "-l",
+        CALLS,
+        "-nostdin",
         VOICE,
     ];
-    let calls = fleet.host("acme-app")?.spawn(&words)?;
+    let calls = caller.spawn(&words)?;
     wait_instance(fleet, (VOICE, "asterisk"), "the calls are counted", |seen| seen["active"] == 2)?;
     let told = sh(fleet, VOICE, "systemctl show -P StatusText asterisk")?;
     check(told.contains("healthy") && told.contains("2 calls"), told)?;
     Ok(calls)
 }
 
+/// Asterisk says goodbye to every caller; the answer is sipp's word on how the calls went.
 fn hang_up(fleet: &Fleet, mut calls: HostProcess) -> Result<()> {
-    calls.kill()?;
     let command = format!("docker exec {CONTAINER} asterisk -rx 'channel request hangup all'");
     sh(fleet, VOICE, &command)?;
-    wait_instance(fleet, (VOICE, "asterisk"), "no call is up", |seen| seen["active"] == 0).map(drop)
+    let code = until("the calls end", SOON, || {
+        let ended = calls.exit_code().map_err(|error| error.to_string())?;
+        ended.context("they last").map_err(|error| error.to_string())
+    })?;
+    check(code == 0, format!("a call was cut: sipp ended with {code}"))
 }
 
-fn on_deadline(fleet: &Fleet, choice: &str) -> Result<()> {
-    let policy = format!("drain_deadline: 4s\n  on_deadline: {choice}");
+fn drain(fleet: &Fleet, deadline: &str, choice: &str) -> Result<()> {
+    let policy = format!("drain_deadline: {deadline}\n  on_deadline: {choice}");
     let spec = fleet.spec()?.replace("drain_deadline: 20s", &policy);
     let path = fleet.write_spec("deadline.yaml", &spec)?;
     fleet.ctl_ok(&["apply", "-f", &path]).map(drop)
 }
 
 fn waits(fleet: &Fleet) -> Result<()> {
+    drain(fleet, "10m", "abort")?;
     let before = starts(fleet, VOICE)?;
-    let mut calls = call(fleet, 12_000)?;
+    let mut calls = call(fleet)?;
     fleet.ctl_ok(&[&CHANGE[..], &["--no-wait"]].concat())?;
     wait_instance(fleet, (VOICE, "asterisk"), "it drains", |seen| {
         seen["phase"]["name"] == "draining" && seen["active"] == 2
@@ -57,12 +75,8 @@ fn waits(fleet: &Fleet) -> Result<()> {
     let told = fleet.ctl_ok(&["explain", "tenant=acme"])?;
     check(told.contains("2 calls are up"), told)?;
     check(starts(fleet, VOICE)? == before, "something was started anew under the calls")?;
-    // The caller's own word: every call ended as it should.
-    let code = until("the calls end", SOON, || {
-        let ended = calls.exit_code().map_err(|error| error.to_string())?;
-        ended.context("they last").map_err(|error| error.to_string())
-    })?;
-    check(code == 0, format!("a call was cut: sipp ended with {code}"))?;
+    check(calls.exit_code()?.is_none(), "the calls ended before they were hung up")?;
+    hang_up(fleet, calls)?;
     let seen = wait_instance(fleet, (VOICE, "asterisk"), "the change goes on", |seen| {
         seen["phase"]["name"] == "ready" && seen["version"] == "230215.01"
     })?;
@@ -74,9 +88,9 @@ fn waits(fleet: &Fleet) -> Result<()> {
 }
 
 fn gives_up(fleet: &Fleet) -> Result<()> {
-    on_deadline(fleet, "abort")?;
+    drain(fleet, "4s", "abort")?;
     let before = starts(fleet, VOICE)?;
-    let mut calls = call(fleet, 600_000)?;
+    let mut calls = call(fleet)?;
     let ended = fleet.ctl(&CHANGE)?;
     let told = format!("{}{}", ended.stdout, ended.stderr);
     check(ended.code == 3, format!("exit code {}: {told}", ended.code))?;
@@ -85,17 +99,19 @@ fn gives_up(fleet: &Fleet) -> Result<()> {
     check(starts(fleet, VOICE)? == before, "something was started anew")?;
     let seen = wait_ready(fleet, VOICE, "asterisk")?;
     check(seen["version"] == "230204.01" && seen["active"] == 2, format!("{seen}"))?;
-    hang_up(fleet, calls)
+    hang_up(fleet, calls)?;
+    wait_instance(fleet, (VOICE, "asterisk"), "no call is up", |seen| seen["active"] == 0).map(drop)
 }
 
 fn cuts(fleet: &Fleet) -> Result<()> {
-    on_deadline(fleet, "cut")?;
-    let calls = call(fleet, 600_000)?;
+    drain(fleet, "4s", "cut")?;
+    let mut calls = call(fleet)?;
     let ended = fleet.ctl(&CHANGE)?;
     let told = format!("{}{}", ended.stdout, ended.stderr);
     check(ended.code == 0, format!("exit code {}: {told}", ended.code))?;
     check(told.contains("2 calls"), told)?;
     let seen = wait_ready(fleet, VOICE, "asterisk")?;
     check(seen["version"] == "230215.01" && seen["calls_cut"] == 2, format!("{seen}"))?;
-    hang_up(fleet, calls)
+    wait_instance(fleet, (VOICE, "asterisk"), "no call is up", |seen| seen["active"] == 0)?;
+    Ok(calls.kill()?)
 }
