@@ -80,6 +80,9 @@ pub enum State {
     Paused {
         /// Why.
         why: String,
+        /// On the way back: what it came from is wanted still.
+        #[serde(default)]
+        returning: bool,
     },
     /// Moved nodes are being moved back.
     RollingBack {
@@ -211,10 +214,10 @@ impl Rollout {
     #[must_use]
     pub fn returns_to(&self) -> Option<RevisionNumber> {
         match self.state {
-            State::RollingBack { .. } => self.from,
+            State::RollingBack { .. } | State::Paused { returning: true, .. } => self.from,
             State::Progressing { .. }
             | State::Completed
-            | State::Paused { .. }
+            | State::Paused { returning: false, .. }
             | State::RolledBack { .. }
             | State::Superseded => None,
         }
@@ -264,7 +267,9 @@ impl State {
     #[must_use]
     pub fn why(&self) -> &str {
         match self {
-            State::Paused { why } | State::RollingBack { why } | State::RolledBack { why } => why,
+            State::Paused { why, .. } | State::RollingBack { why } | State::RolledBack { why } => {
+                why
+            }
             State::Progressing { .. } | State::Completed | State::Superseded => "",
         }
     }
@@ -354,7 +359,9 @@ fn fail(input: Input<'_>, failures: Vec<NodeFailure>) -> Next {
     let why = failures::why(&failures);
     let state = match (input.to.strategy.on_failure, input.from) {
         (OnFailure::Rollback, Some(_)) => State::RollingBack { why },
-        (OnFailure::Rollback, None) | (OnFailure::Pause, _) => State::Paused { why },
+        (OnFailure::Rollback, None) | (OnFailure::Pause, _) => {
+            State::Paused { why, returning: false }
+        }
     };
     let mut rollout = input.rollout.entering(state, input.now);
     rollout.failures = failures::kept(failures).collect();

@@ -25,7 +25,7 @@ pub(super) fn roll_back(input: Input<'_>, why: &str) -> Next {
         gates.iter().filter_map(|(_, gate)| gate.failures()).flatten().cloned().collect();
     if !failures.is_empty() {
         let why = format!("{why}; going back failed too: {}", failures::why(&failures));
-        let mut rollout = input.rollout.entering(State::Paused { why }, input.now);
+        let mut rollout = input.rollout.entering(State::Paused { why, returning: true }, input.now);
         rollout.failures.extend(failures::kept(failures));
         return Next { rollout, moves: BTreeMap::new(), waits_for: String::new() };
     }

@@ -218,7 +218,7 @@ fn report_of(desired: &crate::assignment::Desired, bad: &str) -> InstanceReport 
         started_at: None,
         restarts: 0,
         active: None,
-        calls_cut: 0,
+        calls_cut: Some(0),
         failure,
         drift: None,
     }
@@ -265,6 +265,21 @@ fn a_version_that_does_not_hold_goes_back_and_never_reaches_the_next_node() {
     assert_eq!(world.pass(), "rolled-back [] ");
     assert_eq!(world.rollout.state.why(), "voice on n2: exited with 1");
     assert_eq!(world.targets[&"n3".parse().unwrap()], RevisionNumber(1));
+}
+
+#[test]
+fn after_a_way_back_that_failed_too_the_next_change_is_made_on_what_was_good() {
+    let mut world = World::install(SPEC);
+    world.settle("");
+    world.change(&SPEC.replace("voice: \"1\"", "voice: \"bad\""));
+    world.pass();
+    world.obey("n2", "bad");
+    assert_eq!(world.pass(), "rolling-back [n2->1] ");
+    world.obey("n2", "1");
+    assert_eq!(world.pass(), "paused [] ");
+    let why = "voice on n2: exited with 1; going back failed too: voice on n2: exited with 1";
+    assert_eq!(world.rollout.state.why(), why);
+    assert_eq!(world.rollout.returns_to(), Some(RevisionNumber(1)));
 }
 
 #[test]

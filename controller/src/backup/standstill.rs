@@ -74,7 +74,7 @@ fn still(
     if let Some(tenant) = key.strip_prefix(ROLLOUTS) {
         let rollout = Rollout {
             from: None,
-            state: State::Paused { why: WHY.to_owned() },
+            state: State::Paused { why: WHY.to_owned(), returning: false },
             since: now,
             moved: BTreeSet::new(),
             turned: carry.get(tenant).cloned().unwrap_or_default(),

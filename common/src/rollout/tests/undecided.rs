@@ -16,7 +16,7 @@ impl World {
         }
         self.rollout = Rollout {
             from: None,
-            state: State::Paused { why: String::new() },
+            state: State::Paused { why: String::new(), returning: false },
             moved: BTreeSet::new(),
             turned: self.assignments.keys().cloned().collect(),
             ..self.rollout.clone()
