@@ -1,6 +1,7 @@
 //! `omlagent run`: reads the settings, makes the parts, joins them, and ends
 //! when systemd says so. What a part does is that part's matter.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
         () = agent.run() => {}
         () = session.run() => {}
         () = status::keep(paths, told) => {}
-        ended = offer_metrics(&settings, source) => ended?,
+        never = offer_metrics(&settings, source) => match never {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
@@ -131,10 +132,10 @@ fn session(
     (session, Links { assignment, state: state_receiver, trouble: trouble_receiver })
 }
 
-async fn offer_metrics(settings: &Settings, source: metrics::Source) -> anyhow::Result<()> {
+async fn offer_metrics(settings: &Settings, source: metrics::Source) -> Infallible {
     let Some(address) = settings.metrics_listen else { return pending().await };
     match TcpListener::bind(address).await {
-        Ok(listener) => Ok(metrics::serve(listener, source).await?),
+        Ok(listener) => metrics::serve(listener, source).await,
         Err(error) => {
             // A taken port is no reason to leave a host alone.
             warn!(%address, "metrics are not offered at {address}: {error}");

@@ -9,6 +9,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper_util::service::TowerToHyperService;
+use oml_proto::http;
 use tokio::net::TcpListener;
 
 use crate::log;
@@ -39,11 +41,9 @@ pub async fn serve(listener: TcpListener, ops: Ops, counts: Counts, mut stopping
         .route("/sd", get(discovery_page))
         .route("/healthz", get(health_page))
         .with_state(shared);
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { stopping.told().await })
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the web port is not served any more");
+    tokio::select! {
+        never = http::serve(listener, TowerToHyperService::new(router)) => match never {},
+        () = stopping.told() => {}
     }
 }
 

@@ -15,6 +15,7 @@ pub mod v1 {
     tonic::include_proto!("oml.v1");
 }
 
+pub mod http;
 pub mod problem;
 pub mod report;
 pub mod tls;

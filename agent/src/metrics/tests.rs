@@ -23,7 +23,7 @@ fn source() -> Source {
         started_at: Some(Timestamp(1_500)),
         restarts: 2,
         active: Some(12),
-        calls_cut: 0,
+        calls_cut: Some(0),
         failure: None,
         drift: None,
     };

@@ -1,0 +1,72 @@
+//! Plain HTTP for a few pages, such as metrics, with a bound on connections and time.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+/// Connections served at the same time; more wait.
+pub const CONNECTIONS_MAX: usize = 8;
+/// From the first byte of a request to its last header.
+const HEADERS: Duration = Duration::from_secs(5);
+/// Longest life of a connection.
+const CONNECTION: Duration = Duration::from_secs(60);
+/// What keeps the system from taking a connection, such as too many open files, may pass.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers requests until dropped.
+pub async fn serve<S, B>(listener: TcpListener, service: S) -> Infallible
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
+        let stream = match listener.accept().await {
+            Ok((stream, _peer)) => stream,
+            Err(error) => {
+                warn!(%error, "no connection can be taken");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let service = service.clone();
+        tokio::spawn(async move {
+            answer(stream, service).await;
+            drop(place);
+        });
+    }
+}
+
+async fn answer<S, B>(stream: TcpStream, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    match timeout(CONNECTION, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "a request broke off"),
+        Err(_elapsed) => debug!("a connection was closed for its age"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
