@@ -61,34 +61,34 @@ pub enum Stage {
     Switching {
         /// Since when.
         since: Timestamp,
-        /// Calls that were up when the deadline passed.
-        calls_cut: u64,
+        /// Calls that were up when the deadline passed; none: nobody could tell.
+        calls_cut: Option<u64>,
     },
     /// The new version answered and has to stay healthy.
     Soaking {
         /// Since when.
         since: Timestamp,
-        /// Calls that were up when the deadline passed.
-        calls_cut: u64,
+        /// Calls that were up when the deadline passed; none: nobody could tell.
+        calls_cut: Option<u64>,
     },
     /// The new version stays.
     Kept {
-        /// Calls that were up when the deadline passed.
-        calls_cut: u64,
+        /// Calls that were up when the deadline passed; none: nobody could tell.
+        calls_cut: Option<u64>,
     },
     /// The new version is no good; the one before has to come back.
     Failed {
         /// Why.
         failure: Failure,
-        /// Calls that were up when the deadline passed.
-        calls_cut: u64,
+        /// Calls that were up when the deadline passed; none: nobody could tell.
+        calls_cut: Option<u64>,
     },
     /// The version before runs again, or never stopped.
     Returned {
         /// Why.
         failure: Failure,
-        /// Calls that were up when the deadline passed.
-        calls_cut: u64,
+        /// Calls that were up when the deadline passed; none: nobody could tell.
+        calls_cut: Option<u64>,
     },
 }
 
@@ -209,7 +209,7 @@ impl Attempt {
                 }
             }
             Outcome::Done if *step == Step::Soak && self.is_preparing() => {
-                self.stage = Stage::Soaking { since: now, calls_cut: 0 };
+                self.stage = Stage::Soaking { since: now, calls_cut: Some(0) };
             }
             Outcome::Done => {
                 self.stage = self.stage.after(step, now);
@@ -254,16 +254,16 @@ impl Attempt {
         }
     }
 
-    /// Calls that our own stop cut.
+    /// Calls that our own stop cut; none: nobody could tell.
     #[must_use]
-    pub fn calls_cut(&self) -> u64 {
+    pub fn calls_cut(&self) -> Option<u64> {
         match self.stage {
             Stage::Switching { calls_cut, .. }
             | Stage::Soaking { calls_cut, .. }
             | Stage::Kept { calls_cut }
             | Stage::Failed { calls_cut, .. }
             | Stage::Returned { calls_cut, .. } => calls_cut,
-            Stage::Preparing | Stage::Draining { .. } => 0,
+            Stage::Preparing | Stage::Draining { .. } => Some(0),
         }
     }
 }
@@ -316,7 +316,9 @@ impl Stage {
                 Stage::Failed { failure, calls_cut }
             }
             // Before the switch nothing was stopped, so nothing has to come back.
-            Stage::Preparing | Stage::Draining { .. } => Stage::Returned { failure, calls_cut: 0 },
+            Stage::Preparing | Stage::Draining { .. } => {
+                Stage::Returned { failure, calls_cut: Some(0) }
+            }
             Stage::Failed { failure: first, calls_cut } => {
                 let message = format!(
                     "{}; and the version before did not come back: {}",

@@ -63,8 +63,8 @@ pub enum Step {
     Switch {
         /// The workload to return to.
         previous: Option<ContentHash>,
-        /// Calls that the stop cuts.
-        calls_cut: u64,
+        /// Calls that the stop cuts; none: nobody can tell.
+        calls_cut: Option<u64>,
     },
     /// The new version answers: its soak begins.
     Soak,

@@ -50,8 +50,8 @@ pub struct InstanceReport {
     pub restarts: u32,
     /// Calls, dialogs or sessions, where they can be counted.
     pub active: Option<u64>,
-    /// Calls that our own stop cut, at the last change.
-    pub calls_cut: u64,
+    /// Calls that our own stop cut, at the last change; none: nobody could tell.
+    pub calls_cut: Option<u64>,
     /// Why the last change was undone or given up.
     pub failure: Option<Failure>,
     /// The last change made behind our back.

@@ -104,7 +104,7 @@ impl Bench {
 
     async fn install(&self, instance: &Instance) {
         let previous = None;
-        for step in [Step::Fetch, Step::Put, Step::Switch { previous, calls_cut: 0 }] {
+        for step in [Step::Fetch, Step::Put, Step::Switch { previous, calls_cut: Some(0) }] {
             assert_eq!(self.perform(instance, step).await, Outcome::Done);
         }
     }

@@ -52,7 +52,7 @@ pub fn ask_again(
             }
             // It is there already and only has to be started once more.
             Stage::Failed { .. } if !attempt.is_returning() => {
-                attempt.stage = Stage::Switching { since: now, calls_cut: 0 };
+                attempt.stage = Stage::Switching { since: now, calls_cut: Some(0) };
             }
             Stage::Failed { .. }
             | Stage::Preparing

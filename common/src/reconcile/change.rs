@@ -77,12 +77,11 @@ fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Judgement {
         }
         (Some(_), Some(calls)) => format!("the drain deadline has passed; {calls} are cut"),
     };
-    let calls_cut = calls_cut.unwrap_or_default();
     Judgement::act(Phase::Starting, Step::Switch { previous, calls_cut }, reason)
 }
 
 /// The switch was begun and its end was not seen: the host tells how far it came.
-pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: u64) -> Judgement {
+pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<u64>) -> Judgement {
     let again = |reason: &str| {
         // Whatever was counted then, calls may have come since.
         let drain = Drain::of(case);

@@ -54,7 +54,7 @@ fn tell_seen(seen: &ObservedInstance, judgement: &Judgement) -> InstanceReport {
         }),
         restarts: seen.unit.as_ref().map_or(0, |unit| unit.restarts),
         active: status.and_then(|status| status.active),
-        calls_cut: 0,
+        calls_cut: Some(0),
         failure: None,
         drift: seen.status.as_ref().and_then(|status| status.drift.clone()),
     }

@@ -56,7 +56,7 @@ fn instance() -> impl Strategy<Value = InstanceReport> {
     let drift =
         (any::<u64>(), ".{0,40}").prop_map(|(at, found)| Drift { at: Timestamp(at), found });
     let what = (phase(), ".{0,40}", version(), proptest::option::of(hash()), health);
-    let numbers = any::<(Option<u64>, Option<u64>, u32, Option<u64>, u64)>();
+    let numbers = any::<(Option<u64>, Option<u64>, u32, Option<u64>, Option<u64>)>();
     let wrong = (proptest::option::of(failure()), proptest::option::of(drift));
     (what, numbers, wrong).prop_map(|(what, numbers, (failure, drift))| {
         let (phase, reason, version, hash, health) = what;

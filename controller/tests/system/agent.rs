@@ -235,7 +235,7 @@ pub(crate) fn report(
             started_at: Some(now()),
             restarts: 0,
             active: Some(3),
-            calls_cut: 0,
+            calls_cut: Some(0),
             failure: failure.cloned(),
             drift: None,
         };

@@ -100,8 +100,10 @@ fn instance_lines(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<St
     if state.restarts > 0 {
         parts.push(format!("{} restarts", state.restarts));
     }
-    if state.calls_cut > 0 {
-        parts.push(format!("{} calls cut at the last change", state.calls_cut));
+    match state.calls_cut {
+        Some(0) => {}
+        Some(calls) => parts.push(format!("{calls} calls cut at the last change")),
+        None => parts.push("calls may have been cut at the last change".to_owned()),
     }
     if state.started_at_ms > 0 {
         parts.push(format!("started {}", host_age(state.started_at_ms)));

@@ -16,7 +16,7 @@ fn failed(text: &str) -> InstanceReport {
         started_at: None,
         restarts: 3,
         active: None,
-        calls_cut: 0,
+        calls_cut: Some(0),
         failure: Some(Failure {
             hash: "b".repeat(64).parse().unwrap(),
             version: None,

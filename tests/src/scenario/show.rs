@@ -150,8 +150,9 @@ pub(super) fn stand(instance: &InstanceReport) -> String {
         Health::Unhealthy => "unhealthy",
     };
     let cut = match instance.calls_cut {
-        0 => String::new(),
-        calls => format!(", {calls} calls were cut"),
+        Some(0) => String::new(),
+        Some(calls) => format!(", {calls} calls were cut"),
+        None => ", calls may have been cut".to_owned(),
     };
     format!("{:<9} {version:<12} {health}{cut}", instance.phase.word())
 }

@@ -16,7 +16,7 @@ fn report() -> Report {
         started_at: None,
         restarts: 0,
         active: Some(1),
-        calls_cut: 0,
+        calls_cut: Some(0),
         failure: None,
         drift: None,
     };
