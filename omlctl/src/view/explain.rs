@@ -56,7 +56,9 @@ fn is_shown(row: &InstanceRow<'_>, component: Option<&str>) -> bool {
         (Some(component), _) => row.component == component,
         (None, None) => true,
         (None, Some(state)) => {
-            !describe::is_quiet(state) || state.drift.is_some() || state.failure.is_some()
+            let cut_calls = state.calls_cut != Some(0);
+            let is_notable = state.drift.is_some() || state.failure.is_some() || cut_calls;
+            is_notable || !describe::is_quiet(state)
         }
     }
 }

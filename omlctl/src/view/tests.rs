@@ -23,6 +23,7 @@ fn instance(phase: &str, reason: &str) -> InstanceReport {
         health: "healthy".into(),
         checked_at_ms: NOON_MS - 2_000,
         started_at_ms: NOON_MS - 3_600_000,
+        calls_cut: Some(0),
         ..InstanceReport::default()
     }
 }
@@ -102,6 +103,7 @@ fn troubled() -> StatusReply {
     asterisk.active = Some(12);
     asterisk.phase.as_mut().unwrap().at_ms = NOON_MS + 1_800_000;
     set(voice, "asterisk", asterisk);
+    set(voice, "rtpengine", InstanceReport { calls_cut: None, ..instance("ready", "") });
     voice.state = "unreachable".into();
     voice.last_seen_ms = NOON_MS - 65_000;
     voice.report.as_mut().unwrap().troubles = vec!["docker does not answer since 11:59:01".into()];

@@ -138,6 +138,7 @@ pub(crate) fn instance(version: &str, phase: &str) -> InstanceReport {
         phase: Some(Phase { name: phase.into(), ..Phase::default() }),
         version: version.into(),
         health: if phase == "ready" { "healthy" } else { "starting" }.into(),
+        calls_cut: Some(0),
         ..InstanceReport::default()
     }
 }
