@@ -1,13 +1,12 @@
 //! A host in memory with the loop on it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use oml_common::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
-use oml_common::id::{ComponentName, ContentHash, Digest, Generation, RevisionNumber};
-use oml_common::instance::{ActiveProbe, Check, Container, Instance, Probe, Timing, Workload};
+use oml_common::id::{ComponentName, Generation, RevisionNumber};
+use oml_common::instance::{ActiveProbe, Instance};
 use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
@@ -21,6 +20,7 @@ use crate::documents;
 use crate::execute::Host;
 use crate::paths::{Paths, Slot};
 use crate::runtime::fake::{Behaviour, FakeHost};
+use crate::sample::{self, digest};
 use crate::statuses::Statuses;
 
 /// Longer than anything takes, in time that passes at once.
@@ -43,38 +43,8 @@ pub(super) fn name(text: &str) -> ComponentName {
     text.parse().unwrap()
 }
 
-pub(super) fn digest(version: &str) -> Digest {
-    format!("sha256:{}", ContentHash::of(version.as_bytes())).parse().unwrap()
-}
-
 fn instance(version: &str) -> Instance {
-    Instance {
-        tenant: "acme".parse().unwrap(),
-        component: name("asterisk"),
-        unit: "asterisk.service".parse().unwrap(),
-        workload: Workload::Container(Container {
-            name: "oml-asterisk".parse().unwrap(),
-            version: version.parse().unwrap(),
-            repository: "registry:5000/stack/asterisk".parse().unwrap(),
-            digest: digest(version),
-            env: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            volumes: Vec::new(),
-            command: Vec::new(),
-            memory_bytes_max: None,
-        }),
-        after: Vec::new(),
-        ports: Vec::new(),
-        probe: Probe {
-            check: Check::Tcp { port: 5060 },
-            interval_ms: 10_000,
-            timeout_ms: 2_000,
-            failures_max: 3,
-        },
-        active: None,
-        timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
-        metrics: None,
-    }
+    sample::instance("asterisk", version)
 }
 
 /// The host's clock runs with the time of the tests, unless it is set.
