@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use oml_common::assignment::Assignment;
 use oml_common::attempt::{self, Outcome};
+use oml_common::error::chain;
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::instance::Instance;
 use oml_common::observed::Drift;
@@ -26,7 +27,6 @@ use tracing::{debug, info};
 use crate::cache::{Attempts, Cache, Kept};
 use crate::clock::Mark;
 use crate::execute::{Host, Work};
-use crate::log::chain;
 use crate::reserve;
 use crate::runtime::{FetchProgress, Runtime};
 use crate::statuses::Statuses;

@@ -1,13 +1,13 @@
 //! The instance documents and status files of a host: what a supervisor works
 //! by, and what it says. Nothing here decides when they change.
 
+use oml_common::error::chain;
 use oml_common::id::ComponentName;
 use oml_common::instance::Instance;
 use oml_common::observed::Status;
 use tracing::warn;
 
 use crate::files::{self, FileError};
-use crate::log::chain;
 use crate::paths::{Paths, Slot};
 use crate::reserve;
 

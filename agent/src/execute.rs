@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use oml_common::attempt::{Outcome, given_up};
+use oml_common::error::chain;
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::instance::Instance;
 use oml_common::observed::ContainerState;
@@ -18,7 +19,6 @@ use crate::clock::Clock;
 use crate::documents;
 use crate::files::FileError;
 use crate::kill_point;
-use crate::log::chain;
 use crate::paths::{Paths, Slot};
 use crate::preflight::{Blocked, Floors};
 use crate::runtime::{FetchProgress, LastWords, Runtime, RuntimeError};

@@ -23,6 +23,8 @@ pub mod preflight;
 pub mod probe;
 mod reserve;
 pub mod runtime;
+#[cfg(test)]
+mod sample;
 pub mod session;
 pub mod status;
 pub mod statuses;

@@ -6,15 +6,16 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use oml_common::error::chain;
 use oml_common::id::{ComponentName, NodeName};
 use omlagent::clock::Clock;
 use omlagent::config::ConfigError;
 use omlagent::enroll::{EnrollError, Enrollment, enroll};
 use omlagent::paths::Paths;
 use omlagent::runtime::systemd::start_agent;
+use omlagent::status;
 use omlagent::status::StatusError;
 use omlagent::supervise::supervise;
-use omlagent::{log, status};
 
 mod run;
 
@@ -78,7 +79,7 @@ fn main() -> ExitCode {
     match act(Command::parse().verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("omlagent: {}", log::chain(error.as_ref()));
+            eprintln!("omlagent: {}", chain(error.as_ref()));
             ExitCode::from(if is_mistake(&error) { MISTAKE } else { FAILURE })
         }
     }

@@ -6,13 +6,13 @@ use std::io;
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
+use oml_common::error::chain;
 use oml_common::instance::{Instance, Port, Protocol};
 use tracing::warn;
 
 use crate::documents;
 use crate::execute::Host;
 use crate::files;
-use crate::log::chain;
 use crate::paths::Slot;
 use crate::runtime::{Listing, RuntimeError};
 

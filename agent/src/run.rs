@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use oml_common::assignment::Assignment;
+use oml_common::error::chain;
 use oml_common::report::Report;
 use omlagent::agent::{Agent, Inputs, empty_report};
 use omlagent::cache::Cache;
@@ -86,7 +87,7 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
 /// An identity that cannot be used stops nothing: the host works by its cache.
 fn load_identity(paths: &Paths) -> Option<HostIdentity> {
     IdentityFiles::new(paths).load().unwrap_or_else(|error| {
-        warn!("{}", log::chain(&error));
+        warn!("{}", chain(&error));
         None
     })
 }

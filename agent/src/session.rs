@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::assignment::Assignment;
+use oml_common::error::chain;
 use oml_common::report::Report;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -17,7 +18,6 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::identity::{HostIdentity, IdentityError, IdentityFiles};
-use crate::log::chain;
 
 mod link;
 #[cfg(test)]

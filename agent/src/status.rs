@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use oml_common::error::chain;
 use oml_common::observed::Health;
 use oml_common::problem::printable;
 use oml_common::report::{InstanceReport, Report};
@@ -14,7 +15,6 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::files;
-use crate::log::chain;
 use crate::paths::Paths;
 
 fn file(paths: &Paths) -> PathBuf {

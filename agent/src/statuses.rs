@@ -8,13 +8,13 @@ use std::path::Path;
 
 use notify::event::{CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use oml_common::error::chain;
 use oml_common::id::ComponentName;
 use oml_common::observed::Status;
 use tokio::sync::watch;
 use tracing::warn;
 
 use crate::documents;
-use crate::log::chain;
 use crate::paths::Paths;
 
 /// The latest word of every supervisor.

@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
+use oml_common::error::chain;
 use oml_common::id::ComponentName;
 use oml_common::instance::Instance;
 use oml_common::observed::{Health, Status};
@@ -20,7 +21,6 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::documents::{self, DocumentError};
 use crate::files::FileError;
-use crate::log::chain;
 use crate::paths::{Paths, Slot};
 use crate::pause::Backoff;
 use crate::runtime::RuntimeError;

@@ -52,6 +52,13 @@ components:
 rollout: {min_healthy_for: 5s}
 ";
 
+/// The same with another version of one component.
+pub(crate) fn spec_with(component: &str, version: &str) -> String {
+    let line = |version: &str| format!("{component}: \"{version}\"");
+    assert!(SPEC.contains(&line("1")), "the tenant has no {component}");
+    SPEC.replace(&line("1"), &line(version))
+}
+
 /// `n1` carries data, `n2` and `n3` voice.
 pub(crate) fn nodes() -> BTreeMap<NodeName, NodeFacts> {
     node_facts(3)

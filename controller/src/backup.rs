@@ -1,9 +1,8 @@
 //! All that a controller keeps, in one file: the authority and every key of the
 //! store. One JSON document per line, so that the file outlives the engine.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use oml_common::time::Timestamp;
@@ -11,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::config::Settings;
+use crate::offline::{self, OfflineError};
 use crate::pki::{Authority, PkiError};
-use crate::store::embedded::{self, OpenError, Options};
 use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};
-use crate::store::{Embedded, Expect, Store, StoreError, Write};
+use crate::store::{Expect, Store, StoreError, Write};
 
 mod standstill;
 
@@ -29,12 +28,7 @@ const EPOCH: &str = "meta/epoch";
 pub enum BackupError {
     /// The store cannot be made or opened.
     #[error(transparent)]
-    Open(OpenError),
-    /// The controller runs.
-    #[error(
-        "the controller runs: stop it for this (systemctl stop omlcontroller); agents and components go on without it"
-    )]
-    Running,
+    Offline(#[from] OfflineError),
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -74,12 +68,6 @@ enum Line {
     End { records: usize },
 }
 
-impl From<OpenError> for BackupError {
-    fn from(error: OpenError) -> Self {
-        if matches!(error, OpenError::Locked { .. }) { Self::Running } else { Self::Open(error) }
-    }
-}
-
 /// What was saved or restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Saved {
@@ -94,8 +82,7 @@ pub struct Saved {
 /// # Errors
 /// It exists already, or cannot be made.
 pub fn create_file(path: &Path) -> Result<File, BackupError> {
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    opened.map_err(|source| BackupError::File { path: path.to_owned(), source })
+    offline::create_file(path).map_err(|source| BackupError::File { path: path.to_owned(), source })
 }
 
 /// Writes everything into that file.
@@ -109,7 +96,7 @@ pub async fn backup(
     let unusable = |source| BackupError::File { path: path.to_owned(), source };
     let pki = settings.pki_dir();
     let (ca_pem, ca_key) = (read(&pki.join("ca.pem"))?, read(&pki.join("ca.key"))?);
-    let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
+    let store = offline::open_store(settings).await?;
     let all = store.list("").await?;
     store.close().await;
     let mut file = BufWriter::new(file);
@@ -140,16 +127,16 @@ pub async fn backup(
 /// # Errors
 /// There is a controller already, or what was read does not fit together.
 pub async fn restore(settings: &Settings, read: Backup) -> Result<Saved, BackupError> {
-    let (store_dir, pki_dir) = (settings.store_dir(), settings.pki_dir());
-    if store_dir.exists() || pki_dir.exists() {
+    let pki_dir = settings.pki_dir();
+    if settings.store_dir().exists() || pki_dir.exists() {
         return Err(BackupError::Exists { dir: settings.data_dir.clone() });
     }
     make_private(&pki_dir)?;
     write_private(&pki_dir.join("ca.key"), &read.ca_key)?;
     write_private(&pki_dir.join("ca.pem"), &read.ca_pem)?;
     let authority = Authority::load(&pki_dir)?;
-    embedded::create(&store_dir, &authority.fingerprint().to_string())?;
-    let store = Embedded::open(&store_dir, Options::default()).await?;
+    offline::create_store(settings, &authority)?;
+    let store = offline::open_store(settings).await?;
     // A time, so that the same backup restored twice counts twice.
     let now = clock::now();
     let epoch = (read.epoch + 1).max(now.0 / 1000);
@@ -222,9 +209,7 @@ fn read(path: &Path) -> Result<String, BackupError> {
 }
 
 fn make_private(path: &Path) -> Result<(), BackupError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| BackupError::File { path: path.to_owned(), source })
+    offline::make_folder(path).map_err(|source| BackupError::File { path: path.to_owned(), source })
 }
 
 fn write_private(path: &Path, text: &str) -> Result<(), BackupError> {

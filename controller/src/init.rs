@@ -1,8 +1,6 @@
 //! Makes a new controller, and bundles for its operators.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,10 +10,10 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::config::Settings;
+use crate::offline::{self, OfflineError};
 use crate::pki::{Authority, PkiError, Terms, highest_serial};
 use crate::records::values::{Audit, Operator, Site};
 use crate::records::{Batch, Records, expect, keys};
-use crate::store::embedded::{self, OpenError, Options};
 use crate::store::{Embedded, Expect, StoreError};
 
 /// How long an operator's certificate lives.
@@ -38,12 +36,7 @@ pub enum InitError {
     },
     /// The store cannot be made or opened.
     #[error(transparent)]
-    Open(OpenError),
-    /// The controller runs.
-    #[error(
-        "the controller runs: stop it for this (systemctl stop omlcontroller); agents and components go on without it"
-    )]
-    Running,
+    Offline(#[from] OfflineError),
     /// The store cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -61,12 +54,6 @@ pub enum InitError {
     /// What was asked for cannot be meant.
     #[error("{0}")]
     Mistake(Problem),
-}
-
-impl From<OpenError> for InitError {
-    fn from(error: OpenError) -> Self {
-        if matches!(error, OpenError::Locked { .. }) { Self::Running } else { Self::Open(error) }
-    }
 }
 
 /// What an operator's program needs to reach the controller.
@@ -98,8 +85,8 @@ impl BundleFile {
     /// # Errors
     /// It exists already, or cannot be made.
     pub fn create(path: &Path) -> Result<Self, InitError> {
-        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = opened.map_err(|source| InitError::Write { path: path.to_owned(), source })?;
+        let file = offline::create_file(path)
+            .map_err(|source| InitError::Write { path: path.to_owned(), source })?;
         Ok(Self { file, path: path.to_owned() })
     }
 
@@ -138,8 +125,7 @@ pub async fn init(
     make_folder(dir)?;
     make_folder(&settings.pki_dir())?;
     let authority = Authority::create(&settings.pki_dir(), &site.name, clock::now())?;
-    let cluster = authority.fingerprint().to_string();
-    embedded::create(&settings.store_dir(), &cluster)?;
+    offline::create_store(settings, &authority)?;
     let (bundle, newest) = issue(settings, &authority, &site, (operator, None))?;
     let first = Operator { newest, revoked: None, removed: None };
     let batch = Batch::default()
@@ -253,7 +239,7 @@ async fn not_on_record(records: &Records, name: &OperatorName) -> Result<Problem
 }
 
 async fn open(settings: &Settings) -> Result<Arc<Embedded>, InitError> {
-    Ok(Arc::new(Embedded::open(&settings.store_dir(), Options::default()).await?))
+    Ok(Arc::new(offline::open_store(settings).await?))
 }
 
 /// Lets go of the store's folder, so that the next one can open it at once.
@@ -293,9 +279,7 @@ fn audit(what: String) -> Audit {
 }
 
 fn make_folder(path: &Path) -> Result<(), InitError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| InitError::Write { path: path.to_owned(), source })
+    offline::make_folder(path).map_err(|source| InitError::Write { path: path.to_owned(), source })
 }
 
 fn check_host(option: &str, host: &str) -> Result<(), InitError> {

@@ -14,6 +14,7 @@ mod kill_point;
 pub mod log;
 pub mod maintain;
 pub mod notify;
+pub mod offline;
 pub mod ops;
 pub mod pki;
 pub mod policy;

@@ -1,7 +1,5 @@
 //! Where log lines go: the journal where there is one, else standard error.
 
-use std::error::Error;
-
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -24,21 +22,4 @@ pub fn init(filter: &str) {
     if begun.is_err() {
         tracing::debug!("the log was already begun");
     }
-}
-
-/// An error and everything behind it, in one line.
-#[must_use]
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let message = error.to_string();
-        // Some libraries repeat their source's words.
-        if !text.contains(&message) {
-            text.push_str(": ");
-            text.push_str(&message);
-        }
-        source = error.source();
-    }
-    text
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
+use oml_common::error::chain;
 use oml_proto::tls::OperatorName;
 use omlcontroller::backup::Saved;
 use omlcontroller::config::{self, Settings};
@@ -109,7 +110,7 @@ fn main() -> ExitCode {
     match perform(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("omlcontroller: {}", log::chain(error.as_ref()));
+            eprintln!("omlcontroller: {}", chain(error.as_ref()));
             if is_mistake(&error) { ExitCode::from(MISTAKE) } else { ExitCode::FAILURE }
         }
     }

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use oml_common::error::chain;
 use sd_notify::NotifyState;
 use tokio::time::{sleep, timeout};
 
-use crate::log;
 use crate::ops::Ops;
 
 /// How often the status line is renewed where no watchdog sets the pace.
@@ -34,7 +34,7 @@ pub async fn keep_telling(ops: Ops) {
         match timeout(STORE_LIMIT, ops.check_store()).await {
             Ok(Ok(())) => tell(&[NotifyState::Watchdog]),
             Ok(Err(error)) => {
-                let error = log::chain(&error);
+                let error = chain(&error);
                 tracing::error!(%error, "the store cannot be read");
                 tell(&[NotifyState::Status(&format!("the store cannot be read: {error}"))]);
                 continue;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oml_common::error::chain;
 use oml_proto::v1::agent_server::AgentServer;
 use oml_proto::v1::enrollment_server::EnrollmentServer;
 use oml_proto::v1::fleet_server::FleetServer;
@@ -213,7 +214,7 @@ async fn serve(
     let incoming = ReceiverStream::new(connections).map(Ok::<_, Infallible>);
     let served = router.serve_with_incoming_shutdown(incoming, stopping.told()).await;
     if let Err(error) = served {
-        let error = crate::log::chain(&error);
+        let error = chain(&error);
         tracing::error!(%error, "a port is not served any more");
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
+use oml_common::error::chain;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -128,7 +129,7 @@ async fn pass(task: &dyn Task, count: &Count, why: Why) -> bool {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             count.failures.fetch_add(1, Ordering::Relaxed);
-            let error = crate::log::chain(&error);
+            let error = chain(&error);
             tracing::warn!(task = task.name(), %error, "a pass failed");
             false
         }

@@ -10,10 +10,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::service::TowerToHyperService;
+use oml_common::error::chain;
 use oml_proto::http;
 use tokio::net::TcpListener;
 
-use crate::log;
 use crate::ops::Ops;
 use crate::stop::Stopping;
 use crate::tasks::Count;
@@ -73,5 +73,5 @@ async fn health_page(State(shared): State<Shared>) -> Response {
 }
 
 fn unavailable(error: &crate::ops::OpsError) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", log::chain(error))).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", chain(error))).into_response()
 }

@@ -2,6 +2,7 @@
 //! into a status.
 
 use oml_common::diff::Change;
+use oml_common::error::chain;
 use oml_common::id::{Generation, NodeName, RevisionNumber};
 use oml_common::problem::{Problem, Problems};
 use oml_common::rollout::{NodeFailure, Rollout, State};
@@ -10,7 +11,6 @@ use oml_proto::report::{failure_to_wire, generation_to_wire, to_wire};
 use oml_proto::{problem, v1};
 use tonic::{Code, Status};
 
-use crate::log;
 use crate::ops::OpsError;
 use crate::ops::change::Changed;
 use crate::ops::history::Past;
@@ -46,7 +46,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         OpsError::Request(_) => Code::InvalidArgument,
         OpsError::NameTaken { .. } => Code::AlreadyExists,
     };
-    let message = log::chain(error);
+    let message = chain(error);
     if matches!(code, Code::Internal | Code::DataLoss | Code::Unknown | Code::ResourceExhausted) {
         tracing::error!(%message, "a call failed");
     }

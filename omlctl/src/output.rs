@@ -1,9 +1,9 @@
 //! Everything the program prints: data to standard output, the rest to
 //! standard error. No other file prints.
 
-use std::error::Error as _;
 use std::io::{IsTerminal as _, Write as _};
 
+use oml_common::error::chain;
 use serde::Serialize;
 
 use crate::clock::Clock;
@@ -102,13 +102,7 @@ pub(crate) fn tell(line: &str) {
 
 /// Prints an error and what led to it, in one sentence.
 pub(crate) fn tell_error(error: &CommandError) {
-    let mut sentence = format!("error: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        sentence.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    tell(&sentence);
+    tell(&format!("error: {}", chain(error)));
 }
 
 /// Whether a moving display can be shown.

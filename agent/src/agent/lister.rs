@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use oml_common::error::chain;
 use oml_common::instance::Instance;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
@@ -11,7 +12,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::log::chain;
 use crate::runtime::{Listing, Runtime};
 
 /// Nudges that come within this time are one.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use oml_common::attempt::{self, Attempt, Outcome, nothing};
+use oml_common::error::chain;
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::instance::Instance;
 use oml_common::observed::{Drift, Observed};
@@ -19,7 +20,6 @@ use crate::cache::Kept;
 use crate::documents;
 use crate::execute::Work;
 use crate::kill_point;
-use crate::log::chain;
 use crate::observe::{Sources, join};
 use crate::paths::Slot;
 use crate::runtime::{FetchProgress, Listing};

@@ -33,9 +33,7 @@ async fn a_first_version_is_brought_up_and_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_version_takes_the_place_of_the_old_one() {
-    let mut bench = Bench::settled().await;
-    bench.offer("2", Behaviour::Good);
-    bench.desire(&["2"]);
+    let bench = Bench::upgrading("2", Behaviour::Good).await;
     bench.until_ready("2").await;
     assert_eq!(bench.document(Slot::Previous).as_deref(), Some("1"));
     assert_eq!(restarts(&bench), 2);
@@ -53,12 +51,9 @@ async fn the_same_assignment_again_touches_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_version_that_does_not_start_gives_way_with_its_last_words() {
-    let mut bench = Bench::settled().await;
     let log = vec!["configuration error".to_owned()];
-    bench.offer("bad", Behaviour::Exits { code: 3, log: log.clone() });
-    bench.desire(&["bad"]);
-    let report = bench.until(|report| report.phase == Phase::Returned).await;
-    assert_eq!(report.version, Some("1".parse().unwrap()));
+    let bench = Bench::upgrading("bad", Behaviour::Exits { code: 3, log: log.clone() }).await;
+    let report = bench.until_returned("1").await;
     let failure = report.failure.unwrap();
     assert_eq!((failure.exit_code, failure.log_tail), (Some(3), log));
     assert_eq!(failure.version, Some("bad".parse().unwrap()));
@@ -67,13 +62,10 @@ async fn a_version_that_does_not_start_gives_way_with_its_last_words() {
 
 #[tokio::test(start_paused = true)]
 async fn a_version_that_dies_while_it_soaks_gives_way() {
-    let mut bench = Bench::settled().await;
-    bench.offer("2", Behaviour::Good);
-    bench.desire(&["2"]);
-    bench.until(|report| matches!(report.phase, Phase::Soaking { .. })).await;
+    let bench = Bench::upgrading("2", Behaviour::Good).await;
+    bench.until_soaking().await;
     bench.host.end_by_itself(&name("asterisk"), 139);
-    let report = bench.until(|report| report.phase == Phase::Returned).await;
-    assert_eq!(report.version, Some("1".parse().unwrap()));
+    bench.until_returned("1").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,30 +92,20 @@ async fn an_image_that_cannot_be_had_stops_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_are_waited_for() {
-    let mut bench = Bench::new();
-    bench.offer("1", Behaviour::Good);
-    bench.offer("2", Behaviour::Good);
-    bench.desire_counted("1", OnDeadline::Wait);
-    bench.until_ready("1").await;
-    bench.host.answer_exec(&["count"], 0, "12 active calls\n");
+    let mut bench = Bench::with_calls(12).await;
     bench.desire_counted("2", OnDeadline::Wait);
     bench.until(|report| report.reason.contains("12 calls are up")).await;
     bench.pass_time(300).await;
     bench.until(|report| matches!(report.phase, Phase::Draining { .. })).await;
     bench.host.answer_exec(&["count"], 1, "");
     bench.until(|report| report.reason.contains("cannot be read")).await;
-    bench.host.answer_exec(&["count"], 0, "0 active calls\n");
+    bench.set_calls(0);
     bench.until_ready("2").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_are_cut_when_the_operator_chose_so_and_counted() {
-    let mut bench = Bench::new();
-    bench.offer("1", Behaviour::Good);
-    bench.offer("2", Behaviour::Good);
-    bench.desire_counted("1", OnDeadline::Wait);
-    bench.until_ready("1").await;
-    bench.host.answer_exec(&["count"], 0, "7 active calls\n");
+    let mut bench = Bench::with_calls(7).await;
     bench.desire_counted("2", OnDeadline::Cut);
     let report = bench.until_ready("2").await;
     assert_eq!(report.calls_cut, Some(7));
@@ -158,8 +140,7 @@ async fn a_masked_unit_is_held_and_nothing_is_done_to_it() {
     let mut bench = Bench::settled().await;
     let before = restarts(&bench);
     bench.host.mask(&"asterisk.service".parse().unwrap());
-    bench.offer("2", Behaviour::Good);
-    bench.desire(&["2"]);
+    bench.upgrade("2", Behaviour::Good);
     let report = bench.until(|report| matches!(report.phase, Phase::Held { .. })).await;
     assert!(report.reason.contains("masked"), "{}", report.reason);
     assert_eq!(restarts(&bench), before);
@@ -167,11 +148,8 @@ async fn a_masked_unit_is_held_and_nothing_is_done_to_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_version_that_never_answers_gives_way() {
-    let mut bench = Bench::settled().await;
-    bench.offer("slow", Behaviour::Hangs);
-    bench.desire(&["slow"]);
-    let report = bench.until(|report| report.phase == Phase::Returned).await;
-    assert_eq!(report.version, Some("1".parse().unwrap()));
+    let bench = Bench::upgrading("slow", Behaviour::Hangs).await;
+    bench.until_returned("1").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -218,8 +196,7 @@ async fn nothing_is_done_while_a_daemon_is_away_and_it_is_told() {
         let before = restarts(&bench);
         bench.host.take_away(daemon);
         bench.until_report(|report| !report.troubles.is_empty()).await;
-        bench.offer("2", Behaviour::Good);
-        bench.desire(&["2"]);
+        bench.upgrade("2", Behaviour::Good);
         let report = bench.until(|report| report.phase == Phase::Blocked).await;
         assert!(report.reason.contains("does not answer"), "{}", report.reason);
         bench.pass_time(600).await;
@@ -244,16 +221,12 @@ async fn a_daemon_that_goes_away_at_the_switch_is_not_the_versions_fault() {
 async fn a_switch_that_cannot_be_recorded_is_not_begun() {
     let mut bench = Bench::settled().await;
     let before = restarts(&bench);
-    // A folder in the file's place: no rename can replace it.
-    let record = bench.paths.state.join("attempts.json");
-    std::fs::remove_file(&record).unwrap();
-    std::fs::create_dir_all(record.join("full")).unwrap();
-    bench.offer("2", Behaviour::Good);
-    bench.desire(&["2"]);
+    bench.block_record();
+    bench.upgrade("2", Behaviour::Good);
     bench.until_report(|report| !report.troubles.is_empty()).await;
     bench.pass_time(600).await;
     assert_eq!(restarts(&bench), before);
-    std::fs::remove_dir_all(&record).unwrap();
+    bench.free_record();
     bench.until_ready("2").await;
 }
 
@@ -268,8 +241,7 @@ async fn a_document_that_makes_no_sense_keeps_nothing_from_being_changed_or_undo
             bench.until_ready("2").await;
             bench.garble(slot, garbage);
             bench.desire(&["bad"]);
-            let report = bench.until(|report| report.phase == Phase::Returned).await;
-            assert_eq!(report.version, Some("2".parse().unwrap()));
+            bench.until_returned("2").await;
             bench.garble(slot, garbage);
             bench.desire(&["1"]);
             bench.until_ready("1").await;
@@ -279,10 +251,8 @@ async fn a_document_that_makes_no_sense_keeps_nothing_from_being_changed_or_undo
 
 #[tokio::test(start_paused = true)]
 async fn a_previous_document_that_makes_no_sense_does_not_cost_the_previous_container() {
-    let mut bench = Bench::settled().await;
-    bench.offer("2", Behaviour::Good);
-    bench.desire(&["2"]);
-    bench.until(|report| matches!(report.phase, Phase::Soaking { .. })).await;
+    let bench = Bench::upgrading("2", Behaviour::Good).await;
+    bench.until_soaking().await;
     bench.garble(Slot::Previous, b"?");
     bench.until_ready("2").await;
     bench.until_report(|_| bench.versions().contains(&"1".to_owned())).await;
@@ -297,29 +267,22 @@ async fn a_proven_version_is_still_there_after_two_overtook_each_other() {
     bench.offer("3", Behaviour::Good);
     for version in ["2", "3"] {
         bench.desire(&[version]);
-        bench.until(|report| matches!(report.phase, Phase::Soaking { .. })).await;
+        bench.until_soaking().await;
     }
     bench.host.end_by_itself(&name("asterisk"), 139);
-    let report = bench.until(|report| report.phase == Phase::Returned).await;
-    assert_eq!(report.version, Some("1".parse().unwrap()));
+    bench.until_returned("1").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_return_that_failed_for_a_reason_that_passes_is_done_all_the_same() {
     for transient in [true, false] {
         let mut bench = Bench::settled().await;
-        bench.offer("bad", EXITS);
-        bench.host.hold(Daemon::Systemd, Verb::Start);
-        let before = bench.host.count(Daemon::Systemd, Verb::Start);
-        bench.desire(&["bad"]);
-        bench.until_report(|_| bench.host.count(Daemon::Systemd, Verb::Start) > before).await;
+        bench.upgrade_held(("bad", EXITS), (Daemon::Systemd, Verb::Start)).await;
         bench.host.release(Daemon::Systemd, Verb::Start);
-        bench.until_report(|_| bench.host.count(Daemon::Systemd, Verb::Start) > before).await;
         let (verb, object, detail) = ("start", "asterisk.service".to_owned(), "no".to_owned());
         let refused = RuntimeError::Refused { verb, object, detail, transient };
         bench.host.fail(Daemon::Systemd, Verb::Start, refused);
-        let report = bench.until(|report| report.phase == Phase::Returned).await;
-        assert_eq!(report.version, Some("1".parse().unwrap()));
+        bench.until_returned("1").await;
     }
 }
 
@@ -347,28 +310,16 @@ async fn an_idle_loop_asks_rarely() {
 #[tokio::test(start_paused = true)]
 async fn a_return_that_cannot_be_recorded_is_done_all_the_same() {
     let mut bench = Bench::settled().await;
-    bench.offer("bad", EXITS);
-    bench.host.hold(Daemon::Systemd, Verb::Start);
-    let before = bench.host.count(Daemon::Systemd, Verb::Start);
-    bench.desire(&["bad"]);
-    bench.until_report(|_| bench.host.count(Daemon::Systemd, Verb::Start) > before).await;
-    // A folder in the file's place: no rename can replace it.
-    let record = bench.paths.state.join("attempts.json");
-    std::fs::remove_file(&record).unwrap();
-    std::fs::create_dir_all(record.join("full")).unwrap();
+    bench.upgrade_held(("bad", EXITS), (Daemon::Systemd, Verb::Start)).await;
+    bench.block_record();
     bench.host.release(Daemon::Systemd, Verb::Start);
-    let report = bench.until(|report| report.phase == Phase::Returned).await;
-    assert_eq!(report.version, Some("1".parse().unwrap()));
+    bench.until_returned("1").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fetch_for_a_version_that_was_overtaken_holds_up_nothing() {
     let mut bench = Bench::settled().await;
-    bench.offer("2", Behaviour::Good);
-    bench.host.hold(Daemon::Docker, Verb::Fetch);
-    let before = bench.host.count(Daemon::Docker, Verb::Fetch);
-    bench.desire(&["2"]);
-    bench.until_report(|_| bench.host.count(Daemon::Docker, Verb::Fetch) > before).await;
+    bench.upgrade_held(("2", Behaviour::Good), (Daemon::Docker, Verb::Fetch)).await;
     bench.desire(&["1"]);
     let report = bench.until_ready("1").await;
     assert_eq!(report.failure, None);
@@ -377,28 +328,19 @@ async fn a_fetch_for_a_version_that_was_overtaken_holds_up_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_of_a_component_that_is_taken_away_are_waited_for_without_its_document() {
-    let mut bench = Bench::new();
-    bench.offer("1", Behaviour::Good);
-    bench.desire_counted("1", OnDeadline::Wait);
-    bench.until_ready("1").await;
-    bench.host.answer_exec(&["count"], 0, "12 active calls\n");
+    let mut bench = Bench::with_calls(12).await;
     bench.garble(Slot::Current, b"?");
     bench.desire(&[]);
     bench.until(|report| report.reason.contains("12 calls are up")).await;
     bench.pass_time(300).await;
     assert_eq!(bench.host.count(Daemon::Systemd, Verb::Stop), 0);
-    bench.host.answer_exec(&["count"], 0, "0 active calls\n");
+    bench.set_calls(0);
     bench.until_report(|report| report.instances.is_empty()).await;
 }
 
 /// A host on which 12 calls of version 1 are being waited for, for 60 s at most.
 async fn draining() -> Bench {
-    let mut bench = Bench::new();
-    bench.offer("1", Behaviour::Good);
-    bench.offer("2", Behaviour::Good);
-    bench.desire_counted("1", OnDeadline::Wait);
-    bench.until_ready("1").await;
-    bench.host.answer_exec(&["count"], 0, "12 active calls\n");
+    let mut bench = Bench::with_calls(12).await;
     bench.desire_counted("2", OnDeadline::Cut);
     bench.until(|report| report.reason.contains("12 calls are up")).await;
     bench

@@ -1,6 +1,7 @@
-use oml_common::instance::{Check, Instance, PackagedUnit, Probe, Timing, Workload};
+use oml_common::instance::{Instance, PackagedUnit, Workload};
 
 use super::*;
+use crate::sample;
 
 #[test]
 fn a_folder_that_cannot_be_listed_is_not_an_empty_one() {
@@ -13,18 +14,8 @@ fn a_folder_that_cannot_be_listed_is_not_an_empty_one() {
 }
 
 fn instance(drop_in: &str) -> Instance {
-    Instance {
-        tenant: "acme".parse().unwrap(),
-        component: "exporter".parse().unwrap(),
-        unit: "exporter.service".parse().unwrap(),
-        workload: Workload::Unit(PackagedUnit { drop_in: drop_in.to_owned() }),
-        after: Vec::new(),
-        ports: Vec::new(),
-        probe: Probe { check: Check::UnitActive, interval_ms: 1, timeout_ms: 1, failures_max: 1 },
-        active: None,
-        timing: Timing { start_timeout_ms: 1, stop_grace_ms: 1 },
-        metrics: None,
-    }
+    let workload = Workload::Unit(PackagedUnit { drop_in: drop_in.to_owned() });
+    Instance { workload, ..sample::instance("exporter", "1") }
 }
 
 fn held(paths: &Paths, slot: Slot) -> Option<Instance> {

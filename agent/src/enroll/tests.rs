@@ -1,11 +1,11 @@
 //! Joining, and every way it is refused.
 
+use oml_common::error::chain;
 use oml_proto::tls::Fingerprint;
 use tonic::Status;
 
 use super::*;
 use crate::config;
-use crate::log::chain;
 use crate::session::pretend::{Authority, Port, Pretend};
 
 struct Bench {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use oml_common::attempt::Outcome;
+use oml_common::error::chain;
 use oml_common::id::ContentHash;
 use oml_common::instance::Instance;
 use oml_common::time::Span;
@@ -12,7 +13,6 @@ use tracing::warn;
 use super::{Host, StepError, Work};
 use crate::documents;
 use crate::kill_point;
-use crate::log::chain;
 use crate::paths::Slot;
 use crate::runtime::{LastWords, Listing, RuntimeError};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oml_common::attempt::Outcome;
 use oml_common::id::Digest;
-use oml_common::instance::{Check, Container, Probe, Timing, Workload};
+use oml_common::instance::{Container, Workload};
 use oml_common::reconcile::Step;
 use tokio::sync::watch;
 
@@ -14,6 +14,7 @@ use crate::execute::Work;
 use crate::paths::Paths;
 use crate::runtime::fake::{Behaviour, FakeHost};
 use crate::runtime::{FetchProgress, Runtime as _};
+use crate::sample;
 
 const TCP: &str = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -40,38 +41,18 @@ fn port(text: &str) -> Port {
     Port { number: number.parse().unwrap(), protocol }
 }
 
-fn instance(version: &str, ports: &[&str]) -> Instance {
-    Instance {
-        tenant: "acme".parse().unwrap(),
-        component: "web".parse().unwrap(),
-        unit: "web.service".parse().unwrap(),
-        workload: Workload::Container(Container {
-            name: "oml-web".parse().unwrap(),
-            version: version.parse().unwrap(),
-            repository: "registry/web".parse().unwrap(),
-            digest: digest(),
-            env: [].into(),
-            secrets: [].into(),
-            volumes: Vec::new(),
-            command: vec![version.to_owned()],
-            memory_bytes_max: None,
-        }),
-        after: Vec::new(),
-        ports: ports.iter().map(|text| port(text)).collect(),
-        probe: Probe {
-            check: Check::Tcp { port: 8081 },
-            interval_ms: 500,
-            timeout_ms: 500,
-            failures_max: 2,
-        },
-        active: None,
-        timing: Timing { start_timeout_ms: 1_000, stop_grace_ms: 1_000 },
-        metrics: None,
-    }
+/// The image of every version, so that the second needs no fetch.
+fn digest() -> Digest {
+    sample::digest("any")
 }
 
-fn digest() -> Digest {
-    format!("sha256:{}", "1".repeat(64)).parse().unwrap()
+fn instance(version: &str, ports: &[&str]) -> Instance {
+    let container = Container { digest: digest(), ..sample::container("web", version) };
+    Instance {
+        workload: Workload::Container(container),
+        ports: ports.iter().map(|text| port(text)).collect(),
+        ..sample::instance("web", version)
+    }
 }
 
 impl Bench {

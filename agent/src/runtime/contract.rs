@@ -21,6 +21,7 @@ use super::{FetchProgress, Listing, Runtime, RuntimeError};
 use crate::clock::Clock;
 use crate::documents;
 use crate::paths::{Paths, Slot};
+use crate::sample;
 
 /// Runs clauses one after the other and tells how long each took.
 macro_rules! in_order {
@@ -128,33 +129,23 @@ async fn the_real_daemons_keep_the_contract() {
 impl Place {
     /// A component that serves its version on a port.
     fn instance(&self, component: &str, version: &str, digest: &Digest, port: u16) -> Instance {
-        let port_text = port.to_string();
+        let container = Container {
+            name: format!("oml-{component}-server").parse().unwrap(),
+            repository: self.repository.parse().unwrap(),
+            digest: digest.clone(),
+            env: [("PORT".parse().unwrap(), port.to_string())].into(),
+            ..sample::container(component, version)
+        };
         Instance {
-            tenant: "acme".parse().unwrap(),
-            component: component.parse().unwrap(),
-            unit: format!("{component}.service").parse().unwrap(),
-            workload: Workload::Container(Container {
-                name: format!("oml-{component}-server").parse().unwrap(),
-                version: version.parse().unwrap(),
-                repository: self.repository.parse().unwrap(),
-                digest: digest.clone(),
-                env: [("PORT".parse().unwrap(), port_text)].into(),
-                secrets: [].into(),
-                volumes: Vec::new(),
-                command: Vec::new(),
-                memory_bytes_max: None,
-            }),
-            after: Vec::new(),
-            ports: Vec::new(),
+            workload: Workload::Container(container),
             probe: Probe {
                 check: Check::Http { port, path: "/".to_owned(), tls: false },
                 interval_ms: 500,
                 timeout_ms: 500,
                 failures_max: 2,
             },
-            active: None,
             timing: Timing { start_timeout_ms: 10_000, stop_grace_ms: 3_000 },
-            metrics: None,
+            ..sample::instance(component, version)
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::assignment::Assignment;
+use oml_common::error::chain;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
 use oml_proto::{MESSAGE_BYTES_MAX, report, tls, v1};
@@ -18,7 +19,6 @@ use tracing::{info, warn};
 
 use super::{Left, Session, SessionError};
 use crate::identity::HostIdentity;
-use crate::log::chain;
 
 /// Longest wait for an answer to a call.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use oml_common::error::chain;
 use oml_proto::tls::{self, Fingerprint};
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::enrollment_client::EnrollmentClient;
@@ -16,7 +17,6 @@ use super::link::{CALL_TIMEOUT, refused};
 use super::{Session, SessionError, random};
 use crate::config::{ENROLLMENT_PORT, endpoint};
 use crate::identity::{HostIdentity, KeyRequest};
-use crate::log::chain;
 
 /// A failed renewal is tried again after a tenth of what is left, but not
 /// more often than this. Nor is one that the host's clock calls late at once.

@@ -1,13 +1,13 @@
 //! From the document to a running container: adopt it, or make and start it,
 //! and never let two of a component run.
 
+use oml_common::error::chain;
 use oml_common::id::ContentHash;
 use oml_common::instance::Instance;
 use oml_common::observed::{Drift, Status};
 
 use super::{Held, Record, SuperviseError, Supervisor, was_ready};
 use crate::documents;
-use crate::log::chain;
 use crate::runtime::docker::Marked;
 
 /// How the container came to be held.

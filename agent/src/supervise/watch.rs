@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use oml_common::error::chain;
 use oml_common::instance::{Check, Instance};
 use oml_common::observed::Health;
 use oml_common::time::Timestamp;
@@ -13,7 +14,6 @@ use super::hold::Adopted;
 use super::link::End;
 use super::{Held, SuperviseError, Supervisor};
 use crate::documents;
-use crate::log::chain;
 use crate::paths::Slot;
 use crate::probe::{self, Target};
 use crate::runtime::RuntimeError;

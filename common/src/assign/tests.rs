@@ -1,7 +1,7 @@
 //! Assignments are complete, and numbered only when they say something new.
 
 use super::*;
-use crate::testing::{SPEC, plan_of};
+use crate::testing::{SPEC, plan_of, spec_with};
 
 fn next(plan: Option<&Plan>, held: Option<&Assignment>, epoch: u64) -> Option<Assignment> {
     let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
@@ -41,7 +41,7 @@ fn the_same_content_gets_no_new_number() {
 #[test]
 fn other_content_gets_the_next_number() {
     let first = next(Some(&plan_of(SPEC, 1).unwrap()), None, 1).unwrap();
-    let changed = plan_of(&SPEC.replace("voice: \"1\"", "voice: \"2\""), 2).unwrap();
+    let changed = plan_of(&spec_with("voice", "2"), 2).unwrap();
     let second = next(Some(&changed), Some(&first), 1).unwrap();
     assert_eq!(second.generation, Generation { epoch: 1, number: 2 });
     assert_eq!(second.content.hash(), changed.nodes[&"n2".parse().unwrap()].content_hash());
@@ -77,7 +77,7 @@ fn a_raised_epoch_is_told_even_when_nothing_else_is_new() {
 #[test]
 fn an_agent_refuses_older_numbers_other_nodes_and_second_meanings() {
     let first = next(Some(&plan_of(SPEC, 1).unwrap()), None, 1).unwrap();
-    let changed = plan_of(&SPEC.replace("voice: \"1\"", "voice: \"2\""), 2).unwrap();
+    let changed = plan_of(&spec_with("voice", "2"), 2).unwrap();
     let second = next(Some(&changed), Some(&first), 1).unwrap();
     let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
     assert!(second.accept_after(Some(&first), &tenant, &node).is_ok());

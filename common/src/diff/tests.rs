@@ -1,7 +1,7 @@
 //! A difference names what changes, and nothing else.
 
 use super::*;
-use crate::testing::{CATALOG, SPEC, plan_of, plan_with};
+use crate::testing::{CATALOG, SPEC, plan_of, plan_with, spec_with};
 
 fn lines(from: Option<&str>, to: &str) -> Vec<String> {
     let from = from.map(|spec| plan_of(spec, 1).unwrap());
@@ -28,7 +28,7 @@ fn the_same_specification_differs_in_nothing() {
 
 #[test]
 fn one_version_changes_one_component_wherever_it_runs() {
-    let next = SPEC.replace("voice: \"1\"", "voice: \"2\"");
+    let next = spec_with("voice", "2");
     assert_eq!(
         lines(Some(SPEC), &next),
         ["replace n2/voice \"1\"->\"2\" ", "replace n3/voice \"1\"->\"2\" "]
@@ -61,11 +61,11 @@ fn a_stop_that_may_cut_calls_nobody_counts_is_told() {
         told.map(|c| (c.component.to_string(), c.note)).collect()
     };
     let cut = ("voice".to_owned(), "not drained: what goes through it is cut".to_owned());
-    let next = SPEC.replace("voice: \"1\"", "voice: \"2\"");
+    let next = spec_with("voice", "2");
     assert_eq!(notes(&next), [cut.clone(), cut.clone()]);
     let gone = SPEC.replace("  voice: \"1\"\n", "");
     assert_eq!(notes(&gone), [cut.clone(), cut]);
-    let quiet = SPEC.replace("db: \"1\"", "db: \"2\"").replace("for: 5s", "for: 6s");
+    let quiet = spec_with("db", "2").replace("for: 5s", "for: 6s");
     assert!(notes(&quiet).iter().all(|(_, note)| !note.contains("cut")), "{:?}", notes(&quiet));
 }
 

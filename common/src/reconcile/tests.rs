@@ -1,10 +1,8 @@
 //! What is decided for a host, case by case.
 
-use std::collections::BTreeMap;
-
 use crate::assignment::OnDeadline;
 use crate::attempt::{Outcome, Stage, ask_again, begin_anew, given_up, nothing};
-use crate::observed::{ActiveState, ContainerState, Health};
+use crate::observed::{ActiveState, ContainerState, Health, ObservedContainer};
 use crate::report::Phase;
 use crate::time::Timestamp;
 
@@ -17,16 +15,84 @@ mod world;
 
 /// A host on which version `old` of asterisk runs and was kept.
 fn settled(old: &str) -> World {
-    let mut world = World::new();
-    world.desire([instance("asterisk", old)]);
-    world.settle();
-    world.log.clear();
+    World::settled([instance("asterisk", old)])
+}
+
+/// Version `old` was kept, and `new` is desired.
+fn changing(old: &str, new: &str) -> World {
+    let mut world = settled(old);
+    world.desire([instance("asterisk", new)]);
     world
 }
 
-fn running(world: &mut World) -> Option<String> {
-    let place = world.place("asterisk");
-    place.containers.iter().find(|c| c.is_running()).map(|c| c.version.to_string())
+/// The same with calls that are counted; there are none yet.
+fn changing_counted(old: &str, new: &str) -> World {
+    let mut world = with_calls(old, 0);
+    world.desire([counted("asterisk", new)]);
+    world
+}
+
+/// So many calls are up on version `old`, which was kept.
+fn with_calls(old: &str, calls: u64) -> World {
+    let mut world = World::settled([counted("asterisk", old)]);
+    world.place("asterisk").calls = calls;
+    world
+}
+
+/// systemd gave version 1 up, just now.
+fn given_up_by_systemd() -> World {
+    let mut world = settled("1");
+    let now = world.now;
+    let unit = world.place("asterisk").unit.as_mut().unwrap();
+    (unit.active, unit.since, unit.restarts) = (ActiveState::Failed, now, 5);
+    world
+}
+
+fn until_soaking(world: &mut World) {
+    while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
+        world.pass();
+    }
+}
+
+fn until_draining(world: &mut World) {
+    while !matches!(world.phase("asterisk"), Phase::Draining { .. }) {
+        world.pass();
+    }
+}
+
+/// Passes until the next step is one of that name.
+fn until_step(world: &mut World, verb: &str) {
+    for _pass in 0..200 {
+        if world.actions().iter().any(|action| action.step.verb() == verb) {
+            return;
+        }
+        world.pass();
+    }
+    panic!("{verb} never came: {:?}", world.log);
+}
+
+/// Passes until the agent is killed in a step of that name, after so many of its effects.
+fn killed_in(world: &mut World, verb: &str, after: u8) {
+    until_step(world, verb);
+    world.faults = vec![Fault::Killed { after }];
+    world.pass();
+}
+
+fn running_container(world: &World) -> Option<&ObservedContainer> {
+    world.places.get(&name("asterisk"))?.containers.iter().find(|c| c.is_running())
+}
+
+/// The version that runs.
+fn running(world: &World) -> Option<&str> {
+    running_container(world).map(|container| container.version.as_str())
+}
+
+/// When what runs was started.
+fn started(world: &World) -> Timestamp {
+    match running_container(world).unwrap().state {
+        ContainerState::Running { since } => since,
+        ContainerState::Created | ContainerState::Exited { .. } => panic!("does not run"),
+    }
 }
 
 #[test]
@@ -41,23 +107,21 @@ fn a_first_start_takes_these_steps() {
 
 #[test]
 fn another_version_is_made_ready_before_the_old_one_stops() {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "2")]);
+    let mut world = changing("1", "2");
     world.settle();
     let steps = ["fetch", "put", "switch", "keep"].map(|step| format!("asterisk {step}"));
     assert_eq!(world.log, steps);
-    assert_eq!(running(&mut world).as_deref(), Some("2"));
+    assert_eq!(running(&world), Some("2"));
     assert_eq!(world.place("asterisk").containers.len(), 2, "the version before is kept");
 }
 
 #[test]
 fn a_version_that_does_not_start_gives_way_to_the_one_before() {
     for bad in ["exits", "hangs", "dies"] {
-        let mut world = settled("1");
-        world.desire([instance("asterisk", bad)]);
+        let mut world = changing("1", bad);
         world.settle();
         assert_eq!(world.phase("asterisk"), Phase::Returned, "{bad}");
-        assert_eq!(running(&mut world).as_deref(), Some("1"), "{bad}");
+        assert_eq!(running(&world), Some("1"), "{bad}");
     }
 }
 
@@ -71,8 +135,7 @@ fn a_first_version_that_does_not_start_is_failed_and_left() {
 
 #[test]
 fn a_version_that_failed_is_tried_again_after_another_was_desired() {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "exits")]);
+    let mut world = changing("1", "exits");
     world.settle();
     world.desire([instance("asterisk", "1")]);
     world.settle();
@@ -86,40 +149,33 @@ fn a_version_that_failed_is_tried_again_after_another_was_desired() {
 
 #[test]
 fn a_change_that_overtakes_an_unproven_one_returns_to_the_last_proven_version() {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "2")]);
-    while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
-        world.pass();
-    }
+    let mut world = changing("1", "2");
+    until_soaking(&mut world);
     world.desire([instance("asterisk", "exits")]);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Returned);
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
 }
 
 #[test]
 fn what_a_failed_and_overtaken_version_left_stopped_runs_while_the_next_is_made_ready() {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "exits")]);
-    while running(&mut world).is_some() {
+    let mut world = changing("1", "exits");
+    while running(&world).is_some() {
         world.pass();
     }
     world.desire([instance("asterisk", "2")]);
     world.pass();
     assert_eq!(world.log.last().unwrap(), "asterisk return");
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
     world.settle();
-    assert_eq!(running(&mut world).as_deref(), Some("2"));
+    assert_eq!(running(&world), Some("2"));
 }
 
 #[test]
 fn a_version_come_back_to_in_its_soak_is_soaked_all_the_same() {
     for (version, end) in [("2", Phase::Ready), ("dies", Phase::Returned)] {
-        let mut world = settled("1");
-        world.desire([instance("asterisk", version)]);
-        while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
-            world.pass();
-        }
+        let mut world = changing("1", version);
+        until_soaking(&mut world);
         world.desire([instance("asterisk", "3")]);
         world.desire([instance("asterisk", version)]);
         world.pass();
@@ -142,34 +198,26 @@ fn trouble_with_one_version_does_not_delay_another() {
 
 #[test]
 fn calls_are_waited_for() {
-    let mut world = World::new();
-    world.desire([counted("asterisk", "1")]);
-    world.settle();
-    world.place("asterisk").calls = 12;
+    let mut world = with_calls("1", 12);
     world.desire([counted("asterisk", "2")]);
-    for _pass in 0..100 {
-        world.pass();
-    }
+    world.passes(100);
     let Phase::Draining { .. } = world.phase("asterisk") else { panic!("not draining") };
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
     world.place("asterisk").calls = 0;
     world.settle();
-    assert_eq!(running(&mut world).as_deref(), Some("2"));
+    assert_eq!(running(&world), Some("2"));
 }
 
 #[test]
 fn calls_are_cut_at_the_deadline_only_when_the_operator_chose_so() {
     let ends = [(OnDeadline::Abort, "1", 0), (OnDeadline::Cut, "2", 12)];
     for (choice, version, cut) in ends {
-        let mut world = World::new();
-        world.desire([counted("asterisk", "1")]);
-        world.settle();
-        world.place("asterisk").calls = 12;
+        let mut world = with_calls("1", 12);
         let begun = world.now;
         world.desire_with([counted("asterisk", "2")], choice);
         world.settle();
         assert!(world.now.since_ms(begun) >= 60_000);
-        assert_eq!(running(&mut world).as_deref(), Some(version));
+        assert_eq!(running(&world), Some(version));
         assert_eq!(world.attempts[&name("asterisk")].calls_cut(), Some(cut));
     }
 }
@@ -185,15 +233,13 @@ fn a_stop_by_hand_is_respected_until_the_next_change() {
     assert_eq!(world.log, Vec::<String>::new());
     world.desire([instance("asterisk", "2")]);
     world.settle();
-    assert_eq!(running(&mut world).as_deref(), Some("2"));
+    assert_eq!(running(&world), Some("2"));
 }
 
 #[test]
 fn a_unit_that_ended_again_and_again_is_started_rarely() {
-    let mut world = settled("1");
+    let mut world = given_up_by_systemd();
     let now = world.now;
-    let unit = world.place("asterisk").unit.as_mut().unwrap();
-    (unit.active, unit.since, unit.restarts) = (ActiveState::Failed, now, 5);
     assert_eq!(world.phase("asterisk"), Phase::Unhealthy);
     assert_eq!(world.actions(), []);
     world.settle();
@@ -203,10 +249,7 @@ fn a_unit_that_ended_again_and_again_is_started_rarely() {
 
 #[test]
 fn a_clock_set_back_does_not_keep_a_unit_that_gave_up_from_its_start() {
-    let mut world = settled("1");
-    let now = world.now;
-    let unit = world.place("asterisk").unit.as_mut().unwrap();
-    (unit.active, unit.since, unit.restarts) = (ActiveState::Failed, now, 5);
+    let mut world = given_up_by_systemd();
     world.set_clock(-3_600_000);
     let set = world.now;
     world.settle();
@@ -254,7 +297,7 @@ fn nothing_is_removed_before_a_revision_says_so() {
     world.desire([]);
     world.assignment.as_mut().unwrap().content.revision.0 = 0;
     world.settle();
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
 }
 
 #[test]
@@ -268,9 +311,7 @@ fn a_lost_record_of_changes_restarts_nothing() {
 
 #[test]
 fn a_packaged_unit_is_started_by_its_new_drop_in_and_returns_to_the_old_one() {
-    let mut world = World::new();
-    world.desire([packaged("exporter", "one")]);
-    world.settle();
+    let mut world = World::settled([packaged("exporter", "one")]);
     assert_eq!(world.phase("exporter"), Phase::Ready);
     world.desire([packaged("exporter", "exits")]);
     world.settle();
@@ -280,72 +321,53 @@ fn a_packaged_unit_is_started_by_its_new_drop_in_and_returns_to_the_old_one() {
 
 #[test]
 fn an_interrupted_switch_is_done_again_however_long_the_agent_was_away() {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "2")]);
-    world.pass();
-    world.pass();
-    world.faults = vec![Fault::Killed { after: 1 }];
-    world.pass();
+    let mut world = changing("1", "2");
+    killed_in(&mut world, "switch", 1);
     assert!(matches!(world.attempts[&name("asterisk")].stage, Stage::Switching { .. }));
     world.now = world.now.plus_ms(86_400_000);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Ready);
-    assert_eq!(running(&mut world).as_deref(), Some("2"));
+    assert_eq!(running(&world), Some("2"));
 }
 
 #[test]
 fn calls_of_what_is_removed_are_waited_for_too() {
-    let mut world = World::new();
-    world.desire([counted("asterisk", "1"), instance("redis", "1")]);
-    world.settle();
+    let mut world = World::settled([counted("asterisk", "1"), instance("redis", "1")]);
     world.place("asterisk").calls = 12;
     world.desire([instance("redis", "1")]);
-    for _pass in 0..100 {
-        world.pass();
-    }
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    world.passes(100);
+    assert_eq!(running(&world), Some("1"));
     let judgement = &world.judge()[&name("asterisk")];
     assert!(matches!(judgement.phase, Phase::Draining { .. }), "{judgement:?}");
     assert!(judgement.reason.starts_with("12 calls are up"), "{}", judgement.reason);
     world.place("asterisk").calls = 0;
     world.settle();
-    assert_eq!(running(&mut world), None);
+    assert_eq!(running(&world), None);
 }
 
 #[test]
 fn a_removal_that_is_given_up_at_the_deadline_stops_nothing() {
-    let mut world = World::new();
-    world.desire([counted("asterisk", "1"), instance("redis", "1")]);
-    world.settle();
+    let mut world = World::settled([counted("asterisk", "1"), instance("redis", "1")]);
     world.place("asterisk").calls = 12;
     world.desire_with([instance("redis", "1")], OnDeadline::Abort);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Returned);
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
 }
 
 #[test]
 fn calls_that_come_after_an_interrupted_switch_are_waited_for() {
     // Before and after the documents were changed.
     for after in 0..2 {
-        let mut world = World::new();
-        world.desire([counted("asterisk", "1")]);
-        world.settle();
-        world.desire([counted("asterisk", "2")]);
-        while !world.actions().iter().any(|action| matches!(action.step, Step::Switch { .. })) {
-            world.pass();
-        }
-        world.faults = vec![Fault::Killed { after }];
-        world.pass();
+        let mut world = changing_counted("1", "2");
+        killed_in(&mut world, "switch", after);
         world.place("asterisk").calls = 12;
-        for _pass in 0..50 {
-            world.pass();
-        }
-        assert_eq!(running(&mut world).as_deref(), Some("1"), "{after} effects");
+        world.passes(50);
+        assert_eq!(running(&world), Some("1"), "{after} effects");
         assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }), "{after} effects");
         world.place("asterisk").calls = 0;
         world.settle();
-        assert_eq!(running(&mut world).as_deref(), Some("2"), "{after} effects");
+        assert_eq!(running(&world), Some("2"), "{after} effects");
         let stage = &world.attempts[&name("asterisk")].stage;
         assert!(matches!(stage, Stage::Kept { .. }), "{stage:?}");
     }
@@ -353,11 +375,8 @@ fn calls_that_come_after_an_interrupted_switch_are_waited_for() {
 
 #[test]
 fn a_reboot_in_the_soak_begins_it_again_and_is_not_held_against_the_version() {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "2")]);
-    while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
-        world.pass();
-    }
+    let mut world = changing("1", "2");
+    until_soaking(&mut world);
     let now = world.now;
     let place = world.place("asterisk");
     place.unit.as_mut().unwrap().active = ActiveState::Inactive;
@@ -368,17 +387,14 @@ fn a_reboot_in_the_soak_begins_it_again_and_is_not_held_against_the_version() {
     }
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Ready);
-    assert_eq!(running(&mut world).as_deref(), Some("2"));
+    assert_eq!(running(&world), Some("2"));
     assert!(world.now.since_ms(now) >= 5_000, "its soak was cut short");
 }
 
 #[test]
 fn nothing_is_told_as_ready_before_it_is_recorded_as_kept() {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "2")]);
-    while !world.actions().iter().any(|action| action.step == Step::Keep) {
-        world.pass();
-    }
+    let mut world = changing("1", "2");
+    until_step(&mut world, "keep");
     let busy = [(name("asterisk"), Busy { step: Step::Keep, bytes: (0, 0) })].into();
     let judgements = judge(Input {
         assignment: world.assignment.as_ref(),
@@ -411,40 +427,14 @@ fn what_was_given_up_is_tried_again_when_a_later_revision_asks_for_it() {
     }
 }
 
-/// Passes until the next step is one of that name.
-fn until_step(world: &mut World, verb: &str) {
-    for _pass in 0..200 {
-        if world.actions().iter().any(|action| action.step.verb() == verb) {
-            return;
-        }
-        world.pass();
-    }
-    panic!("{verb} never came: {:?}", world.log);
-}
-
-fn until_soaking(world: &mut World) {
-    while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
-        world.pass();
-    }
-}
-
-fn started(world: &mut World) -> Timestamp {
-    let running = world.place("asterisk").containers.iter().find(|c| c.is_running()).unwrap();
-    match running.state {
-        ContainerState::Running { since } => since,
-        ContainerState::Created | ContainerState::Exited { .. } => panic!("does not run"),
-    }
-}
-
 #[test]
 fn a_version_whose_container_was_pruned_in_the_soak_of_the_next_comes_back() {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "dies")]);
+    let mut world = changing("1", "dies");
     until_soaking(&mut world);
     world.place("asterisk").containers.retain(|c| c.is_running());
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Returned);
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
 }
 
 #[test]
@@ -459,25 +449,20 @@ fn what_proved_good_comes_back_however_many_overtook_each_other_since() {
     world.desire([instance("asterisk", "dies")]);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Returned);
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
 }
 
 #[test]
 fn a_version_that_never_came_up_and_was_overtaken_gives_way_to_the_proven_one() {
     for bad in ["hangs", "exits"] {
         for effects in 2..4 {
-            let mut world = World::new();
-            world.desire([counted("asterisk", "1")]);
-            world.settle();
-            world.desire([counted("asterisk", bad)]);
-            until_step(&mut world, "switch");
-            world.faults = vec![Fault::Killed { after: effects }];
-            world.pass();
+            let mut world = changing_counted("1", bad);
+            killed_in(&mut world, "switch", effects);
             world.registry_away = true;
             world.place("asterisk").calls = 12;
             world.desire([counted("asterisk", "3")]);
             let begun = world.now;
-            while running(&mut world).as_deref() != Some("1") {
+            while running(&world) != Some("1") {
                 world.pass();
                 // Its start time-out, and no more than one try more.
                 let waited_ms = world.now.since_ms(begun);
@@ -491,24 +476,19 @@ fn a_version_that_never_came_up_and_was_overtaken_gives_way_to_the_proven_one() 
 fn a_version_that_never_answered_is_not_asked_for_its_calls() {
     let mut world = World::new();
     world.desire([counted("asterisk", "hangs")]);
-    until_step(&mut world, "switch");
-    world.faults = vec![Fault::Killed { after: 3 }];
-    world.pass();
-    assert_eq!(running(&mut world).as_deref(), Some("hangs"));
+    killed_in(&mut world, "switch", 3);
+    assert_eq!(running(&world), Some("hangs"));
     world.place("asterisk").calls = 12;
     world.log.clear();
     world.desire([counted("asterisk", "2")]);
     world.settle();
-    assert_eq!(running(&mut world).as_deref(), Some("2"));
+    assert_eq!(running(&world), Some("2"));
     assert!(!world.log.contains(&"asterisk count".to_owned()), "{:?}", world.log);
 }
 
 #[test]
 fn what_answered_is_not_stopped_for_its_overtaker_because_its_supervisor_is_replaced() {
-    let mut world = World::new();
-    world.desire([counted("asterisk", "1")]);
-    world.settle();
-    world.desire([counted("asterisk", "2")]);
+    let mut world = changing_counted("1", "2");
     until_soaking(&mut world);
     world.registry_away = true;
     world.desire([counted("asterisk", "3")]);
@@ -520,28 +500,19 @@ fn what_answered_is_not_stopped_for_its_overtaker_because_its_supervisor_is_repl
         seen.status.as_mut().unwrap().health = Health::Healthy;
         observed
     };
-    let judgements = judge(Input {
-        assignment: world.assignment.as_ref(),
-        observed: &observed,
-        attempts: &world.attempts,
-        busy: &BTreeMap::new(),
-        now: world.now,
-    });
+    let judgements = world.with_observed(&observed, judge);
     assert_eq!(judgements[&name("asterisk")].step, Some(Step::Fetch));
 }
 
 #[test]
 fn a_return_whose_end_was_not_seen_is_not_done_again() {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "exits")]);
-    until_step(&mut world, "return");
+    let mut world = changing("1", "exits");
     // Document, stop and start, and not the name.
-    world.faults = vec![Fault::Killed { after: 3 }];
-    world.pass();
-    let before = started(&mut world);
+    killed_in(&mut world, "return", 3);
+    let before = started(&world);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Returned);
-    assert_eq!(started(&mut world), before);
+    assert_eq!(started(&world), before);
     let place = world.place("asterisk");
     let names: Vec<&str> = place.containers.iter().map(|c| c.name.as_str()).collect();
     assert!(names.contains(&"oml-asterisk"), "{names:?}");
@@ -549,8 +520,7 @@ fn a_return_whose_end_was_not_seen_is_not_done_again() {
 
 /// Version 1 proved good, the next one failed, and calling version 1 back failed once.
 fn faltering() -> World {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "exits")]);
+    let mut world = changing("1", "exits");
     until_step(&mut world, "return");
     let name = name("asterisk");
     let step = world.actions()[0].step.clone();
@@ -567,7 +537,7 @@ fn a_return_that_failed_once_is_tried_again() {
     let mut world = faltering();
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Returned);
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
 }
 
 #[test]
@@ -576,85 +546,66 @@ fn a_return_that_failed_once_does_not_keep_later_ones_from_being_tried() {
     // The rollout takes its pointer back before the version before has come up.
     world.desire([instance("asterisk", "1")]);
     world.settle();
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
     world.desire([instance("asterisk", "dies")]);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Returned);
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
 }
 
 #[test]
 fn a_stop_by_hand_during_a_switch_is_respected() {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "2")]);
-    until_step(&mut world, "switch");
-    world.faults = vec![Fault::Killed { after: 3 }];
-    world.pass();
+    let mut world = changing("1", "2");
+    killed_in(&mut world, "switch", 3);
     world.now = world.now.plus_ms(10);
     let now = world.now;
     let place = world.place("asterisk");
     place.stop_by_hand(now);
     world.settle();
     assert!(matches!(world.phase("asterisk"), Phase::Held { .. }), "{:?}", world.log);
-    assert_eq!(running(&mut world), None);
+    assert_eq!(running(&world), None);
     assert!(!world.log.contains(&"asterisk give-up".to_owned()), "{:?}", world.log);
 }
 
 #[test]
 fn a_stop_by_hand_before_a_return_is_respected() {
-    let mut world = settled("1");
-    world.desire([instance("asterisk", "exits")]);
+    let mut world = changing("1", "exits");
     until_step(&mut world, "return");
     let now = world.now;
     let place = world.place("asterisk");
     place.stop_by_hand(now);
     world.settle();
     assert!(matches!(world.phase("asterisk"), Phase::Held { .. }), "{:?}", world.log);
-    assert_eq!(running(&mut world), None);
+    assert_eq!(running(&world), None);
 }
 
 #[test]
 fn an_interrupted_switch_gives_its_document_back_before_it_waits_for_calls() {
-    let mut world = World::new();
-    world.desire([counted("asterisk", "1")]);
-    world.settle();
-    world.desire([counted("asterisk", "2")]);
-    until_step(&mut world, "switch");
-    world.faults = vec![Fault::Killed { after: 1 }];
-    world.pass();
+    let mut world = changing_counted("1", "2");
+    killed_in(&mut world, "switch", 1);
     assert_eq!(world.place("asterisk").current, Some(counted("asterisk", "2")));
     world.place("asterisk").calls = 12;
-    for _pass in 0..10 {
-        world.pass();
-    }
+    world.passes(10);
     assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }));
     assert_eq!(world.place("asterisk").current, Some(counted("asterisk", "1")));
 }
 
 #[test]
 fn a_change_that_was_kept_is_drained_like_any_other_when_it_has_to_be_made_again() {
-    let mut world = World::new();
-    world.desire([counted("asterisk", "1")]);
-    world.settle();
-    world.desire([counted("asterisk", "2")]);
+    let mut world = changing_counted("1", "2");
     world.settle();
     let goal = counted("asterisk", "1").workload_hash();
     world.attempts.get_mut(&name("asterisk")).unwrap().goal = goal;
     world.place("asterisk").calls = 12;
     world.desire([counted("asterisk", "1")]);
-    for _pass in 0..10 {
-        world.pass();
-    }
+    world.passes(10);
     let judgement = &world.judge()[&name("asterisk")];
     assert!(judgement.reason.starts_with("12 calls are up"), "{}", judgement.reason);
 }
 
 #[test]
 fn calls_that_were_cut_are_still_told_after_the_version_failed() {
-    let mut world = World::new();
-    world.desire([counted("asterisk", "1")]);
-    world.settle();
-    world.place("asterisk").calls = 12;
+    let mut world = with_calls("1", 12);
     world.desire_with([counted("asterisk", "exits")], OnDeadline::Cut);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Returned);
@@ -679,28 +630,20 @@ fn what_failed_is_started_again_though_what_it_comes_after_runs_its_version_befo
     let unit = place.unit.as_mut().unwrap();
     (unit.active, unit.since) = (ActiveState::Failed, now);
     world.settle();
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
 }
 
 #[test]
 fn a_packaged_unit_is_not_told_healthy_while_systemd_is_away() {
-    let mut world = World::new();
-    world.desire([packaged("exporter", "one")]);
-    world.settle();
+    let world = World::settled([packaged("exporter", "one")]);
     let mut observed = world.observe();
     let seen = observed.instances.get_mut(&name("exporter")).unwrap();
     let told_at = Timestamp(world.now.0 - 40_000);
     seen.units_at = Some(told_at);
     for (is_away, health) in [(false, Health::Healthy), (true, Health::Unknown)] {
         observed.instances.get_mut(&name("exporter")).unwrap().systemd_is_away = is_away;
-        let input = Input {
-            assignment: world.assignment.as_ref(),
-            observed: &observed,
-            attempts: &world.attempts,
-            busy: &BTreeMap::new(),
-            now: world.now,
-        };
-        let report = tell(input, &judge(input)).remove(&name("exporter")).unwrap();
+        let mut told = world.with_observed(&observed, |input| tell(input, &judge(input)));
+        let report = told.remove(&name("exporter")).unwrap();
         assert_eq!((report.health, report.checked_at), (health, Some(told_at)));
         assert_eq!(report.phase == Phase::Ready, !is_away);
     }
@@ -708,9 +651,7 @@ fn a_packaged_unit_is_not_told_healthy_while_systemd_is_away() {
 
 #[test]
 fn calls_of_a_leftover_count_as_up_where_nothing_tells_of_them() {
-    let mut world = World::new();
-    world.desire([counted("asterisk", "1"), instance("redis", "1")]);
-    world.settle();
+    let world = World::settled([counted("asterisk", "1"), instance("redis", "1")]);
     for lost_label in [false, true] {
         let mut world = world.clone();
         let place = world.place("asterisk");
@@ -719,46 +660,36 @@ fn calls_of_a_leftover_count_as_up_where_nothing_tells_of_them() {
             place.labels.clear();
         }
         world.desire([instance("redis", "1")]);
-        for _pass in 0..20 {
-            world.pass();
-        }
+        world.passes(20);
         assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }), "{:?}", world.log);
-        assert_eq!(running(&mut world).as_deref(), Some("1"));
+        assert_eq!(running(&world), Some("1"));
     }
 }
 
 #[test]
 fn a_clock_that_is_set_neither_cuts_a_drain_short_nor_makes_it_longer() {
     for by_ms in [3_600_000, -3_600_000] {
-        let mut world = World::new();
-        world.desire([counted("asterisk", "1")]);
-        world.settle();
-        world.place("asterisk").calls = 12;
+        let mut world = with_calls("1", 12);
         world.desire_with([counted("asterisk", "2")], OnDeadline::Cut);
-        while !matches!(world.phase("asterisk"), Phase::Draining { .. }) {
-            world.pass();
-        }
+        until_draining(&mut world);
         let begun = world.now;
         while world.now.since_ms(begun) < 50_000 {
             world.pass();
         }
         world.set_clock(by_ms);
         let set = world.now;
-        for _pass in 0..4 {
-            world.pass();
-        }
-        assert_eq!(running(&mut world).as_deref(), Some("1"), "cut before the deadline");
+        world.passes(4);
+        assert_eq!(running(&world), Some("1"), "cut before the deadline");
         world.settle();
-        assert_eq!(running(&mut world).as_deref(), Some("2"));
-        assert!(started(&mut world).since_ms(set) <= 11_000, "waited beyond the deadline");
+        assert_eq!(running(&world), Some("2"));
+        assert!(started(&world).since_ms(set) <= 11_000, "waited beyond the deadline");
     }
 }
 
 #[test]
 fn a_clock_that_is_set_neither_ends_a_soak_nor_begins_it_again() {
     for by_ms in [3_600_000, -3_600_000] {
-        let mut world = settled("1");
-        world.desire([instance("asterisk", "2")]);
+        let mut world = changing("1", "2");
         until_soaking(&mut world);
         world.set_clock(by_ms);
         world.log.clear();
@@ -776,19 +707,14 @@ fn a_clock_that_is_set_neither_ends_a_soak_nor_begins_it_again() {
 
 #[test]
 fn after_another_boot_a_drain_begins_again() {
-    let mut world = World::new();
-    world.desire([counted("asterisk", "1")]);
-    world.settle();
-    world.place("asterisk").calls = 12;
+    let mut world = with_calls("1", 12);
     world.desire_with([counted("asterisk", "2")], OnDeadline::Cut);
-    while !matches!(world.phase("asterisk"), Phase::Draining { .. }) {
-        world.pass();
-    }
+    until_draining(&mut world);
     // A year later, or so its clock says.
     world.now = world.now.plus_ms(365 * 86_400_000);
     begin_anew(&mut world.attempts, world.now);
     world.pass();
-    assert_eq!(running(&mut world).as_deref(), Some("1"));
+    assert_eq!(running(&world), Some("1"));
     assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }));
 }
 
@@ -800,13 +726,7 @@ fn what_was_checked_in_the_future_is_not_known() {
     for (ahead_ms, phase) in [(3_600_000, Phase::Unhealthy), (500, Phase::Ready)] {
         let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
         seen.status.as_mut().unwrap().checked_at = world.now.plus_ms(ahead_ms);
-        let judgements = judge(Input {
-            assignment: world.assignment.as_ref(),
-            observed: &observed,
-            attempts: &world.attempts,
-            busy: &BTreeMap::new(),
-            now: world.now,
-        });
+        let judgements = world.with_observed(&observed, judge);
         assert_eq!(judgements[&name("asterisk")].phase, phase);
     }
 }
@@ -814,14 +734,12 @@ fn what_was_checked_in_the_future_is_not_known() {
 #[test]
 fn a_switch_that_is_taken_back_before_its_stop_restarts_nothing() {
     let mut world = settled("1");
-    let before = started(&mut world);
+    let before = started(&world);
     world.desire([instance("asterisk", "2")]);
-    until_step(&mut world, "switch");
-    world.faults = vec![Fault::Killed { after: 1 }];
-    world.pass();
+    killed_in(&mut world, "switch", 1);
     world.desire([instance("asterisk", "1")]);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Ready);
-    assert_eq!(started(&mut world), before);
+    assert_eq!(started(&world), before);
     assert_eq!(world.place("asterisk").current, Some(instance("asterisk", "1")));
 }

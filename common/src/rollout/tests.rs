@@ -9,7 +9,7 @@ use crate::id::TenantId;
 use crate::observed::Health;
 use crate::plan::NodeFacts;
 use crate::report::{HostUsage, InstanceReport};
-use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on};
+use crate::testing::{CATALOG, SPEC, nodes, plan_on, spec_with};
 
 mod properties;
 mod undecided;
@@ -38,11 +38,6 @@ struct World {
     now: Timestamp,
 }
 
-fn begin(from: Option<&Plan>, to: &Plan, overtaken: Option<&Rollout>) -> Rollout {
-    let enrolled = &nodes().into_keys().collect();
-    Rollout::begin(Begin { from, to, overtaken, enrolled, now: Timestamp(0) })
-}
-
 impl World {
     fn install(spec: &str) -> Self {
         Self::install_on(nodes(), spec)
@@ -50,28 +45,59 @@ impl World {
 
     fn install_on(nodes: BTreeMap<NodeName, NodeFacts>, spec: &str) -> Self {
         let plan = plan_on(&nodes, spec, CATALOG, 1).unwrap();
+        let (now, enrolled) = (Timestamp(0), &nodes.keys().cloned().collect());
+        let begin = Begin { from: None, to: &plan, overtaken: None, enrolled, now };
         Self {
-            rollout: begin(None, &plan, None),
+            rollout: Rollout::begin(begin),
             plans: [(1, plan)].into(),
             targets: BTreeMap::new(),
             assignments: BTreeMap::new(),
             reports: BTreeMap::new(),
             enrolled: nodes,
             away: Vec::new(),
-            now: Timestamp(0),
+            now,
         }
     }
 
+    /// What was asked for first runs everywhere.
+    fn settled(spec: &str) -> Self {
+        let mut world = Self::install(spec);
+        world.settle("");
+        world
+    }
+
+    /// [`SPEC`] runs everywhere, and another version of one component is asked for.
+    fn changing(component: &str, version: &str) -> Self {
+        let mut world = Self::settled(SPEC);
+        world.change(&spec_with(component, version));
+        world
+    }
+
+    /// Of the two voice nodes, `n2` runs the new version and `n3` was moved to it.
+    fn half_changed() -> Self {
+        let mut world = Self::changing("voice", "2");
+        world.pass();
+        world.obey("n2", "");
+        assert_eq!(world.pass(), "progressing [n3->2] ");
+        world
+    }
+
+    /// The new version failed on `n2`, which was moved back.
+    fn coming_back() -> Self {
+        let mut world = Self::changing("voice", "bad");
+        world.pass();
+        world.obey("n2", "bad");
+        assert_eq!(world.pass(), "rolling-back [n2->1] ");
+        world
+    }
+
     fn change(&mut self, spec: &str) {
-        let good = if self.rollout.state == State::Completed {
-            self.rollout.to
-        } else {
-            self.rollout.from.unwrap()
-        };
+        let Rollout { from, to, .. } = self.rollout;
+        let good = if self.rollout.state == State::Completed { Some(to) } else { from };
         let number = self.plans.len() as u64 + 1;
         self.plans.insert(number, plan_on(&self.enrolled, spec, CATALOG, number).unwrap());
         self.rollout = Rollout::begin(Begin {
-            from: Some(&self.plans[&good.0]),
+            from: good.map(|good| &self.plans[&good.0]),
             to: &self.plans[&number],
             overtaken: Some(&self.rollout),
             enrolled: &self.enrolled.keys().cloned().collect(),
@@ -239,9 +265,7 @@ fn an_installation_goes_wave_by_wave_and_one_node_at_a_time() {
 
 #[test]
 fn a_change_touches_only_nodes_that_differ() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
+    let mut world = World::changing("voice", "2");
     assert_eq!(world.pass(), "progressing [n2->2] ");
     world.obey("n2", "");
     world.pass();
@@ -254,9 +278,7 @@ fn a_change_touches_only_nodes_that_differ() {
 
 #[test]
 fn a_version_that_does_not_hold_goes_back_and_never_reaches_the_next_node() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"bad\""));
+    let mut world = World::changing("voice", "bad");
     world.pass();
     world.obey("n2", "bad");
     assert_eq!(world.pass(), "rolling-back [n2->1] ");
@@ -269,12 +291,7 @@ fn a_version_that_does_not_hold_goes_back_and_never_reaches_the_next_node() {
 
 #[test]
 fn after_a_way_back_that_failed_too_the_next_change_is_made_on_what_was_good() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"bad\""));
-    world.pass();
-    world.obey("n2", "bad");
-    assert_eq!(world.pass(), "rolling-back [n2->1] ");
+    let mut world = World::coming_back();
     world.obey("n2", "1");
     assert_eq!(world.pass(), "paused [] ");
     let why = "voice on n2: exited with 1; going back failed too: voice on n2: exited with 1";
@@ -284,7 +301,7 @@ fn after_a_way_back_that_failed_too_the_next_change_is_made_on_what_was_good() {
 
 #[test]
 fn a_first_installation_that_fails_pauses_because_there_is_nothing_to_return_to() {
-    let mut world = World::install(&SPEC.replace("db: \"1\"", "db: \"bad\""));
+    let mut world = World::install(&spec_with("db", "bad"));
     world.pass();
     world.obey("n1", "bad");
     assert_eq!(world.pass(), "paused [] ");
@@ -292,9 +309,7 @@ fn a_first_installation_that_fails_pauses_because_there_is_nothing_to_return_to(
 
 #[test]
 fn an_unreachable_node_is_waited_for_whatever_it_said_last() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
+    let mut world = World::changing("voice", "2");
     world.pass();
     world.obey("n2", "");
     world.away = vec!["n2".parse().unwrap()];
@@ -303,18 +318,15 @@ fn an_unreachable_node_is_waited_for_whatever_it_said_last() {
 
 #[test]
 fn an_old_report_never_passes_a_gate() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("db: \"1\"", "db: \"2\""));
+    let mut world = World::changing("db", "2");
     world.pass();
     assert_eq!(world.pass(), "progressing [] n1: has not taken its assignment yet");
 }
 
 #[test]
 fn the_same_bad_version_is_tried_again_only_when_asked() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    let bad = SPEC.replace("voice: \"1\"", "voice: \"bad\"");
+    let mut world = World::settled(SPEC);
+    let bad = spec_with("voice", "bad");
     world.change(&bad);
     world.settle("bad");
     assert_eq!(world.rollout.state.word(), "rolled-back");
@@ -326,13 +338,11 @@ fn the_same_bad_version_is_tried_again_only_when_asked() {
 
 #[test]
 fn what_paused_is_tried_again_when_asked_for_again() {
-    let bad = SPEC.replace("db: \"1\"", "db: \"bad\"");
+    let bad = spec_with("db", "bad");
     let mut world = World::install(&bad);
     world.settle("bad");
     assert_eq!(world.rollout.state.word(), "paused");
-    let plan = plan_of(&bad, 2).unwrap();
-    world.rollout = begin(None, &plan, Some(&world.rollout));
-    world.plans.insert(2, plan);
+    world.change(&bad);
     assert_eq!(world.pass(), "progressing [n1->2] ");
     // What it said of the attempt before is not held against this one.
     assert_eq!(world.pass(), "progressing [] n1: has not taken its assignment yet");
@@ -342,9 +352,7 @@ fn what_paused_is_tried_again_when_asked_for_again() {
 
 #[test]
 fn a_node_that_never_moved_does_not_hold_up_the_way_back() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"bad\""));
+    let mut world = World::changing("voice", "bad");
     world.pass();
     world.away = vec!["n3".parse().unwrap()];
     world.obey("n2", "bad");
@@ -355,11 +363,9 @@ fn a_node_that_never_moved_does_not_hold_up_the_way_back() {
 
 #[test]
 fn a_node_on_its_way_to_what_was_overtaken_turns_round_before_others_move() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
+    let mut world = World::changing("voice", "2");
     assert_eq!(world.pass(), "progressing [n2->2] ");
-    world.change(&SPEC.replace("db: \"1\"", "db: \"2\"").replace("voice: \"1\"", "voice: \"2\""));
+    world.change(&spec_with("db", "2").replace("voice: \"1\"", "voice: \"2\""));
     assert_eq!(world.pass(), "progressing [n2->3] ");
     assert_eq!(world.pass(), "progressing [] n2: has not taken its assignment yet");
     world.obey("n2", "");
@@ -368,12 +374,7 @@ fn a_node_on_its_way_to_what_was_overtaken_turns_round_before_others_move() {
 
 #[test]
 fn going_back_to_what_was_good_is_waited_for_where_it_was_left() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
-    world.pass();
-    world.obey("n2", "");
-    world.pass();
+    let mut world = World::half_changed();
     world.change(SPEC);
     // Both voice nodes left the good revision; one of them is still busy.
     assert_eq!(world.pass(), "progressing [n3->3] ");
@@ -386,13 +387,8 @@ fn going_back_to_what_was_good_is_waited_for_where_it_was_left() {
 
 #[test]
 fn what_overtakes_and_fails_takes_every_node_back_to_what_was_good() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
-    world.pass();
-    world.obey("n2", "");
-    world.pass();
-    world.change(&SPEC.replace("db: \"1\"", "db: \"bad\""));
+    let mut world = World::half_changed();
+    world.change(&spec_with("db", "bad"));
     world.settle("bad");
     assert_eq!(world.rollout.state.word(), "rolled-back");
     assert!(world.targets.values().all(|target| target.0 == 1), "{:?}", world.targets);
@@ -400,8 +396,7 @@ fn what_overtakes_and_fails_takes_every_node_back_to_what_was_good() {
 
 #[test]
 fn a_node_that_never_had_anything_is_not_waited_for_when_nothing_is_wanted_of_it() {
-    let mut world = World::install(SPEC);
-    world.settle("");
+    let mut world = World::settled(SPEC);
     let n3: NodeName = "n3".parse().unwrap();
     world.targets.remove(&n3);
     world.assignments.remove(&n3);
@@ -414,11 +409,9 @@ fn a_node_that_never_had_anything_is_not_waited_for_when_nothing_is_wanted_of_it
 
 #[test]
 fn going_back_by_hand_from_a_failed_change_ends_although_a_node_of_it_was_never_reached() {
-    let mut world = World::install(WITHOUT_N3);
-    world.settle("");
+    let mut world = World::settled(WITHOUT_N3);
     let pauses = "on_failure: pause, min_healthy_for";
-    world
-        .change(&SPEC.replace("voice: \"1\"", "voice: \"bad\"").replace("min_healthy_for", pauses));
+    world.change(&spec_with("voice", "bad").replace("min_healthy_for", pauses));
     world.settle("bad");
     assert_eq!(world.rollout.state.word(), "paused");
     world.change(WITHOUT_N3);
@@ -428,9 +421,7 @@ fn going_back_by_hand_from_a_failed_change_ends_although_a_node_of_it_was_never_
 
 #[test]
 fn a_node_removed_on_the_way_is_not_waited_for() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
+    let mut world = World::changing("voice", "2");
     assert_eq!(world.pass(), "progressing [n2->2] ");
     world.remove("n2");
     assert_eq!(world.pass(), "progressing [n3->2] ");
@@ -440,10 +431,9 @@ fn a_node_removed_on_the_way_is_not_waited_for() {
 
 #[test]
 fn a_node_removed_on_the_way_back_is_not_waited_for_and_points_to_what_is_good() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    let parallel = SPEC.replace("min_healthy_for", "max_parallel: 2, min_healthy_for");
-    world.change(&parallel.replace("voice: \"1\"", "voice: \"bad\""));
+    let mut world = World::settled(SPEC);
+    let parallel = "max_parallel: 2, min_healthy_for";
+    world.change(&spec_with("voice", "bad").replace("min_healthy_for", parallel));
     assert_eq!(world.pass(), "progressing [n2->2 n3->2] ");
     world.remove("n2");
     world.obey("n3", "bad");
@@ -454,13 +444,8 @@ fn a_node_removed_on_the_way_back_is_not_waited_for_and_points_to_what_is_good()
 
 #[test]
 fn what_overtakes_a_way_back_lets_it_come_to_its_end_before_others_move() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"bad\""));
-    world.pass();
-    world.obey("n2", "bad");
-    assert_eq!(world.pass(), "rolling-back [n2->1] ");
-    world.change(&SPEC.replace("db: \"1\"", "db: \"2\""));
+    let mut world = World::coming_back();
+    world.change(&spec_with("db", "2"));
     // Nobody knows yet whether the old version runs on n2 again.
     assert_eq!(world.pass(), "progressing [n2->3] ");
     assert_eq!(world.pass(), "progressing [] n2: has not taken its assignment yet");
@@ -472,14 +457,9 @@ fn what_overtakes_a_way_back_lets_it_come_to_its_end_before_others_move() {
 
 #[test]
 fn what_overtakes_a_way_back_and_fails_waits_for_both_ways_back() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"bad\""));
-    world.pass();
-    world.obey("n2", "bad");
-    world.pass();
+    let mut world = World::coming_back();
     world.obey("n2", "");
-    world.change(&SPEC.replace("db: \"1\"", "db: \"bad\""));
+    world.change(&spec_with("db", "bad"));
     assert_eq!(world.pass(), "progressing [n1->3] ");
     world.obey("n1", "bad");
     world.away = vec!["n2".parse().unwrap()];

@@ -1,5 +1,7 @@
 //! Sources, their order, and what is refused.
 
+use oml_common::error::chain;
+
 use super::*;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -12,7 +14,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn refusal(files: &[(&str, &str)]) -> String {
-    crate::log::chain(&load(folder(files).path()).unwrap_err())
+    chain(&load(folder(files).path()).unwrap_err())
 }
 
 #[test]

@@ -7,6 +7,7 @@ use oml_proto::tls::{Credentials, Peer, certificate, client_config};
 use super::*;
 use crate::backup::{backup, create_file, read_backup, restore};
 use crate::store::Store as _;
+use crate::store::embedded::Options;
 
 fn settings(dir: &Path) -> Settings {
     Settings {
@@ -77,7 +78,10 @@ async fn a_further_operator_needs_a_controller_that_does_not_run() {
     let bundle = add_operator(&settings, &joe).await.unwrap();
     assert_eq!((&bundle.endpoint, &bundle.ca_pem), (&first.endpoint, &first.ca_pem));
     let runs = Embedded::open(&settings.store_dir(), Options::default()).await.unwrap();
-    assert!(matches!(add_operator(&settings, &joe).await, Err(InitError::Running)));
+    assert!(matches!(
+        add_operator(&settings, &joe).await,
+        Err(InitError::Offline(OfflineError::Running))
+    ));
     let audit = runs.list("audit/").await.unwrap();
     assert_eq!(audit.len(), 2, "what was refused has left no line");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oml_common::error::chain;
 use oml_common::time::Timestamp;
 use tokio::time::sleep;
 
@@ -22,7 +23,7 @@ impl Ops {
                 Ok(0) => {}
                 Ok(lines) => tracing::info!(lines, "old lines of the audit trail were forgotten"),
                 Err(error) => {
-                    let error = crate::log::chain(&error);
+                    let error = chain(&error);
                     tracing::warn!(%error, "the audit trail could not be shortened");
                 }
             }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use oml_common::error::chain;
 use oml_common::id::Generation;
 use oml_proto::report::{from_wire, generation_from_wire};
 use oml_proto::v1;
@@ -175,8 +176,7 @@ impl Conversation {
         let Some(Kind::Report(report)) = message.kind else {
             return Err(Status::invalid_argument("after the hello come reports only"));
         };
-        let report = from_wire(report)
-            .map_err(|error| Status::invalid_argument(crate::log::chain(&error)))?;
+        let report = from_wire(report).map_err(|error| Status::invalid_argument(chain(&error)))?;
         let (tenant, node) = (&self.node.tenant, &self.node.node);
         if report.applied > progress.newest {
             self.look_up(progress).await?;
@@ -229,7 +229,7 @@ impl Conversation {
         match self.ops.keep_report(tenant, node).await {
             Ok(later) => later,
             Err(error) => {
-                let error = crate::log::chain(&error);
+                let error = chain(&error);
                 tracing::warn!(%tenant, %node, %error, "a report was not recorded");
                 None
             }

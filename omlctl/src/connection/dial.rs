@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use oml_proto::tls;
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -34,41 +34,24 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether a text is `host:port`.
 pub(super) fn is_address(text: &str) -> bool {
-    uri(text).is_ok()
+    tls::uri(text).is_some()
 }
 
 /// Connects to `address`, which is `host:port`. The caller bounds the time.
-pub(super) async fn dial(address: &str, tls: Arc<ClientConfig>) -> Result<Channel, DialError> {
-    let endpoint = Endpoint::from(uri(address)?)
+pub(super) async fn dial(address: &str, config: Arc<ClientConfig>) -> Result<Channel, DialError> {
+    let uri = tls::uri(address).ok_or(DialError::Address)?;
+    let endpoint = Endpoint::from(uri)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .keep_alive_while_idle(true);
-    let tls = TlsConnector::from(tls);
+    let tls = TlsConnector::from(config);
     let connector = tower::service_fn(move |uri: Uri| open(uri, tls.clone()));
     endpoint.connect_with_connector(connector).await.map_err(DialError::Failed)
 }
 
-fn uri(address: &str) -> Result<Uri, DialError> {
-    // tonic takes `https` for its own TLS, which cannot verify as we do.
-    let uri: Uri = format!("http://{address}").parse().map_err(|_error| DialError::Address)?;
-    let has_host = uri.host().is_some_and(|host| !host.is_empty());
-    let is_plain = uri.path() == "/" && uri.query().is_none();
-    if !has_host || uri.port_u16().is_none() || !is_plain {
-        return Err(DialError::Address);
-    }
-    Ok(uri)
-}
-
 async fn open(uri: Uri, tls: TlsConnector) -> io::Result<TokioIo<BufReader<TlsStream<TcpStream>>>> {
-    let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
-    let host = uri.host().ok_or_else(invalid)?.trim_matches(['[', ']']);
-    let port = uri.port_u16().ok_or_else(invalid)?;
-    let tcp = TcpStream::connect((host, port)).await?;
-    tcp.set_nodelay(true)?;
-    // The controller is known by its certificate's identity, not by a name.
-    let name = ServerName::try_from("controller").map_err(|_error| invalid())?;
-    let mut stream = BufReader::new(tls.connect(name, tcp).await?);
+    let mut stream = BufReader::new(tls::handshake(&uri, &tls).await?);
     if stream.fill_buf().await?.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }

@@ -52,15 +52,18 @@ pub async fn connect(address: &str, config: Arc<ClientConfig>) -> Result<Channel
     connected.map_err(|source| ConnectError::Failed { address: address.to_owned(), source })
 }
 
-fn endpoint(address: &str) -> Result<Endpoint, ConnectError> {
-    let invalid = || ConnectError::Address { address: address.to_owned() };
+/// What `host:port` stands for; none if the text is anything else.
+#[must_use]
+pub fn uri(address: &str) -> Option<Uri> {
     // tonic takes `https` for its own TLS, which cannot verify as we do.
-    let uri: Uri = format!("http://{address}").parse().map_err(|_error| invalid())?;
+    let uri: Uri = format!("http://{address}").parse().ok()?;
     let has_host = uri.host().is_some_and(|host| !host.is_empty());
     let is_plain = uri.path() == "/" && uri.query().is_none();
-    if !has_host || uri.port_u16().is_none() || !is_plain {
-        return Err(invalid());
-    }
+    (has_host && uri.port_u16().is_some() && is_plain).then_some(uri)
+}
+
+fn endpoint(address: &str) -> Result<Endpoint, ConnectError> {
+    let uri = uri(address).ok_or_else(|| ConnectError::Address { address: address.to_owned() })?;
     Ok(Endpoint::from(uri)
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
@@ -70,7 +73,12 @@ fn endpoint(address: &str) -> Result<Endpoint, ConnectError> {
         .keep_alive_while_idle(true))
 }
 
-async fn dial(uri: Uri, tls: TlsConnector) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
+/// Connects and does the client's part of the handshake. With TLS 1.3 the
+/// server may still refuse the client's certificate afterwards.
+///
+/// # Errors
+/// When nothing answers, or the server is not trusted.
+pub async fn handshake(uri: &Uri, tls: &TlsConnector) -> io::Result<TlsStream<TcpStream>> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
     let host = uri.host().ok_or_else(invalid)?.trim_matches(['[', ']']);
     let port = uri.port_u16().ok_or_else(invalid)?;
@@ -78,5 +86,9 @@ async fn dial(uri: Uri, tls: TlsConnector) -> io::Result<TokioIo<TlsStream<TcpSt
     tcp.set_nodelay(true)?;
     // The controller is known by its certificate's identity, not by a name.
     let name = ServerName::try_from("controller").map_err(|_error| invalid())?;
-    tls.connect(name, tcp).await.map(TokioIo::new)
+    tls.connect(name, tcp).await
+}
+
+async fn dial(uri: Uri, tls: TlsConnector) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
+    handshake(&uri, &tls).await.map(TokioIo::new)
 }

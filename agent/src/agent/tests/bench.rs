@@ -1,13 +1,13 @@
 //! A host in memory with the loop on it.
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use oml_common::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
-use oml_common::id::{ComponentName, ContentHash, Digest, Generation, RevisionNumber};
-use oml_common::instance::{ActiveProbe, Check, Container, Instance, Probe, Timing, Workload};
+use oml_common::id::{ComponentName, Generation, RevisionNumber};
+use oml_common::instance::{ActiveProbe, Instance};
 use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
@@ -20,7 +20,8 @@ use crate::clock::Clock;
 use crate::documents;
 use crate::execute::Host;
 use crate::paths::{Paths, Slot};
-use crate::runtime::fake::{Behaviour, FakeHost};
+use crate::runtime::fake::{Behaviour, Daemon, FakeHost, Verb};
+use crate::sample::{self, digest};
 use crate::statuses::Statuses;
 
 /// Longer than anything takes, in time that passes at once.
@@ -43,38 +44,8 @@ pub(super) fn name(text: &str) -> ComponentName {
     text.parse().unwrap()
 }
 
-pub(super) fn digest(version: &str) -> Digest {
-    format!("sha256:{}", ContentHash::of(version.as_bytes())).parse().unwrap()
-}
-
 fn instance(version: &str) -> Instance {
-    Instance {
-        tenant: "acme".parse().unwrap(),
-        component: name("asterisk"),
-        unit: "asterisk.service".parse().unwrap(),
-        workload: Workload::Container(Container {
-            name: "oml-asterisk".parse().unwrap(),
-            version: version.parse().unwrap(),
-            repository: "registry:5000/stack/asterisk".parse().unwrap(),
-            digest: digest(version),
-            env: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            volumes: Vec::new(),
-            command: Vec::new(),
-            memory_bytes_max: None,
-        }),
-        after: Vec::new(),
-        ports: Vec::new(),
-        probe: Probe {
-            check: Check::Tcp { port: 5060 },
-            interval_ms: 10_000,
-            timeout_ms: 2_000,
-            failures_max: 3,
-        },
-        active: None,
-        timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
-        metrics: None,
-    }
+    sample::instance("asterisk", version)
 }
 
 /// The host's clock runs with the time of the tests, unless it is set.
@@ -123,6 +94,24 @@ impl Bench {
         bench
     }
 
+    /// The same, and another version is desired.
+    pub(super) async fn upgrading(version: &str, behaviour: Behaviour) -> Self {
+        let mut bench = Self::settled().await;
+        bench.upgrade(version, behaviour);
+        bench
+    }
+
+    /// Version 1 runs and was kept, and so many calls are up; version 2 is good.
+    pub(super) async fn with_calls(count: u64) -> Self {
+        let mut bench = Self::new();
+        bench.offer("1", Behaviour::Good);
+        bench.offer("2", Behaviour::Good);
+        bench.desire_counted("1", OnDeadline::Wait);
+        bench.until_ready("1").await;
+        bench.set_calls(count);
+        bench
+    }
+
     /// Begins a loop over what is there.
     pub(super) fn start(&mut self) {
         let (_, session_trouble) = watch::channel(None);
@@ -158,6 +147,28 @@ impl Bench {
 
     pub(super) fn refuse(&self, version: &str, detail: &str) {
         self.host.refuse(&digest(version), detail, true);
+    }
+
+    pub(super) fn set_calls(&self, count: u64) {
+        self.host.answer_exec(&["count"], 0, &format!("{count} active calls\n"));
+    }
+
+    /// Another version can be had, and is desired.
+    pub(super) fn upgrade(&mut self, version: &str, behaviour: Behaviour) {
+        self.offer(version, behaviour);
+        self.desire(&[version]);
+    }
+
+    /// The same, until that call is held up on the way to it.
+    pub(super) async fn upgrade_held(
+        &mut self,
+        (version, behaviour): (&str, Behaviour),
+        (daemon, verb): (Daemon, Verb),
+    ) {
+        self.host.hold(daemon, verb);
+        let before = self.host.count(daemon, verb);
+        self.upgrade(version, behaviour);
+        self.until_report(|_| self.host.count(daemon, verb) > before).await;
     }
 
     pub(super) fn desire(&mut self, versions: &[&str]) {
@@ -221,6 +232,17 @@ impl Bench {
         self.until(|report| report.phase == Phase::Ready && report.version == version).await
     }
 
+    pub(super) async fn until_soaking(&self) {
+        self.until(|report| matches!(report.phase, Phase::Soaking { .. })).await;
+    }
+
+    /// The instance once the desired version was given up and `version` runs again.
+    pub(super) async fn until_returned(&self, version: &str) -> InstanceReport {
+        let report = self.until(|report| report.phase == Phase::Returned).await;
+        assert_eq!(report.version, Some(version.parse().unwrap()));
+        report
+    }
+
     pub(super) async fn until_applied(&self) {
         self.until(|_report| true).await;
     }
@@ -247,6 +269,21 @@ impl Bench {
     /// Versions of which there is a container.
     pub(super) fn versions(&self) -> Vec<String> {
         self.host.versions(&name("asterisk"))
+    }
+
+    /// The record of changes cannot be written: a folder stands in the file's
+    /// place, which no rename can replace.
+    pub(super) fn block_record(&self) {
+        std::fs::remove_file(self.record()).unwrap();
+        std::fs::create_dir_all(self.record().join("full")).unwrap();
+    }
+
+    pub(super) fn free_record(&self) {
+        std::fs::remove_dir_all(self.record()).unwrap();
+    }
+
+    fn record(&self) -> PathBuf {
+        self.paths.state.join("attempts.json")
     }
 
     pub(super) fn garble(&self, slot: Slot, garbage: &[u8]) {

@@ -38,11 +38,7 @@ impl Bench {
 async fn an_upgrade_killed_in_any_call_comes_to_its_end() {
     for (daemon, verb) in CALLS.iter().copied().filter(|(_, verb)| *verb != Verb::LastWords) {
         let mut bench = Bench::settled().await;
-        bench.offer("2", Behaviour::Good);
-        bench.host.hold(daemon, verb);
-        let before = bench.host.count(daemon, verb);
-        bench.desire(&["2"]);
-        bench.until_report(|_| bench.host.count(daemon, verb) > before).await;
+        bench.upgrade_held(("2", Behaviour::Good), (daemon, verb)).await;
         bench.stop();
         bench.host.release(daemon, verb);
         bench.start();
@@ -55,11 +51,7 @@ async fn an_upgrade_killed_in_any_call_comes_to_its_end() {
 async fn a_return_killed_in_any_call_comes_to_its_end() {
     for (daemon, verb) in CALLS.iter().copied().filter(|(_, verb)| *verb != Verb::Remove) {
         let mut bench = Bench::settled().await;
-        bench.offer("bad", EXITS);
-        bench.host.hold(daemon, verb);
-        let before = bench.host.count(daemon, verb);
-        bench.desire(&["bad"]);
-        bench.until_report(|_| bench.host.count(daemon, verb) > before).await;
+        bench.upgrade_held(("bad", EXITS), (daemon, verb)).await;
         bench.stop();
         bench.host.release(daemon, verb);
         bench.start();
@@ -71,9 +63,7 @@ async fn a_return_killed_in_any_call_comes_to_its_end() {
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_killed_after_any_number_of_calls_comes_to_its_end() {
     for calls in 0..30 {
-        let mut bench = Bench::settled().await;
-        bench.offer("2", Behaviour::Good);
-        bench.desire(&["2"]);
+        let mut bench = Bench::upgrading("2", Behaviour::Good).await;
         bench.kill_after(calls).await;
         bench.until_ready("2").await;
     }
@@ -83,9 +73,7 @@ async fn an_upgrade_killed_after_any_number_of_calls_comes_to_its_end() {
 async fn a_recovery_that_is_killed_too_comes_to_its_end() {
     for first in 0..12 {
         for second in [0, 1, 2, 4] {
-            let mut bench = Bench::settled().await;
-            bench.offer("bad", EXITS);
-            bench.desire(&["bad"]);
+            let mut bench = Bench::upgrading("bad", EXITS).await;
             bench.kill_after(first).await;
             bench.kill_after(second).await;
             let report = bench.until(|report| report.phase == Phase::Returned).await;
@@ -116,20 +104,15 @@ async fn a_loop_begun_again_on_a_settled_host_does_nothing() {
 async fn a_version_overtaken_while_it_starts_has_no_say_in_the_next_one() {
     for behaviour in [Behaviour::Good, EXITS] {
         let mut bench = Bench::settled().await;
-        bench.offer("2", behaviour);
         bench.offer("3", Behaviour::Good);
         bench.offer("bad", EXITS);
-        bench.host.hold(Daemon::Systemd, Verb::Start);
-        let before = bench.host.count(Daemon::Systemd, Verb::Start);
-        bench.desire(&["2"]);
-        bench.until_report(|_| bench.host.count(Daemon::Systemd, Verb::Start) > before).await;
+        bench.upgrade_held(("2", behaviour), (Daemon::Systemd, Verb::Start)).await;
         bench.desire(&["3"]);
         bench.until_applied().await;
         bench.host.release(Daemon::Systemd, Verb::Start);
         let report = bench.until_ready("3").await;
         assert_eq!(report.failure, None);
         bench.desire(&["bad"]);
-        let report = bench.until(|report| report.phase == Phase::Returned).await;
-        assert_eq!(report.version, Some("3".parse().unwrap()));
+        bench.until_returned("3").await;
     }
 }

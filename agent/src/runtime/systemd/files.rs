@@ -3,13 +3,13 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use oml_common::error::chain;
 use oml_common::id::{ComponentName, UnitName};
 use oml_common::instance::{Instance, Workload};
 use tracing::debug;
 
 use super::text::{self, Mark};
 use crate::files::{self, FileError};
-use crate::log::chain;
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;
 

@@ -1,35 +1,12 @@
-use oml_common::instance::{ActiveProbe, Check, Container, Instance, Probe, Timing, Workload};
+use oml_common::instance::{ActiveProbe, Instance};
 
 use super::*;
+use crate::sample;
 
 fn instance(failures_max: u32) -> Instance {
-    Instance {
-        tenant: "acme".parse().unwrap(),
-        component: "asterisk".parse().unwrap(),
-        unit: "asterisk.service".parse().unwrap(),
-        workload: Workload::Container(Container {
-            name: "oml-asterisk-server".parse().unwrap(),
-            version: "230204.01".parse().unwrap(),
-            repository: "registry/asterisk".parse().unwrap(),
-            digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
-            env: [].into(),
-            secrets: [].into(),
-            volumes: Vec::new(),
-            command: Vec::new(),
-            memory_bytes_max: None,
-        }),
-        after: Vec::new(),
-        ports: Vec::new(),
-        probe: Probe {
-            check: Check::UnitActive,
-            interval_ms: 1_000,
-            timeout_ms: 1_000,
-            failures_max,
-        },
-        active: None,
-        timing: Timing { start_timeout_ms: 1_000, stop_grace_ms: 1_000 },
-        metrics: None,
-    }
+    let mut instance = sample::instance("asterisk", "230204.01");
+    instance.probe.failures_max = failures_max;
+    instance
 }
 
 fn record(failures_max: u32) -> Record {

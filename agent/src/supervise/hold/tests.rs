@@ -1,6 +1,5 @@
-use oml_common::instance::{Check, Container, Probe, Timing, Workload};
-
 use super::*;
+use crate::sample;
 
 fn hash(digit: &str) -> ContentHash {
     digit.repeat(64).parse().unwrap()
@@ -19,36 +18,6 @@ fn container(id: &str, digit: &str, is_running: bool) -> Marked {
         is_running,
         is_new: false,
         document: String::new(),
-    }
-}
-
-fn instance() -> Instance {
-    Instance {
-        tenant: "acme".parse().unwrap(),
-        component: "asterisk".parse().unwrap(),
-        unit: "asterisk.service".parse().unwrap(),
-        workload: Workload::Container(Container {
-            name: "oml-asterisk".parse().unwrap(),
-            version: "1".parse().unwrap(),
-            repository: "registry/asterisk".parse().unwrap(),
-            digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
-            env: [].into(),
-            secrets: [].into(),
-            volumes: Vec::new(),
-            command: Vec::new(),
-            memory_bytes_max: None,
-        }),
-        after: Vec::new(),
-        ports: Vec::new(),
-        probe: Probe {
-            check: Check::Tcp { port: 5060 },
-            interval_ms: 1,
-            timeout_ms: 1,
-            failures_max: 1,
-        },
-        active: None,
-        timing: Timing { start_timeout_ms: 1, stop_grace_ms: 1 },
-        metrics: None,
     }
 }
 
@@ -89,7 +58,7 @@ fn nothing_of_the_workload_is_nothing_wanted() {
 
 #[test]
 fn where_nothing_says_what_is_in_use_the_container_of_the_own_name_is_not_the_newest() {
-    let document = instance().to_document();
+    let document = sample::instance("asterisk", "1").to_document();
     let next = Marked { is_new: true, ..container("oml-asterisk-next-b", "b", false) };
     let previous = container("oml-asterisk-prev", "a", false);
     let own = Marked { document, ..container("oml-asterisk", "c", false) };

@@ -113,14 +113,10 @@ proptest! {
         passes in 0usize..20,
         faults in faults(),
     ) {
-        let mut world = World::new();
-        world.desire([instance("asterisk", "1")]);
-        world.settle();
+        let mut world = World::settled([instance("asterisk", "1")]);
         world.faults = faults;
         world.desire([instance("asterisk", overtaken)]);
-        for _pass in 0..passes {
-            world.pass();
-        }
+        world.passes(passes);
         let kept = is_kept(&world, overtaken);
         world.desire([instance("asterisk", last)]);
         for _pass in 0..600 {
@@ -138,9 +134,7 @@ proptest! {
 
     #[test]
     fn what_has_ended_stays_as_it_is(version in version(), faults in prop::collection::vec(fault(), 0..12)) {
-        let mut world = World::new();
-        world.desire([instance("asterisk", "1"), packaged("exporter", "one")]);
-        world.settle();
+        let mut world = World::settled([instance("asterisk", "1"), packaged("exporter", "one")]);
         world.faults = faults;
         world.desire([instance("asterisk", version), packaged("exporter", "two")]);
         world.settle();
@@ -158,15 +152,12 @@ proptest! {
         version in version(),
         faults in prop::collection::vec(fault(), 0..12),
     ) {
-        let mut world = World::new();
-        world.desire([instance("asterisk", "1"), instance("nginx", "1")]);
-        world.settle();
+        let mut world = World::settled([instance("asterisk", "1"), instance("nginx", "1")]);
         let started = |world: &mut World| match world.place("nginx").containers[0].state {
             ContainerState::Running { since } => since,
             ContainerState::Created | ContainerState::Exited { .. } => panic!("not running"),
         };
         let before = started(&mut world);
-        world.log.clear();
         world.faults = faults;
         world.desire([instance("asterisk", version), instance("nginx", "1")]);
         world.settle();

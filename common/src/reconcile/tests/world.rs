@@ -151,6 +151,15 @@ impl World {
         }
     }
 
+    /// A host on which all of these run and were kept.
+    pub(super) fn settled(instances: impl IntoIterator<Item = Instance>) -> Self {
+        let mut world = Self::new();
+        world.desire(instances);
+        world.settle();
+        world.log.clear();
+        world
+    }
+
     pub(super) fn desire(&mut self, instances: impl IntoIterator<Item = Instance>) {
         self.desire_with(instances, OnDeadline::Wait);
     }
@@ -262,9 +271,18 @@ impl World {
     }
 
     fn with_input<T>(&self, decide: impl FnOnce(Input<'_>) -> T) -> T {
+        self.with_observed(&self.observe(), decide)
+    }
+
+    /// Decides as if this had been found.
+    pub(super) fn with_observed<T>(
+        &self,
+        observed: &Observed,
+        decide: impl FnOnce(Input<'_>) -> T,
+    ) -> T {
         decide(Input {
             assignment: self.assignment.as_ref(),
-            observed: &self.observe(),
+            observed,
             attempts: &self.attempts,
             busy: &BTreeMap::new(),
             now: self.now,
@@ -283,6 +301,12 @@ impl World {
             }
         }
         panic!("still busy after 600 passes: {:#?}", &self.log[self.log.len() - 20..]);
+    }
+
+    pub(super) fn passes(&mut self, count: usize) {
+        for _pass in 0..count {
+            self.pass();
+        }
     }
 
     /// One look and everything it calls for; false when nothing is left.

@@ -37,6 +37,10 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    proptest::collection::vec(event(), 1..120)
+}
+
 fn specs(max_parallel: u32) -> Vec<String> {
     let manner = format!("max_parallel: {max_parallel}, min_healthy_for");
     let spec = |db: &str, voice: &str| {
@@ -59,6 +63,16 @@ fn specs(max_parallel: u32) -> Vec<String> {
 fn installed(max_parallel: u32) -> World {
     let mut world = World::install_on(node_facts(NODES), &specs(max_parallel)[0]);
     world.settle("");
+    world
+}
+
+/// A tenant that all of this befell.
+fn befallen(max_parallel: u32, events: &[Event]) -> World {
+    let specs = specs(max_parallel);
+    let mut world = installed(max_parallel);
+    for event in events {
+        world.befall(event, &specs);
+    }
     world
 }
 
@@ -140,8 +154,7 @@ proptest! {
 
     #[test]
     fn never_more_nodes_are_on_the_way_than_allowed(
-        max_parallel in 1u32..4,
-        events in proptest::collection::vec(event(), 1..120),
+        max_parallel in 1u32..4, events in events(),
     ) {
         let specs = specs(max_parallel);
         let mut world = installed(max_parallel);
@@ -154,8 +167,7 @@ proptest! {
 
     #[test]
     fn no_wave_starts_before_all_of_the_one_before_it_runs_what_is_wanted(
-        max_parallel in 1u32..4,
-        events in proptest::collection::vec(event(), 1..120),
+        max_parallel in 1u32..4, events in events(),
     ) {
         let specs = specs(max_parallel);
         let mut world = installed(max_parallel);
@@ -188,15 +200,10 @@ proptest! {
 
     #[test]
     fn a_way_back_from_anywhere_ends_where_everything_was_good(
-        max_parallel in 1u32..4,
-        events in proptest::collection::vec(event(), 1..120),
+        max_parallel in 1u32..4, events in events(),
     ) {
-        let specs = specs(max_parallel);
-        let mut world = installed(max_parallel);
-        for event in &events {
-            world.befall(event, &specs);
-        }
-        world.change(&specs[2]);
+        let mut world = befallen(max_parallel, &events);
+        world.change(&specs(max_parallel)[2]);
         world.away.clear();
         let good = world.rollout.from.unwrap();
         world.settle("bad");
@@ -214,14 +221,9 @@ proptest! {
 
     #[test]
     fn every_rollout_comes_to_an_end_once_its_nodes_obey(
-        max_parallel in 1u32..4,
-        events in proptest::collection::vec(event(), 1..120),
+        max_parallel in 1u32..4, events in events(),
     ) {
-        let specs = specs(max_parallel);
-        let mut world = installed(max_parallel);
-        for event in &events {
-            world.befall(event, &specs);
-        }
+        let mut world = befallen(max_parallel, &events);
         world.away.clear();
         world.settle("bad");
         let last = world.pass();

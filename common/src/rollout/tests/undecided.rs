@@ -4,38 +4,32 @@
 use super::*;
 
 impl World {
-    /// The controller is restored: no pointers, nothing good, nothing decided.
+    /// The controller was restored: no pointers, nothing good, nothing decided.
     /// Agents leave alone what runs.
-    fn restore(&mut self) {
-        self.targets.clear();
-        for (node, held) in &mut self.assignments {
+    fn restored() -> Self {
+        let mut world = Self::settled(SPEC);
+        world.targets.clear();
+        for (node, held) in &mut world.assignments {
             *held = assign::undecided(held, 1);
-            let report = self.reports.get_mut(node).unwrap();
+            let report = world.reports.get_mut(node).unwrap();
             report.applied = Some(held.generation);
             report.revision = held.content.revision;
         }
-        self.rollout = Rollout {
+        world.rollout = Rollout {
             from: None,
             state: State::Paused { why: String::new(), returning: false },
             moved: BTreeSet::new(),
-            turned: self.assignments.keys().cloned().collect(),
-            ..self.rollout.clone()
+            turned: world.assignments.keys().cloned().collect(),
+            ..world.rollout
         };
-    }
-
-    fn apply_restored(&mut self, spec: &str) {
-        let number = self.plans.len() as u64 + 1;
-        self.plans.insert(number, plan_on(&self.enrolled, spec, CATALOG, number).unwrap());
-        self.rollout = begin(None, &self.plans[&number], Some(&self.rollout));
+        world
     }
 }
 
 #[test]
 fn after_a_restore_a_node_that_gets_nothing_is_told_so_and_waited_for() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.restore();
-    world.apply_restored(WITHOUT_N3);
+    let mut world = World::restored();
+    world.change(WITHOUT_N3);
     assert_eq!(world.pass(), "progressing [n1->2] ");
     world.obey("n1", "");
     assert_eq!(world.pass(), "progressing [n2->2] ");
@@ -55,10 +49,8 @@ fn after_a_restore_a_node_that_gets_nothing_is_told_so_and_waited_for() {
 
 #[test]
 fn after_a_restore_an_assignment_not_yet_written_is_not_taken_for_one_that_was_obeyed() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.restore();
-    world.apply_restored(WITHOUT_N3);
+    let mut world = World::restored();
+    world.change(WITHOUT_N3);
     for node in ["n1", "n2"] {
         world.pass();
         world.obey(node, "");
@@ -71,20 +63,16 @@ fn after_a_restore_an_assignment_not_yet_written_is_not_taken_for_one_that_was_o
 
 #[test]
 fn after_a_restore_nodes_that_have_not_been_heard_yet_still_move_in_waves() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.restore();
+    let mut world = World::restored();
     world.reports.clear();
-    world.apply_restored(SPEC);
+    world.change(SPEC);
     assert_eq!(world.pass(), "progressing [n1->2] ");
     assert_eq!(world.pass(), "progressing [] n1: has not taken its assignment yet");
 }
 
 #[test]
 fn a_node_that_joins_again_after_its_wave_passes_a_gate_of_its_own() {
-    let mut world = World::install(SPEC);
-    world.settle("");
-    world.change(&SPEC.replace("voice: \"1\"", "voice: \"2\""));
+    let mut world = World::changing("voice", "2");
     let n3: NodeName = "n3".parse().unwrap();
     assert_eq!(world.pass(), "progressing [n2->2] ");
     let facts = world.enrolled.remove(&n3).unwrap();

@@ -1,41 +1,26 @@
-use oml_common::instance::{Check, Probe, Timing, Workload};
+use oml_common::instance::{Timing, Workload};
 
 use super::*;
+use crate::sample;
 
 fn container() -> Container {
     Container {
-        name: "oml-redis-server".parse().unwrap(),
-        version: "7".parse().unwrap(),
-        repository: "registry.lab:5000/redis".parse().unwrap(),
-        digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
         env: [("ROLE".parse().unwrap(), "main".to_owned())].into(),
         secrets: [("PASSWORD".parse().unwrap(), "redis".parse().unwrap())].into(),
         volumes: vec![
             Volume { source: "oml_redis".into(), target: "/data".into(), read_only: false },
             Volume { source: "/etc/certs".into(), target: "/certs".into(), read_only: true },
         ],
-        command: Vec::new(),
         memory_bytes_max: Some(1 << 20),
+        ..sample::container("redis", "7")
     }
 }
 
 fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, RuntimeError> {
     let instance = Instance {
-        tenant: "acme".parse().unwrap(),
-        component: "redis".parse().unwrap(),
-        unit: "redis.service".parse().unwrap(),
         workload: Workload::Container(container.clone()),
-        after: Vec::new(),
-        ports: Vec::new(),
-        probe: Probe {
-            check: Check::Redis { port: 6379 },
-            interval_ms: 1,
-            timeout_ms: 1,
-            failures_max: 1,
-        },
-        active: None,
-        timing: Timing { start_timeout_ms: 1, stop_grace_ms: 1_500 },
-        metrics: None,
+        timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 1_500 },
+        ..sample::instance("redis", "7")
     };
     let image = "registry.lab:5000/redis@sha256:1".to_owned();
     let local = Local { image, log_driver: "json-file".to_owned() };
@@ -93,8 +78,7 @@ fn a_missing_secret_is_named_and_may_still_come() {
     let error = body_of(&container(), &paths).unwrap_err();
     assert!(error.is_transient());
     let path = paths.secret(&"redis".parse().unwrap());
-    let expected =
-        format!("could not create oml-redis-server: the secret {} is missing", path.display());
+    let expected = format!("could not create oml-redis: the secret {} is missing", path.display());
     assert_eq!(error.to_string(), expected);
 }
 

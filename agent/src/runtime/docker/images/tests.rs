@@ -2,6 +2,7 @@ use bollard::models::ProgressDetail;
 
 use super::super::pretend::Pretend;
 use super::*;
+use crate::sample;
 
 fn line(id: &str, status: &str, current: i64, total: i64) -> CreateImageInfo {
     CreateImageInfo {
@@ -81,17 +82,8 @@ fn every_failure_names_the_registry_and_its_cause_in_one_sentence() {
 async fn a_registry_that_hangs_is_given_up_and_no_engine_that_is_away() {
     let docker =
         Pretend::new(|asked| asked.starts_with("GET /images/json").then(|| (200, "[]".to_owned())));
-    let container = Container {
-        name: "oml-i".parse().unwrap(),
-        version: "1".parse().unwrap(),
-        repository: "r:5000/i".parse().unwrap(),
-        digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
-        env: [].into(),
-        secrets: [].into(),
-        volumes: Vec::new(),
-        command: Vec::new(),
-        memory_bytes_max: None,
-    };
+    let repository = "r:5000/i".parse().unwrap();
+    let container = Container { repository, ..sample::container("i", "1") };
     let progress = watch::channel(FetchProgress::default()).0;
     let silence_max = Duration::from_millis(250);
     let error = fetch(&docker.engine, &container, None, silence_max, &progress).await.unwrap_err();

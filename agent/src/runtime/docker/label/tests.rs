@@ -1,42 +1,17 @@
-use oml_common::instance::{Check, Probe, Timing, Workload};
-
 use super::*;
+use crate::sample;
 
 fn instance() -> Instance {
-    Instance {
-        tenant: "acme".parse().unwrap(),
-        component: "redis".parse().unwrap(),
-        unit: "redis.service".parse().unwrap(),
-        workload: Workload::Container(Container {
-            name: "oml-redis-server".parse().unwrap(),
-            version: "7".parse().unwrap(),
-            repository: "registry/redis".parse().unwrap(),
-            digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
-            env: [].into(),
-            secrets: [].into(),
-            volumes: Vec::new(),
-            command: Vec::new(),
-            memory_bytes_max: None,
-        }),
-        after: Vec::new(),
-        ports: Vec::new(),
-        probe: Probe {
-            check: Check::Redis { port: 6379 },
-            interval_ms: 1,
-            timeout_ms: 1,
-            failures_max: 1,
-        },
-        active: None,
-        timing: Timing { start_timeout_ms: 1, stop_grace_ms: 4_000 },
-        metrics: None,
-    }
+    let mut instance = sample::instance("redis", "7");
+    instance.timing.stop_grace_ms = 4_000;
+    instance
 }
 
 fn listed() -> ContainerSummary {
     let instance = instance();
     ContainerSummary {
         id: Some("c0ffee".to_owned()),
-        names: Some(vec!["/other/alias".to_owned(), "/oml-redis-server".to_owned()]),
+        names: Some(vec!["/other/alias".to_owned(), "/oml-redis".to_owned()]),
         created: Some(12),
         state: Some(ContainerSummaryStateEnum::PAUSED),
         labels: Some(labels(&instance, instance.container().unwrap())),
@@ -48,7 +23,7 @@ fn listed() -> ContainerSummary {
 fn what_was_labelled_is_known_again() {
     let marked = read(&listed()).unwrap();
     let instance = instance();
-    assert_eq!(marked.name, "oml-redis-server");
+    assert_eq!(marked.name, "oml-redis");
     assert_eq!((&marked.tenant, &marked.component), (&instance.tenant, &instance.component));
     assert_eq!(marked.hash, instance.workload_hash());
     assert_eq!(marked.created, Timestamp(12_000));

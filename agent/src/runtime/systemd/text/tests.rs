@@ -1,34 +1,13 @@
-use oml_common::instance::{Check, Container, Probe, Timing};
+use oml_common::instance::Timing;
 
 use super::*;
+use crate::sample;
 
 pub(in crate::runtime::systemd) fn container() -> Instance {
     Instance {
-        tenant: "acme".parse().unwrap(),
-        component: "asterisk".parse().unwrap(),
-        unit: "asterisk.service".parse().unwrap(),
-        workload: Workload::Container(Container {
-            name: "oml-asterisk-server".parse().unwrap(),
-            version: "230204.01".parse().unwrap(),
-            repository: "registry/asterisk".parse().unwrap(),
-            digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
-            env: [].into(),
-            secrets: [].into(),
-            volumes: Vec::new(),
-            command: Vec::new(),
-            memory_bytes_max: None,
-        }),
         after: vec!["redis".parse().unwrap()],
-        ports: Vec::new(),
-        probe: Probe {
-            check: Check::SipOptions { port: 5060 },
-            interval_ms: 5_000,
-            timeout_ms: 1_000,
-            failures_max: 3,
-        },
-        active: None,
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 70_000 },
-        metrics: None,
+        ..sample::instance("asterisk", "230204.01")
     }
 }
 
@@ -62,11 +41,9 @@ fn a_unit_runs_the_supervisor_and_leaves_the_engine_alone() {
 
 #[test]
 fn another_version_of_the_same_component_has_the_same_unit() {
-    let mut other = container();
-    if let Workload::Container(container) = &mut other.workload {
-        container.version = "230215.01".parse().unwrap();
-        container.digest = format!("sha256:{}", "2".repeat(64)).parse().unwrap();
-    }
+    let workload = Workload::Container(sample::container("asterisk", "230215.01"));
+    let other = Instance { workload, ..container() };
+    assert_ne!(other.workload, container().workload);
     assert_eq!(render_it(&container()), render_it(&other));
 }
 

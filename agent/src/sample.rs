@@ -1,0 +1,45 @@
+//! The component that the unit tests share, so that each says only what matters to it.
+
+use oml_common::id::{ContentHash, Digest};
+use oml_common::instance::{Check, Container, Instance, Probe, Timing, Workload};
+
+/// Another image for every version.
+pub(crate) fn digest(version: &str) -> Digest {
+    format!("sha256:{}", ContentHash::of(version.as_bytes())).parse().unwrap()
+}
+
+/// A component of the tenant `acme` in a container.
+pub(crate) fn instance(component: &str, version: &str) -> Instance {
+    Instance {
+        tenant: "acme".parse().unwrap(),
+        component: component.parse().unwrap(),
+        unit: format!("{component}.service").parse().unwrap(),
+        workload: Workload::Container(container(component, version)),
+        after: Vec::new(),
+        ports: Vec::new(),
+        probe: Probe {
+            check: Check::Tcp { port: 5060 },
+            interval_ms: 10_000,
+            timeout_ms: 2_000,
+            failures_max: 3,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
+        metrics: None,
+    }
+}
+
+/// Its container.
+pub(crate) fn container(component: &str, version: &str) -> Container {
+    Container {
+        name: format!("oml-{component}").parse().unwrap(),
+        version: version.parse().unwrap(),
+        repository: format!("registry:5000/stack/{component}").parse().unwrap(),
+        digest: digest(version),
+        env: [].into(),
+        secrets: [].into(),
+        volumes: Vec::new(),
+        command: Vec::new(),
+        memory_bytes_max: None,
+    }
+}
