@@ -82,7 +82,7 @@ impl Host {
             Step::Start => self.start(work).await,
             Step::Refresh => self.refresh(work).await,
             Step::Promote => self.promote(work).await,
-            Step::Keep => self.keep(work).await,
+            Step::Keep { previous } => self.keep(work, previous.as_ref()).await,
             Step::Remove => self.remove(&work.component).await,
             Step::Soak => Ok(()),
         };
@@ -174,7 +174,7 @@ impl Host {
         Ok(self.docker.promote(work.instance()?).await?)
     }
 
-    async fn keep(&self, work: &Work) -> Result<(), StepError> {
+    async fn keep(&self, work: &Work, proven: Option<&ContentHash>) -> Result<(), StepError> {
         let instance = work.instance()?;
         if instance.container().is_none() {
             return Ok(());
@@ -183,7 +183,7 @@ impl Host {
         let written = documents::read_usable(&self.paths, &work.component, Slot::Previous)?;
         // After a return it is the goal itself.
         let written = written.map(|document| document.workload_hash()).filter(|hash| hash != &goal);
-        let previous = match written {
+        let previous = match proven.cloned().or(written) {
             Some(previous) => Some(previous),
             None => self.last_ended(&work.component, &goal).await?,
         };

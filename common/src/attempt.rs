@@ -177,7 +177,7 @@ impl Attempt {
             | Step::Soak
             | Step::GiveUp { .. }
             | Step::Return { .. }
-            | Step::Keep
+            | Step::Keep { .. }
             | Step::Start
             | Step::Refresh
             | Step::Promote => {}
@@ -300,9 +300,10 @@ impl Stage {
             | (Step::Soak, Stage::Soaking { calls_cut, .. }) => {
                 Stage::Soaking { since: now, calls_cut }
             }
-            (Step::Keep, Stage::Soaking { calls_cut, .. } | Stage::Failed { calls_cut, .. }) => {
-                Stage::Kept { calls_cut }
-            }
+            (
+                Step::Keep { .. },
+                Stage::Soaking { calls_cut, .. } | Stage::Failed { calls_cut, .. },
+            ) => Stage::Kept { calls_cut },
             (Step::Return { .. }, Stage::Failed { failure, calls_cut }) => {
                 Stage::Returned { failure, calls_cut }
             }

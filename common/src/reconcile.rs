@@ -87,7 +87,10 @@ pub enum Step {
         runs: bool,
     },
     /// The new version stays; what is older than the previous one goes.
-    Keep,
+    Keep {
+        /// The workload that proved good before; none: whichever the host tells.
+        previous: Option<ContentHash>,
+    },
     /// Start the unit.
     Start,
     /// Write documents and unit anew; what runs is not touched.
@@ -287,12 +290,12 @@ fn judge_busy(case: Case<'_>, busy: &Busy) -> Judgement {
         }
         Step::Soak => (Phase::Starting, "the new version answers"),
         // Not kept before it is recorded that it is.
-        Step::Keep if case.is_under_way() => {
+        Step::Keep { .. } if case.is_under_way() => {
             let until = case.input.now;
             (Phase::Soaking { until }, "stayed healthy through its soak time")
         }
         // What runs stays; only names and leftovers change.
-        Step::Keep | Step::Promote => return steady::judge_health(case),
+        Step::Keep { .. } | Step::Promote => return steady::judge_health(case),
     };
     Judgement::wait(phase, reason)
 }
@@ -311,7 +314,7 @@ impl Step {
             Step::GiveUp { .. } => "give-up",
             Step::Withdraw { .. } => "withdraw",
             Step::Return { .. } => "return",
-            Step::Keep => "keep",
+            Step::Keep { .. } => "keep",
             Step::Start => "start",
             Step::Refresh => "refresh",
             Step::Promote => "promote",
@@ -343,6 +346,11 @@ impl<'a> Case<'a> {
     /// The last workload that proved good, where it is another than the goal.
     fn returns_to(self) -> Option<&'a ContentHash> {
         self.attempt.and_then(Attempt::returns_to)
+    }
+
+    /// Until it is recorded that the goal is kept, what proved good before may be needed.
+    fn keep(self) -> Step {
+        Step::Keep { previous: self.returns_to().cloned() }
     }
 
     /// What it returns to did not start when it was called back.

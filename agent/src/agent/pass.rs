@@ -165,7 +165,7 @@ impl Agent {
             kill_point::reach("A6");
             kill_point::reach("A7");
         }
-        if step == Step::Keep {
+        if matches!(step, Step::Keep { .. }) {
             kill_point::reach("A11");
         }
         let now = self.host.clock.now();
@@ -221,7 +221,7 @@ impl Agent {
         }
         self.save();
         match step {
-            Step::Keep => kill_point::reach("A12"),
+            Step::Keep { .. } => kill_point::reach("A12"),
             Step::Return { .. } => kill_point::reach("R4"),
             Step::Remove
             | Step::Fetch

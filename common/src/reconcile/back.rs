@@ -81,7 +81,7 @@ fn cured(case: Case<'_>, failure: &Failure) -> Judgement {
     if case.input.now < until {
         return Judgement::wait(Phase::Failed, failure.message.clone()).until(until);
     }
-    Judgement::act(Phase::Starting, Step::Keep, "healthy after all")
+    Judgement::act(Phase::Starting, case.keep(), "healthy after all")
 }
 
 /// It answers again already. A packaged unit does not tell which of its drop-ins

@@ -198,7 +198,7 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Judgement {
             case.seen.status.as_ref().map_or("", |status| &status.detail)
         )),
         Health::Healthy if now >= until => {
-            Judgement::act(phase, Step::Keep, "stayed healthy through its soak time")
+            Judgement::act(phase, case.keep(), "stayed healthy through its soak time")
         }
         Health::Healthy | Health::Unknown | Health::Starting if now < until => {
             let left = Span(until.since_ms(now));

@@ -96,7 +96,7 @@ fn tidy(case: Case<'_>) -> Judgement {
         seen.containers.iter().map(|c| &c.hash).filter(|hash| *hash != case.goal).collect();
     // The one before is kept, so that there is something to return to.
     if others.len() > 1 {
-        return Judgement::act(phase, Step::Keep, "older containers are left");
+        return Judgement::act(phase, case.keep(), "older containers are left");
     }
     Judgement::wait(phase, reason)
 }

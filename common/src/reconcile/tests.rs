@@ -392,10 +392,26 @@ fn a_reboot_in_the_soak_begins_it_again_and_is_not_held_against_the_version() {
 }
 
 #[test]
+fn what_proved_good_stays_until_the_next_is_recorded_as_kept_though_its_document_is_lost() {
+    let mut world = World::settled([instance("asterisk", "exits")]);
+    world.desire([instance("asterisk", "1")]);
+    world.settle();
+    // By the clocks of then and now, the one that failed is the last that ended.
+    world.set_clock(-3_600_000);
+    world.desire([instance("asterisk", "2")]);
+    until_step(&mut world, "keep");
+    world.place("asterisk").previous = None;
+    killed_in(&mut world, "keep", 1);
+    let proven = instance("asterisk", "1").workload_hash();
+    assert!(world.place("asterisk").known(&proven).is_some());
+}
+
+#[test]
 fn nothing_is_told_as_ready_before_it_is_recorded_as_kept() {
     let mut world = changing("1", "2");
     until_step(&mut world, "keep");
-    let busy = [(name("asterisk"), Busy { step: Step::Keep, bytes: (0, 0) })].into();
+    let busy =
+        [(name("asterisk"), Busy { step: Step::Keep { previous: None }, bytes: (0, 0) })].into();
     let judgements = judge(Input {
         assignment: world.assignment.as_ref(),
         observed: &world.observe(),

@@ -134,7 +134,7 @@ fn effects(step: &Step, is_container: bool) -> Vec<Effect> {
             Effect::Promote,
         ],
         Step::GiveUp { .. } => vec![Effect::ReadLastWords],
-        Step::Keep => vec![Effect::RemoveOlder],
+        Step::Keep { .. } => vec![Effect::RemoveOlder],
         Step::Start => vec![Effect::Restart, Effect::AwaitStart],
         Step::Refresh => vec![Effect::WriteCurrent, Effect::WriteUnit],
         Step::Promote => vec![Effect::Promote],

@@ -411,7 +411,7 @@ impl World {
             | Step::Put
             | Step::Switch { .. }
             | Step::Soak
-            | Step::Keep
+            | Step::Keep { .. }
             | Step::Start
             | Step::Refresh
             | Step::Promote => host.towards(step, &desired.expect("a step has a goal")),
@@ -527,10 +527,10 @@ impl Effects<'_> {
                 self.effect(|place, _| place.current = Some(goal.clone()));
                 self.effect(|place, now| write_unit(place, goal, now));
             }
-            Step::Keep => self.effect(|place, _| {
+            Step::Keep { previous } => self.effect(|place, _| {
                 let goal = goal.workload_hash();
-                let before =
-                    before(place).filter(|hash| hash != &goal).or_else(|| last_ended(place, &goal));
+                let written = || before(place).filter(|hash| hash != &goal);
+                let before = previous.clone().or_else(written).or_else(|| last_ended(place, &goal));
                 let keep = [Some(goal), before];
                 place.containers.retain(|c| c.is_running() || keep.contains(&Some(c.hash.clone())));
             }),
