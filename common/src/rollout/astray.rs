@@ -1,6 +1,7 @@
 //! Nodes that another rollout left on a revision that is neither good nor wanted.
 
-use crate::id::{NodeName, RevisionNumber};
+use crate::id::{ContentHash, NodeName, RevisionNumber};
+use crate::plan::NodePlan;
 use crate::report::Phase;
 
 use super::{Input, Rollout, State};
@@ -43,6 +44,20 @@ pub(super) fn nodes<'a>(
     astray.filter(move |node| input.targets.get(*node).copied() != target(node))
 }
 
+/// Whether that is what a revision asks of a node, as far as its plan is at hand.
+fn is_share(
+    input: Input<'_>,
+    node: &NodeName,
+    revision: RevisionNumber,
+    content: &ContentHash,
+) -> bool {
+    let mut plans = [Some(input.to), input.from].into_iter().flatten();
+    plans.find(|plan| plan.revision == revision).is_none_or(|plan| match plan.nodes.get(node) {
+        Some(share) => share.content_hash() == *content,
+        None => NodePlan::default().content_hash() == *content,
+    })
+}
+
 /// Whether nothing goes on on a node, as far as it said: away or not, it does
 /// nothing but what it was given.
 pub(super) fn is_quiet(input: Input<'_>, node: &NodeName) -> bool {
@@ -51,11 +66,12 @@ pub(super) fn is_quiet(input: Input<'_>, node: &NodeName) -> bool {
         return true;
     }
     let view = input.nodes.get(node);
-    let Some((report, (generation, _))) = view.and_then(|v| v.report.zip(v.assigned)) else {
+    let Some((report, (generation, given))) = view.and_then(|v| v.report.zip(v.assigned)) else {
         return false;
     };
     let has_what_it_points_to = match input.targets.get(node) {
-        Some(target) => report.revision == *target,
+        // One that was told to be empty in between may name that revision still.
+        Some(target) => report.revision == *target && is_share(input, node, *target, given),
         None => report.instances.is_empty(),
     };
     has_what_it_points_to

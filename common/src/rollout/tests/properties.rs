@@ -236,3 +236,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_node_that_was_told_to_be_empty_takes_a_place_when_it_comes_back() {
+    use Event::{Assign, Change, Decide, Obey};
+    let on_voice = [Change(6), Decide, Assign, Obey(1), Decide];
+    let empties_n3_and_fails = [Change(5), Decide, Assign, Obey(2), Obey(3), Decide];
+    let mut world = befallen(2, &[&on_voice[..], &empties_n3_and_fails].concat());
+    assert_eq!(world.on_the_way(), ["n2", "n3"]);
+    world.befall(&Change(0), &specs(2));
+    world.befall(&Decide, &specs(2));
+    assert_eq!(world.on_the_way(), ["n2", "n3"], "n1 was moved with them");
+}
