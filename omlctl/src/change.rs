@@ -203,7 +203,7 @@ async fn follow(
         revision: reply.revision,
         changes: reply.changes.clone(),
     };
-    let mut progress = Progress::new(output.clock.clone(), &reply.changes);
+    let mut progress = Progress::new(output.clock.clone(), reply.revision, &reply.changes);
     let ended = wait::wait(target, controller, &watched, limit, &mut progress).await;
     progress.finish();
     let ended = ended?;

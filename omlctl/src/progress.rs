@@ -26,8 +26,8 @@ pub(crate) enum Progress {
 
 impl Progress {
     /// The way that standard error allows.
-    pub(crate) fn new(clock: Clock, changes: &[Change]) -> Self {
-        let labels = Labels::new(clock, changes);
+    pub(crate) fn new(clock: Clock, revision: u64, changes: &[Change]) -> Self {
+        let labels = Labels::new(clock, revision, changes);
         if output::is_live() {
             Self::Live(Live::new(labels))
         } else {
@@ -68,26 +68,34 @@ impl Progress {
 #[derive(Debug)]
 struct Labels {
     clock: Clock,
+    /// The one that the changes make.
+    revision: u64,
     changes: Vec<Change>,
 }
 
 impl Labels {
-    fn new(clock: Clock, changes: &[Change]) -> Self {
-        Self { clock, changes: changes.to_vec() }
+    fn new(clock: Clock, revision: u64, changes: &[Change]) -> Self {
+        Self { clock, revision, changes: changes.to_vec() }
     }
 
     fn change(&self, node: &str, component: &str) -> Option<&Change> {
         self.changes.iter().find(|c| c.node == node && c.component == component)
     }
 
-    /// `asterisk 230215.01`: with the version that the node is on its way to.
+    /// `asterisk 230215.01`: with the version that the node is on its way to,
+    /// where the changes tell it. They tell nothing of any other revision than
+    /// theirs and the one just before, if that one came to its end.
     fn instance(&self, tenant: &TenantStatus, node: &NodeStatus, component: &str) -> String {
-        let goes_back =
-            tenant.rollout.as_ref().is_some_and(|r| r.from > 0 && node.target == r.from);
+        let goes_back = tenant.rollout.as_ref().is_some_and(|r| {
+            r.to == self.revision
+                && r.from > 0
+                && r.from == self.revision.saturating_sub(1)
+                && node.target == r.from
+        });
         let version = match self.change(&node.node, component) {
             Some(change) if goes_back => change.from.as_str(),
-            Some(change) => change.to.as_str(),
-            None => "",
+            Some(change) if node.target == self.revision => change.to.as_str(),
+            Some(_) | None => "",
         };
         let label = if version.is_empty() {
             component.to_owned()

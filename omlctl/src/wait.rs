@@ -12,6 +12,10 @@ use crate::connection::{Controller, Failed, Target};
 use crate::error::CommandError;
 use crate::progress::Progress;
 
+mod overtaken;
+
+use overtaken::Overtaken;
+
 /// How a command ended that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -55,6 +59,14 @@ pub(crate) struct Ended {
     pub(crate) rollout: Option<Rollout>,
 }
 
+/// What a status says of the change.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Ended(Ended),
+    /// A later revision holds; whether it contains the change no status says.
+    Overtaken(Overtaken),
+}
+
 /// Pause between two attempts to reach a controller that was lost.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
@@ -66,14 +78,15 @@ pub(crate) async fn wait(
     limit: Duration,
     progress: &mut Progress,
 ) -> Result<Ended, CommandError> {
-    let mut follow = Follow { watched, progress, last: None, began_ms: None, lost: None };
+    let mut follow =
+        Follow { watched, progress, last: None, began_ms: None, lost: None, overtaken: None };
     let deadline = Instant::now() + limit;
     // Cancel-safe: dropping the watch loses nothing that the next one does not say again.
     let ended = tokio::select! {
         ended = timeout_at(deadline, follow.run(target, controller)) => ended,
         interrupted = tokio::signal::ctrl_c() => {
             interrupted.map_err(CommandError::Start)?;
-            return Ok(follow.waiting("not waited for any longer"));
+            return Ok(follow.unfinished("not waited for any longer"));
         }
     };
     match ended {
@@ -89,6 +102,8 @@ struct Follow<'a> {
     began_ms: Option<u64>,
     /// Why there is no connection now.
     lost: Option<String>,
+    /// What the controller is being asked about.
+    overtaken: Option<Overtaken>,
 }
 
 impl Follow<'_> {
@@ -128,29 +143,51 @@ impl Follow<'_> {
             if self.lost.take().is_some() {
                 self.progress.note("connected again");
             }
-            if let Some(ended) = self.see(reply) {
+            let ended = match self.see(reply) {
+                Some(Verdict::Ended(ended)) => Some(ended),
+                Some(Verdict::Overtaken(overtaken)) => {
+                    self.overtaken.insert(overtaken).ask(&mut controller, self.watched).await?
+                }
+                None => None,
+            };
+            if let Some(ended) = ended {
                 return Ok(ended);
             }
         }
     }
 
-    fn see(&mut self, reply: StatusReply) -> Option<Ended> {
+    fn see(&mut self, reply: StatusReply) -> Option<Verdict> {
         let began_ms = *self.began_ms.get_or_insert(reply.now_ms);
         let tenant = reply.tenants.into_iter().find(|t| t.tenant == self.watched.tenant)?;
         self.progress.show(reply.now_ms, &tenant);
-        let ended = judge(self.watched, &tenant, reply.now_ms.saturating_sub(began_ms));
+        let verdict = judge(self.watched, &tenant, reply.now_ms.saturating_sub(began_ms));
         self.last = Some(tenant);
-        ended
+        self.overtaken = None;
+        verdict
     }
 
     fn timed_out(&self, limit: Duration) -> Result<Ended, CommandError> {
         let after = Span(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
         let Watched { tenant, revision, .. } = self.watched;
-        match &self.lost {
-            Some(why) => Err(CommandError::Unreachable(format!(
+        match (&self.lost, &self.overtaken) {
+            (Some(why), Some(Overtaken { by, .. })) => Err(CommandError::Unreachable(format!(
+                "{why}; revision {by} of {tenant} took the place of {revision}, whether it contains this change cannot be told"
+            ))),
+            (Some(why), None) => Err(CommandError::Unreachable(format!(
                 "{why}; revision {revision} of {tenant} is recorded, how far it is cannot be told"
             ))),
-            None => Ok(self.waiting(&format!("still waiting after {after}"))),
+            (None, Some(_)) => {
+                Ok(self.unfinished(&format!("no answer by the time-out of {after}")))
+            }
+            (None, None) => Ok(self.unfinished(&format!("still waiting after {after}"))),
+        }
+    }
+
+    /// The waiting ends before the change, or before it is known what became of it.
+    fn unfinished(&self, lead: &str) -> Ended {
+        match &self.overtaken {
+            Some(overtaken) => overtaken.unknown(self.watched, lead),
+            None => self.waiting(lead),
         }
     }
 
@@ -176,63 +213,60 @@ fn without_lead(error: CommandError) -> String {
 }
 
 /// Whether the change has ended, and how. `took_ms` is for the sentence only.
-pub(crate) fn judge(watched: &Watched, tenant: &TenantStatus, took_ms: u64) -> Option<Ended> {
+pub(crate) fn judge(watched: &Watched, tenant: &TenantStatus, took_ms: u64) -> Option<Verdict> {
     let rollout = tenant.rollout.as_ref().filter(|r| r.to >= watched.revision)?;
-    let Watched { tenant: name, revision, .. } = watched;
-    let to = rollout.to;
-    let reason = &rollout.reason;
-    let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    let (ending, sentence) = match rollout.state.as_str() {
+    let by = match rollout.state.as_str() {
         "progressing" | "rolling-back" | "superseded" => return None,
-        "completed" if to == *revision => {
-            (Ending::Done, format!("done: {name} runs revision {to}, after {}", span(took_ms)))
+        "completed" => rollout.to,
+        "rolled-back" => rollout.from,
+        _ => watched.revision,
+    };
+    if by > watched.revision {
+        return Some(Verdict::Overtaken(Overtaken { by, rollout: rollout.clone() }));
+    }
+    let (ending, sentence) = end(watched, rollout, took_ms);
+    let rollout = Some(rollout.clone());
+    Some(Verdict::Ended(Ended { ending, sentence: printable(&sentence), rollout }))
+}
+
+/// The end that needs no question: no later revision holds.
+fn end(watched: &Watched, rollout: &Rollout, took_ms: u64) -> (Ending, String) {
+    let Watched { tenant, revision, .. } = watched;
+    let Rollout { from, to, reason, .. } = rollout;
+    let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    match rollout.state.as_str() {
+        "completed" => {
+            (Ending::Done, format!("done: {tenant} runs revision {to}, after {}", span(took_ms)))
         }
-        "completed" if holds(watched, tenant) => (
+        "rolled-back" if from == revision => (
             Ending::Done,
             format!(
-                "done: {name} runs revision {to}, which took the place of {revision} and contains this change"
+                "done: {tenant} runs revision {revision} again, for revision {to} did not hold{because}"
             ),
         ),
-        "completed" => (
-            Ending::Failed,
+        "rolled-back" if to == revision => (
+            Ending::RolledBack,
             format!(
-                "failed: revision {to} of {name} took the place of {revision} and undid this change"
+                "rolled back: revision {to} of {tenant} did not hold, its nodes run revision {from} again{because}"
             ),
         ),
         "rolled-back" => (
             Ending::RolledBack,
             format!(
-                "rolled back: revision {to} of {name} did not hold, its nodes run revision {} again{because}",
-                rollout.from
+                "rolled back: revision {to} of {tenant}, which took the place of {revision}, did not hold; its nodes run revision {from} again, without this change{because}"
             ),
         ),
         "paused" => (
             Ending::Failed,
-            format!("failed: the rollout of revision {to} of {name} is paused{because}"),
+            format!("failed: the rollout of revision {to} of {tenant} is paused{because}"),
         ),
         other => (
             Ending::Failed,
             format!(
-                "failed: the rollout of revision {to} of {name} is {other}, a state that this omlctl does not know"
+                "failed: the rollout of revision {to} of {tenant} is {other}, a state that this omlctl does not know"
             ),
         ),
-    };
-    Some(Ended { ending, sentence: printable(&sentence), rollout: Some(rollout.clone()) })
-}
-
-/// Whether the tenant's nodes say that they run what the change asked for.
-fn holds(watched: &Watched, tenant: &TenantStatus) -> bool {
-    let instance = |change: &Change| {
-        let node = tenant.nodes.iter().find(|node| node.node == change.node)?;
-        node.report.as_ref()?.instances.get(&change.component)
-    };
-    watched.changes.iter().filter(|change| !change.component.is_empty()).all(|change| {
-        match (change.kind.as_str(), instance(change)) {
-            ("remove", found) => found.is_none(),
-            (_, Some(found)) => change.to.is_empty() || found.version == change.to,
-            (_, None) => false,
-        }
-    })
+    }
 }
 
 #[cfg(test)]

@@ -1,40 +1,43 @@
 //! When a change has ended, and how.
 
-use oml_proto::v1::{InstanceReport, NodeStatus, Report};
+use oml_proto::v1::ChangeReply;
 
 use super::*;
 
 fn watched() -> Watched {
-    let change = |component: &str, kind: &str, to: &str| Change {
-        node: "voice-1".into(),
-        component: component.into(),
-        kind: kind.into(),
-        to: to.into(),
-        ..Change::default()
-    };
-    let changes = vec![change("asterisk", "replace", "2"), change("redis", "remove", "")];
+    let changes = vec![change("voice-1", "asterisk"), change("voice-1", "redis")];
     Watched { tenant: "acme".into(), revision: 8, changes }
 }
 
-fn tenant(to: u64, state: &str, instances: &[(&str, &str)]) -> TenantStatus {
-    let instances = instances.iter().map(|(name, version)| {
-        let report = InstanceReport { version: (*version).into(), ..InstanceReport::default() };
-        ((*name).to_owned(), report)
-    });
-    let report = Report { instances: instances.collect(), ..Report::default() };
-    let node = NodeStatus { node: "voice-1".into(), report: Some(report), ..NodeStatus::default() };
-    let rollout = Rollout { from: 7, to, state: state.into(), ..Rollout::default() };
-    TenantStatus { nodes: vec![node], rollout: Some(rollout), ..TenantStatus::default() }
+fn change(node: &str, component: &str) -> Change {
+    Change { node: node.into(), component: component.into(), ..Change::default() }
+}
+
+fn tenant(from: u64, to: u64, state: &str) -> TenantStatus {
+    let rollout = Rollout { from, to, state: state.into(), ..Rollout::default() };
+    TenantStatus { rollout: Some(rollout), ..TenantStatus::default() }
 }
 
 fn ending(tenant: &TenantStatus) -> Option<Ending> {
-    judge(&watched(), tenant, 0).map(|ended| ended.ending)
+    judge(&watched(), tenant, 0).map(|verdict| match verdict {
+        Verdict::Ended(ended) => ended.ending,
+        Verdict::Overtaken(overtaken) => panic!("{overtaken:?}"),
+    })
+}
+
+fn overtaken(tenant: &TenantStatus) -> Overtaken {
+    match judge(&watched(), tenant, 0) {
+        Some(Verdict::Overtaken(overtaken)) => overtaken,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
 fn states_that_go_on_are_waited_for() {
     for state in ["progressing", "rolling-back", "superseded"] {
-        assert_eq!(ending(&tenant(8, state, &[])), None);
+        for to in [8, 9] {
+            assert_eq!(ending(&tenant(7, to, state)), None);
+        }
     }
     assert_eq!(ending(&TenantStatus::default()), None);
 }
@@ -42,23 +45,44 @@ fn states_that_go_on_are_waited_for() {
 #[test]
 fn the_rollout_before_says_nothing_of_this_one() {
     for state in ["completed", "rolled-back", "paused"] {
-        assert_eq!(ending(&tenant(7, state, &[])), None);
+        assert_eq!(ending(&tenant(6, 7, state)), None);
     }
 }
 
 #[test]
 fn states_that_end_end() {
-    assert_eq!(ending(&tenant(8, "completed", &[])), Some(Ending::Done));
-    assert_eq!(ending(&tenant(8, "rolled-back", &[])), Some(Ending::RolledBack));
-    assert_eq!(ending(&tenant(8, "paused", &[])), Some(Ending::Failed));
-    assert_eq!(ending(&tenant(8, "a-state-of-later", &[])), Some(Ending::Failed));
+    assert_eq!(ending(&tenant(7, 8, "completed")), Some(Ending::Done));
+    assert_eq!(ending(&tenant(7, 8, "rolled-back")), Some(Ending::RolledBack));
+    assert_eq!(ending(&tenant(7, 8, "paused")), Some(Ending::Failed));
+    assert_eq!(ending(&tenant(7, 8, "a-state-of-later")), Some(Ending::Failed));
 }
 
 #[test]
-fn a_later_revision_counts_by_what_runs() {
-    assert_eq!(ending(&tenant(9, "completed", &[("asterisk", "2")])), Some(Ending::Done));
-    assert_eq!(ending(&tenant(9, "completed", &[("asterisk", "1")])), Some(Ending::Failed));
-    assert_eq!(ending(&tenant(9, "completed", &[])), Some(Ending::Failed));
-    let redis_is_back = tenant(9, "completed", &[("asterisk", "2"), ("redis", "1")]);
-    assert_eq!(ending(&redis_is_back), Some(Ending::Failed));
+fn no_status_says_whether_a_later_revision_contains_the_change() {
+    assert_eq!(overtaken(&tenant(7, 9, "completed")).by, 9);
+    assert_eq!(overtaken(&tenant(9, 10, "rolled-back")).by, 9);
+}
+
+#[test]
+fn a_later_revision_that_did_not_hold_leaves_what_it_came_from() {
+    assert_eq!(ending(&tenant(7, 9, "rolled-back")), Some(Ending::RolledBack));
+    assert_eq!(ending(&tenant(8, 9, "rolled-back")), Some(Ending::Done));
+    assert_eq!(ending(&tenant(7, 9, "paused")), Some(Ending::Failed));
+}
+
+#[test]
+fn a_later_revision_contains_the_change_where_going_back_would_touch_nothing_of_it() {
+    let overtaken = overtaken(&tenant(7, 9, "completed"));
+    let concluded = |revision, changes: &[Change]| {
+        let changes = changes.to_vec();
+        let plan = ChangeReply { revision, changed: revision > 9, changes, tenant: "acme".into() };
+        overtaken.conclude(&watched(), &plan).map(|ended| ended.ending)
+    };
+    assert_eq!(concluded(9, &[]), Some(Ending::Done));
+    let text = Change { kind: "spec".into(), ..Change::default() };
+    assert_eq!(concluded(10, &[text]), Some(Ending::Done));
+    let elsewhere = [change("voice-2", "asterisk"), change("voice-1", "nginx")];
+    assert_eq!(concluded(10, &elsewhere), Some(Ending::Done));
+    assert_eq!(concluded(10, &[change("voice-1", "redis")]), Some(Ending::Failed));
+    assert_eq!(concluded(11, &[]), None, "this is about revision 10");
 }

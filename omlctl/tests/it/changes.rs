@@ -208,21 +208,6 @@ fn a_lost_watch_is_taken_up_again() {
 }
 
 #[test]
-fn a_later_revision_that_contains_the_change_is_as_good() {
-    let later = Rollout { to: 9, ..rollout("completed", "") };
-    let progressing = status(1, rollout("superseded", ""), instance("230204.01", "ready"));
-    let contained = status(9, later.clone(), instance("230215.01", "ready"));
-    let ran = World::new(upgrade_then(vec![progressing, contained])).run(&UPGRADE);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.stderr.contains("contains this change"), "{}", ran.stderr);
-
-    let undone = status(9, later, instance("230204.01", "ready"));
-    let ran = World::new(upgrade_then(vec![undone])).run(&UPGRADE);
-    assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.stderr.contains("undid this change"), "{}", ran.stderr);
-}
-
-#[test]
 fn programs_get_one_document_with_the_outcome() {
     let world = World::new(upgrade_then(vec![completed()]));
     let mut arguments = UPGRADE.to_vec();

@@ -25,6 +25,8 @@ pub(crate) enum Answer {
     Refusal(Status),
     /// The connection breaks instead.
     Cut,
+    /// No answer, on a connection that stays.
+    Silence,
 }
 
 /// What follows the last status of a stream.
@@ -45,6 +47,8 @@ pub(crate) struct Script {
     pub(crate) status: StatusReply,
     pub(crate) revisions: Vec<Revision>,
     pub(crate) asked: Vec<ChangeOptions>,
+    /// Revisions that were to be gone back to.
+    pub(crate) back_to: Vec<u64>,
     pub(crate) tokens: Vec<CreateTokenRequest>,
 }
 
@@ -70,6 +74,7 @@ impl Scripted {
                 self.cut.send_replace(());
                 std::future::pending().await
             }
+            Some(Answer::Silence) => std::future::pending().await,
         }
     }
 }
@@ -93,7 +98,9 @@ impl Fleet for Scripted {
     }
 
     async fn rollback(&self, request: Request<RollbackRequest>) -> Outcome<ChangeReply> {
-        self.change(request.into_inner().options).await
+        let RollbackRequest { to, options, .. } = request.into_inner();
+        self.script.lock().unwrap().back_to.push(to);
+        self.change(options).await
     }
 
     async fn get_status(&self, request: Request<StatusRequest>) -> Outcome<StatusReply> {

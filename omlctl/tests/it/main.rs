@@ -6,6 +6,7 @@ mod contexts;
 mod fake;
 mod lists;
 mod mistakes;
+mod overtaken;
 mod pki;
 mod reach;
 mod world;

@@ -7,15 +7,18 @@ use oml_proto::v1::{Change, Phase, Report, Rollout};
 use super::*;
 use crate::clock::Clock;
 
-fn transitions() -> Transitions {
-    let change = Change {
+fn change() -> Change {
+    Change {
         node: "voice-1".into(),
         component: "asterisk".into(),
         from: "1".into(),
         to: "2".into(),
         ..Change::default()
-    };
-    Transitions::new(Labels::new(Clock::utc(), &[change]))
+    }
+}
+
+fn transitions() -> Transitions {
+    Transitions::new(Labels::new(Clock::utc(), 2, &[change()]))
 }
 
 fn instance(phase: &str, reason: &str) -> InstanceReport {
@@ -80,6 +83,29 @@ fn a_node_on_its_way_back_shows_the_version_it_goes_to() {
     let mut back = tenant(&[("asterisk", instance("starting", ""))]);
     back.nodes[0].target = 1;
     assert_eq!(told.see(0, &back), ["00:00:00 voice-1 asterisk 1: starting"]);
+}
+
+#[test]
+fn a_node_on_its_way_to_a_later_revision_shows_no_version_of_this_one() {
+    let mut told = transitions();
+    told.see(0, &tenant(&[("asterisk", instance("ready", ""))]));
+    let mut later = tenant(&[("asterisk", instance("starting", ""))]);
+    later.nodes[0].target = 3;
+    later.rollout = later.rollout.map(|rollout| Rollout { to: 3, ..rollout });
+    assert_eq!(
+        told.see(0, &later),
+        ["00:00:00 revision 1 → 3: progressing", "00:00:00 voice-1 asterisk: starting"]
+    );
+}
+
+#[test]
+fn a_node_on_its_way_to_what_was_good_before_an_overtaken_revision_shows_no_version() {
+    let mut told = Transitions::new(Labels::new(Clock::utc(), 3, &[change()]));
+    let mut back = tenant(&[("asterisk", instance("starting", ""))]);
+    back.nodes[0].target = 1;
+    back.rollout = back.rollout.map(|rollout| Rollout { to: 3, ..rollout });
+    let lines = told.see(0, &back);
+    assert_eq!(lines[1], "00:00:00 voice-1 asterisk: starting");
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn every_node_has_a_line_that_says_what_happens_on_it() {
         to: "230215.01".into(),
         ..Change::default()
     };
-    let labels = Labels::new(Clock::utc(), &[change]);
+    let labels = Labels::new(Clock::utc(), 8, &[change]);
     let mut live = Live::on(MultiProgress::with_draw_target(target), labels);
     live.show(NOON_MS, &tenant());
     let drawn = screen.drawn.lock().unwrap().clone();
