@@ -9,6 +9,7 @@ pub mod attempt;
 pub mod catalog;
 pub mod diff;
 pub mod error;
+pub mod handover;
 pub mod id;
 pub mod instance;
 pub mod observed;

@@ -110,8 +110,9 @@ impl Ops {
         digests.append(&mut draft.known);
         // Once without the registries, so that everything else is told beside what they say.
         let mut problems = images.problems.clone();
-        if let Err(found) = plan_with(&images.with_stand_ins(&digests)) {
-            problems.0.extend(found.0);
+        match plan_with(&images.with_stand_ins(&digests)) {
+            Ok(plan) => problems.0.extend(draft.in_the_way(&plan)),
+            Err(found) => problems.0.extend(found.0),
         }
         if nodes.is_empty() {
             problems.0.extend(self.other_tenant(spec).await?);

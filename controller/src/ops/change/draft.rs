@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::handover;
 use oml_common::id::{Digest, RevisionNumber, TenantId};
 use oml_common::plan::{ImageName, Plan};
 use oml_common::problem::Problem;
@@ -39,8 +40,8 @@ impl Ops {
         let records = &self.parts.records;
         let head = records.get(&keys::head(&tenant)).await?;
         let rollout = records.get(&keys::rollout(&tenant)).await?;
-        let returns_to = rollout.as_ref().and_then(|rollout| rollout.value.returns_to());
-        let before = match returns_to.or(head.as_ref().map(|head| head.value.current)) {
+        let way = rollout.as_ref().map(|rollout| &rollout.value);
+        let before = match head.as_ref().map(|head| head.value.present(way)) {
             Some(present) => self.text_and_plan(&tenant, present).await?,
             None => None,
         };
@@ -84,6 +85,15 @@ impl Ops {
 }
 
 impl Draft {
+    /// What of the way from the present plan to that one takes two changes.
+    pub(super) fn in_the_way(&self, plan: &Plan) -> Vec<Problem> {
+        let Some((_, before)) = &self.before else { return Vec::new() };
+        let found = handover::check(before, plan).0.into_iter();
+        let placed = found
+            .map(|problem| Problem { line: self.spec.problem(&problem.path, "").line, ..problem });
+        placed.collect()
+    }
+
     /// Whether the text says nothing that is not said already.
     pub(super) fn says_the_same(&self) -> Result<bool> {
         let Some((before, _)) = &self.before else { return Ok(false) };

@@ -1,0 +1,77 @@
+use crate::testing::{CATALOG, SPEC, plan_with};
+
+use super::*;
+
+fn refused(spec: &str, catalog: &str) -> String {
+    let from = plan_with(SPEC, CATALOG, 1).unwrap();
+    check(&from, &plan_with(spec, catalog, 2).unwrap()).to_string()
+}
+
+/// The next catalog: in the place of `voice` a component with names and a port of its own.
+fn successor(changed: (&str, &str)) -> String {
+    let voice = CATALOG.find("  voice:").unwrap();
+    let exporter = CATALOG.find("  exporter:").unwrap();
+    let pbx = CATALOG[voice..exporter]
+        .replace("  voice:", "  pbx:")
+        .replace("voice.service", "pbx.service")
+        .replace("container: voice-server", "container: pbx-server")
+        .replace("settings.sip_port }}/udp", "5070 }}/udp")
+        .replace(changed.0, changed.1);
+    [&CATALOG[..voice], &pbx, &CATALOG[exporter..]].concat()
+}
+
+#[test]
+fn a_successor_with_names_and_ports_of_its_own_is_handed_over_to() {
+    let spec = SPEC.replace("voice: \"1\"", "pbx: \"1\"");
+    assert_eq!(refused(&spec, &successor(("", ""))), "");
+}
+
+#[test]
+fn nothing_takes_a_unit_a_container_or_a_port_of_what_the_same_change_takes_away() {
+    let spec = SPEC.replace("voice: \"1\"", "pbx: \"1\"");
+    let cases = [
+        (("container: pbx-server", "container: voice-server"), "the container voice-server"),
+        (("5070 }}/udp", "settings.sip_port }}/udp"), "port 5060/udp"),
+    ];
+    for (changed, shared) in cases {
+        let told = |node: &str| {
+            format!(
+                "components.pbx: takes {shared} of voice on {node}, which the same change takes \
+                 away (take voice away in a change of its own first)"
+            )
+        };
+        assert_eq!(refused(&spec, &successor(changed)), [told("n2"), told("n3")].join("\n"));
+    }
+}
+
+#[test]
+fn what_runs_in_a_container_does_not_become_a_packaged_unit_in_one_change() {
+    let unit = "kind: unit\n    roles: [voice]\n    unit: voice.service\n    \
+                probe: {check: unit-active}\n";
+    let start = CATALOG.find("  voice:").unwrap();
+    let end = CATALOG.find("  exporter:").unwrap();
+    let catalog = format!("{}  voice:\n    {unit}{}", &CATALOG[..start], &CATALOG[end..]);
+    let spec = SPEC.replace("voice: \"1\"", "voice: {}");
+    assert_eq!(
+        refused(&spec, &catalog),
+        "components.voice: was a container and would be the packaged unit voice.service \
+         (take voice away in a change of its own first)"
+    );
+}
+
+#[test]
+fn a_packaged_unit_does_not_become_another_one_in_one_change() {
+    let catalog = CATALOG.replace("unit: exporter.service", "unit: node-exporter.service");
+    assert_eq!(
+        refused(SPEC, &catalog),
+        "components.exporter: was the packaged unit exporter.service and would be \
+         node-exporter.service (take exporter away in a change of its own first)"
+    );
+}
+
+#[test]
+fn what_stays_may_change_its_ports_and_its_unit() {
+    let catalog = CATALOG.replace("unit: voice.service", "unit: sip.service");
+    let spec = SPEC.replace("colour: blue", "colour: blue, sip_port: \"5080\"");
+    assert_eq!(refused(&spec, &catalog), "");
+}
