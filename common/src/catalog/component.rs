@@ -28,8 +28,14 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Compone
     };
     let after = fields.get("after").map(|p| p.parse_list(problems)).unwrap_or_default();
     let ports = texts(fields.get("ports").as_ref(), problems);
-    let probe = fields.need("probe", problems).and_then(|p| read_probe(&p, problems));
-    let active = fields.get("active").and_then(|p| read_active(&p, problems));
+    let probe_place = fields.need("probe", problems);
+    let probe = probe_place.as_ref().and_then(|p| read_probe(p, problems));
+    let active_place = fields.get("active");
+    let active = active_place.as_ref().and_then(|p| read_active(p, problems));
+    if !is_container {
+        let asks_more = probe.as_ref().is_some_and(|p| p.check != CheckTemplate::UnitActive);
+        refuse_questions(probe_place.filter(|_| asks_more), active_place, problems);
+    }
     let duration = |place: Option<Place<'_>>, problems: &mut Problems, default| {
         place.and_then(|p| p.duration_ms(problems)).unwrap_or(default)
     };
@@ -50,6 +56,18 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Compone
         timing,
         metrics,
     })
+}
+
+/// A packaged unit has no supervisor: what nobody would ask must not look as if it were asked.
+fn refuse_questions(probe: Option<Place<'_>>, active: Option<Place<'_>>, problems: &mut Problems) {
+    if let Some(place) = probe {
+        let message = "only systemd is asked how a packaged unit is";
+        problems.push(place.problem(message).hint("write {check: unit-active}"));
+    }
+    if let Some(place) = active {
+        let message = "nothing counts what goes through a packaged unit";
+        problems.push(place.problem(message).hint("run it in a container"));
+    }
 }
 
 fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<ContainerTemplate> {

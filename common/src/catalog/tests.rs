@@ -89,3 +89,19 @@ fn every_problem_of_a_component_is_told_at_once() {
     assert!(told.contains("components.web.start_timeout"), "{told}");
     assert!(told.contains("components.web.active.before: is missing"), "{told}");
 }
+
+#[test]
+fn a_packaged_unit_has_no_questions_that_nobody_would_ask() {
+    let unit = "  sbc:\n    kind: unit\n    roles: [app]\n    unit: sbc.service\n    ";
+    let asks = "probe: {check: tcp, port: \"81\"}\n    \
+                active: {command: [count], before: active call, noun: calls}\n";
+    let told = refused(&format!("{}{unit}{asks}", with_component("")));
+    assert_eq!(
+        told,
+        "line 14: components.sbc.probe: only systemd is asked how a packaged unit is (write {check: unit-active})\n\
+         line 15: components.sbc.active: nothing counts what goes through a packaged unit (run it in a container)"
+    );
+    let told =
+        Catalog::parse(&format!("{}{unit}probe: {{check: unit-active}}\n", with_component("")));
+    assert!(told.is_ok(), "{told:?}");
+}
