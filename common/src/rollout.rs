@@ -123,7 +123,7 @@ pub enum OnFailure {
 /// What is known of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeView<'a> {
-    /// It has a session now.
+    /// It has a session now, and has said in it how it is.
     pub connected: bool,
     /// The assignment it has been given: number, and hash of its content.
     pub assigned: Option<(Generation, &'a ContentHash)>,

@@ -58,6 +58,8 @@ pub enum Keeping {
 pub struct Presence {
     /// It has a session.
     pub connected: bool,
+    /// It has said how it is in that session: what it said before may have changed since.
+    pub heard: bool,
     /// When it last said something, by the controller's clock.
     pub last_seen: Option<Timestamp>,
     /// What it last said.
@@ -88,6 +90,7 @@ impl Live {
         let id = SessionId(number);
         self.update(tenant, node, |known| {
             known.presence.connected = true;
+            known.presence.heard = false;
             known.presence.last_seen = Some(now);
             // Dropping the older sender wakes the older session.
             known.session = Some((id, replaced));
@@ -103,27 +106,34 @@ impl Live {
             if is_current {
                 known.session = None;
                 known.presence.connected = false;
+                known.presence.heard = false;
             }
             is_current
         });
     }
 
     /// A node said something. Returns whether it differs in substance from
-    /// what it said before.
+    /// what it said before, or is the first it says in its session. What is
+    /// left over of a session that was replaced says nothing.
     pub fn heard(
         &self,
         tenant: &TenantId,
         node: &NodeName,
-        report: Report,
-        now: Timestamp,
+        id: SessionId,
+        (report, now): (Report, Timestamp),
     ) -> bool {
         self.update(tenant, node, |known| {
+            if known.session.as_ref().is_none_or(|(current, _)| *current != id) {
+                return false;
+            }
             let before = known.presence.report.as_deref();
             let differs = !before.is_some_and(|before| same_substance(before, &report));
+            let is_first = !known.presence.heard;
             known.presence.last_seen = Some(now);
             known.presence.report = Some(Arc::new(report));
+            known.presence.heard = true;
             known.unkept |= differs;
-            differs
+            differs || is_first
         })
     }
 

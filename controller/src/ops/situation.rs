@@ -101,7 +101,8 @@ impl Situation {
 impl Standing {
     fn view(&self) -> NodeView<'_> {
         NodeView {
-            connected: self.presence.connected,
+            // What it said in an earlier session proves nothing of now.
+            connected: self.presence.connected && self.presence.heard,
             assigned: self
                 .assigned
                 .as_ref()

@@ -43,6 +43,7 @@ pub(super) struct Conversation {
 
 /// How far a session is.
 struct Progress {
+    id: SessionId,
     /// The assignment that the agent holds or was sent.
     held: Option<Generation>,
     /// The newest assignment this session has seen.
@@ -68,7 +69,11 @@ impl Conversation {
         }
     }
 
-    async fn begin(&self, incoming: &mut Streaming<v1::AgentMessage>) -> Result<Progress, Status> {
+    /// Hears the greeting; the answer is the assignment that the agent holds.
+    async fn begin(
+        &self,
+        incoming: &mut Streaming<v1::AgentMessage>,
+    ) -> Result<Option<Generation>, Status> {
         let first = timeout(HELLO_LIMIT, incoming.message()).await;
         let first = first.map_err(|_late| Status::deadline_exceeded("no hello in time"))??;
         let Some(Kind::Hello(hello)) = first.and_then(|message| message.kind) else {
@@ -88,18 +93,18 @@ impl Conversation {
         let greeting = Greeting { shown, address, metrics_port, machine };
         let greeted = self.ops.greet(&self.node.tenant, &self.node.node, &greeting).await;
         greeted.map_err(|error| wire::status_of(&error))?;
-        let held = hello.held.map(generation_from_wire);
-        Ok(Progress { held, newest: None, keep_at: None })
+        Ok(hello.held.map(generation_from_wire))
     }
 
     async fn converse(
         &self,
         incoming: Streaming<v1::AgentMessage>,
         outgoing: &Outgoing,
-        mut progress: Progress,
+        held: Option<Generation>,
     ) -> Result<(), Status> {
         let (tenant, node) = (&self.node.tenant, &self.node.node);
         let (id, replaced) = self.ops.live().connect(tenant, node, clock::now());
+        let mut progress = Progress { id, held, newest: None, keep_at: None };
         tracing::info!(%tenant, %node, "a session began");
         let ended = self.listen(incoming, outgoing, &mut progress, replaced).await;
         self.leave(id).await;
@@ -186,7 +191,7 @@ impl Conversation {
             return Ok(());
         }
         progress.held = progress.held.max(report.applied);
-        let differs = self.ops.live().heard(tenant, node, report, clock::now());
+        let differs = self.ops.live().heard(tenant, node, progress.id, (report, clock::now()));
         kill_point::reach("C7");
         if differs && progress.keep_at.is_none() {
             progress.keep_at = Some(Instant::now() + KEEP_DELAY);
