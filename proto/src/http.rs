@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
@@ -11,7 +10,7 @@ use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
@@ -19,12 +18,12 @@ use tracing::{debug, warn};
 pub const CONNECTIONS_MAX: usize = 8;
 /// From the first byte of a request to its last header.
 const HEADERS: Duration = Duration::from_secs(5);
-/// Longest life of a connection.
-const CONNECTION: Duration = Duration::from_secs(60);
+/// Longest life of a connection, which is one request.
+const CONNECTION: Duration = Duration::from_secs(20);
 /// What keeps the system from taking a connection, such as too many open files, may pass.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Answers requests until dropped.
+/// Answers requests until dropped; connections end with it.
 pub async fn serve<S, B>(listener: TcpListener, service: S) -> Infallible
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
@@ -32,22 +31,23 @@ where
     S::Error: Into<Box<dyn Error + Send + Sync>>,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
     loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
-        let stream = match listener.accept().await {
-            Ok((stream, _peer)) => stream,
-            Err(error) => {
-                warn!(%error, "no connection can be taken");
-                sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let service = service.clone();
-        tokio::spawn(async move {
-            answer(stream, service).await;
-            drop(place);
-        });
+        while connections.len() >= CONNECTIONS_MAX {
+            connections.join_next().await;
+        }
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _peer)) => {
+                    connections.spawn(answer(stream, service.clone()));
+                }
+                Err(error) => {
+                    warn!(%error, "no connection can be taken");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_ended) = connections.join_next() => {}
+        }
     }
 }
 
@@ -59,6 +59,8 @@ where
 {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // Whoever asks often takes no place from the others in between.
+        .keep_alive(false)
         .header_read_timeout(HEADERS)
         .serve_connection(TokioIo::new(stream), service);
     match timeout(CONNECTION, connection).await {

@@ -85,8 +85,7 @@ fn still(
     let tenant = key.strip_prefix(HEADS)?;
     let head: Head = read(record)?;
     // Nothing is known to run, so every node is on the way of the next change.
-    let returns_to = rollouts.get(tenant).and_then(Rollout::returns_to);
-    let current = returns_to.unwrap_or(head.current);
+    let current = head.present(rollouts.get(tenant));
     Some(written(key, &Head { current, good: None, ..head }))
 }
 

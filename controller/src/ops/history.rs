@@ -57,7 +57,9 @@ impl Ops {
     ) -> Result<Arc<Revision>> {
         let head = self.parts.records.get(&keys::head(tenant)).await?;
         let Some(head) = head else { return Err(self.without_revisions(tenant).await) };
-        let wanted = if number.0 == 0 { head.value.current } else { number };
+        let rollout = self.parts.records.get(&keys::rollout(tenant)).await?;
+        let present = head.value.present(rollout.as_ref().map(|rollout| &rollout.value));
+        let wanted = if number.0 == 0 { present } else { number };
         let revision = self.revision(tenant, wanted).await?;
         revision.ok_or_else(|| {
             let message = format!("tenant {tenant} has no revision {number}");

@@ -138,7 +138,7 @@ impl Ops {
             });
         };
         let next = situation.step(clock::now());
-        let revision = situation.head.value.current;
+        let revision = situation.head.value.present(Some(&situation.rollout.value));
         let plan = if revision == situation.rollout.value.to {
             Some(Arc::clone(&situation.to))
         } else {

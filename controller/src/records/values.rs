@@ -6,7 +6,7 @@ use oml_common::assignment::Assignment;
 use oml_common::diff::Change;
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, RoleName, TenantId};
 use oml_common::report::Report;
-use oml_common::rollout::{NodeFailure, State};
+use oml_common::rollout::{NodeFailure, Rollout, State};
 use oml_common::time::Timestamp;
 use oml_proto::tls::Serial;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,15 @@ pub struct Head {
     pub last: RevisionNumber,
     /// The last one whose rollout was completed.
     pub good: Option<RevisionNumber>,
+}
+
+impl Head {
+    /// The revision that changes are made on: the one wanted, or on a way back
+    /// the one that is made true again.
+    #[must_use]
+    pub fn present(&self, rollout: Option<&Rollout>) -> RevisionNumber {
+        rollout.and_then(Rollout::returns_to).unwrap_or(self.current)
+    }
 }
 
 /// What an operator asked for, as it was accepted.
