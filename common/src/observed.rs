@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ComponentName, ContentHash, Digest, Version};
-use crate::instance::ActiveProbe;
+use crate::instance::{ActiveProbe, Probe};
 use crate::time::Timestamp;
 
 /// Everything of ours on a host, and whatever stands in its way.
@@ -151,6 +151,9 @@ pub struct Status {
     pub container: String,
     /// Health by its probe.
     pub health: Health,
+    /// The probe that was asked; none: its supervisor did not say.
+    #[serde(default)]
+    pub probe: Option<Probe>,
     /// When the probe was last answered or given up.
     pub checked_at: Timestamp,
     /// Since when the health is what it is.

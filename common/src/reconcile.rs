@@ -234,10 +234,7 @@ fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
         return Judgement::wait(Phase::Blocked, reason);
     }
     if let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.masked) {
-        return Judgement::wait(
-            Phase::Held { since: unit.since },
-            "its unit is masked on the host",
-        );
+        return steady::held(case, unit, "its unit is masked on the host");
     }
     if let Some(trouble) = case.attempt.and_then(|attempt| attempt.trouble.as_ref())
         && trouble.retry_at > case.input.now

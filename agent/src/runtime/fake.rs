@@ -231,6 +231,7 @@ impl FakeHost {
             hash,
             container,
             health,
+            probe: None,
             checked_at: now,
             since: now,
             detail: "the fake says so".to_owned(),

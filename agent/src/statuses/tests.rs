@@ -16,6 +16,7 @@ fn status(health: Health) -> Status {
         hash: ContentHash::of(b"workload"),
         container: "id".to_owned(),
         health,
+        probe: None,
         checked_at: Timestamp(1),
         since: Timestamp(1),
         detail: "answers".to_owned(),

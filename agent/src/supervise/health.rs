@@ -31,6 +31,7 @@ impl Record {
                 hash: instance.workload_hash(),
                 container: container.to_owned(),
                 health: Health::Starting,
+                probe: Some(instance.probe.clone()),
                 checked_at: now,
                 since: now,
                 detail: "started".to_owned(),
@@ -43,13 +44,23 @@ impl Record {
     /// A container that another supervisor held before, with what that one knew.
     pub(super) fn of(instance: &Instance, status: Status) -> Self {
         let version = instance.version().map(ToString::to_string).unwrap_or_default();
+        let now = status.checked_at;
         let mut record = Self { status, version, noun: None, failures: 0, failures_max: 1 };
-        record.adjust(instance);
+        record.adjust(instance, now);
         record
     }
 
-    /// Takes up what the document says of probing.
-    pub(super) fn adjust(&mut self, instance: &Instance) {
+    /// Takes up what the document says of probing. What answered one question
+    /// has not answered another.
+    pub(super) fn adjust(&mut self, instance: &Instance, now: Timestamp) {
+        let asked = self.status.probe.replace(instance.probe.clone());
+        if asked.is_some_and(|asked| asked != instance.probe) {
+            self.failures = 0;
+            "its probe has changed".clone_into(&mut self.status.detail);
+            if self.status.health != Health::Starting {
+                self.become_(Health::Unknown, now);
+            }
+        }
         self.noun = instance.active.as_ref().map(|active| active.noun.clone());
         self.failures_max = instance.probe.failures_max.max(1);
     }

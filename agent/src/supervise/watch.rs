@@ -76,8 +76,12 @@ impl Supervisor {
                 end = &mut ended => {
                     return Ok(Watched::Ended(self.explain(&instance, (&id, since), end?).await));
                 }
-                _ = hangup.recv() => pace.document_time = None,
+                _ = hangup.recv() => {
+                    (pace.document_time, pace.next_probe) = (None, Instant::now());
+                }
                 () = tokio::time::sleep_until(pace.next_probe) => {
+                    // Before it is asked, so that the answer is one to the question of now.
+                    self.reread(&mut instance, &mut pace);
                     self.probe(&instance, &id, &mut pace).await;
                 }
             }
@@ -86,7 +90,6 @@ impl Supervisor {
                 let detail = self.record.as_ref().map(|record| record.status().detail.clone());
                 return Ok(Watched::NotReady { budget_ms, detail: detail.unwrap_or_default() });
             }
-            self.reread(&mut instance, &mut pace);
         }
     }
 
@@ -167,7 +170,7 @@ impl Supervisor {
                 if let Some(held) = &mut self.held {
                     held.grace_ms = fresh.timing.stop_grace_ms;
                 }
-                self.write_down(|record, _now| record.adjust(&fresh));
+                self.write_down(|record, now| record.adjust(&fresh, now));
                 *instance = fresh;
             }
             Ok(Some(_) | None) => {}

@@ -26,8 +26,9 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
 /// The new version failed: the previous one comes back, if there is one.
 pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Judgement {
     let unit = case.seen.unit.as_ref();
-    if let Some(unit) = unit.filter(|unit| case.is_container() && unit.stopped_by_hand) {
-        return steady::held(unit);
+    if unit.is_some_and(|unit| case.is_container() && unit.stopped_by_hand) {
+        // Known to be no good: the rollout need not wait for whoever stopped it.
+        return Judgement::wait(Phase::Failed, stopped_too(&failure.message));
     }
     match (case.returns_to(), case.attempt.map(|attempt| &attempt.proven)) {
         (Some(previous), Some(Proven::Earlier(_))) => call_back(case, previous, failure),
@@ -84,6 +85,10 @@ fn cured(case: Case<'_>, failure: &Failure) -> Judgement {
     Judgement::act(Phase::Starting, case.keep(), "healthy after all")
 }
 
+fn stopped_too(reason: &str) -> String {
+    format!("{reason}; {}", steady::BY_HAND)
+}
+
 /// It answers again already. A packaged unit does not tell which of its drop-ins
 /// it was started by.
 fn came_back(case: Case<'_>, previous: &ContentHash) -> bool {
@@ -111,7 +116,7 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Judgement {
     };
     let Some(unit) = &case.seen.unit else { return Judgement::wait(Phase::Failed, reason) };
     if unit.stopped_by_hand {
-        return steady::held(unit);
+        return Judgement::wait(Phase::Returned, stopped_too(&reason));
     }
     // What was left running never proved good either.
     if let Some(proven) = fallen_back(case).filter(|proven| !case.works_by(proven)) {

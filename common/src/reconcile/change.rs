@@ -97,7 +97,7 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         return again("the switch was interrupted before the stop");
     };
     if case.is_container() && unit.stopped_by_hand && unit.since >= since {
-        return steady::held(unit);
+        return steady::held(case, unit, steady::BY_HAND);
     }
     if !was_started(case, unit, since) {
         return again("the switch was interrupted before the start");
@@ -184,7 +184,7 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Judgement {
         return give_up("lost its unit while it had to stay healthy".to_owned());
     };
     if unit.stopped_by_hand {
-        return steady::held(unit);
+        return steady::held(case, unit, steady::BY_HAND);
     }
     match continuity(case, unit, since) {
         Continuity::RanOn => {}

@@ -24,14 +24,14 @@ pub(super) fn keep(case: Case<'_>) -> Judgement {
         return Judgement::act(Phase::Preparing, Step::Put, "its unit is missing");
     };
     if unit.stopped_by_hand {
-        return held(unit);
+        return held(case, unit, BY_HAND);
     }
     let document_is_current = seen
         .document
         .as_ref()
         .is_some_and(|document| document.on_disk && document.hash == instance.document_hash());
     let is_container = case.is_container();
-    if unit.stale || (is_container && !document_is_current) {
+    if unit.stale || !document_is_current {
         let reason = "its documents on the host are out of date";
         return Judgement::act(Phase::Preparing, Step::Refresh, reason);
     }
@@ -95,7 +95,7 @@ fn tidy(case: Case<'_>) -> Judgement {
     let others: BTreeSet<_> =
         seen.containers.iter().map(|c| &c.hash).filter(|hash| *hash != case.goal).collect();
     // The one before is kept, so that there is something to return to.
-    if others.len() > 1 {
+    if instance.container().is_some() && others.len() > 1 {
         return Judgement::act(phase, case.keep(), "older containers are left");
     }
     Judgement::wait(phase, reason)
@@ -117,8 +117,17 @@ fn phase_by_health(
         Health::Healthy => (Phase::Ready, detail),
         Health::Unhealthy => (Phase::Unhealthy, detail),
         Health::Starting => (Phase::Starting, detail),
+        Health::Unknown if answers_another(instance, seen) => {
+            (Phase::Starting, "its changed probe has not been asked yet".to_owned())
+        }
         Health::Unknown => (Phase::Unhealthy, unknown_words(seen)),
     }
+}
+
+/// The last answer is one to the probe of an earlier document.
+fn answers_another(instance: &Instance, seen: &ObservedInstance) -> bool {
+    let asked = seen.status.as_ref().and_then(|status| status.probe.as_ref());
+    asked.is_some_and(|asked| asked != &instance.probe)
 }
 
 fn unknown_words(seen: &ObservedInstance) -> String {
@@ -155,7 +164,8 @@ pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestam
                 Some(status)
                     if status.checked_at <= now.plus_ms(CLOCK_SKEW_MS_MAX)
                         && now.since_ms(status.checked_at) <= age_ms_max
-                        && running.is_some_and(|c| c.id == status.container) =>
+                        && running.is_some_and(|c| c.id == status.container)
+                        && !answers_another(instance, seen) =>
                 {
                     status.health
                 }
@@ -166,6 +176,14 @@ pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestam
 }
 
 /// Stopped on the host by hand: respected until started there, or changed.
-pub(super) fn held(unit: &ObservedUnit) -> Judgement {
-    Judgement::wait(Phase::Held { since: unit.since }, "stopped on the host by hand")
+pub(super) const BY_HAND: &str = "stopped on the host by hand";
+
+/// Held on the host by somebody. What was held before it had proved good did not prove good.
+pub(super) fn held(case: Case<'_>, unit: &ObservedUnit, how: &str) -> Judgement {
+    if case.is_under_way() {
+        let reason =
+            format!("{how} before it had proved good: start it there, or make another change");
+        return Judgement::wait(Phase::Blocked, reason);
+    }
+    Judgement::wait(Phase::Held { since: unit.since }, how)
 }

@@ -2,6 +2,7 @@
 
 use crate::assignment::OnDeadline;
 use crate::attempt::{Outcome, Stage, ask_again, begin_anew, given_up, nothing};
+use crate::instance::{Check, Probe};
 use crate::observed::{ActiveState, ContainerState, Health, ObservedContainer};
 use crate::report::Phase;
 use crate::time::Timestamp;
@@ -407,6 +408,25 @@ fn what_proved_good_stays_until_the_next_is_recorded_as_kept_though_its_document
 }
 
 #[test]
+fn the_answer_to_an_earlier_probe_is_none_to_the_present_one() {
+    let before = instance("asterisk", "1").probe;
+    let mut world = settled("1");
+    let mut changed = instance("asterisk", "1");
+    changed.probe.check = Check::Tcp { port: 5080 };
+    world.desire([changed.clone()]);
+    world.settle();
+    assert_eq!(world.log, ["asterisk refresh"]);
+    let phase_if_asked = |probe: &Probe| {
+        let mut observed = world.observe();
+        let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+        seen.status.as_mut().unwrap().probe = Some(probe.clone());
+        world.with_observed(&observed, judge)[&name("asterisk")].phase
+    };
+    assert_eq!(phase_if_asked(&before), Phase::Starting);
+    assert_eq!(phase_if_asked(&changed.probe), Phase::Ready);
+}
+
+#[test]
 fn nothing_is_told_as_ready_before_it_is_recorded_as_kept() {
     let mut world = changing("1", "2");
     until_step(&mut world, "keep");
@@ -578,9 +598,40 @@ fn a_stop_by_hand_during_a_switch_is_respected() {
     let place = world.place("asterisk");
     place.stop_by_hand(now);
     world.settle();
-    assert!(matches!(world.phase("asterisk"), Phase::Held { .. }), "{:?}", world.log);
+    assert_eq!(world.phase("asterisk"), Phase::Blocked, "{:?}", world.log);
     assert_eq!(running(&world), None);
     assert!(!world.log.contains(&"asterisk give-up".to_owned()), "{:?}", world.log);
+}
+
+#[test]
+fn what_is_stopped_by_hand_in_its_soak_has_not_proved_good() {
+    let mut world = changing("1", "2");
+    while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
+        world.pass();
+    }
+    let now = world.now;
+    world.place("asterisk").stop_by_hand(now);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Blocked, "{:?}", world.log);
+    assert!(!world.log.contains(&"asterisk keep".to_owned()), "{:?}", world.log);
+    // The next change releases it.
+    world.desire([instance("asterisk", "1")]);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Ready);
+    assert_eq!(running(&world), Some("1"));
+}
+
+#[test]
+fn what_went_back_and_is_stopped_by_hand_is_told_as_both() {
+    let mut world = changing("1", "exits");
+    world.settle();
+    let now = world.now;
+    world.place("asterisk").stop_by_hand(now);
+    world.settle();
+    let judgement = &world.judge()[&name("asterisk")];
+    assert_eq!(judgement.phase, Phase::Returned);
+    assert!(judgement.reason.ends_with("; stopped on the host by hand"), "{}", judgement.reason);
+    assert_eq!(running(&world), None);
 }
 
 #[test]
@@ -591,7 +642,7 @@ fn a_stop_by_hand_before_a_return_is_respected() {
     let place = world.place("asterisk");
     place.stop_by_hand(now);
     world.settle();
-    assert!(matches!(world.phase("asterisk"), Phase::Held { .. }), "{:?}", world.log);
+    assert_eq!(world.phase("asterisk"), Phase::Failed, "{:?}", world.log);
     assert_eq!(running(&world), None);
 }
 
@@ -647,6 +698,17 @@ fn what_failed_is_started_again_though_what_it_comes_after_runs_its_version_befo
     (unit.active, unit.since) = (ActiveState::Failed, now);
     world.settle();
     assert_eq!(running(&world), Some("1"));
+}
+
+#[test]
+fn a_packaged_unit_whose_document_is_lost_gets_it_back_and_is_not_restarted() {
+    let mut world = World::settled([packaged("exporter", "one")]);
+    let since = world.place("exporter").unit.as_ref().unwrap().since;
+    world.place("exporter").current = None;
+    world.settle();
+    assert_eq!(world.log, ["exporter refresh"]);
+    assert_eq!(world.place("exporter").current, Some(packaged("exporter", "one")));
+    assert_eq!(world.place("exporter").unit.as_ref().unwrap().since, since);
 }
 
 #[test]

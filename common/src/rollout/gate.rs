@@ -151,8 +151,7 @@ fn unsettled(
         return Some(format!("{node}: {component} has not been reported"));
     };
     let InstanceReport { phase, reason, hash, .. } = instance;
-    let is_container = desired.instance.container().is_some();
-    let runs = !is_container || hash.as_ref() == Some(&desired.instance.workload_hash());
+    let runs = hash.as_ref() == Some(&desired.instance.workload_hash());
     if runs && is_settled(*phase) {
         return None;
     }

@@ -227,6 +227,7 @@ impl Place {
             hash: said.hash,
             container: said.container,
             health: said.health,
+            probe: None,
             checked_at: if held { now } else { said.since },
             since: said.since,
             detail: said.detail,

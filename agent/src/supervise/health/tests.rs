@@ -89,3 +89,22 @@ fn drift_is_kept_until_there_is_a_newer_one() {
     assert_eq!(record.status().drift, drift("second"));
     assert_eq!(record.health(), Health::Unhealthy);
 }
+
+#[test]
+fn what_answered_one_probe_has_not_answered_another() {
+    let mut record = record(2);
+    record.answered(good(), Timestamp(2_000));
+    let mut changed = instance(3);
+    changed.probe.interval_ms += 1;
+    record.adjust(&changed, Timestamp(3_000));
+    assert_eq!(record.health(), Health::Unknown);
+    assert_eq!(record.status().probe.as_ref(), Some(&changed.probe));
+    // Two answers were allowed to fail before, and three are now.
+    for expected in [Health::Unknown, Health::Unknown, Health::Unhealthy] {
+        record.answered(bad(), Timestamp(4_000));
+        assert_eq!(record.health(), expected);
+    }
+    record.answered(good(), Timestamp(5_000));
+    record.adjust(&changed, Timestamp(6_000));
+    assert_eq!(record.health(), Health::Healthy, "nothing has changed");
+}

@@ -248,6 +248,7 @@ impl World {
         Status {
             hash: container.hash.clone(),
             container: container.id.clone(),
+            probe: None,
             health: if answers { Health::Healthy } else { Health::Starting },
             checked_at: self.now,
             since: self.now,
