@@ -21,6 +21,7 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "dbus_restarted_is_survived", dbus_restart),
     (Kind::Tiny, "systemctl_restart_by_hand_works", restart_by_hand),
     (Kind::Tiny, "systemctl_stop_by_hand_is_held_until_started_or_changed", held),
+    (Kind::Tiny, "systemctl_stop_before_a_version_proved_good_is_no_success", held_in_its_soak),
     (Kind::Tiny, "a_unit_or_container_that_is_not_ours_is_refused_by_name", foreign),
 ];
 
@@ -145,6 +146,23 @@ fn held(fleet: &Fleet) -> Result<()> {
     sh(fleet, NODE, "systemctl stop oml-first")?;
     wait_instance(fleet, (NODE, "first"), "it is held again", is_held)?;
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2"])?;
+    let seen = wait_ready(fleet, NODE, "first")?;
+    check(seen["version"] == "v2", format!("{seen}"))
+}
+
+fn held_in_its_soak(fleet: &Fleet) -> Result<()> {
+    let patient = fleet.spec()?.replace("min_healthy_for: 2s", "min_healthy_for: 10s");
+    let path = fleet.write_spec("patient.yaml", &patient)?;
+    fleet.ctl_ok(&["apply", "-f", &path])?;
+    fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2", "--no-wait"])?;
+    let is_in = |phase: &'static str| move |seen: &Value| seen["phase"]["name"] == phase;
+    wait_instance(fleet, (NODE, "first"), "it has to stay healthy", is_in("soaking"))?;
+    sh(fleet, NODE, "systemctl stop oml-first")?;
+    wait_instance(fleet, (NODE, "first"), "the stop is told", is_in("blocked"))?;
+    let told = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
+    check(told.contains("stopped on the host by hand before it had proved good"), &told)?;
+    check(told.contains("progressing"), told)?;
+    sh(fleet, NODE, "systemctl start oml-first")?;
     let seen = wait_ready(fleet, NODE, "first")?;
     check(seen["version"] == "v2", format!("{seen}"))
 }

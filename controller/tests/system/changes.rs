@@ -181,6 +181,28 @@ async fn every_mistake_is_told_at_once_with_its_place_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_of_what_goes_is_taken_in_a_second_change_only() {
+    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let refused = apply(&mut fleet.operator, &SPEC.replace("voice:", "pbx:")).await.unwrap_err();
+    let [problem] = problems(&refused).try_into().unwrap();
+    assert_eq!((problem.line, problem.path.as_str()), (Some(6), "components.pbx"));
+    assert_eq!(
+        problem.hint.as_deref(),
+        Some("take voice away in a change of its own first"),
+        "{problem:?}"
+    );
+    assert_eq!(revisions(&mut fleet.operator).await.len(), 1);
+    let without: String = SPEC
+        .lines()
+        .filter(|line| !line.contains("voice:"))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let reply = apply(&mut fleet.operator, &without).await.unwrap();
+    until_rollout(&mut fleet.operator, reply.revision, "completed").await;
+    let reply = apply(&mut fleet.operator, &SPEC.replace("voice:", "pbx:")).await.unwrap();
+    until_rollout(&mut fleet.operator, reply.revision, "completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registry_that_gives_no_answer_refuses_the_change_with_a_sentence() {
     let mut fleet = Fleet::installed(Kept::InMemory).await;
     fleet.world.registry.state.is_broken.store(true, Ordering::SeqCst);

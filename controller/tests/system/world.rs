@@ -45,6 +45,13 @@ components:
     after: [db]
     ports: [\"{{ settings.sip_port }}/udp\"]
     probe: {check: sip-options, port: \"{{ settings.sip_port }}\"}
+  pbx:
+    roles: [voice]
+    unit: pbx.service
+    container: pbx-server
+    image: voice
+    ports: [\"{{ settings.sip_port }}/udp\"]
+    probe: {check: sip-options, port: \"{{ settings.sip_port }}\"}
   web:
     roles: [app]
     unit: web.service
