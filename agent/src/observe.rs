@@ -81,6 +81,7 @@ fn document(
         return Some(ObservedDocument {
             hash: instance.document_hash(),
             workload: instance.workload_hash(),
+            probe: Some(instance.probe.clone()),
             on_disk: true,
         });
     }
@@ -89,7 +90,7 @@ fn document(
     let hash = workload.clone();
     // Whatever the label's document says beside the workload, it is written
     // anew: its own hash is never that of the desired one.
-    Some(ObservedDocument { hash, workload, on_disk: false })
+    Some(ObservedDocument { hash, workload, probe: None, on_disk: false })
 }
 
 #[cfg(test)]

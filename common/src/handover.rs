@@ -19,8 +19,15 @@ pub fn check(from: &Plan, to: &Plan) -> Problems {
         for (component, desired) in &share.instances {
             let new = &desired.instance;
             match before.instances.get(component) {
-                Some(old) => problems.0.extend(becomes(component, &old.instance, new)),
-                None => problems.0.extend(takes(node, new, leaving(before, share))),
+                Some(old) => {
+                    problems.0.extend(becomes(component, &old.instance, new));
+                    problems.0.extend(takes(
+                        node,
+                        (Some(&old.instance), new),
+                        leaving(before, share),
+                    ));
+                }
+                None => problems.0.extend(takes(node, (None, new), leaving(before, share))),
             }
         }
     }
@@ -57,12 +64,15 @@ fn becomes(component: &ComponentName, old: &Instance, new: &Instance) -> Option<
     Some(problem.hint(format!("take {component} away in a change of its own first")))
 }
 
+/// What it had before, it has of nobody.
 fn takes<'a>(
     node: &NodeName,
-    new: &Instance,
+    (had, new): (Option<&Instance>, &Instance),
     mut leaving: impl Iterator<Item = &'a Instance>,
 ) -> Option<Problem> {
-    let (old, shared) = leaving.find_map(|old| Some((old, shared(old, new)?)))?;
+    let is_its_own = |old: &&Instance| had.is_some_and(|had| shared(old, had).is_some());
+    let (old, shared) =
+        leaving.find_map(|old| Some((old, shared(old, new).filter(|_| !is_its_own(&old))?)))?;
     let (component, gone) = (&new.component, &old.component);
     let message = format!("takes {shared} of {gone} on {node}, which the same change takes away");
     let problem = Problem::new(format!("components.{component}"), message);

@@ -58,6 +58,8 @@ pub struct ObservedDocument {
     pub hash: ContentHash,
     /// Identity of the workload in it.
     pub workload: ContentHash,
+    /// How a supervisor that works by it asks; none where only the label was read.
+    pub probe: Option<Probe>,
     /// The file is there; otherwise the label was read.
     pub on_disk: bool,
 }

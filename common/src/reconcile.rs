@@ -234,7 +234,7 @@ fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
         return Judgement::wait(Phase::Blocked, reason);
     }
     if let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.masked) {
-        return steady::held(case, unit, "its unit is masked on the host");
+        return back::masked(case, unit);
     }
     if let Some(trouble) = case.attempt.and_then(|attempt| attempt.trouble.as_ref())
         && trouble.retry_at > case.input.now

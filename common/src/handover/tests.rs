@@ -70,6 +70,19 @@ fn a_packaged_unit_does_not_become_another_one_in_one_change() {
 }
 
 #[test]
+fn what_stays_takes_no_port_of_what_goes_either() {
+    let catalog = CATALOG.replace("9100/tcp", "\"{{ settings.sip_port }}/udp\"");
+    let spec = SPEC.replace("  voice: \"1\"\n", "");
+    let told = |node: &str| {
+        format!(
+            "components.exporter: takes port 5060/udp of voice on {node}, which the same change \
+             takes away (take voice away in a change of its own first)"
+        )
+    };
+    assert_eq!(refused(&spec, &catalog), [told("n2"), told("n3")].join("\n"));
+}
+
+#[test]
 fn what_stays_may_change_its_ports_and_its_unit() {
     let catalog = CATALOG.replace("unit: voice.service", "unit: sip.service");
     let spec = SPEC.replace("colour: blue", "colour: blue, sip_port: \"5080\"");

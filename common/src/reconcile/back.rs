@@ -1,6 +1,6 @@
 //! Back to the version before, when the new one is no good or was overtaken.
 
-use crate::attempt::Proven;
+use crate::attempt::{Proven, Stage};
 use crate::id::ContentHash;
 use crate::observed::{ActiveState, Health, ObservedUnit};
 use crate::report::{Failure, Phase};
@@ -83,6 +83,24 @@ fn cured(case: Case<'_>, failure: &Failure) -> Judgement {
         return Judgement::wait(Phase::Failed, failure.message.clone()).until(until);
     }
     Judgement::act(Phase::Starting, case.keep(), "healthy after all")
+}
+
+/// Nobody may start it: respected, whatever became of the change.
+pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
+    let how = "its unit is masked on the host";
+    let also = |failure: &Failure| format!("{}; {how}", failure.message);
+    match case.attempt.map(|attempt| &attempt.stage) {
+        Some(Stage::Failed { failure, .. }) => Judgement::wait(Phase::Failed, also(failure)),
+        Some(Stage::Returned { failure, .. }) => Judgement::wait(Phase::Returned, also(failure)),
+        Some(
+            Stage::Preparing
+            | Stage::Draining { .. }
+            | Stage::Switching { .. }
+            | Stage::Soaking { .. }
+            | Stage::Kept { .. },
+        )
+        | None => steady::held(case, unit, how),
+    }
 }
 
 fn stopped_too(reason: &str) -> String {

@@ -155,12 +155,16 @@ pub(super) fn runs_goal(case: Case<'_>) -> bool {
 /// Whether the goal runs only since a change that was overtaken and came back
 /// to it: it still has to stay healthy for its soak time.
 pub(super) fn is_unproven(case: Case<'_>) -> bool {
-    let proven_before = match case.attempt.map(|attempt| &attempt.proven) {
+    !proved_before(case) && case.seen.unit.as_ref().is_some_and(is_active) && runs_goal(case)
+}
+
+/// Whether the goal proved good before this change.
+pub(super) fn proved_before(case: Case<'_>) -> bool {
+    match case.attempt.map(|attempt| &attempt.proven) {
         Some(Proven::Earlier(hash) | Proven::Faltering(hash)) => hash == case.goal,
         Some(Proven::Nothing) => false,
         Some(Proven::Present) | None => true,
-    };
-    !proven_before && case.seen.unit.as_ref().is_some_and(is_active) && runs_goal(case)
+    }
 }
 
 fn unit_words(result: &str) -> String {

@@ -8,7 +8,7 @@ use crate::report::Phase;
 use crate::time::Timestamp;
 
 use super::before::absent_dependency;
-use super::{Case, Judgement, Step};
+use super::{Case, Judgement, Step, change};
 
 /// A unit that systemd gave up on after it ended again and again is started no
 /// more often than this, so that it does not flap.
@@ -117,7 +117,7 @@ fn phase_by_health(
         Health::Healthy => (Phase::Ready, detail),
         Health::Unhealthy => (Phase::Unhealthy, detail),
         Health::Starting => (Phase::Starting, detail),
-        Health::Unknown if answers_another(instance, seen) => {
+        Health::Unknown if answers_another(seen) => {
             (Phase::Starting, "its changed probe has not been asked yet".to_owned())
         }
         Health::Unknown => (Phase::Unhealthy, unknown_words(seen)),
@@ -125,9 +125,10 @@ fn phase_by_health(
 }
 
 /// The last answer is one to the probe of an earlier document.
-fn answers_another(instance: &Instance, seen: &ObservedInstance) -> bool {
+fn answers_another(seen: &ObservedInstance) -> bool {
     let asked = seen.status.as_ref().and_then(|status| status.probe.as_ref());
-    asked.is_some_and(|asked| asked != &instance.probe)
+    let asks = seen.document.as_ref().and_then(|document| document.probe.as_ref());
+    asked.zip(asks).is_some_and(|(asked, asks)| asked != asks)
 }
 
 fn unknown_words(seen: &ObservedInstance) -> String {
@@ -165,7 +166,7 @@ pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestam
                     if status.checked_at <= now.plus_ms(CLOCK_SKEW_MS_MAX)
                         && now.since_ms(status.checked_at) <= age_ms_max
                         && running.is_some_and(|c| c.id == status.container)
-                        && !answers_another(instance, seen) =>
+                        && !answers_another(seen) =>
                 {
                     status.health
                 }
@@ -178,11 +179,12 @@ pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestam
 /// Stopped on the host by hand: respected until started there, or changed.
 pub(super) const BY_HAND: &str = "stopped on the host by hand";
 
-/// Held on the host by somebody. What was held before it had proved good did not prove good.
+/// Held on the host by somebody. What was held before it had proved good has not done so.
 pub(super) fn held(case: Case<'_>, unit: &ObservedUnit, how: &str) -> Judgement {
-    if case.is_under_way() {
-        let reason =
-            format!("{how} before it had proved good: start it there, or make another change");
+    if case.is_under_way() || !change::proved_before(case) {
+        let reason = format!(
+            "{how} before it had proved good; waits until that is undone there, or for another change"
+        );
         return Judgement::wait(Phase::Blocked, reason);
     }
     Judgement::wait(Phase::Held { since: unit.since }, how)

@@ -2,7 +2,7 @@
 
 use crate::assignment::OnDeadline;
 use crate::attempt::{Outcome, Stage, ask_again, begin_anew, given_up, nothing};
-use crate::instance::{Check, Probe};
+use crate::instance::{Check, Instance};
 use crate::observed::{ActiveState, ContainerState, Health, ObservedContainer};
 use crate::report::Phase;
 use crate::time::Timestamp;
@@ -274,10 +274,7 @@ fn what_is_not_ours_is_named_and_left_alone() {
 fn a_component_waits_for_those_before_it() {
     let mut world = World::new();
     let after = vec![name("redis")];
-    world.desire([
-        instance("redis", "1"),
-        crate::instance::Instance { after, ..instance("asterisk", "1") },
-    ]);
+    world.desire([instance("redis", "1"), Instance { after, ..instance("asterisk", "1") }]);
     world.settle();
     let position = |step: &str| world.log.iter().position(|line| line == step).unwrap();
     assert!(position("redis switch") < position("asterisk switch"));
@@ -407,23 +404,57 @@ fn what_proved_good_stays_until_the_next_is_recorded_as_kept_though_its_document
     assert!(world.place("asterisk").known(&proven).is_some());
 }
 
+fn with_port(version: &str, port: u16) -> Instance {
+    let mut instance = instance("asterisk", version);
+    instance.probe.check = Check::Tcp { port };
+    instance
+}
+
 #[test]
 fn the_answer_to_an_earlier_probe_is_none_to_the_present_one() {
-    let before = instance("asterisk", "1").probe;
     let mut world = settled("1");
-    let mut changed = instance("asterisk", "1");
-    changed.probe.check = Check::Tcp { port: 5080 };
-    world.desire([changed.clone()]);
-    world.settle();
-    assert_eq!(world.log, ["asterisk refresh"]);
-    let phase_if_asked = |probe: &Probe| {
+    world.desire([with_port("1", 5080)]);
+    let phase_if_asked = |world: &World, port: u16| {
         let mut observed = world.observe();
         let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
-        seen.status.as_mut().unwrap().probe = Some(probe.clone());
+        seen.status.as_mut().unwrap().probe = Some(with_port("1", port).probe);
         world.with_observed(&observed, judge)[&name("asterisk")].phase
     };
-    assert_eq!(phase_if_asked(&before), Phase::Starting);
-    assert_eq!(phase_if_asked(&changed.probe), Phase::Ready);
+    // As long as its supervisor cannot know better, it asks the right thing.
+    assert_eq!(phase_if_asked(&world, 5060), Phase::Preparing);
+    world.settle();
+    assert_eq!(world.log, ["asterisk refresh"]);
+    assert_eq!(phase_if_asked(&world, 5060), Phase::Starting);
+    assert_eq!(phase_if_asked(&world, 5080), Phase::Ready);
+}
+
+#[test]
+fn a_probe_that_changes_in_a_soak_neither_ends_it_nor_is_forgotten() {
+    let mut world = changing("1", "2");
+    while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
+        world.pass();
+    }
+    world.desire([with_port("2", 5080)]);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Ready, "{:?}", world.log);
+    assert_eq!(running(&world), Some("2"));
+    assert_eq!(world.place("asterisk").current, Some(with_port("2", 5080)));
+}
+
+#[test]
+fn what_never_proved_good_and_is_held_is_no_success_when_it_is_asked_for_again() {
+    let mut world = changing("1", "2");
+    while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
+        world.pass();
+    }
+    let now = world.now;
+    world.place("asterisk").stop_by_hand(now);
+    world.registry_away = true;
+    world.desire([instance("asterisk", "3")]);
+    world.passes(5);
+    world.desire([instance("asterisk", "2")]);
+    world.passes(5);
+    assert_eq!(world.phase("asterisk"), Phase::Blocked, "{:?}", world.log);
 }
 
 #[test]
@@ -683,7 +714,7 @@ fn calls_that_were_cut_are_still_told_after_the_version_failed() {
 fn what_failed_is_started_again_though_what_it_comes_after_runs_its_version_before() {
     let mut world = World::new();
     let after = vec![name("redis")];
-    let asterisk = crate::instance::Instance { after, ..instance("asterisk", "1") };
+    let asterisk = Instance { after, ..instance("asterisk", "1") };
     world.desire([instance("redis", "1"), asterisk.clone()]);
     world.settle();
     world.desire([instance("redis", "exits"), asterisk]);

@@ -212,11 +212,12 @@ impl Place {
             return Some(ObservedDocument {
                 hash: document.document_hash(),
                 workload: document.workload_hash(),
+                probe: Some(document.probe.clone()),
                 on_disk: true,
             });
         }
         let workload = self.running()?.hash.clone();
-        Some(ObservedDocument { hash: workload.clone(), workload, on_disk: false })
+        Some(ObservedDocument { hash: workload.clone(), workload, probe: None, on_disk: false })
     }
 
     /// A supervisor that lives asks all the time; one that does not says nothing more.
@@ -227,7 +228,7 @@ impl Place {
             hash: said.hash,
             container: said.container,
             health: said.health,
-            probe: None,
+            probe: self.documents.current.as_ref().map(|document| document.probe.clone()),
             checked_at: if held { now } else { said.since },
             since: said.since,
             detail: said.detail,

@@ -213,11 +213,13 @@ impl World {
         let document = place.current.as_ref().map(|document| ObservedDocument {
             hash: document.document_hash(),
             workload: document.workload_hash(),
+            probe: Some(document.probe.clone()),
             on_disk: true,
         });
         let labelled = running.map(|container| ObservedDocument {
             hash: container.hash.clone(),
             workload: container.hash.clone(),
+            probe: None,
             on_disk: false,
         });
         let answers = place.unit.as_ref().is_some_and(|unit| unit.active == ActiveState::Active);
@@ -226,7 +228,8 @@ impl World {
             containers: place.containers.clone(),
             image_present: desired.is_some_and(|d| place.images.contains(&d.workload_hash())),
             document: document.or(labelled),
-            status: running.map(|container| self.status(container, answers)),
+            status: running
+                .map(|container| self.status(container, place.current.as_ref(), answers)),
             counting: self.counting(place),
             units_at: Some(self.now),
             systemd_is_away: false,
@@ -244,11 +247,16 @@ impl World {
         }
     }
 
-    fn status(&self, container: &ObservedContainer, answers: bool) -> Status {
+    fn status(
+        &self,
+        container: &ObservedContainer,
+        document: Option<&Instance>,
+        answers: bool,
+    ) -> Status {
         Status {
             hash: container.hash.clone(),
             container: container.id.clone(),
-            probe: None,
+            probe: document.map(|document| document.probe.clone()),
             health: if answers { Health::Healthy } else { Health::Starting },
             checked_at: self.now,
             since: self.now,

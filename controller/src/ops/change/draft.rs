@@ -1,6 +1,6 @@
 //! A request as it meets the tenant's present state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use oml_common::handover;
@@ -26,6 +26,8 @@ pub(super) struct Draft {
     /// What the text says.
     pub(super) spec: TenantSpec,
     pub(super) kind: Kind,
+    /// Plans of which something may run on the nodes.
+    pub(super) may_run: Vec<Arc<Plan>>,
     /// Digests already recorded.
     pub(super) known: BTreeMap<ImageName, Digest>,
 }
@@ -70,7 +72,25 @@ impl Ops {
             Some(spec) => spec,
             None => TenantSpec::parse(&text).map_err(OpsError::Problems)?,
         };
-        Ok(Draft { tenant, head, rollout, before, text, spec, kind, known })
+        let may_run = self.may_run(&tenant, head.as_ref(), way).await?;
+        Ok(Draft { tenant, head, rollout, before, text, spec, kind, known, may_run })
+    }
+
+    /// What is good, and what a rollout under way brings. Before anything is
+    /// good, nothing is known: after a restore anything may run.
+    async fn may_run(
+        &self,
+        tenant: &TenantId,
+        head: Option<&Entry<Head>>,
+        way: Option<&Rollout>,
+    ) -> Result<Vec<Arc<Plan>>> {
+        let Some(good) = head.and_then(|head| head.value.good) else { return Ok(Vec::new()) };
+        let under_way = way.filter(|way| !way.half_way().is_empty()).map(|way| way.to);
+        let mut plans = Vec::new();
+        for number in [Some(good), under_way].into_iter().flatten() {
+            plans.extend(self.plan_of(tenant, number).await?);
+        }
+        Ok(plans)
     }
 
     async fn text_and_plan(
@@ -85,13 +105,12 @@ impl Ops {
 }
 
 impl Draft {
-    /// What of the way from the present plan to that one takes two changes.
+    /// What of the way to that plan takes two changes.
     pub(super) fn in_the_way(&self, plan: &Plan) -> Vec<Problem> {
-        let Some((_, before)) = &self.before else { return Vec::new() };
-        let found = handover::check(before, plan).0.into_iter();
-        let placed = found
+        let found = self.may_run.iter().flat_map(|before| handover::check(before, plan).0);
+        let lines = found
             .map(|problem| Problem { line: self.spec.problem(&problem.path, "").line, ..problem });
-        placed.collect()
+        lines.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Whether the text says nothing that is not said already.
