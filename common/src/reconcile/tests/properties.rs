@@ -133,6 +133,29 @@ proptest! {
     }
 
     #[test]
+    fn nothing_is_told_as_settled_before_it_proved_good(
+        versions in prop::collection::vec(
+            (version(), prop::collection::vec(fault_with(Fault::StoppedByHand), 0..12), 0usize..40),
+            1..5,
+        ),
+    ) {
+        let mut world = World::settled([instance("asterisk", "1")]);
+        let mut proven = vec!["1"];
+        for (version, faults, passes) in versions {
+            world.desire([instance("asterisk", version)]);
+            world.faults = faults;
+            for _pass in 0..passes {
+                world.pass();
+                if is_kept(&world, version) {
+                    proven.push(version);
+                }
+                let is_settled = matches!(world.phase("asterisk"), Phase::Ready | Phase::Held { .. });
+                prop_assert!(!is_settled || proven.contains(&version), "{version}: {:?}", world.log);
+            }
+        }
+    }
+
+    #[test]
     fn what_has_ended_stays_as_it_is(version in version(), faults in prop::collection::vec(fault(), 0..12)) {
         let mut world = World::settled([instance("asterisk", "1"), packaged("exporter", "one")]);
         world.faults = faults;

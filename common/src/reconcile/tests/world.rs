@@ -35,6 +35,8 @@ pub(super) enum Fault {
     PreviousGarbled,
     /// The host's clock is set.
     ClockSet { by_ms: i64 },
+    /// Somebody stops the unit, just before it.
+    StoppedByHand,
 }
 
 /// From a program's end to its next start by systemd.
@@ -363,6 +365,10 @@ impl World {
             self.set_clock(by_ms);
         }
         let component = &action.component;
+        if fault == Fault::StoppedByHand {
+            let now = self.now;
+            self.places.entry(component.clone()).or_default().stop_by_hand(now);
+        }
         let goal = self.desired(component).map_or_else(nothing, Instance::workload_hash);
         let now = self.now;
         let attempt = self.attempts.get(component).cloned();
@@ -377,6 +383,7 @@ impl World {
             }
             Fault::Killed { after } => usize::from(after),
             Fault::ClockSet { .. }
+            | Fault::StoppedByHand
             | Fault::Pruned
             | Fault::CurrentGarbled
             | Fault::PreviousGarbled
@@ -492,7 +499,11 @@ impl Place {
             Fault::Pruned => self.containers.retain(ObservedContainer::is_running),
             Fault::CurrentGarbled => self.current = None,
             Fault::PreviousGarbled => self.previous = None,
-            Fault::None | Fault::Trouble | Fault::Killed { .. } | Fault::ClockSet { .. } => {}
+            Fault::None
+            | Fault::Trouble
+            | Fault::Killed { .. }
+            | Fault::ClockSet { .. }
+            | Fault::StoppedByHand => {}
         }
     }
 }
