@@ -9,7 +9,10 @@ use oml_tests::Fleet;
 use oml_tests::fleet::CONTROLLER;
 
 use crate::Case;
-use crate::look::{SOON, newest_revision, sh, starts, status, wait_ready};
+use crate::look::{
+    SOON, newest_revision, now_ms, sh, starts, status, wait_ready, wait_ready_after,
+};
+use crate::operator::Running;
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
@@ -160,8 +163,7 @@ fn controller_killed(fleet: &Fleet) -> Result<()> {
         let op_id = format!("kill-at-{step}-{next}");
         let mut words: Vec<&str> = change.to_vec();
         words.push(&op_id);
-        let mut command = fleet.ctl_command(&words);
-        let mut asked = command.spawn()?;
+        let mut asked = Running::start(fleet.ctl_command(&words))?;
         has_died(fleet, CONTROLLER, "omlcontroller").with_context(|| format!("step {step}"))?;
         armed.disarm()?;
         asked.wait()?;
@@ -198,7 +200,7 @@ fn agent_restarts(fleet: &Fleet) -> Result<()> {
     })?;
     // A newer package of the agent.
     fleet.host(NODE)?.install_deb(&fleet.packages().agent)?;
-    wait_ready(fleet, NODE, "first")?;
+    wait_ready_after(fleet, now_ms()?, (NODE, "first"))?;
     check(starts(fleet, NODE)? == before, "a container was started anew")
 }
 
@@ -208,12 +210,13 @@ fn state_lost(fleet: &Fleet) -> Result<()> {
     sh(fleet, CONTROLLER, "systemctl stop omlcontroller")?;
     let rebuilt = forget_state(fleet);
     sh(fleet, CONTROLLER, "systemctl start omlcontroller")?;
+    let restarted_ms = now_ms()?;
     rebuilt?;
     wait_for_files(
         fleet,
         "assignment.json instances/first/current.json instances/second/current.json",
     )?;
-    wait_ready(fleet, NODE, "first")?;
+    wait_ready_after(fleet, restarted_ms, (NODE, "first"))?;
     check(starts(fleet, NODE)? == before, "a container was started anew")
 }
 

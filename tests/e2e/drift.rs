@@ -6,7 +6,10 @@ use oml_tests::Fleet;
 use serde_json::Value;
 
 use crate::Case;
-use crate::look::{SOON, instance, sh, starts, wait_instance, wait_ready};
+use crate::look::{
+    SOON, instance, now_ms, sh, starts, wait_instance, wait_ready, wait_ready_after,
+    wait_told_after,
+};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
@@ -64,8 +67,9 @@ fn restart_docker(fleet: &Fleet, live_restore: bool) -> Result<()> {
 fn docker_restart(fleet: &Fleet) -> Result<()> {
     let before = starts(fleet, NODE)?;
     restart_docker(fleet, true)?;
+    let restarted_ms = now_ms()?;
     for component in ["first", "second"] {
-        wait_ready(fleet, NODE, component)?;
+        wait_ready_after(fleet, restarted_ms, (NODE, component))?;
     }
     check(starts(fleet, NODE)? == before, "a container was started anew")
 }
@@ -102,10 +106,11 @@ fn docker_away(fleet: &Fleet) -> Result<()> {
         if is_told { Ok(ended) } else { Err(format!("{ended:?}")) }
     });
     sh(fleet, NODE, "systemctl reset-failed docker; systemctl start docker.socket docker.service")?;
+    let restarted_ms = now_ms()?;
     let told = told?;
     check(told.stdout.contains("since") && !told.stdout.contains("Error"), format!("{told:?}"))?;
     for component in ["first", "second"] {
-        wait_ready(fleet, NODE, component)?;
+        wait_ready_after(fleet, restarted_ms, (NODE, component))?;
     }
     let after = starts(fleet, NODE)?;
     check(after == before, format!("{before:?}, then {after:?}"))
@@ -114,7 +119,7 @@ fn docker_away(fleet: &Fleet) -> Result<()> {
 fn dbus_restart(fleet: &Fleet) -> Result<()> {
     let before = starts(fleet, NODE)?;
     sh(fleet, NODE, "systemctl restart dbus")?;
-    wait_ready(fleet, NODE, "first")?;
+    wait_ready_after(fleet, now_ms()?, (NODE, "first"))?;
     check(starts(fleet, NODE)? == before, "a container was started anew")?;
     // The agent hears of the host again, and changes it.
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2"])?;
@@ -131,20 +136,24 @@ fn restart_by_hand(fleet: &Fleet) -> Result<()> {
 }
 
 fn held(fleet: &Fleet) -> Result<()> {
-    let is_held = |seen: &serde_json::Value| {
-        seen["phase"]["name"] == "held" && seen["phase"]["at_ms"].as_u64() > Some(0)
+    let is_told_as_held = |what: &str| -> Result<()> {
+        // What is told after this moment is told of the host as it is now.
+        wait_told_after(fleet, now_ms()?, (NODE, "first"), what, |seen| {
+            seen["phase"]["name"] == "held" && seen["phase"]["at_ms"].as_u64() > Some(0)
+        })?;
+        check(!starts(fleet, NODE)?.contains_key("oml-first"), format!("{what}, and it runs"))
     };
     sh(fleet, NODE, "systemctl stop oml-first")?;
-    wait_instance(fleet, (NODE, "first"), "it is shown as held", is_held)?;
+    is_told_as_held("it is shown as held")?;
     let told = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
     check(told.contains("held on the host since"), told)?;
     // A look at everything does not release it.
     sh(fleet, NODE, "systemctl restart omlagent")?;
-    wait_instance(fleet, (NODE, "first"), "it is still held", is_held)?;
+    is_told_as_held("it is still held")?;
     sh(fleet, NODE, "systemctl start oml-first")?;
     wait_ready(fleet, NODE, "first")?;
     sh(fleet, NODE, "systemctl stop oml-first")?;
-    wait_instance(fleet, (NODE, "first"), "it is held again", is_held)?;
+    is_told_as_held("it is held again")?;
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2"])?;
     let seen = wait_ready(fleet, NODE, "first")?;
     check(seen["version"] == "v2", format!("{seen}"))
