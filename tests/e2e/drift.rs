@@ -1,5 +1,7 @@
 //! What people do to a host by hand: mended and told, or respected.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use oml_lab::until;
 use oml_tests::Fleet;
@@ -7,8 +9,8 @@ use serde_json::Value;
 
 use crate::Case;
 use crate::look::{
-    SOON, instance, now_ms, sh, starts, wait_instance, wait_ready, wait_ready_after,
-    wait_told_after,
+    SOON, instance, now_ms, sh, starts, wait_instance, wait_instance_within, wait_ready,
+    wait_ready_after, wait_told_after,
 };
 use crate::pool::{Kind, check};
 
@@ -29,6 +31,8 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 const NODE: &str = "tiny-one";
+/// Beyond the minute for which a patient fleet wants its components healthy.
+const SOAK_LIMIT: Duration = Duration::from_secs(180);
 
 fn drift(fleet: &Fleet) -> Result<()> {
     let others = starts(fleet, NODE)?["oml-second"].clone();
@@ -160,7 +164,7 @@ fn held(fleet: &Fleet) -> Result<()> {
 }
 
 fn held_in_its_soak(fleet: &Fleet) -> Result<()> {
-    let patient = fleet.spec()?.replace("min_healthy_for: 2s", "min_healthy_for: 10s");
+    let patient = fleet.spec()?.replace("min_healthy_for: 2s", "min_healthy_for: 60s");
     let path = fleet.write_spec("patient.yaml", &patient)?;
     fleet.ctl_ok(&["apply", "-f", &path])?;
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2", "--no-wait"])?;
@@ -172,8 +176,11 @@ fn held_in_its_soak(fleet: &Fleet) -> Result<()> {
     check(told.contains("stopped on the host by hand before it had proved good"), &told)?;
     check(told.contains("progressing"), told)?;
     sh(fleet, NODE, "systemctl start oml-first")?;
-    let seen = wait_ready(fleet, NODE, "first")?;
-    check(seen["version"] == "v2", format!("{seen}"))
+    let what = "it is ready after a whole soak";
+    wait_instance_within(fleet, (NODE, "first"), what, SOAK_LIMIT, |seen| {
+        seen["phase"]["name"] == "ready" && seen["version"] == "v2"
+    })
+    .map(drop)
 }
 
 fn foreign(fleet: &Fleet) -> Result<()> {
