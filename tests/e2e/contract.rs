@@ -11,7 +11,7 @@ use serde_json::Value;
 pub(crate) const NAME: &str = "the_real_docker_and_systemd_keep_the_contract_of_the_runtimes";
 
 const HOST: &str = "alone";
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(1200);
 const PROGRAM: &str = "/root/contract";
 const PASSWORD_FILE: &str = "/root/registry.password";
 const REPOSITORY: &str = "omnileads/small";
