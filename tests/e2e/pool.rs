@@ -112,10 +112,14 @@ impl Pool {
     }
 
     fn bring_up(&self, kind: Kind) -> Result<Fleet> {
-        let name = format!("e2e-{}", kind.word());
-        let fleet = Fleet::up_or_skip(&name, self.packages()?, kind.topology())?;
+        let fleet = Fleet::up_or_skip(&lab_name(kind.word()), self.packages()?, kind.topology())?;
         fleet.context("this machine could carry a lab a moment ago")
     }
+}
+
+/// This process's own, so that two runs never meet.
+pub(crate) fn lab_name(what: &str) -> String {
+    format!("e2e-{what}-{}", std::process::id())
 }
 
 /// Whether this machine can carry a lab; says why not.
