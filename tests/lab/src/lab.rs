@@ -271,10 +271,9 @@ fn hosts_of(record: &Record) -> Result<Vec<Host>> {
 fn destroy(record: &Record) -> Result<()> {
     let hosts = hosts_of(record)?;
     all_at_once(&hosts, |host| host.machine().kill())?;
-    let folder = record.folder();
-    registry::stop(&folder)?;
+    registry::stop(&record.folder())?;
     network::destroy(record.subnet()?)?;
-    cache::discard(&folder)
+    record.discard()
 }
 
 /// Does the same to every host at once; the first error counts, after all are done.
