@@ -242,7 +242,16 @@ pub fn down_all() -> Result<()> {
 }
 
 /// Takes down every lab and removes all that was ever kept: base systems, images, folders. Packages stay installed.
+/// Refused while a process uses a lab of its own.
 pub fn purge() -> Result<()> {
+    for record in record::all()? {
+        if let Some(pid) = record.living_owner() {
+            return Err(LabError::Invalid(format!(
+                "the lab {} is in use by process {pid}: wait for its end, or end it first",
+                record.name
+            )));
+        }
+    }
     down_all()?;
     cache::purge()?;
     record::forget_all()

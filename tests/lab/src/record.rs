@@ -88,6 +88,11 @@ impl Record {
             .is_some_and(|owner| processes::start_ticks(owner.pid) != Some(owner.start_ticks))
     }
 
+    /// The process that uses it and takes it down itself.
+    pub(crate) fn living_owner(&self) -> Option<u32> {
+        self.owner.as_ref().filter(|_| !self.is_orphan()).map(|owner| owner.pid)
+    }
+
     pub(crate) fn subnet(&self) -> Result<Subnet> {
         Subnet::parse(&self.subnet)
             .ok_or_else(|| LabError::Invalid(format!("{} is not a subnet of the lab", self.subnet)))
