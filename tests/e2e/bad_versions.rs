@@ -1,6 +1,6 @@
 //! Versions that are no good: the old version returns.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use oml_tests::Fleet;
 
 use crate::Case;
@@ -12,6 +12,7 @@ pub(crate) const CASES: &[Case] = &[
         returns(fleet, &ASTERISK, &EXITS_AT_ONCE)
     }),
     (Kind::Acme, "asterisk_that_dies_in_its_soak_returns_to_the_old_version", |fleet| {
+        soak(fleet, "40s")?;
         returns(fleet, &ASTERISK, &DIES_IN_SOAK)
     }),
     (Kind::Tiny, "a_version_that_exits_at_once_returns", |fleet| {
@@ -19,7 +20,7 @@ pub(crate) const CASES: &[Case] = &[
     }),
     (Kind::Tiny, "a_version_that_hangs_returns", |fleet| returns(fleet, &FIRST, &HANGS)),
     (Kind::Tiny, "a_version_that_dies_in_its_soak_returns", |fleet| {
-        soak(fleet, "8s")?;
+        soak(fleet, "40s")?;
         returns(fleet, &FIRST, &DIES_IN_SOAK)
     }),
     (Kind::Tiny, "a_version_that_exits_after_20_seconds_returns", |fleet| {
@@ -34,24 +35,33 @@ struct Bad {
     /// None where it has no end of its own.
     exit_code: Option<u8>,
     last_words: &'static str,
+    /// It answers first, so that its end is one of the soak.
+    dies_in_soak: bool,
 }
 
 const EXITS_AT_ONCE: Bad = Bad {
     version: "exits-at-once",
     exit_code: Some(1),
     last_words: "configuration error: this version exits at once",
+    dies_in_soak: false,
 };
-const HANGS: Bad =
-    Bad { version: "hangs", exit_code: None, last_words: "this version never answers" };
+const HANGS: Bad = Bad {
+    version: "hangs",
+    exit_code: None,
+    last_words: "this version never answers",
+    dies_in_soak: false,
+};
 const DIES_IN_SOAK: Bad = Bad {
     version: "dies-in-soak",
     exit_code: Some(139),
     last_words: "this version answers, then dies",
+    dies_in_soak: true,
 };
 const EXITS_AFTER_20S: Bad = Bad {
     version: "exits-after-20s",
     exit_code: Some(3),
     last_words: "fatal: this version exits after 20 s",
+    dies_in_soak: true,
 };
 
 /// What is changed, and where.
@@ -82,6 +92,7 @@ fn returns(fleet: &Fleet, target: &Target, bad: &Bad) -> Result<()> {
         Some(code) => check(told.contains(&format!("exit code {code}")), &told)?,
         None => check(told.contains("did not answer within"), &told)?,
     }
+    check(told.contains("while it had to stay healthy") == bad.dies_in_soak, &told)?;
     let after = wait_ready(fleet, node, component)?;
     check(after["version"] == before["version"], format!("{after}"))?;
     check(after["digest"] == before["digest"], format!("{after}"))?;
@@ -92,7 +103,10 @@ fn returns(fleet: &Fleet, target: &Target, bad: &Bad) -> Result<()> {
 }
 
 fn soak(fleet: &Fleet, time: &str) -> Result<()> {
-    let spec = fleet.spec()?.replace("min_healthy_for: 2s", &format!("min_healthy_for: {time}"));
+    let spec = fleet.spec()?;
+    let (before, line) = spec.split_once("min_healthy_for: ").context("a soak to change")?;
+    let after = line.split_once('\n').map_or("", |(_, after)| after);
+    let spec = format!("{before}min_healthy_for: {time}\n{after}");
     let path = fleet.write_spec("soak.yaml", &spec)?;
     fleet.ctl_ok(&["apply", "-f", &path]).map(drop)
 }

@@ -8,10 +8,12 @@ use oml_lab::{Lab, LabSpec};
 use oml_tests::{Packages, TEST_FEATURES};
 use serde_json::Value;
 
+use crate::pool::lab_name;
+
 pub(crate) const NAME: &str = "the_real_docker_and_systemd_keep_the_contract_of_the_runtimes";
 
 const HOST: &str = "alone";
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(1200);
 const PROGRAM: &str = "/root/contract";
 const PASSWORD_FILE: &str = "/root/registry.password";
 const REPOSITORY: &str = "omnileads/small";
@@ -26,7 +28,7 @@ const IMAGES: [(&str, &str); 4] = [
 /// On a host of its own: an agent that runs would tidy up behind it.
 pub(crate) fn is_kept(packages: &Packages) -> Result<()> {
     let program = test_program()?;
-    let lab = Lab::up(&LabSpec::new("e2e-contract", &[HOST]))?;
+    let lab = Lab::up(&LabSpec::new(&lab_name("contract"), &[HOST]))?;
     let host = lab.host(HOST)?;
     let registry = lab.registry()?;
     host.install_deb(&packages.agent)?;

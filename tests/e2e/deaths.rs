@@ -9,7 +9,10 @@ use oml_tests::Fleet;
 use oml_tests::fleet::CONTROLLER;
 
 use crate::Case;
-use crate::look::{SOON, newest_revision, sh, starts, status, wait_ready};
+use crate::look::{
+    SOON, newest_revision, now_ms, sh, starts, status, wait_ready, wait_ready_after,
+};
+use crate::operator::Running;
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
@@ -54,13 +57,26 @@ impl<'a> Armed<'a> {
         disarmed
     }
 
+    /// Tells what answers at the latest ten seconds after the agent is back.
+    fn disarm_and_ask(self) -> Result<String> {
+        let script = format!("{} || exit 1\n{FIRST_ANSWER}", self.disarming());
+        let asked = answers_in_time(self.fleet, &script);
+        if asked.is_ok() {
+            std::mem::forget(self);
+        }
+        asked
+    }
+
     fn take_away(&self) -> Result<()> {
+        sh(self.fleet, self.host, &self.disarming()).map(drop)
+    }
+
+    fn disarming(&self) -> String {
         let unit = self.unit;
-        let script = format!(
+        format!(
             "rm -rf /run/systemd/system/{unit}.service.d && systemctl daemon-reload && \
              systemctl reset-failed {unit} 2>/dev/null; systemctl restart {unit}"
-        );
-        sh(self.fleet, self.host, &script).map(drop)
+        )
     }
 }
 
@@ -82,9 +98,33 @@ fn has_died(fleet: &Fleet, host: &str, unit: &str) -> Result<()> {
     Ok(())
 }
 
+/// Prints after how many milliseconds the component answers, and what. The host takes the time
+/// itself: how long a test needs to come and ask is no part of it.
+const FIRST_ANSWER: &str = "\
+began=$(date +%s%3N)
+until answer=$(curl -sf -m 2 http://127.0.0.1:8081/); do
+  [ $(($(date +%s%3N) - began)) -lt 60000 ] || exit 1
+  sleep 0.1
+done
+echo $(($(date +%s%3N) - began)) $answer";
+/// A component answers this soon after the restart of its host or of the agent.
+const ANSWER_MS_MAX: u64 = 10_000;
+/// Of the whole script, the restart of a unit included.
+const ASKING_LIMIT: Duration = Duration::from_secs(180);
+
+/// What a script that ends with `FIRST_ANSWER` was answered, which has to be in time.
+fn answers_in_time(fleet: &Fleet, script: &str) -> Result<String> {
+    let output = fleet.host(NODE)?.exec_within(ASKING_LIMIT, &["sh", "-c", script])?;
+    check(output.is_success(), format!("nothing answers: {output:?}"))?;
+    let (took_ms, answer) = output.stdout.trim().split_once(' ').context("a time and an answer")?;
+    let is_soon = took_ms.parse::<u64>().is_ok_and(|took_ms| took_ms <= ANSWER_MS_MAX);
+    check(is_soon, format!("{answer} answered after {took_ms} ms only"))?;
+    Ok(answer.to_owned())
+}
+
 /// What the component's port answers: the version of the program that runs.
-fn answers(fleet: &Fleet, within: Duration) -> Result<String> {
-    let answer = until("the component answers", within, || {
+fn answers(fleet: &Fleet) -> Result<String> {
+    let answer = until("the component answers", SOON, || {
         sh(fleet, NODE, "curl -sf -m 2 http://127.0.0.1:8081/")
             .map_err(|error| format!("{error:#}"))
     })?;
@@ -92,7 +132,7 @@ fn answers(fleet: &Fleet, within: Duration) -> Result<String> {
 }
 
 fn wait_rollout_ended(fleet: &Fleet) -> Result<String> {
-    let ended = until("the rollout ends", Duration::from_secs(90), || {
+    let ended = until("the rollout ends", Duration::from_secs(300), || {
         let seen = status(fleet).map_err(|error| format!("{error:#}"))?;
         let state = seen["rollout"]["state"].as_str().unwrap_or_default().to_owned();
         if ["completed", "rolled-back", "paused"].contains(&state.as_str()) {
@@ -116,15 +156,13 @@ fn agent_killed(fleet: &Fleet) -> Result<()> {
         let armed = Armed::new(fleet, NODE, "omlagent", step)?;
         fleet.ctl_ok(&["set-version", "tenant=tiny", &format!("first={to}"), "--no-wait"])?;
         has_died(fleet, NODE, "omlagent").with_context(|| format!("step {step}"))?;
-        armed.disarm()?;
-        let running = answers(fleet, Duration::from_secs(10));
-        let running = running.with_context(|| format!("after {step}"))?;
+        let running = armed.disarm_and_ask().with_context(|| format!("after {step}"))?;
         check([from, to].contains(&&*running), format!("after {step}: {running}"))?;
         let state = wait_rollout_ended(fleet).with_context(|| format!("after {step}"))?;
         check(state == "completed", format!("after {step}: the rollout is {state}"))?;
         let seen = wait_ready(fleet, NODE, "first")?;
         check(seen["version"] == to, format!("after {step}: {seen}"))?;
-        check(answers(fleet, SOON)? == to, format!("after {step}: another version answers"))?;
+        check(answers(fleet)? == to, format!("after {step}: another version answers"))?;
         let containers = sh(fleet, NODE, "docker ps -q --filter label=io.oml.component=first")?;
         check(containers.lines().count() == 1, format!("after {step}: {containers}"))?;
     }
@@ -137,9 +175,7 @@ fn return_killed(fleet: &Fleet) -> Result<()> {
         let change = ["set-version", "tenant=tiny", "first=exits-at-once", "--no-wait"];
         fleet.ctl_ok(&change)?;
         has_died(fleet, NODE, "omlagent").with_context(|| format!("step {step}"))?;
-        armed.disarm()?;
-        let running = answers(fleet, Duration::from_secs(10));
-        let running = running.with_context(|| format!("after {step}"))?;
+        let running = armed.disarm_and_ask().with_context(|| format!("after {step}"))?;
         check(running == "v1", format!("after {step}: {running}"))?;
         let state = wait_rollout_ended(fleet).with_context(|| format!("after {step}"))?;
         check(state == "rolled-back", format!("after {step}: the rollout is {state}"))?;
@@ -160,8 +196,7 @@ fn controller_killed(fleet: &Fleet) -> Result<()> {
         let op_id = format!("kill-at-{step}-{next}");
         let mut words: Vec<&str> = change.to_vec();
         words.push(&op_id);
-        let mut command = fleet.ctl_command(&words);
-        let mut asked = command.spawn()?;
+        let mut asked = Running::start(fleet.ctl_command(&words))?;
         has_died(fleet, CONTROLLER, "omlcontroller").with_context(|| format!("step {step}"))?;
         armed.disarm()?;
         asked.wait()?;
@@ -198,7 +233,7 @@ fn agent_restarts(fleet: &Fleet) -> Result<()> {
     })?;
     // A newer package of the agent.
     fleet.host(NODE)?.install_deb(&fleet.packages().agent)?;
-    wait_ready(fleet, NODE, "first")?;
+    wait_ready_after(fleet, now_ms()?, (NODE, "first"))?;
     check(starts(fleet, NODE)? == before, "a container was started anew")
 }
 
@@ -208,12 +243,13 @@ fn state_lost(fleet: &Fleet) -> Result<()> {
     sh(fleet, CONTROLLER, "systemctl stop omlcontroller")?;
     let rebuilt = forget_state(fleet);
     sh(fleet, CONTROLLER, "systemctl start omlcontroller")?;
+    let restarted_ms = now_ms()?;
     rebuilt?;
     wait_for_files(
         fleet,
         "assignment.json instances/first/current.json instances/second/current.json",
     )?;
-    wait_ready(fleet, NODE, "first")?;
+    wait_ready_after(fleet, restarted_ms, (NODE, "first"))?;
     check(starts(fleet, NODE)? == before, "a container was started anew")
 }
 
@@ -241,10 +277,10 @@ fn power_cut(fleet: &Fleet) -> Result<()> {
     has_died(fleet, NODE, "omlagent")?;
     host.power_cut()?;
     host.boot()?;
-    answers(fleet, Duration::from_secs(10))?;
+    answers_in_time(fleet, FIRST_ANSWER)?;
     let state = wait_rollout_ended(fleet)?;
     check(state == "completed", format!("the rollout is {state}"))?;
     let seen = wait_ready(fleet, NODE, "first")?;
-    check(seen["version"] == "v2" && answers(fleet, SOON)? == "v2", format!("{seen}"))?;
+    check(seen["version"] == "v2" && answers(fleet)? == "v2", format!("{seen}"))?;
     armed.disarm()
 }

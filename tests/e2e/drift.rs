@@ -1,12 +1,17 @@
 //! What people do to a host by hand: mended and told, or respected.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use oml_lab::until;
 use oml_tests::Fleet;
 use serde_json::Value;
 
 use crate::Case;
-use crate::look::{SOON, instance, sh, starts, wait_instance, wait_ready};
+use crate::look::{
+    SOON, instance, now_ms, sh, starts, wait_instance, wait_instance_within, wait_ready,
+    wait_ready_after, wait_told_after,
+};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
@@ -26,6 +31,8 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 const NODE: &str = "tiny-one";
+/// Beyond the minute for which a patient fleet wants its components healthy.
+const SOAK_LIMIT: Duration = Duration::from_secs(180);
 
 fn drift(fleet: &Fleet) -> Result<()> {
     let others = starts(fleet, NODE)?["oml-second"].clone();
@@ -64,8 +71,9 @@ fn restart_docker(fleet: &Fleet, live_restore: bool) -> Result<()> {
 fn docker_restart(fleet: &Fleet) -> Result<()> {
     let before = starts(fleet, NODE)?;
     restart_docker(fleet, true)?;
+    let restarted_ms = now_ms()?;
     for component in ["first", "second"] {
-        wait_ready(fleet, NODE, component)?;
+        wait_ready_after(fleet, restarted_ms, (NODE, component))?;
     }
     check(starts(fleet, NODE)? == before, "a container was started anew")
 }
@@ -102,10 +110,11 @@ fn docker_away(fleet: &Fleet) -> Result<()> {
         if is_told { Ok(ended) } else { Err(format!("{ended:?}")) }
     });
     sh(fleet, NODE, "systemctl reset-failed docker; systemctl start docker.socket docker.service")?;
+    let restarted_ms = now_ms()?;
     let told = told?;
     check(told.stdout.contains("since") && !told.stdout.contains("Error"), format!("{told:?}"))?;
     for component in ["first", "second"] {
-        wait_ready(fleet, NODE, component)?;
+        wait_ready_after(fleet, restarted_ms, (NODE, component))?;
     }
     let after = starts(fleet, NODE)?;
     check(after == before, format!("{before:?}, then {after:?}"))
@@ -114,7 +123,7 @@ fn docker_away(fleet: &Fleet) -> Result<()> {
 fn dbus_restart(fleet: &Fleet) -> Result<()> {
     let before = starts(fleet, NODE)?;
     sh(fleet, NODE, "systemctl restart dbus")?;
-    wait_ready(fleet, NODE, "first")?;
+    wait_ready_after(fleet, now_ms()?, (NODE, "first"))?;
     check(starts(fleet, NODE)? == before, "a container was started anew")?;
     // The agent hears of the host again, and changes it.
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2"])?;
@@ -131,27 +140,31 @@ fn restart_by_hand(fleet: &Fleet) -> Result<()> {
 }
 
 fn held(fleet: &Fleet) -> Result<()> {
-    let is_held = |seen: &serde_json::Value| {
-        seen["phase"]["name"] == "held" && seen["phase"]["at_ms"].as_u64() > Some(0)
+    let is_told_as_held = |what: &str| -> Result<()> {
+        // What is told after this moment is told of the host as it is now.
+        wait_told_after(fleet, now_ms()?, (NODE, "first"), what, |seen| {
+            seen["phase"]["name"] == "held" && seen["phase"]["at_ms"].as_u64() > Some(0)
+        })?;
+        check(!starts(fleet, NODE)?.contains_key("oml-first"), format!("{what}, and it runs"))
     };
     sh(fleet, NODE, "systemctl stop oml-first")?;
-    wait_instance(fleet, (NODE, "first"), "it is shown as held", is_held)?;
+    is_told_as_held("it is shown as held")?;
     let told = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
     check(told.contains("held on the host since"), told)?;
     // A look at everything does not release it.
     sh(fleet, NODE, "systemctl restart omlagent")?;
-    wait_instance(fleet, (NODE, "first"), "it is still held", is_held)?;
+    is_told_as_held("it is still held")?;
     sh(fleet, NODE, "systemctl start oml-first")?;
     wait_ready(fleet, NODE, "first")?;
     sh(fleet, NODE, "systemctl stop oml-first")?;
-    wait_instance(fleet, (NODE, "first"), "it is held again", is_held)?;
+    is_told_as_held("it is held again")?;
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2"])?;
     let seen = wait_ready(fleet, NODE, "first")?;
     check(seen["version"] == "v2", format!("{seen}"))
 }
 
 fn held_in_its_soak(fleet: &Fleet) -> Result<()> {
-    let patient = fleet.spec()?.replace("min_healthy_for: 2s", "min_healthy_for: 10s");
+    let patient = fleet.spec()?.replace("min_healthy_for: 2s", "min_healthy_for: 60s");
     let path = fleet.write_spec("patient.yaml", &patient)?;
     fleet.ctl_ok(&["apply", "-f", &path])?;
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2", "--no-wait"])?;
@@ -163,8 +176,11 @@ fn held_in_its_soak(fleet: &Fleet) -> Result<()> {
     check(told.contains("stopped on the host by hand before it had proved good"), &told)?;
     check(told.contains("progressing"), told)?;
     sh(fleet, NODE, "systemctl start oml-first")?;
-    let seen = wait_ready(fleet, NODE, "first")?;
-    check(seen["version"] == "v2", format!("{seen}"))
+    let what = "it is ready after a whole soak";
+    wait_instance_within(fleet, (NODE, "first"), what, SOAK_LIMIT, |seen| {
+        seen["phase"]["name"] == "ready" && seen["version"] == "v2"
+    })
+    .map(drop)
 }
 
 fn foreign(fleet: &Fleet) -> Result<()> {

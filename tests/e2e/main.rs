@@ -9,6 +9,7 @@ mod deaths;
 mod drain;
 mod drift;
 mod look;
+mod operator;
 mod pool;
 mod preflight;
 mod registry;

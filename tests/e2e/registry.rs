@@ -1,11 +1,13 @@
 //! Registries that refuse, break off or are away: the old version stays.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use oml_lab::Fault;
 use oml_tests::Fleet;
 
 use crate::Case;
-use crate::look::{sh, starts, wait_instance};
+use crate::look::{sh, starts, wait_instance_within};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
@@ -14,6 +16,8 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 const NODE: &str = "tiny-one";
+/// Beyond the longest pause between two pulls.
+const RETRY_LIMIT: Duration = Duration::from_secs(180);
 
 fn unknown_tag(fleet: &Fleet) -> Result<()> {
     let before = starts(fleet, NODE)?;
@@ -47,7 +51,7 @@ fn faulty_registry(fleet: &Fleet) -> Result<()> {
     for fault in [Fault::CutAfter(64), Fault::Unauthorized, Fault::Refuse] {
         faulty.set(fault)?;
         let what = format!("the host tells of {fault:?}");
-        let seen = wait_instance(fleet, (NODE, "first"), &what, |seen| {
+        let seen = wait_instance_within(fleet, (NODE, "first"), &what, RETRY_LIMIT, |seen| {
             let reason = seen["reason"].as_str().unwrap_or_default();
             seen["phase"]["name"] == "blocked" && reason.contains(&name) && reason != told
         })?;
@@ -56,7 +60,8 @@ fn faulty_registry(fleet: &Fleet) -> Result<()> {
         check(first(fleet)? == before, "the old container was stopped before the image was there")?;
     }
     faulty.set(Fault::Pass)?;
-    wait_instance(fleet, (NODE, "first"), "the pull is tried again", |seen| {
+    let what = "the pull is tried again";
+    wait_instance_within(fleet, (NODE, "first"), what, RETRY_LIMIT, |seen| {
         seen["phase"]["name"] == "ready" && seen["version"] == "v2"
     })
     .map(drop)

@@ -194,7 +194,7 @@ impl Fleet {
     /// What `omlctl` printed.
     pub fn settle(&self) -> Result<()> {
         let path = self.write_spec("first.yaml", &self.spec()?)?;
-        self.ctl_ok(&["apply", "-f", &path, "--timeout", "5m"])?;
+        self.ctl_ok(&["apply", "-f", &path, "--timeout", "30m"])?;
         Ok(())
     }
 

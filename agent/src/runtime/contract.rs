@@ -41,7 +41,7 @@ mod scenarios;
 use hands::Hands;
 
 /// Longest wait for anything that happens by itself.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host on which the contract is tried.
 struct Place {

@@ -255,6 +255,15 @@ pub(crate) async fn until(
     tenant: &str,
     holds: impl Fn(&v1::TenantStatus) -> bool,
 ) -> v1::TenantStatus {
+    until_told(fleet, tenant, holds).await.1
+}
+
+/// The same, with the controller's own time of that status.
+pub(crate) async fn until_told(
+    fleet: &mut FleetClient<Channel>,
+    tenant: &str,
+    holds: impl Fn(&v1::TenantStatus) -> bool,
+) -> (Timestamp, v1::TenantStatus) {
     let mut last = None;
     let found = tokio::time::timeout(LIMIT, async {
         let request = v1::StatusRequest { tenant: tenant.to_owned() };
@@ -263,7 +272,7 @@ pub(crate) async fn until(
             let status = reply.tenants.into_iter().next().unwrap();
             last = Some(status.clone());
             if holds(&status) {
-                return status;
+                return (Timestamp(reply.now_ms), status);
             }
         }
         panic!("the stream ended");

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use nix::unistd::{Gid, Uid};
-use oml_tests::packages::{root, target_folder};
+use oml_tests::packages::target_folder;
 
 use crate::announce::TOLD;
 
@@ -111,11 +111,12 @@ pub(crate) fn hand_back() -> Result<()> {
     }
 }
 
-/// What root owns in the folders that cargo writes to, where the folder itself is the user's.
+/// What root owns in the folders that cargo fills, where the folder itself is the user's. Nothing
+/// else of theirs is touched: root's files elsewhere may be root's on purpose.
 fn give(chown: &mut Command, uid: u32, gid: u32) -> Result<()> {
     let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
-    let folders = [root()?, target_folder()?].into_iter().chain(cargo_home);
+    let folders = filled_by_cargo(target_folder()?, cargo_home);
     // `chown` goes into a folder, and not through a link to one.
     let folders = folders.filter_map(|folder| folder.canonicalize().ok());
     let theirs = folders.filter(|folder| folder.metadata().is_ok_and(|found| found.uid() == uid));
@@ -127,6 +128,13 @@ fn give(chown: &mut Command, uid: u32, gid: u32) -> Result<()> {
     let status = chown.args(theirs).status().context("start chown")?;
     ensure!(status.success(), "files of root are left in the folders of cargo");
     Ok(())
+}
+
+/// Of cargo's own folder only what it downloads: settings, logins and programs are the user's affair.
+fn filled_by_cargo(target: PathBuf, cargo_home: Option<PathBuf>) -> impl Iterator<Item = PathBuf> {
+    let downloads =
+        cargo_home.into_iter().flat_map(|home| ["registry", "git"].map(|f| home.join(f)));
+    [target].into_iter().chain(downloads)
 }
 
 #[cfg(test)]

@@ -6,8 +6,11 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use nix::sys::signal::{SigSet, Signal};
+use oml_lab::sweep;
 use oml_tests::{Build, Packages, TEST_FEATURES, cargo};
 
+use crate::elevate::is_root;
 use crate::hosts;
 
 #[derive(Debug, Args)]
@@ -29,10 +32,18 @@ pub(crate) fn run(verb: &Test) -> Result<ExitCode> {
         command.arg("--").args(&verb.arguments);
     }
     let mut child = command.stdout(Stdio::piped()).spawn().context("start cargo test")?;
+    // Ctrl-C reaches the child as well, which ends of it; what it leaves is then ours to take down.
+    SigSet::from(Signal::SIGINT).thread_block().context("keep Ctrl-C waiting")?;
     let printed = child.stdout.take().context("its output is piped")?;
     let passed_on = pass_on(BufReader::new(printed), io::stdout());
     // Also where nobody reads on: the tests clean up behind themselves before we do.
     let status = child.wait().context("wait for cargo test")?;
+    if is_root() {
+        // Told, and no reason to keep back what the tests said.
+        if let Err(error) = sweep() {
+            eprintln!("warning: hosts of tests that were ended are left: {error}");
+        }
+    }
     let failures = passed_on?;
     if status.success() {
         return Ok(ExitCode::SUCCESS);

@@ -40,7 +40,7 @@ dies-in-soak)
     trap stop TERM INT
     /oml/start "$@" &
     child=$!
-    sleep 4 &
+    sleep 15 &
     wait $!
     echo "segmentation fault: this version answers, then dies"
     kill -KILL "$child"

@@ -63,6 +63,8 @@ impl Cache {
         }
         // Programs of a builder that was killed may still write under its name, so this one has its own.
         let temporary = self.root.join(format!("{name}-{stamp}.{}.tmp", std::process::id()));
+        // What an earlier try of this process left half-filled is no beginning for the next.
+        discard(&temporary)?;
         fs::create_dir_all(&temporary).map_err(LabError::io("make the folder", &temporary))?;
         timed(&format!("build {name}"), || build(&temporary))?;
         fs::rename(&temporary, &path).map_err(LabError::io("rename", &temporary))?;

@@ -242,7 +242,16 @@ pub fn down_all() -> Result<()> {
 }
 
 /// Takes down every lab and removes all that was ever kept: base systems, images, folders. Packages stay installed.
+/// Refused while a process uses a lab of its own.
 pub fn purge() -> Result<()> {
+    for record in record::all()? {
+        if let Some(pid) = record.living_owner() {
+            return Err(LabError::Invalid(format!(
+                "the lab {} is in use by process {pid}: wait for its end, or end it first",
+                record.name
+            )));
+        }
+    }
     down_all()?;
     cache::purge()?;
     record::forget_all()
@@ -271,10 +280,9 @@ fn hosts_of(record: &Record) -> Result<Vec<Host>> {
 fn destroy(record: &Record) -> Result<()> {
     let hosts = hosts_of(record)?;
     all_at_once(&hosts, |host| host.machine().kill())?;
-    let folder = record.folder();
-    registry::stop(&folder)?;
+    registry::stop(&record.folder())?;
     network::destroy(record.subnet()?)?;
-    cache::discard(&folder)
+    record.discard()
 }
 
 /// Does the same to every host at once; the first error counts, after all are done.

@@ -11,6 +11,7 @@ use nix::unistd::Uid;
 use crate::debian::{self, mirror};
 use crate::error::{LabError, Result};
 use crate::mounts::Overlay;
+use crate::processes;
 use crate::run::Run;
 use crate::say::{say, timed};
 
@@ -22,6 +23,9 @@ const PACKAGES: [(&str, &str); 5] = [
     ("iproute2", "ip"),
     ("iptables", "iptables"),
 ];
+const FOLDER: &str = "/var/lib/oml-lab";
+/// Folders in which overlays are tried; the number of their process follows.
+const PROBE: &str = ".probe-";
 const PROGRAM_FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 const MIRROR_LIMIT: Duration = Duration::from_secs(5);
 const INSTALL_LIMIT: Duration = Duration::from_secs(300);
@@ -129,8 +133,9 @@ fn can_mount_overlays() -> Result<()> {
     // Threads of one process look at the same time.
     static PROBES: AtomicU32 = AtomicU32::new(0);
     let number = PROBES.fetch_add(1, Ordering::Relaxed);
-    let name = format!(".probe-{}-{number}", std::process::id());
-    let folder = Path::new("/var/lib/oml-lab").join(name);
+    let name = format!("{PROBE}{}-{number}", std::process::id());
+    let folder = Path::new(FOLDER).join(name);
+    forget_dead_probes();
     let lower = folder.join("lower");
     fs::create_dir_all(&lower).map_err(LabError::io("make the folder", &lower))?;
     let mounted = Overlay {
@@ -146,6 +151,20 @@ fn can_mount_overlays() -> Result<()> {
             "overlay file systems cannot be mounted below /var/lib/oml-lab ({error})"
         ))
     })
+}
+
+/// What a process left that was killed while it looked.
+fn forget_dead_probes() {
+    let names = fs::read_dir(FOLDER).into_iter().flatten();
+    for name in names.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+        let owner = name.strip_prefix(PROBE).and_then(|rest| rest.split('-').next()?.parse().ok());
+        if owner.is_none_or(processes::is_alive) {
+            continue;
+        }
+        if let Err(error) = crate::cache::discard(&Path::new(FOLDER).join(&name)) {
+            say(&format!("{name} of a killed process stays: {error}"));
+        }
+    }
 }
 
 fn mirror_answers() -> bool {

@@ -65,15 +65,19 @@ fn build_systems(cache: &Cache) -> Result<()> {
 /// Pushes every image into a registry that only listens to this machine and only while it is filled.
 fn fill(cache: &Cache, program: &Path, folder: &Path) -> Result<()> {
     let address = free_port()?;
-    registry::serve(program, folder, &folder.join("store"), address, None)?;
     let client = Client { address, login: None };
     let scratch = folder.join("scratch");
-    let pushed = in_parallel(&ALL, |image| {
-        let ground = images::ground(image, cache)?;
-        image.push(&client, &ground, &scratch)
+    let served = registry::serve(program, folder, &folder.join("store"), address, None);
+    let pushed = served.and_then(|()| {
+        in_parallel(&ALL, |image| {
+            let ground = images::ground(image, cache)?;
+            image.push(&client, &ground, &scratch)
+        })
     });
-    registry::stop(folder)?;
+    // Also one that started and did not answer in time.
+    let stopped = registry::stop(folder);
     pushed?;
+    stopped?;
     crate::cache::discard(&scratch)
 }
 

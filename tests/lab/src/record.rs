@@ -2,6 +2,7 @@
 //! from it, so a lab whose owner was killed can be taken down by anyone.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::cache;
 use crate::debian::write;
 use crate::error::{LabError, Result};
+use crate::mounts;
 use crate::network;
 use crate::processes;
 use crate::subnet::{self, Subnet};
@@ -86,6 +88,11 @@ impl Record {
             .is_some_and(|owner| processes::start_ticks(owner.pid) != Some(owner.start_ticks))
     }
 
+    /// The process that uses it and takes it down itself.
+    pub(crate) fn living_owner(&self) -> Option<u32> {
+        self.owner.as_ref().filter(|_| !self.is_orphan()).map(|owner| owner.pid)
+    }
+
     pub(crate) fn subnet(&self) -> Result<Subnet> {
         Subnet::parse(&self.subnet)
             .ok_or_else(|| LabError::Invalid(format!("{} is not a subnet of the lab", self.subnet)))
@@ -98,6 +105,23 @@ impl Record {
     /// Where everything of the hosts and the registry lies.
     pub(crate) fn disk(&self) -> PathBuf {
         self.folder().join("disk")
+    }
+
+    /// Removes the lab's folder, what this record was read from last: whatever cannot be removed is
+    /// still a lab's that can be taken down.
+    pub(crate) fn discard(&self) -> Result<()> {
+        let folder = self.folder();
+        mounts::unmount_below(&folder)?;
+        for path in others_in(&folder)? {
+            if path.is_dir() && !path.is_symlink() {
+                cache::discard(&path)?;
+            } else {
+                cache::discard_file(&path)?;
+            }
+        }
+        // Nobody may claim the name in between.
+        let _lock = lock()?;
+        cache::discard(&folder)
     }
 
     fn save(&self) -> Result<()> {
@@ -152,6 +176,16 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     Err(LabError::Invalid(format!(
         "{name:?} is no name for a {what}: 1 to {NAME_LENGTH_MAX} lower-case letters, digits and dashes"
     )))
+}
+
+/// All in a lab's folder but its record; a folder that is gone has nothing.
+fn others_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(LabError::io("list", folder))?,
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    Ok(paths.filter(|path| path.file_name() != Some(FILE.as_ref())).collect())
 }
 
 fn folder(name: &str) -> PathBuf {

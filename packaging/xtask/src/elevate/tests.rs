@@ -32,3 +32,11 @@ fn the_programs_of_root_are_found_behind_the_users_own() {
     let found = kept_of(&[("PATH", "/home/anna/.cargo/bin:/usr/bin")]);
     assert_eq!(found[1], "PATH=/home/anna/.cargo/bin:/usr/bin:/usr/local/sbin:/usr/sbin:/sbin");
 }
+
+#[test]
+fn only_what_cargo_fills_is_given_back() {
+    let found: Vec<_> =
+        filled_by_cargo("/src/target".into(), Some("/home/anna/.cargo".into())).collect();
+    let expected = ["/src/target", "/home/anna/.cargo/registry", "/home/anna/.cargo/git"];
+    assert_eq!(found, expected.map(PathBuf::from));
+}

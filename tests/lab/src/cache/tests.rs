@@ -26,6 +26,19 @@ fn a_failed_build_leaves_no_entry() {
 }
 
 #[test]
+fn a_second_try_begins_with_an_empty_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path()).unwrap();
+    let half = |path: &Path| {
+        fs::write(path.join("half"), "1").map_err(LabError::io("write", path))?;
+        Err(LabError::Invalid("broken off".into()))
+    };
+    assert!(cache.entry("base", "x", half).is_err());
+    let whole = cache.entry("base", "x", |_| Ok(())).unwrap();
+    assert!(!whole.join("half").exists());
+}
+
+#[test]
 fn a_stamp_changes_with_every_part_and_with_their_borders() {
     assert_eq!(stamp(&["a", "b"]), stamp(&["a", "b"]));
     assert_ne!(stamp(&["a", "b"]), stamp(&["ab"]));

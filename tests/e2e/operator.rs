@@ -1,0 +1,79 @@
+//! `omlctl` running beside a test.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use oml_tests::Fleet;
+use serde_json::Value;
+
+use crate::look::SOON;
+
+/// A program of this machine that ends with this value at the latest.
+pub(crate) struct Running(Child);
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
+        Ok(Self(command.spawn().context("start omlctl")?))
+    }
+
+    /// Its own end.
+    pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
+        self.0.wait().context("wait for omlctl")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.kill().and_then(|()| self.0.wait()) {
+            eprintln!("omlctl may be left: {error}");
+        }
+    }
+}
+
+/// The tenant's status as it changes, from before a deed until after it: no start of a program
+/// stands between a change and its sight.
+pub(crate) struct Watch {
+    replies: Receiver<Value>,
+    _omlctl: Running,
+}
+
+impl Watch {
+    pub(crate) fn start(fleet: &Fleet) -> Result<Self> {
+        let tenant = format!("tenant={}", fleet.tenant());
+        let mut command = fleet.ctl_command(&["status", &tenant, "--watch", "-o", "json"]);
+        command.stdout(Stdio::piped());
+        let mut omlctl = Running::start(command)?;
+        let printed = omlctl.0.stdout.take().context("its output is piped")?;
+        Ok(Self { replies: read(printed), _omlctl: omlctl })
+    }
+
+    /// The next reply for which it holds.
+    pub(crate) fn wait(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Result<Value> {
+        let until = Instant::now() + SOON;
+        let mut last = Value::Null;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let reply = self.replies.recv_timeout(left);
+            let reply = reply.with_context(|| format!("{what}; last seen: {last}"))?;
+            if holds(&reply) {
+                return Ok(reply);
+            }
+            last = reply;
+        }
+    }
+}
+
+/// One reply a line, until the output ends or nobody wants more.
+fn read(printed: ChildStdout) -> Receiver<Value> {
+    let (sender, replies) = channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(printed).lines().map_while(Result::ok);
+        let mut replies = lines.map_while(|line| serde_json::from_str(&line).ok());
+        replies.all(|reply| sender.send(reply).is_ok());
+    });
+    replies
+}
