@@ -351,3 +351,24 @@ async fn a_host_that_says_nothing_on_the_enrolment_port_is_closed() {
     // In order or by reset, but closed.
     assert!(closed.is_ok(), "it is still open");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_made_by_a_clock_that_was_ahead_is_replaced_at_once() {
+    let world = World::start(Kept::InMemory).await;
+    let host = enroll(&world, "acme", "voice", "voice1").await;
+    let key = keys::node(&"acme".parse().unwrap(), &"voice1".parse().unwrap());
+    let records = Records::new(Arc::clone(&world.store));
+    let mut node = records.get(&key).await.unwrap().unwrap().value;
+    let current = &mut node.certificates.current;
+    current.issued = now().plus_ms(24 * 3_600_000);
+    current.expires = current.issued.plus_ms(3_600_000);
+    records.commit(Batch::default().put(&key, Expect::Any, &node)).await.unwrap();
+    let shown = certificate(&host.credentials.certificate_pem, "test").unwrap().to_vec();
+    let own = KeyPair::from_pem(&host.credentials.key_pem).unwrap();
+    let csr = CertificateParams::default().serialize_request(&own).unwrap();
+    let asked = v1::RecoverRequest { certificate: shown, csr: csr.der().to_vec() };
+    let given = enrollment(&world).await.recover(asked).await.unwrap().into_inner();
+    let given = certificate(&given.certificate_pem, "test").unwrap();
+    let given = Peer::from_certificate(&given).unwrap();
+    assert!(given.issued <= now() && given.serial > node.certificates.current.serial);
+}
