@@ -45,7 +45,7 @@ impl Session {
         renew_after: Instant,
     ) -> Result<Left, SessionError> {
         let config = Arc::new(tls::client_config(&identity.credentials)?);
-        let channel = tls::connect(endpoint, config).await?;
+        let channel = tls::connect_admitted(endpoint, config).await?;
         let mut client = AgentClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -207,8 +207,7 @@ impl Session {
     }
 }
 
-/// A refusal at the first call is also how TLS 1.3 says that it does not like
-/// our certificate.
+/// What the controller itself says, or that nothing more comes from it.
 pub(super) fn refused(status: tonic::Status) -> SessionError {
     use tonic::Code::{Cancelled, Unavailable, Unknown};
     if matches!(status.code(), Unavailable | Cancelled | Unknown) {

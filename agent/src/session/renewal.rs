@@ -22,6 +22,30 @@ use crate::identity::{HostIdentity, KeyRequest};
 /// more often than this. Nor is one that the host's clock calls late at once.
 const RETRY_MIN: Duration = Duration::from_secs(10);
 
+/// From one certificate that was asked for because the controller refuses the
+/// present one to the next: who refuses those as well has another reason.
+const RECOVERY_REST: Duration = Duration::from_secs(600);
+
+/// Who this host is at present.
+pub(super) struct Held {
+    pub(super) identity: HostIdentity,
+    /// When this process last came to a certificate after the one before had
+    /// ended or was refused.
+    recovered: Option<Instant>,
+}
+
+impl Held {
+    /// As it was found on the disk.
+    pub(super) fn loaded(identity: HostIdentity) -> Self {
+        Self { identity, recovered: None }
+    }
+
+    /// Whether another certificate may help where this one is refused.
+    pub(super) fn may_recover(&self) -> bool {
+        self.recovered.is_none_or(|at| at.elapsed() >= RECOVERY_REST)
+    }
+}
+
 impl Session {
     /// When the certificate is to be renewed, and not before `earliest`.
     pub(super) fn renewal(&self, identity: &HostIdentity, earliest: Instant) -> Instant {
@@ -70,19 +94,19 @@ impl Session {
         Duration::from_millis(left_ms / 10).max(RETRY_MIN)
     }
 
-    /// A new certificate after the old one has ended, proven by its key.
-    pub(super) async fn recover(
-        &self,
-        identity: &HostIdentity,
-    ) -> Result<HostIdentity, SessionError> {
-        warn!("the host's certificate has ended; asking for another");
+    /// A new certificate in place of one that has ended or is refused, proven by
+    /// its key.
+    pub(super) async fn recover(&self, held: &mut Held) -> Result<(), SessionError> {
+        warn!("the host's certificate has ended or is refused; asking for another");
         let mut last = SessionError::Ended;
         for address in self.enrollment_endpoints() {
-            match self.recover_at(&address, identity).await {
+            match self.recover_at(&address, &held.identity).await {
                 Ok(certificate) => {
                     self.trouble.send_replace(None);
-                    let key_pem = &identity.credentials.key_pem;
-                    return Ok(self.files.keep(&certificate, key_pem)?);
+                    let key_pem = &held.identity.credentials.key_pem;
+                    held.identity = self.files.keep(&certificate, key_pem)?;
+                    held.recovered = Some(Instant::now());
+                    return Ok(());
                 }
                 Err(error) => {
                     warn!(address, "no new certificate from {address}: {}", chain(&error));
@@ -90,15 +114,19 @@ impl Session {
                 }
             }
         }
-        if let SessionError::Refused(status) = &last {
+        Err(last)
+    }
+
+    /// Says what to do where there is no way back without an operator.
+    pub(super) fn tell_unrecovered(&self, held: &Held, error: &SessionError) {
+        if let SessionError::Refused(status) = error {
             let message = status.message();
-            let node = &identity.node;
+            let node = &held.identity.node;
             self.trouble.send_replace(Some(format!(
-                "the certificate has ended and no other is given: {message}; \
+                "the certificate has ended or is refused, and no other is given: {message}; \
                  make a token for {node} and run `omlagent enroll --replace` on the host"
             )));
         }
-        Err(last)
     }
 
     async fn recover_at(

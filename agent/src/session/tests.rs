@@ -37,9 +37,12 @@ struct Setting {
     age: Duration,
     life: Duration,
     dead_controllers: usize,
+    /// From when on it is valid at all, if that is not yet so.
+    ahead: Option<Duration>,
 }
 
-const PLAIN: Setting = Setting { age: Duration::ZERO, life: HOUR, dead_controllers: 0 };
+const PLAIN: Setting =
+    Setting { age: Duration::ZERO, life: HOUR, dead_controllers: 0, ahead: None };
 
 impl Bench {
     async fn new(setting: Setting) -> Self {
@@ -54,6 +57,10 @@ impl Bench {
         let files = IdentityFiles::new(&paths);
         let request = KeyRequest::new().unwrap();
         let issued = authority.sign(&request.csr, setting.age, setting.life);
+        let issued = match setting.ahead {
+            None => issued,
+            Some(ahead) => authority.sign_ahead(&request.csr, ahead),
+        };
         files.keep(&issued, &request.key_pem).unwrap();
         let ports = vec![controller.serve_agents().await, controller.serve_enrollment().await];
         // Nothing listens on port 1.
@@ -251,6 +258,14 @@ async fn a_certificate_that_has_ended_is_replaced_by_its_key() {
     bench.send(1, "voice-1", 1);
     bench.until_applied(1).await;
     assert!(bench.files.load().unwrap().unwrap().peer.expires > Clock::system().now());
+}
+
+#[tokio::test]
+async fn a_certificate_that_the_controller_refuses_is_replaced_by_its_key() {
+    let mut bench = Bench::new(Setting { ahead: Some(48 * HOUR), ..PLAIN }).await;
+    bench.send(1, "voice-1", 1);
+    bench.until_applied(1).await;
+    assert!(bench.files.load().unwrap().unwrap().peer.issued <= Clock::system().now());
 }
 
 #[tokio::test]
