@@ -24,7 +24,7 @@ mod link;
 pub(crate) mod pretend;
 mod renewal;
 
-use self::renewal::Held;
+use self::renewal::{Held, RETRY_MIN};
 
 /// The first pause after a failure is at most this long.
 const PAUSE_FIRST_MS: u64 = 500;
@@ -119,7 +119,7 @@ impl Session {
             let lasted = began.elapsed();
             match ended {
                 Ok(Left::Renewed) => {
-                    renew_after = Instant::now() + self.least_life(&held.identity);
+                    renew_after = Instant::now() + RETRY_MIN;
                     continue;
                 }
                 Err(error) => {
@@ -154,11 +154,11 @@ impl Session {
         renew_after: Instant,
     ) -> Result<Left, SessionError> {
         let mut unrecovered = None;
-        if self.clock.now() >= held.identity.peer.expires {
+        if held.looks_ended(&self.clock) {
             // On failure it is shown all the same: the clock here may be ahead.
             unrecovered = self.recover(held).await.err();
         }
-        let refusal = match self.link(endpoint, &mut held.identity, renew_after).await {
+        let refusal = match self.link(endpoint, held, renew_after).await {
             Err(error) if error.is_refusal() => error,
             otherwise => return otherwise,
         };
