@@ -95,10 +95,16 @@ impl Ops {
                 lines.insert(Identity::Node { tenant, node }, up_to);
             }
         }
-        for (name, operator) in self.parts.records.survey(&keys::operators()).await?.entries {
+        let operators = self.parts.records.survey(&keys::operators()).await?;
+        for (name, operator) in operators.entries {
             if let (Ok(name), Some(up_to)) = (name.parse(), operator.value.revoked) {
                 lines.insert(Identity::Operator(name), up_to);
             }
+        }
+        // Certificates alone let an operator in: one who may have been removed is not.
+        for name in operators.damaged.iter().filter_map(|name| name.parse().ok()) {
+            tracing::error!(%name, "the operator's record is damaged: none of its certificates counts; make an operator of another name");
+            lines.insert(Identity::Operator(name), Serial(u128::MAX));
         }
         self.parts.revoked.replace(lines);
         Ok(())

@@ -12,7 +12,7 @@ use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::pki::{TokenGrant, TokenRecord, TokenValidity};
 use omlcontroller::records::{Batch, Records, keys};
-use omlcontroller::store::Expect;
+use omlcontroller::store::{Expect, Write};
 use rcgen::{CertificateParams, KeyPair};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -371,4 +371,22 @@ async fn a_certificate_made_by_a_clock_that_was_ahead_is_replaced_at_once() {
     let given = certificate(&given.certificate_pem, "test").unwrap();
     let given = Peer::from_certificate(&given).unwrap();
     assert!(given.issued <= now() && given.serial > node.certificates.current.serial);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_whose_record_is_damaged_is_let_in_by_no_certificate() {
+    let mut world = World::start(Kept::InMemory).await;
+    let write = |key: &str, text: &[u8]| {
+        let write = Write::put(key, Expect::Any, text.to_vec());
+        world.store.commit(vec![write])
+    };
+    write("operators/maria", b"{\"newest\": 1").await.unwrap();
+    world.restart().await;
+    let called = async |name: &str| {
+        let identity = Identity::Operator(name.parse().unwrap());
+        let mut fleet = FleetClient::new(world.channel(&world.credentials(&identity)).await);
+        fleet.who_am_i(v1::WhoAmIRequest {}).await
+    };
+    called("maria").await.unwrap_err();
+    called("joe").await.unwrap();
 }
