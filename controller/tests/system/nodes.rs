@@ -390,3 +390,33 @@ async fn an_operator_whose_record_is_damaged_is_let_in_by_no_certificate() {
     called("maria").await.unwrap_err();
     called("joe").await.unwrap();
 }
+
+/// How many calls at once a port lets a connection make, as HTTP/2 says it first of all.
+async fn calls_at_once(address: std::net::SocketAddr, config: rustls::ClientConfig) -> u32 {
+    const SETTINGS: u8 = 4;
+    const MAX_CONCURRENT_STREAMS: u16 = 3;
+    let tcp = TcpStream::connect(address).await.unwrap();
+    let name = "controller".try_into().unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], SETTINGS);
+    let mut settings = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+    stream.read_exact(&mut settings).await.unwrap();
+    let of = |setting: &&[u8]| u16::from_be_bytes([setting[0], setting[1]]);
+    let found = settings.chunks(6).find(|setting| of(setting) == MAX_CONCURRENT_STREAMS).unwrap();
+    u32::from_be_bytes(found[2..].try_into().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_connection_makes_many_calls_at_once_or_long_ones_without_a_certificate() {
+    let world = World::start(Kept::InMemory).await;
+    let unknown = enrollment_config(world.authority.fingerprint());
+    assert_eq!(calls_at_once(world.running().enrollment_listen, unknown).await, 4);
+    let host = enroll(&world, "acme", "voice", "voice1").await;
+    let known = oml_proto::tls::client_config(&host.credentials).unwrap();
+    assert_eq!(calls_at_once(world.running().listen, known).await, 8);
+    let long = v1::RecoverRequest { certificate: vec![0; 20 << 10], csr: Vec::new() };
+    let refused = enrollment(&world).await.recover(long).await.unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange, "{refused}");
+}
