@@ -9,7 +9,7 @@ use oml_proto::tls::{Identity, OperatorName, Serial};
 use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 
-use super::{Attempts, Ops, OpsError, Result};
+use super::{Attempts, Ops, OpsError, Result, audit};
 use crate::clock;
 use crate::pki::{
     CertificateRecord, CertificateRequest, Issued, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
@@ -278,7 +278,7 @@ impl Ops {
         let issued = self.parts.authority.issue(&identity, request, terms)?;
         let certificates = NodeCertificates::renewed(shown, issued.record);
         let renewed = Node { certificates, ..node.value.clone() };
-        let what = format!("got certificate {} after {}", issued.record.serial, shown.serial);
+        let what = format!("{} {} after {}", audit::RENEWED, issued.record.serial, shown.serial);
         let audit = node_audit(identity.to_string(), what, (tenant, name), now);
         let batch = Batch::default()
             .put(&keys::node(tenant, name), expect(Some(node)), &renewed)
