@@ -80,6 +80,12 @@ impl Clock {
         (self.read)().now
     }
 
+    /// Milliseconds since the boot: nobody can set them.
+    #[must_use]
+    pub fn up_ms(&self) -> u64 {
+        (self.read)().up_ms
+    }
+
     /// How the wall clock stands now.
     #[must_use]
     pub fn mark(&self) -> Mark {

@@ -11,6 +11,10 @@ use rcgen::{CertificateParams, KeyPair};
 use crate::files::{self, FileError};
 use crate::paths::Paths;
 
+const KEY: &str = "node.key";
+/// Where a key waits for its certificate.
+const NEXT_KEY: &str = "node.key.next";
+
 /// Who this host is, and the proof of it.
 #[derive(Debug, Clone)]
 pub struct HostIdentity {
@@ -70,6 +74,11 @@ impl IdentityFiles {
     /// # Errors
     /// Files that are there and cannot be used.
     pub fn load(&self) -> Result<Option<HostIdentity>, IdentityError> {
+        Ok(self.find()?.map(|(identity, _key_file)| identity))
+    }
+
+    /// The pair that fits, and the file its key is in.
+    fn find(&self) -> Result<Option<(HostIdentity, &'static str)>, IdentityError> {
         let read = |name: &str| files::read_if_there(&self.folder.join(name));
         let (Some(ca_pem), Some(certificate_pem)) = (read("ca.pem")?, read("node.pem")?) else {
             return Ok(None);
@@ -77,15 +86,29 @@ impl IdentityFiles {
         let mut found = None;
         // A crash between the two renames of a renewal leaves the key under
         // its interim name.
-        for name in ["node.key", "node.key.next"] {
+        for name in [KEY, NEXT_KEY] {
             let Some(key_pem) = read(name)? else { continue };
             let (ca_pem, certificate_pem) = (ca_pem.clone(), certificate_pem.clone());
             match HostIdentity::new(Credentials { ca_pem, certificate_pem, key_pem }) {
-                Ok(identity) => return Ok(Some(identity)),
+                Ok(identity) => return Ok(Some((identity, name))),
                 Err(error) => found = found.or(Some(error)),
             }
         }
         found.map_or(Ok(None), Err)
+    }
+
+    /// Ends a renewal that a crash cut short: the interim name is about to be
+    /// written over, and may hold the only key that fits. Not done by whoever
+    /// only looks: another process may be between the same two renames.
+    fn end_renewal(&self) -> Result<(), FileError> {
+        match self.find() {
+            Ok(Some((_identity, NEXT_KEY))) => {
+                files::rename_durably(&self.folder.join(NEXT_KEY), &self.folder.join(KEY))
+            }
+            Err(IdentityError::Files(error)) => Err(error),
+            // Where nothing fits, nothing is lost.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Keeps a key that a certificate is about to be asked for.
@@ -93,7 +116,8 @@ impl IdentityFiles {
     /// # Errors
     /// What the file system says.
     pub fn keep_next_key(&self, request: &KeyRequest) -> Result<(), IdentityError> {
-        let path = self.folder.join("node.key.next");
+        self.end_renewal()?;
+        let path = self.folder.join(NEXT_KEY);
         Ok(files::write_durably(&path, request.key_pem.as_bytes(), 0o600)?)
     }
 
@@ -111,14 +135,15 @@ impl IdentityFiles {
             certificate_pem: certificate.certificate_pem.clone(),
             key_pem: key_pem.to_owned(),
         })?;
-        let next = self.folder.join("node.key.next");
+        self.end_renewal()?;
+        let next = self.folder.join(NEXT_KEY);
         files::write_durably(&next, key_pem.as_bytes(), 0o600)?;
         let write = |name: &str, pem: &str| {
             files::write_durably(&self.folder.join(name), pem.as_bytes(), 0o600)
         };
         write("ca.pem", &certificate.ca_pem)?;
         write("node.pem", &certificate.certificate_pem)?;
-        files::rename_durably(&next, &self.folder.join("node.key"))?;
+        files::rename_durably(&next, &self.folder.join(KEY))?;
         Ok(identity)
     }
 }

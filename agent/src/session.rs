@@ -17,12 +17,14 @@ use tracing::{info, warn};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::identity::{HostIdentity, IdentityError, IdentityFiles};
+use crate::identity::{IdentityError, IdentityFiles};
 
 mod link;
 #[cfg(test)]
 pub(crate) mod pretend;
 mod renewal;
+
+use self::renewal::{Held, RETRY_MIN};
 
 /// The first pause after a failure is at most this long.
 const PAUSE_FIRST_MS: u64 = 500;
@@ -81,6 +83,13 @@ enum SessionError {
     Tls(#[from] oml_proto::tls::TlsError),
 }
 
+impl SessionError {
+    /// Whether the controller does not take our certificate.
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Connect(error) if error.is_refusal())
+    }
+}
+
 /// Why a session is left without a failure.
 enum Left {
     /// There is a new certificate to be shown.
@@ -90,7 +99,7 @@ enum Left {
 impl Session {
     /// Runs until dropped.
     pub async fn run(mut self) {
-        let mut identity = match self.files.load() {
+        let identity = match self.files.load() {
             Ok(Some(identity)) => identity,
             Ok(None) => return self.rest("this host is not enrolled; it works by its cache").await,
             Err(error) => return self.rest(&chain(&error)).await,
@@ -98,18 +107,19 @@ impl Session {
         if self.settings.controllers.is_empty() {
             return self.rest("no controllers are configured; it works by its cache").await;
         }
+        let mut held = Held::loaded(identity);
         let (mut turn, mut failures) = (0, 0);
         let mut renew_after = Instant::now();
         loop {
             let began = Instant::now();
             let endpoint =
                 self.settings.controllers[turn % self.settings.controllers.len()].clone();
-            let ended = self.once(&endpoint, &mut identity, renew_after).await;
+            let ended = self.once(&endpoint, &mut held, renew_after).await;
             self.state.send_modify(|state| state.connected_to = None);
             let lasted = began.elapsed();
             match ended {
                 Ok(Left::Renewed) => {
-                    renew_after = Instant::now() + self.least_life(&identity);
+                    renew_after = Instant::now() + RETRY_MIN;
                     continue;
                 }
                 Err(error) => {
@@ -135,16 +145,37 @@ impl Session {
         pending().await
     }
 
+    /// One session, with another certificate first where the present one looks
+    /// ended, or where the controller refuses it: its clock is the one that counts.
     async fn once(
         &mut self,
         endpoint: &str,
-        identity: &mut HostIdentity,
+        held: &mut Held,
         renew_after: Instant,
     ) -> Result<Left, SessionError> {
-        if self.clock.now() >= identity.peer.expires {
-            *identity = self.recover(identity).await?;
+        let mut unrecovered = None;
+        if held.looks_ended(&self.clock) {
+            // On failure it is shown all the same: the clock here may be ahead.
+            unrecovered = self.recover(held).await.err();
         }
-        self.link(endpoint, identity, renew_after).await
+        let refusal = match self.link(endpoint, held, renew_after).await {
+            Err(error) if error.is_refusal() => error,
+            otherwise => return otherwise,
+        };
+        if unrecovered.is_none() {
+            if !held.may_recover() {
+                return Err(refusal);
+            }
+            warn!(endpoint, "{endpoint} refuses the host's certificate");
+            unrecovered = self.recover(held).await.err();
+        }
+        match unrecovered {
+            None => Ok(Left::Renewed),
+            Some(error) => {
+                self.tell_unrecovered(held, &error);
+                Err(error)
+            }
+        }
     }
 }
 

@@ -155,7 +155,9 @@ fn perform(cli: &Cli) -> Result<()> {
             Verb::Restore { file } => {
                 let saved = maintain::restore(&settings, file).await?;
                 let Saved { records, epoch } = saved;
-                say(&format!("{records} records were restored; the epoch is {epoch} now"))
+                say(&format!("{records} records were restored; the epoch is {epoch} now"))?;
+                say("make join tokens anew: none from before is good any more")?;
+                say("nodes and operators removed since the backup are back: remove them again")
             }
             Verb::Catalog(CatalogVerb::Check { file }) => check_catalog(file),
         }

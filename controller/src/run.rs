@@ -46,12 +46,16 @@ use crate::web::{self, Counts};
 /// A peer that does not answer a ping this long after silence of the same
 /// length is gone: within five seconds in all.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
-/// Calls of one connection at once.
-const CALLS_MAX: u32 = 64;
+/// Calls of one connection at once: an agent has its session and a renewal,
+/// `omlctl` a status that it follows and a change. Each may hold a message.
+const CALLS_MAX: u32 = 8;
+/// Of a host without a certificate, which makes one.
+const ENROLLMENT_CALLS_MAX: u32 = 4;
 /// Longest wait for the answer to a call; streams are not bounded by it.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
-/// Largest message of a host without a certificate.
-const ENROLLMENT_BYTES_MAX: usize = 64 << 10;
+/// Largest message of a host without a certificate: a request for one, of at
+/// most half of this, and a token or the certificate that has ended.
+const ENROLLMENT_BYTES_MAX: usize = 16 << 10;
 /// How long a host without a certificate may stay connected: joining takes less
 /// than a second, and who says nothing is closed.
 const ENROLLMENT_AGE: Duration = Duration::from_secs(5);
@@ -149,14 +153,14 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
     let stopping = running.stop.stopping();
     let agents = AgentServer::new(Sessions::new(ops.clone(), stopping.clone()));
     let fleet = FleetServer::new(FleetApi::new(ops.clone(), stopping.clone()));
-    let router = server(&ops)
+    let router = server(&ops, CALLS_MAX)
         .add_service(agents.max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX))
         .add_service(fleet.max_decoding_message_size(MESSAGE_BYTES_MAX));
     running.ports.spawn(serve(router, connections, stopping.clone()));
     let (acceptor, connections) = Acceptor::new(enrollment, ports.enrollment, Limits::default());
     running.ports.spawn(acceptor.run());
     let joining = EnrollmentServer::new(EnrollmentApi::new(ops.clone()));
-    let router = server(&ops)
+    let router = server(&ops, ENROLLMENT_CALLS_MAX)
         .max_connection_age(ENROLLMENT_AGE)
         .max_connection_age_grace(ENROLLMENT_GRACE)
         .add_service(joining.max_decoding_message_size(ENROLLMENT_BYTES_MAX));
@@ -197,11 +201,11 @@ async fn operations(
     Ok(ops)
 }
 
-fn server(ops: &Ops) -> Server<Stack<Policy, Identity>> {
+fn server(ops: &Ops, calls_max: u32) -> Server<Stack<Policy, Identity>> {
     Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
-        .max_concurrent_streams(Some(CALLS_MAX))
+        .max_concurrent_streams(Some(calls_max))
         .timeout(CALL_LIMIT)
         .layer(Policy::new(Arc::clone(ops.revoked())))
 }

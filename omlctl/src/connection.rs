@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use oml_common::problem::Problem;
 use oml_proto::problem::from_status;
-use oml_proto::tls::{Peer, certificate, client_config};
+use oml_proto::tls::{Peer, certificate, client_config, find};
 use oml_proto::v1::fleet_client::FleetClient;
 use oml_proto::v1::{StatusReply, StatusRequest};
 use tokio::time::timeout;
@@ -245,23 +245,6 @@ fn tls_reason(error: &rustls::Error) -> String {
         return format!("its certificate is not one of this context's authority ({why})");
     }
     format!("no secure connection: {error}")
-}
-
-/// Looks through the chain, and into I/O errors, which hide what they carry.
-fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            return carried.and_then(|inner| find::<T>(inner)).or(Some(found));
-        }
-        let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(found) = carried.and_then(|inner| find::<T>(inner)) {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }
 
 fn last(error: &(dyn StdError + 'static)) -> String {

@@ -18,7 +18,7 @@ mod identity;
 mod token;
 mod verify;
 
-pub use connect::{ConnectError, connect, handshake, uri};
+pub use connect::{ConnectError, connect, connect_admitted, find, open, uri};
 pub use identity::{
     Fingerprint, Identity, InvalidHex, InvalidIdentity, InvalidOperatorName, InvalidPeer,
     OperatorName, Peer, Serial,

@@ -68,6 +68,30 @@ fn a_crash_in_the_middle_of_a_renewal_leaves_a_pair_that_fits() {
         std::fs::write(files.folder.join(name), pem).unwrap();
     }
     assert_eq!(files.load().unwrap().unwrap().credentials.key_pem, new.key_pem);
+    // The next renewal, or an enrolment, begins as if there had been no crash.
+    let newer = KeyRequest::new().unwrap();
+    files.keep_next_key(&newer).unwrap();
+    assert_eq!(files.load().unwrap().unwrap().credentials.key_pem, new.key_pem);
+    let issued = issue(&newer.key_pem, NODE);
+    files.keep(&issued, &newer.key_pem).unwrap();
+    assert_eq!(files.load().unwrap().unwrap().credentials.key_pem, newer.key_pem);
+}
+
+#[test]
+fn a_crash_at_an_enrolment_after_one_at_a_renewal_leaves_a_pair_that_fits() {
+    let (_folder, files) = files();
+    let (old, new) = (KeyRequest::new().unwrap(), KeyRequest::new().unwrap());
+    files.keep(&issue(&old.key_pem, NODE), &old.key_pem).unwrap();
+    files.keep_next_key(&new).unwrap();
+    let issued = issue(&new.key_pem, NODE);
+    for (name, pem) in [("ca.pem", &issued.ca_pem), ("node.pem", &issued.certificate_pem)] {
+        std::fs::write(files.folder.join(name), pem).unwrap();
+    }
+    // In the way of every file but the key's.
+    std::fs::create_dir(files.folder.join("ca.pem.tmp")).unwrap();
+    let third = KeyRequest::new().unwrap();
+    assert!(files.keep(&issue(&third.key_pem, NODE), &third.key_pem).is_err());
+    assert_eq!(files.load().unwrap().unwrap().credentials.key_pem, new.key_pem);
 }
 
 #[test]

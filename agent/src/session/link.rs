@@ -17,6 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tracing::{info, warn};
 
+use super::renewal::Held;
 use super::{Left, Session, SessionError};
 use crate::identity::HostIdentity;
 
@@ -41,11 +42,11 @@ impl Session {
     pub(super) async fn link(
         &mut self,
         endpoint: &str,
-        identity: &mut HostIdentity,
+        held: &mut Held,
         renew_after: Instant,
     ) -> Result<Left, SessionError> {
-        let config = Arc::new(tls::client_config(&identity.credentials)?);
-        let channel = tls::connect(endpoint, config).await?;
+        let config = Arc::new(tls::client_config(&held.identity.credentials)?);
+        let channel = tls::connect_admitted(endpoint, config).await?;
         let mut client = AgentClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -63,18 +64,18 @@ impl Session {
             state.connected_to = Some(endpoint.to_owned());
             state.sessions += 1;
         });
-        self.exchange(Line { client, inbound, outbound }, identity, renew_after).await
+        self.exchange(Line { client, inbound, outbound }, held, renew_after).await
     }
 
     async fn exchange(
         &mut self,
         line: Line,
-        identity: &mut HostIdentity,
+        held: &mut Held,
         renew_after: Instant,
     ) -> Result<Left, SessionError> {
         let Line { mut client, mut inbound, outbound } = line;
         let mut refresh = interval(REFRESH);
-        let mut renewal = Box::pin(sleep_until(self.renewal(identity, renew_after)));
+        let mut renewal = Box::pin(sleep_until(self.renewal(held, renew_after)));
         let mut pending = true;
         let mut keep_again = interval(KEEP_AGAIN);
         keep_again.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -85,7 +86,7 @@ impl Session {
             tokio::select! {
                 message = inbound.message() => match message.map_err(SessionError::Lost)? {
                     Some(message) => {
-                        if let Some(assignment) = self.receive(message, identity) {
+                        if let Some(assignment) = self.receive(message, &held.identity) {
                             unkept = self.keep(assignment);
                         }
                     }
@@ -103,11 +104,11 @@ impl Session {
                 }
                 () = &mut renewal => match self.renew(&mut client).await {
                     Ok(renewed) => {
-                        *identity = renewed;
+                        held.take(renewed, &self.clock);
                         return Ok(Left::Renewed);
                     }
                     Err(error) => {
-                        let pause = self.after_failed_renewal(identity, &error);
+                        let pause = self.after_failed_renewal(held, &error);
                         renewal = Box::pin(sleep_until(Instant::now() + pause));
                     }
                 },
@@ -207,8 +208,7 @@ impl Session {
     }
 }
 
-/// A refusal at the first call is also how TLS 1.3 says that it does not like
-/// our certificate.
+/// What the controller itself says, or that nothing more comes from it.
 pub(super) fn refused(status: tonic::Status) -> SessionError {
     use tonic::Code::{Cancelled, Unavailable, Unknown};
     if matches!(status.code(), Unavailable | Cancelled | Unknown) {

@@ -54,7 +54,25 @@ impl Authority {
         let request = CertificateSigningRequestParams::from_der(&csr.to_vec().into()).unwrap();
         let mut params = named("oml://node/acme/voice-1");
         params.not_before = (SystemTime::now() - age - BACKDATED).into();
-        params.not_after = (SystemTime::now() + life).into();
+        // The second it names still counts: a life of nothing is to be over.
+        params.not_after = (SystemTime::now() + life - Duration::from_secs(1)).into();
+        self.give(&request, params)
+    }
+
+    /// One that is valid only from `ahead` on, as a clock that is wrong makes it.
+    pub(crate) fn sign_ahead(&self, csr: &[u8], ahead: Duration) -> Certificate {
+        let request = CertificateSigningRequestParams::from_der(&csr.to_vec().into()).unwrap();
+        let mut params = named("oml://node/acme/voice-1");
+        params.not_before = (SystemTime::now() + ahead).into();
+        params.not_after = (SystemTime::now() + ahead + BACKDATED + LIFE).into();
+        self.give(&request, params)
+    }
+
+    fn give(
+        &self,
+        request: &CertificateSigningRequestParams,
+        params: CertificateParams,
+    ) -> Certificate {
         let signed = params.signed_by(&request.public_key, &self.0).unwrap();
         Certificate {
             certificate_pem: signed.pem(),
@@ -104,6 +122,10 @@ pub(crate) struct Pretend {
     pub(crate) heard: watch::Sender<Vec<agent_message::Kind>>,
     /// Certificates given for renewals.
     pub(crate) renewals: watch::Sender<usize>,
+    /// Certificates given for ended or refused ones.
+    pub(crate) recoveries: watch::Sender<usize>,
+    /// Every change of it ends all sessions.
+    pub(crate) ends: watch::Sender<usize>,
     /// What enrolment and recovery answer instead of a certificate.
     pub(crate) refusal: Arc<Mutex<Option<Status>>>,
     /// How far its clock is behind the host's.
@@ -129,6 +151,8 @@ impl Pretend {
             document: watch::channel(Vec::new()).0,
             heard: watch::channel(Vec::new()).0,
             renewals: watch::channel(0).0,
+            recoveries: watch::channel(0).0,
+            ends: watch::channel(0).0,
             refusal: Arc::default(),
             behind: Arc::default(),
         }
@@ -188,9 +212,11 @@ impl Agent for Pretend {
         let (heard, mut documents) = (self.heard.clone(), self.document.subscribe());
         documents.mark_changed();
         let mut incoming = request.into_inner();
+        let mut ends = self.ends.subscribe();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
+                    _ended = ends.changed() => return,
                     message = incoming.message() => match message {
                         Ok(Some(AgentMessage { kind: Some(kind) })) => {
                             heard.send_modify(|heard| heard.push(kind));
@@ -230,6 +256,7 @@ impl Enrollment for Pretend {
         &self,
         request: Request<RecoverRequest>,
     ) -> Result<Response<Certificate>, Status> {
+        self.recoveries.send_modify(|count| *count += 1);
         self.give(&request.get_ref().csr)
     }
 }

@@ -15,34 +15,80 @@ use tracing::{info, warn};
 
 use super::link::{CALL_TIMEOUT, refused};
 use super::{Session, SessionError, random};
+use crate::clock::Clock;
 use crate::config::{ENROLLMENT_PORT, endpoint};
 use crate::identity::{HostIdentity, KeyRequest};
 
 /// A failed renewal is tried again after a tenth of what is left, but not
-/// more often than this. Nor is one that the host's clock calls late at once.
-const RETRY_MIN: Duration = Duration::from_secs(10);
+/// more often than this. Nor is one that was just given.
+pub(super) const RETRY_MIN: Duration = Duration::from_secs(10);
+
+/// From one certificate that was asked for because the controller refuses the
+/// present one to the next: who refuses those as well has another reason.
+const RECOVERY_REST: Duration = Duration::from_secs(600);
+
+/// Who this host is at present.
+pub(super) struct Held {
+    pub(super) identity: HostIdentity,
+    /// When the certificate came, in time since the boot; none where it was
+    /// found on the disk.
+    received_up_ms: Option<u64>,
+    /// When this process last came to a certificate after the one before had
+    /// ended or was refused.
+    recovered: Option<Instant>,
+}
+
+impl Held {
+    /// As it was found on the disk.
+    pub(super) fn loaded(identity: HostIdentity) -> Self {
+        Self { identity, received_up_ms: None, recovered: None }
+    }
+
+    /// Another certificate, that was just given.
+    pub(super) fn take(&mut self, identity: HostIdentity, clock: &Clock) {
+        self.identity = identity;
+        self.received_up_ms = Some(clock.up_ms());
+    }
+
+    /// How long the certificate has lived. One that came to this process was new
+    /// then, however wrong the host's clock is; of another only the clock tells.
+    fn age_ms(&self, clock: &Clock) -> u64 {
+        match self.received_up_ms {
+            Some(received) => clock.up_ms().saturating_sub(received),
+            None => clock.now().since_ms(self.identity.peer.issued),
+        }
+    }
+
+    fn life_ms(&self) -> u64 {
+        self.identity.peer.expires.since_ms(self.identity.peer.issued)
+    }
+
+    fn left_ms(&self, clock: &Clock) -> u64 {
+        self.life_ms().saturating_sub(self.age_ms(clock))
+    }
+
+    /// Until the next one is to be asked for.
+    pub(super) fn renewal_in_ms(&self, clock: &Clock, random: u32) -> u64 {
+        let peer = &self.identity.peer;
+        peer.renewal(random).since_ms(peer.issued).saturating_sub(self.age_ms(clock))
+    }
+
+    /// Whether its life is over, as far as this host can tell.
+    pub(super) fn looks_ended(&self, clock: &Clock) -> bool {
+        self.left_ms(clock) == 0
+    }
+
+    /// Whether another certificate may help where this one is refused.
+    pub(super) fn may_recover(&self) -> bool {
+        self.recovered.is_none_or(|at| at.elapsed() >= RECOVERY_REST)
+    }
+}
 
 impl Session {
     /// When the certificate is to be renewed, and not before `earliest`.
-    pub(super) fn renewal(&self, identity: &HostIdentity, earliest: Instant) -> Instant {
-        let at = identity.peer.renewal(random());
-        let due = Instant::now() + Duration::from_millis(at.since_ms(self.clock.now()));
-        due.max(earliest)
-    }
-
-    /// How long a certificate that was just given is kept at least: where the
-    /// host's clock is far ahead, every one looks old.
-    pub(super) fn least_life(&self, identity: &HostIdentity) -> Duration {
-        let now = self.clock.now();
-        if now < identity.peer.renewal(0) {
-            return RETRY_MIN;
-        }
-        let left_ms = identity.peer.expires.since_ms(now);
-        warn!(
-            left_ms,
-            "a new certificate looks old: the host's clock is ahead of the controller's"
-        );
-        Duration::from_millis(left_ms / 10).max(RETRY_MIN)
+    pub(super) fn renewal(&self, held: &Held, earliest: Instant) -> Instant {
+        let due_ms = held.renewal_in_ms(&self.clock, random());
+        (Instant::now() + Duration::from_millis(due_ms)).max(earliest)
     }
 
     /// A new certificate for a new key, over the session's own connection.
@@ -60,29 +106,26 @@ impl Session {
         Ok(identity)
     }
 
-    pub(super) fn after_failed_renewal(
-        &self,
-        identity: &HostIdentity,
-        error: &SessionError,
-    ) -> Duration {
-        let left_ms = identity.peer.expires.since_ms(self.clock.now());
+    pub(super) fn after_failed_renewal(&self, held: &Held, error: &SessionError) -> Duration {
+        let left_ms = held.left_ms(&self.clock);
         warn!(left_ms, "the certificate could not be renewed: {}", chain(error));
         Duration::from_millis(left_ms / 10).max(RETRY_MIN)
     }
 
-    /// A new certificate after the old one has ended, proven by its key.
-    pub(super) async fn recover(
-        &self,
-        identity: &HostIdentity,
-    ) -> Result<HostIdentity, SessionError> {
-        warn!("the host's certificate has ended; asking for another");
+    /// A new certificate in place of one that has ended or is refused, proven by
+    /// its key.
+    pub(super) async fn recover(&self, held: &mut Held) -> Result<(), SessionError> {
+        warn!("the host's certificate has ended or is refused; asking for another");
         let mut last = SessionError::Ended;
         for address in self.enrollment_endpoints() {
-            match self.recover_at(&address, identity).await {
+            match self.recover_at(&address, &held.identity).await {
                 Ok(certificate) => {
                     self.trouble.send_replace(None);
-                    let key_pem = &identity.credentials.key_pem;
-                    return Ok(self.files.keep(&certificate, key_pem)?);
+                    let key_pem = &held.identity.credentials.key_pem;
+                    let given = self.files.keep(&certificate, key_pem)?;
+                    held.take(given, &self.clock);
+                    held.recovered = Some(Instant::now());
+                    return Ok(());
                 }
                 Err(error) => {
                     warn!(address, "no new certificate from {address}: {}", chain(&error));
@@ -90,15 +133,19 @@ impl Session {
                 }
             }
         }
-        if let SessionError::Refused(status) = &last {
+        Err(last)
+    }
+
+    /// Says what to do where there is no way back without an operator.
+    pub(super) fn tell_unrecovered(&self, held: &Held, error: &SessionError) {
+        if let SessionError::Refused(status) = error {
             let message = status.message();
-            let node = &identity.node;
+            let node = &held.identity.node;
             self.trouble.send_replace(Some(format!(
-                "the certificate has ended and no other is given: {message}; \
+                "the certificate has ended or is refused, and no other is given: {message}; \
                  make a token for {node} and run `omlagent enroll --replace` on the host"
             )));
         }
-        Err(last)
     }
 
     async fn recover_at(

@@ -37,9 +37,14 @@ struct Setting {
     age: Duration,
     life: Duration,
     dead_controllers: usize,
+    /// From when on it is valid at all, if that is not yet so.
+    ahead: Option<Duration>,
+    /// The host's clock, if it is not right.
+    clock: Option<Clock>,
 }
 
-const PLAIN: Setting = Setting { age: Duration::ZERO, life: HOUR, dead_controllers: 0 };
+const PLAIN: Setting =
+    Setting { age: Duration::ZERO, life: HOUR, dead_controllers: 0, ahead: None, clock: None };
 
 impl Bench {
     async fn new(setting: Setting) -> Self {
@@ -54,6 +59,10 @@ impl Bench {
         let files = IdentityFiles::new(&paths);
         let request = KeyRequest::new().unwrap();
         let issued = authority.sign(&request.csr, setting.age, setting.life);
+        let issued = match setting.ahead {
+            None => issued,
+            Some(ahead) => authority.sign_ahead(&request.csr, ahead),
+        };
         files.keep(&issued, &request.key_pem).unwrap();
         let ports = vec![controller.serve_agents().await, controller.serve_enrollment().await];
         // Nothing listens on port 1.
@@ -77,7 +86,7 @@ impl Bench {
             settings: Arc::new(settings),
             files: files.clone(),
             cache: cache.clone(),
-            clock: Clock::system(),
+            clock: setting.clock.unwrap_or_else(Clock::system),
             assignments,
             reports: reported,
             state: state_sender,
@@ -119,6 +128,16 @@ impl Bench {
         let mut heard = self.controller.heard.subscribe();
         let found = heard.wait_for(|heard| heard.iter().any(&wanted));
         timeout(LIMIT, found).await.unwrap().unwrap();
+    }
+}
+
+impl Bench {
+    /// Ends what is connected; the ports stay.
+    async fn restart_controller(&mut self) {
+        let sessions = self.state.borrow().sessions;
+        self.controller.ends.send_modify(|ends| *ends += 1);
+        let again = |state: &SessionState| state.sessions > sessions;
+        timeout(LIMIT, self.state.wait_for(again)).await.unwrap().unwrap();
     }
 }
 
@@ -244,6 +263,52 @@ async fn a_clock_far_ahead_does_not_make_every_certificate_the_last_but_one() {
     assert_eq!(*bench.controller.renewals.borrow(), 1);
 }
 
+/// The system's clock, set wrong by so much.
+fn wrong_by(hours: i64) -> Clock {
+    let right = Clock::system();
+    let up = right.clone();
+    Clock::of("one", move || right.now().shifted_ms(hours * 3_600_000), move || up.up_ms())
+}
+
+#[tokio::test]
+async fn a_clock_that_calls_every_certificate_ended_asks_for_one_and_stays_with_it() {
+    let mut bench = Bench::new(Setting { clock: Some(wrong_by(48)), ..PLAIN }).await;
+    bench.send(1, "voice-1", 1);
+    bench.until_applied(1).await;
+    let kept = bench.files.load().unwrap().unwrap().peer;
+    bench.restart_controller().await;
+    bench.send(2, "voice-1", 1);
+    bench.until_applied(2).await;
+    assert_eq!(bench.files.load().unwrap().unwrap().peer, kept, "it has hardly begun");
+    assert_eq!(*bench.controller.recoveries.borrow(), 1);
+    assert_eq!(*bench.controller.renewals.borrow(), 0);
+}
+
+#[test]
+fn a_certificate_that_came_just_now_is_renewed_by_its_life_whatever_the_wall_clock_says() {
+    let authority = Authority::new();
+    let request = KeyRequest::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let files = IdentityFiles::new(&Paths::below(folder.path()));
+    let given = authority.sign(&request.csr, Duration::ZERO, 10 * HOUR);
+    let identity = files.keep(&given, &request.key_pem).unwrap();
+    for hours in [-30, -6, 0, 6, 30] {
+        let issued = identity.peer.issued;
+        let now = move || issued.shifted_ms(hours * 3_600_000);
+        let at = |up_ms: u64| Clock::of("one", now, move || up_ms);
+        let mut held = Held::loaded(identity.clone());
+        held.take(identity.clone(), &at(5_000));
+        let hour_ms = 3_600_000;
+        for random in [0, u32::MAX] {
+            let due_ms = held.renewal_in_ms(&at(5_000), random);
+            assert!((5 * hour_ms - 5_000..=8 * hour_ms).contains(&due_ms), "{hours} {due_ms}");
+        }
+        assert_eq!(held.renewal_in_ms(&at(5_000 + 8 * hour_ms), 0), 0);
+        assert!(!held.looks_ended(&at(5_000 + 9 * hour_ms)));
+        assert!(held.looks_ended(&at(5_000 + 10 * hour_ms)));
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_that_has_ended_is_replaced_by_its_key() {
     let ended = Setting { age: 10 * HOUR, life: Duration::ZERO, ..PLAIN };
@@ -251,6 +316,14 @@ async fn a_certificate_that_has_ended_is_replaced_by_its_key() {
     bench.send(1, "voice-1", 1);
     bench.until_applied(1).await;
     assert!(bench.files.load().unwrap().unwrap().peer.expires > Clock::system().now());
+}
+
+#[tokio::test]
+async fn a_certificate_that_the_controller_refuses_is_replaced_by_its_key() {
+    let mut bench = Bench::new(Setting { ahead: Some(48 * HOUR), ..PLAIN }).await;
+    bench.send(1, "voice-1", 1);
+    bench.until_applied(1).await;
+    assert!(bench.files.load().unwrap().unwrap().peer.issued <= Clock::system().now());
 }
 
 #[tokio::test]

@@ -10,12 +10,14 @@ use oml_common::rollout::{Rollout, State};
 use oml_common::time::Timestamp;
 use serde::de::DeserializeOwned;
 
+use crate::pki::TokenRecord;
 use crate::records::values::{Assigned, Head};
 
 const TARGETS: &str = "targets/";
 const ASSIGNMENTS: &str = "assignments/";
 const ROLLOUTS: &str = "rollouts/";
 const HEADS: &str = "heads/";
+const TOKENS: &str = "tokens/";
 /// Why every rollout is paused.
 const WHY: &str = "restored from a backup; apply again";
 
@@ -30,8 +32,8 @@ struct Found {
     carry: BTreeMap<String, BTreeSet<NodeName>>,
 }
 
-/// The same records without pointers, with every node undecided and every
-/// rollout paused.
+/// The same records without pointers, with every node undecided, every rollout
+/// paused and every token ended.
 pub(super) fn standstill(records: Vec<Record>, epoch: u64, now: Timestamp) -> Vec<Record> {
     let found = find(&records);
     let pointed_at = |record: &Record| record.0.starts_with(TARGETS);
@@ -81,6 +83,12 @@ fn still(
             ..read(record)?
         };
         return Some(written(key, &rollout));
+    }
+    if key.starts_with(TOKENS) {
+        // It may have been used since the backup. Long ended, so that no clock
+        // that is set back makes it good again.
+        let ended = TokenRecord { expires: Timestamp::default(), ..read(record)? };
+        return Some(written(key, &ended));
     }
     let tenant = key.strip_prefix(HEADS)?;
     let head: Head = read(record)?;

@@ -1,25 +1,33 @@
 //! The audit trail, kept within bounds: nodes add to it with every renewal.
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use oml_common::error::chain;
-use oml_common::time::Timestamp;
+use oml_common::id::{NodeName, TenantId};
 use tokio::time::sleep;
 
 use super::{Ops, Result};
-use crate::clock;
-use crate::records::{Batch, Records, keys};
+use crate::records::values::Audit;
+use crate::records::{Batch, Entry, Records, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
 
 const AGE_MAX_MS: u64 = 400 * 24 * 3_600_000;
 const LINES_MAX: usize = 100_000;
+/// How many of the newest lines are kept whatever their age: a line that was
+/// written by a clock that was ahead makes all others look old.
+const AGELESS: usize = 10_000;
+/// How many renewals of one node are kept when there are too many lines.
+const RENEWALS_KEPT: usize = 20;
+/// How a renewal's line begins.
+pub(super) const RENEWED: &str = "got certificate";
 const PERIOD: Duration = Duration::from_secs(24 * 3600);
 
 impl Ops {
     /// Forgets what is too old or too much, now and once a day. Never returns.
     pub async fn keep_audit_bounded(self) {
         loop {
-            match prune(&self.parts.records, clock::now(), LINES_MAX).await {
+            match prune(&self.parts.records, Bounds::default()).await {
                 Ok(0) => {}
                 Ok(lines) => tracing::info!(lines, "old lines of the audit trail were forgotten"),
                 Err(error) => {
@@ -32,18 +40,62 @@ impl Ops {
     }
 }
 
+/// The rest of a line's key, and the line.
+type Line = (String, Entry<Audit>);
+
+/// How much of the trail is kept.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    lines_max: usize,
+    ageless: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { lines_max: LINES_MAX, ageless: AGELESS }
+    }
+}
+
 /// Forgets the oldest lines; returns how many.
-async fn prune(records: &Records, now: Timestamp, lines_max: usize) -> Result<usize> {
+async fn prune(records: &Records, bounds: Bounds) -> Result<usize> {
     let lines = records.survey(&keys::audits()).await?.entries;
-    let excess = lines.len().saturating_sub(lines_max);
-    let is_over = |n: usize, at| n < excess || now.since_ms(at) > AGE_MAX_MS;
-    let over = lines.iter().enumerate().filter(|(n, (_, line))| is_over(*n, line.value.at));
-    let over: Vec<&str> = over.map(|(_, (rest, _))| rest.as_str()).collect();
+    let over = over(&lines, bounds);
+    let over: Vec<&str> = over.into_iter().map(|n| lines[n].0.as_str()).collect();
     for some in over.chunks(COMMIT_WRITES_MAX) {
         let forget = |batch: Batch, rest: &&str| batch.delete(&keys::audit_line(rest), Expect::Any);
         records.commit(some.iter().fold(Batch::default(), forget)).await?;
     }
     Ok(over.len())
+}
+
+/// Which lines are too old or too much. Their age is counted from the newest of
+/// them: the clock may be years ahead just now, and nothing brings them back.
+fn over(lines: &[Line], Bounds { lines_max, ageless }: Bounds) -> BTreeSet<usize> {
+    let newest = lines.last().map(|(_, line)| line.value.at).unwrap_or_default();
+    let aging = &lines[..lines.len().saturating_sub(ageless)];
+    let is_old = |line: &Line| newest.since_ms(line.1.value.at) > AGE_MAX_MS;
+    let mut over: BTreeSet<usize> = (0..aging.len()).filter(|n| is_old(&aging[*n])).collect();
+    if lines.len() - over.len() > lines_max {
+        // What a node writes by itself makes room for what people did.
+        over.extend(surplus_renewals(lines));
+    }
+    let excess = (lines.len() - over.len()).saturating_sub(lines_max);
+    let oldest: Vec<usize> = (0..lines.len()).filter(|n| !over.contains(n)).take(excess).collect();
+    over.extend(oldest);
+    over
+}
+
+/// All renewals of every node but its newest.
+fn surplus_renewals(lines: &[Line]) -> Vec<usize> {
+    let mut kept: HashMap<(&Option<TenantId>, &Option<NodeName>), usize> = HashMap::new();
+    let renewals = lines.iter().enumerate().rev();
+    let renewals = renewals.filter(|(_, (_, line))| line.value.what.starts_with(RENEWED));
+    let surplus = renewals.filter(|(_, (_, line))| {
+        let count = kept.entry((&line.value.tenant, &line.value.node)).or_default();
+        *count += 1;
+        *count > RENEWALS_KEPT
+    });
+    surplus.map(|(n, _line)| n).collect()
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub struct PortConfigs {
     pub main: ServerConfig,
     /// The port for hosts without a certificate.
     pub enrollment: ServerConfig,
+    /// When this certificate was made.
+    pub issued: Timestamp,
     /// When the next certificate is to be made.
     pub renew_at: Timestamp,
 }
@@ -33,6 +35,7 @@ impl Ops {
         Ok(PortConfigs {
             main: tls::main_config(authority, &own, revoked).map_err(OpsError::Tls)?,
             enrollment: tls::enrollment_config(authority, &own).map_err(OpsError::Tls)?,
+            issued: now,
             renew_at: now.plus_ms(LIFETIME_MS / 2),
         })
     }

@@ -9,7 +9,7 @@ use oml_proto::tls::{Identity, OperatorName, Serial};
 use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 
-use super::{Attempts, Ops, OpsError, Result};
+use super::{Attempts, Ops, OpsError, Result, audit};
 use crate::clock;
 use crate::pki::{
     CertificateRecord, CertificateRequest, Issued, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
@@ -95,10 +95,16 @@ impl Ops {
                 lines.insert(Identity::Node { tenant, node }, up_to);
             }
         }
-        for (name, operator) in self.parts.records.survey(&keys::operators()).await?.entries {
+        let operators = self.parts.records.survey(&keys::operators()).await?;
+        for (name, operator) in operators.entries {
             if let (Ok(name), Some(up_to)) = (name.parse(), operator.value.revoked) {
                 lines.insert(Identity::Operator(name), up_to);
             }
+        }
+        // Certificates alone let an operator in: one who may have been removed is not.
+        for name in operators.damaged.iter().filter_map(|name| name.parse().ok()) {
+            tracing::error!(%name, "the operator's record is damaged: none of its certificates counts; make an operator of another name");
+            lines.insert(Identity::Operator(name), Serial(u128::MAX));
         }
         self.parts.revoked.replace(lines);
         Ok(())
@@ -257,7 +263,10 @@ impl Ops {
         let now = clock::now();
         let (newest, lifetime_ms) = (node.value.certificates.current, self.parts.node_lifetime_ms);
         let identity = Identity::Node { tenant: tenant.clone(), node: name.clone() };
-        if now.since_ms(newest.issued) < RENEWAL_REST_MS.min(lifetime_ms / 4) {
+        // One made in the future is of a clock that was set back: it counts nowhere.
+        let is_of_the_future = newest.issued > now;
+        let age_ms = now.since_ms(newest.issued);
+        if !is_of_the_future && age_ms < RENEWAL_REST_MS.min(lifetime_ms / 4) {
             // For the same key it is the answer that was lost; nothing is written.
             if request.fingerprint() != newest.public_key {
                 return Err(OpsError::TooSoon);
@@ -269,7 +278,7 @@ impl Ops {
         let issued = self.parts.authority.issue(&identity, request, terms)?;
         let certificates = NodeCertificates::renewed(shown, issued.record);
         let renewed = Node { certificates, ..node.value.clone() };
-        let what = format!("got certificate {} after {}", issued.record.serial, shown.serial);
+        let what = format!("{} {} after {}", audit::RENEWED, issued.record.serial, shown.serial);
         let audit = node_audit(identity.to_string(), what, (tenant, name), now);
         let batch = Batch::default()
             .put(&keys::node(tenant, name), expect(Some(node)), &renewed)

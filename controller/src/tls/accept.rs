@@ -21,14 +21,15 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::seats::{Holder, Seat, Seats};
+use super::seats::{Holder, Seat, Seats, counted};
 
 /// Bounds of one port.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at once, in a handshake or after it.
     pub connections_max: usize,
-    /// Connections at once of peers without a certificate, from one address.
+    /// Connections at once of peers without a certificate, from one address
+    /// or IPv6 network.
     pub connections_per_address_max: usize,
     /// Connections at once of one node: a lost one may live on for a moment.
     pub connections_per_node_max: usize,
@@ -36,7 +37,7 @@ pub struct Limits {
     pub connections_per_operator_max: usize,
     /// Handshakes at once.
     pub handshakes_max: usize,
-    /// Handshakes at once from one address.
+    /// Handshakes at once from one address or IPv6 network.
     pub handshakes_per_address_max: usize,
     /// How long a peer has to prove itself.
     pub handshake_timeout: Duration,
@@ -61,7 +62,7 @@ impl Limits {
     fn seat(&self, seats: &Arc<Seats>, info: &ConnectionInfo) -> io::Result<Seat> {
         let (holder, max) = match info.peer.as_ref().map(|peer| &peer.identity) {
             None => {
-                let address = info.address.ip().to_canonical();
+                let address = counted(info.address.ip());
                 (Holder::Address(address), self.connections_per_address_max)
             }
             Some(identity @ Identity::Node { .. }) => {
@@ -158,7 +159,7 @@ impl Acceptor {
 
     /// Starts a handshake, or drops the connection when there are too many.
     fn admit(&mut self, stream: TcpStream, address: SocketAddr) {
-        let ip = address.ip().to_canonical();
+        let ip = counted(address.ip());
         let from_there = self.addresses.values().filter(|other| **other == ip).count();
         let is_too_much = self.addresses.len() >= self.limits.handshakes_max
             || from_there >= self.limits.handshakes_per_address_max;

@@ -63,3 +63,18 @@ impl Drop for Seat {
         }
     }
 }
+
+/// What an address counts as: of IPv6 the network of 64 bits, which one host
+/// has whole.
+pub(super) fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & (u128::MAX << 64);
+            IpAddr::V6(network.into())
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::pki::{TokenGrant, TokenRecord, TokenValidity};
 use omlcontroller::records::{Batch, Records, keys};
-use omlcontroller::store::Expect;
+use omlcontroller::store::{Expect, Write};
 use rcgen::{CertificateParams, KeyPair};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -350,4 +350,73 @@ async fn a_host_that_says_nothing_on_the_enrolment_port_is_closed() {
     let closed = tokio::time::timeout(LIMIT, silent.read_to_end(&mut heard)).await;
     // In order or by reset, but closed.
     assert!(closed.is_ok(), "it is still open");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_made_by_a_clock_that_was_ahead_is_replaced_at_once() {
+    let world = World::start(Kept::InMemory).await;
+    let host = enroll(&world, "acme", "voice", "voice1").await;
+    let key = keys::node(&"acme".parse().unwrap(), &"voice1".parse().unwrap());
+    let records = Records::new(Arc::clone(&world.store));
+    let mut node = records.get(&key).await.unwrap().unwrap().value;
+    let current = &mut node.certificates.current;
+    current.issued = now().plus_ms(24 * 3_600_000);
+    current.expires = current.issued.plus_ms(3_600_000);
+    records.commit(Batch::default().put(&key, Expect::Any, &node)).await.unwrap();
+    let shown = certificate(&host.credentials.certificate_pem, "test").unwrap().to_vec();
+    let own = KeyPair::from_pem(&host.credentials.key_pem).unwrap();
+    let csr = CertificateParams::default().serialize_request(&own).unwrap();
+    let asked = v1::RecoverRequest { certificate: shown, csr: csr.der().to_vec() };
+    let given = enrollment(&world).await.recover(asked).await.unwrap().into_inner();
+    let given = certificate(&given.certificate_pem, "test").unwrap();
+    let given = Peer::from_certificate(&given).unwrap();
+    assert!(given.issued <= now() && given.serial > node.certificates.current.serial);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_whose_record_is_damaged_is_let_in_by_no_certificate() {
+    let mut world = World::start(Kept::InMemory).await;
+    let write = |key: &str, text: &[u8]| {
+        let write = Write::put(key, Expect::Any, text.to_vec());
+        world.store.commit(vec![write])
+    };
+    write("operators/maria", b"{\"newest\": 1").await.unwrap();
+    world.restart().await;
+    let called = async |name: &str| {
+        let identity = Identity::Operator(name.parse().unwrap());
+        let mut fleet = FleetClient::new(world.channel(&world.credentials(&identity)).await);
+        fleet.who_am_i(v1::WhoAmIRequest {}).await
+    };
+    called("maria").await.unwrap_err();
+    called("joe").await.unwrap();
+}
+
+/// How many calls at once a port lets a connection make, as HTTP/2 says it first of all.
+async fn calls_at_once(address: std::net::SocketAddr, config: rustls::ClientConfig) -> u32 {
+    const SETTINGS: u8 = 4;
+    const MAX_CONCURRENT_STREAMS: u16 = 3;
+    let tcp = TcpStream::connect(address).await.unwrap();
+    let name = "controller".try_into().unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], SETTINGS);
+    let mut settings = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+    stream.read_exact(&mut settings).await.unwrap();
+    let of = |setting: &&[u8]| u16::from_be_bytes([setting[0], setting[1]]);
+    let found = settings.chunks(6).find(|setting| of(setting) == MAX_CONCURRENT_STREAMS).unwrap();
+    u32::from_be_bytes(found[2..].try_into().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_connection_makes_many_calls_at_once_or_long_ones_without_a_certificate() {
+    let world = World::start(Kept::InMemory).await;
+    let unknown = enrollment_config(world.authority.fingerprint());
+    assert_eq!(calls_at_once(world.running().enrollment_listen, unknown).await, 4);
+    let host = enroll(&world, "acme", "voice", "voice1").await;
+    let known = oml_proto::tls::client_config(&host.credentials).unwrap();
+    assert_eq!(calls_at_once(world.running().listen, known).await, 8);
+    let long = v1::RecoverRequest { certificate: vec![0; 20 << 10], csr: Vec::new() };
+    let refused = enrollment(&world).await.recover(long).await.unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange, "{refused}");
 }

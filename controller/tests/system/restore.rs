@@ -6,7 +6,7 @@ use oml_proto::v1;
 use omlcontroller::records::{Records, keys};
 use tonic::Code;
 
-use crate::agent::{Agent, Session, enroll, hello};
+use crate::agent::{Agent, Session, enroll, hello, join, token};
 use crate::fleet::Fleet;
 use crate::world::{Kept, SPEC, World, apply, set_version, until, until_rollout};
 
@@ -96,4 +96,18 @@ async fn a_machine_that_joined_after_the_backup_is_the_node() {
     let channel = world.channel(&after.credentials).await;
     let mut copy = Session::greeting(channel, as_machine("c")).await.unwrap();
     assert_eq!(copy.assignment().await.unwrap_err().code(), Code::PermissionDenied);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_from_before_a_restore_lets_nobody_in() {
+    let mut world = World::start(Kept::InMemory).await;
+    let before = token(&world, "acme", "voice", "voice1").await;
+    let backup = world.backup().await;
+    // Used after the backup, of which it knows nothing.
+    join(&world, &before, "voice1").await.unwrap();
+    world.restore(&backup).await;
+    let refused = join(&world, &before, "voice1").await.err().unwrap();
+    assert!(refused.message().contains("expired"), "{refused}");
+    let after = token(&world, "acme", "voice", "voice1").await;
+    join(&world, &after, "voice1").await.unwrap();
 }

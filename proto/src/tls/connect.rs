@@ -1,5 +1,6 @@
 //! Opens a gRPC channel over a TLS configuration of ours.
 
+use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -52,6 +54,49 @@ pub async fn connect(address: &str, config: Arc<ClientConfig>) -> Result<Channel
     connected.map_err(|source| ConnectError::Failed { address: address.to_owned(), source })
 }
 
+/// Connects as [`connect`] does, and waits for the controller's first word, so
+/// that a refusal of our certificate is heard here: see [`open`].
+///
+/// # Errors
+/// As [`connect`], and when the controller refuses our certificate.
+pub async fn connect_admitted(
+    address: &str,
+    config: Arc<ClientConfig>,
+) -> Result<Channel, ConnectError> {
+    let endpoint = endpoint(address)?;
+    let tls = TlsConnector::from(config);
+    let connector = tower::service_fn(move |uri: Uri| {
+        let tls = tls.clone();
+        async move { open(&uri, &tls).await.map(TokioIo::new) }
+    });
+    let connected = endpoint.connect_with_connector(connector).await;
+    connected.map_err(|source| ConnectError::Failed { address: address.to_owned(), source })
+}
+
+impl ConnectError {
+    /// Whether the controller was reached and refused our certificate.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        let refused = |error: &rustls::Error| matches!(error, rustls::Error::AlertReceived(_));
+        find::<rustls::Error>(self).is_some_and(refused)
+    }
+}
+
+/// Looks for a cause through the chain, and into I/O errors, which hide what
+/// they carry.
+pub fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let inner = carried.and_then(|inner| find::<T>(inner));
+        if let Some(found) = inner.or_else(|| error.downcast_ref::<T>()) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
 /// What `host:port` stands for; none if the text is anything else.
 #[must_use]
 pub fn uri(address: &str) -> Option<Uri> {
@@ -73,12 +118,8 @@ fn endpoint(address: &str) -> Result<Endpoint, ConnectError> {
         .keep_alive_while_idle(true))
 }
 
-/// Connects and does the client's part of the handshake. With TLS 1.3 the
-/// server may still refuse the client's certificate afterwards.
-///
-/// # Errors
-/// When nothing answers, or the server is not trusted.
-pub async fn handshake(uri: &Uri, tls: &TlsConnector) -> io::Result<TlsStream<TcpStream>> {
+/// Connects and does the client's part of the handshake.
+async fn handshake(uri: &Uri, tls: &TlsConnector) -> io::Result<TlsStream<TcpStream>> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
     let host = uri.host().ok_or_else(invalid)?.trim_matches(['[', ']']);
     let port = uri.port_u16().ok_or_else(invalid)?;
@@ -87,6 +128,25 @@ pub async fn handshake(uri: &Uri, tls: &TlsConnector) -> io::Result<TlsStream<Tc
     // The controller is known by its certificate's identity, not by a name.
     let name = ServerName::try_from("controller").map_err(|_error| invalid())?;
     tls.connect(name, tcp).await
+}
+
+/// Connects, and is told at once when the controller does not let us in.
+///
+/// With TLS 1.3 a refused client hears of it only after its own handshake is
+/// done. A client that writes first loses that word in most cases, because the
+/// server closes a connection it has not read to its end. So nothing is written
+/// before the server's first bytes are here; HTTP/2 servers speak at once. The
+/// caller bounds the time.
+///
+/// # Errors
+/// When nothing answers, the server is not trusted, or it refuses the client's
+/// certificate.
+pub async fn open(uri: &Uri, tls: &TlsConnector) -> io::Result<BufReader<TlsStream<TcpStream>>> {
+    let mut stream = BufReader::new(handshake(uri, tls).await?);
+    if stream.fill_buf().await?.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(stream)
 }
 
 async fn dial(uri: Uri, tls: TlsConnector) -> io::Result<TokioIo<TlsStream<TcpStream>>> {

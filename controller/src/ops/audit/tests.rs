@@ -2,9 +2,26 @@
 
 use std::sync::Arc;
 
+use oml_common::time::Timestamp;
+
 use super::*;
-use crate::records::values::Audit;
 use crate::store::Memory;
+
+async fn say(records: &Records, at: Timestamp, what: &str, node: Option<&str>) {
+    let node = node.map(|node| node.parse().unwrap());
+    let tenant = node.as_ref().map(|_node| "acme".parse().unwrap());
+    let line = Audit { at, who: "maria".into(), what: what.into(), tenant, node };
+    let batch = Batch::default().put(&keys::audit(), Expect::Absent, &line);
+    records.commit(batch).await.unwrap();
+}
+
+async fn left(records: &Records) -> Vec<String> {
+    let lines = records.list(&keys::audits()).await.unwrap();
+    lines.into_iter().map(|(_, line)| line.value.what).collect()
+}
+
+/// Without lines that are kept whatever their age.
+const BOUNDS: Bounds = Bounds { lines_max: 1000, ageless: 0 };
 
 #[tokio::test]
 async fn the_oldest_lines_are_forgotten_when_there_are_too_many_or_they_are_too_old() {
@@ -12,17 +29,48 @@ async fn the_oldest_lines_are_forgotten_when_there_are_too_many_or_they_are_too_
     let now = Timestamp(2 * AGE_MAX_MS);
     for n in 0..200 {
         let at = if n < 70 { Timestamp(AGE_MAX_MS - 1) } else { now };
-        let line = Audit { at, who: "maria".into(), what: n.to_string(), tenant: None, node: None };
-        let batch = Batch::default().put(&keys::audit(), Expect::Absent, &line);
-        records.commit(batch).await.unwrap();
+        say(&records, at, &n.to_string(), None).await;
     }
-    let left = async || {
-        let lines = records.list(&keys::audits()).await.unwrap();
-        (lines.first().unwrap().1.value.what.clone(), lines.len())
+    let first = async || {
+        let lines = left(&records).await;
+        (lines[0].clone(), lines.len())
     };
-    assert_eq!(prune(&records, now, 1000).await.unwrap(), 70);
-    assert_eq!(left().await, ("70".to_owned(), 130));
-    assert_eq!(prune(&records, now, 100).await.unwrap(), 30);
-    assert_eq!(left().await, ("100".to_owned(), 100));
-    assert_eq!(prune(&records, now, 100).await.unwrap(), 0);
+    assert_eq!(prune(&records, BOUNDS).await.unwrap(), 70);
+    assert_eq!(first().await, ("70".to_owned(), 130));
+    let fewer = Bounds { lines_max: 100, ..BOUNDS };
+    assert_eq!(prune(&records, fewer).await.unwrap(), 30);
+    assert_eq!(first().await, ("100".to_owned(), 100));
+    assert_eq!(prune(&records, fewer).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_years_ahead_forgets_nothing_by_itself_nor_by_a_line_of_its_own() {
+    let records = Records::new(Arc::new(Memory::new()));
+    for n in 0..10 {
+        // Long ago, by the clock of the machine that looks.
+        say(&records, Timestamp(n), &n.to_string(), None).await;
+    }
+    assert_eq!(prune(&records, BOUNDS).await.unwrap(), 0);
+    say(&records, Timestamp(9 * AGE_MAX_MS), "ahead", None).await;
+    assert_eq!(prune(&records, Bounds { ageless: 11, ..BOUNDS }).await.unwrap(), 0);
+    assert_eq!(prune(&records, Bounds { ageless: 4, ..BOUNDS }).await.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn a_node_that_renews_without_end_pushes_nothing_else_out() {
+    let records = Records::new(Arc::new(Memory::new()));
+    let at = Timestamp(1);
+    say(&records, at, "removed the node", Some("voice1")).await;
+    for n in 0..60 {
+        say(&records, at, &format!("{RENEWED} {n} after 0"), Some("voice1")).await;
+        if n < 3 {
+            say(&records, at, &format!("{RENEWED} {n} after 0"), Some("voice2")).await;
+        }
+    }
+    assert_eq!(prune(&records, BOUNDS).await.unwrap(), 0, "there is room");
+    let fewer = Bounds { lines_max: 30, ..BOUNDS };
+    assert_eq!(prune(&records, fewer).await.unwrap(), 40);
+    let lines = left(&records).await;
+    assert_eq!((lines.len(), lines[0].as_str()), (24, "removed the node"));
+    assert_eq!(lines[23], format!("{RENEWED} 59 after 0"));
 }
