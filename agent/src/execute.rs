@@ -60,6 +60,8 @@ enum StepError {
     Files(#[from] FileError),
     #[error("nothing says what it should be")]
     NoInstance,
+    #[error("{0} came up before it was stopped")]
+    CallsCame(u64),
 }
 
 impl Host {
@@ -94,8 +96,12 @@ impl Host {
         work: &Work,
         progress: &watch::Sender<FetchProgress>,
     ) -> Result<(), StepError> {
-        self.may_fetch().await?;
-        self.docker.fetch(work.instance()?, progress).await?;
+        self.may_fetch(0).await?;
+        tokio::select! {
+            biased;
+            fetched = self.docker.fetch(work.instance()?, progress) => fetched?,
+            blocked = self.until_it_does_not_fit(progress.subscribe()) => return Err(blocked.into()),
+        }
         kill_point::reach("A1");
         Ok(())
     }
@@ -126,6 +132,16 @@ impl Host {
         // What runs knows best how it is counted.
         let instances = [&current, &work.desired];
         let instance = instances.into_iter().flatten().find(|i| i.active.is_some())?;
+        self.count_by(work, instance).await
+    }
+
+    /// The same for what runs, whatever the document says by now.
+    async fn recount(&self, work: &Work) -> Option<u64> {
+        let running = self.labelled(&work.component).await?;
+        self.count_by(work, &running).await
+    }
+
+    async fn count_by(&self, work: &Work, instance: &Instance) -> Option<u64> {
         let probe = instance.active.as_ref()?;
         let timeout_ms = instance.probe.timeout_ms;
         match self.docker.exec(&work.component, &probe.command, timeout_ms).await {

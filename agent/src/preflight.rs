@@ -2,22 +2,28 @@
 //! that nobody else listens on. Looks only; nothing was stopped yet.
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::statvfs::statvfs;
 use oml_common::error::chain;
 use oml_common::instance::{Instance, Port, Protocol};
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tracing::warn;
 
 use crate::documents;
 use crate::execute::Host;
 use crate::files;
 use crate::paths::Slot;
-use crate::runtime::{Listing, RuntimeError};
+use crate::runtime::{FetchProgress, Listing, RuntimeError};
 
 /// Below these many free inodes a disk is as good as full.
 const INODES_MIN: u64 = 1024;
+/// From one look at the disk to the next while an image is fetched.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// `tcp_states.h`: a socket that listens, and one that is bound to no peer.
 const LISTENING: &str = "0A";
 const UNCONNECTED: &str = "07";
@@ -59,12 +65,29 @@ pub(crate) struct Room {
 }
 
 impl Host {
-    /// Whether an image may be fetched.
-    pub(crate) async fn may_fetch(&self) -> Result<(), Blocked> {
+    /// Whether an image may be fetched of which so many bytes are still to come.
+    pub(crate) async fn may_fetch(&self, more_bytes: u64) -> Result<(), Blocked> {
         match self.docker.storage().await? {
-            Some(place) => has_room(&place, self.floors.engine_bytes),
+            Some(place) => has_room(&place, self.floors.engine_bytes.saturating_add(more_bytes)),
             None => Ok(()),
         }
+    }
+
+    /// Looks on while an image is fetched: how large it is shows only then, and
+    /// what runs needs the disk too.
+    pub(crate) async fn until_it_does_not_fit(
+        &self,
+        mut progress: watch::Receiver<FetchProgress>,
+    ) -> Blocked {
+        while progress.changed().await.is_ok() {
+            let FetchProgress { bytes_done, bytes_total } = *progress.borrow_and_update();
+            let looked = self.may_fetch(bytes_total.saturating_sub(bytes_done)).await;
+            if let Err(blocked @ (Blocked::Bytes { .. } | Blocked::Inodes { .. })) = looked {
+                return blocked;
+            }
+            sleep(LOOK_PAUSE).await;
+        }
+        pending().await
     }
 
     /// Whether the instance's container may be made. One that is there already may stay.
@@ -83,7 +106,7 @@ impl Host {
             // Nothing is lost by trying, and a container that went is what keeps it down.
             return self.may_listen(instance, &listing).await;
         };
-        self.may_fetch().await?;
+        self.may_fetch(0).await?;
         has_room(&self.paths.state, self.floors.state_bytes)?;
         let before = self.docker.document(&instance.component, &running.hash).await?;
         let before = before.map(|before| before.ports).unwrap_or_default();

@@ -68,6 +68,10 @@ pub enum SuperviseError {
     /// The engine refused.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// Somebody killed the process. Only systemd's stop, which has a signal of its
+    /// own, is one of the component: what runs is left to the next supervisor.
+    #[error("was told to end, and not by systemd; what it holds runs on")]
+    Terminated,
     /// The process's own signals cannot be had.
     #[error("could not listen for signals")]
     Signals(#[source] std::io::Error),
@@ -79,8 +83,10 @@ pub enum SuperviseError {
 /// # Errors
 /// See [`SuperviseError`].
 pub async fn supervise(paths: Paths, component: ComponentName) -> Result<(), SuperviseError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(SuperviseError::Signals)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(SuperviseError::Signals)?;
+    let listen = |kind| signal(kind).map_err(SuperviseError::Signals);
+    let mut stop = listen(SignalKind::user_defined2())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hangup = listen(SignalKind::hangup())?;
     let link = Rc::new(Link {
         engine: Engine::at(&paths.docker_socket),
         told: Told::default(),
@@ -91,7 +97,8 @@ pub async fn supervise(paths: Paths, component: ComponentName) -> Result<(), Sup
     let life = async {
         tokio::select! {
             biased;
-            _ = terminate.recv() => {}
+            _ = stop.recv() => {}
+            _ = terminate.recv() => return Err(SuperviseError::Terminated),
             ended = supervisor.live(&mut hangup) => return ended.map(|never| match never {}),
         }
         supervisor.stop().await

@@ -369,7 +369,11 @@ fn runs_by(seen: &ObservedInstance, goal: &ContentHash, workload: &Workload) -> 
             seen.document.as_ref().is_some_and(|document| &document.workload == goal)
                 && seen.running().is_none_or(|container| &container.hash == goal)
         }
-        Workload::Unit(_) => seen.unit.as_ref().is_some_and(|u| u.hash.is_some() && !u.stale),
+        // Text that only has to be written or read anew is no reason to restart it.
+        Workload::Unit(_) => seen.unit.as_ref().is_some_and(|unit| {
+            let works_by = seen.document.as_ref().map(|document| &document.workload == goal);
+            unit.hash.is_some() && works_by.unwrap_or(!unit.stale)
+        }),
     }
 }
 

@@ -221,20 +221,28 @@ fn agent_restarts(fleet: &Fleet) -> Result<()> {
         "systemctl stop omlagent && systemctl start omlagent && systemctl kill -s KILL omlagent",
     )?;
     // Supervisors too: whoever holds the containers may go without them.
-    let supervisors = || sh(fleet, NODE, "systemctl show -P MainPID oml-first oml-second");
-    let killed = supervisors()?;
-    sh(fleet, NODE, "systemctl kill -s KILL oml-first oml-second")?;
-    until("the supervisors are back", SOON, || {
-        let state = sh(fleet, NODE, "systemctl is-active oml-first oml-second || true")
-            .map_err(|error| format!("{error:#}"))?;
-        let others = supervisors().map_err(|error| format!("{error:#}"))?;
-        let are_back = state == "active\nactive\n" && others != killed;
-        if are_back { Ok(()) } else { Err(format!("{state}{killed}{others}")) }
-    })?;
+    for signal in ["KILL", "TERM"] {
+        replace_supervisors(fleet, signal).with_context(|| format!("by SIG{signal}"))?;
+    }
     // A newer package of the agent.
     fleet.host(NODE)?.install_deb(&fleet.packages().agent)?;
     wait_ready_after(fleet, now_ms()?, (NODE, "first"))?;
     check(starts(fleet, NODE)? == before, "a container was started anew")
+}
+
+fn replace_supervisors(fleet: &Fleet, signal: &str) -> Result<()> {
+    let supervisors = || sh(fleet, NODE, "systemctl show -P MainPID oml-first oml-second");
+    let killed = supervisors()?;
+    let is_left = |pid: &str| !pid.is_empty() && killed.lines().any(|before| before == pid);
+    sh(fleet, NODE, &format!("systemctl kill -s {signal} oml-first oml-second"))?;
+    until("the supervisors are back", SOON, || {
+        let state = sh(fleet, NODE, "systemctl is-active oml-first oml-second || true")
+            .map_err(|error| format!("{error:#}"))?;
+        let others = supervisors().map_err(|error| format!("{error:#}"))?;
+        let are_back = state == "active\nactive\n" && !others.lines().any(is_left);
+        if are_back { Ok(()) } else { Err(format!("{state}{killed}{others}")) }
+    })?;
+    Ok(())
 }
 
 fn state_lost(fleet: &Fleet) -> Result<()> {

@@ -104,6 +104,21 @@ async fn calls_are_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_that_come_after_the_count_and_before_the_stop_are_waited_for() {
+    let mut bench = Bench::with_calls(12).await;
+    let before = restarts(&bench);
+    bench.desire_counted("2", OnDeadline::Wait);
+    bench.until(|report| report.reason.contains("12 calls are up")).await;
+    bench.host.answer_next_exec(0, "0 active calls\n");
+    bench.until(|report| report.reason.contains("12 came up before it was stopped")).await;
+    bench.until(|report| report.reason.contains("12 calls are up")).await;
+    assert_eq!(restarts(&bench), before);
+    bench.set_calls(0);
+    bench.until_ready("2").await;
+    assert_eq!(restarts(&bench), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_are_cut_when_the_operator_chose_so_and_counted() {
     let mut bench = Bench::with_calls(7).await;
     bench.desire_counted("2", OnDeadline::Cut);

@@ -6,6 +6,7 @@ use oml_common::attempt::Outcome;
 use oml_common::error::chain;
 use oml_common::id::ContentHash;
 use oml_common::instance::Instance;
+use oml_common::reconcile::Step;
 use oml_common::time::Span;
 use tokio::time::Instant;
 use tracing::warn;
@@ -48,8 +49,18 @@ impl Host {
         if kill_point::is_armed("A9") {
             self.die_between_stop_and_start(instance).await;
         }
+        self.look_once_more(work).await?;
         self.systemd.start(instance).await?;
         Ok(instance)
+    }
+
+    /// Between the count that let the switch begin and the stop, calls may have come.
+    async fn look_once_more(&self, work: &Work) -> Result<(), StepError> {
+        let lets_none_be_cut = matches!(work.step, Step::Switch { calls_cut: Some(0), .. });
+        match self.recount(work).await.filter(|_| lets_none_be_cut) {
+            Some(calls) if calls > 0 => Err(StepError::CallsCame(calls)),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The document that runs becomes the previous one, unless the switch was

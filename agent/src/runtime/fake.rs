@@ -93,6 +93,7 @@ struct State {
     failures: BTreeMap<(Daemon, Verb), VecDeque<RuntimeError>>,
     away: BTreeSet<Daemon>,
     exec: BTreeMap<Vec<String>, (i64, String)>,
+    exec_next: Option<(i64, String)>,
     calls: Vec<Call>,
 }
 
@@ -243,12 +244,11 @@ impl FakeHost {
     }
 
     fn note_drift(&self, component: &ComponentName, found: String) {
-        let status = documents::read_status(&self.shared.paths, component).ok().flatten();
-        if let Some(mut status) = status {
-            status.drift = Some(Drift { at: self.now(), found });
-            documents::write_status(&self.shared.paths, component, &status)
-                .expect("a test's folder can be written");
-        }
+        let said = documents::read_status(&self.shared.paths, component).ok().flatten();
+        let Some(mut status) = said else { return };
+        status.drift = Some(Drift { at: self.now(), found });
+        documents::write_status(&self.shared.paths, component, &status)
+            .expect("a test's folder can be written");
     }
 }
 

@@ -83,7 +83,7 @@ impl Systemd {
         let place = files::look(&self.paths, instance)?;
         let is_packaged = matches!(instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
-            listing.units.push((component.clone(), loaded.observe(None, false)));
+            listing.units.push((component.clone(), loaded.observe(None, false, !is_packaged)));
             return Ok(loaded.path);
         }
         let path = files::path(&self.paths, instance);
@@ -98,9 +98,9 @@ impl Systemd {
             // One that waits for its own first start holds nothing yet.
             let has_rival = loaded.is_up() && files.iter().any(|f| f.is_superseded_by(instance));
             let stale = text != self.render(instance) || loaded.needs_reload() || has_rival;
-            listing.units.push((component.clone(), loaded.observe(hash, stale)));
+            listing.units.push((component.clone(), loaded.observe(hash, stale, !is_packaged)));
         } else if loaded.has_file() {
-            listing.units.push((component.clone(), loaded.observe(None, true)));
+            listing.units.push((component.clone(), loaded.observe(None, true, !is_packaged)));
         }
         Ok(loaded.path)
     }
@@ -111,7 +111,7 @@ impl Systemd {
     ) -> Result<(String, ObservedUnit), RuntimeError> {
         let loaded = self.calls.load(file.unit.as_str()).await?;
         let stale = !file.mark.is_whole || loaded.needs_reload();
-        let unit = loaded.observe(Some(file.mark.hash.clone()), stale);
+        let unit = loaded.observe(Some(file.mark.hash.clone()), stale, !file.is_drop_in);
         Ok((loaded.path, unit))
     }
 }
@@ -196,10 +196,13 @@ impl Runtime for Systemd {
             Place::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
             Place::Free => return Err(unwritten(unit)),
         }
-        let turn = self.writing.lock().await;
-        // What an old unit does says nothing of the version that is started.
-        self.retire_others(instance).await.map_err(RuntimeError::made_transient)?;
-        drop(turn);
+        // Calls were counted a moment ago: only where there is something to do it waits for others.
+        let files = files::of_component(&self.paths, &instance.component)?;
+        if files.iter().any(|file| file.is_superseded_by(instance)) {
+            let _turn = self.writing.lock().await;
+            // What an old unit does says nothing of the version that is started.
+            self.retire_others(instance).await.map_err(RuntimeError::made_transient)?;
+        }
         let manager = self.calls.manager().await?;
         // Deliberate starts count towards systemd's limit too.
         forget_failure(&manager, unit).await?;

@@ -131,7 +131,8 @@ impl Supervisor {
             Duration::from_millis(instance.probe.interval_ms)
         };
         pace.next_probe = Instant::now() + pause;
-        if health == Health::Healthy && Instant::now() >= pace.next_count {
+        // Calls may live on in what does not answer its probe any more.
+        if health != Health::Starting && Instant::now() >= pace.next_count {
             let counted = self.count(instance, target).await;
             if let Err(why) = &counted
                 && pace.uncounted.as_ref() != Some(why)

@@ -743,6 +743,17 @@ fn a_packaged_unit_whose_document_is_lost_gets_it_back_and_is_not_restarted() {
 }
 
 #[test]
+fn a_packaged_unit_is_not_restarted_because_its_text_is_to_be_written_or_read_anew() {
+    let mut world = World::settled([packaged("exporter", "one")]);
+    let unit = world.place("exporter").unit.as_mut().unwrap();
+    let since = unit.since;
+    unit.text = packaged("exporter", "as an earlier agent wrote it");
+    world.settle();
+    assert_eq!(world.log, ["exporter refresh"]);
+    assert_eq!(world.place("exporter").unit.as_ref().unwrap().since, since);
+}
+
+#[test]
 fn a_packaged_unit_is_not_told_healthy_while_systemd_is_away() {
     let world = World::settled([packaged("exporter", "one")]);
     let mut observed = world.observe();

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::instance::Instance;
 use oml_common::observed::ContainerState;
+use std::path::PathBuf;
 use tokio::sync::watch;
 
 use super::{Daemon, FakeHost, Verb};
@@ -205,6 +206,10 @@ impl Runtime for FakeDocker {
         Ok(found.map(|(_, ours)| ours.instance.clone()))
     }
 
+    async fn storage(&self) -> Result<Option<PathBuf>, RuntimeError> {
+        Ok(Some(self.0.shared.paths.state.clone()))
+    }
+
     async fn exec(
         &self,
         component: &ComponentName,
@@ -212,12 +217,13 @@ impl Runtime for FakeDocker {
         _: u64,
     ) -> Result<ExecOutput, RuntimeError> {
         self.enter(Verb::Exec, Some(component)).await?;
-        let state = self.0.state();
+        let mut state = self.0.state();
         if !state.of(component).any(|(container, _)| container.is_running()) {
             let (object, detail) = (component.to_string(), "it does not run".to_owned());
             return Err(refused("run a command in", object, detail, true));
         }
-        let (exit_code, stdout) = state.exec.get(command).cloned().unwrap_or_default();
+        let next = state.exec_next.take().or_else(|| state.exec.get(command).cloned());
+        let (exit_code, stdout) = next.unwrap_or_default();
         Ok(ExecOutput { exit_code, stdout })
     }
 

@@ -52,6 +52,11 @@ impl FakeHost {
         self.state().exec.insert(command, (exit_code, stdout.to_owned()));
     }
 
+    /// What the next command gives, whichever it is.
+    pub(crate) fn answer_next_exec(&self, exit_code: i64, stdout: &str) {
+        self.state().exec_next = Some((exit_code, stdout.to_owned()));
+    }
+
     /// A container of somebody else.
     pub(crate) fn make_foreign_container(&self, name: &str) {
         let now = self.now();

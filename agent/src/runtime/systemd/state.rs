@@ -12,8 +12,9 @@ use super::bus::Loaded;
 /// How a process ended, in the words of waitid(2).
 const EXITED: i32 = 1;
 const KILLED: i32 = 2;
-/// SIGHUP, SIGINT, SIGPIPE and SIGTERM: ends that systemd calls clean.
-const CLEAN_SIGNALS: [i32; 4] = [1, 2, 13, 15];
+/// SIGHUP, SIGINT, SIGPIPE and SIGTERM: ends that systemd calls clean; and SIGUSR2,
+/// by which it stops ours.
+const CLEAN_SIGNALS: [i32; 5] = [1, 2, 12, 13, 15];
 
 impl Loaded {
     pub(super) fn active_word(&self) -> &str {
@@ -85,13 +86,18 @@ impl Loaded {
         }
     }
 
-    pub(super) fn observe(&self, hash: Option<ContentHash>, stale: bool) -> ObservedUnit {
+    pub(super) fn observe(
+        &self,
+        hash: Option<ContentHash>,
+        stale: bool,
+        is_supervised: bool,
+    ) -> ObservedUnit {
         ObservedUnit {
             hash,
             stale,
             active: self.active(),
             masked: self.is_masked(),
-            stopped_by_hand: self.was_stopped_by_hand(),
+            stopped_by_hand: self.was_stopped_by_hand(is_supervised),
             since: self.since(),
             restarts: self.service.restarts.unwrap_or(0),
             result: self.service.result.clone().unwrap_or_default(),
@@ -100,23 +106,30 @@ impl Loaded {
 
     /// It ran, was told to stop, and did. A failure that was merely forgotten
     /// (reset-failed) still shows in how the main process ended.
-    fn was_stopped_by_hand(&self) -> bool {
+    /// One of ours that is inactive after a failure was stopped while systemd
+    /// waited to start it again: left alone it would have gone on, or be failed.
+    fn was_stopped_by_hand(&self, is_supervised: bool) -> bool {
         let status = self.service.main_status.unwrap_or(0);
         let ended_well = match self.service.main_code {
             Some(EXITED) => status == 0,
             Some(KILLED) => CLEAN_SIGNALS.contains(&status),
             Some(_) | None => false,
         };
+        let was_told_to = match self.service.result.as_deref() {
+            Some("success") => ended_well,
+            Some(_) => is_supervised,
+            None => false,
+        };
         self.active() == ActiveState::Inactive
-            && self.service.result.as_deref() == Some("success")
             && self.unit.inactive_enter_timestamp.unwrap_or(0) > 0
-            && ended_well
+            && was_told_to
     }
 
     /// A start did not come to its end because somebody stopped the unit. A
     /// supervisor never ends well by itself; a packaged program may.
     pub(super) fn was_interrupted(&self, is_supervised: bool) -> bool {
-        self.active() == ActiveState::Deactivating || (is_supervised && self.was_stopped_by_hand())
+        let was_stopped = is_supervised && self.was_stopped_by_hand(is_supervised);
+        self.active() == ActiveState::Deactivating || was_stopped
     }
 
     fn since(&self) -> Timestamp {

@@ -12,6 +12,9 @@ const HASH_KEY: &str = "X-Oml-Hash=";
 const STARTS: &str = "StartLimitIntervalSec=300\nStartLimitBurst=30\n";
 /// From a program's end to its next start.
 const RESTART_PAUSE: &str = "RestartSec=1s\n";
+/// Only systemd's own stop is one of the component: an ordinary `kill` of a
+/// supervisor, or of every process of its name, leaves what runs to the next.
+const STOP: &str = "KillSignal=SIGUSR2\nSuccessExitStatus=SIGUSR2\n";
 /// Beyond the limits of the instance itself: room for the engine.
 const MARGIN_MS: u64 = 20_000;
 const WATCHDOG: &str = "WatchdogSec=60s\n";
@@ -99,6 +102,7 @@ fn unit(instance: &Instance, after: &[UnitName], paths: &Paths) -> String {
          NotifyAccess=main\n\
          ExecStart={program} supervise {component}\n\
          ExecReload=/bin/kill -HUP $MAINPID\n\
+         {STOP}\
          Restart=always\n\
          {RESTART_PAUSE}\
          TimeoutStartSec={start_ms}ms\n\

@@ -28,6 +28,7 @@ fn a_unit_runs_the_supervisor_and_leaves_the_engine_alone() {
         "Wants=docker.service network-online.target",
         "After=docker.service network-online.target redis.service",
         "Type=notify",
+        "KillSignal=SIGUSR2",
         "ExecStart=/usr/bin/omlagent supervise asterisk",
         "Restart=always",
         "TimeoutStartSec=120000ms",
