@@ -135,12 +135,6 @@ impl Host {
         self.count_by(work, instance).await
     }
 
-    /// The same for what runs, whatever the document says by now.
-    async fn recount(&self, work: &Work) -> Option<u64> {
-        let running = self.labelled(&work.component).await?;
-        self.count_by(work, &running).await
-    }
-
     async fn count_by(&self, work: &Work, instance: &Instance) -> Option<u64> {
         let probe = instance.active.as_ref()?;
         let timeout_ms = instance.probe.timeout_ms;

@@ -49,6 +49,12 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
         });
     }
     for (name, seen) in &mut instances {
+        // Killed a moment before somebody stopped its unit, a supervisor has left what it held:
+        // what runs is not stopped, and is held again.
+        let runs = seen.running().is_some();
+        if let Some(unit) = seen.unit.as_mut().filter(|unit| runs && unit.result != "success") {
+            unit.stopped_by_hand = false;
+        }
         seen.document = document(name, seen, sources);
         seen.counting = counting(name, sources);
         seen.units_at = sources.units_at;

@@ -81,8 +81,12 @@ impl Host {
     ) -> Blocked {
         while progress.changed().await.is_ok() {
             let FetchProgress { bytes_done, bytes_total } = *progress.borrow_and_update();
-            let looked = self.may_fetch(bytes_total.saturating_sub(bytes_done)).await;
-            if let Err(blocked @ (Blocked::Bytes { .. } | Blocked::Inodes { .. })) = looked {
+            let left_bytes = bytes_total.saturating_sub(bytes_done);
+            // What is all here is only unpacked, and what it was packed in goes.
+            if left_bytes > 0
+                && let Err(blocked @ (Blocked::Bytes { .. } | Blocked::Inodes { .. })) =
+                    self.may_fetch(left_bytes).await
+            {
                 return blocked;
             }
             sleep(LOOK_PAUSE).await;

@@ -119,6 +119,16 @@ async fn calls_that_come_after_the_count_and_before_the_stop_are_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_count_that_was_corrected_is_not_asked_in_its_earlier_form_again() {
+    let mut bench = Bench::with_calls(12).await;
+    bench.host.answer_exec(&["right"], 0, "0 active calls\n");
+    bench.desire_counted_by("right", "1", OnDeadline::Wait);
+    bench.until_ready("1").await;
+    bench.desire_counted_by("right", "2", OnDeadline::Wait);
+    bench.until_ready("2").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_are_cut_when_the_operator_chose_so_and_counted() {
     let mut bench = Bench::with_calls(7).await;
     bench.desire_counted("2", OnDeadline::Cut);

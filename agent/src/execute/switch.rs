@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oml_common::attempt::Outcome;
 use oml_common::error::chain;
-use oml_common::id::ContentHash;
+use oml_common::id::{ComponentName, ContentHash};
 use oml_common::instance::Instance;
 use oml_common::reconcile::Step;
 use oml_common::time::Span;
@@ -61,6 +61,16 @@ impl Host {
             Some(calls) if calls > 0 => Err(StepError::CallsCame(calls)),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// How many calls what runs has, by its own document, which is not the current one any more.
+    async fn recount(&self, work: &Work) -> Option<u64> {
+        let listing = self.docker.list(&[]).await.ok()?;
+        let is_it = |name: &ComponentName| *name == work.component;
+        let mut found = listing.containers.iter();
+        let (_, running) = found.find(|(name, found)| is_it(name) && found.is_running())?;
+        let instance = self.known(work, &running.hash).await.ok()?;
+        self.count_by(work, &instance).await
     }
 
     /// The document that runs becomes the previous one, unless the switch was

@@ -133,8 +133,9 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
 /// Whether the new version's program was ever started.
 fn was_started(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
     if !case.is_container() {
-        // A packaged unit keeps its name: only the time tells old from new.
-        return unit.since >= since;
+        // A packaged unit keeps its name: only the time tells old from new, and
+        // only where its drop-in was there to be read.
+        return unit.since >= since && !unit.stale;
     }
     match case.seen.container(case.goal).map(|container| &container.state) {
         Some(ContainerState::Running { .. }) => true,

@@ -177,8 +177,18 @@ impl Bench {
     }
 
     pub(super) fn desire_counted(&mut self, version: &str, on_deadline: OnDeadline) {
+        self.desire_counted_by("count", version, on_deadline);
+    }
+
+    /// Calls are counted by that command.
+    pub(super) fn desire_counted_by(
+        &mut self,
+        command: &str,
+        version: &str,
+        on_deadline: OnDeadline,
+    ) {
         let (before, noun) = ("active calls".to_owned(), "calls".to_owned());
-        let active = Some(ActiveProbe { command: vec!["count".to_owned()], before, noun });
+        let active = Some(ActiveProbe { command: vec![command.to_owned()], before, noun });
         self.assign(vec![Instance { active, ..instance(version) }], on_deadline);
     }
 

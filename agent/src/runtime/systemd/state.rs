@@ -120,7 +120,10 @@ impl Loaded {
             Some(_) => is_supervised,
             None => false,
         };
+        // Between the two halves of a restart it is inactive too, and has a job.
+        let waits = self.unit.job.as_ref().is_some_and(|(id, _)| *id != 0);
         self.active() == ActiveState::Inactive
+            && !waits
             && self.unit.inactive_enter_timestamp.unwrap_or(0) > 0
             && was_told_to
     }

@@ -39,7 +39,10 @@ fn a_unit_of_ours_stopped_while_systemd_waited_to_start_it_again_was_stopped_by_
     let mut waiting = stopped("exit-code", EXITED, 1);
     assert!(waiting.observe(None, false, true).stopped_by_hand);
     assert!(!waiting.observe(None, false, false).stopped_by_hand, "a packaged one may just end");
-    waiting.unit.active_state = Some("failed".to_owned());
+    let job = OwnedObjectPath::try_from("/org/freedesktop/systemd1/job/7").unwrap();
+    waiting.unit.job = Some((7, job));
+    assert!(!waiting.observe(None, false, true).stopped_by_hand, "it is being restarted");
+    (waiting.unit.job, waiting.unit.active_state) = (None, Some("failed".to_owned()));
     assert!(!waiting.observe(None, false, true).stopped_by_hand);
 }
 
