@@ -132,3 +132,24 @@ fn clap_finds_mistyped_words() {
     let message = told(&["set-versoin", "tenant=acme"]);
     assert!(message.contains("set-version"), "{message}");
 }
+
+#[test]
+fn an_option_that_is_a_key_is_told_as_the_pair_to_write() {
+    let instead =
+        |option: &str, pair: &str| format!("error: {option} is no option (write {pair} instead)\n");
+    let tenant = instead("--tenant", "tenant=acme");
+    for words in [
+        vec!["status", "--tenant", "acme"],
+        vec!["status", "--tenant=acme", "--watch"],
+        vec!["set-version", "--tenant", "acme", "asterisk=1"],
+        vec!["history", "--tenant", "acme"],
+        vec!["explain", "--tenant", "acme"],
+        vec!["get", "nodes", "--tenant", "acme"],
+        vec!["node", "remove", "--tenant", "acme", "--node", "acme-1"],
+    ] {
+        assert_eq!(told(&words), tenant, "{words:?}");
+    }
+    assert_eq!(told(&["rollback", "tenant=acme", "--to", "3"]), instead("--to", "to=3"));
+    assert_eq!(told(&["status", "--tenant"]), instead("--tenant", "tenant=NAME"));
+    assert!(told(&["apply", "--tenant", "acme"]).contains("unexpected argument"));
+}
