@@ -6,7 +6,7 @@ use oml_proto::v1::StatusReply;
 
 use super::{Session, status};
 use crate::error::CommandError;
-use crate::pairs::Pairs;
+use crate::pairs::{Pairs, bare_word};
 use crate::view;
 use crate::wait::Ending;
 
@@ -41,6 +41,12 @@ impl Arguments {
                 })?)
             }
             [..] => {
+                // `tenant acme`: two words, of which the first is a key.
+                if let Some(at) = self.words.iter().position(|word| word == "tenant")
+                    && let Some(error) = bare_word(&self.words[at..], &["tenant"])
+                {
+                    return Err(error);
+                }
                 return Err(CommandError::Usage(
                     "one component at a time can be explained".to_owned(),
                 ));

@@ -153,3 +153,29 @@ fn an_option_that_is_a_key_is_told_as_the_pair_to_write() {
     assert_eq!(told(&["status", "--tenant"]), instead("--tenant", "tenant=NAME"));
     assert!(told(&["apply", "--tenant", "acme"]).contains("unexpected argument"));
 }
+
+#[test]
+fn bare_words_are_told_as_the_pair_that_was_meant() {
+    let told = |arguments: &[&str]| {
+        let told = told(arguments);
+        told.rsplit_once(" (").map(|(_, hint)| format!("({hint}")).unwrap_or(told)
+    };
+    let meant = |pair: &str| format!("(did you mean {pair}?)\n");
+    assert_eq!(told(&["status", "tenant", "acme"]), meant("tenant=acme"));
+    assert_eq!(told(&["status", "acme"]), meant("tenant=acme"));
+    assert_eq!(told(&["status", "tenant"]), "(such as tenant=acme)\n");
+    assert_eq!(told(&["explain", "tenant", "acme"]), meant("tenant=acme"));
+    assert_eq!(told(&["explain", "tenant", "acme", "asterisk"]), meant("tenant=acme"));
+    let asterisk = meant("asterisk=230204.01");
+    assert_eq!(told(&["set-version", "tenant=acme", "asterisk", "230204.01"]), asterisk);
+    assert_eq!(told(&["set-version", "asterisk", "230204.01", "tenant=acme"]), asterisk);
+    assert_eq!(told(&["set-version", "tenant", "acme", "asterisk=1"]), meant("tenant=acme"));
+    assert_eq!(told(&["set-version", "acme", "asterisk=1"]), meant("tenant=acme"));
+    let such = "(such as asterisk=230204.01)\n";
+    assert_eq!(told(&["set-version", "tenant=acme", "asterisk"]), such);
+    assert_eq!(told(&["rollback", "tenant=acme", "7"]), meant("to=7"));
+    assert_eq!(told(&["rollback", "7", "tenant=acme"]), meant("to=7"));
+    assert_eq!(told(&["node", "remove", "tenant=acme", "acme-1"]), meant("node=acme-1"));
+    assert_eq!(told(&["node", "token", "tenant=acme", "voice"]), meant("role=voice"));
+    assert_eq!(told(&["get", "spec", "tenant=acme", "3"]), meant("revision=3"));
+}
