@@ -14,8 +14,25 @@ pub(crate) fn explain(output: &Output, reply: &StatusReply, component: Option<&s
     let mut lines = Vec::new();
     for tenant in &reply.tenants {
         lines.extend(tenant_lines(output, reply.now_ms, tenant, component));
+        // The controller sends a failure's last words only for a tenant that is alone.
+        if reply.tenants.len() > 1 && has_failure_without_log(tenant, component) {
+            lines.push(format!("  log lines: omlctl explain tenant={}", tenant.tenant));
+        }
     }
     lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn has_failure_without_log(tenant: &TenantStatus, component: Option<&str>) -> bool {
+    let is_asked = |name: &str| component.is_none_or(|component| name == component);
+    let of_rollout = tenant.rollout.iter().flat_map(|rollout| &rollout.failures);
+    let of_rollout =
+        of_rollout.filter(|f| is_asked(&f.component)).filter_map(|f| f.failure.as_ref());
+    let reports = tenant.nodes.iter().filter_map(|node| node.report.as_ref());
+    let of_instances = reports
+        .flat_map(|report| &report.instances)
+        .filter(|(name, _)| is_asked(name))
+        .filter_map(|(_, state)| state.failure.as_ref());
+    of_rollout.chain(of_instances).any(|failure| failure.log_tail.is_empty())
 }
 
 fn tenant_lines(
