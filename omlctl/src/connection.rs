@@ -1,9 +1,8 @@
 //! The way to the controller: one channel, a deadline on every call, and a
 //! sentence for everything that can go wrong on it.
 
-use std::error::Error as StdError;
+use std::error::Error as _;
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +20,10 @@ use crate::config::{self, Context};
 use crate::error::CommandError;
 
 mod dial;
+mod reason;
 
 use dial::dial;
+use reason::reason;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -216,60 +217,6 @@ fn answered(address: &str, status: &Status) -> Failed {
 
 fn no_answer(address: &str) -> String {
     format!("{address}: no answer within {} s", CALL_TIMEOUT.as_secs())
-}
-
-/// The one cause, deepest in the chain, that an operator can act on.
-fn reason(error: &(dyn StdError + 'static)) -> String {
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return tls_reason(tls);
-    }
-    match find::<io::Error>(error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-        Some(io::ErrorKind::TimedOut) => "no connection in time".to_owned(),
-        Some(
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::NotConnected,
-        ) => "the connection was closed".to_owned(),
-        Some(_) | None => last(error),
-    }
-}
-
-fn tls_reason(error: &rustls::Error) -> String {
-    if let rustls::Error::AlertReceived(_) = error {
-        return "certificate refused by the controller".to_owned();
-    }
-    if let rustls::Error::InvalidCertificate(why) = error {
-        return format!("its certificate is not one of this context's authority ({why})");
-    }
-    format!("no secure connection: {error}")
-}
-
-/// Looks through the chain, and into I/O errors, which hide what they carry.
-fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            return carried.and_then(|inner| find::<T>(inner)).or(Some(found));
-        }
-        let carried = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(found) = carried.and_then(|inner| find::<T>(inner)) {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
-}
-
-fn last(error: &(dyn StdError + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    oml_common::problem::printable(&last.to_string())
 }
 
 #[cfg(test)]
