@@ -60,8 +60,8 @@ pub(crate) struct Common {
     /// Controller to ask in place of the context's, as host:port
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub(crate) endpoint: Option<String>,
-    /// File that lists the contexts [default: ~/.config/omlctl/config.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "OMLCTL_CONFIG", hide_env_values = true)]
+    /// File that lists the contexts [env: OMLCTL_CONFIG] [default: ~/.config/omlctl/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
 

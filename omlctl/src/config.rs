@@ -72,17 +72,24 @@ const CERTIFICATE: &str = "certificate.pem";
 const KEY: &str = "key.pem";
 
 impl Config {
-    /// Reads the file; a missing one lists nothing.
+    /// Reads the file that `--config` or the environment names, or the usual
+    /// one; only the usual one may be missing, and then lists nothing.
     pub(crate) fn open(path: Option<PathBuf>) -> Result<Self, CommandError> {
-        let path = match path {
-            Some(path) => path,
-            None => std::env::home_dir()
-                .filter(|home| !home.as_os_str().is_empty())
-                .map(|home| home.join(".config/omlctl/config.toml"))
-                .ok_or_else(|| {
-                    CommandError::Context("there is no home directory; use --config".into())
-                })?,
-        };
+        match path.or_else(named) {
+            Some(path) => Self::read(path, false),
+            None => Self::read(usual()?, true),
+        }
+    }
+
+    /// The same for a verb that writes the file: it may be missing.
+    pub(crate) fn open_or_new(path: Option<PathBuf>) -> Result<Self, CommandError> {
+        match path.or_else(named) {
+            Some(path) => Self::read(path, true),
+            None => Self::read(usual()?, true),
+        }
+    }
+
+    fn read(path: PathBuf, may_be_missing: bool) -> Result<Self, CommandError> {
         let listed = match fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|error| {
                 CommandError::Context(format!(
@@ -91,7 +98,9 @@ impl Config {
                     error.message()
                 ))
             })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Listed::default(),
+            Err(error) if may_be_missing && error.kind() == io::ErrorKind::NotFound => {
+                Listed::default()
+            }
             Err(source) => return Err(CommandError::File { doing: "read", path, source }),
         };
         Ok(Self { path, listed })
@@ -227,6 +236,17 @@ impl Config {
         }
         write_private(&self.path, &text)
     }
+}
+
+/// The file that the environment names; an empty name is none.
+fn named() -> Option<PathBuf> {
+    std::env::var_os("OMLCTL_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn usual() -> Result<PathBuf, CommandError> {
+    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+    home.map(|home| home.join(".config/omlctl/config.toml"))
+        .ok_or_else(|| CommandError::Context("there is no home directory; use --config".into()))
 }
 
 impl Bundle {

@@ -8,9 +8,29 @@ use crate::world::*;
 #[test]
 fn without_a_context_it_says_how_to_get_one() {
     let world = World::without_context(Script::default());
-    let ran = world.run(&["status"]);
+    // An empty variable counts as none.
+    let ran = world.run_at_home("", &["status"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("omlctl context import FILE"), "{}", ran.stderr);
+    assert_eq!(world.run_at_home("", &["context", "list"]).stderr, "there are none\n");
+}
+
+#[test]
+fn a_file_of_contexts_that_is_named_has_to_be_there() {
+    let world = World::without_context(Script::default());
+    let bundle = world.bundle("main", &world.authority.operator());
+    let file = world.folder.path().join("nofile").to_str().unwrap().to_owned();
+    let expected = format!("error: cannot read {file}: No such file or directory (os error 2)\n");
+    for words in [vec!["status"], vec!["context", "list"], vec!["context", "show"]] {
+        let mut named = words.clone();
+        named.extend(["--config", &file]);
+        for ran in [world.run_at_home(&file, &words), world.run_at_home("", &named)] {
+            assert_eq!((ran.code, ran.stderr.as_str()), (2, expected.as_str()), "{words:?}");
+        }
+    }
+    let import = ["context", "import", &bundle, "--config", &file];
+    assert_eq!(world.run_at_home("", &import).code, 0);
+    assert_eq!(world.run_at_home(&file, &["context", "show"]).code, 0);
 }
 
 #[test]
