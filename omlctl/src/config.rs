@@ -42,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) name: ContextName,
     /// `host:port`, in the order in which they are tried.
     pub(crate) endpoints: Vec<String>,
+    /// The file in which they are written.
+    pub(crate) listed_in: PathBuf,
     pub(crate) credentials: Credentials,
 }
 
@@ -91,13 +93,8 @@ impl Config {
 
     fn read(path: PathBuf, may_be_missing: bool) -> Result<Self, CommandError> {
         let listed = match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| {
-                CommandError::Context(format!(
-                    "{} is not valid: {}",
-                    path.display(),
-                    error.message()
-                ))
-            })?,
+            Ok(text) => toml::from_str(&text)
+                .map_err(|error| CommandError::Context(placed(&path, &text, &error)))?,
             Err(error) if may_be_missing && error.kind() == io::ErrorKind::NotFound => {
                 Listed::default()
             }
@@ -125,12 +122,13 @@ impl Config {
     pub(crate) fn context(&self, name: Option<&str>) -> Result<Context, CommandError> {
         let name = match (name, &self.listed.current) {
             (Some(name), _) => self.known(name)?,
-            (None, Some(current)) => self.known(&current.0)?,
+            (None, Some(current)) => self.known_current(current)?,
             (None, None) => return Err(CommandError::Context(self.none_chosen())),
         };
         let read = |file: &str| read_limited(&self.folder(&name).join(file));
         Ok(Context {
             endpoints: self.endpoints(&name).to_vec(),
+            listed_in: self.path.clone(),
             credentials: Credentials {
                 ca_pem: read(AUTHORITY)?,
                 certificate_pem: read(CERTIFICATE)?,
@@ -214,6 +212,18 @@ impl Config {
         }
     }
 
+    fn known_current(&self, name: &ContextName) -> Result<ContextName, CommandError> {
+        if self.listed.contexts.contains_key(name) {
+            return Ok(name.clone());
+        }
+        let known: Vec<&str> = self.names().map(|name| name.0.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(CommandError::Context(format!(
+            "{}: current: there is no context {name} (choose one with omlctl context use NAME; known are: {known})",
+            self.path.display()
+        )))
+    }
+
     fn none_chosen(&self) -> String {
         if self.listed.contexts.is_empty() {
             "there is no context yet; import your operator's bundle: omlctl context import FILE"
@@ -236,6 +246,16 @@ impl Config {
         }
         write_private(&self.path, &text)
     }
+}
+
+/// A mistake in a file of TOML, with its line; of the text itself nothing is shown.
+fn placed(path: &Path, text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().and_then(|span| text.get(..span.start)).map(|before| {
+        let line = before.matches('\n').count() + 1;
+        format!("line {line}: ")
+    });
+    let (path, line) = (path.display(), line.unwrap_or_default());
+    format!("{path}: {line}{}", printable(error.message()))
 }
 
 /// The file that the environment names; an empty name is none.

@@ -70,8 +70,18 @@ impl Target {
             Some(endpoint) => vec![config::address(endpoint).to_owned()],
             None => context.endpoints.clone(),
         };
+        let field = match endpoint {
+            Some(_) => "--endpoint".to_owned(),
+            None => {
+                format!("{}: contexts.{}.endpoints", context.listed_in.display(), context.name)
+            }
+        };
+        if addresses.is_empty() {
+            let hint = "write endpoints = [\"controller.example.com:7443\"]";
+            let problem = Problem::new(field, "no controller is named").hint(hint);
+            return Err(CommandError::usage(&problem));
+        }
         if let Some(wrong) = addresses.iter().find(|address| !dial::is_address(address)) {
-            let field = if endpoint.is_some() { "--endpoint" } else { "endpoints" };
             let problem = Problem::new(field, format!("{wrong:?} is not an address"));
             let hint = "it looks like host:port, such as controller.example.com:7443";
             return Err(CommandError::usage(&problem.hint(hint)));

@@ -96,3 +96,40 @@ fn what_is_no_bundle_is_refused_without_showing_it() {
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("not the name of a context"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_broken_file_of_contexts_is_told_with_its_place() {
+    let world = World::new(Script::default());
+    let file = world.config();
+    let shown = file.display();
+    let told = |text: &str, arguments: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let ran = world.run(arguments);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (2, 1), "{ran:?}");
+        ran.stderr
+    };
+    let broken = told("current = 'main'\n\n[contexts.main]\nendpoint = ['a:1']\n", &["status"]);
+    assert!(broken.starts_with(&format!("error: {shown}: line 4: ")), "{broken}");
+    let broken = told("current = 'main'\ncontexts = [\n", &["context", "list"]);
+    assert!(broken.starts_with(&format!("error: {shown}: line 2: ")), "{broken}");
+    let none = told("current = 'main'\n[contexts.main]\nendpoints = []\n", &["status"]);
+    let expected = format!(
+        "error: {shown}: contexts.main.endpoints: no controller is named \
+         (write endpoints = [\"controller.example.com:7443\"])\n"
+    );
+    assert_eq!(none, expected);
+    let wrong = told("current = 'main'\n[contexts.main]\nendpoints = ['a']\n", &["status"]);
+    let expected = format!(
+        "error: {shown}: contexts.main.endpoints: \"a\" is not an address \
+         (it looks like host:port, such as controller.example.com:7443)\n"
+    );
+    assert_eq!(wrong, expected);
+    let text = "current = 'gone'\n[contexts.main]\nendpoints = ['a:1']\n";
+    let gone = told(text, &["status"]);
+    let hint = "(choose one with omlctl context use NAME; known are: main)";
+    assert_eq!(gone, format!("error: {shown}: current: there is no context gone {hint}\n"));
+    // Another endpoint needs none of the file's.
+    let none = "current = 'main'\n[contexts.main]\nendpoints = []\n";
+    std::fs::write(&file, none).unwrap();
+    assert_eq!(world.run(&["status", "--endpoint", &world.address.to_string()]).code, 0);
+}
