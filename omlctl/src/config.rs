@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use oml_common::problem::{Problem, printable};
-use oml_proto::tls::{Credentials, client_config};
+use oml_proto::tls::{Credentials, Identity, Peer, certificate, client_config, uri};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CommandError;
@@ -72,6 +72,10 @@ pub(crate) struct InvalidContextName;
 const AUTHORITY: &str = "ca.pem";
 const CERTIFICATE: &str = "certificate.pem";
 const KEY: &str = "key.pem";
+
+/// How an endpoint is written.
+pub(crate) const ADDRESS_HINT: &str =
+    "it looks like host:port, such as controller.example.com:7443";
 
 impl Config {
     /// Reads the file that `--config` or the environment names, or the usual
@@ -270,17 +274,37 @@ fn usual() -> Result<PathBuf, CommandError> {
 }
 
 impl Bundle {
-    /// Reads a bundle from a file.
+    /// Reads a bundle from a file, and refuses one that would be of no use.
     pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
         let text = read_limited(path)?;
-        toml::from_str(&text).map_err(|error| {
-            // The message names the field; the text itself holds a key and is not shown.
-            let message = error.message();
-            CommandError::Context(format!(
-                "{} is not an operator's bundle: {message}",
-                path.display()
-            ))
-        })
+        let refused = |why: &dyn fmt::Display| {
+            let path = path.display();
+            CommandError::Context(format!("{path} is not an operator's bundle: {why}"))
+        };
+        // The message names the field; the text itself holds a key and is not shown.
+        let bundle: Self = toml::from_str(&text).map_err(|error| refused(&error.message()))?;
+        match bundle.problem() {
+            Some(problem) => Err(refused(&problem)),
+            None => Ok(bundle),
+        }
+    }
+
+    /// What is wrong with its endpoint, or whose certificate it holds instead.
+    fn problem(&self) -> Option<Problem> {
+        let endpoint = address(&self.endpoint);
+        if uri(endpoint).is_none() {
+            let problem = Problem::new("endpoint", format!("{endpoint:?} is not an address"));
+            return Some(problem.hint(ADDRESS_HINT));
+        }
+        // What cannot be read at all is told when the credentials are tried.
+        let own = certificate(&self.certificate_pem, "certificate").ok()?;
+        let wrong = match Peer::from_certificate(&own).map(|peer| peer.identity) {
+            Ok(Identity::Operator(_)) => return None,
+            Ok(other) => format!("it is of {other}"),
+            Err(error) => error.to_string(),
+        };
+        let hint = "use the file that omlcontroller init or operator add wrote";
+        Some(Problem::new("certificate_pem", wrong).hint(hint))
     }
 }
 

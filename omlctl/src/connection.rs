@@ -83,8 +83,7 @@ impl Target {
         }
         if let Some(wrong) = addresses.iter().find(|address| !dial::is_address(address)) {
             let problem = Problem::new(field, format!("{wrong:?} is not an address"));
-            let hint = "it looks like host:port, such as controller.example.com:7443";
-            return Err(CommandError::usage(&problem.hint(hint)));
+            return Err(CommandError::usage(&problem.hint(config::ADDRESS_HINT)));
         }
         Ok(Self { addresses, tls: Arc::new(tls), ends_ms })
     }

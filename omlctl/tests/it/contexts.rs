@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use oml_proto::tls::Credentials;
+
 use crate::fake::Script;
 use crate::world::*;
 
@@ -132,4 +134,36 @@ fn a_broken_file_of_contexts_is_told_with_its_place() {
     let none = "current = 'main'\n[contexts.main]\nendpoints = []\n";
     std::fs::write(&file, none).unwrap();
     assert_eq!(world.run(&["status", "--endpoint", &world.address.to_string()]).code, 0);
+}
+
+#[test]
+fn a_bundle_that_is_of_no_use_is_not_taken_in() {
+    let world = World::without_context(Script::default());
+    let refused = |file: &str| {
+        let ran = world.run(&["context", "import", file]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(!world.config().exists());
+        ran.stderr
+    };
+    let leaf = world.authority.certify("oml://node/acme/acme-1");
+    let node = Credentials {
+        ca_pem: world.authority.pem.clone(),
+        certificate_pem: leaf.certificate_pem,
+        key_pem: leaf.key_pem,
+    };
+    let file = world.bundle("node", &node);
+    let expected = format!(
+        "error: {file} is not an operator's bundle: certificate_pem: it is of oml://node/acme/acme-1 \
+         (use the file that omlcontroller init or operator add wrote)\n"
+    );
+    assert_eq!(refused(&file), expected);
+    let file = world.bundle("main", &world.authority.operator());
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace(&world.address.to_string(), "controller");
+    std::fs::write(&file, text).unwrap();
+    let expected = format!(
+        "error: {file} is not an operator's bundle: endpoint: \"controller\" is not an address \
+         (it looks like host:port, such as controller.example.com:7443)\n"
+    );
+    assert_eq!(refused(&file), expected);
 }
