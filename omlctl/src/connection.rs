@@ -100,11 +100,11 @@ impl Target {
                     let address = address.clone();
                     return Ok(Controller { fleet, address });
                 }
-                Ok(Err(error)) => reasons.push(format!("{address}: {}", reason(&error))),
-                Err(_elapsed) => reasons.push(format!(
-                    "{address}: no connection within {} s",
-                    CONNECT_TIMEOUT.as_secs()
-                )),
+                Ok(Err(error)) => reasons.push(without(address, &reason(&error))),
+                Err(_elapsed) => {
+                    let why = format!("no connection within {} s", CONNECT_TIMEOUT.as_secs());
+                    reasons.push(without(address, &why));
+                }
             }
         }
         let now_ms = clock::now_ms();
@@ -206,6 +206,10 @@ fn answered(address: &str, status: &Status) -> Failed {
         },
         Code::NotFound | Code::OutOfRange => CommandError::Usage(said),
         Code::PermissionDenied => CommandError::Refused(format!("not allowed: {said}")),
+        Code::Unimplemented if is_of_enrolment(address) => {
+            let why = "this is the port of enrolment (operators use port 7443)";
+            return Failed::NotLetIn(format!("{address}: {why}"));
+        }
         Code::Unimplemented => CommandError::Refused(
             "the controller does not know this command; it may be older than omlctl".to_owned(),
         ),
@@ -222,6 +226,17 @@ fn answered(address: &str, status: &Status) -> Failed {
         | Code::DataLoss => CommandError::Refused(said),
     };
     Failed::Answered(error)
+}
+
+/// Why there is no connection to an address.
+fn without(address: &str, why: &str) -> String {
+    let hint = if is_of_enrolment(address) { " (operators use port 7443)" } else { "" };
+    format!("{address}: {why}{hint}")
+}
+
+/// Whether an address has the port at which hosts enrol, easily taken for the other.
+fn is_of_enrolment(address: &str) -> bool {
+    address.ends_with(":7444")
 }
 
 fn no_answer(address: &str) -> String {

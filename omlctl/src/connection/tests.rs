@@ -76,3 +76,21 @@ fn what_is_wrong_with_tls_is_told_in_words() {
     assert_eq!(certificate(CertificateError::Other(hidden)), foreign);
     assert_eq!(certificate(CertificateError::UnknownIssuer), foreign);
 }
+
+#[test]
+fn the_port_of_enrolment_is_told() {
+    let unimplemented = Status::unimplemented("");
+    let told = |address| CommandError::from(answered(address, &unimplemented));
+    assert!(told("c:7443").to_string().contains("may be older than omlctl"));
+    let wrong = told("c:7444");
+    assert_eq!(
+        wrong.to_string(),
+        "cannot reach the controller: c:7444: this is the port of enrolment (operators use port 7443)"
+    );
+    assert_eq!(wrong.exit_code(), 5);
+    assert_eq!(
+        without("c:7444", "connection refused"),
+        "c:7444: connection refused (operators use port 7443)"
+    );
+    assert_eq!(without("c:17444", "connection refused"), "c:17444: connection refused");
+}
