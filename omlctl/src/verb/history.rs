@@ -16,7 +16,7 @@ Examples:
   omlctl history tenant=acme -o yaml")]
 pub(crate) struct Arguments {
     /// tenant=NAME
-    #[arg(value_name = "KEY=VALUE", required = true)]
+    #[arg(value_name = "tenant=NAME", required = true)]
     words: Vec<String>,
 }
 

@@ -38,16 +38,26 @@ enum Action {
     /// On the host, with the address that is printed beside the token:
     ///   omlagent enroll --controller ADDRESS --token-file FILE
     /// and --replace if the host was enrolled before.
-    #[command(verbatim_doc_comment)]
+    #[command(
+        verbatim_doc_comment,
+        after_help = "\
+Examples:
+  omlctl node token tenant=acme role=voice
+  omlctl node token tenant=acme role=app,data name=acme-1 --valid 1h"
+    )]
     Token {
         /// tenant=NAME role=ROLE[,ROLE] [name=NODE]
-        #[arg(value_name = "KEY=VALUE", required = true)]
+        #[arg(value_name = "tenant=NAME role=ROLE", required = true)]
         words: Vec<String>,
         /// How long the token can be used: 1s to 24h
         #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = validity)]
         valid: u64,
     },
     /// List the hosts
+    #[command(after_help = "\
+Examples:
+  omlctl node list
+  omlctl node list tenant=acme")]
     List {
         /// tenant=NAME for one tenant only
         #[arg(value_name = "KEY=VALUE")]
@@ -60,10 +70,15 @@ enum Action {
     ///   grep -rl X-Oml-Instance /etc/systemd/system     # names the units
     ///   systemctl disable --now UNIT
     /// To take the host back, make a token for it and enrol it anew.
-    #[command(verbatim_doc_comment)]
+    #[command(
+        verbatim_doc_comment,
+        after_help = "\
+Examples:
+  omlctl node remove tenant=acme node=acme-1"
+    )]
     Remove {
         /// tenant=NAME node=NODE
-        #[arg(value_name = "KEY=VALUE", required = true)]
+        #[arg(value_name = "tenant=NAME node=NODE", required = true)]
         words: Vec<String>,
     },
 }

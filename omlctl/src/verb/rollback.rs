@@ -15,7 +15,7 @@ Examples:
   omlctl history tenant=acme")]
 pub(crate) struct Arguments {
     /// tenant=NAME to=REVISION
-    #[arg(value_name = "KEY=VALUE", required = true)]
+    #[arg(value_name = "tenant=NAME to=REVISION", required = true)]
     words: Vec<String>,
     #[command(flatten)]
     pub(super) manner: Manner,

@@ -18,7 +18,7 @@ Examples:
   omlctl set-version tenant=acme nginx=230215.01 --dry-run")]
 pub(crate) struct Arguments {
     /// tenant=NAME and COMPONENT=VERSION, as many as change together
-    #[arg(value_name = "KEY=VALUE", required = true)]
+    #[arg(value_name = "tenant=NAME COMPONENT=VERSION", required = true)]
     words: Vec<String>,
     #[command(flatten)]
     pub(crate) manner: Manner,

@@ -179,3 +179,62 @@ fn bare_words_are_told_as_the_pair_that_was_meant() {
     assert_eq!(told(&["node", "token", "tenant=acme", "voice"]), meant("role=voice"));
     assert_eq!(told(&["get", "spec", "tenant=acme", "3"]), meant("revision=3"));
 }
+
+#[test]
+fn every_help_has_examples() {
+    let world = World::new(Script::default());
+    for words in [
+        "apply",
+        "plan",
+        "set-version",
+        "rollback",
+        "status",
+        "history",
+        "explain",
+        "completions",
+        "version",
+        "context",
+        "context import",
+        "context list",
+        "context use",
+        "context show",
+        "context remove",
+        "get",
+        "get tenants",
+        "get nodes",
+        "get instances",
+        "get revisions",
+        "get spec",
+        "node",
+        "node token",
+        "node list",
+        "node remove",
+    ] {
+        let arguments: Vec<&str> = words.split(' ').chain(["--help"]).collect();
+        let help = world.run(&arguments).stdout;
+        assert!(help.contains(&format!("Examples:\n  omlctl {words}")), "{help}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let missing = |arguments: &[&str]| {
+        let told = told(arguments);
+        told.lines().nth(1).unwrap_or_default().trim().to_owned()
+    };
+    assert_eq!(missing(&["rollback"]), "<tenant=NAME to=REVISION>...");
+    assert_eq!(missing(&["set-version"]), "<tenant=NAME COMPONENT=VERSION>...");
+    assert_eq!(missing(&["history"]), "<tenant=NAME>...");
+    assert_eq!(missing(&["get", "spec"]), "<tenant=NAME>...");
+    assert_eq!(missing(&["node", "token"]), "<tenant=NAME role=ROLE>...");
+    assert_eq!(missing(&["node", "remove"]), "<tenant=NAME node=NODE>...");
+}
+
+#[test]
+fn an_overlong_time_out_is_told_its_limit() {
+    let mut words = UPGRADE.to_vec();
+    words.extend(["--timeout", "9999999999d"]);
+    assert!(told(&words).contains("a duration is at most 366 days"), "{}", told(&words));
+    words[4] = "5";
+    assert!(told(&words).contains("a whole number and a unit"));
+}
