@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use clap::ValueHint;
 use oml_common::error::chain;
 use oml_proto::v1::{
     ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, Rollout, SetVersionRequest,
@@ -39,13 +40,13 @@ pub(crate) struct Manner {
     no_wait: bool,
     /// Longest wait for the change to reach the nodes. Calls that end first are
     /// waited for: keep it well above drain_deadline, which is 30m unless set
-    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = duration, value_hint = ValueHint::Other)]
     timeout: Duration,
     /// Why the change is made, for the history
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_hint = ValueHint::Other)]
     why: String,
     /// Id under which the change is made at most once [default: a new one]
-    #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "ID", value_hint = ValueHint::Other, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     op_id: Option<String>,
 }
 

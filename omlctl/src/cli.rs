@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use oml_common::problem::Problem;
 
 use crate::error::CommandError;
@@ -55,10 +55,10 @@ pub(crate) struct Common {
     )]
     pub(crate) output: Format,
     /// Context to use in place of the current one
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_hint = ValueHint::Other)]
     pub(crate) context: Option<String>,
     /// Controller to ask in place of the context's, as host:port
-    #[arg(long, global = true, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS", value_hint = ValueHint::Other)]
     pub(crate) endpoint: Option<String>,
     /// File that lists the contexts [env: OMLCTL_CONFIG] [default: ~/.config/omlctl/config.toml]
     #[arg(long, global = true, value_name = "FILE")]

@@ -1,5 +1,6 @@
 //! `omlctl explain`: why something waits, failed or drifted.
 
+use clap::ValueHint;
 use oml_common::id::{ComponentName, TenantId};
 use oml_common::problem::Problem;
 use oml_proto::v1::StatusReply;
@@ -19,7 +20,7 @@ Examples:
   omlctl explain tenant=acme asterisk")]
 pub(crate) struct Arguments {
     /// tenant=NAME for one tenant, and a COMPONENT for one component only
-    #[arg(value_name = "KEY=VALUE | COMPONENT")]
+    #[arg(value_name = "KEY=VALUE | COMPONENT", value_hint = ValueHint::Other)]
     words: Vec<String>,
 }
 

@@ -1,6 +1,6 @@
 //! `omlctl get`: lists of one kind of thing.
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueHint};
 use oml_common::id::TenantId;
 use oml_proto::v1::{
     GetSpecReply, GetSpecRequest, ListRevisionsReply, ListRevisionsRequest, Revision,
@@ -71,7 +71,7 @@ Examples:
   omlctl get spec tenant=acme revision=3 > acme.yaml")]
     Spec {
         /// tenant=NAME [revision=NUMBER]
-        #[arg(value_name = "tenant=NAME", required = true)]
+        #[arg(value_name = "tenant=NAME", value_hint = ValueHint::Other, required = true)]
         words: Vec<String>,
     },
 }
@@ -79,7 +79,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 struct Words {
     /// tenant=NAME for one tenant only
-    #[arg(value_name = "KEY=VALUE")]
+    #[arg(value_name = "KEY=VALUE", value_hint = ValueHint::Other)]
     words: Vec<String>,
 }
 

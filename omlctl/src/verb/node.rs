@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueHint};
 use oml_common::id::{NodeName, RoleName, TenantId};
 use oml_common::problem::printable;
 use oml_common::time::parse_duration_ms;
@@ -47,10 +47,10 @@ Examples:
     )]
     Token {
         /// tenant=NAME role=ROLE[,ROLE] [name=NODE]
-        #[arg(value_name = "tenant=NAME role=ROLE", required = true)]
+        #[arg(value_name = "tenant=NAME role=ROLE", value_hint = ValueHint::Other, required = true)]
         words: Vec<String>,
         /// How long the token can be used: 1s to 24h
-        #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = validity)]
+        #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = validity, value_hint = ValueHint::Other)]
         valid: u64,
     },
     /// List the hosts
@@ -60,7 +60,7 @@ Examples:
   omlctl node list tenant=acme")]
     List {
         /// tenant=NAME for one tenant only
-        #[arg(value_name = "KEY=VALUE")]
+        #[arg(value_name = "KEY=VALUE", value_hint = ValueHint::Other)]
         words: Vec<String>,
     },
     /// Remove a host: its certificate is refused from now on
@@ -78,7 +78,7 @@ Examples:
     )]
     Remove {
         /// tenant=NAME node=NODE
-        #[arg(value_name = "tenant=NAME node=NODE", required = true)]
+        #[arg(value_name = "tenant=NAME node=NODE", value_hint = ValueHint::Other, required = true)]
         words: Vec<String>,
     },
 }
