@@ -1,6 +1,7 @@
 //! Why a tenant is as it is: what is waited for, what failed, what drifted.
 
 use oml_common::problem::printable;
+use oml_common::words::counted;
 use oml_proto::v1::{Generation, NodeStatus, StatusReply, TenantStatus};
 
 use super::status::headline;
@@ -117,11 +118,11 @@ fn instance_lines(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<St
         parts.push(format!("{active} active"));
     }
     if state.restarts > 0 {
-        parts.push(format!("{} restarts", state.restarts));
+        parts.push(counted(u64::from(state.restarts), "restarts"));
     }
     match state.calls_cut {
         Some(0) => {}
-        Some(calls) => parts.push(format!("{calls} calls cut at the last change")),
+        Some(calls) => parts.push(format!("{} cut at the last change", counted(calls, "calls"))),
         None => parts.push("calls may have been cut at the last change".to_owned()),
     }
     if state.started_at_ms > 0 {

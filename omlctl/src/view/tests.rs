@@ -166,6 +166,16 @@ fn where_several_tenants_are_explained_it_says_where_the_log_lines_are() {
 }
 
 #[test]
+fn one_restart_and_one_call_are_told_as_one() {
+    let mut reply = demo();
+    let voice = reply.tenants[0].nodes[1].report.as_mut().unwrap();
+    let asterisk = voice.instances.get_mut("asterisk").unwrap();
+    (asterisk.restarts, asterisk.calls_cut) = (1, Some(1));
+    let shown = explain(&output(80), &reply, None);
+    assert!(shown.contains(", 1 restart, 1 call cut at the last change"), "{shown}");
+}
+
+#[test]
 fn health_has_an_age_only_where_it_is_old() {
     let host = node("acme-voice", "voice", vec![]);
     let asked =
