@@ -303,7 +303,7 @@ impl Bundle {
             Ok(other) => format!("it is of {other}"),
             Err(error) => error.to_string(),
         };
-        let hint = "use the file that omlcontroller init or operator add wrote";
+        let hint = "use the file that the controller wrote at init or operator add";
         Some(Problem::new("certificate_pem", wrong).hint(hint))
     }
 }

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
+use oml_common::problem::printable;
 use rustls::{AlertDescription, CertificateError};
 
 const NO_CONTROLLER: &str = "what answers there does not speak TLS as a controller does";
@@ -27,53 +28,70 @@ pub(super) fn reason(error: &(dyn StdError + 'static)) -> String {
 }
 
 fn tls_reason(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::AlertReceived(alert) => alert_reason(*alert),
-        rustls::Error::InvalidCertificate(why) => certificate_reason(why),
-        _ => NO_CONTROLLER.to_owned(),
+    use rustls::Error;
+    if let Error::AlertReceived(alert) = error {
+        return alert_reason(*alert).to_owned();
     }
+    if let Error::InvalidCertificate(why) = error {
+        return certificate_reason(why).to_owned();
+    }
+    let is_of_the_other_end = matches!(
+        error,
+        Error::InappropriateMessage { .. }
+            | Error::InappropriateHandshakeMessage { .. }
+            | Error::InvalidMessage(_)
+            | Error::DecryptError
+            | Error::PeerIncompatible(_)
+            | Error::PeerMisbehaved(_)
+            | Error::PeerSentOversizedRecord
+            | Error::NoApplicationProtocol
+    );
+    if is_of_the_other_end {
+        return NO_CONTROLLER.to_owned();
+    }
+    format!("no secure connection: {}", printable(&error.to_string()))
 }
 
 /// What the other end says before it closes the connection.
-fn alert_reason(alert: AlertDescription) -> String {
-    match alert {
-        AlertDescription::BadCertificate
-        | AlertDescription::NoCertificate
-        | AlertDescription::UnsupportedCertificate
-        | AlertDescription::CertificateRevoked
-        | AlertDescription::CertificateUnknown
-        | AlertDescription::UnknownCA
-        | AlertDescription::AccessDenied
-        | AlertDescription::DecryptError
-        | AlertDescription::CertificateRequired => {
-            "certificate refused by the controller".to_owned()
-        }
-        AlertDescription::CertificateExpired => {
-            "certificate refused by the controller, by whose clock it has ended".to_owned()
-        }
-        AlertDescription::InternalError => {
-            "the other end could not go on, for a reason of its own".to_owned()
-        }
-        _ => NO_CONTROLLER.to_owned(),
+fn alert_reason(alert: AlertDescription) -> &'static str {
+    use AlertDescription as Alert;
+    let is_of_the_certificate = matches!(
+        alert,
+        Alert::BadCertificate
+            | Alert::NoCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::DecryptError
+            | Alert::CertificateRequired
+    );
+    if is_of_the_certificate {
+        "certificate refused by the controller"
+    } else if alert == Alert::CertificateExpired {
+        "certificate refused by the controller, by whose clock it has ended"
+    } else if alert == Alert::InternalError {
+        "the other end could not go on, for a reason of its own"
+    } else {
+        NO_CONTROLLER
     }
 }
 
 /// Why the controller's certificate is not accepted.
-fn certificate_reason(why: &CertificateError) -> String {
-    match why {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "its certificate has ended (check this machine's clock)"
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "its certificate is not valid yet (check this machine's clock)"
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "its certificate is not a controller's"
-        }
-        CertificateError::BadEncoding => "its certificate cannot be read",
-        _ => "its certificate is not one of this context's authority",
+fn certificate_reason(why: &CertificateError) -> &'static str {
+    use CertificateError as Why;
+    if matches!(why, Why::Expired | Why::ExpiredContext { .. }) {
+        "its certificate has ended (check this machine's clock)"
+    } else if matches!(why, Why::NotValidYet | Why::NotValidYetContext { .. }) {
+        "its certificate is not valid yet (check this machine's clock)"
+    } else if matches!(why, Why::NotValidForName | Why::NotValidForNameContext { .. }) {
+        "its certificate is not a controller's"
+    } else if *why == Why::BadEncoding {
+        "its certificate cannot be read"
+    } else {
+        "its certificate is not one of this context's authority"
     }
-    .to_owned()
 }
 
 /// Looks through the chain, and into I/O errors, which hide what they carry.
@@ -98,5 +116,5 @@ fn last(error: &(dyn StdError + 'static)) -> String {
     while let Some(source) = last.source() {
         last = source;
     }
-    oml_common::problem::printable(&last.to_string())
+    printable(&last.to_string())
 }

@@ -96,9 +96,10 @@ struct Shown<'a> {
 }
 
 pub(super) fn run(common: &Common, arguments: Arguments) -> Result<Ending, CommandError> {
-    let mut config = match arguments.action {
-        Action::Import { .. } => Config::open_or_new(common.config.clone())?,
-        _ => Config::open(common.config.clone())?,
+    let mut config = if matches!(arguments.action, Action::Import { .. }) {
+        Config::open_or_new(common.config.clone())?
+    } else {
+        Config::open(common.config.clone())?
     };
     let output = Output::new(common.output);
     match arguments.action {

@@ -154,7 +154,7 @@ fn a_bundle_that_is_of_no_use_is_not_taken_in() {
     let file = world.bundle("node", &node);
     let expected = format!(
         "error: {file} is not an operator's bundle: certificate_pem: it is of oml://node/acme/acme-1 \
-         (use the file that omlcontroller init or operator add wrote)\n"
+         (use the file that the controller wrote at init or operator add)\n"
     );
     assert_eq!(refused(&file), expected);
     let file = world.bundle("main", &world.authority.operator());
