@@ -23,4 +23,5 @@ pub mod spec;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod words;
 pub mod yaml;

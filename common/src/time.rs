@@ -51,8 +51,14 @@ impl fmt::Display for Span {
 
 /// Why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a duration is a whole number and a unit: 500ms, 10s, 5m, 2h or 1d")]
-pub struct InvalidDuration;
+pub enum InvalidDuration {
+    /// It is written otherwise.
+    #[error("a duration is a whole number and a unit: 500ms, 10s, 5m, 2h or 1d")]
+    Form,
+    /// It is longer than any that makes sense.
+    #[error("a duration is at most 366 days")]
+    TooLong,
+}
 
 /// Reads `500ms`, `10s`, `5m`, `2h` or `1d` into milliseconds.
 ///
@@ -63,15 +69,18 @@ pub fn parse_duration_ms(text: &str) -> Result<u64, InvalidDuration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let factor = match unit {
+        _ if number.is_empty() => return Err(InvalidDuration::Form),
         "ms" => 1,
         "s" => 1000,
         "m" => 60_000,
         "h" => 3_600_000,
         "d" => 86_400_000,
-        _ => return Err(InvalidDuration),
+        _ => return Err(InvalidDuration::Form),
     };
-    let number: u64 = number.parse().map_err(|_| InvalidDuration)?;
-    number.checked_mul(factor).filter(|ms| *ms <= LONGEST_MS).ok_or(InvalidDuration)
+    // Digits alone fail to be a number only by being too many.
+    let number: u64 = number.parse().map_err(|_| InvalidDuration::TooLong)?;
+    let duration_ms = number.checked_mul(factor).filter(|ms| *ms <= LONGEST_MS);
+    duration_ms.ok_or(InvalidDuration::TooLong)
 }
 
 /// Writes milliseconds so that [`parse_duration_ms`] reads the same number.

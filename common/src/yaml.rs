@@ -11,7 +11,9 @@ use granit_parser::{Event, Parser, ScalarStyle, Span};
 use crate::problem::{Problem, Problems};
 
 mod fields;
+mod syntax;
 
+use fields::join;
 pub use fields::{Fields, Place};
 
 /// Largest document.
@@ -20,6 +22,8 @@ const DEPTH_MAX: usize = 16;
 /// Longest key: paths are made of them, and each is kept for every value below it.
 const KEY_BYTES_MAX: usize = 256;
 const NODES_MAX: usize = 100_000;
+/// Problems that have their whole path: far more than are ever shown.
+const PATHS_MAX: usize = 1000;
 
 /// One value of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +70,8 @@ pub fn parse(text: &str) -> Result<Node, Problems> {
     }
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| {
-            Problem::new("", format!("not valid YAML: {}", error.info()))
-                .at_line(line(error.marker().line()))
-        })?;
+        let (event, span) =
+            event.map_err(|error| syntax::problem(text, error.marker().line(), &error.info()))?;
         builder.take(&event, &span)?;
     }
     let Some(root) = builder.root else {
@@ -171,7 +173,9 @@ impl Builder {
             Some(key) => {
                 if let Some(first) = parent.lines.get(&key.name) {
                     let message = format!("written twice; first on line {first}");
-                    self.problems.push(Problem::new(key.name, message).at_line(key.line));
+                    let has_room = self.problems.0.len() < PATHS_MAX;
+                    let path = if has_room { self.path_of(&key.name) } else { key.name };
+                    self.problems.push(Problem::new(path, message).at_line(key.line));
                 } else {
                     parent.lines.insert(key.name.clone(), key.line);
                     parent.entries.push((key, node));
@@ -189,6 +193,20 @@ impl Builder {
             },
         }
         Ok(())
+    }
+}
+
+impl Builder {
+    /// The path of a key of the innermost mapping.
+    fn path_of(&self, name: &str) -> String {
+        let mut path = String::new();
+        for open in self.open.iter().rev().skip(1).rev() {
+            match &open.key {
+                Some(key) => path = join(&path, &key.name),
+                None => path.push_str(&format!("[{}]", open.items.len())),
+            }
+        }
+        join(&path, name)
     }
 }
 

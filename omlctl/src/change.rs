@@ -1,8 +1,11 @@
 //! Making a change: sent at most once, shown, and waited for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use clap::ValueHint;
+use oml_common::error::chain;
 use oml_proto::v1::{
     ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, Rollout, SetVersionRequest,
     StatusReply, StatusRequest,
@@ -37,13 +40,13 @@ pub(crate) struct Manner {
     no_wait: bool,
     /// Longest wait for the change to reach the nodes. Calls that end first are
     /// waited for: keep it well above drain_deadline, which is 30m unless set
-    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = duration, value_hint = ValueHint::Other)]
     timeout: Duration,
     /// Why the change is made, for the history
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_hint = ValueHint::Other)]
     why: String,
     /// Id under which the change is made at most once [default: a new one]
-    #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "ID", value_hint = ValueHint::Other, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     op_id: Option<String>,
 }
 
@@ -60,9 +63,9 @@ struct Answer<'a> {
 
 #[derive(Debug, Serialize)]
 struct Outcome<'a> {
-    /// `done`, `failed`, `rolled-back` or `waiting`.
+    /// `done`, `failed`, `rolled-back`, `waiting`, or `unknown` where the waiting broke off.
     ending: &'static str,
-    sentence: &'a str,
+    sentence: Cow<'a, str>,
     rollout: Option<&'a Rollout>,
 }
 
@@ -90,23 +93,37 @@ pub(crate) async fn make(
         dry_run: manner.dry_run,
         why: manner.why.clone(),
     };
-    let (mut controller, reply) = send(target, &wanted, &options, manner.timeout).await?;
+    let (controller, reply) = send(target, &wanted, &options, manner.timeout).await?;
     if output.format == Format::Table && !reply.changes.is_empty() {
         output.text(&view::changes(output, &reply.changes))?;
     }
-    let waits = !manner.dry_run && !manner.no_wait;
-    let ended = if waits && (reply.changed || controller.is_at(&reply).await?) {
-        Some(follow(target, output, controller, &reply, manner.timeout).await?)
-    } else {
-        tell(&closing(&reply, manner));
-        None
-    };
+    let ended = until_its_end(target, output, controller, &reply, manner).await;
     if output.format != Format::Table {
-        let outcome = ended.as_ref().map(Outcome::new);
+        // What was accepted is told even if its end is not known.
+        let outcome = match &ended {
+            Ok(ended) => ended.as_ref().map(Outcome::new),
+            Err(error) => Some(Outcome::unknown(error)),
+        };
         let (op_id, dry_run) = (options.op_id.as_str(), manner.dry_run);
         output.data(&Answer { op_id, dry_run, reply: &reply, outcome }, String::new)?;
     }
-    Ok(ended.map_or(Ending::Done, |ended| ended.ending))
+    Ok(ended?.map_or(Ending::Done, |ended| ended.ending))
+}
+
+/// Waits for what is on its way, unless told otherwise; none where nobody waited.
+async fn until_its_end(
+    target: &Target,
+    output: &Output,
+    mut controller: Controller,
+    reply: &ChangeReply,
+    manner: &Manner,
+) -> Result<Option<Ended>, CommandError> {
+    let waits = !manner.dry_run && !manner.no_wait;
+    if waits && (reply.changed || controller.is_at(reply).await?) {
+        return follow(target, output, controller, reply, manner.timeout).await.map(Some);
+    }
+    tell(&closing(reply, manner));
+    Ok(None)
 }
 
 /// Sends a change until it is answered. What was sent may have been done even
@@ -244,7 +261,12 @@ impl<'a> Outcome<'a> {
             Ending::RolledBack => "rolled-back",
             Ending::Waiting => "waiting",
         };
-        Self { ending, sentence: &ended.sentence, rollout: ended.rollout.as_ref() }
+        let sentence = ended.sentence.as_str().into();
+        Self { ending, sentence, rollout: ended.rollout.as_ref() }
+    }
+
+    fn unknown(error: &CommandError) -> Self {
+        Self { ending: "unknown", sentence: chain(error).into(), rollout: None }
     }
 }
 

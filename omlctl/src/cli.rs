@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand, ValueHint};
+use oml_common::problem::Problem;
 
+use crate::error::CommandError;
 use crate::output::Format;
 use crate::verb::{
     apply, completions, context, explain, get, history, node, plan, rollback, set_version, status,
@@ -52,13 +55,13 @@ pub(crate) struct Common {
     )]
     pub(crate) output: Format,
     /// Context to use in place of the current one
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_hint = ValueHint::Other)]
     pub(crate) context: Option<String>,
     /// Controller to ask in place of the context's, as host:port
-    #[arg(long, global = true, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS", value_hint = ValueHint::Other)]
     pub(crate) endpoint: Option<String>,
-    /// File that lists the contexts [default: ~/.config/omlctl/config.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "OMLCTL_CONFIG", hide_env_values = true)]
+    /// File that lists the contexts [env: OMLCTL_CONFIG] [default: ~/.config/omlctl/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
 
@@ -76,4 +79,46 @@ pub(crate) enum Verb {
     Node(node::Arguments),
     Completions(completions::Arguments),
     Version(version::Arguments),
+}
+
+/// Keys that are easily taken for options, and what their values are.
+const KEYS: [(&str, &str); 6] = [
+    ("tenant", "NAME"),
+    ("node", "NAME"),
+    ("role", "ROLE"),
+    ("name", "NODE"),
+    ("to", "REVISION"),
+    ("revision", "NUMBER"),
+];
+/// The verbs that take keys.
+const KEYED: [&str; 7] = ["set-version", "rollback", "status", "get", "history", "explain", "node"];
+
+/// Reads the command line of this process; help and what clap refuses end it here.
+pub(crate) fn parse() -> Result<Cli, CommandError> {
+    let words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    Cli::try_parse().map_err(|error| match pair_instead(&error, &words) {
+        Some(problem) => CommandError::usage(&problem),
+        None => error.exit(),
+    })
+}
+
+/// The pair that was meant by an option that there is not.
+fn pair_instead(error: &clap::Error, words: &[String]) -> Option<Problem> {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let takes_keys = words.iter().any(|word| KEYED.contains(&word.as_str()));
+    if error.kind() != ErrorKind::UnknownArgument || !takes_keys {
+        return None;
+    }
+    let (key, what) = KEYS.into_iter().find(|(key, _)| option.strip_prefix("--") == Some(key))?;
+    let at = words.iter().position(|word| word.split('=').next() == Some(option.as_str()))?;
+    let next = words.get(at + 1).filter(|word| !word.starts_with('-') && !word.contains('='));
+    let value = match words[at].split_once('=') {
+        Some((_, value)) => value,
+        None => next.map_or(what, String::as_str),
+    };
+    let problem = Problem::new("", format!("{option} is no option"));
+    Some(problem.hint(format!("write {key}={value} instead")))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use oml_common::problem::{Problem, printable};
-use oml_proto::tls::{Credentials, client_config};
+use oml_proto::tls::{Credentials, Identity, Peer, certificate, client_config, uri};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CommandError;
@@ -42,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) name: ContextName,
     /// `host:port`, in the order in which they are tried.
     pub(crate) endpoints: Vec<String>,
+    /// The file in which they are written.
+    pub(crate) listed_in: PathBuf,
     pub(crate) credentials: Credentials,
 }
 
@@ -71,27 +73,35 @@ const AUTHORITY: &str = "ca.pem";
 const CERTIFICATE: &str = "certificate.pem";
 const KEY: &str = "key.pem";
 
+/// How an endpoint is written.
+pub(crate) const ADDRESS_HINT: &str =
+    "it looks like host:port, such as controller.example.com:7443";
+
 impl Config {
-    /// Reads the file; a missing one lists nothing.
+    /// Reads the file that `--config` or the environment names, or the usual
+    /// one; only the usual one may be missing, and then lists nothing.
     pub(crate) fn open(path: Option<PathBuf>) -> Result<Self, CommandError> {
-        let path = match path {
-            Some(path) => path,
-            None => std::env::home_dir()
-                .filter(|home| !home.as_os_str().is_empty())
-                .map(|home| home.join(".config/omlctl/config.toml"))
-                .ok_or_else(|| {
-                    CommandError::Context("there is no home directory; use --config".into())
-                })?,
-        };
+        match path.or_else(named) {
+            Some(path) => Self::read(path, false),
+            None => Self::read(usual()?, true),
+        }
+    }
+
+    /// The same for a verb that writes the file: it may be missing.
+    pub(crate) fn open_or_new(path: Option<PathBuf>) -> Result<Self, CommandError> {
+        match path.or_else(named) {
+            Some(path) => Self::read(path, true),
+            None => Self::read(usual()?, true),
+        }
+    }
+
+    fn read(path: PathBuf, may_be_missing: bool) -> Result<Self, CommandError> {
         let listed = match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| {
-                CommandError::Context(format!(
-                    "{} is not valid: {}",
-                    path.display(),
-                    error.message()
-                ))
-            })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Listed::default(),
+            Ok(text) => toml::from_str(&text)
+                .map_err(|error| CommandError::Context(placed(&path, &text, &error)))?,
+            Err(error) if may_be_missing && error.kind() == io::ErrorKind::NotFound => {
+                Listed::default()
+            }
             Err(source) => return Err(CommandError::File { doing: "read", path, source }),
         };
         Ok(Self { path, listed })
@@ -116,12 +126,13 @@ impl Config {
     pub(crate) fn context(&self, name: Option<&str>) -> Result<Context, CommandError> {
         let name = match (name, &self.listed.current) {
             (Some(name), _) => self.known(name)?,
-            (None, Some(current)) => self.known(&current.0)?,
+            (None, Some(current)) => self.known_current(current)?,
             (None, None) => return Err(CommandError::Context(self.none_chosen())),
         };
         let read = |file: &str| read_limited(&self.folder(&name).join(file));
         Ok(Context {
             endpoints: self.endpoints(&name).to_vec(),
+            listed_in: self.path.clone(),
             credentials: Credentials {
                 ca_pem: read(AUTHORITY)?,
                 certificate_pem: read(CERTIFICATE)?,
@@ -205,6 +216,18 @@ impl Config {
         }
     }
 
+    fn known_current(&self, name: &ContextName) -> Result<ContextName, CommandError> {
+        if self.listed.contexts.contains_key(name) {
+            return Ok(name.clone());
+        }
+        let known: Vec<&str> = self.names().map(|name| name.0.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(CommandError::Context(format!(
+            "{}: current: there is no context {name} (choose one with omlctl context use NAME; known are: {known})",
+            self.path.display()
+        )))
+    }
+
     fn none_chosen(&self) -> String {
         if self.listed.contexts.is_empty() {
             "there is no context yet; import your operator's bundle: omlctl context import FILE"
@@ -229,18 +252,59 @@ impl Config {
     }
 }
 
+/// A mistake in a file of TOML, with its line; of the text itself nothing is shown.
+fn placed(path: &Path, text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().and_then(|span| text.get(..span.start)).map(|before| {
+        let line = before.matches('\n').count() + 1;
+        format!("line {line}: ")
+    });
+    let (path, line) = (path.display(), line.unwrap_or_default());
+    format!("{path}: {line}{}", printable(error.message()))
+}
+
+/// The file that the environment names; an empty name is none.
+fn named() -> Option<PathBuf> {
+    std::env::var_os("OMLCTL_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn usual() -> Result<PathBuf, CommandError> {
+    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+    home.map(|home| home.join(".config/omlctl/config.toml"))
+        .ok_or_else(|| CommandError::Context("there is no home directory; use --config".into()))
+}
+
 impl Bundle {
-    /// Reads a bundle from a file.
+    /// Reads a bundle from a file, and refuses one that would be of no use.
     pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
         let text = read_limited(path)?;
-        toml::from_str(&text).map_err(|error| {
-            // The message names the field; the text itself holds a key and is not shown.
-            let message = error.message();
-            CommandError::Context(format!(
-                "{} is not an operator's bundle: {message}",
-                path.display()
-            ))
-        })
+        let refused = |why: &dyn fmt::Display| {
+            let path = path.display();
+            CommandError::Context(format!("{path} is not an operator's bundle: {why}"))
+        };
+        // The message names the field; the text itself holds a key and is not shown.
+        let bundle: Self = toml::from_str(&text).map_err(|error| refused(&error.message()))?;
+        match bundle.problem() {
+            Some(problem) => Err(refused(&problem)),
+            None => Ok(bundle),
+        }
+    }
+
+    /// What is wrong with its endpoint, or whose certificate it holds instead.
+    fn problem(&self) -> Option<Problem> {
+        let endpoint = address(&self.endpoint);
+        if uri(endpoint).is_none() {
+            let problem = Problem::new("endpoint", format!("{endpoint:?} is not an address"));
+            return Some(problem.hint(ADDRESS_HINT));
+        }
+        // What cannot be read at all is told when the credentials are tried.
+        let own = certificate(&self.certificate_pem, "certificate").ok()?;
+        let wrong = match Peer::from_certificate(&own).map(|peer| peer.identity) {
+            Ok(Identity::Operator(_)) => return None,
+            Ok(other) => format!("it is of {other}"),
+            Err(error) => error.to_string(),
+        };
+        let hint = "use the file that the controller wrote at init or operator add";
+        Some(Problem::new("certificate_pem", wrong).hint(hint))
     }
 }
 

@@ -1,15 +1,14 @@
 //! The way to the controller: one channel, a deadline on every call, and a
 //! sentence for everything that can go wrong on it.
 
-use std::error::Error as StdError;
+use std::error::Error as _;
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::problem::Problem;
 use oml_proto::problem::from_status;
-use oml_proto::tls::{Peer, certificate, client_config, find};
+use oml_proto::tls::{Peer, certificate, client_config};
 use oml_proto::v1::fleet_client::FleetClient;
 use oml_proto::v1::{StatusReply, StatusRequest};
 use tokio::time::timeout;
@@ -21,8 +20,10 @@ use crate::config::{self, Context};
 use crate::error::CommandError;
 
 mod dial;
+mod reason;
 
 use dial::dial;
+use reason::reason;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -69,11 +70,20 @@ impl Target {
             Some(endpoint) => vec![config::address(endpoint).to_owned()],
             None => context.endpoints.clone(),
         };
+        let field = match endpoint {
+            Some(_) => "--endpoint".to_owned(),
+            None => {
+                format!("{}: contexts.{}.endpoints", context.listed_in.display(), context.name)
+            }
+        };
+        if addresses.is_empty() {
+            let hint = "write endpoints = [\"controller.example.com:7443\"]";
+            let problem = Problem::new(field, "no controller is named").hint(hint);
+            return Err(CommandError::usage(&problem));
+        }
         if let Some(wrong) = addresses.iter().find(|address| !dial::is_address(address)) {
-            let field = if endpoint.is_some() { "--endpoint" } else { "endpoints" };
             let problem = Problem::new(field, format!("{wrong:?} is not an address"));
-            let hint = "it looks like host:port, such as controller.example.com:7443";
-            return Err(CommandError::usage(&problem.hint(hint)));
+            return Err(CommandError::usage(&problem.hint(config::ADDRESS_HINT)));
         }
         Ok(Self { addresses, tls: Arc::new(tls), ends_ms })
     }
@@ -90,11 +100,11 @@ impl Target {
                     let address = address.clone();
                     return Ok(Controller { fleet, address });
                 }
-                Ok(Err(error)) => reasons.push(format!("{address}: {}", reason(&error))),
-                Err(_elapsed) => reasons.push(format!(
-                    "{address}: no connection within {} s",
-                    CONNECT_TIMEOUT.as_secs()
-                )),
+                Ok(Err(error)) => reasons.push(without(address, &reason(&error))),
+                Err(_elapsed) => {
+                    let why = format!("no connection within {} s", CONNECT_TIMEOUT.as_secs());
+                    reasons.push(without(address, &why));
+                }
             }
         }
         let now_ms = clock::now_ms();
@@ -196,6 +206,10 @@ fn answered(address: &str, status: &Status) -> Failed {
         },
         Code::NotFound | Code::OutOfRange => CommandError::Usage(said),
         Code::PermissionDenied => CommandError::Refused(format!("not allowed: {said}")),
+        Code::Unimplemented if is_of_enrolment(address) => {
+            let why = "this is the port of enrolment (operators use port 7443)";
+            return Failed::NotLetIn(format!("{address}: {why}"));
+        }
         Code::Unimplemented => CommandError::Refused(
             "the controller does not know this command; it may be older than omlctl".to_owned(),
         ),
@@ -214,45 +228,19 @@ fn answered(address: &str, status: &Status) -> Failed {
     Failed::Answered(error)
 }
 
+/// Why there is no connection to an address.
+fn without(address: &str, why: &str) -> String {
+    let hint = if is_of_enrolment(address) { " (operators use port 7443)" } else { "" };
+    format!("{address}: {why}{hint}")
+}
+
+/// Whether an address has the port at which hosts enrol, easily taken for the other.
+fn is_of_enrolment(address: &str) -> bool {
+    address.ends_with(":7444")
+}
+
 fn no_answer(address: &str) -> String {
     format!("{address}: no answer within {} s", CALL_TIMEOUT.as_secs())
-}
-
-/// The one cause, deepest in the chain, that an operator can act on.
-fn reason(error: &(dyn StdError + 'static)) -> String {
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return tls_reason(tls);
-    }
-    match find::<io::Error>(error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-        Some(io::ErrorKind::TimedOut) => "no connection in time".to_owned(),
-        Some(
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::NotConnected,
-        ) => "the connection was closed".to_owned(),
-        Some(_) | None => last(error),
-    }
-}
-
-fn tls_reason(error: &rustls::Error) -> String {
-    if let rustls::Error::AlertReceived(_) = error {
-        return "certificate refused by the controller".to_owned();
-    }
-    if let rustls::Error::InvalidCertificate(why) = error {
-        return format!("its certificate is not one of this context's authority ({why})");
-    }
-    format!("no secure connection: {error}")
-}
-
-fn last(error: &(dyn StdError + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    oml_common::problem::printable(&last.to_string())
 }
 
 #[cfg(test)]

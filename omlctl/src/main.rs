@@ -3,8 +3,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 mod change;
 mod cli;
 mod clock;
@@ -23,7 +21,7 @@ mod wait;
 fn main() -> ExitCode {
     // A second installation finds the same provider already there.
     let _already = rustls::crypto::ring::default_provider().install_default();
-    match verb::run(cli::Cli::parse()) {
+    match cli::parse().and_then(verb::run) {
         Ok(ending) => ExitCode::from(ending.exit_code()),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {

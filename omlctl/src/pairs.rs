@@ -16,10 +16,8 @@ pub(crate) struct Pairs {
 impl Pairs {
     /// Reads pairs whose keys are all known beforehand.
     pub(crate) fn parse(words: &[String], known: &[&str]) -> Result<Self, CommandError> {
-        if let ([only], Some(bare)) = (known, words.iter().find(|word| !word.contains('='))) {
-            let message = format!("{:?} is not of the form key=value", printable(bare));
-            let problem = Problem::new("", message);
-            return Err(CommandError::usage(&problem.hint(format!("did you mean {only}={bare}?"))));
+        if let Some(error) = bare_word(words, known) {
+            return Err(error);
         }
         let pairs = Self::open(words)?;
         let unknown = pairs.given.iter().map(|(key, _)| key.as_str()).find(|k| !known.contains(k));
@@ -34,6 +32,9 @@ impl Pairs {
 
     /// Reads pairs of any keys, each once.
     pub(crate) fn open(words: &[String]) -> Result<Self, CommandError> {
+        if let Some(error) = bare_word(words, &[]) {
+            return Err(error);
+        }
         let mut given: Vec<(String, String)> = Vec::with_capacity(words.len());
         for word in words {
             let (key, value) = split(word)?;
@@ -123,6 +124,34 @@ impl<T: FromStr> FromStr for List<T> {
     fn from_str(text: &str) -> Result<Self, T::Err> {
         text.split(',').map(str::parse).collect::<Result<_, _>>().map(List)
     }
+}
+
+/// What is wrong with the first word that is no pair, and the pair that was
+/// most likely meant. No `known` keys: all but the tenant's are components.
+pub(crate) fn bare_word(words: &[String], known: &[&str]) -> Option<CommandError> {
+    let at = words.iter().position(|word| !word.contains('='))?;
+    let word = words[at].as_str();
+    let next = words.get(at + 1).filter(|next| !next.contains('='));
+    let is_given =
+        |key: &str| words.iter().any(|word| word.split_once('=').is_some_and(|(k, _)| k == key));
+    let missing: Vec<&str> = known.iter().copied().filter(|key| !is_given(key)).collect();
+    let is_key = word == "tenant" || known.contains(&word);
+    let is_component = known.is_empty() && is_given("tenant");
+    let meant = match (next, missing.as_slice()) {
+        (Some(next), _) if is_key || is_component => Some((word, next.as_str())),
+        _ if is_key || is_component => None,
+        (_, [key]) => Some((*key, word)),
+        (_, [key, ..]) if missing.len() < known.len() => Some((*key, word)),
+        (_, []) if known.is_empty() => Some(("tenant", word)),
+        _ => None,
+    };
+    let hint = match meant {
+        Some((key, value)) => format!("did you mean {key}={value}?"),
+        None if is_component => "such as asterisk=230204.01".to_owned(),
+        None => "such as tenant=acme".to_owned(),
+    };
+    let message = format!("{:?} is not of the form key=value", printable(word));
+    Some(CommandError::usage(&Problem::new("", message).hint(hint)))
 }
 
 fn split(word: &str) -> Result<(&str, &str), CommandError> {

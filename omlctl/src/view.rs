@@ -1,5 +1,6 @@
 //! Replies as tables for people, and as rows for programs.
 
+use oml_common::words::counted;
 use oml_proto::v1::{Change, InstanceReport, NodeStatus, Revision, TenantStatus};
 use serde::Serialize;
 
@@ -321,11 +322,7 @@ fn health(host: &NodeStatus, state: &InstanceReport, now_ms: u64) -> String {
 
 fn started(host: &NodeStatus, state: &InstanceReport, now_ms: u64) -> String {
     let age_ms = describe::host_age_ms(host, now_ms, state.started_at_ms);
-    let restarts = match state.restarts {
-        0 => None,
-        1 => Some("1 restart".to_owned()),
-        more => Some(format!("{more} restarts")),
-    };
+    let restarts = (state.restarts > 0).then(|| counted(u64::from(state.restarts), "restarts"));
     let parts: Vec<String> = age_ms.map(short_span).into_iter().chain(restarts).collect();
     parts.join(", ")
 }

@@ -96,12 +96,10 @@ fn certificate_of_a_host(fleet: &Fleet) -> Result<()> {
     let read = |name: &str| -> Result<String> {
         Ok(fleet.host(NODE)?.read(&format!("/var/lib/omlagent/identity/{name}"))?)
     };
+    let endpoint = format!("{}:7443", fleet.host(CONTROLLER)?.address());
+    let (ca, certificate, key) = (read("ca.pem")?, read("node.pem")?, read("node.key")?);
     let bundle = format!(
-        "name = \"host\"\nendpoint = \"{}:7443\"\nca_pem = '''{}'''\ncertificate_pem = '''{}'''\nkey_pem = '''{}'''\n",
-        fleet.host(CONTROLLER)?.address(),
-        read("ca.pem")?,
-        read("node.pem")?,
-        read("node.key")?,
+        "name = \"host\"\nendpoint = \"{endpoint}\"\nca_pem = '''{ca}'''\ncertificate_pem = '''{certificate}'''\nkey_pem = '''{key}'''\n",
     );
     let file = folder.join("bundle.toml");
     std::fs::write(&file, bundle)?;
@@ -112,7 +110,15 @@ fn certificate_of_a_host(fleet: &Fleet) -> Result<()> {
         Ok((output.status.code().unwrap_or(-1), told))
     };
     let (code, told) = as_host(&["context", "import", &file.to_string_lossy()])?;
-    check(code == 0, told)?;
+    check(code == 2 && told.contains("is not an operator's bundle"), told)?;
+    // Who means harm writes the context by hand.
+    let context = folder.join("contexts/host");
+    std::fs::create_dir_all(&context)?;
+    for (name, pem) in [("ca.pem", ca), ("certificate.pem", certificate), ("key.pem", key)] {
+        std::fs::write(context.join(name), pem)?;
+    }
+    let listed = format!("current = 'host'\n[contexts.host]\nendpoints = ['{endpoint}']\n");
+    std::fs::write(folder.join("config.toml"), listed)?;
     for words in [
         &["status"][..],
         &["get", "spec", "tenant=tiny"],

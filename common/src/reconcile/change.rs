@@ -4,6 +4,7 @@ use crate::attempt::Proven;
 use crate::observed::{ActiveState, ContainerState, Health, ObservedUnit};
 use crate::report::Phase;
 use crate::time::{Span, Timestamp};
+use crate::words::is_or_are;
 
 use super::before::unsettled_dependency;
 use super::drain::{Drain, Drained};
@@ -75,7 +76,9 @@ fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Judgement {
         (Some(_), None) => {
             "the drain deadline has passed; what cannot be counted is cut".to_owned()
         }
-        (Some(_), Some(calls)) => format!("the drain deadline has passed; {calls} are cut"),
+        (Some(_), Some(calls)) => {
+            format!("the drain deadline has passed; {calls} {} cut", is_or_are(calls))
+        }
     };
     Judgement::act(Phase::Starting, Step::Switch { previous, calls_cut }, reason)
 }

@@ -6,6 +6,7 @@ use crate::instance::ActiveProbe;
 use crate::observed::{Counting, ObservedInstance};
 use crate::report::Phase;
 use crate::time::Timestamp;
+use crate::words::{counted, is_or_are};
 
 use super::{Case, Judgement, Step};
 
@@ -116,7 +117,9 @@ impl<'a> Drain<'a> {
         let noun = self.probe.map_or("calls", |probe| &probe.noun);
         let found = match self.count() {
             None => format!("asking how many {noun} are up"),
-            Some(Count { active: Some(active), .. }) => format!("{active} {noun} are up"),
+            Some(Count { active: Some(active), .. }) => {
+                format!("{} {} up", counted(active, noun), is_or_are(active))
+            }
             Some(Count { active: None, .. }) => {
                 format!("the number of {noun} cannot be read, so {noun} count as up")
             }

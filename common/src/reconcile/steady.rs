@@ -6,6 +6,7 @@ use crate::instance::{Instance, Workload};
 use crate::observed::{ActiveState, ContainerState, Health, ObservedInstance, ObservedUnit};
 use crate::report::Phase;
 use crate::time::Timestamp;
+use crate::words::counted;
 
 use super::before::absent_dependency;
 use super::{Case, Judgement, Step, change};
@@ -52,7 +53,8 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
     match unit.active {
         ActiveState::Active | ActiveState::Reloading => tidy(case),
         ActiveState::Activating if unit.restarts > 0 => {
-            let reason = format!("started again by systemd, {} times so far", unit.restarts);
+            let times = counted(u64::from(unit.restarts), "times");
+            let reason = format!("started again by systemd, {times} so far");
             Judgement::wait(Phase::Starting, reason)
         }
         ActiveState::Activating => Judgement::wait(Phase::Starting, "systemd is starting it"),

@@ -204,6 +204,10 @@ fn calls_are_waited_for() {
     world.passes(100);
     let Phase::Draining { .. } = world.phase("asterisk") else { panic!("not draining") };
     assert_eq!(running(&world), Some("1"));
+    world.place("asterisk").calls = 1;
+    world.passes(100);
+    let reason = &world.judge()[&name("asterisk")].reason;
+    assert!(reason.starts_with("1 call is up"), "{reason}");
     world.place("asterisk").calls = 0;
     world.settle();
     assert_eq!(running(&world), Some("2"));

@@ -24,6 +24,16 @@ fn a_number_without_unit_is_refused() {
 }
 
 #[test]
+fn what_is_too_long_is_told_the_limit() {
+    for text in ["367d", "9999999999d", "99999999999999999999s"] {
+        assert_eq!(parse_duration_ms(text), Err(InvalidDuration::TooLong), "{text:?}");
+    }
+    for text in ["", "d", "5", "99999999999999999999"] {
+        assert_eq!(parse_duration_ms(text), Err(InvalidDuration::Form), "{text:?}");
+    }
+}
+
+#[test]
 fn spans_read_naturally() {
     let shown: Vec<String> = [850, 12_000, 185_000, 7_800_000, 356_400_000]
         .iter()

@@ -61,6 +61,42 @@ fn broken_syntax_names_its_line() {
     );
 }
 
+#[test]
+fn tabs_are_told_where_they_indent() {
+    let told = "not valid YAML: a tab is used for indentation (indent with spaces)";
+    for (text, line) in [
+        ("a:\n\tb: 1\n", 2),
+        ("a:\n  b: 1\n\tc: 2\n", 3),
+        ("a:\n  b:\n  \tc: 1\n", 3),
+        ("a:\n  - x\n\t- y\n", 3),
+        ("a: 1\n\tb: 2\nc: 3\n", 2),
+        ("a:\n  b: x\n\t y: 2\n", 3),
+    ] {
+        assert_eq!(refused(text), format!("line {line}: {told}"), "{text:?}");
+    }
+    assert_eq!(refused("a: 1\t# a tab that separates\n"), "");
+    assert_eq!(refused("a: |\n  x\n  \ty\n"), "");
+}
+
+#[test]
+fn an_unclosed_quote_names_the_line_where_it_opens() {
+    for (text, line) in [("a: \"x", 1), ("a: \"x\n", 1), ("a: 1\nb: 'x\n", 2), ("a: 'x\nb: 1\n", 1)]
+    {
+        let told = refused(text);
+        let expected = format!("line {line}: not valid YAML: a quote is opened and not closed");
+        assert_eq!(told, expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_doubled_key_is_told_with_its_whole_path() {
+    let text = "components:\n  asterisk:\n    version: 1\n    version: 2\n";
+    let path = "components.asterisk.version";
+    assert_eq!(refused(text), format!("line 4: {path}: written twice; first on line 3"));
+    let text = "list:\n  - a: 1\n  - b: 1\n    b: 2\n";
+    assert_eq!(refused(text), "line 4: list[1].b: written twice; first on line 3");
+}
+
 proptest! {
     #[test]
     fn no_text_breaks_the_parser(text in "[ -~\n\t:\\-\\[\\]{}&*!|>'\"#%@`]{0,200}") {

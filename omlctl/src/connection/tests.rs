@@ -1,5 +1,9 @@
 //! What a controller's answers mean for the exit code.
 
+use std::io;
+
+use rustls::{AlertDescription, CertificateError};
+
 use super::*;
 
 fn exit_code(code: Code) -> u8 {
@@ -47,4 +51,46 @@ fn what_a_controller_says_cannot_move_the_cursor() {
         panic!("an answer");
     };
     assert!(!error.to_string().contains('\u{1b}'));
+}
+
+#[test]
+fn what_is_wrong_with_tls_is_told_in_words() {
+    let told = |error: rustls::Error| reason(&io::Error::new(io::ErrorKind::InvalidData, error));
+    let alert = |alert| told(rustls::Error::AlertReceived(alert));
+    let refused = "certificate refused by the controller";
+    assert_eq!(alert(AlertDescription::CertificateUnknown), refused);
+    assert_eq!(alert(AlertDescription::CertificateRequired), refused);
+    for other in [AlertDescription::NoApplicationProtocol, AlertDescription::ProtocolVersion] {
+        assert!(alert(other).contains("does not speak TLS as a controller does"));
+    }
+    let certificate = |why| told(rustls::Error::InvalidCertificate(why));
+    let clock = "(check this machine's clock)";
+    let ended = format!("its certificate has ended {clock}");
+    assert_eq!(certificate(CertificateError::Expired), ended);
+    let early = format!("its certificate is not valid yet {clock}");
+    assert_eq!(certificate(CertificateError::NotValidYet), early);
+    let no_controller = "its certificate is not a controller's";
+    assert_eq!(certificate(CertificateError::NotValidForName), no_controller);
+    let hidden = rustls::OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity")));
+    let foreign = "its certificate is not one of this context's authority";
+    assert_eq!(certificate(CertificateError::Other(hidden)), foreign);
+    assert_eq!(certificate(CertificateError::UnknownIssuer), foreign);
+}
+
+#[test]
+fn the_port_of_enrolment_is_told() {
+    let unimplemented = Status::unimplemented("");
+    let told = |address| CommandError::from(answered(address, &unimplemented));
+    assert!(told("c:7443").to_string().contains("may be older than omlctl"));
+    let wrong = told("c:7444");
+    assert_eq!(
+        wrong.to_string(),
+        "cannot reach the controller: c:7444: this is the port of enrolment (operators use port 7443)"
+    );
+    assert_eq!(wrong.exit_code(), 5);
+    assert_eq!(
+        without("c:7444", "connection refused"),
+        "c:7444: connection refused (operators use port 7443)"
+    );
+    assert_eq!(without("c:17444", "connection refused"), "c:17444: connection refused");
 }

@@ -78,7 +78,7 @@ impl Transitions {
     ) -> Option<String> {
         let phase = self.labels.phase(node, instance);
         let key = (node.node.clone(), component.to_owned());
-        let mark = without_digits(&phase);
+        let mark = without_number(&phase);
         let before = self.instances.insert(key, mark.clone());
         let is_changed = self.labels.change(&node.node, component).is_some();
         let is_quiet = describe::is_quiet(instance);
@@ -92,8 +92,10 @@ impl Transitions {
     }
 }
 
-/// Numbers move with every report; a transition is more than that.
-fn without_digits(text: &str) -> String {
+/// Numbers move with every report, and words bend with them; a transition is
+/// more than that.
+fn without_number(text: &str) -> String {
+    let text = text.replace(" is up", "s are up");
     text.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueHint};
 use oml_proto::tls::{Peer, certificate};
 use serde::Serialize;
 
@@ -31,28 +31,50 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Take in the file that omlcontroller init wrote for an operator
+    #[command(after_help = "\
+Examples:
+  omlctl context import operator.toml
+  omlctl context import operator.toml --name lab
+  omlctl context import renewed.toml --replace")]
     Import {
         /// The operator's bundle
+        #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
         /// Name of the context in place of the one in the file
-        #[arg(long)]
+        #[arg(long, value_hint = ValueHint::Other)]
         name: Option<ContextName>,
         /// Replace a context of the same name
         #[arg(long)]
         replace: bool,
     },
     /// List the contexts
+    #[command(after_help = "\
+Examples:
+  omlctl context list
+  omlctl context list -o json")]
     List,
     /// Use this context from now on
+    #[command(after_help = "\
+Examples:
+  omlctl context use lab")]
     Use {
         /// One that omlctl context list shows
+        #[arg(value_hint = ValueHint::Other)]
         name: String,
     },
     /// Show the context in use: its controller, its operator, its certificate
+    #[command(after_help = "\
+Examples:
+  omlctl context show
+  omlctl context show --context lab")]
     Show,
     /// Forget a context and its key
+    #[command(after_help = "\
+Examples:
+  omlctl context remove lab")]
     Remove {
         /// One that omlctl context list shows
+        #[arg(value_hint = ValueHint::Other)]
         name: String,
     },
 }
@@ -74,7 +96,11 @@ struct Shown<'a> {
 }
 
 pub(super) fn run(common: &Common, arguments: Arguments) -> Result<Ending, CommandError> {
-    let mut config = Config::open(common.config.clone())?;
+    let mut config = if matches!(arguments.action, Action::Import { .. }) {
+        Config::open_or_new(common.config.clone())?
+    } else {
+        Config::open(common.config.clone())?
+    };
     let output = Output::new(common.output);
     match arguments.action {
         Action::Import { file, name, replace } => {

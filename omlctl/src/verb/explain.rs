@@ -1,12 +1,13 @@
 //! `omlctl explain`: why something waits, failed or drifted.
 
+use clap::ValueHint;
 use oml_common::id::{ComponentName, TenantId};
 use oml_common::problem::Problem;
 use oml_proto::v1::StatusReply;
 
 use super::{Session, status};
 use crate::error::CommandError;
-use crate::pairs::Pairs;
+use crate::pairs::{Pairs, bare_word};
 use crate::view;
 use crate::wait::Ending;
 
@@ -19,7 +20,7 @@ Examples:
   omlctl explain tenant=acme asterisk")]
 pub(crate) struct Arguments {
     /// tenant=NAME for one tenant, and a COMPONENT for one component only
-    #[arg(value_name = "KEY=VALUE | COMPONENT")]
+    #[arg(value_name = "KEY=VALUE | COMPONENT", value_hint = ValueHint::Other)]
     words: Vec<String>,
 }
 
@@ -41,6 +42,12 @@ impl Arguments {
                 })?)
             }
             [..] => {
+                // `tenant acme`: two words, of which the first is a key.
+                if let Some(at) = self.words.iter().position(|word| word == "tenant")
+                    && let Some(error) = bare_word(&self.words[at..], &["tenant"])
+                {
+                    return Err(error);
+                }
                 return Err(CommandError::Usage(
                     "one component at a time can be explained".to_owned(),
                 ));

@@ -1,6 +1,6 @@
 //! `omlctl get`: lists of one kind of thing.
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueHint};
 use oml_common::id::TenantId;
 use oml_proto::v1::{
     GetSpecReply, GetSpecRequest, ListRevisionsReply, ListRevisionsRequest, Revision,
@@ -30,21 +30,48 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Kind {
     /// Tenants, with their revision and rollout
-    #[command(alias = "tenant")]
+    #[command(
+        alias = "tenant",
+        after_help = "\
+Examples:
+  omlctl get tenants
+  omlctl get tenants -o json | jq -r '.[].tenant'"
+    )]
     Tenants(Words),
     /// Enrolled hosts, with their connection and use
-    #[command(alias = "node")]
+    #[command(
+        alias = "node",
+        after_help = "\
+Examples:
+  omlctl get nodes
+  omlctl get nodes tenant=acme"
+    )]
     Nodes(Words),
     /// Components on hosts, with version, state and health
-    #[command(alias = "instance")]
+    #[command(
+        alias = "instance",
+        after_help = "\
+Examples:
+  omlctl get instances tenant=acme
+  omlctl get instances -o yaml"
+    )]
     Instances(Words),
     /// Revisions, with who made them and what became of them
-    #[command(alias = "revision")]
+    #[command(
+        alias = "revision",
+        after_help = "\
+Examples:
+  omlctl get revisions tenant=acme"
+    )]
     Revisions(Words),
     /// A specification, as it was written
+    #[command(after_help = "\
+Examples:
+  omlctl get spec tenant=acme
+  omlctl get spec tenant=acme revision=3 > acme.yaml")]
     Spec {
         /// tenant=NAME [revision=NUMBER]
-        #[arg(value_name = "KEY=VALUE", required = true)]
+        #[arg(value_name = "tenant=NAME", value_hint = ValueHint::Other, required = true)]
         words: Vec<String>,
     },
 }
@@ -52,7 +79,7 @@ enum Kind {
 #[derive(Debug, clap::Args)]
 struct Words {
     /// tenant=NAME for one tenant only
-    #[arg(value_name = "KEY=VALUE")]
+    #[arg(value_name = "KEY=VALUE", value_hint = ValueHint::Other)]
     words: Vec<String>,
 }
 

@@ -1,5 +1,6 @@
 //! `omlctl history`: who changed what, when, and what became of it.
 
+use clap::ValueHint;
 use oml_common::id::TenantId;
 
 use super::{Session, get};
@@ -16,7 +17,7 @@ Examples:
   omlctl history tenant=acme -o yaml")]
 pub(crate) struct Arguments {
     /// tenant=NAME
-    #[arg(value_name = "KEY=VALUE", required = true)]
+    #[arg(value_name = "tenant=NAME", value_hint = ValueHint::Other, required = true)]
     words: Vec<String>,
 }
 

@@ -1,9 +1,11 @@
 //! `omlctl node`: which hosts belong to a tenant.
 
-use clap::Subcommand;
+use std::ops::RangeInclusive;
+
+use clap::{Subcommand, ValueHint};
 use oml_common::id::{NodeName, RoleName, TenantId};
 use oml_common::problem::printable;
-use oml_common::time::{parse_duration_ms, print_duration_ms};
+use oml_common::time::parse_duration_ms;
 use oml_proto::v1::{
     CreateTokenReply, CreateTokenRequest, NodeStatus, RemoveNodeReply, RemoveNodeRequest,
 };
@@ -36,19 +38,29 @@ enum Action {
     /// On the host, with the address that is printed beside the token:
     ///   omlagent enroll --controller ADDRESS --token-file FILE
     /// and --replace if the host was enrolled before.
-    #[command(verbatim_doc_comment)]
+    #[command(
+        verbatim_doc_comment,
+        after_help = "\
+Examples:
+  omlctl node token tenant=acme role=voice
+  omlctl node token tenant=acme role=app,data name=acme-1 --valid 1h"
+    )]
     Token {
         /// tenant=NAME role=ROLE[,ROLE] [name=NODE]
-        #[arg(value_name = "KEY=VALUE", required = true)]
+        #[arg(value_name = "tenant=NAME role=ROLE", value_hint = ValueHint::Other, required = true)]
         words: Vec<String>,
-        /// How long the token can be used
-        #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = parse_duration_ms)]
+        /// How long the token can be used: 1s to 24h
+        #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = validity, value_hint = ValueHint::Other)]
         valid: u64,
     },
     /// List the hosts
+    #[command(after_help = "\
+Examples:
+  omlctl node list
+  omlctl node list tenant=acme")]
     List {
         /// tenant=NAME for one tenant only
-        #[arg(value_name = "KEY=VALUE")]
+        #[arg(value_name = "KEY=VALUE", value_hint = ValueHint::Other)]
         words: Vec<String>,
     },
     /// Remove a host: its certificate is refused from now on
@@ -58,10 +70,15 @@ enum Action {
     ///   grep -rl X-Oml-Instance /etc/systemd/system     # names the units
     ///   systemctl disable --now UNIT
     /// To take the host back, make a token for it and enrol it anew.
-    #[command(verbatim_doc_comment)]
+    #[command(
+        verbatim_doc_comment,
+        after_help = "\
+Examples:
+  omlctl node remove tenant=acme node=acme-1"
+    )]
     Remove {
         /// tenant=NAME node=NODE
-        #[arg(value_name = "KEY=VALUE", required = true)]
+        #[arg(value_name = "tenant=NAME node=NODE", value_hint = ValueHint::Other, required = true)]
         words: Vec<String>,
     },
 }
@@ -92,6 +109,17 @@ impl Arguments {
     }
 }
 
+/// How long a token may be used; the controller has the same bounds.
+const VALID_MS: RangeInclusive<u64> = 1000..=24 * 3_600_000;
+
+fn validity(text: &str) -> Result<u64, String> {
+    let valid_ms = parse_duration_ms(text).map_err(|error| error.to_string())?;
+    if !VALID_MS.contains(&valid_ms) {
+        return Err("a token can be used for 1s to 24h".to_owned());
+    }
+    Ok(valid_ms)
+}
+
 fn token_request(words: &[String], valid_ms: u64) -> Result<CreateTokenRequest, CommandError> {
     let mut pairs = Pairs::parse(words, &["tenant", "role", "name"])?;
     let tenant: TenantId = pairs.need("tenant", "acme")?;
@@ -109,12 +137,12 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
     let mut controller = session.target.connect().await?;
     match wanted {
         Wanted::Token(request) => {
-            let valid = print_duration_ms(request.valid_ms);
             let reply: CreateTokenReply =
                 controller.ask(|fleet, request| fleet.create_token(request), request).await?;
             session.output.data(&reply, || reply.token.clone())?;
             tell(&format!(
-                "for one host, within {valid}; its agent enrols at {} (see omlctl node token --help)",
+                "for one host, until {}; its agent enrols at {} (see omlctl node token --help)",
+                session.output.clock.date_time(reply.expires_ms),
                 reply.enrollment_endpoint
             ));
         }

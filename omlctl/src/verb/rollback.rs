@@ -1,5 +1,6 @@
 //! `omlctl rollback`: a new revision with the content of an earlier one.
 
+use clap::ValueHint;
 use oml_common::id::TenantId;
 
 use crate::change::{Manner, Wanted};
@@ -15,7 +16,7 @@ Examples:
   omlctl history tenant=acme")]
 pub(crate) struct Arguments {
     /// tenant=NAME to=REVISION
-    #[arg(value_name = "KEY=VALUE", required = true)]
+    #[arg(value_name = "tenant=NAME to=REVISION", value_hint = ValueHint::Other, required = true)]
     words: Vec<String>,
     #[command(flatten)]
     pub(super) manner: Manner,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use clap::ValueHint;
 use oml_common::id::{ComponentName, TenantId, Version};
 use oml_common::problem::Problem;
 
@@ -18,7 +19,7 @@ Examples:
   omlctl set-version tenant=acme nginx=230215.01 --dry-run")]
 pub(crate) struct Arguments {
     /// tenant=NAME and COMPONENT=VERSION, as many as change together
-    #[arg(value_name = "KEY=VALUE", required = true)]
+    #[arg(value_name = "tenant=NAME COMPONENT=VERSION", value_hint = ValueHint::Other, required = true)]
     words: Vec<String>,
     #[command(flatten)]
     pub(crate) manner: Manner,

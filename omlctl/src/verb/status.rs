@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
+use clap::ValueHint;
 use oml_common::id::TenantId;
 use oml_proto::v1::{StatusReply, StatusRequest};
 use tokio::time::sleep;
@@ -26,7 +27,7 @@ Examples:
   omlctl status -o json | jq '.tenants[].rollout.state'")]
 pub(crate) struct Arguments {
     /// tenant=NAME for one tenant only
-    #[arg(value_name = "KEY=VALUE")]
+    #[arg(value_name = "KEY=VALUE", value_hint = ValueHint::Other)]
     words: Vec<String>,
     /// Show it again after every change, until interrupted
     #[arg(short, long)]

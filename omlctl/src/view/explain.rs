@@ -1,6 +1,7 @@
 //! Why a tenant is as it is: what is waited for, what failed, what drifted.
 
 use oml_common::problem::printable;
+use oml_common::words::counted;
 use oml_proto::v1::{Generation, NodeStatus, StatusReply, TenantStatus};
 
 use super::status::headline;
@@ -14,8 +15,25 @@ pub(crate) fn explain(output: &Output, reply: &StatusReply, component: Option<&s
     let mut lines = Vec::new();
     for tenant in &reply.tenants {
         lines.extend(tenant_lines(output, reply.now_ms, tenant, component));
+        // The controller sends a failure's last words only for a tenant that is alone.
+        if reply.tenants.len() > 1 && has_failure_without_log(tenant, component) {
+            lines.push(format!("  log lines: omlctl explain tenant={}", tenant.tenant));
+        }
     }
     lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn has_failure_without_log(tenant: &TenantStatus, component: Option<&str>) -> bool {
+    let is_asked = |name: &str| component.is_none_or(|component| name == component);
+    let of_rollout = tenant.rollout.iter().flat_map(|rollout| &rollout.failures);
+    let of_rollout =
+        of_rollout.filter(|f| is_asked(&f.component)).filter_map(|f| f.failure.as_ref());
+    let reports = tenant.nodes.iter().filter_map(|node| node.report.as_ref());
+    let of_instances = reports
+        .flat_map(|report| &report.instances)
+        .filter(|(name, _)| is_asked(name))
+        .filter_map(|(_, state)| state.failure.as_ref());
+    of_rollout.chain(of_instances).any(|failure| failure.log_tail.is_empty())
 }
 
 fn tenant_lines(
@@ -100,11 +118,11 @@ fn instance_lines(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<St
         parts.push(format!("{active} active"));
     }
     if state.restarts > 0 {
-        parts.push(format!("{} restarts", state.restarts));
+        parts.push(counted(u64::from(state.restarts), "restarts"));
     }
     match state.calls_cut {
         Some(0) => {}
-        Some(calls) => parts.push(format!("{calls} calls cut at the last change")),
+        Some(calls) => parts.push(format!("{} cut at the last change", counted(calls, "calls"))),
         None => parts.push("calls may have been cut at the last change".to_owned()),
     }
     if state.started_at_ms > 0 {

@@ -1,7 +1,7 @@
 //! Whole screens at the widths of common terminals.
 
 use oml_common::catalog::{Catalog, Component, WorkloadTemplate};
-use oml_proto::v1::{HostUsage, Phase, Report, Rollout, StatusReply};
+use oml_proto::v1::{Failure, HostUsage, Phase, Report, Rollout, StatusReply};
 
 use super::*;
 use crate::clock::Clock;
@@ -147,6 +147,32 @@ fn a_status_fits_80_and_120_columns() {
 #[test]
 fn an_explanation_names_every_reason() {
     insta::assert_snapshot!(explain(&output(80), &troubled(), None));
+}
+
+#[test]
+fn where_several_tenants_are_explained_it_says_where_the_log_lines_are() {
+    let mut reply = troubled();
+    let failed = Failure { message: "ended".into(), ..Failure::default() };
+    let nodes = &mut reply.tenants[0].nodes;
+    let asterisk = nodes[1].report.as_mut().unwrap().instances.get_mut("asterisk").unwrap();
+    asterisk.failure = Some(failed);
+    let line = "log lines: omlctl explain tenant=acme";
+    assert!(!explain(&output(80), &reply, None).contains(line));
+    reply.tenants.push(TenantStatus { tenant: "tiny".into(), ..TenantStatus::default() });
+    let shown = explain(&output(80), &reply, None);
+    assert_eq!(shown.matches(line).count(), 1, "{shown}");
+    assert!(!shown.contains("tenant=tiny"), "{shown}");
+    assert!(!explain(&output(80), &reply, Some("nginx")).contains(line));
+}
+
+#[test]
+fn one_restart_and_one_call_are_told_as_one() {
+    let mut reply = demo();
+    let voice = reply.tenants[0].nodes[1].report.as_mut().unwrap();
+    let asterisk = voice.instances.get_mut("asterisk").unwrap();
+    (asterisk.restarts, asterisk.calls_cut) = (1, Some(1));
+    let shown = explain(&output(80), &reply, None);
+    assert!(shown.contains(", 1 restart, 1 call cut at the last change"), "{shown}");
 }
 
 #[test]

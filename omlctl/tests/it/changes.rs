@@ -225,3 +225,21 @@ fn why_is_sent_along() {
     assert_eq!(world.run(&arguments).code, 0);
     assert_eq!(world.asked()[0].why, "one-way audio");
 }
+
+#[test]
+fn programs_are_told_of_an_accepted_change_whose_end_is_not_known() {
+    let progressing = status(1, rollout("progressing", ""), instance("230204.01", "pulling"));
+    let world = World::new(Script {
+        changes: [Answer::Reply(upgrade())].into(),
+        watches: [(vec![progressing], Then::Breaks)].into(),
+        ..Script::default()
+    });
+    let mut arguments = UPGRADE.to_vec();
+    arguments.extend(["-o", "json", "--op-id", "change-1", "--timeout", "2s"]);
+    let ran = world.run(&arguments);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&told["op_id"], &told["revision"]), (&"change-1".into(), &8.into()), "{ran:?}");
+    assert_eq!(told["outcome"]["ending"], "unknown");
+    let sentence = told["outcome"]["sentence"].as_str().unwrap();
+    assert_eq!(ran.stderr.lines().last(), Some(format!("error: {sentence}").as_str()));
+}

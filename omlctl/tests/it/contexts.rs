@@ -2,15 +2,37 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use oml_proto::tls::Credentials;
+
 use crate::fake::Script;
 use crate::world::*;
 
 #[test]
 fn without_a_context_it_says_how_to_get_one() {
     let world = World::without_context(Script::default());
-    let ran = world.run(&["status"]);
+    // An empty variable counts as none.
+    let ran = world.run_at_home("", &["status"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("omlctl context import FILE"), "{}", ran.stderr);
+    assert_eq!(world.run_at_home("", &["context", "list"]).stderr, "there are none\n");
+}
+
+#[test]
+fn a_file_of_contexts_that_is_named_has_to_be_there() {
+    let world = World::without_context(Script::default());
+    let bundle = world.bundle("main", &world.authority.operator());
+    let file = world.folder.path().join("nofile").to_str().unwrap().to_owned();
+    let expected = format!("error: cannot read {file}: No such file or directory (os error 2)\n");
+    for words in [vec!["status"], vec!["context", "list"], vec!["context", "show"]] {
+        let mut named = words.clone();
+        named.extend(["--config", &file]);
+        for ran in [world.run_at_home(&file, &words), world.run_at_home("", &named)] {
+            assert_eq!((ran.code, ran.stderr.as_str()), (2, expected.as_str()), "{words:?}");
+        }
+    }
+    let import = ["context", "import", &bundle, "--config", &file];
+    assert_eq!(world.run_at_home("", &import).code, 0);
+    assert_eq!(world.run_at_home(&file, &["context", "show"]).code, 0);
 }
 
 #[test]
@@ -75,4 +97,73 @@ fn what_is_no_bundle_is_refused_without_showing_it() {
     let ran = world.run(&["context", "import", &world.write("escaping", escaping)]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("not the name of a context"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_broken_file_of_contexts_is_told_with_its_place() {
+    let world = World::new(Script::default());
+    let file = world.config();
+    let shown = file.display();
+    let told = |text: &str, arguments: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let ran = world.run(arguments);
+        assert_eq!((ran.code, ran.stderr.lines().count()), (2, 1), "{ran:?}");
+        ran.stderr
+    };
+    let broken = told("current = 'main'\n\n[contexts.main]\nendpoint = ['a:1']\n", &["status"]);
+    assert!(broken.starts_with(&format!("error: {shown}: line 4: ")), "{broken}");
+    let broken = told("current = 'main'\ncontexts = [\n", &["context", "list"]);
+    assert!(broken.starts_with(&format!("error: {shown}: line 2: ")), "{broken}");
+    let none = told("current = 'main'\n[contexts.main]\nendpoints = []\n", &["status"]);
+    let expected = format!(
+        "error: {shown}: contexts.main.endpoints: no controller is named \
+         (write endpoints = [\"controller.example.com:7443\"])\n"
+    );
+    assert_eq!(none, expected);
+    let wrong = told("current = 'main'\n[contexts.main]\nendpoints = ['a']\n", &["status"]);
+    let expected = format!(
+        "error: {shown}: contexts.main.endpoints: \"a\" is not an address \
+         (it looks like host:port, such as controller.example.com:7443)\n"
+    );
+    assert_eq!(wrong, expected);
+    let text = "current = 'gone'\n[contexts.main]\nendpoints = ['a:1']\n";
+    let gone = told(text, &["status"]);
+    let hint = "(choose one with omlctl context use NAME; known are: main)";
+    assert_eq!(gone, format!("error: {shown}: current: there is no context gone {hint}\n"));
+    // Another endpoint needs none of the file's.
+    let none = "current = 'main'\n[contexts.main]\nendpoints = []\n";
+    std::fs::write(&file, none).unwrap();
+    assert_eq!(world.run(&["status", "--endpoint", &world.address.to_string()]).code, 0);
+}
+
+#[test]
+fn a_bundle_that_is_of_no_use_is_not_taken_in() {
+    let world = World::without_context(Script::default());
+    let refused = |file: &str| {
+        let ran = world.run(&["context", "import", file]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(!world.config().exists());
+        ran.stderr
+    };
+    let leaf = world.authority.certify("oml://node/acme/acme-1");
+    let node = Credentials {
+        ca_pem: world.authority.pem.clone(),
+        certificate_pem: leaf.certificate_pem,
+        key_pem: leaf.key_pem,
+    };
+    let file = world.bundle("node", &node);
+    let expected = format!(
+        "error: {file} is not an operator's bundle: certificate_pem: it is of oml://node/acme/acme-1 \
+         (use the file that the controller wrote at init or operator add)\n"
+    );
+    assert_eq!(refused(&file), expected);
+    let file = world.bundle("main", &world.authority.operator());
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace(&world.address.to_string(), "controller");
+    std::fs::write(&file, text).unwrap();
+    let expected = format!(
+        "error: {file} is not an operator's bundle: endpoint: \"controller\" is not an address \
+         (it looks like host:port, such as controller.example.com:7443)\n"
+    );
+    assert_eq!(refused(&file), expected);
 }

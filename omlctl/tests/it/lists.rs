@@ -252,3 +252,47 @@ fn an_empty_list_is_a_sentence_for_people_and_a_list_for_programs() {
         assert_eq!((ran.code, ran.stderr.as_str()), (0, expected));
     }
 }
+
+#[test]
+fn a_token_is_told_with_its_end_and_lives_between_a_second_and_a_day() {
+    let world = World::new(Script::default());
+    let ran = world.run(&["node", "token", "tenant=acme", "role=voice"]);
+    assert!(ran.stderr.starts_with("for one host, until 1970-01-01 00:00:00; "), "{ran:?}");
+    for valid in ["0s", "999ms", "25h", "2d"] {
+        let ran = world.run(&["node", "token", "tenant=acme", "role=voice", "--valid", valid]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.stderr.contains("a token can be used for 1s to 24h"), "{}", ran.stderr);
+    }
+    let help = world.run(&["node", "token", "--help"]).stdout;
+    assert!(help.contains("How long the token can be used: 1s to 24h"), "{help}");
+    assert_eq!(world.script.lock().unwrap().tokens.len(), 1);
+}
+
+#[test]
+fn completions_offer_files_only_where_a_file_is_meant() {
+    let world = World::new(Script::default());
+    let script = world.run(&["completions", "zsh"]).stdout;
+    let offered = |option: &str| -> Vec<bool> {
+        let lines = script.lines().filter(|line| line.contains(option));
+        let files = |line: &str| line.contains(":_files") || line.contains(":_default");
+        lines.map(files).collect()
+    };
+    let never = [
+        "--context=",
+        "--endpoint=",
+        "--timeout=",
+        "--why=",
+        "--op-id=",
+        "--valid=",
+        "--name=",
+        "::words ",
+    ];
+    for option in never {
+        let offered = offered(option);
+        assert!(!offered.is_empty() && !offered.contains(&true), "{option}: {script}");
+    }
+    for option in ["--config=", "--file=", ":file --"] {
+        let offered = offered(option);
+        assert!(!offered.is_empty() && !offered.contains(&false), "{option}: {script}");
+    }
+}

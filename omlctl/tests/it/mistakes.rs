@@ -132,3 +132,109 @@ fn clap_finds_mistyped_words() {
     let message = told(&["set-versoin", "tenant=acme"]);
     assert!(message.contains("set-version"), "{message}");
 }
+
+#[test]
+fn an_option_that_is_a_key_is_told_as_the_pair_to_write() {
+    let instead =
+        |option: &str, pair: &str| format!("error: {option} is no option (write {pair} instead)\n");
+    let tenant = instead("--tenant", "tenant=acme");
+    for words in [
+        vec!["status", "--tenant", "acme"],
+        vec!["status", "--tenant=acme", "--watch"],
+        vec!["set-version", "--tenant", "acme", "asterisk=1"],
+        vec!["history", "--tenant", "acme"],
+        vec!["explain", "--tenant", "acme"],
+        vec!["get", "nodes", "--tenant", "acme"],
+        vec!["node", "remove", "--tenant", "acme", "--node", "acme-1"],
+    ] {
+        assert_eq!(told(&words), tenant, "{words:?}");
+    }
+    assert_eq!(told(&["rollback", "tenant=acme", "--to", "3"]), instead("--to", "to=3"));
+    assert_eq!(told(&["status", "--tenant"]), instead("--tenant", "tenant=NAME"));
+    assert!(told(&["apply", "--tenant", "acme"]).contains("unexpected argument"));
+}
+
+#[test]
+fn bare_words_are_told_as_the_pair_that_was_meant() {
+    let told = |arguments: &[&str]| {
+        let told = told(arguments);
+        told.rsplit_once(" (").map(|(_, hint)| format!("({hint}")).unwrap_or(told)
+    };
+    let meant = |pair: &str| format!("(did you mean {pair}?)\n");
+    assert_eq!(told(&["status", "tenant", "acme"]), meant("tenant=acme"));
+    assert_eq!(told(&["status", "acme"]), meant("tenant=acme"));
+    assert_eq!(told(&["status", "tenant"]), "(such as tenant=acme)\n");
+    assert_eq!(told(&["explain", "tenant", "acme"]), meant("tenant=acme"));
+    assert_eq!(told(&["explain", "tenant", "acme", "asterisk"]), meant("tenant=acme"));
+    let asterisk = meant("asterisk=230204.01");
+    assert_eq!(told(&["set-version", "tenant=acme", "asterisk", "230204.01"]), asterisk);
+    assert_eq!(told(&["set-version", "asterisk", "230204.01", "tenant=acme"]), asterisk);
+    assert_eq!(told(&["set-version", "tenant", "acme", "asterisk=1"]), meant("tenant=acme"));
+    assert_eq!(told(&["set-version", "acme", "asterisk=1"]), meant("tenant=acme"));
+    let such = "(such as asterisk=230204.01)\n";
+    assert_eq!(told(&["set-version", "tenant=acme", "asterisk"]), such);
+    assert_eq!(told(&["rollback", "tenant=acme", "7"]), meant("to=7"));
+    assert_eq!(told(&["rollback", "7", "tenant=acme"]), meant("to=7"));
+    assert_eq!(told(&["node", "remove", "tenant=acme", "acme-1"]), meant("node=acme-1"));
+    assert_eq!(told(&["node", "token", "tenant=acme", "voice"]), meant("role=voice"));
+    assert_eq!(told(&["get", "spec", "tenant=acme", "3"]), meant("revision=3"));
+}
+
+#[test]
+fn every_help_has_examples() {
+    let world = World::new(Script::default());
+    for words in [
+        "apply",
+        "plan",
+        "set-version",
+        "rollback",
+        "status",
+        "history",
+        "explain",
+        "completions",
+        "version",
+        "context",
+        "context import",
+        "context list",
+        "context use",
+        "context show",
+        "context remove",
+        "get",
+        "get tenants",
+        "get nodes",
+        "get instances",
+        "get revisions",
+        "get spec",
+        "node",
+        "node token",
+        "node list",
+        "node remove",
+    ] {
+        let arguments: Vec<&str> = words.split(' ').chain(["--help"]).collect();
+        let help = world.run(&arguments).stdout;
+        assert!(help.contains(&format!("Examples:\n  omlctl {words}")), "{help}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let missing = |arguments: &[&str]| {
+        let told = told(arguments);
+        told.lines().nth(1).unwrap_or_default().trim().to_owned()
+    };
+    assert_eq!(missing(&["rollback"]), "<tenant=NAME to=REVISION>...");
+    assert_eq!(missing(&["set-version"]), "<tenant=NAME COMPONENT=VERSION>...");
+    assert_eq!(missing(&["history"]), "<tenant=NAME>...");
+    assert_eq!(missing(&["get", "spec"]), "<tenant=NAME>...");
+    assert_eq!(missing(&["node", "token"]), "<tenant=NAME role=ROLE>...");
+    assert_eq!(missing(&["node", "remove"]), "<tenant=NAME node=NODE>...");
+}
+
+#[test]
+fn an_overlong_time_out_is_told_its_limit() {
+    let mut words = UPGRADE.to_vec();
+    words.extend(["--timeout", "9999999999d"]);
+    assert!(told(&words).contains("a duration is at most 366 days"), "{}", told(&words));
+    words[4] = "5";
+    assert!(told(&words).contains("a whole number and a unit"));
+}

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -76,17 +77,32 @@ impl World {
         child.wait_with_output().unwrap().into()
     }
 
+    /// Where the contexts are listed.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("ctl/config.toml")
+    }
+
+    /// A run of somebody who has only this home and this `OMLCTL_CONFIG`.
+    pub(crate) fn run_at_home(&self, config: &str, arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        command.env("HOME", self.folder.path()).env("OMLCTL_CONFIG", config);
+        command.output().unwrap().into()
+    }
+
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_omlctl"))
+        self.command(arguments).env("OMLCTL_CONFIG", self.config()).spawn().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_omlctl"));
+        command
             .args(arguments)
-            .env("OMLCTL_CONFIG", self.folder.path().join("ctl/config.toml"))
             .env("TZ", "UTC")
             .env_remove("COLUMNS")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+            .stderr(Stdio::piped());
+        command
     }
 
     /// The options of every change that was asked for.

@@ -123,3 +123,13 @@ fn a_lost_and_found_node_is_told() {
     assert_eq!(told.see(9001, &with("unreachable")), Vec::<String>::new());
     assert_eq!(told.see(9001, &with("connected")), ["00:00:09 voice-1: connected"]);
 }
+
+#[test]
+fn the_last_call_of_many_is_no_transition() {
+    let mut told = transitions();
+    let mut see =
+        |reason: &str| told.see(0, &tenant(&[("asterisk", instance("draining", reason))])).len();
+    let counts = ["12 calls are up", "2 calls are up", "1 call is up", "2 calls are up"];
+    assert_eq!(counts.map(&mut see), [2, 0, 0, 0]);
+    assert_eq!(see("the number of calls cannot be read, so calls count as up"), 1);
+}
