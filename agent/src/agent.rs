@@ -161,6 +161,7 @@ impl Agent {
                 Some(ended) = self.steps.join_next_with_id(), if !self.steps.is_empty() => {
                     self.take_end(ended);
                 }
+                // Bytes come by the thousand lines: a pace for reports, not a wait for anything.
                 () = tokio::time::sleep(PROGRESS), if fetches => self.take_progress(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
                 _ = refresh.tick() => self.refresh(),

@@ -56,8 +56,10 @@ impl Host {
 
     /// Between the count that let the switch begin and the stop, calls may have come.
     async fn look_once_more(&self, work: &Work) -> Result<(), StepError> {
-        let lets_none_be_cut = matches!(work.step, Step::Switch { calls_cut: Some(0), .. });
-        match self.recount(work).await.filter(|_| lets_none_be_cut) {
+        if !matches!(work.step, Step::Switch { calls_cut: Some(0), .. }) {
+            return Ok(());
+        }
+        match self.recount(work).await {
             Some(calls) if calls > 0 => Err(StepError::CallsCame(calls)),
             Some(_) | None => Ok(()),
         }
