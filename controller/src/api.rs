@@ -16,11 +16,11 @@ use tonic::{Request, Response, Status};
 
 use crate::clock;
 use crate::kill_point;
-use crate::ops::change::{Asked, Wanted};
-use crate::ops::tokens::TokenWanted;
+use crate::ops::change::{ChangeRequest, RequestContext};
+use crate::ops::tokens::TokenRequest;
 use crate::ops::{Ops, OpsError};
 use crate::policy;
-use crate::stop::Stopping;
+use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 pub mod enrollment;
@@ -32,26 +32,26 @@ type Reply<T> = Result<Response<T>, Status>;
 #[derive(Debug, Clone)]
 pub struct FleetApi {
     ops: Ops,
-    stopping: Stopping,
+    shutdown: ShutdownSignal,
 }
 
 impl FleetApi {
-    /// The service; its streams end when `stopping` says so.
+    /// The service; its streams end when `shutdown` says so.
     #[must_use]
-    pub fn new(ops: Ops, stopping: Stopping) -> Self {
-        Self { ops, stopping }
+    pub fn new(ops: Ops, shutdown: ShutdownSignal) -> Self {
+        Self { ops, shutdown }
     }
 
     async fn change(
         &self,
         who: policy::Operator,
-        wanted: &Wanted,
+        wanted: &ChangeRequest,
         options: Option<v1::ChangeOptions>,
     ) -> Reply<v1::ChangeReply> {
         let v1::ChangeOptions { op_id, dry_run, why } = options.unwrap_or_default();
         let op_id = (!op_id.is_empty()).then(|| op_id.parse()).transpose();
         let op_id = op_id.map_err(|problem: Problem| refusal(problem))?;
-        let asked = Asked { who: who.name, op_id, dry_run, why };
+        let asked = RequestContext { who: who.name, op_id, dry_run, why };
         let changed = self.ops.change(wanted, &asked).await;
         let changed = changed.map_err(|error| wire::status_of(&error))?;
         kill_point::reach("C5");
@@ -61,7 +61,7 @@ impl FleetApi {
 
 /// Finishes what was begun, also when the caller goes away meanwhile: a commit
 /// must not be left without what follows from it.
-pub(crate) async fn to_the_end<T: Send + 'static>(
+pub(crate) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, OpsError>> + Send + 'static,
 ) -> Result<T, Status> {
     let done = tokio::spawn(work).await;
@@ -104,7 +104,7 @@ impl Fleet for FleetApi {
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Reply<v1::ChangeReply> {
         let who = policy::operator(&request)?;
         let v1::ApplyRequest { spec_yaml, options } = request.into_inner();
-        self.change(who, &Wanted::Apply { spec_yaml }, options).await
+        self.change(who, &ChangeRequest::Apply { spec_yaml }, options).await
     }
 
     async fn set_version(&self, request: Request<v1::SetVersionRequest>) -> Reply<v1::ChangeReply> {
@@ -119,14 +119,14 @@ impl Fleet for FleetApi {
             let problem = Problem::new("versions", "no component is named");
             return Err(refusal(problem.hint("for example asterisk=230204.01")));
         }
-        self.change(who, &Wanted::SetVersion { tenant, versions: wanted }, options).await
+        self.change(who, &ChangeRequest::SetVersion { tenant, versions: wanted }, options).await
     }
 
     async fn rollback(&self, request: Request<v1::RollbackRequest>) -> Reply<v1::ChangeReply> {
         let who = policy::operator(&request)?;
         let v1::RollbackRequest { tenant, to, options } = request.into_inner();
         let (tenant, to) = (field("tenant", &tenant)?, RevisionNumber(to));
-        self.change(who, &Wanted::Rollback { tenant, to }, options).await
+        self.change(who, &ChangeRequest::Rollback { tenant, to }, options).await
     }
 
     async fn get_status(&self, request: Request<v1::StatusRequest>) -> Reply<v1::StatusReply> {
@@ -149,7 +149,7 @@ impl Fleet for FleetApi {
             self.ops.clone(),
             (tenant, expires),
             replies,
-            self.stopping.clone(),
+            self.shutdown.clone(),
         );
         tokio::spawn(watching);
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
@@ -182,7 +182,7 @@ impl Fleet for FleetApi {
         let policy::Operator { name: who, .. } = policy::operator(&request)?;
         let v1::CreateTokenRequest { tenant, roles, node, valid_ms } = request.into_inner();
         let roles = roles.iter().map(|role| field("role", role)).collect::<Result<_, _>>()?;
-        let wanted = TokenWanted {
+        let wanted = TokenRequest {
             tenant: field("tenant", &tenant)?,
             roles,
             node: optional("node", &node)?,
@@ -205,7 +205,7 @@ impl Fleet for FleetApi {
         let v1::RemoveNodeRequest { tenant, node } = request.into_inner();
         let (tenant, node) = (field("tenant", &tenant)?, field("node", &node)?);
         let ops = self.ops.clone();
-        to_the_end(async move { ops.remove_node(&who, &tenant, &node).await }).await?;
+        run_to_completion(async move { ops.remove_node(&who, &tenant, &node).await }).await?;
         Ok(Response::new(v1::RemoveNodeReply {}))
     }
 }

@@ -15,9 +15,9 @@ use crate::pki::{Authority, PkiError};
 use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};
 use crate::store::{Expect, Store, StoreError, Write};
 
-mod standstill;
+mod quiesce;
 
-use self::standstill::standstill;
+use self::quiesce::quiesce;
 
 /// The form of the file.
 const FORMAT: u32 = 1;
@@ -142,7 +142,7 @@ pub async fn restore(settings: &Settings, read: Backup) -> Result<Saved, BackupE
     let epoch = (read.epoch + 1).max(now.0 / 1000);
     let mut batch: Vec<Write> = Vec::new();
     let mut size_bytes = 0;
-    for write in standstill(read.records, epoch, now) {
+    for write in quiesce(read.records, epoch, now) {
         if batch.len() == COMMIT_WRITES_MAX || size_bytes + write.1.len() > COMMIT_SIZE_BYTES_MAX {
             store.commit(std::mem::take(&mut batch)).await?;
             size_bytes = 0;

@@ -12,8 +12,8 @@ use crate::clock;
 use crate::config::Settings;
 use crate::offline::{self, OfflineError};
 use crate::pki::{Authority, PkiError, Terms, highest_serial};
-use crate::records::values::{Audit, Operator, Site};
-use crate::records::{Batch, Records, expect, keys};
+use crate::records::values::{Audit, Operator, PublicEndpoint};
+use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::{Embedded, Expect, StoreError};
 
 /// How long an operator's certificate lives.
@@ -113,25 +113,25 @@ impl BundleFile {
 /// What stands in the way. A controller that exists is never touched.
 pub async fn init(
     settings: &Settings,
-    site: Site,
+    public: PublicEndpoint,
     operator: &OperatorName,
 ) -> Result<Bundle, InitError> {
-    check_host("--name", &site.name)?;
-    check_host("--address", &site.host)?;
+    check_host("--name", &public.name)?;
+    check_host("--address", &public.host)?;
     let dir = &settings.data_dir;
     if settings.store_dir().exists() || settings.pki_dir().exists() {
         return Err(InitError::Exists { dir: dir.clone() });
     }
     make_folder(dir)?;
     make_folder(&settings.pki_dir())?;
-    let authority = Authority::create(&settings.pki_dir(), &site.name, clock::now())?;
+    let authority = Authority::create(&settings.pki_dir(), &public.name, clock::now())?;
     offline::create_store(settings, &authority)?;
-    let (bundle, newest) = issue(settings, &authority, &site, (operator, None))?;
+    let (bundle, newest) = issue(settings, &authority, &public, (operator, None))?;
     let first = Operator { newest, revoked: None, removed: None };
     let batch = Batch::default()
         .put(&keys::operator(operator), Expect::Absent, &first)
         .put(&keys::epoch(), Expect::Absent, &1)
-        .put(&keys::site(), Expect::Absent, &site)
+        .put(&keys::public_endpoint(), Expect::Absent, &public)
         .put(
             &keys::audit(),
             Expect::Absent,
@@ -170,18 +170,16 @@ async fn make_operator(
     records: &Records,
     name: &OperatorName,
 ) -> Result<Bundle, InitError> {
-    let site = records.get(&keys::site()).await?;
-    let site = site.ok_or_else(|| InitError::Missing { dir: settings.data_dir.clone() })?.value;
+    let public = records.get(&keys::public_endpoint()).await?;
+    let public = public.ok_or_else(|| InitError::Missing { dir: settings.data_dir.clone() })?.value;
     let known = records.get(&keys::operator(name)).await?;
     let after = known.as_ref().map(|known| Some(known.value.newest).max(known.value.revoked));
-    let (bundle, newest) = issue(settings, authority, &site, (name, after.flatten()))?;
+    let (bundle, newest) = issue(settings, authority, &public, (name, after.flatten()))?;
     let revoked = known.as_ref().and_then(|known| known.value.revoked);
     let made = Operator { newest, revoked, removed: None };
-    let batch = Batch::default().put(&keys::operator(name), expect(known.as_ref()), &made).put(
-        &keys::audit(),
-        Expect::Absent,
-        &audit(format!("made operator {name}")),
-    );
+    let batch = Batch::default()
+        .put(&keys::operator(name), if_unchanged(known.as_ref()), &made)
+        .put(&keys::audit(), Expect::Absent, &audit(format!("made operator {name}")));
     records.commit(batch).await?;
     Ok(bundle)
 }
@@ -222,11 +220,9 @@ async fn revoke_operator(
     let revoked = known.as_ref().and_then(|known| known.value.revoked);
     let line = newest.max(highest).max(revoked.unwrap_or(highest));
     let removed = Operator { revoked: Some(line), removed: Some(now), newest };
-    let batch = Batch::default().put(&keys::operator(name), expect(known.as_ref()), &removed).put(
-        &keys::audit(),
-        Expect::Absent,
-        &audit(format!("removed operator {name}")),
-    );
+    let batch = Batch::default()
+        .put(&keys::operator(name), if_unchanged(known.as_ref()), &removed)
+        .put(&keys::audit(), Expect::Absent, &audit(format!("removed operator {name}")));
     records.commit(batch).await?;
     Ok(unrecorded)
 }
@@ -252,14 +248,15 @@ async fn close(store: Arc<Embedded>) {
 fn issue(
     settings: &Settings,
     authority: &Authority,
-    site: &Site,
+    public: &PublicEndpoint,
     (operator, after): (&OperatorName, Option<Serial>),
 ) -> Result<(Bundle, Serial), InitError> {
     let terms = Terms { now: clock::now(), lifetime_ms: OPERATOR_LIFETIME_MS, after };
     let own = authority.issue_with_key(&Identity::Operator(operator.clone()), terms)?;
-    let host = if site.host.contains(':') { format!("[{}]", site.host) } else { site.host.clone() };
+    let host =
+        if public.host.contains(':') { format!("[{}]", public.host) } else { public.host.clone() };
     let bundle = Bundle {
-        name: site.name.clone(),
+        name: public.name.clone(),
         endpoint: format!("{host}:{}", settings.listen.port()),
         ca_pem: authority.pem().to_owned(),
         certificate_pem: own.issued.certificate_pem,

@@ -25,7 +25,7 @@ pub fn stopping() {
 }
 
 /// Keeps systemd up to date for ever.
-pub async fn keep_telling(ops: Ops) {
+pub async fn keep_notified(ops: Ops) {
     let watchdog = sd_notify::watchdog_enabled();
     // Twice as often as asked, so that one late line is no death.
     let period = watchdog.map_or(STATUS_PERIOD, |limit| limit / 2);
@@ -57,7 +57,7 @@ pub async fn keep_telling(ops: Ops) {
 pub async fn status_line(ops: &Ops) -> crate::ops::Result<String> {
     let status = ops.status(None).await?;
     let nodes = || status.iter().flat_map(|tenant| tenant.nodes.values());
-    let connected = nodes().filter(|node| node.standing.presence.connected).count();
+    let connected = nodes().filter(|node| node.snapshot.presence.connected).count();
     let (tenants, nodes) = (status.len(), nodes().count());
     Ok(format!("{tenants} tenants, {nodes} nodes, {connected} connected"))
 }

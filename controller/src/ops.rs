@@ -22,20 +22,20 @@ pub mod change;
 mod digests;
 mod error;
 pub mod history;
-pub mod live;
 pub mod nodes;
+pub mod presence;
 pub mod reports;
-pub mod situation;
+pub mod snapshot;
 pub mod status;
 pub mod tokens;
 
 pub use self::error::{OpsError, Result};
 
 use self::catalogs::Catalogs;
-use self::live::Live;
+use self::presence::Presence;
 
 /// How often a change is decided anew when somebody else was first.
-const ATTEMPTS_MAX: usize = 8;
+const RETRIES_MAX: usize = 8;
 
 /// Everything that answering takes. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ pub struct Parts {
     /// All that is kept.
     pub records: Records,
     /// Who is connected, and what each node last said.
-    pub live: Live,
+    pub presence: Presence,
     /// Component definitions.
     pub catalogs: Catalogs,
     /// Where images are.
@@ -75,8 +75,8 @@ impl Ops {
 
     /// Who is connected, and what each node last said.
     #[must_use]
-    pub fn live(&self) -> &Live {
-        &self.parts.live
+    pub fn presence(&self) -> &Presence {
+        &self.parts.presence
     }
 
     /// Certificates that no longer count.
@@ -114,7 +114,7 @@ impl Ops {
         tenant: &TenantId,
         number: RevisionNumber,
     ) -> Result<Option<Arc<Revision>>> {
-        let found = self.parts.records.shared(&keys::revision(tenant, number)).await?;
+        let found = self.parts.records.get_cached(&keys::revision(tenant, number)).await?;
         Ok(found.map(|entry| entry.value))
     }
 
@@ -126,13 +126,13 @@ impl Ops {
     ) -> Result<Option<Arc<Plan>>> {
         let Some(revision) = self.revision(tenant, number).await? else { return Ok(None) };
         let key = keys::plan(tenant, number, &revision.plan);
-        Ok(self.parts.records.shared(&key).await?.map(|Entry { value, .. }| value))
+        Ok(self.parts.records.get_cached(&key).await?.map(|Entry { value, .. }| value))
     }
 
     /// Every tenant that has revisions or nodes.
     pub async fn tenants(&self) -> Result<Vec<TenantId>> {
-        let heads = self.parts.records.survey(&keys::heads()).await?;
-        let nodes = self.parts.records.survey(&keys::all_nodes()).await?.entries;
+        let heads = self.parts.records.list_lossy(&keys::heads()).await?;
+        let nodes = self.parts.records.list_lossy(&keys::all_nodes()).await?.entries;
         let of_heads = heads.entries.iter().map(|(rest, _)| rest).chain(&heads.damaged);
         let of_heads = of_heads.filter_map(|rest| rest.parse().ok());
         let present = nodes.iter().filter(|(_, node)| node.value.removed.is_none());
@@ -188,18 +188,18 @@ impl From<Problem> for OpsError {
 
 /// Counts how often a change was decided anew because somebody else was first.
 #[derive(Debug, Default)]
-struct Attempts {
+struct ConflictRetries {
     conflicts: usize,
 }
 
-impl Attempts {
+impl ConflictRetries {
     /// Whether to decide anew after `error`.
-    fn again(&mut self, error: OpsError) -> Result<()> {
+    fn after(&mut self, error: OpsError) -> Result<()> {
         self.conflicts += 1;
         let is_conflict = matches!(&error, OpsError::Store(error) if error.is_conflict());
         match is_conflict {
             false => Err(error),
-            true if self.conflicts < ATTEMPTS_MAX => Ok(()),
+            true if self.conflicts < RETRIES_MAX => Ok(()),
             true => Err(OpsError::Busy),
         }
     }

@@ -12,11 +12,11 @@ use serde::de::DeserializeOwned;
 
 use crate::store::{self, Changes, Expect, Store, StoreError, Versioned, Write};
 
-mod decoded;
+mod decoded_cache;
 pub mod keys;
 pub mod values;
 
-use self::decoded::Decoded;
+use self::decoded_cache::DecodedCache;
 
 /// A result of the records; what cannot be read is damage of the store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -53,7 +53,7 @@ impl<T> Prefix<T> {
 /// A value and the number of the commit that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<T> {
-    /// For conditions: [`expect`].
+    /// For conditions: [`if_unchanged`].
     pub version: u64,
     /// What is kept.
     pub value: T,
@@ -61,7 +61,7 @@ pub struct Entry<T> {
 
 /// What can be read under a prefix, and what cannot.
 #[derive(Debug)]
-pub struct Survey<T> {
+pub struct LossyList<T> {
     /// Values with the rest of their keys.
     pub entries: Vec<(String, Entry<T>)>,
     /// The rest of the keys whose values cannot be read.
@@ -70,7 +70,7 @@ pub struct Survey<T> {
 
 /// The condition that a key still is as it was read.
 #[must_use]
-pub fn expect<T>(read: Option<&Entry<T>>) -> Expect {
+pub fn if_unchanged<T>(read: Option<&Entry<T>>) -> Expect {
     read.map_or(Expect::Absent, |entry| Expect::Version(entry.version))
 }
 
@@ -118,7 +118,7 @@ pub struct Records {
 
 struct Inner {
     store: Arc<dyn Store>,
-    decoded: Decoded,
+    decoded: DecodedCache,
     commits: AtomicU64,
     refused: AtomicU64,
 }
@@ -134,7 +134,9 @@ impl Records {
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         let (commits, refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { inner: Arc::new(Inner { store, decoded: Decoded::default(), commits, refused }) }
+        Self {
+            inner: Arc::new(Inner { store, decoded: DecodedCache::default(), commits, refused }),
+        }
     }
 
     /// Reads one value.
@@ -145,7 +147,7 @@ impl Records {
 
     /// Reads one value that may be large and is read often: it is decoded once
     /// per version.
-    pub async fn shared<T>(&self, key: &Key<T>) -> Result<Option<Entry<Arc<T>>>>
+    pub async fn get_cached<T>(&self, key: &Key<T>) -> Result<Option<Entry<Arc<T>>>>
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
@@ -155,23 +157,26 @@ impl Records {
 
     /// Reads what can be read under a prefix, and names what cannot: one
     /// tenant's damage must not stop the others.
-    pub async fn survey<T: DeserializeOwned>(&self, prefix: &Prefix<T>) -> Result<Survey<T>> {
-        let mut survey = Survey { entries: Vec::new(), damaged: BTreeSet::new() };
+    pub async fn list_lossy<T: DeserializeOwned>(
+        &self,
+        prefix: &Prefix<T>,
+    ) -> Result<LossyList<T>> {
+        let mut list = LossyList { entries: Vec::new(), damaged: BTreeSet::new() };
         for (key, found) in self.inner.store.list(&prefix.text).await? {
             let rest = key.as_str()[prefix.text.len()..].to_owned();
             match decode(key.as_str(), &found) {
-                Ok(entry) => survey.entries.push((rest, entry)),
+                Ok(entry) => list.entries.push((rest, entry)),
                 Err(error) => {
                     tracing::error!(%error, "a record cannot be read");
-                    survey.damaged.insert(rest);
+                    list.damaged.insert(rest);
                 }
             }
         }
-        Ok(survey)
+        Ok(list)
     }
 
-    /// Reads every value under a prefix as [`Records::shared`] does.
-    pub async fn list_shared<T>(&self, prefix: &Prefix<T>) -> Result<Vec<(String, Entry<Arc<T>>)>>
+    /// Reads every value under a prefix as [`Records::get_cached`] does.
+    pub async fn list_cached<T>(&self, prefix: &Prefix<T>) -> Result<Vec<(String, Entry<Arc<T>>)>>
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {

@@ -27,21 +27,21 @@ use crate::api::FleetApi;
 use crate::api::enrollment::EnrollmentApi;
 use crate::config::Settings;
 use crate::ops::catalogs::{CatalogError, Catalogs};
-use crate::ops::live::Live;
+use crate::ops::presence::Presence;
 use crate::ops::{Ops, Parts};
 use crate::pki::{Authority, PkiError};
 use crate::policy::Policy;
 use crate::records::{Records, keys};
 use crate::registry::Registries;
 use crate::session::Sessions;
-use crate::stop::{Stop, Stopping};
+use crate::shutdown::{Shutdown, ShutdownSignal};
 use crate::store::{Store, StoreError};
 use crate::tasks::assignment::AssignmentTask;
 use crate::tasks::certificate::CertificateTask;
 use crate::tasks::rollout::RolloutTask;
-use crate::tasks::{Count, Task, drive};
+use crate::tasks::{Task, TaskCounters, drive};
 use crate::tls::{Acceptor, Connection, Limits};
-use crate::web::{self, Counts};
+use crate::web::{self, CountersByTask};
 
 /// A peer that does not answer a ping this long after silence of the same
 /// length is gone: within five seconds in all.
@@ -105,7 +105,7 @@ pub struct Running {
     pub web_listen: Option<SocketAddr>,
     /// What it answers with.
     pub ops: Ops,
-    stop: Stop,
+    shutdown: Shutdown,
     /// End when told.
     ports: JoinSet<()>,
     /// Never end by themselves.
@@ -137,26 +137,26 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
         enrollment_listen,
         web_listen: web.as_ref().and_then(|listener| listener.local_addr().ok()),
         ops: ops.clone(),
-        stop: Stop::default(),
+        shutdown: Shutdown::default(),
         ports: JoinSet::new(),
         tasks: JoinSet::new(),
     };
-    let mut counts: Counts = BTreeMap::new();
+    let mut counters: CountersByTask = BTreeMap::new();
     for task in tasks {
-        let count = Arc::new(Count::default());
-        counts.insert(task.name(), Arc::clone(&count));
+        let count = Arc::new(TaskCounters::default());
+        counters.insert(task.name(), Arc::clone(&count));
         running.tasks.spawn(drive(task, count));
     }
     running.tasks.spawn(ops.clone().keep_audit_bounded());
     let (acceptor, connections) = Acceptor::new(main, ports.main, Limits::default());
     running.ports.spawn(acceptor.run());
-    let stopping = running.stop.stopping();
-    let agents = AgentServer::new(Sessions::new(ops.clone(), stopping.clone()));
-    let fleet = FleetServer::new(FleetApi::new(ops.clone(), stopping.clone()));
+    let shutdown = running.shutdown.signal();
+    let agents = AgentServer::new(Sessions::new(ops.clone(), shutdown.clone()));
+    let fleet = FleetServer::new(FleetApi::new(ops.clone(), shutdown.clone()));
     let router = server(&ops, CALLS_MAX)
         .add_service(agents.max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX))
         .add_service(fleet.max_decoding_message_size(MESSAGE_BYTES_MAX));
-    running.ports.spawn(serve(router, connections, stopping.clone()));
+    running.ports.spawn(serve(router, connections, shutdown.clone()));
     let (acceptor, connections) = Acceptor::new(enrollment, ports.enrollment, Limits::default());
     running.ports.spawn(acceptor.run());
     let joining = EnrollmentServer::new(EnrollmentApi::new(ops.clone()));
@@ -164,9 +164,9 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
         .max_connection_age(ENROLLMENT_AGE)
         .max_connection_age_grace(ENROLLMENT_GRACE)
         .add_service(joining.max_decoding_message_size(ENROLLMENT_BYTES_MAX));
-    running.ports.spawn(serve(router, connections, stopping.clone()));
+    running.ports.spawn(serve(router, connections, shutdown.clone()));
     if let Some(web) = web {
-        running.ports.spawn(web::serve(web, ops, counts, stopping));
+        running.ports.spawn(web::serve(web, ops, counters, shutdown));
     }
     Ok(running)
 }
@@ -187,7 +187,7 @@ async fn operations(
     let epoch = epoch.ok_or(StartError::Uninitialized)?.value;
     let ops = Ops::new(Parts {
         records,
-        live: Live::default(),
+        presence: Presence::default(),
         catalogs,
         registries: Registries::new(settings.registries.clone()),
         authority,
@@ -197,7 +197,7 @@ async fn operations(
         epoch,
     });
     ops.load_revoked().await.map_err(StartError::Ops)?;
-    ops.remember_reports().await.map_err(StartError::Ops)?;
+    ops.load_reports().await.map_err(StartError::Ops)?;
     Ok(ops)
 }
 
@@ -213,10 +213,10 @@ fn server(ops: &Ops, calls_max: u32) -> Server<Stack<Policy, Identity>> {
 async fn serve(
     router: Router<Stack<Policy, Identity>>,
     connections: mpsc::Receiver<Connection>,
-    mut stopping: Stopping,
+    mut shutdown: ShutdownSignal,
 ) {
     let incoming = ReceiverStream::new(connections).map(Ok::<_, Infallible>);
-    let served = router.serve_with_incoming_shutdown(incoming, stopping.told()).await;
+    let served = router.serve_with_incoming_shutdown(incoming, shutdown.requested()).await;
     if let Err(error) = served {
         let error = chain(&error);
         tracing::error!(%error, "a port is not served any more");
@@ -227,11 +227,11 @@ impl Running {
     /// Ends sessions and ports in order, and what does not end in time by force.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
-        self.stop.tell();
+        self.shutdown.request();
         let ended = async {
             while self.ports.join_next().await.is_some() {}
             // Sessions outlive their ports: each keeps what it last heard.
-            self.stop.all_ended().await;
+            self.shutdown.all_ended().await;
         };
         if timeout(STOP_LIMIT, ended).await.is_err() {
             tracing::warn!("something did not end in time");

@@ -13,14 +13,14 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::ops::{Ops, OpsError};
 use crate::pki::{CertificateRecord, CertificateRequest};
 use crate::policy;
-use crate::stop::Stopping;
+use crate::shutdown::ShutdownSignal;
 use crate::tls::ConnectionInfo;
 use crate::wire;
 
-mod conversation;
-mod pace;
+mod agent_stream;
+mod rate_limit;
 
-use self::conversation::Conversation;
+use self::agent_stream::AgentStream;
 
 /// Messages that may wait for a slow agent: the newest assignment is all it needs.
 const OUTGOING_LEN_MAX: usize = 1;
@@ -29,14 +29,14 @@ const OUTGOING_LEN_MAX: usize = 1;
 #[derive(Debug, Clone)]
 pub struct Sessions {
     ops: Ops,
-    stopping: Stopping,
+    shutdown: ShutdownSignal,
 }
 
 impl Sessions {
-    /// The service; its sessions end when `stopping` says so.
+    /// The service; its sessions end when `shutdown` says so.
     #[must_use]
-    pub fn new(ops: Ops, stopping: Stopping) -> Self {
-        Self { ops, stopping }
+    pub fn new(ops: Ops, shutdown: ShutdownSignal) -> Self {
+        Self { ops, shutdown }
     }
 }
 
@@ -51,10 +51,10 @@ impl Agent for Sessions {
         let node = policy::node(&request)?;
         let from = request.extensions().get::<ConnectionInfo>().map(|info| info.address.ip());
         let (outgoing, messages) = mpsc::channel(OUTGOING_LEN_MAX);
-        let conversation =
-            Conversation { ops: self.ops.clone(), node, from, stopping: self.stopping.clone() };
+        let stream =
+            AgentStream { ops: self.ops.clone(), node, from, shutdown: self.shutdown.clone() };
         let incoming = request.into_inner();
-        tokio::spawn(conversation.hold(incoming, outgoing));
+        tokio::spawn(stream.run(incoming, outgoing));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
 

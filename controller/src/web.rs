@@ -15,14 +15,14 @@ use oml_proto::http;
 use tokio::net::TcpListener;
 
 use crate::ops::Ops;
-use crate::stop::Stopping;
-use crate::tasks::Count;
+use crate::shutdown::ShutdownSignal;
+use crate::tasks::TaskCounters;
 
 mod discovery;
 mod metrics;
 
 /// How every task fares, by its name.
-pub type Counts = BTreeMap<&'static str, Arc<Count>>;
+pub type CountersByTask = BTreeMap<&'static str, Arc<TaskCounters>>;
 
 /// The content type of OpenMetrics.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -30,12 +30,17 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 #[derive(Clone)]
 struct Shared {
     ops: Ops,
-    counts: Arc<Counts>,
+    counters: Arc<CountersByTask>,
 }
 
 /// Serves until told to stop.
-pub async fn serve(listener: TcpListener, ops: Ops, counts: Counts, mut stopping: Stopping) {
-    let shared = Shared { ops, counts: Arc::new(counts) };
+pub async fn serve(
+    listener: TcpListener,
+    ops: Ops,
+    counters: CountersByTask,
+    mut shutdown: ShutdownSignal,
+) {
+    let shared = Shared { ops, counters: Arc::new(counters) };
     let router = Router::new()
         .route("/metrics", get(metrics_page))
         .route("/sd", get(discovery_page))
@@ -43,7 +48,7 @@ pub async fn serve(listener: TcpListener, ops: Ops, counts: Counts, mut stopping
         .with_state(shared);
     tokio::select! {
         never = http::serve(listener, TowerToHyperService::new(router)) => match never {},
-        () = stopping.told() => {}
+        () = shutdown.requested() => {}
     }
 }
 
@@ -51,7 +56,7 @@ async fn metrics_page(State(shared): State<Shared>) -> Response {
     match shared.ops.status(None).await {
         Ok(status) => {
             let commits = shared.ops.commits();
-            let page = metrics::page(&status, commits, &shared.counts);
+            let page = metrics::page(&status, commits, &shared.counters);
             ([(header::CONTENT_TYPE, METRICS_TYPE)], page).into_response()
         }
         Err(error) => unavailable(&error),

@@ -7,9 +7,9 @@ use oml_proto::v1::enrollment_server::Enrollment;
 use rustls::pki_types::CertificateDer;
 use tonic::{Request, Response, Status};
 
-use super::{field, to_the_end};
+use super::{field, run_to_completion};
 use crate::ops::nodes::Address;
-use crate::ops::tokens::Joining;
+use crate::ops::tokens::JoinRequest;
 use crate::ops::{Ops, OpsError};
 use crate::pki::CertificateRequest;
 use crate::tls::ConnectionInfo;
@@ -43,9 +43,9 @@ impl Enrollment for EnrollmentApi {
             (text, _) => field("address", text)?,
         };
         let joining =
-            Joining { token, node: field("node", &node)?, request: csr_of(&csr)?, address };
+            JoinRequest { token, node: field("node", &node)?, request: csr_of(&csr)?, address };
         let ops = self.ops.clone();
-        let joined = to_the_end(async move { ops.enroll(&joining).await }).await;
+        let joined = run_to_completion(async move { ops.enroll(&joining).await }).await;
         let joined = joined.inspect_err(|status| {
             let (node, reason) = (printable(&node), status.message());
             tracing::warn!(node, ?from, reason, "a host was not let in");

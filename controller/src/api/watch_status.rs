@@ -12,7 +12,7 @@ use tonic::Status;
 
 use crate::clock;
 use crate::ops::Ops;
-use crate::stop::Stopping;
+use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 /// Least time between two replies: what changes meanwhile is in the later one.
@@ -25,14 +25,14 @@ pub(super) async fn watch(
     ops: Ops,
     (tenant, expires): (Option<TenantId>, Timestamp),
     replies: Replies,
-    mut stopping: Stopping,
+    mut shutdown: ShutdownSignal,
 ) {
     let life = Duration::from_millis(expires.since_ms(clock::now()));
     // Every arm only observes.
     let ended = tokio::select! {
         ended = send_all(&ops, tenant.as_ref(), &replies) => ended,
         () = sleep(life) => Err(Status::unauthenticated("the certificate has ended")),
-        () = stopping.told() => {
+        () = shutdown.requested() => {
             Err(Status::unavailable("the controller is stopping"))
         }
     };

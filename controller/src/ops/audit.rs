@@ -58,7 +58,7 @@ impl Default for Bounds {
 
 /// Forgets the oldest lines; returns how many.
 async fn prune(records: &Records, bounds: Bounds) -> Result<usize> {
-    let lines = records.survey(&keys::audits()).await?.entries;
+    let lines = records.list_lossy(&keys::audits()).await?.entries;
     let over = over(&lines, bounds);
     let over: Vec<&str> = over.into_iter().map(|n| lines[n].0.as_str()).collect();
     for some in over.chunks(COMMIT_WRITES_MAX) {

@@ -35,7 +35,7 @@ impl Images {
     }
 
     /// The digests known, and for every other image one that no image has.
-    pub(super) fn with_stand_ins(
+    pub(super) fn with_placeholders(
         &self,
         known: &BTreeMap<ImageName, Digest>,
     ) -> BTreeMap<ImageName, Digest> {
@@ -51,7 +51,7 @@ impl Images {
 
 /// What registries said.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
+pub(super) struct RegistryAnswers {
     /// Images that are not there.
     pub(super) problems: Problems,
     /// A registry that did not answer.
@@ -67,13 +67,13 @@ impl Ops {
         images: &Images,
         known: &mut BTreeMap<ImageName, Digest>,
         is_refused: bool,
-    ) -> Answers {
+    ) -> RegistryAnswers {
         let images = &images.by_component;
         let missing: BTreeSet<ImageName> =
             images.values().filter(|image| !known.contains_key(*image)).cloned().collect();
         let questions: Vec<_> = missing.into_iter().map(|image| self.ask(image)).collect();
         let mut asked = stream::iter(questions).buffer_unordered(QUESTIONS_MAX);
-        let mut answers = Answers::default();
+        let mut answers = RegistryAnswers::default();
         let all = async {
             while let Some((image, answer)) = asked.next().await {
                 match answer {

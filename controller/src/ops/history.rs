@@ -15,7 +15,7 @@ const REVISIONS_MAX: usize = 500;
 
 /// A revision and what became of it.
 #[derive(Debug, Clone)]
-pub struct Past {
+pub struct HistoryEntry {
     /// What was asked.
     pub revision: Arc<Revision>,
     /// The word for the state its rollout is or ended in.
@@ -24,7 +24,7 @@ pub struct Past {
 
 impl Ops {
     /// A tenant's revisions, oldest first; none while nothing was applied to it.
-    pub async fn history(&self, tenant: &TenantId) -> Result<Vec<Past>> {
+    pub async fn history(&self, tenant: &TenantId) -> Result<Vec<HistoryEntry>> {
         let records = &self.parts.records;
         let rollout = records.get(&keys::rollout(tenant)).await?;
         let Some(rollout) = rollout else {
@@ -35,7 +35,7 @@ impl Ops {
         for (number, outcome) in records.list(&keys::outcomes(tenant)).await? {
             outcomes.insert(number, outcome.value);
         }
-        let revisions = records.list_shared(&keys::revisions(tenant)).await?;
+        let revisions = records.list_cached(&keys::revisions(tenant)).await?;
         let skipped = revisions.len().saturating_sub(REVISIONS_MAX);
         let past = revisions.into_iter().skip(skipped).map(|(rest, revision)| {
             let is_present = revision.value.number == rollout.value.to;
@@ -44,7 +44,7 @@ impl Ops {
                 Some(outcome) => outcome.state.word(),
                 None => "",
             };
-            Past { revision: revision.value, outcome }
+            HistoryEntry { revision: revision.value, outcome }
         });
         Ok(past.collect())
     }

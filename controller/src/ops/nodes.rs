@@ -9,14 +9,14 @@ use oml_proto::tls::{Identity, OperatorName, Serial};
 use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 
-use super::{Attempts, Ops, OpsError, Result, audit};
+use super::{ConflictRetries, Ops, OpsError, Result, audit};
 use crate::clock;
 use crate::pki::{
     CertificateRecord, CertificateRequest, Issued, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
     RecoveryRefused, Terms, highest_serial, recover,
 };
 use crate::records::values::{Audit, MachineId, Node};
-use crate::records::{Batch, Entry, expect, keys};
+use crate::records::{Batch, Entry, if_unchanged, keys};
 use crate::store::Expect;
 
 /// Least age of a certificate that another one takes the place of; a quarter of
@@ -25,7 +25,7 @@ const RENEWAL_REST_MS: u64 = 60_000;
 
 /// A certificate for a node, and what goes with it.
 #[derive(Debug, Clone)]
-pub struct Certified {
+pub struct IssuedCertificate {
     /// The node's certificate.
     pub certificate_pem: String,
     /// The authority's.
@@ -88,14 +88,14 @@ impl Ops {
     pub async fn load_revoked(&self) -> Result<()> {
         let mut lines = HashMap::new();
         // A node whose record cannot be read is let in by nothing anyway.
-        for (rest, node) in self.parts.records.survey(&keys::all_nodes()).await?.entries {
+        for (rest, node) in self.parts.records.list_lossy(&keys::all_nodes()).await?.entries {
             if let (Some((tenant, node)), Some(up_to)) =
                 (keys::tenant_and_node(&rest), node.value.revoked)
             {
                 lines.insert(Identity::Node { tenant, node }, up_to);
             }
         }
-        let operators = self.parts.records.survey(&keys::operators()).await?;
+        let operators = self.parts.records.list_lossy(&keys::operators()).await?;
         for (name, operator) in operators.entries {
             if let (Ok(name), Some(up_to)) = (name.parse(), operator.value.revoked) {
                 lines.insert(Identity::Operator(name), up_to);
@@ -117,14 +117,14 @@ impl Ops {
         name: &NodeName,
         greeting: &Greeting,
     ) -> Result<()> {
-        let mut attempts = Attempts::default();
+        let mut retries = ConflictRetries::default();
         let mut may_write = false;
         while let Err(error) = self.try_greet((tenant, name), greeting, &mut may_write).await {
             if matches!(error, OpsError::Duplicate { .. }) {
-                let told = error.to_string();
-                self.parts.live.refused_copy(tenant, name, &told, clock::now());
+                let message = error.to_string();
+                self.parts.presence.record_duplicate(tenant, name, &message, clock::now());
             }
-            attempts.again(error)?;
+            retries.after(error)?;
         }
         Ok(())
     }
@@ -151,12 +151,12 @@ impl Ops {
         // New certificates have a measure of their own.
         *may_write = *may_write
             || greeted.certificates != node.value.certificates
-            || self.parts.live.may_greet(tenant, name, Instant::now());
+            || self.parts.presence.may_greet(tenant, name, Instant::now());
         if !*may_write {
-            return Err(OpsError::Restless);
+            return Err(OpsError::AddressUnstable);
         }
         let key = keys::node(tenant, name);
-        let batch = Batch::default().put(&key, expect(Some(&node)), &greeted);
+        let batch = Batch::default().put(&key, if_unchanged(Some(&node)), &greeted);
         Ok(self.parts.records.commit(batch).await?)
     }
 
@@ -166,15 +166,15 @@ impl Ops {
         (tenant, name): (&TenantId, &NodeName),
         shown: CertificateRecord,
         request: &CertificateRequest,
-    ) -> Result<Certified> {
-        let mut attempts = Attempts::default();
+    ) -> Result<IssuedCertificate> {
+        let mut retries = ConflictRetries::default();
         loop {
             let mut node = self.enrolled(tenant, name).await?;
             node.value.machine = machine_of(&node.value, shown).cloned();
             node.value.certificates = node.value.certificates.shown(shown)?;
             match self.reissue((tenant, name), &node, shown, request).await {
                 Ok(certified) => return Ok(certified),
-                Err(error) => attempts.again(error)?,
+                Err(error) => retries.after(error)?,
             }
         }
     }
@@ -184,12 +184,12 @@ impl Ops {
         &self,
         ended: &CertificateDer<'_>,
         request: &CertificateRequest,
-    ) -> Result<Certified> {
+    ) -> Result<IssuedCertificate> {
         let claim = recover(&self.parts.authority, ended).map_err(OpsError::Recovery)?;
         let Identity::Node { tenant, node: name } = claim.peer().identity.clone() else {
             return Err(OpsError::Recovery(RecoveryRefused::Foreign));
         };
-        let mut attempts = Attempts::default();
+        let mut retries = ConflictRetries::default();
         loop {
             let mut node = self.enrolled(&tenant, &name).await?;
             let shown = CertificateRecord::of(claim.peer());
@@ -199,7 +199,7 @@ impl Ops {
             node.value.certificates = checked.map_err(OpsError::Recovery)?;
             match self.reissue((&tenant, &name), &node, shown, request).await {
                 Ok(certified) => return Ok(certified),
-                Err(error) => attempts.again(error)?,
+                Err(error) => retries.after(error)?,
             }
         }
     }
@@ -212,15 +212,15 @@ impl Ops {
         tenant: &TenantId,
         name: &NodeName,
     ) -> Result<()> {
-        let mut attempts = Attempts::default();
+        let mut retries = ConflictRetries::default();
         let revoked = loop {
             match self.try_remove(who, tenant, name).await {
                 Ok(revoked) => break revoked,
-                Err(error) => attempts.again(error)?,
+                Err(error) => retries.after(error)?,
             }
         };
         self.revoke(Identity::Node { tenant: tenant.clone(), node: name.clone() }, Some(revoked));
-        self.parts.live.forget(tenant, name);
+        self.parts.presence.forget(tenant, name);
         tracing::info!(%tenant, node = %name, %who, "a node was removed");
         Ok(())
     }
@@ -240,8 +240,8 @@ impl Ops {
         let removed = Node { revoked: Some(line), removed: Some(now), ..node.value.clone() };
         let audit = node_audit(who.to_string(), "removed the node".into(), (tenant, name), now);
         let batch = Batch::default()
-            .put(&keys::node(tenant, name), expect(Some(&node)), &removed)
-            .delete(&keys::seen(tenant, name), Expect::Any)
+            .put(&keys::node(tenant, name), if_unchanged(Some(&node)), &removed)
+            .delete(&keys::last_report(tenant, name), Expect::Any)
             .put(&keys::audit(), Expect::Absent, &audit);
         self.parts.records.commit(batch).await?;
         Ok(line)
@@ -259,7 +259,7 @@ impl Ops {
         node: &Entry<Node>,
         shown: CertificateRecord,
         request: &CertificateRequest,
-    ) -> Result<Certified> {
+    ) -> Result<IssuedCertificate> {
         let now = clock::now();
         let (newest, lifetime_ms) = (node.value.certificates.current, self.parts.node_lifetime_ms);
         let identity = Identity::Node { tenant: tenant.clone(), node: name.clone() };
@@ -269,7 +269,7 @@ impl Ops {
         if !is_of_the_future && age_ms < RENEWAL_REST_MS.min(lifetime_ms / 4) {
             // For the same key it is the answer that was lost; nothing is written.
             if request.fingerprint() != newest.public_key {
-                return Err(OpsError::TooSoon);
+                return Err(OpsError::RenewedTooSoon);
             }
             let again = self.parts.authority.issue_again(&identity, request, newest)?;
             return Ok(self.certified(again, tenant.clone(), name.clone()));
@@ -281,15 +281,20 @@ impl Ops {
         let what = format!("{} {} after {}", audit::RENEWED, issued.record.serial, shown.serial);
         let audit = node_audit(identity.to_string(), what, (tenant, name), now);
         let batch = Batch::default()
-            .put(&keys::node(tenant, name), expect(Some(node)), &renewed)
+            .put(&keys::node(tenant, name), if_unchanged(Some(node)), &renewed)
             .put(&keys::audit(), Expect::Absent, &audit);
         self.parts.records.commit(batch).await?;
         Ok(self.certified(issued, tenant.clone(), name.clone()))
     }
 
-    pub(super) fn certified(&self, issued: Issued, tenant: TenantId, node: NodeName) -> Certified {
+    pub(super) fn certified(
+        &self,
+        issued: Issued,
+        tenant: TenantId,
+        node: NodeName,
+    ) -> IssuedCertificate {
         let ca_pem = self.parts.authority.pem().to_owned();
-        Certified { certificate_pem: issued.certificate_pem, ca_pem, tenant, node }
+        IssuedCertificate { certificate_pem: issued.certificate_pem, ca_pem, tenant, node }
     }
 }
 

@@ -7,19 +7,20 @@ use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::time::Timestamp;
 use tokio::time::Instant;
 
-use super::live::Keeping;
+use super::presence::Persist;
 use super::{Ops, Result};
-use crate::records::values::Seen;
+use crate::records::values::LastReport;
 use crate::records::{Batch, keys};
 use crate::store::Expect;
 
 impl Ops {
     /// Takes in what was kept before the start.
-    pub async fn remember_reports(&self) -> Result<()> {
-        for (rest, seen) in self.parts.records.survey(&keys::all_seen()).await?.entries {
+    pub async fn load_reports(&self) -> Result<()> {
+        for (rest, seen) in self.parts.records.list_lossy(&keys::all_last_reports()).await?.entries
+        {
             if let Some((tenant, node)) = keys::tenant_and_node(&rest) {
-                let Seen { at, report } = seen.value;
-                self.parts.live.remember(&tenant, &node, report, at);
+                let LastReport { at, report } = seen.value;
+                self.parts.presence.restore(&tenant, &node, report, at);
             }
         }
         Ok(())
@@ -27,15 +28,19 @@ impl Ops {
 
     /// Keeps what a node last said. Returns when to try again, if the last
     /// record of it is too young.
-    pub async fn keep_report(&self, tenant: &TenantId, node: &NodeName) -> Result<Option<Instant>> {
-        let (report, at) = match self.parts.live.keeping(tenant, node, Instant::now()) {
-            Keeping::Now(report, at) => (report, at),
-            Keeping::At(later) => return Ok(Some(later)),
-            Keeping::Nothing => return Ok(None),
+    pub async fn persist_report(
+        &self,
+        tenant: &TenantId,
+        node: &NodeName,
+    ) -> Result<Option<Instant>> {
+        let (report, at) = match self.parts.presence.next_persist(tenant, node, Instant::now()) {
+            Persist::Now(report, at) => (report, at),
+            Persist::At(later) => return Ok(Some(later)),
+            Persist::Nothing => return Ok(None),
         };
-        let seen = Seen { at, report: (*report).clone() };
+        let seen = LastReport { at, report: (*report).clone() };
         // The node's one session writes it, so nobody else can be first.
-        let batch = Batch::default().put(&keys::seen(tenant, node), Expect::Any, &seen);
+        let batch = Batch::default().put(&keys::last_report(tenant, node), Expect::Any, &seen);
         self.parts.records.commit(batch).await?;
         Ok(None)
     }

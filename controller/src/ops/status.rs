@@ -7,7 +7,7 @@ use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version}
 use oml_common::plan::Plan;
 use oml_common::rollout::Rollout;
 
-use super::situation::Standing;
+use super::snapshot::NodeSnapshot;
 use super::{Ops, OpsError, Result};
 use crate::clock;
 use crate::records::keys;
@@ -30,7 +30,7 @@ pub struct TenantStatus {
 #[derive(Debug)]
 pub struct NodeStatus {
     /// What is recorded and known of it.
-    pub standing: Standing,
+    pub snapshot: NodeSnapshot,
     /// Its pointer.
     pub target: Option<RevisionNumber>,
     /// Components that should run and have not been reported.
@@ -44,24 +44,24 @@ impl NodeStatus {
     /// nothing new of it makes no new assignment, so the report may name an older.
     #[must_use]
     pub fn revision(&self, name: &NodeName) -> RevisionNumber {
-        let report = self.standing.presence.report.as_deref();
-        let told = report.map(|report| report.revision).unwrap_or_default();
-        let (Some(target), Some(assigned)) = (self.target, &self.standing.assigned) else {
-            return told;
+        let report = self.snapshot.presence.report.as_deref();
+        let reported = report.map(|report| report.revision).unwrap_or_default();
+        let (Some(target), Some(assigned)) = (self.target, &self.snapshot.assigned) else {
+            return reported;
         };
         let assigned = &assigned.assignment;
         let is_applied = report.is_some_and(|r| r.applied == Some(assigned.generation));
         let plan = self.plan.as_ref().filter(|plan| plan.revision == target);
         let share = plan.and_then(|plan| plan.nodes.get(name));
         let is_same = share.is_some_and(|share| share.instances == assigned.content.instances);
-        if is_applied && is_same { target } else { told }
+        if is_applied && is_same { target } else { reported }
     }
 }
 
 /// Wakes when a status may differ.
 #[derive(Debug)]
 pub struct StatusChanges {
-    live: tokio::sync::watch::Receiver<u64>,
+    presence: tokio::sync::watch::Receiver<u64>,
     stored: Vec<Changes>,
 }
 
@@ -72,7 +72,7 @@ impl StatusChanges {
         let stored = futures_util::future::select_all(stored);
         // Both only observe: what is not returned now is returned at the next call.
         tokio::select! {
-            _ended = self.live.changed() => {}
+            _ended = self.presence.changed() => {}
             _one = stored => {}
         }
     }
@@ -105,7 +105,7 @@ impl Ops {
     #[must_use]
     pub fn status_changes(&self, tenant: Option<&TenantId>) -> StatusChanges {
         let records = &self.parts.records;
-        let live = self.parts.live.changed(tenant);
+        let presence = self.parts.presence.changed(tenant);
         let stored = match tenant {
             Some(tenant) => vec![
                 records.changed_at(&keys::rollout(tenant)),
@@ -120,15 +120,15 @@ impl Ops {
                 records.changed(&keys::all_nodes()),
             ],
         };
-        StatusChanges { live, stored }
+        StatusChanges { presence, stored }
     }
 
     async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
         let tenant_id = tenant.clone();
-        let Some(situation) = self.situation(tenant).await? else {
-            let standings = self.standings(tenant).await?.into_iter();
+        let Some(snapshot) = self.tenant_snapshot(tenant).await? else {
+            let node_snapshots = self.node_snapshots(tenant).await?.into_iter();
             let nodes =
-                standings.map(|(name, s)| (name.clone(), node_status(&name, s, None, None)));
+                node_snapshots.map(|(name, s)| (name.clone(), node_status(&name, s, None, None)));
             let (revision, rollout) = (RevisionNumber::default(), None);
             return Ok(TenantStatus {
                 tenant: tenant_id,
@@ -137,41 +137,41 @@ impl Ops {
                 nodes: nodes.collect(),
             });
         };
-        let next = situation.step(clock::now());
-        let revision = situation.head.value.present(Some(&situation.rollout.value));
-        let plan = if revision == situation.rollout.value.to {
-            Some(Arc::clone(&situation.to))
+        let next = snapshot.step(clock::now());
+        let revision = snapshot.head.value.present(Some(&snapshot.rollout.value));
+        let plan = if revision == snapshot.rollout.value.to {
+            Some(Arc::clone(&snapshot.to))
         } else {
             self.plan_of(tenant, revision).await?
         };
-        let targets = &situation.targets;
-        let nodes = situation.nodes.into_iter().map(|(name, standing)| {
+        let targets = &snapshot.targets;
+        let nodes = snapshot.nodes.into_iter().map(|(name, snapshot)| {
             let target = targets.get(&name).map(|target| target.value);
-            (name.clone(), node_status(&name, standing, target, plan.as_ref()))
+            (name.clone(), node_status(&name, snapshot, target, plan.as_ref()))
         });
         Ok(TenantStatus {
             tenant: tenant_id,
             revision,
             nodes: nodes.collect(),
-            rollout: Some((situation.rollout.value, next.waits_for)),
+            rollout: Some((snapshot.rollout.value, next.waits_for)),
         })
     }
 }
 
 fn node_status(
     name: &NodeName,
-    standing: Standing,
+    snapshot: NodeSnapshot,
     target: Option<RevisionNumber>,
     plan: Option<&Arc<Plan>>,
 ) -> NodeStatus {
     let share = plan.and_then(|plan| plan.nodes.get(name));
     let wanted = share.into_iter().flat_map(|share| &share.instances);
-    let report = standing.presence.report.as_deref();
+    let report = snapshot.presence.report.as_deref();
     let is_reported =
         |component: &ComponentName| report.is_some_and(|r| r.instances.contains_key(component));
     let expected = wanted
         .filter(|(component, _)| !is_reported(component))
         .map(|(component, desired)| (component.clone(), desired.instance.version().cloned()))
         .collect();
-    NodeStatus { standing, target, expected, plan: plan.cloned() }
+    NodeStatus { snapshot, target, expected, plan: plan.cloned() }
 }

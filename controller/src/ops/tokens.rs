@@ -6,16 +6,16 @@ use oml_common::problem::Problem;
 use oml_common::time::Timestamp;
 use oml_proto::tls::{Fingerprint, Identity, JoinToken, OperatorName, Serial};
 
-use super::nodes::{Address, Certified};
-use super::{Attempts, Ops, OpsError, Result};
+use super::nodes::{Address, IssuedCertificate};
+use super::{ConflictRetries, Ops, OpsError, Result};
 use crate::clock;
 use crate::kill_point;
 use crate::pki::{
     CertificateRequest, NodeCertificates, Redeemed, Terms, TokenGrant, TokenRecord, TokenRefused,
     TokenValidity, redeem,
 };
-use crate::records::values::{Assigned, Audit, Node, Site};
-use crate::records::{Batch, Entry, expect, keys};
+use crate::records::values::{Assigned, Audit, Node, PublicEndpoint};
+use crate::records::{Batch, Entry, if_unchanged, keys};
 use crate::store::Expect;
 
 /// How long after its end a token is remembered, so that "used" and "expired" can be told.
@@ -25,7 +25,7 @@ const ENDED_TOKENS_MAX: usize = 32;
 
 /// What a token shall be good for.
 #[derive(Debug, Clone)]
-pub struct TokenWanted {
+pub struct TokenRequest {
     /// Whose host will join.
     pub tenant: TenantId,
     /// What the host will be for.
@@ -38,7 +38,7 @@ pub struct TokenWanted {
 
 /// A new token.
 #[derive(Debug)]
-pub struct TokenMade {
+pub struct CreatedToken {
     /// Shown once, and not kept.
     pub token: JoinToken,
     /// When it ends.
@@ -49,7 +49,7 @@ pub struct TokenMade {
 
 /// A host that wants to join.
 #[derive(Debug)]
-pub struct Joining {
+pub struct JoinRequest {
     /// What it was given.
     pub token: JoinToken,
     /// The name it wishes for.
@@ -62,7 +62,11 @@ pub struct Joining {
 
 impl Ops {
     /// Makes a token.
-    pub async fn create_token(&self, who: &OperatorName, wanted: TokenWanted) -> Result<TokenMade> {
+    pub async fn create_token(
+        &self,
+        who: &OperatorName,
+        wanted: TokenRequest,
+    ) -> Result<CreatedToken> {
         if wanted.roles.is_empty() {
             let problem = Problem::new("role", "a node needs at least one role");
             return Err(problem.hint("add role=app, role=voice or role=data").into());
@@ -82,7 +86,7 @@ impl Ops {
             tenant: Some(wanted.tenant.clone()),
             node: wanted.node.clone(),
         };
-        let TokenWanted { tenant, roles, node, .. } = wanted;
+        let TokenRequest { tenant, roles, node, .. } = wanted;
         let grant = TokenGrant { tenant, roles, node };
         let (token, record) = TokenRecord::create(&self.parts.authority, grant, now, validity)?;
         let mut batch = Batch::default().put(&keys::token(record.hash), Expect::Absent, &record);
@@ -91,10 +95,11 @@ impl Ops {
             batch = batch.delete(&keys::token(ended), Expect::Any);
         }
         self.parts.records.commit(batch).await?;
-        let site = self.parts.records.get(&keys::site()).await?;
-        let host = site.map_or_else(|| "localhost".to_owned(), |site| host_of(&site.value));
+        let endpoint = self.parts.records.get(&keys::public_endpoint()).await?;
+        let host =
+            endpoint.map_or_else(|| "localhost".to_owned(), |endpoint| host_of(&endpoint.value));
         let enrollment_endpoint = format!("{host}:{}", self.parts.enrollment_port);
-        Ok(TokenMade { token, expires: record.expires, enrollment_endpoint })
+        Ok(CreatedToken { token, expires: record.expires, enrollment_endpoint })
     }
 
     /// Some of the tokens that ended so long ago that nobody asks for them.
@@ -107,17 +112,17 @@ impl Ops {
     }
 
     /// Lets a host join: of many who use one token, one succeeds.
-    pub async fn enroll(&self, joining: &Joining) -> Result<Certified> {
-        let mut attempts = Attempts::default();
+    pub async fn enroll(&self, joining: &JoinRequest) -> Result<IssuedCertificate> {
+        let mut retries = ConflictRetries::default();
         loop {
             match self.try_enroll(joining).await {
                 Ok(certified) => return Ok(certified),
-                Err(error) => attempts.again(error)?,
+                Err(error) => retries.after(error)?,
             }
         }
     }
 
-    async fn try_enroll(&self, joining: &Joining) -> Result<Certified> {
+    async fn try_enroll(&self, joining: &JoinRequest) -> Result<IssuedCertificate> {
         let token_key = keys::token(joining.token.hash());
         let record = self.parts.records.get(&token_key).await?;
         let record = record.ok_or(OpsError::Token(TokenRefused::Unknown))?;
@@ -157,12 +162,12 @@ impl Ops {
         let batch = self.forget_assignment(Batch::default(), &tenant, &joining.node).await?;
         let batch = batch
             .put(&token_key, Expect::Version(record.version), &used)
-            .put(&node_key, expect(present.as_ref()), &node)
+            .put(&node_key, if_unchanged(present.as_ref()), &node)
             .put(&keys::audit(), Expect::Absent, &audit);
         self.parts.records.commit(batch).await?;
         kill_point::reach("C12");
         self.revoke(identity, after);
-        self.parts.live.joined(&tenant, &joining.node);
+        self.parts.presence.joined(&tenant, &joining.node);
         tracing::info!(%tenant, node = %joining.node, "a node joined");
         Ok(self.certified(issued, tenant, joining.node.clone()))
     }
@@ -178,10 +183,10 @@ impl Ops {
         let records = &self.parts.records;
         let target = records.get(&keys::target(tenant, node)).await?;
         let key = keys::assignment(tenant, node);
-        let held = records.shared(&key).await?;
+        let held = records.get_cached(&key).await?;
         let (None, Some(held)) = (target, held) else { return Ok(batch) };
         let undecided = assign::undecided(&held.value.assignment, self.parts.epoch);
-        Ok(batch.put(&key, expect(Some(&held)), &Assigned::from(undecided)))
+        Ok(batch.put(&key, if_unchanged(Some(&held)), &Assigned::from(undecided)))
     }
 
     /// Ends what older certificates still keep open.
@@ -206,8 +211,8 @@ fn check_name_is_free(
     Ok(())
 }
 
-fn host_of(site: &Site) -> String {
-    if site.host.contains(':') { format!("[{}]", site.host) } else { site.host.clone() }
+fn host_of(endpoint: &PublicEndpoint) -> String {
+    if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() }
 }
 
 fn words(roles: &[RoleName]) -> String {

@@ -10,7 +10,8 @@ use oml_common::rollout::Rollout;
 use oml_proto::tls::{Fingerprint, OperatorName};
 
 use super::values::{
-    Assigned, Audit, Head, Node, Operation, Operator, Outcome, Revision, Seen, Site,
+    Assigned, Audit, Head, IdempotencyRecord, LastReport, Node, Operator, Outcome, PublicEndpoint,
+    Revision,
 };
 use super::{Key, Prefix};
 use crate::pki::TokenRecord;
@@ -39,8 +40,8 @@ pub fn epoch() -> Key<u64> {
 
 /// How the controller is reached.
 #[must_use]
-pub fn site() -> Key<Site> {
-    key("meta/site".into())
+pub fn public_endpoint() -> Key<PublicEndpoint> {
+    key("meta/public-endpoint".into())
 }
 
 /// Which revisions of a tenant count.
@@ -118,8 +119,8 @@ pub fn all_targets() -> Prefix<RevisionNumber> {
 
 /// A change that was made under an operator's own id.
 #[must_use]
-pub fn operation(tenant: &TenantId, op_id: &impl Display) -> Key<Operation> {
-    key(format!("ops/{tenant}/{op_id}"))
+pub fn idempotency(tenant: &TenantId, op_id: &impl Display) -> Key<IdempotencyRecord> {
+    key(format!("idempotency/{tenant}/{op_id}"))
 }
 
 /// An enrolled node.
@@ -184,13 +185,13 @@ pub fn all_assignments() -> Prefix<Assigned> {
 
 /// What a node last said.
 #[must_use]
-pub fn seen(tenant: &TenantId, node: &NodeName) -> Key<Seen> {
+pub fn last_report(tenant: &TenantId, node: &NodeName) -> Key<LastReport> {
     of_node("reports", tenant, node)
 }
 
 /// What all nodes last said.
 #[must_use]
-pub fn all_seen() -> Prefix<Seen> {
+pub fn all_last_reports() -> Prefix<LastReport> {
     prefix("reports/")
 }
 

@@ -15,7 +15,7 @@ use crate::pki::NodeCertificates;
 
 /// How the controller is reached from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Site {
+pub struct PublicEndpoint {
     /// Its name.
     pub name: String,
     /// Its host name or address, without port.
@@ -100,7 +100,7 @@ pub struct Outcome {
 
 /// A change that was made under an operator's own id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operation {
+pub struct IdempotencyRecord {
     /// The revision it made.
     pub revision: RevisionNumber,
     /// Identity of the request.
@@ -170,7 +170,7 @@ pub struct Node {
 
 /// What a node last said that differed in substance, and when it was last heard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct LastReport {
     /// By the controller's clock.
     pub at: Timestamp,
     /// What it said.

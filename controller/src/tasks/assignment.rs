@@ -10,10 +10,10 @@ use oml_common::assign::{self, assign};
 use oml_common::assignment::Assignment;
 use oml_common::id::{NodeName, TenantId};
 
-use super::{Nudges, Task, Why};
+use super::{Nudges, Task, Trigger};
 use crate::ops::{Ops, OpsError, Result};
 use crate::records::values::Assigned;
-use crate::records::{Batch, Entry, Survey, expect, keys};
+use crate::records::{Batch, Entry, LossyList, if_unchanged, keys};
 
 /// Keeps all assignments up to date.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl AssignmentTask {
             return Ok(());
         }
         let key = keys::assignment(tenant, node);
-        let held = records.shared(&key).await?;
+        let held = records.get_cached(&key).await?;
         let rollout = records.get(&keys::rollout(tenant)).await?;
         let anew = rollout.is_some_and(|rollout| rollout.value.tells_anew(node));
         let next = assign(assign::Input {
@@ -60,7 +60,7 @@ impl AssignmentTask {
         });
         let Some(next) = next else { return Ok(()) };
         check_goes_forward(held.as_ref(), &next);
-        let batch = Batch::default().put(&key, expect(held.as_ref()), &next.clone().into());
+        let batch = Batch::default().put(&key, if_unchanged(held.as_ref()), &next.clone().into());
         records.commit(batch).await?;
         tracing::info!(%tenant, %node, generation = %next.generation, revision = %next.content.revision, "a node was given an assignment");
         Ok(())
@@ -92,14 +92,14 @@ impl Task for AssignmentTask {
         let records = self.ops.records();
         let stored =
             vec![records.changed(&keys::all_targets()), records.changed(&keys::all_nodes())];
-        Nudges { stored, live: None }
+        Nudges { stored, presence: None }
     }
 
-    async fn pass(&self, why: Why) -> Result<()> {
+    async fn pass(&self, trigger: Trigger) -> Result<()> {
         let records = self.ops.records();
-        let Survey { entries, damaged } = records.survey(&keys::all_targets()).await?;
+        let LossyList { entries, damaged } = records.list_lossy(&keys::all_targets()).await?;
         let targets: BTreeMap<_, _> = entries.into_iter().collect();
-        let nodes = records.survey(&keys::all_nodes()).await?.entries;
+        let nodes = records.list_lossy(&keys::all_nodes()).await?.entries;
         // A pointer that cannot be read is not the same as none: such a node keeps what it has.
         let present = nodes
             .iter()
@@ -109,7 +109,7 @@ impl Task for AssignmentTask {
             let Some(node) = keys::tenant_and_node(rest) else { continue };
             let target = targets.get(rest);
             let version = target.map(|target| target.version);
-            if why == Why::Nudged && self.is_settled(&node, version) {
+            if trigger == Trigger::Change && self.is_settled(&node, version) {
                 continue;
             }
             match self.settle((&node.0, &node.1), target).await {

@@ -12,7 +12,7 @@ use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::backup::{read_backup, restore};
 use omlcontroller::config::Settings;
 use omlcontroller::pki::{Authority, Terms};
-use omlcontroller::records::values::Site;
+use omlcontroller::records::values::PublicEndpoint;
 use omlcontroller::records::{Batch, Records, keys};
 use omlcontroller::registry::RegistryAccess;
 use omlcontroller::run::{Running, start};
@@ -95,7 +95,7 @@ pub(crate) struct World {
 
 /// Which store the controller has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum StoreKind {
     InMemory,
     OnDisk,
 }
@@ -120,11 +120,11 @@ impl Ground {
 
     async fn begin(self, store: Arc<dyn Store>) -> World {
         let Self { settings, registry, authority, dir } = self;
-        let site = Site { name: "controller".into(), host: "127.0.0.1".into() };
+        let endpoint = PublicEndpoint { name: "controller".into(), host: "127.0.0.1".into() };
         let batch = Batch::default().put(&keys::epoch(), Expect::Absent, &1).put(
-            &keys::site(),
+            &keys::public_endpoint(),
             Expect::Absent,
-            &site,
+            &endpoint,
         );
         Records::new(Arc::clone(&store)).commit(batch).await.unwrap();
         let running = Some(start(&settings, Arc::clone(&store)).await.unwrap());
@@ -133,11 +133,11 @@ impl Ground {
 }
 
 impl World {
-    pub(crate) async fn start(kept: Kept) -> Self {
+    pub(crate) async fn start(kept: StoreKind) -> Self {
         let ground = Ground::make().await;
         let store: Arc<dyn Store> = match kept {
-            Kept::InMemory => Arc::new(Memory::new()),
-            Kept::OnDisk => {
+            StoreKind::InMemory => Arc::new(Memory::new()),
+            StoreKind::OnDisk => {
                 let cluster = ground.authority.fingerprint().to_string();
                 embedded::create(&ground.settings.store_dir(), &cluster).unwrap();
                 let opened = Embedded::open(&ground.settings.store_dir(), Options::default()).await;

@@ -10,7 +10,7 @@ use oml_common::problem::Problem;
 use oml_common::rollout::Rollout;
 use oml_common::spec::{TenantSpec, with_versions};
 
-use super::request::Wanted;
+use super::request::ChangeRequest;
 use crate::ops::{Ops, OpsError, Result};
 use crate::records::values::{Head, Kind};
 use crate::records::{Entry, keys};
@@ -36,7 +36,7 @@ impl Ops {
     /// `given` is the specification that came with the request, if one did.
     pub(super) async fn draft(
         &self,
-        wanted: &Wanted,
+        request: &ChangeRequest,
         (tenant, given): (TenantId, Option<TenantSpec>),
     ) -> Result<Draft> {
         let records = &self.parts.records;
@@ -47,19 +47,19 @@ impl Ops {
             Some(present) => self.text_and_plan(&tenant, present).await?,
             None => None,
         };
-        let (text, known, kind) = match wanted {
-            Wanted::Apply { spec_yaml } => {
+        let (text, known, kind) = match request {
+            ChangeRequest::Apply { spec_yaml } => {
                 let known = before.as_ref().map(|(_, plan)| plan.digests().collect());
                 (spec_yaml.clone(), known.unwrap_or_default(), Kind::Apply)
             }
-            Wanted::SetVersion { versions, .. } => {
+            ChangeRequest::SetVersion { versions, .. } => {
                 let Some((text, plan)) = &before else {
                     return Err(self.without_revisions(&tenant).await);
                 };
                 let text = with_versions(text, versions).map_err(OpsError::Problems)?;
                 (text, plan.digests().collect(), Kind::SetVersion)
             }
-            Wanted::Rollback { to, .. } => {
+            ChangeRequest::Rollback { to, .. } => {
                 let Some(head) = &head else { return Err(self.without_revisions(&tenant).await) };
                 let (text, plan) = match self.text_and_plan(&tenant, *to).await? {
                     Some(found) if to.0 > 0 => found,
@@ -106,7 +106,7 @@ impl Ops {
 
 impl Draft {
     /// What of the way to that plan takes two changes.
-    pub(super) fn in_the_way(&self, plan: &Plan) -> Vec<Problem> {
+    pub(super) fn conflicts(&self, plan: &Plan) -> Vec<Problem> {
         let found = self.may_run.iter().flat_map(|before| handover::check(before, plan).0);
         let lines = found
             .map(|problem| Problem { line: self.spec.problem(&problem.path, "").line, ..problem });
@@ -114,7 +114,7 @@ impl Draft {
     }
 
     /// Whether the text says nothing that is not said already.
-    pub(super) fn says_the_same(&self) -> Result<bool> {
+    pub(super) fn has_the_same_spec(&self) -> Result<bool> {
         let Some((before, _)) = &self.before else { return Ok(false) };
         let before = TenantSpec::parse(before).map_err(OpsError::Problems)?;
         let spec = &self.spec;
@@ -126,7 +126,7 @@ impl Draft {
     }
 }
 
-fn no_revision(tenant: &TenantId, wanted: RevisionNumber, head: &Head) -> Problem {
-    let message = format!("tenant {tenant} has no revision {wanted}");
+fn no_revision(tenant: &TenantId, number: RevisionNumber, head: &Head) -> Problem {
+    let message = format!("tenant {tenant} has no revision {number}");
     Problem::new("to", message).hint(format!("it has 1 to {}", head.last))
 }

@@ -34,7 +34,7 @@ struct Found {
 
 /// The same records without pointers, with every node undecided, every rollout
 /// paused and every token ended.
-pub(super) fn standstill(records: Vec<Record>, epoch: u64, now: Timestamp) -> Vec<Record> {
+pub(super) fn quiesce(records: Vec<Record>, epoch: u64, now: Timestamp) -> Vec<Record> {
     let found = find(&records);
     let pointed_at = |record: &Record| record.0.starts_with(TARGETS);
     let kept = records.into_iter().filter(|record| !pointed_at(record));

@@ -14,12 +14,12 @@ use tokio::time::Instant;
 use super::reports::same_substance;
 
 /// Least time between two records of one node's reports, and of its greetings.
-const KEEP_INTERVAL: Duration = Duration::from_secs(1);
+const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// All nodes.
 #[derive(Debug, Default)]
-pub struct Live {
-    tenants: Mutex<BTreeMap<TenantId, Tenant>>,
+pub struct Presence {
+    tenants: Mutex<BTreeMap<TenantId, TenantEntry>>,
     /// Counts what a task may have to act on.
     substance: watch::Sender<u64>,
     /// Counts everything.
@@ -27,24 +27,24 @@ pub struct Live {
 }
 
 #[derive(Debug, Default)]
-struct Tenant {
-    nodes: BTreeMap<NodeName, Known>,
+struct TenantEntry {
+    nodes: BTreeMap<NodeName, NodeEntry>,
     changed: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    presence: Presence,
+struct NodeEntry {
+    presence: NodePresence,
     session: Option<(SessionId, oneshot::Sender<()>)>,
     /// The report differs in substance from the one that is kept.
-    unkept: bool,
-    kept: Option<Instant>,
-    greeted: Option<Instant>,
+    is_unsaved: bool,
+    saved_at: Option<Instant>,
+    greeted_at: Option<Instant>,
 }
 
 /// What is to be done about a node's last report.
 #[derive(Debug)]
-pub enum Keeping {
+pub enum Persist {
     /// To keep it; the caller does.
     Now(Arc<Report>, Timestamp),
     /// To keep it then: the last one was kept a moment ago.
@@ -55,11 +55,11 @@ pub enum Keeping {
 
 /// What is known of one node.
 #[derive(Debug, Clone, Default)]
-pub struct Presence {
+pub struct NodePresence {
     /// It has a session.
     pub connected: bool,
     /// It has said how it is in that session: what it said before may have changed since.
-    pub heard: bool,
+    pub has_reported: bool,
     /// When it last said something, by the controller's clock.
     pub last_seen: Option<Timestamp>,
     /// What it last said.
@@ -72,7 +72,7 @@ pub struct Presence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionId(u64);
 
-impl Live {
+impl Presence {
     /// A node begins a session, which takes the place of an older one. The
     /// receiver is woken when a newer one takes its place.
     pub fn connect(
@@ -90,7 +90,7 @@ impl Live {
         let id = SessionId(number);
         self.update(tenant, node, |known| {
             known.presence.connected = true;
-            known.presence.heard = false;
+            known.presence.has_reported = false;
             known.presence.last_seen = Some(now);
             // Dropping the older sender wakes the older session.
             known.session = Some((id, replaced));
@@ -106,7 +106,7 @@ impl Live {
             if is_current {
                 known.session = None;
                 known.presence.connected = false;
-                known.presence.heard = false;
+                known.presence.has_reported = false;
             }
             is_current
         });
@@ -115,7 +115,7 @@ impl Live {
     /// A node said something. Returns whether it differs in substance from
     /// what it said before, or is the first it says in its session. What is
     /// left over of a session that was replaced says nothing.
-    pub fn heard(
+    pub fn record_report(
         &self,
         tenant: &TenantId,
         node: &NodeName,
@@ -128,19 +128,25 @@ impl Live {
             }
             let before = known.presence.report.as_deref();
             let differs = !before.is_some_and(|before| same_substance(before, &report));
-            let is_first = !known.presence.heard;
+            let is_first = !known.presence.has_reported;
             known.presence.last_seen = Some(now);
             known.presence.report = Some(Arc::new(report));
-            known.presence.heard = true;
-            known.unkept |= differs;
+            known.presence.has_reported = true;
+            known.is_unsaved |= differs;
             differs || is_first
         })
     }
 
     /// Another machine claimed to be the node, and was told so.
-    pub fn refused_copy(&self, tenant: &TenantId, node: &NodeName, told: &str, now: Timestamp) {
+    pub fn record_duplicate(
+        &self,
+        tenant: &TenantId,
+        node: &NodeName,
+        message: &str,
+        now: Timestamp,
+    ) {
         self.update(tenant, node, |known| {
-            known.presence.duplicate = Some((told.into(), now));
+            known.presence.duplicate = Some((message.into(), now));
             false
         });
     }
@@ -149,27 +155,27 @@ impl Live {
     pub fn joined(&self, tenant: &TenantId, node: &NodeName) {
         self.update(tenant, node, |known| {
             known.presence.duplicate = None;
-            known.greeted = None;
+            known.greeted_at = None;
             false
         });
     }
 
     /// Whether a node's last report is to be kept. However many sessions it
     /// has, it does not write more often than it may.
-    pub fn keeping(&self, tenant: &TenantId, node: &NodeName, now: Instant) -> Keeping {
+    pub fn next_persist(&self, tenant: &TenantId, node: &NodeName, now: Instant) -> Persist {
         let mut tenants = self.lock();
         let known = tenants.get_mut(tenant).and_then(|tenant| tenant.nodes.get_mut(node));
-        let Some(known) = known else { return Keeping::Nothing };
-        let Presence { report: Some(report), last_seen: Some(at), .. } = &known.presence else {
-            return Keeping::Nothing;
+        let Some(known) = known else { return Persist::Nothing };
+        let NodePresence { report: Some(report), last_seen: Some(at), .. } = &known.presence else {
+            return Persist::Nothing;
         };
-        match known.kept.map(|kept| kept + KEEP_INTERVAL).filter(|earliest| *earliest > now) {
-            Some(earliest) if known.unkept => Keeping::At(earliest),
-            Some(_) => Keeping::Nothing,
+        match known.saved_at.map(|saved| saved + SAVE_INTERVAL).filter(|earliest| *earliest > now) {
+            Some(earliest) if known.is_unsaved => Persist::At(earliest),
+            Some(_) => Persist::Nothing,
             None => {
-                known.kept = Some(now);
-                known.unkept = false;
-                Keeping::Now(Arc::clone(report), *at)
+                known.saved_at = Some(now);
+                known.is_unsaved = false;
+                Persist::Now(Arc::clone(report), *at)
             }
         }
     }
@@ -178,8 +184,8 @@ impl Live {
     pub fn may_greet(&self, tenant: &TenantId, node: &NodeName, now: Instant) -> bool {
         let mut tenants = self.lock();
         let nodes = &mut tenants.entry(tenant.clone()).or_default().nodes;
-        let greeted = &mut nodes.entry(node.clone()).or_default().greeted;
-        let may = greeted.is_none_or(|greeted| greeted + KEEP_INTERVAL <= now);
+        let greeted = &mut nodes.entry(node.clone()).or_default().greeted_at;
+        let may = greeted.is_none_or(|greeted| greeted + SAVE_INTERVAL <= now);
         if may {
             *greeted = Some(now);
         }
@@ -187,7 +193,7 @@ impl Live {
     }
 
     /// What was kept from before the controller's start.
-    pub fn remember(&self, tenant: &TenantId, node: &NodeName, report: Report, at: Timestamp) {
+    pub fn restore(&self, tenant: &TenantId, node: &NodeName, report: Report, at: Timestamp) {
         self.update(tenant, node, |known| {
             known.presence.last_seen = Some(at);
             known.presence.report = Some(Arc::new(report));
@@ -198,14 +204,14 @@ impl Live {
     /// Forgets a node, and ends its session.
     pub fn forget(&self, tenant: &TenantId, node: &NodeName) {
         self.update(tenant, node, |known| {
-            *known = Known::default();
+            *known = NodeEntry::default();
             true
         });
     }
 
     /// What is known of a tenant's nodes.
     #[must_use]
-    pub fn of_tenant(&self, tenant: &TenantId) -> BTreeMap<NodeName, Presence> {
+    pub fn of_tenant(&self, tenant: &TenantId) -> BTreeMap<NodeName, NodePresence> {
         let tenants = self.lock();
         let nodes = tenants.get(tenant).map(|tenant| tenant.nodes.iter());
         nodes
@@ -217,7 +223,7 @@ impl Live {
 
     /// What is known of one node.
     #[must_use]
-    pub fn of_node(&self, tenant: &TenantId, node: &NodeName) -> Presence {
+    pub fn of_node(&self, tenant: &TenantId, node: &NodeName) -> NodePresence {
         let tenants = self.lock();
         let known = tenants.get(tenant).and_then(|tenant| tenant.nodes.get(node));
         known.map(|known| known.presence.clone()).unwrap_or_default()
@@ -243,7 +249,7 @@ impl Live {
         &self,
         tenant: &TenantId,
         node: &NodeName,
-        change: impl FnOnce(&mut Known) -> bool,
+        change: impl FnOnce(&mut NodeEntry) -> bool,
     ) -> bool {
         let mut tenants = self.lock();
         let of_tenant = tenants.entry(tenant.clone()).or_default();
@@ -258,7 +264,7 @@ impl Live {
     }
 
     /// A change is made in steps that cannot panic, so a poisoned lock guards a whole state.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TenantId, Tenant>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TenantId, TenantEntry>> {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

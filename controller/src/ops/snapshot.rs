@@ -8,14 +8,14 @@ use oml_common::plan::Plan;
 use oml_common::rollout::{self, Next, NodeView, Rollout};
 use oml_common::time::Timestamp;
 
-use super::live::Presence;
+use super::presence::NodePresence;
 use super::{Ops, Result};
 use crate::records::values::{Assigned, Head, Node};
 use crate::records::{Entry, keys};
 
 /// A tenant with a rollout, as of one moment.
 #[derive(Debug)]
-pub struct Situation {
+pub struct TenantSnapshot {
     /// Which revisions count.
     pub head: Entry<Head>,
     /// The rollout.
@@ -27,23 +27,23 @@ pub struct Situation {
     /// The pointers.
     pub targets: BTreeMap<NodeName, Entry<RevisionNumber>>,
     /// The nodes.
-    pub nodes: BTreeMap<NodeName, Standing>,
+    pub nodes: BTreeMap<NodeName, NodeSnapshot>,
 }
 
 /// A node as of one moment.
 #[derive(Debug)]
-pub struct Standing {
+pub struct NodeSnapshot {
     /// What is recorded of it.
     pub node: Node,
     /// What is known of it now.
-    pub presence: Presence,
+    pub presence: NodePresence,
     /// What it was given.
     pub assigned: Option<Arc<Assigned>>,
 }
 
 impl Ops {
-    /// A tenant's situation; none where there is no revision yet.
-    pub async fn situation(&self, tenant: &TenantId) -> Result<Option<Situation>> {
+    /// A tenant's snapshot; none where there is no revision yet.
+    pub async fn tenant_snapshot(&self, tenant: &TenantId) -> Result<Option<TenantSnapshot>> {
         let records = &self.parts.records;
         let head = records.get(&keys::head(tenant)).await?;
         let rollout = records.get(&keys::rollout(tenant)).await?;
@@ -57,36 +57,39 @@ impl Ops {
         let targets = records.list(&all).await?.into_iter();
         let targets = targets.filter_map(|(rest, target)| Some((all.name(&rest)?, target)));
         let targets = targets.collect();
-        let nodes = self.standings(tenant).await?;
-        Ok(Some(Situation { head, rollout, to, from, targets, nodes }))
+        let nodes = self.node_snapshots(tenant).await?;
+        Ok(Some(TenantSnapshot { head, rollout, to, from, targets, nodes }))
     }
 
     /// A tenant's nodes; removed ones are not among them.
-    pub async fn standings(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, Standing>> {
+    pub async fn node_snapshots(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<BTreeMap<NodeName, NodeSnapshot>> {
         let records = &self.parts.records;
-        let assignments = records.list_shared(&keys::assignments(tenant)).await?;
+        let assignments = records.list_cached(&keys::assignments(tenant)).await?;
         let mut assignments: BTreeMap<String, Arc<Assigned>> =
             assignments.into_iter().map(|(name, entry)| (name, entry.value)).collect();
-        let mut presences = self.parts.live.of_tenant(tenant);
+        let mut presences = self.parts.presence.of_tenant(tenant);
         let all = keys::nodes(tenant);
         let nodes = records.list(&all).await?;
         let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
-        let standings = present.filter_map(|(rest, node)| {
+        let node_snapshots = present.filter_map(|(rest, node)| {
             let name: NodeName = all.name(&rest)?;
             let presence = presences.remove(&name).unwrap_or_default();
             let assigned = assignments.remove(&rest);
-            Some((name, Standing { node: node.value, presence, assigned }))
+            Some((name, NodeSnapshot { node: node.value, presence, assigned }))
         });
-        Ok(standings.collect())
+        Ok(node_snapshots.collect())
     }
 }
 
-impl Situation {
+impl TenantSnapshot {
     /// What follows from it; nothing is written.
     #[must_use]
     pub fn step(&self, now: Timestamp) -> Next {
         let targets = self.targets.iter().map(|(node, t)| (node.clone(), t.value)).collect();
-        let nodes = self.nodes.iter().map(|(name, standing)| (name.clone(), standing.view()));
+        let nodes = self.nodes.iter().map(|(name, snapshot)| (name.clone(), snapshot.view()));
         rollout::step(rollout::Input {
             rollout: &self.rollout.value,
             targets: &targets,
@@ -98,11 +101,11 @@ impl Situation {
     }
 }
 
-impl Standing {
+impl NodeSnapshot {
     fn view(&self) -> NodeView<'_> {
         NodeView {
             // What it said in an earlier session proves nothing of now.
-            connected: self.presence.connected && self.presence.heard,
+            connected: self.presence.connected && self.presence.has_reported,
             assigned: self
                 .assigned
                 .as_ref()
