@@ -16,9 +16,11 @@ use tonic::{Request, Response, Status};
 
 use crate::clock;
 use crate::kill_point;
-use crate::ops::change::{ChangeRequest, RequestContext};
-use crate::ops::tokens::TokenRequest;
-use crate::ops::{Ops, OpsError};
+use crate::ops::change::{ChangeRequest, Changes, RequestContext};
+use crate::ops::node_id::NodeId;
+use crate::ops::nodes::Nodes;
+use crate::ops::tokens::{TokenRequest, Tokens};
+use crate::ops::{Ops, OpsError, status};
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
 use crate::wire;
@@ -31,28 +33,37 @@ type Reply<T> = Result<Response<T>, Status>;
 /// The operators' service.
 #[derive(Debug, Clone)]
 pub struct FleetApi {
-    ops: Ops,
+    changes: Changes,
+    nodes: Nodes,
+    status: status::Status,
+    tokens: Tokens,
     shutdown: ShutdownSignal,
 }
 
 impl FleetApi {
     /// The service; its streams end when `shutdown` says so.
     #[must_use]
-    pub fn new(ops: Ops, shutdown: ShutdownSignal) -> Self {
-        Self { ops, shutdown }
+    pub fn new(ops: &Ops, shutdown: ShutdownSignal) -> Self {
+        Self {
+            changes: ops.changes.clone(),
+            nodes: ops.nodes.clone(),
+            status: ops.status.clone(),
+            tokens: ops.tokens.clone(),
+            shutdown,
+        }
     }
 
     async fn change(
         &self,
         who: policy::Operator,
-        wanted: &ChangeRequest,
+        request: &ChangeRequest,
         options: Option<v1::ChangeOptions>,
     ) -> Reply<v1::ChangeReply> {
         let v1::ChangeOptions { op_id, dry_run, why } = options.unwrap_or_default();
         let op_id = (!op_id.is_empty()).then(|| op_id.parse()).transpose();
         let op_id = op_id.map_err(|problem: Problem| refusal(problem))?;
-        let asked = RequestContext { who: who.name, op_id, dry_run, why };
-        let changed = self.ops.change(wanted, &asked).await;
+        let context = RequestContext { who: who.name, op_id, dry_run, why };
+        let changed = self.changes.make(request, &context).await;
         let changed = changed.map_err(|error| wire::status_of(&error))?;
         kill_point::reach("C5");
         Ok(Response::new(wire::changed(changed)))
@@ -131,7 +142,7 @@ impl Fleet for FleetApi {
 
     async fn get_status(&self, request: Request<v1::StatusRequest>) -> Reply<v1::StatusReply> {
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
-        let status = self.ops.status(tenant.as_ref()).await;
+        let status = self.status.read(tenant.as_ref()).await;
         let status = status.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(wire::status(status, clock::now())))
     }
@@ -146,8 +157,9 @@ impl Fleet for FleetApi {
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
         let (replies, messages) = mpsc::channel(1);
         let watching = watch_status::watch(
-            self.ops.clone(),
-            (tenant, expires),
+            self.status.clone(),
+            tenant,
+            expires,
             replies,
             self.shutdown.clone(),
         );
@@ -160,7 +172,7 @@ impl Fleet for FleetApi {
         request: Request<v1::ListRevisionsRequest>,
     ) -> Reply<v1::ListRevisionsReply> {
         let tenant: TenantId = field("tenant", &request.get_ref().tenant)?;
-        let history = self.ops.history(&tenant).await;
+        let history = self.status.history(&tenant).await;
         let history = history.map_err(|error| wire::status_of(&error))?;
         let revisions = history.iter().map(wire::revision).collect();
         Ok(Response::new(v1::ListRevisionsReply { revisions }))
@@ -169,7 +181,7 @@ impl Fleet for FleetApi {
     async fn get_spec(&self, request: Request<v1::GetSpecRequest>) -> Reply<v1::GetSpecReply> {
         let v1::GetSpecRequest { tenant, revision } = request.into_inner();
         let tenant: TenantId = field("tenant", &tenant)?;
-        let found = self.ops.specification(&tenant, RevisionNumber(revision)).await;
+        let found = self.status.specification(&tenant, RevisionNumber(revision)).await;
         let found = found.map_err(|error| wire::status_of(&error))?;
         let (revision, spec_yaml) = (found.number.0, found.spec_yaml.clone());
         Ok(Response::new(v1::GetSpecReply { revision, spec_yaml }))
@@ -188,7 +200,7 @@ impl Fleet for FleetApi {
             node: optional("node", &node)?,
             valid_ms: (valid_ms > 0).then_some(valid_ms),
         };
-        let made = self.ops.create_token(&who, wanted).await;
+        let made = self.tokens.create(&who, wanted).await;
         let made = made.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(v1::CreateTokenReply {
             token: made.token.reveal(),
@@ -203,9 +215,9 @@ impl Fleet for FleetApi {
     ) -> Reply<v1::RemoveNodeReply> {
         let policy::Operator { name: who, .. } = policy::operator(&request)?;
         let v1::RemoveNodeRequest { tenant, node } = request.into_inner();
-        let (tenant, node) = (field("tenant", &tenant)?, field("node", &node)?);
-        let ops = self.ops.clone();
-        run_to_completion(async move { ops.remove_node(&who, &tenant, &node).await }).await?;
+        let id = NodeId { tenant: field("tenant", &tenant)?, name: field("node", &node)? };
+        let nodes = self.nodes.clone();
+        run_to_completion(async move { nodes.remove(&who, &id).await }).await?;
         Ok(Response::new(v1::RemoveNodeReply {}))
     }
 }

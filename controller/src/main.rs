@@ -200,8 +200,8 @@ async fn serve(settings: &Settings) -> Result<()> {
     );
     let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
     let running = run::start(settings, Arc::new(store)).await?;
-    let telling = tokio::spawn(notify::keep_notified(running.ops.clone()));
-    notify::ready(&notify::status_line(&running.ops).await?);
+    let telling = tokio::spawn(notify::keep_notified(running.ops.status.clone()));
+    notify::ready(&notify::status_line(&running.ops.status).await?);
     tracing::info!(listen = %running.listen, enrollment = %running.enrollment_listen, "the controller serves");
     // Both only observe.
     tokio::select! {

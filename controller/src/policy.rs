@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::{Either, Ready, ready};
-use oml_common::id::{NodeName, TenantId};
 use oml_common::time::Timestamp;
 use oml_proto::tls::{Identity, OperatorName, Peer};
 use tonic::Status;
@@ -14,6 +13,7 @@ use tower::{Layer, Service};
 
 use crate::clock;
 use crate::kill_point;
+use crate::ops::node_id::NodeId;
 use crate::pki::Revoked;
 use crate::tls::ConnectionInfo;
 
@@ -59,10 +59,8 @@ pub struct Operator {
 /// its certificate and from nowhere else.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Whose node it is.
-    pub tenant: TenantId,
     /// Which node.
-    pub node: NodeName,
+    pub id: NodeId,
     /// All that the certificate says.
     pub peer: Arc<Peer>,
 }
@@ -117,8 +115,8 @@ impl Policy {
                 extensions.insert(Operator { name: name.clone(), expires: peer.expires });
             }
             (Role::Node, Identity::Node { tenant, node }) => {
-                let (tenant, node) = (tenant.clone(), node.clone());
-                extensions.insert(Node { tenant, node, peer });
+                let id = NodeId { tenant: tenant.clone(), name: node.clone() };
+                extensions.insert(Node { id, peer });
             }
             (Role::Operator | Role::Node | Role::Anyone, identity) => {
                 tracing::warn!(%identity, path = request.uri().path(), "a call was refused");

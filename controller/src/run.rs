@@ -27,7 +27,6 @@ use crate::api::FleetApi;
 use crate::api::enrollment::EnrollmentApi;
 use crate::config::Settings;
 use crate::ops::catalogs::{CatalogError, Catalogs};
-use crate::ops::presence::Presence;
 use crate::ops::{Ops, Parts};
 use crate::pki::{Authority, PkiError};
 use crate::policy::Policy;
@@ -125,11 +124,15 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
     };
     let address = |listener: &TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
     let enrollment_listen = address(&enrollment, settings.enrollment_listen);
-    let ops = operations(settings, store, enrollment_listen.port()).await?;
-    let (certificate, ports) = CertificateTask::new(ops.clone()).map_err(StartError::Ops)?;
+    let records = Records::new(store);
+    let epoch = read_epoch(&records).await?;
+    let enrollment_port = enrollment_listen.port();
+    let ops = operations(settings, records.clone(), enrollment_port, epoch).await?;
+    let (certificate, ports) =
+        CertificateTask::new(ops.own_certificates.clone()).map_err(StartError::Ops)?;
     let tasks: [Arc<dyn Task>; 3] = [
-        Arc::new(RolloutTask::new(ops.clone())),
-        Arc::new(AssignmentTask::new(ops.clone())),
+        Arc::new(RolloutTask::new(records.clone(), ops.status.clone())),
+        Arc::new(AssignmentTask::new(records, ops.tenants.clone(), epoch)),
         Arc::new(certificate),
     ];
     let mut running = Running {
@@ -147,26 +150,26 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
         counters.insert(task.name(), Arc::clone(&count));
         running.tasks.spawn(drive(task, count));
     }
-    running.tasks.spawn(ops.clone().keep_audit_bounded());
+    running.tasks.spawn(ops.audit.clone().keep_bounded());
     let (acceptor, connections) = Acceptor::new(main, ports.main, Limits::default());
     running.ports.spawn(acceptor.run());
     let shutdown = running.shutdown.signal();
-    let agents = AgentServer::new(Sessions::new(ops.clone(), shutdown.clone()));
-    let fleet = FleetServer::new(FleetApi::new(ops.clone(), shutdown.clone()));
+    let agents = AgentServer::new(Sessions::new(ops.nodes.clone(), shutdown.clone()));
+    let fleet = FleetServer::new(FleetApi::new(&ops, shutdown.clone()));
     let router = server(&ops, CALLS_MAX)
         .add_service(agents.max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX))
         .add_service(fleet.max_decoding_message_size(MESSAGE_BYTES_MAX));
     running.ports.spawn(serve(router, connections, shutdown.clone()));
     let (acceptor, connections) = Acceptor::new(enrollment, ports.enrollment, Limits::default());
     running.ports.spawn(acceptor.run());
-    let joining = EnrollmentServer::new(EnrollmentApi::new(ops.clone()));
+    let joining = EnrollmentServer::new(EnrollmentApi::new(ops.nodes.clone(), ops.tokens.clone()));
     let router = server(&ops, ENROLLMENT_CALLS_MAX)
         .max_connection_age(ENROLLMENT_AGE)
         .max_connection_age_grace(ENROLLMENT_GRACE)
         .add_service(joining.max_decoding_message_size(ENROLLMENT_BYTES_MAX));
     running.ports.spawn(serve(router, connections, shutdown.clone()));
     if let Some(web) = web {
-        running.ports.spawn(web::serve(web, ops, counters, shutdown));
+        running.ports.spawn(web::serve(web, ops.status, counters, shutdown));
     }
     Ok(running)
 }
@@ -175,29 +178,29 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
+async fn read_epoch(records: &Records) -> Result<u64, StartError> {
+    let epoch = records.get(&keys::epoch()).await.map_err(StartError::Store)?;
+    Ok(epoch.ok_or(StartError::Uninitialized)?.value)
+}
+
 async fn operations(
     settings: &Settings,
-    store: Arc<dyn Store>,
+    records: Records,
     enrollment_port: u16,
+    epoch: u64,
 ) -> Result<Ops, StartError> {
     let authority = Authority::load(&settings.pki_dir()).map_err(StartError::Authority)?;
     let catalogs = Catalogs::load(&settings.catalog_dir).map_err(StartError::Catalog)?;
-    let records = Records::new(store);
-    let epoch = records.get(&keys::epoch()).await.map_err(StartError::Store)?;
-    let epoch = epoch.ok_or(StartError::Uninitialized)?.value;
     let ops = Ops::new(Parts {
         records,
-        presence: Presence::default(),
         catalogs,
         registries: Registries::new(settings.registries.clone()),
         authority,
-        revoked: Arc::default(),
         node_lifetime_ms: settings.node_lifetime_ms,
         enrollment_port,
         epoch,
     });
-    ops.load_revoked().await.map_err(StartError::Ops)?;
-    ops.load_reports().await.map_err(StartError::Ops)?;
+    ops.load().await.map_err(StartError::Ops)?;
     Ok(ops)
 }
 
@@ -207,7 +210,7 @@ fn server(ops: &Ops, calls_max: u32) -> Server<Stack<Policy, Identity>> {
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .max_concurrent_streams(Some(calls_max))
         .timeout(CALL_LIMIT)
-        .layer(Policy::new(Arc::clone(ops.revoked())))
+        .layer(Policy::new(Arc::clone(&ops.revoked)))
 }
 
 async fn serve(

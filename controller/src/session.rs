@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::ops::{Ops, OpsError};
+use crate::ops::OpsError;
+use crate::ops::nodes::Nodes;
 use crate::pki::{CertificateRecord, CertificateRequest};
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
@@ -28,15 +29,15 @@ const OUTGOING_LEN_MAX: usize = 1;
 /// The agents' service.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    ops: Ops,
+    nodes: Nodes,
     shutdown: ShutdownSignal,
 }
 
 impl Sessions {
     /// The service; its sessions end when `shutdown` says so.
     #[must_use]
-    pub fn new(ops: Ops, shutdown: ShutdownSignal) -> Self {
-        Self { ops, shutdown }
+    pub fn new(nodes: Nodes, shutdown: ShutdownSignal) -> Self {
+        Self { nodes, shutdown }
     }
 }
 
@@ -52,7 +53,7 @@ impl Agent for Sessions {
         let from = request.extensions().get::<ConnectionInfo>().map(|info| info.address.ip());
         let (outgoing, messages) = mpsc::channel(OUTGOING_LEN_MAX);
         let stream =
-            AgentStream { ops: self.ops.clone(), node, from, shutdown: self.shutdown.clone() };
+            AgentStream { nodes: self.nodes.clone(), node, from, shutdown: self.shutdown.clone() };
         let incoming = request.into_inner();
         tokio::spawn(stream.run(incoming, outgoing));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
@@ -62,10 +63,10 @@ impl Agent for Sessions {
         &self,
         request: Request<v1::RenewRequest>,
     ) -> Result<Response<v1::Certificate>, Status> {
-        let policy::Node { tenant, node, peer } = policy::node(&request)?;
+        let policy::Node { id, peer } = policy::node(&request)?;
         let csr = CertificateRequest::from_der(&request.get_ref().csr);
         let csr = csr.map_err(|error| wire::status_of(&OpsError::Request(error)))?;
-        let renewed = self.ops.renew((&tenant, &node), CertificateRecord::of(&peer), &csr).await;
+        let renewed = self.nodes.renew(&id, CertificateRecord::of(&peer), &csr).await;
         let renewed = renewed.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(wire::certificate(renewed)))
     }

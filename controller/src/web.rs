@@ -14,7 +14,7 @@ use oml_common::error::chain;
 use oml_proto::http;
 use tokio::net::TcpListener;
 
-use crate::ops::Ops;
+use crate::ops::status::Status;
 use crate::shutdown::ShutdownSignal;
 use crate::tasks::TaskCounters;
 
@@ -29,18 +29,18 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 
 #[derive(Clone)]
 struct Shared {
-    ops: Ops,
+    status: Status,
     counters: Arc<CountersByTask>,
 }
 
 /// Serves until told to stop.
 pub async fn serve(
     listener: TcpListener,
-    ops: Ops,
+    status: Status,
     counters: CountersByTask,
     mut shutdown: ShutdownSignal,
 ) {
-    let shared = Shared { ops, counters: Arc::new(counters) };
+    let shared = Shared { status, counters: Arc::new(counters) };
     let router = Router::new()
         .route("/metrics", get(metrics_page))
         .route("/sd", get(discovery_page))
@@ -53,9 +53,9 @@ pub async fn serve(
 }
 
 async fn metrics_page(State(shared): State<Shared>) -> Response {
-    match shared.ops.status(None).await {
+    match shared.status.read(None).await {
         Ok(status) => {
-            let commits = shared.ops.commits();
+            let commits = shared.status.commits();
             let page = metrics::page(&status, commits, &shared.counters);
             ([(header::CONTENT_TYPE, METRICS_TYPE)], page).into_response()
         }
@@ -64,14 +64,14 @@ async fn metrics_page(State(shared): State<Shared>) -> Response {
 }
 
 async fn discovery_page(State(shared): State<Shared>) -> Response {
-    match shared.ops.status(None).await {
+    match shared.status.read(None).await {
         Ok(status) => axum::Json(discovery::targets(&status)).into_response(),
         Err(error) => unavailable(&error),
     }
 }
 
 async fn health_page(State(shared): State<Shared>) -> Response {
-    match shared.ops.check_store().await {
+    match shared.status.check_store().await {
         Ok(()) => "ok\n".into_response(),
         Err(error) => unavailable(&error),
     }

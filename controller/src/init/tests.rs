@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use oml_proto::tls::{Credentials, Peer, certificate, client_config};
+use oml_proto::tls::{Credentials, Identity, Peer, certificate, client_config};
 
 use super::*;
 use crate::backup::{backup, create_file, read_backup, restore};
+use crate::pki::Terms;
+use crate::records::keys;
 use crate::store::Store as _;
 use crate::store::embedded::Options;
 
@@ -112,8 +114,9 @@ async fn an_operator_who_is_not_on_record_can_be_removed_and_it_is_told() {
     let mario: OperatorName = "mario".parse().unwrap();
     let store = open(&settings).await.unwrap();
     let authority = Authority::load(&settings.pki_dir()).unwrap();
-    let (_, unrecorded) =
-        issue(&settings, &authority, &endpoint("10.0.0.1"), (&mario, None)).unwrap();
+    let terms = Terms { now: clock::now(), lifetime_ms: 3_600_000, after: None };
+    let own = authority.issue_with_key(&Identity::Operator(mario.clone()), terms).unwrap();
+    let unrecorded = own.issued.record.serial;
     close(store).await;
     let message = remove_operator(&settings, &mario).await.unwrap().unwrap().to_string();
     assert!(message.contains("no operator mario on record"), "{message}");

@@ -7,7 +7,7 @@ use oml_common::error::chain;
 use oml_common::id::{NodeName, TenantId};
 use tokio::time::sleep;
 
-use super::{Ops, Result};
+use super::Result;
 use crate::records::values::Audit;
 use crate::records::{Batch, Entry, Records, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
@@ -23,11 +23,23 @@ const RENEWALS_KEPT: usize = 20;
 pub(super) const RENEWED: &str = "got certificate";
 const PERIOD: Duration = Duration::from_secs(24 * 3600);
 
-impl Ops {
+/// The log of who did what.
+#[derive(Debug, Clone)]
+pub struct AuditTrail {
+    records: Records,
+}
+
+impl AuditTrail {
+    /// Over the records.
+    #[must_use]
+    pub fn new(records: Records) -> Self {
+        Self { records }
+    }
+
     /// Forgets what is too old or too much, now and once a day. Never returns.
-    pub async fn keep_audit_bounded(self) {
+    pub async fn keep_bounded(self) {
         loop {
-            match prune(&self.parts.records, Bounds::default()).await {
+            match prune(&self.records, Bounds::default()).await {
                 Ok(0) => {}
                 Ok(lines) => tracing::info!(lines, "old lines of the audit trail were forgotten"),
                 Err(error) => {

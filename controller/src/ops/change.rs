@@ -4,6 +4,7 @@
 //! and never again; one small commit then makes it real.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use oml_common::diff::{Change, diff};
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
@@ -19,12 +20,16 @@ mod request;
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
 use self::draft::Draft;
+use super::catalogs::Catalogs;
 use super::digests::Images;
-use super::{ConflictRetries, Ops, OpsError, Result};
+use super::retries::ConflictRetries;
+use super::tenants::Tenants;
+use super::{OpsError, Result};
 use crate::clock;
 use crate::kill_point;
 use crate::records::values::{Audit, Head, IdempotencyRecord, Outcome, Revision};
-use crate::records::{Batch, Entry, if_unchanged, keys};
+use crate::records::{Batch, Entry, Records, if_unchanged, keys};
+use crate::registry::Registries;
 use crate::store::Expect;
 
 /// A draft with nothing left to choose.
@@ -35,9 +40,18 @@ struct Planned {
     enrolled: BTreeSet<NodeName>,
 }
 
-impl Ops {
+/// Changes what tenants run. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    pub(super) records: Records,
+    pub(super) tenants: Tenants,
+    pub(super) catalogs: Arc<Catalogs>,
+    pub(super) registries: Arc<Registries>,
+}
+
+impl Changes {
     /// Makes a change, or says what it would be.
-    pub async fn change(
+    pub async fn make(
         &self,
         request: &ChangeRequest,
         context: &RequestContext,
@@ -63,7 +77,7 @@ impl Ops {
         if let Some(replay) = self.replay(&tenant, request, context).await? {
             return Ok(replay);
         }
-        let draft = self.draft(request, (tenant, given)).await?;
+        let draft = self.draft(request, tenant, given).await?;
         let planned = self.plan(draft, answers).await?;
         if let Some(revision) = planned.already_in_effect()? {
             let tenant = planned.draft.tenant;
@@ -85,13 +99,13 @@ impl Ops {
         context: &RequestContext,
     ) -> Result<Option<ChangeResult>> {
         let Some(op_id) = &context.op_id else { return Ok(None) };
-        let made = self.parts.records.get(&keys::idempotency(tenant, op_id)).await?;
+        let made = self.records.get(&keys::idempotency(tenant, op_id)).await?;
         let Some(Entry { value: made, .. }) = made else { return Ok(None) };
         if made.request != request.fingerprint() {
             let message = format!("operation {op_id} was another change");
             return Err(Problem::new("op_id", message).hint("use a new id").into());
         }
-        let revision = self.revision(tenant, made.revision).await?;
+        let revision = self.tenants.revision(tenant, made.revision).await?;
         let changes = revision.map(|revision| revision.changes.clone()).unwrap_or_default();
         let (tenant, revision) = (tenant.clone(), made.revision);
         Ok(Some(ChangeResult { tenant, revision, changed: true, changes }))
@@ -103,7 +117,7 @@ impl Ops {
         answers: &mut BTreeMap<ImageName, Digest>,
     ) -> Result<Planned> {
         let spec = &draft.spec;
-        let catalog = self.parts.catalogs.of(spec)?;
+        let catalog = self.catalogs.of(spec)?;
         let nodes = self.node_facts(&draft.tenant).await?;
         let images = Images::of(spec, catalog);
         let revision = draft.head.as_ref().map(|head| head.value.last).unwrap_or_default().next();
@@ -136,7 +150,7 @@ impl Ops {
 
     /// A tenant without nodes may be another one, written wrongly.
     async fn suggest_tenant(&self, spec: &TenantSpec) -> Result<Option<Problem>> {
-        let known = self.tenants().await?;
+        let known = self.tenants.all().await?;
         let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
         let near =
             nearest(spec.tenant.as_str(), &known).filter(|near| *near != spec.tenant.as_str());
@@ -148,7 +162,7 @@ impl Ops {
 
     async fn node_facts(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, NodeFacts>> {
         let all = keys::nodes(tenant);
-        let nodes = self.parts.records.list(&all).await?;
+        let nodes = self.records.list(&all).await?;
         let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
         let facts = present.filter_map(|(rest, node)| {
             let facts = NodeFacts { roles: node.value.roles, address: node.value.address };
@@ -171,7 +185,7 @@ impl Ops {
         let content = ContentHash::of(&written);
         let plan_key = keys::plan(tenant, number, &content);
         // Written first and alone: nothing names it until the commit below.
-        self.parts.records.commit(Batch::default().put(&plan_key, Expect::Any, plan)).await?;
+        self.records.commit(Batch::default().put(&plan_key, Expect::Any, plan)).await?;
         kill_point::reach("C3");
         let mut batch = planned.intent(context, content, now).put(
             &keys::rollout(tenant),
@@ -182,7 +196,7 @@ impl Ops {
             let made = IdempotencyRecord { revision: number, request: request.fingerprint() };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
-        self.parts.records.commit(batch).await?;
+        self.records.commit(batch).await?;
         kill_point::reach("C4");
         tracing::info!(%tenant, revision = %number, kind = draft.kind.word(), who = %context.who, "a change was accepted");
         Ok(())
@@ -192,7 +206,7 @@ impl Ops {
     async fn begin(&self, planned: &Planned, now: Timestamp) -> Result<Rollout> {
         let Planned { draft, plan, enrolled, .. } = planned;
         let good = match planned.good() {
-            Some(good) => self.plan_of(&draft.tenant, good).await?,
+            Some(good) => self.tenants.plan_of(&draft.tenant, good).await?,
             None => None,
         };
         Ok(Rollout::begin(Begin {

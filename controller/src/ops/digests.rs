@@ -13,7 +13,7 @@ use oml_common::problem::{Problem, Problems};
 use oml_common::spec::TenantSpec;
 use tokio::time::timeout;
 
-use super::Ops;
+use super::change::Changes;
 use crate::registry::RegistryError;
 
 /// Questions to registries at once.
@@ -58,7 +58,7 @@ pub(super) struct RegistryAnswers {
     pub(super) failure: Option<RegistryError>,
 }
 
-impl Ops {
+impl Changes {
     /// Adds the digest of every image that is not among `known`. When the
     /// change is refused anyway, registries are not waited for long.
     pub(super) async fn resolve(
@@ -99,7 +99,7 @@ impl Ops {
     }
 
     async fn ask(&self, image: ImageName) -> (ImageName, Result<Digest, RegistryError>) {
-        let answer = self.parts.registries.resolve(&image.repository, &image.version).await;
+        let answer = self.registries.resolve(&image.repository, &image.version).await;
         (image, answer)
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::problem::Problem;
 
-use super::{Ops, Result};
+use super::Result;
+use super::status::Status;
 use crate::records::keys;
 use crate::records::values::{Outcome, Revision};
 
@@ -22,14 +23,18 @@ pub struct HistoryEntry {
     pub outcome: &'static str,
 }
 
-impl Ops {
+impl Status {
     /// A tenant's revisions, oldest first; none while nothing was applied to it.
     pub async fn history(&self, tenant: &TenantId) -> Result<Vec<HistoryEntry>> {
-        let records = &self.parts.records;
+        let records = &self.records;
         let rollout = records.get(&keys::rollout(tenant)).await?;
         let Some(rollout) = rollout else {
-            let is_known = self.tenants().await?.contains(tenant);
-            return if is_known { Ok(Vec::new()) } else { Err(self.unknown_tenant(tenant).await) };
+            let is_known = self.tenants.all().await?.contains(tenant);
+            return if is_known {
+                Ok(Vec::new())
+            } else {
+                Err(self.tenants.unknown_tenant(tenant).await)
+            };
         };
         let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
         for (number, outcome) in records.list(&keys::outcomes(tenant)).await? {
@@ -55,12 +60,12 @@ impl Ops {
         tenant: &TenantId,
         number: RevisionNumber,
     ) -> Result<Arc<Revision>> {
-        let head = self.parts.records.get(&keys::head(tenant)).await?;
-        let Some(head) = head else { return Err(self.without_revisions(tenant).await) };
-        let rollout = self.parts.records.get(&keys::rollout(tenant)).await?;
+        let head = self.records.get(&keys::head(tenant)).await?;
+        let Some(head) = head else { return Err(self.tenants.without_revisions(tenant).await) };
+        let rollout = self.records.get(&keys::rollout(tenant)).await?;
         let present = head.value.present(rollout.as_ref().map(|rollout| &rollout.value));
         let wanted = if number.0 == 0 { present } else { number };
-        let revision = self.revision(tenant, wanted).await?;
+        let revision = self.tenants.revision(tenant, wanted).await?;
         revision.ok_or_else(|| {
             let message = format!("tenant {tenant} has no revision {number}");
             Problem::new("revision", message)

@@ -11,6 +11,7 @@ use oml_common::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use super::node_id::NodeId;
 use super::reports::same_substance;
 
 /// Least time between two records of one node's reports, and of its greetings.
@@ -75,12 +76,7 @@ pub struct SessionId(u64);
 impl Presence {
     /// A node begins a session, which takes the place of an older one. The
     /// receiver is woken when a newer one takes its place.
-    pub fn connect(
-        &self,
-        tenant: &TenantId,
-        node: &NodeName,
-        now: Timestamp,
-    ) -> (SessionId, oneshot::Receiver<()>) {
+    pub fn connect(&self, node: &NodeId, now: Timestamp) -> (SessionId, oneshot::Receiver<()>) {
         let (replaced, wakes) = oneshot::channel();
         let mut number = 0;
         self.all.send_modify(|count| {
@@ -88,7 +84,7 @@ impl Presence {
             number = *count;
         });
         let id = SessionId(number);
-        self.update(tenant, node, |known| {
+        self.update(node, |known| {
             known.presence.connected = true;
             known.presence.has_reported = false;
             known.presence.last_seen = Some(now);
@@ -100,8 +96,8 @@ impl Presence {
     }
 
     /// A session ended. The end of one that was replaced changes nothing.
-    pub fn disconnect(&self, tenant: &TenantId, node: &NodeName, id: SessionId) {
-        self.update(tenant, node, |known| {
+    pub fn disconnect(&self, node: &NodeId, id: SessionId) {
+        self.update(node, |known| {
             let is_current = known.session.as_ref().is_some_and(|(current, _)| *current == id);
             if is_current {
                 known.session = None;
@@ -117,12 +113,12 @@ impl Presence {
     /// left over of a session that was replaced says nothing.
     pub fn record_report(
         &self,
-        tenant: &TenantId,
-        node: &NodeName,
+        node: &NodeId,
         id: SessionId,
-        (report, now): (Report, Timestamp),
+        report: Report,
+        now: Timestamp,
     ) -> bool {
-        self.update(tenant, node, |known| {
+        self.update(node, |known| {
             if known.session.as_ref().is_none_or(|(current, _)| *current != id) {
                 return false;
             }
@@ -138,22 +134,16 @@ impl Presence {
     }
 
     /// Another machine claimed to be the node, and was told so.
-    pub fn record_duplicate(
-        &self,
-        tenant: &TenantId,
-        node: &NodeName,
-        message: &str,
-        now: Timestamp,
-    ) {
-        self.update(tenant, node, |known| {
+    pub fn record_duplicate(&self, node: &NodeId, message: &str, now: Timestamp) {
+        self.update(node, |known| {
             known.presence.duplicate = Some((message.into(), now));
             false
         });
     }
 
     /// A host joined as the node: what other machines did in its name is over.
-    pub fn joined(&self, tenant: &TenantId, node: &NodeName) {
-        self.update(tenant, node, |known| {
+    pub fn joined(&self, node: &NodeId) {
+        self.update(node, |known| {
             known.presence.duplicate = None;
             known.greeted_at = None;
             false
@@ -162,9 +152,10 @@ impl Presence {
 
     /// Whether a node's last report is to be kept. However many sessions it
     /// has, it does not write more often than it may.
-    pub fn next_persist(&self, tenant: &TenantId, node: &NodeName, now: Instant) -> Persist {
+    pub fn next_persist(&self, node: &NodeId, now: Instant) -> Persist {
         let mut tenants = self.lock();
-        let known = tenants.get_mut(tenant).and_then(|tenant| tenant.nodes.get_mut(node));
+        let known =
+            tenants.get_mut(&node.tenant).and_then(|tenant| tenant.nodes.get_mut(&node.name));
         let Some(known) = known else { return Persist::Nothing };
         let NodePresence { report: Some(report), last_seen: Some(at), .. } = &known.presence else {
             return Persist::Nothing;
@@ -181,10 +172,10 @@ impl Presence {
     }
 
     /// Whether what a node says of itself may be recorded again.
-    pub fn may_greet(&self, tenant: &TenantId, node: &NodeName, now: Instant) -> bool {
+    pub fn may_greet(&self, node: &NodeId, now: Instant) -> bool {
         let mut tenants = self.lock();
-        let nodes = &mut tenants.entry(tenant.clone()).or_default().nodes;
-        let greeted = &mut nodes.entry(node.clone()).or_default().greeted_at;
+        let nodes = &mut tenants.entry(node.tenant.clone()).or_default().nodes;
+        let greeted = &mut nodes.entry(node.name.clone()).or_default().greeted_at;
         let may = greeted.is_none_or(|greeted| greeted + SAVE_INTERVAL <= now);
         if may {
             *greeted = Some(now);
@@ -193,8 +184,8 @@ impl Presence {
     }
 
     /// What was kept from before the controller's start.
-    pub fn restore(&self, tenant: &TenantId, node: &NodeName, report: Report, at: Timestamp) {
-        self.update(tenant, node, |known| {
+    pub fn restore(&self, node: &NodeId, report: Report, at: Timestamp) {
+        self.update(node, |known| {
             known.presence.last_seen = Some(at);
             known.presence.report = Some(Arc::new(report));
             true
@@ -202,8 +193,8 @@ impl Presence {
     }
 
     /// Forgets a node, and ends its session.
-    pub fn forget(&self, tenant: &TenantId, node: &NodeName) {
-        self.update(tenant, node, |known| {
+    pub fn forget(&self, node: &NodeId) {
+        self.update(node, |known| {
             *known = NodeEntry::default();
             true
         });
@@ -223,9 +214,9 @@ impl Presence {
 
     /// What is known of one node.
     #[must_use]
-    pub fn of_node(&self, tenant: &TenantId, node: &NodeName) -> NodePresence {
+    pub fn of_node(&self, node: &NodeId) -> NodePresence {
         let tenants = self.lock();
-        let known = tenants.get(tenant).and_then(|tenant| tenant.nodes.get(node));
+        let known = tenants.get(&node.tenant).and_then(|tenant| tenant.nodes.get(&node.name));
         known.map(|known| known.presence.clone()).unwrap_or_default()
     }
 
@@ -245,15 +236,10 @@ impl Presence {
     }
 
     /// Changes what is known of a node; the change says whether it is one of substance.
-    fn update(
-        &self,
-        tenant: &TenantId,
-        node: &NodeName,
-        change: impl FnOnce(&mut NodeEntry) -> bool,
-    ) -> bool {
+    fn update(&self, node: &NodeId, change: impl FnOnce(&mut NodeEntry) -> bool) -> bool {
         let mut tenants = self.lock();
-        let of_tenant = tenants.entry(tenant.clone()).or_default();
-        let is_substance = change(of_tenant.nodes.entry(node.clone()).or_default());
+        let of_tenant = tenants.entry(node.tenant.clone()).or_default();
+        let is_substance = change(of_tenant.nodes.entry(node.name.clone()).or_default());
         of_tenant.changed.send_modify(|count| *count += 1);
         drop(tenants);
         self.all.send_modify(|count| *count += 1);

@@ -2,25 +2,25 @@
 //! of the host and counts of calls change all the time and are never a reason
 //! to write.
 
-use oml_common::id::{NodeName, TenantId};
 use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::time::Timestamp;
 use tokio::time::Instant;
 
+use super::Result;
+use super::node_id::NodeId;
+use super::nodes::Nodes;
 use super::presence::Persist;
-use super::{Ops, Result};
 use crate::records::values::LastReport;
 use crate::records::{Batch, keys};
 use crate::store::Expect;
 
-impl Ops {
+impl Nodes {
     /// Takes in what was kept before the start.
-    pub async fn load_reports(&self) -> Result<()> {
-        for (rest, seen) in self.parts.records.list_lossy(&keys::all_last_reports()).await?.entries
-        {
-            if let Some((tenant, node)) = keys::tenant_and_node(&rest) {
+    pub(super) async fn load_reports(&self) -> Result<()> {
+        for (rest, seen) in self.records.list_lossy(&keys::all_last_reports()).await?.entries {
+            if let Some(node) = NodeId::of_key(&rest) {
                 let LastReport { at, report } = seen.value;
-                self.parts.presence.restore(&tenant, &node, report, at);
+                self.presence.restore(&node, report, at);
             }
         }
         Ok(())
@@ -28,20 +28,17 @@ impl Ops {
 
     /// Keeps what a node last said. Returns when to try again, if the last
     /// record of it is too young.
-    pub async fn persist_report(
-        &self,
-        tenant: &TenantId,
-        node: &NodeName,
-    ) -> Result<Option<Instant>> {
-        let (report, at) = match self.parts.presence.next_persist(tenant, node, Instant::now()) {
+    pub async fn persist_report(&self, node: &NodeId) -> Result<Option<Instant>> {
+        let (report, at) = match self.presence.next_persist(node, Instant::now()) {
             Persist::Now(report, at) => (report, at),
             Persist::At(later) => return Ok(Some(later)),
             Persist::Nothing => return Ok(None),
         };
         let seen = LastReport { at, report: (*report).clone() };
         // The node's one session writes it, so nobody else can be first.
-        let batch = Batch::default().put(&keys::last_report(tenant, node), Expect::Any, &seen);
-        self.parts.records.commit(batch).await?;
+        let batch =
+            Batch::default().put(&keys::last_report(&node.tenant, &node.name), Expect::Any, &seen);
+        self.records.commit(batch).await?;
         Ok(None)
     }
 }

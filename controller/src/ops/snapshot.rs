@@ -8,8 +8,9 @@ use oml_common::plan::Plan;
 use oml_common::rollout::{self, Next, NodeView, Rollout};
 use oml_common::time::Timestamp;
 
+use super::Result;
 use super::presence::NodePresence;
-use super::{Ops, Result};
+use super::status::Status;
 use crate::records::values::{Assigned, Head, Node};
 use crate::records::{Entry, keys};
 
@@ -41,36 +42,35 @@ pub struct NodeSnapshot {
     pub assigned: Option<Arc<Assigned>>,
 }
 
-impl Ops {
+impl Status {
     /// A tenant's snapshot; none where there is no revision yet.
-    pub async fn tenant_snapshot(&self, tenant: &TenantId) -> Result<Option<TenantSnapshot>> {
-        let records = &self.parts.records;
+    pub async fn tenant(&self, tenant: &TenantId) -> Result<Option<TenantSnapshot>> {
+        let records = &self.records;
         let head = records.get(&keys::head(tenant)).await?;
         let rollout = records.get(&keys::rollout(tenant)).await?;
         let (Some(head), Some(rollout)) = (head, rollout) else { return Ok(None) };
-        let Some(to) = self.plan_of(tenant, rollout.value.to).await? else { return Ok(None) };
+        let Some(to) = self.tenants.plan_of(tenant, rollout.value.to).await? else {
+            return Ok(None);
+        };
         let from = match rollout.value.from {
-            Some(from) => self.plan_of(tenant, from).await?,
+            Some(from) => self.tenants.plan_of(tenant, from).await?,
             None => None,
         };
         let all = keys::targets(tenant);
         let targets = records.list(&all).await?.into_iter();
         let targets = targets.filter_map(|(rest, target)| Some((all.name(&rest)?, target)));
         let targets = targets.collect();
-        let nodes = self.node_snapshots(tenant).await?;
+        let nodes = self.nodes(tenant).await?;
         Ok(Some(TenantSnapshot { head, rollout, to, from, targets, nodes }))
     }
 
     /// A tenant's nodes; removed ones are not among them.
-    pub async fn node_snapshots(
-        &self,
-        tenant: &TenantId,
-    ) -> Result<BTreeMap<NodeName, NodeSnapshot>> {
-        let records = &self.parts.records;
+    pub async fn nodes(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, NodeSnapshot>> {
+        let records = &self.records;
         let assignments = records.list_cached(&keys::assignments(tenant)).await?;
         let mut assignments: BTreeMap<String, Arc<Assigned>> =
             assignments.into_iter().map(|(name, entry)| (name, entry.value)).collect();
-        let mut presences = self.parts.presence.of_tenant(tenant);
+        let mut presences = self.presence.of_tenant(tenant);
         let all = keys::nodes(tenant);
         let nodes = records.list(&all).await?;
         let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
 use oml_common::plan::Plan;
 use oml_common::rollout::Rollout;
+use tokio::sync::watch;
 
+use super::presence::Presence;
 use super::snapshot::NodeSnapshot;
-use super::{Ops, OpsError, Result};
+use super::tenants::Tenants;
+use super::{OpsError, Result};
 use crate::clock;
-use crate::records::keys;
+use crate::records::{Records, keys};
 use crate::store::{Changes, StoreError};
 
 /// How one tenant stands.
@@ -61,7 +64,7 @@ impl NodeStatus {
 /// Wakes when a status may differ.
 #[derive(Debug)]
 pub struct StatusChanges {
-    presence: tokio::sync::watch::Receiver<u64>,
+    presence: watch::Receiver<u64>,
     stored: Vec<Changes>,
 }
 
@@ -78,14 +81,40 @@ impl StatusChanges {
     }
 }
 
-impl Ops {
+/// Reads how tenants and nodes stand. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Status {
+    pub(super) records: Records,
+    pub(super) tenants: Tenants,
+    pub(super) presence: Arc<Presence>,
+}
+
+impl Status {
+    /// Wakes when a report, or who is connected, may ask a task to act.
+    #[must_use]
+    pub fn presence_changes(&self) -> watch::Receiver<u64> {
+        self.presence.substance()
+    }
+
+    /// Commits to the store since the start: made, and refused.
+    #[must_use]
+    pub fn commits(&self) -> (u64, u64) {
+        self.records.commits()
+    }
+
+    /// Whether the store answers.
+    pub async fn check_store(&self) -> Result<()> {
+        self.records.get(&keys::epoch()).await?;
+        Ok(())
+    }
+
     /// How one tenant stands, or all of them.
-    pub async fn status(&self, tenant: Option<&TenantId>) -> Result<Vec<TenantStatus>> {
-        let tenants = self.tenants().await?;
+    pub async fn read(&self, tenant: Option<&TenantId>) -> Result<Vec<TenantStatus>> {
+        let tenants = self.tenants.all().await?;
         let wanted: Vec<&TenantId> = match tenant {
             None => tenants.iter().collect(),
             Some(tenant) if tenants.contains(tenant) => vec![tenant],
-            Some(tenant) => return Err(self.unknown_tenant(tenant).await),
+            Some(tenant) => return Err(self.tenants.unknown_tenant(tenant).await),
         };
         let mut statuses = Vec::with_capacity(wanted.len());
         for name in wanted {
@@ -103,9 +132,9 @@ impl Ops {
 
     /// Wakes when the status of a tenant, or of any, may differ.
     #[must_use]
-    pub fn status_changes(&self, tenant: Option<&TenantId>) -> StatusChanges {
-        let records = &self.parts.records;
-        let presence = self.parts.presence.changed(tenant);
+    pub fn changes(&self, tenant: Option<&TenantId>) -> StatusChanges {
+        let records = &self.records;
+        let presence = self.presence.changed(tenant);
         let stored = match tenant {
             Some(tenant) => vec![
                 records.changed_at(&keys::rollout(tenant)),
@@ -125,8 +154,8 @@ impl Ops {
 
     async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
         let tenant_id = tenant.clone();
-        let Some(snapshot) = self.tenant_snapshot(tenant).await? else {
-            let node_snapshots = self.node_snapshots(tenant).await?.into_iter();
+        let Some(snapshot) = self.tenant(tenant).await? else {
+            let node_snapshots = self.nodes(tenant).await?.into_iter();
             let nodes =
                 node_snapshots.map(|(name, s)| (name.clone(), node_status(&name, s, None, None)));
             let (revision, rollout) = (RevisionNumber::default(), None);
@@ -142,7 +171,7 @@ impl Ops {
         let plan = if revision == snapshot.rollout.value.to {
             Some(Arc::clone(&snapshot.to))
         } else {
-            self.plan_of(tenant, revision).await?
+            self.tenants.plan_of(tenant, revision).await?
         };
         let targets = &snapshot.targets;
         let nodes = snapshot.nodes.into_iter().map(|(name, snapshot)| {

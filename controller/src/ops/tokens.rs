@@ -1,21 +1,26 @@
 //! Join tokens: made by operators, used once by a host.
 
+use std::sync::Arc;
+
 use oml_common::assign;
 use oml_common::id::{NodeName, RoleName, TenantId};
 use oml_common::problem::Problem;
 use oml_common::time::Timestamp;
-use oml_proto::tls::{Fingerprint, Identity, JoinToken, OperatorName, Serial};
+use oml_proto::tls::{Fingerprint, JoinToken, OperatorName};
 
-use super::nodes::{Address, IssuedCertificate};
-use super::{ConflictRetries, Ops, OpsError, Result};
+use super::catalogs::Catalogs;
+use super::node_id::NodeId;
+use super::nodes::{Address, IssuedCertificate, Nodes, node_audit};
+use super::retries::ConflictRetries;
+use super::{OpsError, Result};
 use crate::clock;
 use crate::kill_point;
 use crate::pki::{
-    CertificateRequest, NodeCertificates, Redeemed, Terms, TokenGrant, TokenRecord, TokenRefused,
-    TokenValidity, redeem,
+    Authority, CertificateRequest, NodeCertificates, Redeemed, TokenGrant, TokenRecord,
+    TokenRefused, TokenValidity, redeem,
 };
 use crate::records::values::{Assigned, Audit, Node, PublicEndpoint};
-use crate::records::{Batch, Entry, if_unchanged, keys};
+use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::store::Expect;
 
 /// How long after its end a token is remembered, so that "used" and "expired" can be told.
@@ -60,18 +65,25 @@ pub struct JoinRequest {
     pub address: Address,
 }
 
-impl Ops {
+/// Join tokens, and the hosts that use them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    pub(super) records: Records,
+    pub(super) nodes: Nodes,
+    pub(super) catalogs: Arc<Catalogs>,
+    pub(super) authority: Arc<Authority>,
+    pub(super) enrollment_port: u16,
+    pub(super) epoch: u64,
+}
+
+impl Tokens {
     /// Makes a token.
-    pub async fn create_token(
-        &self,
-        who: &OperatorName,
-        wanted: TokenRequest,
-    ) -> Result<CreatedToken> {
+    pub async fn create(&self, who: &OperatorName, wanted: TokenRequest) -> Result<CreatedToken> {
         if wanted.roles.is_empty() {
             let problem = Problem::new("role", "a node needs at least one role");
             return Err(problem.hint("add role=app, role=voice or role=data").into());
         }
-        let problems = self.parts.catalogs.check_roles(&wanted.roles);
+        let problems = self.catalogs.check_roles(&wanted.roles);
         problems.into_result(()).map_err(OpsError::Problems)?;
         let validity = match wanted.valid_ms {
             Some(valid_ms) => TokenValidity::from_ms(valid_ms)
@@ -88,23 +100,23 @@ impl Ops {
         };
         let TokenRequest { tenant, roles, node, .. } = wanted;
         let grant = TokenGrant { tenant, roles, node };
-        let (token, record) = TokenRecord::create(&self.parts.authority, grant, now, validity)?;
+        let (token, record) = TokenRecord::create(&self.authority, grant, now, validity)?;
         let mut batch = Batch::default().put(&keys::token(record.hash), Expect::Absent, &record);
         batch = batch.put(&keys::audit(), Expect::Absent, &audit);
         for ended in self.long_ended_tokens(now).await? {
             batch = batch.delete(&keys::token(ended), Expect::Any);
         }
-        self.parts.records.commit(batch).await?;
-        let endpoint = self.parts.records.get(&keys::public_endpoint()).await?;
+        self.records.commit(batch).await?;
+        let endpoint = self.records.get(&keys::public_endpoint()).await?;
         let host =
             endpoint.map_or_else(|| "localhost".to_owned(), |endpoint| host_of(&endpoint.value));
-        let enrollment_endpoint = format!("{host}:{}", self.parts.enrollment_port);
+        let enrollment_endpoint = format!("{host}:{}", self.enrollment_port);
         Ok(CreatedToken { token, expires: record.expires, enrollment_endpoint })
     }
 
     /// Some of the tokens that ended so long ago that nobody asks for them.
     async fn long_ended_tokens(&self, now: Timestamp) -> Result<Vec<Fingerprint>> {
-        let tokens = self.parts.records.list(&keys::tokens()).await?;
+        let tokens = self.records.list(&keys::tokens()).await?;
         let is_long_ended =
             |record: &TokenRecord| now.since_ms(record.expires) > ENDED_TOKEN_KEPT_MS;
         let ended = tokens.into_iter().filter(|(_, token)| is_long_ended(&token.value));
@@ -124,23 +136,22 @@ impl Ops {
 
     async fn try_enroll(&self, joining: &JoinRequest) -> Result<IssuedCertificate> {
         let token_key = keys::token(joining.token.hash());
-        let record = self.parts.records.get(&token_key).await?;
+        let record = self.records.get(&token_key).await?;
         let record = record.ok_or(OpsError::Token(TokenRefused::Unknown))?;
         let now = clock::now();
         let redeemed = redeem(&record.value, &joining.token, &joining.node, now);
         let redeemed = redeemed.map_err(OpsError::Token)?;
         let tenant = redeemed.grant().tenant.clone();
         let node_key = keys::node(&tenant, &joining.node);
-        let present = self.parts.records.get(&node_key).await?;
+        let present = self.records.get(&node_key).await?;
         check_name_is_free(&tenant, &joining.node, present.as_ref(), &redeemed)?;
         // A name that was used before goes on with higher numbers.
         let after = present
             .as_ref()
             .map(|node| Some(node.value.certificates.newest()).max(node.value.revoked))
             .unwrap_or_default();
-        let terms = Terms { now, lifetime_ms: self.parts.node_lifetime_ms, after };
-        let identity = redeemed.identity();
-        let issued = self.parts.authority.issue(&identity, &joining.request, terms)?;
+        let id = NodeId { tenant: tenant.clone(), name: joining.node.clone() };
+        let issued = self.nodes.issuer.issue(&id, &joining.request, after, now)?;
         let node = Node {
             roles: redeemed.grant().roles.iter().cloned().collect(),
             address: joining.address.to_string(),
@@ -151,49 +162,36 @@ impl Ops {
             revoked: after,
             removed: None,
         };
-        let audit = Audit {
-            at: now,
-            who: identity.to_string(),
-            what: format!("joined with certificate {}", issued.record.serial),
-            tenant: Some(tenant.clone()),
-            node: Some(joining.node.clone()),
-        };
+        let what = format!("joined with certificate {}", issued.record.serial);
+        let audit = node_audit(id.identity().to_string(), what, &id, now);
         let used = redeemed.used_by(issued.record.serial);
-        let batch = self.forget_assignment(Batch::default(), &tenant, &joining.node).await?;
+        let batch = self.forget_assignment(Batch::default(), &id).await?;
         let batch = batch
             .put(&token_key, Expect::Version(record.version), &used)
             .put(&node_key, if_unchanged(present.as_ref()), &node)
             .put(&keys::audit(), Expect::Absent, &audit);
-        self.parts.records.commit(batch).await?;
+        self.records.commit(batch).await?;
         kill_point::reach("C12");
-        self.revoke(identity, after);
-        self.parts.presence.joined(&tenant, &joining.node);
+        if let Some(up_to) = after {
+            // Ends what older certificates still keep open.
+            self.nodes.revoked.revoke(id.identity(), up_to);
+        }
+        self.nodes.presence.joined(&id);
         tracing::info!(%tenant, node = %joining.node, "a node joined");
-        Ok(self.certified(issued, tenant, joining.node.clone()))
+        Ok(self.nodes.issuer.reply(issued, id))
     }
 
     /// Without a pointer, what a node of this name was given says nothing of the
     /// host that joins now: its agent must not take it for "nothing shall run".
-    async fn forget_assignment(
-        &self,
-        batch: Batch,
-        tenant: &TenantId,
-        node: &NodeName,
-    ) -> Result<Batch> {
-        let records = &self.parts.records;
-        let target = records.get(&keys::target(tenant, node)).await?;
-        let key = keys::assignment(tenant, node);
+    async fn forget_assignment(&self, batch: Batch, id: &NodeId) -> Result<Batch> {
+        let NodeId { tenant, name } = id;
+        let records = &self.records;
+        let target = records.get(&keys::target(tenant, name)).await?;
+        let key = keys::assignment(tenant, name);
         let held = records.get_cached(&key).await?;
         let (None, Some(held)) = (target, held) else { return Ok(batch) };
-        let undecided = assign::undecided(&held.value.assignment, self.parts.epoch);
+        let undecided = assign::undecided(&held.value.assignment, self.epoch);
         Ok(batch.put(&key, if_unchanged(Some(&held)), &Assigned::from(undecided)))
-    }
-
-    /// Ends what older certificates still keep open.
-    pub(super) fn revoke(&self, identity: Identity, up_to: Option<Serial>) {
-        if let Some(up_to) = up_to {
-            self.parts.revoked.revoke(identity, up_to);
-        }
     }
 }
 

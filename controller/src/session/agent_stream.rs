@@ -15,12 +15,11 @@ use tonic::{Status, Streaming};
 use super::rate_limit::RateLimit;
 use crate::clock;
 use crate::kill_point;
-use crate::ops::Ops;
-use crate::ops::nodes::{Address, Greeting};
+use crate::ops::node_id::NodeId;
+use crate::ops::nodes::{Address, Greeting, Nodes};
 use crate::ops::presence::SessionId;
 use crate::pki::CertificateRecord;
 use crate::policy;
-use crate::records::keys;
 use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
@@ -35,7 +34,7 @@ type Outgoing = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
 
 /// One session.
 pub(super) struct AgentStream {
-    pub(super) ops: Ops,
+    pub(super) nodes: Nodes,
     pub(super) node: policy::Node,
     pub(super) from: Option<IpAddr>,
     pub(super) shutdown: ShutdownSignal,
@@ -59,7 +58,7 @@ impl AgentStream {
             Ok(progress) => self.serve(incoming, &outgoing, progress).await,
             Err(status) => Err(status),
         };
-        let (tenant, node) = (&self.node.tenant, &self.node.node);
+        let NodeId { tenant, name: node } = &self.node.id;
         if let Err(status) = ended {
             tracing::info!(%tenant, %node, reason = status.message(), "a session was ended");
             // The agent may be gone: then nobody needs the reason.
@@ -91,7 +90,7 @@ impl AgentStream {
         // Where the file is missing or strange, the machine says nothing of itself.
         let machine = hello.machine_id.parse().ok();
         let greeting = Greeting { shown, address, metrics_port, machine };
-        let greeted = self.ops.greet(&self.node.tenant, &self.node.node, &greeting).await;
+        let greeted = self.nodes.greet(&self.node.id, &greeting).await;
         greeted.map_err(|error| wire::status_of(&error))?;
         Ok(hello.held.map(generation_from_wire))
     }
@@ -102,8 +101,8 @@ impl AgentStream {
         outgoing: &Outgoing,
         held: Option<Generation>,
     ) -> Result<(), Status> {
-        let (tenant, node) = (&self.node.tenant, &self.node.node);
-        let (id, replaced) = self.ops.presence().connect(tenant, node, clock::now());
+        let NodeId { tenant, name: node } = &self.node.id;
+        let (id, replaced) = self.nodes.presence().connect(&self.node.id, clock::now());
         let mut progress = Progress { id, held, newest: None, persist_at: None };
         tracing::info!(%tenant, %node, "a session began");
         let ended = self.handle_events(incoming, outgoing, &mut progress, replaced).await;
@@ -118,9 +117,8 @@ impl AgentStream {
         progress: &mut Progress,
         mut replaced: oneshot::Receiver<()>,
     ) -> Result<(), Status> {
-        let key = keys::assignment(&self.node.tenant, &self.node.node);
-        let mut assigned = self.ops.records().changed_at(&key);
-        let mut revoked = self.ops.revoked().subscribe();
+        let mut assigned = self.nodes.assignment_changes(&self.node.id);
+        let mut revoked = self.nodes.revoked().subscribe();
         // What came between the greeting and now wakes nobody.
         self.check_certificate()?;
         let mut shutdown = self.shutdown.clone();
@@ -167,7 +165,7 @@ impl AgentStream {
     }
 
     fn check_certificate(&self) -> Result<(), Status> {
-        if self.ops.revoked().covers(&self.node.peer) {
+        if self.nodes.revoked().covers(&self.node.peer) {
             return Err(Status::unauthenticated("the certificate no longer counts"));
         }
         Ok(())
@@ -182,7 +180,7 @@ impl AgentStream {
             return Err(Status::invalid_argument("after the hello come reports only"));
         };
         let report = from_wire(report).map_err(|error| Status::invalid_argument(chain(&error)))?;
-        let (tenant, node) = (&self.node.tenant, &self.node.node);
+        let NodeId { tenant, name: node } = &self.node.id;
         if report.applied > progress.newest {
             self.refresh_newest(progress).await?;
         }
@@ -192,7 +190,7 @@ impl AgentStream {
         }
         progress.held = progress.held.max(report.applied);
         let differs =
-            self.ops.presence().record_report(tenant, node, progress.id, (report, clock::now()));
+            self.nodes.presence().record_report(&self.node.id, progress.id, report, clock::now());
         kill_point::reach("C7");
         if differs && progress.persist_at.is_none() {
             progress.persist_at = Some(Instant::now() + PERSIST_DELAY);
@@ -222,11 +220,10 @@ impl AgentStream {
         &self,
         progress: &mut Progress,
     ) -> Result<Option<v1::AssignmentDocument>, Status> {
-        let key = keys::assignment(&self.node.tenant, &self.node.node);
-        let found = self.ops.records().get_cached(&key).await;
-        let found = found.map_err(|error| wire::status_of(&error.into()))?;
+        let found = self.nodes.assignment(&self.node.id).await;
+        let found = found.map_err(|error| wire::status_of(&error))?;
         let Some(found) = found else { return Ok(None) };
-        let assignment = &found.value.assignment;
+        let assignment = &found.assignment;
         progress.newest = Some(assignment.generation);
         let document = assignment.to_document().into_bytes();
         Ok(Some(v1::AssignmentDocument { document }))
@@ -234,8 +231,8 @@ impl AgentStream {
 
     /// Keeps what the node last said, or says when that may be done.
     async fn persist(&self) -> Option<Instant> {
-        let (tenant, node) = (&self.node.tenant, &self.node.node);
-        match self.ops.persist_report(tenant, node).await {
+        let NodeId { tenant, name: node } = &self.node.id;
+        match self.nodes.persist_report(&self.node.id).await {
             Ok(later) => later,
             Err(error) => {
                 let error = chain(&error);
@@ -248,9 +245,8 @@ impl AgentStream {
     /// The session's end: whoever looks now sees an unreachable node, and when
     /// it was last heard is kept.
     async fn close(&self, id: SessionId) {
-        let (tenant, node) = (&self.node.tenant, &self.node.node);
-        self.ops.presence().disconnect(tenant, node, id);
-        if self.ops.revoked().covers(&self.node.peer) {
+        self.nodes.presence().disconnect(&self.node.id, id);
+        if self.nodes.revoked().covers(&self.node.peer) {
             return;
         }
         if let Some(later) = self.persist().await {

@@ -10,8 +10,8 @@ use rustls::ServerConfig;
 
 use super::{Nudges, Task, Trigger};
 use crate::clock;
-use crate::ops::certificate::PortConfigs;
-use crate::ops::{Ops, Result};
+use crate::ops::Result;
+use crate::ops::certificate::{OwnCertificates, PortConfigs};
 
 /// What new connections use.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub struct Ports {
 /// Renews the controller's certificate.
 #[derive(Debug)]
 pub struct CertificateTask {
-    ops: Ops,
+    certificates: OwnCertificates,
     ports: Ports,
     validity: Mutex<Validity>,
 }
@@ -54,15 +54,15 @@ impl CertificateTask {
     ///
     /// # Errors
     /// No certificate can be made.
-    pub fn new(ops: Ops) -> Result<(Self, Ports)> {
-        let configs = ops.port_configs()?;
+    pub fn new(certificates: OwnCertificates) -> Result<(Self, Ports)> {
+        let configs = certificates.port_configs()?;
         let validity = Validity::of(&configs);
         let PortConfigs { main, enrollment, .. } = configs;
         let ports = Ports {
             main: Arc::new(ArcSwap::from_pointee(main)),
             enrollment: Arc::new(ArcSwap::from_pointee(enrollment)),
         };
-        let task = Self { ops, ports: ports.clone(), validity: Mutex::new(validity) };
+        let task = Self { certificates, ports: ports.clone(), validity: Mutex::new(validity) };
         Ok((task, ports))
     }
 }
@@ -83,7 +83,7 @@ impl Task for CertificateTask {
         if !validity.is_due(clock::now()) {
             return Ok(());
         }
-        let configs = self.ops.port_configs()?;
+        let configs = self.certificates.port_configs()?;
         *validity = Validity::of(&configs);
         self.ports.main.store(Arc::new(configs.main));
         self.ports.enrollment.store(Arc::new(configs.enrollment));

@@ -12,9 +12,10 @@ use super::{Nudges, Task, Trigger};
 use crate::clock;
 use crate::kill_point;
 use crate::ops::snapshot::TenantSnapshot;
-use crate::ops::{Ops, OpsError, Result};
+use crate::ops::status::Status;
+use crate::ops::{OpsError, Result};
 use crate::records::values::{Head, Outcome};
-use crate::records::{Batch, if_unchanged, keys};
+use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
 
 /// Pointers that one commit moves; beside them go rollout, head and outcome.
@@ -23,18 +24,19 @@ const MOVES_MAX: usize = COMMIT_WRITES_MAX - 4;
 /// Moves all tenants' rollouts on.
 #[derive(Debug)]
 pub struct RolloutTask {
-    ops: Ops,
+    records: Records,
+    status: Status,
 }
 
 impl RolloutTask {
     /// The task.
     #[must_use]
-    pub fn new(ops: Ops) -> Self {
-        Self { ops }
+    pub fn new(records: Records, status: Status) -> Self {
+        Self { records, status }
     }
 
     async fn advance(&self, tenant: &TenantId) -> Result<()> {
-        let Some(snapshot) = self.ops.tenant_snapshot(tenant).await? else { return Ok(()) };
+        let Some(snapshot) = self.status.tenant(tenant).await? else { return Ok(()) };
         if snapshot.rollout.value.is_ended() {
             return Ok(());
         }
@@ -67,7 +69,7 @@ impl RolloutTask {
         if reached.is_ended() {
             batch = end(batch, tenant, snapshot, reached);
         }
-        self.ops.records().commit(batch).await?;
+        self.records.commit(batch).await?;
         kill_point::reach("C8");
         log(tenant, before, reached);
         Ok(())
@@ -116,20 +118,20 @@ impl Task for RolloutTask {
     }
 
     fn nudges(&self) -> Nudges {
-        let records = self.ops.records();
+        let records = &self.records;
         Nudges {
             stored: vec![
                 records.changed(&keys::rollouts()),
                 records.changed(&keys::all_assignments()),
                 records.changed(&keys::all_nodes()),
             ],
-            presence: Some(self.ops.presence().substance()),
+            presence: Some(self.status.presence_changes()),
         }
     }
 
     async fn pass(&self, _trigger: Trigger) -> Result<()> {
         let all = keys::rollouts();
-        let rollouts = self.ops.records().list_lossy(&all).await?.entries;
+        let rollouts = self.records.list_lossy(&all).await?.entries;
         let under_way = rollouts.iter().filter(|(_, rollout)| !rollout.value.is_ended());
         let (mut failure, mut panic) = (None, None);
         for tenant in under_way.filter_map(|(rest, _)| all.name(rest)) {

@@ -229,7 +229,7 @@ async fn a_node_that_is_removed_while_it_says_hello_gets_no_session() {
     let store = Arc::new(Hooked::default());
     let world = World::over(Arc::clone(&store) as _).await;
     let host = enroll(&world, "acme", "data", "acme-data").await;
-    let revoked = Arc::clone(world.running().ops.revoked());
+    let revoked = Arc::clone(&world.running().ops.revoked);
     let identity = "oml://node/acme/acme-data".parse().unwrap();
     // The hello writes the node's record, and the removal comes right after it.
     store.after("nodes/acme/acme-data", move || {

@@ -10,8 +10,9 @@ use oml_common::problem::Problem;
 use oml_common::rollout::Rollout;
 use oml_common::spec::{TenantSpec, with_versions};
 
+use super::Changes;
 use super::request::ChangeRequest;
-use crate::ops::{Ops, OpsError, Result};
+use crate::ops::{OpsError, Result};
 use crate::records::values::{Head, Kind};
 use crate::records::{Entry, keys};
 
@@ -32,14 +33,15 @@ pub(super) struct Draft {
     pub(super) known: BTreeMap<ImageName, Digest>,
 }
 
-impl Ops {
+impl Changes {
     /// `given` is the specification that came with the request, if one did.
     pub(super) async fn draft(
         &self,
         request: &ChangeRequest,
-        (tenant, given): (TenantId, Option<TenantSpec>),
+        tenant: TenantId,
+        given: Option<TenantSpec>,
     ) -> Result<Draft> {
-        let records = &self.parts.records;
+        let records = &self.records;
         let head = records.get(&keys::head(&tenant)).await?;
         let rollout = records.get(&keys::rollout(&tenant)).await?;
         let way = rollout.as_ref().map(|rollout| &rollout.value);
@@ -54,13 +56,15 @@ impl Ops {
             }
             ChangeRequest::SetVersion { versions, .. } => {
                 let Some((text, plan)) = &before else {
-                    return Err(self.without_revisions(&tenant).await);
+                    return Err(self.tenants.without_revisions(&tenant).await);
                 };
                 let text = with_versions(text, versions).map_err(OpsError::Problems)?;
                 (text, plan.digests().collect(), Kind::SetVersion)
             }
             ChangeRequest::Rollback { to, .. } => {
-                let Some(head) = &head else { return Err(self.without_revisions(&tenant).await) };
+                let Some(head) = &head else {
+                    return Err(self.tenants.without_revisions(&tenant).await);
+                };
                 let (text, plan) = match self.text_and_plan(&tenant, *to).await? {
                     Some(found) if to.0 > 0 => found,
                     Some(_) | None => return Err(no_revision(&tenant, *to, &head.value).into()),
@@ -88,7 +92,7 @@ impl Ops {
         let under_way = way.filter(|way| !way.half_way().is_empty()).map(|way| way.to);
         let mut plans = Vec::new();
         for number in [Some(good), under_way].into_iter().flatten() {
-            plans.extend(self.plan_of(tenant, number).await?);
+            plans.extend(self.tenants.plan_of(tenant, number).await?);
         }
         Ok(plans)
     }
@@ -98,8 +102,8 @@ impl Ops {
         tenant: &TenantId,
         number: RevisionNumber,
     ) -> Result<Option<(String, Arc<Plan>)>> {
-        let Some(revision) = self.revision(tenant, number).await? else { return Ok(None) };
-        let plan = self.plan_of(tenant, number).await?;
+        let Some(revision) = self.tenants.revision(tenant, number).await? else { return Ok(None) };
+        let plan = self.tenants.plan_of(tenant, number).await?;
         Ok(plan.map(|plan| (revision.spec_yaml.clone(), plan)))
     }
 }

@@ -1,29 +1,11 @@
 //! When the controller makes itself another certificate.
 
-use std::collections::HashMap;
-
 use super::*;
-use crate::ops::Parts;
-use crate::ops::catalogs::Catalogs;
-use crate::ops::presence::Presence;
-use crate::pki::{Authority, NODE_LIFETIME_MS_DEFAULT};
-use crate::records::Records;
-use crate::registry::Registries;
-use crate::store::Memory;
+use crate::pki::Authority;
 
 fn task(dir: &std::path::Path) -> (CertificateTask, Ports) {
-    let parts = Parts {
-        records: Records::new(Arc::new(Memory::new())),
-        presence: Presence::default(),
-        catalogs: Catalogs::load(dir).unwrap(),
-        registries: Registries::new(HashMap::new()),
-        authority: Authority::create(dir, "test", clock::now()).unwrap(),
-        revoked: Arc::default(),
-        node_lifetime_ms: NODE_LIFETIME_MS_DEFAULT,
-        enrollment_port: 0,
-        epoch: 1,
-    };
-    CertificateTask::new(Ops::new(parts)).unwrap()
+    let authority = Authority::create(dir, "test", clock::now()).unwrap();
+    CertificateTask::new(OwnCertificates::new(Arc::new(authority), Arc::default())).unwrap()
 }
 
 #[tokio::test]
