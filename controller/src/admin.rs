@@ -10,7 +10,7 @@ use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 use oml_common::problem::Problem;
 use oml_proto::tls::OperatorName;
 
-use crate::backup::{self, BackupError, Saved};
+use crate::backup::{self, BackupError, BackupSummary};
 use crate::config::Settings;
 use crate::init::{self, BundleFile, InitError};
 use crate::records::values::PublicEndpoint;
@@ -103,10 +103,10 @@ fn hand_out(file: BundleFile, made: Result<init::Bundle>) -> Result<()> {
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn back_up(settings: &Settings, out: &Path) -> Result<Saved> {
+pub async fn back_up(settings: &Settings, out: &Path) -> Result<BackupSummary> {
     let file = backup::create_file(out)?;
     let saved = match become_owner(&settings.data_dir) {
-        Ok(()) => backup::backup(settings, (file, out)).await.map_err(AdminError::from),
+        Ok(()) => backup::backup(settings, file, out).await.map_err(AdminError::from),
         Err(error) => Err(error),
     };
     if saved.is_err() {
@@ -120,7 +120,7 @@ pub async fn back_up(settings: &Settings, out: &Path) -> Result<Saved> {
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn restore(settings: &Settings, path: &Path) -> Result<Saved> {
+pub async fn restore(settings: &Settings, path: &Path) -> Result<BackupSummary> {
     let read = backup::read_backup(path)?;
     become_owner(&settings.data_dir)?;
     Ok(backup::restore(settings, read).await?)

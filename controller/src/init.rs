@@ -16,7 +16,6 @@ use crate::ops::operators::Operators;
 use crate::pki::{Authority, OwnCertificate, PkiError};
 use crate::records::Records;
 use crate::records::values::PublicEndpoint;
-use crate::store::Embedded;
 
 /// Why there is no new controller, or no new operator.
 #[derive(Debug, thiserror::Error)]
@@ -126,11 +125,11 @@ pub async fn init(
     let authority = Authority::create(&settings.pki_dir(), &public.name, clock::now())?;
     offline::create_store(settings, &authority)?;
     let authority = Arc::new(authority);
-    let store = open(settings).await?;
+    let store = offline::open_store(settings).await?;
     let operators = Operators::new(Records::new(Arc::clone(&store) as _), Arc::clone(&authority));
     let founded = operators.found(operator, &public).await;
     drop(operators);
-    close(store).await;
+    offline::close_store(store).await;
     Ok(bundle(settings, &authority, &public, founded?))
 }
 
@@ -146,11 +145,11 @@ pub async fn add_operator(
         return Err(InitError::Missing { dir: settings.data_dir.clone() });
     }
     let authority = Arc::new(Authority::load(&settings.pki_dir())?);
-    let store = open(settings).await?;
+    let store = offline::open_store(settings).await?;
     let operators = Operators::new(Records::new(Arc::clone(&store) as _), Arc::clone(&authority));
     let added = add(&operators, operator).await;
     drop(operators);
-    close(store).await;
+    offline::close_store(store).await;
     let added = added?.ok_or_else(|| InitError::Missing { dir: settings.data_dir.clone() })?;
     Ok(bundle(settings, &authority, &added.0, added.1))
 }
@@ -182,23 +181,12 @@ pub async fn remove_operator(
         return Err(InitError::Missing { dir: settings.data_dir.clone() });
     }
     let authority = Arc::new(Authority::load(&settings.pki_dir())?);
-    let store = open(settings).await?;
+    let store = offline::open_store(settings).await?;
     let operators = Operators::new(Records::new(Arc::clone(&store) as _), authority);
     let removed = operators.remove(name).await;
     drop(operators);
-    close(store).await;
+    offline::close_store(store).await;
     Ok(removed?)
-}
-
-async fn open(settings: &Settings) -> Result<Arc<Embedded>, InitError> {
-    Ok(Arc::new(offline::open_store(settings).await?))
-}
-
-/// Lets go of the store's folder, so that the next one can open it at once.
-async fn close(store: Arc<Embedded>) {
-    if let Some(store) = Arc::into_inner(store) {
-        store.close().await;
-    }
 }
 
 fn bundle(

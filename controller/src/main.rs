@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use oml_common::error::chain;
 use oml_proto::tls::OperatorName;
 use omlcontroller::admin::AdminError;
-use omlcontroller::backup::Saved;
+use omlcontroller::backup::BackupSummary;
 use omlcontroller::config::{self, Settings};
 use omlcontroller::init::InitError;
 use omlcontroller::ops::catalogs::{self, CatalogError};
@@ -154,7 +154,7 @@ fn perform(cli: &Cli) -> Result<()> {
             }
             Verb::Restore { file } => {
                 let saved = admin::restore(&settings, file).await?;
-                let Saved { records, epoch } = saved;
+                let BackupSummary { records, epoch } = saved;
                 say(&format!("{records} records were restored; the epoch is {epoch} now"))?;
                 say("make join tokens anew: none from before is good any more")?;
                 say("nodes and operators removed since the backup are back: remove them again")

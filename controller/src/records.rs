@@ -11,10 +11,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::store::{self, Changes, Expect, Store, StoreError, Versioned, Write};
+use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};
 
+mod archive;
 mod decoded_cache;
 pub mod keys;
 pub mod values;
+
+pub use self::archive::Archive;
 
 use self::decoded_cache::DecodedCache;
 
@@ -212,6 +216,41 @@ impl Records {
             Ok((rest, decode(key.as_str(), &found)?))
         });
         read.collect()
+    }
+
+    /// Reads every record there is.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a value is no JSON.
+    pub async fn export(&self) -> Result<Archive> {
+        let mut archive = Archive::default();
+        for (key, found) in self.inner.store.list("").await? {
+            let value = serde_json::from_slice(&found.value).map_err(|error| {
+                StoreError::Damaged { key: key.clone(), reason: error.to_string() }
+            })?;
+            archive.insert(key.to_string(), value);
+        }
+        Ok(archive)
+    }
+
+    /// Writes every record into an empty store, in as many commits as it takes.
+    ///
+    /// # Errors
+    /// The store cannot be written, or has one of the records already.
+    pub async fn import(&self, archive: Archive) -> Result<()> {
+        let mut batch = Batch::default();
+        let mut size_bytes = 0;
+        for (key, value) in archive.into_records() {
+            let value = value.get().to_owned().into_bytes();
+            if batch.len() == COMMIT_WRITES_MAX || size_bytes + value.len() > COMMIT_SIZE_BYTES_MAX
+            {
+                self.commit(std::mem::take(&mut batch)).await?;
+                size_bytes = 0;
+            }
+            size_bytes += value.len();
+            batch.writes.push(Write::put(key, Expect::Absent, value));
+        }
+        self.commit(batch).await
     }
 
     /// Makes all of a batch durable, or none of it.

@@ -8,106 +8,60 @@ use oml_common::assign;
 use oml_common::id::NodeName;
 use oml_common::rollout::{Rollout, State};
 use oml_common::time::Timestamp;
-use serde::de::DeserializeOwned;
 
 use crate::pki::TokenRecord;
 use crate::records::values::{Assigned, Head};
+use crate::records::{Archive, keys};
 
-const TARGETS: &str = "targets/";
-const ASSIGNMENTS: &str = "assignments/";
-const ROLLOUTS: &str = "rollouts/";
-const HEADS: &str = "heads/";
-const TOKENS: &str = "tokens/";
 /// Why every rollout is paused.
 const WHY: &str = "restored from a backup; apply again";
 
-/// A key and its value.
-pub(super) type Record = (String, Vec<u8>);
+/// By tenant, the nodes that carried something: the next change looks at
+/// everything on them, and empties those it gives nothing.
+type Carrying = BTreeMap<String, BTreeSet<NodeName>>;
 
-/// What is found in the records before they are changed.
-struct Found {
-    rollouts: BTreeMap<String, Rollout>,
-    /// By tenant, the nodes that carried something: the next change looks at
-    /// everything on them, and empties those it gives nothing.
-    carry: BTreeMap<String, BTreeSet<NodeName>>,
-}
-
-/// The same records without pointers, with every node undecided, every rollout
-/// paused and every token ended.
-pub(super) fn quiesce(records: Vec<Record>, epoch: u64, now: Timestamp) -> Vec<Record> {
-    let found = find(&records);
-    let pointed_at = |record: &Record| record.0.starts_with(TARGETS);
-    let kept = records.into_iter().filter(|record| !pointed_at(record));
-    kept.map(|record| still(&record, &found, (epoch, now)).unwrap_or(record)).collect()
-}
-
-fn find(records: &[Record]) -> Found {
-    let mut found = Found { rollouts: BTreeMap::new(), carry: BTreeMap::new() };
-    for record in records {
-        if let Some(tenant) = record.0.strip_prefix(ROLLOUTS)
-            && let Some(rollout) = read::<Rollout>(record)
-        {
-            // It may have been restored already, and nothing applied since.
-            let half_way = rollout.half_way();
-            found.carry.entry(tenant.to_owned()).or_default().extend(half_way);
-            found.rollouts.insert(tenant.to_owned(), rollout);
-        }
-        if record.0.starts_with(ASSIGNMENTS)
-            && let Some(Assigned { assignment, .. }) = read(record)
-            && !assignment.content.instances.is_empty()
-        {
-            let tenant = assignment.tenant.to_string();
-            found.carry.entry(tenant).or_default().insert(assignment.node);
-        }
-    }
-    found
-}
-
-fn still(
-    record: &Record,
-    Found { rollouts, carry }: &Found,
-    (epoch, now): (u64, Timestamp),
-) -> Option<Record> {
-    let key = record.0.as_str();
-    if key.starts_with(ASSIGNMENTS) {
-        let held: Assigned = read(record)?;
-        return Some(written(key, &assign::undecided(&held.assignment, epoch)));
-    }
-    if let Some(tenant) = key.strip_prefix(ROLLOUTS) {
-        let rollout = Rollout {
-            from: None,
-            state: State::Paused { why: WHY.to_owned(), returning: false },
-            since: now,
-            moved: BTreeSet::new(),
-            turned: carry.get(tenant).cloned().unwrap_or_default(),
-            ..read(record)?
-        };
-        return Some(written(key, &rollout));
-    }
-    if key.starts_with(TOKENS) {
-        // It may have been used since the backup. Long ended, so that no clock
-        // that is set back makes it good again.
-        let ended = TokenRecord { expires: Timestamp::default(), ..read(record)? };
-        return Some(written(key, &ended));
-    }
-    let tenant = key.strip_prefix(HEADS)?;
-    let head: Head = read(record)?;
+/// Takes all pointers out of the records, makes every node undecided, pauses
+/// every rollout and ends every token.
+pub(super) fn quiesce(archive: &mut Archive, epoch: u64, now: Timestamp) {
+    let rollouts: BTreeMap<String, Rollout> =
+        archive.list_lossy(&keys::rollouts()).into_iter().collect();
+    let carrying = carrying(archive, &rollouts);
+    archive.remove_all(&keys::all_targets());
+    archive.update(&keys::all_assignments(), |_, held: Assigned| {
+        assign::undecided(&held.assignment, epoch).into()
+    });
+    archive.update(&keys::rollouts(), |tenant, rollout| Rollout {
+        from: None,
+        state: State::Paused { why: WHY.to_owned(), returning: false },
+        since: now,
+        moved: BTreeSet::new(),
+        turned: carrying.get(tenant).cloned().unwrap_or_default(),
+        ..rollout
+    });
     // Nothing is known to run, so every node is on the way of the next change.
-    let current = head.present(rollouts.get(tenant));
-    Some(written(key, &Head { current, good: None, ..head }))
+    archive.update(&keys::heads(), |tenant, head| {
+        let current = head.present(rollouts.get(tenant));
+        Head { current, good: None, ..head }
+    });
+    // A token may have been used since the backup. Long ended, so that no clock
+    // that is set back makes it good again.
+    archive.update(&keys::tokens(), |_, token: TokenRecord| TokenRecord {
+        expires: Timestamp::default(),
+        ..token
+    });
 }
 
-/// What cannot be read stays as it is: the controller says so where it matters.
-fn read<T: DeserializeOwned>((key, value): &Record) -> Option<T> {
-    serde_json::from_slice(value)
-        .inspect_err(
-            |error| tracing::warn!(key, %error, "a record is restored as it is: it cannot be read"),
-        )
-        .ok()
-}
-
-fn written<T: serde::Serialize>(key: &str, value: &T) -> Record {
-    let value =
-        serde_json::to_vec(value).expect("our records have string keys and no failing serializer");
-    (key.to_owned(), value)
+fn carrying(archive: &Archive, rollouts: &BTreeMap<String, Rollout>) -> Carrying {
+    let mut carrying = Carrying::new();
+    for (tenant, rollout) in rollouts {
+        // It may have been restored already, and nothing applied since.
+        carrying.entry(tenant.clone()).or_default().extend(rollout.half_way());
+    }
+    for (_, Assigned { assignment, .. }) in archive.list_lossy(&keys::all_assignments()) {
+        if !assignment.content.instances.is_empty() {
+            let tenant = assignment.tenant.to_string();
+            carrying.entry(tenant).or_default().insert(assignment.node);
+        }
+    }
+    carrying
 }

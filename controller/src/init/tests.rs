@@ -8,8 +8,8 @@ use super::*;
 use crate::backup::{backup, create_file, read_backup, restore};
 use crate::pki::Terms;
 use crate::records::keys;
-use crate::store::Store as _;
 use crate::store::embedded::Options;
+use crate::store::{Embedded, Store as _};
 
 fn settings(dir: &Path) -> Settings {
     Settings {
@@ -101,7 +101,7 @@ async fn a_removed_operator_can_be_made_again_with_a_certificate_that_counts() {
     let message = remove_operator(&settings, &maria).await.unwrap().unwrap().to_string();
     assert!(message.contains("there was no operator maria on record"), "{message}");
     let again = add_operator(&settings, &maria).await.unwrap();
-    let records = Records::new(open(&settings).await.unwrap() as _);
+    let records = Records::new(offline::open_store(&settings).await.unwrap() as _);
     let kept = records.get(&keys::operator(&maria)).await.unwrap().unwrap().value;
     assert!(kept.revoked >= Some(serial(&bundle)) && kept.revoked < Some(serial(&again)));
     assert_eq!((kept.newest, kept.removed), (serial(&again), None));
@@ -112,16 +112,16 @@ async fn an_operator_who_is_not_on_record_can_be_removed_and_it_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let mario: OperatorName = "mario".parse().unwrap();
-    let store = open(&settings).await.unwrap();
+    let store = offline::open_store(&settings).await.unwrap();
     let authority = Authority::load(&settings.pki_dir()).unwrap();
     let terms = Terms { now: clock::now(), lifetime_ms: 3_600_000, after: None };
     let own = authority.issue_with_key(&Identity::Operator(mario.clone()), terms).unwrap();
     let unrecorded = own.issued.record.serial;
-    close(store).await;
+    offline::close_store(store).await;
     let message = remove_operator(&settings, &mario).await.unwrap().unwrap().to_string();
     assert!(message.contains("no operator mario on record"), "{message}");
     assert!(message.contains("did you mean maria?"), "{message}");
-    let records = Records::new(open(&settings).await.unwrap() as _);
+    let records = Records::new(offline::open_store(&settings).await.unwrap() as _);
     let kept = records.get(&keys::operator(&mario)).await.unwrap().unwrap().value;
     assert!(kept.revoked >= Some(unrecorded) && kept.removed.is_some());
 }
@@ -131,7 +131,7 @@ async fn a_restored_controller_has_everything_and_a_higher_epoch() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (settings, _) = made(dir.path()).await;
     let path = other.path().join("backup");
-    let saved = backup(&settings, (create_file(&path).unwrap(), &path)).await.unwrap();
+    let saved = backup(&settings, create_file(&path).unwrap(), &path).await.unwrap();
     assert_eq!((saved.records, saved.epoch), (4, 1));
     let again = restore(&settings, read_backup(&path).unwrap()).await;
     assert!(matches!(again, Err(crate::backup::BackupError::Exists { .. })));
@@ -154,7 +154,7 @@ async fn a_backup_that_is_cut_short_is_refused_before_anything_is_made() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let path = dir.path().join("backup");
-    backup(&settings, (create_file(&path).unwrap(), &path)).await.unwrap();
+    backup(&settings, create_file(&path).unwrap(), &path).await.unwrap();
     let whole = std::fs::read(&path).unwrap();
     for length in (0..whole.len() - 1).step_by(97) {
         std::fs::write(&path, &whole[..length]).unwrap();

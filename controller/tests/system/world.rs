@@ -171,13 +171,13 @@ impl World {
             |file: &str| std::fs::read_to_string(self.settings.pki_dir().join(file)).unwrap();
         let (ca_pem, ca_key) = (read("ca.pem"), read("ca.key"));
         let begin = serde_json::json!({
-            "line": "begin", "format": 1, "at": 0, "ca_pem": ca_pem, "ca_key": ca_key,
+            "begin": {"format": 1, "at": 0, "ca_pem": ca_pem, "ca_key": ca_key},
         });
         let all = self.store.list("").await.unwrap();
-        let end = serde_json::json!({"line": "end", "records": all.len()});
+        let end = serde_json::json!({"end": {"records": all.len()}});
         let records = all.iter().map(|(key, found)| {
             let value: serde_json::Value = serde_json::from_slice(&found.value).unwrap();
-            serde_json::json!({"line": "record", "key": key.as_str(), "value": value})
+            serde_json::json!({"record": {"key": key.as_str(), "value": value}})
         });
         let lines = std::iter::once(begin).chain(records).chain([end]);
         lines.map(|line| format!("{line}\n")).collect()
