@@ -55,7 +55,7 @@ impl FleetApi {
 
     async fn change(
         &self,
-        who: policy::Operator,
+        who: policy::OperatorCaller,
         request: &ChangeRequest,
         options: Option<v1::ChangeOptions>,
     ) -> Reply<v1::ChangeReply> {
@@ -104,7 +104,7 @@ where
 #[tonic::async_trait]
 impl Fleet for FleetApi {
     async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Reply<v1::WhoAmIReply> {
-        let policy::Operator { name, .. } = policy::operator(&request)?;
+        let policy::OperatorCaller { name, .. } = policy::operator(&request)?;
         Ok(Response::new(v1::WhoAmIReply {
             operator: name.to_string(),
             controller_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -153,7 +153,7 @@ impl Fleet for FleetApi {
         &self,
         request: Request<v1::StatusRequest>,
     ) -> Reply<Self::WatchStatusStream> {
-        let policy::Operator { expires, .. } = policy::operator(&request)?;
+        let policy::OperatorCaller { expires, .. } = policy::operator(&request)?;
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
         let (replies, messages) = mpsc::channel(1);
         let watching = watch_status::watch(
@@ -191,7 +191,7 @@ impl Fleet for FleetApi {
         &self,
         request: Request<v1::CreateTokenRequest>,
     ) -> Reply<v1::CreateTokenReply> {
-        let policy::Operator { name: who, .. } = policy::operator(&request)?;
+        let policy::OperatorCaller { name: who, .. } = policy::operator(&request)?;
         let v1::CreateTokenRequest { tenant, roles, node, valid_ms } = request.into_inner();
         let roles = roles.iter().map(|role| field("role", role)).collect::<Result<_, _>>()?;
         let wanted = TokenRequest {
@@ -213,7 +213,7 @@ impl Fleet for FleetApi {
         &self,
         request: Request<v1::RemoveNodeRequest>,
     ) -> Reply<v1::RemoveNodeReply> {
-        let policy::Operator { name: who, .. } = policy::operator(&request)?;
+        let policy::OperatorCaller { name: who, .. } = policy::operator(&request)?;
         let v1::RemoveNodeRequest { tenant, node } = request.into_inner();
         let id = NodeId { tenant: field("tenant", &tenant)?, name: field("node", &node)? };
         let nodes = self.nodes.clone();

@@ -48,7 +48,7 @@ pub const TABLE: &[(&str, Role)] = &[
 
 /// The operator of a request that the table let through.
 #[derive(Debug, Clone)]
-pub struct Operator {
+pub struct OperatorCaller {
     /// Who it is.
     pub name: OperatorName,
     /// When the certificate ends.
@@ -58,7 +58,7 @@ pub struct Operator {
 /// The node of a request that the table let through: tenant and name come from
 /// its certificate and from nowhere else.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub struct NodeCaller {
     /// Which node.
     pub id: NodeId,
     /// All that the certificate says.
@@ -112,11 +112,11 @@ impl Policy {
         let extensions = request.extensions_mut();
         match (role, &peer.identity) {
             (Role::Operator, Identity::Operator(name)) => {
-                extensions.insert(Operator { name: name.clone(), expires: peer.expires });
+                extensions.insert(OperatorCaller { name: name.clone(), expires: peer.expires });
             }
             (Role::Node, Identity::Node { tenant, node }) => {
                 let id = NodeId { tenant: tenant.clone(), name: node.clone() };
-                extensions.insert(Node { id, peer });
+                extensions.insert(NodeCaller { id, peer });
             }
             (Role::Operator | Role::Node | Role::Anyone, identity) => {
                 tracing::warn!(%identity, path = request.uri().path(), "a call was refused");
@@ -167,7 +167,7 @@ where
 ///
 /// # Errors
 /// The handler is not behind the table.
-pub fn operator<T>(request: &tonic::Request<T>) -> Result<Operator, Status> {
+pub fn operator<T>(request: &tonic::Request<T>) -> Result<OperatorCaller, Status> {
     request.extensions().get().cloned().ok_or_else(outside)
 }
 
@@ -175,7 +175,7 @@ pub fn operator<T>(request: &tonic::Request<T>) -> Result<Operator, Status> {
 ///
 /// # Errors
 /// The handler is not behind the table.
-pub fn node<T>(request: &tonic::Request<T>) -> Result<Node, Status> {
+pub fn node<T>(request: &tonic::Request<T>) -> Result<NodeCaller, Status> {
     request.extensions().get().cloned().ok_or_else(outside)
 }
 

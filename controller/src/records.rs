@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::{self, Changes, Expect, Store, StoreError, Versioned, Write};
+use crate::store::{self, ChangeSignal, Expect, Store, StoreError, Versioned, Write};
 use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};
 
 mod archive;
@@ -27,7 +27,7 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// A key whose value is a `T`.
 #[derive(Debug)]
-pub struct Key<T> {
+pub struct RecordKey<T> {
     text: String,
     value: PhantomData<fn() -> T>,
 }
@@ -87,7 +87,7 @@ pub struct Batch {
 impl Batch {
     /// Adds a value.
     #[must_use]
-    pub fn put<T: Serialize>(mut self, key: &Key<T>, expect: Expect, value: &T) -> Self {
+    pub fn put<T: Serialize>(mut self, key: &RecordKey<T>, expect: Expect, value: &T) -> Self {
         let bytes = serde_json::to_vec(value)
             .expect("our records have string keys and no failing serializer");
         self.writes.push(Write::put(key.text.as_str(), expect, bytes));
@@ -96,7 +96,7 @@ impl Batch {
 
     /// Takes a value away.
     #[must_use]
-    pub fn delete<T>(mut self, key: &Key<T>, expect: Expect) -> Self {
+    pub fn delete<T>(mut self, key: &RecordKey<T>, expect: Expect) -> Self {
         self.writes.push(Write::delete(key.text.as_str(), expect));
         self
     }
@@ -144,14 +144,14 @@ impl Records {
     }
 
     /// Reads one value.
-    pub async fn get<T: DeserializeOwned>(&self, key: &Key<T>) -> Result<Option<Entry<T>>> {
+    pub async fn get<T: DeserializeOwned>(&self, key: &RecordKey<T>) -> Result<Option<Entry<T>>> {
         let found = self.inner.store.get(&key.text.as_str().into()).await?;
         found.map(|found| decode(&key.text, &found)).transpose()
     }
 
     /// Reads one value that may be large and is read often: it is decoded once
     /// per version.
-    pub async fn get_cached<T>(&self, key: &Key<T>) -> Result<Option<Entry<Arc<T>>>>
+    pub async fn get_cached<T>(&self, key: &RecordKey<T>) -> Result<Option<Entry<Arc<T>>>>
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
@@ -269,13 +269,13 @@ impl Records {
 
     /// Nudges after a commit under a prefix.
     #[must_use]
-    pub fn changed<T>(&self, prefix: &Prefix<T>) -> Changes {
+    pub fn changed<T>(&self, prefix: &Prefix<T>) -> ChangeSignal {
         self.inner.store.changed(&prefix.text)
     }
 
     /// Nudges after a commit of a key.
     #[must_use]
-    pub fn changed_at<T>(&self, key: &Key<T>) -> Changes {
+    pub fn changed_at<T>(&self, key: &RecordKey<T>) -> ChangeSignal {
         self.inner.store.changed(&key.text)
     }
 

@@ -63,7 +63,7 @@ impl Agent for Sessions {
         &self,
         request: Request<v1::RenewRequest>,
     ) -> Result<Response<v1::Certificate>, Status> {
-        let policy::Node { id, peer } = policy::node(&request)?;
+        let policy::NodeCaller { id, peer } = policy::node(&request)?;
         let csr = CertificateRequest::from_der(&request.get_ref().csr);
         let csr = csr.map_err(|error| wire::status_of(&OpsError::Request(error)))?;
         let renewed = self.nodes.renew(&id, CertificateRecord::of(&peer), &csr).await;

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::ops;
-use crate::store::Changes;
+use crate::store::ChangeSignal;
 
 pub mod assignment;
 pub mod certificate;
@@ -53,7 +53,7 @@ pub enum Trigger {
 #[derive(Debug, Default)]
 pub struct Nudges {
     /// Of the store.
-    pub stored: Vec<Changes>,
+    pub stored: Vec<ChangeSignal>,
     /// Of the sessions.
     pub presence: Option<watch::Receiver<u64>>,
 }

@@ -8,7 +8,7 @@ use oml_common::id::{NodeName, TenantId};
 use tokio::time::sleep;
 
 use super::Result;
-use crate::records::values::Audit;
+use crate::records::values::AuditRecord;
 use crate::records::{Batch, Entry, Records, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
 
@@ -53,7 +53,7 @@ impl AuditTrail {
 }
 
 /// The rest of a line's key, and the line.
-type Line = (String, Entry<Audit>);
+type Line = (String, Entry<AuditRecord>);
 
 /// How much of the trail is kept.
 #[derive(Debug, Clone, Copy)]

@@ -27,7 +27,7 @@ use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::clock;
 use crate::kill_point;
-use crate::records::values::{Audit, Head, IdempotencyRecord, Outcome, Revision};
+use crate::records::values::{AuditRecord, Head, IdempotencyRecord, Revision, RolloutOutcome};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::registry::Registries;
 use crate::store::Expect;
@@ -240,7 +240,7 @@ impl Planned {
         let Self { draft, plan, changes, .. } = self;
         let (tenant, number) = (&draft.tenant, plan.revision);
         let head = Head { current: number, last: number, good: self.good() };
-        let audit = Audit {
+        let audit = AuditRecord {
             at: now,
             who: context.who.to_string(),
             what: format!("{} made revision {number}", draft.kind.word()),
@@ -264,7 +264,7 @@ impl Planned {
         let overtaken = draft.rollout.as_ref().map(|rollout| &rollout.value);
         let Some(overtaken) = overtaken.filter(|rollout| !rollout.is_ended()) else { return batch };
         let failures = overtaken.failures.clone();
-        let outcome = Outcome { state: State::Superseded, at: now, failures };
+        let outcome = RolloutOutcome { state: State::Superseded, at: now, failures };
         batch.put(&keys::outcome(tenant, overtaken.to), Expect::Any, &outcome)
     }
 }

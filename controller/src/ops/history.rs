@@ -9,7 +9,7 @@ use oml_common::problem::Problem;
 use super::Result;
 use super::status::Status;
 use crate::records::keys;
-use crate::records::values::{Outcome, Revision};
+use crate::records::values::{Revision, RolloutOutcome};
 
 /// Revisions that one answer lists; the newest ones.
 const REVISIONS_MAX: usize = 500;
@@ -36,7 +36,7 @@ impl Status {
                 Err(self.tenants.unknown_tenant(tenant).await)
             };
         };
-        let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
+        let mut outcomes: BTreeMap<String, RolloutOutcome> = BTreeMap::new();
         for (number, outcome) in records.list(&keys::outcomes(tenant)).await? {
             outcomes.insert(number, outcome.value);
         }

@@ -20,7 +20,7 @@ use crate::pki::{
     CertificateRecord, CertificateRequest, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
     RecoveryRefused, Revoked, highest_serial, recover,
 };
-use crate::records::values::{Assigned, Audit, MachineId, Node};
+use crate::records::values::{Assigned, AuditRecord, MachineId, NodeRecord};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::store::{self, Expect};
 
@@ -108,7 +108,7 @@ impl Nodes {
 
     /// Wakes when a node is given something.
     #[must_use]
-    pub fn assignment_changes(&self, node: &NodeId) -> store::Changes {
+    pub fn assignment_changes(&self, node: &NodeId) -> store::ChangeSignal {
         self.records.changed_at(&keys::assignment(&node.tenant, &node.name))
     }
 
@@ -145,7 +145,7 @@ impl Nodes {
         let node = self.enrolled(id).await?;
         let known = machine_of(&node.value, greeting.shown);
         check_machine(&id.name, known, greeting)?;
-        let greeted = Node {
+        let greeted = NodeRecord {
             machine: known.or(greeting.machine.as_ref()).cloned(),
             address: greeting.address.to_string(),
             metrics_port: greeting.metrics_port,
@@ -237,7 +237,7 @@ impl Nodes {
         };
         let now = clock::now();
         let line = node.value.certificates.newest().max(highest_serial(now));
-        let removed = Node { revoked: Some(line), removed: Some(now), ..node.value.clone() };
+        let removed = NodeRecord { revoked: Some(line), removed: Some(now), ..node.value.clone() };
         let audit = node_audit(who.to_string(), "removed the node".into(), id, now);
         let batch = Batch::default()
             .put(&keys::node(&id.tenant, &id.name), if_unchanged(Some(&node)), &removed)
@@ -247,7 +247,7 @@ impl Nodes {
         Ok(line)
     }
 
-    async fn enrolled(&self, id: &NodeId) -> Result<Entry<Node>> {
+    async fn enrolled(&self, id: &NodeId) -> Result<Entry<NodeRecord>> {
         let node = self.records.get(&keys::node(&id.tenant, &id.name)).await?;
         let node = node.filter(|node| node.value.removed.is_none());
         node.ok_or_else(|| OpsError::NotEnrolled { node: id.name.clone() })
@@ -256,7 +256,7 @@ impl Nodes {
     async fn reissue(
         &self,
         id: &NodeId,
-        node: &Entry<Node>,
+        node: &Entry<NodeRecord>,
         shown: CertificateRecord,
         request: &CertificateRequest,
     ) -> Result<IssuedCertificate> {
@@ -275,7 +275,7 @@ impl Nodes {
         }
         let issued = self.issuer.issue(id, request, Some(newest.serial), now)?;
         let certificates = NodeCertificates::renewed(shown, issued.record);
-        let renewed = Node { certificates, ..node.value.clone() };
+        let renewed = NodeRecord { certificates, ..node.value.clone() };
         let what = format!("{} {} after {}", audit::RENEWED, issued.record.serial, shown.serial);
         let audit = node_audit(id.identity().to_string(), what, id, now);
         let batch = Batch::default()
@@ -288,7 +288,7 @@ impl Nodes {
 
 /// The machine a node is known to be. A certificate newer than the record is of
 /// a time the record knows nothing of: the node may be another machine since.
-fn machine_of(node: &Node, shown: CertificateRecord) -> Option<&MachineId> {
+fn machine_of(node: &NodeRecord, shown: CertificateRecord) -> Option<&MachineId> {
     node.machine.as_ref().filter(|_| shown.serial <= node.certificates.current.serial)
 }
 
@@ -305,6 +305,6 @@ fn check_machine(name: &NodeName, known: Option<&MachineId>, greeting: &Greeting
     }
 }
 
-pub(super) fn node_audit(who: String, what: String, id: &NodeId, at: Timestamp) -> Audit {
-    Audit { at, who, what, tenant: Some(id.tenant.clone()), node: Some(id.name.clone()) }
+pub(super) fn node_audit(who: String, what: String, id: &NodeId, at: Timestamp) -> AuditRecord {
+    AuditRecord { at, who, what, tenant: Some(id.tenant.clone()), node: Some(id.name.clone()) }
 }

@@ -9,7 +9,7 @@ use oml_proto::tls::{Identity, OperatorName, Serial};
 use super::Result;
 use crate::clock;
 use crate::pki::{Authority, OwnCertificate, Terms, highest_serial};
-use crate::records::values::{Audit, Operator, PublicEndpoint};
+use crate::records::values::{AuditRecord, OperatorRecord, PublicEndpoint};
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::Expect;
 
@@ -48,7 +48,7 @@ impl Operators {
             .put(
                 &keys::operator(first),
                 Expect::Absent,
-                &Operator { newest, revoked: None, removed: None },
+                &OperatorRecord { newest, revoked: None, removed: None },
             )
             .put(&keys::epoch(), Expect::Absent, &1)
             .put(&keys::public_endpoint(), Expect::Absent, endpoint)
@@ -67,7 +67,7 @@ impl Operators {
         let after = known.as_ref().map(|known| Some(known.value.newest).max(known.value.revoked));
         let own = self.issue(name, after.flatten())?;
         let revoked = known.as_ref().and_then(|known| known.value.revoked);
-        let made = Operator { newest: own.issued.record.serial, revoked, removed: None };
+        let made = OperatorRecord { newest: own.issued.record.serial, revoked, removed: None };
         let batch = Batch::default()
             .put(&keys::operator(name), if_unchanged(known.as_ref()), &made)
             .put(&keys::audit(), Expect::Absent, &audit(format!("made operator {name}")));
@@ -88,7 +88,7 @@ impl Operators {
         let newest = known.as_ref().map_or(highest, |known| known.value.newest);
         let revoked = known.as_ref().and_then(|known| known.value.revoked);
         let line = newest.max(highest).max(revoked.unwrap_or(highest));
-        let removed = Operator { revoked: Some(line), removed: Some(now), newest };
+        let removed = OperatorRecord { revoked: Some(line), removed: Some(now), newest };
         let batch = Batch::default()
             .put(&keys::operator(name), if_unchanged(known.as_ref()), &removed)
             .put(&keys::audit(), Expect::Absent, &audit(format!("removed operator {name}")));
@@ -126,7 +126,7 @@ impl Operators {
     }
 }
 
-fn audit(what: String) -> Audit {
+fn audit(what: String) -> AuditRecord {
     let who = "the machine's administrator".into();
-    Audit { at: clock::now(), who, what, tenant: None, node: None }
+    AuditRecord { at: clock::now(), who, what, tenant: None, node: None }
 }

@@ -11,7 +11,7 @@ use oml_common::time::Timestamp;
 use super::Result;
 use super::presence::NodePresence;
 use super::status::Status;
-use crate::records::values::{Assigned, Head, Node};
+use crate::records::values::{Assigned, Head, NodeRecord};
 use crate::records::{Entry, keys};
 
 /// A tenant with a rollout, as of one moment.
@@ -35,7 +35,7 @@ pub struct TenantSnapshot {
 #[derive(Debug)]
 pub struct NodeSnapshot {
     /// What is recorded of it.
-    pub node: Node,
+    pub node: NodeRecord,
     /// What is known of it now.
     pub presence: NodePresence,
     /// What it was given.

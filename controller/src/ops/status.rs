@@ -14,7 +14,7 @@ use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::clock;
 use crate::records::{Records, keys};
-use crate::store::{Changes, StoreError};
+use crate::store::{ChangeSignal, StoreError};
 
 /// How one tenant stands.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl NodeStatus {
 #[derive(Debug)]
 pub struct StatusChanges {
     presence: watch::Receiver<u64>,
-    stored: Vec<Changes>,
+    stored: Vec<ChangeSignal>,
 }
 
 impl StatusChanges {

@@ -19,7 +19,7 @@ use crate::pki::{
     Authority, CertificateRequest, NodeCertificates, Redeemed, TokenGrant, TokenRecord,
     TokenRefused, TokenValidity, redeem,
 };
-use crate::records::values::{Assigned, Audit, Node, PublicEndpoint};
+use crate::records::values::{Assigned, AuditRecord, NodeRecord, PublicEndpoint};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::store::Expect;
 
@@ -91,7 +91,7 @@ impl Tokens {
             None => TokenValidity::default(),
         };
         let now = clock::now();
-        let audit = Audit {
+        let audit = AuditRecord {
             at: now,
             who: who.to_string(),
             what: format!("made a token for roles {}", words(&wanted.roles)),
@@ -152,7 +152,7 @@ impl Tokens {
             .unwrap_or_default();
         let id = NodeId { tenant: tenant.clone(), name: joining.node.clone() };
         let issued = self.nodes.issuer.issue(&id, &joining.request, after, now)?;
-        let node = Node {
+        let node = NodeRecord {
             roles: redeemed.grant().roles.iter().cloned().collect(),
             address: joining.address.to_string(),
             metrics_port: 0,
@@ -199,7 +199,7 @@ impl Tokens {
 fn check_name_is_free(
     tenant: &TenantId,
     node: &NodeName,
-    present: Option<&Entry<Node>>,
+    present: Option<&Entry<NodeRecord>>,
     redeemed: &Redeemed,
 ) -> Result<()> {
     let is_in_use = present.is_some_and(|node| node.value.removed.is_none());

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Key, Prefix, Result};
+use super::{Prefix, RecordKey, Result};
 use crate::store::StoreError;
 
 /// All records, without a store.
@@ -47,13 +47,13 @@ impl Archive {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn get<T: DeserializeOwned>(&self, key: &Key<T>) -> Result<Option<T>> {
+    pub fn get<T: DeserializeOwned>(&self, key: &RecordKey<T>) -> Result<Option<T>> {
         let found = self.records.get(&key.text);
         found.map(|value| read(&key.text, value)).transpose()
     }
 
     /// Takes a record out.
-    pub fn remove<T>(&mut self, key: &Key<T>) {
+    pub fn remove<T>(&mut self, key: &RecordKey<T>) {
         self.records.remove(&key.text);
     }
 

@@ -56,7 +56,7 @@ pub struct Revision {
     /// Why, in the operator's words.
     pub why: String,
     /// By which verb.
-    pub kind: Kind,
+    pub kind: ChangeKind,
     /// What differed from the revision before.
     pub changes: Vec<Change>,
     /// Identity of its plan.
@@ -66,7 +66,7 @@ pub struct Revision {
 /// The verb that made a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ChangeKind {
     /// A whole specification.
     Apply,
     /// Other versions in the present one.
@@ -75,21 +75,21 @@ pub enum Kind {
     Rollback,
 }
 
-impl Kind {
+impl ChangeKind {
     /// The word people see.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Kind::Apply => "apply",
-            Kind::SetVersion => "set-version",
-            Kind::Rollback => "rollback",
+            ChangeKind::Apply => "apply",
+            ChangeKind::SetVersion => "set-version",
+            ChangeKind::Rollback => "rollback",
         }
     }
 }
 
 /// What became of a revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct RolloutOutcome {
     /// The state its rollout ended in.
     pub state: State,
     /// When.
@@ -109,7 +109,7 @@ pub struct IdempotencyRecord {
 
 /// An operator that a bundle was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operator {
+pub struct OperatorRecord {
     /// The newest certificate.
     pub newest: Serial,
     /// The newest of the certificates that no longer count.
@@ -146,7 +146,7 @@ impl std::fmt::Display for MachineId {
 
 /// An enrolled node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Node {
+pub struct NodeRecord {
     /// What it is for.
     pub roles: BTreeSet<RoleName>,
     /// How other hosts reach it.
@@ -179,7 +179,7 @@ pub struct LastReport {
 
 /// A line of the audit trail, in the same commit as its effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Audit {
+pub struct AuditRecord {
     /// When.
     pub at: Timestamp,
     /// Who.

@@ -35,7 +35,7 @@ type Outgoing = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
 /// One session.
 pub(super) struct AgentStream {
     pub(super) nodes: Nodes,
-    pub(super) node: policy::Node,
+    pub(super) node: policy::NodeCaller,
     pub(super) from: Option<IpAddr>,
     pub(super) shutdown: ShutdownSignal,
 }

@@ -14,7 +14,7 @@ use crate::kill_point;
 use crate::ops::snapshot::TenantSnapshot;
 use crate::ops::status::Status;
 use crate::ops::{OpsError, Result};
-use crate::records::values::{Head, Outcome};
+use crate::records::values::{Head, RolloutOutcome};
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
 
@@ -92,7 +92,7 @@ fn end(batch: Batch, tenant: &TenantId, snapshot: &TenantSnapshot, rollout: &Rol
             _,
         ) => head,
     };
-    let outcome = Outcome {
+    let outcome = RolloutOutcome {
         state: rollout.state.clone(),
         at: rollout.since,
         failures: rollout.failures.clone(),
