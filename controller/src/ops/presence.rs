@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::node_id::NodeId;
-use super::reports::same_substance;
+use super::substance::same_substance;
 
 /// Least time between two records of one node's reports, and of its greetings.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);

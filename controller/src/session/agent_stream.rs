@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use futures_util::{Stream, TryStreamExt as _};
 use oml_common::error::chain;
 use oml_common::id::Generation;
 use oml_proto::report::{from_wire, generation_from_wire};
@@ -10,7 +11,7 @@ use oml_proto::v1;
 use oml_proto::v1::agent_message::Kind;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use super::rate_limit::RateLimit;
 use crate::clock;
@@ -29,6 +30,14 @@ const HELLO_LIMIT: Duration = Duration::from_secs(5);
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
 /// From a report of substance to its record: the decision it leads to comes first.
 const PERSIST_DELAY: Duration = Duration::from_millis(200);
+
+/// What the agent sends: of a connection, or made by a test.
+pub(super) trait Incoming:
+    Stream<Item = Result<v1::AgentMessage, Status>> + Unpin + Send
+{
+}
+
+impl<S: Stream<Item = Result<v1::AgentMessage, Status>> + Unpin + Send> Incoming for S {}
 
 type Outgoing = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
 
@@ -53,7 +62,7 @@ struct Progress {
 
 impl AgentStream {
     /// Holds the session until either side ends it.
-    pub(super) async fn run(self, mut incoming: Streaming<v1::AgentMessage>, outgoing: Outgoing) {
+    pub(super) async fn run(self, mut incoming: impl Incoming, outgoing: Outgoing) {
         let ended = match self.begin(&mut incoming).await {
             Ok(progress) => self.serve(incoming, &outgoing, progress).await,
             Err(status) => Err(status),
@@ -69,11 +78,8 @@ impl AgentStream {
     }
 
     /// Hears the greeting; the answer is the assignment that the agent holds.
-    async fn begin(
-        &self,
-        incoming: &mut Streaming<v1::AgentMessage>,
-    ) -> Result<Option<Generation>, Status> {
-        let first = timeout(HELLO_LIMIT, incoming.message()).await;
+    async fn begin(&self, incoming: &mut impl Incoming) -> Result<Option<Generation>, Status> {
+        let first = timeout(HELLO_LIMIT, incoming.try_next()).await;
         let first = first.map_err(|_late| Status::deadline_exceeded("no hello in time"))??;
         let Some(Kind::Hello(hello)) = first.and_then(|message| message.kind) else {
             return Err(Status::invalid_argument("a session begins with a hello"));
@@ -97,7 +103,7 @@ impl AgentStream {
 
     async fn serve(
         &self,
-        incoming: Streaming<v1::AgentMessage>,
+        incoming: impl Incoming,
         outgoing: &Outgoing,
         held: Option<Generation>,
     ) -> Result<(), Status> {
@@ -112,7 +118,7 @@ impl AgentStream {
 
     async fn handle_events(
         &self,
-        mut incoming: Streaming<v1::AgentMessage>,
+        mut incoming: impl Incoming,
         outgoing: &Outgoing,
         progress: &mut Progress,
         mut replaced: oneshot::Receiver<()>,
@@ -259,13 +265,13 @@ impl AgentStream {
 
 /// The agent's next word, not before `paused_until`.
 async fn next_message(
-    incoming: &mut Streaming<v1::AgentMessage>,
+    incoming: &mut impl Incoming,
     paused_until: Option<Instant>,
 ) -> Result<Option<v1::AgentMessage>, Status> {
     if let Some(paused_until) = paused_until {
         sleep_until(paused_until).await;
     }
-    incoming.message().await
+    incoming.try_next().await
 }
 
 async fn due(at: Option<Instant>) {
