@@ -19,13 +19,13 @@ use oml_common::observed::Drift;
 use oml_common::reconcile::{Busy, Step};
 use oml_common::report::{HostUsage, Report};
 use oml_common::time::Timestamp;
+use oml_daemon::env::Mark;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info};
 
 use crate::cache::{Attempts, Cache, Kept};
-use crate::clock::Mark;
 use crate::execute::{Host, Work};
 use crate::reserve;
 use crate::runtime::{FetchProgress, Runtime};

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use oml_common::assignment::Assignment;
 use oml_common::attempt::Attempt;
 use oml_common::id::{ComponentName, NodeName, TenantId};
+use oml_daemon::env::Mark;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::clock::Mark;
 use crate::files::{self, FileError};
 use crate::paths::Paths;
 use crate::reserve;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
 
 use crate::preflight::Floors;
@@ -16,6 +17,8 @@ pub const CONTROLLER_PORT: u16 = 7443;
 /// Port of the controllers' enrolment service, where none is written.
 pub const ENROLLMENT_PORT: u16 = 7444;
 
+const SOURCES: Sources =
+    Sources { file: "agent.toml", prefix: "OMLAGENT", lists: &["controllers", "enrollment"] };
 const METRICS_LISTEN: &str = "127.0.0.1:9270";
 const CONTROLLERS_MAX: usize = 8;
 
@@ -71,102 +74,28 @@ impl Settings {
     }
 }
 
-/// Why there are no settings.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A source cannot be read or says something unknown.
-    #[error("cannot use the settings of {place}")]
-    Source {
-        /// The file, or "the environment (OMLAGENT_…)".
-        place: String,
-        /// What is wrong with it.
-        source: config::ConfigError,
-    },
-    /// A value is not possible.
-    #[error("{key}: {value:?} is not {expected}")]
-    Value {
-        /// The setting.
-        key: &'static str,
-        /// What was written.
-        value: String,
-        /// What it should look like.
-        expected: &'static str,
-    },
-    /// The folder of drop-ins cannot be listed.
-    #[error("cannot list {folder}")]
-    Folder {
-        /// Which.
-        folder: String,
-        /// What went wrong.
-        source: std::io::Error,
-    },
-}
-
 /// Reads `agent.toml`, the drop-ins of `conf.d` in the order of their names,
 /// and the environment, each over the ones before.
 ///
 /// # Errors
 /// The source that cannot be used, or the value that is not possible.
-pub fn load(folder: &Path) -> Result<Settings, ConfigError> {
-    let mut builder = config::Config::builder();
-    for path in files(folder)? {
-        let place = path.display().to_string();
-        check(&place, config::Config::builder().add_source(config::File::from(path.clone())))?;
-        builder = builder.add_source(config::File::from(path));
-    }
-    let builder = builder.add_source(
-        config::Environment::with_prefix("OMLAGENT")
-            .prefix_separator("_")
-            .separator("__")
-            .list_separator(",")
-            .with_list_parse_key("controllers")
-            .with_list_parse_key("enrollment")
-            .try_parsing(true),
-    );
-    // The files were checked one by one, so what is wrong now is the environment.
-    settings(check("the environment (OMLAGENT_…)", builder)?)
+pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
+    settings(SOURCES.read(folder)?)
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>, ConfigError> {
-    let main = Some(folder.join("agent.toml")).filter(|path| path.exists());
-    let drop_ins = folder.join("conf.d");
-    let listed = match std::fs::read_dir(&drop_ins) {
-        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    };
-    let mut listed: Vec<PathBuf> = listed
-        .map_err(|source| ConfigError::Folder { folder: drop_ins.display().to_string(), source })?;
-    listed.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    listed.sort();
-    Ok(main.into_iter().chain(listed).collect())
-}
-
-fn check(
-    place: &str,
-    builder: config::ConfigBuilder<config::builder::DefaultState>,
-) -> Result<Fragment, ConfigError> {
-    let read = builder.build().and_then(config::Config::try_deserialize);
-    read.map_err(|source| ConfigError::Source { place: place.to_owned(), source })
-}
-
-fn settings(fragment: Fragment) -> Result<Settings, ConfigError> {
+fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
     let controllers = endpoints("controllers", fragment.controllers, CONTROLLER_PORT)?;
     let enrollment = endpoints("enrollment", fragment.enrollment, ENROLLMENT_PORT)?;
     let address = fragment.address.map(|text| {
-        text.parse().map_err(|_not_an_address| ConfigError::Value {
-            key: "address",
-            value: text,
-            expected: "an IP address",
-        })
+        let parsed = text.parse();
+        parsed.map_err(|_not_an_address| SettingsError::value("address", text, "an IP address"))
     });
     let listen = fragment.metrics_listen.unwrap_or_else(|| METRICS_LISTEN.to_owned());
     let metrics_listen = match listen.as_str() {
         "" | "off" => None,
-        text => Some(text.parse().map_err(|_not_an_address| ConfigError::Value {
-            key: "metrics_listen",
-            value: text.to_owned(),
-            expected: "an IP address and a port such as 127.0.0.1:9270, or \"off\"",
+        text => Some(text.parse().map_err(|_not_an_address| {
+            let expected = "an IP address and a port such as 127.0.0.1:9270, or \"off\"";
+            SettingsError::value("metrics_listen", text, expected)
         })?),
     };
     let default = Floors::default();
@@ -188,26 +117,25 @@ fn settings(fragment: Fragment) -> Result<Settings, ConfigError> {
 }
 
 /// Bytes from a size such as `512MiB`.
-fn size(key: &'static str, text: Option<String>) -> Result<Option<u64>, ConfigError> {
+fn size(key: &'static str, text: Option<String>) -> Result<Option<u64>, SettingsError> {
     let Some(text) = text else { return Ok(None) };
     let parsed = [("MiB", 1 << 20), ("GiB", 1 << 30)].iter().find_map(|(unit, bytes)| {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
         number.checked_mul(*bytes)
     });
     let expected = "a size such as 512MiB or 2GiB";
-    parsed.map(Some).ok_or(ConfigError::Value { key, value: text, expected })
+    parsed.map(Some).ok_or_else(|| SettingsError::value(key, text, expected))
 }
 
 fn endpoints(
     key: &'static str,
     texts: Option<Vec<String>>,
     default_port: u16,
-) -> Result<Vec<String>, ConfigError> {
+) -> Result<Vec<String>, SettingsError> {
     let texts = texts.unwrap_or_default();
-    let invalid = |value: String| ConfigError::Value {
-        key,
-        value,
-        expected: "a list of at most 8 addresses such as controller.example:7443",
+    let invalid = |value: String| {
+        let expected = "a list of at most 8 addresses such as controller.example:7443";
+        SettingsError::value(key, value, expected)
     };
     if texts.len() > CONTROLLERS_MAX {
         return Err(invalid(texts.join(", ")));

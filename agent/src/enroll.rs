@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::id::NodeName;
-use oml_proto::tls::{self, ConnectError, InvalidToken, JoinToken};
+use oml_daemon::tls::{self, ConnectError, InvalidToken, JoinToken};
 use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::{Certificate, EnrollRequest};
 use tokio::time::timeout;

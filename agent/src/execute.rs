@@ -12,13 +12,13 @@ use oml_common::instance::Instance;
 use oml_common::observed::ContainerState;
 use oml_common::reconcile::Step;
 use oml_common::report::Failure;
+use oml_daemon::env::Clock;
+use oml_daemon::failpoint;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use crate::clock::Clock;
 use crate::documents;
 use crate::files::FileError;
-use crate::kill_point;
 use crate::paths::{Paths, Slot};
 use crate::preflight::{Blocked, Floors};
 use crate::runtime::{FetchProgress, LastWords, Runtime, RuntimeError};
@@ -102,28 +102,28 @@ impl Host {
             fetched = self.docker.fetch(work.instance()?, progress) => fetched?,
             blocked = self.until_it_does_not_fit(progress.subscribe()) => return Err(blocked.into()),
         }
-        kill_point::reach("A1");
+        failpoint::reach("A1");
         Ok(())
     }
 
     async fn put(&self, work: &Work) -> Result<(), StepError> {
         let instance = work.instance()?;
-        kill_point::reach("A2");
+        failpoint::reach("A2");
         if instance.container().is_some() {
             self.may_put(instance).await?;
             self.docker.put(instance).await?;
         }
-        kill_point::reach("A3");
+        failpoint::reach("A3");
         documents::write(&self.paths, instance, Slot::Next)?;
-        kill_point::reach("A4");
+        failpoint::reach("A4");
         self.systemd.put(instance).await?;
-        kill_point::reach("A5");
+        failpoint::reach("A5");
         Ok(())
     }
 
     /// How many calls are up; none when that cannot be read.
     async fn count(&self, work: &Work) -> Option<u64> {
-        kill_point::reach("A6");
+        failpoint::reach("A6");
         let current = documents::read_usable(&self.paths, &work.component, Slot::Current);
         let current = match current.ok().flatten() {
             Some(current) => Some(current),
@@ -199,7 +199,7 @@ impl Host {
         };
         let keep: Vec<ContentHash> = [goal].into_iter().chain(previous).collect();
         self.docker.remove(&work.component, &keep).await?;
-        kill_point::reach("A13");
+        failpoint::reach("A13");
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use oml_common::id::{NodeName, TenantId};
-use oml_proto::tls::{self, Credentials, Identity, InvalidPeer, Peer, TlsError};
+use oml_daemon::tls::{self, Credentials, Identity, InvalidPeer, Peer, TlsError};
 use oml_proto::v1;
 use rcgen::{CertificateParams, KeyPair};
 

@@ -5,7 +5,6 @@
 
 pub mod agent;
 pub mod cache;
-pub mod clock;
 pub mod config;
 pub mod documents;
 pub mod enroll;
@@ -13,8 +12,6 @@ pub mod execute;
 pub mod files;
 pub mod host;
 pub mod identity;
-mod kill_point;
-pub mod log;
 pub mod metrics;
 mod observe;
 pub mod paths;

@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use oml_common::error::chain;
 use oml_common::id::{ComponentName, NodeName};
-use omlagent::clock::Clock;
-use omlagent::config::ConfigError;
+use oml_daemon::env::Clock;
+use oml_daemon::settings::SettingsError;
 use omlagent::enroll::{EnrollError, Enrollment, enroll};
 use omlagent::paths::Paths;
 use omlagent::runtime::systemd::start_agent;
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
 fn is_mistake(error: &anyhow::Error) -> bool {
     let enrolling = error.downcast_ref::<EnrollError>().is_some_and(EnrollError::is_mistake);
     let showing = matches!(error.downcast_ref(), Some(StatusError::NotRoot));
-    enrolling || showing || error.is::<ConfigError>()
+    enrolling || showing || error.is::<SettingsError>()
 }
 
 fn act(verb: Verb) -> anyhow::Result<()> {

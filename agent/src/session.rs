@@ -10,12 +10,12 @@ use std::time::Duration;
 use oml_common::assignment::Assignment;
 use oml_common::error::chain;
 use oml_common::report::Report;
+use oml_daemon::env::Clock;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::cache::Cache;
-use crate::clock::Clock;
 use crate::config::Settings;
 use crate::identity::{IdentityError, IdentityFiles};
 
@@ -68,7 +68,7 @@ pub struct SessionState {
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
     #[error("cannot reach the controller")]
-    Connect(#[from] oml_proto::tls::ConnectError),
+    Connect(#[from] oml_daemon::tls::ConnectError),
     #[error("the controller did not answer in time")]
     Slow,
     #[error("the controller refused: {}", .0.message())]
@@ -80,7 +80,7 @@ enum SessionError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     #[error("cannot use the host's certificate")]
-    Tls(#[from] oml_proto::tls::TlsError),
+    Tls(#[from] oml_daemon::tls::TlsError),
 }
 
 impl SessionError {

@@ -15,10 +15,10 @@ use oml_common::id::ComponentName;
 use oml_common::instance::Instance;
 use oml_common::observed::{Health, Status};
 use oml_common::time::Timestamp;
+use oml_daemon::env::Clock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use crate::clock::Clock;
 use crate::documents::{self, DocumentError};
 use crate::files::FileError;
 use crate::paths::{Paths, Slot};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use oml_proto::tls::{Fingerprint, JoinToken};
+use oml_daemon::tls::{Fingerprint, JoinToken};
 
 /// Enrols a system below the folder; gives the exit code and what was said.
 fn enroll(root: &Path, arguments: &[&str]) -> (Option<i32>, String) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 use oml_common::problem::Problem;
-use oml_proto::tls::OperatorName;
+use oml_daemon::tls::OperatorName;
 
 use crate::backup::{self, BackupError, BackupSummary};
 use crate::config::Settings;

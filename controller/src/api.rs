@@ -8,6 +8,7 @@ use std::str::FromStr;
 use futures_util::Stream;
 use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::problem::{Problem, Problems};
+use oml_daemon::failpoint;
 use oml_proto::v1;
 use oml_proto::v1::fleet_server::Fleet;
 use tokio::sync::mpsc;
@@ -15,7 +16,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::clock;
-use crate::kill_point;
 use crate::ops::change::{ChangeRequest, Changes, RequestContext};
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::Nodes;
@@ -65,7 +65,7 @@ impl FleetApi {
         let context = RequestContext { who: who.name, op_id, dry_run, why };
         let changed = self.changes.make(request, &context).await;
         let changed = changed.map_err(|error| wire::status_of(&error))?;
-        kill_point::reach("C5");
+        failpoint::reach("C5");
         Ok(Response::new(wire::changed(changed)))
     }
 }

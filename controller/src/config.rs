@@ -5,13 +5,11 @@
 //! one fragment, and the rest of the program only ever sees [`Settings`].
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use config::builder::DefaultState;
-use config::{Config, ConfigBuilder, Environment, File};
 use oml_common::time::parse_duration_ms;
+use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
 
 use crate::pki::NODE_LIFETIME_MS_DEFAULT;
@@ -20,6 +18,7 @@ use crate::registry::{Login, RegistryAccess};
 /// Where the settings are unless told otherwise.
 pub const FOLDER: &str = "/etc/omlcontroller";
 
+const SOURCES: Sources = Sources { file: "controller.toml", prefix: "OMLCONTROLLER", lists: &[] };
 const LISTEN: &str = "0.0.0.0:7443";
 const ENROLLMENT_LISTEN: &str = "0.0.0.0:7444";
 const WEB_LISTEN: &str = "127.0.0.1:9271";
@@ -73,37 +72,6 @@ pub struct Settings {
     pub registries: HashMap<String, RegistryAccess>,
 }
 
-/// Why there are no settings.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// A source cannot be read or says something unknown.
-    #[error("cannot use the settings of {place}")]
-    Source {
-        /// The file, or the environment.
-        place: String,
-        /// What is wrong with it.
-        source: config::ConfigError,
-    },
-    /// A value is not possible.
-    #[error("{key}: {value:?} is not {expected}")]
-    Value {
-        /// The setting.
-        key: String,
-        /// What was written.
-        value: String,
-        /// What it should look like.
-        expected: &'static str,
-    },
-    /// A file or folder cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
-}
-
 impl Settings {
     /// The folder of the store.
     #[must_use]
@@ -124,36 +92,7 @@ impl Settings {
 /// # Errors
 /// The source that cannot be used, or the value that is not possible.
 pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
-    let mut builder = Config::builder();
-    for path in files(folder)? {
-        let place = path.display().to_string();
-        check(&place, Config::builder().add_source(File::from(path.clone())))?;
-        builder = builder.add_source(File::from(path));
-    }
-    let environment =
-        Environment::with_prefix("OMLCONTROLLER").prefix_separator("_").separator("__");
-    // The files were checked one by one, so what is wrong now is the environment.
-    let merged = check("the environment (OMLCONTROLLER_…)", builder.add_source(environment))?;
-    settings(merged)
-}
-
-fn files(folder: &Path) -> Result<Vec<PathBuf>, SettingsError> {
-    let main = Some(folder.join("controller.toml")).filter(|path| path.exists());
-    let drop_ins = folder.join("conf.d");
-    let listed: io::Result<Vec<PathBuf>> = match drop_ins.read_dir() {
-        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    };
-    let mut listed = listed.map_err(|source| SettingsError::Read { path: drop_ins, source })?;
-    listed.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    listed.sort();
-    Ok(main.into_iter().chain(listed).collect())
-}
-
-fn check(place: &str, builder: ConfigBuilder<DefaultState>) -> Result<Fragment, SettingsError> {
-    let read = builder.build().and_then(Config::try_deserialize);
-    read.map_err(|source| SettingsError::Source { place: place.to_owned(), source })
+    settings(SOURCES.read(folder)?)
 }
 
 fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
@@ -164,10 +103,9 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
     let life = fragment.node_certificate_life.as_deref();
     let node_lifetime_ms = life.map_or(Ok(NODE_LIFETIME_MS_DEFAULT), |text| {
         let life = parse_duration_ms(text).ok().filter(|life| *life >= NODE_LIFETIME_MS_MIN);
-        life.ok_or_else(|| SettingsError::Value {
-            key: "node_certificate_life".to_owned(),
-            value: text.to_owned(),
-            expected: "a duration of at least a minute, such as 24h",
+        life.ok_or_else(|| {
+            let expected = "a duration of at least a minute, such as 24h";
+            SettingsError::value("node_certificate_life", text, expected)
         })
     })?;
     let registries = fragment.registries.unwrap_or_default().into_iter();
@@ -193,10 +131,8 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
 
 fn listen(key: &str, text: Option<&str>, default: &str) -> Result<SocketAddr, SettingsError> {
     let text = text.unwrap_or(default);
-    text.parse().map_err(|_not_an_address| SettingsError::Value {
-        key: key.to_owned(),
-        value: text.to_owned(),
-        expected: "an IP address and a port, such as 0.0.0.0:7443",
+    text.parse().map_err(|_not_an_address| {
+        SettingsError::value(key, text, "an IP address and a port, such as 0.0.0.0:7443")
     })
 }
 
@@ -211,11 +147,9 @@ fn registry(address: &str, fragment: RegistryFragment) -> Result<RegistryAccess,
             Some(Login { user, password })
         }
         (user, _) => {
-            return Err(SettingsError::Value {
-                key: format!("registries.{address:?}"),
-                value: user.unwrap_or_default(),
-                expected: "a login: it takes both username and password_file",
-            });
+            let key = format!("registries.{address:?}");
+            let expected = "a login: it takes both username and password_file";
+            return Err(SettingsError::value(key, user.unwrap_or_default(), expected));
         }
     };
     Ok(RegistryAccess { plain_http: fragment.insecure, login })

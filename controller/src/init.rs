@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oml_common::problem::{Problem, printable};
-use oml_proto::tls::OperatorName;
+use oml_daemon::tls::OperatorName;
 use serde::Serialize;
 
 use crate::clock;

@@ -11,8 +11,6 @@ pub mod backup;
 mod clock;
 pub mod config;
 pub mod init;
-mod kill_point;
-pub mod log;
 pub mod notify;
 pub mod offline;
 pub mod ops;

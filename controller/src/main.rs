@@ -9,7 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use oml_common::error::chain;
-use oml_proto::tls::OperatorName;
+use oml_daemon::log;
+use oml_daemon::tls::OperatorName;
 use omlcontroller::admin::AdminError;
 use omlcontroller::backup::BackupSummary;
 use omlcontroller::config::{self, Settings};
@@ -19,7 +20,7 @@ use omlcontroller::pki::Authority;
 use omlcontroller::records::values::PublicEndpoint;
 use omlcontroller::store::Embedded;
 use omlcontroller::store::embedded::Options;
-use omlcontroller::{admin, log, notify, run};
+use omlcontroller::{admin, notify, run};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Enough for a fleet, and little memory.
@@ -188,7 +189,7 @@ async fn begin(settings: &Settings, verb: &Init) -> Result<()> {
 }
 
 async fn serve(settings: &Settings) -> Result<()> {
-    log::init(&settings.log);
+    log::init("omlcontroller", &settings.log);
     let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let authority = Authority::load(&settings.pki_dir())?;

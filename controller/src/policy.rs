@@ -6,13 +6,13 @@ use std::task::{Context, Poll};
 
 use futures_util::future::{Either, Ready, ready};
 use oml_common::time::Timestamp;
-use oml_proto::tls::{Identity, OperatorName, Peer};
+use oml_daemon::failpoint;
+use oml_daemon::tls::{Identity, OperatorName, Peer};
 use tonic::Status;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
 use crate::clock;
-use crate::kill_point;
 use crate::ops::node_id::NodeId;
 use crate::pki::Revoked;
 use crate::tls::ConnectionInfo;
@@ -93,7 +93,7 @@ impl Policy {
                 self.identify(*role, peer, request)?;
             }
         }
-        kill_point::reach("C1");
+        failpoint::reach("C1");
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use oml_proto::tls::{ALPN, TlsError, certificate, private_key, provider};
+use oml_daemon::tls::{ALPN, TlsError, certificate, private_key, provider};
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::server::danger::ClientCertVerifier;

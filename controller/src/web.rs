@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::service::TowerToHyperService;
 use oml_common::error::chain;
-use oml_proto::http;
+use oml_daemon::http;
 use tokio::net::TcpListener;
 
 use crate::ops::status::Status;

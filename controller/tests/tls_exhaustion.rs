@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use oml_common::time::Timestamp;
-use oml_proto::tls::{Fingerprint, Identity, connect, enrollment_config};
+use oml_daemon::tls::{Fingerprint, Identity, connect, enrollment_config};
 use omlcontroller::pki::{Authority, Terms};
 use omlcontroller::tls::{self, Acceptor, Limits};
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use oml_common::problem::{Problem, printable};
-use oml_proto::tls::{Credentials, Identity, Peer, certificate, client_config, uri};
+use oml_daemon::tls::{Credentials, Identity, Peer, certificate, client_config, uri};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CommandError;

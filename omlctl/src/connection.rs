@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::problem::Problem;
+use oml_daemon::tls::{Peer, certificate, client_config};
 use oml_proto::problem::from_status;
-use oml_proto::tls::{Peer, certificate, client_config};
 use oml_proto::v1::fleet_client::FleetClient;
 use oml_proto::v1::{StatusReply, StatusRequest};
 use tokio::time::timeout;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use oml_common::problem::{Problem, Problems};
-use oml_proto::tls::TlsError;
+use oml_daemon::tls::TlsError;
 
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]

@@ -15,10 +15,8 @@ pub mod v1 {
     tonic::include_proto!("oml.v1");
 }
 
-pub mod http;
 pub mod problem;
 pub mod report;
-pub mod tls;
 
 /// Largest message either side accepts.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;

@@ -41,10 +41,11 @@ struct Armed<'a> {
 impl<'a> Armed<'a> {
     fn new(fleet: &'a Fleet, host: &'a str, unit: &'a str, step: &str) -> Result<Self> {
         let armed = Self { fleet, host, unit };
+        let markers = markers(unit);
         let script = format!(
-            "rm -rf /run/omlagent/kill /var/lib/omlcontroller/kill-points && \
-             mkdir -p /run/systemd/system/{unit}.service.d && \
-             printf '[Service]\\nEnvironment=OML_KILL={step}\\nRestart=no\\n' > /run/systemd/system/{unit}.service.d/kill.conf && \
+            "rm -rf {markers} && mkdir -p /run/systemd/system/{unit}.service.d && \
+             printf '[Service]\\nEnvironment=OML_FAILPOINT={step} OML_FAILPOINT_MARKERS={markers}\\nRestart=no\\n' \
+             > /run/systemd/system/{unit}.service.d/failpoint.conf && \
              systemctl daemon-reload && systemctl restart {unit}"
         );
         sh(fleet, host, &script)?;
@@ -77,6 +78,15 @@ impl<'a> Armed<'a> {
             "rm -rf /run/systemd/system/{unit}.service.d && systemctl daemon-reload && \
              systemctl reset-failed {unit} 2>/dev/null; systemctl restart {unit}"
         )
+    }
+}
+
+/// Where the program of a unit may write that it died once.
+fn markers(unit: &str) -> &'static str {
+    if unit == "omlagent" {
+        "/run/omlagent/failpoints"
+    } else {
+        "/var/lib/omlcontroller/failpoints"
     }
 }
 

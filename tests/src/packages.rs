@@ -8,8 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::tools::CARGO_DEB;
 
 /// Test builds can be told to die at a labelled step. One set for every build of the tests, so that they share what is built.
-pub const TEST_FEATURES: [&str; 2] =
-    ["--features", "omlagent/kill-points,omlcontroller/kill-points"];
+pub const TEST_FEATURES: [&str; 2] = ["--features", "omlagent/failpoints,omlcontroller/failpoints"];
 
 /// Which build of the programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,8 +10,8 @@ pub(crate) struct Source {
     pub(crate) text: String,
 }
 
-const FOLDERS: [&str; 8] =
-    ["proto", "common", "controller", "agent", "omlctl", "tests", "packaging", "catalog"];
+const FOLDERS: [&str; 9] =
+    ["proto", "common", "daemon", "controller", "agent", "omlctl", "tests", "packaging", "catalog"];
 
 /// The workspace's root.
 pub(crate) fn root() -> PathBuf {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use oml_common::error::chain;
 use oml_common::instance::Instance;
 use oml_common::time::Timestamp;
+use oml_daemon::env::Clock;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use crate::clock::Clock;
 use crate::runtime::{Listing, Runtime};
 
 /// Nudges that come within this time are one.

@@ -11,6 +11,7 @@ use oml_common::instance::Instance;
 use oml_common::observed::{Drift, Observed};
 use oml_common::reconcile::{Busy, Input, Judgement, Step, judge};
 use oml_common::report::Phase;
+use oml_daemon::failpoint;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -19,7 +20,6 @@ use super::{Agent, Running, Side};
 use crate::cache::Kept;
 use crate::documents;
 use crate::execute::Work;
-use crate::kill_point;
 use crate::observe::{Sources, join};
 use crate::paths::Slot;
 use crate::runtime::{FetchProgress, Listing};
@@ -162,11 +162,11 @@ impl Agent {
         let goal = self.goal(component);
         if matches!(step, Step::Switch { .. }) {
             // Where nothing is counted, the gate begins and is passed at once.
-            kill_point::reach("A6");
-            kill_point::reach("A7");
+            failpoint::reach("A6");
+            failpoint::reach("A7");
         }
         if matches!(step, Step::Keep { .. }) {
-            kill_point::reach("A11");
+            failpoint::reach("A11");
         }
         let now = self.host.clock.now();
         let attempt = self.state.attempts.get(component).filter(|a| a.goal == goal).cloned();
@@ -182,7 +182,7 @@ impl Agent {
             self.finish(&work, Outcome::Trouble(trouble));
             return;
         }
-        kill_point::reach("A0");
+        failpoint::reach("A0");
         let (progress, watched) = watch::channel(FetchProgress::default());
         let host = self.host.clone();
         let task = self.steps.spawn(async move {
@@ -221,8 +221,8 @@ impl Agent {
         }
         self.save();
         match step {
-            Step::Keep { .. } => kill_point::reach("A12"),
-            Step::Return { .. } => kill_point::reach("R4"),
+            Step::Keep { .. } => failpoint::reach("A12"),
+            Step::Return { .. } => failpoint::reach("R4"),
             Step::Remove
             | Step::Fetch
             | Step::Put

@@ -1,7 +1,7 @@
 //! Joining, and every way it is refused.
 
 use oml_common::error::chain;
-use oml_proto::tls::Fingerprint;
+use oml_daemon::tls::Fingerprint;
 use tonic::Status;
 
 use super::*;

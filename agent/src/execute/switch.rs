@@ -8,22 +8,22 @@ use oml_common::id::{ComponentName, ContentHash};
 use oml_common::instance::Instance;
 use oml_common::reconcile::Step;
 use oml_common::time::Span;
+use oml_daemon::failpoint;
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::{Host, StepError, Work};
 use crate::documents;
-use crate::kill_point;
 use crate::paths::Slot;
 use crate::runtime::{LastWords, Listing, RuntimeError};
 
 impl Host {
     /// Stops the old version and starts the new one.
     pub(super) async fn switch(&self, work: &Work, previous: Option<&ContentHash>) -> Outcome {
-        kill_point::reach("A8");
+        failpoint::reach("A8");
         let began = Instant::now();
         let started = self.turn_over(work, previous).await;
-        kill_point::reach("A10");
+        failpoint::reach("A10");
         match started {
             Ok(instance) => {
                 self.name_properly(instance).await;
@@ -46,7 +46,7 @@ impl Host {
         if instance.container().is_none() {
             self.systemd.put(instance).await?;
         }
-        if kill_point::is_armed("A9") {
+        if failpoint::is_armed("A9") {
             self.die_between_stop_and_start(instance).await;
         }
         self.look_once_more(work).await?;
@@ -123,12 +123,12 @@ impl Host {
         previous: &ContentHash,
         runs: bool,
     ) -> Outcome {
-        kill_point::reach("R1");
+        failpoint::reach("R1");
         let started = match runs {
             true => self.known(work, previous).await,
             false => self.turn_back(work, previous).await,
         };
-        kill_point::reach("R3");
+        failpoint::reach("R3");
         match started {
             Ok(instance) => {
                 self.name_properly(&instance).await;
@@ -150,7 +150,7 @@ impl Host {
         let instance = self.known(work, previous).await?;
         documents::write(&self.paths, &instance, Slot::Current)?;
         self.systemd.put(&instance).await?;
-        kill_point::reach("R2");
+        failpoint::reach("R2");
         self.systemd.start(&instance).await?;
         Ok(instance)
     }
@@ -215,7 +215,7 @@ impl Host {
             _ = self.systemd.start(instance) => {}
             () = stopped => {}
         }
-        kill_point::reach("A9");
+        failpoint::reach("A9");
     }
 }
 

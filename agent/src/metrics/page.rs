@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use oml_proto::http;
+use oml_daemon::http;
 use tokio::net::TcpListener;
 
 use super::Source;

@@ -6,10 +6,10 @@ use oml_common::attempt::Outcome;
 use oml_common::id::Digest;
 use oml_common::instance::{Container, Workload};
 use oml_common::reconcile::Step;
+use oml_daemon::env::Clock;
 use tokio::sync::watch;
 
 use super::*;
-use crate::clock::Clock;
 use crate::execute::Work;
 use crate::paths::Paths;
 use crate::runtime::fake::{Behaviour, FakeHost};

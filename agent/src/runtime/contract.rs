@@ -12,13 +12,13 @@ use std::time::Duration;
 use oml_common::id::{ComponentName, Digest};
 use oml_common::instance::{Check, Container, Instance, PackagedUnit, Probe, Timing, Workload};
 use oml_common::observed::{ContainerState, ObservedContainer, ObservedUnit};
+use oml_daemon::env::Clock;
 use tokio::sync::watch;
 
 use super::docker::{Docker, Login};
 use super::fake::{Behaviour, FakeHost};
 use super::systemd::Systemd;
 use super::{FetchProgress, Listing, Runtime, RuntimeError};
-use crate::clock::Clock;
 use crate::documents;
 use crate::paths::{Paths, Slot};
 use crate::sample;

@@ -13,10 +13,10 @@ use oml_common::observed::{
     ActiveState, ContainerState, Drift, Health, ObservedContainer, ObservedUnit, Status,
 };
 use oml_common::time::Timestamp;
+use oml_daemon::env::Clock;
 use tokio::sync::watch;
 
 use super::RuntimeError;
-use crate::clock::Clock;
 use crate::documents;
 use crate::paths::{Paths, Slot};
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use oml_common::assignment::Assignment;
 use oml_common::error::chain;
+use oml_daemon::tls;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
-use oml_proto::{MESSAGE_BYTES_MAX, report, tls, v1};
+use oml_proto::{MESSAGE_BYTES_MAX, report, v1};
 use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use oml_proto::tls::{Fingerprint, certificate, private_key, provider};
+use oml_daemon::tls::{Fingerprint, certificate, private_key, provider};
 use oml_proto::v1::agent_server::{Agent, AgentServer};
 use oml_proto::v1::enrollment_server::{Enrollment, EnrollmentServer};
 use oml_proto::v1::{
@@ -28,7 +28,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 const LIFE: Duration = Duration::from_secs(3600);
 /// Certificates begin this long before they are made.
-const BACKDATED: Duration = Duration::from_millis(oml_proto::tls::BACKDATED_MS);
+const BACKDATED: Duration = Duration::from_millis(oml_daemon::tls::BACKDATED_MS);
 
 /// Who signs.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -100,7 +100,7 @@ impl Authority {
         };
         let key = private_key(&key.serialize_pem()).unwrap();
         let mut config = builder.with_single_cert(chain, key).unwrap();
-        config.alpn_protocols = vec![oml_proto::tls::ALPN.to_vec()];
+        config.alpn_protocols = vec![oml_daemon::tls::ALPN.to_vec()];
         config
     }
 }

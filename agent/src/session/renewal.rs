@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::error::chain;
-use oml_proto::tls::{self, Fingerprint};
+use oml_daemon::env::Clock;
+use oml_daemon::tls::{self, Fingerprint};
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::{Certificate, RecoverRequest, RenewRequest};
@@ -15,7 +16,6 @@ use tracing::{info, warn};
 
 use super::link::{CALL_TIMEOUT, refused};
 use super::{Session, SessionError, random};
-use crate::clock::Clock;
 use crate::config::{ENROLLMENT_PORT, endpoint};
 use crate::identity::{HostIdentity, KeyRequest};
 

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use oml_common::observed::ContainerState;
+use oml_daemon::env::Clock;
 
 use super::told::Told;
-use crate::clock::Clock;
 use crate::pause::Backoff;
 use crate::runtime::RuntimeError;
 use crate::runtime::docker::{Engine, Waited};

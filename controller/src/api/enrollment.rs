@@ -1,7 +1,7 @@
 //! The service for hosts that have no certificate, on a port of its own.
 
 use oml_common::problem::printable;
-use oml_proto::tls::JoinToken;
+use oml_daemon::tls::JoinToken;
 use oml_proto::v1;
 use oml_proto::v1::enrollment_server::Enrollment;
 use rustls::pki_types::CertificateDer;

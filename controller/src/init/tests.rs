@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use oml_proto::tls::{Credentials, Identity, Peer, certificate, client_config};
+use oml_daemon::tls::{Credentials, Identity, Peer, certificate, client_config};
 
 use super::*;
 use crate::backup::{backup, create_file, read_backup, restore};

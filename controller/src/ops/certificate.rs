@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use oml_common::time::Timestamp;
-use oml_proto::tls::Identity;
+use oml_daemon::tls::Identity;
 use rustls::ServerConfig;
 
 use super::{OpsError, Result};

@@ -13,6 +13,7 @@ use oml_common::problem::{Problem, nearest, printable};
 use oml_common::rollout::{Begin, Rollout, State};
 use oml_common::spec::TenantSpec;
 use oml_common::time::Timestamp;
+use oml_daemon::failpoint;
 
 mod draft;
 mod request;
@@ -26,7 +27,6 @@ use super::retries::ConflictRetries;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::clock;
-use crate::kill_point;
 use crate::records::values::{AuditRecord, Head, IdempotencyRecord, Revision, RolloutOutcome};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::registry::Registries;
@@ -83,7 +83,7 @@ impl Changes {
             let tenant = planned.draft.tenant;
             return Ok(ChangeResult { tenant, revision, changed: false, changes: Vec::new() });
         }
-        kill_point::reach("C2");
+        failpoint::reach("C2");
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;
         }
@@ -186,7 +186,7 @@ impl Changes {
         let plan_key = keys::plan(tenant, number, &content);
         // Written first and alone: nothing names it until the commit below.
         self.records.commit(Batch::default().put(&plan_key, Expect::Any, plan)).await?;
-        kill_point::reach("C3");
+        failpoint::reach("C3");
         let mut batch = planned.intent(context, content, now).put(
             &keys::rollout(tenant),
             if_unchanged(draft.rollout.as_ref()),
@@ -197,7 +197,7 @@ impl Changes {
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
         self.records.commit(batch).await?;
-        kill_point::reach("C4");
+        failpoint::reach("C4");
         tracing::info!(%tenant, revision = %number, kind = draft.kind.word(), who = %context.who, "a change was accepted");
         Ok(())
     }

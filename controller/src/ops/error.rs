@@ -2,7 +2,7 @@
 
 use oml_common::id::{NodeName, TenantId};
 use oml_common::problem::Problems;
-use oml_proto::tls::TlsError;
+use oml_daemon::tls::TlsError;
 
 use crate::pki::{InvalidRequest, PkiError, RecoveryRefused, StaleCertificate, TokenRefused};
 use crate::records::values::MachineId;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oml_common::id::{NodeName, TenantId};
 use oml_common::time::Timestamp;
-use oml_proto::tls::Serial;
+use oml_daemon::tls::Serial;
 
 use super::Result;
 use super::node_id::NodeId;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use oml_common::id::{NodeName, TenantId};
-use oml_proto::tls::Identity;
+use oml_daemon::tls::Identity;
 
 use crate::records::keys;
 

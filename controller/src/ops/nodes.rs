@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use oml_common::id::NodeName;
 use oml_common::time::Timestamp;
-use oml_proto::tls::{Identity, OperatorName, Serial};
+use oml_daemon::tls::{Identity, OperatorName, Serial};
 use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 

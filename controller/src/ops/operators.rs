@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use oml_common::problem::Problem;
-use oml_proto::tls::{Identity, OperatorName, Serial};
+use oml_daemon::tls::{Identity, OperatorName, Serial};
 
 use super::Result;
 use crate::clock;

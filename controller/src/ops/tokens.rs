@@ -6,7 +6,8 @@ use oml_common::assign;
 use oml_common::id::{NodeName, RoleName, TenantId};
 use oml_common::problem::Problem;
 use oml_common::time::Timestamp;
-use oml_proto::tls::{Fingerprint, JoinToken, OperatorName};
+use oml_daemon::failpoint;
+use oml_daemon::tls::{Fingerprint, JoinToken, OperatorName};
 
 use super::catalogs::Catalogs;
 use super::node_id::NodeId;
@@ -14,7 +15,6 @@ use super::nodes::{Address, IssuedCertificate, Nodes, node_audit};
 use super::retries::ConflictRetries;
 use super::{OpsError, Result};
 use crate::clock;
-use crate::kill_point;
 use crate::pki::{
     Authority, CertificateRequest, NodeCertificates, Redeemed, TokenGrant, TokenRecord,
     TokenRefused, TokenValidity, redeem,
@@ -171,7 +171,7 @@ impl Tokens {
             .put(&node_key, if_unchanged(present.as_ref()), &node)
             .put(&keys::audit(), Expect::Absent, &audit);
         self.records.commit(batch).await?;
-        kill_point::reach("C12");
+        failpoint::reach("C12");
         if let Some(up_to) = after {
             // Ends what older certificates still keep open.
             self.nodes.revoked.revoke(id.identity(), up_to);

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use oml_common::time::Timestamp;
-use oml_proto::tls::{BACKDATED_MS, Fingerprint, Identity, Peer, Serial, certificate};
+use oml_daemon::tls::{BACKDATED_MS, Fingerprint, Identity, Peer, Serial, certificate};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,

@@ -2,7 +2,7 @@
 //! the last one has ended.
 
 use oml_common::time::Timestamp;
-use oml_proto::tls::{Fingerprint, Identity, Peer, Serial};
+use oml_daemon::tls::{Fingerprint, Identity, Peer, Serial};
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 

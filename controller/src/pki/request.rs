@@ -1,7 +1,7 @@
 //! A certificate request from a host: its public key, and proof that the host
 //! holds the private one. All else in it is ignored.
 
-use oml_proto::tls::Fingerprint;
+use oml_daemon::tls::Fingerprint;
 use rcgen::{PKCS_ECDSA_P256_SHA256, PublicKeyData, SubjectPublicKeyInfo};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer as _;

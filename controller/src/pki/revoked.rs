@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use oml_proto::tls::{Identity, Peer, Serial};
+use oml_daemon::tls::{Identity, Peer, Serial};
 use tokio::sync::watch;
 
 /// For each identity that lost certificates, the newest one it lost: that one

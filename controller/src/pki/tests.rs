@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt as _;
 
 use oml_common::time::Timestamp;
-use oml_proto::tls::{BACKDATED_MS, Identity, JoinToken, Peer, Serial, certificate};
+use oml_daemon::tls::{BACKDATED_MS, Identity, JoinToken, Peer, Serial, certificate};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, SanType};
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};

@@ -3,7 +3,7 @@
 
 use oml_common::id::{NodeName, RoleName, TenantId};
 use oml_common::time::Timestamp;
-use oml_proto::tls::{Fingerprint, Identity, JoinToken, Serial};
+use oml_daemon::tls::{Fingerprint, Identity, JoinToken, Serial};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 

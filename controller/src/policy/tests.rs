@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use oml_proto::tls::Serial;
+use oml_daemon::tls::Serial;
 
 use super::*;
 
@@ -55,7 +55,7 @@ fn peer(identity: &str) -> Peer {
     Peer {
         identity: identity.parse().unwrap(),
         serial: Serial(7),
-        public_key: oml_proto::tls::Fingerprint::of(b"key"),
+        public_key: oml_daemon::tls::Fingerprint::of(b"key"),
         issued: Timestamp(0),
         expires: Timestamp(u64::MAX),
     }

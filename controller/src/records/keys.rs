@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, TenantId};
 use oml_common::plan::Plan;
 use oml_common::rollout::Rollout;
-use oml_proto::tls::{Fingerprint, OperatorName};
+use oml_daemon::tls::{Fingerprint, OperatorName};
 
 use super::values::{
     Assigned, AuditRecord, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,

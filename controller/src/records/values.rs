@@ -8,7 +8,7 @@ use oml_common::id::{ContentHash, NodeName, RevisionNumber, RoleName, TenantId};
 use oml_common::report::Report;
 use oml_common::rollout::{NodeFailure, Rollout, State};
 use oml_common::time::Timestamp;
-use oml_proto::tls::Serial;
+use oml_daemon::tls::Serial;
 use serde::{Deserialize, Serialize};
 
 use crate::pki::NodeCertificates;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::{Stream, TryStreamExt as _};
 use oml_common::error::chain;
 use oml_common::id::Generation;
+use oml_daemon::failpoint;
 use oml_proto::report::{from_wire, generation_from_wire};
 use oml_proto::v1;
 use oml_proto::v1::agent_message::Kind;
@@ -15,7 +16,6 @@ use tonic::Status;
 
 use super::rate_limit::RateLimit;
 use crate::clock;
-use crate::kill_point;
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::{Address, Greeting, Nodes};
 use crate::ops::presence::SessionId;
@@ -147,7 +147,7 @@ impl AgentStream {
                     look = false;
                     if let Some(message) = self.pending_assignment(progress).await? {
                         place.send(Ok(message));
-                        kill_point::reach("C6");
+                        failpoint::reach("C6");
                     }
                 }
                 _gone = &mut replaced => {
@@ -197,7 +197,7 @@ impl AgentStream {
         progress.held = progress.held.max(report.applied);
         let differs =
             self.nodes.presence().record_report(&self.node.id, progress.id, report, clock::now());
-        kill_point::reach("C7");
+        failpoint::reach("C7");
         if differs && progress.persist_at.is_none() {
             progress.persist_at = Some(Instant::now() + PERSIST_DELAY);
         }

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use oml_common::id::TenantId;
 use oml_common::rollout::{Next, Rollout, State};
+use oml_daemon::failpoint;
 
 use super::{Nudges, Task, Trigger};
 use crate::clock;
-use crate::kill_point;
 use crate::ops::snapshot::TenantSnapshot;
 use crate::ops::status::Status;
 use crate::ops::{OpsError, Result};
@@ -70,7 +70,7 @@ impl RolloutTask {
             batch = end(batch, tenant, snapshot, reached);
         }
         self.records.commit(batch).await?;
-        kill_point::reach("C8");
+        failpoint::reach("C8");
         log(tenant, before, reached);
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use oml_proto::tls::Identity;
+use oml_daemon::tls::Identity;
 
 /// Whom a connection counts for: a certificate's holder, else an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use oml_common::time::Timestamp;
-use oml_proto::tls::{
+use oml_daemon::tls::{
     Credentials, Fingerprint, Identity, Peer, certificate, client_config, enrollment_config,
     private_key, provider,
 };
@@ -430,7 +430,7 @@ impl v1::enrollment_server::Enrollment for WhoCalls {
 }
 
 async fn who_calls(address: &str, client: ClientConfig) -> Result<String, String> {
-    let channel = oml_proto::tls::connect(address, Arc::new(client)).await;
+    let channel = oml_daemon::tls::connect(address, Arc::new(client)).await;
     let channel = channel.map_err(|error| error.to_string())?;
     let mut client = v1::enrollment_client::EnrollmentClient::new(channel);
     let answer = client.enroll(v1::EnrollRequest::default()).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oml_proto::tls::{Identity, Peer};
+use oml_daemon::tls::{Identity, Peer};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 

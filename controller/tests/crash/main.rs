@@ -49,7 +49,7 @@ async fn two_hundred_acknowledged_changes_outlive_kills_at_random_moments() {
 
 /// Ends the process at a labelled step of a change, starts it again, and asks
 /// for the same change under the same id.
-#[cfg(feature = "kill-points")]
+#[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_that_meets_a_crash_at_any_step_is_made_once() {
     for (place, was_made) in
@@ -57,7 +57,7 @@ async fn a_change_that_meets_a_crash_at_any_step_is_made_once() {
     {
         let mut controller = Controller::installed(&[]).await;
         controller.kill();
-        controller.start(&[("OML_KILL", place)]).await;
+        controller.start(&[("OML_FAILPOINT", place)]).await;
         // The step may come after the reply: then this is acknowledged, and stays.
         let first = controller.change(1).await;
         controller.wait_for_death().await;
@@ -70,12 +70,12 @@ async fn a_change_that_meets_a_crash_at_any_step_is_made_once() {
     }
 }
 
-#[cfg(feature = "kill-points")]
+#[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_whose_use_meets_a_crash_is_used_up_and_has_made_one_node() {
     let mut controller = Controller::installed(&[]).await;
     controller.kill();
-    controller.start(&[("OML_KILL", "C12")]).await;
+    controller.start(&[("OML_FAILPOINT", "C12")]).await;
     let token = controller.token("voice9").await;
     assert!(controller.join(&token, "voice9").await.is_err());
     controller.wait_for_death().await;

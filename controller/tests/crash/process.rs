@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use oml_proto::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
+use oml_daemon::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
 use oml_proto::v1;
 use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::fleet_client::FleetClient;
@@ -139,7 +139,7 @@ impl Controller {
 
     fn completed(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.arg("--config").arg(self.dir.path()).args(arguments);
-        command.env("OML_KILL_MARKERS", self.path("markers"));
+        command.env("OML_FAILPOINT_MARKERS", self.path("markers"));
         command
     }
 
@@ -170,7 +170,7 @@ impl Controller {
     }
 
     /// Returns once it ended by itself.
-    #[cfg(feature = "kill-points")]
+    #[cfg(feature = "failpoints")]
     pub(crate) async fn wait_for_death(&mut self) {
         let mut child = self.child.take().unwrap();
         let began = Instant::now();
@@ -241,7 +241,7 @@ impl Controller {
         self.operator().await.list_revisions(request).await.unwrap().into_inner().revisions
     }
 
-    #[cfg(feature = "kill-points")]
+    #[cfg(feature = "failpoints")]
     pub(crate) async fn status(&self) -> v1::TenantStatus {
         let request = v1::StatusRequest { tenant: "acme".into() };
         let reply = self.operator().await.get_status(request).await.unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use oml_common::time::Timestamp;
-use oml_proto::tls::{
+use oml_daemon::tls::{
     Credentials, Fingerprint, Identity, JoinToken, Peer, certificate, connect, enrollment_config,
 };
 use oml_proto::v1;
@@ -266,7 +266,7 @@ async fn a_removed_node_is_cut_at_once_and_its_certificate_is_worth_nothing() {
     assert_eq!(session.assignment().await.unwrap_err().code(), Code::Unauthenticated);
     assert!(Session::open(&fleet.world, &host).await.is_err());
     fleet.world.restart().await;
-    let channel = oml_proto::tls::client_config(&host.credentials).unwrap();
+    let channel = oml_daemon::tls::client_config(&host.credentials).unwrap();
     let address = fleet.world.running().listen.to_string();
     // With TLS 1.3 the refusal comes with the first call.
     if let Ok(channel) = connect(&address, Arc::new(channel)).await {
@@ -414,7 +414,7 @@ async fn no_connection_makes_many_calls_at_once_or_long_ones_without_a_certifica
     let unknown = enrollment_config(world.authority.fingerprint());
     assert_eq!(calls_at_once(world.running().enrollment_listen, unknown).await, 4);
     let host = enroll(&world, "acme", "voice", "voice1").await;
-    let known = oml_proto::tls::client_config(&host.credentials).unwrap();
+    let known = oml_daemon::tls::client_config(&host.credentials).unwrap();
     assert_eq!(calls_at_once(world.running().listen, known).await, 8);
     let long = v1::RecoverRequest { certificate: vec![0; 20 << 10], csr: Vec::new() };
     let refused = enrollment(&world).await.recover(long).await.unwrap_err();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oml_common::id::Generation;
-use oml_proto::tls::{Identity, client_config, connect};
+use oml_daemon::tls::{Identity, client_config, connect};
 use oml_proto::v1;
 use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::pki::highest_serial;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use oml_common::time::Timestamp;
-use oml_proto::tls::{Credentials, Identity, client_config, connect};
+use oml_daemon::tls::{Credentials, Identity, client_config, connect};
 use oml_proto::v1;
 use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::backup::{read_backup, restore};

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use oml_common::problem::printable;
-use oml_proto::tls::find;
+use oml_daemon::tls::find;
 use rustls::{AlertDescription, CertificateError};
 
 const NO_CONTROLLER: &str = "what answers there does not speak TLS as a controller does";

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueHint};
-use oml_proto::tls::{Peer, certificate};
+use oml_daemon::tls::{Peer, certificate};
 use serde::Serialize;
 
 use crate::cli::Common;

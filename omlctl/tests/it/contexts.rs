@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use oml_proto::tls::Credentials;
+use oml_daemon::tls::Credentials;
 
 use crate::fake::Script;
 use crate::world::*;

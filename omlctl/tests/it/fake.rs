@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use oml_proto::tls::{ALPN, certificate, private_key, provider};
+use oml_daemon::tls::{ALPN, certificate, private_key, provider};
 use oml_proto::v1::fleet_server::{Fleet, FleetServer};
 use oml_proto::v1::*;
 use rustls::server::WebPkiClientVerifier;

@@ -1,6 +1,6 @@
 //! An authority and certificates for one test.
 
-use oml_proto::tls::Credentials;
+use oml_daemon::tls::Credentials;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType, SerialNumber};
 
 pub(crate) struct Authority {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
-use oml_proto::tls::Credentials;
+use oml_daemon::tls::Credentials;
 use oml_proto::v1::*;
 use tokio::runtime::Runtime;
 

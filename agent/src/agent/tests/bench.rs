@@ -10,13 +10,13 @@ use oml_common::id::{ComponentName, Generation, RevisionNumber};
 use oml_common::instance::{ActiveProbe, Instance};
 use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::time::Timestamp;
+use oml_daemon::env::Clock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::agent::{Agent, Inputs, empty_report};
 use crate::cache::Cache;
-use crate::clock::Clock;
 use crate::documents;
 use crate::execute::Host;
 use crate::paths::{Paths, Slot};

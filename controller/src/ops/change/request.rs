@@ -6,7 +6,7 @@ use oml_common::diff::Change;
 use oml_common::id::{ComponentName, ContentHash, RevisionNumber, TenantId, Version};
 use oml_common::problem::Problem;
 use oml_common::spec::TenantSpec;
-use oml_proto::tls::OperatorName;
+use oml_daemon::tls::OperatorName;
 use serde::Serialize;
 
 use crate::ops::{OpsError, Result};

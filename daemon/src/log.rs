@@ -5,21 +5,22 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Begins to log what `filter` lets through: `info`, `warn,omlcontroller=debug`, …
-pub fn init(filter: &str) {
+/// Begins to log, under the name of `program`, what `filter` lets through:
+/// `info`, `warn,omlagent=debug`, … A text that is not a filter counts as `info`.
+pub fn init(program: &str, filter: &str) {
     let fallback = || Targets::new().with_default(LevelFilter::INFO);
     let filter: Targets = filter.parse().unwrap_or_else(|_not_a_filter| fallback());
     let registry = tracing_subscriber::registry().with(filter);
     // Started by systemd, standard error is the journal's socket: then the
     // journal's own protocol keeps the fields.
     let journal = std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok());
-    let begun = match journal {
+    let started = match journal {
         Some(journal) => {
-            registry.with(journal.with_syslog_identifier("omlcontroller".into())).try_init()
+            registry.with(journal.with_syslog_identifier(program.to_owned())).try_init()
         }
         None => registry.with(fmt::layer().with_writer(std::io::stderr)).try_init(),
     };
-    if begun.is_err() {
+    if started.is_err() {
         tracing::debug!("the log was already begun");
     }
 }

@@ -1,4 +1,4 @@
-//! The host's clock, so that tests can bring their own.
+//! A host's clocks: the wall clock and the time since the boot.
 //!
 //! What is measured over time (a drain, a soak, a pause) is kept as wall time,
 //! as everything is that people see. So that a clock that is set moves no
@@ -19,7 +19,9 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// Less than this is a clock that is drawn right gently.
 const SET_MS_MIN: u64 = 1_000;
 
-/// Tells the time.
+/// Reads the clocks of one host. Spans that are only waited for, such as pauses
+/// and limits of calls, are tokio's affair: `tokio::time` runs on with the host
+/// and can be paused in tests.
 #[derive(Clone)]
 pub struct Clock {
     boot: Arc<str>,
@@ -68,13 +70,18 @@ impl Clock {
         Self { boot: boot.trim().into(), read: Arc::new(read) }
     }
 
-    /// A clock that says what `now` says, and is never set.
-    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        let read = move || Reading { now: now(), up_ms: now().0 };
-        Self { boot: "one".into(), read: Arc::new(read) }
+    /// A clock of the boot called `boot` that reads `now` as wall time and `up_ms`
+    /// as milliseconds since that boot: one that can be set, on a host that can be booted.
+    pub fn of(
+        boot: &str,
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+        up_ms: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Self {
+        let read = move || Reading { now: now(), up_ms: up_ms() };
+        Self { boot: boot.into(), read: Arc::new(read) }
     }
 
-    /// The present instant.
+    /// The wall time; a clock before 1970 reads as 1970.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.read)().now

@@ -1,16 +1,6 @@
-use super::*;
+//! When a clock counts as set, and when a boot as another one.
 
-impl Clock {
-    /// A clock that is set, and a host that is booted, as a test likes.
-    pub(crate) fn of(
-        boot: &str,
-        now: impl Fn() -> Timestamp + Send + Sync + 'static,
-        up_ms: impl Fn() -> u64 + Send + Sync + 'static,
-    ) -> Self {
-        let read = move || Reading { now: now(), up_ms: up_ms() };
-        Self { boot: boot.into(), read: Arc::new(read) }
-    }
-}
+use super::*;
 
 fn mark(boot: &str, now_ms: u64, up_ms: u64) -> Mark {
     Clock::of(boot, move || Timestamp(now_ms), move || up_ms).mark()

@@ -1,0 +1,12 @@
+//! What both daemons share: mutual TLS, the server of a few HTTP pages, the log,
+//! the loader of settings, failpoints, and the environment as a value.
+//!
+//! Nothing in it decides anything about tenants, and it knows neither the wire
+//! nor a store. `omlctl` uses the client side of [`tls`] and [`env`], nothing else.
+
+pub mod env;
+pub mod failpoint;
+pub mod http;
+pub mod log;
+pub mod settings;
+pub mod tls;
