@@ -31,15 +31,15 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
     let kept = || input.held.map(|held| held.content.revision).unwrap_or_default();
     let content = Content {
         revision: input.plan.map_or_else(kept, |plan| plan.revision),
-        instances: share.map(|share| share.instances.clone()).unwrap_or_default(),
+        share: share.cloned().unwrap_or_default(),
     };
     let same_number = |held: &Assignment| held.content.revision == content.revision || !input.anew;
     let number = match input.held {
         // A node that never had anything and gets nothing needs no assignment:
         // an empty one would tell it to remove what it finds.
-        None if content.instances.is_empty() => return None,
+        None if content.share.instances.is_empty() => return None,
         None => 1,
-        Some(held) if held.content.instances == content.instances && same_number(held) => {
+        Some(held) if held.content.share.instances == content.share.instances && same_number(held) => {
             if held.generation.epoch == input.epoch {
                 return None;
             }

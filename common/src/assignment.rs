@@ -1,15 +1,13 @@
 //! A node's complete share of the desired state, as it travels and is cached.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ComponentName, ContentHash, Generation, NodeName, RevisionNumber, TenantId};
-use crate::instance::{Instance, canonical};
+use crate::id::{Generation, NodeName, RevisionNumber, TenantId};
+use crate::document::{Document, ReadError, Share, Verbatim};
+use crate::instance::Instance;
 
 /// Everything a node must run; never a difference to something before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Assignment {
     /// Its number; agents refuse a lower one, and other content under the same.
     pub generation: Generation,
@@ -23,27 +21,25 @@ pub struct Assignment {
 
 /// The part of an assignment that decides what runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Content {
     /// The revision it was taken from; 0 when the node has no target yet.
     pub revision: RevisionNumber,
-    /// One per component.
-    pub instances: BTreeMap<ComponentName, Desired>,
+    /// One instance per component.
+    #[serde(rename = "instances")]
+    pub share: Share,
 }
 
 /// An instance and the manner of changing to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Desired {
     /// What should run.
-    pub instance: Instance,
+    pub instance: Verbatim<Instance>,
     /// How a change to it is made.
     pub policy: ChangePolicy,
 }
 
 /// How an instance is changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ChangePolicy {
     /// How long a new version must stay healthy before it is kept.
     pub soak_ms: u64,
@@ -90,20 +86,6 @@ pub enum Refusal {
 }
 
 impl Assignment {
-    /// The canonical form that is hashed, sent and cached.
-    #[must_use]
-    pub fn to_document(&self) -> String {
-        canonical(self)
-    }
-
-    /// Reads a document.
-    ///
-    /// # Errors
-    /// What serde says of a text that is not an assignment.
-    pub fn from_document(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
-    }
-
     /// Whether this may take the place of `held` on the node named.
     ///
     /// # Errors
@@ -131,11 +113,16 @@ impl Assignment {
     }
 }
 
-impl Content {
-    /// Identity of what should run, whatever the numbers.
-    #[must_use]
-    pub fn hash(&self) -> ContentHash {
-        ContentHash::of(canonical(&self.instances).as_bytes())
+impl Document for Assignment {
+    const KIND: &'static str = "an assignment";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Desired {
+    /// Reads an entry of a share.
+    pub(crate) fn read(text: &str) -> Result<Self, ReadError> {
+        serde_json::from_str(text)
+            .map_err(|source| ReadError::Malformed { kind: "an instance", source })
     }
 }
 

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::assignment::Desired;
 use crate::id::{ComponentName, NodeName};
 use crate::instance::{Container, Instance, Protocol, Workload};
-use crate::plan::{NodePlan, Plan};
+use crate::document::Share;
+use crate::plan::Plan;
 
 /// One line of a difference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ impl ChangeKind {
 /// Every difference, in the order of nodes and components.
 #[must_use]
 pub fn diff(from: Option<&Plan>, to: &Plan) -> Vec<Change> {
-    let nothing = NodePlan::default();
+    let nothing = Share::default();
     let before = |node: &NodeName| from.and_then(|plan| plan.nodes.get(node)).unwrap_or(&nothing);
     let mut nodes: Vec<&NodeName> = to.nodes.keys().collect();
     nodes.extend(from.iter().flat_map(|plan| plan.nodes.keys()));
@@ -102,7 +103,7 @@ fn compare(
         _ => Vec::new(),
     };
     let is_stopped = matches!(kind, ChangeKind::Replace | ChangeKind::Remove);
-    if is_stopped && old.is_some_and(|old| cuts_voice(&old.instance, new.map(|n| &n.instance))) {
+    if is_stopped && old.is_some_and(|old| cuts_voice(&old.instance, new.map(|n| &*n.instance))) {
         notes.push("not drained: what goes through it is cut".to_owned());
     }
     Some(Change {
@@ -125,7 +126,7 @@ fn cuts_voice(old: &Instance, new: Option<&Instance>) -> bool {
 
 fn notes(old: &Desired, new: &Desired) -> Vec<String> {
     let mut parts = Vec::new();
-    match (&old.instance.workload, &new.instance.workload) {
+    match (&*old.instance.workload, &*new.instance.workload) {
         (Workload::Container(old), Workload::Container(new)) => {
             parts.extend(container_note(old, new))
         }

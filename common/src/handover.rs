@@ -7,7 +7,8 @@
 
 use crate::id::{ComponentName, NodeName};
 use crate::instance::{Instance, Workload};
-use crate::plan::{NodePlan, Plan};
+use crate::document::Share;
+use crate::plan::Plan;
 use crate::problem::{Problem, Problems};
 
 /// Everything in the way of a change from one plan to the next.
@@ -37,15 +38,15 @@ pub fn check(from: &Plan, to: &Plan) -> Problems {
     problems
 }
 
-fn leaving<'a>(before: &'a NodePlan, after: &'a NodePlan) -> impl Iterator<Item = &'a Instance> {
+fn leaving<'a>(before: &'a Share, after: &'a Share) -> impl Iterator<Item = &'a Instance> {
     let leaves = before.instances.iter().filter(|(name, _)| !after.instances.contains_key(*name));
-    leaves.map(|(_, desired)| &desired.instance)
+    leaves.map(|(_, desired)| &*desired.instance)
 }
 
 /// The same component as another kind of thing: the unit of the one would have
 /// to give way to that of the other, with no way back.
 fn becomes(component: &ComponentName, old: &Instance, new: &Instance) -> Option<Problem> {
-    let message = match (&old.workload, &new.workload) {
+    let message = match (&*old.workload, &*new.workload) {
         (Workload::Container(_), Workload::Unit(_)) => {
             format!("was a container and would be the packaged unit {}", new.unit)
         }

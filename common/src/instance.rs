@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::{Document, Verbatim, is_default};
 use crate::id::{
     ComponentName, ContainerName, ContentHash, Digest, EnvName, Repository, SecretName, TenantId,
     UnitName, Version,
@@ -14,7 +15,6 @@ use crate::id::{
 
 /// A component of a tenant on a node, with nothing left to choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Instance {
     /// Whose it is.
     pub tenant: TenantId,
@@ -23,18 +23,22 @@ pub struct Instance {
     /// The systemd unit that owns it.
     pub unit: UnitName,
     /// What the unit runs; a change of it replaces the instance.
-    pub workload: Workload,
+    pub workload: Verbatim<Workload>,
     /// Components of the same node that come first.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub after: Vec<ComponentName>,
     /// Ports it listens on, in the host's network.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ports: Vec<Port>,
     /// How its health is asked.
     pub probe: Probe,
     /// How its calls, dialogs or sessions are counted, where it has any.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub active: Option<ActiveProbe>,
     /// Time limits of its life.
     pub timing: Timing,
     /// Where it offers metrics, if it does.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub metrics: Option<MetricsEndpoint>,
 }
 
@@ -61,14 +65,19 @@ pub struct Container {
     /// Identity of the image.
     pub digest: Digest,
     /// Plain environment.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub env: BTreeMap<EnvName, String>,
     /// Environment read from secret files of the host when the container is created.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub secrets: BTreeMap<EnvName, SecretName>,
     /// Mounted volumes and folders.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub volumes: Vec<Volume>,
     /// Arguments in place of the image's own; empty keeps the image's.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub command: Vec<String>,
     /// Hard limit of memory.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub memory_bytes_max: Option<u64>,
 }
 
@@ -81,6 +90,7 @@ pub struct Volume {
     /// Absolute path in the container.
     pub target: String,
     /// The container may not write.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub read_only: bool,
 }
 
@@ -89,12 +99,12 @@ pub struct Volume {
 #[serde(deny_unknown_fields)]
 pub struct PackagedUnit {
     /// Lines of the drop-in's `[Service]` section.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub drop_in: String,
 }
 
 /// A transport port of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Port {
     /// Number, 1 to 65535.
     pub number: u16,
@@ -124,7 +134,6 @@ impl std::fmt::Display for Port {
 
 /// A question asked again and again, and how its answers become health.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Probe {
     /// The question.
     pub check: Check,
@@ -139,7 +148,7 @@ pub struct Probe {
 /// A question about health. Addresses are those of the host itself.
 #[expect(missing_docs, reason = "each field is the port, path, user or command its variant names")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Check {
     /// GET; any status below 400 is healthy. With `tls`, the certificate is not verified.
     Http { port: u16, path: String, tls: bool },
@@ -159,7 +168,6 @@ pub enum Check {
 
 /// A command inside the container whose output counts what a stop would cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ActiveProbe {
     /// Program and arguments.
     pub command: Vec<String>,
@@ -171,7 +179,6 @@ pub struct ActiveProbe {
 
 /// Time limits of an instance's life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Timing {
     /// Longest way from start to the first healthy answer.
     pub start_timeout_ms: u64,
@@ -181,7 +188,6 @@ pub struct Timing {
 
 /// Where Prometheus finds an instance's metrics.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct MetricsEndpoint {
     /// TCP port.
     pub port: u16,
@@ -189,37 +195,27 @@ pub struct MetricsEndpoint {
     pub path: String,
 }
 
+impl Document for Instance {
+    const KIND: &'static str = "an instance document";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Document for Workload {
+    const KIND: &'static str = "a workload";
+    const VERSION: Option<u32> = None;
+}
+
 impl Instance {
-    /// The document in its one canonical form: what is hashed, stored and labelled.
-    #[must_use]
-    pub fn to_document(&self) -> String {
-        canonical(self)
-    }
-
-    /// Reads a document.
-    ///
-    /// # Errors
-    /// What serde says of a document that is not an instance.
-    pub fn from_document(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
-    }
-
-    /// Identity of the whole document.
-    #[must_use]
-    pub fn document_hash(&self) -> ContentHash {
-        ContentHash::of(self.to_document().as_bytes())
-    }
-
     /// Identity of what runs: when it differs, the instance is replaced.
     #[must_use]
     pub fn workload_hash(&self) -> ContentHash {
-        ContentHash::of(canonical(&(&self.component, &self.workload)).as_bytes())
+        self.workload.hash().clone()
     }
 
     /// The container, unless a packaged unit runs it.
     #[must_use]
     pub fn container(&self) -> Option<&Container> {
-        match &self.workload {
+        match &*self.workload {
             Workload::Container(container) => Some(container),
             Workload::Unit(_) => None,
         }
@@ -230,10 +226,4 @@ impl Instance {
     pub fn version(&self) -> Option<&Version> {
         self.container().map(|container| &container.version)
     }
-}
-
-/// JSON with sorted keys and no space: one value, one text.
-pub(crate) fn canonical<T: Serialize>(value: &T) -> String {
-    // Structs print in field order and maps are BTreeMaps, so the text is unique.
-    serde_json::to_string(value).expect("our documents have string keys and no failing serializer")
 }

@@ -8,6 +8,7 @@ pub mod assignment;
 pub mod attempt;
 pub mod catalog;
 pub mod diff;
+pub mod document;
 pub mod error;
 pub mod handover;
 pub mod id;

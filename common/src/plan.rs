@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::assignment::{ChangePolicy, Desired};
+use crate::assignment::ChangePolicy;
 use crate::catalog::{Catalog, Component, WorkloadTemplate};
+use crate::document::{Document, Share};
 use crate::id::{
-    ComponentName, ContentHash, Digest, NodeName, Repository, RevisionNumber, RoleName, TenantId,
+    ComponentName, Digest, NodeName, Repository, RevisionNumber, RoleName, TenantId,
     Version,
 };
-use crate::instance::canonical;
 use crate::order;
 use crate::problem::{Problem, Problems};
 use crate::rollout::OnFailure;
@@ -22,7 +22,6 @@ mod waves;
 
 /// What every node of a tenant runs under one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Whose plan it is.
     pub tenant: TenantId,
@@ -31,22 +30,13 @@ pub struct Plan {
     /// How its rollout is made.
     pub strategy: Strategy,
     /// Every node's share.
-    pub nodes: BTreeMap<NodeName, NodePlan>,
+    pub nodes: BTreeMap<NodeName, Share>,
     /// The order in which nodes change: those in a wave may change together.
     pub waves: Vec<Vec<NodeName>>,
 }
 
-/// One node's share of a plan.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NodePlan {
-    /// One per component.
-    pub instances: BTreeMap<ComponentName, Desired>,
-}
-
 /// How a rollout is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Strategy {
     /// Nodes that change at the same time.
     pub max_parallel: u32,
@@ -93,12 +83,9 @@ pub struct Input<'a> {
     pub digests: &'a BTreeMap<ImageName, Digest>,
 }
 
-impl NodePlan {
-    /// Identity of what should run; the same as [`crate::assignment::Content::hash`].
-    #[must_use]
-    pub fn content_hash(&self) -> ContentHash {
-        ContentHash::of(canonical(&self.instances).as_bytes())
-    }
+impl Document for Plan {
+    const KIND: &'static str = "a plan";
+    const VERSION: Option<u32> = Some(1);
 }
 
 impl Plan {
@@ -144,7 +131,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, Problems> {
     let order = dependency_order(input, &mut problems);
     let placed = place(input, &mut problems);
     let engine = render::engine();
-    let mut nodes: BTreeMap<NodeName, NodePlan> = BTreeMap::new();
+    let mut nodes: BTreeMap<NodeName, Share> = BTreeMap::new();
     for (component, carriers) in &placed {
         for node in carriers {
             let at = (component, node);
@@ -331,7 +318,7 @@ fn nodes_by_role(
     carriers
 }
 
-fn check_ports(spec: &TenantSpec, node: &NodeName, share: &NodePlan, problems: &mut Problems) {
+fn check_ports(spec: &TenantSpec, node: &NodeName, share: &Share, problems: &mut Problems) {
     let mut taken = BTreeMap::new();
     for (component, desired) in &share.instances {
         for port in &desired.instance.ports {

@@ -155,16 +155,22 @@ struct Case<'a> {
 pub fn judge(input: Input<'_>) -> BTreeMap<ComponentName, Judgement> {
     let Some(assignment) = input.assignment else { return BTreeMap::new() };
     let unseen = ObservedInstance::default();
-    let desired = &assignment.content.instances;
+    let desired = &assignment.content.share.instances;
     // Revision 0 says that nothing was decided for this node yet, not that
     // nothing should run: what an earlier controller left goes on.
     let decided = assignment.content.revision.0 > 0;
+    let share = &assignment.content.share;
     let leftover =
-        input.observed.instances.keys().filter(|name| decided && !desired.contains_key(*name));
+        input.observed.instances.keys().filter(|name| decided && !share.contains(name));
     let mut judgements: BTreeMap<ComponentName, Judgement> = leftover
         .filter(|name| is_ours(&input.observed.instances[*name]))
         .map(|name| (name.clone(), judge_leftover(name, input)))
         .collect();
+    for (name, unreadable) in &share.unreadable {
+        // Whatever runs of it is left as it is: nobody here knows what should run.
+        let reason = format!("needs a newer agent: {}", unreadable.why);
+        judgements.insert(name.clone(), Judgement::wait(Phase::Blocked, reason));
+    }
     for (name, desired) in desired {
         let seen = input.observed.instances.get(name).unwrap_or(&unseen);
         let goal = &desired.instance.workload_hash();
@@ -198,7 +204,7 @@ fn judge_leftover(name: &ComponentName, input: Input<'_>) -> Judgement {
     let attempt = input.attempts.get(name).filter(|attempt| attempt.goal == nothing());
     let seen = &input.observed.instances[name];
     // The tenant's choice is the same for all; whatever stays on the node tells it.
-    let stays = input.assignment.and_then(|a| a.content.instances.values().next());
+    let stays = input.assignment.and_then(|a| a.content.share.instances.values().next());
     let policy = stays.map(|desired| &desired.policy);
     let drain = Drain { seen, probe: seen.counting.probe(), policy, attempt, now: input.now };
     match input.busy.get(name).map(|busy| &busy.step) {

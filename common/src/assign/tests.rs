@@ -22,7 +22,7 @@ fn a_node_that_has_to_try_again_is_told_so_once() {
         anew: true,
     };
     let told = assign(input).unwrap();
-    assert_eq!(told.content.instances, first.content.instances);
+    assert_eq!(told.content.share.instances, first.content.share.instances);
     assert!(told.generation > first.generation && told.content.revision.0 == 2);
     assert_eq!(assign(Input { held: Some(&told), ..input }), None);
 }
@@ -44,14 +44,14 @@ fn other_content_gets_the_next_number() {
     let changed = plan_of(&spec_with("voice", "2"), 2).unwrap();
     let second = next(Some(&changed), Some(&first), 1).unwrap();
     assert_eq!(second.generation, Generation { epoch: 1, number: 2 });
-    assert_eq!(second.content.hash(), changed.nodes[&"n2".parse().unwrap()].content_hash());
+    assert_eq!(second.content.share.hash(), changed.nodes[&"n2".parse().unwrap()].hash());
 }
 
 #[test]
 fn a_pointer_taken_away_empties_the_node() {
     let first = next(Some(&plan_of(SPEC, 1).unwrap()), None, 1).unwrap();
     let emptied = next(None, Some(&first), 1).unwrap();
-    assert!(emptied.content.instances.is_empty());
+    assert!(emptied.content.share.instances.is_empty());
     assert!(emptied.generation > first.generation);
     assert_eq!(emptied.content.revision, first.content.revision);
 }

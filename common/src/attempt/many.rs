@@ -13,8 +13,13 @@ use super::{Attempt, Count, Stage, nothing};
 /// anything changed.
 pub fn align(attempts: &mut BTreeMap<ComponentName, Attempt>, assignment: &Assignment) -> bool {
     let before = attempts.clone();
-    let desired = &assignment.content.instances;
+    let share = &assignment.content.share;
+    let desired = &share.instances;
     attempts.retain(|name, attempt| {
+        // Nobody here knows what should run: how far it came stays what it was.
+        if share.unreadable.contains_key(name) {
+            return true;
+        }
         let goal = desired.get(name).map_or_else(nothing, |d| d.instance.workload_hash());
         if attempt.goal == goal {
             return true;
@@ -41,7 +46,7 @@ pub fn ask_again(
     }
     let before = attempts.clone();
     attempts.retain(|name, attempt| {
-        let goes_on = offered.content.instances.contains_key(name);
+        let goes_on = offered.content.share.instances.contains_key(name);
         if !goes_on {
             return true;
         }

@@ -10,6 +10,7 @@ use crate::assignment::Desired;
 use crate::catalog::{
     CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate,
 };
+use crate::document::Verbatim;
 use crate::id::{ComponentName, NodeName};
 use crate::instance::{
     Check, Container, Instance, MetricsEndpoint, PackagedUnit, Port, Probe, Protocol, Workload,
@@ -77,7 +78,7 @@ pub(super) fn instance(
         tenant: input.spec.tenant.clone(),
         component: name.clone(),
         unit: definition.unit.clone(),
-        workload,
+        workload: Verbatim::seal(workload),
         after: dependencies(input, name),
         ports: definition.ports.iter().filter_map(|text| writer.port_of(text)).collect(),
         probe: writer.probe(&definition.probe),
@@ -88,7 +89,7 @@ pub(super) fn instance(
             path: path.clone(),
         }),
     };
-    Some(Desired { instance, policy: policy(input.spec) })
+    Some(Desired { instance: Verbatim::seal(instance), policy: policy(input.spec) })
 }
 
 fn values<'a>(input: Input<'a>, placed: &'a Placed, node: &'a NodeName) -> Option<Values<'a>> {

@@ -6,6 +6,7 @@ use proptest::strategy::Strategy;
 use super::*;
 use crate::assign;
 use crate::assignment::Assignment;
+use crate::document;
 use crate::testing::{CATALOG, SPEC, plan_of, plan_on, plan_with};
 
 const OMNILEADS: &str = include_str!("../../../catalog/omnileads.yaml");
@@ -191,9 +192,9 @@ proptest! {
             let (tenant, held) = (&plan.tenant, None);
             let input = assign::Input { epoch: 3, tenant, node, plan: Some(&plan), held, anew: false };
             let assignment = assign::assign(input).unwrap();
-            let read = Assignment::from_document(&assignment.to_document()).unwrap();
+            let read = document::read::<Assignment>(&document::write(&assignment)).unwrap();
             prop_assert_eq!(&read, &assignment);
-            prop_assert_eq!(read.content.hash(), plan.nodes[node].content_hash());
+            prop_assert_eq!(read.content.share.hash(), plan.nodes[node].hash());
         }
     }
 

@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{ComponentName, NodeName};
 
-use super::NodePlan;
+use crate::document::Share;
 
 /// Waves of nodes; those of one wave carry the same components.
 pub(super) fn waves(
-    nodes: &BTreeMap<NodeName, NodePlan>,
+    nodes: &BTreeMap<NodeName, Share>,
     order: &[ComponentName],
 ) -> Vec<Vec<NodeName>> {
-    let mut left: BTreeMap<&NodeName, &NodePlan> = nodes.iter().collect();
+    let mut left: BTreeMap<&NodeName, &Share> = nodes.iter().collect();
     let mut waves = Vec::new();
     while !left.is_empty() {
-        let mut ready: Vec<(&NodeName, &NodePlan)> = left
+        let mut ready: Vec<(&NodeName, &Share)> = left
             .iter()
             .filter(|(name, share)| {
                 !left.iter().any(|(o, other)| o != *name && needs(share, other))
@@ -38,7 +38,7 @@ pub(super) fn waves(
 
 /// Whether a component of `other` comes before one of `share`, which does not
 /// carry it itself.
-fn needs(share: &NodePlan, other: &NodePlan) -> bool {
+fn needs(share: &Share, other: &Share) -> bool {
     let wanted: BTreeSet<&ComponentName> =
         share.instances.values().flat_map(|desired| &desired.instance.after).collect();
     wanted
@@ -47,12 +47,12 @@ fn needs(share: &NodePlan, other: &NodePlan) -> bool {
 }
 
 /// Place of the first component of a node.
-fn rank(share: &NodePlan, order: &[ComponentName]) -> usize {
+fn rank(share: &Share, order: &[ComponentName]) -> usize {
     order.iter().position(|name| share.instances.contains_key(name)).unwrap_or(order.len())
 }
 
 fn by_components(
-    ready: &[(&NodeName, &NodePlan)],
+    ready: &[(&NodeName, &Share)],
     order: &[ComponentName],
 ) -> impl Iterator<Item = Vec<NodeName>> {
     let mut alike: BTreeMap<(usize, Vec<&ComponentName>), Vec<NodeName>> = BTreeMap::new();

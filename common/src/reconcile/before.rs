@@ -26,7 +26,7 @@ fn first_dependency<'a>(
     let assignment = case.input.assignment?;
     case.desired.instance.after.iter().find(|name| {
         let seen = case.input.observed.instances.get(*name).unwrap_or(&unseen);
-        let desired = assignment.content.instances.get(*name);
+        let desired = assignment.content.share.instances.get(*name);
         desired.is_some_and(|desired| is_meant(desired, seen, name))
     })
 }

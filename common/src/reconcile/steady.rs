@@ -20,7 +20,6 @@ const CLOCK_SKEW_MS_MAX: u64 = 1_000;
 /// The host works by the desired workload; whatever else differs is mended.
 pub(super) fn keep(case: Case<'_>) -> Judgement {
     let seen = case.seen;
-    let instance = &case.desired.instance;
     let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else {
         return Judgement::act(Phase::Preparing, Step::Put, "its unit is missing");
     };
@@ -30,7 +29,7 @@ pub(super) fn keep(case: Case<'_>) -> Judgement {
     let document_is_current = seen
         .document
         .as_ref()
-        .is_some_and(|document| document.on_disk && document.hash == instance.document_hash());
+        .is_some_and(|document| document.on_disk && document.hash == *case.desired.instance.hash());
     let is_container = case.is_container();
     if unit.stale || !document_is_current {
         let reason = "its documents on the host are out of date";
@@ -152,7 +151,7 @@ fn unknown_words(seen: &ObservedInstance) -> String {
 /// Health as it may be shown: an old observation is not one.
 #[must_use]
 pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestamp) -> Health {
-    match &instance.workload {
+    match &*instance.workload {
         Workload::Unit(_) => match &seen.unit {
             _ if seen.systemd_is_away => Health::Unknown,
             None => Health::Unknown,

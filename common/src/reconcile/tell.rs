@@ -25,7 +25,7 @@ pub fn tell(
             if let Some(attempt) = input.attempts.get(name) {
                 add_attempt(&mut report, attempt);
             }
-            if let Some(desired) = input.assignment.and_then(|a| a.content.instances.get(name)) {
+            if let Some(desired) = input.assignment.and_then(|a| a.content.share.instances.get(name)) {
                 report.health = shown_health(&desired.instance, seen, input);
                 add_packaged(&mut report, &desired.instance, seen);
             }

@@ -1,7 +1,7 @@
 //! Nodes that another rollout left on a revision that is neither good nor wanted.
 
 use crate::id::{ContentHash, NodeName, RevisionNumber};
-use crate::plan::NodePlan;
+use crate::document::Share;
 use crate::report::Phase;
 
 use super::{Input, Rollout, State};
@@ -53,8 +53,8 @@ fn is_share(
 ) -> bool {
     let mut plans = [Some(input.to), input.from].into_iter().flatten();
     plans.find(|plan| plan.revision == revision).is_none_or(|plan| match plan.nodes.get(node) {
-        Some(share) => share.content_hash() == *content,
-        None => NodePlan::default().content_hash() == *content,
+        Some(share) => share.hash() == *content,
+        None => Share::default().hash() == *content,
     })
 }
 

@@ -3,7 +3,8 @@
 use crate::assignment::Desired;
 use crate::attempt::nothing;
 use crate::id::{ComponentName, ContentHash, NodeName};
-use crate::plan::{NodePlan, Plan};
+use crate::document::Share;
+use crate::plan::Plan;
 use crate::report::{InstanceReport, Phase, Report};
 
 use super::{Input, NodeFailure, NodeView, is_settled};
@@ -43,7 +44,7 @@ pub(super) fn check(
     before: Option<&Plan>,
     wanted_plan: Option<&Plan>,
 ) -> Gate {
-    let nothing = NodePlan::default();
+    let nothing = Share::default();
     let share = |plan: Option<&'_ Plan>| plan.and_then(|plan| plan.nodes.get(node)).cloned();
     let wanted = share(wanted_plan).unwrap_or_else(|| nothing.clone());
     let turned = input.rollout.turned.contains(node);
@@ -98,12 +99,12 @@ pub(super) fn check(
 fn current_report<'a>(
     input: Input<'a>,
     node: &NodeName,
-    wanted: &NodePlan,
+    wanted: &Share,
 ) -> Result<&'a Report, String> {
     let Some(NodeView { connected, assigned, report }) = input.nodes.get(node).copied() else {
         return Err(format!("{node} is not enrolled any more"));
     };
-    let hash = wanted.content_hash();
+    let hash = wanted.hash();
     let Some((generation, _)) = assigned.filter(|(_, content)| **content == hash) else {
         return Err(format!("{node}: its assignment is being written"));
     };
@@ -134,7 +135,7 @@ fn failure_of(
 /// Components that should have gone and were not let go.
 fn removals_given_up(
     node: &NodeName,
-    wanted: &NodePlan,
+    wanted: &Share,
     report: &Report,
 ) -> impl Iterator<Item = NodeFailure> {
     let leftover = report.instances.keys().filter(|name| !wanted.instances.contains_key(*name));

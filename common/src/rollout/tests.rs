@@ -115,7 +115,7 @@ impl World {
     fn decide(&mut self) -> String {
         let next = {
             let hashes: BTreeMap<_, _> =
-                self.assignments.iter().map(|(n, a)| (n.clone(), a.content.hash())).collect();
+                self.assignments.iter().map(|(n, a)| (n.clone(), a.content.share.hash())).collect();
             let views = self
                 .enrolled
                 .keys()
@@ -195,7 +195,7 @@ impl World {
     ) {
         let node: NodeName = node.parse().unwrap();
         let Some(assignment) = self.assignments.get(&node) else { return };
-        let instances = &assignment.content.instances;
+        let instances = &assignment.content.share.instances;
         let report = Report {
             applied: Some(assignment.generation),
             revision: assignment.content.revision,

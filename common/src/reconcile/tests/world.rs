@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::attempt::{self, Attempt, Outcome, nothing};
+use crate::document::Verbatim;
 use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
 use crate::instance::Workload;
 use crate::instance::{ActiveProbe, Check, Container, Instance, PackagedUnit, Probe, Timing};
@@ -98,7 +99,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
         tenant: "acme".parse().unwrap(),
         component: name(component),
         unit: format!("{component}.service").parse().unwrap(),
-        workload: Workload::Container(Container {
+        workload: Verbatim::seal(Workload::Container(Container {
             name: format!("oml-{component}").parse().unwrap(),
             version: version.parse().unwrap(),
             repository: "registry:5000/stack/image".parse().unwrap(),
@@ -108,7 +109,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
             volumes: Vec::new(),
             command: Vec::new(),
             memory_bytes_max: None,
-        }),
+        })),
         after: Vec::new(),
         ports: Vec::new(),
         probe: Probe {
@@ -125,7 +126,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
 
 pub(super) fn packaged(component: &str, drop_in: &str) -> Instance {
     let workload = Workload::Unit(PackagedUnit { drop_in: drop_in.to_owned() });
-    Instance { workload, probe: unit_probe(), ..instance(component, "0") }
+    Instance { workload: Verbatim::seal(workload), probe: unit_probe(), ..instance(component, "0") }
 }
 
 fn unit_probe() -> Probe {
@@ -174,7 +175,7 @@ impl World {
         let policy = ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline };
         let number = self.assignment.as_ref().map_or(1, |a| a.generation.number + 1);
         let desired = |instance: Instance| {
-            (instance.component.clone(), Desired { instance, policy: policy.clone() })
+            (instance.component.clone(), Desired { instance: Verbatim::seal(instance), policy: policy.clone() })
         };
         let assignment = Assignment {
             generation: Generation { epoch: 1, number },
@@ -182,7 +183,7 @@ impl World {
             node: "voice-1".parse().unwrap(),
             content: Content {
                 revision: RevisionNumber(number),
-                instances: instances.into_iter().map(desired).collect(),
+                share: instances.into_iter().map(desired).collect(),
             },
         };
         attempt::align(&mut self.attempts, &assignment);
@@ -202,7 +203,7 @@ impl World {
     fn observe_one(&self, component: &ComponentName, place: &Place) -> ObservedInstance {
         let desired = self.desired(component);
         let unit = place.unit.as_ref().map(|unit| ObservedUnit {
-            hash: Some(unit.text.document_hash()),
+            hash: Some(Verbatim::seal(unit.text.clone()).hash().clone()),
             stale: desired.is_some_and(|d| d != &unit.text),
             active: unit.active,
             masked: false,
@@ -213,7 +214,7 @@ impl World {
         });
         let running = place.containers.iter().find(|c| c.is_running());
         let document = place.current.as_ref().map(|document| ObservedDocument {
-            hash: document.document_hash(),
+            hash: Verbatim::seal(document.clone()).hash().clone(),
             workload: document.workload_hash(),
             probe: Some(document.probe.clone()),
             on_disk: true,
@@ -269,8 +270,8 @@ impl World {
     }
 
     fn desired(&self, component: &ComponentName) -> Option<&Instance> {
-        let instances = &self.assignment.as_ref()?.content.instances;
-        instances.get(component).map(|desired| &desired.instance)
+        let instances = &self.assignment.as_ref()?.content.share.instances;
+        instances.get(component).map(|desired| &*desired.instance)
     }
 
     pub(super) fn judge(&self) -> BTreeMap<ComponentName, Judgement> {
@@ -680,7 +681,7 @@ pub(super) fn is_bad(version: &str) -> bool {
 }
 
 fn start_word(goal: &Instance) -> &str {
-    match &goal.workload {
+    match &*goal.workload {
         Workload::Container(container) => container.version.as_str(),
         Workload::Unit(unit) => &unit.drop_in,
     }

@@ -117,7 +117,7 @@ impl World {
                 report.applied == Some(given.generation)
                     && report.instances.values().all(|instance| !is_at_it(instance.phase))
             });
-            !ended || given.content.hash() != wanted.content_hash()
+            !ended || given.content.share.hash() != wanted.hash()
         };
         self.enrolled.keys().filter(at_it).map(AsRef::as_ref).collect()
     }
@@ -126,13 +126,13 @@ impl World {
     fn runs_what_is_wanted(&self, node: &NodeName) -> bool {
         let wanted = self.plans[&self.rollout.to.0].nodes.get(node).cloned().unwrap_or_default();
         let given =
-            self.assignments.get(node).map(|given| (given.generation, given.content.hash()));
+            self.assignments.get(node).map(|given| (given.generation, given.content.share.hash()));
         let report = self.reports.get(node);
         let runs = |report: &Report| {
             given.as_ref().is_some_and(|(generation, _)| report.applied == Some(*generation))
                 && report.instances.values().all(|instance| instance.phase == Phase::Ready)
         };
-        given.as_ref().is_some_and(|(_, hash)| *hash == wanted.content_hash())
+        given.as_ref().is_some_and(|(_, hash)| *hash == wanted.hash())
             && report.is_some_and(runs)
     }
 }

@@ -36,7 +36,7 @@ fn after_a_restore_a_node_that_gets_nothing_is_told_so_and_waited_for() {
     world.obey("n2", "");
     assert_eq!(world.pass(), "progressing [n3->2] ");
     let emptied = &world.assignments[&"n3".parse().unwrap()].content;
-    assert!(emptied.instances.is_empty() && emptied.revision == RevisionNumber(2));
+    assert!(emptied.share.is_empty() && emptied.revision == RevisionNumber(2));
     assert_eq!(world.pass(), "progressing [] n3: has not taken its assignment yet");
     world.take("n3");
     assert!(world.pass().contains("n3: exporter is removing"), "{:?}", world.rollout);
