@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use oml_common::assignment::Assignment;
+use oml_common::assignment::AssignmentDocument;
 use oml_common::attempt::{self, Outcome};
 use oml_common::error::chain;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::Instance;
+use oml_common::instance::InstanceDocument;
 use oml_common::observed::Drift;
 use oml_common::reconcile::{Busy, Step};
 use oml_common::report::{HostUsage, Report};
@@ -48,7 +48,7 @@ const WAKE_MIN: Duration = Duration::from_millis(10);
 /// What the loop reads.
 pub struct Inputs {
     /// The share of the desired state.
-    pub assignment: watch::Receiver<Option<Arc<Assignment>>>,
+    pub assignment: watch::Receiver<Option<AssignmentDocument>>,
     /// What the supervisors say.
     pub statuses: watch::Receiver<Statuses>,
     /// What disturbs the session, for the report.
@@ -91,13 +91,13 @@ struct Side {
 /// Everything the loop remembers between two looks.
 #[derive(Default)]
 struct State {
-    assignment: Option<Arc<Assignment>>,
+    assignment: Option<AssignmentDocument>,
     attempts: Attempts,
     /// By which clock their times are.
     mark: Mark,
     /// The attempts in memory are newer than those on disk.
     unsaved: bool,
-    documents: BTreeMap<ComponentName, Instance>,
+    documents: BTreeMap<ComponentName, InstanceDocument>,
     /// Instances that are acted on, or whose change was not looked at yet.
     busy: BTreeMap<ComponentName, Busy>,
     /// Those whose step ended: until both runtimes have answered this question.
@@ -256,7 +256,7 @@ impl Agent {
     fn ask_again(&mut self) -> u64 {
         self.state.asked += 1;
         let number = self.state.asked;
-        let instances = self.state.assignment.iter().flat_map(|a| a.content.instances.values());
+        let instances = self.state.assignment.iter().flat_map(|a| a.content.share.instances.values());
         let desired = Arc::new(instances.map(|desired| desired.instance.clone()).collect());
         for side in [&self.docker, &self.systemd] {
             side.wanted.send_replace(Wanted { number, desired: Arc::clone(&desired) });
@@ -276,8 +276,8 @@ impl Agent {
         number(&self.docker).min(number(&self.systemd))
     }
 
-    fn desired(&self, component: &ComponentName) -> Option<Instance> {
-        let instances = &self.state.assignment.as_ref()?.content.instances;
+    fn desired(&self, component: &ComponentName) -> Option<InstanceDocument> {
+        let instances = &self.state.assignment.as_ref()?.content.share.instances;
         instances.get(component).map(|desired| desired.instance.clone())
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use oml_common::attempt::{Outcome, given_up};
 use oml_common::error::chain;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::Instance;
+use oml_common::instance::InstanceDocument;
 use oml_common::observed::ContainerState;
 use oml_common::reconcile::Step;
 use oml_common::report::Failure;
@@ -45,7 +45,7 @@ pub struct Host {
 pub(crate) struct Work {
     pub(crate) component: ComponentName,
     /// What should run; none for a removal.
-    pub(crate) desired: Option<Instance>,
+    pub(crate) desired: Option<InstanceDocument>,
     pub(crate) step: Step,
 }
 
@@ -135,7 +135,7 @@ impl Host {
         self.count_by(work, instance).await
     }
 
-    async fn count_by(&self, work: &Work, instance: &Instance) -> Option<u64> {
+    async fn count_by(&self, work: &Work, instance: &InstanceDocument) -> Option<u64> {
         let probe = instance.active.as_ref()?;
         let timeout_ms = instance.probe.timeout_ms;
         match self.docker.exec(&work.component, &probe.command, timeout_ms).await {
@@ -154,7 +154,7 @@ impl Host {
     }
 
     /// What the running container was made from, as far as its label tells.
-    async fn labelled(&self, component: &ComponentName) -> Option<Instance> {
+    async fn labelled(&self, component: &ComponentName) -> Option<InstanceDocument> {
         match self.docker.list(&[]).await {
             Ok(mut listing) => listing.labels.remove(component).flatten(),
             Err(error) => {
@@ -255,7 +255,7 @@ impl Host {
         let goal = work
             .desired
             .as_ref()
-            .map_or_else(oml_common::attempt::nothing, Instance::workload_hash);
+            .map_or_else(oml_common::attempt::nothing, |i| i.workload_hash());
         let version = work.desired.as_ref().and_then(|instance| instance.version().cloned());
         let failure = given_up(goal, version, message, self.clock.now());
         Failure { exit_code: words.exit_code, log_tail: words.log_tail, ..failure }
@@ -263,7 +263,7 @@ impl Host {
 }
 
 impl Work {
-    fn instance(&self) -> Result<&Instance, StepError> {
+    fn instance(&self) -> Result<&InstanceDocument, StepError> {
         self.desired.as_ref().ok_or(StepError::NoInstance)
     }
 }

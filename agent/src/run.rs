@@ -6,7 +6,7 @@ use std::future::pending;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use oml_common::assignment::Assignment;
+use oml_common::assignment::AssignmentDocument;
 use oml_common::error::chain;
 use oml_common::report::Report;
 use omlagent::agent::{Agent, Inputs, empty_report};
@@ -103,7 +103,7 @@ fn logins(settings: &Settings) -> Vec<Login> {
 
 /// What comes out of the session.
 struct Links {
-    assignment: watch::Receiver<Option<Arc<Assignment>>>,
+    assignment: watch::Receiver<Option<AssignmentDocument>>,
     state: watch::Receiver<SessionState>,
     trouble: watch::Receiver<Option<String>>,
 }
@@ -117,7 +117,7 @@ fn session(
 ) -> (Session, Links) {
     let cache = Cache::new(paths);
     let cached = cache.assignment(identity.map(|identity| (&identity.tenant, &identity.node)));
-    let (assignments, assignment) = watch::channel(cached.map(Arc::new));
+    let (assignments, assignment) = watch::channel(cached);
     let (state, state_receiver) = watch::channel(SessionState::default());
     let (trouble, trouble_receiver) = watch::channel(None);
     let session = Session {

@@ -126,5 +126,8 @@ impl Desired {
     }
 }
 
+/// An assignment in the bytes that its controller made.
+pub type AssignmentDocument = Verbatim<Assignment>;
+
 #[cfg(test)]
 mod tests;

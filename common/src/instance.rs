@@ -227,3 +227,6 @@ impl Instance {
         self.container().map(|container| &container.version)
     }
 }
+
+/// An instance in the bytes that its controller made.
+pub type InstanceDocument = Verbatim<Instance>;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::{Document, is_default};
 use crate::id::{ComponentName, ContentHash, Digest, Version};
 use crate::instance::{ActiveProbe, Probe};
 use crate::time::Timestamp;
@@ -145,7 +146,6 @@ pub enum ContainerState {
 
 /// What a supervisor knows of its instance; written on every change and every probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Status {
     /// Workload hash of the container it holds.
     pub hash: ContentHash,
@@ -154,7 +154,7 @@ pub struct Status {
     /// Health by its probe.
     pub health: Health,
     /// The probe that was asked; none: its supervisor did not say.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub probe: Option<Probe>,
     /// When the probe was last answered or given up.
     pub checked_at: Timestamp,
@@ -163,28 +163,35 @@ pub struct Status {
     /// What the probe found, for people.
     pub detail: String,
     /// Calls, dialogs or sessions; none where it could not be read or there are none to count.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub active: Option<u64>,
     /// The last time the container was found other than left: what was found.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub drift: Option<Drift>,
+}
+
+impl Document for Status {
+    const KIND: &'static str = "a supervisor's status";
+    const VERSION: Option<u32> = Some(1);
 }
 
 /// Health as observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
-    /// Nothing was observed yet, or too long ago.
-    Unknown,
     /// Started, not yet answering.
     Starting,
     /// Answers.
     Healthy,
     /// Does not answer, or answers wrongly.
     Unhealthy,
+    /// Nothing was observed yet, or too long ago, or in a word that is not known here.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A change made on the host behind our back, and undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Drift {
     /// When it was found.
     pub at: Timestamp,

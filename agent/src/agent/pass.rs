@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use oml_common::attempt::{self, Attempt, Outcome, nothing};
 use oml_common::error::chain;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::Instance;
+use oml_common::instance::InstanceDocument;
 use oml_common::observed::{Drift, Observed};
 use oml_common::reconcile::{Busy, Input, Judgement, Step, judge};
 use oml_common::report::Phase;
@@ -194,7 +194,7 @@ impl Agent {
     }
 
     pub(super) fn goal(&self, component: &ComponentName) -> ContentHash {
-        self.desired(component).as_ref().map_or_else(nothing, Instance::workload_hash)
+        self.desired(component).as_ref().map_or_else(nothing, |i| i.workload_hash())
     }
 
     pub(super) fn finish(&mut self, work: &Work, outcome: Outcome) {
@@ -208,7 +208,7 @@ impl Agent {
         self.state.unsaved |= !matches!(outcome, Outcome::Counted(_));
         let removed = *step == Step::Remove && outcome == Outcome::Done;
         let now = self.host.clock.now();
-        let goal = work.desired.as_ref().map_or_else(nothing, Instance::workload_hash);
+        let goal = work.desired.as_ref().map_or_else(nothing, |i| i.workload_hash());
         // Another goal may have overtaken the one that the step was for; how it
         // ended then says nothing of the new one.
         let overtaken = self.state.attempts.get(component).is_some_and(|a| a.goal != goal);
@@ -269,7 +269,7 @@ impl Agent {
     fn note_drift(
         &mut self,
         component: &ComponentName,
-        desired: Option<&Instance>,
+        desired: Option<&InstanceDocument>,
         step: &Step,
         reason: &str,
     ) {

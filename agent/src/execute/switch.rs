@@ -5,7 +5,7 @@ use std::time::Duration;
 use oml_common::attempt::Outcome;
 use oml_common::error::chain;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::Instance;
+use oml_common::instance::InstanceDocument;
 use oml_common::reconcile::Step;
 use oml_common::time::Span;
 use tokio::time::Instant;
@@ -40,7 +40,7 @@ impl Host {
         &self,
         work: &'w Work,
         previous: Option<&ContentHash>,
-    ) -> Result<&'w Instance, StepError> {
+    ) -> Result<&'w InstanceDocument, StepError> {
         let instance = work.instance()?;
         self.advance_documents(work, instance, previous).await?;
         if instance.container().is_none() {
@@ -80,11 +80,11 @@ impl Host {
     async fn advance_documents(
         &self,
         work: &Work,
-        instance: &Instance,
+        instance: &InstanceDocument,
         previous: Option<&ContentHash>,
     ) -> Result<(), StepError> {
         let component = &instance.component;
-        let is_previous = |document: &Instance| Some(&document.workload_hash()) == previous;
+        let is_previous = |document: &InstanceDocument| Some(&document.workload_hash()) == previous;
         let current = documents::read_usable(&self.paths, component, Slot::Current)?;
         if current.is_some_and(|document| is_previous(&document)) {
             documents::write(&self.paths, instance, Slot::Next)?;
@@ -146,7 +146,7 @@ impl Host {
         }
     }
 
-    async fn turn_back(&self, work: &Work, previous: &ContentHash) -> Result<Instance, StepError> {
+    async fn turn_back(&self, work: &Work, previous: &ContentHash) -> Result<InstanceDocument, StepError> {
         let instance = self.known(work, previous).await?;
         documents::write(&self.paths, &instance, Slot::Current)?;
         self.systemd.put(&instance).await?;
@@ -156,7 +156,7 @@ impl Host {
     }
 
     /// The instance of that workload, from the documents or the container's label.
-    async fn known(&self, work: &Work, hash: &ContentHash) -> Result<Instance, StepError> {
+    async fn known(&self, work: &Work, hash: &ContentHash) -> Result<InstanceDocument, StepError> {
         for slot in [Slot::Previous, Slot::Current, Slot::Next] {
             let document = documents::read_usable(&self.paths, &work.component, slot)?;
             if let Some(found) = document.filter(|document| &document.workload_hash() == hash) {
@@ -189,7 +189,7 @@ impl Host {
     }
 
     /// A wrong name hurts nobody and is mended by the next look.
-    async fn name_properly(&self, instance: &Instance) {
+    async fn name_properly(&self, instance: &InstanceDocument) {
         if instance.container().is_none() {
             return;
         }
@@ -201,7 +201,7 @@ impl Host {
 
     /// Ends the process when the old version has stopped and the new one does
     /// not run yet. Only a test build comes here.
-    async fn die_between_stop_and_start(&self, instance: &Instance) {
+    async fn die_between_stop_and_start(&self, instance: &InstanceDocument) {
         let goal = instance.workload_hash();
         let stopped = async {
             loop {
@@ -219,7 +219,7 @@ impl Host {
     }
 }
 
-fn runs_another(listing: &Listing, instance: &Instance, goal: &ContentHash) -> bool {
+fn runs_another(listing: &Listing, instance: &InstanceDocument, goal: &ContentHash) -> bool {
     listing.containers.iter().any(|(name, container)| {
         *name == instance.component && container.is_running() && &container.hash != goal
     })

@@ -77,13 +77,13 @@ impl Bench {
         std::fs::write(self.host.paths.proc.join("net").join(table), text).unwrap();
     }
 
-    async fn perform(&self, instance: &Instance, step: Step) -> Outcome {
+    async fn perform(&self, instance: &InstanceDocument, step: Step) -> Outcome {
         let desired = Some(instance.clone());
         let work = Work { component: instance.component.clone(), desired, step };
         self.host.perform(&work, &watch::channel(FetchProgress::default()).0).await
     }
 
-    async fn install(&self, instance: &Instance) {
+    async fn install(&self, instance: &InstanceDocument) {
         let previous = None;
         for step in [Step::Fetch, Step::Put, Step::Switch { previous, calls_cut: Some(0) }] {
             assert_eq!(self.perform(instance, step).await, Outcome::Done);

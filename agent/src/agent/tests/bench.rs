@@ -33,7 +33,7 @@ pub(super) struct Bench {
     clock: Clock,
     clock_set_ms: Arc<AtomicI64>,
     began: Instant,
-    assignments: watch::Sender<Option<Arc<Assignment>>>,
+    assignments: watch::Sender<Option<AssignmentDocument>>,
     statuses: watch::Sender<Statuses>,
     reports: watch::Sender<Arc<Report>>,
     agent: Option<JoinHandle<()>>,
@@ -192,10 +192,10 @@ impl Bench {
         self.assign(vec![Instance { active, ..instance(version) }], on_deadline);
     }
 
-    fn assign(&mut self, instances: Vec<Instance>, on_deadline: OnDeadline) {
+    fn assign(&mut self, instances: Vec<InstanceDocument>, on_deadline: OnDeadline) {
         let policy = ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline };
         let number = self.assignments.borrow().as_ref().map_or(1, |a| a.generation.number + 1);
-        let desired = |instance: Instance| {
+        let desired = |instance: InstanceDocument| {
             (instance.component.clone(), Desired { instance, policy: policy.clone() })
         };
         self.assignments.send_replace(Some(Arc::new(Assignment {

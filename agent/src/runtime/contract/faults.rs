@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use oml_common::instance::Instance;
+use oml_common::instance::InstanceDocument;
 use oml_common::observed::{ActiveState, ContainerState, Health, Status};
 use oml_common::time::Timestamp;
 
@@ -327,15 +327,15 @@ async fn a_renamed_unit_takes_over_what_runs(place: &Place) {
     place.clear(&new).await;
 }
 
-fn status(place: &Place, instance: &Instance) -> Status {
+fn status(place: &Place, instance: &InstanceDocument) -> Status {
     documents::read_status(&place.paths, &instance.component).unwrap().unwrap()
 }
 
-async fn started(place: &Place, instance: &Instance) -> Timestamp {
+async fn started(place: &Place, instance: &InstanceDocument) -> Timestamp {
     started_if_running(place, instance).await.unwrap()
 }
 
-async fn started_if_running(place: &Place, instance: &Instance) -> Option<Timestamp> {
+async fn started_if_running(place: &Place, instance: &InstanceDocument) -> Option<Timestamp> {
     match place.container(instance).await?.state {
         ContainerState::Running { since } => Some(since),
         ContainerState::Created | ContainerState::Exited { .. } => None,
