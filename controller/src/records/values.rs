@@ -15,7 +15,7 @@ use crate::pki::NodeCertificates;
 
 /// How the controller is reached from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Site {
+pub struct PublicEndpoint {
     /// Its name.
     pub name: String,
     /// Its host name or address, without port.
@@ -56,7 +56,7 @@ pub struct Revision {
     /// Why, in the operator's words.
     pub why: String,
     /// By which verb.
-    pub kind: Kind,
+    pub kind: ChangeKind,
     /// What differed from the revision before.
     pub changes: Vec<Change>,
     /// Identity of its plan.
@@ -66,7 +66,7 @@ pub struct Revision {
 /// The verb that made a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ChangeKind {
     /// A whole specification.
     Apply,
     /// Other versions in the present one.
@@ -75,21 +75,21 @@ pub enum Kind {
     Rollback,
 }
 
-impl Kind {
+impl ChangeKind {
     /// The word people see.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Kind::Apply => "apply",
-            Kind::SetVersion => "set-version",
-            Kind::Rollback => "rollback",
+            ChangeKind::Apply => "apply",
+            ChangeKind::SetVersion => "set-version",
+            ChangeKind::Rollback => "rollback",
         }
     }
 }
 
 /// What became of a revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct RolloutOutcome {
     /// The state its rollout ended in.
     pub state: State,
     /// When.
@@ -100,7 +100,7 @@ pub struct Outcome {
 
 /// A change that was made under an operator's own id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operation {
+pub struct IdempotencyRecord {
     /// The revision it made.
     pub revision: RevisionNumber,
     /// Identity of the request.
@@ -109,7 +109,7 @@ pub struct Operation {
 
 /// An operator that a bundle was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operator {
+pub struct OperatorRecord {
     /// The newest certificate.
     pub newest: Serial,
     /// The newest of the certificates that no longer count.
@@ -146,7 +146,7 @@ impl std::fmt::Display for MachineId {
 
 /// An enrolled node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Node {
+pub struct NodeRecord {
     /// What it is for.
     pub roles: BTreeSet<RoleName>,
     /// How other hosts reach it.
@@ -170,7 +170,7 @@ pub struct Node {
 
 /// What a node last said that differed in substance, and when it was last heard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct LastReport {
     /// By the controller's clock.
     pub at: Timestamp,
     /// What it said.
@@ -179,7 +179,7 @@ pub struct Seen {
 
 /// A line of the audit trail, in the same commit as its effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Audit {
+pub struct AuditRecord {
     /// When.
     pub at: Timestamp,
     /// Who.

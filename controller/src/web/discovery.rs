@@ -24,7 +24,7 @@ pub(super) fn targets(status: &[TenantStatus]) -> Vec<Target> {
 }
 
 fn of_node(tenant: &TenantId, name: &NodeName, status: &NodeStatus) -> Vec<Target> {
-    let node = &status.standing.node;
+    let node = &status.snapshot.node;
     let target = |component: &str, port: u16, path: &str| Target {
         targets: vec![endpoint(&node.address, port)],
         labels: BTreeMap::from([

@@ -13,7 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::Counts;
+use super::CountersByTask;
 use crate::clock;
 use crate::ops::status::{NodeStatus, TenantStatus};
 
@@ -73,14 +73,18 @@ struct Metrics {
 }
 
 /// The page.
-pub(super) fn page(status: &[TenantStatus], commits: (u64, u64), counts: &Counts) -> String {
+pub(super) fn page(
+    status: &[TenantStatus],
+    commits: (u64, u64),
+    counters: &CountersByTask,
+) -> String {
     let metrics = Metrics::default();
     for tenant in status {
         metrics.add_tenant(tenant);
     }
     let mut registry = Registry::with_prefix("oml");
     metrics.register(&mut registry);
-    register_own(&mut registry, commits, counts);
+    register_own(&mut registry, commits, counters);
     let mut text = String::new();
     // Writing to a String cannot fail, and our metrics encode nothing else.
     let _infallible = encode(&mut text, &registry);
@@ -102,7 +106,7 @@ impl Metrics {
     }
 
     fn add_node(&self, host: Host, status: &NodeStatus) {
-        let presence = &status.standing.presence;
+        let presence = &status.snapshot.presence;
         self.connected.get_or_create(&host).set(i64::from(presence.connected));
         if let Some(seen) = presence.last_seen {
             let age_ms = clock::now().since_ms(seen);
@@ -149,7 +153,7 @@ impl Metrics {
     }
 }
 
-fn register_own(registry: &mut Registry, commits: (u64, u64), counts: &Counts) {
+fn register_own(registry: &mut Registry, commits: (u64, u64), counters: &CountersByTask) {
     let counter = |value: u64| {
         let counter: Counter<u64, AtomicU64> = Counter::default();
         counter.inc_by(value);
@@ -161,11 +165,11 @@ fn register_own(registry: &mut Registry, commits: (u64, u64), counts: &Counts) {
     let passes: Counters<TaskName> = Family::default();
     let failures: Counters<TaskName> = Family::default();
     let panics: Counters<TaskName> = Family::default();
-    for (task, count) in counts {
-        let (label, fared) = (TaskName { task }, count.read());
-        passes.get_or_create(&label).inc_by(fared.passes);
-        failures.get_or_create(&label).inc_by(fared.failures);
-        panics.get_or_create(&label).inc_by(fared.panics);
+    for (task, count) in counters {
+        let (label, stats) = (TaskName { task }, count.read());
+        passes.get_or_create(&label).inc_by(stats.passes);
+        failures.get_or_create(&label).inc_by(stats.failures);
+        panics.get_or_create(&label).inc_by(stats.panics);
     }
     registry.register("task_passes", "Passes of a task", passes);
     registry.register("task_failures", "Passes that ended with an error", failures);

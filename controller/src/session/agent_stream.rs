@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use futures_util::{Stream, TryStreamExt as _};
 use oml_common::error::chain;
 use oml_common::id::Generation;
 use oml_proto::report::{from_wire, generation_from_wire};
@@ -10,18 +11,17 @@ use oml_proto::v1;
 use oml_proto::v1::agent_message::Kind;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
-use tonic::{Status, Streaming};
+use tonic::Status;
 
-use super::pace::Pace;
+use super::rate_limit::RateLimit;
 use crate::clock;
 use crate::kill_point;
-use crate::ops::Ops;
-use crate::ops::live::SessionId;
-use crate::ops::nodes::{Address, Greeting};
+use crate::ops::node_id::NodeId;
+use crate::ops::nodes::{Address, Greeting, Nodes};
+use crate::ops::presence::SessionId;
 use crate::pki::CertificateRecord;
 use crate::policy;
-use crate::records::keys;
-use crate::stop::Stopping;
+use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 /// How long an agent may take to say who it is beyond its certificate.
@@ -29,16 +29,24 @@ const HELLO_LIMIT: Duration = Duration::from_secs(5);
 /// How long the last word may take to reach the agent.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
 /// From a report of substance to its record: the decision it leads to comes first.
-const KEEP_DELAY: Duration = Duration::from_millis(200);
+const PERSIST_DELAY: Duration = Duration::from_millis(200);
+
+/// What the agent sends: of a connection, or made by a test.
+pub(super) trait Incoming:
+    Stream<Item = Result<v1::AgentMessage, Status>> + Unpin + Send
+{
+}
+
+impl<S: Stream<Item = Result<v1::AgentMessage, Status>> + Unpin + Send> Incoming for S {}
 
 type Outgoing = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
 
 /// One session.
-pub(super) struct Conversation {
-    pub(super) ops: Ops,
-    pub(super) node: policy::Node,
+pub(super) struct AgentStream {
+    pub(super) nodes: Nodes,
+    pub(super) node: policy::NodeCaller,
     pub(super) from: Option<IpAddr>,
-    pub(super) stopping: Stopping,
+    pub(super) shutdown: ShutdownSignal,
 }
 
 /// How far a session is.
@@ -49,17 +57,17 @@ struct Progress {
     /// The newest assignment this session has seen.
     newest: Option<Generation>,
     /// When the last report is to be recorded.
-    keep_at: Option<Instant>,
+    persist_at: Option<Instant>,
 }
 
-impl Conversation {
+impl AgentStream {
     /// Holds the session until either side ends it.
-    pub(super) async fn hold(self, mut incoming: Streaming<v1::AgentMessage>, outgoing: Outgoing) {
+    pub(super) async fn run(self, mut incoming: impl Incoming, outgoing: Outgoing) {
         let ended = match self.begin(&mut incoming).await {
-            Ok(progress) => self.converse(incoming, &outgoing, progress).await,
+            Ok(progress) => self.serve(incoming, &outgoing, progress).await,
             Err(status) => Err(status),
         };
-        let (tenant, node) = (&self.node.tenant, &self.node.node);
+        let NodeId { tenant, name: node } = &self.node.id;
         if let Err(status) = ended {
             tracing::info!(%tenant, %node, reason = status.message(), "a session was ended");
             // The agent may be gone: then nobody needs the reason.
@@ -70,11 +78,8 @@ impl Conversation {
     }
 
     /// Hears the greeting; the answer is the assignment that the agent holds.
-    async fn begin(
-        &self,
-        incoming: &mut Streaming<v1::AgentMessage>,
-    ) -> Result<Option<Generation>, Status> {
-        let first = timeout(HELLO_LIMIT, incoming.message()).await;
+    async fn begin(&self, incoming: &mut impl Incoming) -> Result<Option<Generation>, Status> {
+        let first = timeout(HELLO_LIMIT, incoming.try_next()).await;
         let first = first.map_err(|_late| Status::deadline_exceeded("no hello in time"))??;
         let Some(Kind::Hello(hello)) = first.and_then(|message| message.kind) else {
             return Err(Status::invalid_argument("a session begins with a hello"));
@@ -91,57 +96,56 @@ impl Conversation {
         // Where the file is missing or strange, the machine says nothing of itself.
         let machine = hello.machine_id.parse().ok();
         let greeting = Greeting { shown, address, metrics_port, machine };
-        let greeted = self.ops.greet(&self.node.tenant, &self.node.node, &greeting).await;
+        let greeted = self.nodes.greet(&self.node.id, &greeting).await;
         greeted.map_err(|error| wire::status_of(&error))?;
         Ok(hello.held.map(generation_from_wire))
     }
 
-    async fn converse(
+    async fn serve(
         &self,
-        incoming: Streaming<v1::AgentMessage>,
+        incoming: impl Incoming,
         outgoing: &Outgoing,
         held: Option<Generation>,
     ) -> Result<(), Status> {
-        let (tenant, node) = (&self.node.tenant, &self.node.node);
-        let (id, replaced) = self.ops.live().connect(tenant, node, clock::now());
-        let mut progress = Progress { id, held, newest: None, keep_at: None };
+        let NodeId { tenant, name: node } = &self.node.id;
+        let (id, replaced) = self.nodes.presence().connect(&self.node.id, clock::now());
+        let mut progress = Progress { id, held, newest: None, persist_at: None };
         tracing::info!(%tenant, %node, "a session began");
-        let ended = self.listen(incoming, outgoing, &mut progress, replaced).await;
-        self.leave(id).await;
+        let ended = self.handle_events(incoming, outgoing, &mut progress, replaced).await;
+        self.close(id).await;
         ended
     }
 
-    async fn listen(
+    async fn handle_events(
         &self,
-        mut incoming: Streaming<v1::AgentMessage>,
+        mut incoming: impl Incoming,
         outgoing: &Outgoing,
         progress: &mut Progress,
         mut replaced: oneshot::Receiver<()>,
     ) -> Result<(), Status> {
-        let key = keys::assignment(&self.node.tenant, &self.node.node);
-        let mut assigned = self.ops.records().changed_at(&key);
-        let mut revoked = self.ops.revoked().subscribe();
+        let mut assigned = self.nodes.assignment_changes(&self.node.id);
+        let mut revoked = self.nodes.revoked().subscribe();
         // What came between the greeting and now wakes nobody.
         self.check_certificate()?;
-        let mut stopping = self.stopping.clone();
+        let mut shutdown = self.shutdown.clone();
         let certificate_ends = Instant::now() + self.certificate_life();
         let mut look = true;
-        let mut pace = Pace::new(Instant::now());
+        let mut limit = RateLimit::new(Instant::now());
         loop {
-            let rests_until = pace.rests_until();
+            let paused_until = limit.paused_until();
             // Cancel-safe, every arm: messages, nudges and places that an arm
             // does not return are there for the next round; the rest only observe.
             tokio::select! {
-                message = next_message(&mut incoming, rests_until) => {
+                message = next_message(&mut incoming, paused_until) => {
                     let Some(message) = message? else { return Ok(()) };
-                    pace.note(Instant::now());
-                    self.take_in(message, progress).await?;
+                    limit.note(Instant::now());
+                    self.handle_report(message, progress).await?;
                 }
                 () = assigned.next() => look = true,
                 place = outgoing.reserve(), if look => {
                     let Ok(place) = place else { return Ok(()) };
                     look = false;
-                    if let Some(message) = self.news(progress).await? {
+                    if let Some(message) = self.pending_assignment(progress).await? {
                         place.send(Ok(message));
                         kill_point::reach("C6");
                     }
@@ -154,8 +158,8 @@ impl Conversation {
                 () = sleep_until(certificate_ends) => {
                     return Err(Status::unauthenticated("the certificate has ended"));
                 }
-                () = due(progress.keep_at) => progress.keep_at = self.keep().await,
-                () = stopping.told() => {
+                () = due(progress.persist_at) => progress.persist_at = self.persist().await,
+                () = shutdown.requested() => {
                     return Err(Status::unavailable("the controller is stopping"));
                 }
             }
@@ -167,13 +171,13 @@ impl Conversation {
     }
 
     fn check_certificate(&self) -> Result<(), Status> {
-        if self.ops.revoked().covers(&self.node.peer) {
+        if self.nodes.revoked().covers(&self.node.peer) {
             return Err(Status::unauthenticated("the certificate no longer counts"));
         }
         Ok(())
     }
 
-    async fn take_in(
+    async fn handle_report(
         &self,
         message: v1::AgentMessage,
         progress: &mut Progress,
@@ -182,29 +186,33 @@ impl Conversation {
             return Err(Status::invalid_argument("after the hello come reports only"));
         };
         let report = from_wire(report).map_err(|error| Status::invalid_argument(chain(&error)))?;
-        let (tenant, node) = (&self.node.tenant, &self.node.node);
+        let NodeId { tenant, name: node } = &self.node.id;
         if report.applied > progress.newest {
-            self.look_up(progress).await?;
+            self.refresh_newest(progress).await?;
         }
         if report.applied > progress.newest {
             tracing::warn!(%tenant, %node, "a report claims an assignment that was never given; it is ignored");
             return Ok(());
         }
         progress.held = progress.held.max(report.applied);
-        let differs = self.ops.live().heard(tenant, node, progress.id, (report, clock::now()));
+        let differs =
+            self.nodes.presence().record_report(&self.node.id, progress.id, report, clock::now());
         kill_point::reach("C7");
-        if differs && progress.keep_at.is_none() {
-            progress.keep_at = Some(Instant::now() + KEEP_DELAY);
+        if differs && progress.persist_at.is_none() {
+            progress.persist_at = Some(Instant::now() + PERSIST_DELAY);
         }
         Ok(())
     }
 
-    async fn look_up(&self, progress: &mut Progress) -> Result<(), Status> {
+    async fn refresh_newest(&self, progress: &mut Progress) -> Result<(), Status> {
         self.newest(progress).await.map(|_assigned| ())
     }
 
     /// The newest assignment, if the agent does not have it.
-    async fn news(&self, progress: &mut Progress) -> Result<Option<v1::ControllerMessage>, Status> {
+    async fn pending_assignment(
+        &self,
+        progress: &mut Progress,
+    ) -> Result<Option<v1::ControllerMessage>, Status> {
         let Some(document) = self.newest(progress).await? else { return Ok(None) };
         if progress.held >= progress.newest {
             return Ok(None);
@@ -218,20 +226,19 @@ impl Conversation {
         &self,
         progress: &mut Progress,
     ) -> Result<Option<v1::AssignmentDocument>, Status> {
-        let key = keys::assignment(&self.node.tenant, &self.node.node);
-        let found = self.ops.records().shared(&key).await;
-        let found = found.map_err(|error| wire::status_of(&error.into()))?;
+        let found = self.nodes.assignment(&self.node.id).await;
+        let found = found.map_err(|error| wire::status_of(&error))?;
         let Some(found) = found else { return Ok(None) };
-        let assignment = &found.value.assignment;
+        let assignment = &found.assignment;
         progress.newest = Some(assignment.generation);
         let document = assignment.to_document().into_bytes();
         Ok(Some(v1::AssignmentDocument { document }))
     }
 
     /// Keeps what the node last said, or says when that may be done.
-    async fn keep(&self) -> Option<Instant> {
-        let (tenant, node) = (&self.node.tenant, &self.node.node);
-        match self.ops.keep_report(tenant, node).await {
+    async fn persist(&self) -> Option<Instant> {
+        let NodeId { tenant, name: node } = &self.node.id;
+        match self.nodes.persist_report(&self.node.id).await {
             Ok(later) => later,
             Err(error) => {
                 let error = chain(&error);
@@ -243,29 +250,28 @@ impl Conversation {
 
     /// The session's end: whoever looks now sees an unreachable node, and when
     /// it was last heard is kept.
-    async fn leave(&self, id: SessionId) {
-        let (tenant, node) = (&self.node.tenant, &self.node.node);
-        self.ops.live().disconnect(tenant, node, id);
-        if self.ops.revoked().covers(&self.node.peer) {
+    async fn close(&self, id: SessionId) {
+        self.nodes.presence().disconnect(&self.node.id, id);
+        if self.nodes.revoked().covers(&self.node.peer) {
             return;
         }
-        if let Some(later) = self.keep().await {
+        if let Some(later) = self.persist().await {
             sleep_until(later).await;
             // A newer session that was first keeps on doing so.
-            let _later = self.keep().await;
+            let _later = self.persist().await;
         }
     }
 }
 
-/// The agent's next word, not before `rests_until`.
+/// The agent's next word, not before `paused_until`.
 async fn next_message(
-    incoming: &mut Streaming<v1::AgentMessage>,
-    rests_until: Option<Instant>,
+    incoming: &mut impl Incoming,
+    paused_until: Option<Instant>,
 ) -> Result<Option<v1::AgentMessage>, Status> {
-    if let Some(rests_until) = rests_until {
-        sleep_until(rests_until).await;
+    if let Some(paused_until) = paused_until {
+        sleep_until(paused_until).await;
     }
-    incoming.message().await
+    incoming.try_next().await
 }
 
 async fn due(at: Option<Instant>) {

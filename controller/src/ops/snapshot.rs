@@ -8,14 +8,15 @@ use oml_common::plan::Plan;
 use oml_common::rollout::{self, Next, NodeView, Rollout};
 use oml_common::time::Timestamp;
 
-use super::live::Presence;
-use super::{Ops, Result};
-use crate::records::values::{Assigned, Head, Node};
+use super::Result;
+use super::presence::NodePresence;
+use super::status::Status;
+use crate::records::values::{Assigned, Head, NodeRecord};
 use crate::records::{Entry, keys};
 
 /// A tenant with a rollout, as of one moment.
 #[derive(Debug)]
-pub struct Situation {
+pub struct TenantSnapshot {
     /// Which revisions count.
     pub head: Entry<Head>,
     /// The rollout.
@@ -27,66 +28,68 @@ pub struct Situation {
     /// The pointers.
     pub targets: BTreeMap<NodeName, Entry<RevisionNumber>>,
     /// The nodes.
-    pub nodes: BTreeMap<NodeName, Standing>,
+    pub nodes: BTreeMap<NodeName, NodeSnapshot>,
 }
 
 /// A node as of one moment.
 #[derive(Debug)]
-pub struct Standing {
+pub struct NodeSnapshot {
     /// What is recorded of it.
-    pub node: Node,
+    pub node: NodeRecord,
     /// What is known of it now.
-    pub presence: Presence,
+    pub presence: NodePresence,
     /// What it was given.
     pub assigned: Option<Arc<Assigned>>,
 }
 
-impl Ops {
-    /// A tenant's situation; none where there is no revision yet.
-    pub async fn situation(&self, tenant: &TenantId) -> Result<Option<Situation>> {
-        let records = &self.parts.records;
+impl Status {
+    /// A tenant's snapshot; none where there is no revision yet.
+    pub async fn tenant(&self, tenant: &TenantId) -> Result<Option<TenantSnapshot>> {
+        let records = &self.records;
         let head = records.get(&keys::head(tenant)).await?;
         let rollout = records.get(&keys::rollout(tenant)).await?;
         let (Some(head), Some(rollout)) = (head, rollout) else { return Ok(None) };
-        let Some(to) = self.plan_of(tenant, rollout.value.to).await? else { return Ok(None) };
+        let Some(to) = self.tenants.plan_of(tenant, rollout.value.to).await? else {
+            return Ok(None);
+        };
         let from = match rollout.value.from {
-            Some(from) => self.plan_of(tenant, from).await?,
+            Some(from) => self.tenants.plan_of(tenant, from).await?,
             None => None,
         };
         let all = keys::targets(tenant);
         let targets = records.list(&all).await?.into_iter();
         let targets = targets.filter_map(|(rest, target)| Some((all.name(&rest)?, target)));
         let targets = targets.collect();
-        let nodes = self.standings(tenant).await?;
-        Ok(Some(Situation { head, rollout, to, from, targets, nodes }))
+        let nodes = self.nodes(tenant).await?;
+        Ok(Some(TenantSnapshot { head, rollout, to, from, targets, nodes }))
     }
 
     /// A tenant's nodes; removed ones are not among them.
-    pub async fn standings(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, Standing>> {
-        let records = &self.parts.records;
-        let assignments = records.list_shared(&keys::assignments(tenant)).await?;
+    pub async fn nodes(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, NodeSnapshot>> {
+        let records = &self.records;
+        let assignments = records.list_cached(&keys::assignments(tenant)).await?;
         let mut assignments: BTreeMap<String, Arc<Assigned>> =
             assignments.into_iter().map(|(name, entry)| (name, entry.value)).collect();
-        let mut presences = self.parts.live.of_tenant(tenant);
+        let mut presences = self.presence.of_tenant(tenant);
         let all = keys::nodes(tenant);
         let nodes = records.list(&all).await?;
         let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
-        let standings = present.filter_map(|(rest, node)| {
+        let node_snapshots = present.filter_map(|(rest, node)| {
             let name: NodeName = all.name(&rest)?;
             let presence = presences.remove(&name).unwrap_or_default();
             let assigned = assignments.remove(&rest);
-            Some((name, Standing { node: node.value, presence, assigned }))
+            Some((name, NodeSnapshot { node: node.value, presence, assigned }))
         });
-        Ok(standings.collect())
+        Ok(node_snapshots.collect())
     }
 }
 
-impl Situation {
+impl TenantSnapshot {
     /// What follows from it; nothing is written.
     #[must_use]
     pub fn step(&self, now: Timestamp) -> Next {
         let targets = self.targets.iter().map(|(node, t)| (node.clone(), t.value)).collect();
-        let nodes = self.nodes.iter().map(|(name, standing)| (name.clone(), standing.view()));
+        let nodes = self.nodes.iter().map(|(name, snapshot)| (name.clone(), snapshot.view()));
         rollout::step(rollout::Input {
             rollout: &self.rollout.value,
             targets: &targets,
@@ -98,11 +101,11 @@ impl Situation {
     }
 }
 
-impl Standing {
+impl NodeSnapshot {
     fn view(&self) -> NodeView<'_> {
         NodeView {
             // What it said in an earlier session proves nothing of now.
-            connected: self.presence.connected && self.presence.heard,
+            connected: self.presence.connected && self.presence.has_reported,
             assigned: self
                 .assigned
                 .as_ref()

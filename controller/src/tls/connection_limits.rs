@@ -1,4 +1,4 @@
-//! How many connections each peer has: no one takes the places of all others.
+//! Limits the connections of each peer, so that none takes the places of all others.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,36 +24,36 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The connections of every peer.
+/// Counts the connections of every peer.
 #[derive(Debug, Default)]
-pub(super) struct Seats {
+pub(super) struct ConnectionLimits {
     taken: Mutex<HashMap<Holder, usize>>,
 }
 
 /// One connection of a peer, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
-    seats: Arc<Seats>,
+pub(super) struct ConnectionSlot {
+    slots: Arc<ConnectionLimits>,
     holder: Holder,
 }
 
-impl Seats {
+impl ConnectionLimits {
     /// One more connection, unless the holder has `max` already.
-    pub(super) fn take(self: &Arc<Self>, holder: Holder, max: usize) -> Option<Seat> {
+    pub(super) fn take(self: &Arc<Self>, holder: Holder, max: usize) -> Option<ConnectionSlot> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.get(&holder).copied().unwrap_or_default();
         if count >= max {
             return None;
         }
         taken.insert(holder.clone(), count + 1);
-        Some(Seat { seats: Arc::clone(self), holder })
+        Some(ConnectionSlot { slots: Arc::clone(self), holder })
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         // A count is changed in one step, so a poisoned lock guards a whole state.
-        let mut taken = self.seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Entry::Occupied(mut count) = taken.entry(self.holder.clone()) {
             if *count.get() > 1 {
                 *count.get_mut() -= 1;

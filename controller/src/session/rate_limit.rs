@@ -1,5 +1,5 @@
-//! How fast an agent may talk: what comes faster waits in its own connection
-//! and nowhere else.
+//! Limits how fast an agent may send: what comes faster waits in its own
+//! connection and nowhere else.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use tokio::time::Instant;
 const MESSAGES_MAX: u32 = 100;
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Counts the messages of one session.
+/// Counts the messages of one session within a window.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimit {
     began: Instant,
     count: u32,
 }
 
-impl Pace {
+impl RateLimit {
     pub(super) fn new(now: Instant) -> Self {
         Self { began: now, count: 0 }
     }
@@ -30,7 +30,7 @@ impl Pace {
     }
 
     /// Until when no more are read, if there were too many.
-    pub(super) fn rests_until(&self) -> Option<Instant> {
+    pub(super) fn paused_until(&self) -> Option<Instant> {
         (self.count >= MESSAGES_MAX).then_some(self.began + WINDOW)
     }
 }
@@ -44,14 +44,14 @@ mod tests {
     #[test]
     fn a_talkative_agent_rests_until_its_second_is_over() {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
+        let mut limit = RateLimit::new(start);
         for _ in 1..MESSAGES_MAX {
-            pace.note(start);
-            assert_eq!(pace.rests_until(), None);
+            limit.note(start);
+            assert_eq!(limit.paused_until(), None);
         }
-        pace.note(start);
-        assert_eq!(pace.rests_until(), Some(start + WINDOW));
-        pace.note(start + WINDOW);
-        assert_eq!(pace.rests_until(), None);
+        limit.note(start);
+        assert_eq!(limit.paused_until(), Some(start + WINDOW));
+        limit.note(start + WINDOW);
+        assert_eq!(limit.paused_until(), None);
     }
 }

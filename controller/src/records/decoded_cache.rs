@@ -11,25 +11,25 @@ const SIZE_BYTES_MAX: usize = 8 << 20;
 
 /// What is kept.
 #[derive(Default)]
-pub(super) struct Decoded {
+pub(super) struct DecodedCache {
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    values: HashMap<String, Kept>,
+    values: HashMap<String, CachedValue>,
     size_bytes: usize,
     clock: u64,
 }
 
-struct Kept {
+struct CachedValue {
     version: u64,
     size_bytes: usize,
     used: u64,
     value: Arc<dyn Any + Send + Sync>,
 }
 
-impl Decoded {
+impl DecodedCache {
     pub(super) fn get<T: Send + Sync + 'static>(&self, key: &str, version: u64) -> Option<Arc<T>> {
         let mut state = self.lock();
         state.clock += 1;
@@ -50,7 +50,7 @@ impl Decoded {
         let (version, size_bytes, used) = (found.version, found.value.len(), state.clock);
         state.remove(key);
         state.size_bytes += size_bytes;
-        state.values.insert(key.to_owned(), Kept { version, size_bytes, used, value });
+        state.values.insert(key.to_owned(), CachedValue { version, size_bytes, used, value });
         while state.size_bytes > SIZE_BYTES_MAX && state.values.len() > 1 {
             state.forget_longest_unused();
         }

@@ -11,15 +11,16 @@ use oml_common::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use super::reports::same_substance;
+use super::node_id::NodeId;
+use super::substance::same_substance;
 
 /// Least time between two records of one node's reports, and of its greetings.
-const KEEP_INTERVAL: Duration = Duration::from_secs(1);
+const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// All nodes.
 #[derive(Debug, Default)]
-pub struct Live {
-    tenants: Mutex<BTreeMap<TenantId, Tenant>>,
+pub struct Presence {
+    tenants: Mutex<BTreeMap<TenantId, TenantEntry>>,
     /// Counts what a task may have to act on.
     substance: watch::Sender<u64>,
     /// Counts everything.
@@ -27,24 +28,24 @@ pub struct Live {
 }
 
 #[derive(Debug, Default)]
-struct Tenant {
-    nodes: BTreeMap<NodeName, Known>,
+struct TenantEntry {
+    nodes: BTreeMap<NodeName, NodeEntry>,
     changed: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    presence: Presence,
+struct NodeEntry {
+    presence: NodePresence,
     session: Option<(SessionId, oneshot::Sender<()>)>,
     /// The report differs in substance from the one that is kept.
-    unkept: bool,
-    kept: Option<Instant>,
-    greeted: Option<Instant>,
+    is_unsaved: bool,
+    saved_at: Option<Instant>,
+    greeted_at: Option<Instant>,
 }
 
 /// What is to be done about a node's last report.
 #[derive(Debug)]
-pub enum Keeping {
+pub enum Persist {
     /// To keep it; the caller does.
     Now(Arc<Report>, Timestamp),
     /// To keep it then: the last one was kept a moment ago.
@@ -55,11 +56,11 @@ pub enum Keeping {
 
 /// What is known of one node.
 #[derive(Debug, Clone, Default)]
-pub struct Presence {
+pub struct NodePresence {
     /// It has a session.
     pub connected: bool,
     /// It has said how it is in that session: what it said before may have changed since.
-    pub heard: bool,
+    pub has_reported: bool,
     /// When it last said something, by the controller's clock.
     pub last_seen: Option<Timestamp>,
     /// What it last said.
@@ -72,15 +73,10 @@ pub struct Presence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionId(u64);
 
-impl Live {
+impl Presence {
     /// A node begins a session, which takes the place of an older one. The
     /// receiver is woken when a newer one takes its place.
-    pub fn connect(
-        &self,
-        tenant: &TenantId,
-        node: &NodeName,
-        now: Timestamp,
-    ) -> (SessionId, oneshot::Receiver<()>) {
+    pub fn connect(&self, node: &NodeId, now: Timestamp) -> (SessionId, oneshot::Receiver<()>) {
         let (replaced, wakes) = oneshot::channel();
         let mut number = 0;
         self.all.send_modify(|count| {
@@ -88,9 +84,9 @@ impl Live {
             number = *count;
         });
         let id = SessionId(number);
-        self.update(tenant, node, |known| {
+        self.update(node, |known| {
             known.presence.connected = true;
-            known.presence.heard = false;
+            known.presence.has_reported = false;
             known.presence.last_seen = Some(now);
             // Dropping the older sender wakes the older session.
             known.session = Some((id, replaced));
@@ -100,13 +96,13 @@ impl Live {
     }
 
     /// A session ended. The end of one that was replaced changes nothing.
-    pub fn disconnect(&self, tenant: &TenantId, node: &NodeName, id: SessionId) {
-        self.update(tenant, node, |known| {
+    pub fn disconnect(&self, node: &NodeId, id: SessionId) {
+        self.update(node, |known| {
             let is_current = known.session.as_ref().is_some_and(|(current, _)| *current == id);
             if is_current {
                 known.session = None;
                 known.presence.connected = false;
-                known.presence.heard = false;
+                known.presence.has_reported = false;
             }
             is_current
         });
@@ -115,71 +111,72 @@ impl Live {
     /// A node said something. Returns whether it differs in substance from
     /// what it said before, or is the first it says in its session. What is
     /// left over of a session that was replaced says nothing.
-    pub fn heard(
+    pub fn record_report(
         &self,
-        tenant: &TenantId,
-        node: &NodeName,
+        node: &NodeId,
         id: SessionId,
-        (report, now): (Report, Timestamp),
+        report: Report,
+        now: Timestamp,
     ) -> bool {
-        self.update(tenant, node, |known| {
+        self.update(node, |known| {
             if known.session.as_ref().is_none_or(|(current, _)| *current != id) {
                 return false;
             }
             let before = known.presence.report.as_deref();
             let differs = !before.is_some_and(|before| same_substance(before, &report));
-            let is_first = !known.presence.heard;
+            let is_first = !known.presence.has_reported;
             known.presence.last_seen = Some(now);
             known.presence.report = Some(Arc::new(report));
-            known.presence.heard = true;
-            known.unkept |= differs;
+            known.presence.has_reported = true;
+            known.is_unsaved |= differs;
             differs || is_first
         })
     }
 
     /// Another machine claimed to be the node, and was told so.
-    pub fn refused_copy(&self, tenant: &TenantId, node: &NodeName, told: &str, now: Timestamp) {
-        self.update(tenant, node, |known| {
-            known.presence.duplicate = Some((told.into(), now));
+    pub fn record_duplicate(&self, node: &NodeId, message: &str, now: Timestamp) {
+        self.update(node, |known| {
+            known.presence.duplicate = Some((message.into(), now));
             false
         });
     }
 
     /// A host joined as the node: what other machines did in its name is over.
-    pub fn joined(&self, tenant: &TenantId, node: &NodeName) {
-        self.update(tenant, node, |known| {
+    pub fn joined(&self, node: &NodeId) {
+        self.update(node, |known| {
             known.presence.duplicate = None;
-            known.greeted = None;
+            known.greeted_at = None;
             false
         });
     }
 
     /// Whether a node's last report is to be kept. However many sessions it
     /// has, it does not write more often than it may.
-    pub fn keeping(&self, tenant: &TenantId, node: &NodeName, now: Instant) -> Keeping {
+    pub fn next_persist(&self, node: &NodeId, now: Instant) -> Persist {
         let mut tenants = self.lock();
-        let known = tenants.get_mut(tenant).and_then(|tenant| tenant.nodes.get_mut(node));
-        let Some(known) = known else { return Keeping::Nothing };
-        let Presence { report: Some(report), last_seen: Some(at), .. } = &known.presence else {
-            return Keeping::Nothing;
+        let known =
+            tenants.get_mut(&node.tenant).and_then(|tenant| tenant.nodes.get_mut(&node.name));
+        let Some(known) = known else { return Persist::Nothing };
+        let NodePresence { report: Some(report), last_seen: Some(at), .. } = &known.presence else {
+            return Persist::Nothing;
         };
-        match known.kept.map(|kept| kept + KEEP_INTERVAL).filter(|earliest| *earliest > now) {
-            Some(earliest) if known.unkept => Keeping::At(earliest),
-            Some(_) => Keeping::Nothing,
+        match known.saved_at.map(|saved| saved + SAVE_INTERVAL).filter(|earliest| *earliest > now) {
+            Some(earliest) if known.is_unsaved => Persist::At(earliest),
+            Some(_) => Persist::Nothing,
             None => {
-                known.kept = Some(now);
-                known.unkept = false;
-                Keeping::Now(Arc::clone(report), *at)
+                known.saved_at = Some(now);
+                known.is_unsaved = false;
+                Persist::Now(Arc::clone(report), *at)
             }
         }
     }
 
     /// Whether what a node says of itself may be recorded again.
-    pub fn may_greet(&self, tenant: &TenantId, node: &NodeName, now: Instant) -> bool {
+    pub fn may_greet(&self, node: &NodeId, now: Instant) -> bool {
         let mut tenants = self.lock();
-        let nodes = &mut tenants.entry(tenant.clone()).or_default().nodes;
-        let greeted = &mut nodes.entry(node.clone()).or_default().greeted;
-        let may = greeted.is_none_or(|greeted| greeted + KEEP_INTERVAL <= now);
+        let nodes = &mut tenants.entry(node.tenant.clone()).or_default().nodes;
+        let greeted = &mut nodes.entry(node.name.clone()).or_default().greeted_at;
+        let may = greeted.is_none_or(|greeted| greeted + SAVE_INTERVAL <= now);
         if may {
             *greeted = Some(now);
         }
@@ -187,8 +184,8 @@ impl Live {
     }
 
     /// What was kept from before the controller's start.
-    pub fn remember(&self, tenant: &TenantId, node: &NodeName, report: Report, at: Timestamp) {
-        self.update(tenant, node, |known| {
+    pub fn restore(&self, node: &NodeId, report: Report, at: Timestamp) {
+        self.update(node, |known| {
             known.presence.last_seen = Some(at);
             known.presence.report = Some(Arc::new(report));
             true
@@ -196,16 +193,16 @@ impl Live {
     }
 
     /// Forgets a node, and ends its session.
-    pub fn forget(&self, tenant: &TenantId, node: &NodeName) {
-        self.update(tenant, node, |known| {
-            *known = Known::default();
+    pub fn forget(&self, node: &NodeId) {
+        self.update(node, |known| {
+            *known = NodeEntry::default();
             true
         });
     }
 
     /// What is known of a tenant's nodes.
     #[must_use]
-    pub fn of_tenant(&self, tenant: &TenantId) -> BTreeMap<NodeName, Presence> {
+    pub fn of_tenant(&self, tenant: &TenantId) -> BTreeMap<NodeName, NodePresence> {
         let tenants = self.lock();
         let nodes = tenants.get(tenant).map(|tenant| tenant.nodes.iter());
         nodes
@@ -217,9 +214,9 @@ impl Live {
 
     /// What is known of one node.
     #[must_use]
-    pub fn of_node(&self, tenant: &TenantId, node: &NodeName) -> Presence {
+    pub fn of_node(&self, node: &NodeId) -> NodePresence {
         let tenants = self.lock();
-        let known = tenants.get(tenant).and_then(|tenant| tenant.nodes.get(node));
+        let known = tenants.get(&node.tenant).and_then(|tenant| tenant.nodes.get(&node.name));
         known.map(|known| known.presence.clone()).unwrap_or_default()
     }
 
@@ -239,15 +236,10 @@ impl Live {
     }
 
     /// Changes what is known of a node; the change says whether it is one of substance.
-    fn update(
-        &self,
-        tenant: &TenantId,
-        node: &NodeName,
-        change: impl FnOnce(&mut Known) -> bool,
-    ) -> bool {
+    fn update(&self, node: &NodeId, change: impl FnOnce(&mut NodeEntry) -> bool) -> bool {
         let mut tenants = self.lock();
-        let of_tenant = tenants.entry(tenant.clone()).or_default();
-        let is_substance = change(of_tenant.nodes.entry(node.clone()).or_default());
+        let of_tenant = tenants.entry(node.tenant.clone()).or_default();
+        let is_substance = change(of_tenant.nodes.entry(node.name.clone()).or_default());
         of_tenant.changed.send_modify(|count| *count += 1);
         drop(tenants);
         self.all.send_modify(|count| *count += 1);
@@ -258,7 +250,7 @@ impl Live {
     }
 
     /// A change is made in steps that cannot panic, so a poisoned lock guards a whole state.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TenantId, Tenant>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TenantId, TenantEntry>> {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

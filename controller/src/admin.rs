@@ -10,14 +10,14 @@ use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 use oml_common::problem::Problem;
 use oml_proto::tls::OperatorName;
 
-use crate::backup::{self, BackupError, Saved};
+use crate::backup::{self, BackupError, BackupSummary};
 use crate::config::Settings;
 use crate::init::{self, BundleFile, InitError};
-use crate::records::values::Site;
+use crate::records::values::PublicEndpoint;
 
 /// Why a verb did not do its work.
 #[derive(Debug, thiserror::Error)]
-pub enum MaintainError {
+pub enum AdminError {
     /// No controller or operator was made.
     #[error(transparent)]
     Init(#[from] InitError),
@@ -43,7 +43,7 @@ pub enum MaintainError {
 }
 
 /// A result of the verbs.
-pub type Result<T> = std::result::Result<T, MaintainError>;
+pub type Result<T> = std::result::Result<T, AdminError>;
 
 /// Makes a controller and writes its first operator's bundle to a new file.
 ///
@@ -51,14 +51,14 @@ pub type Result<T> = std::result::Result<T, MaintainError>;
 /// What stands in the way.
 pub async fn begin(
     settings: &Settings,
-    site: Site,
+    endpoint: PublicEndpoint,
     operator: &OperatorName,
     out: &Path,
 ) -> Result<()> {
     // Before the owner changes: the file is the caller's.
     let file = BundleFile::create(out)?;
     let made = match become_owner(&settings.data_dir) {
-        Ok(()) => init::init(settings, site, operator).await.map_err(MaintainError::from),
+        Ok(()) => init::init(settings, endpoint, operator).await.map_err(AdminError::from),
         Err(error) => Err(error),
     };
     hand_out(file, made)
@@ -71,7 +71,7 @@ pub async fn begin(
 pub async fn add_operator(settings: &Settings, operator: &OperatorName, out: &Path) -> Result<()> {
     let file = BundleFile::create(out)?;
     let made = match become_owner(&settings.data_dir) {
-        Ok(()) => init::add_operator(settings, operator).await.map_err(MaintainError::from),
+        Ok(()) => init::add_operator(settings, operator).await.map_err(AdminError::from),
         Err(error) => Err(error),
     };
     hand_out(file, made)
@@ -103,10 +103,10 @@ fn hand_out(file: BundleFile, made: Result<init::Bundle>) -> Result<()> {
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn back_up(settings: &Settings, out: &Path) -> Result<Saved> {
+pub async fn back_up(settings: &Settings, out: &Path) -> Result<BackupSummary> {
     let file = backup::create_file(out)?;
     let saved = match become_owner(&settings.data_dir) {
-        Ok(()) => backup::backup(settings, (file, out)).await.map_err(MaintainError::from),
+        Ok(()) => backup::backup(settings, file, out).await.map_err(AdminError::from),
         Err(error) => Err(error),
     };
     if saved.is_err() {
@@ -120,7 +120,7 @@ pub async fn back_up(settings: &Settings, out: &Path) -> Result<Saved> {
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn restore(settings: &Settings, path: &Path) -> Result<Saved> {
+pub async fn restore(settings: &Settings, path: &Path) -> Result<BackupSummary> {
     let read = backup::read_backup(path)?;
     become_owner(&settings.data_dir)?;
     Ok(backup::restore(settings, read).await?)
@@ -132,12 +132,12 @@ fn become_owner(dir: &Path) -> Result<()> {
     let metadata = match dir.metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(MaintainError::Unseen { dir: dir.to_owned(), source }),
+        Err(source) => return Err(AdminError::Unseen { dir: dir.to_owned(), source }),
     };
     let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
     if !Uid::effective().is_root() || uid.is_root() {
         return Ok(());
     }
     let became = setgroups(&[gid]).and_then(|()| setgid(gid)).and_then(|()| setuid(uid));
-    became.map_err(|source| MaintainError::Owner { dir: dir.to_owned(), source })
+    became.map_err(|source| AdminError::Owner { dir: dir.to_owned(), source })
 }
