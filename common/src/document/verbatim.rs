@@ -34,6 +34,17 @@ impl<T: Document> Verbatim<T> {
         Self::new(value, text)
     }
 
+    /// A changed copy, in bytes of its own.
+    #[must_use]
+    pub fn edited(&self, edit: impl FnOnce(&mut T)) -> Self
+    where
+        T: Clone,
+    {
+        let mut value = self.0.value.clone();
+        edit(&mut value);
+        Self::seal(value)
+    }
+
     /// Reads a value and keeps its text.
     ///
     /// # Errors
