@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::Document;
 use crate::id::{ComponentName, ContentHash, Generation, NodeName, RevisionNumber};
 use crate::plan::Plan;
 use crate::report::{Failure, Phase, Report};
@@ -27,7 +28,6 @@ use gate::Gate;
 
 /// The way of a tenant's nodes from one revision to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Rollout {
     /// The last revision known to be good; none for a tenant's first.
     pub from: Option<RevisionNumber>,
@@ -67,7 +67,7 @@ pub struct Begin<'a> {
 
 /// How far a rollout is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "name", rename_all = "kebab-case")]
 pub enum State {
     /// Nodes of this wave are being moved.
     Progressing {
@@ -100,7 +100,6 @@ pub enum State {
 
 /// A failure of one component on one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct NodeFailure {
     /// Where.
     pub node: NodeName,
@@ -157,6 +156,11 @@ pub struct Next {
     pub moves: BTreeMap<NodeName, Option<RevisionNumber>>,
     /// What it waits for, in one sentence; empty when it waits for nothing.
     pub waits_for: String,
+}
+
+impl Document for Rollout {
+    const KIND: &'static str = "a rollout";
+    const VERSION: Option<u32> = Some(1);
 }
 
 impl Rollout {

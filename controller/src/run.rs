@@ -180,7 +180,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 async fn read_epoch(records: &Records) -> Result<u64, StartError> {
     let epoch = records.get(&keys::epoch()).await.map_err(StartError::Store)?;
-    Ok(epoch.ok_or(StartError::Uninitialized)?.value)
+    Ok(epoch.ok_or(StartError::Uninitialized)?.value.epoch)
 }
 
 async fn operations(

@@ -10,7 +10,7 @@ use oml_common::rollout::Rollout;
 use oml_proto::tls::{Fingerprint, OperatorName};
 
 use super::values::{
-    Assigned, AuditRecord, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,
+    Assigned, AuditRecord, Epoch, Target, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,
     PublicEndpoint, Revision, RolloutOutcome,
 };
 use super::{Prefix, RecordKey};
@@ -34,7 +34,7 @@ fn numbered<T>(kind: &str, tenant: &TenantId, number: RevisionNumber) -> RecordK
 
 /// Raised by every restore.
 #[must_use]
-pub fn epoch() -> RecordKey<u64> {
+pub fn epoch() -> RecordKey<Epoch> {
     key("meta/epoch".into())
 }
 
@@ -101,19 +101,19 @@ pub fn outcomes(tenant: &TenantId) -> Prefix<RolloutOutcome> {
 
 /// The pointer of a node.
 #[must_use]
-pub fn target(tenant: &TenantId, node: &NodeName) -> RecordKey<RevisionNumber> {
+pub fn target(tenant: &TenantId, node: &NodeName) -> RecordKey<Target> {
     of_node("targets", tenant, node)
 }
 
 /// The pointers of a tenant's nodes.
 #[must_use]
-pub fn targets(tenant: &TenantId) -> Prefix<RevisionNumber> {
+pub fn targets(tenant: &TenantId) -> Prefix<Target> {
     prefix(format!("targets/{tenant}/"))
 }
 
 /// The pointers of all nodes.
 #[must_use]
-pub fn all_targets() -> Prefix<RevisionNumber> {
+pub fn all_targets() -> Prefix<Target> {
     prefix("targets/")
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use oml_common::assignment::Assignment;
+use oml_common::assignment::{Assignment, AssignmentDocument};
 use oml_common::diff::Change;
+use oml_common::document::Document;
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, RoleName, TenantId};
 use oml_common::report::Report;
 use oml_common::rollout::{NodeFailure, Rollout, State};
@@ -11,7 +12,7 @@ use oml_common::time::Timestamp;
 use oml_proto::tls::Serial;
 use serde::{Deserialize, Serialize};
 
-use crate::pki::NodeCertificates;
+use crate::pki::{NodeCertificates, TokenRecord};
 
 /// How the controller is reached from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,25 +193,76 @@ pub struct AuditRecord {
     pub node: Option<NodeName>,
 }
 
-/// An assignment, and the identity of its content, worked out once.
+/// The revision that a node should run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its number.
+    pub revision: RevisionNumber,
+}
+
+/// The number that every restore of the store raises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// The number.
+    pub epoch: u64,
+}
+
+/// An assignment, and the identity of what it says should run, worked out once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Assignment", into = "Assignment")]
+#[serde(from = "AssignmentDocument", into = "AssignmentDocument")]
 pub struct Assigned {
     /// The assignment.
-    pub assignment: Assignment,
-    /// [`oml_common::assignment::Content::hash`] of it.
+    pub assignment: AssignmentDocument,
+    /// [`oml_common::document::Share::hash`] of it.
     pub hash: ContentHash,
 }
 
-impl From<Assignment> for Assigned {
-    fn from(assignment: Assignment) -> Self {
-        let hash = assignment.content.hash();
+impl From<AssignmentDocument> for Assigned {
+    fn from(assignment: AssignmentDocument) -> Self {
+        let hash = assignment.content.share.hash();
         Self { assignment, hash }
     }
 }
 
-impl From<Assigned> for Assignment {
+impl From<Assignment> for Assigned {
+    fn from(assignment: Assignment) -> Self {
+        AssignmentDocument::seal(assignment).into()
+    }
+}
+
+impl From<Assigned> for AssignmentDocument {
     fn from(assigned: Assigned) -> Self {
         assigned.assignment
     }
+}
+
+/// The kinds of records, each with the version of its form.
+macro_rules! documents {
+    ($($kind:ty: $what:literal;)*) => {
+        $(impl Document for $kind {
+            const KIND: &'static str = $what;
+            const VERSION: Option<u32> = Some(1);
+        })*
+    };
+}
+
+documents! {
+    AuditRecord: "a line of the audit log";
+    Epoch: "an epoch";
+    Head: "a tenant's head";
+    IdempotencyRecord: "a change made under an id";
+    LastReport: "a node's last report";
+    NodeRecord: "a node";
+    OperatorRecord: "an operator";
+    PublicEndpoint: "a public endpoint";
+    Revision: "a revision";
+    RolloutOutcome: "a rollout's outcome";
+    Target: "a target";
+    TokenRecord: "a join token";
+}
+
+impl Document for Assigned {
+    const KIND: &'static str = "an assignment";
+    // The assignment in it says its own.
+    const VERSION: Option<u32> = None;
 }

@@ -231,7 +231,7 @@ impl AgentStream {
         let Some(found) = found else { return Ok(None) };
         let assignment = &found.assignment;
         progress.newest = Some(assignment.generation);
-        let document = assignment.to_document().into_bytes();
+        let document = assignment.text().as_bytes().to_vec();
         Ok(Some(v1::AssignmentDocument { document }))
     }
 

@@ -8,13 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use oml_common::assign::{self, assign};
 use oml_common::assignment::Assignment;
-use oml_common::id::RevisionNumber;
 
 use super::{Nudges, Task, Trigger};
 use crate::ops::node_id::NodeId;
 use crate::ops::tenants::Tenants;
 use crate::ops::{OpsError, Result};
-use crate::records::values::Assigned;
+use crate::records::values::{Assigned, Target};
 use crate::records::{Batch, Entry, LossyList, Records, if_unchanged, keys};
 
 /// Keeps all assignments up to date.
@@ -35,16 +34,16 @@ impl AssignmentTask {
         Self { records, tenants, epoch, up_to_date: Mutex::default() }
     }
 
-    async fn update(&self, id: &NodeId, target: Option<&Entry<RevisionNumber>>) -> Result<()> {
+    async fn update(&self, id: &NodeId, target: Option<&Entry<Target>>) -> Result<()> {
         let NodeId { tenant, name: node } = id;
         let records = &self.records;
         let plan = match target {
-            Some(target) => self.tenants.plan_of(tenant, target.value).await?,
+            Some(target) => self.tenants.plan_of(tenant, target.value.revision).await?,
             None => None,
         };
         if let (Some(target), None) = (target, &plan) {
             // Without its plan nothing can be said of the node: it keeps what it has.
-            tracing::error!(%tenant, %node, revision = %target.value, "the plan of a revision is missing");
+            tracing::error!(%tenant, %node, revision = %target.value.revision, "the plan of a revision is missing");
             return Ok(());
         }
         let key = keys::assignment(tenant, node);
@@ -56,7 +55,7 @@ impl AssignmentTask {
             tenant,
             node,
             plan: plan.as_deref(),
-            held: held.as_ref().map(|held| &held.value.assignment),
+            held: held.as_ref().map(|held| &*held.value.assignment),
             anew,
         });
         let Some(next) = next else { return Ok(()) };

@@ -14,7 +14,7 @@ use crate::kill_point;
 use crate::ops::snapshot::TenantSnapshot;
 use crate::ops::status::Status;
 use crate::ops::{OpsError, Result};
-use crate::records::values::{Head, RolloutOutcome};
+use crate::records::values::{Head, RolloutOutcome, Target};
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
 
@@ -62,7 +62,7 @@ impl RolloutTask {
             let key = keys::target(tenant, node);
             let expect = if_unchanged(snapshot.targets.get(node));
             batch = match target {
-                Some(target) => batch.put(&key, expect, target),
+                Some(target) => batch.put(&key, expect, &Target { revision: *target }),
                 None => batch.delete(&key, expect),
             };
         }

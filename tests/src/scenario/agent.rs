@@ -134,7 +134,7 @@ impl Agent {
     }
 
     fn desired(&self, component: &ComponentName) -> Option<Instance> {
-        let instances = &self.assignment.as_ref()?.content.instances;
+        let instances = &self.assignment.as_ref()?.content.share.instances;
         instances.get(component).map(|desired| desired.instance.clone())
     }
 

@@ -111,7 +111,7 @@ impl Host {
 
     /// The packages that bring units were installed when the host was made.
     pub(super) fn install_packages(&mut self, assignment: &Assignment) {
-        for (name, desired) in &assignment.content.instances {
+        for (name, desired) in &assignment.content.share.instances {
             if desired.instance.container().is_none() {
                 let place = self.places.entry(name.clone()).or_default();
                 place.unit.get_or_insert_with(Unit::of_distribution);
@@ -121,10 +121,10 @@ impl Host {
 
     /// What an agent finds.
     pub(super) fn observe(&self, assignment: Option<&Assignment>, now: Timestamp) -> Observed {
-        let desired = |name: &ComponentName| assignment.and_then(|a| a.content.instances.get(name));
+        let desired = |name: &ComponentName| assignment.and_then(|a| a.content.share.instances.get(name));
         let nothing = Place::default();
         let mut names: BTreeSet<&ComponentName> = self.places.keys().collect();
-        names.extend(assignment.iter().flat_map(|a| a.content.instances.keys()));
+        names.extend(assignment.iter().flat_map(|a| a.content.share.instances.keys()));
         let instances = names
             .into_iter()
             .map(|name| {

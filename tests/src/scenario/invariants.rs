@@ -80,7 +80,7 @@ impl Watch {
         if !counts || deed.before.calls.count() == Some(0) || returns(deed.flight) {
             return Ok(());
         }
-        let policy = deed.assignment.and_then(|a| a.content.instances.get(component));
+        let policy = deed.assignment.and_then(|a| a.content.share.instances.get(component));
         let may_cut = policy.is_some_and(|desired| {
             let since = self.drains.get(&key).filter(|(drained, _)| *drained == goal);
             let deadline = since.map(|(_, at)| at.plus_ms(desired.policy.drain_deadline_ms));
