@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use oml_common::assignment::Assignment;
 use oml_common::attempt::{self, Attempt, Outcome, nothing};
 use oml_common::id::{ComponentName, ContentHash, RevisionNumber};
-use oml_common::instance::Instance;
+use oml_common::instance::InstanceDocument;
 use oml_common::observed::Observed;
 use oml_common::reconcile::{Busy, Input, Step, judge, reconcile, tell};
 use oml_common::report::{HostUsage, Report};
@@ -133,7 +133,7 @@ impl Agent {
         self.flights.iter().map(|(name, flight)| (name.clone(), busy(flight))).collect()
     }
 
-    fn desired(&self, component: &ComponentName) -> Option<Instance> {
+    fn desired(&self, component: &ComponentName) -> Option<InstanceDocument> {
         let instances = &self.assignment.as_ref()?.content.share.instances;
         instances.get(component).map(|desired| desired.instance.clone())
     }
@@ -149,7 +149,7 @@ impl Agent {
     }
 
     fn goal(&self, component: &ComponentName) -> ContentHash {
-        self.desired(component).as_ref().map_or_else(nothing, Instance::workload_hash)
+        self.desired(component).as_ref().map_or_else(nothing, |i| i.workload_hash())
     }
 
     /// Does the next effect of a component's step and, after the last, writes
@@ -159,7 +159,7 @@ impl Agent {
         let Some(flight) = self.flights.get_mut(component) else { return };
         let Some(outcome) = flight.advance(scene) else { return };
         let step = flight.step.clone();
-        let goal = flight.desired.as_ref().map_or_else(nothing, Instance::workload_hash);
+        let goal = flight.desired.as_ref().map_or_else(nothing, |i| i.workload_hash());
         self.flights.remove(component);
         // How a step ended says nothing of a goal that overtook its own.
         if self.attempts.get(component).is_some_and(|attempt| attempt.goal != goal) {

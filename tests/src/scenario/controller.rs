@@ -220,7 +220,7 @@ impl Controller {
     fn step(&self, agents: &BTreeMap<NodeName, Agent>, now: Timestamp) -> Option<rollout::Next> {
         let rollout = self.rollout.as_ref()?;
         let hashes: BTreeMap<&NodeName, ContentHash> =
-            self.assignments.iter().map(|(node, a)| (node, a.content.hash())).collect();
+            self.assignments.iter().map(|(node, a)| (node, a.content.share.hash())).collect();
         let view = |name: &NodeName| NodeView {
             connected: agents.get(name).is_some_and(Agent::is_connected),
             assigned: self.assignments.get(name).map(|a| (a.generation, &hashes[name])),

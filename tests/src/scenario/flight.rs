@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use oml_common::attempt::{Outcome, given_up, nothing};
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::Instance;
+use oml_common::instance::InstanceDocument;
 use oml_common::observed::{ActiveState, ContainerState};
 use oml_common::reconcile::Step;
 use oml_common::report::Failure;
@@ -20,7 +20,7 @@ pub(super) struct Flight {
     pub(super) component: ComponentName,
     pub(super) step: Step,
     /// What should run; none for a removal.
-    pub(super) desired: Option<Instance>,
+    pub(super) desired: Option<InstanceDocument>,
     begun: Timestamp,
     effects: VecDeque<Effect>,
     /// When the next effect takes place, unless it waits for systemd.
@@ -155,7 +155,7 @@ impl Flight {
     pub(super) fn begin(
         component: ComponentName,
         step: Step,
-        desired: Option<Instance>,
+        desired: Option<InstanceDocument>,
         now: Timestamp,
     ) -> Self {
         let is_container = desired.as_ref().is_none_or(|instance| instance.container().is_some());
@@ -229,7 +229,7 @@ impl Flight {
     }
 
     /// The instance that is being started: the desired one, or the one to return to.
-    fn subject(&self, place: &Place) -> Option<Instance> {
+    fn subject(&self, place: &Place) -> Option<InstanceDocument> {
         let returns = matches!(self.step, Step::Return { .. });
         if returns { place.documents.current.clone() } else { self.desired.clone() }
     }
@@ -299,7 +299,7 @@ impl Flight {
     }
 
     fn failed(&self, message: &str, place: &Place, now: Timestamp) -> Outcome {
-        let goal = self.desired.as_ref().map_or_else(nothing, Instance::workload_hash);
+        let goal = self.desired.as_ref().map_or_else(nothing, |i| i.workload_hash());
         let version = self.desired.as_ref().and_then(|instance| instance.version().cloned());
         let failure = given_up(goal, version, message.to_owned(), now);
         Outcome::Failed(Failure { exit_code: self.exit_code(place), ..failure })
@@ -316,7 +316,7 @@ impl Flight {
     }
 
     fn remove_older(&self, place: &mut Place) {
-        let of = |instance: &Option<Instance>| instance.as_ref().map(Instance::workload_hash);
+        let of = |instance: &Option<InstanceDocument>| instance.as_ref().map(|i| i.workload_hash());
         let goal = of(&self.desired);
         let written = of(&place.documents.previous).filter(|hash| Some(hash) != goal.as_ref());
         let ended = place.containers.iter().filter_map(|container| match container.state {
