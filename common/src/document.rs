@@ -11,9 +11,11 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+mod feature;
 mod share;
 mod verbatim;
 
+pub use self::feature::{Feature, UnknownFeature};
 pub use self::share::{Share, Unreadable};
 pub use self::verbatim::Verbatim;
 

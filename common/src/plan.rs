@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assignment::ChangePolicy;
 use crate::catalog::{Catalog, Component, WorkloadTemplate};
-use crate::document::{Document, Share};
+use crate::document::{Document, Feature, Share};
 use crate::id::{
     ComponentName, Digest, NodeName, Repository, RevisionNumber, RoleName, TenantId,
     Version,
@@ -51,6 +51,17 @@ pub struct NodeFacts {
     pub roles: BTreeSet<RoleName>,
     /// How other hosts reach it.
     pub address: String,
+    /// What its agent can do; none while it has not said so.
+    pub agent: Option<AgentFacts>,
+}
+
+/// What an agent said of itself when it last greeted the controller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentFacts {
+    /// Its release.
+    pub version: String,
+    /// What it can do, as far as this release knows the words.
+    pub features: BTreeSet<Feature>,
 }
 
 /// An image as operators name it.
@@ -142,6 +153,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, Problems> {
     }
     for (node, share) in &nodes {
         check_ports(input.spec, node, share, &mut problems);
+        check_features(input, node, share, &mut problems);
     }
     let waves = waves::waves(&nodes, &order);
     let strategy = Strategy {
@@ -328,6 +340,25 @@ fn check_ports(spec: &TenantSpec, node: &NodeName, share: &Share, problems: &mut
                 problems.push(spec.problem(&format!("components.{component}"), message).hint(hint));
             }
         }
+    }
+}
+
+/// Refuses what the agent of a node is too old to do.
+fn check_features(input: Input<'_>, node: &NodeName, share: &Share, problems: &mut Problems) {
+    let Some(agent) = input.nodes.get(node).and_then(|facts| facts.agent.as_ref()) else { return };
+    for (component, desired) in &share.instances {
+        let missing: Vec<&str> =
+            desired.instance.needs().difference(&agent.features).map(|f| f.as_str()).collect();
+        if missing.is_empty() {
+            continue;
+        }
+        let message = format!(
+            "{node} cannot run it: its agent {} does not know {}",
+            agent.version,
+            missing.join(", ")
+        );
+        let problem = input.spec.problem(&format!("components.{component}"), message);
+        problems.push(problem.hint(format!("upgrade the agent on {node}: apt install omlagent")));
     }
 }
 

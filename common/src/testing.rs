@@ -70,7 +70,7 @@ pub(crate) fn node_facts(count: usize) -> BTreeMap<NodeName, NodeFacts> {
         let role = if number == 1 { "data" } else { "voice" };
         let roles = [role.parse().unwrap()].into();
         let address = format!("10.0.0.{number}");
-        (format!("n{number}").parse().unwrap(), NodeFacts { roles, address })
+        (format!("n{number}").parse().unwrap(), NodeFacts { roles, address, agent: None })
     };
     (1..=count).map(node).collect()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::assignment::AssignmentDocument;
+use oml_common::document::Feature;
 use oml_common::error::chain;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
@@ -138,6 +139,7 @@ impl Session {
             address: address.map(|address| address.to_string()).unwrap_or_default(),
             metrics_port: self.settings.metrics_port().map_or(0, u32::from),
             held: held.map(report::generation_to_wire),
+            features: Feature::ALL.map(|feature| feature.as_str().to_owned()).to_vec(),
         }
     }
 

@@ -122,7 +122,7 @@ fn one_host_carries_the_whole_shipped_catalog_as_it_is() {
         spec.push_str(&format!("  {name}: {value}\n"));
     }
     let roles = ["data", "voice", "app"].into_iter().map(|role| role.parse().unwrap()).collect();
-    let facts = NodeFacts { roles, address: "10.0.0.1".to_owned() };
+    let facts = NodeFacts { roles, address: "10.0.0.1".to_owned(), agent: None };
     let nodes = BTreeMap::from([("all".parse().unwrap(), facts)]);
     let plan = plan_on(&nodes, &spec, OMNILEADS, 1).map_err(|problems| problems.to_string());
     let carried = plan.map(|plan| plan.nodes.values().map(|node| node.instances.len()).sum());

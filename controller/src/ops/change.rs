@@ -27,7 +27,7 @@ use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::clock;
 use crate::kill_point;
-use crate::records::values::{AuditRecord, Head, IdempotencyRecord, Revision, RolloutOutcome};
+use crate::records::values::{AgentRecord, AuditRecord, Head, IdempotencyRecord, Revision, RolloutOutcome};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::registry::Registries;
 use crate::store::Expect;
@@ -165,7 +165,11 @@ impl Changes {
         let nodes = self.records.list(&all).await?;
         let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
         let facts = present.filter_map(|(rest, node)| {
-            let facts = NodeFacts { roles: node.value.roles, address: node.value.address };
+            let facts = NodeFacts {
+                roles: node.value.roles,
+                address: node.value.address,
+                agent: node.value.agent.map(AgentRecord::facts),
+            };
             Some((all.name(&rest)?, facts))
         });
         Ok(facts.collect())

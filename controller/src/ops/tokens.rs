@@ -153,6 +153,7 @@ impl Tokens {
         let id = NodeId { tenant: tenant.clone(), name: joining.node.clone() };
         let issued = self.nodes.issuer.issue(&id, &joining.request, after, now)?;
         let node = NodeRecord {
+            agent: None,
             roles: redeemed.grant().roles.iter().cloned().collect(),
             address: joining.address.to_string(),
             metrics_port: 0,

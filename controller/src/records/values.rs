@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use oml_common::assignment::{Assignment, AssignmentDocument};
 use oml_common::diff::Change;
-use oml_common::document::Document;
+use oml_common::document::{Document, Feature};
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, RoleName, TenantId};
+use oml_common::plan::AgentFacts;
 use oml_common::report::Report;
 use oml_common::rollout::{NodeFailure, Rollout, State};
 use oml_common::time::Timestamp;
@@ -157,6 +158,9 @@ pub struct NodeRecord {
     /// The machine that it is, as it said in its first session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineId>,
+    /// What its agent said of itself; none before its first session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentRecord>,
     /// When it joined.
     pub enrolled: Timestamp,
     /// Its certificates.
@@ -167,6 +171,37 @@ pub struct NodeRecord {
     /// When it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Timestamp>,
+}
+
+/// What an agent says of itself at the begin of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRecord {
+    /// Its release.
+    pub version: String,
+    /// What it can do, in its own words: those that are not known here are kept too.
+    pub features: BTreeSet<String>,
+}
+
+/// How much of what an agent says of itself is kept.
+const AGENT_VERSION_CHARS_MAX: usize = 64;
+const FEATURES_MAX: usize = 256;
+const FEATURE_BYTES_MAX: usize = 64;
+
+impl AgentRecord {
+    /// From what the agent said; what is beyond the bounds of a record is left out.
+    #[must_use]
+    pub fn new(version: &str, features: Vec<String>) -> Self {
+        let version = version.chars().take(AGENT_VERSION_CHARS_MAX).collect();
+        let fitting = features.into_iter().filter(|word| word.len() <= FEATURE_BYTES_MAX);
+        Self { version, features: fitting.take(FEATURES_MAX).collect() }
+    }
+
+    /// What a plan has to know of it.
+    #[must_use]
+    pub fn facts(self) -> AgentFacts {
+        let features = Feature::known(self.features.iter().map(String::as_str));
+        AgentFacts { version: self.version, features }
+    }
 }
 
 /// What a node last said that differed in substance, and when it was last heard.

@@ -17,7 +17,7 @@ use super::rate_limit::RateLimit;
 use crate::clock;
 use crate::kill_point;
 use crate::ops::node_id::NodeId;
-use crate::ops::nodes::{Address, Greeting, Nodes};
+use crate::ops::nodes::{Address, AgentRecord, Greeting, Nodes};
 use crate::ops::presence::SessionId;
 use crate::pki::CertificateRecord;
 use crate::policy;
@@ -95,7 +95,8 @@ impl AgentStream {
         let shown = CertificateRecord::of(&self.node.peer);
         // Where the file is missing or strange, the machine says nothing of itself.
         let machine = hello.machine_id.parse().ok();
-        let greeting = Greeting { shown, address, metrics_port, machine };
+        let agent = AgentRecord::new(&hello.agent_version, hello.features);
+        let greeting = Greeting { shown, address, metrics_port, machine, agent };
         let greeted = self.nodes.greet(&self.node.id, &greeting).await;
         greeted.map_err(|error| wire::status_of(&error))?;
         Ok(hello.held.map(generation_from_wire))

@@ -117,7 +117,7 @@ impl World {
                 return Err(mistake(format!("{word:?} is not NODE=ROLE")));
             };
             let roles = roles.split(',').map(name).collect::<Result<_, _>>()?;
-            let facts = NodeFacts { roles, address: format!("10.0.0.{}", index + 11) };
+            let facts = NodeFacts { roles, address: format!("10.0.0.{}", index + 11), agent: None };
             let node: NodeName = name(node)?;
             self.controller.nodes.insert(node.clone(), facts);
             self.add_node(node);
