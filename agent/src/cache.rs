@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use oml_common::assignment::AssignmentDocument;
-use oml_common::attempt::Attempt;
 use oml_common::document::{self, Document, ReadError};
 use oml_common::error::chain;
 use oml_common::id::{ComponentName, NodeName, TenantId};
+use oml_common::update::InstanceUpdate;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -30,7 +30,7 @@ pub struct Cache {
 }
 
 /// Changes on their way, by component.
-pub type Attempts = BTreeMap<ComponentName, Attempt>;
+pub type Attempts = BTreeMap<ComponentName, InstanceUpdate>;
 
 /// Changes on their way, and by which clock their times are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

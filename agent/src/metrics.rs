@@ -148,7 +148,7 @@ fn described(mut labels: Labels, instance: &InstanceReport) -> Labels {
     let text = |id: Option<&str>| id.unwrap_or_default().to_owned();
     labels.push(("version", text(instance.version.as_ref().map(AsRef::as_ref))));
     labels.push(("digest", text(instance.digest.as_ref().map(AsRef::as_ref))));
-    labels.push(("phase", instance.phase.word().to_owned()));
+    labels.push(("phase", instance.phase.as_str().to_owned()));
     labels
 }
 

@@ -121,7 +121,11 @@ impl Host {
         self.may_listen(instance, &listing).await
     }
 
-    async fn may_listen(&self, instance: &InstanceDocument, listing: &Listing) -> Result<(), Blocked> {
+    async fn may_listen(
+        &self,
+        instance: &InstanceDocument,
+        listing: &Listing,
+    ) -> Result<(), Blocked> {
         let listening = listeners(&self.paths.proc);
         let wanted = instance.ports.iter().filter(|port| listening.contains(port));
         let wanted: Vec<Port> = wanted.copied().collect();

@@ -147,7 +147,7 @@ async fn offer_metrics(settings: &Settings, source: metrics::Source) -> Infallib
 
 fn say_alive(report: &Report) {
     let instances = report.instances.len();
-    let ready = report.instances.values().filter(|i| i.phase.word() == "ready").count();
+    let ready = report.instances.values().filter(|i| i.phase.as_str() == "ready").count();
     let words = match (report.applied, report.troubles.first()) {
         (_, Some(trouble)) => trouble.clone(),
         (Some(generation), None) => {

@@ -98,7 +98,7 @@ fn describe_instance(instance: &InstanceReport) -> String {
     };
     let version = instance.version.as_ref().map_or("-", |version| version.as_str());
     let calls = instance.active.map_or_else(String::new, |count| format!(", {count} active"));
-    let phase = instance.phase.word();
+    let phase = instance.phase.as_str();
     format!("{phase:<10} {version:<20} {health}{calls}  {}", printable(&instance.reason))
 }
 

@@ -39,7 +39,9 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
         // an empty one would tell it to remove what it finds.
         None if content.share.instances.is_empty() => return None,
         None => 1,
-        Some(held) if held.content.share.instances == content.share.instances && same_number(held) => {
+        Some(held)
+            if held.content.share.instances == content.share.instances && same_number(held) =>
+        {
             if held.generation.epoch == input.epoch {
                 return None;
             }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Generation, NodeName, RevisionNumber, TenantId};
 use crate::document::{Document, ReadError, Share, Verbatim};
+use crate::id::{Generation, NodeName, RevisionNumber, TenantId};
 use crate::instance::Instance;
 
 /// Everything a node must run; never a difference to something before.

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::assignment::Desired;
+use crate::document::Share;
 use crate::id::{ComponentName, NodeName};
 use crate::instance::{Container, Instance, Protocol, Workload};
-use crate::document::Share;
 use crate::plan::Plan;
 
 /// One line of a difference.
@@ -43,7 +43,7 @@ pub enum ChangeKind {
 impl ChangeKind {
     /// The word people see.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             ChangeKind::Add => "add",
             ChangeKind::Remove => "remove",

@@ -5,7 +5,6 @@
 
 pub mod assign;
 pub mod assignment;
-pub mod attempt;
 pub mod catalog;
 pub mod diff;
 pub mod document;
@@ -16,6 +15,7 @@ pub mod instance;
 pub mod observed;
 pub mod order;
 pub mod plan;
+pub mod plural;
 pub mod problem;
 pub mod reconcile;
 pub mod report;
@@ -24,5 +24,5 @@ pub mod spec;
 #[cfg(test)]
 mod testing;
 pub mod time;
-pub mod words;
+pub mod update;
 pub mod yaml;

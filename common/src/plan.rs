@@ -9,8 +9,7 @@ use crate::assignment::ChangePolicy;
 use crate::catalog::{Catalog, Component, WorkloadTemplate};
 use crate::document::{Document, Feature, Share};
 use crate::id::{
-    ComponentName, Digest, NodeName, Repository, RevisionNumber, RoleName, TenantId,
-    Version,
+    ComponentName, Digest, NodeName, Repository, RevisionNumber, RoleName, TenantId, Version,
 };
 use crate::order;
 use crate::problem::{Problem, Problems};

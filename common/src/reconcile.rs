@@ -7,22 +7,22 @@
 use std::collections::BTreeMap;
 
 use crate::assignment::{Assignment, Desired};
-use crate::attempt::{Attempt, Proven, Stage, nothing};
 use crate::id::{ComponentName, ContentHash};
 use crate::instance::Workload;
 use crate::observed::{ActiveState, Observed, ObservedInstance, ObservedUnit};
 use crate::report::Phase;
 use crate::time::Timestamp;
+use crate::update::{InstanceUpdate, LastGood, Stage, nothing};
 
-mod back;
-mod before;
 mod change;
+mod dependencies;
 mod drain;
-mod steady;
-mod tell;
+mod maintain;
+mod report;
+mod rollback;
 
 use self::drain::{Drain, Drained};
-pub use self::tell::tell;
+pub use self::report::tell;
 
 /// Everything `reconcile` looks at.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,7 @@ pub struct Input<'a> {
     /// What was found on the host.
     pub observed: &'a Observed,
     /// Changes on their way.
-    pub attempts: &'a BTreeMap<ComponentName, Attempt>,
+    pub attempts: &'a BTreeMap<ComponentName, InstanceUpdate>,
     /// Steps that are being done at this moment.
     pub busy: &'a BTreeMap<ComponentName, Busy>,
     /// The host's clock.
@@ -44,7 +44,7 @@ pub struct Input<'a> {
 pub struct Busy {
     /// Which.
     pub step: Step,
-    /// Bytes fetched and in all, for [`Step::Fetch`].
+    /// Bytes fetched and in all, for [`Step::Pull`].
     pub bytes: (u64, u64),
 }
 
@@ -54,11 +54,11 @@ pub enum Step {
     /// Stop and remove a component that is no longer wanted.
     Remove,
     /// Bring the image.
-    Fetch,
+    Pull,
     /// Make container and unit ready beside what runs.
-    Put,
+    Create,
     /// Ask how many calls are up.
-    Count,
+    CountActive,
     /// Stop the old version, start the new one.
     Switch {
         /// The workload to return to.
@@ -69,32 +69,32 @@ pub enum Step {
     /// The new version answers: its soak begins.
     Soak,
     /// The new version is no good: gather its last words.
-    GiveUp {
+    Fail {
         /// Why, in one sentence.
         why: String,
     },
     /// Write the document of what runs back: it was changed for a stop that
     /// never came.
-    Withdraw {
+    RevertDocument {
         /// The workload that runs.
         running: ContentHash,
     },
     /// Stop the new version, start the previous one.
-    Return {
+    RollBack {
         /// The workload to return to.
         previous: ContentHash,
         /// It runs already, and only bears a wrong name.
         runs: bool,
     },
     /// The new version stays; what is older than the previous one goes.
-    Keep {
+    Commit {
         /// The workload that proved good before; none: whichever the host tells.
         previous: Option<ContentHash>,
     },
     /// Start the unit.
     Start,
     /// Write documents and unit anew; what runs is not touched.
-    Refresh,
+    RewriteConfig,
     /// Give the running container its own name.
     Promote,
 }
@@ -112,7 +112,7 @@ pub struct Action {
 
 /// Where an instance stands and what comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judgement {
+pub struct Decision {
     /// For the report.
     pub phase: Phase,
     /// Why, in one sentence.
@@ -123,7 +123,7 @@ pub struct Judgement {
     pub wake_at: Option<Timestamp>,
 }
 
-impl Judgement {
+impl Decision {
     fn wait(phase: Phase, reason: impl Into<String>) -> Self {
         Self { phase, reason: reason.into(), step: None, wake_at: None }
     }
@@ -143,16 +143,16 @@ impl Judgement {
 struct Case<'a> {
     desired: &'a Desired,
     /// Identity of the desired workload.
-    goal: &'a ContentHash,
+    desired_hash: &'a ContentHash,
     seen: &'a ObservedInstance,
-    /// The attempt towards that goal; one towards another says nothing here.
-    attempt: Option<&'a Attempt>,
+    /// The attempt towards that desired workload; one towards another says nothing here.
+    attempt: Option<&'a InstanceUpdate>,
     input: Input<'a>,
 }
 
 /// Judges every instance that is desired or was found.
 #[must_use]
-pub fn judge(input: Input<'_>) -> BTreeMap<ComponentName, Judgement> {
+pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
     let Some(assignment) = input.assignment else { return BTreeMap::new() };
     let unseen = ObservedInstance::default();
     let desired = &assignment.content.share.instances;
@@ -160,22 +160,22 @@ pub fn judge(input: Input<'_>) -> BTreeMap<ComponentName, Judgement> {
     // nothing should run: what an earlier controller left goes on.
     let decided = assignment.content.revision.0 > 0;
     let share = &assignment.content.share;
-    let leftover =
-        input.observed.instances.keys().filter(|name| decided && !share.contains(name));
-    let mut judgements: BTreeMap<ComponentName, Judgement> = leftover
+    let leftover = input.observed.instances.keys().filter(|name| decided && !share.contains(name));
+    let mut judgements: BTreeMap<ComponentName, Decision> = leftover
         .filter(|name| is_ours(&input.observed.instances[*name]))
         .map(|name| (name.clone(), judge_leftover(name, input)))
         .collect();
     for (name, unreadable) in &share.unreadable {
         // Whatever runs of it is left as it is: nobody here knows what should run.
         let reason = format!("needs a newer agent: {}", unreadable.why);
-        judgements.insert(name.clone(), Judgement::wait(Phase::Blocked, reason));
+        judgements.insert(name.clone(), Decision::wait(Phase::Blocked, reason));
     }
     for (name, desired) in desired {
         let seen = input.observed.instances.get(name).unwrap_or(&unseen);
-        let goal = &desired.instance.workload_hash();
-        let attempt = input.attempts.get(name).filter(|attempt| &attempt.goal == goal);
-        let case = Case { desired, goal, seen, attempt, input };
+        let desired_hash = &desired.instance.workload_hash();
+        let attempt =
+            input.attempts.get(name).filter(|attempt| &attempt.desired_hash == desired_hash);
+        let case = Case { desired, desired_hash, seen, attempt, input };
         judgements.insert(name.clone(), judge_desired(name, case));
     }
     judgements
@@ -184,7 +184,7 @@ pub fn judge(input: Input<'_>) -> BTreeMap<ComponentName, Judgement> {
 /// The steps to take now, removals first, then in the order of names.
 #[must_use]
 pub fn reconcile(input: Input<'_>) -> Vec<Action> {
-    let mut actions: Vec<Action> = judge(input)
+    let mut actions: Vec<Action> = decide(input)
         .into_iter()
         .filter_map(|(component, judgement)| {
             let step = judgement.step?;
@@ -200,47 +200,47 @@ fn is_ours(seen: &ObservedInstance) -> bool {
     unit_is_ours || !seen.containers.is_empty()
 }
 
-fn judge_leftover(name: &ComponentName, input: Input<'_>) -> Judgement {
-    let attempt = input.attempts.get(name).filter(|attempt| attempt.goal == nothing());
+fn judge_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
+    let attempt = input.attempts.get(name).filter(|attempt| attempt.desired_hash == nothing());
     let seen = &input.observed.instances[name];
     // The tenant's choice is the same for all; whatever stays on the node tells it.
     let stays = input.assignment.and_then(|a| a.content.share.instances.values().next());
     let policy = stays.map(|desired| &desired.policy);
     let drain = Drain { seen, probe: seen.counting.probe(), policy, attempt, now: input.now };
     match input.busy.get(name).map(|busy| &busy.step) {
-        Some(Step::Count) => {
+        Some(Step::CountActive) => {
             let phase = Phase::Draining { deadline: drain.deadline() };
-            return Judgement::wait(phase, drain.reason());
+            return Decision::wait(phase, drain.reason());
         }
-        Some(_) => return Judgement::wait(Phase::Removing, "being removed"),
+        Some(_) => return Decision::wait(Phase::Removing, "being removed"),
         None => {}
     }
     if let Some(trouble) = attempt.and_then(|attempt| attempt.trouble.as_ref())
         && trouble.retry_at > input.now
     {
-        return Judgement::wait(Phase::Removing, trouble.message.clone()).until(trouble.retry_at);
+        return Decision::wait(Phase::Removing, trouble.message.clone()).until(trouble.retry_at);
     }
-    if let Some(failure) = attempt.and_then(Attempt::failure) {
-        return Judgement::wait(Phase::Returned, format!("its removal {}", failure.message));
+    if let Some(failure) = attempt.and_then(InstanceUpdate::failure) {
+        return Decision::wait(Phase::RolledBack, format!("its removal {}", failure.message));
     }
-    match drain.judge() {
+    match drain.decide() {
         Drained::Passed { .. } => {
-            Judgement::act(Phase::Removing, Step::Remove, "no longer part of the desired state")
+            Decision::act(Phase::Removing, Step::Remove, "no longer part of the desired state")
         }
         Drained::Waits(judgement) => judgement,
     }
 }
 
-fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
+fn judge_desired(name: &ComponentName, case: Case<'_>) -> Decision {
     if let Some(busy) = case.input.busy.get(name) {
         return judge_busy(case, busy);
     }
     if let Some(foreign) = &case.seen.foreign {
         let reason = format!("{foreign} exists on the host and is not ours; it was not touched");
-        return Judgement::wait(Phase::Blocked, reason);
+        return Decision::wait(Phase::Blocked, reason);
     }
     if let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.masked) {
-        return back::masked(case, unit);
+        return rollback::masked(case, unit);
     }
     if let Some(trouble) = case.attempt.and_then(|attempt| attempt.trouble.as_ref())
         && trouble.retry_at > case.input.now
@@ -250,57 +250,57 @@ fn judge_desired(name: &ComponentName, case: Case<'_>) -> Judgement {
             Some(Stage::Failed { .. }) if case.is_faltering() => Phase::Failed,
             Some(_) | None => Phase::Blocked,
         };
-        return Judgement::wait(phase, trouble.message.clone()).until(trouble.retry_at);
+        return Decision::wait(phase, trouble.message.clone()).until(trouble.retry_at);
     }
     match case.attempt.map(|attempt| &attempt.stage) {
         Some(Stage::Switching { since, calls_cut }) => {
             change::resume_switch(case, *since, *calls_cut)
         }
         Some(Stage::Soaking { since, .. }) => change::soak(case, *since),
-        Some(Stage::Failed { failure, .. }) => back::failed(case, failure),
-        Some(Stage::Returned { failure, .. }) => back::returned(case, failure),
-        Some(Stage::Preparing | Stage::Draining { .. } | Stage::Kept { .. }) | None => {
+        Some(Stage::Failed { failure, .. }) => rollback::failed(case, failure),
+        Some(Stage::RolledBack { failure, .. }) => rollback::returned(case, failure),
+        Some(Stage::Preparing | Stage::Draining { .. } | Stage::Committed { .. }) | None => {
             match case.runs_by_goal() {
                 true if change::is_unproven(case) => {
                     let reason = "runs already, and has not proved good yet";
-                    Judgement::act(Phase::Starting, Step::Soak, reason)
+                    Decision::act(Phase::Starting, Step::Soak, reason)
                 }
-                true => steady::keep(case),
+                true => maintain::keep(case),
                 false => change::prepare(case),
             }
         }
     }
 }
 
-fn judge_busy(case: Case<'_>, busy: &Busy) -> Judgement {
+fn judge_busy(case: Case<'_>, busy: &Busy) -> Decision {
     let (bytes_done, bytes_total) = busy.bytes;
     let (phase, reason) = match &busy.step {
         Step::Remove => (Phase::Removing, "being removed"),
-        Step::Fetch => (Phase::Pulling { bytes_done, bytes_total }, "fetching the image"),
-        Step::Put | Step::Refresh | Step::Withdraw { .. } => {
+        Step::Pull => (Phase::Pulling { bytes_done, bytes_total }, "fetching the image"),
+        Step::Create | Step::RewriteConfig | Step::RevertDocument { .. } => {
             (Phase::Preparing, "preparing container and unit")
         }
-        Step::Count => {
+        Step::CountActive => {
             let drain = Drain::of(case);
             let phase = Phase::Draining { deadline: drain.deadline() };
-            return Judgement::wait(phase, drain.reason());
+            return Decision::wait(phase, drain.reason());
         }
         Step::Switch { .. } | Step::Start => (Phase::Starting, "starting"),
-        Step::Return { .. } => (Phase::Starting, "returning to the version before"),
-        Step::GiveUp { why } => {
+        Step::RollBack { .. } => (Phase::Starting, "returning to the version before"),
+        Step::Fail { why } => {
             let phase = if case.is_under_way() { Phase::Starting } else { Phase::Pending };
-            return Judgement::wait(phase, why);
+            return Decision::wait(phase, why);
         }
         Step::Soak => (Phase::Starting, "the new version answers"),
         // Not kept before it is recorded that it is.
-        Step::Keep { .. } if case.is_under_way() => {
+        Step::Commit { .. } if case.is_under_way() => {
             let until = case.input.now;
             (Phase::Soaking { until }, "stayed healthy through its soak time")
         }
         // What runs stays; only names and leftovers change.
-        Step::Keep { .. } | Step::Promote => return steady::judge_health(case),
+        Step::Commit { .. } | Step::Promote => return maintain::judge_health(case),
     };
-    Judgement::wait(phase, reason)
+    Decision::wait(phase, reason)
 }
 
 impl Step {
@@ -309,17 +309,17 @@ impl Step {
     pub fn verb(&self) -> &'static str {
         match self {
             Step::Remove => "remove",
-            Step::Fetch => "fetch",
-            Step::Put => "put",
-            Step::Count => "count",
+            Step::Pull => "fetch",
+            Step::Create => "put",
+            Step::CountActive => "count",
             Step::Switch { .. } => "switch",
             Step::Soak => "soak",
-            Step::GiveUp { .. } => "give-up",
-            Step::Withdraw { .. } => "withdraw",
-            Step::Return { .. } => "return",
-            Step::Keep { .. } => "keep",
+            Step::Fail { .. } => "give-up",
+            Step::RevertDocument { .. } => "withdraw",
+            Step::RollBack { .. } => "return",
+            Step::Commit { .. } => "keep",
             Step::Start => "start",
-            Step::Refresh => "refresh",
+            Step::RewriteConfig => "refresh",
             Step::Promote => "promote",
         }
     }
@@ -327,7 +327,7 @@ impl Step {
 
 impl<'a> Case<'a> {
     fn runs_by_goal(self) -> bool {
-        runs_by(self.seen, self.goal, &self.desired.instance.workload)
+        runs_by(self.seen, self.desired_hash, &self.desired.instance.workload)
     }
 
     /// Something was stopped for the change, and its end is not recorded.
@@ -336,8 +336,8 @@ impl<'a> Case<'a> {
             Stage::Switching { .. } | Stage::Soaking { .. } | Stage::Failed { .. } => true,
             Stage::Preparing
             | Stage::Draining { .. }
-            | Stage::Kept { .. }
-            | Stage::Returned { .. } => false,
+            | Stage::Committed { .. }
+            | Stage::RolledBack { .. } => false,
         })
     }
 
@@ -346,19 +346,19 @@ impl<'a> Case<'a> {
         self.seen.document.as_ref().is_some_and(|document| &document.workload == hash)
     }
 
-    /// The last workload that proved good, where it is another than the goal.
+    /// The last workload that proved good, where it is another than the desired workload.
     fn returns_to(self) -> Option<&'a ContentHash> {
-        self.attempt.and_then(Attempt::returns_to)
+        self.attempt.and_then(InstanceUpdate::returns_to)
     }
 
-    /// Until it is recorded that the goal is kept, what proved good before may be needed.
+    /// Until it is recorded that the desired workload is kept, what proved good before may be needed.
     fn keep(self) -> Step {
-        Step::Keep { previous: self.returns_to().cloned() }
+        Step::Commit { previous: self.returns_to().cloned() }
     }
 
     /// What it returns to did not start when it was called back.
     fn is_faltering(self) -> bool {
-        self.attempt.is_some_and(|attempt| matches!(attempt.proven, Proven::Faltering(_)))
+        self.attempt.is_some_and(|attempt| matches!(attempt.proven, LastGood::PreviousFailed(_)))
     }
 
     fn is_container(self) -> bool {
@@ -369,15 +369,16 @@ impl<'a> Case<'a> {
 /// Whether the host already works by this workload: for a container, the
 /// document its supervisor reads, unless another one still runs; for a packaged
 /// unit, our drop-in.
-fn runs_by(seen: &ObservedInstance, goal: &ContentHash, workload: &Workload) -> bool {
+fn runs_by(seen: &ObservedInstance, desired_hash: &ContentHash, workload: &Workload) -> bool {
     match workload {
         Workload::Container(_) => {
-            seen.document.as_ref().is_some_and(|document| &document.workload == goal)
-                && seen.running().is_none_or(|container| &container.hash == goal)
+            seen.document.as_ref().is_some_and(|document| &document.workload == desired_hash)
+                && seen.running().is_none_or(|container| &container.hash == desired_hash)
         }
         // Text that only has to be written or read anew is no reason to restart it.
         Workload::Unit(_) => seen.unit.as_ref().is_some_and(|unit| {
-            let works_by = seen.document.as_ref().map(|document| &document.workload == goal);
+            let works_by =
+                seen.document.as_ref().map(|document| &document.workload == desired_hash);
             unit.hash.is_some() && works_by.unwrap_or(!unit.stale)
         }),
     }

@@ -90,12 +90,12 @@ pub enum Phase {
     /// Runs as desired but does not answer.
     Unhealthy,
     /// Stopped on the host by hand, and left so.
-    Held {
+    StoppedByHand {
         /// Since when.
         since: Timestamp,
     },
     /// The desired version failed; the one before runs.
-    Returned,
+    RolledBack,
     /// The desired version failed and nothing else can run.
     Failed,
     /// Something on the host stands in the way.
@@ -139,7 +139,7 @@ pub struct HostUsage {
 impl Phase {
     /// The word people see.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Phase::Pending => "pending",
             Phase::Pulling { .. } => "pulling",
@@ -149,8 +149,8 @@ impl Phase {
             Phase::Soaking { .. } => "soaking",
             Phase::Ready => "ready",
             Phase::Unhealthy => "unhealthy",
-            Phase::Held { .. } => "held",
-            Phase::Returned => "returned",
+            Phase::StoppedByHand { .. } => "held",
+            Phase::RolledBack => "returned",
             Phase::Failed => "failed",
             Phase::Blocked => "blocked",
             Phase::Removing => "removing",

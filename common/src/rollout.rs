@@ -209,7 +209,7 @@ impl Rollout {
     /// Whether a node is told anew even when the same is wanted of it, so that
     /// it tries again and says so.
     #[must_use]
-    pub fn tells_anew(&self, node: &NodeName) -> bool {
+    pub fn force_reissue(&self, node: &NodeName) -> bool {
         self.turned.contains(node) && self.moved.contains(node)
     }
 
@@ -256,7 +256,7 @@ impl Rollout {
 impl State {
     /// The word people see.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             State::Progressing { .. } => "progressing",
             State::Completed => "completed",
@@ -379,7 +379,7 @@ fn stay(input: Input<'_>, waits_for: String) -> Next {
 /// Whether a phase means that the instance runs as desired and is kept.
 fn is_settled(phase: Phase) -> bool {
     match phase {
-        Phase::Ready | Phase::Held { .. } => true,
+        Phase::Ready | Phase::StoppedByHand { .. } => true,
         Phase::Pending
         | Phase::Pulling { .. }
         | Phase::Preparing
@@ -387,7 +387,7 @@ fn is_settled(phase: Phase) -> bool {
         | Phase::Starting
         | Phase::Soaking { .. }
         | Phase::Unhealthy
-        | Phase::Returned
+        | Phase::RolledBack
         | Phase::Failed
         | Phase::Blocked
         | Phase::Removing => false,

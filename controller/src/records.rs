@@ -160,10 +160,7 @@ impl Records {
 
     /// Reads what can be read under a prefix, and names what cannot: one
     /// tenant's damage must not stop the others.
-    pub async fn list_lossy<T: Document>(
-        &self,
-        prefix: &Prefix<T>,
-    ) -> Result<LossyList<T>> {
+    pub async fn list_lossy<T: Document>(&self, prefix: &Prefix<T>) -> Result<LossyList<T>> {
         let mut list = LossyList { entries: Vec::new(), damaged: BTreeSet::new() };
         for (key, found) in self.inner.store.list(&prefix.text).await? {
             let rest = key.as_str()[prefix.text.len()..].to_owned();
@@ -205,10 +202,7 @@ impl Records {
     }
 
     /// Reads every value under a prefix, with the rest of its key.
-    pub async fn list<T: Document>(
-        &self,
-        prefix: &Prefix<T>,
-    ) -> Result<Vec<(String, Entry<T>)>> {
+    pub async fn list<T: Document>(&self, prefix: &Prefix<T>) -> Result<Vec<(String, Entry<T>)>> {
         let found = self.inner.store.list(&prefix.text).await?;
         let read = found.into_iter().map(|(key, found)| {
             let rest = key.as_str()[prefix.text.len()..].to_owned();

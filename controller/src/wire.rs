@@ -77,7 +77,7 @@ fn only_the_text() -> v1::Change {
 
 fn change(change: &Change) -> v1::Change {
     v1::Change {
-        kind: change.kind.word().to_owned(),
+        kind: change.kind.as_str().to_owned(),
         node: change.node.to_string(),
         component: change.component.to_string(),
         from: change.from.clone(),
@@ -94,7 +94,7 @@ pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
         at_ms: revision.at.0,
         who: revision.who.clone(),
         why: revision.why.clone(),
-        kind: revision.kind.word().to_owned(),
+        kind: revision.kind.as_str().to_owned(),
         changes: match revision.changes.as_slice() {
             [] => vec![only_the_text()],
             changes => changes.iter().map(change).collect(),
@@ -164,7 +164,7 @@ fn rollout(rollout: &Rollout, waits_for: String) -> v1::Rollout {
     v1::Rollout {
         from: rollout.from.unwrap_or_default().0,
         to: rollout.to.0,
-        state: rollout.state.word().to_owned(),
+        state: rollout.state.as_str().to_owned(),
         wave: count(wave),
         waves: count(waves),
         since_ms: rollout.since.0,

@@ -134,7 +134,8 @@ impl Runtime for Systemd {
             ours.insert(self.observe_desired(instance, &files, &mut listing).await?);
         }
         for file in files {
-            let is_told = |i: &InstanceDocument| i.unit == file.unit || i.component == file.mark.component;
+            let is_told =
+                |i: &InstanceDocument| i.unit == file.unit || i.component == file.mark.component;
             if desired.iter().any(is_told) {
                 continue;
             }

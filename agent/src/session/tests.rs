@@ -114,8 +114,9 @@ impl Bench {
     }
 
     async fn until_applied(&mut self, number: u64) {
-        let held =
-            |a: &Option<AssignmentDocument>| a.as_ref().is_some_and(|a| a.generation.number == number);
+        let held = |a: &Option<AssignmentDocument>| {
+            a.as_ref().is_some_and(|a| a.generation.number == number)
+        };
         timeout(LIMIT, self.assignment.wait_for(held)).await.unwrap().unwrap();
     }
 

@@ -51,7 +51,10 @@ pub(super) fn likeliest(containers: &[Marked]) -> Option<&Marked> {
 
 impl Supervisor {
     /// Makes the instance's container the only one of the component that runs.
-    pub(super) async fn hold(&mut self, instance: &InstanceDocument) -> Result<Adopted, SuperviseError> {
+    pub(super) async fn hold(
+        &mut self,
+        instance: &InstanceDocument,
+    ) -> Result<Adopted, SuperviseError> {
         let hash = instance.workload_hash();
         let before = self.status_before();
         let before = before.filter(|status| status.hash == hash);

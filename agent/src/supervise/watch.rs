@@ -145,7 +145,11 @@ impl Supervisor {
     }
 
     /// Counts what a stop would cut. What cannot be read is not known, never 0.
-    async fn count(&mut self, instance: &InstanceDocument, target: Target<'_>) -> Result<(), String> {
+    async fn count(
+        &mut self,
+        instance: &InstanceDocument,
+        target: Target<'_>,
+    ) -> Result<(), String> {
         let Some(active) = &instance.active else { return Ok(()) };
         let output = target.engine.exec(target.container, &active.command, COUNT_LIMIT).await;
         let count = match output {

@@ -10,7 +10,7 @@ fn lines(from: Option<&str>, to: &str) -> Vec<String> {
         .map(|c| {
             format!(
                 "{} {}/{} {:?}->{:?} {}",
-                c.kind.word(),
+                c.kind.as_str(),
                 c.node,
                 c.component,
                 c.from,

@@ -1,49 +1,49 @@
 //! From the old version to the new one.
 
-use crate::attempt::Proven;
 use crate::observed::{ActiveState, ContainerState, Health, ObservedUnit};
+use crate::plural::is_or_are;
 use crate::report::Phase;
 use crate::time::{Span, Timestamp};
-use crate::words::is_or_are;
+use crate::update::LastGood;
 
-use super::before::unsettled_dependency;
+use super::dependencies::unsettled_dependency;
 use super::drain::{Drain, Drained};
-use super::{Case, Judgement, Step, back, is_active, steady};
+use super::{Case, Decision, Step, is_active, maintain, rollback};
 
 /// Room for systemd and the engine beyond the limits of the instance itself.
 const START_MARGIN_MS: u64 = 10_000;
 
 /// Everything up to the moment the old version is stopped.
-pub(super) fn prepare(case: Case<'_>) -> Judgement {
+pub(super) fn prepare(case: Case<'_>) -> Decision {
     let seen = case.seen;
-    if let Some(proven) = back::fallen_back(case) {
+    if let Some(proven) = rollback::fallen_back(case) {
         let reason = "what it overtook does not run; the last version that proved good does \
                       until this one is ready";
-        let step = Step::Return { previous: proven.clone(), runs: false };
-        return Judgement::act(Phase::Starting, step, reason);
+        let step = Step::RollBack { previous: proven.clone(), runs: false };
+        return Decision::act(Phase::Starting, step, reason);
     }
     // Only a switch that was begun tells what is there from what proved good.
-    let was_begun = case.attempt.is_some_and(|attempt| attempt.proven != Proven::Present);
+    let was_begun = case.attempt.is_some_and(|attempt| attempt.proven != LastGood::Current);
     if let Some(judgement) = withdraw(case).filter(|_| was_begun) {
         return judgement;
     }
     let is_container = case.is_container();
-    if is_container && seen.container(case.goal).is_none() {
+    if is_container && seen.container(case.desired_hash).is_none() {
         return if seen.image_present {
-            Judgement::act(Phase::Preparing, Step::Put, "its container does not exist yet")
+            Decision::act(Phase::Preparing, Step::Create, "its container does not exist yet")
         } else {
             let phase = Phase::Pulling { bytes_done: 0, bytes_total: 0 };
-            Judgement::act(phase, Step::Fetch, "its image is not on the host")
+            Decision::act(phase, Step::Pull, "its image is not on the host")
         };
     }
     let unit_is_current = seen.unit.as_ref().is_some_and(|u| u.hash.is_some() && !u.stale);
     if is_container && !unit_is_current {
-        return Judgement::act(Phase::Preparing, Step::Put, "its unit is missing or out of date");
+        return Decision::act(Phase::Preparing, Step::Create, "its unit is missing or out of date");
     }
     if let Some(dependency) = unsettled_dependency(case) {
-        return Judgement::wait(Phase::Pending, format!("waits for {dependency}"));
+        return Decision::wait(Phase::Pending, format!("waits for {dependency}"));
     }
-    match Drain::of(case).judge() {
+    match Drain::of(case).decide() {
         Drained::Passed { calls_cut } => switch(case, calls_cut),
         Drained::Waits(judgement) => judgement,
     }
@@ -51,24 +51,24 @@ pub(super) fn prepare(case: Case<'_>) -> Judgement {
 
 /// The document was changed for a stop that never came: should what runs end
 /// by itself, its supervisor would start what nobody let begin.
-fn withdraw(case: Case<'_>) -> Option<Judgement> {
+fn withdraw(case: Case<'_>) -> Option<Decision> {
     let running = &case.seen.running()?.hash;
     let unit_is_up = case.seen.unit.as_ref().is_some_and(is_active);
     (unit_is_up && case.is_container() && !case.works_by(running)).then(|| {
-        let step = Step::Withdraw { running: running.clone() };
-        Judgement::act(Phase::Preparing, step, "the switch was interrupted before the stop")
+        let step = Step::RevertDocument { running: running.clone() };
+        Decision::act(Phase::Preparing, step, "the switch was interrupted before the stop")
     })
 }
 
-fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Judgement {
+fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Decision {
     // What runs, whatever the document says: an interrupted switch may have changed that already.
     let running = case.seen.running().map(|container| container.hash.clone());
     let document = || case.seen.document.as_ref().map(|document| document.workload.clone());
     let present = running.or_else(document);
     let previous = match case.attempt.map(|attempt| &attempt.proven) {
-        Some(Proven::Earlier(_) | Proven::Faltering(_)) => case.returns_to().cloned(),
-        Some(Proven::Nothing) => None,
-        Some(Proven::Present) | None => present,
+        Some(LastGood::Previous(_) | LastGood::PreviousFailed(_)) => case.returns_to().cloned(),
+        Some(LastGood::None) => None,
+        Some(LastGood::Current) | None => present,
     };
     let reason = match (&previous, calls_cut) {
         (None, _) => "first start".to_owned(),
@@ -80,27 +80,27 @@ fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Judgement {
             format!("the drain deadline has passed; {calls} {} cut", is_or_are(calls))
         }
     };
-    Judgement::act(Phase::Starting, Step::Switch { previous, calls_cut }, reason)
+    Decision::act(Phase::Starting, Step::Switch { previous, calls_cut }, reason)
 }
 
 /// The switch was begun and its end was not seen: the host tells how far it came.
-pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<u64>) -> Judgement {
+pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<u64>) -> Decision {
     let again = |reason: &str| {
         // Whatever was counted then, calls may have come since.
         let drain = Drain::of(case);
-        let old_runs = case.seen.running().is_some_and(|c| &c.hash != case.goal);
+        let old_runs = case.seen.running().is_some_and(|c| &c.hash != case.desired_hash);
         if drain.is_needed() && old_runs {
             let phase = Phase::Draining { deadline: drain.deadline() };
-            return Judgement::act(phase, Step::Count, drain.reason());
+            return Decision::act(phase, Step::CountActive, drain.reason());
         }
         let step = Step::Switch { previous: case.returns_to().cloned(), calls_cut };
-        Judgement::act(Phase::Starting, step, reason)
+        Decision::act(Phase::Starting, step, reason)
     };
     let Some(unit) = case.seen.unit.as_ref().filter(|_| case.runs_by_goal()) else {
         return again("the switch was interrupted before the stop");
     };
     if case.is_container() && unit.stopped_by_hand && unit.since >= since {
-        return steady::held(case, unit, steady::BY_HAND);
+        return maintain::held(case, unit, maintain::BY_HAND);
     }
     if !was_started(case, unit, since) {
         return again("the switch was interrupted before the start");
@@ -110,12 +110,12 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
     let end = since.plus_ms(budget_ms);
     match unit.active {
         ActiveState::Active | ActiveState::Reloading if runs_goal(case) => {
-            Judgement::act(Phase::Starting, Step::Soak, "the new version answers")
+            Decision::act(Phase::Starting, Step::Soak, "the new version answers")
         }
         ActiveState::Activating | ActiveState::Deactivating
             if case.input.now < end && unit.restarts == 0 =>
         {
-            Judgement::wait(Phase::Starting, "starting").until(end)
+            Decision::wait(Phase::Starting, "starting").until(end)
         }
         // The host went down on the way.
         ActiveState::Inactive if unit.result == "success" && !unit.stopped_by_hand => {
@@ -128,7 +128,7 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         | ActiveState::Deactivating
         | ActiveState::Failed => {
             let why = format!("did not start: {}", unit_words(&unit.result));
-            Judgement::act(Phase::Starting, Step::GiveUp { why: why.clone() }, why)
+            Decision::act(Phase::Starting, Step::Fail { why: why.clone() }, why)
         }
     }
 }
@@ -140,7 +140,7 @@ fn was_started(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
         // only where its drop-in was there to be read.
         return unit.since >= since && !unit.stale;
     }
-    match case.seen.container(case.goal).map(|container| &container.state) {
+    match case.seen.container(case.desired_hash).map(|container| &container.state) {
         Some(ContainerState::Running { .. }) => true,
         // One that ended before the switch is left from an earlier try.
         Some(ContainerState::Exited { at, .. }) if *at >= since => true,
@@ -153,21 +153,23 @@ fn was_started(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
 }
 
 pub(super) fn runs_goal(case: Case<'_>) -> bool {
-    !case.is_container() || case.seen.running().is_some_and(|c| &c.hash == case.goal)
+    !case.is_container() || case.seen.running().is_some_and(|c| &c.hash == case.desired_hash)
 }
 
-/// Whether the goal runs only since a change that was overtaken and came back
+/// Whether the desired workload runs only since a change that was overtaken and came back
 /// to it: it still has to stay healthy for its soak time.
 pub(super) fn is_unproven(case: Case<'_>) -> bool {
     !proved_before(case) && case.seen.unit.as_ref().is_some_and(is_active) && runs_goal(case)
 }
 
-/// Whether the goal proved good before this change.
+/// Whether the desired workload proved good before this change.
 pub(super) fn proved_before(case: Case<'_>) -> bool {
     match case.attempt.map(|attempt| &attempt.proven) {
-        Some(Proven::Earlier(hash) | Proven::Faltering(hash)) => hash == case.goal,
-        Some(Proven::Nothing) => false,
-        Some(Proven::Present) | None => true,
+        Some(LastGood::Previous(hash) | LastGood::PreviousFailed(hash)) => {
+            hash == case.desired_hash
+        }
+        Some(LastGood::None) => false,
+        Some(LastGood::Current) | None => true,
     }
 }
 
@@ -183,16 +185,16 @@ fn unit_words(result: &str) -> String {
 }
 
 /// The new version runs and has to stay healthy for its soak time.
-pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Judgement {
+pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
     let now = case.input.now;
     let until = since.plus_ms(case.desired.policy.soak_ms);
     let phase = Phase::Soaking { until };
-    let give_up = |why: String| Judgement::act(phase, Step::GiveUp { why: why.clone() }, why);
+    let give_up = |why: String| Decision::act(phase, Step::Fail { why: why.clone() }, why);
     let Some(unit) = &case.seen.unit else {
         return give_up("lost its unit while it had to stay healthy".to_owned());
     };
     if unit.stopped_by_hand {
-        return steady::held(case, unit, steady::BY_HAND);
+        return maintain::held(case, unit, maintain::BY_HAND);
     }
     match continuity(case, unit, since) {
         Continuity::RanOn => {}
@@ -200,23 +202,23 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Judgement {
         Continuity::Interrupted(judgement) => return judgement,
     }
     let unseen_ms_max = case.desired.instance.timing.start_timeout_ms + START_MARGIN_MS;
-    match steady::health(&case.desired.instance, case.seen, now) {
+    match maintain::health(&case.desired.instance, case.seen, now) {
         Health::Unhealthy => give_up(format!(
             "stopped answering while it had to stay healthy: {}",
             case.seen.status.as_ref().map_or("", |status| &status.detail)
         )),
         Health::Healthy if now >= until => {
-            Judgement::act(phase, case.keep(), "stayed healthy through its soak time")
+            Decision::act(phase, case.keep(), "stayed healthy through its soak time")
         }
         Health::Healthy | Health::Unknown | Health::Starting if now < until => {
             let left = Span(until.since_ms(now));
-            Judgement::wait(phase, format!("has to stay healthy for {left} more")).until(until)
+            Decision::wait(phase, format!("has to stay healthy for {left} more")).until(until)
         }
         // Not observed is not healthy: nothing is kept on trust.
         Health::Healthy | Health::Unknown | Health::Starting
             if now < until.plus_ms(unseen_ms_max) =>
         {
-            Judgement::wait(phase, "its health is not known yet").until(now.plus_ms(1_000))
+            Decision::wait(phase, "its health is not known yet").until(now.plus_ms(1_000))
         }
         Health::Healthy | Health::Unknown | Health::Starting => {
             give_up("could not be asked for its health".to_owned())
@@ -231,7 +233,7 @@ enum Continuity {
     /// It ended by itself.
     Broken,
     /// Somebody else ended it: the host was rebooted, the unit restarted by hand.
-    Interrupted(Judgement),
+    Interrupted(Decision),
 }
 
 /// A supervisor that is replaced leaves its container alone, so for a container
@@ -253,11 +255,11 @@ fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continui
     }
     let answers = matches!(unit.active, ActiveState::Active | ActiveState::Reloading);
     Continuity::Interrupted(if ended {
-        Judgement::act(Phase::Starting, Step::Start, "its unit is not running")
+        Decision::act(Phase::Starting, Step::Start, "its unit is not running")
     } else if answers && started.is_some() {
         let reason = "was started anew on the host; its soak begins again";
-        Judgement::act(Phase::Starting, Step::Soak, reason)
+        Decision::act(Phase::Starting, Step::Soak, reason)
     } else {
-        Judgement::wait(Phase::Starting, "is being started anew on the host")
+        Decision::wait(Phase::Starting, "is being started anew on the host")
     })
 }

@@ -1,14 +1,14 @@
 //! Calls are up: count, wait, and what happens when the wait is over.
 
 use crate::assignment::{ChangePolicy, OnDeadline};
-use crate::attempt::{Attempt, Count, Stage};
 use crate::instance::ActiveProbe;
 use crate::observed::{Counting, ObservedInstance};
+use crate::plural::{counted, is_or_are};
 use crate::report::Phase;
 use crate::time::Timestamp;
-use crate::words::{counted, is_or_are};
+use crate::update::{Count, InstanceUpdate, Stage};
 
-use super::{Case, Judgement, Step};
+use super::{Case, Decision, Step};
 
 /// Calls are counted this often while they drain.
 const COUNT_INTERVAL_MS: u64 = 1_000;
@@ -23,7 +23,7 @@ pub(super) struct Drain<'a> {
     pub(super) probe: Option<&'a ActiveProbe>,
     /// None: the operator left no choice, so the wait has no end.
     pub(super) policy: Option<&'a ChangePolicy>,
-    pub(super) attempt: Option<&'a Attempt>,
+    pub(super) attempt: Option<&'a InstanceUpdate>,
     pub(super) now: Timestamp,
 }
 
@@ -32,7 +32,7 @@ pub(super) enum Drained {
     /// Now, and so many calls are cut by it; none: they could not be counted.
     Passed { calls_cut: Option<u64> },
     /// Not yet, or not at all.
-    Waits(Judgement),
+    Waits(Decision),
 }
 
 impl<'a> Drain<'a> {
@@ -71,7 +71,7 @@ impl<'a> Drain<'a> {
     }
 
     /// Waits for what runs to have nothing to lose.
-    pub(super) fn judge(self) -> Drained {
+    pub(super) fn decide(self) -> Drained {
         if !self.is_needed() {
             return Drained::Passed { calls_cut: Some(0) };
         }
@@ -80,7 +80,7 @@ impl<'a> Drain<'a> {
         let phase = Phase::Draining { deadline };
         let recent = |count: &Count| count.at <= now && now.since_ms(count.at) <= COUNT_AGE_MS_MAX;
         let Some(count) = self.count().filter(recent) else {
-            return Drained::Waits(Judgement::act(phase, Step::Count, self.reason()));
+            return Drained::Waits(Decision::act(phase, Step::CountActive, self.reason()));
         };
         if count.active == Some(0) {
             return Drained::Passed { calls_cut: Some(0) };
@@ -93,18 +93,18 @@ impl<'a> Drain<'a> {
                 OnDeadline::Abort => {
                     let still = self.reason();
                     let why = format!("was not begun: at the drain deadline {still}");
-                    let give_up = Step::GiveUp { why };
-                    return Drained::Waits(Judgement::act(Phase::Pending, give_up, still));
+                    let give_up = Step::Fail { why };
+                    return Drained::Waits(Decision::act(Phase::Pending, give_up, still));
                 }
                 OnDeadline::Wait => {}
             }
         }
         let next = count.at.plus_ms(COUNT_INTERVAL_MS);
         Drained::Waits(if now >= next {
-            Judgement::act(phase, Step::Count, self.reason())
+            Decision::act(phase, Step::CountActive, self.reason())
         } else {
             let wake_at = if now < deadline { next.min(deadline) } else { next };
-            Judgement::wait(phase, self.reason()).until(wake_at)
+            Decision::wait(phase, self.reason()).until(wake_at)
         })
     }
 

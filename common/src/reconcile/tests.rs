@@ -1,13 +1,13 @@
 //! What is decided for a host, case by case.
 
 use crate::assignment::OnDeadline;
-use crate::attempt::{Outcome, Stage, ask_again, begin_anew, given_up, nothing};
 use crate::instance::{Check, Instance};
 use crate::observed::{ActiveState, ContainerState, Health, ObservedContainer};
 use crate::report::Phase;
 use crate::time::Timestamp;
+use crate::update::{Outcome, Stage, ask_again, begin_anew, given_up, nothing};
 
-use super::{Busy, Input, Step, judge, tell};
+use super::{Busy, Input, Step, decide, tell};
 
 use self::world::{Fault, World, counted, instance, name, packaged};
 
@@ -121,7 +121,7 @@ fn a_version_that_does_not_start_gives_way_to_the_one_before() {
     for bad in ["exits", "hangs", "dies"] {
         let mut world = changing("1", bad);
         world.settle();
-        assert_eq!(world.phase("asterisk"), Phase::Returned, "{bad}");
+        assert_eq!(world.phase("asterisk"), Phase::RolledBack, "{bad}");
         assert_eq!(running(&world), Some("1"), "{bad}");
     }
 }
@@ -145,7 +145,7 @@ fn a_version_that_failed_is_tried_again_after_another_was_desired() {
     world.desire([instance("asterisk", "exits")]);
     world.settle();
     assert!(world.log.contains(&"asterisk switch".to_owned()));
-    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(world.phase("asterisk"), Phase::RolledBack);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_change_that_overtakes_an_unproven_one_returns_to_the_last_proven_version() 
     until_soaking(&mut world);
     world.desire([instance("asterisk", "exits")]);
     world.settle();
-    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(world.phase("asterisk"), Phase::RolledBack);
     assert_eq!(running(&world), Some("1"));
 }
 
@@ -174,7 +174,7 @@ fn what_a_failed_and_overtaken_version_left_stopped_runs_while_the_next_is_made_
 
 #[test]
 fn a_version_come_back_to_in_its_soak_is_soaked_all_the_same() {
-    for (version, end) in [("2", Phase::Ready), ("dies", Phase::Returned)] {
+    for (version, end) in [("2", Phase::Ready), ("dies", Phase::RolledBack)] {
         let mut world = changing("1", version);
         until_soaking(&mut world);
         world.desire([instance("asterisk", "3")]);
@@ -189,7 +189,7 @@ fn a_version_come_back_to_in_its_soak_is_soaked_all_the_same() {
 #[test]
 fn trouble_with_one_version_does_not_delay_another() {
     let mut world = settled("1");
-    world.faults = vec![Fault::Trouble; 1];
+    world.faults = vec![Fault::Backoff; 1];
     world.desire([instance("asterisk", "2")]);
     world.pass();
     assert_eq!(world.phase("asterisk"), Phase::Blocked);
@@ -206,7 +206,7 @@ fn calls_are_waited_for() {
     assert_eq!(running(&world), Some("1"));
     world.place("asterisk").calls = 1;
     world.passes(100);
-    let reason = &world.judge()[&name("asterisk")].reason;
+    let reason = &world.decide()[&name("asterisk")].reason;
     assert!(reason.starts_with("1 call is up"), "{reason}");
     world.place("asterisk").calls = 0;
     world.settle();
@@ -234,7 +234,7 @@ fn a_stop_by_hand_is_respected_until_the_next_change() {
     (unit.active, unit.by_hand) = (ActiveState::Inactive, true);
     world.place("asterisk").containers[0].state = ContainerState::Created;
     world.settle();
-    assert!(matches!(world.phase("asterisk"), Phase::Held { .. }));
+    assert!(matches!(world.phase("asterisk"), Phase::StoppedByHand { .. }));
     assert_eq!(world.log, Vec::<String>::new());
     world.desire([instance("asterisk", "2")]);
     world.settle();
@@ -269,7 +269,7 @@ fn what_is_not_ours_is_named_and_left_alone() {
     world.desire([instance("asterisk", "1")]);
     world.settle();
     assert_eq!(world.log, Vec::<String>::new());
-    let judgement = &world.judge()[&name("asterisk")];
+    let judgement = &world.decide()[&name("asterisk")];
     assert_eq!(judgement.phase, Phase::Blocked);
     assert!(judgement.reason.contains("unit asterisk.service"), "{}", judgement.reason);
 }
@@ -290,7 +290,7 @@ fn what_is_not_desired_any_more_is_removed() {
     world.desire([]);
     world.settle();
     assert_eq!(world.log, ["asterisk remove"]);
-    assert!(world.judge().is_empty());
+    assert!(world.decide().is_empty());
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn a_packaged_unit_is_started_by_its_new_drop_in_and_returns_to_the_old_one() {
     assert_eq!(world.phase("exporter"), Phase::Ready);
     world.desire([packaged("exporter", "exits")]);
     world.settle();
-    assert_eq!(world.phase("exporter"), Phase::Returned);
+    assert_eq!(world.phase("exporter"), Phase::RolledBack);
     assert_eq!(world.place("exporter").current, Some(packaged("exporter", "one")));
 }
 
@@ -339,7 +339,7 @@ fn calls_of_what_is_removed_are_waited_for_too() {
     world.desire([instance("redis", "1")]);
     world.passes(100);
     assert_eq!(running(&world), Some("1"));
-    let judgement = &world.judge()[&name("asterisk")];
+    let judgement = &world.decide()[&name("asterisk")];
     assert!(matches!(judgement.phase, Phase::Draining { .. }), "{judgement:?}");
     assert!(judgement.reason.starts_with("12 calls are up"), "{}", judgement.reason);
     world.place("asterisk").calls = 0;
@@ -353,7 +353,7 @@ fn a_removal_that_is_given_up_at_the_deadline_stops_nothing() {
     world.place("asterisk").calls = 12;
     world.desire_with([instance("redis", "1")], OnDeadline::Abort);
     world.settle();
-    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(world.phase("asterisk"), Phase::RolledBack);
     assert_eq!(running(&world), Some("1"));
 }
 
@@ -371,7 +371,7 @@ fn calls_that_come_after_an_interrupted_switch_are_waited_for() {
         world.settle();
         assert_eq!(running(&world), Some("2"), "{after} effects");
         let stage = &world.attempts[&name("asterisk")].stage;
-        assert!(matches!(stage, Stage::Kept { .. }), "{stage:?}");
+        assert!(matches!(stage, Stage::Committed { .. }), "{stage:?}");
     }
 }
 
@@ -422,7 +422,7 @@ fn the_answer_to_an_earlier_probe_is_none_to_the_present_one() {
         let mut observed = world.observe();
         let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
         seen.status.as_mut().unwrap().probe = Some(with_port("1", port).probe);
-        world.with_observed(&observed, judge)[&name("asterisk")].phase
+        world.with_observed(&observed, decide)[&name("asterisk")].phase
     };
     // As long as its supervisor cannot know better, it asks the right thing.
     assert_eq!(phase_if_asked(&world, 5060), Phase::Preparing);
@@ -466,8 +466,8 @@ fn nothing_is_told_as_ready_before_it_is_recorded_as_kept() {
     let mut world = changing("1", "2");
     until_step(&mut world, "keep");
     let busy =
-        [(name("asterisk"), Busy { step: Step::Keep { previous: None }, bytes: (0, 0) })].into();
-    let judgements = judge(Input {
+        [(name("asterisk"), Busy { step: Step::Commit { previous: None }, bytes: (0, 0) })].into();
+    let judgements = decide(Input {
         assignment: world.assignment.as_ref(),
         observed: &world.observe(),
         attempts: &world.attempts,
@@ -479,7 +479,7 @@ fn nothing_is_told_as_ready_before_it_is_recorded_as_kept() {
 
 #[test]
 fn what_was_given_up_is_tried_again_when_a_later_revision_asks_for_it() {
-    let ends = [(settled("1"), Phase::Returned), (World::new(), Phase::Failed)];
+    let ends = [(settled("1"), Phase::RolledBack), (World::new(), Phase::Failed)];
     for (mut world, end) in ends {
         world.desire([instance("asterisk", "exits")]);
         world.settle();
@@ -504,7 +504,7 @@ fn a_version_whose_container_was_pruned_in_the_soak_of_the_next_comes_back() {
     until_soaking(&mut world);
     world.place("asterisk").containers.retain(|c| c.is_running());
     world.settle();
-    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(world.phase("asterisk"), Phase::RolledBack);
     assert_eq!(running(&world), Some("1"));
 }
 
@@ -519,7 +519,7 @@ fn what_proved_good_comes_back_however_many_overtook_each_other_since() {
     until_soaking(&mut world);
     world.desire([instance("asterisk", "dies")]);
     world.settle();
-    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(world.phase("asterisk"), Phase::RolledBack);
     assert_eq!(running(&world), Some("1"));
 }
 
@@ -571,8 +571,8 @@ fn what_answered_is_not_stopped_for_its_overtaker_because_its_supervisor_is_repl
         seen.status.as_mut().unwrap().health = Health::Healthy;
         observed
     };
-    let judgements = world.with_observed(&observed, judge);
-    assert_eq!(judgements[&name("asterisk")].step, Some(Step::Fetch));
+    let judgements = world.with_observed(&observed, decide);
+    assert_eq!(judgements[&name("asterisk")].step, Some(Step::Pull));
 }
 
 #[test]
@@ -582,7 +582,7 @@ fn a_return_whose_end_was_not_seen_is_not_done_again() {
     killed_in(&mut world, "return", 3);
     let before = started(&world);
     world.settle();
-    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(world.phase("asterisk"), Phase::RolledBack);
     assert_eq!(started(&world), before);
     let place = world.place("asterisk");
     let names: Vec<&str> = place.containers.iter().map(|c| c.name.as_str()).collect();
@@ -607,7 +607,7 @@ fn faltering() -> World {
 fn a_return_that_failed_once_is_tried_again() {
     let mut world = faltering();
     world.settle();
-    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(world.phase("asterisk"), Phase::RolledBack);
     assert_eq!(running(&world), Some("1"));
 }
 
@@ -620,7 +620,7 @@ fn a_return_that_failed_once_does_not_keep_later_ones_from_being_tried() {
     assert_eq!(running(&world), Some("1"));
     world.desire([instance("asterisk", "dies")]);
     world.settle();
-    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(world.phase("asterisk"), Phase::RolledBack);
     assert_eq!(running(&world), Some("1"));
 }
 
@@ -663,8 +663,8 @@ fn what_went_back_and_is_stopped_by_hand_is_told_as_both() {
     let now = world.now;
     world.place("asterisk").stop_by_hand(now);
     world.settle();
-    let judgement = &world.judge()[&name("asterisk")];
-    assert_eq!(judgement.phase, Phase::Returned);
+    let judgement = &world.decide()[&name("asterisk")];
+    assert_eq!(judgement.phase, Phase::RolledBack);
     assert!(judgement.reason.ends_with("; stopped on the host by hand"), "{}", judgement.reason);
     assert_eq!(running(&world), None);
 }
@@ -696,12 +696,12 @@ fn an_interrupted_switch_gives_its_document_back_before_it_waits_for_calls() {
 fn a_change_that_was_kept_is_drained_like_any_other_when_it_has_to_be_made_again() {
     let mut world = changing_counted("1", "2");
     world.settle();
-    let goal = counted("asterisk", "1").workload_hash();
-    world.attempts.get_mut(&name("asterisk")).unwrap().goal = goal;
+    let desired_hash = counted("asterisk", "1").workload_hash();
+    world.attempts.get_mut(&name("asterisk")).unwrap().desired_hash = desired_hash;
     world.place("asterisk").calls = 12;
     world.desire([counted("asterisk", "1")]);
     world.passes(10);
-    let judgement = &world.judge()[&name("asterisk")];
+    let judgement = &world.decide()[&name("asterisk")];
     assert!(judgement.reason.starts_with("12 calls are up"), "{}", judgement.reason);
 }
 
@@ -710,7 +710,7 @@ fn calls_that_were_cut_are_still_told_after_the_version_failed() {
     let mut world = with_calls("1", 12);
     world.desire_with([counted("asterisk", "exits")], OnDeadline::Cut);
     world.settle();
-    assert_eq!(world.phase("asterisk"), Phase::Returned);
+    assert_eq!(world.phase("asterisk"), Phase::RolledBack);
     assert_eq!(world.attempts[&name("asterisk")].calls_cut(), Some(12));
 }
 
@@ -723,7 +723,7 @@ fn what_failed_is_started_again_though_what_it_comes_after_runs_its_version_befo
     world.settle();
     world.desire([instance("redis", "exits"), asterisk]);
     world.settle();
-    assert_eq!(world.phase("redis"), Phase::Returned);
+    assert_eq!(world.phase("redis"), Phase::RolledBack);
     let now = world.now;
     let place = world.place("asterisk");
     for container in &mut place.containers {
@@ -766,7 +766,7 @@ fn a_packaged_unit_is_not_told_healthy_while_systemd_is_away() {
     seen.units_at = Some(told_at);
     for (is_away, health) in [(false, Health::Healthy), (true, Health::Unknown)] {
         observed.instances.get_mut(&name("exporter")).unwrap().systemd_is_away = is_away;
-        let mut told = world.with_observed(&observed, |input| tell(input, &judge(input)));
+        let mut told = world.with_observed(&observed, |input| tell(input, &decide(input)));
         let report = told.remove(&name("exporter")).unwrap();
         assert_eq!((report.health, report.checked_at), (health, Some(told_at)));
         assert_eq!(report.phase == Phase::Ready, !is_away);
@@ -850,7 +850,7 @@ fn what_was_checked_in_the_future_is_not_known() {
     for (ahead_ms, phase) in [(3_600_000, Phase::Unhealthy), (500, Phase::Ready)] {
         let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
         seen.status.as_mut().unwrap().checked_at = world.now.plus_ms(ahead_ms);
-        let judgements = world.with_observed(&observed, judge);
+        let judgements = world.with_observed(&observed, decide);
         assert_eq!(judgements[&name("asterisk")].phase, phase);
     }
 }

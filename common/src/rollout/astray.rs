@@ -1,7 +1,7 @@
 //! Nodes that another rollout left on a revision that is neither good nor wanted.
 
-use crate::id::{ContentHash, NodeName, RevisionNumber};
 use crate::document::Share;
+use crate::id::{ContentHash, NodeName, RevisionNumber};
 use crate::report::Phase;
 
 use super::{Input, Rollout, State};
@@ -78,9 +78,9 @@ pub(super) fn is_quiet(input: Input<'_>, node: &NodeName) -> bool {
         && report.applied >= Some(generation)
         && report.instances.values().all(|instance| match instance.phase {
             Phase::Ready
-            | Phase::Held { .. }
+            | Phase::StoppedByHand { .. }
             | Phase::Unhealthy
-            | Phase::Returned
+            | Phase::RolledBack
             | Phase::Failed => true,
             Phase::Pending
             | Phase::Pulling { .. }

@@ -1,11 +1,11 @@
 //! Has a node done what its pointer asks? Only its own words count.
 
 use crate::assignment::Desired;
-use crate::attempt::nothing;
-use crate::id::{ComponentName, ContentHash, NodeName};
 use crate::document::Share;
+use crate::id::{ComponentName, ContentHash, NodeName};
 use crate::plan::Plan;
 use crate::report::{InstanceReport, Phase, Report};
+use crate::update::nothing;
 
 use super::{Input, NodeFailure, NodeView, is_settled};
 
@@ -61,7 +61,7 @@ pub(super) fn check(
     };
     // The same content may have been wanted, and given up, under another revision.
     let is_told_it = input.targets.get(node).copied() == revision;
-    let anew = input.rollout.tells_anew(node) && is_told_it;
+    let anew = input.rollout.force_reissue(node) && is_told_it;
     if anew && Some(report.revision) != revision {
         return Gate::Waits(format!("{node}: has not taken its assignment yet"));
     }
@@ -89,7 +89,7 @@ pub(super) fn check(
     match leftover {
         Some(component) => {
             let InstanceReport { phase, reason, .. } = &report.instances[component];
-            Gate::Waits(format!("{node}: {component} is {}: {reason}", phase.word()))
+            Gate::Waits(format!("{node}: {component} is {}: {reason}", phase.as_str()))
         }
         None => Gate::Passed,
     }
@@ -119,13 +119,13 @@ fn current_report<'a>(
 fn failure_of(
     node: &NodeName,
     component: &ComponentName,
-    goal: &ContentHash,
+    desired_hash: &ContentHash,
     report: &Report,
 ) -> Option<NodeFailure> {
     let instance = report.instances.get(component)?;
-    let gave_up = matches!(instance.phase, Phase::Returned | Phase::Failed);
+    let gave_up = matches!(instance.phase, Phase::RolledBack | Phase::Failed);
     let failure = instance.failure.as_ref().filter(|_| gave_up)?;
-    (&failure.hash == goal).then(|| NodeFailure {
+    (&failure.hash == desired_hash).then(|| NodeFailure {
         node: node.clone(),
         component: component.clone(),
         failure: failure.clone(),
@@ -156,5 +156,5 @@ fn unsettled(
     if runs && is_settled(*phase) {
         return None;
     }
-    Some(format!("{node}: {component} is {}: {reason}", phase.word()))
+    Some(format!("{node}: {component} is {}: {reason}", phase.as_str()))
 }

@@ -150,7 +150,7 @@ impl World {
                 None => self.targets.remove(&node),
             };
         }
-        format!("{} [{}] {}", self.rollout.state.word(), moves.join(" "), next.waits_for)
+        format!("{} [{}] {}", self.rollout.state.as_str(), moves.join(" "), next.waits_for)
     }
 
     fn assign(&mut self) {
@@ -158,7 +158,7 @@ impl World {
         for node in self.enrolled.keys().cloned() {
             let plan = self.targets.get(&node).map(|number| &self.plans[&number.0]);
             let held = self.assignments.get(&node);
-            let anew = self.rollout.tells_anew(&node);
+            let anew = self.rollout.force_reissue(&node);
             let input = assign::Input { epoch: 1, tenant: &tenant, node: &node, plan, held, anew };
             if let Some(assignment) = assign(input) {
                 self.assignments.insert(node, assignment);
@@ -231,10 +231,10 @@ fn report_of(desired: &crate::assignment::Desired, bad: &str) -> InstanceReport 
     let failed = version.as_ref().is_some_and(|v| v.as_str() == bad);
     let failure = failed.then(|| {
         let message = "exited with 1".to_owned();
-        crate::attempt::given_up(hash.clone(), version.clone(), message, Timestamp(0))
+        crate::update::given_up(hash.clone(), version.clone(), message, Timestamp(0))
     });
     InstanceReport {
-        phase: if failed { Phase::Returned } else { Phase::Ready },
+        phase: if failed { Phase::RolledBack } else { Phase::Ready },
         reason: String::new(),
         version,
         digest: None,
@@ -329,7 +329,7 @@ fn the_same_bad_version_is_tried_again_only_when_asked() {
     let bad = spec_with("voice", "bad");
     world.change(&bad);
     world.settle("bad");
-    assert_eq!(world.rollout.state.word(), "rolled-back");
+    assert_eq!(world.rollout.state.as_str(), "rolled-back");
     world.change(&bad);
     assert_eq!(world.pass(), "progressing [n2->3] ");
     // What n2 said about the attempt before is not held against this one.
@@ -341,13 +341,13 @@ fn what_paused_is_tried_again_when_asked_for_again() {
     let bad = spec_with("db", "bad");
     let mut world = World::install(&bad);
     world.settle("bad");
-    assert_eq!(world.rollout.state.word(), "paused");
+    assert_eq!(world.rollout.state.as_str(), "paused");
     world.change(&bad);
     assert_eq!(world.pass(), "progressing [n1->2] ");
     // What it said of the attempt before is not held against this one.
     assert_eq!(world.pass(), "progressing [] n1: has not taken its assignment yet");
     world.settle("");
-    assert_eq!(world.rollout.state.word(), "completed");
+    assert_eq!(world.rollout.state.as_str(), "completed");
 }
 
 #[test]
@@ -390,7 +390,7 @@ fn what_overtakes_and_fails_takes_every_node_back_to_what_was_good() {
     let mut world = World::half_changed();
     world.change(&spec_with("db", "bad"));
     world.settle("bad");
-    assert_eq!(world.rollout.state.word(), "rolled-back");
+    assert_eq!(world.rollout.state.as_str(), "rolled-back");
     assert!(world.targets.values().all(|target| target.0 == 1), "{:?}", world.targets);
 }
 
@@ -403,7 +403,7 @@ fn a_node_that_never_had_anything_is_not_waited_for_when_nothing_is_wanted_of_it
     world.reports.remove(&n3);
     world.change(WITHOUT_N3);
     world.settle("");
-    assert_eq!(world.rollout.state.word(), "completed");
+    assert_eq!(world.rollout.state.as_str(), "completed");
     assert_eq!(world.assignments.get(&n3), None, "what is found on it is left alone");
 }
 
@@ -413,10 +413,10 @@ fn going_back_by_hand_from_a_failed_change_ends_although_a_node_of_it_was_never_
     let pauses = "on_failure: pause, min_healthy_for";
     world.change(&spec_with("voice", "bad").replace("min_healthy_for", pauses));
     world.settle("bad");
-    assert_eq!(world.rollout.state.word(), "paused");
+    assert_eq!(world.rollout.state.as_str(), "paused");
     world.change(WITHOUT_N3);
     world.settle("");
-    assert_eq!(world.rollout.state.word(), "completed");
+    assert_eq!(world.rollout.state.as_str(), "completed");
 }
 
 #[test]
@@ -452,7 +452,7 @@ fn what_overtakes_a_way_back_lets_it_come_to_its_end_before_others_move() {
     world.obey("n2", "");
     assert_eq!(world.pass(), "progressing [n1->3] ");
     world.settle("");
-    assert_eq!(world.rollout.state.word(), "completed");
+    assert_eq!(world.rollout.state.as_str(), "completed");
 }
 
 #[test]
@@ -477,8 +477,8 @@ fn of_many_failures_no_more_is_recorded_than_a_record_may_hold() {
         component: "voice".parse().unwrap(),
         failure: Failure {
             log_tail: (0..20).map(|line| format!("{line} {}", "é".repeat(398))).collect(),
-            ..crate::attempt::given_up(
-                crate::attempt::nothing(),
+            ..crate::update::given_up(
+                crate::update::nothing(),
                 None,
                 "exited with 1".into(),
                 Timestamp(0),

@@ -27,7 +27,9 @@ use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::clock;
 use crate::kill_point;
-use crate::records::values::{AgentRecord, AuditRecord, Head, IdempotencyRecord, Revision, RolloutOutcome};
+use crate::records::values::{
+    AgentRecord, AuditRecord, Head, IdempotencyRecord, Revision, RolloutOutcome,
+};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::registry::Registries;
 use crate::store::Expect;
@@ -202,7 +204,7 @@ impl Changes {
         }
         self.records.commit(batch).await?;
         kill_point::reach("C4");
-        tracing::info!(%tenant, revision = %number, kind = draft.kind.word(), who = %context.who, "a change was accepted");
+        tracing::info!(%tenant, revision = %number, kind = draft.kind.as_str(), who = %context.who, "a change was accepted");
         Ok(())
     }
 
@@ -247,7 +249,7 @@ impl Planned {
         let audit = AuditRecord {
             at: now,
             who: context.who.to_string(),
-            what: format!("{} made revision {number}", draft.kind.word()),
+            what: format!("{} made revision {number}", draft.kind.as_str()),
             tenant: Some(tenant.clone()),
             node: None,
         };

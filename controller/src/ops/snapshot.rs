@@ -88,7 +88,8 @@ impl TenantSnapshot {
     /// What follows from it; nothing is written.
     #[must_use]
     pub fn step(&self, now: Timestamp) -> Next {
-        let targets = self.targets.iter().map(|(node, t)| (node.clone(), t.value.revision)).collect();
+        let targets =
+            self.targets.iter().map(|(node, t)| (node.clone(), t.value.revision)).collect();
         let nodes = self.nodes.iter().map(|(name, snapshot)| (name.clone(), snapshot.view()));
         rollout::step(rollout::Input {
             rollout: &self.rollout.value,

@@ -29,8 +29,8 @@ fn of_instance(instance: &InstanceReport) -> InstanceReport {
         | Phase::Soaking { .. }
         | Phase::Ready
         | Phase::Unhealthy
-        | Phase::Held { .. }
-        | Phase::Returned
+        | Phase::StoppedByHand { .. }
+        | Phase::RolledBack
         | Phase::Failed
         | Phase::Blocked
         | Phase::Removing) => other,

@@ -10,8 +10,8 @@ use oml_common::rollout::Rollout;
 use oml_proto::tls::{Fingerprint, OperatorName};
 
 use super::values::{
-    Assigned, AuditRecord, Epoch, Target, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,
-    PublicEndpoint, Revision, RolloutOutcome,
+    Assigned, AuditRecord, Epoch, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,
+    PublicEndpoint, Revision, RolloutOutcome, Target,
 };
 use super::{Prefix, RecordKey};
 use crate::pki::TokenRecord;

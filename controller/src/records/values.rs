@@ -80,7 +80,7 @@ pub enum ChangeKind {
 impl ChangeKind {
     /// The word people see.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             ChangeKind::Apply => "apply",
             ChangeKind::SetVersion => "set-version",

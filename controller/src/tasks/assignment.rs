@@ -49,7 +49,7 @@ impl AssignmentTask {
         let key = keys::assignment(tenant, node);
         let held = records.get_cached(&key).await?;
         let rollout = records.get(&keys::rollout(tenant)).await?;
-        let anew = rollout.is_some_and(|rollout| rollout.value.tells_anew(node));
+        let anew = rollout.is_some_and(|rollout| rollout.value.force_reissue(node));
         let next = assign(assign::Input {
             epoch: self.epoch,
             tenant,

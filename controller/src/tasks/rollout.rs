@@ -106,7 +106,7 @@ fn end(batch: Batch, tenant: &TenantId, snapshot: &TenantSnapshot, rollout: &Rol
 
 fn log(tenant: &TenantId, before: &Rollout, after: &Rollout) {
     if before.state != after.state {
-        let (state, why) = (after.state.word(), after.state.why());
+        let (state, why) = (after.state.as_str(), after.state.why());
         tracing::info!(%tenant, revision = %after.to, state, why, "a rollout moved on");
     }
 }

@@ -221,7 +221,7 @@ pub(crate) fn report(
         let (running, failure) = (runs.get(name), failures.get(name));
         let phase = match (running, failure) {
             (_, None) => Phase::Ready,
-            (Some(_), Some(_)) => Phase::Returned,
+            (Some(_), Some(_)) => Phase::RolledBack,
             (None, Some(_)) => Phase::Failed,
         };
         let container = running.and_then(|desired| desired.instance.container());

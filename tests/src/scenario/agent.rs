@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use oml_common::assignment::Assignment;
-use oml_common::attempt::{self, Attempt, Outcome, nothing};
 use oml_common::id::{ComponentName, ContentHash, RevisionNumber};
 use oml_common::instance::InstanceDocument;
 use oml_common::observed::Observed;
-use oml_common::reconcile::{Busy, Input, Step, judge, reconcile, tell};
+use oml_common::reconcile::{Busy, Input, Step, decide, reconcile, tell};
 use oml_common::report::{HostUsage, Report};
 use oml_common::time::Timestamp;
+use oml_common::update::{self, InstanceUpdate, Outcome, nothing};
 
 use super::flight::{Flight, Scene};
 use super::host::Host;
@@ -25,7 +25,7 @@ pub(super) struct Agent {
     /// On disk.
     pub(super) assignment: Option<Assignment>,
     /// On disk.
-    pub(super) attempts: BTreeMap<ComponentName, Attempt>,
+    pub(super) attempts: BTreeMap<ComponentName, InstanceUpdate>,
     /// In memory.
     pub(super) flights: BTreeMap<ComponentName, Flight>,
     wake_at: Option<Timestamp>,
@@ -78,9 +78,9 @@ impl Agent {
         if !is_new || offered.accept_after(held, &offered.tenant, &offered.node).is_err() {
             return false;
         }
-        attempt::align(&mut self.attempts, offered);
+        update::align(&mut self.attempts, offered);
         if let Some(held) = held {
-            attempt::ask_again(&mut self.attempts, held, offered, now);
+            update::ask_again(&mut self.attempts, held, offered, now);
         }
         self.assignment = Some(offered.clone());
         true
@@ -100,7 +100,7 @@ impl Agent {
         }
         let busy = self.busy();
         let input = self.input(&observed, &busy, now);
-        let judgements = judge(input);
+        let judgements = decide(input);
         let assignment = self.assignment.as_ref();
         let report = Report {
             applied: assignment.map(|assignment| assignment.generation),
@@ -140,15 +140,17 @@ impl Agent {
 
     fn begin(&mut self, component: ComponentName, step: Step, now: Timestamp) {
         let desired = self.desired(&component);
-        let goal = self.goal(&component);
-        let attempt = self.attempts.remove(&component).filter(|attempt| attempt.goal == goal);
-        let attempt = attempt.unwrap_or_else(|| Attempt::new(goal)).entering(&step, now);
+        let desired_hash = self.desired_hash(&component);
+        let attempt =
+            self.attempts.remove(&component).filter(|attempt| attempt.desired_hash == desired_hash);
+        let attempt =
+            attempt.unwrap_or_else(|| InstanceUpdate::new(desired_hash)).entering(&step, now);
         self.attempts.insert(component.clone(), attempt);
         let flight = Flight::begin(component.clone(), step, desired, now);
         self.flights.insert(component, flight);
     }
 
-    fn goal(&self, component: &ComponentName) -> ContentHash {
+    fn desired_hash(&self, component: &ComponentName) -> ContentHash {
         self.desired(component).as_ref().map_or_else(nothing, |i| i.workload_hash())
     }
 
@@ -159,10 +161,11 @@ impl Agent {
         let Some(flight) = self.flights.get_mut(component) else { return };
         let Some(outcome) = flight.advance(scene) else { return };
         let step = flight.step.clone();
-        let goal = flight.desired.as_ref().map_or_else(nothing, |i| i.workload_hash());
+        let desired_hash = flight.desired.as_ref().map_or_else(nothing, |i| i.workload_hash());
         self.flights.remove(component);
-        // How a step ended says nothing of a goal that overtook its own.
-        if self.attempts.get(component).is_some_and(|attempt| attempt.goal != goal) {
+        // How a step ended says nothing of a desired workload that overtook its own.
+        if self.attempts.get(component).is_some_and(|attempt| attempt.desired_hash != desired_hash)
+        {
             return;
         }
         let removed = step == Step::Remove && outcome == Outcome::Done;

@@ -256,7 +256,7 @@ impl Controller {
         for node in self.nodes.keys() {
             let plan = self.plan_of(self.targets.get(node).copied());
             let held = self.assignments.get(node);
-            let anew = self.rollout.as_ref().is_some_and(|r| r.tells_anew(node));
+            let anew = self.rollout.as_ref().is_some_and(|r| r.force_reissue(node));
             let input = assign::Input { epoch: EPOCH, tenant: &tenant, node, plan, held, anew };
             if let Some(assignment) = assign(input) {
                 self.assignments.insert(node.clone(), assignment);

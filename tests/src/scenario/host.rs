@@ -121,7 +121,8 @@ impl Host {
 
     /// What an agent finds.
     pub(super) fn observe(&self, assignment: Option<&Assignment>, now: Timestamp) -> Observed {
-        let desired = |name: &ComponentName| assignment.and_then(|a| a.content.share.instances.get(name));
+        let desired =
+            |name: &ComponentName| assignment.and_then(|a| a.content.share.instances.get(name));
         let nothing = Place::default();
         let mut names: BTreeSet<&ComponentName> = self.places.keys().collect();
         names.extend(assignment.iter().flat_map(|a| a.content.share.instances.keys()));

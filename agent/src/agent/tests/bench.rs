@@ -248,7 +248,7 @@ impl Bench {
 
     /// The instance once the desired version was given up and `version` runs again.
     pub(super) async fn until_returned(&self, version: &str) -> InstanceReport {
-        let report = self.until(|report| report.phase == Phase::Returned).await;
+        let report = self.until(|report| report.phase == Phase::RolledBack).await;
         assert_eq!(report.version, Some(version.parse().unwrap()));
         report
     }

@@ -42,7 +42,10 @@ pub struct Marked {
 }
 
 /// The labels of a container for that instance.
-pub(super) fn labels(instance: &InstanceDocument, container: &Container) -> HashMap<String, String> {
+pub(super) fn labels(
+    instance: &InstanceDocument,
+    container: &Container,
+) -> HashMap<String, String> {
     HashMap::from([
         (TENANT.to_owned(), instance.tenant.to_string()),
         (COMPONENT.to_owned(), instance.component.to_string()),

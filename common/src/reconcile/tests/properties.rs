@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::world::{Fault, World, instance, is_bad, name, packaged};
-use crate::attempt::Stage;
 use crate::observed::ContainerState;
 use crate::report::Phase;
+use crate::update::Stage;
 
 fn fault() -> impl Strategy<Value = Fault> {
     fault_with(Fault::None)
@@ -14,7 +14,7 @@ fn fault() -> impl Strategy<Value = Fault> {
 fn fault_with(loss: Fault) -> impl Strategy<Value = Fault> {
     prop_oneof![
         2 => Just(Fault::None),
-        1 => Just(Fault::Trouble),
+        1 => Just(Fault::Backoff),
         3 => (0u8..6).prop_map(|after| Fault::Killed { after }),
         2 => Just(loss),
     ]
@@ -48,7 +48,7 @@ fn has_ended(world: &mut World, version: &str, proven: Option<&str>) -> Result<(
             prop_assert_eq!(running.as_deref(), Some(version));
         }
         (true, Some(proven)) => {
-            prop_assert_eq!(phase, Phase::Returned);
+            prop_assert_eq!(phase, Phase::RolledBack);
             prop_assert_eq!(running.as_deref(), Some(proven));
         }
         (true, None) => prop_assert_eq!(phase, Phase::Failed),
@@ -57,11 +57,10 @@ fn has_ended(world: &mut World, version: &str, proven: Option<&str>) -> Result<(
 }
 
 fn is_kept(world: &World, version: &str) -> bool {
-    let goal = instance("asterisk", version).workload_hash();
-    world
-        .attempts
-        .get(&name("asterisk"))
-        .is_some_and(|attempt| attempt.goal == goal && matches!(attempt.stage, Stage::Kept { .. }))
+    let desired_hash = instance("asterisk", version).workload_hash();
+    world.attempts.get(&name("asterisk")).is_some_and(|attempt| {
+        attempt.desired_hash == desired_hash && matches!(attempt.stage, Stage::Committed { .. })
+    })
 }
 
 /// The newest workload that proved good is always there to be started: its
@@ -149,7 +148,7 @@ proptest! {
                 if is_kept(&world, version) {
                     proven.push(version);
                 }
-                let is_settled = matches!(world.phase("asterisk"), Phase::Ready | Phase::Held { .. });
+                let is_settled = matches!(world.phase("asterisk"), Phase::Ready | Phase::StoppedByHand { .. });
                 prop_assert!(!is_settled || proven.contains(&version), "{version}: {:?}", world.log);
             }
         }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
-use crate::attempt::{self, Attempt, Outcome, nothing};
 use crate::document::Verbatim;
 use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
 use crate::instance::Workload;
@@ -12,9 +11,10 @@ use crate::observed::{
     ActiveState, ContainerState, Counting, Health, Observed, ObservedContainer, ObservedDocument,
     ObservedInstance, ObservedUnit, Status,
 };
-use crate::reconcile::{Action, Input, Judgement, Step, judge, reconcile};
+use crate::reconcile::{Action, Decision, Input, Step, decide, reconcile};
 use crate::report::{Failure, Phase};
 use crate::time::Timestamp;
+use crate::update::{self, InstanceUpdate, Outcome, nothing};
 
 /// What a version does once it is started; the version's name says it.
 const BAD: &[&str] = &["exits", "hangs", "dies"];
@@ -25,7 +25,7 @@ pub(super) enum Fault {
     /// Nothing.
     None,
     /// A daemon does not answer; nothing was done.
-    Trouble,
+    Backoff,
     /// The agent is killed after so many of the step's effects.
     Killed { after: u8 },
     /// `docker container prune`, just before it.
@@ -80,7 +80,7 @@ pub(super) struct Unit {
 pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) places: BTreeMap<ComponentName, Place>,
-    pub(super) attempts: BTreeMap<ComponentName, Attempt>,
+    pub(super) attempts: BTreeMap<ComponentName, InstanceUpdate>,
     pub(super) assignment: Option<Assignment>,
     /// Every step that was begun, as text.
     pub(super) log: Vec<String>,
@@ -175,7 +175,10 @@ impl World {
         let policy = ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline };
         let number = self.assignment.as_ref().map_or(1, |a| a.generation.number + 1);
         let desired = |instance: Instance| {
-            (instance.component.clone(), Desired { instance: Verbatim::seal(instance), policy: policy.clone() })
+            (
+                instance.component.clone(),
+                Desired { instance: Verbatim::seal(instance), policy: policy.clone() },
+            )
         };
         let assignment = Assignment {
             generation: Generation { epoch: 1, number },
@@ -186,7 +189,7 @@ impl World {
                 share: instances.into_iter().map(desired).collect(),
             },
         };
-        attempt::align(&mut self.attempts, &assignment);
+        update::align(&mut self.attempts, &assignment);
         self.assignment = Some(assignment);
     }
 
@@ -274,8 +277,8 @@ impl World {
         instances.get(component).map(|desired| &*desired.instance)
     }
 
-    pub(super) fn judge(&self) -> BTreeMap<ComponentName, Judgement> {
-        self.with_input(judge)
+    pub(super) fn decide(&self) -> BTreeMap<ComponentName, Decision> {
+        self.with_input(decide)
     }
 
     pub(super) fn actions(&self) -> Vec<Action> {
@@ -302,7 +305,7 @@ impl World {
     }
 
     pub(super) fn phase(&self, component: &str) -> Phase {
-        self.judge()[&name(component)].phase
+        self.decide()[&name(component)].phase
     }
 
     /// Passes until nothing is left to do; panics when that takes too many.
@@ -333,7 +336,7 @@ impl World {
         if !actions.is_empty() {
             return true;
         }
-        let wakes: Vec<Timestamp> = self.judge().values().filter_map(|j| j.wake_at).collect();
+        let wakes: Vec<Timestamp> = self.decide().values().filter_map(|j| j.wake_at).collect();
         assert!(wakes.iter().all(|at| *at > self.now), "a wake-up in the past would spin");
         let happenings = self.places.values().filter_map(|place| Some(place.next()?.0));
         let Some(next) = wakes.into_iter().chain(happenings).min() else { return false };
@@ -355,7 +358,7 @@ impl World {
     /// Somebody sets the clock, and the agent notices.
     pub(super) fn set_clock(&mut self, by_ms: i64) {
         self.now = self.now.shifted_ms(by_ms);
-        attempt::shift(&mut self.attempts, by_ms);
+        update::shift(&mut self.attempts, by_ms);
         for unit in self.places.values_mut().filter_map(|place| place.unit.as_mut()) {
             unit.due = unit.due.map(|(at, happening)| (at.shifted_ms(by_ms), happening));
         }
@@ -370,14 +373,16 @@ impl World {
             let now = self.now;
             self.places.entry(component.clone()).or_default().stop_by_hand(now);
         }
-        let goal = self.desired(component).map_or_else(nothing, Instance::workload_hash);
+        let desired_hash = self.desired(component).map_or_else(nothing, Instance::workload_hash);
         let now = self.now;
         let attempt = self.attempts.get(component).cloned();
-        let attempt = attempt.unwrap_or_else(|| Attempt::new(goal)).entering(&action.step, now);
+        let attempt = attempt
+            .unwrap_or_else(|| InstanceUpdate::new(desired_hash))
+            .entering(&action.step, now);
         self.attempts.insert(component.clone(), attempt.clone());
         let effects_max = match fault {
-            Fault::Trouble => {
-                let trouble = Outcome::Trouble("docker does not answer".to_owned());
+            Fault::Backoff => {
+                let trouble = Outcome::Retry("docker does not answer".to_owned());
                 let after = attempt.after(&action.step, trouble, now);
                 self.attempts.insert(component.clone(), after);
                 return;
@@ -409,29 +414,29 @@ impl World {
         let place = self.places.entry(component.clone()).or_default();
         let mut host = Effects { place, now, left: effects_max };
         let outcome = match step {
-            Step::Fetch if self.registry_away => {
-                Outcome::Trouble("the registry does not answer".to_owned())
+            Step::Pull if self.registry_away => {
+                Outcome::Retry("the registry does not answer".to_owned())
             }
             Step::Remove => {
                 host.effect(|place, _| place.unit = None);
                 host.effect(|place, _| *place = Place::default());
                 Outcome::Done
             }
-            Step::GiveUp { why } => {
-                let failure = attempt::given_up(nothing(), None, why.clone(), now);
+            Step::Fail { why } => {
+                let failure = update::given_up(nothing(), None, why.clone(), now);
                 Outcome::Failed(failure)
             }
-            Step::Count => Outcome::Counted(Some(host.place.calls)),
-            Step::Return { previous, runs } => host.come_back(previous, *runs),
-            Step::Withdraw { running } => host.withdraw(running),
-            Step::Fetch
-            | Step::Put
+            Step::CountActive => Outcome::Counted(Some(host.place.calls)),
+            Step::RollBack { previous, runs } => host.come_back(previous, *runs),
+            Step::RevertDocument { running } => host.withdraw(running),
+            Step::Pull
+            | Step::Create
             | Step::Switch { .. }
             | Step::Soak
-            | Step::Keep { .. }
+            | Step::Commit { .. }
             | Step::Start
-            | Step::Refresh
-            | Step::Promote => host.towards(step, &desired.expect("a step has a goal")),
+            | Step::RewriteConfig
+            | Step::Promote => host.towards(step, &desired.expect("a step has a desired_hash")),
         };
         self.now = host.now;
         outcome
@@ -501,7 +506,7 @@ impl Place {
             Fault::CurrentGarbled => self.current = None,
             Fault::PreviousGarbled => self.previous = None,
             Fault::None
-            | Fault::Trouble
+            | Fault::Backoff
             | Fault::Killed { .. }
             | Fault::ClockSet { .. }
             | Fault::StoppedByHand => {}
@@ -524,68 +529,69 @@ impl Effects<'_> {
         }
     }
 
-    fn towards(&mut self, step: &Step, goal: &Instance) -> Outcome {
+    fn towards(&mut self, step: &Step, desired_hash: &Instance) -> Outcome {
         match step {
-            Step::Fetch => self.effect(|place, _| {
-                place.images.insert(goal.workload_hash());
+            Step::Pull => self.effect(|place, _| {
+                place.images.insert(desired_hash.workload_hash());
             }),
-            Step::Put => {
-                self.effect(|place, now| create(place, goal, now));
-                self.effect(|place, now| write_unit(place, goal, now));
+            Step::Create => {
+                self.effect(|place, now| create(place, desired_hash, now));
+                self.effect(|place, now| write_unit(place, desired_hash, now));
             }
-            Step::Switch { previous, .. } => return self.switch(goal, previous.as_ref()),
-            // Where the goal failed, the document is that of the one before.
+            Step::Switch { previous, .. } => return self.switch(desired_hash, previous.as_ref()),
+            // Where the desired workload failed, the document is that of the one before.
             Step::Start => {
                 let current = self.place.current.clone();
-                let outcome = self.start(&current.unwrap_or_else(|| goal.clone()));
+                let outcome = self.start(&current.unwrap_or_else(|| desired_hash.clone()));
                 return if let Outcome::Failed(failure) = outcome {
-                    Outcome::Trouble(failure.message)
+                    Outcome::Retry(failure.message)
                 } else {
                     outcome
                 };
             }
-            Step::Refresh => {
-                self.effect(|place, _| place.current = Some(goal.clone()));
-                self.effect(|place, now| write_unit(place, goal, now));
+            Step::RewriteConfig => {
+                self.effect(|place, _| place.current = Some(desired_hash.clone()));
+                self.effect(|place, now| write_unit(place, desired_hash, now));
             }
-            Step::Keep { previous } => self.effect(|place, _| {
-                let goal = goal.workload_hash();
-                let written = || before(place).filter(|hash| hash != &goal);
-                let before = previous.clone().or_else(written).or_else(|| last_ended(place, &goal));
-                let keep = [Some(goal), before];
+            Step::Commit { previous } => self.effect(|place, _| {
+                let desired_hash = desired_hash.workload_hash();
+                let written = || before(place).filter(|hash| hash != &desired_hash);
+                let before =
+                    previous.clone().or_else(written).or_else(|| last_ended(place, &desired_hash));
+                let keep = [Some(desired_hash), before];
                 place.containers.retain(|c| c.is_running() || keep.contains(&Some(c.hash.clone())));
             }),
-            Step::Promote => self.effect(|place, _| promote(place, goal)),
+            Step::Promote => self.effect(|place, _| promote(place, desired_hash)),
             Step::Soak
             | Step::Remove
-            | Step::Count
-            | Step::Withdraw { .. }
-            | Step::Return { .. }
-            | Step::GiveUp { .. } => {}
+            | Step::CountActive
+            | Step::RevertDocument { .. }
+            | Step::RollBack { .. }
+            | Step::Fail { .. } => {}
         }
         Outcome::Done
     }
 
-    fn switch(&mut self, goal: &Instance, previous: Option<&ContentHash>) -> Outcome {
+    fn switch(&mut self, desired_hash: &Instance, previous: Option<&ContentHash>) -> Outcome {
         self.effect(|place, _| {
             let known = previous.and_then(|previous| place.known(previous));
-            place.current = Some(goal.clone());
+            place.current = Some(desired_hash.clone());
             place.previous = known.or(place.previous.take());
         });
-        if goal.container().is_none() {
-            self.effect(|place, now| write_unit(place, goal, now));
+        if desired_hash.container().is_none() {
+            self.effect(|place, now| write_unit(place, desired_hash, now));
         }
         self.effect(stop);
-        let outcome = self.start(goal);
+        let outcome = self.start(desired_hash);
         if outcome == Outcome::Done {
-            self.effect(|place, _| promote(place, goal));
+            self.effect(|place, _| promote(place, desired_hash));
         }
         outcome
     }
 
     fn withdraw(&mut self, running: &ContentHash) -> Outcome {
         let Some(instance) = self.place.known(running) else {
-            return Outcome::Trouble("what runs is not known any more".to_owned());
+            return Outcome::Retry("what runs is not known any more".to_owned());
         };
         self.effect(|place, _| place.current = Some(instance));
         Outcome::Done
@@ -609,12 +615,12 @@ impl Effects<'_> {
         outcome
     }
 
-    fn start(&mut self, goal: &Instance) -> Outcome {
+    fn start(&mut self, desired_hash: &Instance) -> Outcome {
         self.effect(|place, now| {
             set_unit(place, ActiveState::Activating, now);
-            run(place, goal, now);
+            run(place, desired_hash, now);
         });
-        if !is_bad_at_start(goal) {
+        if !is_bad_at_start(desired_hash) {
             return Outcome::Done;
         }
         if self.left > 0 && self.place.running().is_some() {
@@ -630,12 +636,12 @@ impl Effects<'_> {
 }
 
 /// A start of the unit, by whomever.
-fn run(place: &mut Place, goal: &Instance, now: Timestamp) {
-    if goal.container().is_some() {
-        create(place, goal, now);
+fn run(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
+    if desired_hash.container().is_some() {
+        create(place, desired_hash, now);
     }
-    begin(place, &goal.workload_hash(), now);
-    let word = start_word(goal);
+    begin(place, &desired_hash.workload_hash(), now);
+    let word = start_word(desired_hash);
     if word.starts_with("exits") {
         return fail(place, "exit-code", now);
     }
@@ -680,25 +686,25 @@ pub(super) fn is_bad(version: &str) -> bool {
     BAD.iter().any(|bad| version.starts_with(bad))
 }
 
-fn start_word(goal: &Instance) -> &str {
-    match &*goal.workload {
+fn start_word(desired_hash: &Instance) -> &str {
+    match &*desired_hash.workload {
         Workload::Container(container) => container.version.as_str(),
         Workload::Unit(unit) => &unit.drop_in,
     }
 }
 
-fn is_bad_at_start(goal: &Instance) -> bool {
-    let word = start_word(goal);
+fn is_bad_at_start(desired_hash: &Instance) -> bool {
+    let word = start_word(desired_hash);
     word.starts_with("exits") || word.starts_with("hangs")
 }
 
-fn create(place: &mut Place, goal: &Instance, now: Timestamp) {
-    let Some(container) = goal.container() else { return };
-    let hash = goal.workload_hash();
+fn create(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
+    let Some(container) = desired_hash.container() else { return };
+    let hash = desired_hash.workload_hash();
     if place.containers.iter().any(|c| c.hash == hash) {
         return;
     }
-    place.labels.insert(hash.clone(), goal.clone());
+    place.labels.insert(hash.clone(), desired_hash.clone());
     let taken = place.containers.iter().any(|c| c.name == container.name.as_str());
     let suffix = if taken { "-next" } else { "" };
     place.containers.push(ObservedContainer {
@@ -712,8 +718,8 @@ fn create(place: &mut Place, goal: &Instance, now: Timestamp) {
     });
 }
 
-fn write_unit(place: &mut Place, goal: &Instance, now: Timestamp) {
-    let text = goal.clone();
+fn write_unit(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
+    let text = desired_hash.clone();
     match &mut place.unit {
         Some(unit) => unit.text = text,
         None => {
@@ -749,17 +755,20 @@ fn before(place: &Place) -> Option<ContentHash> {
     place.previous.as_ref().map(Instance::workload_hash)
 }
 
-/// The container that ended last, but for the goal's.
-fn last_ended(place: &Place, goal: &ContentHash) -> Option<ContentHash> {
-    let ended = place.containers.iter().filter(|c| &c.hash != goal).filter_map(|c| match c.state {
-        ContainerState::Exited { at, .. } => Some((at, c.hash.clone())),
-        ContainerState::Created | ContainerState::Running { .. } => None,
-    });
+/// The container that ended last, but for the desired workload's.
+fn last_ended(place: &Place, desired_hash: &ContentHash) -> Option<ContentHash> {
+    let ended =
+        place.containers.iter().filter(|c| &c.hash != desired_hash).filter_map(|c| match c.state {
+            ContainerState::Exited { at, .. } => Some((at, c.hash.clone())),
+            ContainerState::Created | ContainerState::Running { .. } => None,
+        });
     ended.max().map(|(_, hash)| hash)
 }
 
-fn promote(place: &mut Place, goal: &Instance) {
-    let (Some(container), hash) = (goal.container(), goal.workload_hash()) else { return };
+fn promote(place: &mut Place, desired_hash: &Instance) {
+    let (Some(container), hash) = (desired_hash.container(), desired_hash.workload_hash()) else {
+        return;
+    };
     for (number, other) in place.containers.iter_mut().enumerate() {
         other.name = if other.hash == hash {
             container.name.to_string()

@@ -132,8 +132,7 @@ impl World {
             given.as_ref().is_some_and(|(generation, _)| report.applied == Some(*generation))
                 && report.instances.values().all(|instance| instance.phase == Phase::Ready)
         };
-        given.as_ref().is_some_and(|(_, hash)| *hash == wanted.hash())
-            && report.is_some_and(runs)
+        given.as_ref().is_some_and(|(_, hash)| *hash == wanted.hash()) && report.is_some_and(runs)
     }
 }
 
@@ -207,7 +206,7 @@ proptest! {
         world.away.clear();
         let good = world.rollout.from.unwrap();
         world.settle("bad");
-        prop_assert_eq!(world.rollout.state.word(), "rolled-back", "{:?}", world.rollout);
+        prop_assert_eq!(world.rollout.state.as_str(), "rolled-back", "{:?}", world.rollout);
         let plan = &world.plans[&good.0];
         let home = |node: &NodeName| plan.nodes.get(node).map(|_| good);
         for node in world.enrolled.keys() {

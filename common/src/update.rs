@@ -18,30 +18,30 @@ const RETRY_LONGEST_MS: u64 = 60_000;
 /// The change towards one workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Attempt {
+pub struct InstanceUpdate {
     /// The workload wanted; [`nothing`] for a removal.
-    pub goal: ContentHash,
+    pub desired_hash: ContentHash,
     /// What proved good so far.
-    pub proven: Proven,
+    pub proven: LastGood,
     /// How far it came.
     pub stage: Stage,
     /// What keeps going wrong before anything was stopped.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<Backoff>,
 }
 
 /// What a change may return to: one that overtakes another returns to where
 /// that one would have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Proven {
+pub enum LastGood {
     /// What the host works by when the change begins.
-    Present,
+    Current,
     /// A workload that ran before that.
-    Earlier(ContentHash),
+    Previous(ContentHash),
     /// The same, after it did not start when it was called back.
-    Faltering(ContentHash),
+    PreviousFailed(ContentHash),
     /// Nothing yet.
-    Nothing,
+    None,
 }
 
 /// How far a change came.
@@ -72,7 +72,7 @@ pub enum Stage {
         calls_cut: Option<u64>,
     },
     /// The new version stays.
-    Kept {
+    Committed {
         /// Calls that were up when the deadline passed; none: nobody could tell.
         calls_cut: Option<u64>,
     },
@@ -84,7 +84,7 @@ pub enum Stage {
         calls_cut: Option<u64>,
     },
     /// The version before runs again, or never stopped.
-    Returned {
+    RolledBack {
         /// Why.
         failure: Failure,
         /// Calls that were up when the deadline passed; none: nobody could tell.
@@ -105,7 +105,7 @@ pub struct Count {
 /// Something that keeps going wrong, and when it is tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Trouble {
+pub struct Backoff {
     /// What, in one sentence.
     pub message: String,
     /// How often in a row.
@@ -122,28 +122,28 @@ pub enum Outcome {
     /// Calls were counted.
     Counted(Option<u64>),
     /// It could not be done now; nothing is worse than before.
-    Trouble(String),
+    Retry(String),
     /// The workload itself is no good.
     Failed(Failure),
 }
 
-impl Attempt {
+impl InstanceUpdate {
     /// A change that begins.
     #[must_use]
-    pub fn new(goal: ContentHash) -> Self {
-        Self { goal, proven: Proven::Present, stage: Stage::Preparing, trouble: None }
+    pub fn new(desired_hash: ContentHash) -> Self {
+        Self { desired_hash, proven: LastGood::Current, stage: Stage::Preparing, trouble: None }
     }
 
     /// Whether it says no more than that there is nothing to say.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.stage == Stage::Preparing && self.proven == Proven::Present && self.trouble.is_none()
+        self.stage == Stage::Preparing && self.proven == LastGood::Current && self.trouble.is_none()
     }
 
-    /// The workload to return to when the goal is no good.
+    /// The workload to return to when the desired workload is no good.
     #[must_use]
     pub fn returns_to(&self) -> Option<&ContentHash> {
-        self.proven.earlier().filter(|hash| **hash != self.goal)
+        self.proven.earlier().filter(|hash| **hash != self.desired_hash)
     }
 
     /// The stage a step enters before it acts; what is written to disk first.
@@ -154,32 +154,32 @@ impl Attempt {
                 self.stage = Stage::Switching { since: now, calls_cut: *calls_cut };
                 match previous {
                     // Whatever kept it from starting once may have passed: it is called back again.
-                    Some(hash) => self.proven = Proven::Earlier(hash.clone()),
-                    // The goal itself proved good before: it still did.
-                    None if self.proven.earlier() == Some(&self.goal) => {}
-                    None => self.proven = Proven::Nothing,
+                    Some(hash) => self.proven = LastGood::Previous(hash.clone()),
+                    // The desired workload itself proved good before: it still did.
+                    None if self.proven.earlier() == Some(&self.desired_hash) => {}
+                    None => self.proven = LastGood::None,
                 }
             }
-            Step::Count => match &self.stage {
+            Step::CountActive => match &self.stage {
                 // A switch that was begun and did not come to its stop is drained anew.
                 Stage::Preparing
                 | Stage::Switching { .. }
-                | Stage::Kept { .. }
-                | Stage::Returned { .. } => {
+                | Stage::Committed { .. }
+                | Stage::RolledBack { .. } => {
                     self.stage = Stage::Draining { since: now, count: None };
                 }
                 Stage::Draining { .. } | Stage::Soaking { .. } | Stage::Failed { .. } => {}
             },
             Step::Remove
-            | Step::Fetch
-            | Step::Put
-            | Step::Withdraw { .. }
+            | Step::Pull
+            | Step::Create
+            | Step::RevertDocument { .. }
             | Step::Soak
-            | Step::GiveUp { .. }
-            | Step::Return { .. }
-            | Step::Keep { .. }
+            | Step::Fail { .. }
+            | Step::RollBack { .. }
+            | Step::Commit { .. }
             | Step::Start
-            | Step::Refresh
+            | Step::RewriteConfig
             | Step::Promote => {}
         }
         self
@@ -189,13 +189,13 @@ impl Attempt {
     #[must_use]
     pub fn after(mut self, step: &Step, outcome: Outcome, now: Timestamp) -> Self {
         match outcome {
-            Outcome::Trouble(message) => {
-                self.trouble = Some(Trouble::next(self.trouble.as_ref(), message, now));
+            Outcome::Retry(message) => {
+                self.trouble = Some(Backoff::next(self.trouble.as_ref(), message, now));
                 return self;
             }
             Outcome::Failed(failure) => {
-                let called_back = matches!(step, Step::Return { .. });
-                // What only helped out until the goal is ready says nothing of the goal.
+                let called_back = matches!(step, Step::RollBack { .. });
+                // What only helped out until the desired workload is ready says nothing of the desired workload.
                 if !(called_back && self.is_preparing()) {
                     self.stage = self.stage.failed(failure);
                 }
@@ -213,13 +213,13 @@ impl Attempt {
             }
             Outcome::Done => {
                 self.stage = self.stage.after(step, now);
-                if matches!(step, Step::Return { .. }) {
+                if matches!(step, Step::RollBack { .. }) {
                     self.proven = self.proven.steady();
                 }
             }
         }
-        if matches!(self.stage, Stage::Kept { .. }) {
-            self.proven = Proven::Present;
+        if matches!(self.stage, Stage::Committed { .. }) {
+            self.proven = LastGood::Current;
         }
         self.trouble = None;
         self
@@ -227,30 +227,30 @@ impl Attempt {
 
     /// What it returns to was not tried yet.
     fn is_returning(&self) -> bool {
-        self.returns_to().is_some() && matches!(self.proven, Proven::Earlier(_))
+        self.returns_to().is_some() && matches!(self.proven, LastGood::Previous(_))
     }
 
     fn is_preparing(&self) -> bool {
         matches!(self.stage, Stage::Preparing | Stage::Draining { .. })
     }
 
-    /// The attempt towards another goal that takes this one's place; none when
+    /// The attempt towards another desired workload that takes this one's place; none when
     /// what runs is proven.
-    fn overtaken(&self, goal: ContentHash) -> Option<Self> {
+    fn overtaken(&self, desired_hash: ContentHash) -> Option<Self> {
         let proven = self.proven.clone();
-        (proven != Proven::Present).then(|| Self { proven, ..Self::new(goal) })
+        (proven != LastGood::Current).then(|| Self { proven, ..Self::new(desired_hash) })
     }
 
     /// Why the change was undone, if it was.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match &self.stage {
-            Stage::Failed { failure, .. } | Stage::Returned { failure, .. } => Some(failure),
+            Stage::Failed { failure, .. } | Stage::RolledBack { failure, .. } => Some(failure),
             Stage::Preparing
             | Stage::Draining { .. }
             | Stage::Switching { .. }
             | Stage::Soaking { .. }
-            | Stage::Kept { .. } => None,
+            | Stage::Committed { .. } => None,
         }
     }
 
@@ -260,35 +260,37 @@ impl Attempt {
         match self.stage {
             Stage::Switching { calls_cut, .. }
             | Stage::Soaking { calls_cut, .. }
-            | Stage::Kept { calls_cut }
+            | Stage::Committed { calls_cut }
             | Stage::Failed { calls_cut, .. }
-            | Stage::Returned { calls_cut, .. } => calls_cut,
+            | Stage::RolledBack { calls_cut, .. } => calls_cut,
             Stage::Preparing | Stage::Draining { .. } => Some(0),
         }
     }
 }
 
-impl Proven {
+impl LastGood {
     /// The workload that proved good, where it is another than what runs.
     #[must_use]
     pub fn earlier(&self) -> Option<&ContentHash> {
         match self {
-            Proven::Earlier(hash) | Proven::Faltering(hash) => Some(hash),
-            Proven::Present | Proven::Nothing => None,
+            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => Some(hash),
+            LastGood::Current | LastGood::None => None,
         }
     }
 
     fn faltering(self) -> Self {
         match self {
-            Proven::Earlier(hash) | Proven::Faltering(hash) => Proven::Faltering(hash),
-            Proven::Present | Proven::Nothing => self,
+            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => {
+                LastGood::PreviousFailed(hash)
+            }
+            LastGood::Current | LastGood::None => self,
         }
     }
 
     fn steady(self) -> Self {
         match self {
-            Proven::Earlier(hash) | Proven::Faltering(hash) => Proven::Earlier(hash),
-            Proven::Present | Proven::Nothing => self,
+            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => LastGood::Previous(hash),
+            LastGood::Current | LastGood::None => self,
         }
     }
 }
@@ -301,11 +303,11 @@ impl Stage {
                 Stage::Soaking { since: now, calls_cut }
             }
             (
-                Step::Keep { .. },
+                Step::Commit { .. },
                 Stage::Soaking { calls_cut, .. } | Stage::Failed { calls_cut, .. },
-            ) => Stage::Kept { calls_cut },
-            (Step::Return { .. }, Stage::Failed { failure, calls_cut }) => {
-                Stage::Returned { failure, calls_cut }
+            ) => Stage::Committed { calls_cut },
+            (Step::RollBack { .. }, Stage::Failed { failure, calls_cut }) => {
+                Stage::RolledBack { failure, calls_cut }
             }
             (_, stage) => stage,
         }
@@ -318,7 +320,7 @@ impl Stage {
             }
             // Before the switch nothing was stopped, so nothing has to come back.
             Stage::Preparing | Stage::Draining { .. } => {
-                Stage::Returned { failure, calls_cut: Some(0) }
+                Stage::RolledBack { failure, calls_cut: Some(0) }
             }
             Stage::Failed { failure: first, calls_cut } => {
                 let message = format!(
@@ -327,13 +329,13 @@ impl Stage {
                 );
                 Stage::Failed { failure: Failure { message, ..first }, calls_cut }
             }
-            kept @ (Stage::Kept { .. } | Stage::Returned { .. }) => kept,
+            kept @ (Stage::Committed { .. } | Stage::RolledBack { .. }) => kept,
         }
     }
 }
 
-impl Trouble {
-    fn next(before: Option<&Trouble>, message: String, now: Timestamp) -> Self {
+impl Backoff {
+    fn next(before: Option<&Backoff>, message: String, now: Timestamp) -> Self {
         let failures = before.map_or(0, |trouble| trouble.failures).saturating_add(1);
         let doublings = failures.saturating_sub(1).min(20);
         let pause_ms = (RETRY_FIRST_MS << doublings).min(RETRY_LONGEST_MS);
@@ -341,7 +343,7 @@ impl Trouble {
     }
 }
 
-/// The goal of a removal.
+/// The desired workload of a removal.
 #[must_use]
 pub fn nothing() -> ContentHash {
     ContentHash::of(b"")
@@ -350,10 +352,10 @@ pub fn nothing() -> ContentHash {
 /// The failure of a change that was given up before anything was stopped.
 #[must_use]
 pub fn given_up(
-    goal: ContentHash,
+    desired_hash: ContentHash,
     version: Option<Version>,
     message: String,
     at: Timestamp,
 ) -> Failure {
-    Failure { hash: goal, version, at, message, exit_code: None, log_tail: Vec::new() }
+    Failure { hash: desired_hash, version, at, message, exit_code: None, log_tail: Vec::new() }
 }

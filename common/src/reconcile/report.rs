@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::attempt::{Attempt, Stage};
 use crate::id::ComponentName;
 use crate::instance::Instance;
 use crate::observed::{ContainerState, Health, ObservedContainer, ObservedInstance};
 use crate::report::InstanceReport;
+use crate::update::{InstanceUpdate, Stage};
 
-use super::{Input, Judgement, steady};
+use super::{Decision, Input, maintain};
 
 /// The state of every judged instance, as it is reported.
 #[must_use]
 pub fn tell(
     input: Input<'_>,
-    judgements: &BTreeMap<ComponentName, Judgement>,
+    judgements: &BTreeMap<ComponentName, Decision>,
 ) -> BTreeMap<ComponentName, InstanceReport> {
     let unseen = ObservedInstance::default();
     judgements
@@ -25,7 +25,9 @@ pub fn tell(
             if let Some(attempt) = input.attempts.get(name) {
                 add_attempt(&mut report, attempt);
             }
-            if let Some(desired) = input.assignment.and_then(|a| a.content.share.instances.get(name)) {
+            if let Some(desired) =
+                input.assignment.and_then(|a| a.content.share.instances.get(name))
+            {
                 report.health = shown_health(&desired.instance, seen, input);
                 add_packaged(&mut report, &desired.instance, seen);
             }
@@ -34,7 +36,7 @@ pub fn tell(
         .collect()
 }
 
-fn tell_seen(seen: &ObservedInstance, judgement: &Judgement) -> InstanceReport {
+fn tell_seen(seen: &ObservedInstance, judgement: &Decision) -> InstanceReport {
     let container = shown_container(seen);
     let status = seen
         .status
@@ -76,7 +78,7 @@ fn shown_health(instance: &Instance, seen: &ObservedInstance, input: Input<'_>) 
     if stopped && !is_told_by_systemd {
         Health::Unhealthy
     } else {
-        steady::health(instance, seen, input.now)
+        maintain::health(instance, seen, input.now)
     }
 }
 
@@ -91,7 +93,7 @@ fn add_packaged(report: &mut InstanceReport, instance: &Instance, seen: &Observe
     }
 }
 
-fn add_attempt(report: &mut InstanceReport, attempt: &Attempt) {
+fn add_attempt(report: &mut InstanceReport, attempt: &InstanceUpdate) {
     report.calls_cut = attempt.calls_cut();
     report.failure = attempt.failure().cloned();
     // While calls drain they are counted far more often than the probe does.

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::instance::{Instance, Workload};
 use crate::observed::{ActiveState, ContainerState, Health, ObservedInstance, ObservedUnit};
+use crate::plural::counted;
 use crate::report::Phase;
 use crate::time::Timestamp;
-use crate::words::counted;
 
-use super::before::absent_dependency;
-use super::{Case, Judgement, Step, change};
+use super::dependencies::absent_dependency;
+use super::{Case, Decision, Step, change};
 
 /// A unit that systemd gave up on after it ended again and again is started no
 /// more often than this, so that it does not flap.
@@ -18,10 +18,10 @@ const GAVE_UP_PAUSE_MS: u64 = 60_000;
 const CLOCK_SKEW_MS_MAX: u64 = 1_000;
 
 /// The host works by the desired workload; whatever else differs is mended.
-pub(super) fn keep(case: Case<'_>) -> Judgement {
+pub(super) fn keep(case: Case<'_>) -> Decision {
     let seen = case.seen;
     let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else {
-        return Judgement::act(Phase::Preparing, Step::Put, "its unit is missing");
+        return Decision::act(Phase::Preparing, Step::Create, "its unit is missing");
     };
     if unit.stopped_by_hand {
         return held(case, unit, BY_HAND);
@@ -33,34 +33,34 @@ pub(super) fn keep(case: Case<'_>) -> Judgement {
     let is_container = case.is_container();
     if unit.stale || !document_is_current {
         let reason = "its documents on the host are out of date";
-        return Judgement::act(Phase::Preparing, Step::Refresh, reason);
+        return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
     }
     // As long as systemd works on the unit, its supervisor makes what is missing.
     let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
-    if is_container && seen.container(case.goal).is_none() && rests {
+    if is_container && seen.container(case.desired_hash).is_none() && rests {
         return if seen.image_present {
-            Judgement::act(Phase::Preparing, Step::Put, "its container is gone")
+            Decision::act(Phase::Preparing, Step::Create, "its container is gone")
         } else {
             let phase = Phase::Pulling { bytes_done: 0, bytes_total: 0 };
-            Judgement::act(phase, Step::Fetch, "container and image are gone")
+            Decision::act(phase, Step::Pull, "container and image are gone")
         };
     }
     run(case, unit)
 }
 
-fn run(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
+fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
     match unit.active {
         ActiveState::Active | ActiveState::Reloading => tidy(case),
         ActiveState::Activating if unit.restarts > 0 => {
             let times = counted(u64::from(unit.restarts), "times");
             let reason = format!("started again by systemd, {times} so far");
-            Judgement::wait(Phase::Starting, reason)
+            Decision::wait(Phase::Starting, reason)
         }
-        ActiveState::Activating => Judgement::wait(Phase::Starting, "systemd is starting it"),
-        ActiveState::Deactivating => Judgement::wait(Phase::Starting, "systemd is stopping it"),
+        ActiveState::Activating => Decision::wait(Phase::Starting, "systemd is starting it"),
+        ActiveState::Deactivating => Decision::wait(Phase::Starting, "systemd is stopping it"),
         ActiveState::Inactive | ActiveState::Failed => {
             if let Some(dependency) = absent_dependency(case) {
-                return Judgement::wait(Phase::Pending, format!("waits for {dependency}"));
+                return Decision::wait(Phase::Pending, format!("waits for {dependency}"));
             }
             let again_at = unit.since.plus_ms(GAVE_UP_PAUSE_MS);
             // A clock that was set back must not make the pause longer.
@@ -68,7 +68,7 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
             if unit.restarts > 0 && is_recent {
                 let words = unknown_words(case.seen);
                 let reason = format!("ended {} times in a row: {words}", unit.restarts + 1);
-                return Judgement::wait(Phase::Unhealthy, reason).until(again_at);
+                return Decision::wait(Phase::Unhealthy, reason).until(again_at);
             }
             let reason = match unit.active {
                 ActiveState::Failed => format!("its unit has failed: {}", unit.result),
@@ -78,34 +78,35 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
                 | ActiveState::Deactivating
                 | ActiveState::Reloading => "its unit is not running".to_owned(),
             };
-            Judgement::act(Phase::Starting, Step::Start, reason)
+            Decision::act(Phase::Starting, Step::Start, reason)
         }
     }
 }
 
-fn tidy(case: Case<'_>) -> Judgement {
+fn tidy(case: Case<'_>) -> Decision {
     let seen = case.seen;
     let instance = &case.desired.instance;
     let name_differs = instance.container().is_some_and(|container| {
-        seen.running().is_some_and(|c| &c.hash == case.goal && c.name != container.name.as_str())
+        seen.running()
+            .is_some_and(|c| &c.hash == case.desired_hash && c.name != container.name.as_str())
     });
     let (phase, reason) = phase_by_health(instance, seen, case.input.now);
     if name_differs {
-        return Judgement::act(phase, Step::Promote, "its container does not bear its own name");
+        return Decision::act(phase, Step::Promote, "its container does not bear its own name");
     }
     let others: BTreeSet<_> =
-        seen.containers.iter().map(|c| &c.hash).filter(|hash| *hash != case.goal).collect();
+        seen.containers.iter().map(|c| &c.hash).filter(|hash| *hash != case.desired_hash).collect();
     // The one before is kept, so that there is something to return to.
     if instance.container().is_some() && others.len() > 1 {
-        return Judgement::act(phase, case.keep(), "older containers are left");
+        return Decision::act(phase, case.keep(), "older containers are left");
     }
-    Judgement::wait(phase, reason)
+    Decision::wait(phase, reason)
 }
 
 /// The phase that health alone gives.
-pub(super) fn judge_health(case: Case<'_>) -> Judgement {
+pub(super) fn judge_health(case: Case<'_>) -> Decision {
     let (phase, reason) = phase_by_health(&case.desired.instance, case.seen, case.input.now);
-    Judgement::wait(phase, reason)
+    Decision::wait(phase, reason)
 }
 
 fn phase_by_health(
@@ -181,12 +182,12 @@ pub(crate) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestam
 pub(super) const BY_HAND: &str = "stopped on the host by hand";
 
 /// Held on the host by somebody. What was held before it had proved good has not done so.
-pub(super) fn held(case: Case<'_>, unit: &ObservedUnit, how: &str) -> Judgement {
+pub(super) fn held(case: Case<'_>, unit: &ObservedUnit, how: &str) -> Decision {
     if case.is_under_way() || !change::proved_before(case) {
         let reason = format!(
             "{how} before it had proved good; waits until that is undone there, or for another change"
         );
-        return Judgement::wait(Phase::Blocked, reason);
+        return Decision::wait(Phase::Blocked, reason);
     }
-    Judgement::wait(Phase::Held { since: unit.since }, how)
+    Decision::wait(Phase::StoppedByHand { since: unit.since }, how)
 }

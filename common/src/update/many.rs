@@ -6,12 +6,15 @@ use crate::assignment::Assignment;
 use crate::id::ComponentName;
 use crate::time::Timestamp;
 
-use super::{Attempt, Count, Stage, nothing};
+use super::{Count, InstanceUpdate, Stage, nothing};
 
 /// Brings the attempts in line with what is desired now: an attempt towards
-/// another goal says nothing of this one but where to return to. Tells whether
+/// another desired workload says nothing of this one but where to return to. Tells whether
 /// anything changed.
-pub fn align(attempts: &mut BTreeMap<ComponentName, Attempt>, assignment: &Assignment) -> bool {
+pub fn align(
+    attempts: &mut BTreeMap<ComponentName, InstanceUpdate>,
+    assignment: &Assignment,
+) -> bool {
     let before = attempts.clone();
     let share = &assignment.content.share;
     let desired = &share.instances;
@@ -20,11 +23,12 @@ pub fn align(attempts: &mut BTreeMap<ComponentName, Attempt>, assignment: &Assig
         if share.unreadable.contains_key(name) {
             return true;
         }
-        let goal = desired.get(name).map_or_else(nothing, |d| d.instance.workload_hash());
-        if attempt.goal == goal {
+        let desired_hash = desired.get(name).map_or_else(nothing, |d| d.instance.workload_hash());
+        if attempt.desired_hash == desired_hash {
             return true;
         }
-        let overtaken = desired.contains_key(name).then(|| attempt.overtaken(goal)).flatten();
+        let overtaken =
+            desired.contains_key(name).then(|| attempt.overtaken(desired_hash)).flatten();
         if let Some(overtaken) = &overtaken {
             *attempt = overtaken.clone();
         }
@@ -36,7 +40,7 @@ pub fn align(attempts: &mut BTreeMap<ComponentName, Attempt>, assignment: &Assig
 /// Takes up again what was given up, because a later revision still asks for
 /// it. Tells whether anything changed.
 pub fn ask_again(
-    attempts: &mut BTreeMap<ComponentName, Attempt>,
+    attempts: &mut BTreeMap<ComponentName, InstanceUpdate>,
     held: &Assignment,
     offered: &Assignment,
     now: Timestamp,
@@ -51,7 +55,7 @@ pub fn ask_again(
             return true;
         }
         match &attempt.stage {
-            Stage::Returned { .. } => {
+            Stage::RolledBack { .. } => {
                 attempt.stage = Stage::Preparing;
                 attempt.trouble = None;
             }
@@ -64,7 +68,7 @@ pub fn ask_again(
             | Stage::Draining { .. }
             | Stage::Switching { .. }
             | Stage::Soaking { .. }
-            | Stage::Kept { .. } => {}
+            | Stage::Committed { .. } => {}
         }
         !attempt.is_blank()
     });
@@ -73,7 +77,7 @@ pub fn ask_again(
 
 /// Moves every time that something is measured from, because the host's clock
 /// was set: what has passed of a soak or a drain stays what it was.
-pub fn shift(attempts: &mut BTreeMap<ComponentName, Attempt>, by_ms: i64) {
+pub fn shift(attempts: &mut BTreeMap<ComponentName, InstanceUpdate>, by_ms: i64) {
     for attempt in attempts.values_mut() {
         if let Some(trouble) = &mut attempt.trouble {
             trouble.retry_at = trouble.retry_at.shifted_ms(by_ms);
@@ -87,7 +91,7 @@ pub fn shift(attempts: &mut BTreeMap<ComponentName, Attempt>, by_ms: i64) {
 
 /// Begins every soak and drain again: after another boot nobody knows how much
 /// of it has passed.
-pub fn begin_anew(attempts: &mut BTreeMap<ComponentName, Attempt>, now: Timestamp) {
+pub fn begin_anew(attempts: &mut BTreeMap<ComponentName, InstanceUpdate>, now: Timestamp) {
     for attempt in attempts.values_mut() {
         attempt.stage.set_since(|_| now);
         if let Stage::Draining { count, .. } = &mut attempt.stage {
@@ -107,9 +111,9 @@ impl Stage {
                 *since = change(*since);
             }
             Stage::Preparing
-            | Stage::Kept { .. }
+            | Stage::Committed { .. }
             | Stage::Failed { .. }
-            | Stage::Returned { .. } => {}
+            | Stage::RolledBack { .. } => {}
         }
     }
 }

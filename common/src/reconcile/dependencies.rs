@@ -1,12 +1,12 @@
 //! What a component comes after: whether that is there yet.
 
 use crate::assignment::Desired;
-use crate::attempt::Stage;
 use crate::id::ComponentName;
 use crate::observed::{Health, ObservedInstance};
 use crate::time::Timestamp;
+use crate::update::Stage;
 
-use super::{Case, Input, is_active, runs_by, steady};
+use super::{Case, Input, is_active, maintain, runs_by};
 
 /// The first component that must come before and is not settled yet.
 pub(super) fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
@@ -33,7 +33,7 @@ fn first_dependency<'a>(
 
 fn answers(desired: &Desired, seen: &ObservedInstance, now: Timestamp) -> bool {
     seen.unit.as_ref().is_some_and(is_active)
-        && steady::health(&desired.instance, seen, now) == Health::Healthy
+        && maintain::health(&desired.instance, seen, now) == Health::Healthy
 }
 
 fn is_settled(
@@ -42,16 +42,17 @@ fn is_settled(
     input: Input<'_>,
     name: &ComponentName,
 ) -> bool {
-    let goal = desired.instance.workload_hash();
-    let attempt = input.attempts.get(name).filter(|attempt| attempt.goal == goal);
+    let desired_hash = desired.instance.workload_hash();
+    let attempt = input.attempts.get(name).filter(|attempt| attempt.desired_hash == desired_hash);
     let changing = attempt.is_some_and(|attempt| match attempt.stage {
-        Stage::Switching { .. } | Stage::Failed { .. } | Stage::Returned { .. } => true,
-        // Where the host already works by the goal, nothing is left to prepare.
-        Stage::Preparing | Stage::Draining { .. } | Stage::Soaking { .. } | Stage::Kept { .. } => {
-            false
-        }
+        Stage::Switching { .. } | Stage::Failed { .. } | Stage::RolledBack { .. } => true,
+        // Where the host already works by the desired workload, nothing is left to prepare.
+        Stage::Preparing
+        | Stage::Draining { .. }
+        | Stage::Soaking { .. }
+        | Stage::Committed { .. } => false,
     });
     !changing
-        && runs_by(seen, &goal, &desired.instance.workload)
+        && runs_by(seen, &desired_hash, &desired.instance.workload)
         && answers(desired, seen, input.now)
 }

@@ -1,16 +1,16 @@
 //! Back to the version before, when the new one is no good or was overtaken.
 
-use crate::attempt::{Proven, Stage};
 use crate::id::ContentHash;
 use crate::observed::{ActiveState, Health, ObservedUnit};
 use crate::report::{Failure, Phase};
+use crate::update::{LastGood, Stage};
 
-use super::{Case, Judgement, Step, change, is_active, steady};
+use super::{Case, Decision, Step, change, is_active, maintain};
 
 /// The last version that proved good, where the one that was overtaken left
 /// nothing running: making the next one ready may take long.
 pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
-    let Some(Proven::Earlier(proven)) = case.attempt.map(|attempt| &attempt.proven) else {
+    let Some(LastGood::Previous(proven)) = case.attempt.map(|attempt| &attempt.proven) else {
         return None;
     };
     let unit = case.seen.unit.as_ref().filter(|unit| !unit.stopped_by_hand)?;
@@ -24,20 +24,20 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
 }
 
 /// The new version failed: the previous one comes back, if there is one.
-pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Judgement {
+pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
     let unit = case.seen.unit.as_ref();
     if unit.is_some_and(|unit| case.is_container() && unit.stopped_by_hand) {
         // Known to be no good: the rollout need not wait for whoever stopped it.
-        return Judgement::wait(Phase::Failed, stopped_too(&failure.message));
+        return Decision::wait(Phase::Failed, stopped_too(&failure.message));
     }
     match (case.returns_to(), case.attempt.map(|attempt| &attempt.proven)) {
-        (Some(previous), Some(Proven::Earlier(_))) => call_back(case, previous, failure),
+        (Some(previous), Some(LastGood::Previous(_))) => call_back(case, previous, failure),
         (Some(previous), _) if case.works_by(previous) => start_again(case, previous, failure),
         (Some(_) | None, _) => cured(case, failure),
     }
 }
 
-fn call_back(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Judgement {
+fn call_back(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Decision {
     let waits = case.seen.unit.as_ref().is_some_and(|unit| {
         case.is_container()
             && case.works_by(previous)
@@ -45,17 +45,17 @@ fn call_back(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Judge
             && is_on_its_way(unit)
     });
     if waits {
-        return Judgement::wait(Phase::Starting, failure.message.clone());
+        return Decision::wait(Phase::Starting, failure.message.clone());
     }
-    let step = Step::Return { previous: previous.clone(), runs: came_back(case, previous) };
-    Judgement::act(Phase::Starting, step, failure.message.clone())
+    let step = Step::RollBack { previous: previous.clone(), runs: came_back(case, previous) };
+    Decision::act(Phase::Starting, step, failure.message.clone())
 }
 
 /// It did not start when it was called back; whatever kept it from that may pass.
-fn start_again(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Judgement {
+fn start_again(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Decision {
     if came_back(case, previous) {
-        let step = Step::Return { previous: previous.clone(), runs: true };
-        return Judgement::act(Phase::Starting, step, failure.message.clone());
+        let step = Step::RollBack { previous: previous.clone(), runs: true };
+        return Decision::act(Phase::Starting, step, failure.message.clone());
     }
     let rests = case
         .seen
@@ -63,48 +63,48 @@ fn start_again(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Jud
         .as_ref()
         .is_some_and(|unit| matches!(unit.active, ActiveState::Inactive | ActiveState::Failed));
     if rests {
-        return Judgement::act(Phase::Failed, Step::Start, failure.message.clone());
+        return Decision::act(Phase::Failed, Step::Start, failure.message.clone());
     }
-    Judgement::wait(Phase::Failed, failure.message.clone())
+    Decision::wait(Phase::Failed, failure.message.clone())
 }
 
 /// Somebody may have cured it on the host: what stays healthy for its soak time
 /// is kept. One that merely was started once more is not.
-fn cured(case: Case<'_>, failure: &Failure) -> Judgement {
+fn cured(case: Case<'_>, failure: &Failure) -> Decision {
     let runs_goal = case.runs_by_goal() && change::runs_goal(case);
-    let healthy = steady::health(&case.desired.instance, case.seen, case.input.now);
+    let healthy = maintain::health(&case.desired.instance, case.seen, case.input.now);
     let unit = case.seen.unit.as_ref().filter(|unit| is_active(unit));
     let Some(unit) = unit.filter(|_| runs_goal && healthy == Health::Healthy) else {
-        return Judgement::wait(Phase::Failed, failure.message.clone());
+        return Decision::wait(Phase::Failed, failure.message.clone());
     };
     let since = unit.since.max(failure.at);
     let until = since.plus_ms(case.desired.policy.soak_ms);
     if case.input.now < until {
-        return Judgement::wait(Phase::Failed, failure.message.clone()).until(until);
+        return Decision::wait(Phase::Failed, failure.message.clone()).until(until);
     }
-    Judgement::act(Phase::Starting, case.keep(), "healthy after all")
+    Decision::act(Phase::Starting, case.keep(), "healthy after all")
 }
 
 /// Nobody may start it: respected, whatever became of the change.
-pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Judgement {
+pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Decision {
     let how = "its unit is masked on the host";
     let also = |failure: &Failure| format!("{}; {how}", failure.message);
     match case.attempt.map(|attempt| &attempt.stage) {
-        Some(Stage::Failed { failure, .. }) => Judgement::wait(Phase::Failed, also(failure)),
-        Some(Stage::Returned { failure, .. }) => Judgement::wait(Phase::Returned, also(failure)),
+        Some(Stage::Failed { failure, .. }) => Decision::wait(Phase::Failed, also(failure)),
+        Some(Stage::RolledBack { failure, .. }) => Decision::wait(Phase::RolledBack, also(failure)),
         Some(
             Stage::Preparing
             | Stage::Draining { .. }
             | Stage::Switching { .. }
             | Stage::Soaking { .. }
-            | Stage::Kept { .. },
+            | Stage::Committed { .. },
         )
-        | None => steady::held(case, unit, how),
+        | None => maintain::held(case, unit, how),
     }
 }
 
 fn stopped_too(reason: &str) -> String {
-    format!("{reason}; {}", steady::BY_HAND)
+    format!("{reason}; {}", maintain::BY_HAND)
 }
 
 /// It answers again already. A packaged unit does not tell which of its drop-ins
@@ -127,27 +127,27 @@ fn is_on_its_way(unit: &ObservedUnit) -> bool {
 }
 
 /// The desired version failed and the one before runs, or should.
-pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Judgement {
+pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
     let reason = match &failure.version {
         Some(version) => format!("version {version} {}", failure.message),
         None => failure.message.clone(),
     };
-    let Some(unit) = &case.seen.unit else { return Judgement::wait(Phase::Failed, reason) };
+    let Some(unit) = &case.seen.unit else { return Decision::wait(Phase::Failed, reason) };
     if unit.stopped_by_hand {
-        return Judgement::wait(Phase::Returned, stopped_too(&reason));
+        return Decision::wait(Phase::RolledBack, stopped_too(&reason));
     }
     // What was left running never proved good either.
     if let Some(proven) = fallen_back(case).filter(|proven| !case.works_by(proven)) {
-        let step = Step::Return { previous: proven.clone(), runs: false };
-        return Judgement::act(Phase::Starting, step, reason);
+        let step = Step::RollBack { previous: proven.clone(), runs: false };
+        return Decision::act(Phase::Starting, step, reason);
     }
     match unit.active {
-        ActiveState::Active | ActiveState::Reloading => Judgement::wait(Phase::Returned, reason),
+        ActiveState::Active | ActiveState::Reloading => Decision::wait(Phase::RolledBack, reason),
         ActiveState::Activating | ActiveState::Deactivating => {
-            Judgement::wait(Phase::Starting, reason)
+            Decision::wait(Phase::Starting, reason)
         }
         ActiveState::Inactive | ActiveState::Failed => {
-            Judgement::act(Phase::Starting, Step::Start, reason)
+            Decision::act(Phase::Starting, Step::Start, reason)
         }
     }
 }
