@@ -32,7 +32,7 @@ pub struct Input<'a> {
     /// What was found on the host.
     pub observed: &'a Observed,
     /// Changes on their way.
-    pub attempts: &'a BTreeMap<ComponentName, InstanceUpdate>,
+    pub updates: &'a BTreeMap<ComponentName, InstanceUpdate>,
     /// Steps that are being done at this moment.
     pub busy: &'a BTreeMap<ComponentName, Busy>,
     /// The host's clock.
@@ -145,8 +145,8 @@ struct Case<'a> {
     /// Identity of the desired workload.
     desired_hash: &'a ContentHash,
     seen: &'a ObservedInstance,
-    /// The attempt towards that desired workload; one towards another says nothing here.
-    attempt: Option<&'a InstanceUpdate>,
+    /// The update towards that desired workload; one towards another says nothing here.
+    update: Option<&'a InstanceUpdate>,
     input: Input<'a>,
 }
 
@@ -161,24 +161,24 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
     let decided = assignment.content.revision.0 > 0;
     let share = &assignment.content.share;
     let leftover = input.observed.instances.keys().filter(|name| decided && !share.contains(name));
-    let mut judgements: BTreeMap<ComponentName, Decision> = leftover
+    let mut decisions: BTreeMap<ComponentName, Decision> = leftover
         .filter(|name| is_ours(&input.observed.instances[*name]))
-        .map(|name| (name.clone(), judge_leftover(name, input)))
+        .map(|name| (name.clone(), decide_leftover(name, input)))
         .collect();
     for (name, unreadable) in &share.unreadable {
         // Whatever runs of it is left as it is: nobody here knows what should run.
         let reason = format!("needs a newer agent: {}", unreadable.why);
-        judgements.insert(name.clone(), Decision::wait(Phase::Blocked, reason));
+        decisions.insert(name.clone(), Decision::wait(Phase::Blocked, reason));
     }
     for (name, desired) in desired {
         let seen = input.observed.instances.get(name).unwrap_or(&unseen);
         let desired_hash = &desired.instance.workload_hash();
-        let attempt =
-            input.attempts.get(name).filter(|attempt| &attempt.desired_hash == desired_hash);
-        let case = Case { desired, desired_hash, seen, attempt, input };
-        judgements.insert(name.clone(), judge_desired(name, case));
+        let update =
+            input.updates.get(name).filter(|update| &update.desired_hash == desired_hash);
+        let case = Case { desired, desired_hash, seen, update, input };
+        decisions.insert(name.clone(), decide_desired(name, case));
     }
-    judgements
+    decisions
 }
 
 /// The steps to take now, removals first, then in the order of names.
@@ -186,9 +186,9 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
 pub fn reconcile(input: Input<'_>) -> Vec<Action> {
     let mut actions: Vec<Action> = decide(input)
         .into_iter()
-        .filter_map(|(component, judgement)| {
-            let step = judgement.step?;
-            Some(Action { component, step, reason: judgement.reason })
+        .filter_map(|(component, decision)| {
+            let step = decision.step?;
+            Some(Action { component, step, reason: decision.reason })
         })
         .collect();
     actions.sort_by_key(|action| action.step != Step::Remove);
@@ -200,13 +200,13 @@ fn is_ours(seen: &ObservedInstance) -> bool {
     unit_is_ours || !seen.containers.is_empty()
 }
 
-fn judge_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
-    let attempt = input.attempts.get(name).filter(|attempt| attempt.desired_hash == nothing());
+fn decide_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
+    let update = input.updates.get(name).filter(|update| update.desired_hash == nothing());
     let seen = &input.observed.instances[name];
     // The tenant's choice is the same for all; whatever stays on the node tells it.
     let stays = input.assignment.and_then(|a| a.content.share.instances.values().next());
     let policy = stays.map(|desired| &desired.policy);
-    let drain = Drain { seen, probe: seen.counting.probe(), policy, attempt, now: input.now };
+    let drain = Drain { seen, probe: seen.counting.probe(), policy, update, now: input.now };
     match input.busy.get(name).map(|busy| &busy.step) {
         Some(Step::CountActive) => {
             let phase = Phase::Draining { deadline: drain.deadline() };
@@ -215,25 +215,25 @@ fn judge_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
         Some(_) => return Decision::wait(Phase::Removing, "being removed"),
         None => {}
     }
-    if let Some(trouble) = attempt.and_then(|attempt| attempt.trouble.as_ref())
-        && trouble.retry_at > input.now
+    if let Some(backoff) = update.and_then(|update| update.backoff.as_ref())
+        && backoff.retry_at > input.now
     {
-        return Decision::wait(Phase::Removing, trouble.message.clone()).until(trouble.retry_at);
+        return Decision::wait(Phase::Removing, backoff.message.clone()).until(backoff.retry_at);
     }
-    if let Some(failure) = attempt.and_then(InstanceUpdate::failure) {
+    if let Some(failure) = update.and_then(InstanceUpdate::failure) {
         return Decision::wait(Phase::RolledBack, format!("its removal {}", failure.message));
     }
     match drain.decide() {
         Drained::Passed { .. } => {
             Decision::act(Phase::Removing, Step::Remove, "no longer part of the desired state")
         }
-        Drained::Waits(judgement) => judgement,
+        Drained::Waits(decision) => decision,
     }
 }
 
-fn judge_desired(name: &ComponentName, case: Case<'_>) -> Decision {
+fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
     if let Some(busy) = case.input.busy.get(name) {
-        return judge_busy(case, busy);
+        return decide_busy(case, busy);
     }
     if let Some(foreign) = &case.seen.foreign {
         let reason = format!("{foreign} exists on the host and is not ours; it was not touched");
@@ -242,17 +242,17 @@ fn judge_desired(name: &ComponentName, case: Case<'_>) -> Decision {
     if let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.masked) {
         return rollback::masked(case, unit);
     }
-    if let Some(trouble) = case.attempt.and_then(|attempt| attempt.trouble.as_ref())
-        && trouble.retry_at > case.input.now
+    if let Some(backoff) = case.update.and_then(|update| update.backoff.as_ref())
+        && backoff.retry_at > case.input.now
     {
-        let phase = match case.attempt.map(|attempt| &attempt.stage) {
+        let phase = match case.update.map(|update| &update.stage) {
             // What was given up is no less so because nothing else starts either.
-            Some(Stage::Failed { .. }) if case.is_faltering() => Phase::Failed,
+            Some(Stage::Failed { .. }) if case.previous_failed() => Phase::Failed,
             Some(_) | None => Phase::Blocked,
         };
-        return Decision::wait(phase, trouble.message.clone()).until(trouble.retry_at);
+        return Decision::wait(phase, backoff.message.clone()).until(backoff.retry_at);
     }
-    match case.attempt.map(|attempt| &attempt.stage) {
+    match case.update.map(|update| &update.stage) {
         Some(Stage::Switching { since, calls_cut }) => {
             change::resume_switch(case, *since, *calls_cut)
         }
@@ -272,7 +272,7 @@ fn judge_desired(name: &ComponentName, case: Case<'_>) -> Decision {
     }
 }
 
-fn judge_busy(case: Case<'_>, busy: &Busy) -> Decision {
+fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
     let (bytes_done, bytes_total) = busy.bytes;
     let (phase, reason) = match &busy.step {
         Step::Remove => (Phase::Removing, "being removed"),
@@ -298,7 +298,7 @@ fn judge_busy(case: Case<'_>, busy: &Busy) -> Decision {
             (Phase::Soaking { until }, "stayed healthy through its soak time")
         }
         // What runs stays; only names and leftovers change.
-        Step::Commit { .. } | Step::Promote => return maintain::judge_health(case),
+        Step::Commit { .. } | Step::Promote => return maintain::decide_health(case),
     };
     Decision::wait(phase, reason)
 }
@@ -306,20 +306,20 @@ fn judge_busy(case: Case<'_>, busy: &Busy) -> Decision {
 impl Step {
     /// What it does, for people and logs.
     #[must_use]
-    pub fn verb(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Step::Remove => "remove",
-            Step::Pull => "fetch",
-            Step::Create => "put",
-            Step::CountActive => "count",
+            Step::Pull => "pull",
+            Step::Create => "create",
+            Step::CountActive => "count-active",
             Step::Switch { .. } => "switch",
             Step::Soak => "soak",
-            Step::Fail { .. } => "give-up",
-            Step::RevertDocument { .. } => "withdraw",
-            Step::RollBack { .. } => "return",
-            Step::Commit { .. } => "keep",
+            Step::Fail { .. } => "fail",
+            Step::RevertDocument { .. } => "revert-document",
+            Step::RollBack { .. } => "roll-back",
+            Step::Commit { .. } => "commit",
             Step::Start => "start",
-            Step::RewriteConfig => "refresh",
+            Step::RewriteConfig => "rewrite-config",
             Step::Promote => "promote",
         }
     }
@@ -332,7 +332,7 @@ impl<'a> Case<'a> {
 
     /// Something was stopped for the change, and its end is not recorded.
     fn is_under_way(self) -> bool {
-        self.attempt.is_some_and(|attempt| match attempt.stage {
+        self.update.is_some_and(|update| match update.stage {
             Stage::Switching { .. } | Stage::Soaking { .. } | Stage::Failed { .. } => true,
             Stage::Preparing
             | Stage::Draining { .. }
@@ -348,7 +348,7 @@ impl<'a> Case<'a> {
 
     /// The last workload that proved good, where it is another than the desired workload.
     fn returns_to(self) -> Option<&'a ContentHash> {
-        self.attempt.and_then(InstanceUpdate::returns_to)
+        self.update.and_then(InstanceUpdate::returns_to)
     }
 
     /// Until it is recorded that the desired workload is kept, what proved good before may be needed.
@@ -357,8 +357,8 @@ impl<'a> Case<'a> {
     }
 
     /// What it returns to did not start when it was called back.
-    fn is_faltering(self) -> bool {
-        self.attempt.is_some_and(|attempt| matches!(attempt.proven, LastGood::PreviousFailed(_)))
+    fn previous_failed(self) -> bool {
+        self.update.is_some_and(|update| matches!(update.last_good, LastGood::PreviousFailed(_)))
     }
 
     fn is_container(self) -> bool {

@@ -22,14 +22,14 @@ pub struct InstanceUpdate {
     /// The workload wanted; [`nothing`] for a removal.
     pub desired_hash: ContentHash,
     /// What proved good so far.
-    pub proven: LastGood,
+    pub last_good: LastGood,
     /// How far it came.
     pub stage: Stage,
     /// What keeps going wrong before anything was stopped.
-    pub trouble: Option<Backoff>,
+    pub backoff: Option<Backoff>,
 }
 
-/// What a change may return to: one that overtakes another returns to where
+/// What a change may return to: one that supersedes another returns to where
 /// that one would have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -131,19 +131,19 @@ impl InstanceUpdate {
     /// A change that begins.
     #[must_use]
     pub fn new(desired_hash: ContentHash) -> Self {
-        Self { desired_hash, proven: LastGood::Current, stage: Stage::Preparing, trouble: None }
+        Self { desired_hash, last_good: LastGood::Current, stage: Stage::Preparing, backoff: None }
     }
 
     /// Whether it says no more than that there is nothing to say.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.stage == Stage::Preparing && self.proven == LastGood::Current && self.trouble.is_none()
+        self.stage == Stage::Preparing && self.last_good == LastGood::Current && self.backoff.is_none()
     }
 
     /// The workload to return to when the desired workload is no good.
     #[must_use]
     pub fn returns_to(&self) -> Option<&ContentHash> {
-        self.proven.earlier().filter(|hash| **hash != self.desired_hash)
+        self.last_good.previous().filter(|hash| **hash != self.desired_hash)
     }
 
     /// The stage a step enters before it acts; what is written to disk first.
@@ -154,10 +154,10 @@ impl InstanceUpdate {
                 self.stage = Stage::Switching { since: now, calls_cut: *calls_cut };
                 match previous {
                     // Whatever kept it from starting once may have passed: it is called back again.
-                    Some(hash) => self.proven = LastGood::Previous(hash.clone()),
+                    Some(hash) => self.last_good = LastGood::Previous(hash.clone()),
                     // The desired workload itself proved good before: it still did.
-                    None if self.proven.earlier() == Some(&self.desired_hash) => {}
-                    None => self.proven = LastGood::None,
+                    None if self.last_good.previous() == Some(&self.desired_hash) => {}
+                    None => self.last_good = LastGood::None,
                 }
             }
             Step::CountActive => match &self.stage {
@@ -185,12 +185,12 @@ impl InstanceUpdate {
         self
     }
 
-    /// The attempt after a step has ended.
+    /// The update after a step has ended.
     #[must_use]
     pub fn after(mut self, step: &Step, outcome: Outcome, now: Timestamp) -> Self {
         match outcome {
             Outcome::Retry(message) => {
-                self.trouble = Some(Backoff::next(self.trouble.as_ref(), message, now));
+                self.backoff = Some(Backoff::next(self.backoff.as_ref(), message, now));
                 return self;
             }
             Outcome::Failed(failure) => {
@@ -200,7 +200,7 @@ impl InstanceUpdate {
                     self.stage = self.stage.failed(failure);
                 }
                 if called_back {
-                    self.proven = self.proven.faltering();
+                    self.last_good = self.last_good.after_failed_return();
                 }
             }
             Outcome::Counted(active) => {
@@ -214,31 +214,31 @@ impl InstanceUpdate {
             Outcome::Done => {
                 self.stage = self.stage.after(step, now);
                 if matches!(step, Step::RollBack { .. }) {
-                    self.proven = self.proven.steady();
+                    self.last_good = self.last_good.after_return();
                 }
             }
         }
         if matches!(self.stage, Stage::Committed { .. }) {
-            self.proven = LastGood::Current;
+            self.last_good = LastGood::Current;
         }
-        self.trouble = None;
+        self.backoff = None;
         self
     }
 
     /// What it returns to was not tried yet.
     fn is_returning(&self) -> bool {
-        self.returns_to().is_some() && matches!(self.proven, LastGood::Previous(_))
+        self.returns_to().is_some() && matches!(self.last_good, LastGood::Previous(_))
     }
 
     fn is_preparing(&self) -> bool {
         matches!(self.stage, Stage::Preparing | Stage::Draining { .. })
     }
 
-    /// The attempt towards another desired workload that takes this one's place; none when
+    /// The update towards another desired workload that takes this one's place; none when
     /// what runs is proven.
-    fn overtaken(&self, desired_hash: ContentHash) -> Option<Self> {
-        let proven = self.proven.clone();
-        (proven != LastGood::Current).then(|| Self { proven, ..Self::new(desired_hash) })
+    fn superseded(&self, desired_hash: ContentHash) -> Option<Self> {
+        let last_good = self.last_good.clone();
+        (last_good != LastGood::Current).then(|| Self { last_good, ..Self::new(desired_hash) })
     }
 
     /// Why the change was undone, if it was.
@@ -271,14 +271,14 @@ impl InstanceUpdate {
 impl LastGood {
     /// The workload that proved good, where it is another than what runs.
     #[must_use]
-    pub fn earlier(&self) -> Option<&ContentHash> {
+    pub fn previous(&self) -> Option<&ContentHash> {
         match self {
             LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => Some(hash),
             LastGood::Current | LastGood::None => None,
         }
     }
 
-    fn faltering(self) -> Self {
+    fn after_failed_return(self) -> Self {
         match self {
             LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => {
                 LastGood::PreviousFailed(hash)
@@ -287,7 +287,7 @@ impl LastGood {
         }
     }
 
-    fn steady(self) -> Self {
+    fn after_return(self) -> Self {
         match self {
             LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => LastGood::Previous(hash),
             LastGood::Current | LastGood::None => self,
@@ -336,7 +336,7 @@ impl Stage {
 
 impl Backoff {
     fn next(before: Option<&Backoff>, message: String, now: Timestamp) -> Self {
-        let failures = before.map_or(0, |trouble| trouble.failures).saturating_add(1);
+        let failures = before.map_or(0, |backoff| backoff.failures).saturating_add(1);
         let doublings = failures.saturating_sub(1).min(20);
         let pause_ms = (RETRY_FIRST_MS << doublings).min(RETRY_LONGEST_MS);
         Self { message, failures, retry_at: now.plus_ms(pause_ms) }

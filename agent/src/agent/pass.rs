@@ -155,7 +155,7 @@ impl Agent {
     fn begin(&mut self, component: &ComponentName, step: Step, reason: &str) {
         // Counting goes on for as long as calls are up: that is no transition.
         if step != Step::CountActive {
-            info!(%component, step = step.verb(), "{component}: {}: {reason}", step.verb());
+            info!(%component, step = step.as_str(), "{component}: {}: {reason}", step.as_str());
         }
         let desired = self.desired(component);
         self.note_drift(component, desired.as_ref(), &step, reason);
@@ -256,7 +256,7 @@ impl Agent {
             let Some(judgement) = judgement.filter(|j| j.step.as_ref() == Some(&done)) else {
                 continue;
             };
-            let (step, reason) = (done.verb(), &judgement.reason);
+            let (step, reason) = (done.as_str(), &judgement.reason);
             warn!(component = %name, step, "{name}: {step} was done in vain: {reason}");
             let message = format!("{}, and mending it did not help", judgement.reason);
             let desired_hash = self.desired_hash(&name);
@@ -321,7 +321,7 @@ fn needs_record(step: &Step) -> bool {
 }
 
 fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
-    let step = step.verb();
+    let step = step.as_str();
     match outcome {
         Outcome::Done => info!(%component, step, "{component}: {step} done"),
         Outcome::Counted(active) => debug!(%component, step, ?active, "{component}: counted"),

@@ -16,16 +16,16 @@ const START_MARGIN_MS: u64 = 10_000;
 /// Everything up to the moment the old version is stopped.
 pub(super) fn prepare(case: Case<'_>) -> Decision {
     let seen = case.seen;
-    if let Some(proven) = rollback::fallen_back(case) {
-        let reason = "what it overtook does not run; the last version that proved good does \
+    if let Some(last_good) = rollback::fallen_back(case) {
+        let reason = "what it superseded does not run; the last version that proved good does \
                       until this one is ready";
-        let step = Step::RollBack { previous: proven.clone(), runs: false };
+        let step = Step::RollBack { previous: last_good.clone(), runs: false };
         return Decision::act(Phase::Starting, step, reason);
     }
     // Only a switch that was begun tells what is there from what proved good.
-    let was_begun = case.attempt.is_some_and(|attempt| attempt.proven != LastGood::Current);
-    if let Some(judgement) = withdraw(case).filter(|_| was_begun) {
-        return judgement;
+    let was_begun = case.update.is_some_and(|update| update.last_good != LastGood::Current);
+    if let Some(decision) = withdraw(case).filter(|_| was_begun) {
+        return decision;
     }
     let is_container = case.is_container();
     if is_container && seen.container(case.desired_hash).is_none() {
@@ -45,7 +45,7 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
     }
     match Drain::of(case).decide() {
         Drained::Passed { calls_cut } => switch(case, calls_cut),
-        Drained::Waits(judgement) => judgement,
+        Drained::Waits(decision) => decision,
     }
 }
 
@@ -65,7 +65,7 @@ fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Decision {
     let running = case.seen.running().map(|container| container.hash.clone());
     let document = || case.seen.document.as_ref().map(|document| document.workload.clone());
     let present = running.or_else(document);
-    let previous = match case.attempt.map(|attempt| &attempt.proven) {
+    let previous = match case.update.map(|update| &update.last_good) {
         Some(LastGood::Previous(_) | LastGood::PreviousFailed(_)) => case.returns_to().cloned(),
         Some(LastGood::None) => None,
         Some(LastGood::Current) | None => present,
@@ -156,7 +156,7 @@ pub(super) fn runs_goal(case: Case<'_>) -> bool {
     !case.is_container() || case.seen.running().is_some_and(|c| &c.hash == case.desired_hash)
 }
 
-/// Whether the desired workload runs only since a change that was overtaken and came back
+/// Whether the desired workload runs only since a change that was superseded and came back
 /// to it: it still has to stay healthy for its soak time.
 pub(super) fn is_unproven(case: Case<'_>) -> bool {
     !proved_before(case) && case.seen.unit.as_ref().is_some_and(is_active) && runs_goal(case)
@@ -164,7 +164,7 @@ pub(super) fn is_unproven(case: Case<'_>) -> bool {
 
 /// Whether the desired workload proved good before this change.
 pub(super) fn proved_before(case: Case<'_>) -> bool {
-    match case.attempt.map(|attempt| &attempt.proven) {
+    match case.update.map(|update| &update.last_good) {
         Some(LastGood::Previous(hash) | LastGood::PreviousFailed(hash)) => {
             hash == case.desired_hash
         }
@@ -199,7 +199,7 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
     match continuity(case, unit, since) {
         Continuity::RanOn => {}
         Continuity::Broken => return give_up("ended while it had to stay healthy".to_owned()),
-        Continuity::Interrupted(judgement) => return judgement,
+        Continuity::Interrupted(decision) => return decision,
     }
     let unseen_ms_max = case.desired.instance.timing.start_timeout_ms + START_MARGIN_MS;
     match maintain::health(&case.desired.instance, case.seen, now) {

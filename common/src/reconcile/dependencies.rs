@@ -43,8 +43,8 @@ fn is_settled(
     name: &ComponentName,
 ) -> bool {
     let desired_hash = desired.instance.workload_hash();
-    let attempt = input.attempts.get(name).filter(|attempt| attempt.desired_hash == desired_hash);
-    let changing = attempt.is_some_and(|attempt| match attempt.stage {
+    let update = input.updates.get(name).filter(|update| update.desired_hash == desired_hash);
+    let changing = update.is_some_and(|update| match update.stage {
         Stage::Switching { .. } | Stage::Failed { .. } | Stage::RolledBack { .. } => true,
         // Where the host already works by the desired workload, nothing is left to prepare.
         Stage::Preparing

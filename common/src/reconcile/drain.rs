@@ -23,7 +23,7 @@ pub(super) struct Drain<'a> {
     pub(super) probe: Option<&'a ActiveProbe>,
     /// None: the operator left no choice, so the wait has no end.
     pub(super) policy: Option<&'a ChangePolicy>,
-    pub(super) attempt: Option<&'a InstanceUpdate>,
+    pub(super) update: Option<&'a InstanceUpdate>,
     pub(super) now: Timestamp,
 }
 
@@ -43,14 +43,14 @@ impl<'a> Drain<'a> {
             seen: case.seen,
             probe: case.seen.counting.probe().or(desired.instance.active.as_ref()),
             policy: Some(&desired.policy),
-            attempt: case.attempt,
+            update: case.update,
             now: case.input.now,
         }
     }
 
     /// When the wait is over.
     pub(super) fn deadline(self) -> Timestamp {
-        let since = match self.attempt.map(|attempt| &attempt.stage) {
+        let since = match self.update.map(|update| &update.stage) {
             Some(Stage::Draining { since, .. }) => *since,
             Some(_) | None => self.now,
         };
@@ -64,7 +64,7 @@ impl<'a> Drain<'a> {
     }
 
     fn count(self) -> Option<Count> {
-        match self.attempt.map(|attempt| &attempt.stage) {
+        match self.update.map(|update| &update.stage) {
             Some(Stage::Draining { count, .. }) => *count,
             Some(_) | None => None,
         }

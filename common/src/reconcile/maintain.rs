@@ -104,7 +104,7 @@ fn tidy(case: Case<'_>) -> Decision {
 }
 
 /// The phase that health alone gives.
-pub(super) fn judge_health(case: Case<'_>) -> Decision {
+pub(super) fn decide_health(case: Case<'_>) -> Decision {
     let (phase, reason) = phase_by_health(&case.desired.instance, case.seen, case.input.now);
     Decision::wait(phase, reason)
 }

@@ -1,4 +1,4 @@
-//! From what was judged to what is reported.
+//! From what was decided to what is reported.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,20 @@ use crate::update::{InstanceUpdate, Stage};
 
 use super::{Decision, Input, maintain};
 
-/// The state of every judged instance, as it is reported.
+/// The state of every decided instance, as it is reported.
 #[must_use]
 pub fn tell(
     input: Input<'_>,
-    judgements: &BTreeMap<ComponentName, Decision>,
+    decisions: &BTreeMap<ComponentName, Decision>,
 ) -> BTreeMap<ComponentName, InstanceReport> {
     let unseen = ObservedInstance::default();
-    judgements
+    decisions
         .iter()
-        .map(|(name, judgement)| {
+        .map(|(name, decision)| {
             let seen = input.observed.instances.get(name).unwrap_or(&unseen);
-            let mut report = tell_seen(seen, judgement);
-            if let Some(attempt) = input.attempts.get(name) {
-                add_attempt(&mut report, attempt);
+            let mut report = tell_seen(seen, decision);
+            if let Some(update) = input.updates.get(name) {
+                add_attempt(&mut report, update);
             }
             if let Some(desired) =
                 input.assignment.and_then(|a| a.content.share.instances.get(name))
@@ -36,15 +36,15 @@ pub fn tell(
         .collect()
 }
 
-fn tell_seen(seen: &ObservedInstance, judgement: &Decision) -> InstanceReport {
+fn tell_seen(seen: &ObservedInstance, decision: &Decision) -> InstanceReport {
     let container = shown_container(seen);
     let status = seen
         .status
         .as_ref()
         .filter(|status| seen.running().is_some_and(|c| c.id == status.container));
     InstanceReport {
-        phase: judgement.phase,
-        reason: judgement.reason.clone(),
+        phase: decision.phase,
+        reason: decision.reason.clone(),
         version: container.map(|c| c.version.clone()),
         digest: container.map(|c| c.digest.clone()),
         hash: container.map(|c| c.hash.clone()),
@@ -93,11 +93,11 @@ fn add_packaged(report: &mut InstanceReport, instance: &Instance, seen: &Observe
     }
 }
 
-fn add_attempt(report: &mut InstanceReport, attempt: &InstanceUpdate) {
-    report.calls_cut = attempt.calls_cut();
-    report.failure = attempt.failure().cloned();
+fn add_attempt(report: &mut InstanceReport, update: &InstanceUpdate) {
+    report.calls_cut = update.calls_cut();
+    report.failure = update.failure().cloned();
     // While calls drain they are counted far more often than the probe does.
-    if let Stage::Draining { count, .. } = &attempt.stage {
+    if let Stage::Draining { count, .. } = &update.stage {
         report.active = count.and_then(|count| count.active);
     }
 }

@@ -1,4 +1,4 @@
-//! Back to the version before, when the new one is no good or was overtaken.
+//! Back to the version before, when the new one is no good or was superseded.
 
 use crate::id::ContentHash;
 use crate::observed::{ActiveState, Health, ObservedUnit};
@@ -7,10 +7,10 @@ use crate::update::{LastGood, Stage};
 
 use super::{Case, Decision, Step, change, is_active, maintain};
 
-/// The last version that proved good, where the one that was overtaken left
+/// The last version that proved good, where the one that was superseded left
 /// nothing running: making the next one ready may take long.
 pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
-    let Some(LastGood::Previous(proven)) = case.attempt.map(|attempt| &attempt.proven) else {
+    let Some(LastGood::Previous(last_good)) = case.update.map(|update| &update.last_good) else {
         return None;
     };
     let unit = case.seen.unit.as_ref().filter(|unit| !unit.stopped_by_hand)?;
@@ -19,8 +19,8 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
     // What is started again and again may have answered before, and has calls then.
     let never_comes_up = unit.keeps_failing()
         && (case.seen.running().is_none() || case.seen.never_answered())
-        && !case.works_by(proven);
-    (rests || never_comes_up).then_some(proven)
+        && !case.works_by(last_good);
+    (rests || never_comes_up).then_some(last_good)
 }
 
 /// The new version failed: the previous one comes back, if there is one.
@@ -30,7 +30,7 @@ pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
         // Known to be no good: the rollout need not wait for whoever stopped it.
         return Decision::wait(Phase::Failed, stopped_too(&failure.message));
     }
-    match (case.returns_to(), case.attempt.map(|attempt| &attempt.proven)) {
+    match (case.returns_to(), case.update.map(|update| &update.last_good)) {
         (Some(previous), Some(LastGood::Previous(_))) => call_back(case, previous, failure),
         (Some(previous), _) if case.works_by(previous) => start_again(case, previous, failure),
         (Some(_) | None, _) => cured(case, failure),
@@ -89,7 +89,7 @@ fn cured(case: Case<'_>, failure: &Failure) -> Decision {
 pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Decision {
     let how = "its unit is masked on the host";
     let also = |failure: &Failure| format!("{}; {how}", failure.message);
-    match case.attempt.map(|attempt| &attempt.stage) {
+    match case.update.map(|update| &update.stage) {
         Some(Stage::Failed { failure, .. }) => Decision::wait(Phase::Failed, also(failure)),
         Some(Stage::RolledBack { failure, .. }) => Decision::wait(Phase::RolledBack, also(failure)),
         Some(
@@ -137,8 +137,8 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
         return Decision::wait(Phase::RolledBack, stopped_too(&reason));
     }
     // What was left running never proved good either.
-    if let Some(proven) = fallen_back(case).filter(|proven| !case.works_by(proven)) {
-        let step = Step::RollBack { previous: proven.clone(), runs: false };
+    if let Some(last_good) = fallen_back(case).filter(|last_good| !case.works_by(last_good)) {
+        let step = Step::RollBack { previous: last_good.clone(), runs: false };
         return Decision::act(Phase::Starting, step, reason);
     }
     match unit.active {

@@ -64,7 +64,7 @@ fn until_draining(world: &mut World) {
 /// Passes until the next step is one of that name.
 fn until_step(world: &mut World, verb: &str) {
     for _pass in 0..200 {
-        if world.actions().iter().any(|action| action.step.verb() == verb) {
+        if world.actions().iter().any(|action| action.step.as_str() == verb) {
             return;
         }
         world.pass();
@@ -101,7 +101,7 @@ fn a_first_start_takes_these_steps() {
     let mut world = World::new();
     world.desire([instance("asterisk", "1")]);
     world.settle();
-    let steps = ["fetch", "put", "switch", "keep"].map(|step| format!("asterisk {step}"));
+    let steps = ["pull", "create", "switch", "commit"].map(|step| format!("asterisk {step}"));
     assert_eq!(world.log, steps);
     assert_eq!(world.phase("asterisk"), Phase::Ready);
 }
@@ -110,7 +110,7 @@ fn a_first_start_takes_these_steps() {
 fn another_version_is_made_ready_before_the_old_one_stops() {
     let mut world = changing("1", "2");
     world.settle();
-    let steps = ["fetch", "put", "switch", "keep"].map(|step| format!("asterisk {step}"));
+    let steps = ["pull", "create", "switch", "commit"].map(|step| format!("asterisk {step}"));
     assert_eq!(world.log, steps);
     assert_eq!(running(&world), Some("2"));
     assert_eq!(world.place("asterisk").containers.len(), 2, "the version before is kept");
@@ -166,7 +166,7 @@ fn what_a_failed_and_overtaken_version_left_stopped_runs_while_the_next_is_made_
     }
     world.desire([instance("asterisk", "2")]);
     world.pass();
-    assert_eq!(world.log.last().unwrap(), "asterisk return");
+    assert_eq!(world.log.last().unwrap(), "asterisk roll-back");
     assert_eq!(running(&world), Some("1"));
     world.settle();
     assert_eq!(running(&world), Some("2"));
@@ -223,7 +223,7 @@ fn calls_are_cut_at_the_deadline_only_when_the_operator_chose_so() {
         world.settle();
         assert!(world.now.since_ms(begun) >= 60_000);
         assert_eq!(running(&world), Some(version));
-        assert_eq!(world.attempts[&name("asterisk")].calls_cut(), Some(cut));
+        assert_eq!(world.updates[&name("asterisk")].calls_cut(), Some(cut));
     }
 }
 
@@ -269,9 +269,9 @@ fn what_is_not_ours_is_named_and_left_alone() {
     world.desire([instance("asterisk", "1")]);
     world.settle();
     assert_eq!(world.log, Vec::<String>::new());
-    let judgement = &world.decide()[&name("asterisk")];
-    assert_eq!(judgement.phase, Phase::Blocked);
-    assert!(judgement.reason.contains("unit asterisk.service"), "{}", judgement.reason);
+    let decision = &world.decide()[&name("asterisk")];
+    assert_eq!(decision.phase, Phase::Blocked);
+    assert!(decision.reason.contains("unit asterisk.service"), "{}", decision.reason);
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn nothing_is_removed_before_a_revision_says_so() {
 #[test]
 fn a_lost_record_of_changes_restarts_nothing() {
     let mut world = settled("1");
-    world.attempts.clear();
+    world.updates.clear();
     world.settle();
     assert_eq!(world.log, Vec::<String>::new());
     assert_eq!(world.phase("asterisk"), Phase::Ready);
@@ -325,7 +325,7 @@ fn a_packaged_unit_is_started_by_its_new_drop_in_and_returns_to_the_old_one() {
 fn an_interrupted_switch_is_done_again_however_long_the_agent_was_away() {
     let mut world = changing("1", "2");
     killed_in(&mut world, "switch", 1);
-    assert!(matches!(world.attempts[&name("asterisk")].stage, Stage::Switching { .. }));
+    assert!(matches!(world.updates[&name("asterisk")].stage, Stage::Switching { .. }));
     world.now = world.now.plus_ms(86_400_000);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Ready);
@@ -339,9 +339,9 @@ fn calls_of_what_is_removed_are_waited_for_too() {
     world.desire([instance("redis", "1")]);
     world.passes(100);
     assert_eq!(running(&world), Some("1"));
-    let judgement = &world.decide()[&name("asterisk")];
-    assert!(matches!(judgement.phase, Phase::Draining { .. }), "{judgement:?}");
-    assert!(judgement.reason.starts_with("12 calls are up"), "{}", judgement.reason);
+    let decision = &world.decide()[&name("asterisk")];
+    assert!(matches!(decision.phase, Phase::Draining { .. }), "{decision:?}");
+    assert!(decision.reason.starts_with("12 calls are up"), "{}", decision.reason);
     world.place("asterisk").calls = 0;
     world.settle();
     assert_eq!(running(&world), None);
@@ -370,7 +370,7 @@ fn calls_that_come_after_an_interrupted_switch_are_waited_for() {
         world.place("asterisk").calls = 0;
         world.settle();
         assert_eq!(running(&world), Some("2"), "{after} effects");
-        let stage = &world.attempts[&name("asterisk")].stage;
+        let stage = &world.updates[&name("asterisk")].stage;
         assert!(matches!(stage, Stage::Committed { .. }), "{stage:?}");
     }
 }
@@ -401,11 +401,11 @@ fn what_proved_good_stays_until_the_next_is_recorded_as_kept_though_its_document
     // By the clocks of then and now, the one that failed is the last that ended.
     world.set_clock(-3_600_000);
     world.desire([instance("asterisk", "2")]);
-    until_step(&mut world, "keep");
+    until_step(&mut world, "commit");
     world.place("asterisk").previous = None;
-    killed_in(&mut world, "keep", 1);
-    let proven = instance("asterisk", "1").workload_hash();
-    assert!(world.place("asterisk").known(&proven).is_some());
+    killed_in(&mut world, "commit", 1);
+    let last_good = instance("asterisk", "1").workload_hash();
+    assert!(world.place("asterisk").known(&last_good).is_some());
 }
 
 fn with_port(version: &str, port: u16) -> Instance {
@@ -427,7 +427,7 @@ fn the_answer_to_an_earlier_probe_is_none_to_the_present_one() {
     // As long as its supervisor cannot know better, it asks the right thing.
     assert_eq!(phase_if_asked(&world, 5060), Phase::Preparing);
     world.settle();
-    assert_eq!(world.log, ["asterisk refresh"]);
+    assert_eq!(world.log, ["asterisk rewrite-config"]);
     assert_eq!(phase_if_asked(&world, 5060), Phase::Starting);
     assert_eq!(phase_if_asked(&world, 5080), Phase::Ready);
 }
@@ -464,17 +464,17 @@ fn what_never_proved_good_and_is_held_is_no_success_when_it_is_asked_for_again()
 #[test]
 fn nothing_is_told_as_ready_before_it_is_recorded_as_kept() {
     let mut world = changing("1", "2");
-    until_step(&mut world, "keep");
+    until_step(&mut world, "commit");
     let busy =
         [(name("asterisk"), Busy { step: Step::Commit { previous: None }, bytes: (0, 0) })].into();
-    let judgements = decide(Input {
+    let decisions = decide(Input {
         assignment: world.assignment.as_ref(),
         observed: &world.observe(),
-        attempts: &world.attempts,
+        updates: &world.updates,
         busy: &busy,
         now: world.now,
     });
-    assert!(matches!(judgements[&name("asterisk")].phase, Phase::Soaking { .. }));
+    assert!(matches!(decisions[&name("asterisk")].phase, Phase::Soaking { .. }));
 }
 
 #[test]
@@ -485,11 +485,11 @@ fn what_was_given_up_is_tried_again_when_a_later_revision_asks_for_it() {
         world.settle();
         assert_eq!(world.phase("asterisk"), end);
         let held = world.assignment.clone().unwrap();
-        assert!(!ask_again(&mut world.attempts, &held, &held, world.now));
+        assert!(!ask_again(&mut world.updates, &held, &held, world.now));
         let mut offered = held.clone();
         offered.generation.number += 1;
         offered.content.revision.0 += 1;
-        assert!(ask_again(&mut world.attempts, &held, &offered, world.now));
+        assert!(ask_again(&mut world.updates, &held, &offered, world.now));
         world.assignment = Some(offered);
         world.log.clear();
         world.settle();
@@ -554,7 +554,7 @@ fn a_version_that_never_answered_is_not_asked_for_its_calls() {
     world.desire([counted("asterisk", "2")]);
     world.settle();
     assert_eq!(running(&world), Some("2"));
-    assert!(!world.log.contains(&"asterisk count".to_owned()), "{:?}", world.log);
+    assert!(!world.log.contains(&"asterisk count-active".to_owned()), "{:?}", world.log);
 }
 
 #[test]
@@ -571,15 +571,15 @@ fn what_answered_is_not_stopped_for_its_overtaker_because_its_supervisor_is_repl
         seen.status.as_mut().unwrap().health = Health::Healthy;
         observed
     };
-    let judgements = world.with_observed(&observed, decide);
-    assert_eq!(judgements[&name("asterisk")].step, Some(Step::Pull));
+    let decisions = world.with_observed(&observed, decide);
+    assert_eq!(decisions[&name("asterisk")].step, Some(Step::Pull));
 }
 
 #[test]
 fn a_return_whose_end_was_not_seen_is_not_done_again() {
     let mut world = changing("1", "exits");
     // Document, stop and start, and not the name.
-    killed_in(&mut world, "return", 3);
+    killed_in(&mut world, "roll-back", 3);
     let before = started(&world);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::RolledBack);
@@ -590,14 +590,14 @@ fn a_return_whose_end_was_not_seen_is_not_done_again() {
 }
 
 /// Version 1 proved good, the next one failed, and calling version 1 back failed once.
-fn faltering() -> World {
+fn after_failed_return() -> World {
     let mut world = changing("1", "exits");
-    until_step(&mut world, "return");
+    until_step(&mut world, "roll-back");
     let name = name("asterisk");
     let step = world.actions()[0].step.clone();
     let failure = given_up(nothing(), None, "the host was out of memory".to_owned(), world.now);
-    let attempt = world.attempts.remove(&name).unwrap();
-    world.attempts.insert(name, attempt.after(&step, Outcome::Failed(failure), world.now));
+    let update = world.updates.remove(&name).unwrap();
+    world.updates.insert(name, update.after(&step, Outcome::Failed(failure), world.now));
     let place = world.place("asterisk");
     place.current = place.previous.clone();
     world
@@ -605,7 +605,7 @@ fn faltering() -> World {
 
 #[test]
 fn a_return_that_failed_once_is_tried_again() {
-    let mut world = faltering();
+    let mut world = after_failed_return();
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::RolledBack);
     assert_eq!(running(&world), Some("1"));
@@ -613,7 +613,7 @@ fn a_return_that_failed_once_is_tried_again() {
 
 #[test]
 fn a_return_that_failed_once_does_not_keep_later_ones_from_being_tried() {
-    let mut world = faltering();
+    let mut world = after_failed_return();
     // The rollout takes its pointer back before the version before has come up.
     world.desire([instance("asterisk", "1")]);
     world.settle();
@@ -635,7 +635,7 @@ fn a_stop_by_hand_during_a_switch_is_respected() {
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Blocked, "{:?}", world.log);
     assert_eq!(running(&world), None);
-    assert!(!world.log.contains(&"asterisk give-up".to_owned()), "{:?}", world.log);
+    assert!(!world.log.contains(&"asterisk fail".to_owned()), "{:?}", world.log);
 }
 
 #[test]
@@ -648,7 +648,7 @@ fn what_is_stopped_by_hand_in_its_soak_has_not_proved_good() {
     world.place("asterisk").stop_by_hand(now);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Blocked, "{:?}", world.log);
-    assert!(!world.log.contains(&"asterisk keep".to_owned()), "{:?}", world.log);
+    assert!(!world.log.contains(&"asterisk commit".to_owned()), "{:?}", world.log);
     // The next change releases it.
     world.desire([instance("asterisk", "1")]);
     world.settle();
@@ -663,16 +663,16 @@ fn what_went_back_and_is_stopped_by_hand_is_told_as_both() {
     let now = world.now;
     world.place("asterisk").stop_by_hand(now);
     world.settle();
-    let judgement = &world.decide()[&name("asterisk")];
-    assert_eq!(judgement.phase, Phase::RolledBack);
-    assert!(judgement.reason.ends_with("; stopped on the host by hand"), "{}", judgement.reason);
+    let decision = &world.decide()[&name("asterisk")];
+    assert_eq!(decision.phase, Phase::RolledBack);
+    assert!(decision.reason.ends_with("; stopped on the host by hand"), "{}", decision.reason);
     assert_eq!(running(&world), None);
 }
 
 #[test]
 fn a_stop_by_hand_before_a_return_is_respected() {
     let mut world = changing("1", "exits");
-    until_step(&mut world, "return");
+    until_step(&mut world, "roll-back");
     let now = world.now;
     let place = world.place("asterisk");
     place.stop_by_hand(now);
@@ -697,12 +697,12 @@ fn a_change_that_was_kept_is_drained_like_any_other_when_it_has_to_be_made_again
     let mut world = changing_counted("1", "2");
     world.settle();
     let desired_hash = counted("asterisk", "1").workload_hash();
-    world.attempts.get_mut(&name("asterisk")).unwrap().desired_hash = desired_hash;
+    world.updates.get_mut(&name("asterisk")).unwrap().desired_hash = desired_hash;
     world.place("asterisk").calls = 12;
     world.desire([counted("asterisk", "1")]);
     world.passes(10);
-    let judgement = &world.decide()[&name("asterisk")];
-    assert!(judgement.reason.starts_with("12 calls are up"), "{}", judgement.reason);
+    let decision = &world.decide()[&name("asterisk")];
+    assert!(decision.reason.starts_with("12 calls are up"), "{}", decision.reason);
 }
 
 #[test]
@@ -711,7 +711,7 @@ fn calls_that_were_cut_are_still_told_after_the_version_failed() {
     world.desire_with([counted("asterisk", "exits")], OnDeadline::Cut);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::RolledBack);
-    assert_eq!(world.attempts[&name("asterisk")].calls_cut(), Some(12));
+    assert_eq!(world.updates[&name("asterisk")].calls_cut(), Some(12));
 }
 
 #[test]
@@ -741,7 +741,7 @@ fn a_packaged_unit_whose_document_is_lost_gets_it_back_and_is_not_restarted() {
     let since = world.place("exporter").unit.as_ref().unwrap().since;
     world.place("exporter").current = None;
     world.settle();
-    assert_eq!(world.log, ["exporter refresh"]);
+    assert_eq!(world.log, ["exporter rewrite-config"]);
     assert_eq!(world.place("exporter").current, Some(packaged("exporter", "one")));
     assert_eq!(world.place("exporter").unit.as_ref().unwrap().since, since);
 }
@@ -753,7 +753,7 @@ fn a_packaged_unit_is_not_restarted_because_its_text_is_to_be_written_or_read_an
     let since = unit.since;
     unit.text = packaged("exporter", "as an earlier agent wrote it");
     world.settle();
-    assert_eq!(world.log, ["exporter refresh"]);
+    assert_eq!(world.log, ["exporter rewrite-config"]);
     assert_eq!(world.place("exporter").unit.as_ref().unwrap().since, since);
 }
 
@@ -825,7 +825,7 @@ fn a_clock_that_is_set_neither_ends_a_soak_nor_begins_it_again() {
         }
         assert!(world.now.since_ms(set) >= 4_900, "its soak was cut short");
         assert!(world.now.since_ms(set) <= 6_000, "its soak was made longer");
-        assert_eq!(world.log, ["asterisk keep"]);
+        assert_eq!(world.log, ["asterisk commit"]);
     }
 }
 
@@ -836,7 +836,7 @@ fn after_another_boot_a_drain_begins_again() {
     until_draining(&mut world);
     // A year later, or so its clock says.
     world.now = world.now.plus_ms(365 * 86_400_000);
-    begin_anew(&mut world.attempts, world.now);
+    begin_anew(&mut world.updates, world.now);
     world.pass();
     assert_eq!(running(&world), Some("1"));
     assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }));
@@ -850,8 +850,8 @@ fn what_was_checked_in_the_future_is_not_known() {
     for (ahead_ms, phase) in [(3_600_000, Phase::Unhealthy), (500, Phase::Ready)] {
         let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
         seen.status.as_mut().unwrap().checked_at = world.now.plus_ms(ahead_ms);
-        let judgements = world.with_observed(&observed, decide);
-        assert_eq!(judgements[&name("asterisk")].phase, phase);
+        let decisions = world.with_observed(&observed, decide);
+        assert_eq!(decisions[&name("asterisk")].phase, phase);
     }
 }
 

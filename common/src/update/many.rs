@@ -8,39 +8,39 @@ use crate::time::Timestamp;
 
 use super::{Count, InstanceUpdate, Stage, nothing};
 
-/// Brings the attempts in line with what is desired now: an attempt towards
+/// Brings the updates in line with what is desired now: an update towards
 /// another desired workload says nothing of this one but where to return to. Tells whether
 /// anything changed.
 pub fn align(
-    attempts: &mut BTreeMap<ComponentName, InstanceUpdate>,
+    updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
     assignment: &Assignment,
 ) -> bool {
-    let before = attempts.clone();
+    let before = updates.clone();
     let share = &assignment.content.share;
     let desired = &share.instances;
-    attempts.retain(|name, attempt| {
+    updates.retain(|name, update| {
         // Nobody here knows what should run: how far it came stays what it was.
         if share.unreadable.contains_key(name) {
             return true;
         }
         let desired_hash = desired.get(name).map_or_else(nothing, |d| d.instance.workload_hash());
-        if attempt.desired_hash == desired_hash {
+        if update.desired_hash == desired_hash {
             return true;
         }
-        let overtaken =
-            desired.contains_key(name).then(|| attempt.overtaken(desired_hash)).flatten();
-        if let Some(overtaken) = &overtaken {
-            *attempt = overtaken.clone();
+        let superseded =
+            desired.contains_key(name).then(|| update.superseded(desired_hash)).flatten();
+        if let Some(superseded) = &superseded {
+            *update = superseded.clone();
         }
-        overtaken.is_some()
+        superseded.is_some()
     });
-    *attempts != before
+    *updates != before
 }
 
 /// Takes up again what was given up, because a later revision still asks for
 /// it. Tells whether anything changed.
 pub fn ask_again(
-    attempts: &mut BTreeMap<ComponentName, InstanceUpdate>,
+    updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
     held: &Assignment,
     offered: &Assignment,
     now: Timestamp,
@@ -48,20 +48,20 @@ pub fn ask_again(
     if held.content.revision == offered.content.revision {
         return false;
     }
-    let before = attempts.clone();
-    attempts.retain(|name, attempt| {
+    let before = updates.clone();
+    updates.retain(|name, update| {
         let goes_on = offered.content.share.instances.contains_key(name);
         if !goes_on {
             return true;
         }
-        match &attempt.stage {
+        match &update.stage {
             Stage::RolledBack { .. } => {
-                attempt.stage = Stage::Preparing;
-                attempt.trouble = None;
+                update.stage = Stage::Preparing;
+                update.backoff = None;
             }
             // It is there already and only has to be started once more.
-            Stage::Failed { .. } if !attempt.is_returning() => {
-                attempt.stage = Stage::Switching { since: now, calls_cut: Some(0) };
+            Stage::Failed { .. } if !update.is_returning() => {
+                update.stage = Stage::Switching { since: now, calls_cut: Some(0) };
             }
             Stage::Failed { .. }
             | Stage::Preparing
@@ -70,20 +70,20 @@ pub fn ask_again(
             | Stage::Soaking { .. }
             | Stage::Committed { .. } => {}
         }
-        !attempt.is_blank()
+        !update.is_blank()
     });
-    *attempts != before
+    *updates != before
 }
 
 /// Moves every time that something is measured from, because the host's clock
 /// was set: what has passed of a soak or a drain stays what it was.
-pub fn shift(attempts: &mut BTreeMap<ComponentName, InstanceUpdate>, by_ms: i64) {
-    for attempt in attempts.values_mut() {
-        if let Some(trouble) = &mut attempt.trouble {
-            trouble.retry_at = trouble.retry_at.shifted_ms(by_ms);
+pub fn shift(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, by_ms: i64) {
+    for update in updates.values_mut() {
+        if let Some(backoff) = &mut update.backoff {
+            backoff.retry_at = backoff.retry_at.shifted_ms(by_ms);
         }
-        attempt.stage.set_since(|since| since.shifted_ms(by_ms));
-        if let Stage::Failed { failure, .. } = &mut attempt.stage {
+        update.stage.set_since(|since| since.shifted_ms(by_ms));
+        if let Stage::Failed { failure, .. } = &mut update.stage {
             failure.at = failure.at.shifted_ms(by_ms);
         }
     }
@@ -91,10 +91,10 @@ pub fn shift(attempts: &mut BTreeMap<ComponentName, InstanceUpdate>, by_ms: i64)
 
 /// Begins every soak and drain again: after another boot nobody knows how much
 /// of it has passed.
-pub fn begin_anew(attempts: &mut BTreeMap<ComponentName, InstanceUpdate>, now: Timestamp) {
-    for attempt in attempts.values_mut() {
-        attempt.stage.set_since(|_| now);
-        if let Stage::Draining { count, .. } = &mut attempt.stage {
+pub fn begin_anew(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, now: Timestamp) {
+    for update in updates.values_mut() {
+        update.stage.set_since(|_| now);
+        if let Stage::Draining { count, .. } = &mut update.stage {
             *count = None;
         }
     }

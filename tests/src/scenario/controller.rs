@@ -176,9 +176,9 @@ impl Controller {
             enrolled: &self.nodes.keys().cloned().collect(),
             now,
         });
-        let overtaken = self.rollout.replace(rollout);
-        if let Some(overtaken) = overtaken.filter(|rollout| !rollout.is_ended()) {
-            self.note_outcome(overtaken.to, State::Superseded);
+        let superseded = self.rollout.replace(rollout);
+        if let Some(superseded) = superseded.filter(|rollout| !rollout.is_ended()) {
+            self.note_outcome(superseded.to, State::Superseded);
         }
     }
 

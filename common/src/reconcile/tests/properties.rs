@@ -38,18 +38,18 @@ fn version() -> impl Strategy<Value = &'static str> {
 }
 
 /// The end that the last desired version must come to.
-fn has_ended(world: &mut World, version: &str, proven: Option<&str>) -> Result<(), TestCaseError> {
+fn has_ended(world: &mut World, version: &str, last_good: Option<&str>) -> Result<(), TestCaseError> {
     let phase = world.phase("asterisk");
     let place = world.place("asterisk");
     let running = place.containers.iter().find(|c| c.is_running()).map(|c| c.version.to_string());
-    match (is_bad(version), proven) {
+    match (is_bad(version), last_good) {
         (false, _) => {
             prop_assert_eq!(phase, Phase::Ready);
             prop_assert_eq!(running.as_deref(), Some(version));
         }
-        (true, Some(proven)) => {
+        (true, Some(last_good)) => {
             prop_assert_eq!(phase, Phase::RolledBack);
-            prop_assert_eq!(running.as_deref(), Some(proven));
+            prop_assert_eq!(running.as_deref(), Some(last_good));
         }
         (true, None) => prop_assert_eq!(phase, Phase::Failed),
     }
@@ -58,19 +58,19 @@ fn has_ended(world: &mut World, version: &str, proven: Option<&str>) -> Result<(
 
 fn is_kept(world: &World, version: &str) -> bool {
     let desired_hash = instance("asterisk", version).workload_hash();
-    world.attempts.get(&name("asterisk")).is_some_and(|attempt| {
-        attempt.desired_hash == desired_hash && matches!(attempt.stage, Stage::Committed { .. })
+    world.updates.get(&name("asterisk")).is_some_and(|update| {
+        update.desired_hash == desired_hash && matches!(update.stage, Stage::Committed { .. })
     })
 }
 
 /// The newest workload that proved good is always there to be started: its
 /// container or, where somebody took that away, what it is made from.
-fn has_something_to_start(world: &mut World, proven: Option<&str>) -> Result<(), TestCaseError> {
+fn has_something_to_start(world: &mut World, last_good: Option<&str>) -> Result<(), TestCaseError> {
     let place = world.place("asterisk");
-    if let Some(proven) = proven {
-        let hash = instance("asterisk", proven).workload_hash();
+    if let Some(last_good) = last_good {
+        let hash = instance("asterisk", last_good).workload_hash();
         let startable = place.known(&hash).is_some() && place.images.contains(&hash);
-        prop_assert!(startable, "{proven} is gone: {:?}", place.containers);
+        prop_assert!(startable, "{last_good} is gone: {:?}", place.containers);
     }
     let running = place.containers.iter().filter(|c| c.is_running()).count();
     prop_assert!(running <= 1, "{running} run at once");
@@ -85,38 +85,38 @@ proptest! {
         versions in prop::collection::vec((version(), faults()), 1..5),
     ) {
         let mut world = World::new();
-        let mut proven = None;
+        let mut last_good = None;
         for (version, faults) in versions {
             world.desire([instance("asterisk", version)]);
             world.faults = faults;
             for _pass in 0..600 {
                 let goes_on = world.pass();
-                let proven = if is_kept(&world, version) { Some(version) } else { proven };
-                has_something_to_start(&mut world, proven)?;
+                let last_good = if is_kept(&world, version) { Some(version) } else { last_good };
+                has_something_to_start(&mut world, last_good)?;
                 if !goes_on {
                     break;
                 }
             }
             prop_assert!(!world.pass(), "still busy: {:?}", world.log);
-            has_ended(&mut world, version, proven)?;
+            has_ended(&mut world, version, last_good)?;
             if !is_bad(version) {
-                proven = Some(version);
+                last_good = Some(version);
             }
         }
     }
 
     #[test]
     fn a_change_overtaken_at_any_moment_still_comes_to_its_end(
-        overtaken in version(),
+        superseded in version(),
         last in version(),
         passes in 0usize..20,
         faults in faults(),
     ) {
         let mut world = World::settled([instance("asterisk", "1")]);
         world.faults = faults;
-        world.desire([instance("asterisk", overtaken)]);
+        world.desire([instance("asterisk", superseded)]);
         world.passes(passes);
-        let kept = is_kept(&world, overtaken);
+        let kept = is_kept(&world, superseded);
         world.desire([instance("asterisk", last)]);
         for _pass in 0..600 {
             let goes_on = world.pass();
@@ -127,8 +127,8 @@ proptest! {
                 break;
             }
         }
-        let proven = if kept { overtaken } else { "1" };
-        has_ended(&mut world, last, Some(proven))?;
+        let last_good = if kept { superseded } else { "1" };
+        has_ended(&mut world, last, Some(last_good))?;
     }
 
     #[test]
@@ -139,17 +139,17 @@ proptest! {
         ),
     ) {
         let mut world = World::settled([instance("asterisk", "1")]);
-        let mut proven = vec!["1"];
+        let mut last_good = vec!["1"];
         for (version, faults, passes) in versions {
             world.desire([instance("asterisk", version)]);
             world.faults = faults;
             for _pass in 0..passes {
                 world.pass();
                 if is_kept(&world, version) {
-                    proven.push(version);
+                    last_good.push(version);
                 }
                 let is_settled = matches!(world.phase("asterisk"), Phase::Ready | Phase::StoppedByHand { .. });
-                prop_assert!(!is_settled || proven.contains(&version), "{version}: {:?}", world.log);
+                prop_assert!(!is_settled || last_good.contains(&version), "{version}: {:?}", world.log);
             }
         }
     }

@@ -80,7 +80,7 @@ pub(super) struct Unit {
 pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) places: BTreeMap<ComponentName, Place>,
-    pub(super) attempts: BTreeMap<ComponentName, InstanceUpdate>,
+    pub(super) updates: BTreeMap<ComponentName, InstanceUpdate>,
     pub(super) assignment: Option<Assignment>,
     /// Every step that was begun, as text.
     pub(super) log: Vec<String>,
@@ -136,7 +136,7 @@ fn unit_probe() -> Probe {
 
 /// The instance whose calls are counted.
 pub(super) fn counted(component: &str, version: &str) -> Instance {
-    let command = vec!["count".to_owned()];
+    let command = vec!["count-active".to_owned()];
     let (before, noun) = ("active calls".to_owned(), "calls".to_owned());
     Instance { active: Some(ActiveProbe { command, before, noun }), ..instance(component, version) }
 }
@@ -146,7 +146,7 @@ impl World {
         Self {
             now: Timestamp(1_000_000_000),
             places: BTreeMap::new(),
-            attempts: BTreeMap::new(),
+            updates: BTreeMap::new(),
             assignment: None,
             log: Vec::new(),
             faults: Vec::new(),
@@ -189,7 +189,7 @@ impl World {
                 share: instances.into_iter().map(desired).collect(),
             },
         };
-        update::align(&mut self.attempts, &assignment);
+        update::align(&mut self.updates, &assignment);
         self.assignment = Some(assignment);
     }
 
@@ -298,7 +298,7 @@ impl World {
         decide(Input {
             assignment: self.assignment.as_ref(),
             observed,
-            attempts: &self.attempts,
+            updates: &self.updates,
             busy: &BTreeMap::new(),
             now: self.now,
         })
@@ -330,7 +330,7 @@ impl World {
         let actions = self.actions();
         for action in &actions {
             let fault = if self.faults.is_empty() { Fault::None } else { self.faults.remove(0) };
-            self.log.push(format!("{} {}", action.component, action.step.verb()));
+            self.log.push(format!("{} {}", action.component, action.step.as_str()));
             self.perform(action, fault);
         }
         if !actions.is_empty() {
@@ -358,7 +358,7 @@ impl World {
     /// Somebody sets the clock, and the agent notices.
     pub(super) fn set_clock(&mut self, by_ms: i64) {
         self.now = self.now.shifted_ms(by_ms);
-        update::shift(&mut self.attempts, by_ms);
+        update::shift(&mut self.updates, by_ms);
         for unit in self.places.values_mut().filter_map(|place| place.unit.as_mut()) {
             unit.due = unit.due.map(|(at, happening)| (at.shifted_ms(by_ms), happening));
         }
@@ -375,16 +375,16 @@ impl World {
         }
         let desired_hash = self.desired(component).map_or_else(nothing, Instance::workload_hash);
         let now = self.now;
-        let attempt = self.attempts.get(component).cloned();
-        let attempt = attempt
+        let update = self.updates.get(component).cloned();
+        let update = update
             .unwrap_or_else(|| InstanceUpdate::new(desired_hash))
             .entering(&action.step, now);
-        self.attempts.insert(component.clone(), attempt.clone());
+        self.updates.insert(component.clone(), update.clone());
         let effects_max = match fault {
             Fault::Backoff => {
-                let trouble = Outcome::Retry("docker does not answer".to_owned());
-                let after = attempt.after(&action.step, trouble, now);
-                self.attempts.insert(component.clone(), after);
+                let backoff = Outcome::Retry("docker does not answer".to_owned());
+                let after = update.after(&action.step, backoff, now);
+                self.updates.insert(component.clone(), after);
                 return;
             }
             Fault::Killed { after } => usize::from(after),
@@ -400,11 +400,11 @@ impl World {
         if effects_max < usize::MAX {
             return;
         }
-        let after = attempt.after(&action.step, outcome, self.now);
+        let after = update.after(&action.step, outcome, self.now);
         if action.step == Step::Remove {
-            self.attempts.remove(component);
+            self.updates.remove(component);
         } else {
-            self.attempts.insert(component.clone(), after);
+            self.updates.insert(component.clone(), after);
         }
     }
 
