@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use oml_common::assignment::AssignmentDocument;
-use oml_common::error::chain;
+use oml_common::decide::observed::Drift;
+use oml_common::decide::reconcile::{Busy, Step};
+use oml_common::decide::update::{self, Outcome};
+use oml_common::document::assignment::AssignmentDocument;
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::report::{HostUsage, Report};
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::InstanceDocument;
-use oml_common::observed::Drift;
-use oml_common::reconcile::{Busy, Step};
-use oml_common::report::{HostUsage, Report};
+use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
-use oml_common::update::{self, Outcome};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -135,9 +135,9 @@ impl Agent {
         } else {
             update::begin_anew(&mut attempts, host.clock.now());
         }
-        for trouble in attempts.values_mut().filter_map(|attempt| attempt.trouble.as_mut()) {
+        for backoff in attempts.values_mut().filter_map(|attempt| attempt.backoff.as_mut()) {
             // Whoever starts the agent anew wants to see it try.
-            trouble.retry_at = Timestamp(0);
+            backoff.retry_at = Timestamp(0);
         }
         let state = State { unsaved: !attempts.is_empty(), attempts, mark, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }

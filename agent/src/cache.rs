@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use oml_common::assignment::AssignmentDocument;
+use oml_common::decide::update::InstanceUpdate;
+use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::{self, Document, ReadError};
-use oml_common::error::chain;
 use oml_common::id::{ComponentName, NodeName, TenantId};
-use oml_common::update::InstanceUpdate;
+use oml_common::text::error::chain;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use oml_common::error::chain;
+use oml_common::decide::observed::ContainerState;
+use oml_common::decide::reconcile::Step;
+use oml_common::decide::update::{Outcome, given_up};
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::report::Failure;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::InstanceDocument;
-use oml_common::observed::ContainerState;
-use oml_common::reconcile::Step;
-use oml_common::report::Failure;
-use oml_common::update::{Outcome, given_up};
+use oml_common::text::error::chain;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
@@ -255,8 +255,10 @@ impl Host {
     }
 
     fn failure(&self, work: &Work, message: String, words: LastWords) -> Failure {
-        let desired_hash =
-            work.desired.as_ref().map_or_else(oml_common::update::nothing, |i| i.workload_hash());
+        let desired_hash = work
+            .desired
+            .as_ref()
+            .map_or_else(oml_common::decide::update::nothing, |i| i.workload_hash());
         let version = work.desired.as_ref().and_then(|instance| instance.version().cloned());
         let failure = given_up(desired_hash, version, message, self.clock.now());
         Failure { exit_code: words.exit_code, log_tail: words.log_tail, ..failure }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::assignment::Assignment;
+use oml_common::decide::observed::{Counting, Observed, ObservedDocument, ObservedInstance};
+use oml_common::document::assignment::Assignment;
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::ComponentName;
-use oml_common::instance::InstanceDocument;
-use oml_common::observed::{Counting, Observed, ObservedDocument, ObservedInstance};
 use oml_common::time::Timestamp;
 
 use crate::runtime::Listing;

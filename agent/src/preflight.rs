@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::statvfs::statvfs;
-use oml_common::error::chain;
-use oml_common::instance::{InstanceDocument, Port, Protocol};
+use oml_common::document::instance::{InstanceDocument, Port, Protocol};
+use oml_common::text::error::chain;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::warn;

@@ -6,9 +6,9 @@ use std::future::pending;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use oml_common::assignment::AssignmentDocument;
-use oml_common::error::chain;
-use oml_common::report::Report;
+use oml_common::document::assignment::AssignmentDocument;
+use oml_common::document::report::Report;
+use oml_common::text::error::chain;
 use omlagent::agent::{Agent, Inputs, empty_report};
 use omlagent::cache::Cache;
 use omlagent::clock::Clock;

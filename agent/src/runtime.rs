@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash, Digest};
-use oml_common::instance::InstanceDocument;
-use oml_common::observed::{ObservedContainer, ObservedUnit};
 use tokio::sync::watch;
 
 pub mod docker;

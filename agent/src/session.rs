@@ -7,9 +7,9 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::assignment::AssignmentDocument;
-use oml_common::error::chain;
-use oml_common::report::Report;
+use oml_common::document::assignment::AssignmentDocument;
+use oml_common::document::report::Report;
+use oml_common::text::error::chain;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};

@@ -6,10 +6,10 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use oml_common::error::chain;
-use oml_common::observed::Health;
-use oml_common::problem::printable;
-use oml_common::report::{InstanceReport, Report};
+use oml_common::decide::observed::Health;
+use oml_common::document::report::{InstanceReport, Report};
+use oml_common::text::error::chain;
+use oml_common::text::problem::printable;
 use oml_common::time::{Span, Timestamp};
 use tokio::sync::watch;
 use tracing::warn;

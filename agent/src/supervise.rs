@@ -10,10 +10,10 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
-use oml_common::error::chain;
+use oml_common::decide::observed::{Health, Status};
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::ComponentName;
-use oml_common::instance::InstanceDocument;
-use oml_common::observed::{Health, Status};
+use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;

@@ -11,12 +11,14 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-mod feature;
-mod share;
+pub mod catalog;
+pub mod spec;
+mod v1;
 mod verbatim;
 
-pub use self::feature::{Feature, UnknownFeature};
-pub use self::share::{Share, Unreadable};
+pub use self::v1::feature::{Feature, UnknownFeature};
+pub use self::v1::share::{Share, Unreadable};
+pub use self::v1::{assignment, instance, report};
 pub use self::verbatim::Verbatim;
 
 /// A kind of document.

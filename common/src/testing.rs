@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::Catalog;
+use crate::decide::plan::{ImageName, Input, NodeFacts, Plan, images, plan};
+use crate::document::catalog::Catalog;
+use crate::document::spec::TenantSpec;
 use crate::id::{Digest, NodeName, RevisionNumber};
-use crate::plan::{ImageName, Input, NodeFacts, Plan, images, plan};
-use crate::problem::Problems;
-use crate::spec::TenantSpec;
+use crate::text::problem::Problems;
 
 /// A database, a voice server that comes after it, and a packaged unit on both hosts.
 pub(crate) const CATALOG: &str = "\

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use oml_common::document::{self, Document};
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 
 use crate::store::{self, ChangeSignal, Expect, Store, StoreError, Versioned, Write};
 use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};

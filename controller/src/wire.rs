@@ -1,11 +1,11 @@
 //! From the operations' types to the wire's. The one place that turns an error
 //! into a status.
 
-use oml_common::diff::Change;
-use oml_common::error::chain;
+use oml_common::decide::diff::Change;
+use oml_common::decide::rollout::{NodeFailure, Rollout, State};
 use oml_common::id::{Generation, NodeName, RevisionNumber};
-use oml_common::problem::{Problem, Problems};
-use oml_common::rollout::{NodeFailure, Rollout, State};
+use oml_common::text::error::chain;
+use oml_common::text::problem::{Problem, Problems};
 use oml_common::time::Timestamp;
 use oml_proto::report::{failure_to_wire, generation_to_wire, to_wire};
 use oml_proto::{problem, v1};

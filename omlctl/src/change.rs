@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::ValueHint;
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use oml_proto::v1::{
     ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, Rollout, SetVersionRequest,
     StatusReply, StatusRequest,
@@ -234,7 +234,7 @@ async fn follow(
 fn tell_failures(rollout: Option<&Rollout>) {
     let failures = rollout.iter().flat_map(|rollout| &rollout.failures);
     for line in failures.flat_map(describe::rollout_failure_lines) {
-        tell(&oml_common::problem::printable(&line));
+        tell(&oml_common::text::problem::printable(&line));
     }
 }
 

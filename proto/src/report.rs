@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use oml_common::decide::observed::{Drift, Health};
+use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
+use oml_common::document::spec::COMPONENTS_MAX;
 use oml_common::id::{Generation, InvalidId, RevisionNumber};
-use oml_common::observed::{Drift, Health};
-use oml_common::problem::printable;
-use oml_common::report::{Failure, HostUsage, InstanceReport, Phase, Report};
-use oml_common::spec::COMPONENTS_MAX;
+use oml_common::text::problem::printable;
 use oml_common::time::Timestamp;
 use prost::Message as _;
 

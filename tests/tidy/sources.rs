@@ -58,7 +58,7 @@ impl Source {
             || (folder("tests")
                 && !self.path.starts_with("tests/src")
                 && !self.path.starts_with("tests/lab/src"))
-            || self.path.starts_with("common/src/reconcile/tests/")
+            || self.path.starts_with("common/src/decide/reconciletests/")
     }
 
     /// The text without the inline test module at its end.

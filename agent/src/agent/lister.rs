@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::error::chain;
-use oml_common::instance::InstanceDocument;
+use oml_common::document::instance::InstanceDocument;
+use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};

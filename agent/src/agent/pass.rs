@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use oml_common::error::chain;
+use oml_common::decide::observed::{Drift, Observed};
+use oml_common::decide::reconcile::{Busy, Decision, Input, Step, decide};
+use oml_common::decide::update::{self, InstanceUpdate, Outcome, nothing};
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::report::Phase;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::InstanceDocument;
-use oml_common::observed::{Drift, Observed};
-use oml_common::reconcile::{Busy, Decision, Input, Step, decide};
-use oml_common::report::Phase;
-use oml_common::update::{self, InstanceUpdate, Outcome, nothing};
+use oml_common::text::error::chain;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -81,7 +81,7 @@ impl Agent {
         Input {
             assignment: self.state.assignment.as_deref(),
             observed,
-            attempts: &self.state.attempts,
+            updates: &self.state.attempts,
             busy: &self.state.busy,
             now: self.host.clock.now(),
         }
@@ -267,7 +267,7 @@ impl Agent {
                 .unwrap_or_else(|| InstanceUpdate::new(desired_hash));
             let attempt = attempt.after(&done, Outcome::Retry(message), self.host.clock.now());
             judgement.step = None;
-            judgement.wake_at = attempt.trouble.as_ref().map(|trouble| trouble.retry_at);
+            judgement.wake_at = attempt.backoff.as_ref().map(|backoff| backoff.retry_at);
             self.state.attempts.insert(name, attempt);
             self.state.unsaved = true;
         }
@@ -289,7 +289,7 @@ impl Agent {
             .state
             .attempts
             .get(component)
-            .is_some_and(|attempt| attempt.failure().is_some() || attempt.trouble.is_some());
+            .is_some_and(|attempt| attempt.failure().is_some() || attempt.backoff.is_some());
         if works_by_it && !changing && matches!(step, Step::Start | Step::Create | Step::Pull) {
             let drift = Drift { at: self.host.clock.now(), found: reason.to_owned() };
             self.state.drifts.insert(component.clone(), drift);

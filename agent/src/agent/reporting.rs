@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::decide::observed::{Drift, Observed};
+use oml_common::decide::reconcile::{Decision, tell};
+use oml_common::document::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::id::{ComponentName, RevisionNumber};
-use oml_common::observed::{Drift, Observed};
-use oml_common::reconcile::{Decision, tell};
-use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::time::Timestamp;
 use tracing::info;
 

@@ -1,9 +1,9 @@
 //! The loop on a host in memory: what it does, and that it does it again after
 //! any interruption.
 
-use oml_common::assignment::OnDeadline;
-use oml_common::observed::Health;
-use oml_common::report::Phase;
+use oml_common::decide::observed::Health;
+use oml_common::document::assignment::OnDeadline;
+use oml_common::document::report::Phase;
 
 use self::bench::{Bench, name};
 use crate::paths::Slot;

@@ -1,6 +1,6 @@
 //! A cache that is lost, broken or foreign stops nothing.
 
-use oml_common::assignment::Content;
+use oml_common::document::assignment::Content;
 use oml_common::id::{ContentHash, Generation};
 
 use super::*;

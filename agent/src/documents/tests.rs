@@ -1,4 +1,4 @@
-use oml_common::instance::{Instance, PackagedUnit, Workload};
+use oml_common::document::instance::{Instance, PackagedUnit, Workload};
 
 use super::*;
 use crate::sample;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use oml_common::error::chain;
+use oml_common::decide::reconcile::Step;
+use oml_common::decide::update::Outcome;
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::InstanceDocument;
-use oml_common::reconcile::Step;
+use oml_common::text::error::chain;
 use oml_common::time::Span;
-use oml_common::update::Outcome;
 use tokio::time::Instant;
 use tracing::warn;
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use oml_common::decide::reconcile::Step;
+use oml_common::decide::update::Outcome;
+use oml_common::document::instance::{Container, Workload};
 use oml_common::id::Digest;
-use oml_common::instance::{Container, Workload};
-use oml_common::reconcile::Step;
-use oml_common::update::Outcome;
 use tokio::sync::watch;
 
 use super::*;

@@ -9,9 +9,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use oml_common::decide::observed::{ContainerState, ObservedContainer, ObservedUnit};
+use oml_common::document::instance::{
+    Check, Container, Instance, PackagedUnit, Probe, Timing, Workload,
+};
 use oml_common::id::{ComponentName, Digest};
-use oml_common::instance::{Check, Container, Instance, PackagedUnit, Probe, Timing, Workload};
-use oml_common::observed::{ContainerState, ObservedContainer, ObservedUnit};
 use tokio::sync::watch;
 
 use super::docker::{Docker, Login};

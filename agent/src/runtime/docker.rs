@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
+use oml_common::decide::observed::{ContainerState, ObservedContainer};
+use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::{Container, InstanceDocument};
-use oml_common::observed::{ContainerState, ObservedContainer};
 use tokio::sync::{OnceCell, watch};
 
 use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};

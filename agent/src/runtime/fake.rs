@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, UnitName};
-use oml_common::instance::InstanceDocument;
-use oml_common::observed::{
+use oml_common::decide::observed::{
     ActiveState, ContainerState, Drift, Health, ObservedContainer, ObservedUnit, Status,
 };
+use oml_common::document::instance::InstanceDocument;
+use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, UnitName};
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use oml_common::decide::observed::{ActiveState, ObservedUnit};
+use oml_common::document::instance::{InstanceDocument, Workload};
 use oml_common::id::{ComponentName, ContentHash, UnitName};
-use oml_common::instance::{InstanceDocument, Workload};
-use oml_common::observed::{ActiveState, ObservedUnit};
 use tokio::sync::watch;
 
 use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};

@@ -5,9 +5,9 @@ use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::assignment::AssignmentDocument;
 use oml_common::document::Feature;
-use oml_common::error::chain;
+use oml_common::document::assignment::AssignmentDocument;
+use oml_common::text::error::chain;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
 use oml_proto::{MESSAGE_BYTES_MAX, report, tls, v1};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oml_common::assignment::Content;
+use oml_common::document::assignment::Content;
 use oml_common::id::Generation;
 use oml_proto::v1::agent_message;
 use tokio::task::JoinHandle;

@@ -1,10 +1,10 @@
 //! From the document to a running container: adopt it, or make and start it,
 //! and never let two of a component run.
 
-use oml_common::error::chain;
+use oml_common::decide::observed::{Drift, Status};
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::ContentHash;
-use oml_common::instance::InstanceDocument;
-use oml_common::observed::{Drift, Status};
+use oml_common::text::error::chain;
 
 use super::{Held, Record, SuperviseError, Supervisor, was_ready};
 use crate::documents;

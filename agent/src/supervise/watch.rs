@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use oml_common::error::chain;
-use oml_common::instance::{Check, InstanceDocument};
-use oml_common::observed::Health;
+use oml_common::decide::observed::Health;
+use oml_common::document::instance::{Check, InstanceDocument};
+use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::signal::unix::Signal;
 use tokio::time::Instant;

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oml_common::assign;
+use oml_common::decide::assign;
+use oml_common::decide::rollout::{Rollout, State};
 use oml_common::id::NodeName;
-use oml_common::rollout::{Rollout, State};
 use oml_common::time::Timestamp;
 
 use crate::pki::TokenRecord;

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use oml_common::diff::{Change, diff};
+use oml_common::decide::diff::{Change, diff};
+use oml_common::decide::plan::{self, ImageName, NodeFacts, Plan};
+use oml_common::decide::rollout::{Begin, Rollout, State};
+use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
-use oml_common::plan::{self, ImageName, NodeFacts, Plan};
-use oml_common::problem::{Problem, nearest, printable};
-use oml_common::rollout::{Begin, Rollout, State};
-use oml_common::spec::TenantSpec;
+use oml_common::text::problem::{Problem, nearest, printable};
 use oml_common::time::Timestamp;
 
 mod draft;

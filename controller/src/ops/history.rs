@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::id::{RevisionNumber, TenantId};
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 
 use super::Result;
 use super::status::Status;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 use oml_proto::tls::{Identity, OperatorName, Serial};
 
 use super::Result;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::decide::plan::Plan;
+use oml_common::decide::rollout::{self, Next, NodeView, Rollout};
 use oml_common::id::{NodeName, TenantId};
-use oml_common::plan::Plan;
-use oml_common::rollout::{self, Next, NodeView, Rollout};
 use oml_common::time::Timestamp;
 
 use super::Result;

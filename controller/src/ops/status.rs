@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::decide::plan::Plan;
+use oml_common::decide::rollout::Rollout;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
-use oml_common::plan::Plan;
-use oml_common::rollout::Rollout;
 use tokio::sync::watch;
 
 use super::presence::Presence;

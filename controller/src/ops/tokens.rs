@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use oml_common::assign;
+use oml_common::decide::assign;
 use oml_common::id::{NodeName, RoleName, TenantId};
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 use oml_common::time::Timestamp;
 use oml_proto::tls::{Fingerprint, JoinToken, OperatorName};
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use oml_common::document::{self, Document};
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use serde_json::value::RawValue;
 
 use super::{Prefix, RecordKey, Result};

@@ -4,9 +4,9 @@
 use std::fmt::Display;
 use std::marker::PhantomData;
 
+use oml_common::decide::plan::Plan;
+use oml_common::decide::rollout::Rollout;
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, TenantId};
-use oml_common::plan::Plan;
-use oml_common::rollout::Rollout;
 use oml_proto::tls::{Fingerprint, OperatorName};
 
 use super::values::{

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use oml_common::assignment::{Assignment, AssignmentDocument};
-use oml_common::diff::Change;
+use oml_common::decide::diff::Change;
+use oml_common::decide::plan::AgentFacts;
+use oml_common::decide::rollout::{NodeFailure, Rollout, State};
+use oml_common::document::assignment::{Assignment, AssignmentDocument};
+use oml_common::document::report::Report;
 use oml_common::document::{Document, Feature};
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, RoleName, TenantId};
-use oml_common::plan::AgentFacts;
-use oml_common::report::Report;
-use oml_common::rollout::{NodeFailure, Rollout, State};
 use oml_common::time::Timestamp;
 use oml_proto::tls::Serial;
 use serde::{Deserialize, Serialize};

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt as _};
-use oml_common::error::chain;
 use oml_common::id::Generation;
+use oml_common::text::error::chain;
 use oml_proto::report::{from_wire, generation_from_wire};
 use oml_proto::v1;
 use oml_proto::v1::agent_message::Kind;

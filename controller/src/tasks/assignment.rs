@@ -1,13 +1,13 @@
 //! Gives every node its share of the revision that its pointer names: asks
-//! [`oml_common::assign::assign`] and commits what it says. The only one who
+//! [`oml_common::decide::assign::assign`] and commits what it says. The only one who
 //! gives anything to a node.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use oml_common::assign::{self, assign};
-use oml_common::assignment::Assignment;
+use oml_common::decide::assign::{self, assign};
+use oml_common::document::assignment::Assignment;
 
 use super::{Nudges, Task, Trigger};
 use crate::ops::node_id::NodeId;

@@ -1,12 +1,12 @@
-//! Moves rollouts on: asks [`oml_common::rollout::step`] and commits what it
+//! Moves rollouts on: asks [`oml_common::decide::rollout::step`] and commits what it
 //! says. The only one who writes pointers.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
+use oml_common::decide::rollout::{Next, Rollout, State};
 use oml_common::id::TenantId;
-use oml_common::rollout::{Next, Rollout, State};
 
 use super::{Nudges, Task, Trigger};
 use crate::clock;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 use oml_proto::v1;
 use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::records::{Records, keys};

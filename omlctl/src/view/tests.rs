@@ -1,6 +1,6 @@
 //! Whole screens at the widths of common terminals.
 
-use oml_common::catalog::{Catalog, Component, WorkloadTemplate};
+use oml_common::document::catalog::{Catalog, Component, WorkloadTemplate};
 use oml_proto::v1::{Failure, HostUsage, Phase, Report, Rollout, StatusReply};
 
 use super::*;

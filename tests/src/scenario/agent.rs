@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::assignment::Assignment;
+use oml_common::decide::observed::Observed;
+use oml_common::decide::reconcile::{Busy, Input, Step, decide, reconcile, tell};
+use oml_common::decide::update::{self, InstanceUpdate, Outcome, nothing};
+use oml_common::document::assignment::Assignment;
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::report::{HostUsage, Report};
 use oml_common::id::{ComponentName, ContentHash, RevisionNumber};
-use oml_common::instance::InstanceDocument;
-use oml_common::observed::Observed;
-use oml_common::reconcile::{Busy, Input, Step, decide, reconcile, tell};
-use oml_common::report::{HostUsage, Report};
 use oml_common::time::Timestamp;
-use oml_common::update::{self, InstanceUpdate, Outcome, nothing};
 
 use super::flight::{Flight, Scene};
 use super::host::Host;
@@ -164,8 +164,7 @@ impl Agent {
         let desired_hash = flight.desired.as_ref().map_or_else(nothing, |i| i.workload_hash());
         self.flights.remove(component);
         // How a step ended says nothing of a desired workload that superseded its own.
-        if self.updates.get(component).is_some_and(|update| update.desired_hash != desired_hash)
-        {
+        if self.updates.get(component).is_some_and(|update| update.desired_hash != desired_hash) {
             return;
         }
         let removed = step == Step::Remove && outcome == Outcome::Done;

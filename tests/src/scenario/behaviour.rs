@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, Version};
-use oml_common::instance::InstanceDocument;
 use oml_common::time::parse_duration_ms;
 
 /// From its start to a program's first answer.

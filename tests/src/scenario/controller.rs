@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::assign::{self, assign};
-use oml_common::assignment::Assignment;
-use oml_common::catalog::Catalog;
-use oml_common::diff::{Change, diff};
+use oml_common::decide::assign::{self, assign};
+use oml_common::decide::diff::{Change, diff};
+use oml_common::decide::plan::{self, ImageName, NodeFacts, Plan};
+use oml_common::decide::rollout::{self, Begin, NodeView, Rollout, State};
+use oml_common::document::assignment::Assignment;
+use oml_common::document::catalog::Catalog;
+use oml_common::document::report::Report;
+use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber};
-use oml_common::plan::{self, ImageName, NodeFacts, Plan};
-use oml_common::report::Report;
-use oml_common::rollout::{self, Begin, NodeView, Rollout, State};
-use oml_common::spec::TenantSpec;
 use oml_common::time::Timestamp;
 
 use super::agent::Agent;

@@ -3,13 +3,13 @@
 
 use std::collections::VecDeque;
 
+use oml_common::decide::observed::{ActiveState, ContainerState};
+use oml_common::decide::reconcile::Step;
+use oml_common::decide::update::{Outcome, given_up, nothing};
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::report::Failure;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::InstanceDocument;
-use oml_common::observed::{ActiveState, ContainerState};
-use oml_common::reconcile::Step;
-use oml_common::report::Failure;
 use oml_common::time::{Span, Timestamp};
-use oml_common::update::{Outcome, given_up, nothing};
 
 use super::behaviour::PULL_MS;
 use super::host::{Documents, Host, Moment, Place};

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oml_common::assignment::Assignment;
-use oml_common::id::{ComponentName, ContentHash, Digest};
-use oml_common::instance::{InstanceDocument, Workload};
-use oml_common::observed::{
+use oml_common::decide::observed::{
     ActiveState, ContainerState, Counting, Drift, Health, Observed, ObservedContainer,
     ObservedDocument, ObservedInstance, Status,
 };
+use oml_common::document::assignment::Assignment;
+use oml_common::document::instance::{InstanceDocument, Workload};
+use oml_common::id::{ComponentName, ContentHash, Digest};
 use oml_common::time::Timestamp;
 
 use super::behaviour::Surroundings;

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::assignment::{Assignment, OnDeadline};
+use oml_common::document::assignment::{Assignment, OnDeadline};
+use oml_common::document::report::{Phase, Report};
 use oml_common::id::{ComponentName, ContentHash, Generation, NodeName};
-use oml_common::report::{Phase, Report};
 use oml_common::time::Timestamp;
 
 use super::ScenarioError;
@@ -129,7 +129,7 @@ impl Watch {
 
 /// The step goes back from a version that failed.
 fn returns(flight: &Flight) -> bool {
-    matches!(flight.step, oml_common::reconcile::Step::RollBack { .. })
+    matches!(flight.step, oml_common::decide::reconcile::Step::RollBack { .. })
 }
 
 /// Nothing that bears no mark of ours is touched.

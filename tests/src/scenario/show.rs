@@ -1,9 +1,9 @@
 //! The tables that `show` prints.
 
-use oml_common::diff::{Change, diff};
-use oml_common::observed::{ContainerState, Health};
-use oml_common::report::InstanceReport;
-use oml_common::rollout::State;
+use oml_common::decide::diff::{Change, diff};
+use oml_common::decide::observed::{ContainerState, Health};
+use oml_common::decide::rollout::State;
+use oml_common::document::report::InstanceReport;
 
 use super::controller::Revision;
 use super::world::World;

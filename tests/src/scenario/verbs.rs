@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use oml_common::decide::plan::NodeFacts;
+use oml_common::document::spec::with_versions;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, Version};
-use oml_common::plan::NodeFacts;
-use oml_common::spec::with_versions;
 use oml_common::time::parse_duration_ms;
 
 use super::ScenarioError;
@@ -166,7 +166,7 @@ impl World {
         &mut self,
         verb: &'static str,
         spec: String,
-        known: &BTreeMap<oml_common::plan::ImageName, oml_common::id::Digest>,
+        known: &BTreeMap<oml_common::decide::plan::ImageName, oml_common::id::Digest>,
     ) {
         let moment = (self.around.registry_away, self.now);
         match self.controller.change(verb, spec, known, moment) {

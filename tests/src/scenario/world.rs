@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oml_common::catalog::Catalog;
+use oml_common::decide::plan::NodeFacts;
+use oml_common::decide::rollout::State;
+use oml_common::document::catalog::Catalog;
+use oml_common::document::report::{InstanceReport, Phase};
 use oml_common::id::{ComponentName, NodeName, RevisionNumber};
-use oml_common::plan::NodeFacts;
-use oml_common::report::{InstanceReport, Phase};
-use oml_common::rollout::State;
 use oml_common::time::Timestamp;
 
 use super::ScenarioError;

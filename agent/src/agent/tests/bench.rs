@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use oml_common::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
+use oml_common::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
+use oml_common::document::instance::{ActiveProbe, Instance};
+use oml_common::document::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::id::{ComponentName, Generation, RevisionNumber};
-use oml_common::instance::{ActiveProbe, Instance};
-use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

@@ -1,6 +1,6 @@
 //! The loop killed in the middle of everything, and begun again.
 
-use oml_common::report::Phase;
+use oml_common::document::report::Phase;
 
 use super::EXITS;
 use super::bench::{Bench, name};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use oml_common::instance::InstanceDocument;
+use oml_common::document::instance::InstanceDocument;
 
 use crate::runtime::fake::FakeHost;
 

@@ -6,7 +6,7 @@ use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
     RestartPolicy, RestartPolicyNameEnum,
 };
-use oml_common::instance::{Container, InstanceDocument, Volume};
+use oml_common::document::instance::{Container, InstanceDocument, Volume};
 
 use super::label;
 use crate::files;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
+use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, Version};
-use oml_common::instance::{Container, InstanceDocument};
 use oml_common::time::Timestamp;
 
 const TENANT: &str = "io.oml.tenant";

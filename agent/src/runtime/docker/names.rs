@@ -2,8 +2,8 @@
 //! `…-prev` for the one before, `…-next-HASH` for all others.
 
 use bollard::models::ContainerSummary;
+use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::ContentHash;
-use oml_common::instance::{Container, InstanceDocument};
 
 use super::{Engine, label};
 use crate::runtime::RuntimeError;

@@ -1,9 +1,9 @@
 //! The fake engine.
 
 use async_trait::async_trait;
+use oml_common::decide::observed::ContainerState;
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::InstanceDocument;
-use oml_common::observed::ContainerState;
 use std::path::PathBuf;
 use tokio::sync::watch;
 

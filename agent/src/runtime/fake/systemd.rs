@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use oml_common::decide::observed::ActiveState;
+use oml_common::document::instance::{Instance, Workload};
 use oml_common::id::{ComponentName, ContentHash, UnitName};
-use oml_common::instance::{Instance, Workload};
-use oml_common::observed::ActiveState;
 use tokio::sync::watch;
 
 use super::{Daemon, FakeHost, FakeUnit, Verb};

@@ -3,9 +3,9 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use oml_common::error::chain;
+use oml_common::document::instance::{InstanceDocument, Workload};
 use oml_common::id::{ComponentName, UnitName};
-use oml_common::instance::{InstanceDocument, Workload};
+use oml_common::text::error::chain;
 use tracing::debug;
 
 use super::text::{self, Mark};

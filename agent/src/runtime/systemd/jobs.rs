@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use oml_common::instance::InstanceDocument;
+use oml_common::document::instance::InstanceDocument;
 use tracing::info;
 use zbus::OwnedObjectPath;
 

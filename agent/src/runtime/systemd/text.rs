@@ -1,7 +1,7 @@
 //! The unit files and drop-ins that we write, and knowing them again.
 
+use oml_common::document::instance::{Instance, InstanceDocument, PackagedUnit, Workload};
 use oml_common::id::{ComponentName, ContentHash, TenantId, UnitName};
-use oml_common::instance::{Instance, InstanceDocument, PackagedUnit, Workload};
 
 use crate::paths::Paths;
 

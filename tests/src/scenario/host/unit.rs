@@ -1,9 +1,9 @@
 //! A unit as systemd and the supervisor behind it would run it: every change
 //! of state that comes by itself, with its time.
 
+use oml_common::decide::observed::{ActiveState, ContainerState, Drift, Health, ObservedUnit};
+use oml_common::document::instance::{InstanceDocument, Workload};
 use oml_common::id::ContentHash;
-use oml_common::instance::{InstanceDocument, Workload};
-use oml_common::observed::{ActiveState, ContainerState, Drift, Health, ObservedUnit};
 use oml_common::time::Timestamp;
 
 use super::super::behaviour::{

@@ -1,4 +1,4 @@
-use oml_common::instance::Timing;
+use oml_common::document::instance::Timing;
 
 use super::*;
 use crate::sample;
