@@ -111,3 +111,6 @@ pub fn read<T: Document>(text: &str) -> Result<T, ReadError> {
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{Document, ReadError};
 use crate::id::ContentHash;
+use crate::text::error::chain;
 
 /// A value of type `T`, the bytes that say it, and their SHA-256.
 ///
@@ -116,6 +117,6 @@ impl<T> Serialize for Verbatim<T> {
 impl<'de, T: Document> Deserialize<'de> for Verbatim<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        Self::from_raw(text).map_err(serde::de::Error::custom)
+        Self::from_raw(text).map_err(|error| serde::de::Error::custom(chain(&error)))
     }
 }
