@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use oml_common::error::chain;
 use oml_common::id::{ComponentName, NodeName};
+use oml_common::text::error::chain;
 use omlagent::clock::Clock;
 use omlagent::config::ConfigError;
 use omlagent::enroll::{EnrollError, Enrollment, enroll};

@@ -1,8 +1,8 @@
 //! The component that the unit tests share, so that each says only what matters to it. The core's tests
 //! have their own: sharing one across crates would make test code public.
 
+use oml_common::document::instance::{Check, Container, Instance, Probe, Timing, Workload};
 use oml_common::id::{ContentHash, Digest};
-use oml_common::instance::{Check, Container, Instance, Probe, Timing, Workload};
 
 /// Another image for every version.
 pub(crate) fn digest(version: &str) -> Digest {

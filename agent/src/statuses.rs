@@ -8,9 +8,9 @@ use std::path::Path;
 
 use notify::event::{CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
-use oml_common::error::chain;
+use oml_common::decide::observed::Status;
 use oml_common::id::ComponentName;
-use oml_common::observed::Status;
+use oml_common::text::error::chain;
 use tokio::sync::watch;
 use tracing::warn;
 

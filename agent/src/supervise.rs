@@ -10,10 +10,10 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
-use oml_common::error::chain;
+use oml_common::decide::observed::{Health, Status};
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::ComponentName;
-use oml_common::instance::Instance;
-use oml_common::observed::{Health, Status};
+use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
@@ -151,7 +151,7 @@ impl Supervisor {
 
     /// What should run: the document or, where it is lost, a container's label,
     /// which is then written back.
-    async fn document(&self) -> Result<Instance, SuperviseError> {
+    async fn document(&self) -> Result<InstanceDocument, SuperviseError> {
         match documents::read(&self.paths, &self.component, Slot::Current) {
             Ok(Some(instance)) => return Ok(instance),
             Ok(None) => {}

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use futures_util::Stream;
 use oml_common::id::{RevisionNumber, TenantId};
-use oml_common::problem::{Problem, Problems};
+use oml_common::text::problem::{Problem, Problems};
 use oml_proto::v1;
 use oml_proto::v1::fleet_server::Fleet;
 use tokio::sync::mpsc;
@@ -16,11 +16,13 @@ use tonic::{Request, Response, Status};
 
 use crate::clock;
 use crate::kill_point;
-use crate::ops::change::{Asked, Wanted};
-use crate::ops::tokens::TokenWanted;
-use crate::ops::{Ops, OpsError};
+use crate::ops::change::{ChangeRequest, Changes, RequestContext};
+use crate::ops::node_id::NodeId;
+use crate::ops::nodes::Nodes;
+use crate::ops::tokens::{TokenRequest, Tokens};
+use crate::ops::{Ops, OpsError, status};
 use crate::policy;
-use crate::stop::Stopping;
+use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 pub mod enrollment;
@@ -31,28 +33,37 @@ type Reply<T> = Result<Response<T>, Status>;
 /// The operators' service.
 #[derive(Debug, Clone)]
 pub struct FleetApi {
-    ops: Ops,
-    stopping: Stopping,
+    changes: Changes,
+    nodes: Nodes,
+    status: status::Status,
+    tokens: Tokens,
+    shutdown: ShutdownSignal,
 }
 
 impl FleetApi {
-    /// The service; its streams end when `stopping` says so.
+    /// The service; its streams end when `shutdown` says so.
     #[must_use]
-    pub fn new(ops: Ops, stopping: Stopping) -> Self {
-        Self { ops, stopping }
+    pub fn new(ops: &Ops, shutdown: ShutdownSignal) -> Self {
+        Self {
+            changes: ops.changes.clone(),
+            nodes: ops.nodes.clone(),
+            status: ops.status.clone(),
+            tokens: ops.tokens.clone(),
+            shutdown,
+        }
     }
 
     async fn change(
         &self,
-        who: policy::Operator,
-        wanted: &Wanted,
+        who: policy::OperatorCaller,
+        request: &ChangeRequest,
         options: Option<v1::ChangeOptions>,
     ) -> Reply<v1::ChangeReply> {
         let v1::ChangeOptions { op_id, dry_run, why } = options.unwrap_or_default();
         let op_id = (!op_id.is_empty()).then(|| op_id.parse()).transpose();
         let op_id = op_id.map_err(|problem: Problem| refusal(problem))?;
-        let asked = Asked { who: who.name, op_id, dry_run, why };
-        let changed = self.ops.change(wanted, &asked).await;
+        let context = RequestContext { who: who.name, op_id, dry_run, why };
+        let changed = self.changes.make(request, &context).await;
         let changed = changed.map_err(|error| wire::status_of(&error))?;
         kill_point::reach("C5");
         Ok(Response::new(wire::changed(changed)))
@@ -61,7 +72,7 @@ impl FleetApi {
 
 /// Finishes what was begun, also when the caller goes away meanwhile: a commit
 /// must not be left without what follows from it.
-pub(crate) async fn to_the_end<T: Send + 'static>(
+pub(crate) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, OpsError>> + Send + 'static,
 ) -> Result<T, Status> {
     let done = tokio::spawn(work).await;
@@ -93,7 +104,7 @@ where
 #[tonic::async_trait]
 impl Fleet for FleetApi {
     async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Reply<v1::WhoAmIReply> {
-        let policy::Operator { name, .. } = policy::operator(&request)?;
+        let policy::OperatorCaller { name, .. } = policy::operator(&request)?;
         Ok(Response::new(v1::WhoAmIReply {
             operator: name.to_string(),
             controller_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -104,7 +115,7 @@ impl Fleet for FleetApi {
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Reply<v1::ChangeReply> {
         let who = policy::operator(&request)?;
         let v1::ApplyRequest { spec_yaml, options } = request.into_inner();
-        self.change(who, &Wanted::Apply { spec_yaml }, options).await
+        self.change(who, &ChangeRequest::Apply { spec_yaml }, options).await
     }
 
     async fn set_version(&self, request: Request<v1::SetVersionRequest>) -> Reply<v1::ChangeReply> {
@@ -119,19 +130,19 @@ impl Fleet for FleetApi {
             let problem = Problem::new("versions", "no component is named");
             return Err(refusal(problem.hint("for example asterisk=230204.01")));
         }
-        self.change(who, &Wanted::SetVersion { tenant, versions: wanted }, options).await
+        self.change(who, &ChangeRequest::SetVersion { tenant, versions: wanted }, options).await
     }
 
     async fn rollback(&self, request: Request<v1::RollbackRequest>) -> Reply<v1::ChangeReply> {
         let who = policy::operator(&request)?;
         let v1::RollbackRequest { tenant, to, options } = request.into_inner();
         let (tenant, to) = (field("tenant", &tenant)?, RevisionNumber(to));
-        self.change(who, &Wanted::Rollback { tenant, to }, options).await
+        self.change(who, &ChangeRequest::Rollback { tenant, to }, options).await
     }
 
     async fn get_status(&self, request: Request<v1::StatusRequest>) -> Reply<v1::StatusReply> {
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
-        let status = self.ops.status(tenant.as_ref()).await;
+        let status = self.status.read(tenant.as_ref()).await;
         let status = status.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(wire::status(status, clock::now())))
     }
@@ -142,14 +153,15 @@ impl Fleet for FleetApi {
         &self,
         request: Request<v1::StatusRequest>,
     ) -> Reply<Self::WatchStatusStream> {
-        let policy::Operator { expires, .. } = policy::operator(&request)?;
+        let policy::OperatorCaller { expires, .. } = policy::operator(&request)?;
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
         let (replies, messages) = mpsc::channel(1);
         let watching = watch_status::watch(
-            self.ops.clone(),
-            (tenant, expires),
+            self.status.clone(),
+            tenant,
+            expires,
             replies,
-            self.stopping.clone(),
+            self.shutdown.clone(),
         );
         tokio::spawn(watching);
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
@@ -160,7 +172,7 @@ impl Fleet for FleetApi {
         request: Request<v1::ListRevisionsRequest>,
     ) -> Reply<v1::ListRevisionsReply> {
         let tenant: TenantId = field("tenant", &request.get_ref().tenant)?;
-        let history = self.ops.history(&tenant).await;
+        let history = self.status.history(&tenant).await;
         let history = history.map_err(|error| wire::status_of(&error))?;
         let revisions = history.iter().map(wire::revision).collect();
         Ok(Response::new(v1::ListRevisionsReply { revisions }))
@@ -169,7 +181,7 @@ impl Fleet for FleetApi {
     async fn get_spec(&self, request: Request<v1::GetSpecRequest>) -> Reply<v1::GetSpecReply> {
         let v1::GetSpecRequest { tenant, revision } = request.into_inner();
         let tenant: TenantId = field("tenant", &tenant)?;
-        let found = self.ops.specification(&tenant, RevisionNumber(revision)).await;
+        let found = self.status.specification(&tenant, RevisionNumber(revision)).await;
         let found = found.map_err(|error| wire::status_of(&error))?;
         let (revision, spec_yaml) = (found.number.0, found.spec_yaml.clone());
         Ok(Response::new(v1::GetSpecReply { revision, spec_yaml }))
@@ -179,16 +191,16 @@ impl Fleet for FleetApi {
         &self,
         request: Request<v1::CreateTokenRequest>,
     ) -> Reply<v1::CreateTokenReply> {
-        let policy::Operator { name: who, .. } = policy::operator(&request)?;
+        let policy::OperatorCaller { name: who, .. } = policy::operator(&request)?;
         let v1::CreateTokenRequest { tenant, roles, node, valid_ms } = request.into_inner();
         let roles = roles.iter().map(|role| field("role", role)).collect::<Result<_, _>>()?;
-        let wanted = TokenWanted {
+        let wanted = TokenRequest {
             tenant: field("tenant", &tenant)?,
             roles,
             node: optional("node", &node)?,
             valid_ms: (valid_ms > 0).then_some(valid_ms),
         };
-        let made = self.ops.create_token(&who, wanted).await;
+        let made = self.tokens.create(&who, wanted).await;
         let made = made.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(v1::CreateTokenReply {
             token: made.token.reveal(),
@@ -201,11 +213,11 @@ impl Fleet for FleetApi {
         &self,
         request: Request<v1::RemoveNodeRequest>,
     ) -> Reply<v1::RemoveNodeReply> {
-        let policy::Operator { name: who, .. } = policy::operator(&request)?;
+        let policy::OperatorCaller { name: who, .. } = policy::operator(&request)?;
         let v1::RemoveNodeRequest { tenant, node } = request.into_inner();
-        let (tenant, node) = (field("tenant", &tenant)?, field("node", &node)?);
-        let ops = self.ops.clone();
-        to_the_end(async move { ops.remove_node(&who, &tenant, &node).await }).await?;
+        let id = NodeId { tenant: field("tenant", &tenant)?, name: field("node", &node)? };
+        let nodes = self.nodes.clone();
+        run_to_completion(async move { nodes.remove(&who, &id).await }).await?;
         Ok(Response::new(v1::RemoveNodeReply {}))
     }
 }

@@ -4,24 +4,26 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oml_common::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::clock;
 use crate::config::Settings;
 use crate::offline::{self, OfflineError};
 use crate::pki::{Authority, PkiError};
-use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};
-use crate::store::{Expect, Store, StoreError, Write};
+use crate::records::values::Epoch;
+use crate::records::{Archive, Batch, Records, keys};
+use crate::store::{Expect, StoreError};
 
-mod standstill;
+mod quiesce;
 
-use self::standstill::standstill;
+use self::quiesce::quiesce;
 
 /// The form of the file.
 const FORMAT: u32 = 1;
-const EPOCH: &str = "meta/epoch";
 
 /// Why there is no backup, or nothing was restored.
 #[derive(Debug, thiserror::Error)]
@@ -61,16 +63,27 @@ pub enum BackupError {
 
 /// A line of the file.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "line", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 enum Line {
-    Begin { format: u32, at: Timestamp, ca_pem: String, ca_key: String },
-    Record { key: String, value: serde_json::Value },
-    End { records: usize },
+    Begin {
+        format: u32,
+        at: Timestamp,
+        ca_pem: String,
+        ca_key: String,
+    },
+    /// The value in the store's own bytes: what is known by its hash keeps it.
+    Record {
+        key: String,
+        value: Box<RawValue>,
+    },
+    End {
+        records: usize,
+    },
 }
 
 /// What was saved or restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Saved {
+pub struct BackupSummary {
     /// Keys of the store.
     pub records: usize,
     /// The epoch.
@@ -91,33 +104,31 @@ pub fn create_file(path: &Path) -> Result<File, BackupError> {
 /// What cannot be read or written.
 pub async fn backup(
     settings: &Settings,
-    (file, path): (File, &Path),
-) -> Result<Saved, BackupError> {
+    file: File,
+    path: &Path,
+) -> Result<BackupSummary, BackupError> {
     let unusable = |source| BackupError::File { path: path.to_owned(), source };
     let pki = settings.pki_dir();
     let (ca_pem, ca_key) = (read(&pki.join("ca.pem"))?, read(&pki.join("ca.key"))?);
     let store = offline::open_store(settings).await?;
-    let all = store.list("").await?;
-    store.close().await;
+    let exported = Records::new(Arc::clone(&store) as _).export().await;
+    offline::close_store(store).await;
+    let archive = exported?;
+    let epoch = archive.get(&keys::epoch())?.map_or(0, |record| record.epoch);
     let mut file = BufWriter::new(file);
     let mut write = |line: &Line| -> io::Result<()> {
         serde_json::to_writer(&mut file, line)?;
         file.write_all(b"\n")
     };
     write(&Line::Begin { format: FORMAT, at: clock::now(), ca_pem, ca_key }).map_err(unusable)?;
-    let mut epoch = 0;
-    for (key, found) in &all {
-        let value: serde_json::Value = serde_json::from_slice(&found.value)
-            .map_err(|error| StoreError::Damaged { key: key.clone(), reason: error.to_string() })?;
-        if key.as_str() == EPOCH {
-            epoch = value.as_u64().unwrap_or_default();
-        }
-        write(&Line::Record { key: key.to_string(), value }).map_err(unusable)?;
+    for (key, value) in archive.iter() {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        write(&Line::Record { key, value }).map_err(unusable)?;
     }
-    write(&Line::End { records: all.len() }).map_err(unusable)?;
+    write(&Line::End { records: archive.len() }).map_err(unusable)?;
     let file = file.into_inner().map_err(|error| unusable(error.into_error()))?;
     file.sync_all().map_err(unusable)?;
-    Ok(Saved { records: all.len(), epoch })
+    Ok(BackupSummary { records: archive.len(), epoch })
 }
 
 /// Makes a controller from a backup, under a higher epoch: whatever happened
@@ -126,7 +137,7 @@ pub async fn backup(
 ///
 /// # Errors
 /// There is a controller already, or what was read does not fit together.
-pub async fn restore(settings: &Settings, read: Backup) -> Result<Saved, BackupError> {
+pub async fn restore(settings: &Settings, read: Backup) -> Result<BackupSummary, BackupError> {
     let pki_dir = settings.pki_dir();
     if settings.store_dir().exists() || pki_dir.exists() {
         return Err(BackupError::Exists { dir: settings.data_dir.clone() });
@@ -136,26 +147,23 @@ pub async fn restore(settings: &Settings, read: Backup) -> Result<Saved, BackupE
     write_private(&pki_dir.join("ca.pem"), &read.ca_pem)?;
     let authority = Authority::load(&pki_dir)?;
     offline::create_store(settings, &authority)?;
-    let store = offline::open_store(settings).await?;
     // A time, so that the same backup restored twice counts twice.
     let now = clock::now();
     let epoch = (read.epoch + 1).max(now.0 / 1000);
-    let mut batch: Vec<Write> = Vec::new();
-    let mut size_bytes = 0;
-    for write in standstill(read.records, epoch, now) {
-        if batch.len() == COMMIT_WRITES_MAX || size_bytes + write.1.len() > COMMIT_SIZE_BYTES_MAX {
-            store.commit(std::mem::take(&mut batch)).await?;
-            size_bytes = 0;
-        }
-        size_bytes += write.1.len();
-        batch.push(Write::put(write.0, Expect::Absent, write.1));
-    }
-    store.commit(batch).await?;
-    // The epoch comes last: without it no controller starts on a half restored store.
-    let value = epoch.to_string().into_bytes();
-    store.commit(vec![Write::put(EPOCH, Expect::Absent, value)]).await?;
-    store.close().await;
-    Ok(Saved { records: read.count, epoch })
+    let (mut archive, count) = (read.archive, read.count);
+    archive.remove(&keys::epoch());
+    quiesce(&mut archive, epoch, now);
+    let store = offline::open_store(settings).await?;
+    let imported = import(&Records::new(Arc::clone(&store) as _), archive, epoch).await;
+    offline::close_store(store).await;
+    imported?;
+    Ok(BackupSummary { records: count, epoch })
+}
+
+/// The epoch comes last: without it no controller starts on a half restored store.
+async fn import(records: &Records, archive: Archive, epoch: u64) -> Result<(), StoreError> {
+    records.import(archive).await?;
+    records.commit(Batch::default().put(&keys::epoch(), Expect::Absent, &Epoch { epoch })).await
 }
 
 /// A backup, read whole before anything is made of it.
@@ -164,7 +172,7 @@ pub struct Backup {
     ca_key: String,
     epoch: u64,
     count: usize,
-    records: Vec<(String, Vec<u8>)>,
+    archive: Archive,
 }
 
 /// Reads a backup.
@@ -184,23 +192,22 @@ pub fn read_backup(path: &Path) -> Result<Backup, BackupError> {
     let Some(Line::Begin { format: FORMAT, ca_pem, ca_key, .. }) = next()? else {
         return Err(damaged("it does not begin as one of this program"));
     };
-    let mut read = Backup { ca_pem, ca_key, epoch: 0, count: 0, records: Vec::new() };
+    let (mut archive, mut count) = (Archive::default(), 0);
     loop {
         match next()? {
-            Some(Line::Record { key, value }) if key == EPOCH => {
-                read.count += 1;
-                read.epoch = value.as_u64().ok_or_else(|| damaged("its epoch is not a number"))?;
-            }
             Some(Line::Record { key, value }) => {
-                read.count += 1;
-                read.records.push((key, value.to_string().into_bytes()));
+                count += 1;
+                archive.insert(key, value);
             }
-            Some(Line::End { records }) if records == read.count => return Ok(read),
+            Some(Line::End { records }) if records == count => break,
             Some(Line::End { .. } | Line::Begin { .. }) | None => {
                 return Err(damaged("it is cut short or put together from pieces"));
             }
         }
     }
+    let epoch =
+        archive.get(&keys::epoch()).map_err(|_other| damaged("its epoch is not a number"))?;
+    Ok(Backup { ca_pem, ca_key, epoch: epoch.map_or(0, |record| record.epoch), count, archive })
 }
 
 fn read(path: &Path) -> Result<String, BackupError> {

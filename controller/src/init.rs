@@ -4,20 +4,18 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oml_common::problem::{Problem, printable};
-use oml_proto::tls::{Identity, OperatorName, Serial};
+use oml_common::text::problem::{Problem, printable};
+use oml_proto::tls::OperatorName;
 use serde::Serialize;
 
 use crate::clock;
 use crate::config::Settings;
 use crate::offline::{self, OfflineError};
-use crate::pki::{Authority, PkiError, Terms, highest_serial};
-use crate::records::values::{Audit, Operator, Site};
-use crate::records::{Batch, Records, expect, keys};
-use crate::store::{Embedded, Expect, StoreError};
-
-/// How long an operator's certificate lives.
-const OPERATOR_LIFETIME_MS: u64 = 366 * 24 * 3_600_000;
+use crate::ops::OpsError;
+use crate::ops::operators::Operators;
+use crate::pki::{Authority, OwnCertificate, PkiError};
+use crate::records::Records;
+use crate::records::values::PublicEndpoint;
 
 /// Why there is no new controller, or no new operator.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +35,9 @@ pub enum InitError {
     /// The store cannot be made or opened.
     #[error(transparent)]
     Offline(#[from] OfflineError),
-    /// The store cannot be written.
+    /// The operator could not be recorded.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Ops(#[from] OpsError),
     /// The authority cannot be made or used.
     #[error(transparent)]
     Pki(#[from] PkiError),
@@ -113,35 +111,26 @@ impl BundleFile {
 /// What stands in the way. A controller that exists is never touched.
 pub async fn init(
     settings: &Settings,
-    site: Site,
+    public: PublicEndpoint,
     operator: &OperatorName,
 ) -> Result<Bundle, InitError> {
-    check_host("--name", &site.name)?;
-    check_host("--address", &site.host)?;
+    check_host("--name", &public.name)?;
+    check_host("--address", &public.host)?;
     let dir = &settings.data_dir;
     if settings.store_dir().exists() || settings.pki_dir().exists() {
         return Err(InitError::Exists { dir: dir.clone() });
     }
     make_folder(dir)?;
     make_folder(&settings.pki_dir())?;
-    let authority = Authority::create(&settings.pki_dir(), &site.name, clock::now())?;
+    let authority = Authority::create(&settings.pki_dir(), &public.name, clock::now())?;
     offline::create_store(settings, &authority)?;
-    let (bundle, newest) = issue(settings, &authority, &site, (operator, None))?;
-    let first = Operator { newest, revoked: None, removed: None };
-    let batch = Batch::default()
-        .put(&keys::operator(operator), Expect::Absent, &first)
-        .put(&keys::epoch(), Expect::Absent, &1)
-        .put(&keys::site(), Expect::Absent, &site)
-        .put(
-            &keys::audit(),
-            Expect::Absent,
-            &audit(format!("made the controller and operator {operator}")),
-        );
-    let store = open(settings).await?;
-    let done = Records::new(Arc::clone(&store) as _).commit(batch).await;
-    close(store).await;
-    done?;
-    Ok(bundle)
+    let authority = Arc::new(authority);
+    let store = offline::open_store(settings).await?;
+    let operators = Operators::new(Records::new(Arc::clone(&store) as _), Arc::clone(&authority));
+    let founded = operators.found(operator, &public).await;
+    drop(operators);
+    offline::close_store(store).await;
+    Ok(bundle(settings, &authority, &public, founded?))
 }
 
 /// A further operator of a controller that does not run at the moment.
@@ -155,35 +144,25 @@ pub async fn add_operator(
     if !settings.store_dir().exists() {
         return Err(InitError::Missing { dir: settings.data_dir.clone() });
     }
-    let authority = Authority::load(&settings.pki_dir())?;
-    let store = open(settings).await?;
-    let records = Records::new(Arc::clone(&store) as _);
-    let made = make_operator(settings, &authority, &records, operator).await;
-    drop(records);
-    close(store).await;
-    made
+    let authority = Arc::new(Authority::load(&settings.pki_dir())?);
+    let store = offline::open_store(settings).await?;
+    let operators = Operators::new(Records::new(Arc::clone(&store) as _), Arc::clone(&authority));
+    let added = add(&operators, operator).await;
+    drop(operators);
+    offline::close_store(store).await;
+    let added = added?.ok_or_else(|| InitError::Missing { dir: settings.data_dir.clone() })?;
+    Ok(bundle(settings, &authority, &added.0, added.1))
 }
 
-async fn make_operator(
-    settings: &Settings,
-    authority: &Authority,
-    records: &Records,
+/// None where the store does not know how the controller is reached: it was
+/// not made to its end.
+async fn add(
+    operators: &Operators,
     name: &OperatorName,
-) -> Result<Bundle, InitError> {
-    let site = records.get(&keys::site()).await?;
-    let site = site.ok_or_else(|| InitError::Missing { dir: settings.data_dir.clone() })?.value;
-    let known = records.get(&keys::operator(name)).await?;
-    let after = known.as_ref().map(|known| Some(known.value.newest).max(known.value.revoked));
-    let (bundle, newest) = issue(settings, authority, &site, (name, after.flatten()))?;
-    let revoked = known.as_ref().and_then(|known| known.value.revoked);
-    let made = Operator { newest, revoked, removed: None };
-    let batch = Batch::default().put(&keys::operator(name), expect(known.as_ref()), &made).put(
-        &keys::audit(),
-        Expect::Absent,
-        &audit(format!("made operator {name}")),
-    );
-    records.commit(batch).await?;
-    Ok(bundle)
+) -> Result<Option<(PublicEndpoint, OwnCertificate)>, InitError> {
+    let Some(endpoint) = operators.public_endpoint().await? else { return Ok(None) };
+    let own = operators.add(name).await?;
+    Ok(Some((endpoint, own)))
 }
 
 /// Removes an operator of a controller that does not run at the moment: from
@@ -201,80 +180,31 @@ pub async fn remove_operator(
     if !settings.store_dir().exists() {
         return Err(InitError::Missing { dir: settings.data_dir.clone() });
     }
-    let store = open(settings).await?;
-    let records = Records::new(Arc::clone(&store) as _);
-    let removed = revoke_operator(&records, name).await;
-    drop(records);
-    close(store).await;
-    removed
+    let authority = Arc::new(Authority::load(&settings.pki_dir())?);
+    let store = offline::open_store(settings).await?;
+    let operators = Operators::new(Records::new(Arc::clone(&store) as _), authority);
+    let removed = operators.remove(name).await;
+    drop(operators);
+    offline::close_store(store).await;
+    Ok(removed?)
 }
 
-async fn revoke_operator(
-    records: &Records,
-    name: &OperatorName,
-) -> Result<Option<Problem>, InitError> {
-    let known = records.get(&keys::operator(name)).await?;
-    let is_present = known.as_ref().is_some_and(|known| known.value.removed.is_none());
-    let unrecorded = if is_present { None } else { Some(not_on_record(records, name).await?) };
-    let now = clock::now();
-    let highest = highest_serial(now);
-    let newest = known.as_ref().map_or(highest, |known| known.value.newest);
-    let revoked = known.as_ref().and_then(|known| known.value.revoked);
-    let line = newest.max(highest).max(revoked.unwrap_or(highest));
-    let removed = Operator { revoked: Some(line), removed: Some(now), newest };
-    let batch = Batch::default().put(&keys::operator(name), expect(known.as_ref()), &removed).put(
-        &keys::audit(),
-        Expect::Absent,
-        &audit(format!("removed operator {name}")),
-    );
-    records.commit(batch).await?;
-    Ok(unrecorded)
-}
-
-async fn not_on_record(records: &Records, name: &OperatorName) -> Result<Problem, InitError> {
-    let all = records.list(&keys::operators()).await?;
-    let present = all.iter().filter(|(_, operator)| operator.value.removed.is_none());
-    let problem = Problem::new("operator", format!("there was no operator {name} on record"));
-    Ok(problem.suggest(&name.to_string(), present.map(|(name, _)| name.as_str())))
-}
-
-async fn open(settings: &Settings) -> Result<Arc<Embedded>, InitError> {
-    Ok(Arc::new(offline::open_store(settings).await?))
-}
-
-/// Lets go of the store's folder, so that the next one can open it at once.
-async fn close(store: Arc<Embedded>) {
-    if let Some(store) = Arc::into_inner(store) {
-        store.close().await;
-    }
-}
-
-fn issue(
+fn bundle(
     settings: &Settings,
     authority: &Authority,
-    site: &Site,
-    (operator, after): (&OperatorName, Option<Serial>),
-) -> Result<(Bundle, Serial), InitError> {
-    let terms = Terms { now: clock::now(), lifetime_ms: OPERATOR_LIFETIME_MS, after };
-    let own = authority.issue_with_key(&Identity::Operator(operator.clone()), terms)?;
-    let host = if site.host.contains(':') { format!("[{}]", site.host) } else { site.host.clone() };
-    let bundle = Bundle {
-        name: site.name.clone(),
+    endpoint: &PublicEndpoint,
+    own: OwnCertificate,
+) -> Bundle {
+    let host = match endpoint.host.contains(':') {
+        true => format!("[{}]", endpoint.host),
+        false => endpoint.host.clone(),
+    };
+    Bundle {
+        name: endpoint.name.clone(),
         endpoint: format!("{host}:{}", settings.listen.port()),
         ca_pem: authority.pem().to_owned(),
         certificate_pem: own.issued.certificate_pem,
         key_pem: own.key_pem,
-    };
-    Ok((bundle, own.issued.record.serial))
-}
-
-fn audit(what: String) -> Audit {
-    Audit {
-        at: clock::now(),
-        who: "the machine's administrator".into(),
-        what,
-        tenant: None,
-        node: None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! never backwards. `pki`, `tls` and `registry` stand beside them and know
 //! nothing of the store.
 
+pub mod admin;
 pub mod api;
 pub mod backup;
 mod clock;
@@ -12,7 +13,6 @@ pub mod config;
 pub mod init;
 mod kill_point;
 pub mod log;
-pub mod maintain;
 pub mod notify;
 pub mod offline;
 pub mod ops;
@@ -22,7 +22,7 @@ pub mod records;
 pub mod registry;
 pub mod run;
 pub mod session;
-pub mod stop;
+pub mod shutdown;
 pub mod store;
 pub mod tasks;
 pub mod tls;

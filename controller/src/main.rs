@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use oml_proto::tls::OperatorName;
-use omlcontroller::backup::Saved;
+use omlcontroller::admin::AdminError;
+use omlcontroller::backup::BackupSummary;
 use omlcontroller::config::{self, Settings};
 use omlcontroller::init::InitError;
-use omlcontroller::maintain::MaintainError;
 use omlcontroller::ops::catalogs::{self, CatalogError};
 use omlcontroller::pki::Authority;
-use omlcontroller::records::values::Site;
+use omlcontroller::records::values::PublicEndpoint;
 use omlcontroller::store::Embedded;
 use omlcontroller::store::embedded::Options;
-use omlcontroller::{log, maintain, notify, run};
+use omlcontroller::{admin, log, notify, run};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Enough for a fleet, and little memory.
@@ -118,8 +118,8 @@ fn main() -> ExitCode {
 
 /// Whether what was asked for was wrong, not what happened.
 fn is_mistake(error: &anyhow::Error) -> bool {
-    let init = error.downcast_ref::<MaintainError>();
-    let init = init.is_some_and(|e| matches!(e, MaintainError::Init(InitError::Mistake(_))));
+    let init = error.downcast_ref::<AdminError>();
+    let init = init.is_some_and(|e| matches!(e, AdminError::Init(InitError::Mistake(_))));
     // Of catalogs themselves only `catalog check` speaks.
     init || error.is::<CatalogError>()
 }
@@ -139,22 +139,22 @@ fn perform(cli: &Cli) -> Result<()> {
             Verb::Run => serve(&settings).await,
             Verb::Init(verb) => begin(&settings, verb).await,
             Verb::Operator(OperatorVerb::Add { name, out }) => {
-                maintain::add_operator(&settings, name, out).await?;
+                admin::add_operator(&settings, name, out).await?;
                 say(&format!("the bundle of operator {name} is in {}", out.display()))
             }
             Verb::Operator(OperatorVerb::Remove { name }) => {
-                if let Some(problem) = maintain::remove_operator(&settings, name).await? {
+                if let Some(problem) = admin::remove_operator(&settings, name).await? {
                     say(&problem.to_string())?;
                 }
                 say(&format!("operator {name} was removed; its bundles open nothing any more"))
             }
             Verb::Backup { file } => {
-                let saved = maintain::back_up(&settings, file).await?;
+                let saved = admin::back_up(&settings, file).await?;
                 say(&format!("{} records are in {}", saved.records, file.display()))
             }
             Verb::Restore { file } => {
-                let saved = maintain::restore(&settings, file).await?;
-                let Saved { records, epoch } = saved;
+                let saved = admin::restore(&settings, file).await?;
+                let BackupSummary { records, epoch } = saved;
                 say(&format!("{records} records were restored; the epoch is {epoch} now"))?;
                 say("make join tokens anew: none from before is good any more")?;
                 say("nodes and operators removed since the backup are back: remove them again")
@@ -176,8 +176,8 @@ fn check_catalog(file: &Path) -> Result<()> {
 
 async fn begin(settings: &Settings, verb: &Init) -> Result<()> {
     let host = verb.address.first().unwrap_or(&verb.name).clone();
-    let site = Site { name: verb.name.clone(), host };
-    maintain::begin(settings, site, &verb.operator, &verb.out).await?;
+    let endpoint = PublicEndpoint { name: verb.name.clone(), host };
+    admin::begin(settings, endpoint, &verb.operator, &verb.out).await?;
     say(&format!(
         "the controller is in {}; the bundle of operator {} is in {}: omlctl context import {}",
         settings.data_dir.display(),
@@ -200,8 +200,8 @@ async fn serve(settings: &Settings) -> Result<()> {
     );
     let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
     let running = run::start(settings, Arc::new(store)).await?;
-    let telling = tokio::spawn(notify::keep_telling(running.ops.clone()));
-    notify::ready(&notify::status_line(&running.ops).await?);
+    let telling = tokio::spawn(notify::keep_notified(running.ops.status.clone()));
+    notify::ready(&notify::status_line(&running.ops.status).await?);
     tracing::info!(listen = %running.listen, enrollment = %running.enrollment_listen, "the controller serves");
     // Both only observe.
     tokio::select! {

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use sd_notify::NotifyState;
 use tokio::time::{sleep, timeout};
 
-use crate::ops::Ops;
+use crate::ops::status::Status;
 
 /// How often the status line is renewed where no watchdog sets the pace.
 const STATUS_PERIOD: Duration = Duration::from_secs(30);
@@ -25,13 +25,13 @@ pub fn stopping() {
 }
 
 /// Keeps systemd up to date for ever.
-pub async fn keep_telling(ops: Ops) {
+pub async fn keep_notified(status: Status) {
     let watchdog = sd_notify::watchdog_enabled();
     // Twice as often as asked, so that one late line is no death.
     let period = watchdog.map_or(STATUS_PERIOD, |limit| limit / 2);
     loop {
         sleep(period).await;
-        match timeout(STORE_LIMIT, ops.check_store()).await {
+        match timeout(STORE_LIMIT, status.check_store()).await {
             Ok(Ok(())) => tell(&[NotifyState::Watchdog]),
             Ok(Err(error)) => {
                 let error = chain(&error);
@@ -44,8 +44,8 @@ pub async fn keep_telling(ops: Ops) {
                 continue;
             }
         }
-        if let Ok(Ok(status)) = timeout(STORE_LIMIT, status_line(&ops)).await {
-            tell(&[NotifyState::Status(&status)]);
+        if let Ok(Ok(line)) = timeout(STORE_LIMIT, status_line(&status)).await {
+            tell(&[NotifyState::Status(&line)]);
         }
     }
 }
@@ -54,10 +54,10 @@ pub async fn keep_telling(ops: Ops) {
 ///
 /// # Errors
 /// The store cannot be read.
-pub async fn status_line(ops: &Ops) -> crate::ops::Result<String> {
-    let status = ops.status(None).await?;
+pub async fn status_line(status: &Status) -> crate::ops::Result<String> {
+    let status = status.read(None).await?;
     let nodes = || status.iter().flat_map(|tenant| tenant.nodes.values());
-    let connected = nodes().filter(|node| node.standing.presence.connected).count();
+    let connected = nodes().filter(|node| node.snapshot.presence.connected).count();
     let (tenants, nodes) = (status.len(), nodes().count());
     Ok(format!("{tenants} tenants, {nodes} nodes, {connected} connected"))
 }

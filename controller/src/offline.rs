@@ -4,6 +4,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::Settings;
 use crate::pki::Authority;
@@ -35,8 +36,15 @@ pub(crate) fn create_store(settings: &Settings, authority: &Authority) -> Result
 }
 
 /// Opens the store, which a controller that runs has for itself.
-pub(crate) async fn open_store(settings: &Settings) -> Result<Embedded, OfflineError> {
-    Ok(Embedded::open(&settings.store_dir(), Options::default()).await?)
+pub(crate) async fn open_store(settings: &Settings) -> Result<Arc<Embedded>, OfflineError> {
+    Ok(Arc::new(Embedded::open(&settings.store_dir(), Options::default()).await?))
+}
+
+/// Lets go of the store's folder, so that the next one can open it at once.
+pub(crate) async fn close_store(store: Arc<Embedded>) {
+    if let Some(store) = Arc::into_inner(store) {
+        store.close().await;
+    }
 }
 
 /// A folder that only its owner can look into.

@@ -2,62 +2,62 @@
 //! nodes coming and going, and how everything stands.
 //!
 //! Only this layer writes intent. It knows no wire format, and moves neither
-//! pointers nor assignments: that is the tasks' affair.
+//! pointers nor assignments: that is the tasks' affair. Each part is a small
+//! value that holds what it needs; handlers, tasks and sessions are given the
+//! parts that they use.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use oml_common::id::{NodeName, RevisionNumber, TenantId};
-use oml_common::plan::Plan;
-use oml_common::problem::{Problem, Problems};
-
 use crate::pki::{Authority, Revoked};
-use crate::records::values::Revision;
-use crate::records::{Entry, Records, keys};
+use crate::records::Records;
 use crate::registry::Registries;
 
-mod audit;
+pub mod audit;
 pub mod catalogs;
 pub mod certificate;
 pub mod change;
 mod digests;
 mod error;
 pub mod history;
-pub mod live;
+mod issuer;
+pub mod node_id;
 pub mod nodes;
+pub mod operators;
+pub mod presence;
 pub mod reports;
-pub mod situation;
+mod retries;
+pub mod snapshot;
 pub mod status;
+mod substance;
+pub mod tenants;
 pub mod tokens;
 
 pub use self::error::{OpsError, Result};
 
+use self::audit::AuditTrail;
 use self::catalogs::Catalogs;
-use self::live::Live;
+use self::certificate::OwnCertificates;
+use self::change::Changes;
+use self::issuer::NodeIssuer;
+use self::nodes::Nodes;
+use self::operators::Operators;
+use self::presence::Presence;
+use self::status::Status;
+use self::tenants::Tenants;
+use self::tokens::Tokens;
 
-/// How often a change is decided anew when somebody else was first.
-const ATTEMPTS_MAX: usize = 8;
-
-/// Everything that answering takes. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Ops {
-    parts: Arc<Parts>,
-}
-
-/// What [`Ops`] is made of.
+/// What the operations are made of.
 #[derive(Debug)]
 pub struct Parts {
     /// All that is kept.
     pub records: Records,
-    /// Who is connected, and what each node last said.
-    pub live: Live,
     /// Component definitions.
     pub catalogs: Catalogs,
     /// Where images are.
     pub registries: Registries,
     /// Issues certificates.
     pub authority: Authority,
-    /// Certificates that no longer count.
-    pub revoked: Arc<Revoked>,
     /// How long a node's certificate lives.
     pub node_lifetime_ms: u64,
     /// Port of the enrolment service, as hosts reach it.
@@ -66,141 +66,83 @@ pub struct Parts {
     pub epoch: u64,
 }
 
+/// All operations, put together once at the start.
+#[derive(Debug, Clone)]
+pub struct Ops {
+    /// Changes of what tenants run.
+    pub changes: Changes,
+    /// Nodes that joined.
+    pub nodes: Nodes,
+    /// Join tokens.
+    pub tokens: Tokens,
+    /// How everything stands.
+    pub status: Status,
+    /// Who may operate the controller.
+    pub operators: Operators,
+    /// Tenants and their plans, as they are kept.
+    pub tenants: Tenants,
+    /// The controller's own certificates.
+    pub own_certificates: OwnCertificates,
+    /// The log of who did what.
+    pub audit: AuditTrail,
+    /// Certificates that no longer count.
+    pub revoked: Arc<Revoked>,
+}
+
 impl Ops {
-    /// From its parts.
+    /// Puts the operations together; nothing is read yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
-    }
-
-    /// Who is connected, and what each node last said.
-    #[must_use]
-    pub fn live(&self) -> &Live {
-        &self.parts.live
-    }
-
-    /// Certificates that no longer count.
-    #[must_use]
-    pub fn revoked(&self) -> &Arc<Revoked> {
-        &self.parts.revoked
-    }
-
-    /// All that is kept; for the tasks.
-    #[must_use]
-    pub fn records(&self) -> &Records {
-        &self.parts.records
-    }
-
-    /// The store's epoch.
-    #[must_use]
-    pub fn epoch(&self) -> u64 {
-        self.parts.epoch
-    }
-
-    /// Commits to the store since the start: made, and refused.
-    #[must_use]
-    pub fn commits(&self) -> (u64, u64) {
-        self.parts.records.commits()
-    }
-
-    /// Whether the store answers.
-    pub async fn check_store(&self) -> Result<()> {
-        self.parts.records.get(&keys::epoch()).await?;
-        Ok(())
-    }
-
-    async fn revision(
-        &self,
-        tenant: &TenantId,
-        number: RevisionNumber,
-    ) -> Result<Option<Arc<Revision>>> {
-        let found = self.parts.records.shared(&keys::revision(tenant, number)).await?;
-        Ok(found.map(|entry| entry.value))
-    }
-
-    /// The plan of a revision.
-    pub async fn plan_of(
-        &self,
-        tenant: &TenantId,
-        number: RevisionNumber,
-    ) -> Result<Option<Arc<Plan>>> {
-        let Some(revision) = self.revision(tenant, number).await? else { return Ok(None) };
-        let key = keys::plan(tenant, number, &revision.plan);
-        Ok(self.parts.records.shared(&key).await?.map(|Entry { value, .. }| value))
-    }
-
-    /// Every tenant that has revisions or nodes.
-    pub async fn tenants(&self) -> Result<Vec<TenantId>> {
-        let heads = self.parts.records.survey(&keys::heads()).await?;
-        let nodes = self.parts.records.survey(&keys::all_nodes()).await?.entries;
-        let of_heads = heads.entries.iter().map(|(rest, _)| rest).chain(&heads.damaged);
-        let of_heads = of_heads.filter_map(|rest| rest.parse().ok());
-        let present = nodes.iter().filter(|(_, node)| node.value.removed.is_none());
-        let of_nodes = present.filter_map(|(rest, _)| Some(keys::tenant_and_node(rest)?.0));
-        let mut tenants: Vec<TenantId> = of_heads.chain(of_nodes).collect();
-        tenants.sort();
-        tenants.dedup();
-        Ok(tenants)
-    }
-
-    async fn unknown_tenant(&self, tenant: &TenantId) -> OpsError {
-        let known = match self.tenants().await {
-            Ok(known) => known,
-            Err(error) => return error,
+        let Parts { records, catalogs, registries, authority, .. } = parts;
+        let (catalogs, authority) = (Arc::new(catalogs), Arc::new(authority));
+        let (presence, revoked) = (Arc::<Presence>::default(), Arc::<Revoked>::default());
+        let tenants = Tenants::new(records.clone());
+        let issuer = NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms);
+        let nodes = Nodes {
+            records: records.clone(),
+            tenants: tenants.clone(),
+            presence: Arc::clone(&presence),
+            issuer: issuer.clone(),
+            revoked: Arc::clone(&revoked),
         };
-        let message = format!("there is no tenant {tenant}");
-        let known = known.iter().map(AsRef::as_ref);
-        Problem::new("tenant", message).suggest(tenant.as_str(), known).into()
-    }
-
-    /// Why nothing can be said of a tenant's revisions.
-    async fn without_revisions(&self, tenant: &TenantId) -> OpsError {
-        match self.tenants().await {
-            Ok(known) if known.contains(tenant) => {
-                let message = format!("nothing was applied to {tenant} yet");
-                Problem::new("tenant", message).hint("omlctl apply -f FILE").into()
-            }
-            Ok(_) => self.unknown_tenant(tenant).await,
-            Err(error) => error,
-        }
-    }
-
-    async fn unknown_node(&self, tenant: &TenantId, node: &NodeName) -> OpsError {
-        let nodes = match self.parts.records.list(&keys::nodes(tenant)).await {
-            Ok(nodes) => nodes,
-            Err(error) => return error.into(),
+        let tokens = Tokens {
+            records: records.clone(),
+            nodes: nodes.clone(),
+            catalogs: Arc::clone(&catalogs),
+            authority: Arc::clone(&authority),
+            enrollment_port: parts.enrollment_port,
+            epoch: parts.epoch,
         };
-        if nodes.is_empty() {
-            return self.unknown_tenant(tenant).await;
+        let registries = Arc::new(registries);
+        let own_certificates = OwnCertificates::new(Arc::clone(&authority), Arc::clone(&revoked));
+        Self {
+            changes: Changes {
+                records: records.clone(),
+                tenants: tenants.clone(),
+                catalogs,
+                registries,
+            },
+            nodes,
+            tokens,
+            status: Status { records: records.clone(), tenants: tenants.clone(), presence },
+            operators: Operators::new(records.clone(), authority),
+            tenants,
+            own_certificates,
+            audit: AuditTrail::new(records),
+            revoked,
         }
-        let present = nodes.iter().filter(|(_, node)| node.value.removed.is_none());
-        let known = present.map(|(name, _)| name.as_str());
-        let message = format!("tenant {tenant} has no node {node}");
-        Problem::new("node", message).suggest(node.as_str(), known).into()
     }
-}
 
-impl From<Problem> for OpsError {
-    fn from(problem: Problem) -> Self {
-        OpsError::Problems(Problems::from(problem))
-    }
-}
-
-/// Counts how often a change was decided anew because somebody else was first.
-#[derive(Debug, Default)]
-struct Attempts {
-    conflicts: usize,
-}
-
-impl Attempts {
-    /// Whether to decide anew after `error`.
-    fn again(&mut self, error: OpsError) -> Result<()> {
-        self.conflicts += 1;
-        let is_conflict = matches!(&error, OpsError::Store(error) if error.is_conflict());
-        match is_conflict {
-            false => Err(error),
-            true if self.conflicts < ATTEMPTS_MAX => Ok(()),
-            true => Err(OpsError::Busy),
-        }
+    /// Reads what must be known before anybody is let in: which certificates no
+    /// longer count, and what nodes last reported.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn load(&self) -> Result<()> {
+        let mut lines = HashMap::new();
+        lines.extend(self.nodes.revocations().await?);
+        lines.extend(self.operators.revocations().await?);
+        self.revoked.replace(lines);
+        self.nodes.load_reports().await
     }
 }

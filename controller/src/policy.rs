@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::{Either, Ready, ready};
-use oml_common::id::{NodeName, TenantId};
 use oml_common::time::Timestamp;
 use oml_proto::tls::{Identity, OperatorName, Peer};
 use tonic::Status;
@@ -14,6 +13,7 @@ use tower::{Layer, Service};
 
 use crate::clock;
 use crate::kill_point;
+use crate::ops::node_id::NodeId;
 use crate::pki::Revoked;
 use crate::tls::ConnectionInfo;
 
@@ -48,7 +48,7 @@ pub const TABLE: &[(&str, Role)] = &[
 
 /// The operator of a request that the table let through.
 #[derive(Debug, Clone)]
-pub struct Operator {
+pub struct OperatorCaller {
     /// Who it is.
     pub name: OperatorName,
     /// When the certificate ends.
@@ -58,11 +58,9 @@ pub struct Operator {
 /// The node of a request that the table let through: tenant and name come from
 /// its certificate and from nowhere else.
 #[derive(Debug, Clone)]
-pub struct Node {
-    /// Whose node it is.
-    pub tenant: TenantId,
+pub struct NodeCaller {
     /// Which node.
-    pub node: NodeName,
+    pub id: NodeId,
     /// All that the certificate says.
     pub peer: Arc<Peer>,
 }
@@ -114,11 +112,11 @@ impl Policy {
         let extensions = request.extensions_mut();
         match (role, &peer.identity) {
             (Role::Operator, Identity::Operator(name)) => {
-                extensions.insert(Operator { name: name.clone(), expires: peer.expires });
+                extensions.insert(OperatorCaller { name: name.clone(), expires: peer.expires });
             }
             (Role::Node, Identity::Node { tenant, node }) => {
-                let (tenant, node) = (tenant.clone(), node.clone());
-                extensions.insert(Node { tenant, node, peer });
+                let id = NodeId { tenant: tenant.clone(), name: node.clone() };
+                extensions.insert(NodeCaller { id, peer });
             }
             (Role::Operator | Role::Node | Role::Anyone, identity) => {
                 tracing::warn!(%identity, path = request.uri().path(), "a call was refused");
@@ -169,7 +167,7 @@ where
 ///
 /// # Errors
 /// The handler is not behind the table.
-pub fn operator<T>(request: &tonic::Request<T>) -> Result<Operator, Status> {
+pub fn operator<T>(request: &tonic::Request<T>) -> Result<OperatorCaller, Status> {
     request.extensions().get().cloned().ok_or_else(outside)
 }
 
@@ -177,7 +175,7 @@ pub fn operator<T>(request: &tonic::Request<T>) -> Result<Operator, Status> {
 ///
 /// # Errors
 /// The handler is not behind the table.
-pub fn node<T>(request: &tonic::Request<T>) -> Result<Node, Status> {
+pub fn node<T>(request: &tonic::Request<T>) -> Result<NodeCaller, Status> {
     request.extensions().get().cloned().ok_or_else(outside)
 }
 

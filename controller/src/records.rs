@@ -7,23 +7,27 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use oml_common::document::{self, Document};
+use oml_common::text::error::chain;
 
-use crate::store::{self, Changes, Expect, Store, StoreError, Versioned, Write};
+use crate::store::{self, ChangeSignal, Expect, Store, StoreError, Versioned, Write};
+use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};
 
-mod decoded;
+mod archive;
+mod decoded_cache;
 pub mod keys;
 pub mod values;
 
-use self::decoded::Decoded;
+pub use self::archive::Archive;
+
+use self::decoded_cache::DecodedCache;
 
 /// A result of the records; what cannot be read is damage of the store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// A key whose value is a `T`.
 #[derive(Debug)]
-pub struct Key<T> {
+pub struct RecordKey<T> {
     text: String,
     value: PhantomData<fn() -> T>,
 }
@@ -53,7 +57,7 @@ impl<T> Prefix<T> {
 /// A value and the number of the commit that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<T> {
-    /// For conditions: [`expect`].
+    /// For conditions: [`if_unchanged`].
     pub version: u64,
     /// What is kept.
     pub value: T,
@@ -61,7 +65,7 @@ pub struct Entry<T> {
 
 /// What can be read under a prefix, and what cannot.
 #[derive(Debug)]
-pub struct Survey<T> {
+pub struct LossyList<T> {
     /// Values with the rest of their keys.
     pub entries: Vec<(String, Entry<T>)>,
     /// The rest of the keys whose values cannot be read.
@@ -70,7 +74,7 @@ pub struct Survey<T> {
 
 /// The condition that a key still is as it was read.
 #[must_use]
-pub fn expect<T>(read: Option<&Entry<T>>) -> Expect {
+pub fn if_unchanged<T>(read: Option<&Entry<T>>) -> Expect {
     read.map_or(Expect::Absent, |entry| Expect::Version(entry.version))
 }
 
@@ -83,16 +87,15 @@ pub struct Batch {
 impl Batch {
     /// Adds a value.
     #[must_use]
-    pub fn put<T: Serialize>(mut self, key: &Key<T>, expect: Expect, value: &T) -> Self {
-        let bytes = serde_json::to_vec(value)
-            .expect("our records have string keys and no failing serializer");
+    pub fn put<T: Document>(mut self, key: &RecordKey<T>, expect: Expect, value: &T) -> Self {
+        let bytes = document::write(value).into_bytes();
         self.writes.push(Write::put(key.text.as_str(), expect, bytes));
         self
     }
 
     /// Takes a value away.
     #[must_use]
-    pub fn delete<T>(mut self, key: &Key<T>, expect: Expect) -> Self {
+    pub fn delete<T>(mut self, key: &RecordKey<T>, expect: Expect) -> Self {
         self.writes.push(Write::delete(key.text.as_str(), expect));
         self
     }
@@ -118,7 +121,7 @@ pub struct Records {
 
 struct Inner {
     store: Arc<dyn Store>,
-    decoded: Decoded,
+    decoded: DecodedCache,
     commits: AtomicU64,
     refused: AtomicU64,
 }
@@ -134,20 +137,22 @@ impl Records {
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         let (commits, refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { inner: Arc::new(Inner { store, decoded: Decoded::default(), commits, refused }) }
+        Self {
+            inner: Arc::new(Inner { store, decoded: DecodedCache::default(), commits, refused }),
+        }
     }
 
     /// Reads one value.
-    pub async fn get<T: DeserializeOwned>(&self, key: &Key<T>) -> Result<Option<Entry<T>>> {
+    pub async fn get<T: Document>(&self, key: &RecordKey<T>) -> Result<Option<Entry<T>>> {
         let found = self.inner.store.get(&key.text.as_str().into()).await?;
         found.map(|found| decode(&key.text, &found)).transpose()
     }
 
     /// Reads one value that may be large and is read often: it is decoded once
     /// per version.
-    pub async fn shared<T>(&self, key: &Key<T>) -> Result<Option<Entry<Arc<T>>>>
+    pub async fn get_cached<T>(&self, key: &RecordKey<T>) -> Result<Option<Entry<Arc<T>>>>
     where
-        T: DeserializeOwned + Send + Sync + 'static,
+        T: Document + Send + Sync + 'static,
     {
         let found = self.inner.store.get(&key.text.as_str().into()).await?;
         found.map(|found| self.decode_once(&key.text, &found)).transpose()
@@ -155,25 +160,25 @@ impl Records {
 
     /// Reads what can be read under a prefix, and names what cannot: one
     /// tenant's damage must not stop the others.
-    pub async fn survey<T: DeserializeOwned>(&self, prefix: &Prefix<T>) -> Result<Survey<T>> {
-        let mut survey = Survey { entries: Vec::new(), damaged: BTreeSet::new() };
+    pub async fn list_lossy<T: Document>(&self, prefix: &Prefix<T>) -> Result<LossyList<T>> {
+        let mut list = LossyList { entries: Vec::new(), damaged: BTreeSet::new() };
         for (key, found) in self.inner.store.list(&prefix.text).await? {
             let rest = key.as_str()[prefix.text.len()..].to_owned();
             match decode(key.as_str(), &found) {
-                Ok(entry) => survey.entries.push((rest, entry)),
+                Ok(entry) => list.entries.push((rest, entry)),
                 Err(error) => {
                     tracing::error!(%error, "a record cannot be read");
-                    survey.damaged.insert(rest);
+                    list.damaged.insert(rest);
                 }
             }
         }
-        Ok(survey)
+        Ok(list)
     }
 
-    /// Reads every value under a prefix as [`Records::shared`] does.
-    pub async fn list_shared<T>(&self, prefix: &Prefix<T>) -> Result<Vec<(String, Entry<Arc<T>>)>>
+    /// Reads every value under a prefix as [`Records::get_cached`] does.
+    pub async fn list_cached<T>(&self, prefix: &Prefix<T>) -> Result<Vec<(String, Entry<Arc<T>>)>>
     where
-        T: DeserializeOwned + Send + Sync + 'static,
+        T: Document + Send + Sync + 'static,
     {
         let found = self.inner.store.list(&prefix.text).await?;
         let read = found.into_iter().map(|(key, found)| {
@@ -185,7 +190,7 @@ impl Records {
 
     fn decode_once<T>(&self, key: &str, found: &Versioned) -> Result<Entry<Arc<T>>>
     where
-        T: DeserializeOwned + Send + Sync + 'static,
+        T: Document + Send + Sync + 'static,
     {
         let version = found.version;
         if let Some(value) = self.inner.decoded.get(key, version) {
@@ -197,16 +202,48 @@ impl Records {
     }
 
     /// Reads every value under a prefix, with the rest of its key.
-    pub async fn list<T: DeserializeOwned>(
-        &self,
-        prefix: &Prefix<T>,
-    ) -> Result<Vec<(String, Entry<T>)>> {
+    pub async fn list<T: Document>(&self, prefix: &Prefix<T>) -> Result<Vec<(String, Entry<T>)>> {
         let found = self.inner.store.list(&prefix.text).await?;
         let read = found.into_iter().map(|(key, found)| {
             let rest = key.as_str()[prefix.text.len()..].to_owned();
             Ok((rest, decode(key.as_str(), &found)?))
         });
         read.collect()
+    }
+
+    /// Reads every record there is.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a value is no JSON.
+    pub async fn export(&self) -> Result<Archive> {
+        let mut archive = Archive::default();
+        for (key, found) in self.inner.store.list("").await? {
+            let value = serde_json::from_slice(&found.value).map_err(|error| {
+                StoreError::Damaged { key: key.clone(), reason: error.to_string() }
+            })?;
+            archive.insert(key.to_string(), value);
+        }
+        Ok(archive)
+    }
+
+    /// Writes every record into an empty store, in as many commits as it takes.
+    ///
+    /// # Errors
+    /// The store cannot be written, or has one of the records already.
+    pub async fn import(&self, archive: Archive) -> Result<()> {
+        let mut batch = Batch::default();
+        let mut size_bytes = 0;
+        for (key, value) in archive.into_records() {
+            let value = value.get().to_owned().into_bytes();
+            if batch.len() == COMMIT_WRITES_MAX || size_bytes + value.len() > COMMIT_SIZE_BYTES_MAX
+            {
+                self.commit(std::mem::take(&mut batch)).await?;
+                size_bytes = 0;
+            }
+            size_bytes += value.len();
+            batch.writes.push(Write::put(key, Expect::Absent, value));
+        }
+        self.commit(batch).await
     }
 
     /// Makes all of a batch durable, or none of it.
@@ -225,13 +262,13 @@ impl Records {
 
     /// Nudges after a commit under a prefix.
     #[must_use]
-    pub fn changed<T>(&self, prefix: &Prefix<T>) -> Changes {
+    pub fn changed<T>(&self, prefix: &Prefix<T>) -> ChangeSignal {
         self.inner.store.changed(&prefix.text)
     }
 
     /// Nudges after a commit of a key.
     #[must_use]
-    pub fn changed_at<T>(&self, key: &Key<T>) -> Changes {
+    pub fn changed_at<T>(&self, key: &RecordKey<T>) -> ChangeSignal {
         self.inner.store.changed(&key.text)
     }
 
@@ -243,9 +280,10 @@ impl Records {
     }
 }
 
-fn decode<T: DeserializeOwned>(key: &str, found: &Versioned) -> Result<Entry<T>> {
-    let value = serde_json::from_slice(&found.value)
-        .map_err(|error| StoreError::Damaged { key: key.into(), reason: error.to_string() })?;
+fn decode<T: Document>(key: &str, found: &Versioned) -> Result<Entry<T>> {
+    let damaged = |reason: String| StoreError::Damaged { key: key.into(), reason };
+    let text = std::str::from_utf8(&found.value).map_err(|error| damaged(error.to_string()))?;
+    let value = document::read(text).map_err(|error| damaged(chain(&error)))?;
     Ok(Entry { version: found.version, value })
 }
 

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use oml_proto::v1::agent_server::AgentServer;
 use oml_proto::v1::enrollment_server::EnrollmentServer;
 use oml_proto::v1::fleet_server::FleetServer;
@@ -27,21 +27,20 @@ use crate::api::FleetApi;
 use crate::api::enrollment::EnrollmentApi;
 use crate::config::Settings;
 use crate::ops::catalogs::{CatalogError, Catalogs};
-use crate::ops::live::Live;
 use crate::ops::{Ops, Parts};
 use crate::pki::{Authority, PkiError};
 use crate::policy::Policy;
 use crate::records::{Records, keys};
 use crate::registry::Registries;
 use crate::session::Sessions;
-use crate::stop::{Stop, Stopping};
+use crate::shutdown::{Shutdown, ShutdownSignal};
 use crate::store::{Store, StoreError};
 use crate::tasks::assignment::AssignmentTask;
 use crate::tasks::certificate::CertificateTask;
 use crate::tasks::rollout::RolloutTask;
-use crate::tasks::{Count, Task, drive};
+use crate::tasks::{Task, TaskCounters, drive};
 use crate::tls::{Acceptor, Connection, Limits};
-use crate::web::{self, Counts};
+use crate::web::{self, CountersByTask};
 
 /// A peer that does not answer a ping this long after silence of the same
 /// length is gone: within five seconds in all.
@@ -105,7 +104,7 @@ pub struct Running {
     pub web_listen: Option<SocketAddr>,
     /// What it answers with.
     pub ops: Ops,
-    stop: Stop,
+    shutdown: Shutdown,
     /// End when told.
     ports: JoinSet<()>,
     /// Never end by themselves.
@@ -125,11 +124,15 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
     };
     let address = |listener: &TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
     let enrollment_listen = address(&enrollment, settings.enrollment_listen);
-    let ops = operations(settings, store, enrollment_listen.port()).await?;
-    let (certificate, ports) = CertificateTask::new(ops.clone()).map_err(StartError::Ops)?;
+    let records = Records::new(store);
+    let epoch = read_epoch(&records).await?;
+    let enrollment_port = enrollment_listen.port();
+    let ops = operations(settings, records.clone(), enrollment_port, epoch).await?;
+    let (certificate, ports) =
+        CertificateTask::new(ops.own_certificates.clone()).map_err(StartError::Ops)?;
     let tasks: [Arc<dyn Task>; 3] = [
-        Arc::new(RolloutTask::new(ops.clone())),
-        Arc::new(AssignmentTask::new(ops.clone())),
+        Arc::new(RolloutTask::new(records.clone(), ops.status.clone())),
+        Arc::new(AssignmentTask::new(records, ops.tenants.clone(), epoch)),
         Arc::new(certificate),
     ];
     let mut running = Running {
@@ -137,36 +140,36 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
         enrollment_listen,
         web_listen: web.as_ref().and_then(|listener| listener.local_addr().ok()),
         ops: ops.clone(),
-        stop: Stop::default(),
+        shutdown: Shutdown::default(),
         ports: JoinSet::new(),
         tasks: JoinSet::new(),
     };
-    let mut counts: Counts = BTreeMap::new();
+    let mut counters: CountersByTask = BTreeMap::new();
     for task in tasks {
-        let count = Arc::new(Count::default());
-        counts.insert(task.name(), Arc::clone(&count));
+        let count = Arc::new(TaskCounters::default());
+        counters.insert(task.name(), Arc::clone(&count));
         running.tasks.spawn(drive(task, count));
     }
-    running.tasks.spawn(ops.clone().keep_audit_bounded());
+    running.tasks.spawn(ops.audit.clone().keep_bounded());
     let (acceptor, connections) = Acceptor::new(main, ports.main, Limits::default());
     running.ports.spawn(acceptor.run());
-    let stopping = running.stop.stopping();
-    let agents = AgentServer::new(Sessions::new(ops.clone(), stopping.clone()));
-    let fleet = FleetServer::new(FleetApi::new(ops.clone(), stopping.clone()));
+    let shutdown = running.shutdown.signal();
+    let agents = AgentServer::new(Sessions::new(ops.nodes.clone(), shutdown.clone()));
+    let fleet = FleetServer::new(FleetApi::new(&ops, shutdown.clone()));
     let router = server(&ops, CALLS_MAX)
         .add_service(agents.max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX))
         .add_service(fleet.max_decoding_message_size(MESSAGE_BYTES_MAX));
-    running.ports.spawn(serve(router, connections, stopping.clone()));
+    running.ports.spawn(serve(router, connections, shutdown.clone()));
     let (acceptor, connections) = Acceptor::new(enrollment, ports.enrollment, Limits::default());
     running.ports.spawn(acceptor.run());
-    let joining = EnrollmentServer::new(EnrollmentApi::new(ops.clone()));
+    let joining = EnrollmentServer::new(EnrollmentApi::new(ops.nodes.clone(), ops.tokens.clone()));
     let router = server(&ops, ENROLLMENT_CALLS_MAX)
         .max_connection_age(ENROLLMENT_AGE)
         .max_connection_age_grace(ENROLLMENT_GRACE)
         .add_service(joining.max_decoding_message_size(ENROLLMENT_BYTES_MAX));
-    running.ports.spawn(serve(router, connections, stopping.clone()));
+    running.ports.spawn(serve(router, connections, shutdown.clone()));
     if let Some(web) = web {
-        running.ports.spawn(web::serve(web, ops, counts, stopping));
+        running.ports.spawn(web::serve(web, ops.status, counters, shutdown));
     }
     Ok(running)
 }
@@ -175,29 +178,29 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
+async fn read_epoch(records: &Records) -> Result<u64, StartError> {
+    let epoch = records.get(&keys::epoch()).await.map_err(StartError::Store)?;
+    Ok(epoch.ok_or(StartError::Uninitialized)?.value.epoch)
+}
+
 async fn operations(
     settings: &Settings,
-    store: Arc<dyn Store>,
+    records: Records,
     enrollment_port: u16,
+    epoch: u64,
 ) -> Result<Ops, StartError> {
     let authority = Authority::load(&settings.pki_dir()).map_err(StartError::Authority)?;
     let catalogs = Catalogs::load(&settings.catalog_dir).map_err(StartError::Catalog)?;
-    let records = Records::new(store);
-    let epoch = records.get(&keys::epoch()).await.map_err(StartError::Store)?;
-    let epoch = epoch.ok_or(StartError::Uninitialized)?.value;
     let ops = Ops::new(Parts {
         records,
-        live: Live::default(),
         catalogs,
         registries: Registries::new(settings.registries.clone()),
         authority,
-        revoked: Arc::default(),
         node_lifetime_ms: settings.node_lifetime_ms,
         enrollment_port,
         epoch,
     });
-    ops.load_revoked().await.map_err(StartError::Ops)?;
-    ops.remember_reports().await.map_err(StartError::Ops)?;
+    ops.load().await.map_err(StartError::Ops)?;
     Ok(ops)
 }
 
@@ -207,16 +210,16 @@ fn server(ops: &Ops, calls_max: u32) -> Server<Stack<Policy, Identity>> {
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .max_concurrent_streams(Some(calls_max))
         .timeout(CALL_LIMIT)
-        .layer(Policy::new(Arc::clone(ops.revoked())))
+        .layer(Policy::new(Arc::clone(&ops.revoked)))
 }
 
 async fn serve(
     router: Router<Stack<Policy, Identity>>,
     connections: mpsc::Receiver<Connection>,
-    mut stopping: Stopping,
+    mut shutdown: ShutdownSignal,
 ) {
     let incoming = ReceiverStream::new(connections).map(Ok::<_, Infallible>);
-    let served = router.serve_with_incoming_shutdown(incoming, stopping.told()).await;
+    let served = router.serve_with_incoming_shutdown(incoming, shutdown.requested()).await;
     if let Err(error) = served {
         let error = chain(&error);
         tracing::error!(%error, "a port is not served any more");
@@ -227,11 +230,11 @@ impl Running {
     /// Ends sessions and ports in order, and what does not end in time by force.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
-        self.stop.tell();
+        self.shutdown.request();
         let ended = async {
             while self.ports.join_next().await.is_some() {}
             // Sessions outlive their ports: each keeps what it last heard.
-            self.stop.all_ended().await;
+            self.shutdown.all_ended().await;
         };
         if timeout(STOP_LIMIT, ended).await.is_err() {
             tracing::warn!("something did not end in time");

@@ -10,17 +10,18 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::ops::{Ops, OpsError};
+use crate::ops::OpsError;
+use crate::ops::nodes::Nodes;
 use crate::pki::{CertificateRecord, CertificateRequest};
 use crate::policy;
-use crate::stop::Stopping;
+use crate::shutdown::ShutdownSignal;
 use crate::tls::ConnectionInfo;
 use crate::wire;
 
-mod conversation;
-mod pace;
+mod agent_stream;
+mod rate_limit;
 
-use self::conversation::Conversation;
+use self::agent_stream::AgentStream;
 
 /// Messages that may wait for a slow agent: the newest assignment is all it needs.
 const OUTGOING_LEN_MAX: usize = 1;
@@ -28,15 +29,15 @@ const OUTGOING_LEN_MAX: usize = 1;
 /// The agents' service.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    ops: Ops,
-    stopping: Stopping,
+    nodes: Nodes,
+    shutdown: ShutdownSignal,
 }
 
 impl Sessions {
-    /// The service; its sessions end when `stopping` says so.
+    /// The service; its sessions end when `shutdown` says so.
     #[must_use]
-    pub fn new(ops: Ops, stopping: Stopping) -> Self {
-        Self { ops, stopping }
+    pub fn new(nodes: Nodes, shutdown: ShutdownSignal) -> Self {
+        Self { nodes, shutdown }
     }
 }
 
@@ -51,10 +52,10 @@ impl Agent for Sessions {
         let node = policy::node(&request)?;
         let from = request.extensions().get::<ConnectionInfo>().map(|info| info.address.ip());
         let (outgoing, messages) = mpsc::channel(OUTGOING_LEN_MAX);
-        let conversation =
-            Conversation { ops: self.ops.clone(), node, from, stopping: self.stopping.clone() };
+        let stream =
+            AgentStream { nodes: self.nodes.clone(), node, from, shutdown: self.shutdown.clone() };
         let incoming = request.into_inner();
-        tokio::spawn(conversation.hold(incoming, outgoing));
+        tokio::spawn(stream.run(incoming, outgoing));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
 
@@ -62,10 +63,10 @@ impl Agent for Sessions {
         &self,
         request: Request<v1::RenewRequest>,
     ) -> Result<Response<v1::Certificate>, Status> {
-        let policy::Node { tenant, node, peer } = policy::node(&request)?;
+        let policy::NodeCaller { id, peer } = policy::node(&request)?;
         let csr = CertificateRequest::from_der(&request.get_ref().csr);
         let csr = csr.map_err(|error| wire::status_of(&OpsError::Request(error)))?;
-        let renewed = self.ops.renew((&tenant, &node), CertificateRecord::of(&peer), &csr).await;
+        let renewed = self.nodes.renew(&id, CertificateRecord::of(&peer), &csr).await;
         let renewed = renewed.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(wire::certificate(renewed)))
     }

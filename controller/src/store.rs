@@ -15,7 +15,7 @@ mod nudge;
 
 pub use embedded::Embedded;
 pub use memory::Memory;
-pub use nudge::Changes;
+pub use nudge::ChangeSignal;
 
 /// The longest value, in bytes.
 pub const VALUE_SIZE_BYTES_MAX: usize = 1 << 20;
@@ -30,10 +30,10 @@ pub const KEY_SIZE_BYTES_MAX: usize = 512;
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Reads one key.
-    async fn get(&self, key: &Key) -> Result<Option<Versioned>>;
+    async fn get(&self, key: &RawKey) -> Result<Option<Versioned>>;
 
     /// Reads every key that starts with `prefix`, in key order, as of one moment.
-    async fn list(&self, prefix: &str) -> Result<Vec<(Key, Versioned)>>;
+    async fn list(&self, prefix: &str) -> Result<Vec<(RawKey, Versioned)>>;
 
     /// Makes all of `writes` durable, or none of them.
     ///
@@ -41,7 +41,7 @@ pub trait Store: Send + Sync + 'static {
     async fn commit(&self, writes: Vec<Write>) -> Result<Commit>;
 
     /// Nudges whoever waits on it after a commit touched a key under `prefix`.
-    fn changed(&self, prefix: &str) -> Changes;
+    fn changed(&self, prefix: &str) -> ChangeSignal;
 }
 
 /// A result of the store.
@@ -49,9 +49,9 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// A key: printable ASCII, parts separated by slashes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(String);
+pub struct RawKey(String);
 
-impl Key {
+impl RawKey {
     /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -59,19 +59,19 @@ impl Key {
     }
 }
 
-impl From<String> for Key {
+impl From<String> for RawKey {
     fn from(text: String) -> Self {
         Self(text)
     }
 }
 
-impl From<&str> for Key {
+impl From<&str> for RawKey {
     fn from(text: &str) -> Self {
         Self(text.to_owned())
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for RawKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
@@ -90,22 +90,22 @@ pub struct Versioned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
     /// What is changed.
-    pub key: Key,
+    pub key: RawKey,
     /// What must be true of the key for the commit to happen.
     pub expect: Expect,
     /// What becomes of it.
-    pub change: Change,
+    pub change: WriteAction,
 }
 
 impl Write {
     /// A put under a condition.
-    pub fn put(key: impl Into<Key>, expect: Expect, value: impl Into<Bytes>) -> Self {
-        Self { key: key.into(), expect, change: Change::Put(value.into()) }
+    pub fn put(key: impl Into<RawKey>, expect: Expect, value: impl Into<Bytes>) -> Self {
+        Self { key: key.into(), expect, change: WriteAction::Put(value.into()) }
     }
 
     /// A delete under a condition.
-    pub fn delete(key: impl Into<Key>, expect: Expect) -> Self {
-        Self { key: key.into(), expect, change: Change::Delete }
+    pub fn delete(key: impl Into<RawKey>, expect: Expect) -> Self {
+        Self { key: key.into(), expect, change: WriteAction::Delete }
     }
 }
 
@@ -132,7 +132,7 @@ impl Expect {
 
 /// What a write does to its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub enum WriteAction {
     /// Sets the value.
     Put(Bytes),
     /// Removes the key; a key that is not there is no error.
@@ -154,7 +154,7 @@ pub enum StoreError {
     #[error("{key} was changed by somebody else")]
     Conflict {
         /// The first key whose condition does not hold.
-        key: Key,
+        key: RawKey,
     },
     /// The request itself is outside the store's limits.
     #[error("commit refused: {0}")]
@@ -171,7 +171,7 @@ pub enum StoreError {
     #[error("{key} in the store is damaged: {reason}")]
     Damaged {
         /// The key.
-        key: Key,
+        key: RawKey,
         /// What is wrong with it.
         reason: String,
     },
@@ -217,8 +217,8 @@ fn check_limits(writes: &[Write]) -> Result<()> {
             return Err(StoreError::Refused(format!("{} is written twice", write.key)));
         }
         let value_len = match &write.change {
-            Change::Put(value) => value.len(),
-            Change::Delete => 0,
+            WriteAction::Put(value) => value.len(),
+            WriteAction::Delete => 0,
         };
         if value_len > VALUE_SIZE_BYTES_MAX {
             return Err(StoreError::Refused(format!(
@@ -236,7 +236,7 @@ fn check_limits(writes: &[Write]) -> Result<()> {
     Ok(())
 }
 
-fn check_key(key: &Key) -> Result<()> {
+fn check_key(key: &RawKey) -> Result<()> {
     let text = key.as_str();
     let printable = text.bytes().all(|b| b.is_ascii_graphic());
     if printable && (1..=KEY_SIZE_BYTES_MAX).contains(&text.len()) {

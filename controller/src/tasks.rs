@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::ops;
-use crate::store::Changes;
+use crate::store::ChangeSignal;
 
 pub mod assignment;
 pub mod certificate;
@@ -22,9 +22,9 @@ pub mod rollout;
 
 /// How often a task looks even if nothing nudges it: nudges are quick, this is
 /// the truth.
-const PERIOD: Duration = Duration::from_secs(30);
+const RESYNC_PERIOD: Duration = Duration::from_secs(30);
 /// From a pass that failed to the next.
-const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Work that goes on by itself.
 #[async_trait]
@@ -35,34 +35,35 @@ pub trait Task: Send + Sync + 'static {
     /// What makes it look again.
     fn nudges(&self) -> Nudges;
 
-    /// Looks at everything once and does what follows. `why` tells a quick look
+    /// Looks at everything once and does what follows. `trigger` tells a quick look
     /// from a thorough one.
-    async fn pass(&self, why: Why) -> ops::Result<()>;
+    async fn pass(&self, trigger: Trigger) -> ops::Result<()>;
 }
 
-/// Why a task looks again.
+/// What made a task look again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum Trigger {
     /// Something changed.
-    Nudged,
-    /// It is time, or the pass before failed.
-    Period,
+    Change,
+    /// The period is over, or the pass before failed.
+    Resync,
 }
 
 /// Everything that makes a task look again.
 #[derive(Debug, Default)]
 pub struct Nudges {
     /// Of the store.
-    pub stored: Vec<Changes>,
+    pub stored: Vec<ChangeSignal>,
     /// Of the sessions.
-    pub live: Option<watch::Receiver<u64>>,
+    pub presence: Option<watch::Receiver<u64>>,
 }
 
 impl Nudges {
     async fn next(&mut self) {
         let stored = self.stored.iter_mut().map(|changes| changes.next().boxed());
-        let live = self.live.iter_mut().map(|live| live.changed().map(|_ended| ()).boxed());
-        let all: Vec<_> = stored.chain(live).collect();
+        let presence =
+            self.presence.iter_mut().map(|presence| presence.changed().map(|_ended| ()).boxed());
+        let all: Vec<_> = stored.chain(presence).collect();
         if all.is_empty() {
             return std::future::pending().await;
         }
@@ -71,17 +72,17 @@ impl Nudges {
     }
 }
 
-/// How a task fared.
+/// Counts how a task fares.
 #[derive(Debug, Default)]
-pub struct Count {
+pub struct TaskCounters {
     passes: AtomicU64,
     failures: AtomicU64,
     panics: AtomicU64,
 }
 
-/// How a task fared, as numbers.
+/// How a task fared since the start, as numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fared {
+pub struct TaskStats {
     /// Passes in all.
     pub passes: u64,
     /// Passes that ended with an error.
@@ -90,12 +91,12 @@ pub struct Fared {
     pub panics: u64,
 }
 
-impl Count {
+impl TaskCounters {
     /// The numbers now.
     #[must_use]
-    pub fn read(&self) -> Fared {
+    pub fn read(&self) -> TaskStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Fared {
+        TaskStats {
             passes: read(&self.passes),
             failures: read(&self.failures),
             panics: read(&self.panics),
@@ -104,37 +105,37 @@ impl Count {
 }
 
 /// Runs a task for ever. A panic ends a pass, not the task.
-pub async fn drive(task: Arc<dyn Task>, count: Arc<Count>) {
+pub async fn drive(task: Arc<dyn Task>, counters: Arc<TaskCounters>) {
     let mut nudges = task.nudges();
-    let mut why = Why::Period;
+    let mut trigger = Trigger::Resync;
     loop {
-        let passed = pass(&*task, &count, why).await;
-        let pause = if passed { PERIOD } else { FAILURE_PAUSE };
+        let passed = pass(&*task, &counters, trigger).await;
+        let pause = if passed { RESYNC_PERIOD } else { RETRY_PAUSE };
         if !passed {
             // Nudges would only repeat what failed; they are kept meanwhile.
-            tokio::time::sleep(FAILURE_PAUSE).await;
-            why = Why::Period;
+            tokio::time::sleep(RETRY_PAUSE).await;
+            trigger = Trigger::Resync;
             continue;
         }
-        why = match timeout(pause, nudges.next()).await {
-            Ok(()) => Why::Nudged,
-            Err(_elapsed) => Why::Period,
+        trigger = match timeout(pause, nudges.next()).await {
+            Ok(()) => Trigger::Change,
+            Err(_elapsed) => Trigger::Resync,
         };
     }
 }
 
-async fn pass(task: &dyn Task, count: &Count, why: Why) -> bool {
-    count.passes.fetch_add(1, Ordering::Relaxed);
-    match AssertUnwindSafe(task.pass(why)).catch_unwind().await {
+async fn pass(task: &dyn Task, counters: &TaskCounters, trigger: Trigger) -> bool {
+    counters.passes.fetch_add(1, Ordering::Relaxed);
+    match AssertUnwindSafe(task.pass(trigger)).catch_unwind().await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
-            count.failures.fetch_add(1, Ordering::Relaxed);
+            counters.failures.fetch_add(1, Ordering::Relaxed);
             let error = chain(&error);
             tracing::warn!(task = task.name(), %error, "a pass failed");
             false
         }
         Err(_panic) => {
-            count.panics.fetch_add(1, Ordering::Relaxed);
+            counters.panics.fetch_add(1, Ordering::Relaxed);
             tracing::error!(task = task.name(), "a pass ended with a panic");
             false
         }

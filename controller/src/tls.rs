@@ -15,7 +15,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use crate::pki::{Authority, OwnCertificate, Revoked};
 
 mod accept;
-mod seats;
+mod connection_limits;
 mod verify;
 
 pub use accept::{Acceptor, Connection, ConnectionInfo, Limits};

@@ -10,32 +10,37 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::service::TowerToHyperService;
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use oml_proto::http;
 use tokio::net::TcpListener;
 
-use crate::ops::Ops;
-use crate::stop::Stopping;
-use crate::tasks::Count;
+use crate::ops::status::Status;
+use crate::shutdown::ShutdownSignal;
+use crate::tasks::TaskCounters;
 
 mod discovery;
 mod metrics;
 
 /// How every task fares, by its name.
-pub type Counts = BTreeMap<&'static str, Arc<Count>>;
+pub type CountersByTask = BTreeMap<&'static str, Arc<TaskCounters>>;
 
 /// The content type of OpenMetrics.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone)]
 struct Shared {
-    ops: Ops,
-    counts: Arc<Counts>,
+    status: Status,
+    counters: Arc<CountersByTask>,
 }
 
 /// Serves until told to stop.
-pub async fn serve(listener: TcpListener, ops: Ops, counts: Counts, mut stopping: Stopping) {
-    let shared = Shared { ops, counts: Arc::new(counts) };
+pub async fn serve(
+    listener: TcpListener,
+    status: Status,
+    counters: CountersByTask,
+    mut shutdown: ShutdownSignal,
+) {
+    let shared = Shared { status, counters: Arc::new(counters) };
     let router = Router::new()
         .route("/metrics", get(metrics_page))
         .route("/sd", get(discovery_page))
@@ -43,15 +48,15 @@ pub async fn serve(listener: TcpListener, ops: Ops, counts: Counts, mut stopping
         .with_state(shared);
     tokio::select! {
         never = http::serve(listener, TowerToHyperService::new(router)) => match never {},
-        () = stopping.told() => {}
+        () = shutdown.requested() => {}
     }
 }
 
 async fn metrics_page(State(shared): State<Shared>) -> Response {
-    match shared.ops.status(None).await {
+    match shared.status.read(None).await {
         Ok(status) => {
-            let commits = shared.ops.commits();
-            let page = metrics::page(&status, commits, &shared.counts);
+            let commits = shared.status.commits();
+            let page = metrics::page(&status, commits, &shared.counters);
             ([(header::CONTENT_TYPE, METRICS_TYPE)], page).into_response()
         }
         Err(error) => unavailable(&error),
@@ -59,14 +64,14 @@ async fn metrics_page(State(shared): State<Shared>) -> Response {
 }
 
 async fn discovery_page(State(shared): State<Shared>) -> Response {
-    match shared.ops.status(None).await {
+    match shared.status.read(None).await {
         Ok(status) => axum::Json(discovery::targets(&status)).into_response(),
         Err(error) => unavailable(&error),
     }
 }
 
 async fn health_page(State(shared): State<Shared>) -> Response {
-    match shared.ops.check_store().await {
+    match shared.status.check_store().await {
         Ok(()) => "ok\n".into_response(),
         Err(error) => unavailable(&error),
     }

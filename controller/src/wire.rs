@@ -1,21 +1,21 @@
 //! From the operations' types to the wire's. The one place that turns an error
 //! into a status.
 
-use oml_common::diff::Change;
-use oml_common::error::chain;
+use oml_common::decide::diff::Change;
+use oml_common::decide::rollout::{NodeFailure, Rollout, State};
 use oml_common::id::{Generation, NodeName, RevisionNumber};
-use oml_common::problem::{Problem, Problems};
-use oml_common::rollout::{NodeFailure, Rollout, State};
+use oml_common::text::error::chain;
+use oml_common::text::problem::{Problem, Problems};
 use oml_common::time::Timestamp;
 use oml_proto::report::{failure_to_wire, generation_to_wire, to_wire};
 use oml_proto::{problem, v1};
 use tonic::{Code, Status};
 
 use crate::ops::OpsError;
-use crate::ops::change::Changed;
-use crate::ops::history::Past;
-use crate::ops::live::Presence;
-use crate::ops::nodes::Certified;
+use crate::ops::change::ChangeResult;
+use crate::ops::history::HistoryEntry;
+use crate::ops::nodes::IssuedCertificate;
+use crate::ops::presence::NodePresence;
 use crate::ops::status::{NodeStatus, TenantStatus};
 use crate::store::StoreError;
 
@@ -31,7 +31,9 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
             return problem::to_status(&Problems::from(problem));
         }
-        OpsError::Registry(_) | OpsError::TooSoon | OpsError::Restless => Code::FailedPrecondition,
+        OpsError::Registry(_) | OpsError::RenewedTooSoon | OpsError::AddressUnstable => {
+            Code::FailedPrecondition
+        }
         OpsError::Busy | OpsError::Store(StoreError::Conflict { .. }) => Code::Aborted,
         OpsError::Store(StoreError::Full { .. }) => Code::ResourceExhausted,
         OpsError::Store(StoreError::Damaged { .. }) => Code::DataLoss,
@@ -54,7 +56,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
 }
 
 /// The reply to a change.
-pub(crate) fn changed(changed: Changed) -> v1::ChangeReply {
+pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
     let mut changes: Vec<v1::Change> = changed.changes.iter().map(change).collect();
     if changed.changed && changes.is_empty() {
         changes.push(only_the_text());
@@ -75,7 +77,7 @@ fn only_the_text() -> v1::Change {
 
 fn change(change: &Change) -> v1::Change {
     v1::Change {
-        kind: change.kind.word().to_owned(),
+        kind: change.kind.as_str().to_owned(),
         node: change.node.to_string(),
         component: change.component.to_string(),
         from: change.from.clone(),
@@ -85,14 +87,14 @@ fn change(change: &Change) -> v1::Change {
 }
 
 /// A revision and what became of it.
-pub(crate) fn revision(past: &Past) -> v1::Revision {
+pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
     let revision = &past.revision;
     v1::Revision {
         number: revision.number.0,
         at_ms: revision.at.0,
         who: revision.who.clone(),
         why: revision.why.clone(),
-        kind: revision.kind.word().to_owned(),
+        kind: revision.kind.as_str().to_owned(),
         changes: match revision.changes.as_slice() {
             [] => vec![only_the_text()],
             changes => changes.iter().map(change).collect(),
@@ -102,7 +104,7 @@ pub(crate) fn revision(past: &Past) -> v1::Revision {
 }
 
 /// A host's new certificate.
-pub(crate) fn certificate(certified: Certified) -> v1::Certificate {
+pub(crate) fn certificate(certified: IssuedCertificate) -> v1::Certificate {
     v1::Certificate {
         certificate_pem: certified.certificate_pem,
         ca_pem: certified.ca_pem,
@@ -162,7 +164,7 @@ fn rollout(rollout: &Rollout, waits_for: String) -> v1::Rollout {
     v1::Rollout {
         from: rollout.from.unwrap_or_default().0,
         to: rollout.to.0,
-        state: rollout.state.word().to_owned(),
+        state: rollout.state.as_str().to_owned(),
         wave: count(wave),
         waves: count(waves),
         since_ms: rollout.since.0,
@@ -180,8 +182,8 @@ fn failure(failure: &NodeFailure) -> v1::RolloutFailure {
 }
 
 fn node_status(name: &NodeName, status: &NodeStatus, now: Timestamp) -> v1::NodeStatus {
-    let (node, presence) = (&status.standing.node, &status.standing.presence);
-    let assigned = status.standing.assigned.as_ref();
+    let (node, presence) = (&status.snapshot.node, &status.snapshot.presence);
+    let assigned = status.snapshot.assigned.as_ref();
     let generation: Option<Generation> = assigned.map(|a| a.assignment.generation);
     let version = |version: &Option<_>| version.as_ref().map(ToString::to_string);
     v1::NodeStatus {
@@ -205,20 +207,20 @@ fn node_status(name: &NodeName, status: &NodeStatus, now: Timestamp) -> v1::Node
 
 /// What the node said, and what another machine in its name does: that is a
 /// trouble which the node itself cannot see.
-fn report_with(presence: &Presence, now: Timestamp) -> Option<v1::Report> {
+fn report_with(presence: &NodePresence, now: Timestamp) -> Option<v1::Report> {
     let mut wire = presence.report.as_deref().map(to_wire);
     let is_recent = |at: Timestamp| now.since_ms(at) < DUPLICATE_SHOWN_MS;
-    if let Some((told, _)) = presence.duplicate.as_ref().filter(|(_, at)| is_recent(*at)) {
-        wire.get_or_insert_default().troubles.push(told.to_string());
+    if let Some((message, _)) = presence.duplicate.as_ref().filter(|(_, at)| is_recent(*at)) {
+        wire.get_or_insert_default().troubles.push(message.to_string());
     }
     wire
 }
 
 /// The word for whether a node is there.
-fn presence_word(presence: &Presence) -> &'static str {
+fn presence_word(presence: &NodePresence) -> &'static str {
     match presence {
-        Presence { connected: true, .. } => "connected",
-        Presence { last_seen: Some(_), .. } => "unreachable",
-        Presence { last_seen: None, .. } => "never-seen",
+        NodePresence { connected: true, .. } => "connected",
+        NodePresence { last_seen: Some(_), .. } => "unreachable",
+        NodePresence { last_seen: None, .. } => "never-seen",
     }
 }

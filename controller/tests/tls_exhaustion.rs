@@ -44,7 +44,7 @@ async fn server_child() {
     let config = Arc::new(ArcSwap::from_pointee(config));
     let (acceptor, mut connections) = Acceptor::new(listener, config, limits);
     let accepting = tokio::spawn(acceptor.run());
-    // Kept open; nothing is said on them.
+    // StoreKind open; nothing is said on them.
     let mut open = Vec::new();
     while let Some(connection) = connections.recv().await {
         open.push(connection);

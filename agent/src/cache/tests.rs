@@ -1,6 +1,6 @@
 //! A cache that is lost, broken or foreign stops nothing.
 
-use oml_common::assignment::Content;
+use oml_common::document::assignment::Content;
 use oml_common::id::{ContentHash, Generation};
 
 use super::*;
@@ -23,8 +23,10 @@ fn assignment() -> Assignment {
 #[test]
 fn what_was_kept_is_found_again() {
     let (_folder, cache) = cache();
-    let attempts =
-        Attempts::from([("asterisk".parse().unwrap(), Attempt::new(ContentHash::of(b"goal")))]);
+    let attempts = Attempts::from([(
+        "asterisk".parse().unwrap(),
+        InstanceUpdate::new(ContentHash::of(b"desired_hash")),
+    )]);
     cache.keep_assignment(&assignment()).unwrap();
     let kept = Kept { mark: Mark::default(), attempts };
     cache.keep_attempts(&kept).unwrap();

@@ -1,4 +1,4 @@
-use oml_common::instance::{Instance, PackagedUnit, Workload};
+use oml_common::document::instance::{Instance, PackagedUnit, Workload};
 
 use super::*;
 use crate::sample;
@@ -18,7 +18,7 @@ fn instance(drop_in: &str) -> Instance {
     Instance { workload, ..sample::instance("exporter", "1") }
 }
 
-fn held(paths: &Paths, slot: Slot) -> Option<Instance> {
+fn held(paths: &Paths, slot: Slot) -> Option<InstanceDocument> {
     read(paths, &"exporter".parse().unwrap(), slot).unwrap()
 }
 

@@ -9,9 +9,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use oml_common::decide::observed::{ContainerState, ObservedContainer, ObservedUnit};
+use oml_common::document::instance::{
+    Check, Container, Instance, PackagedUnit, Probe, Timing, Workload,
+};
 use oml_common::id::{ComponentName, Digest};
-use oml_common::instance::{Check, Container, Instance, PackagedUnit, Probe, Timing, Workload};
-use oml_common::observed::{ContainerState, ObservedContainer, ObservedUnit};
 use tokio::sync::watch;
 
 use super::docker::{Docker, Login};
@@ -165,7 +167,7 @@ impl Place {
         }
     }
 
-    async fn fetch(&self, instance: &Instance) -> Result<FetchProgress, RuntimeError> {
+    async fn fetch(&self, instance: &InstanceDocument) -> Result<FetchProgress, RuntimeError> {
         let (sender, progress) = watch::channel(FetchProgress::default());
         self.docker.fetch(instance, &sender).await?;
         let seen = *progress.borrow();
@@ -173,7 +175,7 @@ impl Place {
     }
 
     /// Everything up to the moment before the old version is stopped.
-    async fn prepare(&self, instance: &Instance) {
+    async fn prepare(&self, instance: &InstanceDocument) {
         self.fetch(instance).await.unwrap();
         self.docker.put(instance).await.unwrap();
         self.systemd.list(std::slice::from_ref(instance)).await.unwrap();
@@ -182,19 +184,19 @@ impl Place {
     }
 
     /// The moment itself.
-    async fn switch(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn switch(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         documents::advance(&self.paths, &instance.component).unwrap();
         self.systemd.start(instance).await
     }
 
-    async fn install(&self, instance: &Instance) {
+    async fn install(&self, instance: &InstanceDocument) {
         self.prepare(instance).await;
         self.switch(instance).await.unwrap();
         self.docker.promote(instance).await.unwrap();
     }
 
     /// Takes a component away whole.
-    async fn clear(&self, instance: &Instance) {
+    async fn clear(&self, instance: &InstanceDocument) {
         let component = &instance.component;
         self.systemd.stop(component).await.unwrap();
         self.systemd.remove(component, &[]).await.unwrap();
@@ -211,21 +213,21 @@ impl Place {
         of_component.map(|(_, container)| container).collect()
     }
 
-    async fn container(&self, instance: &Instance) -> Option<ObservedContainer> {
+    async fn container(&self, instance: &InstanceDocument) -> Option<ObservedContainer> {
         let hash = instance.workload_hash();
         self.containers(&instance.component).await.into_iter().find(|c| c.hash == hash)
     }
 
-    async fn runs(&self, instance: &Instance) -> bool {
+    async fn runs(&self, instance: &InstanceDocument) -> bool {
         self.container(instance).await.is_some_and(|container| container.is_running())
     }
 
-    async fn listing(&self, instance: &Instance) -> [Listing; 2] {
+    async fn listing(&self, instance: &InstanceDocument) -> [Listing; 2] {
         let desired = std::slice::from_ref(instance);
         [self.docker.list(desired).await.unwrap(), self.systemd.list(desired).await.unwrap()]
     }
 
-    async fn unit(&self, instance: &Instance) -> Option<ObservedUnit> {
+    async fn unit(&self, instance: &InstanceDocument) -> Option<ObservedUnit> {
         let [_, listing] = self.listing(instance).await;
         let mut units = listing.units.into_iter();
         units.find(|(name, _)| name == &instance.component).map(|(_, unit)| unit)

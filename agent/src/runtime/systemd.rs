@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use oml_common::decide::observed::{ActiveState, ObservedUnit};
+use oml_common::document::instance::{InstanceDocument, Workload};
 use oml_common::id::{ComponentName, ContentHash, UnitName};
-use oml_common::instance::{Instance, Workload};
-use oml_common::observed::{ActiveState, ObservedUnit};
 use tokio::sync::watch;
 
 use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
@@ -65,7 +65,7 @@ impl Systemd {
         }
     }
 
-    fn render(&self, instance: &Instance) -> String {
+    fn render(&self, instance: &InstanceDocument) -> String {
         let units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
         let after: Vec<UnitName> =
             instance.after.iter().filter_map(|name| units.get(name).cloned()).collect();
@@ -74,14 +74,14 @@ impl Systemd {
 
     async fn observe_desired(
         &self,
-        instance: &Instance,
+        instance: &InstanceDocument,
         files: &[OurFile],
         listing: &mut Listing,
     ) -> Result<String, RuntimeError> {
         let component = &instance.component;
         let loaded = self.calls.load(instance.unit.as_str()).await?;
         let place = files::look(&self.paths, instance)?;
-        let is_packaged = matches!(instance.workload, Workload::Unit(_));
+        let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
             listing.units.push((component.clone(), loaded.observe(None, false, !is_packaged)));
             return Ok(loaded.path);
@@ -124,7 +124,7 @@ impl Drop for Systemd {
 
 #[async_trait]
 impl Runtime for Systemd {
-    async fn list(&self, desired: &[Instance]) -> Result<Listing, RuntimeError> {
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         let units = desired.iter().map(|i| (i.component.clone(), i.unit.clone())).collect();
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
         let mut listing = Listing::default();
@@ -134,7 +134,8 @@ impl Runtime for Systemd {
             ours.insert(self.observe_desired(instance, &files, &mut listing).await?);
         }
         for file in files {
-            let is_told = |i: &Instance| i.unit == file.unit || i.component == file.mark.component;
+            let is_told =
+                |i: &InstanceDocument| i.unit == file.unit || i.component == file.mark.component;
             if desired.iter().any(is_told) {
                 continue;
             }
@@ -148,19 +149,19 @@ impl Runtime for Systemd {
 
     async fn fetch(
         &self,
-        _: &Instance,
+        _: &InstanceDocument,
         _: &watch::Sender<FetchProgress>,
     ) -> Result<(), RuntimeError> {
         Err(RuntimeError::Unsupported("fetching a packaged unit"))
     }
 
-    async fn put(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let unit = instance.unit.as_str();
         let _turn = self.writing.lock().await;
         let loaded = self.calls.load(unit).await?;
         let place = files::look(&self.paths, instance)?;
         let path = files::path(&self.paths, instance);
-        match instance.workload {
+        match *instance.workload {
             Workload::Container(_) if place == Place::Free && loaded.is_defined_beside(&path) => {
                 return Err(RuntimeError::Foreign(format!("unit {unit}")));
             }
@@ -186,7 +187,7 @@ impl Runtime for Systemd {
         if loaded.is_up() { self.retire_others(instance).await } else { Ok(()) }
     }
 
-    async fn start(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn start(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let unit = instance.unit.as_str();
         let timing = &instance.timing;
         let limit =
@@ -236,7 +237,7 @@ impl Runtime for Systemd {
         Ok(())
     }
 
-    async fn promote(&self, _: &Instance) -> Result<(), RuntimeError> {
+    async fn promote(&self, _: &InstanceDocument) -> Result<(), RuntimeError> {
         Err(RuntimeError::Unsupported("renaming a unit"))
     }
 

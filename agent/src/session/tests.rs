@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oml_common::assignment::Content;
+use oml_common::document::assignment::Content;
 use oml_common::id::Generation;
 use oml_proto::v1::agent_message;
 use tokio::task::JoinHandle;
@@ -21,7 +21,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 struct Bench {
     authority: Arc<Authority>,
     controller: Pretend,
-    assignment: watch::Receiver<Option<Arc<Assignment>>>,
+    assignment: watch::Receiver<Option<AssignmentDocument>>,
     reports: watch::Sender<Arc<Report>>,
     state: watch::Receiver<SessionState>,
     trouble: watch::Receiver<Option<String>>,
@@ -114,8 +114,9 @@ impl Bench {
     }
 
     async fn until_applied(&mut self, number: u64) {
-        let held =
-            |a: &Option<Arc<Assignment>>| a.as_ref().is_some_and(|a| a.generation.number == number);
+        let held = |a: &Option<AssignmentDocument>| {
+            a.as_ref().is_some_and(|a| a.generation.number == number)
+        };
         timeout(LIMIT, self.assignment.wait_for(held)).await.unwrap().unwrap();
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use oml_common::observed::ContainerState;
+use oml_common::decide::observed::ContainerState;
 
 use super::told::Told;
 use crate::clock::Clock;

@@ -1,16 +1,16 @@
 //! The service for hosts that have no certificate, on a port of its own.
 
-use oml_common::problem::printable;
+use oml_common::text::problem::printable;
 use oml_proto::tls::JoinToken;
 use oml_proto::v1;
 use oml_proto::v1::enrollment_server::Enrollment;
 use rustls::pki_types::CertificateDer;
 use tonic::{Request, Response, Status};
 
-use super::{field, to_the_end};
-use crate::ops::nodes::Address;
-use crate::ops::tokens::Joining;
-use crate::ops::{Ops, OpsError};
+use super::{field, run_to_completion};
+use crate::ops::OpsError;
+use crate::ops::nodes::{Address, Nodes};
+use crate::ops::tokens::{JoinRequest, Tokens};
 use crate::pki::CertificateRequest;
 use crate::tls::ConnectionInfo;
 use crate::wire;
@@ -18,14 +18,15 @@ use crate::wire;
 /// The service for hosts that have no certificate.
 #[derive(Debug, Clone)]
 pub struct EnrollmentApi {
-    ops: Ops,
+    nodes: Nodes,
+    tokens: Tokens,
 }
 
 impl EnrollmentApi {
     /// The service.
     #[must_use]
-    pub fn new(ops: Ops) -> Self {
-        Self { ops }
+    pub fn new(nodes: Nodes, tokens: Tokens) -> Self {
+        Self { nodes, tokens }
     }
 }
 
@@ -43,9 +44,9 @@ impl Enrollment for EnrollmentApi {
             (text, _) => field("address", text)?,
         };
         let joining =
-            Joining { token, node: field("node", &node)?, request: csr_of(&csr)?, address };
-        let ops = self.ops.clone();
-        let joined = to_the_end(async move { ops.enroll(&joining).await }).await;
+            JoinRequest { token, node: field("node", &node)?, request: csr_of(&csr)?, address };
+        let tokens = self.tokens.clone();
+        let joined = run_to_completion(async move { tokens.enroll(&joining).await }).await;
         let joined = joined.inspect_err(|status| {
             let (node, reason) = (printable(&node), status.message());
             tracing::warn!(node, ?from, reason, "a host was not let in");
@@ -59,7 +60,7 @@ impl Enrollment for EnrollmentApi {
     ) -> Result<Response<v1::Certificate>, Status> {
         let v1::RecoverRequest { certificate, csr } = request.into_inner();
         let csr = csr_of(&csr)?;
-        let recovered = self.ops.recover(&CertificateDer::from(certificate), &csr).await;
+        let recovered = self.nodes.recover(&CertificateDer::from(certificate), &csr).await;
         let recovered = recovered.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(wire::certificate(recovered)))
     }

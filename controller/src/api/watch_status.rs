@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tonic::Status;
 
 use crate::clock;
-use crate::ops::Ops;
-use crate::stop::Stopping;
+use crate::ops::status;
+use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 /// Least time between two replies: what changes meanwhile is in the later one.
@@ -22,17 +22,18 @@ type Replies = mpsc::Sender<Result<v1::StatusReply, Status>>;
 
 /// Sends until the reader is gone, its certificate ends or the controller stops.
 pub(super) async fn watch(
-    ops: Ops,
-    (tenant, expires): (Option<TenantId>, Timestamp),
+    status: status::Status,
+    tenant: Option<TenantId>,
+    expires: Timestamp,
     replies: Replies,
-    mut stopping: Stopping,
+    mut shutdown: ShutdownSignal,
 ) {
     let life = Duration::from_millis(expires.since_ms(clock::now()));
     // Every arm only observes.
     let ended = tokio::select! {
-        ended = send_all(&ops, tenant.as_ref(), &replies) => ended,
+        ended = send_all(&status, tenant.as_ref(), &replies) => ended,
         () = sleep(life) => Err(Status::unauthenticated("the certificate has ended")),
-        () = stopping.told() => {
+        () = shutdown.requested() => {
             Err(Status::unavailable("the controller is stopping"))
         }
     };
@@ -42,12 +43,16 @@ pub(super) async fn watch(
     }
 }
 
-async fn send_all(ops: &Ops, tenant: Option<&TenantId>, replies: &Replies) -> Result<(), Status> {
-    let mut changes = ops.status_changes(tenant);
+async fn send_all(
+    reader: &status::Status,
+    tenant: Option<&TenantId>,
+    replies: &Replies,
+) -> Result<(), Status> {
+    let mut changes = reader.changes(tenant);
     loop {
         // The place first, the status then: what is sent is never older than its place.
         let Ok(place) = replies.reserve().await else { return Ok(()) };
-        let status = ops.status(tenant).await.map_err(|error| wire::status_of(&error))?;
+        let status = reader.read(tenant).await.map_err(|error| wire::status_of(&error))?;
         place.send(Ok(wire::status(status, clock::now())));
         sleep_until(Instant::now() + REPLY_INTERVAL).await;
         // Cancel-safe: a nudge that is not returned is not needed any more.

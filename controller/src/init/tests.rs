@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
-use oml_proto::tls::{Credentials, Peer, certificate, client_config};
+use oml_proto::tls::{Credentials, Identity, Peer, certificate, client_config};
 
 use super::*;
 use crate::backup::{backup, create_file, read_backup, restore};
-use crate::store::Store as _;
+use crate::pki::Terms;
+use crate::records::keys;
+use crate::records::values::Epoch;
 use crate::store::embedded::Options;
+use crate::store::{Embedded, Store as _};
 
 fn settings(dir: &Path) -> Settings {
     Settings {
@@ -22,13 +25,13 @@ fn settings(dir: &Path) -> Settings {
     }
 }
 
-fn site(host: &str) -> Site {
-    Site { name: "controller".into(), host: host.into() }
+fn endpoint(host: &str) -> PublicEndpoint {
+    PublicEndpoint { name: "controller".into(), host: host.into() }
 }
 
 async fn made(dir: &Path) -> (Settings, Bundle) {
     let settings = settings(dir);
-    let bundle = init(&settings, site("10.0.0.1"), &"maria".parse().unwrap()).await.unwrap();
+    let bundle = init(&settings, endpoint("10.0.0.1"), &"maria".parse().unwrap()).await.unwrap();
     (settings, bundle)
 }
 
@@ -54,7 +57,7 @@ async fn a_controller_that_exists_is_never_touched() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let key = std::fs::read(settings.pki_dir().join("ca.key")).unwrap();
-    let again = init(&settings, site("10.0.0.1"), &"eve".parse().unwrap()).await;
+    let again = init(&settings, endpoint("10.0.0.1"), &"eve".parse().unwrap()).await;
     assert!(matches!(again, Err(InitError::Exists { .. })));
     assert_eq!(std::fs::read(settings.pki_dir().join("ca.key")).unwrap(), key);
 }
@@ -63,7 +66,7 @@ async fn a_controller_that_exists_is_never_touched() {
 async fn a_name_that_is_none_makes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path());
-    let refused = init(&settings, site("not a host"), &"maria".parse().unwrap()).await;
+    let refused = init(&settings, endpoint("not a host"), &"maria".parse().unwrap()).await;
     assert!(matches!(refused, Err(InitError::Mistake(_))));
     assert!(!settings.pki_dir().exists());
 }
@@ -96,10 +99,10 @@ async fn a_removed_operator_can_be_made_again_with_a_certificate_that_counts() {
         Peer::from_certificate(&own).unwrap().serial
     };
     assert_eq!(remove_operator(&settings, &maria).await.unwrap(), None);
-    let told = remove_operator(&settings, &maria).await.unwrap().unwrap().to_string();
-    assert!(told.contains("there was no operator maria on record"), "{told}");
+    let message = remove_operator(&settings, &maria).await.unwrap().unwrap().to_string();
+    assert!(message.contains("there was no operator maria on record"), "{message}");
     let again = add_operator(&settings, &maria).await.unwrap();
-    let records = Records::new(open(&settings).await.unwrap() as _);
+    let records = Records::new(offline::open_store(&settings).await.unwrap() as _);
     let kept = records.get(&keys::operator(&maria)).await.unwrap().unwrap().value;
     assert!(kept.revoked >= Some(serial(&bundle)) && kept.revoked < Some(serial(&again)));
     assert_eq!((kept.newest, kept.removed), (serial(&again), None));
@@ -110,14 +113,16 @@ async fn an_operator_who_is_not_on_record_can_be_removed_and_it_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let mario: OperatorName = "mario".parse().unwrap();
-    let store = open(&settings).await.unwrap();
+    let store = offline::open_store(&settings).await.unwrap();
     let authority = Authority::load(&settings.pki_dir()).unwrap();
-    let (_, unrecorded) = issue(&settings, &authority, &site("10.0.0.1"), (&mario, None)).unwrap();
-    close(store).await;
-    let told = remove_operator(&settings, &mario).await.unwrap().unwrap().to_string();
-    assert!(told.contains("no operator mario on record"), "{told}");
-    assert!(told.contains("did you mean maria?"), "{told}");
-    let records = Records::new(open(&settings).await.unwrap() as _);
+    let terms = Terms { now: clock::now(), lifetime_ms: 3_600_000, after: None };
+    let own = authority.issue_with_key(&Identity::Operator(mario.clone()), terms).unwrap();
+    let unrecorded = own.issued.record.serial;
+    offline::close_store(store).await;
+    let message = remove_operator(&settings, &mario).await.unwrap().unwrap().to_string();
+    assert!(message.contains("no operator mario on record"), "{message}");
+    assert!(message.contains("did you mean maria?"), "{message}");
+    let records = Records::new(offline::open_store(&settings).await.unwrap() as _);
     let kept = records.get(&keys::operator(&mario)).await.unwrap().unwrap().value;
     assert!(kept.revoked >= Some(unrecorded) && kept.removed.is_some());
 }
@@ -127,7 +132,7 @@ async fn a_restored_controller_has_everything_and_a_higher_epoch() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (settings, _) = made(dir.path()).await;
     let path = other.path().join("backup");
-    let saved = backup(&settings, (create_file(&path).unwrap(), &path)).await.unwrap();
+    let saved = backup(&settings, create_file(&path).unwrap(), &path).await.unwrap();
     assert_eq!((saved.records, saved.epoch), (4, 1));
     let again = restore(&settings, read_backup(&path).unwrap()).await;
     assert!(matches!(again, Err(crate::backup::BackupError::Exists { .. })));
@@ -136,8 +141,14 @@ async fn a_restored_controller_has_everything_and_a_higher_epoch() {
     assert!(restored.epoch > saved.epoch);
     let store = Embedded::open(&elsewhere.store_dir(), Options::default()).await.unwrap();
     let records = Records::new(std::sync::Arc::new(store));
-    assert_eq!(records.get(&keys::epoch()).await.unwrap().unwrap().value, restored.epoch);
-    assert_eq!(records.get(&keys::site()).await.unwrap().unwrap().value, site("10.0.0.1"));
+    assert_eq!(
+        records.get(&keys::epoch()).await.unwrap().unwrap().value,
+        Epoch { epoch: restored.epoch }
+    );
+    assert_eq!(
+        records.get(&keys::public_endpoint()).await.unwrap().unwrap().value,
+        endpoint("10.0.0.1")
+    );
     let key = |settings: &Settings| std::fs::read(settings.pki_dir().join("ca.key")).unwrap();
     assert_eq!(key(&settings), key(&elsewhere));
 }
@@ -147,7 +158,7 @@ async fn a_backup_that_is_cut_short_is_refused_before_anything_is_made() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let path = dir.path().join("backup");
-    backup(&settings, (create_file(&path).unwrap(), &path)).await.unwrap();
+    backup(&settings, create_file(&path).unwrap(), &path).await.unwrap();
     let whole = std::fs::read(&path).unwrap();
     for length in (0..whole.len() - 1).step_by(97) {
         std::fs::write(&path, &whole[..length]).unwrap();

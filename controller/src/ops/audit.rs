@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use oml_common::error::chain;
 use oml_common::id::{NodeName, TenantId};
+use oml_common::text::error::chain;
 use tokio::time::sleep;
 
-use super::{Ops, Result};
-use crate::records::values::Audit;
+use super::Result;
+use crate::records::values::AuditRecord;
 use crate::records::{Batch, Entry, Records, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
 
@@ -23,11 +23,23 @@ const RENEWALS_KEPT: usize = 20;
 pub(super) const RENEWED: &str = "got certificate";
 const PERIOD: Duration = Duration::from_secs(24 * 3600);
 
-impl Ops {
+/// The log of who did what.
+#[derive(Debug, Clone)]
+pub struct AuditTrail {
+    records: Records,
+}
+
+impl AuditTrail {
+    /// Over the records.
+    #[must_use]
+    pub fn new(records: Records) -> Self {
+        Self { records }
+    }
+
     /// Forgets what is too old or too much, now and once a day. Never returns.
-    pub async fn keep_audit_bounded(self) {
+    pub async fn keep_bounded(self) {
         loop {
-            match prune(&self.parts.records, Bounds::default()).await {
+            match prune(&self.records, Bounds::default()).await {
                 Ok(0) => {}
                 Ok(lines) => tracing::info!(lines, "old lines of the audit trail were forgotten"),
                 Err(error) => {
@@ -41,7 +53,7 @@ impl Ops {
 }
 
 /// The rest of a line's key, and the line.
-type Line = (String, Entry<Audit>);
+type Line = (String, Entry<AuditRecord>);
 
 /// How much of the trail is kept.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +70,7 @@ impl Default for Bounds {
 
 /// Forgets the oldest lines; returns how many.
 async fn prune(records: &Records, bounds: Bounds) -> Result<usize> {
-    let lines = records.survey(&keys::audits()).await?.entries;
+    let lines = records.list_lossy(&keys::audits()).await?.entries;
     let over = over(&lines, bounds);
     let over: Vec<&str> = over.into_iter().map(|n| lines[n].0.as_str()).collect();
     for some in over.chunks(COMMIT_WRITES_MAX) {

@@ -1,12 +1,14 @@
 //! The controller's own certificate, for its two ports.
 
+use std::sync::Arc;
+
 use oml_common::time::Timestamp;
 use oml_proto::tls::Identity;
 use rustls::ServerConfig;
 
-use super::{Ops, OpsError, Result};
+use super::{OpsError, Result};
 use crate::clock;
-use crate::pki::Terms;
+use crate::pki::{Authority, Revoked, Terms};
 use crate::tls;
 
 const LIFETIME_MS: u64 = 30 * 24 * 3_600_000;
@@ -24,14 +26,27 @@ pub struct PortConfigs {
     pub renew_at: Timestamp,
 }
 
-impl Ops {
+/// Makes the certificates that the controller itself shows.
+#[derive(Debug, Clone)]
+pub struct OwnCertificates {
+    authority: Arc<Authority>,
+    revoked: Arc<Revoked>,
+}
+
+impl OwnCertificates {
+    /// Issued by that authority; the ports refuse `revoked` certificates.
+    #[must_use]
+    pub fn new(authority: Arc<Authority>, revoked: Arc<Revoked>) -> Self {
+        Self { authority, revoked }
+    }
+
     /// A new certificate in the configurations of both ports.
     pub fn port_configs(&self) -> Result<PortConfigs> {
         let now = clock::now();
         let terms = Terms { now, lifetime_ms: LIFETIME_MS, after: None };
-        let authority = &self.parts.authority;
+        let authority = &self.authority;
         let own = authority.issue_with_key(&Identity::Controller, terms)?;
-        let revoked = std::sync::Arc::clone(&self.parts.revoked);
+        let revoked = Arc::clone(&self.revoked);
         Ok(PortConfigs {
             main: tls::main_config(authority, &own, revoked).map_err(OpsError::Tls)?,
             enrollment: tls::enrollment_config(authority, &own).map_err(OpsError::Tls)?,

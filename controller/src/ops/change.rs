@@ -4,27 +4,34 @@
 //! and never again; one small commit then makes it real.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use oml_common::diff::{Change, diff};
+use oml_common::decide::diff::{Change, diff};
+use oml_common::decide::plan::{self, ImageName, NodeFacts, Plan};
+use oml_common::decide::rollout::{Begin, Rollout, State};
+use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
-use oml_common::plan::{self, ImageName, NodeFacts, Plan};
-use oml_common::problem::{Problem, nearest, printable};
-use oml_common::rollout::{Begin, Rollout, State};
-use oml_common::spec::TenantSpec;
+use oml_common::text::problem::{Problem, nearest, printable};
 use oml_common::time::Timestamp;
 
 mod draft;
 mod request;
 
-pub use self::request::{Asked, Changed, OpId, Wanted};
+pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
 use self::draft::Draft;
+use super::catalogs::Catalogs;
 use super::digests::Images;
-use super::{Attempts, Ops, OpsError, Result};
+use super::retries::ConflictRetries;
+use super::tenants::Tenants;
+use super::{OpsError, Result};
 use crate::clock;
 use crate::kill_point;
-use crate::records::values::{Audit, Head, Operation, Outcome, Revision};
-use crate::records::{Batch, Entry, expect, keys};
+use crate::records::values::{
+    AgentRecord, AuditRecord, Head, IdempotencyRecord, Revision, RolloutOutcome,
+};
+use crate::records::{Batch, Entry, Records, if_unchanged, keys};
+use crate::registry::Registries;
 use crate::store::Expect;
 
 /// A draft with nothing left to choose.
@@ -35,62 +42,75 @@ struct Planned {
     enrolled: BTreeSet<NodeName>,
 }
 
-impl Ops {
+/// Changes what tenants run. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    pub(super) records: Records,
+    pub(super) tenants: Tenants,
+    pub(super) catalogs: Arc<Catalogs>,
+    pub(super) registries: Arc<Registries>,
+}
+
+impl Changes {
     /// Makes a change, or says what it would be.
-    pub async fn change(&self, wanted: &Wanted, asked: &Asked) -> Result<Changed> {
+    pub async fn make(
+        &self,
+        request: &ChangeRequest,
+        context: &RequestContext,
+    ) -> Result<ChangeResult> {
         // Answers of registries outlive an attempt that others were faster than.
         let mut answers = BTreeMap::new();
-        let mut attempts = Attempts::default();
+        let mut retries = ConflictRetries::default();
         loop {
-            match self.try_change(wanted, asked, &mut answers).await {
+            match self.try_change(request, context, &mut answers).await {
                 Ok(changed) => return Ok(changed),
-                Err(error) => attempts.again(error)?,
+                Err(error) => retries.after(error)?,
             }
         }
     }
 
     async fn try_change(
         &self,
-        wanted: &Wanted,
-        asked: &Asked,
+        request: &ChangeRequest,
+        context: &RequestContext,
         answers: &mut BTreeMap<ImageName, Digest>,
-    ) -> Result<Changed> {
-        let (tenant, given) = wanted.read()?;
-        if let Some(replay) = self.replay(&tenant, wanted, asked).await? {
+    ) -> Result<ChangeResult> {
+        let (tenant, given) = request.read()?;
+        if let Some(replay) = self.replay(&tenant, request, context).await? {
             return Ok(replay);
         }
-        let draft = self.draft(wanted, (tenant, given)).await?;
+        let draft = self.draft(request, tenant, given).await?;
         let planned = self.plan(draft, answers).await?;
-        if let Some(revision) = planned.is_so_already()? {
+        if let Some(revision) = planned.already_in_effect()? {
             let tenant = planned.draft.tenant;
-            return Ok(Changed { tenant, revision, changed: false, changes: Vec::new() });
+            return Ok(ChangeResult { tenant, revision, changed: false, changes: Vec::new() });
         }
         kill_point::reach("C2");
-        if !asked.dry_run {
-            self.commit_change(&planned, wanted, asked).await?;
+        if !context.dry_run {
+            self.commit_change(&planned, request, context).await?;
         }
         let Planned { draft, plan, changes, .. } = planned;
-        Ok(Changed { tenant: draft.tenant, revision: plan.revision, changed: true, changes })
+        Ok(ChangeResult { tenant: draft.tenant, revision: plan.revision, changed: true, changes })
     }
 
     /// The reply to a change that was already made under this id.
     async fn replay(
         &self,
         tenant: &TenantId,
-        wanted: &Wanted,
-        asked: &Asked,
-    ) -> Result<Option<Changed>> {
-        let Some(op_id) = &asked.op_id else { return Ok(None) };
-        let made = self.parts.records.get(&keys::operation(tenant, op_id)).await?;
+        request: &ChangeRequest,
+        context: &RequestContext,
+    ) -> Result<Option<ChangeResult>> {
+        let Some(op_id) = &context.op_id else { return Ok(None) };
+        let made = self.records.get(&keys::idempotency(tenant, op_id)).await?;
         let Some(Entry { value: made, .. }) = made else { return Ok(None) };
-        if made.request != wanted.fingerprint() {
+        if made.request != request.fingerprint() {
             let message = format!("operation {op_id} was another change");
             return Err(Problem::new("op_id", message).hint("use a new id").into());
         }
-        let revision = self.revision(tenant, made.revision).await?;
+        let revision = self.tenants.revision(tenant, made.revision).await?;
         let changes = revision.map(|revision| revision.changes.clone()).unwrap_or_default();
         let (tenant, revision) = (tenant.clone(), made.revision);
-        Ok(Some(Changed { tenant, revision, changed: true, changes }))
+        Ok(Some(ChangeResult { tenant, revision, changed: true, changes }))
     }
 
     async fn plan(
@@ -99,7 +119,7 @@ impl Ops {
         answers: &mut BTreeMap<ImageName, Digest>,
     ) -> Result<Planned> {
         let spec = &draft.spec;
-        let catalog = self.parts.catalogs.of(spec)?;
+        let catalog = self.catalogs.of(spec)?;
         let nodes = self.node_facts(&draft.tenant).await?;
         let images = Images::of(spec, catalog);
         let revision = draft.head.as_ref().map(|head| head.value.last).unwrap_or_default().next();
@@ -110,12 +130,12 @@ impl Ops {
         digests.append(&mut draft.known);
         // Once without the registries, so that everything else is told beside what they say.
         let mut problems = images.problems.clone();
-        match plan_with(&images.with_stand_ins(&digests)) {
-            Ok(plan) => problems.0.extend(draft.in_the_way(&plan)),
+        match plan_with(&images.with_placeholders(&digests)) {
+            Ok(plan) => problems.0.extend(draft.conflicts(&plan)),
             Err(found) => problems.0.extend(found.0),
         }
         if nodes.is_empty() {
-            problems.0.extend(self.other_tenant(spec).await?);
+            problems.0.extend(self.suggest_tenant(spec).await?);
         }
         let is_refused = !problems.0.is_empty();
         let said = self.resolve(spec, &images, &mut digests, is_refused).await;
@@ -131,8 +151,8 @@ impl Ops {
     }
 
     /// A tenant without nodes may be another one, written wrongly.
-    async fn other_tenant(&self, spec: &TenantSpec) -> Result<Option<Problem>> {
-        let known = self.tenants().await?;
+    async fn suggest_tenant(&self, spec: &TenantSpec) -> Result<Option<Problem>> {
+        let known = self.tenants.all().await?;
         let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
         let near =
             nearest(spec.tenant.as_str(), &known).filter(|near| *near != spec.tenant.as_str());
@@ -144,16 +164,25 @@ impl Ops {
 
     async fn node_facts(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, NodeFacts>> {
         let all = keys::nodes(tenant);
-        let nodes = self.parts.records.list(&all).await?;
+        let nodes = self.records.list(&all).await?;
         let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
         let facts = present.filter_map(|(rest, node)| {
-            let facts = NodeFacts { roles: node.value.roles, address: node.value.address };
+            let facts = NodeFacts {
+                roles: node.value.roles,
+                address: node.value.address,
+                agent: node.value.agent.map(AgentRecord::facts),
+            };
             Some((all.name(&rest)?, facts))
         });
         Ok(facts.collect())
     }
 
-    async fn commit_change(&self, planned: &Planned, wanted: &Wanted, asked: &Asked) -> Result<()> {
+    async fn commit_change(
+        &self,
+        planned: &Planned,
+        request: &ChangeRequest,
+        context: &RequestContext,
+    ) -> Result<()> {
         let Planned { draft, plan, .. } = planned;
         let (tenant, number, now) = (&draft.tenant, plan.revision, clock::now());
         let rollout = self.begin(planned, now).await?;
@@ -162,28 +191,28 @@ impl Ops {
         let content = ContentHash::of(&written);
         let plan_key = keys::plan(tenant, number, &content);
         // Written first and alone: nothing names it until the commit below.
-        self.parts.records.commit(Batch::default().put(&plan_key, Expect::Any, plan)).await?;
+        self.records.commit(Batch::default().put(&plan_key, Expect::Any, plan)).await?;
         kill_point::reach("C3");
-        let mut batch = planned.intent(asked, content, now).put(
+        let mut batch = planned.intent(context, content, now).put(
             &keys::rollout(tenant),
-            expect(draft.rollout.as_ref()),
+            if_unchanged(draft.rollout.as_ref()),
             &rollout,
         );
-        if let Some(op_id) = &asked.op_id {
-            let made = Operation { revision: number, request: wanted.fingerprint() };
-            batch = batch.put(&keys::operation(tenant, op_id), Expect::Absent, &made);
+        if let Some(op_id) = &context.op_id {
+            let made = IdempotencyRecord { revision: number, request: request.fingerprint() };
+            batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
-        self.parts.records.commit(batch).await?;
+        self.records.commit(batch).await?;
         kill_point::reach("C4");
-        tracing::info!(%tenant, revision = %number, kind = draft.kind.word(), who = %asked.who, "a change was accepted");
+        tracing::info!(%tenant, revision = %number, kind = draft.kind.as_str(), who = %context.who, "a change was accepted");
         Ok(())
     }
 
-    /// The way from what is good to what is wanted.
+    /// The way from what is good to what is asked for.
     async fn begin(&self, planned: &Planned, now: Timestamp) -> Result<Rollout> {
         let Planned { draft, plan, enrolled, .. } = planned;
         let good = match planned.good() {
-            Some(good) => self.plan_of(&draft.tenant, good).await?,
+            Some(good) => self.tenants.plan_of(&draft.tenant, good).await?,
             None => None,
         };
         Ok(Rollout::begin(Begin {
@@ -198,12 +227,12 @@ impl Ops {
 
 impl Planned {
     /// The present revision, if it is as good as the one planned.
-    fn is_so_already(&self) -> Result<Option<RevisionNumber>> {
+    fn already_in_effect(&self) -> Result<Option<RevisionNumber>> {
         let Some(head) = self.draft.head.as_ref().filter(|_| self.changes.is_empty()) else {
             return Ok(None);
         };
         let again = self.draft.rollout.as_ref().is_some_and(|rollout| went_wrong(&rollout.value));
-        let is_so = !again && self.draft.says_the_same()?;
+        let is_so = !again && self.draft.has_the_same_spec()?;
         Ok(is_so.then_some(head.value.current))
     }
 
@@ -213,14 +242,14 @@ impl Planned {
     }
 
     /// What is recorded of the operator's wish itself, and of the one it overtakes.
-    fn intent(&self, asked: &Asked, content: ContentHash, now: Timestamp) -> Batch {
+    fn intent(&self, context: &RequestContext, content: ContentHash, now: Timestamp) -> Batch {
         let Self { draft, plan, changes, .. } = self;
         let (tenant, number) = (&draft.tenant, plan.revision);
         let head = Head { current: number, last: number, good: self.good() };
-        let audit = Audit {
+        let audit = AuditRecord {
             at: now,
-            who: asked.who.to_string(),
-            what: format!("{} made revision {number}", draft.kind.word()),
+            who: context.who.to_string(),
+            what: format!("{} made revision {number}", draft.kind.as_str()),
             tenant: Some(tenant.clone()),
             node: None,
         };
@@ -228,20 +257,20 @@ impl Planned {
             number,
             spec_yaml: draft.text.clone(),
             at: now,
-            who: asked.who.to_string(),
-            why: printable(&asked.why),
+            who: context.who.to_string(),
+            why: printable(&context.why),
             kind: draft.kind,
             changes: changes.clone(),
             plan: content,
         };
         let batch = Batch::default()
             .put(&keys::revision(tenant, number), Expect::Absent, &revision)
-            .put(&keys::head(tenant), expect(draft.head.as_ref()), &head)
+            .put(&keys::head(tenant), if_unchanged(draft.head.as_ref()), &head)
             .put(&keys::audit(), Expect::Absent, &audit);
         let overtaken = draft.rollout.as_ref().map(|rollout| &rollout.value);
         let Some(overtaken) = overtaken.filter(|rollout| !rollout.is_ended()) else { return batch };
         let failures = overtaken.failures.clone();
-        let outcome = Outcome { state: State::Superseded, at: now, failures };
+        let outcome = RolloutOutcome { state: State::Superseded, at: now, failures };
         batch.put(&keys::outcome(tenant, overtaken.to), Expect::Any, &outcome)
     }
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use oml_common::catalog::Catalog;
+use oml_common::decide::plan::{self, ImageName};
+use oml_common::document::catalog::Catalog;
+use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, Digest};
-use oml_common::plan::{self, ImageName};
-use oml_common::problem::{Problem, Problems};
-use oml_common::spec::TenantSpec;
+use oml_common::text::problem::{Problem, Problems};
 use tokio::time::timeout;
 
-use super::Ops;
+use super::change::Changes;
 use crate::registry::RegistryError;
 
 /// Questions to registries at once.
@@ -35,7 +35,7 @@ impl Images {
     }
 
     /// The digests known, and for every other image one that no image has.
-    pub(super) fn with_stand_ins(
+    pub(super) fn with_placeholders(
         &self,
         known: &BTreeMap<ImageName, Digest>,
     ) -> BTreeMap<ImageName, Digest> {
@@ -51,14 +51,14 @@ impl Images {
 
 /// What registries said.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
+pub(super) struct RegistryAnswers {
     /// Images that are not there.
     pub(super) problems: Problems,
     /// A registry that did not answer.
     pub(super) failure: Option<RegistryError>,
 }
 
-impl Ops {
+impl Changes {
     /// Adds the digest of every image that is not among `known`. When the
     /// change is refused anyway, registries are not waited for long.
     pub(super) async fn resolve(
@@ -67,13 +67,13 @@ impl Ops {
         images: &Images,
         known: &mut BTreeMap<ImageName, Digest>,
         is_refused: bool,
-    ) -> Answers {
+    ) -> RegistryAnswers {
         let images = &images.by_component;
         let missing: BTreeSet<ImageName> =
             images.values().filter(|image| !known.contains_key(*image)).cloned().collect();
         let questions: Vec<_> = missing.into_iter().map(|image| self.ask(image)).collect();
         let mut asked = stream::iter(questions).buffer_unordered(QUESTIONS_MAX);
-        let mut answers = Answers::default();
+        let mut answers = RegistryAnswers::default();
         let all = async {
             while let Some((image, answer)) = asked.next().await {
                 match answer {
@@ -99,7 +99,7 @@ impl Ops {
     }
 
     async fn ask(&self, image: ImageName) -> (ImageName, Result<Digest, RegistryError>) {
-        let answer = self.parts.registries.resolve(&image.repository, &image.version).await;
+        let answer = self.registries.resolve(&image.repository, &image.version).await;
         (image, answer)
     }
 }

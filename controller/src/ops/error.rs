@@ -1,7 +1,7 @@
 //! Why something that was asked did not happen.
 
 use oml_common::id::{NodeName, TenantId};
-use oml_common::problem::Problems;
+use oml_common::text::problem::Problems;
 use oml_proto::tls::TlsError;
 
 use crate::pki::{InvalidRequest, PkiError, RecoveryRefused, StaleCertificate, TokenRefused};
@@ -47,10 +47,10 @@ pub enum OpsError {
     Request(#[from] InvalidRequest),
     /// A node asks for another certificate right after it got one.
     #[error("this node's newest certificate was made a moment ago: ask again later")]
-    TooSoon,
+    RenewedTooSoon,
     /// A node says another address at every moment.
     #[error("this node's address changes too often: say hello again later")]
-    Restless,
+    AddressUnstable,
     /// Two machines claim to be one node.
     #[error(
         "duplicate identity: machine {known} and machine {claims} both claim {node}; if the host is another machine now, make a token that names it and enrol it again"

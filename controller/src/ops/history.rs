@@ -4,47 +4,52 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::id::{RevisionNumber, TenantId};
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 
-use super::{Ops, Result};
+use super::Result;
+use super::status::Status;
 use crate::records::keys;
-use crate::records::values::{Outcome, Revision};
+use crate::records::values::{Revision, RolloutOutcome};
 
 /// Revisions that one answer lists; the newest ones.
 const REVISIONS_MAX: usize = 500;
 
 /// A revision and what became of it.
 #[derive(Debug, Clone)]
-pub struct Past {
+pub struct HistoryEntry {
     /// What was asked.
     pub revision: Arc<Revision>,
     /// The word for the state its rollout is or ended in.
     pub outcome: &'static str,
 }
 
-impl Ops {
+impl Status {
     /// A tenant's revisions, oldest first; none while nothing was applied to it.
-    pub async fn history(&self, tenant: &TenantId) -> Result<Vec<Past>> {
-        let records = &self.parts.records;
+    pub async fn history(&self, tenant: &TenantId) -> Result<Vec<HistoryEntry>> {
+        let records = &self.records;
         let rollout = records.get(&keys::rollout(tenant)).await?;
         let Some(rollout) = rollout else {
-            let is_known = self.tenants().await?.contains(tenant);
-            return if is_known { Ok(Vec::new()) } else { Err(self.unknown_tenant(tenant).await) };
+            let is_known = self.tenants.all().await?.contains(tenant);
+            return if is_known {
+                Ok(Vec::new())
+            } else {
+                Err(self.tenants.unknown_tenant(tenant).await)
+            };
         };
-        let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
+        let mut outcomes: BTreeMap<String, RolloutOutcome> = BTreeMap::new();
         for (number, outcome) in records.list(&keys::outcomes(tenant)).await? {
             outcomes.insert(number, outcome.value);
         }
-        let revisions = records.list_shared(&keys::revisions(tenant)).await?;
+        let revisions = records.list_cached(&keys::revisions(tenant)).await?;
         let skipped = revisions.len().saturating_sub(REVISIONS_MAX);
         let past = revisions.into_iter().skip(skipped).map(|(rest, revision)| {
             let is_present = revision.value.number == rollout.value.to;
             let outcome = match outcomes.get(&rest) {
-                _ if is_present => rollout.value.state.word(),
-                Some(outcome) => outcome.state.word(),
+                _ if is_present => rollout.value.state.as_str(),
+                Some(outcome) => outcome.state.as_str(),
                 None => "",
             };
-            Past { revision: revision.value, outcome }
+            HistoryEntry { revision: revision.value, outcome }
         });
         Ok(past.collect())
     }
@@ -55,12 +60,12 @@ impl Ops {
         tenant: &TenantId,
         number: RevisionNumber,
     ) -> Result<Arc<Revision>> {
-        let head = self.parts.records.get(&keys::head(tenant)).await?;
-        let Some(head) = head else { return Err(self.without_revisions(tenant).await) };
-        let rollout = self.parts.records.get(&keys::rollout(tenant)).await?;
+        let head = self.records.get(&keys::head(tenant)).await?;
+        let Some(head) = head else { return Err(self.tenants.without_revisions(tenant).await) };
+        let rollout = self.records.get(&keys::rollout(tenant)).await?;
         let present = head.value.present(rollout.as_ref().map(|rollout| &rollout.value));
         let wanted = if number.0 == 0 { present } else { number };
-        let revision = self.revision(tenant, wanted).await?;
+        let revision = self.tenants.revision(tenant, wanted).await?;
         revision.ok_or_else(|| {
             let message = format!("tenant {tenant} has no revision {number}");
             Problem::new("revision", message)

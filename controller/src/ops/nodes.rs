@@ -1,40 +1,35 @@
 //! Nodes after they joined: their certificates, what they say of themselves,
 //! and their removal.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use oml_common::id::{NodeName, TenantId};
+use oml_common::id::NodeName;
 use oml_common::time::Timestamp;
 use oml_proto::tls::{Identity, OperatorName, Serial};
 use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
 
-use super::{Attempts, Ops, OpsError, Result, audit};
+use super::issuer::NodeIssuer;
+use super::node_id::NodeId;
+use super::presence::Presence;
+use super::retries::ConflictRetries;
+use super::tenants::Tenants;
+use super::{OpsError, Result, audit};
 use crate::clock;
 use crate::pki::{
-    CertificateRecord, CertificateRequest, Issued, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
-    RecoveryRefused, Terms, highest_serial, recover,
+    CertificateRecord, CertificateRequest, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
+    RecoveryRefused, Revoked, highest_serial, recover,
 };
-use crate::records::values::{Audit, MachineId, Node};
-use crate::records::{Batch, Entry, expect, keys};
-use crate::store::Expect;
+pub use crate::records::values::AgentRecord;
+use crate::records::values::{Assigned, AuditRecord, MachineId, NodeRecord};
+use crate::records::{Batch, Entry, Records, if_unchanged, keys};
+use crate::store::{self, Expect};
+
+pub use super::issuer::IssuedCertificate;
 
 /// Least age of a certificate that another one takes the place of; a quarter of
 /// its life where that is less.
 const RENEWAL_REST_MS: u64 = 60_000;
-
-/// A certificate for a node, and what goes with it.
-#[derive(Debug, Clone)]
-pub struct Certified {
-    /// The node's certificate.
-    pub certificate_pem: String,
-    /// The authority's.
-    pub ca_pem: String,
-    /// Whose node it is.
-    pub tenant: TenantId,
-    /// The node.
-    pub node: NodeName,
-}
 
 /// How other hosts reach a node: an IP address or a host name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,67 +76,83 @@ pub struct Greeting {
     pub metrics_port: u16,
     /// The machine it says to be; none where it cannot tell.
     pub machine: Option<MachineId>,
+    /// What its agent says of itself.
+    pub agent: AgentRecord,
 }
 
-impl Ops {
-    /// Reads which certificates no longer count.
-    pub async fn load_revoked(&self) -> Result<()> {
-        let mut lines = HashMap::new();
+/// Nodes after they joined. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Nodes {
+    pub(super) records: Records,
+    pub(super) tenants: Tenants,
+    pub(super) presence: Arc<Presence>,
+    pub(super) issuer: NodeIssuer,
+    pub(super) revoked: Arc<Revoked>,
+}
+
+impl Nodes {
+    /// Who is connected, and what each node last reported.
+    #[must_use]
+    pub fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// Certificates that no longer count.
+    #[must_use]
+    pub fn revoked(&self) -> &Revoked {
+        &self.revoked
+    }
+
+    /// What a node was given last.
+    pub async fn assignment(&self, node: &NodeId) -> Result<Option<Arc<Assigned>>> {
+        let key = keys::assignment(&node.tenant, &node.name);
+        Ok(self.records.get_cached(&key).await?.map(|entry| entry.value))
+    }
+
+    /// Wakes when a node is given something.
+    #[must_use]
+    pub fn assignment_changes(&self, node: &NodeId) -> store::ChangeSignal {
+        self.records.changed_at(&keys::assignment(&node.tenant, &node.name))
+    }
+
+    /// The certificates of nodes that no longer count.
+    pub(super) async fn revocations(&self) -> Result<Vec<(Identity, Serial)>> {
         // A node whose record cannot be read is let in by nothing anyway.
-        for (rest, node) in self.parts.records.survey(&keys::all_nodes()).await?.entries {
-            if let (Some((tenant, node)), Some(up_to)) =
-                (keys::tenant_and_node(&rest), node.value.revoked)
-            {
-                lines.insert(Identity::Node { tenant, node }, up_to);
-            }
-        }
-        let operators = self.parts.records.survey(&keys::operators()).await?;
-        for (name, operator) in operators.entries {
-            if let (Ok(name), Some(up_to)) = (name.parse(), operator.value.revoked) {
-                lines.insert(Identity::Operator(name), up_to);
-            }
-        }
-        // Certificates alone let an operator in: one who may have been removed is not.
-        for name in operators.damaged.iter().filter_map(|name| name.parse().ok()) {
-            tracing::error!(%name, "the operator's record is damaged: none of its certificates counts; make an operator of another name");
-            lines.insert(Identity::Operator(name), Serial(u128::MAX));
-        }
-        self.parts.revoked.replace(lines);
-        Ok(())
+        let nodes = self.records.list_lossy(&keys::all_nodes()).await?.entries;
+        let lines = nodes.iter().filter_map(|(rest, node)| {
+            Some((NodeId::of_key(rest)?.identity(), node.value.revoked?))
+        });
+        Ok(lines.collect())
     }
 
     /// A node begins a session: it must be enrolled, with its newest certificate.
-    pub async fn greet(
-        &self,
-        tenant: &TenantId,
-        name: &NodeName,
-        greeting: &Greeting,
-    ) -> Result<()> {
-        let mut attempts = Attempts::default();
+    pub async fn greet(&self, id: &NodeId, greeting: &Greeting) -> Result<()> {
+        let mut retries = ConflictRetries::default();
         let mut may_write = false;
-        while let Err(error) = self.try_greet((tenant, name), greeting, &mut may_write).await {
+        while let Err(error) = self.try_greet(id, greeting, &mut may_write).await {
             if matches!(error, OpsError::Duplicate { .. }) {
-                let told = error.to_string();
-                self.parts.live.refused_copy(tenant, name, &told, clock::now());
+                let message = error.to_string();
+                self.presence.record_duplicate(id, &message, clock::now());
             }
-            attempts.again(error)?;
+            retries.after(error)?;
         }
         Ok(())
     }
 
     async fn try_greet(
         &self,
-        (tenant, name): (&TenantId, &NodeName),
+        id: &NodeId,
         greeting: &Greeting,
         may_write: &mut bool,
     ) -> Result<()> {
-        let node = self.enrolled(tenant, name).await?;
+        let node = self.enrolled(id).await?;
         let known = machine_of(&node.value, greeting.shown);
-        check_machine(name, known, greeting)?;
-        let greeted = Node {
+        check_machine(&id.name, known, greeting)?;
+        let greeted = NodeRecord {
             machine: known.or(greeting.machine.as_ref()).cloned(),
             address: greeting.address.to_string(),
             metrics_port: greeting.metrics_port,
+            agent: Some(greeting.agent.clone()),
             certificates: node.value.certificates.shown(greeting.shown)?,
             ..node.value.clone()
         };
@@ -151,30 +162,30 @@ impl Ops {
         // New certificates have a measure of their own.
         *may_write = *may_write
             || greeted.certificates != node.value.certificates
-            || self.parts.live.may_greet(tenant, name, Instant::now());
+            || self.presence.may_greet(id, Instant::now());
         if !*may_write {
-            return Err(OpsError::Restless);
+            return Err(OpsError::AddressUnstable);
         }
-        let key = keys::node(tenant, name);
-        let batch = Batch::default().put(&key, expect(Some(&node)), &greeted);
-        Ok(self.parts.records.commit(batch).await?)
+        let key = keys::node(&id.tenant, &id.name);
+        let batch = Batch::default().put(&key, if_unchanged(Some(&node)), &greeted);
+        Ok(self.records.commit(batch).await?)
     }
 
     /// A new certificate for a node that shows a valid one.
     pub async fn renew(
         &self,
-        (tenant, name): (&TenantId, &NodeName),
+        id: &NodeId,
         shown: CertificateRecord,
         request: &CertificateRequest,
-    ) -> Result<Certified> {
-        let mut attempts = Attempts::default();
+    ) -> Result<IssuedCertificate> {
+        let mut retries = ConflictRetries::default();
         loop {
-            let mut node = self.enrolled(tenant, name).await?;
+            let mut node = self.enrolled(id).await?;
             node.value.machine = machine_of(&node.value, shown).cloned();
             node.value.certificates = node.value.certificates.shown(shown)?;
-            match self.reissue((tenant, name), &node, shown, request).await {
+            match self.reissue(id, &node, shown, request).await {
                 Ok(certified) => return Ok(certified),
-                Err(error) => attempts.again(error)?,
+                Err(error) => retries.after(error)?,
             }
         }
     }
@@ -184,118 +195,104 @@ impl Ops {
         &self,
         ended: &CertificateDer<'_>,
         request: &CertificateRequest,
-    ) -> Result<Certified> {
-        let claim = recover(&self.parts.authority, ended).map_err(OpsError::Recovery)?;
+    ) -> Result<IssuedCertificate> {
+        let claim = recover(self.issuer.authority(), ended).map_err(OpsError::Recovery)?;
         let Identity::Node { tenant, node: name } = claim.peer().identity.clone() else {
             return Err(OpsError::Recovery(RecoveryRefused::Foreign));
         };
-        let mut attempts = Attempts::default();
+        let id = NodeId { tenant, name };
+        let mut retries = ConflictRetries::default();
         loop {
-            let mut node = self.enrolled(&tenant, &name).await?;
+            let mut node = self.enrolled(&id).await?;
             let shown = CertificateRecord::of(claim.peer());
             node.value.machine = machine_of(&node.value, shown).cloned();
             let known = node.value.certificates;
             let checked = claim.check(known, request, clock::now(), RECOVERY_WINDOW_MS_DEFAULT);
             node.value.certificates = checked.map_err(OpsError::Recovery)?;
-            match self.reissue((&tenant, &name), &node, shown, request).await {
+            match self.reissue(&id, &node, shown, request).await {
                 Ok(certified) => return Ok(certified),
-                Err(error) => attempts.again(error)?,
+                Err(error) => retries.after(error)?,
             }
         }
     }
 
     /// Removes a node: its certificates no longer count, its session ends. What
     /// runs on the host is left alone.
-    pub async fn remove_node(
-        &self,
-        who: &OperatorName,
-        tenant: &TenantId,
-        name: &NodeName,
-    ) -> Result<()> {
-        let mut attempts = Attempts::default();
+    pub async fn remove(&self, who: &OperatorName, id: &NodeId) -> Result<()> {
+        let mut retries = ConflictRetries::default();
         let revoked = loop {
-            match self.try_remove(who, tenant, name).await {
+            match self.try_remove(who, id).await {
                 Ok(revoked) => break revoked,
-                Err(error) => attempts.again(error)?,
+                Err(error) => retries.after(error)?,
             }
         };
-        self.revoke(Identity::Node { tenant: tenant.clone(), node: name.clone() }, Some(revoked));
-        self.parts.live.forget(tenant, name);
-        tracing::info!(%tenant, node = %name, %who, "a node was removed");
+        self.revoked.revoke(id.identity(), revoked);
+        self.presence.forget(id);
+        tracing::info!(tenant = %id.tenant, node = %id.name, %who, "a node was removed");
         Ok(())
     }
 
-    async fn try_remove(
-        &self,
-        who: &OperatorName,
-        tenant: &TenantId,
-        name: &NodeName,
-    ) -> Result<Serial> {
-        let node = match self.enrolled(tenant, name).await {
-            Err(OpsError::NotEnrolled { .. }) => return Err(self.unknown_node(tenant, name).await),
+    async fn try_remove(&self, who: &OperatorName, id: &NodeId) -> Result<Serial> {
+        let node = match self.enrolled(id).await {
+            Err(OpsError::NotEnrolled { .. }) => {
+                return Err(self.tenants.unknown_node(&id.tenant, &id.name).await);
+            }
             found => found?,
         };
         let now = clock::now();
         let line = node.value.certificates.newest().max(highest_serial(now));
-        let removed = Node { revoked: Some(line), removed: Some(now), ..node.value.clone() };
-        let audit = node_audit(who.to_string(), "removed the node".into(), (tenant, name), now);
+        let removed = NodeRecord { revoked: Some(line), removed: Some(now), ..node.value.clone() };
+        let audit = node_audit(who.to_string(), "removed the node".into(), id, now);
         let batch = Batch::default()
-            .put(&keys::node(tenant, name), expect(Some(&node)), &removed)
-            .delete(&keys::seen(tenant, name), Expect::Any)
+            .put(&keys::node(&id.tenant, &id.name), if_unchanged(Some(&node)), &removed)
+            .delete(&keys::last_report(&id.tenant, &id.name), Expect::Any)
             .put(&keys::audit(), Expect::Absent, &audit);
-        self.parts.records.commit(batch).await?;
+        self.records.commit(batch).await?;
         Ok(line)
     }
 
-    async fn enrolled(&self, tenant: &TenantId, name: &NodeName) -> Result<Entry<Node>> {
-        let node = self.parts.records.get(&keys::node(tenant, name)).await?;
+    async fn enrolled(&self, id: &NodeId) -> Result<Entry<NodeRecord>> {
+        let node = self.records.get(&keys::node(&id.tenant, &id.name)).await?;
         let node = node.filter(|node| node.value.removed.is_none());
-        node.ok_or_else(|| OpsError::NotEnrolled { node: name.clone() })
+        node.ok_or_else(|| OpsError::NotEnrolled { node: id.name.clone() })
     }
 
     async fn reissue(
         &self,
-        (tenant, name): (&TenantId, &NodeName),
-        node: &Entry<Node>,
+        id: &NodeId,
+        node: &Entry<NodeRecord>,
         shown: CertificateRecord,
         request: &CertificateRequest,
-    ) -> Result<Certified> {
+    ) -> Result<IssuedCertificate> {
         let now = clock::now();
-        let (newest, lifetime_ms) = (node.value.certificates.current, self.parts.node_lifetime_ms);
-        let identity = Identity::Node { tenant: tenant.clone(), node: name.clone() };
+        let newest = node.value.certificates.current;
         // One made in the future is of a clock that was set back: it counts nowhere.
         let is_of_the_future = newest.issued > now;
         let age_ms = now.since_ms(newest.issued);
-        if !is_of_the_future && age_ms < RENEWAL_REST_MS.min(lifetime_ms / 4) {
+        if !is_of_the_future && age_ms < RENEWAL_REST_MS.min(self.issuer.lifetime_ms() / 4) {
             // For the same key it is the answer that was lost; nothing is written.
             if request.fingerprint() != newest.public_key {
-                return Err(OpsError::TooSoon);
+                return Err(OpsError::RenewedTooSoon);
             }
-            let again = self.parts.authority.issue_again(&identity, request, newest)?;
-            return Ok(self.certified(again, tenant.clone(), name.clone()));
+            let again = self.issuer.issue_again(id, request, newest)?;
+            return Ok(self.issuer.reply(again, id.clone()));
         }
-        let terms = Terms { now, lifetime_ms, after: Some(newest.serial) };
-        let issued = self.parts.authority.issue(&identity, request, terms)?;
+        let issued = self.issuer.issue(id, request, Some(newest.serial), now)?;
         let certificates = NodeCertificates::renewed(shown, issued.record);
-        let renewed = Node { certificates, ..node.value.clone() };
+        let renewed = NodeRecord { certificates, ..node.value.clone() };
         let what = format!("{} {} after {}", audit::RENEWED, issued.record.serial, shown.serial);
-        let audit = node_audit(identity.to_string(), what, (tenant, name), now);
+        let audit = node_audit(id.identity().to_string(), what, id, now);
         let batch = Batch::default()
-            .put(&keys::node(tenant, name), expect(Some(node)), &renewed)
+            .put(&keys::node(&id.tenant, &id.name), if_unchanged(Some(node)), &renewed)
             .put(&keys::audit(), Expect::Absent, &audit);
-        self.parts.records.commit(batch).await?;
-        Ok(self.certified(issued, tenant.clone(), name.clone()))
-    }
-
-    pub(super) fn certified(&self, issued: Issued, tenant: TenantId, node: NodeName) -> Certified {
-        let ca_pem = self.parts.authority.pem().to_owned();
-        Certified { certificate_pem: issued.certificate_pem, ca_pem, tenant, node }
+        self.records.commit(batch).await?;
+        Ok(self.issuer.reply(issued, id.clone()))
     }
 }
 
 /// The machine a node is known to be. A certificate newer than the record is of
 /// a time the record knows nothing of: the node may be another machine since.
-fn machine_of(node: &Node, shown: CertificateRecord) -> Option<&MachineId> {
+fn machine_of(node: &NodeRecord, shown: CertificateRecord) -> Option<&MachineId> {
     node.machine.as_ref().filter(|_| shown.serial <= node.certificates.current.serial)
 }
 
@@ -312,11 +309,6 @@ fn check_machine(name: &NodeName, known: Option<&MachineId>, greeting: &Greeting
     }
 }
 
-fn node_audit(
-    who: String,
-    what: String,
-    (tenant, node): (&TenantId, &NodeName),
-    at: Timestamp,
-) -> Audit {
-    Audit { at, who, what, tenant: Some(tenant.clone()), node: Some(node.clone()) }
+pub(super) fn node_audit(who: String, what: String, id: &NodeId, at: Timestamp) -> AuditRecord {
+    AuditRecord { at, who, what, tenant: Some(id.tenant.clone()), node: Some(id.name.clone()) }
 }

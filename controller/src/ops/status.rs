@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::decide::plan::Plan;
+use oml_common::decide::rollout::Rollout;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
-use oml_common::plan::Plan;
-use oml_common::rollout::Rollout;
+use tokio::sync::watch;
 
-use super::situation::Standing;
-use super::{Ops, OpsError, Result};
+use super::presence::Presence;
+use super::snapshot::NodeSnapshot;
+use super::tenants::Tenants;
+use super::{OpsError, Result};
 use crate::clock;
-use crate::records::keys;
-use crate::store::{Changes, StoreError};
+use crate::records::{Records, keys};
+use crate::store::{ChangeSignal, StoreError};
 
 /// How one tenant stands.
 #[derive(Debug)]
@@ -30,7 +33,7 @@ pub struct TenantStatus {
 #[derive(Debug)]
 pub struct NodeStatus {
     /// What is recorded and known of it.
-    pub standing: Standing,
+    pub snapshot: NodeSnapshot,
     /// Its pointer.
     pub target: Option<RevisionNumber>,
     /// Components that should run and have not been reported.
@@ -44,25 +47,25 @@ impl NodeStatus {
     /// nothing new of it makes no new assignment, so the report may name an older.
     #[must_use]
     pub fn revision(&self, name: &NodeName) -> RevisionNumber {
-        let report = self.standing.presence.report.as_deref();
-        let told = report.map(|report| report.revision).unwrap_or_default();
-        let (Some(target), Some(assigned)) = (self.target, &self.standing.assigned) else {
-            return told;
+        let report = self.snapshot.presence.report.as_deref();
+        let reported = report.map(|report| report.revision).unwrap_or_default();
+        let (Some(target), Some(assigned)) = (self.target, &self.snapshot.assigned) else {
+            return reported;
         };
         let assigned = &assigned.assignment;
         let is_applied = report.is_some_and(|r| r.applied == Some(assigned.generation));
         let plan = self.plan.as_ref().filter(|plan| plan.revision == target);
         let share = plan.and_then(|plan| plan.nodes.get(name));
-        let is_same = share.is_some_and(|share| share.instances == assigned.content.instances);
-        if is_applied && is_same { target } else { told }
+        let is_same = share.is_some_and(|share| *share == assigned.content.share);
+        if is_applied && is_same { target } else { reported }
     }
 }
 
 /// Wakes when a status may differ.
 #[derive(Debug)]
 pub struct StatusChanges {
-    live: tokio::sync::watch::Receiver<u64>,
-    stored: Vec<Changes>,
+    presence: watch::Receiver<u64>,
+    stored: Vec<ChangeSignal>,
 }
 
 impl StatusChanges {
@@ -72,20 +75,46 @@ impl StatusChanges {
         let stored = futures_util::future::select_all(stored);
         // Both only observe: what is not returned now is returned at the next call.
         tokio::select! {
-            _ended = self.live.changed() => {}
+            _ended = self.presence.changed() => {}
             _one = stored => {}
         }
     }
 }
 
-impl Ops {
+/// Reads how tenants and nodes stand. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Status {
+    pub(super) records: Records,
+    pub(super) tenants: Tenants,
+    pub(super) presence: Arc<Presence>,
+}
+
+impl Status {
+    /// Wakes when a report, or who is connected, may ask a task to act.
+    #[must_use]
+    pub fn presence_changes(&self) -> watch::Receiver<u64> {
+        self.presence.substance()
+    }
+
+    /// Commits to the store since the start: made, and refused.
+    #[must_use]
+    pub fn commits(&self) -> (u64, u64) {
+        self.records.commits()
+    }
+
+    /// Whether the store answers.
+    pub async fn check_store(&self) -> Result<()> {
+        self.records.get(&keys::epoch()).await?;
+        Ok(())
+    }
+
     /// How one tenant stands, or all of them.
-    pub async fn status(&self, tenant: Option<&TenantId>) -> Result<Vec<TenantStatus>> {
-        let tenants = self.tenants().await?;
+    pub async fn read(&self, tenant: Option<&TenantId>) -> Result<Vec<TenantStatus>> {
+        let tenants = self.tenants.all().await?;
         let wanted: Vec<&TenantId> = match tenant {
             None => tenants.iter().collect(),
             Some(tenant) if tenants.contains(tenant) => vec![tenant],
-            Some(tenant) => return Err(self.unknown_tenant(tenant).await),
+            Some(tenant) => return Err(self.tenants.unknown_tenant(tenant).await),
         };
         let mut statuses = Vec::with_capacity(wanted.len());
         for name in wanted {
@@ -103,9 +132,9 @@ impl Ops {
 
     /// Wakes when the status of a tenant, or of any, may differ.
     #[must_use]
-    pub fn status_changes(&self, tenant: Option<&TenantId>) -> StatusChanges {
-        let records = &self.parts.records;
-        let live = self.parts.live.changed(tenant);
+    pub fn changes(&self, tenant: Option<&TenantId>) -> StatusChanges {
+        let records = &self.records;
+        let presence = self.presence.changed(tenant);
         let stored = match tenant {
             Some(tenant) => vec![
                 records.changed_at(&keys::rollout(tenant)),
@@ -120,15 +149,15 @@ impl Ops {
                 records.changed(&keys::all_nodes()),
             ],
         };
-        StatusChanges { live, stored }
+        StatusChanges { presence, stored }
     }
 
     async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
         let tenant_id = tenant.clone();
-        let Some(situation) = self.situation(tenant).await? else {
-            let standings = self.standings(tenant).await?.into_iter();
+        let Some(snapshot) = self.tenant(tenant).await? else {
+            let node_snapshots = self.nodes(tenant).await?.into_iter();
             let nodes =
-                standings.map(|(name, s)| (name.clone(), node_status(&name, s, None, None)));
+                node_snapshots.map(|(name, s)| (name.clone(), node_status(&name, s, None, None)));
             let (revision, rollout) = (RevisionNumber::default(), None);
             return Ok(TenantStatus {
                 tenant: tenant_id,
@@ -137,41 +166,41 @@ impl Ops {
                 nodes: nodes.collect(),
             });
         };
-        let next = situation.step(clock::now());
-        let revision = situation.head.value.present(Some(&situation.rollout.value));
-        let plan = if revision == situation.rollout.value.to {
-            Some(Arc::clone(&situation.to))
+        let next = snapshot.step(clock::now());
+        let revision = snapshot.head.value.present(Some(&snapshot.rollout.value));
+        let plan = if revision == snapshot.rollout.value.to {
+            Some(Arc::clone(&snapshot.to))
         } else {
-            self.plan_of(tenant, revision).await?
+            self.tenants.plan_of(tenant, revision).await?
         };
-        let targets = &situation.targets;
-        let nodes = situation.nodes.into_iter().map(|(name, standing)| {
-            let target = targets.get(&name).map(|target| target.value);
-            (name.clone(), node_status(&name, standing, target, plan.as_ref()))
+        let targets = &snapshot.targets;
+        let nodes = snapshot.nodes.into_iter().map(|(name, snapshot)| {
+            let target = targets.get(&name).map(|target| target.value.revision);
+            (name.clone(), node_status(&name, snapshot, target, plan.as_ref()))
         });
         Ok(TenantStatus {
             tenant: tenant_id,
             revision,
             nodes: nodes.collect(),
-            rollout: Some((situation.rollout.value, next.waits_for)),
+            rollout: Some((snapshot.rollout.value, next.waits_for)),
         })
     }
 }
 
 fn node_status(
     name: &NodeName,
-    standing: Standing,
+    snapshot: NodeSnapshot,
     target: Option<RevisionNumber>,
     plan: Option<&Arc<Plan>>,
 ) -> NodeStatus {
     let share = plan.and_then(|plan| plan.nodes.get(name));
     let wanted = share.into_iter().flat_map(|share| &share.instances);
-    let report = standing.presence.report.as_deref();
+    let report = snapshot.presence.report.as_deref();
     let is_reported =
         |component: &ComponentName| report.is_some_and(|r| r.instances.contains_key(component));
     let expected = wanted
         .filter(|(component, _)| !is_reported(component))
         .map(|(component, desired)| (component.clone(), desired.instance.version().cloned()))
         .collect();
-    NodeStatus { standing, target, expected, plan: plan.cloned() }
+    NodeStatus { snapshot, target, expected, plan: plan.cloned() }
 }

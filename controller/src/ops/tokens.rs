@@ -1,21 +1,26 @@
 //! Join tokens: made by operators, used once by a host.
 
-use oml_common::assign;
-use oml_common::id::{NodeName, RoleName, TenantId};
-use oml_common::problem::Problem;
-use oml_common::time::Timestamp;
-use oml_proto::tls::{Fingerprint, Identity, JoinToken, OperatorName, Serial};
+use std::sync::Arc;
 
-use super::nodes::{Address, Certified};
-use super::{Attempts, Ops, OpsError, Result};
+use oml_common::decide::assign;
+use oml_common::id::{NodeName, RoleName, TenantId};
+use oml_common::text::problem::Problem;
+use oml_common::time::Timestamp;
+use oml_proto::tls::{Fingerprint, JoinToken, OperatorName};
+
+use super::catalogs::Catalogs;
+use super::node_id::NodeId;
+use super::nodes::{Address, IssuedCertificate, Nodes, node_audit};
+use super::retries::ConflictRetries;
+use super::{OpsError, Result};
 use crate::clock;
 use crate::kill_point;
 use crate::pki::{
-    CertificateRequest, NodeCertificates, Redeemed, Terms, TokenGrant, TokenRecord, TokenRefused,
-    TokenValidity, redeem,
+    Authority, CertificateRequest, NodeCertificates, Redeemed, TokenGrant, TokenRecord,
+    TokenRefused, TokenValidity, redeem,
 };
-use crate::records::values::{Assigned, Audit, Node, Site};
-use crate::records::{Batch, Entry, expect, keys};
+use crate::records::values::{Assigned, AuditRecord, NodeRecord, PublicEndpoint};
+use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::store::Expect;
 
 /// How long after its end a token is remembered, so that "used" and "expired" can be told.
@@ -25,7 +30,7 @@ const ENDED_TOKENS_MAX: usize = 32;
 
 /// What a token shall be good for.
 #[derive(Debug, Clone)]
-pub struct TokenWanted {
+pub struct TokenRequest {
     /// Whose host will join.
     pub tenant: TenantId,
     /// What the host will be for.
@@ -38,7 +43,7 @@ pub struct TokenWanted {
 
 /// A new token.
 #[derive(Debug)]
-pub struct TokenMade {
+pub struct CreatedToken {
     /// Shown once, and not kept.
     pub token: JoinToken,
     /// When it ends.
@@ -49,7 +54,7 @@ pub struct TokenMade {
 
 /// A host that wants to join.
 #[derive(Debug)]
-pub struct Joining {
+pub struct JoinRequest {
     /// What it was given.
     pub token: JoinToken,
     /// The name it wishes for.
@@ -60,14 +65,25 @@ pub struct Joining {
     pub address: Address,
 }
 
-impl Ops {
+/// Join tokens, and the hosts that use them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    pub(super) records: Records,
+    pub(super) nodes: Nodes,
+    pub(super) catalogs: Arc<Catalogs>,
+    pub(super) authority: Arc<Authority>,
+    pub(super) enrollment_port: u16,
+    pub(super) epoch: u64,
+}
+
+impl Tokens {
     /// Makes a token.
-    pub async fn create_token(&self, who: &OperatorName, wanted: TokenWanted) -> Result<TokenMade> {
+    pub async fn create(&self, who: &OperatorName, wanted: TokenRequest) -> Result<CreatedToken> {
         if wanted.roles.is_empty() {
             let problem = Problem::new("role", "a node needs at least one role");
             return Err(problem.hint("add role=app, role=voice or role=data").into());
         }
-        let problems = self.parts.catalogs.check_roles(&wanted.roles);
+        let problems = self.catalogs.check_roles(&wanted.roles);
         problems.into_result(()).map_err(OpsError::Problems)?;
         let validity = match wanted.valid_ms {
             Some(valid_ms) => TokenValidity::from_ms(valid_ms)
@@ -75,31 +91,32 @@ impl Ops {
             None => TokenValidity::default(),
         };
         let now = clock::now();
-        let audit = Audit {
+        let audit = AuditRecord {
             at: now,
             who: who.to_string(),
             what: format!("made a token for roles {}", words(&wanted.roles)),
             tenant: Some(wanted.tenant.clone()),
             node: wanted.node.clone(),
         };
-        let TokenWanted { tenant, roles, node, .. } = wanted;
+        let TokenRequest { tenant, roles, node, .. } = wanted;
         let grant = TokenGrant { tenant, roles, node };
-        let (token, record) = TokenRecord::create(&self.parts.authority, grant, now, validity)?;
+        let (token, record) = TokenRecord::create(&self.authority, grant, now, validity)?;
         let mut batch = Batch::default().put(&keys::token(record.hash), Expect::Absent, &record);
         batch = batch.put(&keys::audit(), Expect::Absent, &audit);
         for ended in self.long_ended_tokens(now).await? {
             batch = batch.delete(&keys::token(ended), Expect::Any);
         }
-        self.parts.records.commit(batch).await?;
-        let site = self.parts.records.get(&keys::site()).await?;
-        let host = site.map_or_else(|| "localhost".to_owned(), |site| host_of(&site.value));
-        let enrollment_endpoint = format!("{host}:{}", self.parts.enrollment_port);
-        Ok(TokenMade { token, expires: record.expires, enrollment_endpoint })
+        self.records.commit(batch).await?;
+        let endpoint = self.records.get(&keys::public_endpoint()).await?;
+        let host =
+            endpoint.map_or_else(|| "localhost".to_owned(), |endpoint| host_of(&endpoint.value));
+        let enrollment_endpoint = format!("{host}:{}", self.enrollment_port);
+        Ok(CreatedToken { token, expires: record.expires, enrollment_endpoint })
     }
 
     /// Some of the tokens that ended so long ago that nobody asks for them.
     async fn long_ended_tokens(&self, now: Timestamp) -> Result<Vec<Fingerprint>> {
-        let tokens = self.parts.records.list(&keys::tokens()).await?;
+        let tokens = self.records.list(&keys::tokens()).await?;
         let is_long_ended =
             |record: &TokenRecord| now.since_ms(record.expires) > ENDED_TOKEN_KEPT_MS;
         let ended = tokens.into_iter().filter(|(_, token)| is_long_ended(&token.value));
@@ -107,36 +124,36 @@ impl Ops {
     }
 
     /// Lets a host join: of many who use one token, one succeeds.
-    pub async fn enroll(&self, joining: &Joining) -> Result<Certified> {
-        let mut attempts = Attempts::default();
+    pub async fn enroll(&self, joining: &JoinRequest) -> Result<IssuedCertificate> {
+        let mut retries = ConflictRetries::default();
         loop {
             match self.try_enroll(joining).await {
                 Ok(certified) => return Ok(certified),
-                Err(error) => attempts.again(error)?,
+                Err(error) => retries.after(error)?,
             }
         }
     }
 
-    async fn try_enroll(&self, joining: &Joining) -> Result<Certified> {
+    async fn try_enroll(&self, joining: &JoinRequest) -> Result<IssuedCertificate> {
         let token_key = keys::token(joining.token.hash());
-        let record = self.parts.records.get(&token_key).await?;
+        let record = self.records.get(&token_key).await?;
         let record = record.ok_or(OpsError::Token(TokenRefused::Unknown))?;
         let now = clock::now();
         let redeemed = redeem(&record.value, &joining.token, &joining.node, now);
         let redeemed = redeemed.map_err(OpsError::Token)?;
         let tenant = redeemed.grant().tenant.clone();
         let node_key = keys::node(&tenant, &joining.node);
-        let present = self.parts.records.get(&node_key).await?;
+        let present = self.records.get(&node_key).await?;
         check_name_is_free(&tenant, &joining.node, present.as_ref(), &redeemed)?;
         // A name that was used before goes on with higher numbers.
         let after = present
             .as_ref()
             .map(|node| Some(node.value.certificates.newest()).max(node.value.revoked))
             .unwrap_or_default();
-        let terms = Terms { now, lifetime_ms: self.parts.node_lifetime_ms, after };
-        let identity = redeemed.identity();
-        let issued = self.parts.authority.issue(&identity, &joining.request, terms)?;
-        let node = Node {
+        let id = NodeId { tenant: tenant.clone(), name: joining.node.clone() };
+        let issued = self.nodes.issuer.issue(&id, &joining.request, after, now)?;
+        let node = NodeRecord {
+            agent: None,
             roles: redeemed.grant().roles.iter().cloned().collect(),
             address: joining.address.to_string(),
             metrics_port: 0,
@@ -146,49 +163,36 @@ impl Ops {
             revoked: after,
             removed: None,
         };
-        let audit = Audit {
-            at: now,
-            who: identity.to_string(),
-            what: format!("joined with certificate {}", issued.record.serial),
-            tenant: Some(tenant.clone()),
-            node: Some(joining.node.clone()),
-        };
+        let what = format!("joined with certificate {}", issued.record.serial);
+        let audit = node_audit(id.identity().to_string(), what, &id, now);
         let used = redeemed.used_by(issued.record.serial);
-        let batch = self.forget_assignment(Batch::default(), &tenant, &joining.node).await?;
+        let batch = self.forget_assignment(Batch::default(), &id).await?;
         let batch = batch
             .put(&token_key, Expect::Version(record.version), &used)
-            .put(&node_key, expect(present.as_ref()), &node)
+            .put(&node_key, if_unchanged(present.as_ref()), &node)
             .put(&keys::audit(), Expect::Absent, &audit);
-        self.parts.records.commit(batch).await?;
+        self.records.commit(batch).await?;
         kill_point::reach("C12");
-        self.revoke(identity, after);
-        self.parts.live.joined(&tenant, &joining.node);
+        if let Some(up_to) = after {
+            // Ends what older certificates still keep open.
+            self.nodes.revoked.revoke(id.identity(), up_to);
+        }
+        self.nodes.presence.joined(&id);
         tracing::info!(%tenant, node = %joining.node, "a node joined");
-        Ok(self.certified(issued, tenant, joining.node.clone()))
+        Ok(self.nodes.issuer.reply(issued, id))
     }
 
     /// Without a pointer, what a node of this name was given says nothing of the
     /// host that joins now: its agent must not take it for "nothing shall run".
-    async fn forget_assignment(
-        &self,
-        batch: Batch,
-        tenant: &TenantId,
-        node: &NodeName,
-    ) -> Result<Batch> {
-        let records = &self.parts.records;
-        let target = records.get(&keys::target(tenant, node)).await?;
-        let key = keys::assignment(tenant, node);
-        let held = records.shared(&key).await?;
+    async fn forget_assignment(&self, batch: Batch, id: &NodeId) -> Result<Batch> {
+        let NodeId { tenant, name } = id;
+        let records = &self.records;
+        let target = records.get(&keys::target(tenant, name)).await?;
+        let key = keys::assignment(tenant, name);
+        let held = records.get_cached(&key).await?;
         let (None, Some(held)) = (target, held) else { return Ok(batch) };
-        let undecided = assign::undecided(&held.value.assignment, self.parts.epoch);
-        Ok(batch.put(&key, expect(Some(&held)), &Assigned::from(undecided)))
-    }
-
-    /// Ends what older certificates still keep open.
-    pub(super) fn revoke(&self, identity: Identity, up_to: Option<Serial>) {
-        if let Some(up_to) = up_to {
-            self.parts.revoked.revoke(identity, up_to);
-        }
+        let undecided = assign::undecided(&held.value.assignment, self.epoch);
+        Ok(batch.put(&key, if_unchanged(Some(&held)), &Assigned::from(undecided)))
     }
 }
 
@@ -196,7 +200,7 @@ impl Ops {
 fn check_name_is_free(
     tenant: &TenantId,
     node: &NodeName,
-    present: Option<&Entry<Node>>,
+    present: Option<&Entry<NodeRecord>>,
     redeemed: &Redeemed,
 ) -> Result<()> {
     let is_in_use = present.is_some_and(|node| node.value.removed.is_none());
@@ -206,8 +210,8 @@ fn check_name_is_free(
     Ok(())
 }
 
-fn host_of(site: &Site) -> String {
-    if site.host.contains(':') { format!("[{}]", site.host) } else { site.host.clone() }
+fn host_of(endpoint: &PublicEndpoint) -> String {
+    if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() }
 }
 
 fn words(roles: &[RoleName]) -> String {

@@ -104,7 +104,7 @@ impl Authority {
         let key = KeyPair::generate().map_err(PkiError::Issue)?;
         let terms = Terms { now, lifetime_ms: AUTHORITY_LIFETIME_MS, after: None };
         let name = format!("oml authority {cluster}");
-        let mut params = params(&name, (terms, new_serial(terms)?), None)?;
+        let mut params = params(&name, terms, new_serial(terms)?, None)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let made = params.self_signed(&key).map_err(PkiError::Issue)?;
@@ -160,7 +160,7 @@ impl Authority {
         request: &CertificateRequest,
         terms: Terms,
     ) -> Result<Issued, PkiError> {
-        self.sign(identity, request.public_key(), (terms, new_serial(terms)?))
+        self.sign(identity, request.public_key(), terms, new_serial(terms)?)
     }
 
     /// Makes a certificate once more, for a host that did not get it: the same
@@ -173,7 +173,7 @@ impl Authority {
     ) -> Result<Issued, PkiError> {
         let lifetime_ms = made.expires.since_ms(made.issued);
         let terms = Terms { now: made.issued, lifetime_ms, after: None };
-        self.sign(identity, request.public_key(), (terms, made.serial))
+        self.sign(identity, request.public_key(), terms, made.serial)
     }
 
     /// Makes a key and issues a certificate for it.
@@ -183,7 +183,7 @@ impl Authority {
         terms: Terms,
     ) -> Result<OwnCertificate, PkiError> {
         let key = KeyPair::generate().map_err(PkiError::Issue)?;
-        let issued = self.sign(identity, &key, (terms, new_serial(terms)?))?;
+        let issued = self.sign(identity, &key, terms, new_serial(terms)?)?;
         Ok(OwnCertificate { issued, key_pem: key.serialize_pem() })
     }
 
@@ -200,13 +200,14 @@ impl Authority {
         &self,
         identity: &Identity,
         key: &impl PublicKeyData,
-        (terms, serial): (Terms, Serial),
+        terms: Terms,
+        serial: Serial,
     ) -> Result<Issued, PkiError> {
         if terms.now >= self.expires {
             return Err(PkiError::Expired);
         }
         let name = identity.to_string();
-        let mut params = params(&name, (terms, serial), Some(self.expires))?;
+        let mut params = params(&name, terms, serial, Some(self.expires))?;
         let uri = name.try_into().map_err(PkiError::Issue)?;
         params.subject_alt_names = vec![SanType::URI(uri)];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -226,7 +227,8 @@ impl Authority {
 /// What all certificates have in common.
 fn params(
     name: &str,
-    (terms, serial): (Terms, Serial),
+    terms: Terms,
+    serial: Serial,
     latest: Option<Timestamp>,
 ) -> Result<CertificateParams, PkiError> {
     let mut params = CertificateParams::default();

@@ -4,48 +4,49 @@
 use std::fmt::Display;
 use std::marker::PhantomData;
 
+use oml_common::decide::plan::Plan;
+use oml_common::decide::rollout::Rollout;
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, TenantId};
-use oml_common::plan::Plan;
-use oml_common::rollout::Rollout;
 use oml_proto::tls::{Fingerprint, OperatorName};
 
 use super::values::{
-    Assigned, Audit, Head, Node, Operation, Operator, Outcome, Revision, Seen, Site,
+    Assigned, AuditRecord, Epoch, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,
+    PublicEndpoint, Revision, RolloutOutcome, Target,
 };
-use super::{Key, Prefix};
+use super::{Prefix, RecordKey};
 use crate::pki::TokenRecord;
 
-fn key<T>(text: String) -> Key<T> {
-    Key { text, value: PhantomData }
+fn key<T>(text: String) -> RecordKey<T> {
+    RecordKey { text, value: PhantomData }
 }
 
 fn prefix<T>(text: impl Into<String>) -> Prefix<T> {
     Prefix { text: text.into(), value: PhantomData }
 }
 
-fn of_node<T>(kind: &str, tenant: &TenantId, node: &NodeName) -> Key<T> {
+fn of_node<T>(kind: &str, tenant: &TenantId, node: &NodeName) -> RecordKey<T> {
     key(format!("{kind}/{tenant}/{node}"))
 }
 
-fn numbered<T>(kind: &str, tenant: &TenantId, number: RevisionNumber) -> Key<T> {
+fn numbered<T>(kind: &str, tenant: &TenantId, number: RevisionNumber) -> RecordKey<T> {
     key(format!("{kind}/{tenant}/{:010}", number.0))
 }
 
 /// Raised by every restore.
 #[must_use]
-pub fn epoch() -> Key<u64> {
+pub fn epoch() -> RecordKey<Epoch> {
     key("meta/epoch".into())
 }
 
 /// How the controller is reached.
 #[must_use]
-pub fn site() -> Key<Site> {
-    key("meta/site".into())
+pub fn public_endpoint() -> RecordKey<PublicEndpoint> {
+    key("meta/public-endpoint".into())
 }
 
 /// Which revisions of a tenant count.
 #[must_use]
-pub fn head(tenant: &TenantId) -> Key<Head> {
+pub fn head(tenant: &TenantId) -> RecordKey<Head> {
     key(format!("heads/{tenant}"))
 }
 
@@ -57,7 +58,7 @@ pub fn heads() -> Prefix<Head> {
 
 /// A tenant's rollout.
 #[must_use]
-pub fn rollout(tenant: &TenantId) -> Key<Rollout> {
+pub fn rollout(tenant: &TenantId) -> RecordKey<Rollout> {
     key(format!("rollouts/{tenant}"))
 }
 
@@ -69,7 +70,7 @@ pub fn rollouts() -> Prefix<Rollout> {
 
 /// A revision.
 #[must_use]
-pub fn revision(tenant: &TenantId, number: RevisionNumber) -> Key<Revision> {
+pub fn revision(tenant: &TenantId, number: RevisionNumber) -> RecordKey<Revision> {
     numbered("revisions", tenant, number)
 }
 
@@ -82,79 +83,79 @@ pub fn revisions(tenant: &TenantId) -> Prefix<Revision> {
 /// A plan. Its content is part of the key, so that of two who plan the same
 /// number neither overwrites the other's.
 #[must_use]
-pub fn plan(tenant: &TenantId, number: RevisionNumber, content: &ContentHash) -> Key<Plan> {
+pub fn plan(tenant: &TenantId, number: RevisionNumber, content: &ContentHash) -> RecordKey<Plan> {
     key(format!("plans/{tenant}/{:010}-{}", number.0, content.short()))
 }
 
 /// What became of a revision.
 #[must_use]
-pub fn outcome(tenant: &TenantId, number: RevisionNumber) -> Key<Outcome> {
+pub fn outcome(tenant: &TenantId, number: RevisionNumber) -> RecordKey<RolloutOutcome> {
     numbered("outcomes", tenant, number)
 }
 
 /// What became of all revisions of a tenant.
 #[must_use]
-pub fn outcomes(tenant: &TenantId) -> Prefix<Outcome> {
+pub fn outcomes(tenant: &TenantId) -> Prefix<RolloutOutcome> {
     prefix(format!("outcomes/{tenant}/"))
 }
 
 /// The pointer of a node.
 #[must_use]
-pub fn target(tenant: &TenantId, node: &NodeName) -> Key<RevisionNumber> {
+pub fn target(tenant: &TenantId, node: &NodeName) -> RecordKey<Target> {
     of_node("targets", tenant, node)
 }
 
 /// The pointers of a tenant's nodes.
 #[must_use]
-pub fn targets(tenant: &TenantId) -> Prefix<RevisionNumber> {
+pub fn targets(tenant: &TenantId) -> Prefix<Target> {
     prefix(format!("targets/{tenant}/"))
 }
 
 /// The pointers of all nodes.
 #[must_use]
-pub fn all_targets() -> Prefix<RevisionNumber> {
+pub fn all_targets() -> Prefix<Target> {
     prefix("targets/")
 }
 
 /// A change that was made under an operator's own id.
 #[must_use]
-pub fn operation(tenant: &TenantId, op_id: &impl Display) -> Key<Operation> {
-    key(format!("ops/{tenant}/{op_id}"))
+pub fn idempotency(tenant: &TenantId, op_id: &impl Display) -> RecordKey<IdempotencyRecord> {
+    key(format!("idempotency/{tenant}/{op_id}"))
 }
 
 /// An enrolled node.
 #[must_use]
-pub fn node(tenant: &TenantId, node: &NodeName) -> Key<Node> {
+pub fn node(tenant: &TenantId, node: &NodeName) -> RecordKey<NodeRecord> {
     of_node("nodes", tenant, node)
 }
 
 /// The nodes of a tenant.
 #[must_use]
-pub fn nodes(tenant: &TenantId) -> Prefix<Node> {
+pub fn nodes(tenant: &TenantId) -> Prefix<NodeRecord> {
     prefix(format!("nodes/{tenant}/"))
 }
 
 /// All nodes.
 #[must_use]
-pub fn all_nodes() -> Prefix<Node> {
+pub fn all_nodes() -> Prefix<NodeRecord> {
     prefix("nodes/")
 }
 
 /// An operator.
 #[must_use]
-pub fn operator(name: &OperatorName) -> Key<Operator> {
+pub fn operator(name: &OperatorName) -> RecordKey<OperatorRecord> {
     key(format!("operators/{name}"))
 }
 
 /// All operators.
 #[must_use]
-pub fn operators() -> Prefix<Operator> {
+pub fn operators() -> Prefix<OperatorRecord> {
     prefix("operators/")
 }
 
 /// A join token, by the hash of its secret.
 #[must_use]
-pub fn token(hash: Fingerprint) -> Key<TokenRecord> {
+pub fn token(hash: Fingerprint) -> RecordKey<TokenRecord> {
     key(format!("tokens/{hash}"))
 }
 
@@ -166,7 +167,7 @@ pub fn tokens() -> Prefix<TokenRecord> {
 
 /// A node's assignment.
 #[must_use]
-pub fn assignment(tenant: &TenantId, node: &NodeName) -> Key<Assigned> {
+pub fn assignment(tenant: &TenantId, node: &NodeName) -> RecordKey<Assigned> {
     of_node("assignments", tenant, node)
 }
 
@@ -184,31 +185,31 @@ pub fn all_assignments() -> Prefix<Assigned> {
 
 /// What a node last said.
 #[must_use]
-pub fn seen(tenant: &TenantId, node: &NodeName) -> Key<Seen> {
+pub fn last_report(tenant: &TenantId, node: &NodeName) -> RecordKey<LastReport> {
     of_node("reports", tenant, node)
 }
 
 /// What all nodes last said.
 #[must_use]
-pub fn all_seen() -> Prefix<Seen> {
+pub fn all_last_reports() -> Prefix<LastReport> {
     prefix("reports/")
 }
 
 /// A line of the audit trail; later lines have higher keys.
 #[must_use]
-pub fn audit() -> Key<Audit> {
+pub fn audit() -> RecordKey<AuditRecord> {
     key(format!("audit/{}", uuid::Uuid::now_v7()))
 }
 
 /// The audit trail, the oldest line first.
 #[must_use]
-pub fn audits() -> Prefix<Audit> {
+pub fn audits() -> Prefix<AuditRecord> {
     prefix("audit/")
 }
 
 /// A line of the audit trail, by the rest of its key.
 #[must_use]
-pub fn audit_line(rest: &str) -> Key<Audit> {
+pub fn audit_line(rest: &str) -> RecordKey<AuditRecord> {
     key(format!("audit/{rest}"))
 }
 

@@ -39,12 +39,12 @@ async fn a_value_is_decoded_once_per_version() {
     let (_, records) = records();
     let key = keys::head(&"acme".parse().unwrap());
     records.commit(Batch::default().put(&key, Expect::Absent, &head(1))).await.unwrap();
-    let first = records.shared(&key).await.unwrap().unwrap();
-    let second = records.shared(&key).await.unwrap().unwrap();
+    let first = records.get_cached(&key).await.unwrap().unwrap();
+    let second = records.get_cached(&key).await.unwrap().unwrap();
     assert!(Arc::ptr_eq(&first.value, &second.value));
     let version = Expect::Version(first.version);
     records.commit(Batch::default().put(&key, version, &head(2))).await.unwrap();
-    let third = records.shared(&key).await.unwrap().unwrap();
+    let third = records.get_cached(&key).await.unwrap().unwrap();
     assert_eq!((*third.value, *first.value), (head(2), head(1)));
     let stale = Batch::default().put(&key, version, &head(3));
     assert!(records.commit(stale).await.unwrap_err().is_conflict());
@@ -58,7 +58,7 @@ async fn what_cannot_be_decoded_is_damage_that_names_the_key() {
     store.commit(vec![Write::put("heads/acme", Expect::Absent, &b"{}"[..])]).await.unwrap();
     for error in [
         records.get(&key).await.unwrap_err(),
-        records.shared(&key).await.unwrap_err(),
+        records.get_cached(&key).await.unwrap_err(),
         records.list(&keys::heads()).await.unwrap_err(),
     ] {
         assert!(error.to_string().contains("heads/acme"), "{error}");

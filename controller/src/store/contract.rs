@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::{
-    COMMIT_WRITES_MAX, Commit, Expect, KEY_SIZE_BYTES_MAX, Key, Store, StoreError,
+    COMMIT_WRITES_MAX, Commit, Expect, KEY_SIZE_BYTES_MAX, RawKey, Store, StoreError,
     VALUE_SIZE_BYTES_MAX, Versioned, Write,
 };
 
@@ -75,7 +75,7 @@ pub(super) async fn a_condition_that_fails_is_a_conflict_that_names_the_key(stor
     ] {
         let error = put(store, key, expect, b"2").await.unwrap_err();
         assert!(error.is_conflict() && !error.is_transient());
-        assert!(matches!(error, StoreError::Conflict { key: named } if named == Key::from(key)));
+        assert!(matches!(error, StoreError::Conflict { key: named } if named == RawKey::from(key)));
     }
     assert_eq!(get(store, "a").await, Some((version, b"1".to_vec())));
     put(store, "a", Expect::Version(version), b"2").await.unwrap();

@@ -22,7 +22,9 @@ use self::header::Header;
 use self::watchdog::Watchdog;
 use self::writer::{Request, Writer};
 use super::nudge::Nudges;
-use super::{Changes, Commit, Key, Result, Store, StoreError, Versioned, Write, check_limits};
+use super::{
+    ChangeSignal, Commit, RawKey, Result, Store, StoreError, Versioned, Write, check_limits,
+};
 
 mod engine;
 mod header;
@@ -226,12 +228,12 @@ impl Shared {
 
 #[async_trait]
 impl Store for Embedded {
-    async fn get(&self, key: &Key) -> Result<Option<Versioned>> {
+    async fn get(&self, key: &RawKey) -> Result<Option<Versioned>> {
         let key = key.clone();
         self.read(move |engine| engine.get(&key)).await
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<(Key, Versioned)>> {
+    async fn list(&self, prefix: &str) -> Result<Vec<(RawKey, Versioned)>> {
         let prefix = prefix.to_owned();
         self.read(move |engine| engine.list(&prefix)).await
     }
@@ -244,7 +246,7 @@ impl Store for Embedded {
         done.await.map_err(|_dropped| gone())?
     }
 
-    fn changed(&self, prefix: &str) -> Changes {
+    fn changed(&self, prefix: &str) -> ChangeSignal {
         self.shared.nudges.subscribe(prefix)
     }
 }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 
 use super::nudge::Nudges;
 use super::{
-    Change, Changes, Commit, Key, Result, Store, StoreError, Versioned, Write, check_limits,
+    ChangeSignal, Commit, RawKey, Result, Store, StoreError, Versioned, Write, WriteAction,
+    check_limits,
 };
 
 /// A store in memory.
@@ -21,7 +22,7 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct State {
     version: u64,
-    keys: BTreeMap<Key, Versioned>,
+    keys: BTreeMap<RawKey, Versioned>,
 }
 
 impl Memory {
@@ -52,11 +53,11 @@ impl State {
         self.version += 1;
         for write in writes {
             match &write.change {
-                Change::Put(value) => {
+                WriteAction::Put(value) => {
                     let value = Versioned { version: self.version, value: value.clone() };
                     self.keys.insert(write.key.clone(), value);
                 }
-                Change::Delete => {
+                WriteAction::Delete => {
                     self.keys.remove(&write.key);
                 }
             }
@@ -67,13 +68,13 @@ impl State {
 
 #[async_trait]
 impl Store for Memory {
-    async fn get(&self, key: &Key) -> Result<Option<Versioned>> {
+    async fn get(&self, key: &RawKey) -> Result<Option<Versioned>> {
         Ok(self.lock().keys.get(key).cloned())
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<(Key, Versioned)>> {
+    async fn list(&self, prefix: &str) -> Result<Vec<(RawKey, Versioned)>> {
         let state = self.lock();
-        let from_prefix = state.keys.range(Key::from(prefix)..);
+        let from_prefix = state.keys.range(RawKey::from(prefix)..);
         let under = from_prefix.take_while(|(key, _)| key.as_str().starts_with(prefix));
         Ok(under.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
@@ -85,7 +86,7 @@ impl Store for Memory {
         Ok(commit)
     }
 
-    fn changed(&self, prefix: &str) -> Changes {
+    fn changed(&self, prefix: &str) -> ChangeSignal {
         self.nudges.subscribe(prefix)
     }
 }

@@ -4,15 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
-use super::Key;
+use super::RawKey;
 
 /// Waits for the next commit under a prefix.
 #[derive(Debug)]
-pub struct Changes {
+pub struct ChangeSignal {
     notify: Arc<Notify>,
 }
 
-impl Changes {
+impl ChangeSignal {
     /// Returns once a commit touched the prefix since the last return. Commits
     /// in between are merged into one nudge. Cancel-safe: a nudge that was not
     /// returned is kept.
@@ -28,15 +28,15 @@ pub(super) struct Nudges {
 }
 
 impl Nudges {
-    pub(super) fn subscribe(&self, prefix: &str) -> Changes {
+    pub(super) fn subscribe(&self, prefix: &str) -> ChangeSignal {
         let notify = Arc::new(Notify::new());
         let mut waiting = self.lock();
         waiting.retain(|(_, waiter)| waiter.strong_count() > 0);
         waiting.push((prefix.to_owned(), Arc::downgrade(&notify)));
-        Changes { notify }
+        ChangeSignal { notify }
     }
 
-    pub(super) fn nudge<'a>(&self, keys: impl Iterator<Item = &'a Key> + Clone) {
+    pub(super) fn nudge<'a>(&self, keys: impl Iterator<Item = &'a RawKey> + Clone) {
         for (prefix, waiter) in self.lock().iter() {
             let touched = keys.clone().any(|key| key.as_str().starts_with(prefix));
             if let Some(waiter) = waiter.upgrade().filter(|_| touched) {

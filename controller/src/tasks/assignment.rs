@@ -1,78 +1,78 @@
 //! Gives every node its share of the revision that its pointer names: asks
-//! [`oml_common::assign::assign`] and commits what it says. The only one who
+//! [`oml_common::decide::assign::assign`] and commits what it says. The only one who
 //! gives anything to a node.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use oml_common::assign::{self, assign};
-use oml_common::assignment::Assignment;
-use oml_common::id::{NodeName, TenantId};
+use oml_common::decide::assign::{self, assign};
+use oml_common::document::assignment::Assignment;
 
-use super::{Nudges, Task, Why};
-use crate::ops::{Ops, OpsError, Result};
-use crate::records::values::Assigned;
-use crate::records::{Batch, Entry, Survey, expect, keys};
+use super::{Nudges, Task, Trigger};
+use crate::ops::node_id::NodeId;
+use crate::ops::tenants::Tenants;
+use crate::ops::{OpsError, Result};
+use crate::records::values::{Assigned, Target};
+use crate::records::{Batch, Entry, LossyList, Records, if_unchanged, keys};
 
 /// Keeps all assignments up to date.
 #[derive(Debug)]
 pub struct AssignmentTask {
-    ops: Ops,
+    records: Records,
+    tenants: Tenants,
+    epoch: u64,
     /// The pointer that each node's assignment is known to follow, by its
     /// version in the store. A quick look skips these; a thorough one does not.
-    settled: Mutex<BTreeMap<(TenantId, NodeName), Option<u64>>>,
+    up_to_date: Mutex<BTreeMap<NodeId, Option<u64>>>,
 }
 
 impl AssignmentTask {
     /// The task.
     #[must_use]
-    pub fn new(ops: Ops) -> Self {
-        Self { ops, settled: Mutex::default() }
+    pub fn new(records: Records, tenants: Tenants, epoch: u64) -> Self {
+        Self { records, tenants, epoch, up_to_date: Mutex::default() }
     }
 
-    async fn settle(
-        &self,
-        (tenant, node): (&TenantId, &NodeName),
-        target: Option<&Entry<oml_common::id::RevisionNumber>>,
-    ) -> Result<()> {
-        let records = self.ops.records();
+    async fn update(&self, id: &NodeId, target: Option<&Entry<Target>>) -> Result<()> {
+        let NodeId { tenant, name: node } = id;
+        let records = &self.records;
         let plan = match target {
-            Some(target) => self.ops.plan_of(tenant, target.value).await?,
+            Some(target) => self.tenants.plan_of(tenant, target.value.revision).await?,
             None => None,
         };
         if let (Some(target), None) = (target, &plan) {
             // Without its plan nothing can be said of the node: it keeps what it has.
-            tracing::error!(%tenant, %node, revision = %target.value, "the plan of a revision is missing");
+            tracing::error!(%tenant, %node, revision = %target.value.revision, "the plan of a revision is missing");
             return Ok(());
         }
         let key = keys::assignment(tenant, node);
-        let held = records.shared(&key).await?;
+        let held = records.get_cached(&key).await?;
         let rollout = records.get(&keys::rollout(tenant)).await?;
-        let anew = rollout.is_some_and(|rollout| rollout.value.tells_anew(node));
+        let anew = rollout.is_some_and(|rollout| rollout.value.force_reissue(node));
         let next = assign(assign::Input {
-            epoch: self.ops.epoch(),
+            epoch: self.epoch,
             tenant,
             node,
             plan: plan.as_deref(),
-            held: held.as_ref().map(|held| &held.value.assignment),
+            held: held.as_ref().map(|held| &*held.value.assignment),
             anew,
         });
         let Some(next) = next else { return Ok(()) };
         check_goes_forward(held.as_ref(), &next);
-        let batch = Batch::default().put(&key, expect(held.as_ref()), &next.clone().into());
+        let batch = Batch::default().put(&key, if_unchanged(held.as_ref()), &next.clone().into());
         records.commit(batch).await?;
         tracing::info!(%tenant, %node, generation = %next.generation, revision = %next.content.revision, "a node was given an assignment");
         Ok(())
     }
 
-    fn is_settled(&self, node: &(TenantId, NodeName), target: Option<u64>) -> bool {
-        let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-        settled.get(node) == Some(&target)
+    fn is_up_to_date(&self, node: &NodeId, target: Option<u64>) -> bool {
+        let up_to_date = self.up_to_date.lock().unwrap_or_else(PoisonError::into_inner);
+        up_to_date.get(node) == Some(&target)
     }
 
-    fn note_settled(&self, node: (TenantId, NodeName), target: Option<u64>) {
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner).insert(node, target);
+    fn note_up_to_date(&self, node: NodeId, target: Option<u64>) {
+        self.up_to_date.lock().unwrap_or_else(PoisonError::into_inner).insert(node, target);
     }
 }
 
@@ -89,31 +89,31 @@ impl Task for AssignmentTask {
     }
 
     fn nudges(&self) -> Nudges {
-        let records = self.ops.records();
+        let records = &self.records;
         let stored =
             vec![records.changed(&keys::all_targets()), records.changed(&keys::all_nodes())];
-        Nudges { stored, live: None }
+        Nudges { stored, presence: None }
     }
 
-    async fn pass(&self, why: Why) -> Result<()> {
-        let records = self.ops.records();
-        let Survey { entries, damaged } = records.survey(&keys::all_targets()).await?;
+    async fn pass(&self, trigger: Trigger) -> Result<()> {
+        let records = &self.records;
+        let LossyList { entries, damaged } = records.list_lossy(&keys::all_targets()).await?;
         let targets: BTreeMap<_, _> = entries.into_iter().collect();
-        let nodes = records.survey(&keys::all_nodes()).await?.entries;
+        let nodes = records.list_lossy(&keys::all_nodes()).await?.entries;
         // A pointer that cannot be read is not the same as none: such a node keeps what it has.
         let present = nodes
             .iter()
             .filter(|(rest, node)| node.value.removed.is_none() && !damaged.contains(rest));
         let mut failure = None;
         for (rest, _) in present {
-            let Some(node) = keys::tenant_and_node(rest) else { continue };
+            let Some(node) = NodeId::of_key(rest) else { continue };
             let target = targets.get(rest);
             let version = target.map(|target| target.version);
-            if why == Why::Nudged && self.is_settled(&node, version) {
+            if trigger == Trigger::Change && self.is_up_to_date(&node, version) {
                 continue;
             }
-            match self.settle((&node.0, &node.1), target).await {
-                Ok(()) => self.note_settled(node, version),
+            match self.update(&node, target).await {
+                Ok(()) => self.note_up_to_date(node, version),
                 Err(OpsError::Store(error)) if error.is_conflict() => {
                     failure = Some(OpsError::Busy)
                 }

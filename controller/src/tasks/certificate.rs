@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use oml_common::time::Timestamp;
 use rustls::ServerConfig;
 
-use super::{Nudges, Task, Why};
+use super::{Nudges, Task, Trigger};
 use crate::clock;
-use crate::ops::certificate::PortConfigs;
-use crate::ops::{Ops, Result};
+use crate::ops::Result;
+use crate::ops::certificate::{OwnCertificates, PortConfigs};
 
 /// What new connections use.
 #[derive(Debug, Clone)]
@@ -25,19 +25,19 @@ pub struct Ports {
 /// Renews the controller's certificate.
 #[derive(Debug)]
 pub struct CertificateTask {
-    ops: Ops,
+    certificates: OwnCertificates,
     ports: Ports,
-    made: Mutex<Made>,
+    validity: Mutex<Validity>,
 }
 
 /// The present certificate's times, by the wall clock.
 #[derive(Debug, Clone, Copy)]
-struct Made {
+struct Validity {
     issued: Timestamp,
     renew_at: Timestamp,
 }
 
-impl Made {
+impl Validity {
     fn of(configs: &PortConfigs) -> Self {
         Self { issued: configs.issued, renew_at: configs.renew_at }
     }
@@ -54,15 +54,15 @@ impl CertificateTask {
     ///
     /// # Errors
     /// No certificate can be made.
-    pub fn new(ops: Ops) -> Result<(Self, Ports)> {
-        let configs = ops.port_configs()?;
-        let made = Made::of(&configs);
+    pub fn new(certificates: OwnCertificates) -> Result<(Self, Ports)> {
+        let configs = certificates.port_configs()?;
+        let validity = Validity::of(&configs);
         let PortConfigs { main, enrollment, .. } = configs;
         let ports = Ports {
             main: Arc::new(ArcSwap::from_pointee(main)),
             enrollment: Arc::new(ArcSwap::from_pointee(enrollment)),
         };
-        let task = Self { ops, ports: ports.clone(), made: Mutex::new(made) };
+        let task = Self { certificates, ports: ports.clone(), validity: Mutex::new(validity) };
         Ok((task, ports))
     }
 }
@@ -77,14 +77,14 @@ impl Task for CertificateTask {
         Nudges::default()
     }
 
-    async fn pass(&self, _why: Why) -> Result<()> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+    async fn pass(&self, _trigger: Trigger) -> Result<()> {
+        let mut validity = self.validity.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that is set is seen by the next look, within half a minute.
-        if !made.is_due(clock::now()) {
+        if !validity.is_due(clock::now()) {
             return Ok(());
         }
-        let configs = self.ops.port_configs()?;
-        *made = Made::of(&configs);
+        let configs = self.certificates.port_configs()?;
+        *validity = Validity::of(&configs);
         self.ports.main.store(Arc::new(configs.main));
         self.ports.enrollment.store(Arc::new(configs.enrollment));
         tracing::info!("the controller's certificate was renewed");

@@ -1,20 +1,21 @@
-//! Moves rollouts on: asks [`oml_common::rollout::step`] and commits what it
+//! Moves rollouts on: asks [`oml_common::decide::rollout::step`] and commits what it
 //! says. The only one who writes pointers.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
+use oml_common::decide::rollout::{Next, Rollout, State};
 use oml_common::id::TenantId;
-use oml_common::rollout::{Next, Rollout, State};
 
-use super::{Nudges, Task, Why};
+use super::{Nudges, Task, Trigger};
 use crate::clock;
 use crate::kill_point;
-use crate::ops::situation::Situation;
-use crate::ops::{Ops, OpsError, Result};
-use crate::records::values::{Head, Outcome};
-use crate::records::{Batch, expect, keys};
+use crate::ops::snapshot::TenantSnapshot;
+use crate::ops::status::Status;
+use crate::ops::{OpsError, Result};
+use crate::records::values::{Head, RolloutOutcome, Target};
+use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
 
 /// Pointers that one commit moves; beside them go rollout, head and outcome.
@@ -23,48 +24,52 @@ const MOVES_MAX: usize = COMMIT_WRITES_MAX - 4;
 /// Moves all tenants' rollouts on.
 #[derive(Debug)]
 pub struct RolloutTask {
-    ops: Ops,
+    records: Records,
+    status: Status,
 }
 
 impl RolloutTask {
     /// The task.
     #[must_use]
-    pub fn new(ops: Ops) -> Self {
-        Self { ops }
+    pub fn new(records: Records, status: Status) -> Self {
+        Self { records, status }
     }
 
-    async fn move_on(&self, tenant: &TenantId) -> Result<()> {
-        let Some(situation) = self.ops.situation(tenant).await? else { return Ok(()) };
-        if situation.rollout.value.is_ended() {
+    async fn advance(&self, tenant: &TenantId) -> Result<()> {
+        let Some(snapshot) = self.status.tenant(tenant).await? else { return Ok(()) };
+        if snapshot.rollout.value.is_ended() {
             return Ok(());
         }
-        let next = situation.step(clock::now());
-        self.commit(tenant, &situation, next).await
+        let next = snapshot.step(clock::now());
+        self.commit(tenant, &snapshot, next).await
     }
 
-    async fn commit(&self, tenant: &TenantId, situation: &Situation, next: Next) -> Result<()> {
+    async fn commit(&self, tenant: &TenantId, snapshot: &TenantSnapshot, next: Next) -> Result<()> {
         let Next { rollout, moves, .. } = next;
-        let before = &situation.rollout.value;
+        let before = &snapshot.rollout.value;
         if moves.is_empty() && rollout == *before {
             return Ok(());
         }
         // With more pointers than one commit takes, the state moves on with the last of them.
         let fits = moves.len() <= MOVES_MAX;
         let reached = if fits { &rollout } else { before };
-        let mut batch =
-            Batch::default().put(&keys::rollout(tenant), expect(Some(&situation.rollout)), reached);
+        let mut batch = Batch::default().put(
+            &keys::rollout(tenant),
+            if_unchanged(Some(&snapshot.rollout)),
+            reached,
+        );
         for (node, target) in moves.iter().take(MOVES_MAX) {
             let key = keys::target(tenant, node);
-            let expect = expect(situation.targets.get(node));
+            let expect = if_unchanged(snapshot.targets.get(node));
             batch = match target {
-                Some(target) => batch.put(&key, expect, target),
+                Some(target) => batch.put(&key, expect, &Target { revision: *target }),
                 None => batch.delete(&key, expect),
             };
         }
         if reached.is_ended() {
-            batch = end(batch, tenant, situation, reached);
+            batch = end(batch, tenant, snapshot, reached);
         }
-        self.ops.records().commit(batch).await?;
+        self.records.commit(batch).await?;
         kill_point::reach("C8");
         log(tenant, before, reached);
         Ok(())
@@ -72,8 +77,8 @@ impl RolloutTask {
 }
 
 /// What follows from a rollout's end for the tenant's head and history.
-fn end(batch: Batch, tenant: &TenantId, situation: &Situation, rollout: &Rollout) -> Batch {
-    let head = situation.head.value;
+fn end(batch: Batch, tenant: &TenantId, snapshot: &TenantSnapshot, rollout: &Rollout) -> Batch {
+    let head = snapshot.head.value;
     let head = match (&rollout.state, rollout.from) {
         (State::Completed, _) => Head { good: Some(rollout.to), ..head },
         // The next change is made on what runs.
@@ -87,12 +92,12 @@ fn end(batch: Batch, tenant: &TenantId, situation: &Situation, rollout: &Rollout
             _,
         ) => head,
     };
-    let outcome = Outcome {
+    let outcome = RolloutOutcome {
         state: rollout.state.clone(),
         at: rollout.since,
         failures: rollout.failures.clone(),
     };
-    batch.put(&keys::head(tenant), expect(Some(&situation.head)), &head).put(
+    batch.put(&keys::head(tenant), if_unchanged(Some(&snapshot.head)), &head).put(
         &keys::outcome(tenant, rollout.to),
         Expect::Any,
         &outcome,
@@ -101,7 +106,7 @@ fn end(batch: Batch, tenant: &TenantId, situation: &Situation, rollout: &Rollout
 
 fn log(tenant: &TenantId, before: &Rollout, after: &Rollout) {
     if before.state != after.state {
-        let (state, why) = (after.state.word(), after.state.why());
+        let (state, why) = (after.state.as_str(), after.state.why());
         tracing::info!(%tenant, revision = %after.to, state, why, "a rollout moved on");
     }
 }
@@ -113,25 +118,25 @@ impl Task for RolloutTask {
     }
 
     fn nudges(&self) -> Nudges {
-        let records = self.ops.records();
+        let records = &self.records;
         Nudges {
             stored: vec![
                 records.changed(&keys::rollouts()),
                 records.changed(&keys::all_assignments()),
                 records.changed(&keys::all_nodes()),
             ],
-            live: Some(self.ops.live().substance()),
+            presence: Some(self.status.presence_changes()),
         }
     }
 
-    async fn pass(&self, _why: Why) -> Result<()> {
+    async fn pass(&self, _trigger: Trigger) -> Result<()> {
         let all = keys::rollouts();
-        let rollouts = self.ops.records().survey(&all).await?.entries;
+        let rollouts = self.records.list_lossy(&all).await?.entries;
         let under_way = rollouts.iter().filter(|(_, rollout)| !rollout.value.is_ended());
         let (mut failure, mut panic) = (None, None);
         for tenant in under_way.filter_map(|(rest, _)| all.name(rest)) {
             // One tenant's bad record must not stop the others.
-            match AssertUnwindSafe(self.move_on(&tenant)).catch_unwind().await {
+            match AssertUnwindSafe(self.advance(&tenant)).catch_unwind().await {
                 Ok(Ok(())) => {}
                 // Whoever was first has nudged us.
                 Ok(Err(OpsError::Store(error))) if error.is_conflict() => {}

@@ -9,9 +9,9 @@ use crate::ops::OpsError;
 
 /// Panics at its first pass, fails at its second, and tells of every pass.
 struct Troubled {
-    live: watch::Receiver<u64>,
+    presence: watch::Receiver<u64>,
     passes: AtomicU32,
-    told: mpsc::UnboundedSender<Why>,
+    passed: mpsc::UnboundedSender<Trigger>,
 }
 
 #[async_trait]
@@ -21,11 +21,11 @@ impl Task for Troubled {
     }
 
     fn nudges(&self) -> Nudges {
-        Nudges { stored: Vec::new(), live: Some(self.live.clone()) }
+        Nudges { stored: Vec::new(), presence: Some(self.presence.clone()) }
     }
 
-    async fn pass(&self, why: Why) -> ops::Result<()> {
-        self.told.send(why).unwrap();
+    async fn pass(&self, trigger: Trigger) -> ops::Result<()> {
+        self.passed.send(trigger).unwrap();
         match self.passes.fetch_add(1, Ordering::SeqCst) {
             0 => panic!("the first pass"),
             1 => Err(OpsError::Busy),
@@ -36,18 +36,18 @@ impl Task for Troubled {
 
 #[tokio::test(start_paused = true)]
 async fn a_pass_that_panics_or_fails_is_counted_and_tried_again() {
-    let (nudge, live) = watch::channel(0);
-    let (told, mut passes) = mpsc::unbounded_channel();
-    let task = Troubled { live, passes: AtomicU32::new(0), told };
-    let count = Arc::new(Count::default());
-    let driven = tokio::spawn(drive(Arc::new(task), Arc::clone(&count)));
+    let (nudge, presence) = watch::channel(0);
+    let (passed, mut passes) = mpsc::unbounded_channel();
+    let task = Troubled { presence, passes: AtomicU32::new(0), passed };
+    let counters = Arc::new(TaskCounters::default());
+    let driven = tokio::spawn(drive(Arc::new(task), Arc::clone(&counters)));
     for _ in 0..3 {
-        assert_eq!(passes.recv().await, Some(Why::Period));
+        assert_eq!(passes.recv().await, Some(Trigger::Resync));
     }
     nudge.send_replace(1);
-    assert_eq!(passes.recv().await, Some(Why::Nudged));
-    assert_eq!(count.read(), Fared { passes: 4, failures: 1, panics: 1 });
+    assert_eq!(passes.recv().await, Some(Trigger::Change));
+    assert_eq!(counters.read(), TaskStats { passes: 4, failures: 1, panics: 1 });
     // Without any nudge it looks again all the same.
-    assert_eq!(passes.recv().await, Some(Why::Period));
+    assert_eq!(passes.recv().await, Some(Trigger::Resync));
     driven.abort();
 }

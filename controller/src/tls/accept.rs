@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::seats::{Holder, Seat, Seats, counted};
+use super::connection_limits::{ConnectionLimits, ConnectionSlot, Holder, counted};
 
 /// Bounds of one port.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,11 @@ impl Default for Limits {
 
 impl Limits {
     /// One more connection of that peer.
-    fn seat(&self, seats: &Arc<Seats>, info: &ConnectionInfo) -> io::Result<Seat> {
+    fn slot(
+        &self,
+        slots: &Arc<ConnectionLimits>,
+        info: &ConnectionInfo,
+    ) -> io::Result<ConnectionSlot> {
         let (holder, max) = match info.peer.as_ref().map(|peer| &peer.identity) {
             None => {
                 let address = counted(info.address.ip());
@@ -73,7 +77,7 @@ impl Limits {
             }
         };
         let taken = || io::Error::other(format!("{holder} has {max} connections already"));
-        seats.take(holder.clone(), max).ok_or_else(taken)
+        slots.take(holder.clone(), max).ok_or_else(taken)
     }
 }
 
@@ -93,7 +97,7 @@ pub struct Connection {
     stream: TlsStream<TcpStream>,
     info: ConnectionInfo,
     _place: OwnedSemaphorePermit,
-    _seat: Seat,
+    _slot: ConnectionSlot,
 }
 
 /// One listening port.
@@ -104,7 +108,7 @@ pub struct Acceptor {
     limits: Limits,
     accepted: mpsc::Sender<Connection>,
     places: Arc<Semaphore>,
-    seats: Arc<Seats>,
+    slots: Arc<ConnectionLimits>,
     handshakes: JoinSet<()>,
     addresses: HashMap<Id, IpAddr>,
 }
@@ -131,7 +135,7 @@ impl Acceptor {
             limits,
             accepted,
             places: Arc::new(Semaphore::new(limits.connections_max)),
-            seats: Arc::default(),
+            slots: Arc::default(),
             handshakes: JoinSet::new(),
             addresses: HashMap::new(),
         };
@@ -170,12 +174,12 @@ impl Acceptor {
         };
         let tls = TlsAcceptor::from(self.config.load_full());
         let (limits, accepted) = (self.limits, self.accepted.clone());
-        let seats = Arc::clone(&self.seats);
+        let slots = Arc::clone(&self.slots);
         let task = self.handshakes.spawn(async move {
             let greeted = async {
                 let (stream, info) = greet(stream, address, tls).await?;
-                let seat = limits.seat(&seats, &info)?;
-                let connection = Connection { stream, info, _place: place, _seat: seat };
+                let slot = limits.slot(&slots, &info)?;
+                let connection = Connection { stream, info, _place: place, _slot: slot };
                 hand_over(&accepted, connection).await
             };
             match timeout(limits.handshake_timeout, greeted).await {

@@ -4,8 +4,8 @@
 
 use std::sync::atomic::AtomicU64;
 
-use oml_common::observed::Health;
-use oml_common::report::{InstanceReport, Phase};
+use oml_common::decide::observed::Health;
+use oml_common::document::report::{InstanceReport, Phase};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -13,7 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::Counts;
+use super::CountersByTask;
 use crate::clock;
 use crate::ops::status::{NodeStatus, TenantStatus};
 
@@ -73,14 +73,18 @@ struct Metrics {
 }
 
 /// The page.
-pub(super) fn page(status: &[TenantStatus], commits: (u64, u64), counts: &Counts) -> String {
+pub(super) fn page(
+    status: &[TenantStatus],
+    commits: (u64, u64),
+    counters: &CountersByTask,
+) -> String {
     let metrics = Metrics::default();
     for tenant in status {
         metrics.add_tenant(tenant);
     }
     let mut registry = Registry::with_prefix("oml");
     metrics.register(&mut registry);
-    register_own(&mut registry, commits, counts);
+    register_own(&mut registry, commits, counters);
     let mut text = String::new();
     // Writing to a String cannot fail, and our metrics encode nothing else.
     let _infallible = encode(&mut text, &registry);
@@ -93,7 +97,7 @@ impl Metrics {
         let label = Tenant { tenant: tenant.clone() };
         self.revision.get_or_create(&label).set(signed(status.revision.0));
         if let Some((rollout, _)) = &status.rollout {
-            let label = RolloutState { tenant: tenant.clone(), state: rollout.state.word() };
+            let label = RolloutState { tenant: tenant.clone(), state: rollout.state.as_str() };
             self.rollout.get_or_create(&label).set(1);
         }
         for (name, node) in &status.nodes {
@@ -102,7 +106,7 @@ impl Metrics {
     }
 
     fn add_node(&self, host: Host, status: &NodeStatus) {
-        let presence = &status.standing.presence;
+        let presence = &status.snapshot.presence;
         self.connected.get_or_create(&host).set(i64::from(presence.connected));
         if let Some(seen) = presence.last_seen {
             let age_ms = clock::now().since_ms(seen);
@@ -129,7 +133,7 @@ impl Metrics {
         self.restarts.get_or_create(&label).inc_by(u64::from(instance.restarts));
         let Instance { tenant, host, component } = label;
         let version = instance.version.as_ref().map(ToString::to_string).unwrap_or_default();
-        let phase = instance.phase.word();
+        let phase = instance.phase.as_str();
         let info = InstanceInfo { tenant, host, component, version, phase };
         self.info.get_or_create(&info).set(1);
     }
@@ -149,7 +153,7 @@ impl Metrics {
     }
 }
 
-fn register_own(registry: &mut Registry, commits: (u64, u64), counts: &Counts) {
+fn register_own(registry: &mut Registry, commits: (u64, u64), counters: &CountersByTask) {
     let counter = |value: u64| {
         let counter: Counter<u64, AtomicU64> = Counter::default();
         counter.inc_by(value);
@@ -161,11 +165,11 @@ fn register_own(registry: &mut Registry, commits: (u64, u64), counts: &Counts) {
     let passes: Counters<TaskName> = Family::default();
     let failures: Counters<TaskName> = Family::default();
     let panics: Counters<TaskName> = Family::default();
-    for (task, count) in counts {
-        let (label, fared) = (TaskName { task }, count.read());
-        passes.get_or_create(&label).inc_by(fared.passes);
-        failures.get_or_create(&label).inc_by(fared.failures);
-        panics.get_or_create(&label).inc_by(fared.panics);
+    for (task, count) in counters {
+        let (label, stats) = (TaskName { task }, count.read());
+        passes.get_or_create(&label).inc_by(stats.passes);
+        failures.get_or_create(&label).inc_by(stats.failures);
+        panics.get_or_create(&label).inc_by(stats.panics);
     }
     registry.register("task_passes", "Passes of a task", passes);
     registry.register("task_failures", "Passes that ended with an error", failures);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 use oml_proto::v1;
 use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::records::{Records, keys};
@@ -12,11 +12,11 @@ use tonic::transport::Channel;
 
 use crate::agent::{Agent, enroll};
 use crate::fleet::Fleet;
-use crate::world::{Kept, SPEC, apply, set_version, until, until_rollout};
+use crate::world::{SPEC, StoreKind, apply, set_version, until, until_rollout};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_is_installed_wave_by_wave() {
-    for kept in [Kept::InMemory, Kept::OnDisk] {
+    for kept in [StoreKind::InMemory, StoreKind::OnDisk] {
         let mut fleet = Fleet::start(kept).await;
         let reply = apply(&mut fleet.operator, SPEC).await.unwrap();
         assert!(reply.changed);
@@ -33,7 +33,7 @@ async fn a_tenant_is_installed_wave_by_wave() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_version_touches_one_component_and_the_same_again_nothing() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
     assert_eq!((reply.revision, reply.changed, reply.changes.len()), (2, true, 1));
     let status = until_rollout(&mut fleet.operator, 2, "completed").await;
@@ -49,7 +49,7 @@ async fn another_version_touches_one_component_and_the_same_again_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_version_that_does_not_hold_goes_back_with_everything_that_points_to_it() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let reply = set_version(&mut fleet.operator, "voice", "bad1", "").await.unwrap();
     assert_eq!(reply.revision, 2);
     let status = until_rollout(&mut fleet.operator, 2, "rolled-back").await;
@@ -73,7 +73,7 @@ async fn a_version_that_does_not_hold_goes_back_with_everything_that_points_to_i
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_third_of_ten_revisions_comes_back_as_the_eleventh() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     for version in 2..=10 {
         set_version(&mut fleet.operator, "voice", &version.to_string(), "").await.unwrap();
         until_rollout(&mut fleet.operator, version, "completed").await;
@@ -97,7 +97,7 @@ async fn the_third_of_ten_revisions_comes_back_as_the_eleventh() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_operators_text_is_kept_with_its_comments() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     assert_eq!(spec(&mut fleet.operator, 0).await, SPEC);
     set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
     let expected = SPEC.replace("voice: \"1\"", "voice: \"2\"");
@@ -107,7 +107,7 @@ async fn the_operators_text_is_kept_with_its_comments() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_operation_twice_is_one_change() {
-    let mut fleet = Fleet::installed(Kept::OnDisk).await;
+    let mut fleet = Fleet::installed(StoreKind::OnDisk).await;
     let first = set_version(&mut fleet.operator, "voice", "2", "op-1").await.unwrap();
     set_version(&mut fleet.operator, "voice", "3", "op-2").await.unwrap();
     fleet.restart().await;
@@ -122,7 +122,7 @@ async fn the_same_operation_twice_is_one_change() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_says_what_would_be_and_changes_nothing() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let options = Some(v1::ChangeOptions { dry_run: true, ..Default::default() });
     let spec_yaml = SPEC.replace("web: \"1\"", "web: \"2\"");
     let request = v1::ApplyRequest { spec_yaml, options };
@@ -134,7 +134,7 @@ async fn a_dry_run_says_what_would_be_and_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_only_the_text_says_differently_is_a_revision_without_work() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let other_words = SPEC.replace("# The tenant", "# This tenant").replace("\"1\"", "'1'");
     assert!(!apply(&mut fleet.operator, &other_words).await.unwrap().changed);
     let spec = SPEC.replace("{min_healthy_for: 1s}", "{min_healthy_for: 1s, max_parallel: 2}");
@@ -148,7 +148,7 @@ async fn what_only_the_text_says_differently_is_a_revision_without_work() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_mistake_is_told_at_once_with_its_place_and_changes_nothing() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let wrong = SPEC
         .replace("voice:", "vioce:")
         .replace("web: \"1\"", "web: no-such")
@@ -182,7 +182,7 @@ async fn every_mistake_is_told_at_once_with_its_place_and_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_of_what_goes_is_taken_in_a_second_change_only() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let refused = apply(&mut fleet.operator, &SPEC.replace("voice:", "pbx:")).await.unwrap_err();
     let [problem] = problems(&refused).try_into().unwrap();
     assert_eq!((problem.line, problem.path.as_str()), (Some(6), "components.pbx"));
@@ -204,7 +204,7 @@ async fn a_port_of_what_goes_is_taken_in_a_second_change_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registry_that_gives_no_answer_refuses_the_change_with_a_sentence() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     fleet.world.registry.state.is_broken.store(true, Ordering::SeqCst);
     let refused = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::FailedPrecondition);
@@ -216,7 +216,7 @@ async fn a_registry_that_gives_no_answer_refuses_the_change_with_a_sentence() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_later_change_takes_the_place_of_one_under_way() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     fleet.agents.truncate(1);
     // The voice host is away, so this one waits.
     set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
@@ -238,7 +238,7 @@ async fn a_later_change_takes_the_place_of_one_under_way() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rollout_goes_on_after_a_restart_of_the_controller() {
-    let mut fleet = Fleet::start(Kept::OnDisk).await;
+    let mut fleet = Fleet::start(StoreKind::OnDisk).await;
     apply(&mut fleet.operator, SPEC).await.unwrap();
     fleet.restart().await;
     until_rollout(&mut fleet.operator, 1, "completed").await;
@@ -255,7 +255,7 @@ async fn a_rollout_goes_on_after_a_restart_of_the_controller() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_installation_that_fails_waits_for_the_operator_and_is_tried_again() {
-    let mut fleet = Fleet::start(Kept::InMemory).await;
+    let mut fleet = Fleet::start(StoreKind::InMemory).await;
     let spec = SPEC.replace("db: \"1\"", "db: bad");
     apply(&mut fleet.operator, &spec).await.unwrap();
     until_rollout(&mut fleet.operator, 1, "paused").await;
@@ -267,7 +267,7 @@ async fn a_first_installation_that_fails_waits_for_the_operator_and_is_tried_aga
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_to_which_nothing_was_applied_is_told_as_such() {
-    let mut fleet = Fleet::start(Kept::InMemory).await;
+    let mut fleet = Fleet::start(StoreKind::InMemory).await;
     assert!(revisions(&mut fleet.operator).await.is_empty());
     let rollback = v1::RollbackRequest { tenant: "acme".into(), to: 1, options: None };
     let spec = v1::GetSpecRequest { tenant: "acme".into(), revision: 0 };
@@ -287,7 +287,7 @@ async fn a_tenant_to_which_nothing_was_applied_is_told_as_such() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenants_name_written_wrongly_is_met_with_the_one_that_is_meant() {
-    let mut fleet = Fleet::start(Kept::InMemory).await;
+    let mut fleet = Fleet::start(StoreKind::InMemory).await;
     let wrong = SPEC.replace("tenant: acme", "tenant: acm");
     let refused = apply(&mut fleet.operator, &wrong).await.unwrap_err();
     let told: Vec<String> = problems(&refused).iter().map(ToString::to_string).collect();
@@ -311,7 +311,7 @@ fn problems(status: &tonic::Status) -> Vec<Problem> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_whose_records_are_damaged_stops_nobody_else_and_loses_nothing() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let poison = |key: &str| Write::put(key, Expect::Any, &b"{\"poison\":1}"[..]);
     let keys = [
         "heads/poison",
@@ -329,7 +329,7 @@ async fn a_tenant_whose_records_are_damaged_stops_nobody_else_and_loses_nothing(
     let key = keys::assignment(&"acme".parse().unwrap(), &"acme-data".parse().unwrap());
     let records = Records::new(Arc::clone(&fleet.world.store));
     let assigned = records.get(&key).await.unwrap().unwrap().value.assignment;
-    assert_eq!(assigned.content.instances.len(), 2);
+    assert_eq!(assigned.content.share.instances.len(), 2);
     assert!(fleet.done().is_empty());
     // Another tenant goes on as if nothing were.
     let host = enroll(&fleet.world, "zephyr", "data", "z").await;
@@ -345,7 +345,7 @@ async fn a_tenant_whose_records_are_damaged_stops_nobody_else_and_loses_nothing(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_list_of_problems_reaches_the_operator() {
-    let fleet = Fleet::start(Kept::InMemory).await;
+    let fleet = Fleet::start(StoreKind::InMemory).await;
     let long = "nobody-ever-heard-of-".repeat(10);
     let unknown: String = (0..60).map(|n| format!("  {long}{n}: \"1\"\n")).collect();
     let spec = SPEC.replace("components:\n", &format!("components:\n{unknown}"));

@@ -6,7 +6,7 @@ use oml_proto::v1::fleet_client::FleetClient;
 use tonic::transport::Channel;
 
 use crate::agent::{Agent, Log, enroll};
-use crate::world::{Kept, SPEC, World, apply, until_rollout};
+use crate::world::{SPEC, StoreKind, World, apply, until_rollout};
 
 /// Three hosts, one of each role.
 pub(crate) const NODES: [(&str, &str); 3] =
@@ -22,7 +22,7 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     /// Hosts enrolled and connected, nothing applied.
-    pub(crate) async fn start(kept: Kept) -> Self {
+    pub(crate) async fn start(kept: StoreKind) -> Self {
         let world = World::start(kept).await;
         let log: Log = Arc::new(Mutex::new(Vec::new()));
         let mut agents = Vec::new();
@@ -35,7 +35,7 @@ impl Fleet {
     }
 
     /// The tenant installed, revision 1 completed.
-    pub(crate) async fn installed(kept: Kept) -> Self {
+    pub(crate) async fn installed(kept: StoreKind) -> Self {
         let mut fleet = Self::start(kept).await;
         assert_eq!(apply(&mut fleet.operator, SPEC).await.unwrap().revision, 1);
         until_rollout(&mut fleet.operator, 1, "completed").await;

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use omlcontroller::store::{Changes, Commit, Key, Memory, Result, Store, Versioned, Write};
+use omlcontroller::store::{ChangeSignal, Commit, Memory, RawKey, Result, Store, Versioned, Write};
 
 type Hook = Box<dyn FnOnce() + Send>;
 
@@ -11,7 +11,7 @@ type Hook = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 pub(crate) struct Hooked {
     inner: Memory,
-    hook: Mutex<Option<(Key, Hook)>>,
+    hook: Mutex<Option<(RawKey, Hook)>>,
 }
 
 impl Hooked {
@@ -22,18 +22,18 @@ impl Hooked {
 
     fn take(&self, writes: &[Write]) -> Option<Hook> {
         let mut hook = self.hook.lock().unwrap();
-        let is_due = |(key, _): &mut (Key, Hook)| writes.iter().any(|w| w.key == *key);
+        let is_due = |(key, _): &mut (RawKey, Hook)| writes.iter().any(|w| w.key == *key);
         hook.take_if(is_due).map(|(_, hook)| hook)
     }
 }
 
 #[async_trait]
 impl Store for Hooked {
-    async fn get(&self, key: &Key) -> Result<Option<Versioned>> {
+    async fn get(&self, key: &RawKey) -> Result<Option<Versioned>> {
         self.inner.get(key).await
     }
 
-    async fn list(&self, prefix: &str) -> Result<Vec<(Key, Versioned)>> {
+    async fn list(&self, prefix: &str) -> Result<Vec<(RawKey, Versioned)>> {
         self.inner.list(prefix).await
     }
 
@@ -46,7 +46,7 @@ impl Store for Hooked {
         Ok(commit)
     }
 
-    fn changed(&self, prefix: &str) -> Changes {
+    fn changed(&self, prefix: &str) -> ChangeSignal {
         self.inner.changed(prefix)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use oml_common::document;
 use oml_common::time::Timestamp;
 use oml_proto::tls::{
     Credentials, Fingerprint, Identity, JoinToken, Peer, certificate, connect, enrollment_config,
@@ -22,11 +23,11 @@ use tonic::transport::Channel;
 
 use crate::agent::{Agent, Host, Session, enroll, join, request, token};
 use crate::fleet::Fleet;
-use crate::world::{Kept, LIMIT, SPEC, World, apply, now, until, until_rollout};
+use crate::world::{LIMIT, SPEC, StoreKind, World, apply, now, until, until_rollout};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_lets_one_host_in_and_only_as_what_it_says() {
-    let world = World::start(Kept::InMemory).await;
+    let world = World::start(StoreKind::InMemory).await;
     let bound = token(&world, "acme", "voice", "voice1").await;
     let refused = join(&world, &bound, "voice2").await.err().unwrap();
     assert_eq!(refused.code(), Code::PermissionDenied);
@@ -51,7 +52,7 @@ async fn a_token_lets_one_host_in_and_only_as_what_it_says() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expired_foreign_or_unknown_token_lets_nobody_in() {
-    let world = World::start(Kept::InMemory).await;
+    let world = World::start(StoreKind::InMemory).await;
     let grant = TokenGrant { tenant: "acme".parse().unwrap(), roles: vec![], node: None };
     let validity = TokenValidity::from_ms(1000).unwrap();
     let past = oml_common::time::Timestamp(now().0 - 5000);
@@ -73,7 +74,7 @@ async fn an_expired_foreign_or_unknown_token_lets_nobody_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_who_use_one_token_at_once_one_gets_in() {
-    let world = World::start(Kept::OnDisk).await;
+    let world = World::start(StoreKind::OnDisk).await;
     let shared = token(&world, "acme", "voice", "").await;
     let racers = (0..32).map(|n| {
         let (world, shared) = (&world, shared.as_str());
@@ -87,7 +88,7 @@ async fn of_many_who_use_one_token_at_once_one_gets_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_that_nothing_is_for_is_a_mistake() {
-    let world = World::start(Kept::InMemory).await;
+    let world = World::start(StoreKind::InMemory).await;
     let request = v1::CreateTokenRequest {
         tenant: "acme".into(),
         roles: vec!["voce".into()],
@@ -100,7 +101,7 @@ async fn a_role_that_nothing_is_for_is_a_mistake() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_certificate_opens_the_other_sides_service() {
-    let world = World::start(Kept::InMemory).await;
+    let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
     let mut fleet = FleetClient::new(world.channel(&host.credentials).await);
     let refused = fleet.get_status(v1::StatusRequest::default()).await.unwrap_err();
@@ -123,7 +124,7 @@ async fn no_certificate_opens_the_other_sides_service() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_never_see_each_other() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let other = enroll(&fleet.world, "zephyr", "data", "acme-data").await;
     let spec = SPEC
         .replace("tenant: acme", "tenant: zephyr")
@@ -132,7 +133,7 @@ async fn tenants_never_see_each_other() {
     let mut session = Session::open(&fleet.world, &other).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
     assert_eq!(given.tenant.as_str(), "zephyr");
-    assert!(!given.to_document().contains("acme\""), "{}", given.to_document());
+    assert!(!document::write(&given).contains("acme\""), "{}", document::write(&given));
     // Of the same name, but another tenant's: its words change nothing here.
     let before = until(&mut fleet.operator, "acme", |_| true).await;
     let mut words = crate::agent::report(&given, &Default::default(), &Default::default());
@@ -153,7 +154,7 @@ async fn tenants_never_see_each_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_is_renewed_and_an_ended_one_is_replaced_for_its_own_key() {
-    let world = World::start(Kept::InMemory).await;
+    let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
     let host2 = renewed(&world, &host).await;
     // Until the new one is shown, the old one is good: it may have been lost on the way.
@@ -181,7 +182,7 @@ async fn a_certificate_is_renewed_and_an_ended_one_is_replaced_for_its_own_key()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_asks_for_certificates_without_end_writes_nothing() {
-    let world = World::start(Kept::InMemory).await;
+    let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
     let_time_pass(&world, "voice1").await;
     let mut agent = AgentClient::new(world.channel(&host.credentials).await);
@@ -202,7 +203,7 @@ async fn a_host_that_asks_for_certificates_without_end_writes_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_renewed_after_the_backup_goes_on_after_the_restore() {
-    let world = World::start(Kept::InMemory).await;
+    let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
     let key = keys::node(&"acme".parse().unwrap(), &"voice1".parse().unwrap());
     let records = Records::new(Arc::clone(&world.store));
@@ -254,7 +255,7 @@ async fn enrollment(world: &World) -> EnrollmentClient<Channel> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_node_is_cut_at_once_and_its_certificate_is_worth_nothing() {
-    let mut fleet = Fleet::installed(Kept::OnDisk).await;
+    let mut fleet = Fleet::installed(StoreKind::OnDisk).await;
     let host = enroll(&fleet.world, "acme", "voice", "voice9").await;
     let mut session = Session::open(&fleet.world, &host).await.unwrap();
     until(&mut fleet.operator, "acme", |s| {
@@ -280,7 +281,7 @@ async fn a_removed_node_is_cut_at_once_and_its_certificate_is_worth_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_joins_again_goes_on_with_higher_numbers() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let mut before = until(&mut fleet.operator, "acme", |_| true).await;
     let before = before.nodes.remove(2);
     fleet.agents.clear();
@@ -304,7 +305,7 @@ async fn a_host_that_joins_again_goes_on_with_higher_numbers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_that_joins_again_after_a_change_without_it_leaves_its_host_alone() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let mut before = until(&mut fleet.operator, "acme", |_| true).await;
     let before = before.nodes.remove(2);
     let remove = v1::RemoveNodeRequest { tenant: "acme".into(), node: before.node.clone() };
@@ -321,12 +322,12 @@ async fn a_name_that_joins_again_after_a_change_without_it_leaves_its_host_alone
     // Its share comes with the next change.
     apply(&mut fleet.operator, SPEC).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
-    assert_eq!(given.content.instances.len(), 2);
+    assert_eq!(given.content.share.instances.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_without_a_removed_node_does_not_wait_for_it() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let extra = enroll(&fleet.world, "acme", "voice", "zz-voice").await;
     let agent = Agent::start(&fleet.world, extra, Arc::clone(&fleet.log)).await;
     assert!(apply(&mut fleet.operator, SPEC).await.unwrap().changed);
@@ -341,7 +342,7 @@ async fn a_change_without_a_removed_node_does_not_wait_for_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_says_nothing_on_the_enrolment_port_is_closed() {
-    let world = World::start(Kept::InMemory).await;
+    let world = World::start(StoreKind::InMemory).await;
     let config = Arc::new(enrollment_config(world.authority.fingerprint()));
     let tcp = TcpStream::connect(world.running().enrollment_listen).await.unwrap();
     let name = "controller".try_into().unwrap();
@@ -354,7 +355,7 @@ async fn a_host_that_says_nothing_on_the_enrolment_port_is_closed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_made_by_a_clock_that_was_ahead_is_replaced_at_once() {
-    let world = World::start(Kept::InMemory).await;
+    let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
     let key = keys::node(&"acme".parse().unwrap(), &"voice1".parse().unwrap());
     let records = Records::new(Arc::clone(&world.store));
@@ -375,7 +376,7 @@ async fn a_certificate_made_by_a_clock_that_was_ahead_is_replaced_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_whose_record_is_damaged_is_let_in_by_no_certificate() {
-    let mut world = World::start(Kept::InMemory).await;
+    let mut world = World::start(StoreKind::InMemory).await;
     let write = |key: &str, text: &[u8]| {
         let write = Write::put(key, Expect::Any, text.to_vec());
         world.store.commit(vec![write])
@@ -410,7 +411,7 @@ async fn calls_at_once(address: std::net::SocketAddr, config: rustls::ClientConf
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_connection_makes_many_calls_at_once_or_long_ones_without_a_certificate() {
-    let world = World::start(Kept::InMemory).await;
+    let world = World::start(StoreKind::InMemory).await;
     let unknown = enrollment_config(world.authority.fingerprint());
     assert_eq!(calls_at_once(world.running().enrollment_listen, unknown).await, 4);
     let host = enroll(&world, "acme", "voice", "voice1").await;

@@ -8,7 +8,7 @@ use tonic::Code;
 
 use crate::agent::{Agent, Session, enroll, hello, join, token};
 use crate::fleet::Fleet;
-use crate::world::{Kept, SPEC, World, apply, set_version, until, until_rollout};
+use crate::world::{SPEC, StoreKind, World, apply, set_version, until, until_rollout};
 
 const ONLY_DB: &str = "\
 tenant: acme
@@ -20,7 +20,7 @@ rollout: {min_healthy_for: 1s}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_controller_changes_nothing_until_it_is_told_and_then_in_waves() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let backup = fleet.world.backup().await;
     set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
     until_rollout(&mut fleet.operator, 2, "completed").await;
@@ -57,7 +57,7 @@ async fn a_restored_controller_changes_nothing_until_it_is_told_and_then_in_wave
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_elsewhere_after_a_restore_leaves_the_node_it_was_on() {
-    let mut fleet = Fleet::start(Kept::InMemory).await;
+    let mut fleet = Fleet::start(StoreKind::InMemory).await;
     let host = enroll(&fleet.world, "acme", "app", "acme-app2").await;
     let log = Arc::clone(&fleet.log);
     fleet.agents.push(Agent::start(&fleet.world, host, log).await);
@@ -74,13 +74,13 @@ async fn what_goes_elsewhere_after_a_restore_leaves_the_node_it_was_on() {
     let tenant = "acme".parse().unwrap();
     let records = Records::new(Arc::clone(&fleet.world.store));
     let given = records.get(&keys::assignment(&tenant, &"acme-app".parse().unwrap())).await;
-    let content = given.unwrap().unwrap().value.assignment.content;
-    assert!(content.instances.is_empty() && content.revision.0 == 2, "{content:?}");
+    let content = given.unwrap().unwrap().value.assignment.content.clone();
+    assert!(content.share.instances.is_empty() && content.revision.0 == 2, "{content:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_machine_that_joined_after_the_backup_is_the_node() {
-    let mut world = World::start(Kept::InMemory).await;
+    let mut world = World::start(StoreKind::InMemory).await;
     let as_machine = |digit: &str| v1::Hello { machine_id: digit.repeat(32), ..hello(None) };
     let before = enroll(&world, "acme", "data", "acme-data").await;
     apply(&mut world.operator().await, ONLY_DB).await.unwrap();
@@ -100,7 +100,7 @@ async fn a_machine_that_joined_after_the_backup_is_the_node() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_from_before_a_restore_lets_nobody_in() {
-    let mut world = World::start(Kept::InMemory).await;
+    let mut world = World::start(StoreKind::InMemory).await;
     let before = token(&world, "acme", "voice", "voice1").await;
     let backup = world.backup().await;
     // Used after the backup, of which it knows nothing.

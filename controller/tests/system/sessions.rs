@@ -17,11 +17,11 @@ use tonic::Code;
 use crate::agent::{Session, enroll, hello, report};
 use crate::fleet::Fleet;
 use crate::hooked::Hooked;
-use crate::world::{Kept, SPEC, World, apply, now, until, until_told};
+use crate::world::{SPEC, StoreKind, World, apply, now, until, until_told};
 
 /// One host with the role data, and what it is to run.
 async fn one_host() -> (World, crate::agent::Host) {
-    let world = World::start(Kept::InMemory).await;
+    let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "data", "acme-data").await;
     let spec: String = SPEC
         .lines()
@@ -169,15 +169,17 @@ async fn what_changes_all_the_time_is_never_a_reason_to_write() {
     let mut operator = world.operator().await;
     let mut session = Session::open(&world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
-    let runs = given.content.instances.clone();
+    let runs = given.content.share.instances.clone();
     let mut words = report(&given, &runs, &BTreeMap::new());
     session.report(&words).await;
     until(&mut operator, "acme", |s| s.rollout.as_ref().is_some_and(|r| r.state == "completed"))
         .await;
     let kept = |s: &v1::TenantStatus| s.nodes[0].report.as_ref().map(|r| r.instances["db"].active);
     // The record of the first report comes a moment after it.
-    let key =
-        omlcontroller::records::keys::seen(&"acme".parse().unwrap(), &"acme-data".parse().unwrap());
+    let key = omlcontroller::records::keys::last_report(
+        &"acme".parse().unwrap(),
+        &"acme-data".parse().unwrap(),
+    );
     let records = omlcontroller::records::Records::new(Arc::clone(&world.store));
     let mut written = records.changed_at(&key);
     tokio::time::timeout(crate::world::LIMIT, async {
@@ -227,7 +229,7 @@ async fn a_node_that_is_removed_while_it_says_hello_gets_no_session() {
     let store = Arc::new(Hooked::default());
     let world = World::over(Arc::clone(&store) as _).await;
     let host = enroll(&world, "acme", "data", "acme-data").await;
-    let revoked = Arc::clone(world.running().ops.revoked());
+    let revoked = Arc::clone(&world.running().ops.revoked);
     let identity = "oml://node/acme/acme-data".parse().unwrap();
     // The hello writes the node's record, and the removal comes right after it.
     store.after("nodes/acme/acme-data", move || {
@@ -262,7 +264,7 @@ async fn last_words_are_told_of_one_tenant_at_a_time() {
     enroll(&world, "zephyr", "data", "zephyr-data").await;
     let mut session = Session::open(&world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
-    let failures = given.content.instances.iter();
+    let failures = given.content.share.instances.iter();
     let failures = failures.map(|(name, desired)| (name.clone(), crate::agent::failure(desired)));
     session.report(&report(&given, &BTreeMap::new(), &failures.collect())).await;
     let mut operator = world.operator().await;
@@ -311,7 +313,7 @@ async fn a_host_whose_address_changes_with_every_hello_is_put_off() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_node_reports_changes_nothing_of_another_node_of_its_tenant() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let liar = enroll(&fleet.world, "acme", "data", "acme-liar").await;
     let of = |status: &v1::TenantStatus, name: &str| {
         status.nodes.iter().find(|node| node.node == name).unwrap().clone()

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use crate::agent::{Session, enroll, hello};
 use crate::fleet::Fleet;
-use crate::world::{Kept, until};
+use crate::world::{StoreKind, until};
 
 async fn get(fleet: &Fleet, path: &str) -> String {
     let address = fleet.world.running().web_listen.unwrap();
@@ -20,7 +20,7 @@ async fn get(fleet: &Fleet, path: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metrics_carry_tenant_host_and_component_and_say_nothing_of_the_unreachable() {
-    let mut fleet = Fleet::installed(Kept::InMemory).await;
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let page = get(&fleet, "/metrics").await;
     let voice = "{tenant=\"acme\",host=\"acme-voice\",component=\"voice\"}";
     for line in [
@@ -45,7 +45,7 @@ async fn metrics_carry_tenant_host_and_component_and_say_nothing_of_the_unreacha
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn discovery_lists_agents_and_components_that_offer_metrics() {
-    let fleet = Fleet::installed(Kept::InMemory).await;
+    let fleet = Fleet::installed(StoreKind::InMemory).await;
     let page = get(&fleet, "/sd").await;
     let body = page.split("\r\n\r\n").nth(1).unwrap();
     let found: serde_json::Value = serde_json::from_str(body).unwrap();
@@ -75,7 +75,7 @@ async fn discovery_lists_agents_and_components_that_offer_metrics() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn discovery_leaves_out_an_agent_whose_metrics_nobody_can_reach() {
-    let fleet = Fleet::installed(Kept::InMemory).await;
+    let fleet = Fleet::installed(StoreKind::InMemory).await;
     let host = enroll(&fleet.world, "acme", "data", "acme-quiet").await;
     let channel = fleet.world.channel(&host.credentials).await;
     // Metrics on loopback, or none at all: the agent says 0.

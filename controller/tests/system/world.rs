@@ -12,7 +12,7 @@ use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::backup::{read_backup, restore};
 use omlcontroller::config::Settings;
 use omlcontroller::pki::{Authority, Terms};
-use omlcontroller::records::values::Site;
+use omlcontroller::records::values::{Epoch, PublicEndpoint};
 use omlcontroller::records::{Batch, Records, keys};
 use omlcontroller::registry::RegistryAccess;
 use omlcontroller::run::{Running, start};
@@ -95,7 +95,7 @@ pub(crate) struct World {
 
 /// Which store the controller has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum StoreKind {
     InMemory,
     OnDisk,
 }
@@ -120,11 +120,11 @@ impl Ground {
 
     async fn begin(self, store: Arc<dyn Store>) -> World {
         let Self { settings, registry, authority, dir } = self;
-        let site = Site { name: "controller".into(), host: "127.0.0.1".into() };
-        let batch = Batch::default().put(&keys::epoch(), Expect::Absent, &1).put(
-            &keys::site(),
+        let endpoint = PublicEndpoint { name: "controller".into(), host: "127.0.0.1".into() };
+        let batch = Batch::default().put(&keys::epoch(), Expect::Absent, &Epoch { epoch: 1 }).put(
+            &keys::public_endpoint(),
             Expect::Absent,
-            &site,
+            &endpoint,
         );
         Records::new(Arc::clone(&store)).commit(batch).await.unwrap();
         let running = Some(start(&settings, Arc::clone(&store)).await.unwrap());
@@ -133,11 +133,11 @@ impl Ground {
 }
 
 impl World {
-    pub(crate) async fn start(kept: Kept) -> Self {
+    pub(crate) async fn start(kept: StoreKind) -> Self {
         let ground = Ground::make().await;
         let store: Arc<dyn Store> = match kept {
-            Kept::InMemory => Arc::new(Memory::new()),
-            Kept::OnDisk => {
+            StoreKind::InMemory => Arc::new(Memory::new()),
+            StoreKind::OnDisk => {
                 let cluster = ground.authority.fingerprint().to_string();
                 embedded::create(&ground.settings.store_dir(), &cluster).unwrap();
                 let opened = Embedded::open(&ground.settings.store_dir(), Options::default()).await;
@@ -171,13 +171,13 @@ impl World {
             |file: &str| std::fs::read_to_string(self.settings.pki_dir().join(file)).unwrap();
         let (ca_pem, ca_key) = (read("ca.pem"), read("ca.key"));
         let begin = serde_json::json!({
-            "line": "begin", "format": 1, "at": 0, "ca_pem": ca_pem, "ca_key": ca_key,
+            "begin": {"format": 1, "at": 0, "ca_pem": ca_pem, "ca_key": ca_key},
         });
         let all = self.store.list("").await.unwrap();
-        let end = serde_json::json!({"line": "end", "records": all.len()});
+        let end = serde_json::json!({"end": {"records": all.len()}});
         let records = all.iter().map(|(key, found)| {
             let value: serde_json::Value = serde_json::from_slice(&found.value).unwrap();
-            serde_json::json!({"line": "record", "key": key.as_str(), "value": value})
+            serde_json::json!({"record": {"key": key.as_str(), "value": value}})
         });
         let lines = std::iter::once(begin).chain(records).chain([end]);
         lines.map(|line| format!("{line}\n")).collect()

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use oml_common::instance::Instance;
-use oml_common::observed::{ActiveState, ContainerState, Health, Status};
+use oml_common::decide::observed::{ActiveState, ContainerState, Health, Status};
+use oml_common::document::instance::InstanceDocument;
 use oml_common::time::Timestamp;
 
 use super::Place;
@@ -140,7 +140,7 @@ async fn a_restarted_engine_without_live_restore_brings_everything_back(place: &
 async fn a_start_waits_for_an_engine_that_is_away(place: &Place) {
     let mut instance = place.instance("contract-away", "v1", &place.images.first, 8325);
     instance.timing =
-        oml_common::instance::Timing { start_timeout_ms: 5_000, stop_grace_ms: 1_000 };
+        oml_common::document::instance::Timing { start_timeout_ms: 5_000, stop_grace_ms: 1_000 };
     place.install(&instance).await;
     place.systemd.stop(&instance.component).await.unwrap();
     let docker = ["docker.socket", "docker.service"];
@@ -193,7 +193,8 @@ async fn a_restarted_bus_is_found_again(place: &Place) {
 
 async fn a_missing_secret_is_told_before_anything_is_made(place: &Place) {
     let mut instance = place.instance("contract-secret", "v1", &place.images.first, 8327);
-    let oml_common::instance::Workload::Container(container) = &mut instance.workload else {
+    let oml_common::document::instance::Workload::Container(container) = &mut instance.workload
+    else {
         panic!("it is a container");
     };
     container.secrets.insert("TOKEN".parse().unwrap(), "contract_token".parse().unwrap());
@@ -239,7 +240,7 @@ async fn changed_timing_is_taken_up_without_a_restart(place: &Place) {
     place.install(&instance).await;
     let since = started(place, &instance).await;
     // A port on which nobody answers.
-    instance.probe.check = oml_common::instance::Check::Tcp { port: 8330 };
+    instance.probe.check = oml_common::document::instance::Check::Tcp { port: 8330 };
     documents::write(&place.paths, &instance, crate::paths::Slot::Current).unwrap();
     run("systemctl", &["reload", instance.unit.as_str()]);
     place
@@ -327,15 +328,15 @@ async fn a_renamed_unit_takes_over_what_runs(place: &Place) {
     place.clear(&new).await;
 }
 
-fn status(place: &Place, instance: &Instance) -> Status {
+fn status(place: &Place, instance: &InstanceDocument) -> Status {
     documents::read_status(&place.paths, &instance.component).unwrap().unwrap()
 }
 
-async fn started(place: &Place, instance: &Instance) -> Timestamp {
+async fn started(place: &Place, instance: &InstanceDocument) -> Timestamp {
     started_if_running(place, instance).await.unwrap()
 }
 
-async fn started_if_running(place: &Place, instance: &Instance) -> Option<Timestamp> {
+async fn started_if_running(place: &Place, instance: &InstanceDocument) -> Option<Timestamp> {
     match place.container(instance).await?.state {
         ContainerState::Running { since } => Some(since),
         ContainerState::Created | ContainerState::Exited { .. } => None,

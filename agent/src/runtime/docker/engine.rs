@@ -13,7 +13,7 @@ use bollard::query_parameters::{
     WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt as _;
-use oml_common::observed::ContainerState;
+use oml_common::decide::observed::ContainerState;
 
 use super::exec::Unfinished;
 use super::failure;

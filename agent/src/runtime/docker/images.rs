@@ -9,8 +9,8 @@ use bollard::errors::Error;
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters::{CreateImageOptionsBuilder, ListImagesOptions};
 use futures_util::StreamExt as _;
+use oml_common::document::instance::Container;
 use oml_common::id::Digest;
-use oml_common::instance::Container;
 use tokio::sync::watch;
 
 use super::{Engine, failure};

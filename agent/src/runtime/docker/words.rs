@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt as _;
-use oml_common::observed::ContainerState;
+use oml_common::decide::observed::ContainerState;
 
 use super::{Engine, failure};
 use crate::runtime::{LastWords, RuntimeError};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use oml_common::instance::Instance;
+use oml_common::document::instance::InstanceDocument;
 use tracing::info;
 use zbus::OwnedObjectPath;
 
@@ -67,7 +67,10 @@ impl Systemd {
 
     /// Takes away the units that the component had under other names. A
     /// container runs on: killed, a supervisor leaves it to the next one.
-    pub(super) async fn retire_others(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    pub(super) async fn retire_others(
+        &self,
+        instance: &InstanceDocument,
+    ) -> Result<(), RuntimeError> {
         for file in files::of_component(&self.paths, &instance.component)? {
             if !file.is_superseded_by(instance) {
                 continue;

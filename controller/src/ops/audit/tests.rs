@@ -10,7 +10,7 @@ use crate::store::Memory;
 async fn say(records: &Records, at: Timestamp, what: &str, node: Option<&str>) {
     let node = node.map(|node| node.parse().unwrap());
     let tenant = node.as_ref().map(|_node| "acme".parse().unwrap());
-    let line = Audit { at, who: "maria".into(), what: what.into(), tenant, node };
+    let line = AuditRecord { at, who: "maria".into(), what: what.into(), tenant, node };
     let batch = Batch::default().put(&keys::audit(), Expect::Absent, &line);
     records.commit(batch).await.unwrap();
 }

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use oml_common::handover;
+use oml_common::decide::plan::conflicts;
+use oml_common::decide::plan::{ImageName, Plan};
+use oml_common::decide::rollout::Rollout;
+use oml_common::document::spec::{TenantSpec, with_versions};
 use oml_common::id::{Digest, RevisionNumber, TenantId};
-use oml_common::plan::{ImageName, Plan};
-use oml_common::problem::Problem;
-use oml_common::rollout::Rollout;
-use oml_common::spec::{TenantSpec, with_versions};
+use oml_common::text::problem::Problem;
 
-use super::request::Wanted;
-use crate::ops::{Ops, OpsError, Result};
-use crate::records::values::{Head, Kind};
+use super::Changes;
+use super::request::ChangeRequest;
+use crate::ops::{OpsError, Result};
+use crate::records::values::{ChangeKind, Head};
 use crate::records::{Entry, keys};
 
 /// What is asked for, and of what.
@@ -25,21 +26,22 @@ pub(super) struct Draft {
     pub(super) text: String,
     /// What the text says.
     pub(super) spec: TenantSpec,
-    pub(super) kind: Kind,
+    pub(super) kind: ChangeKind,
     /// Plans of which something may run on the nodes.
     pub(super) may_run: Vec<Arc<Plan>>,
     /// Digests already recorded.
     pub(super) known: BTreeMap<ImageName, Digest>,
 }
 
-impl Ops {
+impl Changes {
     /// `given` is the specification that came with the request, if one did.
     pub(super) async fn draft(
         &self,
-        wanted: &Wanted,
-        (tenant, given): (TenantId, Option<TenantSpec>),
+        request: &ChangeRequest,
+        tenant: TenantId,
+        given: Option<TenantSpec>,
     ) -> Result<Draft> {
-        let records = &self.parts.records;
+        let records = &self.records;
         let head = records.get(&keys::head(&tenant)).await?;
         let rollout = records.get(&keys::rollout(&tenant)).await?;
         let way = rollout.as_ref().map(|rollout| &rollout.value);
@@ -47,25 +49,27 @@ impl Ops {
             Some(present) => self.text_and_plan(&tenant, present).await?,
             None => None,
         };
-        let (text, known, kind) = match wanted {
-            Wanted::Apply { spec_yaml } => {
+        let (text, known, kind) = match request {
+            ChangeRequest::Apply { spec_yaml } => {
                 let known = before.as_ref().map(|(_, plan)| plan.digests().collect());
-                (spec_yaml.clone(), known.unwrap_or_default(), Kind::Apply)
+                (spec_yaml.clone(), known.unwrap_or_default(), ChangeKind::Apply)
             }
-            Wanted::SetVersion { versions, .. } => {
+            ChangeRequest::SetVersion { versions, .. } => {
                 let Some((text, plan)) = &before else {
-                    return Err(self.without_revisions(&tenant).await);
+                    return Err(self.tenants.without_revisions(&tenant).await);
                 };
                 let text = with_versions(text, versions).map_err(OpsError::Problems)?;
-                (text, plan.digests().collect(), Kind::SetVersion)
+                (text, plan.digests().collect(), ChangeKind::SetVersion)
             }
-            Wanted::Rollback { to, .. } => {
-                let Some(head) = &head else { return Err(self.without_revisions(&tenant).await) };
+            ChangeRequest::Rollback { to, .. } => {
+                let Some(head) = &head else {
+                    return Err(self.tenants.without_revisions(&tenant).await);
+                };
                 let (text, plan) = match self.text_and_plan(&tenant, *to).await? {
                     Some(found) if to.0 > 0 => found,
                     Some(_) | None => return Err(no_revision(&tenant, *to, &head.value).into()),
                 };
-                (text, plan.digests().collect(), Kind::Rollback)
+                (text, plan.digests().collect(), ChangeKind::Rollback)
             }
         };
         let spec = match given {
@@ -88,7 +92,7 @@ impl Ops {
         let under_way = way.filter(|way| !way.half_way().is_empty()).map(|way| way.to);
         let mut plans = Vec::new();
         for number in [Some(good), under_way].into_iter().flatten() {
-            plans.extend(self.plan_of(tenant, number).await?);
+            plans.extend(self.tenants.plan_of(tenant, number).await?);
         }
         Ok(plans)
     }
@@ -98,23 +102,23 @@ impl Ops {
         tenant: &TenantId,
         number: RevisionNumber,
     ) -> Result<Option<(String, Arc<Plan>)>> {
-        let Some(revision) = self.revision(tenant, number).await? else { return Ok(None) };
-        let plan = self.plan_of(tenant, number).await?;
+        let Some(revision) = self.tenants.revision(tenant, number).await? else { return Ok(None) };
+        let plan = self.tenants.plan_of(tenant, number).await?;
         Ok(plan.map(|plan| (revision.spec_yaml.clone(), plan)))
     }
 }
 
 impl Draft {
     /// What of the way to that plan takes two changes.
-    pub(super) fn in_the_way(&self, plan: &Plan) -> Vec<Problem> {
-        let found = self.may_run.iter().flat_map(|before| handover::check(before, plan).0);
+    pub(super) fn conflicts(&self, plan: &Plan) -> Vec<Problem> {
+        let found = self.may_run.iter().flat_map(|before| conflicts::check(before, plan).0);
         let lines = found
             .map(|problem| Problem { line: self.spec.problem(&problem.path, "").line, ..problem });
         lines.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Whether the text says nothing that is not said already.
-    pub(super) fn says_the_same(&self) -> Result<bool> {
+    pub(super) fn has_the_same_spec(&self) -> Result<bool> {
         let Some((before, _)) = &self.before else { return Ok(false) };
         let before = TenantSpec::parse(before).map_err(OpsError::Problems)?;
         let spec = &self.spec;
@@ -126,7 +130,7 @@ impl Draft {
     }
 }
 
-fn no_revision(tenant: &TenantId, wanted: RevisionNumber, head: &Head) -> Problem {
-    let message = format!("tenant {tenant} has no revision {wanted}");
+fn no_revision(tenant: &TenantId, number: RevisionNumber, head: &Head) -> Problem {
+    let message = format!("tenant {tenant} has no revision {number}");
     Problem::new("to", message).hint(format!("it has 1 to {}", head.last))
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::diff::Change;
+use oml_common::decide::diff::Change;
+use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, ContentHash, RevisionNumber, TenantId, Version};
-use oml_common::problem::Problem;
-use oml_common::spec::TenantSpec;
+use oml_common::text::problem::Problem;
 use oml_proto::tls::OperatorName;
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::ops::{OpsError, Result};
 
 /// What an operator asks for.
 #[derive(Debug, Clone, Serialize)]
-pub enum Wanted {
+pub enum ChangeRequest {
     /// This specification.
     Apply {
         /// As the operator wrote it.
@@ -37,11 +37,11 @@ pub enum Wanted {
 
 /// How it is asked.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct RequestContext {
     /// Who asks.
     pub who: OperatorName,
     /// The same id twice is the same change once.
-    pub op_id: Option<OpId>,
+    pub op_id: Option<IdempotencyKey>,
     /// Only plans.
     pub dry_run: bool,
     /// In the operator's words.
@@ -50,9 +50,9 @@ pub struct Asked {
 
 /// An operator's own id of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpId(String);
+pub struct IdempotencyKey(String);
 
-impl std::str::FromStr for OpId {
+impl std::str::FromStr for IdempotencyKey {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
@@ -63,7 +63,7 @@ impl std::str::FromStr for OpId {
     }
 }
 
-impl std::fmt::Display for OpId {
+impl std::fmt::Display for IdempotencyKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
@@ -71,7 +71,7 @@ impl std::fmt::Display for OpId {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
+pub struct ChangeResult {
     /// Whose.
     pub tenant: TenantId,
     /// The revision made (of a dry run: that would be made), or the present one.
@@ -82,15 +82,15 @@ pub struct Changed {
     pub changes: Vec<Change>,
 }
 
-impl Wanted {
+impl ChangeRequest {
     /// Whose it is, and the specification that came with it.
     pub(super) fn read(&self) -> Result<(TenantId, Option<TenantSpec>)> {
         match self {
-            Wanted::Apply { spec_yaml } => {
+            ChangeRequest::Apply { spec_yaml } => {
                 let spec = TenantSpec::parse(spec_yaml).map_err(OpsError::Problems)?;
                 Ok((spec.tenant.clone(), Some(spec)))
             }
-            Wanted::SetVersion { tenant, .. } | Wanted::Rollback { tenant, .. } => {
+            ChangeRequest::SetVersion { tenant, .. } | ChangeRequest::Rollback { tenant, .. } => {
                 Ok((tenant.clone(), None))
             }
         }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::OpenError;
 use super::header::{FORMAT, Header};
 use super::layout::{self, Contents, Entry, Meta};
-use crate::store::{Change, Key, StoreError, Versioned, Write};
+use crate::store::{RawKey, StoreError, Versioned, Write, WriteAction};
 
 /// Keeps idle memory small; what is read often is read from the page cache.
 const CACHE_SIZE_BYTES: u64 = 512 << 10;
@@ -96,19 +96,19 @@ impl Engine {
         self.meta.version
     }
 
-    pub(super) fn get(&self, key: &Key) -> Result<Option<Versioned>> {
+    pub(super) fn get(&self, key: &RawKey) -> Result<Option<Versioned>> {
         let stored = self.db.get(layout::entry_key(key.as_str()));
         let stored = stored.map_err(broken)?;
         stored.map(|bytes| self.value(key, &bytes)).transpose()
     }
 
-    pub(super) fn list(&self, prefix: &str) -> Result<Vec<(Key, Versioned)>> {
+    pub(super) fn list(&self, prefix: &str) -> Result<Vec<(RawKey, Versioned)>> {
         let mut found = Vec::new();
         self.scan(prefix, |key, value| found.push((key, value)))?;
         Ok(found)
     }
 
-    fn scan(&self, prefix: &str, mut visit: impl FnMut(Key, Versioned)) -> Result<()> {
+    fn scan(&self, prefix: &str, mut visit: impl FnMut(RawKey, Versioned)) -> Result<()> {
         for entry in self.db.scan_prefix(layout::entry_key(prefix)) {
             let (entry_key, bytes) = entry.map_err(broken)?;
             let key = layout::key_of(&entry_key).ok_or_else(|| {
@@ -148,11 +148,11 @@ impl Engine {
                 meta.contents.remove(key.as_bytes(), old.version, &old.value);
             }
             let new_pieces = match &write.change {
-                Change::Put(value) => {
+                WriteAction::Put(value) => {
                     meta.contents.add(key.as_bytes(), meta.version, value);
                     put(&mut batch, key, meta.version, value)
                 }
-                Change::Delete => {
+                WriteAction::Delete => {
                     batch.remove(layout::entry_key(key));
                     0
                 }
@@ -165,7 +165,7 @@ impl Engine {
         Ok((batch, meta))
     }
 
-    fn value(&self, key: &Key, stored: &[u8]) -> Result<Versioned> {
+    fn value(&self, key: &RawKey, stored: &[u8]) -> Result<Versioned> {
         let damaged = |reason| damaged(key.clone(), reason);
         let entry = Entry::decode(stored).ok_or_else(|| damaged("its head cannot be read"))?;
         let mut value = Vec::with_capacity(entry.len.min(crate::store::VALUE_SIZE_BYTES_MAX));
@@ -247,7 +247,7 @@ fn broken(error: sled::Error) -> Failure {
     Failure::Broken(io_error(error))
 }
 
-fn damaged(key: Key, reason: &str) -> Failure {
+fn damaged(key: RawKey, reason: &str) -> Failure {
     Failure::Refused(StoreError::Damaged { key, reason: reason.to_owned() })
 }
 

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::store::Key;
+use crate::store::RawKey;
 
 /// The size of one piece of a value.
 pub(super) const PIECE_SIZE_BYTES: usize = 4096;
@@ -113,9 +113,9 @@ pub(super) fn entry_key(key: &str) -> Vec<u8> {
 }
 
 /// The key of the entry that a sled key belongs to.
-pub(super) fn key_of(entry_key: &[u8]) -> Option<Key> {
+pub(super) fn key_of(entry_key: &[u8]) -> Option<RawKey> {
     let text = str::from_utf8(entry_key.strip_prefix(ENTRIES)?).ok()?;
-    Some(Key::from(text))
+    Some(RawKey::from(text))
 }
 
 /// The sled key of a piece after the first. No key holds a zero byte.

@@ -10,7 +10,7 @@ use super::engine::{Engine, Failure};
 use super::header::Header;
 use super::watchdog::Watchdog;
 use super::{Shared, State};
-use crate::store::{Change, Commit, Result, StoreError, Write};
+use crate::store::{Commit, Result, StoreError, Write, WriteAction};
 
 /// A commit and who waits for it.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Writer {
         if writes.is_empty() {
             return Ok(Commit { version: engine.version() });
         }
-        if writes.iter().any(|write| matches!(write.change, Change::Put(_))) {
+        if writes.iter().any(|write| matches!(write.change, WriteAction::Put(_))) {
             self.check_room()?;
         }
         let wanted = engine.version() + 1;

@@ -1,4 +1,4 @@
-use oml_common::instance::{Timing, Workload};
+use oml_common::document::instance::{Timing, Workload};
 
 use super::*;
 use crate::sample;

@@ -10,7 +10,7 @@ fn host() -> (tempfile::TempDir, Paths) {
     (folder, paths)
 }
 
-fn write(paths: &Paths, instance: &Instance) {
+fn write(paths: &Paths, instance: &InstanceDocument) {
     let text = text::render(instance, &[], paths);
     std::fs::write(path(paths, instance), text).unwrap();
 }

@@ -1,4 +1,4 @@
-use oml_common::instance::Timing;
+use oml_common::document::instance::Timing;
 
 use super::*;
 use crate::sample;
@@ -16,7 +16,7 @@ fn packaged() -> Instance {
     Instance { workload: Workload::Unit(workload), ..container() }
 }
 
-fn render_it(instance: &Instance) -> String {
+fn render_it(instance: &InstanceDocument) -> String {
     render(instance, &["redis.service".parse().unwrap()], &Paths::system())
 }
 
@@ -24,7 +24,7 @@ fn render_it(instance: &Instance) -> String {
 fn a_unit_runs_the_supervisor_and_leaves_the_engine_alone() {
     let text = render_it(&container());
     for line in [
-        "X-Oml-Instance=acme/asterisk",
+        "X-Oml-InstanceDocument=acme/asterisk",
         "Wants=docker.service network-online.target",
         "After=docker.service network-online.target redis.service",
         "Type=notify",

@@ -1,0 +1,67 @@
+//! What a restored controller begins with. Its backup may be older than what
+//! the hosts run, so it gives nothing to anybody until an operator says again
+//! what shall run; that then goes out in waves like any other change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oml_common::decide::assign;
+use oml_common::decide::rollout::{Rollout, State};
+use oml_common::id::NodeName;
+use oml_common::time::Timestamp;
+
+use crate::pki::TokenRecord;
+use crate::records::values::{Assigned, Head};
+use crate::records::{Archive, keys};
+
+/// Why every rollout is paused.
+const WHY: &str = "restored from a backup; apply again";
+
+/// By tenant, the nodes that carried something: the next change looks at
+/// everything on them, and empties those it gives nothing.
+type Carrying = BTreeMap<String, BTreeSet<NodeName>>;
+
+/// Takes all pointers out of the records, makes every node undecided, pauses
+/// every rollout and ends every token.
+pub(super) fn quiesce(archive: &mut Archive, epoch: u64, now: Timestamp) {
+    let rollouts: BTreeMap<String, Rollout> =
+        archive.list_lossy(&keys::rollouts()).into_iter().collect();
+    let carrying = carrying(archive, &rollouts);
+    archive.remove_all(&keys::all_targets());
+    archive.update(&keys::all_assignments(), |_, held: Assigned| {
+        assign::undecided(&held.assignment, epoch).into()
+    });
+    archive.update(&keys::rollouts(), |tenant, rollout| Rollout {
+        from: None,
+        state: State::Paused { why: WHY.to_owned(), returning: false },
+        since: now,
+        moved: BTreeSet::new(),
+        turned: carrying.get(tenant).cloned().unwrap_or_default(),
+        ..rollout
+    });
+    // Nothing is known to run, so every node is on the way of the next change.
+    archive.update(&keys::heads(), |tenant, head| {
+        let current = head.present(rollouts.get(tenant));
+        Head { current, good: None, ..head }
+    });
+    // A token may have been used since the backup. Long ended, so that no clock
+    // that is set back makes it good again.
+    archive.update(&keys::tokens(), |_, token: TokenRecord| TokenRecord {
+        expires: Timestamp::default(),
+        ..token
+    });
+}
+
+fn carrying(archive: &Archive, rollouts: &BTreeMap<String, Rollout>) -> Carrying {
+    let mut carrying = Carrying::new();
+    for (tenant, rollout) in rollouts {
+        // It may have been restored already, and nothing applied since.
+        carrying.entry(tenant.clone()).or_default().extend(rollout.half_way());
+    }
+    for (_, Assigned { assignment, .. }) in archive.list_lossy(&keys::all_assignments()) {
+        if !assignment.content.share.is_empty() {
+            let tenant = assignment.tenant.to_string();
+            carrying.entry(tenant).or_default().insert(assignment.node.clone());
+        }
+    }
+    carrying
+}

@@ -1,0 +1,79 @@
+//! Certificates for nodes, all of one lifetime.
+
+use std::sync::Arc;
+
+use oml_common::id::{NodeName, TenantId};
+use oml_common::time::Timestamp;
+use oml_proto::tls::Serial;
+
+use super::Result;
+use super::node_id::NodeId;
+use crate::pki::{Authority, CertificateRecord, CertificateRequest, Issued, Terms};
+
+/// A certificate for a node, and what goes with it.
+#[derive(Debug, Clone)]
+pub struct IssuedCertificate {
+    /// The node's certificate.
+    pub certificate_pem: String,
+    /// The authority's.
+    pub ca_pem: String,
+    /// The node's tenant.
+    pub tenant: TenantId,
+    /// The node.
+    pub node: NodeName,
+}
+
+/// Issues certificates for nodes.
+#[derive(Debug, Clone)]
+pub(super) struct NodeIssuer {
+    authority: Arc<Authority>,
+    lifetime_ms: u64,
+}
+
+impl NodeIssuer {
+    /// An issuer of certificates that live `lifetime_ms`.
+    pub(super) fn new(authority: Arc<Authority>, lifetime_ms: u64) -> Self {
+        Self { authority, lifetime_ms }
+    }
+
+    pub(super) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    pub(super) fn lifetime_ms(&self) -> u64 {
+        self.lifetime_ms
+    }
+
+    /// A certificate with a serial number higher than `after`.
+    pub(super) fn issue(
+        &self,
+        node: &NodeId,
+        request: &CertificateRequest,
+        after: Option<Serial>,
+        now: Timestamp,
+    ) -> Result<Issued> {
+        let terms = Terms { now, lifetime_ms: self.lifetime_ms, after };
+        Ok(self.authority.issue(&node.identity(), request, terms)?)
+    }
+
+    /// The certificate that was issued before for the same key.
+    pub(super) fn issue_again(
+        &self,
+        node: &NodeId,
+        request: &CertificateRequest,
+        record: CertificateRecord,
+    ) -> Result<Issued> {
+        Ok(self.authority.issue_again(&node.identity(), request, record)?)
+    }
+
+    /// What the node is sent.
+    pub(super) fn reply(&self, issued: Issued, node: NodeId) -> IssuedCertificate {
+        let NodeId { tenant, name } = node;
+        IssuedCertificate {
+            certificate_pem: issued.certificate_pem,
+            ca_pem: self.authority.pem().to_owned(),
+            tenant,
+            node: name,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The identity of a node across all tenants.
+
+use std::fmt;
+
+use oml_common::id::{NodeName, TenantId};
+use oml_proto::tls::Identity;
+
+use crate::records::keys;
+
+/// A node's tenant and its name there: together they name one node.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId {
+    /// The tenant whose node it is.
+    pub tenant: TenantId,
+    /// Its name, unique within the tenant.
+    pub name: NodeName,
+}
+
+impl NodeId {
+    /// The node that the rest of a key names.
+    #[must_use]
+    pub fn of_key(rest: &str) -> Option<Self> {
+        let (tenant, name) = keys::tenant_and_node(rest)?;
+        Some(Self { tenant, name })
+    }
+
+    /// What its certificate says.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity::Node { tenant: self.tenant.clone(), node: self.name.clone() }
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.tenant, self.name)
+    }
+}

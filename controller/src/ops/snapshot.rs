@@ -1,0 +1,117 @@
+//! Everything that a decision about a tenant's rollout looks at, read once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oml_common::decide::plan::Plan;
+use oml_common::decide::rollout::{self, Next, NodeView, Rollout};
+use oml_common::id::{NodeName, TenantId};
+use oml_common::time::Timestamp;
+
+use super::Result;
+use super::presence::NodePresence;
+use super::status::Status;
+use crate::records::values::{Assigned, Head, NodeRecord, Target};
+use crate::records::{Entry, keys};
+
+/// A tenant with a rollout, as of one moment.
+#[derive(Debug)]
+pub struct TenantSnapshot {
+    /// Which revisions count.
+    pub head: Entry<Head>,
+    /// The rollout.
+    pub rollout: Entry<Rollout>,
+    /// Plan of the revision wanted.
+    pub to: Arc<Plan>,
+    /// Plan of the revision before.
+    pub from: Option<Arc<Plan>>,
+    /// The pointers.
+    pub targets: BTreeMap<NodeName, Entry<Target>>,
+    /// The nodes.
+    pub nodes: BTreeMap<NodeName, NodeSnapshot>,
+}
+
+/// A node as of one moment.
+#[derive(Debug)]
+pub struct NodeSnapshot {
+    /// What is recorded of it.
+    pub node: NodeRecord,
+    /// What is known of it now.
+    pub presence: NodePresence,
+    /// What it was given.
+    pub assigned: Option<Arc<Assigned>>,
+}
+
+impl Status {
+    /// A tenant's snapshot; none where there is no revision yet.
+    pub async fn tenant(&self, tenant: &TenantId) -> Result<Option<TenantSnapshot>> {
+        let records = &self.records;
+        let head = records.get(&keys::head(tenant)).await?;
+        let rollout = records.get(&keys::rollout(tenant)).await?;
+        let (Some(head), Some(rollout)) = (head, rollout) else { return Ok(None) };
+        let Some(to) = self.tenants.plan_of(tenant, rollout.value.to).await? else {
+            return Ok(None);
+        };
+        let from = match rollout.value.from {
+            Some(from) => self.tenants.plan_of(tenant, from).await?,
+            None => None,
+        };
+        let all = keys::targets(tenant);
+        let targets = records.list(&all).await?.into_iter();
+        let targets = targets.filter_map(|(rest, target)| Some((all.name(&rest)?, target)));
+        let targets = targets.collect();
+        let nodes = self.nodes(tenant).await?;
+        Ok(Some(TenantSnapshot { head, rollout, to, from, targets, nodes }))
+    }
+
+    /// A tenant's nodes; removed ones are not among them.
+    pub async fn nodes(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, NodeSnapshot>> {
+        let records = &self.records;
+        let assignments = records.list_cached(&keys::assignments(tenant)).await?;
+        let mut assignments: BTreeMap<String, Arc<Assigned>> =
+            assignments.into_iter().map(|(name, entry)| (name, entry.value)).collect();
+        let mut presences = self.presence.of_tenant(tenant);
+        let all = keys::nodes(tenant);
+        let nodes = records.list(&all).await?;
+        let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
+        let node_snapshots = present.filter_map(|(rest, node)| {
+            let name: NodeName = all.name(&rest)?;
+            let presence = presences.remove(&name).unwrap_or_default();
+            let assigned = assignments.remove(&rest);
+            Some((name, NodeSnapshot { node: node.value, presence, assigned }))
+        });
+        Ok(node_snapshots.collect())
+    }
+}
+
+impl TenantSnapshot {
+    /// What follows from it; nothing is written.
+    #[must_use]
+    pub fn step(&self, now: Timestamp) -> Next {
+        let targets =
+            self.targets.iter().map(|(node, t)| (node.clone(), t.value.revision)).collect();
+        let nodes = self.nodes.iter().map(|(name, snapshot)| (name.clone(), snapshot.view()));
+        rollout::step(rollout::Input {
+            rollout: &self.rollout.value,
+            targets: &targets,
+            to: &self.to,
+            from: self.from.as_deref(),
+            nodes: &nodes.collect(),
+            now,
+        })
+    }
+}
+
+impl NodeSnapshot {
+    fn view(&self) -> NodeView<'_> {
+        NodeView {
+            // What it said in an earlier session proves nothing of now.
+            connected: self.presence.connected && self.presence.has_reported,
+            assigned: self
+                .assigned
+                .as_ref()
+                .map(|assigned| (assigned.assignment.generation, &assigned.hash)),
+            report: self.presence.report.as_deref(),
+        }
+    }
+}

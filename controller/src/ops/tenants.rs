@@ -1,0 +1,101 @@
+//! Tenants as they are kept: which there are, their revisions and plans.
+
+use std::sync::Arc;
+
+use oml_common::decide::plan::Plan;
+use oml_common::id::{NodeName, RevisionNumber, TenantId};
+use oml_common::text::problem::{Problem, Problems};
+
+use super::{OpsError, Result};
+use crate::records::values::Revision;
+use crate::records::{Entry, Records, keys};
+
+/// Reads tenants, revisions and plans. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Tenants {
+    records: Records,
+}
+
+impl Tenants {
+    /// Over the records.
+    #[must_use]
+    pub fn new(records: Records) -> Self {
+        Self { records }
+    }
+
+    pub(super) async fn revision(
+        &self,
+        tenant: &TenantId,
+        number: RevisionNumber,
+    ) -> Result<Option<Arc<Revision>>> {
+        let found = self.records.get_cached(&keys::revision(tenant, number)).await?;
+        Ok(found.map(|entry| entry.value))
+    }
+
+    /// The plan of a revision.
+    pub async fn plan_of(
+        &self,
+        tenant: &TenantId,
+        number: RevisionNumber,
+    ) -> Result<Option<Arc<Plan>>> {
+        let Some(revision) = self.revision(tenant, number).await? else { return Ok(None) };
+        let key = keys::plan(tenant, number, &revision.plan);
+        Ok(self.records.get_cached(&key).await?.map(|Entry { value, .. }| value))
+    }
+
+    /// Every tenant that has revisions or nodes.
+    pub async fn all(&self) -> Result<Vec<TenantId>> {
+        let heads = self.records.list_lossy(&keys::heads()).await?;
+        let nodes = self.records.list_lossy(&keys::all_nodes()).await?.entries;
+        let of_heads = heads.entries.iter().map(|(rest, _)| rest).chain(&heads.damaged);
+        let of_heads = of_heads.filter_map(|rest| rest.parse().ok());
+        let present = nodes.iter().filter(|(_, node)| node.value.removed.is_none());
+        let of_nodes = present.filter_map(|(rest, _)| Some(keys::tenant_and_node(rest)?.0));
+        let mut tenants: Vec<TenantId> = of_heads.chain(of_nodes).collect();
+        tenants.sort();
+        tenants.dedup();
+        Ok(tenants)
+    }
+
+    pub(super) async fn unknown_tenant(&self, tenant: &TenantId) -> OpsError {
+        let known = match self.all().await {
+            Ok(known) => known,
+            Err(error) => return error,
+        };
+        let message = format!("there is no tenant {tenant}");
+        let known = known.iter().map(AsRef::as_ref);
+        Problem::new("tenant", message).suggest(tenant.as_str(), known).into()
+    }
+
+    /// Why nothing can be said of a tenant's revisions.
+    pub(super) async fn without_revisions(&self, tenant: &TenantId) -> OpsError {
+        match self.all().await {
+            Ok(known) if known.contains(tenant) => {
+                let message = format!("nothing was applied to {tenant} yet");
+                Problem::new("tenant", message).hint("omlctl apply -f FILE").into()
+            }
+            Ok(_) => self.unknown_tenant(tenant).await,
+            Err(error) => error,
+        }
+    }
+
+    pub(super) async fn unknown_node(&self, tenant: &TenantId, node: &NodeName) -> OpsError {
+        let nodes = match self.records.list(&keys::nodes(tenant)).await {
+            Ok(nodes) => nodes,
+            Err(error) => return error.into(),
+        };
+        if nodes.is_empty() {
+            return self.unknown_tenant(tenant).await;
+        }
+        let present = nodes.iter().filter(|(_, node)| node.value.removed.is_none());
+        let known = present.map(|(name, _)| name.as_str());
+        let message = format!("tenant {tenant} has no node {node}");
+        Problem::new("node", message).suggest(node.as_str(), known).into()
+    }
+}
+
+impl From<Problem> for OpsError {
+    fn from(problem: Problem) -> Self {
+        OpsError::Problems(Problems::from(problem))
+    }
+}

@@ -1,0 +1,283 @@
+//! One session, from the agent's first word to its end.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures_util::{Stream, TryStreamExt as _};
+use oml_common::id::Generation;
+use oml_common::text::error::chain;
+use oml_proto::report::{from_wire, generation_from_wire};
+use oml_proto::v1;
+use oml_proto::v1::agent_message::Kind;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+use tonic::Status;
+
+use super::rate_limit::RateLimit;
+use crate::clock;
+use crate::kill_point;
+use crate::ops::node_id::NodeId;
+use crate::ops::nodes::{Address, AgentRecord, Greeting, Nodes};
+use crate::ops::presence::SessionId;
+use crate::pki::CertificateRecord;
+use crate::policy;
+use crate::shutdown::ShutdownSignal;
+use crate::wire;
+
+/// How long an agent may take to say who it is beyond its certificate.
+const HELLO_LIMIT: Duration = Duration::from_secs(5);
+/// How long the last word may take to reach the agent.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
+/// From a report of substance to its record: the decision it leads to comes first.
+const PERSIST_DELAY: Duration = Duration::from_millis(200);
+
+/// What the agent sends: of a connection, or made by a test.
+pub(super) trait Incoming:
+    Stream<Item = Result<v1::AgentMessage, Status>> + Unpin + Send
+{
+}
+
+impl<S: Stream<Item = Result<v1::AgentMessage, Status>> + Unpin + Send> Incoming for S {}
+
+type Outgoing = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
+
+/// One session.
+pub(super) struct AgentStream {
+    pub(super) nodes: Nodes,
+    pub(super) node: policy::NodeCaller,
+    pub(super) from: Option<IpAddr>,
+    pub(super) shutdown: ShutdownSignal,
+}
+
+/// How far a session is.
+struct Progress {
+    id: SessionId,
+    /// The assignment that the agent holds or was sent.
+    held: Option<Generation>,
+    /// The newest assignment this session has seen.
+    newest: Option<Generation>,
+    /// When the last report is to be recorded.
+    persist_at: Option<Instant>,
+}
+
+impl AgentStream {
+    /// Holds the session until either side ends it.
+    pub(super) async fn run(self, mut incoming: impl Incoming, outgoing: Outgoing) {
+        let ended = match self.begin(&mut incoming).await {
+            Ok(progress) => self.serve(incoming, &outgoing, progress).await,
+            Err(status) => Err(status),
+        };
+        let NodeId { tenant, name: node } = &self.node.id;
+        if let Err(status) = ended {
+            tracing::info!(%tenant, %node, reason = status.message(), "a session was ended");
+            // The agent may be gone: then nobody needs the reason.
+            let _gone = timeout(GOODBYE_LIMIT, outgoing.send(Err(status))).await;
+        } else {
+            tracing::info!(%tenant, %node, "a session ended");
+        }
+    }
+
+    /// Hears the greeting; the answer is the assignment that the agent holds.
+    async fn begin(&self, incoming: &mut impl Incoming) -> Result<Option<Generation>, Status> {
+        let first = timeout(HELLO_LIMIT, incoming.try_next()).await;
+        let first = first.map_err(|_late| Status::deadline_exceeded("no hello in time"))??;
+        let Some(Kind::Hello(hello)) = first.and_then(|message| message.kind) else {
+            return Err(Status::invalid_argument("a session begins with a hello"));
+        };
+        let address = match (hello.address.as_str(), self.from) {
+            ("", Some(from)) => Address::from(from),
+            (text, _) => text.parse().map_err(|error| {
+                Status::invalid_argument(format!("the node's address is {error}"))
+            })?,
+        };
+        let metrics_port = u16::try_from(hello.metrics_port)
+            .map_err(|_too_large| Status::invalid_argument("there is no such metrics port"))?;
+        let shown = CertificateRecord::of(&self.node.peer);
+        // Where the file is missing or strange, the machine says nothing of itself.
+        let machine = hello.machine_id.parse().ok();
+        let agent = AgentRecord::new(&hello.agent_version, hello.features);
+        let greeting = Greeting { shown, address, metrics_port, machine, agent };
+        let greeted = self.nodes.greet(&self.node.id, &greeting).await;
+        greeted.map_err(|error| wire::status_of(&error))?;
+        Ok(hello.held.map(generation_from_wire))
+    }
+
+    async fn serve(
+        &self,
+        incoming: impl Incoming,
+        outgoing: &Outgoing,
+        held: Option<Generation>,
+    ) -> Result<(), Status> {
+        let NodeId { tenant, name: node } = &self.node.id;
+        let (id, replaced) = self.nodes.presence().connect(&self.node.id, clock::now());
+        let mut progress = Progress { id, held, newest: None, persist_at: None };
+        tracing::info!(%tenant, %node, "a session began");
+        let ended = self.handle_events(incoming, outgoing, &mut progress, replaced).await;
+        self.close(id).await;
+        ended
+    }
+
+    async fn handle_events(
+        &self,
+        mut incoming: impl Incoming,
+        outgoing: &Outgoing,
+        progress: &mut Progress,
+        mut replaced: oneshot::Receiver<()>,
+    ) -> Result<(), Status> {
+        let mut assigned = self.nodes.assignment_changes(&self.node.id);
+        let mut revoked = self.nodes.revoked().subscribe();
+        // What came between the greeting and now wakes nobody.
+        self.check_certificate()?;
+        let mut shutdown = self.shutdown.clone();
+        let certificate_ends = Instant::now() + self.certificate_life();
+        let mut look = true;
+        let mut limit = RateLimit::new(Instant::now());
+        loop {
+            let paused_until = limit.paused_until();
+            // Cancel-safe, every arm: messages, nudges and places that an arm
+            // does not return are there for the next round; the rest only observe.
+            tokio::select! {
+                message = next_message(&mut incoming, paused_until) => {
+                    let Some(message) = message? else { return Ok(()) };
+                    limit.note(Instant::now());
+                    self.handle_report(message, progress).await?;
+                }
+                () = assigned.next() => look = true,
+                place = outgoing.reserve(), if look => {
+                    let Ok(place) = place else { return Ok(()) };
+                    look = false;
+                    if let Some(message) = self.pending_assignment(progress).await? {
+                        place.send(Ok(message));
+                        kill_point::reach("C6");
+                    }
+                }
+                _gone = &mut replaced => {
+                    self.check_certificate()?;
+                    return Err(Status::aborted("a newer session of this node took its place"));
+                }
+                _changed = revoked.changed() => self.check_certificate()?,
+                () = sleep_until(certificate_ends) => {
+                    return Err(Status::unauthenticated("the certificate has ended"));
+                }
+                () = due(progress.persist_at) => progress.persist_at = self.persist().await,
+                () = shutdown.requested() => {
+                    return Err(Status::unavailable("the controller is stopping"));
+                }
+            }
+        }
+    }
+
+    fn certificate_life(&self) -> Duration {
+        Duration::from_millis(self.node.peer.expires.since_ms(clock::now()))
+    }
+
+    fn check_certificate(&self) -> Result<(), Status> {
+        if self.nodes.revoked().covers(&self.node.peer) {
+            return Err(Status::unauthenticated("the certificate no longer counts"));
+        }
+        Ok(())
+    }
+
+    async fn handle_report(
+        &self,
+        message: v1::AgentMessage,
+        progress: &mut Progress,
+    ) -> Result<(), Status> {
+        let Some(Kind::Report(report)) = message.kind else {
+            return Err(Status::invalid_argument("after the hello come reports only"));
+        };
+        let report = from_wire(report).map_err(|error| Status::invalid_argument(chain(&error)))?;
+        let NodeId { tenant, name: node } = &self.node.id;
+        if report.applied > progress.newest {
+            self.refresh_newest(progress).await?;
+        }
+        if report.applied > progress.newest {
+            tracing::warn!(%tenant, %node, "a report claims an assignment that was never given; it is ignored");
+            return Ok(());
+        }
+        progress.held = progress.held.max(report.applied);
+        let differs =
+            self.nodes.presence().record_report(&self.node.id, progress.id, report, clock::now());
+        kill_point::reach("C7");
+        if differs && progress.persist_at.is_none() {
+            progress.persist_at = Some(Instant::now() + PERSIST_DELAY);
+        }
+        Ok(())
+    }
+
+    async fn refresh_newest(&self, progress: &mut Progress) -> Result<(), Status> {
+        self.newest(progress).await.map(|_assigned| ())
+    }
+
+    /// The newest assignment, if the agent does not have it.
+    async fn pending_assignment(
+        &self,
+        progress: &mut Progress,
+    ) -> Result<Option<v1::ControllerMessage>, Status> {
+        let Some(document) = self.newest(progress).await? else { return Ok(None) };
+        if progress.held >= progress.newest {
+            return Ok(None);
+        }
+        progress.held = progress.newest;
+        let kind = v1::controller_message::Kind::Assignment(document);
+        Ok(Some(v1::ControllerMessage { kind: Some(kind) }))
+    }
+
+    async fn newest(
+        &self,
+        progress: &mut Progress,
+    ) -> Result<Option<v1::AssignmentDocument>, Status> {
+        let found = self.nodes.assignment(&self.node.id).await;
+        let found = found.map_err(|error| wire::status_of(&error))?;
+        let Some(found) = found else { return Ok(None) };
+        let assignment = &found.assignment;
+        progress.newest = Some(assignment.generation);
+        let document = assignment.text().as_bytes().to_vec();
+        Ok(Some(v1::AssignmentDocument { document }))
+    }
+
+    /// Keeps what the node last said, or says when that may be done.
+    async fn persist(&self) -> Option<Instant> {
+        let NodeId { tenant, name: node } = &self.node.id;
+        match self.nodes.persist_report(&self.node.id).await {
+            Ok(later) => later,
+            Err(error) => {
+                let error = chain(&error);
+                tracing::warn!(%tenant, %node, %error, "a report was not recorded");
+                None
+            }
+        }
+    }
+
+    /// The session's end: whoever looks now sees an unreachable node, and when
+    /// it was last heard is kept.
+    async fn close(&self, id: SessionId) {
+        self.nodes.presence().disconnect(&self.node.id, id);
+        if self.nodes.revoked().covers(&self.node.peer) {
+            return;
+        }
+        if let Some(later) = self.persist().await {
+            sleep_until(later).await;
+            // A newer session that was first keeps on doing so.
+            let _later = self.persist().await;
+        }
+    }
+}
+
+/// The agent's next word, not before `paused_until`.
+async fn next_message(
+    incoming: &mut impl Incoming,
+    paused_until: Option<Instant>,
+) -> Result<Option<v1::AgentMessage>, Status> {
+    if let Some(paused_until) = paused_until {
+        sleep_until(paused_until).await;
+    }
+    incoming.try_next().await
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
