@@ -23,6 +23,8 @@ mod failure;
 mod images;
 mod label;
 mod login;
+#[cfg(any(test, feature = "sim"))]
+mod model;
 mod moment;
 mod names;
 #[cfg(test)]
@@ -55,7 +57,12 @@ impl Docker {
     /// inside a tokio runtime.
     #[must_use]
     pub fn new(paths: Paths, logins: Vec<Login>) -> Self {
-        let engine = Engine::at(&paths.docker_socket);
+        Self::over(Engine::at(&paths.docker_socket), paths, logins)
+    }
+
+    /// An engine that is reached in another way.
+    #[must_use]
+    pub fn over(engine: Engine, paths: Paths, logins: Vec<Login>) -> Self {
         let (sender, changes) = watch::channel(0);
         let watcher = tokio::spawn(events::watch(engine.clone(), sender));
         Self { engine, paths, logins, local: OnceCell::new(), changes, watcher }

@@ -29,6 +29,10 @@ pub(super) async fn of(engine: &Engine, id: &str) -> Result<LastWords, RuntimeEr
 }
 
 async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, RuntimeError> {
+    #[cfg(any(test, feature = "sim"))]
+    if let Some(host) = &engine.model {
+        return super::model::log(host, id).await;
+    }
     let tail = LINES_MAX.to_string();
     let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail).build();
     let client = engine.client(LIMIT)?;
