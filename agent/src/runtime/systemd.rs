@@ -18,13 +18,14 @@ use crate::paths::Paths;
 mod bus;
 mod files;
 mod jobs;
+#[cfg(any(test, feature = "sim"))]
+mod model;
 mod signals;
 mod state;
 mod text;
 
-use bus::{Calls, failure};
+use bus::Calls;
 use files::{OurFile, Place};
-use jobs::{MODE, forget_failure};
 use signals::Signals;
 
 pub use jobs::start_agent;
@@ -55,9 +56,27 @@ impl Systemd {
     pub fn new(paths: Paths) -> Self {
         let signals = Signals::new();
         let listener = tokio::spawn(signals.clone().listen());
+        Self::over(paths, Calls::default(), signals, listener)
+    }
+
+    /// The systemd of a model of a host. Must be called inside a tokio runtime.
+    #[cfg(any(test, feature = "sim"))]
+    #[must_use]
+    pub fn of_model(paths: Paths, host: oml_sim::Host) -> Self {
+        let signals = Signals::new();
+        let listener = tokio::spawn(signals.clone().listen_to_model(host.clone()));
+        Self::over(paths, Calls::of_model(host), signals, listener)
+    }
+
+    fn over(
+        paths: Paths,
+        calls: Calls,
+        signals: Signals,
+        listener: tokio::task::JoinHandle<()>,
+    ) -> Self {
         Self {
             paths,
-            calls: Calls::default(),
+            calls,
             signals,
             listener,
             writing: tokio::sync::Mutex::default(),
@@ -177,11 +196,11 @@ impl Runtime for Systemd {
         if !is_written {
             disk::write_durably(&path, wanted.as_bytes(), 0o644).map_err(files::unusable)?;
         }
-        let is_newly_enabled = self.enable(unit).await?;
+        let is_newly_enabled = self.calls.enable(unit).await?;
         // Whatever was written counts from here on. Being wanted by a target also
         // keeps systemd from forgetting a stopped unit, and that it was stopped.
         if !is_written || is_newly_enabled || loaded.needs_reload() {
-            self.reload().await?;
+            self.calls.reload().await?;
         }
         // Until it runs itself, what it had before holds what runs.
         if loaded.is_up() { self.retire_others(instance).await } else { Ok(()) }
@@ -204,17 +223,9 @@ impl Runtime for Systemd {
             // What an old unit does says nothing of the version that is started.
             self.retire_others(instance).await.map_err(RuntimeError::made_transient)?;
         }
-        let manager = self.calls.manager().await?;
         // Deliberate starts count towards systemd's limit too.
-        forget_failure(&manager, unit).await?;
-        let loaded = self
-            .job(unit, limit, async || {
-                manager
-                    .restart_unit(unit, MODE)
-                    .await
-                    .map_err(|error| failure("start", unit, error))
-            })
-            .await?;
+        self.calls.forget_failure(unit).await?;
+        let loaded = self.job(unit, limit, async || self.calls.restart(unit).await).await?;
         match loaded.active() {
             ActiveState::Active | ActiveState::Reloading => Ok(()),
             ActiveState::Inactive
