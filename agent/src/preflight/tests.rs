@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use oml_common::decide::reconcile::Step;
 use oml_common::decide::update::Outcome;
-use oml_common::document::instance::{Container, Workload};
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{Container, Instance, Workload};
 use oml_common::id::Digest;
 use tokio::sync::watch;
 
@@ -46,13 +47,13 @@ fn digest() -> Digest {
     sample::digest("any")
 }
 
-fn instance(version: &str, ports: &[&str]) -> Instance {
+fn instance(version: &str, ports: &[&str]) -> InstanceDocument {
     let container = Container { digest: digest(), ..sample::container("web", version) };
-    Instance {
-        workload: Workload::Container(container),
+    Verbatim::seal(Instance {
+        workload: Verbatim::seal(Workload::Container(container)),
         ports: ports.iter().map(|text| port(text)).collect(),
         ..sample::instance("web", version)
-    }
+    })
 }
 
 impl Bench {

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::decide::observed::{ContainerState, ObservedContainer, ObservedUnit};
+use oml_common::document::Verbatim;
 use oml_common::document::instance::{
-    Check, Container, Instance, PackagedUnit, Probe, Timing, Workload,
+    Check, Container, Instance, InstanceDocument, PackagedUnit, Probe, Timing, Workload,
 };
 use oml_common::id::{ComponentName, Digest};
 use tokio::sync::watch;
@@ -130,7 +131,13 @@ async fn the_real_daemons_keep_the_contract() {
 
 impl Place {
     /// A component that serves its version on a port.
-    fn instance(&self, component: &str, version: &str, digest: &Digest, port: u16) -> Instance {
+    fn instance(
+        &self,
+        component: &str,
+        version: &str,
+        digest: &Digest,
+        port: u16,
+    ) -> InstanceDocument {
         let container = Container {
             name: format!("oml-{component}-server").parse().unwrap(),
             repository: self.repository.parse().unwrap(),
@@ -138,8 +145,8 @@ impl Place {
             env: [("PORT".parse().unwrap(), port.to_string())].into(),
             ..sample::container(component, version)
         };
-        Instance {
-            workload: Workload::Container(container),
+        Verbatim::seal(Instance {
+            workload: Verbatim::seal(Workload::Container(container)),
             probe: Probe {
                 check: Check::Http { port, path: "/".to_owned(), tls: false },
                 interval_ms: 500,
@@ -148,23 +155,23 @@ impl Place {
             },
             timing: Timing { start_timeout_ms: 10_000, stop_grace_ms: 3_000 },
             ..sample::instance(component, version)
-        }
+        })
     }
 
     /// A unit that a package brought.
-    fn packaged(&self, component: &str, unit: &str) -> Instance {
+    fn packaged(&self, component: &str, unit: &str) -> InstanceDocument {
         let workload = PackagedUnit { drop_in: "Environment=OML=yes".to_owned() };
-        Instance {
+        Verbatim::seal(Instance {
             unit: unit.parse().unwrap(),
-            workload: Workload::Unit(workload),
+            workload: Verbatim::seal(Workload::Unit(workload)),
             probe: Probe {
                 check: Check::UnitActive,
                 interval_ms: 500,
                 timeout_ms: 500,
                 failures_max: 2,
             },
-            ..self.instance(component, "none", &self.images.first, 1)
-        }
+            ..(*self.instance(component, "none", &self.images.first, 1)).clone()
+        })
     }
 
     async fn fetch(&self, instance: &InstanceDocument) -> Result<FetchProgress, RuntimeError> {

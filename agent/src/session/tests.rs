@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use oml_common::document::assignment::Content;
+use oml_common::document::Verbatim;
+use oml_common::document::assignment::{Assignment, Content};
 use oml_common::id::Generation;
 use oml_proto::v1::agent_message;
 use tokio::task::JoinHandle;
@@ -109,7 +110,7 @@ impl Bench {
     }
 
     fn send(&self, number: u64, node: &str, revision: u64) {
-        let document = assignment(number, node, revision).to_document();
+        let document = assignment(number, node, revision).text().to_owned();
         self.controller.document.send_replace(document.into_bytes());
     }
 
@@ -148,15 +149,15 @@ impl Drop for Bench {
     }
 }
 
-fn assignment(number: u64, node: &str, revision: u64) -> Assignment {
+fn assignment(number: u64, node: &str, revision: u64) -> AssignmentDocument {
     let mut content = Content::default();
     content.revision.0 = revision;
-    Assignment {
+    Verbatim::seal(Assignment {
         generation: Generation { epoch: 1, number },
         tenant: "acme".parse().unwrap(),
         node: node.parse().unwrap(),
         content,
-    }
+    })
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What many answers mean: health, since when, and the line for people. Pure.
 
 use oml_common::decide::observed::{Drift, Health, Status};
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::Instance;
 use oml_common::time::Timestamp;
 
 use super::moment;
@@ -20,7 +20,7 @@ pub(super) struct Record {
 impl Record {
     /// A container that is about to be started.
     pub(super) fn starting(
-        instance: &InstanceDocument,
+        instance: &Instance,
         container: &str,
         drift: Option<Drift>,
         now: Timestamp,
@@ -42,7 +42,7 @@ impl Record {
     }
 
     /// A container that another supervisor held before, with what that one knew.
-    pub(super) fn of(instance: &InstanceDocument, status: Status) -> Self {
+    pub(super) fn of(instance: &Instance, status: Status) -> Self {
         let version = instance.version().map(ToString::to_string).unwrap_or_default();
         let now = status.checked_at;
         let mut record = Self { status, version, noun: None, failures: 0, failures_max: 1 };
@@ -52,7 +52,7 @@ impl Record {
 
     /// Takes up what the document says of probing. What answered one question
     /// has not answered another.
-    pub(super) fn adjust(&mut self, instance: &InstanceDocument, now: Timestamp) {
+    pub(super) fn adjust(&mut self, instance: &Instance, now: Timestamp) {
         let asked = self.status.probe.replace(instance.probe.clone());
         if asked.is_some_and(|asked| asked != instance.probe) {
             self.failures = 0;

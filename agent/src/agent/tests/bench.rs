@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use oml_common::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
-use oml_common::document::instance::{ActiveProbe, Instance};
+use oml_common::document::Verbatim;
+use oml_common::document::assignment::{
+    Assignment, AssignmentDocument, ChangePolicy, Content, Desired, OnDeadline,
+};
+use oml_common::document::instance::{ActiveProbe, InstanceDocument};
 use oml_common::document::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::id::{ComponentName, Generation, RevisionNumber};
 use oml_common::time::Timestamp;
@@ -44,8 +47,8 @@ pub(super) fn name(text: &str) -> ComponentName {
     text.parse().unwrap()
 }
 
-fn instance(version: &str) -> Instance {
-    sample::instance("asterisk", version)
+fn instance(version: &str) -> InstanceDocument {
+    sample::document("asterisk", version)
 }
 
 /// The host's clock runs with the time of the tests, unless it is set.
@@ -189,7 +192,10 @@ impl Bench {
     ) {
         let (before, noun) = ("active calls".to_owned(), "calls".to_owned());
         let active = Some(ActiveProbe { command: vec![command.to_owned()], before, noun });
-        self.assign(vec![Instance { active, ..instance(version) }], on_deadline);
+        self.assign(
+            vec![instance(version).edited(|instance| instance.active = active)],
+            on_deadline,
+        );
     }
 
     fn assign(&mut self, instances: Vec<InstanceDocument>, on_deadline: OnDeadline) {
@@ -198,13 +204,13 @@ impl Bench {
         let desired = |instance: InstanceDocument| {
             (instance.component.clone(), Desired { instance, policy: policy.clone() })
         };
-        self.assignments.send_replace(Some(Arc::new(Assignment {
+        self.assignments.send_replace(Some(Verbatim::seal(Assignment {
             generation: Generation { epoch: 1, number },
             tenant: "acme".parse().unwrap(),
             node: "voice-1".parse().unwrap(),
             content: Content {
                 revision: RevisionNumber(number),
-                instances: instances.into_iter().map(desired).collect(),
+                share: instances.into_iter().map(desired).collect(),
             },
         })));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use oml_common::decide::observed::ActiveState;
-use oml_common::document::instance::{Instance, Workload};
+use oml_common::document::instance::{Instance, InstanceDocument, Workload};
 use oml_common::id::{ComponentName, ContentHash, UnitName};
 use tokio::sync::watch;
 
@@ -17,8 +17,8 @@ pub(crate) struct FakeSystemd(pub(super) FakeHost);
 
 /// What a unit file depends on.
 fn text(instance: &InstanceDocument) -> String {
-    let Instance { tenant, component, after, timing, workload, .. } = instance;
-    let lines = match workload {
+    let Instance { tenant, component, after, timing, workload, .. } = &**instance;
+    let lines = match &**workload {
         Workload::Container(_) => "",
         Workload::Unit(packaged) => &packaged.drop_in,
     };
@@ -106,7 +106,7 @@ impl Runtime for FakeSystemd {
     async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         self.enter(Verb::Put, Some(&instance.component)).await?;
         let now = self.0.now();
-        let is_packaged = matches!(instance.workload, Workload::Unit(_));
+        let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         let mut state = self.0.state();
         let unit = match state.units.get_mut(&instance.unit) {
             // Nobody of ours wrote it, or a package brought it.

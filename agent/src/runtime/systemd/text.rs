@@ -5,7 +5,7 @@ use oml_common::id::{ComponentName, ContentHash, TenantId, UnitName};
 
 use crate::paths::Paths;
 
-const INSTANCE_KEY: &str = "X-Oml-InstanceDocument=";
+const INSTANCE_KEY: &str = "X-Oml-Instance=";
 const HASH_KEY: &str = "X-Oml-Hash=";
 /// A unit's programs may end this often before systemd gives up; the agent
 /// starts it again later, with longer and longer pauses.
