@@ -43,6 +43,27 @@ impl StatusFiles {
     }
 }
 
+/// The statuses of a host whose supervisors run in this process: nobody has to
+/// watch the file system.
+#[cfg(any(test, feature = "sim"))]
+#[derive(Clone)]
+pub struct StatusFeed(std::sync::Arc<Follower>);
+
+#[cfg(any(test, feature = "sim"))]
+impl StatusFeed {
+    /// Begins with what is there already.
+    #[must_use]
+    pub fn new(paths: &Paths) -> (Self, watch::Receiver<Statuses>) {
+        let (statuses, receiver) = watch::channel(read_all(paths).unwrap_or_default());
+        (Self(std::sync::Arc::new(Follower { paths: paths.clone(), statuses })), receiver)
+    }
+
+    /// A component's status file has been written.
+    pub fn written(&self, component: &ComponentName) {
+        self.0.read_again(component.clone());
+    }
+}
+
 struct Follower {
     paths: Paths,
     statuses: watch::Sender<Statuses>,

@@ -15,7 +15,6 @@ use crate::runtime::docker::{Engine, Waited};
 const EXTENSION: Duration = Duration::from_secs(30);
 
 /// Engine and systemd, seen from one supervisor.
-#[derive(Debug)]
 pub(super) struct Link {
     pub(super) engine: Engine,
     pub(super) told: Told,

@@ -6,13 +6,12 @@ use oml_common::decide::observed::Health;
 use oml_common::document::instance::{Check, InstanceDocument};
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
-use tokio::signal::unix::Signal;
 use tokio::time::Instant;
 
 use super::ending::{self, Ending, Evidence};
 use super::hold::Adopted;
 use super::link::End;
-use super::{Held, SuperviseError, Supervisor};
+use super::{Held, SignalStream, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
 use crate::probe::{self, Target};
@@ -59,7 +58,7 @@ impl Supervisor {
         &mut self,
         mut instance: InstanceDocument,
         adopted: Adopted,
-        hangup: &mut Signal,
+        hangup: &mut SignalStream,
     ) -> Result<Watched, SuperviseError> {
         let Some(Held { id, since, .. }) = self.held.clone() else {
             return Err(SuperviseError::Unknown(self.component.clone()));
@@ -76,7 +75,7 @@ impl Supervisor {
                 end = &mut ended => {
                     return Ok(Watched::Ended(self.explain(&instance, (&id, since), end?).await));
                 }
-                _ = hangup.recv() => {
+                () = hangup.recv() => {
                     (pace.document_time, pace.next_probe) = (None, Instant::now());
                 }
                 () = tokio::time::sleep_until(pace.next_probe) => {
