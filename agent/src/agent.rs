@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use oml_common::assignment::Assignment;
-use oml_common::attempt::{self, Outcome};
-use oml_common::error::chain;
+use oml_common::decide::observed::Drift;
+use oml_common::decide::reconcile::{Busy, Step};
+use oml_common::decide::update::{self, Outcome};
+use oml_common::document::assignment::AssignmentDocument;
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::report::{HostUsage, Report};
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::Instance;
-use oml_common::observed::Drift;
-use oml_common::reconcile::{Busy, Step};
-use oml_common::report::{HostUsage, Report};
+use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Mark;
 use tokio::sync::watch;
@@ -48,7 +48,7 @@ const WAKE_MIN: Duration = Duration::from_millis(10);
 /// What the loop reads.
 pub struct Inputs {
     /// The share of the desired state.
-    pub assignment: watch::Receiver<Option<Arc<Assignment>>>,
+    pub assignment: watch::Receiver<Option<AssignmentDocument>>,
     /// What the supervisors say.
     pub statuses: watch::Receiver<Statuses>,
     /// What disturbs the session, for the report.
@@ -77,7 +77,7 @@ pub struct Agent {
 struct Running {
     component: ComponentName,
     /// What it is done for.
-    goal: ContentHash,
+    desired_hash: ContentHash,
     progress: watch::Receiver<FetchProgress>,
     task: AbortHandle,
 }
@@ -91,13 +91,13 @@ struct Side {
 /// Everything the loop remembers between two looks.
 #[derive(Default)]
 struct State {
-    assignment: Option<Arc<Assignment>>,
+    assignment: Option<AssignmentDocument>,
     attempts: Attempts,
     /// By which clock their times are.
     mark: Mark,
     /// The attempts in memory are newer than those on disk.
     unsaved: bool,
-    documents: BTreeMap<ComponentName, Instance>,
+    documents: BTreeMap<ComponentName, InstanceDocument>,
     /// Instances that are acted on, or whose change was not looked at yet.
     busy: BTreeMap<ComponentName, Busy>,
     /// Those whose step ended: until both runtimes have answered this question.
@@ -133,11 +133,11 @@ impl Agent {
             // The first look notices by how much it was set since.
             mark = kept;
         } else {
-            attempt::begin_anew(&mut attempts, host.clock.now());
+            update::begin_anew(&mut attempts, host.clock.now());
         }
-        for trouble in attempts.values_mut().filter_map(|attempt| attempt.trouble.as_mut()) {
+        for backoff in attempts.values_mut().filter_map(|attempt| attempt.backoff.as_mut()) {
             // Whoever starts the agent anew wants to see it try.
-            trouble.retry_at = Timestamp(0);
+            backoff.retry_at = Timestamp(0);
         }
         let state = State { unsaved: !attempts.is_empty(), attempts, mark, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
@@ -149,7 +149,7 @@ impl Agent {
         let mut refresh = tokio::time::interval(REFRESH);
         loop {
             let wake = self.next_wake();
-            let fetches = self.state.busy.values().any(|busy| busy.step == Step::Fetch);
+            let fetches = self.state.busy.values().any(|busy| busy.step == Step::Pull);
             // Every arm but `join_next` only waits for a mark or a time, and
             // `join_next` keeps what it has not returned: none loses anything.
             tokio::select! {
@@ -174,10 +174,10 @@ impl Agent {
         self.follow_clock();
         let assignment = self.inputs.assignment.borrow_and_update().clone();
         if let Some(assignment) = &assignment {
-            let changed = attempt::align(&mut self.state.attempts, assignment);
+            let changed = update::align(&mut self.state.attempts, assignment);
             let again = self.state.assignment.as_ref().is_some_and(|held| {
                 let now = self.host.clock.now();
-                attempt::ask_again(&mut self.state.attempts, held, assignment, now)
+                update::ask_again(&mut self.state.attempts, held, assignment, now)
             });
             self.state.unsaved |= changed || again;
             let (generation, revision) = (assignment.generation, assignment.content.revision);
@@ -189,12 +189,12 @@ impl Agent {
         self.read_documents();
     }
 
-    /// What is fetched for a goal that was overtaken only holds the next one up.
+    /// What is fetched for a desired workload that was overtaken only holds the next one up.
     fn end_vain_fetches(&self) {
         for running in self.state.running.values() {
             let busy = self.state.busy.get(&running.component);
-            let is_fetch = busy.is_some_and(|busy| busy.step == Step::Fetch);
-            if is_fetch && self.goal(&running.component) != running.goal {
+            let is_fetch = busy.is_some_and(|busy| busy.step == Step::Pull);
+            if is_fetch && self.desired_hash(&running.component) != running.desired_hash {
                 running.task.abort();
             }
         }
@@ -230,7 +230,7 @@ impl Agent {
                 let Some(busy) = self.state.busy.get(&component) else { return };
                 let step = busy.step.clone();
                 let work = Work { desired: self.desired(&component), component, step };
-                self.finish(&work, Outcome::Trouble(format!("the agent failed: {error}")));
+                self.finish(&work, Outcome::Retry(format!("the agent failed: {error}")));
             }
         }
     }
@@ -256,7 +256,8 @@ impl Agent {
     fn ask_again(&mut self) -> u64 {
         self.state.asked += 1;
         let number = self.state.asked;
-        let instances = self.state.assignment.iter().flat_map(|a| a.content.instances.values());
+        let instances =
+            self.state.assignment.iter().flat_map(|a| a.content.share.instances.values());
         let desired = Arc::new(instances.map(|desired| desired.instance.clone()).collect());
         for side in [&self.docker, &self.systemd] {
             side.wanted.send_replace(Wanted { number, desired: Arc::clone(&desired) });
@@ -276,8 +277,8 @@ impl Agent {
         number(&self.docker).min(number(&self.systemd))
     }
 
-    fn desired(&self, component: &ComponentName) -> Option<Instance> {
-        let instances = &self.state.assignment.as_ref()?.content.instances;
+    fn desired(&self, component: &ComponentName) -> Option<InstanceDocument> {
+        let instances = &self.state.assignment.as_ref()?.content.share.instances;
         instances.get(component).map(|desired| desired.instance.clone())
     }
 

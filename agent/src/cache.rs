@@ -8,9 +8,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use oml_common::assignment::Assignment;
-use oml_common::attempt::Attempt;
+use oml_common::decide::update::InstanceUpdate;
+use oml_common::document::assignment::AssignmentDocument;
+use oml_common::document::{self, Document, ReadError};
 use oml_common::id::{ComponentName, NodeName, TenantId};
+use oml_common::text::error::chain;
 use oml_daemon::env::Mark;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -28,16 +30,20 @@ pub struct Cache {
 }
 
 /// Changes on their way, by component.
-pub type Attempts = BTreeMap<ComponentName, Attempt>;
+pub type Attempts = BTreeMap<ComponentName, InstanceUpdate>;
 
 /// Changes on their way, and by which clock their times are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Kept {
     /// How the clock stood.
     pub mark: Mark,
     /// The changes.
     pub attempts: Attempts,
+}
+
+impl Document for Kept {
+    const KIND: &'static str = "a record of changes on their way";
+    const VERSION: Option<u32> = Some(1);
 }
 
 impl Cache {
@@ -54,8 +60,8 @@ impl Cache {
     /// The last assignment. One for another node is as good as none; without an
     /// owner (a host that never enrolled) any is taken.
     #[must_use]
-    pub fn assignment(&self, owner: Option<(&TenantId, &NodeName)>) -> Option<Assignment> {
-        let assignment = load(&self.assignment, Assignment::from_document)?;
+    pub fn assignment(&self, owner: Option<(&TenantId, &NodeName)>) -> Option<AssignmentDocument> {
+        let assignment = load(&self.assignment, AssignmentDocument::read)?;
         match owner {
             Some((tenant, node)) if (&assignment.tenant, &assignment.node) != (tenant, node) => {
                 let found = format!("it is for {}/{}", assignment.tenant, assignment.node);
@@ -70,15 +76,14 @@ impl Cache {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn keep_assignment(&self, assignment: &Assignment) -> Result<(), FileError> {
-        let text = assignment.to_document();
-        self.keep(&self.assignment, text.as_bytes())
+    pub fn keep_assignment(&self, assignment: &AssignmentDocument) -> Result<(), FileError> {
+        self.keep(&self.assignment, assignment.text().as_bytes())
     }
 
     /// The changes that were on their way.
     #[must_use]
     pub fn attempts(&self) -> Kept {
-        load(&self.attempts, |text| serde_json::from_str(text)).unwrap_or_default()
+        load(&self.attempts, document::read).unwrap_or_default()
     }
 
     /// Keeps the changes on their way; durable when this returns.
@@ -86,8 +91,7 @@ impl Cache {
     /// # Errors
     /// What the file system says.
     pub fn keep_attempts(&self, kept: &Kept) -> Result<(), FileError> {
-        let text = serde_json::to_vec(kept).expect("attempts have string keys only");
-        self.keep(&self.attempts, &text)
+        self.keep(&self.attempts, document::write(kept).as_bytes())
     }
 
     fn keep(&self, path: &Path, text: &[u8]) -> Result<(), FileError> {
@@ -95,7 +99,7 @@ impl Cache {
     }
 }
 
-fn load<T>(path: &Path, parse: impl Fn(&str) -> Result<T, serde_json::Error>) -> Option<T> {
+fn load<T>(path: &Path, parse: impl Fn(&str) -> Result<T, ReadError>) -> Option<T> {
     let text = match files::read_if_there(path) {
         Ok(text) => text?,
         Err(error) => {
@@ -103,7 +107,7 @@ fn load<T>(path: &Path, parse: impl Fn(&str) -> Result<T, serde_json::Error>) ->
             return None;
         }
     };
-    parse(&text).map_err(|error| set_aside(path, &error.to_string())).ok()
+    parse(&text).map_err(|error| set_aside(path, &chain(&error))).ok()
 }
 
 fn set_aside(path: &Path, found: &str) {

@@ -1,10 +1,11 @@
 //! The instance documents and status files of a host: what a supervisor works
 //! by, and what it says. Nothing here decides when they change.
 
-use oml_common::error::chain;
+use oml_common::decide::observed::Status;
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::{self, ReadError};
 use oml_common::id::ComponentName;
-use oml_common::instance::Instance;
-use oml_common::observed::Status;
+use oml_common::text::error::chain;
 use tracing::warn;
 
 use crate::files::{self, FileError};
@@ -25,7 +26,7 @@ pub enum DocumentError {
         /// "an instance document" or "a status".
         what: &'static str,
         /// Where the text goes wrong.
-        source: serde_json::Error,
+        source: ReadError,
     },
 }
 
@@ -51,10 +52,10 @@ pub fn read(
     paths: &Paths,
     component: &ComponentName,
     slot: Slot,
-) -> Result<Option<Instance>, DocumentError> {
+) -> Result<Option<InstanceDocument>, DocumentError> {
     let path = paths.document(component, slot);
     let Some(text) = files::read_if_there(&path)? else { return Ok(None) };
-    let instance = Instance::from_document(&text).map_err(|source| DocumentError::Unreadable {
+    let instance = InstanceDocument::read(&text).map_err(|source| DocumentError::Unreadable {
         path: path.display().to_string(),
         what: "an instance document",
         source,
@@ -71,7 +72,7 @@ pub fn read_usable(
     paths: &Paths,
     component: &ComponentName,
     slot: Slot,
-) -> Result<Option<Instance>, FileError> {
+) -> Result<Option<InstanceDocument>, FileError> {
     match read(paths, component, slot) {
         Ok(document) => Ok(document),
         Err(error @ DocumentError::Unreadable { .. }) => {
@@ -90,10 +91,9 @@ pub fn read_usable(
 ///
 /// # Errors
 /// What the file system says.
-pub fn write(paths: &Paths, instance: &Instance, slot: Slot) -> Result<(), FileError> {
+pub fn write(paths: &Paths, instance: &InstanceDocument, slot: Slot) -> Result<(), FileError> {
     let path = paths.document(&instance.component, slot);
-    let text = instance.to_document();
-    reserve::spend(paths, || files::write_durably(&path, text.as_bytes(), 0o600))
+    reserve::spend(paths, || files::write_durably(&path, instance.text().as_bytes(), 0o600))
 }
 
 /// Makes the next document the current one, and the current one the previous.
@@ -136,7 +136,7 @@ pub fn read_status(
 ) -> Result<Option<Status>, DocumentError> {
     let path = paths.status(component);
     let Some(text) = files::read_if_there(&path)? else { return Ok(None) };
-    let status = serde_json::from_str(&text).map_err(|source| DocumentError::Unreadable {
+    let status = document::read(&text).map_err(|source| DocumentError::Unreadable {
         path: path.display().to_string(),
         what: "a status",
         source,
@@ -153,8 +153,7 @@ pub fn write_status(
     component: &ComponentName,
     status: &Status,
 ) -> Result<(), FileError> {
-    let text = serde_json::to_vec(status).expect("a status has string keys only");
-    files::write_volatile(&paths.status(component), &text, 0o644)
+    files::write_volatile(&paths.status(component), document::write(status).as_bytes(), 0o644)
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use oml_common::attempt::{Outcome, given_up};
-use oml_common::error::chain;
+use oml_common::decide::observed::ContainerState;
+use oml_common::decide::reconcile::Step;
+use oml_common::decide::update::{Outcome, given_up};
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::report::Failure;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::Instance;
-use oml_common::observed::ContainerState;
-use oml_common::reconcile::Step;
-use oml_common::report::Failure;
+use oml_common::text::error::chain;
 use oml_daemon::env::Clock;
 use oml_daemon::failpoint;
 use tokio::sync::watch;
@@ -45,7 +45,7 @@ pub struct Host {
 pub(crate) struct Work {
     pub(crate) component: ComponentName,
     /// What should run; none for a removal.
-    pub(crate) desired: Option<Instance>,
+    pub(crate) desired: Option<InstanceDocument>,
     pub(crate) step: Step,
 }
 
@@ -73,22 +73,22 @@ impl Host {
     ) -> Outcome {
         let done = match &work.step {
             Step::Switch { previous, .. } => return self.switch(work, previous.as_ref()).await,
-            Step::Return { previous, runs } => {
+            Step::RollBack { previous, runs } => {
                 return self.come_back(work, previous, *runs).await;
             }
-            Step::GiveUp { why } => return self.give_up(work, why).await,
-            Step::Count => return Outcome::Counted(self.count(work).await),
-            Step::Fetch => self.fetch(work, progress).await,
-            Step::Put => self.put(work).await,
-            Step::Withdraw { running } => self.withdraw(work, running).await,
+            Step::Fail { why } => return self.give_up(work, why).await,
+            Step::CountActive => return Outcome::Counted(self.count(work).await),
+            Step::Pull => self.fetch(work, progress).await,
+            Step::Create => self.put(work).await,
+            Step::RevertDocument { running } => self.withdraw(work, running).await,
             Step::Start => self.start(work).await,
-            Step::Refresh => self.refresh(work).await,
+            Step::RewriteConfig => self.refresh(work).await,
             Step::Promote => self.promote(work).await,
-            Step::Keep { previous } => self.keep(work, previous.as_ref()).await,
+            Step::Commit { previous } => self.keep(work, previous.as_ref()).await,
             Step::Remove => self.remove(&work.component).await,
             Step::Soak => Ok(()),
         };
-        done.map_or_else(|error| Outcome::Trouble(chain(&error)), |()| Outcome::Done)
+        done.map_or_else(|error| Outcome::Retry(chain(&error)), |()| Outcome::Done)
     }
 
     async fn fetch(
@@ -135,7 +135,7 @@ impl Host {
         self.count_by(work, instance).await
     }
 
-    async fn count_by(&self, work: &Work, instance: &Instance) -> Option<u64> {
+    async fn count_by(&self, work: &Work, instance: &InstanceDocument) -> Option<u64> {
         let probe = instance.active.as_ref()?;
         let timeout_ms = instance.probe.timeout_ms;
         match self.docker.exec(&work.component, &probe.command, timeout_ms).await {
@@ -154,7 +154,7 @@ impl Host {
     }
 
     /// What the running container was made from, as far as its label tells.
-    async fn labelled(&self, component: &ComponentName) -> Option<Instance> {
+    async fn labelled(&self, component: &ComponentName) -> Option<InstanceDocument> {
         match self.docker.list(&[]).await {
             Ok(mut listing) => listing.labels.remove(component).flatten(),
             Err(error) => {
@@ -189,30 +189,33 @@ impl Host {
         if instance.container().is_none() {
             return Ok(());
         }
-        let goal = instance.workload_hash();
+        let desired_hash = instance.workload_hash();
         let written = documents::read_usable(&self.paths, &work.component, Slot::Previous)?;
-        // After a return it is the goal itself.
-        let written = written.map(|document| document.workload_hash()).filter(|hash| hash != &goal);
+        // After a return it is the desired workload itself.
+        let written =
+            written.map(|document| document.workload_hash()).filter(|hash| hash != &desired_hash);
         let previous = match proven.cloned().or(written) {
             Some(previous) => Some(previous),
-            None => self.last_ended(&work.component, &goal).await?,
+            None => self.last_ended(&work.component, &desired_hash).await?,
         };
-        let keep: Vec<ContentHash> = [goal].into_iter().chain(previous).collect();
+        let keep: Vec<ContentHash> = [desired_hash].into_iter().chain(previous).collect();
         self.docker.remove(&work.component, &keep).await?;
         failpoint::reach("A13");
         Ok(())
     }
 
-    /// The workload that ended last, but for the goal: what ran before it, as
+    /// The workload that ended last, but for the desired workload: what ran before it, as
     /// far as the engine can tell.
     async fn last_ended(
         &self,
         component: &ComponentName,
-        goal: &ContentHash,
+        desired_hash: &ContentHash,
     ) -> Result<Option<ContentHash>, StepError> {
         let listing = self.docker.list(&[]).await?;
         let others = listing.containers.into_iter().filter_map(|(name, found)| match found.state {
-            ContainerState::Exited { at, .. } if &name == component && &found.hash != goal => {
+            ContainerState::Exited { at, .. }
+                if &name == component && &found.hash != desired_hash =>
+            {
                 Some((at, found.hash))
             }
             ContainerState::Exited { .. }
@@ -233,7 +236,7 @@ impl Host {
     async fn give_up(&self, work: &Work, why: &str) -> Outcome {
         match self.last_words(work).await {
             Ok(words) => Outcome::Failed(self.failure(work, why.to_owned(), words)),
-            Err(error) => Outcome::Trouble(chain(&error)),
+            Err(error) => Outcome::Retry(chain(&error)),
         }
     }
 
@@ -252,18 +255,18 @@ impl Host {
     }
 
     fn failure(&self, work: &Work, message: String, words: LastWords) -> Failure {
-        let goal = work
+        let desired_hash = work
             .desired
             .as_ref()
-            .map_or_else(oml_common::attempt::nothing, Instance::workload_hash);
+            .map_or_else(oml_common::decide::update::nothing, |i| i.workload_hash());
         let version = work.desired.as_ref().and_then(|instance| instance.version().cloned());
-        let failure = given_up(goal, version, message, self.clock.now());
+        let failure = given_up(desired_hash, version, message, self.clock.now());
         Failure { exit_code: words.exit_code, log_tail: words.log_tail, ..failure }
     }
 }
 
 impl Work {
-    fn instance(&self) -> Result<&Instance, StepError> {
+    fn instance(&self) -> Result<&InstanceDocument, StepError> {
         self.desired.as_ref().ok_or(StepError::NoInstance)
     }
 }

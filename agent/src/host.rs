@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use nix::sys::statvfs::statvfs;
-use oml_common::report::HostUsage;
+use oml_common::document::report::HostUsage;
 use tracing::warn;
 
 /// Samples use; keeps the last reading, because the processor's use is a difference.

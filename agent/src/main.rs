@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use oml_common::error::chain;
 use oml_common::id::{ComponentName, NodeName};
+use oml_common::text::error::chain;
 use oml_daemon::env::Clock;
 use oml_daemon::settings::SettingsError;
 use omlagent::enroll::{EnrollError, Enrollment, enroll};
@@ -15,7 +15,7 @@ use omlagent::paths::Paths;
 use omlagent::runtime::systemd::start_agent;
 use omlagent::status;
 use omlagent::status::StatusError;
-use omlagent::supervise::supervise;
+use omlagent::supervise::{Surroundings, supervise};
 
 mod run;
 
@@ -98,7 +98,10 @@ fn act(verb: Verb) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match verb {
         Verb::Run => runtime.block_on(run::run(paths)),
-        Verb::Supervise { component } => Ok(runtime.block_on(supervise(paths, component))?),
+        Verb::Supervise { component } => runtime.block_on(async {
+            let surroundings = Surroundings::of_process(paths)?;
+            Ok(supervise(surroundings, component).await?)
+        }),
         Verb::Enroll(args) => runtime.block_on(join(args)),
         Verb::Status => {
             use std::io::Write as _;

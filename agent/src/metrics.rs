@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use oml_common::observed::Health;
-use oml_common::report::{InstanceReport, Report};
+use oml_common::decide::observed::Health;
+use oml_common::document::report::{InstanceReport, Report};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -148,7 +148,7 @@ fn described(mut labels: Labels, instance: &InstanceReport) -> Labels {
     let text = |id: Option<&str>| id.unwrap_or_default().to_owned();
     labels.push(("version", text(instance.version.as_ref().map(AsRef::as_ref))));
     labels.push(("digest", text(instance.digest.as_ref().map(AsRef::as_ref))));
-    labels.push(("phase", instance.phase.word().to_owned()));
+    labels.push(("phase", instance.phase.as_str().to_owned()));
     labels
 }
 

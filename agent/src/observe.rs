@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::assignment::Assignment;
+use oml_common::decide::observed::{Counting, Observed, ObservedDocument, ObservedInstance};
+use oml_common::document::assignment::Assignment;
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::ComponentName;
-use oml_common::instance::Instance;
-use oml_common::observed::{Counting, Observed, ObservedDocument, ObservedInstance};
 use oml_common::time::Timestamp;
 
 use crate::runtime::Listing;
@@ -19,7 +19,7 @@ pub(crate) struct Sources<'a> {
     /// What each runtime found.
     pub(crate) listings: [&'a Listing; 2],
     /// The current document of each component, as far as there is one on disk.
-    pub(crate) documents: &'a BTreeMap<ComponentName, Instance>,
+    pub(crate) documents: &'a BTreeMap<ComponentName, InstanceDocument>,
     pub(crate) statuses: &'a Statuses,
     /// When systemd was last heard.
     pub(crate) units_at: Option<Timestamp>,
@@ -41,7 +41,7 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
             instances.entry(name.clone()).or_default().foreign = Some(foreign.clone());
         }
     }
-    let desired = sources.assignment.map(|assignment| &assignment.content.instances);
+    let desired = sources.assignment.map(|assignment| &assignment.content.share.instances);
     for (name, desired) in desired.into_iter().flatten() {
         let seen = instances.entry(name.clone()).or_default();
         seen.image_present = desired.instance.container().is_none_or(|container| {
@@ -85,7 +85,7 @@ fn document(
 ) -> Option<ObservedDocument> {
     if let Some(instance) = sources.documents.get(name) {
         return Some(ObservedDocument {
-            hash: instance.document_hash(),
+            hash: instance.hash().clone(),
             workload: instance.workload_hash(),
             probe: Some(instance.probe.clone()),
             on_disk: true,

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::statvfs::statvfs;
-use oml_common::error::chain;
-use oml_common::instance::{Instance, Port, Protocol};
+use oml_common::document::instance::{InstanceDocument, Port, Protocol};
+use oml_common::text::error::chain;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::warn;
@@ -95,7 +95,7 @@ impl Host {
     }
 
     /// Whether the instance's container may be made. One that is there already may stay.
-    pub(crate) async fn may_put(&self, instance: &Instance) -> Result<(), Blocked> {
+    pub(crate) async fn may_put(&self, instance: &InstanceDocument) -> Result<(), Blocked> {
         let listing = self.docker.list(&[]).await?;
         let hash = instance.workload_hash();
         let is_it = |name: &_, found: &_| *name == instance.component && *found == hash;
@@ -113,7 +113,7 @@ impl Host {
         self.may_fetch(0).await?;
         has_room(&self.paths.state, self.floors.state_bytes)?;
         let before = self.docker.document(&instance.component, &running.hash).await?;
-        let before = before.map(|before| before.ports).unwrap_or_default();
+        let before = before.map(|before| before.ports.clone()).unwrap_or_default();
         // Ports that are only added may be its own already, told late.
         if before.iter().all(|port| instance.ports.contains(port)) {
             return Ok(());
@@ -121,7 +121,11 @@ impl Host {
         self.may_listen(instance, &listing).await
     }
 
-    async fn may_listen(&self, instance: &Instance, listing: &Listing) -> Result<(), Blocked> {
+    async fn may_listen(
+        &self,
+        instance: &InstanceDocument,
+        listing: &Listing,
+    ) -> Result<(), Blocked> {
         let listening = listeners(&self.paths.proc);
         let wanted = instance.ports.iter().filter(|port| listening.contains(port));
         let wanted: Vec<Port> = wanted.copied().collect();
@@ -138,7 +142,7 @@ impl Host {
         let running = || listing.containers.iter().filter(|(_, found)| found.is_running());
         for (component, container) in running() {
             let labelled = self.docker.document(component, &container.hash).await?;
-            own.extend(labelled.into_iter().flat_map(|instance| instance.ports));
+            own.extend(labelled.iter().flat_map(|instance| &instance.ports));
         }
         for component in documents::components(&self.paths).unwrap_or_else(|error| {
             warn!("whose ports are whose is not known well: {}", chain(&error));
@@ -150,7 +154,7 @@ impl Host {
                     if document.container().is_none()
                         || running().any(|(name, _)| *name == component) =>
                 {
-                    own.extend(document.ports);
+                    own.extend(&document.ports);
                 }
                 Ok(_) => {}
                 Err(error) => warn!(%component, "{component}: {}", chain(&error)),

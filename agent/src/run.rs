@@ -6,9 +6,9 @@ use std::future::pending;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use oml_common::assignment::Assignment;
-use oml_common::error::chain;
-use oml_common::report::Report;
+use oml_common::document::assignment::AssignmentDocument;
+use oml_common::document::report::Report;
+use oml_common::text::error::chain;
 use oml_daemon::env::Clock;
 use oml_daemon::log;
 use omlagent::agent::{Agent, Inputs, empty_report};
@@ -104,7 +104,7 @@ fn logins(settings: &Settings) -> Vec<Login> {
 
 /// What comes out of the session.
 struct Links {
-    assignment: watch::Receiver<Option<Arc<Assignment>>>,
+    assignment: watch::Receiver<Option<AssignmentDocument>>,
     state: watch::Receiver<SessionState>,
     trouble: watch::Receiver<Option<String>>,
 }
@@ -118,7 +118,7 @@ fn session(
 ) -> (Session, Links) {
     let cache = Cache::new(paths);
     let cached = cache.assignment(identity.map(|identity| (&identity.tenant, &identity.node)));
-    let (assignments, assignment) = watch::channel(cached.map(Arc::new));
+    let (assignments, assignment) = watch::channel(cached);
     let (state, state_receiver) = watch::channel(SessionState::default());
     let (trouble, trouble_receiver) = watch::channel(None);
     let session = Session {
@@ -148,7 +148,7 @@ async fn offer_metrics(settings: &Settings, source: metrics::Source) -> Infallib
 
 fn say_alive(report: &Report) {
     let instances = report.instances.len();
-    let ready = report.instances.values().filter(|i| i.phase.word() == "ready").count();
+    let ready = report.instances.values().filter(|i| i.phase.as_str() == "ready").count();
     let words = match (report.applied, report.troubles.first()) {
         (_, Some(trouble)) => trouble.clone(),
         (Some(generation), None) => {

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash, Digest};
-use oml_common::instance::Instance;
-use oml_common::observed::{ObservedContainer, ObservedUnit};
 use tokio::sync::watch;
 
 pub mod docker;
@@ -27,7 +27,7 @@ pub struct Listing {
     pub containers: Vec<(ComponentName, ObservedContainer)>,
     /// What each component's running container was made from; none where its
     /// label makes no sense.
-    pub labels: BTreeMap<ComponentName, Option<Instance>>,
+    pub labels: BTreeMap<ComponentName, Option<InstanceDocument>>,
     /// Units with our mark, and packaged units that are desired.
     pub units: Vec<(ComponentName, ObservedUnit)>,
     /// Objects that bear a desired name without our mark, as noun phrases.
@@ -125,28 +125,28 @@ impl RuntimeError {
 #[async_trait]
 pub trait Runtime: Send + Sync + 'static {
     /// Everything of ours, and what bears a name of `desired` without being ours.
-    async fn list(&self, desired: &[Instance]) -> Result<Listing, RuntimeError>;
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError>;
 
     /// Brings what the instance needs onto the host: the image, by digest.
     async fn fetch(
         &self,
-        instance: &Instance,
+        instance: &InstanceDocument,
         progress: &watch::Sender<FetchProgress>,
     ) -> Result<(), RuntimeError>;
 
     /// Makes the instance ready beside whatever runs: a container that is not
     /// started, a unit file that is loaded.
-    async fn put(&self, instance: &Instance) -> Result<(), RuntimeError>;
+    async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
 
     /// Makes the instance the running one and returns when it answers or its
     /// start has failed. What ran before under that name is stopped first.
-    async fn start(&self, instance: &Instance) -> Result<(), RuntimeError>;
+    async fn start(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
 
     /// Stops the component, with its grace.
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError>;
 
     /// Gives the running object its own name; the one before becomes `…-prev`.
-    async fn promote(&self, instance: &Instance) -> Result<(), RuntimeError>;
+    async fn promote(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
 
     /// Removes the component's objects that do not run, except those of `keep`.
     /// Volumes stay.
@@ -169,7 +169,7 @@ pub trait Runtime: Send + Sync + 'static {
         &self,
         _component: &ComponentName,
         _hash: &ContentHash,
-    ) -> Result<Option<Instance>, RuntimeError> {
+    ) -> Result<Option<InstanceDocument>, RuntimeError> {
         Ok(None)
     }
 

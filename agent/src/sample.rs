@@ -1,8 +1,11 @@
 //! The component that the unit tests share, so that each says only what matters to it. The core's tests
 //! have their own: sharing one across crates would make test code public.
 
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{
+    Check, Container, Instance, InstanceDocument, Probe, Timing, Workload,
+};
 use oml_common::id::{ContentHash, Digest};
-use oml_common::instance::{Check, Container, Instance, Probe, Timing, Workload};
 
 /// Another image for every version.
 pub(crate) fn digest(version: &str) -> Digest {
@@ -15,7 +18,7 @@ pub(crate) fn instance(component: &str, version: &str) -> Instance {
         tenant: "acme".parse().unwrap(),
         component: component.parse().unwrap(),
         unit: format!("{component}.service").parse().unwrap(),
-        workload: Workload::Container(container(component, version)),
+        workload: Verbatim::seal(Workload::Container(container(component, version))),
         after: Vec::new(),
         ports: Vec::new(),
         probe: Probe {
@@ -28,6 +31,11 @@ pub(crate) fn instance(component: &str, version: &str) -> Instance {
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
         metrics: None,
     }
+}
+
+/// The same in its bytes.
+pub(crate) fn document(component: &str, version: &str) -> InstanceDocument {
+    Verbatim::seal(instance(component, version))
 }
 
 /// Its container.

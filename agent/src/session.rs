@@ -7,9 +7,9 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::assignment::Assignment;
-use oml_common::error::chain;
-use oml_common::report::Report;
+use oml_common::document::assignment::AssignmentDocument;
+use oml_common::document::report::Report;
+use oml_common::text::error::chain;
 use oml_daemon::env::Clock;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -44,7 +44,7 @@ pub struct Session {
     /// The host's clock.
     pub clock: Clock,
     /// Where assignments go.
-    pub assignments: watch::Sender<Option<Arc<Assignment>>>,
+    pub assignments: watch::Sender<Option<AssignmentDocument>>,
     /// What is reported.
     pub reports: watch::Receiver<Arc<Report>>,
     /// How the session is.

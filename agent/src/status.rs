@@ -6,10 +6,10 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use oml_common::error::chain;
-use oml_common::observed::Health;
-use oml_common::problem::printable;
-use oml_common::report::{InstanceReport, Report};
+use oml_common::decide::observed::Health;
+use oml_common::document::report::{InstanceReport, Report};
+use oml_common::text::error::chain;
+use oml_common::text::problem::printable;
 use oml_common::time::{Span, Timestamp};
 use tokio::sync::watch;
 use tracing::warn;
@@ -98,7 +98,7 @@ fn describe_instance(instance: &InstanceReport) -> String {
     };
     let version = instance.version.as_ref().map_or("-", |version| version.as_str());
     let calls = instance.active.map_or_else(String::new, |count| format!(", {count} active"));
-    let phase = instance.phase.word();
+    let phase = instance.phase.as_str();
     format!("{phase:<10} {version:<20} {health}{calls}  {}", printable(&instance.reason))
 }
 

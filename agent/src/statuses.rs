@@ -8,9 +8,9 @@ use std::path::Path;
 
 use notify::event::{CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
-use oml_common::error::chain;
+use oml_common::decide::observed::Status;
 use oml_common::id::ComponentName;
-use oml_common::observed::Status;
+use oml_common::text::error::chain;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -40,6 +40,27 @@ impl StatusFiles {
         // Read after the watch began, so that nothing falls between.
         statuses.send_replace(read_all(paths).unwrap_or_default());
         Ok((Self { _watcher: watcher }, receiver))
+    }
+}
+
+/// The statuses of a host whose supervisors run in this process: nobody has to
+/// watch the file system.
+#[cfg(any(test, feature = "sim"))]
+#[derive(Clone)]
+pub struct StatusFeed(std::sync::Arc<Follower>);
+
+#[cfg(any(test, feature = "sim"))]
+impl StatusFeed {
+    /// Begins with what is there already.
+    #[must_use]
+    pub fn new(paths: &Paths) -> (Self, watch::Receiver<Statuses>) {
+        let (statuses, receiver) = watch::channel(read_all(paths).unwrap_or_default());
+        (Self(std::sync::Arc::new(Follower { paths: paths.clone(), statuses })), receiver)
+    }
+
+    /// A component's status file has been written.
+    pub fn written(&self, component: &ComponentName) {
+        self.0.read_again(component.clone());
     }
 }
 

@@ -10,13 +10,11 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
-use oml_common::error::chain;
+use oml_common::decide::observed::{Health, Status};
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::ComponentName;
-use oml_common::instance::Instance;
-use oml_common::observed::{Health, Status};
+use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
-use oml_daemon::env::Clock;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::documents::{self, DocumentError};
@@ -24,19 +22,21 @@ use crate::files::FileError;
 use crate::paths::{Paths, Slot};
 use crate::pause::Backoff;
 use crate::runtime::RuntimeError;
-use crate::runtime::docker::{Engine, Marked};
+use crate::runtime::docker::Marked;
 
 mod ending;
 mod health;
 mod hold;
 mod link;
 mod moment;
+mod surroundings;
 mod told;
 mod watch;
 
 use ending::Ending;
 use health::Record;
 use link::Link;
+pub use surroundings::{Notice, Notify, SignalStream, Signals, Surroundings, SystemdSocket};
 use told::Told;
 use watch::Watched;
 
@@ -82,23 +82,26 @@ pub enum SuperviseError {
 ///
 /// # Errors
 /// See [`SuperviseError`].
-pub async fn supervise(paths: Paths, component: ComponentName) -> Result<(), SuperviseError> {
-    let listen = |kind| signal(kind).map_err(SuperviseError::Signals);
-    let mut stop = listen(SignalKind::user_defined2())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut hangup = listen(SignalKind::hangup())?;
-    let link = Rc::new(Link {
-        engine: Engine::at(&paths.docker_socket),
-        told: Told::default(),
-        clock: Clock::system(),
-    });
-    let mut supervisor =
-        Supervisor { paths, component, link: link.clone(), held: None, record: None };
+pub async fn supervise(
+    surroundings: Surroundings,
+    component: ComponentName,
+) -> Result<(), SuperviseError> {
+    let Surroundings { paths, engine, notify, signals, clock, status_written } = surroundings;
+    let Signals { mut stop, mut terminate, mut hangup } = signals;
+    let link = Rc::new(Link { engine, told: Told::new(notify), clock });
+    let mut supervisor = Supervisor {
+        paths,
+        component,
+        link: link.clone(),
+        status_written,
+        held: None,
+        record: None,
+    };
     let life = async {
         tokio::select! {
             biased;
-            _ = stop.recv() => {}
-            _ = terminate.recv() => return Err(SuperviseError::Terminated),
+            () = stop.recv() => {}
+            () = terminate.recv() => return Err(SuperviseError::Terminated),
             ended = supervisor.live(&mut hangup) => return ended.map(|never| match never {}),
         }
         supervisor.stop().await
@@ -126,13 +129,14 @@ struct Supervisor {
     paths: Paths,
     component: ComponentName,
     link: Rc<Link>,
+    status_written: Box<dyn Fn(&ComponentName)>,
     held: Option<Held>,
     record: Option<Record>,
 }
 
 impl Supervisor {
     /// From the document to the container's end.
-    async fn live(&mut self, hangup: &mut Signal) -> Result<Infallible, SuperviseError> {
+    async fn live(&mut self, hangup: &mut SignalStream) -> Result<Infallible, SuperviseError> {
         let instance = self.document().await?;
         let adopted = self.hold(&instance).await?;
         match self.watch(instance, adopted, hangup).await? {
@@ -151,7 +155,7 @@ impl Supervisor {
 
     /// What should run: the document or, where it is lost, a container's label,
     /// which is then written back.
-    async fn document(&self) -> Result<Instance, SuperviseError> {
+    async fn document(&self) -> Result<InstanceDocument, SuperviseError> {
         match documents::read(&self.paths, &self.component, Slot::Current) {
             Ok(Some(instance)) => return Ok(instance),
             Ok(None) => {}
@@ -213,6 +217,7 @@ impl Supervisor {
         if let Err(error) = documents::write_status(&self.paths, &self.component, record.status()) {
             eprintln!("{}", chain(&error));
         }
+        (self.status_written)(&self.component);
         self.link.told.status(&record.line());
     }
 }

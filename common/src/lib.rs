@@ -1,27 +1,12 @@
-//! The pure core: names, documents and the four functions that decide.
+//! The pure core: names, documents and the functions that decide.
 //!
 //! Knows no runtime, network, file system, clock or randomness: same input,
 //! same bytes. Time enters as a value.
 
-pub mod assign;
-pub mod assignment;
-pub mod attempt;
-pub mod catalog;
-pub mod diff;
-pub mod error;
-pub mod handover;
+pub mod decide;
+pub mod document;
 pub mod id;
-pub mod instance;
-pub mod observed;
-pub mod order;
-pub mod plan;
-pub mod problem;
-pub mod reconcile;
-pub mod report;
-pub mod rollout;
-pub mod spec;
 #[cfg(test)]
 mod testing;
+pub mod text;
 pub mod time;
-pub mod words;
-pub mod yaml;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::Catalog;
+use crate::decide::plan::{ImageName, Input, NodeFacts, Plan, images, plan};
+use crate::document::catalog::Catalog;
+use crate::document::spec::TenantSpec;
 use crate::id::{Digest, NodeName, RevisionNumber};
-use crate::plan::{ImageName, Input, NodeFacts, Plan, images, plan};
-use crate::problem::Problems;
-use crate::spec::TenantSpec;
+use crate::text::problem::Problems;
 
 /// A database, a voice server that comes after it, and a packaged unit on both hosts.
 pub(crate) const CATALOG: &str = "\
@@ -70,7 +70,7 @@ pub(crate) fn node_facts(count: usize) -> BTreeMap<NodeName, NodeFacts> {
         let role = if number == 1 { "data" } else { "voice" };
         let roles = [role.parse().unwrap()].into();
         let address = format!("10.0.0.{number}");
-        (format!("n{number}").parse().unwrap(), NodeFacts { roles, address })
+        (format!("n{number}").parse().unwrap(), NodeFacts { roles, address, agent: None })
     };
     (1..=count).map(node).collect()
 }

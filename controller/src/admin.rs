@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 use oml_daemon::tls::OperatorName;
 
 use crate::backup::{self, BackupError, BackupSummary};

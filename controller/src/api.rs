@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use futures_util::Stream;
 use oml_common::id::{RevisionNumber, TenantId};
-use oml_common::problem::{Problem, Problems};
+use oml_common::text::problem::{Problem, Problems};
 use oml_daemon::failpoint;
 use oml_proto::v1;
 use oml_proto::v1::fleet_server::Fleet;

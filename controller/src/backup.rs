@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::offline::{self, OfflineError};
 use crate::pki::{Authority, PkiError};
+use crate::records::values::Epoch;
 use crate::records::{Archive, Batch, Records, keys};
 use crate::store::{Expect, StoreError};
 
@@ -113,7 +114,7 @@ pub async fn backup(
     let exported = Records::new(Arc::clone(&store) as _).export().await;
     offline::close_store(store).await;
     let archive = exported?;
-    let epoch = archive.get(&keys::epoch())?.unwrap_or_default();
+    let epoch = archive.get(&keys::epoch())?.map_or(0, |record| record.epoch);
     let mut file = BufWriter::new(file);
     let mut write = |line: &Line| -> io::Result<()> {
         serde_json::to_writer(&mut file, line)?;
@@ -162,7 +163,7 @@ pub async fn restore(settings: &Settings, read: Backup) -> Result<BackupSummary,
 /// The epoch comes last: without it no controller starts on a half restored store.
 async fn import(records: &Records, archive: Archive, epoch: u64) -> Result<(), StoreError> {
     records.import(archive).await?;
-    records.commit(Batch::default().put(&keys::epoch(), Expect::Absent, &epoch)).await
+    records.commit(Batch::default().put(&keys::epoch(), Expect::Absent, &Epoch { epoch })).await
 }
 
 /// A backup, read whole before anything is made of it.
@@ -206,7 +207,7 @@ pub fn read_backup(path: &Path) -> Result<Backup, BackupError> {
     }
     let epoch =
         archive.get(&keys::epoch()).map_err(|_other| damaged("its epoch is not a number"))?;
-    Ok(Backup { ca_pem, ca_key, epoch: epoch.unwrap_or_default(), count, archive })
+    Ok(Backup { ca_pem, ca_key, epoch: epoch.map_or(0, |record| record.epoch), count, archive })
 }
 
 fn read(path: &Path) -> Result<String, BackupError> {

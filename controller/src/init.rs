@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oml_common::problem::{Problem, printable};
+use oml_common::text::problem::{Problem, printable};
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use oml_daemon::log;
 use oml_daemon::tls::OperatorName;
 use omlcontroller::admin::AdminError;

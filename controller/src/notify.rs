@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use sd_notify::NotifyState;
 use tokio::time::{sleep, timeout};
 

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use oml_common::document::{self, Document};
+use oml_common::text::error::chain;
 
 use crate::store::{self, ChangeSignal, Expect, Store, StoreError, Versioned, Write};
 use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};
@@ -87,9 +87,8 @@ pub struct Batch {
 impl Batch {
     /// Adds a value.
     #[must_use]
-    pub fn put<T: Serialize>(mut self, key: &RecordKey<T>, expect: Expect, value: &T) -> Self {
-        let bytes = serde_json::to_vec(value)
-            .expect("our records have string keys and no failing serializer");
+    pub fn put<T: Document>(mut self, key: &RecordKey<T>, expect: Expect, value: &T) -> Self {
+        let bytes = document::write(value).into_bytes();
         self.writes.push(Write::put(key.text.as_str(), expect, bytes));
         self
     }
@@ -144,7 +143,7 @@ impl Records {
     }
 
     /// Reads one value.
-    pub async fn get<T: DeserializeOwned>(&self, key: &RecordKey<T>) -> Result<Option<Entry<T>>> {
+    pub async fn get<T: Document>(&self, key: &RecordKey<T>) -> Result<Option<Entry<T>>> {
         let found = self.inner.store.get(&key.text.as_str().into()).await?;
         found.map(|found| decode(&key.text, &found)).transpose()
     }
@@ -153,7 +152,7 @@ impl Records {
     /// per version.
     pub async fn get_cached<T>(&self, key: &RecordKey<T>) -> Result<Option<Entry<Arc<T>>>>
     where
-        T: DeserializeOwned + Send + Sync + 'static,
+        T: Document + Send + Sync + 'static,
     {
         let found = self.inner.store.get(&key.text.as_str().into()).await?;
         found.map(|found| self.decode_once(&key.text, &found)).transpose()
@@ -161,10 +160,7 @@ impl Records {
 
     /// Reads what can be read under a prefix, and names what cannot: one
     /// tenant's damage must not stop the others.
-    pub async fn list_lossy<T: DeserializeOwned>(
-        &self,
-        prefix: &Prefix<T>,
-    ) -> Result<LossyList<T>> {
+    pub async fn list_lossy<T: Document>(&self, prefix: &Prefix<T>) -> Result<LossyList<T>> {
         let mut list = LossyList { entries: Vec::new(), damaged: BTreeSet::new() };
         for (key, found) in self.inner.store.list(&prefix.text).await? {
             let rest = key.as_str()[prefix.text.len()..].to_owned();
@@ -182,7 +178,7 @@ impl Records {
     /// Reads every value under a prefix as [`Records::get_cached`] does.
     pub async fn list_cached<T>(&self, prefix: &Prefix<T>) -> Result<Vec<(String, Entry<Arc<T>>)>>
     where
-        T: DeserializeOwned + Send + Sync + 'static,
+        T: Document + Send + Sync + 'static,
     {
         let found = self.inner.store.list(&prefix.text).await?;
         let read = found.into_iter().map(|(key, found)| {
@@ -194,7 +190,7 @@ impl Records {
 
     fn decode_once<T>(&self, key: &str, found: &Versioned) -> Result<Entry<Arc<T>>>
     where
-        T: DeserializeOwned + Send + Sync + 'static,
+        T: Document + Send + Sync + 'static,
     {
         let version = found.version;
         if let Some(value) = self.inner.decoded.get(key, version) {
@@ -206,10 +202,7 @@ impl Records {
     }
 
     /// Reads every value under a prefix, with the rest of its key.
-    pub async fn list<T: DeserializeOwned>(
-        &self,
-        prefix: &Prefix<T>,
-    ) -> Result<Vec<(String, Entry<T>)>> {
+    pub async fn list<T: Document>(&self, prefix: &Prefix<T>) -> Result<Vec<(String, Entry<T>)>> {
         let found = self.inner.store.list(&prefix.text).await?;
         let read = found.into_iter().map(|(key, found)| {
             let rest = key.as_str()[prefix.text.len()..].to_owned();
@@ -287,9 +280,10 @@ impl Records {
     }
 }
 
-fn decode<T: DeserializeOwned>(key: &str, found: &Versioned) -> Result<Entry<T>> {
-    let value = serde_json::from_slice(&found.value)
-        .map_err(|error| StoreError::Damaged { key: key.into(), reason: error.to_string() })?;
+fn decode<T: Document>(key: &str, found: &Versioned) -> Result<Entry<T>> {
+    let damaged = |reason: String| StoreError::Damaged { key: key.into(), reason };
+    let text = std::str::from_utf8(&found.value).map_err(|error| damaged(error.to_string()))?;
+    let value = document::read(text).map_err(|error| damaged(chain(&error)))?;
     Ok(Entry { version: found.version, value })
 }
 

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use oml_proto::v1::agent_server::AgentServer;
 use oml_proto::v1::enrollment_server::EnrollmentServer;
 use oml_proto::v1::fleet_server::FleetServer;
@@ -180,7 +180,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 async fn read_epoch(records: &Records) -> Result<u64, StartError> {
     let epoch = records.get(&keys::epoch()).await.map_err(StartError::Store)?;
-    Ok(epoch.ok_or(StartError::Uninitialized)?.value)
+    Ok(epoch.ok_or(StartError::Uninitialized)?.value.epoch)
 }
 
 async fn operations(

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use tokio::sync::watch;
 use tokio::time::timeout;
 

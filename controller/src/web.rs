@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::service::TowerToHyperService;
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use oml_daemon::http;
 use tokio::net::TcpListener;
 

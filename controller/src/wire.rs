@@ -1,11 +1,11 @@
 //! From the operations' types to the wire's. The one place that turns an error
 //! into a status.
 
-use oml_common::diff::Change;
-use oml_common::error::chain;
+use oml_common::decide::diff::Change;
+use oml_common::decide::rollout::{NodeFailure, Rollout, State};
 use oml_common::id::{Generation, NodeName, RevisionNumber};
-use oml_common::problem::{Problem, Problems};
-use oml_common::rollout::{NodeFailure, Rollout, State};
+use oml_common::text::error::chain;
+use oml_common::text::problem::{Problem, Problems};
 use oml_common::time::Timestamp;
 use oml_proto::report::{failure_to_wire, generation_to_wire, to_wire};
 use oml_proto::{problem, v1};
@@ -77,7 +77,7 @@ fn only_the_text() -> v1::Change {
 
 fn change(change: &Change) -> v1::Change {
     v1::Change {
-        kind: change.kind.word().to_owned(),
+        kind: change.kind.as_str().to_owned(),
         node: change.node.to_string(),
         component: change.component.to_string(),
         from: change.from.clone(),
@@ -94,7 +94,7 @@ pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
         at_ms: revision.at.0,
         who: revision.who.clone(),
         why: revision.why.clone(),
-        kind: revision.kind.word().to_owned(),
+        kind: revision.kind.as_str().to_owned(),
         changes: match revision.changes.as_slice() {
             [] => vec![only_the_text()],
             changes => changes.iter().map(change).collect(),
@@ -164,7 +164,7 @@ fn rollout(rollout: &Rollout, waits_for: String) -> v1::Rollout {
     v1::Rollout {
         from: rollout.from.unwrap_or_default().0,
         to: rollout.to.0,
-        state: rollout.state.word().to_owned(),
+        state: rollout.state.as_str().to_owned(),
         wave: count(wave),
         waves: count(waves),
         since_ms: rollout.since.0,

@@ -13,10 +13,9 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
@@ -68,7 +67,8 @@ async fn writer_child() {
 /// A running writer, killed at the end.
 struct Writer {
     child: Child,
-    acknowledged: Arc<AtomicU64>,
+    /// The last acknowledged number, and the signal that it grew.
+    acknowledged: Arc<(Mutex<u64>, Condvar)>,
 }
 
 impl Writer {
@@ -76,12 +76,13 @@ impl Writer {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "writer_child", "--nocapture"]).env(DIR, dir);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let acknowledged = Arc::new(AtomicU64::new(0));
+        let acknowledged = Arc::new((Mutex::new(0), Condvar::new()));
         let (lines, seen) = (child.stdout.take().unwrap(), Arc::clone(&acknowledged));
         thread::spawn(move || {
             for line in BufReader::new(lines).lines().map_while(Result::ok) {
                 if let Some((_, n)) = line.split_once("acknowledged ") {
-                    seen.store(n.parse().unwrap(), Ordering::SeqCst);
+                    *seen.0.lock().unwrap() = n.parse().unwrap();
+                    seen.1.notify_all();
                 }
             }
         });
@@ -89,16 +90,17 @@ impl Writer {
     }
 
     fn acknowledged(&self) -> u64 {
-        self.acknowledged.load(Ordering::SeqCst)
+        *self.acknowledged.0.lock().unwrap()
     }
 
     /// Waits until `more` further commits are acknowledged.
     fn wait_for(&self, more: u64) {
-        let (wanted, start) = (self.acknowledged() + more, Instant::now());
-        while self.acknowledged() < wanted {
-            assert!(start.elapsed() < Duration::from_secs(60), "the writer stands still");
-            thread::sleep(Duration::from_millis(1));
-        }
+        let (count, grew) = &*self.acknowledged;
+        let count = count.lock().unwrap();
+        let wanted = *count + more;
+        let limit = Duration::from_secs(60);
+        let (_count, wait) = grew.wait_timeout_while(count, limit, |n| *n < wanted).unwrap();
+        assert!(!wait.timed_out(), "the writer stands still");
     }
 
     fn signal(&self, signal: Signal) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::ValueHint;
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use oml_proto::v1::{
     ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, Rollout, SetVersionRequest,
     StatusReply, StatusRequest,
@@ -139,16 +139,16 @@ async fn send(
     loop {
         let why = match attempt(target, wanted, options).await {
             Ok(done) => return Ok(done),
-            Err(Attempt::NotSent(error)) if lost.is_none() => return Err(error),
-            Err(Attempt::NotSent(error)) => error.to_string(),
-            Err(Attempt::Sent(Failed::Answered(error))) => return Err(error),
-            Err(Attempt::Sent(failed @ Failed::NotLetIn(_))) if lost.is_none() => {
+            Err(InstanceUpdate::NotSent(error)) if lost.is_none() => return Err(error),
+            Err(InstanceUpdate::NotSent(error)) => error.to_string(),
+            Err(InstanceUpdate::Sent(Failed::Answered(error))) => return Err(error),
+            Err(InstanceUpdate::Sent(failed @ Failed::NotLetIn(_))) if lost.is_none() => {
                 return Err(failed.into());
             }
-            Err(Attempt::Sent(failed @ Failed::Lost(_))) if options.dry_run => {
+            Err(InstanceUpdate::Sent(failed @ Failed::Lost(_))) if options.dry_run => {
                 return Err(failed.into());
             }
-            Err(Attempt::Sent(Failed::Lost(why) | Failed::NotLetIn(why))) => why,
+            Err(InstanceUpdate::Sent(Failed::Lost(why) | Failed::NotLetIn(why))) => why,
         };
         if Instant::now() + RETRY_PAUSE > deadline {
             return Err(CommandError::OutcomeUnknown { op_id: options.op_id.clone(), why });
@@ -160,7 +160,7 @@ async fn send(
     }
 }
 
-enum Attempt {
+enum InstanceUpdate {
     NotSent(CommandError),
     Sent(Failed),
 }
@@ -169,9 +169,9 @@ async fn attempt(
     target: &Target,
     wanted: &Wanted,
     options: &ChangeOptions,
-) -> Result<(Controller, ChangeReply), Attempt> {
-    let mut controller = target.connect().await.map_err(Attempt::NotSent)?;
-    let reply = controller.change(wanted, options).await.map_err(Attempt::Sent)?;
+) -> Result<(Controller, ChangeReply), InstanceUpdate> {
+    let mut controller = target.connect().await.map_err(InstanceUpdate::NotSent)?;
+    let reply = controller.change(wanted, options).await.map_err(InstanceUpdate::Sent)?;
     Ok((controller, reply))
 }
 
@@ -234,7 +234,7 @@ async fn follow(
 fn tell_failures(rollout: Option<&Rollout>) {
     let failures = rollout.iter().flat_map(|rollout| &rollout.failures);
     for line in failures.flat_map(describe::rollout_failure_lines) {
-        tell(&oml_common::problem::printable(&line));
+        tell(&oml_common::text::problem::printable(&line));
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueHint};
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 
 use crate::error::CommandError;
 use crate::output::Format;

@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
-use oml_common::problem::{Problem, printable};
+use oml_common::text::problem::{Problem, printable};
 use oml_daemon::tls::{Credentials, Identity, Peer, certificate, client_config, uri};
 use serde::{Deserialize, Serialize};
 

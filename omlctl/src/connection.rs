@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 use oml_daemon::tls::{Peer, certificate, client_config};
 use oml_proto::problem::from_status;
 use oml_proto::v1::fleet_client::FleetClient;
@@ -197,7 +197,7 @@ fn failed(address: &str, status: &Status) -> Failed {
 
 /// What the controller's answer means; one place for all codes.
 fn answered(address: &str, status: &Status) -> Failed {
-    let said = oml_common::problem::printable(status.message());
+    let said = oml_common::text::problem::printable(status.message());
     let said = if said.is_empty() { status.code().to_string() } else { said };
     let error = match status.code() {
         Code::InvalidArgument => match from_status(status) {

@@ -19,12 +19,12 @@ pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport)
         "draining" if !is_ahead(host, phase.at_ms) => because("draining"),
         "draining" => because(&format!("draining until {}", clock.time(phase.at_ms))),
         "soaking" => format!("soaking until {}", clock.time(phase.at_ms)),
-        "held" => format!("held on the host since {}", clock.date_time(phase.at_ms)),
-        "returned" if !instance.version.is_empty() => {
-            because(&format!("returned to {}", instance.version))
+        "stopped-by-hand" => format!("stopped by hand since {}", clock.date_time(phase.at_ms)),
+        "rolled-back" if !instance.version.is_empty() => {
+            because(&format!("rolled back to {}", instance.version))
         }
         "" => "not reported".to_owned(),
-        word @ ("unhealthy" | "returned" | "failed" | "blocked") => because(word),
+        word @ ("unhealthy" | "rolled-back" | "failed" | "blocked") => because(word),
         // preparing, starting, ready, removing, and what a newer agent may say.
         word => word.to_owned(),
     }
@@ -41,7 +41,7 @@ fn is_ahead(host: &NodeStatus, at_ms: u64) -> bool {
 pub(crate) fn tone(phase: &str) -> Tone {
     match phase {
         "ready" => Tone::Good,
-        "unhealthy" | "returned" | "failed" | "blocked" => Tone::Bad,
+        "unhealthy" | "rolled-back" | "failed" | "blocked" => Tone::Bad,
         "" => Tone::Plain,
         _ => Tone::Moving,
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use oml_common::problem::{Problem, Problems};
+use oml_common::text::problem::{Problem, Problems};
 use oml_daemon::tls::TlsError;
 
 /// Why a command could not be carried out.

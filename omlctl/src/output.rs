@@ -3,7 +3,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use serde::Serialize;
 
 use crate::clock::Clock;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use oml_common::problem::{Problem, nearest, printable};
+use oml_common::text::problem::{Problem, nearest, printable};
 
 use crate::error::CommandError;
 

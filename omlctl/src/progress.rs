@@ -1,7 +1,7 @@
 //! What an operator sees while a change is on its way: lines of its own for
 //! every transition, or a display that moves where there is a terminal.
 
-use oml_common::problem::printable;
+use oml_common::text::problem::printable;
 use oml_proto::v1::{Change, InstanceReport, NodeStatus, TenantStatus};
 
 use crate::clock::Clock;

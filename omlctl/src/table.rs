@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use comfy_table::{
     Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets::NOTHING,
 };
-use oml_common::problem::printable;
+use oml_common::text::problem::printable;
 
 /// Width and colours of what is printed.
 #[derive(Debug, Clone, Copy)]

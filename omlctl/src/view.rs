@@ -1,6 +1,6 @@
 //! Replies as tables for people, and as rows for programs.
 
-use oml_common::words::counted;
+use oml_common::text::plural::counted;
 use oml_proto::v1::{Change, InstanceReport, NodeStatus, Revision, TenantStatus};
 use serde::Serialize;
 

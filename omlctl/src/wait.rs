@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oml_common::problem::printable;
+use oml_common::text::problem::printable;
 use oml_common::time::Span;
 use oml_proto::v1::{Change, Rollout, StatusReply, TenantStatus};
 use tokio::time::{Instant, sleep, timeout_at};

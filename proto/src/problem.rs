@@ -1,6 +1,6 @@
 //! Problems on the wire: the details of an INVALID_ARGUMENT status.
 
-use oml_common::problem::{Problem, Problems};
+use oml_common::text::problem::{Problem, Problems};
 use prost::Message as _;
 
 use crate::v1;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use oml_common::decide::observed::{Drift, Health};
+use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
+use oml_common::document::spec::COMPONENTS_MAX;
 use oml_common::id::{Generation, InvalidId, RevisionNumber};
-use oml_common::observed::{Drift, Health};
-use oml_common::problem::printable;
-use oml_common::report::{Failure, HostUsage, InstanceReport, Phase, Report};
-use oml_common::spec::COMPONENTS_MAX;
+use oml_common::text::problem::printable;
 use oml_common::time::Timestamp;
 use prost::Message as _;
 
@@ -197,7 +197,7 @@ fn failure_from_wire(wire: v1::Failure) -> Result<Failure, InvalidReport> {
 }
 
 fn phase_to_wire(phase: Phase) -> v1::Phase {
-    let name = phase.word().to_owned();
+    let name = phase.as_str().to_owned();
     let plain = v1::Phase { name, ..v1::Phase::default() };
     match phase {
         Phase::Pulling { bytes_done, bytes_total } => {
@@ -205,13 +205,13 @@ fn phase_to_wire(phase: Phase) -> v1::Phase {
         }
         Phase::Draining { deadline: at }
         | Phase::Soaking { until: at }
-        | Phase::Held { since: at } => v1::Phase { at_ms: at.0, ..plain },
+        | Phase::StoppedByHand { since: at } => v1::Phase { at_ms: at.0, ..plain },
         Phase::Pending
         | Phase::Preparing
         | Phase::Starting
         | Phase::Ready
         | Phase::Unhealthy
-        | Phase::Returned
+        | Phase::RolledBack
         | Phase::Failed
         | Phase::Blocked
         | Phase::Removing => plain,
@@ -229,8 +229,8 @@ fn phase_from_wire(wire: &v1::Phase) -> Result<Phase, InvalidReport> {
         "soaking" => Phase::Soaking { until: at },
         "ready" => Phase::Ready,
         "unhealthy" => Phase::Unhealthy,
-        "held" => Phase::Held { since: at },
-        "returned" => Phase::Returned,
+        "stopped-by-hand" => Phase::StoppedByHand { since: at },
+        "rolled-back" => Phase::RolledBack,
         "failed" => Phase::Failed,
         "blocked" => Phase::Blocked,
         "removing" => Phase::Removing,

@@ -143,14 +143,14 @@ fn held(fleet: &Fleet) -> Result<()> {
     let is_told_as_held = |what: &str| -> Result<()> {
         // What is told after this moment is told of the host as it is now.
         wait_told_after(fleet, now_ms()?, (NODE, "first"), what, |seen| {
-            seen["phase"]["name"] == "held" && seen["phase"]["at_ms"].as_u64() > Some(0)
+            seen["phase"]["name"] == "stopped-by-hand" && seen["phase"]["at_ms"].as_u64() > Some(0)
         })?;
         check(!starts(fleet, NODE)?.contains_key("oml-first"), format!("{what}, and it runs"))
     };
     sh(fleet, NODE, "systemctl stop oml-first")?;
     is_told_as_held("it is shown as held")?;
     let told = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
-    check(told.contains("held on the host since"), told)?;
+    check(told.contains("stopped by hand since"), told)?;
     // A look at everything does not release it.
     sh(fleet, NODE, "systemctl restart omlagent")?;
     is_told_as_held("it is still held")?;

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 fn on_fleet(pool: &Arc<Pool>, (kind, name, test): Case) -> Trial {
     let pool = Arc::clone(pool);
-    Trial::test(name, move || told(pool.with(kind, test))).with_kind(kind.word())
+    Trial::test(name, move || told(pool.with(kind, test))).with_kind(kind.as_str())
 }
 
 fn on_own_host(pool: &Arc<Pool>) -> Trial {

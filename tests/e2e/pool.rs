@@ -17,7 +17,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Kind::Acme => "acme",
             Kind::Tiny => "tiny",
@@ -112,7 +112,7 @@ impl Pool {
     }
 
     fn bring_up(&self, kind: Kind) -> Result<Fleet> {
-        let fleet = Fleet::up_or_skip(&lab_name(kind.word()), self.packages()?, kind.topology())?;
+        let fleet = Fleet::up_or_skip(&lab_name(kind.as_str()), self.packages()?, kind.topology())?;
         fleet.context("this machine could carry a lab a moment ago")
     }
 }

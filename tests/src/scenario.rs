@@ -21,7 +21,7 @@
 //! | `at each step of acme-voice: kill` | what follows, once for every effect of its agent, killed before it; also `forget`, `reboot`, `kill, then 12 calls` |
 //! | `show rollout` | also `nodes`, `containers`, `volumes`, `revisions`, `diff` |
 
-use oml_common::catalog::Catalog;
+use oml_common::document::catalog::Catalog;
 
 mod agent;
 mod behaviour;

@@ -1,8 +1,12 @@
-//! Rules of the workspace that no compiler knows: sizes, names, imports, and
-//! a policy row for every remote procedure.
+//! Checks rules of the workspace that the compiler does not know: sizes, names,
+//! imports, sleeps in tests, types that share a name, state diagrams, and a policy
+//! row for every remote procedure.
 
+mod diagrams;
 mod imports;
 mod names;
 mod policy;
 mod sizes;
+mod sleeps;
 mod sources;
+mod twice;

@@ -1,4 +1,4 @@
-//! Names that say nothing, and marks that say "not finished".
+//! Module names that say nothing and marks of unfinished work are rejected.
 
 use crate::sources::all;
 
@@ -6,7 +6,7 @@ const BANNED: [&str; 8] =
     ["util", "utils", "helper", "helpers", "service", "manager", "misc", "common_utils"];
 
 #[test]
-fn no_module_is_named_after_nothing() {
+fn every_module_name_says_what_the_module_does() {
     let banned: Vec<String> = all()
         .into_iter()
         .filter(|source| {
@@ -15,12 +15,16 @@ fn no_module_is_named_after_nothing() {
         })
         .map(|source| source.path)
         .collect();
-    assert!(banned.is_empty(), "rename:\n{}", banned.join("\n"));
+    assert!(
+        banned.is_empty(),
+        "give these modules names that say what they do:\n{}",
+        banned.join("\n")
+    );
 }
 
 #[test]
-fn nothing_is_left_unfinished_ignored_or_slept_over() {
-    // Put together here, so that this file does not find itself.
+fn nothing_is_unfinished_or_ignored() {
+    // The marks are put together here, because this file is searched too.
     let marks = [
         ["to", "do!("].concat(),
         ["unimple", "mented!("].concat(),
@@ -36,5 +40,5 @@ fn nothing_is_left_unfinished_ignored_or_slept_over() {
             }
         }
     }
-    assert!(found.is_empty(), "finish or remove:\n{}", found.join("\n"));
+    assert!(found.is_empty(), "finish or remove these:\n{}", found.join("\n"));
 }

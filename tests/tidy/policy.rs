@@ -1,4 +1,4 @@
-//! Every remote procedure has a row that says who may call it.
+//! The controller's policy has a row for every remote procedure that says who may call it.
 
 use std::fs;
 
@@ -23,6 +23,13 @@ fn every_procedure_has_a_policy_row() {
             missing.push(path);
         }
     }
-    assert!(count > 10, "only {count} procedures were found");
-    assert!(missing.is_empty(), "no row in controller/src/policy.rs for:\n{}", missing.join("\n"));
+    assert!(
+        count > 10,
+        "only {count} procedures were found in oml.proto; check how this test reads it"
+    );
+    assert!(
+        missing.is_empty(),
+        "controller/src/policy.rs lacks a row for these; add one each:\n{}",
+        missing.join("\n")
+    );
 }

@@ -1,11 +1,11 @@
-//! The workspace's own Rust files.
+//! Reads the workspace's own Rust files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One source file.
+/// A Rust file of the workspace.
 pub(crate) struct Source {
-    /// Path from the workspace's root.
+    /// The path relative to the workspace's root.
     pub(crate) path: String,
     pub(crate) text: String,
 }
@@ -13,13 +13,13 @@ pub(crate) struct Source {
 const FOLDERS: [&str; 9] =
     ["proto", "common", "daemon", "controller", "agent", "omlctl", "tests", "packaging", "catalog"];
 
-/// The workspace's root.
+/// Returns the workspace's root folder.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().expect("the crate is a folder of the workspace").to_path_buf()
 }
 
-/// Every Rust file, in the order of paths.
+/// Returns every Rust file, sorted by path.
 pub(crate) fn all() -> Vec<Source> {
     let root = root();
     let mut sources = Vec::new();
@@ -49,7 +49,7 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
 }
 
 impl Source {
-    /// Tests are as long as they need to be.
+    /// Returns whether the whole file is test code, which may be as long as it needs to be.
     pub(crate) fn is_test(&self) -> bool {
         let folder = |name: &str| self.path.split('/').any(|part| part == name);
         self.path.ends_with("/tests.rs")
@@ -58,10 +58,10 @@ impl Source {
             || (folder("tests")
                 && !self.path.starts_with("tests/src")
                 && !self.path.starts_with("tests/lab/src"))
-            || self.path.starts_with("common/src/reconcile/tests/")
+            || self.path.starts_with("common/src/decide/reconciletests/")
     }
 
-    /// The text without the inline test module at its end.
+    /// Returns the text without the inline test module at its end.
     pub(crate) fn production(&self) -> &str {
         self.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(&self.text)
     }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::error::chain;
-use oml_common::instance::Instance;
+use oml_common::document::instance::InstanceDocument;
+use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Clock;
 use tokio::sync::watch;
@@ -27,7 +27,7 @@ pub(super) struct Wanted {
     /// Grows with every change after which an older answer says nothing.
     pub(super) number: u64,
     /// What should run.
-    pub(super) desired: Arc<Vec<Instance>>,
+    pub(super) desired: Arc<Vec<InstanceDocument>>,
 }
 
 /// The last answer.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use oml_common::attempt::{self, Attempt, Outcome, nothing};
-use oml_common::error::chain;
+use oml_common::decide::observed::{Drift, Observed};
+use oml_common::decide::reconcile::{Busy, Decision, Input, Step, decide};
+use oml_common::decide::update::{self, InstanceUpdate, Outcome, nothing};
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::report::Phase;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::Instance;
-use oml_common::observed::{Drift, Observed};
-use oml_common::reconcile::{Busy, Input, Judgement, Step, judge};
-use oml_common::report::Phase;
+use oml_common::text::error::chain;
 use oml_daemon::failpoint;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
@@ -39,7 +39,7 @@ impl Agent {
             return;
         }
         let observed = self.observe();
-        let mut judgements = judge(self.input(&observed));
+        let mut judgements = decide(self.input(&observed));
         self.mark_vain_steps(&mut judgements);
         let mut begun = Vec::new();
         for (name, judgement) in &mut judgements {
@@ -55,7 +55,7 @@ impl Agent {
         self.state.wake_at = wakes.min();
         // What was begun is told as being done.
         if !begun.is_empty() {
-            let now_busy = judge(self.input(&observed));
+            let now_busy = decide(self.input(&observed));
             judgements.extend(now_busy.into_iter().filter(|(name, _)| begun.contains(name)));
         }
         self.tell(&observed, &judgements);
@@ -66,7 +66,7 @@ impl Agent {
         let mark = self.host.clock.mark();
         if let Some(by_ms) = mark.set_since(&self.state.mark) {
             warn!(by_ms, "the clock was set by {by_ms} ms; soaks and drains go on as before");
-            attempt::shift(&mut self.state.attempts, by_ms);
+            update::shift(&mut self.state.attempts, by_ms);
             self.state.mark = mark;
             self.state.unsaved = true;
         }
@@ -81,7 +81,7 @@ impl Agent {
         Input {
             assignment: self.state.assignment.as_deref(),
             observed,
-            attempts: &self.state.attempts,
+            updates: &self.state.attempts,
             busy: &self.state.busy,
             now: self.host.clock.now(),
         }
@@ -143,34 +143,37 @@ impl Agent {
             let of = |name: &ComponentName| busy.get(name).is_some_and(|busy| wanted(&busy.step));
             self.state.running.values().filter(|running| of(&running.component)).count()
         };
-        if *step == Step::Fetch {
-            return running(|step| *step == Step::Fetch) < FETCHES_MAX;
+        if *step == Step::Pull {
+            return running(|step| *step == Step::Pull) < FETCHES_MAX;
         }
         // What goes may hold the ports of what comes.
         let waits = matches!(step, Step::Switch { .. } | Step::Start);
-        running(|step| *step != Step::Fetch) < STEPS_MAX
+        running(|step| *step != Step::Pull) < STEPS_MAX
             && !(waits && running(|step| *step == Step::Remove) > 0)
     }
 
     fn begin(&mut self, component: &ComponentName, step: Step, reason: &str) {
         // Counting goes on for as long as calls are up: that is no transition.
-        if step != Step::Count {
-            info!(%component, step = step.verb(), "{component}: {}: {reason}", step.verb());
+        if step != Step::CountActive {
+            info!(%component, step = step.as_str(), "{component}: {}: {reason}", step.as_str());
         }
         let desired = self.desired(component);
         self.note_drift(component, desired.as_ref(), &step, reason);
-        let goal = self.goal(component);
+        let desired_hash = self.desired_hash(component);
         if matches!(step, Step::Switch { .. }) {
             // Where nothing is counted, the gate begins and is passed at once.
             failpoint::reach("A6");
             failpoint::reach("A7");
         }
-        if matches!(step, Step::Keep { .. }) {
+        if matches!(step, Step::Commit { .. }) {
             failpoint::reach("A11");
         }
         let now = self.host.clock.now();
-        let attempt = self.state.attempts.get(component).filter(|a| a.goal == goal).cloned();
-        let attempt = attempt.unwrap_or_else(|| Attempt::new(goal.clone())).entering(&step, now);
+        let attempt =
+            self.state.attempts.get(component).filter(|a| a.desired_hash == desired_hash).cloned();
+        let attempt = attempt
+            .unwrap_or_else(|| InstanceUpdate::new(desired_hash.clone()))
+            .entering(&step, now);
         let before = self.state.attempts.insert(component.clone(), attempt);
         self.state.unsaved |= before.as_ref() != self.state.attempts.get(component);
         self.save();
@@ -179,7 +182,7 @@ impl Agent {
         // What is done without a record of it could be done twice.
         let trouble = self.state.troubles.get("cache").filter(|_| needs_record(&work.step));
         if let Some(trouble) = trouble.cloned() {
-            self.finish(&work, Outcome::Trouble(trouble));
+            self.finish(&work, Outcome::Retry(trouble));
             return;
         }
         failpoint::reach("A0");
@@ -190,11 +193,11 @@ impl Agent {
             (work, outcome)
         });
         let (id, component) = (task.id(), component.clone());
-        self.state.running.insert(id, Running { component, goal, progress: watched, task });
+        self.state.running.insert(id, Running { component, desired_hash, progress: watched, task });
     }
 
-    pub(super) fn goal(&self, component: &ComponentName) -> ContentHash {
-        self.desired(component).as_ref().map_or_else(nothing, Instance::workload_hash)
+    pub(super) fn desired_hash(&self, component: &ComponentName) -> ContentHash {
+        self.desired(component).as_ref().map_or_else(nothing, |i| i.workload_hash())
     }
 
     pub(super) fn finish(&mut self, work: &Work, outcome: Outcome) {
@@ -208,10 +211,11 @@ impl Agent {
         self.state.unsaved |= !matches!(outcome, Outcome::Counted(_));
         let removed = *step == Step::Remove && outcome == Outcome::Done;
         let now = self.host.clock.now();
-        let goal = work.desired.as_ref().map_or_else(nothing, Instance::workload_hash);
-        // Another goal may have overtaken the one that the step was for; how it
+        let desired_hash = work.desired.as_ref().map_or_else(nothing, |i| i.workload_hash());
+        // Another desired workload may have overtaken the one that the step was for; how it
         // ended then says nothing of the new one.
-        let overtaken = self.state.attempts.get(component).is_some_and(|a| a.goal != goal);
+        let overtaken =
+            self.state.attempts.get(component).is_some_and(|a| a.desired_hash != desired_hash);
         let attempt = if overtaken { None } else { self.state.attempts.remove(component) };
         if let Some(attempt) = attempt.filter(|_| !removed) {
             let attempt = attempt.after(step, outcome, now);
@@ -221,18 +225,18 @@ impl Agent {
         }
         self.save();
         match step {
-            Step::Keep { .. } => failpoint::reach("A12"),
-            Step::Return { .. } => failpoint::reach("R4"),
+            Step::Commit { .. } => failpoint::reach("A12"),
+            Step::RollBack { .. } => failpoint::reach("R4"),
             Step::Remove
-            | Step::Fetch
-            | Step::Put
-            | Step::Withdraw { .. }
-            | Step::Count
+            | Step::Pull
+            | Step::Create
+            | Step::RevertDocument { .. }
+            | Step::CountActive
             | Step::Switch { .. }
             | Step::Soak
-            | Step::GiveUp { .. }
+            | Step::Fail { .. }
             | Step::Start
-            | Step::Refresh
+            | Step::RewriteConfig
             | Step::Promote => {}
         }
         self.settle(component.clone());
@@ -240,7 +244,7 @@ impl Agent {
 
     /// A step that was done and is called for again at once was done in vain:
     /// it counts as trouble, so that it is tried again ever more rarely.
-    fn mark_vain_steps(&mut self, judgements: &mut BTreeMap<ComponentName, Judgement>) {
+    fn mark_vain_steps(&mut self, judgements: &mut BTreeMap<ComponentName, Decision>) {
         let busy = &self.state.busy;
         let (waiting, settled): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.state.last_done)
@@ -252,14 +256,18 @@ impl Agent {
             let Some(judgement) = judgement.filter(|j| j.step.as_ref() == Some(&done)) else {
                 continue;
             };
-            let (step, reason) = (done.verb(), &judgement.reason);
+            let (step, reason) = (done.as_str(), &judgement.reason);
             warn!(component = %name, step, "{name}: {step} was done in vain: {reason}");
             let message = format!("{}, and mending it did not help", judgement.reason);
-            let goal = self.goal(&name);
-            let attempt = self.state.attempts.remove(&name).unwrap_or_else(|| Attempt::new(goal));
-            let attempt = attempt.after(&done, Outcome::Trouble(message), self.host.clock.now());
+            let desired_hash = self.desired_hash(&name);
+            let attempt = self
+                .state
+                .attempts
+                .remove(&name)
+                .unwrap_or_else(|| InstanceUpdate::new(desired_hash));
+            let attempt = attempt.after(&done, Outcome::Retry(message), self.host.clock.now());
             judgement.step = None;
-            judgement.wake_at = attempt.trouble.as_ref().map(|trouble| trouble.retry_at);
+            judgement.wake_at = attempt.backoff.as_ref().map(|backoff| backoff.retry_at);
             self.state.attempts.insert(name, attempt);
             self.state.unsaved = true;
         }
@@ -269,7 +277,7 @@ impl Agent {
     fn note_drift(
         &mut self,
         component: &ComponentName,
-        desired: Option<&Instance>,
+        desired: Option<&InstanceDocument>,
         step: &Step,
         reason: &str,
     ) {
@@ -281,8 +289,8 @@ impl Agent {
             .state
             .attempts
             .get(component)
-            .is_some_and(|attempt| attempt.failure().is_some() || attempt.trouble.is_some());
-        if works_by_it && !changing && matches!(step, Step::Start | Step::Put | Step::Fetch) {
+            .is_some_and(|attempt| attempt.failure().is_some() || attempt.backoff.is_some());
+        if works_by_it && !changing && matches!(step, Step::Start | Step::Create | Step::Pull) {
             let drift = Drift { at: self.host.clock.now(), found: reason.to_owned() };
             self.state.drifts.insert(component.clone(), drift);
         }
@@ -309,15 +317,15 @@ impl Agent {
 /// Whether it is better left than done twice. What brings something back to
 /// running is not.
 fn needs_record(step: &Step) -> bool {
-    !matches!(step, Step::Start | Step::GiveUp { .. } | Step::Return { .. })
+    !matches!(step, Step::Start | Step::Fail { .. } | Step::RollBack { .. })
 }
 
 fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
-    let step = step.verb();
+    let step = step.as_str();
     match outcome {
         Outcome::Done => info!(%component, step, "{component}: {step} done"),
         Outcome::Counted(active) => debug!(%component, step, ?active, "{component}: counted"),
-        Outcome::Trouble(why) => {
+        Outcome::Retry(why) => {
             warn!(%component, step, "{component}: {step} could not be done: {why}");
         }
         Outcome::Failed(failure) => {
@@ -327,6 +335,6 @@ fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
     }
 }
 
-fn waiting_for(away: &Away) -> Judgement {
-    Judgement { phase: Phase::Blocked, reason: away.words(), step: None, wake_at: None }
+fn waiting_for(away: &Away) -> Decision {
+    Decision { phase: Phase::Blocked, reason: away.words(), step: None, wake_at: None }
 }

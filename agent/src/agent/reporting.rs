@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::decide::observed::{Drift, Observed};
+use oml_common::decide::reconcile::{Decision, tell};
+use oml_common::document::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::id::{ComponentName, RevisionNumber};
-use oml_common::observed::{Drift, Observed};
-use oml_common::reconcile::{Judgement, tell};
-use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::time::Timestamp;
 use tracing::info;
 
@@ -27,11 +27,7 @@ pub fn empty_report(at: Timestamp) -> Report {
 }
 
 impl Agent {
-    pub(super) fn tell(
-        &self,
-        observed: &Observed,
-        judgements: &BTreeMap<ComponentName, Judgement>,
-    ) {
+    pub(super) fn tell(&self, observed: &Observed, judgements: &BTreeMap<ComponentName, Decision>) {
         let mut instances = tell(self.input(observed), judgements);
         for (name, instance) in &mut instances {
             add_drift(instance, self.state.drifts.get(name));
@@ -86,8 +82,8 @@ fn essence(report: &Report) -> Report {
 
 fn log_transitions(before: &Report, after: &Report) {
     for (component, instance) in &after.instances {
-        let was = before.instances.get(component).map_or("unknown", |i| i.phase.word());
-        let is = instance.phase.word();
+        let was = before.instances.get(component).map_or("unknown", |i| i.phase.as_str());
+        let is = instance.phase.as_str();
         if was != is {
             let reason = &instance.reason;
             info!(%component, was, is, "{component}: {was} -> {is}: {reason}");

@@ -1,9 +1,9 @@
 //! The loop on a host in memory: what it does, and that it does it again after
 //! any interruption.
 
-use oml_common::assignment::OnDeadline;
-use oml_common::observed::Health;
-use oml_common::report::Phase;
+use oml_common::decide::observed::Health;
+use oml_common::document::assignment::OnDeadline;
+use oml_common::document::report::Phase;
 
 use self::bench::{Bench, name};
 use crate::paths::Slot;
@@ -153,7 +153,7 @@ async fn a_stop_by_hand_is_respected_until_it_is_started_by_hand() {
     let bench = Bench::settled().await;
     let before = restarts(&bench);
     bench.host.stop_by_hand(&"asterisk.service".parse().unwrap());
-    bench.until(|report| matches!(report.phase, Phase::Held { .. })).await;
+    bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
     bench.pass_time(600).await;
     assert_eq!(restarts(&bench), before);
     bench.host.start_by_hand(&"asterisk.service".parse().unwrap());
@@ -166,7 +166,7 @@ async fn a_masked_unit_is_held_and_nothing_is_done_to_it() {
     let before = restarts(&bench);
     bench.host.mask(&"asterisk.service".parse().unwrap());
     bench.upgrade("2", Behaviour::Good);
-    let report = bench.until(|report| matches!(report.phase, Phase::Held { .. })).await;
+    let report = bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
     assert!(report.reason.contains("masked"), "{}", report.reason);
     assert_eq!(restarts(&bench), before);
 }

@@ -1,6 +1,7 @@
 //! A cache that is lost, broken or foreign stops nothing.
 
-use oml_common::assignment::Content;
+use oml_common::document::Verbatim;
+use oml_common::document::assignment::{Assignment, Content};
 use oml_common::id::{ContentHash, Generation};
 
 use super::*;
@@ -11,20 +12,22 @@ fn cache() -> (tempfile::TempDir, Cache) {
     (folder, cache)
 }
 
-fn assignment() -> Assignment {
-    Assignment {
+fn assignment() -> AssignmentDocument {
+    Verbatim::seal(Assignment {
         generation: Generation { epoch: 1, number: 7 },
         tenant: "acme".parse().unwrap(),
         node: "voice-1".parse().unwrap(),
         content: Content::default(),
-    }
+    })
 }
 
 #[test]
 fn what_was_kept_is_found_again() {
     let (_folder, cache) = cache();
-    let attempts =
-        Attempts::from([("asterisk".parse().unwrap(), Attempt::new(ContentHash::of(b"goal")))]);
+    let attempts = Attempts::from([(
+        "asterisk".parse().unwrap(),
+        InstanceUpdate::new(ContentHash::of(b"goal")),
+    )]);
     cache.keep_assignment(&assignment()).unwrap();
     let kept = Kept { mark: Mark::default(), attempts };
     cache.keep_attempts(&kept).unwrap();

@@ -1,4 +1,5 @@
-use oml_common::instance::{Instance, PackagedUnit, Workload};
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{PackagedUnit, Workload};
 
 use super::*;
 use crate::sample;
@@ -13,12 +14,13 @@ fn a_folder_that_cannot_be_listed_is_not_an_empty_one() {
     assert!(components(&paths).unwrap_err().to_string().starts_with("could not list "));
 }
 
-fn instance(drop_in: &str) -> Instance {
+fn instance(drop_in: &str) -> InstanceDocument {
     let workload = Workload::Unit(PackagedUnit { drop_in: drop_in.to_owned() });
-    Instance { workload, ..sample::instance("exporter", "1") }
+    sample::document("exporter", "1")
+        .edited(|exporter| exporter.workload = Verbatim::seal(workload))
 }
 
-fn held(paths: &Paths, slot: Slot) -> Option<Instance> {
+fn held(paths: &Paths, slot: Slot) -> Option<InstanceDocument> {
     read(paths, &"exporter".parse().unwrap(), slot).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! Joining, and every way it is refused.
 
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use oml_daemon::tls::Fingerprint;
 use tonic::Status;
 

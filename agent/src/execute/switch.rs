@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use oml_common::attempt::Outcome;
-use oml_common::error::chain;
+use oml_common::decide::reconcile::Step;
+use oml_common::decide::update::Outcome;
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::Instance;
-use oml_common::reconcile::Step;
+use oml_common::text::error::chain;
 use oml_common::time::Span;
 use oml_daemon::failpoint;
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ impl Host {
             Err(StepError::Runtime(error)) if is_verdict(&error) => {
                 self.condemn(work, &error, began.elapsed()).await
             }
-            Err(error) => Outcome::Trouble(chain(&error)),
+            Err(error) => Outcome::Retry(chain(&error)),
         }
     }
 
@@ -40,7 +40,7 @@ impl Host {
         &self,
         work: &'w Work,
         previous: Option<&ContentHash>,
-    ) -> Result<&'w Instance, StepError> {
+    ) -> Result<&'w InstanceDocument, StepError> {
         let instance = work.instance()?;
         self.advance_documents(work, instance, previous).await?;
         if instance.container().is_none() {
@@ -80,11 +80,11 @@ impl Host {
     async fn advance_documents(
         &self,
         work: &Work,
-        instance: &Instance,
+        instance: &InstanceDocument,
         previous: Option<&ContentHash>,
     ) -> Result<(), StepError> {
         let component = &instance.component;
-        let is_previous = |document: &Instance| Some(&document.workload_hash()) == previous;
+        let is_previous = |document: &InstanceDocument| Some(&document.workload_hash()) == previous;
         let current = documents::read_usable(&self.paths, component, Slot::Current)?;
         if current.is_some_and(|document| is_previous(&document)) {
             documents::write(&self.paths, instance, Slot::Next)?;
@@ -142,11 +142,15 @@ impl Host {
                 let message = "what it was made from is not known any more".to_owned();
                 Outcome::Failed(self.failure(work, message, LastWords::default()))
             }
-            Err(error) => Outcome::Trouble(chain(&error)),
+            Err(error) => Outcome::Retry(chain(&error)),
         }
     }
 
-    async fn turn_back(&self, work: &Work, previous: &ContentHash) -> Result<Instance, StepError> {
+    async fn turn_back(
+        &self,
+        work: &Work,
+        previous: &ContentHash,
+    ) -> Result<InstanceDocument, StepError> {
         let instance = self.known(work, previous).await?;
         documents::write(&self.paths, &instance, Slot::Current)?;
         self.systemd.put(&instance).await?;
@@ -156,7 +160,7 @@ impl Host {
     }
 
     /// The instance of that workload, from the documents or the container's label.
-    async fn known(&self, work: &Work, hash: &ContentHash) -> Result<Instance, StepError> {
+    async fn known(&self, work: &Work, hash: &ContentHash) -> Result<InstanceDocument, StepError> {
         for slot in [Slot::Previous, Slot::Current, Slot::Next] {
             let document = documents::read_usable(&self.paths, &work.component, slot)?;
             if let Some(found) = document.filter(|document| &document.workload_hash() == hash) {
@@ -172,7 +176,7 @@ impl Host {
         let words = match self.last_words(work).await {
             Ok(words) => words,
             // Without its engine no version can start.
-            Err(error) => return Outcome::Trouble(chain(&error)),
+            Err(error) => return Outcome::Retry(chain(&error)),
         };
         let limit_ms = work.desired.as_ref().map_or(0, |i| i.timing.start_timeout_ms);
         let in_time = took < Duration::from_millis(limit_ms);
@@ -189,7 +193,7 @@ impl Host {
     }
 
     /// A wrong name hurts nobody and is mended by the next look.
-    async fn name_properly(&self, instance: &Instance) {
+    async fn name_properly(&self, instance: &InstanceDocument) {
         if instance.container().is_none() {
             return;
         }
@@ -201,12 +205,12 @@ impl Host {
 
     /// Ends the process when the old version has stopped and the new one does
     /// not run yet. Only a test build comes here.
-    async fn die_between_stop_and_start(&self, instance: &Instance) {
-        let goal = instance.workload_hash();
+    async fn die_between_stop_and_start(&self, instance: &InstanceDocument) {
+        let desired_hash = instance.workload_hash();
         let stopped = async {
             loop {
                 let listing = self.docker.list(std::slice::from_ref(instance)).await;
-                if listing.is_ok_and(|listing| !runs_another(&listing, instance, &goal)) {
+                if listing.is_ok_and(|listing| !runs_another(&listing, instance, &desired_hash)) {
                     return;
                 }
             }
@@ -219,9 +223,13 @@ impl Host {
     }
 }
 
-fn runs_another(listing: &Listing, instance: &Instance, goal: &ContentHash) -> bool {
+fn runs_another(
+    listing: &Listing,
+    instance: &InstanceDocument,
+    desired_hash: &ContentHash,
+) -> bool {
     listing.containers.iter().any(|(name, container)| {
-        *name == instance.component && container.is_running() && &container.hash != goal
+        *name == instance.component && container.is_running() && &container.hash != desired_hash
     })
 }
 

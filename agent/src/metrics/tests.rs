@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::report::Phase;
+use oml_common::document::report::Phase;
 use oml_common::time::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

@@ -1,7 +1,7 @@
 //! How the parts of an observation join.
 
+use oml_common::decide::observed::{ActiveState, ContainerState, ObservedContainer, ObservedUnit};
 use oml_common::id::{ContentHash, Digest};
-use oml_common::observed::{ActiveState, ContainerState, ObservedContainer, ObservedUnit};
 use oml_common::time::Timestamp;
 
 use super::*;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use oml_common::attempt::Outcome;
+use oml_common::decide::reconcile::Step;
+use oml_common::decide::update::Outcome;
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{Container, Instance, Workload};
 use oml_common::id::Digest;
-use oml_common::instance::{Container, Workload};
-use oml_common::reconcile::Step;
 use oml_daemon::env::Clock;
 use tokio::sync::watch;
 
@@ -46,13 +47,13 @@ fn digest() -> Digest {
     sample::digest("any")
 }
 
-fn instance(version: &str, ports: &[&str]) -> Instance {
+fn instance(version: &str, ports: &[&str]) -> InstanceDocument {
     let container = Container { digest: digest(), ..sample::container("web", version) };
-    Instance {
-        workload: Workload::Container(container),
+    Verbatim::seal(Instance {
+        workload: Verbatim::seal(Workload::Container(container)),
         ports: ports.iter().map(|text| port(text)).collect(),
         ..sample::instance("web", version)
-    }
+    })
 }
 
 impl Bench {
@@ -77,15 +78,15 @@ impl Bench {
         std::fs::write(self.host.paths.proc.join("net").join(table), text).unwrap();
     }
 
-    async fn perform(&self, instance: &Instance, step: Step) -> Outcome {
+    async fn perform(&self, instance: &InstanceDocument, step: Step) -> Outcome {
         let desired = Some(instance.clone());
         let work = Work { component: instance.component.clone(), desired, step };
         self.host.perform(&work, &watch::channel(FetchProgress::default()).0).await
     }
 
-    async fn install(&self, instance: &Instance) {
+    async fn install(&self, instance: &InstanceDocument) {
         let previous = None;
-        for step in [Step::Fetch, Step::Put, Step::Switch { previous, calls_cut: Some(0) }] {
+        for step in [Step::Pull, Step::Create, Step::Switch { previous, calls_cut: Some(0) }] {
             assert_eq!(self.perform(instance, step).await, Outcome::Done);
         }
     }
@@ -96,11 +97,11 @@ async fn a_port_of_another_program_blocks_before_anything_is_made() {
     let bench = Bench::new();
     bench.install(&instance("v1", &["8083/tcp"])).await;
     bench.listen("tcp", TCP);
-    let outcome = bench.perform(&instance("v2", &["8081/tcp"]), Step::Put).await;
-    assert_eq!(outcome, Outcome::Trouble("port 8081/tcp is taken by another program".to_owned()));
+    let outcome = bench.perform(&instance("v2", &["8081/tcp"]), Step::Create).await;
+    assert_eq!(outcome, Outcome::Retry("port 8081/tcp is taken by another program".to_owned()));
     assert_eq!(bench.fake.docker().list(&[]).await.unwrap().containers.len(), 1);
     bench.listen("tcp", "");
-    assert_eq!(bench.perform(&instance("v2", &["8081/tcp"]), Step::Put).await, Outcome::Done);
+    assert_eq!(bench.perform(&instance("v2", &["8081/tcp"]), Step::Create).await, Outcome::Done);
 }
 
 #[tokio::test]
@@ -108,7 +109,7 @@ async fn the_version_that_runs_holds_its_own_ports() {
     let bench = Bench::new();
     bench.install(&instance("v1", &["8081/tcp"])).await;
     bench.listen("tcp", TCP);
-    let outcome = bench.perform(&instance("v2", &["8081/tcp", "8083/tcp"]), Step::Put).await;
+    let outcome = bench.perform(&instance("v2", &["8081/tcp", "8083/tcp"]), Step::Create).await;
     assert_eq!(outcome, Outcome::Done);
 }
 
@@ -117,7 +118,7 @@ async fn a_full_disk_blocks_before_anything_is_made() {
     let mut bench = Bench::new();
     bench.install(&instance("v1", &[])).await;
     bench.host.floors.state_bytes = u64::MAX;
-    let Outcome::Trouble(why) = bench.perform(&instance("v2", &[]), Step::Put).await else {
+    let Outcome::Retry(why) = bench.perform(&instance("v2", &[]), Step::Create).await else {
         panic!("it was made");
     };
     assert!(why.contains("MiB are free at ") && why.contains("/var/lib/omlagent"), "{why}");
@@ -142,9 +143,9 @@ async fn an_image_that_turns_out_too_large_for_the_disk_is_not_fetched_to_its_en
 async fn what_is_down_may_come_back_on_a_full_disk() {
     let mut bench = Bench::new();
     let instance = instance("v1", &[]);
-    assert_eq!(bench.perform(&instance, Step::Fetch).await, Outcome::Done);
+    assert_eq!(bench.perform(&instance, Step::Pull).await, Outcome::Done);
     bench.host.floors = Floors { engine_bytes: u64::MAX, state_bytes: u64::MAX };
-    assert_eq!(bench.perform(&instance, Step::Put).await, Outcome::Done);
+    assert_eq!(bench.perform(&instance, Step::Create).await, Outcome::Done);
 }
 
 #[tokio::test]
@@ -152,7 +153,7 @@ async fn ports_that_are_only_added_may_be_its_own_told_late() {
     let bench = Bench::new();
     bench.install(&instance("v1", &["8083/tcp"])).await;
     bench.listen("tcp", TCP);
-    let outcome = bench.perform(&instance("v2", &["8081/tcp", "8083/tcp"]), Step::Put).await;
+    let outcome = bench.perform(&instance("v2", &["8081/tcp", "8083/tcp"]), Step::Create).await;
     assert_eq!(outcome, Outcome::Done);
 }
 

@@ -9,9 +9,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use oml_common::decide::observed::{ContainerState, ObservedContainer, ObservedUnit};
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{
+    Check, Container, Instance, InstanceDocument, PackagedUnit, Probe, Timing, Workload,
+};
 use oml_common::id::{ComponentName, Digest};
-use oml_common::instance::{Check, Container, Instance, PackagedUnit, Probe, Timing, Workload};
-use oml_common::observed::{ContainerState, ObservedContainer, ObservedUnit};
 use oml_daemon::env::Clock;
 use tokio::sync::watch;
 
@@ -128,7 +131,13 @@ async fn the_real_daemons_keep_the_contract() {
 
 impl Place {
     /// A component that serves its version on a port.
-    fn instance(&self, component: &str, version: &str, digest: &Digest, port: u16) -> Instance {
+    fn instance(
+        &self,
+        component: &str,
+        version: &str,
+        digest: &Digest,
+        port: u16,
+    ) -> InstanceDocument {
         let container = Container {
             name: format!("oml-{component}-server").parse().unwrap(),
             repository: self.repository.parse().unwrap(),
@@ -136,8 +145,8 @@ impl Place {
             env: [("PORT".parse().unwrap(), port.to_string())].into(),
             ..sample::container(component, version)
         };
-        Instance {
-            workload: Workload::Container(container),
+        Verbatim::seal(Instance {
+            workload: Verbatim::seal(Workload::Container(container)),
             probe: Probe {
                 check: Check::Http { port, path: "/".to_owned(), tls: false },
                 interval_ms: 500,
@@ -146,26 +155,26 @@ impl Place {
             },
             timing: Timing { start_timeout_ms: 10_000, stop_grace_ms: 3_000 },
             ..sample::instance(component, version)
-        }
+        })
     }
 
     /// A unit that a package brought.
-    fn packaged(&self, component: &str, unit: &str) -> Instance {
+    fn packaged(&self, component: &str, unit: &str) -> InstanceDocument {
         let workload = PackagedUnit { drop_in: "Environment=OML=yes".to_owned() };
-        Instance {
+        Verbatim::seal(Instance {
             unit: unit.parse().unwrap(),
-            workload: Workload::Unit(workload),
+            workload: Verbatim::seal(Workload::Unit(workload)),
             probe: Probe {
                 check: Check::UnitActive,
                 interval_ms: 500,
                 timeout_ms: 500,
                 failures_max: 2,
             },
-            ..self.instance(component, "none", &self.images.first, 1)
-        }
+            ..(*self.instance(component, "none", &self.images.first, 1)).clone()
+        })
     }
 
-    async fn fetch(&self, instance: &Instance) -> Result<FetchProgress, RuntimeError> {
+    async fn fetch(&self, instance: &InstanceDocument) -> Result<FetchProgress, RuntimeError> {
         let (sender, progress) = watch::channel(FetchProgress::default());
         self.docker.fetch(instance, &sender).await?;
         let seen = *progress.borrow();
@@ -173,7 +182,7 @@ impl Place {
     }
 
     /// Everything up to the moment before the old version is stopped.
-    async fn prepare(&self, instance: &Instance) {
+    async fn prepare(&self, instance: &InstanceDocument) {
         self.fetch(instance).await.unwrap();
         self.docker.put(instance).await.unwrap();
         self.systemd.list(std::slice::from_ref(instance)).await.unwrap();
@@ -182,19 +191,19 @@ impl Place {
     }
 
     /// The moment itself.
-    async fn switch(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn switch(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         documents::advance(&self.paths, &instance.component).unwrap();
         self.systemd.start(instance).await
     }
 
-    async fn install(&self, instance: &Instance) {
+    async fn install(&self, instance: &InstanceDocument) {
         self.prepare(instance).await;
         self.switch(instance).await.unwrap();
         self.docker.promote(instance).await.unwrap();
     }
 
     /// Takes a component away whole.
-    async fn clear(&self, instance: &Instance) {
+    async fn clear(&self, instance: &InstanceDocument) {
         let component = &instance.component;
         self.systemd.stop(component).await.unwrap();
         self.systemd.remove(component, &[]).await.unwrap();
@@ -211,21 +220,21 @@ impl Place {
         of_component.map(|(_, container)| container).collect()
     }
 
-    async fn container(&self, instance: &Instance) -> Option<ObservedContainer> {
+    async fn container(&self, instance: &InstanceDocument) -> Option<ObservedContainer> {
         let hash = instance.workload_hash();
         self.containers(&instance.component).await.into_iter().find(|c| c.hash == hash)
     }
 
-    async fn runs(&self, instance: &Instance) -> bool {
+    async fn runs(&self, instance: &InstanceDocument) -> bool {
         self.container(instance).await.is_some_and(|container| container.is_running())
     }
 
-    async fn listing(&self, instance: &Instance) -> [Listing; 2] {
+    async fn listing(&self, instance: &InstanceDocument) -> [Listing; 2] {
         let desired = std::slice::from_ref(instance);
         [self.docker.list(desired).await.unwrap(), self.systemd.list(desired).await.unwrap()]
     }
 
-    async fn unit(&self, instance: &Instance) -> Option<ObservedUnit> {
+    async fn unit(&self, instance: &InstanceDocument) -> Option<ObservedUnit> {
         let [_, listing] = self.listing(instance).await;
         let mut units = listing.units.into_iter();
         units.find(|(name, _)| name == &instance.component).map(|(_, unit)| unit)

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
+use oml_common::decide::observed::{ContainerState, ObservedContainer};
+use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::{Container, Instance};
-use oml_common::observed::{ContainerState, ObservedContainer};
 use tokio::sync::{OnceCell, watch};
 
 use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
@@ -23,6 +23,8 @@ mod failure;
 mod images;
 mod label;
 mod login;
+#[cfg(any(test, feature = "sim"))]
+mod model;
 mod moment;
 mod names;
 #[cfg(test)]
@@ -55,7 +57,12 @@ impl Docker {
     /// inside a tokio runtime.
     #[must_use]
     pub fn new(paths: Paths, logins: Vec<Login>) -> Self {
-        let engine = Engine::at(&paths.docker_socket);
+        Self::over(Engine::at(&paths.docker_socket), paths, logins)
+    }
+
+    /// An engine that is reached in another way.
+    #[must_use]
+    pub fn over(engine: Engine, paths: Paths, logins: Vec<Login>) -> Self {
         let (sender, changes) = watch::channel(0);
         let watcher = tokio::spawn(events::watch(engine.clone(), sender));
         Self { engine, paths, logins, local: OnceCell::new(), changes, watcher }
@@ -105,7 +112,7 @@ impl Engine {
     /// own name if that is free. Gives its id.
     pub async fn restore(
         &self,
-        instance: &Instance,
+        instance: &InstanceDocument,
         paths: &Paths,
     ) -> Result<String, RuntimeError> {
         let container = container_of(instance)?;
@@ -125,7 +132,7 @@ impl Engine {
 
 #[async_trait]
 impl Runtime for Docker {
-    async fn list(&self, desired: &[Instance]) -> Result<Listing, RuntimeError> {
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         let all = self.engine.containers().await?;
         let marked: Vec<Marked> = all.iter().filter_map(label::read).collect();
         let running = marked.iter().filter(|container| container.is_running);
@@ -148,7 +155,7 @@ impl Runtime for Docker {
 
     async fn fetch(
         &self,
-        instance: &Instance,
+        instance: &InstanceDocument,
         progress: &watch::Sender<FetchProgress>,
     ) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
@@ -156,7 +163,7 @@ impl Runtime for Docker {
         images::fetch(&self.engine, container, login, images::SILENCE_MAX, progress).await
     }
 
-    async fn put(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
         let all = self.engine.containers().await?;
         if let Some((_, name)) = foreign(&all, std::slice::from_ref(instance)).pop() {
@@ -176,7 +183,7 @@ impl Runtime for Docker {
         self.engine.create(&name, body).await.map(|_id| ())
     }
 
-    async fn start(&self, _: &Instance) -> Result<(), RuntimeError> {
+    async fn start(&self, _: &InstanceDocument) -> Result<(), RuntimeError> {
         Err(RuntimeError::Unsupported("starting a container without its unit"))
     }
 
@@ -187,7 +194,7 @@ impl Runtime for Docker {
         Ok(())
     }
 
-    async fn promote(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn promote(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
         let all = self.engine.containers().await?;
         names::promote(&self.engine, &all, instance, container).await
@@ -221,7 +228,7 @@ impl Runtime for Docker {
         &self,
         component: &ComponentName,
         hash: &ContentHash,
-    ) -> Result<Option<Instance>, RuntimeError> {
+    ) -> Result<Option<InstanceDocument>, RuntimeError> {
         let containers = self.of_component(component).await?;
         let of_hash = containers.iter().find(|container| &container.hash == hash);
         Ok(of_hash.and_then(Marked::instance))
@@ -257,8 +264,8 @@ impl Runtime for Docker {
 impl Marked {
     /// The instance it was made from, unless its label was damaged.
     #[must_use]
-    pub fn instance(&self) -> Option<Instance> {
-        Instance::from_document(&self.document).ok()
+    pub fn instance(&self) -> Option<InstanceDocument> {
+        InstanceDocument::read(&self.document).ok()
     }
 
     /// From its stop signal to its kill.
@@ -268,12 +275,12 @@ impl Marked {
     }
 }
 
-fn container_of(instance: &Instance) -> Result<&Container, RuntimeError> {
+fn container_of(instance: &InstanceDocument) -> Result<&Container, RuntimeError> {
     instance.container().ok_or(RuntimeError::Unsupported("running a packaged unit as a container"))
 }
 
 /// Containers that bear a desired name and are not of that component.
-fn foreign(all: &[ContainerSummary], desired: &[Instance]) -> Vec<(ComponentName, String)> {
+fn foreign(all: &[ContainerSummary], desired: &[InstanceDocument]) -> Vec<(ComponentName, String)> {
     let mut foreign = Vec::new();
     for instance in desired {
         let Some(container) = instance.container() else { continue };

@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, UnitName};
-use oml_common::instance::Instance;
-use oml_common::observed::{
+use oml_common::decide::observed::{
     ActiveState, ContainerState, Drift, Health, ObservedContainer, ObservedUnit, Status,
 };
+use oml_common::document::instance::InstanceDocument;
+use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, UnitName};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Clock;
 use tokio::sync::watch;
@@ -110,7 +110,7 @@ struct FakeContainer {
 
 #[derive(Clone)]
 struct Ours {
-    instance: Instance,
+    instance: InstanceDocument,
     hash: ContentHash,
 }
 
@@ -261,7 +261,7 @@ impl State {
 
     /// What the container in use was made from: the one of the component's own
     /// name, or else the newest.
-    fn likeliest(&self, component: &ComponentName) -> Option<Instance> {
+    fn likeliest(&self, component: &ComponentName) -> Option<InstanceDocument> {
         let own = self.of(component).find(|(container, ours)| {
             let own = ours.instance.container().map(|c| c.name.as_str());
             own == Some(container.name.as_str())
@@ -269,7 +269,7 @@ impl State {
         own.or_else(|| self.of(component).last()).map(|(_, ours)| ours.instance.clone())
     }
 
-    fn create(&mut self, instance: &Instance, now: Timestamp) -> Result<usize, String> {
+    fn create(&mut self, instance: &InstanceDocument, now: Timestamp) -> Result<usize, String> {
         let Some(wanted) = instance.container() else {
             return Err("a packaged unit has no container".to_owned());
         };
@@ -291,7 +291,7 @@ impl State {
     }
 
     /// Makes a container again; under its own name if that is free.
-    fn restore(&mut self, instance: &Instance, now: Timestamp) -> Result<usize, String> {
+    fn restore(&mut self, instance: &InstanceDocument, now: Timestamp) -> Result<usize, String> {
         let index = self.create(instance, now)?;
         let own = instance.container().map(|container| container.name.to_string());
         if let Some(own) = own.filter(|own| self.containers.iter().all(|c| &c.name != own)) {
@@ -309,7 +309,7 @@ impl State {
         }
     }
 
-    fn behaviour(&self, instance: &Instance) -> Behaviour {
+    fn behaviour(&self, instance: &InstanceDocument) -> Behaviour {
         let digest = instance.container().map(|container| &container.digest);
         let known = digest.and_then(|digest| self.behaviours.get(digest));
         known.cloned().unwrap_or(Behaviour::Good)

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use oml_common::decide::observed::{ActiveState, ObservedUnit};
+use oml_common::document::instance::{InstanceDocument, Workload};
 use oml_common::id::{ComponentName, ContentHash, UnitName};
-use oml_common::instance::{Instance, Workload};
-use oml_common::observed::{ActiveState, ObservedUnit};
 use tokio::sync::watch;
 
 use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
@@ -18,13 +18,14 @@ use crate::paths::Paths;
 mod bus;
 mod files;
 mod jobs;
+#[cfg(any(test, feature = "sim"))]
+mod model;
 mod signals;
 mod state;
 mod text;
 
-use bus::{Calls, failure};
+use bus::Calls;
 use files::{OurFile, Place};
-use jobs::{MODE, forget_failure};
 use signals::Signals;
 
 pub use jobs::start_agent;
@@ -55,9 +56,27 @@ impl Systemd {
     pub fn new(paths: Paths) -> Self {
         let signals = Signals::new();
         let listener = tokio::spawn(signals.clone().listen());
+        Self::over(paths, Calls::default(), signals, listener)
+    }
+
+    /// The systemd of a model of a host. Must be called inside a tokio runtime.
+    #[cfg(any(test, feature = "sim"))]
+    #[must_use]
+    pub fn of_model(paths: Paths, host: oml_sim::Host) -> Self {
+        let signals = Signals::new();
+        let listener = tokio::spawn(signals.clone().listen_to_model(host.clone()));
+        Self::over(paths, Calls::of_model(host), signals, listener)
+    }
+
+    fn over(
+        paths: Paths,
+        calls: Calls,
+        signals: Signals,
+        listener: tokio::task::JoinHandle<()>,
+    ) -> Self {
         Self {
             paths,
-            calls: Calls::default(),
+            calls,
             signals,
             listener,
             writing: tokio::sync::Mutex::default(),
@@ -65,7 +84,7 @@ impl Systemd {
         }
     }
 
-    fn render(&self, instance: &Instance) -> String {
+    fn render(&self, instance: &InstanceDocument) -> String {
         let units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
         let after: Vec<UnitName> =
             instance.after.iter().filter_map(|name| units.get(name).cloned()).collect();
@@ -74,14 +93,14 @@ impl Systemd {
 
     async fn observe_desired(
         &self,
-        instance: &Instance,
+        instance: &InstanceDocument,
         files: &[OurFile],
         listing: &mut Listing,
     ) -> Result<String, RuntimeError> {
         let component = &instance.component;
         let loaded = self.calls.load(instance.unit.as_str()).await?;
         let place = files::look(&self.paths, instance)?;
-        let is_packaged = matches!(instance.workload, Workload::Unit(_));
+        let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
             listing.units.push((component.clone(), loaded.observe(None, false, !is_packaged)));
             return Ok(loaded.path);
@@ -124,7 +143,7 @@ impl Drop for Systemd {
 
 #[async_trait]
 impl Runtime for Systemd {
-    async fn list(&self, desired: &[Instance]) -> Result<Listing, RuntimeError> {
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         let units = desired.iter().map(|i| (i.component.clone(), i.unit.clone())).collect();
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
         let mut listing = Listing::default();
@@ -134,7 +153,8 @@ impl Runtime for Systemd {
             ours.insert(self.observe_desired(instance, &files, &mut listing).await?);
         }
         for file in files {
-            let is_told = |i: &Instance| i.unit == file.unit || i.component == file.mark.component;
+            let is_told =
+                |i: &InstanceDocument| i.unit == file.unit || i.component == file.mark.component;
             if desired.iter().any(is_told) {
                 continue;
             }
@@ -148,19 +168,19 @@ impl Runtime for Systemd {
 
     async fn fetch(
         &self,
-        _: &Instance,
+        _: &InstanceDocument,
         _: &watch::Sender<FetchProgress>,
     ) -> Result<(), RuntimeError> {
         Err(RuntimeError::Unsupported("fetching a packaged unit"))
     }
 
-    async fn put(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let unit = instance.unit.as_str();
         let _turn = self.writing.lock().await;
         let loaded = self.calls.load(unit).await?;
         let place = files::look(&self.paths, instance)?;
         let path = files::path(&self.paths, instance);
-        match instance.workload {
+        match *instance.workload {
             Workload::Container(_) if place == Place::Free && loaded.is_defined_beside(&path) => {
                 return Err(RuntimeError::Foreign(format!("unit {unit}")));
             }
@@ -176,17 +196,17 @@ impl Runtime for Systemd {
         if !is_written {
             disk::write_durably(&path, wanted.as_bytes(), 0o644).map_err(files::unusable)?;
         }
-        let is_newly_enabled = self.enable(unit).await?;
+        let is_newly_enabled = self.calls.enable(unit).await?;
         // Whatever was written counts from here on. Being wanted by a target also
         // keeps systemd from forgetting a stopped unit, and that it was stopped.
         if !is_written || is_newly_enabled || loaded.needs_reload() {
-            self.reload().await?;
+            self.calls.reload().await?;
         }
         // Until it runs itself, what it had before holds what runs.
         if loaded.is_up() { self.retire_others(instance).await } else { Ok(()) }
     }
 
-    async fn start(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn start(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let unit = instance.unit.as_str();
         let timing = &instance.timing;
         let limit =
@@ -203,17 +223,9 @@ impl Runtime for Systemd {
             // What an old unit does says nothing of the version that is started.
             self.retire_others(instance).await.map_err(RuntimeError::made_transient)?;
         }
-        let manager = self.calls.manager().await?;
         // Deliberate starts count towards systemd's limit too.
-        forget_failure(&manager, unit).await?;
-        let loaded = self
-            .job(unit, limit, async || {
-                manager
-                    .restart_unit(unit, MODE)
-                    .await
-                    .map_err(|error| failure("start", unit, error))
-            })
-            .await?;
+        self.calls.forget_failure(unit).await?;
+        let loaded = self.job(unit, limit, async || self.calls.restart(unit).await).await?;
         match loaded.active() {
             ActiveState::Active | ActiveState::Reloading => Ok(()),
             ActiveState::Inactive
@@ -236,7 +248,7 @@ impl Runtime for Systemd {
         Ok(())
     }
 
-    async fn promote(&self, _: &Instance) -> Result<(), RuntimeError> {
+    async fn promote(&self, _: &InstanceDocument) -> Result<(), RuntimeError> {
         Err(RuntimeError::Unsupported("renaming a unit"))
     }
 

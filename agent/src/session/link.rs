@@ -5,8 +5,9 @@ use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::assignment::Assignment;
-use oml_common::error::chain;
+use oml_common::document::Feature;
+use oml_common::document::assignment::AssignmentDocument;
+use oml_common::text::error::chain;
 use oml_daemon::tls;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
@@ -139,6 +140,7 @@ impl Session {
             address: address.map(|address| address.to_string()).unwrap_or_default(),
             metrics_port: self.settings.metrics_port().map_or(0, u32::from),
             held: held.map(report::generation_to_wire),
+            features: Feature::ALL.map(|feature| feature.as_str().to_owned()).to_vec(),
         }
     }
 
@@ -147,7 +149,7 @@ impl Session {
         &self,
         message: v1::ControllerMessage,
         identity: &HostIdentity,
-    ) -> Option<Assignment> {
+    ) -> Option<AssignmentDocument> {
         match message.kind {
             Some(controller_message::Kind::Assignment(document)) => {
                 self.take(&document.document, identity)
@@ -160,10 +162,10 @@ impl Session {
     }
 
     /// Reads an assignment, if it may follow the one held.
-    fn take(&self, document: &[u8], identity: &HostIdentity) -> Option<Assignment> {
+    fn take(&self, document: &[u8], identity: &HostIdentity) -> Option<AssignmentDocument> {
         let read = std::str::from_utf8(document)
             .map_err(|error| error.to_string())
-            .and_then(|text| Assignment::from_document(text).map_err(|error| error.to_string()));
+            .and_then(|text| AssignmentDocument::read(text).map_err(|error| error.to_string()));
         let assignment = match read {
             Ok(assignment) => assignment,
             Err(error) => {
@@ -182,7 +184,7 @@ impl Session {
 
     /// An assignment counts once it is on disk. Gives it back if it could not be
     /// kept there: the session goes on, so that the controller hears why.
-    fn keep(&self, assignment: Assignment) -> Option<Assignment> {
+    fn keep(&self, assignment: AssignmentDocument) -> Option<AssignmentDocument> {
         let is_held = self.assignments.borrow().as_deref() == Some(&assignment);
         if !is_held && let Err(error) = self.cache.keep_assignment(&assignment) {
             let generation = assignment.generation;
@@ -192,7 +194,7 @@ impl Session {
         }
         self.trouble.send_if_modified(|trouble| trouble.take().is_some());
         if !is_held {
-            self.assignments.send_replace(Some(Arc::new(assignment)));
+            self.assignments.send_replace(Some(assignment));
         }
         None
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use oml_daemon::env::Clock;
 use oml_daemon::tls::{self, Fingerprint};
 use oml_proto::v1::agent_client::AgentClient;

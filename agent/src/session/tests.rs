@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use oml_common::assignment::Content;
+use oml_common::document::Verbatim;
+use oml_common::document::assignment::{Assignment, Content};
 use oml_common::id::Generation;
 use oml_proto::v1::agent_message;
 use tokio::task::JoinHandle;
@@ -21,7 +22,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 struct Bench {
     authority: Arc<Authority>,
     controller: Pretend,
-    assignment: watch::Receiver<Option<Arc<Assignment>>>,
+    assignment: watch::Receiver<Option<AssignmentDocument>>,
     reports: watch::Sender<Arc<Report>>,
     state: watch::Receiver<SessionState>,
     trouble: watch::Receiver<Option<String>>,
@@ -109,13 +110,14 @@ impl Bench {
     }
 
     fn send(&self, number: u64, node: &str, revision: u64) {
-        let document = assignment(number, node, revision).to_document();
+        let document = assignment(number, node, revision).text().to_owned();
         self.controller.document.send_replace(document.into_bytes());
     }
 
     async fn until_applied(&mut self, number: u64) {
-        let held =
-            |a: &Option<Arc<Assignment>>| a.as_ref().is_some_and(|a| a.generation.number == number);
+        let held = |a: &Option<AssignmentDocument>| {
+            a.as_ref().is_some_and(|a| a.generation.number == number)
+        };
         timeout(LIMIT, self.assignment.wait_for(held)).await.unwrap().unwrap();
     }
 
@@ -147,15 +149,15 @@ impl Drop for Bench {
     }
 }
 
-fn assignment(number: u64, node: &str, revision: u64) -> Assignment {
+fn assignment(number: u64, node: &str, revision: u64) -> AssignmentDocument {
     let mut content = Content::default();
     content.revision.0 = revision;
-    Assignment {
+    Verbatim::seal(Assignment {
         generation: Generation { epoch: 1, number },
         tenant: "acme".parse().unwrap(),
         node: node.parse().unwrap(),
         content,
-    }
+    })
 }
 
 #[tokio::test]

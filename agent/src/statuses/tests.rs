@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use oml_common::decide::observed::Health;
 use oml_common::id::ContentHash;
-use oml_common::observed::Health;
 use oml_common::time::Timestamp;
 use tokio::time::timeout;
 

@@ -1,10 +1,10 @@
 //! From the document to a running container: adopt it, or make and start it,
 //! and never let two of a component run.
 
-use oml_common::error::chain;
+use oml_common::decide::observed::{Drift, Status};
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::ContentHash;
-use oml_common::instance::Instance;
-use oml_common::observed::{Drift, Status};
+use oml_common::text::error::chain;
 
 use super::{Held, Record, SuperviseError, Supervisor, was_ready};
 use crate::documents;
@@ -39,7 +39,7 @@ fn sort<'a>(containers: &'a [Marked], hash: &ContentHash) -> Found<'a> {
 pub(super) fn likeliest(containers: &[Marked]) -> Option<&Marked> {
     let bears_own_name = |found: &&Marked| {
         let instance = found.instance();
-        let own = instance.as_ref().and_then(Instance::container).map(|c| c.name.as_str());
+        let own = instance.as_ref().and_then(|i| i.container()).map(|c| c.name.as_str());
         own == Some(found.name.as_str())
     };
     let running = containers.iter().find(|container| container.is_running);
@@ -51,7 +51,10 @@ pub(super) fn likeliest(containers: &[Marked]) -> Option<&Marked> {
 
 impl Supervisor {
     /// Makes the instance's container the only one of the component that runs.
-    pub(super) async fn hold(&mut self, instance: &Instance) -> Result<Adopted, SuperviseError> {
+    pub(super) async fn hold(
+        &mut self,
+        instance: &InstanceDocument,
+    ) -> Result<Adopted, SuperviseError> {
         let hash = instance.workload_hash();
         let before = self.status_before();
         let before = before.filter(|status| status.hash == hash);
@@ -96,7 +99,7 @@ impl Supervisor {
         &self,
         wanted: Option<&Marked>,
         before: Option<&Status>,
-        instance: &Instance,
+        instance: &InstanceDocument,
     ) -> Option<Drift> {
         let before = before?;
         if wanted.is_some() {

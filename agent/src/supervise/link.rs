@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use oml_common::observed::ContainerState;
+use oml_common::decide::observed::ContainerState;
 use oml_daemon::env::Clock;
 
 use super::told::Told;
@@ -15,7 +15,6 @@ use crate::runtime::docker::{Engine, Waited};
 const EXTENSION: Duration = Duration::from_secs(30);
 
 /// Engine and systemd, seen from one supervisor.
-#[derive(Debug)]
 pub(super) struct Link {
     pub(super) engine: Engine,
     pub(super) told: Told,

@@ -4,14 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::time::Duration;
 
-use oml_common::time::Timestamp;
-use sd_notify::NotifyState;
-
 use super::moment;
+use super::surroundings::{Notice, Notify};
+use oml_common::time::Timestamp;
 
 /// The line to systemd; the same text is not sent twice.
-#[derive(Debug, Default)]
 pub(super) struct Told {
+    notify: Box<dyn Notify>,
     line: RefCell<String>,
     sent: RefCell<String>,
     /// Since when the engine does not answer.
@@ -19,17 +18,21 @@ pub(super) struct Told {
 }
 
 impl Told {
+    pub(super) fn new(notify: Box<dyn Notify>) -> Self {
+        Self { notify, line: RefCell::default(), sent: RefCell::default(), away: Cell::default() }
+    }
+
     pub(super) fn ready(&self) {
-        send(&[NotifyState::Ready]);
+        self.notify.say(Notice::Ready);
     }
 
     pub(super) fn stopping(&self) {
-        send(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+        self.notify.say(Notice::Stopping);
+        self.notify.say(Notice::Status("stopping"));
     }
 
     pub(super) fn extend(&self, by: Duration) {
-        let microseconds = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
-        send(&[NotifyState::ExtendTimeoutUsec(microseconds)]);
+        self.notify.say(Notice::Extend(by));
     }
 
     /// The line for `systemctl status`.
@@ -53,11 +56,11 @@ impl Told {
 
     /// Shows systemd again and again that this process is not stuck.
     pub(super) async fn keep_watchdog(&self) -> Infallible {
-        let Some(limit) = sd_notify::watchdog_enabled() else {
+        let Some(limit) = self.notify.watchdog() else {
             return std::future::pending().await;
         };
         loop {
-            send(&[NotifyState::Watchdog]);
+            self.notify.say(Notice::Alive);
             tokio::time::sleep(limit / 3).await;
         }
     }
@@ -69,15 +72,8 @@ impl Told {
         }
         let mut sent = self.sent.borrow_mut();
         if *sent != line {
-            send(&[NotifyState::Status(&line)]);
+            self.notify.say(Notice::Status(&line));
             *sent = line;
         }
-    }
-}
-
-fn send(state: &[NotifyState<'_>]) {
-    // systemd may be restarting itself; it hears the next one.
-    if let Err(error) = sd_notify::notify(state) {
-        eprintln!("could not tell systemd: {error}");
     }
 }

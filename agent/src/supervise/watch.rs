@@ -2,17 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use oml_common::error::chain;
-use oml_common::instance::{Check, Instance};
-use oml_common::observed::Health;
+use oml_common::decide::observed::Health;
+use oml_common::document::instance::{Check, InstanceDocument};
+use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
-use tokio::signal::unix::Signal;
 use tokio::time::Instant;
 
 use super::ending::{self, Ending, Evidence};
 use super::hold::Adopted;
 use super::link::End;
-use super::{Held, SuperviseError, Supervisor};
+use super::{Held, SignalStream, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
 use crate::probe::{self, Target};
@@ -57,9 +56,9 @@ impl Supervisor {
     /// Watches over the held container.
     pub(super) async fn watch(
         &mut self,
-        mut instance: Instance,
+        mut instance: InstanceDocument,
         adopted: Adopted,
-        hangup: &mut Signal,
+        hangup: &mut SignalStream,
     ) -> Result<Watched, SuperviseError> {
         let Some(Held { id, since, .. }) = self.held.clone() else {
             return Err(SuperviseError::Unknown(self.component.clone()));
@@ -76,7 +75,7 @@ impl Supervisor {
                 end = &mut ended => {
                     return Ok(Watched::Ended(self.explain(&instance, (&id, since), end?).await));
                 }
-                _ = hangup.recv() => {
+                () = hangup.recv() => {
                     (pace.document_time, pace.next_probe) = (None, Instant::now());
                 }
                 () = tokio::time::sleep_until(pace.next_probe) => {
@@ -93,7 +92,7 @@ impl Supervisor {
         }
     }
 
-    fn pace(&self, instance: &Instance, adopted: Adopted) -> Pace {
+    fn pace(&self, instance: &InstanceDocument, adopted: Adopted) -> Pace {
         let now = Instant::now();
         let budget = Duration::from_millis(instance.timing.start_timeout_ms);
         Pace {
@@ -114,7 +113,7 @@ impl Supervisor {
         }
     }
 
-    async fn probe(&mut self, instance: &Instance, id: &str, pace: &mut Pace) {
+    async fn probe(&mut self, instance: &InstanceDocument, id: &str, pace: &mut Pace) {
         let link = self.link.clone();
         let target = Target { engine: &link.engine, container: id };
         let answer = probe::ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
@@ -145,7 +144,11 @@ impl Supervisor {
     }
 
     /// Counts what a stop would cut. What cannot be read is not known, never 0.
-    async fn count(&mut self, instance: &Instance, target: Target<'_>) -> Result<(), String> {
+    async fn count(
+        &mut self,
+        instance: &InstanceDocument,
+        target: Target<'_>,
+    ) -> Result<(), String> {
         let Some(active) = &instance.active else { return Ok(()) };
         let output = target.engine.exec(target.container, &active.command, COUNT_LIMIT).await;
         let count = match output {
@@ -160,7 +163,7 @@ impl Supervisor {
 
     /// Takes up a changed document as far as it is about the same workload:
     /// another workload waits for the unit's restart.
-    fn reread(&mut self, instance: &mut Instance, pace: &mut Pace) {
+    fn reread(&mut self, instance: &mut InstanceDocument, pace: &mut Pace) {
         let time = self.document_time();
         if time.is_none() || time == pace.document_time {
             return;
@@ -186,7 +189,7 @@ impl Supervisor {
 
     async fn explain(
         &self,
-        instance: &Instance,
+        instance: &InstanceDocument,
         (id, since): (&str, Timestamp),
         end: End,
     ) -> Ending {

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oml_common::assign;
+use oml_common::decide::assign;
+use oml_common::decide::rollout::{Rollout, State};
 use oml_common::id::NodeName;
-use oml_common::rollout::{Rollout, State};
 use oml_common::time::Timestamp;
 
 use crate::pki::TokenRecord;
@@ -58,9 +58,9 @@ fn carrying(archive: &Archive, rollouts: &BTreeMap<String, Rollout>) -> Carrying
         carrying.entry(tenant.clone()).or_default().extend(rollout.half_way());
     }
     for (_, Assigned { assignment, .. }) in archive.list_lossy(&keys::all_assignments()) {
-        if !assignment.content.instances.is_empty() {
+        if !assignment.content.share.is_empty() {
             let tenant = assignment.tenant.to_string();
-            carrying.entry(tenant).or_default().insert(assignment.node);
+            carrying.entry(tenant).or_default().insert(assignment.node.clone());
         }
     }
     carrying

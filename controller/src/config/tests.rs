@@ -1,6 +1,6 @@
 //! Sources, their order, and what is refused.
 
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 
 use super::*;
 

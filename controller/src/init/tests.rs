@@ -8,6 +8,7 @@ use super::*;
 use crate::backup::{backup, create_file, read_backup, restore};
 use crate::pki::Terms;
 use crate::records::keys;
+use crate::records::values::Epoch;
 use crate::store::embedded::Options;
 use crate::store::{Embedded, Store as _};
 
@@ -140,7 +141,10 @@ async fn a_restored_controller_has_everything_and_a_higher_epoch() {
     assert!(restored.epoch > saved.epoch);
     let store = Embedded::open(&elsewhere.store_dir(), Options::default()).await.unwrap();
     let records = Records::new(std::sync::Arc::new(store));
-    assert_eq!(records.get(&keys::epoch()).await.unwrap().unwrap().value, restored.epoch);
+    assert_eq!(
+        records.get(&keys::epoch()).await.unwrap().unwrap().value,
+        Epoch { epoch: restored.epoch }
+    );
     assert_eq!(
         records.get(&keys::public_endpoint()).await.unwrap().unwrap().value,
         endpoint("10.0.0.1")

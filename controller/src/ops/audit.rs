@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use oml_common::error::chain;
 use oml_common::id::{NodeName, TenantId};
+use oml_common::text::error::chain;
 use tokio::time::sleep;
 
 use super::Result;

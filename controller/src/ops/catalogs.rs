@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use oml_common::catalog::Catalog;
+use oml_common::document::catalog::Catalog;
+use oml_common::document::spec::TenantSpec;
 use oml_common::id::{CatalogName, RoleName};
-use oml_common::problem::{Problem, Problems};
-use oml_common::spec::TenantSpec;
+use oml_common::text::problem::{Problem, Problems};
 
 /// All catalogs, by name.
 #[derive(Debug, Default)]

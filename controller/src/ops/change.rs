@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use oml_common::diff::{Change, diff};
+use oml_common::decide::diff::{Change, diff};
+use oml_common::decide::plan::{self, ImageName, NodeFacts, Plan};
+use oml_common::decide::rollout::{Begin, Rollout, State};
+use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
-use oml_common::plan::{self, ImageName, NodeFacts, Plan};
-use oml_common::problem::{Problem, nearest, printable};
-use oml_common::rollout::{Begin, Rollout, State};
-use oml_common::spec::TenantSpec;
+use oml_common::text::problem::{Problem, nearest, printable};
 use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
 
@@ -27,7 +27,9 @@ use super::retries::ConflictRetries;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::clock;
-use crate::records::values::{AuditRecord, Head, IdempotencyRecord, Revision, RolloutOutcome};
+use crate::records::values::{
+    AgentRecord, AuditRecord, Head, IdempotencyRecord, Revision, RolloutOutcome,
+};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::registry::Registries;
 use crate::store::Expect;
@@ -165,7 +167,11 @@ impl Changes {
         let nodes = self.records.list(&all).await?;
         let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
         let facts = present.filter_map(|(rest, node)| {
-            let facts = NodeFacts { roles: node.value.roles, address: node.value.address };
+            let facts = NodeFacts {
+                roles: node.value.roles,
+                address: node.value.address,
+                agent: node.value.agent.map(AgentRecord::facts),
+            };
             Some((all.name(&rest)?, facts))
         });
         Ok(facts.collect())
@@ -198,7 +204,7 @@ impl Changes {
         }
         self.records.commit(batch).await?;
         failpoint::reach("C4");
-        tracing::info!(%tenant, revision = %number, kind = draft.kind.word(), who = %context.who, "a change was accepted");
+        tracing::info!(%tenant, revision = %number, kind = draft.kind.as_str(), who = %context.who, "a change was accepted");
         Ok(())
     }
 
@@ -243,7 +249,7 @@ impl Planned {
         let audit = AuditRecord {
             at: now,
             who: context.who.to_string(),
-            what: format!("{} made revision {number}", draft.kind.word()),
+            what: format!("{} made revision {number}", draft.kind.as_str()),
             tenant: Some(tenant.clone()),
             node: None,
         };

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use oml_common::catalog::Catalog;
+use oml_common::decide::plan::{self, ImageName};
+use oml_common::document::catalog::Catalog;
+use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, Digest};
-use oml_common::plan::{self, ImageName};
-use oml_common::problem::{Problem, Problems};
-use oml_common::spec::TenantSpec;
+use oml_common::text::problem::{Problem, Problems};
 use tokio::time::timeout;
 
 use super::change::Changes;

@@ -1,7 +1,7 @@
 //! Why something that was asked did not happen.
 
 use oml_common::id::{NodeName, TenantId};
-use oml_common::problem::Problems;
+use oml_common::text::problem::Problems;
 use oml_daemon::tls::TlsError;
 
 use crate::pki::{InvalidRequest, PkiError, RecoveryRefused, StaleCertificate, TokenRefused};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::id::{RevisionNumber, TenantId};
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 
 use super::Result;
 use super::status::Status;
@@ -45,8 +45,8 @@ impl Status {
         let past = revisions.into_iter().skip(skipped).map(|(rest, revision)| {
             let is_present = revision.value.number == rollout.value.to;
             let outcome = match outcomes.get(&rest) {
-                _ if is_present => rollout.value.state.word(),
-                Some(outcome) => outcome.state.word(),
+                _ if is_present => rollout.value.state.as_str(),
+                Some(outcome) => outcome.state.as_str(),
                 None => "",
             };
             HistoryEntry { revision: revision.value, outcome }

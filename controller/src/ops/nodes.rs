@@ -20,6 +20,7 @@ use crate::pki::{
     CertificateRecord, CertificateRequest, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
     RecoveryRefused, Revoked, highest_serial, recover,
 };
+pub use crate::records::values::AgentRecord;
 use crate::records::values::{Assigned, AuditRecord, MachineId, NodeRecord};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::store::{self, Expect};
@@ -75,6 +76,8 @@ pub struct Greeting {
     pub metrics_port: u16,
     /// The machine it says to be; none where it cannot tell.
     pub machine: Option<MachineId>,
+    /// What its agent says of itself.
+    pub agent: AgentRecord,
 }
 
 /// Nodes after they joined. Cheap to clone.
@@ -149,6 +152,7 @@ impl Nodes {
             machine: known.or(greeting.machine.as_ref()).cloned(),
             address: greeting.address.to_string(),
             metrics_port: greeting.metrics_port,
+            agent: Some(greeting.agent.clone()),
             certificates: node.value.certificates.shown(greeting.shown)?,
             ..node.value.clone()
         };

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 use oml_daemon::tls::{Identity, OperatorName, Serial};
 
 use super::Result;
 use crate::clock;
 use crate::pki::{Authority, OwnCertificate, Terms, highest_serial};
+use crate::records::values::Epoch;
 use crate::records::values::{AuditRecord, OperatorRecord, PublicEndpoint};
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::Expect;
@@ -50,7 +51,7 @@ impl Operators {
                 Expect::Absent,
                 &OperatorRecord { newest, revoked: None, removed: None },
             )
-            .put(&keys::epoch(), Expect::Absent, &1)
+            .put(&keys::epoch(), Expect::Absent, &Epoch { epoch: 1 })
             .put(&keys::public_endpoint(), Expect::Absent, endpoint)
             .put(
                 &keys::audit(),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use oml_common::document::report::Report;
 use oml_common::id::{NodeName, TenantId};
-use oml_common::report::Report;
 use oml_common::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use oml_common::id::{NodeName, RevisionNumber, TenantId};
-use oml_common::plan::Plan;
-use oml_common::rollout::{self, Next, NodeView, Rollout};
+use oml_common::decide::plan::Plan;
+use oml_common::decide::rollout::{self, Next, NodeView, Rollout};
+use oml_common::id::{NodeName, TenantId};
 use oml_common::time::Timestamp;
 
 use super::Result;
 use super::presence::NodePresence;
 use super::status::Status;
-use crate::records::values::{Assigned, Head, NodeRecord};
+use crate::records::values::{Assigned, Head, NodeRecord, Target};
 use crate::records::{Entry, keys};
 
 /// A tenant with a rollout, as of one moment.
@@ -26,7 +26,7 @@ pub struct TenantSnapshot {
     /// Plan of the revision before.
     pub from: Option<Arc<Plan>>,
     /// The pointers.
-    pub targets: BTreeMap<NodeName, Entry<RevisionNumber>>,
+    pub targets: BTreeMap<NodeName, Entry<Target>>,
     /// The nodes.
     pub nodes: BTreeMap<NodeName, NodeSnapshot>,
 }
@@ -88,7 +88,8 @@ impl TenantSnapshot {
     /// What follows from it; nothing is written.
     #[must_use]
     pub fn step(&self, now: Timestamp) -> Next {
-        let targets = self.targets.iter().map(|(node, t)| (node.clone(), t.value)).collect();
+        let targets =
+            self.targets.iter().map(|(node, t)| (node.clone(), t.value.revision)).collect();
         let nodes = self.nodes.iter().map(|(name, snapshot)| (name.clone(), snapshot.view()));
         rollout::step(rollout::Input {
             rollout: &self.rollout.value,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::decide::plan::Plan;
+use oml_common::decide::rollout::Rollout;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
-use oml_common::plan::Plan;
-use oml_common::rollout::Rollout;
 use tokio::sync::watch;
 
 use super::presence::Presence;
@@ -56,7 +56,7 @@ impl NodeStatus {
         let is_applied = report.is_some_and(|r| r.applied == Some(assigned.generation));
         let plan = self.plan.as_ref().filter(|plan| plan.revision == target);
         let share = plan.and_then(|plan| plan.nodes.get(name));
-        let is_same = share.is_some_and(|share| share.instances == assigned.content.instances);
+        let is_same = share.is_some_and(|share| *share == assigned.content.share);
         if is_applied && is_same { target } else { reported }
     }
 }
@@ -175,7 +175,7 @@ impl Status {
         };
         let targets = &snapshot.targets;
         let nodes = snapshot.nodes.into_iter().map(|(name, snapshot)| {
-            let target = targets.get(&name).map(|target| target.value);
+            let target = targets.get(&name).map(|target| target.value.revision);
             (name.clone(), node_status(&name, snapshot, target, plan.as_ref()))
         });
         Ok(TenantStatus {

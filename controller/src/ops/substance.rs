@@ -1,7 +1,7 @@
 //! Which differences between two reports matter. Ages, use of the host and
 //! counts of calls change all the time and are never a reason to act.
 
-use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
+use oml_common::document::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::time::Timestamp;
 
 /// Whether two reports differ in nothing that anybody acts on.
@@ -29,8 +29,8 @@ fn of_instance(instance: &InstanceReport) -> InstanceReport {
         | Phase::Soaking { .. }
         | Phase::Ready
         | Phase::Unhealthy
-        | Phase::Held { .. }
-        | Phase::Returned
+        | Phase::StoppedByHand { .. }
+        | Phase::RolledBack
         | Phase::Failed
         | Phase::Blocked
         | Phase::Removing) => other,

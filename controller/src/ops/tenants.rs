@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use oml_common::decide::plan::Plan;
 use oml_common::id::{NodeName, RevisionNumber, TenantId};
-use oml_common::plan::Plan;
-use oml_common::problem::{Problem, Problems};
+use oml_common::text::problem::{Problem, Problems};
 
 use super::{OpsError, Result};
 use crate::records::values::Revision;

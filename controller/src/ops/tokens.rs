@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use oml_common::assign;
+use oml_common::decide::assign;
 use oml_common::id::{NodeName, RoleName, TenantId};
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
 use oml_daemon::tls::{Fingerprint, JoinToken, OperatorName};
@@ -153,6 +153,7 @@ impl Tokens {
         let id = NodeId { tenant: tenant.clone(), name: joining.node.clone() };
         let issued = self.nodes.issuer.issue(&id, &joining.request, after, now)?;
         let node = NodeRecord {
+            agent: None,
             roles: redeemed.grant().roles.iter().cloned().collect(),
             address: joining.address.to_string(),
             metrics_port: 0,

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::value::{RawValue, to_raw_value};
+use oml_common::document::{self, Document};
+use oml_common::text::error::chain;
+use serde_json::value::RawValue;
 
 use super::{Prefix, RecordKey, Result};
 use crate::store::StoreError;
@@ -47,7 +47,7 @@ impl Archive {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn get<T: DeserializeOwned>(&self, key: &RecordKey<T>) -> Result<Option<T>> {
+    pub fn get<T: Document>(&self, key: &RecordKey<T>) -> Result<Option<T>> {
         let found = self.records.get(&key.text);
         found.map(|value| read(&key.text, value)).transpose()
     }
@@ -64,7 +64,7 @@ impl Archive {
 
     /// What can be read under a prefix, with the rest of its keys.
     #[must_use]
-    pub fn list_lossy<T: DeserializeOwned>(&self, prefix: &Prefix<T>) -> Vec<(String, T)> {
+    pub fn list_lossy<T: Document>(&self, prefix: &Prefix<T>) -> Vec<(String, T)> {
         let found = self.records.iter().filter(|(key, _)| key.starts_with(&prefix.text));
         let readable = found.filter_map(|(key, value)| {
             Some((key[prefix.text.len()..].to_owned(), read(key, value).ok()?))
@@ -77,14 +77,14 @@ impl Archive {
     /// controller says so where it matters.
     pub fn update<T>(&mut self, prefix: &Prefix<T>, mut change: impl FnMut(&str, T) -> T)
     where
-        T: Serialize + DeserializeOwned,
+        T: Document,
     {
         for (key, value) in &mut self.records {
             let Some(rest) = key.strip_prefix(&prefix.text) else { continue };
             match read(key, value) {
                 Ok(present) => {
-                    *value = to_raw_value(&change(rest, present))
-                        .expect("our records have string keys and no failing serializer");
+                    *value = RawValue::from_string(document::write(&change(rest, present)))
+                        .expect("a written document is JSON");
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a record stays as it is: it cannot be read");
@@ -94,9 +94,9 @@ impl Archive {
     }
 }
 
-fn read<T: DeserializeOwned>(key: &str, value: &RawValue) -> Result<T> {
-    serde_json::from_str(value.get())
-        .map_err(|error| StoreError::Damaged { key: key.into(), reason: error.to_string() })
+fn read<T: Document>(key: &str, value: &RawValue) -> Result<T> {
+    document::read(value.get())
+        .map_err(|error| StoreError::Damaged { key: key.into(), reason: chain(&error) })
 }
 
 #[cfg(test)]

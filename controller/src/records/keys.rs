@@ -4,14 +4,14 @@
 use std::fmt::Display;
 use std::marker::PhantomData;
 
+use oml_common::decide::plan::Plan;
+use oml_common::decide::rollout::Rollout;
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, TenantId};
-use oml_common::plan::Plan;
-use oml_common::rollout::Rollout;
 use oml_daemon::tls::{Fingerprint, OperatorName};
 
 use super::values::{
-    Assigned, AuditRecord, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,
-    PublicEndpoint, Revision, RolloutOutcome,
+    Assigned, AuditRecord, Epoch, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,
+    PublicEndpoint, Revision, RolloutOutcome, Target,
 };
 use super::{Prefix, RecordKey};
 use crate::pki::TokenRecord;
@@ -34,7 +34,7 @@ fn numbered<T>(kind: &str, tenant: &TenantId, number: RevisionNumber) -> RecordK
 
 /// Raised by every restore.
 #[must_use]
-pub fn epoch() -> RecordKey<u64> {
+pub fn epoch() -> RecordKey<Epoch> {
     key("meta/epoch".into())
 }
 
@@ -101,19 +101,19 @@ pub fn outcomes(tenant: &TenantId) -> Prefix<RolloutOutcome> {
 
 /// The pointer of a node.
 #[must_use]
-pub fn target(tenant: &TenantId, node: &NodeName) -> RecordKey<RevisionNumber> {
+pub fn target(tenant: &TenantId, node: &NodeName) -> RecordKey<Target> {
     of_node("targets", tenant, node)
 }
 
 /// The pointers of a tenant's nodes.
 #[must_use]
-pub fn targets(tenant: &TenantId) -> Prefix<RevisionNumber> {
+pub fn targets(tenant: &TenantId) -> Prefix<Target> {
     prefix(format!("targets/{tenant}/"))
 }
 
 /// The pointers of all nodes.
 #[must_use]
-pub fn all_targets() -> Prefix<RevisionNumber> {
+pub fn all_targets() -> Prefix<Target> {
     prefix("targets/")
 }
 

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use oml_common::assignment::Assignment;
-use oml_common::diff::Change;
+use oml_common::decide::diff::Change;
+use oml_common::decide::plan::AgentFacts;
+use oml_common::decide::rollout::{NodeFailure, Rollout, State};
+use oml_common::document::assignment::{Assignment, AssignmentDocument};
+use oml_common::document::report::Report;
+use oml_common::document::{Document, Feature};
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, RoleName, TenantId};
-use oml_common::report::Report;
-use oml_common::rollout::{NodeFailure, Rollout, State};
 use oml_common::time::Timestamp;
 use oml_daemon::tls::Serial;
 use serde::{Deserialize, Serialize};
 
-use crate::pki::NodeCertificates;
+use crate::pki::{NodeCertificates, TokenRecord};
 
 /// How the controller is reached from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +80,7 @@ pub enum ChangeKind {
 impl ChangeKind {
     /// The word people see.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             ChangeKind::Apply => "apply",
             ChangeKind::SetVersion => "set-version",
@@ -156,6 +158,9 @@ pub struct NodeRecord {
     /// The machine that it is, as it said in its first session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineId>,
+    /// What its agent said of itself; none before its first session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentRecord>,
     /// When it joined.
     pub enrolled: Timestamp,
     /// Its certificates.
@@ -166,6 +171,37 @@ pub struct NodeRecord {
     /// When it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Timestamp>,
+}
+
+/// What an agent says of itself at the begin of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRecord {
+    /// Its release.
+    pub version: String,
+    /// What it can do, in its own words: those that are not known here are kept too.
+    pub features: BTreeSet<String>,
+}
+
+/// How much of what an agent says of itself is kept.
+const AGENT_VERSION_CHARS_MAX: usize = 64;
+const FEATURES_MAX: usize = 256;
+const FEATURE_BYTES_MAX: usize = 64;
+
+impl AgentRecord {
+    /// From what the agent said; what is beyond the bounds of a record is left out.
+    #[must_use]
+    pub fn new(version: &str, features: Vec<String>) -> Self {
+        let version = version.chars().take(AGENT_VERSION_CHARS_MAX).collect();
+        let fitting = features.into_iter().filter(|word| word.len() <= FEATURE_BYTES_MAX);
+        Self { version, features: fitting.take(FEATURES_MAX).collect() }
+    }
+
+    /// What a plan has to know of it.
+    #[must_use]
+    pub fn facts(self) -> AgentFacts {
+        let features = Feature::known(self.features.iter().map(String::as_str));
+        AgentFacts { version: self.version, features }
+    }
 }
 
 /// What a node last said that differed in substance, and when it was last heard.
@@ -192,25 +228,76 @@ pub struct AuditRecord {
     pub node: Option<NodeName>,
 }
 
-/// An assignment, and the identity of its content, worked out once.
+/// The revision that a node should run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its number.
+    pub revision: RevisionNumber,
+}
+
+/// The number that every restore of the store raises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// The number.
+    pub epoch: u64,
+}
+
+/// An assignment, and the identity of what it says should run, worked out once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Assignment", into = "Assignment")]
+#[serde(from = "AssignmentDocument", into = "AssignmentDocument")]
 pub struct Assigned {
     /// The assignment.
-    pub assignment: Assignment,
-    /// [`oml_common::assignment::Content::hash`] of it.
+    pub assignment: AssignmentDocument,
+    /// [`oml_common::document::Share::hash`] of it.
     pub hash: ContentHash,
 }
 
-impl From<Assignment> for Assigned {
-    fn from(assignment: Assignment) -> Self {
-        let hash = assignment.content.hash();
+impl From<AssignmentDocument> for Assigned {
+    fn from(assignment: AssignmentDocument) -> Self {
+        let hash = assignment.content.share.hash();
         Self { assignment, hash }
     }
 }
 
-impl From<Assigned> for Assignment {
+impl From<Assignment> for Assigned {
+    fn from(assignment: Assignment) -> Self {
+        AssignmentDocument::seal(assignment).into()
+    }
+}
+
+impl From<Assigned> for AssignmentDocument {
     fn from(assigned: Assigned) -> Self {
         assigned.assignment
     }
+}
+
+/// The kinds of records, each with the version of its form.
+macro_rules! documents {
+    ($($kind:ty: $what:literal;)*) => {
+        $(impl Document for $kind {
+            const KIND: &'static str = $what;
+            const VERSION: Option<u32> = Some(1);
+        })*
+    };
+}
+
+documents! {
+    AuditRecord: "a line of the audit log";
+    Epoch: "an epoch";
+    Head: "a tenant's head";
+    IdempotencyRecord: "a change made under an id";
+    LastReport: "a node's last report";
+    NodeRecord: "a node";
+    OperatorRecord: "an operator";
+    PublicEndpoint: "a public endpoint";
+    Revision: "a revision";
+    RolloutOutcome: "a rollout's outcome";
+    Target: "a target";
+    TokenRecord: "a join token";
+}
+
+impl Document for Assigned {
+    const KIND: &'static str = "an assignment";
+    // The assignment in it says its own.
+    const VERSION: Option<u32> = None;
 }

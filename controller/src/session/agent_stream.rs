@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt as _};
-use oml_common::error::chain;
 use oml_common::id::Generation;
+use oml_common::text::error::chain;
 use oml_daemon::failpoint;
 use oml_proto::report::{from_wire, generation_from_wire};
 use oml_proto::v1;
@@ -17,7 +17,7 @@ use tonic::Status;
 use super::rate_limit::RateLimit;
 use crate::clock;
 use crate::ops::node_id::NodeId;
-use crate::ops::nodes::{Address, Greeting, Nodes};
+use crate::ops::nodes::{Address, AgentRecord, Greeting, Nodes};
 use crate::ops::presence::SessionId;
 use crate::pki::CertificateRecord;
 use crate::policy;
@@ -95,7 +95,8 @@ impl AgentStream {
         let shown = CertificateRecord::of(&self.node.peer);
         // Where the file is missing or strange, the machine says nothing of itself.
         let machine = hello.machine_id.parse().ok();
-        let greeting = Greeting { shown, address, metrics_port, machine };
+        let agent = AgentRecord::new(&hello.agent_version, hello.features);
+        let greeting = Greeting { shown, address, metrics_port, machine, agent };
         let greeted = self.nodes.greet(&self.node.id, &greeting).await;
         greeted.map_err(|error| wire::status_of(&error))?;
         Ok(hello.held.map(generation_from_wire))
@@ -231,7 +232,7 @@ impl AgentStream {
         let Some(found) = found else { return Ok(None) };
         let assignment = &found.assignment;
         progress.newest = Some(assignment.generation);
-        let document = assignment.to_document().into_bytes();
+        let document = assignment.text().as_bytes().to_vec();
         Ok(Some(v1::AssignmentDocument { document }))
     }
 

@@ -1,20 +1,19 @@
 //! Gives every node its share of the revision that its pointer names: asks
-//! [`oml_common::assign::assign`] and commits what it says. The only one who
+//! [`oml_common::decide::assign::assign`] and commits what it says. The only one who
 //! gives anything to a node.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use oml_common::assign::{self, assign};
-use oml_common::assignment::Assignment;
-use oml_common::id::RevisionNumber;
+use oml_common::decide::assign::{self, assign};
+use oml_common::document::assignment::Assignment;
 
 use super::{Nudges, Task, Trigger};
 use crate::ops::node_id::NodeId;
 use crate::ops::tenants::Tenants;
 use crate::ops::{OpsError, Result};
-use crate::records::values::Assigned;
+use crate::records::values::{Assigned, Target};
 use crate::records::{Batch, Entry, LossyList, Records, if_unchanged, keys};
 
 /// Keeps all assignments up to date.
@@ -35,28 +34,28 @@ impl AssignmentTask {
         Self { records, tenants, epoch, up_to_date: Mutex::default() }
     }
 
-    async fn update(&self, id: &NodeId, target: Option<&Entry<RevisionNumber>>) -> Result<()> {
+    async fn update(&self, id: &NodeId, target: Option<&Entry<Target>>) -> Result<()> {
         let NodeId { tenant, name: node } = id;
         let records = &self.records;
         let plan = match target {
-            Some(target) => self.tenants.plan_of(tenant, target.value).await?,
+            Some(target) => self.tenants.plan_of(tenant, target.value.revision).await?,
             None => None,
         };
         if let (Some(target), None) = (target, &plan) {
             // Without its plan nothing can be said of the node: it keeps what it has.
-            tracing::error!(%tenant, %node, revision = %target.value, "the plan of a revision is missing");
+            tracing::error!(%tenant, %node, revision = %target.value.revision, "the plan of a revision is missing");
             return Ok(());
         }
         let key = keys::assignment(tenant, node);
         let held = records.get_cached(&key).await?;
         let rollout = records.get(&keys::rollout(tenant)).await?;
-        let anew = rollout.is_some_and(|rollout| rollout.value.tells_anew(node));
+        let anew = rollout.is_some_and(|rollout| rollout.value.force_reissue(node));
         let next = assign(assign::Input {
             epoch: self.epoch,
             tenant,
             node,
             plan: plan.as_deref(),
-            held: held.as_ref().map(|held| &held.value.assignment),
+            held: held.as_ref().map(|held| &*held.value.assignment),
             anew,
         });
         let Some(next) = next else { return Ok(()) };

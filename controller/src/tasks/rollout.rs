@@ -1,12 +1,12 @@
-//! Moves rollouts on: asks [`oml_common::rollout::step`] and commits what it
+//! Moves rollouts on: asks [`oml_common::decide::rollout::step`] and commits what it
 //! says. The only one who writes pointers.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
+use oml_common::decide::rollout::{Next, Rollout, State};
 use oml_common::id::TenantId;
-use oml_common::rollout::{Next, Rollout, State};
 use oml_daemon::failpoint;
 
 use super::{Nudges, Task, Trigger};
@@ -14,7 +14,7 @@ use crate::clock;
 use crate::ops::snapshot::TenantSnapshot;
 use crate::ops::status::Status;
 use crate::ops::{OpsError, Result};
-use crate::records::values::{Head, RolloutOutcome};
+use crate::records::values::{Head, RolloutOutcome, Target};
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
 
@@ -62,7 +62,7 @@ impl RolloutTask {
             let key = keys::target(tenant, node);
             let expect = if_unchanged(snapshot.targets.get(node));
             batch = match target {
-                Some(target) => batch.put(&key, expect, target),
+                Some(target) => batch.put(&key, expect, &Target { revision: *target }),
                 None => batch.delete(&key, expect),
             };
         }
@@ -106,7 +106,7 @@ fn end(batch: Batch, tenant: &TenantId, snapshot: &TenantSnapshot, rollout: &Rol
 
 fn log(tenant: &TenantId, before: &Rollout, after: &Rollout) {
     if before.state != after.state {
-        let (state, why) = (after.state.word(), after.state.why());
+        let (state, why) = (after.state.as_str(), after.state.why());
         tracing::info!(%tenant, revision = %after.to, state, why, "a rollout moved on");
     }
 }

@@ -10,22 +10,22 @@ use crate::ops::status::{NodeStatus, TenantStatus};
 
 /// One group of targets.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Target {
+pub(super) struct ScrapeTarget {
     targets: Vec<String>,
     labels: BTreeMap<&'static str, String>,
 }
 
 /// All targets, in the order of tenants and nodes.
-pub(super) fn targets(status: &[TenantStatus]) -> Vec<Target> {
+pub(super) fn targets(status: &[TenantStatus]) -> Vec<ScrapeTarget> {
     let nodes = status.iter().flat_map(|tenant| {
         tenant.nodes.iter().map(move |(name, node)| (&tenant.tenant, name, node))
     });
     nodes.flat_map(|(tenant, name, node)| of_node(tenant, name, node)).collect()
 }
 
-fn of_node(tenant: &TenantId, name: &NodeName, status: &NodeStatus) -> Vec<Target> {
+fn of_node(tenant: &TenantId, name: &NodeName, status: &NodeStatus) -> Vec<ScrapeTarget> {
     let node = &status.snapshot.node;
-    let target = |component: &str, port: u16, path: &str| Target {
+    let target = |component: &str, port: u16, path: &str| ScrapeTarget {
         targets: vec![endpoint(&node.address, port)],
         labels: BTreeMap::from([
             ("tenant", tenant.to_string()),

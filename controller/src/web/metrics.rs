@@ -4,8 +4,8 @@
 
 use std::sync::atomic::AtomicU64;
 
-use oml_common::observed::Health;
-use oml_common::report::{InstanceReport, Phase};
+use oml_common::decide::observed::Health;
+use oml_common::document::report::{InstanceReport, Phase};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -97,7 +97,7 @@ impl Metrics {
         let label = Tenant { tenant: tenant.clone() };
         self.revision.get_or_create(&label).set(signed(status.revision.0));
         if let Some((rollout, _)) = &status.rollout {
-            let label = RolloutState { tenant: tenant.clone(), state: rollout.state.word() };
+            let label = RolloutState { tenant: tenant.clone(), state: rollout.state.as_str() };
             self.rollout.get_or_create(&label).set(1);
         }
         for (name, node) in &status.nodes {
@@ -133,7 +133,7 @@ impl Metrics {
         self.restarts.get_or_create(&label).inc_by(u64::from(instance.restarts));
         let Instance { tenant, host, component } = label;
         let version = instance.version.as_ref().map(ToString::to_string).unwrap_or_default();
-        let phase = instance.phase.word();
+        let phase = instance.phase.as_str();
         let info = InstanceInfo { tenant, host, component, version, phase };
         self.info.get_or_create(&info).set(1);
     }

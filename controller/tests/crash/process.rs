@@ -155,11 +155,10 @@ impl Controller {
         let mut command = self.command(&["run"]);
         command.stderr(Stdio::null()).envs(environment.iter().copied());
         self.child = Some(command.spawn().unwrap());
-        let began = Instant::now();
-        while tokio::net::TcpStream::connect(&self.listen).await.is_err() {
-            assert!(began.elapsed() < LIMIT, "it does not start");
-            between_two_looks().await;
-        }
+        until("it does not start", async || {
+            tokio::net::TcpStream::connect(&self.listen).await.is_ok()
+        })
+        .await;
     }
 
     pub(crate) fn kill(&mut self) {
@@ -173,11 +172,7 @@ impl Controller {
     #[cfg(feature = "failpoints")]
     pub(crate) async fn wait_for_death(&mut self) {
         let mut child = self.child.take().unwrap();
-        let began = Instant::now();
-        while child.try_wait().unwrap().is_none() {
-            assert!(began.elapsed() < LIMIT, "it lives");
-            between_two_looks().await;
-        }
+        until("it lives", async || child.try_wait().unwrap().is_some()).await;
     }
 
     pub(crate) async fn operator(&self) -> FleetClient<Channel> {
@@ -270,7 +265,11 @@ impl Controller {
     }
 }
 
-/// A start or an end is looked for again and again until it is seen.
-async fn between_two_looks() {
-    tokio::time::sleep(Duration::from_millis(5)).await;
+/// Waits until a condition holds, and panics with `otherwise` after [`LIMIT`].
+async fn until(otherwise: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !holds().await {
+        assert!(began.elapsed() < LIMIT, "{otherwise}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

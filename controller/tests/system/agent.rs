@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use oml_common::assignment::{Assignment, Desired};
+use oml_common::decide::observed::Health;
+use oml_common::document;
+use oml_common::document::assignment::{Assignment, Desired};
+use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
 use oml_common::id::{ComponentName, RevisionNumber};
-use oml_common::observed::Health;
-use oml_common::report::{Failure, HostUsage, InstanceReport, Phase, Report};
 use oml_daemon::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
 use oml_proto::report::{generation_to_wire, to_wire};
 use oml_proto::v1;
@@ -122,7 +123,7 @@ impl Session {
             panic!("an empty message");
         };
         let text = String::from_utf8(document.document).unwrap();
-        Ok(Some(Assignment::from_document(&text).unwrap()))
+        Ok(Some(document::read::<Assignment>(&text).unwrap()))
     }
 
     pub(crate) async fn report(&self, report: &Report) {
@@ -178,10 +179,10 @@ async fn work(
         let tenant = assignment.tenant.clone();
         assignment.accept_after(held.as_ref(), &tenant, &host.node.parse()?)?;
         if assignment.content.revision.0 > 0 {
-            runs.retain(|name, _| assignment.content.instances.contains_key(name));
+            runs.retain(|name, _| assignment.content.share.instances.contains_key(name));
         }
         let mut failures = BTreeMap::new();
-        for (name, desired) in &assignment.content.instances {
+        for (name, desired) in &assignment.content.share.instances {
             if runs.get(name) == Some(desired) {
                 continue;
             }
@@ -216,11 +217,11 @@ pub(crate) fn report(
     runs: &Runs,
     failures: &BTreeMap<ComponentName, Failure>,
 ) -> Report {
-    let instances = assignment.content.instances.keys().map(|name| {
+    let instances = assignment.content.share.instances.keys().map(|name| {
         let (running, failure) = (runs.get(name), failures.get(name));
         let phase = match (running, failure) {
             (_, None) => Phase::Ready,
-            (Some(_), Some(_)) => Phase::Returned,
+            (Some(_), Some(_)) => Phase::RolledBack,
             (None, Some(_)) => Phase::Failed,
         };
         let container = running.and_then(|desired| desired.instance.container());

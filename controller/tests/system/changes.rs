@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 use oml_proto::v1;
 use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::records::{Records, keys};
@@ -329,7 +329,7 @@ async fn a_tenant_whose_records_are_damaged_stops_nobody_else_and_loses_nothing(
     let key = keys::assignment(&"acme".parse().unwrap(), &"acme-data".parse().unwrap());
     let records = Records::new(Arc::clone(&fleet.world.store));
     let assigned = records.get(&key).await.unwrap().unwrap().value.assignment;
-    assert_eq!(assigned.content.instances.len(), 2);
+    assert_eq!(assigned.content.share.instances.len(), 2);
     assert!(fleet.done().is_empty());
     // Another tenant goes on as if nothing were.
     let host = enroll(&fleet.world, "zephyr", "data", "z").await;

@@ -74,8 +74,8 @@ async fn what_goes_elsewhere_after_a_restore_leaves_the_node_it_was_on() {
     let tenant = "acme".parse().unwrap();
     let records = Records::new(Arc::clone(&fleet.world.store));
     let given = records.get(&keys::assignment(&tenant, &"acme-app".parse().unwrap())).await;
-    let content = given.unwrap().unwrap().value.assignment.content;
-    assert!(content.instances.is_empty() && content.revision.0 == 2, "{content:?}");
+    let content = given.unwrap().unwrap().value.assignment.content.clone();
+    assert!(content.share.instances.is_empty() && content.revision.0 == 2, "{content:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

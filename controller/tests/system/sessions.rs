@@ -169,7 +169,7 @@ async fn what_changes_all_the_time_is_never_a_reason_to_write() {
     let mut operator = world.operator().await;
     let mut session = Session::open(&world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
-    let runs = given.content.instances.clone();
+    let runs = given.content.share.instances.clone();
     let mut words = report(&given, &runs, &BTreeMap::new());
     session.report(&words).await;
     until(&mut operator, "acme", |s| s.rollout.as_ref().is_some_and(|r| r.state == "completed"))
@@ -264,7 +264,7 @@ async fn last_words_are_told_of_one_tenant_at_a_time() {
     enroll(&world, "zephyr", "data", "zephyr-data").await;
     let mut session = Session::open(&world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
-    let failures = given.content.instances.iter();
+    let failures = given.content.share.instances.iter();
     let failures = failures.map(|(name, desired)| (name.clone(), crate::agent::failure(desired)));
     session.report(&report(&given, &BTreeMap::new(), &failures.collect())).await;
     let mut operator = world.operator().await;

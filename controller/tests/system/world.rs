@@ -12,7 +12,7 @@ use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::backup::{read_backup, restore};
 use omlcontroller::config::Settings;
 use omlcontroller::pki::{Authority, Terms};
-use omlcontroller::records::values::PublicEndpoint;
+use omlcontroller::records::values::{Epoch, PublicEndpoint};
 use omlcontroller::records::{Batch, Records, keys};
 use omlcontroller::registry::RegistryAccess;
 use omlcontroller::run::{Running, start};
@@ -121,7 +121,7 @@ impl Ground {
     async fn begin(self, store: Arc<dyn Store>) -> World {
         let Self { settings, registry, authority, dir } = self;
         let endpoint = PublicEndpoint { name: "controller".into(), host: "127.0.0.1".into() };
-        let batch = Batch::default().put(&keys::epoch(), Expect::Absent, &1).put(
+        let batch = Batch::default().put(&keys::epoch(), Expect::Absent, &Epoch { epoch: 1 }).put(
             &keys::public_endpoint(),
             Expect::Absent,
             &endpoint,

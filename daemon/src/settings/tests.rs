@@ -1,6 +1,6 @@
 //! Sources, their order, and which of them is named when something is wrong.
 
-use oml_common::error::chain;
+use oml_common::text::error::chain;
 use serde::Deserialize;
 
 use super::*;

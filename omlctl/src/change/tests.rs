@@ -1,7 +1,7 @@
 //! How a change is made.
 
 use clap::Parser as _;
-use oml_common::spec::RolloutSpec;
+use oml_common::document::spec::RolloutSpec;
 
 use crate::cli::{Cli, Verb};
 

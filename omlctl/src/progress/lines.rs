@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::problem::printable;
+use oml_common::text::problem::printable;
 use oml_proto::v1::{InstanceReport, NodeStatus, TenantStatus};
 
 use super::Labels;

@@ -2,7 +2,7 @@
 
 use clap::ValueHint;
 use oml_common::id::{ComponentName, TenantId};
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 use oml_proto::v1::StatusReply;
 
 use super::{Session, status};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::ValueHint;
 use oml_common::id::{ComponentName, TenantId, Version};
-use oml_common::problem::Problem;
+use oml_common::text::problem::Problem;
 
 use crate::change::{Manner, Wanted};
 use crate::error::CommandError;

@@ -1,7 +1,7 @@
 //! Why a tenant is as it is: what is waited for, what failed, what drifted.
 
-use oml_common::problem::printable;
-use oml_common::words::counted;
+use oml_common::text::plural::counted;
+use oml_common::text::problem::printable;
 use oml_proto::v1::{Generation, NodeStatus, StatusReply, TenantStatus};
 
 use super::status::headline;

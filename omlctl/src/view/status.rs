@@ -1,6 +1,6 @@
 //! The state of tenants on one screen.
 
-use oml_common::problem::printable;
+use oml_common::text::problem::printable;
 use oml_proto::v1::{StatusReply, TenantStatus};
 
 use super::{INSTANCE_HEADER, NODE_HEADER, instance_fields, instances_of, node_fields};

@@ -1,6 +1,6 @@
 //! Whole screens at the widths of common terminals.
 
-use oml_common::catalog::{Catalog, Component, WorkloadTemplate};
+use oml_common::document::catalog::{Catalog, Component, WorkloadTemplate};
 use oml_proto::v1::{Failure, HostUsage, Phase, Report, Rollout, StatusReply};
 
 use super::*;
@@ -96,7 +96,7 @@ fn troubled() -> StatusReply {
     let set = |node: &mut NodeStatus, component: &str, state: InstanceReport| {
         node.report.as_mut().unwrap().instances.insert(component.into(), state)
     };
-    set(data, "redis", instance("held", ""));
+    set(data, "redis", instance("stopped-by-hand", ""));
     set(data, "postgres", InstanceReport { restarts: 3, ..instance("ready", "") });
     set(app, "kamailio", instance("blocked", "kamailio.service is not ours"));
     let mut asterisk = instance("draining", "12 calls are up");

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use oml_common::problem::printable;
+use oml_common::text::problem::printable;
 use oml_proto::v1::{Change, ChangeOptions, ChangeReply, RollbackRequest, Rollout};
 
 use super::{Ended, Ending, Watched};

@@ -70,7 +70,7 @@ fn a_version_that_fails_is_told_with_its_last_words_and_exit_code_3() {
     let returned = InstanceReport {
         reason: "230215.01 ended 3s after its start".into(),
         failure: failure().failure,
-        ..instance("230204.01", "returned")
+        ..instance("230204.01", "rolled-back")
     };
     let back = |state| Rollout {
         failures: vec![failure()],

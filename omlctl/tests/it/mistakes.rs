@@ -1,6 +1,6 @@
 //! Wrong use and bad input: one clear message, exit code 2, nothing asked.
 
-use oml_common::problem::{Problem, Problems};
+use oml_common::text::problem::{Problem, Problems};
 use oml_proto::problem::to_status;
 use tonic::Status;
 

@@ -1,6 +1,6 @@
 //! A change that another one overtook: only the controller knows what became of it.
 
-use oml_common::problem::{Problem, Problems};
+use oml_common::text::problem::{Problem, Problems};
 use oml_proto::problem::to_status;
 use oml_proto::v1::*;
 use tonic::Status;

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::assignment::Assignment;
-use oml_common::attempt::{self, Attempt, Outcome, nothing};
+use oml_common::decide::observed::Observed;
+use oml_common::decide::reconcile::{Busy, Input, Step, decide, reconcile, tell};
+use oml_common::decide::update::{self, InstanceUpdate, Outcome, nothing};
+use oml_common::document::assignment::Assignment;
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::report::{HostUsage, Report};
 use oml_common::id::{ComponentName, ContentHash, RevisionNumber};
-use oml_common::instance::Instance;
-use oml_common::observed::Observed;
-use oml_common::reconcile::{Busy, Input, Step, judge, reconcile, tell};
-use oml_common::report::{HostUsage, Report};
 use oml_common::time::Timestamp;
 
 use super::flight::{Flight, Scene};
@@ -25,7 +25,7 @@ pub(super) struct Agent {
     /// On disk.
     pub(super) assignment: Option<Assignment>,
     /// On disk.
-    pub(super) attempts: BTreeMap<ComponentName, Attempt>,
+    pub(super) updates: BTreeMap<ComponentName, InstanceUpdate>,
     /// In memory.
     pub(super) flights: BTreeMap<ComponentName, Flight>,
     wake_at: Option<Timestamp>,
@@ -39,7 +39,7 @@ impl Agent {
             running: true,
             reachable: true,
             assignment: None,
-            attempts: BTreeMap::new(),
+            updates: BTreeMap::new(),
             flights: BTreeMap::new(),
             wake_at: None,
             report: None,
@@ -62,7 +62,7 @@ impl Agent {
     pub(super) fn forget(&mut self) {
         self.kill();
         self.assignment = None;
-        self.attempts.clear();
+        self.updates.clear();
     }
 
     /// When it will do something although nothing happens around it.
@@ -78,9 +78,9 @@ impl Agent {
         if !is_new || offered.accept_after(held, &offered.tenant, &offered.node).is_err() {
             return false;
         }
-        attempt::align(&mut self.attempts, offered);
+        update::align(&mut self.updates, offered);
         if let Some(held) = held {
-            attempt::ask_again(&mut self.attempts, held, offered, now);
+            update::ask_again(&mut self.updates, held, offered, now);
         }
         self.assignment = Some(offered.clone());
         true
@@ -100,7 +100,7 @@ impl Agent {
         }
         let busy = self.busy();
         let input = self.input(&observed, &busy, now);
-        let judgements = judge(input);
+        let decisions = decide(input);
         let assignment = self.assignment.as_ref();
         let report = Report {
             applied: assignment.map(|assignment| assignment.generation),
@@ -108,10 +108,10 @@ impl Agent {
             at: now,
             agent_version: String::new(),
             troubles: Vec::new(),
-            instances: tell(input, &judgements),
+            instances: tell(input, &decisions),
             host: HostUsage::default(),
         };
-        let wakes = judgements.values().filter_map(|judgement| judgement.wake_at);
+        let wakes = decisions.values().filter_map(|decision| decision.wake_at);
         self.wake_at = wakes.filter(|at| *at > now).min();
         let is_new = self.report.as_ref().is_none_or(|said| !says_the_same(said, &report));
         self.report = Some(report);
@@ -125,7 +125,7 @@ impl Agent {
         now: Timestamp,
     ) -> Input<'a> {
         let assignment = self.assignment.as_ref();
-        Input { assignment, observed, attempts: &self.attempts, busy, now }
+        Input { assignment, observed, updates: &self.updates, busy, now }
     }
 
     fn busy(&self) -> BTreeMap<ComponentName, Busy> {
@@ -133,23 +133,25 @@ impl Agent {
         self.flights.iter().map(|(name, flight)| (name.clone(), busy(flight))).collect()
     }
 
-    fn desired(&self, component: &ComponentName) -> Option<Instance> {
-        let instances = &self.assignment.as_ref()?.content.instances;
+    fn desired(&self, component: &ComponentName) -> Option<InstanceDocument> {
+        let instances = &self.assignment.as_ref()?.content.share.instances;
         instances.get(component).map(|desired| desired.instance.clone())
     }
 
     fn begin(&mut self, component: ComponentName, step: Step, now: Timestamp) {
         let desired = self.desired(&component);
-        let goal = self.goal(&component);
-        let attempt = self.attempts.remove(&component).filter(|attempt| attempt.goal == goal);
-        let attempt = attempt.unwrap_or_else(|| Attempt::new(goal)).entering(&step, now);
-        self.attempts.insert(component.clone(), attempt);
+        let desired_hash = self.desired_hash(&component);
+        let update =
+            self.updates.remove(&component).filter(|update| update.desired_hash == desired_hash);
+        let update =
+            update.unwrap_or_else(|| InstanceUpdate::new(desired_hash)).entering(&step, now);
+        self.updates.insert(component.clone(), update);
         let flight = Flight::begin(component.clone(), step, desired, now);
         self.flights.insert(component, flight);
     }
 
-    fn goal(&self, component: &ComponentName) -> ContentHash {
-        self.desired(component).as_ref().map_or_else(nothing, Instance::workload_hash)
+    fn desired_hash(&self, component: &ComponentName) -> ContentHash {
+        self.desired(component).as_ref().map_or_else(nothing, |i| i.workload_hash())
     }
 
     /// Does the next effect of a component's step and, after the last, writes
@@ -159,17 +161,17 @@ impl Agent {
         let Some(flight) = self.flights.get_mut(component) else { return };
         let Some(outcome) = flight.advance(scene) else { return };
         let step = flight.step.clone();
-        let goal = flight.desired.as_ref().map_or_else(nothing, Instance::workload_hash);
+        let desired_hash = flight.desired.as_ref().map_or_else(nothing, |i| i.workload_hash());
         self.flights.remove(component);
-        // How a step ended says nothing of a goal that overtook its own.
-        if self.attempts.get(component).is_some_and(|attempt| attempt.goal != goal) {
+        // How a step ended says nothing of a desired workload that superseded its own.
+        if self.updates.get(component).is_some_and(|update| update.desired_hash != desired_hash) {
             return;
         }
         let removed = step == Step::Remove && outcome == Outcome::Done;
-        if let Some(attempt) = self.attempts.remove(component).filter(|_| !removed) {
-            let attempt = attempt.after(&step, outcome, now);
-            if !attempt.is_blank() {
-                self.attempts.insert(component.clone(), attempt);
+        if let Some(update) = self.updates.remove(component).filter(|_| !removed) {
+            let update = update.after(&step, outcome, now);
+            if !update.is_blank() {
+                self.updates.insert(component.clone(), update);
             }
         }
     }

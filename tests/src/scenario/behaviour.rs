@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, Version};
-use oml_common::instance::Instance;
 use oml_common::time::parse_duration_ms;
 
 /// From its start to a program's first answer.
@@ -64,7 +64,7 @@ pub(super) struct Surroundings {
 
 impl Surroundings {
     /// How an instance behaves; packaged units are always good.
-    pub(super) fn behaviour(&self, instance: &Instance) -> Behaviour {
+    pub(super) fn behaviour(&self, instance: &InstanceDocument) -> Behaviour {
         let version = instance.version().cloned();
         let key = version.map(|version| (instance.component.clone(), version));
         key.and_then(|key| self.behaviours.get(&key)).copied().unwrap_or(Behaviour::Good)

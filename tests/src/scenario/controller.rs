@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::assign::{self, assign};
-use oml_common::assignment::Assignment;
-use oml_common::catalog::Catalog;
-use oml_common::diff::{Change, diff};
+use oml_common::decide::assign::{self, assign};
+use oml_common::decide::diff::{Change, diff};
+use oml_common::decide::plan::{self, ImageName, NodeFacts, Plan};
+use oml_common::decide::rollout::{self, Begin, NodeView, Rollout, State};
+use oml_common::document::assignment::Assignment;
+use oml_common::document::catalog::Catalog;
+use oml_common::document::report::Report;
+use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber};
-use oml_common::plan::{self, ImageName, NodeFacts, Plan};
-use oml_common::report::Report;
-use oml_common::rollout::{self, Begin, NodeView, Rollout, State};
-use oml_common::spec::TenantSpec;
 use oml_common::time::Timestamp;
 
 use super::agent::Agent;
@@ -176,9 +176,9 @@ impl Controller {
             enrolled: &self.nodes.keys().cloned().collect(),
             now,
         });
-        let overtaken = self.rollout.replace(rollout);
-        if let Some(overtaken) = overtaken.filter(|rollout| !rollout.is_ended()) {
-            self.note_outcome(overtaken.to, State::Superseded);
+        let superseded = self.rollout.replace(rollout);
+        if let Some(superseded) = superseded.filter(|rollout| !rollout.is_ended()) {
+            self.note_outcome(superseded.to, State::Superseded);
         }
     }
 
@@ -220,7 +220,7 @@ impl Controller {
     fn step(&self, agents: &BTreeMap<NodeName, Agent>, now: Timestamp) -> Option<rollout::Next> {
         let rollout = self.rollout.as_ref()?;
         let hashes: BTreeMap<&NodeName, ContentHash> =
-            self.assignments.iter().map(|(node, a)| (node, a.content.hash())).collect();
+            self.assignments.iter().map(|(node, a)| (node, a.content.share.hash())).collect();
         let view = |name: &NodeName| NodeView {
             connected: agents.get(name).is_some_and(Agent::is_connected),
             assigned: self.assignments.get(name).map(|a| (a.generation, &hashes[name])),
@@ -256,7 +256,7 @@ impl Controller {
         for node in self.nodes.keys() {
             let plan = self.plan_of(self.targets.get(node).copied());
             let held = self.assignments.get(node);
-            let anew = self.rollout.as_ref().is_some_and(|r| r.tells_anew(node));
+            let anew = self.rollout.as_ref().is_some_and(|r| r.force_reissue(node));
             let input = assign::Input { epoch: EPOCH, tenant: &tenant, node, plan, held, anew };
             if let Some(assignment) = assign(input) {
                 self.assignments.insert(node.clone(), assignment);

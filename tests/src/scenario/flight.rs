@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
-use oml_common::attempt::{Outcome, given_up, nothing};
+use oml_common::decide::observed::{ActiveState, ContainerState};
+use oml_common::decide::reconcile::Step;
+use oml_common::decide::update::{Outcome, given_up, nothing};
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::report::Failure;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::Instance;
-use oml_common::observed::{ActiveState, ContainerState};
-use oml_common::reconcile::Step;
-use oml_common::report::Failure;
 use oml_common::time::{Span, Timestamp};
 
 use super::behaviour::PULL_MS;
@@ -20,7 +20,7 @@ pub(super) struct Flight {
     pub(super) component: ComponentName,
     pub(super) step: Step,
     /// What should run; none for a removal.
-    pub(super) desired: Option<Instance>,
+    pub(super) desired: Option<InstanceDocument>,
     begun: Timestamp,
     effects: VecDeque<Effect>,
     /// When the next effect takes place, unless it waits for systemd.
@@ -115,28 +115,28 @@ impl Effect {
 /// What a step is made of.
 fn effects(step: &Step, is_container: bool) -> Vec<Effect> {
     let mut effects = match step {
-        Step::Fetch => vec![Effect::Pull],
-        Step::Put => vec![Effect::Create, Effect::WriteNext, Effect::WriteUnit],
-        Step::Count => vec![Effect::Count],
+        Step::Pull => vec![Effect::Pull],
+        Step::Create => vec![Effect::Create, Effect::WriteNext, Effect::WriteUnit],
+        Step::CountActive => vec![Effect::Count],
         Step::Switch { .. } if is_container => {
             vec![Effect::TurnDocuments, Effect::Restart, Effect::AwaitStart, Effect::Promote]
         }
         Step::Switch { .. } => {
             vec![Effect::TurnDocuments, Effect::WriteUnit, Effect::Restart, Effect::AwaitStart]
         }
-        Step::Withdraw { .. } => vec![Effect::Withdraw],
-        Step::Return { runs: true, .. } => vec![Effect::Promote],
-        Step::Return { runs: false, .. } => vec![
+        Step::RevertDocument { .. } => vec![Effect::Withdraw],
+        Step::RollBack { runs: true, .. } => vec![Effect::Promote],
+        Step::RollBack { runs: false, .. } => vec![
             Effect::TurnDocumentsBack,
             Effect::WriteUnit,
             Effect::Restart,
             Effect::AwaitStart,
             Effect::Promote,
         ],
-        Step::GiveUp { .. } => vec![Effect::ReadLastWords],
-        Step::Keep { .. } => vec![Effect::RemoveOlder],
+        Step::Fail { .. } => vec![Effect::ReadLastWords],
+        Step::Commit { .. } => vec![Effect::RemoveOlder],
         Step::Start => vec![Effect::Restart, Effect::AwaitStart],
-        Step::Refresh => vec![Effect::WriteCurrent, Effect::WriteUnit],
+        Step::RewriteConfig => vec![Effect::WriteCurrent, Effect::WriteUnit],
         Step::Promote => vec![Effect::Promote],
         Step::Soak => Vec::new(),
         Step::Remove => vec![
@@ -155,7 +155,7 @@ impl Flight {
     pub(super) fn begin(
         component: ComponentName,
         step: Step,
-        desired: Option<Instance>,
+        desired: Option<InstanceDocument>,
         now: Timestamp,
     ) -> Self {
         let is_container = desired.as_ref().is_none_or(|instance| instance.container().is_some());
@@ -190,7 +190,7 @@ impl Flight {
             return Some(self.outcome.take().unwrap_or(Outcome::Done));
         }
         self.outcome = self.take_effect(effect, scene);
-        if matches!(self.outcome, Some(Outcome::Failed(_) | Outcome::Trouble(_))) {
+        if matches!(self.outcome, Some(Outcome::Failed(_) | Outcome::Retry(_))) {
             self.effects.retain(|effect| *effect == Effect::Record);
         }
         self.due = now.plus_ms(self.effects.front().map_or(0, |effect| effect.duration_ms()));
@@ -229,8 +229,8 @@ impl Flight {
     }
 
     /// The instance that is being started: the desired one, or the one to return to.
-    fn subject(&self, place: &Place) -> Option<Instance> {
-        let returns = matches!(self.step, Step::Return { .. });
+    fn subject(&self, place: &Place) -> Option<InstanceDocument> {
+        let returns = matches!(self.step, Step::RollBack { .. });
         if returns { place.documents.current.clone() } else { self.desired.clone() }
     }
 
@@ -239,7 +239,7 @@ impl Flight {
         if moment.around.registry_away {
             let image = &container.repository;
             let message = format!("could not pull {image}: the registry does not answer");
-            return Some(Outcome::Trouble(message));
+            return Some(Outcome::Retry(message));
         }
         host.images.insert(container.digest.clone());
         None
@@ -256,7 +256,7 @@ impl Flight {
     }
 
     fn turn_documents_back(&self, place: &mut Place, now: Timestamp) -> Option<Outcome> {
-        let Step::Return { previous, .. } = &self.step else { return None };
+        let Step::RollBack { previous, .. } = &self.step else { return None };
         let found = place.known(previous);
         if found.is_none() {
             return Some(self.failed("what it was made from is not known any more", place, now));
@@ -266,11 +266,11 @@ impl Flight {
     }
 
     fn withdraw(&self, place: &mut Place) -> Option<Outcome> {
-        let Step::Withdraw { running } = &self.step else { return None };
+        let Step::RevertDocument { running } = &self.step else { return None };
         let found = place.known(running);
         if found.is_none() {
             let message = "nothing says what it should be".to_owned();
-            return Some(Outcome::Trouble(message));
+            return Some(Outcome::Retry(message));
         }
         place.documents.current = found;
         None
@@ -288,27 +288,27 @@ impl Flight {
             None => "did not start".to_owned(),
         };
         if self.step == Step::Start {
-            return Some(Outcome::Trouble(format!("could not start it: it {message}")));
+            return Some(Outcome::Retry(format!("could not start it: it {message}")));
         }
         Some(self.failed(&message, place, now))
     }
 
     fn given_up(&self, place: &Place, now: Timestamp) -> Option<Outcome> {
-        let Step::GiveUp { why } = &self.step else { return None };
+        let Step::Fail { why } = &self.step else { return None };
         Some(self.failed(why, place, now))
     }
 
     fn failed(&self, message: &str, place: &Place, now: Timestamp) -> Outcome {
-        let goal = self.desired.as_ref().map_or_else(nothing, Instance::workload_hash);
+        let desired_hash = self.desired.as_ref().map_or_else(nothing, |i| i.workload_hash());
         let version = self.desired.as_ref().and_then(|instance| instance.version().cloned());
-        let failure = given_up(goal, version, message.to_owned(), now);
+        let failure = given_up(desired_hash, version, message.to_owned(), now);
         Outcome::Failed(Failure { exit_code: self.exit_code(place), ..failure })
     }
 
     /// How the program of the desired workload ended, if it did.
     fn exit_code(&self, place: &Place) -> Option<i64> {
-        let goal = self.desired.as_ref()?.workload_hash();
-        let container = place.containers.iter().find(|container| container.hash == goal)?;
+        let desired_hash = self.desired.as_ref()?.workload_hash();
+        let container = place.containers.iter().find(|container| container.hash == desired_hash)?;
         match container.state {
             ContainerState::Exited { code, .. } => Some(code),
             ContainerState::Created | ContainerState::Running { .. } => None,
@@ -316,18 +316,19 @@ impl Flight {
     }
 
     fn remove_older(&self, place: &mut Place) {
-        let of = |instance: &Option<Instance>| instance.as_ref().map(Instance::workload_hash);
-        let goal = of(&self.desired);
-        let written = of(&place.documents.previous).filter(|hash| Some(hash) != goal.as_ref());
+        let of = |instance: &Option<InstanceDocument>| instance.as_ref().map(|i| i.workload_hash());
+        let desired_hash = of(&self.desired);
+        let written =
+            of(&place.documents.previous).filter(|hash| Some(hash) != desired_hash.as_ref());
         let ended = place.containers.iter().filter_map(|container| match container.state {
-            ContainerState::Exited { at, .. } if Some(&container.hash) != goal.as_ref() => {
+            ContainerState::Exited { at, .. } if Some(&container.hash) != desired_hash.as_ref() => {
                 Some((at, container.hash.clone()))
             }
             ContainerState::Exited { .. }
             | ContainerState::Created
             | ContainerState::Running { .. } => None,
         });
-        let keep = [written.or_else(|| ended.max().map(|(_, hash)| hash)), goal];
+        let keep = [written.or_else(|| ended.max().map(|(_, hash)| hash)), desired_hash];
         let kept = |hash: &ContentHash| keep.iter().flatten().any(|keep| keep == hash);
         place.containers.retain(|container| container.is_running() || kept(&container.hash));
     }

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oml_common::assignment::Assignment;
-use oml_common::id::{ComponentName, ContentHash, Digest};
-use oml_common::instance::{Instance, Workload};
-use oml_common::observed::{
+use oml_common::decide::observed::{
     ActiveState, ContainerState, Counting, Drift, Health, Observed, ObservedContainer,
     ObservedDocument, ObservedInstance, Status,
 };
+use oml_common::document::assignment::Assignment;
+use oml_common::document::instance::{InstanceDocument, Workload};
+use oml_common::id::{ComponentName, ContentHash, Digest};
 use oml_common::time::Timestamp;
 
 use super::behaviour::Surroundings;
@@ -41,7 +41,7 @@ pub(super) struct Place {
     /// Workloads that answered at least once.
     pub(super) answered: BTreeSet<ContentHash>,
     /// What each container was made from, as its label tells.
-    pub(super) labels: BTreeMap<ContentHash, Instance>,
+    pub(super) labels: BTreeMap<ContentHash, InstanceDocument>,
     /// Volumes that were ever made; nothing takes one away.
     pub(super) volumes: BTreeSet<String>,
 }
@@ -49,9 +49,9 @@ pub(super) struct Place {
 /// The instance documents of a component.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Documents {
-    pub(super) current: Option<Instance>,
-    pub(super) next: Option<Instance>,
-    pub(super) previous: Option<Instance>,
+    pub(super) current: Option<InstanceDocument>,
+    pub(super) next: Option<InstanceDocument>,
+    pub(super) previous: Option<InstanceDocument>,
 }
 
 /// What a supervisor said of the container it holds.
@@ -111,7 +111,7 @@ impl Host {
 
     /// The packages that bring units were installed when the host was made.
     pub(super) fn install_packages(&mut self, assignment: &Assignment) {
-        for (name, desired) in &assignment.content.instances {
+        for (name, desired) in &assignment.content.share.instances {
             if desired.instance.container().is_none() {
                 let place = self.places.entry(name.clone()).or_default();
                 place.unit.get_or_insert_with(Unit::of_distribution);
@@ -121,10 +121,11 @@ impl Host {
 
     /// What an agent finds.
     pub(super) fn observe(&self, assignment: Option<&Assignment>, now: Timestamp) -> Observed {
-        let desired = |name: &ComponentName| assignment.and_then(|a| a.content.instances.get(name));
+        let desired =
+            |name: &ComponentName| assignment.and_then(|a| a.content.share.instances.get(name));
         let nothing = Place::default();
         let mut names: BTreeSet<&ComponentName> = self.places.keys().collect();
-        names.extend(assignment.iter().flat_map(|a| a.content.instances.keys()));
+        names.extend(assignment.iter().flat_map(|a| a.content.share.instances.keys()));
         let instances = names
             .into_iter()
             .map(|name| {
@@ -139,7 +140,7 @@ impl Host {
     fn observe_one(
         &self,
         place: &Place,
-        desired: Option<&Instance>,
+        desired: Option<&InstanceDocument>,
         now: Timestamp,
     ) -> ObservedInstance {
         let container = desired.and_then(|instance| instance.container());
@@ -174,9 +175,9 @@ impl Place {
 
     /// What a supervisor works by: the document or, where it is lost, the label
     /// of the container that runs, bears the own name, ran last, or is newest.
-    pub(super) fn wanted(&self) -> Option<Instance> {
+    pub(super) fn wanted(&self) -> Option<InstanceDocument> {
         let own = |found: &&ObservedContainer| {
-            let container = self.labels.get(&found.hash).and_then(Instance::container);
+            let container = self.labels.get(&found.hash).and_then(|i| i.container());
             container.is_some_and(|container| container.name.as_str() == found.name)
         };
         let ran = |found: &&ObservedContainer| found.state != ContainerState::Created;
@@ -190,7 +191,7 @@ impl Place {
     }
 
     /// The instance of a workload, from its documents or a container's label.
-    pub(super) fn known(&self, hash: &ContentHash) -> Option<Instance> {
+    pub(super) fn known(&self, hash: &ContentHash) -> Option<InstanceDocument> {
         let Documents { current, next, previous } = &self.documents;
         let container = self.containers.iter().find(|container| &container.hash == hash);
         let labelled = container.and_then(|container| self.labels.get(&container.hash));
@@ -210,7 +211,7 @@ impl Place {
     fn observe_document(&self) -> Option<ObservedDocument> {
         if let Some(document) = &self.documents.current {
             return Some(ObservedDocument {
-                hash: document.document_hash(),
+                hash: document.hash().clone(),
                 workload: document.workload_hash(),
                 probe: Some(document.probe.clone()),
                 on_disk: true,
@@ -238,7 +239,7 @@ impl Place {
     }
 
     /// Makes a container, not started, unless there is one of that workload.
-    pub(super) fn create(&mut self, instance: &Instance, now: Timestamp) {
+    pub(super) fn create(&mut self, instance: &InstanceDocument, now: Timestamp) {
         let Some(container) = instance.container() else { return };
         let hash = instance.workload_hash();
         if self.containers.iter().any(|c| c.hash == hash) {
@@ -258,7 +259,7 @@ impl Place {
     }
 
     /// Gives the running container its own name; the one before becomes `…-prev`.
-    pub(super) fn promote(&mut self, instance: &Instance) {
+    pub(super) fn promote(&mut self, instance: &InstanceDocument) {
         let Some(container) = instance.container() else { return };
         let own = container.name.as_str();
         let Some(running) = self.running().map(|running| running.id.clone()) else { return };
@@ -281,14 +282,14 @@ impl Place {
     }
 
     /// Writes the unit file, or our drop-in to the distribution's.
-    pub(super) fn write_unit(&mut self, instance: &Instance) {
+    pub(super) fn write_unit(&mut self, instance: &InstanceDocument) {
         self.unit.get_or_insert_with(Unit::default).text = Some(instance.clone());
     }
 
     /// Takes our unit file away; the distribution's own unit stays.
     pub(super) fn remove_unit(&mut self) {
         let packaged = self.unit.as_ref().and_then(|unit| unit.text.as_ref());
-        if packaged.is_some_and(|text| matches!(text.workload, Workload::Unit(_))) {
+        if packaged.is_some_and(|text| matches!(*text.workload, Workload::Unit(_))) {
             if let Some(unit) = &mut self.unit {
                 unit.text = None;
             }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::assignment::{Assignment, OnDeadline};
+use oml_common::document::assignment::{Assignment, OnDeadline};
+use oml_common::document::report::{Phase, Report};
 use oml_common::id::{ComponentName, ContentHash, Generation, NodeName};
-use oml_common::report::{Phase, Report};
 use oml_common::time::Timestamp;
 
 use super::ScenarioError;
@@ -62,27 +62,29 @@ impl Watch {
     fn check_calls(&mut self, deed: &Deed<'_>) -> Result<(), ScenarioError> {
         let component = &deed.flight.component;
         let key = (deed.node.clone(), component.clone());
-        let goal = deed.flight.desired.as_ref().map(|instance| instance.workload_hash());
+        let desired_hash = deed.flight.desired.as_ref().map(|instance| instance.workload_hash());
         if deed.effect == Effect::Count {
-            let drain = self.drains.entry(key).or_insert((goal.clone(), deed.now));
-            if drain.0 != goal {
-                *drain = (goal, deed.now);
+            let drain = self.drains.entry(key).or_insert((desired_hash.clone(), deed.now));
+            if drain.0 != desired_hash {
+                *drain = (desired_hash, deed.now);
             }
             return Ok(());
         }
         let stops = matches!(deed.effect, Effect::Restart | Effect::Stop);
         let Some(running) = deed.before.running().filter(|_| stops) else { return Ok(()) };
         // What runs is no good, or is what is wanted: its stop is no change of version.
-        if !deed.before.answered.contains(&running.hash) || Some(&running.hash) == goal.as_ref() {
+        if !deed.before.answered.contains(&running.hash)
+            || Some(&running.hash) == desired_hash.as_ref()
+        {
             return Ok(());
         }
         let counts = deed.before.labels.get(&running.hash).is_some_and(|i| i.active.is_some());
         if !counts || deed.before.calls.count() == Some(0) || returns(deed.flight) {
             return Ok(());
         }
-        let policy = deed.assignment.and_then(|a| a.content.instances.get(component));
+        let policy = deed.assignment.and_then(|a| a.content.share.instances.get(component));
         let may_cut = policy.is_some_and(|desired| {
-            let since = self.drains.get(&key).filter(|(drained, _)| *drained == goal);
+            let since = self.drains.get(&key).filter(|(drained, _)| *drained == desired_hash);
             let deadline = since.map(|(_, at)| at.plus_ms(desired.policy.drain_deadline_ms));
             desired.policy.on_deadline == OnDeadline::Cut
                 && deadline.is_some_and(|deadline| deed.now >= deadline)
@@ -127,7 +129,7 @@ impl Watch {
 
 /// The step goes back from a version that failed.
 fn returns(flight: &Flight) -> bool {
-    matches!(flight.step, oml_common::reconcile::Step::Return { .. })
+    matches!(flight.step, oml_common::decide::reconcile::Step::RollBack { .. })
 }
 
 /// Nothing that bears no mark of ours is touched.
@@ -163,8 +165,8 @@ fn has_come_to_an_end(report: &Report, generation: Generation) -> bool {
     report.applied >= Some(generation)
         && report.instances.values().all(|instance| match instance.phase {
             Phase::Ready
-            | Phase::Held { .. }
-            | Phase::Returned
+            | Phase::StoppedByHand { .. }
+            | Phase::RolledBack
             | Phase::Failed
             | Phase::Unhealthy => true,
             Phase::Pending

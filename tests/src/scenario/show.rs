@@ -1,9 +1,9 @@
 //! The tables that `show` prints.
 
-use oml_common::diff::{Change, diff};
-use oml_common::observed::{ContainerState, Health};
-use oml_common::report::InstanceReport;
-use oml_common::rollout::State;
+use oml_common::decide::diff::{Change, diff};
+use oml_common::decide::observed::{ContainerState, Health};
+use oml_common::decide::rollout::State;
+use oml_common::document::report::InstanceReport;
 
 use super::controller::Revision;
 use super::world::World;
@@ -19,7 +19,7 @@ pub(super) fn change(change: &Change) -> String {
         (from, to) => format!("{from} -> {to}"),
     };
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
-    format!("  {node:<11} {component:<13} {:<8} {versions}{note}", kind.word())
+    format!("  {node:<11} {component:<13} {:<8} {versions}{note}", kind.as_str())
         .trim_end()
         .to_owned()
 }
@@ -46,7 +46,7 @@ impl World {
         let why = rollout.state.why();
         let colon = if why.is_empty() { "" } else { ": " };
         let mut lines =
-            vec![format!("{from} -> {}  {}{colon}{why}", rollout.to, rollout.state.word())];
+            vec![format!("{from} -> {}  {}{colon}{why}", rollout.to, rollout.state.as_str())];
         for (number, wave) in rollout.waves.iter().enumerate() {
             let nodes: Vec<&str> = wave.iter().map(AsRef::as_ref).collect();
             lines.push(format!("  wave {}: {}", number + 1, nodes.join(" ")));
@@ -111,8 +111,8 @@ impl World {
             let number = index + 1;
             let outcome = match &revision.outcome {
                 None => "under way".to_owned(),
-                Some(state) if state.why().is_empty() => state.word().to_owned(),
-                Some(state) => format!("{}: {}", state.word(), state.why()),
+                Some(state) if state.why().is_empty() => state.as_str().to_owned(),
+                Some(state) => format!("{}: {}", state.as_str(), state.why()),
             };
             let current = self.controller.current.0 == number as u64;
             let mark = if current { '*' } else { ' ' };
@@ -137,7 +137,7 @@ impl World {
 
 /// How a rollout stands, in a word or two.
 pub(super) fn rollout_word(state: Option<&State>) -> &'static str {
-    state.map_or("no rollout", State::word)
+    state.map_or("no rollout", State::as_str)
 }
 
 /// How an instance stands.
@@ -154,7 +154,7 @@ pub(super) fn stand(instance: &InstanceReport) -> String {
         Some(calls) => format!(", {calls} calls were cut"),
         None => ", calls may have been cut".to_owned(),
     };
-    format!("{:<9} {version:<12} {health}{cut}", instance.phase.word())
+    format!("{:<9} {version:<12} {health}{cut}", instance.phase.as_str())
 }
 
 /// Interim names carry a hash; people compare the part before it.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use oml_common::decide::plan::NodeFacts;
+use oml_common::document::spec::with_versions;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, Version};
-use oml_common::plan::NodeFacts;
-use oml_common::spec::with_versions;
 use oml_common::time::parse_duration_ms;
 
 use super::ScenarioError;
@@ -117,7 +117,7 @@ impl World {
                 return Err(mistake(format!("{word:?} is not NODE=ROLE")));
             };
             let roles = roles.split(',').map(name).collect::<Result<_, _>>()?;
-            let facts = NodeFacts { roles, address: format!("10.0.0.{}", index + 11) };
+            let facts = NodeFacts { roles, address: format!("10.0.0.{}", index + 11), agent: None };
             let node: NodeName = name(node)?;
             self.controller.nodes.insert(node.clone(), facts);
             self.add_node(node);
@@ -166,7 +166,7 @@ impl World {
         &mut self,
         verb: &'static str,
         spec: String,
-        known: &BTreeMap<oml_common::plan::ImageName, oml_common::id::Digest>,
+        known: &BTreeMap<oml_common::decide::plan::ImageName, oml_common::id::Digest>,
     ) {
         let moment = (self.around.registry_away, self.now);
         match self.controller.change(verb, spec, known, moment) {

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oml_common::catalog::Catalog;
+use oml_common::decide::plan::NodeFacts;
+use oml_common::decide::rollout::State;
+use oml_common::document::catalog::Catalog;
+use oml_common::document::report::{InstanceReport, Phase};
 use oml_common::id::{ComponentName, NodeName, RevisionNumber};
-use oml_common::plan::NodeFacts;
-use oml_common::report::{InstanceReport, Phase};
-use oml_common::rollout::State;
 use oml_common::time::Timestamp;
 
 use super::ScenarioError;
@@ -276,7 +276,7 @@ impl World {
                 | State::RolledBack { .. }
                 | State::Superseded => state.why().to_owned(),
             };
-            self.line("rollout", "", state.word(), &detail);
+            self.line("rollout", "", state.as_str(), &detail);
         }
     }
 
@@ -293,7 +293,7 @@ impl World {
             }
             if (&shown.phase, &shown.reason) != (&before.phase, &before.reason) {
                 let version = instance.version.as_ref().map(|v| format!("{v} runs; "));
-                let version = version.filter(|_| instance.phase == Phase::Returned);
+                let version = version.filter(|_| instance.phase == Phase::RolledBack);
                 let reason = if tells_more(instance) { instance.reason.as_str() } else { "" };
                 let reason = format!("{}{reason}", version.unwrap_or_default());
                 self.line(node.as_str(), component.as_str(), &shown.phase, &reason);
@@ -330,14 +330,14 @@ impl Shown {
             Phase::Pending
             | Phase::Draining { .. }
             | Phase::Unhealthy
-            | Phase::Held { .. }
-            | Phase::Returned
+            | Phase::StoppedByHand { .. }
+            | Phase::RolledBack
             | Phase::Failed
             | Phase::Blocked => false,
         };
         let reason = if changes_by_itself { String::new() } else { instance.reason.clone() };
         let drift = instance.drift.as_ref().map(|drift| drift.found.clone());
-        Self { phase: instance.phase.word().to_owned(), reason, drift }
+        Self { phase: instance.phase.as_str().to_owned(), reason, drift }
     }
 }
 
@@ -348,7 +348,7 @@ fn no_node(node: &NodeName) -> ScenarioError {
 /// Whether the reason says more than the phase does.
 fn tells_more(instance: &InstanceReport) -> bool {
     !matches!(instance.phase, Phase::Pulling { .. } | Phase::Preparing)
-        && instance.reason != instance.phase.word()
+        && instance.reason != instance.phase.as_str()
 }
 
 /// Time since the script began: `01:05.2`, or `2:01:05.2`.

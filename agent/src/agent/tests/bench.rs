@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use oml_common::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
+use oml_common::document::Verbatim;
+use oml_common::document::assignment::{
+    Assignment, AssignmentDocument, ChangePolicy, Content, Desired, OnDeadline,
+};
+use oml_common::document::instance::{ActiveProbe, InstanceDocument};
+use oml_common::document::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::id::{ComponentName, Generation, RevisionNumber};
-use oml_common::instance::{ActiveProbe, Instance};
-use oml_common::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Clock;
 use tokio::sync::watch;
@@ -33,7 +36,7 @@ pub(super) struct Bench {
     clock: Clock,
     clock_set_ms: Arc<AtomicI64>,
     began: Instant,
-    assignments: watch::Sender<Option<Arc<Assignment>>>,
+    assignments: watch::Sender<Option<AssignmentDocument>>,
     statuses: watch::Sender<Statuses>,
     reports: watch::Sender<Arc<Report>>,
     agent: Option<JoinHandle<()>>,
@@ -44,8 +47,8 @@ pub(super) fn name(text: &str) -> ComponentName {
     text.parse().unwrap()
 }
 
-fn instance(version: &str) -> Instance {
-    sample::instance("asterisk", version)
+fn instance(version: &str) -> InstanceDocument {
+    sample::document("asterisk", version)
 }
 
 /// The host's clock runs with the time of the tests, unless it is set.
@@ -189,22 +192,25 @@ impl Bench {
     ) {
         let (before, noun) = ("active calls".to_owned(), "calls".to_owned());
         let active = Some(ActiveProbe { command: vec![command.to_owned()], before, noun });
-        self.assign(vec![Instance { active, ..instance(version) }], on_deadline);
+        self.assign(
+            vec![instance(version).edited(|instance| instance.active = active)],
+            on_deadline,
+        );
     }
 
-    fn assign(&mut self, instances: Vec<Instance>, on_deadline: OnDeadline) {
+    fn assign(&mut self, instances: Vec<InstanceDocument>, on_deadline: OnDeadline) {
         let policy = ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline };
         let number = self.assignments.borrow().as_ref().map_or(1, |a| a.generation.number + 1);
-        let desired = |instance: Instance| {
+        let desired = |instance: InstanceDocument| {
             (instance.component.clone(), Desired { instance, policy: policy.clone() })
         };
-        self.assignments.send_replace(Some(Arc::new(Assignment {
+        self.assignments.send_replace(Some(Verbatim::seal(Assignment {
             generation: Generation { epoch: 1, number },
             tenant: "acme".parse().unwrap(),
             node: "voice-1".parse().unwrap(),
             content: Content {
                 revision: RevisionNumber(number),
-                instances: instances.into_iter().map(desired).collect(),
+                share: instances.into_iter().map(desired).collect(),
             },
         })));
     }
@@ -248,7 +254,7 @@ impl Bench {
 
     /// The instance once the desired version was given up and `version` runs again.
     pub(super) async fn until_returned(&self, version: &str) -> InstanceReport {
-        let report = self.until(|report| report.phase == Phase::Returned).await;
+        let report = self.until(|report| report.phase == Phase::RolledBack).await;
         assert_eq!(report.version, Some(version.parse().unwrap()));
         report
     }

@@ -1,6 +1,6 @@
 //! The loop killed in the middle of everything, and begun again.
 
-use oml_common::report::Phase;
+use oml_common::document::report::Phase;
 
 use super::EXITS;
 use super::bench::{Bench, name};
@@ -55,7 +55,7 @@ async fn a_return_killed_in_any_call_comes_to_its_end() {
         bench.stop();
         bench.host.release(daemon, verb);
         bench.start();
-        let report = bench.until(|report| report.phase == Phase::Returned).await;
+        let report = bench.until(|report| report.phase == Phase::RolledBack).await;
         assert_eq!(report.version, Some("1".parse().unwrap()), "{daemon:?} {verb:?}");
     }
 }
@@ -76,7 +76,7 @@ async fn a_recovery_that_is_killed_too_comes_to_its_end() {
             let mut bench = Bench::upgrading("bad", EXITS).await;
             bench.kill_after(first).await;
             bench.kill_after(second).await;
-            let report = bench.until(|report| report.phase == Phase::Returned).await;
+            let report = bench.until(|report| report.phase == Phase::RolledBack).await;
             assert_eq!(report.version, Some("1".parse().unwrap()), "after {first} and {second}");
             assert!(bench.host.count(Daemon::Systemd, Verb::Start) <= 5);
             assert_eq!(report.failure.unwrap().version, Some("bad".parse().unwrap()));

@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use oml_common::instance::Instance;
-use oml_common::observed::{ActiveState, ContainerState, Health, Status};
+use oml_common::decide::observed::{ActiveState, ContainerState, Health, Status};
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::{Check, Timing, Workload};
 use oml_common::time::Timestamp;
 
 use super::Place;
@@ -33,8 +34,8 @@ pub(super) async fn all(place: &Place) {
 }
 
 async fn a_program_that_never_answers_is_stopped_and_told(place: &Place) {
-    let mut instance = place.instance("contract-hangs", "hangs", place.images.hangs(), 8320);
-    instance.timing.start_timeout_ms = 1_500;
+    let instance = place.instance("contract-hangs", "hangs", place.images.hangs(), 8320);
+    let instance = instance.edited(|instance| instance.timing.start_timeout_ms = 1_500);
     place.prepare(&instance).await;
     let begun = Instant::now();
     let error = place.switch(&instance).await.unwrap_err();
@@ -138,9 +139,10 @@ async fn a_restarted_engine_without_live_restore_brings_everything_back(place: &
 }
 
 async fn a_start_waits_for_an_engine_that_is_away(place: &Place) {
-    let mut instance = place.instance("contract-away", "v1", &place.images.first, 8325);
-    instance.timing =
-        oml_common::instance::Timing { start_timeout_ms: 5_000, stop_grace_ms: 1_000 };
+    let timing = Timing { start_timeout_ms: 5_000, stop_grace_ms: 1_000 };
+    let instance = place
+        .instance("contract-away", "v1", &place.images.first, 8325)
+        .edited(|instance| instance.timing = timing);
     place.install(&instance).await;
     place.systemd.stop(&instance.component).await.unwrap();
     let docker = ["docker.socket", "docker.service"];
@@ -192,11 +194,12 @@ async fn a_restarted_bus_is_found_again(place: &Place) {
 }
 
 async fn a_missing_secret_is_told_before_anything_is_made(place: &Place) {
-    let mut instance = place.instance("contract-secret", "v1", &place.images.first, 8327);
-    let oml_common::instance::Workload::Container(container) = &mut instance.workload else {
-        panic!("it is a container");
-    };
-    container.secrets.insert("TOKEN".parse().unwrap(), "contract_token".parse().unwrap());
+    let instance = place.instance("contract-secret", "v1", &place.images.first, 8327);
+    let workload = instance.workload.edited(|workload| {
+        let Workload::Container(container) = workload else { panic!("it is a container") };
+        container.secrets.insert("TOKEN".parse().unwrap(), "contract_token".parse().unwrap());
+    });
+    let instance = instance.edited(|instance| instance.workload = workload);
     place.fetch(&instance).await.unwrap();
     let error = place.docker.put(&instance).await.unwrap_err().to_string();
     assert!(error.contains("/etc/omlagent/secrets/contract_token is missing"), "{error}");
@@ -235,11 +238,11 @@ async fn a_stop_during_the_start_leaves_nothing_running(place: &Place) {
 }
 
 async fn changed_timing_is_taken_up_without_a_restart(place: &Place) {
-    let mut instance = place.instance("contract-reread", "v1", &place.images.first, 8329);
+    let instance = place.instance("contract-reread", "v1", &place.images.first, 8329);
     place.install(&instance).await;
     let since = started(place, &instance).await;
     // A port on which nobody answers.
-    instance.probe.check = oml_common::instance::Check::Tcp { port: 8330 };
+    let instance = instance.edited(|instance| instance.probe.check = Check::Tcp { port: 8330 });
     documents::write(&place.paths, &instance, crate::paths::Slot::Current).unwrap();
     run("systemctl", &["reload", instance.unit.as_str()]);
     place
@@ -254,8 +257,10 @@ async fn changed_timing_is_taken_up_without_a_restart(place: &Place) {
 
 async fn a_unit_comes_after_the_units_of_what_it_needs(place: &Place) {
     let first = place.instance("contract-first", "v1", &place.images.first, 8331);
-    let mut second = place.instance("contract-second", "v1", &place.images.first, 8332);
-    second.after = vec![first.component.clone(), "contract-elsewhere".parse().unwrap()];
+    let after = vec![first.component.clone(), "contract-elsewhere".parse().unwrap()];
+    let second = place
+        .instance("contract-second", "v1", &place.images.first, 8332)
+        .edited(|second| second.after = after);
     let both = [first.clone(), second.clone()];
     place.systemd.list(&both).await.unwrap();
     place.systemd.put(&first).await.unwrap();
@@ -316,7 +321,7 @@ async fn a_renamed_unit_takes_over_what_runs(place: &Place) {
     let old = place.instance("contract-renamed", "v1", &place.images.first, 8335);
     place.install(&old).await;
     let since = started(place, &old).await;
-    let new = Instance { unit: "contract-renamed-anew.service".parse().unwrap(), ..old.clone() };
+    let new = old.edited(|new| new.unit = "contract-renamed-anew.service".parse().unwrap());
     assert_eq!(place.unit(&new).await, None);
     place.prepare(&new).await;
     place.switch(&new).await.unwrap();
@@ -327,15 +332,15 @@ async fn a_renamed_unit_takes_over_what_runs(place: &Place) {
     place.clear(&new).await;
 }
 
-fn status(place: &Place, instance: &Instance) -> Status {
+fn status(place: &Place, instance: &InstanceDocument) -> Status {
     documents::read_status(&place.paths, &instance.component).unwrap().unwrap()
 }
 
-async fn started(place: &Place, instance: &Instance) -> Timestamp {
+async fn started(place: &Place, instance: &InstanceDocument) -> Timestamp {
     started_if_running(place, instance).await.unwrap()
 }
 
-async fn started_if_running(place: &Place, instance: &Instance) -> Option<Timestamp> {
+async fn started_if_running(place: &Place, instance: &InstanceDocument) -> Option<Timestamp> {
     match place.container(instance).await?.state {
         ContainerState::Running { since } => Some(since),
         ContainerState::Created | ContainerState::Exited { .. } => None,

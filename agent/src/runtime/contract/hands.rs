@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use oml_common::instance::Instance;
+use oml_common::document::instance::InstanceDocument;
 
 use crate::runtime::fake::FakeHost;
 
@@ -19,7 +19,7 @@ const UNIT: &str =
 
 impl Hands {
     /// `docker run` of something else under that name.
-    pub(super) fn take_name(&self, instance: &Instance, name: &str) {
+    pub(super) fn take_name(&self, instance: &InstanceDocument, name: &str) {
         match self {
             Hands::Fake(host) => host.make_foreign_container(name),
             Hands::Real => {
@@ -37,21 +37,21 @@ impl Hands {
         }
     }
 
-    pub(super) fn stop_unit(&self, instance: &Instance) {
+    pub(super) fn stop_unit(&self, instance: &InstanceDocument) {
         match self {
             Hands::Fake(host) => host.stop_by_hand(&instance.unit),
             Hands::Real => run("systemctl", &["stop", instance.unit.as_str()]),
         }
     }
 
-    pub(super) fn start_unit(&self, instance: &Instance) {
+    pub(super) fn start_unit(&self, instance: &InstanceDocument) {
         match self {
             Hands::Fake(host) => host.start_by_hand(&instance.unit),
             Hands::Real => run("systemctl", &["start", instance.unit.as_str()]),
         }
     }
 
-    pub(super) fn remove_container(&self, instance: &Instance, name: &str) {
+    pub(super) fn remove_container(&self, instance: &InstanceDocument, name: &str) {
         match self {
             Hands::Fake(host) => host.remove_by_hand(&instance.component),
             Hands::Real => run("docker", &["rm", "--force", name]),
@@ -59,7 +59,7 @@ impl Hands {
     }
 
     /// Installs a package that brings a unit.
-    pub(super) fn bring_packaged_unit(&self, instance: &Instance) {
+    pub(super) fn bring_packaged_unit(&self, instance: &InstanceDocument) {
         match self {
             Hands::Fake(host) => host.make_unit(&instance.unit, true),
             Hands::Real => write_unit("/usr/lib/systemd/system", instance),
@@ -67,14 +67,14 @@ impl Hands {
     }
 
     /// Writes a unit file that is not ours.
-    pub(super) fn bring_foreign_unit(&self, instance: &Instance) {
+    pub(super) fn bring_foreign_unit(&self, instance: &InstanceDocument) {
         match self {
             Hands::Fake(host) => host.make_unit(&instance.unit, false),
             Hands::Real => write_unit("/etc/systemd/system", instance),
         }
     }
 
-    pub(super) fn take_unit_away(&self, instance: &Instance) {
+    pub(super) fn take_unit_away(&self, instance: &InstanceDocument) {
         match self {
             Hands::Fake(_) => {}
             Hands::Real => {
@@ -90,7 +90,7 @@ impl Hands {
     }
 }
 
-fn write_unit(folder: &str, instance: &Instance) {
+fn write_unit(folder: &str, instance: &InstanceDocument) {
     std::fs::write(Path::new(folder).join(instance.unit.as_str()), UNIT).unwrap();
     run("systemctl", &["daemon-reload"]);
 }

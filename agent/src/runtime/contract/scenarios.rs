@@ -1,7 +1,7 @@
 //! The clauses of the contract, one after the other on one host.
 
+use oml_common::decide::observed::{ActiveState, ContainerState, Health};
 use oml_common::id::Digest;
-use oml_common::observed::{ActiveState, ContainerState, Health};
 
 use super::{Place, exit_code};
 use crate::documents;
@@ -93,7 +93,7 @@ async fn a_switch_leaves_exactly_the_new_version_running(place: &Place) {
     place.switch(&new).await.unwrap();
     assert!(place.runs(&new).await && !place.runs(&old).await);
     place.docker.promote(&new).await.unwrap();
-    let names = |c: Option<oml_common::observed::ObservedContainer>| c.map(|c| c.name);
+    let names = |c: Option<oml_common::decide::observed::ObservedContainer>| c.map(|c| c.name);
     assert_eq!(names(place.container(&new).await).unwrap(), "oml-contract-switch-server");
     assert_eq!(names(place.container(&old).await).unwrap(), "oml-contract-switch-server-prev");
 

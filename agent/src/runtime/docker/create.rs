@@ -6,7 +6,7 @@ use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
     RestartPolicy, RestartPolicyNameEnum,
 };
-use oml_common::instance::{Container, Instance, Volume};
+use oml_common::document::instance::{Container, InstanceDocument, Volume};
 
 use super::label;
 use crate::files;
@@ -25,7 +25,7 @@ pub(super) struct Local {
 /// What the engine needs to make the instance's container. Secrets are read
 /// here: a missing one is told before anything is stopped.
 pub(super) fn body(
-    instance: &Instance,
+    instance: &InstanceDocument,
     container: &Container,
     paths: &Paths,
     local: Local,

@@ -13,7 +13,7 @@ use bollard::query_parameters::{
     WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt as _;
-use oml_common::observed::ContainerState;
+use oml_common::decide::observed::ContainerState;
 
 use super::exec::Unfinished;
 use super::failure;
@@ -31,6 +31,9 @@ const STOP_MARGIN: Duration = Duration::from_secs(20);
 pub struct Engine {
     socket: PathBuf,
     pub(super) unfinished: Unfinished,
+    /// Stands in for the socket.
+    #[cfg(any(test, feature = "sim"))]
+    pub(super) model: Option<oml_sim::Host>,
 }
 
 /// A container, as far as a decision needs it.
@@ -55,7 +58,27 @@ impl Engine {
     /// The engine behind this socket; it may be away.
     #[must_use]
     pub fn at(socket: &Path) -> Self {
-        Self { socket: socket.to_owned(), unfinished: Unfinished::default() }
+        Self {
+            socket: socket.to_owned(),
+            unfinished: Unfinished::default(),
+            #[cfg(any(test, feature = "sim"))]
+            model: None,
+        }
+    }
+
+    /// The engine of a model of a host.
+    #[cfg(any(test, feature = "sim"))]
+    #[must_use]
+    pub fn of_model(host: oml_sim::Host) -> Self {
+        Self { model: Some(host), ..Self::at(Path::new("")) }
+    }
+
+    /// Whether the program of a container answers, where no network is in
+    /// question; none where a probe has to find out.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) async fn answers(&self, id: &str) -> Option<bool> {
+        let host = self.model.as_ref()?;
+        Some(super::model::answers(host, id).await)
     }
 
     /// A client for one call. The version in a request's path is left out by
@@ -73,6 +96,10 @@ impl Engine {
 
     /// Every container, whosever it is, running or not.
     pub async fn containers(&self) -> Result<Vec<ContainerSummary>, RuntimeError> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(host) = &self.model {
+            return super::model::list(host).await;
+        }
         self.list(ListContainersOptionsBuilder::new().all(true).build()).await
     }
 
@@ -81,6 +108,16 @@ impl Engine {
         &self,
         label: String,
     ) -> Result<Vec<ContainerSummary>, RuntimeError> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(host) = &self.model {
+            let (key, value) = label.split_once('=').unwrap_or((&label, ""));
+            let mut found = super::model::list(host).await?;
+            found.retain(|container| {
+                let labels = container.labels.as_ref();
+                labels.and_then(|labels| labels.get(key)).is_some_and(|found| found == value)
+            });
+            return Ok(found);
+        }
         let filters = HashMap::from([("label", vec![label])]);
         self.list(ListContainersOptionsBuilder::new().all(true).filters(&filters).build()).await
     }
@@ -96,6 +133,10 @@ impl Engine {
 
     /// One container; none if it does not exist.
     pub async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(host) = &self.model {
+            return super::model::inspect(host, id).await;
+        }
         let client = self.client(CALL_LIMIT)?;
         let call = client.inspect_container(id, None);
         let answer = failure::within_if_there(CALL_LIMIT, ("inspect", id), call).await?;
@@ -111,6 +152,10 @@ impl Engine {
         name: &str,
         body: ContainerCreateBody,
     ) -> Result<String, RuntimeError> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(host) = &self.model {
+            return super::model::create(host, name, body).await;
+        }
         let options = CreateContainerOptionsBuilder::new().name(name).build();
         let client = self.client(CALL_LIMIT)?;
         let call = client.create_container(Some(options), body);
@@ -119,12 +164,20 @@ impl Engine {
 
     /// Starts a container; running already is fine.
     pub async fn start(&self, id: &str) -> Result<(), RuntimeError> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(host) = &self.model {
+            return super::model::start(host, id).await;
+        }
         let client = self.client(CALL_LIMIT)?;
         failure::within(CALL_LIMIT, ("start", id), client.start_container(id, None)).await
     }
 
     /// Stops a container with its grace; stopped or gone already is fine.
     pub async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(host) = &self.model {
+            return super::model::stop(host, id, grace_ms).await;
+        }
         let seconds = i32::try_from(grace_ms.div_ceil(1000)).unwrap_or(i32::MAX);
         let options = StopContainerOptionsBuilder::new().t(seconds).build();
         let limit = Duration::from_millis(grace_ms) + STOP_MARGIN;
@@ -135,6 +188,10 @@ impl Engine {
 
     /// Waits without limit for a container's end.
     pub async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(host) = &self.model {
+            return super::model::wait(host, id).await;
+        }
         let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
         let client = self.client(CALL_LIMIT)?;
         let mut answers = std::pin::pin!(client.wait_container(id, Some(options)));
@@ -151,6 +208,10 @@ impl Engine {
 
     /// Gives a container another name.
     pub async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(host) = &self.model {
+            return super::model::rename(host, id, name).await;
+        }
         let options = RenameContainerOptionsBuilder::new().name(name).build();
         let client = self.client(CALL_LIMIT)?;
         failure::within(CALL_LIMIT, ("rename", id), client.rename_container(id, options)).await
@@ -158,6 +219,10 @@ impl Engine {
 
     /// Removes a container that does not run, never its volumes; gone already is fine.
     pub async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(host) = &self.model {
+            return super::model::remove(host, id).await;
+        }
         let options = RemoveContainerOptionsBuilder::new().v(false).force(false).build();
         let client = self.client(CALL_LIMIT)?;
         let call = client.remove_container(id, Some(options));

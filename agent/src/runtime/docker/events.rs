@@ -38,6 +38,10 @@ pub struct Deeds {
 
 /// Counts up for every change of a container, for ever: another one may bear a name that is ours, or give it back.
 pub(super) async fn watch(engine: Engine, counter: watch::Sender<u64>) {
+    #[cfg(any(test, feature = "sim"))]
+    if let Some(host) = &engine.model {
+        return super::model::watch(host, &counter).await;
+    }
     let mut since = None;
     let mut backoff = Backoff::new();
     loop {
@@ -95,6 +99,10 @@ impl Engine {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<Deeds, RuntimeError> {
+        #[cfg(any(test, feature = "sim"))]
+        if let Some(host) = &self.model {
+            return super::model::deeds(host, id, since, until).await;
+        }
         let engine_time = |at: Timestamp| format!("{}.{:03}000000", at.0 / 1000, at.0 % 1000);
         let filters = HashMap::from([
             ("container", vec![id.to_owned()]),

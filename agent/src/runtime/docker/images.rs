@@ -9,8 +9,8 @@ use bollard::errors::Error;
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters::{CreateImageOptionsBuilder, ListImagesOptions};
 use futures_util::StreamExt as _;
+use oml_common::document::instance::Container;
 use oml_common::id::Digest;
-use oml_common::instance::Container;
 use tokio::sync::watch;
 
 use super::{Engine, failure};
@@ -52,6 +52,10 @@ fn name(container: &Container) -> String {
 }
 
 async fn names(engine: &Engine) -> Result<Vec<String>, RuntimeError> {
+    #[cfg(any(test, feature = "sim"))]
+    if let Some(host) = &engine.model {
+        return super::model::image_names(host).await;
+    }
     let client = engine.client(CALL_LIMIT)?;
     let call = client.list_images(None::<ListImagesOptions>);
     let images = failure::within(CALL_LIMIT, ("list", "images"), call).await?;
@@ -69,6 +73,10 @@ pub(super) struct Place {
 
 /// Asks the engine for its own settings.
 pub(super) async fn place(engine: &Engine) -> Result<Place, RuntimeError> {
+    #[cfg(any(test, feature = "sim"))]
+    if engine.model.is_some() {
+        return Ok(super::model::place());
+    }
     let client = engine.client(CALL_LIMIT)?;
     let info = failure::within(CALL_LIMIT, ("ask for", "settings"), client.info()).await?;
     let root = info.docker_root_dir.map(PathBuf::from);
@@ -87,6 +95,10 @@ pub(super) async fn fetch(
     let image = name(container);
     if present(engine).await?.contains(&container.digest) {
         return Ok(());
+    }
+    #[cfg(any(test, feature = "sim"))]
+    if let Some(host) = &engine.model {
+        return super::model::pull(host, container, progress).await;
     }
     let options = CreateImageOptionsBuilder::new()
         .from_image(container.repository.as_str())

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
+use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, Version};
-use oml_common::instance::{Container, Instance};
 use oml_common::time::Timestamp;
 
 const TENANT: &str = "io.oml.tenant";
@@ -42,14 +42,17 @@ pub struct Marked {
 }
 
 /// The labels of a container for that instance.
-pub(super) fn labels(instance: &Instance, container: &Container) -> HashMap<String, String> {
+pub(super) fn labels(
+    instance: &InstanceDocument,
+    container: &Container,
+) -> HashMap<String, String> {
     HashMap::from([
         (TENANT.to_owned(), instance.tenant.to_string()),
         (COMPONENT.to_owned(), instance.component.to_string()),
         (HASH.to_owned(), instance.workload_hash().to_string()),
         (VERSION.to_owned(), container.version.to_string()),
         (DIGEST.to_owned(), container.digest.to_string()),
-        (INSTANCE.to_owned(), instance.to_document()),
+        (INSTANCE.to_owned(), instance.text().to_owned()),
     ])
 }
 

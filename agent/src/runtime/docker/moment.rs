@@ -1,7 +1,7 @@
 //! The engine's times and states as ours.
 
 use bollard::models::ContainerState as EngineState;
-use oml_common::observed::ContainerState;
+use oml_common::decide::observed::ContainerState;
 use oml_common::time::Timestamp;
 
 /// An engine's time; 0 for one it does not have.

@@ -2,8 +2,8 @@
 //! `…-prev` for the one before, `…-next-HASH` for all others.
 
 use bollard::models::ContainerSummary;
+use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::ContentHash;
-use oml_common::instance::{Container, Instance};
 
 use super::{Engine, label};
 use crate::runtime::RuntimeError;
@@ -18,7 +18,7 @@ pub(super) fn next(container: &Container, hash: &ContentHash) -> String {
 pub(super) async fn promote(
     engine: &Engine,
     all: &[ContainerSummary],
-    instance: &Instance,
+    instance: &InstanceDocument,
     container: &Container,
 ) -> Result<(), RuntimeError> {
     let hash = instance.workload_hash();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt as _;
-use oml_common::observed::ContainerState;
+use oml_common::decide::observed::ContainerState;
 
 use super::{Engine, failure};
 use crate::runtime::{LastWords, RuntimeError};
@@ -29,6 +29,10 @@ pub(super) async fn of(engine: &Engine, id: &str) -> Result<LastWords, RuntimeEr
 }
 
 async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, RuntimeError> {
+    #[cfg(any(test, feature = "sim"))]
+    if let Some(host) = &engine.model {
+        return super::model::log(host, id).await;
+    }
     let tail = LINES_MAX.to_string();
     let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail).build();
     let client = engine.client(LIMIT)?;

@@ -1,9 +1,9 @@
 //! The fake engine.
 
 use async_trait::async_trait;
+use oml_common::decide::observed::ContainerState;
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::instance::Instance;
-use oml_common::observed::ContainerState;
 use std::path::PathBuf;
 use tokio::sync::watch;
 
@@ -25,9 +25,9 @@ impl FakeDocker {
         self.0.enter(Daemon::Docker, verb, component).await
     }
 
-    fn foreign(&self, desired: &[Instance]) -> Vec<(ComponentName, String)> {
+    fn foreign(&self, desired: &[InstanceDocument]) -> Vec<(ComponentName, String)> {
         let state = self.0.state();
-        let stands_in_the_way = |instance: &&Instance| {
+        let stands_in_the_way = |instance: &&InstanceDocument| {
             let Some(container) = instance.container() else { return false };
             state.containers.iter().filter(|c| c.name == container.name.as_str()).any(|holder| {
                 let ours = holder.ours.as_ref();
@@ -48,7 +48,7 @@ fn refused(verb: &'static str, object: String, detail: String, transient: bool) 
 
 #[async_trait]
 impl Runtime for FakeDocker {
-    async fn list(&self, desired: &[Instance]) -> Result<Listing, RuntimeError> {
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         self.enter(Verb::List, None).await?;
         let foreign = self.foreign(desired);
         let state = self.0.state();
@@ -68,7 +68,7 @@ impl Runtime for FakeDocker {
 
     async fn fetch(
         &self,
-        instance: &Instance,
+        instance: &InstanceDocument,
         progress: &watch::Sender<FetchProgress>,
     ) -> Result<(), RuntimeError> {
         let Some(container) = instance.container() else {
@@ -91,7 +91,7 @@ impl Runtime for FakeDocker {
         }
     }
 
-    async fn put(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         self.enter(Verb::Put, Some(&instance.component)).await?;
         if let Some((_, name)) = self.foreign(std::slice::from_ref(instance)).pop() {
             return Err(RuntimeError::Foreign(name));
@@ -109,7 +109,7 @@ impl Runtime for FakeDocker {
         Ok(())
     }
 
-    async fn start(&self, _: &Instance) -> Result<(), RuntimeError> {
+    async fn start(&self, _: &InstanceDocument) -> Result<(), RuntimeError> {
         Err(RuntimeError::Unsupported("starting a container without its unit"))
     }
 
@@ -121,7 +121,7 @@ impl Runtime for FakeDocker {
         Ok(())
     }
 
-    async fn promote(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn promote(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         self.enter(Verb::Promote, Some(&instance.component)).await?;
         let Some(container) = instance.container() else {
             return Err(RuntimeError::Unsupported("running a packaged unit as a container"));
@@ -200,7 +200,7 @@ impl Runtime for FakeDocker {
         &self,
         component: &ComponentName,
         hash: &ContentHash,
-    ) -> Result<Option<Instance>, RuntimeError> {
+    ) -> Result<Option<InstanceDocument>, RuntimeError> {
         let state = self.0.state();
         let found = state.of(component).find(|(_, ours)| &ours.hash == hash);
         Ok(found.map(|(_, ours)| ours.instance.clone()))

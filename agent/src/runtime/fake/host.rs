@@ -1,7 +1,7 @@
 //! What a test does to the fake host, and what it can look at.
 
+use oml_common::decide::observed::{ActiveState, ContainerState};
 use oml_common::id::{ComponentName, Digest, UnitName};
-use oml_common::observed::{ActiveState, ContainerState};
 
 use super::{Behaviour, Call, Daemon, FakeContainer, FakeHost, FakeUnit, Verb};
 use crate::runtime::RuntimeError;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use oml_common::decide::observed::ActiveState;
+use oml_common::document::instance::{Instance, InstanceDocument, Workload};
 use oml_common::id::{ComponentName, ContentHash, UnitName};
-use oml_common::instance::{Instance, Workload};
-use oml_common::observed::ActiveState;
 use tokio::sync::watch;
 
 use super::{Daemon, FakeHost, FakeUnit, Verb};
@@ -16,9 +16,9 @@ use crate::runtime::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, Run
 pub(crate) struct FakeSystemd(pub(super) FakeHost);
 
 /// What a unit file depends on.
-fn text(instance: &Instance) -> String {
-    let Instance { tenant, component, after, timing, workload, .. } = instance;
-    let lines = match workload {
+fn text(instance: &InstanceDocument) -> String {
+    let Instance { tenant, component, after, timing, workload, .. } = &**instance;
+    let lines = match &**workload {
         Workload::Container(_) => "",
         Workload::Unit(packaged) => &packaged.drop_in,
     };
@@ -69,7 +69,7 @@ fn foreign(unit: &UnitName) -> String {
 
 #[async_trait]
 impl Runtime for FakeSystemd {
-    async fn list(&self, desired: &[Instance]) -> Result<Listing, RuntimeError> {
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         self.enter(Verb::List, None).await?;
         let mut listing = Listing::default();
         let state = self.0.state();
@@ -97,16 +97,16 @@ impl Runtime for FakeSystemd {
 
     async fn fetch(
         &self,
-        _: &Instance,
+        _: &InstanceDocument,
         _: &watch::Sender<FetchProgress>,
     ) -> Result<(), RuntimeError> {
         Err(RuntimeError::Unsupported("fetching a packaged unit"))
     }
 
-    async fn put(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         self.enter(Verb::Put, Some(&instance.component)).await?;
         let now = self.0.now();
-        let is_packaged = matches!(instance.workload, Workload::Unit(_));
+        let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         let mut state = self.0.state();
         let unit = match state.units.get_mut(&instance.unit) {
             // Nobody of ours wrote it, or a package brought it.
@@ -133,7 +133,7 @@ impl Runtime for FakeSystemd {
         Ok(())
     }
 
-    async fn start(&self, instance: &Instance) -> Result<(), RuntimeError> {
+    async fn start(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         self.enter(Verb::Start, Some(&instance.component)).await?;
         let refused = |detail: String| RuntimeError::Refused {
             verb: "start",
@@ -160,7 +160,7 @@ impl Runtime for FakeSystemd {
         Ok(())
     }
 
-    async fn promote(&self, _: &Instance) -> Result<(), RuntimeError> {
+    async fn promote(&self, _: &InstanceDocument) -> Result<(), RuntimeError> {
         Err(RuntimeError::Unsupported("renaming a unit"))
     }
 

@@ -3,9 +3,9 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use oml_common::error::chain;
+use oml_common::document::instance::{InstanceDocument, Workload};
 use oml_common::id::{ComponentName, UnitName};
-use oml_common::instance::{Instance, Workload};
+use oml_common::text::error::chain;
 use tracing::debug;
 
 use super::text::{self, Mark};
@@ -33,15 +33,15 @@ pub(super) enum Place {
 }
 
 /// Where the instance's file belongs.
-pub(super) fn path(paths: &Paths, instance: &Instance) -> PathBuf {
-    match instance.workload {
+pub(super) fn path(paths: &Paths, instance: &InstanceDocument) -> PathBuf {
+    match *instance.workload {
         Workload::Container(_) => paths.unit(&instance.unit),
         Workload::Unit(_) => paths.drop_in(&instance.unit),
     }
 }
 
 /// What lies there now.
-pub(super) fn look(paths: &Paths, instance: &Instance) -> Result<Place, RuntimeError> {
+pub(super) fn look(paths: &Paths, instance: &InstanceDocument) -> Result<Place, RuntimeError> {
     let path = path(paths, instance);
     if path.is_symlink() {
         // An alias or a mask that somebody made.
@@ -103,7 +103,7 @@ pub(super) fn of_component(
 
 impl OurFile {
     /// It is of that component, whose unit has got another name since.
-    pub(super) fn is_superseded_by(&self, instance: &Instance) -> bool {
+    pub(super) fn is_superseded_by(&self, instance: &InstanceDocument) -> bool {
         self.mark.component == instance.component && self.unit != instance.unit
     }
 }

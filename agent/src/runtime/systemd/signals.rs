@@ -100,16 +100,20 @@ impl Signals {
         let body = message.body();
         let parsed: zbus::Result<(u32, OwnedObjectPath, &str, &str)> = body.deserialize();
         if let Ok((_, job, _, _)) = parsed {
-            // Nobody waiting is fine.
-            let _waiters = self.ends.send(job).unwrap_or(0);
+            self.tell_end(job);
         }
+    }
+
+    pub(super) fn tell_end(&self, job: OwnedObjectPath) {
+        // Nobody waiting is fine.
+        let _waiters = self.ends.send(job).unwrap_or(0);
     }
 
     fn is_ours(&self, path: &str) -> bool {
         self.ours.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
     }
 
-    fn bump(&self) {
+    pub(super) fn bump(&self) {
         self.counter.send_modify(|count| *count = count.wrapping_add(1));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use oml_common::decide::observed::{ActiveState, ObservedUnit};
 use oml_common::id::ContentHash;
-use oml_common::observed::{ActiveState, ObservedUnit};
 use oml_common::time::Timestamp;
 use zbus::OwnedObjectPath;
 

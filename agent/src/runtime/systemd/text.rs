@@ -1,7 +1,7 @@
 //! The unit files and drop-ins that we write, and knowing them again.
 
+use oml_common::document::instance::{Instance, InstanceDocument, PackagedUnit, Workload};
 use oml_common::id::{ComponentName, ContentHash, TenantId, UnitName};
-use oml_common::instance::{Instance, PackagedUnit, Workload};
 
 use crate::paths::Paths;
 
@@ -49,8 +49,8 @@ pub(super) struct Mark {
 
 /// The text of the instance's unit file or drop-in. Says nothing of versions:
 /// it changes only when something about the unit does.
-pub(super) fn render(instance: &Instance, after: &[UnitName], paths: &Paths) -> String {
-    let text = match &instance.workload {
+pub(super) fn render(instance: &InstanceDocument, after: &[UnitName], paths: &Paths) -> String {
+    let text = match &*instance.workload {
         Workload::Container(_) => unit(instance, after, paths),
         Workload::Unit(packaged) => drop_in(instance, after, packaged),
     };
@@ -73,7 +73,7 @@ pub(super) fn mark(text: &str) -> Option<Mark> {
     })
 }
 
-fn header(instance: &Instance) -> String {
+fn header(instance: &InstanceDocument) -> String {
     format!(
         "# Written by omlagent; it writes this file anew when it was changed by hand.\n[Unit]\n\
          {INSTANCE_KEY}{}/{}\n",
@@ -85,8 +85,8 @@ fn order(after: &[UnitName]) -> String {
     after.iter().map(|unit| format!(" {unit}")).collect()
 }
 
-fn unit(instance: &Instance, after: &[UnitName], paths: &Paths) -> String {
-    let Instance { tenant, component, timing, .. } = instance;
+fn unit(instance: &InstanceDocument, after: &[UnitName], paths: &Paths) -> String {
+    let Instance { tenant, component, timing, .. } = &**instance;
     let header = header(instance);
     let order = order(after);
     let program = paths.program.display();
@@ -114,7 +114,7 @@ fn unit(instance: &Instance, after: &[UnitName], paths: &Paths) -> String {
     )
 }
 
-fn drop_in(instance: &Instance, after: &[UnitName], packaged: &PackagedUnit) -> String {
+fn drop_in(instance: &InstanceDocument, after: &[UnitName], packaged: &PackagedUnit) -> String {
     let header = header(instance);
     let order = order(after);
     let after = if order.is_empty() { String::new() } else { format!("After={}\n", order.trim()) };

@@ -1,4 +1,4 @@
-use oml_common::instance::{ActiveProbe, Instance};
+use oml_common::document::instance::{ActiveProbe, Instance};
 
 use super::*;
 use crate::sample;

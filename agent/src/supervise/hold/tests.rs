@@ -58,7 +58,7 @@ fn nothing_of_the_workload_is_nothing_wanted() {
 
 #[test]
 fn where_nothing_says_what_is_in_use_the_container_of_the_own_name_is_not_the_newest() {
-    let document = sample::instance("asterisk", "1").to_document();
+    let document = sample::document("asterisk", "1").text().to_owned();
     let next = Marked { is_new: true, ..container("oml-asterisk-next-b", "b", false) };
     let previous = container("oml-asterisk-prev", "a", false);
     let own = Marked { document, ..container("oml-asterisk", "c", false) };

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use oml_common::handover;
+use oml_common::decide::plan::conflicts;
+use oml_common::decide::plan::{ImageName, Plan};
+use oml_common::decide::rollout::Rollout;
+use oml_common::document::spec::{TenantSpec, with_versions};
 use oml_common::id::{Digest, RevisionNumber, TenantId};
-use oml_common::plan::{ImageName, Plan};
-use oml_common::problem::Problem;
-use oml_common::rollout::Rollout;
-use oml_common::spec::{TenantSpec, with_versions};
+use oml_common::text::problem::Problem;
 
 use super::Changes;
 use super::request::ChangeRequest;
@@ -111,7 +111,7 @@ impl Changes {
 impl Draft {
     /// What of the way to that plan takes two changes.
     pub(super) fn conflicts(&self, plan: &Plan) -> Vec<Problem> {
-        let found = self.may_run.iter().flat_map(|before| handover::check(before, plan).0);
+        let found = self.may_run.iter().flat_map(|before| conflicts::check(before, plan).0);
         let lines = found
             .map(|problem| Problem { line: self.spec.problem(&problem.path, "").line, ..problem });
         lines.collect::<BTreeSet<_>>().into_iter().collect()

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::diff::Change;
+use oml_common::decide::diff::Change;
+use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, ContentHash, RevisionNumber, TenantId, Version};
-use oml_common::problem::Problem;
-use oml_common::spec::TenantSpec;
+use oml_common::text::problem::Problem;
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
 

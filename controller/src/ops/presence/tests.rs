@@ -1,7 +1,7 @@
 //! Sessions that come and go, and who is woken.
 
+use oml_common::document::report::HostUsage;
 use oml_common::id::{Generation, RevisionNumber};
-use oml_common::report::HostUsage;
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! What counts as a difference.
 
-use oml_common::observed::Health;
+use oml_common::decide::observed::Health;
 
 use super::*;
 

@@ -69,7 +69,8 @@ fn another_reason_is_a_transition() {
 #[test]
 fn what_was_so_before_the_change_is_not_told() {
     let mut told = transitions();
-    let held = tenant(&[("nginx", instance("held", "")), ("asterisk", instance("ready", ""))]);
+    let held =
+        tenant(&[("nginx", instance("stopped-by-hand", "")), ("asterisk", instance("ready", ""))]);
     assert_eq!(told.see(0, &held), ["00:00:00 revision 1 → 2: progressing"]);
     let recovered =
         tenant(&[("nginx", instance("ready", "")), ("asterisk", instance("ready", ""))]);

@@ -1,9 +1,9 @@
 //! A unit as systemd and the supervisor behind it would run it: every change
 //! of state that comes by itself, with its time.
 
+use oml_common::decide::observed::{ActiveState, ContainerState, Drift, Health, ObservedUnit};
+use oml_common::document::instance::{InstanceDocument, Workload};
 use oml_common::id::ContentHash;
-use oml_common::instance::{Instance, Workload};
-use oml_common::observed::{ActiveState, ContainerState, Drift, Health, ObservedUnit};
 use oml_common::time::Timestamp;
 
 use super::super::behaviour::{
@@ -15,7 +15,7 @@ use super::{Moment, Place, Said};
 #[derive(Debug, Clone)]
 pub(in super::super) struct Unit {
     /// The instance that our file was written for; none for one of the distribution alone.
-    pub(in super::super) text: Option<Instance>,
+    pub(in super::super) text: Option<InstanceDocument>,
     pub(in super::super) active: ActiveState,
     pub(in super::super) result: &'static str,
     since: Timestamp,
@@ -76,7 +76,7 @@ impl Unit {
         Self { active: ActiveState::Active, ..Self::default() }
     }
 
-    pub(super) fn observe(&self, desired: Option<&Instance>) -> Option<ObservedUnit> {
+    pub(super) fn observe(&self, desired: Option<&InstanceDocument>) -> Option<ObservedUnit> {
         let packaged = desired.is_some_and(|instance| instance.container().is_none());
         if self.text.is_none() && !packaged {
             return None;
@@ -110,8 +110,8 @@ impl Unit {
 }
 
 /// What of an instance is written into its unit file.
-fn file_text(instance: &Instance) -> String {
-    let drop_in = match &instance.workload {
+fn file_text(instance: &InstanceDocument) -> String {
+    let drop_in = match &*instance.workload {
         Workload::Container(_) => "",
         Workload::Unit(unit) => &unit.drop_in,
     };
@@ -222,7 +222,7 @@ impl Place {
         self.hold(&instance, moment);
     }
 
-    fn hold(&mut self, instance: &Instance, moment: Moment<'_>) {
+    fn hold(&mut self, instance: &InstanceDocument, moment: Moment<'_>) {
         let now = moment.now;
         let hash = instance.workload_hash();
         if self.container(&hash).is_none() {

@@ -1,4 +1,5 @@
-use oml_common::instance::{Timing, Workload};
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{Instance, Timing, Workload};
 
 use super::*;
 use crate::sample;
@@ -17,11 +18,11 @@ fn container() -> Container {
 }
 
 fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, RuntimeError> {
-    let instance = Instance {
-        workload: Workload::Container(container.clone()),
+    let instance = Verbatim::seal(Instance {
+        workload: Verbatim::seal(Workload::Container(container.clone())),
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 1_500 },
         ..sample::instance("redis", "7")
-    };
+    });
     let image = "registry.lab:5000/redis@sha256:1".to_owned();
     let local = Local { image, log_driver: "json-file".to_owned() };
     body(&instance, container, paths, local)

@@ -1,10 +1,8 @@
 use super::*;
 use crate::sample;
 
-fn instance() -> Instance {
-    let mut instance = sample::instance("redis", "7");
-    instance.timing.stop_grace_ms = 4_000;
-    instance
+fn instance() -> InstanceDocument {
+    sample::document("redis", "7").edited(|instance| instance.timing.stop_grace_ms = 4_000)
 }
 
 fn listed() -> ContainerSummary {

@@ -10,7 +10,7 @@ fn host() -> (tempfile::TempDir, Paths) {
     (folder, paths)
 }
 
-fn write(paths: &Paths, instance: &Instance) {
+fn write(paths: &Paths, instance: &InstanceDocument) {
     let text = text::render(instance, &[], paths);
     std::fs::write(path(paths, instance), text).unwrap();
 }
@@ -38,7 +38,7 @@ fn what_is_no_text_at_our_place_is_somebody_elses() {
 fn a_component_whose_unit_was_renamed_has_two_files_and_one_is_superseded() {
     let (_folder, paths) = host();
     let old = container();
-    let new = Instance { unit: "oml-asterisk.service".parse().unwrap(), ..container() };
+    let new = container().edited(|new| new.unit = "oml-asterisk.service".parse().unwrap());
     write(&paths, &old);
     write(&paths, &new);
     let files = of_component(&paths, &new.component).unwrap();

@@ -1,0 +1,105 @@
+//! systemd's interface on the model of a host, in place of a bus. Everything
+//! above it is the same code.
+
+use oml_sim::{ActiveState, ExitCause, Fault, Host, Job, UnitError, UnitState};
+use tokio::sync::broadcast::error::RecvError;
+use zbus::OwnedObjectPath;
+
+use super::bus::{Loaded, ServiceProperties, UnitProperties};
+use super::signals::Signals;
+use crate::runtime::RuntimeError;
+
+/// Turns an error of the model into the one that systemd's answer would be.
+pub(super) fn failure(verb: &'static str, object: &str) -> impl FnOnce(UnitError) -> RuntimeError {
+    move |error| {
+        let transient = match &error {
+            UnitError::Fault(Fault::Away) => {
+                let detail = format!("{verb} {object}: it was taken away");
+                return RuntimeError::Away { daemon: "systemd", detail };
+            }
+            UnitError::Fault(Fault::Refused { transient, .. }) => *transient,
+            UnitError::NoSuchUnit(_) | UnitError::Masked(_) => false,
+        };
+        let detail = error.to_string();
+        RuntimeError::Refused { verb, object: object.to_owned(), detail, transient }
+    }
+}
+
+/// What is not there was not started, and has not failed.
+pub(super) fn if_there(done: Result<(), UnitError>) -> Result<(), UnitError> {
+    match done {
+        Err(UnitError::NoSuchUnit(_)) => Ok(()),
+        done => done,
+    }
+}
+
+pub(super) fn job_path(number: u32) -> OwnedObjectPath {
+    OwnedObjectPath::try_from(format!("/org/freedesktop/systemd1/job/{number}")).unwrap_or_default()
+}
+
+pub(super) fn path_of(job: Job) -> OwnedObjectPath {
+    job_path(job.0)
+}
+
+pub(super) async fn load(host: &Host, name: &str) -> Result<Loaded, RuntimeError> {
+    let state = host.load_unit(name).await.map_err(failure("read", name))?;
+    Ok(loaded(name, state))
+}
+
+fn loaded(name: &str, state: UnitState) -> Loaded {
+    let active = match state.active {
+        ActiveState::Inactive => "inactive",
+        ActiveState::Activating => "activating",
+        ActiveState::Active => "active",
+        ActiveState::Deactivating => "deactivating",
+        ActiveState::Failed => "failed",
+    };
+    let microseconds = |ms: u64| Some(ms.saturating_mul(1000));
+    let (main_code, main_status) = match state.exit {
+        Some(ExitCause::Exited(status)) => (1, status),
+        Some(ExitCause::Killed(signal)) => (2, signal),
+        None => (0, 0),
+    };
+    Loaded {
+        path: format!("/org/freedesktop/systemd1/unit/{name}"),
+        unit: UnitProperties {
+            load_state: Some(state.load_state),
+            active_state: Some(active.to_owned()),
+            fragment_path: Some(state.fragment_path),
+            need_daemon_reload: Some(state.needs_reload),
+            active_enter_timestamp: microseconds(state.active_enter_ms),
+            active_exit_timestamp: microseconds(state.active_exit_ms),
+            inactive_enter_timestamp: microseconds(state.inactive_enter_ms),
+            inactive_exit_timestamp: microseconds(state.inactive_exit_ms),
+            job: state.job.map(|number| (number, job_path(number))),
+        },
+        service: ServiceProperties {
+            result: Some(state.result),
+            restarts: Some(state.restarts),
+            main_code: Some(main_code),
+            main_status: Some(main_status),
+        },
+    }
+}
+
+impl Signals {
+    /// Listens to the model for ever.
+    pub(super) async fn listen_to_model(self, host: Host) {
+        let (mut ends, mut changes) = (host.job_ends(), host.unit_changes());
+        drop(host);
+        loop {
+            tokio::select! {
+                biased;
+                ended = ends.recv() => match ended {
+                    Ok(number) => self.tell_end(job_path(number)),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
+                },
+                changed = changes.changed() => match changed {
+                    Ok(()) => self.bump(),
+                    Err(_) => return,
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What a supervisor is given from outside: the engine, the line to systemd,
+//! its signals and the clock. The program takes those of the host; tests bring
+//! their own.
+
+use std::time::Duration;
+
+use oml_common::id::ComponentName;
+use oml_daemon::env::Clock;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal as OsSignal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::SuperviseError;
+use crate::paths::Paths;
+use crate::runtime::docker::Engine;
+
+/// Everything a supervisor is given.
+pub struct Surroundings {
+    /// Where things are on the host.
+    pub paths: Paths,
+    /// The engine.
+    pub engine: Engine,
+    /// The line to systemd.
+    pub notify: Box<dyn Notify>,
+    /// The signals of its process.
+    pub signals: Signals,
+    /// The host's clock.
+    pub clock: Clock,
+    /// Is called when a component's status file has been written.
+    pub status_written: Box<dyn Fn(&ComponentName)>,
+}
+
+/// What a supervisor says to systemd (`sd_notify(3)`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice<'a> {
+    /// The program answers.
+    Ready,
+    /// It is being stopped.
+    Stopping,
+    /// The line for `systemctl status`.
+    Status(&'a str),
+    /// The start needs that much more time.
+    Extend(Duration),
+    /// The process is not stuck.
+    Alive,
+}
+
+/// The line to systemd.
+pub trait Notify {
+    /// Says something; nobody has to be listening.
+    fn say(&self, notice: Notice<'_>);
+
+    /// Within which time [`Notice::Alive`] has to be said again; none where
+    /// nobody waits for it.
+    fn watchdog(&self) -> Option<Duration>;
+}
+
+/// The line of a process that systemd started. Without systemd nobody hears it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemdSocket;
+
+impl Notify for SystemdSocket {
+    fn say(&self, notice: Notice<'_>) {
+        let state = match notice {
+            Notice::Ready => NotifyState::Ready,
+            Notice::Stopping => NotifyState::Stopping,
+            Notice::Status(line) => NotifyState::Status(line),
+            Notice::Alive => NotifyState::Watchdog,
+            Notice::Extend(by) => {
+                let microseconds = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
+                NotifyState::ExtendTimeoutUsec(microseconds)
+            }
+        };
+        // systemd may be restarting itself; it hears the next one.
+        if let Err(error) = sd_notify::notify(&[state]) {
+            eprintln!("could not tell systemd: {error}");
+        }
+    }
+
+    fn watchdog(&self) -> Option<Duration> {
+        sd_notify::watchdog_enabled()
+    }
+}
+
+/// The signals that a supervisor acts on.
+pub struct Signals {
+    /// systemd stops the unit.
+    pub stop: SignalStream,
+    /// Somebody ends the process.
+    pub terminate: SignalStream,
+    /// The document is to be read again.
+    pub hangup: SignalStream,
+}
+
+/// Signals of one kind.
+pub enum SignalStream {
+    /// Those of the process.
+    Process(OsSignal),
+    /// Those that somebody sends in their place.
+    Channel(mpsc::UnboundedReceiver<()>),
+}
+
+impl Signals {
+    fn of_process() -> Result<Self, SuperviseError> {
+        let listen =
+            |kind| signal(kind).map(SignalStream::Process).map_err(SuperviseError::Signals);
+        Ok(Self {
+            stop: listen(SignalKind::user_defined2())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+}
+
+impl SignalStream {
+    /// Waits for the next one; for ever where none can come any more.
+    pub(super) async fn recv(&mut self) {
+        let received = match self {
+            Self::Process(signal) => signal.recv().await,
+            Self::Channel(receiver) => receiver.recv().await,
+        };
+        if received.is_none() {
+            std::future::pending().await
+        }
+    }
+}
+
+impl Surroundings {
+    /// Those of this process on this host.
+    ///
+    /// # Errors
+    /// The process's own signals cannot be had.
+    pub fn of_process(paths: Paths) -> Result<Self, SuperviseError> {
+        Ok(Self {
+            engine: Engine::at(&paths.docker_socket),
+            notify: Box::new(SystemdSocket),
+            signals: Signals::of_process()?,
+            clock: Clock::system(),
+            // The agent hears of it from the file system.
+            status_written: Box::new(|_component| {}),
+            paths,
+        })
+    }
+}

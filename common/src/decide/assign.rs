@@ -1,0 +1,69 @@
+//! `assign`: a node's complete share of the revision its pointer names.
+
+use crate::decide::plan::Plan;
+use crate::document::assignment::{Assignment, Content};
+use crate::id::{Generation, NodeName, TenantId};
+
+/// Everything `assign` looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The store's epoch.
+    pub epoch: u64,
+    /// Whose node it is.
+    pub tenant: &'a TenantId,
+    /// The node.
+    pub node: &'a NodeName,
+    /// Plan of the revision its pointer names; none when it has no pointer.
+    pub plan: Option<&'a Plan>,
+    /// The assignment it has.
+    pub held: Option<&'a Assignment>,
+    /// It was half-way to another revision, or failed there: it is told anew
+    /// even when the same is wanted of it, so that it tries again.
+    pub anew: bool,
+}
+
+/// The node's next assignment; none when the one it has already says the same.
+#[must_use]
+pub fn assign(input: Input<'_>) -> Option<Assignment> {
+    let share = input.plan.and_then(|plan| plan.nodes.get(input.node));
+    // Without a pointer nothing should run any more: that was decided, so it keeps
+    // a number of a revision. Number 0 would say that nothing was decided yet.
+    let kept = || input.held.map(|held| held.content.revision).unwrap_or_default();
+    let content = Content {
+        revision: input.plan.map_or_else(kept, |plan| plan.revision),
+        share: share.cloned().unwrap_or_default(),
+    };
+    let same_number = |held: &Assignment| held.content.revision == content.revision || !input.anew;
+    let number = match input.held {
+        // A node that never had anything and gets nothing needs no assignment:
+        // an empty one would tell it to remove what it finds.
+        None if content.share.instances.is_empty() => return None,
+        None => 1,
+        Some(held)
+            if held.content.share.instances == content.share.instances && same_number(held) =>
+        {
+            if held.generation.epoch == input.epoch {
+                return None;
+            }
+            held.generation.number + 1
+        }
+        Some(held) => held.generation.number + 1,
+    };
+    Some(Assignment {
+        generation: Generation { epoch: input.epoch, number },
+        tenant: input.tenant.clone(),
+        node: input.node.clone(),
+        content,
+    })
+}
+
+/// What follows an assignment that says nothing of the node any more: nothing
+/// is decided yet, so its agent leaves alone what it finds.
+#[must_use]
+pub fn undecided(held: &Assignment, epoch: u64) -> Assignment {
+    let generation = Generation { epoch, number: held.generation.number + 1 };
+    Assignment { generation, content: Content::default(), ..held.clone() }
+}
+
+#[cfg(test)]
+mod tests;

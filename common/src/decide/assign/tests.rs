@@ -1,0 +1,89 @@
+//! Assignments are complete, and numbered only when they say something new.
+
+use super::*;
+use crate::testing::{SPEC, plan_of, spec_with};
+
+fn next(plan: Option<&Plan>, held: Option<&Assignment>, epoch: u64) -> Option<Assignment> {
+    let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
+    assign(Input { epoch, tenant: &tenant, node: &node, plan, held, anew: false })
+}
+
+#[test]
+fn a_node_that_has_to_try_again_is_told_so_once() {
+    let first = next(Some(&plan_of(SPEC, 1).unwrap()), None, 1).unwrap();
+    let again = plan_of(SPEC, 2).unwrap();
+    let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
+    let input = Input {
+        epoch: 1,
+        tenant: &tenant,
+        node: &node,
+        plan: Some(&again),
+        held: Some(&first),
+        anew: true,
+    };
+    let told = assign(input).unwrap();
+    assert_eq!(told.content.share.instances, first.content.share.instances);
+    assert!(told.generation > first.generation && told.content.revision.0 == 2);
+    assert_eq!(assign(Input { held: Some(&told), ..input }), None);
+}
+
+#[test]
+fn a_node_without_a_pointer_is_told_nothing() {
+    assert_eq!(next(None, None, 1), None);
+}
+
+#[test]
+fn the_same_content_gets_no_new_number() {
+    let first = next(Some(&plan_of(SPEC, 1).unwrap()), None, 1).unwrap();
+    assert_eq!(next(Some(&plan_of(SPEC, 2).unwrap()), Some(&first), 1), None);
+}
+
+#[test]
+fn other_content_gets_the_next_number() {
+    let first = next(Some(&plan_of(SPEC, 1).unwrap()), None, 1).unwrap();
+    let changed = plan_of(&spec_with("voice", "2"), 2).unwrap();
+    let second = next(Some(&changed), Some(&first), 1).unwrap();
+    assert_eq!(second.generation, Generation { epoch: 1, number: 2 });
+    assert_eq!(second.content.share.hash(), changed.nodes[&"n2".parse().unwrap()].hash());
+}
+
+#[test]
+fn a_pointer_taken_away_empties_the_node() {
+    let first = next(Some(&plan_of(SPEC, 1).unwrap()), None, 1).unwrap();
+    let emptied = next(None, Some(&first), 1).unwrap();
+    assert!(emptied.content.share.instances.is_empty());
+    assert!(emptied.generation > first.generation);
+    assert_eq!(emptied.content.revision, first.content.revision);
+}
+
+#[test]
+fn nothing_follows_what_is_undecided_until_there_is_a_pointer() {
+    let plan = plan_of(SPEC, 1).unwrap();
+    let first = next(Some(&plan), None, 1).unwrap();
+    let undecided = undecided(&first, 1);
+    assert_eq!(undecided.content, Content::default());
+    assert!(undecided.generation > first.generation);
+    assert_eq!(next(None, Some(&undecided), 1), None);
+    assert_eq!(next(Some(&plan), Some(&undecided), 1).unwrap().content, first.content);
+}
+
+#[test]
+fn a_raised_epoch_is_told_even_when_nothing_else_is_new() {
+    let plan = plan_of(SPEC, 1).unwrap();
+    let first = next(Some(&plan), None, 1).unwrap();
+    assert!(next(Some(&plan), Some(&first), 2).unwrap().generation > first.generation);
+}
+
+#[test]
+fn an_agent_refuses_older_numbers_other_nodes_and_second_meanings() {
+    let first = next(Some(&plan_of(SPEC, 1).unwrap()), None, 1).unwrap();
+    let changed = plan_of(&spec_with("voice", "2"), 2).unwrap();
+    let second = next(Some(&changed), Some(&first), 1).unwrap();
+    let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
+    assert!(second.accept_after(Some(&first), &tenant, &node).is_ok());
+    assert!(first.accept_after(Some(&first), &tenant, &node).is_ok());
+    assert!(first.accept_after(Some(&second), &tenant, &node).is_err());
+    let forged = Assignment { generation: first.generation, ..second };
+    assert!(forged.accept_after(Some(&first), &tenant, &node).is_err());
+    assert!(first.accept_after(None, &tenant, &"n3".parse().unwrap()).is_err());
+}

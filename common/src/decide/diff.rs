@@ -1,0 +1,172 @@
+//! What differs between two plans, line by line, for people and for records.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decide::plan::Plan;
+use crate::document::Share;
+use crate::document::assignment::Desired;
+use crate::document::instance::{Container, Instance, Protocol, Workload};
+use crate::id::{ComponentName, NodeName};
+
+/// One line of a difference.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// Where.
+    pub node: NodeName,
+    /// What.
+    pub component: ComponentName,
+    /// In which way.
+    pub kind: ChangeKind,
+    /// Version before; empty when there was none.
+    pub from: String,
+    /// Version after; empty when there is none.
+    pub to: String,
+    /// What differs beside the version.
+    pub note: String,
+}
+
+/// In which way an instance changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// It is new.
+    Add,
+    /// It goes.
+    Remove,
+    /// It is stopped and started as something else.
+    Replace,
+    /// Only how it is watched or changed differs; it runs on.
+    Update,
+}
+
+impl ChangeKind {
+    /// The word people see.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChangeKind::Add => "add",
+            ChangeKind::Remove => "remove",
+            ChangeKind::Replace => "replace",
+            ChangeKind::Update => "update",
+        }
+    }
+}
+
+/// Every difference, in the order of nodes and components.
+#[must_use]
+pub fn diff(from: Option<&Plan>, to: &Plan) -> Vec<Change> {
+    let nothing = Share::default();
+    let before = |node: &NodeName| from.and_then(|plan| plan.nodes.get(node)).unwrap_or(&nothing);
+    let mut nodes: Vec<&NodeName> = to.nodes.keys().collect();
+    nodes.extend(from.iter().flat_map(|plan| plan.nodes.keys()));
+    nodes.sort();
+    nodes.dedup();
+    let mut changes = Vec::new();
+    for node in nodes {
+        let (old, new) = (before(node), to.nodes.get(node).unwrap_or(&nothing));
+        for (component, desired) in &new.instances {
+            changes.extend(compare(node, component, old.instances.get(component), Some(desired)));
+        }
+        for (component, desired) in &old.instances {
+            if !new.instances.contains_key(component) {
+                changes.extend(compare(node, component, Some(desired), None));
+            }
+        }
+    }
+    changes.sort();
+    changes
+}
+
+fn compare(
+    node: &NodeName,
+    component: &ComponentName,
+    old: Option<&Desired>,
+    new: Option<&Desired>,
+) -> Option<Change> {
+    if old == new {
+        return None;
+    }
+    let kind = match (old, new) {
+        (None, _) => ChangeKind::Add,
+        (_, None) => ChangeKind::Remove,
+        (Some(old), Some(new)) if old.instance.workload == new.instance.workload => {
+            ChangeKind::Update
+        }
+        (Some(_), Some(_)) => ChangeKind::Replace,
+    };
+    let version = |desired: Option<&Desired>| {
+        desired.and_then(|d| d.instance.version()).map(ToString::to_string).unwrap_or_default()
+    };
+    let mut notes = match (old, new) {
+        (Some(old), Some(new)) => notes(old, new),
+        _ => Vec::new(),
+    };
+    let is_stopped = matches!(kind, ChangeKind::Replace | ChangeKind::Remove);
+    if is_stopped && old.is_some_and(|old| cuts_voice(&old.instance, new.map(|n| &*n.instance))) {
+        notes.push("not drained: what goes through it is cut".to_owned());
+    }
+    Some(Change {
+        node: node.clone(),
+        component: component.clone(),
+        kind,
+        from: version(old),
+        to: version(new),
+        note: notes.join(", "),
+    })
+}
+
+/// Whether a stop of it is not preceded by a count of calls and may cut some:
+/// signalling and voice travel over UDP.
+fn cuts_voice(old: &Instance, new: Option<&Instance>) -> bool {
+    let is_counted = old.active.is_some() || new.is_some_and(|new| new.active.is_some());
+    let over_udp = old.ports.iter().any(|port| port.protocol == Protocol::Udp);
+    over_udp && !is_counted && old.container().is_some()
+}
+
+fn notes(old: &Desired, new: &Desired) -> Vec<String> {
+    let mut parts = Vec::new();
+    match (&*old.instance.workload, &*new.instance.workload) {
+        (Workload::Container(old), Workload::Container(new)) => {
+            parts.extend(container_note(old, new))
+        }
+        (Workload::Unit(old), Workload::Unit(new)) if old == new => {}
+        (Workload::Unit(_) | Workload::Container(_), _) => parts.push("unit settings".to_owned()),
+    }
+    if old.instance.probe != new.instance.probe || old.instance.active != new.instance.active {
+        parts.push("probes".to_owned());
+    }
+    if old.policy != new.policy || old.instance.timing != new.instance.timing {
+        parts.push("time limits".to_owned());
+    }
+    parts
+}
+
+fn container_note(old: &Container, new: &Container) -> Vec<String> {
+    let mut parts = Vec::new();
+    if old.version == new.version && old.digest != new.digest {
+        parts.push("same tag, another image".to_owned());
+    }
+    let names = old.env.keys().chain(new.env.keys());
+    let mut differing: Vec<&str> =
+        names.filter(|name| old.env.get(*name) != new.env.get(*name)).map(AsRef::as_ref).collect();
+    differing.sort_unstable();
+    differing.dedup();
+    if !differing.is_empty() {
+        // Names only: a value may be something its owner keeps to himself.
+        parts.push(format!("environment {}", differing.join(" ")));
+    }
+    let rest = |c: &Container| {
+        (c.name.clone(), c.repository.clone(), c.secrets.clone(), c.command.clone())
+    };
+    if rest(old) != rest(new)
+        || old.volumes != new.volumes
+        || old.memory_bytes_max != new.memory_bytes_max
+    {
+        parts.push("container settings".to_owned());
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! A difference names what changes, and nothing else.
+
+use super::*;
+use crate::testing::{CATALOG, SPEC, plan_of, plan_with, spec_with};
+
+fn lines(from: Option<&str>, to: &str) -> Vec<String> {
+    let from = from.map(|spec| plan_of(spec, 1).unwrap());
+    diff(from.as_ref(), &plan_of(to, 2).unwrap())
+        .iter()
+        .map(|c| {
+            format!(
+                "{} {}/{} {:?}->{:?} {}",
+                c.kind.as_str(),
+                c.node,
+                c.component,
+                c.from,
+                c.to,
+                c.note
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_same_specification_differs_in_nothing() {
+    assert!(lines(Some(SPEC), SPEC).is_empty());
+}
+
+#[test]
+fn one_version_changes_one_component_wherever_it_runs() {
+    let next = spec_with("voice", "2");
+    assert_eq!(
+        lines(Some(SPEC), &next),
+        ["replace n2/voice \"1\"->\"2\" ", "replace n3/voice \"1\"->\"2\" "]
+    );
+}
+
+#[test]
+fn additions_removals_and_settings_are_told_apart() {
+    let next = SPEC
+        .replace("  exporter: {}\n", "")
+        .replace("min_healthy_for: 5s", "min_healthy_for: 6s")
+        .replace("db: \"1\"", "db: {version: \"1\", env: {WHO: you}}");
+    let told = lines(Some(SPEC), &next);
+    assert!(told.contains(&"remove n1/exporter \"\"->\"\" ".to_owned()), "{told:?}");
+    assert!(
+        told.contains(&"replace n1/db \"1\"->\"1\" environment WHO, time limits".to_owned()),
+        "{told:?}"
+    );
+    assert!(told.contains(&"update n2/voice \"1\"->\"1\" time limits".to_owned()), "{told:?}");
+}
+
+#[test]
+fn a_stop_that_may_cut_calls_nobody_counts_is_told() {
+    let counted = "    active: {command: [count], before: active call, noun: calls}\n";
+    let catalog = CATALOG.replace(counted, "");
+    let plan = |spec: &str, revision| plan_with(spec, &catalog, revision).unwrap();
+    let from = plan(SPEC, 1);
+    let notes = |next: &str| -> Vec<(String, String)> {
+        let told = diff(Some(&from), &plan(next, 2)).into_iter();
+        told.map(|c| (c.component.to_string(), c.note)).collect()
+    };
+    let cut = ("voice".to_owned(), "not drained: what goes through it is cut".to_owned());
+    let next = spec_with("voice", "2");
+    assert_eq!(notes(&next), [cut.clone(), cut.clone()]);
+    let gone = SPEC.replace("  voice: \"1\"\n", "");
+    assert_eq!(notes(&gone), [cut.clone(), cut]);
+    let quiet = spec_with("db", "2").replace("for: 5s", "for: 6s");
+    assert!(notes(&quiet).iter().all(|(_, note)| !note.contains("cut")), "{:?}", notes(&quiet));
+}
+
+#[test]
+fn values_of_the_environment_are_never_shown() {
+    let next = SPEC.replace("db: \"1\"", "db: {version: \"1\", env: {WHO: s3cret}}");
+    assert!(!lines(Some(SPEC), &next).join("\n").contains("s3cret"));
+}

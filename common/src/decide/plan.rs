@@ -1,0 +1,374 @@
+//! `plan`: a tenant's specification, a catalog and the enrolled nodes become
+//! a plan with nothing left to choose, or every problem at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::decide::order;
+use crate::decide::rollout::OnFailure;
+use crate::document::assignment::ChangePolicy;
+use crate::document::catalog::{Catalog, Component, WorkloadTemplate};
+use crate::document::spec::TenantSpec;
+use crate::document::{Document, Feature, Share};
+use crate::id::{
+    ComponentName, Digest, NodeName, Repository, RevisionNumber, RoleName, TenantId, Version,
+};
+use crate::text::problem::{Problem, Problems};
+
+pub mod conflicts;
+mod render;
+mod waves;
+
+/// What every node of a tenant runs under one revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Whose plan it is.
+    pub tenant: TenantId,
+    /// The revision it belongs to.
+    pub revision: RevisionNumber,
+    /// How its rollout is made.
+    pub strategy: Strategy,
+    /// Every node's share.
+    pub nodes: BTreeMap<NodeName, Share>,
+    /// The order in which nodes change: those in a wave may change together.
+    pub waves: Vec<Vec<NodeName>>,
+}
+
+/// How a rollout is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strategy {
+    /// Nodes that change at the same time.
+    pub max_parallel: u32,
+    /// What happens when a new version does not hold.
+    pub on_failure: OnFailure,
+}
+
+/// What `plan` has to know of an enrolled node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeFacts {
+    /// What it is for.
+    pub roles: BTreeSet<RoleName>,
+    /// How other hosts reach it.
+    pub address: String,
+    /// What its agent can do; none while it has not said so.
+    pub agent: Option<AgentFacts>,
+}
+
+/// What an agent said of itself when it last greeted the controller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentFacts {
+    /// Its release.
+    pub version: String,
+    /// What it can do, as far as this release knows the words.
+    pub features: BTreeSet<Feature>,
+}
+
+/// An image as operators name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ImageName {
+    /// Where it is.
+    pub repository: Repository,
+    /// Its tag.
+    pub version: Version,
+}
+
+impl std::fmt::Display for ImageName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.repository, self.version)
+    }
+}
+
+/// Everything `plan` looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// Number of the revision to be made.
+    pub revision: RevisionNumber,
+    /// What the operator wrote.
+    pub spec: &'a TenantSpec,
+    /// The definitions.
+    pub catalog: &'a Catalog,
+    /// The tenant's nodes.
+    pub nodes: &'a BTreeMap<NodeName, NodeFacts>,
+    /// What the registry said of every image that [`images`] names.
+    pub digests: &'a BTreeMap<ImageName, Digest>,
+}
+
+impl Document for Plan {
+    const KIND: &'static str = "a plan";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Plan {
+    /// Every image it uses, with its digest.
+    pub fn digests(&self) -> impl Iterator<Item = (ImageName, Digest)> {
+        let instances = self.nodes.values().flat_map(|node| node.instances.values());
+        instances.filter_map(|desired| {
+            let container = desired.instance.container()?;
+            let repository = container.repository.clone();
+            let version = container.version.clone();
+            Some((ImageName { repository, version }, container.digest.clone()))
+        })
+    }
+}
+
+/// The images a tenant needs, by component, as far as they can be told: a
+/// mistake in one does not hide the others. Problems are unknown components,
+/// missing versions and impossible repositories.
+#[must_use]
+pub fn images(
+    spec: &TenantSpec,
+    catalog: &Catalog,
+) -> (BTreeMap<ComponentName, ImageName>, Problems) {
+    let mut problems = Problems::default();
+    let mut images = BTreeMap::new();
+    for name in spec.components.keys() {
+        if let Some(component) = definition(spec, catalog, name, &mut problems)
+            && let Some(image) = image(spec, catalog, name, component, &mut problems)
+        {
+            images.insert(name.clone(), image);
+        }
+    }
+    (images, problems)
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// Every problem that can be found.
+pub fn plan(input: Input<'_>) -> Result<Plan, Problems> {
+    let mut problems = Problems::default();
+    check_settings(input, &mut problems);
+    let order = dependency_order(input, &mut problems);
+    let placed = place(input, &mut problems);
+    let engine = render::engine();
+    let mut nodes: BTreeMap<NodeName, Share> = BTreeMap::new();
+    for (component, carriers) in &placed {
+        for node in carriers {
+            let at = (component, node);
+            if let Some(desired) = render::instance(&engine, input, &placed, at, &mut problems) {
+                nodes.entry(node.clone()).or_default().instances.insert(component.clone(), desired);
+            }
+        }
+    }
+    for (node, share) in &nodes {
+        check_ports(input.spec, node, share, &mut problems);
+        check_features(input, node, share, &mut problems);
+    }
+    let waves = waves::waves(&nodes, &order);
+    let strategy = Strategy {
+        max_parallel: input.spec.rollout.max_parallel,
+        on_failure: input.spec.rollout.on_failure,
+    };
+    let tenant = input.spec.tenant.clone();
+    problems.into_result(Plan { tenant, revision: input.revision, strategy, nodes, waves })
+}
+
+/// Which nodes carry which component.
+type Placed = BTreeMap<ComponentName, Vec<NodeName>>;
+
+fn definition<'a>(
+    spec: &TenantSpec,
+    catalog: &'a Catalog,
+    name: &ComponentName,
+    problems: &mut Problems,
+) -> Option<&'a Component> {
+    let component = catalog.components.get(name);
+    if component.is_none() {
+        let message = format!("unknown component; catalog {} has none of that name", catalog.name);
+        let known = catalog.components.keys().map(AsRef::as_ref);
+        let problem = spec.problem(&format!("components.{name}"), message);
+        problems.push(problem.suggest(name.as_str(), known));
+    }
+    component
+}
+
+fn image(
+    spec: &TenantSpec,
+    catalog: &Catalog,
+    name: &ComponentName,
+    component: &Component,
+    problems: &mut Problems,
+) -> Option<ImageName> {
+    let path = format!("components.{name}");
+    let version = spec.components.get(name)?.version.as_ref();
+    match (&component.workload, version) {
+        (WorkloadTemplate::Unit { .. }, None) => None,
+        (WorkloadTemplate::Unit { .. }, Some(_)) => {
+            let message = "has no version: it is a unit of the distribution";
+            problems.push(spec.problem(&path, message).hint(format!("write {name}: {{}}")));
+            None
+        }
+        (WorkloadTemplate::Container(_), None) => {
+            problems.push(
+                spec.problem(&path, "has no version").hint(format!("write {name}: \"1.2.3\"")),
+            );
+            None
+        }
+        (WorkloadTemplate::Container(container), Some(version)) => {
+            let registry = spec.registry.as_ref().unwrap_or(&catalog.registry);
+            match format!("{registry}/{}", container.image).parse() {
+                Ok(repository) => Some(ImageName { repository, version: version.clone() }),
+                Err(error) => {
+                    problems.push(spec.problem("registry", format!("{error}")));
+                    None
+                }
+            }
+        }
+    }
+}
+
+fn check_settings(input: Input<'_>, problems: &mut Problems) {
+    let known = || input.catalog.settings.keys().map(String::as_str);
+    for name in input.spec.settings.keys() {
+        if !input.catalog.settings.contains_key(name) {
+            let problem = input.spec.problem(&format!("settings.{name}"), "unknown setting");
+            problems.push(problem.suggest(name, known()));
+        }
+    }
+    for (name, default) in &input.catalog.settings {
+        if default.is_none() && !input.spec.settings.contains_key(name) {
+            let message = format!("catalog {} needs a value for it", input.catalog.name);
+            problems.push(input.spec.problem(&format!("settings.{name}"), message));
+        }
+    }
+}
+
+fn dependency_order(input: Input<'_>, problems: &mut Problems) -> Vec<ComponentName> {
+    let mut edges = BTreeMap::new();
+    for (name, component) in &input.spec.components {
+        for dependency in &component.after {
+            if !input.spec.components.contains_key(dependency) {
+                let message = format!("{dependency} is not a component of this tenant");
+                let known = input.spec.components.keys().map(AsRef::as_ref);
+                let problem = input.spec.problem(&format!("components.{name}.after"), message);
+                problems.push(problem.suggest(dependency.as_str(), known));
+            }
+        }
+        edges.insert(name.clone(), dependencies(input, name));
+    }
+    order::topological(&edges).unwrap_or_else(|cycle| {
+        problems.push(input.spec.problem("components", order::describe_cycle(&cycle)));
+        Vec::new()
+    })
+}
+
+/// What comes before a component: the catalog's word and the tenant's.
+fn dependencies(input: Input<'_>, name: &ComponentName) -> Vec<ComponentName> {
+    let ours = input.spec.components.get(name).map(|c| c.after.as_slice()).unwrap_or_default();
+    let theirs = input.catalog.components.get(name).map(|c| c.after.as_slice()).unwrap_or_default();
+    let mut all: Vec<ComponentName> = ours.iter().chain(theirs).cloned().collect();
+    all.retain(|dependency| input.spec.components.contains_key(dependency));
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn place(input: Input<'_>, problems: &mut Problems) -> Placed {
+    if input.nodes.is_empty() {
+        let message = format!("tenant {} has no nodes", input.spec.tenant);
+        let hint = format!("omlctl node token tenant={} role=…", input.spec.tenant);
+        problems.push(Problem::new("", message).hint(hint));
+        return Placed::new();
+    }
+    let mut placed = Placed::new();
+    for (name, component) in &input.spec.components {
+        let Some(definition) = definition(input.spec, input.catalog, name, problems) else {
+            continue;
+        };
+        let carriers = match &component.nodes {
+            Some(chosen) => chosen_nodes(input, name, chosen, problems),
+            None => nodes_by_role(input, name, definition, problems),
+        };
+        placed.insert(name.clone(), carriers);
+    }
+    placed
+}
+
+fn chosen_nodes(
+    input: Input<'_>,
+    name: &ComponentName,
+    chosen: &[NodeName],
+    problems: &mut Problems,
+) -> Vec<NodeName> {
+    let path = format!("components.{name}.nodes");
+    if chosen.is_empty() {
+        problems.push(input.spec.problem(&path, "names no node"));
+    }
+    for node in chosen.iter().filter(|node| !input.nodes.contains_key(*node)) {
+        let known = input.nodes.keys().map(AsRef::as_ref);
+        let problem = input.spec.problem(&path, format!("{node} is not a node of this tenant"));
+        problems.push(problem.suggest(node.as_str(), known));
+    }
+    chosen.to_vec()
+}
+
+fn nodes_by_role(
+    input: Input<'_>,
+    name: &ComponentName,
+    definition: &Component,
+    problems: &mut Problems,
+) -> Vec<NodeName> {
+    let carries =
+        |facts: &NodeFacts| definition.roles.iter().any(|role| facts.roles.contains(role));
+    let carriers: Vec<NodeName> =
+        input.nodes.iter().filter(|(_, facts)| carries(facts)).map(|(n, _)| n.clone()).collect();
+    if carriers.is_empty() {
+        let roles: Vec<&str> = definition.roles.iter().map(AsRef::as_ref).collect();
+        let message = format!("no node can carry it: none has the role {}", roles.join(" or "));
+        let have: Vec<String> = input
+            .nodes
+            .iter()
+            .map(|(node, facts)| {
+                let roles: Vec<&str> = facts.roles.iter().map(AsRef::as_ref).collect();
+                format!("{node} ({})", roles.join(", "))
+            })
+            .collect();
+        let problem = input.spec.problem(&format!("components.{name}"), message);
+        problems.push(problem.hint(format!("enrolled are: {}", have.join("; "))));
+    }
+    carriers
+}
+
+fn check_ports(spec: &TenantSpec, node: &NodeName, share: &Share, problems: &mut Problems) {
+    let mut taken = BTreeMap::new();
+    for (component, desired) in &share.instances {
+        for port in &desired.instance.ports {
+            if let Some(other) = taken.insert(*port, component) {
+                let message = format!("{other} and {component} both want port {port} of {node}");
+                let hint = "place one of them on another node, or give one another port";
+                problems.push(spec.problem(&format!("components.{component}"), message).hint(hint));
+            }
+        }
+    }
+}
+
+/// Refuses what the agent of a node is too old to do.
+fn check_features(input: Input<'_>, node: &NodeName, share: &Share, problems: &mut Problems) {
+    let Some(agent) = input.nodes.get(node).and_then(|facts| facts.agent.as_ref()) else { return };
+    for (component, desired) in &share.instances {
+        let missing: Vec<&str> =
+            desired.instance.needs().difference(&agent.features).map(|f| f.as_str()).collect();
+        if missing.is_empty() {
+            continue;
+        }
+        let message = format!(
+            "{node} cannot run it: its agent {} does not know {}",
+            agent.version,
+            missing.join(", ")
+        );
+        let problem = input.spec.problem(&format!("components.{component}"), message);
+        problems.push(problem.hint(format!("upgrade the agent on {node}: apt install omlagent")));
+    }
+}
+
+fn policy(spec: &TenantSpec) -> ChangePolicy {
+    ChangePolicy {
+        soak_ms: spec.rollout.min_healthy_for_ms,
+        drain_deadline_ms: spec.rollout.drain_deadline_ms,
+        on_deadline: spec.rollout.on_deadline,
+    }
+}
+
+#[cfg(test)]
+mod tests;

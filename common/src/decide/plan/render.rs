@@ -1,0 +1,226 @@
+//! Fills a component's templates with a tenant's values.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+
+use crate::document::Verbatim;
+use crate::document::assignment::Desired;
+use crate::document::catalog::{
+    CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate,
+};
+use crate::document::instance::{
+    Check, Container, Instance, MetricsEndpoint, PackagedUnit, Port, Probe, Protocol, Workload,
+};
+use crate::id::{ComponentName, NodeName};
+use crate::text::problem::{Problem, Problems};
+
+use super::{Input, Placed, dependencies, image, policy};
+
+/// Steps one template may take: ours need a handful.
+const TEMPLATE_FUEL: u64 = 10_000;
+
+/// What templates can name.
+#[derive(Serialize)]
+struct Values<'a> {
+    tenant: &'a str,
+    settings: BTreeMap<&'a str, &'a str>,
+    node: NodeValues<'a>,
+    /// Address of the first node that carries a component; of this node, if it does.
+    host: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct NodeValues<'a> {
+    name: &'a str,
+    address: &'a str,
+}
+
+/// What fills the templates of a plan.
+pub(super) fn engine() -> Environment<'static> {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_auto_escape_callback(|_| AutoEscape::None);
+    engine.set_fuel(Some(TEMPLATE_FUEL));
+    engine
+}
+
+/// The instance of one component on one node.
+pub(super) fn instance(
+    engine: &Environment<'static>,
+    input: Input<'_>,
+    placed: &Placed,
+    at: (&ComponentName, &NodeName),
+    problems: &mut Problems,
+) -> Option<Desired> {
+    let (name, node) = at;
+    let definition = input.catalog.components.get(name)?;
+    let values = values(input, placed, node)?;
+    let path = format!("components.{name}");
+    let mut writer = Writer {
+        engine,
+        values: minijinja::Value::from(minijinja::value::Serde(&values)),
+        line_of: input.spec.problem(&path, ""),
+        path,
+        problems,
+    };
+    let workload = match &definition.workload {
+        WorkloadTemplate::Unit { drop_in } => {
+            Workload::Unit(PackagedUnit { drop_in: writer.fill("drop_in", drop_in) })
+        }
+        WorkloadTemplate::Container(template) => {
+            Workload::Container(writer.container(input, (name, definition), template)?)
+        }
+    };
+    let instance = Instance {
+        tenant: input.spec.tenant.clone(),
+        component: name.clone(),
+        unit: definition.unit.clone(),
+        workload: Verbatim::seal(workload),
+        after: dependencies(input, name),
+        ports: definition.ports.iter().filter_map(|text| writer.port_of(text)).collect(),
+        probe: writer.probe(&definition.probe),
+        active: definition.active.clone(),
+        timing: definition.timing.clone(),
+        metrics: definition.metrics.as_ref().map(|(port, path)| MetricsEndpoint {
+            port: writer.number("metrics", port),
+            path: path.clone(),
+        }),
+    };
+    Some(Desired { instance: Verbatim::seal(instance), policy: policy(input.spec) })
+}
+
+fn values<'a>(input: Input<'a>, placed: &'a Placed, node: &'a NodeName) -> Option<Values<'a>> {
+    let defaults = input.catalog.settings.iter();
+    let mut settings: BTreeMap<&str, &str> =
+        defaults.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?))).collect();
+    settings
+        .extend(input.spec.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let address = |node: &NodeName| input.nodes.get(node).map(|facts| facts.address.as_str());
+    let host = placed
+        .iter()
+        .filter_map(|(component, carriers)| {
+            let nearest = if carriers.contains(node) { Some(node) } else { carriers.first() };
+            Some((component.as_str(), address(nearest?)?))
+        })
+        .collect();
+    let here = NodeValues { name: node.as_str(), address: address(node)? };
+    Some(Values { tenant: input.spec.tenant.as_str(), settings, node: here, host })
+}
+
+/// Fills templates and keeps what goes wrong.
+struct Writer<'p> {
+    engine: &'p Environment<'static>,
+    values: minijinja::Value,
+    path: String,
+    line_of: Problem,
+    problems: &'p mut Problems,
+}
+
+impl Writer<'_> {
+    fn problem(&mut self, field: &str, message: impl Display) {
+        let path = format!("{}.{field}", self.path);
+        self.problems.push(Problem { path, message: message.to_string(), ..self.line_of.clone() });
+    }
+
+    fn fill(&mut self, field: &str, template: &str) -> String {
+        self.filled(field, template).unwrap_or_default()
+    }
+
+    /// None where the template cannot be filled, which is then told.
+    fn filled(&mut self, field: &str, template: &str) -> Option<String> {
+        if !template.contains("{{") && !template.contains("{%") {
+            return Some(template.to_owned());
+        }
+        match self.engine.render_str(template, &self.values) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                // The engine's own sentence carries no place; the path does.
+                let detail = error.detail().unwrap_or("a value is missing").to_owned();
+                self.problem(field, format!("cannot fill {template:?}: {detail}"));
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, field: &str, template: &str) -> u16 {
+        let text = self.filled(field, template);
+        text.and_then(|text| self.number_from(field, &text)).unwrap_or_default()
+    }
+
+    fn number_from(&mut self, field: &str, text: &str) -> Option<u16> {
+        let number = text.trim().parse().ok().filter(|port| *port > 0);
+        if number.is_none() {
+            self.problem(field, format!("{text:?} is not a port number from 1 to 65535"));
+        }
+        number
+    }
+
+    fn port_of(&mut self, template: &str) -> Option<Port> {
+        let text = self.filled("ports", template)?;
+        let (number, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
+        let protocol = match protocol {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            other => {
+                self.problem("ports", format!("{other:?} is neither tcp nor udp"));
+                return None;
+            }
+        };
+        Some(Port { number: self.number_from("ports", number)?, protocol })
+    }
+
+    fn container(
+        &mut self,
+        input: Input<'_>,
+        what: (&ComponentName, &Component),
+        template: &ContainerTemplate,
+    ) -> Option<Container> {
+        let (name, definition) = what;
+        let spec = input.spec.components.get(name)?;
+        let image = image(input.spec, input.catalog, name, definition, self.problems)?;
+        let Some(digest) = input.digests.get(&image) else {
+            self.problem("version", format!("{image} is not in the registry"));
+            return None;
+        };
+        let mut env = BTreeMap::new();
+        for (name, text) in &template.env {
+            env.insert(name.clone(), self.fill(&format!("env.{name}"), text));
+        }
+        env.extend(spec.env.clone());
+        Some(Container {
+            name: template.name.clone(),
+            version: image.version,
+            repository: image.repository,
+            digest: digest.clone(),
+            env,
+            secrets: template.secrets.clone(),
+            volumes: template.volumes.clone(),
+            command: template.command.iter().map(|text| self.fill("command", text)).collect(),
+            memory_bytes_max: spec.memory_bytes_max.or(template.memory_bytes_max),
+        })
+    }
+
+    fn probe(&mut self, template: &ProbeTemplate) -> Probe {
+        let check = match &template.check {
+            CheckTemplate::Http { port, path, tls } => {
+                Check::Http { port: self.number("probe.port", port), path: path.clone(), tls: *tls }
+            }
+            CheckTemplate::Tcp { port } => Check::Tcp { port: self.number("probe.port", port) },
+            CheckTemplate::SipOptions { port } => {
+                Check::SipOptions { port: self.number("probe.port", port) }
+            }
+            CheckTemplate::Redis { port } => Check::Redis { port: self.number("probe.port", port) },
+            CheckTemplate::Postgres { port, user } => Check::Postgres {
+                port: self.number("probe.port", port),
+                user: self.fill("probe.user", user),
+            },
+            CheckTemplate::Exec { command } => Check::Exec { command: command.clone() },
+            CheckTemplate::UnitActive => Check::UnitActive,
+        };
+        let ProbeTemplate { interval_ms, timeout_ms, failures_max, .. } = *template;
+        Probe { check, interval_ms, timeout_ms, failures_max }
+    }
+}

@@ -1,0 +1,216 @@
+//! What a plan holds, and every reason why there is none.
+
+use proptest::prelude::*;
+use proptest::strategy::Strategy;
+
+use super::*;
+use crate::decide::assign;
+use crate::document;
+use crate::document::assignment::Assignment;
+use crate::testing::{CATALOG, SPEC, plan_of, plan_on, plan_with};
+
+const OMNILEADS: &str = include_str!("../../../../catalog/omnileads.yaml");
+
+fn refused(spec: &str) -> String {
+    plan_of(spec, 1).map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
+}
+
+#[test]
+fn a_plan_leaves_nothing_to_choose() {
+    let plan = plan_of(SPEC, 1).unwrap();
+    let voice = &plan.nodes[&"n3".parse().unwrap()].instances[&"voice".parse().unwrap()];
+    insta::assert_snapshot!(serde_json::to_string_pretty(&voice.instance).unwrap());
+}
+
+#[test]
+fn nodes_change_in_the_order_of_their_components() {
+    let plan = plan_of(SPEC, 1).unwrap();
+    let waves: Vec<Vec<&str>> =
+        plan.waves.iter().map(|wave| wave.iter().map(AsRef::as_ref).collect()).collect();
+    assert_eq!(waves, [vec!["n1"], vec!["n2", "n3"]]);
+}
+
+#[test]
+fn what_every_node_carries_does_not_hide_what_comes_first() {
+    // By its name alone "agent" would come before everything that matters.
+    let agent = "  agent: {kind: unit, roles: [data, voice], unit: agent.service, probe: {check: unit-active}}\n";
+    let catalog = CATALOG.replace("  db:", &format!("{agent}  db:"));
+    let spec = SPEC.replace("components:\n", "components:\n  agent: {}\n");
+    let plan = plan_with(&spec, &catalog, 1).unwrap();
+    let waves: Vec<Vec<&str>> =
+        plan.waves.iter().map(|wave| wave.iter().map(AsRef::as_ref).collect()).collect();
+    assert_eq!(waves, [vec!["n1"], vec!["n2", "n3"]]);
+}
+
+#[test]
+fn of_nodes_that_need_each_other_the_one_with_the_first_component_goes_first() {
+    let spec = SPEC.replace("  voice: \"1\"", "  voice: {version: \"1\", nodes: [n2]}");
+    let spec = spec.replace("  exporter: {}", "  exporter: {nodes: [n1], after: [voice]}");
+    let plan = plan_of(&spec, 1).unwrap();
+    let waves: Vec<Vec<&str>> =
+        plan.waves.iter().map(|wave| wave.iter().map(AsRef::as_ref).collect()).collect();
+    assert_eq!(waves, [["n1"], ["n2"]]);
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let spec = "\
+tenant: acme
+catalog: test
+settings: {color: blue}
+components:
+  db: {version: \"1\", after: [void]}
+  voic: \"1\"
+  exporter: \"3\"
+  voice: {}
+";
+    // Names and versions first: without them there is no image to look for.
+    assert_eq!(
+        refused(spec),
+        "line 6: components.voic: unknown component; catalog test has none of that name (did you mean voice?)\n\
+         line 7: components.exporter: has no version: it is a unit of the distribution (write exporter: {})\n\
+         line 8: components.voice: has no version (write voice: \"1.2.3\")"
+    );
+    let spec = spec.replace("  voic: \"1\"\n", "").replace("exporter: \"3\"", "exporter: {}");
+    let told = refused(&spec.replace("voice: {}", "voice: \"1\""));
+    assert!(
+        told.contains("line 3: settings.color: unknown setting (did you mean colour?)"),
+        "{told}"
+    );
+    assert!(told.contains("settings.colour: catalog test needs a value"), "{told}");
+    assert!(told.contains("line 5: components.db.after: void is not a component"), "{told}");
+}
+
+#[test]
+fn components_that_wait_for_each_other_are_refused() {
+    let told = refused(&SPEC.replace("db: \"1\"", "db: {version: \"1\", after: [voice]}"));
+    assert!(told.contains("components wait for each other: db after voice after db"), "{told}");
+}
+
+#[test]
+fn a_component_that_no_node_can_carry_names_the_nodes() {
+    let catalog =
+        CATALOG.replace("roles: [voice]\n    unit: voice", "roles: [media]\n    unit: voice");
+    let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
+    assert!(
+        told.contains(
+            "components.voice: no node can carry it: none has the role media \
+             (enrolled are: n1 (data); n2 (voice); n3 (voice))"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn two_components_never_get_one_port_of_a_node() {
+    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"9100\""));
+    assert!(!told.contains("both want"), "udp and tcp are different ports: {told}");
+    let catalog = CATALOG.replace("9100/tcp", "\"{{ settings.sip_port }}/udp\"");
+    let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
+    assert!(told.contains("exporter and voice both want port 5060/udp of n2"), "{told}");
+}
+
+#[test]
+fn one_host_carries_the_whole_shipped_catalog_as_it_is() {
+    let catalog = Catalog::parse(OMNILEADS).unwrap();
+    let mut spec = "tenant: acme\ncatalog: omnileads\ncomponents:\n".to_owned();
+    for (name, component) in &catalog.components {
+        let value = match component.workload {
+            WorkloadTemplate::Container(_) => "\"1\"",
+            WorkloadTemplate::Unit { .. } => "{}",
+        };
+        spec.push_str(&format!("  {name}: {value}\n"));
+    }
+    let roles = ["data", "voice", "app"].into_iter().map(|role| role.parse().unwrap()).collect();
+    let facts = NodeFacts { roles, address: "10.0.0.1".to_owned(), agent: None };
+    let nodes = BTreeMap::from([("all".parse().unwrap(), facts)]);
+    let plan = plan_on(&nodes, &spec, OMNILEADS, 1).map_err(|problems| problems.to_string());
+    let carried = plan.map(|plan| plan.nodes.values().map(|node| node.instances.len()).sum());
+    assert_eq!(carried, Ok(catalog.components.len()));
+}
+
+#[test]
+fn a_setting_that_is_no_port_is_refused_where_it_is_used() {
+    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"0\""));
+    assert!(told.contains("\"0\" is not a port number from 1 to 65535"), "{told}");
+    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"\""));
+    let ports = "components.voice.ports: \"\" is not a port number from 1 to 65535";
+    let probe = "components.voice.probe.port: \"\" is not a port number from 1 to 65535";
+    assert!(told.contains(ports) && told.contains(probe), "{told}");
+}
+
+#[test]
+fn what_a_setting_holds_is_no_template() {
+    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"{{ 5 }}\""));
+    assert!(told.contains("ports: \"{{ 5 }}\" is not a port number"), "{told}");
+}
+
+#[test]
+fn a_template_that_names_nothing_is_refused() {
+    let catalog = CATALOG.replace("{{ tenant }}", "{{ settings.nothing }}");
+    let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
+    assert!(told.contains("components.db.env.WHO: cannot fill"), "{told}");
+}
+
+/// Specifications that make a plan.
+fn spec() -> impl Strategy<Value = String> {
+    let version = || "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}";
+    let nodes = prop::sample::select(vec!["[n2]", "[n3]", "[n3, n2]", "[n1, n2, n3]"]);
+    let env = "[^\\\\\"\\pC]{0,20}";
+    let manner = (1u32..9, 1u64..900);
+    (version(), version(), nodes, env, 1u16.., manner).prop_map(
+        |(db, voice, nodes, env, port, (max_parallel, soak))| {
+            format!(
+                "tenant: acme\ncatalog: test\nsettings: {{colour: blue, sip_port: \"{port}\"}}\ncomponents:\n  \
+                 db: \"{db}\"\n  voice: {{version: \"{voice}\", nodes: {nodes}, env: {{TEXT: \"{env}\"}}}}\n  \
+                 exporter: {{}}\nrollout: {{max_parallel: {max_parallel}, min_healthy_for: {soak}s}}\n"
+            )
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_plan_is_the_same_bytes_for_any_order_of_the_document(seed in any::<u64>()) {
+        let mut lines = ["  db: \"1\"", "  voice: \"1\"", "  exporter: {}"];
+        let count = lines.len() as u64;
+        lines.rotate_left(usize::try_from(seed % count).unwrap());
+        if seed % 2 == 0 { lines.swap(0, 1) }
+        let spec = format!(
+            "rollout: {{min_healthy_for: 5s}}\ncomponents:\n{}\nsettings: {{colour: blue}}\ncatalog: test\ntenant: acme\n",
+            lines.join("\n")
+        );
+        let print = |plan: Plan| serde_json::to_string(&plan).unwrap();
+        prop_assert_eq!(print(plan_of(&spec, 1).unwrap()), print(plan_of(SPEC, 1).unwrap()));
+    }
+    #[test]
+    fn plans_and_assignments_survive_being_written_and_read(spec in spec()) {
+        let plan = plan_of(&spec, 7).unwrap();
+        let text = serde_json::to_string(&plan).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Plan>(&text).unwrap(), &plan);
+        for node in plan.nodes.keys() {
+            let (tenant, held) = (&plan.tenant, None);
+            let input = assign::Input { epoch: 3, tenant, node, plan: Some(&plan), held, anew: false };
+            let assignment = assign::assign(input).unwrap();
+            let read = document::read::<Assignment>(&document::write(&assignment)).unwrap();
+            prop_assert_eq!(&read, &assignment);
+            prop_assert_eq!(read.content.share.hash(), plan.nodes[node].hash());
+        }
+    }
+
+    #[test]
+    fn a_tenants_plan_says_nothing_of_another_tenant(
+        spec in spec(),
+        // Longer than any word that a plan has of its own.
+        (one, other) in ("[a-z]{16}", "[a-z]{16}"),
+    ) {
+        prop_assume!(one != other);
+        let plan = |tenant: &str| {
+            let spec = spec.replace("tenant: acme", &format!("tenant: {tenant}"));
+            serde_json::to_string(&plan_of(&spec, 1).unwrap()).unwrap()
+        };
+        prop_assert!(!plan(&one).contains(&other));
+        // Its own name is all in which it differs from another tenant's.
+        prop_assert_eq!(plan(&one).replace(&one, &other), plan(&other));
+    }
+}

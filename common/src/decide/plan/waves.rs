@@ -1,0 +1,64 @@
+//! The order in which nodes change: a node comes after those whose components
+//! its own components come after.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{ComponentName, NodeName};
+
+use crate::document::Share;
+
+/// Waves of nodes; those of one wave carry the same components.
+pub(super) fn waves(
+    nodes: &BTreeMap<NodeName, Share>,
+    order: &[ComponentName],
+) -> Vec<Vec<NodeName>> {
+    let mut left: BTreeMap<&NodeName, &Share> = nodes.iter().collect();
+    let mut waves = Vec::new();
+    while !left.is_empty() {
+        let mut ready: Vec<(&NodeName, &Share)> = left
+            .iter()
+            .filter(|(name, share)| {
+                !left.iter().any(|(o, other)| o != *name && needs(share, other))
+            })
+            .map(|(name, share)| (*name, *share))
+            .collect();
+        if ready.is_empty() {
+            // Nodes that need each other: the first component decides.
+            ready = left.iter().map(|(name, share)| (*name, *share)).collect();
+            ready.sort_by_key(|(_, share)| rank(share, order));
+            ready.truncate(1);
+        }
+        for (name, _) in &ready {
+            left.remove(name);
+        }
+        waves.extend(by_components(&ready, order));
+    }
+    waves
+}
+
+/// Whether a component of `other` comes before one of `share`, which does not
+/// carry it itself.
+fn needs(share: &Share, other: &Share) -> bool {
+    let wanted: BTreeSet<&ComponentName> =
+        share.instances.values().flat_map(|desired| &desired.instance.after).collect();
+    wanted
+        .iter()
+        .any(|name| !share.instances.contains_key(*name) && other.instances.contains_key(*name))
+}
+
+/// Place of the first component of a node.
+fn rank(share: &Share, order: &[ComponentName]) -> usize {
+    order.iter().position(|name| share.instances.contains_key(name)).unwrap_or(order.len())
+}
+
+fn by_components(
+    ready: &[(&NodeName, &Share)],
+    order: &[ComponentName],
+) -> impl Iterator<Item = Vec<NodeName>> {
+    let mut alike: BTreeMap<(usize, Vec<&ComponentName>), Vec<NodeName>> = BTreeMap::new();
+    for (name, share) in ready {
+        let key = (rank(share, order), share.instances.keys().collect());
+        alike.entry(key).or_default().push((*name).clone());
+    }
+    alike.into_values()
+}

@@ -1,0 +1,58 @@
+//! What a component comes after: whether that is there yet.
+
+use crate::decide::observed::{Health, ObservedInstance};
+use crate::decide::update::Stage;
+use crate::document::assignment::Desired;
+use crate::id::ComponentName;
+use crate::time::Timestamp;
+
+use super::{Case, Input, is_active, maintain, runs_by};
+
+/// The first component that must come before and is not settled yet.
+pub(super) fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
+    first_dependency(case, |desired, seen, name| !is_settled(desired, seen, case.input, name))
+}
+
+/// The first component that must come before and does not answer, in whatever version.
+pub(super) fn absent_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
+    first_dependency(case, |desired, seen, _| !answers(desired, seen, case.input.now))
+}
+
+fn first_dependency<'a>(
+    case: Case<'a>,
+    is_meant: impl Fn(&Desired, &ObservedInstance, &ComponentName) -> bool,
+) -> Option<&'a ComponentName> {
+    let unseen = ObservedInstance::default();
+    let assignment = case.input.assignment?;
+    case.desired.instance.after.iter().find(|name| {
+        let seen = case.input.observed.instances.get(*name).unwrap_or(&unseen);
+        let desired = assignment.content.share.instances.get(*name);
+        desired.is_some_and(|desired| is_meant(desired, seen, name))
+    })
+}
+
+fn answers(desired: &Desired, seen: &ObservedInstance, now: Timestamp) -> bool {
+    seen.unit.as_ref().is_some_and(is_active)
+        && maintain::health(&desired.instance, seen, now) == Health::Healthy
+}
+
+fn is_settled(
+    desired: &Desired,
+    seen: &ObservedInstance,
+    input: Input<'_>,
+    name: &ComponentName,
+) -> bool {
+    let desired_hash = desired.instance.workload_hash();
+    let update = input.updates.get(name).filter(|update| update.desired_hash == desired_hash);
+    let changing = update.is_some_and(|update| match update.stage {
+        Stage::Switching { .. } | Stage::Failed { .. } | Stage::RolledBack { .. } => true,
+        // Where the host already works by the desired workload, nothing is left to prepare.
+        Stage::Preparing
+        | Stage::Draining { .. }
+        | Stage::Soaking { .. }
+        | Stage::Committed { .. } => false,
+    });
+    !changing
+        && runs_by(seen, &desired_hash, &desired.instance.workload)
+        && answers(desired, seen, input.now)
+}

@@ -1,0 +1,134 @@
+//! Calls are up: count, wait, and what happens when the wait is over.
+
+use crate::decide::observed::{Counting, ObservedInstance};
+use crate::decide::update::{Count, InstanceUpdate, Stage};
+use crate::document::assignment::{ChangePolicy, OnDeadline};
+use crate::document::instance::ActiveProbe;
+use crate::document::report::Phase;
+use crate::text::plural::{counted, is_or_are};
+use crate::time::Timestamp;
+
+use super::{Case, Decision, Step};
+
+/// Calls are counted this often while they drain.
+const COUNT_INTERVAL_MS: u64 = 1_000;
+/// A count older than this says nothing about now.
+const COUNT_AGE_MS_MAX: u64 = 2_000;
+
+/// What bears on a stop that may cut calls.
+#[derive(Clone, Copy)]
+pub(super) struct Drain<'a> {
+    pub(super) seen: &'a ObservedInstance,
+    /// How what runs is counted; none when it has nothing to be cut.
+    pub(super) probe: Option<&'a ActiveProbe>,
+    /// None: the operator left no choice, so the wait has no end.
+    pub(super) policy: Option<&'a ChangePolicy>,
+    pub(super) update: Option<&'a InstanceUpdate>,
+    pub(super) now: Timestamp,
+}
+
+/// Whether it may be stopped.
+pub(super) enum Drained {
+    /// Now, and so many calls are cut by it; none: they could not be counted.
+    Passed { calls_cut: Option<u64> },
+    /// Not yet, or not at all.
+    Waits(Decision),
+}
+
+impl<'a> Drain<'a> {
+    /// Before the stop that a change needs.
+    pub(super) fn of(case: Case<'a>) -> Self {
+        let desired = case.desired;
+        Self {
+            seen: case.seen,
+            probe: case.seen.counting.probe().or(desired.instance.active.as_ref()),
+            policy: Some(&desired.policy),
+            update: case.update,
+            now: case.input.now,
+        }
+    }
+
+    /// When the wait is over.
+    pub(super) fn deadline(self) -> Timestamp {
+        let since = match self.update.map(|update| &update.stage) {
+            Some(Stage::Draining { since, .. }) => *since,
+            Some(_) | None => self.now,
+        };
+        since.plus_ms(self.policy.map_or(u64::MAX, |policy| policy.drain_deadline_ms))
+    }
+
+    /// Whether a stop would cut calls, as far as anybody can tell.
+    pub(super) fn is_needed(self) -> bool {
+        let counts = self.probe.is_some() || self.seen.counting == Counting::Unknown;
+        counts && self.seen.running().is_some() && !self.seen.never_answered()
+    }
+
+    fn count(self) -> Option<Count> {
+        match self.update.map(|update| &update.stage) {
+            Some(Stage::Draining { count, .. }) => *count,
+            Some(_) | None => None,
+        }
+    }
+
+    /// Waits for what runs to have nothing to lose.
+    pub(super) fn decide(self) -> Drained {
+        if !self.is_needed() {
+            return Drained::Passed { calls_cut: Some(0) };
+        }
+        let now = self.now;
+        let deadline = self.deadline();
+        let phase = Phase::Draining { deadline };
+        let recent = |count: &Count| count.at <= now && now.since_ms(count.at) <= COUNT_AGE_MS_MAX;
+        let Some(count) = self.count().filter(recent) else {
+            return Drained::Waits(Decision::act(phase, Step::CountActive, self.reason()));
+        };
+        if count.active == Some(0) {
+            return Drained::Passed { calls_cut: Some(0) };
+        }
+        if now >= deadline {
+            match self.on_deadline() {
+                OnDeadline::Cut => {
+                    return Drained::Passed { calls_cut: count.active };
+                }
+                OnDeadline::Abort => {
+                    let still = self.reason();
+                    let why = format!("was not begun: at the drain deadline {still}");
+                    let give_up = Step::Fail { why };
+                    return Drained::Waits(Decision::act(Phase::Pending, give_up, still));
+                }
+                OnDeadline::Wait => {}
+            }
+        }
+        let next = count.at.plus_ms(COUNT_INTERVAL_MS);
+        Drained::Waits(if now >= next {
+            Decision::act(phase, Step::CountActive, self.reason())
+        } else {
+            let wake_at = if now < deadline { next.min(deadline) } else { next };
+            Decision::wait(phase, self.reason()).until(wake_at)
+        })
+    }
+
+    fn on_deadline(self) -> OnDeadline {
+        self.policy.map_or(OnDeadline::Wait, |policy| policy.on_deadline)
+    }
+
+    /// What was found last, for people.
+    pub(super) fn reason(self) -> String {
+        let noun = self.probe.map_or("calls", |probe| &probe.noun);
+        let found = match self.count() {
+            None => format!("asking how many {noun} are up"),
+            Some(Count { active: Some(active), .. }) => {
+                format!("{} {} up", counted(active, noun), is_or_are(active))
+            }
+            Some(Count { active: None, .. }) => {
+                format!("the number of {noun} cannot be read, so {noun} count as up")
+            }
+        };
+        if self.now >= self.deadline() && self.on_deadline() == OnDeadline::Wait {
+            return format!(
+                "{found}; the deadline has passed and the operator's choice is to wait"
+            );
+        }
+        found
+    }
+}

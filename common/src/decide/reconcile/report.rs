@@ -1,0 +1,103 @@
+//! From what was decided to what is reported.
+
+use std::collections::BTreeMap;
+
+use crate::decide::observed::{ContainerState, Health, ObservedContainer, ObservedInstance};
+use crate::decide::update::{InstanceUpdate, Stage};
+use crate::document::instance::Instance;
+use crate::document::report::InstanceReport;
+use crate::id::ComponentName;
+
+use super::{Decision, Input, maintain};
+
+/// The state of every decided instance, as it is reported.
+#[must_use]
+pub fn tell(
+    input: Input<'_>,
+    decisions: &BTreeMap<ComponentName, Decision>,
+) -> BTreeMap<ComponentName, InstanceReport> {
+    let unseen = ObservedInstance::default();
+    decisions
+        .iter()
+        .map(|(name, decision)| {
+            let seen = input.observed.instances.get(name).unwrap_or(&unseen);
+            let mut report = tell_seen(seen, decision);
+            if let Some(update) = input.updates.get(name) {
+                add_attempt(&mut report, update);
+            }
+            if let Some(desired) =
+                input.assignment.and_then(|a| a.content.share.instances.get(name))
+            {
+                report.health = shown_health(&desired.instance, seen, input);
+                add_packaged(&mut report, &desired.instance, seen);
+            }
+            (name.clone(), report)
+        })
+        .collect()
+}
+
+fn tell_seen(seen: &ObservedInstance, decision: &Decision) -> InstanceReport {
+    let container = shown_container(seen);
+    let status = seen
+        .status
+        .as_ref()
+        .filter(|status| seen.running().is_some_and(|c| c.id == status.container));
+    InstanceReport {
+        phase: decision.phase,
+        reason: decision.reason.clone(),
+        version: container.map(|c| c.version.clone()),
+        digest: container.map(|c| c.digest.clone()),
+        hash: container.map(|c| c.hash.clone()),
+        health: Health::Unknown,
+        checked_at: status.map(|status| status.checked_at),
+        started_at: container.and_then(|c| match c.state {
+            ContainerState::Running { since } => Some(since),
+            ContainerState::Created | ContainerState::Exited { .. } => None,
+        }),
+        restarts: seen.unit.as_ref().map_or(0, |unit| unit.restarts),
+        active: status.and_then(|status| status.active),
+        calls_cut: Some(0),
+        failure: None,
+        drift: seen.status.as_ref().and_then(|status| status.drift.clone()),
+    }
+}
+
+/// What runs, or else what should: the container that the document names.
+fn shown_container(seen: &ObservedInstance) -> Option<&ObservedContainer> {
+    let named = || seen.container(&seen.document.as_ref()?.workload);
+    seen.running().or_else(named)
+}
+
+fn shown_health(instance: &Instance, seen: &ObservedInstance, input: Input<'_>) -> Health {
+    let stopped = match &seen.unit {
+        Some(unit) => !super::is_active(unit) && seen.running().is_none(),
+        None => seen.running().is_none(),
+    };
+    let is_told_by_systemd = instance.container().is_none() && seen.systemd_is_away;
+    // What does not run at all is known not to answer.
+    if stopped && !is_told_by_systemd {
+        Health::Unhealthy
+    } else {
+        maintain::health(instance, seen, input.now)
+    }
+}
+
+fn add_packaged(report: &mut InstanceReport, instance: &Instance, seen: &ObservedInstance) {
+    if instance.container().is_some() {
+        return;
+    }
+    report.hash = seen.document.as_ref().map(|document| document.workload.clone());
+    if let Some(unit) = seen.unit.as_ref().filter(|unit| super::is_active(unit)) {
+        report.started_at = Some(unit.since);
+        report.checked_at = seen.units_at;
+    }
+}
+
+fn add_attempt(report: &mut InstanceReport, update: &InstanceUpdate) {
+    report.calls_cut = update.calls_cut();
+    report.failure = update.failure().cloned();
+    // While calls drain they are counted far more often than the probe does.
+    if let Stage::Draining { count, .. } = &update.stage {
+        report.active = count.and_then(|count| count.active);
+    }
+}

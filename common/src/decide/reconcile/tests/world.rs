@@ -1,0 +1,780 @@
+//! A host as a value: what the steps would do to it, and what goes wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::decide::observed::{
+    ActiveState, ContainerState, Counting, Health, Observed, ObservedContainer, ObservedDocument,
+    ObservedInstance, ObservedUnit, Status,
+};
+use crate::decide::reconcile::{Action, Decision, Input, Step, decide, reconcile};
+use crate::decide::update::{self, InstanceUpdate, Outcome, nothing};
+use crate::document::Verbatim;
+use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
+use crate::document::instance::Workload;
+use crate::document::instance::{
+    ActiveProbe, Check, Container, Instance, PackagedUnit, Probe, Timing,
+};
+use crate::document::report::{Failure, Phase};
+use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
+use crate::time::Timestamp;
+
+/// What a version does once it is started; the version's name says it.
+const BAD: &[&str] = &["exits", "hangs", "dies"];
+
+/// What befalls a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Nothing.
+    None,
+    /// A daemon does not answer; nothing was done.
+    Backoff,
+    /// The agent is killed after so many of the step's effects.
+    Killed { after: u8 },
+    /// `docker container prune`, just before it.
+    Pruned,
+    /// The current document makes no sense any more.
+    CurrentGarbled,
+    /// Nor does the previous one.
+    PreviousGarbled,
+    /// The host's clock is set.
+    ClockSet { by_ms: i64 },
+    /// Somebody stops the unit, just before it.
+    StoppedByHand,
+}
+
+/// From a program's end to its next start by systemd.
+const RESTART_PAUSE_MS: u64 = 1_000;
+/// From its start to the end of a program that dies.
+const DEATH_MS: u64 = 2_000;
+/// How long a program that never answers is waited for.
+const START_TIMEOUT_MS: u64 = 30_000;
+/// Starts in a row after which systemd gives up.
+const RESTARTS_MAX: u32 = 5;
+
+/// One instance's share of the host.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Place {
+    pub(super) images: BTreeSet<ContentHash>,
+    pub(super) containers: Vec<ObservedContainer>,
+    pub(super) unit: Option<Unit>,
+    pub(super) current: Option<Instance>,
+    pub(super) previous: Option<Instance>,
+    pub(super) foreign: Option<String>,
+    pub(super) calls: u64,
+    /// What each container was made from, as its label tells.
+    pub(super) labels: BTreeMap<ContentHash, Instance>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Unit {
+    /// The instance its text was written for.
+    pub(super) text: Instance,
+    pub(super) active: ActiveState,
+    pub(super) since: Timestamp,
+    pub(super) by_hand: bool,
+    pub(super) restarts: u32,
+    pub(super) result: &'static str,
+    /// What comes next by itself, which no clock that is set moves.
+    due: Option<(Timestamp, Happening)>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct World {
+    pub(super) now: Timestamp,
+    pub(super) places: BTreeMap<ComponentName, Place>,
+    pub(super) updates: BTreeMap<ComponentName, InstanceUpdate>,
+    pub(super) assignment: Option<Assignment>,
+    /// Every step that was begun, as text.
+    pub(super) log: Vec<String>,
+    /// What befalls the next steps, in turn; then nothing.
+    pub(super) faults: Vec<Fault>,
+    /// No image can be had.
+    pub(super) registry_away: bool,
+}
+
+pub(super) fn name(text: &str) -> ComponentName {
+    text.parse().unwrap()
+}
+
+pub(super) fn instance(component: &str, version: &str) -> Instance {
+    Instance {
+        tenant: "acme".parse().unwrap(),
+        component: name(component),
+        unit: format!("{component}.service").parse().unwrap(),
+        workload: Verbatim::seal(Workload::Container(Container {
+            name: format!("oml-{component}").parse().unwrap(),
+            version: version.parse().unwrap(),
+            repository: "registry:5000/stack/image".parse().unwrap(),
+            digest: format!("sha256:{}", ContentHash::of(version.as_bytes())).parse().unwrap(),
+            env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            volumes: Vec::new(),
+            command: Vec::new(),
+            memory_bytes_max: None,
+        })),
+        after: Vec::new(),
+        ports: Vec::new(),
+        probe: Probe {
+            check: Check::Tcp { port: 5060 },
+            interval_ms: 10_000,
+            timeout_ms: 2_000,
+            failures_max: 3,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
+        metrics: None,
+    }
+}
+
+pub(super) fn packaged(component: &str, drop_in: &str) -> Instance {
+    let workload = Workload::Unit(PackagedUnit { drop_in: drop_in.to_owned() });
+    Instance { workload: Verbatim::seal(workload), probe: unit_probe(), ..instance(component, "0") }
+}
+
+fn unit_probe() -> Probe {
+    let check = Check::UnitActive;
+    Probe { check, interval_ms: 10_000, timeout_ms: 2_000, failures_max: 3 }
+}
+
+/// The instance whose calls are counted.
+pub(super) fn counted(component: &str, version: &str) -> Instance {
+    let command = vec!["count-active".to_owned()];
+    let (before, noun) = ("active calls".to_owned(), "calls".to_owned());
+    Instance { active: Some(ActiveProbe { command, before, noun }), ..instance(component, version) }
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self {
+            now: Timestamp(1_000_000_000),
+            places: BTreeMap::new(),
+            updates: BTreeMap::new(),
+            assignment: None,
+            log: Vec::new(),
+            faults: Vec::new(),
+            registry_away: false,
+        }
+    }
+
+    /// A host on which all of these run and were kept.
+    pub(super) fn settled(instances: impl IntoIterator<Item = Instance>) -> Self {
+        let mut world = Self::new();
+        world.desire(instances);
+        world.settle();
+        world.log.clear();
+        world
+    }
+
+    pub(super) fn desire(&mut self, instances: impl IntoIterator<Item = Instance>) {
+        self.desire_with(instances, OnDeadline::Wait);
+    }
+
+    pub(super) fn desire_with(
+        &mut self,
+        instances: impl IntoIterator<Item = Instance>,
+        on_deadline: OnDeadline,
+    ) {
+        let policy = ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline };
+        let number = self.assignment.as_ref().map_or(1, |a| a.generation.number + 1);
+        let desired = |instance: Instance| {
+            (
+                instance.component.clone(),
+                Desired { instance: Verbatim::seal(instance), policy: policy.clone() },
+            )
+        };
+        let assignment = Assignment {
+            generation: Generation { epoch: 1, number },
+            tenant: "acme".parse().unwrap(),
+            node: "voice-1".parse().unwrap(),
+            content: Content {
+                revision: RevisionNumber(number),
+                share: instances.into_iter().map(desired).collect(),
+            },
+        };
+        update::align(&mut self.updates, &assignment);
+        self.assignment = Some(assignment);
+    }
+
+    pub(super) fn place(&mut self, component: &str) -> &mut Place {
+        self.places.entry(name(component)).or_default()
+    }
+
+    pub(super) fn observe(&self) -> Observed {
+        let instances =
+            self.places.iter().map(|(n, place)| (n.clone(), self.observe_one(n, place))).collect();
+        Observed { instances }
+    }
+
+    fn observe_one(&self, component: &ComponentName, place: &Place) -> ObservedInstance {
+        let desired = self.desired(component);
+        let unit = place.unit.as_ref().map(|unit| ObservedUnit {
+            hash: Some(Verbatim::seal(unit.text.clone()).hash().clone()),
+            stale: desired.is_some_and(|d| d != &unit.text),
+            active: unit.active,
+            masked: false,
+            stopped_by_hand: unit.by_hand,
+            since: unit.since,
+            restarts: unit.restarts,
+            result: unit.result.to_owned(),
+        });
+        let running = place.containers.iter().find(|c| c.is_running());
+        let document = place.current.as_ref().map(|document| ObservedDocument {
+            hash: Verbatim::seal(document.clone()).hash().clone(),
+            workload: document.workload_hash(),
+            probe: Some(document.probe.clone()),
+            on_disk: true,
+        });
+        let labelled = running.map(|container| ObservedDocument {
+            hash: container.hash.clone(),
+            workload: container.hash.clone(),
+            probe: None,
+            on_disk: false,
+        });
+        let answers = place.unit.as_ref().is_some_and(|unit| unit.active == ActiveState::Active);
+        ObservedInstance {
+            unit,
+            containers: place.containers.clone(),
+            image_present: desired.is_some_and(|d| place.images.contains(&d.workload_hash())),
+            document: document.or(labelled),
+            status: running
+                .map(|container| self.status(container, place.current.as_ref(), answers)),
+            counting: self.counting(place),
+            units_at: Some(self.now),
+            systemd_is_away: false,
+            foreign: place.foreign.clone(),
+        }
+    }
+
+    fn counting(&self, place: &Place) -> Counting {
+        let of_label = || place.labels.get(&place.running()?.hash);
+        let document = place.current.as_ref().or_else(of_label);
+        match document {
+            Some(document) => document.active.clone().into(),
+            None if place.running().is_some() => Counting::Unknown,
+            None => Counting::Nothing,
+        }
+    }
+
+    fn status(
+        &self,
+        container: &ObservedContainer,
+        document: Option<&Instance>,
+        answers: bool,
+    ) -> Status {
+        Status {
+            hash: container.hash.clone(),
+            container: container.id.clone(),
+            probe: document.map(|document| document.probe.clone()),
+            health: if answers { Health::Healthy } else { Health::Starting },
+            checked_at: self.now,
+            since: self.now,
+            detail: "answers".to_owned(),
+            active: None,
+            drift: None,
+        }
+    }
+
+    fn desired(&self, component: &ComponentName) -> Option<&Instance> {
+        let instances = &self.assignment.as_ref()?.content.share.instances;
+        instances.get(component).map(|desired| &*desired.instance)
+    }
+
+    pub(super) fn decide(&self) -> BTreeMap<ComponentName, Decision> {
+        self.with_input(decide)
+    }
+
+    pub(super) fn actions(&self) -> Vec<Action> {
+        self.with_input(reconcile)
+    }
+
+    fn with_input<T>(&self, decide: impl FnOnce(Input<'_>) -> T) -> T {
+        self.with_observed(&self.observe(), decide)
+    }
+
+    /// Decides as if this had been found.
+    pub(super) fn with_observed<T>(
+        &self,
+        observed: &Observed,
+        decide: impl FnOnce(Input<'_>) -> T,
+    ) -> T {
+        decide(Input {
+            assignment: self.assignment.as_ref(),
+            observed,
+            updates: &self.updates,
+            busy: &BTreeMap::new(),
+            now: self.now,
+        })
+    }
+
+    pub(super) fn phase(&self, component: &str) -> Phase {
+        self.decide()[&name(component)].phase
+    }
+
+    /// Passes until nothing is left to do; panics when that takes too many.
+    pub(super) fn settle(&mut self) -> usize {
+        for pass in 0..600 {
+            if !self.pass() {
+                return pass;
+            }
+        }
+        panic!("still busy after 600 passes: {:#?}", &self.log[self.log.len() - 20..]);
+    }
+
+    pub(super) fn passes(&mut self, count: usize) {
+        for _pass in 0..count {
+            self.pass();
+        }
+    }
+
+    /// One look and everything it calls for; false when nothing is left.
+    pub(super) fn pass(&mut self) -> bool {
+        self.age();
+        let actions = self.actions();
+        for action in &actions {
+            let fault = if self.faults.is_empty() { Fault::None } else { self.faults.remove(0) };
+            self.log.push(format!("{} {}", action.component, action.step.as_str()));
+            self.perform(action, fault);
+        }
+        if !actions.is_empty() {
+            return true;
+        }
+        let wakes: Vec<Timestamp> = self.decide().values().filter_map(|j| j.wake_at).collect();
+        assert!(wakes.iter().all(|at| *at > self.now), "a wake-up in the past would spin");
+        let happenings = self.places.values().filter_map(|place| Some(place.next()?.0));
+        let Some(next) = wakes.into_iter().chain(happenings).min() else { return false };
+        self.now = next.max(self.now);
+        true
+    }
+
+    /// What the host does by itself in the meantime.
+    fn age(&mut self) {
+        self.now = self.now.plus_ms(10);
+        let now = self.now;
+        for place in self.places.values_mut() {
+            while let Some((_, happening)) = place.next().filter(|(at, _)| *at <= now) {
+                place.happen(happening, now);
+            }
+        }
+    }
+
+    /// Somebody sets the clock, and the agent notices.
+    pub(super) fn set_clock(&mut self, by_ms: i64) {
+        self.now = self.now.shifted_ms(by_ms);
+        update::shift(&mut self.updates, by_ms);
+        for unit in self.places.values_mut().filter_map(|place| place.unit.as_mut()) {
+            unit.due = unit.due.map(|(at, happening)| (at.shifted_ms(by_ms), happening));
+        }
+    }
+
+    fn perform(&mut self, action: &Action, fault: Fault) {
+        if let Fault::ClockSet { by_ms } = fault {
+            self.set_clock(by_ms);
+        }
+        let component = &action.component;
+        if fault == Fault::StoppedByHand {
+            let now = self.now;
+            self.places.entry(component.clone()).or_default().stop_by_hand(now);
+        }
+        let desired_hash = self.desired(component).map_or_else(nothing, Instance::workload_hash);
+        let now = self.now;
+        let update = self.updates.get(component).cloned();
+        let update =
+            update.unwrap_or_else(|| InstanceUpdate::new(desired_hash)).entering(&action.step, now);
+        self.updates.insert(component.clone(), update.clone());
+        let effects_max = match fault {
+            Fault::Backoff => {
+                let backoff = Outcome::Retry("docker does not answer".to_owned());
+                let after = update.after(&action.step, backoff, now);
+                self.updates.insert(component.clone(), after);
+                return;
+            }
+            Fault::Killed { after } => usize::from(after),
+            Fault::ClockSet { .. }
+            | Fault::StoppedByHand
+            | Fault::Pruned
+            | Fault::CurrentGarbled
+            | Fault::PreviousGarbled
+            | Fault::None => usize::MAX,
+        };
+        self.places.entry(component.clone()).or_default().suffer(fault);
+        let outcome = self.effects(component, &action.step, effects_max);
+        if effects_max < usize::MAX {
+            return;
+        }
+        let after = update.after(&action.step, outcome, self.now);
+        if action.step == Step::Remove {
+            self.updates.remove(component);
+        } else {
+            self.updates.insert(component.clone(), after);
+        }
+    }
+
+    fn effects(&mut self, component: &ComponentName, step: &Step, effects_max: usize) -> Outcome {
+        let desired = self.desired(component).cloned();
+        let now = self.now;
+        let place = self.places.entry(component.clone()).or_default();
+        let mut host = Effects { place, now, left: effects_max };
+        let outcome = match step {
+            Step::Pull if self.registry_away => {
+                Outcome::Retry("the registry does not answer".to_owned())
+            }
+            Step::Remove => {
+                host.effect(|place, _| place.unit = None);
+                host.effect(|place, _| *place = Place::default());
+                Outcome::Done
+            }
+            Step::Fail { why } => {
+                let failure = update::given_up(nothing(), None, why.clone(), now);
+                Outcome::Failed(failure)
+            }
+            Step::CountActive => Outcome::Counted(Some(host.place.calls)),
+            Step::RollBack { previous, runs } => host.come_back(previous, *runs),
+            Step::RevertDocument { running } => host.withdraw(running),
+            Step::Pull
+            | Step::Create
+            | Step::Switch { .. }
+            | Step::Soak
+            | Step::Commit { .. }
+            | Step::Start
+            | Step::RewriteConfig
+            | Step::Promote => host.towards(step, &desired.expect("a step has a desired_hash")),
+        };
+        self.now = host.now;
+        outcome
+    }
+}
+
+/// What comes by itself.
+#[derive(Debug, Clone, Copy)]
+enum Happening {
+    /// The program ends, and its unit with this result.
+    Ends(&'static str),
+    /// systemd starts it once more.
+    Restarts,
+}
+
+impl Place {
+    fn running(&self) -> Option<&ObservedContainer> {
+        self.containers.iter().find(|c| c.is_running())
+    }
+
+    fn next(&self) -> Option<(Timestamp, Happening)> {
+        self.unit.as_ref()?.due
+    }
+
+    fn happen(&mut self, happening: Happening, now: Timestamp) {
+        match happening {
+            Happening::Ends(result) => fail(self, result, now),
+            Happening::Restarts => {
+                let Some(wanted) = self.wanted() else { return fail(self, "exit-code", now) };
+                let Some(unit) = &mut self.unit else { return };
+                if unit.restarts >= RESTARTS_MAX {
+                    (unit.active, unit.since, unit.due) = (ActiveState::Failed, now, None);
+                    unit.result = "start-limit-hit";
+                    return;
+                }
+                unit.restarts += 1;
+                run(self, &wanted, now);
+            }
+        }
+    }
+
+    /// What a supervisor works by.
+    fn wanted(&self) -> Option<Instance> {
+        let of_label = || self.labels.get(&self.containers.last()?.hash);
+        self.current.as_ref().or_else(of_label).cloned()
+    }
+
+    /// The instance of that workload, wherever it is still written.
+    pub(super) fn known(&self, hash: &ContentHash) -> Option<Instance> {
+        let container = self.containers.iter().find(|c| &c.hash == hash);
+        let labelled = container.and_then(|container| self.labels.get(&container.hash));
+        let written = [&self.previous, &self.current].into_iter().flatten().chain(labelled);
+        written.into_iter().find(|instance| &instance.workload_hash() == hash).cloned()
+    }
+
+    /// `systemctl stop`.
+    pub(super) fn stop_by_hand(&mut self, now: Timestamp) {
+        stop(self, now);
+        if let Some(unit) = &mut self.unit {
+            unit.by_hand = true;
+        }
+    }
+
+    fn suffer(&mut self, fault: Fault) {
+        match fault {
+            Fault::Pruned => self.containers.retain(ObservedContainer::is_running),
+            Fault::CurrentGarbled => self.current = None,
+            Fault::PreviousGarbled => self.previous = None,
+            Fault::None
+            | Fault::Backoff
+            | Fault::Killed { .. }
+            | Fault::ClockSet { .. }
+            | Fault::StoppedByHand => {}
+        }
+    }
+}
+
+/// The effects of one step, of which only some may come to pass.
+struct Effects<'a> {
+    place: &'a mut Place,
+    now: Timestamp,
+    left: usize,
+}
+
+impl Effects<'_> {
+    fn effect(&mut self, change: impl FnOnce(&mut Place, Timestamp)) {
+        if self.left > 0 {
+            self.left -= 1;
+            change(self.place, self.now);
+        }
+    }
+
+    fn towards(&mut self, step: &Step, desired_hash: &Instance) -> Outcome {
+        match step {
+            Step::Pull => self.effect(|place, _| {
+                place.images.insert(desired_hash.workload_hash());
+            }),
+            Step::Create => {
+                self.effect(|place, now| create(place, desired_hash, now));
+                self.effect(|place, now| write_unit(place, desired_hash, now));
+            }
+            Step::Switch { previous, .. } => return self.switch(desired_hash, previous.as_ref()),
+            // Where the desired workload failed, the document is that of the one before.
+            Step::Start => {
+                let current = self.place.current.clone();
+                let outcome = self.start(&current.unwrap_or_else(|| desired_hash.clone()));
+                return if let Outcome::Failed(failure) = outcome {
+                    Outcome::Retry(failure.message)
+                } else {
+                    outcome
+                };
+            }
+            Step::RewriteConfig => {
+                self.effect(|place, _| place.current = Some(desired_hash.clone()));
+                self.effect(|place, now| write_unit(place, desired_hash, now));
+            }
+            Step::Commit { previous } => self.effect(|place, _| {
+                let desired_hash = desired_hash.workload_hash();
+                let written = || before(place).filter(|hash| hash != &desired_hash);
+                let before =
+                    previous.clone().or_else(written).or_else(|| last_ended(place, &desired_hash));
+                let keep = [Some(desired_hash), before];
+                place.containers.retain(|c| c.is_running() || keep.contains(&Some(c.hash.clone())));
+            }),
+            Step::Promote => self.effect(|place, _| promote(place, desired_hash)),
+            Step::Soak
+            | Step::Remove
+            | Step::CountActive
+            | Step::RevertDocument { .. }
+            | Step::RollBack { .. }
+            | Step::Fail { .. } => {}
+        }
+        Outcome::Done
+    }
+
+    fn switch(&mut self, desired_hash: &Instance, previous: Option<&ContentHash>) -> Outcome {
+        self.effect(|place, _| {
+            let known = previous.and_then(|previous| place.known(previous));
+            place.current = Some(desired_hash.clone());
+            place.previous = known.or(place.previous.take());
+        });
+        if desired_hash.container().is_none() {
+            self.effect(|place, now| write_unit(place, desired_hash, now));
+        }
+        self.effect(stop);
+        let outcome = self.start(desired_hash);
+        if outcome == Outcome::Done {
+            self.effect(|place, _| promote(place, desired_hash));
+        }
+        outcome
+    }
+
+    fn withdraw(&mut self, running: &ContentHash) -> Outcome {
+        let Some(instance) = self.place.known(running) else {
+            return Outcome::Retry("what runs is not known any more".to_owned());
+        };
+        self.effect(|place, _| place.current = Some(instance));
+        Outcome::Done
+    }
+
+    fn come_back(&mut self, previous: &ContentHash, runs: bool) -> Outcome {
+        let Some(instance) = self.place.known(previous) else {
+            return failed("the version before is not known any more");
+        };
+        if runs {
+            self.effect(|place, _| promote(place, &instance));
+            return Outcome::Done;
+        }
+        self.effect(|place, _| place.current = Some(instance.clone()));
+        if instance.container().is_none() {
+            self.effect(|place, now| write_unit(place, &instance, now));
+        }
+        self.effect(stop);
+        let outcome = self.start(&instance);
+        self.effect(|place, _| promote(place, &instance));
+        outcome
+    }
+
+    fn start(&mut self, desired_hash: &Instance) -> Outcome {
+        self.effect(|place, now| {
+            set_unit(place, ActiveState::Activating, now);
+            run(place, desired_hash, now);
+        });
+        if !is_bad_at_start(desired_hash) {
+            return Outcome::Done;
+        }
+        if self.left > 0 && self.place.running().is_some() {
+            self.now = self.now.plus_ms(START_TIMEOUT_MS);
+        }
+        self.effect(|place, now| {
+            if place.running().is_some() {
+                fail(place, "timeout", now);
+            }
+        });
+        failed("did not start")
+    }
+}
+
+/// A start of the unit, by whomever.
+fn run(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
+    if desired_hash.container().is_some() {
+        create(place, desired_hash, now);
+    }
+    begin(place, &desired_hash.workload_hash(), now);
+    let word = start_word(desired_hash);
+    if word.starts_with("exits") {
+        return fail(place, "exit-code", now);
+    }
+    let Some(unit) = &mut place.unit else { return };
+    let answers = !word.starts_with("hangs");
+    unit.active = if answers { ActiveState::Active } else { ActiveState::Activating };
+    (unit.since, unit.result) = (now, "success");
+    unit.due = match word {
+        word if word.starts_with("dies") => {
+            Some((now.plus_ms(DEATH_MS), Happening::Ends("exit-code")))
+        }
+        word if word.starts_with("hangs") => {
+            Some((now.plus_ms(START_TIMEOUT_MS), Happening::Ends("timeout")))
+        }
+        _ => None,
+    };
+}
+
+/// The program ended without having been told to; systemd will start it once more.
+fn fail(place: &mut Place, result: &'static str, now: Timestamp) {
+    for container in place.containers.iter_mut().filter(|c| c.is_running()) {
+        container.state = ContainerState::Exited { code: 1, at: now, out_of_memory: false };
+    }
+    if let Some(unit) = &mut place.unit {
+        (unit.active, unit.since, unit.result) = (ActiveState::Activating, now, result);
+        unit.due = Some((now.plus_ms(RESTART_PAUSE_MS), Happening::Restarts));
+    }
+}
+
+fn failed(message: &str) -> Outcome {
+    Outcome::Failed(Failure {
+        hash: nothing(),
+        version: None,
+        at: Timestamp(0),
+        message: message.to_owned(),
+        exit_code: Some(1),
+        log_tail: Vec::new(),
+    })
+}
+
+pub(super) fn is_bad(version: &str) -> bool {
+    BAD.iter().any(|bad| version.starts_with(bad))
+}
+
+fn start_word(desired_hash: &Instance) -> &str {
+    match &*desired_hash.workload {
+        Workload::Container(container) => container.version.as_str(),
+        Workload::Unit(unit) => &unit.drop_in,
+    }
+}
+
+fn is_bad_at_start(desired_hash: &Instance) -> bool {
+    let word = start_word(desired_hash);
+    word.starts_with("exits") || word.starts_with("hangs")
+}
+
+fn create(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
+    let Some(container) = desired_hash.container() else { return };
+    let hash = desired_hash.workload_hash();
+    if place.containers.iter().any(|c| c.hash == hash) {
+        return;
+    }
+    place.labels.insert(hash.clone(), desired_hash.clone());
+    let taken = place.containers.iter().any(|c| c.name == container.name.as_str());
+    let suffix = if taken { "-next" } else { "" };
+    place.containers.push(ObservedContainer {
+        id: format!("{}-{}", hash.short(), now.0),
+        name: format!("{}{suffix}", container.name),
+        hash,
+        version: container.version.clone(),
+        digest: container.digest.clone(),
+        created: now,
+        state: ContainerState::Created,
+    });
+}
+
+fn write_unit(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
+    let text = desired_hash.clone();
+    match &mut place.unit {
+        Some(unit) => unit.text = text,
+        None => {
+            let active = ActiveState::Inactive;
+            let (since, by_hand, restarts, result) = (now, false, 0, "success");
+            let due = None;
+            place.unit = Some(Unit { text, active, since, by_hand, restarts, result, due });
+        }
+    }
+}
+
+fn set_unit(place: &mut Place, active: ActiveState, now: Timestamp) {
+    if let Some(unit) = &mut place.unit {
+        (unit.active, unit.since, unit.by_hand) = (active, now, false);
+        (unit.restarts, unit.result, unit.due) = (0, "success", None);
+    }
+}
+
+fn stop(place: &mut Place, now: Timestamp) {
+    for container in place.containers.iter_mut().filter(|c| c.is_running()) {
+        container.state = ContainerState::Exited { code: 0, at: now, out_of_memory: false };
+    }
+    set_unit(place, ActiveState::Inactive, now);
+}
+
+fn begin(place: &mut Place, hash: &ContentHash, now: Timestamp) {
+    if let Some(container) = place.containers.iter_mut().find(|c| &c.hash == hash) {
+        container.state = ContainerState::Running { since: now };
+    }
+}
+
+fn before(place: &Place) -> Option<ContentHash> {
+    place.previous.as_ref().map(Instance::workload_hash)
+}
+
+/// The container that ended last, but for the desired workload's.
+fn last_ended(place: &Place, desired_hash: &ContentHash) -> Option<ContentHash> {
+    let ended =
+        place.containers.iter().filter(|c| &c.hash != desired_hash).filter_map(|c| match c.state {
+            ContainerState::Exited { at, .. } => Some((at, c.hash.clone())),
+            ContainerState::Created | ContainerState::Running { .. } => None,
+        });
+    ended.max().map(|(_, hash)| hash)
+}
+
+fn promote(place: &mut Place, desired_hash: &Instance) {
+    let (Some(container), hash) = (desired_hash.container(), desired_hash.workload_hash()) else {
+        return;
+    };
+    for (number, other) in place.containers.iter_mut().enumerate() {
+        other.name = if other.hash == hash {
+            container.name.to_string()
+        } else {
+            format!("{}-prev{number}", container.name)
+        };
+    }
+}

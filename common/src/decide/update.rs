@@ -1,0 +1,363 @@
+//! A change of one instance on its way: the part of it that neither the
+//! engine nor systemd can tell, so the agent keeps it on disk.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decide::reconcile::Step;
+use crate::document::report::Failure;
+use crate::id::{ContentHash, Version};
+use crate::time::Timestamp;
+
+mod many;
+
+pub use self::many::{align, ask_again, begin_anew, shift};
+
+const RETRY_FIRST_MS: u64 = 1_000;
+const RETRY_LONGEST_MS: u64 = 60_000;
+
+/// The change towards one workload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstanceUpdate {
+    /// The workload wanted; [`nothing`] for a removal.
+    pub desired_hash: ContentHash,
+    /// What proved good so far.
+    pub last_good: LastGood,
+    /// How far it came.
+    pub stage: Stage,
+    /// What keeps going wrong before anything was stopped.
+    pub backoff: Option<Backoff>,
+}
+
+/// What a change may return to: one that supersedes another returns to where
+/// that one would have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LastGood {
+    /// What the host works by when the change begins.
+    Current,
+    /// A workload that ran before that.
+    Previous(ContentHash),
+    /// The same, after it did not start when it was called back.
+    PreviousFailed(ContentHash),
+    /// Nothing yet.
+    None,
+}
+
+/// How far a change came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Stage {
+    /// Nothing was stopped yet.
+    Preparing,
+    /// The old version is asked how many calls it has.
+    Draining {
+        /// Since when.
+        since: Timestamp,
+        /// The last count.
+        count: Option<Count>,
+    },
+    /// The old version may be stopped from here on.
+    Switching {
+        /// Since when.
+        since: Timestamp,
+        /// Calls that were up when the deadline passed; none: nobody could tell.
+        calls_cut: Option<u64>,
+    },
+    /// The new version answered and has to stay healthy.
+    Soaking {
+        /// Since when.
+        since: Timestamp,
+        /// Calls that were up when the deadline passed; none: nobody could tell.
+        calls_cut: Option<u64>,
+    },
+    /// The new version stays.
+    Committed {
+        /// Calls that were up when the deadline passed; none: nobody could tell.
+        calls_cut: Option<u64>,
+    },
+    /// The new version is no good; the one before has to come back.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// Calls that were up when the deadline passed; none: nobody could tell.
+        calls_cut: Option<u64>,
+    },
+    /// The version before runs again, or never stopped.
+    RolledBack {
+        /// Why.
+        failure: Failure,
+        /// Calls that were up when the deadline passed; none: nobody could tell.
+        calls_cut: Option<u64>,
+    },
+}
+
+/// How many calls were up, and when that was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Count {
+    /// None: it could not be read, which counts as "calls are up".
+    pub active: Option<u64>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Something that keeps going wrong, and when it is tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backoff {
+    /// What, in one sentence.
+    pub message: String,
+    /// How often in a row.
+    pub failures: u32,
+    /// Not before.
+    pub retry_at: Timestamp,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it should.
+    Done,
+    /// Calls were counted.
+    Counted(Option<u64>),
+    /// It could not be done now; nothing is worse than before.
+    Retry(String),
+    /// The workload itself is no good.
+    Failed(Failure),
+}
+
+impl InstanceUpdate {
+    /// A change that begins.
+    #[must_use]
+    pub fn new(desired_hash: ContentHash) -> Self {
+        Self { desired_hash, last_good: LastGood::Current, stage: Stage::Preparing, backoff: None }
+    }
+
+    /// Whether it says no more than that there is nothing to say.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.stage == Stage::Preparing
+            && self.last_good == LastGood::Current
+            && self.backoff.is_none()
+    }
+
+    /// The workload to return to when the desired workload is no good.
+    #[must_use]
+    pub fn returns_to(&self) -> Option<&ContentHash> {
+        self.last_good.previous().filter(|hash| **hash != self.desired_hash)
+    }
+
+    /// The stage a step enters before it acts; what is written to disk first.
+    #[must_use]
+    pub fn entering(mut self, step: &Step, now: Timestamp) -> Self {
+        match step {
+            Step::Switch { previous, calls_cut } => {
+                self.stage = Stage::Switching { since: now, calls_cut: *calls_cut };
+                match previous {
+                    // Whatever kept it from starting once may have passed: it is called back again.
+                    Some(hash) => self.last_good = LastGood::Previous(hash.clone()),
+                    // The desired workload itself proved good before: it still did.
+                    None if self.last_good.previous() == Some(&self.desired_hash) => {}
+                    None => self.last_good = LastGood::None,
+                }
+            }
+            Step::CountActive => match &self.stage {
+                // A switch that was begun and did not come to its stop is drained anew.
+                Stage::Preparing
+                | Stage::Switching { .. }
+                | Stage::Committed { .. }
+                | Stage::RolledBack { .. } => {
+                    self.stage = Stage::Draining { since: now, count: None };
+                }
+                Stage::Draining { .. } | Stage::Soaking { .. } | Stage::Failed { .. } => {}
+            },
+            Step::Remove
+            | Step::Pull
+            | Step::Create
+            | Step::RevertDocument { .. }
+            | Step::Soak
+            | Step::Fail { .. }
+            | Step::RollBack { .. }
+            | Step::Commit { .. }
+            | Step::Start
+            | Step::RewriteConfig
+            | Step::Promote => {}
+        }
+        self
+    }
+
+    /// The update after a step has ended.
+    #[must_use]
+    pub fn after(mut self, step: &Step, outcome: Outcome, now: Timestamp) -> Self {
+        match outcome {
+            Outcome::Retry(message) => {
+                self.backoff = Some(Backoff::next(self.backoff.as_ref(), message, now));
+                return self;
+            }
+            Outcome::Failed(failure) => {
+                let called_back = matches!(step, Step::RollBack { .. });
+                // What only helped out until the desired workload is ready says nothing of the desired workload.
+                if !(called_back && self.is_preparing()) {
+                    self.stage = self.stage.failed(failure);
+                }
+                if called_back {
+                    self.last_good = self.last_good.after_failed_return();
+                }
+            }
+            Outcome::Counted(active) => {
+                if let Stage::Draining { since, .. } = self.stage {
+                    self.stage = Stage::Draining { since, count: Some(Count { active, at: now }) };
+                }
+            }
+            Outcome::Done if *step == Step::Soak && self.is_preparing() => {
+                self.stage = Stage::Soaking { since: now, calls_cut: Some(0) };
+            }
+            Outcome::Done => {
+                self.stage = self.stage.after(step, now);
+                if matches!(step, Step::RollBack { .. }) {
+                    self.last_good = self.last_good.after_return();
+                }
+            }
+        }
+        if matches!(self.stage, Stage::Committed { .. }) {
+            self.last_good = LastGood::Current;
+        }
+        self.backoff = None;
+        self
+    }
+
+    /// What it returns to was not tried yet.
+    fn is_returning(&self) -> bool {
+        self.returns_to().is_some() && matches!(self.last_good, LastGood::Previous(_))
+    }
+
+    fn is_preparing(&self) -> bool {
+        matches!(self.stage, Stage::Preparing | Stage::Draining { .. })
+    }
+
+    /// The update towards another desired workload that takes this one's place; none when
+    /// what runs is proven.
+    fn superseded(&self, desired_hash: ContentHash) -> Option<Self> {
+        let last_good = self.last_good.clone();
+        (last_good != LastGood::Current).then(|| Self { last_good, ..Self::new(desired_hash) })
+    }
+
+    /// Why the change was undone, if it was.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.stage {
+            Stage::Failed { failure, .. } | Stage::RolledBack { failure, .. } => Some(failure),
+            Stage::Preparing
+            | Stage::Draining { .. }
+            | Stage::Switching { .. }
+            | Stage::Soaking { .. }
+            | Stage::Committed { .. } => None,
+        }
+    }
+
+    /// Calls that our own stop cut; none: nobody could tell.
+    #[must_use]
+    pub fn calls_cut(&self) -> Option<u64> {
+        match self.stage {
+            Stage::Switching { calls_cut, .. }
+            | Stage::Soaking { calls_cut, .. }
+            | Stage::Committed { calls_cut }
+            | Stage::Failed { calls_cut, .. }
+            | Stage::RolledBack { calls_cut, .. } => calls_cut,
+            Stage::Preparing | Stage::Draining { .. } => Some(0),
+        }
+    }
+}
+
+impl LastGood {
+    /// The workload that proved good, where it is another than what runs.
+    #[must_use]
+    pub fn previous(&self) -> Option<&ContentHash> {
+        match self {
+            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => Some(hash),
+            LastGood::Current | LastGood::None => None,
+        }
+    }
+
+    fn after_failed_return(self) -> Self {
+        match self {
+            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => {
+                LastGood::PreviousFailed(hash)
+            }
+            LastGood::Current | LastGood::None => self,
+        }
+    }
+
+    fn after_return(self) -> Self {
+        match self {
+            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => LastGood::Previous(hash),
+            LastGood::Current | LastGood::None => self,
+        }
+    }
+}
+
+impl Stage {
+    fn after(self, step: &Step, now: Timestamp) -> Self {
+        match (step, self) {
+            (Step::Switch { .. } | Step::Soak, Stage::Switching { calls_cut, .. })
+            | (Step::Soak, Stage::Soaking { calls_cut, .. }) => {
+                Stage::Soaking { since: now, calls_cut }
+            }
+            (
+                Step::Commit { .. },
+                Stage::Soaking { calls_cut, .. } | Stage::Failed { calls_cut, .. },
+            ) => Stage::Committed { calls_cut },
+            (Step::RollBack { .. }, Stage::Failed { failure, calls_cut }) => {
+                Stage::RolledBack { failure, calls_cut }
+            }
+            (_, stage) => stage,
+        }
+    }
+
+    fn failed(self, failure: Failure) -> Self {
+        match self {
+            Stage::Switching { calls_cut, .. } | Stage::Soaking { calls_cut, .. } => {
+                Stage::Failed { failure, calls_cut }
+            }
+            // Before the switch nothing was stopped, so nothing has to come back.
+            Stage::Preparing | Stage::Draining { .. } => {
+                Stage::RolledBack { failure, calls_cut: Some(0) }
+            }
+            Stage::Failed { failure: first, calls_cut } => {
+                let message = format!(
+                    "{}; and the version before did not come back: {}",
+                    first.message, failure.message
+                );
+                Stage::Failed { failure: Failure { message, ..first }, calls_cut }
+            }
+            kept @ (Stage::Committed { .. } | Stage::RolledBack { .. }) => kept,
+        }
+    }
+}
+
+impl Backoff {
+    fn next(before: Option<&Backoff>, message: String, now: Timestamp) -> Self {
+        let failures = before.map_or(0, |backoff| backoff.failures).saturating_add(1);
+        let doublings = failures.saturating_sub(1).min(20);
+        let pause_ms = (RETRY_FIRST_MS << doublings).min(RETRY_LONGEST_MS);
+        Self { message, failures, retry_at: now.plus_ms(pause_ms) }
+    }
+}
+
+/// The desired workload of a removal.
+#[must_use]
+pub fn nothing() -> ContentHash {
+    ContentHash::of(b"")
+}
+
+/// The failure of a change that was given up before anything was stopped.
+#[must_use]
+pub fn given_up(
+    desired_hash: ContentHash,
+    version: Option<Version>,
+    message: String,
+    at: Timestamp,
+) -> Failure {
+    Failure { hash: desired_hash, version, at, message, exit_code: None, log_tail: Vec::new() }
+}

@@ -1,0 +1,119 @@
+//! What befalls all changes on their way at once: another assignment, another time.
+
+use std::collections::BTreeMap;
+
+use crate::document::assignment::Assignment;
+use crate::id::ComponentName;
+use crate::time::Timestamp;
+
+use super::{Count, InstanceUpdate, Stage, nothing};
+
+/// Brings the updates in line with what is desired now: an update towards
+/// another desired workload says nothing of this one but where to return to. Tells whether
+/// anything changed.
+pub fn align(
+    updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
+    assignment: &Assignment,
+) -> bool {
+    let before = updates.clone();
+    let share = &assignment.content.share;
+    let desired = &share.instances;
+    updates.retain(|name, update| {
+        // Nobody here knows what should run: how far it came stays what it was.
+        if share.unreadable.contains_key(name) {
+            return true;
+        }
+        let desired_hash = desired.get(name).map_or_else(nothing, |d| d.instance.workload_hash());
+        if update.desired_hash == desired_hash {
+            return true;
+        }
+        let superseded =
+            desired.contains_key(name).then(|| update.superseded(desired_hash)).flatten();
+        if let Some(superseded) = &superseded {
+            *update = superseded.clone();
+        }
+        superseded.is_some()
+    });
+    *updates != before
+}
+
+/// Takes up again what was given up, because a later revision still asks for
+/// it. Tells whether anything changed.
+pub fn ask_again(
+    updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
+    held: &Assignment,
+    offered: &Assignment,
+    now: Timestamp,
+) -> bool {
+    if held.content.revision == offered.content.revision {
+        return false;
+    }
+    let before = updates.clone();
+    updates.retain(|name, update| {
+        let goes_on = offered.content.share.instances.contains_key(name);
+        if !goes_on {
+            return true;
+        }
+        match &update.stage {
+            Stage::RolledBack { .. } => {
+                update.stage = Stage::Preparing;
+                update.backoff = None;
+            }
+            // It is there already and only has to be started once more.
+            Stage::Failed { .. } if !update.is_returning() => {
+                update.stage = Stage::Switching { since: now, calls_cut: Some(0) };
+            }
+            Stage::Failed { .. }
+            | Stage::Preparing
+            | Stage::Draining { .. }
+            | Stage::Switching { .. }
+            | Stage::Soaking { .. }
+            | Stage::Committed { .. } => {}
+        }
+        !update.is_blank()
+    });
+    *updates != before
+}
+
+/// Moves every time that something is measured from, because the host's clock
+/// was set: what has passed of a soak or a drain stays what it was.
+pub fn shift(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, by_ms: i64) {
+    for update in updates.values_mut() {
+        if let Some(backoff) = &mut update.backoff {
+            backoff.retry_at = backoff.retry_at.shifted_ms(by_ms);
+        }
+        update.stage.set_since(|since| since.shifted_ms(by_ms));
+        if let Stage::Failed { failure, .. } = &mut update.stage {
+            failure.at = failure.at.shifted_ms(by_ms);
+        }
+    }
+}
+
+/// Begins every soak and drain again: after another boot nobody knows how much
+/// of it has passed.
+pub fn begin_anew(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, now: Timestamp) {
+    for update in updates.values_mut() {
+        update.stage.set_since(|_| now);
+        if let Stage::Draining { count, .. } = &mut update.stage {
+            *count = None;
+        }
+    }
+}
+
+impl Stage {
+    fn set_since(&mut self, change: impl Fn(Timestamp) -> Timestamp) {
+        match self {
+            Stage::Draining { since, count } => {
+                *since = change(*since);
+                *count = count.map(|count| Count { at: change(count.at), ..count });
+            }
+            Stage::Switching { since, .. } | Stage::Soaking { since, .. } => {
+                *since = change(*since);
+            }
+            Stage::Preparing
+            | Stage::Committed { .. }
+            | Stage::Failed { .. }
+            | Stage::RolledBack { .. } => {}
+        }
+    }
+}

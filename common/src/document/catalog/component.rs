@@ -1,0 +1,210 @@
+//! Reads one component of a catalog.
+
+use crate::document::instance::{ActiveProbe, Timing, Volume};
+use crate::document::spec::{read_bytes, read_env};
+use crate::text::problem::Problems;
+use crate::text::yaml::{Fields, Place, Value};
+
+use super::{CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate};
+
+const START_TIMEOUT_MS: u64 = 120_000;
+const STOP_GRACE_MS: u64 = 10_000;
+const PROBE_INTERVAL_MS: u64 = 10_000;
+const PROBE_TIMEOUT_MS: u64 = 2_000;
+const PROBE_FAILURES_MAX: u32 = 3;
+
+pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Component> {
+    let mut fields = Fields::open(place, problems)?;
+    let roles = fields.need("roles", problems).map(|p| p.parse_list(problems)).unwrap_or_default();
+    let unit = fields.need("unit", problems).and_then(|p| p.parse(problems));
+    let kinds = [("container", true), ("unit", false)];
+    let is_container =
+        fields.get("kind").map_or(Some(true), |place| place.choice(&kinds, problems))?;
+    let workload = if is_container {
+        read_container(&mut fields, problems).map(WorkloadTemplate::Container)
+    } else {
+        let drop_in = fields.get("drop_in").and_then(|p| p.text(problems)).unwrap_or_default();
+        Some(WorkloadTemplate::Unit { drop_in: drop_in.to_owned() })
+    };
+    let after = fields.get("after").map(|p| p.parse_list(problems)).unwrap_or_default();
+    let ports = texts(fields.get("ports").as_ref(), problems);
+    let probe_place = fields.need("probe", problems);
+    let probe = probe_place.as_ref().and_then(|p| read_probe(p, problems));
+    let active_place = fields.get("active");
+    let active = active_place.as_ref().and_then(|p| read_active(p, problems));
+    if !is_container {
+        let asks_more = probe.as_ref().is_some_and(|p| p.check != CheckTemplate::UnitActive);
+        refuse_questions(probe_place.filter(|_| asks_more), active_place, problems);
+    }
+    let duration = |place: Option<Place<'_>>, problems: &mut Problems, default| {
+        place.and_then(|p| p.duration_ms(problems)).unwrap_or(default)
+    };
+    let timing = Timing {
+        start_timeout_ms: duration(fields.get("start_timeout"), problems, START_TIMEOUT_MS),
+        stop_grace_ms: duration(fields.get("stop_grace"), problems, STOP_GRACE_MS),
+    };
+    let metrics = fields.get("metrics").and_then(|p| read_metrics(&p, problems));
+    fields.finish(problems);
+    Some(Component {
+        roles,
+        unit: unit?,
+        workload: workload?,
+        after,
+        ports,
+        probe: probe?,
+        active,
+        timing,
+        metrics,
+    })
+}
+
+/// A packaged unit has no supervisor: what nobody would ask must not look as if it were asked.
+fn refuse_questions(probe: Option<Place<'_>>, active: Option<Place<'_>>, problems: &mut Problems) {
+    if let Some(place) = probe {
+        let message = "only systemd is asked how a packaged unit is";
+        problems.push(place.problem(message).hint("write {check: unit-active}"));
+    }
+    if let Some(place) = active {
+        let message = "nothing counts what goes through a packaged unit";
+        problems.push(place.problem(message).hint("run it in a container"));
+    }
+}
+
+fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<ContainerTemplate> {
+    let name = fields.need("container", problems).and_then(|p| p.parse(problems));
+    let image = fields.need("image", problems).and_then(|p| p.parse(problems));
+    let env = fields.get("env").map(|p| read_env(&p, problems)).unwrap_or_default();
+    let secrets = match fields.get("secrets") {
+        Some(place) => place
+            .entries(problems)
+            .into_iter()
+            .filter_map(|(name, place)| Some((name, place.parse(problems)?)))
+            .collect(),
+        None => std::collections::BTreeMap::new(),
+    };
+    let volumes = match fields.get("volumes") {
+        Some(place) => {
+            place.list(problems).iter().filter_map(|item| read_volume(item, problems)).collect()
+        }
+        None => Vec::new(),
+    };
+    let command = texts(fields.get("command").as_ref(), problems);
+    let memory_bytes_max = fields.get("memory_max").and_then(|p| read_bytes(&p, problems));
+    Some(ContainerTemplate {
+        name: name?,
+        image: image?,
+        env,
+        secrets,
+        volumes,
+        command,
+        memory_bytes_max,
+    })
+}
+
+fn texts(place: Option<&Place<'_>>, problems: &mut Problems) -> Vec<String> {
+    let Some(place) = place else { return Vec::new() };
+    let items = place.list(problems);
+    items.iter().filter_map(|item| item.text(problems).map(str::to_owned)).collect()
+}
+
+fn read_volume(place: &Place<'_>, problems: &mut Problems) -> Option<Volume> {
+    let text = place.text(problems)?;
+    let mut parts = text.split(':');
+    let (source, target, mode) = (parts.next()?, parts.next().unwrap_or_default(), parts.next());
+    let is_name = |s: &str| {
+        !s.is_empty()
+            && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+    };
+    let is_path = |s: &str| s.starts_with('/') && !s.split('/').any(|part| part == "..");
+    let mode_is_known = matches!(mode, None | Some("ro"));
+    if !(is_path(source) || is_name(source))
+        || !is_path(target)
+        || !mode_is_known
+        || parts.next().is_some()
+    {
+        problems.push(
+            place.problem("a volume is source:target or source:target:ro; the source a volume name or an absolute path, the target an absolute path"),
+        );
+        return None;
+    }
+    // The engine's own socket or the whole host inside a container would undo every limit.
+    let forbidden = ["/", "/var/run/docker.sock", "/run/docker.sock", "/var/lib/docker"];
+    if forbidden.contains(&source.trim_end_matches('/')) || source == "/" {
+        problems.push(place.problem(format!("{source} may not be given to a container")));
+        return None;
+    }
+    Some(Volume { source: source.to_owned(), target: target.to_owned(), read_only: mode.is_some() })
+}
+
+fn read_probe(place: &Place<'_>, problems: &mut Problems) -> Option<ProbeTemplate> {
+    let mut fields = Fields::open(place, problems)?;
+    let words = ["http", "tcp", "sip-options", "redis", "postgres", "exec", "unit-active"];
+    let choices: Vec<(&str, &str)> = words.iter().map(|word| (*word, *word)).collect();
+    let kind = fields.need("check", problems).and_then(|p| p.choice(&choices, problems));
+    let check = kind.and_then(|kind| read_check(kind, &mut fields, problems));
+    let mut duration = |name, default| {
+        let place = fields.get(name);
+        place.and_then(|p| p.duration_ms(problems)).filter(|ms| *ms > 0).unwrap_or(default)
+    };
+    let interval_ms = duration("interval", PROBE_INTERVAL_MS);
+    let timeout_ms = duration("timeout", PROBE_TIMEOUT_MS);
+    let failures_max = fields
+        .get("failures")
+        .and_then(|p| p.number(1..=100, problems))
+        .and_then(|n| u32::try_from(n).ok())
+        .unwrap_or(PROBE_FAILURES_MAX);
+    fields.finish(problems);
+    Some(ProbeTemplate { check: check?, interval_ms, timeout_ms, failures_max })
+}
+
+fn read_check(
+    kind: &str,
+    fields: &mut Fields<'_>,
+    problems: &mut Problems,
+) -> Option<CheckTemplate> {
+    let mut text = |name: &'static str, problems: &mut Problems| {
+        fields.need(name, problems).and_then(|p| p.text(problems)).map(str::to_owned)
+    };
+    Some(match kind {
+        "http" => {
+            let port = text("port", problems);
+            let path = fields.get("path").and_then(|p| p.text(problems)).unwrap_or("/").to_owned();
+            let tls = fields.get("tls").and_then(|p| p.flag(problems)).unwrap_or(false);
+            CheckTemplate::Http { port: port?, path, tls }
+        }
+        "tcp" => CheckTemplate::Tcp { port: text("port", problems)? },
+        "sip-options" => CheckTemplate::SipOptions { port: text("port", problems)? },
+        "redis" => CheckTemplate::Redis { port: text("port", problems)? },
+        "postgres" => {
+            let (port, user) = (text("port", problems), text("user", problems));
+            CheckTemplate::Postgres { port: port?, user: user? }
+        }
+        "exec" => {
+            let command = texts(fields.need("command", problems).as_ref(), problems);
+            CheckTemplate::Exec { command }
+        }
+        _ => CheckTemplate::UnitActive,
+    })
+}
+
+fn read_active(place: &Place<'_>, problems: &mut Problems) -> Option<ActiveProbe> {
+    let mut fields = Fields::open(place, problems)?;
+    let command = texts(fields.need("command", problems).as_ref(), problems);
+    let mut text = |name: &'static str| {
+        fields.need(name, problems).and_then(|p| p.text(problems)).map(str::to_owned)
+    };
+    let (before, noun) = (text("before"), text("noun"));
+    fields.finish(problems);
+    Some(ActiveProbe { command, before: before?, noun: noun? })
+}
+
+fn read_metrics(place: &Place<'_>, problems: &mut Problems) -> Option<(String, String)> {
+    if let Value::Text(port) = &place.node.value {
+        return Some((port.clone(), "/metrics".to_owned()));
+    }
+    let mut fields = Fields::open(place, problems)?;
+    let port = fields.need("port", problems).and_then(|p| p.text(problems)).map(str::to_owned);
+    let path = fields.get("path").and_then(|p| p.text(problems)).unwrap_or("/metrics").to_owned();
+    fields.finish(problems);
+    Some((port?, path))
+}

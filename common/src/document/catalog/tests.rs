@@ -1,0 +1,107 @@
+//! Catalogs are data, and their mistakes are told with the field's path.
+
+use super::*;
+
+const OMNILEADS: &str = include_str!("../../../../catalog/omnileads.yaml");
+
+fn refused(text: &str) -> String {
+    Catalog::parse(text).map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
+}
+
+fn with_component(lines: &str) -> String {
+    format!(
+        "catalog: test\nregistry: docker.io/test\ncomponents:\n  web:\n    roles: [app]\n    \
+         unit: web.service\n    container: web\n    image: web\n    probe: {{check: tcp, port: \"80\"}}\n{lines}"
+    )
+}
+
+#[test]
+fn the_shipped_catalog_is_valid_and_complete() {
+    let catalog = Catalog::parse(OMNILEADS).unwrap();
+    let names: Vec<&str> = catalog.components.keys().map(AsRef::as_ref).collect();
+    assert_eq!(
+        names,
+        [
+            "asterisk",
+            "daphne",
+            "kamailio",
+            "nginx",
+            "node-exporter",
+            "omnileads",
+            "postgres",
+            "redis",
+            "rtpengine",
+            "websockets"
+        ]
+    );
+}
+
+#[test]
+fn hosts_keep_the_unit_container_and_volume_names_they_have() {
+    let catalog = Catalog::parse(OMNILEADS).unwrap();
+    let asterisk = &catalog.components[&"asterisk".parse().unwrap()];
+    assert_eq!(asterisk.unit.as_str(), "asterisk.service");
+    let WorkloadTemplate::Container(container) = &asterisk.workload else { unreachable!() };
+    assert_eq!(container.name.as_str(), "oml-asterisk-server");
+    assert!(container.volumes.iter().any(|volume| volume.source == "asterisk_conf"));
+}
+
+#[test]
+fn an_unknown_dependency_is_refused_by_name() {
+    let text = with_component("    after: [wed]\n");
+    assert_eq!(refused(&text), "components.web.after: wed is not a component (did you mean web?)");
+}
+
+#[test]
+fn a_cycle_is_refused_as_the_way_round() {
+    let text = with_component("    after: [db]\n")
+        + "  db:\n    roles: [app]\n    unit: db.service\n    \
+         container: dbc\n    image: db\n    after: [web]\n    probe: {check: tcp, port: \"81\"}\n";
+    assert_eq!(refused(&text), "components: components wait for each other: db after web after db");
+}
+
+#[test]
+fn two_components_never_share_a_unit_or_container() {
+    let text = with_component("")
+        + "  web2:\n    roles: [app]\n    unit: web.service\n    \
+         container: web\n    image: web\n    probe: {check: tcp, port: \"81\"}\n";
+    let told = refused(&text);
+    assert!(told.contains("components.web2.unit: web.service is also the unit of web"), "{told}");
+    assert!(told.contains("components.web2.container: web is also the container of web"), "{told}");
+}
+
+#[test]
+fn the_engine_itself_is_never_given_to_a_container() {
+    for source in ["/", "/var/run/docker.sock", "/run/docker.sock", "/var/lib/docker/"] {
+        let text = with_component(&format!("    volumes: [\"{source}:/x\"]\n"));
+        assert!(refused(&text).contains("may not be given to a container"), "{source}");
+    }
+    let text = with_component("    volumes: [\"../etc:/x\"]\n");
+    assert!(refused(&text).contains("a volume is source:target"));
+}
+
+#[test]
+fn every_problem_of_a_component_is_told_at_once() {
+    let text =
+        with_component("    prot: [80/tcp]\n    start_timeout: soon\n    active: {command: [x]}\n");
+    let told = refused(&text);
+    assert!(told.contains("components.web.prot: unknown key"), "{told}");
+    assert!(told.contains("components.web.start_timeout"), "{told}");
+    assert!(told.contains("components.web.active.before: is missing"), "{told}");
+}
+
+#[test]
+fn a_packaged_unit_has_no_questions_that_nobody_would_ask() {
+    let unit = "  sbc:\n    kind: unit\n    roles: [app]\n    unit: sbc.service\n    ";
+    let asks = "probe: {check: tcp, port: \"81\"}\n    \
+                active: {command: [count], before: active call, noun: calls}\n";
+    let told = refused(&format!("{}{unit}{asks}", with_component("")));
+    assert_eq!(
+        told,
+        "line 14: components.sbc.probe: only systemd is asked how a packaged unit is (write {check: unit-active})\n\
+         line 15: components.sbc.active: nothing counts what goes through a packaged unit (run it in a container)"
+    );
+    let told =
+        Catalog::parse(&format!("{}{unit}probe: {{check: unit-active}}\n", with_component("")));
+    assert!(told.is_ok(), "{told:?}");
+}

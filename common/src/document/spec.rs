@@ -1,0 +1,325 @@
+//! What an operator writes about a tenant: which components, in which
+//! versions, with which settings.
+
+use std::collections::BTreeMap;
+
+use crate::decide::rollout::OnFailure;
+use crate::document::assignment::OnDeadline;
+use crate::id::{CatalogName, ComponentName, EnvName, NodeName, Repository, TenantId, Version};
+use crate::text::problem::{Problem, Problems};
+use crate::text::yaml::{Fields, Node, Place, Value, parse};
+
+/// Components one tenant may have.
+pub const COMPONENTS_MAX: usize = 256;
+
+/// The desired state of a tenant, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantSpec {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Where its components are defined.
+    pub catalog: CatalogName,
+    /// Where its images are, in place of the catalog's own registry.
+    pub registry: Option<Repository>,
+    /// Values for the catalog's settings.
+    pub settings: BTreeMap<String, String>,
+    /// The components it has.
+    pub components: BTreeMap<ComponentName, ComponentSpec>,
+    /// How changes are made.
+    pub rollout: RolloutSpec,
+    /// Line of every path, so that later checks can name the place.
+    lines: BTreeMap<String, u32>,
+}
+
+/// One component of a tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ComponentSpec {
+    /// Its version; packaged units have none.
+    pub version: Option<Version>,
+    /// Environment beyond the catalog's.
+    pub env: BTreeMap<EnvName, String>,
+    /// The nodes that carry it, in place of all that have its role.
+    pub nodes: Option<Vec<NodeName>>,
+    /// Components of the same node that come first, beyond the catalog's.
+    pub after: Vec<ComponentName>,
+    /// Hard limit of memory, in place of the catalog's.
+    pub memory_bytes_max: Option<u64>,
+}
+
+/// How changes of a tenant are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolloutSpec {
+    /// Nodes that change at the same time.
+    pub max_parallel: u32,
+    /// How long a new version must stay healthy.
+    pub min_healthy_for_ms: u64,
+    /// Longest wait for calls to end.
+    pub drain_deadline_ms: u64,
+    /// What happens when that wait is over.
+    pub on_deadline: OnDeadline,
+    /// What happens when a new version does not hold.
+    pub on_failure: OnFailure,
+}
+
+impl Default for RolloutSpec {
+    fn default() -> Self {
+        Self {
+            max_parallel: 1,
+            min_healthy_for_ms: 30_000,
+            drain_deadline_ms: 30 * 60_000,
+            on_deadline: OnDeadline::Abort,
+            on_failure: OnFailure::Rollback,
+        }
+    }
+}
+
+impl TenantSpec {
+    /// Reads a specification.
+    ///
+    /// # Errors
+    /// Every problem of the document.
+    pub fn parse(text: &str) -> Result<Self, Problems> {
+        let root = parse(text)?;
+        let mut problems = Problems::default();
+        let spec = read(&root, &mut problems);
+        match spec {
+            Some(spec) => problems.into_result(spec),
+            None => Err(problems.sorted()),
+        }
+    }
+
+    /// A problem at a path of this document, with its line.
+    #[must_use]
+    pub fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
+        let problem = Problem::new(path, message);
+        match self.lines.get(path) {
+            Some(line) => problem.at_line(*line),
+            None => problem,
+        }
+    }
+}
+
+/// The document with other versions in it; everything else stays as it was
+/// written, comments included.
+///
+/// # Errors
+/// Every component that the document does not have.
+pub fn with_versions(
+    text: &str,
+    versions: &BTreeMap<ComponentName, Version>,
+) -> Result<String, Problems> {
+    let spec = TenantSpec::parse(text)?;
+    let root = parse(text)?;
+    let mut problems = Problems::default();
+    let mut edits = Vec::new();
+    for (component, version) in versions {
+        let known = spec.components.keys().map(AsRef::as_ref);
+        match version_place(&root, component) {
+            Some(bytes) => edits.push((bytes, version)),
+            None if spec.components.contains_key(component) => {
+                let message = format!("{component} has no version to set: it is a packaged unit");
+                problems.push(Problem::new(component.as_str(), message));
+            }
+            None => {
+                let message = format!("{} has no component {component}", spec.tenant);
+                problems.push(
+                    Problem::new(component.as_str(), message).suggest(component.as_str(), known),
+                );
+            }
+        }
+    }
+    let edits = problems.into_result(edits)?;
+    Ok(splice(text, edits))
+}
+
+fn splice(text: &str, mut edits: Vec<(std::ops::Range<usize>, &Version)>) -> String {
+    // From the end, so that earlier places stay where they are.
+    edits.sort_by_key(|(bytes, _)| std::cmp::Reverse(bytes.start));
+    let mut text = text.to_owned();
+    for (bytes, version) in edits {
+        text.replace_range(bytes, &format!("\"{version}\""));
+    }
+    text
+}
+
+fn version_place(root: &Node, component: &ComponentName) -> Option<std::ops::Range<usize>> {
+    let entry = entry(entry(root, "components")?, component.as_str())?;
+    let version = match &entry.value {
+        Value::Text(_) => entry,
+        Value::Map(_) => self::entry(entry, "version")?,
+        Value::Empty | Value::List(_) => return None,
+    };
+    Some(version.bytes.clone())
+}
+
+fn entry<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Map(entries) => entries.iter().find(|(key, _)| key.name == name).map(|(_, n)| n),
+        Value::Empty | Value::Text(_) | Value::List(_) => None,
+    }
+}
+
+fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
+    let mut fields = Fields::open(&Place::root(root), problems)?;
+    let tenant = fields.need("tenant", problems).and_then(|place| place.parse(problems));
+    let catalog = fields.need("catalog", problems).and_then(|place| place.parse(problems));
+    let registry = fields.get("registry").and_then(|place| place.parse(problems));
+    let settings = match fields.get("settings") {
+        Some(place) => read_settings(&place, problems),
+        None => BTreeMap::new(),
+    };
+    let components = match fields.need("components", problems) {
+        Some(place) => read_components(&place, problems),
+        None => BTreeMap::new(),
+    };
+    let rollout = match fields.get("rollout") {
+        Some(place) => read_rollout(&place, problems),
+        None => RolloutSpec::default(),
+    };
+    fields.finish(problems);
+    let mut lines = BTreeMap::new();
+    // What is wrong is not used, and its paths may be as deep and long as anybody likes.
+    if problems.0.is_empty() {
+        note_lines("", root, &mut lines);
+    }
+    Some(TenantSpec {
+        tenant: tenant?,
+        catalog: catalog?,
+        registry,
+        settings,
+        components,
+        rollout,
+        lines,
+    })
+}
+
+fn note_lines(path: &str, node: &Node, lines: &mut BTreeMap<String, u32>) {
+    if let Value::Map(entries) = &node.value {
+        for (key, child) in entries {
+            let path =
+                if path.is_empty() { key.name.clone() } else { format!("{path}.{}", key.name) };
+            note_lines(&path, child, lines);
+            lines.insert(path, key.line);
+        }
+    }
+}
+
+fn read_settings(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
+    let entries = place.entries::<String>(problems);
+    entries
+        .into_iter()
+        .filter_map(|(name, place)| Some((name, place.text(problems)?.to_owned())))
+        .collect()
+}
+
+fn read_components(
+    place: &Place<'_>,
+    problems: &mut Problems,
+) -> BTreeMap<ComponentName, ComponentSpec> {
+    let entries = place.entries::<ComponentName>(problems);
+    if entries.is_empty() && problems.0.is_empty() {
+        problems.push(place.problem("a tenant needs at least one component"));
+    }
+    if entries.len() > COMPONENTS_MAX {
+        let count = entries.len();
+        let message =
+            format!("{count} components are more than the {COMPONENTS_MAX} a tenant may have");
+        problems.push(place.problem(message));
+        return BTreeMap::new();
+    }
+    entries
+        .into_iter()
+        .filter_map(|(name, place)| Some((name, read_component(&place, problems)?)))
+        .collect()
+}
+
+fn read_component(place: &Place<'_>, problems: &mut Problems) -> Option<ComponentSpec> {
+    // `asterisk: "230204.01"` is short for a mapping with only a version.
+    if let Value::Text(_) = place.node.value {
+        let version = place.parse(problems)?;
+        return Some(ComponentSpec { version: Some(version), ..ComponentSpec::default() });
+    }
+    let mut fields = Fields::open(place, problems)?;
+    let spec = ComponentSpec {
+        version: fields.get("version").and_then(|place| place.parse(problems)),
+        env: fields.get("env").map(|place| read_env(&place, problems)).unwrap_or_default(),
+        nodes: fields.get("nodes").map(|place| place.parse_list(problems)),
+        after: fields.get("after").map(|p| p.parse_list(problems)).unwrap_or_default(),
+        memory_bytes_max: fields.get("memory_max").and_then(|p| read_bytes(&p, problems)),
+    };
+    fields.finish(problems);
+    Some(spec)
+}
+
+/// Environment variables, name by name.
+pub(crate) fn read_env(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<EnvName, String> {
+    let entries = place.entries::<EnvName>(problems);
+    entries
+        .into_iter()
+        .filter_map(|(name, place)| match place.node.value {
+            Value::Empty => Some((name, String::new())),
+            Value::Text(_) | Value::List(_) | Value::Map(_) => {
+                let text = place.text(problems)?;
+                if text.contains('\0') {
+                    problems.push(place.problem("a value cannot contain a zero byte"));
+                }
+                Some((name, text.to_owned()))
+            }
+        })
+        .collect()
+}
+
+/// A size such as `512MiB`, in bytes.
+pub(crate) fn read_bytes(place: &Place<'_>, problems: &mut Problems) -> Option<u64> {
+    let text = place.text(problems)?;
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor: Option<u64> = match unit {
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let bytes = number.parse::<u64>().ok().zip(factor).and_then(|(n, f)| n.checked_mul(f));
+    let bytes = bytes.filter(|bytes| *bytes >= 8 << 20);
+    if bytes.is_none() {
+        problems.push(
+            place.problem("a size is a whole number and a unit, at least 8MiB: 512MiB, 2GiB"),
+        );
+    }
+    bytes
+}
+
+fn read_rollout(place: &Place<'_>, problems: &mut Problems) -> RolloutSpec {
+    let default = RolloutSpec::default();
+    let Some(mut fields) = Fields::open(place, problems) else { return default };
+    let deadlines =
+        [("wait", OnDeadline::Wait), ("abort", OnDeadline::Abort), ("cut", OnDeadline::Cut)];
+    let failures = [("rollback", OnFailure::Rollback), ("pause", OnFailure::Pause)];
+    let max_parallel = fields.get("max_parallel").and_then(|p| p.number(1..=1000, problems));
+    let spec = RolloutSpec {
+        max_parallel: max_parallel
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(default.max_parallel),
+        min_healthy_for_ms: fields
+            .get("min_healthy_for")
+            .and_then(|place| place.duration_ms(problems))
+            .unwrap_or(default.min_healthy_for_ms),
+        drain_deadline_ms: fields
+            .get("drain_deadline")
+            .and_then(|place| place.duration_ms(problems))
+            .unwrap_or(default.drain_deadline_ms),
+        on_deadline: fields
+            .get("on_deadline")
+            .and_then(|place| place.choice(&deadlines, problems))
+            .unwrap_or(default.on_deadline),
+        on_failure: fields
+            .get("on_failure")
+            .and_then(|place| place.choice(&failures, problems))
+            .unwrap_or(default.on_failure),
+    };
+    fields.finish(problems);
+    spec
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! A value together with exactly the bytes it was made of or read from.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::{Document, ReadError};
+use crate::id::ContentHash;
+use crate::text::error::chain;
+
+/// A value of type `T`, the bytes that say it, and their SHA-256.
+///
+/// The bytes are made once, by whoever makes the value ([`Verbatim::seal`]), or
+/// kept as they came ([`Verbatim::read`]). They are passed on as they are and
+/// never made again from the value, so a program that knows fewer fields than
+/// the one that wrote them hands on every byte and sees the same identity.
+///
+/// Clones share one allocation. Two of them are equal when their bytes are.
+pub struct Verbatim<T>(Arc<Inner<T>>);
+
+struct Inner<T> {
+    value: T,
+    text: Box<RawValue>,
+    hash: ContentHash,
+}
+
+impl<T: Document> Verbatim<T> {
+    /// Writes the value down. This is the only place at which bytes are made.
+    #[must_use]
+    pub fn seal(value: T) -> Self {
+        let text = RawValue::from_string(super::write(&value)).expect("a written document is JSON");
+        Self::new(value, text)
+    }
+
+    /// A changed copy, in bytes of its own.
+    #[must_use]
+    pub fn edited(&self, edit: impl FnOnce(&mut T)) -> Self
+    where
+        T: Clone,
+    {
+        let mut value = self.0.value.clone();
+        edit(&mut value);
+        Self::seal(value)
+    }
+
+    /// Reads a value and keeps its text.
+    ///
+    /// # Errors
+    /// A text that is no document of this kind and of a version known here.
+    pub fn read(text: &str) -> Result<Self, ReadError> {
+        let raw = serde_json::from_str(text).map_err(ReadError::malformed::<T>)?;
+        Self::from_raw(raw)
+    }
+
+    pub(super) fn from_raw(text: Box<RawValue>) -> Result<Self, ReadError> {
+        let value = super::read(text.get())?;
+        Ok(Self::new(value, text))
+    }
+
+    fn new(value: T, text: Box<RawValue>) -> Self {
+        let hash = ContentHash::of(text.get().as_bytes());
+        Self(Arc::new(Inner { value, text, hash }))
+    }
+}
+
+impl<T> Verbatim<T> {
+    /// The bytes, which are UTF-8.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.text.get()
+    }
+
+    /// SHA-256 of the bytes.
+    #[must_use]
+    pub fn hash(&self) -> &ContentHash {
+        &self.0.hash
+    }
+}
+
+impl<T> Clone for Verbatim<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for Verbatim<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.value
+    }
+}
+
+impl<T> PartialEq for Verbatim<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.hash == other.0.hash
+    }
+}
+
+impl<T> Eq for Verbatim<T> {}
+
+impl<T: fmt::Debug> fmt::Debug for Verbatim<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.value.fmt(f)
+    }
+}
+
+impl<T> Serialize for Verbatim<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.text.serialize(serializer)
+    }
+}
+
+impl<'de, T: Document> Deserialize<'de> for Verbatim<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        Self::from_raw(text).map_err(|error| serde::de::Error::custom(chain(&error)))
+    }
+}

@@ -1,0 +1,383 @@
+//! The container engine: images, containers, and what happens to them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::{Behaviour, Daemon, ExecAnswer, Fault, Host, Image, Verb};
+
+mod life;
+
+/// An image's way from the registry.
+const PULL: Duration = Duration::from_secs(4);
+/// Bytes of every image.
+const IMAGE_BYTES: u64 = 1_000_000;
+/// Events that are kept.
+const EVENTS_MAX: usize = 10_000;
+
+/// Whether a container runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerState {
+    /// It was never started.
+    Created,
+    /// It runs.
+    Running {
+        /// Since when, in milliseconds since the epoch.
+        since_ms: u64,
+    },
+    /// It has ended.
+    Exited {
+        /// Exit status.
+        code: i64,
+        /// When, in milliseconds since the epoch.
+        at_ms: u64,
+        /// The kernel killed it for want of memory.
+        out_of_memory: bool,
+    },
+}
+
+/// A container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// The engine's id.
+    pub id: String,
+    /// Its present name.
+    pub name: String,
+    /// The image it was made from, as it was named in the request.
+    pub image: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Named volumes that are mounted.
+    pub volumes: Vec<String>,
+    /// When it was made, in milliseconds since the epoch.
+    pub created_ms: u64,
+    /// Whether it runs.
+    pub state: ContainerState,
+    /// What its program wrote.
+    pub log: Vec<String>,
+    /// Counts its starts, so that what was due for an earlier one is void.
+    starts: u64,
+    /// What its program does since the last start.
+    behaviour: Behaviour,
+}
+
+/// A container that is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewContainer {
+    /// Its name.
+    pub name: String,
+    /// The image, as `REPOSITORY@DIGEST`.
+    pub image: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Named volumes that are mounted.
+    pub volumes: Vec<String>,
+}
+
+/// What happened to a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventAction {
+    /// It was made.
+    Create,
+    /// It was started.
+    Start,
+    /// It has ended.
+    Die,
+    /// It was sent a signal.
+    Kill,
+    /// It was stopped by the engine.
+    Stop,
+    /// It got another name.
+    Rename,
+    /// It was removed.
+    Destroy,
+}
+
+/// One entry of the engine's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// Which container.
+    pub id: String,
+    /// What happened.
+    pub action: EventAction,
+}
+
+/// How a wait for a container's end came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// The container ended with this status.
+    Ended(i64),
+    /// The engine went away; nothing is known of the container.
+    Lost,
+}
+
+/// Why the engine did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// A fault that was asked for.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The registry refuses the image.
+    #[error("{detail}")]
+    Pull {
+        /// The registry's words.
+        detail: String,
+        /// Trying again later may help.
+        transient: bool,
+    },
+    /// There is no such container.
+    #[error("No such container: {0}")]
+    NoContainer(String),
+    /// The image is not on the host.
+    #[error("No such image: {0}")]
+    NoImage(String),
+    /// The name or the state of a container is in the way.
+    #[error("{0}")]
+    Conflict(String),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Engine {
+    pub(crate) images: BTreeSet<Image>,
+    pub(crate) containers: Vec<Container>,
+    events: VecDeque<Event>,
+    /// Volumes that were ever made; nothing takes one away.
+    volumes: BTreeSet<String>,
+}
+
+impl Engine {
+    fn find(&mut self, id: &str) -> Result<&mut Container, EngineError> {
+        let found = self.containers.iter_mut().find(|c| c.id == id || c.name == id);
+        found.ok_or_else(|| EngineError::NoContainer(id.to_owned()))
+    }
+
+    fn note(&mut self, at_ms: u64, id: &str, action: EventAction) {
+        self.events.push_back(Event { at_ms, id: id.to_owned(), action });
+        if self.events.len() > EVENTS_MAX {
+            self.events.pop_front();
+        }
+    }
+
+    fn is_free(&self, name: &str) -> Result<(), EngineError> {
+        match self.containers.iter().find(|container| container.name == name) {
+            None => Ok(()),
+            Some(holder) => Err(EngineError::Conflict(format!(
+                "the container name {name:?} is in use by container {}",
+                holder.id
+            ))),
+        }
+    }
+}
+
+impl Container {
+    /// Whether it runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(self.state, ContainerState::Running { .. })
+    }
+}
+
+/// What clients of the engine call.
+impl Host {
+    /// Every container, running or not, oldest first.
+    ///
+    /// # Errors
+    /// A fault that was asked for.
+    pub async fn list_containers(&self) -> Result<Vec<Container>, EngineError> {
+        self.enter(Daemon::Engine, Verb::Read).await?;
+        Ok(self.state().engine.containers.clone())
+    }
+
+    /// One container by id or name; none if it does not exist.
+    ///
+    /// # Errors
+    /// A fault that was asked for.
+    pub async fn inspect_container(&self, id: &str) -> Result<Option<Container>, EngineError> {
+        self.enter(Daemon::Engine, Verb::Read).await?;
+        Ok(self.state().engine.find(id).ok().cloned())
+    }
+
+    /// Images that are completely present.
+    ///
+    /// # Errors
+    /// A fault that was asked for.
+    pub async fn list_images(&self) -> Result<Vec<Image>, EngineError> {
+        self.enter(Daemon::Engine, Verb::Read).await?;
+        Ok(self.state().engine.images.iter().cloned().collect())
+    }
+
+    /// Brings an image onto the host and tells of the bytes on the way, done and in all.
+    ///
+    /// # Errors
+    /// A fault that was asked for, or what the registry says.
+    pub async fn pull(
+        &self,
+        image: &Image,
+        progress: impl Fn(u64, u64),
+    ) -> Result<(), EngineError> {
+        progress(0, IMAGE_BYTES);
+        self.enter(Daemon::Engine, Verb::Pull).await?;
+        let refused = |refusal: crate::registry::Refusal| EngineError::Pull {
+            detail: refusal.detail,
+            transient: refusal.transient,
+        };
+        self.settings().registry.give(&image.digest).map_err(refused)?;
+        if !self.state().engine.images.contains(image) {
+            tokio::time::sleep(PULL).await;
+            self.settings().registry.give(&image.digest).map_err(refused)?;
+            self.state().engine.images.insert(image.clone());
+        }
+        progress(IMAGE_BYTES, IMAGE_BYTES);
+        Ok(())
+    }
+
+    /// Makes a container that is not started, and gives its id.
+    ///
+    /// # Errors
+    /// A name that is taken, an image that is not there, or a fault that was asked for.
+    pub async fn create_container(&self, new: NewContainer) -> Result<String, EngineError> {
+        self.enter(Daemon::Engine, Verb::Create).await?;
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        state.engine.is_free(&new.name)?;
+        let of_image =
+            |image: &Image| new.image == format!("{}@{}", image.repository, image.digest);
+        if !state.engine.images.iter().any(of_image) {
+            return Err(EngineError::NoImage(new.image));
+        }
+        let id = format!("{:064x}", state.next_serial());
+        let NewContainer { name, image, labels, volumes } = new;
+        state.engine.volumes.extend(volumes.iter().cloned());
+        state.engine.containers.push(Container {
+            id: id.clone(),
+            name,
+            image,
+            labels,
+            volumes,
+            created_ms: now_ms,
+            state: ContainerState::Created,
+            log: Vec::new(),
+            starts: 0,
+            behaviour: Behaviour::default(),
+        });
+        state.engine.note(now_ms, &id, EventAction::Create);
+        drop(state);
+        self.notify(Daemon::Engine);
+        Ok(id)
+    }
+
+    /// Gives a container another name.
+    ///
+    /// # Errors
+    /// A name that is taken, no such container, or a fault that was asked for.
+    pub async fn rename_container(&self, id: &str, name: &str) -> Result<(), EngineError> {
+        self.enter(Daemon::Engine, Verb::Rename).await?;
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        state.engine.is_free(name)?;
+        name.clone_into(&mut state.engine.find(id)?.name);
+        state.engine.note(now_ms, id, EventAction::Rename);
+        drop(state);
+        self.notify(Daemon::Engine);
+        Ok(())
+    }
+
+    /// Removes a container that does not run; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// It runs, or a fault that was asked for.
+    pub async fn remove_container(&self, id: &str) -> Result<(), EngineError> {
+        self.enter(Daemon::Engine, Verb::Remove).await?;
+        match self.state().engine.find(id) {
+            Ok(container) if container.is_running() => {
+                let why = format!("container {id} is running: stop it before it is removed");
+                return Err(EngineError::Conflict(why));
+            }
+            Ok(_) => {}
+            Err(_) => return Ok(()),
+        }
+        self.forget_container(id);
+        Ok(())
+    }
+
+    /// The last lines that a container's program wrote.
+    ///
+    /// # Errors
+    /// No such container, or a fault that was asked for.
+    pub async fn container_log(&self, id: &str) -> Result<Vec<String>, EngineError> {
+        self.enter(Daemon::Engine, Verb::Logs).await?;
+        Ok(self.state().engine.find(id)?.log.clone())
+    }
+
+    /// Runs a command in a running container.
+    ///
+    /// # Errors
+    /// It does not run, or a fault that was asked for.
+    pub async fn exec(&self, id: &str, command: &[String]) -> Result<ExecAnswer, EngineError> {
+        self.enter(Daemon::Engine, Verb::Exec).await?;
+        let container = self.state().engine.find(id)?.clone();
+        if !container.is_running() {
+            return Err(EngineError::Conflict(format!("container {id} is not running")));
+        }
+        Ok(self.settings().programs.exec(&container, command))
+    }
+
+    /// What happened to a container in a span of time, oldest first; waits for a
+    /// span that is still to come.
+    ///
+    /// # Errors
+    /// A fault that was asked for.
+    pub async fn events(
+        &self,
+        id: &str,
+        since_ms: u64,
+        until_ms: u64,
+    ) -> Result<Vec<Event>, EngineError> {
+        let ahead_ms = until_ms.saturating_sub(self.now_ms());
+        tokio::time::sleep(Duration::from_millis(ahead_ms)).await;
+        self.enter(Daemon::Engine, Verb::Read).await?;
+        let state = self.state();
+        let within =
+            |event: &&Event| event.id == id && event.at_ms >= since_ms && event.at_ms <= until_ms;
+        Ok(state.engine.events.iter().filter(within).cloned().collect())
+    }
+
+    /// Waits without limit for a container's end.
+    ///
+    /// # Errors
+    /// No such container, or a fault that was asked for.
+    pub async fn wait_container(&self, id: &str) -> Result<Waited, EngineError> {
+        let mut changes: watch::Receiver<u64> = self.container_changes();
+        self.enter(Daemon::Engine, Verb::Read).await?;
+        loop {
+            if self.state().faults.is_away(Daemon::Engine) {
+                return Ok(Waited::Lost);
+            }
+            match self.state().engine.find(id)?.state {
+                ContainerState::Exited { code, .. } => return Ok(Waited::Ended(code)),
+                ContainerState::Created | ContainerState::Running { .. } => {}
+            }
+            if changes.changed().await.is_err() {
+                return Ok(Waited::Lost);
+            }
+        }
+    }
+}
+
+/// What tests look at.
+impl Host {
+    /// Every container, without asking the engine.
+    #[must_use]
+    pub fn containers(&self) -> Vec<Container> {
+        self.state().engine.containers.clone()
+    }
+
+    /// Every volume that was ever made.
+    #[must_use]
+    pub fn volumes(&self) -> Vec<String> {
+        self.state().engine.volumes.iter().cloned().collect()
+    }
+}

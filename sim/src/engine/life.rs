@@ -1,0 +1,195 @@
+//! The life of a container: from its start to its end, whoever ends it.
+
+use std::time::Duration;
+
+use super::{Container, ContainerState, EngineError, EventAction, NewContainer};
+use crate::{Behaviour, Daemon, Host, Verb};
+
+/// From its start to a program's first answer.
+const ANSWER_MS: u64 = 1_000;
+/// From its start to the end of a program that ends at once.
+const EXIT: Duration = Duration::from_millis(200);
+/// From the stop signal to a program's end.
+const STOP: Duration = Duration::from_millis(300);
+/// Exit status of a program that was killed.
+const KILLED: i64 = 137;
+
+/// What clients of the engine call.
+impl Host {
+    /// Starts a container; one that runs already is fine.
+    ///
+    /// # Errors
+    /// No such container, or a fault that was asked for.
+    pub async fn start_container(&self, id: &str) -> Result<(), EngineError> {
+        self.enter(Daemon::Engine, Verb::Start).await?;
+        let container = self.state().engine.find(id)?.clone();
+        if container.is_running() {
+            return Ok(());
+        }
+        let behaviour = self.settings().programs.behaviour(&container);
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let container = state.engine.find(id)?;
+        container.state = ContainerState::Running { since_ms: now_ms };
+        container.starts += 1;
+        container.behaviour = behaviour.clone();
+        let (id, start) = (container.id.clone(), container.starts);
+        if let Behaviour::ExitsAtOnce { log, .. } = &behaviour {
+            container.log.extend(log.iter().cloned());
+        }
+        state.engine.note(now_ms, &id, EventAction::Start);
+        drop(state);
+        let end = match behaviour {
+            Behaviour::ExitsAtOnce { code, .. } => Some((EXIT, code)),
+            Behaviour::DiesAfter { after_ms } => Some((Duration::from_millis(after_ms), 1)),
+            Behaviour::Good | Behaviour::Hangs | Behaviour::UnhealthyAfter { .. } => None,
+        };
+        if let Some((pause, code)) = end {
+            self.later(pause, move |host| host.end_started(&id, start, code));
+        }
+        self.notify(Daemon::Engine);
+        Ok(())
+    }
+
+    /// Stops a container with its grace; one that is stopped or gone is fine.
+    ///
+    /// # Errors
+    /// A fault that was asked for.
+    pub async fn stop_container(&self, id: &str, grace_ms: u64) -> Result<(), EngineError> {
+        self.enter(Daemon::Engine, Verb::Stop).await?;
+        let Some(container) = self.running(id) else { return Ok(()) };
+        self.note_event(&container.id, EventAction::Kill);
+        tokio::time::sleep(STOP.min(Duration::from_millis(grace_ms))).await;
+        self.end_started(&container.id, container.starts, 0);
+        self.note_event(&container.id, EventAction::Stop);
+        Ok(())
+    }
+
+    /// Whether the program of a running container answers now.
+    #[must_use]
+    pub fn answers(&self, id: &str) -> bool {
+        let now_ms = self.now_ms();
+        let Some(container) = self.running(id) else { return false };
+        let ContainerState::Running { since_ms } = container.state else { return false };
+        let age_ms = now_ms.saturating_sub(since_ms);
+        match container.behaviour {
+            Behaviour::Good | Behaviour::DiesAfter { .. } => age_ms >= ANSWER_MS,
+            Behaviour::UnhealthyAfter { after_ms } => age_ms >= ANSWER_MS && age_ms < after_ms,
+            Behaviour::ExitsAtOnce { .. } | Behaviour::Hangs => false,
+        }
+    }
+}
+
+/// What somebody does on the host, or what befalls it.
+impl Host {
+    /// `docker stop` by hand.
+    ///
+    /// # Errors
+    /// As [`Host::stop_container`].
+    pub async fn stop_by_hand(&self, id: &str) -> Result<(), EngineError> {
+        self.stop_container(id, 10_000).await
+    }
+
+    /// `docker kill` by hand.
+    pub fn kill_by_hand(&self, id: &str) {
+        if let Some(container) = self.running(id) {
+            self.note_event(&container.id, EventAction::Kill);
+            self.end_started(&container.id, container.starts, KILLED);
+        }
+    }
+
+    /// `docker rm --force` by hand.
+    pub fn remove_by_hand(&self, id: &str) {
+        self.kill_by_hand(id);
+        self.forget_container(id);
+    }
+
+    /// The program of a container ends by itself.
+    pub fn end_by_itself(&self, id: &str, code: i64) {
+        if let Some(container) = self.running(id) {
+            self.end_started(&container.id, container.starts, code);
+        }
+    }
+
+    /// Somebody makes and starts a container by hand.
+    pub fn run_by_hand(&self, new: NewContainer) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let id = format!("{:064x}", state.next_serial());
+        let NewContainer { name, image, labels, volumes } = new;
+        state.engine.containers.push(Container {
+            id,
+            name,
+            image,
+            labels,
+            volumes,
+            created_ms: now_ms,
+            state: ContainerState::Running { since_ms: now_ms },
+            log: Vec::new(),
+            starts: 1,
+            behaviour: Behaviour::Good,
+        });
+        drop(state);
+        self.notify(Daemon::Engine);
+    }
+
+    /// Restarts the engine. Without live-restore everything that runs ends, and
+    /// the engine's history does not tell of it.
+    pub fn restart_engine(&self, live_restore: bool) {
+        self.take_away(Daemon::Engine);
+        if !live_restore {
+            self.end_all_containers();
+        }
+        self.later(Duration::from_secs(2), |host| host.bring_back(Daemon::Engine));
+    }
+
+    pub(crate) fn end_all_containers(&self) {
+        let now_ms = self.now_ms();
+        for container in &mut self.state().engine.containers {
+            container.end(KILLED, now_ms);
+        }
+        self.notify(Daemon::Engine);
+    }
+
+    pub(super) fn forget_container(&self, id: &str) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let Ok(id) = state.engine.find(id).map(|container| container.id.clone()) else { return };
+        state.engine.containers.retain(|container| container.id != id);
+        state.engine.note(now_ms, &id, EventAction::Destroy);
+        drop(state);
+        self.notify(Daemon::Engine);
+    }
+
+    fn running(&self, id: &str) -> Option<Container> {
+        let mut state = self.state();
+        state.engine.find(id).ok().filter(|container| container.is_running()).cloned()
+    }
+
+    fn note_event(&self, id: &str, action: EventAction) {
+        let now_ms = self.now_ms();
+        self.state().engine.note(now_ms, id, action);
+    }
+
+    /// Ends a container, unless it was started again since.
+    fn end_started(&self, id: &str, start: u64, code: i64) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let Ok(container) = state.engine.find(id) else { return };
+        if container.starts != start || !container.is_running() {
+            return;
+        }
+        container.end(code, now_ms);
+        state.engine.note(now_ms, id, EventAction::Die);
+        drop(state);
+        self.notify(Daemon::Engine);
+    }
+}
+
+impl Container {
+    fn end(&mut self, code: i64, now_ms: u64) {
+        if self.is_running() {
+            self.state = ContainerState::Exited { code, at_ms: now_ms, out_of_memory: false };
+        }
+    }
+}

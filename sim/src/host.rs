@@ -1,0 +1,149 @@
+//! The host itself: its settings, its clock, and what befalls it as a whole.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::engine::Engine;
+use crate::faults::Faults;
+use crate::units::{Process, Units};
+use crate::{Daemon, Programs, Registry, Verb};
+
+/// From power-off to the first unit's start.
+const BOOT: Duration = Duration::from_secs(10);
+
+/// A call that was made, failed ones too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// The daemon that was called.
+    pub daemon: Daemon,
+    /// What it was asked.
+    pub verb: Verb,
+}
+
+/// Everything that a host is given from outside.
+pub struct HostSettings {
+    /// Where images come from.
+    pub registry: Registry,
+    /// What programs in containers do.
+    pub programs: Arc<dyn Programs>,
+    /// Folder of unit files, as `/etc/systemd/system` is.
+    pub unit_files: PathBuf,
+    /// Milliseconds since the epoch.
+    pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Runs the main process of a unit.
+    pub launch: Arc<dyn Fn(Process) + Send + Sync>,
+}
+
+/// A host; clones are the same host.
+#[derive(Clone)]
+pub struct Host(Arc<Shared>);
+
+struct Shared {
+    settings: HostSettings,
+    state: Mutex<State>,
+    containers: watch::Sender<u64>,
+    units: watch::Sender<u64>,
+}
+
+/// All that changes.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) serial: u64,
+    pub(crate) engine: Engine,
+    pub(crate) units: Units,
+    pub(crate) faults: Faults,
+    calls: Vec<Call>,
+}
+
+impl Host {
+    /// A host on which nothing runs.
+    #[must_use]
+    pub fn new(settings: HostSettings) -> Self {
+        let (containers, _) = watch::channel(0);
+        let (units, _) = watch::channel(0);
+        Self(Arc::new(Shared { settings, state: Mutex::default(), containers, units }))
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn settings(&self) -> &HostSettings {
+        &self.0.settings
+    }
+
+    /// Counts up whenever a container has changed, or the engine went away or came back.
+    #[must_use]
+    pub fn container_changes(&self) -> watch::Receiver<u64> {
+        self.0.containers.subscribe()
+    }
+
+    /// Counts up whenever a unit has changed, or systemd went away or came back.
+    #[must_use]
+    pub fn unit_changes(&self) -> watch::Receiver<u64> {
+        self.0.units.subscribe()
+    }
+
+    /// Every call that was made, oldest first.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// Powers the host off and on again: everything that runs is killed, and
+    /// after a while the enabled units start.
+    pub fn reboot(&self) {
+        self.kill_all_processes();
+        self.end_all_containers();
+        let host = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(BOOT).await;
+            host.start_enabled_units();
+        });
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        (self.0.settings.now_ms)()
+    }
+
+    pub(crate) fn record(&self, daemon: Daemon, verb: Verb) {
+        self.state().calls.push(Call { daemon, verb });
+    }
+
+    pub(crate) fn notify(&self, daemon: Daemon) {
+        let counter = match daemon {
+            Daemon::Engine => &self.0.containers,
+            Daemon::Systemd => &self.0.units,
+        };
+        counter.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Does something later, unless the host is dropped before.
+    pub(crate) fn later(&self, pause: Duration, deed: impl FnOnce(&Host) + Send + 'static) {
+        let host = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            if let Some(host) = host.upgrade() {
+                deed(&Host(host));
+            }
+        });
+    }
+}
+
+impl State {
+    pub(crate) fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Host")
+    }
+}

@@ -1,0 +1,24 @@
+//! One model of a host: a container engine and a systemd that behave as the
+//! real ones do, in memory and on tokio's clock.
+//!
+//! The model speaks the daemons' own words (containers with labels, unit files,
+//! jobs, signals) and knows nothing of agents, components or documents: whoever
+//! embeds it runs the real code on top. It never runs a program itself. What a
+//! container's program does is asked of [`Programs`]; the main process of a unit
+//! is handed out as a [`Process`] to whoever runs it.
+
+mod engine;
+mod faults;
+mod host;
+mod program;
+mod registry;
+mod units;
+
+pub use engine::{
+    Container, ContainerState, EngineError, Event, EventAction, NewContainer, Waited,
+};
+pub use faults::{Daemon, Fault, Verb};
+pub use host::{Call, Host, HostSettings};
+pub use program::{Behaviour, ExecAnswer, Image, Programs};
+pub use registry::Registry;
+pub use units::{ActiveState, ExitCause, Job, Notifier, Process, Signal, UnitError, UnitState};

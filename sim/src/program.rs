@@ -1,0 +1,57 @@
+//! What the programs of images do over time.
+
+use crate::Container;
+
+/// What a program does once it is started.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Behaviour {
+    /// It answers after a while and runs until it is stopped.
+    #[default]
+    Good,
+    /// It writes lines to its log and ends before it answers.
+    ExitsAtOnce {
+        /// Exit status.
+        code: i64,
+        /// The lines it writes.
+        log: Vec<String>,
+    },
+    /// It runs and never answers.
+    Hangs,
+    /// It answers, and ends with status 1 so long after its start.
+    DiesAfter {
+        /// Milliseconds from its start.
+        after_ms: u64,
+    },
+    /// It answers, and stops answering so long after its start.
+    UnhealthyAfter {
+        /// Milliseconds from its start.
+        after_ms: u64,
+    },
+}
+
+/// What a command inside a container gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecAnswer {
+    /// Exit status.
+    pub exit_code: i64,
+    /// Standard output.
+    pub stdout: String,
+}
+
+/// An image as the engine holds it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Image {
+    /// Repository it was pulled from.
+    pub repository: String,
+    /// Digest of its manifest.
+    pub digest: String,
+}
+
+/// What the programs inside containers do; implemented by whoever embeds the model.
+pub trait Programs: Send + Sync {
+    /// How the program of a container behaves when it is started.
+    fn behaviour(&self, container: &Container) -> Behaviour;
+
+    /// What a command inside a running container gives.
+    fn exec(&self, container: &Container, command: &[String]) -> ExecAnswer;
+}

@@ -1,0 +1,362 @@
+//! systemd: unit files, jobs and services, as far as a host agent needs them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
+use crate::{Daemon, Fault, Host, Verb};
+
+mod file;
+mod job;
+mod process;
+mod service;
+
+pub(crate) use file::Definition;
+pub use job::Job;
+pub use process::{Notifier, Process, Signal};
+
+/// Ends of jobs that a client has not read yet.
+const JOB_ENDS_MAX: usize = 1_024;
+
+/// The state of a unit, in systemd's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ActiveState {
+    /// It does not run.
+    #[default]
+    Inactive,
+    /// It is being started, or waits to be started again.
+    Activating,
+    /// It runs.
+    Active,
+    /// It is being stopped.
+    Deactivating,
+    /// It does not run, because of an error.
+    Failed,
+}
+
+/// How a main process ended (waitid(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitCause {
+    /// It ended with this status.
+    Exited(i32),
+    /// This signal killed it.
+    Killed(i32),
+}
+
+/// A unit as systemd has it in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnitState {
+    /// "loaded", "not-found" or "masked".
+    pub load_state: String,
+    /// Whether it runs.
+    pub active: ActiveState,
+    /// The file behind it; empty where there is none.
+    pub fragment_path: String,
+    /// The files have changed since systemd read them.
+    pub needs_reload: bool,
+    /// When it last became active, in milliseconds since the epoch; 0 for never.
+    pub active_enter_ms: u64,
+    /// When it last stopped being active; 0 for never.
+    pub active_exit_ms: u64,
+    /// When it last became inactive or failed; 0 for never.
+    pub inactive_enter_ms: u64,
+    /// When it last stopped being inactive or failed; 0 for never.
+    pub inactive_exit_ms: u64,
+    /// The job it has.
+    pub job: Option<u32>,
+    /// How the last run came out: "success", "exit-code", "timeout", "start-limit-hit" …
+    pub result: String,
+    /// How often systemd started it again by itself since the last deliberate start.
+    pub restarts: u32,
+    /// How its main process ended.
+    pub exit: Option<ExitCause>,
+    /// What its main process says of itself.
+    pub status_text: String,
+}
+
+/// Why systemd did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnitError {
+    /// A fault that was asked for.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// No file stands behind the unit.
+    #[error("Unit {0} not found.")]
+    NoSuchUnit(String),
+    /// Somebody masked the unit.
+    #[error("Unit {0} is masked.")]
+    Masked(String),
+}
+
+pub(crate) struct Units {
+    units: BTreeMap<String, Unit>,
+    /// Units that packages brought.
+    vendor: BTreeSet<String>,
+    masked: BTreeSet<String>,
+    enabled: BTreeSet<String>,
+    ends: broadcast::Sender<u32>,
+}
+
+impl Default for Units {
+    fn default() -> Self {
+        let (units, vendor, masked, enabled) = Default::default();
+        Self { units, vendor, masked, enabled, ends: broadcast::channel(JOB_ENDS_MAX).0 }
+    }
+}
+
+/// A unit in memory.
+#[derive(Default)]
+struct Unit {
+    definition: Definition,
+    state: UnitState,
+    job: Option<job::Pending>,
+    process: Option<process::Running>,
+    /// Counts the states it entered, so that what was due for an earlier one is void.
+    epoch: u64,
+    /// Starts that count towards the limit, in milliseconds since the epoch.
+    starts_ms: Vec<u64>,
+    /// It was told to stop while its process still runs.
+    stops: bool,
+    /// Why its process is being ended: the result it will have.
+    verdict: Option<&'static str>,
+}
+
+/// What clients of systemd call.
+impl Host {
+    /// A unit's state; one that is not known is loaded.
+    ///
+    /// # Errors
+    /// A fault that was asked for.
+    pub async fn load_unit(&self, name: &str) -> Result<UnitState, UnitError> {
+        self.enter(Daemon::Systemd, Verb::Read).await?;
+        let on_disk = self.read_definition(name);
+        let mut state = self.state();
+        let is_masked = state.units.masked.contains(name);
+        let unit = state.units.unit(name, &on_disk);
+        let mut view = unit.state.clone();
+        view.load_state = match (is_masked, unit.definition.is_there()) {
+            (true, _) => "masked",
+            (false, true) => "loaded",
+            (false, false) => "not-found",
+        }
+        .to_owned();
+        view.fragment_path.clone_from(&unit.definition.fragment_path);
+        view.needs_reload = unit.definition != on_disk;
+        view.job = unit.job.as_ref().map(|job| job.id);
+        Ok(view)
+    }
+
+    /// Starts a unit; gives the job.
+    ///
+    /// # Errors
+    /// No such unit, a masked one, or a fault that was asked for.
+    pub async fn start_unit(&self, name: &str) -> Result<Job, UnitError> {
+        self.enter(Daemon::Systemd, Verb::Start).await?;
+        self.begin_job(name, job::Kind::Start)
+    }
+
+    /// Stops what runs of a unit and starts it anew; gives the job.
+    ///
+    /// # Errors
+    /// As [`Host::start_unit`].
+    pub async fn restart_unit(&self, name: &str) -> Result<Job, UnitError> {
+        self.enter(Daemon::Systemd, Verb::Start).await?;
+        self.begin_job(name, job::Kind::Restart)
+    }
+
+    /// Stops a unit; gives the job.
+    ///
+    /// # Errors
+    /// As [`Host::start_unit`].
+    pub async fn stop_unit(&self, name: &str) -> Result<Job, UnitError> {
+        self.enter(Daemon::Systemd, Verb::Stop).await?;
+        self.begin_job(name, job::Kind::Stop)
+    }
+
+    /// Ends of jobs from now on, by number.
+    #[must_use]
+    pub fn job_ends(&self) -> broadcast::Receiver<u32> {
+        self.state().units.ends.subscribe()
+    }
+
+    /// Reads all unit files again.
+    ///
+    /// # Errors
+    /// A fault that was asked for.
+    pub async fn reload_units(&self) -> Result<(), UnitError> {
+        self.enter(Daemon::Systemd, Verb::Reload).await?;
+        let names: Vec<String> = self.state().units.units.keys().cloned().collect();
+        for name in names {
+            let definition = self.read_definition(&name);
+            let mut state = self.state();
+            let keeps = {
+                let unit = state.units.unit(&name, &definition);
+                unit.definition = definition;
+                unit.definition.is_there() || !unit.is_at_rest()
+            };
+            if !keeps {
+                state.units.units.remove(&name);
+            }
+        }
+        self.notify(Daemon::Systemd);
+        Ok(())
+    }
+
+    /// Forgets that a unit failed, and how often it was started lately.
+    ///
+    /// # Errors
+    /// No such unit, or a fault that was asked for.
+    pub async fn reset_failed(&self, name: &str) -> Result<(), UnitError> {
+        self.enter(Daemon::Systemd, Verb::Read).await?;
+        let mut state = self.state();
+        let unit = state.units.units.get_mut(name);
+        let unit = unit.ok_or_else(|| UnitError::NoSuchUnit(name.to_owned()))?;
+        unit.starts_ms.clear();
+        unit.state.restarts = 0;
+        if unit.state.active == ActiveState::Failed {
+            unit.state.active = ActiveState::Inactive;
+            "success".clone_into(&mut unit.state.result);
+        }
+        Ok(())
+    }
+
+    /// "enabled", "disabled", "masked", or empty where there is no file.
+    ///
+    /// # Errors
+    /// No such unit, or a fault that was asked for.
+    pub async fn unit_file_state(&self, name: &str) -> Result<&'static str, UnitError> {
+        self.enter(Daemon::Systemd, Verb::Read).await?;
+        let is_there = self.read_definition(name).is_there();
+        let state = self.state();
+        if state.units.masked.contains(name) {
+            return Ok("masked");
+        }
+        match (is_there, state.units.enabled.contains(name)) {
+            (false, _) => Err(UnitError::NoSuchUnit(name.to_owned())),
+            (true, true) => Ok("enabled"),
+            (true, false) => Ok("disabled"),
+        }
+    }
+
+    /// Makes a unit start at boot, or not any more.
+    ///
+    /// # Errors
+    /// A fault that was asked for.
+    pub async fn enable_unit(&self, name: &str, is_enabled: bool) -> Result<(), UnitError> {
+        self.enter(Daemon::Systemd, Verb::Enable).await?;
+        let mut state = self.state();
+        if is_enabled {
+            state.units.enabled.insert(name.to_owned());
+        } else {
+            state.units.enabled.remove(name);
+        }
+        Ok(())
+    }
+}
+
+/// What somebody does on the host, or what befalls it.
+impl Host {
+    /// A package brings a unit and starts it.
+    pub fn install_package(&self, name: &str) {
+        let is_new = self.state().units.vendor.insert(name.to_owned());
+        if is_new {
+            let definition = self.read_definition(name);
+            self.state().units.unit(name, &definition);
+            self.state().units.enabled.insert(name.to_owned());
+            self.start_now(name);
+        }
+    }
+
+    /// `systemctl mask`.
+    pub fn mask(&self, name: &str) {
+        self.state().units.masked.insert(name.to_owned());
+        self.notify(Daemon::Systemd);
+    }
+
+    /// `systemctl unmask`.
+    pub fn unmask(&self, name: &str) {
+        self.state().units.masked.remove(name);
+        self.notify(Daemon::Systemd);
+    }
+
+    /// `systemctl start`, `restart` or `stop` by hand, without waiting for its end.
+    ///
+    /// # Errors
+    /// No such unit, or a masked one.
+    pub fn systemctl(&self, verb: &str, name: &str) -> Result<Job, UnitError> {
+        let kind = match verb {
+            "stop" => job::Kind::Stop,
+            "restart" => job::Kind::Restart,
+            _ => job::Kind::Start,
+        };
+        self.begin_job(name, kind)
+    }
+
+    /// Names and states of all units in memory.
+    #[must_use]
+    pub fn units(&self) -> Vec<(String, UnitState)> {
+        let state = self.state();
+        let units = state.units.units.iter();
+        units.map(|(name, unit)| (name.clone(), unit.state.clone())).collect()
+    }
+
+    pub(crate) fn start_enabled_units(&self) {
+        let names: Vec<String> = self.state().units.enabled.iter().cloned().collect();
+        for name in names {
+            let definition = self.read_definition(&name);
+            if definition.is_there() {
+                let mut state = self.state();
+                let unit = state.units.unit(&name, &definition);
+                unit.definition = definition;
+                drop(state);
+                self.start_now(&name);
+            }
+        }
+    }
+}
+
+impl Units {
+    /// The unit of that name, loaded if it is not.
+    fn unit(&mut self, name: &str, on_disk: &Definition) -> &mut Unit {
+        self.units.entry(name.to_owned()).or_insert_with(|| Unit {
+            definition: on_disk.clone(),
+            state: UnitState { result: "success".to_owned(), ..UnitState::default() },
+            ..Unit::default()
+        })
+    }
+}
+
+impl Unit {
+    fn is_at_rest(&self) -> bool {
+        matches!(self.state.active, ActiveState::Inactive | ActiveState::Failed)
+    }
+
+    /// Enters a state; what was due in the one before is void.
+    fn enter(&mut self, active: ActiveState, now_ms: u64) {
+        self.epoch += 1;
+        let before = self.state.active;
+        if before == active {
+            return;
+        }
+        let rests = |state| matches!(state, ActiveState::Inactive | ActiveState::Failed);
+        if before == ActiveState::Active {
+            self.state.active_exit_ms = now_ms;
+        }
+        if rests(before) && !rests(active) {
+            self.state.inactive_exit_ms = now_ms;
+        }
+        if active == ActiveState::Active {
+            self.state.active_enter_ms = now_ms;
+        }
+        if rests(active) && !rests(before) {
+            self.state.inactive_enter_ms = now_ms;
+        }
+        self.state.active = active;
+    }
+}
+
+/// A pause from a unit's file.
+fn ms(value: u64) -> Duration {
+    Duration::from_millis(value)
+}

@@ -1,0 +1,101 @@
+//! Unit files and drop-ins, read from the host's folder of units.
+
+use std::path::Path;
+
+use crate::Host;
+
+/// What systemd knows of a unit from its files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Definition {
+    /// The unit file; empty where there is none.
+    pub(super) fragment_path: String,
+    /// The unit file and its drop-ins, one after the other.
+    text: String,
+}
+
+impl Definition {
+    /// Whether a unit file stands behind it.
+    pub(super) fn is_there(&self) -> bool {
+        !self.fragment_path.is_empty()
+    }
+
+    /// The last value of a key.
+    fn value(&self, key: &str) -> Option<&str> {
+        let values = self.text.lines().filter_map(|line| line.strip_prefix(key));
+        values.filter_map(|rest| rest.strip_prefix('=')).next_back()
+    }
+
+    /// The command of the main process; none for one that the model runs by itself.
+    pub(super) fn command(&self) -> Option<Vec<String>> {
+        let command = self.value("ExecStart")?;
+        Some(command.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Whether it counts as started only when its main process says so.
+    pub(super) fn is_notify(&self) -> bool {
+        self.value("Type") == Some("notify")
+    }
+
+    pub(super) fn restarts(&self) -> bool {
+        self.value("Restart").is_some_and(|value| value != "no")
+    }
+
+    pub(super) fn restart_pause_ms(&self) -> u64 {
+        self.span_ms("RestartSec", 100)
+    }
+
+    pub(super) fn start_timeout_ms(&self) -> u64 {
+        self.span_ms("TimeoutStartSec", 90_000)
+    }
+
+    pub(super) fn stop_timeout_ms(&self) -> u64 {
+        self.span_ms("TimeoutStopSec", 90_000)
+    }
+
+    /// So many starts within so many milliseconds, and no more.
+    pub(super) fn start_limit(&self) -> (usize, u64) {
+        let burst = self.value("StartLimitBurst").and_then(|value| value.parse().ok());
+        (burst.unwrap_or(5), self.span_ms("StartLimitIntervalSec", 10_000))
+    }
+
+    /// The signal that a stop sends.
+    pub(super) fn stop_signal(&self) -> &str {
+        self.value("KillSignal").unwrap_or("SIGTERM")
+    }
+
+    /// `90s`, `90000ms`, or a bare number of seconds (systemd.time(7)).
+    fn span_ms(&self, key: &str, default_ms: u64) -> u64 {
+        let Some(value) = self.value(key) else { return default_ms };
+        let (number, factor) = match value.strip_suffix("ms") {
+            Some(number) => (number, 1),
+            None => (value.strip_suffix('s').unwrap_or(value), 1_000),
+        };
+        number.trim().parse::<u64>().map_or(default_ms, |number| number.saturating_mul(factor))
+    }
+}
+
+impl Host {
+    /// What the files say now. A file that cannot be read is none.
+    pub(super) fn read_definition(&self, name: &str) -> Definition {
+        let folder = &self.settings().unit_files;
+        let read = |path: &Path| std::fs::read_to_string(path).ok();
+        let own = folder.join(name);
+        let (fragment_path, mut text) = match read(&own) {
+            Some(text) => (own.to_string_lossy().into_owned(), text),
+            None if self.state().units.vendor.contains(name) => {
+                (format!("/lib/systemd/system/{name}"), String::new())
+            }
+            None => Default::default(),
+        };
+        let Ok(drop_ins) = std::fs::read_dir(folder.join(format!("{name}.d"))) else {
+            return Definition { fragment_path, text };
+        };
+        let mut paths: Vec<_> = drop_ins.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        for more in paths.iter().filter_map(|path| read(path)) {
+            text.push('\n');
+            text.push_str(&more);
+        }
+        Definition { fragment_path, text }
+    }
+}

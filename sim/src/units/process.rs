@@ -1,0 +1,148 @@
+//! The main process of a unit, as a value that is handed to whoever runs it.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::ExitCause;
+use crate::Host;
+
+/// A signal that a process is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// The one that systemd stops the unit with.
+    Stop,
+    /// SIGTERM that somebody sent.
+    Terminate,
+    /// SIGHUP, by which it reads its settings again.
+    Hangup,
+}
+
+/// What systemd keeps of a process that runs.
+pub(super) struct Running {
+    pub(super) number: u64,
+    pub(super) signals: mpsc::UnboundedSender<Signal>,
+    pub(super) killed: watch::Sender<bool>,
+}
+
+/// The main process of a unit. Whoever runs it says how it ended; one that is
+/// dropped without a word counts as killed.
+pub struct Process {
+    host: Host,
+    unit: String,
+    command: Vec<String>,
+    number: u64,
+    signals: mpsc::UnboundedReceiver<Signal>,
+    killed: watch::Receiver<bool>,
+    has_ended: bool,
+}
+
+/// What a process says to systemd; clones speak for the same process.
+#[derive(Clone)]
+pub struct Notifier {
+    host: Host,
+    unit: String,
+    number: u64,
+}
+
+impl Process {
+    pub(super) fn new(host: &Host, unit: &str, command: Vec<String>) -> (Self, Running) {
+        let number = host.state().next_serial();
+        let (signal_sender, signals) = mpsc::unbounded_channel();
+        let (kill_sender, killed) = watch::channel(false);
+        let (host, unit) = (host.clone(), unit.to_owned());
+        let process = Self { host, unit, command, number, signals, killed, has_ended: false };
+        (process, Running { number, signals: signal_sender, killed: kill_sender })
+    }
+
+    /// The host it runs on.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Its unit.
+    #[must_use]
+    pub fn unit(&self) -> &str {
+        &self.unit
+    }
+
+    /// Program and arguments.
+    #[must_use]
+    pub fn command(&self) -> &[String] {
+        &self.command
+    }
+
+    /// Its line to systemd.
+    #[must_use]
+    pub fn notifier(&self) -> Notifier {
+        Notifier { host: self.host.clone(), unit: self.unit.clone(), number: self.number }
+    }
+
+    /// The next signal; pending for ever when none can come any more.
+    pub async fn signal(&mut self) -> Signal {
+        match self.signals.recv().await {
+            Some(signal) => signal,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Completes when the process is killed (SIGKILL): it does nothing more.
+    #[must_use]
+    pub fn killed(&self) -> watch::Receiver<bool> {
+        self.killed.clone()
+    }
+
+    /// The process has ended with this status.
+    pub fn exit(mut self, status: i32) {
+        self.has_ended = true;
+        self.host.process_ended(&self.unit, self.number, ExitCause::Exited(status));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        const SIGKILL: i32 = 9;
+        if !self.has_ended {
+            self.host.process_ended(&self.unit, self.number, ExitCause::Killed(SIGKILL));
+        }
+    }
+}
+
+impl Notifier {
+    /// `READY=1`.
+    pub fn ready(&self) {
+        self.host.process_ready(&self.unit, self.number);
+    }
+
+    /// `STATUS=…`.
+    pub fn status(&self, text: &str) {
+        self.host.process_says(&self.unit, self.number, text);
+    }
+
+    /// `EXTEND_TIMEOUT_USEC=…`.
+    pub fn extend(&self, by: Duration) {
+        self.host.extend_timeout(&self.unit, self.number, by);
+    }
+}
+
+impl Host {
+    /// Kills the main process of a unit (SIGKILL).
+    pub fn kill_main_process(&self, unit: &str) {
+        let state = self.state();
+        let running = state.units.units.get(unit).and_then(|unit| unit.process.as_ref());
+        if let Some(running) = running {
+            running.killed.send_replace(true);
+        }
+    }
+
+    /// Sends a signal to the main process of a unit.
+    pub fn signal_main_process(&self, unit: &str, signal: Signal) {
+        let state = self.state();
+        let running = state.units.units.get(unit).and_then(|unit| unit.process.as_ref());
+        if let Some(running) = running {
+            // One that has just ended hears nothing.
+            let _heard = running.signals.send(signal).is_ok();
+        }
+    }
+}

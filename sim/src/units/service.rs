@@ -1,0 +1,232 @@
+//! The life of a service: from its start to its end, and its next start.
+
+use std::time::Duration;
+
+use super::job::Kind;
+use super::process::{Process, Signal};
+use super::{ActiveState, ExitCause, Unit, ms};
+use crate::{Daemon, Host};
+
+impl Host {
+    /// Starts a unit that does not run.
+    pub(crate) fn start_now(&self, name: &str) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let Some(unit) = state.units.units.get_mut(name) else { return };
+        let (burst, interval_ms) = unit.definition.start_limit();
+        unit.starts_ms.retain(|start| now_ms.saturating_sub(*start) < interval_ms);
+        if unit.starts_ms.len() >= burst {
+            unit.enter(ActiveState::Failed, now_ms);
+            "start-limit-hit".clone_into(&mut unit.state.result);
+            drop(state);
+            self.finish_job(name);
+            return;
+        }
+        unit.starts_ms.push(now_ms);
+        (unit.stops, unit.verdict) = (false, None);
+        let command = unit.definition.command();
+        let Some(command) = command.filter(|_| unit.definition.is_notify()) else {
+            // A program of the distribution; it runs at once.
+            unit.enter(ActiveState::Active, now_ms);
+            "success".clone_into(&mut unit.state.result);
+            drop(state);
+            self.finish_job(name);
+            return;
+        };
+        unit.enter(ActiveState::Activating, now_ms);
+        unit.state.status_text.clear();
+        let timeout = ms(unit.definition.start_timeout_ms());
+        let epoch = unit.epoch;
+        drop(state);
+        let (process, running) = Process::new(self, name, command);
+        if let Some(unit) = self.state().units.units.get_mut(name) {
+            unit.process = Some(running);
+        }
+        self.time_out_start(name, epoch, timeout);
+        (self.settings().launch)(process);
+        self.notify(Daemon::Systemd);
+    }
+
+    fn time_out_start(&self, name: &str, epoch: u64, timeout: Duration) {
+        let name = name.to_owned();
+        self.later(timeout, move |host| {
+            if let Some(unit) = host.state().units.units.get_mut(&name)
+                && unit.is_in(epoch)
+            {
+                unit.verdict = Some("timeout");
+            } else {
+                return;
+            }
+            host.ask_to_stop(&name);
+        });
+    }
+
+    /// Sends the stop signal and, when that is not obeyed in time, kills.
+    pub(super) fn ask_to_stop(&self, name: &str) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let Some(unit) = state.units.units.get_mut(name) else { return };
+        if unit.state.active == ActiveState::Deactivating {
+            unit.stops = true;
+            return;
+        }
+        unit.stops = unit.verdict.is_none();
+        unit.enter(ActiveState::Deactivating, now_ms);
+        let (epoch, timeout) = (unit.epoch, ms(unit.definition.stop_timeout_ms()));
+        let is_own = unit.definition.stop_signal() != "SIGTERM";
+        drop(state);
+        self.signal_main_process(name, if is_own { Signal::Stop } else { Signal::Terminate });
+        let name = name.to_owned();
+        self.later(timeout, move |host| {
+            let is_stuck =
+                host.state().units.units.get(&name).is_some_and(|unit| unit.is_in(epoch));
+            if is_stuck {
+                host.kill_main_process(&name);
+            }
+        });
+        self.notify(Daemon::Systemd);
+    }
+
+    /// A unit without a process is stopped: it rests, and its job is over.
+    pub(super) fn rest(&self, name: &str) {
+        let now_ms = self.now_ms();
+        if let Some(unit) = self.state().units.units.get_mut(name)
+            && unit.state.active != ActiveState::Failed
+        {
+            let is_packaged = unit.definition.command().is_none();
+            if is_packaged && unit.state.active == ActiveState::Active {
+                unit.state.exit = Some(ExitCause::Exited(0));
+            }
+            unit.enter(ActiveState::Inactive, now_ms);
+        }
+        self.finish_job(name);
+    }
+
+    /// The main process says that it is ready.
+    pub(super) fn process_ready(&self, name: &str, number: u64) {
+        let now_ms = self.now_ms();
+        {
+            let mut state = self.state();
+            let Some(unit) = state.units.units.get_mut(name) else { return };
+            if !unit.runs(number) || unit.state.active != ActiveState::Activating {
+                return;
+            }
+            unit.enter(ActiveState::Active, now_ms);
+            "success".clone_into(&mut unit.state.result);
+        }
+        self.finish_job(name);
+    }
+
+    /// The main process says what it does.
+    pub(super) fn process_says(&self, name: &str, number: u64, text: &str) {
+        if let Some(unit) = self.state().units.units.get_mut(name)
+            && unit.runs(number)
+        {
+            text.clone_into(&mut unit.state.status_text);
+        }
+    }
+
+    /// The main process asks for more time to start.
+    pub(super) fn extend_timeout(&self, name: &str, number: u64, by: Duration) {
+        let epoch = {
+            let mut state = self.state();
+            let Some(unit) = state.units.units.get_mut(name) else { return };
+            if !unit.runs(number) || unit.state.active != ActiveState::Activating {
+                return;
+            }
+            unit.epoch += 1;
+            unit.epoch
+        };
+        self.time_out_start(name, epoch, by);
+    }
+
+    /// The main process has ended: what follows depends on the job and the file.
+    pub(super) fn process_ended(&self, name: &str, number: u64, cause: ExitCause) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let Some(unit) = state.units.units.get_mut(name) else { return };
+        if !unit.runs(number) {
+            return;
+        }
+        unit.process = None;
+        unit.state.exit = Some(cause);
+        let result = unit.verdict.take().unwrap_or(match cause {
+            ExitCause::Exited(0) => "success",
+            ExitCause::Exited(_) => "exit-code",
+            ExitCause::Killed(_) => "signal",
+        });
+        result.clone_into(&mut unit.state.result);
+        let was_asked = std::mem::take(&mut unit.stops);
+        let restarts_by_job = unit.job.as_ref().is_some_and(|job| job.kind == Kind::Restart);
+        let epoch_after = match (was_asked, result) {
+            (true, _) if restarts_by_job => {
+                unit.enter(ActiveState::Inactive, now_ms);
+                drop(state);
+                return self.start_now(name);
+            }
+            (true, "success") => {
+                unit.enter(ActiveState::Inactive, now_ms);
+                None
+            }
+            (true, _) => {
+                unit.enter(ActiveState::Failed, now_ms);
+                None
+            }
+            (false, _) if unit.definition.restarts() => {
+                unit.enter(ActiveState::Activating, now_ms);
+                Some((unit.epoch, ms(unit.definition.restart_pause_ms())))
+            }
+            (false, "success") => {
+                unit.enter(ActiveState::Inactive, now_ms);
+                None
+            }
+            (false, _) => {
+                unit.enter(ActiveState::Failed, now_ms);
+                None
+            }
+        };
+        drop(state);
+        if let Some((epoch, pause)) = epoch_after {
+            self.restart_later(name, epoch, pause);
+        }
+        self.finish_job(name);
+    }
+
+    fn restart_later(&self, name: &str, epoch: u64, pause: Duration) {
+        let name = name.to_owned();
+        self.later(pause, move |host| {
+            if let Some(unit) = host.state().units.units.get_mut(&name)
+                && unit.is_in(epoch)
+            {
+                unit.state.restarts += 1;
+            } else {
+                return;
+            }
+            host.start_now(&name);
+        });
+    }
+
+    /// Power goes: every process is killed, and systemd forgets everything.
+    pub(crate) fn kill_all_processes(&self) {
+        let mut state = self.state();
+        for unit in state.units.units.values_mut() {
+            if let Some(running) = unit.process.take() {
+                running.killed.send_replace(true);
+            }
+        }
+        state.units.units.clear();
+        drop(state);
+        self.notify(Daemon::Systemd);
+    }
+}
+
+impl Unit {
+    /// Whether nothing has happened to it since.
+    fn is_in(&self, epoch: u64) -> bool {
+        self.epoch == epoch
+    }
+
+    fn runs(&self, number: u64) -> bool {
+        self.process.as_ref().is_some_and(|running| running.number == number)
+    }
+}
