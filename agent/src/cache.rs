@@ -37,7 +37,6 @@ pub type Attempts = BTreeMap<ComponentName, InstanceUpdate>;
 pub struct Kept {
     /// How the clock stood.
     pub mark: Mark,
-    /// The changes.
     pub attempts: Attempts,
 }
 

@@ -28,13 +28,9 @@ mod switch;
 /// What steps act on.
 #[derive(Clone)]
 pub struct Host {
-    /// The engine.
     pub docker: Arc<dyn Runtime>,
-    /// systemd.
     pub systemd: Arc<dyn Runtime>,
-    /// Where documents are.
     pub paths: Paths,
-    /// The host's clock.
     pub clock: Clock,
     /// Room that must be left.
     pub floors: Floors,

@@ -26,7 +26,6 @@ const COMMAND_MARGIN: Duration = Duration::from_secs(1);
 /// What one question gave. The texts do not change while the state does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// As it should be.
     Good(String),
     /// None, or a wrong one.
     Bad(String),
@@ -37,9 +36,7 @@ pub enum Answer {
 /// The container that commands run in.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
-    /// Its engine.
     pub engine: &'a Engine,
-    /// Its id.
     pub container: &'a str,
 }
 

@@ -39,7 +39,6 @@ pub struct Listing {
 /// Bytes of an image that are here, and in all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FetchProgress {
-    /// Already here.
     pub bytes_done: u64,
     /// In all; 0 when not known yet.
     pub bytes_total: u64,
@@ -57,7 +56,6 @@ pub struct LastWords {
 /// What a command inside a container gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecOutput {
-    /// Exit status.
     pub exit_code: i64,
     /// Standard output, at most 64 KiB.
     pub stdout: String,
@@ -71,7 +69,6 @@ pub enum RuntimeError {
     Away {
         /// "docker" or "systemd".
         daemon: &'static str,
-        /// What was tried.
         detail: String,
     },
     /// Something of that name exists that is not ours.
@@ -82,7 +79,6 @@ pub enum RuntimeError {
     Refused {
         /// What was tried: "pull", "create", "start" …
         verb: &'static str,
-        /// On what.
         object: String,
         /// The daemon's words.
         detail: String,

@@ -36,28 +36,18 @@ pub trait Document: Serialize + DeserializeOwned {
 pub enum ReadError {
     /// It does not say its version, so none of these programs wrote it.
     #[error("this is not {kind}: it does not say its version")]
-    Foreign {
-        /// What was expected.
-        kind: &'static str,
-    },
+    Foreign { kind: &'static str },
     /// A later release wrote it.
     #[error("this is {kind} of version {found}, and this release reads up to version {known}")]
     Newer {
-        /// What was expected.
         kind: &'static str,
-        /// Its version.
         found: u32,
         /// The highest version known here.
         known: u32,
     },
     /// It does not have the form of its kind.
     #[error("this is not {kind}")]
-    Malformed {
-        /// What was expected.
-        kind: &'static str,
-        /// Where and why.
-        source: serde_json::Error,
-    },
+    Malformed { kind: &'static str, source: serde_json::Error },
 }
 
 impl ReadError {

@@ -52,11 +52,8 @@ use self::tokens::Tokens;
 pub struct Parts {
     /// All that is kept.
     pub records: Records,
-    /// Component definitions.
     pub catalogs: Catalogs,
-    /// Where images are.
     pub registries: Registries,
-    /// Issues certificates.
     pub authority: Authority,
     /// How long a node's certificate lives.
     pub node_lifetime_ms: u64,
@@ -73,7 +70,6 @@ pub struct Ops {
     pub changes: Changes,
     /// Nodes that joined.
     pub nodes: Nodes,
-    /// Join tokens.
     pub tokens: Tokens,
     /// How everything stands.
     pub status: Status,

@@ -19,7 +19,6 @@ use overtaken::Overtaken;
 /// How a command ended that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// What was wanted is so.
     Done,
     /// It is not, and will not be by itself.
     Failed,
@@ -53,7 +52,6 @@ pub(crate) struct Watched {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) ending: Ending,
-    /// One sentence.
     pub(crate) sentence: String,
     /// The rollout as it was last seen.
     pub(crate) rollout: Option<Rollout>,

@@ -48,7 +48,6 @@ pub enum ScenarioError {
     Mistake {
         /// Its line, counted from 1.
         line: usize,
-        /// What is wrong.
         message: String,
     },
     /// Something happened that must never happen.

@@ -3,6 +3,7 @@
 //! row for every remote procedure.
 
 mod diagrams;
+mod docs;
 mod imports;
 mod names;
 mod policy;

@@ -18,13 +18,11 @@ mod component;
 /// A set of component definitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
-    /// Its name.
     pub name: CatalogName,
     /// Where its images are, unless the tenant says otherwise.
     pub registry: Repository,
     /// Settings a tenant may give; none means that it has to.
     pub settings: BTreeMap<String, Option<String>>,
-    /// The definitions.
     pub components: BTreeMap<ComponentName, Component>,
 }
 
@@ -33,7 +31,6 @@ pub struct Catalog {
 pub struct Component {
     /// Any node with one of these roles carries it.
     pub roles: Vec<RoleName>,
-    /// Its systemd unit.
     pub unit: UnitName,
     /// What the unit runs.
     pub workload: WorkloadTemplate,
@@ -45,7 +42,6 @@ pub struct Component {
     pub probe: ProbeTemplate,
     /// How its calls are counted.
     pub active: Option<crate::document::instance::ActiveProbe>,
-    /// Time limits.
     pub timing: Timing,
     /// Port (a template) and path of its metrics.
     pub metrics: Option<(String, String)>,
@@ -54,7 +50,6 @@ pub struct Component {
 /// What a unit runs, before values are filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkloadTemplate {
-    /// A container.
     Container(ContainerTemplate),
     /// A unit of the distribution, with the text of our drop-in.
     Unit {
@@ -85,7 +80,6 @@ pub struct ContainerTemplate {
 /// A probe, before values are filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeTemplate {
-    /// The question.
     pub check: CheckTemplate,
     /// From one answer to the next question.
     pub interval_ms: u64,
@@ -96,7 +90,6 @@ pub struct ProbeTemplate {
 }
 
 /// A question about health; ports are templates.
-#[expect(missing_docs, reason = "the variants mirror oml_common::document::instance::Check")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckTemplate {
     Http { port: String, path: String, tls: bool },

@@ -15,7 +15,6 @@ pub const COMPONENTS_MAX: usize = 256;
 /// The desired state of a tenant, as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantSpec {
-    /// The tenant.
     pub tenant: TenantId,
     /// Where its components are defined.
     pub catalog: CatalogName,
@@ -23,7 +22,6 @@ pub struct TenantSpec {
     pub registry: Option<Repository>,
     /// Values for the catalog's settings.
     pub settings: BTreeMap<String, String>,
-    /// The components it has.
     pub components: BTreeMap<ComponentName, ComponentSpec>,
     /// How changes are made.
     pub rollout: RolloutSpec,

@@ -165,7 +165,6 @@ struct LaterContainer {
     command: Vec<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     memory_bytes_max: Option<u64>,
-    /// The new one.
     #[serde(default, skip_serializing_if = "is_default")]
     shared_memory_bytes: Option<u64>,
 }

@@ -32,7 +32,6 @@ pub struct Node {
     pub line: u32,
     /// Where its text stands in the document; empty for lists and maps.
     pub bytes: Range<usize>,
-    /// What it is.
     pub value: Value,
 }
 
@@ -43,7 +42,6 @@ pub enum Value {
     Empty,
     /// A scalar, as written.
     Text(String),
-    /// A sequence.
     List(Vec<Node>),
     /// A mapping, in the order of the document.
     Map(Vec<(Key, Node)>),
@@ -52,7 +50,6 @@ pub enum Value {
 /// A key of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// The name.
     pub name: String,
     /// Line, counted from 1.
     pub line: u32,

@@ -17,7 +17,6 @@ const REVISIONS_MAX: usize = 500;
 /// A revision and what became of it.
 #[derive(Debug, Clone)]
 pub struct HistoryEntry {
-    /// What was asked.
     pub revision: Arc<Revision>,
     /// The word for the state its rollout is or ended in.
     pub outcome: &'static str,

@@ -22,14 +22,10 @@ pub(super) struct Agent {
     pub(super) running: bool,
     /// Its host can be reached.
     pub(super) reachable: bool,
-    /// On disk.
     pub(super) assignment: Option<Assignment>,
-    /// On disk.
     pub(super) updates: BTreeMap<ComponentName, InstanceUpdate>,
-    /// In memory.
     pub(super) flights: BTreeMap<ComponentName, Flight>,
     wake_at: Option<Timestamp>,
-    /// What it last said.
     pub(super) report: Option<Report>,
 }
 

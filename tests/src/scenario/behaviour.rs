@@ -21,7 +21,7 @@ pub(super) const BOOT_MS: u64 = 10_000;
 pub(super) const PULL_MS: u64 = 4_000;
 /// Starts within [`STARTS_INTERVAL_MS`] after which systemd gives up.
 pub(super) const STARTS_MAX: usize = 6;
-/// See [`STARTS_MAX`].
+/// The time in which [`STARTS_MAX`] starts are allowed.
 pub(super) const STARTS_INTERVAL_MS: u64 = 120_000;
 
 /// What a version does once it is started.
@@ -31,7 +31,6 @@ pub(super) enum Behaviour {
     Good,
     /// Ends with status 1 before it answers.
     ExitsAtOnce,
-    /// Never answers.
     Hangs,
     /// Answers, and ends with status 1 so long after its start.
     DiesAfter(u64),

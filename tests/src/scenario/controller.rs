@@ -96,7 +96,7 @@ impl Controller {
         self.rollout.as_ref().and_then(Rollout::returns_to).unwrap_or(self.current)
     }
 
-    /// Its text.
+    /// The text of the revision that rollouts start from.
     pub(super) fn base_spec(&self) -> Option<&str> {
         self.revision(self.base()).map(|revision| revision.spec.as_str())
     }

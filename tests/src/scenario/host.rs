@@ -18,7 +18,7 @@ mod unit;
 
 pub(super) use self::unit::Unit;
 
-/// One host.
+/// One host with all that runs on it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Host {
     /// Everything of one component.
@@ -68,9 +68,7 @@ pub(super) struct Said {
 /// What a count of calls would give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Calls {
-    /// So many.
     Up(u64),
-    /// Nobody knows.
     Unreadable,
 }
 

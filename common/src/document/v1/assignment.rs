@@ -11,11 +11,8 @@ use crate::id::{Generation, NodeName, RevisionNumber, TenantId};
 pub struct Assignment {
     /// Its number; agents refuse a lower one, and other content under the same.
     pub generation: Generation,
-    /// Whose node it is.
     pub tenant: TenantId,
-    /// The node.
     pub node: NodeName,
-    /// What it should run.
     pub content: Content,
 }
 
@@ -32,7 +29,6 @@ pub struct Content {
 /// An instance and the manner of changing to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Desired {
-    /// What should run.
     pub instance: Verbatim<Instance>,
     /// How a change to it is made.
     pub policy: ChangePolicy,
@@ -66,12 +62,7 @@ pub enum OnDeadline {
 pub enum Refusal {
     /// An older number than the one already held.
     #[error("generation {offered} is older than {held}, which this node already holds")]
-    Older {
-        /// What came.
-        offered: Generation,
-        /// What is held.
-        held: Generation,
-    },
+    Older { offered: Generation, held: Generation },
     /// One number, two contents.
     #[error("generation {0} came a second time with different content")]
     DifferentContent(Generation),

@@ -13,7 +13,6 @@ use crate::document::instance::{Check, Container, Instance, Workload};
 /// meaning for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
-    /// Runs containers.
     Container,
     /// Passes arguments in place of those of the image.
     ContainerCommand,

@@ -16,7 +16,6 @@ use crate::id::{
 /// A component of a tenant on a node, with nothing left to choose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
-    /// Whose it is.
     pub tenant: TenantId,
     /// Catalog entry, and the instance's name on the node.
     pub component: ComponentName,
@@ -64,7 +63,6 @@ pub struct Container {
     pub repository: Repository,
     /// Identity of the image.
     pub digest: Digest,
-    /// Plain environment.
     #[serde(default, skip_serializing_if = "is_default")]
     pub env: BTreeMap<EnvName, String>,
     /// Environment read from secret files of the host when the container is created.
@@ -108,7 +106,6 @@ pub struct PackagedUnit {
 pub struct Port {
     /// Number, 1 to 65535.
     pub number: u16,
-    /// Transport.
     pub protocol: Protocol,
 }
 
@@ -135,7 +132,6 @@ impl std::fmt::Display for Port {
 /// A question asked again and again, and how its answers become health.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
-    /// The question.
     pub check: Check,
     /// From one answer to the next question, once healthy.
     pub interval_ms: u64,
@@ -146,7 +142,6 @@ pub struct Probe {
 }
 
 /// A question about health. Addresses are those of the host itself.
-#[expect(missing_docs, reason = "each field is the port, path, user or command its variant names")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Check {

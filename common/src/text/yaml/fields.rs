@@ -14,7 +14,6 @@ use super::{Key, Node, Value};
 pub struct Place<'n> {
     /// Field path, such as `components.asterisk.version`.
     pub path: String,
-    /// The value.
     pub node: &'n Node,
 }
 

@@ -119,7 +119,7 @@ fn file_text(instance: &InstanceDocument) -> String {
 }
 
 impl Place {
-    /// systemd is asked to stop whatever runs and start anew.
+    /// systemd is asked to stop what runs and to start it again.
     pub(in super::super) fn restart(&mut self, moment: Moment<'_>) {
         let Some(unit) = &mut self.unit else { return };
         unit.reset();
