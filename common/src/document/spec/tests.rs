@@ -59,7 +59,7 @@ fn impossible_values_name_their_rule() {
     assert!(told.contains("line 4: components.asterisk: \"1:2\" is not a version"), "{told}");
     assert!(told.contains("line 5: components.a\\tb:"), "{told}");
     assert!(told.contains("rollout.min_healthy_for"), "{told}");
-    assert!(told.contains("rollout.on_failure: \"panic\" is not known"), "{told}");
+    assert!(told.contains("rollout.on_failure: \"panic\" is not a valid value"), "{told}");
 }
 
 #[test]
