@@ -29,7 +29,6 @@ pub mod reports;
 mod retries;
 pub mod snapshot;
 pub mod status;
-mod substance;
 pub mod tenants;
 pub mod tokens;
 

@@ -253,7 +253,7 @@ impl Nodes {
 
     async fn enrolled(&self, id: &NodeId) -> Result<Entry<NodeRecord>> {
         let node = self.records.get(&keys::node(&id.tenant, &id.name)).await?;
-        let node = node.filter(|node| node.value.removed.is_none());
+        let node = node.filter(|node| node.value.is_enrolled());
         node.ok_or_else(|| OpsError::NotEnrolled { node: id.name.clone() })
     }
 

@@ -73,7 +73,7 @@ impl Status {
         let mut presences = self.presence.of_tenant(tenant);
         let all = keys::nodes(tenant);
         let nodes = records.list(&all).await?;
-        let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
+        let present = nodes.into_iter().filter(|(_, node)| node.value.is_enrolled());
         let node_snapshots = present.filter_map(|(rest, node)| {
             let name: NodeName = all.name(&rest)?;
             let presence = presences.remove(&name).unwrap_or_default();

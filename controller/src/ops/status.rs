@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::decide::head::base;
 use oml_common::decide::plan::Plan;
 use oml_common::decide::rollout::Rollout;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
@@ -93,7 +94,7 @@ impl Status {
     /// Wakes when a report, or who is connected, may ask a task to act.
     #[must_use]
     pub fn presence_changes(&self) -> watch::Receiver<u64> {
-        self.presence.substance()
+        self.presence.actionable()
     }
 
     /// Commits to the store since the start: made, and refused.
@@ -167,7 +168,7 @@ impl Status {
             });
         };
         let next = snapshot.step(clock::now());
-        let revision = snapshot.head.value.present(Some(&snapshot.rollout.value));
+        let revision = base(snapshot.head.value, Some(&snapshot.rollout.value));
         let plan = if revision == snapshot.rollout.value.to {
             Some(Arc::clone(&snapshot.to))
         } else {
@@ -182,7 +183,7 @@ impl Status {
             tenant: tenant_id,
             revision,
             nodes: nodes.collect(),
-            rollout: Some((snapshot.rollout.value, next.waits_for)),
+            rollout: Some((snapshot.rollout.value, next.waits_for.to_string())),
         })
     }
 }

@@ -203,7 +203,7 @@ fn check_name_is_free(
     present: Option<&Entry<NodeRecord>>,
     redeemed: &Redeemed,
 ) -> Result<()> {
-    let is_in_use = present.is_some_and(|node| node.value.removed.is_none());
+    let is_in_use = present.is_some_and(|node| node.value.is_enrolled());
     if is_in_use && redeemed.grant().node.as_ref() != Some(node) {
         return Err(OpsError::NameTaken { tenant: tenant.clone(), node: node.clone() });
     }
