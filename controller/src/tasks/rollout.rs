@@ -10,7 +10,6 @@ use oml_common::id::TenantId;
 use oml_daemon::failpoint;
 
 use super::{Nudges, Task, Trigger};
-use crate::clock;
 use crate::ops::snapshot::TenantSnapshot;
 use crate::ops::status::Status;
 use crate::ops::{OpsError, Result};
@@ -40,7 +39,7 @@ impl RolloutTask {
         if snapshot.rollout.value.is_ended() {
             return Ok(());
         }
-        let next = snapshot.step(clock::now());
+        let next = snapshot.step();
         self.commit(tenant, &snapshot, next).await
     }
 
