@@ -15,6 +15,7 @@ use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
 use oml_common::text::problem::{Problem, Problems, nearest, printable};
 use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
 use oml_daemon::failpoint;
 
 mod draft;
@@ -27,7 +28,6 @@ use super::catalogs::Catalogs;
 use super::retries::ConflictRetries;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
-use crate::clock;
 use crate::records::values::{AgentRecord, AuditRecord, IdempotencyRecord, Revision};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::registry::Registries;
@@ -44,6 +44,7 @@ struct Planned {
 /// Changes what tenants run. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Changes {
+    pub(super) env: Env,
     pub(super) records: Records,
     pub(super) tenants: Tenants,
     pub(super) catalogs: Arc<Catalogs>,
@@ -181,7 +182,7 @@ impl Changes {
         context: &RequestContext,
     ) -> Result<()> {
         let Planned { draft, plan, .. } = planned;
-        let (tenant, number, now) = (&draft.tenant, plan.revision, clock::now());
+        let (tenant, number, now) = (&draft.tenant, plan.revision, self.env.now());
         let rollout = self.begin(planned, now).await?;
         let written =
             serde_json::to_vec(plan).expect("a plan has string keys and no failing serializer");
@@ -269,7 +270,7 @@ impl Planned {
         let batch = Batch::default()
             .put(&keys::revision(tenant, number), Expect::Absent, &revision)
             .put(&keys::head(tenant), if_unchanged(draft.head.as_ref()), &head)
-            .put(&keys::audit(), Expect::Absent, &audit);
+            .audit(&audit);
         match superseded {
             Some((number, outcome)) => {
                 batch.put(&keys::outcome(tenant, number), Expect::Any, &outcome)

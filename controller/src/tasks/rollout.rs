@@ -11,7 +11,6 @@ use oml_common::id::TenantId;
 use oml_daemon::failpoint;
 
 use super::{Nudges, Task, Trigger};
-use crate::clock;
 use crate::ops::snapshot::TenantSnapshot;
 use crate::ops::status::Status;
 use crate::ops::{OpsError, Result};
@@ -41,7 +40,7 @@ impl RolloutTask {
         if snapshot.rollout.value.is_ended() {
             return Ok(());
         }
-        let next = snapshot.step(clock::now());
+        let next = snapshot.step();
         self.commit(tenant, &snapshot, next).await
     }
 
