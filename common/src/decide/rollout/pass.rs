@@ -25,8 +25,10 @@ impl Pass<'_> {
         let Input { rollout: Rollout { waves, .. }, now, .. } = self.input;
         let mut rollout = self.input.rollout.clone();
         for wave in wave.. {
-            let (there, left): (Vec<&Row<'_>>, Vec<&Row<'_>>) =
-                self.due(wave).into_iter().partition(|row| row.is_at_goal(Direction::Forward));
+            let (there, left): (Vec<&Row<'_>>, Vec<&Row<'_>>) = self
+                .due(wave)
+                .into_iter()
+                .partition(|row| row.is_at_destination(Direction::Forward));
             let failures = failures_of(&there, Direction::Forward);
             if !failures.is_empty() {
                 return self.fail(failures);
@@ -52,7 +54,7 @@ impl Pass<'_> {
     pub(super) fn roll_back(&self, rollout: Rollout, why: &FailureSummary) -> Next {
         let now = self.input.now;
         let (back, left): (Vec<&Row<'_>>, Vec<&Row<'_>>) =
-            self.due_back().into_iter().partition(|row| row.is_at_goal(Direction::Back));
+            self.due_back().into_iter().partition(|row| row.is_at_destination(Direction::Back));
         // A node that was never moved has nothing to return from.
         let back: Vec<&Row<'_>> =
             back.into_iter().filter(|row| row.is_moved || row.is_inherited).collect();
@@ -134,8 +136,8 @@ impl Pass<'_> {
         };
         let absent = targets.iter().filter(|(node, _)| self.rows.get(node).is_none());
         absent.filter_map(move |(node, present)| {
-            let desired_hash = plan.and_then(|plan| pointer(plan, node));
-            (desired_hash != Some(*present)).then(|| (node.clone(), desired_hash))
+            let destination = plan.and_then(|plan| pointer(plan, node));
+            (destination != Some(*present)).then(|| (node.clone(), destination))
         })
     }
 
@@ -148,12 +150,12 @@ impl Pass<'_> {
             Some(nodes) => self.rows.of(nodes).collect(),
             None => {
                 let late = self.rows.of(waves.iter().flatten());
-                let late = late.filter(|row| !row.is_at_goal(Direction::Forward));
+                let late = late.filter(|row| !row.is_at_destination(Direction::Forward));
                 by_name(self.off_target(Direction::Forward).chain(late))
             }
         };
         let names: BTreeSet<&NodeName> = due.iter().map(|row| row.name).collect();
-        let there = self.rows.of(inherited).filter(|row| row.is_at_goal(Direction::Forward));
+        let there = self.rows.of(inherited).filter(|row| row.is_at_destination(Direction::Forward));
         let there: Vec<_> = there.filter(|row| !names.contains(row.name)).collect();
         due.extend(there);
         due
@@ -172,7 +174,7 @@ impl Pass<'_> {
 
     /// The nodes that another rollout left half-way and that are not where they should be yet.
     fn off_target(&self, direction: Direction) -> impl Iterator<Item = &Row<'_>> {
-        self.rows.all().filter(move |row| row.is_off_target && !row.is_at_goal(direction))
+        self.rows.all().filter(move |row| row.is_off_target && !row.is_at_destination(direction))
     }
 
     /// Those that move now: nodes still busy with something else are moved at
@@ -190,7 +192,7 @@ impl Pass<'_> {
         let names: BTreeSet<&NodeName> = busy.iter().map(|row| row.name).collect();
         let idle = left.iter().filter(|row| !names.contains(row.name)).take(free);
         let moving = busy.iter().chain(idle).take(self.moves_max);
-        moving.map(|row| (row.name.clone(), row.desired_hash(direction))).collect()
+        moving.map(|row| (row.name.clone(), row.destination(direction))).collect()
     }
 
     /// The rollout with these moves. What is moved after the waves joined again

@@ -124,15 +124,15 @@ impl<'a> Row<'a> {
     }
 
     /// The pointer it is to have.
-    pub(super) fn desired_hash(&self, direction: Direction) -> Option<RevisionNumber> {
+    pub(super) fn destination(&self, direction: Direction) -> Option<RevisionNumber> {
         match direction {
             Direction::Forward => self.wanted,
             Direction::Back => self.stable_target,
         }
     }
 
-    pub(super) fn is_at_goal(&self, direction: Direction) -> bool {
-        self.target == self.desired_hash(direction)
+    pub(super) fn is_at_destination(&self, direction: Direction) -> bool {
+        self.target == self.destination(direction)
     }
 
     /// Whether it has done what its pointer asks.
@@ -159,12 +159,20 @@ impl<'a> Row<'a> {
         let Some((report, (generation, given))) = report.zip(assigned) else { return false };
         let has_what_it_points_to = match self.target {
             // One that was told to be empty in between may name that revision still.
+            Some(target) if self.was_renumbered(target) => true,
             Some(target) => report.revision == target && self.is_share(target, given),
             None => report.instances.is_empty(),
         };
         has_what_it_points_to
             && report.applied >= Some(generation)
             && report.instances.values().all(|instance| instance.phase.is_idle())
+    }
+
+    /// Whether a superseded rollout gave the node a new number and no work: of
+    /// those that it gave work, this rollout knows.
+    fn was_renumbered(&self, target: RevisionNumber) -> bool {
+        let is_known = [&self.to, &self.from].iter().any(|share| share.revision == Some(target));
+        !is_known && !self.is_inherited && !self.is_moved
     }
 
     /// Whether that is what a revision asks of the node, as far as its plan is at hand.
