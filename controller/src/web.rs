@@ -56,7 +56,8 @@ async fn metrics_page(State(shared): State<Shared>) -> Response {
     match shared.status.read(None).await {
         Ok(status) => {
             let commits = shared.status.commits();
-            let page = metrics::page(&status, commits, &shared.counters);
+            let now = shared.status.now();
+            let page = metrics::page(&status, now, commits, &shared.counters);
             ([(header::CONTENT_TYPE, METRICS_TYPE)], page).into_response()
         }
         Err(error) => unavailable(&error),

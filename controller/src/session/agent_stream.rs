@@ -15,7 +15,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tonic::Status;
 
 use super::rate_limit::RateLimit;
-use crate::clock;
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::{Address, AgentRecord, Greeting, Nodes};
 use crate::ops::presence::SessionId;
@@ -109,7 +108,7 @@ impl AgentStream {
         held: Option<Generation>,
     ) -> Result<(), Status> {
         let NodeId { tenant, name: node } = &self.node.id;
-        let (id, replaced) = self.nodes.presence().connect(&self.node.id, clock::now());
+        let (id, replaced) = self.nodes.presence().connect(&self.node.id, self.nodes.now());
         let mut progress = Progress { id, held, newest: None, persist_at: None };
         tracing::info!(%tenant, %node, "a session began");
         let ended = self.handle_events(incoming, outgoing, &mut progress, replaced).await;
@@ -168,7 +167,7 @@ impl AgentStream {
     }
 
     fn certificate_life(&self) -> Duration {
-        Duration::from_millis(self.node.peer.expires.since_ms(clock::now()))
+        Duration::from_millis(self.node.peer.expires.since_ms(self.nodes.now()))
     }
 
     fn check_certificate(&self) -> Result<(), Status> {
@@ -196,8 +195,12 @@ impl AgentStream {
             return Ok(());
         }
         progress.held = progress.held.max(report.applied);
-        let differs =
-            self.nodes.presence().record_report(&self.node.id, progress.id, report, clock::now());
+        let differs = self.nodes.presence().record_report(
+            &self.node.id,
+            progress.id,
+            report,
+            self.nodes.now(),
+        );
         failpoint::reach("C7");
         if differs && progress.persist_at.is_none() {
             progress.persist_at = Some(Instant::now() + PERSIST_DELAY);
