@@ -1,4 +1,4 @@
-//! What operators write, and what they are told when it is wrong.
+//! Which specifications are read, and which problems the others have.
 
 use proptest::prelude::*;
 
@@ -51,7 +51,7 @@ fn every_unknown_key_is_listed_with_line_and_path() {
 }
 
 #[test]
-fn impossible_values_name_their_rule() {
+fn the_problem_of_an_invalid_value_names_the_rule() {
     let text = "tenant: Acme Inc\ncatalog: omnileads\ncomponents:\n  asterisk: \"1:2\"\n  \
                 \"a\\tb\": \"1\"\nrollout: {min_healthy_for: 5, on_failure: panic}\n";
     let told = refused(text);
@@ -76,7 +76,7 @@ fn ten_thousand_components_are_one_problem() {
         writeln!(text, "  c{n}: \"1\"").unwrap();
     }
     let told = refused(&text);
-    assert!(told.contains("10000 components are more than the 256"), "{told}");
+    assert!(told.contains("10000 components are too many; a tenant may have 256"), "{told}");
     assert_eq!(told.lines().count(), 1);
 }
 
