@@ -20,8 +20,8 @@ use tracing::{debug, warn};
 use crate::documents;
 use crate::files::FileError;
 use crate::paths::{Paths, Slot};
-use crate::preflight::{Blocked, Floors};
-use crate::runtime::{FetchProgress, LastWords, Runtime, RuntimeError};
+use crate::preflight::{Blocked, MinFree};
+use crate::runtime::{ExitReport, FetchProgress, Runtime, RuntimeError};
 
 mod switch;
 
@@ -37,7 +37,7 @@ pub struct Host {
     /// The host's clock.
     pub clock: Clock,
     /// Room that must be left.
-    pub floors: Floors,
+    pub min_free: MinFree,
 }
 
 /// One step of one instance.
@@ -74,7 +74,7 @@ impl Host {
         let done = match &work.step {
             Step::Switch { previous, .. } => return self.switch(work, previous.as_ref()).await,
             Step::RollBack { previous, runs } => {
-                return self.come_back(work, previous, *runs).await;
+                return self.roll_back(work, previous, *runs).await;
             }
             Step::Fail { why } => return self.give_up(work, why).await,
             Step::CountActive => return Outcome::Counted(self.count(work).await),
@@ -234,27 +234,27 @@ impl Host {
     }
 
     async fn give_up(&self, work: &Work, why: &str) -> Outcome {
-        match self.last_words(work).await {
+        match self.exit_report(work).await {
             Ok(words) => Outcome::Failed(self.failure(work, why.to_owned(), words)),
             Err(error) => Outcome::Retry(chain(&error)),
         }
     }
 
-    async fn last_words(&self, work: &Work) -> Result<LastWords, StepError> {
+    async fn exit_report(&self, work: &Work) -> Result<ExitReport, StepError> {
         // A removal that is given up started nothing that could have ended.
-        let Some(instance) = &work.desired else { return Ok(LastWords::default()) };
+        let Some(instance) = &work.desired else { return Ok(ExitReport::default()) };
         let runtime = if instance.container().is_some() { &self.docker } else { &self.systemd };
-        match runtime.last_words(&work.component, &instance.workload_hash()).await {
+        match runtime.exit_report(&work.component, &instance.workload_hash()).await {
             Ok(words) => Ok(words),
-            Err(error @ RuntimeError::Away { .. }) => Err(error.into()),
+            Err(error @ RuntimeError::Unavailable { .. }) => Err(error.into()),
             Err(error) => {
                 warn!(component = %work.component, "{}: no last words: {}", work.component, chain(&error));
-                Ok(LastWords::default())
+                Ok(ExitReport::default())
             }
         }
     }
 
-    fn failure(&self, work: &Work, message: String, words: LastWords) -> Failure {
+    fn failure(&self, work: &Work, message: String, words: ExitReport) -> Failure {
         let desired_hash = work
             .desired
             .as_ref()

@@ -141,7 +141,9 @@ async fn run(command: &[String], limit: Duration, target: Target<'_>) -> Answer 
     match target.engine.exec(target.container, command, limit).await {
         Ok(output) if output.exit_code == 0 => Answer::Good(format!("{program} succeeds")),
         Ok(output) => Answer::Bad(format!("{program} ended with exit code {}", output.exit_code)),
-        Err(RuntimeError::Away { .. }) => Answer::Unknown("docker does not answer".to_owned()),
+        Err(RuntimeError::Unavailable { .. }) => {
+            Answer::Unknown("docker does not answer".to_owned())
+        }
         Err(error) => Answer::Bad(error.to_string()),
     }
 }

@@ -59,7 +59,7 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
         systemd: Arc::new(Systemd::new(paths.clone())),
         paths: paths.clone(),
         clock,
-        floors: settings.floors,
+        min_free: settings.min_free,
     };
     let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
     let source = metrics::Source {

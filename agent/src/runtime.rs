@@ -47,7 +47,7 @@ pub struct FetchProgress {
 
 /// How a program ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LastWords {
+pub struct ExitReport {
     /// Exit status, if it ended.
     pub exit_code: Option<i64>,
     /// Last lines it wrote, oldest first; at most 20 lines of 400 characters.
@@ -68,7 +68,7 @@ pub struct ExecOutput {
 pub enum RuntimeError {
     /// The daemon cannot be reached or does not answer in time.
     #[error("{daemon} does not answer: {detail}")]
-    Away {
+    Unavailable {
         /// "docker" or "systemd".
         daemon: &'static str,
         /// What was tried.
@@ -101,9 +101,9 @@ impl RuntimeError {
             RuntimeError::Refused { verb, object, detail, transient: _ } => {
                 RuntimeError::Refused { verb, object, detail, transient: true }
             }
-            RuntimeError::Away { .. } | RuntimeError::Foreign(_) | RuntimeError::Unsupported(_) => {
-                self
-            }
+            RuntimeError::Unavailable { .. }
+            | RuntimeError::Foreign(_)
+            | RuntimeError::Unsupported(_) => self,
         }
     }
 
@@ -111,7 +111,7 @@ impl RuntimeError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            RuntimeError::Away { .. } => true,
+            RuntimeError::Unavailable { .. } => true,
             RuntimeError::Refused { transient, .. } => *transient,
             RuntimeError::Foreign(_) | RuntimeError::Unsupported(_) => false,
         }
@@ -157,11 +157,11 @@ pub trait Runtime: Send + Sync + 'static {
     ) -> Result<(), RuntimeError>;
 
     /// How the program of that workload ended.
-    async fn last_words(
+    async fn exit_report(
         &self,
         component: &ComponentName,
         hash: &ContentHash,
-    ) -> Result<LastWords, RuntimeError>;
+    ) -> Result<ExitReport, RuntimeError>;
 
     /// The instance that the object of that workload was made from, where the
     /// object itself carries it.

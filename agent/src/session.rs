@@ -20,9 +20,9 @@ use crate::config::Settings;
 use crate::identity::{IdentityError, IdentityFiles};
 
 mod link;
-#[cfg(test)]
-pub(crate) mod pretend;
 mod renewal;
+#[cfg(test)]
+pub(crate) mod stub;
 
 use self::renewal::{Held, RETRY_MIN};
 

@@ -23,8 +23,8 @@ use super::fake::{Behaviour, FakeHost};
 use super::systemd::Systemd;
 use super::{FetchProgress, Listing, Runtime, RuntimeError};
 use crate::documents;
+use crate::fixtures;
 use crate::paths::{Paths, Slot};
-use crate::sample;
 
 /// Runs clauses one after the other and tells how long each took.
 macro_rules! in_order {
@@ -38,10 +38,10 @@ macro_rules! in_order {
 }
 
 mod faults;
-mod hands;
+mod manual_actions;
 mod scenarios;
 
-use hands::Hands;
+use manual_actions::ManualActions;
 
 /// Longest wait for anything that happens by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,7 +51,7 @@ struct Place {
     docker: Arc<dyn Runtime>,
     systemd: Arc<dyn Runtime>,
     paths: Paths,
-    hands: Hands,
+    manual: ManualActions,
     repository: String,
     images: Images,
 }
@@ -90,7 +90,7 @@ async fn the_fake_keeps_the_contract() {
         docker: Arc::new(host.docker()),
         systemd: Arc::new(host.systemd()),
         paths,
-        hands: Hands::Fake(host),
+        manual: ManualActions::Fake(host),
         repository: "registry.lab:5000/omnileads/small".to_owned(),
         images,
     })
@@ -116,7 +116,7 @@ async fn the_real_daemons_keep_the_contract() {
         docker: Arc::new(Docker::new(paths.clone(), login.into_iter().collect())),
         systemd: Arc::new(Systemd::new(paths.clone())),
         paths,
-        hands: Hands::Real,
+        manual: ManualActions::Real,
         repository,
         images: Images {
             first: value("OML_CONTRACT_V1").parse().unwrap(),
@@ -143,7 +143,7 @@ impl Place {
             repository: self.repository.parse().unwrap(),
             digest: digest.clone(),
             env: [("PORT".parse().unwrap(), port.to_string())].into(),
-            ..sample::container(component, version)
+            ..fixtures::container(component, version)
         };
         Verbatim::seal(Instance {
             workload: Verbatim::seal(Workload::Container(container)),
@@ -154,7 +154,7 @@ impl Place {
                 failures_max: 2,
             },
             timing: Timing { start_timeout_ms: 10_000, stop_grace_ms: 3_000 },
-            ..sample::instance(component, version)
+            ..fixtures::instance(component, version)
         })
     }
 

@@ -12,7 +12,7 @@ use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash};
 use tokio::sync::{OnceCell, watch};
 
-use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
+use super::{ExecOutput, ExitReport, FetchProgress, Listing, Runtime, RuntimeError};
 use crate::paths::Paths;
 
 mod create;
@@ -23,13 +23,13 @@ mod failure;
 mod images;
 mod label;
 mod login;
+mod messages;
 #[cfg(any(test, feature = "sim"))]
 mod model;
-mod moment;
 mod names;
 #[cfg(test)]
-mod pretend;
-mod words;
+mod stub;
+mod time;
 
 pub use engine::{Engine, Inspected, Waited};
 pub use events::Deeds;
@@ -212,15 +212,15 @@ impl Runtime for Docker {
         Ok(())
     }
 
-    async fn last_words(
+    async fn exit_report(
         &self,
         component: &ComponentName,
         hash: &ContentHash,
-    ) -> Result<LastWords, RuntimeError> {
+    ) -> Result<ExitReport, RuntimeError> {
         let containers = self.of_component(component).await?;
         match containers.iter().find(|container| &container.hash == hash) {
-            Some(container) => words::of(&self.engine, &container.id).await,
-            None => Ok(LastWords::default()),
+            Some(container) => messages::of(&self.engine, &container.id).await,
+            None => Ok(ExitReport::default()),
         }
     }
 

@@ -11,7 +11,7 @@ use oml_common::document::instance::{InstanceDocument, Workload};
 use oml_common::id::{ComponentName, ContentHash, UnitName};
 use tokio::sync::watch;
 
-use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
+use super::{ExecOutput, ExitReport, FetchProgress, Listing, Runtime, RuntimeError};
 use crate::files as disk;
 use crate::paths::Paths;
 
@@ -270,16 +270,16 @@ impl Runtime for Systemd {
         Ok(())
     }
 
-    async fn last_words(
+    async fn exit_report(
         &self,
         component: &ComponentName,
         _: &ContentHash,
-    ) -> Result<LastWords, RuntimeError> {
+    ) -> Result<ExitReport, RuntimeError> {
         let Some(file) = files::of_component(&self.paths, component)?.pop() else {
-            return Ok(LastWords::default());
+            return Ok(ExitReport::default());
         };
         let loaded = self.calls.load(file.unit.as_str()).await?;
-        Ok(LastWords { exit_code: loaded.exit_code(), log_tail: Vec::new() })
+        Ok(ExitReport { exit_code: loaded.exit_code(), log_tail: Vec::new() })
     }
 
     async fn exec(

@@ -186,7 +186,7 @@ impl Session {
     /// kept there: the session goes on, so that the controller hears why.
     fn keep(&self, assignment: AssignmentDocument) -> Option<AssignmentDocument> {
         let is_held = self.assignments.borrow().as_deref() == Some(&assignment);
-        if !is_held && let Err(error) = self.cache.keep_assignment(&assignment) {
+        if !is_held && let Err(error) = self.cache.save_assignment(&assignment) {
             let generation = assignment.generation;
             let why = chain(&error);
             self.refuse(format!("assignment {generation} waits, it cannot be kept: {why}"));

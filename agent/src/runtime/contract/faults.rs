@@ -9,7 +9,7 @@ use oml_common::document::instance::{Check, Timing, Workload};
 use oml_common::time::Timestamp;
 
 use super::Place;
-use super::hands::{answer_of, run};
+use super::manual_actions::{answer_of, run};
 use crate::documents;
 use crate::runtime::RuntimeError;
 
@@ -150,7 +150,7 @@ async fn a_start_waits_for_an_engine_that_is_away(place: &Place) {
     // The unit wants the engine and would start it.
     run("systemctl", &["mask", "--runtime", docker[0], docker[1]]);
     let error = place.docker.list(&[]).await.unwrap_err();
-    assert!(matches!(error, RuntimeError::Away { daemon: "docker", .. }), "{error}");
+    assert!(matches!(error, RuntimeError::Unavailable { daemon: "docker", .. }), "{error}");
     run("systemctl", &["start", "--no-block", instance.unit.as_str()]);
     place
         .until("its supervisor says what it waits for", async || {

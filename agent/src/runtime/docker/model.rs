@@ -21,7 +21,7 @@ fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> Runt
         let transient = match &error {
             EngineError::Fault(Fault::Away) => {
                 let detail = format!("{verb} {object}: it was taken away");
-                return RuntimeError::Away { daemon: "docker", detail };
+                return RuntimeError::Unavailable { daemon: "docker", detail };
             }
             EngineError::Fault(Fault::Refused { transient, .. })
             | EngineError::Pull { transient, .. } => *transient,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use tokio::sync::watch;
 
 use super::{Daemon, FakeHost, Verb};
-use crate::runtime::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
+use crate::runtime::{ExecOutput, ExitReport, FetchProgress, Listing, Runtime, RuntimeError};
 
 /// The engine of a [`FakeHost`].
 #[derive(Clone)]
@@ -179,21 +179,21 @@ impl Runtime for FakeDocker {
         Ok(())
     }
 
-    async fn last_words(
+    async fn exit_report(
         &self,
         component: &ComponentName,
         hash: &ContentHash,
-    ) -> Result<LastWords, RuntimeError> {
-        self.enter(Verb::LastWords, Some(component)).await?;
+    ) -> Result<ExitReport, RuntimeError> {
+        self.enter(Verb::ExitReport, Some(component)).await?;
         let state = self.0.state();
         let Some(container) = state.containers.iter().rev().find(|c| c.is(component, hash)) else {
-            return Ok(LastWords::default());
+            return Ok(ExitReport::default());
         };
         let exit_code = match container.state {
             ContainerState::Exited { code, .. } => Some(code),
             ContainerState::Created | ContainerState::Running { .. } => None,
         };
-        Ok(LastWords { exit_code, log_tail: container.log.clone() })
+        Ok(ExitReport { exit_code, log_tail: container.log.clone() })
     }
 
     async fn document(

@@ -9,7 +9,7 @@ use oml_common::id::{ComponentName, ContentHash, UnitName};
 use tokio::sync::watch;
 
 use super::{Daemon, FakeHost, FakeUnit, Verb};
-use crate::runtime::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
+use crate::runtime::{ExecOutput, ExitReport, FetchProgress, Listing, Runtime, RuntimeError};
 
 /// The systemd of a [`FakeHost`].
 #[derive(Clone)]
@@ -187,13 +187,13 @@ impl Runtime for FakeSystemd {
         Ok(())
     }
 
-    async fn last_words(
+    async fn exit_report(
         &self,
         component: &ComponentName,
         _: &ContentHash,
-    ) -> Result<LastWords, RuntimeError> {
-        self.enter(Verb::LastWords, Some(component)).await?;
-        Ok(LastWords::default())
+    ) -> Result<ExitReport, RuntimeError> {
+        self.enter(Verb::ExitReport, Some(component)).await?;
+        Ok(ExitReport::default())
     }
 
     async fn exec(

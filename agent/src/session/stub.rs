@@ -114,7 +114,7 @@ fn named(uri: &str) -> CertificateParams {
 
 /// What it says, and what it heard.
 #[derive(Clone)]
-pub(crate) struct Pretend {
+pub(crate) struct Stub {
     authority: Arc<Authority>,
     /// Documents to send, the newest last; each session is sent the last one and all that follow.
     pub(crate) document: watch::Sender<Vec<u8>>,
@@ -144,7 +144,7 @@ impl Drop for Port {
     }
 }
 
-impl Pretend {
+impl Stub {
     pub(crate) fn new(authority: &Arc<Authority>) -> Self {
         Self {
             authority: Arc::clone(authority),
@@ -201,7 +201,7 @@ impl Pretend {
 }
 
 #[tonic::async_trait]
-impl Agent for Pretend {
+impl Agent for Stub {
     type SessionStream = ReceiverStream<Result<ControllerMessage, Status>>;
 
     async fn session(
@@ -244,7 +244,7 @@ impl Agent for Pretend {
 }
 
 #[tonic::async_trait]
-impl Enrollment for Pretend {
+impl Enrollment for Stub {
     async fn enroll(
         &self,
         request: Request<EnrollRequest>,
