@@ -28,14 +28,14 @@ use tracing::{debug, info};
 use crate::cache::{Cache, SavedUpdates, Updates};
 use crate::execute::{Host, Work};
 use crate::reserve;
-use crate::runtime::{FetchProgress, Runtime};
+use crate::runtime::PullProgress;
 use crate::statuses::Statuses;
 
 mod informer;
 mod pass;
 mod reporting;
 
-use self::informer::{Informer, Question, Snapshot};
+use self::informer::{Informer, Question, Snapshot, Source};
 pub use self::reporting::empty_report;
 
 /// Byte counts of a fetch are told this often.
@@ -78,7 +78,7 @@ struct Running {
     component: ComponentName,
     /// What it is done for.
     desired_hash: ContentHash,
-    progress: watch::Receiver<FetchProgress>,
+    progress: watch::Receiver<PullProgress>,
     task: AbortHandle,
 }
 
@@ -125,8 +125,8 @@ impl Agent {
         inputs: Inputs,
         reports: watch::Sender<Arc<Report>>,
     ) -> Self {
-        let docker = RuntimeWatch::ask(&host, &host.docker);
-        let systemd = RuntimeWatch::ask(&host, &host.systemd);
+        let docker = RuntimeWatch::ask(&host, Source::Engine(Arc::clone(&host.docker)));
+        let systemd = RuntimeWatch::ask(&host, Source::Units(Arc::clone(&host.systemd)));
         let SavedUpdates { mark: kept, mut updates } = cache.updates();
         let mut mark = host.clock.mark();
         if kept.is_same_boot(&mark) {
@@ -238,7 +238,7 @@ impl Agent {
     fn take_progress(&mut self) {
         for running in self.state.running.values() {
             if let Some(busy) = self.state.busy.get_mut(&running.component) {
-                let FetchProgress { bytes_done, bytes_total } = *running.progress.borrow();
+                let PullProgress { bytes_done, bytes_total } = *running.progress.borrow();
                 busy.bytes = (bytes_done, bytes_total);
             }
         }
@@ -290,18 +290,14 @@ impl Agent {
 }
 
 impl RuntimeWatch {
-    fn ask(host: &Host, runtime: &Arc<dyn Runtime>) -> Self {
+    fn ask(host: &Host, source: Source) -> Self {
         let (wanted, wanted_receiver) = watch::channel(Question::default());
-        let (snapshots, sightings_receiver) = watch::channel(Snapshot::default());
-        let lister = Informer {
-            runtime: Arc::clone(runtime),
-            wanted: wanted_receiver,
-            snapshots,
-            clock: host.clock.clone(),
-        };
+        let (snapshots, snapshots_receiver) = watch::channel(Snapshot::default());
+        let informer =
+            Informer { source, wanted: wanted_receiver, snapshots, clock: host.clock.clone() };
         // Ends by itself when the loop is dropped, and `wanted` with it.
-        tokio::spawn(lister.run());
-        Self { wanted, snapshots: sightings_receiver }
+        tokio::spawn(informer.run());
+        Self { wanted, snapshots: snapshots_receiver }
     }
 }
 

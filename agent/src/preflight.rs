@@ -18,7 +18,7 @@ use crate::documents;
 use crate::execute::Host;
 use crate::files;
 use crate::paths::Slot;
-use crate::runtime::{FetchProgress, Listing, RuntimeError};
+use crate::runtime::{Listing, PullProgress, RuntimeError};
 
 /// Below these many free inodes a disk is as good as full.
 const INODES_MIN: u64 = 1024;
@@ -77,10 +77,10 @@ impl Host {
     /// what runs needs the disk too.
     pub(crate) async fn until_it_does_not_fit(
         &self,
-        mut progress: watch::Receiver<FetchProgress>,
+        mut progress: watch::Receiver<PullProgress>,
     ) -> Blocked {
         while progress.changed().await.is_ok() {
-            let FetchProgress { bytes_done, bytes_total } = *progress.borrow_and_update();
+            let PullProgress { bytes_done, bytes_total } = *progress.borrow_and_update();
             let left_bytes = bytes_total.saturating_sub(bytes_done);
             // What is all here is only unpacked, and what it was packed in goes.
             if left_bytes > 0

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use crate::runtime::{Listing, Runtime};
+use crate::runtime::{ContainerEngine, Listing, RuntimeError, UnitManager};
 
 /// Nudges that come within this time are one.
 const COALESCE: Duration = Duration::from_millis(3);
@@ -59,8 +59,30 @@ impl Unavailable {
     }
 }
 
+/// Whom an informer asks.
+pub(super) enum Source {
+    Engine(Arc<dyn ContainerEngine>),
+    Units(Arc<dyn UnitManager>),
+}
+
+impl Source {
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
+        match self {
+            Self::Engine(engine) => engine.list(desired).await,
+            Self::Units(units) => units.list(desired).await,
+        }
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        match self {
+            Self::Engine(engine) => engine.changes(),
+            Self::Units(units) => units.changes(),
+        }
+    }
+}
+
 pub(super) struct Informer {
-    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) source: Source,
     pub(super) wanted: watch::Receiver<Question>,
     pub(super) snapshots: watch::Sender<Snapshot>,
     pub(super) clock: Clock,
@@ -69,7 +91,7 @@ pub(super) struct Informer {
 impl Informer {
     /// Asks until the loop is gone.
     pub(super) async fn run(mut self) {
-        let mut changes = self.runtime.changes();
+        let mut changes = self.source.changes();
         loop {
             changes.mark_unchanged();
             self.ask().await;
@@ -91,7 +113,7 @@ impl Informer {
     async fn ask(&mut self) {
         let wanted = self.wanted.borrow_and_update().clone();
         let now = self.clock.now();
-        let answer = self.runtime.list(&wanted.desired).await;
+        let answer = self.source.list(&wanted.desired).await;
         self.snapshots.send_modify(|snapshot| {
             snapshot.number = wanted.number;
             match answer {

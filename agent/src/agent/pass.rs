@@ -22,7 +22,7 @@ use crate::documents;
 use crate::execute::Work;
 use crate::observe::{Sources, join};
 use crate::paths::Slot;
-use crate::runtime::{FetchProgress, Listing};
+use crate::runtime::{Listing, PullProgress};
 
 /// Steps done at the same time, beside fetches.
 const STEPS_MAX: usize = 4;
@@ -186,7 +186,7 @@ impl Agent {
             return;
         }
         failpoint::reach("A0");
-        let (progress, watched) = watch::channel(FetchProgress::default());
+        let (progress, watched) = watch::channel(PullProgress::default());
         let host = self.host.clone();
         let task = self.steps.spawn(async move {
             let outcome = host.perform(&work, &progress).await;

@@ -44,7 +44,7 @@ impl Host {
         let instance = work.instance()?;
         self.advance_documents(work, instance, previous).await?;
         if instance.container().is_none() {
-            self.systemd.put(instance).await?;
+            self.systemd.write(instance).await?;
         }
         if failpoint::is_armed("A9") {
             self.die_between_stop_and_start(instance).await;
@@ -153,7 +153,7 @@ impl Host {
     ) -> Result<InstanceDocument, StepError> {
         let instance = self.known(work, previous).await?;
         documents::write(&self.paths, &instance, Slot::Current)?;
-        self.systemd.put(&instance).await?;
+        self.systemd.write(&instance).await?;
         failpoint::reach("R2");
         self.systemd.start(&instance).await?;
         Ok(instance)
@@ -237,8 +237,6 @@ fn runs_another(
 fn is_verdict(error: &RuntimeError) -> bool {
     match error {
         RuntimeError::Refused { transient, .. } => !transient,
-        RuntimeError::Unavailable { .. }
-        | RuntimeError::Foreign(_)
-        | RuntimeError::Unsupported(_) => false,
+        RuntimeError::Unavailable { .. } | RuntimeError::Foreign(_) => false,
     }
 }

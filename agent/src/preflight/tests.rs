@@ -15,7 +15,7 @@ use crate::execute::Work;
 use crate::fixtures;
 use crate::paths::Paths;
 use crate::runtime::fake::{Behaviour, FakeHost};
-use crate::runtime::{FetchProgress, Runtime as _};
+use crate::runtime::{ContainerEngine as _, PullProgress};
 
 const TCP: &str = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -81,7 +81,7 @@ impl Bench {
     async fn perform(&self, instance: &InstanceDocument, step: Step) -> Outcome {
         let desired = Some(instance.clone());
         let work = Work { component: instance.component.clone(), desired, step };
-        self.host.perform(&work, &watch::channel(FetchProgress::default()).0).await
+        self.host.perform(&work, &watch::channel(PullProgress::default()).0).await
     }
 
     async fn install(&self, instance: &InstanceDocument) {
@@ -129,13 +129,13 @@ async fn an_image_that_turns_out_too_large_for_the_disk_is_not_fetched_to_its_en
     let mut bench = Bench::new();
     // What is all here is only unpacked: that is nothing to look at.
     bench.host.min_free.engine_bytes = u64::MAX;
-    let (fetched, progress) = watch::channel(FetchProgress::default());
+    let (fetched, progress) = watch::channel(PullProgress::default());
     let host = &bench.host;
     let mut too_large = std::pin::pin!(host.until_it_does_not_fit(progress));
-    fetched.send_replace(FetchProgress { bytes_done: 10, bytes_total: 10 });
+    fetched.send_replace(PullProgress { bytes_done: 10, bytes_total: 10 });
     let waits = tokio::time::timeout(2 * LOOK_PAUSE, &mut too_large).await;
     assert!(waits.is_err(), "{waits:?}");
-    fetched.send_replace(FetchProgress { bytes_done: 10, bytes_total: 11 });
+    fetched.send_replace(PullProgress { bytes_done: 10, bytes_total: 11 });
     assert!(matches!(too_large.await, Blocked::Bytes { .. }));
 }
 

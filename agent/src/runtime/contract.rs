@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use super::docker::{Docker, Login};
 use super::fake::{Behaviour, FakeHost};
 use super::systemd::Systemd;
-use super::{FetchProgress, Listing, Runtime, RuntimeError};
+use super::{ContainerEngine, Listing, PullProgress, RuntimeError, UnitManager};
 use crate::documents;
 use crate::fixtures;
 use crate::paths::{Paths, Slot};
@@ -48,8 +48,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host on which the contract is tried.
 struct Place {
-    docker: Arc<dyn Runtime>,
-    systemd: Arc<dyn Runtime>,
+    docker: Arc<dyn ContainerEngine>,
+    systemd: Arc<dyn UnitManager>,
     paths: Paths,
     manual: ManualActions,
     repository: String,
@@ -174,9 +174,9 @@ impl Place {
         })
     }
 
-    async fn fetch(&self, instance: &InstanceDocument) -> Result<FetchProgress, RuntimeError> {
-        let (sender, progress) = watch::channel(FetchProgress::default());
-        self.docker.fetch(instance, &sender).await?;
+    async fn fetch(&self, instance: &InstanceDocument) -> Result<PullProgress, RuntimeError> {
+        let (sender, progress) = watch::channel(PullProgress::default());
+        self.docker.pull(instance, &sender).await?;
         let seen = *progress.borrow();
         Ok(seen)
     }
@@ -184,10 +184,10 @@ impl Place {
     /// Everything up to the moment before the old version is stopped.
     async fn prepare(&self, instance: &InstanceDocument) {
         self.fetch(instance).await.unwrap();
-        self.docker.put(instance).await.unwrap();
+        self.docker.create(instance).await.unwrap();
         self.systemd.list(std::slice::from_ref(instance)).await.unwrap();
         documents::write(&self.paths, instance, Slot::Next).unwrap();
-        self.systemd.put(instance).await.unwrap();
+        self.systemd.write(instance).await.unwrap();
     }
 
     /// The moment itself.
@@ -206,7 +206,7 @@ impl Place {
     async fn clear(&self, instance: &InstanceDocument) {
         let component = &instance.component;
         self.systemd.stop(component).await.unwrap();
-        self.systemd.remove(component, &[]).await.unwrap();
+        self.systemd.remove(component).await.unwrap();
         self.docker.stop(component).await.unwrap();
         self.docker.remove(component, &[]).await.unwrap();
         documents::remove(&self.paths, component).unwrap();

@@ -320,7 +320,7 @@ impl Drop for Bench {
 
 /// Tells what the supervisors' files say, and keeps them fresh, as their probes do.
 async fn supervise(host: FakeHost, paths: Paths, clock: Clock, statuses: watch::Sender<Statuses>) {
-    use crate::runtime::Runtime as _;
+    use crate::runtime::ContainerEngine as _;
     let mut changes = host.docker().changes();
     loop {
         let component = name("asterisk");

@@ -201,7 +201,7 @@ async fn a_missing_secret_is_told_before_anything_is_made(place: &Place) {
     });
     let instance = instance.edited(|instance| instance.workload = workload);
     place.fetch(&instance).await.unwrap();
-    let error = place.docker.put(&instance).await.unwrap_err().to_string();
+    let error = place.docker.create(&instance).await.unwrap_err().to_string();
     assert!(error.contains("/etc/omlagent/secrets/contract_token is missing"), "{error}");
     assert!(place.containers(&instance.component).await.is_empty());
     let path = place.paths.secret(&"contract_token".parse().unwrap());
@@ -263,8 +263,8 @@ async fn a_unit_comes_after_the_units_of_what_it_needs(place: &Place) {
         .edited(|second| second.after = after);
     let both = [first.clone(), second.clone()];
     place.systemd.list(&both).await.unwrap();
-    place.systemd.put(&first).await.unwrap();
-    place.systemd.put(&second).await.unwrap();
+    place.systemd.write(&first).await.unwrap();
+    place.systemd.write(&second).await.unwrap();
     let listing = place.systemd.list(&both).await.unwrap();
     assert!(listing.units.iter().all(|(_, unit)| !unit.stale), "{listing:?}");
     let show = |property| answer_of("systemctl", &["show", "-p", property, "contract-second"]);
@@ -310,7 +310,7 @@ async fn a_unit_file_removed_by_hand_is_written_anew(place: &Place) {
     std::fs::remove_file(place.paths.unit(&instance.unit)).unwrap();
     let [_, listing] = place.listing(&instance).await;
     assert_eq!(listing.foreign, []);
-    place.systemd.put(&instance).await.unwrap();
+    place.systemd.write(&instance).await.unwrap();
     let unit = place.unit(&instance).await.unwrap();
     assert!(unit.hash.is_some() && !unit.stale, "{unit:?}");
     assert_eq!((unit.active, started(place, &instance).await), (ActiveState::Active, since));

@@ -43,7 +43,7 @@ async fn an_image_is_fetched_once_and_a_missing_one_is_refused_for_good(place: &
     assert!(!error.is_transient(), "{error}");
     assert!(matches!(error, RuntimeError::Refused { verb: "pull", .. }), "{error}");
     // Nothing to make a container from.
-    let error = place.docker.put(&missing).await.unwrap_err();
+    let error = place.docker.create(&missing).await.unwrap_err();
     assert!(matches!(error, RuntimeError::Refused { .. }), "{error}");
 }
 
@@ -162,7 +162,7 @@ async fn only_what_does_not_run_and_is_not_kept_is_removed(place: &Place) {
     place.docker.remove(&old.component, &[]).await.unwrap();
     assert!(place.container(&old).await.is_none());
     assert!(place.runs(&new).await, "what runs is never removed");
-    place.systemd.remove(&old.component, &[]).await.unwrap();
+    place.systemd.remove(&old.component).await.unwrap();
     assert!(place.unit(&new).await.is_some_and(|unit| unit.active == ActiveState::Active));
     place.clear(&new).await;
 }
@@ -175,7 +175,7 @@ async fn a_container_of_somebody_else_is_named_and_left_alone(place: &Place) {
     let foreign = "container oml-contract-name-server".to_owned();
     assert_eq!(docker.foreign, [(instance.component.clone(), foreign.clone())]);
     assert!(place.containers(&instance.component).await.is_empty());
-    let error = place.docker.put(&instance).await.unwrap_err();
+    let error = place.docker.create(&instance).await.unwrap_err();
     assert!(matches!(&error, RuntimeError::Foreign(what) if *what == foreign), "{error}");
     place.docker.remove(&instance.component, &[]).await.unwrap();
     let [docker, _] = place.listing(&instance).await;
@@ -190,7 +190,7 @@ async fn a_unit_of_somebody_else_is_named_and_left_alone(place: &Place) {
     let foreign = "unit contract-unit.service".to_owned();
     assert_eq!(systemd.foreign, [(instance.component.clone(), foreign.clone())]);
     assert!(systemd.units.iter().all(|(name, _)| name != &instance.component));
-    let error = place.systemd.put(&instance).await.unwrap_err();
+    let error = place.systemd.write(&instance).await.unwrap_err();
     assert!(matches!(&error, RuntimeError::Foreign(what) if *what == foreign), "{error}");
     place.manual.take_unit_away(&instance);
 }
@@ -279,20 +279,20 @@ async fn every_change_is_counted(place: &Place) {
 
 async fn a_packaged_unit_gets_a_drop_in_and_nothing_else(place: &Place) {
     let instance = place.packaged("contract-packaged", "contract-packaged.service");
-    let error = place.systemd.put(&instance).await.unwrap_err();
+    let error = place.systemd.write(&instance).await.unwrap_err();
     assert!(matches!(error, RuntimeError::Refused { .. }), "{error}");
     assert!(!error.is_transient(), "{error}");
     place.manual.bring_packaged_unit(&instance);
     let unit = place.unit(&instance).await.unwrap();
     assert!(unit.hash.is_none(), "{unit:?}");
-    place.systemd.put(&instance).await.unwrap();
+    place.systemd.write(&instance).await.unwrap();
     place.systemd.start(&instance).await.unwrap();
     let unit = place.unit(&instance).await.unwrap();
     assert_eq!(unit.active, ActiveState::Active);
     assert!(unit.hash.is_some() && !unit.stale, "{unit:?}");
-    assert!(place.docker.put(&instance).await.is_err());
+    assert!(place.docker.create(&instance).await.is_err());
     place.systemd.stop(&instance.component).await.unwrap();
-    place.systemd.remove(&instance.component, &[]).await.unwrap();
+    place.systemd.remove(&instance.component).await.unwrap();
     let unit = place.unit(&instance).await.unwrap();
     assert!(unit.hash.is_none(), "only the drop-in goes: {unit:?}");
     place.manual.take_unit_away(&instance);
