@@ -106,7 +106,7 @@ impl Session {
                 }
                 () = &mut renewal => match self.renew(&mut client).await {
                     Ok(renewed) => {
-                        held.take(renewed, &self.clock);
+                        held.take(renewed, self.env.clock());
                         return Ok(Left::Renewed);
                     }
                     Err(error) => {

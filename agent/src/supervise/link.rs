@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use oml_common::decide::observed::ContainerState;
-use oml_daemon::env::Clock;
+use oml_daemon::env::Env;
 
 use super::told::Told;
 use crate::pause::Backoff;
@@ -18,7 +18,7 @@ const EXTENSION: Duration = Duration::from_secs(30);
 pub(super) struct Link {
     pub(super) engine: Engine,
     pub(super) told: Told,
-    pub(super) clock: Clock,
+    pub(super) env: Env,
 }
 
 /// How a container was found to have ended.
@@ -42,7 +42,7 @@ impl Link {
         loop {
             match ask().await {
                 Err(RuntimeError::Away { .. }) => {
-                    self.told.engine_is_away(self.clock.now());
+                    self.told.engine_is_away(self.env.now());
                     self.told.extend(EXTENSION);
                     backoff.pause().await;
                 }
