@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
+
 use std::path::Path;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
