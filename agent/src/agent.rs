@@ -153,6 +153,7 @@ impl Agent {
             // Every arm but `join_next` only waits for a mark or a time, and
             // `join_next` keeps what it has not returned: none loses anything.
             tokio::select! {
+                biased;
                 Ok(()) = self.inputs.assignment.changed() => self.take_assignment(),
                 Ok(()) = self.docker.snapshots.changed() => self.take_snapshot(),
                 Ok(()) = self.systemd.snapshots.changed() => self.take_snapshot(),
@@ -161,10 +162,10 @@ impl Agent {
                 Some(ended) = self.steps.join_next_with_id(), if !self.steps.is_empty() => {
                     self.take_end(ended);
                 }
+                _ = refresh.tick() => self.refresh(),
                 // Bytes come by the thousand lines: a pace for reports, not a wait for anything.
                 () = tokio::time::sleep(PROGRESS), if fetches => self.take_progress(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
-                _ = refresh.tick() => self.refresh(),
             }
             self.pass();
         }

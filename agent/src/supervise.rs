@@ -86,9 +86,9 @@ pub async fn supervise(
     surroundings: Surroundings,
     component: ComponentName,
 ) -> Result<(), SuperviseError> {
-    let Surroundings { paths, engine, notify, signals, clock, status_written } = surroundings;
+    let Surroundings { paths, engine, notify, signals, env, status_written } = surroundings;
     let Signals { mut stop, mut terminate, mut hangup } = signals;
-    let client = Rc::new(EngineClient { engine, systemd: SystemdNotifier::new(notify), clock });
+    let client = Rc::new(EngineClient { engine, systemd: SystemdNotifier::new(notify), env });
     let mut supervisor = Supervisor {
         paths,
         component,
@@ -213,7 +213,7 @@ impl Supervisor {
     /// that cannot be written ages, and so tells that it is no longer true.
     fn write_down(&mut self, change: impl FnOnce(&mut Record, Timestamp)) {
         let Some(record) = &mut self.record else { return };
-        change(record, self.client.clock.now());
+        change(record, self.client.env.now());
         if let Err(error) = documents::write_status(&self.paths, &self.component, record.status()) {
             eprintln!("{}", chain(&error));
         }

@@ -99,6 +99,7 @@ impl Informer {
             let pause = Instant::now() + if is_away { RETRY } else { RELIST };
             // Each arm only waits for a mark or a time; dropping it loses nothing.
             tokio::select! {
+                biased;
                 asked = self.wanted.changed() => if asked.is_err() { return },
                 nudged = changes.changed() => match nudged {
                     Ok(()) => sleep(COALESCE).await,

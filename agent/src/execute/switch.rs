@@ -216,6 +216,7 @@ impl Host {
             }
         };
         tokio::select! {
+            biased;
             _ = self.systemd.start(instance) => {}
             () = stopped => {}
         }

@@ -5,6 +5,10 @@
 //! named by `OML_CONTRACT_REPOSITORY` and the digests `OML_CONTRACT_V1`,
 //! `OML_CONTRACT_V2`, `OML_CONTRACT_EXITS` and `OML_CONTRACT_HANGS`; `OML_CONTRACT_USER` and
 //! `OML_CONTRACT_PASSWORD_FILE` if the registry wants a login.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "real daemons, by real time, where the environment names them"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -86,6 +86,7 @@ impl Session {
             // Reading a message, a mark, a permit and the timers can each be
             // dropped and taken up again without losing anything.
             tokio::select! {
+                biased;
                 message = inbound.message() => match message.map_err(SessionError::Lost)? {
                     Some(message) => {
                         if let Some(assignment) = self.receive(message, &held.identity) {
@@ -106,7 +107,7 @@ impl Session {
                 }
                 () = &mut renewal => match self.renew(&mut client).await {
                     Ok(renewed) => {
-                        held.take(renewed, &self.clock);
+                        held.take(renewed, self.env.clock());
                         return Ok(Left::Renewed);
                     }
                     Err(error) => {

@@ -1,5 +1,9 @@
 //! A controller of a few lines for tests: an authority, TLS as the real one
 //! does it, and whatever the test wants it to say.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a controller of a test, with real ports and certificates"
+)]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

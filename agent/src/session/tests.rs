@@ -5,6 +5,7 @@ use std::time::Duration;
 use oml_common::document::Verbatim;
 use oml_common::document::assignment::{Assignment, Content};
 use oml_common::id::Generation;
+use oml_daemon::env::Clock;
 use oml_proto::v1::agent_message;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -87,7 +88,7 @@ impl Bench {
             settings: Arc::new(settings),
             files: files.clone(),
             cache: cache.clone(),
-            clock: setting.clock.unwrap_or_else(Clock::system),
+            env: Env::system().with_clock(setting.clock.unwrap_or_else(Clock::system)),
             assignments,
             reports: reported,
             state: state_sender,
@@ -343,9 +344,10 @@ async fn a_host_that_may_not_come_back_says_what_to_type() {
 
 #[test]
 fn pauses_grow_to_a_bound_and_are_never_in_step() {
-    let longest = (0..200).map(|_| pause(0)).max().unwrap();
+    let random = Random::system();
+    let longest = (0..200).map(|_| pause(0, &random)).max().unwrap();
     assert!(longest <= Duration::from_millis(PAUSE_FIRST_MS));
-    let late: Vec<Duration> = (0..200).map(|_| pause(60)).collect();
+    let late: Vec<Duration> = (0..200).map(|_| pause(60, &random)).collect();
     assert!(late.iter().all(|pause| *pause <= Duration::from_millis(PAUSE_LONGEST_MS)));
     assert!(late.iter().max() > late.iter().min());
 }

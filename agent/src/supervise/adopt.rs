@@ -78,7 +78,7 @@ impl Supervisor {
         let ready = known.as_ref().is_some_and(was_ready);
         let grace_ms = instance.timing.stop_grace_ms;
         // Before the start: a stop that comes now must reach this container.
-        let since = self.client.clock.now();
+        let since = self.client.env.now();
         self.held = Some(Held { id: id.clone(), grace_ms, since });
         self.record = Some(match known {
             Some(status) => Record::of(instance, status),
@@ -110,7 +110,7 @@ impl Supervisor {
             return before.drift.clone();
         }
         let name = instance.container().map(|c| c.name.to_string()).unwrap_or_default();
-        Some(Drift { at: self.client.clock.now(), found: format!("container {name} was removed") })
+        Some(Drift { at: self.client.env.now(), found: format!("container {name} was removed") })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use oml_common::decide::observed::ContainerState;
-use oml_daemon::env::Clock;
+use oml_daemon::env::Env;
 
 use super::sd_notify::SystemdNotifier;
 use crate::pause::RetryPause;
@@ -18,7 +18,7 @@ const EXTENSION: Duration = Duration::from_secs(30);
 pub(super) struct EngineClient {
     pub(super) engine: Engine,
     pub(super) systemd: SystemdNotifier,
-    pub(super) clock: Clock,
+    pub(super) env: Env,
 }
 
 /// How a container was found to have ended.
@@ -42,7 +42,7 @@ impl EngineClient {
         loop {
             match ask().await {
                 Err(RuntimeError::Unavailable { .. }) => {
-                    self.systemd.engine_is_away(self.clock.now());
+                    self.systemd.engine_is_away(self.env.now());
                     self.systemd.extend(EXTENSION);
                     backoff.pause().await;
                 }

@@ -115,7 +115,7 @@ impl Supervisor {
 
     async fn probe(&mut self, instance: &InstanceDocument, id: &str, pace: &mut Pace) {
         let client = self.client.clone();
-        let target = Target { engine: &client.engine, container: id };
+        let target = Target { engine: &client.engine, container: id, random: client.env.random() };
         let answer = probe::ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
         self.write_down(|record, now| record.answered(answer, now));
         let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
@@ -193,7 +193,7 @@ impl Supervisor {
         (id, since): (&str, Timestamp),
         end: End,
     ) -> ContainerExit {
-        let now = self.client.clock.now();
+        let now = self.client.env.now();
         // A clock that was set back may have put the start into the future.
         let just_now = Timestamp(now.0.saturating_sub(JUST_NOW_MS));
         let since = if since > now { just_now } else { since };
@@ -210,6 +210,6 @@ impl Supervisor {
             deeds: deeds.ok(),
         };
         let name = instance.container().map(|container| container.name.to_string());
-        exit::tell(&name.unwrap_or_default(), evidence, self.client.clock.now())
+        exit::tell(&name.unwrap_or_default(), evidence, self.client.env.now())
     }
 }
