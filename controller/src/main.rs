@@ -208,6 +208,7 @@ async fn serve(settings: &Settings, env: Env) -> Result<()> {
     tracing::info!(listen = %running.listen, enrollment = %running.enrollment_listen, "the controller serves");
     // Both only observe.
     tokio::select! {
+        biased;
         _signal = terminated.recv() => {}
         _signal = interrupted.recv() => {}
     }

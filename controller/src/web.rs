@@ -47,8 +47,9 @@ pub async fn serve(
         .route("/healthz", get(health_page))
         .with_state(shared);
     tokio::select! {
-        never = http::serve(listener, TowerToHyperService::new(router)) => match never {},
+        biased;
         () = shutdown.requested() => {}
+        never = http::serve(listener, TowerToHyperService::new(router)) => match never {},
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! The server is this test program again, as a child with a low limit.
 #![expect(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "a test program: failures are panics, and the child says its address"
 )]

@@ -31,7 +31,7 @@ pub enum SettingsError {
     Source {
         /// The file, or the environment.
         place: String,
-        source: config::ConfigError,
+        source: Box<config::ConfigError>,
     },
     /// A value is not possible.
     #[error("{key}: {value:?} is not {expected}")]
@@ -119,7 +119,10 @@ fn check<T: DeserializeOwned>(
     builder: ConfigBuilder<DefaultState>,
 ) -> Result<T, SettingsError> {
     let read = builder.build().and_then(Config::try_deserialize);
-    read.map_err(|source| SettingsError::Source { place: place.to_owned(), source })
+    read.map_err(|source| SettingsError::Source {
+        place: place.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 #[cfg(test)]

@@ -27,8 +27,8 @@ pub fn empty_report(at: Timestamp) -> Report {
 }
 
 impl Agent {
-    pub(super) fn tell(&self, observed: &Observed, judgements: &BTreeMap<ComponentName, Decision>) {
-        let mut instances = tell(self.input(observed), judgements);
+    pub(super) fn tell(&self, observed: &Observed, decisions: &BTreeMap<ComponentName, Decision>) {
+        let mut instances = tell(self.input(observed), decisions);
         for (name, instance) in &mut instances {
             add_drift(instance, self.state.drifts.get(name));
         }
@@ -50,7 +50,7 @@ impl Agent {
     }
 
     fn troubles(&self) -> Vec<String> {
-        let away = |side: &super::Side| side.sightings.borrow().away.clone();
+        let away = |side: &super::RuntimeWatch| side.snapshots.borrow().away.clone();
         let sides = [away(&self.docker), away(&self.systemd)];
         let sides = sides.into_iter().flatten().map(|away| away.words());
         let State { troubles, .. } = &self.state;

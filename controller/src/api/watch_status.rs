@@ -30,11 +30,12 @@ pub(super) async fn watch(
     let life = Duration::from_millis(expires.since_ms(status.now()));
     // Every arm only observes.
     let ended = tokio::select! {
-        ended = send_all(&status, tenant.as_ref(), &replies) => ended,
+        biased;
         () = sleep(life) => Err(Status::unauthenticated("the certificate has ended")),
         () = shutdown.requested() => {
             Err(Status::unavailable("the controller is stopping"))
         }
+        ended = send_all(&status, tenant.as_ref(), &replies) => ended,
     };
     if let Err(status) = ended {
         // A reader that is gone needs no reason.
@@ -56,6 +57,7 @@ async fn send_all(
         sleep_until(Instant::now() + REPLY_INTERVAL).await;
         // Cancel-safe: a nudge that is not returned is not needed any more.
         tokio::select! {
+            biased;
             () = changes.next() => {}
             () = replies.closed() => return Ok(()),
         }

@@ -73,6 +73,7 @@ impl StatusChanges {
         let stored = futures_util::future::select_all(stored);
         // Both only observe: what is not returned now is returned at the next call.
         tokio::select! {
+            biased;
             _ended = self.presence.changed() => {}
             _one = stored => {}
         }

@@ -134,22 +134,10 @@ impl AgentStream {
         loop {
             let paused_until = limit.paused_until();
             // Cancel-safe, every arm: messages, nudges and places that an arm
-            // does not return are there for the next round; the rest only observe.
+            // does not return are there for the next round; the rest only observe. What
+            // ends the session comes first, and reports last: they never run out.
             tokio::select! {
-                message = next_message(&mut incoming, paused_until) => {
-                    let Some(message) = message? else { return Ok(()) };
-                    limit.note(Instant::now());
-                    self.handle_report(message, progress).await?;
-                }
-                () = assigned.next() => look = true,
-                place = outgoing.reserve(), if look => {
-                    let Ok(place) = place else { return Ok(()) };
-                    look = false;
-                    if let Some(message) = self.pending_assignment(progress).await? {
-                        place.send(Ok(message));
-                        failpoint::reach("C6");
-                    }
-                }
+                biased;
                 _gone = &mut replaced => {
                     self.check_certificate()?;
                     return Err(Status::aborted("a newer session of this node took its place"));
@@ -158,9 +146,23 @@ impl AgentStream {
                 () = sleep_until(certificate_ends) => {
                     return Err(Status::unauthenticated("the certificate has ended"));
                 }
-                () = due(progress.persist_at) => progress.persist_at = self.persist().await,
                 () = shutdown.requested() => {
                     return Err(Status::unavailable("the controller is stopping"));
+                }
+                () = due(progress.persist_at) => progress.persist_at = self.persist().await,
+                place = outgoing.reserve(), if look => {
+                    let Ok(place) = place else { return Ok(()) };
+                    look = false;
+                    if let Some(message) = self.pending_assignment(progress).await? {
+                        place.send(Ok(message));
+                        failpoint::reach("C6");
+                    }
+                }
+                () = assigned.next() => look = true,
+                message = next_message(&mut incoming, paused_until) => {
+                    let Some(message) = message? else { return Ok(()) };
+                    limit.note(Instant::now());
+                    self.handle_report(message, progress).await?;
                 }
             }
         }

@@ -1,4 +1,5 @@
 //! Real handshakes over loopback: who is let in, and who holds up whom.
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
