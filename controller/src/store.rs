@@ -1,7 +1,8 @@
-//! The store's contract: four methods over keys, versions and bytes.
+//! The contract of the key-value store: four methods over keys, versions and
+//! bytes.
 //!
-//! A commit is all or nothing and durable when it returns; a read never shows
-//! what is not yet durable. The store knows nothing of what the bytes mean.
+//! A commit is atomic, and durable when it returns. A read never returns data
+//! that is not durable yet. The store does not interpret the values.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,42 +18,48 @@ pub use embedded::Embedded;
 pub use memory::Memory;
 pub use nudge::ChangeSignal;
 
-/// The longest value, in bytes.
+/// The greatest size of one value, in bytes.
 pub const VALUE_SIZE_BYTES_MAX: usize = 1 << 20;
-/// The most keys one commit may touch.
+/// The greatest number of keys that one commit may write.
 pub const COMMIT_WRITES_MAX: usize = 64;
-/// The most bytes the values of one commit may have together.
+/// The greatest total size of the values of one commit, in bytes.
 pub const COMMIT_SIZE_BYTES_MAX: usize = 1 << 20;
-/// The longest key, in bytes.
+/// The greatest length of a key, in bytes.
 pub const KEY_SIZE_BYTES_MAX: usize = 512;
 
-/// Where the desired state is kept.
+/// A store of keys with versioned values. It holds the desired state of all tenants.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Reads one key.
+    /// Returns the value of `key`, or `None` if the key does not exist.
     async fn get(&self, key: &RawKey) -> Result<Option<Versioned>>;
 
-    /// Reads every key that starts with `prefix`, in key order, as of one moment.
+    /// Returns every key that starts with `prefix`, in key order, from one consistent
+    /// snapshot.
     async fn list(&self, prefix: &str) -> Result<Vec<(RawKey, Versioned)>>;
 
     /// Makes all of `writes` durable, or none of them.
     ///
-    /// A caller that stops waiting does not take its commit back.
+    /// Dropping the returned future does not cancel a commit that was queued.
+    ///
+    /// # Errors
+    /// Returns a [`StoreError`]; unless its variant says otherwise, nothing was
+    /// written.
     async fn commit(&self, writes: Vec<Write>) -> Result<Commit>;
 
-    /// Nudges whoever waits on it after a commit touched a key under `prefix`.
+    /// Returns a signal that wakes its holder after each commit that writes a key under
+    /// `prefix`.
     fn changed(&self, prefix: &str) -> ChangeSignal;
 }
 
-/// A result of the store.
+/// The result of a store operation.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// A key: printable ASCII, parts separated by slashes.
+/// A key of printable ASCII characters, whose parts are separated by slashes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RawKey(String);
 
 impl RawKey {
-    /// The key as text.
+    /// Returns the key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -80,7 +87,7 @@ impl fmt::Display for RawKey {
 /// A value and the number of the commit that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versioned {
-    /// The number of the commit that wrote the value; never used twice.
+    /// The number of the commit that wrote the value. A number is never used twice.
     pub version: u64,
     pub value: Bytes,
 }
@@ -89,18 +96,18 @@ pub struct Versioned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
     pub key: RawKey,
-    /// What must be true of the key for the commit to happen.
+    /// The condition on the key; the whole commit is refused if it does not hold.
     pub expect: Expect,
     pub change: WriteAction,
 }
 
 impl Write {
-    /// A put under a condition.
+    /// Makes a write that sets a value under a condition.
     pub fn put(key: impl Into<RawKey>, expect: Expect, value: impl Into<Bytes>) -> Self {
         Self { key: key.into(), expect, change: WriteAction::Put(value.into()) }
     }
 
-    /// A delete under a condition.
+    /// Makes a write that removes a key under a condition.
     pub fn delete(key: impl Into<RawKey>, expect: Expect) -> Self {
         Self { key: key.into(), expect, change: WriteAction::Delete }
     }
@@ -109,11 +116,11 @@ impl Write {
 /// A condition on one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// Nothing is asked.
+    /// The write has no condition.
     Any,
     /// The key must not exist.
     Absent,
-    /// The key must exist and carry this version.
+    /// The key must exist with this version.
     Version(u64),
 }
 
@@ -127,61 +134,55 @@ impl Expect {
     }
 }
 
-/// What a write does to its key.
+/// The effect of a write on its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteAction {
     Put(Bytes),
-    /// Removes the key; a key that is not there is no error.
+    /// Removes the key. Removing a missing key is not an error.
     Delete,
 }
 
 /// The outcome of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Commit {
-    /// The store's number after the commit, and the version of all it put.
+    /// The number of the commit, which is the version of every value that it put. An
+    /// empty commit returns the number of the last one.
     pub version: u64,
 }
 
-/// Why the store did not do what was asked. Unless it says otherwise, nothing
-/// was written.
+/// The error of a store operation. Nothing was written, except where a variant
+/// says that the outcome is unknown.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// A condition does not hold: somebody else was first.
-    #[error("{key} was changed by somebody else")]
+    /// A condition does not hold, because another commit changed the key first.
+    #[error("{key} was changed by another commit; read it again and retry")]
     Conflict {
         /// The first key whose condition does not hold.
         key: RawKey,
     },
-    /// The request itself is outside the store's limits.
+    /// The request exceeds a limit of the store.
     #[error("commit refused: {0}")]
     Refused(String),
-    #[error("the store in {} is full: {reason}; free some space, nothing was written", dir.display())]
-    Full {
-        /// The folder of the store.
-        dir: PathBuf,
-        reason: String,
-    },
-    /// What is stored cannot be read.
+    #[error("the store in {} is full: {reason}; nothing was written; free disk space and retry", dir.display())]
+    Full { dir: PathBuf, reason: String },
+    /// A stored value cannot be read.
     #[error("{key} in the store is damaged: {reason}")]
     Damaged { key: RawKey, reason: String },
-    /// The store stopped working. Whether the last commit is kept is known
-    /// only after a restart.
+    /// The store no longer serves requests. Whether the last commit was written
+    /// is unknown until the store is opened again.
     #[error("the store in {} has stopped: {reason}", dir.display())]
-    Stopped {
-        /// The folder of the store.
-        dir: PathBuf,
-        reason: String,
-    },
+    Stopped { dir: PathBuf, reason: String },
 }
 
 impl StoreError {
-    /// Somebody else was first: read again and decide again.
+    /// Returns whether another commit came first, so that the caller must read and
+    /// decide again.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { .. })
     }
 
-    /// The same commit may succeed later without anything else changing in it.
+    /// Returns whether the same commit may succeed later without a change to it.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -191,11 +192,11 @@ impl StoreError {
     }
 }
 
-/// Checks the limits that hold for every store.
+/// Checks the limits that apply to every store.
 fn check_limits(writes: &[Write]) -> Result<()> {
     if writes.len() > COMMIT_WRITES_MAX {
         let count = writes.len();
-        return Err(StoreError::Refused(format!("{count} keys, {COMMIT_WRITES_MAX} are allowed")));
+        return Err(StoreError::Refused(format!("{count} keys (maximum {COMMIT_WRITES_MAX})")));
     }
     let mut total = 0;
     let mut seen = std::collections::BTreeSet::new();
@@ -210,7 +211,7 @@ fn check_limits(writes: &[Write]) -> Result<()> {
         };
         if value_len > VALUE_SIZE_BYTES_MAX {
             return Err(StoreError::Refused(format!(
-                "the value of {} has {value_len} bytes, {VALUE_SIZE_BYTES_MAX} are allowed",
+                "the value of {} has {value_len} bytes (maximum {VALUE_SIZE_BYTES_MAX})",
                 write.key
             )));
         }
@@ -218,7 +219,7 @@ fn check_limits(writes: &[Write]) -> Result<()> {
     }
     if total > COMMIT_SIZE_BYTES_MAX {
         return Err(StoreError::Refused(format!(
-            "{total} bytes, {COMMIT_SIZE_BYTES_MAX} are allowed"
+            "{total} bytes of values (maximum {COMMIT_SIZE_BYTES_MAX})"
         )));
     }
     Ok(())
@@ -232,7 +233,7 @@ fn check_key(key: &RawKey) -> Result<()> {
     }
     let shown: String = text.chars().take(80).collect();
     Err(StoreError::Refused(format!(
-        "{shown:?} is not a key: 1 to {KEY_SIZE_BYTES_MAX} printable ASCII characters without spaces"
+        "{shown:?} is not a key: a key has 1 to {KEY_SIZE_BYTES_MAX} printable ASCII characters and no spaces"
     )))
 }
 

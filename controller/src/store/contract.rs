@@ -1,4 +1,4 @@
-//! What every store must do. Each function is one test, run on each store.
+//! The contract of every store as tests. Each function is one test, run on each store.
 
 use std::future::Future;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(super) async fn a_new_store_is_empty(store: &dyn Store) {
     assert!(keys(store, "").await.is_empty());
 }
 
-pub(super) async fn what_is_put_is_read_with_its_commits_number(store: &dyn Store) {
+pub(super) async fn a_value_is_read_with_the_version_of_its_commit(store: &dyn Store) {
     let version = put(store, "a/b", Expect::Any, b"one").await.unwrap();
     assert_eq!(get(store, "a/b").await, Some((version, b"one".to_vec())));
     assert_eq!(get(store, "a").await, None);
@@ -46,7 +46,7 @@ pub(super) async fn what_is_put_is_read_with_its_commits_number(store: &dyn Stor
     assert_eq!(get(store, "a/b").await, Some((later, Vec::new())));
 }
 
-pub(super) async fn a_deleted_key_is_gone_and_its_number_never_comes_back(store: &dyn Store) {
+pub(super) async fn a_deleted_key_is_gone_and_its_version_is_never_reused(store: &dyn Store) {
     let first = put(store, "a", Expect::Any, b"1").await.unwrap();
     store.commit(vec![Write::delete("a", Expect::Version(first))]).await.unwrap();
     assert_eq!(get(store, "a").await, None);
@@ -56,7 +56,7 @@ pub(super) async fn a_deleted_key_is_gone_and_its_number_never_comes_back(store:
     assert!(put(store, "a", Expect::Version(first), b"2").await.unwrap_err().is_conflict());
 }
 
-pub(super) async fn a_list_holds_the_prefix_in_order_and_nothing_else(store: &dyn Store) {
+pub(super) async fn a_list_returns_exactly_the_keys_with_the_prefix_in_order(store: &dyn Store) {
     for key in ["b/2", "b/10", "b", "bb", "a/1", "c", "b/1"] {
         put(store, key, Expect::Absent, key.as_bytes()).await.unwrap();
     }
@@ -66,7 +66,7 @@ pub(super) async fn a_list_holds_the_prefix_in_order_and_nothing_else(store: &dy
     assert!(keys(store, "d").await.is_empty());
 }
 
-pub(super) async fn a_condition_that_fails_is_a_conflict_that_names_the_key(store: &dyn Store) {
+pub(super) async fn a_failing_condition_is_a_conflict_that_names_the_key(store: &dyn Store) {
     let version = put(store, "a", Expect::Absent, b"1").await.unwrap();
     for (key, expect) in [
         ("a", Expect::Absent),
@@ -95,7 +95,7 @@ pub(super) async fn a_commit_with_one_failing_condition_changes_nothing(store: &
     assert_eq!(next, version + 1, "a refused commit takes no number");
 }
 
-pub(super) async fn all_writes_of_a_commit_carry_one_number(store: &dyn Store) {
+pub(super) async fn all_writes_of_a_commit_have_one_version(store: &dyn Store) {
     let writes = (0..COMMIT_WRITES_MAX)
         .map(|n| Write::put(format!("k/{n:02}"), Expect::Absent, n.to_string().into_bytes()));
     let Commit { version } = store.commit(writes.collect()).await.unwrap();
@@ -110,7 +110,7 @@ pub(super) async fn an_empty_commit_changes_nothing(store: &dyn Store) {
     assert_eq!(put(store, "a", Expect::Any, b"2").await.unwrap(), version + 1);
 }
 
-pub(super) async fn a_value_of_the_longest_size_is_kept_whole(store: &dyn Store) {
+pub(super) async fn a_value_of_the_greatest_size_is_stored_completely(store: &dyn Store) {
     for size in [0, 1, 4095, 4096, 4097, 8192, 12_289, VALUE_SIZE_BYTES_MAX, 5, 70_000] {
         let value: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
         let version = put(store, "big", Expect::Any, &value).await.unwrap();
@@ -119,7 +119,7 @@ pub(super) async fn a_value_of_the_longest_size_is_kept_whole(store: &dyn Store)
     assert_eq!(keys(store, "").await, ["big"]);
 }
 
-pub(super) async fn what_is_over_a_limit_is_refused_and_changes_nothing(store: &dyn Store) {
+pub(super) async fn a_commit_over_a_limit_is_refused_and_changes_nothing(store: &dyn Store) {
     let value = |size| vec![0_u8; size];
     let half = VALUE_SIZE_BYTES_MAX / 2;
     let refused = [
@@ -145,7 +145,9 @@ pub(super) async fn what_is_over_a_limit_is_refused_and_changes_nothing(store: &
     put(store, &"k".repeat(KEY_SIZE_BYTES_MAX), Expect::Any, b"1").await.unwrap();
 }
 
-pub(super) async fn of_many_who_expect_the_same_exactly_one_wins(store: &dyn Store) {
+pub(super) async fn of_concurrent_commits_with_one_condition_exactly_one_succeeds(
+    store: &dyn Store,
+) {
     let start = put(store, "counter", Expect::Any, b"0").await.unwrap();
     let racers = (0..16)
         .map(|n: u8| async move { put(store, "counter", Expect::Version(start), &[n]).await });
@@ -159,7 +161,7 @@ pub(super) async fn of_many_who_expect_the_same_exactly_one_wins(store: &dyn Sto
     assert_eq!(won, 1);
 }
 
-pub(super) async fn a_commit_nudges_those_who_wait_on_its_prefix_only(store: &dyn Store) {
+pub(super) async fn a_commit_nudges_only_waiters_on_its_prefix(store: &dyn Store) {
     let (mut tenants, mut nodes) = (store.changed("tenants/"), store.changed("nodes/"));
     put(store, "tenants/acme", Expect::Any, b"1").await.unwrap();
     assert!(is_soon(tenants.next()).await);
@@ -172,7 +174,7 @@ pub(super) async fn a_commit_nudges_those_who_wait_on_its_prefix_only(store: &dy
     assert!(quiet.is_err(), "a refused commit nudges nobody");
 }
 
-pub(super) async fn nudges_while_nobody_waits_are_kept_and_merged(store: &dyn Store) {
+pub(super) async fn nudges_without_a_waiter_are_kept_and_merged(store: &dyn Store) {
     let mut changes = store.changed("");
     for n in 0..5_u8 {
         put(store, "a", Expect::Any, &[n]).await.unwrap();

@@ -1,9 +1,10 @@
-//! The store on this machine's disk, kept by sled.
+//! The store on the local disk, in a sled database.
 //!
-//! sled's rules, each learnt from a failure: one writer; a flush per commit;
-//! its file synced by us before a commit is acknowledged; small values; nothing
-//! that hangs is waited for. A folder that is not whole and ours is refused by
-//! name, and never taken for an empty store.
+//! Five rules make sled safe, each learnt from a failure: there is one writer;
+//! every commit is flushed; we sync sled's file ourselves before a commit is
+//! acknowledged; values are small; a write that hangs ends the process. A folder
+//! with missing, damaged or foreign files is refused with the name of the file,
+//! and is never treated as an empty store.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -32,12 +33,13 @@ mod layout;
 mod watchdog;
 mod writer;
 
-/// How the store is run; the default is right outside tests.
+/// The options of an open store. The defaults are right outside of tests.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Commits that add something are refused when less is free on the disk.
+    /// A commit that puts a value is refused when the disk has fewer free bytes than
+    /// this.
     pub reserve_size_bytes: u64,
-    /// A commit that takes longer ends the process.
+    /// A commit that takes longer than this ends the process.
     pub write_limit: Duration,
 }
 
@@ -47,25 +49,25 @@ impl Default for Options {
     }
 }
 
-/// How many commits may wait for the writer before their senders wait too.
+/// The number of commits that may be queued for the writer before senders have to wait.
 const QUEUE_LEN_MAX: usize = 64;
 
-/// Why a folder is not opened, or not made, as a store.
+/// The error of opening or making a store.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("{} does not exist: this is not a store; `omlcontroller init` makes one", file.display())]
+    #[error("{} does not exist, so the folder is not a store; make one with `omlcontroller init`", file.display())]
     Missing { file: PathBuf },
-    #[error("{} is not empty; a store is only made in a new or empty folder", dir.display())]
+    #[error("{} is not empty; a store can be made only in a new or empty folder", dir.display())]
     NotEmpty { dir: PathBuf },
-    #[error("{} is in use by another process", file.display())]
+    #[error("{} is in use by another process; stop that process first", file.display())]
     Locked { file: PathBuf },
-    #[error("{} is missing or cut short; restore the store from a backup", file.display())]
+    #[error("{} is missing or cut short; restore a backup with `omlcontroller restore FILE`", file.display())]
     CutShort { file: PathBuf },
-    #[error("{} is not part of this store: {reason}", file.display())]
+    #[error("{} does not belong to this store: {reason}", file.display())]
     Foreign { file: PathBuf, reason: &'static str },
-    #[error("{} has format {found}, this program knows up to {}; use the newer program", file.display(), header::FORMAT)]
+    #[error("{} has format {found}, and this release reads formats up to {}; install a newer release", file.display(), header::FORMAT)]
     Newer { file: PathBuf, found: u32 },
-    #[error("{} is damaged: {reason}; restore the store from a backup", file.display())]
+    #[error("{} is damaged: {reason}; restore a backup with `omlcontroller restore FILE`", file.display())]
     Damaged { file: PathBuf, reason: String },
     #[error("cannot use {}", file.display())]
     Io { file: PathBuf, source: io::Error },
@@ -88,8 +90,12 @@ impl OpenError {
     }
 }
 
-/// Makes an empty store in a new or empty folder. Only `omlcontroller init`
-/// does this; nothing else ever begins a store.
+/// Makes an empty store in a new or empty folder. Only `omlcontroller init` and
+/// `omlcontroller restore` do this; opening a folder never makes a store in it.
+///
+/// # Errors
+/// Returns [`OpenError::NotEmpty`] if the folder holds anything, or the error of
+/// the file that cannot be written.
 pub fn create(dir: &Path, cluster: &str) -> Result<(), OpenError> {
     let io = |source| OpenError::io(dir, source);
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
@@ -102,7 +108,7 @@ pub fn create(dir: &Path, cluster: &str) -> Result<(), OpenError> {
     synced.map_err(io)
 }
 
-/// The store on disk.
+/// A store on the local disk, open in this process only.
 #[derive(Debug)]
 pub struct Embedded {
     shared: Arc<Shared>,
@@ -111,11 +117,11 @@ pub struct Embedded {
     cluster: String,
 }
 
-/// What readers and the writer share.
+/// The state that readers and the writer share.
 #[derive(Debug)]
 struct Shared {
     dir: PathBuf,
-    /// Readers wait while a commit becomes durable, so they never see one that is not.
+    /// Locked for writing until a commit is durable, so that no reader sees it earlier.
     state: RwLock<State>,
     nudges: Nudges,
 }
@@ -123,21 +129,22 @@ struct Shared {
 #[derive(Debug)]
 enum State {
     Open(Engine),
-    /// The disk was full in the middle of a write. Nothing is read or written
-    /// until the next commit finds room and opens the database again.
+    /// The disk was full in the middle of a write, for this reason. Reads and
+    /// writes fail until a commit can open the database again.
     Full(String),
-    /// Nothing is read or written any more; says why.
+    /// All reads and writes fail, for this reason.
     Stopped(String),
 }
 
 impl Embedded {
-    /// Opens the store in `dir` for this process alone and reads all of it once.
+    /// Opens the store in `dir` for this process only, and reads all of it once to check
+    /// it.
     pub async fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
         let folder = dir.to_owned();
         let opened = spawn_blocking(move || Self::open_blocking(folder, options)).await;
         // sled panics on some damaged files instead of returning an error.
         opened.unwrap_or_else(|_panic| {
-            let reason = "reading it ended in a panic of the storage engine".into();
+            let reason = "the storage engine panicked while reading it".into();
             Err(OpenError::Damaged { file: dir.join("db"), reason })
         })
     }
@@ -149,7 +156,11 @@ impl Embedded {
         let io = |source| OpenError::io(&dir, source);
         let shown = dir.display().to_string();
         let watchdog = Watchdog::start(options.write_limit, move |reason| {
-            tracing::error!(store = shown, reason, "the store does not answer, the process ends");
+            tracing::error!(
+                store = shown,
+                reason,
+                "the store does not respond; ending the process"
+            );
             std::process::exit(1);
         });
         let watchdog = watchdog.map_err(io)?;
@@ -165,20 +176,20 @@ impl Embedded {
         Ok(Self { shared, queue, writer, cluster })
     }
 
-    /// The id of the cluster the store was made for.
+    /// Returns the id of the cluster that the store was made for.
     #[must_use]
     pub fn cluster(&self) -> &str {
         &self.cluster
     }
 
-    /// The id of the cluster that the store in `dir` was made for; the store
-    /// itself is not opened, which would write into it.
+    /// Returns the id of the cluster that the store in `dir` was made for. It
+    /// reads only the header, because opening the store would write into it.
     pub fn cluster_in(dir: &Path) -> Result<String, OpenError> {
         Ok(Header::open(dir)?.cluster)
     }
 
-    /// Closes the store and lets go of its folder. Not needed for safety: every
-    /// acknowledged commit is durable already.
+    /// Closes the store and unlocks its folder. This is not needed for safety:
+    /// every acknowledged commit is already durable.
     pub async fn close(self) {
         let Self { shared, queue, writer, cluster: _ } = self;
         drop(queue);
@@ -188,11 +199,11 @@ impl Embedded {
             ended
         });
         if !closed.await.unwrap_or(false) {
-            tracing::error!("the store's writer ended with a panic");
+            tracing::error!("the store's writer panicked");
         }
     }
 
-    /// Reads off the async threads: sled may read from the disk.
+    /// Runs a read on a blocking thread, because sled may read from the disk.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Engine) -> Result<T, Failure> + Send + 'static,
@@ -205,7 +216,7 @@ impl Embedded {
 
 impl Shared {
     fn read<T>(&self, read: impl FnOnce(&Engine) -> Result<T, Failure>) -> Result<T> {
-        // The writer replaces the state whole, so a poisoned lock guards a valid one.
+        // The writer only replaces the whole state, so it is valid even after a panic.
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
             State::Open(engine) => read(engine).map_err(|failure| match failure {
                 Failure::Refused(error) => error,
@@ -240,7 +251,7 @@ impl Store for Embedded {
     async fn commit(&self, writes: Vec<Write>) -> Result<Commit> {
         check_limits(&writes)?;
         let (reply, done) = oneshot::channel();
-        let gone = || self.shared.stopped("its writer has ended".into());
+        let gone = || self.shared.stopped("its writer thread has ended".into());
         self.queue.send(Request { writes, reply }).await.map_err(|_closed| gone())?;
         done.await.map_err(|_dropped| gone())?
     }

@@ -1,5 +1,5 @@
-//! A store in memory, for tests. It keeps the contract, except that nothing
-//! outlives the process.
+//! A store in memory, for tests. It follows the contract, except that its data
+//! ends with the process.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use super::{
     check_limits,
 };
 
-/// A store in memory.
+/// A store that keeps its data in memory.
 #[derive(Debug, Default)]
 pub struct Memory {
     state: Mutex<State>,
@@ -26,14 +26,14 @@ struct State {
 }
 
 impl Memory {
-    /// An empty store.
+    /// Makes an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A commit changes the state only after every check, in steps that cannot
-    /// panic, so a poisoned lock still guards a whole state.
+    /// Locks the state, ignoring poison: a commit changes the state only after
+    /// every check, in steps that cannot panic, so the state is always complete.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

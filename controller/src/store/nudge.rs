@@ -1,4 +1,5 @@
-//! Wake-ups for whoever waits on a prefix. They carry no data: the woken reads.
+//! Wake-up signals for a prefix of keys. They carry no data: the receiver reads the
+//! store.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -6,22 +7,22 @@ use tokio::sync::Notify;
 
 use super::RawKey;
 
-/// Waits for the next commit under a prefix.
+/// A signal of commits that write a key under one prefix.
 #[derive(Debug)]
 pub struct ChangeSignal {
     notify: Arc<Notify>,
 }
 
 impl ChangeSignal {
-    /// Returns once a commit touched the prefix since the last return. Commits
-    /// in between are merged into one nudge. Cancel-safe: a nudge that was not
-    /// returned is kept.
+    /// Waits until a commit has written a key under the prefix since the last
+    /// call returned. Several commits are merged into one nudge. This method is
+    /// cancel-safe: a nudge that was not returned is kept for the next call.
     pub async fn next(&mut self) {
         self.notify.notified().await;
     }
 }
 
-/// Everyone who waits.
+/// The registry of all signals, with the prefix of each.
 #[derive(Debug, Default)]
 pub(super) struct Nudges {
     waiting: Mutex<Vec<(String, Weak<Notify>)>>,
@@ -45,7 +46,7 @@ impl Nudges {
         }
     }
 
-    /// The list is whole at every point a panic could leave it.
+    /// Locks the list, ignoring poison: no panic can leave the list half-changed.
     fn lock(&self) -> MutexGuard<'_, Vec<(String, Weak<Notify>)>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

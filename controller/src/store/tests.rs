@@ -1,4 +1,4 @@
-//! Runs the contract on every store.
+//! Runs the contract tests on every store.
 
 use super::contract;
 
@@ -18,7 +18,7 @@ macro_rules! contract {
                 super::contract::$name(&store).await;
                 store.close().await;
                 let left = std::fs::read_dir(dir.path().join("blobs")).unwrap().count();
-                assert_eq!(left, 0, "sled never syncs what it puts there");
+                assert_eq!(left, 0, "sled never syncs the files in this folder");
             })*
         }
     };
@@ -26,18 +26,18 @@ macro_rules! contract {
 
 contract!(
     a_new_store_is_empty,
-    what_is_put_is_read_with_its_commits_number,
-    a_deleted_key_is_gone_and_its_number_never_comes_back,
-    a_list_holds_the_prefix_in_order_and_nothing_else,
-    a_condition_that_fails_is_a_conflict_that_names_the_key,
+    a_value_is_read_with_the_version_of_its_commit,
+    a_deleted_key_is_gone_and_its_version_is_never_reused,
+    a_list_returns_exactly_the_keys_with_the_prefix_in_order,
+    a_failing_condition_is_a_conflict_that_names_the_key,
     a_commit_with_one_failing_condition_changes_nothing,
-    all_writes_of_a_commit_carry_one_number,
+    all_writes_of_a_commit_have_one_version,
     an_empty_commit_changes_nothing,
-    a_value_of_the_longest_size_is_kept_whole,
-    what_is_over_a_limit_is_refused_and_changes_nothing,
-    of_many_who_expect_the_same_exactly_one_wins,
-    a_commit_nudges_those_who_wait_on_its_prefix_only,
-    nudges_while_nobody_waits_are_kept_and_merged,
+    a_value_of_the_greatest_size_is_stored_completely,
+    a_commit_over_a_limit_is_refused_and_changes_nothing,
+    of_concurrent_commits_with_one_condition_exactly_one_succeeds,
+    a_commit_nudges_only_waiters_on_its_prefix,
+    nudges_without_a_waiter_are_kept_and_merged,
 );
 
 async fn new_embedded(dir: &std::path::Path) -> super::Embedded {

@@ -1,5 +1,5 @@
-//! One open sled database: reads, and commits that are durable when they
-//! return. Blocking; called by one writer and by readers off the async threads.
+//! An open sled database, with commits that are durable when they return.
+//! Every call blocks; the one writer and the readers run on blocking threads.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,28 +12,30 @@ use super::header::{FORMAT, Header};
 use super::layout::{self, Contents, Entry, Meta};
 use crate::store::{RawKey, StoreError, Versioned, Write, WriteAction};
 
-/// Keeps idle memory small; what is read often is read from the page cache.
+/// The size of sled's cache. It is small to save memory: frequent reads hit the page
+/// cache.
 const CACHE_SIZE_BYTES: u64 = 512 << 10;
-/// How often sled tidies up behind the commits, which flush for themselves.
+/// The interval of sled's background flush. Commits do not depend on it: each one
+/// flushes.
 const TIDY_INTERVAL_MS: u64 = 5_000;
 
-/// An open database.
+/// An open sled database.
 #[derive(Debug)]
 pub(super) struct Engine {
     db: sled::Db,
-    /// sled's file, open read-only: syncing it is what makes a commit durable,
+    /// sled's file, open read-only. Only syncing it makes a commit durable,
     /// because sled's own flush does not wait for the disk.
     file: File,
     meta: Meta,
 }
 
-/// Why something did not happen.
+/// The error of a read or a commit.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// Nothing was changed, and the engine is as good as before.
+    /// The call was refused without any change, and the engine remains usable.
     #[error(transparent)]
     Refused(StoreError),
-    /// sled or the disk failed; the engine must be dropped.
+    /// sled or the disk failed, and the engine must be dropped.
     #[error("{0}")]
     Broken(io::Error),
 }
@@ -56,7 +58,8 @@ impl Engine {
         sync(dir).map_err(|source| OpenError::io(dir, source))
     }
 
-    /// Opens the database that belongs to `header` and reads all of it once.
+    /// Opens the database that belongs to `header`, and reads all of it once to check
+    /// it.
     pub(super) fn open(dir: &Path, header: &Header) -> Result<Self, OpenError> {
         for (name, size_bytes_min) in [("conf", 9), ("db", 1)] {
             check_file(&dir.join(name), size_bytes_min)?;
@@ -74,24 +77,27 @@ impl Engine {
             return Err(OpenError::Newer { file: path, found: meta.format });
         }
         if meta.cluster != header.cluster {
-            let reason = "it belongs to another cluster than its header";
+            let reason = "its cluster differs from the one in the header";
             return Err(OpenError::Foreign { file: path, reason });
         }
         if meta.version < header.committed {
             let (found, known) = (meta.version, header.committed);
-            return Err(damaged(format!("it ends at commit {found}, {known} was acknowledged")));
+            return Err(damaged(format!(
+                "its last commit is {found}, but commit {known} was acknowledged"
+            )));
         }
         let engine = Self { db, file, meta };
         let contents = engine.read_all().map_err(|error| damaged(error.to_string()))?;
         if contents != engine.meta.contents {
-            return Err(damaged("its entries do not match its record of them".into()));
+            return Err(damaged("its entries do not match their checksum".into()));
         }
-        // What is now read must also survive the next power cut.
+        // Entries that were read from the page cache must also survive the next power
+        // cut.
         engine.file.sync_all().map_err(|source| OpenError::io(&path, source))?;
         Ok(engine)
     }
 
-    /// The number of the last commit.
+    /// Returns the number of the last commit.
     pub(super) fn version(&self) -> u64 {
         self.meta.version
     }
@@ -113,7 +119,7 @@ impl Engine {
             let (entry_key, bytes) = entry.map_err(broken)?;
             let key = layout::key_of(&entry_key).ok_or_else(|| {
                 let shown = String::from_utf8_lossy(&entry_key).as_ref().into();
-                damaged(shown, "it is not a key")
+                damaged(shown, "it is not a valid key")
             })?;
             let value = self.value(&key, &bytes)?;
             visit(key, value);
@@ -131,7 +137,7 @@ impl Engine {
         Ok(self.meta.version)
     }
 
-    /// Checks every condition and lays out the changes; changes nothing.
+    /// Checks every condition and prepares the changes, without writing anything.
     fn prepare(&self, writes: &[Write]) -> Result<(sled::Batch, Meta)> {
         let mut batch = sled::Batch::default();
         let mut meta = self.meta.clone();
@@ -167,7 +173,8 @@ impl Engine {
 
     fn value(&self, key: &RawKey, stored: &[u8]) -> Result<Versioned> {
         let damaged = |reason| damaged(key.clone(), reason);
-        let entry = Entry::decode(stored).ok_or_else(|| damaged("its head cannot be read"))?;
+        let entry =
+            Entry::decode(stored).ok_or_else(|| damaged("its first piece cannot be read"))?;
         let mut value = Vec::with_capacity(entry.len.min(crate::store::VALUE_SIZE_BYTES_MAX));
         value.extend(entry.first);
         for number in 1..=entry.pieces() {
@@ -190,19 +197,19 @@ impl Engine {
     }
 }
 
-/// Adds one value to a batch and returns how many pieces follow the first.
+/// Adds one value to a batch and returns the number of pieces after the first.
 fn put(batch: &mut sled::Batch, key: &str, version: u64, value: &[u8]) -> u32 {
     let entry = Entry::of(version, value);
     batch.insert(layout::entry_key(key), entry.encode());
     for (number, piece) in value.chunks(layout::PIECE_SIZE_BYTES).enumerate().skip(1) {
-        // At most 256 pieces.
+        // The cast is safe: a value of the greatest size has 256 pieces.
         batch.insert(layout::piece_key(key, number as u32), piece);
     }
     entry.pieces()
 }
 
 fn encode(meta: &Meta) -> Vec<u8> {
-    serde_json::to_vec(meta).expect("the record has text keys and no failing types")
+    serde_json::to_vec(meta).expect("the record has only text keys and types that serialize")
 }
 
 fn open_sled(dir: &Path) -> Result<sled::Db, OpenError> {
@@ -213,9 +220,9 @@ fn open_sled(dir: &Path) -> Result<sled::Db, OpenError> {
     config.open().map_err(|error| OpenError::from_sled(dir, error))
 }
 
-/// sled writes a snapshot under another name first, and takes one that was cut
-/// off (by a crash, a full disk) for the newest. It is only a shortcut through
-/// the log.
+/// Removes snapshots that sled did not finish writing. sled would use one that a
+/// crash or a full disk cut off. Removing it is safe, because a snapshot only
+/// saves reading the log.
 fn remove_unfinished(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
@@ -226,7 +233,8 @@ fn remove_unfinished(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// sled makes what is missing; a store must never begin again by itself.
+/// Checks that a file exists with at least this size. Without this check sled would make
+/// a missing file, and the store would start empty.
 fn check_file(path: &Path, size_bytes_min: u64) -> Result<(), OpenError> {
     let found = fs::metadata(path).map(|found| found.len());
     match found {
@@ -251,7 +259,7 @@ fn damaged(key: RawKey, reason: &str) -> Failure {
     Failure::Refused(StoreError::Damaged { key, reason: reason.to_owned() })
 }
 
-/// sled's error as the operating system's, where it is one.
+/// Returns the operating system's error inside of sled's error, if there is one.
 fn io_error(error: sled::Error) -> io::Error {
     match error {
         sled::Error::Io(source) => source,

@@ -1,9 +1,9 @@
-//! The store's `header` file: whose folder this is, in which format, and the
-//! number of a commit that certainly was acknowledged.
+//! The store's `header` file: the format, the cluster that the store belongs to,
+//! and the number of a commit that was acknowledged.
 //!
-//! It is written in place, one disk sector, after each commit is durable. So
-//! the number may lag behind what is stored, but a store that is behind the
-//! number has lost something.
+//! It fits into one disk sector and is overwritten in place after each commit is
+//! durable. The number may therefore be lower than that of the last commit; if
+//! the last commit in the database is lower than the number, data was lost.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 
 use super::OpenError;
 
-/// The newest format this program reads and the one it writes.
+/// The format that this release writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 1;
 
 const NAME: &str = "header";
 const MAGIC: &str = "omlcontroller store";
 
-/// The open and locked file, and what it says.
+/// The open and locked header file, with its content.
 #[derive(Debug)]
 pub(super) struct Header {
     file: File,
@@ -28,8 +28,8 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Writes the header of a new store. The last step of making one: a folder
-    /// without a header is not a store.
+    /// Writes the header of a new store. This is the last step of making a store,
+    /// because a folder without a header is not one.
     pub(super) fn create(dir: &Path, cluster: &str) -> Result<(), OpenError> {
         let path = dir.join(NAME);
         let io = |source| OpenError::Io { file: path.clone(), source };
@@ -39,7 +39,7 @@ impl Header {
         file.sync_all().map_err(io)
     }
 
-    /// Opens the header for this process alone.
+    /// Opens and locks the header, so that no other process can open the store.
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
         let path = dir.join(NAME);
         let opened = OpenOptions::new().read(true).write(true).open(&path);
@@ -59,15 +59,16 @@ impl Header {
         Ok(Self { file, path, cluster, committed })
     }
 
-    /// Notes that commit `version` is durable. Needs no sync: see above.
-    pub(super) fn note_committed(&mut self, version: u64) {
+    /// Records that commit `version` is durable. The write is not synced: a number that
+    /// is too low is harmless.
+    pub(super) fn record_committed(&mut self, version: u64) {
         self.committed = version;
         let offset = text(&self.cluster, 0).len() - (DIGITS + 1);
         let digits = format!("{version:0DIGITS$}\n");
         if let Err(error) = self.file.write_all_at(digits.as_bytes(), offset as u64) {
-            // The commit itself is safe; only the check at the next start is weaker.
+            // The commit itself is durable; only the check at the next start is weaker.
             let file = self.path.display();
-            tracing::warn!(%file, %error, "could not note the last commit");
+            tracing::warn!(%file, %error, "cannot write the number of the last commit");
         }
     }
 }
@@ -84,9 +85,9 @@ fn parse(found: &[u8], path: &Path) -> Result<(String, u64), OpenError> {
         if MAGIC.as_bytes().starts_with(found) {
             return Err(OpenError::CutShort { file: file() });
         }
-        return Err(OpenError::Foreign { file: file(), reason: "it does not begin as one" });
+        return Err(OpenError::Foreign { file: file(), reason: "it is not a store's header" });
     };
-    let damaged = || OpenError::Damaged { file: file(), reason: "it cannot be read".into() };
+    let damaged = || OpenError::Damaged { file: file(), reason: "its content is invalid".into() };
     let rest = str::from_utf8(rest).map_err(|_not_text| damaged())?;
     let mut lines = rest.strip_prefix('\n').unwrap_or_default().split_inclusive('\n');
     let mut field = |name: &str| {

@@ -1,39 +1,41 @@
-//! How keys, values and the store's own record lie in sled. Pure; no I/O.
+//! The layout of keys, values and the store's own record in sled. This module
+//! does no I/O.
 //!
-//! sled puts items over a quarter of a segment into files of their own and
-//! never syncs those, so values are cut into small pieces: a leaf of sled holds
-//! at most some twenty items, and twenty pieces stay far below that quarter.
+//! sled writes items larger than a quarter of a segment into separate files and
+//! never syncs those. Values are therefore split into small pieces: a leaf of
+//! sled holds about twenty items at most, and twenty pieces stay far below a
+//! quarter of a segment.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::store::RawKey;
 
-/// The size of one piece of a value.
+/// The greatest size of one piece of a value, in bytes.
 pub(super) const PIECE_SIZE_BYTES: usize = 4096;
 
-/// Where the store's own record is kept.
+/// The sled key of the store's own record.
 pub(super) const META: &[u8] = b"m";
 
-/// What every entry's sled key starts with.
+/// The common prefix of the sled keys of all entries.
 pub(super) const ENTRIES: &[u8] = b"k/";
 
 const PIECES: &[u8] = b"p/";
 const ENTRY_HEAD_LEN: usize = 12;
 
-/// The store's own record, replaced by every commit.
+/// The store's own record, which every commit replaces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Meta {
     pub(super) format: u32,
     pub(super) cluster: String,
     pub(super) version: u64,
-    /// The fingerprints of all entries, combined. A lost, old or altered entry
-    /// shows when the store is opened.
+    /// The checksum of all entries. It shows a lost, outdated or altered entry
+    /// when the store is opened.
     pub(super) contents: Contents,
 }
 
-/// A fingerprint of a set of entries: the exclusive or of their SHA-256, so an
-/// entry is added and removed by the same step.
+/// The checksum of a set of entries: the exclusive or of their SHA-256 hashes.
+/// Adding and removing an entry are therefore the same step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Contents {
     entries: u64,
@@ -63,7 +65,7 @@ impl Contents {
     }
 }
 
-/// The first part of a stored value: its version, its whole length, its first piece.
+/// The head of a stored value: its version, its whole length and its first piece.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry<'a> {
     pub(super) version: u64,
@@ -80,7 +82,7 @@ impl<'a> Entry<'a> {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(ENTRY_HEAD_LEN + self.first.len());
         bytes.extend(self.version.to_be_bytes());
-        // Values are at most 1 MiB.
+        // The cast is safe: a value has at most 1 MiB.
         bytes.extend((self.len as u32).to_be_bytes());
         bytes.extend(self.first);
         bytes
@@ -95,30 +97,31 @@ impl<'a> Entry<'a> {
         fits.then_some(Self { version, len, first })
     }
 
-    /// How many pieces follow the first.
+    /// Returns the number of pieces after the first.
     pub(super) fn pieces(&self) -> u32 {
         pieces(self.len)
     }
 }
 
-/// How many pieces follow the first one of a value of `len` bytes.
+/// Returns the number of pieces after the first in a value of `len` bytes.
 pub(super) fn pieces(len: usize) -> u32 {
-    // At most 256 for the longest value.
+    // The cast is safe: a value of the greatest size has 256 pieces.
     (len.saturating_sub(1) / PIECE_SIZE_BYTES) as u32
 }
 
-/// The sled key of an entry.
+/// Returns the sled key of an entry.
 pub(super) fn entry_key(key: &str) -> Vec<u8> {
     [ENTRIES, key.as_bytes()].concat()
 }
 
-/// The key of the entry that a sled key belongs to.
+/// Returns the key of the entry that a sled key belongs to.
 pub(super) fn key_of(entry_key: &[u8]) -> Option<RawKey> {
     let text = str::from_utf8(entry_key.strip_prefix(ENTRIES)?).ok()?;
     Some(RawKey::from(text))
 }
 
-/// The sled key of a piece after the first. No key holds a zero byte.
+/// Returns the sled key of a piece after the first. It is unambiguous, because no key
+/// contains a zero byte.
 pub(super) fn piece_key(key: &str, number: u32) -> Vec<u8> {
     [PIECES, key.as_bytes(), b"\0", &number.to_be_bytes()].concat()
 }

@@ -1,4 +1,5 @@
-//! Which folders are opened, which are refused, and what is said of them.
+//! Tests of opening folders: which are accepted, which are refused, and with which
+//! messages.
 #![expect(
     clippy::disallowed_methods,
     reason = "whoever runs it says whether the host must have what it needs"
@@ -20,7 +21,7 @@ async fn open(dir: &Path) -> Result<Embedded, OpenError> {
     Embedded::open(dir, Options::default()).await
 }
 
-/// A closed store with some small values and one in many pieces.
+/// Makes a closed store with some small values and one value of several pieces.
 async fn filled() -> (TempDir, Contents) {
     let dir = tempfile::tempdir().unwrap();
     create(dir.path(), "test-cluster").unwrap();
@@ -43,7 +44,7 @@ async fn contents(store: &Embedded) -> Contents {
     found.into_iter().map(|(k, v)| (k.to_string(), (v.version, v.value.to_vec()))).collect()
 }
 
-/// Copies a store, so that each case spoils its own.
+/// Copies a store, so that each test case damages its own copy.
 fn copy(from: &Path) -> TempDir {
     let to = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -55,17 +56,17 @@ fn copy(from: &Path) -> TempDir {
     to
 }
 
-/// Opens a spoilt store and returns what is said; it must not be opened, and
-/// must say the same again.
+/// Opens a damaged store twice and returns the error, which must be the same
+/// both times.
 async fn refused(dir: &Path) -> String {
     let first = open(dir).await.unwrap_err().to_string();
     let second = open(dir).await.unwrap_err().to_string();
-    assert_eq!(first, second, "still refused");
+    assert_eq!(first, second, "it must still be refused");
     first
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_opening_again() {
+async fn acknowledged_commits_are_there_after_opening_again() {
     let (dir, expected) = filled().await;
     assert_eq!(expected.len(), KEYS - 1);
     let store = open(dir.path()).await.unwrap();
@@ -76,21 +77,21 @@ async fn what_was_acknowledged_is_there_after_opening_again() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_no_store_is_not_made_one() {
+async fn opening_a_folder_without_a_store_makes_none() {
     let dir = tempfile::tempdir().unwrap();
-    let said = refused(dir.path()).await;
+    let message = refused(dir.path()).await;
     assert!(
-        said.contains("header does not exist") && said.contains("omlcontroller init"),
-        "{said}"
+        message.contains("header does not exist") && message.contains("omlcontroller init"),
+        "{message}"
     );
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was written");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing may be written");
     let missing = dir.path().join("missing");
     assert!(refused(&missing).await.contains("does not exist"));
     assert!(!missing.exists());
 }
 
 #[tokio::test]
-async fn a_store_is_only_made_in_an_empty_folder() {
+async fn a_store_can_be_made_only_in_an_empty_folder() {
     let (dir, expected) = filled().await;
     let error = create(dir.path(), "other").unwrap_err();
     assert!(matches!(error, OpenError::NotEmpty { .. }), "{error}");
@@ -98,7 +99,7 @@ async fn a_store_is_only_made_in_an_empty_folder() {
 }
 
 #[tokio::test]
-async fn a_store_is_open_in_one_process_only() {
+async fn a_store_can_be_open_only_once() {
     let (dir, _) = filled().await;
     let store = open(dir.path()).await.unwrap();
     let error = open(dir.path()).await.unwrap_err();
@@ -111,30 +112,30 @@ async fn a_store_is_open_in_one_process_only() {
 async fn a_missing_or_empty_file_is_named() {
     let (dir, _) = filled().await;
     for file in ["header", "db", "conf"] {
-        let spoilt = copy(dir.path());
-        fs::write(spoilt.path().join(file), "").unwrap();
-        let said = refused(spoilt.path()).await;
-        assert!(said.contains(&format!("/{file} is missing or cut short")), "{said}");
-        fs::remove_file(spoilt.path().join(file)).unwrap();
-        let said = refused(spoilt.path()).await;
-        assert!(said.contains(&format!("/{file} ")), "{said}");
-        assert!(!spoilt.path().join(file).exists(), "nothing was begun again");
+        let damaged = copy(dir.path());
+        fs::write(damaged.path().join(file), "").unwrap();
+        let message = refused(damaged.path()).await;
+        assert!(message.contains(&format!("/{file} is missing or cut short")), "{message}");
+        fs::remove_file(damaged.path().join(file)).unwrap();
+        let message = refused(damaged.path()).await;
+        assert!(message.contains(&format!("/{file} ")), "{message}");
+        assert!(!damaged.path().join(file).exists(), "the file must not be made again");
     }
 }
 
 #[tokio::test]
-async fn a_store_cut_short_anywhere_is_refused_or_whole() {
+async fn a_store_cut_short_anywhere_is_intact_or_refused() {
     let (dir, expected) = filled().await;
     let len = fs::metadata(dir.path().join("db")).unwrap().len();
     for cut in (0..len).step_by(len as usize / 97) {
-        let spoilt = copy(dir.path());
-        let file = fs::OpenOptions::new().write(true).open(spoilt.path().join("db")).unwrap();
+        let damaged = copy(dir.path());
+        let file = fs::OpenOptions::new().write(true).open(damaged.path().join("db")).unwrap();
         file.set_len(cut).unwrap();
-        whole_or_refused(spoilt.path(), &expected, &format!("cut at {cut}")).await;
+        intact_or_refused(damaged.path(), &expected, &format!("cut at {cut}")).await;
     }
 }
 
-async fn whole_or_refused(dir: &Path, expected: &Contents, case: &str) -> bool {
+async fn intact_or_refused(dir: &Path, expected: &Contents, case: &str) -> bool {
     match open(dir).await {
         Ok(store) => {
             assert_eq!(contents(&store).await, *expected, "{case}");
@@ -142,53 +143,53 @@ async fn whole_or_refused(dir: &Path, expected: &Contents, case: &str) -> bool {
             true
         }
         Err(error) => {
-            let said = error.to_string();
-            assert!(said.contains(dir.to_str().unwrap()), "{case}: {said}");
+            let message = error.to_string();
+            assert!(message.contains(dir.to_str().unwrap()), "{case}: {message}");
             false
         }
     }
 }
 
 #[tokio::test]
-async fn a_flipped_byte_anywhere_is_refused_or_without_effect() {
+async fn a_flipped_byte_anywhere_is_refused_or_has_no_effect() {
     let (dir, expected) = filled().await;
     let db = fs::read(dir.path().join("db")).unwrap();
     let used = db.iter().rposition(|byte| *byte != 0).unwrap() + 1;
     let mut refused = 0;
     for position in (0..used).step_by(used / 199) {
-        let spoilt = copy(dir.path());
+        let damaged = copy(dir.path());
         let mut bytes = db.clone();
         bytes[position] ^= 0x41;
-        fs::write(spoilt.path().join("db"), bytes).unwrap();
+        fs::write(damaged.path().join("db"), bytes).unwrap();
         let case = format!("byte {position} of {used}");
-        refused += usize::from(!whole_or_refused(spoilt.path(), &expected, &case).await);
+        refused += usize::from(!intact_or_refused(damaged.path(), &expected, &case).await);
     }
     assert!(refused > 0, "some of these bytes matter");
 }
 
 #[tokio::test]
-async fn a_flipped_byte_in_the_header_or_conf_is_refused_or_without_effect() {
+async fn a_flipped_byte_in_the_header_or_conf_is_refused_or_has_no_effect() {
     let (dir, expected) = filled().await;
     for file in ["header", "conf"] {
         let good = fs::read(dir.path().join(file)).unwrap();
         for position in 0..good.len() {
-            let spoilt = copy(dir.path());
+            let damaged = copy(dir.path());
             let mut bytes = good.clone();
             bytes[position] ^= 0x01;
-            fs::write(spoilt.path().join(file), bytes).unwrap();
+            fs::write(damaged.path().join(file), bytes).unwrap();
             let case = format!("{file}, byte {position}");
-            whole_or_refused(spoilt.path(), &expected, &case).await;
+            intact_or_refused(damaged.path(), &expected, &case).await;
         }
         for len in 0..good.len() {
-            let spoilt = copy(dir.path());
-            fs::write(spoilt.path().join(file), &good[..len]).unwrap();
+            let damaged = copy(dir.path());
+            fs::write(damaged.path().join(file), &good[..len]).unwrap();
             let case = format!("{file}, {len} bytes");
-            whole_or_refused(spoilt.path(), &expected, &case).await;
+            intact_or_refused(damaged.path(), &expected, &case).await;
         }
     }
 }
 
-/// The snapshots that sled left in a store.
+/// Returns the names of the snapshots that sled left in a store.
 fn snapshots(dir: &Path) -> Vec<String> {
     let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
     let names = names.map(|name| name.into_string().unwrap());
@@ -196,7 +197,7 @@ fn snapshots(dir: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_spoilt_snapshot_is_refused_or_without_effect() {
+async fn a_damaged_snapshot_is_refused_or_has_no_effect() {
     let (dir, expected) = filled().await;
     open(dir.path()).await.unwrap().close().await;
     let names = snapshots(dir.path());
@@ -210,43 +211,43 @@ async fn a_spoilt_snapshot_is_refused_or_without_effect() {
         });
         let cut = (0..good.len()).step_by(7).map(|len| good[..len].to_vec());
         for (case, bytes) in flipped.chain(cut).enumerate() {
-            let spoilt = copy(dir.path());
-            fs::write(spoilt.path().join(&name), bytes).unwrap();
-            whole_or_refused(spoilt.path(), &expected, &format!("{name}, case {case}")).await;
+            let damaged = copy(dir.path());
+            fs::write(damaged.path().join(&name), bytes).unwrap();
+            intact_or_refused(damaged.path(), &expected, &format!("{name}, case {case}")).await;
         }
         fs::remove_file(dir.path().join(&name)).unwrap();
     }
-    whole_or_refused(dir.path(), &expected, "no snapshot").await;
+    intact_or_refused(dir.path(), &expected, "no snapshot").await;
 }
 
 #[tokio::test]
-async fn a_snapshot_that_a_crash_cut_off_does_not_matter() {
+async fn a_snapshot_that_a_crash_cut_off_is_ignored() {
     let (dir, expected) = filled().await;
     open(dir.path()).await.unwrap().close().await;
     let unfinished = dir.path().join(format!("{}.generating", snapshots(dir.path())[0]));
     fs::write(&unfinished, "half").unwrap();
-    assert!(whole_or_refused(dir.path(), &expected, "unfinished snapshot").await);
+    assert!(intact_or_refused(dir.path(), &expected, "unfinished snapshot").await);
 }
 
 #[tokio::test]
 async fn a_foreign_file_is_refused_and_left_as_it_is() {
     let (dir, _) = filled().await;
-    let spoilt = copy(dir.path());
-    fs::write(spoilt.path().join("header"), "#!/bin/sh\n").unwrap();
-    let said = refused(spoilt.path()).await;
-    assert!(said.contains("/header is not part of this store"), "{said}");
-    assert_eq!(fs::read(spoilt.path().join("header")).unwrap(), b"#!/bin/sh\n");
+    let damaged = copy(dir.path());
+    fs::write(damaged.path().join("header"), "#!/bin/sh\n").unwrap();
+    let message = refused(damaged.path()).await;
+    assert!(message.contains("/header does not belong to this store"), "{message}");
+    assert_eq!(fs::read(damaged.path().join("header")).unwrap(), b"#!/bin/sh\n");
 }
 
 #[tokio::test]
-async fn another_clusters_database_is_refused() {
+async fn a_database_of_another_cluster_is_refused() {
     let (dir, _) = filled().await;
     let other = tempfile::tempdir().unwrap();
     create(other.path(), "other-cluster").unwrap();
-    let spoilt = copy(dir.path());
-    fs::copy(other.path().join("db"), spoilt.path().join("db")).unwrap();
-    let said = refused(spoilt.path()).await;
-    assert!(said.contains("/db is not part of this store"), "{said}");
+    let damaged = copy(dir.path());
+    fs::copy(other.path().join("db"), damaged.path().join("db")).unwrap();
+    let message = refused(damaged.path()).await;
+    assert!(message.contains("/db does not belong to this store"), "{message}");
 }
 
 #[tokio::test]
@@ -258,8 +259,11 @@ async fn an_older_copy_of_the_database_is_refused() {
     store.commit(vec![Write::put("a", Expect::Absent, "1")]).await.unwrap();
     store.close().await;
     fs::copy(old.path().join("db"), dir.path().join("db")).unwrap();
-    let said = refused(dir.path()).await;
-    assert!(said.contains("/db is damaged: it ends at commit 0, 1 was acknowledged"), "{said}");
+    let message = refused(dir.path()).await;
+    assert!(
+        message.contains("/db is damaged: its last commit is 0, but commit 1 was"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -268,12 +272,15 @@ async fn a_newer_format_is_refused() {
     let header = dir.path().join("header");
     let text = fs::read_to_string(&header).unwrap();
     fs::write(&header, text.replace("format 1", "format 2")).unwrap();
-    let said = refused(dir.path()).await;
-    assert!(said.contains("/header has format 2, this program knows up to 1"), "{said}");
+    let message = refused(dir.path()).await;
+    assert!(
+        message.contains("/header has format 2, and this release reads formats up to 1"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
-async fn a_nearly_full_disk_refuses_what_adds_and_lets_delete() {
+async fn a_nearly_full_disk_refuses_puts_and_allows_deletes() {
     let (dir, _) = filled().await;
     let options = Options { reserve_size_bytes: u64::MAX, ..Options::default() };
     let store = Embedded::open(dir.path(), options).await.unwrap();
@@ -286,7 +293,7 @@ async fn a_nearly_full_disk_refuses_what_adds_and_lets_delete() {
 }
 
 #[tokio::test]
-async fn a_store_that_was_closed_says_so() {
+async fn a_closed_store_refuses_reads_and_commits() {
     let (dir, _) = filled().await;
     let store = open(dir.path()).await.unwrap();
     store.shared.stop("it was closed");
@@ -296,18 +303,18 @@ async fn a_store_that_was_closed_says_so() {
     assert!(error.to_string().contains("it was closed"), "{error}");
 }
 
-/// Says that the test says nothing; where it must, that is a failure.
+/// Reports that the test is skipped, and fails if the environment requires it to run.
 fn skip(reason: &str) {
     let is_required = std::env::var_os("OML_LAB_REQUIRED").is_some();
     assert!(!is_required, "OML_LAB_REQUIRED is set, but {reason}");
     println!("skipped: {reason}");
 }
 
-/// A small file system of its own, taken away at the end.
+/// A small mounted file system, which is unmounted when this is dropped.
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// `None` without the right to mount.
+    /// Mounts a tmpfs; returns `None` without the right to mount.
     fn mount(size: &str) -> Option<Self> {
         if !nix::unistd::geteuid().is_root() {
             skip("mounting a small disk needs root");
@@ -332,12 +339,12 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         let unmounted = Command::new("umount").arg("-l").arg(self.path()).status();
-        assert!(unmounted.is_ok_and(|status| status.success()), "could not unmount");
+        assert!(unmounted.is_ok_and(|status| status.success()), "cannot unmount the disk");
     }
 }
 
 #[tokio::test]
-async fn a_full_disk_loses_nothing_and_room_is_used_without_a_restart() {
+async fn a_full_disk_loses_nothing_and_freed_space_is_used_without_a_restart() {
     let Some(disk) = SmallDisk::mount("24m") else { return };
     for (round, value_len) in [300, 5_000, 100_000, 1 << 20].into_iter().enumerate() {
         let dir = disk.path().join(format!("store{round}"));
@@ -350,13 +357,13 @@ async fn a_full_disk_loses_nothing_and_room_is_used_without_a_restart() {
     }
 }
 
-/// Commits until the disk is full, makes room, and goes on.
+/// Commits until the disk is full, frees space, and commits again.
 async fn fill_and_free(store: &Embedded, disk: &Path, value_len: usize) {
     let ballast = disk.join("ballast");
     let mut dd = Command::new("dd");
     dd.args(["if=/dev/zero", "bs=64k"]).arg(format!("of={}", ballast.display()));
     let filled = dd.stderr(std::process::Stdio::null()).status().unwrap();
-    assert!(!filled.success(), "the disk is full");
+    assert!(!filled.success(), "the disk must be full");
     let put = |n: usize| vec![Write::put(format!("key/{n:06}"), Expect::Any, vec![7; value_len])];
     let mut acknowledged = 0;
     let error = loop {
@@ -366,7 +373,7 @@ async fn fill_and_free(store: &Embedded, disk: &Path, value_len: usize) {
         }
     };
     assert!(error.is_transient(), "{error}");
-    assert!(store.commit(put(0)).await.is_err(), "still full");
+    assert!(store.commit(put(0)).await.is_err(), "the disk is still full");
     fs::remove_file(ballast).unwrap();
     store.commit(put(acknowledged)).await.unwrap();
     assert_eq!(store.list("key/").await.unwrap().len(), acknowledged + 1, "size {value_len}");

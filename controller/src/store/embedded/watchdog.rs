@@ -1,12 +1,12 @@
-//! Ends the process when a write to the store hangs: a store that hangs must
-//! not look like one that is only slow.
+//! A watchdog that ends the process when a write to the store hangs, so that
+//! systemd restarts it. Otherwise a store that hangs would look like a slow one.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// Watches one worker.
+/// A watchdog over one worker thread.
 #[derive(Debug)]
 pub(super) struct Watchdog {
     beats: SyncSender<Beat>,
@@ -19,8 +19,8 @@ enum Beat {
 }
 
 impl Watchdog {
-    /// Starts watching. `give_up` runs at most once: when watched work takes
-    /// longer than `limit`, or its thread dies in the middle of it.
+    /// Starts the watchdog thread. It calls `give_up` at most once, when watched
+    /// work takes longer than `limit` or its thread ends in the middle of it.
     pub(super) fn start(
         limit: Duration,
         give_up: impl FnOnce(&'static str) + Send + 'static,
@@ -34,8 +34,8 @@ impl Watchdog {
         Ok(Self { beats })
     }
 
-    /// Does `work` under watch.
-    pub(super) fn over<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Runs `work` under the watchdog and returns its result.
+    pub(super) fn run<T>(&self, work: impl FnOnce() -> T) -> T {
         self.beat(Beat::Began);
         let done = work();
         self.beat(Beat::Ended);
@@ -43,7 +43,7 @@ impl Watchdog {
     }
 
     fn beat(&self, beat: Beat) {
-        // Nobody listens only after the watchdog gave up; the process is ending.
+        // Sending fails only after the watchdog gave up, and then the process is ending.
         let _ending = self.beats.send(beat);
     }
 }
@@ -53,7 +53,9 @@ fn watch(beats: &Receiver<Beat>, limit: Duration) -> Option<&'static str> {
         match beats.recv_timeout(limit) {
             Ok(Beat::Began | Beat::Ended) => {}
             Err(RecvTimeoutError::Timeout) => return Some("a write hangs"),
-            Err(RecvTimeoutError::Disconnected) => return Some("the writer died during a write"),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Some("the writer thread ended during a write");
+            }
         }
     }
     None

@@ -1,4 +1,4 @@
-//! The one thread that writes. A commit is answered after it is on the disk.
+//! The only thread that writes. It answers a commit after the commit is on the disk.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -12,14 +12,14 @@ use super::watchdog::Watchdog;
 use super::{Shared, State};
 use crate::store::{Commit, Result, StoreError, Write, WriteAction};
 
-/// A commit and who waits for it.
+/// A commit, with the channel for its result.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) writes: Vec<Write>,
     pub(super) reply: oneshot::Sender<Result<Commit>>,
 }
 
-/// The writer's own state.
+/// The state of the writer thread.
 #[derive(Debug)]
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -32,15 +32,15 @@ impl Writer {
         Self { shared, header, reserve_size_bytes }
     }
 
-    /// Writes until the store is closed.
+    /// Handles requests until the store is closed.
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>, watchdog: &Watchdog) {
         while let Some(Request { writes, reply }) = requests.blocking_recv() {
-            let done = watchdog.over(|| self.commit(&writes));
+            let done = watchdog.run(|| self.commit(&writes));
             if done.is_ok() {
                 self.shared.nudges.nudge(writes.iter().map(|write| &write.key));
             }
-            // Whoever asked may have stopped waiting; the commit stands.
-            let _nobody_waits = reply.send(done);
+            // The caller may have stopped waiting; the commit is done all the same.
+            let _caller_gone = reply.send(done);
         }
     }
 
@@ -49,7 +49,7 @@ impl Writer {
         let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
         if let State::Full(reason) = &*state {
             let reason = reason.clone();
-            *state = State::Open(self.open_again(&reason)?);
+            *state = State::Open(self.reopen(&reason)?);
         }
         let engine = match &mut *state {
             State::Open(engine) => engine,
@@ -61,7 +61,7 @@ impl Writer {
             return Ok(Commit { version: engine.version() });
         }
         if writes.iter().any(|write| matches!(write.change, WriteAction::Put(_))) {
-            self.check_room()?;
+            self.check_free_space()?;
         }
         let wanted = engine.version() + 1;
         let version = match engine.commit(writes) {
@@ -72,15 +72,16 @@ impl Writer {
                 wanted
             }
         };
-        self.header.note_committed(version);
+        self.header.record_committed(version);
         Ok(Commit { version })
     }
 
-    /// Refuses before the disk is full, so that sled never meets a full one.
-    fn check_room(&self) -> Result<()> {
+    /// Refuses a commit before the disk is full, because sled does not handle a full
+    /// disk well.
+    fn check_free_space(&self) -> Result<()> {
         let dir = &self.shared.dir;
         let found = statvfs(dir.as_path()).map_err(|error| {
-            self.shared.stopped(format!("cannot ask for the free space: {error}"))
+            self.shared.stopped(format!("cannot read the free space of its disk: {error}"))
         })?;
         let free = found.blocks_available().saturating_mul(found.fragment_size());
         if free >= self.reserve_size_bytes {
@@ -89,24 +90,25 @@ impl Writer {
         let (free, reserve) = (free >> 10, self.reserve_size_bytes >> 10);
         Err(StoreError::Full {
             dir: dir.clone(),
-            reason: format!("{free} KiB are free on its disk, {reserve} KiB are kept in reserve"),
+            reason: format!("only {free} KiB free on its disk (minimum {reserve} KiB)"),
         })
     }
 
-    /// After a failed write. A full disk is looked at again from the file: the
-    /// commit is there whole, or not at all. Any other failure stops the store,
-    /// because what the page cache says of a failed disk is not what it holds.
+    /// Handles a failed write. If the disk was full, the database is opened again
+    /// to see whether the file contains the commit, which is there completely or
+    /// not at all. Any other failure stops the store, because the page cache may
+    /// differ from what a failed disk holds.
     fn recover(&self, state: &mut State, wanted: u64, error: &io::Error) -> Result<()> {
         let dir = &self.shared.dir;
         let reason = format!("a write failed: {error}");
-        tracing::error!(store = %dir.display(), %error, "the store could not write");
+        tracing::error!(store = %dir.display(), %error, "cannot write to the store");
         if error.kind() != io::ErrorKind::StorageFull {
             *state = State::Stopped(reason.clone());
             return Err(self.shared.stopped(reason));
         }
-        // The old engine lets go of its file before a new one opens it.
+        // Dropping the old engine closes its file before a new one opens it.
         *state = State::Full(reason.clone());
-        let engine = self.open_again(&reason)?;
+        let engine = self.reopen(&reason)?;
         let found = engine.version();
         *state = State::Open(engine);
         if found == wanted {
@@ -115,9 +117,9 @@ impl Writer {
         Err(StoreError::Full { dir: dir.clone(), reason })
     }
 
-    fn open_again(&self, reason: &str) -> Result<Engine> {
+    fn reopen(&self, reason: &str) -> Result<Engine> {
         Engine::open(&self.shared.dir, &self.header).map_err(|error| {
-            self.shared.stopped(format!("{reason}, and it could not be opened again: {error}"))
+            self.shared.stopped(format!("{reason}, and it cannot be opened again: {error}"))
         })
     }
 }

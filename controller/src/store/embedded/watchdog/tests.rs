@@ -11,27 +11,27 @@ fn watchdog(limit_ms: u64) -> (Watchdog, mpsc::Receiver<&'static str>) {
 }
 
 #[test]
-fn work_that_ends_in_time_is_left_alone() {
+fn work_that_ends_in_time_has_no_effect() {
     let (watchdog, reasons) = watchdog(10_000);
     for n in 0..100 {
-        assert_eq!(watchdog.over(|| n), n);
+        assert_eq!(watchdog.run(|| n), n);
     }
     drop(watchdog);
-    assert!(reasons.recv().is_err(), "the watchdog ended without giving up");
+    assert!(reasons.recv().is_err(), "the watchdog must end without giving up");
 }
 
 #[test]
-fn work_that_hangs_is_given_up() {
+fn work_that_hangs_makes_the_watchdog_give_up() {
     let (watchdog, reasons) = watchdog(10);
-    let reason = watchdog.over(|| reasons.recv().unwrap());
+    let reason = watchdog.run(|| reasons.recv().unwrap());
     assert_eq!(reason, "a write hangs");
 }
 
 #[test]
-fn a_worker_that_dies_in_the_middle_of_its_work_is_given_up() {
+fn a_worker_thread_that_ends_during_its_work_makes_the_watchdog_give_up() {
     let (watchdog, reasons) = watchdog(10_000);
     let worker =
-        std::thread::spawn(move || watchdog.over(|| std::panic::resume_unwind(Box::new(()))));
+        std::thread::spawn(move || watchdog.run(|| std::panic::resume_unwind(Box::new(()))));
     assert!(worker.join().is_err());
-    assert_eq!(reasons.recv().unwrap(), "the writer died during a write");
+    assert_eq!(reasons.recv().unwrap(), "the writer thread ended during a write");
 }
