@@ -1,8 +1,9 @@
-//! The cluster's authority: who may be whom, and for how long.
+//! The cluster's certificate authority: it decides who gets a certificate for
+//! which identity, and for how long.
 //!
-//! Pure where it decides (tokens, renewal, recovery): the caller reads the
-//! records and commits what comes back. Knows neither store nor network, and
-//! takes the time as a value.
+//! Decisions about tokens, renewal and recovery are pure: the caller reads the
+//! records and commits the result. This module uses neither the store nor the
+//! network, and takes the time as a value.
 
 mod authority;
 mod history;
@@ -21,9 +22,10 @@ pub use token::{
     redeem,
 };
 
-/// How long a node's certificate lives unless configured otherwise.
+/// The default lifetime of a node's certificate, in milliseconds: one day.
 pub const NODE_LIFETIME_MS_DEFAULT: u64 = 24 * 3_600_000;
-/// How long after its end a node's certificate can be replaced without a token.
+/// The time after its expiry in which a node's certificate can be replaced without a
+/// token, in milliseconds: 30 days.
 pub const RECOVERY_WINDOW_MS_DEFAULT: u64 = 30 * 24 * 3_600_000;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Makes the authority's key and certificate, and issues with them.
+//! The authority's key and certificate, and the certificates it issues.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -23,50 +23,46 @@ const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca.key";
 const AUTHORITY_LIFETIME_MS: u64 = 10 * 366 * 24 * 3_600_000;
 
-/// Why the authority could not be made, read or used.
+/// The error of making, reading or using the authority.
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
     /// A file could not be read or written.
     #[error("cannot use {}", file.display())]
-    File {
-        file: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
-    /// A file does not hold what it should.
-    #[error("{} does not hold the authority's {what}", file.display())]
+    File { file: PathBuf, source: io::Error },
+    /// A file does not contain the authority's key or certificate.
+    #[error("{} does not contain the authority's {what}", file.display())]
     Content {
         file: PathBuf,
-        /// What it should hold.
+        /// The expected content of the file, for example "private key".
         what: &'static str,
     },
     /// A certificate could not be made.
     #[error("cannot make a certificate")]
     Issue(#[source] rcgen::Error),
-    /// The time or the lifetime cannot be written into a certificate.
-    #[error("cannot make a certificate for this time: is the clock right?")]
+    /// The time or the lifetime is outside of what a certificate can express.
+    #[error("cannot make a certificate for the current time; check the clock of this machine")]
     Time,
-    /// The authority ends before the certificate would begin.
+    /// The authority expires before the certificate would become valid.
     #[error("the cluster's authority has expired")]
     Expired,
-    /// The operating system gives no random numbers.
+    /// The operating system returns no random numbers.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
 
-/// The terms of one certificate.
+/// The time of issue, lifetime and serial number of a new certificate.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
     /// The time of issue.
     pub now: Timestamp,
-    /// How long it lives from now.
+    /// The lifetime from `now`, in milliseconds.
     pub lifetime_ms: u64,
-    /// The holder's newest certificate so far, also a revoked one: the new
-    /// serial number is higher.
+    /// The serial number of the holder's newest certificate, even if it is revoked.
+    /// The new number is higher.
     pub after: Option<Serial>,
 }
 
-/// A new certificate.
+/// A new certificate, with the record of it.
 #[derive(Debug, Clone)]
 pub struct Issued {
     /// The certificate as PEM.
@@ -74,14 +70,15 @@ pub struct Issued {
     pub record: CertificateRecord,
 }
 
-/// A certificate for a key made here: a first operator's, or the controller's.
+/// A certificate with its private key, which was made here: an operator's or the
+/// controller's.
 pub struct OwnCertificate {
     pub issued: Issued,
     /// Its private key as PEM.
     pub key_pem: String,
 }
 
-/// The cluster's authority.
+/// The certificate authority of the cluster.
 pub struct Authority {
     pem: String,
     der: CertificateDer<'static>,
@@ -97,7 +94,7 @@ impl std::fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// Makes a new authority and writes it into `dir`, which must not hold one.
+    /// Makes a new authority and writes it into `dir`, which must not contain one.
     pub fn create(
         dir: &Path,
         cluster: &str,
@@ -111,13 +108,13 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let made = params.self_signed(&key).map_err(PkiError::Issue)?;
-        // The key first: a certificate without a key is not an authority.
+        // The key is written first, because a certificate without its key is useless.
         write_new(&dir.join(KEY_FILE), &key.serialize_pem(), 0o600)?;
         write_new(&dir.join(CERTIFICATE_FILE), &made.pem(), 0o644)?;
         Self::load(dir, random)
     }
 
-    /// Reads the authority in `dir`; serials and tokens are made with `random`.
+    /// Reads the authority in `dir`. It makes serial numbers and tokens with `random`.
     pub fn load(dir: &Path, random: &Random) -> Result<Self, PkiError> {
         let (key_file, certificate_file) = (dir.join(KEY_FILE), dir.join(CERTIFICATE_FILE));
         let content = |file: &Path, what| PkiError::Content { file: file.to_owned(), what };
@@ -143,31 +140,35 @@ impl Authority {
         })
     }
 
-    /// Where secrets that are made in its name come from.
+    /// Returns the source of random numbers for keys and tokens.
     pub(super) fn random(&self) -> &Random {
         &self.random
     }
 
-    /// The authority's certificate as PEM.
+    /// Returns the authority's certificate as PEM.
     #[must_use]
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// The authority's certificate.
+    /// Returns the authority's certificate as DER.
     #[must_use]
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.der
     }
 
-    /// What join tokens carry of the authority.
+    /// Returns the hash of the authority's certificate, which join tokens contain.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.der)
     }
 
-    /// Issues a certificate for the key of a request; nothing else of the
-    /// request is used.
+    /// Issues a certificate for the key of a request. Every other field of the
+    /// request is ignored.
+    ///
+    /// # Errors
+    /// Returns [`PkiError`] if the authority has expired, or the certificate cannot
+    /// be made.
     pub fn issue(
         &self,
         identity: &Identity,
@@ -177,8 +178,11 @@ impl Authority {
         self.sign(identity, request.public_key(), terms, new_serial(terms, &self.random)?)
     }
 
-    /// Makes a certificate once more, for a host that did not get it: the same
-    /// number, key and times.
+    /// Makes a certificate a second time, for a host that did not receive it. It has
+    /// the same serial number, key and times.
+    ///
+    /// # Errors
+    /// As for [`Authority::issue`].
     pub fn issue_again(
         &self,
         identity: &Identity,
@@ -191,6 +195,9 @@ impl Authority {
     }
 
     /// Makes a key and issues a certificate for it.
+    ///
+    /// # Errors
+    /// As for [`Authority::issue`].
     pub fn issue_with_key(
         &self,
         identity: &Identity,
@@ -201,7 +208,8 @@ impl Authority {
         Ok(OwnCertificate { issued, key_pem: key.serialize_pem() })
     }
 
-    /// Reads a certificate that this authority issued, also an expired one.
+    /// Reads a certificate that this authority issued, including an expired one. Returns
+    /// `None` for any other certificate.
     #[must_use]
     pub fn recognize(&self, shown: &CertificateDer<'_>) -> Option<Peer> {
         let (_rest, own) = X509Certificate::from_der(&self.der).ok()?;
@@ -232,13 +240,14 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         let made = params.signed_by(key, &self.issuer).map_err(PkiError::Issue)?;
         let peer = Peer::from_certificate(made.der());
-        let peer = peer.expect("what was just made for an identity names it");
+        let peer = peer.expect("a certificate that was just made for an identity names it");
         let record = CertificateRecord::of(&peer);
         Ok(Issued { certificate_pem: made.pem(), record })
     }
 }
 
-/// What all certificates have in common.
+/// Returns the parameters that all certificates have in common. `latest` bounds the time
+/// of expiry.
 fn params(
     name: &str,
     terms: Terms,
@@ -260,15 +269,15 @@ fn calendar(time: Timestamp) -> Result<OffsetDateTime, PkiError> {
     OffsetDateTime::from_unix_timestamp(seconds).map_err(|_too_far| PkiError::Time)
 }
 
-/// The highest number that a certificate made until now can have, also one that
-/// a restored store does not know.
+/// Returns the highest serial number that a certificate made before `now` can have,
+/// including one that a restored store does not know.
 #[must_use]
 pub fn highest_serial(now: Timestamp) -> Serial {
     Serial((u128::from(now.0) << 80) | ((1 << 80) - 1))
 }
 
-/// The time in milliseconds above 80 random bits, or just above the holder's
-/// last one if the clock went back.
+/// Makes a serial number: the time in milliseconds above 80 random bits, or the
+/// holder's last number plus one if the clock went back.
 fn new_serial(terms: Terms, random: &Random) -> Result<Serial, PkiError> {
     let mut low = [0; 16];
     random.fill(&mut low[6..])?;

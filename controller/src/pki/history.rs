@@ -1,5 +1,5 @@
-//! A node's certificates: which of them may be renewed, and the way back after
-//! the last one has ended.
+//! A node's certificates: which of them may be renewed, and how an expired one is
+//! replaced.
 
 use oml_common::time::Timestamp;
 use oml_daemon::tls::{Fingerprint, Identity, Peer, Serial};
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Authority, CertificateRequest};
 
-/// What is remembered of one certificate.
+/// The stored facts of one certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateRecord {
     pub serial: Serial,
-    /// The hash of its public key.
+    /// The SHA-256 hash of its public key.
     pub public_key: Fingerprint,
     #[serde(default)]
     pub issued: Timestamp,
@@ -20,7 +20,7 @@ pub struct CertificateRecord {
 }
 
 impl CertificateRecord {
-    /// Of a verified certificate.
+    /// Takes the facts of a verified certificate.
     #[must_use]
     pub fn of(peer: &Peer) -> Self {
         let Peer { serial, public_key, issued, expires, .. } = *peer;
@@ -28,18 +28,19 @@ impl CertificateRecord {
     }
 }
 
-/// A node's newest certificate, and the one before as long as the node has not
-/// shown the newest: it may have been lost on the way.
+/// A node's newest certificate, and the previous one until the node has shown the
+/// newest, because the reply with the newest may have been lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeCertificates {
     pub current: CertificateRecord,
-    /// The one that `current` was made for, until the node shows `current`.
+    /// The certificate with which the node asked for `current`, until the node shows
+    /// `current`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<CertificateRecord>,
 }
 
-/// A certificate that is valid by itself, but not the node's newest: a copy of
-/// the machine or of its key is about.
+/// The refusal of a valid certificate that is not the node's newest, which means
+/// that a copy of the machine or of its key exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("certificate {shown} is not this node's newest; is a copy of the host running?")]
 pub struct StaleCertificate {
@@ -47,17 +48,21 @@ pub struct StaleCertificate {
 }
 
 impl NodeCertificates {
-    /// Of a node that just joined.
+    /// Makes the record of a node that just joined.
     #[must_use]
     pub fn first(current: CertificateRecord) -> Self {
         Self { current, previous: None }
     }
 
-    /// What is known once the node shows `shown`, a verified certificate of its.
+    /// Returns the record after the node has shown `shown`, a verified certificate.
     ///
-    /// A number above the newest is taken as the newest: it was recorded before
-    /// it was handed out, so the store was restored since. Copies of a host
-    /// have lower ones.
+    /// A serial number above the newest becomes the newest: every number is
+    /// recorded before the certificate is handed out, so the store must have been
+    /// restored from a backup since. Copies of a host have lower numbers.
+    ///
+    /// # Errors
+    /// Returns [`StaleCertificate`] if `shown` is neither the newest certificate nor
+    /// the previous one.
     pub fn shown(self, shown: CertificateRecord) -> Result<Self, StaleCertificate> {
         if shown.serial >= self.current.serial {
             let current = if shown.serial > self.current.serial { shown } else { self.current };
@@ -67,65 +72,72 @@ impl NodeCertificates {
         if is_previous { Ok(self) } else { Err(StaleCertificate { shown: shown.serial }) }
     }
 
-    /// After `new` was issued to a node that showed `shown`.
+    /// Returns the record after `new` was issued to a node that showed `shown`.
     #[must_use]
     pub fn renewed(shown: CertificateRecord, new: CertificateRecord) -> Self {
         Self { current: new, previous: Some(shown) }
     }
 
-    /// The line below which everything is revoked when the node is removed.
+    /// Returns the serial number up to which everything is revoked when the node is
+    /// removed.
     #[must_use]
     pub fn newest(&self) -> Serial {
         self.current.serial
     }
 }
 
-/// Why an ended certificate is not replaced.
+/// The reason for which an expired certificate is not replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecoveryRefused {
-    /// It is not of this authority, or not a node's.
+    /// The certificate was not issued by this authority, or not to a node.
     #[error("the certificate was not issued to a node of this cluster")]
     Foreign,
-    /// It is not one of the node's newest.
+    /// The certificate is neither the node's newest nor its previous one.
     #[error("the certificate is not the node's newest")]
     Stale,
-    /// The request is for another key.
-    #[error("the request is not for the key of the ended certificate")]
+    /// The request is for another key than the certificate's.
+    #[error("the request is not for the key of the expired certificate")]
     OtherKey,
-    /// It ended too long ago.
-    #[error("the certificate ended too long ago; the host needs a new token")]
+    /// The recovery window after the certificate's expiry is over.
+    #[error("the certificate expired too long ago; join the host again with a new token")]
     TooLate,
 }
 
-/// Whose certificate a host shows that asks for a new one after the end of the
-/// last. The caller finds the node's record by the answer and then asks
-/// [`RecoveryClaim::check`].
+/// Identifies the node whose expired certificate a host shows to get a new one.
+/// The caller reads that node's record and then calls [`RecoveryClaim::check`].
+///
+/// # Errors
+/// Returns [`RecoveryRefused::Foreign`] for a certificate that this authority did
+/// not issue to a node.
 pub fn recover(
     authority: &Authority,
-    ended: &CertificateDer<'_>,
+    expired: &CertificateDer<'_>,
 ) -> Result<RecoveryClaim, RecoveryRefused> {
-    let peer = authority.recognize(ended).ok_or(RecoveryRefused::Foreign)?;
+    let peer = authority.recognize(expired).ok_or(RecoveryRefused::Foreign)?;
     match peer.identity {
         Identity::Node { .. } => Ok(RecoveryClaim { peer }),
         Identity::Operator(_) | Identity::Controller => Err(RecoveryRefused::Foreign),
     }
 }
 
-/// An ended certificate of ours, not yet accepted.
+/// An expired node certificate of this authority, which is not accepted yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoveryClaim {
     peer: Peer,
 }
 
 impl RecoveryClaim {
-    /// Whose certificate it is.
+    /// Returns the facts of the certificate.
     #[must_use]
     pub fn peer(&self) -> &Peer {
         &self.peer
     }
 
-    /// What the node's record becomes if it allows a new certificate for the
-    /// request.
+    /// Decides whether the node gets a new certificate for the request, and returns
+    /// its new record.
+    ///
+    /// # Errors
+    /// Returns [`RecoveryRefused`] with the reason.
     pub fn check(
         &self,
         known: NodeCertificates,

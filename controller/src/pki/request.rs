@@ -1,5 +1,5 @@
-//! A certificate request from a host: its public key, and proof that the host
-//! holds the private one. All else in it is ignored.
+//! Certificate requests from hosts. A request contains the host's public key and
+//! the proof that the host has the private key; everything else in it is ignored.
 
 use oml_daemon::tls::Fingerprint;
 use rcgen::{PKCS_ECDSA_P256_SHA256, PublicKeyData, SubjectPublicKeyInfo};
@@ -8,32 +8,35 @@ use x509_parser::prelude::FromDer as _;
 
 const REQUEST_SIZE_BYTES_MAX: usize = 8 * 1024;
 
-/// A verified request.
+/// A certificate request whose signature was verified.
 #[derive(Debug)]
 pub struct CertificateRequest {
     key: SubjectPublicKeyInfo,
     fingerprint: Fingerprint,
 }
 
-/// Why a request is not accepted.
+/// The reason for which a certificate request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequest {
-    /// It is longer than any request of ours.
-    #[error("the certificate request has more than {REQUEST_SIZE_BYTES_MAX} bytes")]
+    /// The request is longer than any request of our agent.
+    #[error("the certificate request is longer than {REQUEST_SIZE_BYTES_MAX} bytes")]
     TooLong,
-    /// It is not a PKCS#10 request in DER.
+    /// The bytes are not a PKCS#10 request in DER.
     #[error("the certificate request cannot be read")]
     Unreadable,
-    /// It is not signed by the key it names.
+    /// The request is not signed by the key that it contains.
     #[error("the certificate request is not signed by its own key")]
     Unproven,
-    /// The key is of another kind.
+    /// The key is not an ECDSA P-256 key.
     #[error("the certificate request's key is not an ECDSA P-256 key")]
     KeyKind,
 }
 
 impl CertificateRequest {
     /// Reads and verifies a PKCS#10 request in DER.
+    ///
+    /// # Errors
+    /// Returns [`InvalidRequest`] with the reason.
     pub fn from_der(der: &[u8]) -> Result<Self, InvalidRequest> {
         if der.len() > REQUEST_SIZE_BYTES_MAX {
             return Err(InvalidRequest::TooLong);
@@ -52,7 +55,7 @@ impl CertificateRequest {
         Ok(Self { key, fingerprint: Fingerprint::of(spki) })
     }
 
-    /// The hash of the public key.
+    /// Returns the SHA-256 hash of the public key.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint

@@ -1,47 +1,48 @@
-//! Which certificates no longer count. Shared by the handshakes, which ask, and
-//! by open sessions, which must end when a line is added.
+//! The revoked certificates. TLS handshakes look them up, and open sessions watch
+//! them to end when their own certificate is revoked.
 
 use std::collections::HashMap;
 
 use oml_daemon::tls::{Identity, Peer, Serial};
 use tokio::sync::watch;
 
-/// For each identity that lost certificates, the newest one it lost: that one
-/// and all older ones are refused. A node that joins again gets a newer one.
+/// The newest revoked certificate of each identity. That one and all older ones
+/// are refused; a node that joins again gets a newer one.
 #[derive(Debug, Default)]
 pub struct Revoked {
-    lines: watch::Sender<HashMap<Identity, Serial>>,
+    entries: watch::Sender<HashMap<Identity, Serial>>,
 }
 
 impl Revoked {
-    /// Sets all lines, as the records say.
-    pub fn replace(&self, lines: HashMap<Identity, Serial>) {
-        self.lines.send_if_modified(|present| {
-            let differs = *present != lines;
-            *present = lines;
+    /// Replaces all entries with those from the records.
+    pub fn replace(&self, entries: HashMap<Identity, Serial>) {
+        self.entries.send_if_modified(|present| {
+            let differs = *present != entries;
+            *present = entries;
             differs
         });
     }
 
-    /// Adds one line, or moves it up.
+    /// Revokes all certificates of an identity up to this serial number. An entry never
+    /// moves to a lower number.
     pub fn revoke(&self, identity: Identity, up_to: Serial) {
-        self.lines.send_if_modified(|lines| {
-            let line = lines.entry(identity).or_insert(Serial(0));
+        self.entries.send_if_modified(|entries| {
+            let line = entries.entry(identity).or_insert(Serial(0));
             let is_higher = up_to > *line;
             *line = up_to.max(*line);
             is_higher
         });
     }
 
-    /// Whether a peer's certificate is refused.
+    /// Returns whether a peer's certificate is revoked.
     #[must_use]
     pub fn covers(&self, peer: &Peer) -> bool {
-        self.lines.borrow().get(&peer.identity).is_some_and(|line| peer.serial <= *line)
+        self.entries.borrow().get(&peer.identity).is_some_and(|line| peer.serial <= *line)
     }
 
-    /// Wakes when a line changes.
+    /// Returns a receiver that wakes when an entry changes.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<HashMap<Identity, Serial>> {
-        self.lines.subscribe()
+        self.entries.subscribe()
     }
 }

@@ -1,4 +1,4 @@
-//! The authority, requests, tokens, renewal and recovery.
+//! Tests of the authority, requests, tokens, renewal and recovery.
 
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -52,7 +52,7 @@ fn token_for(authority: &Authority, only: Option<&str>) -> (JoinToken, TokenReco
 }
 
 #[test]
-fn the_key_is_for_its_owner_only_and_an_authority_is_never_made_over() {
+fn the_key_is_readable_by_its_owner_only_and_an_authority_is_never_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     let made = Authority::create(dir.path(), "test", NOW, &Random::system()).unwrap();
     let mode = std::fs::metadata(dir.path().join("ca.key")).unwrap().permissions().mode();
@@ -66,7 +66,7 @@ fn the_key_is_for_its_owner_only_and_an_authority_is_never_made_over() {
 }
 
 #[test]
-fn an_authority_whose_files_do_not_fit_is_refused_with_the_file_named() {
+fn an_authority_with_mismatched_files_is_refused_with_the_file_named() {
     let dir = tempfile::tempdir().unwrap();
     Authority::create(dir.path(), "test", NOW, &Random::system()).unwrap();
     let (key, certificate) = (dir.path().join("ca.key"), dir.path().join("ca.pem"));
@@ -90,14 +90,14 @@ fn an_authority_whose_files_do_not_fit_is_refused_with_the_file_named() {
 }
 
 #[test]
-fn a_certificate_names_its_holder_and_nothing_else_of_the_request_counts() {
+fn a_certificate_names_its_holder_and_ignores_the_rest_of_the_request() {
     let authority = authority();
     let key = KeyPair::generate().unwrap();
-    let mut wish = CertificateParams::new(vec!["controller.example".into()]).unwrap();
+    let mut asked_for = CertificateParams::new(vec!["controller.example".into()]).unwrap();
     let uri = "oml://controller".try_into().unwrap();
-    wish.subject_alt_names.push(SanType::URI(uri));
-    wish.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let csr = wish.serialize_request(&key).unwrap();
+    asked_for.subject_alt_names.push(SanType::URI(uri));
+    asked_for.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let csr = asked_for.serialize_request(&key).unwrap();
     let request = CertificateRequest::from_der(csr.der()).unwrap();
     let issued = authority.issue(&node("acme", "app1"), &request, terms()).unwrap();
 
@@ -135,7 +135,7 @@ fn no_certificate_outlives_its_authority() {
 }
 
 #[test]
-fn later_certificates_have_higher_numbers_even_when_the_clock_goes_back() {
+fn later_certificates_have_higher_serial_numbers_even_when_the_clock_goes_back() {
     let authority = authority();
     let issue = |terms| authority.issue(&node("acme", "app1"), &request(), terms).unwrap();
     let first = issue(terms()).record.serial;
@@ -146,7 +146,7 @@ fn later_certificates_have_higher_numbers_even_when_the_clock_goes_back() {
 }
 
 #[test]
-fn a_request_without_proof_of_another_kind_of_key_or_garbage_is_refused() {
+fn a_request_that_is_forged_malformed_or_for_another_kind_of_key_is_refused() {
     let key = KeyPair::generate().unwrap();
     let good = CertificateParams::default().serialize_request(&key).unwrap().der().to_vec();
     let refused = |der: &[u8]| CertificateRequest::from_der(der).unwrap_err();
@@ -165,7 +165,8 @@ fn a_request_without_proof_of_another_kind_of_key_or_garbage_is_refused() {
     for position in 0..good.len() {
         let mut flipped = good.clone();
         flipped[position] ^= 0x10;
-        // Outside what is signed a flip may pass, but never with another key.
+        // A flip outside of the signed bytes may be accepted, but never with another
+        // key.
         let read = CertificateRequest::from_der(&flipped).ok();
         let same = read.is_none_or(|read| read.fingerprint() == request_of(&key).fingerprint());
         assert!(same, "byte {position}");
@@ -199,7 +200,7 @@ fn a_token_is_read_back_from_its_text_and_its_secret_is_not_in_its_debug_form() 
 }
 
 #[test]
-fn a_token_gives_the_identity_of_its_tenant_under_the_wished_name() {
+fn a_token_gives_an_identity_in_its_tenant_under_the_requested_name() {
     let authority = authority();
     let (token, record) = token_for(&authority, None);
     let redeemed = redeem(&record, &token, &"app1".parse().unwrap(), NOW).unwrap();
@@ -244,14 +245,15 @@ fn a_token_for_one_host_is_refused_to_another() {
 }
 
 #[test]
-fn a_token_lives_a_day_at_most() {
+fn a_token_is_valid_for_at_most_a_day() {
     assert!(TokenValidity::from_ms(DAY_MS).is_ok());
     for wrong in [0, 999, DAY_MS + 1, u64::MAX] {
         assert_eq!(TokenValidity::from_ms(wrong), Err(InvalidTokenValidity));
     }
 }
 
-/// What the enrolment does: decide, issue, and commit both on the version read.
+/// Enrols a host as the controller does: it decides, issues a certificate, and commits
+/// both records on condition of the version that it read.
 async fn enroll(store: &Memory, authority: &Authority, token: &JoinToken, name: &str) -> bool {
     let key = format!("tokens/{}", token.hash());
     let found = store.get(&key.as_str().into()).await.unwrap().unwrap();
@@ -269,7 +271,7 @@ async fn enroll(store: &Memory, authority: &Authority, token: &JoinToken, name: 
 }
 
 #[tokio::test]
-async fn of_64_who_redeem_one_token_at_once_one_gets_a_certificate() {
+async fn of_64_hosts_that_redeem_one_token_at_once_one_gets_a_certificate() {
     let authority = authority();
     for _ in 0..20 {
         let store = Memory::new();
@@ -291,24 +293,24 @@ fn record(serial: u128) -> CertificateRecord {
 }
 
 #[test]
-fn a_node_may_renew_with_its_newest_certificate_or_the_one_before_it_showed_that() {
+fn a_node_may_renew_with_the_previous_certificate_until_it_shows_the_newest() {
     let stale = |serial| Err(StaleCertificate { shown: Serial(serial) });
     let first = NodeCertificates::first(record(1));
     assert_eq!(first.shown(record(1)), Ok(first));
     let second = NodeCertificates::renewed(record(1), record(2));
     assert_eq!(second.shown(record(1)), Ok(second));
-    let again = NodeCertificates::renewed(record(1), record(3));
-    assert_eq!(again.shown(record(2)), stale(2));
-    let settled = again.shown(record(3)).unwrap();
+    let second_renewal = NodeCertificates::renewed(record(1), record(3));
+    assert_eq!(second_renewal.shown(record(2)), stale(2));
+    let settled = second_renewal.shown(record(3)).unwrap();
     assert_eq!(settled.shown(record(1)), stale(1));
     assert_eq!(settled.newest(), Serial(3));
     let stored: NodeCertificates =
-        serde_json::from_str(&serde_json::to_string(&again).unwrap()).unwrap();
-    assert_eq!(stored, again);
+        serde_json::from_str(&serde_json::to_string(&second_renewal).unwrap()).unwrap();
+    assert_eq!(stored, second_renewal);
 }
 
 #[test]
-fn a_certificate_that_a_restored_store_does_not_know_yet_is_the_newest() {
+fn a_certificate_that_is_newer_than_a_restored_store_becomes_the_newest() {
     let restored = NodeCertificates::renewed(record(1), record(2));
     let shown = record(5);
     let known = restored.shown(shown).unwrap();
@@ -316,56 +318,56 @@ fn a_certificate_that_a_restored_store_does_not_know_yet_is_the_newest() {
     assert_eq!(known.shown(record(2)), Err(StaleCertificate { shown: Serial(2) }));
 }
 
-struct Ended {
+struct ExpiredNode {
     authority: Authority,
     key: KeyPair,
     der: CertificateDer<'static>,
     known: NodeCertificates,
 }
 
-fn ended() -> Ended {
+fn expired() -> ExpiredNode {
     let (authority, key) = (authority(), KeyPair::generate().unwrap());
     let issued = authority.issue(&node("acme", "app1"), &request_of(&key), terms()).unwrap();
     let known = NodeCertificates::first(issued.record);
-    Ended { authority, key, der: der(&issued), known }
+    ExpiredNode { authority, key, der: der(&issued), known }
 }
 
 #[test]
-fn an_ended_certificate_is_replaced_for_the_same_key_within_the_window() {
-    let ended = ended();
-    let claim = recover(&ended.authority, &ended.der).unwrap();
+fn an_expired_certificate_is_replaced_for_the_same_key_within_the_window() {
+    let expired = expired();
+    let claim = recover(&expired.authority, &expired.der).unwrap();
     assert_eq!(claim.peer().identity, node("acme", "app1"));
     let window = RECOVERY_WINDOW_MS_DEFAULT;
     let check = |request: &CertificateRequest, days| {
         let now = NOW.plus_ms(days * DAY_MS);
-        claim.check(ended.known, request, now, window).map(|known| known == ended.known)
+        claim.check(expired.known, request, now, window).map(|known| known == expired.known)
     };
-    assert_eq!(check(&request_of(&ended.key), 2), Ok(true));
-    assert_eq!(check(&request_of(&ended.key), 31), Ok(true));
-    assert_eq!(check(&request_of(&ended.key), 32), Err(RecoveryRefused::TooLate));
+    assert_eq!(check(&request_of(&expired.key), 2), Ok(true));
+    assert_eq!(check(&request_of(&expired.key), 31), Ok(true));
+    assert_eq!(check(&request_of(&expired.key), 32), Err(RecoveryRefused::TooLate));
     assert_eq!(check(&request(), 2), Err(RecoveryRefused::OtherKey));
 }
 
 #[test]
-fn an_ended_certificate_that_is_old_or_of_others_is_not_replaced() {
-    let ended = ended();
-    let claim = recover(&ended.authority, &ended.der).unwrap();
+fn an_expired_certificate_that_is_stale_or_foreign_is_not_replaced() {
+    let expired = expired();
+    let claim = recover(&expired.authority, &expired.der).unwrap();
     let newer = NodeCertificates::first(record(u128::MAX));
-    let refused = claim.check(newer, &request_of(&ended.key), NOW, DAY_MS);
+    let refused = claim.check(newer, &request_of(&expired.key), NOW, DAY_MS);
     assert_eq!(refused, Err(RecoveryRefused::Stale));
-    assert_eq!(recover(&authority(), &ended.der), Err(RecoveryRefused::Foreign));
+    assert_eq!(recover(&authority(), &expired.der), Err(RecoveryRefused::Foreign));
     let operator = Identity::Operator("maria".parse().unwrap());
-    let operators = ended.authority.issue_with_key(&operator, terms()).unwrap().issued;
-    assert_eq!(recover(&ended.authority, &der(&operators)), Err(RecoveryRefused::Foreign));
+    let operators = expired.authority.issue_with_key(&operator, terms()).unwrap().issued;
+    assert_eq!(recover(&expired.authority, &der(&operators)), Err(RecoveryRefused::Foreign));
 }
 
 #[test]
-fn an_ended_certificate_that_a_restored_store_does_not_know_is_replaced() {
-    let ended = ended();
-    let claim = recover(&ended.authority, &ended.der).unwrap();
+fn an_expired_certificate_that_a_restored_store_does_not_know_is_replaced() {
+    let expired = expired();
+    let claim = recover(&expired.authority, &expired.der).unwrap();
     let restored = NodeCertificates::first(record(1));
-    let checked = claim.check(restored, &request_of(&ended.key), NOW, DAY_MS);
-    assert_eq!(checked, Ok(ended.known));
+    let checked = claim.check(restored, &request_of(&expired.key), NOW, DAY_MS);
+    assert_eq!(checked, Ok(expired.known));
 }
 
 #[tokio::test]
@@ -383,9 +385,9 @@ async fn a_revoked_node_is_refused_until_it_joins_again() {
     assert!(woken.has_changed().unwrap());
     woken.mark_unchanged();
     assert!(revoked.covers(&old) && revoked.covers(&current));
-    assert!(!revoked.covers(&peer(Some(line))), "it joined again");
+    assert!(!revoked.covers(&peer(Some(line))), "the node joined again");
     revoked.revoke(node("acme", "app1"), Serial(1));
-    assert!(revoked.covers(&current), "a line never moves down");
+    assert!(revoked.covers(&current), "an entry never moves to a lower number");
     assert!(!woken.has_changed().unwrap());
     revoked.replace(HashMap::new());
     assert!(!revoked.covers(&current));

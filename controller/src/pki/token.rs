@@ -1,5 +1,5 @@
-//! Join tokens: one host, once, for a short time. The secret is seen once, when
-//! the token is made; the record keeps its hash.
+//! Join tokens. A token lets one host join once, within a short time. Its secret
+//! is shown once, when the token is made; the record stores only its hash.
 
 use oml_common::id::{NodeName, RoleName, TenantId};
 use oml_common::time::Timestamp;
@@ -9,17 +9,20 @@ use subtle::ConstantTimeEq as _;
 
 use super::{Authority, PkiError};
 
-/// How long a token is valid; 15 minutes unless the operator says otherwise.
+/// The validity of a token: 1 second to 24 hours, by default 15 minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenValidity(u64);
 
-/// Why a time is not a token's.
+/// The error of a validity outside of the allowed range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a token is valid for 1 second to 24 hours")]
+#[error("the validity of a token must be between 1 second and 24 hours")]
 pub struct InvalidTokenValidity;
 
 impl TokenValidity {
-    /// Accepts a validity given in milliseconds.
+    /// Makes a validity of so many milliseconds.
+    ///
+    /// # Errors
+    /// Returns [`InvalidTokenValidity`] outside of 1 second to 24 hours.
     pub fn from_ms(valid_ms: u64) -> Result<Self, InvalidTokenValidity> {
         let allowed = (1000..=24 * 3_600_000).contains(&valid_ms);
         if allowed { Ok(Self(valid_ms)) } else { Err(InvalidTokenValidity) }
@@ -32,21 +35,21 @@ impl Default for TokenValidity {
     }
 }
 
-/// What a token is good for.
+/// The rights that a token gives to a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenGrant {
-    /// The tenant the host will belong to.
+    /// The tenant that the host joins.
     pub tenant: TenantId,
-    /// What the host will be for.
+    /// The roles that the node gets.
     pub roles: Vec<RoleName>,
-    /// The only name it may take, if any.
+    /// The node name that the host must use; `None` lets it choose one.
     pub node: Option<NodeName>,
 }
 
-/// What is remembered of a token.
+/// The stored facts of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRecord {
-    /// The hash of its secret.
+    /// The SHA-256 hash of its secret.
     pub hash: Fingerprint,
     pub grant: TokenGrant,
     pub expires: Timestamp,
@@ -54,34 +57,35 @@ pub struct TokenRecord {
     pub used: Option<TokenUse>,
 }
 
-/// The one use of a token.
+/// The use of a token, of which there is at most one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenUse {
     /// The node that joined.
     pub node: NodeName,
-    /// The certificate it got.
+    /// The serial number of the certificate that the node got.
     pub serial: Serial,
     pub at: Timestamp,
 }
 
-/// Why a token is not accepted.
+/// The reason for which a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefused {
-    /// The record is of another token, or the token of another cluster.
-    #[error("this token is not known here")]
+    /// The cluster has no record of this token.
+    #[error("this token is not known to this controller")]
     Unknown,
-    /// Somebody used it before.
-    #[error("this token was already used")]
+    /// A host has used the token already.
+    #[error("this token was already used; make a new one with `omlctl node token`")]
     Used,
-    /// Its time is over.
-    #[error("this token has expired")]
+    /// The validity of the token is over.
+    #[error("this token has expired; make a new one with `omlctl node token`")]
     Expired,
-    /// It is for another host.
-    #[error("this token is for a host of another name")]
+    /// The token is for another node name.
+    #[error("this token is for a host with another name")]
     OtherNode,
 }
 
-/// A token that is accepted, if the commit that marks it used succeeds.
+/// An accepted token. The acceptance holds once the commit that marks the token as used
+/// succeeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redeemed {
     record: TokenRecord,
@@ -90,7 +94,7 @@ pub struct Redeemed {
 }
 
 impl TokenRecord {
-    /// Makes a token and its record. The token is shown once and not kept.
+    /// Makes a token and its record. The token is shown once and not stored.
     pub fn create(
         authority: &Authority,
         grant: TokenGrant,
@@ -107,9 +111,12 @@ impl TokenRecord {
 
 /// Decides whether `token` lets a host join as `node`.
 ///
-/// The caller issues the certificate and commits, in one commit and on the
-/// record's version, [`Redeemed::used_by`] and the node's record; so of many
-/// who redeem at once one succeeds.
+/// The caller issues the certificate and then writes [`Redeemed::used_by`] and the
+/// node's record in one commit, on condition of the record's version. Of several
+/// hosts that redeem one token at the same time, exactly one succeeds.
+///
+/// # Errors
+/// Returns [`TokenRefused`] with the reason.
 pub fn redeem(
     record: &TokenRecord,
     token: &JoinToken,
@@ -132,19 +139,20 @@ pub fn redeem(
 }
 
 impl Redeemed {
-    /// Who the host becomes; the tenant is the token's.
+    /// Returns the identity that the host gets: the requested node name in the token's
+    /// tenant.
     #[must_use]
     pub fn identity(&self) -> Identity {
         Identity::Node { tenant: self.record.grant.tenant.clone(), node: self.node.clone() }
     }
 
-    /// What the token was good for.
+    /// Returns the rights that the token gave.
     #[must_use]
     pub fn grant(&self) -> &TokenGrant {
         &self.record.grant
     }
 
-    /// The token's record after its one use.
+    /// Returns the token's record after its use by the holder of this certificate.
     #[must_use]
     pub fn used_by(self, serial: Serial) -> TokenRecord {
         let used = TokenUse { node: self.node, serial, at: self.at };
