@@ -1,5 +1,5 @@
-//! Asks a registry which image a tag names today (OCI distribution
-//! specification). Every answer is bounded in time and size; nothing is pulled.
+//! Resolves an image tag to a digest at its registry (OCI distribution
+//! specification). Every request is bounded in time and size; no image is pulled.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use tokio::time::timeout;
 mod http;
 mod login;
 
-use self::http::{Answer, Http, HttpError};
+use self::http::{Http, HttpError, Response};
 
-/// How long one question may take, all its requests together.
-const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time limit for resolving one tag, including all its HTTP requests.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The manifests an engine can pull.
+/// The media types of the manifests that a container engine can pull.
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
      application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, \
@@ -25,20 +25,20 @@ const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
-/// What is configured of one registry.
+/// The configured access to one registry.
 #[derive(Debug, Clone, Default)]
 pub struct RegistryAccess {
-    /// Ask it over plain HTTP.
+    /// Uses plain HTTP instead of HTTPS.
     pub plain_http: bool,
-    /// How to log in, if it asks for that.
+    /// The login for a registry that requires one.
     pub login: Option<Login>,
 }
 
-/// A user's name and password.
+/// The user name and password for a registry.
 #[derive(Clone)]
 pub struct Login {
     pub user: String,
-    /// The password or token.
+    /// The password or access token.
     pub password: String,
 }
 
@@ -48,31 +48,27 @@ impl std::fmt::Debug for Login {
     }
 }
 
-/// Why a tag has no digest.
+/// The reason for which a tag was not resolved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
-    /// The registry answers and does not have it: the operator's mistake.
-    #[error("{registry} has no {name}:{version}")]
+    /// The registry does not have the image; this is the operator's mistake.
+    #[error("the registry {registry} has no image {name}:{version}")]
     NotFound {
         registry: String,
-        /// The image's name in it.
+        /// The image's name within the registry.
         name: String,
         version: Version,
     },
-    /// The registry does not let us ask.
-    #[error("{registry} refuses the login: {reason}")]
+    /// The registry refused the login or requires one.
+    #[error("the registry {registry} refused the login: {reason}")]
     Unauthorized { registry: String, reason: String },
-    /// There is no usable answer; later there may be one.
-    #[error("{registry} gives no answer: {reason}")]
-    Unavailable {
-        registry: String,
-        /// What went wrong.
-        reason: String,
-    },
+    /// The registry sent no usable response; a later attempt may succeed.
+    #[error("the registry {registry} is unavailable: {reason}")]
+    Unavailable { registry: String, reason: String },
 }
 
 impl RegistryError {
-    /// The same question may be answered later.
+    /// Returns whether a later attempt may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -90,14 +86,17 @@ pub struct Registries {
 }
 
 impl Registries {
-    /// Knows how to talk to the registries of these addresses (`host` or
-    /// `host:port`); any other is asked over HTTPS without a login.
+    /// Takes the configured access by the registry's address (`host` or `host:port`).
+    /// Every other registry is reached over HTTPS without a login.
     #[must_use]
     pub fn new(access: HashMap<String, RegistryAccess>) -> Self {
         Self { access, http: Http::default() }
     }
 
-    /// The digest that a tag names now.
+    /// Returns the digest that a tag names now.
+    ///
+    /// # Errors
+    /// Returns [`RegistryError`] with the reason.
     pub async fn resolve(
         &self,
         repository: &Repository,
@@ -105,16 +104,16 @@ impl Registries {
     ) -> Result<Digest, RegistryError> {
         let (registry, name) = split(repository);
         let access = self.access.get(registry).cloned().unwrap_or_default();
-        let question = Question { http: &self.http, registry, name: &name, version, access };
-        let asked = timeout(ASK_TIMEOUT, question.ask()).await;
+        let lookup = TagLookup { http: &self.http, registry, name: &name, version, access };
+        let asked = timeout(RESOLVE_TIMEOUT, lookup.resolve()).await;
         asked.unwrap_or_else(|_elapsed| {
-            Err(question.unavailable(&format!("none within {} s", ASK_TIMEOUT.as_secs())))
+            Err(lookup.unavailable(&format!("no response within {} s", RESOLVE_TIMEOUT.as_secs())))
         })
     }
 }
 
-/// The registry's address and the image's name in it, by Docker's rule: the
-/// first part is an address if it could not be a name.
+/// Splits a repository into the registry's address and the image's name in it, as
+/// Docker does: the first part is an address if it cannot be part of a name.
 fn split(repository: &Repository) -> (&str, String) {
     let text = repository.as_str();
     let is_address = |part: &str| part.contains(['.', ':']) || part == "localhost";
@@ -127,9 +126,9 @@ fn split(repository: &Repository) -> (&str, String) {
 
 const DOCKER_HUB: &str = "registry-1.docker.io";
 
-/// One tag asked of one registry.
+/// The lookup of one tag at one registry.
 #[derive(Debug)]
-struct Question<'a> {
+struct TagLookup<'a> {
     http: &'a Http,
     registry: &'a str,
     name: &'a str,
@@ -137,35 +136,39 @@ struct Question<'a> {
     access: RegistryAccess,
 }
 
-impl Question<'_> {
-    async fn ask(&self) -> Result<Digest, RegistryError> {
+impl TagLookup<'_> {
+    async fn resolve(&self) -> Result<Digest, RegistryError> {
         let scheme = if self.access.plain_http { "http" } else { "https" };
         let (registry, name, version) = (self.registry, self.name, self.version);
         let url = format!("{scheme}://{registry}/v2/{name}/manifests/{version}");
         let url: Uri = url.parse().map_err(|error| self.unavailable(&format!("{error}")))?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
-        let mut answer = self.send(Method::HEAD, &url, &headers).await?;
-        if answer.status == StatusCode::UNAUTHORIZED {
-            self.log_in(&answer, &mut headers).await?;
-            answer = self.send(Method::HEAD, &url, &headers).await?;
+        let mut response = self.send(Method::HEAD, &url, &headers).await?;
+        if response.status == StatusCode::UNAUTHORIZED {
+            self.log_in(&response, &mut headers).await?;
+            response = self.send(Method::HEAD, &url, &headers).await?;
         }
-        self.check(answer.status)?;
-        if let Some(digest) = answer.headers.get(CONTENT_DIGEST) {
+        self.check(response.status)?;
+        if let Some(digest) = response.headers.get(CONTENT_DIGEST) {
             let digest = digest.to_str().ok().and_then(|text| text.parse().ok());
-            return digest.ok_or_else(|| self.unavailable("it names no SHA-256 digest"));
+            return digest.ok_or_else(|| self.unavailable("it sent no SHA-256 digest"));
         }
-        let answer = self.send(Method::GET, &url, &headers).await?;
-        self.check(answer.status)?;
-        let digest = format!("sha256:{}", ContentHash::of(&answer.body));
+        let response = self.send(Method::GET, &url, &headers).await?;
+        self.check(response.status)?;
+        let digest = format!("sha256:{}", ContentHash::of(&response.body));
         Ok(digest.parse().expect("a content hash is 64 hexadecimal digits"))
     }
 
-    /// Adds to `headers` what the registry asked for in `refused`.
-    async fn log_in(&self, refused: &Answer, headers: &mut HeaderMap) -> Result<(), RegistryError> {
+    /// Adds the authorization that the registry requires in `refused` to `headers`.
+    async fn log_in(
+        &self,
+        refused: &Response,
+        headers: &mut HeaderMap,
+    ) -> Result<(), RegistryError> {
         let challenge = refused.headers.get(WWW_AUTHENTICATE).and_then(|text| text.to_str().ok());
-        let challenge = challenge.ok_or_else(|| self.unauthorized("it does not say how"))?;
-        let authorization = login::answer(self, challenge).await?;
+        let challenge = challenge.ok_or_else(|| self.unauthorized("it sent no login challenge"))?;
+        let authorization = login::authorize(self, challenge).await?;
         headers.insert(hyper::header::AUTHORIZATION, authorization);
         Ok(())
     }
@@ -175,9 +178,9 @@ impl Question<'_> {
         method: Method,
         url: &Uri,
         headers: &HeaderMap,
-    ) -> Result<Answer, RegistryError> {
-        let answer = self.http.send(method, url, headers).await;
-        answer.map_err(|error: HttpError| self.unavailable(&error.to_string()))
+    ) -> Result<Response, RegistryError> {
+        let response = self.http.send(method, url, headers).await;
+        response.map_err(|error: HttpError| self.unavailable(&error.to_string()))
     }
 
     fn check(&self, status: StatusCode) -> Result<(), RegistryError> {
@@ -189,9 +192,9 @@ impl Question<'_> {
                 version: self.version.clone(),
             }),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(self.unauthorized(&format!("it answers {status}")))
+                Err(self.unauthorized(&format!("it responded with {status}")))
             }
-            other => Err(self.unavailable(&format!("it answers {other}"))),
+            other => Err(self.unavailable(&format!("it responded with {other}"))),
         }
     }
 

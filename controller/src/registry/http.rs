@@ -1,4 +1,4 @@
-//! One HTTP request over a connection of its own, with a bounded answer.
+//! HTTP requests, each over its own connection and with a bounded response.
 
 use std::error::Error as _;
 use std::io;
@@ -18,38 +18,39 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
-/// The longest body that is read: a manifest or a token.
+/// The greatest size of a response body in bytes. Bodies are manifests and tokens.
 const BODY_SIZE_BYTES_MAX: usize = 4 << 20;
 
-/// An answer, whatever its status.
+/// A response of any status.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
-/// Why there is no answer.
+/// The error of a request without a response.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HttpError {
-    #[error("{0} is not the address of a server")]
+    #[error("{0} is not a valid HTTP or HTTPS address")]
     Address(Uri),
     #[error("{0}")]
     Connect(io::Error),
-    #[error("this machine has no trusted authorities: {0}")]
+    #[error("cannot load the system's trusted certificates: {0}")]
     Authorities(String),
     #[error("{}", innermost(.0))]
     Exchange(hyper::Error),
-    #[error("its answer is cut short or longer than {BODY_SIZE_BYTES_MAX} bytes")]
+    #[error("its response is cut short or longer than {BODY_SIZE_BYTES_MAX} bytes")]
     Body,
 }
 
-/// hyper's own messages do not say what happened below.
+/// Adds the cause to hyper's error, because hyper's own message leaves it out.
 fn innermost(error: &hyper::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
-/// Sends requests. Reads the system's trusted authorities at the first HTTPS.
+/// An HTTP client. It loads the system's trusted certificates at the first HTTPS
+/// request.
 #[derive(Default)]
 pub(super) struct Http {
     tls: OnceCell<TlsConnector>,
@@ -62,13 +63,13 @@ impl std::fmt::Debug for Http {
 }
 
 impl Http {
-    /// Sends one request without a body. The caller sets the time limit.
+    /// Sends one request without a body. The caller limits the time.
     pub(super) async fn send(
         &self,
         method: Method,
         url: &Uri,
         headers: &HeaderMap,
-    ) -> Result<Answer, HttpError> {
+    ) -> Result<Response, HttpError> {
         let address = || HttpError::Address(url.clone());
         let (host, authority) = url.host().zip(url.authority()).ok_or_else(address)?;
         let host = host.trim_matches(['[', ']']);
@@ -98,23 +99,23 @@ impl Http {
     }
 }
 
-/// One request and its answer; the connection ends with them.
+/// Sends one request over a new connection and returns the response.
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     request: Request<Empty<Bytes>>,
-) -> Result<Answer, HttpError> {
+) -> Result<Response, HttpError> {
     let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(HttpError::Exchange)?;
-    let answered = async move {
-        let answer = sender.send_request(request).await.map_err(HttpError::Exchange)?;
-        let (head, body) = answer.into_parts();
+    let exchanged = async move {
+        let response = sender.send_request(request).await.map_err(HttpError::Exchange)?;
+        let (head, body) = response.into_parts();
         let body = Limited::new(body, BODY_SIZE_BYTES_MAX).collect().await;
         let body = body.map_err(|_cut_or_long| HttpError::Body)?.to_bytes();
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        Ok(Response { status: head.status, headers: head.headers, body })
     };
-    // The connection only carries the exchange; what goes wrong on it shows there.
-    let (answer, _carried) = tokio::join!(answered, connection);
-    answer
+    // An error of the connection also fails the exchange, so its own result is ignored.
+    let (response, _connection_result) = tokio::join!(exchanged, connection);
+    response
 }
 
 async fn trust_the_system() -> Result<TlsConnector, HttpError> {

@@ -1,5 +1,5 @@
-//! Answers a registry's challenge (RFC 9110, and the token scheme of the
-//! distribution specification).
+//! Authorization for a registry's login challenge (RFC 9110, and the token scheme
+//! of the OCI distribution specification).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,42 +9,43 @@ use hyper::{Method, StatusCode, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::{Question, RegistryError};
+use super::{RegistryError, TagLookup};
 
-/// The `Authorization` for one challenge.
-pub(super) async fn answer(
-    question: &Question<'_>,
+/// Returns the `Authorization` header for one challenge.
+pub(super) async fn authorize(
+    lookup: &TagLookup<'_>,
     challenge: &str,
 ) -> Result<HeaderValue, RegistryError> {
     let challenges = parse_challenges(challenge).unwrap_or_default();
     let find = |scheme: &str| challenges.iter().find(|c| c.scheme.eq_ignore_ascii_case(scheme));
     if let Some(bearer) = find("bearer") {
-        return token(question, bearer).await;
+        return token(lookup, bearer).await;
     }
     if find("basic").is_some() {
-        return basic(question)?
-            .ok_or_else(|| question.unauthorized("it asks for a login and none is configured"));
+        return basic(lookup)?.ok_or_else(|| {
+            lookup.unauthorized("it requires a login and none is configured in controller.toml")
+        });
     }
-    Err(question.unauthorized("it asks in a way this program does not know"))
+    Err(lookup.unauthorized("it requires an unknown kind of login"))
 }
 
-/// The configured login, if any.
-fn basic(question: &Question<'_>) -> Result<Option<HeaderValue>, RegistryError> {
-    let Some(login) = &question.access.login else { return Ok(None) };
+/// Returns the configured login as basic authentication, if there is one.
+fn basic(lookup: &TagLookup<'_>) -> Result<Option<HeaderValue>, RegistryError> {
+    let Some(login) = &lookup.access.login else { return Ok(None) };
     let text = format!("Basic {}", STANDARD.encode(format!("{}:{}", login.user, login.password)));
-    secret(question, &text).map(Some)
+    secret(lookup, &text).map(Some)
 }
 
-/// Servers send either name, or both.
+/// The response of a token server, which has one of these fields or both.
 #[derive(Deserialize)]
-struct TokenAnswer {
+struct TokenResponse {
     token: Option<String>,
     access_token: Option<String>,
 }
 
-/// Asks the server that the challenge names for a token.
+/// Gets a token from the token server that the challenge names.
 async fn token(
-    question: &Question<'_>,
+    lookup: &TagLookup<'_>,
     challenge: &ChallengeRef<'_>,
 ) -> Result<HeaderValue, RegistryError> {
     let parameter = |name: &str| {
@@ -52,39 +53,47 @@ async fn token(
         named.next().map(|(_, value)| value.to_unescaped())
     };
     let realm = parameter("realm").unwrap_or_default();
-    let scope = format!("repository:{}:pull", question.name);
+    let scope = format!("repository:{}:pull", lookup.name);
     let joint = if realm.contains('?') { '&' } else { '?' };
     let mut url = format!("{realm}{joint}scope={}", encode(&scope));
     if let Some(service) = parameter("service") {
         url = format!("{url}&service={}", encode(&service));
     }
-    let url: Uri = url.parse().map_err(|_invalid| question.unavailable("its realm is no URL"))?;
+    let url: Uri = url
+        .parse()
+        .map_err(|_invalid| lookup.unavailable("the realm in its login challenge is not a URL"))?;
     let mut headers = HeaderMap::new();
-    if let Some(login) = basic(question)? {
-        // A registry asked over HTTPS must not move the password to plain HTTP.
-        if url.scheme_str() != Some("https") && !question.access.plain_http {
-            return Err(question.unauthorized("it asks for the login over plain HTTP"));
+    if let Some(login) = basic(lookup)? {
+        // A registry that is reached over HTTPS must not make us send the password over
+        // HTTP.
+        if url.scheme_str() != Some("https") && !lookup.access.plain_http {
+            return Err(
+                lookup.unauthorized("its token server requires the password over plain HTTP")
+            );
         }
         headers.insert(AUTHORIZATION, login);
     }
-    let answer = question.send(Method::GET, &url, &headers).await?;
-    match answer.status {
+    let response = lookup.send(Method::GET, &url, &headers).await?;
+    match response.status {
         StatusCode::OK => {
-            let sent: Option<TokenAnswer> = serde_json::from_slice(&answer.body).ok();
+            let sent: Option<TokenResponse> = serde_json::from_slice(&response.body).ok();
             let token = sent.and_then(|sent| sent.token.or(sent.access_token));
-            let token = token.ok_or_else(|| question.unavailable("it sends no token"))?;
-            secret(question, &format!("Bearer {token}"))
+            let token =
+                token.ok_or_else(|| lookup.unavailable("its token server sent no token"))?;
+            secret(lookup, &format!("Bearer {token}"))
         }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => {
-            Err(question.unauthorized(&format!("its token server answers {}", answer.status)))
+            Err(lookup
+                .unauthorized(&format!("its token server responded with {}", response.status)))
         }
-        other => Err(question.unavailable(&format!("its token server answers {other}"))),
+        other => Err(lookup.unavailable(&format!("its token server responded with {other}"))),
     }
 }
 
-fn secret(question: &Question<'_>, text: &str) -> Result<HeaderValue, RegistryError> {
+fn secret(lookup: &TagLookup<'_>, text: &str) -> Result<HeaderValue, RegistryError> {
     let value = HeaderValue::from_str(text);
-    let mut value = value.map_err(|_secret| question.unavailable("it sends no usable token"))?;
+    let mut value =
+        value.map_err(|_secret| lookup.unavailable("its login or token has invalid characters"))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -1,4 +1,4 @@
-//! A small registry over loopback that can misbehave.
+//! Tests with a small registry on loopback that can misbehave.
 #![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::collections::HashMap;
@@ -21,13 +21,13 @@ use super::*;
 const MANIFEST: &str = r#"{"schemaVersion":2}"#;
 const LOGIN: &str = "Basic bGFiOnBhc3M="; // lab:pass
 
-/// How the registry behaves.
+/// The behaviour of the registry.
 #[derive(Debug, Clone, Default)]
-struct Manner {
-    /// The challenge to whoever does not send `accepts`.
+struct Behaviour {
+    /// The challenge to a client that does not send `accepts`.
     challenge: Option<String>,
     accepts: &'static str,
-    /// What the token server sends to whoever shows [`LOGIN`].
+    /// The response of the token server to a client that sends [`LOGIN`].
     token: &'static str,
     digest: Option<&'static str>,
     fails: Option<u16>,
@@ -39,14 +39,14 @@ struct Registry {
     _tasks: JoinSet<()>,
 }
 
-type Shared = (Manner, Arc<Mutex<Vec<String>>>);
+type Shared = (Behaviour, Arc<Mutex<Vec<String>>>);
 
 impl Registry {
-    async fn start(manner: impl FnOnce(SocketAddr) -> Manner) -> Self {
+    async fn start(behaviour: impl FnOnce(SocketAddr) -> Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let shared = (manner(address), Arc::clone(&seen));
+        let shared = (behaviour(address), Arc::clone(&seen));
         let app = Router::new().fallback(handle).with_state(shared);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -66,21 +66,21 @@ async fn resolve(address: SocketAddr, login: bool, version: &str) -> Result<Dige
     registries.resolve(&repository, &version.parse().unwrap()).await
 }
 
-async fn handle(State((manner, seen)): State<Shared>, request: Request) -> Response {
+async fn handle(State((behaviour, seen)): State<Shared>, request: Request) -> Response {
     let shown = request.headers().get(AUTHORIZATION).map(|v| v.to_str().unwrap().to_owned());
     let shown = shown.unwrap_or_default();
     seen.lock().await.push(format!("{} {}", request.method(), request.uri()));
     let answer = |status: u16, body: &'static str| {
         Response::builder().status(status).body(Body::from(body)).unwrap()
     };
-    if let Some(status) = manner.fails {
+    if let Some(status) = behaviour.fails {
         return answer(status, "{}");
     }
     let path = request.uri().path();
     if path == "/token" {
-        return if shown == LOGIN { answer(200, manner.token) } else { answer(401, "") };
+        return if shown == LOGIN { answer(200, behaviour.token) } else { answer(401, "") };
     }
-    if let Some(challenge) = manner.challenge.filter(|_| shown != manner.accepts) {
+    if let Some(challenge) = behaviour.challenge.filter(|_| shown != behaviour.accepts) {
         let refused = Response::builder().status(401).header("WWW-Authenticate", challenge);
         return refused.body(Body::empty()).unwrap();
     }
@@ -88,7 +88,7 @@ async fn handle(State((manner, seen)): State<Shared>, request: Request) -> Respo
         return answer(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#);
     }
     let ok = Response::builder().status(StatusCode::OK);
-    let ok = manner.digest.into_iter().fold(ok, |ok, d| ok.header("Docker-Content-Digest", d));
+    let ok = behaviour.digest.into_iter().fold(ok, |ok, d| ok.header("Docker-Content-Digest", d));
     let is_head = request.method() == Method::HEAD;
     ok.body(if is_head { Body::empty() } else { Body::from(MANIFEST) }).unwrap()
 }
@@ -96,35 +96,37 @@ async fn handle(State((manner, seen)): State<Shared>, request: Request) -> Respo
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 #[tokio::test]
-async fn a_tag_is_resolved_by_one_question() {
-    let registry = Registry::start(|_| Manner { digest: Some(DIGEST), ..Manner::default() }).await;
+async fn a_tag_is_resolved_by_one_request() {
+    let registry =
+        Registry::start(|_| Behaviour { digest: Some(DIGEST), ..Behaviour::default() }).await;
     assert_eq!(registry.resolve(false, "230204.01").await.unwrap().as_str(), DIGEST);
     assert_eq!(*registry.seen.lock().await, ["HEAD /v2/oml/asterisk/manifests/230204.01"]);
 }
 
 #[tokio::test]
-async fn without_a_digest_in_the_answer_the_manifest_itself_is_hashed() {
-    let registry = Registry::start(|_| Manner::default()).await;
+async fn without_a_digest_in_the_response_the_manifest_is_hashed() {
+    let registry = Registry::start(|_| Behaviour::default()).await;
     let digest = registry.resolve(false, "230204.01").await.unwrap();
     let expected = format!("sha256:{}", ContentHash::of(MANIFEST.as_bytes()));
     assert_eq!(digest.as_str(), expected);
 }
 
 #[tokio::test]
-async fn a_tag_that_is_not_there_is_the_operators_mistake() {
-    let registry = Registry::start(|_| Manner::default()).await;
+async fn a_missing_tag_is_not_found_and_not_transient() {
+    let registry = Registry::start(|_| Behaviour::default()).await;
     let error = registry.resolve(false, "9.9").await.unwrap_err();
     assert!(!error.is_transient());
-    assert_eq!(error.to_string(), format!("{} has no oml/asterisk:9.9", registry.address));
+    let expected = format!("the registry {} has no image oml/asterisk:9.9", registry.address);
+    assert_eq!(error.to_string(), expected);
 }
 
-fn basic(_: SocketAddr) -> Manner {
+fn basic(_: SocketAddr) -> Behaviour {
     let challenge = Some(r#"Basic realm="lab""#.to_owned());
-    Manner { challenge, accepts: LOGIN, digest: Some(DIGEST), ..Manner::default() }
+    Behaviour { challenge, accepts: LOGIN, digest: Some(DIGEST), ..Behaviour::default() }
 }
 
 #[tokio::test]
-async fn a_registry_with_a_login_gets_the_configured_one() {
+async fn a_registry_that_requires_a_login_gets_the_configured_one() {
     let registry = Registry::start(basic).await;
     assert_eq!(registry.resolve(true, "230204.01").await.unwrap().as_str(), DIGEST);
 }
@@ -135,17 +137,18 @@ async fn a_missing_or_wrong_login_is_named_and_the_password_is_not() {
     let error = registry.resolve(false, "230204.01").await.unwrap_err();
     assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error}");
     assert!(error.to_string().contains("none is configured"), "{error}");
-    let registry = Registry::start(|address| Manner { accepts: "other", ..basic(address) }).await;
+    let registry =
+        Registry::start(|address| Behaviour { accepts: "other", ..basic(address) }).await;
     let error = registry.resolve(true, "230204.01").await.unwrap_err();
     assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error}");
     assert!(!error.to_string().contains("pass") && !error.is_transient());
 }
 
-fn bearer(address: SocketAddr, token: &'static str) -> Manner {
+fn bearer(address: SocketAddr, token: &'static str) -> Behaviour {
     let challenge = format!(
         r#"Bearer realm="http://{address}/token",service="a, b",scope="repository:x:pull""#
     );
-    Manner {
+    Behaviour {
         challenge: Some(challenge),
         accepts: "Bearer abc",
         token,
@@ -155,7 +158,7 @@ fn bearer(address: SocketAddr, token: &'static str) -> Manner {
 }
 
 #[tokio::test]
-async fn a_registry_with_tokens_is_asked_with_one_for_this_image_only() {
+async fn a_registry_that_requires_a_token_gets_one_for_this_image_only() {
     for token in [r#"{"token":"abc"}"#, r#"{"access_token":"abc","token":"abc","expires_in":1}"#] {
         let registry = Registry::start(|address| bearer(address, token)).await;
         assert_eq!(registry.resolve(true, "230204.01").await.unwrap().as_str(), DIGEST);
@@ -169,11 +172,11 @@ async fn a_registry_with_tokens_is_asked_with_one_for_this_image_only() {
 }
 
 #[tokio::test]
-async fn a_realm_that_is_a_question_already_is_asked_on() {
+async fn the_scope_is_added_to_a_realm_that_has_a_query_already() {
     let asking = |address| {
         let plain = bearer(address, r#"{"token":"abc"}"#);
         let challenge = plain.challenge.map(|c| c.replace("/token", "/token?account=oml"));
-        Manner { challenge, ..plain }
+        Behaviour { challenge, ..plain }
     };
     let registry = Registry::start(asking).await;
     assert_eq!(registry.resolve(true, "230204.01").await.unwrap().as_str(), DIGEST);
@@ -182,7 +185,7 @@ async fn a_realm_that_is_a_question_already_is_asked_on() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_none_is_no_panic() {
+async fn an_invalid_token_response_makes_the_registry_unavailable() {
     for token in ["", "[]", "{}", r#"{"token":"a\nb"}"#, r#"{"token":7}"#] {
         let registry = Registry::start(|address| bearer(address, token)).await;
         let error = registry.resolve(true, "230204.01").await.unwrap_err();
@@ -191,9 +194,9 @@ async fn a_token_that_is_none_is_no_panic() {
 }
 
 #[tokio::test]
-async fn challenges_that_nobody_can_answer_are_refusals() {
+async fn unknown_challenges_are_errors() {
     for challenge in ["", "Digest realm=x", "\"", "Bearer", "Bearer realm=\"not a url\""] {
-        let registry = Registry::start(|address| Manner {
+        let registry = Registry::start(|address| Behaviour {
             challenge: Some(challenge.to_owned()),
             ..basic(address)
         })
@@ -203,20 +206,20 @@ async fn challenges_that_nobody_can_answer_are_refusals() {
 }
 
 #[tokio::test]
-async fn a_registry_in_trouble_is_unavailable_and_says_with_what() {
+async fn a_registry_with_an_error_status_is_unavailable_and_the_status_is_named() {
     for status in [429, 500, 503, 302, 206] {
         let registry =
-            Registry::start(|_| Manner { fails: Some(status), ..Manner::default() }).await;
+            Registry::start(|_| Behaviour { fails: Some(status), ..Behaviour::default() }).await;
         let error = registry.resolve(false, "230204.01").await.unwrap_err();
         assert!(error.is_transient(), "{error}");
         assert!(error.to_string().contains(&status.to_string()), "{error}");
     }
     let wrong = Some("sha512:abc");
-    let registry = Registry::start(|_| Manner { digest: wrong, ..Manner::default() }).await;
+    let registry = Registry::start(|_| Behaviour { digest: wrong, ..Behaviour::default() }).await;
     assert!(registry.resolve(false, "230204.01").await.unwrap_err().is_transient());
 }
 
-/// A server that reads a request and answers with `bytes`, then closes.
+/// Starts a server that reads a request, responds with `bytes`, and closes.
 async fn raw(bytes: &'static [u8]) -> (SocketAddr, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -231,7 +234,7 @@ async fn raw(bytes: &'static [u8]) -> (SocketAddr, JoinSet<()>) {
 }
 
 #[tokio::test]
-async fn garbage_and_answers_cut_short_are_unavailable() {
+async fn garbage_and_truncated_responses_are_unavailable() {
     for bytes in [
         &b""[..],
         b"SSH-2.0-OpenSSH\r\n",
@@ -246,7 +249,7 @@ async fn garbage_and_answers_cut_short_are_unavailable() {
 }
 
 #[tokio::test]
-async fn a_registry_that_is_away_is_unavailable() {
+async fn a_registry_that_refuses_connections_is_unavailable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -255,7 +258,7 @@ async fn a_registry_that_is_away_is_unavailable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_registry_that_says_nothing_is_given_up() {
+async fn a_registry_that_does_not_respond_is_unavailable_after_the_time_limit() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let error = resolve(address, false, "230204.01").await.unwrap_err();
@@ -263,7 +266,7 @@ async fn a_registry_that_says_nothing_is_given_up() {
 }
 
 #[test]
-fn an_address_is_told_from_a_name_as_docker_does() {
+fn an_address_is_distinguished_from_a_name_as_docker_does() {
     let parts = |text: &str| {
         let repository: Repository = text.parse().unwrap();
         let (registry, name) = split(&repository);
