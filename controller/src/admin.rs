@@ -1,5 +1,5 @@
-//! The verbs beside `run`: they work on the controller's files, as the user
-//! that owns them, while it does not run.
+//! The administrative commands: every command except `run`. They work on the files
+//! of a stopped controller, as the user that owns these files.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -16,58 +16,50 @@ use crate::config::Settings;
 use crate::init::{self, BundleFile, InitError};
 use crate::records::values::PublicEndpoint;
 
-/// Why a verb did not do its work.
+/// The error of an administrative command.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// No controller or operator was made.
+    /// Making the controller, or making or removing an operator, failed.
     #[error(transparent)]
     Init(#[from] InitError),
-    /// Nothing was saved or restored.
+    /// The backup or the restore failed.
     #[error(transparent)]
     Backup(#[from] BackupError),
-    /// Whose files these are cannot be told.
-    #[error("cannot look at {}", dir.display())]
-    Unseen {
-        dir: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
-    /// The files' owner cannot be impersonated.
-    #[error("cannot become the owner of {}", dir.display())]
-    Owner {
-        dir: PathBuf,
-        /// What went wrong.
-        source: Errno,
-    },
+    /// The owner of the folder cannot be read.
+    #[error("cannot read the owner of {}", dir.display())]
+    OwnerUnknown { dir: PathBuf, source: io::Error },
+    /// The process cannot become the user that owns the folder.
+    #[error("cannot switch to the user that owns {}", dir.display())]
+    SwitchUser { dir: PathBuf, source: Errno },
 }
 
-/// A result of the verbs.
+/// The result of an administrative command.
 pub type Result<T> = std::result::Result<T, AdminError>;
 
 /// Makes a controller and writes its first operator's bundle to a new file.
 ///
 /// # Errors
-/// What stands in the way.
-pub async fn begin(
+/// Returns [`AdminError`]; the file is then removed again.
+pub async fn init(
     settings: &Settings,
     env: &Env,
     endpoint: PublicEndpoint,
     operator: &OperatorName,
     out: &Path,
 ) -> Result<()> {
-    // Before the owner changes: the file is the caller's.
+    // This comes before the change of the user, so that the file belongs to the caller.
     let file = BundleFile::create(out)?;
-    let made = match become_owner(&settings.data_dir) {
+    let made = match switch_to_owner(&settings.data_dir) {
         Ok(()) => init::init(settings, env, endpoint, operator).await.map_err(AdminError::from),
         Err(error) => Err(error),
     };
-    hand_out(file, made)
+    write_or_discard(file, made)
 }
 
-/// Writes a further operator's bundle to a new file.
+/// Makes another operator and writes its bundle to a new file.
 ///
 /// # Errors
-/// What stands in the way.
+/// Returns [`AdminError`]; the file is then removed again.
 pub async fn add_operator(
     settings: &Settings,
     env: &Env,
@@ -75,27 +67,27 @@ pub async fn add_operator(
     out: &Path,
 ) -> Result<()> {
     let file = BundleFile::create(out)?;
-    let made = match become_owner(&settings.data_dir) {
+    let made = match switch_to_owner(&settings.data_dir) {
         Ok(()) => init::add_operator(settings, env, operator).await.map_err(AdminError::from),
         Err(error) => Err(error),
     };
-    hand_out(file, made)
+    write_or_discard(file, made)
 }
 
-/// Takes an operator away; says so when there was none of that name on record.
+/// Removes an operator. Returns a problem if no operator of that name was recorded.
 ///
 /// # Errors
-/// What stands in the way.
+/// Returns [`AdminError`].
 pub async fn remove_operator(
     settings: &Settings,
     env: &Env,
     operator: &OperatorName,
 ) -> Result<Option<Problem>> {
-    become_owner(&settings.data_dir)?;
+    switch_to_owner(&settings.data_dir)?;
     Ok(init::remove_operator(settings, env, operator).await?)
 }
 
-fn hand_out(file: BundleFile, made: Result<init::Bundle>) -> Result<()> {
+fn write_or_discard(file: BundleFile, made: Result<init::Bundle>) -> Result<()> {
     match made {
         Ok(bundle) => Ok(file.write(&bundle)?),
         Err(error) => {
@@ -105,18 +97,19 @@ fn hand_out(file: BundleFile, made: Result<init::Bundle>) -> Result<()> {
     }
 }
 
-/// Writes everything into a new file.
+/// Writes a backup of the controller to a new file.
 ///
 /// # Errors
-/// What stands in the way.
+/// Returns [`AdminError`]; an incomplete file is then removed.
 pub async fn back_up(settings: &Settings, env: &Env, out: &Path) -> Result<BackupSummary> {
     let file = backup::create_file(out)?;
-    let saved = match become_owner(&settings.data_dir) {
+    let saved = match switch_to_owner(&settings.data_dir) {
         Ok(()) => backup::backup(settings, env, file, out).await.map_err(AdminError::from),
         Err(error) => Err(error),
     };
     if saved.is_err() {
-        // Half a backup is none; if it stays, its end is missing and it is refused.
+        // If removing the file fails, a restore still refuses it, because its end is
+        // missing.
         let _left = std::fs::remove_file(out);
     }
     saved
@@ -125,25 +118,25 @@ pub async fn back_up(settings: &Settings, env: &Env, out: &Path) -> Result<Backu
 /// Makes a controller from a backup.
 ///
 /// # Errors
-/// What stands in the way.
+/// Returns [`AdminError`].
 pub async fn restore(settings: &Settings, env: &Env, path: &Path) -> Result<BackupSummary> {
     let read = backup::read_backup(path)?;
-    become_owner(&settings.data_dir)?;
+    switch_to_owner(&settings.data_dir)?;
     Ok(backup::restore(settings, env, read).await?)
 }
 
-/// Files that root makes would be closed to the controller: where the folder
-/// has another owner, this process goes on as that one.
-fn become_owner(dir: &Path) -> Result<()> {
+/// Switches this process to the user that owns the folder, if it is running as root.
+/// The controller could not read files that belong to root.
+fn switch_to_owner(dir: &Path) -> Result<()> {
     let metadata = match dir.metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(AdminError::Unseen { dir: dir.to_owned(), source }),
+        Err(source) => return Err(AdminError::OwnerUnknown { dir: dir.to_owned(), source }),
     };
     let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
     if !Uid::effective().is_root() || uid.is_root() {
         return Ok(());
     }
     let became = setgroups(&[gid]).and_then(|()| setgid(gid)).and_then(|()| setuid(uid));
-    became.map_err(|source| AdminError::Owner { dir: dir.to_owned(), source })
+    became.map_err(|source| AdminError::SwitchUser { dir: dir.to_owned(), source })
 }

@@ -1,5 +1,6 @@
-//! All that a controller keeps, in one file: the authority and every key of the
-//! store. One JSON document per line, so that the file outlives the engine.
+//! Backups of a controller. A backup is one file with the authority and every record
+//! of the store, as one JSON document per line, so that it does not depend on the
+//! storage engine.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
@@ -22,10 +23,10 @@ mod quiesce;
 
 use self::quiesce::quiesce;
 
-/// The form of the file.
+/// The version of the file format.
 const FORMAT: u32 = 1;
 
-/// Why there is no backup, or nothing was restored.
+/// The error of a backup or a restore.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The store cannot be made or opened.
@@ -34,25 +35,21 @@ pub enum BackupError {
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The authority does not fit.
+    /// The authority cannot be read or written.
     #[error(transparent)]
     Pki(#[from] PkiError),
     /// A file cannot be read or written.
     #[error("cannot use {}", path.display())]
-    File {
-        path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
-    /// The file is not a whole backup.
-    #[error("{} is not a whole backup: {reason}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    /// The file is not a complete backup.
+    #[error("{} is not a complete backup: {reason}", path.display())]
     Damaged { path: PathBuf, reason: String },
-    /// There is a controller already.
-    #[error("there is a controller in {} already: move it away first; nothing was changed", dir.display())]
+    /// The folder already contains a controller.
+    #[error("a controller already exists in {}; nothing was changed; move that folder away and retry", dir.display())]
     Exists { dir: PathBuf },
 }
 
-/// A line of the file.
+/// One line of the file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Line {
@@ -62,7 +59,7 @@ enum Line {
         ca_pem: String,
         ca_key: String,
     },
-    /// The value in the store's own bytes: what is known by its hash keeps it.
+    /// The value has the same bytes as in the store, because hashes depend on them.
     Record {
         key: String,
         value: Box<RawValue>,
@@ -72,26 +69,27 @@ enum Line {
     },
 }
 
-/// What was saved or restored.
+/// The summary of a backup or a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackupSummary {
-    /// Keys of the store.
+    /// The number of records.
     pub records: usize,
     pub epoch: u64,
 }
 
-/// A new file that only its owner can read.
+/// Makes a new file that only its owner can read.
 ///
 /// # Errors
-/// It exists already, or cannot be made.
+/// Returns [`BackupError::File`] if the file exists or cannot be made.
 pub fn create_file(path: &Path) -> Result<File, BackupError> {
     offline::create_file(path).map_err(|source| BackupError::File { path: path.to_owned(), source })
 }
 
-/// Writes everything into that file.
+/// Writes a backup of a stopped controller into `file`. `path` names the file in
+/// messages.
 ///
 /// # Errors
-/// What cannot be read or written.
+/// Returns [`BackupError`]; the file is then incomplete.
 pub async fn backup(
     settings: &Settings,
     env: &Env,
@@ -122,12 +120,12 @@ pub async fn backup(
     Ok(BackupSummary { records: archive.len(), epoch })
 }
 
-/// Makes a controller from a backup, under a higher epoch: whatever happened
-/// since, agents take what it says from now on. It says nothing until an
-/// operator does.
+/// Makes a controller from a backup, under a higher epoch. Agents accept a higher
+/// epoch, even if they have newer assignments than the backup. The controller
+/// assigns nothing until an operator applies a change.
 ///
 /// # Errors
-/// There is a controller already, or what was read does not fit together.
+/// Returns [`BackupError`] if a controller exists already, or it cannot be written.
 pub async fn restore(
     settings: &Settings,
     env: &Env,
@@ -137,12 +135,12 @@ pub async fn restore(
     if settings.store_dir().exists() || pki_dir.exists() {
         return Err(BackupError::Exists { dir: settings.data_dir.clone() });
     }
-    make_private(&pki_dir)?;
-    write_private(&pki_dir.join("ca.key"), &read.ca_key)?;
-    write_private(&pki_dir.join("ca.pem"), &read.ca_pem)?;
+    make_private_folder(&pki_dir)?;
+    write_private_file(&pki_dir.join("ca.key"), &read.ca_key)?;
+    write_private_file(&pki_dir.join("ca.pem"), &read.ca_pem)?;
     let authority = Authority::load(&pki_dir, env.random())?;
     offline::create_store(settings, &authority)?;
-    // A time, so that the same backup restored twice counts twice.
+    // The epoch is a time, so that each restore of one backup gets an epoch of its own.
     let now = env.now();
     let epoch = (read.epoch + 1).max(now.0 / 1000);
     let (mut archive, count) = (read.archive, read.count);
@@ -155,13 +153,14 @@ pub async fn restore(
     Ok(BackupSummary { records: count, epoch })
 }
 
-/// The epoch comes last: without it no controller starts on a half restored store.
+/// Writes the records, and the epoch last: without it no controller starts on a store
+/// that is only partly restored.
 async fn import(records: &Records, archive: Archive, epoch: u64) -> Result<(), StoreError> {
     records.import(archive).await?;
     records.commit(Batch::default().put(&keys::epoch(), Expect::Absent, &Epoch { epoch })).await
 }
 
-/// A backup, read whole before anything is made of it.
+/// A backup in memory. It is read completely before anything is written.
 pub struct Backup {
     ca_pem: String,
     ca_key: String,
@@ -173,7 +172,7 @@ pub struct Backup {
 /// Reads a backup.
 ///
 /// # Errors
-/// The file cannot be read, or is not a whole backup.
+/// Returns [`BackupError`] if the file cannot be read, or is not a complete backup.
 pub fn read_backup(path: &Path) -> Result<Backup, BackupError> {
     let damaged =
         |reason: &str| BackupError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
@@ -185,7 +184,7 @@ pub fn read_backup(path: &Path) -> Result<Backup, BackupError> {
         serde_json::from_str(&line).map(Some).map_err(|error| damaged(&error.to_string()))
     };
     let Some(Line::Begin { format: FORMAT, ca_pem, ca_key, .. }) = next()? else {
-        return Err(damaged("it does not begin as one of this program"));
+        return Err(damaged("its first line is not that of a backup"));
     };
     let (mut archive, mut count) = (Archive::default(), 0);
     loop {
@@ -196,12 +195,12 @@ pub fn read_backup(path: &Path) -> Result<Backup, BackupError> {
             }
             Some(Line::End { records }) if records == count => break,
             Some(Line::End { .. } | Line::Begin { .. }) | None => {
-                return Err(damaged("it is cut short or put together from pieces"));
+                return Err(damaged("lines at its end or in its middle are missing"));
             }
         }
     }
     let epoch =
-        archive.get(&keys::epoch()).map_err(|_other| damaged("its epoch is not a number"))?;
+        archive.get(&keys::epoch()).map_err(|_other| damaged("its epoch cannot be read"))?;
     Ok(Backup { ca_pem, ca_key, epoch: epoch.map_or(0, |record| record.epoch), count, archive })
 }
 
@@ -210,11 +209,11 @@ fn read(path: &Path) -> Result<String, BackupError> {
         .map_err(|source| BackupError::File { path: path.to_owned(), source })
 }
 
-fn make_private(path: &Path) -> Result<(), BackupError> {
+fn make_private_folder(path: &Path) -> Result<(), BackupError> {
     offline::make_folder(path).map_err(|source| BackupError::File { path: path.to_owned(), source })
 }
 
-fn write_private(path: &Path, text: &str) -> Result<(), BackupError> {
+fn write_private_file(path: &Path, text: &str) -> Result<(), BackupError> {
     let mut file = create_file(path)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     written.map_err(|source| BackupError::File { path: path.to_owned(), source })

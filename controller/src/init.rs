@@ -1,4 +1,4 @@
-//! Makes a new controller, and bundles for its operators.
+//! Setting up a new controller, and making and removing operators while it is stopped.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,12 +17,12 @@ use crate::pki::{Authority, OwnCertificate, PkiError};
 use crate::records::Records;
 use crate::records::values::PublicEndpoint;
 
-/// Why there is no new controller, or no new operator.
+/// The error of making a controller, or of making or removing an operator.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    #[error("there is a controller in {} already; nothing was changed", dir.display())]
+    #[error("a controller already exists in {}; nothing was changed", dir.display())]
     Exists { dir: PathBuf },
-    #[error("there is no controller in {}: `omlcontroller init` makes one", dir.display())]
+    #[error("no controller exists in {}; make one with `omlcontroller init`", dir.display())]
     Missing { dir: PathBuf },
     /// The store cannot be made or opened.
     #[error(transparent)]
@@ -35,33 +35,29 @@ pub enum InitError {
     Pki(#[from] PkiError),
     /// A file cannot be written.
     #[error("cannot write {}", path.display())]
-    Write {
-        path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
-    /// What was asked for cannot be meant.
+    Write { path: PathBuf, source: io::Error },
+    /// An argument of the command is invalid.
     #[error("{0}")]
     Mistake(Problem),
 }
 
-/// What an operator's program needs to reach the controller.
+/// An operator's bundle: everything that `omlctl` needs to connect to the controller.
 #[derive(Debug, Serialize)]
 pub struct Bundle {
     /// The controller's name.
     pub name: String,
-    /// Where it listens, as `host:port`.
+    /// The address of the controller for operators, as `host:port`.
     pub endpoint: String,
-    /// The authority's certificate.
+    /// The authority's certificate as PEM.
     pub ca_pem: String,
-    /// The operator's certificate.
+    /// The operator's certificate as PEM.
     pub certificate_pem: String,
-    /// The operator's private key.
+    /// The operator's private key as PEM.
     pub key_pem: String,
 }
 
-/// A file for a bundle, made before anything else: what cannot be handed out
-/// is not made.
+/// The file for a bundle. It is made before anything else, so that no certificate
+/// is made that cannot be written to a file.
 #[derive(Debug)]
 pub struct BundleFile {
     file: std::fs::File,
@@ -69,37 +65,37 @@ pub struct BundleFile {
 }
 
 impl BundleFile {
-    /// A new file that only its owner can read.
+    /// Makes a new file that only its owner can read.
     ///
     /// # Errors
-    /// It exists already, or cannot be made.
+    /// Returns [`InitError::Write`] if the file exists or cannot be made.
     pub fn create(path: &Path) -> Result<Self, InitError> {
         let file = offline::create_file(path)
             .map_err(|source| InitError::Write { path: path.to_owned(), source })?;
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// Writes the bundle.
+    /// Writes the bundle and syncs the file.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// Returns [`InitError::Write`] if the file cannot be written.
     pub fn write(mut self, bundle: &Bundle) -> Result<(), InitError> {
         let text = toml::to_string(bundle).expect("a bundle is a flat table of strings");
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
         written.map_err(|source| InitError::Write { path: self.path, source })
     }
 
-    /// Takes the file away again.
+    /// Removes the file, which is still empty.
     pub fn discard(self) {
-        // It is empty; whoever finds it loses nothing.
+        // An empty file that cannot be removed does no harm.
         let _left = std::fs::remove_file(&self.path);
     }
 }
 
-/// Makes a controller: authority, store and first operator.
+/// Makes a controller: its authority, its store and its first operator.
 ///
 /// # Errors
-/// What stands in the way. A controller that exists is never touched.
+/// Returns [`InitError`]. An existing controller is never changed.
 pub async fn init(
     settings: &Settings,
     env: &Env,
@@ -126,10 +122,10 @@ pub async fn init(
     Ok(bundle(settings, &authority, &public, founded?))
 }
 
-/// A further operator of a controller that does not run at the moment.
+/// Makes another operator. The controller must be stopped.
 ///
 /// # Errors
-/// There is no controller, or it runs.
+/// Returns [`InitError`] if there is no controller, or it is running.
 pub async fn add_operator(
     settings: &Settings,
     env: &Env,
@@ -149,8 +145,8 @@ pub async fn add_operator(
     Ok(bundle(settings, &authority, &added.0, added.1))
 }
 
-/// None where the store does not know how the controller is reached: it was
-/// not made to its end.
+/// Makes the operator. Returns `None` if the store has no public endpoint, because
+/// `init` was interrupted.
 async fn add(
     operators: &Operators,
     name: &OperatorName,
@@ -160,14 +156,15 @@ async fn add(
     Ok(Some((endpoint, own)))
 }
 
-/// Removes an operator of a controller that does not run at the moment: from
-/// its next start on, none of the certificates made until now counts. A name
-/// that is not on record may have some all the same: it was made before
-/// operators were recorded, or after the backup that was restored. That it is
-/// not on record is what comes back.
+/// Removes an operator. The controller must be stopped; from its next start on,
+/// all certificates of that name that were made until now are revoked.
+///
+/// A name without a record is revoked too, because it may have certificates: they
+/// may have been made after the backup that was restored. In that case the function
+/// returns a problem that says that the name has no record.
 ///
 /// # Errors
-/// There is no controller, or it runs.
+/// Returns [`InitError`] if there is no controller, or it is running.
 pub async fn remove_operator(
     settings: &Settings,
     env: &Env,
@@ -211,7 +208,7 @@ fn make_folder(path: &Path) -> Result<(), InitError> {
 fn check_host(option: &str, host: &str) -> Result<(), InitError> {
     let parsed = host.parse::<crate::ops::nodes::Address>();
     parsed.map(|_address| ()).map_err(|_invalid| {
-        let message = format!("{:?} is not a host name or address", printable(host));
+        let message = format!("{:?} is not a valid host name or IP address", printable(host));
         InitError::Mistake(Problem::new(option, message).hint("for example oml.example.org"))
     })
 }

@@ -180,7 +180,7 @@ fn check_catalog(file: &Path) -> Result<()> {
 async fn begin(settings: &Settings, env: &Env, verb: &Init) -> Result<()> {
     let host = verb.address.first().unwrap_or(&verb.name).clone();
     let endpoint = PublicEndpoint { name: verb.name.clone(), host };
-    admin::begin(settings, env, endpoint, &verb.operator, &verb.out).await?;
+    admin::init(settings, env, endpoint, &verb.operator, &verb.out).await?;
     say(&format!(
         "the controller is in {}; the bundle of operator {} is in {}: omlctl context import {}",
         settings.data_dir.display(),

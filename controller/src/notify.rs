@@ -1,5 +1,5 @@
-//! What systemd is told: that the controller is ready, how it stands, and that
-//! it is alive as long as its store answers.
+//! Notifications to systemd (sd_notify(3)): that the controller is ready, its status
+//! line, and the watchdog as long as its store responds.
 
 use std::time::Duration;
 
@@ -9,51 +9,52 @@ use tokio::time::{sleep, timeout};
 
 use crate::ops::status::Status;
 
-/// How often the status line is renewed where no watchdog sets the pace.
+/// The interval of the status line if systemd has no watchdog for this service.
 const STATUS_PERIOD: Duration = Duration::from_secs(30);
-/// A store that takes longer does not answer.
+/// The time limit for a response of the store.
 const STORE_LIMIT: Duration = Duration::from_secs(5);
 
-/// The controller serves.
+/// Reports that the controller accepts connections.
 pub fn ready(status: &str) {
-    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+    send(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
-/// The controller stops.
+/// Reports that the controller is shutting down.
 pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    send(&[NotifyState::Stopping]);
 }
 
-/// Keeps systemd up to date for ever.
+/// Sends the watchdog notification and the status line at a fixed interval, until it is
+/// dropped.
 pub async fn keep_notified(status: Status) {
     let watchdog = sd_notify::watchdog_enabled();
-    // Twice as often as asked, so that one late line is no death.
+    // Half of systemd's limit, so that one late notification does not end the process.
     let period = watchdog.map_or(STATUS_PERIOD, |limit| limit / 2);
     loop {
         sleep(period).await;
         match timeout(STORE_LIMIT, status.check_store()).await {
-            Ok(Ok(())) => tell(&[NotifyState::Watchdog]),
+            Ok(Ok(())) => send(&[NotifyState::Watchdog]),
             Ok(Err(error)) => {
                 let error = chain(&error);
                 tracing::error!(%error, "the store cannot be read");
-                tell(&[NotifyState::Status(&format!("the store cannot be read: {error}"))]);
+                send(&[NotifyState::Status(&format!("the store cannot be read: {error}"))]);
                 continue;
             }
             Err(_elapsed) => {
-                tracing::error!("the store does not answer");
+                tracing::error!("the store does not respond");
                 continue;
             }
         }
         if let Ok(Ok(line)) = timeout(STORE_LIMIT, status_line(&status)).await {
-            tell(&[NotifyState::Status(&line)]);
+            send(&[NotifyState::Status(&line)]);
         }
     }
 }
 
-/// How everything stands, in a line.
+/// Returns the number of tenants, nodes and connected nodes as one line.
 ///
 /// # Errors
-/// The store cannot be read.
+/// Returns an error if the store cannot be read.
 pub async fn status_line(status: &Status) -> crate::ops::Result<String> {
     let status = status.read(None).await?;
     let nodes = || status.iter().flat_map(|tenant| tenant.nodes.values());
@@ -62,9 +63,9 @@ pub async fn status_line(status: &Status) -> crate::ops::Result<String> {
     Ok(format!("{tenants} tenants, {nodes} nodes, {connected} connected"))
 }
 
-fn tell(state: &[NotifyState<'_>]) {
-    // Without systemd there is nobody to tell.
+fn send(state: &[NotifyState<'_>]) {
+    // Without systemd this sends nothing and succeeds.
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(%error, "systemd was not told");
+        tracing::debug!(%error, "cannot notify systemd");
     }
 }

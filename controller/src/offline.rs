@@ -1,4 +1,4 @@
-//! The files of a controller that does not run, as `init` and `backup` use them.
+//! Access to the files of a stopped controller, for `init`, `backup` and `restore`.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -11,12 +11,12 @@ use crate::pki::Authority;
 use crate::store::Embedded;
 use crate::store::embedded::{self, OpenError, Options};
 
-/// Why the store is not to be had.
+/// The error of making or opening the store of a stopped controller.
 #[derive(Debug, thiserror::Error)]
 pub enum OfflineError {
-    /// The controller runs.
+    /// The controller is running, and has the store locked.
     #[error(
-        "the controller runs: stop it for this (systemctl stop omlcontroller); agents and components go on without it"
+        "the controller is running; stop it first (systemctl stop omlcontroller): agents and components keep running without it"
     )]
     Running,
     /// The store cannot be made or opened.
@@ -35,24 +35,25 @@ pub(crate) fn create_store(settings: &Settings, authority: &Authority) -> Result
     Ok(embedded::create(&settings.store_dir(), &authority.fingerprint().to_string())?)
 }
 
-/// Opens the store, which a controller that runs has for itself.
+/// Opens the store. This fails while the controller is running, which has the store
+/// locked.
 pub(crate) async fn open_store(settings: &Settings) -> Result<Arc<Embedded>, OfflineError> {
     Ok(Arc::new(Embedded::open(&settings.store_dir(), Options::default()).await?))
 }
 
-/// Lets go of the store's folder, so that the next one can open it at once.
+/// Closes the store and unlocks its folder, so that it can be opened again at once.
 pub(crate) async fn close_store(store: Arc<Embedded>) {
     if let Some(store) = Arc::into_inner(store) {
         store.close().await;
     }
 }
 
-/// A folder that only its owner can look into.
+/// Makes a folder that only its owner can read.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// A new file that only its owner can read.
+/// Makes a new file that only its owner can read.
 pub(crate) fn create_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }

@@ -1,4 +1,4 @@
-//! A new controller, its operators, its backup and what comes of that.
+//! Tests of a new controller, its operators, its backup and the restore.
 
 use std::collections::HashMap;
 
@@ -39,7 +39,7 @@ async fn made(dir: &Path) -> (Settings, Bundle) {
 }
 
 #[tokio::test]
-async fn the_first_operators_bundle_is_all_it_takes_to_connect() {
+async fn the_first_operators_bundle_is_enough_to_connect() {
     let dir = tempfile::tempdir().unwrap();
     let (_, bundle) = made(dir.path()).await;
     assert_eq!(bundle.endpoint, "10.0.0.1:7443");
@@ -56,7 +56,7 @@ async fn the_first_operators_bundle_is_all_it_takes_to_connect() {
 }
 
 #[tokio::test]
-async fn a_controller_that_exists_is_never_touched() {
+async fn an_existing_controller_is_never_changed() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let key = std::fs::read(settings.pki_dir().join("ca.key")).unwrap();
@@ -67,7 +67,7 @@ async fn a_controller_that_exists_is_never_touched() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_none_makes_nothing() {
+async fn an_invalid_host_name_makes_no_controller() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path());
     let refused =
@@ -77,7 +77,7 @@ async fn a_name_that_is_none_makes_nothing() {
 }
 
 #[tokio::test]
-async fn a_further_operator_needs_a_controller_that_does_not_run() {
+async fn adding_an_operator_needs_a_stopped_controller() {
     let dir = tempfile::tempdir().unwrap();
     let joe = "joe".parse().unwrap();
     let missing = add_operator(&settings(dir.path()), &Env::system(), &joe).await;
@@ -91,11 +91,11 @@ async fn a_further_operator_needs_a_controller_that_does_not_run() {
         Err(InitError::Offline(OfflineError::Running))
     ));
     let audit = runs.list("audit/").await.unwrap();
-    assert_eq!(audit.len(), 2, "what was refused has left no line");
+    assert_eq!(audit.len(), 2, "a refused call must not write to the audit trail");
 }
 
 #[tokio::test]
-async fn a_removed_operator_can_be_made_again_with_a_certificate_that_counts() {
+async fn a_removed_operator_can_be_added_again_with_a_valid_certificate() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, bundle) = made(dir.path()).await;
     let maria: OperatorName = "maria".parse().unwrap();
@@ -115,7 +115,7 @@ async fn a_removed_operator_can_be_made_again_with_a_certificate_that_counts() {
 }
 
 #[tokio::test]
-async fn an_operator_who_is_not_on_record_can_be_removed_and_it_is_told() {
+async fn an_operator_without_a_record_can_be_removed_and_a_problem_is_returned() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let mario: OperatorName = "mario".parse().unwrap();
@@ -135,7 +135,7 @@ async fn an_operator_who_is_not_on_record_can_be_removed_and_it_is_told() {
 }
 
 #[tokio::test]
-async fn a_restored_controller_has_everything_and_a_higher_epoch() {
+async fn a_restored_controller_has_all_records_and_a_higher_epoch() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (settings, _) = made(dir.path()).await;
     let path = other.path().join("backup");
@@ -162,7 +162,7 @@ async fn a_restored_controller_has_everything_and_a_higher_epoch() {
 }
 
 #[tokio::test]
-async fn a_backup_that_is_cut_short_is_refused_before_anything_is_made() {
+async fn a_backup_that_is_cut_short_is_refused_before_anything_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let path = dir.path().join("backup");

@@ -9,7 +9,7 @@ use crate::process::Controller;
 async fn a_removed_operators_bundle_opens_nothing_and_a_new_one_does() {
     let mut controller = Controller::installed(&[]).await;
     let ended = controller.run_to_the_end(&["operator", "remove", "maria"]);
-    assert!(String::from_utf8_lossy(&ended.stderr).contains("the controller runs"));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("the controller is running"));
     controller.kill();
     assert!(controller.run_to_the_end(&["operator", "remove", "maria"]).status.success());
     let unrecorded = controller.run_to_the_end(&["operator", "remove", "mario"]);
