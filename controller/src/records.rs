@@ -1,5 +1,5 @@
-//! Typed keys and values over the store. Knows what is kept, and decides
-//! nothing: conditions and numbers come from the callers.
+//! Typed keys and values over the store. This module makes no decisions: the
+//! conditions and values of a commit come from the callers.
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
@@ -25,21 +25,23 @@ use self::audit_numbers::AuditNumbers;
 use self::decoded_cache::DecodedCache;
 use self::values::AuditRecord;
 
-/// A result of the records; what cannot be read is damage of the store.
+/// The result of an operation on records. A value that cannot be read is
+/// [`StoreError::Damaged`].
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// How often the lines of a commit are numbered once more when somebody else took
-/// a number; after that the conflict is the caller's.
+/// The number of times that the audit lines of a commit are numbered again when
+/// another commit took one of the numbers. After that the commit fails with the
+/// conflict.
 const NUMBER_CONFLICTS_MAX: usize = 8;
 
-/// A key whose value is a `T`.
+/// The key of a record of type `T`.
 #[derive(Debug)]
 pub struct RecordKey<T> {
     text: String,
     value: PhantomData<fn() -> T>,
 }
 
-/// The common beginning of keys whose values are all `T`.
+/// The common prefix of the keys of all records of type `T`.
 #[derive(Debug)]
 pub struct Prefix<T> {
     text: String,
@@ -47,14 +49,15 @@ pub struct Prefix<T> {
 }
 
 impl<T> Prefix<T> {
-    /// What the rest of a key names. A key that names nothing is told and left out.
+    /// Reads the name in the rest of a key. An invalid name is logged, and `None` is
+    /// returned.
     #[must_use]
     pub fn name<N: FromStr>(&self, rest: &str) -> Option<N> {
         let name = rest.parse().ok();
         if name.is_none() {
             tracing::warn!(
                 key = format!("{}{rest}", self.text),
-                "a key of the store names nothing"
+                "a key in the store has an invalid name"
             );
         }
         name
@@ -64,27 +67,27 @@ impl<T> Prefix<T> {
 /// A value and the number of the commit that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<T> {
-    /// For conditions: [`if_unchanged`].
+    /// The version that [`if_unchanged`] makes a condition of.
     pub version: u64,
     pub value: T,
 }
 
-/// What can be read under a prefix, and what cannot.
+/// The records under a prefix, with those that cannot be read kept apart.
 #[derive(Debug)]
 pub struct LossyList<T> {
-    /// Values with the rest of their keys.
+    /// The readable records, each with the rest of its key.
     pub entries: Vec<(String, Entry<T>)>,
-    /// The rest of the keys whose values cannot be read.
+    /// The rest of each key whose record cannot be read.
     pub damaged: BTreeSet<String>,
 }
 
-/// The condition that a key still is as it was read.
+/// Returns the condition that a record has not changed since it was read.
 #[must_use]
 pub fn if_unchanged<T>(read: Option<&Entry<T>>) -> Expect {
     read.map_or(Expect::Absent, |entry| Expect::Version(entry.version))
 }
 
-/// Changes that happen together or not at all.
+/// Changes that are committed together or not at all.
 #[derive(Debug, Default)]
 pub struct Batch {
     writes: Vec<Write>,
@@ -93,7 +96,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Adds a value.
+    /// Adds the write of a record.
     #[must_use]
     pub fn put<T: Document>(mut self, key: &RecordKey<T>, expect: Expect, value: &T) -> Self {
         let bytes = document::write(value).into_bytes();
@@ -108,27 +111,27 @@ impl Batch {
         self
     }
 
-    /// Takes a value away.
+    /// Adds the removal of a record.
     #[must_use]
     pub fn delete<T>(mut self, key: &RecordKey<T>, expect: Expect) -> Self {
         self.writes.push(Write::delete(key.text.as_str(), expect));
         self
     }
 
-    /// How many keys it touches.
+    /// Returns the number of keys that the batch writes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.writes.len() + self.audits.len()
     }
 
-    /// It touches nothing.
+    /// Returns whether the batch writes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// All that is kept. Cheap to clone.
+/// Access to all records of the store. Clones are cheap and share one cache.
 #[derive(Clone)]
 pub struct Records {
     inner: Arc<Inner>,
@@ -149,7 +152,7 @@ impl std::fmt::Debug for Records {
 }
 
 impl Records {
-    /// Over a store.
+    /// Makes the access to the records of a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         let (commits, refused) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -164,14 +167,14 @@ impl Records {
         }
     }
 
-    /// Reads one value.
+    /// Reads one record, or returns `None` if it does not exist.
     pub async fn get<T: Document>(&self, key: &RecordKey<T>) -> Result<Option<Entry<T>>> {
         let found = self.inner.store.get(&key.text.as_str().into()).await?;
         found.map(|found| decode(&key.text, &found)).transpose()
     }
 
-    /// Reads one value that may be large and is read often: it is decoded once
-    /// per version.
+    /// Reads one record through a cache of decoded values. It is for large records
+    /// that are read often: each version is decoded once.
     pub async fn get_cached<T>(&self, key: &RecordKey<T>) -> Result<Option<Entry<Arc<T>>>>
     where
         T: Document + Send + Sync + 'static,
@@ -180,8 +183,8 @@ impl Records {
         found.map(|found| self.decode_once(&key.text, &found)).transpose()
     }
 
-    /// Reads what can be read under a prefix, and names what cannot: one
-    /// tenant's damage must not stop the others.
+    /// Reads every readable record under a prefix and returns the keys of the others,
+    /// so that a damaged record of one tenant does not affect the other tenants.
     pub async fn list_lossy<T: Document>(&self, prefix: &Prefix<T>) -> Result<LossyList<T>> {
         let mut list = LossyList { entries: Vec::new(), damaged: BTreeSet::new() };
         for (key, found) in self.inner.store.list(&prefix.text).await? {
@@ -189,7 +192,7 @@ impl Records {
             match decode(key.as_str(), &found) {
                 Ok(entry) => list.entries.push((rest, entry)),
                 Err(error) => {
-                    tracing::error!(%error, "a record cannot be read");
+                    tracing::error!(%error, "cannot read a record");
                     list.damaged.insert(rest);
                 }
             }
@@ -197,7 +200,8 @@ impl Records {
         Ok(list)
     }
 
-    /// Reads every value under a prefix as [`Records::get_cached`] does.
+    /// Reads every record under a prefix through the cache, as [`Records::get_cached`]
+    /// does.
     pub async fn list_cached<T>(&self, prefix: &Prefix<T>) -> Result<Vec<(String, Entry<Arc<T>>)>>
     where
         T: Document + Send + Sync + 'static,
@@ -223,7 +227,7 @@ impl Records {
         Ok(Entry { version, value })
     }
 
-    /// Reads every value under a prefix, with the rest of its key.
+    /// Reads every record under a prefix, with the rest of its key.
     pub async fn list<T: Document>(&self, prefix: &Prefix<T>) -> Result<Vec<(String, Entry<T>)>> {
         let found = self.inner.store.list(&prefix.text).await?;
         let read = found.into_iter().map(|(key, found)| {
@@ -233,10 +237,10 @@ impl Records {
         read.collect()
     }
 
-    /// Reads every record there is.
+    /// Reads every record of the store.
     ///
     /// # Errors
-    /// The store cannot be read, or a value is no JSON.
+    /// Returns [`StoreError`] if the store cannot be read, or a value is not JSON.
     pub async fn export(&self) -> Result<Archive> {
         let mut archive = Archive::default();
         for (key, found) in self.inner.store.list("").await? {
@@ -248,10 +252,11 @@ impl Records {
         Ok(archive)
     }
 
-    /// Writes every record into an empty store, in as many commits as it takes.
+    /// Writes every record into an empty store, in as many commits as necessary.
     ///
     /// # Errors
-    /// The store cannot be written, or has one of the records already.
+    /// Returns [`StoreError`] if the store cannot be written, or already contains one of
+    /// the records. Earlier commits of the import then remain.
     pub async fn import(&self, archive: Archive) -> Result<()> {
         let mut batch = Batch::default();
         let mut size_bytes = 0;
@@ -268,7 +273,10 @@ impl Records {
         self.commit(batch).await
     }
 
-    /// Makes all of a batch durable, or none of it.
+    /// Makes all changes of a batch durable, or none of them.
+    ///
+    /// # Errors
+    /// Returns [`StoreError`]; it is a conflict if a condition does not hold.
     pub async fn commit(&self, batch: Batch) -> Result<()> {
         match self.commit_numbered(batch).await {
             Ok(()) => {
@@ -282,8 +290,8 @@ impl Records {
         }
     }
 
-    /// Commits with numbers for the lines of the audit trail; with others where
-    /// somebody else took one of them.
+    /// Numbers the audit lines and commits. If another commit took one of the numbers,
+    /// it tries again with new numbers.
     async fn commit_numbered(&self, batch: Batch) -> Result<()> {
         let Inner { store, audit_numbers, .. } = &*self.inner;
         let mut conflicts = 0;
@@ -294,7 +302,7 @@ impl Records {
                     if is_audit(&key) && conflicts < NUMBER_CONFLICTS_MAX =>
                 {
                     conflicts += 1;
-                    audit_numbers.catch_up(&**store).await?;
+                    audit_numbers.read_last_number(&**store).await?;
                 }
                 ended => return ended.map(|store::Commit { version: _ }| ()),
             }
@@ -311,19 +319,19 @@ impl Records {
         Ok(writes)
     }
 
-    /// Nudges after a commit under a prefix.
+    /// Returns a signal of commits that write a record under a prefix.
     #[must_use]
     pub fn changed<T>(&self, prefix: &Prefix<T>) -> ChangeSignal {
         self.inner.store.changed(&prefix.text)
     }
 
-    /// Nudges after a commit of a key.
+    /// Returns a signal of commits that write a record.
     #[must_use]
     pub fn changed_at<T>(&self, key: &RecordKey<T>) -> ChangeSignal {
         self.inner.store.changed(&key.text)
     }
 
-    /// Commits since the start: made, and refused.
+    /// Returns the number of successful and of failed commits since the start.
     #[must_use]
     pub fn commits(&self) -> (u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

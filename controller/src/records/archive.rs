@@ -1,5 +1,5 @@
-//! All records at once, as a backup holds them: each value in the bytes that
-//! the store has, read and changed only by those who know its type.
+//! All records in memory, as in a backup. Each value has the same bytes as in the
+//! store, and is decoded only by code that knows its type.
 
 use std::collections::BTreeMap;
 
@@ -10,31 +10,31 @@ use serde_json::value::RawValue;
 use super::{Prefix, RecordKey, Result};
 use crate::store::StoreError;
 
-/// All records, without a store.
+/// A set of records in memory, by key.
 #[derive(Debug, Default)]
 pub struct Archive {
     records: BTreeMap<String, Box<RawValue>>,
 }
 
 impl Archive {
-    /// How many there are.
+    /// Returns the number of records.
     #[must_use]
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// There is none.
+    /// Returns whether there are no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// Adds a record, or replaces it.
+    /// Adds or replaces a record.
     pub fn insert(&mut self, key: String, value: Box<RawValue>) {
         self.records.insert(key, value);
     }
 
-    /// Every record in the order of the keys.
+    /// Returns every record in the order of the keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
         self.records.iter().map(|(key, value)| (key.as_str(), &**value))
     }
@@ -43,26 +43,27 @@ impl Archive {
         self.records.into_iter()
     }
 
-    /// Reads one value.
+    /// Decodes one record, or returns `None` if it does not exist.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// Returns [`StoreError::Damaged`] if it cannot be decoded.
     pub fn get<T: Document>(&self, key: &RecordKey<T>) -> Result<Option<T>> {
         let found = self.records.get(&key.text);
         found.map(|value| read(&key.text, value)).transpose()
     }
 
-    /// Takes a record out.
+    /// Removes one record.
     pub fn remove<T>(&mut self, key: &RecordKey<T>) {
         self.records.remove(&key.text);
     }
 
-    /// Takes every record under a prefix out.
+    /// Removes every record under a prefix.
     pub fn remove_all<T>(&mut self, prefix: &Prefix<T>) {
         self.records.retain(|key, _| !key.starts_with(&prefix.text));
     }
 
-    /// What can be read under a prefix, with the rest of its keys.
+    /// Returns the records under a prefix that can be decoded, each with the rest of its
+    /// key.
     #[must_use]
     pub fn list_lossy<T: Document>(&self, prefix: &Prefix<T>) -> Vec<(String, T)> {
         let found = self.records.iter().filter(|(key, _)| key.starts_with(&prefix.text));
@@ -72,9 +73,9 @@ impl Archive {
         readable.collect()
     }
 
-    /// Changes every value under a prefix that can be read; `change` is given
-    /// the rest of its key too. What cannot be read stays as it is: the
-    /// controller says so where it matters.
+    /// Replaces every record under a prefix with the result of `change`, which gets the
+    /// rest of the key and the value. A record that cannot be decoded is logged and
+    /// stays unchanged; the running controller reports it where it needs the record.
     pub fn update<T>(&mut self, prefix: &Prefix<T>, mut change: impl FnMut(&str, T) -> T)
     where
         T: Document,
@@ -87,7 +88,7 @@ impl Archive {
                         .expect("a written document is JSON");
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a record stays as it is: it cannot be read");
+                    tracing::warn!(%error, "cannot read a record; leaving it unchanged");
                 }
             }
         }

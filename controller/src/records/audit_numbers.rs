@@ -1,32 +1,32 @@
-//! Numbers for the lines of the audit trail. They continue the store's own last
-//! line, so their order needs no clock: neither one that is set back nor a
-//! restart puts a later line before an earlier one.
+//! Numbers for the lines of the audit trail. They continue from the last line in the
+//! store, so that the order does not depend on a clock: a later line never sorts
+//! before an earlier one, even after a restart or with a clock that is set back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Result, keys};
 use crate::store::Store;
 
-/// Hands out numbers above all that are taken. What is remembered here only saves
-/// a listing per commit: a line is written on condition that nobody has its
-/// number, so of two controllers over one store both are right.
+/// A source of numbers above all numbers in use. The counter only saves listing the
+/// trail for every commit. It need not be exact, because a line is written on
+/// condition that its number is free.
 #[derive(Debug, Default)]
 pub(super) struct AuditNumbers {
-    /// 0 until the store was asked.
+    /// The next number; 0 until the trail in the store was read.
     next: AtomicU64,
 }
 
 impl AuditNumbers {
-    /// A number that nobody was given here before.
+    /// Returns a number that this source never returned before.
     pub(super) async fn take(&self, store: &dyn Store) -> Result<u64> {
         if self.next.load(Ordering::Relaxed) == 0 {
-            self.catch_up(store).await?;
+            self.read_last_number(store).await?;
         }
         Ok(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Goes on behind the store's last line: somebody else wrote some.
-    pub(super) async fn catch_up(&self, store: &dyn Store) -> Result<()> {
+    /// Continues after the last line in the store, which another writer may have added.
+    pub(super) async fn read_last_number(&self, store: &dyn Store) -> Result<()> {
         let prefix = keys::audits().text;
         let lines = store.list(&prefix).await?;
         let number = |rest: &str| rest.parse::<u64>().ok();

@@ -1,4 +1,4 @@
-//! Values already decoded, by key and version, within a bound of memory.
+//! A cache of decoded values, by key and version, with a limit of its size.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::store::Versioned;
 
-/// Encoded size of all that is kept decoded.
+/// The greatest total size of the cached values in bytes, counted in their encoded form.
 const SIZE_BYTES_MAX: usize = 8 << 20;
 
-/// What is kept.
+/// A cache that drops the least recently used values first.
 #[derive(Default)]
 pub(super) struct DecodedCache {
     state: Mutex<State>,
@@ -52,11 +52,11 @@ impl DecodedCache {
         state.size_bytes += size_bytes;
         state.values.insert(key.to_owned(), CachedValue { version, size_bytes, used, value });
         while state.size_bytes > SIZE_BYTES_MAX && state.values.len() > 1 {
-            state.forget_longest_unused();
+            state.drop_least_recently_used();
         }
     }
 
-    /// Every step below leaves a whole state, so a poisoned lock guards one.
+    /// Locks the state, ignoring poison: no panic can leave the state half-changed.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,7 +69,7 @@ impl State {
         }
     }
 
-    fn forget_longest_unused(&mut self) {
+    fn drop_least_recently_used(&mut self) {
         let oldest = self.values.iter().min_by_key(|(_, kept)| kept.used);
         if let Some(key) = oldest.map(|(key, _)| key.clone()) {
             self.remove(&key);

@@ -1,5 +1,5 @@
-//! Where everything is kept. The kind comes first, so that a list of one kind
-//! never reads another.
+//! The keys of all records. The kind of record comes first in a key, so that a list
+//! of one kind never reads another kind.
 
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -32,37 +32,37 @@ fn numbered<T>(kind: &str, tenant: &TenantId, number: RevisionNumber) -> RecordK
     key(format!("{kind}/{tenant}/{:010}", number.0))
 }
 
-/// Raised by every restore.
+/// The key of the epoch, which every restore raises.
 #[must_use]
 pub fn epoch() -> RecordKey<Epoch> {
     key("meta/epoch".into())
 }
 
-/// How the controller is reached.
+/// The key of the address at which the controller is reached.
 #[must_use]
 pub fn public_endpoint() -> RecordKey<PublicEndpoint> {
     key("meta/public-endpoint".into())
 }
 
-/// Which revisions of a tenant count.
+/// The key of a tenant's head: its current, last and last good revisions.
 #[must_use]
 pub fn head(tenant: &TenantId) -> RecordKey<Head> {
     key(format!("heads/{tenant}"))
 }
 
-/// All tenants that have revisions.
+/// The prefix of the heads of all tenants.
 #[must_use]
 pub fn heads() -> Prefix<Head> {
     prefix("heads/")
 }
 
-/// A tenant's rollout.
+/// The key of a tenant's rollout.
 #[must_use]
 pub fn rollout(tenant: &TenantId) -> RecordKey<Rollout> {
     key(format!("rollouts/{tenant}"))
 }
 
-/// The rollouts of all tenants.
+/// The prefix of the rollouts of all tenants.
 #[must_use]
 pub fn rollouts() -> Prefix<Rollout> {
     prefix("rollouts/")
@@ -74,68 +74,68 @@ pub fn revision(tenant: &TenantId, number: RevisionNumber) -> RecordKey<Revision
     numbered("revisions", tenant, number)
 }
 
-/// All revisions of a tenant.
+/// The prefix of all revisions of a tenant.
 #[must_use]
 pub fn revisions(tenant: &TenantId) -> Prefix<Revision> {
     prefix(format!("revisions/{tenant}/"))
 }
 
-/// A plan. Its content is part of the key, so that of two who plan the same
-/// number neither overwrites the other's.
+/// The key of the plan of a revision. The content hash is part of the key, so that two
+/// callers that plan the same revision number do not overwrite each other's plan.
 #[must_use]
 pub fn plan(tenant: &TenantId, number: RevisionNumber, content: &ContentHash) -> RecordKey<Plan> {
     key(format!("plans/{tenant}/{:010}-{}", number.0, content.short()))
 }
 
-/// What became of a revision.
+/// The key of the outcome of a revision's rollout.
 #[must_use]
 pub fn outcome(tenant: &TenantId, number: RevisionNumber) -> RecordKey<RolloutOutcome> {
     numbered("outcomes", tenant, number)
 }
 
-/// What became of all revisions of a tenant.
+/// The prefix of the outcomes of all rollouts of a tenant.
 #[must_use]
 pub fn outcomes(tenant: &TenantId) -> Prefix<RolloutOutcome> {
     prefix(format!("outcomes/{tenant}/"))
 }
 
-/// The pointer of a node.
+/// The key of a node's target.
 #[must_use]
 pub fn target(tenant: &TenantId, node: &NodeName) -> RecordKey<Target> {
     of_node("targets", tenant, node)
 }
 
-/// The pointers of a tenant's nodes.
+/// The prefix of the targets of a tenant's nodes.
 #[must_use]
 pub fn targets(tenant: &TenantId) -> Prefix<Target> {
     prefix(format!("targets/{tenant}/"))
 }
 
-/// The pointers of all nodes.
+/// The prefix of the targets of all nodes of all tenants.
 #[must_use]
 pub fn all_targets() -> Prefix<Target> {
     prefix("targets/")
 }
 
-/// A change that was made under an operator's own id.
+/// The key of a change that was made with an operation id.
 #[must_use]
 pub fn idempotency(tenant: &TenantId, op_id: &impl Display) -> RecordKey<IdempotencyRecord> {
     key(format!("idempotency/{tenant}/{op_id}"))
 }
 
-/// An enrolled node.
+/// The key of an enrolled or removed node.
 #[must_use]
 pub fn node(tenant: &TenantId, node: &NodeName) -> RecordKey<NodeRecord> {
     of_node("nodes", tenant, node)
 }
 
-/// The nodes of a tenant.
+/// The prefix of the nodes of a tenant.
 #[must_use]
 pub fn nodes(tenant: &TenantId) -> Prefix<NodeRecord> {
     prefix(format!("nodes/{tenant}/"))
 }
 
-/// All nodes of all tenants.
+/// The prefix of all nodes of all tenants.
 #[must_use]
 pub fn all_nodes() -> Prefix<NodeRecord> {
     prefix("nodes/")
@@ -153,67 +153,68 @@ pub fn operators() -> Prefix<OperatorRecord> {
     prefix("operators/")
 }
 
-/// A join token, by the hash of its secret.
+/// The key of a join token, by the hash of its secret.
 #[must_use]
 pub fn token(hash: Fingerprint) -> RecordKey<TokenRecord> {
     key(format!("tokens/{hash}"))
 }
 
-/// All join tokens.
+/// The prefix of all join tokens.
 #[must_use]
 pub fn tokens() -> Prefix<TokenRecord> {
     prefix("tokens/")
 }
 
-/// A node's assignment.
+/// The key of a node's assignment.
 #[must_use]
 pub fn assignment(tenant: &TenantId, node: &NodeName) -> RecordKey<Assigned> {
     of_node("assignments", tenant, node)
 }
 
-/// The assignments of a tenant's nodes.
+/// The prefix of the assignments of a tenant's nodes.
 #[must_use]
 pub fn assignments(tenant: &TenantId) -> Prefix<Assigned> {
     prefix(format!("assignments/{tenant}/"))
 }
 
-/// All assignments of all tenants.
+/// The prefix of all assignments of all tenants.
 #[must_use]
 pub fn all_assignments() -> Prefix<Assigned> {
     prefix("assignments/")
 }
 
-/// What a node last said.
+/// The key of a node's last report.
 #[must_use]
 pub fn last_report(tenant: &TenantId, node: &NodeName) -> RecordKey<LastReport> {
     of_node("reports", tenant, node)
 }
 
-/// What all nodes last said.
+/// The prefix of the last reports of all nodes of all tenants.
 #[must_use]
 pub fn all_last_reports() -> Prefix<LastReport> {
     prefix("reports/")
 }
 
-/// The audit trail, the oldest line first.
+/// The prefix of the audit trail, which lists the oldest line first.
 #[must_use]
 pub fn audits() -> Prefix<AuditRecord> {
     prefix("audit/")
 }
 
-/// A line of the audit trail, by the rest of its key.
+/// The key of a line of the audit trail, by the rest of the key.
 #[must_use]
 pub fn audit_of(rest: &str) -> RecordKey<AuditRecord> {
     key(format!("audit/{rest}"))
 }
 
-/// A line of the audit trail, by its number; later lines have higher ones.
+/// The key of a line of the audit trail, by its number. Later lines have higher numbers.
 #[must_use]
 pub(super) fn audit_line(number: u64) -> RecordKey<AuditRecord> {
     audit_of(&format!("{number:020}"))
 }
 
-/// Tenant and node from the rest of a key.
+/// Reads tenant and node from the rest of a key, or returns `None` if they are not valid
+/// names.
 #[must_use]
 pub fn tenant_and_node(rest: &str) -> Option<(TenantId, NodeName)> {
     let (tenant, node) = rest.split_once('/')?;

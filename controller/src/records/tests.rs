@@ -1,4 +1,4 @@
-//! Typed values over a store.
+//! Tests of typed records over a store.
 
 use oml_common::id::RevisionNumber;
 
@@ -16,7 +16,7 @@ fn head(current: u64) -> Head {
 }
 
 #[tokio::test]
-async fn what_was_put_is_read_and_listed_with_the_rest_of_its_key() {
+async fn a_committed_record_is_read_and_listed_with_the_rest_of_its_key() {
     let (_, records) = records();
     let (acme, beta) = ("acme".parse().unwrap(), "beta".parse().unwrap());
     let batch = Batch::default().put(&keys::head(&acme), Expect::Absent, &head(1)).put(
@@ -52,7 +52,7 @@ async fn a_value_is_decoded_once_per_version() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_decoded_is_damage_that_names_the_key() {
+async fn a_value_that_cannot_be_decoded_is_damaged_and_the_key_is_named() {
     let (store, records) = records();
     let key = keys::head(&"acme".parse().unwrap());
     store.commit(vec![Write::put("heads/acme", Expect::Absent, &b"{}"[..])]).await.unwrap();
@@ -66,7 +66,7 @@ async fn what_cannot_be_decoded_is_damage_that_names_the_key() {
 }
 
 #[tokio::test]
-async fn numbers_are_listed_in_their_order() {
+async fn revisions_are_listed_in_the_order_of_their_numbers() {
     let tenant = "acme".parse().unwrap();
     let keys: Vec<String> = [9, 10, 100]
         .into_iter()

@@ -1,4 +1,4 @@
-//! What is kept under the keys.
+//! The types of the records.
 
 use std::collections::BTreeSet;
 
@@ -16,46 +16,46 @@ use crate::pki::{NodeCertificates, TokenRecord};
 
 pub use oml_common::decide::head::{Head, RolloutOutcome};
 
-/// How the controller is reached from outside.
+/// The address at which operators and nodes reach the controller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicEndpoint {
     pub name: String,
-    /// Its host name or address, without port.
+    /// The host name or IP address, without a port.
     pub host: String,
 }
 
-/// What an operator asked for, as it was accepted.
+/// An accepted change of a tenant. It is never changed afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
     pub number: RevisionNumber,
-    /// The tenant's specification.
+    /// The tenant's specification, as the operator wrote it.
     pub spec_yaml: String,
     pub at: Timestamp,
     pub who: String,
-    /// Why, in the operator's words.
+    /// The reason that the operator gave, or an empty text.
     pub why: String,
-    /// By which verb.
+    /// The kind of change that made the revision.
     pub kind: ChangeKind,
-    /// What differed from the revision before.
+    /// The differences from the previous revision.
     pub changes: Vec<Change>,
-    /// Identity of its plan.
+    /// The content hash of its plan.
     pub plan: ContentHash,
 }
 
-/// The verb that made a revision.
+/// The kind of change that made a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
-    /// A whole specification.
+    /// The operator applied a specification.
     Apply,
-    /// Other versions in the present one.
+    /// The operator set versions in the current specification.
     SetVersion,
-    /// An earlier one again.
+    /// The operator rolled back to an earlier revision.
     Rollback,
 }
 
 impl ChangeKind {
-    /// The word people see.
+    /// Returns the name of the kind, as people see it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -66,33 +66,34 @@ impl ChangeKind {
     }
 }
 
-/// A change that was made under an operator's own id.
+/// The record of a change with an operation id, which makes a repeated request return
+/// the same revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
-    /// The revision it made.
+    /// The revision that the change made.
     pub revision: RevisionNumber,
-    /// Identity of the request.
+    /// The content hash of the request.
     pub request: ContentHash,
 }
 
-/// An operator that a bundle was made for.
+/// An operator for whom a bundle was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorRecord {
     pub newest: Serial,
-    /// The newest of the certificates that no longer count.
+    /// The newest revoked certificate; all older ones are revoked too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Serial>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Timestamp>,
 }
 
-/// What `/etc/machine-id` says.
+/// The id of a machine, from `/etc/machine-id` (machine-id(5)).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineId(String);
 
-/// Why a text is no machine's id.
+/// The error of a text that is not a machine id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a machine's id has 32 hexadecimal digits")]
+#[error("a machine id must have 32 hexadecimal digits")]
 pub struct InvalidMachineId;
 
 impl std::str::FromStr for MachineId {
@@ -114,19 +115,19 @@ impl std::fmt::Display for MachineId {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
     pub roles: BTreeSet<RoleName>,
-    /// How other hosts reach it.
+    /// The host name or IP address at which other hosts reach the node.
     pub address: String,
-    /// Where its agent offers metrics; 0 when nowhere or not known.
+    /// The TCP port of its agent's metrics; 0 if there is none or it is unknown.
     pub metrics_port: u16,
-    /// The machine that it is, as it said in its first session.
+    /// The id of its machine, which its agent reported in its first session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineId>,
-    /// What its agent said of itself; none before its first session.
+    /// The version and features of its agent; `None` before its first session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentRecord>,
     pub enrolled: Timestamp,
     pub certificates: NodeCertificates,
-    /// The newest of its certificates that no longer count.
+    /// The newest revoked certificate; all older ones are revoked too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Serial>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,28 +135,29 @@ pub struct NodeRecord {
 }
 
 impl NodeRecord {
-    /// Whether it belongs to its tenant: it joined and was not removed since.
+    /// Returns whether the node belongs to its tenant, and was not removed.
     #[must_use]
     pub fn is_enrolled(&self) -> bool {
         self.removed.is_none()
     }
 }
 
-/// What an agent says of itself at the begin of a session.
+/// The facts that an agent reports about itself at the start of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentRecord {
     pub version: String,
-    /// What it can do, in its own words: those that are not known here are kept too.
+    /// The names of its features, including those that this release does not know.
     pub features: BTreeSet<String>,
 }
 
-/// How much of what an agent says of itself is kept.
+// The limits of the facts that are stored of an agent.
 const AGENT_VERSION_CHARS_MAX: usize = 64;
 const FEATURES_MAX: usize = 256;
 const FEATURE_BYTES_MAX: usize = 64;
 
 impl AgentRecord {
-    /// From what the agent said; what is beyond the bounds of a record is left out.
+    /// Makes the record of what an agent reported. Whatever exceeds the limits is left
+    /// out.
     #[must_use]
     pub fn new(version: &str, features: Vec<String>) -> Self {
         let version = version.chars().take(AGENT_VERSION_CHARS_MAX).collect();
@@ -163,7 +165,7 @@ impl AgentRecord {
         Self { version, features: fitting.take(FEATURES_MAX).collect() }
     }
 
-    /// What a plan has to know of it.
+    /// Returns the facts that a plan depends on.
     #[must_use]
     pub fn facts(self) -> AgentFacts {
         let features = Feature::known(self.features.iter().map(String::as_str));
@@ -171,15 +173,16 @@ impl AgentRecord {
     }
 }
 
-/// What a node last said that differed in substance, and when it was last heard.
+/// The last report of a node that differed in substance, and when the node last reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastReport {
-    /// By the controller's clock.
+    /// The time of the node's last report, by the controller's clock.
     pub at: Timestamp,
     pub report: Report,
 }
 
-/// A line of the audit trail, in the same commit as its effect.
+/// A line of the audit trail. It is written in the same commit as the change it
+/// describes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
     pub at: Timestamp,
@@ -195,18 +198,18 @@ pub struct Target {
     pub revision: RevisionNumber,
 }
 
-/// The number that every restore of the store raises.
+/// The epoch of the store. Every restore from a backup raises it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epoch {
     pub epoch: u64,
 }
 
-/// An assignment, and the identity of what it says should run, worked out once.
+/// An assignment with the content hash of its share, which is computed once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "AssignmentDocument", into = "AssignmentDocument")]
 pub struct Assigned {
     pub assignment: AssignmentDocument,
-    /// [`oml_common::document::Share::hash`] of it.
+    /// The result of [`oml_common::document::Share::hash`] for the assignment.
     pub hash: ContentHash,
 }
 
@@ -229,7 +232,8 @@ impl From<Assigned> for AssignmentDocument {
     }
 }
 
-/// The kinds of records, each with the version of its form.
+/// Implements [`Document`] for record types of version 1, each with its name in
+/// messages.
 macro_rules! documents {
     ($($kind:ty: $what:literal;)*) => {
         $(impl Document for $kind {
@@ -254,6 +258,6 @@ documents! {
 
 impl Document for Assigned {
     const KIND: &'static str = "an assignment";
-    // The assignment in it says its own.
+    // The assignment inside has a version of its own.
     const VERSION: Option<u32> = None;
 }

@@ -1,4 +1,4 @@
-//! Records on their way into a backup and out of it.
+//! Tests of exporting, importing and changing records.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn head(current: u64) -> Head {
 }
 
 #[tokio::test]
-async fn what_is_exported_and_imported_has_the_same_bytes() {
+async fn exported_and_imported_records_have_the_same_bytes() {
     let store: Arc<dyn Store> = Arc::new(Memory::new());
     let odd = &b"{ \"z\": 1,  \"a\": 1.50 }"[..];
     store.commit(vec![Write::put("unknown/kind", Expect::Absent, odd)]).await.unwrap();
@@ -30,7 +30,7 @@ async fn what_is_exported_and_imported_has_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn more_records_than_one_commit_takes_are_imported() {
+async fn more_records_than_fit_into_one_commit_are_imported() {
     let records = Records::new(Arc::new(Memory::new()));
     let names: Vec<_> = (0..150).map(|n| format!("tenant-{n:03}").parse().unwrap()).collect();
     for tenant in &names {
@@ -44,7 +44,7 @@ async fn more_records_than_one_commit_takes_are_imported() {
 }
 
 #[test]
-fn an_update_changes_its_own_kind_and_leaves_what_it_cannot_read() {
+fn an_update_changes_only_readable_records_of_its_kind() {
     let mut archive = Archive::default();
     let acme = "acme".parse().unwrap();
     archive.insert("heads/acme".into(), raw(&document::write(&head(3))));
