@@ -1,5 +1,5 @@
-//! Who may call what. One table for all procedures, asked before any handler
-//! runs; what has no row is refused.
+//! The policy: who may call which procedure. One table covers all procedures and is
+//! checked before any handler runs. A procedure without a row is refused.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,18 +17,18 @@ use crate::ops::node_id::NodeId;
 use crate::pki::Revoked;
 use crate::tls::ConnectionInfo;
 
-/// Who may call a procedure.
+/// The kind of caller that may call a procedure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// A person or program that operates the controller.
+    /// A person or program with an operator's certificate.
     Operator,
-    /// A host's agent.
+    /// A host's agent with a node's certificate.
     Node,
-    /// A host that has no certificate yet.
+    /// Any caller, including a host without a certificate.
     Anyone,
 }
 
-/// Every procedure and who may call it.
+/// The table of all procedures, with the kind of caller of each.
 pub const TABLE: &[(&str, Role)] = &[
     ("/oml.v1.Agent/Session", Role::Node),
     ("/oml.v1.Agent/Renew", Role::Node),
@@ -46,7 +46,7 @@ pub const TABLE: &[(&str, Role)] = &[
     ("/oml.v1.Enrollment/Recover", Role::Anyone),
 ];
 
-/// The operator of a request that the table let through.
+/// The operator that made a request which the policy admitted.
 #[derive(Debug, Clone)]
 pub struct OperatorCaller {
     pub name: OperatorName,
@@ -54,16 +54,16 @@ pub struct OperatorCaller {
     pub expires: Timestamp,
 }
 
-/// The node of a request that the table let through: tenant and name come from
-/// its certificate and from nowhere else.
+/// The node that made a request which the policy admitted. Tenant and name come
+/// only from its certificate.
 #[derive(Debug, Clone)]
 pub struct NodeCaller {
     pub id: NodeId,
-    /// All that the certificate says.
+    /// The facts of the node's certificate.
     pub peer: Arc<Peer>,
 }
 
-/// Asks the table about every request.
+/// The check of every request against the table and the revoked certificates.
 #[derive(Debug, Clone)]
 pub struct Policy {
     env: Env,
@@ -71,22 +71,23 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The table, and the certificates that no longer count.
+    /// Makes a policy with the revoked certificates.
     #[must_use]
     pub fn new(env: Env, revoked: Arc<Revoked>) -> Self {
         Self { env, revoked }
     }
 
-    /// Adds to a request who makes it, or says why it is refused.
+    /// Adds the caller to a request, or returns the reason of its refusal.
     fn admit<B>(&self, request: &mut Request<B>) -> Result<(), Status> {
         let path = request.uri().path();
         let row = TABLE.iter().find(|(procedure, _)| *procedure == path);
-        let (_, role) = row.ok_or_else(|| Status::unimplemented("there is no such procedure"))?;
+        let (_, role) =
+            row.ok_or_else(|| Status::unimplemented("this procedure does not exist"))?;
         let peer = request.extensions().get::<ConnectionInfo>().and_then(|info| info.peer.clone());
         match (role, peer) {
             (Role::Anyone, _) => {}
             (Role::Operator | Role::Node, None) => {
-                return Err(Status::unauthenticated("a certificate is needed"));
+                return Err(Status::unauthenticated("a client certificate is required"));
             }
             (Role::Operator | Role::Node, Some(peer)) => {
                 self.identify(*role, peer, request)?;
@@ -103,10 +104,10 @@ impl Policy {
         request: &mut Request<B>,
     ) -> Result<(), Status> {
         if self.revoked.covers(&peer) {
-            return Err(Status::unauthenticated("the certificate no longer counts"));
+            return Err(Status::unauthenticated("the certificate is revoked"));
         }
         if peer.expires <= self.env.now() {
-            return Err(Status::unauthenticated("the certificate has ended"));
+            return Err(Status::unauthenticated("the certificate has expired"));
         }
         let extensions = request.extensions_mut();
         match (role, &peer.identity) {
@@ -118,8 +119,10 @@ impl Policy {
                 extensions.insert(NodeCaller { id, peer });
             }
             (Role::Operator | Role::Node | Role::Anyone, identity) => {
-                tracing::warn!(%identity, path = request.uri().path(), "a call was refused");
-                return Err(Status::permission_denied("this certificate does not allow that call"));
+                tracing::warn!(%identity, path = request.uri().path(), "call refused");
+                return Err(Status::permission_denied(
+                    "this certificate does not permit this call",
+                ));
             }
         }
         Ok(())
@@ -134,7 +137,7 @@ impl<S> Layer<S> for Policy {
     }
 }
 
-/// Procedures behind the table.
+/// A service whose requests are checked by the policy.
 #[derive(Debug, Clone)]
 pub struct Guarded<S> {
     inner: S,
@@ -162,24 +165,24 @@ where
     }
 }
 
-/// The operator that the table found.
+/// Returns the operator that made a request.
 ///
 /// # Errors
-/// The handler is not behind the table.
+/// Returns an internal error if the request did not pass the policy.
 pub fn operator<T>(request: &tonic::Request<T>) -> Result<OperatorCaller, Status> {
-    request.extensions().get().cloned().ok_or_else(outside)
+    request.extensions().get().cloned().ok_or_else(not_admitted)
 }
 
-/// The node that the table found.
+/// Returns the node that made a request.
 ///
 /// # Errors
-/// The handler is not behind the table.
+/// Returns an internal error if the request did not pass the policy.
 pub fn node<T>(request: &tonic::Request<T>) -> Result<NodeCaller, Status> {
-    request.extensions().get().cloned().ok_or_else(outside)
+    request.extensions().get().cloned().ok_or_else(not_admitted)
 }
 
-fn outside() -> Status {
-    Status::internal("the procedure is not behind the policy table")
+fn not_admitted() -> Status {
+    Status::internal("this request did not pass the policy")
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! Plain HTTP for Prometheus: metrics, and where to find everybody else's.
-//! Read only, and by default for this machine alone.
+//! The HTTP server for Prometheus: the controller's metrics, the discovery of all
+//! other metrics endpoints, and a health check. It is read-only, and listens on
+//! loopback by default.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,10 +22,10 @@ use crate::tasks::TaskCounters;
 mod discovery;
 mod metrics;
 
-/// How every task fares, by its name.
+/// The counters of every task, by its name.
 pub type CountersByTask = BTreeMap<&'static str, Arc<TaskCounters>>;
 
-/// The content type of OpenMetrics.
+/// The content type of OpenMetrics text.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone)]
@@ -33,7 +34,7 @@ struct Shared {
     counters: Arc<CountersByTask>,
 }
 
-/// Serves until told to stop.
+/// Serves requests until a shutdown is requested.
 pub async fn serve(
     listener: TcpListener,
     status: Status,

@@ -1,4 +1,4 @@
-//! The table is complete and says nothing of what does not exist.
+//! Tests that the table covers exactly the existing procedures, and of the check.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use oml_daemon::tls::Serial;
 
 use super::*;
 
-fn described() -> BTreeSet<String> {
+fn described_in_proto() -> BTreeSet<String> {
     let proto = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto");
     let files = protox::compile(["oml/v1/oml.proto"], [proto]).unwrap();
     let mut procedures = BTreeSet::new();
@@ -30,11 +30,11 @@ fn every_procedure_has_exactly_one_row_and_every_row_a_procedure() {
     let rows: Vec<String> = TABLE.iter().map(|(procedure, _)| (*procedure).to_owned()).collect();
     let unique: BTreeSet<String> = rows.iter().cloned().collect();
     assert_eq!(unique.len(), rows.len(), "a procedure has two rows");
-    assert_eq!(unique, described());
+    assert_eq!(unique, described_in_proto());
 }
 
 #[test]
-fn only_the_enrolment_service_is_for_anyone() {
+fn only_the_enrolment_service_may_be_called_by_anyone() {
     for (procedure, role) in TABLE {
         assert_eq!(
             *role == Role::Anyone,
@@ -64,7 +64,7 @@ fn peer(identity: &str) -> Peer {
 }
 
 #[test]
-fn each_certificate_opens_its_own_rows_and_no_other() {
+fn each_certificate_may_call_only_the_procedures_of_its_kind() {
     let identities = ["oml://operator/maria", "oml://node/acme/app1", "oml://controller"];
     for (procedure, role) in TABLE {
         let allowed: Vec<bool> = identities
@@ -83,7 +83,7 @@ fn each_certificate_opens_its_own_rows_and_no_other() {
 }
 
 #[test]
-fn a_revoked_certificate_opens_nothing_though_its_connection_lives() {
+fn a_revoked_certificate_is_refused_on_an_open_connection() {
     let revoked = Revoked::default();
     revoked.revoke("oml://node/acme/app1".parse().unwrap(), Serial(7));
     let refused = admitted("/oml.v1.Agent/Session", Some(peer("oml://node/acme/app1")), revoked);
@@ -91,17 +91,17 @@ fn a_revoked_certificate_opens_nothing_though_its_connection_lives() {
 }
 
 #[test]
-fn a_certificate_that_ended_opens_nothing_though_its_connection_lives() {
+fn an_expired_certificate_is_refused_on_an_open_connection() {
     let calls = [("oml://node/acme/app1", "Agent/Renew"), ("oml://operator/maria", "Fleet/Apply")];
     for (identity, call) in calls {
-        let ended = Peer { expires: Env::system().now(), ..peer(identity) };
-        let refused = admitted(&format!("/oml.v1.{call}"), Some(ended), Revoked::default());
+        let expired = Peer { expires: Env::system().now(), ..peer(identity) };
+        let refused = admitted(&format!("/oml.v1.{call}"), Some(expired), Revoked::default());
         assert_eq!(refused, Err(tonic::Code::Unauthenticated), "{call}");
     }
 }
 
 #[test]
-fn what_has_no_row_does_not_exist() {
+fn a_procedure_without_a_row_does_not_exist() {
     for path in ["/oml.v1.Fleet/Shutdown", "/", "/oml.v1.Fleet/apply", "/oml.v1.Fleet/Apply/"] {
         let refused = admitted(path, Some(peer("oml://operator/maria")), Revoked::default());
         assert_eq!(refused, Err(tonic::Code::Unimplemented), "{path}");

@@ -1,5 +1,5 @@
-//! What Prometheus' http_sd reads: every metrics endpoint of agents and
-//! components, with the labels that all our metrics carry.
+//! Targets for Prometheus' HTTP service discovery (http_sd): every metrics endpoint
+//! of agents and components, with the labels of our own metrics.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::ops::status::{NodeStatus, TenantStatus};
 
-/// One group of targets.
+/// One group of targets with common labels.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct ScrapeTarget {
     targets: Vec<String>,
     labels: BTreeMap<&'static str, String>,
 }
 
-/// All targets, in the order of tenants and nodes.
+/// Returns all targets, in the order of tenants and nodes.
 pub(super) fn targets(status: &[TenantStatus]) -> Vec<ScrapeTarget> {
     let nodes = status.iter().flat_map(|tenant| {
         tenant.nodes.iter().map(move |(name, node)| (&tenant.tenant, name, node))

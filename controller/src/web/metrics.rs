@@ -1,6 +1,6 @@
-//! The metrics page, made anew for every reader: nothing stale can stay on it.
-//! Of a node that is not connected only that is said: what runs there is not
-//! known.
+//! The metrics page. It is rendered for every request, so that it has no stale series.
+//! A node that is not connected has no instance metrics, because the state of its
+//! instances is unknown.
 
 use std::sync::atomic::AtomicU64;
 
@@ -58,7 +58,7 @@ struct TaskName {
     task: &'static str,
 }
 
-/// All metrics of one page.
+/// All metrics of tenants, nodes and instances on one page.
 #[derive(Default)]
 struct Metrics {
     revision: Gauges<Tenant>,
@@ -87,7 +87,7 @@ pub(super) fn page(
     metrics.register(&mut registry);
     register_own(&mut registry, commits, counters);
     let mut text = String::new();
-    // Writing to a String cannot fail, and our metrics encode nothing else.
+    // Writing to a String cannot fail, and encoding our metrics has no other errors.
     let _infallible = encode(&mut text, &registry);
     text
 }
@@ -140,16 +140,20 @@ impl Metrics {
     }
 
     fn register(self, registry: &mut Registry) {
-        registry.register("tenant_revision", "Revision wanted", self.revision);
+        registry.register("tenant_revision", "Revision that the tenant should run", self.revision);
         registry.register("rollout_state", "State of the tenant's rollout", self.rollout);
-        registry.register("node_connected", "The node has a session", self.connected);
-        let help = "Time since the node last said something";
+        registry.register("node_connected", "Whether the node has an open session", self.connected);
+        let help = "Time since the last message of the node";
         registry.register("node_last_seen_age_seconds", help, self.last_seen);
-        registry.register("instance_up", "The instance runs as desired", self.up);
-        registry.register("instance_healthy", "The instance answers", self.healthy);
-        let help = "Calls, dialogs or sessions of the instance";
+        registry.register("instance_up", "Whether the instance runs as desired", self.up);
+        registry.register(
+            "instance_healthy",
+            "Whether the health check of the instance passes",
+            self.healthy,
+        );
+        let help = "Active calls, dialogs or sessions of the instance";
         registry.register("instance_active", help, self.active);
-        registry.register("instance_restarts", "Automatic restarts", self.restarts);
+        registry.register("instance_restarts", "Automatic restarts of the instance", self.restarts);
         registry.register("instance_info", "Version and phase of the instance", self.info);
     }
 }
@@ -160,8 +164,8 @@ fn register_own(registry: &mut Registry, commits: (u64, u64), counters: &Counter
         counter.inc_by(value);
         counter
     };
-    registry.register("store_commits", "Commits to the store", counter(commits.0));
-    let help = "Commits that the store did not make";
+    registry.register("store_commits", "Successful commits to the store", counter(commits.0));
+    let help = "Commits that failed or were refused";
     registry.register("store_commits_refused", help, counter(commits.1));
     let passes: Counters<TaskName> = Family::default();
     let failures: Counters<TaskName> = Family::default();
