@@ -153,6 +153,7 @@ impl Agent {
             // Every arm but `join_next` only waits for a mark or a time, and
             // `join_next` keeps what it has not returned: none loses anything.
             tokio::select! {
+                // Every arm is rare, so none starves another; a fixed order repeats in tests.
                 biased;
                 Ok(()) = self.inputs.assignment.changed() => self.take_assignment(),
                 Ok(()) = self.docker.snapshots.changed() => self.take_snapshot(),

@@ -239,6 +239,7 @@ impl FakeHost {
             checked_at: now,
             since: now,
             detail: "the fake says so".to_owned(),
+            failures: 0,
             active: None,
             drift,
         };

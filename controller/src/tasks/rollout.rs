@@ -8,6 +8,8 @@ use futures_util::FutureExt as _;
 use oml_common::decide::head::after_rollout;
 use oml_common::decide::rollout::{MOVES_MAX, Next, Rollout};
 use oml_common::id::TenantId;
+#[cfg(feature = "planted-bugs")]
+use oml_common::planted::{Bug, is_planted};
 use oml_daemon::failpoint;
 
 use super::{Nudges, Task, Trigger};
@@ -55,6 +57,8 @@ impl RolloutTask {
             if_unchanged(Some(&snapshot.rollout)),
             &rollout,
         );
+        #[cfg(feature = "planted-bugs")]
+        let moves = if is_planted(Bug::RolloutTask) { Default::default() } else { moves };
         for (node, target) in &moves {
             let key = keys::target(tenant, node);
             let expect = if_unchanged(snapshot.targets.get(node));
