@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::ValueHint;
 use oml_common::text::error::chain;
 use oml_proto::v1::{
-    ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, Rollout, SetVersionRequest,
-    StatusReply, StatusRequest,
+    ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, Rollout, RolloutState,
+    SetVersionRequest, StatusReply, StatusRequest,
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -182,7 +182,7 @@ impl Controller {
         let status: StatusReply =
             self.ask(|fleet, request| fleet.get_status(request), request).await?;
         let mut rollouts = status.tenants.iter().filter_map(|tenant| tenant.rollout.as_ref());
-        Ok(rollouts.any(|r| r.to == reply.revision && r.state == "progressing"))
+        Ok(rollouts.any(|r| r.to == reply.revision && r.state() == RolloutState::Progressing))
     }
 
     async fn change(

@@ -1,7 +1,11 @@
 //! Replies as tables for people, and as rows for programs.
 
 use oml_common::text::plural::counted;
-use oml_proto::v1::{Change, InstanceReport, NodeStatus, Revision, TenantStatus};
+use oml_proto::v1::{
+    Change, ChangeKind, Health, InstanceReport, NodeState, NodeStatus, Revision, RevisionKind,
+    TenantStatus,
+};
+use oml_proto::words::word;
 use serde::Serialize;
 
 use crate::clock::{age, short_span, span};
@@ -83,11 +87,11 @@ fn instances_of<'a>(tenant: &'a str, node: &'a NodeStatus) -> Vec<InstanceRow<'a
 pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) -> String {
     let rows = tenants.iter().map(|tenant| {
         let rollout = tenant.rollout.clone().unwrap_or_default();
-        let connected = tenant.nodes.iter().filter(|node| node.state == "connected").count();
+        let connected = tenant.nodes.iter().filter(|node| describe::is_connected(node)).count();
         vec![
             plain(&tenant.tenant),
             plain(revision(tenant.revision)),
-            Field::new(describe::rollout_state(&rollout), describe::rollout_tone(&rollout.state)),
+            Field::new(describe::rollout_state(&rollout), describe::rollout_tone(rollout.state())),
             plain(match rollout.since_ms {
                 0 => String::new(),
                 since_ms => short_span(now_ms.saturating_sub(since_ms)),
@@ -155,8 +159,11 @@ fn revision_fields(output: &Output, revision: &Revision) -> Vec<Field> {
         plain(revision.number.to_string()),
         plain(output.clock.date_time(revision.at_ms)),
         plain(&revision.who),
-        plain(&revision.kind),
-        Field::new(revision.outcome.replace('-', " "), describe::rollout_tone(&revision.outcome)),
+        plain(word::<RevisionKind>(revision.kind)),
+        Field::new(
+            describe::state_words(revision.outcome),
+            describe::rollout_tone(revision.outcome()),
+        ),
     ]
 }
 
@@ -197,15 +204,18 @@ const CHANGES_SHOWN_MAX: usize = 8;
 /// What differs, line by line.
 pub(crate) fn changes(output: &Output, changes: &[Change]) -> String {
     let lines = changes.iter().map(|change| {
-        let tone = match change.kind.as_str() {
-            "add" => Tone::Good,
-            "remove" => Tone::Bad,
-            _ => Tone::Moving,
+        let tone = match change.kind() {
+            ChangeKind::Add => Tone::Good,
+            ChangeKind::Remove => Tone::Bad,
+            ChangeKind::Replace
+            | ChangeKind::Update
+            | ChangeKind::Spec
+            | ChangeKind::Unspecified => Tone::Moving,
         };
         vec![
             plain(&change.node),
             plain(&change.component),
-            Field::new(&change.kind, tone),
+            Field::new(word::<ChangeKind>(change.kind), tone),
             plain(&change.from),
             plain(&change.to),
             plain(&change.note),
@@ -249,7 +259,7 @@ fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
     vec![
         plain(&node.node),
         plain(node.roles.join(",")),
-        Field::new(connection(node, now_ms), describe::connection_tone(&node.state)),
+        Field::new(connection(node, now_ms), describe::connection_tone(node.state())),
         plain(&node.address),
         plain(target),
         plain(cpu),
@@ -260,8 +270,8 @@ fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
 
 /// `unreachable (1m ago)`: shorter than elsewhere.
 fn connection(node: &NodeStatus, now_ms: u64) -> String {
-    match (node.state.as_str(), node.last_seen_ms) {
-        ("unreachable", seen_ms) if seen_ms > 0 => {
+    match (node.state(), node.last_seen_ms) {
+        (NodeState::Unreachable, seen_ms) if seen_ms > 0 => {
             format!("unreachable ({} ago)", short_span(now_ms.saturating_sub(seen_ms)))
         }
         _ => describe::connection(node, now_ms),
@@ -290,8 +300,8 @@ fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<F
         return fields;
     };
     let mut phase = describe::phase(&output.clock, row.host, state);
-    let mut tone = describe::tone(describe::phase_word(state));
-    if row.host.state != "connected" {
+    let mut tone = describe::tone(state);
+    if !describe::is_connected(row.host) {
         let age = short_span(now_ms.saturating_sub(row.host.last_seen_ms));
         phase.push_str(&format!(" ({age} ago)"));
         tone = Tone::Moving;
@@ -303,7 +313,7 @@ fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<F
         Field::new(phase, tone),
         Field::new(
             health(row.host, state, now_ms),
-            if state.health == "unhealthy" { Tone::Bad } else { Tone::Plain },
+            if state.health() == Health::Unhealthy { Tone::Bad } else { Tone::Plain },
         ),
         plain(state.active.map(|active| active.to_string()).unwrap_or_default()),
         plain(started(row.host, state, now_ms)),
@@ -314,9 +324,10 @@ fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<F
 /// beside the state.
 fn health(host: &NodeStatus, state: &InstanceReport, now_ms: u64) -> String {
     let age_ms = describe::host_age_ms(host, now_ms, state.checked_at_ms);
-    match age_ms.filter(|age_ms| *age_ms > HEALTH_FRESH_MS && host.state == "connected") {
-        Some(age_ms) => format!("{} {} ago", state.health, short_span(age_ms)),
-        None => state.health.clone(),
+    let health = word::<Health>(state.health);
+    match age_ms.filter(|age_ms| *age_ms > HEALTH_FRESH_MS && describe::is_connected(host)) {
+        Some(age_ms) => format!("{health} {} ago", short_span(age_ms)),
+        None => health.to_owned(),
     }
 }
 
@@ -337,7 +348,8 @@ fn change_words(change: &Change) -> String {
         (from, to) => format!(" {from} → {to}"),
     };
     let note = if change.note.is_empty() { String::new() } else { format!(" ({})", change.note) };
-    format!("{} {}{versions}{note}", change.kind, place.trim()).replace("  ", " ")
+    let kind = word::<ChangeKind>(change.kind);
+    format!("{kind} {}{versions}{note}", place.trim()).replace("  ", " ")
 }
 
 fn revision(number: u64) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oml_common::text::problem::printable;
 use oml_common::time::Span;
-use oml_proto::v1::{Change, Rollout, StatusReply, TenantStatus};
+use oml_proto::v1::{Change, Rollout, RolloutState, StatusReply, TenantStatus};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock::span;
@@ -215,11 +215,13 @@ fn without_lead(error: CommandError) -> String {
 /// Whether the change has ended, and how. `took_ms` is for the sentence only.
 pub(crate) fn judge(watched: &Watched, tenant: &TenantStatus, took_ms: u64) -> Option<Verdict> {
     let rollout = tenant.rollout.as_ref().filter(|r| r.to >= watched.revision)?;
-    let by = match rollout.state.as_str() {
-        "progressing" | "rolling-back" | "superseded" => return None,
-        "completed" => rollout.to,
-        "rolled-back" => rollout.from,
-        _ => watched.revision,
+    let by = match rollout.state() {
+        RolloutState::Progressing | RolloutState::RollingBack | RolloutState::Superseded => {
+            return None;
+        }
+        RolloutState::Completed => rollout.to,
+        RolloutState::RolledBack => rollout.from,
+        RolloutState::Paused | RolloutState::Unspecified => watched.revision,
     };
     if by > watched.revision {
         return Some(Verdict::Overtaken(Overtaken { by, rollout: rollout.clone() }));
@@ -234,36 +236,36 @@ fn end(watched: &Watched, rollout: &Rollout, took_ms: u64) -> (Ending, String) {
     let Watched { tenant, revision, .. } = watched;
     let Rollout { from, to, reason, .. } = rollout;
     let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    match rollout.state.as_str() {
-        "completed" => {
+    match rollout.state() {
+        RolloutState::Completed => {
             (Ending::Done, format!("done: {tenant} runs revision {to}, after {}", span(took_ms)))
         }
-        "rolled-back" if from == revision => (
+        RolloutState::RolledBack if from == revision => (
             Ending::Done,
             format!(
                 "done: {tenant} runs revision {revision} again, for revision {to} did not hold{because}"
             ),
         ),
-        "rolled-back" if to == revision => (
+        RolloutState::RolledBack if to == revision => (
             Ending::RolledBack,
             format!(
                 "rolled back: revision {to} of {tenant} did not hold, its nodes run revision {from} again{because}"
             ),
         ),
-        "rolled-back" => (
+        RolloutState::RolledBack => (
             Ending::RolledBack,
             format!(
                 "rolled back: revision {to} of {tenant}, which took the place of {revision}, did not hold; its nodes run revision {from} again, without this change{because}"
             ),
         ),
-        "paused" => (
+        RolloutState::Paused => (
             Ending::Failed,
             format!("failed: the rollout of revision {to} of {tenant} is paused{because}"),
         ),
-        other => (
+        _ => (
             Ending::Failed,
             format!(
-                "failed: the rollout of revision {to} of {tenant} is {other}, a state that this omlctl does not know"
+                "failed: the rollout of revision {to} of {tenant} is in a state that this omlctl does not know"
             ),
         ),
     }

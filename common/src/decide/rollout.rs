@@ -390,7 +390,8 @@ fn is_settled(phase: Phase) -> bool {
         | Phase::RolledBack
         | Phase::Failed
         | Phase::Blocked
-        | Phase::Removing => false,
+        | Phase::Removing
+        | Phase::Unknown => false,
     }
 }
 

@@ -33,7 +33,8 @@ fn of_instance(instance: &InstanceReport) -> InstanceReport {
         | Phase::RolledBack
         | Phase::Failed
         | Phase::Blocked
-        | Phase::Removing) => other,
+        | Phase::Removing
+        | Phase::Unknown) => other,
     };
     // The reason counts along: "waits for 3 calls".
     let reason = String::new();

@@ -13,6 +13,7 @@ use oml_proto::v1::{
 use super::{Session, get, status};
 use crate::clock::age;
 use crate::connection::Controller;
+use crate::describe;
 use crate::error::CommandError;
 use crate::output::tell;
 use crate::pairs::{List, Pairs};
@@ -179,7 +180,7 @@ fn left_behind(tenant: &str, host: &NodeStatus, now_ms: u64) -> Vec<String> {
         .collect();
     let mut lines = Vec::new();
     if !names.is_empty() {
-        let seen = if host.state == "connected" {
+        let seen = if describe::is_connected(host) {
             String::new()
         } else {
             format!(", as last seen {}", age(now_ms, host.last_seen_ms))

@@ -9,14 +9,19 @@ use crate::fake::{Answer, Script, Then};
 use crate::world::*;
 
 /// Revision `to` in this state; the version that runs says nothing.
-fn later(from: u64, to: u64, state: &str) -> StatusReply {
-    let reason = if state == "rolled-back" { "asterisk on voice-1: it ended" } else { "" };
-    status(9, Rollout { from, to, ..rollout(state, reason) }, instance("230215.01", "ready"))
+fn later(from: u64, to: u64, state: RolloutState) -> StatusReply {
+    let reason =
+        if state == RolloutState::RolledBack { "asterisk on voice-1: it ended" } else { "" };
+    status(
+        9,
+        Rollout { from, to, ..rollout(state, reason) },
+        instance("230215.01", PhaseName::Ready),
+    )
 }
 
 fn differs(node: &str, component: &str) -> Change {
     Change {
-        kind: "replace".into(),
+        kind: ChangeKind::Replace.into(),
         node: node.into(),
         component: component.into(),
         from: "230215.01".into(),
@@ -43,7 +48,8 @@ fn last(ran: &Ran) -> &str {
 
 #[test]
 fn a_later_revision_that_differs_only_elsewhere_contains_the_change() {
-    let statuses = vec![later(7, 8, "superseded"), later(7, 9, "completed")];
+    let statuses =
+        vec![later(7, 8, RolloutState::Superseded), later(7, 9, RolloutState::Completed)];
     let world = world(statuses, vec![going_back(10, vec![differs("app-1", "nginx")])]);
     let ran = world.run(&UPGRADE);
     let expected = "done: acme runs revision 9, which took the place of 8 and contains this change";
@@ -57,7 +63,8 @@ fn a_later_revision_that_differs_only_elsewhere_contains_the_change() {
 #[test]
 fn a_later_revision_with_the_same_content_contains_the_change() {
     let same = ChangeReply { revision: 9, tenant: "acme".into(), ..ChangeReply::default() };
-    let ran = world(vec![later(7, 9, "completed")], vec![Answer::Reply(same)]).run(&UPGRADE);
+    let ran =
+        world(vec![later(7, 9, RolloutState::Completed)], vec![Answer::Reply(same)]).run(&UPGRADE);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(last(&ran).ends_with("contains this change"), "{ran:?}");
 }
@@ -65,7 +72,8 @@ fn a_later_revision_with_the_same_content_contains_the_change() {
 #[test]
 fn a_change_of_the_environment_that_was_undone_is_not_done_though_the_version_is_the_same() {
     let back = vec![differs("app-1", "nginx"), differs("voice-1", "asterisk")];
-    let ran = world(vec![later(7, 9, "completed")], vec![going_back(10, back)]).run(&UPGRADE);
+    let ran =
+        world(vec![later(7, 9, RolloutState::Completed)], vec![going_back(10, back)]).run(&UPGRADE);
     let expected = "failed: revision 9 of acme took the place of 8 and undid or altered this \
                     change: asterisk on voice-1";
     assert_eq!((ran.code, last(&ran)), (1, expected), "{ran:?}");
@@ -77,7 +85,7 @@ fn of_many_components_that_were_undone_the_first_are_named() {
     let reply = ChangeReply { changes: changes.clone(), ..upgrade() };
     let world = World::new(Script {
         changes: [Answer::Reply(reply), going_back(10, changes)].into(),
-        ..upgrade_then(vec![later(7, 9, "completed")])
+        ..upgrade_then(vec![later(7, 9, RolloutState::Completed)])
     });
     let ran = world.run(&UPGRADE);
     assert_eq!(ran.code, 1, "{ran:?}");
@@ -95,7 +103,7 @@ fn what_the_controller_cannot_plan_any_more_is_told_as_not_known() {
     let refusals = [to_status(&problems), Status::failed_precondition("the registry is away")];
     let told = refusals.map(|refusal| {
         let refused = vec![Answer::Refusal(refusal)];
-        let ran = world(vec![later(7, 9, "completed")], refused).run(&UPGRADE);
+        let ran = world(vec![later(7, 9, RolloutState::Completed)], refused).run(&UPGRADE);
         assert_eq!(ran.code, 1, "{ran:?}");
         last(&ran).to_owned()
     });
@@ -108,11 +116,11 @@ fn what_the_controller_cannot_plan_any_more_is_told_as_not_known() {
 
 #[test]
 fn what_became_of_the_text_alone_is_told_as_not_known() {
-    let text = Change { kind: "spec".into(), ..Change::default() };
+    let text = Change { kind: ChangeKind::Spec.into(), ..Change::default() };
     let reply = ChangeReply { changes: vec![text.clone()], ..upgrade() };
     let world = World::new(Script {
         changes: [Answer::Reply(reply), going_back(10, vec![text])].into(),
-        ..upgrade_then(vec![later(7, 9, "completed")])
+        ..upgrade_then(vec![later(7, 9, RolloutState::Completed)])
     });
     let ran = world.run(&UPGRADE);
     assert_eq!(ran.code, 1, "{ran:?}");
@@ -121,7 +129,7 @@ fn what_became_of_the_text_alone_is_told_as_not_known() {
 
 #[test]
 fn an_answer_that_does_not_come_in_time_is_not_a_change_on_its_way() {
-    let world = world(vec![later(7, 9, "completed")], vec![Answer::Silence]);
+    let world = world(vec![later(7, 9, RolloutState::Completed)], vec![Answer::Silence]);
     let ran = world.run(&[&UPGRADE[..], &["--timeout", "1s"]].concat());
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(last(&ran).ends_with("contained: no answer by the time-out of 1s"), "{ran:?}");
@@ -129,7 +137,7 @@ fn an_answer_that_does_not_come_in_time_is_not_a_change_on_its_way() {
 
 #[test]
 fn a_connection_that_breaks_while_it_is_asked_is_taken_up_again() {
-    let completed = || (vec![later(7, 9, "completed")], Then::StaysOpen);
+    let completed = || (vec![later(7, 9, RolloutState::Completed)], Then::StaysOpen);
     let world = World::new(Script {
         changes: [Answer::Reply(upgrade()), Answer::Cut, going_back(10, vec![])].into(),
         watches: [completed(), completed()].into(),
@@ -142,7 +150,7 @@ fn a_connection_that_breaks_while_it_is_asked_is_taken_up_again() {
 
 #[test]
 fn a_controller_that_is_lost_while_it_is_asked_ends_with_5() {
-    let world = world(vec![later(7, 9, "completed")], vec![Answer::Cut]);
+    let world = world(vec![later(7, 9, RolloutState::Completed)], vec![Answer::Cut]);
     let ran = world.run(&[&UPGRADE[..], &["--timeout", "1s"]].concat());
     assert_eq!(ran.code, 5, "{ran:?}");
     let known = "; revision 9 of acme took the place of 8, whether it contains this change cannot \
@@ -153,8 +161,11 @@ fn a_controller_that_is_lost_while_it_is_asked_ends_with_5() {
 
 #[test]
 fn an_answer_about_a_still_later_revision_waits_for_that_one() {
-    let statuses =
-        vec![later(7, 9, "completed"), later(9, 10, "progressing"), later(9, 10, "completed")];
+    let statuses = vec![
+        later(7, 9, RolloutState::Completed),
+        later(9, 10, RolloutState::Progressing),
+        later(9, 10, RolloutState::Completed),
+    ];
     let undone = || vec![differs("voice-1", "asterisk")];
     let answers = vec![going_back(11, undone()), going_back(11, vec![])];
     let ran = world(statuses, answers).run(&UPGRADE);
@@ -165,7 +176,7 @@ fn an_answer_about_a_still_later_revision_waits_for_that_one() {
 
 #[test]
 fn an_overtaker_that_is_rolled_back_takes_the_change_with_it() {
-    let ran = world(vec![later(7, 9, "rolled-back")], vec![]).run(&UPGRADE);
+    let ran = world(vec![later(7, 9, RolloutState::RolledBack)], vec![]).run(&UPGRADE);
     let expected = "rolled back: revision 9 of acme, which took the place of 8, did not hold; its \
                     nodes run revision 7 again, without this change: asterisk on voice-1: it ended";
     assert_eq!((ran.code, last(&ran)), (3, expected), "{ran:?}");
@@ -173,7 +184,7 @@ fn an_overtaker_that_is_rolled_back_takes_the_change_with_it() {
 
 #[test]
 fn a_later_revision_that_is_rolled_back_to_the_change_leaves_it_done() {
-    let ran = world(vec![later(8, 9, "rolled-back")], vec![]).run(&UPGRADE);
+    let ran = world(vec![later(8, 9, RolloutState::RolledBack)], vec![]).run(&UPGRADE);
     let expected = "done: acme runs revision 8 again, for revision 9 did not hold: asterisk on \
                     voice-1: it ended";
     assert_eq!((ran.code, last(&ran)), (0, expected), "{ran:?}");
@@ -182,7 +193,7 @@ fn a_later_revision_that_is_rolled_back_to_the_change_leaves_it_done() {
 #[test]
 fn a_later_revision_that_is_rolled_back_to_an_overtaker_is_asked_about() {
     let undone = vec![going_back(11, vec![differs("voice-1", "asterisk")])];
-    let ran = world(vec![later(9, 10, "rolled-back")], undone).run(&UPGRADE);
+    let ran = world(vec![later(9, 10, RolloutState::RolledBack)], undone).run(&UPGRADE);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(last(&ran).contains("revision 9 of acme took the place of 8 and undid"), "{ran:?}");
 }

@@ -333,6 +333,7 @@ impl Shown {
             | Phase::StoppedByHand { .. }
             | Phase::RolledBack
             | Phase::Failed
+            | Phase::Unknown
             | Phase::Blocked => false,
         };
         let reason = if changes_by_itself { String::new() } else { instance.reason.clone() };

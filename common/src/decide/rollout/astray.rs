@@ -89,6 +89,7 @@ pub(super) fn is_quiet(input: Input<'_>, node: &NodeName) -> bool {
             | Phase::Starting
             | Phase::Soaking { .. }
             | Phase::Blocked
-            | Phase::Removing => false,
+            | Phase::Removing
+            | Phase::Unknown => false,
         })
 }

@@ -102,6 +102,9 @@ pub enum Phase {
     Blocked,
     /// Goes away.
     Removing,
+    /// Its agent reported something that the controller cannot read; the reason says
+    /// what. An agent never reports this phase itself.
+    Unknown,
 }
 
 /// Why a change did not hold.
@@ -154,6 +157,7 @@ impl Phase {
             Phase::Failed => "failed",
             Phase::Blocked => "blocked",
             Phase::Removing => "removing",
+            Phase::Unknown => "unknown",
         }
     }
 }
