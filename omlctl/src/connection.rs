@@ -55,7 +55,7 @@ pub(crate) enum Failed {
     /// what became of the request is not known.
     Lost(String),
     /// The controller does not let this operator in, so nothing was done.
-    NotLetIn(String),
+    Unauthenticated(String),
 }
 
 impl Target {
@@ -182,7 +182,7 @@ impl From<Failed> for CommandError {
     fn from(failed: Failed) -> Self {
         match failed {
             Failed::Answered(error) => error,
-            Failed::Lost(why) | Failed::NotLetIn(why) => CommandError::Unreachable(why),
+            Failed::Lost(why) | Failed::Unauthenticated(why) => CommandError::Unreachable(why),
         }
     }
 }
@@ -208,12 +208,12 @@ fn answered(address: &str, status: &Status) -> Failed {
         Code::PermissionDenied => CommandError::Refused(format!("not allowed: {said}")),
         Code::Unimplemented if is_of_enrolment(address) => {
             let why = "this is the port of enrolment (operators use port 7443)";
-            return Failed::NotLetIn(format!("{address}: {why}"));
+            return Failed::Unauthenticated(format!("{address}: {why}"));
         }
         Code::Unimplemented => CommandError::Refused(
             "the controller does not know this command; it may be older than omlctl".to_owned(),
         ),
-        Code::Unauthenticated => return Failed::NotLetIn(format!("{address}: {said}")),
+        Code::Unauthenticated => return Failed::Unauthenticated(format!("{address}: {said}")),
         Code::Cancelled | Code::DeadlineExceeded => return Failed::Lost(no_answer(address)),
         // It stops or starts, or does not know itself whether a change was kept.
         Code::Unavailable | Code::Unknown => return Failed::Lost(format!("{address}: {said}")),

@@ -7,7 +7,7 @@ use oml_proto::v1::{
 use oml_proto::words::{Word as _, word};
 
 use crate::clock::{self, Clock};
-use crate::table::Tone;
+use crate::table::Style;
 
 /// What happens with an instance: `pulling 12.3 of 40.0 MiB`, `blocked: port 80 is taken`.
 pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport) -> String {
@@ -50,15 +50,15 @@ fn is_ahead(host: &NodeStatus, at_ms: u64) -> bool {
 }
 
 /// How good that is.
-pub(crate) fn tone(instance: &InstanceReport) -> Tone {
+pub(crate) fn style(instance: &InstanceReport) -> Style {
     match phase_name(instance) {
-        PhaseName::Ready => Tone::Good,
+        PhaseName::Ready => Style::Good,
         PhaseName::Unhealthy
         | PhaseName::RolledBack
         | PhaseName::Failed
         | PhaseName::Blocked
-        | PhaseName::Unknown => Tone::Bad,
-        PhaseName::Unspecified => Tone::Plain,
+        | PhaseName::Unknown => Style::Bad,
+        PhaseName::Unspecified => Style::Plain,
         PhaseName::Pending
         | PhaseName::Pulling
         | PhaseName::Preparing
@@ -66,7 +66,7 @@ pub(crate) fn tone(instance: &InstanceReport) -> Tone {
         | PhaseName::Starting
         | PhaseName::Soaking
         | PhaseName::StoppedByHand
-        | PhaseName::Removing => Tone::Moving,
+        | PhaseName::Removing => Style::Moving,
     }
 }
 
@@ -107,12 +107,12 @@ pub(crate) fn rollout_way(rollout: &Rollout) -> String {
 }
 
 /// How good a rollout's state is.
-pub(crate) fn rollout_tone(state: RolloutState) -> Tone {
+pub(crate) fn rollout_style(state: RolloutState) -> Style {
     match state {
-        RolloutState::Completed => Tone::Good,
-        RolloutState::Paused | RolloutState::RolledBack | RolloutState::RollingBack => Tone::Bad,
-        RolloutState::Progressing => Tone::Moving,
-        RolloutState::Superseded | RolloutState::Unspecified => Tone::Plain,
+        RolloutState::Completed => Style::Good,
+        RolloutState::Paused | RolloutState::RolledBack | RolloutState::RollingBack => Style::Bad,
+        RolloutState::Progressing => Style::Moving,
+        RolloutState::Superseded | RolloutState::Unspecified => Style::Plain,
     }
 }
 
@@ -133,11 +133,11 @@ pub(crate) fn is_connected(node: &NodeStatus) -> bool {
 }
 
 /// How good a connection is.
-pub(crate) fn connection_tone(state: NodeState) -> Tone {
+pub(crate) fn connection_style(state: NodeState) -> Style {
     match state {
-        NodeState::Connected => Tone::Good,
-        NodeState::Unreachable => Tone::Bad,
-        NodeState::NeverSeen | NodeState::Unspecified => Tone::Moving,
+        NodeState::Connected => Style::Good,
+        NodeState::Unreachable => Style::Bad,
+        NodeState::NeverSeen | NodeState::Unspecified => Style::Moving,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::clock::{age, short_span, span};
 use crate::describe;
 use crate::output::Output;
 use crate::table::Column::{Prose, Whole};
-use crate::table::{Column, Field, Look, Tone, plain};
+use crate::table::{Column, Field, Style, TableStyle, plain};
 
 mod explain;
 mod status;
@@ -91,7 +91,7 @@ pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) ->
         vec![
             plain(&tenant.tenant),
             plain(revision(tenant.revision)),
-            Field::new(describe::rollout_state(&rollout), describe::rollout_tone(rollout.state())),
+            Field::new(describe::rollout_state(&rollout), describe::rollout_style(rollout.state())),
             plain(match rollout.since_ms {
                 0 => String::new(),
                 since_ms => short_span(now_ms.saturating_sub(since_ms)),
@@ -99,7 +99,7 @@ pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) ->
             plain(format!("{connected}/{}", tenant.nodes.len())),
         ]
     });
-    output.look.table(
+    output.tables.table(
         &[Whole("TENANT"), Whole("REVISION"), Prose("ROLLOUT"), Whole("SINCE"), Whole("NODES")],
         rows.collect(),
     )
@@ -112,7 +112,7 @@ pub(crate) fn nodes(output: &Output, now_ms: u64, rows: &[NodeRow<'_>], of_all: 
         line.extend(node_fields(row.node, now_ms));
         line
     });
-    output.look.table(&header(of_all, &NODE_HEADER), lines.collect())
+    output.tables.table(&header(of_all, &NODE_HEADER), lines.collect())
 }
 
 /// One line per instance; whose it is, is told where they may be of several tenants.
@@ -127,7 +127,7 @@ pub(crate) fn instances(
         line.extend(instance_fields(output, row, now_ms));
         line
     });
-    output.look.table(&header(of_all, &INSTANCE_HEADER), lines.collect())
+    output.tables.table(&header(of_all, &INSTANCE_HEADER), lines.collect())
 }
 
 fn header(of_all: bool, columns: &[Column]) -> Vec<Column> {
@@ -148,7 +148,7 @@ pub(crate) fn revisions(output: &Output, rows: &[(String, Revision)], of_all: bo
         line.extend(revision_fields(output, revision));
         line
     });
-    output.look.table(&header(of_all, &REVISION_HEADER), lines.collect())
+    output.tables.table(&header(of_all, &REVISION_HEADER), lines.collect())
 }
 
 const REVISION_HEADER: [Column; 5] =
@@ -162,7 +162,7 @@ fn revision_fields(output: &Output, revision: &Revision) -> Vec<Field> {
         plain(word::<RevisionKind>(revision.kind)),
         Field::new(
             describe::state_words(revision.outcome),
-            describe::rollout_tone(revision.outcome()),
+            describe::rollout_style(revision.outcome()),
         ),
     ]
 }
@@ -172,14 +172,14 @@ fn revision_fields(output: &Output, revision: &Revision) -> Vec<Field> {
 pub(crate) fn history(output: &Output, revisions: &[Revision]) -> String {
     let rows = revisions.iter().map(|revision| revision_fields(output, revision)).collect();
     // Of any width, so that a row is one line.
-    let table = Look { width: None, ..output.look }.table(&REVISION_HEADER, rows);
+    let table = TableStyle { width: None, ..output.tables }.table(&REVISION_HEADER, rows);
     let mut told = table.lines();
     let mut lines: Vec<String> = told.next().map(str::to_owned).into_iter().collect();
     for (line, revision) in told.zip(revisions) {
         lines.push(line.to_owned());
         let details = details(revision);
         if !details.is_empty() {
-            lines.push(output.look.indented(&details));
+            lines.push(output.tables.indented(&details));
         }
     }
     lines.join("\n")
@@ -204,24 +204,24 @@ const CHANGES_SHOWN_MAX: usize = 8;
 /// What differs, line by line.
 pub(crate) fn changes(output: &Output, changes: &[Change]) -> String {
     let lines = changes.iter().map(|change| {
-        let tone = match change.kind() {
-            ChangeKind::Add => Tone::Good,
-            ChangeKind::Remove => Tone::Bad,
+        let style = match change.kind() {
+            ChangeKind::Add => Style::Good,
+            ChangeKind::Remove => Style::Bad,
             ChangeKind::Replace
             | ChangeKind::Update
             | ChangeKind::Spec
-            | ChangeKind::Unspecified => Tone::Moving,
+            | ChangeKind::Unspecified => Style::Moving,
         };
         vec![
             plain(&change.node),
             plain(&change.component),
-            Field::new(word::<ChangeKind>(change.kind), tone),
+            Field::new(word::<ChangeKind>(change.kind), style),
             plain(&change.from),
             plain(&change.to),
             plain(&change.note),
         ]
     });
-    output.look.table(
+    output.tables.table(
         &[
             Whole("NODE"),
             Whole("COMPONENT"),
@@ -259,7 +259,7 @@ fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
     vec![
         plain(&node.node),
         plain(node.roles.join(",")),
-        Field::new(connection(node, now_ms), describe::connection_tone(node.state())),
+        Field::new(connection(node, now_ms), describe::connection_style(node.state())),
         plain(&node.address),
         plain(target),
         plain(cpu),
@@ -295,25 +295,25 @@ fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<F
     let Some(state) = row.state else {
         let version = row.expected.unwrap_or_default();
         let mut fields = vec![plain(row.node), plain(row.component), plain(version)];
-        fields.push(Field::new("not reported", Tone::Moving));
+        fields.push(Field::new("not reported", Style::Moving));
         fields.extend(std::iter::repeat_n(plain(""), 3));
         return fields;
     };
     let mut phase = describe::phase(&output.clock, row.host, state);
-    let mut tone = describe::tone(state);
+    let mut style = describe::style(state);
     if !describe::is_connected(row.host) {
         let age = short_span(now_ms.saturating_sub(row.host.last_seen_ms));
         phase.push_str(&format!(" ({age} ago)"));
-        tone = Tone::Moving;
+        style = Style::Moving;
     }
     vec![
         plain(row.node),
         plain(row.component),
         plain(&state.version),
-        Field::new(phase, tone),
+        Field::new(phase, style),
         Field::new(
             health(row.host, state, now_ms),
-            if state.health() == Health::Unhealthy { Tone::Bad } else { Tone::Plain },
+            if state.health() == Health::Unhealthy { Style::Bad } else { Style::Plain },
         ),
         plain(state.active.map(|active| active.to_string()).unwrap_or_default()),
         plain(started(row.host, state, now_ms)),

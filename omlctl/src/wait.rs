@@ -18,7 +18,7 @@ use overtaken::Overtaken;
 
 /// How a command ended that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum ExitOutcome {
     /// What was wanted is so.
     Done,
     /// It is not, and will not be by itself.
@@ -29,14 +29,14 @@ pub(crate) enum Ending {
     Waiting,
 }
 
-impl Ending {
+impl ExitOutcome {
     /// The exit code that tells it.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
-            Ending::Done => 0,
-            Ending::Failed => 1,
-            Ending::RolledBack => 3,
-            Ending::Waiting => 4,
+            ExitOutcome::Done => 0,
+            ExitOutcome::Failed => 1,
+            ExitOutcome::RolledBack => 3,
+            ExitOutcome::Waiting => 4,
         }
     }
 }
@@ -52,7 +52,7 @@ pub(crate) struct Watched {
 /// How it ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    pub(crate) ending: Ending,
+    pub(crate) ending: ExitOutcome,
     /// One sentence.
     pub(crate) sentence: String,
     /// The rollout as it was last seen.
@@ -117,7 +117,7 @@ impl Follow<'_> {
             let why = match self.watch(target, controller.take()).await {
                 Ok(ended) => return Ok(ended),
                 Err(Failed::Answered(error)) if is_final(&error) => return Err(error),
-                Err(Failed::NotLetIn(why)) => return Err(CommandError::Unreachable(why)),
+                Err(Failed::Unauthenticated(why)) => return Err(CommandError::Unreachable(why)),
                 Err(Failed::Answered(error)) => error.to_string(),
                 Err(Failed::Lost(why)) => why,
             };
@@ -199,7 +199,7 @@ impl Follow<'_> {
         let sentence = format!(
             "{lead}: revision {revision} of {tenant} is on its way{reason} and goes on by itself; see omlctl explain tenant={tenant}"
         );
-        Ended { ending: Ending::Waiting, sentence: printable(&sentence), rollout }
+        Ended { ending: ExitOutcome::Waiting, sentence: printable(&sentence), rollout }
     }
 }
 
@@ -232,38 +232,39 @@ pub(crate) fn judge(watched: &Watched, tenant: &TenantStatus, took_ms: u64) -> O
 }
 
 /// The end that needs no question: no later revision holds.
-fn end(watched: &Watched, rollout: &Rollout, took_ms: u64) -> (Ending, String) {
+fn end(watched: &Watched, rollout: &Rollout, took_ms: u64) -> (ExitOutcome, String) {
     let Watched { tenant, revision, .. } = watched;
     let Rollout { from, to, reason, .. } = rollout;
     let because = if reason.is_empty() { String::new() } else { format!(": {reason}") };
     match rollout.state() {
-        RolloutState::Completed => {
-            (Ending::Done, format!("done: {tenant} runs revision {to}, after {}", span(took_ms)))
-        }
+        RolloutState::Completed => (
+            ExitOutcome::Done,
+            format!("done: {tenant} runs revision {to}, after {}", span(took_ms)),
+        ),
         RolloutState::RolledBack if from == revision => (
-            Ending::Done,
+            ExitOutcome::Done,
             format!(
                 "done: {tenant} runs revision {revision} again, for revision {to} did not hold{because}"
             ),
         ),
         RolloutState::RolledBack if to == revision => (
-            Ending::RolledBack,
+            ExitOutcome::RolledBack,
             format!(
                 "rolled back: revision {to} of {tenant} did not hold, its nodes run revision {from} again{because}"
             ),
         ),
         RolloutState::RolledBack => (
-            Ending::RolledBack,
+            ExitOutcome::RolledBack,
             format!(
                 "rolled back: revision {to} of {tenant}, which took the place of {revision}, did not hold; its nodes run revision {from} again, without this change{because}"
             ),
         ),
         RolloutState::Paused => (
-            Ending::Failed,
+            ExitOutcome::Failed,
             format!("failed: the rollout of revision {to} of {tenant} is paused{because}"),
         ),
         _ => (
-            Ending::Failed,
+            ExitOutcome::Failed,
             format!(
                 "failed: the rollout of revision {to} of {tenant} is in a state that this omlctl does not know"
             ),

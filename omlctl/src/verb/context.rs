@@ -12,7 +12,7 @@ use crate::config::{Bundle, Config, ContextName};
 use crate::error::CommandError;
 use crate::output::{Output, tell};
 use crate::table::{Column, plain};
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// Choose which controller is asked, and as whom
 #[derive(Debug, clap::Args)]
@@ -95,7 +95,7 @@ struct Shown<'a> {
     certificate_ends_ms: u64,
 }
 
-pub(super) fn run(common: &Common, arguments: Arguments) -> Result<Ending, CommandError> {
+pub(super) fn run(common: &Common, arguments: Arguments) -> Result<ExitOutcome, CommandError> {
     let mut config = if matches!(arguments.action, Action::Import { .. }) {
         Config::open_or_new(common.config.clone())?
     } else {
@@ -121,7 +121,7 @@ pub(super) fn run(common: &Common, arguments: Arguments) -> Result<Ending, Comma
             tell(&format!("context {name} is removed, and its key"));
         }
     }
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }
 
 fn list(config: &Config, output: &Output) -> Result<(), CommandError> {
@@ -140,7 +140,7 @@ fn list(config: &Config, output: &Output) -> Result<(), CommandError> {
             ]
         });
         let columns = [Column::Whole(""), Column::Whole("NAME"), Column::Prose("CONTROLLER")];
-        output.look.table(&columns, lines.collect())
+        output.tables.table(&columns, lines.collect())
     })
 }
 

@@ -17,7 +17,7 @@ use crate::describe;
 use crate::error::CommandError;
 use crate::output::tell;
 use crate::pairs::{List, Pairs};
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// Let hosts join a tenant, list them, remove them
 #[derive(Debug, clap::Args)]
@@ -134,7 +134,7 @@ fn token_request(words: &[String], valid_ms: u64) -> Result<CreateTokenRequest, 
     })
 }
 
-pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, CommandError> {
+pub(super) async fn run(session: Session, wanted: Wanted) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     match wanted {
         Wanted::Token(request) => {
@@ -150,7 +150,7 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
         Wanted::List(tenant) => get::nodes(&session, &mut controller, tenant).await?,
         Wanted::Remove(request) => remove(&mut controller, request).await?,
     }
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }
 
 async fn remove(

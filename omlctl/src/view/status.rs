@@ -27,11 +27,11 @@ fn block(output: &Output, now_ms: u64, tenant: &TenantStatus) -> String {
     if tenant.nodes.is_empty() {
         parts.push(format!("no nodes yet; see omlctl node token tenant={}", tenant.tenant));
     } else {
-        parts.push(output.look.table(&NODE_HEADER, nodes));
+        parts.push(output.tables.table(&NODE_HEADER, nodes));
     }
     if !instances.is_empty() {
         parts.push(String::new());
-        parts.push(output.look.table(&INSTANCE_HEADER, instances));
+        parts.push(output.tables.table(&INSTANCE_HEADER, instances));
     }
     let notes = notes(now_ms, tenant);
     if !notes.is_empty() {

@@ -8,13 +8,13 @@ use oml_proto::v1::{
 use super::*;
 use crate::clock::Clock;
 use crate::output::Format;
-use crate::table::Look;
+use crate::table::TableStyle;
 
 const NOON_MS: u64 = 1_714_564_800_000;
 
 fn output(width: u16) -> Output {
-    let look = Look { width: Some(width), coloured: false };
-    Output { format: Format::Table, clock: Clock::utc(), look }
+    let tables = TableStyle { width: Some(width), coloured: false };
+    Output { format: Format::Table, clock: Clock::utc(), tables }
 }
 
 fn instance(phase: PhaseName, reason: &str) -> InstanceReport {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use oml_common::text::problem::printable;
 use oml_proto::v1::{Change, ChangeOptions, ChangeReply, RollbackRequest, Rollout};
 
-use super::{Ended, Ending, Watched};
+use super::{Ended, ExitOutcome, Watched};
 use crate::connection::{Controller, Failed};
 use crate::error::CommandError;
 
@@ -38,7 +38,7 @@ impl Overtaken {
             Ok(plan) => Ok(self.conclude(watched, &plan)),
             // It no longer can be planned: a host may have been removed since.
             Err(Failed::Answered(error)) => Ok(Some(self.unknown(watched, &refusal(&error)))),
-            Err(failed @ (Failed::Lost(_) | Failed::NotLetIn(_))) => Err(failed),
+            Err(failed @ (Failed::Lost(_) | Failed::Unauthenticated(_))) => Err(failed),
         }
     }
 
@@ -62,13 +62,13 @@ impl Overtaken {
             let sentence = format!(
                 "done: {tenant} runs revision {by}, which took the place of {revision} and contains this change"
             );
-            self.ended(Ending::Done, &sentence)
+            self.ended(ExitOutcome::Done, &sentence)
         } else {
             let sentence = format!(
                 "failed: revision {by} of {tenant} took the place of {revision} and undid or altered this change: {}",
                 some_of(&differing, ", ")
             );
-            self.ended(Ending::Failed, &sentence)
+            self.ended(ExitOutcome::Failed, &sentence)
         })
     }
 
@@ -79,10 +79,10 @@ impl Overtaken {
             "failed: revision {} of {tenant} took the place of {revision}; compare them with omlctl history tenant={tenant}, since it cannot be told whether this change is contained: {why}",
             self.by
         );
-        self.ended(Ending::Failed, &sentence)
+        self.ended(ExitOutcome::Failed, &sentence)
     }
 
-    fn ended(&self, ending: Ending, sentence: &str) -> Ended {
+    fn ended(&self, ending: ExitOutcome, sentence: &str) -> Ended {
         Ended { ending, sentence: printable(sentence), rollout: Some(self.rollout.clone()) }
     }
 }

@@ -18,7 +18,7 @@ fn tenant(from: u64, to: u64, state: RolloutState) -> TenantStatus {
     TenantStatus { rollout: Some(rollout), ..TenantStatus::default() }
 }
 
-fn ending(tenant: &TenantStatus) -> Option<Ending> {
+fn ending(tenant: &TenantStatus) -> Option<ExitOutcome> {
     judge(&watched(), tenant, 0).map(|verdict| match verdict {
         Verdict::Ended(ended) => ended.ending,
         Verdict::Overtaken(overtaken) => panic!("{overtaken:?}"),
@@ -51,10 +51,10 @@ fn the_rollout_before_says_nothing_of_this_one() {
 
 #[test]
 fn states_that_end_end() {
-    assert_eq!(ending(&tenant(7, 8, RolloutState::Completed)), Some(Ending::Done));
-    assert_eq!(ending(&tenant(7, 8, RolloutState::RolledBack)), Some(Ending::RolledBack));
-    assert_eq!(ending(&tenant(7, 8, RolloutState::Paused)), Some(Ending::Failed));
-    assert_eq!(ending(&tenant(7, 8, RolloutState::Unspecified)), Some(Ending::Failed));
+    assert_eq!(ending(&tenant(7, 8, RolloutState::Completed)), Some(ExitOutcome::Done));
+    assert_eq!(ending(&tenant(7, 8, RolloutState::RolledBack)), Some(ExitOutcome::RolledBack));
+    assert_eq!(ending(&tenant(7, 8, RolloutState::Paused)), Some(ExitOutcome::Failed));
+    assert_eq!(ending(&tenant(7, 8, RolloutState::Unspecified)), Some(ExitOutcome::Failed));
 }
 
 #[test]
@@ -65,9 +65,9 @@ fn no_status_says_whether_a_later_revision_contains_the_change() {
 
 #[test]
 fn a_later_revision_that_did_not_hold_leaves_what_it_came_from() {
-    assert_eq!(ending(&tenant(7, 9, RolloutState::RolledBack)), Some(Ending::RolledBack));
-    assert_eq!(ending(&tenant(8, 9, RolloutState::RolledBack)), Some(Ending::Done));
-    assert_eq!(ending(&tenant(7, 9, RolloutState::Paused)), Some(Ending::Failed));
+    assert_eq!(ending(&tenant(7, 9, RolloutState::RolledBack)), Some(ExitOutcome::RolledBack));
+    assert_eq!(ending(&tenant(8, 9, RolloutState::RolledBack)), Some(ExitOutcome::Done));
+    assert_eq!(ending(&tenant(7, 9, RolloutState::Paused)), Some(ExitOutcome::Failed));
 }
 
 #[test]
@@ -78,11 +78,11 @@ fn a_later_revision_contains_the_change_where_going_back_would_touch_nothing_of_
         let plan = ChangeReply { revision, changed: revision > 9, changes, tenant: "acme".into() };
         overtaken.conclude(&watched(), &plan).map(|ended| ended.ending)
     };
-    assert_eq!(concluded(9, &[]), Some(Ending::Done));
+    assert_eq!(concluded(9, &[]), Some(ExitOutcome::Done));
     let text = Change { kind: ChangeKind::Spec.into(), ..Change::default() };
-    assert_eq!(concluded(10, &[text]), Some(Ending::Done));
+    assert_eq!(concluded(10, &[text]), Some(ExitOutcome::Done));
     let elsewhere = [change("voice-2", "asterisk"), change("voice-1", "nginx")];
-    assert_eq!(concluded(10, &elsewhere), Some(Ending::Done));
-    assert_eq!(concluded(10, &[change("voice-1", "redis")]), Some(Ending::Failed));
+    assert_eq!(concluded(10, &elsewhere), Some(ExitOutcome::Done));
+    assert_eq!(concluded(10, &[change("voice-1", "redis")]), Some(ExitOutcome::Failed));
     assert_eq!(concluded(11, &[]), None, "this is about revision 10");
 }
