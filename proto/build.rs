@@ -1,7 +1,7 @@
 //! Generates the wire types; protox compiles the .proto, so no protoc is needed.
 
 /// Fields that hold an enum, and its type: they are written as words.
-const WORDS: [(&str, &str); 7] = [
+const WORDS: [(&str, &str); 8] = [
     ("Phase.name", "PhaseName"),
     ("InstanceReport.health", "Health"),
     ("Rollout.state", "RolloutState"),
@@ -9,6 +9,7 @@ const WORDS: [(&str, &str); 7] = [
     ("Revision.kind", "RevisionKind"),
     ("Revision.outcome", "RolloutState"),
     ("NodeStatus.state", "NodeState"),
+    ("Verdict.outcome", "ChangeOutcome"),
 ];
 
 fn main() -> anyhow::Result<()> {

@@ -9,3 +9,4 @@ pub mod plan;
 pub mod reconcile;
 pub mod rollout;
 pub mod update;
+pub mod verdict;

@@ -32,6 +32,7 @@ pub mod status;
 mod substance;
 pub mod tenants;
 pub mod tokens;
+pub mod verdict;
 
 pub use self::error::{OpsError, Result};
 

@@ -3,6 +3,7 @@
 
 use oml_common::decide::diff::Change;
 use oml_common::decide::rollout::{NodeFailure, Rollout, State};
+use oml_common::decide::verdict::Sentence;
 use oml_common::id::{Generation, NodeName, RevisionNumber};
 use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
@@ -17,6 +18,7 @@ use crate::ops::history::HistoryEntry;
 use crate::ops::nodes::IssuedCertificate;
 use crate::ops::presence::NodePresence;
 use crate::ops::status::{NodeStatus, TenantStatus};
+use crate::ops::verdict::ChangeProgress;
 use crate::records::values::ChangeKind;
 use crate::store::StoreError;
 
@@ -136,12 +138,31 @@ pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusRe
     v1::StatusReply { now_ms: now.0, tenants: tenants.collect() }
 }
 
+/// How far a change is, and the verdict on it.
+pub(crate) fn change_progress(progress: ChangeProgress, now: Timestamp) -> v1::ChangeProgress {
+    let ChangeProgress { status, revision, verdict } = progress;
+    let sentence = Sentence { verdict: &verdict, revision, tenant: &status.tenant }.to_string();
+    let superseded_by = verdict.superseded_by().unwrap_or_default().0;
+    let outcome = v1::ChangeOutcome::from(verdict.ending()).into();
+    let mut status = tenant_status(status, now);
+    failures_of_instances(&mut status.nodes).for_each(|failure| failure.log_tail.clear());
+    v1::ChangeProgress {
+        now_ms: now.0,
+        status: Some(status),
+        verdict: Some(v1::Verdict { outcome, sentence, superseded_by }),
+    }
+}
+
 fn failures(status: &mut v1::TenantStatus) -> impl Iterator<Item = &mut v1::Failure> {
     let of_rollout = status.rollout.iter_mut().flat_map(|rollout| &mut rollout.failures);
     let of_rollout = of_rollout.filter_map(|failure| failure.failure.as_mut());
-    let reports = status.nodes.iter_mut().filter_map(|node| node.report.as_mut());
+    of_rollout.chain(failures_of_instances(&mut status.nodes))
+}
+
+fn failures_of_instances(nodes: &mut [v1::NodeStatus]) -> impl Iterator<Item = &mut v1::Failure> {
+    let reports = nodes.iter_mut().filter_map(|node| node.report.as_mut());
     let instances = reports.flat_map(|report| report.instances.values_mut());
-    of_rollout.chain(instances.filter_map(|instance| instance.failure.as_mut()))
+    instances.filter_map(|instance| instance.failure.as_mut())
 }
 
 fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::ValueHint;
 use oml_common::text::error::chain;
 use oml_proto::v1::{
-    ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, Rollout, RolloutState,
-    SetVersionRequest, StatusReply, StatusRequest,
+    ApplyRequest, ChangeOptions, ChangeOutcome, ChangeReply, RollbackRequest, Rollout,
+    SetVersionRequest,
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -107,7 +107,7 @@ pub(crate) async fn make(
         let (op_id, dry_run) = (options.op_id.as_str(), args.dry_run);
         output.data(&Answer { op_id, dry_run, reply: &reply, outcome }, String::new)?;
     }
-    Ok(ended?.map_or(ExitOutcome::Done, |ended| ended.ending))
+    Ok(ended?.map_or(ExitOutcome::Done, |ended| ended.outcome))
 }
 
 /// Waits for what is on its way, unless told otherwise; none where nobody waited.
@@ -119,7 +119,7 @@ async fn until_its_end(
     args: &ChangeArgs,
 ) -> Result<Option<Ended>, CommandError> {
     let waits = !args.dry_run && !args.no_wait;
-    if waits && (reply.changed || controller.is_at(reply).await?) {
+    if waits && (reply.changed || controller.is_on_its_way(reply).await?) {
         return follow(target, output, controller, reply, args.timeout).await.map(Some);
     }
     tell(&closing(reply, args));
@@ -177,12 +177,10 @@ async fn attempt(
 
 impl Controller {
     /// Whether the revision of a reply is still on its way to the nodes.
-    async fn is_at(&mut self, reply: &ChangeReply) -> Result<bool, CommandError> {
-        let request = StatusRequest { tenant: reply.tenant.clone() };
-        let status: StatusReply =
-            self.ask(|fleet, request| fleet.get_status(request), request).await?;
-        let mut rollouts = status.tenants.iter().filter_map(|tenant| tenant.rollout.as_ref());
-        Ok(rollouts.any(|r| r.to == reply.revision && r.state() == RolloutState::Progressing))
+    async fn is_on_its_way(&mut self, reply: &ChangeReply) -> Result<bool, CommandError> {
+        let progress = self.watch_change(&watched(reply)).await?.next().await?;
+        let verdict = progress.verdict.unwrap_or_default();
+        Ok(verdict.outcome() == ChangeOutcome::Waiting)
     }
 
     async fn change(
@@ -215,20 +213,20 @@ async fn follow(
     reply: &ChangeReply,
     limit: Duration,
 ) -> Result<Ended, CommandError> {
-    let watched = Watched {
-        tenant: reply.tenant.clone(),
-        revision: reply.revision,
-        changes: reply.changes.clone(),
-    };
+    let watched = watched(reply);
     let mut progress = Progress::new(output.clock.clone(), reply.revision, &reply.changes);
     let ended = wait::wait(target, controller, &watched, limit, &mut progress).await;
     progress.finish();
     let ended = ended?;
-    if ended.ending != ExitOutcome::Done {
+    if ended.outcome != ExitOutcome::Done {
         tell_failures(ended.rollout.as_ref());
     }
     tell(&ended.sentence);
     Ok(ended)
+}
+
+fn watched(reply: &ChangeReply) -> Watched {
+    Watched { tenant: reply.tenant.clone(), revision: reply.revision }
 }
 
 fn tell_failures(rollout: Option<&Rollout>) {
@@ -255,7 +253,7 @@ fn duration(text: &str) -> Result<Duration, oml_common::time::InvalidDuration> {
 
 impl<'a> Outcome<'a> {
     fn new(ended: &'a Ended) -> Self {
-        let ending = match ended.ending {
+        let ending = match ended.outcome {
             ExitOutcome::Done => "done",
             ExitOutcome::Failed => "failed",
             ExitOutcome::RolledBack => "rolled-back",

@@ -10,7 +10,8 @@ use oml_common::text::problem::Problem;
 use oml_daemon::tls::{Peer, certificate, client_config};
 use oml_proto::problem::from_status;
 use oml_proto::v1::fleet_client::FleetClient;
-use oml_proto::v1::{StatusReply, StatusRequest};
+use oml_proto::v1::{ChangeProgress, StatusReply, StatusRequest, WatchChangeRequest};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -18,6 +19,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use crate::clock::{self, age};
 use crate::config::{self, Context};
 use crate::error::CommandError;
+use crate::wait::Watched;
 
 mod dial;
 mod reason;
@@ -149,27 +151,49 @@ impl Controller {
     }
 
     /// The status now and after every change.
-    pub(crate) async fn watch(&mut self, tenant: &str) -> Result<Watch, Failed> {
+    pub(crate) async fn watch_status(
+        &mut self,
+        tenant: &str,
+    ) -> Result<Watch<StatusReply>, Failed> {
         let request = Request::new(StatusRequest { tenant: tenant.to_owned() });
         let address = self.address.clone();
-        match timeout(CALL_TIMEOUT, self.fleet.watch_status(request)).await {
-            Ok(Ok(response)) => Ok(Watch { stream: response.into_inner(), address }),
+        let opened = timeout(CALL_TIMEOUT, self.fleet.watch_status(request)).await;
+        Watch::opened(opened, address)
+    }
+
+    /// The progress of a change now and after every step, and at last the verdict on it.
+    pub(crate) async fn watch_change(
+        &mut self,
+        Watched { tenant, revision }: &Watched,
+    ) -> Result<Watch<ChangeProgress>, Failed> {
+        let request = WatchChangeRequest { tenant: tenant.clone(), revision: *revision };
+        let address = self.address.clone();
+        let opened = timeout(CALL_TIMEOUT, self.fleet.watch_change(Request::new(request))).await;
+        Watch::opened(opened, address)
+    }
+}
+
+/// A stream of messages. The connection's keep-alive notices a dead controller.
+#[derive(Debug)]
+pub(crate) struct Watch<M> {
+    stream: Streaming<M>,
+    address: String,
+}
+
+impl<M> Watch<M> {
+    fn opened(
+        opened: Result<Result<Response<Streaming<M>>, Status>, Elapsed>,
+        address: String,
+    ) -> Result<Self, Failed> {
+        match opened {
+            Ok(Ok(response)) => Ok(Self { stream: response.into_inner(), address }),
             Ok(Err(status)) => Err(failed(&address, &status)),
             Err(_elapsed) => Err(Failed::Lost(no_answer(&address))),
         }
     }
-}
 
-/// A stream of statuses. The connection's keep-alive notices a dead controller.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    stream: Streaming<StatusReply>,
-    address: String,
-}
-
-impl Watch {
-    /// The next status. Cancel-safe: no message is lost when this is dropped.
-    pub(crate) async fn next(&mut self) -> Result<StatusReply, Failed> {
+    /// The next message. Cancel-safe: none is lost when this is dropped.
+    pub(crate) async fn next(&mut self) -> Result<M, Failed> {
         match self.stream.message().await {
             Ok(Some(reply)) => Ok(reply),
             Ok(None) => Err(Failed::Lost(format!("{} ended the stream", self.address))),

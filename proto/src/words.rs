@@ -4,6 +4,7 @@
 use oml_common::decide::diff;
 use oml_common::decide::observed;
 use oml_common::decide::rollout::State;
+use oml_common::decide::verdict::Ending;
 use oml_common::document::report::Phase;
 use serde::Serializer;
 
@@ -86,6 +87,12 @@ words! {
         SetVersion: "set-version",
         Rollback: "rollback",
     }
+    ChangeOutcome {
+        Waiting: "waiting",
+        Done: "done",
+        Failed: "failed",
+        RolledBack: "rolled-back",
+    }
     NodeState {
         Connected: "connected",
         Unreachable: "unreachable",
@@ -134,6 +141,17 @@ impl From<&State> for v1::RolloutState {
             State::RollingBack { .. } => Self::RollingBack,
             State::RolledBack { .. } => Self::RolledBack,
             State::Superseded => Self::Superseded,
+        }
+    }
+}
+
+impl From<Ending> for v1::ChangeOutcome {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Waiting => Self::Waiting,
+            Ending::Done => Self::Done,
+            Ending::Failed => Self::Failed,
+            Ending::RolledBack => Self::RolledBack,
         }
     }
 }

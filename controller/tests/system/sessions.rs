@@ -97,7 +97,8 @@ async fn words_out_of_order_or_without_meaning_end_the_session_with_the_reason()
     let mut session = Session::open(&world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
     let mut wire = oml_proto::report::to_wire(&report(&given, &BTreeMap::new(), &BTreeMap::new()));
-    wire.instances.insert("Not A Name".into(), v1::InstanceReport::default());
+    let instance = |n| (format!("c{n}"), v1::InstanceReport::default());
+    wire.instances.extend((0..=oml_proto::report::INSTANCES_MAX).map(instance));
     let kind = Some(v1::agent_message::Kind::Report(wire));
     session.up.send(v1::AgentMessage { kind }).await.unwrap();
     let refused = session.assignment().await.unwrap_err();
@@ -300,6 +301,36 @@ async fn a_report_without_measure_ends_its_session_and_is_not_kept() {
     session.up.send(v1::AgentMessage { kind }).await.unwrap();
     let refused = tokio::time::timeout(crate::world::LIMIT, session.assignment()).await.unwrap();
     assert_eq!(refused.unwrap_err().code(), Code::OutOfRange);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_newer_agent_says_of_one_instance_ends_no_session_and_is_unknown() {
+    let (world, host) = one_host().await;
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    let running = given.content.share.instances.iter();
+    let running = running.map(|(name, desired)| (name.clone(), desired.clone())).collect();
+    let mut wire = oml_proto::report::to_wire(&report(&given, &running, &BTreeMap::new()));
+    let db = wire.instances.get_mut("db").unwrap();
+    db.phase = Some(v1::Phase { name: 4711, ..v1::Phase::default() });
+    db.health = 4711;
+    wire.instances.insert("Not A Name".into(), v1::InstanceReport::default());
+    let kind = Some(v1::agent_message::Kind::Report(wire));
+    session.up.send(v1::AgentMessage { kind }).await.unwrap();
+    let mut operator = world.operator().await;
+    let of_db =
+        |status: &v1::TenantStatus| status.nodes[0].report.as_ref()?.instances.get("db").cloned();
+    let is_unknown = |instance: v1::InstanceReport| {
+        instance.phase.is_some_and(|phase| phase.name() == v1::PhaseName::Unknown)
+    };
+    let status = until(&mut operator, "acme", |status| of_db(status).is_some_and(is_unknown)).await;
+    let reason = of_db(&status).unwrap().reason;
+    assert!(reason.contains("upgrade the controller"), "{reason}");
+    assert_eq!(status.nodes[0].state(), v1::NodeState::Connected);
+    assert_eq!(status.rollout.unwrap().state(), RolloutState::Progressing, "it is waited for");
+    // The session goes on: what can be read again counts.
+    session.report(&report(&given, &running, &BTreeMap::new())).await;
+    until(&mut operator, "acme", |status| of_db(status).is_some_and(|db| !is_unknown(db))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

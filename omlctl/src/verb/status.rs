@@ -149,7 +149,7 @@ async fn show_all(
         let time = output.clock.time(reply.now_ms);
         format!("{head}{time}\n{}\n", view::status(output, reply))
     };
-    let mut watch = match controller.watch(tenant).await {
+    let mut watch = match controller.watch_status(tenant).await {
         Ok(watch) => watch,
         Err(Failed::Lost(why)) => return Ok(why),
         Err(failed @ (Failed::Answered(_) | Failed::Unauthenticated(_))) => {

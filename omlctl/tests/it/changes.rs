@@ -5,6 +5,8 @@ use oml_proto::v1::*;
 use crate::fake::{Answer, Script, Then};
 use crate::world::*;
 
+const DONE: &str = "done: acme runs revision 8, after 41s";
+
 fn completed() -> StatusReply {
     status(41, rollout(RolloutState::Completed, ""), instance("230215.01", PhaseName::Ready))
 }
@@ -50,7 +52,7 @@ fn a_change_is_shown_line_by_line_until_it_is_done() {
         ..instance("230215.01", PhaseName::Soaking)
     };
     let waits = |reason: &str| rollout(RolloutState::Progressing, reason);
-    let world = World::new(upgrade_then(vec![
+    let statuses = vec![
         status(0, waits("voice-1: its assignment is being written"), old()),
         status(1, waits("voice-1: asterisk is pulling"), pulling(0)),
         status(2, waits("voice-1: asterisk is pulling"), pulling(12)),
@@ -66,7 +68,8 @@ fn a_change_is_shown_line_by_line_until_it_is_done() {
         status(8, waits("voice-1: asterisk is soaking"), soaking),
         status(40, Rollout { wave: 1, ..waits("") }, instance("230215.01", PhaseName::Ready)),
         completed(),
-    ]));
+    ];
+    let world = World::new(upgrade_until(statuses, ChangeOutcome::Done, DONE));
     let ran = world.run(&UPGRADE);
     insta::assert_snapshot!(ran.shown());
 }
@@ -85,7 +88,7 @@ fn a_version_that_fails_is_told_with_its_last_words_and_exit_code_3() {
     let mut returning =
         status(9, back(RolloutState::RollingBack), instance("230204.01", PhaseName::Ready));
     returning.tenants[0].nodes[1].target = 7;
-    let world = World::new(upgrade_then(vec![
+    let statuses = vec![
         status(
             0,
             rollout(RolloutState::Progressing, ""),
@@ -94,7 +97,10 @@ fn a_version_that_fails_is_told_with_its_last_words_and_exit_code_3() {
         status(8, rollout(RolloutState::Progressing, ""), returned),
         returning,
         status(12, back(RolloutState::RolledBack), instance("230204.01", PhaseName::Ready)),
-    ]));
+    ];
+    let sentence = "rolled back: revision 8 of acme did not hold, its nodes run revision 7 again: \
+                    asterisk on voice-1: ended 3s after its start";
+    let world = World::new(upgrade_until(statuses, ChangeOutcome::RolledBack, sentence));
     let ran = world.run(&UPGRADE);
     insta::assert_snapshot!(ran.shown());
 }
@@ -105,12 +111,12 @@ fn a_paused_rollout_ends_with_1_and_says_why() {
         failures: vec![failure()],
         ..rollout(RolloutState::Paused, "going back failed too")
     };
-    let world =
-        World::new(upgrade_then(vec![status(9, paused, instance("230204.01", PhaseName::Failed))]));
+    let sentence = "failed: the rollout of revision 8 of acme is paused: going back failed too";
+    let statuses = vec![status(9, paused, instance("230204.01", PhaseName::Failed))];
+    let world = World::new(upgrade_until(statuses, ChangeOutcome::Failed, sentence));
     let ran = world.run(&UPGRADE);
     assert_eq!(ran.code, 1);
-    let last = ran.stderr.lines().last().unwrap();
-    assert_eq!(last, "failed: the rollout of revision 8 of acme is paused: going back failed too");
+    assert_eq!(ran.stderr.lines().last().unwrap(), sentence);
     assert!(ran.stderr.contains("    | cannot open /etc/asterisk"), "{}", ran.stderr);
 }
 
@@ -118,7 +124,8 @@ fn a_paused_rollout_ends_with_1_and_says_why() {
 fn the_same_again_changes_nothing_and_ends_with_0() {
     let reply = ChangeReply { changed: false, changes: Vec::new(), ..upgrade() };
     let changes = [Answer::Reply(reply)].into();
-    let world = World::new(Script { changes, status: completed(), ..Script::default() });
+    let script = upgrade_until(vec![completed()], ChangeOutcome::Done, DONE);
+    let world = World::new(Script { changes, ..script });
     let ran = world.run(&UPGRADE);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
     assert_eq!(ran.stderr, "nothing to change: acme is at revision 8\n");
@@ -139,8 +146,15 @@ fn the_same_again_while_it_is_on_its_way_waits_for_its_end() {
     );
     let world = World::new(Script {
         changes: [Answer::Reply(reply)].into(),
-        status: under_way.clone(),
-        watches: [(vec![under_way, rolled_back], Then::StaysOpen)].into(),
+        watches: [
+            (vec![under_way.clone()], Then::StaysOpen),
+            (vec![under_way, rolled_back], Then::StaysOpen),
+        ]
+        .into(),
+        verdict: Some(verdict(
+            ChangeOutcome::RolledBack,
+            "rolled back: revision 8 of acme did not hold",
+        )),
         ..Script::default()
     });
     let ran = world.run(&UPGRADE);
@@ -190,8 +204,7 @@ fn a_plan_is_shown_and_nothing_is_changed() {
 fn a_change_whose_answer_is_lost_is_sent_again_under_the_same_id() {
     let script = Script {
         changes: [Answer::Cut, Answer::Reply(upgrade())].into(),
-        watches: [(vec![completed()], Then::StaysOpen)].into(),
-        ..Script::default()
+        ..upgrade_until(vec![completed()], ChangeOutcome::Done, DONE)
     };
     let world = World::new(script);
     let ran = world.run(&UPGRADE);
@@ -227,7 +240,7 @@ fn a_lost_watch_is_taken_up_again() {
     );
     let script = Script {
         watches: [(vec![progressing], Then::Breaks), (vec![completed()], Then::StaysOpen)].into(),
-        ..upgrade_then(vec![])
+        ..upgrade_until(vec![], ChangeOutcome::Done, DONE)
     };
     let world = World::new(script);
     let ran = world.run(&UPGRADE);
@@ -238,7 +251,8 @@ fn a_lost_watch_is_taken_up_again() {
 
 #[test]
 fn programs_get_one_document_with_the_outcome() {
-    let world = World::new(upgrade_then(vec![completed()]));
+    let sentence = "done: acme runs revision 8, after 0s";
+    let world = World::new(upgrade_until(vec![completed()], ChangeOutcome::Done, sentence));
     let mut arguments = UPGRADE.to_vec();
     arguments.extend(["-o", "json", "--op-id", "change-1"]);
     let ran = world.run(&arguments);

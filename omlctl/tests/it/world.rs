@@ -209,5 +209,18 @@ pub(crate) fn upgrade_then(statuses: Vec<StatusReply>) -> Script {
     }
 }
 
+/// The same, and with the last status this verdict.
+pub(crate) fn upgrade_until(
+    statuses: Vec<StatusReply>,
+    outcome: ChangeOutcome,
+    sentence: &str,
+) -> Script {
+    Script { verdict: Some(verdict(outcome, sentence)), ..upgrade_then(statuses) }
+}
+
+pub(crate) fn verdict(outcome: ChangeOutcome, sentence: &str) -> Verdict {
+    Verdict { outcome: outcome.into(), sentence: sentence.into(), superseded_by: 0 }
+}
+
 /// The command line of that change.
 pub(crate) const UPGRADE: [&str; 3] = ["set-version", "tenant=acme", "asterisk=230215.01"];
