@@ -10,7 +10,7 @@ use std::time::Duration;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::report::Report;
 use oml_common::text::error::chain;
-use oml_daemon::env::Clock;
+use oml_daemon::env::{Env, Random};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
@@ -20,9 +20,9 @@ use crate::config::Settings;
 use crate::identity::{IdentityError, IdentityFiles};
 
 mod link;
-#[cfg(test)]
-pub(crate) mod pretend;
 mod renewal;
+#[cfg(test)]
+pub(crate) mod stub;
 
 use self::renewal::{Held, RETRY_MIN};
 
@@ -41,8 +41,8 @@ pub struct Session {
     pub files: IdentityFiles,
     /// Where assignments are kept.
     pub cache: Cache,
-    /// The host's clock.
-    pub clock: Clock,
+    /// The host's clock and randomness.
+    pub env: Env,
     /// Where assignments go.
     pub assignments: watch::Sender<Option<AssignmentDocument>>,
     /// What is reported.
@@ -133,7 +133,7 @@ impl Session {
                 // The next controller in turn, if there is another.
                 turn += 1;
             }
-            sleep(pause(failures)).await;
+            sleep(pause(failures, self.env.random())).await;
             failures += 1;
         }
     }
@@ -154,7 +154,7 @@ impl Session {
         renew_after: Instant,
     ) -> Result<Left, SessionError> {
         let mut unrecovered = None;
-        if held.looks_ended(&self.clock) {
+        if held.looks_ended(self.env.clock()) {
             // On failure it is shown all the same: the clock here may be ahead.
             unrecovered = self.recover(held).await.err();
         }
@@ -181,15 +181,9 @@ impl Session {
 
 /// Full jitter: anything up to a bound that doubles, so that hosts that lost
 /// their controller together do not come back together.
-fn pause(failures: u32) -> Duration {
+fn pause(failures: u32, random: &Random) -> Duration {
     let bound_ms = (PAUSE_FIRST_MS << failures.min(10)).min(PAUSE_LONGEST_MS);
-    let share = u64::from(random());
-    Duration::from_millis((bound_ms * share) >> 32)
-}
-
-/// A number nobody can guess; without randomness the middle.
-fn random() -> u32 {
-    getrandom::u32().unwrap_or(u32::MAX / 2)
+    random.jitter(Duration::from_millis(bound_ms))
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //! follows. Nothing here reads a clock, a file, a socket or randomness.
 
 pub mod assign;
+pub mod change;
 pub mod diff;
+pub mod head;
 pub mod observed;
 pub mod order;
 pub mod plan;

@@ -15,7 +15,6 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::clock;
 use crate::ops::change::{ChangeRequest, Changes, RequestContext};
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::Nodes;
@@ -109,7 +108,7 @@ impl Fleet for FleetApi {
         Ok(Response::new(v1::WhoAmIReply {
             operator: name.to_string(),
             controller_version: env!("CARGO_PKG_VERSION").to_owned(),
-            now_ms: clock::now().0,
+            now_ms: self.status.now().0,
         }))
     }
 
@@ -145,7 +144,7 @@ impl Fleet for FleetApi {
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
         let status = self.status.read(tenant.as_ref()).await;
         let status = status.map_err(|error| wire::status_of(&error))?;
-        Ok(Response::new(wire::status(status, clock::now())))
+        Ok(Response::new(wire::status(status, self.status.now())))
     }
 
     type WatchStatusStream = Pin<Box<dyn Stream<Item = Result<v1::StatusReply, Status>> + Send>>;

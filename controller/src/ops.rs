@@ -9,6 +9,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use oml_daemon::env::Env;
+
 use crate::pki::{Authority, Revoked};
 use crate::records::Records;
 use crate::registry::Registries;
@@ -29,7 +31,6 @@ pub mod reports;
 mod retries;
 pub mod snapshot;
 pub mod status;
-mod substance;
 pub mod tenants;
 pub mod tokens;
 pub mod verdict;
@@ -51,6 +52,8 @@ use self::tokens::Tokens;
 /// What the operations are made of.
 #[derive(Debug)]
 pub struct Parts {
+    /// Clocks, randomness and ports.
+    pub env: Env,
     /// All that is kept.
     pub records: Records,
     /// Component definitions.
@@ -94,12 +97,13 @@ impl Ops {
     /// Puts the operations together; nothing is read yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { records, catalogs, registries, authority, .. } = parts;
+        let Parts { env, records, catalogs, registries, authority, .. } = parts;
         let (catalogs, authority) = (Arc::new(catalogs), Arc::new(authority));
         let (presence, revoked) = (Arc::<Presence>::default(), Arc::<Revoked>::default());
         let tenants = Tenants::new(records.clone());
         let issuer = NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms);
         let nodes = Nodes {
+            env: env.clone(),
             records: records.clone(),
             tenants: tenants.clone(),
             presence: Arc::clone(&presence),
@@ -107,6 +111,7 @@ impl Ops {
             revoked: Arc::clone(&revoked),
         };
         let tokens = Tokens {
+            env: env.clone(),
             records: records.clone(),
             nodes: nodes.clone(),
             catalogs: Arc::clone(&catalogs),
@@ -115,9 +120,11 @@ impl Ops {
             epoch: parts.epoch,
         };
         let registries = Arc::new(registries);
-        let own_certificates = OwnCertificates::new(Arc::clone(&authority), Arc::clone(&revoked));
+        let own_certificates =
+            OwnCertificates::new(env.clone(), Arc::clone(&authority), Arc::clone(&revoked));
         Self {
             changes: Changes {
+                env: env.clone(),
                 records: records.clone(),
                 tenants: tenants.clone(),
                 catalogs,
@@ -125,8 +132,13 @@ impl Ops {
             },
             nodes,
             tokens,
-            status: Status { records: records.clone(), tenants: tenants.clone(), presence },
-            operators: Operators::new(records.clone(), authority),
+            status: Status {
+                env: env.clone(),
+                records: records.clone(),
+                tenants: tenants.clone(),
+                presence,
+            },
+            operators: Operators::new(env, records.clone(), authority),
             tenants,
             own_certificates,
             audit: AuditTrail::new(records),

@@ -12,7 +12,6 @@ use oml_proto::v1::{
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
-use uuid::Uuid;
 
 use crate::connection::{Controller, Failed, Target};
 use crate::error::CommandError;
@@ -89,7 +88,7 @@ pub(crate) async fn make(
     args: &ChangeArgs,
 ) -> Result<ExitOutcome, CommandError> {
     let options = ChangeOptions {
-        op_id: args.op_id.clone().unwrap_or_else(|| Uuid::now_v7().to_string()),
+        op_id: args.op_id.clone().map_or_else(|| target.new_op_id(), Ok)?,
         dry_run: args.dry_run,
         why: args.why.clone(),
     };

@@ -1,4 +1,4 @@
-//! Instants and ages as people read them. The only place that reads the clock.
+//! Instants and ages as people read them.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -39,11 +39,6 @@ impl Clock {
             None => "?".to_owned(),
         }
     }
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn now_ms() -> u64 {
-    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
 }
 
 /// `12s ago`, or `never`.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::text::problem::Problem;
+use oml_daemon::env::Env;
 use oml_daemon::tls::{Peer, certificate, client_config};
 use oml_proto::problem::from_status;
 use oml_proto::v1::fleet_client::FleetClient;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::clock::{self, age};
+use crate::clock::age;
 use crate::config::{self, Context};
 use crate::error::CommandError;
 use crate::wait::Watched;
@@ -39,6 +40,7 @@ pub(crate) struct Target {
     tls: Arc<rustls::ClientConfig>,
     /// When the operator's certificate ends.
     ends_ms: Option<u64>,
+    env: Env,
 }
 
 /// A connection to one controller.
@@ -62,7 +64,11 @@ pub(crate) enum Failed {
 
 impl Target {
     /// The controllers of a context, or another one that its authority certified.
-    pub(crate) fn new(context: &Context, endpoint: Option<&str>) -> Result<Self, CommandError> {
+    pub(crate) fn new(
+        context: &Context,
+        endpoint: Option<&str>,
+        env: Env,
+    ) -> Result<Self, CommandError> {
         let unusable =
             |source| CommandError::Credentials { context: context.name.to_string(), source };
         let tls = client_config(&context.credentials).map_err(unusable)?;
@@ -87,7 +93,12 @@ impl Target {
             let problem = Problem::new(field, format!("{wrong:?} is not an address"));
             return Err(CommandError::usage(&problem.hint(config::ADDRESS_HINT)));
         }
-        Ok(Self { addresses, tls: Arc::new(tls), ends_ms })
+        Ok(Self { addresses, tls: Arc::new(tls), ends_ms, env })
+    }
+
+    /// An id that no operation had before.
+    pub(crate) fn new_op_id(&self) -> Result<String, CommandError> {
+        Ok(self.env.uuid().map_err(CommandError::Random)?.to_string())
     }
 
     /// Connects to the first controller that answers.
@@ -109,7 +120,7 @@ impl Target {
                 }
             }
         }
-        let now_ms = clock::now_ms();
+        let now_ms = self.env.now().0;
         if let Some(ends_ms) = self.ends_ms.filter(|ends_ms| *ends_ms <= now_ms) {
             reasons.push(format!("this operator's certificate ended {}", age(now_ms, ends_ms)));
         }

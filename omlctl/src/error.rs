@@ -4,11 +4,15 @@ use std::io;
 use std::path::PathBuf;
 
 use oml_common::text::problem::{Problem, Problems};
+use oml_daemon::env::RandomError;
 use oml_daemon::tls::TlsError;
 
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
+    /// There is no id for a change.
+    #[error(transparent)]
+    Random(RandomError),
     /// The command line does not say what is wanted.
     #[error("{0}")]
     Usage(String),
@@ -70,6 +74,7 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             CommandError::Refused(_)
+            | CommandError::Random(_)
             | CommandError::Output(_)
             | CommandError::Format(..)
             | CommandError::Start(_) => 1,

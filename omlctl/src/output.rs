@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::clock::Clock;
 use crate::error::CommandError;
 use crate::table::TableStyle;
+use crate::variables;
 
 /// How data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -107,6 +108,6 @@ pub(crate) fn tell_error(error: &CommandError) {
 
 /// Whether a moving display can be shown.
 pub(crate) fn is_live() -> bool {
-    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    let is_dumb = variables::is_dumb_terminal();
     std::io::stderr().is_terminal() && !is_dumb
 }

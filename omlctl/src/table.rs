@@ -7,6 +7,8 @@ use comfy_table::{
 };
 use oml_common::text::problem::printable;
 
+use crate::variables;
+
 /// Width and colours of what is printed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TableStyle {
@@ -51,7 +53,7 @@ impl TableStyle {
     /// What standard output allows. NO_COLOR is honoured.
     pub(crate) fn of_stdout() -> Self {
         let is_terminal = std::io::stdout().is_terminal();
-        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let no_colour = variables::no_colour();
         // Asked of the table, which knows how to ask a terminal.
         Self { width: usable(Table::new().width()), coloured: is_terminal && !no_colour }
     }

@@ -171,6 +171,7 @@ impl From<diff::ChangeKind> for v1::ChangeKind {
 mod tests {
     //! The wire's words are the core's words.
 
+    use oml_common::decide::rollout::{FailureSummary, PauseReason};
     use oml_common::time::Timestamp;
 
     use super::*;
@@ -197,11 +198,11 @@ mod tests {
         for phase in phases {
             assert_eq!(v1::PhaseName::from(phase).as_str(), phase.as_str());
         }
-        let why = String::new();
+        let why = FailureSummary::of(&[]);
         let states = [
             State::Progressing { wave: 0 },
             State::Completed,
-            State::Paused { why: why.clone(), returning: false },
+            State::Paused { why: PauseReason::Restored, returning: false },
             State::RollingBack { why: why.clone() },
             State::RolledBack { why },
             State::Superseded,

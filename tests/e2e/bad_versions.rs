@@ -34,7 +34,7 @@ struct Bad {
     version: &'static str,
     /// None where it has no end of its own.
     exit_code: Option<u8>,
-    last_words: &'static str,
+    exit_report: &'static str,
     /// It answers first, so that its end is one of the soak.
     dies_in_soak: bool,
 }
@@ -42,25 +42,25 @@ struct Bad {
 const EXITS_AT_ONCE: Bad = Bad {
     version: "exits-at-once",
     exit_code: Some(1),
-    last_words: "configuration error: this version exits at once",
+    exit_report: "configuration error: this version exits at once",
     dies_in_soak: false,
 };
 const HANGS: Bad = Bad {
     version: "hangs",
     exit_code: None,
-    last_words: "this version never answers",
+    exit_report: "this version never answers",
     dies_in_soak: false,
 };
 const DIES_IN_SOAK: Bad = Bad {
     version: "dies-in-soak",
     exit_code: Some(139),
-    last_words: "this version answers, then dies",
+    exit_report: "this version answers, then dies",
     dies_in_soak: true,
 };
 const EXITS_AFTER_20S: Bad = Bad {
     version: "exits-after-20s",
     exit_code: Some(3),
-    last_words: "fatal: this version exits after 20 s",
+    exit_report: "fatal: this version exits after 20 s",
     dies_in_soak: true,
 };
 
@@ -87,7 +87,7 @@ fn returns(fleet: &Fleet, target: &Target, bad: &Bad) -> Result<()> {
     ])?;
     let told = format!("{}{}", ended.stdout, ended.stderr);
     check(ended.code == 3, format!("exit code {}: {told}", ended.code))?;
-    check(told.contains(bad.last_words), format!("its last words are missing: {told}"))?;
+    check(told.contains(bad.exit_report), format!("its last words are missing: {told}"))?;
     match bad.exit_code {
         Some(code) => check(told.contains(&format!("exit code {code}")), &told)?,
         None => check(told.contains("did not answer within"), &told)?,

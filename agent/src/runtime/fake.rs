@@ -37,7 +37,7 @@ pub(crate) enum Verb {
     Stop,
     Promote,
     Remove,
-    LastWords,
+    ExitReport,
     Exec,
 }
 
@@ -178,7 +178,10 @@ impl FakeHost {
                 Daemon::Docker => "docker",
                 Daemon::Systemd => "systemd",
             };
-            return Err(RuntimeError::Away { daemon, detail: "it was taken away".to_owned() });
+            return Err(RuntimeError::Unavailable {
+                daemon,
+                detail: "it was taken away".to_owned(),
+            });
         }
         let failure = state.failures.get_mut(&(daemon, verb)).and_then(VecDeque::pop_front);
         failure.map_or(Ok(()), Err)

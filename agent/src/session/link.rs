@@ -86,6 +86,7 @@ impl Session {
             // Reading a message, a mark, a permit and the timers can each be
             // dropped and taken up again without losing anything.
             tokio::select! {
+                biased;
                 message = inbound.message() => match message.map_err(SessionError::Lost)? {
                     Some(message) => {
                         if let Some(assignment) = self.receive(message, &held.identity) {
@@ -106,7 +107,7 @@ impl Session {
                 }
                 () = &mut renewal => match self.renew(&mut client).await {
                     Ok(renewed) => {
-                        held.take(renewed, &self.clock);
+                        held.take(renewed, self.env.clock());
                         return Ok(Left::Renewed);
                     }
                     Err(error) => {
@@ -186,7 +187,7 @@ impl Session {
     /// kept there: the session goes on, so that the controller hears why.
     fn keep(&self, assignment: AssignmentDocument) -> Option<AssignmentDocument> {
         let is_held = self.assignments.borrow().as_deref() == Some(&assignment);
-        if !is_held && let Err(error) = self.cache.keep_assignment(&assignment) {
+        if !is_held && let Err(error) = self.cache.save_assignment(&assignment) {
             let generation = assignment.generation;
             let why = chain(&error);
             self.refuse(format!("assignment {generation} waits, it cannot be kept: {why}"));

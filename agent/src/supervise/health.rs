@@ -4,7 +4,7 @@ use oml_common::decide::observed::{Drift, Health, Status};
 use oml_common::document::instance::Instance;
 use oml_common::time::Timestamp;
 
-use super::moment;
+use super::time;
 use crate::probe::Answer;
 
 /// What is known of the instance, and how it is put.
@@ -130,7 +130,7 @@ impl Record {
             Health::Starting => format!("starting, version {version}: {detail}"),
             Health::Unknown => format!("health not known, version {version}: {detail}"),
             Health::Unhealthy => {
-                let since = moment::shown(*since);
+                let since = time::shown(*since);
                 format!("unhealthy since {since}, version {version}: {detail}")
             }
         };

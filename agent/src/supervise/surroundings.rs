@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use oml_common::id::ComponentName;
-use oml_daemon::env::Clock;
+use oml_daemon::env::Env;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal as OsSignal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -24,8 +24,8 @@ pub struct Surroundings {
     pub notify: Box<dyn Notify>,
     /// The signals of its process.
     pub signals: Signals,
-    /// The host's clock.
-    pub clock: Clock,
+    /// The host's clock and randomness.
+    pub env: Env,
     /// Is called when a component's status file has been written.
     pub status_written: Box<dyn Fn(&ComponentName)>,
 }
@@ -130,12 +130,12 @@ impl Surroundings {
     ///
     /// # Errors
     /// The process's own signals cannot be had.
-    pub fn of_process(paths: Paths) -> Result<Self, SuperviseError> {
+    pub fn of_process(paths: Paths, env: Env) -> Result<Self, SuperviseError> {
         Ok(Self {
             engine: Engine::at(&paths.docker_socket),
             notify: Box::new(SystemdSocket),
             signals: Signals::of_process()?,
-            clock: Clock::system(),
+            env,
             // The agent hears of it from the file system.
             status_written: Box::new(|_component| {}),
             paths,

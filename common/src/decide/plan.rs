@@ -17,8 +17,11 @@ use crate::id::{
 use crate::text::problem::{Problem, Problems};
 
 pub mod conflicts;
+mod prepared;
 mod render;
 mod waves;
+
+pub use prepared::Prepared;
 
 /// What every node of a tenant runs under one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,8 +93,6 @@ pub struct Input<'a> {
     pub catalog: &'a Catalog,
     /// The tenant's nodes.
     pub nodes: &'a BTreeMap<NodeName, NodeFacts>,
-    /// What the registry said of every image that [`images`] names.
-    pub digests: &'a BTreeMap<ImageName, Digest>,
 }
 
 impl Document for Plan {
@@ -132,12 +133,12 @@ pub fn images(
     (images, problems)
 }
 
-/// Makes the plan.
+/// Makes the plan, except for the digests of its images.
 ///
 /// # Errors
-/// Every problem that can be found.
-pub fn plan(input: Input<'_>) -> Result<Plan, Problems> {
-    let mut problems = Problems::default();
+/// Every problem that can be found without asking a registry.
+pub fn prepare(input: Input<'_>) -> Result<Prepared, Problems> {
+    let (images, mut problems) = images(input.spec, input.catalog);
     check_settings(input, &mut problems);
     let order = dependency_order(input, &mut problems);
     let placed = place(input, &mut problems);
@@ -161,7 +162,8 @@ pub fn plan(input: Input<'_>) -> Result<Plan, Problems> {
         on_failure: input.spec.rollout.on_failure,
     };
     let tenant = input.spec.tenant.clone();
-    problems.into_result(Plan { tenant, revision: input.revision, strategy, nodes, waves })
+    let plan = Plan { tenant, revision: input.revision, strategy, nodes, waves };
+    problems.into_result(Prepared::new(plan, images))
 }
 
 /// Which nodes carry which component.

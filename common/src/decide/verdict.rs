@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::decide::diff::Change;
 use crate::decide::plan::Plan;
-use crate::decide::rollout::{Rollout, State};
+use crate::decide::rollout::{FailureSummary, PauseReason, Rollout, State};
 use crate::id::{ComponentName, NodeName, RevisionNumber};
 use crate::text::problem::printable;
 use crate::time::{Span, Timestamp};
@@ -42,7 +42,7 @@ pub enum Verdict {
         /// The revision that did not hold.
         failed: RevisionNumber,
         /// Why.
-        why: String,
+        why: FailureSummary,
     },
     /// Every node runs what ran before.
     RolledBack {
@@ -51,14 +51,14 @@ pub enum Verdict {
         /// The revision that runs again.
         to: RevisionNumber,
         /// Why.
-        why: String,
+        why: FailureSummary,
     },
     /// The rollout is paused: an operator has to decide.
     Paused {
         /// The revision whose rollout it is.
         rollout: RevisionNumber,
         /// Why.
-        why: String,
+        why: PauseReason,
     },
     /// A later revision is what the nodes run.
     Superseded {
@@ -288,11 +288,12 @@ impl Sentence<'_> {
 }
 
 /// `: why`, where there is a reason. What an agent said is part of it.
-struct Because<'a>(&'a str);
+struct Because<'a, T>(&'a T);
 
-impl fmt::Display for Because<'_> {
+impl<T: fmt::Display> fmt::Display for Because<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", printable(self.0)) }
+        let why = self.0.to_string();
+        if why.is_empty() { Ok(()) } else { write!(f, ": {}", printable(&why)) }
     }
 }
 

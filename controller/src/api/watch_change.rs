@@ -12,7 +12,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tonic::Status;
 
 use super::watch_status::REPLY_INTERVAL;
-use crate::clock;
 use crate::ops::status;
 use crate::shutdown::ShutdownSignal;
 use crate::wire;
@@ -35,14 +34,15 @@ pub(super) async fn watch(
     replies: Replies,
     mut shutdown: ShutdownSignal,
 ) {
-    let life = Duration::from_millis(expires.since_ms(clock::now()));
+    let life = Duration::from_millis(expires.since_ms(status.now()));
     // Every arm only observes.
     let ended = tokio::select! {
-        ended = send_all(&status, &watched, &replies) => ended,
+        biased;
         () = sleep(life) => Err(Status::unauthenticated("the certificate has ended")),
         () = shutdown.requested() => {
             Err(Status::unavailable("the controller is stopping"))
         }
+        ended = send_all(&status, &watched, &replies) => ended,
     };
     if let Err(status) = ended {
         // A reader that is gone needs no reason.
@@ -62,13 +62,14 @@ async fn send_all(
         let progress = reader.change_progress(tenant, *revision).await;
         let progress = progress.map_err(|error| wire::status_of(&error))?;
         let has_ended = progress.verdict.ending() != Ending::Waiting;
-        place.send(Ok(wire::change_progress(progress, clock::now())));
+        place.send(Ok(wire::change_progress(progress, reader.now())));
         if has_ended {
             return Ok(());
         }
         sleep_until(Instant::now() + REPLY_INTERVAL).await;
         // Cancel-safe: a nudge that is not returned is not needed any more.
         tokio::select! {
+            biased;
             () = changes.next() => {}
             () = replies.closed() => return Ok(()),
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::decide::head::base;
 use oml_common::decide::rollout::State;
 use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
@@ -63,8 +64,8 @@ impl Status {
         let head = self.records.get(&keys::head(tenant)).await?;
         let Some(head) = head else { return Err(self.tenants.without_revisions(tenant).await) };
         let rollout = self.records.get(&keys::rollout(tenant)).await?;
-        let present = head.value.present(rollout.as_ref().map(|rollout| &rollout.value));
-        let wanted = if number.0 == 0 { present } else { number };
+        let base = base(head.value, rollout.as_ref().map(|rollout| &rollout.value));
+        let wanted = if number.0 == 0 { base } else { number };
         let revision = self.tenants.revision(tenant, wanted).await?;
         revision.ok_or_else(|| {
             let message = format!("tenant {tenant} has no revision {number}");

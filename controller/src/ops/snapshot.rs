@@ -17,6 +17,8 @@ use crate::records::{Entry, keys};
 /// A tenant with a rollout, as of one moment.
 #[derive(Debug)]
 pub struct TenantSnapshot {
+    /// The wall time at which it was read.
+    pub at: Timestamp,
     /// Which revisions count.
     pub head: Entry<Head>,
     /// The rollout.
@@ -61,7 +63,8 @@ impl Status {
         let targets = targets.filter_map(|(rest, target)| Some((all.name(&rest)?, target)));
         let targets = targets.collect();
         let nodes = self.nodes(tenant).await?;
-        Ok(Some(TenantSnapshot { head, rollout, to, from, targets, nodes }))
+        let at = self.env.now();
+        Ok(Some(TenantSnapshot { at, head, rollout, to, from, targets, nodes }))
     }
 
     /// A tenant's nodes; removed ones are not among them.
@@ -73,7 +76,7 @@ impl Status {
         let mut presences = self.presence.of_tenant(tenant);
         let all = keys::nodes(tenant);
         let nodes = records.list(&all).await?;
-        let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
+        let present = nodes.into_iter().filter(|(_, node)| node.value.is_enrolled());
         let node_snapshots = present.filter_map(|(rest, node)| {
             let name: NodeName = all.name(&rest)?;
             let presence = presences.remove(&name).unwrap_or_default();
@@ -87,7 +90,7 @@ impl Status {
 impl TenantSnapshot {
     /// What follows from it; nothing is written.
     #[must_use]
-    pub fn step(&self, now: Timestamp) -> Next {
+    pub fn step(&self) -> Next {
         let targets =
             self.targets.iter().map(|(node, t)| (node.clone(), t.value.revision)).collect();
         let nodes = self.nodes.iter().map(|(name, snapshot)| (name.clone(), snapshot.view()));
@@ -97,7 +100,7 @@ impl TenantSnapshot {
             to: &self.to,
             from: self.from.as_deref(),
             nodes: &nodes.collect(),
-            now,
+            now: self.at,
         })
     }
 }

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::decide::head::base;
 use oml_common::decide::plan::Plan;
 use oml_common::decide::rollout::Rollout;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
+use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
 use tokio::sync::watch;
 
 use super::presence::Presence;
 use super::snapshot::NodeSnapshot;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
-use crate::clock;
 use crate::records::{Records, keys};
 use crate::store::{ChangeSignal, StoreError};
 
@@ -75,6 +77,7 @@ impl StatusChanges {
         let stored = futures_util::future::select_all(stored);
         // Both only observe: what is not returned now is returned at the next call.
         tokio::select! {
+            biased;
             _ended = self.presence.changed() => {}
             _one = stored => {}
         }
@@ -84,16 +87,23 @@ impl StatusChanges {
 /// Reads how tenants and nodes stand. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Status {
+    pub(super) env: Env,
     pub(super) records: Records,
     pub(super) tenants: Tenants,
     pub(super) presence: Arc<Presence>,
 }
 
 impl Status {
+    /// The wall time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.env.now()
+    }
+
     /// Wakes when a report, or who is connected, may ask a task to act.
     #[must_use]
     pub fn presence_changes(&self) -> watch::Receiver<u64> {
-        self.presence.substance()
+        self.presence.actionable()
     }
 
     /// Commits to the store since the start: made, and refused.
@@ -167,8 +177,8 @@ impl Status {
                 nodes: nodes.collect(),
             });
         };
-        let next = snapshot.step(clock::now());
-        let revision = snapshot.head.value.present(Some(&snapshot.rollout.value));
+        let next = snapshot.step();
+        let revision = base(snapshot.head.value, Some(&snapshot.rollout.value));
         let plan = if revision == snapshot.rollout.value.to {
             Some(Arc::clone(&snapshot.to))
         } else {
@@ -183,7 +193,7 @@ impl Status {
             tenant: tenant_id,
             revision,
             nodes: nodes.collect(),
-            rollout: Some((snapshot.rollout.value, next.waits_for)),
+            rollout: Some((snapshot.rollout.value, next.waits_for.to_string())),
         })
     }
 }

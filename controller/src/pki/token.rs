@@ -101,8 +101,7 @@ impl TokenRecord {
         now: Timestamp,
         validity: TokenValidity,
     ) -> Result<(JoinToken, Self), PkiError> {
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret).map_err(PkiError::Random)?;
+        let secret = authority.random().bytes()?;
         let token = JoinToken::new(secret, authority.fingerprint());
         let expires = now.plus_ms(validity.0);
         let record = Self { hash: token.hash(), grant, expires, used: None };

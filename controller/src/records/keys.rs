@@ -195,12 +195,6 @@ pub fn all_last_reports() -> Prefix<LastReport> {
     prefix("reports/")
 }
 
-/// A line of the audit trail; later lines have higher keys.
-#[must_use]
-pub fn audit() -> RecordKey<AuditRecord> {
-    key(format!("audit/{}", uuid::Uuid::now_v7()))
-}
-
 /// The audit trail, the oldest line first.
 #[must_use]
 pub fn audits() -> Prefix<AuditRecord> {
@@ -209,8 +203,14 @@ pub fn audits() -> Prefix<AuditRecord> {
 
 /// A line of the audit trail, by the rest of its key.
 #[must_use]
-pub fn audit_line(rest: &str) -> RecordKey<AuditRecord> {
+pub fn audit_of(rest: &str) -> RecordKey<AuditRecord> {
     key(format!("audit/{rest}"))
+}
+
+/// A line of the audit trail, by its number; later lines have higher ones.
+#[must_use]
+pub(super) fn audit_line(number: u64) -> RecordKey<AuditRecord> {
+    audit_of(&format!("{number:020}"))
 }
 
 /// Tenant and node from the rest of a key.

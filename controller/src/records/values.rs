@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use oml_common::decide::diff::Change;
 use oml_common::decide::plan::AgentFacts;
-use oml_common::decide::rollout::{NodeFailure, Rollout, State};
 use oml_common::document::assignment::{Assignment, AssignmentDocument};
 use oml_common::document::report::Report;
 use oml_common::document::{Document, Feature};
@@ -15,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::pki::{NodeCertificates, TokenRecord};
 
+pub use oml_common::decide::head::{Head, RolloutOutcome};
+
 /// How the controller is reached from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicEndpoint {
@@ -22,26 +23,6 @@ pub struct PublicEndpoint {
     pub name: String,
     /// Its host name or address, without port.
     pub host: String,
-}
-
-/// Which revisions of a tenant count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// The one wanted.
-    pub current: RevisionNumber,
-    /// The highest number given so far.
-    pub last: RevisionNumber,
-    /// The last one whose rollout was completed.
-    pub good: Option<RevisionNumber>,
-}
-
-impl Head {
-    /// The revision that changes are made on: the one wanted, or on a way back
-    /// the one that is made true again.
-    #[must_use]
-    pub fn present(&self, rollout: Option<&Rollout>) -> RevisionNumber {
-        rollout.and_then(Rollout::returns_to).unwrap_or(self.current)
-    }
 }
 
 /// What an operator asked for, as it was accepted.
@@ -87,17 +68,6 @@ impl ChangeKind {
             ChangeKind::Rollback => "rollback",
         }
     }
-}
-
-/// What became of a revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RolloutOutcome {
-    /// The state its rollout ended in.
-    pub state: State,
-    /// When.
-    pub at: Timestamp,
-    /// What went wrong on the way.
-    pub failures: Vec<NodeFailure>,
 }
 
 /// A change that was made under an operator's own id.
@@ -171,6 +141,14 @@ pub struct NodeRecord {
     /// When it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Timestamp>,
+}
+
+impl NodeRecord {
+    /// Whether it belongs to its tenant: it joined and was not removed since.
+    #[must_use]
+    pub fn is_enrolled(&self) -> bool {
+        self.removed.is_none()
+    }
 }
 
 /// What an agent says of itself at the begin of a session.
@@ -284,14 +262,12 @@ macro_rules! documents {
 documents! {
     AuditRecord: "a line of the audit log";
     Epoch: "an epoch";
-    Head: "a tenant's head";
     IdempotencyRecord: "a change made under an id";
     LastReport: "a node's last report";
     NodeRecord: "a node";
     OperatorRecord: "an operator";
     PublicEndpoint: "a public endpoint";
     Revision: "a revision";
-    RolloutOutcome: "a rollout's outcome";
     Target: "a target";
     TokenRecord: "a join token";
 }

@@ -148,6 +148,7 @@ impl Acceptor {
             // Each arm is cancel-safe: a connection is taken only when its arm
             // completes, and the others only observe.
             tokio::select! {
+                biased;
                 () = self.accepted.closed() => return,
                 Some(done) = self.handshakes.join_next_with_id() => {
                     let id = done.map_or_else(|panicked| panicked.id(), |(id, ())| id);

@@ -43,6 +43,7 @@ impl Random {
     ///
     /// # Errors
     /// [`RandomError`] where the system has none.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
     pub fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         match &self.source {
             Source::System => getrandom::fill(bytes).map_err(RandomError),

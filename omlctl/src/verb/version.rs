@@ -1,5 +1,6 @@
 //! `omlctl version`: of this program, and of the controller when asked.
 
+use oml_daemon::env::Env;
 use oml_proto::v1::{WhoAmIReply, WhoAmIRequest};
 use serde::Serialize;
 
@@ -30,9 +31,13 @@ struct Versions {
 
 const OWN: &str = env!("CARGO_PKG_VERSION");
 
-pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<ExitOutcome, CommandError> {
+pub(super) fn run(
+    common: &Common,
+    env: &Env,
+    arguments: &Arguments,
+) -> Result<ExitOutcome, CommandError> {
     if arguments.controller {
-        return remote(common, ask);
+        return remote(common, env, ask);
     }
     let versions = Versions { omlctl: OWN, controller: None, operator: None };
     Output::new(common.output).data(&versions, || format!("omlctl {OWN}"))?;

@@ -1,4 +1,5 @@
 //! A controller that says what its script says, over real mutual TLS.
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

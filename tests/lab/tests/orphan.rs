@@ -1,4 +1,5 @@
 //! A lab whose owner was killed: the next one takes it down.
+#![expect(clippy::disallowed_methods, reason = "real hosts, by real time, as whoever runs it says")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -158,8 +158,9 @@ impl Controller {
         }
         let revision = RevisionNumber(self.revisions.len() as u64).next();
         let (catalog, nodes) = (&self.catalog, &self.nodes);
-        let input = plan::Input { revision, spec: &spec, catalog, nodes, digests: &digests };
-        plan::plan(input).map_err(|problems| problems.to_string())
+        let prepared = plan::prepare(plan::Input { revision, spec: &spec, catalog, nodes });
+        let plan = prepared.and_then(|prepared| prepared.finish(&digests));
+        plan.map_err(|problems| problems.to_string())
     }
 
     /// Digests recorded with a revision.
@@ -172,7 +173,7 @@ impl Controller {
         let rollout = Rollout::begin(Begin {
             from: self.plan_of(self.good),
             to,
-            overtaken: self.rollout.as_ref(),
+            superseded: self.rollout.as_ref(),
             enrolled: &self.nodes.keys().cloned().collect(),
             now,
         });
@@ -205,7 +206,7 @@ impl Controller {
                 };
                 passed.moves.push((node, from, to));
             }
-            self.waits_for = next.waits_for;
+            self.waits_for = next.waits_for.to_string();
             let entered = self.rollout.as_ref().is_none_or(|r| r.state != next.rollout.state);
             passed.entered = entered.then(|| next.rollout.state.clone());
             if entered {

@@ -17,7 +17,7 @@ use oml_common::decide::observed::ContainerState;
 
 use super::exec::Unfinished;
 use super::failure;
-use super::moment;
+use super::time;
 use crate::runtime::RuntimeError;
 
 /// An answer that takes longer is none.
@@ -143,7 +143,7 @@ impl Engine {
         let Some(found) = answer else { return Ok(None) };
         let state = found.state.unwrap_or_default();
         let error = state.error.clone().unwrap_or_default();
-        Ok(Some(Inspected { state: moment::state(&state), error }))
+        Ok(Some(Inspected { state: time::state(&state), error }))
     }
 
     /// Makes a container and gives its id.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::decide::diff::diff;
+use crate::decide::rollout::FailedComponent;
 use crate::testing::{SPEC, plan_of, spec_with};
 
 /// When the change, revision 8, was accepted; its rollout ended 41 s later.
@@ -19,16 +20,25 @@ fn rollout(from: u64, to: u64, state: State) -> Rollout {
         since: ENDED,
         failures: Vec::new(),
         moved: BTreeSet::new(),
-        turned: BTreeSet::new(),
+        inherited: BTreeSet::new(),
     }
 }
 
-fn rolled_back() -> State {
-    State::RolledBack { why: "voice on n2: it ended".to_owned() }
+fn failed() -> FailureSummary {
+    let failed = FailedComponent {
+        component: "voice".parse().unwrap(),
+        node: "n2".parse().unwrap(),
+        message: "it ended".to_owned(),
+    };
+    FailureSummary { named: vec![failed], more: 0 }
 }
 
-fn paused(why: &str) -> State {
-    State::Paused { why: why.to_owned(), returning: false }
+fn rolled_back() -> State {
+    State::RolledBack { why: failed() }
+}
+
+fn paused(why: PauseReason) -> State {
+    State::Paused { why, returning: false }
 }
 
 /// The change of the voice server from version 1 to 2, revision 8, and its verdict
@@ -56,7 +66,7 @@ fn told(rollout: &Rollout, later: Option<&str>) -> (Ending, String) {
 
 #[test]
 fn states_that_go_on_are_waited_for() {
-    let why = String::new();
+    let why = failed();
     let states = [State::Progressing { wave: 0 }, State::RollingBack { why }, State::Superseded];
     for state in states {
         for to in [8, 9] {
@@ -68,7 +78,7 @@ fn states_that_go_on_are_waited_for() {
 
 #[test]
 fn the_rollout_before_says_nothing_of_this_one() {
-    for state in [State::Completed, rolled_back(), paused("")] {
+    for state in [State::Completed, rolled_back(), paused(PauseReason::Restored)] {
         assert_eq!(judged(Some(&rollout(6, 7, state)), None), Verdict::Waiting);
     }
 }
@@ -93,14 +103,14 @@ fn every_end_has_its_ending_and_its_sentence() {
             "done: acme runs revision 8 again, for revision 9 did not hold: voice on n2: it ended",
         ),
         (
-            rollout(7, 8, paused("rolling back failed too")),
+            rollout(7, 8, paused(PauseReason::Failed { change: failed() })),
             Ending::Failed,
-            "failed: the rollout of revision 8 of acme is paused: rolling back failed too",
+            "failed: the rollout of revision 8 of acme is paused: voice on n2: it ended",
         ),
         (
-            rollout(7, 9, paused("")),
+            rollout(7, 9, paused(PauseReason::Restored)),
             Ending::Failed,
-            "failed: the rollout of revision 9 of acme is paused",
+            "failed: the rollout of revision 9 of acme is paused: restored from a backup; apply again",
         ),
     ];
     for (rollout, ending, sentence) in table {
@@ -186,10 +196,13 @@ fn only_a_rollout_that_ended_with_a_revision_everywhere_is_settled() {
     for (settled, state) in table {
         assert_eq!(settled_on(&rollout(7, 9, state)), Some(RevisionNumber(settled)));
     }
-    let why = String::new();
-    for state in
-        [State::Progressing { wave: 1 }, State::RollingBack { why }, paused(""), State::Superseded]
-    {
+    let why = failed();
+    for state in [
+        State::Progressing { wave: 1 },
+        State::RollingBack { why },
+        paused(PauseReason::Restored),
+        State::Superseded,
+    ] {
         assert_eq!(settled_on(&rollout(7, 9, state)), None);
     }
 }

@@ -8,6 +8,10 @@ use crate::decide::observed::{Drift, Health};
 use crate::id::{ComponentName, ContentHash, Digest, Generation, RevisionNumber, Version};
 use crate::time::Timestamp;
 
+mod significance;
+
+pub use significance::{Significance, significance};
+
 /// The state of a node and of everything on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -140,6 +144,52 @@ pub struct HostUsage {
 }
 
 impl Phase {
+    /// Whether the instance runs as desired and is kept.
+    #[must_use]
+    pub fn is_converged(self) -> bool {
+        match self {
+            Phase::Ready | Phase::StoppedByHand { .. } => true,
+            Phase::Pending
+            | Phase::Pulling { .. }
+            | Phase::Preparing
+            | Phase::Draining { .. }
+            | Phase::Starting
+            | Phase::Soaking { .. }
+            | Phase::Unhealthy
+            | Phase::RolledBack
+            | Phase::Failed
+            | Phase::Blocked
+            | Phase::Removing
+            | Phase::Unknown => false,
+        }
+    }
+
+    /// Whether the agent tried the desired version and will not try it again by itself.
+    #[must_use]
+    pub fn has_given_up(self) -> bool {
+        match self {
+            Phase::RolledBack | Phase::Failed => true,
+            Phase::Pending
+            | Phase::Pulling { .. }
+            | Phase::Preparing
+            | Phase::Draining { .. }
+            | Phase::Starting
+            | Phase::Soaking { .. }
+            | Phase::Ready
+            | Phase::Unhealthy
+            | Phase::StoppedByHand { .. }
+            | Phase::Blocked
+            | Phase::Removing
+            | Phase::Unknown => false,
+        }
+    }
+
+    /// Whether the agent does nothing with the instance but watch it.
+    #[must_use]
+    pub fn is_idle(self) -> bool {
+        self.is_converged() || self.has_given_up() || self == Phase::Unhealthy
+    }
+
     /// The word people see.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -4,12 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::time::Duration;
 
-use super::moment;
 use super::surroundings::{Notice, Notify};
+use super::time;
 use oml_common::time::Timestamp;
 
 /// The line to systemd; the same text is not sent twice.
-pub(super) struct Told {
+pub(super) struct SystemdNotifier {
     notify: Box<dyn Notify>,
     line: RefCell<String>,
     sent: RefCell<String>,
@@ -17,7 +17,7 @@ pub(super) struct Told {
     away: Cell<Option<Timestamp>>,
 }
 
-impl Told {
+impl SystemdNotifier {
     pub(super) fn new(notify: Box<dyn Notify>) -> Self {
         Self { notify, line: RefCell::default(), sent: RefCell::default(), away: Cell::default() }
     }
@@ -68,7 +68,7 @@ impl Told {
     fn tell(&self) {
         let mut line = self.line.borrow().clone();
         if let Some(since) = self.away.get() {
-            line += &format!("; docker does not answer since {}", moment::shown(since));
+            line += &format!("; docker does not answer since {}", time::shown(since));
         }
         let mut sent = self.sent.borrow_mut();
         if *sent != line {

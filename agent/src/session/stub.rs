@@ -1,5 +1,9 @@
 //! A controller of a few lines for tests: an authority, TLS as the real one
 //! does it, and whatever the test wants it to say.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a controller of a test, with real ports and certificates"
+)]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -114,7 +118,7 @@ fn named(uri: &str) -> CertificateParams {
 
 /// What it says, and what it heard.
 #[derive(Clone)]
-pub(crate) struct Pretend {
+pub(crate) struct Stub {
     authority: Arc<Authority>,
     /// Documents to send, the newest last; each session is sent the last one and all that follow.
     pub(crate) document: watch::Sender<Vec<u8>>,
@@ -144,7 +148,7 @@ impl Drop for Port {
     }
 }
 
-impl Pretend {
+impl Stub {
     pub(crate) fn new(authority: &Arc<Authority>) -> Self {
         Self {
             authority: Arc::clone(authority),
@@ -201,7 +205,7 @@ impl Pretend {
 }
 
 #[tonic::async_trait]
-impl Agent for Pretend {
+impl Agent for Stub {
     type SessionStream = ReceiverStream<Result<ControllerMessage, Status>>;
 
     async fn session(
@@ -244,7 +248,7 @@ impl Agent for Pretend {
 }
 
 #[tonic::async_trait]
-impl Enrollment for Pretend {
+impl Enrollment for Stub {
     async fn enroll(
         &self,
         request: Request<EnrollRequest>,

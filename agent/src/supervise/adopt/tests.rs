@@ -1,5 +1,5 @@
 use super::*;
-use crate::sample;
+use crate::fixtures;
 
 fn hash(digit: &str) -> ContentHash {
     digit.repeat(64).parse().unwrap()
@@ -58,7 +58,7 @@ fn nothing_of_the_workload_is_nothing_wanted() {
 
 #[test]
 fn where_nothing_says_what_is_in_use_the_container_of_the_own_name_is_not_the_newest() {
-    let document = sample::document("asterisk", "1").text().to_owned();
+    let document = fixtures::document("asterisk", "1").text().to_owned();
     let next = Marked { is_new: true, ..container("oml-asterisk-next-b", "b", false) };
     let previous = container("oml-asterisk-prev", "a", false);
     let own = Marked { document, ..container("oml-asterisk", "c", false) };

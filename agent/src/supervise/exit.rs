@@ -7,7 +7,7 @@ use crate::runtime::docker::Deeds;
 
 /// An end, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ending {
+pub(super) struct ContainerExit {
     pub(super) words: String,
     /// Set when it did not end by itself.
     pub(super) drift: Option<Drift>,
@@ -27,18 +27,18 @@ pub(super) struct Evidence {
 }
 
 /// Puts an end into words.
-pub(super) fn tell(name: &str, evidence: Evidence, now: Timestamp) -> Ending {
+pub(super) fn tell(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit {
     let deeds = evidence.deeds.unwrap_or_default();
     let code = evidence.code.map_or_else(String::new, |code| format!(" (exit code {code})"));
     let by_hand = |what: &str| {
         let found = format!("container {name} was {what}{code}");
-        Ending { words: found.clone(), drift: Some(Drift { at: now, found }) }
+        ContainerExit { words: found.clone(), drift: Some(Drift { at: now, found }) }
     };
     if evidence.code.is_none() || deeds.removed {
         return by_hand("removed");
     }
     if evidence.out_of_memory || deeds.out_of_memory {
-        return Ending { words: format!("ran out of memory{code}"), drift: None };
+        return ContainerExit { words: format!("ran out of memory{code}"), drift: None };
     }
     if deeds.stopped {
         return by_hand("stopped on the host");
@@ -51,7 +51,7 @@ pub(super) fn tell(name: &str, evidence: Evidence, now: Timestamp) -> Ending {
     }
     let code = evidence.code.unwrap_or(-1);
     let unknown = if evidence.deeds.is_none() { "; docker does not tell who ended it" } else { "" };
-    Ending { words: format!("ended with exit code {code}{unknown}"), drift: None }
+    ContainerExit { words: format!("ended with exit code {code}{unknown}"), drift: None }
 }
 
 #[cfg(test)]

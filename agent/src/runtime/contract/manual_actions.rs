@@ -8,7 +8,7 @@ use oml_common::document::instance::InstanceDocument;
 use crate::runtime::fake::FakeHost;
 
 /// Somebody at the host.
-pub(super) enum Hands {
+pub(super) enum ManualActions {
     Fake(FakeHost),
     Real,
 }
@@ -17,12 +17,12 @@ pub(super) enum Hands {
 const UNIT: &str =
     "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
 
-impl Hands {
+impl ManualActions {
     /// `docker run` of something else under that name.
     pub(super) fn take_name(&self, instance: &InstanceDocument, name: &str) {
         match self {
-            Hands::Fake(host) => host.make_foreign_container(name),
-            Hands::Real => {
+            ManualActions::Fake(host) => host.make_foreign_container(name),
+            ManualActions::Real => {
                 let container = instance.container().unwrap();
                 let image = format!("{}@{}", container.repository, container.digest);
                 run("docker", &["create", "--name", name, &image]);
@@ -32,52 +32,52 @@ impl Hands {
 
     pub(super) fn give_name_back(&self, name: &str) {
         match self {
-            Hands::Fake(_) => {}
-            Hands::Real => run("docker", &["rm", "--force", name]),
+            ManualActions::Fake(_) => {}
+            ManualActions::Real => run("docker", &["rm", "--force", name]),
         }
     }
 
     pub(super) fn stop_unit(&self, instance: &InstanceDocument) {
         match self {
-            Hands::Fake(host) => host.stop_by_hand(&instance.unit),
-            Hands::Real => run("systemctl", &["stop", instance.unit.as_str()]),
+            ManualActions::Fake(host) => host.stop_by_hand(&instance.unit),
+            ManualActions::Real => run("systemctl", &["stop", instance.unit.as_str()]),
         }
     }
 
     pub(super) fn start_unit(&self, instance: &InstanceDocument) {
         match self {
-            Hands::Fake(host) => host.start_by_hand(&instance.unit),
-            Hands::Real => run("systemctl", &["start", instance.unit.as_str()]),
+            ManualActions::Fake(host) => host.start_by_hand(&instance.unit),
+            ManualActions::Real => run("systemctl", &["start", instance.unit.as_str()]),
         }
     }
 
     pub(super) fn remove_container(&self, instance: &InstanceDocument, name: &str) {
         match self {
-            Hands::Fake(host) => host.remove_by_hand(&instance.component),
-            Hands::Real => run("docker", &["rm", "--force", name]),
+            ManualActions::Fake(host) => host.remove_by_hand(&instance.component),
+            ManualActions::Real => run("docker", &["rm", "--force", name]),
         }
     }
 
     /// Installs a package that brings a unit.
     pub(super) fn bring_packaged_unit(&self, instance: &InstanceDocument) {
         match self {
-            Hands::Fake(host) => host.make_unit(&instance.unit, true),
-            Hands::Real => write_unit("/usr/lib/systemd/system", instance),
+            ManualActions::Fake(host) => host.make_unit(&instance.unit, true),
+            ManualActions::Real => write_unit("/usr/lib/systemd/system", instance),
         }
     }
 
     /// Writes a unit file that is not ours.
     pub(super) fn bring_foreign_unit(&self, instance: &InstanceDocument) {
         match self {
-            Hands::Fake(host) => host.make_unit(&instance.unit, false),
-            Hands::Real => write_unit("/etc/systemd/system", instance),
+            ManualActions::Fake(host) => host.make_unit(&instance.unit, false),
+            ManualActions::Real => write_unit("/etc/systemd/system", instance),
         }
     }
 
     pub(super) fn take_unit_away(&self, instance: &InstanceDocument) {
         match self {
-            Hands::Fake(_) => {}
-            Hands::Real => {
+            ManualActions::Fake(_) => {}
+            ManualActions::Real => {
                 for folder in ["/etc/systemd/system", "/usr/lib/systemd/system"] {
                     let path = Path::new(folder).join(instance.unit.as_str());
                     if path.exists() {

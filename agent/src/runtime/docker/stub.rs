@@ -14,14 +14,14 @@ use super::Engine;
 type Answer = dyn Fn(&str) -> Option<(u16, String)> + Send + Sync;
 
 /// Answers until it is dropped.
-pub(super) struct Pretend {
+pub(super) struct Stub {
     pub(super) engine: Engine,
     asked: Arc<Mutex<Vec<String>>>,
     server: JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
-impl Pretend {
+impl Stub {
     pub(super) fn new(
         answer: impl Fn(&str) -> Option<(u16, String)> + Send + Sync + 'static,
     ) -> Self {
@@ -44,7 +44,7 @@ impl Pretend {
     }
 }
 
-impl Drop for Pretend {
+impl Drop for Stub {
     fn drop(&mut self) {
         self.server.abort();
     }

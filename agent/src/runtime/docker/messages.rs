@@ -7,15 +7,15 @@ use futures_util::StreamExt as _;
 use oml_common::decide::observed::ContainerState;
 
 use super::{Engine, failure};
-use crate::runtime::{LastWords, RuntimeError};
+use crate::runtime::{ExitReport, RuntimeError};
 
 const LINES_MAX: usize = 20;
 const LINE_CHARS_MAX: usize = 400;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// The last words of a container.
-pub(super) async fn of(engine: &Engine, id: &str) -> Result<LastWords, RuntimeError> {
-    let Some(found) = engine.inspect(id).await? else { return Ok(LastWords::default()) };
+pub(super) async fn of(engine: &Engine, id: &str) -> Result<ExitReport, RuntimeError> {
+    let Some(found) = engine.inspect(id).await? else { return Ok(ExitReport::default()) };
     let exit_code = match found.state {
         ContainerState::Exited { code, .. } => Some(code),
         ContainerState::Created | ContainerState::Running { .. } => None,
@@ -25,7 +25,7 @@ pub(super) async fn of(engine: &Engine, id: &str) -> Result<LastWords, RuntimeEr
         log_tail.push(clip(&found.error));
     }
     let from = log_tail.len().saturating_sub(LINES_MAX);
-    Ok(LastWords { exit_code, log_tail: log_tail.split_off(from) })
+    Ok(ExitReport { exit_code, log_tail: log_tail.split_off(from) })
 }
 
 async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, RuntimeError> {

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use oml_common::decide::observed::ContainerState;
-use oml_daemon::env::Clock;
+use oml_daemon::env::Env;
 
-use super::told::Told;
-use crate::pause::Backoff;
+use super::sd_notify::SystemdNotifier;
+use crate::pause::RetryPause;
 use crate::runtime::RuntimeError;
 use crate::runtime::docker::{Engine, Waited};
 
@@ -15,10 +15,10 @@ use crate::runtime::docker::{Engine, Waited};
 const EXTENSION: Duration = Duration::from_secs(30);
 
 /// Engine and systemd, seen from one supervisor.
-pub(super) struct Link {
+pub(super) struct EngineClient {
     pub(super) engine: Engine,
-    pub(super) told: Told,
-    pub(super) clock: Clock,
+    pub(super) systemd: SystemdNotifier,
+    pub(super) env: Env,
 }
 
 /// How a container was found to have ended.
@@ -32,22 +32,22 @@ pub(super) struct End {
     pub(super) engine_was_away: bool,
 }
 
-impl Link {
+impl EngineClient {
     /// Asks until the engine answers.
     pub(super) async fn insist<T, F>(&self, ask: impl Fn() -> F) -> Result<T, RuntimeError>
     where
         F: Future<Output = Result<T, RuntimeError>>,
     {
-        let mut backoff = Backoff::new();
+        let mut backoff = RetryPause::new();
         loop {
             match ask().await {
-                Err(RuntimeError::Away { .. }) => {
-                    self.told.engine_is_away(self.clock.now());
-                    self.told.extend(EXTENSION);
+                Err(RuntimeError::Unavailable { .. }) => {
+                    self.systemd.engine_is_away(self.env.now());
+                    self.systemd.extend(EXTENSION);
                     backoff.pause().await;
                 }
                 answer => {
-                    self.told.engine_is_back();
+                    self.systemd.engine_is_back();
                     return answer;
                 }
             }
@@ -56,12 +56,12 @@ impl Link {
 
     /// Waits for a container's end, however often the engine goes away.
     pub(super) async fn until_end(&self, id: &str) -> Result<End, RuntimeError> {
-        let mut backoff = Backoff::new();
+        let mut backoff = RetryPause::new();
         let mut engine_was_away = false;
         loop {
             match self.engine.wait(id).await {
                 Ok(Waited::Ended(code)) => return Ok(self.end(id, code, engine_was_away).await),
-                Ok(Waited::Lost) | Err(RuntimeError::Away { .. }) => engine_was_away = true,
+                Ok(Waited::Lost) | Err(RuntimeError::Unavailable { .. }) => engine_was_away = true,
                 // Such a refusal is about the container: it is looked at below.
                 Err(_) => {}
             }

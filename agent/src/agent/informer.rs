@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use crate::runtime::{Listing, Runtime};
+use crate::runtime::{ContainerEngine, Listing, RuntimeError, UnitManager};
 
 /// Nudges that come within this time are one.
 const COALESCE: Duration = Duration::from_millis(3);
@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// What the loop wants to know.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Wanted {
+pub(super) struct Question {
     /// Grows with every change after which an older answer says nothing.
     pub(super) number: u64,
     /// What should run.
@@ -32,7 +32,7 @@ pub(super) struct Wanted {
 
 /// The last answer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Sighting {
+pub(super) struct Snapshot {
     /// The question's number when it was asked.
     pub(super) number: u64,
     /// The answer; none before the first.
@@ -40,17 +40,17 @@ pub(super) struct Sighting {
     /// When the daemon was asked for it.
     pub(super) listed_at: Option<Timestamp>,
     /// The daemon does not answer; the listing is then an old one.
-    pub(super) away: Option<Away>,
+    pub(super) away: Option<Unavailable>,
 }
 
 /// A daemon that does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Away {
+pub(super) struct Unavailable {
     since: Timestamp,
     message: String,
 }
 
-impl Away {
+impl Unavailable {
     /// For people: what was tried, and since when it fails.
     pub(super) fn words(&self) -> String {
         let milliseconds = i64::try_from(self.since.0).unwrap_or(i64::MAX);
@@ -59,24 +59,47 @@ impl Away {
     }
 }
 
-pub(super) struct Lister {
-    pub(super) runtime: Arc<dyn Runtime>,
-    pub(super) wanted: watch::Receiver<Wanted>,
-    pub(super) sightings: watch::Sender<Sighting>,
+/// Whom an informer asks.
+pub(super) enum Source {
+    Engine(Arc<dyn ContainerEngine>),
+    Units(Arc<dyn UnitManager>),
+}
+
+impl Source {
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
+        match self {
+            Self::Engine(engine) => engine.list(desired).await,
+            Self::Units(units) => units.list(desired).await,
+        }
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        match self {
+            Self::Engine(engine) => engine.changes(),
+            Self::Units(units) => units.changes(),
+        }
+    }
+}
+
+pub(super) struct Informer {
+    pub(super) source: Source,
+    pub(super) wanted: watch::Receiver<Question>,
+    pub(super) snapshots: watch::Sender<Snapshot>,
     pub(super) clock: Clock,
 }
 
-impl Lister {
+impl Informer {
     /// Asks until the loop is gone.
     pub(super) async fn run(mut self) {
-        let mut changes = self.runtime.changes();
+        let mut changes = self.source.changes();
         loop {
             changes.mark_unchanged();
             self.ask().await;
-            let is_away = self.sightings.borrow().away.is_some();
+            let is_away = self.snapshots.borrow().away.is_some();
             let pause = Instant::now() + if is_away { RETRY } else { RELIST };
             // Each arm only waits for a mark or a time; dropping it loses nothing.
             tokio::select! {
+                biased;
                 asked = self.wanted.changed() => if asked.is_err() { return },
                 nudged = changes.changed() => match nudged {
                     Ok(()) => sleep(COALESCE).await,
@@ -91,24 +114,24 @@ impl Lister {
     async fn ask(&mut self) {
         let wanted = self.wanted.borrow_and_update().clone();
         let now = self.clock.now();
-        let answer = self.runtime.list(&wanted.desired).await;
-        self.sightings.send_modify(|sighting| {
-            sighting.number = wanted.number;
+        let answer = self.source.list(&wanted.desired).await;
+        self.snapshots.send_modify(|snapshot| {
+            snapshot.number = wanted.number;
             match answer {
                 Ok(listing) => {
-                    if let Some(away) = sighting.away.take() {
+                    if let Some(away) = snapshot.away.take() {
                         info!("answers again; it was: {}", away.words());
                     }
-                    sighting.listing = Some(Arc::new(listing));
-                    sighting.listed_at = Some(now);
+                    snapshot.listing = Some(Arc::new(listing));
+                    snapshot.listed_at = Some(now);
                 }
                 Err(error) => {
                     let message = chain(&error);
-                    if sighting.away.is_none() {
+                    if snapshot.away.is_none() {
                         warn!("the host cannot be looked at: {message}");
                     }
-                    let since = sighting.away.as_ref().map_or(now, |away| away.since);
-                    sighting.away = Some(Away { since, message });
+                    let since = snapshot.away.as_ref().map_or(now, |away| away.since);
+                    snapshot.away = Some(Unavailable { since, message });
                 }
             }
         });

@@ -51,30 +51,34 @@ pub(super) fn likeliest(containers: &[Marked]) -> Option<&Marked> {
 
 impl Supervisor {
     /// Makes the instance's container the only one of the component that runs.
-    pub(super) async fn hold(
+    pub(super) async fn adopt(
         &mut self,
         instance: &InstanceDocument,
     ) -> Result<Adopted, SuperviseError> {
         let hash = instance.workload_hash();
         let before = self.status_before();
         let before = before.filter(|status| status.hash == hash);
-        let containers = self.link.insist(|| self.link.engine.marked(&self.component)).await?;
+        let containers = self.client.insist(|| self.client.engine.marked(&self.component)).await?;
         let found = sort(&containers, &hash);
         for rival in &found.rivals {
             eprintln!("stopping {}, which is not the one wanted", rival.name);
-            self.link.insist(|| self.link.engine.stop(&rival.id, rival.stop_grace_ms())).await?;
+            self.client
+                .insist(|| self.client.engine.stop(&rival.id, rival.stop_grace_ms()))
+                .await?;
         }
         let runs = found.wanted.is_some_and(|container| container.is_running);
         let drift = self.drift(found.wanted, before.as_ref(), instance);
         let id = match found.wanted {
             Some(container) => container.id.clone(),
-            None => self.link.insist(|| self.link.engine.restore(instance, &self.paths)).await?,
+            None => {
+                self.client.insist(|| self.client.engine.restore(instance, &self.paths)).await?
+            }
         };
         let known = before.filter(|status| runs && status.container == id);
         let ready = known.as_ref().is_some_and(was_ready);
         let grace_ms = instance.timing.stop_grace_ms;
         // Before the start: a stop that comes now must reach this container.
-        let since = self.link.clock.now();
+        let since = self.client.env.now();
         self.held = Some(Held { id: id.clone(), grace_ms, since });
         self.record = Some(match known {
             Some(status) => Record::of(instance, status),
@@ -82,7 +86,7 @@ impl Supervisor {
         });
         self.write_down(|_record, _now| {});
         if !runs {
-            self.link.insist(|| self.link.engine.start(&id)).await?;
+            self.client.insist(|| self.client.engine.start(&id)).await?;
         }
         Ok(Adopted { ready })
     }
@@ -106,7 +110,7 @@ impl Supervisor {
             return before.drift.clone();
         }
         let name = instance.container().map(|c| c.name.to_string()).unwrap_or_default();
-        Some(Drift { at: self.link.clock.now(), found: format!("container {name} was removed") })
+        Some(Drift { at: self.client.env.now(), found: format!("container {name} was removed") })
     }
 }
 
