@@ -227,6 +227,7 @@ fn node_status(name: &NodeName, status: &NodeStatus, now: Timestamp) -> v1::Node
         report: report_with(presence, now)
             .map(|report| v1::Report { revision: status.revision(name).0, ..report }),
         certificate_ends_ms: node.certificates.current.expires.0,
+        agent_version: node.agent.as_ref().map(|agent| agent.version.clone()).unwrap_or_default(),
         expected: status
             .expected
             .iter()

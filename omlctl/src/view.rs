@@ -105,14 +105,25 @@ pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) ->
     )
 }
 
-/// One line per node; whose it is, is told where they may be of several tenants.
+/// One line per node, with its agent's version. Where they may be of several tenants,
+/// the tenant takes the place of the address, so that a line has 80 columns.
 pub(crate) fn nodes(output: &Output, now_ms: u64, rows: &[NodeRow<'_>], of_all: bool) -> String {
     let lines = rows.iter().map(|row| {
+        let mut fields = node_fields(row.node, now_ms);
+        fields.push(plain(&row.node.agent_version));
+        if of_all {
+            fields.remove(NODE_ADDRESS);
+        }
         let mut line = owner(of_all, row.tenant);
-        line.extend(node_fields(row.node, now_ms));
+        line.extend(fields);
         line
     });
-    output.tables.table(&header(of_all, &NODE_HEADER), lines.collect())
+    let mut columns = NODE_HEADER.to_vec();
+    columns.push(Whole("AGENT"));
+    if of_all {
+        columns.remove(NODE_ADDRESS);
+    }
+    output.tables.table(&header(of_all, &columns), lines.collect())
 }
 
 /// One line per instance; whose it is, is told where they may be of several tenants.
@@ -244,6 +255,9 @@ const NODE_HEADER: [Column; 8] = [
     Whole("MEM"),
     Whole("DISK"),
 ];
+
+/// Where the address stands in a node's line.
+const NODE_ADDRESS: usize = 3;
 
 fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
     let usage = node.report.as_ref().and_then(|report| report.host).unwrap_or_default();

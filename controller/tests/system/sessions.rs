@@ -305,6 +305,19 @@ async fn a_report_without_measure_ends_its_session_and_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_version_of_an_agent_is_told_also_while_it_is_away() {
+    let (world, host) = one_host().await;
+    let session = Session::open(&world, &host).await.unwrap();
+    let mut operator = world.operator().await;
+    let is_told = |status: &v1::TenantStatus, state| {
+        status.nodes[0].state() == state && status.nodes[0].agent_version == "test"
+    };
+    until(&mut operator, "acme", |s| is_told(s, v1::NodeState::Connected)).await;
+    drop(session);
+    until(&mut operator, "acme", |s| is_told(s, v1::NodeState::Unreachable)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_newer_agent_says_of_one_instance_ends_no_session_and_is_unknown() {
     let (world, host) = one_host().await;
     let mut session = Session::open(&world, &host).await.unwrap();

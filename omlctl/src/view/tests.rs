@@ -50,6 +50,7 @@ fn node(name: &str, role: &str, instances: Vec<(String, InstanceReport)>) -> Nod
         roles: vec![role.into()],
         address: "192.168.122.101".into(),
         state: NodeState::Connected.into(),
+        agent_version: "1.12.0".into(),
         last_seen_ms: NOON_MS,
         target: 8,
         report: Some(report),

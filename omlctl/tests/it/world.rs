@@ -168,6 +168,7 @@ pub(crate) fn status(seconds: u64, rollout: Rollout, asterisk: InstanceReport) -
         address: "10.0.0.1".into(),
         state: NodeState::Connected.into(),
         last_seen_ms: now_ms,
+        agent_version: "1.0.0".into(),
         target: rollout.to,
         report: Some(Report {
             revision: rollout.to,
