@@ -133,6 +133,7 @@ fn has_come_to_an_end(report: &Report, generation: Generation) -> bool {
             | Phase::Starting
             | Phase::Soaking { .. }
             | Phase::Blocked
-            | Phase::Removing => false,
+            | Phase::Removing
+            | Phase::Unknown => false,
         })
 }

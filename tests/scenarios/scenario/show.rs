@@ -128,7 +128,7 @@ impl World {
             let mark = if current == Some(number) { '*' } else { ' ' };
             let count = entry.revision.changes.len();
             let verb = entry.revision.kind.as_str();
-            let outcome = entry.outcome;
+            let outcome = entry.outcome.as_ref().map_or("", State::as_str);
             format!("{mark} {:>2}  {verb:<12} {count:>2} changes  {outcome}", number.0)
         });
         lines.collect()

@@ -321,7 +321,8 @@ impl World {
                 | Phase::Starting
                 | Phase::Soaking { .. }
                 | Phase::Blocked
-                | Phase::Removing => return Rest::UnderWay,
+                | Phase::Removing
+                | Phase::Unknown => return Rest::UnderWay,
             }
         }
         rest
@@ -354,7 +355,8 @@ impl ShownInstance {
             | Phase::StoppedByHand { .. }
             | Phase::RolledBack
             | Phase::Failed
-            | Phase::Blocked => false,
+            | Phase::Blocked
+            | Phase::Unknown => false,
         };
         let reason = if changes_by_itself { String::new() } else { instance.reason.clone() };
         let drift = instance.drift.as_ref().map(|drift| drift.found.clone());

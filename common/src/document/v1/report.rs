@@ -106,6 +106,9 @@ pub enum Phase {
     Blocked,
     /// Goes away.
     Removing,
+    /// Its agent reported something that the controller cannot read; the reason says
+    /// what. An agent never reports this phase itself.
+    Unknown,
 }
 
 /// Why a change did not hold.
@@ -156,7 +159,8 @@ impl Phase {
             | Phase::RolledBack
             | Phase::Failed
             | Phase::Blocked
-            | Phase::Removing => false,
+            | Phase::Removing
+            | Phase::Unknown => false,
         }
     }
 
@@ -175,7 +179,8 @@ impl Phase {
             | Phase::Unhealthy
             | Phase::StoppedByHand { .. }
             | Phase::Blocked
-            | Phase::Removing => false,
+            | Phase::Removing
+            | Phase::Unknown => false,
         }
     }
 
@@ -202,6 +207,7 @@ impl Phase {
             Phase::Failed => "failed",
             Phase::Blocked => "blocked",
             Phase::Removing => "removing",
+            Phase::Unknown => "unknown",
         }
     }
 }
