@@ -10,7 +10,7 @@ pub enum Bug {
     AgentLoop,
     /// The agent's executor keeps no version to return to.
     Executor,
-    /// The controller's rollout task forgets the nodes' targets.
+    /// The controller's rollout task does not record how a rollout ended.
     RolloutTask,
     /// A rollout that was rolled back leaves the head where it was.
     HeadTransition,

@@ -98,21 +98,21 @@ pub struct Registries {
     http: Http,
     /// Answers in the place of all of them.
     #[cfg(feature = "sim")]
-    simulated: Option<Simulated>,
+    simulated: Option<SimulatedRegistries>,
 }
 
 /// Registries that are simulated: what a tag names, or why nobody says.
 #[cfg(feature = "sim")]
-pub struct Simulated(pub Box<dyn Fn(&Repository, &Version) -> Answered + Send + Sync>);
+pub struct SimulatedRegistries(pub Box<dyn Fn(&Repository, &Version) -> Answered + Send + Sync>);
 
 /// What a registry says of a tag.
 #[cfg(feature = "sim")]
 pub type Answered = Result<Digest, RegistryError>;
 
 #[cfg(feature = "sim")]
-impl std::fmt::Debug for Simulated {
+impl std::fmt::Debug for SimulatedRegistries {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Simulated")
+        f.write_str("SimulatedRegistries")
     }
 }
 
@@ -127,7 +127,7 @@ impl Registries {
     /// Registries that are simulated.
     #[cfg(feature = "sim")]
     #[must_use]
-    pub fn simulated(simulated: Simulated) -> Self {
+    pub fn simulated(simulated: SimulatedRegistries) -> Self {
         Self { simulated: Some(simulated), ..Self::default() }
     }
 

@@ -15,7 +15,7 @@ mod scenario;
 const PLANTED: [(Bug, &str); 4] = [
     (Bug::AgentLoop, "exits_at_once"),
     (Bug::Executor, "set_version"),
-    (Bug::RolloutTask, "install_in_waves"),
+    (Bug::RolloutTask, "exits_at_once"),
     (Bug::HeadTransition, "exits_at_once"),
 ];
 

@@ -23,7 +23,7 @@ pub struct Surroundings {
     /// The line to systemd.
     pub notify: Box<dyn Notify>,
     /// The signals of its process.
-    pub signals: Signals,
+    pub signals: ProcessSignals,
     /// The host's clock and randomness.
     pub env: Env,
     /// Is called when a component's status file has been written.
@@ -83,7 +83,7 @@ impl Notify for SystemdSocket {
 }
 
 /// The signals that a supervisor acts on.
-pub struct Signals {
+pub struct ProcessSignals {
     /// systemd stops the unit.
     pub stop: SignalStream,
     /// Somebody ends the process.
@@ -92,7 +92,7 @@ pub struct Signals {
     pub hangup: SignalStream,
 }
 
-/// Signals of one kind.
+/// ProcessSignals of one kind.
 pub enum SignalStream {
     /// Those of the process.
     Process(OsSignal),
@@ -100,10 +100,10 @@ pub enum SignalStream {
     Channel(mpsc::UnboundedReceiver<()>),
 }
 
-impl Signals {
+impl ProcessSignals {
     fn of_process() -> Result<Self, SuperviseError> {
         let listen =
-            |kind| signal(kind).map(SignalStream::Process).map_err(SuperviseError::Signals);
+            |kind| signal(kind).map(SignalStream::Process).map_err(SuperviseError::ProcessSignals);
         Ok(Self {
             stop: listen(SignalKind::user_defined2())?,
             terminate: listen(SignalKind::terminate())?,
@@ -134,7 +134,7 @@ impl Surroundings {
         Ok(Self {
             engine: Engine::at(&paths.docker_socket),
             notify: Box::new(SystemdSocket),
-            signals: Signals::of_process()?,
+            signals: ProcessSignals::of_process()?,
             env,
             // The agent hears of it from the file system.
             status_written: Box::new(|_component| {}),

@@ -57,8 +57,6 @@ impl RolloutTask {
             if_unchanged(Some(&snapshot.rollout)),
             &rollout,
         );
-        #[cfg(feature = "planted-bugs")]
-        let moves = if is_planted(Bug::RolloutTask) { Default::default() } else { moves };
         for (node, target) in &moves {
             let key = keys::target(tenant, node);
             let expect = if_unchanged(snapshot.targets.get(node));
@@ -68,6 +66,8 @@ impl RolloutTask {
             };
         }
         let (head, outcome) = after_rollout(snapshot.head.value, &rollout);
+        #[cfg(feature = "planted-bugs")]
+        let outcome = outcome.filter(|_| !is_planted(Bug::RolloutTask));
         if let Some(outcome) = outcome {
             let key = keys::outcome(tenant, rollout.to);
             batch = batch.put(&keys::head(tenant), if_unchanged(Some(&snapshot.head)), &head).put(

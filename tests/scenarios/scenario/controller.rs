@@ -29,7 +29,7 @@ use omlcontroller::pki::{Authority, CertificateRequest};
 use omlcontroller::policy::Policy;
 use omlcontroller::records::values::Epoch;
 use omlcontroller::records::{Batch, Records, keys};
-use omlcontroller::registry::{Registries, RegistryError, Simulated};
+use omlcontroller::registry::{Registries, RegistryError, SimulatedRegistries};
 use omlcontroller::session::Sessions;
 use omlcontroller::shutdown::Shutdown;
 use omlcontroller::store::{Expect, Memory};
@@ -213,7 +213,7 @@ impl Controller {
 
 /// Registries whose digests are made from the names of images.
 fn registries(registry: oml_sim::Registry) -> Registries {
-    Registries::simulated(Simulated(Box::new(move |repository, version| {
+    Registries::simulated(SimulatedRegistries(Box::new(move |repository, version| {
         if registry.is_away() {
             let registry = repository.as_str().split('/').next().unwrap_or_default().to_owned();
             let reason = "the registry does not answer".to_owned();

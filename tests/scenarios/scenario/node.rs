@@ -22,7 +22,7 @@ use omlagent::runtime::docker::{Docker, Engine};
 use omlagent::runtime::systemd::Systemd;
 use omlagent::session::{Dial, Session, SessionState};
 use omlagent::statuses::{StatusFeed, Statuses};
-use omlagent::supervise::{Notice, Notify, SignalStream, Signals, Surroundings, supervise};
+use omlagent::supervise::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, supervise};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -317,7 +317,7 @@ async fn run_process(ground: Ground, mut process: Process) {
         paths: ground.paths.clone(),
         engine: Engine::of_model(ground.host.clone()),
         notify: Box::new(Line(process.notifier())),
-        signals: Signals {
+        signals: ProcessSignals {
             stop: SignalStream::Channel(stop_receiver),
             terminate: SignalStream::Channel(terminate_receiver),
             hangup: SignalStream::Channel(hangup_receiver),
