@@ -76,7 +76,6 @@ pub struct Agent {
 /// A step that is being done.
 struct Running {
     component: ComponentName,
-    /// What it is done for.
     desired_hash: ContentHash,
     progress: watch::Receiver<PullProgress>,
     task: AbortHandle,

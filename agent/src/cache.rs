@@ -37,7 +37,6 @@ pub type Updates = BTreeMap<ComponentName, InstanceUpdate>;
 pub struct SavedUpdates {
     /// How the clock stood.
     pub mark: Mark,
-    /// The changes.
     pub updates: Updates,
 }
 

@@ -40,7 +40,6 @@ struct Fragment {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryLogin {
-    /// The account.
     pub username: String,
     /// A file that holds the password and nothing else.
     pub password_file: PathBuf,

@@ -21,7 +21,6 @@ pub enum DocumentError {
     /// The text is not what it should be.
     #[error("{path} is not {what}")]
     Unreadable {
-        /// The file.
         path: String,
         /// "an instance document" or "a status".
         what: &'static str,

@@ -30,13 +30,9 @@ mod switch;
 /// What steps act on.
 #[derive(Clone)]
 pub struct Host {
-    /// The engine.
     pub docker: Arc<dyn ContainerEngine>,
-    /// systemd.
     pub systemd: Arc<dyn UnitManager>,
-    /// Where documents are.
     pub paths: Paths,
-    /// The host's clock.
     pub clock: Clock,
     /// Room that must be left.
     pub min_free: MinFree,

@@ -27,7 +27,6 @@ const COMMAND_MARGIN: Duration = Duration::from_secs(1);
 /// What one question gave. The texts do not change while the state does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// As it should be.
     Good(String),
     /// None, or a wrong one.
     Bad(String),
@@ -38,9 +37,7 @@ pub enum Answer {
 /// The container that commands run in, and what else questions need.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
-    /// Its engine.
     pub engine: &'a Engine,
-    /// Its id.
     pub container: &'a str,
     /// To tell the answers to one question from those to another.
     pub random: &'a Random,

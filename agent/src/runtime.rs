@@ -40,7 +40,6 @@ pub struct Listing {
 /// Bytes of an image that are here, and in all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PullProgress {
-    /// Already here.
     pub bytes_done: u64,
     /// In all; 0 when not known yet.
     pub bytes_total: u64,
@@ -58,7 +57,6 @@ pub struct ExitReport {
 /// What a command inside a container gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecOutput {
-    /// Exit status.
     pub exit_code: i64,
     /// Standard output, at most 64 KiB.
     pub stdout: String,
@@ -72,7 +70,6 @@ pub enum RuntimeError {
     Unavailable {
         /// "docker" or "systemd".
         daemon: &'static str,
-        /// What was tried.
         detail: String,
     },
     /// Something of that name exists that is not ours.
@@ -83,7 +80,6 @@ pub enum RuntimeError {
     Refused {
         /// What was tried: "pull", "create", "start" …
         verb: &'static str,
-        /// On what.
         object: String,
         /// The daemon's words.
         detail: String,

@@ -38,9 +38,7 @@ const GOOD: Duration = Duration::from_secs(30);
 
 /// The session and what it moves.
 pub struct Session {
-    /// Where the controllers are.
     pub settings: Arc<Settings>,
-    /// Who this host is.
     pub files: IdentityFiles,
     /// Where assignments are kept.
     pub cache: Cache,
@@ -48,9 +46,7 @@ pub struct Session {
     pub env: Env,
     /// Where assignments go.
     pub assignments: watch::Sender<Option<AssignmentDocument>>,
-    /// What is reported.
     pub reports: watch::Receiver<Arc<Report>>,
-    /// How the session is.
     pub state: watch::Sender<SessionState>,
     /// What disturbs it, for the report.
     pub trouble: watch::Sender<Option<String>>,

@@ -28,7 +28,6 @@ pub enum AdminError {
     /// Whose files these are cannot be told.
     #[error("cannot look at {}", dir.display())]
     Unseen {
-        /// The folder.
         dir: PathBuf,
         /// What went wrong.
         source: io::Error,
@@ -36,7 +35,6 @@ pub enum AdminError {
     /// The files' owner cannot be impersonated.
     #[error("cannot become the owner of {}", dir.display())]
     Owner {
-        /// The folder.
         dir: PathBuf,
         /// What went wrong.
         source: Errno,

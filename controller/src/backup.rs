@@ -40,25 +40,16 @@ pub enum BackupError {
     /// A file cannot be read or written.
     #[error("cannot use {}", path.display())]
     File {
-        /// Which.
         path: PathBuf,
         /// What went wrong.
         source: io::Error,
     },
     /// The file is not a whole backup.
     #[error("{} is not a whole backup: {reason}", path.display())]
-    Damaged {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
+    Damaged { path: PathBuf, reason: String },
     /// There is a controller already.
     #[error("there is a controller in {} already: move it away first; nothing was changed", dir.display())]
-    Exists {
-        /// Its folder.
-        dir: PathBuf,
-    },
+    Exists { dir: PathBuf },
 }
 
 /// A line of the file.
@@ -86,7 +77,6 @@ enum Line {
 pub struct BackupSummary {
     /// Keys of the store.
     pub records: usize,
-    /// The epoch.
     pub epoch: u64,
 }
 

@@ -20,18 +20,10 @@ use crate::records::values::PublicEndpoint;
 /// Why there is no new controller, or no new operator.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    /// There is one already.
     #[error("there is a controller in {} already; nothing was changed", dir.display())]
-    Exists {
-        /// Its folder.
-        dir: PathBuf,
-    },
-    /// There is none yet.
+    Exists { dir: PathBuf },
     #[error("there is no controller in {}: `omlcontroller init` makes one", dir.display())]
-    Missing {
-        /// Where it should be.
-        dir: PathBuf,
-    },
+    Missing { dir: PathBuf },
     /// The store cannot be made or opened.
     #[error(transparent)]
     Offline(#[from] OfflineError),
@@ -44,7 +36,6 @@ pub enum InitError {
     /// A file cannot be written.
     #[error("cannot write {}", path.display())]
     Write {
-        /// Which.
         path: PathBuf,
         /// What went wrong.
         source: io::Error,

@@ -56,11 +56,8 @@ pub struct Parts {
     pub env: Env,
     /// All that is kept.
     pub records: Records,
-    /// Component definitions.
     pub catalogs: Catalogs,
-    /// Where images are.
     pub registries: Registries,
-    /// Issues certificates.
     pub authority: Authority,
     /// How long a node's certificate lives.
     pub node_lifetime_ms: u64,
@@ -77,7 +74,6 @@ pub struct Ops {
     pub changes: Changes,
     /// Nodes that joined.
     pub nodes: Nodes,
-    /// Join tokens.
     pub tokens: Tokens,
     /// How everything stands.
     pub status: Status,

@@ -50,7 +50,6 @@ pub const TABLE: &[(&str, Role)] = &[
 /// The operator of a request that the table let through.
 #[derive(Debug, Clone)]
 pub struct OperatorCaller {
-    /// Who it is.
     pub name: OperatorName,
     /// When the certificate ends.
     pub expires: Timestamp,
@@ -60,7 +59,6 @@ pub struct OperatorCaller {
 /// its certificate and from nowhere else.
 #[derive(Debug, Clone)]
 pub struct NodeCaller {
-    /// Which node.
     pub id: NodeId,
     /// All that the certificate says.
     pub peer: Arc<Peer>,

@@ -66,7 +66,6 @@ impl<T> Prefix<T> {
 pub struct Entry<T> {
     /// For conditions: [`if_unchanged`].
     pub version: u64,
-    /// What is kept.
     pub value: T,
 }
 

@@ -37,7 +37,6 @@ pub struct RegistryAccess {
 /// A user's name and password.
 #[derive(Clone)]
 pub struct Login {
-    /// The name.
     pub user: String,
     /// The password or token.
     pub password: String,
@@ -55,25 +54,17 @@ pub enum RegistryError {
     /// The registry answers and does not have it: the operator's mistake.
     #[error("{registry} has no {name}:{version}")]
     NotFound {
-        /// The registry's address.
         registry: String,
         /// The image's name in it.
         name: String,
-        /// The tag.
         version: Version,
     },
     /// The registry does not let us ask.
     #[error("{registry} refuses the login: {reason}")]
-    Unauthorized {
-        /// The registry's address.
-        registry: String,
-        /// What it says.
-        reason: String,
-    },
+    Unauthorized { registry: String, reason: String },
     /// There is no usable answer; later there may be one.
     #[error("{registry} gives no answer: {reason}")]
     Unavailable {
-        /// The registry's address.
         registry: String,
         /// What went wrong.
         reason: String,
@@ -91,7 +82,7 @@ impl RegistryError {
     }
 }
 
-/// All registries.
+/// The image registries and how each is reached.
 #[derive(Debug, Default)]
 pub struct Registries {
     access: HashMap<String, RegistryAccess>,

@@ -87,7 +87,6 @@ pub enum StartError {
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
-        /// Which.
         address: SocketAddr,
         /// What went wrong.
         source: io::Error,
@@ -103,7 +102,6 @@ pub struct Running {
     pub enrollment_listen: SocketAddr,
     /// Port of metrics and service discovery.
     pub web_listen: Option<SocketAddr>,
-    /// What it answers with.
     pub ops: Ops,
     shutdown: Shutdown,
     /// End when told.

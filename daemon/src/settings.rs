@@ -31,15 +31,12 @@ pub enum SettingsError {
     Source {
         /// The file, or the environment.
         place: String,
-        /// What is wrong with it.
         source: Box<config::ConfigError>,
     },
     /// A value is not possible.
     #[error("{key}: {value:?} is not {expected}")]
     Value {
-        /// The setting.
         key: String,
-        /// What was written.
         value: String,
         /// What it should look like.
         expected: &'static str,

@@ -22,12 +22,12 @@ impl Clock {
         Self { zone: TimeZone::UTC }
     }
 
-    /// `14:05:10`
+    /// Writes the time of day, such as `14:05:10`.
     pub(crate) fn time(&self, at_ms: u64) -> String {
         self.show(at_ms, "%H:%M:%S")
     }
 
-    /// `2024-05-01 14:05:10`
+    /// Writes date and time, such as `2024-05-01 14:05:10`.
     pub(crate) fn date_time(&self, at_ms: u64) -> String {
         self.show(at_ms, "%Y-%m-%d %H:%M:%S")
     }

@@ -224,7 +224,7 @@ impl Config {
         let known: Vec<&str> = self.names().map(|name| name.0.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         Err(CommandError::Context(format!(
-            "{}: current: there is no context {name} (choose one with omlctl context use NAME; known are: {known})",
+            "{}: current: there is no context {name} (choose one with omlctl context use NAME; known: {known})",
             self.path.display()
         )))
     }

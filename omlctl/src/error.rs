@@ -24,11 +24,7 @@ pub(crate) enum CommandError {
     Context(String),
     /// Certificates or key of a context do not serve.
     #[error("the credentials of context {context} cannot be used")]
-    Credentials {
-        /// Which context.
-        context: String,
-        source: TlsError,
-    },
+    Credentials { context: String, source: TlsError },
     /// No controller took the request.
     #[error("cannot reach the controller: {0}")]
     Unreachable(String),

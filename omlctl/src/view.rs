@@ -38,7 +38,6 @@ pub(crate) struct InstanceRow<'a> {
     /// Version that should run, where nothing was reported.
     pub(crate) expected: Option<&'a str>,
     pub(crate) state: Option<&'a InstanceReport>,
-    /// Where it was reported.
     #[serde(skip)]
     pub(crate) host: &'a NodeStatus,
 }

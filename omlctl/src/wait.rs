@@ -15,7 +15,6 @@ use crate::progress::Progress;
 /// How a command ended that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitOutcome {
-    /// What was wanted is so.
     Done,
     /// It is not, and will not be by itself.
     Failed,
@@ -48,7 +47,6 @@ pub(crate) struct Watched {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) outcome: ExitOutcome,
-    /// One sentence.
     pub(crate) sentence: String,
     /// The rollout as it was last seen.
     pub(crate) rollout: Option<Rollout>,

@@ -17,9 +17,7 @@ const BOOT: Duration = Duration::from_secs(10);
 /// A call that was made, failed ones too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
-    /// The daemon that was called.
     pub daemon: Daemon,
-    /// What it was asked.
     pub verb: Verb,
 }
 

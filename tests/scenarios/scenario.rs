@@ -50,7 +50,6 @@ pub(crate) enum ScenarioError {
     Mistake {
         /// Its line, counted from 1.
         line: usize,
-        /// What is wrong.
         message: String,
     },
     /// Something happened that must never happen.

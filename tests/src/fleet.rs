@@ -29,7 +29,6 @@ pub struct Fleet {
 /// One tenant, its hosts, and what it runs at first.
 #[derive(Debug, Clone)]
 pub struct Topology {
-    /// The tenant.
     pub tenant: &'static str,
     /// Host names and their roles.
     pub nodes: &'static [(&'static str, &'static str)],
@@ -55,11 +54,8 @@ impl Topology {
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// Exit code.
     pub code: i32,
-    /// Standard output.
     pub stdout: String,
-    /// Standard error.
     pub stderr: String,
 }
 

@@ -13,7 +13,6 @@ pub const TEST_FEATURES: [&str; 2] = ["--features", "omlagent/failpoints,omlcont
 /// Which build of the programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Build {
-    /// As released.
     Release,
     /// For tests: quicker to build, and can be told to die at a labelled step.
     Lab,

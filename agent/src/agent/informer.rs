@@ -26,7 +26,6 @@ const RETRY: Duration = Duration::from_secs(2);
 pub(super) struct Question {
     /// Grows with every change after which an older answer says nothing.
     pub(super) number: u64,
-    /// What should run.
     pub(super) desired: Arc<Vec<InstanceDocument>>,
 }
 

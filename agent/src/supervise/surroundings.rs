@@ -18,11 +18,9 @@ use crate::runtime::docker::Engine;
 pub struct Surroundings {
     /// Where things are on the host.
     pub paths: Paths,
-    /// The engine.
     pub engine: Engine,
     /// The line to systemd.
     pub notify: Box<dyn Notify>,
-    /// The signals of its process.
     pub signals: ProcessSignals,
     /// The host's clock and randomness.
     pub env: Env,
@@ -35,7 +33,6 @@ pub struct Surroundings {
 pub enum Notice<'a> {
     /// The program answers.
     Ready,
-    /// It is being stopped.
     Stopping,
     /// The line for `systemctl status`.
     Status(&'a str),
@@ -94,7 +91,6 @@ pub struct ProcessSignals {
 
 /// ProcessSignals of one kind.
 pub enum SignalStream {
-    /// Those of the process.
     Process(OsSignal),
     /// Those that somebody sends in their place.
     Channel(mpsc::UnboundedReceiver<()>),

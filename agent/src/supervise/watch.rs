@@ -34,10 +34,12 @@ const JUST_NOW_MS: u64 = 5_000;
 /// How the watch ended.
 #[derive(Debug)]
 pub(super) enum Watched {
-    /// The container ended.
     Ended(ContainerExit),
     /// It did not answer in time.
-    NotReady { budget_ms: u64, detail: String },
+    NotReady {
+        budget_ms: u64,
+        detail: String,
+    },
 }
 
 /// What the loop keeps from one turn to the next.

@@ -25,7 +25,6 @@ pub struct Head {
 pub struct RolloutOutcome {
     /// The state its rollout ended in.
     pub state: State,
-    /// When it entered that state.
     pub at: Timestamp,
     /// What went wrong on the way.
     pub failures: Vec<NodeFailure>,

@@ -26,7 +26,6 @@ pub use prepared::Prepared;
 /// What every node of a tenant runs under one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Whose plan it is.
     pub tenant: TenantId,
     /// The revision it belongs to.
     pub revision: RevisionNumber,
@@ -50,7 +49,6 @@ pub struct Strategy {
 /// What `plan` has to know of an enrolled node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeFacts {
-    /// What it is for.
     pub roles: BTreeSet<RoleName>,
     /// How other hosts reach it.
     pub address: String,
@@ -61,7 +59,6 @@ pub struct NodeFacts {
 /// What an agent said of itself when it last greeted the controller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentFacts {
-    /// Its release.
     pub version: String,
     /// What it can do, as far as this release knows the words.
     pub features: BTreeSet<Feature>,
@@ -70,9 +67,7 @@ pub struct AgentFacts {
 /// An image as operators name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ImageName {
-    /// Where it is.
     pub repository: Repository,
-    /// Its tag.
     pub version: Version,
 }
 
@@ -89,7 +84,6 @@ pub struct Input<'a> {
     pub revision: RevisionNumber,
     /// What the operator wrote.
     pub spec: &'a TenantSpec,
-    /// The definitions.
     pub catalog: &'a Catalog,
     /// The tenant's nodes.
     pub nodes: &'a BTreeMap<NodeName, NodeFacts>,

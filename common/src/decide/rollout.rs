@@ -38,9 +38,7 @@ pub struct Rollout {
     pub to: RevisionNumber,
     /// Nodes that change, wave by wave.
     pub waves: Vec<Vec<NodeName>>,
-    /// How far it is.
     pub state: State,
-    /// When it entered that state.
     pub since: Timestamp,
     /// What went wrong on the way; of many, the first.
     pub failures: Vec<NodeFailure>,
@@ -81,22 +79,15 @@ pub enum State {
     Completed,
     /// An operator has to decide.
     Paused {
-        /// Why.
         why: PauseReason,
         /// On the way back: what it came from is wanted still.
         #[serde(default)]
         returning: bool,
     },
     /// Moved nodes are being moved back.
-    RollingBack {
-        /// Why.
-        why: FailureSummary,
-    },
+    RollingBack { why: FailureSummary },
     /// Every node runs the revision before.
-    RolledBack {
-        /// Why.
-        why: FailureSummary,
-    },
+    RolledBack { why: FailureSummary },
     /// A later change took its place before it was done.
     Superseded,
 }
@@ -104,11 +95,8 @@ pub enum State {
 /// A failure of one component on one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeFailure {
-    /// Where.
     pub node: NodeName,
-    /// What.
     pub component: ComponentName,
-    /// Why.
     pub failure: Failure,
 }
 
@@ -136,7 +124,6 @@ pub struct NodeView<'a> {
 /// Everything `step` looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The rollout as it is.
     pub rollout: &'a Rollout,
     /// The pointers as they are.
     pub targets: &'a BTreeMap<NodeName, RevisionNumber>,
@@ -150,14 +137,13 @@ pub struct Input<'a> {
     pub now: Timestamp,
 }
 
-/// What follows.
+/// What a rollout does next: the record to write and the pointers to move.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Next {
     /// The rollout as it should be recorded.
     pub rollout: Rollout,
     /// Pointers to move; none takes the pointer away.
     pub moves: BTreeMap<NodeName, Option<RevisionNumber>>,
-    /// What it waits for.
     pub waits_for: WaitsFor,
 }
 

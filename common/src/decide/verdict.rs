@@ -19,7 +19,6 @@ const NAMED_MAX: usize = 5;
 pub struct ChangeRef<'a> {
     /// The revision it made.
     pub revision: RevisionNumber,
-    /// When it was accepted.
     pub at: Timestamp,
     /// What it changed on the nodes; empty where only the text differed.
     pub changes: &'a [Change],
@@ -41,7 +40,6 @@ pub enum Verdict {
     Restored {
         /// The revision that did not hold.
         failed: RevisionNumber,
-        /// Why.
         why: FailureSummary,
     },
     /// Every node runs what ran before.
@@ -50,19 +48,12 @@ pub enum Verdict {
         failed: RevisionNumber,
         /// The revision that runs again.
         to: RevisionNumber,
-        /// Why.
         why: FailureSummary,
     },
     /// The rollout is paused: an operator has to decide.
-    Paused {
-        /// The revision whose rollout it is.
-        rollout: RevisionNumber,
-        /// Why.
-        why: PauseReason,
-    },
+    Paused { rollout: RevisionNumber, why: PauseReason },
     /// A later revision is what the nodes run.
     Superseded {
-        /// That revision.
         by: RevisionNumber,
         /// What it means for this change.
         holds: Holds,
@@ -83,9 +74,7 @@ pub enum Holds {
 /// A component on a node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InstancePlace {
-    /// The node.
     pub node: NodeName,
-    /// The component.
     pub component: ComponentName,
 }
 
@@ -105,11 +94,9 @@ pub enum Ending {
 /// A verdict in one sentence.
 #[derive(Debug, Clone, Copy)]
 pub struct Sentence<'a> {
-    /// The verdict.
     pub verdict: &'a Verdict,
     /// The revision that was judged.
     pub revision: RevisionNumber,
-    /// Its tenant.
     pub tenant: &'a crate::id::TenantId,
 }
 

@@ -19,7 +19,6 @@ const REVISIONS_MAX: usize = 500;
 /// A revision and what became of it.
 #[derive(Debug, Clone)]
 pub struct HistoryEntry {
-    /// What was asked.
     pub revision: Arc<Revision>,
     /// The state its rollout is or ended in; none where none is recorded.
     pub outcome: Option<State>,

@@ -16,13 +16,12 @@ use super::node_id::NodeId;
 /// Least time between two records of one node's reports, and of its greetings.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// All nodes.
+/// Which nodes are connected, and what each last reported.
 #[derive(Debug, Default)]
 pub struct Presence {
     tenants: Mutex<BTreeMap<TenantId, TenantEntry>>,
     /// Counts what a task may have to act on.
     actionable: watch::Sender<u64>,
-    /// Counts everything.
     all: watch::Sender<u64>,
 }
 
@@ -62,7 +61,6 @@ pub struct NodePresence {
     pub has_reported: bool,
     /// When it last said something, by the controller's clock.
     pub last_seen: Option<Timestamp>,
-    /// What it last said.
     pub report: Option<Arc<Report>>,
     /// What was told to another machine that claimed to be it, and when.
     pub duplicate: Option<(Arc<str>, Timestamp)>,

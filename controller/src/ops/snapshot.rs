@@ -21,26 +21,21 @@ pub struct TenantSnapshot {
     pub at: Timestamp,
     /// Which revisions count.
     pub head: Entry<Head>,
-    /// The rollout.
     pub rollout: Entry<Rollout>,
     /// Plan of the revision wanted.
     pub to: Arc<Plan>,
     /// Plan of the revision before.
     pub from: Option<Arc<Plan>>,
-    /// The pointers.
     pub targets: BTreeMap<NodeName, Entry<Target>>,
-    /// The nodes.
     pub nodes: BTreeMap<NodeName, NodeSnapshot>,
 }
 
 /// A node as of one moment.
 #[derive(Debug)]
 pub struct NodeSnapshot {
-    /// What is recorded of it.
     pub node: NodeRecord,
     /// What is known of it now.
     pub presence: NodePresence,
-    /// What it was given.
     pub assigned: Option<Arc<Assigned>>,
 }
 

@@ -21,13 +21,11 @@ use crate::store::{ChangeSignal, StoreError};
 /// How one tenant stands.
 #[derive(Debug)]
 pub struct TenantStatus {
-    /// The tenant.
     pub tenant: TenantId,
     /// The revision wanted; 0 before the first.
     pub revision: RevisionNumber,
     /// Its rollout, and what that waits for.
     pub rollout: Option<(Rollout, String)>,
-    /// Its nodes.
     pub nodes: BTreeMap<NodeName, NodeStatus>,
 }
 
@@ -36,11 +34,9 @@ pub struct TenantStatus {
 pub struct NodeStatus {
     /// What is recorded and known of it.
     pub snapshot: NodeSnapshot,
-    /// Its pointer.
     pub target: Option<RevisionNumber>,
     /// Components that should run and have not been reported.
     pub expected: BTreeMap<ComponentName, Option<Version>>,
-    /// What should run on it.
     pub plan: Option<Arc<Plan>>,
 }
 

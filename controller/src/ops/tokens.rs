@@ -31,7 +31,6 @@ const ENDED_TOKENS_MAX: usize = 32;
 /// What a token shall be good for.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
-    /// Whose host will join.
     pub tenant: TenantId,
     /// What the host will be for.
     pub roles: Vec<RoleName>,
@@ -46,7 +45,6 @@ pub struct TokenRequest {
 pub struct CreatedToken {
     /// Shown once, and not kept.
     pub token: JoinToken,
-    /// When it ends.
     pub expires: Timestamp,
     /// Where it is used, as `host:port`.
     pub enrollment_endpoint: String,
@@ -55,7 +53,6 @@ pub struct CreatedToken {
 /// A host that wants to join.
 #[derive(Debug)]
 pub struct JoinRequest {
-    /// What it was given.
     pub token: JoinToken,
     /// The name it wishes for.
     pub node: NodeName,

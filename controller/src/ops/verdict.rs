@@ -10,7 +10,6 @@ use super::status::{Status, TenantStatus};
 /// How far a change is.
 #[derive(Debug)]
 pub struct ChangeProgress {
-    /// The tenant's status.
     pub status: TenantStatus,
     /// The revision that the change made.
     pub revision: RevisionNumber,

@@ -29,7 +29,6 @@ pub enum PkiError {
     /// A file could not be read or written.
     #[error("cannot use {}", file.display())]
     File {
-        /// The file.
         file: PathBuf,
         /// What went wrong.
         source: io::Error,
@@ -37,7 +36,6 @@ pub enum PkiError {
     /// A file does not hold what it should.
     #[error("{} does not hold the authority's {what}", file.display())]
     Content {
-        /// The file.
         file: PathBuf,
         /// What it should hold.
         what: &'static str,
@@ -73,13 +71,11 @@ pub struct Terms {
 pub struct Issued {
     /// The certificate as PEM.
     pub certificate_pem: String,
-    /// What to remember of it.
     pub record: CertificateRecord,
 }
 
 /// A certificate for a key made here: a first operator's, or the controller's.
 pub struct OwnCertificate {
-    /// The certificate.
     pub issued: Issued,
     /// Its private key as PEM.
     pub key_pem: String,

@@ -68,7 +68,7 @@ pub fn rollouts() -> Prefix<Rollout> {
     prefix("rollouts/")
 }
 
-/// A revision.
+/// The key of one revision of a tenant.
 #[must_use]
 pub fn revision(tenant: &TenantId, number: RevisionNumber) -> RecordKey<Revision> {
     numbered("revisions", tenant, number)
@@ -135,19 +135,19 @@ pub fn nodes(tenant: &TenantId) -> Prefix<NodeRecord> {
     prefix(format!("nodes/{tenant}/"))
 }
 
-/// All nodes.
+/// All nodes of all tenants.
 #[must_use]
 pub fn all_nodes() -> Prefix<NodeRecord> {
     prefix("nodes/")
 }
 
-/// An operator.
+/// The key of one operator.
 #[must_use]
 pub fn operator(name: &OperatorName) -> RecordKey<OperatorRecord> {
     key(format!("operators/{name}"))
 }
 
-/// All operators.
+/// The prefix of all operators.
 #[must_use]
 pub fn operators() -> Prefix<OperatorRecord> {
     prefix("operators/")
@@ -177,7 +177,7 @@ pub fn assignments(tenant: &TenantId) -> Prefix<Assigned> {
     prefix(format!("assignments/{tenant}/"))
 }
 
-/// All assignments.
+/// All assignments of all tenants.
 #[must_use]
 pub fn all_assignments() -> Prefix<Assigned> {
     prefix("assignments/")

@@ -19,7 +19,6 @@ pub use oml_common::decide::head::{Head, RolloutOutcome};
 /// How the controller is reached from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicEndpoint {
-    /// Its name.
     pub name: String,
     /// Its host name or address, without port.
     pub host: String,
@@ -28,13 +27,10 @@ pub struct PublicEndpoint {
 /// What an operator asked for, as it was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
-    /// Its number.
     pub number: RevisionNumber,
     /// The tenant's specification.
     pub spec_yaml: String,
-    /// When.
     pub at: Timestamp,
-    /// Who asked.
     pub who: String,
     /// Why, in the operator's words.
     pub why: String,
@@ -82,12 +78,10 @@ pub struct IdempotencyRecord {
 /// An operator that a bundle was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorRecord {
-    /// The newest certificate.
     pub newest: Serial,
     /// The newest of the certificates that no longer count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Serial>,
-    /// When it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Timestamp>,
 }
@@ -119,7 +113,6 @@ impl std::fmt::Display for MachineId {
 /// An enrolled node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
-    /// What it is for.
     pub roles: BTreeSet<RoleName>,
     /// How other hosts reach it.
     pub address: String,
@@ -131,14 +124,11 @@ pub struct NodeRecord {
     /// What its agent said of itself; none before its first session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentRecord>,
-    /// When it joined.
     pub enrolled: Timestamp,
-    /// Its certificates.
     pub certificates: NodeCertificates,
     /// The newest of its certificates that no longer count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Serial>,
-    /// When it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Timestamp>,
 }
@@ -154,7 +144,6 @@ impl NodeRecord {
 /// What an agent says of itself at the begin of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentRecord {
-    /// Its release.
     pub version: String,
     /// What it can do, in its own words: those that are not known here are kept too.
     pub features: BTreeSet<String>,
@@ -187,36 +176,28 @@ impl AgentRecord {
 pub struct LastReport {
     /// By the controller's clock.
     pub at: Timestamp,
-    /// What it said.
     pub report: Report,
 }
 
 /// A line of the audit trail, in the same commit as its effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
-    /// When.
     pub at: Timestamp,
-    /// Who.
     pub who: String,
-    /// What, in one sentence.
     pub what: String,
-    /// Whose.
     pub tenant: Option<TenantId>,
-    /// Of which node.
     pub node: Option<NodeName>,
 }
 
 /// The revision that a node should run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// Its number.
     pub revision: RevisionNumber,
 }
 
 /// The number that every restore of the store raises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epoch {
-    /// The number.
     pub epoch: u64,
 }
 
@@ -224,7 +205,6 @@ pub struct Epoch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "AssignmentDocument", into = "AssignmentDocument")]
 pub struct Assigned {
-    /// The assignment.
     pub assignment: AssignmentDocument,
     /// [`oml_common::document::Share::hash`] of it.
     pub hash: ContentHash,

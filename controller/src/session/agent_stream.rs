@@ -40,7 +40,7 @@ impl<S: Stream<Item = Result<v1::AgentMessage, Status>> + Unpin + Send> Incoming
 
 type Outgoing = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
 
-/// One session.
+/// One session with the agent of a node.
 pub(super) struct AgentStream {
     pub(super) nodes: Nodes,
     pub(super) node: policy::NodeCaller,

@@ -28,7 +28,7 @@ pub struct AssignmentTask {
 }
 
 impl AssignmentTask {
-    /// The task.
+    /// Makes the task that keeps assignments up to date.
     #[must_use]
     pub fn new(records: Records, tenants: Tenants, epoch: u64) -> Self {
         Self { records, tenants, epoch, up_to_date: Mutex::default() }

@@ -31,7 +31,7 @@ pub struct RolloutTask {
 }
 
 impl RolloutTask {
-    /// The task.
+    /// Makes the task that moves rollouts on.
     #[must_use]
     pub fn new(records: Records, status: Status) -> Self {
         Self { records, status }

@@ -85,7 +85,6 @@ impl Limits {
 /// extension.
 #[derive(Debug, Clone)]
 pub struct ConnectionInfo {
-    /// Where it comes from.
     pub address: SocketAddr,
     /// Whose verified certificate it showed; none on the enrolment port.
     pub peer: Option<Arc<Peer>>,

@@ -72,7 +72,7 @@ struct Metrics {
     info: Gauges<InstanceInfo>,
 }
 
-/// The page.
+/// Renders the metrics page.
 pub(super) fn page(
     status: &[TenantStatus],
     now: Timestamp,

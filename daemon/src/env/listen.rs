@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::TcpListener;
 
-/// Opens ports.
+/// Opens the ports that a daemon listens on.
 #[derive(Debug, Clone)]
 pub struct Listen {
     origin: Origin,

@@ -39,7 +39,7 @@ impl Random {
         Self { source: Source::Seeded(Arc::new(AtomicU64::new(seed))) }
     }
 
-    /// Fills `bytes`.
+    /// Fills `bytes` with random values.
     ///
     /// # Errors
     /// [`RandomError`] where the system has none.

@@ -82,7 +82,7 @@ fn is_shown(row: &InstanceRow<'_>, component: Option<&str>) -> bool {
     }
 }
 
-/// `voice-1 (voice): connected, last report 1s ago, on revision 7, wanted 8, …`
+/// Writes `voice-1 (voice): connected, last report 1s ago, on revision 7, wanted 8, …`.
 fn node_line(node: &NodeStatus, now_ms: u64) -> String {
     let mut parts = vec![describe::connection(node, now_ms)];
     if describe::is_connected(node) {

@@ -41,7 +41,7 @@ fn block(output: &Output, now_ms: u64, tenant: &TenantStatus) -> String {
     parts.join("\n")
 }
 
-/// `acme: revision 8, completed 3m 5s ago`
+/// Writes `acme: revision 8, completed 3m 5s ago`.
 pub(super) fn headline(now_ms: u64, tenant: &TenantStatus) -> String {
     let name = &tenant.tenant;
     let head = match (&tenant.rollout, tenant.revision) {

@@ -155,7 +155,7 @@ pub(crate) fn stamp(parts: &[&str]) -> String {
     hex(&hash.finalize()).chars().take(10).collect()
 }
 
-/// Lower-case hexadecimal.
+/// Writes bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -20,9 +20,7 @@ pub enum LabError {
     /// A file operation failed.
     #[error("{action} {}", path.display())]
     Io {
-        /// What was tried.
         action: &'static str,
-        /// On which path.
         path: PathBuf,
         /// The system's answer.
         source: io::Error,
@@ -38,7 +36,6 @@ pub enum LabError {
     /// A condition did not become true in time.
     #[error("{what} did not happen within {limit:?}; last seen: {last}")]
     Waited {
-        /// The condition.
         what: String,
         /// How long it was waited for.
         limit: Duration,

@@ -179,7 +179,7 @@ impl Host {
         network::cut(&self.machine.port())
     }
 
-    /// Ends `partition`.
+    /// Undoes what `partition` did.
     pub fn heal(&self) -> Result<()> {
         network::heal(&self.machine.port())
     }

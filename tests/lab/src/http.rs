@@ -18,7 +18,7 @@ pub(crate) struct Request<'a> {
     pub(crate) body_bytes: u64,
 }
 
-/// An answer.
+/// An answer to an HTTP request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: u16,

@@ -20,11 +20,9 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 /// What an image stands on.
 #[derive(Clone, Copy)]
 pub(crate) enum Ground {
-    /// Only busybox.
     Busybox,
     /// Packages on Debian 12.
     Bookworm(Layer),
-    /// A system of its own.
     Own(System),
 }
 

@@ -35,7 +35,6 @@ pub struct LabSpec {
 /// One host of a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostSpec {
-    /// Its host name.
     pub name: String,
 }
 
@@ -123,7 +122,7 @@ impl Lab {
             .ok_or_else(|| LabError::Invalid(format!("the lab has no host named {name}")))
     }
 
-    /// All hosts.
+    /// The hosts of this lab.
     pub fn hosts(&self) -> &[Host] {
         &self.hosts
     }

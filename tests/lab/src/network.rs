@@ -65,7 +65,7 @@ pub(crate) fn cut(port: &str) -> Result<()> {
     set_port(port, DISABLED)
 }
 
-/// Ends `cut`.
+/// Undoes what `cut` did.
 pub(crate) fn heal(port: &str) -> Result<()> {
     set_port(port, FORWARDING)
 }

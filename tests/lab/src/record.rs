@@ -19,7 +19,7 @@ const FOLDER: &str = "/var/lib/oml-lab";
 const FILE: &str = "lab.json";
 const NAME_LENGTH_MAX: usize = 24;
 
-/// One lab.
+/// What is recorded about one lab.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) name: String,

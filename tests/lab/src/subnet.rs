@@ -26,7 +26,7 @@ impl Subnet {
         self.address(1)
     }
 
-    /// `10.x.y.0/24`.
+    /// Writes the subnet as `10.x.y.0/24`.
     pub(crate) fn cidr(self) -> String {
         format!("{}/24", self.address(0))
     }

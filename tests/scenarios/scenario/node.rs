@@ -72,7 +72,6 @@ pub(super) struct Failpoints(Mutex<Reached>);
 #[derive(Debug, Default)]
 struct Reached {
     count: usize,
-    /// Where it ends.
     at: Option<usize>,
     hit: Option<(String, String)>,
     agent: Vec<AbortHandle>,

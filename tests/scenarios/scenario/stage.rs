@@ -14,9 +14,7 @@ const DOCUMENT: &str = "io.oml.instance";
 /// What a count of calls gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Calls {
-    /// So many.
     Up(u64),
-    /// Nobody knows.
     Unreadable,
 }
 

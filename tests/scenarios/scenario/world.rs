@@ -27,6 +27,8 @@ pub(super) const BEGIN: Timestamp = Timestamp(1_767_225_600_000);
 const SEED: u64 = 1;
 /// What happens within one of these is one look.
 const LOOK: Duration = Duration::from_millis(100);
+/// Times are printed in tenths of a second.
+const TENTH_MS: u64 = 100;
 
 /// Everything a script plays with.
 pub(super) struct World {
@@ -262,11 +264,13 @@ impl World {
         self.fresh.push(Fresh { at: self.looks_at, node, line });
     }
 
-    /// Prints what is new. What several nodes do in the same moment has no
-    /// order: it is told node by node.
+    /// Prints what is new. What several nodes do within the tenth of a second
+    /// that is printed has no order: it is told node by node.
     fn print(&mut self) {
         let mut fresh = std::mem::take(&mut self.fresh);
-        let together = |a: &Fresh, b: &Fresh| a.at == b.at && a.node.is_some() && b.node.is_some();
+        let together = |a: &Fresh, b: &Fresh| {
+            a.at.0 / TENTH_MS == b.at.0 / TENTH_MS && a.node.is_some() && b.node.is_some()
+        };
         for moment in fresh.chunk_by_mut(together) {
             moment.sort_by(|a, b| a.node.cmp(&b.node));
         }

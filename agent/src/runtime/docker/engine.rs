@@ -39,7 +39,6 @@ pub struct Engine {
 /// A container, as far as a decision needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
-    /// Whether it runs.
     pub state: ContainerState,
     /// Why it could not be started, in the engine's words; often empty.
     pub error: String,

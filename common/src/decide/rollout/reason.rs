@@ -15,7 +15,6 @@ const NAMED_MAX: usize = 5;
 /// What one node is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeWait {
-    /// The node.
     pub node: NodeName,
     /// What has to happen on it.
     pub wait: Wait,
@@ -31,15 +30,10 @@ pub enum Wait {
     /// The node has not said that it applied its assignment.
     AssignmentNotTaken,
     /// The node has said nothing of a component that it should run.
-    NotReported {
-        /// The component.
-        component: ComponentName,
-    },
+    NotReported { component: ComponentName },
     /// A component has not come to its end.
     Instance {
-        /// The component.
         component: ComponentName,
-        /// Where it stands.
         phase: Phase,
         /// Why, in the agent's words.
         reason: String,
@@ -62,9 +56,7 @@ pub struct FailureSummary {
 /// A component that failed on a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedComponent {
-    /// The component.
     pub component: ComponentName,
-    /// The node.
     pub node: NodeName,
     /// What happened, in the agent's words.
     pub message: String,
@@ -75,10 +67,7 @@ pub struct FailedComponent {
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum PauseReason {
     /// The revision wanted failed, and nothing may or can be rolled back.
-    Failed {
-        /// What failed.
-        change: FailureSummary,
-    },
+    Failed { change: FailureSummary },
     /// The revision wanted failed, and so did the revision before it.
     RollbackFailed {
         /// What failed first.

@@ -21,13 +21,10 @@ pub struct Report {
     pub revision: RevisionNumber,
     /// When this was observed, by the host's clock.
     pub at: Timestamp,
-    /// Version of the agent.
     pub agent_version: String,
     /// What disturbs the agent itself: "docker does not answer since …".
     pub troubles: Vec<String>,
-    /// By component.
     pub instances: BTreeMap<ComponentName, InstanceReport>,
-    /// Use of the host.
     pub host: HostUsage,
 }
 
@@ -36,7 +33,6 @@ pub struct Report {
 pub struct InstanceReport {
     /// Where it stands on its way to the desired state.
     pub phase: Phase,
-    /// Why, in one sentence.
     pub reason: String,
     /// Version that runs, or last ran.
     pub version: Option<Version>,
@@ -50,7 +46,6 @@ pub struct InstanceReport {
     pub checked_at: Option<Timestamp>,
     /// When what runs was started.
     pub started_at: Option<Timestamp>,
-    /// Automatic restarts.
     pub restarts: u32,
     /// Calls, dialogs or sessions, where they can be counted.
     pub active: Option<u64>,
@@ -86,7 +81,6 @@ pub enum Phase {
     Starting,
     /// New version runs and must stay healthy a while.
     Soaking {
-        /// When it is kept.
         until: Timestamp,
     },
     /// Runs as desired, kept, and answers.
@@ -95,7 +89,6 @@ pub enum Phase {
     Unhealthy,
     /// Stopped on the host by hand, and left so.
     StoppedByHand {
-        /// Since when.
         since: Timestamp,
     },
     /// The desired version failed; the one before runs.
@@ -104,7 +97,6 @@ pub enum Phase {
     Failed,
     /// Something on the host stands in the way.
     Blocked,
-    /// Goes away.
     Removing,
     /// Its agent reported something that the controller cannot read; the reason says
     /// what. An agent never reports this phase itself.
@@ -116,9 +108,7 @@ pub enum Phase {
 pub struct Failure {
     /// The workload that failed.
     pub hash: ContentHash,
-    /// Its version.
     pub version: Option<Version>,
-    /// When.
     pub at: Timestamp,
     /// What happened, in one sentence.
     pub message: String,

@@ -25,7 +25,6 @@ pub(super) struct Draft {
     /// Text and plan of the revision that the change is made on.
     pub(super) before: Option<(String, Arc<Plan>)>,
     pub(super) text: String,
-    /// What the text says.
     pub(super) spec: TenantSpec,
     pub(super) kind: ChangeKind,
     /// Plans of which something may run on the nodes.

@@ -9,7 +9,6 @@ pub(crate) struct Figures {
     pub(crate) median: Duration,
     /// Nine of ten are not slower (nearest rank).
     pub(crate) p90: Duration,
-    /// The slowest.
     pub(crate) max: Duration,
 }
 

@@ -14,7 +14,7 @@ const VERSIONS: [&str; 2] = ["v1", "v2"];
 /// Turns before the measured ones: caches are warm for all.
 const WARM_UP: usize = 2;
 
-/// One replacement.
+/// The measured times of one replacement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Run {
     /// From the command's start to the new version's first answer.
