@@ -186,13 +186,12 @@ impl Node {
     /// Starts the agent's process; all that it says is `seen`.
     pub(super) fn start(&mut self, dial: Dial, seen: Seen) {
         self.kill();
-        let clock = self.simulated.clock();
         let paths = self.paths.clone();
         let files = IdentityFiles::new(&paths);
         let identity = files.load().expect("the identity can be read");
         let cache = Cache::new(&paths);
         let cached = cache.assignment(identity.as_ref().map(|i| (&i.tenant, &i.node)));
-        let (reports, told) = watch::channel(Arc::new(empty_report(clock.now())));
+        let (reports, told) = watch::channel(Arc::new(empty_report(self.simulated.clock().now())));
         let (assignments, assignment) = watch::channel(cached);
         let (trouble, session_trouble) = watch::channel(None);
         let session = Session {
@@ -214,14 +213,7 @@ impl Node {
             passes: Arc::default(),
             alive: Box::new(|_report| {}),
         };
-        let engine = Engine::of_model(self.host.clone());
-        let host = ActsOn {
-            docker: Arc::new(Docker::over(engine, paths.clone(), Vec::new())),
-            systemd: Arc::new(Systemd::of_model(paths.clone(), self.host.clone())),
-            paths: paths.clone(),
-            clock,
-            min_free: MinFree { engine_bytes: 0, state_bytes: 0 },
-        };
+        let host = self.acts_on();
         let (failpoints, crashed) = (self.failpoints.clone(), seen.clone());
         let crashes: Crashes = Arc::new(move |question, place, component| {
             let ends = failpoints.ends(question, place, component);
@@ -244,6 +236,19 @@ impl Node {
         let parts = vec![agent, session, ear.abort_handle()];
         self.failpoints.with(|reached| reached.agent.clone_from(&parts));
         self.agent = Some(Running { parts });
+    }
+
+    /// What the agent's steps act on: the real runtimes over the model of its host.
+    fn acts_on(&self) -> ActsOn {
+        let paths = self.paths.clone();
+        let engine = Engine::of_model(self.host.clone());
+        ActsOn {
+            docker: Arc::new(Docker::over(engine, paths.clone(), Vec::new())),
+            systemd: Arc::new(Systemd::of_model(paths.clone(), self.host.clone())),
+            paths,
+            clock: self.simulated.clock(),
+            min_free: MinFree { engine_bytes: 0, state_bytes: 0 },
+        }
     }
 
     /// The agent's process is gone; what it was doing is lost, what it wrote down is not.
