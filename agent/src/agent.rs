@@ -35,7 +35,7 @@ mod informer;
 mod pass;
 mod reporting;
 
-use self::informer::{Informer, Question, Snapshot, Source};
+use self::informer::{Informer, ListSource, Question, Snapshot};
 pub use self::reporting::empty_report;
 
 /// Byte counts of a fetch are told this often.
@@ -124,8 +124,8 @@ impl Agent {
         inputs: Inputs,
         reports: watch::Sender<Arc<Report>>,
     ) -> Self {
-        let docker = RuntimeWatch::ask(&host, Source::Engine(Arc::clone(&host.docker)));
-        let systemd = RuntimeWatch::ask(&host, Source::Units(Arc::clone(&host.systemd)));
+        let docker = RuntimeWatch::ask(&host, ListSource::Engine(Arc::clone(&host.docker)));
+        let systemd = RuntimeWatch::ask(&host, ListSource::Units(Arc::clone(&host.systemd)));
         let SavedUpdates { mark: kept, mut updates } = cache.updates();
         let mut mark = host.clock.mark();
         if kept.is_same_boot(&mark) {
@@ -152,6 +152,7 @@ impl Agent {
             // Every arm but `join_next` only waits for a mark or a time, and
             // `join_next` keeps what it has not returned: none loses anything.
             tokio::select! {
+                // Every arm is rare, so none starves another; a fixed order repeats in tests.
                 biased;
                 Ok(()) = self.inputs.assignment.changed() => self.take_assignment(),
                 Ok(()) = self.docker.snapshots.changed() => self.take_snapshot(),
@@ -290,7 +291,7 @@ impl Agent {
 }
 
 impl RuntimeWatch {
-    fn ask(host: &Host, source: Source) -> Self {
+    fn ask(host: &Host, source: ListSource) -> Self {
         let (wanted, wanted_receiver) = watch::channel(Question::default());
         let (snapshots, snapshots_receiver) = watch::channel(Snapshot::default());
         let informer =

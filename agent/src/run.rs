@@ -20,7 +20,7 @@ use omlagent::identity::{HostIdentity, IdentityFiles};
 use omlagent::paths::Paths;
 use omlagent::runtime::docker::{Docker, Login};
 use omlagent::runtime::systemd::Systemd;
-use omlagent::session::{Session, SessionState};
+use omlagent::session::{Session, SessionState, dial_over_tls};
 use omlagent::statuses::StatusFiles;
 use omlagent::{metrics, status};
 use sd_notify::NotifyState;
@@ -128,6 +128,7 @@ fn session(
         reports,
         state,
         trouble,
+        dial: dial_over_tls(),
     };
     (session, Links { assignment, state: state_receiver, trouble: trouble_receiver })
 }

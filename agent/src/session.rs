@@ -7,12 +7,15 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::report::Report;
 use oml_common::text::error::chain;
 use oml_daemon::env::{Env, Random};
+use oml_daemon::tls::{self, ConnectError, Credentials};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
+use tonic::transport::Channel;
 use tracing::{info, warn};
 
 use crate::cache::Cache;
@@ -47,6 +50,36 @@ pub struct Session {
     pub state: watch::Sender<SessionState>,
     /// What disturbs it, for the report.
     pub trouble: watch::Sender<Option<String>>,
+    /// How a controller is reached.
+    pub dial: Dial,
+}
+
+/// Opens a channel to the controller at an address (`host:port`), by the host's
+/// credentials.
+pub type Dial = Box<
+    dyn Fn(String, Credentials) -> BoxFuture<'static, Result<Channel, DialError>> + Send + Sync,
+>;
+
+/// Why there is no channel.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The controller cannot be reached, or does not let us in.
+    #[error("cannot reach the controller")]
+    Connect(#[from] ConnectError),
+    /// Certificate and key are of no use.
+    #[error("cannot use the host's certificate")]
+    Tls(#[from] oml_daemon::tls::TlsError),
+}
+
+/// Reaches controllers over mutual TLS.
+#[must_use]
+pub fn dial_over_tls() -> Dial {
+    Box::new(|endpoint, credentials| {
+        Box::pin(async move {
+            let config = Arc::new(tls::client_config(&credentials)?);
+            Ok(tls::connect_admitted(&endpoint, config).await?)
+        })
+    })
 }
 
 /// How the session is.
@@ -63,8 +96,10 @@ pub struct SessionState {
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
+    #[error(transparent)]
+    Dial(#[from] DialError),
     #[error("cannot reach the controller")]
-    Connect(#[from] oml_daemon::tls::ConnectError),
+    Connect(#[from] ConnectError),
     #[error("the controller did not answer in time")]
     Slow,
     #[error("the controller refused: {}", .0.message())]
@@ -82,7 +117,16 @@ enum SessionError {
 impl SessionError {
     /// Whether the controller does not take our certificate.
     fn is_refusal(&self) -> bool {
-        matches!(self, Self::Connect(error) if error.is_refusal())
+        match self {
+            Self::Dial(DialError::Connect(error)) | Self::Connect(error) => error.is_refusal(),
+            Self::Dial(DialError::Tls(_))
+            | Self::Slow
+            | Self::Refused(_)
+            | Self::Lost(_)
+            | Self::Ended
+            | Self::Identity(_)
+            | Self::Tls(_) => false,
+        }
     }
 }
 

@@ -37,7 +37,7 @@ use engine_client::EngineClient;
 use exit::ContainerExit;
 use health::Record;
 use sd_notify::SystemdNotifier;
-pub use surroundings::{Notice, Notify, SignalStream, Signals, Surroundings, SystemdSocket};
+pub use surroundings::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, SystemdSocket};
 use watch::Watched;
 
 /// Beyond the grace of a container: how long a stop may wait for the engine.
@@ -74,7 +74,7 @@ pub enum SuperviseError {
     Terminated,
     /// The process's own signals cannot be had.
     #[error("could not listen for signals")]
-    Signals(#[source] std::io::Error),
+    ProcessSignals(#[source] std::io::Error),
 }
 
 /// Holds the component's container until it ends (an error) or systemd asks to
@@ -87,7 +87,7 @@ pub async fn supervise(
     component: ComponentName,
 ) -> Result<(), SuperviseError> {
     let Surroundings { paths, engine, notify, signals, env, status_written } = surroundings;
-    let Signals { mut stop, mut terminate, mut hangup } = signals;
+    let ProcessSignals { mut stop, mut terminate, mut hangup } = signals;
     let client = Rc::new(EngineClient { engine, systemd: SystemdNotifier::new(notify), env });
     let mut supervisor = Supervisor {
         paths,

@@ -11,3 +11,4 @@ pub mod plan;
 pub mod reconcile;
 pub mod rollout;
 pub mod update;
+pub mod verdict;

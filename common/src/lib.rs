@@ -6,6 +6,8 @@
 pub mod decide;
 pub mod document;
 pub mod id;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
 #[cfg(test)]
 mod testing;
 pub mod text;

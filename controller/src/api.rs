@@ -25,6 +25,7 @@ use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 pub mod enrollment;
+mod watch_change;
 mod watch_status;
 
 type Reply<T> = Result<Response<T>, Status>;
@@ -163,6 +164,22 @@ impl Fleet for FleetApi {
             self.shutdown.clone(),
         );
         tokio::spawn(watching);
+        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+    }
+
+    type WatchChangeStream = Pin<Box<dyn Stream<Item = Result<v1::ChangeProgress, Status>> + Send>>;
+
+    async fn watch_change(
+        &self,
+        request: Request<v1::WatchChangeRequest>,
+    ) -> Reply<Self::WatchChangeStream> {
+        let policy::OperatorCaller { expires, .. } = policy::operator(&request)?;
+        let v1::WatchChangeRequest { tenant, revision } = request.into_inner();
+        let tenant = field("tenant", &tenant)?;
+        let watched = watch_change::Watched { tenant, revision: RevisionNumber(revision) };
+        let (replies, messages) = mpsc::channel(1);
+        let (status, shutdown) = (self.status.clone(), self.shutdown.clone());
+        tokio::spawn(watch_change::watch(status, watched, expires, replies, shutdown));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
 

@@ -33,6 +33,7 @@ pub mod snapshot;
 pub mod status;
 pub mod tenants;
 pub mod tokens;
+pub mod verdict;
 
 pub use self::error::{OpsError, Result};
 

@@ -38,6 +38,7 @@ pub const TABLE: &[(&str, Role)] = &[
     ("/oml.v1.Fleet/Rollback", Role::Operator),
     ("/oml.v1.Fleet/GetStatus", Role::Operator),
     ("/oml.v1.Fleet/WatchStatus", Role::Operator),
+    ("/oml.v1.Fleet/WatchChange", Role::Operator),
     ("/oml.v1.Fleet/ListRevisions", Role::Operator),
     ("/oml.v1.Fleet/GetSpec", Role::Operator),
     ("/oml.v1.Fleet/CreateToken", Role::Operator),

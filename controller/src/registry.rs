@@ -83,6 +83,24 @@ impl RegistryError {
 pub struct Registries {
     access: HashMap<String, RegistryAccess>,
     http: Http,
+    /// Answers in the place of all of them.
+    #[cfg(feature = "sim")]
+    simulated: Option<SimulatedRegistries>,
+}
+
+/// Registries that are simulated: what a tag names, or why nobody says.
+#[cfg(feature = "sim")]
+pub struct SimulatedRegistries(pub Box<dyn Fn(&Repository, &Version) -> Answered + Send + Sync>);
+
+/// What a registry says of a tag.
+#[cfg(feature = "sim")]
+pub type Answered = Result<Digest, RegistryError>;
+
+#[cfg(feature = "sim")]
+impl std::fmt::Debug for SimulatedRegistries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SimulatedRegistries")
+    }
 }
 
 impl Registries {
@@ -90,7 +108,14 @@ impl Registries {
     /// Every other registry is reached over HTTPS without a login.
     #[must_use]
     pub fn new(access: HashMap<String, RegistryAccess>) -> Self {
-        Self { access, http: Http::default() }
+        Self { access, ..Self::default() }
+    }
+
+    /// Registries that are simulated.
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub fn simulated(simulated: SimulatedRegistries) -> Self {
+        Self { simulated: Some(simulated), ..Self::default() }
     }
 
     /// Returns the digest that a tag names now.
@@ -102,6 +127,10 @@ impl Registries {
         repository: &Repository,
         version: &Version,
     ) -> Result<Digest, RegistryError> {
+        #[cfg(feature = "sim")]
+        if let Some(simulated) = &self.simulated {
+            return simulated.0(repository, version);
+        }
         let (registry, name) = split(repository);
         let access = self.access.get(registry).cloned().unwrap_or_default();
         let lookup = TagLookup { http: &self.http, registry, name: &name, version, access };

@@ -8,12 +8,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use oml_proto::v1::agent_server::AgentServer;
 use oml_proto::v1::enrollment_server::EnrollmentServer;
 use oml_proto::v1::fleet_server::FleetServer;
 use oml_proto::{AGENT_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -163,14 +165,7 @@ pub async fn start(
         .add_service(agents.max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX))
         .add_service(fleet.max_decoding_message_size(MESSAGE_BYTES_MAX));
     running.ports.spawn(serve(router, connections, shutdown.clone()));
-    let (acceptor, connections) = Acceptor::new(enrollment, ports.enrollment, Limits::default());
-    running.ports.spawn(acceptor.run());
-    let joining = EnrollmentServer::new(EnrollmentApi::new(ops.nodes.clone(), ops.tokens.clone()));
-    let router = server(&env, &ops, ENROLLMENT_CALLS_MAX)
-        .max_connection_age(ENROLLMENT_AGE)
-        .max_connection_age_grace(ENROLLMENT_GRACE)
-        .add_service(joining.max_decoding_message_size(ENROLLMENT_BYTES_MAX));
-    running.ports.spawn(serve(router, connections, shutdown.clone()));
+    running.serve_enrollment(&env, enrollment, ports.enrollment);
     if let Some(web) = web {
         running.ports.spawn(web::serve(web, ops.status, counters, shutdown));
     }
@@ -233,6 +228,26 @@ async fn serve(
 }
 
 impl Running {
+    /// Serves hosts that have no certificate yet.
+    fn serve_enrollment(
+        &mut self,
+        env: &Env,
+        listener: TcpListener,
+        port: Arc<ArcSwap<ServerConfig>>,
+    ) {
+        let (acceptor, connections) = Acceptor::new(listener, port, Limits::default());
+        self.ports.spawn(acceptor.run());
+        let joining = EnrollmentServer::new(EnrollmentApi::new(
+            self.ops.nodes.clone(),
+            self.ops.tokens.clone(),
+        ));
+        let router = server(env, &self.ops, ENROLLMENT_CALLS_MAX)
+            .max_connection_age(ENROLLMENT_AGE)
+            .max_connection_age_grace(ENROLLMENT_GRACE)
+            .add_service(joining.max_decoding_message_size(ENROLLMENT_BYTES_MAX));
+        self.ports.spawn(serve(router, connections, self.shutdown.signal()));
+    }
+
     /// Ends sessions and ports in order, and what does not end in time by force.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;

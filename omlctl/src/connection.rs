@@ -11,7 +11,8 @@ use oml_daemon::env::Env;
 use oml_daemon::tls::{Peer, certificate, client_config};
 use oml_proto::problem::from_status;
 use oml_proto::v1::fleet_client::FleetClient;
-use oml_proto::v1::{StatusReply, StatusRequest};
+use oml_proto::v1::{ChangeProgress, StatusReply, StatusRequest, WatchChangeRequest};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -19,6 +20,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use crate::clock::age;
 use crate::config::{self, Context};
 use crate::error::CommandError;
+use crate::wait::Watched;
 
 mod dial;
 mod reason;
@@ -57,7 +59,7 @@ pub(crate) enum Failed {
     /// what became of the request is not known.
     Lost(String),
     /// The controller does not let this operator in, so nothing was done.
-    NotLetIn(String),
+    Unauthenticated(String),
 }
 
 impl Target {
@@ -160,27 +162,49 @@ impl Controller {
     }
 
     /// The status now and after every change.
-    pub(crate) async fn watch(&mut self, tenant: &str) -> Result<Watch, Failed> {
+    pub(crate) async fn watch_status(
+        &mut self,
+        tenant: &str,
+    ) -> Result<Watch<StatusReply>, Failed> {
         let request = Request::new(StatusRequest { tenant: tenant.to_owned() });
         let address = self.address.clone();
-        match timeout(CALL_TIMEOUT, self.fleet.watch_status(request)).await {
-            Ok(Ok(response)) => Ok(Watch { stream: response.into_inner(), address }),
+        let opened = timeout(CALL_TIMEOUT, self.fleet.watch_status(request)).await;
+        Watch::opened(opened, address)
+    }
+
+    /// The progress of a change now and after every step, and at last the verdict on it.
+    pub(crate) async fn watch_change(
+        &mut self,
+        Watched { tenant, revision }: &Watched,
+    ) -> Result<Watch<ChangeProgress>, Failed> {
+        let request = WatchChangeRequest { tenant: tenant.clone(), revision: *revision };
+        let address = self.address.clone();
+        let opened = timeout(CALL_TIMEOUT, self.fleet.watch_change(Request::new(request))).await;
+        Watch::opened(opened, address)
+    }
+}
+
+/// A stream of messages. The connection's keep-alive notices a dead controller.
+#[derive(Debug)]
+pub(crate) struct Watch<M> {
+    stream: Streaming<M>,
+    address: String,
+}
+
+impl<M> Watch<M> {
+    fn opened(
+        opened: Result<Result<Response<Streaming<M>>, Status>, Elapsed>,
+        address: String,
+    ) -> Result<Self, Failed> {
+        match opened {
+            Ok(Ok(response)) => Ok(Self { stream: response.into_inner(), address }),
             Ok(Err(status)) => Err(failed(&address, &status)),
             Err(_elapsed) => Err(Failed::Lost(no_answer(&address))),
         }
     }
-}
 
-/// A stream of statuses. The connection's keep-alive notices a dead controller.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    stream: Streaming<StatusReply>,
-    address: String,
-}
-
-impl Watch {
-    /// The next status. Cancel-safe: no message is lost when this is dropped.
-    pub(crate) async fn next(&mut self) -> Result<StatusReply, Failed> {
+    /// The next message. Cancel-safe: none is lost when this is dropped.
+    pub(crate) async fn next(&mut self) -> Result<M, Failed> {
         match self.stream.message().await {
             Ok(Some(reply)) => Ok(reply),
             Ok(None) => Err(Failed::Lost(format!("{} ended the stream", self.address))),
@@ -193,7 +217,7 @@ impl From<Failed> for CommandError {
     fn from(failed: Failed) -> Self {
         match failed {
             Failed::Answered(error) => error,
-            Failed::Lost(why) | Failed::NotLetIn(why) => CommandError::Unreachable(why),
+            Failed::Lost(why) | Failed::Unauthenticated(why) => CommandError::Unreachable(why),
         }
     }
 }
@@ -219,12 +243,12 @@ fn answered(address: &str, status: &Status) -> Failed {
         Code::PermissionDenied => CommandError::Refused(format!("not allowed: {said}")),
         Code::Unimplemented if is_of_enrolment(address) => {
             let why = "this is the port of enrolment (operators use port 7443)";
-            return Failed::NotLetIn(format!("{address}: {why}"));
+            return Failed::Unauthenticated(format!("{address}: {why}"));
         }
         Code::Unimplemented => CommandError::Refused(
             "the controller does not know this command; it may be older than omlctl".to_owned(),
         ),
-        Code::Unauthenticated => return Failed::NotLetIn(format!("{address}: {said}")),
+        Code::Unauthenticated => return Failed::Unauthenticated(format!("{address}: {said}")),
         Code::Cancelled | Code::DeadlineExceeded => return Failed::Lost(no_answer(address)),
         // It stops or starts, or does not know itself whether a change was kept.
         Code::Unavailable | Code::Unknown => return Failed::Lost(format!("{address}: {said}")),

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     // A second installation finds the same provider already there.
     let _already = rustls::crypto::ring::default_provider().install_default();
     match cli::parse().and_then(|cli| verb::run(cli, &Env::system())) {
-        Ok(ending) => ExitCode::from(ending.exit_code()),
+        Ok(outcome) => ExitCode::from(outcome.exit_code()),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             output::tell_error(&error);

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::error::CommandError;
-use crate::table::Look;
+use crate::table::TableStyle;
 use crate::variables;
 
 /// How data is written.
@@ -27,13 +27,13 @@ pub(crate) enum Format {
 pub(crate) struct Output {
     pub(crate) format: Format,
     pub(crate) clock: Clock,
-    pub(crate) look: Look,
+    pub(crate) tables: TableStyle,
 }
 
 impl Output {
     /// What the standard streams allow.
     pub(crate) fn new(format: Format) -> Self {
-        Self { format, clock: Clock::local(), look: Look::of_stdout() }
+        Self { format, clock: Clock::local(), tables: TableStyle::of_stdout() }
     }
 
     /// Prints data: as the document asked for, or as `text` for people.

@@ -11,6 +11,8 @@ mod life;
 
 /// An image's way from the registry.
 const PULL: Duration = Duration::from_secs(4);
+/// From the request for a container to the container.
+const CREATE: Duration = Duration::from_millis(200);
 /// Bytes of every image.
 const IMAGE_BYTES: u64 = 1_000_000;
 /// Events that are kept.
@@ -213,7 +215,6 @@ impl Host {
             detail: refusal.detail,
             transient: refusal.transient,
         };
-        self.settings().registry.give(&image.digest).map_err(refused)?;
         if !self.state().engine.images.contains(image) {
             tokio::time::sleep(PULL).await;
             self.settings().registry.give(&image.digest).map_err(refused)?;
@@ -229,6 +230,7 @@ impl Host {
     /// A name that is taken, an image that is not there, or a fault that was asked for.
     pub async fn create_container(&self, new: NewContainer) -> Result<String, EngineError> {
         self.enter(Daemon::Engine, Verb::Create).await?;
+        tokio::time::sleep(CREATE).await;
         let now_ms = self.now_ms();
         let mut state = self.state();
         state.engine.is_free(&new.name)?;

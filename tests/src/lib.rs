@@ -1,11 +1,9 @@
 //! A whole fleet on the lab's hosts: packages installed, hosts enrolled, one
 //! tenant. The demonstration, the end-to-end tests and the benchmark stand on it.
-//! Beside it, [`scenario`]: the same stories without hosts, as text.
 #![expect(clippy::disallowed_methods, reason = "real hosts, by real time, as whoever runs it says")]
 
 pub mod fleet;
 pub mod packages;
-pub mod scenario;
 pub mod settings;
 pub mod tools;
 

@@ -59,12 +59,12 @@ impl Unavailable {
 }
 
 /// Whom an informer asks.
-pub(super) enum Source {
+pub(super) enum ListSource {
     Engine(Arc<dyn ContainerEngine>),
     Units(Arc<dyn UnitManager>),
 }
 
-impl Source {
+impl ListSource {
     async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         match self {
             Self::Engine(engine) => engine.list(desired).await,
@@ -81,7 +81,7 @@ impl Source {
 }
 
 pub(super) struct Informer {
-    pub(super) source: Source,
+    pub(super) source: ListSource,
     pub(super) wanted: watch::Receiver<Question>,
     pub(super) snapshots: watch::Sender<Snapshot>,
     pub(super) clock: Clock,

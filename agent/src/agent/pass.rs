@@ -10,6 +10,8 @@ use oml_common::decide::update::{self, InstanceUpdate, Outcome, nothing};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::report::Phase;
 use oml_common::id::{ComponentName, ContentHash};
+#[cfg(feature = "planted-bugs")]
+use oml_common::planted::{Bug, is_planted};
 use oml_common::text::error::chain;
 use oml_daemon::failpoint;
 use tokio::sync::watch;
@@ -157,6 +159,7 @@ impl Agent {
         if step != Step::CountActive {
             info!(%component, step = step.as_str(), "{component}: {}: {reason}", step.as_str());
         }
+        failpoint::about(component.as_str());
         let desired = self.desired(component);
         self.note_drift(component, desired.as_ref(), &step, reason);
         let desired_hash = self.desired_hash(component);
@@ -188,10 +191,11 @@ impl Agent {
         failpoint::reach("A0");
         let (progress, watched) = watch::channel(PullProgress::default());
         let host = self.host.clone();
-        let task = self.steps.spawn(async move {
+        let performed = async move {
             let outcome = host.perform(&work, &progress).await;
             (work, outcome)
-        });
+        };
+        let task = self.steps.spawn(failpoint::carry(component.as_str(), performed));
         let (id, component) = (task.id(), component.clone());
         self.state.running.insert(id, Running { component, desired_hash, progress: watched, task });
     }
@@ -202,7 +206,13 @@ impl Agent {
 
     pub(super) fn finish(&mut self, work: &Work, outcome: Outcome) {
         let component = &work.component;
+        failpoint::about(component.as_str());
         let step = &work.step;
+        #[cfg(feature = "planted-bugs")]
+        let outcome = match outcome {
+            Outcome::Failed(_) if is_planted(Bug::AgentLoop) => Outcome::Done,
+            outcome => outcome,
+        };
         log_outcome(component, step, &outcome);
         if outcome == Outcome::Done {
             self.state.last_done.insert(component.clone(), step.clone());

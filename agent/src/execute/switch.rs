@@ -17,6 +17,9 @@ use crate::documents;
 use crate::paths::Slot;
 use crate::runtime::{ExitReport, Listing, RuntimeError};
 
+/// From one look at what runs to the next, where the agent is to end in between.
+const LOOK_PAUSE: Duration = Duration::from_millis(1);
+
 impl Host {
     /// Stops the old version and starts the new one.
     pub(super) async fn switch(&self, work: &Work, previous: Option<&ContentHash>) -> Outcome {
@@ -213,6 +216,8 @@ impl Host {
                 if listing.is_ok_and(|listing| !runs_another(&listing, instance, &desired_hash)) {
                     return;
                 }
+                // Nothing else may be due that would let time go on.
+                tokio::time::sleep(LOOK_PAUSE).await;
             }
         };
         tokio::select! {

@@ -93,6 +93,7 @@ impl Bench {
             reports: reported,
             state: state_sender,
             trouble: trouble_sender,
+            dial: dial_over_tls(),
         };
         let session = tokio::spawn(session.run());
         Self {

@@ -21,8 +21,7 @@ pub struct Surroundings {
     pub engine: Engine,
     /// The line to systemd.
     pub notify: Box<dyn Notify>,
-    /// The signals of its process.
-    pub signals: Signals,
+    pub signals: ProcessSignals,
     /// The host's clock and randomness.
     pub env: Env,
     /// Is called when a component's status file has been written.
@@ -81,7 +80,7 @@ impl Notify for SystemdSocket {
 }
 
 /// The signals that a supervisor acts on.
-pub struct Signals {
+pub struct ProcessSignals {
     /// systemd stops the unit.
     pub stop: SignalStream,
     /// Somebody ends the process.
@@ -90,17 +89,17 @@ pub struct Signals {
     pub hangup: SignalStream,
 }
 
-/// Signals of one kind.
+/// ProcessSignals of one kind.
 pub enum SignalStream {
     Process(OsSignal),
     /// Those that somebody sends in their place.
     Channel(mpsc::UnboundedReceiver<()>),
 }
 
-impl Signals {
+impl ProcessSignals {
     fn of_process() -> Result<Self, SuperviseError> {
         let listen =
-            |kind| signal(kind).map(SignalStream::Process).map_err(SuperviseError::Signals);
+            |kind| signal(kind).map(SignalStream::Process).map_err(SuperviseError::ProcessSignals);
         Ok(Self {
             stop: listen(SignalKind::user_defined2())?,
             terminate: listen(SignalKind::terminate())?,
@@ -131,7 +130,7 @@ impl Surroundings {
         Ok(Self {
             engine: Engine::at(&paths.docker_socket),
             notify: Box::new(SystemdSocket),
-            signals: Signals::of_process()?,
+            signals: ProcessSignals::of_process()?,
             env,
             // The agent hears of it from the file system.
             status_written: Box::new(|_component| {}),

@@ -1,5 +1,7 @@
 //! Which revisions of a tenant count, and how changes and rollouts move them.
 
+#[cfg(feature = "planted-bugs")]
+use crate::planted::{Bug, is_planted};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::rollout::{NodeFailure, Rollout, State};
@@ -47,6 +49,8 @@ pub fn next_revision(head: Option<Head>) -> RevisionNumber {
 pub fn after_rollout(head: Head, rollout: &Rollout) -> (Head, Option<RolloutOutcome>) {
     let head = match (&rollout.state, rollout.from) {
         (State::Completed, _) => Head { good: Some(rollout.to), ..head },
+        #[cfg(feature = "planted-bugs")]
+        (State::RolledBack { .. }, _) if is_planted(Bug::HeadTransition) => head,
         // The next change is made on what runs.
         (State::RolledBack { .. }, Some(from)) => Head { current: from, ..head },
         (

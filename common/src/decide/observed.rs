@@ -150,6 +150,9 @@ pub struct Status {
     pub since: Timestamp,
     /// What the probe found, for people.
     pub detail: String,
+    /// Wrong answers in a row; too few yet to make it unhealthy where it is healthy.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub failures: u32,
     /// Calls, dialogs or sessions; none where it could not be read or there are none to count.
     #[serde(default, skip_serializing_if = "is_default")]
     pub active: Option<u64>,

@@ -15,7 +15,7 @@ use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 /// Least time between two replies: what changes meanwhile is in the later one.
-const REPLY_INTERVAL: Duration = Duration::from_millis(20);
+pub(super) const REPLY_INTERVAL: Duration = Duration::from_millis(20);
 
 type Replies = mpsc::Sender<Result<v1::StatusReply, Status>>;
 

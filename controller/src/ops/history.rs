@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::decide::head::base;
+use oml_common::decide::rollout::State;
 use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 
@@ -19,8 +20,8 @@ const REVISIONS_MAX: usize = 500;
 #[derive(Debug, Clone)]
 pub struct HistoryEntry {
     pub revision: Arc<Revision>,
-    /// The word for the state its rollout is or ended in.
-    pub outcome: &'static str,
+    /// The state its rollout is or ended in; none where none is recorded.
+    pub outcome: Option<State>,
 }
 
 impl Status {
@@ -45,9 +46,8 @@ impl Status {
         let past = revisions.into_iter().skip(skipped).map(|(rest, revision)| {
             let is_present = revision.value.number == rollout.value.to;
             let outcome = match outcomes.get(&rest) {
-                _ if is_present => rollout.value.state.as_str(),
-                Some(outcome) => outcome.state.as_str(),
-                None => "",
+                _ if is_present => Some(rollout.value.state.clone()),
+                outcome => outcome.map(|outcome| outcome.state.clone()),
             };
             HistoryEntry { revision: revision.value, outcome }
         });

@@ -158,7 +158,8 @@ impl Status {
         StatusChanges { presence, stored }
     }
 
-    async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
+    /// How one tenant stands.
+    pub(super) async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
         let tenant_id = tenant.clone();
         let Some(snapshot) = self.tenant(tenant).await? else {
             let node_snapshots = self.nodes(tenant).await?.into_iter();

@@ -8,6 +8,8 @@ use futures_util::FutureExt as _;
 use oml_common::decide::head::after_rollout;
 use oml_common::decide::rollout::{MOVES_MAX, Next, Rollout};
 use oml_common::id::TenantId;
+#[cfg(feature = "planted-bugs")]
+use oml_common::planted::{Bug, is_planted};
 use oml_daemon::failpoint;
 
 use super::{Nudges, Task, Trigger};
@@ -64,6 +66,8 @@ impl RolloutTask {
             };
         }
         let (head, outcome) = after_rollout(snapshot.head.value, &rollout);
+        #[cfg(feature = "planted-bugs")]
+        let outcome = outcome.filter(|_| !is_planted(Bug::RolloutTask));
         if let Some(outcome) = outcome {
             let key = keys::outcome(tenant, rollout.to);
             batch = batch.put(&keys::head(tenant), if_unchanged(Some(&snapshot.head)), &head).put(

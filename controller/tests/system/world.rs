@@ -9,6 +9,7 @@ use oml_common::time::Timestamp;
 use oml_daemon::env::{Env, Random};
 use oml_daemon::tls::{Credentials, Identity, client_config, connect};
 use oml_proto::v1;
+use oml_proto::v1::RolloutState;
 use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::backup::{read_backup, restore};
 use omlcontroller::config::Settings;
@@ -288,10 +289,10 @@ pub(crate) async fn until_told(
 pub(crate) async fn until_rollout(
     fleet: &mut FleetClient<Channel>,
     to: u64,
-    state: &str,
+    state: RolloutState,
 ) -> v1::TenantStatus {
     until(fleet, "acme", |status| {
-        status.rollout.as_ref().is_some_and(|rollout| rollout.to == to && rollout.state == state)
+        status.rollout.as_ref().is_some_and(|rollout| rollout.to == to && rollout.state() == state)
     })
     .await
 }

@@ -14,7 +14,7 @@ use crate::config::{Bundle, Config, ContextName};
 use crate::error::CommandError;
 use crate::output::{Output, tell};
 use crate::table::{Column, plain};
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// Choose which controller is asked, and as whom
 #[derive(Debug, clap::Args)]
@@ -101,7 +101,7 @@ pub(super) fn run(
     common: &Common,
     env: &Env,
     arguments: Arguments,
-) -> Result<Ending, CommandError> {
+) -> Result<ExitOutcome, CommandError> {
     let mut config = if matches!(arguments.action, Action::Import { .. }) {
         Config::open_or_new(common.config.clone())?
     } else {
@@ -127,7 +127,7 @@ pub(super) fn run(
             tell(&format!("context {name} is removed, and its key"));
         }
     }
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }
 
 fn list(config: &Config, output: &Output) -> Result<(), CommandError> {
@@ -146,7 +146,7 @@ fn list(config: &Config, output: &Output) -> Result<(), CommandError> {
             ]
         });
         let columns = [Column::Whole(""), Column::Whole("NAME"), Column::Prose("CONTROLLER")];
-        output.look.table(&columns, lines.collect())
+        output.tables.table(&columns, lines.collect())
     })
 }
 

@@ -8,7 +8,7 @@ use super::{Session, remote};
 use crate::cli::Common;
 use crate::error::CommandError;
 use crate::output::Output;
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// Show the version of omlctl, and of the controller when asked
 #[derive(Debug, clap::Args)]
@@ -35,16 +35,16 @@ pub(super) fn run(
     common: &Common,
     env: &Env,
     arguments: &Arguments,
-) -> Result<Ending, CommandError> {
+) -> Result<ExitOutcome, CommandError> {
     if arguments.controller {
         return remote(common, env, ask);
     }
     let versions = Versions { omlctl: OWN, controller: None, operator: None };
     Output::new(common.output).data(&versions, || format!("omlctl {OWN}"))?;
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }
 
-async fn ask(session: Session) -> Result<Ending, CommandError> {
+async fn ask(session: Session) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     let reply: WhoAmIReply =
         controller.ask(|fleet, request| fleet.who_am_i(request), WhoAmIRequest {}).await?;
@@ -57,5 +57,5 @@ async fn ask(session: Session) -> Result<Ending, CommandError> {
     session.output.data(&versions, || {
         format!("omlctl {OWN}\ncontroller {controller_version}\noperator {operator}")
     })?;
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }

@@ -98,6 +98,9 @@ pub enum Phase {
     /// Something on the host stands in the way.
     Blocked,
     Removing,
+    /// Its agent reported something that the controller cannot read; the reason says
+    /// what. An agent never reports this phase itself.
+    Unknown,
 }
 
 /// Why a change did not hold.
@@ -146,7 +149,8 @@ impl Phase {
             | Phase::RolledBack
             | Phase::Failed
             | Phase::Blocked
-            | Phase::Removing => false,
+            | Phase::Removing
+            | Phase::Unknown => false,
         }
     }
 
@@ -165,7 +169,8 @@ impl Phase {
             | Phase::Unhealthy
             | Phase::StoppedByHand { .. }
             | Phase::Blocked
-            | Phase::Removing => false,
+            | Phase::Removing
+            | Phase::Unknown => false,
         }
     }
 
@@ -192,6 +197,7 @@ impl Phase {
             Phase::Failed => "failed",
             Phase::Blocked => "blocked",
             Phase::Removing => "removing",
+            Phase::Unknown => "unknown",
         }
     }
 }

@@ -272,6 +272,7 @@ impl World {
             checked_at: self.now,
             since: self.now,
             detail: "answers".to_owned(),
+            failures: 0,
             active: None,
             drift: None,
         }

@@ -83,7 +83,8 @@ fn without_progress(phase: Phase) -> Phase {
         | Phase::RolledBack
         | Phase::Failed
         | Phase::Blocked
-        | Phase::Removing) => other,
+        | Phase::Removing
+        | Phase::Unknown) => other,
     }
 }
 

@@ -21,6 +21,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         Just(Phase::Failed),
         Just(Phase::Blocked),
         Just(Phase::Removing),
+        Just(Phase::Unknown),
     ]
 }
 
