@@ -83,16 +83,16 @@ impl RegistryError {
 pub struct Registries {
     access: HashMap<String, RegistryAccess>,
     http: Http,
-    /// Answers in the place of all of them.
+    /// The simulation that replaces all registries, if there is one.
     #[cfg(feature = "sim")]
     simulated: Option<SimulatedRegistries>,
 }
 
-/// Registries that are simulated: what a tag names, or why nobody says.
+/// A simulation of all registries, which resolves tags without a network.
 #[cfg(feature = "sim")]
 pub struct SimulatedRegistries(pub Box<dyn Fn(&Repository, &Version) -> Answered + Send + Sync>);
 
-/// What a registry says of a tag.
+/// The result of resolving a tag: its digest, or the reason that there is none.
 #[cfg(feature = "sim")]
 pub type Answered = Result<Digest, RegistryError>;
 
@@ -111,7 +111,7 @@ impl Registries {
         Self { access, ..Self::default() }
     }
 
-    /// Registries that are simulated.
+    /// Makes registries that are replaced by a simulation.
     #[cfg(feature = "sim")]
     #[must_use]
     pub fn simulated(simulated: SimulatedRegistries) -> Self {

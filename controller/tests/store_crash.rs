@@ -1,8 +1,8 @@
-//! Acknowledged commits survive a killed process and a power cut.
+//! Tests that acknowledged commits survive a killed process and a power cut.
 //!
-//! The writer is this test program again, as a child. A power cut is a copy of
-//! the bytes that reached the disk below the writer's file system while the
-//! writer is stopped: what only the page cache held is not in it.
+//! The writer is a child process that runs this test program. A power cut is
+//! simulated by a copy of the disk image below the writer's file system, taken while
+//! the writer is stopped: data that is only in the page cache is missing in the copy.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ const DIR: &str = "OML_TEST_WRITER_DIR";
 const KILLS: u64 = 25;
 const POWER_CUTS: u64 = 25;
 
-/// What commit `n` writes besides its number; now and then a long value.
+/// Returns the value that commit `n` writes besides its number. Some values are long.
 fn value(n: u64) -> Vec<u8> {
     let len = if n.is_multiple_of(37) { 70_000 } else { n * 7919 % 5000 };
     vec![(n % 251) as u8; len as usize]
@@ -43,7 +43,7 @@ async fn sequence(store: &Embedded) -> Option<(u64, u64)> {
     Some((found.version, str::from_utf8(&found.value).unwrap().parse().unwrap()))
 }
 
-/// Commits 1, 2, 3 … and prints each number after it was acknowledged. Does
+/// Commits the numbers 1, 2, 3 … and prints each after it was acknowledged. It does
 /// nothing unless it was started as the writer.
 #[tokio::test(flavor = "multi_thread")]
 async fn writer_child() {
@@ -65,10 +65,10 @@ async fn writer_child() {
     }
 }
 
-/// A running writer, killed at the end.
+/// A running writer process, which is killed when this is dropped.
 struct Writer {
     child: Child,
-    /// The last acknowledged number, and the signal that it grew.
+    /// The last acknowledged number, and a signal for every increase.
     acknowledged: Arc<(Mutex<u64>, Condvar)>,
 }
 
@@ -94,14 +94,14 @@ impl Writer {
         *self.acknowledged.0.lock().unwrap()
     }
 
-    /// Waits until `more` further commits are acknowledged.
+    /// Waits until `more` additional commits are acknowledged.
     fn wait_for(&self, more: u64) {
         let (count, grew) = &*self.acknowledged;
         let count = count.lock().unwrap();
         let wanted = *count + more;
         let limit = Duration::from_secs(60);
         let (_count, wait) = grew.wait_timeout_while(count, limit, |n| *n < wanted).unwrap();
-        assert!(!wait.timed_out(), "the writer stands still");
+        assert!(!wait.timed_out(), "the writer makes no progress");
     }
 
     fn signal(&self, signal: Signal) {
@@ -111,14 +111,14 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // It may have ended by itself; then the assertions of the test say so.
+        // The process may have ended already; the assertions of the test detect that.
         let _ended = self.child.kill();
         let _ended = self.child.wait();
     }
 }
 
-/// Opens the store and checks that it holds commits 1 to N whole and nothing
-/// else, N being at least `acknowledged`. Returns N.
+/// Opens the store and checks that it contains exactly the complete commits 1 to N,
+/// where N is at least `acknowledged`. Returns N.
 fn check(dir: &Path, acknowledged: u64, case: &str) -> u64 {
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     runtime.block_on(async {
@@ -138,13 +138,13 @@ fn check(dir: &Path, acknowledged: u64, case: &str) -> u64 {
     })
 }
 
-/// How many commits to wait for in trial `n`: from at once to some hundred.
+/// Returns the number of commits to wait for in trial `n`, between 1 and 300.
 fn spread(n: u64) -> u64 {
     1 + n * n * 2654435761 % 300
 }
 
 #[test]
-fn a_killed_writer_loses_nothing_that_was_acknowledged() {
+fn a_killed_writer_loses_no_acknowledged_commit() {
     let dir = TempDir::new().unwrap();
     embedded::create(dir.path(), "test-cluster").unwrap();
     let mut found = 0;
@@ -161,7 +161,7 @@ fn a_killed_writer_loses_nothing_that_was_acknowledged() {
 }
 
 #[test]
-fn a_writer_killed_while_it_opens_the_store_leaves_it_whole() {
+fn a_writer_killed_while_it_opens_the_store_leaves_it_intact() {
     let dir = TempDir::new().unwrap();
     embedded::create(dir.path(), "test-cluster").unwrap();
     let writer = Writer::start(dir.path());
@@ -170,14 +170,14 @@ fn a_writer_killed_while_it_opens_the_store_leaves_it_whole() {
     drop(writer);
     for trial in 0..KILLS {
         let writer = Writer::start(dir.path());
-        // The moment of the kill; nothing is waited for.
+        // This sleep only varies the moment of the kill.
         thread::sleep(Duration::from_millis(trial));
         drop(writer);
         check(dir.path(), acknowledged, &format!("kill {trial} while opening"));
     }
 }
 
-/// A file with a file system in it, mounted; both are gone at the end.
+/// A mounted disk image, which is unmounted when this is dropped.
 struct Disk {
     mounted: PathBuf,
 }
@@ -194,14 +194,14 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily, so that it also goes away under a writer that a failed
-        // assertion left behind; the loop device goes with it.
+        // A lazy unmount also works while a writer that a failed assertion left
+        // behind uses the disk. It frees the loop device as well.
         let unmounted = Command::new("umount").arg("-l").arg(&self.mounted).status();
-        assert!(unmounted.is_ok_and(|status| status.success()), "could not unmount");
+        assert!(unmounted.is_ok_and(|status| status.success()), "cannot unmount the disk");
     }
 }
 
-/// Says that the test says nothing; where it must, that is a failure.
+/// Reports that the test is skipped, and fails if the environment requires it to run.
 fn skip(reason: &str) {
     let is_required = std::env::var_os("OML_LAB_REQUIRED").is_some();
     assert!(!is_required, "OML_LAB_REQUIRED is set, but {reason}");
@@ -228,7 +228,7 @@ fn small_disk(dir: &Path) -> Option<(PathBuf, Disk)> {
 }
 
 #[test]
-fn a_power_cut_loses_nothing_that_was_acknowledged() {
+fn a_power_cut_loses_no_acknowledged_commit() {
     let dir = TempDir::new().unwrap();
     let Some((image, disk)) = small_disk(dir.path()) else { return };
     let store = disk.mounted.join("store");

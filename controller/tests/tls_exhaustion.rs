@@ -1,7 +1,7 @@
-//! A port whose process has no file descriptors left waits for some, without
-//! spinning, and serves again when there are.
+//! Tests that a port without free file descriptors waits without spinning, and serves
+//! again once descriptors are free.
 //!
-//! The server is this test program again, as a child with a low limit.
+//! The server is a child process that runs this test program with a low limit.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -24,8 +24,8 @@ use omlcontroller::tls::{self, Acceptor, Limits};
 const DIR: &str = "OML_TEST_SERVER_DIR";
 const DESCRIPTORS: usize = 64;
 
-/// Serves the enrolment port and prints its address. Does nothing unless it
-/// was started as the server.
+/// Serves the enrolment port and prints its address. It does nothing unless it was
+/// started as the server.
 #[tokio::test]
 async fn server_child() {
     let Ok(dir) = std::env::var(DIR) else { return };
@@ -44,7 +44,7 @@ async fn server_child() {
     let config = Arc::new(ArcSwap::from_pointee(config));
     let (acceptor, mut connections) = Acceptor::new(listener, config, limits);
     let accepting = tokio::spawn(acceptor.run());
-    // StoreKind open; nothing is said on them.
+    // The connections stay open and silent.
     let mut open = Vec::new();
     while let Some(connection) = connections.recv().await {
         open.push(connection);
@@ -74,20 +74,21 @@ impl Server {
         Self { child, address, fingerprint }
     }
 
-    /// Processor time used so far.
+    /// Returns the processor time that the server has used so far.
     fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let (_, after_name) = stat.rsplit_once(')').unwrap();
         let fields: Vec<&str> = after_name.split_whitespace().collect();
         let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
-        // proc(5) counts in hundredths of a second on every Linux of today.
+        // proc(5) counts clock ticks, which are hundredths of a second on every current
+        // Linux.
         Duration::from_millis(ticks * 10)
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; then the assertions of the test say so.
+        // The process may have ended already; the assertions of the test detect that.
         let _ended = self.child.kill();
         let _ended = self.child.wait();
     }
@@ -111,6 +112,6 @@ async fn a_port_without_descriptors_waits_and_serves_again() {
     drop(silent);
     let start = Instant::now();
     while connect(&address, Arc::clone(&client)).await.is_err() {
-        assert!(start.elapsed() < Duration::from_secs(30), "it does not serve again");
+        assert!(start.elapsed() < Duration::from_secs(30), "the server does not serve again");
     }
 }

@@ -24,7 +24,7 @@ const ALLOWED: [(&str, &str, &str); 9] = [
     ("tests/crash/process.rs", "until", "polls a child process up to a deadline"),
     (
         "tests/store_crash.rs",
-        "a_writer_killed_while_it_opens_the_store_leaves_it_whole",
+        "a_writer_killed_while_it_opens_the_store_leaves_it_intact",
         "the delay is the moment of the kill; nothing is waited for",
     ),
     (
@@ -34,7 +34,7 @@ const ALLOWED: [(&str, &str, &str); 9] = [
     ),
     (
         "tests/system/agent.rs",
-        "before_the_next_try",
+        "pause_before_reconnecting",
         "a stand-in for an agent pauses between two connections, as the agent does",
     ),
     ("docker/model.rs", "answers", "a probe of the model takes a millisecond of virtual time"),

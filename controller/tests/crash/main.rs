@@ -1,5 +1,5 @@
-//! The controller's real process, killed again and again: what it acknowledged
-//! stays, and nothing happens twice.
+//! Tests that kill the controller's real process repeatedly: acknowledged changes
+//! survive, and no change happens twice.
 
 #![expect(clippy::unwrap_used, reason = "a test program: failures are panics")]
 
@@ -16,20 +16,21 @@ use oml_proto::v1;
 
 use crate::process::Controller;
 
-/// Acknowledged changes of the long test.
+/// The number of acknowledged changes of the long test.
 const CHANGES: u64 = 200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_acknowledged_changes_outlive_kills_at_random_moments() {
+async fn two_hundred_acknowledged_changes_survive_kills_at_random_moments() {
     let mut controller = Controller::installed(&[]).await;
-    // A fixed seed: a failure can be looked at again.
+    // A fixed seed makes a failure reproducible.
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut interrupted = 0;
     for number in 1..=CHANGES {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        // Every fourth change meets a kill, from before it arrives to after its reply.
+        // Every fourth change is hit by a kill, between its arrival and some time after
+        // its reply.
         let kill_after = (number % 4 == 0).then(|| Duration::from_micros(random % 12_000));
         let (revision, was_interrupted) =
             controller.change_until_acknowledged(number, kill_after).await;
@@ -42,25 +43,26 @@ async fn two_hundred_acknowledged_changes_outlive_kills_at_random_moments() {
     assert_eq!(history.len() as u64, CHANGES + 1);
     for (revision, number) in history.iter().skip(1).zip(1..) {
         assert_eq!(revision.number, number + 1);
-        assert_eq!(revision.changes[0].to, format!("v{number}"), "none lost, none twice");
+        assert_eq!(revision.changes[0].to, format!("v{number}"), "a change was lost or made twice");
     }
-    assert!(interrupted >= 5, "only {interrupted} changes met a kill before their answer");
+    assert!(interrupted >= 5, "only {interrupted} changes were killed before their reply");
 }
 
-/// Ends the process at a labelled step of a change, starts it again, and asks
-/// for the same change under the same id.
+/// Ends the process at a failpoint of a change, starts it again, and requests the same
+/// change with the same operation id.
 #[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_that_meets_a_crash_at_any_step_is_made_once() {
+async fn a_change_with_a_crash_at_any_step_is_made_once() {
     for (place, was_made) in
         [("C1", false), ("C2", false), ("C3", false), ("C4", true), ("C5", true), ("C8", true)]
     {
         let mut controller = Controller::installed(&[]).await;
         controller.kill();
         controller.start(&[("OML_FAILPOINT", place)]).await;
-        // The step may come after the reply: then this is acknowledged, and stays.
+        // The failpoint may come after the reply; then the change is acknowledged and
+        // must survive.
         let first = controller.change(1).await;
-        controller.wait_for_death().await;
+        controller.wait_for_exit().await;
         controller.start(&[]).await;
         let before = controller.history().await.len();
         assert_eq!(before == 2, was_made, "{place}: {before} revisions after the crash");
@@ -72,32 +74,32 @@ async fn a_change_that_meets_a_crash_at_any_step_is_made_once() {
 
 #[cfg(feature = "failpoints")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_whose_use_meets_a_crash_is_used_up_and_has_made_one_node() {
+async fn a_token_whose_use_crashes_is_used_up_and_has_made_one_node() {
     let mut controller = Controller::installed(&[]).await;
     controller.kill();
     controller.start(&[("OML_FAILPOINT", "C12")]).await;
     let token = controller.token("voice9").await;
     assert!(controller.join(&token, "voice9").await.is_err());
-    controller.wait_for_death().await;
+    controller.wait_for_exit().await;
     controller.start(&[]).await;
     let refused = controller.join(&token, "voice9").await.unwrap_err();
     assert!(refused.message().contains("already used"), "{refused}");
     let status = controller.status().await;
     assert_eq!(status.nodes.iter().filter(|node| node.node == "voice9").count(), 1);
-    // The way on: a token that names the node.
+    // The host can still join, with a new token that names the node.
     let token = controller.token("voice9").await;
     controller.join(&token, "voice9").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_process_on_the_same_store_is_refused_and_the_first_goes_on() {
+async fn a_second_process_on_the_same_store_is_refused_and_the_first_keeps_running() {
     let controller = Controller::installed(&[]).await;
-    let second = controller.run_to_the_end(&["run"]);
+    let second = controller.run_to_end(&["run"]);
     assert!(!second.status.success());
     let words = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(words.contains("in use"), "{words}");
     let request = v1::WhoAmIRequest {};
     assert!(controller.operator().await.who_am_i(request).await.is_ok());
-    let init = controller.run_to_the_end(&["init", "--name", "x", "--out", "/dev/null/x"]);
+    let init = controller.run_to_end(&["init", "--name", "x", "--out", "/dev/null/x"]);
     assert!(!init.status.success());
 }

@@ -1,4 +1,4 @@
-//! The verbs for operators, and what the program answers to mistakes.
+//! Tests of the commands for operators, and of the exit codes for mistakes.
 
 use oml_proto::v1;
 use tonic::Code;
@@ -6,13 +6,13 @@ use tonic::Code;
 use crate::process::Controller;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_removed_operators_bundle_opens_nothing_and_a_new_one_does() {
+async fn a_removed_operators_bundle_is_refused_and_a_new_one_is_accepted() {
     let mut controller = Controller::installed(&[]).await;
-    let ended = controller.run_to_the_end(&["operator", "remove", "maria"]);
+    let ended = controller.run_to_end(&["operator", "remove", "maria"]);
     assert!(String::from_utf8_lossy(&ended.stderr).contains("the controller is running"));
     controller.kill();
-    assert!(controller.run_to_the_end(&["operator", "remove", "maria"]).status.success());
-    let unrecorded = controller.run_to_the_end(&["operator", "remove", "mario"]);
+    assert!(controller.run_to_end(&["operator", "remove", "maria"]).status.success());
+    let unrecorded = controller.run_to_end(&["operator", "remove", "mario"]);
     let said = String::from_utf8_lossy(&unrecorded.stderr);
     assert!(unrecorded.status.success() && said.contains("no operator mario on record"), "{said}");
     controller.start(&[]).await;
@@ -21,15 +21,15 @@ async fn a_removed_operators_bundle_opens_nothing_and_a_new_one_does() {
     controller.kill();
     let bundle = controller.path("again.toml");
     let add = ["operator", "add", "maria", "--out", bundle.to_str().unwrap()];
-    assert!(controller.run_to_the_end(&add).status.success());
-    controller.take_bundle(&bundle);
+    assert!(controller.run_to_end(&add).status.success());
+    controller.use_bundle(&bundle);
     controller.start(&[]).await;
     controller.operator().await.who_am_i(v1::WhoAmIRequest {}).await.unwrap();
     assert_eq!(controller.change(1).await.unwrap().revision, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mistakes_of_the_caller_end_with_2() {
+async fn mistakes_of_the_caller_exit_with_2() {
     let mut controller = Controller::installed(&[]).await;
     controller.kill();
     let bad = controller.path("bad.yaml");
@@ -46,10 +46,10 @@ async fn mistakes_of_the_caller_end_with_2() {
         &["operator", "remove", "Not A Name"],
         &["no-such-verb"],
     ] {
-        let ended = controller.run_to_the_end(arguments);
+        let ended = controller.run_to_end(arguments);
         let said = String::from_utf8_lossy(&ended.stderr);
         assert_eq!(ended.status.code(), Some(2), "{arguments:?}: {said}");
     }
-    let exists = controller.run_to_the_end(&["init", "--name", "ok", "--out", out]);
-    assert_eq!(exists.status.code(), Some(1), "it is no mistake of the words");
+    let exists = controller.run_to_end(&["init", "--name", "ok", "--out", out]);
+    assert_eq!(exists.status.code(), Some(1), "the arguments are valid, so this is not a mistake");
 }

@@ -1,4 +1,4 @@
-//! The program as a process of its own, and how a test talks to it.
+//! The controller as a separate process, with the calls that tests make to it.
 #![expect(clippy::disallowed_methods, reason = "a real process, by real time")]
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use tonic::transport::Channel;
 use crate::registry::Registry;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_omlcontroller");
-/// Longest wait for a start or an answer.
+/// The time limit for a start or a response.
 const LIMIT: Duration = Duration::from_secs(30);
 
 const CATALOG: &str = "\
@@ -35,7 +35,7 @@ components:
 ";
 const SPEC: &str = "tenant: acme\ncatalog: test\ncomponents: {voice: v0}\n";
 
-/// A controller's process and files.
+/// A controller's process, with its files and its registry.
 pub(crate) struct Controller {
     dir: tempfile::TempDir,
     registry: Registry,
@@ -56,7 +56,7 @@ fn free_address() -> String {
 }
 
 impl Controller {
-    /// Made, running, with one node and revision 1.
+    /// Makes and starts a controller with one node and revision 1.
     pub(crate) async fn installed(environment: &[(&str, &str)]) -> Self {
         Self::installed_in(tempfile::tempdir().unwrap(), environment).await
     }
@@ -68,7 +68,7 @@ impl Controller {
             Self { dir, registry, listen, enrollment, credentials: None, child: None };
         controller.write_settings();
         let bundle = controller.path("operator.toml");
-        let made = controller.run_to_the_end(&[
+        let made = controller.run_to_end(&[
             "init",
             "--name",
             "localhost",
@@ -78,7 +78,7 @@ impl Controller {
             bundle.to_str().unwrap(),
         ]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        controller.take_bundle(&bundle);
+        controller.use_bundle(&bundle);
         controller.start(environment).await;
         let token = controller.token("voice1").await;
         controller.join(&token, "voice1").await.unwrap();
@@ -88,8 +88,8 @@ impl Controller {
         controller
     }
 
-    /// From now on the test is the operator of that bundle.
-    pub(crate) fn take_bundle(&mut self, bundle: &Path) {
+    /// Uses the credentials of this bundle for all further calls.
+    pub(crate) fn use_bundle(&mut self, bundle: &Path) {
         let bundle: toml::Table = std::fs::read_to_string(bundle).unwrap().parse().unwrap();
         let text = |key: &str| bundle[key].as_str().unwrap().to_owned();
         self.credentials = Some(Credentials {
@@ -99,7 +99,7 @@ impl Controller {
         });
     }
 
-    /// Returns once the node's pointer names the revision.
+    /// Waits until the node's target is the revision.
     async fn wait_for_target(&self, revision: u64) {
         let request = v1::StatusRequest { tenant: "acme".into() };
         let mut replies = self.operator().await.watch_status(request).await.unwrap().into_inner();
@@ -144,14 +144,14 @@ impl Controller {
         command
     }
 
-    pub(crate) fn run_to_the_end(&self, arguments: &[&str]) -> Output {
-        // One that goes on, against what is expected, must not hold the test up.
+    pub(crate) fn run_to_end(&self, arguments: &[&str]) -> Output {
+        // A time limit ends a process that unexpectedly keeps running.
         let mut bounded = Command::new("timeout");
         bounded.arg(LIMIT.as_secs().to_string()).arg(PROGRAM);
         self.completed(bounded, arguments).output().unwrap()
     }
 
-    /// Starts it, and returns once it answers.
+    /// Starts the process, and waits until it accepts connections.
     pub(crate) async fn start(&mut self, environment: &[(&str, &str)]) {
         let mut command = self.command(&["run"]);
         command.stderr(Stdio::null()).envs(environment.iter().copied());
@@ -169,9 +169,9 @@ impl Controller {
         }
     }
 
-    /// Returns once it ended by itself.
+    /// Waits until the process has ended by itself.
     #[cfg(feature = "failpoints")]
-    pub(crate) async fn wait_for_death(&mut self) {
+    pub(crate) async fn wait_for_exit(&mut self) {
         let mut child = self.child.take().unwrap();
         until("it lives", async || child.try_wait().unwrap().is_some()).await;
     }
@@ -186,7 +186,7 @@ impl Controller {
         channel.map(FleetClient::new).map_err(|error| Status::unavailable(error.to_string()))
     }
 
-    /// Asks once for change `number`.
+    /// Requests change `number` once.
     pub(crate) async fn change(&self, number: u64) -> Result<v1::ChangeReply, Status> {
         let options = v1::ChangeOptions { op_id: format!("change-{number}"), ..Default::default() };
         let request = v1::SetVersionRequest {
@@ -198,8 +198,8 @@ impl Controller {
         Ok(reply.into_inner())
     }
 
-    /// Asks until there is an answer, through a kill; returns the revision, and
-    /// whether the kill came before the first answer.
+    /// Requests a change until there is a reply, with an optional kill in between.
+    /// Returns the revision, and whether the kill came before the first reply.
     pub(crate) async fn change_until_acknowledged(
         &mut self,
         number: u64,
@@ -207,23 +207,24 @@ impl Controller {
     ) -> (u64, bool) {
         let mut acknowledged = None;
         if let Some(moment) = kill_after {
-            // The moment decides whether the kill finds the change on its way in,
-            // half made, or acknowledged.
+            // Depending on the moment, the kill hits the change before it arrives,
+            // while it is made, or after it was acknowledged.
             let asked = tokio::time::timeout(moment, self.change(number)).await;
             acknowledged = asked.ok().and_then(Result::ok).map(|reply| reply.revision);
             self.kill();
             self.start(&[]).await;
-            // Before the change is asked for again: that would make it anew.
+            // Checked before the change is requested again, which would make a lost
+            // change a second time.
             let expected = number + u64::from(acknowledged.is_some());
-            self.check_kept(expected).await;
+            self.check_acknowledged(expected).await;
         }
         let revision = self.change(number).await.unwrap().revision;
         assert!(acknowledged.is_none_or(|before| before == revision));
         (revision, kill_after.is_some() && acknowledged.is_none())
     }
 
-    /// Every acknowledged revision is there, and says what was asked for.
-    async fn check_kept(&self, acknowledged: u64) {
+    /// Checks that every acknowledged revision exists with the requested change.
+    async fn check_acknowledged(&self, acknowledged: u64) {
         let history = self.history().await;
         assert!(history.len() as u64 >= acknowledged, "lost: {} revisions", history.len());
         for (revision, number) in history.iter().skip(1).zip(1..acknowledged) {
@@ -266,7 +267,8 @@ impl Controller {
     }
 }
 
-/// Waits until a condition holds, and panics with `otherwise` after [`LIMIT`].
+/// Waits until a condition holds, and panics with the message `otherwise` after
+/// [`LIMIT`].
 async fn until(otherwise: &str, mut holds: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !holds().await {

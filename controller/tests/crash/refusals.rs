@@ -1,5 +1,5 @@
-//! Stores that the program does not start on, or cannot write: it says which
-//! file it is about, in one line, and leaves everything where it is.
+//! Tests of stores that the program cannot open or write: it reports the file in one
+//! line, and changes no file.
 #![expect(
     clippy::disallowed_methods,
     reason = "whoever runs it says whether the host must have what it needs"
@@ -29,14 +29,15 @@ fn files(dir: &Path) -> Files {
     found
 }
 
-/// Starts the program, which must refuse; returns its one line.
+/// Starts the program, which must fail without a change to its files. Returns its
+/// one-line message.
 fn refused(controller: &Controller) -> String {
     let before = files(&controller.path("data"));
-    let ended = controller.run_to_the_end(&["run"]);
+    let ended = controller.run_to_end(&["run"]);
     assert_eq!(ended.status.code(), Some(1));
     let said = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(files(&controller.path("data")) == before, "something was moved or written: {said}");
+    assert!(files(&controller.path("data")) == before, "a file was moved or changed: {said}");
     said
 }
 
@@ -61,7 +62,7 @@ async fn the_program_refuses_a_store_that_is_cut_short() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_program_refuses_a_store_that_belongs_to_others() {
+async fn the_program_refuses_a_store_of_another_controller() {
     let (controller, other) = (stopped().await, stopped().await);
     let store = controller.path("data/store");
     let database = fs::read(store.join("db")).unwrap();
@@ -76,7 +77,7 @@ async fn the_program_refuses_a_store_that_belongs_to_others() {
     assert!(said.contains("belongs to another controller"), "{said}");
 }
 
-/// A small file system of its own, taken away at the end.
+/// A small mounted file system, which is unmounted when this is dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -96,19 +97,19 @@ impl SmallDisk {
     fn fill(&self) {
         let mut dd = Command::new("dd");
         dd.args(["if=/dev/zero", "bs=64k"]).arg(format!("of={}/ballast", self.0.display()));
-        assert!(!dd.output().unwrap().status.success(), "the disk is full");
+        assert!(!dd.output().unwrap().status.success(), "the disk must be full");
     }
 }
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         let unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
-        assert!(unmounted.is_ok_and(|status| status.success()), "could not unmount");
+        assert!(unmounted.is_ok_and(|status| status.success()), "cannot unmount the disk");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_program_names_the_store_that_is_full_and_goes_on_when_there_is_room() {
+async fn the_program_names_a_full_store_and_continues_when_space_is_free() {
     let dir = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(&dir.path().join("data")) else { return };
     let mut controller = Controller::installed_in(dir, &[]).await;

@@ -1,5 +1,5 @@
-//! A host's agent that only talks: it joins like a real one, takes assignments,
-//! and reports what its script says of the versions it is given.
+//! A stub of a host's agent: it joins like a real one, receives assignments, and
+//! reports a scripted result for each version.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -24,17 +24,18 @@ use tonic::{Status, Streaming};
 
 use crate::world::{World, now};
 
-/// What agents of one test did, in order: node, component, version.
+/// The updates that the agents of one test made, in order, each as node, component and
+/// version.
 pub(crate) type Log = Arc<Mutex<Vec<(String, String, String)>>>;
 
-/// A certificate request for a new key.
+/// Makes a certificate request for a new key.
 pub(crate) fn request() -> (Vec<u8>, KeyPair) {
     let key = KeyPair::generate().unwrap();
     let request = CertificateParams::default().serialize_request(&key).unwrap();
     (request.der().to_vec(), key)
 }
 
-/// A host that joined.
+/// A host that has joined.
 #[derive(Clone)]
 pub(crate) struct Host {
     pub(crate) node: String,
@@ -72,13 +73,13 @@ pub(crate) async fn join(world: &World, token: &str, node: &str) -> Result<Host,
     Ok(Host { node: node.into(), credentials })
 }
 
-/// Joins with a fresh token.
+/// Joins a host with a new token.
 pub(crate) async fn enroll(world: &World, tenant: &str, role: &str, node: &str) -> Host {
     let token = token(world, tenant, role, node).await;
     join(world, &token, node).await.unwrap()
 }
 
-/// What a host says first.
+/// Makes the first message of an agent.
 pub(crate) fn hello(held: Option<v1::Generation>) -> v1::Hello {
     v1::Hello {
         agent_version: "test".into(),
@@ -90,7 +91,7 @@ pub(crate) fn hello(held: Option<v1::Generation>) -> v1::Hello {
     }
 }
 
-/// An open session, driven by hand.
+/// An open session whose messages a test sends and receives itself.
 pub(crate) struct Session {
     pub(crate) up: mpsc::Sender<v1::AgentMessage>,
     pub(crate) down: Streaming<v1::ControllerMessage>,
@@ -107,10 +108,13 @@ impl Session {
         channel: Channel,
         held: Option<v1::Generation>,
     ) -> Result<Self, Status> {
-        Self::greeting(channel, hello(held)).await
+        Self::open_with_hello(channel, hello(held)).await
     }
 
-    pub(crate) async fn greeting(channel: Channel, hello: v1::Hello) -> Result<Self, Status> {
+    pub(crate) async fn open_with_hello(
+        channel: Channel,
+        hello: v1::Hello,
+    ) -> Result<Self, Status> {
         let (up, messages) = mpsc::channel(16);
         let kind = Some(v1::agent_message::Kind::Hello(hello));
         up.send(v1::AgentMessage { kind }).await.unwrap();
@@ -134,7 +138,7 @@ impl Session {
     }
 }
 
-/// An agent that works by itself.
+/// A stub agent that runs in the background.
 pub(crate) struct Agent {
     task: JoinHandle<()>,
 }
@@ -146,16 +150,16 @@ impl Drop for Agent {
 }
 
 impl Agent {
-    /// Versions that begin with "bad" do not hold; all others do.
+    /// Starts an agent. Versions that begin with "bad" fail, and all others succeed.
     pub(crate) async fn start(world: &World, host: Host, log: Log) -> Self {
         let address = world.running().listen.to_string();
         let task = tokio::spawn(async move {
             let mut held = None;
             let mut runs = BTreeMap::new();
             loop {
-                // The controller may be away: that is an answer too.
+                // The controller may be unavailable; the agent then connects again.
                 let _ended = work(&address, &host, &log, (&mut held, &mut runs)).await;
-                before_the_next_try().await;
+                pause_before_reconnecting().await;
             }
         });
         Self { task }
@@ -213,7 +217,7 @@ pub(crate) fn failure(desired: &Desired) -> Failure {
     }
 }
 
-/// What an agent reports that runs these.
+/// Makes the report of an agent that runs these instances and had these failures.
 pub(crate) fn report(
     assignment: &Assignment,
     runs: &Runs,
@@ -255,7 +259,7 @@ pub(crate) fn report(
     }
 }
 
-/// An agent whose controller is away tries again until it is there.
-async fn before_the_next_try() {
+/// Waits before the next attempt to connect.
+async fn pause_before_reconnecting() {
     tokio::time::sleep(std::time::Duration::from_millis(10)).await;
 }

@@ -1,4 +1,4 @@
-//! The life of a tenant, change by change.
+//! Tests of changes of a tenant.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,7 +33,7 @@ async fn a_tenant_is_installed_wave_by_wave() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_version_touches_one_component_and_the_same_again_nothing() {
+async fn another_version_updates_one_component_and_the_same_version_nothing() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
     assert_eq!((reply.revision, reply.changed, reply.changes.len()), (2, true, 1));
@@ -49,7 +49,7 @@ async fn another_version_touches_one_component_and_the_same_again_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_version_that_does_not_hold_goes_back_with_everything_that_points_to_it() {
+async fn a_version_that_fails_is_rolled_back_with_its_targets_and_its_revision() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let reply = set_version(&mut fleet.operator, "voice", "bad1", "").await.unwrap();
     assert_eq!(reply.revision, 2);
@@ -58,9 +58,10 @@ async fn a_version_that_does_not_hold_goes_back_with_everything_that_points_to_i
     assert!(rollout.reason.contains("voice on acme-voice: exited with 7"), "{}", rollout.reason);
     let failure = rollout.failures[0].failure.as_ref().unwrap();
     assert_eq!((failure.exit_code, failure.log_tail.len()), (Some(7), 1));
-    assert_eq!(status.revision, 1, "the next change is made on what runs");
+    assert_eq!(status.revision, 1, "the next change is based on the revision that runs");
     assert!(status.nodes.iter().all(|node| node.target == 1), "{:?}", status.nodes);
-    // Only the attempt itself: the old version was never stopped by this agent.
+    // Only the failed update is logged, because this agent never stopped the old
+    // version.
     assert_eq!(fleet.done(), [("acme-voice".into(), "voice".into(), "bad1".into())]);
 
     let reply = set_version(&mut fleet.operator, "web", "2", "").await.unwrap();
@@ -74,20 +75,20 @@ async fn a_version_that_does_not_hold_goes_back_with_everything_that_points_to_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_third_of_ten_revisions_comes_back_as_the_eleventh() {
+async fn a_rollback_to_the_third_of_ten_revisions_is_the_eleventh() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     for version in 2..=10 {
         set_version(&mut fleet.operator, "voice", &version.to_string(), "").await.unwrap();
         until_rollout(&mut fleet.operator, version, RolloutState::Completed).await;
     }
-    let asked = fleet.world.registry.state.questions.load(Ordering::SeqCst);
+    let asked = fleet.world.registry.state.requests.load(Ordering::SeqCst);
     let options = Some(v1::ChangeOptions { why: "it was\nbetter".into(), ..Default::default() });
     let request = v1::RollbackRequest { tenant: "acme".into(), to: 3, options };
     let reply = fleet.operator.rollback(request).await.unwrap().into_inner();
     assert_eq!((reply.revision, reply.changed), (11, true));
     until_rollout(&mut fleet.operator, 11, RolloutState::Completed).await;
-    let now = fleet.world.registry.state.questions.load(Ordering::SeqCst);
-    assert_eq!(now, asked, "the digests of a revision are its own for ever");
+    let now = fleet.world.registry.state.requests.load(Ordering::SeqCst);
+    assert_eq!(now, asked, "the digests of a revision never change");
     assert_eq!(spec(&mut fleet.operator, 11).await, spec(&mut fleet.operator, 3).await);
     let history = revisions(&mut fleet.operator).await;
     let last = history.last().unwrap();
@@ -126,7 +127,7 @@ async fn the_same_operation_twice_is_one_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dry_run_says_what_would_be_and_changes_nothing() {
+async fn a_dry_run_returns_the_changes_and_makes_none() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let options = Some(v1::ChangeOptions { dry_run: true, ..Default::default() });
     let spec_yaml = SPEC.replace("web: \"1\"", "web: \"2\"");
@@ -138,7 +139,7 @@ async fn a_dry_run_says_what_would_be_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_only_the_text_says_differently_is_a_revision_without_work() {
+async fn a_change_of_strategy_is_a_revision_without_updates_and_a_change_of_comments_is_none() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let other_words = SPEC.replace("# The tenant", "# This tenant").replace("\"1\"", "'1'");
     assert!(!apply(&mut fleet.operator, &other_words).await.unwrap().changed);
@@ -152,7 +153,7 @@ async fn what_only_the_text_says_differently_is_a_revision_without_work() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_mistake_is_told_at_once_with_its_place_and_changes_nothing() {
+async fn all_mistakes_are_reported_together_with_their_places_and_change_nothing() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let wrong = SPEC
         .replace("voice:", "vioce:")
@@ -186,7 +187,7 @@ async fn every_mistake_is_told_at_once_with_its_place_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_of_what_goes_is_taken_in_a_second_change_only() {
+async fn the_port_of_a_removed_component_can_be_reused_only_in_a_second_change() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let refused = apply(&mut fleet.operator, &SPEC.replace("voice:", "pbx:")).await.unwrap_err();
     let [problem] = problems(&refused).try_into().unwrap();
@@ -208,22 +209,22 @@ async fn a_port_of_what_goes_is_taken_in_a_second_change_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_registry_that_gives_no_answer_refuses_the_change_with_a_sentence() {
+async fn an_unavailable_registry_refuses_the_change_and_nothing_is_changed() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     fleet.world.registry.state.is_broken.store(true, Ordering::SeqCst);
     let refused = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::FailedPrecondition);
     assert!(refused.message().contains("nothing was changed"), "{refused}");
-    // What is recorded needs no registry.
+    // A digest that is recorded needs no registry.
     assert!(!set_version(&mut fleet.operator, "voice", "1", "").await.unwrap().changed);
     assert_eq!(revisions(&mut fleet.operator).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_later_change_takes_the_place_of_one_under_way() {
+async fn a_later_change_supersedes_one_in_progress() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     fleet.agents.truncate(1);
-    // The voice host is away, so this one waits.
+    // The voice host is unreachable, so this change waits.
     set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
     let status = until(&mut fleet.operator, "acme", |status| {
         status.rollout.as_ref().is_some_and(|r| r.reason == "acme-voice is unreachable")
@@ -231,23 +232,31 @@ async fn a_later_change_takes_the_place_of_one_under_way() {
     .await;
     assert_eq!(status.rollout.unwrap().state(), RolloutState::Progressing);
     let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
-    assert_eq!((reply.revision, reply.changed), (2, false), "whoever asks again can follow it");
+    assert_eq!(
+        (reply.revision, reply.changed),
+        (2, false),
+        "a repeated change returns the revision in progress"
+    );
     set_version(&mut fleet.operator, "voice", "1", "").await.unwrap();
     let status = until(&mut fleet.operator, "acme", |status| {
         status.rollout.as_ref().is_some_and(|r| r.to == 3 && !r.reason.is_empty())
     })
     .await;
-    assert_eq!(status.rollout.unwrap().waves, 1, "the node that was moved is waited for");
+    assert_eq!(
+        status.rollout.unwrap().waves,
+        1,
+        "the rollout must wait for the node that was moved"
+    );
     assert_eq!(revisions(&mut fleet.operator).await[1].outcome(), RolloutState::Superseded);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rollout_goes_on_after_a_restart_of_the_controller() {
+async fn a_rollout_continues_after_a_restart_of_the_controller() {
     let mut fleet = Fleet::start(StoreKind::OnDisk).await;
     apply(&mut fleet.operator, SPEC).await.unwrap();
     fleet.restart().await;
     until_rollout(&mut fleet.operator, 1, RolloutState::Completed).await;
-    assert_eq!(fleet.done().len(), 6, "nothing was done twice");
+    assert_eq!(fleet.done().len(), 6, "nothing may be done twice");
     fleet.agents.clear();
     fleet.restart().await;
     let request = v1::StatusRequest { tenant: "acme".into() };
@@ -259,7 +268,7 @@ async fn a_rollout_goes_on_after_a_restart_of_the_controller() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_first_installation_that_fails_waits_for_the_operator_and_is_tried_again() {
+async fn a_first_installation_that_fails_is_paused_and_can_be_applied_again() {
     let mut fleet = Fleet::start(StoreKind::InMemory).await;
     let spec = SPEC.replace("db: \"1\"", "db: bad");
     apply(&mut fleet.operator, &spec).await.unwrap();
@@ -271,7 +280,7 @@ async fn a_first_installation_that_fails_waits_for_the_operator_and_is_tried_aga
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tenant_to_which_nothing_was_applied_is_told_as_such() {
+async fn calls_for_a_tenant_without_a_revision_say_so() {
     let mut fleet = Fleet::start(StoreKind::InMemory).await;
     assert!(revisions(&mut fleet.operator).await.is_empty());
     let rollback = v1::RollbackRequest { tenant: "acme".into(), to: 1, options: None };
@@ -291,7 +300,7 @@ async fn a_tenant_to_which_nothing_was_applied_is_told_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tenants_name_written_wrongly_is_met_with_the_one_that_is_meant() {
+async fn a_misspelt_tenant_gets_a_hint_with_the_likely_name() {
     let mut fleet = Fleet::start(StoreKind::InMemory).await;
     let wrong = SPEC.replace("tenant: acme", "tenant: acm");
     let refused = apply(&mut fleet.operator, &wrong).await.unwrap_err();
@@ -315,7 +324,7 @@ fn problems(status: &tonic::Status) -> Vec<Problem> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tenant_whose_records_are_damaged_stops_nobody_else_and_loses_nothing() {
+async fn damaged_records_of_one_tenant_affect_no_other_tenant_and_remove_nothing() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let poison = |key: &str| Write::put(key, Expect::Any, &b"{\"poison\":1}"[..]);
     let keys = [
@@ -330,13 +339,13 @@ async fn a_tenant_whose_records_are_damaged_stops_nobody_else_and_loses_nothing(
     let all = v1::StatusRequest::default();
     let status = fleet.operator.get_status(all).await.unwrap().into_inner();
     assert!(status.tenants.iter().all(|tenant| tenant.tenant != "poison"));
-    // Its own pointer cannot be read: the node keeps what it has, and is told nothing else.
+    // The node's own target cannot be read, so the node keeps its assignment.
     let key = keys::assignment(&"acme".parse().unwrap(), &"acme-data".parse().unwrap());
     let records = Records::new(Arc::clone(&fleet.world.store));
     let assigned = records.get(&key).await.unwrap().unwrap().value.assignment;
     assert_eq!(assigned.content.share.instances.len(), 2);
     assert!(fleet.done().is_empty());
-    // Another tenant goes on as if nothing were.
+    // Another tenant is not affected.
     let host = enroll(&fleet.world, "zephyr", "data", "z").await;
     let agent = Agent::start(&fleet.world, host, Arc::clone(&fleet.log)).await;
     let spec = "tenant: zephyr\ncatalog: test\ncomponents: {db: \"1\"}\n";

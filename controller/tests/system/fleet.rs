@@ -1,4 +1,4 @@
-//! A tenant of three hosts that talk.
+//! A tenant of three hosts with stub agents.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,11 +9,11 @@ use tonic::transport::Channel;
 use crate::agent::{Agent, Log, enroll};
 use crate::world::{SPEC, StoreKind, World, apply, until_rollout};
 
-/// Three hosts, one of each role.
+/// The names and roles of three hosts, one of each role.
 pub(crate) const NODES: [(&str, &str); 3] =
     [("acme-data", "data"), ("acme-voice", "voice"), ("acme-app", "app")];
 
-/// A controller with a tenant of three hosts.
+/// A controller with a tenant of three hosts, and an operator's connection.
 pub(crate) struct Fleet {
     pub(crate) world: World,
     pub(crate) operator: FleetClient<Channel>,
@@ -22,7 +22,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Hosts enrolled and connected, nothing applied.
+    /// Starts a controller whose hosts are connected, without a specification.
     pub(crate) async fn start(kept: StoreKind) -> Self {
         let world = World::start(kept).await;
         let log: Log = Arc::new(Mutex::new(Vec::new()));
@@ -35,7 +35,7 @@ impl Fleet {
         Self { world, operator, log, agents }
     }
 
-    /// The tenant installed, revision 1 completed.
+    /// Starts a controller whose tenant has completed revision 1.
     pub(crate) async fn installed(kept: StoreKind) -> Self {
         let mut fleet = Self::start(kept).await;
         assert_eq!(apply(&mut fleet.operator, SPEC).await.unwrap().revision, 1);
@@ -44,13 +44,13 @@ impl Fleet {
         fleet
     }
 
-    /// The controller anew, and the operator connected to it.
+    /// Restarts the controller and connects the operator again.
     pub(crate) async fn restart(&mut self) {
         self.world.restart().await;
         self.operator = self.world.operator().await;
     }
 
-    /// What agents did since the last question.
+    /// Returns and clears the log of what the agents did.
     pub(crate) fn done(&self) -> Vec<(String, String, String)> {
         std::mem::take(&mut *self.log.lock().unwrap())
     }

@@ -1,4 +1,4 @@
-//! A store that lets a test do something in the moment after a commit.
+//! A store with a hook, with which a test acts directly after a commit.
 
 use std::sync::Mutex;
 
@@ -7,15 +7,15 @@ use omlcontroller::store::{ChangeSignal, Commit, Memory, RawKey, Result, Store, 
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// A store in memory with a hook.
+/// A store in memory with one hook.
 #[derive(Default)]
-pub(crate) struct Hooked {
+pub(crate) struct HookedStore {
     inner: Memory,
     hook: Mutex<Option<(RawKey, Hook)>>,
 }
 
-impl Hooked {
-    /// Once `key` is written, before the writer knows, `hook` runs.
+impl HookedStore {
+    /// Runs `hook` once after a commit of `key`, before that commit returns.
     pub(crate) fn after(&self, key: &str, hook: impl FnOnce() + Send + 'static) {
         *self.hook.lock().unwrap() = Some((key.into(), Box::new(hook)));
     }
@@ -28,7 +28,7 @@ impl Hooked {
 }
 
 #[async_trait]
-impl Store for Hooked {
+impl Store for HookedStore {
     async fn get(&self, key: &RawKey) -> Result<Option<Versioned>> {
         self.inner.get(key).await
     }

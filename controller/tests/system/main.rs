@@ -1,5 +1,5 @@
-//! The controller in process, with real gRPC and TLS on loopback: operators and
-//! agents are plain clients that say what a script tells them.
+//! System tests. The controller runs in the test process, with real gRPC and TLS on
+//! loopback; operators and agents are clients of the test.
 
 #![expect(clippy::unwrap_used, reason = "a test program: failures are panics")]
 

@@ -1,4 +1,4 @@
-//! Hosts that join, renew, come back, are removed, and try what they may not.
+//! Tests of joining, renewal, recovery and removal of nodes, and of refused calls.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use crate::fleet::Fleet;
 use crate::world::{LIMIT, SPEC, StoreKind, World, apply, now, until, until_rollout};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_lets_one_host_in_and_only_as_what_it_says() {
+async fn a_token_admits_one_host_under_the_granted_name_and_roles() {
     let world = World::start(StoreKind::InMemory).await;
     let bound = token(&world, "acme", "voice", "voice1").await;
     let refused = join(&world, &bound, "voice2").await.err().unwrap();
@@ -55,7 +55,7 @@ async fn a_token_lets_one_host_in_and_only_as_what_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_expired_foreign_or_unknown_token_lets_nobody_in() {
+async fn an_expired_foreign_or_unknown_token_is_refused() {
     let world = World::start(StoreKind::InMemory).await;
     let grant = TokenGrant { tenant: "acme".parse().unwrap(), roles: vec![], node: None };
     let validity = TokenValidity::from_ms(1000).unwrap();
@@ -70,14 +70,14 @@ async fn an_expired_foreign_or_unknown_token_lets_nobody_in() {
     let refused = join(&world, &unknown, "a").await.err().unwrap();
     assert!(refused.message().contains("not known"), "{refused}");
 
-    // The host itself turns away from a controller that its token does not name.
+    // The host itself refuses a controller that does not match its token.
     let foreign = enrollment_config(Fingerprint::of(b"another authority"));
     let address = world.running().enrollment_listen.to_string();
     assert!(connect(&address, Arc::new(foreign)).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_use_one_token_at_once_one_gets_in() {
+async fn of_many_hosts_that_use_one_token_at_once_one_joins() {
     let world = World::start(StoreKind::OnDisk).await;
     let shared = token(&world, "acme", "voice", "").await;
     let racers = (0..32).map(|n| {
@@ -91,7 +91,7 @@ async fn of_many_who_use_one_token_at_once_one_gets_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_that_nothing_is_for_is_a_mistake() {
+async fn a_role_without_components_is_a_mistake() {
     let world = World::start(StoreKind::InMemory).await;
     let request = v1::CreateTokenRequest {
         tenant: "acme".into(),
@@ -104,7 +104,7 @@ async fn a_role_that_nothing_is_for_is_a_mistake() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_certificate_opens_the_other_sides_service() {
+async fn no_certificate_is_accepted_by_the_service_of_the_other_kind() {
     let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
     let mut fleet = FleetClient::new(world.channel(&host.credentials).await);
@@ -119,7 +119,7 @@ async fn no_certificate_opens_the_other_sides_service() {
     assert_eq!(refused.code(), Code::PermissionDenied);
     let refused = AgentClient::new(channel).renew(v1::RenewRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
-    // The enrolment port knows nothing but enrolment.
+    // The enrolment port serves only enrolment.
     let config = Arc::new(enrollment_config(world.authority.fingerprint()));
     let channel = connect(&world.running().enrollment_listen.to_string(), config).await.unwrap();
     let refused = FleetClient::new(channel).who_am_i(v1::WhoAmIRequest {}).await.unwrap_err();
@@ -138,7 +138,7 @@ async fn tenants_never_see_each_other() {
     let given = session.assignment().await.unwrap().unwrap();
     assert_eq!(given.tenant.as_str(), "zephyr");
     assert!(!document::write(&given).contains("acme\""), "{}", document::write(&given));
-    // Of the same name, but another tenant's: its words change nothing here.
+    // A node of the same name in another tenant does not affect this tenant.
     let before = until(&mut fleet.operator, "acme", |_| true).await;
     let mut words = crate::agent::report(&given, &Default::default(), &Default::default());
     words.agent_version = "canary".into();
@@ -157,11 +157,12 @@ async fn tenants_never_see_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_is_renewed_and_an_ended_one_is_replaced_for_its_own_key() {
+async fn a_certificate_is_renewed_and_an_expired_one_is_replaced_for_its_own_key() {
     let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
     let host2 = renewed(&world, &host).await;
-    // Until the new one is shown, the old one is good: it may have been lost on the way.
+    // The old certificate is valid until the new one is shown, because the reply may be
+    // lost.
     Session::open(&world, &host).await.unwrap();
     let session = Session::open(&world, &host2).await.unwrap();
     let mut operator = world.operator().await;
@@ -186,15 +187,15 @@ async fn a_certificate_is_renewed_and_an_ended_one_is_replaced_for_its_own_key()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_asks_for_certificates_without_end_writes_nothing() {
+async fn a_host_that_renews_repeatedly_writes_nothing() {
     let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
-    let_time_pass(&world, "voice1").await;
+    backdate_certificate(&world, "voice1").await;
     let mut agent = AgentClient::new(world.channel(&host.credentials).await);
     let (csr, _key) = request();
     let first = agent.renew(v1::RenewRequest { csr: csr.clone() }).await.unwrap().into_inner();
     let before = world.store.list("").await.unwrap();
-    // The answer may have been lost: the same certificate is given again.
+    // The reply may have been lost, so a repeated request returns the same certificate.
     let again = agent.renew(v1::RenewRequest { csr }).await.unwrap().into_inner();
     let [first, again] = [first, again].map(|given| {
         Peer::from_certificate(&certificate(&given.certificate_pem, "test").unwrap()).unwrap()
@@ -207,7 +208,7 @@ async fn a_host_that_asks_for_certificates_without_end_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_renewed_after_the_backup_goes_on_after_the_restore() {
+async fn a_host_that_renewed_after_the_backup_is_accepted_after_the_restore() {
     let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
     let key = keys::node(&"acme".parse().unwrap(), &"voice1".parse().unwrap());
@@ -232,8 +233,8 @@ async fn a_host_that_renewed_after_the_backup_goes_on_after_the_restore() {
     enrollment(&world).await.recover(asked).await.unwrap();
 }
 
-/// Makes the node's newest certificate look older than it is.
-async fn let_time_pass(world: &World, node: &str) {
+/// Moves the time of issue of the node's newest certificate into the past.
+async fn backdate_certificate(world: &World, node: &str) {
     let key = keys::node(&"acme".parse().unwrap(), &node.parse().unwrap());
     let records = Records::new(Arc::clone(&world.store));
     let mut node = records.get(&key).await.unwrap().unwrap().value;
@@ -241,9 +242,9 @@ async fn let_time_pass(world: &World, node: &str) {
     records.commit(Batch::default().put(&key, Expect::Any, &node)).await.unwrap();
 }
 
-/// The host after a renewal, some time after the last.
+/// Renews a host's certificate, some time after the last renewal.
 async fn renewed(world: &World, host: &Host) -> Host {
-    let_time_pass(world, &host.node).await;
+    backdate_certificate(world, &host.node).await;
     let mut agent = AgentClient::new(world.channel(&host.credentials).await);
     let (csr, key) = request();
     let given = agent.renew(v1::RenewRequest { csr }).await.unwrap().into_inner();
@@ -260,7 +261,7 @@ async fn enrollment(world: &World) -> EnrollmentClient<Channel> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_removed_node_is_cut_at_once_and_its_certificate_is_worth_nothing() {
+async fn a_removed_node_is_disconnected_at_once_and_its_certificate_is_refused() {
     let mut fleet = Fleet::installed(StoreKind::OnDisk).await;
     let host = enroll(&fleet.world, "acme", "voice", "voice9").await;
     let mut session = Session::open(&fleet.world, &host).await.unwrap();
@@ -275,9 +276,12 @@ async fn a_removed_node_is_cut_at_once_and_its_certificate_is_worth_nothing() {
     fleet.world.restart().await;
     let channel = oml_daemon::tls::client_config(&host.credentials).unwrap();
     let address = fleet.world.running().listen.to_string();
-    // With TLS 1.3 the refusal comes with the first call.
+    // With TLS 1.3 the client sees the refusal at its first call.
     if let Ok(channel) = connect(&address, Arc::new(channel)).await {
-        assert!(Session::over(channel, None).await.is_err(), "it is refused after a restart too");
+        assert!(
+            Session::over(channel, None).await.is_err(),
+            "it must be refused after a restart too"
+        );
     }
     let again = fleet.operator.remove_node(remove).await.unwrap_err();
     assert!(oml_proto::problem::from_status(&again).is_some(), "{again}");
@@ -286,7 +290,7 @@ async fn a_removed_node_is_cut_at_once_and_its_certificate_is_worth_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_joins_again_goes_on_with_higher_numbers() {
+async fn a_host_that_joins_again_continues_its_generations() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let mut before = until(&mut fleet.operator, "acme", |_| true).await;
     let before = before.nodes.remove(2);
@@ -295,7 +299,8 @@ async fn a_host_that_joins_again_goes_on_with_higher_numbers() {
     fleet.operator.remove_node(remove).await.unwrap();
     let host = enroll(&fleet.world, "acme", "voice", &before.node).await;
     let mut session = Session::open(&fleet.world, &host).await.unwrap();
-    // Nothing was changed meanwhile, so it gets what it had, under the number it had.
+    // Nothing has changed in between, so the node gets the same assignment with the same
+    // generation.
     let given = session.assignment().await.unwrap().unwrap();
     assert_eq!(oml_proto::report::generation_to_wire(given.generation), before.assigned.unwrap());
     let _agent = Agent::start(&fleet.world, host, Arc::clone(&fleet.log)).await;
@@ -310,7 +315,7 @@ async fn a_host_that_joins_again_goes_on_with_higher_numbers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_that_joins_again_after_a_change_without_it_leaves_its_host_alone() {
+async fn a_node_that_joins_again_after_a_change_without_it_gets_an_undecided_assignment() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let mut before = until(&mut fleet.operator, "acme", |_| true).await;
     let before = before.nodes.remove(2);
@@ -322,10 +327,10 @@ async fn a_name_that_joins_again_after_a_change_without_it_leaves_its_host_alone
     let host = enroll(&fleet.world, "acme", "voice", &before.node).await;
     let mut session = Session::open(&fleet.world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
-    assert_eq!(given.content, Default::default(), "nothing is decided of it");
+    assert_eq!(given.content, Default::default(), "the assignment must be undecided");
     let number = before.assigned.unwrap().number;
-    assert!(given.generation.number > number, "an agent that kept its state takes it");
-    // Its share comes with the next change.
+    assert!(given.generation.number > number, "an agent that kept its state must accept it");
+    // The node gets its share with the next change.
     apply(&mut fleet.operator, SPEC).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
     assert_eq!(given.content.share.instances.len(), 2);
@@ -347,7 +352,7 @@ async fn a_change_without_a_removed_node_does_not_wait_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_says_nothing_on_the_enrolment_port_is_closed() {
+async fn a_silent_connection_to_the_enrolment_port_is_closed() {
     let world = World::start(StoreKind::InMemory).await;
     let config = Arc::new(enrollment_config(world.authority.fingerprint()));
     let tcp = TcpStream::connect(world.running().enrollment_listen).await.unwrap();
@@ -355,12 +360,12 @@ async fn a_host_that_says_nothing_on_the_enrolment_port_is_closed() {
     let mut silent = TlsConnector::from(config).connect(name, tcp).await.unwrap();
     let mut heard = Vec::new();
     let closed = tokio::time::timeout(LIMIT, silent.read_to_end(&mut heard)).await;
-    // In order or by reset, but closed.
-    assert!(closed.is_ok(), "it is still open");
+    // The connection may end in order or by a reset.
+    assert!(closed.is_ok(), "the connection is still open");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_made_by_a_clock_that_was_ahead_is_replaced_at_once() {
+async fn a_certificate_issued_in_the_future_is_replaced_at_once() {
     let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "voice", "voice1").await;
     let key = keys::node(&"acme".parse().unwrap(), &"voice1".parse().unwrap());
@@ -381,7 +386,7 @@ async fn a_certificate_made_by_a_clock_that_was_ahead_is_replaced_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_operator_whose_record_is_damaged_is_let_in_by_no_certificate() {
+async fn an_operator_with_a_damaged_record_is_refused_with_any_certificate() {
     let mut world = World::start(StoreKind::InMemory).await;
     let write = |key: &str, text: &[u8]| {
         let write = Write::put(key, Expect::Any, text.to_vec());
@@ -398,8 +403,9 @@ async fn an_operator_whose_record_is_damaged_is_let_in_by_no_certificate() {
     called("joe").await.unwrap();
 }
 
-/// How many calls at once a port lets a connection make, as HTTP/2 says it first of all.
-async fn calls_at_once(address: std::net::SocketAddr, config: rustls::ClientConfig) -> u32 {
+/// Returns the limit of concurrent calls per connection, from the first HTTP/2 SETTINGS
+/// frame.
+async fn concurrent_calls_max(address: std::net::SocketAddr, config: rustls::ClientConfig) -> u32 {
     const SETTINGS: u8 = 4;
     const MAX_CONCURRENT_STREAMS: u16 = 3;
     let tcp = TcpStream::connect(address).await.unwrap();
@@ -416,13 +422,13 @@ async fn calls_at_once(address: std::net::SocketAddr, config: rustls::ClientConf
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_connection_makes_many_calls_at_once_or_long_ones_without_a_certificate() {
+async fn concurrent_calls_are_limited_and_so_are_messages_without_a_certificate() {
     let world = World::start(StoreKind::InMemory).await;
     let unknown = enrollment_config(world.authority.fingerprint());
-    assert_eq!(calls_at_once(world.running().enrollment_listen, unknown).await, 4);
+    assert_eq!(concurrent_calls_max(world.running().enrollment_listen, unknown).await, 4);
     let host = enroll(&world, "acme", "voice", "voice1").await;
     let known = oml_daemon::tls::client_config(&host.credentials).unwrap();
-    assert_eq!(calls_at_once(world.running().listen, known).await, 8);
+    assert_eq!(concurrent_calls_max(world.running().listen, known).await, 8);
     let long = v1::RecoverRequest { certificate: vec![0; 20 << 10], csr: Vec::new() };
     let refused = enrollment(&world).await.recover(long).await.unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange, "{refused}");

@@ -1,4 +1,4 @@
-//! A small registry that knows every tag except those that begin with "no".
+//! A small registry that has every tag except those that begin with "no".
 #![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::net::SocketAddr;
@@ -13,19 +13,19 @@ use oml_common::id::ContentHash;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The registry.
+/// A running registry on loopback.
 pub(crate) struct Registry {
     pub(crate) address: SocketAddr,
-    pub(crate) state: Arc<Manner>,
+    pub(crate) state: Arc<Behaviour>,
     task: JoinHandle<()>,
 }
 
-/// How it behaves, and what it counts.
+/// The behaviour and the counters of the registry.
 #[derive(Default)]
-pub(crate) struct Manner {
-    /// Answers nothing but 500.
+pub(crate) struct Behaviour {
+    /// Whether every response has status 500.
     pub(crate) is_broken: AtomicBool,
-    pub(crate) questions: AtomicUsize,
+    pub(crate) requests: AtomicUsize,
 }
 
 impl Drop for Registry {
@@ -38,15 +38,15 @@ impl Registry {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(Manner::default());
+        let state = Arc::new(Behaviour::default());
         let app = Router::new().fallback(answer).with_state(Arc::clone(&state));
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { address, state, task }
     }
 }
 
-async fn answer(State(manner): State<Arc<Manner>>, request: Request) -> Response {
-    manner.questions.fetch_add(1, Ordering::SeqCst);
+async fn answer(State(manner): State<Arc<Behaviour>>, request: Request) -> Response {
+    manner.requests.fetch_add(1, Ordering::SeqCst);
     let path = request.uri().path();
     let tag = path.rsplit('/').next().unwrap_or_default();
     let status = match () {

@@ -1,4 +1,4 @@
-//! A controller made from a backup that is older than what the hosts run.
+//! Tests of a controller that is restored from a backup older than what the hosts run.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ rollout: {min_healthy_for: 1s}
 ";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restored_controller_changes_nothing_until_it_is_told_and_then_in_waves() {
+async fn a_restored_controller_changes_nothing_until_the_next_apply_and_then_works_in_waves() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let backup = fleet.world.backup().await;
     set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
@@ -35,7 +35,7 @@ async fn a_restored_controller_changes_nothing_until_it_is_told_and_then_in_wave
     })
     .await;
     assert!(status.nodes.iter().all(|node| node.target == 0), "{:?}", status.nodes);
-    assert_eq!(fleet.done(), [], "whatever runs is left alone");
+    assert_eq!(fleet.done(), [], "running instances must not be changed");
     let rollout = status.rollout.unwrap();
     let told = (rollout.state(), rollout.reason.as_str());
     assert_eq!(
@@ -43,7 +43,7 @@ async fn a_restored_controller_changes_nothing_until_it_is_told_and_then_in_wave
         (1, (RolloutState::Paused, "restored from a backup; apply again"))
     );
 
-    // The database comes first, and it is away: nobody else is changed.
+    // The node of the first wave is unreachable, so no other node is changed.
     fleet.agents.remove(0);
     let reply = apply(&mut fleet.operator, SPEC).await.unwrap();
     assert_eq!((reply.revision, reply.changed), (2, true));
@@ -60,7 +60,7 @@ async fn a_restored_controller_changes_nothing_until_it_is_told_and_then_in_wave
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_elsewhere_after_a_restore_leaves_the_node_it_was_on() {
+async fn a_component_that_moves_after_a_restore_is_removed_from_its_old_node() {
     let mut fleet = Fleet::start(StoreKind::InMemory).await;
     let host = enroll(&fleet.world, "acme", "app", "acme-app2").await;
     let log = Arc::clone(&fleet.log);
@@ -83,31 +83,31 @@ async fn what_goes_elsewhere_after_a_restore_leaves_the_node_it_was_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_machine_that_joined_after_the_backup_is_the_node() {
+async fn a_machine_that_joined_after_the_backup_is_accepted_as_the_node() {
     let mut world = World::start(StoreKind::InMemory).await;
     let as_machine = |digit: &str| v1::Hello { machine_id: digit.repeat(32), ..hello(None) };
     let before = enroll(&world, "acme", "data", "acme-data").await;
     apply(&mut world.operator().await, ONLY_DB).await.unwrap();
     let channel = world.channel(&before.credentials).await;
-    let mut first = Session::greeting(channel, as_machine("a")).await.unwrap();
+    let mut first = Session::open_with_hello(channel, as_machine("a")).await.unwrap();
     first.assignment().await.unwrap().unwrap();
     let backup = world.backup().await;
     let after = enroll(&world, "acme", "data", "acme-data").await;
     world.restore(&backup).await;
     let channel = world.channel(&after.credentials).await;
-    let mut other = Session::greeting(channel, as_machine("b")).await.unwrap();
+    let mut other = Session::open_with_hello(channel, as_machine("b")).await.unwrap();
     other.assignment().await.unwrap().unwrap();
     let channel = world.channel(&after.credentials).await;
-    let mut copy = Session::greeting(channel, as_machine("c")).await.unwrap();
+    let mut copy = Session::open_with_hello(channel, as_machine("c")).await.unwrap();
     assert_eq!(copy.assignment().await.unwrap_err().code(), Code::PermissionDenied);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_from_before_a_restore_lets_nobody_in() {
+async fn a_token_from_before_a_restore_is_refused() {
     let mut world = World::start(StoreKind::InMemory).await;
     let before = token(&world, "acme", "voice", "voice1").await;
     let backup = world.backup().await;
-    // Used after the backup, of which it knows nothing.
+    // The token is used after the backup, so the backup does not contain its use.
     join(&world, &before, "voice1").await.unwrap();
     world.restore(&backup).await;
     let refused = join(&world, &before, "voice1").await.err().unwrap();

@@ -1,4 +1,4 @@
-//! Sessions that overlap, fall silent, lie, or end.
+//! Tests of sessions: overlapping, silent, malicious and ending ones.
 #![expect(clippy::disallowed_methods, reason = "real ports, by real time")]
 
 use std::collections::BTreeMap;
@@ -18,10 +18,10 @@ use tonic::Code;
 
 use crate::agent::{Session, enroll, hello, report};
 use crate::fleet::Fleet;
-use crate::hooked::Hooked;
-use crate::world::{SPEC, StoreKind, World, apply, now, until, until_told};
+use crate::hooked::HookedStore;
+use crate::world::{SPEC, StoreKind, World, apply, now, until, until_with_time};
 
-/// One host with the role data, and what it is to run.
+/// Starts a controller with one host of the role data, and applies a specification.
 async fn one_host() -> (World, crate::agent::Host) {
     let world = World::start(StoreKind::InMemory).await;
     let host = enroll(&world, "acme", "data", "acme-data").await;
@@ -35,7 +35,7 @@ async fn one_host() -> (World, crate::agent::Host) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_newest_session_of_a_node_counts_and_the_end_of_an_older_one_changes_nothing() {
+async fn the_newest_session_of_a_node_replaces_older_ones_and_their_end_changes_nothing() {
     let (world, host) = one_host().await;
     let mut operator = world.operator().await;
     let mut older = Session::open(&world, &host).await.unwrap();
@@ -58,14 +58,14 @@ async fn an_agent_that_holds_the_assignment_is_not_sent_it_again() {
     let mut second = Session::over(world.channel(&host.credentials).await, held).await.unwrap();
     let reply = crate::world::set_version(&mut world.operator().await, "db", "2", "").await;
     reply.unwrap();
-    // The first that comes is the new one.
+    // The first assignment of the session is the new one.
     let next = second.assignment().await.unwrap().unwrap();
     assert!(next.generation > given.generation);
     assert_eq!(next.content.revision.0, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_report_of_something_never_given_is_not_believed() {
+async fn a_report_with_a_generation_that_was_never_assigned_is_ignored() {
     let (world, host) = one_host().await;
     let mut session = Session::open(&world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
@@ -93,7 +93,7 @@ async fn a_report_of_something_never_given_is_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn words_out_of_order_or_without_meaning_end_the_session_with_the_reason() {
+async fn unexpected_or_invalid_messages_end_the_session_with_the_reason() {
     let (world, host) = one_host().await;
     let mut session = Session::open(&world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
@@ -111,8 +111,8 @@ async fn words_out_of_order_or_without_meaning_end_the_session_with_the_reason()
     assert_eq!(session.assignment().await.unwrap_err().code(), Code::InvalidArgument);
 }
 
-/// A way to the controller that can fall silent without closing anything.
-async fn silent_way(to: std::net::SocketAddr) -> (std::net::SocketAddr, Arc<AtomicBool>) {
+/// Starts a proxy to the controller that can go silent without closing a connection.
+async fn silenceable_proxy(to: std::net::SocketAddr) -> (std::net::SocketAddr, Arc<AtomicBool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let silent = Arc::new(AtomicBool::new(false));
@@ -138,7 +138,7 @@ async fn forward(
     loop {
         let count = from.read(&mut bytes).await.unwrap_or(0);
         if silent.load(Ordering::SeqCst) {
-            // What is dropped is dropped; the connection stays.
+            // The bytes are dropped, and the connection stays open.
             std::future::pending::<()>().await;
         }
         if count == 0 || to.write_all(&bytes[..count]).await.is_err() {
@@ -148,9 +148,9 @@ async fn forward(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_falls_silent_is_unreachable_within_five_seconds_and_keeps_its_age() {
+async fn a_silent_host_is_unreachable_within_five_seconds_and_its_last_contact_is_kept() {
     let (world, host) = one_host().await;
-    let (way, silent) = silent_way(world.running().listen).await;
+    let (way, silent) = silenceable_proxy(world.running().listen).await;
     let config = Arc::new(client_config(&host.credentials).unwrap());
     let channel = connect(&way.to_string(), config).await.unwrap();
     let mut session = Session::over(channel, None).await.unwrap();
@@ -160,17 +160,17 @@ async fn a_host_that_falls_silent_is_unreachable_within_five_seconds_and_keeps_i
         .await;
     silent.store(true, Ordering::SeqCst);
     let began = now();
-    let (told, status) = until_told(&mut operator, "acme", |status| {
+    let (told, status) = until_with_time(&mut operator, "acme", |status| {
         status.nodes[0].state() == v1::NodeState::Unreachable
     })
     .await;
-    // By the stamp of the status: when this test comes to read it is another matter.
+    // The time is that of the status, because this test may read the status later.
     assert!(told.since_ms(began) <= 5_000, "{} ms", told.since_ms(began));
     assert!(status.nodes[0].last_seen_ms > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_changes_all_the_time_is_never_a_reason_to_write() {
+async fn values_that_change_all_the_time_cause_no_writes() {
     let (world, host) = one_host().await;
     let mut operator = world.operator().await;
     let mut session = Session::open(&world, &host).await.unwrap();
@@ -183,7 +183,7 @@ async fn what_changes_all_the_time_is_never_a_reason_to_write() {
     })
     .await;
     let kept = |s: &v1::TenantStatus| s.nodes[0].report.as_ref().map(|r| r.instances["db"].active);
-    // The record of the first report comes a moment after it.
+    // The first report is recorded some time after it was received.
     let key = omlcontroller::records::keys::last_report(
         &"acme".parse().unwrap(),
         &"acme-data".parse().unwrap(),
@@ -211,10 +211,10 @@ async fn what_changes_all_the_time_is_never_a_reason_to_write() {
     assert_eq!(world.store.list("").await.unwrap(), before);
 }
 
-/// Not a limit of its own, a guard: everything between a command and the agent
-/// is a nudge, and nothing waits for a period.
+/// Guards against waiting for a timer: every step between a command and the agent is
+/// triggered by a nudge. The limit itself has no meaning.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn from_a_command_to_the_agent_nothing_waits() {
+async fn a_command_reaches_the_agent_without_waiting_for_a_timer() {
     let (world, host) = one_host().await;
     let mut operator = world.operator().await;
     let mut session = Session::open(&world, &host).await.unwrap();
@@ -233,13 +233,13 @@ async fn from_a_command_to_the_agent_nothing_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_removed_while_it_says_hello_gets_no_session() {
-    let store = Arc::new(Hooked::default());
+async fn a_node_that_is_removed_during_its_hello_gets_no_session() {
+    let store = Arc::new(HookedStore::default());
     let world = World::over(Arc::clone(&store) as _).await;
     let host = enroll(&world, "acme", "data", "acme-data").await;
     let revoked = Arc::clone(&world.running().ops.revoked);
     let identity = "oml://node/acme/acme-data".parse().unwrap();
-    // The hello writes the node's record, and the removal comes right after it.
+    // The hello message writes the node's record, and the removal follows directly.
     store.after("nodes/acme/acme-data", move || {
         revoked.revoke(identity, highest_serial(crate::world::now()));
     });
@@ -249,7 +249,7 @@ async fn a_node_that_is_removed_while_it_says_hello_gets_no_session() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_watches_is_told_when_the_certificate_ends() {
+async fn a_watch_ends_when_the_certificate_expires() {
     let (world, _host) = one_host().await;
     let maria = Identity::Operator("maria".parse().unwrap());
     let channel = world.channel(&world.credentials_for(&maria, 2000)).await;
@@ -267,7 +267,7 @@ async fn who_watches_is_told_when_the_certificate_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn last_words_are_told_of_one_tenant_at_a_time() {
+async fn log_tails_are_returned_only_in_the_status_of_a_single_tenant() {
     let (world, host) = one_host().await;
     enroll(&world, "zephyr", "data", "zephyr-data").await;
     let mut session = Session::open(&world, &host).await.unwrap();
@@ -286,7 +286,7 @@ async fn last_words_are_told_of_one_tenant_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_report_without_measure_ends_its_session_and_is_not_kept() {
+async fn a_report_that_is_too_large_ends_its_session_and_is_not_stored() {
     let (world, host) = one_host().await;
     let mut session = Session::open(&world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
@@ -305,7 +305,7 @@ async fn a_report_without_measure_ends_its_session_and_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_version_of_an_agent_is_told_also_while_it_is_away() {
+async fn the_version_of_an_agent_is_shown_even_while_it_is_unreachable() {
     let (world, host) = one_host().await;
     let session = Session::open(&world, &host).await.unwrap();
     let mut operator = world.operator().await;
@@ -318,7 +318,7 @@ async fn the_version_of_an_agent_is_told_also_while_it_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_newer_agent_says_of_one_instance_ends_no_session_and_is_unknown() {
+async fn an_unreadable_instance_of_a_newer_agent_is_unknown_and_the_session_continues() {
     let (world, host) = one_host().await;
     let mut session = Session::open(&world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
@@ -341,20 +341,24 @@ async fn what_a_newer_agent_says_of_one_instance_ends_no_session_and_is_unknown(
     let reason = of_db(&status).unwrap().reason;
     assert!(reason.contains("upgrade the controller"), "{reason}");
     assert_eq!(status.nodes[0].state(), v1::NodeState::Connected);
-    assert_eq!(status.rollout.unwrap().state(), RolloutState::Progressing, "it is waited for");
-    // The session goes on: what can be read again counts.
+    assert_eq!(
+        status.rollout.unwrap().state(),
+        RolloutState::Progressing,
+        "the rollout must wait for it"
+    );
+    // The session continues, and a report that can be read again is used.
     session.report(&report(&given, &running, &BTreeMap::new())).await;
     until(&mut operator, "acme", |status| of_db(status).is_some_and(|db| !is_unknown(db))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_whose_address_changes_with_every_hello_is_put_off() {
+async fn a_host_whose_address_changes_with_every_hello_is_refused_for_a_while() {
     let (world, host) = one_host().await;
     let channel = world.channel(&host.credentials).await;
     let mut refused = None;
     for port in 1..5 {
         let hello = v1::Hello { metrics_port: port, ..hello(None) };
-        let mut session = Session::greeting(channel.clone(), hello).await.unwrap();
+        let mut session = Session::open_with_hello(channel.clone(), hello).await.unwrap();
         refused = session.assignment().await.err().or(refused);
     }
     let refused = refused.unwrap();
@@ -363,7 +367,7 @@ async fn a_host_whose_address_changes_with_every_hello_is_put_off() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_node_reports_changes_nothing_of_another_node_of_its_tenant() {
+async fn the_report_of_one_node_changes_no_other_node_of_its_tenant() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let liar = enroll(&fleet.world, "acme", "data", "acme-liar").await;
     let of = |status: &v1::TenantStatus, name: &str| {
@@ -376,7 +380,7 @@ async fn what_one_node_reports_changes_nothing_of_another_node_of_its_tenant() {
             .any(|node| node.node == "acme-liar" && node.state() == v1::NodeState::Connected)
     })
     .await;
-    // It speaks of what runs on the others, and of their failures.
+    // The report claims instances and failures of the other nodes.
     let voice = of(&before, "acme-voice").report.unwrap();
     let app = of(&before, "acme-app").report.unwrap();
     let mut lie = v1::Report { agent_version: "liar".into(), ..v1::Report::default() };
@@ -401,16 +405,16 @@ async fn what_one_node_reports_changes_nothing_of_another_node_of_its_tenant() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_copy_of_a_host_is_refused_and_shown_and_a_token_makes_another_machine_the_node() {
+async fn a_copy_of_a_host_is_refused_and_reported_and_a_token_admits_another_machine() {
     let (world, host) = one_host().await;
     let mut operator = world.operator().await;
     let as_machine = |digit: &str| v1::Hello { machine_id: digit.repeat(32), ..hello(None) };
     let channel = world.channel(&host.credentials).await;
-    let mut first = Session::greeting(channel, as_machine("a")).await.unwrap();
+    let mut first = Session::open_with_hello(channel, as_machine("a")).await.unwrap();
     let given = first.assignment().await.unwrap().unwrap();
     first.report(&report(&given, &BTreeMap::new(), &BTreeMap::new())).await;
     let channel = world.channel(&host.credentials).await;
-    let mut copy = Session::greeting(channel, as_machine("b")).await.unwrap();
+    let mut copy = Session::open_with_hello(channel, as_machine("b")).await.unwrap();
     let refused = copy.assignment().await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     let words = format!(
@@ -419,7 +423,7 @@ async fn a_copy_of_a_host_is_refused_and_shown_and_a_token_makes_another_machine
         "b".repeat(32)
     );
     assert!(refused.message().starts_with(&words), "{refused}");
-    // The first one goes on, and its status tells of the other.
+    // The session of the first machine continues, and its status reports the copy.
     let status = until(&mut operator, "acme", |status| {
         let report = status.nodes[0].report.as_ref();
         report.is_some_and(|report| report.troubles.iter().any(|t| t.starts_with(&words)))
@@ -429,7 +433,7 @@ async fn a_copy_of_a_host_is_refused_and_shown_and_a_token_makes_another_machine
 
     let again = enroll(&world, "acme", "data", "acme-data").await;
     let channel = world.channel(&again.credentials).await;
-    let mut other = Session::greeting(channel, as_machine("b")).await.unwrap();
+    let mut other = Session::open_with_hello(channel, as_machine("b")).await.unwrap();
     other.assignment().await.unwrap().unwrap();
     until(&mut operator, "acme", |status| {
         let report = status.nodes[0].report.as_ref();

@@ -1,4 +1,4 @@
-//! A change is watched until the controller's verdict on it.
+//! Tests of watching a change until the controller's verdict.
 
 use oml_proto::v1::fleet_client::FleetClient;
 use oml_proto::v1::{ChangeOutcome, ChangeProgress, RolloutState, Verdict, WatchChangeRequest};
@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use crate::fleet::Fleet;
 use crate::world::{LIMIT, StoreKind, set_version};
 
-/// Everything that a watcher of this revision is told, until the stream ends.
+/// Returns every message to a watcher of this revision, until the stream ends.
 async fn watched(
     fleet: &mut FleetClient<Channel>,
     revision: u64,
@@ -25,7 +25,7 @@ async fn watched(
     tokio::time::timeout(LIMIT, told).await.unwrap()
 }
 
-/// The verdict, which only the last message carries.
+/// Returns the verdict of the last message. All earlier ones must say that it waits.
 async fn verdict(fleet: &mut FleetClient<Channel>, revision: u64) -> Verdict {
     let told = watched(fleet, revision).await.unwrap();
     let (last, before) = told.split_last().unwrap();
@@ -48,14 +48,14 @@ async fn a_change_is_watched_until_it_is_done() {
     assert!(verdict.sentence.starts_with(lead), "{}", verdict.sentence);
     let status = last.status.as_ref().unwrap();
     assert_eq!(status.rollout.as_ref().unwrap().state(), RolloutState::Completed);
-    assert_eq!(status.nodes.len(), 3, "the nodes are told with it");
+    assert_eq!(status.nodes.len(), 3, "the last message must have the status of the nodes");
     let again = watched(&mut fleet.operator, reply.revision).await.unwrap();
-    assert_eq!(again.len(), 1, "who asks later is told at once");
-    assert_eq!(again[0].verdict, last.verdict, "and the same");
+    assert_eq!(again.len(), 1, "a later watcher must get the verdict at once");
+    assert_eq!(again[0].verdict, last.verdict, "the verdict must be the same");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_that_fails_is_rolled_back_and_its_failure_is_told_with_its_log() {
+async fn a_failed_change_is_rolled_back_and_its_failure_is_reported_with_its_log() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let reply = set_version(&mut fleet.operator, "voice", "bad1", "").await.unwrap();
     let told = watched(&mut fleet.operator, reply.revision).await.unwrap();
@@ -67,12 +67,12 @@ async fn a_change_that_fails_is_rolled_back_and_its_failure_is_told_with_its_log
     let rollout = last.status.as_ref().unwrap().rollout.as_ref().unwrap();
     let failure = rollout.failures[0].failure.as_ref().unwrap();
     assert!(!failure.log_tail.is_empty(), "{failure:?}");
-    // The revision before it runs, as it did.
+    // The previous revision is running again.
     assert_eq!(self::verdict(&mut fleet.operator, 1).await.outcome(), ChangeOutcome::Done);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_superseded_change_the_controller_says_whether_it_is_contained() {
+async fn the_verdict_on_a_superseded_change_says_whether_it_is_contained() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     for (component, version) in [("voice", "2"), ("web", "2"), ("voice", "3")] {
         let reply = set_version(&mut fleet.operator, component, version, "").await.unwrap();
@@ -89,7 +89,7 @@ async fn of_a_superseded_change_the_controller_says_whether_it_is_contained() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_changes_that_were_made_can_be_watched() {
+async fn only_existing_revisions_can_be_watched() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let refused = watched(&mut fleet.operator, 2).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);

@@ -1,4 +1,4 @@
-//! What Prometheus sees.
+//! Tests of the pages for Prometheus.
 
 use oml_proto::v1;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,7 +19,7 @@ async fn get(fleet: &Fleet, path: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn metrics_carry_tenant_host_and_component_and_say_nothing_of_the_unreachable() {
+async fn metrics_have_labels_and_leave_out_instances_of_unreachable_nodes() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let page = get(&fleet, "/metrics").await;
     let voice = "{tenant=\"acme\",host=\"acme-voice\",component=\"voice\"}";
@@ -47,7 +47,7 @@ async fn metrics_carry_tenant_host_and_component_and_say_nothing_of_the_unreacha
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn discovery_lists_agents_and_components_that_offer_metrics() {
+async fn discovery_lists_agents_and_components_with_metrics() {
     let fleet = Fleet::installed(StoreKind::InMemory).await;
     let page = get(&fleet, "/sd").await;
     let body = page.split("\r\n\r\n").nth(1).unwrap();
@@ -77,13 +77,13 @@ async fn discovery_lists_agents_and_components_that_offer_metrics() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn discovery_leaves_out_an_agent_whose_metrics_nobody_can_reach() {
+async fn discovery_leaves_out_an_agent_without_reachable_metrics() {
     let fleet = Fleet::installed(StoreKind::InMemory).await;
     let host = enroll(&fleet.world, "acme", "data", "acme-quiet").await;
     let channel = fleet.world.channel(&host.credentials).await;
-    // Metrics on loopback, or none at all: the agent says 0.
+    // An agent with metrics only on loopback, or without metrics, reports port 0.
     let hello = v1::Hello { metrics_port: 0, ..hello(None) };
-    let _session = Session::greeting(channel, hello).await.unwrap();
+    let _session = Session::open_with_hello(channel, hello).await.unwrap();
     until(&mut fleet.world.operator().await, "acme", |status| {
         status
             .nodes

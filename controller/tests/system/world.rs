@@ -1,4 +1,4 @@
-//! One controller with its registry, and how a test talks to it.
+//! One controller with its registry, and the calls that tests make to it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -24,7 +24,7 @@ use tonic::transport::Channel;
 
 use crate::registry::Registry;
 
-/// Longest wait for anything.
+/// The time limit of every wait.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 const CATALOG: &str = "\
@@ -72,7 +72,7 @@ components:
     metrics: \"9100\"
 ";
 
-/// The tenant that most tests use.
+/// The specification of the tenant that most tests use.
 pub(crate) const SPEC: &str = "\
 # The tenant, as its operator wrote it.
 tenant: acme
@@ -85,7 +85,7 @@ components:
 rollout: {min_healthy_for: 1s}
 ";
 
-/// A controller and its registry.
+/// A running controller, with its registry.
 pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
@@ -95,22 +95,22 @@ pub(crate) struct World {
     _dir: tempfile::TempDir,
 }
 
-/// Which store the controller has.
+/// The kind of store that the controller uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StoreKind {
     InMemory,
     OnDisk,
 }
 
-/// All but the store.
-struct Ground {
+/// Everything that a controller needs except its store.
+struct Prepared {
     settings: Settings,
     registry: Registry,
     authority: Authority,
     dir: tempfile::TempDir,
 }
 
-impl Ground {
+impl Prepared {
     async fn make() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let registry = Registry::start().await;
@@ -137,22 +137,23 @@ impl Ground {
 
 impl World {
     pub(crate) async fn start(kept: StoreKind) -> Self {
-        let ground = Ground::make().await;
+        let prepared = Prepared::make().await;
         let store: Arc<dyn Store> = match kept {
             StoreKind::InMemory => Arc::new(Memory::new()),
             StoreKind::OnDisk => {
-                let cluster = ground.authority.fingerprint().to_string();
-                embedded::create(&ground.settings.store_dir(), &cluster).unwrap();
-                let opened = Embedded::open(&ground.settings.store_dir(), Options::default()).await;
+                let cluster = prepared.authority.fingerprint().to_string();
+                embedded::create(&prepared.settings.store_dir(), &cluster).unwrap();
+                let opened =
+                    Embedded::open(&prepared.settings.store_dir(), Options::default()).await;
                 Arc::new(opened.unwrap())
             }
         };
-        ground.begin(store).await
+        prepared.begin(store).await
     }
 
-    /// Over a store of the test's own.
+    /// Starts a controller over a store that the test provides.
     pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
-        Ground::make().await.begin(store).await
+        Prepared::make().await.begin(store).await
     }
 
     pub(crate) fn running(&self) -> &Running {
@@ -169,7 +170,7 @@ impl World {
             Some(start(&self.settings, Env::system(), Arc::clone(&self.store)).await.unwrap());
     }
 
-    /// All that the controller keeps, as its backup writes it.
+    /// Returns a backup of the controller in the format of the backup file.
     pub(crate) async fn backup(&self) -> String {
         let read =
             |file: &str| std::fs::read_to_string(self.settings.pki_dir().join(file)).unwrap();
@@ -187,7 +188,7 @@ impl World {
         lines.map(|line| format!("{line}\n")).collect()
     }
 
-    /// Puts a controller made from a backup in the place of this one.
+    /// Replaces this controller with one that is restored from a backup.
     pub(crate) async fn restore(&mut self, backup: &str) {
         let running = self.running.take().unwrap();
         self.settings.listen = running.listen;
@@ -222,7 +223,7 @@ impl World {
         connect(&self.running().listen.to_string(), Arc::new(config)).await.unwrap()
     }
 
-    /// The service as an operator sees it.
+    /// Connects as an operator.
     pub(crate) async fn operator(&self) -> FleetClient<Channel> {
         let identity = Identity::Operator("maria".parse().unwrap());
         FleetClient::new(self.channel(&self.credentials(&identity)).await)
@@ -253,17 +254,18 @@ pub(crate) fn now() -> Timestamp {
     Env::system().now()
 }
 
-/// Follows a tenant's status until `holds`.
+/// Watches a tenant's status until `holds`, and returns that status.
 pub(crate) async fn until(
     fleet: &mut FleetClient<Channel>,
     tenant: &str,
     holds: impl Fn(&v1::TenantStatus) -> bool,
 ) -> v1::TenantStatus {
-    until_told(fleet, tenant, holds).await.1
+    until_with_time(fleet, tenant, holds).await.1
 }
 
-/// The same, with the controller's own time of that status.
-pub(crate) async fn until_told(
+/// Watches a tenant's status until `holds`, and returns that status with its time by the
+/// controller's clock.
+pub(crate) async fn until_with_time(
     fleet: &mut FleetClient<Channel>,
     tenant: &str,
     holds: impl Fn(&v1::TenantStatus) -> bool,
@@ -282,10 +284,10 @@ pub(crate) async fn until_told(
         panic!("the stream ended");
     })
     .await;
-    found.unwrap_or_else(|_elapsed| panic!("it never became so: {last:#?}"))
+    found.unwrap_or_else(|_elapsed| panic!("the expected status did not occur: {last:#?}"))
 }
 
-/// Waits until the rollout of a revision is in a state.
+/// Waits until the rollout of a revision is in this state.
 pub(crate) async fn until_rollout(
     fleet: &mut FleetClient<Channel>,
     to: u64,
