@@ -1,5 +1,5 @@
-//! The controller's program: reads the command line and the settings, starts
-//! or maintains a controller, and prints what went wrong, once.
+//! The controller's program. It reads the command line and the settings, runs the
+//! controller or an administrative command, and prints an error once.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -24,10 +24,10 @@ use omlcontroller::store::embedded::Options;
 use omlcontroller::{admin, notify, run};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Enough for a fleet, and little memory.
+/// The number of worker threads. Two are enough for a fleet and need little memory.
 const WORKERS: usize = 2;
 
-/// Keeps the desired state of every tenant and hands each node its share.
+/// Keeps the desired state of every tenant and assigns each node its share.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -44,13 +44,13 @@ enum Verb {
     Init(Init),
     /// Runs the controller
     Run,
-    /// Catalogs of components
+    /// Checks catalogs of components
     #[command(subcommand)]
     Catalog(CatalogVerb),
-    /// Operators
+    /// Adds and removes operators
     #[command(subcommand)]
     Operator(OperatorVerb),
-    /// Writes authority and store into a new file; the controller must not run
+    /// Writes authority and store to a new file; the controller must be stopped
     Backup {
         /// The file
         file: PathBuf,
@@ -67,7 +67,8 @@ struct Init {
     /// The controller's host name
     #[arg(long, value_name = "HOST")]
     name: String,
-    /// Address by which it is reached, where its name is not enough; the first one goes into bundles and tokens
+    /// Address at which the controller is reached, if its name does not resolve; the
+    /// first one is written to bundles and tokens
     #[arg(long, value_name = "IP")]
     address: Vec<String>,
     /// Name of the first operator
@@ -80,7 +81,7 @@ struct Init {
 
 #[derive(Debug, Subcommand)]
 enum CatalogVerb {
-    /// Says everything that is wrong with a catalog
+    /// Reports every mistake in a catalog
     Check {
         /// The file
         file: PathBuf,
@@ -89,7 +90,7 @@ enum CatalogVerb {
 
 #[derive(Debug, Subcommand)]
 enum OperatorVerb {
-    /// Makes a bundle for a further operator; the controller must not run
+    /// Makes a bundle for another operator; the controller must be stopped
     Add {
         /// The operator's name
         name: OperatorName,
@@ -97,14 +98,15 @@ enum OperatorVerb {
         #[arg(long, value_name = "FILE", default_value = "operator.toml")]
         out: PathBuf,
     },
-    /// Takes an operator away: its bundles open nothing from the next start on; the controller must not run
+    /// Removes an operator, whose bundles are refused from the next start on; the
+    /// controller must be stopped
     Remove {
         /// The operator's name
         name: OperatorName,
     },
 }
 
-/// For a mistake of the caller's, as everywhere.
+/// The exit code for a mistake in the arguments, as in our other programs.
 const MISTAKE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -118,11 +120,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether what was asked for was wrong, not what happened.
+/// Returns whether the arguments were wrong, as opposed to a failure at run time.
 fn is_mistake(error: &anyhow::Error) -> bool {
     let init = error.downcast_ref::<AdminError>();
     let init = init.is_some_and(|e| matches!(e, AdminError::Init(InitError::Mistake(_))));
-    // Of catalogs themselves only `catalog check` speaks.
+    // Only `catalog check` returns this error.
     init || error.is::<CatalogError>()
 }
 
@@ -143,24 +145,24 @@ fn perform(cli: &Cli) -> Result<()> {
             Verb::Init(verb) => begin(&settings, &env, verb).await,
             Verb::Operator(OperatorVerb::Add { name, out }) => {
                 admin::add_operator(&settings, &env, name, out).await?;
-                say(&format!("the bundle of operator {name} is in {}", out.display()))
+                say(&format!("the bundle of operator {name} was written to {}", out.display()))
             }
             Verb::Operator(OperatorVerb::Remove { name }) => {
                 if let Some(problem) = admin::remove_operator(&settings, &env, name).await? {
                     say(&problem.to_string())?;
                 }
-                say(&format!("operator {name} was removed; its bundles open nothing any more"))
+                say(&format!("operator {name} was removed; its bundles are refused from the next start on"))
             }
             Verb::Backup { file } => {
                 let saved = admin::back_up(&settings, &env, file).await?;
-                say(&format!("{} records are in {}", saved.records, file.display()))
+                say(&format!("{} records were written to {}", saved.records, file.display()))
             }
             Verb::Restore { file } => {
                 let saved = admin::restore(&settings, &env, file).await?;
                 let BackupSummary { records, epoch } = saved;
-                say(&format!("{records} records were restored; the epoch is {epoch} now"))?;
-                say("make join tokens anew: none from before is good any more")?;
-                say("nodes and operators removed since the backup are back: remove them again")
+                say(&format!("{records} records were restored; the new epoch is {epoch}"))?;
+                say("all join tokens have expired; make new ones with `omlctl node token`")?;
+                say("nodes and operators that were removed after the backup exist again; remove them again")
             }
             Verb::Catalog(CatalogVerb::Check { file }) => check_catalog(file),
         }
@@ -182,7 +184,7 @@ async fn begin(settings: &Settings, env: &Env, verb: &Init) -> Result<()> {
     let endpoint = PublicEndpoint { name: verb.name.clone(), host };
     admin::init(settings, env, endpoint, &verb.operator, &verb.out).await?;
     say(&format!(
-        "the controller is in {}; the bundle of operator {} is in {}: omlctl context import {}",
+        "the controller was made in {}; import the bundle of operator {} from {} with: omlctl context import {}",
         settings.data_dir.display(),
         verb.operator,
         verb.out.display(),
@@ -197,24 +199,24 @@ async fn serve(settings: &Settings, env: Env) -> Result<()> {
     let authority = Authority::load(&settings.pki_dir(), env.random())?;
     ensure!(
         Embedded::cluster_in(&settings.store_dir())? == authority.fingerprint().to_string(),
-        "the store in {} belongs to another controller than the authority in {}",
+        "the store in {} belongs to another controller than the authority in {}; restore both from one backup with `omlcontroller restore FILE`",
         settings.store_dir().display(),
         settings.pki_dir().display()
     );
     let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
     let running = run::start(settings, env, Arc::new(store)).await?;
-    let telling = tokio::spawn(notify::keep_notified(running.ops.status.clone()));
+    let notifications = tokio::spawn(notify::keep_notified(running.ops.status.clone()));
     notify::ready(&notify::status_line(&running.ops.status).await?);
-    tracing::info!(listen = %running.listen, enrollment = %running.enrollment_listen, "the controller serves");
-    // Both only observe.
+    tracing::info!(listen = %running.listen, enrollment = %running.enrollment_listen, "controller started");
+    // The order does not matter, because both only wait.
     tokio::select! {
         biased;
         _signal = terminated.recv() => {}
         _signal = interrupted.recv() => {}
     }
     notify::stopping();
-    tracing::info!("the controller stops");
-    telling.abort();
+    tracing::info!("controller stopping");
+    notifications.abort();
     running.stop().await;
     Ok(())
 }

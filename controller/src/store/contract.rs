@@ -171,7 +171,7 @@ pub(super) async fn a_commit_nudges_only_waiters_on_its_prefix(store: &dyn Store
     assert!(is_soon(tenants.next()).await);
     assert!(put(store, "nodes/a", Expect::Absent, b"1").await.is_err());
     let quiet = tokio::time::timeout(Duration::from_millis(20), nodes.next()).await;
-    assert!(quiet.is_err(), "a refused commit nudges nobody");
+    assert!(quiet.is_err(), "a refused commit must not nudge");
 }
 
 pub(super) async fn nudges_without_a_waiter_are_kept_and_merged(store: &dyn Store) {

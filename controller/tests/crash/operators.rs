@@ -13,8 +13,11 @@ async fn a_removed_operators_bundle_is_refused_and_a_new_one_is_accepted() {
     controller.kill();
     assert!(controller.run_to_end(&["operator", "remove", "maria"]).status.success());
     let unrecorded = controller.run_to_end(&["operator", "remove", "mario"]);
-    let said = String::from_utf8_lossy(&unrecorded.stderr);
-    assert!(unrecorded.status.success() && said.contains("no operator mario on record"), "{said}");
+    let message = String::from_utf8_lossy(&unrecorded.stderr);
+    assert!(
+        unrecorded.status.success() && message.contains("no operator mario on record"),
+        "{message}"
+    );
     controller.start(&[]).await;
     let refused = controller.change(1).await.unwrap_err();
     assert_ne!(refused.code(), Code::InvalidArgument, "{refused}");
@@ -47,8 +50,8 @@ async fn mistakes_of_the_caller_exit_with_2() {
         &["no-such-verb"],
     ] {
         let ended = controller.run_to_end(arguments);
-        let said = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!(ended.status.code(), Some(2), "{arguments:?}: {said}");
+        let message = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{arguments:?}: {message}");
     }
     let exists = controller.run_to_end(&["init", "--name", "ok", "--out", out]);
     assert_eq!(exists.status.code(), Some(1), "the arguments are valid, so this is not a mistake");

@@ -1,9 +1,6 @@
 //! Tests of stores that the program cannot open or write: it reports the file in one
 //! line, and changes no file.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "whoever runs it says whether the host must have what it needs"
-)]
+#![expect(clippy::disallowed_methods, reason = "the environment says whether these tests must run")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,10 +32,10 @@ fn refused(controller: &Controller) -> String {
     let before = files(&controller.path("data"));
     let ended = controller.run_to_end(&["run"]);
     assert_eq!(ended.status.code(), Some(1));
-    let said = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(files(&controller.path("data")) == before, "a file was moved or changed: {said}");
-    said
+    let message = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(message.lines().count(), 1, "{message}");
+    assert!(files(&controller.path("data")) == before, "a file was moved or changed: {message}");
+    message
 }
 
 async fn stopped() -> Controller {
@@ -53,12 +50,12 @@ async fn the_program_refuses_a_store_that_is_cut_short() {
     let header = controller.path("data/store/header");
     let text = fs::read(&header).unwrap();
     fs::write(&header, &text[..text.len() / 2]).unwrap();
-    let said = refused(&controller);
-    assert!(said.contains(header.to_str().unwrap()), "{said}");
+    let message = refused(&controller);
+    assert!(message.contains(header.to_str().unwrap()), "{message}");
     fs::write(&header, text).unwrap();
     fs::remove_file(controller.path("data/store/db")).unwrap();
-    let said = refused(&controller);
-    assert!(said.contains("data/store/db is missing or cut short"), "{said}");
+    let message = refused(&controller);
+    assert!(message.contains("data/store/db is missing or cut short"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -67,14 +64,14 @@ async fn the_program_refuses_a_store_of_another_controller() {
     let store = controller.path("data/store");
     let database = fs::read(store.join("db")).unwrap();
     fs::write(store.join("db"), "notes of somebody else\n".repeat(5000)).unwrap();
-    let said = refused(&controller);
-    assert!(said.contains(store.join("db").to_str().unwrap()), "{said}");
+    let message = refused(&controller);
+    assert!(message.contains(store.join("db").to_str().unwrap()), "{message}");
     fs::write(store.join("db"), database).unwrap();
     fs::rename(&store, controller.path("set-aside")).unwrap();
     fs::rename(other.path("data/store"), &store).unwrap();
-    let said = refused(&controller);
-    assert!(said.contains(store.to_str().unwrap()), "{said}");
-    assert!(said.contains("belongs to another controller"), "{said}");
+    let message = refused(&controller);
+    assert!(message.contains(store.to_str().unwrap()), "{message}");
+    assert!(message.contains("belongs to another controller"), "{message}");
 }
 
 /// A small mounted file system, which is unmounted when this is dropped.

@@ -37,9 +37,9 @@ async fn a_restored_controller_changes_nothing_until_the_next_apply_and_then_wor
     assert!(status.nodes.iter().all(|node| node.target == 0), "{:?}", status.nodes);
     assert_eq!(fleet.done(), [], "running instances must not be changed");
     let rollout = status.rollout.unwrap();
-    let told = (rollout.state(), rollout.reason.as_str());
+    let state = (rollout.state(), rollout.reason.as_str());
     assert_eq!(
-        (status.revision, told),
+        (status.revision, state),
         (1, (RolloutState::Paused, "restored from a backup; apply again"))
     );
 

@@ -116,14 +116,14 @@ async fn silenceable_proxy(to: std::net::SocketAddr) -> (std::net::SocketAddr, A
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let silent = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&silent);
+    let is_silent = Arc::clone(&silent);
     tokio::spawn(async move {
         let (from, _) = listener.accept().await.unwrap();
         let (from_read, from_write) = from.into_split();
         let (to_read, to_write) = TcpStream::connect(to).await.unwrap().into_split();
         tokio::join!(
-            forward(from_read, to_write, Arc::clone(&told)),
-            forward(to_read, from_write, told)
+            forward(from_read, to_write, Arc::clone(&is_silent)),
+            forward(to_read, from_write, is_silent)
         );
     });
     (address, silent)
@@ -160,12 +160,12 @@ async fn a_silent_host_is_unreachable_within_five_seconds_and_its_last_contact_i
         .await;
     silent.store(true, Ordering::SeqCst);
     let began = now();
-    let (told, status) = until_with_time(&mut operator, "acme", |status| {
+    let (at, status) = until_with_time(&mut operator, "acme", |status| {
         status.nodes[0].state() == v1::NodeState::Unreachable
     })
     .await;
     // The time is that of the status, because this test may read the status later.
-    assert!(told.since_ms(began) <= 5_000, "{} ms", told.since_ms(began));
+    assert!(at.since_ms(began) <= 5_000, "{} ms", at.since_ms(began));
     assert!(status.nodes[0].last_seen_ms > 0);
 }
 

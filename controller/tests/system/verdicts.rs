@@ -14,21 +14,21 @@ async fn watched(
     revision: u64,
 ) -> Result<Vec<ChangeProgress>, Status> {
     let request = WatchChangeRequest { tenant: "acme".into(), revision };
-    let told = async {
+    let messages = async {
         let mut replies = fleet.watch_change(request).await?.into_inner();
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         while let Some(progress) = replies.message().await? {
-            told.push(progress);
+            messages.push(progress);
         }
-        Ok(told)
+        Ok(messages)
     };
-    tokio::time::timeout(LIMIT, told).await.unwrap()
+    tokio::time::timeout(LIMIT, messages).await.unwrap()
 }
 
 /// Returns the verdict of the last message. All earlier ones must say that it waits.
 async fn verdict(fleet: &mut FleetClient<Channel>, revision: u64) -> Verdict {
-    let told = watched(fleet, revision).await.unwrap();
-    let (last, before) = told.split_last().unwrap();
+    let messages = watched(fleet, revision).await.unwrap();
+    let (last, before) = messages.split_last().unwrap();
     for progress in before {
         let verdict = progress.verdict.as_ref().unwrap();
         assert_eq!(verdict.outcome(), ChangeOutcome::Waiting, "{verdict:?}");
@@ -40,8 +40,8 @@ async fn verdict(fleet: &mut FleetClient<Channel>, revision: u64) -> Verdict {
 async fn a_change_is_watched_until_it_is_done() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
-    let told = watched(&mut fleet.operator, reply.revision).await.unwrap();
-    let last = told.last().unwrap();
+    let messages = watched(&mut fleet.operator, reply.revision).await.unwrap();
+    let last = messages.last().unwrap();
     let verdict = last.verdict.as_ref().unwrap();
     assert_eq!((verdict.outcome(), verdict.superseded_by), (ChangeOutcome::Done, 0));
     let lead = "done: acme runs revision 2, after ";
@@ -58,8 +58,8 @@ async fn a_change_is_watched_until_it_is_done() {
 async fn a_failed_change_is_rolled_back_and_its_failure_is_reported_with_its_log() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let reply = set_version(&mut fleet.operator, "voice", "bad1", "").await.unwrap();
-    let told = watched(&mut fleet.operator, reply.revision).await.unwrap();
-    let last = told.last().unwrap();
+    let messages = watched(&mut fleet.operator, reply.revision).await.unwrap();
+    let last = messages.last().unwrap();
     let verdict = last.verdict.as_ref().unwrap();
     assert_eq!(verdict.outcome(), ChangeOutcome::RolledBack);
     let lead = "rolled back: revision 2 of acme did not hold, its nodes run revision 1 again: ";
@@ -79,13 +79,16 @@ async fn the_verdict_on_a_superseded_change_says_whether_it_is_contained() {
         let verdict = verdict(&mut fleet.operator, reply.revision).await;
         assert_eq!(verdict.outcome(), ChangeOutcome::Done, "{verdict:?}");
     }
-    let told = [verdict(&mut fleet.operator, 2).await, verdict(&mut fleet.operator, 3).await];
+    let verdicts = [verdict(&mut fleet.operator, 2).await, verdict(&mut fleet.operator, 3).await];
     let altered = "failed: revision 4 of acme superseded 2 and undid or altered this change: \
                    voice on acme-voice";
     let contained = "done: acme runs revision 4, which superseded 3 and contains this change";
-    assert_eq!(told.each_ref().map(|verdict| verdict.sentence.as_str()), [altered, contained]);
-    assert_eq!(told.each_ref().map(|v| v.outcome()), [ChangeOutcome::Failed, ChangeOutcome::Done]);
-    assert_eq!(told.each_ref().map(|verdict| verdict.superseded_by), [4, 4]);
+    assert_eq!(verdicts.each_ref().map(|verdict| verdict.sentence.as_str()), [altered, contained]);
+    assert_eq!(
+        verdicts.each_ref().map(|v| v.outcome()),
+        [ChangeOutcome::Failed, ChangeOutcome::Done]
+    );
+    assert_eq!(verdicts.each_ref().map(|verdict| verdict.superseded_by), [4, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,9 +1,6 @@
 //! Tests of opening folders: which are accepted, which are refused, and with which
 //! messages.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "whoever runs it says whether the host must have what it needs"
-)]
+#![expect(clippy::disallowed_methods, reason = "the environment says whether these tests must run")]
 
 use std::collections::BTreeMap;
 use std::fs;
