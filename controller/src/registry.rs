@@ -94,7 +94,11 @@ pub struct Registries {
 
 /// Registries that are simulated: what a tag names, or why nobody says.
 #[cfg(feature = "sim")]
-pub struct SimulatedRegistries(pub Box<dyn Fn(&Repository, &Version) -> Answered + Send + Sync>);
+pub struct SimulatedRegistries(pub Resolve);
+
+/// What answers in the place of a registry.
+#[cfg(feature = "sim")]
+pub type Resolve = Box<dyn Fn(&Repository, &Version) -> Answered + Send + Sync>;
 
 /// What a registry says of a tag.
 #[cfg(feature = "sim")]
