@@ -90,7 +90,11 @@ pub struct Registries {
 
 /// A simulation of all registries, which resolves tags without a network.
 #[cfg(feature = "sim")]
-pub struct SimulatedRegistries(pub Box<dyn Fn(&Repository, &Version) -> Answered + Send + Sync>);
+pub struct SimulatedRegistries(pub Resolve);
+
+/// What answers in the place of a registry.
+#[cfg(feature = "sim")]
+pub type Resolve = Box<dyn Fn(&Repository, &Version) -> Answered + Send + Sync>;
 
 /// The result of resolving a tag: its digest, or the reason that there is none.
 #[cfg(feature = "sim")]

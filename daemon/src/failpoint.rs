@@ -5,30 +5,42 @@
 //! folder, a marker file in it makes the crash happen once, so that the
 //! restarted program goes on; without one it happens every time.
 
-/// Ends the process here if this is the place that was named.
-#[cfg(not(any(feature = "failpoints", feature = "sim")))]
-pub fn reach(_place: &str) {}
-
-/// Ends the process here if this is the place that was named.
-#[cfg(feature = "failpoints")]
+/// Ends the process here if this is the place that was named, or the simulated
+/// program if whoever simulates it says so: nothing of it goes on, as after a crash.
+#[cfg_attr(
+    not(any(feature = "failpoints", feature = "sim")),
+    expect(unused_variables, reason = "only test builds have places to end at")
+)]
 pub fn reach(place: &str) {
-    if is_armed(place) && disarm(place) {
+    #[cfg(feature = "sim")]
+    if simulated::ask(simulated::Question::Reached, place) {
+        std::panic::resume_unwind(Box::new("the program was killed"));
+    }
+    #[cfg(feature = "failpoints")]
+    if is_named(place) && disarm(place) {
         std::process::abort();
     }
 }
 
-/// Whether this place was named and not reached before.
-#[cfg(not(any(feature = "failpoints", feature = "sim")))]
+/// Whether the program would end at this place.
 #[must_use]
-pub fn is_armed(_place: &str) -> bool {
+pub fn is_armed(place: &str) -> bool {
+    #[cfg(feature = "sim")]
+    if simulated::ask(simulated::Question::IsNext, place) {
+        return true;
+    }
+    is_named(place)
+}
+
+#[cfg(not(feature = "failpoints"))]
+fn is_named(_place: &str) -> bool {
     false
 }
 
 /// Whether this place was named and not reached before.
 #[cfg(feature = "failpoints")]
 #[expect(clippy::disallowed_methods, reason = "so that any program of a test can be told")]
-#[must_use]
-pub fn is_armed(place: &str) -> bool {
+fn is_named(place: &str) -> bool {
     let is_named = std::env::var("OML_FAILPOINT").is_ok_and(|named| named == place);
     is_named && !marker(place).is_some_and(|marker| marker.exists())
 }
@@ -46,21 +58,6 @@ fn disarm(place: &str) -> bool {
     let Some(marker) = marker(place) else { return true };
     let has_folder = marker.parent().is_some_and(|folder| std::fs::create_dir_all(folder).is_ok());
     has_folder && std::fs::File::create_new(marker).is_ok()
-}
-
-/// Ends the program here if whoever simulates it says so: nothing of it goes on,
-/// as after a crash of its process.
-#[cfg(all(feature = "sim", not(feature = "failpoints")))]
-pub fn reach(place: &str) {
-    if simulated::ask(simulated::Question::Reached, place) {
-        std::panic::resume_unwind(Box::new("the program was killed"));
-    }
-}
-
-/// Whether the program would end at this place.
-#[cfg(all(feature = "sim", not(feature = "failpoints")))]
-pub fn is_armed(place: &str) -> bool {
-    simulated::ask(simulated::Question::IsNext, place)
 }
 
 pub use scope::{about, carry};

@@ -11,7 +11,7 @@ use crate::table::Style;
 
 /// What happens with an instance: `pulling 12.3 of 40.0 MiB`, `blocked: port 80 is taken`.
 pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport) -> String {
-    let phase = instance.phase.clone().unwrap_or_default();
+    let phase = instance.phase.unwrap_or_default();
     let because = |word: &str| match instance.reason.as_str() {
         "" => word.to_owned(),
         reason => format!("{word}: {reason}"),
@@ -83,14 +83,12 @@ pub(crate) fn is_quiet(instance: &InstanceReport) -> bool {
 
 /// `progressing, wave 1 of 3`.
 pub(crate) fn rollout_state(rollout: &Rollout) -> String {
-    match rollout.state() {
-        RolloutState::Progressing if rollout.waves > 1 => {
-            // The wire counts the waves that are passed; the next one is on its way.
-            let wave = (rollout.wave + 1).min(rollout.waves);
-            format!("progressing (wave {wave} of {})", rollout.waves)
-        }
-        _ => state_words(rollout.state),
+    if rollout.state() != RolloutState::Progressing || rollout.waves <= 1 {
+        return state_words(rollout.state);
     }
+    // The wire counts the waves that are passed; the next one is on its way.
+    let wave = (rollout.wave + 1).min(rollout.waves);
+    format!("progressing (wave {wave} of {})", rollout.waves)
 }
 
 /// `rolled back`: the state of a rollout, or what became of a revision.

@@ -211,7 +211,10 @@ impl Agent {
         #[cfg(feature = "planted-bugs")]
         let outcome = match outcome {
             Outcome::Failed(_) if is_planted(Bug::AgentLoop) => Outcome::Done,
-            outcome => outcome,
+            outcome @ (Outcome::Done
+            | Outcome::Counted(_)
+            | Outcome::Retry(_)
+            | Outcome::Failed(_)) => outcome,
         };
         log_outcome(component, step, &outcome);
         if outcome == Outcome::Done {

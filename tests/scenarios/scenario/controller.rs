@@ -125,8 +125,9 @@ impl Controller {
             Box::pin(async move {
                 let peer = peer_of(&credentials)?;
                 let connector = tower::service_fn(move |_uri| {
-                    let opened = open(&connections, &reachable, peer.clone());
-                    async move { opened.map(TokioIo::new) }
+                    std::future::ready(
+                        open(&connections, &reachable, peer.clone()).map(TokioIo::new),
+                    )
                 });
                 let endpoint = Endpoint::from_static("http://controller:7443");
                 let connected = endpoint.connect_with_connector(connector).await;
@@ -194,7 +195,7 @@ impl Controller {
             let mut changes = status.changes(Some(&tenant));
             loop {
                 changes.next().await;
-                seen.add(Sight::Tenant(status.tenant(&tenant).await.ok().flatten()));
+                seen.add(Sight::Tenant(Box::new(status.tenant(&tenant).await.ok().flatten())));
             }
         }
     }

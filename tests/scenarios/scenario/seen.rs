@@ -13,7 +13,7 @@ pub(super) enum Sight {
     /// An agent says how its host is.
     Report(NodeName, Arc<Report>),
     /// The tenant's rollout, or who is connected, has changed.
-    Tenant(Option<TenantSnapshot>),
+    Tenant(Box<Option<TenantSnapshot>>),
     /// An agent ended where it was to end.
     Crash,
 }

@@ -165,7 +165,7 @@ impl World {
                 }
                 Sight::Crash => {}
                 Sight::Tenant(snapshot) => {
-                    self.snapshot = snapshot;
+                    self.snapshot = *snapshot;
                     self.show_rollout(&self.moves());
                     if let Some(snapshot) = &self.snapshot {
                         self.watch.check_parallel(&self.nodes, snapshot)?;
