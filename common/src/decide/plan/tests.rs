@@ -7,7 +7,7 @@ use super::*;
 use crate::decide::assign;
 use crate::document;
 use crate::document::assignment::Assignment;
-use crate::testing::{CATALOG, SPEC, plan_of, plan_on, plan_with};
+use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on, plan_with};
 
 const OMNILEADS: &str = include_str!("../../../../catalog/omnileads.yaml");
 
@@ -143,6 +143,26 @@ fn a_setting_that_is_no_port_is_refused_where_it_is_used() {
 fn what_a_setting_holds_is_no_template() {
     let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"{{ 5 }}\""));
     assert!(told.contains("ports: \"{{ 5 }}\" is not a port number"), "{told}");
+}
+
+#[test]
+fn what_the_agent_of_a_node_does_not_know_is_refused_by_name() {
+    let mut nodes = nodes();
+    let mut features = BTreeSet::from(Feature::ALL);
+    features.remove(&Feature::ProbeSipOptions);
+    let old = AgentFacts { version: "0.0.9".to_owned(), features };
+    nodes.get_mut(&"n3".parse().unwrap()).unwrap().agent = Some(old);
+    let problems = plan_on(&nodes, SPEC, CATALOG, 1).unwrap_err();
+    let [problem] = &problems.0[..] else { panic!("{problems}") };
+    assert_eq!(problem.path, "components.voice");
+    let message = "n3 cannot run it: its agent 0.0.9 does not know probe-sip-options";
+    assert_eq!(problem.message, message);
+    assert_eq!(problem.hint.as_deref(), Some("upgrade the agent on n3: apt install omlagent"));
+}
+
+#[test]
+fn a_node_whose_agent_said_nothing_yet_is_planned_for() {
+    assert!(plan_on(&nodes(), SPEC, CATALOG, 1).is_ok());
 }
 
 #[test]

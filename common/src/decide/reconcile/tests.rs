@@ -275,6 +275,24 @@ fn what_is_not_ours_is_named_and_left_alone() {
 }
 
 #[test]
+fn what_takes_a_newer_agent_is_left_as_it_is_while_the_others_go_on() {
+    let mut world = World::settled([instance("asterisk", "1"), instance("redis", "1")]);
+    let started = world.place("asterisk").containers[0].state.clone();
+    world.desire([instance("asterisk", "2"), instance("redis", "2")]);
+    let own_name = "\"name\":\"oml-asterisk\"";
+    let with_unknown_field = format!("{own_name},\"colour\":\"blue\"");
+    world.desire_text(|text| text.replace(own_name, &with_unknown_field));
+    world.settle();
+    assert!(!world.log.iter().any(|step| step.starts_with("asterisk")), "{:?}", world.log);
+    assert!(world.log.contains(&"redis commit".to_owned()), "{:?}", world.log);
+    let decision = &world.decide()[&name("asterisk")];
+    assert_eq!(decision.phase, Phase::Blocked);
+    assert!(decision.reason.starts_with("needs a newer agent: "), "{}", decision.reason);
+    assert!(decision.reason.contains("colour"), "{}", decision.reason);
+    assert_eq!(world.place("asterisk").containers[0].state, started);
+}
+
+#[test]
 fn a_component_waits_for_those_before_it() {
     let mut world = World::new();
     let after = vec![name("redis")];

@@ -8,13 +8,13 @@ use crate::decide::observed::{
 };
 use crate::decide::reconcile::{Action, Decision, Input, Step, decide, reconcile};
 use crate::decide::update::{self, InstanceUpdate, Outcome, nothing};
-use crate::document::Verbatim;
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
 use crate::document::instance::{
     ActiveProbe, Check, Container, Instance, PackagedUnit, Probe, Timing,
 };
 use crate::document::report::{Failure, Phase};
+use crate::document::{self, Verbatim};
 use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
 use crate::time::Timestamp;
 
@@ -194,6 +194,14 @@ impl World {
                 share: instances.into_iter().map(desired).collect(),
             },
         };
+        update::align(&mut self.updates, &assignment);
+        self.assignment = Some(assignment);
+    }
+
+    /// The assignment as another release would have written it.
+    pub(super) fn desire_text(&mut self, edit: impl FnOnce(String) -> String) {
+        let text = edit(document::write(self.assignment.as_ref().unwrap()));
+        let assignment = document::read(&text).unwrap();
         update::align(&mut self.updates, &assignment);
         self.assignment = Some(assignment);
     }
