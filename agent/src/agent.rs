@@ -190,7 +190,7 @@ impl Agent {
         self.read_documents();
     }
 
-    /// What is fetched for a desired workload that was overtaken only holds the next one up.
+    /// What is pulled for a desired workload that was superseded only holds the next one up.
     fn end_superseded_pulls(&self) {
         for running in self.state.running.values() {
             let busy = self.state.busy.get(&running.component);

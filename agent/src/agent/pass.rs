@@ -225,11 +225,11 @@ impl Agent {
         let removed = *step == Step::Remove && outcome == Outcome::Done;
         let now = self.host.clock.now();
         let desired_hash = work.desired.as_ref().map_or_else(nothing, |i| i.workload_hash());
-        // Another desired workload may have overtaken the one that the step was for; how it
+        // Another desired workload may have superseded the one that the step was for; how it
         // ended then says nothing of the new one.
-        let overtaken =
+        let superseded =
             self.state.updates.get(component).is_some_and(|a| a.desired_hash != desired_hash);
-        let update = if overtaken { None } else { self.state.updates.remove(component) };
+        let update = if superseded { None } else { self.state.updates.remove(component) };
         if let Some(update) = update.filter(|_| !removed) {
             let update = update.after(step, outcome, now);
             if !update.is_blank() {

@@ -286,7 +286,7 @@ async fn a_previous_document_that_makes_no_sense_does_not_cost_the_previous_cont
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proven_version_is_still_there_after_two_overtook_each_other() {
+async fn a_proven_version_is_still_there_after_two_superseded_each_other() {
     let mut bench = Bench::settled().await;
     bench.offer("2", Behaviour::Good);
     bench.offer("3", Behaviour::Good);
@@ -342,7 +342,7 @@ async fn a_return_that_cannot_be_recorded_is_done_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fetch_for_a_version_that_was_overtaken_holds_up_nothing() {
+async fn a_pull_for_a_version_that_was_superseded_holds_up_nothing() {
     let mut bench = Bench::settled().await;
     bench.upgrade_held(("2", Behaviour::Good), (Daemon::Docker, Verb::Fetch)).await;
     bench.desire(&["1"]);

@@ -32,7 +32,7 @@ mod stub;
 mod time;
 
 pub use engine::{Engine, Inspected, Waited};
-pub use events::Deeds;
+pub use events::ContainerEvents;
 pub use label::Marked;
 pub use login::Login;
 

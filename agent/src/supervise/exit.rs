@@ -3,7 +3,7 @@
 use oml_common::decide::observed::Drift;
 use oml_common::time::Timestamp;
 
-use crate::runtime::docker::Deeds;
+use crate::runtime::docker::ContainerEvents;
 
 /// An end, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,34 +23,40 @@ pub(super) struct Evidence {
     /// The engine had been away when it was found.
     pub(super) engine_was_away: bool,
     /// What the engine's events tell; none when it could not be asked.
-    pub(super) deeds: Option<Deeds>,
+    pub(super) container_events: Option<ContainerEvents>,
 }
 
 /// Puts an end into words.
 pub(super) fn tell(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit {
-    let deeds = evidence.deeds.unwrap_or_default();
+    let container_events = evidence.container_events.unwrap_or_default();
     let code = evidence.code.map_or_else(String::new, |code| format!(" (exit code {code})"));
     let by_hand = |what: &str| {
         let found = format!("container {name} was {what}{code}");
         ContainerExit { words: found.clone(), drift: Some(Drift { at: now, found }) }
     };
-    if evidence.code.is_none() || deeds.removed {
+    if evidence.code.is_none() || container_events.removed {
         return by_hand("removed");
     }
-    if evidence.out_of_memory || deeds.out_of_memory {
+    if evidence.out_of_memory || container_events.out_of_memory {
         return ContainerExit { words: format!("ran out of memory{code}"), drift: None };
     }
-    if deeds.stopped {
+    if container_events.stopped {
         return by_hand("stopped on the host");
     }
-    if deeds.killed {
+    if container_events.killed {
         return by_hand("killed on the host");
     }
-    if evidence.engine_was_away || evidence.deeds.is_some_and(|deeds| !deeds.ended) {
+    if evidence.engine_was_away
+        || evidence.container_events.is_some_and(|container_events| !container_events.ended)
+    {
         return by_hand("ended while docker was away");
     }
     let code = evidence.code.unwrap_or(-1);
-    let unknown = if evidence.deeds.is_none() { "; docker does not tell who ended it" } else { "" };
+    let unknown = if evidence.container_events.is_none() {
+        "; docker does not tell who ended it"
+    } else {
+        ""
+    };
     ContainerExit { words: format!("ended with exit code {code}{unknown}"), drift: None }
 }
 

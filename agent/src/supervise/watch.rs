@@ -200,16 +200,16 @@ impl Supervisor {
         let just_now = Timestamp(now.0.saturating_sub(JUST_NOW_MS));
         let since = if since > now { just_now } else { since };
         let until = now.plus_ms(AFTERMATH_MS);
-        let deeds = self.client.engine.deeds(id, since, until).await;
-        if let Err(error) = &deeds {
+        let container_events = self.client.engine.container_events(id, since, until).await;
+        if let Err(error) = &container_events {
             eprintln!("who ended the container is not known: {}", chain(error));
         }
         let evidence = Evidence {
             code: end.code,
             out_of_memory: end.out_of_memory,
             engine_was_away: end.engine_was_away
-                || matches!(deeds, Err(RuntimeError::Unavailable { .. })),
-            deeds: deeds.ok(),
+                || matches!(container_events, Err(RuntimeError::Unavailable { .. })),
+            container_events: container_events.ok(),
         };
         let name = instance.container().map(|container| container.name.to_string());
         exit::tell(&name.unwrap_or_default(), evidence, self.client.env.now())

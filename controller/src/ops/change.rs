@@ -243,7 +243,7 @@ impl Planned {
         self.draft.head.as_ref().and_then(|head| head.value.good)
     }
 
-    /// What is recorded of the operator's wish itself, and of the one it overtakes.
+    /// What is recorded of the operator's wish itself, and of the one it supersedes.
     fn intent(&self, context: &RequestContext, content: ContentHash, now: Timestamp) -> Batch {
         let Self { draft, plan, changes, .. } = self;
         let (tenant, number) = (&draft.tenant, plan.revision);

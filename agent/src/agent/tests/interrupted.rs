@@ -101,7 +101,7 @@ async fn a_loop_begun_again_on_a_settled_host_does_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_overtaken_while_it_starts_has_no_say_in_the_next_one() {
+async fn a_version_superseded_while_it_starts_has_no_say_in_the_next_one() {
     for behaviour in [Behaviour::Good, EXITS] {
         let mut bench = Bench::settled().await;
         bench.offer("3", Behaviour::Good);

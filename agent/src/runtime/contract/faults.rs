@@ -69,9 +69,9 @@ async fn a_stopped_or_killed_container_comes_back_and_is_told_as_drift(place: &P
     let instance = place.instance("contract-hand", "v1", &place.images.first, 8322);
     place.install(&instance).await;
     let name = "oml-contract-hand-server";
-    for (deed, words) in [("stop", "stopped on the host"), ("kill", "killed on the host")] {
+    for (command, words) in [("stop", "stopped on the host"), ("kill", "killed on the host")] {
         let since = started(place, &instance).await;
-        run("docker", &[deed, name]);
+        run("docker", &[command, name]);
         place
             .until("it runs and answers again", async || {
                 let status = status(place, &instance);

@@ -23,7 +23,7 @@ const HISTORY_LIMIT: Duration = Duration::from_secs(5);
 
 /// What somebody did to a container that ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Deeds {
+pub struct ContainerEvents {
     /// The end itself. An engine that is being restarted ends its containers and forgets that it did.
     pub ended: bool,
     /// `docker stop`, or the engine's own end.
@@ -93,15 +93,15 @@ fn seconds(nanos: i64) -> String {
 impl Engine {
     /// What is done to a container from `since` to `until`; waits for an `until`
     /// that is to come.
-    pub async fn deeds(
+    pub async fn container_events(
         &self,
         id: &str,
         since: Timestamp,
         until: Timestamp,
-    ) -> Result<Deeds, RuntimeError> {
+    ) -> Result<ContainerEvents, RuntimeError> {
         #[cfg(any(test, feature = "sim"))]
         if let Some(host) = &self.model {
-            return super::model::deeds(host, id, since, until).await;
+            return super::model::container_events(host, id, since, until).await;
         }
         let engine_time = |at: Timestamp| format!("{}.{:03}000000", at.0 / 1000, at.0 % 1000);
         let filters = HashMap::from([
@@ -115,18 +115,18 @@ impl Engine {
             .build();
         let client = self.client(HISTORY_LIMIT)?;
         let read = async {
-            let mut deeds = Deeds::default();
+            let mut container_events = ContainerEvents::default();
             let mut events = std::pin::pin!(client.events(Some(options)));
             while let Some(event) = events.next().await {
-                deeds.add(&event?);
+                container_events.add(&event?);
             }
-            Ok(deeds)
+            Ok(container_events)
         };
         failure::within(HISTORY_LIMIT, ("read the events of", id), read).await
     }
 }
 
-impl Deeds {
+impl ContainerEvents {
     fn add(&mut self, event: &EventMessage) {
         match event.action.as_deref() {
             Some("die") => self.ended = true,

@@ -12,7 +12,7 @@ use oml_sim::{EngineError, EventAction, Fault, Host, Image, NewContainer};
 use tokio::sync::watch;
 
 use super::images::Place;
-use super::{Deeds, Inspected, Waited};
+use super::{ContainerEvents, Inspected, Waited};
 use crate::runtime::{ExecOutput, PullProgress, RuntimeError};
 
 /// Turns an error of the model into the one that the engine's answer would be.
@@ -130,24 +130,24 @@ pub(super) async fn exec(
     Ok(ExecOutput { exit_code: answer.exit_code, stdout: answer.stdout })
 }
 
-pub(super) async fn deeds(
+pub(super) async fn container_events(
     host: &Host,
     id: &str,
     since: Timestamp,
     until: Timestamp,
-) -> Result<Deeds, RuntimeError> {
+) -> Result<ContainerEvents, RuntimeError> {
     let events = host.events(id, since.0, until.0).await;
-    let mut deeds = Deeds::default();
+    let mut container_events = ContainerEvents::default();
     for event in events.map_err(failure("read the events of", id))? {
         match event.action {
-            EventAction::Die => deeds.ended = true,
-            EventAction::Stop => deeds.stopped = true,
-            EventAction::Kill => deeds.killed = true,
-            EventAction::Destroy => deeds.removed = true,
+            EventAction::Die => container_events.ended = true,
+            EventAction::Stop => container_events.stopped = true,
+            EventAction::Kill => container_events.killed = true,
+            EventAction::Destroy => container_events.removed = true,
             EventAction::Create | EventAction::Start | EventAction::Rename => {}
         }
     }
-    Ok(deeds)
+    Ok(container_events)
 }
 
 /// Counts up for every change of a container, for ever.

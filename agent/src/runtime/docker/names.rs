@@ -8,7 +8,7 @@ use oml_common::id::ContentHash;
 use super::{Engine, label};
 use crate::runtime::RuntimeError;
 
-/// The name of a container that did not run yet, or was overtaken since.
+/// The name of a container that did not run yet, or was superseded since.
 pub(super) fn next(container: &Container, hash: &ContentHash) -> String {
     format!("{}-next-{}", container.name, hash.short())
 }

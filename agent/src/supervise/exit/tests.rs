@@ -1,17 +1,26 @@
 use super::*;
 
-const ENDED: Deeds =
-    Deeds { ended: true, stopped: false, killed: false, removed: false, out_of_memory: false };
-const NOTHING_DONE: Evidence =
-    Evidence { code: Some(3), out_of_memory: false, engine_was_away: false, deeds: Some(ENDED) };
+const ENDED: ContainerEvents = ContainerEvents {
+    ended: true,
+    stopped: false,
+    killed: false,
+    removed: false,
+    out_of_memory: false,
+};
+const NOTHING_DONE: Evidence = Evidence {
+    code: Some(3),
+    out_of_memory: false,
+    engine_was_away: false,
+    container_events: Some(ENDED),
+};
 
 fn told(evidence: Evidence) -> (String, bool) {
     let ending = tell("oml-x-server", evidence, Timestamp(7));
     (ending.words, ending.drift.is_some())
 }
 
-fn with(deeds: Deeds) -> Evidence {
-    Evidence { deeds: Some(deeds), ..NOTHING_DONE }
+fn with(container_events: ContainerEvents) -> Evidence {
+    Evidence { container_events: Some(container_events), ..NOTHING_DONE }
 }
 
 #[test]
@@ -23,15 +32,15 @@ fn an_end_by_itself_is_no_drift() {
 
 #[test]
 fn a_hand_is_named_with_what_it_did() {
-    let killed = Deeds { killed: true, ..ENDED };
-    let stopped = Deeds { stopped: true, ..killed };
-    let removed = Deeds { removed: true, ..killed };
-    for (deeds, words) in [
+    let killed = ContainerEvents { killed: true, ..ENDED };
+    let stopped = ContainerEvents { stopped: true, ..killed };
+    let removed = ContainerEvents { removed: true, ..killed };
+    for (container_events, words) in [
         (killed, "container oml-x-server was killed on the host (exit code 3)"),
         (stopped, "container oml-x-server was stopped on the host (exit code 3)"),
         (removed, "container oml-x-server was removed (exit code 3)"),
     ] {
-        assert_eq!(told(with(deeds)), (words.to_owned(), true));
+        assert_eq!(told(with(container_events)), (words.to_owned(), true));
     }
     let gone = Evidence { code: None, ..NOTHING_DONE };
     assert_eq!(told(gone), ("container oml-x-server was removed".to_owned(), true));
@@ -42,13 +51,13 @@ fn an_end_that_nobody_could_watch_is_told_as_such() {
     let words = "container oml-x-server was ended while docker was away (exit code 3)".to_owned();
     let away = Evidence { engine_was_away: true, ..NOTHING_DONE };
     assert_eq!(told(away), (words.clone(), true));
-    assert_eq!(told(Evidence { deeds: None, ..away }), (words.clone(), true));
+    assert_eq!(told(Evidence { container_events: None, ..away }), (words.clone(), true));
     // An engine that remembers no end was restarted since.
-    assert_eq!(told(with(Deeds::default())), (words, true));
+    assert_eq!(told(with(ContainerEvents::default())), (words, true));
 }
 
 #[test]
 fn events_that_cannot_be_read_accuse_nobody() {
     let words = "ended with exit code 3; docker does not tell who ended it".to_owned();
-    assert_eq!(told(Evidence { deeds: None, ..NOTHING_DONE }), (words, false));
+    assert_eq!(told(Evidence { container_events: None, ..NOTHING_DONE }), (words, false));
 }

@@ -149,7 +149,7 @@ fn a_version_that_failed_is_tried_again_after_another_was_desired() {
 }
 
 #[test]
-fn a_change_that_overtakes_an_unproven_one_returns_to_the_last_proven_version() {
+fn a_change_that_supersedes_an_unproven_one_returns_to_the_last_proven_version() {
     let mut world = changing("1", "2");
     until_soaking(&mut world);
     world.desire([instance("asterisk", "exits")]);
@@ -159,7 +159,7 @@ fn a_change_that_overtakes_an_unproven_one_returns_to_the_last_proven_version() 
 }
 
 #[test]
-fn what_a_failed_and_overtaken_version_left_stopped_runs_while_the_next_is_made_ready() {
+fn what_a_failed_and_superseded_version_left_stopped_runs_while_the_next_is_made_ready() {
     let mut world = changing("1", "exits");
     while running(&world).is_some() {
         world.pass();
@@ -527,7 +527,7 @@ fn a_version_whose_container_was_pruned_in_the_soak_of_the_next_comes_back() {
 }
 
 #[test]
-fn what_proved_good_comes_back_however_many_overtook_each_other_since() {
+fn what_proved_good_comes_back_however_many_superseded_each_other_since() {
     let mut world = settled("1");
     for version in ["2", "3", "4"] {
         world.desire([instance("asterisk", version)]);
@@ -542,7 +542,7 @@ fn what_proved_good_comes_back_however_many_overtook_each_other_since() {
 }
 
 #[test]
-fn a_version_that_never_came_up_and_was_overtaken_gives_way_to_the_proven_one() {
+fn a_version_that_never_came_up_and_was_superseded_gives_way_to_the_proven_one() {
     for bad in ["hangs", "exits"] {
         for effects in 2..4 {
             let mut world = changing_counted("1", bad);
@@ -576,7 +576,7 @@ fn a_version_that_never_answered_is_not_asked_for_its_calls() {
 }
 
 #[test]
-fn what_answered_is_not_stopped_for_its_overtaker_because_its_supervisor_is_replaced() {
+fn what_answered_is_not_stopped_for_its_successor_because_its_supervisor_is_replaced() {
     let mut world = changing_counted("1", "2");
     until_soaking(&mut world);
     world.registry_away = true;

@@ -365,7 +365,7 @@ fn a_node_that_never_moved_does_not_hold_up_the_way_back() {
 }
 
 #[test]
-fn a_node_on_its_way_to_what_was_overtaken_turns_round_before_others_move() {
+fn a_node_on_its_way_to_what_was_superseded_turns_round_before_others_move() {
     let mut world = World::changing("voice", "2");
     assert_eq!(world.pass(), "progressing [n2->2] ");
     world.change(&spec_with("db", "2").replace("voice: \"1\"", "voice: \"2\""));
@@ -389,7 +389,7 @@ fn going_back_to_what_was_good_is_waited_for_where_it_was_left() {
 }
 
 #[test]
-fn what_overtakes_and_fails_takes_every_node_back_to_what_was_good() {
+fn what_supersedes_and_fails_takes_every_node_back_to_what_was_good() {
     let mut world = World::half_changed();
     world.change(&spec_with("db", "bad"));
     world.settle("bad");
@@ -446,7 +446,7 @@ fn a_node_removed_on_the_way_back_is_not_waited_for_and_points_to_what_is_good()
 }
 
 #[test]
-fn what_overtakes_a_way_back_lets_it_come_to_its_end_before_others_move() {
+fn what_supersedes_a_way_back_lets_it_come_to_its_end_before_others_move() {
     let mut world = World::coming_back();
     world.change(&spec_with("db", "2"));
     // Nobody knows yet whether the old version runs on n2 again.
@@ -459,7 +459,7 @@ fn what_overtakes_a_way_back_lets_it_come_to_its_end_before_others_move() {
 }
 
 #[test]
-fn what_overtakes_a_way_back_and_fails_waits_for_both_ways_back() {
+fn what_supersedes_a_way_back_and_fails_waits_for_both_ways_back() {
     let mut world = World::coming_back();
     world.obey("n2", "");
     world.change(&spec_with("db", "bad"));

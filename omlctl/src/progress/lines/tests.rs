@@ -109,7 +109,7 @@ fn a_node_on_its_way_to_a_later_revision_shows_no_version_of_this_one() {
 }
 
 #[test]
-fn a_node_on_its_way_to_what_was_good_before_an_overtaken_revision_shows_no_version() {
+fn a_node_on_its_way_to_what_was_good_before_an_superseded_revision_shows_no_version() {
     let mut told = Transitions::new(Labels::new(Clock::utc(), 3, &[change()]));
     let mut back = tenant(&[("asterisk", instance(PhaseName::Starting, ""))]);
     back.nodes[0].target = 1;

@@ -110,7 +110,7 @@ proptest! {
     }
 
     #[test]
-    fn a_change_overtaken_at_any_moment_still_comes_to_its_end(
+    fn a_change_superseded_at_any_moment_still_comes_to_its_end(
         superseded in version(),
         last in version(),
         passes in 0usize..20,

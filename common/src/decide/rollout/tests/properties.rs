@@ -1,4 +1,4 @@
-//! What holds of every rollout, whatever befalls it and whatever overtakes it.
+//! What holds of every rollout, whatever befalls it and whatever supersedes it.
 
 use proptest::prelude::*;
 
