@@ -40,7 +40,6 @@ const KNOWN: &[(&str, &str, &str, usize)] = &[
     ("Backoff", "oml-common", "omlagent", 1),
     ("ChangeKind", "oml-common", "omlcontroller", 1),
     ("Entry", "omlcontroller", "omlcontroller", 1),
-    ("Layer", "oml-lab", "oml-lab", 1),
     ("Nudges", "omlcontroller", "omlcontroller", 1),
     ("Place", "omlagent", "omlagent", 1),
     ("Status", "oml-common", "omlcontroller", 1),

@@ -1,7 +1,7 @@
 //! Whether a verb gets real hosts: what the machine has, what will change on it, and root.
 
 use anyhow::{Context, Result, bail};
-use oml_lab::{LabError, look, preflight};
+use oml_lab::{LabError, check_without_root, preflight};
 
 use crate::announce::announce;
 use crate::elevate::{ask_sudo, become_root, has_sudo, is_root, take_back};
@@ -11,7 +11,7 @@ pub(crate) fn ask() -> Result<Result<(), String>> {
     if !is_root() && !has_sudo() {
         return Ok(Err("it needs root, and there is no sudo here".to_owned()));
     }
-    match if is_root() { preflight() } else { look() } {
+    match if is_root() { preflight() } else { check_without_root() } {
         Ok(found) => announce(&found)?,
         Err(LabError::CannotRun(reason)) => return Ok(Err(reason)),
         Err(error) => return Err(error).context("look at what this machine has"),

@@ -99,7 +99,7 @@ fn take_down(down: &Down) -> Result<()> {
 /// Becomes the command; it only returns when that could not be started.
 fn enter(shell: &Shell) -> Result<anyhow::Error> {
     let lab = RunningLab::attach(&shell.lab.name)?;
-    let entry = lab.host(&shell.host)?.shell_command()?;
+    let entry = lab.host(&shell.host)?.nsenter_command()?;
     let Some((program, arguments)) = entry.split_first() else {
         bail!("no way into {}", shell.host);
     };

@@ -93,7 +93,7 @@ impl Contender<'_> {
             Self::Swarm { image } => {
                 let image = format!("{image}:{new}");
                 let mut command = Command::new("nsenter");
-                command.args(host.shell_command()?.iter().skip(1));
+                command.args(host.nsenter_command()?.iter().skip(1));
                 let words = ["docker", "service", "update", "--with-registry-auth", "--image"];
                 succeed(command.args(words).args([&image, SWARM_NAME]))
             }

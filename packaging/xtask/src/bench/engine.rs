@@ -21,7 +21,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// The engine of a host that is up; its socket is reached through the host's first process.
     pub(crate) fn of(host: &Host) -> Result<Self> {
-        let entry = host.shell_command()?;
+        let entry = host.nsenter_command()?;
         let leader = entry
             .iter()
             .find_map(|word| word.strip_prefix("--target="))
