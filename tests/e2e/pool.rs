@@ -74,7 +74,7 @@ impl Pool {
         let there = slot.fleet.take();
         let up = there.map_or_else(|| self.bring_up(kind).context("bring a fleet up"), Ok);
         let settled = up.and_then(|fleet| {
-            fleet.settle().context("bring the fleet into its first state")?;
+            fleet.apply_first_spec().context("bring the fleet into its first state")?;
             Ok(fleet)
         });
         match &settled {

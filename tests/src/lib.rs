@@ -1,6 +1,6 @@
-//! A whole fleet on the lab's hosts: packages installed, hosts enrolled, one
-//! tenant. The demonstration, the end-to-end tests and the benchmark stand on it.
-//! Beside it, [`scenario`]: the same stories without hosts, as text.
+//! A whole fleet on the lab's hosts, with packages installed, hosts enrolled and one
+//! tenant. The demonstration, the end-to-end tests and the benchmark use it.
+//! The module [`scenario`] tells the same stories as text, without hosts.
 
 pub mod fleet;
 pub mod packages;
@@ -8,5 +8,5 @@ pub mod scenario;
 pub mod settings;
 pub mod tools;
 
-pub use fleet::{Ended, Fleet};
+pub use fleet::{CtlOutput, Fleet};
 pub use packages::{Build, Packages, TEST_FEATURES, cargo};

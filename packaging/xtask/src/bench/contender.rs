@@ -68,7 +68,7 @@ impl Contender<'_> {
                 )?;
                 engine.start(&baseline_name(version))
             }
-            Self::Ours { fleet } => fleet.settle(),
+            Self::Ours { fleet } => fleet.apply_first_spec(),
             Self::Swarm { image } => {
                 let address = host.address().to_string();
                 host.exec_ok(&["docker", "swarm", "init", "--advertise-addr", &address])?;

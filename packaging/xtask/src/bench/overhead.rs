@@ -51,7 +51,7 @@ pub(crate) fn add_rows(fleet: &Fleet, table: &mut Table) {
 }
 
 fn nothing_to_change(fleet: &Fleet, table: &mut Table) -> Result<()> {
-    fleet.settle()?;
+    fleet.apply_first_spec()?;
     let tenant = format!("tenant={}", fleet.tenant());
     let mut runs = Vec::new();
     for _ in 0..NO_CHANGE_RUNS {
@@ -92,7 +92,7 @@ fn started_at(controller: &Host) -> Result<SystemTime> {
 }
 
 fn idle(fleet: &Fleet, table: &mut Table) -> Result<()> {
-    fleet.settle()?;
+    fleet.apply_first_spec()?;
     let (host, controller) = (fleet.host(HOST)?, fleet.host(CONTROLLER)?);
     let containers = host.exec_ok(&["docker", "ps", "-q"])?.lines().count();
     ensure!(containers == UNITS.len(), "{containers} containers run, expected {}", UNITS.len());
