@@ -1,12 +1,29 @@
 //! Generates the wire types; protox compiles the .proto, so no protoc is needed.
 
+/// Fields that hold an enum, and its type: they are written as words.
+const WORDS: [(&str, &str); 8] = [
+    ("Phase.name", "PhaseName"),
+    ("InstanceReport.health", "Health"),
+    ("Rollout.state", "RolloutState"),
+    ("Change.kind", "ChangeKind"),
+    ("Revision.kind", "RevisionKind"),
+    ("Revision.outcome", "RolloutState"),
+    ("NodeStatus.state", "NodeState"),
+    ("Verdict.outcome", "ChangeOutcome"),
+];
+
 fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=oml");
     let files = protox::compile(["oml/v1/oml.proto"], ["."])?;
     // Operators read these messages as JSON and YAML, so every one is serializable.
-    tonic_prost_build::configure()
+    let mut builder = tonic_prost_build::configure()
         .btree_map(".")
-        .type_attribute(".", "#[derive(serde::Serialize)]")
-        .compile_fds(files)?;
+        .type_attribute(".", "#[derive(serde::Serialize)]");
+    for (field, kind) in WORDS {
+        let attribute =
+            format!("#[serde(serialize_with = \"crate::words::serialize::<{kind}, _>\")]");
+        builder = builder.field_attribute(format!(".oml.v1.{field}"), attribute);
+    }
+    builder.compile_fds(files)?;
     Ok(())
 }

@@ -25,17 +25,17 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info};
 
-use crate::cache::{Attempts, Cache, Kept};
+use crate::cache::{Cache, SavedUpdates, Updates};
 use crate::execute::{Host, Work};
 use crate::reserve;
-use crate::runtime::{FetchProgress, Runtime};
+use crate::runtime::PullProgress;
 use crate::statuses::Statuses;
 
-mod lister;
+mod informer;
 mod pass;
 mod reporting;
 
-use self::lister::{Lister, Sighting, Wanted};
+use self::informer::{Informer, ListSource, Question, Snapshot};
 pub use self::reporting::empty_report;
 
 /// Byte counts of a fetch are told this often.
@@ -67,8 +67,8 @@ pub struct Agent {
     cache: Cache,
     inputs: Inputs,
     reports: watch::Sender<Arc<Report>>,
-    docker: Side,
-    systemd: Side,
+    docker: RuntimeWatch,
+    systemd: RuntimeWatch,
     steps: JoinSet<(Work, Outcome)>,
     state: State,
 }
@@ -76,23 +76,22 @@ pub struct Agent {
 /// A step that is being done.
 struct Running {
     component: ComponentName,
-    /// What it is done for.
     desired_hash: ContentHash,
-    progress: watch::Receiver<FetchProgress>,
+    progress: watch::Receiver<PullProgress>,
     task: AbortHandle,
 }
 
 /// One runtime as the loop sees it.
-struct Side {
-    wanted: watch::Sender<Wanted>,
-    sightings: watch::Receiver<Sighting>,
+struct RuntimeWatch {
+    wanted: watch::Sender<Question>,
+    snapshots: watch::Receiver<Snapshot>,
 }
 
 /// Everything the loop remembers between two looks.
 #[derive(Default)]
 struct State {
     assignment: Option<AssignmentDocument>,
-    attempts: Attempts,
+    updates: Updates,
     /// By which clock their times are.
     mark: Mark,
     /// The attempts in memory are newer than those on disk.
@@ -125,21 +124,21 @@ impl Agent {
         inputs: Inputs,
         reports: watch::Sender<Arc<Report>>,
     ) -> Self {
-        let docker = Side::ask(&host, &host.docker);
-        let systemd = Side::ask(&host, &host.systemd);
-        let Kept { mark: kept, mut attempts } = cache.attempts();
+        let docker = RuntimeWatch::ask(&host, ListSource::Engine(Arc::clone(&host.docker)));
+        let systemd = RuntimeWatch::ask(&host, ListSource::Units(Arc::clone(&host.systemd)));
+        let SavedUpdates { mark: kept, mut updates } = cache.updates();
         let mut mark = host.clock.mark();
         if kept.is_same_boot(&mark) {
             // The first look notices by how much it was set since.
             mark = kept;
         } else {
-            update::begin_anew(&mut attempts, host.clock.now());
+            update::begin_anew(&mut updates, host.clock.now());
         }
-        for backoff in attempts.values_mut().filter_map(|attempt| attempt.backoff.as_mut()) {
+        for backoff in updates.values_mut().filter_map(|update| update.backoff.as_mut()) {
             // Whoever starts the agent anew wants to see it try.
             backoff.retry_at = Timestamp(0);
         }
-        let state = State { unsaved: !attempts.is_empty(), attempts, mark, ..State::default() };
+        let state = State { unsaved: !updates.is_empty(), updates, mark, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
     }
 
@@ -153,18 +152,20 @@ impl Agent {
             // Every arm but `join_next` only waits for a mark or a time, and
             // `join_next` keeps what it has not returned: none loses anything.
             tokio::select! {
+                // Every arm is rare, so none starves another; a fixed order repeats in tests.
+                biased;
                 Ok(()) = self.inputs.assignment.changed() => self.take_assignment(),
-                Ok(()) = self.docker.sightings.changed() => self.take_sighting(),
-                Ok(()) = self.systemd.sightings.changed() => self.take_sighting(),
+                Ok(()) = self.docker.snapshots.changed() => self.take_snapshot(),
+                Ok(()) = self.systemd.snapshots.changed() => self.take_snapshot(),
                 Ok(()) = self.inputs.statuses.changed() => {}
                 Ok(()) = self.inputs.session_trouble.changed() => {}
                 Some(ended) = self.steps.join_next_with_id(), if !self.steps.is_empty() => {
                     self.take_end(ended);
                 }
+                _ = refresh.tick() => self.refresh(),
                 // Bytes come by the thousand lines: a pace for reports, not a wait for anything.
                 () = tokio::time::sleep(PROGRESS), if fetches => self.take_progress(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
-                _ = refresh.tick() => self.refresh(),
             }
             self.pass();
         }
@@ -174,23 +175,23 @@ impl Agent {
         self.follow_clock();
         let assignment = self.inputs.assignment.borrow_and_update().clone();
         if let Some(assignment) = &assignment {
-            let changed = update::align(&mut self.state.attempts, assignment);
+            let changed = update::align(&mut self.state.updates, assignment);
             let again = self.state.assignment.as_ref().is_some_and(|held| {
                 let now = self.host.clock.now();
-                update::ask_again(&mut self.state.attempts, held, assignment, now)
+                update::ask_again(&mut self.state.updates, held, assignment, now)
             });
             self.state.unsaved |= changed || again;
             let (generation, revision) = (assignment.generation, assignment.content.revision);
             info!(%generation, %revision, "works on assignment {generation} of revision {revision}");
         }
         self.state.assignment = assignment;
-        self.end_vain_fetches();
+        self.end_superseded_pulls();
         self.state.needed = self.ask_again();
         self.read_documents();
     }
 
     /// What is fetched for a desired workload that was overtaken only holds the next one up.
-    fn end_vain_fetches(&self) {
+    fn end_superseded_pulls(&self) {
         for running in self.state.running.values() {
             let busy = self.state.busy.get(&running.component);
             let is_fetch = busy.is_some_and(|busy| busy.step == Step::Pull);
@@ -200,7 +201,7 @@ impl Agent {
         }
     }
 
-    fn take_sighting(&mut self) {
+    fn take_snapshot(&mut self) {
         self.read_documents();
         let answered = self.answered();
         let State { settling, busy, .. } = &mut self.state;
@@ -238,14 +239,14 @@ impl Agent {
     fn take_progress(&mut self) {
         for running in self.state.running.values() {
             if let Some(busy) = self.state.busy.get_mut(&running.component) {
-                let FetchProgress { bytes_done, bytes_total } = *running.progress.borrow();
+                let PullProgress { bytes_done, bytes_total } = *running.progress.borrow();
                 busy.bytes = (bytes_done, bytes_total);
             }
         }
     }
 
     fn refresh(&mut self) {
-        if let Err(error) = reserve::lay_in(&self.host.paths, self.host.floors.state_bytes) {
+        if let Err(error) = reserve::allocate(&self.host.paths, self.host.min_free.state_bytes) {
             debug!("there is no reserve for a full disk: {}", chain(&error));
         }
         self.state.usage = (self.inputs.usage)();
@@ -260,7 +261,7 @@ impl Agent {
             self.state.assignment.iter().flat_map(|a| a.content.share.instances.values());
         let desired = Arc::new(instances.map(|desired| desired.instance.clone()).collect());
         for side in [&self.docker, &self.systemd] {
-            side.wanted.send_replace(Wanted { number, desired: Arc::clone(&desired) });
+            side.wanted.send_replace(Question { number, desired: Arc::clone(&desired) });
         }
         number
     }
@@ -273,7 +274,7 @@ impl Agent {
 
     /// The newest question that both runtimes have answered, or failed to.
     fn answered(&self) -> u64 {
-        let number = |side: &Side| side.sightings.borrow().number;
+        let number = |side: &RuntimeWatch| side.snapshots.borrow().number;
         number(&self.docker).min(number(&self.systemd))
     }
 
@@ -289,19 +290,15 @@ impl Agent {
     }
 }
 
-impl Side {
-    fn ask(host: &Host, runtime: &Arc<dyn Runtime>) -> Self {
-        let (wanted, wanted_receiver) = watch::channel(Wanted::default());
-        let (sightings, sightings_receiver) = watch::channel(Sighting::default());
-        let lister = Lister {
-            runtime: Arc::clone(runtime),
-            wanted: wanted_receiver,
-            sightings,
-            clock: host.clock.clone(),
-        };
+impl RuntimeWatch {
+    fn ask(host: &Host, source: ListSource) -> Self {
+        let (wanted, wanted_receiver) = watch::channel(Question::default());
+        let (snapshots, snapshots_receiver) = watch::channel(Snapshot::default());
+        let informer =
+            Informer { source, wanted: wanted_receiver, snapshots, clock: host.clock.clone() };
         // Ends by itself when the loop is dropped, and `wanted` with it.
-        tokio::spawn(lister.run());
-        Self { wanted, sightings: sightings_receiver }
+        tokio::spawn(informer.run());
+        Self { wanted, snapshots: snapshots_receiver }
     }
 }
 

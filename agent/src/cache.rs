@@ -26,22 +26,21 @@ use crate::reserve;
 pub struct Cache {
     paths: Paths,
     assignment: PathBuf,
-    attempts: PathBuf,
+    updates: PathBuf,
 }
 
 /// Changes on their way, by component.
-pub type Attempts = BTreeMap<ComponentName, InstanceUpdate>;
+pub type Updates = BTreeMap<ComponentName, InstanceUpdate>;
 
 /// Changes on their way, and by which clock their times are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct SavedUpdates {
     /// How the clock stood.
     pub mark: Mark,
-    /// The changes.
-    pub attempts: Attempts,
+    pub updates: Updates,
 }
 
-impl Document for Kept {
+impl Document for SavedUpdates {
     const KIND: &'static str = "a record of changes on their way";
     const VERSION: Option<u32> = Some(1);
 }
@@ -53,7 +52,7 @@ impl Cache {
         Self {
             paths: paths.clone(),
             assignment: paths.state.join("assignment.json"),
-            attempts: paths.state.join("attempts.json"),
+            updates: paths.state.join("updates.json"),
         }
     }
 
@@ -76,26 +75,26 @@ impl Cache {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn keep_assignment(&self, assignment: &AssignmentDocument) -> Result<(), FileError> {
+    pub fn save_assignment(&self, assignment: &AssignmentDocument) -> Result<(), FileError> {
         self.keep(&self.assignment, assignment.text().as_bytes())
     }
 
     /// The changes that were on their way.
     #[must_use]
-    pub fn attempts(&self) -> Kept {
-        load(&self.attempts, document::read).unwrap_or_default()
+    pub fn updates(&self) -> SavedUpdates {
+        load(&self.updates, document::read).unwrap_or_default()
     }
 
     /// Keeps the changes on their way; durable when this returns.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn keep_attempts(&self, kept: &Kept) -> Result<(), FileError> {
-        self.keep(&self.attempts, document::write(kept).as_bytes())
+    pub fn save_updates(&self, kept: &SavedUpdates) -> Result<(), FileError> {
+        self.keep(&self.updates, document::write(kept).as_bytes())
     }
 
     fn keep(&self, path: &Path, text: &[u8]) -> Result<(), FileError> {
-        reserve::spend(&self.paths, || files::write_durably(path, text, 0o600))
+        reserve::release_and_retry(&self.paths, || files::write_durably(path, text, 0o600))
     }
 }
 

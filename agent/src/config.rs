@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
 
-use crate::preflight::Floors;
+use crate::preflight::MinFree;
 
 /// Port of the controllers' agent and operator services, where none is written.
 pub const CONTROLLER_PORT: u16 = 7443;
@@ -40,7 +40,6 @@ struct Fragment {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryLogin {
-    /// The account.
     pub username: String,
     /// A file that holds the password and nothing else.
     pub password_file: PathBuf,
@@ -60,7 +59,7 @@ pub struct Settings {
     /// Filter of the log.
     pub log: String,
     /// Room that must be left before anything is fetched or made.
-    pub floors: Floors,
+    pub min_free: MinFree,
     /// Logins by registry host.
     pub registries: BTreeMap<String, RegistryLogin>,
 }
@@ -98,8 +97,8 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
             SettingsError::value("metrics_listen", text, expected)
         })?),
     };
-    let default = Floors::default();
-    let floors = Floors {
+    let default = MinFree::default();
+    let min_free = MinFree {
         engine_bytes: size("engine_disk_free_min", fragment.engine_disk_free_min)?
             .unwrap_or(default.engine_bytes),
         state_bytes: size("state_disk_free_min", fragment.state_disk_free_min)?
@@ -111,7 +110,7 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
         address: address.transpose()?,
         metrics_listen,
         log: fragment.log.unwrap_or_else(|| "info".to_owned()),
-        floors,
+        min_free,
         registries: fragment.registries.unwrap_or_default(),
     })
 }

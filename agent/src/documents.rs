@@ -21,7 +21,6 @@ pub enum DocumentError {
     /// The text is not what it should be.
     #[error("{path} is not {what}")]
     Unreadable {
-        /// The file.
         path: String,
         /// "an instance document" or "a status".
         what: &'static str,
@@ -93,7 +92,9 @@ pub fn read_usable(
 /// What the file system says.
 pub fn write(paths: &Paths, instance: &InstanceDocument, slot: Slot) -> Result<(), FileError> {
     let path = paths.document(&instance.component, slot);
-    reserve::spend(paths, || files::write_durably(&path, instance.text().as_bytes(), 0o600))
+    reserve::release_and_retry(paths, || {
+        files::write_durably(&path, instance.text().as_bytes(), 0o600)
+    })
 }
 
 /// Makes the next document the current one, and the current one the previous.
@@ -104,7 +105,7 @@ pub fn write(paths: &Paths, instance: &InstanceDocument, slot: Slot) -> Result<(
 pub fn advance(paths: &Paths, component: &ComponentName) -> Result<(), FileError> {
     let current = paths.document(component, Slot::Current);
     let previous = paths.document(component, Slot::Previous);
-    reserve::spend(paths, || files::link_over(&current, &previous))?;
+    reserve::release_and_retry(paths, || files::link_over(&current, &previous))?;
     files::rename_durably(&paths.document(component, Slot::Next), &current)
 }
 

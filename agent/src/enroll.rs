@@ -43,24 +43,13 @@ pub struct Enrollment {
 pub enum EnrollError {
     /// It has joined before.
     #[error("this host is enrolled already, as {node} of {tenant}; use --replace to enrol it anew")]
-    AlreadyEnrolled {
-        /// Its name.
-        node: String,
-        /// Its tenant.
-        tenant: String,
-    },
+    AlreadyEnrolled { node: String, tenant: String },
     /// The token cannot be read.
     #[error("cannot read the token from {place}")]
-    TokenFile {
-        /// The file.
-        place: String,
-        /// Why not.
-        source: io::Error,
-    },
+    TokenFile { place: String, source: io::Error },
     /// What was read is no token.
     #[error("{place} holds no join token")]
     Token {
-        /// The file.
         place: String,
         /// What a token looks like.
         source: InvalidToken,

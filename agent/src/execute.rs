@@ -11,6 +11,8 @@ use oml_common::decide::update::{Outcome, given_up};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::report::Failure;
 use oml_common::id::{ComponentName, ContentHash};
+#[cfg(feature = "planted-bugs")]
+use oml_common::planted::{Bug, is_planted};
 use oml_common::text::error::chain;
 use oml_daemon::env::Clock;
 use oml_daemon::failpoint;
@@ -20,24 +22,20 @@ use tracing::{debug, warn};
 use crate::documents;
 use crate::files::FileError;
 use crate::paths::{Paths, Slot};
-use crate::preflight::{Blocked, Floors};
-use crate::runtime::{FetchProgress, LastWords, Runtime, RuntimeError};
+use crate::preflight::{Blocked, MinFree};
+use crate::runtime::{ContainerEngine, ExitReport, PullProgress, RuntimeError, UnitManager};
 
 mod switch;
 
 /// What steps act on.
 #[derive(Clone)]
 pub struct Host {
-    /// The engine.
-    pub docker: Arc<dyn Runtime>,
-    /// systemd.
-    pub systemd: Arc<dyn Runtime>,
-    /// Where documents are.
+    pub docker: Arc<dyn ContainerEngine>,
+    pub systemd: Arc<dyn UnitManager>,
     pub paths: Paths,
-    /// The host's clock.
     pub clock: Clock,
     /// Room that must be left.
-    pub floors: Floors,
+    pub min_free: MinFree,
 }
 
 /// One step of one instance.
@@ -69,12 +67,12 @@ impl Host {
     pub(crate) async fn perform(
         &self,
         work: &Work,
-        progress: &watch::Sender<FetchProgress>,
+        progress: &watch::Sender<PullProgress>,
     ) -> Outcome {
         let done = match &work.step {
             Step::Switch { previous, .. } => return self.switch(work, previous.as_ref()).await,
             Step::RollBack { previous, runs } => {
-                return self.come_back(work, previous, *runs).await;
+                return self.roll_back(work, previous, *runs).await;
             }
             Step::Fail { why } => return self.give_up(work, why).await,
             Step::CountActive => return Outcome::Counted(self.count(work).await),
@@ -94,12 +92,12 @@ impl Host {
     async fn fetch(
         &self,
         work: &Work,
-        progress: &watch::Sender<FetchProgress>,
+        progress: &watch::Sender<PullProgress>,
     ) -> Result<(), StepError> {
         self.may_fetch(0).await?;
         tokio::select! {
             biased;
-            fetched = self.docker.fetch(work.instance()?, progress) => fetched?,
+            fetched = self.docker.pull(work.instance()?, progress) => fetched?,
             blocked = self.until_it_does_not_fit(progress.subscribe()) => return Err(blocked.into()),
         }
         failpoint::reach("A1");
@@ -111,12 +109,12 @@ impl Host {
         failpoint::reach("A2");
         if instance.container().is_some() {
             self.may_put(instance).await?;
-            self.docker.put(instance).await?;
+            self.docker.create(instance).await?;
         }
         failpoint::reach("A3");
         documents::write(&self.paths, instance, Slot::Next)?;
         failpoint::reach("A4");
-        self.systemd.put(instance).await?;
+        self.systemd.write(instance).await?;
         failpoint::reach("A5");
         Ok(())
     }
@@ -177,7 +175,7 @@ impl Host {
     async fn refresh(&self, work: &Work) -> Result<(), StepError> {
         let instance = work.instance()?;
         documents::write(&self.paths, instance, Slot::Current)?;
-        Ok(self.systemd.put(instance).await?)
+        Ok(self.systemd.write(instance).await?)
     }
 
     async fn promote(&self, work: &Work) -> Result<(), StepError> {
@@ -198,6 +196,8 @@ impl Host {
             Some(previous) => Some(previous),
             None => self.last_ended(&work.component, &desired_hash).await?,
         };
+        #[cfg(feature = "planted-bugs")]
+        let previous = previous.filter(|_| !is_planted(Bug::Executor));
         let keep: Vec<ContentHash> = [desired_hash].into_iter().chain(previous).collect();
         self.docker.remove(&work.component, &keep).await?;
         failpoint::reach("A13");
@@ -227,34 +227,38 @@ impl Host {
 
     async fn remove(&self, component: &ComponentName) -> Result<(), StepError> {
         self.systemd.stop(component).await?;
-        self.systemd.remove(component, &[]).await?;
+        self.systemd.remove(component).await?;
         self.docker.stop(component).await?;
         self.docker.remove(component, &[]).await?;
         Ok(documents::remove(&self.paths, component)?)
     }
 
     async fn give_up(&self, work: &Work, why: &str) -> Outcome {
-        match self.last_words(work).await {
+        match self.exit_report(work).await {
             Ok(words) => Outcome::Failed(self.failure(work, why.to_owned(), words)),
             Err(error) => Outcome::Retry(chain(&error)),
         }
     }
 
-    async fn last_words(&self, work: &Work) -> Result<LastWords, StepError> {
+    async fn exit_report(&self, work: &Work) -> Result<ExitReport, StepError> {
         // A removal that is given up started nothing that could have ended.
-        let Some(instance) = &work.desired else { return Ok(LastWords::default()) };
-        let runtime = if instance.container().is_some() { &self.docker } else { &self.systemd };
-        match runtime.last_words(&work.component, &instance.workload_hash()).await {
+        let Some(instance) = &work.desired else { return Ok(ExitReport::default()) };
+        let component = &work.component;
+        let reported = match instance.container() {
+            Some(_) => self.docker.exit_report(component, &instance.workload_hash()).await,
+            None => self.systemd.exit_report(component).await,
+        };
+        match reported {
             Ok(words) => Ok(words),
-            Err(error @ RuntimeError::Away { .. }) => Err(error.into()),
+            Err(error @ RuntimeError::Unavailable { .. }) => Err(error.into()),
             Err(error) => {
                 warn!(component = %work.component, "{}: no last words: {}", work.component, chain(&error));
-                Ok(LastWords::default())
+                Ok(ExitReport::default())
             }
         }
     }
 
-    fn failure(&self, work: &Work, message: String, words: LastWords) -> Failure {
+    fn failure(&self, work: &Work, message: String, words: ExitReport) -> Failure {
         let desired_hash = work
             .desired
             .as_ref()

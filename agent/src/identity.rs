@@ -18,13 +18,9 @@ const NEXT_KEY: &str = "node.key.next";
 /// Who this host is, and the proof of it.
 #[derive(Debug, Clone)]
 pub struct HostIdentity {
-    /// The proof.
     pub credentials: Credentials,
-    /// What the certificate says.
     pub peer: Peer,
-    /// Whose host it is.
     pub tenant: TenantId,
-    /// Its name.
     pub node: NodeName,
 }
 
@@ -56,7 +52,6 @@ pub enum IdentityError {
 
 /// A key that asks for a certificate.
 pub struct KeyRequest {
-    /// The private key.
     pub key_pem: String,
     /// PKCS#10, DER.
     pub csr: Vec<u8>,

@@ -10,6 +10,8 @@ pub mod documents;
 pub mod enroll;
 pub mod execute;
 pub mod files;
+#[cfg(test)]
+mod fixtures;
 pub mod host;
 pub mod identity;
 pub mod metrics;
@@ -20,8 +22,6 @@ pub mod preflight;
 pub mod probe;
 mod reserve;
 pub mod runtime;
-#[cfg(test)]
-mod sample;
 pub mod session;
 pub mod status;
 pub mod statuses;

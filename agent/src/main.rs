@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use oml_common::id::{ComponentName, NodeName};
 use oml_common::text::error::chain;
-use oml_daemon::env::Clock;
+use oml_daemon::env::Env;
 use oml_daemon::settings::SettingsError;
 use omlagent::enroll::{EnrollError, Enrollment, enroll};
 use omlagent::paths::Paths;
@@ -93,19 +93,19 @@ fn is_mistake(error: &anyhow::Error) -> bool {
 }
 
 fn act(verb: Verb) -> anyhow::Result<()> {
-    let paths = Paths::system();
+    let (paths, env) = (Paths::system(), Env::system());
     // One thread: a host has better use for its memory and cores.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match verb {
-        Verb::Run => runtime.block_on(run::run(paths)),
+        Verb::Run => runtime.block_on(run::run(paths, env)),
         Verb::Supervise { component } => runtime.block_on(async {
-            let surroundings = Surroundings::of_process(paths)?;
+            let surroundings = Surroundings::of_process(paths, env)?;
             Ok(supervise(surroundings, component).await?)
         }),
         Verb::Enroll(args) => runtime.block_on(join(args)),
         Verb::Status => {
             use std::io::Write as _;
-            let shown = status::show(&paths, Clock::system().now())?;
+            let shown = status::show(&paths, env.now())?;
             Ok(std::io::stdout().write_all(shown.as_bytes())?)
         }
     }

@@ -28,15 +28,12 @@ type Counted = Family<Labels, Counter>;
 /// What the page is made of.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// The last report.
     pub reports: watch::Receiver<Arc<Report>>,
-    /// How the session is.
     pub session: watch::Receiver<SessionState>,
     /// Looks at the host since the agent started.
     pub passes: Arc<AtomicU64>,
     /// Whose host it is, once it enrolled.
     pub tenant: String,
-    /// The host's name.
     pub node: String,
 }
 

@@ -7,11 +7,11 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// The pauses between attempts to reach something that is away.
 #[derive(Debug, Clone)]
-pub struct Backoff {
+pub struct RetryPause {
     next: Duration,
 }
 
-impl Backoff {
+impl RetryPause {
     /// Short at first.
     #[must_use]
     pub fn new() -> Self {
@@ -30,7 +30,7 @@ impl Backoff {
     }
 }
 
-impl Default for Backoff {
+impl Default for RetryPause {
     fn default() -> Self {
         Self::new()
     }

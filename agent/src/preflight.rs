@@ -18,7 +18,7 @@ use crate::documents;
 use crate::execute::Host;
 use crate::files;
 use crate::paths::Slot;
-use crate::runtime::{FetchProgress, Listing, RuntimeError};
+use crate::runtime::{Listing, PullProgress, RuntimeError};
 
 /// Below these many free inodes a disk is as good as full.
 const INODES_MIN: u64 = 1024;
@@ -30,14 +30,14 @@ const UNCONNECTED: &str = "07";
 
 /// Room that must be left before anything is fetched or made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Floors {
+pub struct MinFree {
     /// On the disk of the engine's images and containers.
     pub engine_bytes: u64,
     /// On the disk of the agent's own state.
     pub state_bytes: u64,
 }
 
-impl Default for Floors {
+impl Default for MinFree {
     fn default() -> Self {
         Self { engine_bytes: 512 << 20, state_bytes: 64 << 20 }
     }
@@ -68,7 +68,7 @@ impl Host {
     /// Whether an image may be fetched of which so many bytes are still to come.
     pub(crate) async fn may_fetch(&self, more_bytes: u64) -> Result<(), Blocked> {
         match self.docker.storage().await? {
-            Some(place) => has_room(&place, self.floors.engine_bytes.saturating_add(more_bytes)),
+            Some(place) => has_room(&place, self.min_free.engine_bytes.saturating_add(more_bytes)),
             None => Ok(()),
         }
     }
@@ -77,10 +77,10 @@ impl Host {
     /// what runs needs the disk too.
     pub(crate) async fn until_it_does_not_fit(
         &self,
-        mut progress: watch::Receiver<FetchProgress>,
+        mut progress: watch::Receiver<PullProgress>,
     ) -> Blocked {
         while progress.changed().await.is_ok() {
-            let FetchProgress { bytes_done, bytes_total } = *progress.borrow_and_update();
+            let PullProgress { bytes_done, bytes_total } = *progress.borrow_and_update();
             let left_bytes = bytes_total.saturating_sub(bytes_done);
             // What is all here is only unpacked, and what it was packed in goes.
             if left_bytes > 0
@@ -111,7 +111,7 @@ impl Host {
             return self.may_listen(instance, &listing).await;
         };
         self.may_fetch(0).await?;
-        has_room(&self.paths.state, self.floors.state_bytes)?;
+        has_room(&self.paths.state, self.min_free.state_bytes)?;
         let before = self.docker.document(&instance.component, &running.hash).await?;
         let before = before.map(|before| before.ports.clone()).unwrap_or_default();
         // Ports that are only added may be its own already, told late.

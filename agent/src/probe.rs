@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use oml_common::document::instance::Check;
+use oml_daemon::env::Random;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::TcpStream;
 
@@ -26,7 +27,6 @@ const COMMAND_MARGIN: Duration = Duration::from_secs(1);
 /// What one question gave. The texts do not change while the state does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// As it should be.
     Good(String),
     /// None, or a wrong one.
     Bad(String),
@@ -34,13 +34,13 @@ pub enum Answer {
     Unknown(String),
 }
 
-/// The container that commands run in.
+/// The container that commands run in, and what else questions need.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
-    /// Its engine.
     pub engine: &'a Engine,
-    /// Its id.
     pub container: &'a str,
+    /// To tell the answers to one question from those to another.
+    pub random: &'a Random,
 }
 
 /// Asks once, for at most the time given.
@@ -61,7 +61,7 @@ pub async fn ask(check: &Check, timeout_ms: u64, target: Target<'_>) -> Answer {
                 http::ask(tls::wrap(connect(*port).await?).await?, path).await
             }
             Check::Tcp { port } => connect(*port).await.map(|_stream| "accepts connections".into()),
-            Check::SipOptions { port } => sip::ask(*port).await,
+            Check::SipOptions { port } => sip::ask(*port, target.random).await,
             Check::Redis { port } => redis::ask(connect(*port).await?).await,
             Check::Postgres { port, user } => postgres::ask(connect(*port).await?, user).await,
             Check::Exec { command } => return Ok(run(command, limit, target).await),
@@ -141,7 +141,9 @@ async fn run(command: &[String], limit: Duration, target: Target<'_>) -> Answer 
     match target.engine.exec(target.container, command, limit).await {
         Ok(output) if output.exit_code == 0 => Answer::Good(format!("{program} succeeds")),
         Ok(output) => Answer::Bad(format!("{program} ended with exit code {}", output.exit_code)),
-        Err(RuntimeError::Away { .. }) => Answer::Unknown("docker does not answer".to_owned()),
+        Err(RuntimeError::Unavailable { .. }) => {
+            Answer::Unknown("docker does not answer".to_owned())
+        }
         Err(error) => Answer::Bad(error.to_string()),
     }
 }

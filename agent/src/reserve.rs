@@ -17,7 +17,7 @@ const FILLING: u8 = 0xA5;
 ///
 /// # Errors
 /// What the write says in the end.
-pub(crate) fn spend<T>(
+pub(crate) fn release_and_retry<T>(
     paths: &Paths,
     write: impl Fn() -> Result<T, FileError>,
 ) -> Result<T, FileError> {
@@ -38,7 +38,7 @@ pub(crate) fn spend<T>(
 ///
 /// # Errors
 /// What the file system says.
-pub(crate) fn lay_in(paths: &Paths, free_bytes_min: u64) -> Result<(), FileError> {
+pub(crate) fn allocate(paths: &Paths, free_bytes_min: u64) -> Result<(), FileError> {
     let path = paths.reserve();
     let has_room = room(&paths.state).map_or(true, |room| room.bytes >= free_bytes_min);
     if path.exists() || !has_room {

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::report::Report;
 use oml_common::text::error::chain;
-use oml_daemon::env::Clock;
+use oml_daemon::env::Env;
 use oml_daemon::log;
 use omlagent::agent::{Agent, Inputs, empty_report};
 use omlagent::cache::Cache;
@@ -20,28 +20,26 @@ use omlagent::identity::{HostIdentity, IdentityFiles};
 use omlagent::paths::Paths;
 use omlagent::runtime::docker::{Docker, Login};
 use omlagent::runtime::systemd::Systemd;
-use omlagent::session::{Session, SessionState};
+use omlagent::session::{Session, SessionState, dial_over_tls};
 use omlagent::statuses::StatusFiles;
 use omlagent::{metrics, status};
 use sd_notify::NotifyState;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 /// Runs the agent until it is told to end.
-pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
+pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let settings = Arc::new(config::load(&paths.config)?);
     log::init("omlagent", &settings.log);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let clock = Clock::system();
     let identity = load_identity(&paths);
-    let (reports, told) = watch::channel(Arc::new(empty_report(clock.now())));
+    let (reports, told) = watch::channel(Arc::new(empty_report(env.now())));
     // Follows as long as it is held.
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
-    let (session, links) = session(&paths, &settings, &clock, told.clone(), identity.as_ref());
+    let (session, links) = session(&paths, &settings, &env, told.clone(), identity.as_ref());
     let passes = Arc::default();
     let inputs = Inputs {
         assignment: links.assignment,
@@ -58,8 +56,8 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
         docker: Arc::new(Docker::new(paths.clone(), logins(&settings))),
         systemd: Arc::new(Systemd::new(paths.clone())),
         paths: paths.clone(),
-        clock,
-        floors: settings.floors,
+        clock: env.clock().clone(),
+        min_free: settings.min_free,
     };
     let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
     let source = metrics::Source {
@@ -76,7 +74,7 @@ pub(crate) async fn run(paths: Paths) -> anyhow::Result<()> {
         () = agent.run() => {}
         () = session.run() => {}
         () = status::keep(paths, told) => {}
-        never = offer_metrics(&settings, source) => match never {},
+        never = offer_metrics(&settings, &env, source) => match never {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
@@ -112,7 +110,7 @@ struct Links {
 fn session(
     paths: &Paths,
     settings: &Arc<Settings>,
-    clock: &Clock,
+    env: &Env,
     reports: watch::Receiver<Arc<Report>>,
     identity: Option<&HostIdentity>,
 ) -> (Session, Links) {
@@ -125,18 +123,19 @@ fn session(
         settings: Arc::clone(settings),
         files: IdentityFiles::new(paths),
         cache,
-        clock: clock.clone(),
+        env: env.clone(),
         assignments,
         reports,
         state,
         trouble,
+        dial: dial_over_tls(),
     };
     (session, Links { assignment, state: state_receiver, trouble: trouble_receiver })
 }
 
-async fn offer_metrics(settings: &Settings, source: metrics::Source) -> Infallible {
+async fn offer_metrics(settings: &Settings, env: &Env, source: metrics::Source) -> Infallible {
     let Some(address) = settings.metrics_listen else { return pending().await };
-    match TcpListener::bind(address).await {
+    match env.listen(address).await {
         Ok(listener) => metrics::serve(listener, source).await,
         Err(error) => {
             // A taken port is no reason to leave a host alone.

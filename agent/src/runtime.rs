@@ -1,4 +1,5 @@
-//! What can be done to a host, one trait for the engine and for systemd.
+//! What can be done to a host: one trait for the container engine, one for the
+//! manager of its units.
 //!
 //! A runtime does what it is told and decides nothing: it knows no
 //! assignment, no session and no controller.
@@ -38,8 +39,7 @@ pub struct Listing {
 
 /// Bytes of an image that are here, and in all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FetchProgress {
-    /// Already here.
+pub struct PullProgress {
     pub bytes_done: u64,
     /// In all; 0 when not known yet.
     pub bytes_total: u64,
@@ -47,7 +47,7 @@ pub struct FetchProgress {
 
 /// How a program ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LastWords {
+pub struct ExitReport {
     /// Exit status, if it ended.
     pub exit_code: Option<i64>,
     /// Last lines it wrote, oldest first; at most 20 lines of 400 characters.
@@ -57,7 +57,6 @@ pub struct LastWords {
 /// What a command inside a container gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecOutput {
-    /// Exit status.
     pub exit_code: i64,
     /// Standard output, at most 64 KiB.
     pub stdout: String,
@@ -68,10 +67,9 @@ pub struct ExecOutput {
 pub enum RuntimeError {
     /// The daemon cannot be reached or does not answer in time.
     #[error("{daemon} does not answer: {detail}")]
-    Away {
+    Unavailable {
         /// "docker" or "systemd".
         daemon: &'static str,
-        /// What was tried.
         detail: String,
     },
     /// Something of that name exists that is not ours.
@@ -82,16 +80,12 @@ pub enum RuntimeError {
     Refused {
         /// What was tried: "pull", "create", "start" …
         verb: &'static str,
-        /// On what.
         object: String,
         /// The daemon's words.
         detail: String,
         /// Trying again later may help.
         transient: bool,
     },
-    /// This runtime has no such verb.
-    #[error("{0} is not something this runtime can do")]
-    Unsupported(&'static str),
 }
 
 impl RuntimeError {
@@ -101,9 +95,7 @@ impl RuntimeError {
             RuntimeError::Refused { verb, object, detail, transient: _ } => {
                 RuntimeError::Refused { verb, object, detail, transient: true }
             }
-            RuntimeError::Away { .. } | RuntimeError::Foreign(_) | RuntimeError::Unsupported(_) => {
-                self
-            }
+            RuntimeError::Unavailable { .. } | RuntimeError::Foreign(_) => self,
         }
     }
 
@@ -111,80 +103,100 @@ impl RuntimeError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            RuntimeError::Away { .. } => true,
+            RuntimeError::Unavailable { .. } => true,
             RuntimeError::Refused { transient, .. } => *transient,
-            RuntimeError::Foreign(_) | RuntimeError::Unsupported(_) => false,
+            RuntimeError::Foreign(_) => false,
         }
     }
 }
 
-/// A daemon that runs instances: Docker, systemd, or the fake of the tests.
+/// The engine that holds images and containers: Docker, or a model of it.
 ///
 /// Every verb is idempotent, bounded in time, and touches nothing without our
-/// mark.
+/// mark. None starts a container: only its unit does.
 #[async_trait]
-pub trait Runtime: Send + Sync + 'static {
+pub trait ContainerEngine: Send + Sync + 'static {
     /// Everything of ours, and what bears a name of `desired` without being ours.
     async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError>;
 
-    /// Brings what the instance needs onto the host: the image, by digest.
-    async fn fetch(
+    /// Pulls the instance's image by its digest.
+    async fn pull(
         &self,
         instance: &InstanceDocument,
-        progress: &watch::Sender<FetchProgress>,
+        progress: &watch::Sender<PullProgress>,
     ) -> Result<(), RuntimeError>;
 
-    /// Makes the instance ready beside whatever runs: a container that is not
-    /// started, a unit file that is loaded.
-    async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
+    /// Creates the instance's container beside whatever runs; it is not started.
+    async fn create(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
 
-    /// Makes the instance the running one and returns when it answers or its
-    /// start has failed. What ran before under that name is stopped first.
-    async fn start(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
-
-    /// Stops the component, with its grace.
+    /// Stops what runs of the component, with its grace.
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError>;
 
-    /// Gives the running object its own name; the one before becomes `…-prev`.
+    /// Gives the running container its own name; the one before becomes `…-prev`.
     async fn promote(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
 
-    /// Removes the component's objects that do not run, except those of `keep`.
-    /// Volumes stay.
+    /// Removes the component's containers that do not run, except those whose
+    /// workload is in `keep`. Volumes stay.
     async fn remove(
         &self,
         component: &ComponentName,
         keep: &[ContentHash],
     ) -> Result<(), RuntimeError>;
 
-    /// How the program of that workload ended.
-    async fn last_words(
+    /// Tells how the container of that workload ended.
+    async fn exit_report(
         &self,
         component: &ComponentName,
         hash: &ContentHash,
-    ) -> Result<LastWords, RuntimeError>;
+    ) -> Result<ExitReport, RuntimeError>;
 
-    /// The instance that the object of that workload was made from, where the
-    /// object itself carries it.
+    /// Reads the document that the container of that workload was created from.
     async fn document(
         &self,
-        _component: &ComponentName,
-        _hash: &ContentHash,
-    ) -> Result<Option<InstanceDocument>, RuntimeError> {
-        Ok(None)
-    }
+        component: &ComponentName,
+        hash: &ContentHash,
+    ) -> Result<Option<InstanceDocument>, RuntimeError>;
 
-    /// Where it keeps images and containers, if that is on a disk of this host.
-    async fn storage(&self) -> Result<Option<PathBuf>, RuntimeError> {
-        Ok(None)
-    }
+    /// Tells where images and containers are kept, if that is on a disk of this host.
+    async fn storage(&self) -> Result<Option<PathBuf>, RuntimeError>;
 
-    /// Runs a command inside the running instance.
+    /// Runs a command inside the component's running container.
     async fn exec(
         &self,
         component: &ComponentName,
         command: &[String],
         timeout_ms: u64,
     ) -> Result<ExecOutput, RuntimeError>;
+
+    /// A number that grows when something changed; says nothing of what.
+    fn changes(&self) -> watch::Receiver<u64>;
+}
+
+/// The manager of services: systemd, or a model of it.
+///
+/// Every verb is idempotent, bounded in time, and touches nothing without our
+/// mark.
+#[async_trait]
+pub trait UnitManager: Send + Sync + 'static {
+    /// Units with our mark, packaged units that are desired, and what bears a
+    /// name of `desired` without being ours.
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError>;
+
+    /// Writes the instance's unit file or drop-in, and loads it.
+    async fn write(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
+
+    /// Restarts the instance's unit and returns when its program answers or its
+    /// start has failed. What ran under it before is stopped first.
+    async fn start(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
+
+    /// Stops the component's units.
+    async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError>;
+
+    /// Removes the component's unit files and drop-ins, unless their unit runs.
+    async fn remove(&self, component: &ComponentName) -> Result<(), RuntimeError>;
+
+    /// Tells how the component's unit ended.
+    async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError>;
 
     /// A number that grows when something changed; says nothing of what.
     fn changes(&self) -> watch::Receiver<u64>;

@@ -7,12 +7,15 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::report::Report;
 use oml_common::text::error::chain;
-use oml_daemon::env::Clock;
+use oml_daemon::env::{Env, Random};
+use oml_daemon::tls::{self, ConnectError, Credentials};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
+use tonic::transport::Channel;
 use tracing::{info, warn};
 
 use crate::cache::Cache;
@@ -20,9 +23,9 @@ use crate::config::Settings;
 use crate::identity::{IdentityError, IdentityFiles};
 
 mod link;
-#[cfg(test)]
-pub(crate) mod pretend;
 mod renewal;
+#[cfg(test)]
+pub(crate) mod stub;
 
 use self::renewal::{Held, RETRY_MIN};
 
@@ -35,22 +38,48 @@ const GOOD: Duration = Duration::from_secs(30);
 
 /// The session and what it moves.
 pub struct Session {
-    /// Where the controllers are.
     pub settings: Arc<Settings>,
-    /// Who this host is.
     pub files: IdentityFiles,
     /// Where assignments are kept.
     pub cache: Cache,
-    /// The host's clock.
-    pub clock: Clock,
+    /// The host's clock and randomness.
+    pub env: Env,
     /// Where assignments go.
     pub assignments: watch::Sender<Option<AssignmentDocument>>,
-    /// What is reported.
     pub reports: watch::Receiver<Arc<Report>>,
-    /// How the session is.
     pub state: watch::Sender<SessionState>,
     /// What disturbs it, for the report.
     pub trouble: watch::Sender<Option<String>>,
+    /// How a controller is reached.
+    pub dial: Dial,
+}
+
+/// Opens a channel to the controller at an address (`host:port`), by the host's
+/// credentials.
+pub type Dial = Box<
+    dyn Fn(String, Credentials) -> BoxFuture<'static, Result<Channel, DialError>> + Send + Sync,
+>;
+
+/// Why there is no channel.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The controller cannot be reached, or does not let us in.
+    #[error("cannot reach the controller")]
+    Connect(#[from] ConnectError),
+    /// Certificate and key are of no use.
+    #[error("cannot use the host's certificate")]
+    Tls(#[from] oml_daemon::tls::TlsError),
+}
+
+/// Reaches controllers over mutual TLS.
+#[must_use]
+pub fn dial_over_tls() -> Dial {
+    Box::new(|endpoint, credentials| {
+        Box::pin(async move {
+            let config = Arc::new(tls::client_config(&credentials)?);
+            Ok(tls::connect_admitted(&endpoint, config).await?)
+        })
+    })
 }
 
 /// How the session is.
@@ -67,8 +96,10 @@ pub struct SessionState {
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
+    #[error(transparent)]
+    Dial(#[from] DialError),
     #[error("cannot reach the controller")]
-    Connect(#[from] oml_daemon::tls::ConnectError),
+    Connect(#[from] ConnectError),
     #[error("the controller did not answer in time")]
     Slow,
     #[error("the controller refused: {}", .0.message())]
@@ -86,7 +117,16 @@ enum SessionError {
 impl SessionError {
     /// Whether the controller does not take our certificate.
     fn is_refusal(&self) -> bool {
-        matches!(self, Self::Connect(error) if error.is_refusal())
+        match self {
+            Self::Dial(DialError::Connect(error)) | Self::Connect(error) => error.is_refusal(),
+            Self::Dial(DialError::Tls(_))
+            | Self::Slow
+            | Self::Refused(_)
+            | Self::Lost(_)
+            | Self::Ended
+            | Self::Identity(_)
+            | Self::Tls(_) => false,
+        }
     }
 }
 
@@ -133,7 +173,7 @@ impl Session {
                 // The next controller in turn, if there is another.
                 turn += 1;
             }
-            sleep(pause(failures)).await;
+            sleep(pause(failures, self.env.random())).await;
             failures += 1;
         }
     }
@@ -154,7 +194,7 @@ impl Session {
         renew_after: Instant,
     ) -> Result<Left, SessionError> {
         let mut unrecovered = None;
-        if held.looks_ended(&self.clock) {
+        if held.looks_ended(self.env.clock()) {
             // On failure it is shown all the same: the clock here may be ahead.
             unrecovered = self.recover(held).await.err();
         }
@@ -181,15 +221,9 @@ impl Session {
 
 /// Full jitter: anything up to a bound that doubles, so that hosts that lost
 /// their controller together do not come back together.
-fn pause(failures: u32) -> Duration {
+fn pause(failures: u32, random: &Random) -> Duration {
     let bound_ms = (PAUSE_FIRST_MS << failures.min(10)).min(PAUSE_LONGEST_MS);
-    let share = u64::from(random());
-    Duration::from_millis((bound_ms * share) >> 32)
-}
-
-/// A number nobody can guess; without randomness the middle.
-fn random() -> u32 {
-    getrandom::u32().unwrap_or(u32::MAX / 2)
+    random.jitter(Duration::from_millis(bound_ms))
 }
 
 #[cfg(test)]

@@ -20,24 +20,24 @@ use tokio::time::Instant;
 use crate::documents::{self, DocumentError};
 use crate::files::FileError;
 use crate::paths::{Paths, Slot};
-use crate::pause::Backoff;
+use crate::pause::RetryPause;
 use crate::runtime::RuntimeError;
 use crate::runtime::docker::Marked;
 
-mod ending;
+mod adopt;
+mod engine_client;
+mod exit;
 mod health;
-mod hold;
-mod link;
-mod moment;
+mod sd_notify;
 mod surroundings;
-mod told;
+mod time;
 mod watch;
 
-use ending::Ending;
+use engine_client::EngineClient;
+use exit::ContainerExit;
 use health::Record;
-use link::Link;
-pub use surroundings::{Notice, Notify, SignalStream, Signals, Surroundings, SystemdSocket};
-use told::Told;
+use sd_notify::SystemdNotifier;
+pub use surroundings::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, SystemdSocket};
 use watch::Watched;
 
 /// Beyond the grace of a container: how long a stop may wait for the engine.
@@ -74,7 +74,7 @@ pub enum SuperviseError {
     Terminated,
     /// The process's own signals cannot be had.
     #[error("could not listen for signals")]
-    Signals(#[source] std::io::Error),
+    ProcessSignals(#[source] std::io::Error),
 }
 
 /// Holds the component's container until it ends (an error) or systemd asks to
@@ -86,13 +86,13 @@ pub async fn supervise(
     surroundings: Surroundings,
     component: ComponentName,
 ) -> Result<(), SuperviseError> {
-    let Surroundings { paths, engine, notify, signals, clock, status_written } = surroundings;
-    let Signals { mut stop, mut terminate, mut hangup } = signals;
-    let link = Rc::new(Link { engine, told: Told::new(notify), clock });
+    let Surroundings { paths, engine, notify, signals, env, status_written } = surroundings;
+    let ProcessSignals { mut stop, mut terminate, mut hangup } = signals;
+    let client = Rc::new(EngineClient { engine, systemd: SystemdNotifier::new(notify), env });
     let mut supervisor = Supervisor {
         paths,
         component,
-        link: link.clone(),
+        client: client.clone(),
         status_written,
         held: None,
         record: None,
@@ -108,10 +108,10 @@ pub async fn supervise(
     };
     let ended = tokio::select! {
         ended = life => ended,
-        never = link.told.keep_watchdog() => match never {},
+        never = client.systemd.keep_watchdog() => match never {},
     };
     if let Err(error) = &ended {
-        link.told.status(&chain(error));
+        client.systemd.status(&chain(error));
     }
     ended
 }
@@ -128,7 +128,7 @@ struct Held {
 struct Supervisor {
     paths: Paths,
     component: ComponentName,
-    link: Rc<Link>,
+    client: Rc<EngineClient>,
     status_written: Box<dyn Fn(&ComponentName)>,
     held: Option<Held>,
     record: Option<Record>,
@@ -138,9 +138,9 @@ impl Supervisor {
     /// From the document to the container's end.
     async fn live(&mut self, hangup: &mut SignalStream) -> Result<Infallible, SuperviseError> {
         let instance = self.document().await?;
-        let adopted = self.hold(&instance).await?;
+        let adopted = self.adopt(&instance).await?;
         match self.watch(instance, adopted, hangup).await? {
-            Watched::Ended(Ending { words, drift }) => {
+            Watched::Ended(ContainerExit { words, drift }) => {
                 self.write_down(|record, now| record.ended(words.clone(), drift, now));
                 Err(SuperviseError::Ended(words))
             }
@@ -164,8 +164,8 @@ impl Supervisor {
             }
             Err(error) => eprintln!("{}; reading the label", chain(&error)),
         }
-        let found = self.link.insist(|| self.link.engine.marked(&self.component)).await?;
-        let instance = hold::likeliest(&found)
+        let found = self.client.insist(|| self.client.engine.marked(&self.component)).await?;
+        let instance = adopt::likeliest(&found)
             .and_then(Marked::instance)
             .ok_or_else(|| SuperviseError::Unknown(self.component.clone()))?;
         eprintln!("the instance document was lost; wrote it anew from a container's label");
@@ -175,7 +175,7 @@ impl Supervisor {
 
     /// Stops what runs, for systemd.
     async fn stop(&mut self) -> Result<(), SuperviseError> {
-        self.link.told.stopping();
+        self.client.systemd.stopping();
         self.end_held().await?;
         self.write_down(Record::stopped);
         Ok(())
@@ -186,14 +186,14 @@ impl Supervisor {
     async fn end_held(&self) -> Result<(), RuntimeError> {
         let grace_ms = self.held.as_ref().map_or(0, |held| held.grace_ms);
         let deadline = Instant::now() + Duration::from_millis(grace_ms) + STOP_MARGIN;
-        let mut backoff = Backoff::new();
+        let mut backoff = RetryPause::new();
         loop {
             let stopped = match &self.held {
-                Some(held) => self.link.engine.stop(&held.id, held.grace_ms).await,
+                Some(held) => self.client.engine.stop(&held.id, held.grace_ms).await,
                 None => self.stop_running().await,
             };
             match stopped {
-                Err(RuntimeError::Away { .. }) if Instant::now() < deadline => {
+                Err(RuntimeError::Unavailable { .. }) if Instant::now() < deadline => {
                     backoff.pause().await;
                 }
                 done => return done,
@@ -202,9 +202,9 @@ impl Supervisor {
     }
 
     async fn stop_running(&self) -> Result<(), RuntimeError> {
-        let containers = self.link.engine.marked(&self.component).await?;
+        let containers = self.client.engine.marked(&self.component).await?;
         for container in containers.iter().filter(|container| container.is_running) {
-            self.link.engine.stop(&container.id, container.stop_grace_ms()).await?;
+            self.client.engine.stop(&container.id, container.stop_grace_ms()).await?;
         }
         Ok(())
     }
@@ -213,12 +213,12 @@ impl Supervisor {
     /// that cannot be written ages, and so tells that it is no longer true.
     fn write_down(&mut self, change: impl FnOnce(&mut Record, Timestamp)) {
         let Some(record) = &mut self.record else { return };
-        change(record, self.link.clock.now());
+        change(record, self.client.env.now());
         if let Err(error) = documents::write_status(&self.paths, &self.component, record.status()) {
             eprintln!("{}", chain(&error));
         }
         (self.status_written)(&self.component);
-        self.link.told.status(&record.line());
+        self.client.systemd.status(&record.line());
     }
 }
 

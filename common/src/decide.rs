@@ -2,10 +2,13 @@
 //! follows. Nothing here reads a clock, a file, a socket or randomness.
 
 pub mod assign;
+pub mod change;
 pub mod diff;
+pub mod head;
 pub mod observed;
 pub mod order;
 pub mod plan;
 pub mod reconcile;
 pub mod rollout;
 pub mod update;
+pub mod verdict;

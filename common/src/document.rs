@@ -1,11 +1,12 @@
 //! Documents: data that outlives a process or crosses a wire.
 //!
 //! Every document is a JSON object whose first field is the version of its
-//! kind. A program reads what its own release or an earlier one wrote; of a
-//! later one it says so. Fields that hold their default are not written, and
-//! fields that are not known here are passed over, so a document can gain a
-//! field without a new version. Only inside a workload is every field known or
-//! the workload refused: what it asks for must not be left out in silence.
+//! kind. A program reads documents of its own and of earlier releases, and
+//! refuses those of a later version with an error that says so. A field that
+//! holds its default is not written, and an unknown field is ignored, so a
+//! document can gain a field without a new version. A workload is the
+//! exception: one with an unknown field is refused, because it must not run
+//! without something that it asks for.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -23,41 +24,33 @@ pub use self::verbatim::Verbatim;
 
 /// A kind of document.
 pub trait Document: Serialize + DeserializeOwned {
-    /// What it is, as a noun phrase for messages: "an instance document".
+    /// The name of the kind in messages, with its article: "an instance document".
     const KIND: &'static str;
 
-    /// The version that is written; `None` for a part of a document, which has
-    /// the version of the whole.
+    /// The version that this release writes; `None` for a part of a document, which
+    /// has the version of the whole.
     const VERSION: Option<u32>;
 }
 
-/// Why a text is not read as a document.
+/// The error of reading a document.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It does not say its version, so none of these programs wrote it.
-    #[error("this is not {kind}: it does not say its version")]
-    Foreign {
-        /// What was expected.
-        kind: &'static str,
-    },
-    /// A later release wrote it.
-    #[error("this is {kind} of version {found}, and this release reads up to version {known}")]
+    /// The text has no version, so none of our programs wrote it.
+    #[error("cannot be read as {kind}: it has no version")]
+    Foreign { kind: &'static str },
+    /// A later release wrote the text.
+    #[error(
+        "{kind} of version {found} needs a newer release; this one reads up to version {known}"
+    )]
     Newer {
-        /// What was expected.
         kind: &'static str,
-        /// Its version.
         found: u32,
-        /// The highest version known here.
+        /// The highest version that this release reads.
         known: u32,
     },
-    /// It does not have the form of its kind.
-    #[error("this is not {kind}")]
-    Malformed {
-        /// What was expected.
-        kind: &'static str,
-        /// Where and why.
-        source: serde_json::Error,
-    },
+    /// The text does not have the form of its kind.
+    #[error("cannot be read as {kind}")]
+    Malformed { kind: &'static str, source: serde_json::Error },
 }
 
 impl ReadError {
@@ -73,7 +66,7 @@ struct Versioned {
     version: u32,
 }
 
-/// The text of a document: one line of JSON, its version first.
+/// Writes a document as one line of JSON, the version first.
 #[must_use]
 pub fn write<T: Document>(document: &T) -> String {
     let text = serde_json::to_string(document)
@@ -86,10 +79,10 @@ pub fn write<T: Document>(document: &T) -> String {
     }
 }
 
-/// Reads a document by the version that it says.
+/// Reads a document of any version up to the one of this release.
 ///
 /// # Errors
-/// [`ReadError`].
+/// Returns [`ReadError`] for a later version and for what is no document of this kind.
 pub fn read<T: Document>(text: &str) -> Result<T, ReadError> {
     if let Some(known) = T::VERSION {
         let Versioned { version } =
@@ -99,14 +92,14 @@ pub fn read<T: Document>(text: &str) -> Result<T, ReadError> {
             found if found > known => {
                 return Err(ReadError::Newer { kind: T::KIND, found, known });
             }
-            // There is one version yet; the next one converts from it here.
+            // There is only one version so far. A second one converts from it here.
             _ => {}
         }
     }
     serde_json::from_str(text).map_err(ReadError::malformed::<T>)
 }
 
-/// Whether a field holds its default, and so is not written.
+/// Whether a field holds its default and is therefore not written.
 #[must_use]
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

@@ -1,13 +1,13 @@
 //! Names and numbers of the domain, each with its parsing rule.
 //!
-//! A value of one of these types is valid by construction; nothing else in the
-//! workspace checks names again.
+//! A value of one of these types is valid by construction, so no other code
+//! checks a name again.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not a valid name; the sentence names the rule.
+/// The error of a text that is not a valid name; its message states the rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{shown:?} is not a {what}: {rule}")]
 pub struct InvalidId {
@@ -18,12 +18,12 @@ pub struct InvalidId {
 
 impl InvalidId {
     fn new(what: &'static str, rule: &'static str, text: &str) -> Self {
-        // Long input is cut so that an error never carries a megabyte back.
+        // A long input is cut, so that an error message stays short.
         let shown = text.chars().take(80).collect();
         Self { what, rule, shown }
     }
 
-    /// The rule that was broken, without the value.
+    /// Returns the rule that the text broke, without the text.
     #[must_use]
     pub fn rule(&self) -> &'static str {
         self.rule
@@ -38,7 +38,7 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
-            /// The text as it is written everywhere.
+            /// Returns the name as text, in the one form in which it is written.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -89,17 +89,17 @@ text_id!(
     "1 to 63 characters, lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen"
 );
 text_id!(
-    /// An enrolled host; unique within its tenant.
+    /// An enrolled host. The name is unique within its tenant.
     NodeName, "node name", is_label,
     "1 to 63 characters, lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen"
 );
 text_id!(
-    /// What a node is for: app, voice, data, …
+    /// The purpose of a node, such as app, voice or data.
     RoleName, "role", is_label,
     "1 to 63 characters, lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen"
 );
 text_id!(
-    /// An entry of a catalog; also the name of its instance on a node.
+    /// A component of a catalog. Its instance on a node has the same name.
     ComponentName, "component name", is_label,
     "1 to 63 characters, lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen"
 );
@@ -109,42 +109,42 @@ text_id!(
     "1 to 63 characters, lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen"
 );
 text_id!(
-    /// A component's version: an image tag (OCI distribution specification).
+    /// The version of a component: an image tag (OCI distribution specification).
     Version, "version", is_tag,
     "1 to 128 letters, digits, dots, hyphens and underscores, not starting with a dot or a hyphen"
 );
 text_id!(
-    /// The identity of an image: `sha256:` and 64 hexadecimal digits.
+    /// The digest that identifies an image: `sha256:` and 64 hexadecimal digits.
     Digest, "digest", is_digest,
     "sha256: followed by 64 lower-case hexadecimal digits"
 );
 text_id!(
-    /// SHA-256 of a canonical document, 64 hexadecimal digits.
+    /// The SHA-256 of the bytes of a document, as 64 hexadecimal digits.
     ContentHash, "content hash", is_sha256,
     "64 lower-case hexadecimal digits"
 );
 text_id!(
-    /// Where images are kept, without tag: `registry:port/path/name`.
+    /// A repository of images, without a tag: `registry:port/path/name`.
     Repository, "image repository", is_repository,
     "lower-case path segments separated by slashes, the first may be a host with a port"
 );
 text_id!(
-    /// A systemd service unit's name (systemd.unit(5)).
+    /// The name of a systemd service unit (systemd.unit(5)).
     UnitName, "service unit name", is_service_unit,
     "letters, digits and :_.@- followed by .service, at most 255 characters"
 );
 text_id!(
-    /// A container's name as the engine accepts it.
+    /// The name of a container, as the Docker Engine accepts it.
     ContainerName, "container name", is_container,
     "2 to 128 letters, digits, underscores, dots and hyphens, starting with a letter or digit"
 );
 text_id!(
-    /// A file name of a secret on a host.
+    /// The file name of a secret on a host.
     SecretName, "secret name", is_secret,
     "1 to 63 lower-case letters, digits and underscores, starting with a letter"
 );
 text_id!(
-    /// A name of an environment variable.
+    /// The name of an environment variable.
     EnvName, "environment variable name", is_env,
     "1 to 128 letters, digits and underscores, not starting with a digit"
 );
@@ -163,14 +163,14 @@ impl ContentHash {
         Self(text)
     }
 
-    /// The first twelve digits, for people.
+    /// Returns the first twelve digits, which are enough for people.
     #[must_use]
     pub fn short(&self) -> &str {
         &self.0[..12]
     }
 }
 
-/// The number of a tenant's revision, counted from 1.
+/// The number of a revision of a tenant, counted from 1.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -178,7 +178,7 @@ impl ContentHash {
 pub struct RevisionNumber(pub u64);
 
 impl RevisionNumber {
-    /// The next number.
+    /// Returns the number of the revision after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
@@ -191,15 +191,17 @@ impl fmt::Display for RevisionNumber {
     }
 }
 
-/// The number of a node's assignment. Ordered by epoch first: restoring a
-/// controller from a backup raises the epoch, so old numbers stay lower.
+/// The number of an assignment of a node, ordered by epoch first.
+///
+/// A restore from a backup raises the epoch. Every assignment made after the
+/// restore is therefore newer than any that was made before it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 pub struct Generation {
-    /// Raised by every restore of the controller's store.
+    /// Grows by one with every restore of the controller's store.
     pub epoch: u64,
-    /// Raised by every assignment of the node that differs from the one before.
+    /// Grows by one with every assignment of the node whose content changed.
     pub number: u64,
 }
 

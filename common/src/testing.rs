@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::plan::{ImageName, Input, NodeFacts, Plan, images, plan};
+use crate::decide::plan::{ImageName, Input, NodeFacts, Plan, images, prepare};
 use crate::document::catalog::Catalog;
 use crate::document::spec::TenantSpec;
 use crate::id::{Digest, NodeName, RevisionNumber};
@@ -97,7 +97,7 @@ pub(crate) fn plan_on(
     let (images, problems) = images(&spec, &catalog);
     let digests = digests(problems.into_result(images)?.values());
     let revision = RevisionNumber(revision);
-    plan(Input { revision, spec: &spec, catalog: &catalog, nodes, digests: &digests })
+    prepare(Input { revision, spec: &spec, catalog: &catalog, nodes })?.finish(&digests)
 }
 
 fn digests<'a>(images: impl Iterator<Item = &'a ImageName>) -> BTreeMap<ImageName, Digest> {

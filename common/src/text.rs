@@ -1,4 +1,4 @@
-//! Texts: reading YAML with places, telling mistakes and errors, plural forms.
+//! Text in and out: YAML with positions, problems and errors as messages, plural forms.
 
 pub mod error;
 pub mod plural;

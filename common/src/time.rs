@@ -1,10 +1,10 @@
-//! Time as a value: nothing in this crate reads a clock.
+//! Time is a value that comes in from outside; nothing in this crate reads a clock.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Milliseconds since 1970-01-01T00:00:00Z.
+/// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -12,26 +12,26 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// This instant and `duration_ms` more.
+    /// Returns the time `duration_ms` later.
     #[must_use]
     pub fn plus_ms(self, duration_ms: u64) -> Self {
         Self(self.0.saturating_add(duration_ms))
     }
 
-    /// This instant on a clock that was set forward, or back, by so much.
+    /// Returns this time as a clock shows it that was set forward by `by_ms`, or back if negative.
     #[must_use]
     pub fn shifted_ms(self, by_ms: i64) -> Self {
         Self(self.0.saturating_add_signed(by_ms))
     }
 
-    /// Milliseconds from `earlier` to this instant; 0 when the clock went back.
+    /// Returns the milliseconds since `earlier`, or 0 if the clock was set back.
     #[must_use]
     pub fn since_ms(self, earlier: Timestamp) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// A span for people: `850ms`, `12s`, `3m 5s`, `2h 10m`, `4d 3h`.
+/// A span of milliseconds, shown to people as `850ms`, `12s`, `3m 5s`, `2h 10m` or `4d 3h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub u64);
 
@@ -49,13 +49,13 @@ impl fmt::Display for Span {
     }
 }
 
-/// Why a text is not a duration.
+/// The error of a text that is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDuration {
-    /// It is written otherwise.
+    /// The text is not a number followed by a unit.
     #[error("a duration is a whole number and a unit: 500ms, 10s, 5m, 2h or 1d")]
     Form,
-    /// It is longer than any that makes sense.
+    /// The duration is longer than 366 days.
     #[error("a duration is at most 366 days")]
     TooLong,
 }
@@ -63,7 +63,7 @@ pub enum InvalidDuration {
 /// Reads `500ms`, `10s`, `5m`, `2h` or `1d` into milliseconds.
 ///
 /// # Errors
-/// [`InvalidDuration`] for anything else, and for more than 366 days.
+/// Returns [`InvalidDuration`] for any other form and for more than 366 days.
 pub fn parse_duration_ms(text: &str) -> Result<u64, InvalidDuration> {
     const LONGEST_MS: u64 = 366 * 86_400_000;
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -77,13 +77,13 @@ pub fn parse_duration_ms(text: &str) -> Result<u64, InvalidDuration> {
         "d" => 86_400_000,
         _ => return Err(InvalidDuration::Form),
     };
-    // Digits alone fail to be a number only by being too many.
+    // Digits fail to parse only if the number is too large.
     let number: u64 = number.parse().map_err(|_| InvalidDuration::TooLong)?;
     let duration_ms = number.checked_mul(factor).filter(|ms| *ms <= LONGEST_MS);
     duration_ms.ok_or(InvalidDuration::TooLong)
 }
 
-/// Writes milliseconds so that [`parse_duration_ms`] reads the same number.
+/// Writes a duration in the form that [`parse_duration_ms`] reads.
 #[must_use]
 pub fn print_duration_ms(duration_ms: u64) -> String {
     let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 use oml_common::text::problem::Problem;
+use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
 
 use crate::backup::{self, BackupError, BackupSummary};
@@ -27,7 +28,6 @@ pub enum AdminError {
     /// Whose files these are cannot be told.
     #[error("cannot look at {}", dir.display())]
     Unseen {
-        /// The folder.
         dir: PathBuf,
         /// What went wrong.
         source: io::Error,
@@ -35,7 +35,6 @@ pub enum AdminError {
     /// The files' owner cannot be impersonated.
     #[error("cannot become the owner of {}", dir.display())]
     Owner {
-        /// The folder.
         dir: PathBuf,
         /// What went wrong.
         source: Errno,
@@ -51,6 +50,7 @@ pub type Result<T> = std::result::Result<T, AdminError>;
 /// What stands in the way.
 pub async fn begin(
     settings: &Settings,
+    env: &Env,
     endpoint: PublicEndpoint,
     operator: &OperatorName,
     out: &Path,
@@ -58,7 +58,7 @@ pub async fn begin(
     // Before the owner changes: the file is the caller's.
     let file = BundleFile::create(out)?;
     let made = match become_owner(&settings.data_dir) {
-        Ok(()) => init::init(settings, endpoint, operator).await.map_err(AdminError::from),
+        Ok(()) => init::init(settings, env, endpoint, operator).await.map_err(AdminError::from),
         Err(error) => Err(error),
     };
     hand_out(file, made)
@@ -68,10 +68,15 @@ pub async fn begin(
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn add_operator(settings: &Settings, operator: &OperatorName, out: &Path) -> Result<()> {
+pub async fn add_operator(
+    settings: &Settings,
+    env: &Env,
+    operator: &OperatorName,
+    out: &Path,
+) -> Result<()> {
     let file = BundleFile::create(out)?;
     let made = match become_owner(&settings.data_dir) {
-        Ok(()) => init::add_operator(settings, operator).await.map_err(AdminError::from),
+        Ok(()) => init::add_operator(settings, env, operator).await.map_err(AdminError::from),
         Err(error) => Err(error),
     };
     hand_out(file, made)
@@ -83,10 +88,11 @@ pub async fn add_operator(settings: &Settings, operator: &OperatorName, out: &Pa
 /// What stands in the way.
 pub async fn remove_operator(
     settings: &Settings,
+    env: &Env,
     operator: &OperatorName,
 ) -> Result<Option<Problem>> {
     become_owner(&settings.data_dir)?;
-    Ok(init::remove_operator(settings, operator).await?)
+    Ok(init::remove_operator(settings, env, operator).await?)
 }
 
 fn hand_out(file: BundleFile, made: Result<init::Bundle>) -> Result<()> {
@@ -103,10 +109,10 @@ fn hand_out(file: BundleFile, made: Result<init::Bundle>) -> Result<()> {
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn back_up(settings: &Settings, out: &Path) -> Result<BackupSummary> {
+pub async fn back_up(settings: &Settings, env: &Env, out: &Path) -> Result<BackupSummary> {
     let file = backup::create_file(out)?;
     let saved = match become_owner(&settings.data_dir) {
-        Ok(()) => backup::backup(settings, file, out).await.map_err(AdminError::from),
+        Ok(()) => backup::backup(settings, env, file, out).await.map_err(AdminError::from),
         Err(error) => Err(error),
     };
     if saved.is_err() {
@@ -120,10 +126,10 @@ pub async fn back_up(settings: &Settings, out: &Path) -> Result<BackupSummary> {
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn restore(settings: &Settings, path: &Path) -> Result<BackupSummary> {
+pub async fn restore(settings: &Settings, env: &Env, path: &Path) -> Result<BackupSummary> {
     let read = backup::read_backup(path)?;
     become_owner(&settings.data_dir)?;
-    Ok(backup::restore(settings, read).await?)
+    Ok(backup::restore(settings, env, read).await?)
 }
 
 /// Files that root makes would be closed to the controller: where the folder

@@ -15,7 +15,6 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::clock;
 use crate::ops::change::{ChangeRequest, Changes, RequestContext};
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::Nodes;
@@ -26,6 +25,7 @@ use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 pub mod enrollment;
+mod watch_change;
 mod watch_status;
 
 type Reply<T> = Result<Response<T>, Status>;
@@ -108,7 +108,7 @@ impl Fleet for FleetApi {
         Ok(Response::new(v1::WhoAmIReply {
             operator: name.to_string(),
             controller_version: env!("CARGO_PKG_VERSION").to_owned(),
-            now_ms: clock::now().0,
+            now_ms: self.status.now().0,
         }))
     }
 
@@ -144,7 +144,7 @@ impl Fleet for FleetApi {
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
         let status = self.status.read(tenant.as_ref()).await;
         let status = status.map_err(|error| wire::status_of(&error))?;
-        Ok(Response::new(wire::status(status, clock::now())))
+        Ok(Response::new(wire::status(status, self.status.now())))
     }
 
     type WatchStatusStream = Pin<Box<dyn Stream<Item = Result<v1::StatusReply, Status>> + Send>>;
@@ -164,6 +164,22 @@ impl Fleet for FleetApi {
             self.shutdown.clone(),
         );
         tokio::spawn(watching);
+        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+    }
+
+    type WatchChangeStream = Pin<Box<dyn Stream<Item = Result<v1::ChangeProgress, Status>> + Send>>;
+
+    async fn watch_change(
+        &self,
+        request: Request<v1::WatchChangeRequest>,
+    ) -> Reply<Self::WatchChangeStream> {
+        let policy::OperatorCaller { expires, .. } = policy::operator(&request)?;
+        let v1::WatchChangeRequest { tenant, revision } = request.into_inner();
+        let tenant = field("tenant", &tenant)?;
+        let watched = watch_change::Watched { tenant, revision: RevisionNumber(revision) };
+        let (replies, messages) = mpsc::channel(1);
+        let (status, shutdown) = (self.status.clone(), self.shutdown.clone());
+        tokio::spawn(watch_change::watch(status, watched, expires, replies, shutdown));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
 

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::clock;
 use crate::config::Settings;
 use crate::offline::{self, OfflineError};
 use crate::pki::{Authority, PkiError};
@@ -40,25 +40,16 @@ pub enum BackupError {
     /// A file cannot be read or written.
     #[error("cannot use {}", path.display())]
     File {
-        /// Which.
         path: PathBuf,
         /// What went wrong.
         source: io::Error,
     },
     /// The file is not a whole backup.
     #[error("{} is not a whole backup: {reason}", path.display())]
-    Damaged {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
+    Damaged { path: PathBuf, reason: String },
     /// There is a controller already.
     #[error("there is a controller in {} already: move it away first; nothing was changed", dir.display())]
-    Exists {
-        /// Its folder.
-        dir: PathBuf,
-    },
+    Exists { dir: PathBuf },
 }
 
 /// A line of the file.
@@ -86,7 +77,6 @@ enum Line {
 pub struct BackupSummary {
     /// Keys of the store.
     pub records: usize,
-    /// The epoch.
     pub epoch: u64,
 }
 
@@ -104,6 +94,7 @@ pub fn create_file(path: &Path) -> Result<File, BackupError> {
 /// What cannot be read or written.
 pub async fn backup(
     settings: &Settings,
+    env: &Env,
     file: File,
     path: &Path,
 ) -> Result<BackupSummary, BackupError> {
@@ -120,7 +111,7 @@ pub async fn backup(
         serde_json::to_writer(&mut file, line)?;
         file.write_all(b"\n")
     };
-    write(&Line::Begin { format: FORMAT, at: clock::now(), ca_pem, ca_key }).map_err(unusable)?;
+    write(&Line::Begin { format: FORMAT, at: env.now(), ca_pem, ca_key }).map_err(unusable)?;
     for (key, value) in archive.iter() {
         let (key, value) = (key.to_owned(), value.to_owned());
         write(&Line::Record { key, value }).map_err(unusable)?;
@@ -137,7 +128,11 @@ pub async fn backup(
 ///
 /// # Errors
 /// There is a controller already, or what was read does not fit together.
-pub async fn restore(settings: &Settings, read: Backup) -> Result<BackupSummary, BackupError> {
+pub async fn restore(
+    settings: &Settings,
+    env: &Env,
+    read: Backup,
+) -> Result<BackupSummary, BackupError> {
     let pki_dir = settings.pki_dir();
     if settings.store_dir().exists() || pki_dir.exists() {
         return Err(BackupError::Exists { dir: settings.data_dir.clone() });
@@ -145,10 +140,10 @@ pub async fn restore(settings: &Settings, read: Backup) -> Result<BackupSummary,
     make_private(&pki_dir)?;
     write_private(&pki_dir.join("ca.key"), &read.ca_key)?;
     write_private(&pki_dir.join("ca.pem"), &read.ca_pem)?;
-    let authority = Authority::load(&pki_dir)?;
+    let authority = Authority::load(&pki_dir, env.random())?;
     offline::create_store(settings, &authority)?;
     // A time, so that the same backup restored twice counts twice.
-    let now = clock::now();
+    let now = env.now();
     let epoch = (read.epoch + 1).max(now.0 / 1000);
     let (mut archive, count) = (read.archive, read.count);
     archive.remove(&keys::epoch());

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oml_common::text::problem::{Problem, printable};
+use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
 
-use crate::clock;
 use crate::config::Settings;
 use crate::offline::{self, OfflineError};
 use crate::ops::OpsError;
@@ -20,18 +20,10 @@ use crate::records::values::PublicEndpoint;
 /// Why there is no new controller, or no new operator.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    /// There is one already.
     #[error("there is a controller in {} already; nothing was changed", dir.display())]
-    Exists {
-        /// Its folder.
-        dir: PathBuf,
-    },
-    /// There is none yet.
+    Exists { dir: PathBuf },
     #[error("there is no controller in {}: `omlcontroller init` makes one", dir.display())]
-    Missing {
-        /// Where it should be.
-        dir: PathBuf,
-    },
+    Missing { dir: PathBuf },
     /// The store cannot be made or opened.
     #[error(transparent)]
     Offline(#[from] OfflineError),
@@ -44,7 +36,6 @@ pub enum InitError {
     /// A file cannot be written.
     #[error("cannot write {}", path.display())]
     Write {
-        /// Which.
         path: PathBuf,
         /// What went wrong.
         source: io::Error,
@@ -111,6 +102,7 @@ impl BundleFile {
 /// What stands in the way. A controller that exists is never touched.
 pub async fn init(
     settings: &Settings,
+    env: &Env,
     public: PublicEndpoint,
     operator: &OperatorName,
 ) -> Result<Bundle, InitError> {
@@ -122,11 +114,12 @@ pub async fn init(
     }
     make_folder(dir)?;
     make_folder(&settings.pki_dir())?;
-    let authority = Authority::create(&settings.pki_dir(), &public.name, clock::now())?;
+    let authority = Authority::create(&settings.pki_dir(), &public.name, env.now(), env.random())?;
     offline::create_store(settings, &authority)?;
     let authority = Arc::new(authority);
     let store = offline::open_store(settings).await?;
-    let operators = Operators::new(Records::new(Arc::clone(&store) as _), Arc::clone(&authority));
+    let operators =
+        Operators::new(env.clone(), Records::new(Arc::clone(&store) as _), Arc::clone(&authority));
     let founded = operators.found(operator, &public).await;
     drop(operators);
     offline::close_store(store).await;
@@ -139,14 +132,16 @@ pub async fn init(
 /// There is no controller, or it runs.
 pub async fn add_operator(
     settings: &Settings,
+    env: &Env,
     operator: &OperatorName,
 ) -> Result<Bundle, InitError> {
     if !settings.store_dir().exists() {
         return Err(InitError::Missing { dir: settings.data_dir.clone() });
     }
-    let authority = Arc::new(Authority::load(&settings.pki_dir())?);
+    let authority = Arc::new(Authority::load(&settings.pki_dir(), env.random())?);
     let store = offline::open_store(settings).await?;
-    let operators = Operators::new(Records::new(Arc::clone(&store) as _), Arc::clone(&authority));
+    let operators =
+        Operators::new(env.clone(), Records::new(Arc::clone(&store) as _), Arc::clone(&authority));
     let added = add(&operators, operator).await;
     drop(operators);
     offline::close_store(store).await;
@@ -175,14 +170,15 @@ async fn add(
 /// There is no controller, or it runs.
 pub async fn remove_operator(
     settings: &Settings,
+    env: &Env,
     name: &OperatorName,
 ) -> Result<Option<Problem>, InitError> {
     if !settings.store_dir().exists() {
         return Err(InitError::Missing { dir: settings.data_dir.clone() });
     }
-    let authority = Arc::new(Authority::load(&settings.pki_dir())?);
+    let authority = Arc::new(Authority::load(&settings.pki_dir(), env.random())?);
     let store = offline::open_store(settings).await?;
-    let operators = Operators::new(Records::new(Arc::clone(&store) as _), authority);
+    let operators = Operators::new(env.clone(), Records::new(Arc::clone(&store) as _), authority);
     let removed = operators.remove(name).await;
     drop(operators);
     offline::close_store(store).await;

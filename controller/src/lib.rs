@@ -8,7 +8,6 @@
 pub mod admin;
 pub mod api;
 pub mod backup;
-mod clock;
 pub mod config;
 pub mod init;
 pub mod notify;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use oml_common::text::error::chain;
+use oml_daemon::env::Env;
 use oml_daemon::log;
 use oml_daemon::tls::OperatorName;
 use omlcontroller::admin::AdminError;
@@ -135,26 +136,27 @@ fn perform(cli: &Cli) -> Result<()> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
+    let env = Env::system();
     runtime.block_on(async {
         match &cli.verb {
-            Verb::Run => serve(&settings).await,
-            Verb::Init(verb) => begin(&settings, verb).await,
+            Verb::Run => serve(&settings, env).await,
+            Verb::Init(verb) => begin(&settings, &env, verb).await,
             Verb::Operator(OperatorVerb::Add { name, out }) => {
-                admin::add_operator(&settings, name, out).await?;
+                admin::add_operator(&settings, &env, name, out).await?;
                 say(&format!("the bundle of operator {name} is in {}", out.display()))
             }
             Verb::Operator(OperatorVerb::Remove { name }) => {
-                if let Some(problem) = admin::remove_operator(&settings, name).await? {
+                if let Some(problem) = admin::remove_operator(&settings, &env, name).await? {
                     say(&problem.to_string())?;
                 }
                 say(&format!("operator {name} was removed; its bundles open nothing any more"))
             }
             Verb::Backup { file } => {
-                let saved = admin::back_up(&settings, file).await?;
+                let saved = admin::back_up(&settings, &env, file).await?;
                 say(&format!("{} records are in {}", saved.records, file.display()))
             }
             Verb::Restore { file } => {
-                let saved = admin::restore(&settings, file).await?;
+                let saved = admin::restore(&settings, &env, file).await?;
                 let BackupSummary { records, epoch } = saved;
                 say(&format!("{records} records were restored; the epoch is {epoch} now"))?;
                 say("make join tokens anew: none from before is good any more")?;
@@ -175,10 +177,10 @@ fn check_catalog(file: &Path) -> Result<()> {
     ))
 }
 
-async fn begin(settings: &Settings, verb: &Init) -> Result<()> {
+async fn begin(settings: &Settings, env: &Env, verb: &Init) -> Result<()> {
     let host = verb.address.first().unwrap_or(&verb.name).clone();
     let endpoint = PublicEndpoint { name: verb.name.clone(), host };
-    admin::begin(settings, endpoint, &verb.operator, &verb.out).await?;
+    admin::begin(settings, env, endpoint, &verb.operator, &verb.out).await?;
     say(&format!(
         "the controller is in {}; the bundle of operator {} is in {}: omlctl context import {}",
         settings.data_dir.display(),
@@ -188,11 +190,11 @@ async fn begin(settings: &Settings, verb: &Init) -> Result<()> {
     ))
 }
 
-async fn serve(settings: &Settings) -> Result<()> {
+async fn serve(settings: &Settings, env: Env) -> Result<()> {
     log::init("omlcontroller", &settings.log);
     let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
-    let authority = Authority::load(&settings.pki_dir())?;
+    let authority = Authority::load(&settings.pki_dir(), env.random())?;
     ensure!(
         Embedded::cluster_in(&settings.store_dir())? == authority.fingerprint().to_string(),
         "the store in {} belongs to another controller than the authority in {}",
@@ -200,12 +202,13 @@ async fn serve(settings: &Settings) -> Result<()> {
         settings.pki_dir().display()
     );
     let store = Embedded::open(&settings.store_dir(), Options::default()).await?;
-    let running = run::start(settings, Arc::new(store)).await?;
+    let running = run::start(settings, env, Arc::new(store)).await?;
     let telling = tokio::spawn(notify::keep_notified(running.ops.status.clone()));
     notify::ready(&notify::status_line(&running.ops.status).await?);
     tracing::info!(listen = %running.listen, enrollment = %running.enrollment_listen, "the controller serves");
     // Both only observe.
     tokio::select! {
+        biased;
         _signal = terminated.recv() => {}
         _signal = interrupted.recv() => {}
     }

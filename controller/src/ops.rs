@@ -9,6 +9,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use oml_daemon::env::Env;
+
 use crate::pki::{Authority, Revoked};
 use crate::records::Records;
 use crate::registry::Registries;
@@ -29,9 +31,9 @@ pub mod reports;
 mod retries;
 pub mod snapshot;
 pub mod status;
-mod substance;
 pub mod tenants;
 pub mod tokens;
+pub mod verdict;
 
 pub use self::error::{OpsError, Result};
 
@@ -50,13 +52,12 @@ use self::tokens::Tokens;
 /// What the operations are made of.
 #[derive(Debug)]
 pub struct Parts {
+    /// Clocks, randomness and ports.
+    pub env: Env,
     /// All that is kept.
     pub records: Records,
-    /// Component definitions.
     pub catalogs: Catalogs,
-    /// Where images are.
     pub registries: Registries,
-    /// Issues certificates.
     pub authority: Authority,
     /// How long a node's certificate lives.
     pub node_lifetime_ms: u64,
@@ -73,7 +74,6 @@ pub struct Ops {
     pub changes: Changes,
     /// Nodes that joined.
     pub nodes: Nodes,
-    /// Join tokens.
     pub tokens: Tokens,
     /// How everything stands.
     pub status: Status,
@@ -93,12 +93,13 @@ impl Ops {
     /// Puts the operations together; nothing is read yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { records, catalogs, registries, authority, .. } = parts;
+        let Parts { env, records, catalogs, registries, authority, .. } = parts;
         let (catalogs, authority) = (Arc::new(catalogs), Arc::new(authority));
         let (presence, revoked) = (Arc::<Presence>::default(), Arc::<Revoked>::default());
         let tenants = Tenants::new(records.clone());
         let issuer = NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms);
         let nodes = Nodes {
+            env: env.clone(),
             records: records.clone(),
             tenants: tenants.clone(),
             presence: Arc::clone(&presence),
@@ -106,6 +107,7 @@ impl Ops {
             revoked: Arc::clone(&revoked),
         };
         let tokens = Tokens {
+            env: env.clone(),
             records: records.clone(),
             nodes: nodes.clone(),
             catalogs: Arc::clone(&catalogs),
@@ -114,9 +116,11 @@ impl Ops {
             epoch: parts.epoch,
         };
         let registries = Arc::new(registries);
-        let own_certificates = OwnCertificates::new(Arc::clone(&authority), Arc::clone(&revoked));
+        let own_certificates =
+            OwnCertificates::new(env.clone(), Arc::clone(&authority), Arc::clone(&revoked));
         Self {
             changes: Changes {
+                env: env.clone(),
                 records: records.clone(),
                 tenants: tenants.clone(),
                 catalogs,
@@ -124,8 +128,13 @@ impl Ops {
             },
             nodes,
             tokens,
-            status: Status { records: records.clone(), tenants: tenants.clone(), presence },
-            operators: Operators::new(records.clone(), authority),
+            status: Status {
+                env: env.clone(),
+                records: records.clone(),
+                tenants: tenants.clone(),
+                presence,
+            },
+            operators: Operators::new(env, records.clone(), authority),
             tenants,
             own_certificates,
             audit: AuditTrail::new(records),

@@ -6,13 +6,13 @@ use std::task::{Context, Poll};
 
 use futures_util::future::{Either, Ready, ready};
 use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
 use oml_daemon::failpoint;
 use oml_daemon::tls::{Identity, OperatorName, Peer};
 use tonic::Status;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
-use crate::clock;
 use crate::ops::node_id::NodeId;
 use crate::pki::Revoked;
 use crate::tls::ConnectionInfo;
@@ -38,6 +38,7 @@ pub const TABLE: &[(&str, Role)] = &[
     ("/oml.v1.Fleet/Rollback", Role::Operator),
     ("/oml.v1.Fleet/GetStatus", Role::Operator),
     ("/oml.v1.Fleet/WatchStatus", Role::Operator),
+    ("/oml.v1.Fleet/WatchChange", Role::Operator),
     ("/oml.v1.Fleet/ListRevisions", Role::Operator),
     ("/oml.v1.Fleet/GetSpec", Role::Operator),
     ("/oml.v1.Fleet/CreateToken", Role::Operator),
@@ -49,7 +50,6 @@ pub const TABLE: &[(&str, Role)] = &[
 /// The operator of a request that the table let through.
 #[derive(Debug, Clone)]
 pub struct OperatorCaller {
-    /// Who it is.
     pub name: OperatorName,
     /// When the certificate ends.
     pub expires: Timestamp,
@@ -59,7 +59,6 @@ pub struct OperatorCaller {
 /// its certificate and from nowhere else.
 #[derive(Debug, Clone)]
 pub struct NodeCaller {
-    /// Which node.
     pub id: NodeId,
     /// All that the certificate says.
     pub peer: Arc<Peer>,
@@ -68,14 +67,15 @@ pub struct NodeCaller {
 /// Asks the table about every request.
 #[derive(Debug, Clone)]
 pub struct Policy {
+    env: Env,
     revoked: Arc<Revoked>,
 }
 
 impl Policy {
     /// The table, and the certificates that no longer count.
     #[must_use]
-    pub fn new(revoked: Arc<Revoked>) -> Self {
-        Self { revoked }
+    pub fn new(env: Env, revoked: Arc<Revoked>) -> Self {
+        Self { env, revoked }
     }
 
     /// Adds to a request who makes it, or says why it is refused.
@@ -106,7 +106,7 @@ impl Policy {
         if self.revoked.covers(&peer) {
             return Err(Status::unauthenticated("the certificate no longer counts"));
         }
-        if peer.expires <= clock::now() {
+        if peer.expires <= self.env.now() {
             return Err(Status::unauthenticated("the certificate has ended"));
         }
         let extensions = request.extensions_mut();

@@ -10,20 +10,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use oml_common::document::{self, Document};
 use oml_common::text::error::chain;
 
-use crate::store::{self, ChangeSignal, Expect, Store, StoreError, Versioned, Write};
+use crate::store::{self, ChangeSignal, Expect, RawKey, Store, StoreError, Versioned, Write};
 use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};
 
 mod archive;
+mod audit_numbers;
 mod decoded_cache;
 pub mod keys;
 pub mod values;
 
 pub use self::archive::Archive;
 
+use self::audit_numbers::AuditNumbers;
 use self::decoded_cache::DecodedCache;
+use self::values::AuditRecord;
 
 /// A result of the records; what cannot be read is damage of the store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// How often the lines of a commit are numbered once more when somebody else took
+/// a number; after that the conflict is the caller's.
+const NUMBER_CONFLICTS_MAX: usize = 8;
 
 /// A key whose value is a `T`.
 #[derive(Debug)]
@@ -59,7 +66,6 @@ impl<T> Prefix<T> {
 pub struct Entry<T> {
     /// For conditions: [`if_unchanged`].
     pub version: u64,
-    /// What is kept.
     pub value: T,
 }
 
@@ -82,6 +88,8 @@ pub fn if_unchanged<T>(read: Option<&Entry<T>>) -> Expect {
 #[derive(Debug, Default)]
 pub struct Batch {
     writes: Vec<Write>,
+    /// Lines of the audit trail, which are numbered when they are committed.
+    audits: Vec<Vec<u8>>,
 }
 
 impl Batch {
@@ -90,6 +98,13 @@ impl Batch {
     pub fn put<T: Document>(mut self, key: &RecordKey<T>, expect: Expect, value: &T) -> Self {
         let bytes = document::write(value).into_bytes();
         self.writes.push(Write::put(key.text.as_str(), expect, bytes));
+        self
+    }
+
+    /// Adds a line at the end of the audit trail.
+    #[must_use]
+    pub fn audit(mut self, line: &AuditRecord) -> Self {
+        self.audits.push(document::write(line).into_bytes());
         self
     }
 
@@ -103,13 +118,13 @@ impl Batch {
     /// How many keys it touches.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.writes.len()
+        self.writes.len() + self.audits.len()
     }
 
     /// It touches nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty()
+        self.len() == 0
     }
 }
 
@@ -122,6 +137,7 @@ pub struct Records {
 struct Inner {
     store: Arc<dyn Store>,
     decoded: DecodedCache,
+    audit_numbers: AuditNumbers,
     commits: AtomicU64,
     refused: AtomicU64,
 }
@@ -138,7 +154,13 @@ impl Records {
     pub fn new(store: Arc<dyn Store>) -> Self {
         let (commits, refused) = (AtomicU64::new(0), AtomicU64::new(0));
         Self {
-            inner: Arc::new(Inner { store, decoded: DecodedCache::default(), commits, refused }),
+            inner: Arc::new(Inner {
+                store,
+                decoded: DecodedCache::default(),
+                audit_numbers: AuditNumbers::default(),
+                commits,
+                refused,
+            }),
         }
     }
 
@@ -248,8 +270,8 @@ impl Records {
 
     /// Makes all of a batch durable, or none of it.
     pub async fn commit(&self, batch: Batch) -> Result<()> {
-        match self.inner.store.commit(batch.writes).await {
-            Ok(store::Commit { version: _ }) => {
+        match self.commit_numbered(batch).await {
+            Ok(()) => {
                 self.inner.commits.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
@@ -258,6 +280,35 @@ impl Records {
                 Err(error)
             }
         }
+    }
+
+    /// Commits with numbers for the lines of the audit trail; with others where
+    /// somebody else took one of them.
+    async fn commit_numbered(&self, batch: Batch) -> Result<()> {
+        let Inner { store, audit_numbers, .. } = &*self.inner;
+        let mut conflicts = 0;
+        loop {
+            let writes = self.numbered(&batch).await?;
+            match store.commit(writes).await {
+                Err(StoreError::Conflict { key })
+                    if is_audit(&key) && conflicts < NUMBER_CONFLICTS_MAX =>
+                {
+                    conflicts += 1;
+                    audit_numbers.catch_up(&**store).await?;
+                }
+                ended => return ended.map(|store::Commit { version: _ }| ()),
+            }
+        }
+    }
+
+    async fn numbered(&self, batch: &Batch) -> Result<Vec<Write>> {
+        let Inner { store, audit_numbers, .. } = &*self.inner;
+        let mut writes = batch.writes.clone();
+        for line in &batch.audits {
+            let number = audit_numbers.take(&**store).await?;
+            writes.push(Write::put(keys::audit_line(number).text, Expect::Absent, line.clone()));
+        }
+        Ok(writes)
     }
 
     /// Nudges after a commit under a prefix.
@@ -278,6 +329,10 @@ impl Records {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (read(&self.inner.commits), read(&self.inner.refused))
     }
+}
+
+fn is_audit(key: &RawKey) -> bool {
+    key.as_str().starts_with(&keys::audits().text)
 }
 
 fn decode<T: Document>(key: &str, found: &Versioned) -> Result<Entry<T>> {

@@ -37,7 +37,6 @@ pub struct RegistryAccess {
 /// A user's name and password.
 #[derive(Clone)]
 pub struct Login {
-    /// The name.
     pub user: String,
     /// The password or token.
     pub password: String,
@@ -55,25 +54,17 @@ pub enum RegistryError {
     /// The registry answers and does not have it: the operator's mistake.
     #[error("{registry} has no {name}:{version}")]
     NotFound {
-        /// The registry's address.
         registry: String,
         /// The image's name in it.
         name: String,
-        /// The tag.
         version: Version,
     },
     /// The registry does not let us ask.
     #[error("{registry} refuses the login: {reason}")]
-    Unauthorized {
-        /// The registry's address.
-        registry: String,
-        /// What it says.
-        reason: String,
-    },
+    Unauthorized { registry: String, reason: String },
     /// There is no usable answer; later there may be one.
     #[error("{registry} gives no answer: {reason}")]
     Unavailable {
-        /// The registry's address.
         registry: String,
         /// What went wrong.
         reason: String,
@@ -91,11 +82,33 @@ impl RegistryError {
     }
 }
 
-/// All registries.
+/// The image registries and how each is reached.
 #[derive(Debug, Default)]
 pub struct Registries {
     access: HashMap<String, RegistryAccess>,
     http: Http,
+    /// Answers in the place of all of them.
+    #[cfg(feature = "sim")]
+    simulated: Option<SimulatedRegistries>,
+}
+
+/// Registries that are simulated: what a tag names, or why nobody says.
+#[cfg(feature = "sim")]
+pub struct SimulatedRegistries(pub Resolve);
+
+/// What answers in the place of a registry.
+#[cfg(feature = "sim")]
+pub type Resolve = Box<dyn Fn(&Repository, &Version) -> Answered + Send + Sync>;
+
+/// What a registry says of a tag.
+#[cfg(feature = "sim")]
+pub type Answered = Result<Digest, RegistryError>;
+
+#[cfg(feature = "sim")]
+impl std::fmt::Debug for SimulatedRegistries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SimulatedRegistries")
+    }
 }
 
 impl Registries {
@@ -103,7 +116,14 @@ impl Registries {
     /// `host:port`); any other is asked over HTTPS without a login.
     #[must_use]
     pub fn new(access: HashMap<String, RegistryAccess>) -> Self {
-        Self { access, http: Http::default() }
+        Self { access, ..Self::default() }
+    }
+
+    /// Registries that are simulated.
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub fn simulated(simulated: SimulatedRegistries) -> Self {
+        Self { simulated: Some(simulated), ..Self::default() }
     }
 
     /// The digest that a tag names now.
@@ -112,6 +132,10 @@ impl Registries {
         repository: &Repository,
         version: &Version,
     ) -> Result<Digest, RegistryError> {
+        #[cfg(feature = "sim")]
+        if let Some(simulated) = &self.simulated {
+            return simulated.0(repository, version);
+        }
         let (registry, name) = split(repository);
         let access = self.access.get(registry).cloned().unwrap_or_default();
         let question = Question { http: &self.http, registry, name: &name, version, access };

@@ -8,11 +8,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use oml_common::text::error::chain;
+use oml_daemon::env::Env;
 use oml_proto::v1::agent_server::AgentServer;
 use oml_proto::v1::enrollment_server::EnrollmentServer;
 use oml_proto::v1::fleet_server::FleetServer;
 use oml_proto::{AGENT_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -86,7 +89,6 @@ pub enum StartError {
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
-        /// Which.
         address: SocketAddr,
         /// What went wrong.
         source: io::Error,
@@ -102,7 +104,6 @@ pub struct Running {
     pub enrollment_listen: SocketAddr,
     /// Port of metrics and service discovery.
     pub web_listen: Option<SocketAddr>,
-    /// What it answers with.
     pub ops: Ops,
     shutdown: Shutdown,
     /// End when told.
@@ -115,11 +116,15 @@ pub struct Running {
 ///
 /// # Errors
 /// What stands in the way; nothing is left running then.
-pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running, StartError> {
-    let main = bind(settings.listen).await?;
-    let enrollment = bind(settings.enrollment_listen).await?;
+pub async fn start(
+    settings: &Settings,
+    env: Env,
+    store: Arc<dyn Store>,
+) -> Result<Running, StartError> {
+    let main = bind(&env, settings.listen).await?;
+    let enrollment = bind(&env, settings.enrollment_listen).await?;
     let web = match settings.web_listen {
-        Some(address) => Some(bind(address).await?),
+        Some(address) => Some(bind(&env, address).await?),
         None => None,
     };
     let address = |listener: &TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
@@ -127,7 +132,7 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
     let records = Records::new(store);
     let epoch = read_epoch(&records).await?;
     let enrollment_port = enrollment_listen.port();
-    let ops = operations(settings, records.clone(), enrollment_port, epoch).await?;
+    let ops = operations(settings, env.clone(), records.clone(), enrollment_port, epoch).await?;
     let (certificate, ports) =
         CertificateTask::new(ops.own_certificates.clone()).map_err(StartError::Ops)?;
     let tasks: [Arc<dyn Task>; 3] = [
@@ -156,26 +161,19 @@ pub async fn start(settings: &Settings, store: Arc<dyn Store>) -> Result<Running
     let shutdown = running.shutdown.signal();
     let agents = AgentServer::new(Sessions::new(ops.nodes.clone(), shutdown.clone()));
     let fleet = FleetServer::new(FleetApi::new(&ops, shutdown.clone()));
-    let router = server(&ops, CALLS_MAX)
+    let router = server(&env, &ops, CALLS_MAX)
         .add_service(agents.max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX))
         .add_service(fleet.max_decoding_message_size(MESSAGE_BYTES_MAX));
     running.ports.spawn(serve(router, connections, shutdown.clone()));
-    let (acceptor, connections) = Acceptor::new(enrollment, ports.enrollment, Limits::default());
-    running.ports.spawn(acceptor.run());
-    let joining = EnrollmentServer::new(EnrollmentApi::new(ops.nodes.clone(), ops.tokens.clone()));
-    let router = server(&ops, ENROLLMENT_CALLS_MAX)
-        .max_connection_age(ENROLLMENT_AGE)
-        .max_connection_age_grace(ENROLLMENT_GRACE)
-        .add_service(joining.max_decoding_message_size(ENROLLMENT_BYTES_MAX));
-    running.ports.spawn(serve(router, connections, shutdown.clone()));
+    running.serve_enrollment(&env, enrollment, ports.enrollment);
     if let Some(web) = web {
         running.ports.spawn(web::serve(web, ops.status, counters, shutdown));
     }
     Ok(running)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+async fn bind(env: &Env, address: SocketAddr) -> Result<TcpListener, StartError> {
+    env.listen(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
 async fn read_epoch(records: &Records) -> Result<u64, StartError> {
@@ -185,13 +183,16 @@ async fn read_epoch(records: &Records) -> Result<u64, StartError> {
 
 async fn operations(
     settings: &Settings,
+    env: Env,
     records: Records,
     enrollment_port: u16,
     epoch: u64,
 ) -> Result<Ops, StartError> {
-    let authority = Authority::load(&settings.pki_dir()).map_err(StartError::Authority)?;
+    let authority =
+        Authority::load(&settings.pki_dir(), env.random()).map_err(StartError::Authority)?;
     let catalogs = Catalogs::load(&settings.catalog_dir).map_err(StartError::Catalog)?;
     let ops = Ops::new(Parts {
+        env,
         records,
         catalogs,
         registries: Registries::new(settings.registries.clone()),
@@ -204,13 +205,13 @@ async fn operations(
     Ok(ops)
 }
 
-fn server(ops: &Ops, calls_max: u32) -> Server<Stack<Policy, Identity>> {
+fn server(env: &Env, ops: &Ops, calls_max: u32) -> Server<Stack<Policy, Identity>> {
     Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .max_concurrent_streams(Some(calls_max))
         .timeout(CALL_LIMIT)
-        .layer(Policy::new(Arc::clone(&ops.revoked)))
+        .layer(Policy::new(env.clone(), Arc::clone(&ops.revoked)))
 }
 
 async fn serve(
@@ -227,6 +228,26 @@ async fn serve(
 }
 
 impl Running {
+    /// Serves hosts that have no certificate yet.
+    fn serve_enrollment(
+        &mut self,
+        env: &Env,
+        listener: TcpListener,
+        port: Arc<ArcSwap<ServerConfig>>,
+    ) {
+        let (acceptor, connections) = Acceptor::new(listener, port, Limits::default());
+        self.ports.spawn(acceptor.run());
+        let joining = EnrollmentServer::new(EnrollmentApi::new(
+            self.ops.nodes.clone(),
+            self.ops.tokens.clone(),
+        ));
+        let router = server(env, &self.ops, ENROLLMENT_CALLS_MAX)
+            .max_connection_age(ENROLLMENT_AGE)
+            .max_connection_age_grace(ENROLLMENT_GRACE)
+            .add_service(joining.max_decoding_message_size(ENROLLMENT_BYTES_MAX));
+        self.ports.spawn(serve(router, connections, self.shutdown.signal()));
+    }
+
     /// Ends sessions and ports in order, and what does not end in time by force.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;

@@ -82,18 +82,15 @@ impl fmt::Display for RawKey {
 pub struct Versioned {
     /// The number of the commit that wrote the value; never used twice.
     pub version: u64,
-    /// The value.
     pub value: Bytes,
 }
 
 /// One change of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
-    /// What is changed.
     pub key: RawKey,
     /// What must be true of the key for the commit to happen.
     pub expect: Expect,
-    /// What becomes of it.
     pub change: WriteAction,
 }
 
@@ -133,7 +130,6 @@ impl Expect {
 /// What a write does to its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteAction {
-    /// Sets the value.
     Put(Bytes),
     /// Removes the key; a key that is not there is no error.
     Delete,
@@ -159,29 +155,21 @@ pub enum StoreError {
     /// The request itself is outside the store's limits.
     #[error("commit refused: {0}")]
     Refused(String),
-    /// There is no room.
     #[error("the store in {} is full: {reason}; free some space, nothing was written", dir.display())]
     Full {
         /// The folder of the store.
         dir: PathBuf,
-        /// What is missing.
         reason: String,
     },
     /// What is stored cannot be read.
     #[error("{key} in the store is damaged: {reason}")]
-    Damaged {
-        /// The key.
-        key: RawKey,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Damaged { key: RawKey, reason: String },
     /// The store stopped working. Whether the last commit is kept is known
     /// only after a restart.
     #[error("the store in {} has stopped: {reason}", dir.display())]
     Stopped {
         /// The folder of the store.
         dir: PathBuf,
-        /// Why it stopped.
         reason: String,
     },
 }

@@ -43,7 +43,6 @@ pub trait Task: Send + Sync + 'static {
 /// What made a task look again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// Something changed.
     Change,
     /// The period is over, or the pass before failed.
     Resync,
@@ -52,9 +51,7 @@ pub enum Trigger {
 /// Everything that makes a task look again.
 #[derive(Debug, Default)]
 pub struct Nudges {
-    /// Of the store.
     pub stored: Vec<ChangeSignal>,
-    /// Of the sessions.
     pub presence: Option<watch::Receiver<u64>>,
 }
 

@@ -47,8 +47,9 @@ pub async fn serve(
         .route("/healthz", get(health_page))
         .with_state(shared);
     tokio::select! {
-        never = http::serve(listener, TowerToHyperService::new(router)) => match never {},
+        biased;
         () = shutdown.requested() => {}
+        never = http::serve(listener, TowerToHyperService::new(router)) => match never {},
     }
 }
 
@@ -56,7 +57,8 @@ async fn metrics_page(State(shared): State<Shared>) -> Response {
     match shared.status.read(None).await {
         Ok(status) => {
             let commits = shared.status.commits();
-            let page = metrics::page(&status, commits, &shared.counters);
+            let now = shared.status.now();
+            let page = metrics::page(&status, now, commits, &shared.counters);
             ([(header::CONTENT_TYPE, METRICS_TYPE)], page).into_response()
         }
         Err(error) => unavailable(&error),

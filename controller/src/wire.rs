@@ -3,6 +3,7 @@
 
 use oml_common::decide::diff::Change;
 use oml_common::decide::rollout::{NodeFailure, Rollout, State};
+use oml_common::decide::verdict::Sentence;
 use oml_common::id::{Generation, NodeName, RevisionNumber};
 use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
@@ -17,6 +18,8 @@ use crate::ops::history::HistoryEntry;
 use crate::ops::nodes::IssuedCertificate;
 use crate::ops::presence::NodePresence;
 use crate::ops::status::{NodeStatus, TenantStatus};
+use crate::ops::verdict::ChangeProgress;
+use crate::records::values::ChangeKind;
 use crate::store::StoreError;
 
 /// How long a copy of a host that was refused is shown: it tries again sooner.
@@ -72,12 +75,12 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
 /// A line of the difference where only the specification itself differs.
 fn only_the_text() -> v1::Change {
     let note = "nothing on the nodes".to_owned();
-    v1::Change { kind: "spec".to_owned(), note, ..v1::Change::default() }
+    v1::Change { kind: v1::ChangeKind::Spec.into(), note, ..v1::Change::default() }
 }
 
 fn change(change: &Change) -> v1::Change {
     v1::Change {
-        kind: change.kind.as_str().to_owned(),
+        kind: v1::ChangeKind::from(change.kind).into(),
         node: change.node.to_string(),
         component: change.component.to_string(),
         from: change.from.clone(),
@@ -94,12 +97,20 @@ pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
         at_ms: revision.at.0,
         who: revision.who.clone(),
         why: revision.why.clone(),
-        kind: revision.kind.as_str().to_owned(),
+        kind: revision_kind(revision.kind).into(),
         changes: match revision.changes.as_slice() {
             [] => vec![only_the_text()],
             changes => changes.iter().map(change).collect(),
         },
-        outcome: past.outcome.to_owned(),
+        outcome: past.outcome.as_ref().map_or(0, |state| v1::RolloutState::from(state).into()),
+    }
+}
+
+fn revision_kind(kind: ChangeKind) -> v1::RevisionKind {
+    match kind {
+        ChangeKind::Apply => v1::RevisionKind::Apply,
+        ChangeKind::SetVersion => v1::RevisionKind::SetVersion,
+        ChangeKind::Rollback => v1::RevisionKind::Rollback,
     }
 }
 
@@ -127,12 +138,31 @@ pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusRe
     v1::StatusReply { now_ms: now.0, tenants: tenants.collect() }
 }
 
+/// How far a change is, and the verdict on it.
+pub(crate) fn change_progress(progress: ChangeProgress, now: Timestamp) -> v1::ChangeProgress {
+    let ChangeProgress { status, revision, verdict } = progress;
+    let sentence = Sentence { verdict: &verdict, revision, tenant: &status.tenant }.to_string();
+    let superseded_by = verdict.superseded_by().unwrap_or_default().0;
+    let outcome = v1::ChangeOutcome::from(verdict.ending()).into();
+    let mut status = tenant_status(status, now);
+    failures_of_instances(&mut status.nodes).for_each(|failure| failure.log_tail.clear());
+    v1::ChangeProgress {
+        now_ms: now.0,
+        status: Some(status),
+        verdict: Some(v1::Verdict { outcome, sentence, superseded_by }),
+    }
+}
+
 fn failures(status: &mut v1::TenantStatus) -> impl Iterator<Item = &mut v1::Failure> {
     let of_rollout = status.rollout.iter_mut().flat_map(|rollout| &mut rollout.failures);
     let of_rollout = of_rollout.filter_map(|failure| failure.failure.as_mut());
-    let reports = status.nodes.iter_mut().filter_map(|node| node.report.as_mut());
+    of_rollout.chain(failures_of_instances(&mut status.nodes))
+}
+
+fn failures_of_instances(nodes: &mut [v1::NodeStatus]) -> impl Iterator<Item = &mut v1::Failure> {
+    let reports = nodes.iter_mut().filter_map(|node| node.report.as_mut());
     let instances = reports.flat_map(|report| report.instances.values_mut());
-    of_rollout.chain(instances.filter_map(|instance| instance.failure.as_mut()))
+    instances.filter_map(|instance| instance.failure.as_mut())
 }
 
 fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
@@ -164,7 +194,7 @@ fn rollout(rollout: &Rollout, waits_for: String) -> v1::Rollout {
     v1::Rollout {
         from: rollout.from.unwrap_or_default().0,
         to: rollout.to.0,
-        state: rollout.state.as_str().to_owned(),
+        state: v1::RolloutState::from(&rollout.state).into(),
         wave: count(wave),
         waves: count(waves),
         since_ms: rollout.since.0,
@@ -190,13 +220,14 @@ fn node_status(name: &NodeName, status: &NodeStatus, now: Timestamp) -> v1::Node
         node: name.to_string(),
         roles: node.roles.iter().map(ToString::to_string).collect(),
         address: node.address.clone(),
-        state: presence_word(presence).to_owned(),
+        state: node_state(presence).into(),
         last_seen_ms: presence.last_seen.unwrap_or_default().0,
         target: status.target.unwrap_or(RevisionNumber(0)).0,
         assigned: generation.map(generation_to_wire),
         report: report_with(presence, now)
             .map(|report| v1::Report { revision: status.revision(name).0, ..report }),
         certificate_ends_ms: node.certificates.current.expires.0,
+        agent_version: node.agent.as_ref().map(|agent| agent.version.clone()).unwrap_or_default(),
         expected: status
             .expected
             .iter()
@@ -216,11 +247,11 @@ fn report_with(presence: &NodePresence, now: Timestamp) -> Option<v1::Report> {
     wire
 }
 
-/// The word for whether a node is there.
-fn presence_word(presence: &NodePresence) -> &'static str {
+/// Whether a node is there.
+fn node_state(presence: &NodePresence) -> v1::NodeState {
     match presence {
-        NodePresence { connected: true, .. } => "connected",
-        NodePresence { last_seen: Some(_), .. } => "unreachable",
-        NodePresence { last_seen: None, .. } => "never-seen",
+        NodePresence { connected: true, .. } => v1::NodeState::Connected,
+        NodePresence { last_seen: Some(_), .. } => v1::NodeState::Unreachable,
+        NodePresence { last_seen: None, .. } => v1::NodeState::NeverSeen,
     }
 }

@@ -4,6 +4,7 @@
 //! the bytes that reached the disk below the writer's file system while the
 //! writer is stopped: what only the page cache held is not in it.
 #![expect(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a test program: failures are panics, and what is skipped is said"

@@ -3,6 +3,7 @@
 //!
 //! The server is this test program again, as a child with a low limit.
 #![expect(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "a test program: failures are panics, and the child says its address"
 )]
@@ -12,10 +13,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use oml_common::time::Timestamp;
+use oml_daemon::env::{Env, Random};
 use oml_daemon::tls::{Fingerprint, Identity, connect, enrollment_config};
 use omlcontroller::pki::{Authority, Terms};
 use omlcontroller::tls::{self, Acceptor, Limits};
@@ -28,9 +29,8 @@ const DESCRIPTORS: usize = 64;
 #[tokio::test]
 async fn server_child() {
     let Ok(dir) = std::env::var(DIR) else { return };
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let now = Timestamp(since.as_millis() as u64);
-    let authority = Authority::create(dir.as_ref(), "test", now).unwrap();
+    let now = Env::system().now();
+    let authority = Authority::create(dir.as_ref(), "test", now, &Random::system()).unwrap();
     let terms = Terms { now, lifetime_ms: 3_600_000, after: None };
     let own = authority.issue_with_key(&Identity::Controller, terms).unwrap();
     let config = tls::enrollment_config(&authority, &own).unwrap();

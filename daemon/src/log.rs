@@ -7,6 +7,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Begins to log, under the name of `program`, what `filter` lets through:
 /// `info`, `warn,omlagent=debug`, … A text that is not a filter counts as `info`.
+#[expect(clippy::disallowed_methods, reason = "systemd tells it so, once, at the start")]
 pub fn init(program: &str, filter: &str) {
     let fallback = || Targets::new().with_default(LevelFilter::INFO);
     let filter: Targets = filter.parse().unwrap_or_else(|_not_a_filter| fallback());

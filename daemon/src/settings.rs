@@ -31,15 +31,12 @@ pub enum SettingsError {
     Source {
         /// The file, or the environment.
         place: String,
-        /// What is wrong with it.
-        source: config::ConfigError,
+        source: Box<config::ConfigError>,
     },
     /// A value is not possible.
     #[error("{key}: {value:?} is not {expected}")]
     Value {
-        /// The setting.
         key: String,
-        /// What was written.
         value: String,
         /// What it should look like.
         expected: &'static str,
@@ -122,7 +119,10 @@ fn check<T: DeserializeOwned>(
     builder: ConfigBuilder<DefaultState>,
 ) -> Result<T, SettingsError> {
     let read = builder.build().and_then(Config::try_deserialize);
-    read.map_err(|source| SettingsError::Source { place: place.to_owned(), source })
+    read.map_err(|source| SettingsError::Source {
+        place: place.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 #[cfg(test)]

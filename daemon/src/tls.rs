@@ -39,9 +39,7 @@ pub const ALPN: &[u8] = b"h2";
 pub struct Credentials {
     /// The authority that the other end must be certified by.
     pub ca_pem: String,
-    /// The own certificate.
     pub certificate_pem: String,
-    /// The own private key.
     pub key_pem: String,
 }
 
@@ -56,12 +54,7 @@ impl std::fmt::Debug for Credentials {
 pub enum TlsError {
     /// A PEM text does not hold what it should.
     #[error("the {what} is not valid PEM")]
-    Pem {
-        /// Which text.
-        what: &'static str,
-        /// What is wrong with it.
-        source: rustls::pki_types::pem::Error,
-    },
+    Pem { what: &'static str, source: rustls::pki_types::pem::Error },
     /// The certificates and the key do not fit together.
     #[error("the certificate and key cannot be used")]
     Unusable(#[source] rustls::Error),

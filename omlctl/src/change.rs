@@ -7,18 +7,17 @@ use std::time::Duration;
 use clap::ValueHint;
 use oml_common::text::error::chain;
 use oml_proto::v1::{
-    ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, Rollout, SetVersionRequest,
-    StatusReply, StatusRequest,
+    ApplyRequest, ChangeOptions, ChangeOutcome, ChangeReply, RollbackRequest, Rollout,
+    SetVersionRequest,
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
-use uuid::Uuid;
 
 use crate::connection::{Controller, Failed, Target};
 use crate::error::CommandError;
 use crate::output::{Format, Output, tell};
 use crate::progress::Progress;
-use crate::wait::{self, Ended, Ending, Watched};
+use crate::wait::{self, Ended, ExitOutcome, Watched};
 use crate::{describe, view};
 
 /// What a change is made of.
@@ -31,7 +30,7 @@ pub(crate) enum Wanted {
 
 /// How a change is made; the same for every verb that makes one.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Manner {
+pub(crate) struct ChangeArgs {
     /// Only show what would change
     #[arg(long)]
     dry_run: bool,
@@ -73,7 +72,7 @@ struct Outcome<'a> {
 const RETRY_LIMIT: Duration = Duration::from_secs(60);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-impl Manner {
+impl ChangeArgs {
     /// A plan: nothing is changed.
     pub(crate) fn dry_run() -> Self {
         let why = String::new();
@@ -86,28 +85,28 @@ pub(crate) async fn make(
     target: &Target,
     output: &Output,
     wanted: Wanted,
-    manner: &Manner,
-) -> Result<Ending, CommandError> {
+    args: &ChangeArgs,
+) -> Result<ExitOutcome, CommandError> {
     let options = ChangeOptions {
-        op_id: manner.op_id.clone().unwrap_or_else(|| Uuid::now_v7().to_string()),
-        dry_run: manner.dry_run,
-        why: manner.why.clone(),
+        op_id: args.op_id.clone().map_or_else(|| target.new_op_id(), Ok)?,
+        dry_run: args.dry_run,
+        why: args.why.clone(),
     };
-    let (controller, reply) = send(target, &wanted, &options, manner.timeout).await?;
+    let (controller, reply) = send(target, &wanted, &options, args.timeout).await?;
     if output.format == Format::Table && !reply.changes.is_empty() {
         output.text(&view::changes(output, &reply.changes))?;
     }
-    let ended = until_its_end(target, output, controller, &reply, manner).await;
+    let ended = until_its_end(target, output, controller, &reply, args).await;
     if output.format != Format::Table {
         // What was accepted is told even if its end is not known.
         let outcome = match &ended {
             Ok(ended) => ended.as_ref().map(Outcome::new),
             Err(error) => Some(Outcome::unknown(error)),
         };
-        let (op_id, dry_run) = (options.op_id.as_str(), manner.dry_run);
+        let (op_id, dry_run) = (options.op_id.as_str(), args.dry_run);
         output.data(&Answer { op_id, dry_run, reply: &reply, outcome }, String::new)?;
     }
-    Ok(ended?.map_or(Ending::Done, |ended| ended.ending))
+    Ok(ended?.map_or(ExitOutcome::Done, |ended| ended.outcome))
 }
 
 /// Waits for what is on its way, unless told otherwise; none where nobody waited.
@@ -116,13 +115,13 @@ async fn until_its_end(
     output: &Output,
     mut controller: Controller,
     reply: &ChangeReply,
-    manner: &Manner,
+    args: &ChangeArgs,
 ) -> Result<Option<Ended>, CommandError> {
-    let waits = !manner.dry_run && !manner.no_wait;
-    if waits && (reply.changed || controller.is_at(reply).await?) {
-        return follow(target, output, controller, reply, manner.timeout).await.map(Some);
+    let waits = !args.dry_run && !args.no_wait;
+    if waits && (reply.changed || controller.is_on_its_way(reply).await?) {
+        return follow(target, output, controller, reply, args.timeout).await.map(Some);
     }
-    tell(&closing(reply, manner));
+    tell(&closing(reply, args));
     Ok(None)
 }
 
@@ -142,13 +141,13 @@ async fn send(
             Err(InstanceUpdate::NotSent(error)) if lost.is_none() => return Err(error),
             Err(InstanceUpdate::NotSent(error)) => error.to_string(),
             Err(InstanceUpdate::Sent(Failed::Answered(error))) => return Err(error),
-            Err(InstanceUpdate::Sent(failed @ Failed::NotLetIn(_))) if lost.is_none() => {
+            Err(InstanceUpdate::Sent(failed @ Failed::Unauthenticated(_))) if lost.is_none() => {
                 return Err(failed.into());
             }
             Err(InstanceUpdate::Sent(failed @ Failed::Lost(_))) if options.dry_run => {
                 return Err(failed.into());
             }
-            Err(InstanceUpdate::Sent(Failed::Lost(why) | Failed::NotLetIn(why))) => why,
+            Err(InstanceUpdate::Sent(Failed::Lost(why) | Failed::Unauthenticated(why))) => why,
         };
         if Instant::now() + RETRY_PAUSE > deadline {
             return Err(CommandError::OutcomeUnknown { op_id: options.op_id.clone(), why });
@@ -177,12 +176,10 @@ async fn attempt(
 
 impl Controller {
     /// Whether the revision of a reply is still on its way to the nodes.
-    async fn is_at(&mut self, reply: &ChangeReply) -> Result<bool, CommandError> {
-        let request = StatusRequest { tenant: reply.tenant.clone() };
-        let status: StatusReply =
-            self.ask(|fleet, request| fleet.get_status(request), request).await?;
-        let mut rollouts = status.tenants.iter().filter_map(|tenant| tenant.rollout.as_ref());
-        Ok(rollouts.any(|r| r.to == reply.revision && r.state == "progressing"))
+    async fn is_on_its_way(&mut self, reply: &ChangeReply) -> Result<bool, CommandError> {
+        let progress = self.watch_change(&watched(reply)).await?.next().await?;
+        let verdict = progress.verdict.unwrap_or_default();
+        Ok(verdict.outcome() == ChangeOutcome::Waiting)
     }
 
     async fn change(
@@ -215,20 +212,20 @@ async fn follow(
     reply: &ChangeReply,
     limit: Duration,
 ) -> Result<Ended, CommandError> {
-    let watched = Watched {
-        tenant: reply.tenant.clone(),
-        revision: reply.revision,
-        changes: reply.changes.clone(),
-    };
+    let watched = watched(reply);
     let mut progress = Progress::new(output.clock.clone(), reply.revision, &reply.changes);
     let ended = wait::wait(target, controller, &watched, limit, &mut progress).await;
     progress.finish();
     let ended = ended?;
-    if ended.ending != Ending::Done {
+    if ended.outcome != ExitOutcome::Done {
         tell_failures(ended.rollout.as_ref());
     }
     tell(&ended.sentence);
     Ok(ended)
+}
+
+fn watched(reply: &ChangeReply) -> Watched {
+    Watched { tenant: reply.tenant.clone(), revision: reply.revision }
 }
 
 fn tell_failures(rollout: Option<&Rollout>) {
@@ -238,9 +235,9 @@ fn tell_failures(rollout: Option<&Rollout>) {
     }
 }
 
-fn closing(reply: &ChangeReply, manner: &Manner) -> String {
+fn closing(reply: &ChangeReply, args: &ChangeArgs) -> String {
     let ChangeReply { tenant, revision, changed, .. } = reply;
-    match (changed, manner.dry_run) {
+    match (changed, args.dry_run) {
         (false, _) => format!("nothing to change: {tenant} is at revision {revision}"),
         (true, true) => format!("this is only a plan: {tenant} was not changed"),
         (true, false) => format!(
@@ -255,11 +252,11 @@ fn duration(text: &str) -> Result<Duration, oml_common::time::InvalidDuration> {
 
 impl<'a> Outcome<'a> {
     fn new(ended: &'a Ended) -> Self {
-        let ending = match ended.ending {
-            Ending::Done => "done",
-            Ending::Failed => "failed",
-            Ending::RolledBack => "rolled-back",
-            Ending::Waiting => "waiting",
+        let ending = match ended.outcome {
+            ExitOutcome::Done => "done",
+            ExitOutcome::Failed => "failed",
+            ExitOutcome::RolledBack => "rolled-back",
+            ExitOutcome::Waiting => "waiting",
         };
         let sentence = ended.sentence.as_str().into();
         Self { ending, sentence, rollout: ended.rollout.as_ref() }

@@ -1,4 +1,4 @@
-//! Instants and ages as people read them. The only place that reads the clock.
+//! Instants and ages as people read them.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -22,12 +22,12 @@ impl Clock {
         Self { zone: TimeZone::UTC }
     }
 
-    /// `14:05:10`
+    /// Writes the time of day, such as `14:05:10`.
     pub(crate) fn time(&self, at_ms: u64) -> String {
         self.show(at_ms, "%H:%M:%S")
     }
 
-    /// `2024-05-01 14:05:10`
+    /// Writes date and time, such as `2024-05-01 14:05:10`.
     pub(crate) fn date_time(&self, at_ms: u64) -> String {
         self.show(at_ms, "%Y-%m-%d %H:%M:%S")
     }
@@ -39,11 +39,6 @@ impl Clock {
             None => "?".to_owned(),
         }
     }
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn now_ms() -> u64 {
-    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
 }
 
 /// `12s ago`, or `never`.

@@ -12,6 +12,7 @@ use oml_daemon::tls::{Credentials, Identity, Peer, certificate, client_config, u
 use serde::{Deserialize, Serialize};
 
 use crate::error::CommandError;
+use crate::variables;
 
 /// The contexts and the file they are listed in.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ impl Config {
     /// Reads the file that `--config` or the environment names, or the usual
     /// one; only the usual one may be missing, and then lists nothing.
     pub(crate) fn open(path: Option<PathBuf>) -> Result<Self, CommandError> {
-        match path.or_else(named) {
+        match path.or_else(variables::config_file) {
             Some(path) => Self::read(path, false),
             None => Self::read(usual()?, true),
         }
@@ -89,7 +90,7 @@ impl Config {
 
     /// The same for a verb that writes the file: it may be missing.
     pub(crate) fn open_or_new(path: Option<PathBuf>) -> Result<Self, CommandError> {
-        match path.or_else(named) {
+        match path.or_else(variables::config_file) {
             Some(path) => Self::read(path, true),
             None => Self::read(usual()?, true),
         }
@@ -223,7 +224,7 @@ impl Config {
         let known: Vec<&str> = self.names().map(|name| name.0.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         Err(CommandError::Context(format!(
-            "{}: current: there is no context {name} (choose one with omlctl context use NAME; known are: {known})",
+            "{}: current: there is no context {name} (choose one with omlctl context use NAME; known: {known})",
             self.path.display()
         )))
     }
@@ -260,11 +261,6 @@ fn placed(path: &Path, text: &str, error: &toml::de::Error) -> String {
     });
     let (path, line) = (path.display(), line.unwrap_or_default());
     format!("{path}: {line}{}", printable(error.message()))
-}
-
-/// The file that the environment names; an empty name is none.
-fn named() -> Option<PathBuf> {
-    std::env::var_os("OMLCTL_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 fn usual() -> Result<PathBuf, CommandError> {

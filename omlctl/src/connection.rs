@@ -7,17 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::text::problem::Problem;
+use oml_daemon::env::Env;
 use oml_daemon::tls::{Peer, certificate, client_config};
 use oml_proto::problem::from_status;
 use oml_proto::v1::fleet_client::FleetClient;
-use oml_proto::v1::{StatusReply, StatusRequest};
+use oml_proto::v1::{ChangeProgress, StatusReply, StatusRequest, WatchChangeRequest};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::clock::{self, age};
+use crate::clock::age;
 use crate::config::{self, Context};
 use crate::error::CommandError;
+use crate::wait::Watched;
 
 mod dial;
 mod reason;
@@ -37,6 +40,7 @@ pub(crate) struct Target {
     tls: Arc<rustls::ClientConfig>,
     /// When the operator's certificate ends.
     ends_ms: Option<u64>,
+    env: Env,
 }
 
 /// A connection to one controller.
@@ -55,12 +59,16 @@ pub(crate) enum Failed {
     /// what became of the request is not known.
     Lost(String),
     /// The controller does not let this operator in, so nothing was done.
-    NotLetIn(String),
+    Unauthenticated(String),
 }
 
 impl Target {
     /// The controllers of a context, or another one that its authority certified.
-    pub(crate) fn new(context: &Context, endpoint: Option<&str>) -> Result<Self, CommandError> {
+    pub(crate) fn new(
+        context: &Context,
+        endpoint: Option<&str>,
+        env: Env,
+    ) -> Result<Self, CommandError> {
         let unusable =
             |source| CommandError::Credentials { context: context.name.to_string(), source };
         let tls = client_config(&context.credentials).map_err(unusable)?;
@@ -85,7 +93,12 @@ impl Target {
             let problem = Problem::new(field, format!("{wrong:?} is not an address"));
             return Err(CommandError::usage(&problem.hint(config::ADDRESS_HINT)));
         }
-        Ok(Self { addresses, tls: Arc::new(tls), ends_ms })
+        Ok(Self { addresses, tls: Arc::new(tls), ends_ms, env })
+    }
+
+    /// An id that no operation had before.
+    pub(crate) fn new_op_id(&self) -> Result<String, CommandError> {
+        Ok(self.env.uuid().map_err(CommandError::Random)?.to_string())
     }
 
     /// Connects to the first controller that answers.
@@ -107,7 +120,7 @@ impl Target {
                 }
             }
         }
-        let now_ms = clock::now_ms();
+        let now_ms = self.env.now().0;
         if let Some(ends_ms) = self.ends_ms.filter(|ends_ms| *ends_ms <= now_ms) {
             reasons.push(format!("this operator's certificate ended {}", age(now_ms, ends_ms)));
         }
@@ -149,27 +162,49 @@ impl Controller {
     }
 
     /// The status now and after every change.
-    pub(crate) async fn watch(&mut self, tenant: &str) -> Result<Watch, Failed> {
+    pub(crate) async fn watch_status(
+        &mut self,
+        tenant: &str,
+    ) -> Result<Watch<StatusReply>, Failed> {
         let request = Request::new(StatusRequest { tenant: tenant.to_owned() });
         let address = self.address.clone();
-        match timeout(CALL_TIMEOUT, self.fleet.watch_status(request)).await {
-            Ok(Ok(response)) => Ok(Watch { stream: response.into_inner(), address }),
+        let opened = timeout(CALL_TIMEOUT, self.fleet.watch_status(request)).await;
+        Watch::opened(opened, address)
+    }
+
+    /// The progress of a change now and after every step, and at last the verdict on it.
+    pub(crate) async fn watch_change(
+        &mut self,
+        Watched { tenant, revision }: &Watched,
+    ) -> Result<Watch<ChangeProgress>, Failed> {
+        let request = WatchChangeRequest { tenant: tenant.clone(), revision: *revision };
+        let address = self.address.clone();
+        let opened = timeout(CALL_TIMEOUT, self.fleet.watch_change(Request::new(request))).await;
+        Watch::opened(opened, address)
+    }
+}
+
+/// A stream of messages. The connection's keep-alive notices a dead controller.
+#[derive(Debug)]
+pub(crate) struct Watch<M> {
+    stream: Streaming<M>,
+    address: String,
+}
+
+impl<M> Watch<M> {
+    fn opened(
+        opened: Result<Result<Response<Streaming<M>>, Status>, Elapsed>,
+        address: String,
+    ) -> Result<Self, Failed> {
+        match opened {
+            Ok(Ok(response)) => Ok(Self { stream: response.into_inner(), address }),
             Ok(Err(status)) => Err(failed(&address, &status)),
             Err(_elapsed) => Err(Failed::Lost(no_answer(&address))),
         }
     }
-}
 
-/// A stream of statuses. The connection's keep-alive notices a dead controller.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    stream: Streaming<StatusReply>,
-    address: String,
-}
-
-impl Watch {
-    /// The next status. Cancel-safe: no message is lost when this is dropped.
-    pub(crate) async fn next(&mut self) -> Result<StatusReply, Failed> {
+    /// The next message. Cancel-safe: none is lost when this is dropped.
+    pub(crate) async fn next(&mut self) -> Result<M, Failed> {
         match self.stream.message().await {
             Ok(Some(reply)) => Ok(reply),
             Ok(None) => Err(Failed::Lost(format!("{} ended the stream", self.address))),
@@ -182,7 +217,7 @@ impl From<Failed> for CommandError {
     fn from(failed: Failed) -> Self {
         match failed {
             Failed::Answered(error) => error,
-            Failed::Lost(why) | Failed::NotLetIn(why) => CommandError::Unreachable(why),
+            Failed::Lost(why) | Failed::Unauthenticated(why) => CommandError::Unreachable(why),
         }
     }
 }
@@ -208,12 +243,12 @@ fn answered(address: &str, status: &Status) -> Failed {
         Code::PermissionDenied => CommandError::Refused(format!("not allowed: {said}")),
         Code::Unimplemented if is_of_enrolment(address) => {
             let why = "this is the port of enrolment (operators use port 7443)";
-            return Failed::NotLetIn(format!("{address}: {why}"));
+            return Failed::Unauthenticated(format!("{address}: {why}"));
         }
         Code::Unimplemented => CommandError::Refused(
             "the controller does not know this command; it may be older than omlctl".to_owned(),
         ),
-        Code::Unauthenticated => return Failed::NotLetIn(format!("{address}: {said}")),
+        Code::Unauthenticated => return Failed::Unauthenticated(format!("{address}: {said}")),
         Code::Cancelled | Code::DeadlineExceeded => return Failed::Lost(no_answer(address)),
         // It stops or starts, or does not know itself whether a change was kept.
         Code::Unavailable | Code::Unknown => return Failed::Lost(format!("{address}: {said}")),

@@ -1,32 +1,44 @@
 //! States of the wire as words for people.
 
-use oml_proto::v1::{Failure, InstanceReport, NodeStatus, Rollout, RolloutFailure};
+use oml_proto::v1::{
+    Failure, Health, InstanceReport, NodeState, NodeStatus, PhaseName, Rollout, RolloutFailure,
+    RolloutState,
+};
+use oml_proto::words::{Word as _, word};
 
 use crate::clock::{self, Clock};
-use crate::table::Tone;
+use crate::table::Style;
 
 /// What happens with an instance: `pulling 12.3 of 40.0 MiB`, `blocked: port 80 is taken`.
 pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport) -> String {
-    let phase = instance.phase.clone().unwrap_or_default();
+    let phase = instance.phase.unwrap_or_default();
     let because = |word: &str| match instance.reason.as_str() {
         "" => word.to_owned(),
         reason => format!("{word}: {reason}"),
     };
-    match phase.name.as_str() {
-        "pending" => because("waiting"),
-        "pulling" => pulling(phase.bytes_done, phase.bytes_total),
+    let name = phase_name(instance);
+    match name {
+        PhaseName::Pending => because("waiting"),
+        PhaseName::Pulling => pulling(phase.bytes_done, phase.bytes_total),
         // A deadline that is over or never comes is nothing to wait for.
-        "draining" if !is_ahead(host, phase.at_ms) => because("draining"),
-        "draining" => because(&format!("draining until {}", clock.time(phase.at_ms))),
-        "soaking" => format!("soaking until {}", clock.time(phase.at_ms)),
-        "stopped-by-hand" => format!("stopped by hand since {}", clock.date_time(phase.at_ms)),
-        "rolled-back" if !instance.version.is_empty() => {
+        PhaseName::Draining if !is_ahead(host, phase.at_ms) => because("draining"),
+        PhaseName::Draining => because(&format!("draining until {}", clock.time(phase.at_ms))),
+        PhaseName::Soaking => format!("soaking until {}", clock.time(phase.at_ms)),
+        PhaseName::StoppedByHand => {
+            format!("stopped by hand since {}", clock.date_time(phase.at_ms))
+        }
+        PhaseName::RolledBack if !instance.version.is_empty() => {
             because(&format!("rolled back to {}", instance.version))
         }
-        "" => "not reported".to_owned(),
-        word @ ("unhealthy" | "rolled-back" | "failed" | "blocked") => because(word),
-        // preparing, starting, ready, removing, and what a newer agent may say.
-        word => word.to_owned(),
+        PhaseName::Unspecified => "not reported".to_owned(),
+        PhaseName::Unhealthy
+        | PhaseName::RolledBack
+        | PhaseName::Failed
+        | PhaseName::Blocked
+        | PhaseName::Unknown => because(name.as_str()),
+        PhaseName::Preparing | PhaseName::Starting | PhaseName::Ready | PhaseName::Removing => {
+            name.as_str().to_owned()
+        }
     }
 }
 
@@ -38,35 +50,50 @@ fn is_ahead(host: &NodeStatus, at_ms: u64) -> bool {
 }
 
 /// How good that is.
-pub(crate) fn tone(phase: &str) -> Tone {
-    match phase {
-        "ready" => Tone::Good,
-        "unhealthy" | "rolled-back" | "failed" | "blocked" => Tone::Bad,
-        "" => Tone::Plain,
-        _ => Tone::Moving,
+pub(crate) fn style(instance: &InstanceReport) -> Style {
+    match phase_name(instance) {
+        PhaseName::Ready => Style::Good,
+        PhaseName::Unhealthy
+        | PhaseName::RolledBack
+        | PhaseName::Failed
+        | PhaseName::Blocked
+        | PhaseName::Unknown => Style::Bad,
+        PhaseName::Unspecified => Style::Plain,
+        PhaseName::Pending
+        | PhaseName::Pulling
+        | PhaseName::Preparing
+        | PhaseName::Draining
+        | PhaseName::Starting
+        | PhaseName::Soaking
+        | PhaseName::StoppedByHand
+        | PhaseName::Removing => Style::Moving,
     }
 }
 
-/// The name of an instance's phase.
-pub(crate) fn phase_word(instance: &InstanceReport) -> &str {
-    instance.phase.as_ref().map(|phase| phase.name.as_str()).unwrap_or_default()
+/// The name of an instance's phase. One that a newer controller knows is unknown here.
+fn phase_name(instance: &InstanceReport) -> PhaseName {
+    let name = instance.phase.as_ref().map(|phase| phase.name).unwrap_or_default();
+    PhaseName::try_from(name).unwrap_or(PhaseName::Unknown)
 }
 
 /// Whether an instance runs as desired and needs no words.
 pub(crate) fn is_quiet(instance: &InstanceReport) -> bool {
-    phase_word(instance) == "ready" && instance.health == "healthy"
+    phase_name(instance) == PhaseName::Ready && instance.health() == Health::Healthy
 }
 
 /// `progressing, wave 1 of 3`.
 pub(crate) fn rollout_state(rollout: &Rollout) -> String {
-    match rollout.state.as_str() {
-        "progressing" if rollout.waves > 1 => {
-            // The wire counts the waves that are passed; the next one is on its way.
-            let wave = (rollout.wave + 1).min(rollout.waves);
-            format!("progressing (wave {wave} of {})", rollout.waves)
-        }
-        state => state.replace('-', " "),
+    if rollout.state() != RolloutState::Progressing || rollout.waves <= 1 {
+        return state_words(rollout.state);
     }
+    // The wire counts the waves that are passed; the next one is on its way.
+    let wave = (rollout.wave + 1).min(rollout.waves);
+    format!("progressing (wave {wave} of {})", rollout.waves)
+}
+
+/// `rolled back`: the state of a rollout, or what became of a revision.
+pub(crate) fn state_words(state: i32) -> String {
+    word::<RolloutState>(state).replace('-', " ")
 }
 
 /// `revision 7 → 8`, or `revision 1` for a tenant's first.
@@ -78,32 +105,37 @@ pub(crate) fn rollout_way(rollout: &Rollout) -> String {
 }
 
 /// How good a rollout's state is.
-pub(crate) fn rollout_tone(state: &str) -> Tone {
+pub(crate) fn rollout_style(state: RolloutState) -> Style {
     match state {
-        "completed" => Tone::Good,
-        "paused" | "rolled-back" | "rolling-back" => Tone::Bad,
-        "progressing" => Tone::Moving,
-        _ => Tone::Plain,
+        RolloutState::Completed => Style::Good,
+        RolloutState::Paused | RolloutState::RolledBack | RolloutState::RollingBack => Style::Bad,
+        RolloutState::Progressing => Style::Moving,
+        RolloutState::Superseded | RolloutState::Unspecified => Style::Plain,
     }
 }
 
 /// A node's connection, with its age where that matters.
 pub(crate) fn connection(node: &NodeStatus, now_ms: u64) -> String {
-    match node.state.as_str() {
-        "unreachable" => {
+    match node.state() {
+        NodeState::Unreachable => {
             format!("unreachable, last seen {}", clock::age(now_ms, node.last_seen_ms))
         }
-        "never-seen" => "never seen".to_owned(),
-        state => state.to_owned(),
+        NodeState::NeverSeen => "never seen".to_owned(),
+        NodeState::Connected | NodeState::Unspecified => word::<NodeState>(node.state).to_owned(),
     }
 }
 
+/// Whether a node has a session with its controller now.
+pub(crate) fn is_connected(node: &NodeStatus) -> bool {
+    node.state() == NodeState::Connected
+}
+
 /// How good a connection is.
-pub(crate) fn connection_tone(state: &str) -> Tone {
+pub(crate) fn connection_style(state: NodeState) -> Style {
     match state {
-        "connected" => Tone::Good,
-        "unreachable" => Tone::Bad,
-        _ => Tone::Moving,
+        NodeState::Connected => Style::Good,
+        NodeState::Unreachable => Style::Bad,
+        NodeState::NeverSeen | NodeState::Unspecified => Style::Moving,
     }
 }
 

@@ -4,11 +4,15 @@ use std::io;
 use std::path::PathBuf;
 
 use oml_common::text::problem::{Problem, Problems};
+use oml_daemon::env::RandomError;
 use oml_daemon::tls::TlsError;
 
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
+    /// There is no id for a change.
+    #[error(transparent)]
+    Random(RandomError),
     /// The command line does not say what is wanted.
     #[error("{0}")]
     Usage(String),
@@ -20,11 +24,7 @@ pub(crate) enum CommandError {
     Context(String),
     /// Certificates or key of a context do not serve.
     #[error("the credentials of context {context} cannot be used")]
-    Credentials {
-        /// Which context.
-        context: String,
-        source: TlsError,
-    },
+    Credentials { context: String, source: TlsError },
     /// No controller took the request.
     #[error("cannot reach the controller: {0}")]
     Unreachable(String),
@@ -70,6 +70,7 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             CommandError::Refused(_)
+            | CommandError::Random(_)
             | CommandError::Output(_)
             | CommandError::Format(..)
             | CommandError::Start(_) => 1,

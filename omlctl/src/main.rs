@@ -3,6 +3,8 @@
 
 use std::process::ExitCode;
 
+use oml_daemon::env::Env;
+
 mod change;
 mod cli;
 mod clock;
@@ -14,6 +16,7 @@ mod output;
 mod pairs;
 mod progress;
 mod table;
+mod variables;
 mod verb;
 mod view;
 mod wait;
@@ -21,8 +24,8 @@ mod wait;
 fn main() -> ExitCode {
     // A second installation finds the same provider already there.
     let _already = rustls::crypto::ring::default_provider().install_default();
-    match cli::parse().and_then(verb::run) {
-        Ok(ending) => ExitCode::from(ending.exit_code()),
+    match cli::parse().and_then(|cli| verb::run(cli, &Env::system())) {
+        Ok(outcome) => ExitCode::from(outcome.exit_code()),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             output::tell_error(&error);

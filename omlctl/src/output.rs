@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::error::CommandError;
-use crate::table::Look;
+use crate::table::TableStyle;
+use crate::variables;
 
 /// How data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -26,13 +27,13 @@ pub(crate) enum Format {
 pub(crate) struct Output {
     pub(crate) format: Format,
     pub(crate) clock: Clock,
-    pub(crate) look: Look,
+    pub(crate) tables: TableStyle,
 }
 
 impl Output {
     /// What the standard streams allow.
     pub(crate) fn new(format: Format) -> Self {
-        Self { format, clock: Clock::local(), look: Look::of_stdout() }
+        Self { format, clock: Clock::local(), tables: TableStyle::of_stdout() }
     }
 
     /// Prints data: as the document asked for, or as `text` for people.
@@ -107,6 +108,6 @@ pub(crate) fn tell_error(error: &CommandError) {
 
 /// Whether a moving display can be shown.
 pub(crate) fn is_live() -> bool {
-    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    let is_dumb = variables::is_dumb_terminal();
     std::io::stderr().is_terminal() && !is_dumb
 }

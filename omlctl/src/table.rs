@@ -7,9 +7,11 @@ use comfy_table::{
 };
 use oml_common::text::problem::printable;
 
+use crate::variables;
+
 /// Width and colours of what is printed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Look {
+pub(crate) struct TableStyle {
     /// Columns; none where lines may be of any length.
     pub(crate) width: Option<u16>,
     pub(crate) coloured: bool,
@@ -17,7 +19,7 @@ pub(crate) struct Look {
 
 /// What a colour says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tone {
+pub(crate) enum Style {
     Plain,
     Good,
     Moving,
@@ -33,9 +35,9 @@ pub(crate) enum Column {
     Prose(&'static str),
 }
 
-/// One cell's text and tone.
+/// One cell's text and style.
 #[derive(Debug, Clone)]
-pub(crate) struct Field(String, Tone);
+pub(crate) struct Field(String, Style);
 
 const GAP: u16 = 2;
 const WIDTH_UNKNOWN: u16 = 80;
@@ -47,11 +49,11 @@ const WHOLE_WIDTH_MAX: usize = 24;
 const WORD_WIDTHS_MAX: [usize; 5] = [24, 16, 12, 9, 0];
 const INDENT: u16 = 4;
 
-impl Look {
+impl TableStyle {
     /// What standard output allows. NO_COLOR is honoured.
     pub(crate) fn of_stdout() -> Self {
         let is_terminal = std::io::stdout().is_terminal();
-        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let no_colour = variables::no_colour();
         // Asked of the table, which knows how to ask a terminal.
         Self { width: usable(Table::new().width()), coloured: is_terminal && !no_colour }
     }
@@ -130,9 +132,9 @@ impl Column {
 }
 
 impl Field {
-    /// A text of this tone.
-    pub(crate) fn new(text: impl AsRef<str>, tone: Tone) -> Self {
-        Self(printable(text.as_ref()), tone)
+    /// A text of this style.
+    pub(crate) fn new(text: impl AsRef<str>, style: Style) -> Self {
+        Self(printable(text.as_ref()), style)
     }
 
     fn width(&self) -> usize {
@@ -145,20 +147,20 @@ impl Field {
     }
 
     fn cell(self) -> Cell {
-        let Self(text, tone) = self;
+        let Self(text, style) = self;
         let cell = Cell::new(if text.is_empty() { "-".to_owned() } else { text });
-        match tone {
-            Tone::Plain => cell,
-            Tone::Good => cell.fg(Color::Green),
-            Tone::Moving => cell.fg(Color::Yellow),
-            Tone::Bad => cell.fg(Color::Red),
+        match style {
+            Style::Plain => cell,
+            Style::Good => cell.fg(Color::Green),
+            Style::Moving => cell.fg(Color::Yellow),
+            Style::Bad => cell.fg(Color::Red),
         }
     }
 }
 
-/// A text without a tone.
+/// A text without a style.
 pub(crate) fn plain(text: impl AsRef<str>) -> Field {
-    Field::new(text, Tone::Plain)
+    Field::new(text, Style::Plain)
 }
 
 #[cfg(test)]

@@ -13,13 +13,15 @@ pub(crate) mod set_version;
 pub(crate) mod status;
 pub(crate) mod version;
 
-use crate::change::{self, Manner, Wanted};
+use crate::change::{self, ChangeArgs, Wanted};
+use oml_daemon::env::Env;
+
 use crate::cli::{Cli, Common, Verb};
 use crate::config::Config;
 use crate::connection::Target;
 use crate::error::CommandError;
 use crate::output::Output;
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// What a verb that talks to the controller works with.
 #[derive(Debug)]
@@ -29,53 +31,58 @@ pub(crate) struct Session {
 }
 
 /// Carries out one command line.
-pub(crate) fn run(cli: Cli) -> Result<Ending, CommandError> {
+pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
     let Cli { common, verb } = cli;
     match verb {
-        Verb::Context(arguments) => context::run(&common, arguments),
+        Verb::Context(arguments) => context::run(&common, env, arguments),
         Verb::Completions(arguments) => completions::run(&common, &arguments),
-        Verb::Version(arguments) => version::run(&common, &arguments),
-        Verb::Apply(arguments) => change(&common, arguments.wanted()?, &arguments.manner),
-        Verb::Plan(arguments) => change(&common, arguments.wanted()?, &Manner::dry_run()),
-        Verb::SetVersion(arguments) => change(&common, arguments.wanted()?, &arguments.manner),
-        Verb::Rollback(arguments) => change(&common, arguments.wanted()?, &arguments.manner),
+        Verb::Version(arguments) => version::run(&common, env, &arguments),
+        Verb::Apply(arguments) => change(&common, env, arguments.wanted()?, &arguments.args),
+        Verb::Plan(arguments) => change(&common, env, arguments.wanted()?, &ChangeArgs::dry_run()),
+        Verb::SetVersion(arguments) => change(&common, env, arguments.wanted()?, &arguments.args),
+        Verb::Rollback(arguments) => change(&common, env, arguments.wanted()?, &arguments.args),
         Verb::Status(arguments) => {
             let wanted = arguments.wanted()?;
-            remote(&common, |session| status::run(session, wanted))
+            remote(&common, env, |session| status::run(session, wanted))
         }
         Verb::Get(arguments) => {
             let wanted = arguments.wanted()?;
-            remote(&common, |session| get::run(session, wanted))
+            remote(&common, env, |session| get::run(session, wanted))
         }
         Verb::History(arguments) => {
             let wanted = arguments.wanted()?;
-            remote(&common, |session| history::run(session, wanted))
+            remote(&common, env, |session| history::run(session, wanted))
         }
         Verb::Explain(arguments) => {
             let wanted = arguments.wanted()?;
-            remote(&common, |session| explain::run(session, wanted))
+            remote(&common, env, |session| explain::run(session, wanted))
         }
         Verb::Node(arguments) => {
             let wanted = arguments.wanted()?;
-            remote(&common, |session| node::run(session, wanted))
+            remote(&common, env, |session| node::run(session, wanted))
         }
     }
 }
 
-fn change(common: &Common, wanted: Wanted, manner: &Manner) -> Result<Ending, CommandError> {
-    remote(common, async |session: Session| {
-        change::make(&session.target, &session.output, wanted, manner).await
+fn change(
+    common: &Common,
+    env: &Env,
+    wanted: Wanted,
+    args: &ChangeArgs,
+) -> Result<ExitOutcome, CommandError> {
+    remote(common, env, async |session: Session| {
+        change::make(&session.target, &session.output, wanted, args).await
     })
 }
 
 /// Reads the context and runs a verb that talks to its controller.
-pub(crate) fn remote<V>(common: &Common, verb: V) -> Result<Ending, CommandError>
+pub(crate) fn remote<V>(common: &Common, env: &Env, verb: V) -> Result<ExitOutcome, CommandError>
 where
-    V: AsyncFnOnce(Session) -> Result<Ending, CommandError>,
+    V: AsyncFnOnce(Session) -> Result<ExitOutcome, CommandError>,
 {
     let config = Config::open(common.config.clone())?;
     let context = config.context(common.context.as_deref())?;
-    let target = Target::new(&context, common.endpoint.as_deref())?;
+    let target = Target::new(&context, common.endpoint.as_deref(), env.clone())?;
     let session = Session { target, output: Output::new(common.output) };
     // One connection at a time: one thread is enough, and starts at once.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -1,14 +1,18 @@
 //! Replies as tables for people, and as rows for programs.
 
 use oml_common::text::plural::counted;
-use oml_proto::v1::{Change, InstanceReport, NodeStatus, Revision, TenantStatus};
+use oml_proto::v1::{
+    Change, ChangeKind, Health, InstanceReport, NodeState, NodeStatus, Revision, RevisionKind,
+    TenantStatus,
+};
+use oml_proto::words::word;
 use serde::Serialize;
 
 use crate::clock::{age, short_span, span};
 use crate::describe;
 use crate::output::Output;
 use crate::table::Column::{Prose, Whole};
-use crate::table::{Column, Field, Look, Tone, plain};
+use crate::table::{Column, Field, Style, TableStyle, plain};
 
 mod explain;
 mod status;
@@ -34,7 +38,6 @@ pub(crate) struct InstanceRow<'a> {
     /// Version that should run, where nothing was reported.
     pub(crate) expected: Option<&'a str>,
     pub(crate) state: Option<&'a InstanceReport>,
-    /// Where it was reported.
     #[serde(skip)]
     pub(crate) host: &'a NodeStatus,
 }
@@ -83,11 +86,11 @@ fn instances_of<'a>(tenant: &'a str, node: &'a NodeStatus) -> Vec<InstanceRow<'a
 pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) -> String {
     let rows = tenants.iter().map(|tenant| {
         let rollout = tenant.rollout.clone().unwrap_or_default();
-        let connected = tenant.nodes.iter().filter(|node| node.state == "connected").count();
+        let connected = tenant.nodes.iter().filter(|node| describe::is_connected(node)).count();
         vec![
             plain(&tenant.tenant),
             plain(revision(tenant.revision)),
-            Field::new(describe::rollout_state(&rollout), describe::rollout_tone(&rollout.state)),
+            Field::new(describe::rollout_state(&rollout), describe::rollout_style(rollout.state())),
             plain(match rollout.since_ms {
                 0 => String::new(),
                 since_ms => short_span(now_ms.saturating_sub(since_ms)),
@@ -95,20 +98,31 @@ pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) ->
             plain(format!("{connected}/{}", tenant.nodes.len())),
         ]
     });
-    output.look.table(
+    output.tables.table(
         &[Whole("TENANT"), Whole("REVISION"), Prose("ROLLOUT"), Whole("SINCE"), Whole("NODES")],
         rows.collect(),
     )
 }
 
-/// One line per node; whose it is, is told where they may be of several tenants.
+/// One line per node, with its agent's version. Where they may be of several tenants,
+/// the tenant takes the place of the address, so that a line has 80 columns.
 pub(crate) fn nodes(output: &Output, now_ms: u64, rows: &[NodeRow<'_>], of_all: bool) -> String {
     let lines = rows.iter().map(|row| {
+        let mut fields = node_fields(row.node, now_ms);
+        fields.push(plain(&row.node.agent_version));
+        if of_all {
+            fields.remove(NODE_ADDRESS);
+        }
         let mut line = owner(of_all, row.tenant);
-        line.extend(node_fields(row.node, now_ms));
+        line.extend(fields);
         line
     });
-    output.look.table(&header(of_all, &NODE_HEADER), lines.collect())
+    let mut columns = NODE_HEADER.to_vec();
+    columns.push(Whole("AGENT"));
+    if of_all {
+        columns.remove(NODE_ADDRESS);
+    }
+    output.tables.table(&header(of_all, &columns), lines.collect())
 }
 
 /// One line per instance; whose it is, is told where they may be of several tenants.
@@ -123,7 +137,7 @@ pub(crate) fn instances(
         line.extend(instance_fields(output, row, now_ms));
         line
     });
-    output.look.table(&header(of_all, &INSTANCE_HEADER), lines.collect())
+    output.tables.table(&header(of_all, &INSTANCE_HEADER), lines.collect())
 }
 
 fn header(of_all: bool, columns: &[Column]) -> Vec<Column> {
@@ -144,7 +158,7 @@ pub(crate) fn revisions(output: &Output, rows: &[(String, Revision)], of_all: bo
         line.extend(revision_fields(output, revision));
         line
     });
-    output.look.table(&header(of_all, &REVISION_HEADER), lines.collect())
+    output.tables.table(&header(of_all, &REVISION_HEADER), lines.collect())
 }
 
 const REVISION_HEADER: [Column; 5] =
@@ -155,8 +169,11 @@ fn revision_fields(output: &Output, revision: &Revision) -> Vec<Field> {
         plain(revision.number.to_string()),
         plain(output.clock.date_time(revision.at_ms)),
         plain(&revision.who),
-        plain(&revision.kind),
-        Field::new(revision.outcome.replace('-', " "), describe::rollout_tone(&revision.outcome)),
+        plain(word::<RevisionKind>(revision.kind)),
+        Field::new(
+            describe::state_words(revision.outcome),
+            describe::rollout_style(revision.outcome()),
+        ),
     ]
 }
 
@@ -165,14 +182,14 @@ fn revision_fields(output: &Output, revision: &Revision) -> Vec<Field> {
 pub(crate) fn history(output: &Output, revisions: &[Revision]) -> String {
     let rows = revisions.iter().map(|revision| revision_fields(output, revision)).collect();
     // Of any width, so that a row is one line.
-    let table = Look { width: None, ..output.look }.table(&REVISION_HEADER, rows);
+    let table = TableStyle { width: None, ..output.tables }.table(&REVISION_HEADER, rows);
     let mut told = table.lines();
     let mut lines: Vec<String> = told.next().map(str::to_owned).into_iter().collect();
     for (line, revision) in told.zip(revisions) {
         lines.push(line.to_owned());
         let details = details(revision);
         if !details.is_empty() {
-            lines.push(output.look.indented(&details));
+            lines.push(output.tables.indented(&details));
         }
     }
     lines.join("\n")
@@ -197,21 +214,24 @@ const CHANGES_SHOWN_MAX: usize = 8;
 /// What differs, line by line.
 pub(crate) fn changes(output: &Output, changes: &[Change]) -> String {
     let lines = changes.iter().map(|change| {
-        let tone = match change.kind.as_str() {
-            "add" => Tone::Good,
-            "remove" => Tone::Bad,
-            _ => Tone::Moving,
+        let style = match change.kind() {
+            ChangeKind::Add => Style::Good,
+            ChangeKind::Remove => Style::Bad,
+            ChangeKind::Replace
+            | ChangeKind::Update
+            | ChangeKind::Spec
+            | ChangeKind::Unspecified => Style::Moving,
         };
         vec![
             plain(&change.node),
             plain(&change.component),
-            Field::new(&change.kind, tone),
+            Field::new(word::<ChangeKind>(change.kind), style),
             plain(&change.from),
             plain(&change.to),
             plain(&change.note),
         ]
     });
-    output.look.table(
+    output.tables.table(
         &[
             Whole("NODE"),
             Whole("COMPONENT"),
@@ -235,6 +255,9 @@ const NODE_HEADER: [Column; 8] = [
     Whole("DISK"),
 ];
 
+/// Where the address stands in a node's line.
+const NODE_ADDRESS: usize = 3;
+
 fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
     let usage = node.report.as_ref().and_then(|report| report.host).unwrap_or_default();
     let runs = node.report.as_ref().map(|report| report.revision).unwrap_or_default();
@@ -249,7 +272,7 @@ fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
     vec![
         plain(&node.node),
         plain(node.roles.join(",")),
-        Field::new(connection(node, now_ms), describe::connection_tone(&node.state)),
+        Field::new(connection(node, now_ms), describe::connection_style(node.state())),
         plain(&node.address),
         plain(target),
         plain(cpu),
@@ -260,8 +283,8 @@ fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
 
 /// `unreachable (1m ago)`: shorter than elsewhere.
 fn connection(node: &NodeStatus, now_ms: u64) -> String {
-    match (node.state.as_str(), node.last_seen_ms) {
-        ("unreachable", seen_ms) if seen_ms > 0 => {
+    match (node.state(), node.last_seen_ms) {
+        (NodeState::Unreachable, seen_ms) if seen_ms > 0 => {
             format!("unreachable ({} ago)", short_span(now_ms.saturating_sub(seen_ms)))
         }
         _ => describe::connection(node, now_ms),
@@ -285,25 +308,25 @@ fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<F
     let Some(state) = row.state else {
         let version = row.expected.unwrap_or_default();
         let mut fields = vec![plain(row.node), plain(row.component), plain(version)];
-        fields.push(Field::new("not reported", Tone::Moving));
+        fields.push(Field::new("not reported", Style::Moving));
         fields.extend(std::iter::repeat_n(plain(""), 3));
         return fields;
     };
     let mut phase = describe::phase(&output.clock, row.host, state);
-    let mut tone = describe::tone(describe::phase_word(state));
-    if row.host.state != "connected" {
+    let mut style = describe::style(state);
+    if !describe::is_connected(row.host) {
         let age = short_span(now_ms.saturating_sub(row.host.last_seen_ms));
         phase.push_str(&format!(" ({age} ago)"));
-        tone = Tone::Moving;
+        style = Style::Moving;
     }
     vec![
         plain(row.node),
         plain(row.component),
         plain(&state.version),
-        Field::new(phase, tone),
+        Field::new(phase, style),
         Field::new(
             health(row.host, state, now_ms),
-            if state.health == "unhealthy" { Tone::Bad } else { Tone::Plain },
+            if state.health() == Health::Unhealthy { Style::Bad } else { Style::Plain },
         ),
         plain(state.active.map(|active| active.to_string()).unwrap_or_default()),
         plain(started(row.host, state, now_ms)),
@@ -314,9 +337,10 @@ fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<F
 /// beside the state.
 fn health(host: &NodeStatus, state: &InstanceReport, now_ms: u64) -> String {
     let age_ms = describe::host_age_ms(host, now_ms, state.checked_at_ms);
-    match age_ms.filter(|age_ms| *age_ms > HEALTH_FRESH_MS && host.state == "connected") {
-        Some(age_ms) => format!("{} {} ago", state.health, short_span(age_ms)),
-        None => state.health.clone(),
+    let health = word::<Health>(state.health);
+    match age_ms.filter(|age_ms| *age_ms > HEALTH_FRESH_MS && describe::is_connected(host)) {
+        Some(age_ms) => format!("{health} {} ago", short_span(age_ms)),
+        None => health.to_owned(),
     }
 }
 
@@ -337,7 +361,8 @@ fn change_words(change: &Change) -> String {
         (from, to) => format!(" {from} → {to}"),
     };
     let note = if change.note.is_empty() { String::new() } else { format!(" ({})", change.note) };
-    format!("{} {}{versions}{note}", change.kind, place.trim()).replace("  ", " ")
+    let kind = word::<ChangeKind>(change.kind);
+    format!("{kind} {}{versions}{note}", place.trim()).replace("  ", " ")
 }
 
 fn revision(number: u64) -> String {

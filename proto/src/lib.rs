@@ -17,6 +17,7 @@ pub mod v1 {
 
 pub mod problem;
 pub mod report;
+pub mod words;
 
 /// Largest message either side accepts.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;

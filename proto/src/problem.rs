@@ -88,7 +88,7 @@ mod tests {
     }
     #[test]
     fn problems_that_do_not_fit_into_a_header_are_counted() {
-        let hint = "known are: ä".repeat(40);
+        let hint = "known: ä".repeat(40);
         let sent: Problems = (0..50)
             .map(|n| Problem::new(format!("settings.x{n}"), "unknown").hint(&hint))
             .collect();

@@ -1,11 +1,13 @@
-//! Reports on the wire. What comes from a host is checked here, field by field.
+//! Reports on the wire. What comes from a host is checked here, field by field: an
+//! instance with a field that cannot be read is reported as unknown, with the reason,
+//! and the rest of the report counts.
 
 use std::collections::BTreeMap;
 
 use oml_common::decide::observed::{Drift, Health};
 use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
 use oml_common::document::spec::COMPONENTS_MAX;
-use oml_common::id::{Generation, InvalidId, RevisionNumber};
+use oml_common::id::{ComponentName, Generation, InvalidId, RevisionNumber};
 use oml_common::text::problem::printable;
 use oml_common::time::Timestamp;
 use prost::Message as _;
@@ -21,18 +23,18 @@ const CUTS: [(usize, usize); 4] = [(5, 400), (0, 400), (0, 60), (0, 0)];
 const LOG_LINES_MAX: usize = 20;
 const TROUBLES_MAX: usize = 20;
 
-/// Why a report is not taken.
+/// A report is longer than any host needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the report carries more than {INSTANCES_MAX} instances")]
+pub struct ReportTooLong;
+
+/// Why one instance of a report cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum InvalidReport {
-    /// A name or number breaks its rule.
-    #[error("a field of the report is not valid")]
-    Field(#[from] InvalidId),
-    /// A word this program does not know.
-    #[error("{0:?} is not a {1}; the agent may be newer than the controller")]
-    Word(String, &'static str),
-    /// Too much of something.
-    #[error("the report carries more than {0} instances")]
-    TooMany(usize),
+enum Unreadable {
+    #[error("its {0} is not valid: {1}")]
+    Field(&'static str, InvalidId),
+    #[error("its {0} is one that the controller does not know; upgrade the controller")]
+    Value(&'static str),
 }
 
 /// The report as it travels. Of one that is too long the logs go first, then
@@ -90,22 +92,30 @@ fn whole(report: &Report) -> v1::Report {
 /// Reads a report that a host sent.
 ///
 /// # Errors
-/// [`InvalidReport`] names what is wrong with it.
-pub fn from_wire(report: v1::Report) -> Result<Report, InvalidReport> {
+/// The report carries more than [`INSTANCES_MAX`] instances.
+pub fn from_wire(report: v1::Report) -> Result<Report, ReportTooLong> {
     if report.instances.len() > INSTANCES_MAX {
-        return Err(InvalidReport::TooMany(INSTANCES_MAX));
+        return Err(ReportTooLong);
     }
+    let mut troubles: Vec<String> =
+        report.troubles.iter().take(TROUBLES_MAX).map(|t| printable(t)).collect();
     let mut instances = BTreeMap::new();
     for (name, instance) in report.instances {
-        instances.insert(name.parse()?, instance_from_wire(instance)?);
+        match name.parse::<ComponentName>() {
+            Ok(name) => {
+                instances.insert(name, instance_from_wire(instance));
+            }
+            Err(error) => troubles.push(format!("an instance is not shown: {error}")),
+        }
     }
+    troubles.truncate(TROUBLES_MAX);
     let host = report.host.unwrap_or_default();
     Ok(Report {
         applied: report.applied.map(generation_from_wire),
         revision: RevisionNumber(report.revision),
         at: Timestamp(report.at_ms),
         agent_version: printable(&report.agent_version),
-        troubles: report.troubles.iter().take(TROUBLES_MAX).map(|t| printable(t)).collect(),
+        troubles,
         instances,
         host: HostUsage {
             cpu_permille: host.cpu_permille.min(1000),
@@ -137,7 +147,7 @@ fn instance_to_wire(instance: &InstanceReport) -> v1::InstanceReport {
         version: text(instance.version.as_ref().map(AsRef::as_ref)),
         digest: text(instance.digest.as_ref().map(AsRef::as_ref)),
         hash: text(instance.hash.as_ref().map(AsRef::as_ref)),
-        health: health_word(instance.health).to_owned(),
+        health: v1::Health::from(instance.health).into(),
         checked_at_ms: instance.checked_at.map_or(0, |t| t.0),
         started_at_ms: instance.started_at.map_or(0, |t| t.0),
         restarts: instance.restarts,
@@ -151,25 +161,39 @@ fn instance_to_wire(instance: &InstanceReport) -> v1::InstanceReport {
     }
 }
 
-fn instance_from_wire(wire: v1::InstanceReport) -> Result<InstanceReport, InvalidReport> {
+/// Reads what can be read of an instance. Where a field cannot be, the instance is
+/// unknown, for the first reason found.
+fn instance_from_wire(wire: v1::InstanceReport) -> InstanceReport {
+    let mut unreadable = None;
+    let mut instance = readable(wire, &mut |why| {
+        unreadable.get_or_insert(why);
+    });
+    if let Some(why) = unreadable {
+        instance.phase = Phase::Unknown;
+        instance.reason = format!("the agent's report cannot be read: {why}");
+    }
+    instance
+}
+
+fn readable(wire: v1::InstanceReport, note: &mut impl FnMut(Unreadable)) -> InstanceReport {
     let instant = |ms: u64| (ms > 0).then_some(Timestamp(ms));
-    Ok(InstanceReport {
-        phase: phase_from_wire(&wire.phase.unwrap_or_default())?,
+    InstanceReport {
+        phase: phase_from_wire(wire.phase.unwrap_or_default(), note),
         reason: printable(&wire.reason),
-        version: optional(&wire.version)?,
-        digest: optional(&wire.digest)?,
-        hash: optional(&wire.hash)?,
-        health: health_from_word(&wire.health)?,
+        version: optional("version", &wire.version, note),
+        digest: optional("digest", &wire.digest, note),
+        hash: optional("hash", &wire.hash, note),
+        health: health_from_wire(wire.health, note),
         checked_at: instant(wire.checked_at_ms),
         started_at: instant(wire.started_at_ms),
         restarts: wire.restarts,
         active: wire.active,
         calls_cut: wire.calls_cut,
-        failure: wire.failure.map(failure_from_wire).transpose()?,
+        failure: wire.failure.and_then(|failure| failure_from_wire(failure, note)),
         drift: wire
             .drift
             .map(|drift| Drift { at: Timestamp(drift.at_ms), found: printable(&drift.found) }),
-    })
+    }
 }
 
 /// A failure as it travels.
@@ -185,10 +209,12 @@ pub fn failure_to_wire(failure: &Failure) -> v1::Failure {
     }
 }
 
-fn failure_from_wire(wire: v1::Failure) -> Result<Failure, InvalidReport> {
-    Ok(Failure {
-        hash: wire.hash.parse()?,
-        version: optional(&wire.version)?,
+/// None where it cannot be told which workload failed.
+fn failure_from_wire(wire: v1::Failure, note: &mut impl FnMut(Unreadable)) -> Option<Failure> {
+    let hash = wire.hash.parse().map_err(|error| note(Unreadable::Field("failure's hash", error)));
+    Some(Failure {
+        hash: hash.ok()?,
+        version: optional("failure's version", &wire.version, note),
         at: Timestamp(wire.at_ms),
         message: printable(&wire.message),
         exit_code: wire.exit_code,
@@ -197,7 +223,7 @@ fn failure_from_wire(wire: v1::Failure) -> Result<Failure, InvalidReport> {
 }
 
 fn phase_to_wire(phase: Phase) -> v1::Phase {
-    let name = phase.as_str().to_owned();
+    let name = v1::PhaseName::from(phase).into();
     let plain = v1::Phase { name, ..v1::Phase::default() };
     match phase {
         Phase::Pulling { bytes_done, bytes_total } => {
@@ -214,53 +240,61 @@ fn phase_to_wire(phase: Phase) -> v1::Phase {
         | Phase::RolledBack
         | Phase::Failed
         | Phase::Blocked
-        | Phase::Removing => plain,
+        | Phase::Removing
+        | Phase::Unknown => plain,
     }
 }
 
-fn phase_from_wire(wire: &v1::Phase) -> Result<Phase, InvalidReport> {
+fn phase_from_wire(wire: v1::Phase, note: &mut impl FnMut(Unreadable)) -> Phase {
+    use v1::PhaseName as Name;
     let at = Timestamp(wire.at_ms);
-    Ok(match wire.name.as_str() {
-        "pending" => Phase::Pending,
-        "pulling" => Phase::Pulling { bytes_done: wire.bytes_done, bytes_total: wire.bytes_total },
-        "preparing" => Phase::Preparing,
-        "draining" => Phase::Draining { deadline: at },
-        "starting" => Phase::Starting,
-        "soaking" => Phase::Soaking { until: at },
-        "ready" => Phase::Ready,
-        "unhealthy" => Phase::Unhealthy,
-        "stopped-by-hand" => Phase::StoppedByHand { since: at },
-        "rolled-back" => Phase::RolledBack,
-        "failed" => Phase::Failed,
-        "blocked" => Phase::Blocked,
-        "removing" => Phase::Removing,
-        other => return Err(InvalidReport::Word(printable(other), "phase")),
-    })
-}
-
-/// The word for a health.
-#[must_use]
-pub fn health_word(health: Health) -> &'static str {
-    match health {
-        Health::Unknown => "unknown",
-        Health::Starting => "starting",
-        Health::Healthy => "healthy",
-        Health::Unhealthy => "unhealthy",
+    match Name::try_from(wire.name).unwrap_or_default() {
+        Name::Pending => Phase::Pending,
+        Name::Pulling => {
+            Phase::Pulling { bytes_done: wire.bytes_done, bytes_total: wire.bytes_total }
+        }
+        Name::Preparing => Phase::Preparing,
+        Name::Draining => Phase::Draining { deadline: at },
+        Name::Starting => Phase::Starting,
+        Name::Soaking => Phase::Soaking { until: at },
+        Name::Ready => Phase::Ready,
+        Name::Unhealthy => Phase::Unhealthy,
+        Name::StoppedByHand => Phase::StoppedByHand { since: at },
+        Name::RolledBack => Phase::RolledBack,
+        Name::Failed => Phase::Failed,
+        Name::Blocked => Phase::Blocked,
+        Name::Removing => Phase::Removing,
+        Name::Unspecified | Name::Unknown => {
+            note(Unreadable::Value("phase"));
+            Phase::Unknown
+        }
     }
 }
 
-fn health_from_word(word: &str) -> Result<Health, InvalidReport> {
-    Ok(match word {
-        "unknown" => Health::Unknown,
-        "starting" => Health::Starting,
-        "healthy" => Health::Healthy,
-        "unhealthy" => Health::Unhealthy,
-        other => return Err(InvalidReport::Word(printable(other), "health")),
-    })
+/// A health that is missing or not known is that of a probe that nobody asked.
+fn health_from_wire(wire: i32, note: &mut impl FnMut(Unreadable)) -> Health {
+    match v1::Health::try_from(wire) {
+        Ok(v1::Health::Unspecified | v1::Health::Unknown) => Health::Unknown,
+        Ok(v1::Health::Starting) => Health::Starting,
+        Ok(v1::Health::Healthy) => Health::Healthy,
+        Ok(v1::Health::Unhealthy) => Health::Unhealthy,
+        Err(_newer) => {
+            note(Unreadable::Value("health"));
+            Health::Unknown
+        }
+    }
 }
 
-fn optional<T: std::str::FromStr<Err = InvalidId>>(text: &str) -> Result<Option<T>, InvalidReport> {
-    if text.is_empty() { Ok(None) } else { Ok(Some(text.parse()?)) }
+/// None where the text is empty, or cannot be read, which is noted.
+fn optional<T: std::str::FromStr<Err = InvalidId>>(
+    field: &'static str,
+    text: &str,
+    note: &mut impl FnMut(Unreadable),
+) -> Option<T> {
+    if text.is_empty() {
+        return None;
+    }
+    text.parse().map_err(|error| note(Unreadable::Field(field, error))).ok()
 }
 
 #[cfg(test)]

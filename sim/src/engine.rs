@@ -11,6 +11,8 @@ mod life;
 
 /// An image's way from the registry.
 const PULL: Duration = Duration::from_secs(4);
+/// From the request for a container to the container.
+const CREATE: Duration = Duration::from_millis(200);
 /// Bytes of every image.
 const IMAGE_BYTES: u64 = 1_000_000;
 /// Events that are kept.
@@ -21,14 +23,12 @@ const EVENTS_MAX: usize = 10_000;
 pub enum ContainerState {
     /// It was never started.
     Created,
-    /// It runs.
     Running {
         /// Since when, in milliseconds since the epoch.
         since_ms: u64,
     },
     /// It has ended.
     Exited {
-        /// Exit status.
         code: i64,
         /// When, in milliseconds since the epoch.
         at_ms: u64,
@@ -40,19 +40,15 @@ pub enum ContainerState {
 /// A container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
-    /// The engine's id.
     pub id: String,
-    /// Its present name.
     pub name: String,
     /// The image it was made from, as it was named in the request.
     pub image: String,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Named volumes that are mounted.
     pub volumes: Vec<String>,
     /// When it was made, in milliseconds since the epoch.
     pub created_ms: u64,
-    /// Whether it runs.
     pub state: ContainerState,
     /// What its program wrote.
     pub log: Vec<String>,
@@ -65,11 +61,9 @@ pub struct Container {
 /// A container that is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewContainer {
-    /// Its name.
     pub name: String,
     /// The image, as `REPOSITORY@DIGEST`.
     pub image: String,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Named volumes that are mounted.
     pub volumes: Vec<String>,
@@ -80,7 +74,6 @@ pub struct NewContainer {
 pub enum EventAction {
     /// It was made.
     Create,
-    /// It was started.
     Start,
     /// It has ended.
     Die,
@@ -99,9 +92,7 @@ pub enum EventAction {
 pub struct Event {
     /// When, in milliseconds since the epoch.
     pub at_ms: u64,
-    /// Which container.
     pub id: String,
-    /// What happened.
     pub action: EventAction,
 }
 
@@ -224,7 +215,6 @@ impl Host {
             detail: refusal.detail,
             transient: refusal.transient,
         };
-        self.settings().registry.give(&image.digest).map_err(refused)?;
         if !self.state().engine.images.contains(image) {
             tokio::time::sleep(PULL).await;
             self.settings().registry.give(&image.digest).map_err(refused)?;
@@ -240,6 +230,7 @@ impl Host {
     /// A name that is taken, an image that is not there, or a fault that was asked for.
     pub async fn create_container(&self, new: NewContainer) -> Result<String, EngineError> {
         self.enter(Daemon::Engine, Verb::Create).await?;
+        tokio::time::sleep(CREATE).await;
         let now_ms = self.now_ms();
         let mut state = self.state();
         state.engine.is_free(&new.name)?;

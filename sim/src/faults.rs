@@ -12,7 +12,6 @@ use crate::host::Host;
 pub enum Daemon {
     /// The container engine.
     Engine,
-    /// systemd.
     Systemd,
 }
 

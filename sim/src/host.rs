@@ -17,9 +17,7 @@ const BOOT: Duration = Duration::from_secs(10);
 /// A call that was made, failed ones too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
-    /// The daemon that was called.
     pub daemon: Daemon,
-    /// What it was asked.
     pub verb: Verb,
 }
 
@@ -126,7 +124,9 @@ impl Host {
     /// Does something later, unless the host is dropped before.
     pub(crate) fn later(&self, pause: Duration, deed: impl FnOnce(&Host) + Send + 'static) {
         let host = Arc::downgrade(&self.0);
-        tokio::spawn(async move {
+        // At the very end of a test nobody is left to do anything later.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
             tokio::time::sleep(pause).await;
             if let Some(host) = host.upgrade() {
                 deed(&Host(host));

@@ -10,7 +10,6 @@ pub enum Behaviour {
     Good,
     /// It writes lines to its log and ends before it answers.
     ExitsAtOnce {
-        /// Exit status.
         code: i64,
         /// The lines it writes.
         log: Vec<String>,
@@ -32,9 +31,7 @@ pub enum Behaviour {
 /// What a command inside a container gives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExecAnswer {
-    /// Exit status.
     pub exit_code: i64,
-    /// Standard output.
     pub stdout: String,
 }
 

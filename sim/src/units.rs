@@ -27,7 +27,6 @@ pub enum ActiveState {
     Inactive,
     /// It is being started, or waits to be started again.
     Activating,
-    /// It runs.
     Active,
     /// It is being stopped.
     Deactivating,
@@ -49,7 +48,6 @@ pub enum ExitCause {
 pub struct UnitState {
     /// "loaded", "not-found" or "masked".
     pub load_state: String,
-    /// Whether it runs.
     pub active: ActiveState,
     /// The file behind it; empty where there is none.
     pub fragment_path: String,
@@ -63,7 +61,6 @@ pub struct UnitState {
     pub inactive_enter_ms: u64,
     /// When it last stopped being inactive or failed; 0 for never.
     pub inactive_exit_ms: u64,
-    /// The job it has.
     pub job: Option<u32>,
     /// How the last run came out: "success", "exit-code", "timeout", "start-limit-hit" …
     pub result: String,

@@ -1,4 +1,5 @@
 //! The model behaves as the daemons it stands for.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

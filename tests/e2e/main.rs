@@ -1,5 +1,9 @@
 //! End-to-end tests of the real programs on real hosts, with real Docker, systemd
 //! and a real registry. The tests share fleets; every test starts from the same state.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests on real hosts use real time and read their own variables"
+)]
 
 mod acme;
 mod bad_input;

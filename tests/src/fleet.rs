@@ -29,7 +29,6 @@ pub struct Fleet {
 /// The description of one tenant: its hosts and its first specification.
 #[derive(Debug, Clone)]
 pub struct Topology {
-    /// The tenant's name.
     pub tenant: &'static str,
     /// The host names and their roles.
     pub nodes: &'static [(&'static str, &'static str)],
@@ -57,9 +56,7 @@ impl Topology {
 pub struct CtlOutput {
     /// The exit code, or -1 if a signal ended the program.
     pub code: i32,
-    /// The standard output.
     pub stdout: String,
-    /// The standard error.
     pub stderr: String,
 }
 

@@ -14,7 +14,6 @@ pub const TEST_FEATURES: [&str; 2] = ["--features", "omlagent/failpoints,omlcont
 /// A way to build the programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Build {
-    /// The build that is released.
     Release,
     /// The build for tests, which is quicker to make and has failpoints.
     Lab,

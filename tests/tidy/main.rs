@@ -1,9 +1,11 @@
 //! Checks rules of the workspace that the compiler does not know: sizes, names,
-//! imports, sleeps in tests, types that share a name, state diagrams, and a policy
-//! row for every remote procedure.
+//! imports, docstrings, sleeps in tests, types that share a name, state diagrams, messages
+//! that the handbook quotes, and a policy row for every remote procedure.
 
 mod diagrams;
+mod docs;
 mod imports;
+mod messages;
 mod names;
 mod policy;
 mod sizes;

@@ -10,19 +10,21 @@ use oml_common::decide::update::{self, InstanceUpdate, Outcome, nothing};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::report::Phase;
 use oml_common::id::{ComponentName, ContentHash};
+#[cfg(feature = "planted-bugs")]
+use oml_common::planted::{Bug, is_planted};
 use oml_common::text::error::chain;
 use oml_daemon::failpoint;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::lister::Away;
-use super::{Agent, Running, Side};
-use crate::cache::Kept;
+use super::informer::Unavailable;
+use super::{Agent, Running, RuntimeWatch};
+use crate::cache::SavedUpdates;
 use crate::documents;
 use crate::execute::Work;
 use crate::observe::{Sources, join};
 use crate::paths::Slot;
-use crate::runtime::{FetchProgress, Listing};
+use crate::runtime::{Listing, PullProgress};
 
 /// Steps done at the same time, beside fetches.
 const STEPS_MAX: usize = 4;
@@ -39,26 +41,26 @@ impl Agent {
             return;
         }
         let observed = self.observe();
-        let mut judgements = decide(self.input(&observed));
-        self.mark_vain_steps(&mut judgements);
+        let mut decisions = decide(self.input(&observed));
+        self.mark_ineffective_steps(&mut decisions);
         let mut begun = Vec::new();
-        for (name, judgement) in &mut judgements {
-            let Some(step) = judgement.step.clone() else { continue };
+        for (name, decision) in &mut decisions {
+            let Some(step) = decision.step.clone() else { continue };
             if let Some(away) = self.away_for(name) {
-                *judgement = waiting_for(&away);
+                *decision = waiting_for(&away);
             } else if self.may_begin(&step) {
                 begun.push(name.clone());
-                self.begin(name, step, &judgement.reason);
+                self.begin(name, step, &decision.reason);
             }
         }
-        let wakes = judgements.values().filter_map(|judgement| judgement.wake_at);
+        let wakes = decisions.values().filter_map(|decision| decision.wake_at);
         self.state.wake_at = wakes.min();
         // What was begun is told as being done.
         if !begun.is_empty() {
             let now_busy = decide(self.input(&observed));
-            judgements.extend(now_busy.into_iter().filter(|(name, _)| begun.contains(name)));
+            decisions.extend(now_busy.into_iter().filter(|(name, _)| begun.contains(name)));
         }
-        self.tell(&observed, &judgements);
+        self.tell(&observed, &decisions);
     }
 
     /// A clock that was set moves no deadline.
@@ -66,7 +68,7 @@ impl Agent {
         let mark = self.host.clock.mark();
         if let Some(by_ms) = mark.set_since(&self.state.mark) {
             warn!(by_ms, "the clock was set by {by_ms} ms; soaks and drains go on as before");
-            update::shift(&mut self.state.attempts, by_ms);
+            update::shift(&mut self.state.updates, by_ms);
             self.state.mark = mark;
             self.state.unsaved = true;
         }
@@ -81,7 +83,7 @@ impl Agent {
         Input {
             assignment: self.state.assignment.as_deref(),
             observed,
-            updates: &self.state.attempts,
+            updates: &self.state.updates,
             busy: &self.state.busy,
             now: self.host.clock.now(),
         }
@@ -89,11 +91,11 @@ impl Agent {
 
     fn observe(&self) -> Observed {
         let empty = Arc::new(Listing::default());
-        let listing = |side: &Side| {
-            side.sightings.borrow().listing.clone().unwrap_or_else(|| Arc::clone(&empty))
+        let listing = |side: &RuntimeWatch| {
+            side.snapshots.borrow().listing.clone().unwrap_or_else(|| Arc::clone(&empty))
         };
         let (docker, systemd) = (listing(&self.docker), listing(&self.systemd));
-        let units = self.systemd.sightings.borrow();
+        let units = self.systemd.snapshots.borrow();
         join(Sources {
             assignment: self.state.assignment.as_deref(),
             listings: [&docker, &systemd],
@@ -130,11 +132,11 @@ impl Agent {
     }
 
     /// The daemon without which nothing of this component can be changed.
-    fn away_for(&self, component: &ComponentName) -> Option<Away> {
+    fn away_for(&self, component: &ComponentName) -> Option<Unavailable> {
         let needs_docker =
             self.desired(component).is_none_or(|instance| instance.container().is_some());
-        let docker = self.docker.sightings.borrow().away.clone();
-        docker.filter(|_| needs_docker).or_else(|| self.systemd.sightings.borrow().away.clone())
+        let docker = self.docker.snapshots.borrow().away.clone();
+        docker.filter(|_| needs_docker).or_else(|| self.systemd.snapshots.borrow().away.clone())
     }
 
     fn may_begin(&self, step: &Step) -> bool {
@@ -157,6 +159,7 @@ impl Agent {
         if step != Step::CountActive {
             info!(%component, step = step.as_str(), "{component}: {}: {reason}", step.as_str());
         }
+        failpoint::about(component.as_str());
         let desired = self.desired(component);
         self.note_drift(component, desired.as_ref(), &step, reason);
         let desired_hash = self.desired_hash(component);
@@ -169,13 +172,13 @@ impl Agent {
             failpoint::reach("A11");
         }
         let now = self.host.clock.now();
-        let attempt =
-            self.state.attempts.get(component).filter(|a| a.desired_hash == desired_hash).cloned();
-        let attempt = attempt
+        let update =
+            self.state.updates.get(component).filter(|a| a.desired_hash == desired_hash).cloned();
+        let update = update
             .unwrap_or_else(|| InstanceUpdate::new(desired_hash.clone()))
             .entering(&step, now);
-        let before = self.state.attempts.insert(component.clone(), attempt);
-        self.state.unsaved |= before.as_ref() != self.state.attempts.get(component);
+        let before = self.state.updates.insert(component.clone(), update);
+        self.state.unsaved |= before.as_ref() != self.state.updates.get(component);
         self.save();
         self.state.busy.insert(component.clone(), Busy { step: step.clone(), bytes: (0, 0) });
         let work = Work { component: component.clone(), desired, step };
@@ -186,12 +189,13 @@ impl Agent {
             return;
         }
         failpoint::reach("A0");
-        let (progress, watched) = watch::channel(FetchProgress::default());
+        let (progress, watched) = watch::channel(PullProgress::default());
         let host = self.host.clone();
-        let task = self.steps.spawn(async move {
+        let performed = async move {
             let outcome = host.perform(&work, &progress).await;
             (work, outcome)
-        });
+        };
+        let task = self.steps.spawn(failpoint::carry(component.as_str(), performed));
         let (id, component) = (task.id(), component.clone());
         self.state.running.insert(id, Running { component, desired_hash, progress: watched, task });
     }
@@ -202,7 +206,16 @@ impl Agent {
 
     pub(super) fn finish(&mut self, work: &Work, outcome: Outcome) {
         let component = &work.component;
+        failpoint::about(component.as_str());
         let step = &work.step;
+        #[cfg(feature = "planted-bugs")]
+        let outcome = match outcome {
+            Outcome::Failed(_) if is_planted(Bug::AgentLoop) => Outcome::Done,
+            outcome @ (Outcome::Done
+            | Outcome::Counted(_)
+            | Outcome::Retry(_)
+            | Outcome::Failed(_)) => outcome,
+        };
         log_outcome(component, step, &outcome);
         if outcome == Outcome::Done {
             self.state.last_done.insert(component.clone(), step.clone());
@@ -215,12 +228,12 @@ impl Agent {
         // Another desired workload may have overtaken the one that the step was for; how it
         // ended then says nothing of the new one.
         let overtaken =
-            self.state.attempts.get(component).is_some_and(|a| a.desired_hash != desired_hash);
-        let attempt = if overtaken { None } else { self.state.attempts.remove(component) };
-        if let Some(attempt) = attempt.filter(|_| !removed) {
-            let attempt = attempt.after(step, outcome, now);
-            if !attempt.is_blank() {
-                self.state.attempts.insert(component.clone(), attempt);
+            self.state.updates.get(component).is_some_and(|a| a.desired_hash != desired_hash);
+        let update = if overtaken { None } else { self.state.updates.remove(component) };
+        if let Some(update) = update.filter(|_| !removed) {
+            let update = update.after(step, outcome, now);
+            if !update.is_blank() {
+                self.state.updates.insert(component.clone(), update);
             }
         }
         self.save();
@@ -244,7 +257,7 @@ impl Agent {
 
     /// A step that was done and is called for again at once was done in vain:
     /// it counts as trouble, so that it is tried again ever more rarely.
-    fn mark_vain_steps(&mut self, judgements: &mut BTreeMap<ComponentName, Decision>) {
+    fn mark_ineffective_steps(&mut self, decisions: &mut BTreeMap<ComponentName, Decision>) {
         let busy = &self.state.busy;
         let (waiting, settled): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.state.last_done)
@@ -252,23 +265,23 @@ impl Agent {
                 .partition(|(name, _)| busy.contains_key(name));
         self.state.last_done = waiting;
         for (name, done) in settled {
-            let judgement = judgements.get_mut(&name);
-            let Some(judgement) = judgement.filter(|j| j.step.as_ref() == Some(&done)) else {
+            let decision = decisions.get_mut(&name);
+            let Some(decision) = decision.filter(|j| j.step.as_ref() == Some(&done)) else {
                 continue;
             };
-            let (step, reason) = (done.as_str(), &judgement.reason);
+            let (step, reason) = (done.as_str(), &decision.reason);
             warn!(component = %name, step, "{name}: {step} was done in vain: {reason}");
-            let message = format!("{}, and mending it did not help", judgement.reason);
+            let message = format!("{}, and mending it did not help", decision.reason);
             let desired_hash = self.desired_hash(&name);
-            let attempt = self
+            let update = self
                 .state
-                .attempts
+                .updates
                 .remove(&name)
                 .unwrap_or_else(|| InstanceUpdate::new(desired_hash));
-            let attempt = attempt.after(&done, Outcome::Retry(message), self.host.clock.now());
-            judgement.step = None;
-            judgement.wake_at = attempt.backoff.as_ref().map(|backoff| backoff.retry_at);
-            self.state.attempts.insert(name, attempt);
+            let update = update.after(&done, Outcome::Retry(message), self.host.clock.now());
+            decision.step = None;
+            decision.wake_at = update.backoff.as_ref().map(|backoff| backoff.retry_at);
+            self.state.updates.insert(name, update);
             self.state.unsaved = true;
         }
     }
@@ -287,9 +300,9 @@ impl Agent {
         });
         let changing = self
             .state
-            .attempts
+            .updates
             .get(component)
-            .is_some_and(|attempt| attempt.failure().is_some() || attempt.backoff.is_some());
+            .is_some_and(|update| update.failure().is_some() || update.backoff.is_some());
         if works_by_it && !changing && matches!(step, Step::Start | Step::Create | Step::Pull) {
             let drift = Drift { at: self.host.clock.now(), found: reason.to_owned() };
             self.state.drifts.insert(component.clone(), drift);
@@ -301,8 +314,9 @@ impl Agent {
         if !self.state.unsaved {
             return;
         }
-        let kept = Kept { mark: self.state.mark.clone(), attempts: self.state.attempts.clone() };
-        match self.cache.keep_attempts(&kept) {
+        let kept =
+            SavedUpdates { mark: self.state.mark.clone(), updates: self.state.updates.clone() };
+        match self.cache.save_updates(&kept) {
             Ok(()) => {
                 self.state.unsaved = false;
                 self.state.troubles.remove("cache");
@@ -335,6 +349,6 @@ fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
     }
 }
 
-fn waiting_for(away: &Away) -> Decision {
+fn waiting_for(away: &Unavailable) -> Decision {
     Decision { phase: Phase::Blocked, reason: away.words(), step: None, wake_at: None }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use oml_common::decide::observed::{Drift, Observed};
 use oml_common::decide::reconcile::{Decision, tell};
-use oml_common::document::report::{HostUsage, InstanceReport, Phase, Report};
+use oml_common::document::report::{HostUsage, InstanceReport, Report, Significance, significance};
 use oml_common::id::{ComponentName, RevisionNumber};
 use oml_common::time::Timestamp;
 use tracing::info;
@@ -27,8 +27,8 @@ pub fn empty_report(at: Timestamp) -> Report {
 }
 
 impl Agent {
-    pub(super) fn tell(&self, observed: &Observed, judgements: &BTreeMap<ComponentName, Decision>) {
-        let mut instances = tell(self.input(observed), judgements);
+    pub(super) fn tell(&self, observed: &Observed, decisions: &BTreeMap<ComponentName, Decision>) {
+        let mut instances = tell(self.input(observed), decisions);
         for (name, instance) in &mut instances {
             add_drift(instance, self.state.drifts.get(name));
         }
@@ -43,14 +43,14 @@ impl Agent {
         };
         self.reports.send_if_modified(|told| {
             log_transitions(told, &report);
-            let matters = essence(told) != essence(&report);
+            let matters = significance(told, &report) >= Significance::Visible;
             *told = Arc::new(report);
             matters
         });
     }
 
     fn troubles(&self) -> Vec<String> {
-        let away = |side: &super::Side| side.sightings.borrow().away.clone();
+        let away = |side: &super::RuntimeWatch| side.snapshots.borrow().away.clone();
         let sides = [away(&self.docker), away(&self.systemd)];
         let sides = sides.into_iter().flatten().map(|away| away.words());
         let State { troubles, .. } = &self.state;
@@ -63,21 +63,6 @@ impl Agent {
 fn add_drift(instance: &mut InstanceReport, ours: Option<&Drift>) {
     let theirs = instance.drift.take();
     instance.drift = theirs.into_iter().chain(ours.cloned()).max_by_key(|drift| drift.at);
-}
-
-/// A report without what changes by itself: times of asking, use of the host,
-/// and the wording of health.
-fn essence(report: &Report) -> Report {
-    let mut report = report.clone();
-    report.at = Timestamp(0);
-    report.host = HostUsage::default();
-    for instance in report.instances.values_mut() {
-        instance.checked_at = None;
-        if matches!(instance.phase, Phase::Ready | Phase::Soaking { .. }) {
-            instance.reason = String::new();
-        }
-    }
-    report
 }
 
 fn log_transitions(before: &Report, after: &Report) {

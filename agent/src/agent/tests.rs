@@ -235,7 +235,7 @@ async fn nothing_is_done_while_a_daemon_is_away_and_it_is_told() {
 async fn a_daemon_that_goes_away_at_the_switch_is_not_the_versions_fault() {
     let mut bench = Bench::settled().await;
     bench.offer("2", Behaviour::Good);
-    let away = RuntimeError::Away { daemon: "systemd", detail: "no answer".to_owned() };
+    let away = RuntimeError::Unavailable { daemon: "systemd", detail: "no answer".to_owned() };
     bench.host.fail(Daemon::Systemd, Verb::Start, away);
     bench.desire(&["2"]);
     let report = bench.until_ready("2").await;

@@ -24,28 +24,28 @@ fn assignment() -> AssignmentDocument {
 #[test]
 fn what_was_kept_is_found_again() {
     let (_folder, cache) = cache();
-    let attempts = Attempts::from([(
+    let updates = Updates::from([(
         "asterisk".parse().unwrap(),
         InstanceUpdate::new(ContentHash::of(b"goal")),
     )]);
-    cache.keep_assignment(&assignment()).unwrap();
-    let kept = Kept { mark: Mark::default(), attempts };
-    cache.keep_attempts(&kept).unwrap();
+    cache.save_assignment(&assignment()).unwrap();
+    let kept = SavedUpdates { mark: Mark::default(), updates };
+    cache.save_updates(&kept).unwrap();
     assert_eq!(cache.assignment(None), Some(assignment()));
-    assert_eq!(cache.attempts(), kept);
+    assert_eq!(cache.updates(), kept);
 }
 
 #[test]
 fn nothing_kept_is_nothing_found() {
     let (_folder, cache) = cache();
     assert_eq!(cache.assignment(None), None);
-    assert_eq!(cache.attempts(), Kept::default());
+    assert_eq!(cache.updates(), SavedUpdates::default());
 }
 
 #[test]
 fn a_broken_file_is_set_aside() {
     let (_folder, cache) = cache();
-    cache.keep_assignment(&assignment()).unwrap();
+    cache.save_assignment(&assignment()).unwrap();
     for broken in ["", "{", "{\"generation\": 1}", "\u{0}"] {
         std::fs::write(&cache.assignment, broken).unwrap();
         assert_eq!(cache.assignment(None), None);
@@ -56,7 +56,7 @@ fn a_broken_file_is_set_aside() {
 #[test]
 fn an_assignment_of_another_node_is_set_aside() {
     let (_folder, cache) = cache();
-    cache.keep_assignment(&assignment()).unwrap();
+    cache.save_assignment(&assignment()).unwrap();
     let (tenant, node) = ("acme".parse().unwrap(), "voice-2".parse().unwrap());
     assert_eq!(cache.assignment(Some((&tenant, &node))), None);
     assert!(!cache.assignment.exists());

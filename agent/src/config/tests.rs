@@ -18,7 +18,7 @@ fn without_a_file_there_are_defaults() {
     let settings = load(Path::new("/nonexistent")).unwrap();
     assert_eq!(settings.controllers, Vec::<String>::new());
     assert_eq!(settings.metrics_listen, Some("127.0.0.1:9270".parse().unwrap()));
-    assert_eq!(settings.floors, Floors { engine_bytes: 512 << 20, state_bytes: 64 << 20 });
+    assert_eq!(settings.min_free, MinFree { engine_bytes: 512 << 20, state_bytes: 64 << 20 });
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_drop_in_wins_over_the_file() {
     let settings = load(folder.path()).unwrap();
     assert_eq!(settings.controllers, ["b:1", "c:7443"]);
     assert_eq!(settings.log, "warn");
-    assert_eq!(settings.floors.engine_bytes, 2 << 30);
+    assert_eq!(settings.min_free.engine_bytes, 2 << 30);
 }
 
 #[test]

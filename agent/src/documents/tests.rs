@@ -2,7 +2,7 @@ use oml_common::document::Verbatim;
 use oml_common::document::instance::{PackagedUnit, Workload};
 
 use super::*;
-use crate::sample;
+use crate::fixtures;
 
 #[test]
 fn a_folder_that_cannot_be_listed_is_not_an_empty_one() {
@@ -16,7 +16,7 @@ fn a_folder_that_cannot_be_listed_is_not_an_empty_one() {
 
 fn instance(drop_in: &str) -> InstanceDocument {
     let workload = Workload::Unit(PackagedUnit { drop_in: drop_in.to_owned() });
-    sample::document("exporter", "1")
+    fixtures::document("exporter", "1")
         .edited(|exporter| exporter.workload = Verbatim::seal(workload))
 }
 

@@ -6,11 +6,11 @@ use tonic::Status;
 
 use super::*;
 use crate::config;
-use crate::session::pretend::{Authority, Port, Pretend};
+use crate::session::stub::{Authority, Port, Stub};
 
 struct Bench {
     paths: Paths,
-    controller: Pretend,
+    controller: Stub,
     port: Port,
     folder: tempfile::TempDir,
 }
@@ -18,7 +18,7 @@ struct Bench {
 impl Bench {
     async fn new() -> (Self, Fingerprint) {
         let authority = Authority::new();
-        let controller = Pretend::new(&authority);
+        let controller = Stub::new(&authority);
         let port = controller.serve_enrollment().await;
         let folder = tempfile::tempdir().unwrap();
         let paths = Paths::below(folder.path());

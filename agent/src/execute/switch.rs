@@ -15,28 +15,31 @@ use tracing::warn;
 use super::{Host, StepError, Work};
 use crate::documents;
 use crate::paths::Slot;
-use crate::runtime::{LastWords, Listing, RuntimeError};
+use crate::runtime::{ExitReport, Listing, RuntimeError};
+
+/// From one look at what runs to the next, where the agent is to end in between.
+const LOOK_PAUSE: Duration = Duration::from_millis(1);
 
 impl Host {
     /// Stops the old version and starts the new one.
     pub(super) async fn switch(&self, work: &Work, previous: Option<&ContentHash>) -> Outcome {
         failpoint::reach("A8");
         let began = Instant::now();
-        let started = self.turn_over(work, previous).await;
+        let started = self.cut_over(work, previous).await;
         failpoint::reach("A10");
         match started {
             Ok(instance) => {
-                self.name_properly(instance).await;
+                self.promote_container(instance).await;
                 Outcome::Done
             }
             Err(StepError::Runtime(error)) if is_verdict(&error) => {
-                self.condemn(work, &error, began.elapsed()).await
+                self.classify_failure(work, &error, began.elapsed()).await
             }
             Err(error) => Outcome::Retry(chain(&error)),
         }
     }
 
-    async fn turn_over<'w>(
+    async fn cut_over<'w>(
         &self,
         work: &'w Work,
         previous: Option<&ContentHash>,
@@ -44,18 +47,18 @@ impl Host {
         let instance = work.instance()?;
         self.advance_documents(work, instance, previous).await?;
         if instance.container().is_none() {
-            self.systemd.put(instance).await?;
+            self.systemd.write(instance).await?;
         }
         if failpoint::is_armed("A9") {
             self.die_between_stop_and_start(instance).await;
         }
-        self.look_once_more(work).await?;
+        self.recheck_active(work).await?;
         self.systemd.start(instance).await?;
         Ok(instance)
     }
 
     /// Between the count that let the switch begin and the stop, calls may have come.
-    async fn look_once_more(&self, work: &Work) -> Result<(), StepError> {
+    async fn recheck_active(&self, work: &Work) -> Result<(), StepError> {
         if !matches!(work.step, Step::Switch { calls_cut: Some(0), .. }) {
             return Ok(());
         }
@@ -117,7 +120,7 @@ impl Host {
     }
 
     /// Stops the new version and starts the one before.
-    pub(super) async fn come_back(
+    pub(super) async fn roll_back(
         &self,
         work: &Work,
         previous: &ContentHash,
@@ -126,34 +129,34 @@ impl Host {
         failpoint::reach("R1");
         let started = match runs {
             true => self.known(work, previous).await,
-            false => self.turn_back(work, previous).await,
+            false => self.start_previous(work, previous).await,
         };
         failpoint::reach("R3");
         match started {
             Ok(instance) => {
-                self.name_properly(&instance).await;
+                self.promote_container(&instance).await;
                 Outcome::Done
             }
             Err(StepError::Runtime(error)) if is_verdict(&error) => {
                 let message = chain(&error);
-                Outcome::Failed(self.failure(work, message, LastWords::default()))
+                Outcome::Failed(self.failure(work, message, ExitReport::default()))
             }
             Err(StepError::NoInstance) => {
                 let message = "what it was made from is not known any more".to_owned();
-                Outcome::Failed(self.failure(work, message, LastWords::default()))
+                Outcome::Failed(self.failure(work, message, ExitReport::default()))
             }
             Err(error) => Outcome::Retry(chain(&error)),
         }
     }
 
-    async fn turn_back(
+    async fn start_previous(
         &self,
         work: &Work,
         previous: &ContentHash,
     ) -> Result<InstanceDocument, StepError> {
         let instance = self.known(work, previous).await?;
         documents::write(&self.paths, &instance, Slot::Current)?;
-        self.systemd.put(&instance).await?;
+        self.systemd.write(&instance).await?;
         failpoint::reach("R2");
         self.systemd.start(&instance).await?;
         Ok(instance)
@@ -172,8 +175,8 @@ impl Host {
     }
 
     /// The new version did not start: whose fault is it?
-    async fn condemn(&self, work: &Work, error: &RuntimeError, took: Duration) -> Outcome {
-        let words = match self.last_words(work).await {
+    async fn classify_failure(&self, work: &Work, error: &RuntimeError, took: Duration) -> Outcome {
+        let words = match self.exit_report(work).await {
             Ok(words) => words,
             // Without its engine no version can start.
             Err(error) => return Outcome::Retry(chain(&error)),
@@ -189,11 +192,11 @@ impl Host {
         };
         // What was stopped for its silence says nothing by its status.
         let exit_code = words.exit_code.filter(|_| in_time);
-        Outcome::Failed(self.failure(work, message, LastWords { exit_code, ..words }))
+        Outcome::Failed(self.failure(work, message, ExitReport { exit_code, ..words }))
     }
 
     /// A wrong name hurts nobody and is mended by the next look.
-    async fn name_properly(&self, instance: &InstanceDocument) {
+    async fn promote_container(&self, instance: &InstanceDocument) {
         if instance.container().is_none() {
             return;
         }
@@ -213,9 +216,12 @@ impl Host {
                 if listing.is_ok_and(|listing| !runs_another(&listing, instance, &desired_hash)) {
                     return;
                 }
+                // Nothing else may be due that would let time go on.
+                tokio::time::sleep(LOOK_PAUSE).await;
             }
         };
         tokio::select! {
+            biased;
             _ = self.systemd.start(instance) => {}
             () = stopped => {}
         }
@@ -237,8 +243,6 @@ fn runs_another(
 fn is_verdict(error: &RuntimeError) -> bool {
     match error {
         RuntimeError::Refused { transient, .. } => !transient,
-        RuntimeError::Away { .. } | RuntimeError::Foreign(_) | RuntimeError::Unsupported(_) => {
-            false
-        }
+        RuntimeError::Unavailable { .. } | RuntimeError::Foreign(_) => false,
     }
 }

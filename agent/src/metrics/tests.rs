@@ -1,4 +1,5 @@
 //! The page as Prometheus reads it.
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::collections::BTreeMap;
 

@@ -12,10 +12,10 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::execute::Work;
+use crate::fixtures;
 use crate::paths::Paths;
 use crate::runtime::fake::{Behaviour, FakeHost};
-use crate::runtime::{FetchProgress, Runtime as _};
-use crate::sample;
+use crate::runtime::{ContainerEngine as _, PullProgress};
 
 const TCP: &str = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -44,15 +44,15 @@ fn port(text: &str) -> Port {
 
 /// The image of every version, so that the second needs no fetch.
 fn digest() -> Digest {
-    sample::digest("any")
+    fixtures::digest("any")
 }
 
 fn instance(version: &str, ports: &[&str]) -> InstanceDocument {
-    let container = Container { digest: digest(), ..sample::container("web", version) };
+    let container = Container { digest: digest(), ..fixtures::container("web", version) };
     Verbatim::seal(Instance {
         workload: Verbatim::seal(Workload::Container(container)),
         ports: ports.iter().map(|text| port(text)).collect(),
-        ..sample::instance("web", version)
+        ..fixtures::instance("web", version)
     })
 }
 
@@ -69,7 +69,7 @@ impl Bench {
             systemd: Arc::new(fake.systemd()),
             paths,
             clock: Clock::system(),
-            floors: Floors { engine_bytes: 0, state_bytes: 0 },
+            min_free: MinFree { engine_bytes: 0, state_bytes: 0 },
         };
         Self { fake, host, _folder: folder }
     }
@@ -81,7 +81,7 @@ impl Bench {
     async fn perform(&self, instance: &InstanceDocument, step: Step) -> Outcome {
         let desired = Some(instance.clone());
         let work = Work { component: instance.component.clone(), desired, step };
-        self.host.perform(&work, &watch::channel(FetchProgress::default()).0).await
+        self.host.perform(&work, &watch::channel(PullProgress::default()).0).await
     }
 
     async fn install(&self, instance: &InstanceDocument) {
@@ -117,7 +117,7 @@ async fn the_version_that_runs_holds_its_own_ports() {
 async fn a_full_disk_blocks_before_anything_is_made() {
     let mut bench = Bench::new();
     bench.install(&instance("v1", &[])).await;
-    bench.host.floors.state_bytes = u64::MAX;
+    bench.host.min_free.state_bytes = u64::MAX;
     let Outcome::Retry(why) = bench.perform(&instance("v2", &[]), Step::Create).await else {
         panic!("it was made");
     };
@@ -128,14 +128,14 @@ async fn a_full_disk_blocks_before_anything_is_made() {
 async fn an_image_that_turns_out_too_large_for_the_disk_is_not_fetched_to_its_end() {
     let mut bench = Bench::new();
     // What is all here is only unpacked: that is nothing to look at.
-    bench.host.floors.engine_bytes = u64::MAX;
-    let (fetched, progress) = watch::channel(FetchProgress::default());
+    bench.host.min_free.engine_bytes = u64::MAX;
+    let (fetched, progress) = watch::channel(PullProgress::default());
     let host = &bench.host;
     let mut too_large = std::pin::pin!(host.until_it_does_not_fit(progress));
-    fetched.send_replace(FetchProgress { bytes_done: 10, bytes_total: 10 });
+    fetched.send_replace(PullProgress { bytes_done: 10, bytes_total: 10 });
     let waits = tokio::time::timeout(2 * LOOK_PAUSE, &mut too_large).await;
     assert!(waits.is_err(), "{waits:?}");
-    fetched.send_replace(FetchProgress { bytes_done: 10, bytes_total: 11 });
+    fetched.send_replace(PullProgress { bytes_done: 10, bytes_total: 11 });
     assert!(matches!(too_large.await, Blocked::Bytes { .. }));
 }
 
@@ -144,7 +144,7 @@ async fn what_is_down_may_come_back_on_a_full_disk() {
     let mut bench = Bench::new();
     let instance = instance("v1", &[]);
     assert_eq!(bench.perform(&instance, Step::Pull).await, Outcome::Done);
-    bench.host.floors = Floors { engine_bytes: u64::MAX, state_bytes: u64::MAX };
+    bench.host.min_free = MinFree { engine_bytes: u64::MAX, state_bytes: u64::MAX };
     assert_eq!(bench.perform(&instance, Step::Create).await, Outcome::Done);
 }
 

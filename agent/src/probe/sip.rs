@@ -1,11 +1,10 @@
 //! SIP OPTIONS over UDP (RFC 3261 §11 and §17.1.2): one request, sent again
 //! until a final answer comes.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use oml_daemon::env::Random;
 use tokio::net::UdpSocket;
 
 use super::{Silence, here};
@@ -16,11 +15,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 const ANSWER_BYTES_MAX: usize = 2048;
 
 /// Asks until answered; the caller bounds the time.
-pub(super) async fn ask(port: u16) -> Result<String, Silence> {
+pub(super) async fn ask(port: u16, random: &Random) -> Result<String, Silence> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     // Connected, so that a closed port is told at once.
     socket.connect(here(port)).await?;
-    let request = Request::new(port, socket.local_addr()?);
+    let request = Request::new(port, socket.local_addr()?, random);
     let text = request.text();
     let mut pause = FIRST_PAUSE;
     loop {
@@ -53,14 +52,13 @@ struct Request {
 }
 
 impl Request {
-    fn new(port: u16, local: SocketAddr) -> Self {
-        // The seeds of a hasher are the standard library's only randomness.
-        let random = || RandomState::new().build_hasher().finish();
+    fn new(port: u16, local: SocketAddr, random: &Random) -> Self {
+        let number = || format!("{:08x}{:08x}", random.spread(), random.spread());
         Self {
             port,
             local,
-            branch: format!("z9hG4bK{:016x}", random()),
-            call_id: format!("{:016x}@localhost", random()),
+            branch: format!("z9hG4bK{}", number()),
+            call_id: format!("{}@localhost", number()),
         }
     }
 

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
+
 use std::path::Path;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -27,7 +29,8 @@ async fn closed_port() -> u16 {
 
 async fn ask_it(check: Check) -> Answer {
     let engine = Engine::at(Path::new("/nonexistent/docker.sock"));
-    ask(&check, 1_000, Target { engine: &engine, container: "none" }).await
+    ask(&check, 1_000, Target { engine: &engine, container: "none", random: &Random::system() })
+        .await
 }
 
 fn http(port: u16) -> Check {

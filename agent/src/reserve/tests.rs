@@ -11,11 +11,11 @@ fn full(paths: &Paths) -> FileError {
 fn a_write_that_finds_the_disk_full_is_done_with_the_room_of_the_reserve() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::below(folder.path());
-    lay_in(&paths, 0).unwrap();
+    allocate(&paths, 0).unwrap();
     assert_eq!(std::fs::metadata(paths.reserve()).unwrap().len(), 1 << 20);
     let write = || if paths.reserve().exists() { Err(full(&paths)) } else { Ok("written") };
-    assert_eq!(spend(&paths, write).unwrap(), "written");
-    lay_in(&paths, 0).unwrap();
+    assert_eq!(release_and_retry(&paths, write).unwrap(), "written");
+    allocate(&paths, 0).unwrap();
     assert!(paths.reserve().exists());
 }
 
@@ -28,7 +28,7 @@ fn without_a_reserve_a_full_disk_is_told_at_once() {
         tries.set(tries.get() + 1);
         Err(full(&paths))
     };
-    assert_eq!(spend(&paths, write).unwrap_err().kind(), ErrorKind::StorageFull);
+    assert_eq!(release_and_retry(&paths, write).unwrap_err().kind(), ErrorKind::StorageFull);
     assert_eq!(tries.get(), 1);
 }
 
@@ -36,10 +36,10 @@ fn without_a_reserve_a_full_disk_is_told_at_once() {
 fn another_failure_leaves_the_reserve_alone() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::below(folder.path());
-    lay_in(&paths, 0).unwrap();
+    allocate(&paths, 0).unwrap();
     let denied = || -> Result<(), FileError> {
         Err(FileError::of("write", &paths.state)(io::Error::from(ErrorKind::PermissionDenied)))
     };
-    assert!(spend(&paths, denied).is_err());
+    assert!(release_and_retry(&paths, denied).is_err());
     assert!(paths.reserve().exists());
 }

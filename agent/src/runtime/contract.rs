@@ -5,6 +5,10 @@
 //! named by `OML_CONTRACT_REPOSITORY` and the digests `OML_CONTRACT_V1`,
 //! `OML_CONTRACT_V2`, `OML_CONTRACT_EXITS` and `OML_CONTRACT_HANGS`; `OML_CONTRACT_USER` and
 //! `OML_CONTRACT_PASSWORD_FILE` if the registry wants a login.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "real daemons, by real time, where the environment names them"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +25,10 @@ use tokio::sync::watch;
 use super::docker::{Docker, Login};
 use super::fake::{Behaviour, FakeHost};
 use super::systemd::Systemd;
-use super::{FetchProgress, Listing, Runtime, RuntimeError};
+use super::{ContainerEngine, Listing, PullProgress, RuntimeError, UnitManager};
 use crate::documents;
+use crate::fixtures;
 use crate::paths::{Paths, Slot};
-use crate::sample;
 
 /// Runs clauses one after the other and tells how long each took.
 macro_rules! in_order {
@@ -38,20 +42,20 @@ macro_rules! in_order {
 }
 
 mod faults;
-mod hands;
+mod manual_actions;
 mod scenarios;
 
-use hands::Hands;
+use manual_actions::ManualActions;
 
 /// Longest wait for anything that happens by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host on which the contract is tried.
 struct Place {
-    docker: Arc<dyn Runtime>,
-    systemd: Arc<dyn Runtime>,
+    docker: Arc<dyn ContainerEngine>,
+    systemd: Arc<dyn UnitManager>,
     paths: Paths,
-    hands: Hands,
+    manual: ManualActions,
     repository: String,
     images: Images,
 }
@@ -90,7 +94,7 @@ async fn the_fake_keeps_the_contract() {
         docker: Arc::new(host.docker()),
         systemd: Arc::new(host.systemd()),
         paths,
-        hands: Hands::Fake(host),
+        manual: ManualActions::Fake(host),
         repository: "registry.lab:5000/omnileads/small".to_owned(),
         images,
     })
@@ -116,7 +120,7 @@ async fn the_real_daemons_keep_the_contract() {
         docker: Arc::new(Docker::new(paths.clone(), login.into_iter().collect())),
         systemd: Arc::new(Systemd::new(paths.clone())),
         paths,
-        hands: Hands::Real,
+        manual: ManualActions::Real,
         repository,
         images: Images {
             first: value("OML_CONTRACT_V1").parse().unwrap(),
@@ -143,7 +147,7 @@ impl Place {
             repository: self.repository.parse().unwrap(),
             digest: digest.clone(),
             env: [("PORT".parse().unwrap(), port.to_string())].into(),
-            ..sample::container(component, version)
+            ..fixtures::container(component, version)
         };
         Verbatim::seal(Instance {
             workload: Verbatim::seal(Workload::Container(container)),
@@ -154,7 +158,7 @@ impl Place {
                 failures_max: 2,
             },
             timing: Timing { start_timeout_ms: 10_000, stop_grace_ms: 3_000 },
-            ..sample::instance(component, version)
+            ..fixtures::instance(component, version)
         })
     }
 
@@ -174,9 +178,9 @@ impl Place {
         })
     }
 
-    async fn fetch(&self, instance: &InstanceDocument) -> Result<FetchProgress, RuntimeError> {
-        let (sender, progress) = watch::channel(FetchProgress::default());
-        self.docker.fetch(instance, &sender).await?;
+    async fn fetch(&self, instance: &InstanceDocument) -> Result<PullProgress, RuntimeError> {
+        let (sender, progress) = watch::channel(PullProgress::default());
+        self.docker.pull(instance, &sender).await?;
         let seen = *progress.borrow();
         Ok(seen)
     }
@@ -184,10 +188,10 @@ impl Place {
     /// Everything up to the moment before the old version is stopped.
     async fn prepare(&self, instance: &InstanceDocument) {
         self.fetch(instance).await.unwrap();
-        self.docker.put(instance).await.unwrap();
+        self.docker.create(instance).await.unwrap();
         self.systemd.list(std::slice::from_ref(instance)).await.unwrap();
         documents::write(&self.paths, instance, Slot::Next).unwrap();
-        self.systemd.put(instance).await.unwrap();
+        self.systemd.write(instance).await.unwrap();
     }
 
     /// The moment itself.
@@ -206,7 +210,7 @@ impl Place {
     async fn clear(&self, instance: &InstanceDocument) {
         let component = &instance.component;
         self.systemd.stop(component).await.unwrap();
-        self.systemd.remove(component, &[]).await.unwrap();
+        self.systemd.remove(component).await.unwrap();
         self.docker.stop(component).await.unwrap();
         self.docker.remove(component, &[]).await.unwrap();
         documents::remove(&self.paths, component).unwrap();

@@ -12,7 +12,7 @@ use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash};
 use tokio::sync::{OnceCell, watch};
 
-use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
+use super::{ContainerEngine, ExecOutput, ExitReport, Listing, PullProgress, RuntimeError};
 use crate::paths::Paths;
 
 mod create;
@@ -23,13 +23,13 @@ mod failure;
 mod images;
 mod label;
 mod login;
+mod messages;
 #[cfg(any(test, feature = "sim"))]
 mod model;
-mod moment;
 mod names;
 #[cfg(test)]
-mod pretend;
-mod words;
+mod stub;
+mod time;
 
 pub use engine::{Engine, Inspected, Waited};
 pub use events::Deeds;
@@ -131,7 +131,7 @@ impl Engine {
 }
 
 #[async_trait]
-impl Runtime for Docker {
+impl ContainerEngine for Docker {
     async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         let all = self.engine.containers().await?;
         let marked: Vec<Marked> = all.iter().filter_map(label::read).collect();
@@ -153,17 +153,17 @@ impl Runtime for Docker {
         })
     }
 
-    async fn fetch(
+    async fn pull(
         &self,
         instance: &InstanceDocument,
-        progress: &watch::Sender<FetchProgress>,
+        progress: &watch::Sender<PullProgress>,
     ) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
         let login = login::find(&self.logins, &container.repository)?;
         images::fetch(&self.engine, container, login, images::SILENCE_MAX, progress).await
     }
 
-    async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
+    async fn create(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
         let all = self.engine.containers().await?;
         if let Some((_, name)) = foreign(&all, std::slice::from_ref(instance)).pop() {
@@ -181,10 +181,6 @@ impl Runtime for Docker {
         let name = names::next(container, &hash);
         let body = create::body(instance, container, &self.paths, local)?;
         self.engine.create(&name, body).await.map(|_id| ())
-    }
-
-    async fn start(&self, _: &InstanceDocument) -> Result<(), RuntimeError> {
-        Err(RuntimeError::Unsupported("starting a container without its unit"))
     }
 
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
@@ -212,15 +208,15 @@ impl Runtime for Docker {
         Ok(())
     }
 
-    async fn last_words(
+    async fn exit_report(
         &self,
         component: &ComponentName,
         hash: &ContentHash,
-    ) -> Result<LastWords, RuntimeError> {
+    ) -> Result<ExitReport, RuntimeError> {
         let containers = self.of_component(component).await?;
         match containers.iter().find(|container| &container.hash == hash) {
-            Some(container) => words::of(&self.engine, &container.id).await,
-            None => Ok(LastWords::default()),
+            Some(container) => messages::of(&self.engine, &container.id).await,
+            None => Ok(ExitReport::default()),
         }
     }
 
@@ -276,7 +272,12 @@ impl Marked {
 }
 
 fn container_of(instance: &InstanceDocument) -> Result<&Container, RuntimeError> {
-    instance.container().ok_or(RuntimeError::Unsupported("running a packaged unit as a container"))
+    instance.container().ok_or_else(|| RuntimeError::Refused {
+        verb: "run",
+        object: instance.component.to_string(),
+        detail: "it is a packaged unit".to_owned(),
+        transient: false,
+    })
 }
 
 /// Containers that bear a desired name and are not of that component.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oml_common::decide::observed::{
-    ActiveState, ContainerState, Drift, Health, ObservedContainer, ObservedUnit, Status,
+    ActiveState, ContainerState, Drift, Health, ObservedContainer, Status,
 };
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, UnitName};
@@ -37,7 +37,7 @@ pub(crate) enum Verb {
     Stop,
     Promote,
     Remove,
-    LastWords,
+    ExitReport,
     Exec,
 }
 
@@ -178,7 +178,10 @@ impl FakeHost {
                 Daemon::Docker => "docker",
                 Daemon::Systemd => "systemd",
             };
-            return Err(RuntimeError::Away { daemon, detail: "it was taken away".to_owned() });
+            return Err(RuntimeError::Unavailable {
+                daemon,
+                detail: "it was taken away".to_owned(),
+            });
         }
         let failure = state.failures.get_mut(&(daemon, verb)).and_then(VecDeque::pop_front);
         failure.map_or(Ok(()), Err)
@@ -236,6 +239,7 @@ impl FakeHost {
             checked_at: now,
             since: now,
             detail: "the fake says so".to_owned(),
+            failures: 0,
             active: None,
             drift,
         };
@@ -360,41 +364,5 @@ impl FakeContainer {
             state: self.state.clone(),
         };
         Some((ours.instance.component.clone(), observed))
-    }
-}
-
-impl FakeUnit {
-    fn idle(now: Timestamp) -> Self {
-        Self {
-            owner: None,
-            text: None,
-            packaged: false,
-            masked: false,
-            active: ActiveState::Inactive,
-            result: "success",
-            stopped_by_hand: false,
-            since: now,
-            restarts: 0,
-        }
-    }
-
-    fn enter(&mut self, active: ActiveState, result: &'static str, now: Timestamp) {
-        self.active = active;
-        self.result = result;
-        self.since = now;
-        self.stopped_by_hand = false;
-    }
-
-    fn observe(&self, stale: bool) -> ObservedUnit {
-        ObservedUnit {
-            hash: self.text.as_ref().map(|text| ContentHash::of(text.as_bytes())),
-            stale,
-            active: self.active,
-            masked: self.masked,
-            stopped_by_hand: self.stopped_by_hand,
-            since: self.since,
-            restarts: self.restarts,
-            result: self.result.to_owned(),
-        }
     }
 }

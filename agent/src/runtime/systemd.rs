@@ -8,10 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oml_common::decide::observed::{ActiveState, ObservedUnit};
 use oml_common::document::instance::{InstanceDocument, Workload};
-use oml_common::id::{ComponentName, ContentHash, UnitName};
+use oml_common::id::{ComponentName, UnitName};
 use tokio::sync::watch;
 
-use super::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
+use super::{ExitReport, Listing, RuntimeError, UnitManager};
 use crate::files as disk;
 use crate::paths::Paths;
 
@@ -142,7 +142,7 @@ impl Drop for Systemd {
 }
 
 #[async_trait]
-impl Runtime for Systemd {
+impl UnitManager for Systemd {
     async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         let units = desired.iter().map(|i| (i.component.clone(), i.unit.clone())).collect();
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
@@ -166,15 +166,7 @@ impl Runtime for Systemd {
         Ok(listing)
     }
 
-    async fn fetch(
-        &self,
-        _: &InstanceDocument,
-        _: &watch::Sender<FetchProgress>,
-    ) -> Result<(), RuntimeError> {
-        Err(RuntimeError::Unsupported("fetching a packaged unit"))
-    }
-
-    async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
+    async fn write(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let unit = instance.unit.as_str();
         let _turn = self.writing.lock().await;
         let loaded = self.calls.load(unit).await?;
@@ -248,20 +240,8 @@ impl Runtime for Systemd {
         Ok(())
     }
 
-    async fn promote(&self, _: &InstanceDocument) -> Result<(), RuntimeError> {
-        Err(RuntimeError::Unsupported("renaming a unit"))
-    }
-
-    /// A unit serves every workload of its component: with any to keep, it stays.
-    async fn remove(
-        &self,
-        component: &ComponentName,
-        keep: &[ContentHash],
-    ) -> Result<(), RuntimeError> {
+    async fn remove(&self, component: &ComponentName) -> Result<(), RuntimeError> {
         let _turn = self.writing.lock().await;
-        if !keep.is_empty() {
-            return Ok(());
-        }
         for file in files::of_component(&self.paths, component)? {
             if !self.calls.load(file.unit.as_str()).await?.is_up() {
                 self.take_away(&file).await?;
@@ -270,25 +250,12 @@ impl Runtime for Systemd {
         Ok(())
     }
 
-    async fn last_words(
-        &self,
-        component: &ComponentName,
-        _: &ContentHash,
-    ) -> Result<LastWords, RuntimeError> {
+    async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError> {
         let Some(file) = files::of_component(&self.paths, component)?.pop() else {
-            return Ok(LastWords::default());
+            return Ok(ExitReport::default());
         };
         let loaded = self.calls.load(file.unit.as_str()).await?;
-        Ok(LastWords { exit_code: loaded.exit_code(), log_tail: Vec::new() })
-    }
-
-    async fn exec(
-        &self,
-        _: &ComponentName,
-        _: &[String],
-        _: u64,
-    ) -> Result<ExecOutput, RuntimeError> {
-        Err(RuntimeError::Unsupported("running a command inside a unit"))
+        Ok(ExitReport { exit_code: loaded.exit_code(), log_tail: Vec::new() })
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

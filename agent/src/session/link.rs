@@ -2,13 +2,11 @@
 
 use std::io;
 use std::net::{IpAddr, UdpSocket};
-use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::document::Feature;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::text::error::chain;
-use oml_daemon::tls;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
 use oml_proto::{MESSAGE_BYTES_MAX, report, v1};
@@ -47,8 +45,8 @@ impl Session {
         held: &mut Held,
         renew_after: Instant,
     ) -> Result<Left, SessionError> {
-        let config = Arc::new(tls::client_config(&held.identity.credentials)?);
-        let channel = tls::connect_admitted(endpoint, config).await?;
+        let credentials = held.identity.credentials.clone();
+        let channel = (self.dial)(endpoint.to_owned(), credentials).await?;
         let mut client = AgentClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -86,6 +84,8 @@ impl Session {
             // Reading a message, a mark, a permit and the timers can each be
             // dropped and taken up again without losing anything.
             tokio::select! {
+                // Every arm is rare, so none starves another; a fixed order repeats in tests.
+                biased;
                 message = inbound.message() => match message.map_err(SessionError::Lost)? {
                     Some(message) => {
                         if let Some(assignment) = self.receive(message, &held.identity) {
@@ -106,7 +106,7 @@ impl Session {
                 }
                 () = &mut renewal => match self.renew(&mut client).await {
                     Ok(renewed) => {
-                        held.take(renewed, &self.clock);
+                        held.take(renewed, self.env.clock());
                         return Ok(Left::Renewed);
                     }
                     Err(error) => {
@@ -186,7 +186,7 @@ impl Session {
     /// kept there: the session goes on, so that the controller hears why.
     fn keep(&self, assignment: AssignmentDocument) -> Option<AssignmentDocument> {
         let is_held = self.assignments.borrow().as_deref() == Some(&assignment);
-        if !is_held && let Err(error) = self.cache.keep_assignment(&assignment) {
+        if !is_held && let Err(error) = self.cache.save_assignment(&assignment) {
             let generation = assignment.generation;
             let why = chain(&error);
             self.refuse(format!("assignment {generation} waits, it cannot be kept: {why}"));

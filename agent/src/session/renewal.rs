@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use tracing::{info, warn};
 
 use super::link::{CALL_TIMEOUT, refused};
-use super::{Session, SessionError, random};
+use super::{Session, SessionError};
 use crate::config::{ENROLLMENT_PORT, endpoint};
 use crate::identity::{HostIdentity, KeyRequest};
 
@@ -87,7 +87,7 @@ impl Held {
 impl Session {
     /// When the certificate is to be renewed, and not before `earliest`.
     pub(super) fn renewal(&self, held: &Held, earliest: Instant) -> Instant {
-        let due_ms = held.renewal_in_ms(&self.clock, random());
+        let due_ms = held.renewal_in_ms(self.env.clock(), self.env.random().spread());
         (Instant::now() + Duration::from_millis(due_ms)).max(earliest)
     }
 
@@ -107,7 +107,7 @@ impl Session {
     }
 
     pub(super) fn after_failed_renewal(&self, held: &Held, error: &SessionError) -> Duration {
-        let left_ms = held.left_ms(&self.clock);
+        let left_ms = held.left_ms(self.env.clock());
         warn!(left_ms, "the certificate could not be renewed: {}", chain(error));
         Duration::from_millis(left_ms / 10).max(RETRY_MIN)
     }
@@ -123,7 +123,7 @@ impl Session {
                     self.trouble.send_replace(None);
                     let key_pem = &held.identity.credentials.key_pem;
                     let given = self.files.keep(&certificate, key_pem)?;
-                    held.take(given, &self.clock);
+                    held.take(given, self.env.clock());
                     held.recovered = Some(Instant::now());
                     return Ok(());
                 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use oml_common::document::Verbatim;
 use oml_common::document::assignment::{Assignment, Content};
 use oml_common::id::Generation;
+use oml_daemon::env::Clock;
 use oml_proto::v1::agent_message;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::pretend::{Authority, Port, Pretend};
+use super::stub::{Authority, Port, Stub};
 use super::*;
 use crate::agent::empty_report;
 use crate::identity::KeyRequest;
@@ -21,7 +22,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// A host whose session runs.
 struct Bench {
     authority: Arc<Authority>,
-    controller: Pretend,
+    controller: Stub,
     assignment: watch::Receiver<Option<AssignmentDocument>>,
     reports: watch::Sender<Arc<Report>>,
     state: watch::Receiver<SessionState>,
@@ -50,11 +51,11 @@ const PLAIN: Setting =
 impl Bench {
     async fn new(setting: Setting) -> Self {
         let authority = Authority::new();
-        let controller = Pretend::new(&authority);
+        let controller = Stub::new(&authority);
         Self::with(setting, authority, controller).await
     }
 
-    async fn with(setting: Setting, authority: Arc<Authority>, controller: Pretend) -> Self {
+    async fn with(setting: Setting, authority: Arc<Authority>, controller: Stub) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let paths = Paths::below(folder.path());
         let files = IdentityFiles::new(&paths);
@@ -75,7 +76,7 @@ impl Bench {
             address: None,
             metrics_listen: None,
             log: String::new(),
-            floors: crate::preflight::Floors::default(),
+            min_free: crate::preflight::MinFree::default(),
             registries: std::collections::BTreeMap::new(),
         };
         let (assignments, assignment) = watch::channel(None);
@@ -87,11 +88,12 @@ impl Bench {
             settings: Arc::new(settings),
             files: files.clone(),
             cache: cache.clone(),
-            clock: setting.clock.unwrap_or_else(Clock::system),
+            env: Env::system().with_clock(setting.clock.unwrap_or_else(Clock::system)),
             assignments,
             reports: reported,
             state: state_sender,
             trouble: trouble_sender,
+            dial: dial_over_tls(),
         };
         let session = tokio::spawn(session.run());
         Self {
@@ -232,7 +234,7 @@ async fn it_moves_on_from_a_controller_that_does_not_answer() {
 
 #[tokio::test]
 async fn a_controller_of_another_authority_is_not_trusted() {
-    let stranger = Pretend::new(&Authority::new());
+    let stranger = Stub::new(&Authority::new());
     let mut bench = Bench::with(PLAIN, Authority::new(), stranger).await;
     timeout(LIMIT, bench.state.wait_for(|state| state.failures >= 2)).await.unwrap().unwrap();
     assert_eq!(bench.state.borrow().sessions, 0);
@@ -255,7 +257,7 @@ async fn a_certificate_is_renewed_with_a_new_key_and_shown_at_once() {
 async fn a_clock_far_ahead_does_not_make_every_certificate_the_last_but_one() {
     let late = Setting { age: 10 * HOUR, life: HOUR, ..PLAIN };
     let authority = Authority::new();
-    let controller = Pretend::new(&authority);
+    let controller = Stub::new(&authority);
     *controller.behind.lock().unwrap() = 10 * HOUR;
     let mut bench = Bench::with(late, authority, controller).await;
     let twice = |state: &SessionState| state.sessions >= 2 && state.connected_to.is_some();
@@ -332,7 +334,7 @@ async fn a_certificate_that_the_controller_refuses_is_replaced_by_its_key() {
 async fn a_host_that_may_not_come_back_says_what_to_type() {
     let ended = Setting { age: 10 * HOUR, life: Duration::ZERO, ..PLAIN };
     let authority = Authority::new();
-    let controller = Pretend::new(&authority);
+    let controller = Stub::new(&authority);
     let refusal = tonic::Status::permission_denied("the node was removed");
     *controller.refusal.lock().unwrap() = Some(refusal);
     let mut bench = Bench::with(ended, authority, controller).await;
@@ -343,9 +345,10 @@ async fn a_host_that_may_not_come_back_says_what_to_type() {
 
 #[test]
 fn pauses_grow_to_a_bound_and_are_never_in_step() {
-    let longest = (0..200).map(|_| pause(0)).max().unwrap();
+    let random = Random::system();
+    let longest = (0..200).map(|_| pause(0, &random)).max().unwrap();
     assert!(longest <= Duration::from_millis(PAUSE_FIRST_MS));
-    let late: Vec<Duration> = (0..200).map(|_| pause(60)).collect();
+    let late: Vec<Duration> = (0..200).map(|_| pause(60, &random)).collect();
     assert!(late.iter().all(|pause| *pause <= Duration::from_millis(PAUSE_LONGEST_MS)));
     assert!(late.iter().max() > late.iter().min());
 }

@@ -20,6 +20,7 @@ fn status(health: Health) -> Status {
         checked_at: Timestamp(1),
         since: Timestamp(1),
         detail: "answers".to_owned(),
+        failures: 0,
         active: Some(3),
         drift: None,
     }

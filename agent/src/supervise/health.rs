@@ -4,7 +4,7 @@ use oml_common::decide::observed::{Drift, Health, Status};
 use oml_common::document::instance::Instance;
 use oml_common::time::Timestamp;
 
-use super::moment;
+use super::time;
 use crate::probe::Answer;
 
 /// What is known of the instance, and how it is put.
@@ -13,7 +13,6 @@ pub(super) struct Record {
     status: Status,
     version: String,
     noun: Option<String>,
-    failures: u32,
     failures_max: u32,
 }
 
@@ -35,6 +34,7 @@ impl Record {
                 checked_at: now,
                 since: now,
                 detail: "started".to_owned(),
+                failures: 0,
                 active: None,
                 drift,
             },
@@ -45,7 +45,7 @@ impl Record {
     pub(super) fn of(instance: &Instance, status: Status) -> Self {
         let version = instance.version().map(ToString::to_string).unwrap_or_default();
         let now = status.checked_at;
-        let mut record = Self { status, version, noun: None, failures: 0, failures_max: 1 };
+        let mut record = Self { status, version, noun: None, failures_max: 1 };
         record.adjust(instance, now);
         record
     }
@@ -55,7 +55,7 @@ impl Record {
     pub(super) fn adjust(&mut self, instance: &Instance, now: Timestamp) {
         let asked = self.status.probe.replace(instance.probe.clone());
         if asked.is_some_and(|asked| asked != instance.probe) {
-            self.failures = 0;
+            self.status.failures = 0;
             "its probe has changed".clone_into(&mut self.status.detail);
             if self.status.health != Health::Starting {
                 self.become_(Health::Unknown, now);
@@ -78,14 +78,16 @@ impl Record {
         self.status.checked_at = now;
         match answer {
             Answer::Good(detail) => {
-                self.failures = 0;
+                self.status.failures = 0;
                 self.status.detail = detail;
                 self.become_(Health::Healthy, now);
             }
             Answer::Bad(detail) => {
-                self.failures = self.failures.saturating_add(1);
+                self.status.failures = self.status.failures.saturating_add(1);
                 self.status.detail = detail;
-                if self.status.health != Health::Starting && self.failures >= self.failures_max {
+                if self.status.health != Health::Starting
+                    && self.status.failures >= self.failures_max
+                {
                     self.become_(Health::Unhealthy, now);
                 }
             }
@@ -130,7 +132,7 @@ impl Record {
             Health::Starting => format!("starting, version {version}: {detail}"),
             Health::Unknown => format!("health not known, version {version}: {detail}"),
             Health::Unhealthy => {
-                let since = moment::shown(*since);
+                let since = time::shown(*since);
                 format!("unhealthy since {since}, version {version}: {detail}")
             }
         };

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use oml_common::id::ComponentName;
-use oml_daemon::env::Clock;
+use oml_daemon::env::Env;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal as OsSignal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -18,14 +18,12 @@ use crate::runtime::docker::Engine;
 pub struct Surroundings {
     /// Where things are on the host.
     pub paths: Paths,
-    /// The engine.
     pub engine: Engine,
     /// The line to systemd.
     pub notify: Box<dyn Notify>,
-    /// The signals of its process.
-    pub signals: Signals,
-    /// The host's clock.
-    pub clock: Clock,
+    pub signals: ProcessSignals,
+    /// The host's clock and randomness.
+    pub env: Env,
     /// Is called when a component's status file has been written.
     pub status_written: Box<dyn Fn(&ComponentName)>,
 }
@@ -35,7 +33,6 @@ pub struct Surroundings {
 pub enum Notice<'a> {
     /// The program answers.
     Ready,
-    /// It is being stopped.
     Stopping,
     /// The line for `systemctl status`.
     Status(&'a str),
@@ -83,7 +80,7 @@ impl Notify for SystemdSocket {
 }
 
 /// The signals that a supervisor acts on.
-pub struct Signals {
+pub struct ProcessSignals {
     /// systemd stops the unit.
     pub stop: SignalStream,
     /// Somebody ends the process.
@@ -92,18 +89,17 @@ pub struct Signals {
     pub hangup: SignalStream,
 }
 
-/// Signals of one kind.
+/// ProcessSignals of one kind.
 pub enum SignalStream {
-    /// Those of the process.
     Process(OsSignal),
     /// Those that somebody sends in their place.
     Channel(mpsc::UnboundedReceiver<()>),
 }
 
-impl Signals {
+impl ProcessSignals {
     fn of_process() -> Result<Self, SuperviseError> {
         let listen =
-            |kind| signal(kind).map(SignalStream::Process).map_err(SuperviseError::Signals);
+            |kind| signal(kind).map(SignalStream::Process).map_err(SuperviseError::ProcessSignals);
         Ok(Self {
             stop: listen(SignalKind::user_defined2())?,
             terminate: listen(SignalKind::terminate())?,
@@ -130,12 +126,12 @@ impl Surroundings {
     ///
     /// # Errors
     /// The process's own signals cannot be had.
-    pub fn of_process(paths: Paths) -> Result<Self, SuperviseError> {
+    pub fn of_process(paths: Paths, env: Env) -> Result<Self, SuperviseError> {
         Ok(Self {
             engine: Engine::at(&paths.docker_socket),
             notify: Box::new(SystemdSocket),
-            signals: Signals::of_process()?,
-            clock: Clock::system(),
+            signals: ProcessSignals::of_process()?,
+            env,
             // The agent hears of it from the file system.
             status_written: Box::new(|_component| {}),
             paths,

@@ -8,9 +8,9 @@ use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::time::Instant;
 
-use super::ending::{self, Ending, Evidence};
-use super::hold::Adopted;
-use super::link::End;
+use super::adopt::Adopted;
+use super::engine_client::End;
+use super::exit::{self, ContainerExit, Evidence};
 use super::{Held, SignalStream, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
@@ -34,10 +34,12 @@ const JUST_NOW_MS: u64 = 5_000;
 /// How the watch ended.
 #[derive(Debug)]
 pub(super) enum Watched {
-    /// The container ended.
-    Ended(Ending),
+    Ended(ContainerExit),
     /// It did not answer in time.
-    NotReady { budget_ms: u64, detail: String },
+    NotReady {
+        budget_ms: u64,
+        detail: String,
+    },
 }
 
 /// What the loop keeps from one turn to the next.
@@ -64,11 +66,11 @@ impl Supervisor {
             return Err(SuperviseError::Unknown(self.component.clone()));
         };
         if adopted.ready {
-            self.link.told.ready();
+            self.client.systemd.ready();
         }
         let mut pace = self.pace(&instance, adopted);
-        let link = self.link.clone();
-        let mut ended = std::pin::pin!(link.until_end(&id));
+        let client = self.client.clone();
+        let mut ended = std::pin::pin!(client.until_end(&id));
         loop {
             tokio::select! {
                 biased;
@@ -114,13 +116,13 @@ impl Supervisor {
     }
 
     async fn probe(&mut self, instance: &InstanceDocument, id: &str, pace: &mut Pace) {
-        let link = self.link.clone();
-        let target = Target { engine: &link.engine, container: id };
+        let client = self.client.clone();
+        let target = Target { engine: &client.engine, container: id, random: client.env.random() };
         let answer = probe::ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
         self.write_down(|record, now| record.answered(answer, now));
         let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
         if health == Health::Healthy && pace.ready_by.take().is_some() {
-            self.link.told.ready();
+            self.client.systemd.ready();
         }
         let pause = if health == Health::Starting {
             let pause = pace.starting_pause;
@@ -192,23 +194,24 @@ impl Supervisor {
         instance: &InstanceDocument,
         (id, since): (&str, Timestamp),
         end: End,
-    ) -> Ending {
-        let now = self.link.clock.now();
+    ) -> ContainerExit {
+        let now = self.client.env.now();
         // A clock that was set back may have put the start into the future.
         let just_now = Timestamp(now.0.saturating_sub(JUST_NOW_MS));
         let since = if since > now { just_now } else { since };
         let until = now.plus_ms(AFTERMATH_MS);
-        let deeds = self.link.engine.deeds(id, since, until).await;
+        let deeds = self.client.engine.deeds(id, since, until).await;
         if let Err(error) = &deeds {
             eprintln!("who ended the container is not known: {}", chain(error));
         }
         let evidence = Evidence {
             code: end.code,
             out_of_memory: end.out_of_memory,
-            engine_was_away: end.engine_was_away || matches!(deeds, Err(RuntimeError::Away { .. })),
+            engine_was_away: end.engine_was_away
+                || matches!(deeds, Err(RuntimeError::Unavailable { .. })),
             deeds: deeds.ok(),
         };
         let name = instance.container().map(|container| container.name.to_string());
-        ending::tell(&name.unwrap_or_default(), evidence, self.link.clock.now())
+        exit::tell(&name.unwrap_or_default(), evidence, self.client.env.now())
     }
 }

@@ -9,13 +9,10 @@ use crate::id::{Generation, NodeName, TenantId};
 pub struct Input<'a> {
     /// The store's epoch.
     pub epoch: u64,
-    /// Whose node it is.
     pub tenant: &'a TenantId,
-    /// The node.
     pub node: &'a NodeName,
     /// Plan of the revision its pointer names; none when it has no pointer.
     pub plan: Option<&'a Plan>,
-    /// The assignment it has.
     pub held: Option<&'a Assignment>,
     /// It was half-way to another revision, or failed there: it is told anew
     /// even when the same is wanted of it, so that it tries again.

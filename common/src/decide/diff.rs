@@ -12,11 +12,8 @@ use crate::id::{ComponentName, NodeName};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
-    /// Where.
     pub node: NodeName,
-    /// What.
     pub component: ComponentName,
-    /// In which way.
     pub kind: ChangeKind,
     /// Version before; empty when there was none.
     pub from: String,
@@ -32,7 +29,6 @@ pub struct Change {
 pub enum ChangeKind {
     /// It is new.
     Add,
-    /// It goes.
     Remove,
     /// It is stopped and started as something else.
     Replace,

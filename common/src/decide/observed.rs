@@ -45,7 +45,6 @@ pub enum Counting {
     /// A stop would cut none.
     #[default]
     Nothing,
-    /// So.
     By(ActiveProbe),
     /// Nothing tells, so calls count as up.
     Unknown,
@@ -78,7 +77,6 @@ pub struct ObservedUnit {
     pub masked: bool,
     /// The unit was stopped on purpose and not by the agent: inactive after having run, result success.
     pub stopped_by_hand: bool,
-    /// When it entered its state.
     pub since: Timestamp,
     /// Automatic restarts since the last start by hand (NRestarts).
     pub restarts: u32,
@@ -90,7 +88,6 @@ pub struct ObservedUnit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActiveState {
-    /// Not running.
     Inactive,
     /// On the way to active, or waiting for an automatic restart.
     Activating,
@@ -107,9 +104,7 @@ pub enum ActiveState {
 /// A container of ours as the engine tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedContainer {
-    /// The engine's id.
     pub id: String,
-    /// Its present name.
     pub name: String,
     /// Workload hash from its label.
     pub hash: ContentHash,
@@ -117,27 +112,20 @@ pub struct ObservedContainer {
     pub version: Version,
     /// Image digest from its label.
     pub digest: Digest,
-    /// When it was made.
     pub created: Timestamp,
-    /// Whether it runs.
     pub state: ContainerState,
 }
 
 /// Whether a container runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContainerState {
-    /// Never started.
     Created,
     /// Running (also paused or restarting).
     Running {
-        /// When it was started.
         since: Timestamp,
     },
-    /// Ended.
     Exited {
-        /// Exit status.
         code: i64,
-        /// When it ended.
         at: Timestamp,
         /// The kernel killed it for want of memory.
         out_of_memory: bool,
@@ -162,6 +150,9 @@ pub struct Status {
     pub since: Timestamp,
     /// What the probe found, for people.
     pub detail: String,
+    /// Wrong answers in a row; too few yet to make it unhealthy where it is healthy.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub failures: u32,
     /// Calls, dialogs or sessions; none where it could not be read or there are none to count.
     #[serde(default, skip_serializing_if = "is_default")]
     pub active: Option<u64>,
@@ -181,7 +172,6 @@ impl Document for Status {
 pub enum Health {
     /// Started, not yet answering.
     Starting,
-    /// Answers.
     Healthy,
     /// Does not answer, or answers wrongly.
     Unhealthy,
@@ -193,7 +183,6 @@ pub enum Health {
 /// A change made on the host behind our back, and undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
-    /// When it was found.
     pub at: Timestamp,
     /// What was found: "container oml-asterisk-server was removed".
     pub found: String,

@@ -17,13 +17,15 @@ use crate::id::{
 use crate::text::problem::{Problem, Problems};
 
 pub mod conflicts;
+mod prepared;
 mod render;
 mod waves;
+
+pub use prepared::Prepared;
 
 /// What every node of a tenant runs under one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Whose plan it is.
     pub tenant: TenantId,
     /// The revision it belongs to.
     pub revision: RevisionNumber,
@@ -47,7 +49,6 @@ pub struct Strategy {
 /// What `plan` has to know of an enrolled node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeFacts {
-    /// What it is for.
     pub roles: BTreeSet<RoleName>,
     /// How other hosts reach it.
     pub address: String,
@@ -58,7 +59,6 @@ pub struct NodeFacts {
 /// What an agent said of itself when it last greeted the controller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentFacts {
-    /// Its release.
     pub version: String,
     /// What it can do, as far as this release knows the words.
     pub features: BTreeSet<Feature>,
@@ -67,9 +67,7 @@ pub struct AgentFacts {
 /// An image as operators name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ImageName {
-    /// Where it is.
     pub repository: Repository,
-    /// Its tag.
     pub version: Version,
 }
 
@@ -86,12 +84,9 @@ pub struct Input<'a> {
     pub revision: RevisionNumber,
     /// What the operator wrote.
     pub spec: &'a TenantSpec,
-    /// The definitions.
     pub catalog: &'a Catalog,
     /// The tenant's nodes.
     pub nodes: &'a BTreeMap<NodeName, NodeFacts>,
-    /// What the registry said of every image that [`images`] names.
-    pub digests: &'a BTreeMap<ImageName, Digest>,
 }
 
 impl Document for Plan {
@@ -132,12 +127,12 @@ pub fn images(
     (images, problems)
 }
 
-/// Makes the plan.
+/// Makes the plan, except for the digests of its images.
 ///
 /// # Errors
-/// Every problem that can be found.
-pub fn plan(input: Input<'_>) -> Result<Plan, Problems> {
-    let mut problems = Problems::default();
+/// Every problem that can be found without asking a registry.
+pub fn prepare(input: Input<'_>) -> Result<Prepared, Problems> {
+    let (images, mut problems) = images(input.spec, input.catalog);
     check_settings(input, &mut problems);
     let order = dependency_order(input, &mut problems);
     let placed = place(input, &mut problems);
@@ -161,7 +156,8 @@ pub fn plan(input: Input<'_>) -> Result<Plan, Problems> {
         on_failure: input.spec.rollout.on_failure,
     };
     let tenant = input.spec.tenant.clone();
-    problems.into_result(Plan { tenant, revision: input.revision, strategy, nodes, waves })
+    let plan = Plan { tenant, revision: input.revision, strategy, nodes, waves };
+    problems.into_result(Prepared::new(plan, images))
 }
 
 /// Which nodes carry which component.

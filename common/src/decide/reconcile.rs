@@ -42,7 +42,6 @@ pub struct Input<'a> {
 /// A step that is being done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Busy {
-    /// Which.
     pub step: Step,
     /// Bytes fetched and in all, for [`Step::Pull`].
     pub bytes: (u64, u64),
@@ -69,10 +68,7 @@ pub enum Step {
     /// The new version answers: its soak begins.
     Soak,
     /// The new version is no good: gather its last words.
-    Fail {
-        /// Why, in one sentence.
-        why: String,
-    },
+    Fail { why: String },
     /// Write the document of what runs back: it was changed for a stop that
     /// never came.
     RevertDocument {
@@ -102,11 +98,8 @@ pub enum Step {
 /// A step and why it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// Of which instance.
     pub component: ComponentName,
-    /// What to do.
     pub step: Step,
-    /// Why, in one sentence.
     pub reason: String,
 }
 
@@ -115,7 +108,6 @@ pub struct Action {
 pub struct Decision {
     /// For the report.
     pub phase: Phase,
-    /// Why, in one sentence.
     pub reason: String,
     /// What to do now.
     pub step: Option<Step>,

@@ -9,22 +9,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::plan::Plan;
-use crate::document::Document;
-use crate::document::report::{Failure, Phase, Report};
+use crate::document::report::{Failure, Report};
+use crate::document::{Document, Share};
 use crate::id::{ComponentName, ContentHash, Generation, NodeName, RevisionNumber};
 use crate::time::Timestamp;
 
-/// Pointers that move in one step, so that they are recorded together.
-const MOVES_MAX: usize = 50;
+/// Pointers that one step moves. They are recorded in one commit, which takes 64
+/// writes, together with the rollout, the head, the outcome and an audit record.
+pub const MOVES_MAX: usize = 60;
 
-mod astray;
-mod back;
-mod end;
 mod failures;
 mod gate;
+mod pass;
+mod reason;
+mod row;
 
-use end::complete;
-use gate::Gate;
+pub use reason::{FailedComponent, FailureSummary, NodeWait, PauseReason, Wait, WaitsFor};
+
+use pass::Pass;
+use row::Rows;
 
 /// The way of a tenant's nodes from one revision to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +38,7 @@ pub struct Rollout {
     pub to: RevisionNumber,
     /// Nodes that change, wave by wave.
     pub waves: Vec<Vec<NodeName>>,
-    /// How far it is.
     pub state: State,
-    /// When it entered that state.
     pub since: Timestamp,
     /// What went wrong on the way; of many, the first.
     pub failures: Vec<NodeFailure>,
@@ -47,7 +48,7 @@ pub struct Rollout {
     /// Nodes that came, or are to come, from neither of its two revisions:
     /// another rollout left them half-way, so everything on them is looked at.
     #[serde(default)]
-    pub turned: BTreeSet<NodeName>,
+    pub inherited: BTreeSet<NodeName>,
 }
 
 /// What a rollout begins with.
@@ -58,7 +59,7 @@ pub struct Begin<'a> {
     /// Plan of the revision wanted.
     pub to: &'a Plan,
     /// The rollout whose place it takes.
-    pub overtaken: Option<&'a Rollout>,
+    pub superseded: Option<&'a Rollout>,
     /// The tenant's nodes: one that is not among them cannot be waited for.
     pub enrolled: &'a BTreeSet<NodeName>,
     /// The controller's clock.
@@ -78,22 +79,15 @@ pub enum State {
     Completed,
     /// An operator has to decide.
     Paused {
-        /// Why.
-        why: String,
+        why: PauseReason,
         /// On the way back: what it came from is wanted still.
         #[serde(default)]
         returning: bool,
     },
     /// Moved nodes are being moved back.
-    RollingBack {
-        /// Why.
-        why: String,
-    },
+    RollingBack { why: FailureSummary },
     /// Every node runs the revision before.
-    RolledBack {
-        /// Why.
-        why: String,
-    },
+    RolledBack { why: FailureSummary },
     /// A later change took its place before it was done.
     Superseded,
 }
@@ -101,11 +95,8 @@ pub enum State {
 /// A failure of one component on one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeFailure {
-    /// Where.
     pub node: NodeName,
-    /// What.
     pub component: ComponentName,
-    /// Why.
     pub failure: Failure,
 }
 
@@ -133,7 +124,6 @@ pub struct NodeView<'a> {
 /// Everything `step` looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The rollout as it is.
     pub rollout: &'a Rollout,
     /// The pointers as they are.
     pub targets: &'a BTreeMap<NodeName, RevisionNumber>,
@@ -147,15 +137,20 @@ pub struct Input<'a> {
     pub now: Timestamp,
 }
 
-/// What follows.
+/// What a rollout does next: the record to write and the pointers to move.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Next {
     /// The rollout as it should be recorded.
     pub rollout: Rollout,
     /// Pointers to move; none takes the pointer away.
     pub moves: BTreeMap<NodeName, Option<RevisionNumber>>,
-    /// What it waits for, in one sentence; empty when it waits for nothing.
-    pub waits_for: String,
+    pub waits_for: WaitsFor,
+}
+
+impl Next {
+    fn waiting(rollout: Rollout, waits_for: WaitsFor) -> Self {
+        Self { rollout, moves: BTreeMap::new(), waits_for }
+    }
 }
 
 impl Document for Rollout {
@@ -167,18 +162,19 @@ impl Rollout {
     /// A rollout that begins: its waves are the nodes that differ, or that were
     /// left half-way, in the plan's order.
     #[must_use]
-    pub fn begin(Begin { from, to, overtaken, enrolled, now }: Begin<'_>) -> Self {
-        let turned = overtaken.map(Self::half_way).unwrap_or_default();
-        let turned: BTreeSet<NodeName> = turned.intersection(enrolled).cloned().collect();
+    pub fn begin(Begin { from, to, superseded, enrolled, now }: Begin<'_>) -> Self {
+        let inherited = superseded.map(Self::in_flight).unwrap_or_default();
+        let inherited: BTreeSet<NodeName> = inherited.intersection(enrolled).cloned().collect();
         let before = |node: &NodeName| from.and_then(|plan| plan.nodes.get(node));
-        let changes = |node: &NodeName| turned.contains(node) || before(node) != to.nodes.get(node);
+        let changes =
+            |node: &NodeName| inherited.contains(node) || before(node) != to.nodes.get(node);
         let mut waves: Vec<Vec<NodeName>> = to
             .waves
             .iter()
             .map(|wave| wave.iter().filter(|node| changes(node)).cloned().collect())
             .collect();
         // Nodes that carry nothing any more come last.
-        let known = from.iter().flat_map(|plan| plan.nodes.keys()).chain(&turned);
+        let known = from.iter().flat_map(|plan| plan.nodes.keys()).chain(&inherited);
         let gone = known.filter(|n| !to.nodes.contains_key(*n) && enrolled.contains(*n));
         waves.push(gone.collect::<BTreeSet<_>>().into_iter().cloned().collect());
         waves.retain(|wave| !wave.is_empty());
@@ -190,19 +186,19 @@ impl Rollout {
             since: now,
             failures: Vec::new(),
             moved: BTreeSet::new(),
-            turned,
+            inherited,
         }
     }
 
     /// Nodes that may be anywhere between two revisions, should it end now.
     #[must_use]
-    pub fn half_way(&self) -> BTreeSet<NodeName> {
+    pub fn in_flight(&self) -> BTreeSet<NodeName> {
         match self.state {
             State::Completed | State::RolledBack { .. } => BTreeSet::new(),
             State::Progressing { .. }
             | State::Paused { .. }
             | State::RollingBack { .. }
-            | State::Superseded => self.moved.union(&self.turned).cloned().collect(),
+            | State::Superseded => self.moved.union(&self.inherited).cloned().collect(),
         }
     }
 
@@ -210,7 +206,7 @@ impl Rollout {
     /// it tries again and says so.
     #[must_use]
     pub fn force_reissue(&self, node: &NodeName) -> bool {
-        self.turned.contains(node) && self.moved.contains(node)
+        self.inherited.contains(node) && self.moved.contains(node)
     }
 
     /// The revision that is made true again: the next change is made on it, not
@@ -239,13 +235,18 @@ impl Rollout {
         }
     }
 
-    fn moving(&self, moves: &BTreeMap<NodeName, Option<RevisionNumber>>, input: Input<'_>) -> Self {
-        let mut rollout = self.clone();
-        let is_late = astray::is_after_the_waves(self);
-        let turned = moves.keys().filter(|node| is_late || astray::is_astray(input, node));
-        rollout.turned.extend(turned.cloned());
-        rollout.moved.extend(moves.keys().cloned());
-        rollout
+    /// The rollout of a restored tenant: it waits for an operator, and the next
+    /// change looks at everything on the nodes in `carrying`, which carried something.
+    #[must_use]
+    pub fn quiesced(self, carrying: BTreeSet<NodeName>, now: Timestamp) -> Self {
+        Self {
+            from: None,
+            state: State::Paused { why: PauseReason::Restored, returning: false },
+            since: now,
+            moved: BTreeSet::new(),
+            inherited: carrying,
+            ..self
+        }
     }
 
     fn entering(&self, state: State, now: Timestamp) -> Self {
@@ -269,128 +270,30 @@ impl State {
 
     /// Why it is paused or went back; empty otherwise.
     #[must_use]
-    pub fn why(&self) -> &str {
+    pub fn why(&self) -> String {
         match self {
-            State::Paused { why, .. } | State::RollingBack { why } | State::RolledBack { why } => {
-                why
-            }
-            State::Progressing { .. } | State::Completed | State::Superseded => "",
+            State::Paused { why, .. } => why.to_string(),
+            State::RollingBack { why } | State::RolledBack { why } => why.to_string(),
+            State::Progressing { .. } | State::Completed | State::Superseded => String::new(),
         }
     }
 }
 
-/// The rollout's next state and the pointers that move.
+/// The rollout's next state and the pointers that move: no more than [`MOVES_MAX`].
 #[must_use]
 pub fn step(input: Input<'_>) -> Next {
+    step_within(input, MOVES_MAX)
+}
+
+fn step_within(input: Input<'_>, moves_max: usize) -> Next {
+    let nothing = Share::default();
+    let pass = || Pass { input, rows: Rows::new(input, &nothing), moves_max };
     match &input.rollout.state {
-        State::Progressing { wave } => progress(input, *wave),
-        State::RollingBack { why } => back::roll_back(input, why),
+        State::Progressing { wave } => pass().progress(*wave),
+        State::RollingBack { why } => pass().roll_back(input.rollout.clone(), why),
         State::Completed | State::Paused { .. } | State::RolledBack { .. } | State::Superseded => {
-            stay(input, String::new())
+            Next::waiting(input.rollout.clone(), WaitsFor::default())
         }
-    }
-}
-
-fn progress(input: Input<'_>, wave: usize) -> Next {
-    let wanted = |node: &NodeName| astray::wanted(input, node);
-    let (there, left): (Vec<_>, Vec<_>) = due(input, wave, wanted)
-        .into_iter()
-        .partition(|node| input.targets.get(*node).copied() == wanted(node));
-    let gates: Vec<Gate> = there
-        .into_iter()
-        .map(|node| gate::check(input, node, input.from, Some(input.to)))
-        .collect();
-    let failures: Vec<NodeFailure> =
-        gates.iter().filter_map(Gate::failures).flatten().cloned().collect();
-    if !failures.is_empty() {
-        return fail(input, failures);
-    }
-    let waiting: Vec<&str> = gates.iter().filter_map(Gate::waits_for).collect();
-    let busy = astray::nodes(input, wanted).filter(|node| !astray::is_quiet(input, node));
-    let moves = next_moves(input, (busy.collect(), left), waiting.len(), wanted);
-    if moves.is_empty() && waiting.is_empty() {
-        if wave >= input.rollout.waves.len() {
-            return complete(input);
-        }
-        let next = input.rollout.entering(State::Progressing { wave: wave + 1 }, input.now);
-        // A wave that is passed is followed at once: a pass per wave would only add delay.
-        return step(Input { rollout: &next, ..input });
-    }
-    let waits_for = waiting.join("; ");
-    Next { rollout: input.rollout.moving(&moves, input), moves, waits_for }
-}
-
-/// The enrolled nodes that count in a wave: its own, or after the last one
-/// whatever no wave names or joined again when its wave had passed; and those
-/// that turned round already.
-fn due<'a>(
-    input: Input<'a>,
-    wave: usize,
-    wanted: impl Fn(&NodeName) -> Option<RevisionNumber>,
-) -> Vec<&'a NodeName> {
-    let is_there = |node: &&NodeName| input.targets.get(*node).copied() == wanted(node);
-    let mut nodes: Vec<&NodeName> = match input.rollout.waves.get(wave) {
-        Some(nodes) => nodes.iter().collect(),
-        None => {
-            let late = input.rollout.waves.iter().flatten().filter(|node| !is_there(node));
-            astray::nodes(input, &wanted).chain(late).collect::<BTreeSet<_>>().into_iter().collect()
-        }
-    };
-    let turned = input.rollout.turned.iter().filter(is_there);
-    let turned: Vec<_> = turned.filter(|node| !nodes.contains(node)).collect();
-    nodes.extend(turned);
-    nodes.retain(|node| input.nodes.contains_key(*node));
-    nodes
-}
-
-/// Those that move now: nodes still busy with something else turn round at
-/// once, for they hold a place already; of the others as many as there are
-/// places left.
-fn next_moves(
-    input: Input<'_>,
-    (mut busy, left): (Vec<&NodeName>, Vec<&NodeName>),
-    waiting: usize,
-    target: impl Fn(&NodeName) -> Option<RevisionNumber>,
-) -> BTreeMap<NodeName, Option<RevisionNumber>> {
-    busy.truncate(MOVES_MAX);
-    let free = (input.to.strategy.max_parallel as usize).saturating_sub(waiting + busy.len());
-    let quiet = left.into_iter().filter(|node| !busy.contains(node)).take(free);
-    let moving = busy.iter().copied().chain(quiet).take(MOVES_MAX);
-    moving.map(|node| (node.clone(), target(node))).collect()
-}
-
-fn fail(input: Input<'_>, failures: Vec<NodeFailure>) -> Next {
-    let why = failures::why(&failures);
-    let state = match (input.to.strategy.on_failure, input.from) {
-        (OnFailure::Rollback, Some(_)) => State::RollingBack { why },
-        (OnFailure::Rollback, None) | (OnFailure::Pause, _) => {
-            State::Paused { why, returning: false }
-        }
-    };
-    let mut rollout = input.rollout.entering(state, input.now);
-    rollout.failures = failures::kept(failures).collect();
-    step(Input { rollout: &rollout, ..input })
-}
-
-fn stay(input: Input<'_>, waits_for: String) -> Next {
-    Next { rollout: input.rollout.clone(), moves: BTreeMap::new(), waits_for }
-}
-
-/// Whether a phase means that the instance runs as desired and is kept.
-fn is_settled(phase: Phase) -> bool {
-    match phase {
-        Phase::Ready | Phase::StoppedByHand { .. } => true,
-        Phase::Pending
-        | Phase::Pulling { .. }
-        | Phase::Preparing
-        | Phase::Draining { .. }
-        | Phase::Starting
-        | Phase::Soaking { .. }
-        | Phase::Unhealthy
-        | Phase::RolledBack
-        | Phase::Failed
-        | Phase::Blocked
-        | Phase::Removing => false,
     }
 }
 

@@ -40,7 +40,6 @@ pub enum LastGood {
     Previous(ContentHash),
     /// The same, after it did not start when it was called back.
     PreviousFailed(ContentHash),
-    /// Nothing yet.
     None,
 }
 
@@ -51,22 +50,15 @@ pub enum Stage {
     /// Nothing was stopped yet.
     Preparing,
     /// The old version is asked how many calls it has.
-    Draining {
-        /// Since when.
-        since: Timestamp,
-        /// The last count.
-        count: Option<Count>,
-    },
+    Draining { since: Timestamp, count: Option<Count> },
     /// The old version may be stopped from here on.
     Switching {
-        /// Since when.
         since: Timestamp,
         /// Calls that were up when the deadline passed; none: nobody could tell.
         calls_cut: Option<u64>,
     },
     /// The new version answered and has to stay healthy.
     Soaking {
-        /// Since when.
         since: Timestamp,
         /// Calls that were up when the deadline passed; none: nobody could tell.
         calls_cut: Option<u64>,
@@ -78,14 +70,12 @@ pub enum Stage {
     },
     /// The new version is no good; the one before has to come back.
     Failed {
-        /// Why.
         failure: Failure,
         /// Calls that were up when the deadline passed; none: nobody could tell.
         calls_cut: Option<u64>,
     },
     /// The version before runs again, or never stopped.
     RolledBack {
-        /// Why.
         failure: Failure,
         /// Calls that were up when the deadline passed; none: nobody could tell.
         calls_cut: Option<u64>,
@@ -98,7 +88,6 @@ pub enum Stage {
 pub struct Count {
     /// None: it could not be read, which counts as "calls are up".
     pub active: Option<u64>,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -106,18 +95,15 @@ pub struct Count {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backoff {
-    /// What, in one sentence.
     pub message: String,
     /// How often in a row.
     pub failures: u32,
-    /// Not before.
     pub retry_at: Timestamp,
 }
 
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// As it should.
     Done,
     /// Calls were counted.
     Counted(Option<u64>),

@@ -1,7 +1,7 @@
-//! Component definitions as data: what a component is, before a tenant says
-//! which version, where and with which values.
+//! Catalogs: the definitions of components, before a tenant chooses their
+//! versions, nodes and settings.
 //!
-//! Texts with `{{ … }}` are templates; `plan` fills them in.
+//! A text with `{{ … }}` is a template, which `plan` fills in.
 
 use std::collections::BTreeMap;
 
@@ -18,85 +18,75 @@ mod component;
 /// A set of component definitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
-    /// Its name.
     pub name: CatalogName,
-    /// Where its images are, unless the tenant says otherwise.
+    /// The registry of its images, unless the tenant names another.
     pub registry: Repository,
-    /// Settings a tenant may give; none means that it has to.
+    /// The settings and their defaults; a setting without one must be given by every tenant.
     pub settings: BTreeMap<String, Option<String>>,
-    /// The definitions.
     pub components: BTreeMap<ComponentName, Component>,
 }
 
 /// The definition of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Component {
-    /// Any node with one of these roles carries it.
+    /// The component runs on every node with one of these roles.
     pub roles: Vec<RoleName>,
-    /// Its systemd unit.
     pub unit: UnitName,
     /// What the unit runs.
     pub workload: WorkloadTemplate,
-    /// Components of the same node that come first.
+    /// The components that must be healthy first on the same node.
     pub after: Vec<ComponentName>,
-    /// Ports it listens on, as `5060/udp`; templates.
+    /// The ports it listens on, as templates such as `5060/udp`.
     pub ports: Vec<String>,
-    /// How its health is asked.
     pub probe: ProbeTemplate,
-    /// How its calls are counted.
+    /// How its calls are counted, if it has any.
     pub active: Option<crate::document::instance::ActiveProbe>,
-    /// Time limits.
     pub timing: Timing,
-    /// Port (a template) and path of its metrics.
+    /// The port (a template) and the path of its metrics.
     pub metrics: Option<(String, String)>,
 }
 
-/// What a unit runs, before values are filled in.
+/// What a unit runs, before templates are filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkloadTemplate {
-    /// A container.
     Container(ContainerTemplate),
-    /// A unit of the distribution, with the text of our drop-in.
+    /// A unit that a package installed, with the text of our drop-in.
     Unit {
-        /// Lines of the `[Service]` section; a template.
+        /// The lines of the `[Service]` section, as a template.
         drop_in: String,
     },
 }
 
-/// A container, before values are filled in.
+/// A container, before templates are filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerTemplate {
-    /// Name in the engine.
+    /// The name in the container engine.
     pub name: ContainerName,
-    /// Last part of the image's repository.
+    /// The last part of the image's repository, after the registry.
     pub image: Repository,
-    /// Environment; templates.
+    /// The environment variables, whose values are templates.
     pub env: BTreeMap<EnvName, String>,
-    /// Environment from secrets of the host.
+    /// The environment variables whose values are secrets of the host.
     pub secrets: BTreeMap<EnvName, SecretName>,
-    /// Volumes as `source:target[:ro]`.
+    /// The volumes, which are written as `source:target[:ro]`.
     pub volumes: Vec<crate::document::instance::Volume>,
-    /// Arguments in place of the image's own; templates.
+    /// The arguments that replace those of the image, as templates.
     pub command: Vec<String>,
-    /// Hard limit of memory.
     pub memory_bytes_max: Option<u64>,
 }
 
-/// A probe, before values are filled in.
+/// A probe, before templates are filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeTemplate {
-    /// The question.
     pub check: CheckTemplate,
-    /// From one answer to the next question.
+    /// The time from one answer to the next check.
     pub interval_ms: u64,
-    /// Longest wait for an answer.
     pub timeout_ms: u64,
-    /// This many failures in a row make it unhealthy.
+    /// The number of failures in a row after which the instance is unhealthy.
     pub failures_max: u32,
 }
 
-/// A question about health; ports are templates.
-#[expect(missing_docs, reason = "the variants mirror oml_common::document::instance::Check")]
+/// A health check whose port is a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckTemplate {
     Http { port: String, path: String, tls: bool },
@@ -109,10 +99,10 @@ pub enum CheckTemplate {
 }
 
 impl Catalog {
-    /// Reads a catalog.
+    /// Reads a catalog from YAML.
     ///
     /// # Errors
-    /// Every problem of the document, unknown and circular dependencies included.
+    /// Returns every problem of the document, including unknown and circular dependencies.
     pub fn parse(text: &str) -> Result<Self, Problems> {
         let root = parse(text)?;
         let mut problems = Problems::default();
@@ -148,14 +138,14 @@ impl Catalog {
         let others = self.components.iter().filter(|(other, _)| *other < name);
         for (other, definition) in others {
             if definition.unit == component.unit {
-                let message = format!("{} is also the unit of {other}", component.unit);
+                let message = format!("the unit {} already belongs to {other}", component.unit);
                 problems.push(Problem::new(format!("components.{name}.unit"), message));
             }
             if let (WorkloadTemplate::Container(a), WorkloadTemplate::Container(b)) =
                 (&definition.workload, &component.workload)
                 && a.name == b.name
             {
-                let message = format!("{} is also the container of {other}", b.name);
+                let message = format!("the container {} already belongs to {other}", b.name);
                 problems.push(Problem::new(format!("components.{name}.container"), message));
             }
         }
@@ -191,7 +181,7 @@ fn read_settings(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<String,
             Value::Text(text) => (name, Some(text.clone())),
             Value::List(_) | Value::Map(_) => {
                 problems.push(place.problem(
-                    "a default is a single value, or nothing when the tenant must give one",
+                    "a default must be a single value; write nothing if every tenant must give one",
                 ));
                 (name, None)
             }

@@ -1,5 +1,4 @@
-//! What an operator writes about a tenant: which components, in which
-//! versions, with which settings.
+//! Tenant specifications: the components, versions and settings that an operator wants.
 
 use std::collections::BTreeMap;
 
@@ -9,55 +8,52 @@ use crate::id::{CatalogName, ComponentName, EnvName, NodeName, Repository, Tenan
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{Fields, Node, Place, Value, parse};
 
-/// Components one tenant may have.
+/// The largest number of components that a tenant may have.
 pub const COMPONENTS_MAX: usize = 256;
 
-/// The desired state of a tenant, as written.
+/// The desired state of a tenant, as its operator wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantSpec {
-    /// The tenant.
     pub tenant: TenantId,
-    /// Where its components are defined.
+    /// The catalog that defines its components.
     pub catalog: CatalogName,
-    /// Where its images are, in place of the catalog's own registry.
+    /// The registry of its images, in place of the catalog's own.
     pub registry: Option<Repository>,
     /// Values for the catalog's settings.
     pub settings: BTreeMap<String, String>,
-    /// The components it has.
     pub components: BTreeMap<ComponentName, ComponentSpec>,
-    /// How changes are made.
     pub rollout: RolloutSpec,
-    /// Line of every path, so that later checks can name the place.
+    /// The line of every path, so that later checks can name the place of a problem.
     lines: BTreeMap<String, u32>,
 }
 
 /// One component of a tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ComponentSpec {
-    /// Its version; packaged units have none.
+    /// The version; a packaged unit has none.
     pub version: Option<Version>,
-    /// Environment beyond the catalog's.
+    /// The environment variables in addition to the catalog's.
     pub env: BTreeMap<EnvName, String>,
-    /// The nodes that carry it, in place of all that have its role.
+    /// The nodes that run it, in place of all nodes with its role.
     pub nodes: Option<Vec<NodeName>>,
-    /// Components of the same node that come first, beyond the catalog's.
+    /// The components that must be healthy first on the same node, in addition to the catalog's.
     pub after: Vec<ComponentName>,
-    /// Hard limit of memory, in place of the catalog's.
+    /// The memory limit, in place of the catalog's.
     pub memory_bytes_max: Option<u64>,
 }
 
-/// How changes of a tenant are made.
+/// How changes are rolled out to a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolloutSpec {
-    /// Nodes that change at the same time.
+    /// The number of nodes that change at the same time.
     pub max_parallel: u32,
-    /// How long a new version must stay healthy.
+    /// How long a new version must stay healthy before the rollout goes on.
     pub min_healthy_for_ms: u64,
-    /// Longest wait for calls to end.
+    /// The longest wait for calls to end.
     pub drain_deadline_ms: u64,
-    /// What happens when that wait is over.
+    /// What happens when calls are still up at the drain deadline.
     pub on_deadline: OnDeadline,
-    /// What happens when a new version does not hold.
+    /// What happens when a new version fails.
     pub on_failure: OnFailure,
 }
 
@@ -74,10 +70,10 @@ impl Default for RolloutSpec {
 }
 
 impl TenantSpec {
-    /// Reads a specification.
+    /// Reads a specification from YAML.
     ///
     /// # Errors
-    /// Every problem of the document.
+    /// Returns every problem of the document.
     pub fn parse(text: &str) -> Result<Self, Problems> {
         let root = parse(text)?;
         let mut problems = Problems::default();
@@ -88,7 +84,7 @@ impl TenantSpec {
         }
     }
 
-    /// A problem at a path of this document, with its line.
+    /// Makes a problem at a path of this document, with its line.
     #[must_use]
     pub fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
         let problem = Problem::new(path, message);
@@ -99,11 +95,12 @@ impl TenantSpec {
     }
 }
 
-/// The document with other versions in it; everything else stays as it was
+/// Writes other versions into a specification. Everything else stays as it was
 /// written, comments included.
 ///
 /// # Errors
-/// Every component that the document does not have.
+/// Returns a problem for every component that the specification does not have or
+/// that has no version.
 pub fn with_versions(
     text: &str,
     versions: &BTreeMap<ComponentName, Version>,
@@ -133,7 +130,7 @@ pub fn with_versions(
 }
 
 fn splice(text: &str, mut edits: Vec<(std::ops::Range<usize>, &Version)>) -> String {
-    // From the end, so that earlier places stay where they are.
+    // An edit moves what comes after it, so the last one is made first.
     edits.sort_by_key(|(bytes, _)| std::cmp::Reverse(bytes.start));
     let mut text = text.to_owned();
     for (bytes, version) in edits {
@@ -178,7 +175,7 @@ fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
     };
     fields.finish(problems);
     let mut lines = BTreeMap::new();
-    // What is wrong is not used, and its paths may be as deep and long as anybody likes.
+    // A document with problems is not used, and its paths may be very many and long.
     if problems.0.is_empty() {
         note_lines("", root, &mut lines);
     }
@@ -223,7 +220,7 @@ fn read_components(
     if entries.len() > COMPONENTS_MAX {
         let count = entries.len();
         let message =
-            format!("{count} components are more than the {COMPONENTS_MAX} a tenant may have");
+            format!("{count} components are too many; a tenant may have {COMPONENTS_MAX}");
         problems.push(place.problem(message));
         return BTreeMap::new();
     }
@@ -234,7 +231,7 @@ fn read_components(
 }
 
 fn read_component(place: &Place<'_>, problems: &mut Problems) -> Option<ComponentSpec> {
-    // `asterisk: "230204.01"` is short for a mapping with only a version.
+    // `asterisk: "230204.01"` is short for a mapping that has only a version.
     if let Value::Text(_) = place.node.value {
         let version = place.parse(problems)?;
         return Some(ComponentSpec { version: Some(version), ..ComponentSpec::default() });
@@ -251,7 +248,7 @@ fn read_component(place: &Place<'_>, problems: &mut Problems) -> Option<Componen
     Some(spec)
 }
 
-/// Environment variables, name by name.
+/// Reads environment variables and their values.
 pub(crate) fn read_env(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<EnvName, String> {
     let entries = place.entries::<EnvName>(problems);
     entries
@@ -269,7 +266,7 @@ pub(crate) fn read_env(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<E
         .collect()
 }
 
-/// A size such as `512MiB`, in bytes.
+/// Reads a size such as `512MiB`, in bytes.
 pub(crate) fn read_bytes(place: &Place<'_>, problems: &mut Problems) -> Option<u64> {
     let text = place.text(problems)?;
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -282,9 +279,7 @@ pub(crate) fn read_bytes(place: &Place<'_>, problems: &mut Problems) -> Option<u
     let bytes = number.parse::<u64>().ok().zip(factor).and_then(|(n, f)| n.checked_mul(f));
     let bytes = bytes.filter(|bytes| *bytes >= 8 << 20);
     if bytes.is_none() {
-        problems.push(
-            place.problem("a size is a whole number and a unit, at least 8MiB: 512MiB, 2GiB"),
-        );
+        problems.push(place.problem("must be a size of at least 8MiB, such as 512MiB or 2GiB"));
     }
     bytes
 }

@@ -1,5 +1,5 @@
-//! What is written stays what it is: pinned texts and hashes of every kind, and
-//! what happens to fields that another release wrote.
+//! The format of documents does not change by accident: the text and the hash of every
+//! kind are pinned. Also what happens to fields that another release wrote.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ fn full() -> Instance {
     }
 }
 
-/// A packaged unit with nothing set that may be left out.
+/// A packaged unit with no optional field set.
 fn minimal() -> Instance {
     Instance {
         unit: "prometheus-node-exporter.service".parse().unwrap(),
@@ -96,11 +96,11 @@ fn assignment() -> Assignment {
     }
 }
 
-/// The value is written as the fixture says, its hash is the pinned one, and it
-/// is read again as the same bytes.
+/// Checks that the value is written as in the fixture, has the pinned hash, and can be
+/// read and written again as the same bytes.
 fn check_pinned<T: Document + std::fmt::Debug>(value: T, fixture: &str, hash: &str) {
     let written = Verbatim::seal(value);
-    assert_eq!(written.text(), fixture.trim_end(), "{} is written in another way", T::KIND);
+    assert_eq!(written.text(), fixture.trim_end(), "{} is written differently", T::KIND);
     assert_eq!(written.hash().as_str(), hash, "{} has another hash", T::KIND);
     let read = Verbatim::<T>::read(written.text()).unwrap();
     assert_eq!(write(&*read), written.text(), "{} does not read what it writes", T::KIND);
@@ -141,7 +141,7 @@ fn the_hashes_that_are_known_by_their_value_are_pinned() {
     );
 }
 
-/// A copy of the container's document, as a later release may have it.
+/// A copy of the container's document with a field that a later release may add.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 enum LaterWorkload {
@@ -165,7 +165,6 @@ struct LaterContainer {
     command: Vec<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     memory_bytes_max: Option<u64>,
-    /// The new one.
     #[serde(default, skip_serializing_if = "is_default")]
     shared_memory_bytes: Option<u64>,
 }
@@ -177,7 +176,7 @@ fn later() -> LaterContainer {
     container
 }
 
-/// The instance with that workload in it, as the later release writes it.
+/// The instance with that workload, as the later release writes it.
 fn with_workload(workload: &LaterWorkload) -> String {
     let instance = full();
     let text = Verbatim::seal(full()).text().to_owned();
@@ -204,7 +203,7 @@ fn an_unknown_field_of_a_workload_holds_that_instance_and_no_other() {
     assert!(held.why.contains("shared_memory_bytes"), "{}", held.why);
     let workload = serde_json::to_string(&newer).unwrap();
     assert_eq!(held.workload_hash(), Some(ContentHash::of(workload.as_bytes())));
-    // It is passed on in its bytes, and is part of what should run.
+    // It is passed on in its bytes and still counts as something that should run.
     assert!(serde_json::to_string(share).unwrap().contains(&workload));
     assert!(share.contains(&"asterisk".parse().unwrap()));
 }
@@ -218,7 +217,7 @@ fn an_unknown_kind_of_probe_holds_that_instance_and_no_other() {
 }
 
 #[test]
-fn unknown_fields_beside_a_workload_are_passed_over_and_handed_on() {
+fn unknown_fields_outside_a_workload_are_ignored_and_passed_on() {
     let text = Verbatim::seal(full()).text().replacen('{', "{\"colour\":\"blue\",", 1);
     let read = Verbatim::<Instance>::read(&text).unwrap();
     assert_eq!(read.workload, full().workload);
@@ -227,7 +226,7 @@ fn unknown_fields_beside_a_workload_are_passed_over_and_handed_on() {
 }
 
 #[test]
-fn another_version_is_told_by_its_number() {
+fn a_document_of_a_later_version_or_without_one_is_refused() {
     let text = write(&full());
     let newer = read::<Instance>(&text.replacen("\"version\":1", "\"version\":2", 1));
     assert!(matches!(newer, Err(ReadError::Newer { found: 2, known: 1, .. })), "{newer:?}");
@@ -236,7 +235,7 @@ fn another_version_is_told_by_its_number() {
 }
 
 #[test]
-fn no_text_is_ever_read_as_a_document_with_a_panic() {
+fn reading_a_text_that_is_no_document_never_panics() {
     for text in ["", "null", "[]", "{}", "{\"version\":1}", "{\"version\":-1}", "\u{0}"] {
         assert!(read::<Instance>(text).is_err(), "{text:?}");
         assert!(Verbatim::<Assignment>::read(text).is_err(), "{text:?}");

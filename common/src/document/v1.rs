@@ -1,4 +1,4 @@
-//! The documents of version 1: what this release writes.
+//! The documents of version 1, which this release writes.
 
 pub mod assignment;
 pub(super) mod feature;

@@ -1,4 +1,4 @@
-//! A value together with exactly the bytes it was made of or read from.
+//! A value together with the exact bytes that it was written to or read from.
 
 use std::fmt;
 use std::ops::Deref;
@@ -11,14 +11,15 @@ use super::{Document, ReadError};
 use crate::id::ContentHash;
 use crate::text::error::chain;
 
-/// A value of type `T`, the bytes that say it, and their SHA-256.
+/// A value of type `T`, its bytes as a document, and their SHA-256.
 ///
-/// The bytes are made once, by whoever makes the value ([`Verbatim::seal`]), or
-/// kept as they came ([`Verbatim::read`]). They are passed on as they are and
-/// never made again from the value, so a program that knows fewer fields than
-/// the one that wrote them hands on every byte and sees the same identity.
+/// The bytes are written once, by the program that makes the value
+/// ([`Verbatim::seal`]), or kept as they were received ([`Verbatim::read`]). They
+/// are passed on unchanged and never written again from the value. A program that
+/// knows fewer fields than the one that wrote the bytes therefore passes on all of
+/// them and computes the same hash.
 ///
-/// Clones share one allocation. Two of them are equal when their bytes are.
+/// Clones share one allocation. Two values are equal if their bytes are.
 pub struct Verbatim<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
@@ -28,14 +29,14 @@ struct Inner<T> {
 }
 
 impl<T: Document> Verbatim<T> {
-    /// Writes the value down. This is the only place at which bytes are made.
+    /// Writes the value as a document. No other function makes bytes.
     #[must_use]
     pub fn seal(value: T) -> Self {
         let text = RawValue::from_string(super::write(&value)).expect("a written document is JSON");
         Self::new(value, text)
     }
 
-    /// A changed copy, in bytes of its own.
+    /// Returns a changed copy with bytes of its own.
     #[must_use]
     pub fn edited(&self, edit: impl FnOnce(&mut T)) -> Self
     where
@@ -46,10 +47,10 @@ impl<T: Document> Verbatim<T> {
         Self::seal(value)
     }
 
-    /// Reads a value and keeps its text.
+    /// Reads a document and keeps its bytes.
     ///
     /// # Errors
-    /// A text that is no document of this kind and of a version known here.
+    /// Returns [`ReadError`] for a later version and for what is no document of this kind.
     pub fn read(text: &str) -> Result<Self, ReadError> {
         let raw = serde_json::from_str(text).map_err(ReadError::malformed::<T>)?;
         Self::from_raw(raw)
@@ -67,13 +68,13 @@ impl<T: Document> Verbatim<T> {
 }
 
 impl<T> Verbatim<T> {
-    /// The bytes, which are UTF-8.
+    /// Returns the bytes, which are UTF-8.
     #[must_use]
     pub fn text(&self) -> &str {
         self.0.text.get()
     }
 
-    /// SHA-256 of the bytes.
+    /// Returns the SHA-256 of the bytes.
     #[must_use]
     pub fn hash(&self) -> &ContentHash {
         &self.0.hash

@@ -1,4 +1,4 @@
-//! Each name accepts what its rule says and nothing else.
+//! Each kind of name accepts exactly what its rule allows.
 
 use super::*;
 
@@ -69,7 +69,7 @@ fn generations_order_by_epoch_first() {
 }
 
 #[test]
-fn a_refusal_never_carries_the_whole_input_back() {
+fn the_error_of_a_long_input_is_short() {
     let Err(error) = "x ".repeat(1_000_000).parse::<TenantId>() else { unreachable!() };
     assert!(error.to_string().len() < 400);
 }

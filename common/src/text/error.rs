@@ -1,16 +1,16 @@
-//! How an error that came through several layers is told.
+//! Writes an error and its causes as one line.
 
 use std::error::Error;
 
-/// An error and everything behind it, in one line.
+/// Returns the message of an error followed by those of its causes, separated by colons.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
         let message = error.to_string();
-        // Some libraries repeat their source's words at the end. Anywhere else
-        // a short cause may only look like a part of the sentence, and is still told.
+        // Some libraries end their own message with that of the source, which is not
+        // repeated. A match elsewhere in the message may be an accident, so it is.
         if !text.ends_with(&message) {
             text.push_str(": ");
             text.push_str(&message);

@@ -1,6 +1,6 @@
-//! Words that bend with a number.
+//! Words whose form depends on a number.
 
-/// `12 calls`, `1 call`: a number and its noun, which is given as it is for many.
+/// Writes a number and its noun, given in the plural: `12 calls`, `1 call`.
 #[must_use]
 pub fn counted(number: u64, noun: &str) -> String {
     match noun.strip_suffix('s') {
@@ -9,7 +9,7 @@ pub fn counted(number: u64, noun: &str) -> String {
     }
 }
 
-/// The verb of so many.
+/// Returns "is" for one and "are" for any other number.
 #[must_use]
 pub fn is_or_are(number: u64) -> &'static str {
     if number == 1 { "is" } else { "are" }

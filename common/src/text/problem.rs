@@ -1,49 +1,49 @@
-//! An operator's mistake: where it is, what is wrong, what to do.
+//! Problems: mistakes of an operator, each with its place, what is wrong and what to type.
 //!
-//! Checks collect every problem they can find; none stops at the first.
+//! A check collects every problem that it finds and does not stop at the first.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// More problems than this are counted, not listed.
+/// The number of problems that are listed; those beyond it are only counted.
 pub const PROBLEMS_SHOWN_MAX: usize = 50;
 
-/// One mistake in what an operator wrote.
+/// A mistake in what an operator wrote.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
-    /// Field path, such as `components.asterisk.version`; empty for the whole document.
+    /// The path of the field, such as `components.asterisk.version`; empty for the whole document.
     pub path: String,
-    /// Line in the document, counted from 1, where one is known.
+    /// The line in the document, counted from 1, if it is known.
     pub line: Option<u32>,
-    /// One sentence: what is wrong.
+    /// What is wrong, in one sentence.
     pub message: String,
-    /// What would make it right, where that can be told.
+    /// What to write instead, if that is known.
     pub hint: Option<String>,
 }
 
 impl Problem {
-    /// A problem at `path`.
+    /// Makes a problem at `path`, without line and hint.
     #[must_use]
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), line: None, message: message.into(), hint: None }
     }
 
-    /// Adds the line of the document.
+    /// Adds the line in the document.
     #[must_use]
     pub fn at_line(mut self, line: u32) -> Self {
         self.line = Some(line);
         self
     }
 
-    /// Adds what would make it right.
+    /// Adds what to write instead.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Adds "did you mean …?" when one of `known` is close to `word`, else the list of them.
+    /// Adds a hint: "did you mean …?" if one of `known` is similar to `word`, else the list of them.
     #[must_use]
     pub fn suggest<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
@@ -53,7 +53,7 @@ impl Problem {
             None => {
                 let shown = known.iter().take(20).copied().collect::<Vec<_>>().join(", ");
                 let more = if known.len() > 20 { ", …" } else { "" };
-                self.hint(format!("known are: {shown}{more}"))
+                self.hint(format!("known: {shown}{more}"))
             }
         }
     }
@@ -75,26 +75,26 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Every problem of one document, in the order of its lines.
+/// The problems of one document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{}", self.summary())]
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
-    /// Adds one.
+    /// Adds a problem to the list.
     pub fn push(&mut self, problem: Problem) {
         self.0.push(problem);
     }
 
-    /// `value` when nothing was found, else all of them, ordered and cut to the limit.
+    /// Returns `value` if there are no problems.
     ///
     /// # Errors
-    /// The problems themselves.
+    /// Returns the problems, sorted and cut as [`Problems::sorted`] does.
     pub fn into_result<T>(self, value: T) -> Result<T, Problems> {
         if self.0.is_empty() { Ok(value) } else { Err(self.sorted()) }
     }
 
-    /// Orders by line, then path, and cuts what exceeds [`PROBLEMS_SHOWN_MAX`].
+    /// Sorts by line, then path, removes duplicates, and cuts after [`PROBLEMS_SHOWN_MAX`].
     #[must_use]
     pub fn sorted(mut self) -> Self {
         self.0.sort_by(|a, b| {
@@ -128,7 +128,7 @@ impl FromIterator<Problem> for Problems {
     }
 }
 
-/// The known word a person most likely meant.
+/// Returns the known word that is most similar to `word`, if any is similar enough.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let score = |candidate: &str| strsim::jaro_winkler(word, candidate);
@@ -140,8 +140,8 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// Text as it may reach a terminal or a log: control characters are escaped
-/// and an overlong text is cut.
+/// Makes a text safe for a terminal or a log: control characters are escaped and
+/// all but the first 400 characters are cut.
 #[must_use]
 pub fn printable(text: &str) -> String {
     const SHOWN_MAX: usize = 400;

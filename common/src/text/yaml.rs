@@ -1,7 +1,7 @@
-//! Documents that people write: a tree with the place of every word, and a
-//! reader that collects every problem instead of stopping at the first.
+//! Reads YAML that people write into a tree in which every value has its line.
 //!
-//! Scalars stay text: `230204.10` is a version, not a number.
+//! Scalars stay text, because `230204.10` is a version and not a number. Reading
+//! typed values out of the tree collects every problem instead of stopping at the first.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,53 +16,50 @@ mod syntax;
 use fields::join;
 pub use fields::{Fields, Place};
 
-/// Largest document.
+/// The size of the largest document that is read, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 const DEPTH_MAX: usize = 16;
-/// Longest key: paths are made of them, and each is kept for every value below it.
+/// The length of the longest key. Keys are repeated in the path of every value below them.
 const KEY_BYTES_MAX: usize = 256;
 const NODES_MAX: usize = 100_000;
-/// Problems that have their whole path: far more than are ever shown.
+/// The number of problems that get their full path; far fewer are ever shown.
 const PATHS_MAX: usize = 1000;
 
-/// One value of a document.
+/// A value in a document, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// Line, counted from 1.
+    /// The line, counted from 1.
     pub line: u32,
-    /// Where its text stands in the document; empty for lists and maps.
+    /// The range of the text in the document; empty for lists and mappings.
     pub bytes: Range<usize>,
-    /// What it is.
     pub value: Value,
 }
 
-/// What a value is.
+/// The content of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// Nothing was written.
+    /// No value, `~` or `null`.
     Empty,
-    /// A scalar, as written.
+    /// A scalar, as it was written.
     Text(String),
-    /// A sequence.
     List(Vec<Node>),
-    /// A mapping, in the order of the document.
+    /// A mapping, in the order in which it was written.
     Map(Vec<(Key, Node)>),
 }
 
-/// A key of a mapping.
+/// A key of a mapping, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// The name.
     pub name: String,
-    /// Line, counted from 1.
+    /// The line, counted from 1.
     pub line: u32,
 }
 
 /// Reads one document.
 ///
 /// # Errors
-/// What makes it no document of ours: syntax, size, depth, a key twice,
-/// anchors, aliases, tags, more than one document.
+/// Returns the problems of a text that is not valid YAML, is too large or nested too
+/// deeply, has duplicate keys, aliases or tags, or holds no or several documents.
 pub fn parse(text: &str) -> Result<Node, Problems> {
     if text.len() > DOCUMENT_BYTES_MAX {
         let message = format!("the document is larger than {DOCUMENT_BYTES_MAX} bytes");
@@ -93,7 +90,7 @@ struct Open {
     items: Vec<Node>,
     entries: Vec<(Key, Node)>,
     key: Option<Key>,
-    /// Line of every key so far; a scan of the entries would be quadratic.
+    /// The line of every key so far, because searching the entries would take quadratic time.
     lines: BTreeMap<String, u32>,
     is_map: bool,
 }
@@ -102,13 +99,15 @@ impl Builder {
     fn take(&mut self, event: &Event<'_>, span: &Span) -> Result<(), Problem> {
         let at = line(span.start.line());
         if event.tag().is_some() {
-            return Err(Problem::new("", "tags are not supported").at_line(at));
+            return Err(Problem::new("", "tags are not supported")
+                .at_line(at)
+                .hint("remove the tag"));
         }
         match event {
             Event::Scalar(text, style, ..) => {
                 let start = span.start.byte_offset().unwrap_or_default();
                 let end = span.end.byte_offset().unwrap_or(start);
-                // The parser tells a value that was left out as a plain "~" (YAML 1.2 §10.3.2).
+                // The parser reports a missing value as a plain "~" (YAML 1.2 §10.3.2).
                 let is_null = *style == ScalarStyle::Plain && matches!(&**text, "" | "~" | "null");
                 let value = if is_null { Value::Empty } else { Value::Text(text.to_string()) };
                 self.add(Node { line: at, bytes: start..end, value })
@@ -117,13 +116,13 @@ impl Builder {
             Event::MappingStart(..) => self.push(at, true),
             Event::SequenceEnd | Event::MappingEnd => self.pop(),
             Event::Alias(..) | Event::UnresolvedAlias(..) => {
-                let hint = "write the value out";
+                let hint = "write the value itself";
                 Err(Problem::new("", "aliases are not supported").at_line(at).hint(hint))
             }
             Event::DocumentStart(..) if self.root.is_some() => {
                 Err(Problem::new("", "there is more than one document in the file").at_line(at))
             }
-            // Marks and comments: nothing to keep. The parser's enum is not exhaustive.
+            // These carry no value. The parser's enum is non-exhaustive, hence the wildcard.
             Event::StreamStart
             | Event::StreamEnd
             | Event::DocumentStart(..)
@@ -172,7 +171,7 @@ impl Builder {
         match parent.key.take() {
             Some(key) => {
                 if let Some(first) = parent.lines.get(&key.name) {
-                    let message = format!("written twice; first on line {first}");
+                    let message = format!("duplicate key, first written on line {first}");
                     let has_room = self.problems.0.len() < PATHS_MAX;
                     let path = if has_room { self.path_of(&key.name) } else { key.name };
                     self.problems.push(Problem::new(path, message).at_line(key.line));
@@ -188,7 +187,7 @@ impl Builder {
                 }
                 Value::Text(name) => parent.key = Some(Key { name, line: node.line }),
                 Value::Empty | Value::List(_) | Value::Map(_) => {
-                    return Err(Problem::new("", "a key must be a word").at_line(node.line));
+                    return Err(Problem::new("", "a key must be plain text").at_line(node.line));
                 }
             },
         }
@@ -197,7 +196,7 @@ impl Builder {
 }
 
 impl Builder {
-    /// The path of a key of the innermost mapping.
+    /// Returns the path of a key of the innermost mapping.
     fn path_of(&self, name: &str) -> String {
         let mut path = String::new();
         for open in self.open.iter().rev().skip(1).rev() {

@@ -1,4 +1,4 @@
-//! Durations are read and written the same way.
+//! A duration that was written is read back unchanged.
 
 use proptest::prelude::*;
 
@@ -24,7 +24,7 @@ fn a_number_without_unit_is_refused() {
 }
 
 #[test]
-fn what_is_too_long_is_told_the_limit() {
+fn a_duration_that_is_too_long_is_told_apart_from_a_malformed_one() {
     for text in ["367d", "9999999999d", "99999999999999999999s"] {
         assert_eq!(parse_duration_ms(text), Err(InvalidDuration::TooLong), "{text:?}");
     }

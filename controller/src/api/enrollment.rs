@@ -23,7 +23,7 @@ pub struct EnrollmentApi {
 }
 
 impl EnrollmentApi {
-    /// The service.
+    /// Makes the enrolment service.
     #[must_use]
     pub fn new(nodes: Nodes, tokens: Tokens) -> Self {
         Self { nodes, tokens }

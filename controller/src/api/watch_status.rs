@@ -10,13 +10,12 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tonic::Status;
 
-use crate::clock;
 use crate::ops::status;
 use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 /// Least time between two replies: what changes meanwhile is in the later one.
-const REPLY_INTERVAL: Duration = Duration::from_millis(20);
+pub(super) const REPLY_INTERVAL: Duration = Duration::from_millis(20);
 
 type Replies = mpsc::Sender<Result<v1::StatusReply, Status>>;
 
@@ -28,14 +27,15 @@ pub(super) async fn watch(
     replies: Replies,
     mut shutdown: ShutdownSignal,
 ) {
-    let life = Duration::from_millis(expires.since_ms(clock::now()));
+    let life = Duration::from_millis(expires.since_ms(status.now()));
     // Every arm only observes.
     let ended = tokio::select! {
-        ended = send_all(&status, tenant.as_ref(), &replies) => ended,
+        biased;
         () = sleep(life) => Err(Status::unauthenticated("the certificate has ended")),
         () = shutdown.requested() => {
             Err(Status::unavailable("the controller is stopping"))
         }
+        ended = send_all(&status, tenant.as_ref(), &replies) => ended,
     };
     if let Err(status) = ended {
         // A reader that is gone needs no reason.
@@ -53,10 +53,11 @@ async fn send_all(
         // The place first, the status then: what is sent is never older than its place.
         let Ok(place) = replies.reserve().await else { return Ok(()) };
         let status = reader.read(tenant).await.map_err(|error| wire::status_of(&error))?;
-        place.send(Ok(wire::status(status, clock::now())));
+        place.send(Ok(wire::status(status, reader.now())));
         sleep_until(Instant::now() + REPLY_INTERVAL).await;
         // Cancel-safe: a nudge that is not returned is not needed any more.
         tokio::select! {
+            biased;
             () = changes.next() => {}
             () = replies.closed() => return Ok(()),
         }

@@ -5,16 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::decide::assign;
-use oml_common::decide::rollout::{Rollout, State};
+use oml_common::decide::rollout::Rollout;
 use oml_common::id::NodeName;
 use oml_common::time::Timestamp;
 
 use crate::pki::TokenRecord;
-use crate::records::values::{Assigned, Head};
+use crate::records::values::Assigned;
 use crate::records::{Archive, keys};
-
-/// Why every rollout is paused.
-const WHY: &str = "restored from a backup; apply again";
 
 /// By tenant, the nodes that carried something: the next change looks at
 /// everything on them, and empties those it gives nothing.
@@ -30,19 +27,11 @@ pub(super) fn quiesce(archive: &mut Archive, epoch: u64, now: Timestamp) {
     archive.update(&keys::all_assignments(), |_, held: Assigned| {
         assign::undecided(&held.assignment, epoch).into()
     });
-    archive.update(&keys::rollouts(), |tenant, rollout| Rollout {
-        from: None,
-        state: State::Paused { why: WHY.to_owned(), returning: false },
-        since: now,
-        moved: BTreeSet::new(),
-        turned: carrying.get(tenant).cloned().unwrap_or_default(),
-        ..rollout
+    archive.update(&keys::rollouts(), |tenant, rollout| {
+        rollout.quiesced(carrying.get(tenant).cloned().unwrap_or_default(), now)
     });
     // Nothing is known to run, so every node is on the way of the next change.
-    archive.update(&keys::heads(), |tenant, head| {
-        let current = head.present(rollouts.get(tenant));
-        Head { current, good: None, ..head }
-    });
+    archive.update(&keys::heads(), |tenant, head| head.quiesced(rollouts.get(tenant)));
     // A token may have been used since the backup. Long ended, so that no clock
     // that is set back makes it good again.
     archive.update(&keys::tokens(), |_, token: TokenRecord| TokenRecord {
@@ -55,7 +44,7 @@ fn carrying(archive: &Archive, rollouts: &BTreeMap<String, Rollout>) -> Carrying
     let mut carrying = Carrying::new();
     for (tenant, rollout) in rollouts {
         // It may have been restored already, and nothing applied since.
-        carrying.entry(tenant.clone()).or_default().extend(rollout.half_way());
+        carrying.entry(tenant.clone()).or_default().extend(rollout.in_flight());
     }
     for (_, Assigned { assignment, .. }) in archive.list_lossy(&keys::all_assignments()) {
         if !assignment.content.share.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use oml_daemon::env::{Env, Random};
 use oml_daemon::tls::{Credentials, Identity, Peer, certificate, client_config};
 
 use super::*;
@@ -31,7 +32,9 @@ fn endpoint(host: &str) -> PublicEndpoint {
 
 async fn made(dir: &Path) -> (Settings, Bundle) {
     let settings = settings(dir);
-    let bundle = init(&settings, endpoint("10.0.0.1"), &"maria".parse().unwrap()).await.unwrap();
+    let bundle = init(&settings, &Env::system(), endpoint("10.0.0.1"), &"maria".parse().unwrap())
+        .await
+        .unwrap();
     (settings, bundle)
 }
 
@@ -57,7 +60,8 @@ async fn a_controller_that_exists_is_never_touched() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let key = std::fs::read(settings.pki_dir().join("ca.key")).unwrap();
-    let again = init(&settings, endpoint("10.0.0.1"), &"eve".parse().unwrap()).await;
+    let again =
+        init(&settings, &Env::system(), endpoint("10.0.0.1"), &"eve".parse().unwrap()).await;
     assert!(matches!(again, Err(InitError::Exists { .. })));
     assert_eq!(std::fs::read(settings.pki_dir().join("ca.key")).unwrap(), key);
 }
@@ -66,7 +70,8 @@ async fn a_controller_that_exists_is_never_touched() {
 async fn a_name_that_is_none_makes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path());
-    let refused = init(&settings, endpoint("not a host"), &"maria".parse().unwrap()).await;
+    let refused =
+        init(&settings, &Env::system(), endpoint("not a host"), &"maria".parse().unwrap()).await;
     assert!(matches!(refused, Err(InitError::Mistake(_))));
     assert!(!settings.pki_dir().exists());
 }
@@ -75,14 +80,14 @@ async fn a_name_that_is_none_makes_nothing() {
 async fn a_further_operator_needs_a_controller_that_does_not_run() {
     let dir = tempfile::tempdir().unwrap();
     let joe = "joe".parse().unwrap();
-    let missing = add_operator(&settings(dir.path()), &joe).await;
+    let missing = add_operator(&settings(dir.path()), &Env::system(), &joe).await;
     assert!(matches!(missing, Err(InitError::Missing { .. })));
     let (settings, first) = made(dir.path()).await;
-    let bundle = add_operator(&settings, &joe).await.unwrap();
+    let bundle = add_operator(&settings, &Env::system(), &joe).await.unwrap();
     assert_eq!((&bundle.endpoint, &bundle.ca_pem), (&first.endpoint, &first.ca_pem));
     let runs = Embedded::open(&settings.store_dir(), Options::default()).await.unwrap();
     assert!(matches!(
-        add_operator(&settings, &joe).await,
+        add_operator(&settings, &Env::system(), &joe).await,
         Err(InitError::Offline(OfflineError::Running))
     ));
     let audit = runs.list("audit/").await.unwrap();
@@ -98,10 +103,11 @@ async fn a_removed_operator_can_be_made_again_with_a_certificate_that_counts() {
         let own = certificate(&bundle.certificate_pem, "test").unwrap();
         Peer::from_certificate(&own).unwrap().serial
     };
-    assert_eq!(remove_operator(&settings, &maria).await.unwrap(), None);
-    let message = remove_operator(&settings, &maria).await.unwrap().unwrap().to_string();
+    assert_eq!(remove_operator(&settings, &Env::system(), &maria).await.unwrap(), None);
+    let message =
+        remove_operator(&settings, &Env::system(), &maria).await.unwrap().unwrap().to_string();
     assert!(message.contains("there was no operator maria on record"), "{message}");
-    let again = add_operator(&settings, &maria).await.unwrap();
+    let again = add_operator(&settings, &Env::system(), &maria).await.unwrap();
     let records = Records::new(offline::open_store(&settings).await.unwrap() as _);
     let kept = records.get(&keys::operator(&maria)).await.unwrap().unwrap().value;
     assert!(kept.revoked >= Some(serial(&bundle)) && kept.revoked < Some(serial(&again)));
@@ -114,12 +120,13 @@ async fn an_operator_who_is_not_on_record_can_be_removed_and_it_is_told() {
     let (settings, _) = made(dir.path()).await;
     let mario: OperatorName = "mario".parse().unwrap();
     let store = offline::open_store(&settings).await.unwrap();
-    let authority = Authority::load(&settings.pki_dir()).unwrap();
-    let terms = Terms { now: clock::now(), lifetime_ms: 3_600_000, after: None };
+    let authority = Authority::load(&settings.pki_dir(), &Random::system()).unwrap();
+    let terms = Terms { now: Env::system().now(), lifetime_ms: 3_600_000, after: None };
     let own = authority.issue_with_key(&Identity::Operator(mario.clone()), terms).unwrap();
     let unrecorded = own.issued.record.serial;
     offline::close_store(store).await;
-    let message = remove_operator(&settings, &mario).await.unwrap().unwrap().to_string();
+    let message =
+        remove_operator(&settings, &Env::system(), &mario).await.unwrap().unwrap().to_string();
     assert!(message.contains("no operator mario on record"), "{message}");
     assert!(message.contains("did you mean maria?"), "{message}");
     let records = Records::new(offline::open_store(&settings).await.unwrap() as _);
@@ -132,12 +139,13 @@ async fn a_restored_controller_has_everything_and_a_higher_epoch() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (settings, _) = made(dir.path()).await;
     let path = other.path().join("backup");
-    let saved = backup(&settings, create_file(&path).unwrap(), &path).await.unwrap();
+    let saved =
+        backup(&settings, &Env::system(), create_file(&path).unwrap(), &path).await.unwrap();
     assert_eq!((saved.records, saved.epoch), (4, 1));
-    let again = restore(&settings, read_backup(&path).unwrap()).await;
+    let again = restore(&settings, &Env::system(), read_backup(&path).unwrap()).await;
     assert!(matches!(again, Err(crate::backup::BackupError::Exists { .. })));
     let elsewhere = Settings { data_dir: other.path().join("new"), ..settings.clone() };
-    let restored = restore(&elsewhere, read_backup(&path).unwrap()).await.unwrap();
+    let restored = restore(&elsewhere, &Env::system(), read_backup(&path).unwrap()).await.unwrap();
     assert!(restored.epoch > saved.epoch);
     let store = Embedded::open(&elsewhere.store_dir(), Options::default()).await.unwrap();
     let records = Records::new(std::sync::Arc::new(store));
@@ -158,7 +166,7 @@ async fn a_backup_that_is_cut_short_is_refused_before_anything_is_made() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let path = dir.path().join("backup");
-    backup(&settings, create_file(&path).unwrap(), &path).await.unwrap();
+    backup(&settings, &Env::system(), create_file(&path).unwrap(), &path).await.unwrap();
     let whole = std::fs::read(&path).unwrap();
     for length in (0..whole.len() - 1).step_by(97) {
         std::fs::write(&path, &whole[..length]).unwrap();

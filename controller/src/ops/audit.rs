@@ -74,7 +74,7 @@ async fn prune(records: &Records, bounds: Bounds) -> Result<usize> {
     let over = over(&lines, bounds);
     let over: Vec<&str> = over.into_iter().map(|n| lines[n].0.as_str()).collect();
     for some in over.chunks(COMMIT_WRITES_MAX) {
-        let forget = |batch: Batch, rest: &&str| batch.delete(&keys::audit_line(rest), Expect::Any);
+        let forget = |batch: Batch, rest: &&str| batch.delete(&keys::audit_of(rest), Expect::Any);
         records.commit(some.iter().fold(Batch::default(), forget)).await?;
     }
     Ok(over.len())

@@ -20,7 +20,6 @@ pub enum CatalogError {
     /// A file or the folder cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// Which.
         path: PathBuf,
         /// What went wrong.
         source: std::io::Error,
@@ -28,7 +27,6 @@ pub enum CatalogError {
     /// A file is not a catalog.
     #[error("{} is not a catalog:\n{problems}", path.display())]
     Invalid {
-        /// Which.
         path: PathBuf,
         /// Everything that is wrong with it.
         problems: Problems,
@@ -38,7 +36,6 @@ pub enum CatalogError {
     Twice {
         /// The later file.
         path: PathBuf,
-        /// The name.
         name: CatalogName,
     },
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
 use oml_daemon::tls::Identity;
 use rustls::ServerConfig;
 
 use super::{OpsError, Result};
-use crate::clock;
 use crate::pki::{Authority, Revoked, Terms};
 use crate::tls;
 
@@ -29,6 +29,7 @@ pub struct PortConfigs {
 /// Makes the certificates that the controller itself shows.
 #[derive(Debug, Clone)]
 pub struct OwnCertificates {
+    env: Env,
     authority: Arc<Authority>,
     revoked: Arc<Revoked>,
 }
@@ -36,13 +37,19 @@ pub struct OwnCertificates {
 impl OwnCertificates {
     /// Issued by that authority; the ports refuse `revoked` certificates.
     #[must_use]
-    pub fn new(authority: Arc<Authority>, revoked: Arc<Revoked>) -> Self {
-        Self { authority, revoked }
+    pub fn new(env: Env, authority: Arc<Authority>, revoked: Arc<Revoked>) -> Self {
+        Self { env, authority, revoked }
+    }
+
+    /// The wall time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.env.now()
     }
 
     /// A new certificate in the configurations of both ports.
     pub fn port_configs(&self) -> Result<PortConfigs> {
-        let now = clock::now();
+        let now = self.env.now();
         let terms = Terms { now, lifetime_ms: LIFETIME_MS, after: None };
         let authority = &self.authority;
         let own = authority.issue_with_key(&Identity::Controller, terms)?;

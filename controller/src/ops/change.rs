@@ -6,13 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use oml_common::decide::change::already_in_effect;
 use oml_common::decide::diff::{Change, diff};
+use oml_common::decide::head::{after_change, next_revision};
 use oml_common::decide::plan::{self, ImageName, NodeFacts, Plan};
-use oml_common::decide::rollout::{Begin, Rollout, State};
+use oml_common::decide::rollout::{Begin, Rollout};
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
-use oml_common::text::problem::{Problem, nearest, printable};
+use oml_common::text::problem::{Problem, Problems, nearest, printable};
 use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
 use oml_daemon::failpoint;
 
 mod draft;
@@ -22,14 +25,10 @@ pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestCont
 
 use self::draft::Draft;
 use super::catalogs::Catalogs;
-use super::digests::Images;
 use super::retries::ConflictRetries;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
-use crate::clock;
-use crate::records::values::{
-    AgentRecord, AuditRecord, Head, IdempotencyRecord, Revision, RolloutOutcome,
-};
+use crate::records::values::{AgentRecord, AuditRecord, IdempotencyRecord, Revision};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::registry::Registries;
 use crate::store::Expect;
@@ -45,6 +44,7 @@ struct Planned {
 /// Changes what tenants run. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Changes {
+    pub(super) env: Env,
     pub(super) records: Records,
     pub(super) tenants: Tenants,
     pub(super) catalogs: Arc<Catalogs>,
@@ -121,23 +121,20 @@ impl Changes {
         let spec = &draft.spec;
         let catalog = self.catalogs.of(spec)?;
         let nodes = self.node_facts(&draft.tenant).await?;
-        let images = Images::of(spec, catalog);
-        let revision = draft.head.as_ref().map(|head| head.value.last).unwrap_or_default().next();
-        let plan_with = |digests: &BTreeMap<ImageName, Digest>| {
-            plan::plan(plan::Input { revision, spec, catalog, nodes: &nodes, digests })
+        let revision = next_revision(draft.head.as_ref().map(|head| head.value));
+        let prepared = plan::prepare(plan::Input { revision, spec, catalog, nodes: &nodes });
+        // Found before registries are asked, so that everything is told beside what they say.
+        let mut problems = match &prepared {
+            Ok(prepared) => Problems(draft.conflicts(prepared.layout())),
+            Err(found) => found.clone(),
         };
-        let mut digests = answers.clone();
-        digests.append(&mut draft.known);
-        // Once without the registries, so that everything else is told beside what they say.
-        let mut problems = images.problems.clone();
-        match plan_with(&images.with_placeholders(&digests)) {
-            Ok(plan) => problems.0.extend(draft.conflicts(&plan)),
-            Err(found) => problems.0.extend(found.0),
-        }
         if nodes.is_empty() {
             problems.0.extend(self.suggest_tenant(spec).await?);
         }
         let is_refused = !problems.0.is_empty();
+        let (images, _told_by_prepare) = plan::images(spec, catalog);
+        let mut digests = answers.clone();
+        digests.append(&mut draft.known);
         let said = self.resolve(spec, &images, &mut digests, is_refused).await;
         answers.clone_from(&digests);
         problems.0.extend(said.problems.0);
@@ -145,7 +142,8 @@ impl Changes {
         if let Some(failure) = said.failure {
             return Err(OpsError::Registry(failure));
         }
-        let plan = plan_with(&digests).map_err(OpsError::Problems)?;
+        let plan = prepared.and_then(|prepared| prepared.finish(&digests));
+        let plan = plan.map_err(OpsError::Problems)?;
         let changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect() })
     }
@@ -165,7 +163,7 @@ impl Changes {
     async fn node_facts(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, NodeFacts>> {
         let all = keys::nodes(tenant);
         let nodes = self.records.list(&all).await?;
-        let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
+        let present = nodes.into_iter().filter(|(_, node)| node.value.is_enrolled());
         let facts = present.filter_map(|(rest, node)| {
             let facts = NodeFacts {
                 roles: node.value.roles,
@@ -184,7 +182,7 @@ impl Changes {
         context: &RequestContext,
     ) -> Result<()> {
         let Planned { draft, plan, .. } = planned;
-        let (tenant, number, now) = (&draft.tenant, plan.revision, clock::now());
+        let (tenant, number, now) = (&draft.tenant, plan.revision, self.env.now());
         let rollout = self.begin(planned, now).await?;
         let written =
             serde_json::to_vec(plan).expect("a plan has string keys and no failing serializer");
@@ -218,7 +216,7 @@ impl Changes {
         Ok(Rollout::begin(Begin {
             from: good.as_deref(),
             to: plan,
-            overtaken: draft.rollout.as_ref().map(|rollout| &rollout.value),
+            superseded: draft.rollout.as_ref().map(|rollout| &rollout.value),
             enrolled,
             now,
         }))
@@ -228,12 +226,16 @@ impl Changes {
 impl Planned {
     /// The present revision, if it is as good as the one planned.
     fn already_in_effect(&self) -> Result<Option<RevisionNumber>> {
-        let Some(head) = self.draft.head.as_ref().filter(|_| self.changes.is_empty()) else {
-            return Ok(None);
-        };
-        let again = self.draft.rollout.as_ref().is_some_and(|rollout| went_wrong(&rollout.value));
-        let is_so = !again && self.draft.has_the_same_spec()?;
-        Ok(is_so.then_some(head.value.current))
+        let Draft { head, rollout, before, spec, .. } = &self.draft;
+        let before = before.as_ref().map(|(text, _)| TenantSpec::parse(text)).transpose();
+        let before = before.map_err(OpsError::Problems)?;
+        Ok(already_in_effect(
+            head.as_ref().map(|head| head.value),
+            rollout.as_ref().map(|rollout| &rollout.value),
+            &self.changes,
+            before.as_ref(),
+            spec,
+        ))
     }
 
     /// The last revision whose rollout was completed.
@@ -245,7 +247,9 @@ impl Planned {
     fn intent(&self, context: &RequestContext, content: ContentHash, now: Timestamp) -> Batch {
         let Self { draft, plan, changes, .. } = self;
         let (tenant, number) = (&draft.tenant, plan.revision);
-        let head = Head { current: number, last: number, good: self.good() };
+        let head = draft.head.as_ref().map(|head| head.value);
+        let rollout = draft.rollout.as_ref().map(|rollout| &rollout.value);
+        let (head, superseded) = after_change(head, number, rollout, now);
         let audit = AuditRecord {
             at: now,
             who: context.who.to_string(),
@@ -266,16 +270,12 @@ impl Planned {
         let batch = Batch::default()
             .put(&keys::revision(tenant, number), Expect::Absent, &revision)
             .put(&keys::head(tenant), if_unchanged(draft.head.as_ref()), &head)
-            .put(&keys::audit(), Expect::Absent, &audit);
-        let overtaken = draft.rollout.as_ref().map(|rollout| &rollout.value);
-        let Some(overtaken) = overtaken.filter(|rollout| !rollout.is_ended()) else { return batch };
-        let failures = overtaken.failures.clone();
-        let outcome = RolloutOutcome { state: State::Superseded, at: now, failures };
-        batch.put(&keys::outcome(tenant, overtaken.to), Expect::Any, &outcome)
+            .audit(&audit);
+        match superseded {
+            Some((number, outcome)) => {
+                batch.put(&keys::outcome(tenant, number), Expect::Any, &outcome)
+            }
+            None => batch,
+        }
     }
-}
-
-/// Whether asking for the same again is a change: it is tried anew.
-fn went_wrong(rollout: &Rollout) -> bool {
-    matches!(rollout.state, State::Paused { .. } | State::RollingBack { .. })
 }

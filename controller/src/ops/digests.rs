@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use oml_common::decide::plan::{self, ImageName};
-use oml_common::document::catalog::Catalog;
+use oml_common::decide::plan::ImageName;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, Digest};
 use oml_common::text::problem::{Problem, Problems};
@@ -20,34 +19,6 @@ use crate::registry::RegistryError;
 const QUESTIONS_MAX: usize = 8;
 /// Longest wait for registries when the change is refused anyway.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
-
-/// The images of a specification, as far as they can be told.
-#[derive(Debug, Default)]
-pub(super) struct Images {
-    pub(super) by_component: BTreeMap<ComponentName, ImageName>,
-    pub(super) problems: Problems,
-}
-
-impl Images {
-    pub(super) fn of(spec: &TenantSpec, catalog: &Catalog) -> Self {
-        let (by_component, problems) = plan::images(spec, catalog);
-        Self { by_component, problems }
-    }
-
-    /// The digests known, and for every other image one that no image has.
-    pub(super) fn with_placeholders(
-        &self,
-        known: &BTreeMap<ImageName, Digest>,
-    ) -> BTreeMap<ImageName, Digest> {
-        let nothing: Digest = format!("sha256:{}", "0".repeat(64))
-            .parse()
-            .expect("64 zeros are 64 hexadecimal digits");
-        let mut digests: BTreeMap<ImageName, Digest> =
-            self.by_component.values().map(|image| (image.clone(), nothing.clone())).collect();
-        digests.extend(known.iter().map(|(image, digest)| (image.clone(), digest.clone())));
-        digests
-    }
-}
 
 /// What registries said.
 #[derive(Debug, Default)]
@@ -64,11 +35,10 @@ impl Changes {
     pub(super) async fn resolve(
         &self,
         spec: &TenantSpec,
-        images: &Images,
+        images: &BTreeMap<ComponentName, ImageName>,
         known: &mut BTreeMap<ImageName, Digest>,
         is_refused: bool,
     ) -> RegistryAnswers {
-        let images = &images.by_component;
         let missing: BTreeSet<ImageName> =
             images.values().filter(|image| !known.contains_key(*image)).cloned().collect();
         let questions: Vec<_> = missing.into_iter().map(|image| self.ask(image)).collect();

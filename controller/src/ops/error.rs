@@ -56,27 +56,17 @@ pub enum OpsError {
         "duplicate identity: machine {known} and machine {claims} both claim {node}; if the host is another machine now, make a token that names it and enrol it again"
     )]
     Duplicate {
-        /// Which node.
         node: NodeName,
-        /// The machine that it is.
         known: MachineId,
         /// The one that was refused.
         claims: MachineId,
     },
     /// The node was removed, or never was.
     #[error("node {node} is not enrolled; it needs a new token")]
-    NotEnrolled {
-        /// Which.
-        node: NodeName,
-    },
+    NotEnrolled { node: NodeName },
     /// A node of that name is there already.
     #[error(
         "{tenant} already has a node {node}; remove it, or make a token that names it: omlctl node token tenant={tenant} name={node} role=…"
     )]
-    NameTaken {
-        /// Whose.
-        tenant: TenantId,
-        /// Which.
-        node: NodeName,
-    },
+    NameTaken { tenant: TenantId, node: NodeName },
 }

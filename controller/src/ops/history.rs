@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::decide::head::base;
+use oml_common::decide::rollout::State;
 use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 
@@ -17,10 +19,9 @@ const REVISIONS_MAX: usize = 500;
 /// A revision and what became of it.
 #[derive(Debug, Clone)]
 pub struct HistoryEntry {
-    /// What was asked.
     pub revision: Arc<Revision>,
-    /// The word for the state its rollout is or ended in.
-    pub outcome: &'static str,
+    /// The state its rollout is or ended in; none where none is recorded.
+    pub outcome: Option<State>,
 }
 
 impl Status {
@@ -45,9 +46,8 @@ impl Status {
         let past = revisions.into_iter().skip(skipped).map(|(rest, revision)| {
             let is_present = revision.value.number == rollout.value.to;
             let outcome = match outcomes.get(&rest) {
-                _ if is_present => rollout.value.state.as_str(),
-                Some(outcome) => outcome.state.as_str(),
-                None => "",
+                _ if is_present => Some(rollout.value.state.clone()),
+                outcome => outcome.map(|outcome| outcome.state.clone()),
             };
             HistoryEntry { revision: revision.value, outcome }
         });
@@ -63,8 +63,8 @@ impl Status {
         let head = self.records.get(&keys::head(tenant)).await?;
         let Some(head) = head else { return Err(self.tenants.without_revisions(tenant).await) };
         let rollout = self.records.get(&keys::rollout(tenant)).await?;
-        let present = head.value.present(rollout.as_ref().map(|rollout| &rollout.value));
-        let wanted = if number.0 == 0 { present } else { number };
+        let base = base(head.value, rollout.as_ref().map(|rollout| &rollout.value));
+        let wanted = if number.0 == 0 { base } else { number };
         let revision = self.tenants.revision(tenant, wanted).await?;
         revision.ok_or_else(|| {
             let message = format!("tenant {tenant} has no revision {number}");

@@ -15,11 +15,9 @@ use crate::pki::{Authority, CertificateRecord, CertificateRequest, Issued, Terms
 pub struct IssuedCertificate {
     /// The node's certificate.
     pub certificate_pem: String,
-    /// The authority's.
     pub ca_pem: String,
     /// The node's tenant.
     pub tenant: TenantId,
-    /// The node.
     pub node: NodeName,
 }
 

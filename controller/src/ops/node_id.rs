@@ -10,7 +10,6 @@ use crate::records::keys;
 /// A node's tenant and its name there: together they name one node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId {
-    /// The tenant whose node it is.
     pub tenant: TenantId,
     /// Its name, unique within the tenant.
     pub name: NodeName,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use oml_common::id::NodeName;
 use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
 use oml_daemon::tls::{Identity, OperatorName, Serial};
 use rustls::pki_types::CertificateDer;
 use tokio::time::Instant;
@@ -15,7 +16,6 @@ use super::presence::Presence;
 use super::retries::ConflictRetries;
 use super::tenants::Tenants;
 use super::{OpsError, Result, audit};
-use crate::clock;
 use crate::pki::{
     CertificateRecord, CertificateRequest, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
     RecoveryRefused, Revoked, highest_serial, recover,
@@ -83,6 +83,7 @@ pub struct Greeting {
 /// Nodes after they joined. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Nodes {
+    pub(super) env: Env,
     pub(super) records: Records,
     pub(super) tenants: Tenants,
     pub(super) presence: Arc<Presence>,
@@ -91,6 +92,12 @@ pub struct Nodes {
 }
 
 impl Nodes {
+    /// The wall time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.env.now()
+    }
+
     /// Who is connected, and what each node last reported.
     #[must_use]
     pub fn presence(&self) -> &Presence {
@@ -132,7 +139,7 @@ impl Nodes {
         while let Err(error) = self.try_greet(id, greeting, &mut may_write).await {
             if matches!(error, OpsError::Duplicate { .. }) {
                 let message = error.to_string();
-                self.presence.record_duplicate(id, &message, clock::now());
+                self.presence.record_duplicate(id, &message, self.env.now());
             }
             retries.after(error)?;
         }
@@ -207,7 +214,7 @@ impl Nodes {
             let shown = CertificateRecord::of(claim.peer());
             node.value.machine = machine_of(&node.value, shown).cloned();
             let known = node.value.certificates;
-            let checked = claim.check(known, request, clock::now(), RECOVERY_WINDOW_MS_DEFAULT);
+            let checked = claim.check(known, request, self.env.now(), RECOVERY_WINDOW_MS_DEFAULT);
             node.value.certificates = checked.map_err(OpsError::Recovery)?;
             match self.reissue(&id, &node, shown, request).await {
                 Ok(certified) => return Ok(certified),
@@ -239,21 +246,21 @@ impl Nodes {
             }
             found => found?,
         };
-        let now = clock::now();
+        let now = self.env.now();
         let line = node.value.certificates.newest().max(highest_serial(now));
         let removed = NodeRecord { revoked: Some(line), removed: Some(now), ..node.value.clone() };
         let audit = node_audit(who.to_string(), "removed the node".into(), id, now);
         let batch = Batch::default()
             .put(&keys::node(&id.tenant, &id.name), if_unchanged(Some(&node)), &removed)
             .delete(&keys::last_report(&id.tenant, &id.name), Expect::Any)
-            .put(&keys::audit(), Expect::Absent, &audit);
+            .audit(&audit);
         self.records.commit(batch).await?;
         Ok(line)
     }
 
     async fn enrolled(&self, id: &NodeId) -> Result<Entry<NodeRecord>> {
         let node = self.records.get(&keys::node(&id.tenant, &id.name)).await?;
-        let node = node.filter(|node| node.value.removed.is_none());
+        let node = node.filter(|node| node.value.is_enrolled());
         node.ok_or_else(|| OpsError::NotEnrolled { node: id.name.clone() })
     }
 
@@ -264,7 +271,7 @@ impl Nodes {
         shown: CertificateRecord,
         request: &CertificateRequest,
     ) -> Result<IssuedCertificate> {
-        let now = clock::now();
+        let now = self.env.now();
         let newest = node.value.certificates.current;
         // One made in the future is of a clock that was set back: it counts nowhere.
         let is_of_the_future = newest.issued > now;
@@ -284,7 +291,7 @@ impl Nodes {
         let audit = node_audit(id.identity().to_string(), what, id, now);
         let batch = Batch::default()
             .put(&keys::node(&id.tenant, &id.name), if_unchanged(Some(node)), &renewed)
-            .put(&keys::audit(), Expect::Absent, &audit);
+            .audit(&audit);
         self.records.commit(batch).await?;
         Ok(self.issuer.reply(issued, id.clone()))
     }

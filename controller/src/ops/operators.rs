@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use oml_common::text::problem::Problem;
+use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
 use oml_daemon::tls::{Identity, OperatorName, Serial};
 
 use super::Result;
-use crate::clock;
 use crate::pki::{Authority, OwnCertificate, Terms, highest_serial};
 use crate::records::values::Epoch;
 use crate::records::values::{AuditRecord, OperatorRecord, PublicEndpoint};
@@ -20,6 +21,7 @@ const LIFETIME_MS: u64 = 366 * 24 * 3_600_000;
 /// The operators on record. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Operators {
+    env: Env,
     records: Records,
     authority: Arc<Authority>,
 }
@@ -27,8 +29,8 @@ pub struct Operators {
 impl Operators {
     /// Over the records; certificates are issued by `authority`.
     #[must_use]
-    pub fn new(records: Records, authority: Arc<Authority>) -> Self {
-        Self { records, authority }
+    pub fn new(env: Env, records: Records, authority: Arc<Authority>) -> Self {
+        Self { env, records, authority }
     }
 
     /// How the controller is reached; none before it was founded.
@@ -43,7 +45,8 @@ impl Operators {
         first: &OperatorName,
         endpoint: &PublicEndpoint,
     ) -> Result<OwnCertificate> {
-        let own = self.issue(first, None)?;
+        let now = self.env.now();
+        let own = self.issue(first, None, now)?;
         let newest = own.issued.record.serial;
         let batch = Batch::default()
             .put(
@@ -53,11 +56,7 @@ impl Operators {
             )
             .put(&keys::epoch(), Expect::Absent, &Epoch { epoch: 1 })
             .put(&keys::public_endpoint(), Expect::Absent, endpoint)
-            .put(
-                &keys::audit(),
-                Expect::Absent,
-                &audit(format!("made the controller and operator {first}")),
-            );
+            .audit(&audit(format!("made the controller and operator {first}"), now));
         self.records.commit(batch).await?;
         Ok(own)
     }
@@ -66,12 +65,13 @@ impl Operators {
     pub async fn add(&self, name: &OperatorName) -> Result<OwnCertificate> {
         let known = self.records.get(&keys::operator(name)).await?;
         let after = known.as_ref().map(|known| Some(known.value.newest).max(known.value.revoked));
-        let own = self.issue(name, after.flatten())?;
+        let now = self.env.now();
+        let own = self.issue(name, after.flatten(), now)?;
         let revoked = known.as_ref().and_then(|known| known.value.revoked);
         let made = OperatorRecord { newest: own.issued.record.serial, revoked, removed: None };
         let batch = Batch::default()
             .put(&keys::operator(name), if_unchanged(known.as_ref()), &made)
-            .put(&keys::audit(), Expect::Absent, &audit(format!("made operator {name}")));
+            .audit(&audit(format!("made operator {name}"), now));
         self.records.commit(batch).await?;
         Ok(own)
     }
@@ -84,7 +84,7 @@ impl Operators {
         let known = self.records.get(&keys::operator(name)).await?;
         let is_present = known.as_ref().is_some_and(|known| known.value.removed.is_none());
         let unrecorded = if is_present { None } else { Some(self.not_on_record(name).await?) };
-        let now = clock::now();
+        let now = self.env.now();
         let highest = highest_serial(now);
         let newest = known.as_ref().map_or(highest, |known| known.value.newest);
         let revoked = known.as_ref().and_then(|known| known.value.revoked);
@@ -92,7 +92,7 @@ impl Operators {
         let removed = OperatorRecord { revoked: Some(line), removed: Some(now), newest };
         let batch = Batch::default()
             .put(&keys::operator(name), if_unchanged(known.as_ref()), &removed)
-            .put(&keys::audit(), Expect::Absent, &audit(format!("removed operator {name}")));
+            .audit(&audit(format!("removed operator {name}"), now));
         self.records.commit(batch).await?;
         Ok(unrecorded)
     }
@@ -121,13 +121,18 @@ impl Operators {
         Ok(problem.suggest(&name.to_string(), present.map(|(name, _)| name.as_str())))
     }
 
-    fn issue(&self, name: &OperatorName, after: Option<Serial>) -> Result<OwnCertificate> {
-        let terms = Terms { now: clock::now(), lifetime_ms: LIFETIME_MS, after };
+    fn issue(
+        &self,
+        name: &OperatorName,
+        after: Option<Serial>,
+        now: Timestamp,
+    ) -> Result<OwnCertificate> {
+        let terms = Terms { now, lifetime_ms: LIFETIME_MS, after };
         Ok(self.authority.issue_with_key(&Identity::Operator(name.clone()), terms)?)
     }
 }
 
-fn audit(what: String) -> AuditRecord {
+fn audit(what: String, at: Timestamp) -> AuditRecord {
     let who = "the machine's administrator".into();
-    AuditRecord { at: clock::now(), who, what, tenant: None, node: None }
+    AuditRecord { at, who, what, tenant: None, node: None }
 }

@@ -5,25 +5,23 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use oml_common::document::report::Report;
+use oml_common::document::report::{Report, Significance, significance};
 use oml_common::id::{NodeName, TenantId};
 use oml_common::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::node_id::NodeId;
-use super::substance::same_substance;
 
 /// Least time between two records of one node's reports, and of its greetings.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// All nodes.
+/// Which nodes are connected, and what each last reported.
 #[derive(Debug, Default)]
 pub struct Presence {
     tenants: Mutex<BTreeMap<TenantId, TenantEntry>>,
     /// Counts what a task may have to act on.
-    substance: watch::Sender<u64>,
-    /// Counts everything.
+    actionable: watch::Sender<u64>,
     all: watch::Sender<u64>,
 }
 
@@ -63,7 +61,6 @@ pub struct NodePresence {
     pub has_reported: bool,
     /// When it last said something, by the controller's clock.
     pub last_seen: Option<Timestamp>,
-    /// What it last said.
     pub report: Option<Arc<Report>>,
     /// What was told to another machine that claimed to be it, and when.
     pub duplicate: Option<(Arc<str>, Timestamp)>,
@@ -123,7 +120,8 @@ impl Presence {
                 return false;
             }
             let before = known.presence.report.as_deref();
-            let differs = !before.is_some_and(|before| same_substance(before, &report));
+            let differs = before
+                .is_none_or(|before| significance(before, &report) == Significance::Actionable);
             let is_first = !known.presence.has_reported;
             known.presence.last_seen = Some(now);
             known.presence.report = Some(Arc::new(report));
@@ -222,8 +220,8 @@ impl Presence {
 
     /// Wakes when a task may have to act.
     #[must_use]
-    pub fn substance(&self) -> watch::Receiver<u64> {
-        self.substance.subscribe()
+    pub fn actionable(&self) -> watch::Receiver<u64> {
+        self.actionable.subscribe()
     }
 
     /// Wakes on everything that a tenant's nodes say; all tenants' for none.
@@ -235,18 +233,18 @@ impl Presence {
         }
     }
 
-    /// Changes what is known of a node; the change says whether it is one of substance.
+    /// Changes what is known of a node; the change says whether it is one that tasks act on.
     fn update(&self, node: &NodeId, change: impl FnOnce(&mut NodeEntry) -> bool) -> bool {
         let mut tenants = self.lock();
         let of_tenant = tenants.entry(node.tenant.clone()).or_default();
-        let is_substance = change(of_tenant.nodes.entry(node.name.clone()).or_default());
+        let is_actionable = change(of_tenant.nodes.entry(node.name.clone()).or_default());
         of_tenant.changed.send_modify(|count| *count += 1);
         drop(tenants);
         self.all.send_modify(|count| *count += 1);
-        if is_substance {
-            self.substance.send_modify(|count| *count += 1);
+        if is_actionable {
+            self.actionable.send_modify(|count| *count += 1);
         }
-        is_substance
+        is_actionable
     }
 
     /// A change is made in steps that cannot panic, so a poisoned lock guards a whole state.

@@ -17,28 +17,25 @@ use crate::records::{Entry, keys};
 /// A tenant with a rollout, as of one moment.
 #[derive(Debug)]
 pub struct TenantSnapshot {
+    /// The wall time at which it was read.
+    pub at: Timestamp,
     /// Which revisions count.
     pub head: Entry<Head>,
-    /// The rollout.
     pub rollout: Entry<Rollout>,
     /// Plan of the revision wanted.
     pub to: Arc<Plan>,
     /// Plan of the revision before.
     pub from: Option<Arc<Plan>>,
-    /// The pointers.
     pub targets: BTreeMap<NodeName, Entry<Target>>,
-    /// The nodes.
     pub nodes: BTreeMap<NodeName, NodeSnapshot>,
 }
 
 /// A node as of one moment.
 #[derive(Debug)]
 pub struct NodeSnapshot {
-    /// What is recorded of it.
     pub node: NodeRecord,
     /// What is known of it now.
     pub presence: NodePresence,
-    /// What it was given.
     pub assigned: Option<Arc<Assigned>>,
 }
 
@@ -61,7 +58,8 @@ impl Status {
         let targets = targets.filter_map(|(rest, target)| Some((all.name(&rest)?, target)));
         let targets = targets.collect();
         let nodes = self.nodes(tenant).await?;
-        Ok(Some(TenantSnapshot { head, rollout, to, from, targets, nodes }))
+        let at = self.env.now();
+        Ok(Some(TenantSnapshot { at, head, rollout, to, from, targets, nodes }))
     }
 
     /// A tenant's nodes; removed ones are not among them.
@@ -73,7 +71,7 @@ impl Status {
         let mut presences = self.presence.of_tenant(tenant);
         let all = keys::nodes(tenant);
         let nodes = records.list(&all).await?;
-        let present = nodes.into_iter().filter(|(_, node)| node.value.removed.is_none());
+        let present = nodes.into_iter().filter(|(_, node)| node.value.is_enrolled());
         let node_snapshots = present.filter_map(|(rest, node)| {
             let name: NodeName = all.name(&rest)?;
             let presence = presences.remove(&name).unwrap_or_default();
@@ -87,7 +85,7 @@ impl Status {
 impl TenantSnapshot {
     /// What follows from it; nothing is written.
     #[must_use]
-    pub fn step(&self, now: Timestamp) -> Next {
+    pub fn step(&self) -> Next {
         let targets =
             self.targets.iter().map(|(node, t)| (node.clone(), t.value.revision)).collect();
         let nodes = self.nodes.iter().map(|(name, snapshot)| (name.clone(), snapshot.view()));
@@ -97,7 +95,7 @@ impl TenantSnapshot {
             to: &self.to,
             from: self.from.as_deref(),
             nodes: &nodes.collect(),
-            now,
+            now: self.at,
         })
     }
 }

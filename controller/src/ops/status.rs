@@ -3,29 +3,29 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use oml_common::decide::head::base;
 use oml_common::decide::plan::Plan;
 use oml_common::decide::rollout::Rollout;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
+use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
 use tokio::sync::watch;
 
 use super::presence::Presence;
 use super::snapshot::NodeSnapshot;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
-use crate::clock;
 use crate::records::{Records, keys};
 use crate::store::{ChangeSignal, StoreError};
 
 /// How one tenant stands.
 #[derive(Debug)]
 pub struct TenantStatus {
-    /// The tenant.
     pub tenant: TenantId,
     /// The revision wanted; 0 before the first.
     pub revision: RevisionNumber,
     /// Its rollout, and what that waits for.
     pub rollout: Option<(Rollout, String)>,
-    /// Its nodes.
     pub nodes: BTreeMap<NodeName, NodeStatus>,
 }
 
@@ -34,11 +34,9 @@ pub struct TenantStatus {
 pub struct NodeStatus {
     /// What is recorded and known of it.
     pub snapshot: NodeSnapshot,
-    /// Its pointer.
     pub target: Option<RevisionNumber>,
     /// Components that should run and have not been reported.
     pub expected: BTreeMap<ComponentName, Option<Version>>,
-    /// What should run on it.
     pub plan: Option<Arc<Plan>>,
 }
 
@@ -75,6 +73,7 @@ impl StatusChanges {
         let stored = futures_util::future::select_all(stored);
         // Both only observe: what is not returned now is returned at the next call.
         tokio::select! {
+            biased;
             _ended = self.presence.changed() => {}
             _one = stored => {}
         }
@@ -84,16 +83,23 @@ impl StatusChanges {
 /// Reads how tenants and nodes stand. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Status {
+    pub(super) env: Env,
     pub(super) records: Records,
     pub(super) tenants: Tenants,
     pub(super) presence: Arc<Presence>,
 }
 
 impl Status {
+    /// The wall time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.env.now()
+    }
+
     /// Wakes when a report, or who is connected, may ask a task to act.
     #[must_use]
     pub fn presence_changes(&self) -> watch::Receiver<u64> {
-        self.presence.substance()
+        self.presence.actionable()
     }
 
     /// Commits to the store since the start: made, and refused.
@@ -152,7 +158,8 @@ impl Status {
         StatusChanges { presence, stored }
     }
 
-    async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
+    /// How one tenant stands.
+    pub(super) async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
         let tenant_id = tenant.clone();
         let Some(snapshot) = self.tenant(tenant).await? else {
             let node_snapshots = self.nodes(tenant).await?.into_iter();
@@ -166,8 +173,8 @@ impl Status {
                 nodes: nodes.collect(),
             });
         };
-        let next = snapshot.step(clock::now());
-        let revision = snapshot.head.value.present(Some(&snapshot.rollout.value));
+        let next = snapshot.step();
+        let revision = base(snapshot.head.value, Some(&snapshot.rollout.value));
         let plan = if revision == snapshot.rollout.value.to {
             Some(Arc::clone(&snapshot.to))
         } else {
@@ -182,7 +189,7 @@ impl Status {
             tenant: tenant_id,
             revision,
             nodes: nodes.collect(),
-            rollout: Some((snapshot.rollout.value, next.waits_for)),
+            rollout: Some((snapshot.rollout.value, next.waits_for.to_string())),
         })
     }
 }

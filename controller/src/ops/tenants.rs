@@ -49,7 +49,7 @@ impl Tenants {
         let nodes = self.records.list_lossy(&keys::all_nodes()).await?.entries;
         let of_heads = heads.entries.iter().map(|(rest, _)| rest).chain(&heads.damaged);
         let of_heads = of_heads.filter_map(|rest| rest.parse().ok());
-        let present = nodes.iter().filter(|(_, node)| node.value.removed.is_none());
+        let present = nodes.iter().filter(|(_, node)| node.value.is_enrolled());
         let of_nodes = present.filter_map(|(rest, _)| Some(keys::tenant_and_node(rest)?.0));
         let mut tenants: Vec<TenantId> = of_heads.chain(of_nodes).collect();
         tenants.sort();
@@ -87,7 +87,7 @@ impl Tenants {
         if nodes.is_empty() {
             return self.unknown_tenant(tenant).await;
         }
-        let present = nodes.iter().filter(|(_, node)| node.value.removed.is_none());
+        let present = nodes.iter().filter(|(_, node)| node.value.is_enrolled());
         let known = present.map(|(name, _)| name.as_str());
         let message = format!("tenant {tenant} has no node {node}");
         Problem::new("node", message).suggest(node.as_str(), known).into()

@@ -6,6 +6,7 @@ use oml_common::decide::assign;
 use oml_common::id::{NodeName, RoleName, TenantId};
 use oml_common::text::problem::Problem;
 use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
 use oml_daemon::failpoint;
 use oml_daemon::tls::{Fingerprint, JoinToken, OperatorName};
 
@@ -14,7 +15,6 @@ use super::node_id::NodeId;
 use super::nodes::{Address, IssuedCertificate, Nodes, node_audit};
 use super::retries::ConflictRetries;
 use super::{OpsError, Result};
-use crate::clock;
 use crate::pki::{
     Authority, CertificateRequest, NodeCertificates, Redeemed, TokenGrant, TokenRecord,
     TokenRefused, TokenValidity, redeem,
@@ -31,7 +31,6 @@ const ENDED_TOKENS_MAX: usize = 32;
 /// What a token shall be good for.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
-    /// Whose host will join.
     pub tenant: TenantId,
     /// What the host will be for.
     pub roles: Vec<RoleName>,
@@ -46,7 +45,6 @@ pub struct TokenRequest {
 pub struct CreatedToken {
     /// Shown once, and not kept.
     pub token: JoinToken,
-    /// When it ends.
     pub expires: Timestamp,
     /// Where it is used, as `host:port`.
     pub enrollment_endpoint: String,
@@ -55,7 +53,6 @@ pub struct CreatedToken {
 /// A host that wants to join.
 #[derive(Debug)]
 pub struct JoinRequest {
-    /// What it was given.
     pub token: JoinToken,
     /// The name it wishes for.
     pub node: NodeName,
@@ -68,6 +65,7 @@ pub struct JoinRequest {
 /// Join tokens, and the hosts that use them. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Tokens {
+    pub(super) env: Env,
     pub(super) records: Records,
     pub(super) nodes: Nodes,
     pub(super) catalogs: Arc<Catalogs>,
@@ -90,7 +88,7 @@ impl Tokens {
                 .map_err(|error| Problem::new("valid", error.to_string()))?,
             None => TokenValidity::default(),
         };
-        let now = clock::now();
+        let now = self.env.now();
         let audit = AuditRecord {
             at: now,
             who: who.to_string(),
@@ -102,7 +100,7 @@ impl Tokens {
         let grant = TokenGrant { tenant, roles, node };
         let (token, record) = TokenRecord::create(&self.authority, grant, now, validity)?;
         let mut batch = Batch::default().put(&keys::token(record.hash), Expect::Absent, &record);
-        batch = batch.put(&keys::audit(), Expect::Absent, &audit);
+        batch = batch.audit(&audit);
         for ended in self.long_ended_tokens(now).await? {
             batch = batch.delete(&keys::token(ended), Expect::Any);
         }
@@ -138,7 +136,7 @@ impl Tokens {
         let token_key = keys::token(joining.token.hash());
         let record = self.records.get(&token_key).await?;
         let record = record.ok_or(OpsError::Token(TokenRefused::Unknown))?;
-        let now = clock::now();
+        let now = self.env.now();
         let redeemed = redeem(&record.value, &joining.token, &joining.node, now);
         let redeemed = redeemed.map_err(OpsError::Token)?;
         let tenant = redeemed.grant().tenant.clone();
@@ -170,7 +168,7 @@ impl Tokens {
         let batch = batch
             .put(&token_key, Expect::Version(record.version), &used)
             .put(&node_key, if_unchanged(present.as_ref()), &node)
-            .put(&keys::audit(), Expect::Absent, &audit);
+            .audit(&audit);
         self.records.commit(batch).await?;
         failpoint::reach("C12");
         if let Some(up_to) = after {
@@ -203,7 +201,7 @@ fn check_name_is_free(
     present: Option<&Entry<NodeRecord>>,
     redeemed: &Redeemed,
 ) -> Result<()> {
-    let is_in_use = present.is_some_and(|node| node.value.removed.is_none());
+    let is_in_use = present.is_some_and(|node| node.value.is_enrolled());
     if is_in_use && redeemed.grant().node.as_ref() != Some(node) {
         return Err(OpsError::NameTaken { tenant: tenant.clone(), node: node.clone() });
     }

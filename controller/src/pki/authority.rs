@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use oml_common::time::Timestamp;
+use oml_daemon::env::{Random, RandomError};
 use oml_daemon::tls::{BACKDATED_MS, Fingerprint, Identity, Peer, Serial, certificate};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -28,7 +29,6 @@ pub enum PkiError {
     /// A file could not be read or written.
     #[error("cannot use {}", file.display())]
     File {
-        /// The file.
         file: PathBuf,
         /// What went wrong.
         source: io::Error,
@@ -36,7 +36,6 @@ pub enum PkiError {
     /// A file does not hold what it should.
     #[error("{} does not hold the authority's {what}", file.display())]
     Content {
-        /// The file.
         file: PathBuf,
         /// What it should hold.
         what: &'static str,
@@ -51,8 +50,8 @@ pub enum PkiError {
     #[error("the cluster's authority has expired")]
     Expired,
     /// The operating system gives no random numbers.
-    #[error("cannot get random numbers")]
-    Random(#[source] getrandom::Error),
+    #[error(transparent)]
+    Random(#[from] RandomError),
 }
 
 /// The terms of one certificate.
@@ -72,13 +71,11 @@ pub struct Terms {
 pub struct Issued {
     /// The certificate as PEM.
     pub certificate_pem: String,
-    /// What to remember of it.
     pub record: CertificateRecord,
 }
 
 /// A certificate for a key made here: a first operator's, or the controller's.
 pub struct OwnCertificate {
-    /// The certificate.
     pub issued: Issued,
     /// Its private key as PEM.
     pub key_pem: String,
@@ -90,6 +87,7 @@ pub struct Authority {
     der: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
     expires: Timestamp,
+    random: Random,
 }
 
 impl std::fmt::Debug for Authority {
@@ -100,22 +98,27 @@ impl std::fmt::Debug for Authority {
 
 impl Authority {
     /// Makes a new authority and writes it into `dir`, which must not hold one.
-    pub fn create(dir: &Path, cluster: &str, now: Timestamp) -> Result<Self, PkiError> {
+    pub fn create(
+        dir: &Path,
+        cluster: &str,
+        now: Timestamp,
+        random: &Random,
+    ) -> Result<Self, PkiError> {
         let key = KeyPair::generate().map_err(PkiError::Issue)?;
         let terms = Terms { now, lifetime_ms: AUTHORITY_LIFETIME_MS, after: None };
         let name = format!("oml authority {cluster}");
-        let mut params = params(&name, terms, new_serial(terms)?, None)?;
+        let mut params = params(&name, terms, new_serial(terms, random)?, None)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let made = params.self_signed(&key).map_err(PkiError::Issue)?;
         // The key first: a certificate without a key is not an authority.
         write_new(&dir.join(KEY_FILE), &key.serialize_pem(), 0o600)?;
         write_new(&dir.join(CERTIFICATE_FILE), &made.pem(), 0o644)?;
-        Self::load(dir)
+        Self::load(dir, random)
     }
 
-    /// Reads the authority in `dir`.
-    pub fn load(dir: &Path) -> Result<Self, PkiError> {
+    /// Reads the authority in `dir`; serials and tokens are made with `random`.
+    pub fn load(dir: &Path, random: &Random) -> Result<Self, PkiError> {
         let (key_file, certificate_file) = (dir.join(KEY_FILE), dir.join(CERTIFICATE_FILE));
         let content = |file: &Path, what| PkiError::Content { file: file.to_owned(), what };
         let key = KeyPair::from_pem(&read(&key_file)?);
@@ -131,7 +134,18 @@ impl Authority {
             u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0)
         };
         let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|_not_ca| not_ours())?;
-        Ok(Self { pem, der, issuer, expires: Timestamp(expires.saturating_mul(1000)) })
+        Ok(Self {
+            pem,
+            der,
+            issuer,
+            expires: Timestamp(expires.saturating_mul(1000)),
+            random: random.clone(),
+        })
+    }
+
+    /// Where secrets that are made in its name come from.
+    pub(super) fn random(&self) -> &Random {
+        &self.random
     }
 
     /// The authority's certificate as PEM.
@@ -160,7 +174,7 @@ impl Authority {
         request: &CertificateRequest,
         terms: Terms,
     ) -> Result<Issued, PkiError> {
-        self.sign(identity, request.public_key(), terms, new_serial(terms)?)
+        self.sign(identity, request.public_key(), terms, new_serial(terms, &self.random)?)
     }
 
     /// Makes a certificate once more, for a host that did not get it: the same
@@ -183,7 +197,7 @@ impl Authority {
         terms: Terms,
     ) -> Result<OwnCertificate, PkiError> {
         let key = KeyPair::generate().map_err(PkiError::Issue)?;
-        let issued = self.sign(identity, &key, terms, new_serial(terms)?)?;
+        let issued = self.sign(identity, &key, terms, new_serial(terms, &self.random)?)?;
         Ok(OwnCertificate { issued, key_pem: key.serialize_pem() })
     }
 
@@ -255,10 +269,10 @@ pub fn highest_serial(now: Timestamp) -> Serial {
 
 /// The time in milliseconds above 80 random bits, or just above the holder's
 /// last one if the clock went back.
-fn new_serial(terms: Terms) -> Result<Serial, PkiError> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random[6..]).map_err(PkiError::Random)?;
-    let serial = (u128::from(terms.now.0) << 80) | u128::from_be_bytes(random);
+fn new_serial(terms: Terms, random: &Random) -> Result<Serial, PkiError> {
+    let mut low = [0; 16];
+    random.fill(&mut low[6..])?;
+    let serial = (u128::from(terms.now.0) << 80) | u128::from_be_bytes(low);
     let lowest = terms.after.map_or(1, |after| after.0.saturating_add(1));
     Ok(Serial(serial.max(lowest)))
 }

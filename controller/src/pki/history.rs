@@ -11,14 +11,11 @@ use super::{Authority, CertificateRequest};
 /// What is remembered of one certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateRecord {
-    /// Its number.
     pub serial: Serial,
     /// The hash of its public key.
     pub public_key: Fingerprint,
-    /// When it was made.
     #[serde(default)]
     pub issued: Timestamp,
-    /// When it ends.
     pub expires: Timestamp,
 }
 
@@ -35,7 +32,6 @@ impl CertificateRecord {
 /// shown the newest: it may have been lost on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeCertificates {
-    /// The newest.
     pub current: CertificateRecord,
     /// The one that `current` was made for, until the node shows `current`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,7 +43,6 @@ pub struct NodeCertificates {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("certificate {shown} is not this node's newest; is a copy of the host running?")]
 pub struct StaleCertificate {
-    /// The certificate that was shown.
     pub shown: Serial,
 }
 

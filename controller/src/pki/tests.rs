@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt as _;
 
 use oml_common::time::Timestamp;
+use oml_daemon::env::Random;
 use oml_daemon::tls::{BACKDATED_MS, Identity, JoinToken, Peer, Serial, certificate};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, SanType};
 use rustls::pki_types::CertificateDer;
@@ -17,7 +18,7 @@ const DAY_MS: u64 = 24 * 3_600_000;
 
 fn authority() -> Authority {
     let dir = tempfile::tempdir().unwrap();
-    Authority::create(dir.path(), "test", NOW).unwrap()
+    Authority::create(dir.path(), "test", NOW, &Random::system()).unwrap()
 }
 
 fn terms() -> Terms {
@@ -53,33 +54,39 @@ fn token_for(authority: &Authority, only: Option<&str>) -> (JoinToken, TokenReco
 #[test]
 fn the_key_is_for_its_owner_only_and_an_authority_is_never_made_over() {
     let dir = tempfile::tempdir().unwrap();
-    let made = Authority::create(dir.path(), "test", NOW).unwrap();
+    let made = Authority::create(dir.path(), "test", NOW, &Random::system()).unwrap();
     let mode = std::fs::metadata(dir.path().join("ca.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(matches!(
-        Authority::create(dir.path(), "test", NOW),
+        Authority::create(dir.path(), "test", NOW, &Random::system()),
         Err(PkiError::File { file, .. }) if file.ends_with("ca.key")
     ));
-    let loaded = Authority::load(dir.path()).unwrap();
+    let loaded = Authority::load(dir.path(), &Random::system()).unwrap();
     assert_eq!(loaded.fingerprint(), made.fingerprint());
 }
 
 #[test]
 fn an_authority_whose_files_do_not_fit_is_refused_with_the_file_named() {
     let dir = tempfile::tempdir().unwrap();
-    Authority::create(dir.path(), "test", NOW).unwrap();
+    Authority::create(dir.path(), "test", NOW, &Random::system()).unwrap();
     let (key, certificate) = (dir.path().join("ca.key"), dir.path().join("ca.pem"));
     let good = std::fs::read(&certificate).unwrap();
     std::fs::write(&certificate, authority().pem()).unwrap();
-    let refused = Authority::load(dir.path()).unwrap_err();
+    let refused = Authority::load(dir.path(), &Random::system()).unwrap_err();
     assert!(refused.to_string().contains("ca.pem"), "{refused}");
     std::fs::write(&certificate, &good[..40]).unwrap();
-    assert!(Authority::load(dir.path()).unwrap_err().to_string().contains("ca.pem"));
+    assert!(
+        Authority::load(dir.path(), &Random::system()).unwrap_err().to_string().contains("ca.pem")
+    );
     std::fs::write(&certificate, &good).unwrap();
     std::fs::write(&key, "").unwrap();
-    assert!(Authority::load(dir.path()).unwrap_err().to_string().contains("ca.key"));
+    assert!(
+        Authority::load(dir.path(), &Random::system()).unwrap_err().to_string().contains("ca.key")
+    );
     std::fs::remove_file(&key).unwrap();
-    assert!(Authority::load(dir.path()).unwrap_err().to_string().contains("ca.key"));
+    assert!(
+        Authority::load(dir.path(), &Random::system()).unwrap_err().to_string().contains("ca.key")
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub struct TokenValidity(u64);
 pub struct InvalidTokenValidity;
 
 impl TokenValidity {
-    /// From milliseconds.
+    /// Accepts a validity given in milliseconds.
     pub fn from_ms(valid_ms: u64) -> Result<Self, InvalidTokenValidity> {
         let allowed = (1000..=24 * 3_600_000).contains(&valid_ms);
         if allowed { Ok(Self(valid_ms)) } else { Err(InvalidTokenValidity) }
@@ -48,11 +48,8 @@ pub struct TokenGrant {
 pub struct TokenRecord {
     /// The hash of its secret.
     pub hash: Fingerprint,
-    /// What it is good for.
     pub grant: TokenGrant,
-    /// When it ends.
     pub expires: Timestamp,
-    /// Who used it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<TokenUse>,
 }
@@ -64,7 +61,6 @@ pub struct TokenUse {
     pub node: NodeName,
     /// The certificate it got.
     pub serial: Serial,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -101,8 +97,7 @@ impl TokenRecord {
         now: Timestamp,
         validity: TokenValidity,
     ) -> Result<(JoinToken, Self), PkiError> {
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret).map_err(PkiError::Random)?;
+        let secret = authority.random().bytes()?;
         let token = JoinToken::new(secret, authority.fingerprint());
         let expires = now.plus_ms(validity.0);
         let record = Self { hash: token.hash(), grant, expires, used: None };

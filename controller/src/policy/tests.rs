@@ -48,7 +48,9 @@ fn admitted(path: &str, peer: Option<Peer>, revoked: Revoked) -> Result<(), toni
     let mut request = Request::builder().uri(path).body(()).unwrap();
     let address = "127.0.0.1:1".parse().unwrap();
     request.extensions_mut().insert(ConnectionInfo { address, peer: peer.map(Arc::new) });
-    Policy::new(Arc::new(revoked)).admit(&mut request).map_err(|status| status.code())
+    Policy::new(Env::system(), Arc::new(revoked))
+        .admit(&mut request)
+        .map_err(|status| status.code())
 }
 
 fn peer(identity: &str) -> Peer {
@@ -92,7 +94,7 @@ fn a_revoked_certificate_opens_nothing_though_its_connection_lives() {
 fn a_certificate_that_ended_opens_nothing_though_its_connection_lives() {
     let calls = [("oml://node/acme/app1", "Agent/Renew"), ("oml://operator/maria", "Fleet/Apply")];
     for (identity, call) in calls {
-        let ended = Peer { expires: clock::now(), ..peer(identity) };
+        let ended = Peer { expires: Env::system().now(), ..peer(identity) };
         let refused = admitted(&format!("/oml.v1.{call}"), Some(ended), Revoked::default());
         assert_eq!(refused, Err(tonic::Code::Unauthenticated), "{call}");
     }

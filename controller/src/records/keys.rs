@@ -68,7 +68,7 @@ pub fn rollouts() -> Prefix<Rollout> {
     prefix("rollouts/")
 }
 
-/// A revision.
+/// The key of one revision of a tenant.
 #[must_use]
 pub fn revision(tenant: &TenantId, number: RevisionNumber) -> RecordKey<Revision> {
     numbered("revisions", tenant, number)
@@ -135,19 +135,19 @@ pub fn nodes(tenant: &TenantId) -> Prefix<NodeRecord> {
     prefix(format!("nodes/{tenant}/"))
 }
 
-/// All nodes.
+/// All nodes of all tenants.
 #[must_use]
 pub fn all_nodes() -> Prefix<NodeRecord> {
     prefix("nodes/")
 }
 
-/// An operator.
+/// The key of one operator.
 #[must_use]
 pub fn operator(name: &OperatorName) -> RecordKey<OperatorRecord> {
     key(format!("operators/{name}"))
 }
 
-/// All operators.
+/// The prefix of all operators.
 #[must_use]
 pub fn operators() -> Prefix<OperatorRecord> {
     prefix("operators/")
@@ -177,7 +177,7 @@ pub fn assignments(tenant: &TenantId) -> Prefix<Assigned> {
     prefix(format!("assignments/{tenant}/"))
 }
 
-/// All assignments.
+/// All assignments of all tenants.
 #[must_use]
 pub fn all_assignments() -> Prefix<Assigned> {
     prefix("assignments/")
@@ -195,12 +195,6 @@ pub fn all_last_reports() -> Prefix<LastReport> {
     prefix("reports/")
 }
 
-/// A line of the audit trail; later lines have higher keys.
-#[must_use]
-pub fn audit() -> RecordKey<AuditRecord> {
-    key(format!("audit/{}", uuid::Uuid::now_v7()))
-}
-
 /// The audit trail, the oldest line first.
 #[must_use]
 pub fn audits() -> Prefix<AuditRecord> {
@@ -209,8 +203,14 @@ pub fn audits() -> Prefix<AuditRecord> {
 
 /// A line of the audit trail, by the rest of its key.
 #[must_use]
-pub fn audit_line(rest: &str) -> RecordKey<AuditRecord> {
+pub fn audit_of(rest: &str) -> RecordKey<AuditRecord> {
     key(format!("audit/{rest}"))
+}
+
+/// A line of the audit trail, by its number; later lines have higher ones.
+#[must_use]
+pub(super) fn audit_line(number: u64) -> RecordKey<AuditRecord> {
+    audit_of(&format!("{number:020}"))
 }
 
 /// Tenant and node from the rest of a key.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use oml_common::decide::diff::Change;
 use oml_common::decide::plan::AgentFacts;
-use oml_common::decide::rollout::{NodeFailure, Rollout, State};
 use oml_common::document::assignment::{Assignment, AssignmentDocument};
 use oml_common::document::report::Report;
 use oml_common::document::{Document, Feature};
@@ -15,45 +14,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::pki::{NodeCertificates, TokenRecord};
 
+pub use oml_common::decide::head::{Head, RolloutOutcome};
+
 /// How the controller is reached from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicEndpoint {
-    /// Its name.
     pub name: String,
     /// Its host name or address, without port.
     pub host: String,
 }
 
-/// Which revisions of a tenant count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// The one wanted.
-    pub current: RevisionNumber,
-    /// The highest number given so far.
-    pub last: RevisionNumber,
-    /// The last one whose rollout was completed.
-    pub good: Option<RevisionNumber>,
-}
-
-impl Head {
-    /// The revision that changes are made on: the one wanted, or on a way back
-    /// the one that is made true again.
-    #[must_use]
-    pub fn present(&self, rollout: Option<&Rollout>) -> RevisionNumber {
-        rollout.and_then(Rollout::returns_to).unwrap_or(self.current)
-    }
-}
-
 /// What an operator asked for, as it was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
-    /// Its number.
     pub number: RevisionNumber,
     /// The tenant's specification.
     pub spec_yaml: String,
-    /// When.
     pub at: Timestamp,
-    /// Who asked.
     pub who: String,
     /// Why, in the operator's words.
     pub why: String,
@@ -89,17 +66,6 @@ impl ChangeKind {
     }
 }
 
-/// What became of a revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RolloutOutcome {
-    /// The state its rollout ended in.
-    pub state: State,
-    /// When.
-    pub at: Timestamp,
-    /// What went wrong on the way.
-    pub failures: Vec<NodeFailure>,
-}
-
 /// A change that was made under an operator's own id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
@@ -112,12 +78,10 @@ pub struct IdempotencyRecord {
 /// An operator that a bundle was made for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorRecord {
-    /// The newest certificate.
     pub newest: Serial,
     /// The newest of the certificates that no longer count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Serial>,
-    /// When it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Timestamp>,
 }
@@ -149,7 +113,6 @@ impl std::fmt::Display for MachineId {
 /// An enrolled node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
-    /// What it is for.
     pub roles: BTreeSet<RoleName>,
     /// How other hosts reach it.
     pub address: String,
@@ -161,22 +124,26 @@ pub struct NodeRecord {
     /// What its agent said of itself; none before its first session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentRecord>,
-    /// When it joined.
     pub enrolled: Timestamp,
-    /// Its certificates.
     pub certificates: NodeCertificates,
     /// The newest of its certificates that no longer count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Serial>,
-    /// When it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Timestamp>,
+}
+
+impl NodeRecord {
+    /// Whether it belongs to its tenant: it joined and was not removed since.
+    #[must_use]
+    pub fn is_enrolled(&self) -> bool {
+        self.removed.is_none()
+    }
 }
 
 /// What an agent says of itself at the begin of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentRecord {
-    /// Its release.
     pub version: String,
     /// What it can do, in its own words: those that are not known here are kept too.
     pub features: BTreeSet<String>,
@@ -209,36 +176,28 @@ impl AgentRecord {
 pub struct LastReport {
     /// By the controller's clock.
     pub at: Timestamp,
-    /// What it said.
     pub report: Report,
 }
 
 /// A line of the audit trail, in the same commit as its effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
-    /// When.
     pub at: Timestamp,
-    /// Who.
     pub who: String,
-    /// What, in one sentence.
     pub what: String,
-    /// Whose.
     pub tenant: Option<TenantId>,
-    /// Of which node.
     pub node: Option<NodeName>,
 }
 
 /// The revision that a node should run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// Its number.
     pub revision: RevisionNumber,
 }
 
 /// The number that every restore of the store raises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epoch {
-    /// The number.
     pub epoch: u64,
 }
 
@@ -246,7 +205,6 @@ pub struct Epoch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "AssignmentDocument", into = "AssignmentDocument")]
 pub struct Assigned {
-    /// The assignment.
     pub assignment: AssignmentDocument,
     /// [`oml_common::document::Share::hash`] of it.
     pub hash: ContentHash,
@@ -284,14 +242,12 @@ macro_rules! documents {
 documents! {
     AuditRecord: "a line of the audit log";
     Epoch: "an epoch";
-    Head: "a tenant's head";
     IdempotencyRecord: "a change made under an id";
     LastReport: "a node's last report";
     NodeRecord: "a node";
     OperatorRecord: "an operator";
     PublicEndpoint: "a public endpoint";
     Revision: "a revision";
-    RolloutOutcome: "a rollout's outcome";
     Target: "a target";
     TokenRecord: "a join token";
 }

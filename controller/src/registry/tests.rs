@@ -1,4 +1,5 @@
 //! A small registry over loopback that can misbehave.
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

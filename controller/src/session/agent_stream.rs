@@ -15,7 +15,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tonic::Status;
 
 use super::rate_limit::RateLimit;
-use crate::clock;
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::{Address, AgentRecord, Greeting, Nodes};
 use crate::ops::presence::SessionId;
@@ -41,7 +40,7 @@ impl<S: Stream<Item = Result<v1::AgentMessage, Status>> + Unpin + Send> Incoming
 
 type Outgoing = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
 
-/// One session.
+/// One session with the agent of a node.
 pub(super) struct AgentStream {
     pub(super) nodes: Nodes,
     pub(super) node: policy::NodeCaller,
@@ -109,7 +108,7 @@ impl AgentStream {
         held: Option<Generation>,
     ) -> Result<(), Status> {
         let NodeId { tenant, name: node } = &self.node.id;
-        let (id, replaced) = self.nodes.presence().connect(&self.node.id, clock::now());
+        let (id, replaced) = self.nodes.presence().connect(&self.node.id, self.nodes.now());
         let mut progress = Progress { id, held, newest: None, persist_at: None };
         tracing::info!(%tenant, %node, "a session began");
         let ended = self.handle_events(incoming, outgoing, &mut progress, replaced).await;
@@ -135,22 +134,10 @@ impl AgentStream {
         loop {
             let paused_until = limit.paused_until();
             // Cancel-safe, every arm: messages, nudges and places that an arm
-            // does not return are there for the next round; the rest only observe.
+            // does not return are there for the next round; the rest only observe. What
+            // ends the session comes first, and reports last: they never run out.
             tokio::select! {
-                message = next_message(&mut incoming, paused_until) => {
-                    let Some(message) = message? else { return Ok(()) };
-                    limit.note(Instant::now());
-                    self.handle_report(message, progress).await?;
-                }
-                () = assigned.next() => look = true,
-                place = outgoing.reserve(), if look => {
-                    let Ok(place) = place else { return Ok(()) };
-                    look = false;
-                    if let Some(message) = self.pending_assignment(progress).await? {
-                        place.send(Ok(message));
-                        failpoint::reach("C6");
-                    }
-                }
+                biased;
                 _gone = &mut replaced => {
                     self.check_certificate()?;
                     return Err(Status::aborted("a newer session of this node took its place"));
@@ -159,16 +146,30 @@ impl AgentStream {
                 () = sleep_until(certificate_ends) => {
                     return Err(Status::unauthenticated("the certificate has ended"));
                 }
-                () = due(progress.persist_at) => progress.persist_at = self.persist().await,
                 () = shutdown.requested() => {
                     return Err(Status::unavailable("the controller is stopping"));
+                }
+                () = due(progress.persist_at) => progress.persist_at = self.persist().await,
+                place = outgoing.reserve(), if look => {
+                    let Ok(place) = place else { return Ok(()) };
+                    look = false;
+                    if let Some(message) = self.pending_assignment(progress).await? {
+                        place.send(Ok(message));
+                        failpoint::reach("C6");
+                    }
+                }
+                () = assigned.next() => look = true,
+                message = next_message(&mut incoming, paused_until) => {
+                    let Some(message) = message? else { return Ok(()) };
+                    limit.note(Instant::now());
+                    self.handle_report(message, progress).await?;
                 }
             }
         }
     }
 
     fn certificate_life(&self) -> Duration {
-        Duration::from_millis(self.node.peer.expires.since_ms(clock::now()))
+        Duration::from_millis(self.node.peer.expires.since_ms(self.nodes.now()))
     }
 
     fn check_certificate(&self) -> Result<(), Status> {
@@ -196,8 +197,12 @@ impl AgentStream {
             return Ok(());
         }
         progress.held = progress.held.max(report.applied);
-        let differs =
-            self.nodes.presence().record_report(&self.node.id, progress.id, report, clock::now());
+        let differs = self.nodes.presence().record_report(
+            &self.node.id,
+            progress.id,
+            report,
+            self.nodes.now(),
+        );
         failpoint::reach("C7");
         if differs && progress.persist_at.is_none() {
             progress.persist_at = Some(Instant::now() + PERSIST_DELAY);

@@ -52,7 +52,6 @@ const QUEUE_LEN_MAX: usize = 64;
 
 /// Why a folder is not opened, or not made, as a store.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each one is")]
 pub enum OpenError {
     #[error("{} does not exist: this is not a store; `omlcontroller init` makes one", file.display())]
     Missing { file: PathBuf },

@@ -28,7 +28,7 @@ pub struct AssignmentTask {
 }
 
 impl AssignmentTask {
-    /// The task.
+    /// Makes the task that keeps assignments up to date.
     #[must_use]
     pub fn new(records: Records, tenants: Tenants, epoch: u64) -> Self {
         Self { records, tenants, epoch, up_to_date: Mutex::default() }
@@ -101,9 +101,8 @@ impl Task for AssignmentTask {
         let targets: BTreeMap<_, _> = entries.into_iter().collect();
         let nodes = records.list_lossy(&keys::all_nodes()).await?.entries;
         // A pointer that cannot be read is not the same as none: such a node keeps what it has.
-        let present = nodes
-            .iter()
-            .filter(|(rest, node)| node.value.removed.is_none() && !damaged.contains(rest));
+        let present =
+            nodes.iter().filter(|(rest, node)| node.value.is_enrolled() && !damaged.contains(rest));
         let mut failure = None;
         for (rest, _) in present {
             let Some(node) = NodeId::of_key(rest) else { continue };

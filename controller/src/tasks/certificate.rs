@@ -9,7 +9,6 @@ use oml_common::time::Timestamp;
 use rustls::ServerConfig;
 
 use super::{Nudges, Task, Trigger};
-use crate::clock;
 use crate::ops::Result;
 use crate::ops::certificate::{OwnCertificates, PortConfigs};
 
@@ -80,7 +79,7 @@ impl Task for CertificateTask {
     async fn pass(&self, _trigger: Trigger) -> Result<()> {
         let mut validity = self.validity.lock().unwrap_or_else(PoisonError::into_inner);
         // A clock that is set is seen by the next look, within half a minute.
-        if !validity.is_due(clock::now()) {
+        if !validity.is_due(self.certificates.now()) {
             return Ok(());
         }
         let configs = self.certificates.port_configs()?;

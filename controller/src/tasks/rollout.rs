@@ -5,21 +5,23 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use oml_common::decide::rollout::{Next, Rollout, State};
+use oml_common::decide::head::after_rollout;
+use oml_common::decide::rollout::{MOVES_MAX, Next, Rollout};
 use oml_common::id::TenantId;
+#[cfg(feature = "planted-bugs")]
+use oml_common::planted::{Bug, is_planted};
 use oml_daemon::failpoint;
 
 use super::{Nudges, Task, Trigger};
-use crate::clock;
 use crate::ops::snapshot::TenantSnapshot;
 use crate::ops::status::Status;
 use crate::ops::{OpsError, Result};
-use crate::records::values::{Head, RolloutOutcome, Target};
+use crate::records::values::Target;
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
 
-/// Pointers that one commit moves; beside them go rollout, head and outcome.
-const MOVES_MAX: usize = COMMIT_WRITES_MAX - 4;
+// Beside the pointers go the rollout, the head, the outcome and an audit record.
+const _: () = assert!(MOVES_MAX + 4 <= COMMIT_WRITES_MAX, "a step fits into one commit");
 
 /// Moves all tenants' rollouts on.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub struct RolloutTask {
 }
 
 impl RolloutTask {
-    /// The task.
+    /// Makes the task that moves rollouts on.
     #[must_use]
     pub fn new(records: Records, status: Status) -> Self {
         Self { records, status }
@@ -40,7 +42,7 @@ impl RolloutTask {
         if snapshot.rollout.value.is_ended() {
             return Ok(());
         }
-        let next = snapshot.step(clock::now());
+        let next = snapshot.step();
         self.commit(tenant, &snapshot, next).await
     }
 
@@ -50,15 +52,12 @@ impl RolloutTask {
         if moves.is_empty() && rollout == *before {
             return Ok(());
         }
-        // With more pointers than one commit takes, the state moves on with the last of them.
-        let fits = moves.len() <= MOVES_MAX;
-        let reached = if fits { &rollout } else { before };
         let mut batch = Batch::default().put(
             &keys::rollout(tenant),
             if_unchanged(Some(&snapshot.rollout)),
-            reached,
+            &rollout,
         );
-        for (node, target) in moves.iter().take(MOVES_MAX) {
+        for (node, target) in &moves {
             let key = keys::target(tenant, node);
             let expect = if_unchanged(snapshot.targets.get(node));
             batch = match target {
@@ -66,42 +65,22 @@ impl RolloutTask {
                 None => batch.delete(&key, expect),
             };
         }
-        if reached.is_ended() {
-            batch = end(batch, tenant, snapshot, reached);
+        let (head, outcome) = after_rollout(snapshot.head.value, &rollout);
+        #[cfg(feature = "planted-bugs")]
+        let outcome = outcome.filter(|_| !is_planted(Bug::RolloutTask));
+        if let Some(outcome) = outcome {
+            let key = keys::outcome(tenant, rollout.to);
+            batch = batch.put(&keys::head(tenant), if_unchanged(Some(&snapshot.head)), &head).put(
+                &key,
+                Expect::Any,
+                &outcome,
+            );
         }
         self.records.commit(batch).await?;
         failpoint::reach("C8");
-        log(tenant, before, reached);
+        log(tenant, before, &rollout);
         Ok(())
     }
-}
-
-/// What follows from a rollout's end for the tenant's head and history.
-fn end(batch: Batch, tenant: &TenantId, snapshot: &TenantSnapshot, rollout: &Rollout) -> Batch {
-    let head = snapshot.head.value;
-    let head = match (&rollout.state, rollout.from) {
-        (State::Completed, _) => Head { good: Some(rollout.to), ..head },
-        // The next change is made on what runs.
-        (State::RolledBack { .. }, Some(from)) => Head { current: from, ..head },
-        (
-            State::RolledBack { .. }
-            | State::Paused { .. }
-            | State::Superseded
-            | State::Progressing { .. }
-            | State::RollingBack { .. },
-            _,
-        ) => head,
-    };
-    let outcome = RolloutOutcome {
-        state: rollout.state.clone(),
-        at: rollout.since,
-        failures: rollout.failures.clone(),
-    };
-    batch.put(&keys::head(tenant), if_unchanged(Some(&snapshot.head)), &head).put(
-        &keys::outcome(tenant, rollout.to),
-        Expect::Any,
-        &outcome,
-    )
 }
 
 fn log(tenant: &TenantId, before: &Rollout, after: &Rollout) {

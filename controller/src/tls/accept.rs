@@ -85,7 +85,6 @@ impl Limits {
 /// extension.
 #[derive(Debug, Clone)]
 pub struct ConnectionInfo {
-    /// Where it comes from.
     pub address: SocketAddr,
     /// Whose verified certificate it showed; none on the enrolment port.
     pub peer: Option<Arc<Peer>>,
@@ -148,6 +147,7 @@ impl Acceptor {
             // Each arm is cancel-safe: a connection is taken only when its arm
             // completes, and the others only observe.
             tokio::select! {
+                biased;
                 () = self.accepted.closed() => return,
                 Some(done) = self.handshakes.join_next_with_id() => {
                     let id = done.map_or_else(|panicked| panicked.id(), |(id, ())| id);

@@ -1,12 +1,14 @@
 //! Real handshakes over loopback: who is let in, and who holds up whom.
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use oml_common::time::Timestamp;
+use oml_daemon::env::{Env, Random};
 use oml_daemon::tls::{
     Credentials, Fingerprint, Identity, Peer, certificate, client_config, enrollment_config,
     private_key, provider,
@@ -30,8 +32,7 @@ use crate::pki::{Authority, OwnCertificate, Revoked, Terms};
 const HOUR_MS: u64 = 3_600_000;
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    Timestamp(since.as_millis() as u64)
+    Env::system().now()
 }
 
 fn terms() -> Terms {
@@ -44,7 +45,7 @@ fn node() -> Identity {
 
 fn authority() -> Authority {
     let dir = tempfile::tempdir().unwrap();
-    Authority::create(dir.path(), "test", now()).unwrap()
+    Authority::create(dir.path(), "test", now(), &Random::system()).unwrap()
 }
 
 fn credentials(ca: &Authority, own: OwnCertificate) -> Credentials {

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use oml_common::decide::observed::Health;
 use oml_common::document::report::{InstanceReport, Phase};
+use oml_common::time::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -14,7 +15,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::CountersByTask;
-use crate::clock;
 use crate::ops::status::{NodeStatus, TenantStatus};
 
 type Gauges<L> = Family<L, Gauge>;
@@ -72,15 +72,16 @@ struct Metrics {
     info: Gauges<InstanceInfo>,
 }
 
-/// The page.
+/// Renders the metrics page.
 pub(super) fn page(
     status: &[TenantStatus],
+    now: Timestamp,
     commits: (u64, u64),
     counters: &CountersByTask,
 ) -> String {
     let metrics = Metrics::default();
     for tenant in status {
-        metrics.add_tenant(tenant);
+        metrics.add_tenant(tenant, now);
     }
     let mut registry = Registry::with_prefix("oml");
     metrics.register(&mut registry);
@@ -92,7 +93,7 @@ pub(super) fn page(
 }
 
 impl Metrics {
-    fn add_tenant(&self, status: &TenantStatus) {
+    fn add_tenant(&self, status: &TenantStatus, now: Timestamp) {
         let tenant = status.tenant.to_string();
         let label = Tenant { tenant: tenant.clone() };
         self.revision.get_or_create(&label).set(signed(status.revision.0));
@@ -101,15 +102,15 @@ impl Metrics {
             self.rollout.get_or_create(&label).set(1);
         }
         for (name, node) in &status.nodes {
-            self.add_node(Host { tenant: tenant.clone(), host: name.to_string() }, node);
+            self.add_node(Host { tenant: tenant.clone(), host: name.to_string() }, node, now);
         }
     }
 
-    fn add_node(&self, host: Host, status: &NodeStatus) {
+    fn add_node(&self, host: Host, status: &NodeStatus, now: Timestamp) {
         let presence = &status.snapshot.presence;
         self.connected.get_or_create(&host).set(i64::from(presence.connected));
         if let Some(seen) = presence.last_seen {
-            let age_ms = clock::now().since_ms(seen);
+            let age_ms = now.since_ms(seen);
             self.last_seen.get_or_create(&host).set(signed(age_ms / 1000));
         }
         let report = presence.report.as_ref().filter(|_| presence.connected);

@@ -1,4 +1,5 @@
 //! The program as a process of its own, and how a test talks to it.
+#![expect(clippy::disallowed_methods, reason = "a real process, by real time")]
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;

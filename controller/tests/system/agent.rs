@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use oml_common::decide::observed::Health;
 use oml_common::document;
+use oml_common::document::Feature;
 use oml_common::document::assignment::{Assignment, Desired};
 use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
 use oml_common::id::{ComponentName, RevisionNumber};
@@ -84,6 +85,7 @@ pub(crate) fn hello(held: Option<v1::Generation>) -> v1::Hello {
         address: "10.0.0.9".into(),
         metrics_port: 9270,
         held,
+        features: Feature::ALL.map(|feature| feature.as_str().to_owned()).to_vec(),
         ..Default::default()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use oml_common::text::problem::Problem;
 use oml_proto::v1;
+use oml_proto::v1::RolloutState;
 use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::records::{Records, keys};
 use omlcontroller::store::{Expect, Write};
@@ -21,7 +22,7 @@ async fn a_tenant_is_installed_wave_by_wave() {
         let reply = apply(&mut fleet.operator, SPEC).await.unwrap();
         assert!(reply.changed);
         assert_eq!((reply.revision, reply.changes.len()), (1, 6));
-        let status = until_rollout(&mut fleet.operator, 1, "completed").await;
+        let status = until_rollout(&mut fleet.operator, 1, RolloutState::Completed).await;
         assert_eq!(status.revision, 1);
         let nodes: Vec<String> = fleet.done().into_iter().map(|(node, ..)| node).collect();
         assert_eq!(
@@ -36,7 +37,7 @@ async fn another_version_touches_one_component_and_the_same_again_nothing() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
     assert_eq!((reply.revision, reply.changed, reply.changes.len()), (2, true, 1));
-    let status = until_rollout(&mut fleet.operator, 2, "completed").await;
+    let status = until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
     assert_eq!(fleet.done(), [("acme-voice".into(), "voice".into(), "2".into())]);
     for node in &status.nodes {
         let report = node.report.as_ref().unwrap();
@@ -52,7 +53,7 @@ async fn a_version_that_does_not_hold_goes_back_with_everything_that_points_to_i
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let reply = set_version(&mut fleet.operator, "voice", "bad1", "").await.unwrap();
     assert_eq!(reply.revision, 2);
-    let status = until_rollout(&mut fleet.operator, 2, "rolled-back").await;
+    let status = until_rollout(&mut fleet.operator, 2, RolloutState::RolledBack).await;
     let rollout = status.rollout.unwrap();
     assert!(rollout.reason.contains("voice on acme-voice: exited with 7"), "{}", rollout.reason);
     let failure = rollout.failures[0].failure.as_ref().unwrap();
@@ -65,10 +66,11 @@ async fn a_version_that_does_not_hold_goes_back_with_everything_that_points_to_i
     let reply = set_version(&mut fleet.operator, "web", "2", "").await.unwrap();
     assert_eq!((reply.revision, reply.changes.len()), (3, 1));
     assert_eq!(reply.changes[0].component, "web");
-    until_rollout(&mut fleet.operator, 3, "completed").await;
-    let outcomes: Vec<String> =
-        revisions(&mut fleet.operator).await.into_iter().map(|r| r.outcome).collect();
-    assert_eq!(outcomes, ["completed", "rolled-back", "completed"]);
+    until_rollout(&mut fleet.operator, 3, RolloutState::Completed).await;
+    let outcomes: Vec<RolloutState> =
+        revisions(&mut fleet.operator).await.iter().map(|r| r.outcome()).collect();
+    use RolloutState::{Completed, RolledBack};
+    assert_eq!(outcomes, [Completed, RolledBack, Completed]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,23 +78,26 @@ async fn the_third_of_ten_revisions_comes_back_as_the_eleventh() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     for version in 2..=10 {
         set_version(&mut fleet.operator, "voice", &version.to_string(), "").await.unwrap();
-        until_rollout(&mut fleet.operator, version, "completed").await;
+        until_rollout(&mut fleet.operator, version, RolloutState::Completed).await;
     }
     let asked = fleet.world.registry.state.questions.load(Ordering::SeqCst);
     let options = Some(v1::ChangeOptions { why: "it was\nbetter".into(), ..Default::default() });
     let request = v1::RollbackRequest { tenant: "acme".into(), to: 3, options };
     let reply = fleet.operator.rollback(request).await.unwrap().into_inner();
     assert_eq!((reply.revision, reply.changed), (11, true));
-    until_rollout(&mut fleet.operator, 11, "completed").await;
+    until_rollout(&mut fleet.operator, 11, RolloutState::Completed).await;
     let now = fleet.world.registry.state.questions.load(Ordering::SeqCst);
     assert_eq!(now, asked, "the digests of a revision are its own for ever");
     assert_eq!(spec(&mut fleet.operator, 11).await, spec(&mut fleet.operator, 3).await);
     let history = revisions(&mut fleet.operator).await;
     let last = history.last().unwrap();
-    assert_eq!((last.number, last.kind.as_str(), last.who.as_str()), (11, "rollback", "maria"));
+    assert_eq!(
+        (last.number, last.kind(), last.who.as_str()),
+        (11, v1::RevisionKind::Rollback, "maria")
+    );
     assert_eq!(last.why, "it was\\nbetter");
     assert_eq!((last.changes[0].from.as_str(), last.changes[0].to.as_str()), ("10", "3"));
-    assert!(history.iter().all(|revision| revision.outcome == "completed"));
+    assert!(history.iter().all(|revision| revision.outcome() == RolloutState::Completed));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,8 +145,8 @@ async fn what_only_the_text_says_differently_is_a_revision_without_work() {
     let spec = SPEC.replace("{min_healthy_for: 1s}", "{min_healthy_for: 1s, max_parallel: 2}");
     let reply = apply(&mut fleet.operator, &spec).await.unwrap();
     assert_eq!((reply.revision, reply.changed), (2, true));
-    assert_eq!(reply.changes[0].kind, "spec");
-    let status = until_rollout(&mut fleet.operator, 2, "completed").await;
+    assert_eq!(reply.changes[0].kind(), v1::ChangeKind::Spec);
+    let status = until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
     assert!(status.nodes.iter().all(|node| node.target == 2));
     assert!(fleet.done().is_empty());
 }
@@ -197,9 +202,9 @@ async fn a_port_of_what_goes_is_taken_in_a_second_change_only() {
         .filter(|line| !line.contains("voice:"))
         .fold(String::new(), |text, line| text + line + "\n");
     let reply = apply(&mut fleet.operator, &without).await.unwrap();
-    until_rollout(&mut fleet.operator, reply.revision, "completed").await;
+    until_rollout(&mut fleet.operator, reply.revision, RolloutState::Completed).await;
     let reply = apply(&mut fleet.operator, &SPEC.replace("voice:", "pbx:")).await.unwrap();
-    until_rollout(&mut fleet.operator, reply.revision, "completed").await;
+    until_rollout(&mut fleet.operator, reply.revision, RolloutState::Completed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -224,7 +229,7 @@ async fn a_later_change_takes_the_place_of_one_under_way() {
         status.rollout.as_ref().is_some_and(|r| r.reason == "acme-voice is unreachable")
     })
     .await;
-    assert_eq!(status.rollout.unwrap().state, "progressing");
+    assert_eq!(status.rollout.unwrap().state(), RolloutState::Progressing);
     let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
     assert_eq!((reply.revision, reply.changed), (2, false), "whoever asks again can follow it");
     set_version(&mut fleet.operator, "voice", "1", "").await.unwrap();
@@ -233,7 +238,7 @@ async fn a_later_change_takes_the_place_of_one_under_way() {
     })
     .await;
     assert_eq!(status.rollout.unwrap().waves, 1, "the node that was moved is waited for");
-    assert_eq!(revisions(&mut fleet.operator).await[1].outcome, "superseded");
+    assert_eq!(revisions(&mut fleet.operator).await[1].outcome(), RolloutState::Superseded);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -241,14 +246,14 @@ async fn a_rollout_goes_on_after_a_restart_of_the_controller() {
     let mut fleet = Fleet::start(StoreKind::OnDisk).await;
     apply(&mut fleet.operator, SPEC).await.unwrap();
     fleet.restart().await;
-    until_rollout(&mut fleet.operator, 1, "completed").await;
+    until_rollout(&mut fleet.operator, 1, RolloutState::Completed).await;
     assert_eq!(fleet.done().len(), 6, "nothing was done twice");
     fleet.agents.clear();
     fleet.restart().await;
     let request = v1::StatusRequest { tenant: "acme".into() };
     let status = fleet.operator.get_status(request).await.unwrap().into_inner();
     for node in &status.tenants[0].nodes {
-        assert_eq!(node.state, "unreachable");
+        assert_eq!(node.state(), v1::NodeState::Unreachable);
         assert!(node.last_seen_ms > 0 && node.report.is_some());
     }
 }
@@ -258,11 +263,11 @@ async fn a_first_installation_that_fails_waits_for_the_operator_and_is_tried_aga
     let mut fleet = Fleet::start(StoreKind::InMemory).await;
     let spec = SPEC.replace("db: \"1\"", "db: bad");
     apply(&mut fleet.operator, &spec).await.unwrap();
-    until_rollout(&mut fleet.operator, 1, "paused").await;
+    until_rollout(&mut fleet.operator, 1, RolloutState::Paused).await;
     assert_eq!(apply(&mut fleet.operator, &spec).await.unwrap().revision, 2);
-    until_rollout(&mut fleet.operator, 2, "paused").await;
+    until_rollout(&mut fleet.operator, 2, RolloutState::Paused).await;
     assert_eq!(apply(&mut fleet.operator, SPEC).await.unwrap().revision, 3);
-    until_rollout(&mut fleet.operator, 3, "completed").await;
+    until_rollout(&mut fleet.operator, 3, RolloutState::Completed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -337,7 +342,7 @@ async fn a_tenant_whose_records_are_damaged_stops_nobody_else_and_loses_nothing(
     let spec = "tenant: zephyr\ncatalog: test\ncomponents: {db: \"1\"}\n";
     apply(&mut fleet.operator, spec).await.unwrap();
     until(&mut fleet.operator, "zephyr", |status| {
-        status.rollout.as_ref().is_some_and(|rollout| rollout.state == "completed")
+        status.rollout.as_ref().is_some_and(|rollout| rollout.state() == RolloutState::Completed)
     })
     .await;
     drop(agent);

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use oml_proto::v1::RolloutState;
 use oml_proto::v1::fleet_client::FleetClient;
 use tonic::transport::Channel;
 
@@ -38,7 +39,7 @@ impl Fleet {
     pub(crate) async fn installed(kept: StoreKind) -> Self {
         let mut fleet = Self::start(kept).await;
         assert_eq!(apply(&mut fleet.operator, SPEC).await.unwrap().revision, 1);
-        until_rollout(&mut fleet.operator, 1, "completed").await;
+        until_rollout(&mut fleet.operator, 1, RolloutState::Completed).await;
         fleet.log.lock().unwrap().clear();
         fleet
     }

@@ -11,5 +11,6 @@ mod nodes;
 mod registry;
 mod restore;
 mod sessions;
+mod verdicts;
 mod web;
 mod world;

@@ -8,6 +8,7 @@ use oml_daemon::tls::{
     Credentials, Fingerprint, Identity, JoinToken, Peer, certificate, connect, enrollment_config,
 };
 use oml_proto::v1;
+use oml_proto::v1::RolloutState;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::fleet_client::FleetClient;
@@ -46,7 +47,10 @@ async fn a_token_lets_one_host_in_and_only_as_what_it_says() {
         status.nodes.iter().map(|n| (n.node.as_str(), n.roles[0].as_str())).collect();
     assert_eq!(roles, [("data1", "data"), ("voice1", "voice")]);
     assert!(
-        status.nodes.iter().all(|node| node.state == "never-seen" && node.address == "10.0.0.9")
+        status
+            .nodes
+            .iter()
+            .all(|node| node.state() == v1::NodeState::NeverSeen && node.address == "10.0.0.9")
     );
 }
 
@@ -161,7 +165,8 @@ async fn a_certificate_is_renewed_and_an_ended_one_is_replaced_for_its_own_key()
     Session::open(&world, &host).await.unwrap();
     let session = Session::open(&world, &host2).await.unwrap();
     let mut operator = world.operator().await;
-    until(&mut operator, "acme", |status| status.nodes[0].state == "connected").await;
+    until(&mut operator, "acme", |status| status.nodes[0].state() == v1::NodeState::Connected)
+        .await;
     drop(session);
     let stale = Session::open(&world, &host).await.unwrap().assignment().await.unwrap_err();
     assert_eq!(stale.code(), Code::PermissionDenied);
@@ -213,7 +218,8 @@ async fn a_host_that_renewed_after_the_backup_goes_on_after_the_restore() {
 
     restore().await.unwrap();
     let _session = Session::open(&world, &newer).await.unwrap();
-    until(&mut world.operator().await, "acme", |s| s.nodes[0].state == "connected").await;
+    until(&mut world.operator().await, "acme", |s| s.nodes[0].state() == v1::NodeState::Connected)
+        .await;
     let copy = Session::open(&world, &host).await.unwrap().assignment().await.unwrap_err();
     assert!(copy.message().contains("copy of the host"), "{copy}");
 
@@ -259,7 +265,7 @@ async fn a_removed_node_is_cut_at_once_and_its_certificate_is_worth_nothing() {
     let host = enroll(&fleet.world, "acme", "voice", "voice9").await;
     let mut session = Session::open(&fleet.world, &host).await.unwrap();
     until(&mut fleet.operator, "acme", |s| {
-        s.nodes.iter().any(|n| n.node == "voice9" && n.state == "connected")
+        s.nodes.iter().any(|n| n.node == "voice9" && n.state() == v1::NodeState::Connected)
     })
     .await;
     let remove = v1::RemoveNodeRequest { tenant: "acme".into(), node: "voice9".into() };
@@ -312,7 +318,7 @@ async fn a_name_that_joins_again_after_a_change_without_it_leaves_its_host_alone
     fleet.operator.remove_node(remove).await.unwrap();
     let without = SPEC.replace("  voice: \"1\"   # the one that changes\n", "");
     apply(&mut fleet.operator, &without).await.unwrap();
-    until_rollout(&mut fleet.operator, 2, "completed").await;
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
     let host = enroll(&fleet.world, "acme", "voice", &before.node).await;
     let mut session = Session::open(&fleet.world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
@@ -331,12 +337,12 @@ async fn a_change_without_a_removed_node_does_not_wait_for_it() {
     let extra = enroll(&fleet.world, "acme", "voice", "zz-voice").await;
     let agent = Agent::start(&fleet.world, extra, Arc::clone(&fleet.log)).await;
     assert!(apply(&mut fleet.operator, SPEC).await.unwrap().changed);
-    until_rollout(&mut fleet.operator, 2, "completed").await;
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
     let remove = v1::RemoveNodeRequest { tenant: "acme".into(), node: "zz-voice".into() };
     fleet.operator.remove_node(remove).await.unwrap();
     drop(agent);
     assert!(apply(&mut fleet.operator, SPEC).await.unwrap().changed);
-    let status = until_rollout(&mut fleet.operator, 3, "completed").await;
+    let status = until_rollout(&mut fleet.operator, 3, RolloutState::Completed).await;
     assert_eq!(status.nodes.len(), 3);
 }
 

@@ -1,4 +1,5 @@
 //! A small registry that knows every tag except those that begin with "no".
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use oml_proto::v1;
+use oml_proto::v1::RolloutState;
 use omlcontroller::records::{Records, keys};
 use tonic::Code;
 
@@ -23,21 +24,24 @@ async fn a_restored_controller_changes_nothing_until_it_is_told_and_then_in_wave
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let backup = fleet.world.backup().await;
     set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
-    until_rollout(&mut fleet.operator, 2, "completed").await;
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
     fleet.done();
     fleet.world.restore(&backup).await;
     let epoch = |node: &v1::NodeStatus| {
         node.report.as_ref().and_then(|report| report.applied.as_ref()).map_or(0, |a| a.epoch)
     };
     let status = until(&mut fleet.operator, "acme", |status| {
-        status.nodes.iter().all(|node| node.state == "connected" && epoch(node) > 1)
+        status.nodes.iter().all(|node| node.state() == v1::NodeState::Connected && epoch(node) > 1)
     })
     .await;
     assert!(status.nodes.iter().all(|node| node.target == 0), "{:?}", status.nodes);
     assert_eq!(fleet.done(), [], "whatever runs is left alone");
     let rollout = status.rollout.unwrap();
-    let told = (rollout.state.as_str(), rollout.reason.as_str());
-    assert_eq!((status.revision, told), (1, ("paused", "restored from a backup; apply again")));
+    let told = (rollout.state(), rollout.reason.as_str());
+    assert_eq!(
+        (status.revision, told),
+        (1, (RolloutState::Paused, "restored from a backup; apply again"))
+    );
 
     // The database comes first, and it is away: nobody else is changed.
     fleet.agents.remove(0);
@@ -51,7 +55,7 @@ async fn a_restored_controller_changes_nothing_until_it_is_told_and_then_in_wave
     assert_eq!((targets, status.rollout.unwrap().waves), (vec![0, 2, 0], 3));
     let host = enroll(&fleet.world, "acme", "data", "acme-data").await;
     fleet.agents.push(Agent::start(&fleet.world, host, Arc::clone(&fleet.log)).await);
-    until_rollout(&mut fleet.operator, 2, "completed").await;
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
     assert!(fleet.done().contains(&("acme-voice".into(), "voice".into(), "1".into())));
 }
 
@@ -66,11 +70,11 @@ async fn what_goes_elsewhere_after_a_restore_leaves_the_node_it_was_on() {
             .replace("exporter: {}", "exporter: {nodes: [acme-data]}")
     };
     apply(&mut fleet.operator, &only_on("acme-app")).await.unwrap();
-    until_rollout(&mut fleet.operator, 1, "completed").await;
+    until_rollout(&mut fleet.operator, 1, RolloutState::Completed).await;
     let backup = fleet.world.backup().await;
     fleet.world.restore(&backup).await;
     apply(&mut fleet.operator, &only_on("acme-app2")).await.unwrap();
-    until_rollout(&mut fleet.operator, 2, "completed").await;
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
     let tenant = "acme".parse().unwrap();
     let records = Records::new(Arc::clone(&fleet.world.store));
     let given = records.get(&keys::assignment(&tenant, &"acme-app".parse().unwrap())).await;

@@ -1,4 +1,5 @@
 //! Sessions that overlap, fall silent, lie, or end.
+#![expect(clippy::disallowed_methods, reason = "real ports, by real time")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use oml_common::id::Generation;
 use oml_daemon::tls::{Identity, client_config, connect};
 use oml_proto::v1;
+use oml_proto::v1::RolloutState;
 use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::pki::highest_serial;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -44,7 +46,7 @@ async fn the_newest_session_of_a_node_counts_and_the_end_of_an_older_one_changes
     drop(older);
     newer.report(&report(&assignment, &BTreeMap::new(), &BTreeMap::new())).await;
     let status = until(&mut operator, "acme", |status| status.nodes[0].report.is_some()).await;
-    assert_eq!(status.nodes[0].state, "connected");
+    assert_eq!(status.nodes[0].state(), v1::NodeState::Connected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,7 +98,8 @@ async fn words_out_of_order_or_without_meaning_end_the_session_with_the_reason()
     let mut session = Session::open(&world, &host).await.unwrap();
     let given = session.assignment().await.unwrap().unwrap();
     let mut wire = oml_proto::report::to_wire(&report(&given, &BTreeMap::new(), &BTreeMap::new()));
-    wire.instances.insert("Not A Name".into(), v1::InstanceReport::default());
+    let instance = |n| (format!("c{n}"), v1::InstanceReport::default());
+    wire.instances.extend((0..=oml_proto::report::INSTANCES_MAX).map(instance));
     let kind = Some(v1::agent_message::Kind::Report(wire));
     session.up.send(v1::AgentMessage { kind }).await.unwrap();
     let refused = session.assignment().await.unwrap_err();
@@ -153,11 +156,14 @@ async fn a_host_that_falls_silent_is_unreachable_within_five_seconds_and_keeps_i
     let mut session = Session::over(channel, None).await.unwrap();
     session.assignment().await.unwrap().unwrap();
     let mut operator = world.operator().await;
-    until(&mut operator, "acme", |status| status.nodes[0].state == "connected").await;
+    until(&mut operator, "acme", |status| status.nodes[0].state() == v1::NodeState::Connected)
+        .await;
     silent.store(true, Ordering::SeqCst);
     let began = now();
-    let (told, status) =
-        until_told(&mut operator, "acme", |status| status.nodes[0].state == "unreachable").await;
+    let (told, status) = until_told(&mut operator, "acme", |status| {
+        status.nodes[0].state() == v1::NodeState::Unreachable
+    })
+    .await;
     // By the stamp of the status: when this test comes to read it is another matter.
     assert!(told.since_ms(began) <= 5_000, "{} ms", told.since_ms(began));
     assert!(status.nodes[0].last_seen_ms > 0);
@@ -172,8 +178,10 @@ async fn what_changes_all_the_time_is_never_a_reason_to_write() {
     let runs = given.content.share.instances.clone();
     let mut words = report(&given, &runs, &BTreeMap::new());
     session.report(&words).await;
-    until(&mut operator, "acme", |s| s.rollout.as_ref().is_some_and(|r| r.state == "completed"))
-        .await;
+    until(&mut operator, "acme", |s| {
+        s.rollout.as_ref().is_some_and(|r| r.state() == RolloutState::Completed)
+    })
+    .await;
     let kept = |s: &v1::TenantStatus| s.nodes[0].report.as_ref().map(|r| r.instances["db"].active);
     // The record of the first report comes a moment after it.
     let key = omlcontroller::records::keys::last_report(
@@ -297,6 +305,49 @@ async fn a_report_without_measure_ends_its_session_and_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_version_of_an_agent_is_told_also_while_it_is_away() {
+    let (world, host) = one_host().await;
+    let session = Session::open(&world, &host).await.unwrap();
+    let mut operator = world.operator().await;
+    let is_told = |status: &v1::TenantStatus, state| {
+        status.nodes[0].state() == state && status.nodes[0].agent_version == "test"
+    };
+    until(&mut operator, "acme", |s| is_told(s, v1::NodeState::Connected)).await;
+    drop(session);
+    until(&mut operator, "acme", |s| is_told(s, v1::NodeState::Unreachable)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_newer_agent_says_of_one_instance_ends_no_session_and_is_unknown() {
+    let (world, host) = one_host().await;
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    let running = given.content.share.instances.iter();
+    let running = running.map(|(name, desired)| (name.clone(), desired.clone())).collect();
+    let mut wire = oml_proto::report::to_wire(&report(&given, &running, &BTreeMap::new()));
+    let db = wire.instances.get_mut("db").unwrap();
+    db.phase = Some(v1::Phase { name: 4711, ..v1::Phase::default() });
+    db.health = 4711;
+    wire.instances.insert("Not A Name".into(), v1::InstanceReport::default());
+    let kind = Some(v1::agent_message::Kind::Report(wire));
+    session.up.send(v1::AgentMessage { kind }).await.unwrap();
+    let mut operator = world.operator().await;
+    let of_db =
+        |status: &v1::TenantStatus| status.nodes[0].report.as_ref()?.instances.get("db").cloned();
+    let is_unknown = |instance: v1::InstanceReport| {
+        instance.phase.is_some_and(|phase| phase.name() == v1::PhaseName::Unknown)
+    };
+    let status = until(&mut operator, "acme", |status| of_db(status).is_some_and(is_unknown)).await;
+    let reason = of_db(&status).unwrap().reason;
+    assert!(reason.contains("upgrade the controller"), "{reason}");
+    assert_eq!(status.nodes[0].state(), v1::NodeState::Connected);
+    assert_eq!(status.rollout.unwrap().state(), RolloutState::Progressing, "it is waited for");
+    // The session goes on: what can be read again counts.
+    session.report(&report(&given, &running, &BTreeMap::new())).await;
+    until(&mut operator, "acme", |status| of_db(status).is_some_and(|db| !is_unknown(db))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_whose_address_changes_with_every_hello_is_put_off() {
     let (world, host) = one_host().await;
     let channel = world.channel(&host.credentials).await;
@@ -320,7 +371,9 @@ async fn what_one_node_reports_changes_nothing_of_another_node_of_its_tenant() {
     };
     let session = Session::open(&fleet.world, &liar).await.unwrap();
     let before = until(&mut fleet.operator, "acme", |s| {
-        s.nodes.iter().any(|node| node.node == "acme-liar" && node.state == "connected")
+        s.nodes
+            .iter()
+            .any(|node| node.node == "acme-liar" && node.state() == v1::NodeState::Connected)
     })
     .await;
     // It speaks of what runs on the others, and of their failures.
@@ -330,7 +383,8 @@ async fn what_one_node_reports_changes_nothing_of_another_node_of_its_tenant() {
     lie.instances.extend(voice.instances.into_iter().chain(app.instances));
     let failure = v1::Failure { hash: "a".repeat(64), ..v1::Failure::default() };
     for instance in lie.instances.values_mut() {
-        instance.phase = Some(v1::Phase { name: "failed".into(), ..v1::Phase::default() });
+        instance.phase =
+            Some(v1::Phase { name: v1::PhaseName::Failed.into(), ..v1::Phase::default() });
         instance.failure = Some(failure.clone());
     }
     let kind = Some(v1::agent_message::Kind::Report(lie));
@@ -371,7 +425,7 @@ async fn a_copy_of_a_host_is_refused_and_shown_and_a_token_makes_another_machine
         report.is_some_and(|report| report.troubles.iter().any(|t| t.starts_with(&words)))
     })
     .await;
-    assert_eq!(status.nodes[0].state, "connected");
+    assert_eq!(status.nodes[0].state(), v1::NodeState::Connected);
 
     let again = enroll(&world, "acme", "data", "acme-data").await;
     let channel = world.channel(&again.credentials).await;

@@ -37,7 +37,10 @@ async fn metrics_carry_tenant_host_and_component_and_say_nothing_of_the_unreacha
     assert!(page.contains("version=\"1\",phase=\"ready\""), "{page}");
     assert!(page.trim_end().ends_with("# EOF"));
     fleet.agents.clear();
-    until(&mut fleet.operator, "acme", |s| s.nodes.iter().all(|n| n.state == "unreachable")).await;
+    until(&mut fleet.operator, "acme", |s| {
+        s.nodes.iter().all(|n| n.state() == v1::NodeState::Unreachable)
+    })
+    .await;
     let page = get(&fleet, "/metrics").await;
     assert!(page.contains("oml_node_connected{tenant=\"acme\",host=\"acme-app\"} 0"), "{page}");
     assert!(!page.contains("oml_instance_up{"), "{page}");
@@ -82,7 +85,10 @@ async fn discovery_leaves_out_an_agent_whose_metrics_nobody_can_reach() {
     let hello = v1::Hello { metrics_port: 0, ..hello(None) };
     let _session = Session::greeting(channel, hello).await.unwrap();
     until(&mut fleet.world.operator().await, "acme", |status| {
-        status.nodes.iter().any(|node| node.node == "acme-quiet" && node.state == "connected")
+        status
+            .nodes
+            .iter()
+            .any(|node| node.node == "acme-quiet" && node.state() == v1::NodeState::Connected)
     })
     .await;
     let page = get(&fleet, "/sd").await;

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use oml_common::time::Timestamp;
+use oml_daemon::env::{Env, Random};
 use oml_daemon::tls::{Credentials, Identity, client_config, connect};
 use oml_proto::v1;
+use oml_proto::v1::RolloutState;
 use oml_proto::v1::fleet_client::FleetClient;
 use omlcontroller::backup::{read_backup, restore};
 use omlcontroller::config::Settings;
@@ -114,7 +116,8 @@ impl Ground {
         let registry = Registry::start().await;
         let settings = settings(dir.path(), &registry);
         std::fs::create_dir(settings.pki_dir()).unwrap();
-        let authority = Authority::create(&settings.pki_dir(), "test", now()).unwrap();
+        let authority =
+            Authority::create(&settings.pki_dir(), "test", now(), &Random::system()).unwrap();
         Self { settings, registry, authority, dir }
     }
 
@@ -127,7 +130,7 @@ impl Ground {
             &endpoint,
         );
         Records::new(Arc::clone(&store)).commit(batch).await.unwrap();
-        let running = Some(start(&settings, Arc::clone(&store)).await.unwrap());
+        let running = Some(start(&settings, Env::system(), Arc::clone(&store)).await.unwrap());
         World { settings, registry, authority, store, running, _dir: dir }
     }
 }
@@ -162,7 +165,8 @@ impl World {
         self.settings.listen = running.listen;
         self.settings.enrollment_listen = running.enrollment_listen;
         running.stop().await;
-        self.running = Some(start(&self.settings, Arc::clone(&self.store)).await.unwrap());
+        self.running =
+            Some(start(&self.settings, Env::system(), Arc::clone(&self.store)).await.unwrap());
     }
 
     /// All that the controller keeps, as its backup writes it.
@@ -192,10 +196,11 @@ impl World {
         let path = self.settings.data_dir.join("backup");
         std::fs::write(&path, backup).unwrap();
         self.settings.data_dir = self.settings.data_dir.join("restored");
-        restore(&self.settings, read_backup(&path).unwrap()).await.unwrap();
+        restore(&self.settings, &Env::system(), read_backup(&path).unwrap()).await.unwrap();
         let opened = Embedded::open(&self.settings.store_dir(), Options::default()).await;
         self.store = Arc::new(opened.unwrap());
-        self.running = Some(start(&self.settings, Arc::clone(&self.store)).await.unwrap());
+        self.running =
+            Some(start(&self.settings, Env::system(), Arc::clone(&self.store)).await.unwrap());
     }
 
     pub(crate) fn credentials(&self, identity: &Identity) -> Credentials {
@@ -245,8 +250,7 @@ pub(crate) fn settings(dir: &Path, registry: &Registry) -> Settings {
 }
 
 pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    Timestamp(since.as_millis() as u64)
+    Env::system().now()
 }
 
 /// Follows a tenant's status until `holds`.
@@ -285,10 +289,10 @@ pub(crate) async fn until_told(
 pub(crate) async fn until_rollout(
     fleet: &mut FleetClient<Channel>,
     to: u64,
-    state: &str,
+    state: RolloutState,
 ) -> v1::TenantStatus {
     until(fleet, "acme", |status| {
-        status.rollout.as_ref().is_some_and(|rollout| rollout.to == to && rollout.state == state)
+        status.rollout.as_ref().is_some_and(|rollout| rollout.to == to && rollout.state() == state)
     })
     .await
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::TcpListener;
 
-/// Opens ports.
+/// Opens the ports that a daemon listens on.
 #[derive(Debug, Clone)]
 pub struct Listen {
     origin: Origin,
@@ -38,6 +38,7 @@ impl Listen {
     ///
     /// # Errors
     /// What the system says, or that the port was not given or was taken before.
+    #[expect(clippy::disallowed_methods, reason = "the one place that listens")]
     pub(super) async fn tcp(&self, address: SocketAddr) -> io::Result<TcpListener> {
         match &self.origin {
             Origin::System => TcpListener::bind(address).await,

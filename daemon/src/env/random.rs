@@ -39,10 +39,11 @@ impl Random {
         Self { source: Source::Seeded(Arc::new(AtomicU64::new(seed))) }
     }
 
-    /// Fills `bytes`.
+    /// Fills `bytes` with random values.
     ///
     /// # Errors
     /// [`RandomError`] where the system has none.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
     pub fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         match &self.source {
             Source::System => getrandom::fill(bytes).map_err(RandomError),

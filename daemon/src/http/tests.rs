@@ -1,4 +1,5 @@
 //! Over real sockets.
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -20,14 +20,10 @@ use tonic::transport::{Channel, Endpoint, Uri};
 pub enum ConnectError {
     /// The text is not `host:port`.
     #[error("{address:?} is not an address; it looks like host:port")]
-    Address {
-        /// The text.
-        address: String,
-    },
+    Address { address: String },
     /// There is no connection, or no trust.
     #[error("cannot connect to {address}")]
     Failed {
-        /// Where to.
         address: String,
         /// What went wrong.
         source: tonic::transport::Error,

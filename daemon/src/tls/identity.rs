@@ -19,12 +19,7 @@ pub enum Identity {
     /// A person or program that operates the controller.
     Operator(OperatorName),
     /// The agent of a host.
-    Node {
-        /// Whose host.
-        tenant: TenantId,
-        /// Which host.
-        node: NodeName,
-    },
+    Node { tenant: TenantId, node: NodeName },
     /// The controller itself.
     Controller,
 }
@@ -233,7 +228,6 @@ hex_text!(Fingerprint);
 /// What a certificate says of its holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// Who it is.
     pub identity: Identity,
     /// The certificate's number.
     pub serial: Serial,
@@ -241,7 +235,6 @@ pub struct Peer {
     pub public_key: Fingerprint,
     /// When the certificate was made.
     pub issued: Timestamp,
-    /// When it ends.
     pub expires: Timestamp,
 }
 

@@ -10,5 +10,5 @@ fn waiting_outlasts_the_draining_of_calls_when_neither_is_set() {
     let words = ["omlctl", "set-version", "tenant=acme", "asterisk=1"];
     let Verb::SetVersion(arguments) = Cli::parse_from(words).verb else { panic!("set-version") };
     let drain_ms = RolloutSpec::default().drain_deadline_ms;
-    assert!(arguments.manner.timeout.as_millis() >= 2 * u128::from(drain_ms));
+    assert!(arguments.args.timeout.as_millis() >= 2 * u128::from(drain_ms));
 }

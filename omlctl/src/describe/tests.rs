@@ -16,35 +16,36 @@ fn reported_at(at_ms: u64) -> NodeStatus {
     NodeStatus { report: Some(Report { at_ms, ..Report::default() }), ..NodeStatus::default() }
 }
 
-fn named(name: &str) -> Phase {
+fn named(name: PhaseName) -> Phase {
     Phase { name: name.into(), at_ms: NOON_MS, ..Phase::default() }
 }
 
 #[test]
 fn every_phase_has_words() {
-    let pull = |bytes_done, bytes_total| Phase { bytes_done, bytes_total, ..named("pulling") };
+    let pull =
+        |bytes_done, bytes_total| Phase { bytes_done, bytes_total, ..named(PhaseName::Pulling) };
     let because = |i: &mut InstanceReport| i.reason = "port 80 is taken".into();
     insta::assert_snapshot!(
         [
-            told(named("pending"), because),
+            told(named(PhaseName::Pending), because),
             told(pull(0, 0), because),
             told(pull(5 << 20, 0), because),
             told(pull(12 << 20, 40 << 20), because),
-            told(named("preparing"), because),
-            told(named("draining"), |i| i.reason = "12 conferences are up".into()),
-            told(named("draining"), |_| {}),
-            told(named("starting"), because),
-            told(named("soaking"), because),
-            told(named("ready"), because),
-            told(named("unhealthy"), because),
-            told(named("stopped-by-hand"), because),
-            told(named("rolled-back"), because),
-            told(named("rolled-back"), |i| i.version = "230204.01".into()),
-            told(named("failed"), because),
-            told(named("blocked"), because),
-            told(named("removing"), because),
-            told(named("a-phase-of-later"), because),
-            told(named(""), because),
+            told(named(PhaseName::Preparing), because),
+            told(named(PhaseName::Draining), |i| i.reason = "12 conferences are up".into()),
+            told(named(PhaseName::Draining), |_| {}),
+            told(named(PhaseName::Starting), because),
+            told(named(PhaseName::Soaking), because),
+            told(named(PhaseName::Ready), because),
+            told(named(PhaseName::Unhealthy), because),
+            told(named(PhaseName::StoppedByHand), because),
+            told(named(PhaseName::RolledBack), because),
+            told(named(PhaseName::RolledBack), |i| i.version = "230204.01".into()),
+            told(named(PhaseName::Failed), because),
+            told(named(PhaseName::Blocked), because),
+            told(named(PhaseName::Removing), because),
+            told(Phase { name: 4711, ..Phase::default() }, because),
+            told(named(PhaseName::Unspecified), because),
         ]
         .join("\n")
     );
@@ -53,7 +54,7 @@ fn every_phase_has_words() {
 #[test]
 fn a_deadline_that_is_over_or_never_comes_is_not_told_as_ahead() {
     let told = |at_ms| {
-        let phase = Some(Phase { at_ms, ..named("draining") });
+        let phase = Some(Phase { at_ms, ..named(PhaseName::Draining) });
         let reason = "12 calls are up".into();
         let instance = InstanceReport { phase, reason, ..InstanceReport::default() };
         super::phase(&Clock::utc(), &reported_at(NOON_MS), &instance)
@@ -89,8 +90,12 @@ fn an_exit_code_is_told_once() {
 
 #[test]
 fn the_wave_on_its_way_is_counted_from_one() {
-    let rollout =
-        |wave, waves| Rollout { state: "progressing".into(), wave, waves, ..Rollout::default() };
+    let rollout = |wave, waves| Rollout {
+        state: RolloutState::Progressing.into(),
+        wave,
+        waves,
+        ..Rollout::default()
+    };
     assert_eq!(rollout_state(&rollout(0, 3)), "progressing (wave 1 of 3)");
     assert_eq!(rollout_state(&rollout(3, 3)), "progressing (wave 3 of 3)");
     assert_eq!(rollout_state(&rollout(0, 1)), "progressing");

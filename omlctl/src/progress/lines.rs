@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use oml_common::text::problem::printable;
-use oml_proto::v1::{InstanceReport, NodeStatus, TenantStatus};
+use oml_proto::v1::{InstanceReport, NodeState, NodeStatus, RolloutState, TenantStatus};
 
 use super::Labels;
 use crate::describe;
@@ -13,7 +13,7 @@ use crate::describe;
 pub(crate) struct Transitions {
     labels: Labels,
     rollout: Option<String>,
-    connections: BTreeMap<String, String>,
+    connections: BTreeMap<String, NodeState>,
     instances: BTreeMap<(String, String), String>,
     is_first: bool,
 }
@@ -54,7 +54,7 @@ impl Transitions {
         }
         // While it goes on, the reason is what the nodes' own lines say.
         match rollout.reason.as_str() {
-            reason if !reason.is_empty() && rollout.state != "progressing" => {
+            reason if !reason.is_empty() && rollout.state() != RolloutState::Progressing => {
                 Some(printable(&format!("{told}: {reason}")))
             }
             _ => Some(told),
@@ -62,9 +62,9 @@ impl Transitions {
     }
 
     fn see_connection(&mut self, now_ms: u64, node: &NodeStatus) -> Option<String> {
-        let before = self.connections.insert(node.node.clone(), node.state.clone());
-        let is_new = before.as_ref() != Some(&node.state);
-        let is_expected = before.is_none() && node.state == "connected";
+        let before = self.connections.insert(node.node.clone(), node.state());
+        let is_new = before != Some(node.state());
+        let is_expected = before.is_none() && describe::is_connected(node);
         (is_new && !is_expected)
             .then(|| format!("{}: {}", node.node, describe::connection(node, now_ms)))
     }

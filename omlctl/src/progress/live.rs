@@ -66,7 +66,7 @@ impl Live {
     }
 
     fn node_text(&self, now_ms: u64, tenant: &TenantStatus, node: &NodeStatus) -> String {
-        if node.state != "connected" {
+        if !describe::is_connected(node) {
             return describe::connection(node, now_ms);
         }
         let report = node.report.clone().unwrap_or_default();

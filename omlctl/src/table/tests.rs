@@ -5,17 +5,17 @@ use super::*;
 fn sample(width: Option<u16>) -> String {
     let long = "waiting: the registry registry.example.com:5000 does not answer since 12:00:01";
     let rows = vec![
-        vec![plain("acme"), plain("voice-1"), plain("asterisk"), Field::new("ready", Tone::Good)],
-        vec![plain("acme"), plain("app-1"), plain(""), Field::new(long, Tone::Moving)],
+        vec![plain("acme"), plain("voice-1"), plain("asterisk"), Field::new("ready", Style::Good)],
+        vec![plain("acme"), plain("app-1"), plain(""), Field::new(long, Style::Moving)],
     ];
-    let look = Look { width, coloured: false };
+    let tables = TableStyle { width, coloured: false };
     let columns = [
         Column::Whole("TENANT"),
         Column::Whole("NODE"),
         Column::Whole("COMPONENT"),
         Column::Prose("STATE"),
     ];
-    look.table(&columns, rows)
+    tables.table(&columns, rows)
 }
 
 fn widest(text: &str) -> usize {
@@ -50,15 +50,16 @@ fn names_are_kept_in_one_piece() {
 fn words_of_a_sentence_are_kept_in_one_piece_where_there_is_room() {
     let rows = || vec![vec![plain("a name of some length"), plain("connected and more")]];
     let columns = [Column::Whole("NAME"), Column::Prose("STATE")];
-    let at = |width| Look { width: Some(width), coloured: false }.table(&columns, rows());
+    let at = |width| TableStyle { width: Some(width), coloured: false }.table(&columns, rows());
     assert!(at(32).contains("connected"), "{}", at(32));
     assert!(widest(&at(29)) <= 29, "{}", at(29));
 }
 
 #[test]
 fn colours_are_there_only_where_they_are_wanted() {
-    let row = || vec![vec![Field::new("failed", Tone::Bad)]];
-    let table = |coloured| Look { width: None, coloured }.table(&[Column::Whole("STATE")], row());
+    let row = || vec![vec![Field::new("failed", Style::Bad)]];
+    let table =
+        |coloured| TableStyle { width: None, coloured }.table(&[Column::Whole("STATE")], row());
     assert!(table(true).contains("\u{1b}["));
     assert_eq!(table(false), "STATE\nfailed");
 }
@@ -66,7 +67,7 @@ fn colours_are_there_only_where_they_are_wanted() {
 #[test]
 fn control_characters_never_reach_a_terminal() {
     let rows = vec![vec![plain("a\u{1b}[2Jb")]];
-    let table = Look { width: None, coloured: false }.table(&[Column::Whole("NAME")], rows);
+    let table = TableStyle { width: None, coloured: false }.table(&[Column::Whole("NAME")], rows);
     assert!(!table.contains('\u{1b}'), "{table}");
 }
 

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::change::{Manner, Wanted};
+use crate::change::{ChangeArgs, Wanted};
 use crate::error::CommandError;
 
 /// Make a tenant what a file says, and wait until it is
@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    pub(super) manner: Manner,
+    pub(super) args: ChangeArgs,
 }
 
 /// A specification is at most this long.

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use crate::cli::{Cli, Common};
 use crate::error::CommandError;
 use crate::output::Output;
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// Print the completion script of a shell
 #[derive(Debug, clap::Args)]
@@ -21,9 +21,9 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<Ending, CommandError> {
+pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<ExitOutcome, CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "omlctl", &mut script);
     Output::new(common.output).text(&String::from_utf8_lossy(&script))?;
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }

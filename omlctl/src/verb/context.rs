@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueHint};
+use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
 use oml_daemon::tls::{Peer, certificate};
 use serde::Serialize;
 
@@ -12,7 +14,7 @@ use crate::config::{Bundle, Config, ContextName};
 use crate::error::CommandError;
 use crate::output::{Output, tell};
 use crate::table::{Column, plain};
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// Choose which controller is asked, and as whom
 #[derive(Debug, clap::Args)]
@@ -95,7 +97,11 @@ struct Shown<'a> {
     certificate_ends_ms: u64,
 }
 
-pub(super) fn run(common: &Common, arguments: Arguments) -> Result<Ending, CommandError> {
+pub(super) fn run(
+    common: &Common,
+    env: &Env,
+    arguments: Arguments,
+) -> Result<ExitOutcome, CommandError> {
     let mut config = if matches!(arguments.action, Action::Import { .. }) {
         Config::open_or_new(common.config.clone())?
     } else {
@@ -115,13 +121,13 @@ pub(super) fn run(common: &Common, arguments: Arguments) -> Result<Ending, Comma
             let name = config.choose(&name)?;
             tell(&format!("context {name} is used from now on"));
         }
-        Action::Show => show(&config, common, &output)?,
+        Action::Show => show(&config, common, &output, env.now())?,
         Action::Remove { name } => {
             let name = config.remove(&name)?;
             tell(&format!("context {name} is removed, and its key"));
         }
     }
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }
 
 fn list(config: &Config, output: &Output) -> Result<(), CommandError> {
@@ -140,11 +146,16 @@ fn list(config: &Config, output: &Output) -> Result<(), CommandError> {
             ]
         });
         let columns = [Column::Whole(""), Column::Whole("NAME"), Column::Prose("CONTROLLER")];
-        output.look.table(&columns, lines.collect())
+        output.tables.table(&columns, lines.collect())
     })
 }
 
-fn show(config: &Config, common: &Common, output: &Output) -> Result<(), CommandError> {
+fn show(
+    config: &Config,
+    common: &Common,
+    output: &Output,
+    now: Timestamp,
+) -> Result<(), CommandError> {
     let context = config.context(common.context.as_deref())?;
     let own = certificate(&context.credentials.certificate_pem, "certificate");
     let own = own.map_err(|source| CommandError::Credentials {
@@ -161,7 +172,7 @@ fn show(config: &Config, common: &Common, output: &Output) -> Result<(), Command
     };
     output.data(&shown, || {
         let ends = output.clock.date_time(shown.certificate_ends_ms);
-        let left = match shown.certificate_ends_ms.checked_sub(clock::now_ms()) {
+        let left = match shown.certificate_ends_ms.checked_sub(now.0) {
             Some(left_ms) => format!("in {}", clock::span(left_ms)),
             None => "it has ended".to_owned(),
         };

@@ -9,7 +9,7 @@ use super::{Session, status};
 use crate::error::CommandError;
 use crate::pairs::{Pairs, bare_word};
 use crate::view;
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// Explain what is waited for, what failed, and what was changed on the hosts
 #[derive(Debug, clap::Args)]
@@ -59,7 +59,7 @@ impl Arguments {
     }
 }
 
-pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, CommandError> {
+pub(super) async fn run(session: Session, wanted: Wanted) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     let mut reply = status::fetch(&mut controller, wanted.tenant).await?;
     let component = wanted.component.as_ref().map(AsRef::as_ref);
@@ -70,7 +70,7 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
     status::tell_if_none(&reply);
     let output = &session.output;
     output.data(&reply, || view::explain(output, &reply, component))?;
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }
 
 fn check(reply: &StatusReply, component: &str) -> Result<(), CommandError> {

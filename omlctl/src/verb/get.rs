@@ -12,7 +12,7 @@ use crate::connection::Controller;
 use crate::error::CommandError;
 use crate::pairs::{Number, Pairs};
 use crate::view;
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// List tenants, nodes, instances or revisions, or print a specification
 #[derive(Debug, clap::Args)]
@@ -126,7 +126,7 @@ struct RevisionRow<'a> {
     revision: &'a Revision,
 }
 
-pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, CommandError> {
+pub(super) async fn run(session: Session, wanted: Wanted) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     let output = &session.output;
     match wanted {
@@ -149,7 +149,7 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
             output.data(&reply, || reply.spec_yaml.clone())?;
         }
     }
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }
 
 /// Prints the nodes of one tenant, or of all when the name is empty.

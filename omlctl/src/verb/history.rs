@@ -7,7 +7,7 @@ use super::{Session, get};
 use crate::error::CommandError;
 use crate::pairs::Pairs;
 use crate::view;
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// Show who changed a tenant, when, what and why, and what became of it
 #[derive(Debug, clap::Args)]
@@ -27,9 +27,9 @@ impl Arguments {
     }
 }
 
-pub(super) async fn run(session: Session, tenant: TenantId) -> Result<Ending, CommandError> {
+pub(super) async fn run(session: Session, tenant: TenantId) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     let revisions = get::revisions(&mut controller, tenant.into()).await?;
     session.output.list(&revisions, || view::history(&session.output, &revisions))?;
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }

@@ -13,10 +13,11 @@ use oml_proto::v1::{
 use super::{Session, get, status};
 use crate::clock::age;
 use crate::connection::Controller;
+use crate::describe;
 use crate::error::CommandError;
 use crate::output::tell;
 use crate::pairs::{List, Pairs};
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// Let hosts join a tenant, list them, remove them
 #[derive(Debug, clap::Args)]
@@ -133,7 +134,7 @@ fn token_request(words: &[String], valid_ms: u64) -> Result<CreateTokenRequest, 
     })
 }
 
-pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, CommandError> {
+pub(super) async fn run(session: Session, wanted: Wanted) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     match wanted {
         Wanted::Token(request) => {
@@ -149,7 +150,7 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
         Wanted::List(tenant) => get::nodes(&session, &mut controller, tenant).await?,
         Wanted::Remove(request) => remove(&mut controller, request).await?,
     }
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }
 
 async fn remove(
@@ -179,7 +180,7 @@ fn left_behind(tenant: &str, host: &NodeStatus, now_ms: u64) -> Vec<String> {
         .collect();
     let mut lines = Vec::new();
     if !names.is_empty() {
-        let seen = if host.state == "connected" {
+        let seen = if describe::is_connected(host) {
             String::new()
         } else {
             format!(", as last seen {}", age(now_ms, host.last_seen_ms))

@@ -3,7 +3,7 @@
 use clap::ValueHint;
 use oml_common::id::TenantId;
 
-use crate::change::{Manner, Wanted};
+use crate::change::{ChangeArgs, Wanted};
 use crate::error::CommandError;
 use crate::pairs::{Number, Pairs};
 
@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "tenant=NAME to=REVISION", value_hint = ValueHint::Other, required = true)]
     words: Vec<String>,
     #[command(flatten)]
-    pub(super) manner: Manner,
+    pub(super) args: ChangeArgs,
 }
 
 impl Arguments {

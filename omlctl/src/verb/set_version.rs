@@ -6,7 +6,7 @@ use clap::ValueHint;
 use oml_common::id::{ComponentName, TenantId, Version};
 use oml_common::text::problem::Problem;
 
-use crate::change::{Manner, Wanted};
+use crate::change::{ChangeArgs, Wanted};
 use crate::error::CommandError;
 use crate::pairs::Pairs;
 
@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "tenant=NAME COMPONENT=VERSION", value_hint = ValueHint::Other, required = true)]
     words: Vec<String>,
     #[command(flatten)]
-    pub(crate) manner: Manner,
+    pub(crate) args: ChangeArgs,
 }
 
 impl Arguments {

@@ -15,7 +15,7 @@ use crate::output::{self, Format, tell};
 use crate::pairs::Pairs;
 use crate::progress::Spinner;
 use crate::view;
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// Show rollout, nodes and instances of one tenant or all
 #[derive(Debug, clap::Args)]
@@ -53,7 +53,7 @@ impl Arguments {
     }
 }
 
-pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, CommandError> {
+pub(super) async fn run(session: Session, wanted: Wanted) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     if wanted.watch {
         return watch(&session, controller, &wanted.tenant).await;
@@ -61,7 +61,7 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<Ending, Comm
     let reply = fetch(&mut controller, wanted.tenant).await?;
     tell_if_none(&reply);
     session.output.data(&reply, || view::status(&session.output, &reply))?;
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }
 
 /// Says how to begin where there is nothing to show.
@@ -83,7 +83,7 @@ async fn watch(
     session: &Session,
     controller: Controller,
     tenant: &str,
-) -> Result<Ending, CommandError> {
+) -> Result<ExitOutcome, CommandError> {
     let mut controller = Some(controller);
     let mut absence = Absence::default();
     loop {
@@ -149,10 +149,12 @@ async fn show_all(
         let time = output.clock.time(reply.now_ms);
         format!("{head}{time}\n{}\n", view::status(output, reply))
     };
-    let mut watch = match controller.watch(tenant).await {
+    let mut watch = match controller.watch_status(tenant).await {
         Ok(watch) => watch,
         Err(Failed::Lost(why)) => return Ok(why),
-        Err(failed @ (Failed::Answered(_) | Failed::NotLetIn(_))) => return Err(failed.into()),
+        Err(failed @ (Failed::Answered(_) | Failed::Unauthenticated(_))) => {
+            return Err(failed.into());
+        }
     };
     loop {
         match watch.next().await {
@@ -161,7 +163,9 @@ async fn show_all(
                 output.datum(&reply, || shown(&reply))?;
             }
             Err(Failed::Lost(why)) => return Ok(why),
-            Err(failed @ (Failed::Answered(_) | Failed::NotLetIn(_))) => return Err(failed.into()),
+            Err(failed @ (Failed::Answered(_) | Failed::Unauthenticated(_))) => {
+                return Err(failed.into());
+            }
         }
     }
 }

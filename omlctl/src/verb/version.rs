@@ -1,5 +1,6 @@
 //! `omlctl version`: of this program, and of the controller when asked.
 
+use oml_daemon::env::Env;
 use oml_proto::v1::{WhoAmIReply, WhoAmIRequest};
 use serde::Serialize;
 
@@ -7,7 +8,7 @@ use super::{Session, remote};
 use crate::cli::Common;
 use crate::error::CommandError;
 use crate::output::Output;
-use crate::wait::Ending;
+use crate::wait::ExitOutcome;
 
 /// Show the version of omlctl, and of the controller when asked
 #[derive(Debug, clap::Args)]
@@ -30,16 +31,20 @@ struct Versions {
 
 const OWN: &str = env!("CARGO_PKG_VERSION");
 
-pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<Ending, CommandError> {
+pub(super) fn run(
+    common: &Common,
+    env: &Env,
+    arguments: &Arguments,
+) -> Result<ExitOutcome, CommandError> {
     if arguments.controller {
-        return remote(common, ask);
+        return remote(common, env, ask);
     }
     let versions = Versions { omlctl: OWN, controller: None, operator: None };
     Output::new(common.output).data(&versions, || format!("omlctl {OWN}"))?;
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }
 
-async fn ask(session: Session) -> Result<Ending, CommandError> {
+async fn ask(session: Session) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     let reply: WhoAmIReply =
         controller.ask(|fleet, request| fleet.who_am_i(request), WhoAmIRequest {}).await?;
@@ -52,5 +57,5 @@ async fn ask(session: Session) -> Result<Ending, CommandError> {
     session.output.data(&versions, || {
         format!("omlctl {OWN}\ncontroller {controller_version}\noperator {operator}")
     })?;
-    Ok(Ending::Done)
+    Ok(ExitOutcome::Done)
 }

@@ -2,7 +2,8 @@
 
 use oml_common::text::plural::counted;
 use oml_common::text::problem::printable;
-use oml_proto::v1::{Generation, NodeStatus, StatusReply, TenantStatus};
+use oml_proto::v1::{Generation, Health, NodeStatus, StatusReply, TenantStatus};
+use oml_proto::words::word;
 
 use super::status::headline;
 use super::{InstanceRow, ends, instances_of};
@@ -62,7 +63,7 @@ fn tenant_lines(
         }
         if component.is_none() && !quiet.is_empty() {
             let names: Vec<&str> = quiet.iter().map(|row| row.component).collect();
-            let when = if node.state == "connected" { "" } else { "when last seen " };
+            let when = if describe::is_connected(node) { "" } else { "when last seen " };
             lines.push(format!("    {when}ready and healthy: {}", names.join(", ")));
         }
     }
@@ -81,10 +82,10 @@ fn is_shown(row: &InstanceRow<'_>, component: Option<&str>) -> bool {
     }
 }
 
-/// `voice-1 (voice): connected, last report 1s ago, on revision 7, wanted 8, …`
+/// Writes `voice-1 (voice): connected, last report 1s ago, on revision 7, wanted 8, …`.
 fn node_line(node: &NodeStatus, now_ms: u64) -> String {
     let mut parts = vec![describe::connection(node, now_ms)];
-    if node.state == "connected" {
+    if describe::is_connected(node) {
         parts.push(format!("last report {}", age(now_ms, node.last_seen_ms)));
     }
     if let Some(report) = &node.report {
@@ -113,7 +114,8 @@ fn instance_lines(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<St
     if !state.reason.is_empty() && !parts[0].contains(&state.reason) {
         parts.push(state.reason.clone());
     }
-    parts.push(format!("{} {}", state.health, host_age(state.checked_at_ms)).trim_end().to_owned());
+    let health = word::<Health>(state.health);
+    parts.push(format!("{health} {}", host_age(state.checked_at_ms)).trim_end().to_owned());
     if let Some(active) = state.active {
         parts.push(format!("{active} active"));
     }

@@ -1,7 +1,7 @@
 //! The state of tenants on one screen.
 
 use oml_common::text::problem::printable;
-use oml_proto::v1::{StatusReply, TenantStatus};
+use oml_proto::v1::{RolloutState, StatusReply, TenantStatus};
 
 use super::{INSTANCE_HEADER, NODE_HEADER, instance_fields, instances_of, node_fields};
 use crate::clock::{age, span};
@@ -27,11 +27,11 @@ fn block(output: &Output, now_ms: u64, tenant: &TenantStatus) -> String {
     if tenant.nodes.is_empty() {
         parts.push(format!("no nodes yet; see omlctl node token tenant={}", tenant.tenant));
     } else {
-        parts.push(output.look.table(&NODE_HEADER, nodes));
+        parts.push(output.tables.table(&NODE_HEADER, nodes));
     }
     if !instances.is_empty() {
         parts.push(String::new());
-        parts.push(output.look.table(&INSTANCE_HEADER, instances));
+        parts.push(output.tables.table(&INSTANCE_HEADER, instances));
     }
     let notes = notes(now_ms, tenant);
     if !notes.is_empty() {
@@ -41,7 +41,7 @@ fn block(output: &Output, now_ms: u64, tenant: &TenantStatus) -> String {
     parts.join("\n")
 }
 
-/// `acme: revision 8, completed 3m 5s ago`
+/// Writes `acme: revision 8, completed 3m 5s ago`.
 pub(super) fn headline(now_ms: u64, tenant: &TenantStatus) -> String {
     let name = &tenant.tenant;
     let head = match (&tenant.rollout, tenant.revision) {
@@ -52,11 +52,15 @@ pub(super) fn headline(now_ms: u64, tenant: &TenantStatus) -> String {
                 "" => String::new(),
                 reason => format!(": {reason}"),
             };
-            let since = match rollout.state.as_str() {
-                "progressing" | "rolling-back" => {
+            let since = match rollout.state() {
+                RolloutState::Progressing | RolloutState::RollingBack => {
                     format!("for {}", span(now_ms.saturating_sub(rollout.since_ms)))
                 }
-                _ => age(now_ms, rollout.since_ms),
+                RolloutState::Completed
+                | RolloutState::Paused
+                | RolloutState::RolledBack
+                | RolloutState::Superseded
+                | RolloutState::Unspecified => age(now_ms, rollout.since_ms),
             };
             let (way, state) = (describe::rollout_way(rollout), describe::rollout_state(rollout));
             format!("{name}: {way}: {state} {since}{reason}")

@@ -1,26 +1,28 @@
 //! Whole screens at the widths of common terminals.
 
 use oml_common::document::catalog::{Catalog, Component, WorkloadTemplate};
-use oml_proto::v1::{Failure, HostUsage, Phase, Report, Rollout, StatusReply};
+use oml_proto::v1::{
+    Failure, HostUsage, Phase, PhaseName, Report, Rollout, RolloutState, StatusReply,
+};
 
 use super::*;
 use crate::clock::Clock;
 use crate::output::Format;
-use crate::table::Look;
+use crate::table::TableStyle;
 
 const NOON_MS: u64 = 1_714_564_800_000;
 
 fn output(width: u16) -> Output {
-    let look = Look { width: Some(width), coloured: false };
-    Output { format: Format::Table, clock: Clock::utc(), look }
+    let tables = TableStyle { width: Some(width), coloured: false };
+    Output { format: Format::Table, clock: Clock::utc(), tables }
 }
 
-fn instance(phase: &str, reason: &str) -> InstanceReport {
+fn instance(phase: PhaseName, reason: &str) -> InstanceReport {
     InstanceReport {
         phase: Some(Phase { name: phase.into(), at_ms: NOON_MS, ..Phase::default() }),
         reason: reason.into(),
         version: "230204.01".into(),
-        health: "healthy".into(),
+        health: Health::Healthy.into(),
         checked_at_ms: NOON_MS - 2_000,
         started_at_ms: NOON_MS - 3_600_000,
         calls_cut: Some(0),
@@ -47,7 +49,8 @@ fn node(name: &str, role: &str, instances: Vec<(String, InstanceReport)>) -> Nod
         node: name.into(),
         roles: vec![role.into()],
         address: "192.168.122.101".into(),
-        state: "connected".into(),
+        state: NodeState::Connected.into(),
+        agent_version: "1.12.0".into(),
         last_seen_ms: NOON_MS,
         target: 8,
         report: Some(report),
@@ -66,7 +69,7 @@ fn demo() -> StatusReply {
             WorkloadTemplate::Unit { .. } => String::new(),
         },
         active: (name == "asterisk").then_some(12),
-        ..instance("ready", "")
+        ..instance(PhaseName::Ready, "")
     };
     let nodes = ["data", "voice", "app"].map(|role| {
         let here = |c: &Component| c.roles.iter().any(|known| known.as_ref() == role);
@@ -77,7 +80,7 @@ fn demo() -> StatusReply {
     let rollout = Rollout {
         from: 7,
         to: 8,
-        state: "progressing".into(),
+        state: RolloutState::Progressing.into(),
         waves: 3,
         since_ms: NOON_MS - 70_000,
         ..Rollout::default()
@@ -96,15 +99,15 @@ fn troubled() -> StatusReply {
     let set = |node: &mut NodeStatus, component: &str, state: InstanceReport| {
         node.report.as_mut().unwrap().instances.insert(component.into(), state)
     };
-    set(data, "redis", instance("stopped-by-hand", ""));
-    set(data, "postgres", InstanceReport { restarts: 3, ..instance("ready", "") });
-    set(app, "kamailio", instance("blocked", "kamailio.service is not ours"));
-    let mut asterisk = instance("draining", "12 calls are up");
+    set(data, "redis", instance(PhaseName::StoppedByHand, ""));
+    set(data, "postgres", InstanceReport { restarts: 3, ..instance(PhaseName::Ready, "") });
+    set(app, "kamailio", instance(PhaseName::Blocked, "kamailio.service is not ours"));
+    let mut asterisk = instance(PhaseName::Draining, "12 calls are up");
     asterisk.active = Some(12);
     asterisk.phase.as_mut().unwrap().at_ms = NOON_MS + 1_800_000;
     set(voice, "asterisk", asterisk);
-    set(voice, "rtpengine", InstanceReport { calls_cut: None, ..instance("ready", "") });
-    voice.state = "unreachable".into();
+    set(voice, "rtpengine", InstanceReport { calls_cut: None, ..instance(PhaseName::Ready, "") });
+    voice.state = NodeState::Unreachable.into();
     voice.last_seen_ms = NOON_MS - 65_000;
     voice.report.as_mut().unwrap().troubles = vec!["docker does not answer since 11:59:01".into()];
     reply
@@ -178,13 +181,20 @@ fn one_restart_and_one_call_are_told_as_one() {
 #[test]
 fn health_has_an_age_only_where_it_is_old() {
     let host = node("acme-voice", "voice", vec![]);
-    let asked =
-        |ago_ms| InstanceReport { checked_at_ms: NOON_MS - ago_ms, ..instance("ready", "") };
+    let asked = |ago_ms| InstanceReport {
+        checked_at_ms: NOON_MS - ago_ms,
+        ..instance(PhaseName::Ready, "")
+    };
     assert_eq!(health(&host, &asked(59_000), NOON_MS), "healthy");
     assert_eq!(health(&host, &asked(185_000), NOON_MS), "healthy 3m ago");
 }
 
-fn revision(number: u64, kind: &str, outcome: &str, changes: Vec<Change>) -> Revision {
+fn revision(
+    number: u64,
+    kind: RevisionKind,
+    outcome: RolloutState,
+    changes: Vec<Change>,
+) -> Revision {
     Revision {
         number,
         at_ms: NOON_MS + number * 60_000,
@@ -198,7 +208,7 @@ fn revision(number: u64, kind: &str, outcome: &str, changes: Vec<Change>) -> Rev
 
 #[test]
 fn a_history_has_every_change_and_its_why_on_a_line_of_its_own() {
-    let change = |kind: &str, component: &str, from: &str, to: &str| Change {
+    let change = |kind: ChangeKind, component: &str, from: &str, to: &str| Change {
         kind: kind.into(),
         node: "acme-app".into(),
         component: component.into(),
@@ -206,16 +216,17 @@ fn a_history_has_every_change_and_its_why_on_a_line_of_its_own() {
         to: to.into(),
         ..Change::default()
     };
-    let first = (0..11).map(|n| change("add", &format!("component-{n}"), "", "230204.01"));
+    let first =
+        (0..11).map(|n| change(ChangeKind::Add, &format!("component-{n}"), "", "230204.01"));
     let mut second = vec![
-        change("replace", "websockets", "230204.01", "230215.01"),
-        change("remove", "node-exporter", "", ""),
+        change(ChangeKind::Replace, "websockets", "230204.01", "230215.01"),
+        change(ChangeKind::Remove, "node-exporter", "", ""),
     ];
     second[0].note = "environment BIND_ADDRESS, probes".into();
     let mut revisions = [
-        revision(1, "apply", "completed", first.collect()),
-        revision(2, "set-version", "rolled-back", second),
-        revision(3, "rollback", "completed", Vec::new()),
+        revision(1, RevisionKind::Apply, RolloutState::Completed, first.collect()),
+        revision(2, RevisionKind::SetVersion, RolloutState::RolledBack, second),
+        revision(3, RevisionKind::Rollback, RolloutState::Completed, Vec::new()),
     ];
     revisions[1].why = "one-way audio since the upgrade of Monday, ticket 4711".into();
     let shown = history(&output(80), &revisions);

@@ -5,11 +5,13 @@ use oml_proto::v1::*;
 use crate::fake::{Answer, Script, Then};
 use crate::world::*;
 
+const DONE: &str = "done: acme runs revision 8, after 41s";
+
 fn completed() -> StatusReply {
-    status(41, rollout("completed", ""), instance("230215.01", "ready"))
+    status(41, rollout(RolloutState::Completed, ""), instance("230215.01", PhaseName::Ready))
 }
 
-fn phase(name: &str, seconds: u64) -> Phase {
+fn phase(name: PhaseName, seconds: u64) -> Phase {
     Phase { name: name.into(), at_ms: T0_MS + seconds * 1000, ..Phase::default() }
 }
 
@@ -29,26 +31,28 @@ fn failure() -> RolloutFailure {
 
 #[test]
 fn a_change_is_shown_line_by_line_until_it_is_done() {
-    let old = || instance("230204.01", "ready");
+    let old = || instance("230204.01", PhaseName::Ready);
     let pulling = |done: u64| InstanceReport {
         phase: Some(Phase {
-            name: "pulling".into(),
+            name: PhaseName::Pulling.into(),
             bytes_done: done << 20,
             bytes_total: 40 << 20,
             at_ms: 0,
         }),
-        ..instance("230204.01", "pulling")
+        ..instance("230204.01", PhaseName::Pulling)
     };
     let draining = |reason: &str| InstanceReport {
-        phase: Some(phase("draining", 1800)),
+        phase: Some(phase(PhaseName::Draining, 1800)),
         reason: reason.into(),
-        ..instance("230204.01", "draining")
+        ..instance("230204.01", PhaseName::Draining)
     };
     let unreadable = "the number of calls cannot be read, so calls count as up";
-    let soaking =
-        InstanceReport { phase: Some(phase("soaking", 40)), ..instance("230215.01", "soaking") };
-    let waits = |reason: &str| rollout("progressing", reason);
-    let world = World::new(upgrade_then(vec![
+    let soaking = InstanceReport {
+        phase: Some(phase(PhaseName::Soaking, 40)),
+        ..instance("230215.01", PhaseName::Soaking)
+    };
+    let waits = |reason: &str| rollout(RolloutState::Progressing, reason);
+    let statuses = vec![
         status(0, waits("voice-1: its assignment is being written"), old()),
         status(1, waits("voice-1: asterisk is pulling"), pulling(0)),
         status(2, waits("voice-1: asterisk is pulling"), pulling(12)),
@@ -56,11 +60,16 @@ fn a_change_is_shown_line_by_line_until_it_is_done() {
         status(4, waits("voice-1: asterisk is draining"), draining("12 calls are up")),
         status(5, waits("voice-1: asterisk is draining"), draining("3 calls are up")),
         status(5, waits("voice-1: asterisk is draining"), draining(unreadable)),
-        status(6, waits("voice-1: asterisk is starting"), instance("230204.01", "starting")),
+        status(
+            6,
+            waits("voice-1: asterisk is starting"),
+            instance("230204.01", PhaseName::Starting),
+        ),
         status(8, waits("voice-1: asterisk is soaking"), soaking),
-        status(40, Rollout { wave: 1, ..waits("") }, instance("230215.01", "ready")),
+        status(40, Rollout { wave: 1, ..waits("") }, instance("230215.01", PhaseName::Ready)),
         completed(),
-    ]));
+    ];
+    let world = World::new(upgrade_until(statuses, ChangeOutcome::Done, DONE));
     let ran = world.run(&UPGRADE);
     insta::assert_snapshot!(ran.shown());
 }
@@ -70,33 +79,44 @@ fn a_version_that_fails_is_told_with_its_last_words_and_exit_code_3() {
     let returned = InstanceReport {
         reason: "230215.01 ended 3s after its start".into(),
         failure: failure().failure,
-        ..instance("230204.01", "rolled-back")
+        ..instance("230204.01", PhaseName::RolledBack)
     };
     let back = |state| Rollout {
         failures: vec![failure()],
         ..rollout(state, "asterisk on voice-1: ended 3s after its start")
     };
-    let mut returning = status(9, back("rolling-back"), instance("230204.01", "ready"));
+    let mut returning =
+        status(9, back(RolloutState::RollingBack), instance("230204.01", PhaseName::Ready));
     returning.tenants[0].nodes[1].target = 7;
-    let world = World::new(upgrade_then(vec![
-        status(0, rollout("progressing", ""), instance("230204.01", "starting")),
-        status(8, rollout("progressing", ""), returned),
+    let statuses = vec![
+        status(
+            0,
+            rollout(RolloutState::Progressing, ""),
+            instance("230204.01", PhaseName::Starting),
+        ),
+        status(8, rollout(RolloutState::Progressing, ""), returned),
         returning,
-        status(12, back("rolled-back"), instance("230204.01", "ready")),
-    ]));
+        status(12, back(RolloutState::RolledBack), instance("230204.01", PhaseName::Ready)),
+    ];
+    let sentence = "rolled back: revision 8 of acme did not hold, its nodes run revision 7 again: \
+                    asterisk on voice-1: ended 3s after its start";
+    let world = World::new(upgrade_until(statuses, ChangeOutcome::RolledBack, sentence));
     let ran = world.run(&UPGRADE);
     insta::assert_snapshot!(ran.shown());
 }
 
 #[test]
 fn a_paused_rollout_ends_with_1_and_says_why() {
-    let paused =
-        Rollout { failures: vec![failure()], ..rollout("paused", "going back failed too") };
-    let world = World::new(upgrade_then(vec![status(9, paused, instance("230204.01", "failed"))]));
+    let paused = Rollout {
+        failures: vec![failure()],
+        ..rollout(RolloutState::Paused, "going back failed too")
+    };
+    let sentence = "failed: the rollout of revision 8 of acme is paused: going back failed too";
+    let statuses = vec![status(9, paused, instance("230204.01", PhaseName::Failed))];
+    let world = World::new(upgrade_until(statuses, ChangeOutcome::Failed, sentence));
     let ran = world.run(&UPGRADE);
     assert_eq!(ran.code, 1);
-    let last = ran.stderr.lines().last().unwrap();
-    assert_eq!(last, "failed: the rollout of revision 8 of acme is paused: going back failed too");
+    assert_eq!(ran.stderr.lines().last().unwrap(), sentence);
     assert!(ran.stderr.contains("    | cannot open /etc/asterisk"), "{}", ran.stderr);
 }
 
@@ -104,7 +124,8 @@ fn a_paused_rollout_ends_with_1_and_says_why() {
 fn the_same_again_changes_nothing_and_ends_with_0() {
     let reply = ChangeReply { changed: false, changes: Vec::new(), ..upgrade() };
     let changes = [Answer::Reply(reply)].into();
-    let world = World::new(Script { changes, status: completed(), ..Script::default() });
+    let script = upgrade_until(vec![completed()], ChangeOutcome::Done, DONE);
+    let world = World::new(Script { changes, ..script });
     let ran = world.run(&UPGRADE);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
     assert_eq!(ran.stderr, "nothing to change: acme is at revision 8\n");
@@ -113,13 +134,27 @@ fn the_same_again_changes_nothing_and_ends_with_0() {
 #[test]
 fn the_same_again_while_it_is_on_its_way_waits_for_its_end() {
     let reply = ChangeReply { changed: false, changes: Vec::new(), ..upgrade() };
-    let under_way = status(9, rollout("progressing", ""), instance("230204.01", "pulling"));
-    let rolled_back =
-        status(12, rollout("rolled-back", "it ended"), instance("230204.01", "ready"));
+    let under_way = status(
+        9,
+        rollout(RolloutState::Progressing, ""),
+        instance("230204.01", PhaseName::Pulling),
+    );
+    let rolled_back = status(
+        12,
+        rollout(RolloutState::RolledBack, "it ended"),
+        instance("230204.01", PhaseName::Ready),
+    );
     let world = World::new(Script {
         changes: [Answer::Reply(reply)].into(),
-        status: under_way.clone(),
-        watches: [(vec![under_way, rolled_back], Then::StaysOpen)].into(),
+        watches: [
+            (vec![under_way.clone()], Then::StaysOpen),
+            (vec![under_way, rolled_back], Then::StaysOpen),
+        ]
+        .into(),
+        verdict: Some(verdict(
+            ChangeOutcome::RolledBack,
+            "rolled back: revision 8 of acme did not hold",
+        )),
         ..Script::default()
     });
     let ran = world.run(&UPGRADE);
@@ -130,8 +165,12 @@ fn the_same_again_while_it_is_on_its_way_waits_for_its_end() {
 #[test]
 fn a_rollout_that_takes_longer_than_the_timeout_ends_with_4_and_says_what_it_waits_for() {
     let reason = "voice-1 is unreachable";
-    let mut waiting = status(0, rollout("progressing", reason), instance("230204.01", "ready"));
-    waiting.tenants[0].nodes[1].state = "unreachable".into();
+    let mut waiting = status(
+        0,
+        rollout(RolloutState::Progressing, reason),
+        instance("230204.01", PhaseName::Ready),
+    );
+    waiting.tenants[0].nodes[1].state = NodeState::Unreachable.into();
     waiting.tenants[0].nodes[1].last_seen_ms -= 65_000;
     let world = World::new(upgrade_then(vec![waiting]));
     let mut arguments = UPGRADE.to_vec();
@@ -165,8 +204,7 @@ fn a_plan_is_shown_and_nothing_is_changed() {
 fn a_change_whose_answer_is_lost_is_sent_again_under_the_same_id() {
     let script = Script {
         changes: [Answer::Cut, Answer::Reply(upgrade())].into(),
-        watches: [(vec![completed()], Then::StaysOpen)].into(),
-        ..Script::default()
+        ..upgrade_until(vec![completed()], ChangeOutcome::Done, DONE)
     };
     let world = World::new(script);
     let ran = world.run(&UPGRADE);
@@ -195,10 +233,14 @@ fn a_change_whose_answer_never_comes_ends_with_5_and_its_id() {
 
 #[test]
 fn a_lost_watch_is_taken_up_again() {
-    let progressing = status(1, rollout("progressing", ""), instance("230204.01", "pulling"));
+    let progressing = status(
+        1,
+        rollout(RolloutState::Progressing, ""),
+        instance("230204.01", PhaseName::Pulling),
+    );
     let script = Script {
         watches: [(vec![progressing], Then::Breaks), (vec![completed()], Then::StaysOpen)].into(),
-        ..upgrade_then(vec![])
+        ..upgrade_until(vec![], ChangeOutcome::Done, DONE)
     };
     let world = World::new(script);
     let ran = world.run(&UPGRADE);
@@ -209,7 +251,8 @@ fn a_lost_watch_is_taken_up_again() {
 
 #[test]
 fn programs_get_one_document_with_the_outcome() {
-    let world = World::new(upgrade_then(vec![completed()]));
+    let sentence = "done: acme runs revision 8, after 0s";
+    let world = World::new(upgrade_until(vec![completed()], ChangeOutcome::Done, sentence));
     let mut arguments = UPGRADE.to_vec();
     arguments.extend(["-o", "json", "--op-id", "change-1"]);
     let ran = world.run(&arguments);
@@ -228,7 +271,11 @@ fn why_is_sent_along() {
 
 #[test]
 fn programs_are_told_of_an_accepted_change_whose_end_is_not_known() {
-    let progressing = status(1, rollout("progressing", ""), instance("230204.01", "pulling"));
+    let progressing = status(
+        1,
+        rollout(RolloutState::Progressing, ""),
+        instance("230204.01", PhaseName::Pulling),
+    );
     let world = World::new(Script {
         changes: [Answer::Reply(upgrade())].into(),
         watches: [(vec![progressing], Then::Breaks)].into(),

@@ -128,7 +128,7 @@ fn a_broken_file_of_contexts_is_told_with_its_place() {
     assert_eq!(wrong, expected);
     let text = "current = 'gone'\n[contexts.main]\nendpoints = ['a:1']\n";
     let gone = told(text, &["status"]);
-    let hint = "(choose one with omlctl context use NAME; known are: main)";
+    let hint = "(choose one with omlctl context use NAME; known: main)";
     assert_eq!(gone, format!("error: {shown}: current: there is no context gone {hint}\n"));
     // Another endpoint needs none of the file's.
     let none = "current = 'main'\n[contexts.main]\nendpoints = []\n";

@@ -1,4 +1,5 @@
 //! A controller that says what its script says, over real mutual TLS.
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -25,8 +26,6 @@ pub(crate) enum Answer {
     Refusal(Status),
     /// The connection breaks instead.
     Cut,
-    /// No answer, on a connection that stays.
-    Silence,
 }
 
 /// What follows the last status of a stream.
@@ -44,11 +43,14 @@ pub(crate) enum Then {
 pub(crate) struct Script {
     pub(crate) changes: VecDeque<Answer>,
     pub(crate) watches: VecDeque<(Vec<StatusReply>, Then)>,
+    /// The verdict that goes with the last status of the last watch; until then, and
+    /// without one, a change is on its way.
+    pub(crate) verdict: Option<Verdict>,
+    /// Revisions whose change was watched.
+    pub(crate) watched: Vec<u64>,
     pub(crate) status: StatusReply,
     pub(crate) revisions: Vec<Revision>,
     pub(crate) asked: Vec<ChangeOptions>,
-    /// Revisions that were to be gone back to.
-    pub(crate) back_to: Vec<u64>,
     pub(crate) tokens: Vec<CreateTokenRequest>,
 }
 
@@ -58,6 +60,7 @@ struct Scripted {
     cut: watch::Sender<()>,
 }
 
+type Messages<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
 type Outcome<T> = Result<Response<T>, Status>;
 
 impl Scripted {
@@ -74,14 +77,31 @@ impl Scripted {
                 self.cut.send_replace(());
                 std::future::pending().await
             }
-            Some(Answer::Silence) => std::future::pending().await,
         }
+    }
+}
+
+impl Scripted {
+    /// These messages, and what follows the last of them.
+    fn stream<M: Send + 'static>(&self, messages: Vec<M>, then: Then) -> Messages<M> {
+        let messages = tokio_stream::iter(messages.into_iter().map(Ok));
+        let cut = self.cut.clone();
+        let open = tokio_stream::once(()).then(move |()| {
+            if matches!(then, Then::Breaks) {
+                cut.send_replace(());
+            }
+            std::future::pending()
+        });
+        if matches!(then, Then::Ends) {
+            return Box::pin(messages);
+        }
+        Box::pin(messages.chain(open))
     }
 }
 
 #[tonic::async_trait]
 impl Fleet for Scripted {
-    type WatchStatusStream = Pin<Box<dyn Stream<Item = Result<StatusReply, Status>> + Send>>;
+    type WatchStatusStream = Messages<StatusReply>;
 
     async fn who_am_i(&self, _: Request<WhoAmIRequest>) -> Outcome<WhoAmIReply> {
         let operator = "admin".to_owned();
@@ -98,9 +118,7 @@ impl Fleet for Scripted {
     }
 
     async fn rollback(&self, request: Request<RollbackRequest>) -> Outcome<ChangeReply> {
-        let RollbackRequest { to, options, .. } = request.into_inner();
-        self.script.lock().unwrap().back_to.push(to);
-        self.change(options).await
+        self.change(request.into_inner().options).await
     }
 
     async fn get_status(&self, request: Request<StatusRequest>) -> Outcome<StatusReply> {
@@ -117,18 +135,36 @@ impl Fleet for Scripted {
         let next = self.script.lock().unwrap().watches.pop_front();
         let (statuses, then) =
             next.ok_or_else(|| Status::failed_precondition("the script is over"))?;
-        let statuses = tokio_stream::iter(statuses.into_iter().map(Ok));
-        let cut = self.cut.clone();
-        let open = tokio_stream::once(()).then(move |()| {
-            if matches!(then, Then::Breaks) {
-                cut.send_replace(());
-            }
-            std::future::pending()
-        });
-        if matches!(then, Then::Ends) {
-            return Ok(Response::new(Box::pin(statuses)));
+        Ok(Response::new(self.stream(statuses, then)))
+    }
+
+    type WatchChangeStream = Messages<ChangeProgress>;
+
+    async fn watch_change(
+        &self,
+        request: Request<WatchChangeRequest>,
+    ) -> Outcome<Self::WatchChangeStream> {
+        let (next, verdict) = {
+            let mut script = self.script.lock().unwrap();
+            script.watched.push(request.into_inner().revision);
+            let next = script.watches.pop_front();
+            (next, script.verdict.clone().filter(|_| script.watches.is_empty()))
+        };
+        let (statuses, then) =
+            next.ok_or_else(|| Status::failed_precondition("the script is over"))?;
+        let waiting = Verdict { outcome: ChangeOutcome::Waiting.into(), ..Verdict::default() };
+        let mut progress: Vec<ChangeProgress> = statuses
+            .into_iter()
+            .map(|StatusReply { now_ms, tenants }| ChangeProgress {
+                now_ms,
+                status: tenants.into_iter().next(),
+                verdict: Some(waiting.clone()),
+            })
+            .collect();
+        if let (Some(last), Some(verdict)) = (progress.last_mut(), verdict) {
+            last.verdict = Some(verdict);
         }
-        Ok(Response::new(Box::pin(statuses.chain(open))))
+        Ok(Response::new(self.stream(progress, then)))
     }
 
     async fn list_revisions(

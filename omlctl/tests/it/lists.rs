@@ -11,17 +11,17 @@ use crate::fake::{Script, Then};
 use crate::world::*;
 
 fn script() -> Script {
-    let mut asterisk = instance("230204.01", "ready");
+    let mut asterisk = instance("230204.01", PhaseName::Ready);
     asterisk.active = Some(12);
     asterisk.checked_at_ms = T0_MS + 58_000;
     asterisk.started_at_ms = T0_MS - 7_200_000;
     asterisk.drift = Some(Drift { at_ms: T0_MS, found: "the container had been removed".into() });
-    let mut status = status(60, rollout("completed", ""), asterisk);
+    let mut status = status(60, rollout(RolloutState::Completed, ""), asterisk);
     let node = &mut status.tenants[0].nodes[0];
-    node.state = "unreachable".into();
+    node.state = NodeState::Unreachable.into();
     node.last_seen_ms = T0_MS + 48_000;
     node.expected = [("daphne".to_owned(), "1.26.0".to_owned())].into();
-    let revision = |number: u64, kind: &str, outcome: &str| Revision {
+    let revision = |number: u64, kind: RevisionKind, outcome: RolloutState| Revision {
         number,
         at_ms: T0_MS + number * 60_000,
         who: "admin".into(),
@@ -30,8 +30,10 @@ fn script() -> Script {
         changes: upgrade().changes,
         outcome: outcome.into(),
     };
-    let revisions =
-        vec![revision(7, "apply", "completed"), revision(8, "set-version", "rolled-back")];
+    let revisions = vec![
+        revision(7, RevisionKind::Apply, RolloutState::Completed),
+        revision(8, RevisionKind::SetVersion, RolloutState::RolledBack),
+    ];
     Script { status, revisions, ..Script::default() }
 }
 
@@ -146,8 +148,13 @@ fn a_removed_node_is_told_with_what_runs_on_there() {
 
 #[test]
 fn watching_prints_every_status_until_the_controller_says_no() {
-    let first = status(0, rollout("progressing", ""), instance("230204.01", "pulling"));
-    let second = status(5, rollout("completed", ""), instance("230215.01", "ready"));
+    let first = status(
+        0,
+        rollout(RolloutState::Progressing, ""),
+        instance("230204.01", PhaseName::Pulling),
+    );
+    let second =
+        status(5, rollout(RolloutState::Completed, ""), instance("230215.01", PhaseName::Ready));
     let script = Script {
         watches: [(vec![first], Then::Ends), (vec![second], Then::Ends)].into(),
         ..Script::default()
@@ -166,7 +173,11 @@ fn watching_prints_every_status_until_the_controller_says_no() {
 
 #[test]
 fn a_watch_without_a_controller_says_why_once_per_reason_and_goes_on() {
-    let first = status(0, rollout("progressing", ""), instance("230204.01", "pulling"));
+    let first = status(
+        0,
+        rollout(RolloutState::Progressing, ""),
+        instance("230204.01", PhaseName::Pulling),
+    );
     let watches = [(vec![first], Then::StaysOpen)].into();
     let world = World::new(Script { watches, ..Script::default() });
     let address = world.address;

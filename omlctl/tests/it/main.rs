@@ -6,7 +6,8 @@ mod contexts;
 mod fake;
 mod lists;
 mod mistakes;
-mod overtaken;
+
 mod pki;
 mod reach;
+mod superseded;
 mod world;

@@ -138,7 +138,7 @@ pub(crate) fn upgrade() -> ChangeReply {
         changed: true,
         tenant: "acme".into(),
         changes: vec![Change {
-            kind: "replace".into(),
+            kind: ChangeKind::Replace.into(),
             node: "voice-1".into(),
             component: "asterisk".into(),
             from: "230204.01".into(),
@@ -149,11 +149,11 @@ pub(crate) fn upgrade() -> ChangeReply {
 }
 
 /// An instance of `version` in this phase.
-pub(crate) fn instance(version: &str, phase: &str) -> InstanceReport {
+pub(crate) fn instance(version: &str, phase: PhaseName) -> InstanceReport {
     InstanceReport {
         phase: Some(Phase { name: phase.into(), ..Phase::default() }),
         version: version.into(),
-        health: if phase == "ready" { "healthy" } else { "starting" }.into(),
+        health: if phase == PhaseName::Ready { Health::Healthy } else { Health::Starting }.into(),
         calls_cut: Some(0),
         ..InstanceReport::default()
     }
@@ -166,8 +166,9 @@ pub(crate) fn status(seconds: u64, rollout: Rollout, asterisk: InstanceReport) -
         node: name.into(),
         roles: vec![role.into()],
         address: "10.0.0.1".into(),
-        state: "connected".into(),
+        state: NodeState::Connected.into(),
         last_seen_ms: now_ms,
+        agent_version: "1.0.0".into(),
         target: rollout.to,
         report: Some(Report {
             revision: rollout.to,
@@ -178,7 +179,7 @@ pub(crate) fn status(seconds: u64, rollout: Rollout, asterisk: InstanceReport) -
         ..NodeStatus::default()
     };
     let nodes = vec![
-        node("app-1", "app", "nginx", instance("1.25", "ready")),
+        node("app-1", "app", "nginx", instance("1.25", PhaseName::Ready)),
         node("voice-1", "voice", "asterisk", asterisk),
     ];
     let tenant =
@@ -187,7 +188,7 @@ pub(crate) fn status(seconds: u64, rollout: Rollout, asterisk: InstanceReport) -
 }
 
 /// A rollout from revision 7 to 8 in this state.
-pub(crate) fn rollout(state: &str, reason: &str) -> Rollout {
+pub(crate) fn rollout(state: RolloutState, reason: &str) -> Rollout {
     Rollout {
         from: 7,
         to: 8,
@@ -207,6 +208,19 @@ pub(crate) fn upgrade_then(statuses: Vec<StatusReply>) -> Script {
         watches: [(statuses, Then::StaysOpen)].into(),
         ..Script::default()
     }
+}
+
+/// The same, and with the last status this verdict.
+pub(crate) fn upgrade_until(
+    statuses: Vec<StatusReply>,
+    outcome: ChangeOutcome,
+    sentence: &str,
+) -> Script {
+    Script { verdict: Some(verdict(outcome, sentence)), ..upgrade_then(statuses) }
+}
+
+pub(crate) fn verdict(outcome: ChangeOutcome, sentence: &str) -> Verdict {
+    Verdict { outcome: outcome.into(), sentence: sentence.into(), superseded_by: 0 }
 }
 
 /// The command line of that change.

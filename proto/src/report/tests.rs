@@ -48,6 +48,40 @@ fn a_report_survives_the_way() {
 }
 
 #[test]
+fn an_instance_that_cannot_be_read_is_unknown_and_the_others_count() {
+    type Break = fn(&mut v1::InstanceReport);
+    let breaks: [(Break, &str); 7] = [
+        (|i| i.phase = None, "its phase is one that the controller does not know"),
+        (|i| i.phase.as_mut().unwrap().name = 4711, "its phase is one that"),
+        (|i| i.health = 4711, "its health is one that"),
+        (|i| i.version = "a b".to_owned(), "its version is not valid: "),
+        (|i| i.digest = "md5:1".to_owned(), "its digest is not valid: "),
+        (|i| i.hash = "not hex".to_owned(), "its hash is not valid: "),
+        (|i| i.failure.as_mut().unwrap().hash = String::new(), "its failure's hash is not valid: "),
+    ];
+    for (broken, why) in breaks {
+        let mut wire = to_wire(&of(2, "exited with 7"));
+        broken(wire.instances.get_mut("c1").unwrap());
+        let read = from_wire(wire).unwrap();
+        assert_eq!(read.instances[&"c0".parse().unwrap()], failed("exited with 7"));
+        let instance = &read.instances[&"c1".parse().unwrap()];
+        assert_eq!(instance.phase, Phase::Unknown, "{why}");
+        let lead = format!("the agent's report cannot be read: {why}");
+        assert!(instance.reason.starts_with(&lead), "{}", instance.reason);
+        assert_eq!(instance.restarts, 3, "what can be read is kept");
+    }
+}
+
+#[test]
+fn an_instance_whose_name_cannot_be_read_is_a_trouble() {
+    let mut wire = to_wire(&of(1, ""));
+    wire.instances.insert("Not A Name".to_owned(), v1::InstanceReport::default());
+    let read = from_wire(wire).unwrap();
+    assert_eq!(read.instances.len(), 1);
+    assert!(read.troubles.last().unwrap().starts_with("an instance is not shown: "));
+}
+
+#[test]
 fn of_a_report_that_is_too_long_the_logs_are_cut_and_the_states_are_told() {
     for count in [64, COMPONENTS_MAX, INSTANCES_MAX] {
         let report = of(count, &"ä".repeat(400));

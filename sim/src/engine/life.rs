@@ -60,7 +60,9 @@ impl Host {
         let Some(container) = self.running(id) else { return Ok(()) };
         self.note_event(&container.id, EventAction::Kill);
         tokio::time::sleep(STOP.min(Duration::from_millis(grace_ms))).await;
-        self.end_started(&container.id, container.starts, 0);
+        // What hangs does not obey either.
+        let code = if container.behaviour == Behaviour::Hangs { KILLED } else { 0 };
+        self.end_started(&container.id, container.starts, code);
         self.note_event(&container.id, EventAction::Stop);
         Ok(())
     }

@@ -7,6 +7,9 @@ use super::process::{Process, Signal};
 use super::{ActiveState, ExitCause, Unit, ms};
 use crate::{Daemon, Host};
 
+/// How long the program of a package takes to start.
+const PACKAGED_START: Duration = Duration::from_millis(100);
+
 impl Host {
     /// Starts a unit that does not run.
     pub(crate) fn start_now(&self, name: &str) {
@@ -26,12 +29,11 @@ impl Host {
         (unit.stops, unit.verdict) = (false, None);
         let command = unit.definition.command();
         let Some(command) = command.filter(|_| unit.definition.is_notify()) else {
-            // A program of the distribution; it runs at once.
-            unit.enter(ActiveState::Active, now_ms);
-            "success".clone_into(&mut unit.state.result);
+            // A program of the distribution.
+            unit.enter(ActiveState::Activating, now_ms);
+            let epoch = unit.epoch;
             drop(state);
-            self.finish_job(name);
-            return;
+            return self.run_packaged(name, epoch);
         };
         unit.enter(ActiveState::Activating, now_ms);
         unit.state.status_text.clear();
@@ -44,6 +46,22 @@ impl Host {
         }
         self.time_out_start(name, epoch, timeout);
         (self.settings().launch)(process);
+        self.notify(Daemon::Systemd);
+    }
+
+    fn run_packaged(&self, name: &str, epoch: u64) {
+        let name = name.to_owned();
+        self.later(PACKAGED_START, move |host| {
+            let now_ms = host.now_ms();
+            {
+                let mut state = host.state();
+                let unit = state.units.units.get_mut(&name).filter(|unit| unit.is_in(epoch));
+                let Some(unit) = unit else { return };
+                unit.enter(ActiveState::Active, now_ms);
+                "success".clone_into(&mut unit.state.result);
+            }
+            host.finish_job(&name);
+        });
         self.notify(Daemon::Systemd);
     }
 

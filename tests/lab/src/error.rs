@@ -22,15 +22,12 @@ pub enum LabError {
     Io {
         /// The operation that was tried, as a verb.
         action: &'static str,
-        /// The path that the operation was tried on.
         path: PathBuf,
-        /// The error from the operating system.
         source: io::Error,
     },
     /// A program failed or did not finish in time.
     #[error("run `{command}`: {why}")]
     Command {
-        /// The program and its arguments.
         command: String,
         /// The exit code and the last lines of output, or the time limit.
         why: String,
@@ -38,7 +35,6 @@ pub enum LabError {
     /// A condition did not become true in time.
     #[error("timed out after {limit:?} waiting for: {what}; last seen: {last}")]
     Timeout {
-        /// The condition that was waited for.
         what: String,
         /// The longest time to wait.
         limit: Duration,

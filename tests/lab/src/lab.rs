@@ -35,7 +35,6 @@ pub struct LabSpec {
 /// The description of one host of a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostSpec {
-    /// The host name.
     pub name: String,
 }
 

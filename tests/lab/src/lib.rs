@@ -3,6 +3,10 @@
 //! nothing outside its own names, addresses and folders.
 //!
 //! The lab does not depend on the product that is tested on it.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests on real hosts use real time and read their own variables"
+)]
 
 mod cache;
 mod cgroup;

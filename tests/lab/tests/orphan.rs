@@ -1,4 +1,8 @@
 //! A lab whose owner process was killed is taken down by the next process.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests on real hosts use real time and read their own variables"
+)]
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -22,9 +22,9 @@ use crate::agent::{Agent, Inputs, empty_report};
 use crate::cache::Cache;
 use crate::documents;
 use crate::execute::Host;
+use crate::fixtures::{self, digest};
 use crate::paths::{Paths, Slot};
 use crate::runtime::fake::{Behaviour, Daemon, FakeHost, Verb};
-use crate::sample::{self, digest};
 use crate::statuses::Statuses;
 
 /// Longer than anything takes, in time that passes at once.
@@ -48,7 +48,7 @@ pub(super) fn name(text: &str) -> ComponentName {
 }
 
 fn instance(version: &str) -> InstanceDocument {
-    sample::document("asterisk", version)
+    fixtures::document("asterisk", version)
 }
 
 /// The host's clock runs with the time of the tests, unless it is set.
@@ -127,7 +127,7 @@ impl Bench {
             alive: Box::new(|_report| {}),
         };
         let host = Host {
-            floors: crate::preflight::Floors::default(),
+            min_free: crate::preflight::MinFree::default(),
             docker: Arc::new(self.host.docker()),
             systemd: Arc::new(self.host.systemd()),
             paths: self.paths.clone(),
@@ -299,7 +299,7 @@ impl Bench {
     }
 
     fn record(&self) -> PathBuf {
-        self.paths.state.join("attempts.json")
+        self.paths.state.join("updates.json")
     }
 
     pub(super) fn garble(&self, slot: Slot, garbage: &[u8]) {
@@ -320,7 +320,7 @@ impl Drop for Bench {
 
 /// Tells what the supervisors' files say, and keeps them fresh, as their probes do.
 async fn supervise(host: FakeHost, paths: Paths, clock: Clock, statuses: watch::Sender<Statuses>) {
-    use crate::runtime::Runtime as _;
+    use crate::runtime::ContainerEngine as _;
     let mut changes = host.docker().changes();
     loop {
         let component = name("asterisk");

@@ -15,7 +15,7 @@ const CALLS: &[(Daemon, Verb)] = &[
     (Daemon::Systemd, Verb::Start),
     (Daemon::Docker, Verb::Promote),
     (Daemon::Docker, Verb::Remove),
-    (Daemon::Docker, Verb::LastWords),
+    (Daemon::Docker, Verb::ExitReport),
 ];
 
 impl Bench {
@@ -36,7 +36,7 @@ impl Bench {
 
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_killed_in_any_call_comes_to_its_end() {
-    for (daemon, verb) in CALLS.iter().copied().filter(|(_, verb)| *verb != Verb::LastWords) {
+    for (daemon, verb) in CALLS.iter().copied().filter(|(_, verb)| *verb != Verb::ExitReport) {
         let mut bench = Bench::settled().await;
         bench.upgrade_held(("2", Behaviour::Good), (daemon, verb)).await;
         bench.stop();

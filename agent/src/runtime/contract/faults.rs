@@ -9,7 +9,7 @@ use oml_common::document::instance::{Check, Timing, Workload};
 use oml_common::time::Timestamp;
 
 use super::Place;
-use super::hands::{answer_of, run};
+use super::manual_actions::{answer_of, run};
 use crate::documents;
 use crate::runtime::RuntimeError;
 
@@ -150,7 +150,7 @@ async fn a_start_waits_for_an_engine_that_is_away(place: &Place) {
     // The unit wants the engine and would start it.
     run("systemctl", &["mask", "--runtime", docker[0], docker[1]]);
     let error = place.docker.list(&[]).await.unwrap_err();
-    assert!(matches!(error, RuntimeError::Away { daemon: "docker", .. }), "{error}");
+    assert!(matches!(error, RuntimeError::Unavailable { daemon: "docker", .. }), "{error}");
     run("systemctl", &["start", "--no-block", instance.unit.as_str()]);
     place
         .until("its supervisor says what it waits for", async || {
@@ -201,7 +201,7 @@ async fn a_missing_secret_is_told_before_anything_is_made(place: &Place) {
     });
     let instance = instance.edited(|instance| instance.workload = workload);
     place.fetch(&instance).await.unwrap();
-    let error = place.docker.put(&instance).await.unwrap_err().to_string();
+    let error = place.docker.create(&instance).await.unwrap_err().to_string();
     assert!(error.contains("/etc/omlagent/secrets/contract_token is missing"), "{error}");
     assert!(place.containers(&instance.component).await.is_empty());
     let path = place.paths.secret(&"contract_token".parse().unwrap());
@@ -263,8 +263,8 @@ async fn a_unit_comes_after_the_units_of_what_it_needs(place: &Place) {
         .edited(|second| second.after = after);
     let both = [first.clone(), second.clone()];
     place.systemd.list(&both).await.unwrap();
-    place.systemd.put(&first).await.unwrap();
-    place.systemd.put(&second).await.unwrap();
+    place.systemd.write(&first).await.unwrap();
+    place.systemd.write(&second).await.unwrap();
     let listing = place.systemd.list(&both).await.unwrap();
     assert!(listing.units.iter().all(|(_, unit)| !unit.stale), "{listing:?}");
     let show = |property| answer_of("systemctl", &["show", "-p", property, "contract-second"]);
@@ -310,7 +310,7 @@ async fn a_unit_file_removed_by_hand_is_written_anew(place: &Place) {
     std::fs::remove_file(place.paths.unit(&instance.unit)).unwrap();
     let [_, listing] = place.listing(&instance).await;
     assert_eq!(listing.foreign, []);
-    place.systemd.put(&instance).await.unwrap();
+    place.systemd.write(&instance).await.unwrap();
     let unit = place.unit(&instance).await.unwrap();
     assert!(unit.hash.is_some() && !unit.stale, "{unit:?}");
     assert_eq!((unit.active, started(place, &instance).await), (ActiveState::Active, since));

@@ -43,7 +43,7 @@ async fn an_image_is_fetched_once_and_a_missing_one_is_refused_for_good(place: &
     assert!(!error.is_transient(), "{error}");
     assert!(matches!(error, RuntimeError::Refused { verb: "pull", .. }), "{error}");
     // Nothing to make a container from.
-    let error = place.docker.put(&missing).await.unwrap_err();
+    let error = place.docker.create(&missing).await.unwrap_err();
     assert!(matches!(error, RuntimeError::Refused { .. }), "{error}");
 }
 
@@ -135,7 +135,7 @@ async fn a_version_that_exits_is_refused_with_its_last_words(place: &Place) {
     let error = place.switch(&bad).await.unwrap_err();
     assert!(!error.is_transient(), "{error}");
     let hash = bad.workload_hash();
-    let words = place.docker.last_words(&bad.component, &hash).await.unwrap();
+    let words = place.docker.exit_report(&bad.component, &hash).await.unwrap();
     assert_eq!(words.exit_code, Some(1));
     assert!(words.log_tail.iter().any(|line| line.contains("exits at once")), "{words:?}");
     assert_eq!(place.container(&bad).await.as_ref().and_then(exit_code), Some(1));
@@ -162,7 +162,7 @@ async fn only_what_does_not_run_and_is_not_kept_is_removed(place: &Place) {
     place.docker.remove(&old.component, &[]).await.unwrap();
     assert!(place.container(&old).await.is_none());
     assert!(place.runs(&new).await, "what runs is never removed");
-    place.systemd.remove(&old.component, &[]).await.unwrap();
+    place.systemd.remove(&old.component).await.unwrap();
     assert!(place.unit(&new).await.is_some_and(|unit| unit.active == ActiveState::Active));
     place.clear(&new).await;
 }
@@ -170,40 +170,40 @@ async fn only_what_does_not_run_and_is_not_kept_is_removed(place: &Place) {
 async fn a_container_of_somebody_else_is_named_and_left_alone(place: &Place) {
     let instance = place.instance("contract-name", "v1", &place.images.first, 8307);
     place.fetch(&instance).await.unwrap();
-    place.hands.take_name(&instance, "oml-contract-name-server");
+    place.manual.take_name(&instance, "oml-contract-name-server");
     let [docker, _] = place.listing(&instance).await;
     let foreign = "container oml-contract-name-server".to_owned();
     assert_eq!(docker.foreign, [(instance.component.clone(), foreign.clone())]);
     assert!(place.containers(&instance.component).await.is_empty());
-    let error = place.docker.put(&instance).await.unwrap_err();
+    let error = place.docker.create(&instance).await.unwrap_err();
     assert!(matches!(&error, RuntimeError::Foreign(what) if *what == foreign), "{error}");
     place.docker.remove(&instance.component, &[]).await.unwrap();
     let [docker, _] = place.listing(&instance).await;
     assert_eq!(docker.foreign.len(), 1, "it must still be there");
-    place.hands.give_name_back("oml-contract-name-server");
+    place.manual.give_name_back("oml-contract-name-server");
 }
 
 async fn a_unit_of_somebody_else_is_named_and_left_alone(place: &Place) {
     let instance = place.instance("contract-unit", "v1", &place.images.first, 8308);
-    place.hands.bring_foreign_unit(&instance);
+    place.manual.bring_foreign_unit(&instance);
     let [_, systemd] = place.listing(&instance).await;
     let foreign = "unit contract-unit.service".to_owned();
     assert_eq!(systemd.foreign, [(instance.component.clone(), foreign.clone())]);
     assert!(systemd.units.iter().all(|(name, _)| name != &instance.component));
-    let error = place.systemd.put(&instance).await.unwrap_err();
+    let error = place.systemd.write(&instance).await.unwrap_err();
     assert!(matches!(&error, RuntimeError::Foreign(what) if *what == foreign), "{error}");
-    place.hands.take_unit_away(&instance);
+    place.manual.take_unit_away(&instance);
 }
 
 async fn a_unit_stopped_by_hand_is_told_from_one_that_failed(place: &Place) {
     let instance = place.instance("contract-held", "v1", &place.images.first, 8309);
     place.install(&instance).await;
-    place.hands.stop_unit(&instance);
+    place.manual.stop_unit(&instance);
     let unit = place.unit(&instance).await.unwrap();
     assert_eq!(unit.active, ActiveState::Inactive);
     assert!(unit.stopped_by_hand, "{unit:?}");
     assert!(!place.runs(&instance).await);
-    place.hands.start_unit(&instance);
+    place.manual.start_unit(&instance);
     let unit = place.unit(&instance).await.unwrap();
     assert_eq!(unit.active, ActiveState::Active);
     assert!(!unit.stopped_by_hand, "{unit:?}");
@@ -215,7 +215,7 @@ async fn a_container_removed_by_hand_comes_back(place: &Place) {
     let instance = place.instance("contract-drift", "v1", &place.images.first, 8310);
     place.install(&instance).await;
     let first = place.container(&instance).await.unwrap();
-    place.hands.remove_container(&instance, &first.name);
+    place.manual.remove_container(&instance, &first.name);
     place
         .until("another container of it runs and answers", async || {
             let status = documents::read_status(&place.paths, &instance.component).unwrap();
@@ -279,23 +279,23 @@ async fn every_change_is_counted(place: &Place) {
 
 async fn a_packaged_unit_gets_a_drop_in_and_nothing_else(place: &Place) {
     let instance = place.packaged("contract-packaged", "contract-packaged.service");
-    let error = place.systemd.put(&instance).await.unwrap_err();
+    let error = place.systemd.write(&instance).await.unwrap_err();
     assert!(matches!(error, RuntimeError::Refused { .. }), "{error}");
     assert!(!error.is_transient(), "{error}");
-    place.hands.bring_packaged_unit(&instance);
+    place.manual.bring_packaged_unit(&instance);
     let unit = place.unit(&instance).await.unwrap();
     assert!(unit.hash.is_none(), "{unit:?}");
-    place.systemd.put(&instance).await.unwrap();
+    place.systemd.write(&instance).await.unwrap();
     place.systemd.start(&instance).await.unwrap();
     let unit = place.unit(&instance).await.unwrap();
     assert_eq!(unit.active, ActiveState::Active);
     assert!(unit.hash.is_some() && !unit.stale, "{unit:?}");
-    assert!(place.docker.put(&instance).await.is_err());
+    assert!(place.docker.create(&instance).await.is_err());
     place.systemd.stop(&instance.component).await.unwrap();
-    place.systemd.remove(&instance.component, &[]).await.unwrap();
+    place.systemd.remove(&instance.component).await.unwrap();
     let unit = place.unit(&instance).await.unwrap();
     assert!(unit.hash.is_none(), "only the drop-in goes: {unit:?}");
-    place.hands.take_unit_away(&instance);
+    place.manual.take_unit_away(&instance);
 }
 
 async fn taking_away_what_is_not_there_is_fine(place: &Place) {

@@ -17,7 +17,7 @@ use oml_common::decide::observed::ContainerState;
 
 use super::exec::Unfinished;
 use super::failure;
-use super::moment;
+use super::time;
 use crate::runtime::RuntimeError;
 
 /// An answer that takes longer is none.
@@ -39,7 +39,6 @@ pub struct Engine {
 /// A container, as far as a decision needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
-    /// Whether it runs.
     pub state: ContainerState,
     /// Why it could not be started, in the engine's words; often empty.
     pub error: String,
@@ -143,7 +142,7 @@ impl Engine {
         let Some(found) = answer else { return Ok(None) };
         let state = found.state.unwrap_or_default();
         let error = state.error.clone().unwrap_or_default();
-        Ok(Some(Inspected { state: moment::state(&state), error }))
+        Ok(Some(Inspected { state: time::state(&state), error }))
     }
 
     /// Makes a container and gives its id.

@@ -11,7 +11,7 @@ use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
 use super::{Engine, failure};
-use crate::pause::Backoff;
+use crate::pause::RetryPause;
 use crate::runtime::RuntimeError;
 
 /// What changes the state of a container; the engine tells much more.
@@ -43,7 +43,7 @@ pub(super) async fn watch(engine: Engine, counter: watch::Sender<u64>) {
         return super::model::watch(host, &counter).await;
     }
     let mut since = None;
-    let mut backoff = Backoff::new();
+    let mut backoff = RetryPause::new();
     loop {
         match follow(&engine, &counter, &mut since, &mut backoff).await {
             Ok(()) => tracing::debug!("the engine's event stream ended; opening it again"),
@@ -59,7 +59,7 @@ async fn follow(
     engine: &Engine,
     counter: &watch::Sender<u64>,
     since: &mut Option<String>,
-    backoff: &mut Backoff,
+    backoff: &mut RetryPause,
 ) -> Result<(), RuntimeError> {
     let failed = |error| failure::of("follow", "events", error);
     let client = engine.client(HISTORY_LIMIT)?;

@@ -37,7 +37,7 @@ pub(super) fn of(verb: &'static str, object: &str, error: Error) -> RuntimeError
     } else {
         format!("{verb} {object}: {}", deepest(&error))
     };
-    RuntimeError::Away { daemon: "docker", detail }
+    RuntimeError::Unavailable { daemon: "docker", detail }
 }
 
 /// Runs a call for at most `limit`.

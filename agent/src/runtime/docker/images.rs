@@ -14,7 +14,7 @@ use oml_common::id::Digest;
 use tokio::sync::watch;
 
 use super::{Engine, failure};
-use crate::runtime::{FetchProgress, RuntimeError};
+use crate::runtime::{PullProgress, RuntimeError};
 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// The engine tells progress many times a second; a longer silence is a dead transfer.
@@ -90,7 +90,7 @@ pub(super) async fn fetch(
     container: &Container,
     login: Option<DockerCredentials>,
     silence_max: Duration,
-    progress: &watch::Sender<FetchProgress>,
+    progress: &watch::Sender<PullProgress>,
 ) -> Result<(), RuntimeError> {
     let image = name(container);
     if present(engine).await?.contains(&container.digest) {
@@ -129,11 +129,11 @@ pub(super) async fn fetch(
 /// The layers of an image on their way.
 #[derive(Debug, Default)]
 struct Layers {
-    bytes: BTreeMap<String, FetchProgress>,
+    bytes: BTreeMap<String, PullProgress>,
 }
 
 impl Layers {
-    fn add(&mut self, line: &CreateImageInfo) -> FetchProgress {
+    fn add(&mut self, line: &CreateImageInfo) -> PullProgress {
         if let (Some(id), Some(status)) = (&line.id, &line.status) {
             let layer = self.bytes.entry(id.clone()).or_default();
             let detail = line.progress_detail.as_ref();
@@ -147,7 +147,7 @@ impl Layers {
                 _ => {}
             }
         }
-        self.bytes.values().fold(FetchProgress::default(), |sum, layer| FetchProgress {
+        self.bytes.values().fold(PullProgress::default(), |sum, layer| PullProgress {
             bytes_done: sum.bytes_done.saturating_add(layer.bytes_done),
             bytes_total: sum.bytes_total.saturating_add(layer.bytes_total),
         })

@@ -17,13 +17,9 @@ const INSTANCE: &str = "io.oml.instance";
 /// A container that bears our mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marked {
-    /// The engine's id.
     pub id: String,
-    /// Its present name.
     pub name: String,
-    /// Whose it is.
     pub tenant: TenantId,
-    /// Of which component.
     pub component: ComponentName,
     /// The workload it was made for.
     pub hash: ContentHash,
@@ -31,7 +27,6 @@ pub struct Marked {
     pub version: Version,
     /// That workload's image.
     pub digest: Digest,
-    /// When it was made.
     pub created: Timestamp,
     /// It was running when the engine was asked.
     pub is_running: bool,

@@ -15,7 +15,6 @@ use crate::runtime::RuntimeError;
 pub struct Login {
     /// `host` or `host:port`, as repositories begin with it.
     pub registry: String,
-    /// Who.
     pub user: String,
     /// Holds the password; read anew for every pull.
     pub password_file: PathBuf,

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::images::Place;
 use super::{Deeds, Inspected, Waited};
-use crate::runtime::{ExecOutput, FetchProgress, RuntimeError};
+use crate::runtime::{ExecOutput, PullProgress, RuntimeError};
 
 /// Turns an error of the model into the one that the engine's answer would be.
 fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> RuntimeError {
@@ -21,7 +21,7 @@ fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> Runt
         let transient = match &error {
             EngineError::Fault(Fault::Away) => {
                 let detail = format!("{verb} {object}: it was taken away");
-                return RuntimeError::Away { daemon: "docker", detail };
+                return RuntimeError::Unavailable { daemon: "docker", detail };
             }
             EngineError::Fault(Fault::Refused { transient, .. })
             | EngineError::Pull { transient, .. } => *transient,
@@ -172,14 +172,14 @@ pub(super) fn place() -> Place {
 pub(super) async fn pull(
     host: &Host,
     container: &Container,
-    progress: &watch::Sender<FetchProgress>,
+    progress: &watch::Sender<PullProgress>,
 ) -> Result<(), RuntimeError> {
     let image = Image {
         repository: container.repository.to_string(),
         digest: container.digest.to_string(),
     };
     let seen = |bytes_done, bytes_total| {
-        progress.send_replace(FetchProgress { bytes_done, bytes_total });
+        progress.send_replace(PullProgress { bytes_done, bytes_total });
     };
     let object = format!("{}@{}", image.repository, image.digest);
     host.pull(&image, seen).await.map_err(failure("pull", &object))

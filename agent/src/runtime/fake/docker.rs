@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use tokio::sync::watch;
 
 use super::{Daemon, FakeHost, Verb};
-use crate::runtime::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
+use crate::runtime::{
+    ContainerEngine, ExecOutput, ExitReport, Listing, PullProgress, RuntimeError,
+};
 
 /// The engine of a [`FakeHost`].
 #[derive(Clone)]
@@ -47,7 +49,7 @@ fn refused(verb: &'static str, object: String, detail: String, transient: bool) 
 }
 
 #[async_trait]
-impl Runtime for FakeDocker {
+impl ContainerEngine for FakeDocker {
     async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         self.enter(Verb::List, None).await?;
         let foreign = self.foreign(desired);
@@ -66,15 +68,20 @@ impl Runtime for FakeDocker {
         })
     }
 
-    async fn fetch(
+    async fn pull(
         &self,
         instance: &InstanceDocument,
-        progress: &watch::Sender<FetchProgress>,
+        progress: &watch::Sender<PullProgress>,
     ) -> Result<(), RuntimeError> {
         let Some(container) = instance.container() else {
-            return Err(RuntimeError::Unsupported("running a packaged unit as a container"));
+            return Err(refused(
+                "run",
+                instance.component.to_string(),
+                "it is a packaged unit".to_owned(),
+                false,
+            ));
         };
-        progress.send_replace(FetchProgress { bytes_done: 0, bytes_total: IMAGE_BYTES });
+        progress.send_replace(PullProgress { bytes_done: 0, bytes_total: IMAGE_BYTES });
         self.enter(Verb::Fetch, Some(&instance.component)).await?;
         let object = format!("{}@{}", container.repository, container.digest);
         let mut state = self.0.state();
@@ -85,13 +92,13 @@ impl Runtime for FakeDocker {
                 state.images.insert(container.digest.clone());
                 drop(state);
                 let bytes_done = IMAGE_BYTES;
-                progress.send_replace(FetchProgress { bytes_done, bytes_total: IMAGE_BYTES });
+                progress.send_replace(PullProgress { bytes_done, bytes_total: IMAGE_BYTES });
                 Ok(())
             }
         }
     }
 
-    async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
+    async fn create(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         self.enter(Verb::Put, Some(&instance.component)).await?;
         if let Some((_, name)) = self.foreign(std::slice::from_ref(instance)).pop() {
             return Err(RuntimeError::Foreign(name));
@@ -109,10 +116,6 @@ impl Runtime for FakeDocker {
         Ok(())
     }
 
-    async fn start(&self, _: &InstanceDocument) -> Result<(), RuntimeError> {
-        Err(RuntimeError::Unsupported("starting a container without its unit"))
-    }
-
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
         self.enter(Verb::Stop, Some(component)).await?;
         let now = self.0.now();
@@ -124,7 +127,12 @@ impl Runtime for FakeDocker {
     async fn promote(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         self.enter(Verb::Promote, Some(&instance.component)).await?;
         let Some(container) = instance.container() else {
-            return Err(RuntimeError::Unsupported("running a packaged unit as a container"));
+            return Err(refused(
+                "run",
+                instance.component.to_string(),
+                "it is a packaged unit".to_owned(),
+                false,
+            ));
         };
         if let Some((_, name)) = self.foreign(std::slice::from_ref(instance)).pop() {
             return Err(RuntimeError::Foreign(name));
@@ -179,21 +187,21 @@ impl Runtime for FakeDocker {
         Ok(())
     }
 
-    async fn last_words(
+    async fn exit_report(
         &self,
         component: &ComponentName,
         hash: &ContentHash,
-    ) -> Result<LastWords, RuntimeError> {
-        self.enter(Verb::LastWords, Some(component)).await?;
+    ) -> Result<ExitReport, RuntimeError> {
+        self.enter(Verb::ExitReport, Some(component)).await?;
         let state = self.0.state();
         let Some(container) = state.containers.iter().rev().find(|c| c.is(component, hash)) else {
-            return Ok(LastWords::default());
+            return Ok(ExitReport::default());
         };
         let exit_code = match container.state {
             ContainerState::Exited { code, .. } => Some(code),
             ContainerState::Created | ContainerState::Running { .. } => None,
         };
-        Ok(LastWords { exit_code, log_tail: container.log.clone() })
+        Ok(ExitReport { exit_code, log_tail: container.log.clone() })
     }
 
     async fn document(

@@ -1,7 +1,8 @@
 //! What a test does to the fake host, and what it can look at.
 
-use oml_common::decide::observed::{ActiveState, ContainerState};
-use oml_common::id::{ComponentName, Digest, UnitName};
+use oml_common::decide::observed::{ActiveState, ContainerState, ObservedUnit};
+use oml_common::id::{ComponentName, ContentHash, Digest, UnitName};
+use oml_common::time::Timestamp;
 
 use super::{Behaviour, Call, Daemon, FakeContainer, FakeHost, FakeUnit, Verb};
 use crate::runtime::RuntimeError;
@@ -190,5 +191,41 @@ impl FakeHost {
             }
         }
         self.nudge();
+    }
+}
+
+impl FakeUnit {
+    pub(super) fn idle(now: Timestamp) -> Self {
+        Self {
+            owner: None,
+            text: None,
+            packaged: false,
+            masked: false,
+            active: ActiveState::Inactive,
+            result: "success",
+            stopped_by_hand: false,
+            since: now,
+            restarts: 0,
+        }
+    }
+
+    pub(super) fn enter(&mut self, active: ActiveState, result: &'static str, now: Timestamp) {
+        self.active = active;
+        self.result = result;
+        self.since = now;
+        self.stopped_by_hand = false;
+    }
+
+    pub(super) fn observe(&self, stale: bool) -> ObservedUnit {
+        ObservedUnit {
+            hash: self.text.as_ref().map(|text| ContentHash::of(text.as_bytes())),
+            stale,
+            active: self.active,
+            masked: self.masked,
+            stopped_by_hand: self.stopped_by_hand,
+            since: self.since,
+            restarts: self.restarts,
+            result: self.result.to_owned(),
+        }
     }
 }

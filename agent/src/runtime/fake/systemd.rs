@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use oml_common::decide::observed::ActiveState;
 use oml_common::document::instance::{Instance, InstanceDocument, Workload};
-use oml_common::id::{ComponentName, ContentHash, UnitName};
+use oml_common::id::{ComponentName, UnitName};
 use tokio::sync::watch;
 
 use super::{Daemon, FakeHost, FakeUnit, Verb};
-use crate::runtime::{ExecOutput, FetchProgress, LastWords, Listing, Runtime, RuntimeError};
+use crate::runtime::{ExitReport, Listing, RuntimeError, UnitManager};
 
 /// The systemd of a [`FakeHost`].
 #[derive(Clone)]
@@ -68,7 +68,7 @@ fn foreign(unit: &UnitName) -> String {
 }
 
 #[async_trait]
-impl Runtime for FakeSystemd {
+impl UnitManager for FakeSystemd {
     async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         self.enter(Verb::List, None).await?;
         let mut listing = Listing::default();
@@ -95,15 +95,7 @@ impl Runtime for FakeSystemd {
         Ok(listing)
     }
 
-    async fn fetch(
-        &self,
-        _: &InstanceDocument,
-        _: &watch::Sender<FetchProgress>,
-    ) -> Result<(), RuntimeError> {
-        Err(RuntimeError::Unsupported("fetching a packaged unit"))
-    }
-
-    async fn put(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
+    async fn write(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         self.enter(Verb::Put, Some(&instance.component)).await?;
         let now = self.0.now();
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
@@ -160,21 +152,13 @@ impl Runtime for FakeSystemd {
         Ok(())
     }
 
-    async fn promote(&self, _: &InstanceDocument) -> Result<(), RuntimeError> {
-        Err(RuntimeError::Unsupported("renaming a unit"))
-    }
-
-    async fn remove(
-        &self,
-        component: &ComponentName,
-        keep: &[ContentHash],
-    ) -> Result<(), RuntimeError> {
+    async fn remove(&self, component: &ComponentName) -> Result<(), RuntimeError> {
         self.enter(Verb::Remove, Some(component)).await?;
         let Some(name) = self.unit_of(component) else { return Ok(()) };
         let mut state = self.0.state();
         let Some(unit) = state.units.get_mut(&name) else { return Ok(()) };
         let is_up = !matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
-        if is_up || !keep.is_empty() {
+        if is_up {
             return Ok(());
         }
         if unit.packaged {
@@ -187,22 +171,9 @@ impl Runtime for FakeSystemd {
         Ok(())
     }
 
-    async fn last_words(
-        &self,
-        component: &ComponentName,
-        _: &ContentHash,
-    ) -> Result<LastWords, RuntimeError> {
-        self.enter(Verb::LastWords, Some(component)).await?;
-        Ok(LastWords::default())
-    }
-
-    async fn exec(
-        &self,
-        _: &ComponentName,
-        _: &[String],
-        _: u64,
-    ) -> Result<ExecOutput, RuntimeError> {
-        Err(RuntimeError::Unsupported("running a command inside a unit"))
+    async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError> {
+        self.enter(Verb::ExitReport, Some(component)).await?;
+        Ok(ExitReport::default())
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -268,7 +268,7 @@ pub(super) fn error_name(error: &zbus::Error) -> Option<&str> {
 pub(super) fn failure(verb: &'static str, object: &str, error: zbus::Error) -> RuntimeError {
     let Some(detail) = refusal(&error) else {
         let detail = format!("{verb} {object}: {error}");
-        return RuntimeError::Away { daemon: "systemd", detail };
+        return RuntimeError::Unavailable { daemon: "systemd", detail };
     };
     let is_final = error_name(&error).is_some_and(|name| {
         matches!(name, "NoSuchUnit" | "UnitMasked" | "BadUnitSetting" | "LoadFailed")

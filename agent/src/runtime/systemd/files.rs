@@ -28,7 +28,6 @@ pub(super) enum Place {
     Free,
     /// Ours, with this text.
     Ours(String),
-    /// Somebody else's.
     Foreign,
 }
 

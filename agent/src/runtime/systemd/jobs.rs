@@ -1,8 +1,9 @@
 //! What systemd is told to do, and waiting until it has done it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oml_common::document::instance::InstanceDocument;
+use tokio::time::Instant;
 use tracing::info;
 use zbus::OwnedObjectPath;
 

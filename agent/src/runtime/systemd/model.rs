@@ -15,7 +15,7 @@ pub(super) fn failure(verb: &'static str, object: &str) -> impl FnOnce(UnitError
         let transient = match &error {
             UnitError::Fault(Fault::Away) => {
                 let detail = format!("{verb} {object}: it was taken away");
-                return RuntimeError::Away { daemon: "systemd", detail };
+                return RuntimeError::Unavailable { daemon: "systemd", detail };
             }
             UnitError::Fault(Fault::Refused { transient, .. }) => *transient,
             UnitError::NoSuchUnit(_) | UnitError::Masked(_) => false,

@@ -11,7 +11,7 @@ use zbus::message::Type;
 use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
 
 use super::bus::{self, ManagerProxy};
-use crate::pause::Backoff;
+use crate::pause::RetryPause;
 
 /// Ends of jobs that a waiter has not read yet.
 const QUEUE: usize = 256;
@@ -52,7 +52,7 @@ impl Signals {
 
     /// Listens for ever; after every break of the connection the agent looks anew.
     pub(super) async fn listen(self) {
-        let mut backoff = Backoff::new();
+        let mut backoff = RetryPause::new();
         loop {
             if let Err(error) = self.follow(&mut backoff).await {
                 tracing::debug!(%error, "no signals from systemd");
@@ -62,7 +62,7 @@ impl Signals {
         }
     }
 
-    async fn follow(&self, backoff: &mut Backoff) -> zbus::Result<()> {
+    async fn follow(&self, backoff: &mut RetryPause) -> zbus::Result<()> {
         let connection = bus::connect().await?;
         let mut stream = futures_util::stream::select(
             MessageStream::for_match_rule(manager_signals()?, &connection, None).await?,

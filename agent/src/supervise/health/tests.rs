@@ -1,10 +1,10 @@
 use oml_common::document::instance::{ActiveProbe, Instance};
 
 use super::*;
-use crate::sample;
+use crate::fixtures;
 
 fn instance(failures_max: u32) -> Instance {
-    let mut instance = sample::instance("asterisk", "230204.01");
+    let mut instance = fixtures::instance("asterisk", "230204.01");
     instance.probe.failures_max = failures_max;
     instance
 }

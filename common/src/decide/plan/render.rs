@@ -17,6 +17,7 @@ use crate::document::instance::{
 use crate::id::{ComponentName, NodeName};
 use crate::text::problem::{Problem, Problems};
 
+use super::prepared::unresolved;
 use super::{Input, Placed, dependencies, image, policy};
 
 /// Steps one template may take: ours need a handful.
@@ -181,10 +182,6 @@ impl Writer<'_> {
         let (name, definition) = what;
         let spec = input.spec.components.get(name)?;
         let image = image(input.spec, input.catalog, name, definition, self.problems)?;
-        let Some(digest) = input.digests.get(&image) else {
-            self.problem("version", format!("{image} is not in the registry"));
-            return None;
-        };
         let mut env = BTreeMap::new();
         for (name, text) in &template.env {
             env.insert(name.clone(), self.fill(&format!("env.{name}"), text));
@@ -194,7 +191,7 @@ impl Writer<'_> {
             name: template.name.clone(),
             version: image.version,
             repository: image.repository,
-            digest: digest.clone(),
+            digest: unresolved(),
             env,
             secrets: template.secrets.clone(),
             volumes: template.volumes.clone(),

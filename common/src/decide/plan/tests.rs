@@ -214,3 +214,20 @@ proptest! {
         prop_assert_eq!(plan(&one).replace(&one, &other), plan(&other));
     }
 }
+
+#[test]
+fn a_prepared_plan_lacks_nothing_but_the_digests_of_its_images() {
+    let (spec, catalog) = (TenantSpec::parse(SPEC).unwrap(), Catalog::parse(CATALOG).unwrap());
+    let (revision, nodes) = (RevisionNumber(1), &crate::testing::nodes());
+    let prepared = prepare(Input { revision, spec: &spec, catalog: &catalog, nodes }).unwrap();
+    let names: Vec<String> = prepared.images().values().map(ToString::to_string).collect();
+    assert_eq!(names, ["docker.io/test/db:1", "docker.io/test/voice:1"]);
+    let plan = plan_of(SPEC, 1).unwrap();
+    let mut digests: BTreeMap<ImageName, Digest> = plan.digests().collect();
+    assert_eq!(prepared.clone().finish(&digests).unwrap(), plan);
+    digests.retain(|image, _| image.repository.to_string().ends_with("db"));
+    assert_eq!(
+        prepared.finish(&digests).unwrap_err().to_string(),
+        "components.voice.version: docker.io/test/voice:1 is not in the registry"
+    );
+}

@@ -207,12 +207,16 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
             "stopped answering while it had to stay healthy: {}",
             case.seen.status.as_ref().map_or("", |status| &status.detail)
         )),
-        Health::Healthy if now >= until => {
+        Health::Healthy if now >= until && !is_failing(case) => {
             Decision::act(phase, case.keep(), "stayed healthy through its soak time")
         }
         Health::Healthy | Health::Unknown | Health::Starting if now < until => {
             let left = Span(until.since_ms(now));
             Decision::wait(phase, format!("has to stay healthy for {left} more")).until(until)
+        }
+        // One or two wrong answers are no verdict: the next ones are.
+        Health::Healthy if is_failing(case) && now < until.plus_ms(unseen_ms_max) => {
+            Decision::wait(phase, "its last probe failed").until(now.plus_ms(1_000))
         }
         // Not observed is not healthy: nothing is kept on trust.
         Health::Healthy | Health::Unknown | Health::Starting
@@ -224,6 +228,11 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
             give_up("could not be asked for its health".to_owned())
         }
     }
+}
+
+/// Whether its last answer was a wrong one.
+fn is_failing(case: Case<'_>) -> bool {
+    case.seen.status.as_ref().is_some_and(|status| status.failures > 0)
 }
 
 /// What became of what was started at the switch.

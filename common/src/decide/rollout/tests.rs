@@ -7,7 +7,7 @@ use crate::decide::assign::{self, assign};
 use crate::decide::observed::Health;
 use crate::decide::plan::NodeFacts;
 use crate::document::assignment::Assignment;
-use crate::document::report::{HostUsage, InstanceReport};
+use crate::document::report::{HostUsage, InstanceReport, Phase};
 use crate::id::TenantId;
 use crate::testing::{CATALOG, SPEC, nodes, plan_on, spec_with};
 
@@ -35,6 +35,7 @@ struct World {
     reports: BTreeMap<NodeName, Report>,
     enrolled: BTreeMap<NodeName, NodeFacts>,
     away: Vec<NodeName>,
+    moves_max: usize,
     now: Timestamp,
 }
 
@@ -46,7 +47,7 @@ impl World {
     fn install_on(nodes: BTreeMap<NodeName, NodeFacts>, spec: &str) -> Self {
         let plan = plan_on(&nodes, spec, CATALOG, 1).unwrap();
         let (now, enrolled) = (Timestamp(0), &nodes.keys().cloned().collect());
-        let begin = Begin { from: None, to: &plan, overtaken: None, enrolled, now };
+        let begin = Begin { from: None, to: &plan, superseded: None, enrolled, now };
         Self {
             rollout: Rollout::begin(begin),
             plans: [(1, plan)].into(),
@@ -55,6 +56,7 @@ impl World {
             reports: BTreeMap::new(),
             enrolled: nodes,
             away: Vec::new(),
+            moves_max: MOVES_MAX,
             now,
         }
     }
@@ -99,7 +101,7 @@ impl World {
         self.rollout = Rollout::begin(Begin {
             from: good.map(|good| &self.plans[&good.0]),
             to: &self.plans[&number],
-            overtaken: Some(&self.rollout),
+            superseded: Some(&self.rollout),
             enrolled: &self.enrolled.keys().cloned().collect(),
             now: self.now,
         });
@@ -129,14 +131,15 @@ impl World {
                     (name.clone(), view)
                 })
                 .collect();
-            step(Input {
+            let input = Input {
                 rollout: &self.rollout,
                 targets: &self.targets,
                 to: &self.plans[&self.rollout.to.0],
                 from: self.rollout.from.map(|from| &self.plans[&from.0]),
                 nodes: &views,
                 now: self.now,
-            })
+            };
+            step_within(input, self.moves_max)
         };
         self.rollout = next.rollout;
         let moves: Vec<String> = next
@@ -216,7 +219,7 @@ impl World {
 
     /// Passes and obedient nodes until nothing happens by itself.
     fn settle(&mut self, bad: &str) {
-        for _ in 0..4 * self.enrolled.len() {
+        for _ in 0..8 * self.enrolled.len() {
             self.pass();
             for node in self.enrolled.keys().cloned().collect::<Vec<_>>() {
                 self.obey(node.as_str(), bad);
@@ -471,6 +474,39 @@ fn what_overtakes_a_way_back_and_fails_waits_for_both_ways_back() {
 }
 
 #[test]
+fn a_rollout_ends_with_the_last_of_more_pointers_than_one_step_moves() {
+    let mut world = World::changing("db", "2");
+    world.moves_max = 1;
+    assert_eq!(world.pass(), "progressing [n1->2] ");
+    world.obey("n1", "");
+    // Neither n2 nor n3 differs: they only take the new number.
+    assert_eq!(world.pass(), "progressing [n2->2] ");
+    assert_eq!(world.pass(), "completed [n3->2] ");
+}
+
+#[test]
+fn a_rollback_ends_with_the_last_of_more_pointers_than_one_step_moves() {
+    let mut world = World::settled(SPEC);
+    let parallel = "max_parallel: 2, min_healthy_for";
+    world.change(
+        &spec_with("db", "2")
+            .replace("min_healthy_for", parallel)
+            .replace("voice: \"1\"", "voice: \"bad\""),
+    );
+    world.pass();
+    world.obey("n1", "");
+    assert_eq!(world.pass(), "progressing [n2->2 n3->2] ");
+    world.moves_max = 1;
+    world.obey("n2", "bad");
+    world.remove("n1");
+    world.remove("n3");
+    assert_eq!(world.pass(), "rolling-back [n2->1] ");
+    world.obey("n2", "");
+    assert_eq!(world.pass(), "rolling-back [n1->1] ");
+    assert_eq!(world.pass(), "rolled-back [n3->1] ");
+}
+
+#[test]
 fn of_many_failures_no_more_is_recorded_than_a_record_may_hold() {
     let failure = |number: usize| NodeFailure {
         node: format!("n{number}").parse().unwrap(),
@@ -486,7 +522,7 @@ fn of_many_failures_no_more_is_recorded_than_a_record_may_hold() {
         },
     };
     let many: Vec<NodeFailure> = (1..=300).map(failure).collect();
-    let why = failures::why(&many);
+    let why = FailureSummary::of(&many).to_string();
     assert!(why.starts_with("voice on n1: exited with 1; voice on n2: "), "{why}");
     assert!(why.ends_with("voice on n5: exited with 1; and 295 more"), "{why}");
     let kept: Vec<NodeFailure> = failures::kept(many).collect();

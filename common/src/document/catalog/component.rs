@@ -33,8 +33,8 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Compone
     let active_place = fields.get("active");
     let active = active_place.as_ref().and_then(|p| read_active(p, problems));
     if !is_container {
-        let asks_more = probe.as_ref().is_some_and(|p| p.check != CheckTemplate::UnitActive);
-        refuse_questions(probe_place.filter(|_| asks_more), active_place, problems);
+        let has_other_probe = probe.as_ref().is_some_and(|p| p.check != CheckTemplate::UnitActive);
+        refuse_probes(probe_place.filter(|_| has_other_probe), active_place, problems);
     }
     let duration = |place: Option<Place<'_>>, problems: &mut Problems, default| {
         place.and_then(|p| p.duration_ms(problems)).unwrap_or(default)
@@ -58,15 +58,16 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Compone
     })
 }
 
-/// A packaged unit has no supervisor: what nobody would ask must not look as if it were asked.
-fn refuse_questions(probe: Option<Place<'_>>, active: Option<Place<'_>>, problems: &mut Problems) {
+/// Refuses probes of a packaged unit. It has no supervisor that could run them.
+fn refuse_probes(probe: Option<Place<'_>>, active: Option<Place<'_>>, problems: &mut Problems) {
     if let Some(place) = probe {
-        let message = "only systemd is asked how a packaged unit is";
+        let message = "a packaged unit supports only the probe unit-active";
         problems.push(place.problem(message).hint("write {check: unit-active}"));
     }
     if let Some(place) = active {
-        let message = "nothing counts what goes through a packaged unit";
-        problems.push(place.problem(message).hint("run it in a container"));
+        let message = "a packaged unit does not support active";
+        problems
+            .push(place.problem(message).hint("remove it, or run the component in a container"));
     }
 }
 
@@ -123,14 +124,14 @@ fn read_volume(place: &Place<'_>, problems: &mut Problems) -> Option<Volume> {
         || parts.next().is_some()
     {
         problems.push(
-            place.problem("a volume is source:target or source:target:ro; the source a volume name or an absolute path, the target an absolute path"),
+            place.problem("a volume must be source:target or source:target:ro, where source is a volume name or an absolute path and target is an absolute path"),
         );
         return None;
     }
-    // The engine's own socket or the whole host inside a container would undo every limit.
+    // A container with the engine's socket or the whole host could escape every limit.
     let forbidden = ["/", "/var/run/docker.sock", "/run/docker.sock", "/var/lib/docker"];
     if forbidden.contains(&source.trim_end_matches('/')) || source == "/" {
-        problems.push(place.problem(format!("{source} may not be given to a container")));
+        problems.push(place.problem(format!("{source} must not be mounted into a container")));
         return None;
     }
     Some(Volume { source: source.to_owned(), target: target.to_owned(), read_only: mode.is_some() })

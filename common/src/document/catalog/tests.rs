@@ -1,4 +1,4 @@
-//! Catalogs are data, and their mistakes are told with the field's path.
+//! Which catalogs are read, and which problems the others have.
 
 use super::*;
 
@@ -53,7 +53,7 @@ fn an_unknown_dependency_is_refused_by_name() {
 }
 
 #[test]
-fn a_cycle_is_refused_as_the_way_round() {
+fn a_cycle_is_refused_with_every_component_on_it() {
     let text = with_component("    after: [db]\n")
         + "  db:\n    roles: [app]\n    unit: db.service\n    \
          container: dbc\n    image: db\n    after: [web]\n    probe: {check: tcp, port: \"81\"}\n";
@@ -66,22 +66,28 @@ fn two_components_never_share_a_unit_or_container() {
         + "  web2:\n    roles: [app]\n    unit: web.service\n    \
          container: web\n    image: web\n    probe: {check: tcp, port: \"81\"}\n";
     let told = refused(&text);
-    assert!(told.contains("components.web2.unit: web.service is also the unit of web"), "{told}");
-    assert!(told.contains("components.web2.container: web is also the container of web"), "{told}");
+    assert!(
+        told.contains("components.web2.unit: the unit web.service already belongs to web"),
+        "{told}"
+    );
+    assert!(
+        told.contains("components.web2.container: the container web already belongs to web"),
+        "{told}"
+    );
 }
 
 #[test]
-fn the_engine_itself_is_never_given_to_a_container() {
+fn neither_the_engine_nor_the_whole_host_is_mounted_into_a_container() {
     for source in ["/", "/var/run/docker.sock", "/run/docker.sock", "/var/lib/docker/"] {
         let text = with_component(&format!("    volumes: [\"{source}:/x\"]\n"));
-        assert!(refused(&text).contains("may not be given to a container"), "{source}");
+        assert!(refused(&text).contains("must not be mounted into a container"), "{source}");
     }
     let text = with_component("    volumes: [\"../etc:/x\"]\n");
-    assert!(refused(&text).contains("a volume is source:target"));
+    assert!(refused(&text).contains("a volume must be source:target"));
 }
 
 #[test]
-fn every_problem_of_a_component_is_told_at_once() {
+fn every_problem_of_a_component_is_reported_at_once() {
     let text =
         with_component("    prot: [80/tcp]\n    start_timeout: soon\n    active: {command: [x]}\n");
     let told = refused(&text);
@@ -91,15 +97,15 @@ fn every_problem_of_a_component_is_told_at_once() {
 }
 
 #[test]
-fn a_packaged_unit_has_no_questions_that_nobody_would_ask() {
+fn a_packaged_unit_has_no_probe_that_needs_a_supervisor() {
     let unit = "  sbc:\n    kind: unit\n    roles: [app]\n    unit: sbc.service\n    ";
     let asks = "probe: {check: tcp, port: \"81\"}\n    \
                 active: {command: [count], before: active call, noun: calls}\n";
     let told = refused(&format!("{}{unit}{asks}", with_component("")));
     assert_eq!(
         told,
-        "line 14: components.sbc.probe: only systemd is asked how a packaged unit is (write {check: unit-active})\n\
-         line 15: components.sbc.active: nothing counts what goes through a packaged unit (run it in a container)"
+        "line 14: components.sbc.probe: a packaged unit supports only the probe unit-active (write {check: unit-active})\n\
+         line 15: components.sbc.active: a packaged unit does not support active (remove it, or run the component in a container)"
     );
     let told =
         Catalog::parse(&format!("{}{unit}probe: {{check: unit-active}}\n", with_component("")));

@@ -1,4 +1,4 @@
-//! A node's complete share of the desired state, as it travels and is cached.
+//! Assignments: the complete share of a node, as it is sent to the agent and cached there.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,90 +6,74 @@ use crate::document::instance::Instance;
 use crate::document::{Document, ReadError, Share, Verbatim};
 use crate::id::{Generation, NodeName, RevisionNumber, TenantId};
 
-/// Everything a node must run; never a difference to something before.
+/// Everything that a node should run. It is always complete, never a difference to an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
-    /// Its number; agents refuse a lower one, and other content under the same.
+    /// The number; an agent refuses a lower one, and the same one with other content.
     pub generation: Generation,
-    /// Whose node it is.
     pub tenant: TenantId,
-    /// The node.
     pub node: NodeName,
-    /// What it should run.
     pub content: Content,
 }
 
 /// The part of an assignment that decides what runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// The revision it was taken from; 0 when the node has no target yet.
+    /// The revision that the share is from; 0 while the node has no target.
     pub revision: RevisionNumber,
-    /// One instance per component.
     #[serde(rename = "instances")]
     pub share: Share,
 }
 
-/// An instance and the manner of changing to it.
+/// An instance that should run, and how it is changed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Desired {
-    /// What should run.
     pub instance: Verbatim<Instance>,
-    /// How a change to it is made.
     pub policy: ChangePolicy,
 }
 
-/// How an instance is changed.
+/// How a change to an instance is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangePolicy {
-    /// How long a new version must stay healthy before it is kept.
+    /// How long a new version must stay healthy before it becomes the last good one.
     pub soak_ms: u64,
-    /// Longest wait for calls to end.
+    /// The longest wait for calls to end.
     pub drain_deadline_ms: u64,
-    /// What happens when that wait is over.
+    /// What happens when calls are still up at the drain deadline.
     pub on_deadline: OnDeadline,
 }
 
-/// What happens to calls that are still up at the deadline.
+/// What happens when calls are still up at the drain deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDeadline {
-    /// Goes on waiting.
+    /// The agent goes on waiting.
     Wait,
-    /// Gives the change up; the old version stays.
+    /// The change fails and the old version goes on running.
     Abort,
-    /// Stops the old version all the same; the calls cut are counted.
+    /// The old version is stopped, and the calls that this cuts are counted.
     Cut,
 }
 
-/// Why an assignment is not taken.
+/// Why an agent refuses an assignment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// An older number than the one already held.
-    #[error("generation {offered} is older than {held}, which this node already holds")]
-    Older {
-        /// What came.
-        offered: Generation,
-        /// What is held.
-        held: Generation,
-    },
-    /// One number, two contents.
-    #[error("generation {0} came a second time with different content")]
+    /// The number is lower than that of the assignment the node has.
+    #[error("generation {offered} is older than {held}, which this node already has")]
+    Older { offered: Generation, held: Generation },
+    /// The number is that of the assignment the node has, but the content differs.
+    #[error("generation {0} was already received with different content")]
     DifferentContent(Generation),
-    /// Meant for another node.
+    /// The assignment is for another node.
     #[error("the assignment is for {tenant}/{node}, not for this node")]
-    OtherNode {
-        /// Tenant it names.
-        tenant: TenantId,
-        /// Node it names.
-        node: NodeName,
-    },
+    OtherNode { tenant: TenantId, node: NodeName },
 }
 
 impl Assignment {
-    /// Whether this may take the place of `held` on the node named.
+    /// Checks that this assignment is for the node and may replace `held`.
     ///
     /// # Errors
-    /// A [`Refusal`]; the held assignment then stays.
+    /// Returns a [`Refusal`] if the node must keep `held`.
     pub fn accept_after(
         &self,
         held: Option<&Assignment>,
@@ -119,14 +103,14 @@ impl Document for Assignment {
 }
 
 impl Desired {
-    /// Reads an entry of a share.
+    /// Reads one entry of a share.
     pub(crate) fn read(text: &str) -> Result<Self, ReadError> {
         serde_json::from_str(text)
             .map_err(|source| ReadError::Malformed { kind: "an instance", source })
     }
 }
 
-/// An assignment in the bytes that its controller made.
+/// An assignment in the bytes that the controller wrote.
 pub type AssignmentDocument = Verbatim<Assignment>;
 
 #[cfg(test)]

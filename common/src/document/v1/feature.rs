@@ -1,4 +1,4 @@
-//! What an agent has to be able to do for an instance.
+//! The features that an agent needs to run an instance.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,44 +6,41 @@ use std::str::FromStr;
 
 use crate::document::instance::{Check, Container, Instance, Workload};
 
-/// One thing that an agent of some release learned to do.
+/// An ability of an agent that earlier releases of it lack.
 ///
-/// An agent says in its greeting which ones it knows, and the controller plans
-/// nothing for its node that needs another. A name, once released, keeps its
-/// meaning for ever.
+/// An agent sends the features that it knows in its greeting. The controller
+/// refuses to plan an instance for a node whose agent lacks a feature that the
+/// instance needs. The meaning of a released name never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
-    /// Runs containers.
     Container,
-    /// Passes arguments in place of those of the image.
+    /// Replaces the arguments of the image.
     ContainerCommand,
-    /// Limits the memory of a container.
     MemoryLimit,
-    /// Mounts volumes and folders.
+    /// Mounts volumes and folders of the host.
     Volumes,
-    /// Puts secrets of the host into a container's environment.
+    /// Passes secrets of the host to a container in its environment.
     HostSecrets,
-    /// Runs units that a package brought.
+    /// Runs units that a package installed.
     PackagedUnit,
-    /// Asks over HTTP.
     ProbeHttp,
-    /// Asks by opening a TCP connection.
+    /// Opens a TCP connection.
     ProbeTcp,
-    /// Asks by SIP OPTIONS over UDP.
+    /// Sends SIP OPTIONS over UDP.
     ProbeSipOptions,
-    /// Asks by Redis PING.
+    /// Sends a Redis `PING`.
     ProbeRedis,
-    /// Asks by a PostgreSQL start-up message.
+    /// Sends a PostgreSQL start-up message.
     ProbePostgres,
-    /// Asks by a command inside the container.
+    /// Runs a command inside the container.
     ProbeExec,
-    /// Asks systemd for the state of the unit.
+    /// Reads the state of the unit from systemd.
     ProbeUnitActive,
-    /// Counts calls by a command inside the container.
+    /// Counts calls with a command inside the container.
     ActiveCount,
 }
 
-/// A word that names no feature known to this release.
+/// The error of a word that names no feature of this release.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a feature known to this release")]
 pub struct UnknownFeature(String);
@@ -67,7 +64,7 @@ impl Feature {
         Self::ActiveCount,
     ];
 
-    /// Its name in greetings and messages.
+    /// Returns the name of the feature in greetings and messages.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -88,7 +85,7 @@ impl Feature {
         }
     }
 
-    /// The features that a word list names; words of later releases are left out.
+    /// Returns the features that the words name. Words of later releases are left out.
     #[must_use]
     pub fn known<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeSet<Self> {
         words.into_iter().filter_map(|word| word.parse().ok()).collect()
@@ -111,7 +108,7 @@ impl fmt::Display for Feature {
 }
 
 impl Instance {
-    /// What an agent has to be able to do to run this instance.
+    /// Returns the features that an agent needs to run this instance.
     #[must_use]
     pub fn needs(&self) -> BTreeSet<Feature> {
         let mut needs = match &*self.workload {
@@ -127,7 +124,7 @@ impl Instance {
 }
 
 fn of_container(container: &Container) -> BTreeSet<Feature> {
-    // Whoever adds a field decides here whether it takes a feature.
+    // Every field is named, so that adding one forces the choice whether it needs a feature.
     let Container {
         name: _,
         version: _,

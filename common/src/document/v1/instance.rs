@@ -1,7 +1,7 @@
-//! What runs on a node: one component of one tenant, fully resolved.
+//! Instance documents: one component of one tenant on a node, fully resolved.
 //!
-//! The same document is hashed, sent, cached on the host and carried by the
-//! container as a label, so a host can be understood without any other record.
+//! The same bytes are hashed, sent, cached on the host and attached to the container
+//! as a label. The host alone therefore shows what runs on it and why.
 
 use std::collections::BTreeMap;
 
@@ -13,31 +13,27 @@ use crate::id::{
     UnitName, Version,
 };
 
-/// A component of a tenant on a node, with nothing left to choose.
+/// A component of a tenant on a node, with every value filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
-    /// Whose it is.
     pub tenant: TenantId,
-    /// Catalog entry, and the instance's name on the node.
+    /// The component, which is also the name of the instance on the node.
     pub component: ComponentName,
     /// The systemd unit that owns it.
     pub unit: UnitName,
-    /// What the unit runs; a change of it replaces the instance.
+    /// What the unit runs; when it changes, the instance is replaced.
     pub workload: Verbatim<Workload>,
-    /// Components of the same node that come first.
+    /// The components that must be healthy first on the same node.
     #[serde(default, skip_serializing_if = "is_default")]
     pub after: Vec<ComponentName>,
-    /// Ports it listens on, in the host's network.
+    /// The ports it listens on, in the network of the host.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ports: Vec<Port>,
-    /// How its health is asked.
     pub probe: Probe,
-    /// How its calls, dialogs or sessions are counted, where it has any.
+    /// How its calls, dialogs or sessions are counted, if it has any.
     #[serde(default, skip_serializing_if = "is_default")]
     pub active: Option<ActiveProbe>,
-    /// Time limits of its life.
     pub timing: Timing,
-    /// Where it offers metrics, if it does.
     #[serde(default, skip_serializing_if = "is_default")]
     pub metrics: Option<MetricsEndpoint>,
 }
@@ -46,79 +42,72 @@ pub struct Instance {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Workload {
-    /// A container held by a supervisor of ours.
+    /// A container, which a supervisor of ours runs under the unit.
     Container(Container),
-    /// A unit of the distribution; we add a drop-in.
+    /// A unit that a package installed, to which we add a drop-in.
     Unit(PackagedUnit),
 }
 
-/// A container in the host's network, exactly as it is created.
+/// A container in the network of the host, exactly as it is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Container {
-    /// Name in the engine.
+    /// The name in the container engine.
     pub name: ContainerName,
-    /// What an operator calls it: the tag that was resolved.
+    /// The tag that was resolved to the digest.
     pub version: Version,
-    /// Repository of the image.
     pub repository: Repository,
-    /// Identity of the image.
+    /// The digest of the image.
     pub digest: Digest,
-    /// Plain environment.
     #[serde(default, skip_serializing_if = "is_default")]
     pub env: BTreeMap<EnvName, String>,
-    /// Environment read from secret files of the host when the container is created.
+    /// The environment variables that are read from secret files of the host when the
+    /// container is created.
     #[serde(default, skip_serializing_if = "is_default")]
     pub secrets: BTreeMap<EnvName, SecretName>,
-    /// Mounted volumes and folders.
     #[serde(default, skip_serializing_if = "is_default")]
     pub volumes: Vec<Volume>,
-    /// Arguments in place of the image's own; empty keeps the image's.
+    /// The arguments that replace those of the image, unless empty.
     #[serde(default, skip_serializing_if = "is_default")]
     pub command: Vec<String>,
-    /// Hard limit of memory.
     #[serde(default, skip_serializing_if = "is_default")]
     pub memory_bytes_max: Option<u64>,
 }
 
-/// A named volume or a folder of the host inside the container.
+/// A named volume or a folder of the host that is mounted into the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Volume {
-    /// Volume name, or absolute path on the host.
+    /// A volume name, or an absolute path on the host.
     pub source: String,
-    /// Absolute path in the container.
+    /// An absolute path in the container.
     pub target: String,
-    /// The container may not write.
     #[serde(default, skip_serializing_if = "is_default")]
     pub read_only: bool,
 }
 
-/// A unit that a package of the distribution brought.
+/// A unit that a package installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PackagedUnit {
-    /// Lines of the drop-in's `[Service]` section.
+    /// The lines of the drop-in's `[Service]` section.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drop_in: String,
 }
 
-/// A transport port of the host.
+/// A TCP or UDP port of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Port {
-    /// Number, 1 to 65535.
+    /// The number, from 1 to 65535.
     pub number: u16,
-    /// Transport.
     pub protocol: Protocol,
 }
 
-/// A transport protocol.
+/// The transport protocol of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
-    /// Transmission Control Protocol.
     Tcp,
-    /// User Datagram Protocol.
     Udp,
 }
 
@@ -132,66 +121,61 @@ impl std::fmt::Display for Port {
     }
 }
 
-/// A question asked again and again, and how its answers become health.
+/// A health check, how often it runs, and when its failures count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
-    /// The question.
     pub check: Check,
-    /// From one answer to the next question, once healthy.
+    /// The time from one answer to the next check, once the instance is healthy.
     pub interval_ms: u64,
-    /// Longest wait for an answer.
     pub timeout_ms: u64,
-    /// This many failures in a row make it unhealthy.
+    /// The number of failures in a row after which the instance is unhealthy.
     pub failures_max: u32,
 }
 
-/// A question about health. Addresses are those of the host itself.
-#[expect(missing_docs, reason = "each field is the port, path, user or command its variant names")]
+/// A health check. It uses the addresses of the host itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Check {
-    /// GET; any status below 400 is healthy. With `tls`, the certificate is not verified.
+    /// An HTTP GET whose status is below 400. With `tls`, the certificate is not verified.
     Http { port: u16, path: String, tls: bool },
-    /// A connection is accepted.
+    /// A TCP connection that is accepted.
     Tcp { port: u16 },
-    /// SIP OPTIONS over UDP (RFC 3261 §11); any final answer is healthy.
+    /// SIP OPTIONS over UDP (RFC 3261 §11) with any final answer.
     SipOptions { port: u16 },
-    /// `PING` answered by `+PONG`, or by a demand for authentication.
+    /// A `PING` that is answered by `+PONG` or by a demand for authentication.
     Redis { port: u16 },
-    /// A start-up message answered by anything but "starting up" (PostgreSQL protocol 3.0).
+    /// A start-up message (PostgreSQL protocol 3.0) with any answer but "starting up".
     Postgres { port: u16, user: String },
     /// A command inside the container that exits with 0.
     Exec { command: Vec<String> },
-    /// The unit's own state in systemd.
+    /// A unit that systemd shows as active.
     UnitActive,
 }
 
-/// A command inside the container whose output counts what a stop would cut.
+/// A command inside the container that counts the calls which a stop would cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveProbe {
-    /// Program and arguments.
+    /// The program and its arguments.
     pub command: Vec<String>,
-    /// The count is the number that stands before this text on a line.
+    /// The text on a line of the output that follows the count.
     pub before: String,
-    /// What is counted, for people: "calls".
+    /// The word for what is counted, in the plural: "calls".
     pub noun: String,
 }
 
-/// Time limits of an instance's life.
+/// The time limits for the start and the stop of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
-    /// Longest way from start to the first healthy answer.
+    /// The longest time from the start to the first healthy answer.
     pub start_timeout_ms: u64,
-    /// From the stop signal to the kill.
+    /// The time from the stop signal to the kill.
     pub stop_grace_ms: u64,
 }
 
-/// Where Prometheus finds an instance's metrics.
+/// Where Prometheus finds the metrics of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetricsEndpoint {
-    /// TCP port.
     pub port: u16,
-    /// Path of the page.
     pub path: String,
 }
 
@@ -206,13 +190,13 @@ impl Document for Workload {
 }
 
 impl Instance {
-    /// Identity of what runs: when it differs, the instance is replaced.
+    /// Returns the hash of the workload. When it changes, the instance is replaced.
     #[must_use]
     pub fn workload_hash(&self) -> ContentHash {
         self.workload.hash().clone()
     }
 
-    /// The container, unless a packaged unit runs it.
+    /// Returns the container, unless the workload is a packaged unit.
     #[must_use]
     pub fn container(&self) -> Option<&Container> {
         match &*self.workload {
@@ -221,12 +205,12 @@ impl Instance {
         }
     }
 
-    /// What an operator calls the running thing; packaged units have none of ours.
+    /// Returns the version, which a packaged unit does not have.
     #[must_use]
     pub fn version(&self) -> Option<&Version> {
         self.container().map(|container| &container.version)
     }
 }
 
-/// An instance in the bytes that its controller made.
+/// An instance in the bytes that the controller wrote.
 pub type InstanceDocument = Verbatim<Instance>;

@@ -8,6 +8,10 @@ use crate::decide::observed::{Drift, Health};
 use crate::id::{ComponentName, ContentHash, Digest, Generation, RevisionNumber, Version};
 use crate::time::Timestamp;
 
+mod significance;
+
+pub use significance::{Significance, significance};
+
 /// The state of a node and of everything on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -17,13 +21,10 @@ pub struct Report {
     pub revision: RevisionNumber,
     /// When this was observed, by the host's clock.
     pub at: Timestamp,
-    /// Version of the agent.
     pub agent_version: String,
     /// What disturbs the agent itself: "docker does not answer since …".
     pub troubles: Vec<String>,
-    /// By component.
     pub instances: BTreeMap<ComponentName, InstanceReport>,
-    /// Use of the host.
     pub host: HostUsage,
 }
 
@@ -32,7 +33,6 @@ pub struct Report {
 pub struct InstanceReport {
     /// Where it stands on its way to the desired state.
     pub phase: Phase,
-    /// Why, in one sentence.
     pub reason: String,
     /// Version that runs, or last ran.
     pub version: Option<Version>,
@@ -46,7 +46,6 @@ pub struct InstanceReport {
     pub checked_at: Option<Timestamp>,
     /// When what runs was started.
     pub started_at: Option<Timestamp>,
-    /// Automatic restarts.
     pub restarts: u32,
     /// Calls, dialogs or sessions, where they can be counted.
     pub active: Option<u64>,
@@ -82,7 +81,6 @@ pub enum Phase {
     Starting,
     /// New version runs and must stay healthy a while.
     Soaking {
-        /// When it is kept.
         until: Timestamp,
     },
     /// Runs as desired, kept, and answers.
@@ -91,7 +89,6 @@ pub enum Phase {
     Unhealthy,
     /// Stopped on the host by hand, and left so.
     StoppedByHand {
-        /// Since when.
         since: Timestamp,
     },
     /// The desired version failed; the one before runs.
@@ -100,8 +97,10 @@ pub enum Phase {
     Failed,
     /// Something on the host stands in the way.
     Blocked,
-    /// Goes away.
     Removing,
+    /// Its agent reported something that the controller cannot read; the reason says
+    /// what. An agent never reports this phase itself.
+    Unknown,
 }
 
 /// Why a change did not hold.
@@ -109,9 +108,7 @@ pub enum Phase {
 pub struct Failure {
     /// The workload that failed.
     pub hash: ContentHash,
-    /// Its version.
     pub version: Option<Version>,
-    /// When.
     pub at: Timestamp,
     /// What happened, in one sentence.
     pub message: String,
@@ -137,6 +134,52 @@ pub struct HostUsage {
 }
 
 impl Phase {
+    /// Whether the instance runs as desired and is kept.
+    #[must_use]
+    pub fn is_converged(self) -> bool {
+        match self {
+            Phase::Ready | Phase::StoppedByHand { .. } => true,
+            Phase::Pending
+            | Phase::Pulling { .. }
+            | Phase::Preparing
+            | Phase::Draining { .. }
+            | Phase::Starting
+            | Phase::Soaking { .. }
+            | Phase::Unhealthy
+            | Phase::RolledBack
+            | Phase::Failed
+            | Phase::Blocked
+            | Phase::Removing
+            | Phase::Unknown => false,
+        }
+    }
+
+    /// Whether the agent tried the desired version and will not try it again by itself.
+    #[must_use]
+    pub fn has_given_up(self) -> bool {
+        match self {
+            Phase::RolledBack | Phase::Failed => true,
+            Phase::Pending
+            | Phase::Pulling { .. }
+            | Phase::Preparing
+            | Phase::Draining { .. }
+            | Phase::Starting
+            | Phase::Soaking { .. }
+            | Phase::Ready
+            | Phase::Unhealthy
+            | Phase::StoppedByHand { .. }
+            | Phase::Blocked
+            | Phase::Removing
+            | Phase::Unknown => false,
+        }
+    }
+
+    /// Whether the agent does nothing with the instance but watch it.
+    #[must_use]
+    pub fn is_idle(self) -> bool {
+        self.is_converged() || self.has_given_up() || self == Phase::Unhealthy
+    }
+
     /// The word people see.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -154,6 +197,7 @@ impl Phase {
             Phase::Failed => "failed",
             Phase::Blocked => "blocked",
             Phase::Removing => "removing",
+            Phase::Unknown => "unknown",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What one node runs: an instance per component, each in its exact bytes.
+//! The share of a node: the instances that it should run, each in its exact bytes.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,22 @@ use crate::document::assignment::Desired;
 use crate::id::{ComponentName, ContentHash};
 use crate::text::error::chain;
 
-/// The instances of one node.
+/// The instances that one node should run.
 ///
-/// What this program cannot read (an instance that a later release made, and
-/// that asks for something unknown here) is kept and passed on in its bytes,
-/// apart from the others, and never acted on.
+/// An instance that this release cannot read, because a later one made it, is kept
+/// in its bytes apart from the others. It is passed on unchanged and not acted on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Share {
-    /// One per component.
     pub instances: BTreeMap<ComponentName, Desired>,
-    /// Those that take a later release to read.
+    /// The instances that only a later release can read.
     pub unreadable: BTreeMap<ComponentName, Unreadable>,
 }
 
-/// An instance that takes a later release to read.
+/// An instance that only a later release can read.
 #[derive(Debug, Clone)]
 pub struct Unreadable {
     text: Box<RawValue>,
-    /// What is not known here, in one sentence.
+    /// Why this release cannot read it, in one sentence.
     pub why: String,
 }
 
@@ -46,7 +44,7 @@ impl Unreadable {
         Self { text, why: chain(error) }
     }
 
-    /// Identity of its workload, where the text still shows which part that is.
+    /// Returns the hash of its workload, if the text still has that part.
     #[must_use]
     pub fn workload_hash(&self) -> Option<ContentHash> {
         #[derive(Deserialize)]
@@ -71,20 +69,20 @@ impl FromIterator<(ComponentName, Desired)> for Share {
 }
 
 impl Share {
-    /// Whether nothing should run.
+    /// Whether the node should run nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.instances.is_empty() && self.unreadable.is_empty()
     }
 
-    /// Whether the component should run, readable here or not.
+    /// Whether the node should run the component, readable or not.
     #[must_use]
     pub fn contains(&self, component: &ComponentName) -> bool {
         self.instances.contains_key(component) || self.unreadable.contains_key(component)
     }
 
-    /// Identity of what should run and of how a change to it is made. It is made
-    /// of identities that are there already, whatever the size of the documents.
+    /// Returns the hash of all instances and of how changes to them are made. It is
+    /// computed from the hashes of the documents, so their size does not matter.
     #[must_use]
     pub fn hash(&self) -> ContentHash {
         let mut lines: BTreeMap<&ComponentName, String> = BTreeMap::new();
@@ -123,7 +121,7 @@ impl<'de> Deserialize<'de> for Share {
             match Desired::read(text.get()) {
                 Ok(desired) if desired.instance.component != component => {
                     let named = &desired.instance.component;
-                    let what = format!("the instance of {component} names itself {named}");
+                    let what = format!("the entry {component} holds an instance of {named}");
                     return Err(D::Error::custom(what));
                 }
                 Ok(desired) => {

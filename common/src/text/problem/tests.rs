@@ -1,4 +1,4 @@
-//! What an operator reads when something is wrong.
+//! How a problem is shown to an operator.
 
 use super::*;
 
@@ -14,9 +14,9 @@ fn a_problem_shows_line_place_message_and_hint() {
 }
 
 #[test]
-fn a_word_like_no_other_gets_the_list() {
+fn a_word_that_is_similar_to_none_gets_the_list() {
     let problem = Problem::new("x", "unknown").suggest("zzz", ["asterisk", "kamailio"]);
-    assert_eq!(problem.hint.as_deref(), Some("known are: asterisk, kamailio"));
+    assert_eq!(problem.hint.as_deref(), Some("known: asterisk, kamailio"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Typed reading of a tree: each read names its place, each mistake is kept.
+//! Reads typed values out of a tree and collects a problem, with its place, for each mistake.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -12,13 +12,12 @@ use super::{Key, Node, Value};
 /// A value and the path that leads to it.
 #[derive(Debug, Clone)]
 pub struct Place<'n> {
-    /// Field path, such as `components.asterisk.version`.
+    /// The path of the field, such as `components.asterisk.version`.
     pub path: String,
-    /// The value.
     pub node: &'n Node,
 }
 
-/// A mapping whose known keys are taken one by one; what is left is unknown.
+/// A mapping whose known keys are read one by one, so that the rest can be reported as unknown.
 #[derive(Debug)]
 pub struct Fields<'n> {
     path: String,
@@ -28,7 +27,7 @@ pub struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
-    /// Opens a mapping.
+    /// Begins to read a mapping; anything else is a problem.
     #[must_use]
     pub fn open(place: &Place<'n>, problems: &mut Problems) -> Option<Self> {
         let entries = match &place.node.value {
@@ -43,7 +42,7 @@ impl<'n> Fields<'n> {
         Some(Self { path: place.path.clone(), line, entries, known: Vec::new() })
     }
 
-    /// The value of a known key, if it was written.
+    /// Returns the value of an optional key, if it is there.
     #[must_use]
     pub fn get(&mut self, name: &'static str) -> Option<Place<'n>> {
         self.known.push(name);
@@ -51,7 +50,7 @@ impl<'n> Fields<'n> {
         Some(Place { path: join(&self.path, name), node })
     }
 
-    /// The value of a key that has to be there.
+    /// Returns the value of a required key; a missing one is a problem.
     #[must_use]
     pub fn need(&mut self, name: &'static str, problems: &mut Problems) -> Option<Place<'n>> {
         let place = self.get(name);
@@ -61,7 +60,7 @@ impl<'n> Fields<'n> {
         place
     }
 
-    /// Reports every key that was not asked for.
+    /// Reports every key that was not read.
     pub fn finish(self, problems: &mut Problems) {
         for (key, _) in self.entries {
             if !self.known.contains(&key.name.as_str()) {
@@ -75,19 +74,19 @@ impl<'n> Fields<'n> {
 }
 
 impl<'n> Place<'n> {
-    /// The whole document.
+    /// Returns the place of the whole document.
     #[must_use]
     pub fn root(node: &'n Node) -> Self {
         Self { path: String::new(), node }
     }
 
-    /// A problem at this place.
+    /// Makes a problem at this place.
     #[must_use]
     pub fn problem(&self, message: impl Into<String>) -> Problem {
         Problem::new(self.path.clone(), message).at_line(self.node.line)
     }
 
-    /// The scalar.
+    /// Reads a scalar as text.
     #[must_use]
     pub fn text(&self, problems: &mut Problems) -> Option<&'n str> {
         match &self.node.value {
@@ -103,7 +102,7 @@ impl<'n> Place<'n> {
         }
     }
 
-    /// The scalar as a type with a parsing rule.
+    /// Reads a scalar as a type with a parsing rule.
     #[must_use]
     pub fn parse<T: FromStr>(&self, problems: &mut Problems) -> Option<T>
     where
@@ -113,7 +112,7 @@ impl<'n> Place<'n> {
         text.parse().map_err(|error| problems.push(self.problem(format!("{error}")))).ok()
     }
 
-    /// A duration in milliseconds.
+    /// Reads a duration, in milliseconds.
     #[must_use]
     pub fn duration_ms(&self, problems: &mut Problems) -> Option<u64> {
         let text = self.text(problems)?;
@@ -121,7 +120,7 @@ impl<'n> Place<'n> {
         parse_duration_ms(text).map_err(report).ok()
     }
 
-    /// A whole number of a range.
+    /// Reads a whole number within a range.
     #[must_use]
     pub fn number(
         &self,
@@ -137,7 +136,7 @@ impl<'n> Place<'n> {
         number
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     #[must_use]
     pub fn flag(&self, problems: &mut Problems) -> Option<bool> {
         match self.text(problems)? {
@@ -150,7 +149,7 @@ impl<'n> Place<'n> {
         }
     }
 
-    /// One of a set of words.
+    /// Reads one of a set of words.
     #[must_use]
     pub fn choice<T: Copy>(&self, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
         let text = self.text(problems)?;
@@ -158,13 +157,14 @@ impl<'n> Place<'n> {
         if found.is_none() {
             let known = words.iter().map(|(word, _)| *word);
             problems.push(
-                self.problem(format!("{:?} is not known", printable(text))).suggest(text, known),
+                self.problem(format!("{:?} is not a valid value", printable(text)))
+                    .suggest(text, known),
             );
         }
         found
     }
 
-    /// The items of a list.
+    /// Reads the items of a list.
     #[must_use]
     pub fn list(&self, problems: &mut Problems) -> Vec<Place<'n>> {
         match &self.node.value {
@@ -181,7 +181,7 @@ impl<'n> Place<'n> {
         }
     }
 
-    /// A list of values with a parsing rule.
+    /// Reads a list of values with a parsing rule.
     #[must_use]
     pub fn parse_list<T: FromStr>(&self, problems: &mut Problems) -> Vec<T>
     where
@@ -190,7 +190,7 @@ impl<'n> Place<'n> {
         self.list(problems).iter().filter_map(|item| item.parse(problems)).collect()
     }
 
-    /// The entries of a mapping whose keys are names of their own.
+    /// Reads a mapping whose keys are names, such as those of components.
     #[must_use]
     pub fn entries<K: FromStr + Ord>(&self, problems: &mut Problems) -> BTreeMap<K, Place<'n>>
     where

@@ -1,13 +1,13 @@
-//! What a document that is no YAML is told, at the line where a person sees it.
+//! Turns an error of the YAML parser into a problem at the line where a person sees the mistake.
 
 use crate::text::problem::Problem;
 
 use super::line;
 
-/// The parser's complaint at a line, counted from 1.
+/// Makes a problem of the parser's message at a line, counted from 1.
 pub(super) fn problem(text: &str, at: usize, complaint: &str) -> Problem {
     let lines: Vec<&str> = text.lines().collect();
-    // At the end of the text the parser is beyond its last line.
+    // An error at the end of the text is reported one line beyond the last.
     let last = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(1, |at| at + 1);
     let at = at.clamp(1, last);
     if let Some(at) = indented_by_tab(&lines, at, complaint) {
@@ -16,14 +16,15 @@ pub(super) fn problem(text: &str, at: usize, complaint: &str) -> Problem {
             .hint("indent with spaces");
     }
     if let Some(at) = quote_left_open(&lines, at, complaint) {
-        return Problem::new("", "not valid YAML: a quote is opened and not closed")
-            .at_line(line(at));
+        return Problem::new("", "not valid YAML: unclosed quote")
+            .at_line(line(at))
+            .hint("add the closing quote");
     }
     Problem::new("", format!("not valid YAML: {complaint}")).at_line(line(at))
 }
 
-/// The line whose indentation holds a tab: the parser may have stopped before
-/// it, in a value that it took to go on, or one line later.
+/// Finds the line that is indented with a tab. The parser may have stopped before it, in
+/// a value that it believed to continue, or one line after it.
 fn indented_by_tab(lines: &[&str], at: usize, complaint: &str) -> Option<usize> {
     let has_tab = |at: &usize| {
         let Some(line) = lines.get(at - 1) else { return false };
@@ -37,7 +38,7 @@ fn indented_by_tab(lines: &[&str], at: usize, complaint: &str) -> Option<usize> 
     }
 }
 
-/// The line where a quote opens that the parser found no end of.
+/// Finds the line of the opening quote that has no closing one.
 fn quote_left_open(lines: &[&str], at: usize, complaint: &str) -> Option<usize> {
     if !complaint.contains("unclosed quote") && !complaint.contains("quoted scalar") {
         return None;

@@ -1,4 +1,4 @@
-//! What counts as a document, and how its mistakes are told.
+//! Which texts are read, and which problems the others have.
 
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ fn a_number_stays_the_text_that_was_written() {
 }
 
 #[test]
-fn the_place_of_a_value_is_its_bytes() {
+fn a_value_has_the_range_of_its_text() {
     let text = "a:\n  b: \"x y\" # why\n";
     let node = parse(text).unwrap();
     let Value::Map(outer) = node.value else { unreachable!() };
@@ -25,21 +25,21 @@ fn the_place_of_a_value_is_its_bytes() {
 }
 
 #[test]
-fn every_doubled_key_is_told() {
+fn every_duplicate_key_is_reported() {
     assert_eq!(
         refused("a: 1\nb: 2\na: 3\nb: 4\n"),
-        "line 3: a: written twice; first on line 1\nline 4: b: written twice; first on line 2"
+        "line 3: a: duplicate key, first written on line 1\nline 4: b: duplicate key, first written on line 2"
     );
 }
 
 #[test]
-fn what_could_grow_or_confuse_is_refused() {
+fn documents_that_could_expand_or_mislead_are_refused() {
     assert!(refused("a: &x 1\nb: *x\n").contains("aliases are not supported"));
     assert!(refused("a: !!str 1\n").contains("tags are not supported"));
     assert!(refused("a: 1\n---\nb: 2\n").contains("more than one document"));
     assert!(refused(&("[".repeat(20) + &"]".repeat(20))).contains("nested too deeply"));
     assert!(refused(&" ".repeat(DOCUMENT_BYTES_MAX + 1)).contains("larger than"));
-    assert!(refused("[a]: 1\n").contains("a key must be a word"));
+    assert!(refused("[a]: 1\n").contains("a key must be plain text"));
     assert!(refused("").contains("empty"));
 }
 
@@ -62,7 +62,7 @@ fn broken_syntax_names_its_line() {
 }
 
 #[test]
-fn tabs_are_told_where_they_indent() {
+fn a_tab_is_reported_on_the_line_that_it_indents() {
     let told = "not valid YAML: a tab is used for indentation (indent with spaces)";
     for (text, line) in [
         ("a:\n\tb: 1\n", 2),
@@ -83,18 +83,19 @@ fn an_unclosed_quote_names_the_line_where_it_opens() {
     for (text, line) in [("a: \"x", 1), ("a: \"x\n", 1), ("a: 1\nb: 'x\n", 2), ("a: 'x\nb: 1\n", 1)]
     {
         let told = refused(text);
-        let expected = format!("line {line}: not valid YAML: a quote is opened and not closed");
+        let expected =
+            format!("line {line}: not valid YAML: unclosed quote (add the closing quote)");
         assert_eq!(told, expected, "{text:?}");
     }
 }
 
 #[test]
-fn a_doubled_key_is_told_with_its_whole_path() {
+fn a_duplicate_key_is_reported_with_its_full_path() {
     let text = "components:\n  asterisk:\n    version: 1\n    version: 2\n";
     let path = "components.asterisk.version";
-    assert_eq!(refused(text), format!("line 4: {path}: written twice; first on line 3"));
+    assert_eq!(refused(text), format!("line 4: {path}: duplicate key, first written on line 3"));
     let text = "list:\n  - a: 1\n  - b: 1\n    b: 2\n";
-    assert_eq!(refused(text), "line 4: list[1].b: written twice; first on line 3");
+    assert_eq!(refused(text), "line 4: list[1].b: duplicate key, first written on line 3");
 }
 
 proptest! {

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use oml_common::time::Timestamp;
+use oml_daemon::env::Simulated;
 
 use super::*;
-use crate::store::Memory;
+use crate::records::values::Epoch;
+use crate::store::{Memory, Store};
 
 async fn say(records: &Records, at: Timestamp, what: &str, node: Option<&str>) {
     let node = node.map(|node| node.parse().unwrap());
     let tenant = node.as_ref().map(|_node| "acme".parse().unwrap());
     let line = AuditRecord { at, who: "maria".into(), what: what.into(), tenant, node };
-    let batch = Batch::default().put(&keys::audit(), Expect::Absent, &line);
+    let batch = Batch::default().audit(&line);
     records.commit(batch).await.unwrap();
 }
 
@@ -73,4 +75,52 @@ async fn a_node_that_renews_without_end_pushes_nothing_else_out() {
     let lines = left(&records).await;
     assert_eq!((lines.len(), lines[0].as_str()), (24, "removed the node"));
     assert_eq!(lines[23], format!("{RENEWED} 59 after 0"));
+}
+
+#[tokio::test]
+async fn lines_stay_in_order_after_the_clock_was_set_back_and_after_a_restart() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let host = Simulated::new(1);
+    let records = Records::new(Arc::clone(&store));
+    say(&records, host.now(), "first", None).await;
+    host.set_clock(-86_400_000);
+    say(&records, host.now(), "second", None).await;
+    host.reboot();
+    host.set_clock(-86_400_000);
+    let records = Records::new(store);
+    say(&records, host.now(), "third", None).await;
+    assert_eq!(left(&records).await, ["first", "second", "third"]);
+}
+
+#[tokio::test]
+async fn two_controllers_over_one_store_lose_no_line_and_keep_their_order() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let (one, other) = (Records::new(Arc::clone(&store)), Records::new(store));
+    let mut said = Vec::new();
+    for n in 0..30 {
+        let what = n.to_string();
+        let records = if n % 7 < 3 { &one } else { &other };
+        say(records, Timestamp(1000 - n), &what, None).await;
+        said.push(what);
+    }
+    assert_eq!(left(&one).await, said);
+}
+
+#[tokio::test]
+async fn a_conflict_of_another_record_stays_the_callers() {
+    let records = Records::new(Arc::new(Memory::new()));
+    let epoch = Epoch { epoch: 1 };
+    let found = || {
+        let line = AuditRecord {
+            at: Timestamp(1),
+            who: "maria".into(),
+            what: "founded".into(),
+            tenant: None,
+            node: None,
+        };
+        Batch::default().put(&keys::epoch(), Expect::Absent, &epoch).audit(&line)
+    };
+    records.commit(found()).await.unwrap();
+    assert!(records.commit(found()).await.unwrap_err().is_conflict());
+    assert_eq!(left(&records).await, ["founded"], "all of a commit happens or nothing");
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use oml_common::decide::plan::conflicts;
 use oml_common::decide::plan::{ImageName, Plan};
 use oml_common::decide::rollout::Rollout;
+use oml_common::decide::{self, head::base};
 use oml_common::document::spec::{TenantSpec, with_versions};
 use oml_common::id::{Digest, RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
@@ -24,7 +25,6 @@ pub(super) struct Draft {
     /// Text and plan of the revision that the change is made on.
     pub(super) before: Option<(String, Arc<Plan>)>,
     pub(super) text: String,
-    /// What the text says.
     pub(super) spec: TenantSpec,
     pub(super) kind: ChangeKind,
     /// Plans of which something may run on the nodes.
@@ -45,8 +45,8 @@ impl Changes {
         let head = records.get(&keys::head(&tenant)).await?;
         let rollout = records.get(&keys::rollout(&tenant)).await?;
         let way = rollout.as_ref().map(|rollout| &rollout.value);
-        let before = match head.as_ref().map(|head| head.value.present(way)) {
-            Some(present) => self.text_and_plan(&tenant, present).await?,
+        let before = match head.as_ref().map(|head| base(head.value, way)) {
+            Some(base) => self.text_and_plan(&tenant, base).await?,
             None => None,
         };
         let (text, known, kind) = match request {
@@ -76,25 +76,11 @@ impl Changes {
             Some(spec) => spec,
             None => TenantSpec::parse(&text).map_err(OpsError::Problems)?,
         };
-        let may_run = self.may_run(&tenant, head.as_ref(), way).await?;
-        Ok(Draft { tenant, head, rollout, before, text, spec, kind, known, may_run })
-    }
-
-    /// What is good, and what a rollout under way brings. Before anything is
-    /// good, nothing is known: after a restore anything may run.
-    async fn may_run(
-        &self,
-        tenant: &TenantId,
-        head: Option<&Entry<Head>>,
-        way: Option<&Rollout>,
-    ) -> Result<Vec<Arc<Plan>>> {
-        let Some(good) = head.and_then(|head| head.value.good) else { return Ok(Vec::new()) };
-        let under_way = way.filter(|way| !way.half_way().is_empty()).map(|way| way.to);
-        let mut plans = Vec::new();
-        for number in [Some(good), under_way].into_iter().flatten() {
-            plans.extend(self.tenants.plan_of(tenant, number).await?);
+        let mut may_run = Vec::new();
+        for number in decide::change::may_run(head.as_ref().map(|head| head.value), way) {
+            may_run.extend(self.tenants.plan_of(&tenant, number).await?);
         }
-        Ok(plans)
+        Ok(Draft { tenant, head, rollout, before, text, spec, kind, known, may_run })
     }
 
     async fn text_and_plan(
@@ -115,18 +101,6 @@ impl Draft {
         let lines = found
             .map(|problem| Problem { line: self.spec.problem(&problem.path, "").line, ..problem });
         lines.collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// Whether the text says nothing that is not said already.
-    pub(super) fn has_the_same_spec(&self) -> Result<bool> {
-        let Some((before, _)) = &self.before else { return Ok(false) };
-        let before = TenantSpec::parse(before).map_err(OpsError::Problems)?;
-        let spec = &self.spec;
-        Ok(before.catalog == spec.catalog
-            && before.registry == spec.registry
-            && before.settings == spec.settings
-            && before.components == spec.components
-            && before.rollout == spec.rollout)
     }
 }
 

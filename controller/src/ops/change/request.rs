@@ -14,35 +14,22 @@ use crate::ops::{OpsError, Result};
 /// What an operator asks for.
 #[derive(Debug, Clone, Serialize)]
 pub enum ChangeRequest {
-    /// This specification.
     Apply {
         /// As the operator wrote it.
         spec_yaml: String,
     },
     /// The present specification with other versions.
-    SetVersion {
-        /// Whose.
-        tenant: TenantId,
-        /// Which component in which version.
-        versions: BTreeMap<ComponentName, Version>,
-    },
+    SetVersion { tenant: TenantId, versions: BTreeMap<ComponentName, Version> },
     /// An earlier specification.
-    Rollback {
-        /// Whose.
-        tenant: TenantId,
-        /// Which.
-        to: RevisionNumber,
-    },
+    Rollback { tenant: TenantId, to: RevisionNumber },
 }
 
 /// How it is asked.
 #[derive(Debug, Clone)]
 pub struct RequestContext {
-    /// Who asks.
     pub who: OperatorName,
     /// The same id twice is the same change once.
     pub op_id: Option<IdempotencyKey>,
-    /// Only plans.
     pub dry_run: bool,
     /// In the operator's words.
     pub why: String,
@@ -72,11 +59,9 @@ impl std::fmt::Display for IdempotencyKey {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeResult {
-    /// Whose.
     pub tenant: TenantId,
     /// The revision made (of a dry run: that would be made), or the present one.
     pub revision: RevisionNumber,
-    /// Something differs.
     pub changed: bool,
     /// What differs on the nodes; nothing when only the specification's text does.
     pub changes: Vec<Change>,

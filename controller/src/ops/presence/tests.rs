@@ -40,14 +40,14 @@ fn the_end_of_a_replaced_session_changes_nothing() {
 fn only_what_differs_in_substance_wakes_the_tasks() {
     let (presence, node) = (Presence::default(), app1());
     let (id, _wakes) = presence.connect(&node, Timestamp(1));
-    let (mut substance, mut all) = (presence.substance(), presence.changed(Some(&node.tenant)));
+    let (mut actionable, mut all) = (presence.actionable(), presence.changed(Some(&node.tenant)));
     assert!(presence.record_report(&node, id, report(1), Timestamp(1)));
-    assert!(substance.has_changed().unwrap() && all.has_changed().unwrap());
-    substance.mark_unchanged();
+    assert!(actionable.has_changed().unwrap() && all.has_changed().unwrap());
+    actionable.mark_unchanged();
     all.mark_unchanged();
     let later = Report { at: Timestamp(99), ..report(1) };
     assert!(!presence.record_report(&node, id, later, Timestamp(5)));
-    assert!(!substance.has_changed().unwrap());
+    assert!(!actionable.has_changed().unwrap());
     assert!(all.has_changed().unwrap());
     assert_eq!(presence.of_node(&node).last_seen, Some(Timestamp(5)));
     assert!(presence.record_report(&node, id, report(2), Timestamp(6)));

@@ -121,7 +121,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Commits, durably.
+    /// Writes a batch and returns once it is on the disk.
     pub(super) fn commit(&mut self, writes: &[Write]) -> Result<u64> {
         let (batch, meta) = self.prepare(writes)?;
         self.db.apply_batch(batch).map_err(broken)?;

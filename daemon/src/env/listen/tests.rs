@@ -1,4 +1,5 @@
 //! Ports that are given, and ports of the host.
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use super::*;
 

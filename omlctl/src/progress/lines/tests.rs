@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oml_proto::v1::{Change, Phase, Report, Rollout};
+use oml_proto::v1::{Change, Health, Phase, PhaseName, Report, Rollout};
 
 use super::*;
 use crate::clock::Clock;
@@ -21,11 +21,11 @@ fn transitions() -> Transitions {
     Transitions::new(Labels::new(Clock::utc(), 2, &[change()]))
 }
 
-fn instance(phase: &str, reason: &str) -> InstanceReport {
+fn instance(phase: PhaseName, reason: &str) -> InstanceReport {
     InstanceReport {
         phase: Some(Phase { name: phase.into(), ..Phase::default() }),
         reason: reason.into(),
-        health: "healthy".into(),
+        health: Health::Healthy.into(),
         ..InstanceReport::default()
     }
 }
@@ -35,13 +35,18 @@ fn tenant(instances: &[(&str, InstanceReport)]) -> TenantStatus {
         instances.iter().map(|(name, report)| ((*name).to_owned(), report.clone())).collect();
     let node = NodeStatus {
         node: "voice-1".into(),
-        state: "connected".into(),
+        state: NodeState::Connected.into(),
         target: 2,
         report: Some(Report { instances, ..Report::default() }),
         ..NodeStatus::default()
     };
-    let rollout =
-        Rollout { from: 1, to: 2, state: "progressing".into(), waves: 1, ..Rollout::default() };
+    let rollout = Rollout {
+        from: 1,
+        to: 2,
+        state: RolloutState::Progressing.into(),
+        waves: 1,
+        ..Rollout::default()
+    };
     TenantStatus { nodes: vec![node], rollout: Some(rollout), ..TenantStatus::default() }
 }
 
@@ -50,7 +55,7 @@ fn a_count_that_moves_is_no_transition() {
     let mut told = transitions();
     let waits = |seconds: u64| {
         let reason = format!("docker does not answer since {seconds}s");
-        tenant(&[("asterisk", instance("pending", &reason))])
+        tenant(&[("asterisk", instance(PhaseName::Pending, &reason))])
     };
     assert_eq!(told.see(0, &waits(1)).len(), 2);
     assert_eq!(told.see(0, &waits(2)), Vec::<String>::new());
@@ -60,7 +65,7 @@ fn a_count_that_moves_is_no_transition() {
 #[test]
 fn another_reason_is_a_transition() {
     let mut told = transitions();
-    let blocked = |reason: &str| tenant(&[("asterisk", instance("blocked", reason))]);
+    let blocked = |reason: &str| tenant(&[("asterisk", instance(PhaseName::Blocked, reason))]);
     assert_eq!(told.see(0, &blocked("port 80 is taken")).len(), 2);
     let lines = told.see(0, &blocked("the disk is full"));
     assert_eq!(lines, ["00:00:00 voice-1 asterisk 2: blocked: the disk is full"]);
@@ -69,19 +74,23 @@ fn another_reason_is_a_transition() {
 #[test]
 fn what_was_so_before_the_change_is_not_told() {
     let mut told = transitions();
-    let held =
-        tenant(&[("nginx", instance("stopped-by-hand", "")), ("asterisk", instance("ready", ""))]);
+    let held = tenant(&[
+        ("nginx", instance(PhaseName::StoppedByHand, "")),
+        ("asterisk", instance(PhaseName::Ready, "")),
+    ]);
     assert_eq!(told.see(0, &held), ["00:00:00 revision 1 → 2: progressing"]);
-    let recovered =
-        tenant(&[("nginx", instance("ready", "")), ("asterisk", instance("ready", ""))]);
+    let recovered = tenant(&[
+        ("nginx", instance(PhaseName::Ready, "")),
+        ("asterisk", instance(PhaseName::Ready, "")),
+    ]);
     assert_eq!(told.see(0, &recovered), ["00:00:00 voice-1 nginx: ready"]);
 }
 
 #[test]
 fn a_node_on_its_way_back_shows_the_version_it_goes_to() {
     let mut told = transitions();
-    told.see(0, &tenant(&[("asterisk", instance("ready", ""))]));
-    let mut back = tenant(&[("asterisk", instance("starting", ""))]);
+    told.see(0, &tenant(&[("asterisk", instance(PhaseName::Ready, ""))]));
+    let mut back = tenant(&[("asterisk", instance(PhaseName::Starting, ""))]);
     back.nodes[0].target = 1;
     assert_eq!(told.see(0, &back), ["00:00:00 voice-1 asterisk 1: starting"]);
 }
@@ -89,8 +98,8 @@ fn a_node_on_its_way_back_shows_the_version_it_goes_to() {
 #[test]
 fn a_node_on_its_way_to_a_later_revision_shows_no_version_of_this_one() {
     let mut told = transitions();
-    told.see(0, &tenant(&[("asterisk", instance("ready", ""))]));
-    let mut later = tenant(&[("asterisk", instance("starting", ""))]);
+    told.see(0, &tenant(&[("asterisk", instance(PhaseName::Ready, ""))]));
+    let mut later = tenant(&[("asterisk", instance(PhaseName::Starting, ""))]);
     later.nodes[0].target = 3;
     later.rollout = later.rollout.map(|rollout| Rollout { to: 3, ..rollout });
     assert_eq!(
@@ -102,7 +111,7 @@ fn a_node_on_its_way_to_a_later_revision_shows_no_version_of_this_one() {
 #[test]
 fn a_node_on_its_way_to_what_was_good_before_an_overtaken_revision_shows_no_version() {
     let mut told = Transitions::new(Labels::new(Clock::utc(), 3, &[change()]));
-    let mut back = tenant(&[("asterisk", instance("starting", ""))]);
+    let mut back = tenant(&[("asterisk", instance(PhaseName::Starting, ""))]);
     back.nodes[0].target = 1;
     back.rollout = back.rollout.map(|rollout| Rollout { to: 3, ..rollout });
     let lines = told.see(0, &back);
@@ -112,24 +121,25 @@ fn a_node_on_its_way_to_what_was_good_before_an_overtaken_revision_shows_no_vers
 #[test]
 fn a_lost_and_found_node_is_told() {
     let mut told = transitions();
-    let with = |state: &str| {
+    let with = |state: NodeState| {
         let mut tenant = tenant(&[]);
         tenant.nodes[0].state = state.into();
         tenant.nodes[0].last_seen_ms = 1;
         tenant
     };
-    assert_eq!(told.see(0, &with("connected")).len(), 1);
-    let lines = told.see(5001, &with("unreachable"));
+    assert_eq!(told.see(0, &with(NodeState::Connected)).len(), 1);
+    let lines = told.see(5001, &with(NodeState::Unreachable));
     assert_eq!(lines, ["00:00:05 voice-1: unreachable, last seen 5s ago"]);
-    assert_eq!(told.see(9001, &with("unreachable")), Vec::<String>::new());
-    assert_eq!(told.see(9001, &with("connected")), ["00:00:09 voice-1: connected"]);
+    assert_eq!(told.see(9001, &with(NodeState::Unreachable)), Vec::<String>::new());
+    assert_eq!(told.see(9001, &with(NodeState::Connected)), ["00:00:09 voice-1: connected"]);
 }
 
 #[test]
 fn the_last_call_of_many_is_no_transition() {
     let mut told = transitions();
-    let mut see =
-        |reason: &str| told.see(0, &tenant(&[("asterisk", instance("draining", reason))])).len();
+    let mut see = |reason: &str| {
+        told.see(0, &tenant(&[("asterisk", instance(PhaseName::Draining, reason))])).len()
+    };
     let counts = ["12 calls are up", "2 calls are up", "1 call is up", "2 calls are up"];
     assert_eq!(counts.map(&mut see), [2, 0, 0, 0]);
     assert_eq!(see("the number of calls cannot be read, so calls count as up"), 1);

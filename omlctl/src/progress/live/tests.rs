@@ -4,7 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use indicatif::{ProgressDrawTarget, TermLike};
-use oml_proto::v1::{Change, InstanceReport, Phase, Report, Rollout};
+use oml_proto::v1::{
+    Change, Health, InstanceReport, NodeState, Phase, PhaseName, Report, Rollout, RolloutState,
+};
 
 use super::*;
 use crate::clock::Clock;
@@ -64,12 +66,12 @@ fn instance(phase: Phase, reason: &str) -> InstanceReport {
     InstanceReport {
         phase: Some(phase),
         reason: reason.into(),
-        health: "healthy".into(),
+        health: Health::Healthy.into(),
         ..InstanceReport::default()
     }
 }
 
-fn phase(name: &str, at_ms: u64) -> Phase {
+fn phase(name: PhaseName, at_ms: u64) -> Phase {
     Phase { name: name.into(), at_ms, ..Phase::default() }
 }
 
@@ -78,7 +80,7 @@ fn node(name: &str, instances: &[(&str, InstanceReport)]) -> NodeStatus {
     let report = Report { at_ms: NOON_MS, instances: instances.collect(), ..Report::default() };
     NodeStatus {
         node: name.into(),
-        state: "connected".into(),
+        state: NodeState::Connected.into(),
         last_seen_ms: NOON_MS,
         target: 8,
         report: Some(report),
@@ -87,13 +89,14 @@ fn node(name: &str, instances: &[(&str, InstanceReport)]) -> NodeStatus {
 }
 
 fn tenant() -> TenantStatus {
-    let pulling = Phase { bytes_done: 12 << 20, bytes_total: 40 << 20, ..phase("pulling", 0) };
-    let ready = instance(phase("ready", 0), "");
-    let draining = instance(phase("draining", NOON_MS + 1_800_000), "12 calls are up");
-    let soaking = instance(phase("soaking", NOON_MS + 30_000), "");
-    let starting = || instance(phase("starting", 0), "");
+    let pulling =
+        Phase { bytes_done: 12 << 20, bytes_total: 40 << 20, ..phase(PhaseName::Pulling, 0) };
+    let ready = instance(phase(PhaseName::Ready, 0), "");
+    let draining = instance(phase(PhaseName::Draining, NOON_MS + 1_800_000), "12 calls are up");
+    let soaking = instance(phase(PhaseName::Soaking, NOON_MS + 30_000), "");
+    let starting = || instance(phase(PhaseName::Starting, 0), "");
     let away = NodeStatus {
-        state: "unreachable".into(),
+        state: NodeState::Unreachable.into(),
         last_seen_ms: NOON_MS - 65_000,
         ..node("acme-spare", &[])
     };
@@ -113,7 +116,7 @@ fn tenant() -> TenantStatus {
     let rollout = Rollout {
         from: 7,
         to: 8,
-        state: "progressing".into(),
+        state: RolloutState::Progressing.into(),
         wave: 1,
         waves: 3,
         ..Rollout::default()

@@ -5,11 +5,9 @@ use std::time::Duration;
 /// The statistics of several runs that a row of the table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Figures {
-    /// The median.
     pub(crate) median: Duration,
     /// The 90th percentile (nearest-rank method).
     pub(crate) p90: Duration,
-    /// The longest duration.
     pub(crate) max: Duration,
 }
 

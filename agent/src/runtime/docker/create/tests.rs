@@ -2,7 +2,7 @@ use oml_common::document::Verbatim;
 use oml_common::document::instance::{Instance, Timing, Workload};
 
 use super::*;
-use crate::sample;
+use crate::fixtures;
 
 fn container() -> Container {
     Container {
@@ -13,7 +13,7 @@ fn container() -> Container {
             Volume { source: "/etc/certs".into(), target: "/certs".into(), read_only: true },
         ],
         memory_bytes_max: Some(1 << 20),
-        ..sample::container("redis", "7")
+        ..fixtures::container("redis", "7")
     }
 }
 
@@ -21,7 +21,7 @@ fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, 
     let instance = Verbatim::seal(Instance {
         workload: Verbatim::seal(Workload::Container(container.clone())),
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 1_500 },
-        ..sample::instance("redis", "7")
+        ..fixtures::instance("redis", "7")
     });
     let image = "registry.lab:5000/redis@sha256:1".to_owned();
     let local = Local { image, log_driver: "json-file".to_owned() };

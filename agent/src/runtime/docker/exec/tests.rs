@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::pretend::Pretend;
+use super::super::stub::Stub;
 use super::*;
 
 #[tokio::test]
 async fn a_command_that_hangs_is_not_begun_again_before_it_has_ended() {
     let runs = Arc::new(AtomicBool::new(true));
     let still = Arc::clone(&runs);
-    let docker = Pretend::new(move |asked| match asked {
+    let docker = Stub::new(move |asked| match asked {
         _ if asked.starts_with("POST /containers/") => Some((201, r#"{"Id":"e1"}"#.to_owned())),
         _ if asked.contains("/json") => {
             Some((200, format!(r#"{{"Running":{}}}"#, still.load(Ordering::Relaxed))))

@@ -1,8 +1,8 @@
 use bollard::models::ProgressDetail;
 
-use super::super::pretend::Pretend;
+use super::super::stub::Stub;
 use super::*;
-use crate::sample;
+use crate::fixtures;
 
 fn line(id: &str, status: &str, current: i64, total: i64) -> CreateImageInfo {
     CreateImageInfo {
@@ -19,17 +19,17 @@ fn progress_is_the_sum_over_the_layers() {
     layers.add(&line("a", "Pulling fs layer", 0, 0));
     layers.add(&line("a", "Downloading", 10, 100));
     let both = layers.add(&line("b", "Downloading", 5, 50));
-    assert_eq!(both, FetchProgress { bytes_done: 15, bytes_total: 150 });
+    assert_eq!(both, PullProgress { bytes_done: 15, bytes_total: 150 });
     layers.add(&line("a", "Download complete", 0, 0));
     // Unpacking counts other bytes.
     let extracting = layers.add(&line("a", "Extracting", 700, 900));
-    assert_eq!(extracting, FetchProgress { bytes_done: 105, bytes_total: 150 });
+    assert_eq!(extracting, PullProgress { bytes_done: 105, bytes_total: 150 });
 }
 
 #[test]
 fn a_negative_number_of_bytes_is_none() {
     let mut layers = Layers::default();
-    assert_eq!(layers.add(&line("a", "Downloading", -1, -1)), FetchProgress::default());
+    assert_eq!(layers.add(&line("a", "Downloading", -1, -1)), PullProgress::default());
 }
 
 fn failure_of(message: &str) -> RuntimeError {
@@ -81,10 +81,10 @@ fn every_failure_names_the_registry_and_its_cause_in_one_sentence() {
 #[tokio::test]
 async fn a_registry_that_hangs_is_given_up_and_no_engine_that_is_away() {
     let docker =
-        Pretend::new(|asked| asked.starts_with("GET /images/json").then(|| (200, "[]".to_owned())));
+        Stub::new(|asked| asked.starts_with("GET /images/json").then(|| (200, "[]".to_owned())));
     let repository = "r:5000/i".parse().unwrap();
-    let container = Container { repository, ..sample::container("i", "1") };
-    let progress = watch::channel(FetchProgress::default()).0;
+    let container = Container { repository, ..fixtures::container("i", "1") };
+    let progress = watch::channel(PullProgress::default()).0;
     let silence_max = Duration::from_millis(250);
     let error = fetch(&docker.engine, &container, None, silence_max, &progress).await.unwrap_err();
     assert!(error.is_transient());
@@ -95,5 +95,5 @@ async fn a_registry_that_hangs_is_given_up_and_no_engine_that_is_away() {
 #[test]
 fn an_engine_that_goes_away_in_the_middle_is_away() {
     let error = pull_failure("r/i@d", Error::RequestTimeoutError);
-    assert!(matches!(error, RuntimeError::Away { daemon: "docker", .. }), "{error}");
+    assert!(matches!(error, RuntimeError::Unavailable { daemon: "docker", .. }), "{error}");
 }

@@ -1,8 +1,8 @@
 use super::*;
-use crate::sample;
+use crate::fixtures;
 
 fn instance() -> InstanceDocument {
-    sample::document("redis", "7").edited(|instance| instance.timing.stop_grace_ms = 4_000)
+    fixtures::document("redis", "7").edited(|instance| instance.timing.stop_grace_ms = 4_000)
 }
 
 fn listed() -> ContainerSummary {

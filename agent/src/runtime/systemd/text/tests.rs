@@ -2,13 +2,13 @@ use oml_common::document::Verbatim;
 use oml_common::document::instance::Timing;
 
 use super::*;
-use crate::sample;
+use crate::fixtures;
 
 pub(in crate::runtime::systemd) fn container() -> InstanceDocument {
     Verbatim::seal(Instance {
         after: vec!["redis".parse().unwrap()],
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 70_000 },
-        ..sample::instance("asterisk", "230204.01")
+        ..fixtures::instance("asterisk", "230204.01")
     })
 }
 
@@ -43,7 +43,7 @@ fn a_unit_runs_the_supervisor_and_leaves_the_engine_alone() {
 
 #[test]
 fn another_version_of_the_same_component_has_the_same_unit() {
-    let workload = Workload::Container(sample::container("asterisk", "230215.01"));
+    let workload = Workload::Container(fixtures::container("asterisk", "230215.01"));
     let other = container().edited(|instance| instance.workload = Verbatim::seal(workload));
     assert_ne!(other.workload, container().workload);
     assert_eq!(render_it(&container()), render_it(&other));

@@ -24,12 +24,13 @@ const BAD: &[&str] = &["exits", "hangs", "dies"];
 /// What befalls a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Nothing.
     None,
     /// A daemon does not answer; nothing was done.
     Backoff,
     /// The agent is killed after so many of the step's effects.
-    Killed { after: u8 },
+    Killed {
+        after: u8,
+    },
     /// `docker container prune`, just before it.
     Pruned,
     /// The current document makes no sense any more.
@@ -37,7 +38,9 @@ pub(super) enum Fault {
     /// Nor does the previous one.
     PreviousGarbled,
     /// The host's clock is set.
-    ClockSet { by_ms: i64 },
+    ClockSet {
+        by_ms: i64,
+    },
     /// Somebody stops the unit, just before it.
     StoppedByHand,
 }
@@ -269,6 +272,7 @@ impl World {
             checked_at: self.now,
             since: self.now,
             detail: "answers".to_owned(),
+            failures: 0,
             active: None,
             drift: None,
         }

@@ -41,6 +41,11 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     proptest::collection::vec(event(), 1..120)
 }
 
+/// How many pointers one step moves: the real number, or so few that it matters.
+fn moves_max() -> impl Strategy<Value = usize> {
+    prop_oneof![2 => Just(MOVES_MAX), 1 => 1usize..4]
+}
+
 fn specs(max_parallel: u32) -> Vec<String> {
     let manner = format!("max_parallel: {max_parallel}, min_healthy_for");
     let spec = |db: &str, voice: &str| {
@@ -60,16 +65,17 @@ fn specs(max_parallel: u32) -> Vec<String> {
     ]
 }
 
-fn installed(max_parallel: u32) -> World {
+fn installed(max_parallel: u32, moves_max: usize) -> World {
     let mut world = World::install_on(node_facts(NODES), &specs(max_parallel)[0]);
     world.settle("");
+    world.moves_max = moves_max;
     world
 }
 
 /// A tenant that all of this befell.
-fn befallen(max_parallel: u32, events: &[Event]) -> World {
+fn befallen(max_parallel: u32, moves_max: usize, events: &[Event]) -> World {
     let specs = specs(max_parallel);
-    let mut world = installed(max_parallel);
+    let mut world = installed(max_parallel, moves_max);
     for event in events {
         world.befall(event, &specs);
     }
@@ -145,7 +151,7 @@ fn waves(rollout: &Rollout) -> BTreeMap<NodeName, usize> {
     let numbered = rollout.waves.iter().enumerate();
     let all =
         numbered.flat_map(|(number, wave)| wave.iter().map(move |node| (node.clone(), number)));
-    all.filter(|(node, _)| !rollout.turned.contains(node)).collect()
+    all.filter(|(node, _)| !rollout.inherited.contains(node)).collect()
 }
 
 proptest! {
@@ -153,10 +159,10 @@ proptest! {
 
     #[test]
     fn never_more_nodes_are_on_the_way_than_allowed(
-        max_parallel in 1u32..4, events in events(),
+        max_parallel in 1u32..4, moves_max in moves_max(), events in events(),
     ) {
         let specs = specs(max_parallel);
-        let mut world = installed(max_parallel);
+        let mut world = installed(max_parallel, moves_max);
         for event in &events {
             world.befall(event, &specs);
             let on_the_way = world.on_the_way();
@@ -166,10 +172,10 @@ proptest! {
 
     #[test]
     fn no_wave_starts_before_all_of_the_one_before_it_runs_what_is_wanted(
-        max_parallel in 1u32..4, events in events(),
+        max_parallel in 1u32..4, moves_max in moves_max(), events in events(),
     ) {
         let specs = specs(max_parallel);
-        let mut world = installed(max_parallel);
+        let mut world = installed(max_parallel, moves_max);
         let mut passed: BTreeSet<NodeName> = BTreeSet::new();
         for event in &events {
             let before = world.targets.clone();
@@ -199,9 +205,9 @@ proptest! {
 
     #[test]
     fn a_way_back_from_anywhere_ends_where_everything_was_good(
-        max_parallel in 1u32..4, events in events(),
+        max_parallel in 1u32..4, moves_max in moves_max(), events in events(),
     ) {
-        let mut world = befallen(max_parallel, &events);
+        let mut world = befallen(max_parallel, moves_max, &events);
         world.change(&specs(max_parallel)[2]);
         world.away.clear();
         let good = world.rollout.from.unwrap();
@@ -220,9 +226,9 @@ proptest! {
 
     #[test]
     fn every_rollout_comes_to_an_end_once_its_nodes_obey(
-        max_parallel in 1u32..4, events in events(),
+        max_parallel in 1u32..4, moves_max in moves_max(), events in events(),
     ) {
-        let mut world = befallen(max_parallel, &events);
+        let mut world = befallen(max_parallel, moves_max, &events);
         world.away.clear();
         world.settle("bad");
         let last = world.pass();
@@ -241,7 +247,7 @@ fn a_node_that_was_told_to_be_empty_takes_a_place_when_it_comes_back() {
     use Event::{Assign, Change, Decide, Obey};
     let on_voice = [Change(6), Decide, Assign, Obey(1), Decide];
     let empties_n3_and_fails = [Change(5), Decide, Assign, Obey(2), Obey(3), Decide];
-    let mut world = befallen(2, &[&on_voice[..], &empties_n3_and_fails].concat());
+    let mut world = befallen(2, MOVES_MAX, &[&on_voice[..], &empties_n3_and_fails].concat());
     assert_eq!(world.on_the_way(), ["n2", "n3"]);
     world.befall(&Change(0), &specs(2));
     world.befall(&Decide, &specs(2));

@@ -17,9 +17,9 @@ impl World {
         }
         world.rollout = Rollout {
             from: None,
-            state: State::Paused { why: String::new(), returning: false },
+            state: State::Paused { why: PauseReason::Restored, returning: false },
             moved: BTreeSet::new(),
-            turned: world.assignments.keys().cloned().collect(),
+            inherited: world.assignments.keys().cloned().collect(),
             ..world.rollout
         };
         world

@@ -1,4 +1,4 @@
-//! What a node takes in the place of what it has.
+//! Which assignments a node accepts in place of the one it has.
 
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ fn offered((epoch, number, revision): (u64, u64, u64)) -> Assignment {
 }
 
 proptest! {
-    /// Whatever arrives in whatever order.
+    /// Assignments may arrive in any order, and more than once.
     #[test]
     fn a_node_never_goes_back_and_one_generation_has_one_content(
         offers in prop::collection::vec((0..3_u64, 0..4_u64, 0..3_u64), 1..40),
@@ -36,9 +36,9 @@ proptest! {
         }
     }
 
-    /// Not even a newer one.
+    /// A newer number makes no difference.
     #[test]
-    fn what_is_for_another_node_or_tenant_is_never_taken(offer in (0..3_u64, 0..4_u64, 0..3_u64)) {
+    fn an_assignment_for_another_node_or_tenant_is_never_accepted(offer in (0..3_u64, 0..4_u64, 0..3_u64)) {
         let (tenant, node) = ("acme".parse().unwrap(), "acme-voice".parse().unwrap());
         let offer = offered(offer);
         prop_assert!(offer.accept_after(None, &"other".parse().unwrap(), &node).is_err());

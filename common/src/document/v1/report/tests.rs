@@ -21,6 +21,7 @@ fn phase() -> impl Strategy<Value = Phase> {
         Just(Phase::Failed),
         Just(Phase::Blocked),
         Just(Phase::Removing),
+        Just(Phase::Unknown),
     ]
 }
 
@@ -110,4 +111,30 @@ proptest! {
         let text = serde_json::to_string(&report).unwrap();
         prop_assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
     }
+}
+
+#[test]
+fn every_phase_that_is_converged_or_given_up_is_idle_and_no_phase_is_both() {
+    let at = Timestamp(1);
+    let idle: Vec<&str> = [
+        Phase::Pending,
+        Phase::Pulling { bytes_done: 0, bytes_total: 0 },
+        Phase::Preparing,
+        Phase::Draining { deadline: at },
+        Phase::Starting,
+        Phase::Soaking { until: at },
+        Phase::Ready,
+        Phase::Unhealthy,
+        Phase::StoppedByHand { since: at },
+        Phase::RolledBack,
+        Phase::Failed,
+        Phase::Blocked,
+        Phase::Removing,
+    ]
+    .into_iter()
+    .inspect(|phase| assert!(!(phase.is_converged() && phase.has_given_up())))
+    .filter(|phase| phase.is_idle())
+    .map(Phase::as_str)
+    .collect();
+    assert_eq!(idle, ["ready", "unhealthy", "stopped-by-hand", "rolled-back", "failed"]);
 }

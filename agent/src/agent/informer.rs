@@ -1,0 +1,138 @@
+//! Asks one runtime again and again what is on the host: when it nudges, when
+//! the loop wants to know, and now and then as the truth behind the nudges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_common::document::instance::InstanceDocument;
+use oml_common::text::error::chain;
+use oml_common::time::Timestamp;
+use oml_daemon::env::Clock;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{info, warn};
+
+use crate::runtime::{ContainerEngine, Listing, RuntimeError, UnitManager};
+
+/// Nudges that come within this time are one.
+const COALESCE: Duration = Duration::from_millis(3);
+/// Nudges may be lost, so the host is looked at this often without any.
+const RELIST: Duration = Duration::from_secs(60);
+/// A daemon that does not answer is asked this often.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What the loop wants to know.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Question {
+    /// Grows with every change after which an older answer says nothing.
+    pub(super) number: u64,
+    pub(super) desired: Arc<Vec<InstanceDocument>>,
+}
+
+/// The last answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Snapshot {
+    /// The question's number when it was asked.
+    pub(super) number: u64,
+    /// The answer; none before the first.
+    pub(super) listing: Option<Arc<Listing>>,
+    /// When the daemon was asked for it.
+    pub(super) listed_at: Option<Timestamp>,
+    /// The daemon does not answer; the listing is then an old one.
+    pub(super) away: Option<Unavailable>,
+}
+
+/// A daemon that does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unavailable {
+    since: Timestamp,
+    message: String,
+}
+
+impl Unavailable {
+    /// For people: what was tried, and since when it fails.
+    pub(super) fn words(&self) -> String {
+        let milliseconds = i64::try_from(self.since.0).unwrap_or(i64::MAX);
+        let since = jiff::Timestamp::from_millisecond(milliseconds).unwrap_or_default();
+        format!("{}, since {}", self.message, since.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    }
+}
+
+/// Whom an informer asks.
+pub(super) enum ListSource {
+    Engine(Arc<dyn ContainerEngine>),
+    Units(Arc<dyn UnitManager>),
+}
+
+impl ListSource {
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
+        match self {
+            Self::Engine(engine) => engine.list(desired).await,
+            Self::Units(units) => units.list(desired).await,
+        }
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        match self {
+            Self::Engine(engine) => engine.changes(),
+            Self::Units(units) => units.changes(),
+        }
+    }
+}
+
+pub(super) struct Informer {
+    pub(super) source: ListSource,
+    pub(super) wanted: watch::Receiver<Question>,
+    pub(super) snapshots: watch::Sender<Snapshot>,
+    pub(super) clock: Clock,
+}
+
+impl Informer {
+    /// Asks until the loop is gone.
+    pub(super) async fn run(mut self) {
+        let mut changes = self.source.changes();
+        loop {
+            changes.mark_unchanged();
+            self.ask().await;
+            let is_away = self.snapshots.borrow().away.is_some();
+            let pause = Instant::now() + if is_away { RETRY } else { RELIST };
+            // Each arm only waits for a mark or a time; dropping it loses nothing.
+            tokio::select! {
+                biased;
+                asked = self.wanted.changed() => if asked.is_err() { return },
+                nudged = changes.changed() => match nudged {
+                    Ok(()) => sleep(COALESCE).await,
+                    // A runtime without nudges is still asked now and then.
+                    Err(_closed) => sleep_until(pause).await,
+                },
+                () = sleep_until(pause) => {}
+            }
+        }
+    }
+
+    async fn ask(&mut self) {
+        let wanted = self.wanted.borrow_and_update().clone();
+        let now = self.clock.now();
+        let answer = self.source.list(&wanted.desired).await;
+        self.snapshots.send_modify(|snapshot| {
+            snapshot.number = wanted.number;
+            match answer {
+                Ok(listing) => {
+                    if let Some(away) = snapshot.away.take() {
+                        info!("answers again; it was: {}", away.words());
+                    }
+                    snapshot.listing = Some(Arc::new(listing));
+                    snapshot.listed_at = Some(now);
+                }
+                Err(error) => {
+                    let message = chain(&error);
+                    if snapshot.away.is_none() {
+                        warn!("the host cannot be looked at: {message}");
+                    }
+                    let since = snapshot.away.as_ref().map_or(now, |away| away.since);
+                    snapshot.away = Some(Unavailable { since, message });
+                }
+            }
+        });
+    }
+}

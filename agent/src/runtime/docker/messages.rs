@@ -1,0 +1,55 @@
+//! How a container ended: its status and the last lines it wrote.
+
+use std::time::Duration;
+
+use bollard::query_parameters::LogsOptionsBuilder;
+use futures_util::StreamExt as _;
+use oml_common::decide::observed::ContainerState;
+
+use super::{Engine, failure};
+use crate::runtime::{ExitReport, RuntimeError};
+
+const LINES_MAX: usize = 20;
+const LINE_CHARS_MAX: usize = 400;
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The last words of a container.
+pub(super) async fn of(engine: &Engine, id: &str) -> Result<ExitReport, RuntimeError> {
+    let Some(found) = engine.inspect(id).await? else { return Ok(ExitReport::default()) };
+    let exit_code = match found.state {
+        ContainerState::Exited { code, .. } => Some(code),
+        ContainerState::Created | ContainerState::Running { .. } => None,
+    };
+    let mut log_tail = log_tail(engine, id).await?;
+    if !found.error.is_empty() {
+        log_tail.push(clip(&found.error));
+    }
+    let from = log_tail.len().saturating_sub(LINES_MAX);
+    Ok(ExitReport { exit_code, log_tail: log_tail.split_off(from) })
+}
+
+async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, RuntimeError> {
+    #[cfg(any(test, feature = "sim"))]
+    if let Some(host) = &engine.model {
+        return super::model::log(host, id).await;
+    }
+    let tail = LINES_MAX.to_string();
+    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail).build();
+    let client = engine.client(LIMIT)?;
+    let pieces = client.logs(id, Some(options)).take(LINES_MAX);
+    let read = async {
+        let mut lines = Vec::new();
+        let mut pieces = std::pin::pin!(pieces);
+        while let Some(piece) = pieces.next().await {
+            let bytes = piece?.into_bytes();
+            lines.push(clip(&String::from_utf8_lossy(&bytes)));
+        }
+        Ok(lines)
+    };
+    failure::within(LIMIT, ("read the log of", id), read).await
+}
+
+/// One line without control characters, cut to a readable length.
+fn clip(line: &str) -> String {
+    line.trim_end().chars().filter(|c| !c.is_control()).take(LINE_CHARS_MAX).collect()
+}

@@ -1,0 +1,118 @@
+//! From the document to a running container: adopt it, or make and start it,
+//! and never let two of a component run.
+
+use oml_common::decide::observed::{Drift, Status};
+use oml_common::document::instance::InstanceDocument;
+use oml_common::id::ContentHash;
+use oml_common::text::error::chain;
+
+use super::{Held, Record, SuperviseError, Supervisor, was_ready};
+use crate::documents;
+use crate::runtime::docker::Marked;
+
+/// How the container came to be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Adopted {
+    /// It ran already, and had answered before.
+    pub(super) ready: bool,
+}
+
+/// What is there of the component.
+#[derive(Debug)]
+struct Found<'a> {
+    wanted: Option<&'a Marked>,
+    rivals: Vec<&'a Marked>,
+}
+
+/// Sorts a component's containers, newest first.
+fn sort<'a>(containers: &'a [Marked], hash: &ContentHash) -> Found<'a> {
+    let of_hash = || containers.iter().filter(|container| &container.hash == hash);
+    // One that runs goes before a newer one that does not.
+    let wanted = of_hash().find(|container| container.is_running).or_else(|| of_hash().next());
+    let is_wanted = |c: &Marked| wanted.is_some_and(|wanted| wanted.id == c.id);
+    let rivals = containers.iter().filter(|c| c.is_running && !is_wanted(c)).collect();
+    Found { wanted, rivals }
+}
+
+/// Where nothing says which container is in use: the one that runs, the one that
+/// bears the component's own name, the newest that ever ran, the newest.
+pub(super) fn likeliest(containers: &[Marked]) -> Option<&Marked> {
+    let bears_own_name = |found: &&Marked| {
+        let instance = found.instance();
+        let own = instance.as_ref().and_then(|i| i.container()).map(|c| c.name.as_str());
+        own == Some(found.name.as_str())
+    };
+    let running = containers.iter().find(|container| container.is_running);
+    running
+        .or_else(|| containers.iter().find(bears_own_name))
+        .or_else(|| containers.iter().find(|container| !container.is_new))
+        .or_else(|| containers.first())
+}
+
+impl Supervisor {
+    /// Makes the instance's container the only one of the component that runs.
+    pub(super) async fn adopt(
+        &mut self,
+        instance: &InstanceDocument,
+    ) -> Result<Adopted, SuperviseError> {
+        let hash = instance.workload_hash();
+        let before = self.status_before();
+        let before = before.filter(|status| status.hash == hash);
+        let containers = self.client.insist(|| self.client.engine.marked(&self.component)).await?;
+        let found = sort(&containers, &hash);
+        for rival in &found.rivals {
+            eprintln!("stopping {}, which is not the one wanted", rival.name);
+            self.client
+                .insist(|| self.client.engine.stop(&rival.id, rival.stop_grace_ms()))
+                .await?;
+        }
+        let runs = found.wanted.is_some_and(|container| container.is_running);
+        let drift = self.drift(found.wanted, before.as_ref(), instance);
+        let id = match found.wanted {
+            Some(container) => container.id.clone(),
+            None => {
+                self.client.insist(|| self.client.engine.restore(instance, &self.paths)).await?
+            }
+        };
+        let known = before.filter(|status| runs && status.container == id);
+        let ready = known.as_ref().is_some_and(was_ready);
+        let grace_ms = instance.timing.stop_grace_ms;
+        // Before the start: a stop that comes now must reach this container.
+        let since = self.client.env.now();
+        self.held = Some(Held { id: id.clone(), grace_ms, since });
+        self.record = Some(match known {
+            Some(status) => Record::of(instance, status),
+            None => Record::starting(instance, &id, drift, since),
+        });
+        self.write_down(|_record, _now| {});
+        if !runs {
+            self.client.insist(|| self.client.engine.start(&id)).await?;
+        }
+        Ok(Adopted { ready })
+    }
+
+    /// What the supervisor before this one said. An unreadable status is none:
+    /// it lives until the next boot only and is written anew at once.
+    fn status_before(&self) -> Option<Status> {
+        documents::read_status(&self.paths, &self.component)
+            .inspect_err(|error| eprintln!("{}", chain(error)))
+            .unwrap_or_default()
+    }
+
+    fn drift(
+        &self,
+        wanted: Option<&Marked>,
+        before: Option<&Status>,
+        instance: &InstanceDocument,
+    ) -> Option<Drift> {
+        let before = before?;
+        if wanted.is_some() {
+            return before.drift.clone();
+        }
+        let name = instance.container().map(|c| c.name.to_string()).unwrap_or_default();
+        Some(Drift { at: self.client.env.now(), found: format!("container {name} was removed") })
+    }
+}
+
+#[cfg(test)]
+mod tests;

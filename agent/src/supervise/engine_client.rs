@@ -1,0 +1,93 @@
+//! The supervisor's way to the engine: it may be away for a while, and that is
+//! never taken for an answer.
+
+use std::time::Duration;
+
+use oml_common::decide::observed::ContainerState;
+use oml_daemon::env::Env;
+
+use super::sd_notify::SystemdNotifier;
+use crate::pause::RetryPause;
+use crate::runtime::RuntimeError;
+use crate::runtime::docker::{Engine, Waited};
+
+/// How much longer systemd is asked to wait while the engine is away.
+const EXTENSION: Duration = Duration::from_secs(30);
+
+/// Engine and systemd, seen from one supervisor.
+pub(super) struct EngineClient {
+    pub(super) engine: Engine,
+    pub(super) systemd: SystemdNotifier,
+    pub(super) env: Env,
+}
+
+/// How a container was found to have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct End {
+    /// Exit status; none when the container is gone.
+    pub(super) code: Option<i64>,
+    /// The kernel killed it for want of memory.
+    pub(super) out_of_memory: bool,
+    /// The engine had been away when it was found.
+    pub(super) engine_was_away: bool,
+}
+
+impl EngineClient {
+    /// Asks until the engine answers.
+    pub(super) async fn insist<T, F>(&self, ask: impl Fn() -> F) -> Result<T, RuntimeError>
+    where
+        F: Future<Output = Result<T, RuntimeError>>,
+    {
+        let mut backoff = RetryPause::new();
+        loop {
+            match ask().await {
+                Err(RuntimeError::Unavailable { .. }) => {
+                    self.systemd.engine_is_away(self.env.now());
+                    self.systemd.extend(EXTENSION);
+                    backoff.pause().await;
+                }
+                answer => {
+                    self.systemd.engine_is_back();
+                    return answer;
+                }
+            }
+        }
+    }
+
+    /// Waits for a container's end, however often the engine goes away.
+    pub(super) async fn until_end(&self, id: &str) -> Result<End, RuntimeError> {
+        let mut backoff = RetryPause::new();
+        let mut engine_was_away = false;
+        loop {
+            match self.engine.wait(id).await {
+                Ok(Waited::Ended(code)) => return Ok(self.end(id, code, engine_was_away).await),
+                Ok(Waited::Lost) | Err(RuntimeError::Unavailable { .. }) => engine_was_away = true,
+                // Such a refusal is about the container: it is looked at below.
+                Err(_) => {}
+            }
+            let found = self.insist(|| self.engine.inspect(id)).await?;
+            match found.map(|found| found.state) {
+                None => return Ok(End { code: None, out_of_memory: false, engine_was_away }),
+                Some(ContainerState::Exited { code, out_of_memory, .. }) => {
+                    return Ok(End { code: Some(code), out_of_memory, engine_was_away });
+                }
+                Some(ContainerState::Running { .. } | ContainerState::Created) => {
+                    backoff.pause().await;
+                }
+            }
+        }
+    }
+
+    /// An end that the engine told, with what it knows beside the status.
+    async fn end(&self, id: &str, code: i64, engine_was_away: bool) -> End {
+        let told = End { code: Some(code), out_of_memory: false, engine_was_away };
+        match self.engine.inspect(id).await {
+            Ok(Some(found)) => match found.state {
+                ContainerState::Exited { out_of_memory, .. } => End { out_of_memory, ..told },
+                ContainerState::Running { .. } | ContainerState::Created => told,
+            },
+            Ok(None) => End { code: None, ..told },
+            Err(_) => End { engine_was_away: true, ..told },
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What an operator's change meets: whether it changes anything, and what may
+//! run on the nodes when it is made.
+
+use crate::decide::diff::Change;
+use crate::decide::rollout::{Rollout, State};
+use crate::document::spec::TenantSpec;
+use crate::id::RevisionNumber;
+
+use super::head::Head;
+
+/// The current revision, if a change would only say it again: its plan differs
+/// in nothing, its specification says nothing else, and nothing went wrong with
+/// it that asking again would try again.
+#[must_use]
+pub fn already_in_effect(
+    head: Option<Head>,
+    rollout: Option<&Rollout>,
+    changes: &[Change],
+    before: Option<&TenantSpec>,
+    now: &TenantSpec,
+) -> Option<RevisionNumber> {
+    let is_same = changes.is_empty()
+        && !rollout.is_some_and(went_wrong)
+        && before.is_some_and(|before| says_the_same(before, now));
+    head.filter(|_| is_same).map(|head| head.current)
+}
+
+/// The revisions of which something may run on the nodes: the good one, and the
+/// one that a rollout has begun to bring. Empty before anything is good: after
+/// a restore anything may run, so nothing is known.
+#[must_use]
+pub fn may_run(head: Option<Head>, rollout: Option<&Rollout>) -> Vec<RevisionNumber> {
+    let Some(good) = head.and_then(|head| head.good) else { return Vec::new() };
+    let under_way = rollout.filter(|rollout| !rollout.in_flight().is_empty());
+    [good].into_iter().chain(under_way.map(|rollout| rollout.to)).collect()
+}
+
+/// Whether asking for the same again is a change, because it is tried again.
+fn went_wrong(rollout: &Rollout) -> bool {
+    match rollout.state {
+        State::Paused { .. } | State::RollingBack { .. } => true,
+        State::Progressing { .. }
+        | State::Completed
+        | State::RolledBack { .. }
+        | State::Superseded => false,
+    }
+}
+
+/// Whether two specifications of a tenant differ only in how they are written.
+fn says_the_same(before: &TenantSpec, now: &TenantSpec) -> bool {
+    before.catalog == now.catalog
+        && before.registry == now.registry
+        && before.settings == now.settings
+        && before.components == now.components
+        && before.rollout == now.rollout
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Which revisions of a tenant count, and how changes and rollouts move them.
+
+#[cfg(feature = "planted-bugs")]
+use crate::planted::{Bug, is_planted};
+use serde::{Deserialize, Serialize};
+
+use crate::decide::rollout::{NodeFailure, Rollout, State};
+use crate::document::Document;
+use crate::id::RevisionNumber;
+use crate::time::Timestamp;
+
+/// Which revisions of a tenant count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The revision that operators want.
+    pub current: RevisionNumber,
+    /// The highest number given so far.
+    pub last: RevisionNumber,
+    /// The last revision whose rollout was completed.
+    pub good: Option<RevisionNumber>,
+}
+
+/// What became of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutOutcome {
+    /// The state its rollout ended in.
+    pub state: State,
+    pub at: Timestamp,
+    /// What went wrong on the way.
+    pub failures: Vec<NodeFailure>,
+}
+
+/// The revision that the next change is made on: the one wanted, or while a
+/// rollout is rolled back the one that is made true again.
+#[must_use]
+pub fn base(head: Head, rollout: Option<&Rollout>) -> RevisionNumber {
+    rollout.and_then(Rollout::returns_to).unwrap_or(head.current)
+}
+
+/// The number that the next revision of a tenant gets.
+#[must_use]
+pub fn next_revision(head: Option<Head>) -> RevisionNumber {
+    head.map(|head| head.last).unwrap_or_default().next()
+}
+
+/// The head once a rollout has come to `rollout`, and the outcome to record of
+/// its revision; no outcome while it is still under way.
+#[must_use]
+pub fn after_rollout(head: Head, rollout: &Rollout) -> (Head, Option<RolloutOutcome>) {
+    let head = match (&rollout.state, rollout.from) {
+        (State::Completed, _) => Head { good: Some(rollout.to), ..head },
+        #[cfg(feature = "planted-bugs")]
+        (State::RolledBack { .. }, _) if is_planted(Bug::HeadTransition) => head,
+        // The next change is made on what runs.
+        (State::RolledBack { .. }, Some(from)) => Head { current: from, ..head },
+        (
+            State::RolledBack { .. }
+            | State::Paused { .. }
+            | State::Superseded
+            | State::Progressing { .. }
+            | State::RollingBack { .. },
+            _,
+        ) => head,
+    };
+    let outcome = rollout.is_ended().then(|| RolloutOutcome {
+        state: rollout.state.clone(),
+        at: rollout.since,
+        failures: rollout.failures.clone(),
+    });
+    (head, outcome)
+}
+
+/// The head once `revision` is wanted, and the outcome of the revision whose
+/// rollout it supersedes; no outcome where that rollout had ended before.
+#[must_use]
+pub fn after_change(
+    head: Option<Head>,
+    revision: RevisionNumber,
+    before: Option<&Rollout>,
+    now: Timestamp,
+) -> (Head, Option<(RevisionNumber, RolloutOutcome)>) {
+    let good = head.and_then(|head| head.good);
+    let superseded = before.filter(|rollout| !rollout.is_ended()).map(|rollout| {
+        let failures = rollout.failures.clone();
+        (rollout.to, RolloutOutcome { state: State::Superseded, at: now, failures })
+    });
+    (Head { current: revision, last: revision, good }, superseded)
+}
+
+impl Document for Head {
+    const KIND: &'static str = "a tenant's head";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Document for RolloutOutcome {
+    const KIND: &'static str = "a rollout's outcome";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Head {
+    /// The head of a restored tenant: its next change is made on the same
+    /// revision as before, but no revision is known to run anywhere.
+    #[must_use]
+    pub fn quiesced(self, rollout: Option<&Rollout>) -> Self {
+        Self { current: base(self, rollout), good: None, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! What people read of a rollout: what it waits for, and why it stopped.
+
+use std::fmt::{Display, Formatter, Result};
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::report::Phase;
+use crate::id::{ComponentName, NodeName};
+
+use super::NodeFailure;
+
+/// Failures that a summary names.
+const NAMED_MAX: usize = 5;
+
+/// What one node is waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeWait {
+    pub node: NodeName,
+    /// What has to happen on it.
+    pub wait: Wait,
+}
+
+/// What has to happen on a node before a rollout goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wait {
+    /// The controller has not recorded the node's assignment yet.
+    AssignmentUnwritten,
+    /// The node has no session.
+    Unreachable,
+    /// The node has not said that it applied its assignment.
+    AssignmentNotTaken,
+    /// The node has said nothing of a component that it should run.
+    NotReported { component: ComponentName },
+    /// A component has not come to its end.
+    Instance {
+        component: ComponentName,
+        phase: Phase,
+        /// Why, in the agent's words.
+        reason: String,
+    },
+}
+
+/// Everything that a rollout waits for; empty when it waits for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WaitsFor(pub Vec<NodeWait>);
+
+/// The failures of a rollout in short: the first of them, and how many more there are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureSummary {
+    /// The first failures.
+    pub named: Vec<FailedComponent>,
+    /// How many failures are not named.
+    pub more: usize,
+}
+
+/// A component that failed on a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedComponent {
+    pub component: ComponentName,
+    pub node: NodeName,
+    /// What happened, in the agent's words.
+    pub message: String,
+}
+
+/// Why an operator has to decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+pub enum PauseReason {
+    /// The revision wanted failed, and nothing may or can be rolled back.
+    Failed { change: FailureSummary },
+    /// The revision wanted failed, and so did the revision before it.
+    RollbackFailed {
+        /// What failed first.
+        change: FailureSummary,
+        /// What failed while it was rolled back.
+        rollback: FailureSummary,
+    },
+    /// The controller was restored from a backup.
+    Restored,
+}
+
+impl WaitsFor {
+    /// Whether it waits for nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FailureSummary {
+    /// The summary of these failures.
+    #[must_use]
+    pub fn of(failures: &[NodeFailure]) -> Self {
+        let named = failures.iter().take(NAMED_MAX).map(|failure| FailedComponent {
+            component: failure.component.clone(),
+            node: failure.node.clone(),
+            message: failure.failure.message.clone(),
+        });
+        Self { named: named.collect(), more: failures.len().saturating_sub(NAMED_MAX) }
+    }
+}
+
+impl Display for NodeWait {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let node = &self.node;
+        match &self.wait {
+            Wait::AssignmentUnwritten => write!(f, "{node}: its assignment is being written"),
+            Wait::Unreachable => write!(f, "{node} is unreachable"),
+            Wait::AssignmentNotTaken => write!(f, "{node}: has not taken its assignment yet"),
+            Wait::NotReported { component } => {
+                write!(f, "{node}: {component} has not been reported")
+            }
+            Wait::Instance { component, phase, reason } => {
+                write!(f, "{node}: {component} is {}: {reason}", phase.as_str())
+            }
+        }
+    }
+}
+
+impl Display for WaitsFor {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        list(f, &self.0)
+    }
+}
+
+impl Display for FailedComponent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{} on {}: {}", self.component, self.node, self.message)
+    }
+}
+
+impl Display for FailureSummary {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        list(f, &self.named)?;
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+impl Display for PauseReason {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            PauseReason::Failed { change } => change.fmt(f),
+            PauseReason::RollbackFailed { change, rollback } => {
+                write!(f, "{change}; going back failed too: {rollback}")
+            }
+            PauseReason::Restored => f.write_str("restored from a backup; apply again"),
+        }
+    }
+}
+
+/// Writes items with semicolons between them.
+fn list(f: &mut Formatter<'_>, items: &[impl Display]) -> Result {
+    for (index, item) in items.iter().enumerate() {
+        let separator = if index == 0 { "" } else { "; " };
+        write!(f, "{separator}{item}")?;
+    }
+    Ok(())
+}

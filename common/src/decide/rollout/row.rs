@@ -1,0 +1,189 @@
+//! What a decision has to know of each node, worked out once for all of it.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use crate::decide::plan::Plan;
+use crate::document::Share;
+use crate::id::{ContentHash, NodeName, RevisionNumber};
+
+use super::gate::Gate;
+use super::{Input, NodeView};
+
+/// Which way a rollout moves nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// To the revision wanted.
+    Forward,
+    /// To the revision before.
+    Back,
+}
+
+/// A node's share of one plan, with its identity.
+pub(super) struct NodeShare<'a> {
+    pub(super) plan: &'a Share,
+    /// The plan's number; none where the plan is not there.
+    pub(super) revision: Option<RevisionNumber>,
+    hash: OnceCell<ContentHash>,
+}
+
+impl<'a> NodeShare<'a> {
+    fn of(plan: Option<&'a Plan>, node: &NodeName, nothing: &'a Share) -> Self {
+        Self {
+            plan: plan.and_then(|plan| plan.nodes.get(node)).unwrap_or(nothing),
+            revision: plan.map(|plan| plan.revision),
+            hash: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn hash(&self) -> &ContentHash {
+        self.hash.get_or_init(|| self.plan.hash())
+    }
+}
+
+/// One enrolled node.
+pub(super) struct Row<'a> {
+    pub(super) name: &'a NodeName,
+    pub(super) view: NodeView<'a>,
+    /// The revision its pointer names now.
+    pub(super) target: Option<RevisionNumber>,
+    /// The revision it is moved to.
+    wanted: Option<RevisionNumber>,
+    /// The revision it points to when nothing is being changed.
+    stable_target: Option<RevisionNumber>,
+    /// Its pointer names neither of the rollout's two revisions, or the
+    /// rollout before was still at it.
+    pub(super) is_off_target: bool,
+    /// This rollout moved its pointer.
+    pub(super) is_moved: bool,
+    /// It came, or is to come, from neither of the rollout's two revisions.
+    pub(super) is_inherited: bool,
+    pub(super) to: NodeShare<'a>,
+    pub(super) from: NodeShare<'a>,
+    /// Nothing of this tenant is known to be good.
+    is_first: bool,
+    idle: OnceCell<bool>,
+    gates: [OnceCell<Gate>; 2],
+}
+
+/// The rows of a tenant's enrolled nodes.
+pub(super) struct Rows<'a>(BTreeMap<&'a NodeName, Row<'a>>);
+
+impl<'a> Rows<'a> {
+    /// `nothing` is the share of a node that carries nothing.
+    pub(super) fn new(input: Input<'a>, nothing: &'a Share) -> Self {
+        let row = |(name, view)| (name, Row::new(input, name, view, nothing));
+        Self(input.nodes.iter().map(row).collect())
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Row<'a>> {
+        self.0.values()
+    }
+
+    /// The rows of these nodes in their order; nodes that are not enrolled have none.
+    pub(super) fn of<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n NodeName>,
+    ) -> impl Iterator<Item = &Row<'a>> {
+        names.into_iter().filter_map(|name| self.get(name))
+    }
+
+    pub(super) fn get(&self, name: &NodeName) -> Option<&Row<'a>> {
+        self.0.get(name)
+    }
+}
+
+impl<'a> Row<'a> {
+    fn new(input: Input<'a>, name: &'a NodeName, view: &NodeView<'a>, nothing: &'a Share) -> Self {
+        let rollout = input.rollout;
+        let target = input.targets.get(name).copied();
+        // A node that carries nothing any more needs no pointer, unless nothing is known to
+        // be good: then it has to be told which revision says that it is empty.
+        let is_undecided =
+            || input.from.is_none() && rollout.waves.iter().flatten().any(|named| named == name);
+        let is_wanted = input.to.nodes.contains_key(name) || is_undecided();
+        let wanted = is_wanted.then_some(input.to.revision);
+        let stable_target = input.from.and_then(|plan| pointer(plan, name));
+        let is_inherited = rollout.inherited.contains(name);
+        let is_elsewhere = target.is_some() && target != wanted && target != stable_target;
+        Self {
+            name,
+            view: *view,
+            target,
+            wanted,
+            stable_target,
+            is_off_target: is_elsewhere || is_inherited,
+            is_moved: rollout.moved.contains(name),
+            is_inherited,
+            to: NodeShare::of(Some(input.to), name, nothing),
+            from: NodeShare::of(input.from, name, nothing),
+            is_first: input.from.is_none(),
+            idle: OnceCell::new(),
+            gates: [OnceCell::new(), OnceCell::new()],
+        }
+    }
+
+    /// The pointer it is to have.
+    pub(super) fn destination(&self, direction: Direction) -> Option<RevisionNumber> {
+        match direction {
+            Direction::Forward => self.wanted,
+            Direction::Back => self.stable_target,
+        }
+    }
+
+    pub(super) fn is_at_destination(&self, direction: Direction) -> bool {
+        self.target == self.destination(direction)
+    }
+
+    /// Whether it has done what its pointer asks.
+    pub(super) fn gate(&self, direction: Direction) -> &Gate {
+        let [forward, back] = &self.gates;
+        match direction {
+            Direction::Forward => forward.get_or_init(|| Gate::check(self, &self.from, &self.to)),
+            Direction::Back => back.get_or_init(|| Gate::check(self, &self.to, &self.from)),
+        }
+    }
+
+    /// Whether nothing goes on on the node, as far as it said: away or not, it
+    /// does nothing but what it was given.
+    pub(super) fn is_idle(&self) -> bool {
+        *self.idle.get_or_init(|| self.finds_idle())
+    }
+
+    fn finds_idle(&self) -> bool {
+        // Before anything is good, a node without a pointer was given nothing to do.
+        if self.is_first && self.target.is_none() {
+            return true;
+        }
+        let NodeView { report, assigned, .. } = self.view;
+        let Some((report, (generation, given))) = report.zip(assigned) else { return false };
+        let has_what_it_points_to = match self.target {
+            // One that was told to be empty in between may name that revision still.
+            Some(target) if self.was_renumbered(target) => true,
+            Some(target) => report.revision == target && self.is_share(target, given),
+            None => report.instances.is_empty(),
+        };
+        has_what_it_points_to
+            && report.applied >= Some(generation)
+            && report.instances.values().all(|instance| instance.phase.is_idle())
+    }
+
+    /// Whether a superseded rollout gave the node a new number and no work: of
+    /// those that it gave work, this rollout knows.
+    fn was_renumbered(&self, target: RevisionNumber) -> bool {
+        let is_known = [&self.to, &self.from].iter().any(|share| share.revision == Some(target));
+        !is_known && !self.is_inherited && !self.is_moved
+    }
+
+    /// Whether that is what a revision asks of the node, as far as its plan is at hand.
+    fn is_share(&self, revision: RevisionNumber, content: &ContentHash) -> bool {
+        let mut shares = [&self.to, &self.from].into_iter();
+        let share = shares.find(|share| share.revision == Some(revision));
+        share.is_none_or(|share| share.hash() == content)
+    }
+}
+
+/// The pointer to a plan that a node has when nothing is being changed.
+pub(super) fn pointer(plan: &Plan, node: &NodeName) -> Option<RevisionNumber> {
+    plan.nodes.contains_key(node).then_some(plan.revision)
+}

@@ -1,0 +1,208 @@
+//! When a change has ended, how, and what operators read of it.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::decide::diff::diff;
+use crate::decide::rollout::FailedComponent;
+use crate::testing::{SPEC, plan_of, spec_with};
+
+/// When the change, revision 8, was accepted; its rollout ended 41 s later.
+const ACCEPTED: Timestamp = Timestamp(1_000_000);
+const ENDED: Timestamp = Timestamp(1_041_300);
+
+fn rollout(from: u64, to: u64, state: State) -> Rollout {
+    Rollout {
+        from: (from > 0).then_some(RevisionNumber(from)),
+        to: RevisionNumber(to),
+        waves: Vec::new(),
+        state,
+        since: ENDED,
+        failures: Vec::new(),
+        moved: BTreeSet::new(),
+        inherited: BTreeSet::new(),
+    }
+}
+
+fn failed() -> FailureSummary {
+    let failed = FailedComponent {
+        component: "voice".parse().unwrap(),
+        node: "n2".parse().unwrap(),
+        message: "it ended".to_owned(),
+    };
+    FailureSummary { named: vec![failed], more: 0 }
+}
+
+fn rolled_back() -> State {
+    State::RolledBack { why: failed() }
+}
+
+fn paused(why: PauseReason) -> State {
+    State::Paused { why, returning: false }
+}
+
+/// The change of the voice server from version 1 to 2, revision 8, and its verdict
+/// where `later` is the specification of the revision that the nodes run now.
+fn judged(rollout: Option<&Rollout>, later: Option<&str>) -> Verdict {
+    let (before, made) = (plan_of(SPEC, 7).unwrap(), plan_of(&spec_with("voice", "2"), 8).unwrap());
+    let changes = diff(Some(&before), &made);
+    assert_eq!(changes.len(), 2, "the voice server of two nodes: {changes:?}");
+    let change = ChangeRef {
+        revision: RevisionNumber(8),
+        at: ACCEPTED,
+        changes: &changes,
+        plan: Some(&made),
+    };
+    let now = later.map(|spec| plan_of(spec, 9).unwrap());
+    verdict(change, rollout, now.as_ref())
+}
+
+fn told(rollout: &Rollout, later: Option<&str>) -> (Ending, String) {
+    let verdict = judged(Some(rollout), later);
+    let tenant = "acme".parse().unwrap();
+    let sentence = Sentence { verdict: &verdict, revision: RevisionNumber(8), tenant: &tenant };
+    (verdict.ending(), sentence.to_string())
+}
+
+#[test]
+fn states_that_go_on_are_waited_for() {
+    let why = failed();
+    let states = [State::Progressing { wave: 0 }, State::RollingBack { why }, State::Superseded];
+    for state in states {
+        for to in [8, 9] {
+            assert_eq!(judged(Some(&rollout(7, to, state.clone())), None), Verdict::Waiting);
+        }
+    }
+    assert_eq!(judged(None, None), Verdict::Waiting);
+}
+
+#[test]
+fn the_rollout_before_says_nothing_of_this_one() {
+    for state in [State::Completed, rolled_back(), paused(PauseReason::Restored)] {
+        assert_eq!(judged(Some(&rollout(6, 7, state)), None), Verdict::Waiting);
+    }
+}
+
+#[test]
+fn every_end_has_its_ending_and_its_sentence() {
+    let table = [
+        (rollout(7, 8, State::Completed), Ending::Done, "done: acme runs revision 8, after 41s"),
+        (
+            rollout(7, 8, rolled_back()),
+            Ending::RolledBack,
+            "rolled back: revision 8 of acme did not hold, its nodes run revision 7 again: voice on n2: it ended",
+        ),
+        (
+            rollout(7, 9, rolled_back()),
+            Ending::RolledBack,
+            "rolled back: revision 9 of acme, which superseded 8, did not hold; its nodes run revision 7 again, without this change: voice on n2: it ended",
+        ),
+        (
+            rollout(8, 9, rolled_back()),
+            Ending::Done,
+            "done: acme runs revision 8 again, for revision 9 did not hold: voice on n2: it ended",
+        ),
+        (
+            rollout(7, 8, paused(PauseReason::Failed { change: failed() })),
+            Ending::Failed,
+            "failed: the rollout of revision 8 of acme is paused: voice on n2: it ended",
+        ),
+        (
+            rollout(7, 9, paused(PauseReason::Restored)),
+            Ending::Failed,
+            "failed: the rollout of revision 9 of acme is paused: restored from a backup; apply again",
+        ),
+    ];
+    for (rollout, ending, sentence) in table {
+        assert_eq!(told(&rollout, None), (ending, sentence.to_owned()));
+    }
+}
+
+#[test]
+fn a_later_revision_that_leaves_what_the_change_touched_contains_it() {
+    let completed = rollout(8, 9, State::Completed);
+    let same = spec_with("voice", "2");
+    let elsewhere = same.replace("db: \"1\"", "db: \"2\"");
+    let text_only = format!("# only a comment\n{same}");
+    for later in [&same, &elsewhere, &text_only] {
+        let expected = "done: acme runs revision 9, which superseded 8 and contains this change";
+        assert_eq!(told(&completed, Some(later)), (Ending::Done, expected.to_owned()));
+    }
+    let restored = rollout(9, 10, rolled_back());
+    assert_eq!(told(&restored, Some(&same)).0, Ending::Done, "revision 9 runs again");
+}
+
+#[test]
+fn a_later_revision_that_alters_any_of_it_does_not_contain_the_change() {
+    let completed = rollout(8, 9, State::Completed);
+    let undone = SPEC.to_owned();
+    let other = spec_with("voice", "3");
+    let same_version =
+        spec_with("voice", "2").replace("{colour: blue}", "{colour: blue, sip_port: \"5070\"}");
+    let removed = SPEC.replace("  voice: \"1\"\n", "");
+    for later in [&undone, &other, &same_version, &removed] {
+        let expected = "failed: revision 9 of acme superseded 8 and undid or altered this change: voice on n2, voice on n3";
+        assert_eq!(told(&completed, Some(later)), (Ending::Failed, expected.to_owned()), "{later}");
+    }
+    let restored = rollout(9, 10, rolled_back());
+    assert_eq!(told(&restored, Some(&undone)).0, Ending::Failed, "revision 9 runs again");
+}
+
+#[test]
+fn where_only_one_of_two_nodes_keeps_it_the_other_is_named() {
+    let one = SPEC.replace("voice: \"1\"", "voice: {version: \"2\", nodes: [n2]}");
+    let (ending, sentence) = told(&rollout(8, 9, State::Completed), Some(&one));
+    assert_eq!(ending, Ending::Failed);
+    assert!(sentence.ends_with("undid or altered this change: voice on n3"), "{sentence}");
+}
+
+#[test]
+fn nothing_that_was_not_compared_counts_as_contained() {
+    let unknown = |verdict: &Verdict| {
+        assert!(
+            matches!(verdict, Verdict::Superseded { holds: Holds::Unknown(_), .. }),
+            "{verdict:?}"
+        );
+        assert_eq!(verdict.ending(), Ending::Failed);
+    };
+    let completed = rollout(8, 9, State::Completed);
+    unknown(&judged(Some(&completed), None));
+    let plan = plan_of(SPEC, 8).unwrap();
+    let of_text =
+        ChangeRef { revision: RevisionNumber(8), at: ACCEPTED, changes: &[], plan: Some(&plan) };
+    unknown(&verdict(of_text, Some(&completed), Some(&plan)));
+    let (_, sentence) = told(&completed, None);
+    let expected = "failed: revision 9 of acme superseded 8; compare them with omlctl history tenant=acme, since it cannot be told whether this change is contained: the plan of one of the two cannot be read";
+    assert_eq!(sentence, expected);
+}
+
+#[test]
+fn of_many_places_a_sentence_names_the_first() {
+    let place = |n: usize| InstancePlace {
+        node: format!("n{n}").parse().unwrap(),
+        component: "voice".parse().unwrap(),
+    };
+    let holds = Holds::Altered((1..=7).map(place).collect());
+    let verdict = Verdict::Superseded { by: RevisionNumber(9), holds };
+    let tenant = "acme".parse().unwrap();
+    let sentence = Sentence { verdict: &verdict, revision: RevisionNumber(8), tenant: &tenant };
+    assert!(sentence.to_string().ends_with("voice on n5 and 2 more"), "{sentence}");
+}
+
+#[test]
+fn only_a_rollout_that_ended_with_a_revision_everywhere_is_settled() {
+    let table: BTreeMap<u64, State> =
+        [(9, State::Completed), (7, rolled_back())].into_iter().collect();
+    for (settled, state) in table {
+        assert_eq!(settled_on(&rollout(7, 9, state)), Some(RevisionNumber(settled)));
+    }
+    let why = failed();
+    for state in [
+        State::Progressing { wave: 1 },
+        State::RollingBack { why },
+        paused(PauseReason::Restored),
+        State::Superseded,
+    ] {
+        assert_eq!(settled_on(&rollout(7, 9, state)), None);
+    }
+}

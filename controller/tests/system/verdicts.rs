@@ -1,0 +1,101 @@
+//! A change is watched until the controller's verdict on it.
+
+use oml_proto::v1::fleet_client::FleetClient;
+use oml_proto::v1::{ChangeOutcome, ChangeProgress, RolloutState, Verdict, WatchChangeRequest};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use crate::fleet::Fleet;
+use crate::world::{LIMIT, StoreKind, set_version};
+
+/// Everything that a watcher of this revision is told, until the stream ends.
+async fn watched(
+    fleet: &mut FleetClient<Channel>,
+    revision: u64,
+) -> Result<Vec<ChangeProgress>, Status> {
+    let request = WatchChangeRequest { tenant: "acme".into(), revision };
+    let told = async {
+        let mut replies = fleet.watch_change(request).await?.into_inner();
+        let mut told = Vec::new();
+        while let Some(progress) = replies.message().await? {
+            told.push(progress);
+        }
+        Ok(told)
+    };
+    tokio::time::timeout(LIMIT, told).await.unwrap()
+}
+
+/// The verdict, which only the last message carries.
+async fn verdict(fleet: &mut FleetClient<Channel>, revision: u64) -> Verdict {
+    let told = watched(fleet, revision).await.unwrap();
+    let (last, before) = told.split_last().unwrap();
+    for progress in before {
+        let verdict = progress.verdict.as_ref().unwrap();
+        assert_eq!(verdict.outcome(), ChangeOutcome::Waiting, "{verdict:?}");
+    }
+    last.verdict.clone().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_watched_until_it_is_done() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let reply = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
+    let told = watched(&mut fleet.operator, reply.revision).await.unwrap();
+    let last = told.last().unwrap();
+    let verdict = last.verdict.as_ref().unwrap();
+    assert_eq!((verdict.outcome(), verdict.superseded_by), (ChangeOutcome::Done, 0));
+    let lead = "done: acme runs revision 2, after ";
+    assert!(verdict.sentence.starts_with(lead), "{}", verdict.sentence);
+    let status = last.status.as_ref().unwrap();
+    assert_eq!(status.rollout.as_ref().unwrap().state(), RolloutState::Completed);
+    assert_eq!(status.nodes.len(), 3, "the nodes are told with it");
+    let again = watched(&mut fleet.operator, reply.revision).await.unwrap();
+    assert_eq!(again.len(), 1, "who asks later is told at once");
+    assert_eq!(again[0].verdict, last.verdict, "and the same");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_fails_is_rolled_back_and_its_failure_is_told_with_its_log() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let reply = set_version(&mut fleet.operator, "voice", "bad1", "").await.unwrap();
+    let told = watched(&mut fleet.operator, reply.revision).await.unwrap();
+    let last = told.last().unwrap();
+    let verdict = last.verdict.as_ref().unwrap();
+    assert_eq!(verdict.outcome(), ChangeOutcome::RolledBack);
+    let lead = "rolled back: revision 2 of acme did not hold, its nodes run revision 1 again: ";
+    assert!(verdict.sentence.starts_with(lead), "{}", verdict.sentence);
+    let rollout = last.status.as_ref().unwrap().rollout.as_ref().unwrap();
+    let failure = rollout.failures[0].failure.as_ref().unwrap();
+    assert!(!failure.log_tail.is_empty(), "{failure:?}");
+    // The revision before it runs, as it did.
+    assert_eq!(self::verdict(&mut fleet.operator, 1).await.outcome(), ChangeOutcome::Done);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_superseded_change_the_controller_says_whether_it_is_contained() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    for (component, version) in [("voice", "2"), ("web", "2"), ("voice", "3")] {
+        let reply = set_version(&mut fleet.operator, component, version, "").await.unwrap();
+        let verdict = verdict(&mut fleet.operator, reply.revision).await;
+        assert_eq!(verdict.outcome(), ChangeOutcome::Done, "{verdict:?}");
+    }
+    let told = [verdict(&mut fleet.operator, 2).await, verdict(&mut fleet.operator, 3).await];
+    let altered = "failed: revision 4 of acme superseded 2 and undid or altered this change: \
+                   voice on acme-voice";
+    let contained = "done: acme runs revision 4, which superseded 3 and contains this change";
+    assert_eq!(told.each_ref().map(|verdict| verdict.sentence.as_str()), [altered, contained]);
+    assert_eq!(told.each_ref().map(|v| v.outcome()), [ChangeOutcome::Failed, ChangeOutcome::Done]);
+    assert_eq!(told.each_ref().map(|verdict| verdict.superseded_by), [4, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_changes_that_were_made_can_be_watched() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let refused = watched(&mut fleet.operator, 2).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("tenant acme has no revision 2"), "{refused}");
+    let request = WatchChangeRequest { tenant: "nobody".into(), revision: 1 };
+    let mut replies = fleet.operator.watch_change(request).await.unwrap().into_inner();
+    let refused = replies.message().await.unwrap_err();
+    assert!(refused.message().contains("nobody"), "{refused}");
+}

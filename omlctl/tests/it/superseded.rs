@@ -1,0 +1,95 @@
+//! What became of a change is the controller's verdict, also where another change
+//! superseded it: it is shown, and nothing is worked out here.
+
+use oml_proto::v1::*;
+
+use crate::fake::{Answer, Script, Then};
+use crate::world::*;
+
+/// Revision `to` in this state; the version that runs says nothing.
+fn later(from: u64, to: u64, state: RolloutState) -> StatusReply {
+    let rollout = Rollout { from, to, ..rollout(state, "") };
+    status(9, rollout, instance("230215.01", PhaseName::Ready))
+}
+
+/// The change is accepted, another one supersedes it, and this is the verdict.
+fn superseded(outcome: ChangeOutcome, sentence: &str) -> World {
+    let statuses =
+        vec![later(7, 8, RolloutState::Superseded), later(7, 9, RolloutState::Completed)];
+    let verdict = Verdict { superseded_by: 9, ..verdict(outcome, sentence) };
+    World::new(Script { verdict: Some(verdict), ..upgrade_then(statuses) })
+}
+
+fn last(ran: &Ran) -> &str {
+    ran.stderr.lines().last().unwrap()
+}
+
+#[test]
+fn every_verdict_is_told_in_the_controller_s_words_with_its_exit_code() {
+    let table = [
+        (ChangeOutcome::Done, 0, "done: acme runs revision 9, which contains this change"),
+        (ChangeOutcome::Failed, 1, "failed: revision 9 of acme altered asterisk on voice-1"),
+        (ChangeOutcome::RolledBack, 3, "rolled back: revision 9 of acme did not hold"),
+        // A newer controller may know more.
+        (ChangeOutcome::Unspecified, 1, "something that this program does not know"),
+    ];
+    for (outcome, code, sentence) in table {
+        let ran = superseded(outcome, sentence).run(&UPGRADE);
+        assert_eq!((ran.code, last(&ran)), (code, sentence), "{ran:?}");
+    }
+}
+
+#[test]
+fn the_verdict_says_how_it_ended_whatever_state_the_rollout_is_in() {
+    for state in [RolloutState::Progressing, RolloutState::Paused, RolloutState::Unspecified] {
+        let script = upgrade_until(vec![later(7, 9, state)], ChangeOutcome::Done, "done: so it is");
+        let ran = World::new(script).run(&UPGRADE);
+        assert_eq!((ran.code, last(&ran)), (0, "done: so it is"), "{ran:?}");
+    }
+    let completed = vec![later(7, 9, RolloutState::Completed)];
+    let world = World::new(upgrade_then(completed));
+    let ran = world.run(&[&UPGRADE[..], &["--timeout", "300ms"]].concat());
+    assert_eq!(ran.code, 4, "without a verdict it is on its way: {ran:?}");
+}
+
+#[test]
+fn nothing_but_the_change_itself_is_asked_for() {
+    let world = superseded(ChangeOutcome::Failed, "failed: revision 9 of acme altered it");
+    assert_eq!(world.run(&UPGRADE).code, 1);
+    assert_eq!(world.asked().len(), 1, "no plan for a rollback is asked for");
+    assert_eq!(world.script.lock().unwrap().watched, [8], "its revision is watched");
+}
+
+#[test]
+fn words_of_the_controller_cannot_steer_the_terminal() {
+    let ran = superseded(ChangeOutcome::Failed, "failed: \x1b[2Jgone").run(&UPGRADE);
+    assert!(!last(&ran).contains('\x1b'), "{ran:?}");
+}
+
+#[test]
+fn a_controller_that_is_lost_before_its_verdict_ends_with_5() {
+    let world = World::new(Script {
+        changes: [Answer::Reply(upgrade())].into(),
+        watches: [(vec![later(7, 9, RolloutState::Completed)], Then::Breaks)].into(),
+        ..Script::default()
+    });
+    // The only watch carries no verdict, and no other follows.
+    let ran = world.run(&[&UPGRADE[..], &["--timeout", "1s"]].concat());
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let known = "; revision 8 of acme is recorded, how far it is cannot be told";
+    assert!(last(&ran).starts_with("error: cannot reach the controller: "), "{ran:?}");
+    assert!(last(&ran).ends_with(known), "{ran:?}");
+}
+
+#[test]
+fn a_stream_that_ends_without_a_verdict_is_taken_up_again() {
+    let waiting = || (vec![later(7, 8, RolloutState::Progressing)], Then::Ends);
+    let world = World::new(Script {
+        watches: [waiting(), (vec![later(7, 8, RolloutState::Completed)], Then::StaysOpen)].into(),
+        ..upgrade_until(vec![], ChangeOutcome::Done, "done: acme runs revision 8, after 9s")
+    });
+    let ran = world.run(&UPGRADE);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("connection lost"), "{ran:?}");
+    assert_eq!(world.script.lock().unwrap().watched, [8, 8]);
+}

@@ -1,0 +1,225 @@
+//! The wire's enums as words, and from the core's types. Operators read the words
+//! in tables, JSON and YAML; no program decides on them.
+
+use oml_common::decide::diff;
+use oml_common::decide::observed;
+use oml_common::decide::rollout::State;
+use oml_common::decide::verdict::Ending;
+use oml_common::document::report::Phase;
+use serde::Serializer;
+
+use crate::v1;
+
+/// An enum of the wire that has a word for every value.
+pub trait Word: TryFrom<i32> + Copy {
+    /// The word for this value; empty where nothing is specified.
+    fn as_str(self) -> &'static str;
+}
+
+/// The word for a value that a field of a message holds. One that this program
+/// does not know, because a newer one wrote it, is `unknown`.
+#[must_use]
+pub fn word<W: Word>(value: i32) -> &'static str {
+    W::try_from(value).map_or("unknown", Word::as_str)
+}
+
+/// Writes the field of a message as its word.
+pub(crate) fn serialize<W: Word, S: Serializer>(
+    value: &i32,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(word::<W>(*value))
+}
+
+macro_rules! words {
+    ($($kind:ident { $($value:ident: $word:literal),* $(,)? })*) => {$(
+        impl Word for v1::$kind {
+            fn as_str(self) -> &'static str {
+                match self {
+                    v1::$kind::Unspecified => "",
+                    $(v1::$kind::$value => $word,)*
+                }
+            }
+        }
+    )*};
+}
+
+words! {
+    PhaseName {
+        Pending: "pending",
+        Pulling: "pulling",
+        Preparing: "preparing",
+        Draining: "draining",
+        Starting: "starting",
+        Soaking: "soaking",
+        Ready: "ready",
+        Unhealthy: "unhealthy",
+        StoppedByHand: "stopped-by-hand",
+        RolledBack: "rolled-back",
+        Failed: "failed",
+        Blocked: "blocked",
+        Removing: "removing",
+        Unknown: "unknown",
+    }
+    Health {
+        Unknown: "unknown",
+        Starting: "starting",
+        Healthy: "healthy",
+        Unhealthy: "unhealthy",
+    }
+    RolloutState {
+        Progressing: "progressing",
+        Completed: "completed",
+        Paused: "paused",
+        RollingBack: "rolling-back",
+        RolledBack: "rolled-back",
+        Superseded: "superseded",
+    }
+    ChangeKind {
+        Add: "add",
+        Remove: "remove",
+        Replace: "replace",
+        Update: "update",
+        Spec: "spec",
+    }
+    RevisionKind {
+        Apply: "apply",
+        SetVersion: "set-version",
+        Rollback: "rollback",
+    }
+    ChangeOutcome {
+        Waiting: "waiting",
+        Done: "done",
+        Failed: "failed",
+        RolledBack: "rolled-back",
+    }
+    NodeState {
+        Connected: "connected",
+        Unreachable: "unreachable",
+        NeverSeen: "never-seen",
+    }
+}
+
+impl From<Phase> for v1::PhaseName {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::Pending => Self::Pending,
+            Phase::Pulling { .. } => Self::Pulling,
+            Phase::Preparing => Self::Preparing,
+            Phase::Draining { .. } => Self::Draining,
+            Phase::Starting => Self::Starting,
+            Phase::Soaking { .. } => Self::Soaking,
+            Phase::Ready => Self::Ready,
+            Phase::Unhealthy => Self::Unhealthy,
+            Phase::StoppedByHand { .. } => Self::StoppedByHand,
+            Phase::RolledBack => Self::RolledBack,
+            Phase::Failed => Self::Failed,
+            Phase::Blocked => Self::Blocked,
+            Phase::Removing => Self::Removing,
+            Phase::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<observed::Health> for v1::Health {
+    fn from(health: observed::Health) -> Self {
+        match health {
+            observed::Health::Unknown => Self::Unknown,
+            observed::Health::Starting => Self::Starting,
+            observed::Health::Healthy => Self::Healthy,
+            observed::Health::Unhealthy => Self::Unhealthy,
+        }
+    }
+}
+
+impl From<&State> for v1::RolloutState {
+    fn from(state: &State) -> Self {
+        match state {
+            State::Progressing { .. } => Self::Progressing,
+            State::Completed => Self::Completed,
+            State::Paused { .. } => Self::Paused,
+            State::RollingBack { .. } => Self::RollingBack,
+            State::RolledBack { .. } => Self::RolledBack,
+            State::Superseded => Self::Superseded,
+        }
+    }
+}
+
+impl From<Ending> for v1::ChangeOutcome {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Waiting => Self::Waiting,
+            Ending::Done => Self::Done,
+            Ending::Failed => Self::Failed,
+            Ending::RolledBack => Self::RolledBack,
+        }
+    }
+}
+
+impl From<diff::ChangeKind> for v1::ChangeKind {
+    fn from(kind: diff::ChangeKind) -> Self {
+        match kind {
+            diff::ChangeKind::Add => Self::Add,
+            diff::ChangeKind::Remove => Self::Remove,
+            diff::ChangeKind::Replace => Self::Replace,
+            diff::ChangeKind::Update => Self::Update,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The wire's words are the core's words.
+
+    use oml_common::decide::rollout::{FailureSummary, PauseReason};
+    use oml_common::time::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn the_wire_has_the_core_s_words() {
+        let at = Timestamp(1);
+        let phases = [
+            Phase::Pending,
+            Phase::Pulling { bytes_done: 1, bytes_total: 2 },
+            Phase::Preparing,
+            Phase::Draining { deadline: at },
+            Phase::Starting,
+            Phase::Soaking { until: at },
+            Phase::Ready,
+            Phase::Unhealthy,
+            Phase::StoppedByHand { since: at },
+            Phase::RolledBack,
+            Phase::Failed,
+            Phase::Blocked,
+            Phase::Removing,
+            Phase::Unknown,
+        ];
+        for phase in phases {
+            assert_eq!(v1::PhaseName::from(phase).as_str(), phase.as_str());
+        }
+        let why = FailureSummary::of(&[]);
+        let states = [
+            State::Progressing { wave: 0 },
+            State::Completed,
+            State::Paused { why: PauseReason::Restored, returning: false },
+            State::RollingBack { why: why.clone() },
+            State::RolledBack { why },
+            State::Superseded,
+        ];
+        for state in &states {
+            assert_eq!(v1::RolloutState::from(state).as_str(), state.as_str());
+        }
+        use diff::ChangeKind::{Add, Remove, Replace, Update};
+        for kind in [Add, Remove, Replace, Update] {
+            assert_eq!(v1::ChangeKind::from(kind).as_str(), kind.as_str());
+        }
+    }
+
+    #[test]
+    fn a_value_of_a_newer_program_is_unknown() {
+        assert_eq!(word::<v1::RolloutState>(v1::RolloutState::RollingBack.into()), "rolling-back");
+        assert_eq!(word::<v1::RolloutState>(0), "");
+        assert_eq!(word::<v1::RolloutState>(4711), "unknown");
+    }
+}

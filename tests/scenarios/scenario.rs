@@ -1,0 +1,214 @@
+//! Stories of operators as text: commands with what they print right below,
+//! played by the real controller, the real agents and the real supervisors, all
+//! in one thread, on models of hosts and on a clock that only goes when nothing
+//! else is to be done.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `nodes acme-data=data acme-voice=voice` | enrols nodes with their roles |
+//! | `tenant <<END` … `END`, `apply` | the specification, and sending it |
+//! | `set asterisk=230215.01`, `rollback 3` | the other changes of an operator |
+//! | `version asterisk 230215.01 hangs` | also `exits-at-once`, `dies-after 4s`, `unhealthy-after 4s`, `good` |
+//! | `calls acme-voice asterisk 12` | what a count would give; also `unknown` |
+//! | `registry away`, `registry back` | pulls fail, and work again |
+//! | `node acme-voice lost`, `… back` | its network; also `removed`, `joins again` |
+//! | `agent acme-voice killed`, `… started`, `… forgets` | its process; its state folder |
+//! | `reboot acme-voice` | the host |
+//! | `docker rm acme-voice asterisk` | also `stop`, `kill`: by hand, on the host |
+//! | `systemctl stop acme-voice asterisk` | also `start`, `restart`: by hand, on the host |
+//! | `foreign acme-voice asterisk unit asterisk.service`, `… gone` | something that is not ours |
+//! | `tick 30s`, `run`, `run quietly` | time passes: so long, or until nothing new is seen |
+//! | `at each step of acme-voice: kill` | the story so far and what follows, once for every failpoint that its agent reaches, killed there; also `forget`, `reboot`, `kill, then 12 calls` |
+//! | `show rollout` | also `nodes`, `containers`, `volumes`, `revisions`, `diff` |
+
+use std::time::Duration;
+
+use oml_common::id::NodeName;
+use tokio::task::LocalSet;
+
+mod controller;
+mod invariants;
+mod node;
+mod script;
+mod seen;
+mod show;
+mod stage;
+mod verbs;
+mod world;
+
+use script::{Command, Part};
+use world::World;
+
+/// Steps that one change has; more would never end.
+const STEPS_MAX: usize = 200;
+
+/// Why a script could not be played to its end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ScenarioError {
+    /// The script itself is wrong.
+    #[error("line {line}: {message}")]
+    Mistake {
+        /// Its line, counted from 1.
+        line: usize,
+        message: String,
+    },
+    /// Something happened that must never happen.
+    #[error("what must never happen has happened: {0}")]
+    Broken(String),
+}
+
+/// Plays a script; returns it with what its commands print now.
+///
+/// # Errors
+/// A script that cannot be played, or a broken invariant.
+pub(crate) fn play(script: &str) -> Result<String, ScenarioError> {
+    let parts = script::parse(script)?;
+    in_a_world(async |world| {
+        let mut played = String::new();
+        let mut before = Vec::new();
+        for part in &parts {
+            match part {
+                Part::Prose(text) => played += &format!("{text}\n"),
+                Part::Command(command) => {
+                    played += &script::print(command);
+                    world.lines.clear();
+                    let obeyed = match at_each_step(command)? {
+                        Some((node, deed)) => disturb(world, &before, (&node, &deed)).await,
+                        None => world.obey(command).await,
+                    };
+                    obeyed.map_err(|error| error.below(command.line, &world.lines))?;
+                    for line in &world.lines {
+                        played += &format!("{line}\n");
+                    }
+                    before.push(command.clone());
+                }
+            }
+        }
+        Ok(played)
+    })
+}
+
+/// Lets something happen in a world of its own: one thread, whose clock goes on
+/// only when nothing else is to be done.
+fn in_a_world<T>(
+    story: impl AsyncFnOnce(&mut World) -> Result<T, ScenarioError>,
+) -> Result<T, ScenarioError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .map_err(|error| verbs::mistake(error.to_string()))?;
+    LocalSet::new().block_on(&runtime, async {
+        let mut world = World::new().await;
+        story(&mut world).await
+    })
+}
+
+/// The node and the deed of `at each step of NODE: DEED`; none for another command.
+fn at_each_step(command: &Command) -> Result<Option<(NodeName, String)>, ScenarioError> {
+    let Some(rest) = command.text.strip_prefix("at each step of ") else { return Ok(None) };
+    let (node, deed) = rest.split_once(": ").ok_or_else(|| verbs::mistake("no deed"))?;
+    Ok(Some((verbs::name(node)?, deed.to_owned())))
+}
+
+/// Plays the story so far, and what follows, once for every failpoint that the
+/// node's agent reaches, each time with the deed befalling it there; then goes
+/// on as if nothing had befallen it.
+async fn disturb(
+    world: &mut World,
+    before: &[Command],
+    (node, deed): (&NodeName, &str),
+) -> Result<(), ScenarioError> {
+    let mut lines = Vec::new();
+    for number in 0..STEPS_MAX {
+        let replay = || replay(before, (node, deed), number);
+        // A thread of its own, because a world needs one.
+        let replayed = std::thread::scope(|scope| scope.spawn(replay).join());
+        let replayed = replayed.map_err(|_panic| verbs::mistake("a replay ended with a panic"))?;
+        let Some(line) = replayed? else { break };
+        lines.push(line);
+    }
+    world.run().await?;
+    world.lines = lines;
+    Ok(())
+}
+
+/// One disturbed replay; none when the agent reaches no failpoint of that number.
+fn replay(
+    before: &[Command],
+    (node, deed): (&NodeName, &str),
+    number: usize,
+) -> Result<Option<String>, ScenarioError> {
+    in_a_world(async |world| {
+        for command in before {
+            match at_each_step(command)? {
+                Some(_) => world.run().await?,
+                None => world.obey(command).await?,
+            }
+        }
+        world.lines.clear();
+        let failpoints = world.nodes.get(node).map(|node| node.failpoints.clone());
+        let failpoints = failpoints.ok_or_else(|| verbs::mistake(format!("no node {node}")))?;
+        failpoints.arm(number);
+        world.run().await?;
+        let Some((place, component)) = failpoints.hit() else { return Ok(None) };
+        let there = async {
+            failpoints.disarm();
+            world.befall(node, &component, deed).await?;
+            // What was under way may need its time before anything new is seen.
+            world.advance(Duration::from_secs(1)).await?;
+            world.run().await
+        };
+        there.await.map_err(|error| error.while_("at", &place))?;
+        let end = world.end_of(node, &component);
+        Ok(Some(format!("  {place:<3} {:<13} {:<36} {end}", component, meaning(&place))))
+    })
+}
+
+/// What an agent has done when it reaches a place.
+fn meaning(place: &str) -> &'static str {
+    match place {
+        "A0" => "intent recorded",
+        "A1" => "image pulled",
+        "A2" => "about to create the container",
+        "A3" => "container created",
+        "A4" => "next document written",
+        "A5" => "unit written and loaded",
+        "A6" => "drain begun",
+        "A7" => "gate passed",
+        "A8" => "about to switch",
+        "A9" => "old version stopped",
+        "A10" => "start has ended",
+        "A11" => "soak is over",
+        "A12" => "commit recorded",
+        "A13" => "older containers removed",
+        "R1" => "about to roll back",
+        "R2" => "previous document is current again",
+        "R3" => "start of the previous version ended",
+        "R4" => "rollback recorded",
+        _ => "",
+    }
+}
+
+impl ScenarioError {
+    /// Adds where in the script it was, and what was printed before.
+    fn below(self, line: usize, printed: &[String]) -> Self {
+        match self {
+            Self::Mistake { message, .. } => Self::Mistake { line, message },
+            Self::Broken(what) => {
+                let tail = &printed[printed.len().saturating_sub(12)..];
+                Self::Broken(format!("line {line}: {what}\n{}", tail.join("\n")))
+            }
+        }
+    }
+
+    /// Adds the circumstances.
+    fn while_(self, preposition: &str, circumstances: &str) -> Self {
+        match self {
+            Self::Mistake { line, message } => Self::Mistake { line, message },
+            Self::Broken(what) => {
+                Self::Broken(format!("{what} (disturbed {preposition} {circumstances})"))
+            }
+        }
+    }
+}

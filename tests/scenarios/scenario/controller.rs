@@ -1,0 +1,296 @@
+//! The real controller of a script: its operations, tasks and sessions over a
+//! store in memory. Agents reach it through pipes in memory; who they are is
+//! handed in, in place of TLS.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper_util::rt::TokioIo;
+use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, RoleName, TenantId};
+use oml_daemon::env::Env;
+use oml_daemon::tls::{self, ConnectError, Credentials, OperatorName, Peer};
+use oml_proto::v1;
+use oml_proto::v1::agent_server::AgentServer;
+use omlagent::identity::KeyRequest;
+use omlagent::session::{Dial, DialError};
+use omlcontroller::ops::catalogs::Catalogs;
+use omlcontroller::ops::change::{ChangeRequest, ChangeResult, RequestContext};
+use omlcontroller::ops::history::HistoryEntry;
+use omlcontroller::ops::node_id::NodeId;
+use omlcontroller::ops::snapshot::TenantSnapshot;
+use omlcontroller::ops::tokens::{JoinRequest, TokenRequest};
+use omlcontroller::ops::{Ops, OpsError, Parts};
+use omlcontroller::pki::{Authority, CertificateRequest};
+use omlcontroller::policy::Policy;
+use omlcontroller::records::values::Epoch;
+use omlcontroller::records::{Batch, Records, keys};
+use omlcontroller::registry::{Registries, RegistryError, SimulatedRegistries};
+use omlcontroller::session::Sessions;
+use omlcontroller::shutdown::Shutdown;
+use omlcontroller::store::{Expect, Memory};
+use omlcontroller::tasks::assignment::AssignmentTask;
+use omlcontroller::tasks::rollout::RolloutTask;
+use omlcontroller::tasks::{Task, drive};
+use omlcontroller::tls::ConnectionInfo;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, copy_bidirectional, duplex};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::transport::server::Connected;
+use tonic::transport::{Endpoint, Server};
+
+use super::seen::{Seen, Sight};
+
+const EPOCH: u64 = 1;
+const PIPE_BYTES: usize = 64 << 10;
+/// No certificate ends within a script.
+const NODE_LIFETIME_MS: u64 = 10 * 365 * 24 * 3_600_000;
+/// The catalogs that tenants of scripts are made from.
+const CATALOGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../catalog");
+
+/// The one controller.
+pub(super) struct Controller {
+    pub(super) ops: Ops,
+    pub(super) tenant: TenantId,
+    operator: OperatorName,
+    connections: mpsc::UnboundedSender<Pipe>,
+    _shutdown: Shutdown,
+    _running: JoinSet<()>,
+}
+
+/// One end of a connection, and who is at the other.
+struct Pipe {
+    stream: DuplexStream,
+    info: ConnectionInfo,
+}
+
+impl Controller {
+    /// Starts it; `folder` is for its keys.
+    pub(super) async fn start(env: Env, folder: &Path, registry: oml_sim::Registry) -> Self {
+        let authority = Authority::create(folder, "scenario", env.now(), env.random());
+        let policy_env = env.clone();
+        let records = Records::new(Arc::new(Memory::new()));
+        let epoch = Batch::default().put(&keys::epoch(), Expect::Absent, &Epoch { epoch: EPOCH });
+        records.commit(epoch).await.expect("the store is empty");
+        let ops = Ops::new(Parts {
+            records: records.clone(),
+            catalogs: Catalogs::load(Path::new(CATALOGS)).expect("the catalogs can be read"),
+            registries: registries(registry),
+            authority: authority.expect("a key can be made"),
+            env,
+            node_lifetime_ms: NODE_LIFETIME_MS,
+            enrollment_port: 7444,
+            epoch: EPOCH,
+        });
+        ops.load().await.expect("the store can be read");
+        let shutdown = Shutdown::default();
+        let mut running = JoinSet::new();
+        let tasks: [Arc<dyn Task>; 2] = [
+            Arc::new(RolloutTask::new(records.clone(), ops.status.clone())),
+            Arc::new(AssignmentTask::new(records, ops.tenants.clone(), EPOCH)),
+        ];
+        for task in tasks {
+            running.spawn(drive(task, Arc::default()));
+        }
+        let (connections, incoming) = mpsc::unbounded_channel();
+        let sessions = AgentServer::new(Sessions::new(ops.nodes.clone(), shutdown.signal()));
+        let router = Server::builder()
+            .layer(Policy::new(policy_env, Arc::clone(&ops.revoked)))
+            .add_service(sessions);
+        let incoming = UnboundedReceiverStream::new(incoming).map(Ok::<_, io::Error>);
+        running.spawn(async move {
+            router.serve_with_incoming(incoming).await.expect("pipes can be served");
+        });
+        Self {
+            ops,
+            tenant: "acme".parse().expect("a tenant's name"),
+            operator: "maria".parse().expect("an operator's name"),
+            connections,
+            _shutdown: shutdown,
+            _running: running,
+        }
+    }
+
+    /// How an agent reaches the controller while it is reachable.
+    pub(super) fn dial(&self, reachable: watch::Receiver<bool>) -> Dial {
+        let connections = self.connections.clone();
+        Box::new(move |address, credentials| {
+            let (connections, reachable) = (connections.clone(), reachable.clone());
+            Box::pin(async move {
+                let peer = peer_of(&credentials)?;
+                let connector = tower::service_fn(move |_uri| {
+                    std::future::ready(
+                        open(&connections, &reachable, peer.clone()).map(TokioIo::new),
+                    )
+                });
+                let endpoint = Endpoint::from_static("http://controller:7443");
+                let connected = endpoint.connect_with_connector(connector).await;
+                let failed = |source| ConnectError::Failed { address, source };
+                Ok(connected.map_err(failed)?)
+            })
+        })
+    }
+
+    /// Lets a host join, and gives its certificate and key.
+    pub(super) async fn enroll(
+        &self,
+        node: &NodeName,
+        roles: Vec<RoleName>,
+        address: &str,
+    ) -> Result<(v1::Certificate, String), String> {
+        let wanted = TokenRequest {
+            tenant: self.tenant.clone(),
+            roles,
+            node: Some(node.clone()),
+            valid_ms: None,
+        };
+        let created = self.ops.tokens.create(&self.operator, wanted).await;
+        let token = created.map_err(|error| error.to_string())?.token;
+        let key = KeyRequest::new().map_err(|error| error.to_string())?;
+        let request = JoinRequest {
+            token,
+            node: node.clone(),
+            request: CertificateRequest::from_der(&key.csr).map_err(|error| error.to_string())?,
+            address: address.parse().map_err(|_| "no address".to_owned())?,
+        };
+        let issued = self.ops.tokens.enroll(&request).await.map_err(|error| error.to_string())?;
+        let certificate = v1::Certificate {
+            ca_pem: issued.ca_pem,
+            certificate_pem: issued.certificate_pem,
+            ..Default::default()
+        };
+        Ok((certificate, key.key_pem))
+    }
+
+    pub(super) async fn remove(&self, node: &NodeName) -> Result<(), OpsError> {
+        let id = NodeId { tenant: self.tenant.clone(), name: node.clone() };
+        self.ops.nodes.remove(&self.operator, &id).await
+    }
+
+    pub(super) async fn change(&self, request: &ChangeRequest) -> Result<ChangeResult, OpsError> {
+        let context = RequestContext {
+            who: self.operator.clone(),
+            op_id: None,
+            dry_run: false,
+            why: String::new(),
+        };
+        self.ops.changes.make(request, &context).await
+    }
+
+    /// Everything about the tenant's rollout; none before the first revision.
+    pub(super) async fn snapshot(&self) -> Option<TenantSnapshot> {
+        self.ops.status.tenant(&self.tenant).await.ok().flatten()
+    }
+
+    /// Tells of every change of the tenant's rollout, and of who is connected.
+    pub(super) fn follow(&self, seen: Seen) -> impl Future<Output = ()> + use<> {
+        let (status, tenant) = (self.ops.status.clone(), self.tenant.clone());
+        async move {
+            let mut changes = status.changes(Some(&tenant));
+            loop {
+                changes.next().await;
+                seen.add(Sight::Tenant(Box::new(status.tenant(&tenant).await.ok().flatten())));
+            }
+        }
+    }
+
+    pub(super) async fn history(&self) -> Vec<HistoryEntry> {
+        self.ops.status.history(&self.tenant).await.unwrap_or_default()
+    }
+
+    pub(super) async fn plan(
+        &self,
+        number: RevisionNumber,
+    ) -> Option<Arc<oml_common::decide::plan::Plan>> {
+        self.ops.tenants.plan_of(&self.tenant, number).await.ok().flatten()
+    }
+}
+
+/// Registries whose digests are made from the names of images.
+fn registries(registry: oml_sim::Registry) -> Registries {
+    Registries::simulated(SimulatedRegistries(Box::new(move |repository, version| {
+        if registry.is_away() {
+            let registry = repository.as_str().split('/').next().unwrap_or_default().to_owned();
+            let reason = "the registry does not answer".to_owned();
+            return Err(RegistryError::Unavailable { registry, reason });
+        }
+        let hash = ContentHash::of(format!("{repository}:{version}").as_bytes());
+        let digest: Digest = format!("sha256:{hash}").parse().expect("64 hexadecimal digits");
+        Ok(digest)
+    })))
+}
+
+fn peer_of(credentials: &Credentials) -> Result<Arc<Peer>, DialError> {
+    let certificate = tls::certificate(&credentials.certificate_pem, "certificate")?;
+    Ok(Arc::new(Peer::from_certificate(&certificate).expect("a certificate of the controller")))
+}
+
+/// A pipe to the controller, which ends when the host cannot be reached any more.
+fn open(
+    connections: &mpsc::UnboundedSender<Pipe>,
+    reachable: &watch::Receiver<bool>,
+    peer: Arc<Peer>,
+) -> io::Result<DuplexStream> {
+    if !*reachable.borrow() {
+        return Err(io::ErrorKind::HostUnreachable.into());
+    }
+    let (near, mut near_wire) = duplex(PIPE_BYTES);
+    let (far, mut far_wire) = duplex(PIPE_BYTES);
+    let mut reachable = reachable.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ended = copy_bidirectional(&mut near_wire, &mut far_wire) => {}
+            _lost = reachable.wait_for(|reachable| !reachable) => {}
+        }
+    });
+    let address = SocketAddr::from(([10, 0, 0, 1], 7443));
+    let info = ConnectionInfo { address, peer: Some(peer) };
+    let gone = |_| io::Error::from(io::ErrorKind::ConnectionRefused);
+    connections.send(Pipe { stream: far, info }).map_err(gone)?;
+    Ok(near)
+}
+
+impl Connected for Pipe {
+    type ConnectInfo = ConnectionInfo;
+
+    fn connect_info(&self) -> ConnectionInfo {
+        self.info.clone()
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// Versions of components, as `set` gives them.
+pub(super) type Versions = BTreeMap<oml_common::id::ComponentName, oml_common::id::Version>;

@@ -1,0 +1,139 @@
+//! What must never happen, looked at with every look.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use oml_common::document::report::{Phase, Report};
+use oml_common::id::{Generation, NodeName};
+use omlcontroller::ops::snapshot::TenantSnapshot;
+
+use super::ScenarioError;
+use super::node::Node;
+use super::stage::component_of;
+
+/// What the checks have to remember.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// The newest generation that was seen of each node.
+    given: BTreeMap<NodeName, Generation>,
+    /// Nodes that were given something new and have not come to its end.
+    on_the_way: BTreeMap<NodeName, Generation>,
+    /// Containers that answered at least once, and their component.
+    answered: BTreeMap<(NodeName, String), BTreeSet<String>>,
+}
+
+fn broken(what: String) -> ScenarioError {
+    ScenarioError::Broken(what)
+}
+
+impl Watch {
+    pub(super) fn check(&mut self, nodes: &BTreeMap<NodeName, Node>) -> Result<(), ScenarioError> {
+        for node in nodes.values() {
+            check_one_runs(node)?;
+            self.check_startable(node)?;
+        }
+        Ok(())
+    }
+
+    /// Somebody removes what runs by hand: that is not the agent's affair.
+    pub(super) fn robbed(&mut self, node: &NodeName, component: &str) {
+        self.answered.remove(&(node.clone(), component.to_owned()));
+    }
+
+    /// A node is not the controller's any more.
+    pub(super) fn forget(&mut self, node: &NodeName) {
+        self.on_the_way.remove(node);
+    }
+
+    /// A version that ever answered is always there to be started, until the
+    /// component itself goes.
+    fn check_startable(&mut self, node: &Node) -> Result<(), ScenarioError> {
+        let containers = node.host.containers();
+        for container in containers.iter().filter(|c| node.host.answers(&c.id)) {
+            let key = (node.name.clone(), component_of(container).to_owned());
+            self.answered.entry(key).or_default().insert(container.id.clone());
+        }
+        let report = node.report.as_ref();
+        for ((_, component), answered) in
+            self.answered.iter_mut().filter(|((name, _), _)| *name == node.name)
+        {
+            let is_left = containers.iter().any(|c| answered.contains(&c.id));
+            let goes = report.is_none_or(|report| {
+                let instance = report.instances.iter().find(|(name, _)| name.as_str() == component);
+                instance.is_none_or(|(_, instance)| instance.phase == Phase::Removing)
+            });
+            if goes && !is_left {
+                answered.clear();
+            }
+            if !answered.is_empty() && !is_left {
+                let name = &node.name;
+                return Err(broken(format!(
+                    "no startable version of {component} is left on {name}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Never more nodes on the way than allowed.
+    pub(super) fn check_parallel(
+        &mut self,
+        nodes: &BTreeMap<NodeName, Node>,
+        snapshot: &TenantSnapshot,
+    ) -> Result<(), ScenarioError> {
+        for (name, node) in &snapshot.nodes {
+            let Some(assigned) = &node.assigned else { continue };
+            let generation = assigned.assignment.generation;
+            if self.given.insert(name.clone(), generation) != Some(generation) {
+                self.on_the_way.insert(name.clone(), generation);
+            }
+        }
+        self.on_the_way.retain(|node, generation| {
+            let report = nodes.get(node).and_then(|node| node.report.as_ref());
+            !report.is_some_and(|report| has_come_to_an_end(report, *generation))
+        });
+        let max_parallel = snapshot.to.strategy.max_parallel;
+        if self.on_the_way.len() > max_parallel as usize {
+            let nodes: Vec<&str> = self.on_the_way.keys().map(AsRef::as_ref).collect();
+            let nodes = nodes.join(" and ");
+            return Err(broken(format!(
+                "{nodes} change at the same time; allowed: {max_parallel}"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Two of one component never run at once, whoever caused it.
+fn check_one_runs(node: &Node) -> Result<(), ScenarioError> {
+    let mut running: BTreeMap<String, usize> = BTreeMap::new();
+    for container in node.host.containers().iter().filter(|container| container.is_running()) {
+        *running.entry(component_of(container).to_owned()).or_default() += 1;
+    }
+    match running.iter().find(|(component, count)| **count > 1 && !component.is_empty()) {
+        Some((component, count)) => {
+            Err(broken(format!("{count} containers of {component} run on {}", node.name)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Everything that the agent was given is kept, given up or out of its hands.
+fn has_come_to_an_end(report: &Report, generation: Generation) -> bool {
+    report.applied >= Some(generation)
+        && report.instances.values().all(|instance| match instance.phase {
+            Phase::Ready
+            | Phase::StoppedByHand { .. }
+            | Phase::RolledBack
+            | Phase::Failed
+            | Phase::Unhealthy => true,
+            Phase::Pending
+            | Phase::Pulling { .. }
+            | Phase::Preparing
+            | Phase::Draining { .. }
+            | Phase::Starting
+            | Phase::Soaking { .. }
+            | Phase::Blocked
+            | Phase::Removing
+            | Phase::Unknown => false,
+        })
+}

@@ -1,0 +1,371 @@
+//! One host of a script: the model of its engine and its systemd, the real
+//! agent, and the real supervisors as the main processes of its units.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use oml_common::document::report::{HostUsage, Report};
+use oml_common::id::{ContentHash, NodeName};
+use oml_daemon::env::Simulated;
+use oml_daemon::failpoint::{Crashes, Question, simulate};
+use oml_proto::v1;
+use oml_sim::{Host, HostSettings, Notifier, Process, Registry, Signal};
+use omlagent::agent::{Agent, Inputs, empty_report};
+use omlagent::cache::Cache;
+use omlagent::config::Settings;
+use omlagent::execute::Host as ActsOn;
+use omlagent::identity::IdentityFiles;
+use omlagent::paths::Paths;
+use omlagent::preflight::MinFree;
+use omlagent::runtime::docker::{Docker, Engine};
+use omlagent::runtime::systemd::Systemd;
+use omlagent::session::{Dial, Session, SessionState};
+use omlagent::statuses::{StatusFeed, Statuses};
+use omlagent::supervise::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, supervise};
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::seen::{Seen, Sight};
+use super::stage::Stage;
+
+/// From power-off to the start of the agent.
+const BOOT: Duration = Duration::from_secs(10);
+/// What the agent writes of secrets that a catalog names.
+const SECRETS: [&str; 2] = ["postgres_password", "ami_password"];
+
+/// A host and the agent on it.
+pub(super) struct Node {
+    pub(super) name: NodeName,
+    pub(super) host: Host,
+    pub(super) stage: Arc<Stage>,
+    pub(super) reachable: watch::Sender<bool>,
+    pub(super) failpoints: Arc<Failpoints>,
+    /// What its agent last said, since it looked for the first time.
+    pub(super) report: Option<Arc<Report>>,
+    pub(super) paths: Paths,
+    address: String,
+    statuses: watch::Receiver<Statuses>,
+    simulated: Simulated,
+    agent: Option<Running>,
+}
+
+/// An agent that runs.
+struct Running {
+    parts: Vec<AbortHandle>,
+}
+
+/// What every process of a host is given.
+#[derive(Clone)]
+struct Ground {
+    host: Host,
+    paths: Paths,
+    feed: StatusFeed,
+    simulated: Simulated,
+}
+
+/// Counts the places that an agent reaches, and ends it at one of them.
+#[derive(Debug, Default)]
+pub(super) struct Failpoints(Mutex<Reached>);
+
+#[derive(Debug, Default)]
+struct Reached {
+    count: usize,
+    at: Option<usize>,
+    hit: Option<(String, String)>,
+    agent: Vec<AbortHandle>,
+}
+
+impl Failpoints {
+    fn with<T>(&self, act: impl FnOnce(&mut Reached) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends the agent at the place of this number, counted from now.
+    pub(super) fn arm(&self, number: usize) {
+        self.with(|reached| {
+            let agent = std::mem::take(&mut reached.agent);
+            *reached = Reached { at: Some(number), agent, ..Reached::default() };
+        });
+    }
+
+    /// From here on the agent ends nowhere.
+    pub(super) fn disarm(&self) {
+        self.with(|reached| (reached.at, reached.hit) = (None, None));
+    }
+
+    /// Where the agent ended: the place, and the component it was about.
+    pub(super) fn hit(&self) -> Option<(String, String)> {
+        self.with(|reached| reached.hit.clone())
+    }
+
+    fn ends(&self, question: Question, place: &str, component: &str) -> bool {
+        self.with(|reached| {
+            let is_here = reached.at == Some(reached.count) && reached.hit.is_none();
+            if question == Question::IsNext {
+                return is_here;
+            }
+            reached.count += 1;
+            if !is_here {
+                return false;
+            }
+            reached.at = None;
+            reached.hit = Some((place.to_owned(), component.to_owned()));
+            reached.agent.drain(..).for_each(|part| part.abort());
+            true
+        })
+    }
+}
+
+/// What all hosts of a script share.
+pub(super) struct Around {
+    pub(super) registry: Registry,
+    pub(super) stage: Arc<Stage>,
+    /// The world's clock and randomness.
+    pub(super) simulated: Simulated,
+    pub(super) begin: Instant,
+}
+
+impl Node {
+    /// A host on which nothing runs.
+    pub(super) fn new(name: NodeName, address: String, folder: &Path, around: &Around) -> Self {
+        let paths = Paths::below(folder);
+        for folder in [&paths.units, &paths.state, &paths.run, &paths.config.join("secrets")] {
+            std::fs::create_dir_all(folder).expect("a folder of the test");
+        }
+        for secret in SECRETS {
+            let path = paths.config.join("secrets").join(secret);
+            std::fs::write(path, "secret").expect("a file of the test");
+        }
+        let (launched, processes) = mpsc::unbounded_channel();
+        let seed = ContentHash::of(name.as_str().as_bytes());
+        let simulated = around.simulated.another(seed_of(&seed));
+        let host_clock = simulated.clone();
+        let host = Host::new(HostSettings {
+            registry: around.registry.clone(),
+            programs: around.stage.clone(),
+            unit_files: paths.units.clone(),
+            now_ms: Arc::new(move || host_clock.now().0),
+            // The last process of a script that ends has nobody to run it.
+            launch: Arc::new(move |process| drop(launched.send(process))),
+        });
+        let (feed, statuses) = StatusFeed::new(&paths);
+        let (ground_host, ground_paths) = (host.clone(), paths.clone());
+        let ground =
+            Ground { host: ground_host, paths: ground_paths, feed, simulated: simulated.clone() };
+        tokio::task::spawn_local(run_processes(ground, processes));
+        Self {
+            name,
+            host,
+            stage: around.stage.clone(),
+            reachable: watch::channel(true).0,
+            failpoints: Arc::default(),
+            report: None,
+            paths,
+            address,
+            statuses,
+            simulated,
+            agent: None,
+        }
+    }
+
+    /// Keeps what makes the host a node.
+    pub(super) fn enroll(&self, certificate: &v1::Certificate, key_pem: &str) {
+        IdentityFiles::new(&self.paths).keep(certificate, key_pem).expect("a file of the test");
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.agent.is_some()
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Starts the agent's process; all that it says is `seen`.
+    pub(super) fn start(&mut self, dial: Dial, seen: Seen) {
+        self.kill();
+        let paths = self.paths.clone();
+        let files = IdentityFiles::new(&paths);
+        let identity = files.load().expect("the identity can be read");
+        let cache = Cache::new(&paths);
+        let cached = cache.assignment(identity.as_ref().map(|i| (&i.tenant, &i.node)));
+        let (reports, told) = watch::channel(Arc::new(empty_report(self.simulated.clock().now())));
+        let (assignments, assignment) = watch::channel(cached);
+        let (trouble, session_trouble) = watch::channel(None);
+        let session = Session {
+            settings: Arc::new(settings(&self.address)),
+            files,
+            cache,
+            env: self.simulated.env(),
+            assignments,
+            reports: told.clone(),
+            state: watch::channel(SessionState::default()).0,
+            trouble,
+            dial,
+        };
+        let inputs = Inputs {
+            assignment,
+            statuses: self.statuses.clone(),
+            session_trouble,
+            usage: Box::new(HostUsage::default),
+            passes: Arc::default(),
+            alive: Box::new(|_report| {}),
+        };
+        let host = self.acts_on();
+        let (failpoints, crashed) = (self.failpoints.clone(), seen.clone());
+        let crashes: Crashes = Arc::new(move |question, place, component| {
+            let ends = failpoints.ends(question, place, component);
+            if ends && question == Question::Reached {
+                crashed.add(Sight::Crash);
+            }
+            ends
+        });
+        let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
+        let agent = tokio::spawn(simulate(crashes, agent.run())).abort_handle();
+        let session = tokio::spawn(session.run()).abort_handle();
+        let mut heard = told.clone();
+        let name = self.name.clone();
+        let ear = tokio::spawn(async move {
+            while heard.changed().await.is_ok() {
+                let report = heard.borrow_and_update().clone();
+                seen.add(Sight::Report(name.clone(), report));
+            }
+        });
+        let parts = vec![agent, session, ear.abort_handle()];
+        self.failpoints.with(|reached| reached.agent.clone_from(&parts));
+        self.agent = Some(Running { parts });
+    }
+
+    /// What the agent's steps act on: the real runtimes over the model of its host.
+    fn acts_on(&self) -> ActsOn {
+        let paths = self.paths.clone();
+        let engine = Engine::of_model(self.host.clone());
+        ActsOn {
+            docker: Arc::new(Docker::over(engine, paths.clone(), Vec::new())),
+            systemd: Arc::new(Systemd::of_model(paths.clone(), self.host.clone())),
+            paths,
+            clock: self.simulated.clock(),
+            min_free: MinFree { engine_bytes: 0, state_bytes: 0 },
+        }
+    }
+
+    /// The agent's process is gone; what it was doing is lost, what it wrote down is not.
+    pub(super) fn kill(&mut self) {
+        if let Some(running) = self.agent.take() {
+            running.parts.iter().for_each(AbortHandle::abort);
+        }
+    }
+
+    /// Its state folder is gone too, but for who it is.
+    pub(super) fn forget(&mut self) {
+        self.kill();
+        self.report = None;
+        let entries = std::fs::read_dir(&self.paths.state).expect("a folder of the test");
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() && !path.ends_with("identity") {
+                std::fs::remove_dir_all(path).expect("a folder of the test");
+            } else if path.is_file() {
+                std::fs::remove_file(path).expect("a file of the test");
+            }
+        }
+    }
+
+    /// The host is powered off and on again; returns after how long its agent starts.
+    pub(super) fn reboot(&mut self) -> Duration {
+        self.kill();
+        self.simulated.reboot();
+        let statuses = self.paths.statuses();
+        if statuses.exists() {
+            std::fs::remove_dir_all(statuses).expect("a folder of the test");
+        }
+        self.host.reboot();
+        BOOT
+    }
+}
+
+/// The randomness of a host follows from its name.
+fn seed_of(hash: &ContentHash) -> u64 {
+    u64::from_str_radix(hash.short(), 16).unwrap_or_default()
+}
+
+fn settings(address: &str) -> Settings {
+    Settings {
+        controllers: vec!["controller:7443".to_owned()],
+        enrollment: vec!["controller:7444".to_owned()],
+        address: address.parse().ok(),
+        metrics_listen: None,
+        log: String::new(),
+        min_free: MinFree { engine_bytes: 0, state_bytes: 0 },
+        registries: std::collections::BTreeMap::new(),
+    }
+}
+
+/// Runs the main processes of a host's units.
+async fn run_processes(ground: Ground, mut processes: mpsc::UnboundedReceiver<Process>) {
+    while let Some(process) = processes.recv().await {
+        tokio::task::spawn_local(run_process(ground.clone(), process));
+    }
+}
+
+/// Runs `omlagent supervise COMPONENT` until it ends or is killed.
+async fn run_process(ground: Ground, mut process: Process) {
+    let component = process.command().last().and_then(|word| word.parse().ok());
+    let component = component.expect("a unit's command ends with its component");
+    let (stop, stop_receiver) = mpsc::unbounded_channel();
+    let (terminate, terminate_receiver) = mpsc::unbounded_channel();
+    let (hangup, hangup_receiver) = mpsc::unbounded_channel();
+    let feed = ground.feed.clone();
+    let surroundings = Surroundings {
+        paths: ground.paths.clone(),
+        engine: Engine::of_model(ground.host.clone()),
+        notify: Box::new(Line(process.notifier())),
+        signals: ProcessSignals {
+            stop: SignalStream::Channel(stop_receiver),
+            terminate: SignalStream::Channel(terminate_receiver),
+            hangup: SignalStream::Channel(hangup_receiver),
+        },
+        env: ground.simulated.env(),
+        status_written: Box::new(move |component| feed.written(component)),
+    };
+    let mut killed = process.killed();
+    let mut supervisor = std::pin::pin!(supervise(surroundings, component));
+    loop {
+        tokio::select! {
+            biased;
+            _killed = killed.wait_for(|killed| *killed) => return,
+            signal = process.signal() => {
+                let sender = match signal {
+                    Signal::Stop => &stop,
+                    Signal::Terminate => &terminate,
+                    Signal::Hangup => &hangup,
+                };
+                // A supervisor that has just ended hears nothing.
+                let _heard = sender.send(()).is_ok();
+            }
+            ended = &mut supervisor => {
+                process.exit(i32::from(ended.is_err()));
+                return;
+            }
+        }
+    }
+}
+
+/// A supervisor's line to the model of systemd.
+struct Line(Notifier);
+
+impl Notify for Line {
+    fn say(&self, notice: Notice<'_>) {
+        match notice {
+            Notice::Ready => self.0.ready(),
+            Notice::Status(text) => self.0.status(text),
+            Notice::Extend(by) => self.0.extend(by),
+            Notice::Stopping | Notice::Alive => {}
+        }
+    }
+
+    fn watchdog(&self) -> Option<Duration> {
+        None
+    }
+}
