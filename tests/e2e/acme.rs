@@ -1,4 +1,4 @@
-//! The life of a tenant on three hosts.
+//! Tests of the whole stack of tenant acme on three hosts.
 
 use anyhow::{Context as _, Result};
 use oml_tests::Fleet;
@@ -6,27 +6,29 @@ use oml_tests::fleet::CONTROLLER;
 use serde_json::Value;
 
 use crate::Case;
-use crate::look::{SOON, node_of, now_ms, sh, starts, status, wait_ready, wait_ready_after};
-use crate::operator::Watch;
+use crate::observe::{
+    SOON, node_of, now_ms, sh, start_times, status, wait_ready, wait_ready_after,
+};
+use crate::omlctl::Watch;
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "apply_makes_every_component_healthy", every_component_is_healthy),
     (Kind::Acme, "asterisk_answers_sip_options_from_another_host", asterisk_answers),
-    (Kind::Acme, "systemctl_status_tells_health_and_calls", systemctl_tells),
+    (Kind::Acme, "systemctl_status_shows_health_and_calls", systemctl_shows_health),
     (Kind::Acme, "set_version_changes_that_component_and_no_other", only_asterisk_changes),
-    (Kind::Acme, "hosts_come_back_alone_without_a_controller", hosts_come_back),
-    (Kind::Acme, "every_target_of_prometheus_answers", targets_answer),
-    (Kind::Acme, "a_silent_host_is_unreachable_within_five_seconds", silent_host),
+    (Kind::Acme, "rebooted_hosts_start_their_components_without_a_controller", hosts_reboot),
+    (Kind::Acme, "every_prometheus_target_answers", targets_answer),
+    (Kind::Acme, "a_silent_host_is_shown_as_unreachable_within_five_seconds", silent_host),
 ];
 
 const APP: &str = "acme-app";
-/// After this a silent host has been told as unreachable.
+/// The longest time after which a silent host must be shown as unreachable.
 const SILENCE_MS_MAX: u64 = 5_000;
 
 fn every_component_is_healthy(fleet: &Fleet) -> Result<()> {
     let status = status(fleet)?;
-    // Which of the two depends on the tests before: none is in progress.
+    // The last rollout may have ended in either way, depending on the tests that ran before this one.
     let has_ended = ["completed", "rolled-back"].iter().any(|s| status["rollout"]["state"] == *s);
     check(has_ended, format!("{}", status["rollout"]))?;
     let mut count = 0;
@@ -38,8 +40,8 @@ fn every_component_is_healthy(fleet: &Fleet) -> Result<()> {
             check(seen["health"] == "healthy", format!("{name} on {node}: {seen}"))?;
         }
     }
-    // Nine containers, and the exporter on each of the three hosts.
-    check(count == 12, format!("{count} instances instead of 12"))
+    // There are nine containers, and the exporter on each of the three hosts.
+    check(count == 12, format!("{count} instances, expected 12"))
 }
 
 fn asterisk_answers(fleet: &Fleet) -> Result<()> {
@@ -48,16 +50,18 @@ fn asterisk_answers(fleet: &Fleet) -> Result<()> {
     check(answer.contains("Server: OMniLeads lab asterisk"), answer)
 }
 
-fn systemctl_tells(fleet: &Fleet) -> Result<()> {
+fn systemctl_shows_health(fleet: &Fleet) -> Result<()> {
     let text = sh(fleet, "acme-voice", "systemctl show -p StatusText --value asterisk")?;
     check(text.contains("healthy") && text.contains("0 calls"), text)
 }
 
 fn only_asterisk_changes(fleet: &Fleet) -> Result<()> {
-    let before: Vec<_> = fleet.nodes().map(|node| starts(fleet, node)).collect::<Result<_>>()?;
+    let before: Vec<_> =
+        fleet.nodes().map(|node| start_times(fleet, node)).collect::<Result<_>>()?;
     let change = ["set-version", "tenant=acme", "asterisk=230215.01"];
     fleet.ctl_ok(&change)?;
-    let after: Vec<_> = fleet.nodes().map(|node| starts(fleet, node)).collect::<Result<_>>()?;
+    let after: Vec<_> =
+        fleet.nodes().map(|node| start_times(fleet, node)).collect::<Result<_>>()?;
     for (before, after) in before.iter().zip(&after) {
         check(before.keys().eq(after.keys()), format!("{before:?} {after:?}"))?;
         for (name, at) in after {
@@ -76,27 +80,28 @@ fn only_asterisk_changes(fleet: &Fleet) -> Result<()> {
         format!("{}{}", again.stdout, again.stderr).contains("nothing to change"),
         format!("{again:?}"),
     )?;
-    let untouched: Vec<_> = fleet.nodes().map(|node| starts(fleet, node)).collect::<Result<_>>()?;
-    check(untouched == after, "the second command touched something")
+    let untouched: Vec<_> =
+        fleet.nodes().map(|node| start_times(fleet, node)).collect::<Result<_>>()?;
+    check(untouched == after, "the second command restarted a container")
 }
 
-/// Every unit of the stack, by host.
+/// The units of the stack, by host.
 const UNITS: [(&str, &str); 3] = [
     ("acme-data", "postgresql redis prometheus-node-exporter"),
     ("acme-voice", "rtpengine asterisk prometheus-node-exporter"),
     ("acme-app", "kamailio websockets omnileads daphne nginx prometheus-node-exporter"),
 ];
 
-fn hosts_come_back(fleet: &Fleet) -> Result<()> {
+fn hosts_reboot(fleet: &Fleet) -> Result<()> {
     sh(fleet, CONTROLLER, "systemctl stop omlcontroller")?;
-    let came_back = come_back_alone(fleet);
+    let rebooted = reboot_and_check_hosts(fleet);
     sh(fleet, CONTROLLER, "systemctl start omlcontroller")?;
     let restarted_ms = now_ms()?;
-    came_back?;
+    rebooted?;
     wait_ready_after(fleet, restarted_ms, ("acme-voice", "asterisk")).map(drop)
 }
 
-fn come_back_alone(fleet: &Fleet) -> Result<()> {
+fn reboot_and_check_hosts(fleet: &Fleet) -> Result<()> {
     for (node, _) in UNITS {
         fleet.host(node)?.reboot()?;
     }
@@ -112,7 +117,7 @@ fn come_back_alone(fleet: &Fleet) -> Result<()> {
     check(page.contains("1.26.0"), page)
 }
 
-/// What Prometheus is told to scrape is there to be scraped.
+/// Checks that every target that Prometheus discovers serves metrics.
 fn targets_answer(fleet: &Fleet) -> Result<()> {
     let text = sh(fleet, CONTROLLER, "curl -sf http://127.0.0.1:9271/sd")?;
     let groups: Vec<Value> = serde_json::from_str(&text).context("read the targets")?;
@@ -122,7 +127,7 @@ fn targets_answer(fleet: &Fleet) -> Result<()> {
         check(label("tenant") == "acme", format!("{group}"))?;
         let component = label("component");
         labels.push((label("host"), component.clone()));
-        // The Asterisk of the lab is older than its numbers.
+        // The lab's version of Asterisk has no metrics.
         if component == "asterisk" {
             continue;
         }
@@ -149,18 +154,18 @@ fn targets_answer(fleet: &Fleet) -> Result<()> {
 
 fn silent_host(fleet: &Fleet) -> Result<()> {
     let host = fleet.host(APP)?;
-    let dropped = told_in_time(fleet, || Ok(host.partition()?));
+    let dropped = reported_in_time(fleet, || Ok(host.partition()?));
     host.heal()?;
-    dropped.context("a host whose packets are dropped")?;
-    let stopped = told_in_time(fleet, || Ok(host.pause("omlagent")?));
+    dropped.context("the packets of a host are dropped")?;
+    let stopped = reported_in_time(fleet, || Ok(host.pause("omlagent")?));
     host.resume("omlagent")?;
-    stopped.context("a host whose agent is stopped")?;
+    stopped.context("the agent of a host is stopped")?;
     wait_connected(fleet)
 }
 
-/// A host that is silent from now on is told as such in time. The stamp of the reply that says so
-/// counts, and not when a test came to read it: the controller's clock is this machine's.
-fn told_in_time(fleet: &Fleet, silence: impl FnOnce() -> Result<()>) -> Result<()> {
+/// Silences a host and checks that it is shown as unreachable in time. The controller's timestamp in
+/// the reply counts, because the test may read the reply later. Both use the clock of this machine.
+fn reported_in_time(fleet: &Fleet, silence: impl FnOnce() -> Result<()>) -> Result<()> {
     wait_connected(fleet)?;
     let watch = Watch::start(fleet)?;
     let app = |reply: &Value| node_of(&reply["tenants"][0], APP);
@@ -168,16 +173,16 @@ fn told_in_time(fleet: &Fleet, silence: impl FnOnce() -> Result<()>) -> Result<(
     let began_ms = now_ms()?;
     silence()?;
     let reply = watch
-        .wait("the host is told as unreachable", |reply| app(reply)["state"] == "unreachable")?;
-    let told_ms = reply["now_ms"].as_u64().context("a reply with its time")?;
+        .wait("the host is shown as unreachable", |reply| app(reply)["state"] == "unreachable")?;
+    let reported_ms = reply["now_ms"].as_u64().context("read the time of the reply")?;
     let seen = app(&reply);
     check(seen["last_seen_ms"].as_u64() > Some(0), format!("{seen}"))?;
-    let took_ms = told_ms.saturating_sub(began_ms);
-    check(took_ms <= SILENCE_MS_MAX, format!("it was told after {took_ms} ms"))
+    let took_ms = reported_ms.saturating_sub(began_ms);
+    check(took_ms <= SILENCE_MS_MAX, format!("it was shown as unreachable after {took_ms} ms"))
 }
 
 fn wait_connected(fleet: &Fleet) -> Result<()> {
-    oml_lab::until("the host is back", SOON, || {
+    oml_lab::until("the host is connected again", SOON, || {
         let seen = node_of(&status(fleet).map_err(|e| format!("{e:#}"))?, APP);
         if seen["state"] == "connected" { Ok(()) } else { Err(format!("{}", seen["state"])) }
     })?;

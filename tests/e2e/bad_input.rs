@@ -1,28 +1,35 @@
-//! Every mistake gets a clear message with its place and a hint, exit code 2,
-//! and changes nothing.
+//! Tests that every mistake of an operator is reported with its location, a hint and
+//! exit code 2, and changes nothing.
 
 use anyhow::Result;
 use oml_tests::Fleet;
 
 use crate::Case;
-use crate::look::{starts, status};
+use crate::observe::{start_times, status};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
-    (Kind::Tiny, "every_mistake_is_told_with_its_place_and_changes_nothing", mistakes),
-    (Kind::Tiny, "a_controller_that_is_away_is_one_sentence_and_exit_code_5", controller_away),
+    (Kind::Tiny, "every_mistake_is_reported_with_its_location_and_changes_nothing", mistakes),
+    (
+        Kind::Tiny,
+        "a_stopped_controller_is_reported_in_one_sentence_with_exit_code_5",
+        controller_away,
+    ),
 ];
 
 const NODE: &str = "tiny-one";
 
 fn mistakes(fleet: &Fleet) -> Result<()> {
-    let before = (status(fleet)?["revision"].clone(), starts(fleet, NODE)?);
-    let refuse = |words: &[&str], told: &[&str]| -> Result<()> {
+    let before = (status(fleet)?["revision"].clone(), start_times(fleet, NODE)?);
+    let refuse = |words: &[&str], expected: &[&str]| -> Result<()> {
         let ended = fleet.ctl(words)?;
         let shown = format!("omlctl {}: {ended:?}", words.join(" "));
         check(ended.code == 2, &shown)?;
         check(ended.stdout.is_empty(), &shown)?;
-        check(told.iter().all(|word| ended.stderr.contains(word)), format!("{told:?} in {shown}"))?;
+        check(
+            expected.iter().all(|word| ended.stderr.contains(word)),
+            format!("{expected:?} in {shown}"),
+        )?;
         let is_plain = !["panicked", "Error {", "\u{1b}"].iter().any(|w| ended.stderr.contains(w));
         check(is_plain, &shown)
     };
@@ -32,14 +39,14 @@ fn mistakes(fleet: &Fleet) -> Result<()> {
     refuse(&["set-version", "tenant=tiny", "first=a:b"], &["a:b"])?;
     refuse(&["rollback", "tenant=tiny", "to=999"], &["999"])?;
     let spec = fleet.spec()?;
-    let apply = |name: &str, text: &str, told: &[&str]| -> Result<()> {
+    let apply = |name: &str, text: &str, expected: &[&str]| -> Result<()> {
         let path = fleet.write_spec(name, text)?;
-        refuse(&["apply", "-f", &path], told)
+        refuse(&["apply", "-f", &path], expected)
     };
     let keys = spec.replace("catalog:", "catalogue: x\ncatalog:").replace("rollout:", "rolout:");
-    let told =
+    let expected =
         ["line 2: catalogue", "did you mean catalog?", "line 8: rolout", "did you mean rollout?"];
-    apply("keys.yaml", &keys, &told)?;
+    apply("keys.yaml", &keys, &expected)?;
     apply(
         "component.yaml",
         &spec.replace("first: v1", "frist: v1"),
@@ -66,8 +73,8 @@ fn mistakes(fleet: &Fleet) -> Result<()> {
     let many: String = (0..10_000).map(|n| format!("  c{n}: v1\n")).collect();
     apply("many.yaml", &spec.replace("rollout:", &format!("{many}rollout:")), &["256"])?;
     apply("control.yaml", &spec.replace("first: v1", "\"fi\\e[31mrst\": v1"), &["fi\\u{1b}"])?;
-    check(status(fleet)?["revision"] == before.0, "a refused change left a revision")?;
-    check(starts(fleet, NODE)? == before.1, "a refused change started something anew")
+    check(status(fleet)?["revision"] == before.0, "a refused change made a revision")?;
+    check(start_times(fleet, NODE)? == before.1, "a refused change restarted a container")
 }
 
 fn controller_away(fleet: &Fleet) -> Result<()> {

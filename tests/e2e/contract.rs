@@ -1,4 +1,4 @@
-//! What every runtime of the agent has to keep, asked of the real Docker and systemd of a host.
+//! Runs the agent's contract suite for runtimes against the real Docker and systemd of a host.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use serde_json::Value;
 
 use crate::pool::lab_name;
 
-pub(crate) const NAME: &str = "the_real_docker_and_systemd_keep_the_contract_of_the_runtimes";
+pub(crate) const NAME: &str = "the_real_docker_and_systemd_pass_the_runtime_contract";
 
 const HOST: &str = "alone";
 const LIMIT: Duration = Duration::from_secs(1200);
 const PROGRAM: &str = "/root/contract";
 const PASSWORD_FILE: &str = "/root/registry.password";
 const REPOSITORY: &str = "omnileads/small";
-/// Variable and tag: the images that the contract tries.
+/// The images that the contract suite uses: the variable that passes each one, and its tag.
 const IMAGES: [(&str, &str); 4] = [
     ("OML_CONTRACT_V1", "v1"),
     ("OML_CONTRACT_V2", "v2"),
@@ -25,8 +25,8 @@ const IMAGES: [(&str, &str); 4] = [
     ("OML_CONTRACT_HANGS", "hangs"),
 ];
 
-/// On a host of its own: an agent that runs would tidy up behind it.
-pub(crate) fn is_kept(packages: &Packages) -> Result<()> {
+/// Runs the suite on a separate host, because a running agent would remove what the suite makes.
+pub(crate) fn run(packages: &Packages) -> Result<()> {
     let program = test_program()?;
     let lab = Lab::up(&LabSpec::new(&lab_name("contract"), &[HOST]))?;
     let host = lab.host(HOST)?;
@@ -44,12 +44,12 @@ pub(crate) fn is_kept(packages: &Packages) -> Result<()> {
     words.extend([PROGRAM, "the_real_daemons", "--nocapture"].map(str::to_owned));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let output = host.exec_within(LIMIT, &words)?;
-    let told = format!("{}{}", output.stdout, output.stderr);
-    ensure!(output.is_success() && told.contains("1 passed"), "{told}");
+    let printed = format!("{}{}", output.stdout, output.stderr);
+    ensure!(output.is_success() && printed.contains("1 passed"), "{printed}");
     Ok(lab.down()?)
 }
 
-/// The agent's own tests, as `cargo xtask test` has built them already.
+/// Returns the path of the agent's test program, which `cargo xtask test` has built already.
 fn test_program() -> Result<PathBuf> {
     let output = oml_tests::cargo()?
         .args(["test", "--workspace", "--locked", "--quiet", "--lib", "--no-run"])
@@ -64,5 +64,5 @@ fn test_program() -> Result<PathBuf> {
         .filter(|message| message["profile"]["test"] == true)
         .filter(|message| message["target"]["name"] == "omlagent")
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    program.context("cargo names no test program of the agent")
+    program.context("find the agent's test program in cargo's messages")
 }

@@ -1,4 +1,5 @@
-//! What people do to a host by hand: mended and told, or respected.
+//! Tests of what people do to a host by hand. Drift is corrected and reported, and a
+//! deliberate stop is respected.
 
 use std::time::Duration;
 
@@ -8,34 +9,38 @@ use oml_tests::Fleet;
 use serde_json::Value;
 
 use crate::Case;
-use crate::look::{
-    SOON, instance, now_ms, sh, starts, wait_instance, wait_instance_within, wait_ready,
-    wait_ready_after, wait_told_after,
+use crate::observe::{
+    SOON, instance, now_ms, sh, start_times, wait_instance, wait_instance_within, wait_ready,
+    wait_ready_after, wait_reported_after,
 };
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
-    (Kind::Tiny, "a_removed_stopped_or_killed_container_comes_back_and_is_told_as_drift", drift),
-    (Kind::Tiny, "docker_restarted_with_live_restore_restarts_no_container", docker_restart),
+    (Kind::Tiny, "a_removed_stopped_or_killed_container_is_restored_and_reported_as_drift", drift),
+    (Kind::Tiny, "a_docker_restart_with_live_restore_restarts_no_container", docker_restart),
     (
         Kind::Tiny,
-        "docker_restarted_without_live_restore_brings_everything_back",
+        "all_containers_start_again_after_a_docker_restart_without_live_restore",
         docker_restart_hard,
     ),
-    (Kind::Tiny, "docker_that_is_away_is_told_in_a_sentence", docker_away),
-    (Kind::Tiny, "dbus_restarted_is_survived", dbus_restart),
+    (Kind::Tiny, "an_unavailable_docker_is_reported_in_one_sentence", docker_unavailable),
+    (Kind::Tiny, "a_dbus_restart_affects_neither_containers_nor_later_changes", dbus_restart),
     (Kind::Tiny, "systemctl_restart_by_hand_works", restart_by_hand),
-    (Kind::Tiny, "systemctl_stop_by_hand_is_held_until_started_or_changed", held),
-    (Kind::Tiny, "systemctl_stop_before_a_version_proved_good_is_no_success", held_in_its_soak),
-    (Kind::Tiny, "a_unit_or_container_that_is_not_ours_is_refused_by_name", foreign),
+    (
+        Kind::Tiny,
+        "a_component_stopped_by_hand_stays_stopped_until_started_or_changed",
+        stopped_by_hand,
+    ),
+    (Kind::Tiny, "a_stop_by_hand_during_the_soak_is_not_a_success", stopped_in_its_soak),
+    (Kind::Tiny, "a_foreign_unit_or_container_is_refused_by_name", foreign),
 ];
 
 const NODE: &str = "tiny-one";
-/// Beyond the minute for which a patient fleet wants its components healthy.
+/// This limit is longer than the soak of one minute that the test configures.
 const SOAK_LIMIT: Duration = Duration::from_secs(180);
 
 fn drift(fleet: &Fleet) -> Result<()> {
-    let others = starts(fleet, NODE)?["oml-second"].clone();
+    let others = start_times(fleet, NODE)?["oml-second"].clone();
     for (command, found) in [
         ("docker rm -f oml-first", "removed"),
         ("docker stop -t 1 oml-first", "exit"),
@@ -48,17 +53,18 @@ fn drift(fleet: &Fleet) -> Result<()> {
             seen["phase"]["name"] == "ready"
                 && seen["drift"]["at_ms"].as_u64().unwrap_or(0) > drift_at
         })?;
-        let told = seen["drift"]["found"].as_str().unwrap_or_default();
-        check(told.contains(found), format!("{command}: {told}"))?;
+        let reported = seen["drift"]["found"].as_str().unwrap_or_default();
+        check(reported.contains(found), format!("{command}: {reported}"))?;
         check(
-            starts(fleet, NODE)?.contains_key("oml-first"),
-            format!("{command}: not under its name"),
+            start_times(fleet, NODE)?.contains_key("oml-first"),
+            format!("{command}: no container has the name oml-first"),
         )?;
     }
-    check(starts(fleet, NODE)?["oml-second"] == others, "the other component was touched")
+    check(start_times(fleet, NODE)?["oml-second"] == others, "the other component was restarted")
 }
 
-/// Restarts Docker with these settings; systemd would count such restarts and refuse the fourth.
+/// Restarts Docker with or without live-restore. The unit's failure counter is reset first, because systemd would
+/// otherwise refuse the fourth restart.
 fn restart_docker(fleet: &Fleet, live_restore: bool) -> Result<()> {
     fleet.lab().set_live_restore(fleet.host(NODE)?, live_restore)?;
     sh(fleet, NODE, "systemctl reset-failed docker; systemctl restart docker")?;
@@ -69,114 +75,124 @@ fn restart_docker(fleet: &Fleet, live_restore: bool) -> Result<()> {
 }
 
 fn docker_restart(fleet: &Fleet) -> Result<()> {
-    let before = starts(fleet, NODE)?;
+    let before = start_times(fleet, NODE)?;
     restart_docker(fleet, true)?;
     let restarted_ms = now_ms()?;
     for component in ["first", "second"] {
         wait_ready_after(fleet, restarted_ms, (NODE, component))?;
     }
-    check(starts(fleet, NODE)? == before, "a container was started anew")
+    check(start_times(fleet, NODE)? == before, "a container was restarted")
 }
 
-/// Without live-restore Docker ends every container: first as it starts, then as it stops.
+/// Restarts Docker twice without live-restore. The first restart ends every container when Docker starts with the new
+/// setting, the second when Docker stops.
 fn docker_restart_hard(fleet: &Fleet) -> Result<()> {
-    let came_back = comes_back(fleet, false).and_then(|()| comes_back(fleet, false));
-    comes_back(fleet, true)?;
-    came_back
+    let recovered =
+        restart_and_recover(fleet, false).and_then(|()| restart_and_recover(fleet, false));
+    restart_and_recover(fleet, true)?;
+    recovered
 }
 
-fn comes_back(fleet: &Fleet, live_restore: bool) -> Result<()> {
-    let names: Vec<String> = starts(fleet, NODE)?.into_keys().collect();
+fn restart_and_recover(fleet: &Fleet, live_restore: bool) -> Result<()> {
+    let names: Vec<String> = start_times(fleet, NODE)?.into_keys().collect();
     let before = [instance(fleet, NODE, "first")?, instance(fleet, NODE, "second")?];
     restart_docker(fleet, live_restore)?;
     for (component, before) in ["first", "second"].into_iter().zip(before) {
-        wait_instance(fleet, (NODE, component), "it is back, and told as drift", |seen| {
-            let is_later = |now: &Value, then: &Value| now.as_u64() > then.as_u64();
-            seen["phase"]["name"] == "ready"
-                && is_later(&seen["started_at_ms"], &before["started_at_ms"])
-                && is_later(&seen["drift"]["at_ms"], &before["drift"]["at_ms"])
-        })?;
+        wait_instance(
+            fleet,
+            (NODE, component),
+            "it runs again and is reported as drift",
+            |seen| {
+                let is_later = |now: &Value, then: &Value| now.as_u64() > then.as_u64();
+                seen["phase"]["name"] == "ready"
+                    && is_later(&seen["started_at_ms"], &before["started_at_ms"])
+                    && is_later(&seen["drift"]["at_ms"], &before["drift"]["at_ms"])
+            },
+        )?;
     }
-    let now = starts(fleet, NODE)?;
+    let now = start_times(fleet, NODE)?;
     check(now.keys().eq(&names), format!("{names:?}, then {now:?}"))
 }
 
-fn docker_away(fleet: &Fleet) -> Result<()> {
-    let before = starts(fleet, NODE)?;
+fn docker_unavailable(fleet: &Fleet) -> Result<()> {
+    let before = start_times(fleet, NODE)?;
     sh(fleet, NODE, "systemctl stop docker.socket docker.service")?;
-    let told = until("it is told that docker is away", SOON, || {
+    let printed = until("the failure of docker is reported", SOON, || {
         let ended = fleet.ctl(&["explain", "tenant=tiny"]).map_err(|error| format!("{error:#}"))?;
-        let is_told = ended.stdout.contains("docker does not answer");
-        if is_told { Ok(ended) } else { Err(format!("{ended:?}")) }
+        let is_reported = ended.stdout.contains("docker does not answer");
+        if is_reported { Ok(ended) } else { Err(format!("{ended:?}")) }
     });
     sh(fleet, NODE, "systemctl reset-failed docker; systemctl start docker.socket docker.service")?;
     let restarted_ms = now_ms()?;
-    let told = told?;
-    check(told.stdout.contains("since") && !told.stdout.contains("Error"), format!("{told:?}"))?;
+    let printed = printed?;
+    check(
+        printed.stdout.contains("since") && !printed.stdout.contains("Error"),
+        format!("{printed:?}"),
+    )?;
     for component in ["first", "second"] {
         wait_ready_after(fleet, restarted_ms, (NODE, component))?;
     }
-    let after = starts(fleet, NODE)?;
+    let after = start_times(fleet, NODE)?;
     check(after == before, format!("{before:?}, then {after:?}"))
 }
 
 fn dbus_restart(fleet: &Fleet) -> Result<()> {
-    let before = starts(fleet, NODE)?;
+    let before = start_times(fleet, NODE)?;
     sh(fleet, NODE, "systemctl restart dbus")?;
     wait_ready_after(fleet, now_ms()?, (NODE, "first"))?;
-    check(starts(fleet, NODE)? == before, "a container was started anew")?;
-    // The agent hears of the host again, and changes it.
+    check(start_times(fleet, NODE)? == before, "a container was restarted")?;
+    // The agent must have reconnected to D-Bus, because a change works.
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2"])?;
     wait_ready(fleet, NODE, "first").map(drop)
 }
 
 fn restart_by_hand(fleet: &Fleet) -> Result<()> {
-    let before = starts(fleet, NODE)?;
+    let before = start_times(fleet, NODE)?;
     sh(fleet, NODE, "systemctl restart oml-first")?;
     wait_ready(fleet, NODE, "first")?;
-    let after = starts(fleet, NODE)?;
+    let after = start_times(fleet, NODE)?;
     check(before["oml-first"] != after["oml-first"], "it was not restarted")?;
-    check(before["oml-second"] == after["oml-second"], "the other one was")
+    check(before["oml-second"] == after["oml-second"], "the other component was restarted")
 }
 
-fn held(fleet: &Fleet) -> Result<()> {
-    let is_told_as_held = |what: &str| -> Result<()> {
-        // What is told after this moment is told of the host as it is now.
-        wait_told_after(fleet, now_ms()?, (NODE, "first"), what, |seen| {
+fn stopped_by_hand(fleet: &Fleet) -> Result<()> {
+    let wait_stopped_by_hand = |what: &str| -> Result<()> {
+        // Only a report made after this moment describes the current state of the host.
+        wait_reported_after(fleet, now_ms()?, (NODE, "first"), what, |seen| {
             seen["phase"]["name"] == "stopped-by-hand" && seen["phase"]["at_ms"].as_u64() > Some(0)
         })?;
-        check(!starts(fleet, NODE)?.contains_key("oml-first"), format!("{what}, and it runs"))
+        check(!start_times(fleet, NODE)?.contains_key("oml-first"), format!("{what}, but it runs"))
     };
     sh(fleet, NODE, "systemctl stop oml-first")?;
-    is_told_as_held("it is shown as held")?;
-    let told = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
-    check(told.contains("stopped by hand since"), told)?;
-    // A look at everything does not release it.
+    wait_stopped_by_hand("it is shown as stopped by hand")?;
+    let printed = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
+    check(printed.contains("stopped by hand since"), printed)?;
+    // A restart of the agent must not start the component.
     sh(fleet, NODE, "systemctl restart omlagent")?;
-    is_told_as_held("it is still held")?;
+    wait_stopped_by_hand("it is still stopped")?;
     sh(fleet, NODE, "systemctl start oml-first")?;
     wait_ready(fleet, NODE, "first")?;
     sh(fleet, NODE, "systemctl stop oml-first")?;
-    is_told_as_held("it is held again")?;
+    wait_stopped_by_hand("it is stopped again")?;
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2"])?;
     let seen = wait_ready(fleet, NODE, "first")?;
     check(seen["version"] == "v2", format!("{seen}"))
 }
 
-fn held_in_its_soak(fleet: &Fleet) -> Result<()> {
+fn stopped_in_its_soak(fleet: &Fleet) -> Result<()> {
     let patient = fleet.spec()?.replace("min_healthy_for: 2s", "min_healthy_for: 60s");
     let path = fleet.write_spec("patient.yaml", &patient)?;
     fleet.ctl_ok(&["apply", "-f", &path])?;
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2", "--no-wait"])?;
     let is_in = |phase: &'static str| move |seen: &Value| seen["phase"]["name"] == phase;
-    wait_instance(fleet, (NODE, "first"), "it has to stay healthy", is_in("soaking"))?;
+    wait_instance(fleet, (NODE, "first"), "its soak has started", is_in("soaking"))?;
     sh(fleet, NODE, "systemctl stop oml-first")?;
-    wait_instance(fleet, (NODE, "first"), "the stop is told", is_in("blocked"))?;
-    let told = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
-    check(told.contains("stopped on the host by hand before it had proved good"), &told)?;
-    check(told.contains("progressing"), told)?;
+    wait_instance(fleet, (NODE, "first"), "the stop is reported", is_in("blocked"))?;
+    let printed = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
+    check(printed.contains("stopped on the host by hand before it had proved good"), &printed)?;
+    check(printed.contains("progressing"), printed)?;
     sh(fleet, NODE, "systemctl start oml-first")?;
-    let what = "it is ready after a whole soak";
+    let what = "it is ready after a complete soak";
     wait_instance_within(fleet, (NODE, "first"), what, SOAK_LIMIT, |seen| {
         seen["phase"]["name"] == "ready" && seen["version"] == "v2"
     })
@@ -195,7 +211,7 @@ fn foreign(fleet: &Fleet) -> Result<()> {
     wait_refused(fleet, "oml-second.service")?;
     let untouched = sh(fleet, NODE, &format!("cat {unit}"))?;
     check(untouched.contains("sleep infinity"), untouched)?;
-    // The unit gives way to a container of the same kind.
+    // The same must hold for a foreign container instead of the unit.
     let container = "docker create --name oml-second $(docker inspect -f '{{.Image}}' oml-first)";
     let id = sh(fleet, NODE, container)?;
     sh(fleet, NODE, &format!("rm {unit} && systemctl daemon-reload"))?;

@@ -1,16 +1,19 @@
-//! The whole chain on real hosts: real Docker, real systemd, a real registry,
-//! real programs. Each test leaves its fleet as the next one expects it.
-#![expect(clippy::disallowed_methods, reason = "real hosts, by real time, as whoever runs it says")]
+//! End-to-end tests of the real programs on real hosts, with real Docker, systemd
+//! and a real registry. The tests share fleets; every test starts from the same state.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests on real hosts use real time and read their own variables"
+)]
 
 mod acme;
 mod bad_input;
 mod bad_versions;
 mod contract;
-mod deaths;
+mod crashes;
 mod drain;
 mod drift;
-mod look;
-mod operator;
+mod observe;
+mod omlctl;
 mod pool;
 mod preflight;
 mod registry;
@@ -26,7 +29,7 @@ use oml_tests::Fleet;
 
 use crate::pool::{Kind, Pool};
 
-/// A test and the fleet it runs on.
+/// The fleet that a test runs on, the test's name and its function.
 pub(crate) type Case = (Kind, &'static str, fn(&Fleet) -> anyhow::Result<()>);
 
 fn main() -> ExitCode {
@@ -37,31 +40,31 @@ fn main() -> ExitCode {
     if !pool::can_run() && !arguments.list {
         trials = trials.into_iter().map(|trial| trial.with_ignored_flag(true)).collect();
     }
-    // Tests of one fleet wait for each other, and none for those of another.
+    // All tests may run in parallel; the pool makes tests of the same fleet wait for each other.
     arguments.test_threads = Some(trials.len());
     let conclusion = libtest_mimic::run(&arguments, trials);
-    end(&pool, conclusion)
+    take_down(&pool, conclusion)
 }
 
 fn on_fleet(pool: &Arc<Pool>, (kind, name, test): Case) -> Trial {
     let pool = Arc::clone(pool);
-    Trial::test(name, move || told(pool.with(kind, test))).with_kind(kind.as_str())
+    Trial::test(name, move || trial_result(pool.run_on(kind, test))).with_kind(kind.as_str())
 }
 
 fn on_own_host(pool: &Arc<Pool>) -> Trial {
     let pool = Arc::clone(pool);
     Trial::test(contract::NAME, move || {
-        told(pool.packages().and_then(|packages| contract::is_kept(&packages)))
+        trial_result(pool.packages().and_then(|packages| contract::run(&packages)))
     })
 }
 
-fn told(outcome: anyhow::Result<()>) -> Result<(), Failed> {
+fn trial_result(outcome: anyhow::Result<()>) -> Result<(), Failed> {
     outcome.map_err(|error| Failed::from(format!("{error:#}")))
 }
 
 fn cases() -> Vec<Case> {
     let mut cases = acme::CASES.to_vec();
-    cases.extend(deaths::CASES);
+    cases.extend(crashes::CASES);
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);
     cases.extend(bad_versions::CASES);
@@ -74,7 +77,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn end(pool: &Pool, conclusion: Conclusion) -> ExitCode {
+fn take_down(pool: &Pool, conclusion: Conclusion) -> ExitCode {
     if let Err(error) = pool.down() {
         eprintln!("error: the labs could not be taken down: {error:#}");
         return ExitCode::FAILURE;

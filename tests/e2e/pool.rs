@@ -1,4 +1,4 @@
-//! The fleets that tests share, each brought up when the first test needs it.
+//! The fleets that tests share. Each is brought up when the first test needs it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,12 +7,12 @@ use oml_lab::{LabError, preflight};
 use oml_tests::fleet::Topology;
 use oml_tests::{Build, Fleet, Packages};
 
-/// What a test needs.
+/// The kind of fleet that a test needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Three hosts with the whole stack of tenant acme.
+    /// Tenant acme has the whole stack on three hosts.
     Acme,
-    /// One host with two small components of tenant tiny.
+    /// Tenant tiny has two small components on one host.
     Tiny,
 }
 
@@ -32,10 +32,10 @@ impl Kind {
     }
 }
 
-/// Fleets in a row that may fail before no further one is tried.
-const FAILED_MAX: u32 = 2;
+/// The number of fleets in a row that may fail to come up before no further one is tried.
+const FAILURES_MAX: u32 = 2;
 
-/// At most one fleet of each kind.
+/// The pool has at most one fleet of each kind.
 #[derive(Default)]
 pub(crate) struct Pool {
     packages: Mutex<Option<Packages>>,
@@ -45,19 +45,21 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct Slot {
-    /// Not there while a test has it: what a test that fails or panics leaves is for no other.
+    /// The fleet, if one is up and unused. A test takes it out, so that no other test gets the fleet of a test that failed
+    /// or panicked.
     fleet: Option<Fleet>,
-    /// How many fleets in a row did not come up or settle, and what the last one said.
-    failed: u32,
-    why: String,
+    /// How many fleets in a row did not come up or did not reach the first state.
+    failures: u32,
+    /// The error of the last such fleet.
+    last_error: String,
 }
 
 impl Pool {
-    /// Runs a test on its fleet, which first gets the state that every test begins with. The fleet
-    /// of a test that failed is taken down: the next one gets a fresh one.
-    pub(crate) fn with(&self, kind: Kind, test: fn(&Fleet) -> Result<()>) -> Result<()> {
+    /// Runs a test on its fleet after bringing the fleet into the state in which every test starts. The
+    /// fleet of a failed test is taken down, and the next test gets a new one.
+    pub(crate) fn run_on(&self, kind: Kind, test: fn(&Fleet) -> Result<()>) -> Result<()> {
         let mut slot = self.slot(kind);
-        let fleet = self.settled(kind, &mut slot)?;
+        let fleet = self.fleet_in_first_state(kind, &mut slot)?;
         let outcome = test(&fleet);
         if outcome.is_ok() {
             slot.fleet = Some(fleet);
@@ -67,21 +69,21 @@ impl Pool {
         outcome
     }
 
-    /// The fleet in its first state. One that does not get there goes down with the error.
-    fn settled(&self, kind: Kind, slot: &mut Slot) -> Result<Fleet> {
-        // Those that wait need not all wait for the same failure again.
-        ensure!(slot.failed < FAILED_MAX, "no fleet came up: {}", slot.why);
-        let there = slot.fleet.take();
-        let up = there.map_or_else(|| self.bring_up(kind).context("bring a fleet up"), Ok);
+    /// Returns a fleet in the state in which every test starts. A fleet that does not reach it is taken down.
+    fn fleet_in_first_state(&self, kind: Kind, slot: &mut Slot) -> Result<Fleet> {
+        // Without this limit, every waiting test would run into the same failure again.
+        ensure!(slot.failures < FAILURES_MAX, "no fleet came up: {}", slot.last_error);
+        let existing = slot.fleet.take();
+        let up = existing.map_or_else(|| self.bring_up(kind).context("bring a fleet up"), Ok);
         let settled = up.and_then(|fleet| {
-            fleet.settle().context("bring the fleet into its first state")?;
+            fleet.apply_first_spec().context("bring the fleet into its first state")?;
             Ok(fleet)
         });
         match &settled {
-            Ok(_) => slot.failed = 0,
+            Ok(_) => slot.failures = 0,
             Err(error) => {
-                slot.failed += 1;
-                slot.why = format!("{error:#}");
+                slot.failures += 1;
+                slot.last_error = format!("{error:#}");
             }
         }
         settled
@@ -92,17 +94,17 @@ impl Pool {
             Kind::Acme => &self.acme,
             Kind::Tiny => &self.tiny,
         };
-        // A test that panicked took its fleet with it; the slot is as good as before.
+        // A test that panicked had taken its fleet out of the slot, so the slot is still valid.
         slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes every fleet down.
+    /// Takes down all fleets.
     pub(crate) fn down(&self) -> Result<()> {
         let fleets = [Kind::Acme, Kind::Tiny].map(|kind| self.slot(kind).fleet.take());
         fleets.into_iter().flatten().map(Fleet::down).fold(Ok(()), Result::and)
     }
 
-    /// What hosts install, built when it is first asked for.
+    /// Returns the packages for the hosts. The first call builds them.
     pub(crate) fn packages(&self) -> Result<Packages> {
         let mut packages = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
         match &*packages {
@@ -113,16 +115,16 @@ impl Pool {
 
     fn bring_up(&self, kind: Kind) -> Result<Fleet> {
         let fleet = Fleet::up_or_skip(&lab_name(kind.as_str()), self.packages()?, kind.topology())?;
-        fleet.context("this machine could carry a lab a moment ago")
+        fleet.context("this machine cannot run a lab any more")
     }
 }
 
-/// This process's own, so that two runs never meet.
+/// Returns a lab name that contains the process id, so that two runs never use the same name.
 pub(crate) fn lab_name(what: &str) -> String {
     format!("e2e-{what}-{}", std::process::id())
 }
 
-/// Whether this machine can carry a lab; says why not.
+/// Returns true if this machine can run a lab, and otherwise prints the reason.
 pub(crate) fn can_run() -> bool {
     match preflight() {
         Ok(_) => true,
@@ -130,12 +132,12 @@ pub(crate) fn can_run() -> bool {
             eprintln!("skipped: {reason}");
             false
         }
-        // The first test tells it, and fails.
+        // The first test fails with this error.
         Err(_) => true,
     }
 }
 
-/// An assertion with a sentence.
+/// Returns an error with this text unless the condition holds.
 pub(crate) fn check(holds: bool, what: impl Into<String>) -> Result<()> {
     ensure!(holds, what.into());
     Ok(())

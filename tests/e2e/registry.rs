@@ -1,4 +1,4 @@
-//! Registries that refuse, break off or are away: the old version stays.
+//! Tests that the old version keeps running when the registry refuses, breaks off or cannot be reached.
 
 use std::time::Duration;
 
@@ -7,60 +7,64 @@ use oml_lab::Fault;
 use oml_tests::Fleet;
 
 use crate::Case;
-use crate::look::{sh, starts, wait_instance_within};
+use crate::observe::{sh, start_times, wait_instance_within};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_tag_that_is_not_in_the_registry_is_refused", unknown_tag),
-    (Kind::Tiny, "a_registry_that_is_no_good_never_stops_the_old_version", faulty_registry),
+    (Kind::Tiny, "a_faulty_registry_never_stops_the_old_version", faulty_registry),
 ];
 
 const NODE: &str = "tiny-one";
-/// Beyond the longest pause between two pulls.
+/// This limit is longer than the longest pause between two pulls.
 const RETRY_LIMIT: Duration = Duration::from_secs(180);
 
 fn unknown_tag(fleet: &Fleet) -> Result<()> {
-    let before = starts(fleet, NODE)?;
+    let before = start_times(fleet, NODE)?;
     let ended = fleet.ctl(&["set-version", "tenant=tiny", "first=v99"])?;
     check(ended.code == 2, format!("{ended:?}"))?;
     check(ended.stderr.contains("v99") && ended.stderr.contains("registry"), ended.stderr)?;
-    check(starts(fleet, NODE)? == before, "something was started anew")
+    check(start_times(fleet, NODE)? == before, "a container was restarted")
 }
 
 fn faulty_registry(fleet: &Fleet) -> Result<()> {
     let mut faulty = fleet.lab().faulty_registry()?;
     let name = fleet.lab().registry()?.faulty_name();
-    let honest = fleet.lab().registry()?.name();
-    let first = |fleet: &Fleet| Ok::<_, anyhow::Error>(starts(fleet, NODE)?["oml-first"].clone());
+    let direct = fleet.lab().registry()?.name();
+    let first =
+        |fleet: &Fleet| Ok::<_, anyhow::Error>(start_times(fleet, NODE)?["oml-first"].clone());
     let before = first(fleet)?;
-    // What an earlier test fetched would not be fetched again.
+    // Unused images are removed, because an image that is present is not pulled again.
     sh(fleet, NODE, "docker container prune --force && docker image prune --all --force")?;
-    // Another repository name is another image, so it has to be fetched through the faulty way.
-    let spec = fleet.spec()?.replace(&honest, &name).replace("first: v1", "first: v2");
+    // The image name contains the faulty proxy's name, so the image has to be pulled through the proxy.
+    let spec = fleet.spec()?.replace(&direct, &name).replace("first: v1", "first: v2");
     let path = fleet.write_spec("faulty.yaml", &spec)?;
     for fault in [Fault::Unauthorized, Fault::Refuse, Fault::ServerError] {
         faulty.set(fault)?;
         let ended = fleet.ctl(&["apply", "-f", &path])?;
         check(ended.code == 1, format!("{ended:?}"))?;
-        check(ended.stderr.lines().count() <= 3, format!("one sentence: {}", ended.stderr))?;
-        check(first(fleet)? == before, "the old container was touched")?;
+        check(ended.stderr.lines().count() <= 3, format!("more than 3 lines: {}", ended.stderr))?;
+        check(first(fleet)? == before, "the old container was restarted")?;
     }
     faulty.set(Fault::CutAfter(64))?;
     fleet.ctl_ok(&["apply", "-f", &path, "--no-wait"])?;
-    let mut told = String::new();
+    let mut last_reason = String::new();
     for fault in [Fault::CutAfter(64), Fault::Unauthorized, Fault::Refuse] {
         faulty.set(fault)?;
-        let what = format!("the host tells of {fault:?}");
+        let what = format!("the host reports the fault {fault:?}");
         let seen = wait_instance_within(fleet, (NODE, "first"), &what, RETRY_LIMIT, |seen| {
             let reason = seen["reason"].as_str().unwrap_or_default();
-            seen["phase"]["name"] == "blocked" && reason.contains(&name) && reason != told
+            seen["phase"]["name"] == "blocked" && reason.contains(&name) && reason != last_reason
         })?;
-        told = seen["reason"].as_str().unwrap_or_default().to_owned();
-        check(told.lines().count() == 1, &told)?;
-        check(first(fleet)? == before, "the old container was stopped before the image was there")?;
+        last_reason = seen["reason"].as_str().unwrap_or_default().to_owned();
+        check(last_reason.lines().count() == 1, &last_reason)?;
+        check(
+            first(fleet)? == before,
+            "the old container was stopped before the image was pulled",
+        )?;
     }
     faulty.set(Fault::Pass)?;
-    let what = "the pull is tried again";
+    let what = "the pull is retried and succeeds";
     wait_instance_within(fleet, (NODE, "first"), what, RETRY_LIMIT, |seen| {
         seen["phase"]["name"] == "ready" && seen["version"] == "v2"
     })

@@ -1,23 +1,23 @@
-//! History goes forward only.
+//! Tests that history only grows: a rollback makes a new revision.
 
 use anyhow::{Context as _, Result};
 use oml_tests::Fleet;
 
 use crate::Case;
-use crate::look::{newest_revision, revisions, wait_ready};
+use crate::observe::{newest_revision, revisions, wait_ready};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] =
-    &[(Kind::Tiny, "rollback_to_an_earlier_revision_is_a_new_one_with_its_content", rollback)];
+    &[(Kind::Tiny, "a_rollback_makes_a_new_revision_with_the_earlier_content", rollback)];
 
 const NODE: &str = "tiny-one";
-const WANTED: u64 = 10;
+const REVISIONS_MIN: u64 = 10;
 
 fn spec(fleet: &Fleet, revision: u64) -> Result<String> {
     fleet.ctl_ok(&["get", "spec", "tenant=tiny", &format!("revision={revision}")])
 }
 
-/// The version of `first` in a revision.
+/// Returns the version of `first` in a revision.
 fn version(fleet: &Fleet, revision: u64) -> Result<&'static str> {
     let text = spec(fleet, revision)?;
     let line = text.lines().find(|line| line.trim_start().starts_with("first:"));
@@ -31,20 +31,20 @@ fn change(fleet: &Fleet, to: &str) -> Result<u64> {
 }
 
 fn rollback(fleet: &Fleet) -> Result<()> {
-    // One of its own: what other tests left may be a version that is no good.
-    let wanted = change(fleet, "v2")?;
-    // Until there are ten, and the newest has another version.
-    while change(fleet, "v1")? < WANTED {
+    // The test rolls back to its own revision, because a revision of another test may have a bad version.
+    let earlier = change(fleet, "v2")?;
+    // This adds revisions until there are ten and the newest has another version.
+    while change(fleet, "v1")? < REVISIONS_MIN {
         change(fleet, "v2")?;
     }
     let before = newest_revision(fleet)?;
-    check(version(fleet, wanted)? == "v2", "it has another version than was asked for")?;
-    check(spec(fleet, before)? != spec(fleet, wanted)?, "there is nothing to go back from")?;
-    let ended = fleet.ctl(&["rollback", "tenant=tiny", &format!("to={wanted}")])?;
-    let is_told = ended.stderr.contains(&format!("revision {}", before + 1));
-    check(ended.code == 0 && is_told, format!("{ended:?}"))?;
-    check(newest_revision(fleet)? == before + 1, "not one new revision")?;
-    check(spec(fleet, before + 1)? == spec(fleet, wanted)?, "its content is another")?;
+    check(version(fleet, earlier)? == "v2", "the earlier revision does not have version v2")?;
+    check(spec(fleet, before)? != spec(fleet, earlier)?, "both revisions have the same content")?;
+    let ended = fleet.ctl(&["rollback", "tenant=tiny", &format!("to={earlier}")])?;
+    let is_named = ended.stderr.contains(&format!("revision {}", before + 1));
+    check(ended.code == 0 && is_named, format!("{ended:?}"))?;
+    check(newest_revision(fleet)? == before + 1, "the rollback did not make one new revision")?;
+    check(spec(fleet, before + 1)? == spec(fleet, earlier)?, "the new revision's content differs")?;
     let all = revisions(fleet)?;
     let last = all.iter().max_by_key(|r| r["number"].as_u64()).cloned().unwrap_or_default();
     check(last["who"].as_str().is_some_and(|who| who.contains("admin")), format!("{last}"))?;

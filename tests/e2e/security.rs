@@ -1,17 +1,17 @@
-//! Who may do what: only what the certificate says.
+//! Tests that tokens and certificates permit only what they are meant for, and that secrets do not leak.
 
 use anyhow::Result;
 use oml_tests::Fleet;
 use oml_tests::fleet::{CONTROLLER, LAB_SECRET};
 
 use crate::Case;
-use crate::look::{SOON, sh};
+use crate::observe::{SOON, sh};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
-    (Kind::Tiny, "a_token_is_good_for_one_machine_of_one_name", tokens),
-    (Kind::Tiny, "without_a_certificate_nothing_is_answered", no_certificate),
-    (Kind::Tiny, "the_certificate_of_a_host_opens_nothing_else", certificate_of_a_host),
+    (Kind::Tiny, "a_token_enrols_one_host_under_one_name", tokens),
+    (Kind::Tiny, "a_connection_without_a_certificate_is_refused", no_certificate),
+    (Kind::Tiny, "the_certificate_of_a_host_gives_no_operator_access", certificate_of_a_host),
     (Kind::Acme, "secrets_are_in_no_log_argument_or_readable_file", secrets),
 ];
 
@@ -19,7 +19,7 @@ const NODE: &str = "tiny-one";
 
 fn redeem(fleet: &Fleet, token: &str, name: &str) -> Result<(i32, String)> {
     let endpoint = format!("{}:7444", fleet.host(CONTROLLER)?.address());
-    // A root of its own: the node's real identity stays.
+    // The other root folder keeps the node's real identity untouched.
     let script = format!(
         "printf %s '{token}' | omlagent enroll --root /tmp/other --controller {endpoint} \
          --token-file - --name {name} --address 127.0.0.1 2>&1"
@@ -31,21 +31,23 @@ fn redeem(fleet: &Fleet, token: &str, name: &str) -> Result<(i32, String)> {
 
 fn tokens(fleet: &Fleet) -> Result<()> {
     let token = fleet.token(&["tenant=tiny", "role=app", "name=tiny-two"])?;
-    let (code, told) = redeem(fleet, &token, "tiny-three")?;
-    check(code != 0 && told.contains("another name"), format!("another name: {told}"))?;
-    let (code, told) = redeem(fleet, &token, "tiny-two")?;
-    check(code == 0, format!("the right name: {told}"))?;
-    let (code, told) = redeem(fleet, &token, "tiny-two")?;
-    check(code != 0 && told.contains("used"), format!("a second time: {told}"))?;
-    let brief = fleet.token(&["tenant=tiny", "role=app", "name=tiny-four", "--valid", "1s"])?;
+    let (code, printed) = redeem(fleet, &token, "tiny-three")?;
+    check(code != 0 && printed.contains("another name"), format!("another name: {printed}"))?;
+    let (code, printed) = redeem(fleet, &token, "tiny-two")?;
+    check(code == 0, format!("the right name: {printed}"))?;
+    let (code, printed) = redeem(fleet, &token, "tiny-two")?;
+    check(code != 0 && printed.contains("used"), format!("a second time: {printed}"))?;
+    let short_lived =
+        fleet.token(&["tenant=tiny", "role=app", "name=tiny-four", "--valid", "1s"])?;
     let expired = oml_lab::until("the token expires", SOON, || {
-        // A token that never existed and one that is not yet over are told otherwise.
-        let (code, told) = redeem(fleet, &brief, "tiny-five").map_err(|e| format!("{e:#}"))?;
-        if code != 0 && told.contains("expired") { Ok(told) } else { Err(told) }
+        // An unknown token and one that has not expired yet give other messages.
+        let (code, printed) =
+            redeem(fleet, &short_lived, "tiny-five").map_err(|e| format!("{e:#}"))?;
+        if code != 0 && printed.contains("expired") { Ok(printed) } else { Err(printed) }
     })?;
-    check(!expired.contains(&brief), "the token is in the message")?;
-    let (code, told) = redeem(fleet, "oml1.not.a.token", "tiny-six")?;
-    check(code != 0 && told.contains("token"), told)?;
+    check(!expired.contains(&short_lived), "the token is in the message")?;
+    let (code, printed) = redeem(fleet, "oml1.not.a.token", "tiny-six")?;
+    check(code != 0 && printed.contains("token"), printed)?;
     fleet.ctl_ok(&["node", "remove", "tenant=tiny", "node=tiny-two"]).map(drop)
 }
 
@@ -54,14 +56,17 @@ fn no_certificate(fleet: &Fleet) -> Result<()> {
     let script = format!(
         "echo | timeout 5 openssl s_client -connect {address}:7443 -alpn h2 -tls1_3 -quiet 2>&1 || true"
     );
-    let told = sh(fleet, NODE, &script)?;
-    check(told.contains("certificate required") || told.contains("alert"), told)?;
+    let printed = sh(fleet, NODE, &script)?;
+    check(printed.contains("certificate required") || printed.contains("alert"), printed)?;
     let script = format!("echo | openssl s_client -connect {address}:7443 -tls1_2 2>&1 || true");
-    let told = sh(fleet, NODE, &script)?;
-    check(told.contains("alert") || told.contains("wrong version"), format!("TLS 1.2: {told}"))
+    let printed = sh(fleet, NODE, &script)?;
+    check(
+        printed.contains("alert") || printed.contains("wrong version"),
+        format!("TLS 1.2: {printed}"),
+    )
 }
 
-/// Prints for each place how often a needle was found in it.
+/// A script that prints, for each place, how many of its lines contain a needle.
 const SEARCH: &str = "\
 count() { echo \"$1 $(grep -a -c -F -f /run/needles)\"; }
 journalctl --no-pager --output=cat | count journal
@@ -80,7 +85,7 @@ fn secrets(fleet: &Fleet) -> Result<()> {
         let places: Vec<&str> = found.lines().collect();
         let expected = ["journal 0", "arguments 0", "labels 0"];
         check(places.starts_with(&expected), format!("{host}: {found}"))?;
-        // The search does find: programs get their secrets, and there is a journal.
+        // This checks the search itself: programs get their secrets in the environment, and the journal is not empty.
         let is_used = host != CONTROLLER;
         check(places.contains(&"environment 0") != is_used, format!("{host}: {found}"))?;
         let lines = places.last().and_then(|count| count.trim().parse::<u32>().ok());
@@ -89,7 +94,7 @@ fn secrets(fleet: &Fleet) -> Result<()> {
     Ok(())
 }
 
-/// What is asked with a node's certificate as if it were an operator's.
+/// Uses a node's certificate as if it were an operator's.
 fn certificate_of_a_host(fleet: &Fleet) -> Result<()> {
     let folder = fleet.lab().folder().join("a-host");
     std::fs::create_dir_all(&folder)?;
@@ -106,12 +111,12 @@ fn certificate_of_a_host(fleet: &Fleet) -> Result<()> {
     let as_host = |words: &[&str]| -> Result<(i32, String)> {
         let mut command = fleet.ctl_command(words);
         let output = command.env("OMLCTL_CONFIG", folder.join("config.toml")).output()?;
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        Ok((output.status.code().unwrap_or(-1), told))
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok((output.status.code().unwrap_or(-1), printed))
     };
-    let (code, told) = as_host(&["context", "import", &file.to_string_lossy()])?;
-    check(code == 2 && told.contains("is not an operator's bundle"), told)?;
-    // Who means harm writes the context by hand.
+    let (code, printed) = as_host(&["context", "import", &file.to_string_lossy()])?;
+    check(code == 2 && printed.contains("is not an operator's bundle"), printed)?;
+    // An attacker could write the context by hand, so the test does.
     let context = folder.join("contexts/host");
     std::fs::create_dir_all(&context)?;
     for (name, pem) in [("ca.pem", ca), ("certificate.pem", certificate), ("key.pem", key)] {
@@ -127,9 +132,12 @@ fn certificate_of_a_host(fleet: &Fleet) -> Result<()> {
         &["node", "token", "tenant=tiny", "role=app"],
         &["node", "remove", "tenant=tiny", "node=tiny-one"],
     ] {
-        let (code, told) = as_host(words)?;
-        check(code == 1 && told.contains("not allow"), format!("{words:?}: {code} {told}"))?;
-        check(!told.contains("v1"), format!("{words:?} tells of the tenant: {told}"))?;
+        let (code, printed) = as_host(words)?;
+        check(code == 1 && printed.contains("not allow"), format!("{words:?}: {code} {printed}"))?;
+        check(
+            !printed.contains("v1"),
+            format!("{words:?} shows the tenant's versions: {printed}"),
+        )?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Our own two services, as systemd sees them.
+//! Tests of the systemd units of the agent and the controller.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use oml_tests::Fleet;
 use oml_tests::fleet::CONTROLLER;
 
 use crate::Case;
-use crate::look::{now_ms, sh, starts, wait_ready_after};
+use crate::observe::{now_ms, sh, start_times, wait_ready_after};
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "the_units_are_hardened", hardened),
-    (Kind::Acme, "an_agent_that_hangs_is_ended_by_the_watchdog_and_no_container_with_it", watchdog),
+    (Kind::Acme, "the_watchdog_restarts_a_hanging_agent_and_no_container", watchdog),
 ];
 
 const NODE: &str = "acme-data";
-/// Beyond the 60 s of the unit.
+/// This limit is longer than the 60 s of the unit's watchdog.
 const WATCHDOG_LIMIT: Duration = Duration::from_secs(180);
 
-/// Tenths of what `systemd-analyze security` calls exposure. Docker's socket and unit files are
-/// open to the agent, which is why its figure says little; it must not grow unseen.
+/// The highest allowed exposure of `systemd-analyze security`, in tenths. The agent can use Docker's
+/// socket and write unit files, so its figure says little, but it must not grow unnoticed.
 const EXPOSURES_MAX: [(&str, &str, u32); 2] =
     [(NODE, "omlagent.service", 30), (CONTROLLER, "omlcontroller.service", 15)];
 
@@ -29,21 +29,21 @@ fn hardened(fleet: &Fleet) -> Result<()> {
         let threshold = format!("--threshold={exposure_max}");
         let words = ["systemd-analyze", "security", "--no-pager", &threshold, unit];
         let output = fleet.host(host)?.exec(&words)?;
-        let told = output.stdout.lines().last().unwrap_or_default().to_owned();
-        check(output.is_success() && told.contains("exposure"), format!("{unit}: {told}"))?;
+        let printed = output.stdout.lines().last().unwrap_or_default().to_owned();
+        check(output.is_success() && printed.contains("exposure"), format!("{unit}: {printed}"))?;
     }
     Ok(())
 }
 
 fn watchdog(fleet: &Fleet) -> Result<()> {
-    let before = starts(fleet, NODE)?;
+    let before = start_times(fleet, NODE)?;
     let pid = || sh(fleet, NODE, "systemctl show -P MainPID omlagent");
     let hung = pid()?;
     fleet.host(NODE)?.pause("omlagent")?;
-    // Supervisors are the same program: they go on.
+    // Supervisors run the same program and were paused too, so they are continued.
     let supervisors = "pkill -CONT -f 'omlagent supervise'";
     sh(fleet, NODE, supervisors)?;
-    oml_lab::until("the watchdog ends it", WATCHDOG_LIMIT, || {
+    oml_lab::until("the watchdog restarts the agent", WATCHDOG_LIMIT, || {
         let now = pid().map_err(|error| format!("{error:#}"))?;
         if now != hung && now.trim() != "0" { Ok(()) } else { Err(now) }
     })?;
@@ -51,5 +51,5 @@ fn watchdog(fleet: &Fleet) -> Result<()> {
     let result = sh(fleet, NODE, "journalctl -u omlagent --no-pager --output=cat -n 50")?;
     check(result.contains("Watchdog timeout"), result)?;
     wait_ready_after(fleet, replaced_ms, (NODE, "redis"))?;
-    check(starts(fleet, NODE)? == before, "a container was started anew")
+    check(start_times(fleet, NODE)? == before, "a container was restarted")
 }

@@ -1,5 +1,5 @@
-//! Brings a fleet up the way an operator would: packages, init, tokens,
-//! enrolment, apply.
+//! Brings up a fleet as an operator would: it installs packages, initialises the
+//! controller, makes tokens, enrols hosts and applies a specification.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,14 +11,14 @@ use oml_lab::{Host, Lab, LabSpec};
 use crate::packages::Packages;
 use crate::settings;
 
-/// The host of the controller.
+/// The name of the controller's host.
 pub const CONTROLLER: &str = "controller";
-/// The value of every secret of the fleet's hosts.
+/// The value of every secret on the fleet's hosts.
 pub const LAB_SECRET: &str = "a-secret-of-the-lab";
 const SECRETS: [&str; 2] = ["postgres_password", "ami_password"];
 const INSTALL_LIMIT: Duration = Duration::from_secs(120);
 
-/// A controller, and nodes enrolled to it.
+/// A running controller and the nodes that are enrolled with it.
 #[derive(Debug)]
 pub struct Fleet {
     lab: Lab,
@@ -26,45 +26,46 @@ pub struct Fleet {
     topology: Topology,
 }
 
-/// One tenant, its hosts, and what it runs at first.
+/// The description of one tenant: its hosts and its first specification.
 #[derive(Debug, Clone)]
 pub struct Topology {
     pub tenant: &'static str,
-    /// Host names and their roles.
+    /// The host names and their roles.
     pub nodes: &'static [(&'static str, &'static str)],
-    /// The tenant's first specification, for images of a registry.
+    /// A function that returns the tenant's first specification for the registry with the given name.
     pub spec: fn(&str) -> String,
 }
 
 impl Topology {
-    /// The whole stack on three hosts.
+    /// Describes tenant acme: the whole stack on three hosts.
     #[must_use]
     pub fn acme() -> Self {
         let nodes = &[("acme-data", "data"), ("acme-voice", "voice"), ("acme-app", "app")];
         Self { tenant: "acme", nodes, spec: settings::acme }
     }
 
-    /// Two small components on one host.
+    /// Describes tenant tiny: two small components on one host.
     #[must_use]
     pub fn tiny() -> Self {
         Self { tenant: "tiny", nodes: &[("tiny-one", "app")], spec: settings::tiny }
     }
 }
 
-/// How a command ended.
+/// The result of one call of `omlctl`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub struct CtlOutput {
+    /// The exit code, or -1 if a signal ended the program.
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
 impl Fleet {
-    /// A lab of one controller and the tenant's hosts, everything installed
-    /// and enrolled; none where this machine cannot carry a lab (it says why).
+    /// Boots a controller and the tenant's hosts, and installs and enrols them. If this machine
+    /// cannot run a lab, it prints the reason and returns `None`.
     ///
     /// # Errors
-    /// Whatever went wrong on the way; the lab is taken down.
+    /// A step failed. The lab is taken down.
     pub fn up_or_skip(name: &str, packages: Packages, topology: Topology) -> Result<Option<Self>> {
         let mut hosts = vec![CONTROLLER];
         hosts.extend(topology.nodes.iter().map(|(node, _)| *node));
@@ -78,27 +79,27 @@ impl Fleet {
         Ok(Some(fleet))
     }
 
-    /// The lab below it.
+    /// Returns the lab that the fleet runs on.
     #[must_use]
     pub fn lab(&self) -> &Lab {
         &self.lab
     }
 
-    /// What the hosts have installed.
+    /// Returns the packages that are installed on the hosts.
     #[must_use]
     pub fn packages(&self) -> &Packages {
         &self.packages
     }
 
-    /// A host by name.
+    /// Returns the host with this name.
     ///
     /// # Errors
-    /// There is none of that name.
+    /// The fleet has no host with this name.
     pub fn host(&self, name: &str) -> Result<&Host> {
         Ok(self.lab.host(name)?)
     }
 
-    /// Lets everything stay up when this process ends.
+    /// Keeps the fleet running when this process ends.
     ///
     /// # Errors
     /// The lab's record could not be written.
@@ -106,37 +107,37 @@ impl Fleet {
         Ok(self.lab.keep()?)
     }
 
-    /// Takes everything down.
+    /// Takes the fleet and its lab down.
     ///
     /// # Errors
-    /// What could not be taken down.
+    /// Part of the lab could not be taken down.
     pub fn down(self) -> Result<()> {
         Ok(self.lab.down()?)
     }
 
-    /// Runs `omlctl`, whatever its exit code.
+    /// Runs `omlctl` and returns its output, with any exit code.
     ///
     /// # Errors
-    /// It could not be started.
-    pub fn ctl(&self, arguments: &[&str]) -> Result<Ended> {
+    /// `omlctl` could not be started.
+    pub fn ctl(&self, arguments: &[&str]) -> Result<CtlOutput> {
         let output = self.ctl_command(arguments).output().context("start omlctl")?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Ended {
+        Ok(CtlOutput {
             code: output.status.code().unwrap_or(-1),
             stdout: text(&output.stdout),
             stderr: text(&output.stderr),
         })
     }
 
-    /// Runs `omlctl` and gives its standard output; any exit code but 0 is an error.
+    /// Runs `omlctl` and returns its standard output.
     ///
     /// # Errors
-    /// What it printed.
+    /// `omlctl` ended with another exit code than 0. The error contains what it printed.
     pub fn ctl_ok(&self, arguments: &[&str]) -> Result<String> {
         let ended = self.ctl(arguments)?;
         ensure!(
             ended.code == 0,
-            "omlctl {} ended with {}:\n{}{}",
+            "omlctl {} ended with exit code {}:\n{}{}",
             arguments.join(" "),
             ended.code,
             ended.stdout,
@@ -145,7 +146,7 @@ impl Fleet {
         Ok(ended.stdout)
     }
 
-    /// `omlctl` with this fleet's context, to be started by the caller.
+    /// Returns an `omlctl` command with this fleet's context. The caller starts it.
     #[must_use]
     pub fn ctl_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.packages.omlctl);
@@ -153,30 +154,30 @@ impl Fleet {
         command
     }
 
-    /// A one-time token.
+    /// Makes a one-time token for enrolment.
     ///
     /// # Errors
-    /// What `omlctl` printed.
+    /// `omlctl` failed. The error contains what it printed.
     pub fn token(&self, arguments: &[&str]) -> Result<String> {
         let mut words = vec!["node", "token"];
         words.extend(arguments);
         words.extend(["-o", "json"]);
         let reply: serde_json::Value = serde_json::from_str(&self.ctl_ok(&words)?)?;
-        Ok(reply["token"].as_str().context("a token in the reply")?.to_owned())
+        Ok(reply["token"].as_str().context("find the token in the reply")?.to_owned())
     }
 
-    /// The tenant's name.
+    /// Returns the tenant's name.
     #[must_use]
     pub fn tenant(&self) -> &'static str {
         self.topology.tenant
     }
 
-    /// The tenant's hosts.
+    /// Returns the names of the tenant's hosts.
     pub fn nodes(&self) -> impl Iterator<Item = &'static str> {
         self.topology.nodes.iter().map(|(node, _)| *node)
     }
 
-    /// The tenant's first specification, as its operator writes it.
+    /// Returns the tenant's first specification, as an operator would write it.
     ///
     /// # Errors
     /// The lab has no registry.
@@ -184,20 +185,20 @@ impl Fleet {
         Ok((self.topology.spec)(&self.lab.registry()?.name()))
     }
 
-    /// Applies the first specification and waits until it runs; quick where it does already.
+    /// Applies the first specification and waits until it runs. This is quick if it runs already.
     ///
     /// # Errors
-    /// What `omlctl` printed.
-    pub fn settle(&self) -> Result<()> {
+    /// `omlctl` failed. The error contains what it printed.
+    pub fn apply_first_spec(&self) -> Result<()> {
         let path = self.write_spec("first.yaml", &self.spec()?)?;
         self.ctl_ok(&["apply", "-f", &path, "--timeout", "30m"])?;
         Ok(())
     }
 
-    /// Writes a specification to a file and gives its path.
+    /// Writes a specification to a file in the lab's folder and returns its path.
     ///
     /// # Errors
-    /// It could not be written.
+    /// The file could not be written.
     pub fn write_spec(&self, name: &str, text: &str) -> Result<String> {
         let path = self.lab.folder().join(name);
         std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
@@ -254,7 +255,7 @@ impl Fleet {
         host.push(password, registry.password().as_bytes(), 0o600)?;
         let text = settings::agent(&registry, password);
         host.push("/etc/omlagent/conf.d/lab.toml", text.as_bytes(), 0o600)?;
-        // Where the stack's certificates are; an operator puts them there.
+        // The stack expects its certificates in this folder, which an operator makes.
         host.exec_ok(&["mkdir", "-p", "/etc/omnileads/certs"])?;
         for secret in SECRETS {
             host.push(&format!("/etc/omlagent/secrets/{secret}"), LAB_SECRET.as_bytes(), 0o600)?;
@@ -262,10 +263,10 @@ impl Fleet {
         Ok(())
     }
 
-    /// Gives a host its identity and starts its agent.
+    /// Enrols a host, which gives it its identity and starts its agent.
     ///
     /// # Errors
-    /// What `omlagent enroll` printed.
+    /// `omlagent enroll` failed. The error contains what it printed.
     pub fn enroll(&self, node: &str, role: &str) -> Result<()> {
         let host = self.host(node)?;
         let token = self.token(&[
@@ -282,7 +283,7 @@ impl Fleet {
             ),
         ])?;
         if !enrolled.is_success() {
-            bail!("omlagent enroll: {}{}", enrolled.stdout, enrolled.stderr);
+            bail!("omlagent enroll failed on {node}: {}{}", enrolled.stdout, enrolled.stderr);
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The Debian packages that hosts install, built from this checkout.
+//! Builds the Debian packages that hosts install from this checkout.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,35 +7,36 @@ use anyhow::{Context, Result, bail};
 
 use crate::tools::CARGO_DEB;
 
-/// Test builds can be told to die at a labelled step. One set for every build of the tests, so that they share what is built.
+/// The cargo arguments that enable failpoints, with which a program can be made to die at a labelled step. Every build
+/// of the tests uses the same arguments, so that they share what is built.
 pub const TEST_FEATURES: [&str; 2] = ["--features", "omlagent/failpoints,omlcontroller/failpoints"];
 
-/// Which build of the programs.
+/// A way to build the programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Build {
     Release,
-    /// For tests: quicker to build, and can be told to die at a labelled step.
+    /// The build for tests, which is quicker to make and has failpoints.
     Lab,
 }
 
-/// What was built.
+/// The paths of the files that were built.
 #[derive(Debug, Clone)]
 pub struct Packages {
-    /// Package `omlagent`.
+    /// The Debian package `omlagent`.
     pub agent: PathBuf,
-    /// Package `omlcontroller`.
+    /// The Debian package `omlcontroller`.
     pub controller: PathBuf,
-    /// The command line, run from this machine.
+    /// The program `omlctl`, which runs on this machine.
     pub omlctl: PathBuf,
 }
 
 impl Packages {
-    /// Builds whatever is out of date.
+    /// Builds the programs and packages that are out of date.
     ///
     /// # Errors
-    /// What cargo says, or which file it did not make.
+    /// Cargo or cargo-deb failed.
     pub fn build(build: Build) -> Result<Self> {
-        let root = root()?;
+        let root = workspace_root()?;
         let target = target_folder()?;
         let profile = match build {
             Build::Release => "release",
@@ -61,7 +62,7 @@ impl Packages {
                 "--profile",
                 profile,
             ]);
-            // Stripping is the profile's affair.
+            // The cargo profile decides about stripping.
             pack.args(["--no-strip", "-p", name, "--output"]).arg(&file);
             run(&mut pack, &format!("pack {name}"))?;
             Ok(file)
@@ -74,33 +75,33 @@ impl Packages {
     }
 }
 
-/// The workspace's root.
+/// Returns the root folder of the workspace.
 ///
 /// # Errors
-/// Only when the crate was moved.
-pub fn root() -> Result<PathBuf> {
+/// This crate was moved out of its folder in the workspace.
+pub fn workspace_root() -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Ok(here.parent().context("the crate is a folder of the workspace")?.to_path_buf())
+    Ok(here.parent().context("find the folder above this crate")?.to_path_buf())
 }
 
-/// Where cargo puts what it builds.
+/// Returns cargo's target folder.
 ///
 /// # Errors
-/// Only when the crate was moved.
+/// This crate was moved out of its folder in the workspace.
 pub fn target_folder() -> Result<PathBuf> {
-    let root = root()?;
+    let root = workspace_root()?;
     Ok(std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root.join("target"), |dir| root.join(dir)))
 }
 
-/// `cargo`, to be run in this workspace.
+/// Returns a `cargo` command that runs in this workspace.
 ///
 /// # Errors
-/// Only when the crate was moved.
+/// This crate was moved out of its folder in the workspace.
 pub fn cargo() -> Result<Command> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root()?);
-    // What an outer cargo says of its own package would make build scripts run again.
+    cargo.current_dir(workspace_root()?);
+    // Variables that an outer cargo sets for its own package would make build scripts run again.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"]

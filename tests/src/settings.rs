@@ -1,8 +1,8 @@
-//! The files that an operator of the lab's fleet would write.
+//! The specifications and settings that an operator of the lab's fleet would write.
 
 use oml_lab::Registry;
 
-/// The tenant of the demonstration and the tests.
+/// Returns the first specification of tenant acme, which the demonstration and the tests use.
 #[must_use]
 pub fn acme(registry: &str) -> String {
     format!(
@@ -31,7 +31,7 @@ rollout:
     )
 }
 
-/// A tenant of two small components.
+/// Returns the first specification of tenant tiny, which has two small components.
 #[must_use]
 pub fn tiny(registry: &str) -> String {
     format!(
@@ -48,14 +48,14 @@ rollout:
     )
 }
 
-/// The agent's settings: its numbers for a Prometheus elsewhere, and the registry's login.
+/// Returns the agent's settings: metrics are served on every address, and the registry needs a login.
 #[must_use]
 pub fn agent(registry: &Registry, password_file: &str) -> String {
     let logins = agent_registries(registry, password_file);
     format!("metrics_listen = \"0.0.0.0:9270\"\n{logins}")
 }
 
-/// The registry's login in the settings of the agent.
+/// Returns the part of the agent's settings with the registry's login.
 #[must_use]
 fn agent_registries(registry: &Registry, password_file: &str) -> String {
     let entry = |name: &str| {
@@ -67,7 +67,8 @@ fn agent_registries(registry: &Registry, password_file: &str) -> String {
     format!("{}\n{}", entry(&registry.name()), entry(&registry.faulty_name()))
 }
 
-/// The same for the controller, which asks the registry itself and not through Docker.
+/// Returns the part of the controller's settings with the registry's login. The controller connects to the registry
+/// itself and not through Docker, so it must also be told that the registry has no TLS.
 #[must_use]
 pub fn controller_registries(registry: &Registry, password_file: &str) -> String {
     let plain = |line: &str| {

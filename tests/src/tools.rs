@@ -1,4 +1,4 @@
-//! Programs of fixed versions that cargo builds below the target folder: nothing is installed for the user.
+//! Tools with fixed versions that cargo builds below the target folder, so that nothing is installed for the user.
 
 use std::path::PathBuf;
 
@@ -6,12 +6,12 @@ use anyhow::Result;
 
 use crate::packages::{cargo, run, target_folder};
 
-/// Packs the Debian packages.
+/// The tool that makes the Debian packages.
 pub const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0" };
-/// Looks at what we depend on.
+/// The tool that checks our dependencies.
 pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 
-/// One of them.
+/// A tool from crates.io with a fixed version.
 #[derive(Debug, Clone, Copy)]
 pub struct Tool {
     name: &'static str,
@@ -19,10 +19,10 @@ pub struct Tool {
 }
 
 impl Tool {
-    /// A line that says it will be installed; none where it is there.
+    /// Returns a line that announces that the tool will be built, or `None` if it exists already.
     ///
     /// # Errors
-    /// Only when the crate was moved.
+    /// This crate was moved out of its folder in the workspace.
     pub fn announcement(self) -> Result<Option<String>> {
         if self.program()?.exists() {
             return Ok(None);
@@ -32,10 +32,10 @@ impl Tool {
         Ok(Some(format!("builds {name} {version} from crates.io into {}", folder.display())))
     }
 
-    /// The program, built now if it is missing.
+    /// Returns the path of the tool and builds it if it is missing.
     ///
     /// # Errors
-    /// What cargo says.
+    /// Cargo failed to build it.
     pub fn ensure(self) -> Result<PathBuf> {
         let program = self.program()?;
         if !program.exists() {

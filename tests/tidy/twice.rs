@@ -39,7 +39,6 @@ const ALIAS: &str = "Result";
 const KNOWN: &[(&str, &str, &str, usize)] = &[
     ("ChangeKind", "oml-common", "omlcontroller", 1),
     ("Entry", "omlcontroller", "omlcontroller", 1),
-    ("Layer", "oml-lab", "oml-lab", 1),
     ("Nudges", "omlcontroller", "omlcontroller", 1),
     ("Place", "omlagent", "omlagent", 1),
     ("Status", "oml-common", "omlcontroller", 1),

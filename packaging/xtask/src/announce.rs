@@ -1,4 +1,4 @@
-//! What a verb is about to install and change, said once and before anything is.
+//! Announces what a command is about to install and change, once and before it changes anything.
 
 use std::env;
 
@@ -6,16 +6,16 @@ use anyhow::Result;
 use oml_lab::Preflight;
 use oml_tests::tools::CARGO_DEB;
 
-/// Set for the same command under sudo: it was said already.
-pub(crate) const TOLD: &str = "OML_XTASK_TOLD";
+/// This variable is set for the same command under sudo, which must not announce the changes a second time.
+pub(crate) const ANNOUNCED: &str = "OML_XTASK_ANNOUNCED";
 
-/// Says what the machine gets, unless the command before sudo has.
+/// Prints what will change on this machine, unless the command that started this one with sudo has done so.
 pub(crate) fn announce(found: &Preflight) -> Result<()> {
-    if env::var_os(TOLD).is_some() {
+    if env::var_os(ANNOUNCED).is_some() {
         return Ok(());
     }
     let own = CARGO_DEB.announcement()?;
-    eprintln!("This command");
+    eprintln!("This command:");
     for line in own.iter().map(String::as_str).chain(found.announcement().lines()) {
         eprintln!("  - {line}");
     }

@@ -1,15 +1,15 @@
-//! `cargo xtask bench replace`: what replacing a container costs here, beside
-//! what the engine alone and Docker Swarm take in the same run, and what the
-//! programs cost while nothing happens.
+//! `cargo xtask bench replace` measures how long replacing a container takes,
+//! compared with the bare Docker Engine and Docker Swarm in the same run. It
+//! also measures what the programs cost while nothing happens.
 
 mod compare;
 mod contender;
 mod engine;
 mod figures;
+mod overhead;
 mod page;
 mod quiet;
 mod replace;
-mod standing;
 mod table;
 mod tenant;
 mod watch;
@@ -23,7 +23,7 @@ use oml_lab::{Host, Lab, LabSpec};
 
 use self::contender::Contender;
 use self::engine::Engine;
-use self::replace::Race;
+use self::replace::Comparison;
 use self::table::Table;
 use crate::hosts;
 
@@ -32,33 +32,33 @@ const IMAGE: &str = "omnileads/small";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// Replace a container again and again; then what idling costs, and how soon a lost host is noticed
+    /// Measure replacing a container, the cost of idling and how soon a lost host is detected
     Replace(Replace),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Replace {
-    /// Measured replacements by each contender
+    /// Number of measured replacements for each contender
     #[arg(long, default_value_t = 30)]
     runs: usize,
-    /// Renew the table in docs/benchmarks.md
+    /// Update the table in docs/benchmarks.md
     #[arg(long)]
     write: bool,
-    /// Only the engine and Docker Swarm
+    /// Measure only the engine and Docker Swarm
     #[arg(long, conflicts_with = "write")]
     peers_only: bool,
 }
 
 pub(crate) fn run(verb: &Bench) -> Result<ExitCode> {
     let Bench::Replace(replace) = verb;
-    hosts::need("the benchmark", || match replace.peers_only {
+    hosts::require("the benchmark", || match replace.peers_only {
         true => Ok(()),
         false => tenant::packages().map(drop),
     })?;
     let text = if replace.peers_only { peers(replace.runs)? } else { all(replace.runs)? };
     io::stdout().write_all(text.as_bytes()).context("write to standard output")?;
     if replace.write {
-        page::renew(&text)?;
+        page::update(&text)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -67,10 +67,10 @@ fn peers(runs: usize) -> Result<String> {
     let lab = Lab::up(&LabSpec::new(LAB, &[tenant::HOST]))?;
     let host = lab.host(tenant::HOST)?;
     prepare(&lab, host)?;
-    let race = Race::run(vec![floor(&lab, host)?, swarm(&lab)?], host, runs)?;
+    let comparison = Comparison::run(vec![baseline(&lab, host)?, swarm(&lab)?], host, runs)?;
     let mut table = Table::default();
-    compare::tell(&race, &mut table);
-    let text = page(runs, &race, host, &table)?;
+    compare::add_rows(&comparison, &mut table);
+    let text = page(runs, &comparison, host, &table)?;
     lab.down()?;
     Ok(text)
 }
@@ -79,19 +79,19 @@ fn all(runs: usize) -> Result<String> {
     let fleet = tenant::up(LAB)?;
     let (lab, host) = (fleet.lab(), fleet.host(tenant::HOST)?);
     prepare(lab, host)?;
-    let contenders = vec![floor(lab, host)?, Contender::Ours { fleet: &fleet }, swarm(lab)?];
-    let race = Race::run(contenders, host, runs)?;
+    let contenders = vec![baseline(lab, host)?, Contender::Ours { fleet: &fleet }, swarm(lab)?];
+    let comparison = Comparison::run(contenders, host, runs)?;
     let mut table = Table::default();
-    compare::tell(&race, &mut table);
-    standing::tell(&fleet, &mut table);
-    let text = page(runs, &race, host, &table)?;
-    drop(race);
+    compare::add_rows(&comparison, &mut table);
+    overhead::add_rows(&fleet, &mut table);
+    let text = page(runs, &comparison, host, &table)?;
+    drop(comparison);
     fleet.down()?;
     Ok(text)
 }
 
-fn floor(lab: &Lab, host: &Host) -> Result<Contender<'static>> {
-    Ok(Contender::Floor { engine: Engine::of(host)?, image: image(lab)? })
+fn baseline(lab: &Lab, host: &Host) -> Result<Contender<'static>> {
+    Ok(Contender::Baseline { engine: Engine::of(host)?, image: image(lab)? })
 }
 
 fn swarm(lab: &Lab) -> Result<Contender<'static>> {
@@ -102,7 +102,8 @@ fn image(lab: &Lab) -> Result<String> {
     Ok(format!("{}/{IMAGE}", lab.registry()?.name()))
 }
 
-/// Swarm refuses an engine with live-restore; all contenders get the same engine, with both images.
+/// Restarts Docker without live-restore, which Swarm does not support, and pulls both images. So all contenders use
+/// the same engine with the same settings.
 fn prepare(lab: &Lab, host: &Host) -> Result<()> {
     lab.set_live_restore(host, false)?;
     lab.log_in(host)?;
@@ -114,17 +115,17 @@ fn prepare(lab: &Lab, host: &Host) -> Result<()> {
     Ok(())
 }
 
-fn page(runs: usize, race: &Race<'_>, host: &Host, table: &Table) -> Result<String> {
+fn page(runs: usize, comparison: &Comparison<'_>, host: &Host, table: &Table) -> Result<String> {
     let mut text = format!(
-        "{}\n`cargo xtask bench replace --runs {runs}`: {runs} replacements by each contender, by turns; \
-         {} of {} began while the machine was busy with something else.\n\n{table}",
-        page::machine(host)?,
-        race.busy_starts,
-        race.lanes.iter().map(|lane| lane.runs.len()).sum::<usize>(),
+        "{}\n`cargo xtask bench replace --runs {runs}`: {runs} replacements for each contender, in turn; \
+        {} of {} started while the machine was busy with something else.\n\n{table}",
+        page::machine_summary(host)?,
+        comparison.busy_starts,
+        comparison.series.iter().map(|series| series.runs.len()).sum::<usize>(),
     );
-    let short: Vec<&str> = table.short().collect();
-    if !short.is_empty() {
-        text += &format!("\nFalls short: {}.\n", short.join("; "));
+    let missed: Vec<&str> = table.missed_aims().collect();
+    if !missed.is_empty() {
+        text += &format!("\nAims not met: {}.\n", missed.join("; "));
     }
     Ok(text)
 }

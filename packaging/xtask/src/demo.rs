@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: the life of a tenant on three real hosts, told command
-//! by command with what each really printed.
+//! `cargo xtask demo` shows the life of a tenant on three real hosts, command by
+//! command, with the real output of each command.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -12,93 +12,93 @@ use oml_tests::{Build, Packages};
 use crate::hosts;
 
 const LAB: &str = "demo";
-/// The one container that the upgrade of Asterisk touches.
+/// The only container that the upgrade of Asterisk may restart.
 const UPGRADED: &str = "acme-voice/oml-asterisk-server";
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Leave the hosts up at the end (`cargo xtask lab down --name demo` ends them)
+    /// Keep the hosts running at the end (`cargo xtask lab down --name demo` takes them down)
     #[arg(long)]
     keep: bool,
 }
 
 pub(crate) fn run(verb: &Demo) -> Result<ExitCode> {
-    hosts::need("the demonstration", || {
-        say("Building the programs and their Debian packages …")?;
+    hosts::require("the demonstration", || {
+        print("Building the programs and their Debian packages")?;
         Packages::build(Build::Lab).map(drop)
     })?;
     let packages = Packages::build(Build::Lab)?;
-    say("Booting a controller and three hosts, each with systemd and Docker of its own …")?;
+    print("Booting a controller and three hosts, each with its own systemd and Docker")?;
     let Some(fleet) = Fleet::up_or_skip(LAB, packages, Topology::acme())? else {
         return Ok(ExitCode::SUCCESS);
     };
-    let told = tell(&fleet);
-    if verb.keep && told.is_ok() {
+    let outcome = run_demo(&fleet);
+    if verb.keep && outcome.is_ok() {
         let names: Vec<&str> = fleet.nodes().collect();
-        say(&format!(
-            "The hosts stay up: cargo xtask lab shell --name {LAB} {CONTROLLER}|{}; cargo xtask lab down --name {LAB}",
+        print(&format!(
+            "The hosts keep running. Enter one with `cargo xtask lab shell --name {LAB} {CONTROLLER}|{}`; take them down with `cargo xtask lab down --name {LAB}`.",
             names.join("|")
         ))?;
         fleet.keep()?;
     } else {
         fleet.down()?;
-        say(
-            "Everything was taken down; the cached base systems (cargo xtask lab down --purge) and installed Debian packages are left.",
+        print(
+            "Everything was taken down except the installed Debian packages and the cached base systems (remove those with `cargo xtask lab down --purge`).",
         )?;
     }
-    told?;
+    outcome?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(fleet: &Fleet) -> Result<()> {
+fn run_demo(fleet: &Fleet) -> Result<()> {
     let spec = fleet.write_spec("acme.yaml", &fleet.spec()?)?;
-    chapter("What would happen? A plan changes nothing.")?;
+    heading("Show what would change. A plan changes nothing.")?;
     omlctl(fleet, &["plan", "-f", &spec], 0)?;
-    chapter(
-        "Install tenant acme: every component, host after host, in the order the catalog gives.",
+    heading(
+        "Install tenant acme: every component, one host after another, in the order of the catalog.",
     )?;
     omlctl(fleet, &["apply", "-f", &spec], 0)?;
     omlctl(fleet, &["get", "instances", "tenant=acme"], 0)?;
     on_host(fleet, "acme-voice", &["systemctl", "status", "--no-pager", "--lines=0", "asterisk"])?;
-    chapter("Upgrade Asterisk. Nothing else on that host is touched.")?;
-    let starts = container_starts(fleet)?;
+    heading("Upgrade Asterisk. No other component is restarted.")?;
+    let starts = container_start_times(fleet)?;
     omlctl(fleet, &["set-version", "tenant=acme", "asterisk=230215.01"], 0)?;
-    compare_starts(&starts, &container_starts(fleet)?)?;
-    chapter("The same again: nothing to change.")?;
+    check_restarts(&starts, &container_start_times(fleet)?)?;
+    heading("Run the same command again. There is nothing to change.")?;
     omlctl(fleet, &["set-version", "tenant=acme", "asterisk=230215.01"], 0)?;
-    chapter(
-        "A version that exits at once: the old one comes back by itself, and the exit code says so.",
+    heading(
+        "Try a version that exits at once. It is rolled back automatically, and omlctl reports this with exit code 3.",
     )?;
     omlctl(fleet, &["set-version", "tenant=acme", "asterisk=exits-at-once"], 3)?;
-    chapter("A mistake in a name.")?;
+    heading("Misspell a component. The command is refused with a suggestion.")?;
     omlctl(fleet, &["set-version", "tenant=acme", "astrisk=230220.01"], 2)?;
-    chapter("Back to the first revision. History only goes forward.")?;
+    heading("Roll back to the first revision. A rollback is a new revision with the old content.")?;
     omlctl(fleet, &["rollback", "tenant=acme", "to=1"], 0)?;
     omlctl(fleet, &["history", "tenant=acme"], 0)?;
-    chapter("Where does everything stand?")?;
+    heading("Show the state of everything.")?;
     omlctl(fleet, &["explain", "tenant=acme"], 0)?;
     omlctl(fleet, &["status", "tenant=acme"], 0)
 }
 
 fn omlctl(fleet: &Fleet, arguments: &[&str], expected: i32) -> Result<()> {
-    say(&format!("$ omlctl {}", arguments.join(" ")))?;
+    print(&format!("$ omlctl {}", arguments.join(" ")))?;
     let status = fleet.ctl_command(arguments).status().context("start omlctl")?;
     let code = status.code().unwrap_or(-1);
-    say(&format!("(exit code {code})"))?;
+    print(&format!("(exit code {code})"))?;
     if code != expected {
-        bail!("omlctl {} ended with {code}, not {expected}", arguments.join(" "));
+        bail!("omlctl {} ended with exit code {code}, expected {expected}", arguments.join(" "));
     }
     Ok(())
 }
 
 fn on_host(fleet: &Fleet, host: &str, command: &[&str]) -> Result<()> {
-    say(&format!("{host}# {}", command.join(" ")))?;
+    print(&format!("{host}# {}", command.join(" ")))?;
     let output = fleet.host(host)?.exec(command)?;
-    say(&output.stdout)
+    print(&output.stdout)
 }
 
-/// Start times of every container of the fleet, by host and name.
-fn container_starts(fleet: &Fleet) -> Result<Vec<(String, String)>> {
+/// Returns the start time of every container of the fleet, with its host and name.
+fn container_start_times(fleet: &Fleet) -> Result<Vec<(String, String)>> {
     let mut starts = Vec::new();
     for node in fleet.nodes() {
         let host = fleet.host(node)?;
@@ -112,25 +112,29 @@ fn container_starts(fleet: &Fleet) -> Result<Vec<(String, String)>> {
     Ok(starts)
 }
 
-fn compare_starts(before: &[(String, String)], after: &[(String, String)]) -> Result<()> {
-    let moved: Vec<&str> = after
+fn check_restarts(before: &[(String, String)], after: &[(String, String)]) -> Result<()> {
+    let restarted: Vec<&str> = after
         .iter()
         .filter(|start| !before.contains(start))
         .map(|(name, _)| name.as_str())
         .collect();
-    say(&format!("Of {} containers, these were started anew: {}", after.len(), moved.join(", ")))?;
+    print(&format!(
+        "Of {} containers, these were restarted: {}",
+        after.len(),
+        restarted.join(", ")
+    ))?;
     ensure!(
-        moved == [UPGRADED] && before.len() == after.len(),
-        "only {UPGRADED} should have been started anew"
+        restarted == [UPGRADED] && before.len() == after.len(),
+        "expected a restart of {UPGRADED} only"
     );
     Ok(())
 }
 
-fn chapter(title: &str) -> Result<()> {
-    say(&format!("\n── {title}"))
+fn heading(title: &str) -> Result<()> {
+    print(&format!("\n── {title}"))
 }
 
-fn say(text: &str) -> Result<()> {
+fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).context("write to standard output")
 }

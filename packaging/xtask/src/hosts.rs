@@ -1,28 +1,29 @@
-//! Whether a verb gets real hosts: what the machine has, what will change on it, and root.
+//! Decides whether a command can use real hosts: it checks the machine, announces the changes and gets root.
 
 use anyhow::{Context, Result, bail};
-use oml_lab::{LabError, look, preflight};
+use oml_lab::{LabError, check_without_root, preflight};
 
 use crate::announce::announce;
-use crate::elevate::{ask_sudo, become_root, has_sudo, is_root, take_back};
+use crate::elevate::{become_root, check_sudo, has_sudo, is_root, reclaim_files};
 
-/// Says what the machine gets and asks for root; or why there will be no hosts.
-pub(crate) fn ask() -> Result<Result<(), String>> {
+/// Announces the changes to this machine and checks that root is available. The inner error is the reason why real
+/// hosts cannot be used.
+pub(crate) fn check_and_announce() -> Result<Result<(), String>> {
     if !is_root() && !has_sudo() {
-        return Ok(Err("it needs root, and there is no sudo here".to_owned()));
+        return Ok(Err("it needs root, and sudo is not installed".to_owned()));
     }
-    match if is_root() { preflight() } else { look() } {
+    match if is_root() { preflight() } else { check_without_root() } {
         Ok(found) => announce(&found)?,
         Err(LabError::CannotRun(reason)) => return Ok(Err(reason)),
-        Err(error) => return Err(error).context("look at what this machine has"),
+        Err(error) => return Err(error).context("check this machine"),
     }
-    Ok(if is_root() { Ok(()) } else { ask_sudo() })
+    Ok(if is_root() { Ok(()) } else { check_sudo() })
 }
 
-/// Comes back as root, after building as the user what the user can build.
+/// Builds as the user, then runs the same command again as root. It returns if this process is already root.
 pub(crate) fn become_root_after(build: impl FnOnce() -> Result<()>) -> Result<()> {
     if !is_root() {
-        if let Err(error) = take_back() {
+        if let Err(error) = reclaim_files() {
             eprintln!("warning: {error:#}");
         }
         build()?;
@@ -30,9 +31,9 @@ pub(crate) fn become_root_after(build: impl FnOnce() -> Result<()>) -> Result<()
     become_root()
 }
 
-/// The same for a verb that is nothing without hosts.
-pub(crate) fn need(what: &str, build: impl FnOnce() -> Result<()>) -> Result<()> {
-    match ask()? {
+/// Gets real hosts for a command that cannot do without them, or returns an error with the reason.
+pub(crate) fn require(what: &str, build: impl FnOnce() -> Result<()>) -> Result<()> {
+    match check_and_announce()? {
         Ok(()) => become_root_after(build),
         Err(reason) => bail!("{what} cannot run here: {reason}"),
     }

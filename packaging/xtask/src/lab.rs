@@ -1,4 +1,4 @@
-//! `cargo xtask lab up|down|shell`: a lab by hand. It stays up until `lab down`.
+//! `cargo xtask lab up|down|shell` manages a lab by hand. The lab keeps running until `lab down`.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::process::CommandExt;
@@ -15,11 +15,11 @@ const HOSTS: [&str; 4] = ["controller", "acme-data", "acme-voice", "acme-app"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Lab {
-    /// Boot the hosts and print where they are
+    /// Boot the hosts and print their addresses
     Up(Name),
-    /// Take a lab down, also one that a killed command left behind
+    /// Take a lab down, even one that a killed command left behind
     Down(Down),
-    /// Enter a host, or run a command on it
+    /// Open a shell on a host, or run a command on it
     Shell(Shell),
 }
 
@@ -34,10 +34,10 @@ pub(crate) struct Name {
 pub(crate) struct Down {
     #[command(flatten)]
     lab: Name,
-    /// Every lab on this machine
+    /// Take down every lab on this machine
     #[arg(long)]
     all: bool,
-    /// Remove the cached base systems and images as well (implies --all)
+    /// Also remove the cached base systems and images (implies --all)
     #[arg(long)]
     purge: bool,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Shell {
     lab: Name,
     /// The host's name
     host: String,
-    /// A command and its arguments; without one, an interactive shell
+    /// A command and its arguments (default: an interactive shell)
     #[arg(last = true)]
     command: Vec<String>,
 }
@@ -96,12 +96,12 @@ fn take_down(down: &Down) -> Result<()> {
     Ok(())
 }
 
-/// Becomes the command; it only returns when that could not be started.
+/// Replaces this process with the command on the host. It only returns, with the error, if that could not be started.
 fn enter(shell: &Shell) -> Result<anyhow::Error> {
     let lab = RunningLab::attach(&shell.lab.name)?;
-    let entry = lab.host(&shell.host)?.shell_command()?;
+    let entry = lab.host(&shell.host)?.nsenter_command()?;
     let Some((program, arguments)) = entry.split_first() else {
-        bail!("no way into {}", shell.host);
+        bail!("the host {} has no command to enter it", shell.host);
     };
     let mut command = Command::new(program);
     command.args(arguments);

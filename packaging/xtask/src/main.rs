@@ -1,4 +1,4 @@
-//! `cargo xtask <verb>`: one file per verb. No verb knows another.
+//! `cargo xtask <command>`. Every command has its own file and is independent of the others.
 #![expect(
     clippy::disallowed_methods,
     reason = "a tool of developers: it measures real time and reads its own variables"
@@ -27,19 +27,19 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Real hosts on this machine: boot them, enter them, take them down
+    /// Boot real hosts on this machine, enter them and take them down
     #[command(subcommand)]
     Lab(lab::Lab),
-    /// The life of a tenant on real hosts, command by command
+    /// Show the life of a tenant on real hosts, command by command
     Demo(demo::Demo),
-    /// The Debian packages, as released
+    /// Build the Debian packages as they are released
     Packages,
-    /// What it costs, measured beside the engine alone and Docker Swarm
+    /// Measure the product against the bare Docker Engine and Docker Swarm
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Licences, sources and banned crates of everything we depend on
+    /// Check licences, sources and bans of all dependencies
     Deny(deny::Deny),
-    /// Every test, those on real hosts included
+    /// Run every test, including those on real hosts
     Test(test::Test),
 }
 
@@ -53,8 +53,8 @@ fn main() -> ExitCode {
         Verb::Deny(verb) => deny::run(&verb),
         Verb::Test(verb) => test::run(&verb),
     };
-    // Also what a verb that failed has left.
-    if let Err(error) = elevate::hand_back() {
+    // This also runs after a failed command.
+    if let Err(error) = elevate::return_files() {
         eprintln!("warning: {error:#}");
     }
     match done {

@@ -1,4 +1,4 @@
-//! `cargo xtask packages`: the Debian packages, as released.
+//! `cargo xtask packages` builds the Debian packages as they are released and prints their paths.
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every test, those on real hosts included where this
-//! machine can carry them.
+//! `cargo xtask test` runs every test, including those on real hosts if this
+//! machine can run them.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
@@ -15,57 +15,57 @@ use crate::hosts;
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Arguments for the test programs, such as a part of a test's name
+    /// Arguments for the test programs, such as part of a test's name
     #[arg(last = true)]
     arguments: Vec<String>,
 }
 
 pub(crate) fn run(verb: &Test) -> Result<ExitCode> {
-    match hosts::ask()? {
+    match hosts::check_and_announce()? {
         Ok(()) => hosts::become_root_after(|| build(verb))?,
-        // The tests themselves find the same in the way.
-        Err(reason) => eprintln!("the tests on real hosts are skipped: {reason}"),
+        // The tests check the same again and skip themselves.
+        Err(reason) => eprintln!("skipping the tests on real hosts: {reason}"),
     }
-    let mut command = tests()?;
+    let mut command = test_command()?;
     command.arg("--no-fail-fast");
     if !verb.arguments.is_empty() {
         command.arg("--").args(&verb.arguments);
     }
     let mut child = command.stdout(Stdio::piped()).spawn().context("start cargo test")?;
-    // Ctrl-C reaches the child as well, which ends of it; what it leaves is then ours to take down.
-    SigSet::from(Signal::SIGINT).thread_block().context("keep Ctrl-C waiting")?;
-    let printed = child.stdout.take().context("its output is piped")?;
-    let passed_on = pass_on(BufReader::new(printed), io::stdout());
-    // Also where nobody reads on: the tests clean up behind themselves before we do.
+    // Ctrl-C also reaches the child and ends it. This process ignores it, so that it can take down what the child left.
+    SigSet::from(Signal::SIGINT).thread_block().context("block Ctrl-C")?;
+    let output = child.stdout.take().context("take the output of cargo test")?;
+    let forwarded = forward_output(BufReader::new(output), io::stdout());
+    // This waits even if forwarding failed, because the tests must clean up before the sweep below.
     let status = child.wait().context("wait for cargo test")?;
     if is_root() {
-        // Told, and no reason to keep back what the tests said.
+        // An error here is only printed, because the result of the tests matters more.
         if let Err(error) = sweep() {
-            eprintln!("warning: hosts of tests that were ended are left: {error}");
+            eprintln!("warning: hosts of interrupted tests could not be taken down: {error}");
         }
     }
-    let failures = passed_on?;
+    let failures = forwarded?;
     if status.success() {
         return Ok(ExitCode::SUCCESS);
     }
-    // Minutes of other tests may stand between a failure and the end of the output.
+    // The failures are repeated, because minutes of other output may follow them.
     if !failures.is_empty() {
-        eprintln!("\nWhat failed, once more:\n\n{failures}");
+        eprintln!("\nAll failures again:\n\n{failures}");
     }
     Ok(ExitCode::FAILURE)
 }
 
-/// Passes on what test programs print; the answer is what they said of their failures.
-fn pass_on(mut from: impl BufRead, mut to: impl Write) -> Result<String> {
+/// Copies the output of the test programs and returns the sections about failures.
+fn forward_output(mut from: impl BufRead, mut to: impl Write) -> Result<String> {
     let mut failures = String::new();
-    let mut tells = false;
+    let mut in_failures = false;
     let mut line = Vec::new();
-    while from.read_until(b'\n', &mut line).context("read what cargo test prints")? > 0 {
-        to.write_all(&line).and_then(|()| to.flush()).context("pass on what cargo test prints")?;
+    while from.read_until(b'\n', &mut line).context("read the output of cargo test")? > 0 {
+        to.write_all(&line).and_then(|()| to.flush()).context("print the output of cargo test")?;
         let text = String::from_utf8_lossy(&line);
         let is_result = text.starts_with("test result:");
-        tells = (tells && !is_result) || text.starts_with("failures:");
-        if tells {
+        in_failures = (in_failures && !is_result) || text.starts_with("failures:");
+        if in_failures {
             failures.push_str(&text);
         }
         line.clear();
@@ -73,17 +73,17 @@ fn pass_on(mut from: impl BufRead, mut to: impl Write) -> Result<String> {
     Ok(failures)
 }
 
-/// All that root will run, built as the user.
+/// Builds everything that root will run, so that the files belong to the user.
 fn build(verb: &Test) -> Result<()> {
-    let status = tests()?.arg("--no-run").status().context("start cargo test")?;
-    ensure!(status.success(), "the tests cannot be built");
+    let status = test_command()?.arg("--no-run").status().context("start cargo test")?;
+    ensure!(status.success(), "building the tests failed");
     if verb.arguments.is_empty() {
         Packages::build(Build::Lab)?;
     }
     Ok(())
 }
 
-fn tests() -> Result<Command> {
+fn test_command() -> Result<Command> {
     let mut command = cargo()?;
     command.args(["test", "--workspace", "--locked"]).args(TEST_FEATURES);
     Ok(command)
@@ -94,20 +94,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_failed_is_kept_and_everything_is_passed_on() {
-        let printed = "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\nfailures:\n\n\
+    fn all_output_is_forwarded_and_failures_are_collected() {
+        let output = "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\nfailures:\n\n\
                        ---- b ----\nno answer\n\nfailures:\n    b\n\n\
                        test result: FAILED. 1 passed; 1 failed\n\nrunning 0 tests\n";
-        let mut passed_on = Vec::new();
-        let failures = pass_on(printed.as_bytes(), &mut passed_on).expect("memory is readable");
-        assert_eq!(String::from_utf8_lossy(&passed_on), printed);
+        let mut forwarded = Vec::new();
+        let failures =
+            forward_output(output.as_bytes(), &mut forwarded).expect("memory is readable");
+        assert_eq!(String::from_utf8_lossy(&forwarded), output);
         assert_eq!(failures, "failures:\n\n---- b ----\nno answer\n\nfailures:\n    b\n\n");
     }
 
     #[test]
-    fn output_that_is_no_text_is_passed_on_as_it_is() {
-        let mut passed_on = Vec::new();
-        assert_eq!(pass_on(&b"\xff\n"[..], &mut passed_on).expect("memory is readable"), "");
-        assert_eq!(passed_on, b"\xff\n");
+    fn output_that_is_not_utf8_is_forwarded_unchanged() {
+        let mut forwarded = Vec::new();
+        assert_eq!(forward_output(&b"\xff\n"[..], &mut forwarded).expect("memory is readable"), "");
+        assert_eq!(forwarded, b"\xff\n");
     }
 }

@@ -1,5 +1,5 @@
-//! What is built once and kept: base systems, layers, the registry's content. Every entry is built under a temporary
-//! name and renamed when complete, so a name without `.tmp` is always whole.
+//! The cache keeps what is built once: base systems, layers and the registry's content. Every entry is built under a
+//! temporary name and renamed when it is complete, so an entry without `.tmp` in its name is always complete.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -11,21 +11,22 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{LabError, Result};
 use crate::mounts;
-use crate::say::{say, timed};
+use crate::progress::{log, timed};
 
 const FOLDER: &str = "/var/cache/oml-lab";
 
-/// The cache, locked against other builders for as long as this value lives.
+/// The opened cache. Other processes cannot build into it as long as this value exists.
 pub(crate) struct Cache {
     root: PathBuf,
     _lock: File,
-    /// Entries that a thread of this process builds right now.
+    /// The names of the entries that a thread of this process is building.
     busy: Mutex<BTreeSet<String>>,
-    freed: Condvar,
+    released: Condvar,
 }
 
 impl Cache {
-    /// Waits for another builder on this machine to finish: what it builds is what this one would.
+    /// Opens the cache. If another process has it open, this waits until that process is done, because the two would
+    /// build the same entries.
     pub(crate) fn open() -> Result<Self> {
         Self::at(Path::new(FOLDER))
     }
@@ -39,31 +40,31 @@ impl Cache {
             root: root.to_path_buf(),
             _lock: lock,
             busy: Mutex::default(),
-            freed: Condvar::new(),
+            released: Condvar::new(),
         })
     }
 
-    /// Where an entry is or would be.
+    /// Returns the path of an entry, whether or not it exists.
     pub(crate) fn path(&self, name: &str, stamp: &str) -> PathBuf {
         self.root.join(format!("{name}-{stamp}"))
     }
 
-    /// The entry's folder, built now if it is missing; threads that want the same wait for the first. Older entries of the
-    /// name are removed unless a lab uses them.
+    /// Returns the entry's folder and builds it if it is missing. Threads that need the same entry wait for the first of
+    /// them. Older entries with this name are removed unless a lab uses them.
     pub(crate) fn entry(
         &self,
         name: &str,
         stamp: &str,
         build: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<PathBuf> {
-        let _turn = self.take_turn(name);
+        let _lock = self.lock_entry(name);
         let path = self.path(name, stamp);
         if path.exists() {
             return Ok(path);
         }
-        // Programs of a builder that was killed may still write under its name, so this one has its own.
+        // Child processes of a killed builder may still write to its folder, so every builder uses its own folder.
         let temporary = self.root.join(format!("{name}-{stamp}.{}.tmp", std::process::id()));
-        // What an earlier try of this process left half-filled is no beginning for the next.
+        // An earlier try of this process may have left a partly filled folder.
         discard(&temporary)?;
         fs::create_dir_all(&temporary).map_err(LabError::io("make the folder", &temporary))?;
         timed(&format!("build {name}"), || build(&temporary))?;
@@ -72,12 +73,12 @@ impl Cache {
         Ok(path)
     }
 
-    fn take_turn(&self, name: &str) -> Turn<'_> {
+    fn lock_entry(&self, name: &str) -> EntryLock<'_> {
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         while !busy.insert(name.to_owned()) {
-            busy = self.freed.wait(busy).unwrap_or_else(PoisonError::into_inner);
+            busy = self.released.wait(busy).unwrap_or_else(PoisonError::into_inner);
         }
-        Turn { cache: self, name: name.to_owned() }
+        EntryLock { cache: self, name: name.to_owned() }
     }
 
     fn discard_older(&self, name: &str, keep: &Path) -> Result<()> {
@@ -90,27 +91,27 @@ impl Cache {
                 continue;
             }
             if let Err(error) = discard(&path) {
-                say(&format!("an old {name} stays in the cache: {error}"));
+                log(&format!("{} could not be removed from the cache: {error}", path.display()));
             }
         }
         Ok(())
     }
 }
 
-struct Turn<'a> {
+struct EntryLock<'a> {
     cache: &'a Cache,
     name: String,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for EntryLock<'_> {
     fn drop(&mut self) {
         let mut busy = self.cache.busy.lock().unwrap_or_else(PoisonError::into_inner);
         busy.remove(&self.name);
-        self.cache.freed.notify_all();
+        self.cache.released.notify_all();
     }
 }
 
-/// Removes the whole cache. Refused while a lab still reads from it.
+/// Removes the whole cache. It is refused while a lab still uses an entry.
 pub(crate) fn purge() -> Result<()> {
     let root = Path::new(FOLDER);
     if !root.exists() {
@@ -119,24 +120,24 @@ pub(crate) fn purge() -> Result<()> {
     let cache = Cache::open()?;
     if mounts::is_lower_of_a_mount(&cache.root)? {
         return Err(LabError::Invalid(
-            "a lab still uses the cached systems: `lab down` it first".into(),
+            "a lab still uses the cached systems; run `cargo xtask lab down --all` first".into(),
         ));
     }
     discard(root)
 }
 
-/// Removes a folder and what is mounted below it; not there is fine.
+/// Unmounts everything below a folder and removes the folder. It succeeds if the folder does not exist.
 pub(crate) fn discard(folder: &Path) -> Result<()> {
     mounts::unmount_below(folder)?;
-    removed(fs::remove_dir_all(folder), folder)
+    ignore_missing(fs::remove_dir_all(folder), folder)
 }
 
-/// Removes a file; not there is fine.
+/// Removes a file. It succeeds if the file does not exist.
 pub(crate) fn discard_file(path: &Path) -> Result<()> {
-    removed(fs::remove_file(path), path)
+    ignore_missing(fs::remove_file(path), path)
 }
 
-fn removed(done: std::io::Result<()>, path: &Path) -> Result<()> {
+fn ignore_missing(done: std::io::Result<()>, path: &Path) -> Result<()> {
     match done {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(LabError::io("remove", path)(error))
@@ -145,7 +146,7 @@ fn removed(done: std::io::Result<()>, path: &Path) -> Result<()> {
     }
 }
 
-/// A short name for the content of a recipe: changes when any part does.
+/// Returns a short hash of the parts of a recipe. It changes when any part or any boundary between parts changes.
 pub(crate) fn stamp(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -155,7 +156,7 @@ pub(crate) fn stamp(parts: &[&str]) -> String {
     hex(&hash.finalize()).chars().take(10).collect()
 }
 
-/// Writes bytes as lower-case hexadecimal digits.
+/// Formats bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,5 +1,5 @@
-//! One cgroup per host, in every hierarchy of version 1 or in the unified tree of version 2, so that the systemd of
-//! one host never sees another's, and so that whatever a host started can be found and ended.
+//! Every host has its own cgroup, in every hierarchy of cgroup version 1 or in the unified tree of version 2. So the
+//! systemd of one host never sees the processes of another, and every process of a host can be found and killed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,21 +12,21 @@ use crate::processes;
 use crate::wait::until;
 
 const ROOT: &str = "/sys/fs/cgroup";
-/// What containers need: limits on CPU, memory, input/output and the number of processes.
-const WANTED: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
+/// The controllers that containers need to limit CPU, memory, input/output and the number of processes.
+const CONTROLLERS: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
 
-/// True on a machine with only version 2.
+/// Returns true if this machine uses cgroup version 2 only.
 pub(crate) fn is_unified() -> bool {
     Path::new(ROOT).join("cgroup.controllers").exists()
 }
 
-/// The cgroup of one host: one folder per hierarchy.
+/// The cgroup of one host, which has one folder per hierarchy.
 pub(crate) struct Cgroup {
     folders: Vec<PathBuf>,
 }
 
 impl Cgroup {
-    /// Names the cgroup without making it.
+    /// Returns the cgroup with this name without making it.
     pub(crate) fn named(name: &str) -> Result<Self> {
         if is_unified() {
             return Ok(Self { folders: vec![Path::new(ROOT).join(name)] });
@@ -41,7 +41,7 @@ impl Cgroup {
         Ok(Self { folders })
     }
 
-    /// Makes the folders and hands them the controllers.
+    /// Makes the folders and enables the controllers for them.
     pub(crate) fn create(&self) -> Result<()> {
         if is_unified() {
             enable_controllers()?;
@@ -53,12 +53,12 @@ impl Cgroup {
         Ok(())
     }
 
-    /// The files a process writes its number to, to move in.
+    /// Returns the files to which a process writes its id in order to join the cgroup.
     pub(crate) fn entry_files(&self) -> Vec<PathBuf> {
         self.folders.iter().map(|folder| folder.join("cgroup.procs")).collect()
     }
 
-    /// Kills everything in it and takes the folders away. Not there is fine.
+    /// Kills every process in the cgroup and removes the folders. It succeeds if they do not exist.
     pub(crate) fn destroy(&self) -> Result<()> {
         until("the end of a host's cgroup", Duration::from_secs(20), || {
             for folder in self.folders.iter().filter(|folder| folder.exists()) {
@@ -70,7 +70,8 @@ impl Cgroup {
     }
 }
 
-/// A new cpuset group of version 1 is empty and takes no process until it has processors and memory nodes.
+/// Copies the processors and memory nodes from the parent group. A new cpuset group of version 1 has none and accepts no
+/// process until it has some.
 fn inherit_cpuset(folder: &Path) -> Result<()> {
     for name in ["cpuset.cpus", "cpuset.mems"] {
         let file = folder.join(name);
@@ -89,7 +90,7 @@ fn enable_controllers() -> Result<()> {
     let file = Path::new(ROOT).join("cgroup.subtree_control");
     let wanted: Vec<String> = available
         .split_whitespace()
-        .filter(|name| WANTED.contains(name))
+        .filter(|name| CONTROLLERS.contains(name))
         .map(|name| format!("+{name}"))
         .collect();
     fs::write(&file, wanted.join(" ")).map_err(LabError::io("write", &file))
@@ -99,7 +100,7 @@ fn kill_below(folder: &Path) -> Result<()> {
     for child in subfolders(folder) {
         kill_below(&child)?;
     }
-    // The file of a group that went away meanwhile reads as empty: nothing left to kill.
+    // If the group has disappeared meanwhile, there is nothing left to kill.
     let members = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
     for pid in members.lines().filter_map(|line| line.parse().ok()) {
         processes::signal(pid, Signal::SIGKILL)?;

@@ -1,5 +1,5 @@
-//! Base systems from Debian packages: a minimal system by debootstrap, and layers of packages on top of it. Nothing
-//! here knows what the systems are for.
+//! Builds base systems from Debian packages: minimal systems with debootstrap, and layers of packages on top of them.
+//! This module does not depend on what the systems are used for.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
@@ -12,21 +12,21 @@ use crate::error::{LabError, Result};
 use crate::mounts::{self, Overlay};
 use crate::run::Run;
 
-/// Raise it when the way systems are built changes without a change of the recipes.
+/// Raise this number when the way systems are built changes but the recipes do not.
 const REVISION: &str = "1";
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
-/// Without it, packages would start their services while they are installed.
+/// This policy script stops packages from starting their services during installation.
 const POLICY: &str = "#!/bin/sh\nexit 101\n";
-/// Throw-away systems need no documentation, and no sync after every file.
+/// These dpkg settings leave out documentation and the sync after every file, because the systems are temporary.
 const DPKG: &str = "force-unsafe-io\npath-exclude=/usr/share/doc/*\npath-exclude=/usr/share/man/*\n\
                     path-exclude=/usr/share/info/*\npath-exclude=/usr/share/locale/*\n";
 
-/// Where Debian packages come from.
+/// Returns the URL that Debian packages are downloaded from.
 pub(crate) fn mirror() -> String {
     std::env::var("OML_LAB_MIRROR").unwrap_or_else(|_| "http://deb.debian.org/debian".into())
 }
 
-/// A whole system made by debootstrap.
+/// The recipe of a complete system that debootstrap makes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct System {
     pub(crate) name: &'static str,
@@ -36,9 +36,9 @@ pub(crate) struct System {
     pub(crate) finish: &'static str,
 }
 
-/// Packages on top of a system, kept as the difference.
+/// The recipe of packages on top of a system. Only the difference to the system is kept.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Layer {
+pub(crate) struct PackageLayer {
     pub(crate) name: &'static str,
     pub(crate) packages: &'static [&'static str],
     /// Run by `sh` inside at the end.
@@ -46,12 +46,12 @@ pub(crate) struct Layer {
 }
 
 impl System {
-    /// Changes whenever the result would.
+    /// Returns a stamp that changes whenever the built files would.
     pub(crate) fn stamp(&self) -> String {
         stamp(&[REVISION, self.suite, &self.packages.join(" "), self.finish, POLICY, DPKG])
     }
 
-    /// The system's folder, built if it is missing.
+    /// Returns the system's folder and builds it if it is missing.
     pub(crate) fn build(&self, cache: &Cache) -> Result<PathBuf> {
         cache.entry(self.name, &self.stamp(), |folder| self.debootstrap(folder))
     }
@@ -71,13 +71,13 @@ impl System {
     }
 }
 
-impl Layer {
-    /// Changes whenever the result would.
+impl PackageLayer {
+    /// Returns a stamp that changes whenever the built files would.
     pub(crate) fn stamp(&self, below: &System) -> String {
         stamp(&[&below.stamp(), &self.packages.join(" "), self.finish])
     }
 
-    /// The layer's difference to `below`, built if it is missing.
+    /// Returns the folder with the layer's difference to `below` and builds it if it is missing.
     pub(crate) fn build(&self, cache: &Cache, below: &System) -> Result<PathBuf> {
         let system = below.build(cache)?;
         let entry =
@@ -97,18 +97,18 @@ impl Layer {
         for scratch in ["root", "work"] {
             cache::discard(&folder.join(scratch))?;
         }
-        forget_removals(&upper)
+        remove_whiteouts(&upper)
     }
 }
 
-/// True when every base system is already built.
+/// Returns true if every base system and the registry's content have been built.
 pub(crate) fn is_cached() -> bool {
     crate::recipes::entries().iter().all(|(name, stamp)| {
         Path::new("/var/cache/oml-lab").join(format!("{name}-{stamp}")).exists()
     })
 }
 
-/// Runs a script in a folder as if it were the machine's root.
+/// Runs a shell script with a folder as its root directory.
 pub(crate) fn chroot(folder: &Path, script: &str) -> Result<()> {
     Run::new("chroot")
         .args([folder.as_os_str(), "/bin/sh".as_ref(), "-s".as_ref()])
@@ -121,7 +121,7 @@ pub(crate) fn chroot(folder: &Path, script: &str) -> Result<()> {
         .map(drop)
 }
 
-/// Writes a file and its folder.
+/// Writes a file with this mode and creates its folder.
 pub(crate) fn write(path: &Path, content: &str, mode: u32) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(LabError::io("make the folder", folder))?;
@@ -131,9 +131,10 @@ pub(crate) fn write(path: &Path, content: &str, mode: u32) -> Result<()> {
         .map_err(LabError::io("set the mode of", path))
 }
 
-/// An overlay records a removed file as a character device. Image layers have another form for it; here removed files
-/// are only left-overs of package tools, so the record is dropped and the file below stays.
-fn forget_removals(folder: &Path) -> Result<()> {
+/// Removes the whiteouts from a layer. An overlay records a removed file as a character device (a whiteout), and image
+/// layers use another form. Here the only removed files are leftovers of package tools, so the whiteout is dropped and
+/// the file in the layer below stays.
+fn remove_whiteouts(folder: &Path) -> Result<()> {
     let entries = fs::read_dir(folder).map_err(LabError::io("list", folder))?;
     for entry in entries.filter_map(std::result::Result::ok) {
         let (path, kind) = (entry.path(), entry.file_type());
@@ -141,7 +142,7 @@ fn forget_removals(folder: &Path) -> Result<()> {
         if kind.is_char_device() {
             fs::remove_file(&path).map_err(LabError::io("remove", &path))?;
         } else if kind.is_dir() {
-            forget_removals(&path)?;
+            remove_whiteouts(&path)?;
         }
     }
     Ok(())

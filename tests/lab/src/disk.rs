@@ -1,26 +1,26 @@
-//! A lab's own disk: one sparse file with a file system in it, so that taking a lab down removes one file and not the
-//! hundred thousand that its images unpack to. What a host syncs is safe from the end of any process and of any host, which is
-//! what tests try; it is not meant to survive a crash of this machine.
+//! A lab's disk is one sparse file with a file system in it, so that taking a lab down removes one file instead of the
+//! hundred thousand files that its images unpack to. Data that a host has synced survives the end of any process and of
+//! any host, which is what the tests need. It need not survive a crash of this machine.
 
 use std::fs::{self, File};
 use std::path::Path;
 
 use crate::error::{LabError, Result};
+use crate::progress::log;
 use crate::run::Run;
-use crate::say::say;
 
-/// The most that all hosts of a lab can hold; the file only takes what is used.
+/// The size of the disk. The file is sparse, so it only takes the space that is used.
 const SIZE_BYTES: u64 = 64 << 30;
 const FEATURES: &str = "^has_journal,^metadata_csum";
 
-/// Makes the disk and mounts it at `folder/disk`. Where the kernel has no loop devices, that is a plain folder.
+/// Makes the disk and mounts it at `folder/disk`. If the kernel has no loop devices, `folder/disk` is a plain folder.
 pub(crate) fn create(folder: &Path) -> Result<()> {
     let at = folder.join("disk");
     fs::create_dir_all(&at).map_err(LabError::io("make the folder", &at))?;
     let image = folder.join("disk.img");
     if let Err(error) = mount(&image, &at) {
-        say(&format!(
-            "hosts share the disk of this machine, as no disk of their own works: {error}"
+        log(&format!(
+            "the lab's own disk cannot be mounted, so the hosts use the disk of this machine: {error}"
         ));
         crate::cache::discard_file(&image)?;
     }

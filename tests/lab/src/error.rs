@@ -1,45 +1,44 @@
-//! What can go wrong in the lab. Each layer says what it tried; it does not retry and does not print.
+//! The errors of the lab. Each layer reports what it tried to do; no layer retries or prints.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The lab's result.
+/// The result type of every function of the lab that can fail.
 pub type Result<T> = std::result::Result<T, LabError>;
 
-/// Why the lab could not do what was asked.
+/// The reason why the lab could not do something.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabError {
-    /// This machine cannot carry the lab: one sentence for a person.
+    /// This machine cannot run the lab. The text is one sentence for a person.
     #[error("the lab cannot run here: {0}")]
     CannotRun(String),
-    /// A name or a request that the lab does not accept.
+    /// The lab does not accept a name or a request, or found data it cannot use.
     #[error("{0}")]
     Invalid(String),
     /// A file operation failed.
     #[error("{action} {}", path.display())]
     Io {
+        /// The operation that was tried, as a verb.
         action: &'static str,
         path: PathBuf,
-        /// The system's answer.
         source: io::Error,
     },
-    /// A program failed or did not end in time.
+    /// A program failed or did not finish in time.
     #[error("run `{command}`: {why}")]
     Command {
-        /// The program and its arguments.
         command: String,
-        /// Exit code and last lines, or the time limit.
+        /// The exit code and the last lines of output, or the time limit.
         why: String,
     },
     /// A condition did not become true in time.
-    #[error("{what} did not happen within {limit:?}; last seen: {last}")]
-    Waited {
+    #[error("timed out after {limit:?} waiting for: {what}; last seen: {last}")]
+    Timeout {
         what: String,
-        /// How long it was waited for.
+        /// The longest time to wait.
         limit: Duration,
-        /// What was found instead.
+        /// The state that was seen last.
         last: String,
     },
 }

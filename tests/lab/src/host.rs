@@ -1,4 +1,4 @@
-//! A host as tests use it: run programs, move files, restart it, cut its power or its network.
+//! A host as tests use it. They run programs on it, copy files, restart it, and cut its power or its network.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -14,14 +14,14 @@ use nix::unistd::Pid;
 use crate::error::{LabError, Result};
 use crate::machine::Machine;
 use crate::network;
-use crate::run::{Output, Run, explain};
+use crate::run::{Output, Run, output_summary};
 use crate::wait::until;
 
 const EXEC_LIMIT: Duration = Duration::from_secs(60);
 const BOOT_LIMIT: Duration = Duration::from_secs(180);
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// One host of a lab.
+/// A running or stopped host of a lab.
 #[derive(Debug)]
 pub struct Host {
     name: String,
@@ -34,27 +34,27 @@ impl Host {
         Self { name: name.to_owned(), address, machine }
     }
 
-    /// Its name, also its host name.
+    /// Returns the host's name, which is also its host name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its address on the lab's bridge.
+    /// Returns the host's address on the lab's bridge.
     pub fn address(&self) -> Ipv4Addr {
         self.address
     }
 
-    /// Runs a program inside as root and gives its output, whatever the exit code. Ended after a minute.
+    /// Runs a program on the host as root and returns its output, with any exit code. The program is killed after a minute.
     pub fn exec(&self, command: &[&str]) -> Result<Output> {
         self.run(command)?.output()
     }
 
-    /// As `exec`, with another time limit.
+    /// Does the same as `exec` with another time limit.
     pub fn exec_within(&self, limit: Duration, command: &[&str]) -> Result<Output> {
         self.run(command)?.limit(limit).output()
     }
 
-    /// As `exec`; any exit code but 0 is an error. Gives the standard output.
+    /// Does the same as `exec` and returns the standard output; any exit code except 0 is an error.
     pub fn exec_ok(&self, command: &[&str]) -> Result<String> {
         let output = self.exec(command)?;
         if output.is_success() {
@@ -62,19 +62,19 @@ impl Host {
         }
         Err(LabError::Command {
             command: format!("{} on {}", command.join(" "), self.name),
-            why: explain(&output),
+            why: output_summary(&output),
         })
     }
 
-    /// As `exec_ok`, with standard input.
+    /// Does the same as `exec_ok` and passes these bytes as standard input.
     pub fn exec_with_input(&self, input: &[u8], command: &[&str]) -> Result<String> {
         Ok(self.run(command)?.stdin(input).ok()?.stdout)
     }
 
-    /// Starts a program inside and does not wait for it. It is killed when the value goes away.
+    /// Starts a program on the host and does not wait for it. Dropping the returned value kills the program.
     pub fn spawn(&self, command: &[&str]) -> Result<HostProcess> {
         let child = Command::new("nsenter")
-            .args(self.entry()?)
+            .args(self.nsenter_arguments()?)
             .args(command)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -85,7 +85,7 @@ impl Host {
         Ok(HostProcess { child })
     }
 
-    /// Runs `exec` again and again until its standard output satisfies `is_met`, at most for `limit`.
+    /// Repeats `exec` until its output satisfies `is_met`, for at most `limit`.
     pub fn wait_until(
         &self,
         limit: Duration,
@@ -95,30 +95,30 @@ impl Host {
         let what = format!("`{}` on {}", command.join(" "), self.name);
         until(&what, limit, || match self.exec(command) {
             Ok(output) if is_met(&output) => Ok(output),
-            Ok(output) => Err(explain(&output)),
+            Ok(output) => Err(output_summary(&output)),
             Err(error) => Err(error.to_string()),
         })
     }
 
-    /// Writes a file inside, whole or not at all.
+    /// Writes a file on the host atomically and creates its folder.
     pub fn push(&self, path: &str, bytes: &[u8], mode: u32) -> Result<()> {
         let script = "set -e; mkdir -p \"$(dirname \"$1\")\"; cat > \"$1.new\"; chmod \"$2\" \"$1.new\"; mv \"$1.new\" \"$1\"";
         let mode = format!("{mode:o}");
         self.exec_with_input(bytes, &["sh", "-c", script, "sh", path, &mode]).map(drop)
     }
 
-    /// Reads a text file inside.
+    /// Reads a text file on the host.
     pub fn read(&self, path: &str) -> Result<String> {
         self.exec_ok(&["cat", path])
     }
 
-    /// Copies a file of this machine into the host.
+    /// Copies a file from this machine to the host.
     pub fn copy_in(&self, local: &Path, path: &str, mode: u32) -> Result<()> {
         let bytes = std::fs::read(local).map_err(LabError::io("read", local))?;
         self.push(path, &bytes, mode)
     }
 
-    /// Installs a Debian package of this machine; what it depends on must be there already.
+    /// Installs a Debian package file from this machine. The packages it depends on must be installed already.
     pub fn install_deb(&self, local: &Path) -> Result<()> {
         let path = "/tmp/oml-lab-package.deb";
         self.copy_in(local, path, 0o600)?;
@@ -126,24 +126,24 @@ impl Host {
         self.exec_ok(&["rm", path]).map(drop)
     }
 
-    /// Stops it in good order and starts it again: same root, same Docker folder.
+    /// Shuts the host down cleanly and starts it again with the same root and the same Docker folder.
     pub fn reboot(&self) -> Result<()> {
         self.power_off()?;
         self.boot()
     }
 
-    /// Stops it in good order.
+    /// Shuts the host down cleanly.
     pub fn power_off(&self) -> Result<()> {
         self.exec_ok(&["systemctl", "poweroff", "--no-block"])?;
-        self.machine.wait_for_end()
+        self.machine.wait_for_exit()
     }
 
-    /// Ends every process at once, as a loss of power does (the page cache survives).
+    /// Kills every process at once, as a loss of power would. Unlike a real loss of power, the page cache survives.
     pub fn power_cut(&self) -> Result<()> {
         self.machine.kill()
     }
 
-    /// Starts it and waits until systemd has finished starting and Docker answers.
+    /// Starts the host and waits until systemd has finished starting and Docker answers.
     pub fn boot(&self) -> Result<()> {
         self.machine.start()?;
         self.wait_until_up()
@@ -159,40 +159,40 @@ impl Host {
         self.wait_until(BOOT_LIMIT, &docker, Output::is_success).map(drop)
     }
 
-    /// True while its first process lives.
+    /// Returns true while the host's first process is running.
     pub fn is_up(&self) -> Result<bool> {
         Ok(self.machine.leader()?.is_some())
     }
 
-    /// Stops the processes of this name (SIGSTOP); the name is at most 15 characters long, as the kernel keeps it.
+    /// Stops the processes with this name (SIGSTOP). The name has at most 15 characters, because the kernel keeps no more.
     pub fn pause(&self, process: &str) -> Result<()> {
         self.exec_ok(&["pkill", "-STOP", "-x", process]).map(drop)
     }
 
-    /// Lets them go on (SIGCONT).
+    /// Continues the processes that `pause` stopped (SIGCONT).
     pub fn resume(&self, process: &str) -> Result<()> {
         self.exec_ok(&["pkill", "-CONT", "-x", process]).map(drop)
     }
 
-    /// Drops every packet from and to the host, without a word to either side.
+    /// Silently drops every packet from and to the host. Neither side gets an error.
     pub fn partition(&self) -> Result<()> {
-        network::cut(&self.machine.port())
+        network::disable_port(&self.machine.port())
     }
 
-    /// Undoes what `partition` did.
+    /// Ends the effect of `partition`.
     pub fn heal(&self) -> Result<()> {
-        network::heal(&self.machine.port())
+        network::enable_port(&self.machine.port())
     }
 
-    /// The last lines of its console.
+    /// Returns the last lines of the host's console.
     pub fn console(&self) -> String {
-        self.machine.last_words()
+        self.machine.console_tail()
     }
 
-    /// The command that enters the host from this machine; a program and its arguments follow.
-    pub fn shell_command(&self) -> Result<Vec<String>> {
+    /// Returns the `nsenter` command that enters the host from this machine. The caller appends a program and its arguments.
+    pub fn nsenter_command(&self) -> Result<Vec<String>> {
         let mut words = vec!["nsenter".to_owned()];
-        words.extend(self.entry()?);
+        words.extend(self.nsenter_arguments()?);
         Ok(words)
     }
 
@@ -201,14 +201,14 @@ impl Host {
     }
 
     fn run(&self, command: &[&str]) -> Result<Run> {
-        Ok(Run::new("nsenter").args(self.entry()?).args(command).limit(EXEC_LIMIT))
+        Ok(Run::new("nsenter").args(self.nsenter_arguments()?).args(command).limit(EXEC_LIMIT))
     }
 
-    fn entry(&self) -> Result<Vec<String>> {
+    fn nsenter_arguments(&self) -> Result<Vec<String>> {
         let leader = self
             .machine
             .leader()?
-            .ok_or_else(|| LabError::Invalid(format!("the host {} is not up", self.name)))?;
+            .ok_or_else(|| LabError::Invalid(format!("the host {} is not running", self.name)))?;
         let words = format!(
             "--target={leader} --mount --uts --ipc --net --pid -- /usr/bin/env -i {PATH} HOME=/root LANG=C.UTF-8 TERM=xterm"
         );
@@ -216,29 +216,29 @@ impl Host {
     }
 }
 
-/// A program running inside a host.
+/// A program that was started on a host.
 #[derive(Debug)]
 pub struct HostProcess {
     child: Child,
 }
 
 impl HostProcess {
-    /// Its standard output; given once.
+    /// Takes the pipe of the standard output; later calls return `None`.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// Its standard error; given once.
+    /// Takes the pipe of the standard error; later calls return `None`.
     pub fn stderr(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
     }
 
-    /// The exit code once it ended.
+    /// Returns the exit code, or `None` while the program is running.
     pub fn exit_code(&mut self) -> io::Result<Option<i32>> {
         Ok(self.child.try_wait()?.map(|status| status.code().unwrap_or(128)))
     }
 
-    /// Kills it and waits for its end.
+    /// Kills the program and waits until it has ended.
     pub fn kill(&mut self) -> io::Result<()> {
         if self.child.try_wait()?.is_none() {
             let group = i32::try_from(self.child.id()).map_err(io::Error::other)?;
@@ -252,7 +252,7 @@ impl HostProcess {
 impl Drop for HostProcess {
     fn drop(&mut self) {
         if let Err(error) = self.kill() {
-            crate::say::say(&format!("a program on a host could not be ended: {error}"));
+            crate::progress::log(&format!("a program on a host could not be killed: {error}"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The little HTTP/1.1 that talking to a registry on the same machine takes: one request per connection.
+//! A minimal HTTP/1.1 client for a registry on the same machine. It sends one request per connection.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// A request; the body is read while it is sent.
+/// An HTTP request. The body is read while it is sent.
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
@@ -18,7 +18,7 @@ pub(crate) struct Request<'a> {
     pub(crate) body_bytes: u64,
 }
 
-/// An answer to an HTTP request.
+/// An HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -27,13 +27,13 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// A header's value; names in any case.
+    /// Returns the value of a header. The name is not case-sensitive.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         header(&self.head, name)
     }
 }
 
-/// Sends one request and reads the whole answer.
+/// Sends one request and reads the whole response.
 pub(crate) fn send(address: SocketAddr, request: Request<'_>) -> io::Result<Response> {
     let mut stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
     stream.set_read_timeout(Some(SILENCE_LIMIT))?;
@@ -55,11 +55,11 @@ pub(crate) fn send(address: SocketAddr, request: Request<'_>) -> io::Result<Resp
         .split(' ')
         .nth(1)
         .and_then(|word| word.parse().ok())
-        .ok_or_else(|| io::Error::other("the answer is not HTTP"))?;
+        .ok_or_else(|| io::Error::other("the response is not HTTP"))?;
     Ok(Response { status, head, body })
 }
 
-/// Reads up to the empty line; what came after it in the same packets is given too.
+/// Reads up to the empty line after the headers. The second value holds the bytes of the body that arrived with them.
 pub(crate) fn read_head(stream: &mut impl Read) -> io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut buffer = [0_u8; 4096];
@@ -76,7 +76,7 @@ pub(crate) fn read_head(stream: &mut impl Read) -> io::Result<(String, Vec<u8>)>
     }
 }
 
-/// A header's value in a head.
+/// Returns the value of a header in the head of a request or response.
 pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().skip(1).find_map(|line| {
         let (found, value) = line.split_once(':')?;

@@ -1,35 +1,38 @@
-//! The images of the lab: what each is made of and how its tags behave, and building them. Data first, one builder below it.
+//! The images of the lab. The first part is data: what each image consists of and how its tags behave. The second part
+//! builds and pushes the images.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::cache::{self, Cache, stamp};
-use crate::debian::{Layer, System, write};
+use crate::debian::{PackageLayer, System, write};
 use crate::error::{LabError, Result};
 use crate::oci::{self, ImageConfig};
 use crate::push::Client;
 use crate::recipes::{ASTERISK, BOOKWORM, KAMAILIO, NGINX, POSTGRES, REDIS, RTPENGINE, TOOLS};
 use crate::run::Run;
 
-/// Raise it when the way images are built changes without a change of the data.
+/// Raise this number when the way images are built changes but the data does not.
 const REVISION: &str = "1";
 const ENTRY: &str = include_str!("../images/entry.sh");
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What an image stands on.
+/// The base that an image adds its own files to.
 #[derive(Clone, Copy)]
-pub(crate) enum Ground {
+pub(crate) enum Base {
+    /// The image contains busybox and nothing else.
     Busybox,
-    /// Packages on Debian 12.
-    Bookworm(Layer),
-    Own(System),
+    /// The image contains these packages on Debian 12.
+    Bookworm(PackageLayer),
+    /// The image contains a complete system of its own.
+    OwnSystem(System),
 }
 
-/// One repository below `omnileads/` and its tags.
+/// One repository below `omnileads/` and all its tags.
 pub(crate) struct Image {
     name: &'static str,
-    ground: Ground,
+    base: Base,
     start: &'static str,
     files: &'static [(&'static str, &'static str)],
     volumes: &'static [&'static str],
@@ -37,7 +40,7 @@ pub(crate) struct Image {
     has_bad: bool,
 }
 
-/// Tags that misbehave; the entry script knows how.
+/// The tags that fail on purpose. The entry script defines how.
 pub(crate) const BAD: [&str; 4] = ["exits-at-once", "exits-after-20s", "hangs", "dies-in-soak"];
 
 macro_rules! image_file {
@@ -49,7 +52,7 @@ macro_rules! image_file {
 pub(crate) const ALL: [Image; 9] = [
     Image {
         name: "small",
-        ground: Ground::Busybox,
+        base: Base::Busybox,
         start: image_file!("small/start.sh"),
         files: &[],
         volumes: &[],
@@ -58,7 +61,7 @@ pub(crate) const ALL: [Image; 9] = [
     },
     Image {
         name: "omlapp",
-        ground: Ground::Busybox,
+        base: Base::Busybox,
         start: image_file!("omlapp/start.sh"),
         files: &[],
         volumes: &[],
@@ -67,7 +70,7 @@ pub(crate) const ALL: [Image; 9] = [
     },
     Image {
         name: "websockets",
-        ground: Ground::Busybox,
+        base: Base::Busybox,
         start: image_file!("websockets/start.sh"),
         files: &[],
         volumes: &[],
@@ -76,7 +79,7 @@ pub(crate) const ALL: [Image; 9] = [
     },
     Image {
         name: "asterisk",
-        ground: Ground::Own(ASTERISK),
+        base: Base::OwnSystem(ASTERISK),
         start: image_file!("asterisk/start.sh"),
         files: &[
             ("etc/asterisk/asterisk.conf", image_file!("asterisk/asterisk.conf")),
@@ -85,7 +88,7 @@ pub(crate) const ALL: [Image; 9] = [
             ("etc/asterisk/extensions.conf", image_file!("asterisk/extensions.conf")),
             ("etc/asterisk/logger.conf", image_file!("asterisk/logger.conf")),
             ("etc/asterisk/manager.conf", image_file!("asterisk/manager.conf")),
-            // Looked for in any case; empty ones save three errors at every start.
+            // Asterisk always reads these files; empty files avoid three errors at every start.
             ("etc/asterisk/acl.conf", ""),
             ("etc/asterisk/udptl.conf", ""),
             ("etc/asterisk/pjproject.conf", ""),
@@ -97,7 +100,7 @@ pub(crate) const ALL: [Image; 9] = [
     },
     Image {
         name: "kamailio",
-        ground: Ground::Bookworm(KAMAILIO),
+        base: Base::Bookworm(KAMAILIO),
         start: image_file!("kamailio/start.sh"),
         files: &[("etc/kamailio/kamailio.cfg", image_file!("kamailio/kamailio.cfg"))],
         volumes: &[],
@@ -106,7 +109,7 @@ pub(crate) const ALL: [Image; 9] = [
     },
     Image {
         name: "rtpengine",
-        ground: Ground::Bookworm(RTPENGINE),
+        base: Base::Bookworm(RTPENGINE),
         start: image_file!("rtpengine/start.sh"),
         files: &[],
         volumes: &[],
@@ -115,7 +118,7 @@ pub(crate) const ALL: [Image; 9] = [
     },
     Image {
         name: "redis",
-        ground: Ground::Bookworm(REDIS),
+        base: Base::Bookworm(REDIS),
         start: image_file!("redis/start.sh"),
         files: &[],
         volumes: &["/data"],
@@ -124,7 +127,7 @@ pub(crate) const ALL: [Image; 9] = [
     },
     Image {
         name: "postgres",
-        ground: Ground::Bookworm(POSTGRES),
+        base: Base::Bookworm(POSTGRES),
         start: image_file!("postgres/start.sh"),
         files: &[],
         volumes: &["/var/lib/postgresql/data"],
@@ -133,7 +136,7 @@ pub(crate) const ALL: [Image; 9] = [
     },
     Image {
         name: "nginx",
-        ground: Ground::Bookworm(NGINX),
+        base: Base::Bookworm(NGINX),
         start: image_file!("nginx/start.sh"),
         files: &[("etc/nginx/lab.conf", image_file!("nginx/lab.conf"))],
         volumes: &[],
@@ -142,17 +145,17 @@ pub(crate) const ALL: [Image; 9] = [
     },
 ];
 
-/// Changes whenever the bytes of any image would.
+/// Returns a stamp that changes whenever the content of any image would.
 pub(crate) fn stamp_of_all() -> String {
     let parts: Vec<String> = ALL.iter().map(Image::stamp).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     stamp(&parts)
 }
 
-/// The layers an image stands on, built if they are missing.
-pub(crate) fn ground(image: &Image, cache: &Cache) -> Result<Vec<oci::Layer>> {
-    match image.ground {
-        Ground::Busybox => {
+/// Returns the layers of an image's base and builds them if they are missing.
+pub(crate) fn base_layers(image: &Image, cache: &Cache) -> Result<Vec<oci::Layer>> {
+    match image.base {
+        Base::Busybox => {
             let tools = TOOLS.build(cache, &BOOKWORM)?;
             let stamp = stamp(&[REVISION, &TOOLS.stamp(&BOOKWORM)]);
             let folder = cache.entry("tar-busybox", &stamp, |folder| {
@@ -163,14 +166,14 @@ pub(crate) fn ground(image: &Image, cache: &Cache) -> Result<Vec<oci::Layer>> {
             })?;
             Ok(vec![oci::packed(&folder)?])
         }
-        Ground::Bookworm(layer) => {
+        Base::Bookworm(layer) => {
             let tree = layer.build(cache, &BOOKWORM)?;
             Ok(vec![
                 packed(cache, BOOKWORM.name, &BOOKWORM.stamp(), &BOOKWORM.build(cache)?)?,
                 packed(cache, layer.name, &layer.stamp(&BOOKWORM), &tree)?,
             ])
         }
-        Ground::Own(system) => {
+        Base::OwnSystem(system) => {
             let tree = system.build(cache)?;
             Ok(vec![packed(cache, system.name, &system.stamp(), &tree)?])
         }
@@ -178,26 +181,21 @@ pub(crate) fn ground(image: &Image, cache: &Cache) -> Result<Vec<oci::Layer>> {
 }
 
 impl Image {
-    /// The repository's name.
+    /// Returns the name of the image's repository.
     pub(crate) fn repository(&self) -> String {
         format!("omnileads/{}", self.name)
     }
 
-    /// True when it needs a debootstrap of its own, which takes longest.
+    /// Returns true if the image needs its own run of debootstrap, which takes longest.
     pub(crate) fn has_own_system(&self) -> bool {
-        matches!(self.ground, Ground::Own(_))
+        matches!(self.base, Base::OwnSystem(_))
     }
 
-    /// Makes and pushes every tag.
-    pub(crate) fn push(
-        &self,
-        client: &Client,
-        ground: &[oci::Layer],
-        scratch: &Path,
-    ) -> Result<()> {
+    /// Builds and pushes every tag of the image.
+    pub(crate) fn push(&self, client: &Client, base: &[oci::Layer], scratch: &Path) -> Result<()> {
         for (tag, behaviour) in self.tags() {
             let folder = scratch.join(format!("{}-{tag}", self.name));
-            let mut layers = ground.to_vec();
+            let mut layers = base.to_vec();
             layers.push(self.top_layer(tag, behaviour, &folder)?);
             let config = oci::config(
                 &ImageConfig {
@@ -234,17 +232,17 @@ impl Image {
     }
 
     fn stamp(&self) -> String {
-        let ground = match self.ground {
-            Ground::Busybox => TOOLS.stamp(&BOOKWORM),
-            Ground::Bookworm(layer) => layer.stamp(&BOOKWORM),
-            Ground::Own(system) => system.stamp(),
+        let base = match self.base {
+            Base::Busybox => TOOLS.stamp(&BOOKWORM),
+            Base::Bookworm(layer) => layer.stamp(&BOOKWORM),
+            Base::OwnSystem(system) => system.stamp(),
         };
         let tags: Vec<_> = self.tags().map(|(tag, _)| tag).collect();
         let files: Vec<_> = self.files.iter().flat_map(|(path, text)| [*path, *text]).collect();
         stamp(&[
             REVISION,
             self.name,
-            &ground,
+            &base,
             ENTRY,
             self.start,
             &files.join("\n"),
@@ -260,7 +258,7 @@ fn packed(cache: &Cache, name: &str, stamp: &str, tree: &Path) -> Result<oci::La
     oci::packed(&entry)
 }
 
-/// The smallest system that can run a shell script and an HTTP server.
+/// Writes the smallest system that can run a shell script and an HTTP server.
 fn busybox_tree(tools: &Path, tree: &Path) -> Result<()> {
     let program: PathBuf = tools.join("usr/bin/busybox");
     let bin = tree.join("bin");

@@ -1,4 +1,4 @@
-//! A lab: a bridge, a registry and some hosts, made together and taken down together.
+//! A lab is a bridge, a registry and some hosts that are made together and taken down together.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -8,38 +8,38 @@ use std::thread;
 use crate::cache;
 use crate::disk;
 use crate::error::{LabError, Result};
-use crate::furnish::{Surroundings, daemon_json};
 use crate::host::Host;
+use crate::host_files::{HostFiles, daemon_json};
 use crate::machine::Machine;
 use crate::network;
 use crate::prepare::{Prepared, prepare};
+use crate::progress::log;
 use crate::proxy::FaultyRegistry;
 use crate::record::{self, Record, check_name};
 use crate::registry::{self, Registry};
-use crate::say::say;
 
-/// Hosts get the addresses from here on.
+/// The last number of the first host's address; the other hosts get the numbers that follow.
 const FIRST_HOST: u8 = 11;
 const HOSTS_MAX: usize = 32;
 const REQUIRED: &str = "OML_LAB_REQUIRED";
 
-/// What a lab shall have.
+/// The description of a lab that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabSpec {
-    /// Unique among the labs that are up.
+    /// The lab's name, which must be unique among the labs on this machine.
     pub name: String,
-    /// The hosts, in the order of their addresses.
+    /// The lab's hosts, in the order of their addresses.
     pub hosts: Vec<HostSpec>,
 }
 
-/// One host of a lab.
+/// The description of one host of a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostSpec {
     pub name: String,
 }
 
 impl LabSpec {
-    /// A lab with these hosts.
+    /// Describes a lab with these hosts.
     pub fn new(name: &str, hosts: &[&str]) -> Self {
         Self {
             name: name.to_owned(),
@@ -51,21 +51,22 @@ impl LabSpec {
         check_name("lab", &self.name)?;
         if self.hosts.is_empty() || self.hosts.len() > HOSTS_MAX {
             return Err(LabError::Invalid(format!(
-                "a lab has 1 to {HOSTS_MAX} hosts, not {}",
+                "the lab has {} hosts; it must have 1 to {HOSTS_MAX}",
                 self.hosts.len()
             )));
         }
         for (index, host) in self.hosts.iter().enumerate() {
             check_name("host", &host.name)?;
             if self.hosts.iter().take(index).any(|other| other == host) {
-                return Err(LabError::Invalid(format!("two hosts named {}", host.name)));
+                let why = format!("two hosts have the name {}; give each its own", host.name);
+                return Err(LabError::Invalid(why));
             }
         }
         Ok(())
     }
 }
 
-/// A lab that is up. It goes down when the value does, unless `keep` was called.
+/// A running lab. Dropping the value takes the lab down, unless `keep` was called.
 #[derive(Debug)]
 pub struct Lab {
     record: Record,
@@ -74,7 +75,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Prepares the machine where needed, then makes the lab and boots its hosts.
+    /// Prepares the machine if needed, then makes the lab and boots its hosts.
     pub fn up(spec: &LabSpec) -> Result<Self> {
         spec.check()?;
         let prepared = prepare()?;
@@ -82,31 +83,35 @@ impl Lab {
         let names = spec.hosts.iter().map(|host| host.name.clone()).collect();
         let record = Record::claim(&spec.name, names, true)?;
         let lab = Self::from_record(record, true)?;
-        // From here on an early return takes down what was made.
+        // From here on, an early return drops `lab` and so takes down what was made.
         lab.make(&prepared)?;
         Ok(lab)
     }
 
-    /// As `up`; on a machine that cannot carry a lab it says `skipped: <reason>` and gives none. Where OML_LAB_REQUIRED is
-    /// set, as in continuous integration, that is an error instead.
+    /// Does the same as `up`, but on a machine that cannot run a lab it prints `skipped: <reason>` and returns `None`.
+    /// If the variable OML_LAB_REQUIRED is set, as in continuous integration, that case is an error instead.
     pub fn up_or_skip(spec: &LabSpec) -> Result<Option<Self>> {
         match Self::up(spec) {
             Err(LabError::CannotRun(reason)) if std::env::var_os(REQUIRED).is_none() => {
-                say(&format!("skipped: {reason}"));
+                log(&format!("skipped: {reason}"));
                 Ok(None)
             }
             other => other.map(Some),
         }
     }
 
-    /// A lab that is up already, for instance from `cargo xtask lab up`.
+    /// Opens a lab that is running already, for instance one from `cargo xtask lab up`.
     pub fn attach(name: &str) -> Result<Self> {
-        let record = Record::load(name)?
-            .ok_or_else(|| LabError::Invalid(format!("no lab named {name} is up")))?;
+        let record = Record::load(name)?.ok_or_else(|| {
+            LabError::Invalid(format!(
+                "no lab named {name} is running; run `cargo xtask lab up --name {name}`"
+            ))
+        })?;
         Self::from_record(record, false)
     }
 
-    /// Takes down a lab by name, whoever made it and in whatever state it is. Not there is fine.
+    /// Takes down the lab with this name, even if another process made it or it is incomplete. It does nothing if there
+    /// is no such lab.
     pub fn down_by_name(name: &str) -> Result<()> {
         match Record::load(name)? {
             Some(record) => destroy(&record),
@@ -114,7 +119,7 @@ impl Lab {
         }
     }
 
-    /// The host of this name.
+    /// Returns the host with this name, or an error if the lab has none.
     pub fn host(&self, name: &str) -> Result<&Host> {
         self.hosts
             .iter()
@@ -122,27 +127,27 @@ impl Lab {
             .ok_or_else(|| LabError::Invalid(format!("the lab has no host named {name}")))
     }
 
-    /// The hosts of this lab.
+    /// Returns all hosts of the lab.
     pub fn hosts(&self) -> &[Host] {
         &self.hosts
     }
 
-    /// The lab's name.
+    /// Returns the lab's name.
     pub fn name(&self) -> &str {
         &self.record.name
     }
 
-    /// The bridge's address: this machine, as the hosts see it.
+    /// Returns the bridge's address, which is the address of this machine as the hosts see it.
     pub fn gateway(&self) -> Result<Ipv4Addr> {
         Ok(self.record.subnet()?.gateway())
     }
 
-    /// The lab's registry.
+    /// Returns the lab's registry.
     pub fn registry(&self) -> Result<Registry> {
         Registry::open(&registry_folder(&self.record), self.gateway()?)
     }
 
-    /// Opens the faulty way to the registry, on the port that hosts call `registry.lab:5001`.
+    /// Starts the faulty proxy in front of the registry. Hosts reach it as `registry.lab:5001`.
     pub fn faulty_registry(&self) -> Result<FaultyRegistry> {
         let gateway = self.gateway()?;
         FaultyRegistry::start(
@@ -151,31 +156,31 @@ impl Lab {
         )
     }
 
-    /// A folder of the lab on this machine; it goes away with it.
+    /// Returns the lab's folder on this machine, which is removed when the lab is taken down.
     pub fn folder(&self) -> PathBuf {
         self.record.folder()
     }
 
-    /// Rewrites Docker's settings on a host; they count from Docker's next start.
+    /// Rewrites Docker's settings on a host. They take effect when Docker is next started.
     pub fn set_live_restore(&self, host: &Host, live_restore: bool) -> Result<()> {
         let text = daemon_json(self.record.subnet()?, live_restore);
         host.push("/etc/docker/daemon.json", text.as_bytes(), 0o644)
     }
 
-    /// Logs a host's Docker, as root uses it, in to the registry, by either of its names.
+    /// Gives root on a host the login to the registry, for the registry's name and for the faulty proxy's.
     pub fn log_in(&self, host: &Host) -> Result<()> {
         let file = self.registry()?.login_file();
         host.copy_in(&file, "/root/.docker/config.json", 0o600)
     }
 
-    /// Lets the lab stay up when this process ends.
+    /// Keeps the lab running when this process ends.
     pub fn keep(mut self) -> Result<()> {
         self.record.disown()?;
         self.is_owned = false;
         Ok(())
     }
 
-    /// Takes it down and tells what could not be.
+    /// Takes the lab down and returns the first error, if any.
     pub fn down(mut self) -> Result<()> {
         self.is_owned = false;
         destroy(&self.record)
@@ -198,13 +203,13 @@ impl Lab {
         )?;
         let names: Vec<_> =
             self.hosts.iter().map(|host| (host.name().to_owned(), host.address())).collect();
-        let surroundings = Surroundings { lab: &self.record.name, subnet, hosts: &names };
+        let files = HostFiles { lab: &self.record.name, subnet, hosts: &names };
         let boot = |host: &Host| {
             host.machine().mount(&prepared.host)?;
-            surroundings.furnish(&host.machine().root(), host.name(), host.address())?;
+            files.write(&host.machine().root(), host.name(), host.address())?;
             host.boot()
         };
-        all_at_once(&self.hosts, boot)
+        on_all_hosts(&self.hosts, boot)
     }
 }
 
@@ -214,19 +219,19 @@ impl Drop for Lab {
             return;
         }
         if let Err(error) = destroy(&self.record) {
-            say(&format!(
-                "the lab {} could not be taken down whole: {error}; try `cargo xtask lab down --name {}`",
+            log(&format!(
+                "the lab {} could not be taken down completely: {error}; run `cargo xtask lab down --name {}`",
                 self.record.name, self.record.name
             ));
         }
     }
 }
 
-/// Takes down every lab whose owner was killed before it could.
+/// Takes down every lab whose owner process was killed before it could do so itself.
 pub fn sweep() -> Result<()> {
     let _turn = record::sweep_lock()?;
     for record in record::all()?.iter().filter(|record| record.is_orphan()) {
-        say(&format!("take down the lab {}, left behind", record.name));
+        log(&format!("taking down the lab {}, because its owner process is gone", record.name));
         destroy(record)?;
     }
     Ok(())
@@ -240,20 +245,20 @@ pub fn down_all() -> Result<()> {
     Ok(())
 }
 
-/// Takes down every lab and removes all that was ever kept: base systems, images, folders. Packages stay installed.
-/// Refused while a process uses a lab of its own.
+/// Takes down every lab and removes everything that labs keep: base systems, images and folders. Debian packages stay
+/// installed. It is refused while a running process owns a lab.
 pub fn purge() -> Result<()> {
     for record in record::all()? {
-        if let Some(pid) = record.living_owner() {
+        if let Some(pid) = record.live_owner() {
             return Err(LabError::Invalid(format!(
-                "the lab {} is in use by process {pid}: wait for its end, or end it first",
+                "the lab {} is in use by process {pid}; wait until the process ends, or stop it",
                 record.name
             )));
         }
     }
     down_all()?;
     cache::purge()?;
-    record::forget_all()
+    record::remove_root_folder()
 }
 
 fn registry_folder(record: &Record) -> PathBuf {
@@ -275,17 +280,18 @@ fn hosts_of(record: &Record) -> Result<Vec<Host>> {
     Ok(record.hosts.iter().zip(0_u8..).map(host).collect())
 }
 
-/// Ends everything the record stands for; each step takes "not there" for done, so it can be run again.
+/// Removes everything that belongs to the record. Every step succeeds if there is nothing to remove, so all of it can be
+/// run again.
 fn destroy(record: &Record) -> Result<()> {
     let hosts = hosts_of(record)?;
-    all_at_once(&hosts, |host| host.machine().kill())?;
+    on_all_hosts(&hosts, |host| host.machine().kill())?;
     registry::stop(&record.folder())?;
     network::destroy(record.subnet()?)?;
     record.discard()
 }
 
-/// Does the same to every host at once; the first error counts, after all are done.
-fn all_at_once(hosts: &[Host], step: impl Fn(&Host) -> Result<()> + Sync) -> Result<()> {
+/// Runs one step on every host in parallel, waits for all of them and returns the first error.
+fn on_all_hosts(hosts: &[Host], step: impl Fn(&Host) -> Result<()> + Sync) -> Result<()> {
     thread::scope(|scope| {
         let running: Vec<_> = hosts.iter().map(|host| scope.spawn(|| step(host))).collect();
         running

@@ -1,17 +1,20 @@
-//! Real hosts for end-to-end tests: each has systemd as its first process, D-Bus, its own Docker and its own address, on a bridge
-//! of this machine. A lab cleans up after itself, also after a test that was killed; nothing outside its own names,
-//! addresses and folders is touched.
+//! Real hosts for end-to-end tests. Each host has systemd as its first process, D-Bus, its own Docker and its own address
+//! on a bridge of this machine. A lab cleans up after itself, even when the test that made it was killed, and it touches
+//! nothing outside its own names, addresses and folders.
 //!
-//! The lab knows nothing of the product it carries.
-#![expect(clippy::disallowed_methods, reason = "real hosts, by real time, as whoever runs it says")]
+//! The lab does not depend on the product that is tested on it.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests on real hosts use real time and read their own variables"
+)]
 
 mod cache;
 mod cgroup;
 mod debian;
 mod disk;
 mod error;
-mod furnish;
 mod host;
+mod host_files;
 mod http;
 mod images;
 mod lab;
@@ -22,20 +25,20 @@ mod oci;
 mod preflight;
 mod prepare;
 mod processes;
+mod progress;
 mod proxy;
 mod push;
 mod recipes;
 mod record;
 mod registry;
 mod run;
-mod say;
 mod subnet;
 mod wait;
 
 pub use error::{LabError, Result};
 pub use host::{Host, HostProcess};
 pub use lab::{HostSpec, Lab, LabSpec, down_all, purge, sweep};
-pub use preflight::{Preflight, look, preflight};
+pub use preflight::{Preflight, check_without_root, preflight};
 pub use prepare::prepare;
 pub use proxy::{Fault, FaultyRegistry};
 pub use registry::Registry;

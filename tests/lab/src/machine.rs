@@ -1,5 +1,5 @@
-//! One machine: a systemd-nspawn container with its root, its cgroup and its place on the bridge. Starts and ends it; knows
-//! nothing of what runs inside.
+//! A machine is a systemd-nspawn container with its own root, its own cgroup and a port on the bridge. This module starts
+//! and stops machines and does not depend on what runs inside them.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -21,19 +21,20 @@ use crate::wait::until;
 const LEADER_LIMIT: Duration = Duration::from_secs(60);
 const END_LIMIT: Duration = Duration::from_secs(90);
 const KILL_LIMIT: Duration = Duration::from_secs(5);
-/// Moves itself into each listed file's cgroup, then becomes the program.
+/// A shell script that writes its own process id to each listed `cgroup.procs` file, and then becomes the program.
 const ENTER_CGROUP: &str = "n=$1; shift; while [ $n -gt 0 ]; do echo $$ > \"$1\"; shift; n=$((n-1)); done; exec setsid \"$@\"";
 
-/// A machine's fixed properties.
+/// The fixed properties of a machine, and a cache of its first process.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    /// Unique on this computer; names the cgroup and the network port.
+    /// This id is unique on this computer; the cgroup and the network port are named after it.
     pub(crate) id: String,
     pub(crate) hostname: String,
     pub(crate) bridge: String,
-    /// Holds `root`, `docker`, `console.log` and the overlay's folders.
+    /// This folder holds `root`, `docker`, `console.log` and the overlay's folders.
     pub(crate) folder: PathBuf,
-    /// The first process and its start time, once seen: looking through all processes takes longer than most commands.
+    /// The machine's first process and its start time, once found. They are cached because searching all processes takes
+    /// longer than most commands.
     pub(crate) seen: Mutex<Option<(u32, u64)>>,
 }
 
@@ -42,7 +43,7 @@ impl Machine {
         self.folder.join("root")
     }
 
-    /// The machine's side of the bridge.
+    /// Returns the name of the bridge port that the machine is connected to.
     pub(crate) fn port(&self) -> String {
         format!("vb-{}", self.id)
     }
@@ -51,7 +52,7 @@ impl Machine {
         self.folder.join("console.log")
     }
 
-    /// Mounts its own root on the shared layers.
+    /// Mounts the machine's root as an overlay on the shared layers.
     pub(crate) fn mount(&self, lower: &[PathBuf]) -> Result<()> {
         let lower: Vec<_> = lower.iter().map(PathBuf::as_path).collect();
         let docker = self.folder.join("docker");
@@ -65,7 +66,7 @@ impl Machine {
         .mount()
     }
 
-    /// Starts it and gives its first process.
+    /// Starts the machine and returns the process id of its first process.
     pub(crate) fn start(&self) -> Result<u32> {
         let cgroup = Cgroup::named(&self.id)?;
         cgroup.create()?;
@@ -85,14 +86,14 @@ impl Machine {
             .stderr(errors)
             .spawn()
             .map_err(LabError::io("start systemd-nspawn for", self.root()))?;
-        // Collects it when it ends; the machine outlives this process if it has to.
+        // The thread reaps systemd-nspawn when it ends. The machine may also outlive this process.
         thread::spawn(move || child.wait());
         until(&format!("the first process of {}", self.hostname), LEADER_LIMIT, || {
-            self.leader().map_err(|e| e.to_string())?.ok_or_else(|| self.last_words())
+            self.leader().map_err(|e| e.to_string())?.ok_or_else(|| self.console_tail())
         })
     }
 
-    /// The machine's first process as seen from outside, if it is up.
+    /// Returns the process id, as seen from this computer, of the machine's first process, or `None` if it is not running.
     pub(crate) fn leader(&self) -> Result<Option<u32>> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((pid, ticks)) = *seen
@@ -101,32 +102,33 @@ impl Machine {
         {
             return Ok(Some(pid));
         }
-        let mut candidates = self.supervisors()?.into_iter().flat_map(processes::children);
+        let mut candidates = self.nspawn_processes()?.into_iter().flat_map(processes::children);
         let leader = candidates.find(|pid| is_init(*pid));
         *seen = leader.and_then(|pid| Some((pid, processes::start_ticks(pid)?)));
         Ok(leader)
     }
 
-    /// Waits for the end of a machine that was told to stop.
-    pub(crate) fn wait_for_end(&self) -> Result<()> {
-        self.supervisor_ends_within(END_LIMIT)?;
-        self.tidy()
+    /// Waits until a machine that is shutting down has ended, and cleans up after it.
+    pub(crate) fn wait_for_exit(&self) -> Result<()> {
+        self.wait_for_nspawn_exit(END_LIMIT)?;
+        self.clean_up()
     }
 
-    /// Ends it as a loss of power does.
+    /// Kills the machine, as a loss of power would.
     pub(crate) fn kill(&self) -> Result<()> {
         if let Some(leader) = self.leader()? {
             processes::signal(leader, Signal::SIGKILL)?;
         }
-        // systemd-nspawn sees the end of its only child, clears up and leaves; one that does not is ended, too.
-        if self.supervisor_ends_within(KILL_LIMIT).is_err() {
-            processes::end(&self.supervisors()?)?;
+        // systemd-nspawn normally notices the end of its only child, cleans up and exits. If it does not, it is killed too.
+        if self.wait_for_nspawn_exit(KILL_LIMIT).is_err() {
+            processes::kill_all(&self.nspawn_processes()?)?;
         }
-        self.tidy()
+        self.clean_up()
     }
 
-    /// Takes away what can be left after the end: members of the cgroup, the network port, folders of systemd-nspawn.
-    fn tidy(&self) -> Result<()> {
+    /// Removes what may be left after the machine has ended: processes in its cgroup, the network port and folders of
+    /// systemd-nspawn.
+    fn clean_up(&self) -> Result<()> {
         Cgroup::named(&self.id)?.destroy()?;
         network::unplug(&self.port())?;
         for kind in ["propagate", "unix-export"] {
@@ -136,24 +138,24 @@ impl Machine {
         Ok(())
     }
 
-    fn supervisor_ends_within(&self, limit: Duration) -> Result<()> {
-        until(&format!("the end of {}", self.hostname), limit, || match self.supervisors() {
+    fn wait_for_nspawn_exit(&self, limit: Duration) -> Result<()> {
+        until(&format!("the end of {}", self.hostname), limit, || match self.nspawn_processes() {
             Ok(left) if left.is_empty() => Ok(()),
-            Ok(left) => Err(format!("still there: {left:?}")),
+            Ok(left) => Err(format!("processes {left:?} are still running")),
             Err(error) => Err(error.to_string()),
         })
     }
 
-    /// What the console said last.
-    pub(crate) fn last_words(&self) -> String {
+    /// Returns the last lines of the console.
+    pub(crate) fn console_tail(&self) -> String {
         let text = fs::read_to_string(self.console()).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
         let from = lines.len().saturating_sub(5);
         lines.get(from..).unwrap_or_default().join("\n")
     }
 
-    fn supervisors(&self) -> Result<Vec<u32>> {
-        processes::started_with("systemd-nspawn", &self.root_argument())
+    fn nspawn_processes(&self) -> Result<Vec<u32>> {
+        processes::find_by_argument("systemd-nspawn", &self.root_argument())
     }
 
     fn root_argument(&self) -> String {
@@ -173,7 +175,7 @@ impl Machine {
             "--register=no".into(),
             "--keep-unit".into(),
             "--capability=all".into(),
-            // Without these calls runc cannot make its session key and its device filter.
+            // runc needs these system calls to make its session key and its device filter.
             "--system-call-filter=add_key keyctl bpf".into(),
             "--resolv-conf=off".into(),
             "--timezone=off".into(),
@@ -184,7 +186,7 @@ impl Machine {
     }
 }
 
-/// True once the process is systemd and number 1 of its own namespace.
+/// Returns true if the process is systemd and has process id 1 in its own namespace.
 fn is_init(pid: u32) -> bool {
     let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Overlay mounts, and what is mounted below a folder. It only ever unmounts below a folder it was given.
+//! Mounts overlays, and lists and unmounts what is mounted below a folder. It never unmounts anything outside the given
+//! folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use crate::error::{LabError, Result};
 
 const TABLE: &str = "/proc/self/mountinfo";
 
-/// The folders of one overlay: `lower` (top first) is only read.
+/// The folders of one overlay. The lower folders, the topmost first, are only read.
 pub(crate) struct Overlay<'a> {
     pub(crate) lower: &'a [&'a Path],
     pub(crate) upper: &'a Path,
@@ -18,8 +19,8 @@ pub(crate) struct Overlay<'a> {
 }
 
 impl Overlay<'_> {
-    /// Makes the folders and mounts. Features that hide data in attributes stay off: the upper folder must be a
-    /// plain tree, because image layers are packed from it.
+    /// Makes the folders and mounts the overlay. Features that store data in extended attributes are off, because image
+    /// layers are packed from the upper folder, which must be a plain tree of files.
     pub(crate) fn mount(&self) -> Result<()> {
         for folder in [self.upper, self.work, self.at] {
             fs::create_dir_all(folder).map_err(LabError::io("make the folder", folder))?;
@@ -36,13 +37,13 @@ impl Overlay<'_> {
     }
 }
 
-/// Everything mounted at or below `folder`, deepest first.
+/// Returns the mount points at or below `folder`, the newest first.
 pub(crate) fn mounted_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let table = fs::read_to_string(TABLE).map_err(LabError::io("read", TABLE))?;
     Ok(points_below(&table, folder))
 }
 
-/// True when a mounted overlay reads from `folder`.
+/// Returns true if a mounted overlay reads from `folder`.
 pub(crate) fn is_lower_of_a_mount(folder: &Path) -> Result<bool> {
     let table = fs::read_to_string(TABLE).map_err(LabError::io("read", TABLE))?;
     let name = folder.display().to_string();
@@ -51,7 +52,7 @@ pub(crate) fn is_lower_of_a_mount(folder: &Path) -> Result<bool> {
     }))
 }
 
-/// Unmounts everything at or below `folder`. What another process unmounts at the same moment is fine.
+/// Unmounts everything at or below `folder`. It succeeds if another process unmounts some of it at the same moment.
 pub(crate) fn unmount_below(folder: &Path) -> Result<()> {
     for point in mounted_below(folder)? {
         let done =

@@ -1,5 +1,5 @@
-//! Packs folders into image layers and images into manifests. The same files give the same bytes, so digests stay the same
-//! from run to run; nothing here talks to a registry.
+//! Packs folders into image layers and describes images in manifests. The same files always give the same bytes, so the
+//! digests do not change from run to run. This module does not talk to a registry.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use crate::cache::hex;
 use crate::error::{LabError, Result};
 use crate::run::Run;
 
-/// Every file's time: digests must not depend on the clock.
+/// The modification time of every file. It is fixed, because digests must not depend on the clock.
 const TIME: &str = "2024-01-01T00:00:00Z";
 const PACK_LIMIT: Duration = Duration::from_secs(300);
-/// What package tools leave behind and no container needs.
+/// The files that package tools leave behind and that no container needs.
 const EXCLUDED: [&str; 8] = [
     "./var/cache/apt/*",
     "./var/cache/ldconfig/*",
@@ -26,14 +26,15 @@ const EXCLUDED: [&str; 8] = [
     "./usr/share/locale/*",
     "./usr/sbin/policy-rc.d",
 ];
-/// Packs and hashes in one go. The programs do it: hashing gigabytes in an unoptimised test build takes minutes.
+/// A shell script that packs and hashes in one pass. External programs do the work, because hashing gigabytes in an
+/// unoptimised test build takes minutes.
 const PACK: &str = "out=$1; shift; tar \"$@\" | tee \"$out\" | sha256sum";
 
 pub(crate) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 
-/// A layer on disk, not compressed: on one machine packing would cost more than it saves.
+/// An image layer on disk. It is not compressed, because on a single machine compression costs more time than it saves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layer {
     pub(crate) digest: String,
@@ -43,12 +44,12 @@ pub(crate) struct Layer {
 
 /// A small blob in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Document {
+pub(crate) struct Blob {
     pub(crate) digest: String,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What an image says about how it runs.
+/// The settings of an image that determine how its containers run.
 #[derive(Debug, Clone)]
 pub(crate) struct ImageConfig<'a> {
     pub(crate) title: &'a str,
@@ -58,7 +59,7 @@ pub(crate) struct ImageConfig<'a> {
     pub(crate) volumes: &'a [&'a str],
 }
 
-/// Packs a folder into `<folder>/layer.tar`; the digest is kept beside it.
+/// Packs the folder `tree` into `<folder>/layer.tar` and writes its digest to `<folder>/digest`.
 pub(crate) fn pack(tree: &Path, folder: &Path) -> Result<Layer> {
     let out = folder.join("layer.tar");
     let excluded = EXCLUDED.iter().map(|pattern| format!("--exclude={pattern}"));
@@ -79,7 +80,7 @@ pub(crate) fn pack(tree: &Path, folder: &Path) -> Result<Layer> {
     packed(folder)
 }
 
-/// The layer that `pack` left in this folder.
+/// Reads the layer that `pack` wrote to this folder.
 pub(crate) fn packed(folder: &Path) -> Result<Layer> {
     let (path, digest) = (folder.join("layer.tar"), folder.join("digest"));
     let size_bytes = fs::metadata(&path).map_err(LabError::io("look at", &path))?.len();
@@ -90,12 +91,12 @@ pub(crate) fn packed(folder: &Path) -> Result<Layer> {
     })
 }
 
-/// The image's configuration.
-pub(crate) fn config(image: &ImageConfig<'_>, layers: &[Layer]) -> Document {
+/// Builds the configuration blob of an image.
+pub(crate) fn config(image: &ImageConfig<'_>, layers: &[Layer]) -> Blob {
     let volumes: serde_json::Map<String, Value> =
         image.volumes.iter().map(|path| ((*path).to_owned(), json!({}))).collect();
     let diff_ids: Vec<_> = layers.iter().map(|layer| &layer.digest).collect();
-    document(&json!({
+    blob(&json!({
         "architecture": architecture(),
         "os": "linux",
         "created": TIME,
@@ -113,13 +114,13 @@ pub(crate) fn config(image: &ImageConfig<'_>, layers: &[Layer]) -> Document {
     }))
 }
 
-/// The manifest that ties a configuration and its layers together.
-pub(crate) fn manifest(config: &Document, layers: &[Layer]) -> Document {
+/// Builds the manifest of an image from its configuration and its layers.
+pub(crate) fn manifest(config: &Blob, layers: &[Layer]) -> Blob {
     let layers: Vec<_> = layers
         .iter()
         .map(|layer| json!({"mediaType": LAYER_TYPE, "digest": layer.digest, "size": layer.size_bytes}))
         .collect();
-    document(&json!({
+    blob(&json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
         "config": {"mediaType": CONFIG_TYPE, "digest": config.digest, "size": config.bytes.len()},
@@ -127,12 +128,12 @@ pub(crate) fn manifest(config: &Document, layers: &[Layer]) -> Document {
     }))
 }
 
-fn document(value: &Value) -> Document {
+fn blob(value: &Value) -> Blob {
     let bytes = value.to_string().into_bytes();
-    Document { digest: format!("sha256:{}", hex(&Sha256::digest(&bytes))), bytes }
+    Blob { digest: format!("sha256:{}", hex(&Sha256::digest(&bytes))), bytes }
 }
 
-/// The processor's name as images write it.
+/// Returns the processor architecture by the name that images use.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",

@@ -1,4 +1,4 @@
-//! Can the lab run on this machine, and what has to be installed first? It looks and tells; only `install` changes anything.
+//! Checks whether the lab can run on this machine and what has to be installed first. Only `install` changes the machine.
 
 use std::fs;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -12,10 +12,10 @@ use crate::debian::{self, mirror};
 use crate::error::{LabError, Result};
 use crate::mounts::Overlay;
 use crate::processes;
+use crate::progress::{log, timed};
 use crate::run::Run;
-use crate::say::{say, timed};
 
-/// Package, and a program that shows it is there.
+/// Each Debian package that is needed, and a program whose presence shows that it is installed.
 const PACKAGES: [(&str, &str); 5] = [
     ("systemd-container", "systemd-nspawn"),
     ("debootstrap", "debootstrap"),
@@ -24,41 +24,41 @@ const PACKAGES: [(&str, &str); 5] = [
     ("iptables", "iptables"),
 ];
 const FOLDER: &str = "/var/lib/oml-lab";
-/// Folders in which overlays are tried; the number of their process follows.
+/// The start of the names of folders in which a test overlay is mounted; a process id and a number follow.
 const PROBE: &str = ".probe-";
 const PROGRAM_FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 const MIRROR_LIMIT: Duration = Duration::from_secs(5);
 const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 
-/// What is missing on a machine that can carry the lab.
+/// What is still missing on a machine that can run the lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preflight {
-    /// Debian packages that will be installed.
+    /// The Debian packages that will be installed.
     pub packages: Vec<&'static str>,
-    /// True when the base systems and images still have to be built, from the Debian mirror.
-    pub is_cold: bool,
+    /// True if the base systems and images still have to be built from the Debian mirror.
+    pub needs_build: bool,
 }
 
-/// Looks at the machine, as root. The error is one sentence that says why the lab cannot run here.
+/// Checks the machine completely; this needs root. The error is one sentence that says why the lab cannot run here.
 pub fn preflight() -> Result<Preflight> {
-    need_root()?;
-    let found = look()?;
-    can_mount_overlays()?;
+    require_root()?;
+    let found = check_without_root()?;
+    check_overlay_mounts()?;
     Ok(found)
 }
 
-/// Only root makes labs.
-pub(crate) fn need_root() -> Result<()> {
+/// Returns an error unless this process runs as root.
+pub(crate) fn require_root() -> Result<()> {
     if Uid::effective().is_root() {
         return Ok(());
     }
-    cannot("it needs root (systemd-nspawn, mounts, a network bridge)")
+    cannot_run("it needs root (systemd-nspawn, mounts, a network bridge)")
 }
 
-/// What can be told of the machine without root: `preflight` may find more in the way.
-pub fn look() -> Result<Preflight> {
+/// Checks what can be checked without root. `preflight` may find further obstacles.
+pub fn check_without_root() -> Result<Preflight> {
     if !Path::new("/etc/debian_version").exists() || !is_installed("apt-get") {
-        return cannot("it needs Debian 12 or newer with apt-get");
+        return cannot_run("it needs Debian 12 or newer with apt-get");
     }
     let found = Preflight {
         packages: PACKAGES
@@ -66,45 +66,45 @@ pub fn look() -> Result<Preflight> {
             .filter(|(_, program)| !is_installed(program))
             .map(|(package, _)| *package)
             .collect(),
-        is_cold: !debian::is_cached(),
+        needs_build: !debian::is_cached(),
     };
-    if (found.is_cold || !found.packages.is_empty()) && !mirror_answers() {
-        return cannot(&format!(
-            "the Debian mirror {} does not answer, and there are packages or base systems to fetch (set OML_LAB_MIRROR to use another)",
+    if (found.needs_build || !found.packages.is_empty()) && !mirror_answers() {
+        return cannot_run(&format!(
+            "packages or base systems have to be downloaded, but the Debian mirror {} does not answer (set OML_LAB_MIRROR to use another)",
             mirror()
         ));
     }
     Ok(found)
 }
 
-fn cannot<T>(why: &str) -> Result<T> {
+fn cannot_run<T>(why: &str) -> Result<T> {
     Err(LabError::CannotRun(why.to_owned()))
 }
 
 impl Preflight {
-    /// What is about to change on this machine, for a person to read first.
+    /// Describes, one change per line, what is about to change on this machine.
     pub fn announcement(&self) -> String {
         let mut lines = Vec::new();
         if !self.packages.is_empty() {
             lines.push(format!(
-                "installs the Debian packages {}; they stay",
+                "installs the Debian packages {}, which stay installed",
                 self.packages.join(", ")
             ));
         }
-        if self.is_cold {
+        if self.needs_build {
             lines.push(format!(
                 "builds base systems and images from {} into /var/cache/oml-lab (about 4 GB; `cargo xtask lab down --purge` removes them)",
                 mirror()
             ));
         }
         lines.push(
-            "makes a network bridge, mounts and containers below /var/lib/oml-lab while it runs (`cargo xtask lab down --purge` removes the folder)"
+            "makes a network bridge, and mounts and containers below /var/lib/oml-lab, while it runs (`cargo xtask lab down --purge` removes the folder)"
                 .into(),
         );
         lines.join("\n")
     }
 
-    /// Installs what is missing.
+    /// Installs the missing packages.
     pub fn install(&self) -> Result<()> {
         if self.packages.is_empty() {
             return Ok(());
@@ -118,7 +118,7 @@ impl Preflight {
             if first.is_success() {
                 return Ok(());
             }
-            say("the package lists may be old: updating them");
+            log("the installation failed; updating the package lists and trying once more");
             apt().args(["update", "-q"]).ok()?;
             apt().args(install).args(&self.packages).ok().map(drop)
         })
@@ -129,13 +129,13 @@ fn is_installed(program: &str) -> bool {
     PROGRAM_FOLDERS.iter().any(|folder| Path::new(folder).join(program).exists())
 }
 
-fn can_mount_overlays() -> Result<()> {
-    // Threads of one process look at the same time.
+fn check_overlay_mounts() -> Result<()> {
+    // Several threads of one process may run this check at the same time.
     static PROBES: AtomicU32 = AtomicU32::new(0);
     let number = PROBES.fetch_add(1, Ordering::Relaxed);
     let name = format!("{PROBE}{}-{number}", std::process::id());
     let folder = Path::new(FOLDER).join(name);
-    forget_dead_probes();
+    remove_stale_probes();
     let lower = folder.join("lower");
     fs::create_dir_all(&lower).map_err(LabError::io("make the folder", &lower))?;
     let mounted = Overlay {
@@ -153,8 +153,8 @@ fn can_mount_overlays() -> Result<()> {
     })
 }
 
-/// What a process left that was killed while it looked.
-fn forget_dead_probes() {
+/// Removes the test overlays of processes that were killed during this check.
+fn remove_stale_probes() {
     let names = fs::read_dir(FOLDER).into_iter().flatten();
     for name in names.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
         let owner = name.strip_prefix(PROBE).and_then(|rest| rest.split('-').next()?.parse().ok());
@@ -162,7 +162,7 @@ fn forget_dead_probes() {
             continue;
         }
         if let Err(error) = crate::cache::discard(&Path::new(FOLDER).join(&name)) {
-            say(&format!("{name} of a killed process stays: {error}"));
+            log(&format!("{FOLDER}/{name} of a killed process could not be removed: {error}"));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Makes this machine ready: packages, base systems, images and the registry's content. Everything is kept; a second call
-//! only looks.
+//! Prepares this machine: it installs packages and builds base systems, images and the registry's content. The results
+//! are kept, so a second call only checks that they exist.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -9,31 +9,31 @@ use std::thread;
 use crate::cache::Cache;
 use crate::error::{LabError, Result};
 use crate::images::{self, ALL, Image};
-use crate::preflight::{need_root, preflight};
+use crate::preflight::{preflight, require_root};
+use crate::progress::log;
 use crate::push::Client;
 use crate::recipes::{BOOKWORM, HOST, STORE, TOOLS};
 use crate::registry;
-use crate::say::say;
 
-/// What labs are made from.
+/// The prepared files that every lab is made from.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// The layers of a host's root, top first.
+    /// The layers of a host's root, the topmost first.
     pub(crate) host: Vec<PathBuf>,
     pub(crate) registry_program: PathBuf,
-    /// The registry's content.
+    /// The folder with the registry's content.
     pub(crate) store: PathBuf,
 }
 
-/// Installs what is missing and builds the base systems and images, after saying so.
+/// Announces what will change, installs the missing packages and builds the base systems and images.
 pub fn prepare() -> Result<Prepared> {
-    need_root()?;
-    // Whoever comes second waits here, and finds nothing left to install.
+    require_root()?;
+    // A second process waits here and then finds nothing left to install.
     let cache = Cache::open()?;
     let found = preflight()?;
-    if found.is_cold || !found.packages.is_empty() {
+    if found.needs_build || !found.packages.is_empty() {
         for line in found.announcement().lines() {
-            say(line);
+            log(line);
         }
     }
     found.install()?;
@@ -42,7 +42,8 @@ pub fn prepare() -> Result<Prepared> {
         build_systems(&cache)?;
     }
     let registry_program = TOOLS.build(&cache, &BOOKWORM)?.join("usr/bin/docker-registry");
-    let store = cache.entry(STORE, &stamp, |folder| fill(&cache, &registry_program, folder))?;
+    let store =
+        cache.entry(STORE, &stamp, |folder| fill_store(&cache, &registry_program, folder))?;
     Ok(Prepared {
         host: vec![HOST.build(&cache, &BOOKWORM)?, BOOKWORM.build(&cache)?],
         registry_program,
@@ -50,31 +51,31 @@ pub fn prepare() -> Result<Prepared> {
     })
 }
 
-/// The two systems that take longest start first, side by side.
+/// Builds all systems in parallel. The two that take longest are started first.
 fn build_systems(cache: &Cache) -> Result<()> {
     let host = || HOST.build(cache, &BOOKWORM).map(drop);
     let mut jobs: Vec<Box<dyn Fn() -> Result<()> + Sync + '_>> = vec![Box::new(host)];
     let mut images: Vec<&Image> = ALL.iter().collect();
     images.sort_by_key(|image| !image.has_own_system());
     for image in images {
-        jobs.push(Box::new(move || images::ground(image, cache).map(drop)));
+        jobs.push(Box::new(move || images::base_layers(image, cache).map(drop)));
     }
     in_parallel(&jobs, |job| job())
 }
 
-/// Pushes every image into a registry that only listens to this machine and only while it is filled.
-fn fill(cache: &Cache, program: &Path, folder: &Path) -> Result<()> {
+/// Pushes every image into a temporary registry that listens on the loopback address only.
+fn fill_store(cache: &Cache, program: &Path, folder: &Path) -> Result<()> {
     let address = free_port()?;
     let client = Client { address, login: None };
     let scratch = folder.join("scratch");
     let served = registry::serve(program, folder, &folder.join("store"), address, None);
     let pushed = served.and_then(|()| {
         in_parallel(&ALL, |image| {
-            let ground = images::ground(image, cache)?;
-            image.push(&client, &ground, &scratch)
+            let base = images::base_layers(image, cache)?;
+            image.push(&client, &base, &scratch)
         })
     });
-    // Also one that started and did not answer in time.
+    // The registry is stopped even if it did not answer in time.
     let stopped = registry::stop(folder);
     pushed?;
     stopped?;
@@ -88,7 +89,7 @@ fn free_port() -> Result<SocketAddr> {
         .map_err(LabError::io("find a free port on", any.to_string()))
 }
 
-/// Does every job, as many at once as there are processors; the first error counts, after all are done.
+/// Runs all jobs, at most four and at most one per processor at the same time, and returns the first error after all are done.
 fn in_parallel<T: Sync>(jobs: &[T], step: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
     let workers = thread::available_parallelism().map_or(2, usize::from).min(4);
     let next = AtomicUsize::new(0);

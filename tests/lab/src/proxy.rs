@@ -1,5 +1,5 @@
-//! A way to the registry that can be made faulty at any moment: refusing, out of order, cutting a layer in the middle, silent.
-//! It forwards bytes; it understands only the first line of a request.
+//! A proxy in front of the registry that can be made faulty at any moment: it refuses connections, returns errors, cuts a
+//! layer in the middle or does not answer. It forwards bytes and parses only the head of a request.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -11,31 +11,31 @@ use crate::error::{LabError, Result};
 use crate::http::{header, read_head};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// How often a waiting connection looks whether its client is still there.
-const HANG_LOOK: Duration = Duration::from_millis(200);
+/// How often a hanging connection checks whether its client is still connected.
+const HANG_POLL_INTERVAL: Duration = Duration::from_millis(200);
 const REQUESTS_KEPT: usize = 1000;
 
-/// What happens to requests from now on.
+/// What the proxy does with requests from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing: they pass.
+    /// Requests are forwarded.
     Pass,
-    /// The port is closed.
+    /// The port is closed, so connections are refused.
     Refuse,
-    /// The login is refused (401).
+    /// The proxy refuses the login with status 401.
     Unauthorized,
-    /// Too many requests (429).
-    TooMany,
-    /// An internal error (500).
+    /// The proxy answers with status 429.
+    TooManyRequests,
+    /// The proxy answers with status 500.
     ServerError,
-    /// The connection breaks after this many bytes of a layer; every other answer passes.
+    /// The connection is closed after this many bytes of a layer; every other response is forwarded.
     CutAfter(u64),
-    /// The connection is accepted and nothing is ever answered.
+    /// The connection is accepted and never answered.
     Hang,
 }
 
-/// The faulty way to a registry; it closes when the value goes away.
+/// A proxy that can be made faulty. Dropping the value closes its port.
 #[derive(Debug)]
 pub struct FaultyRegistry {
     address: SocketAddr,
@@ -53,15 +53,15 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     fault: Fault,
-    /// Counts the changes of `fault`, so that a hanging connection ends with the fault it came under.
+    /// This counts the changes of `fault`, so that a hanging connection notices when its fault has ended.
     change: u64,
     is_closed: bool,
-    /// Lines like `GET /v2/…`, the oldest first.
+    /// The method and path of each request, like `GET /v2/…`, the oldest first.
     requests: Vec<String>,
 }
 
 impl FaultyRegistry {
-    /// Opens the port; everything passes at first.
+    /// Opens the port. Requests are forwarded until `set` is called.
     pub fn start(address: SocketAddr, upstream: SocketAddr) -> Result<Self> {
         let listener = listen(address)?;
         let address =
@@ -80,12 +80,12 @@ impl FaultyRegistry {
         Ok(Self { address, shared, acceptor: Some(acceptor) })
     }
 
-    /// Where it listens.
+    /// Returns the address that the proxy listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Changes what happens to requests. Connections that hang are ended.
+    /// Changes what happens to requests, and closes the connections that hang.
     pub fn set(&mut self, fault: Fault) -> Result<()> {
         {
             let mut state = self.shared.lock();
@@ -106,21 +106,21 @@ impl FaultyRegistry {
         Ok(())
     }
 
-    /// The requests so far, like `GET /v2/omnileads/small/manifests/v1`; only the latest thousand.
+    /// Returns the latest thousand requests, like `GET /v2/omnileads/small/manifests/v1`.
     pub fn requests(&self) -> Vec<String> {
         self.shared.lock().requests.clone()
     }
 
     fn close_port(&mut self) {
         self.shared.lock().is_closed = true;
-        // The acceptor looks at the flag after each connection: this one wakes it.
+        // The acceptor checks the flag after each connection; this connection wakes it.
         if let Ok(stream) = TcpStream::connect_timeout(&self.address, CONNECT_LIMIT) {
             drop(stream);
         }
         if let Some(acceptor) = self.acceptor.take()
             && acceptor.join().is_err()
         {
-            crate::say::say("a thread of the faulty registry panicked");
+            crate::progress::log("a thread of the faulty registry panicked");
         }
     }
 }
@@ -144,7 +144,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, line: &str) -> (Fault, u64) {
+    fn record_request(&self, line: &str) -> (Fault, u64) {
         let mut state = self.lock();
         if state.requests.len() == REQUESTS_KEPT {
             state.requests.remove(0);
@@ -155,7 +155,7 @@ impl Shared {
 
     fn wait_for_change(&self, since: u64) -> bool {
         let state = self.lock();
-        let waited = self.changed.wait_timeout(state, HANG_LOOK);
+        let waited = self.changed.wait_timeout(state, HANG_POLL_INTERVAL);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.change != since
     }
@@ -174,7 +174,7 @@ fn accept_in_background(listener: TcpListener, shared: &Arc<Shared>) -> JoinHand
             }
             if let Ok(stream) = stream {
                 let shared = Arc::clone(&shared);
-                // A broken connection is the client's to report; here it is often the point.
+                // The client reports a broken connection, and often the test breaks it on purpose.
                 thread::spawn(move || serve(stream, &shared).ok());
             }
         }
@@ -188,7 +188,7 @@ fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     let (head, rest) = read_head(&mut client)?;
     let line = head.lines().next().unwrap_or_default();
     let request = line.rsplit_once(' ').map_or(line, |(request, _)| request);
-    let (fault, change) = shared.note(request);
+    let (fault, change) = shared.record_request(request);
     match fault {
         Fault::Pass => forward(client, shared.upstream, (&head, &rest), None),
         Fault::CutAfter(bytes) => {
@@ -201,7 +201,7 @@ fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
             "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"lab\"",
             "UNAUTHORIZED",
         ),
-        Fault::TooMany => {
+        Fault::TooManyRequests => {
             answer(&mut client, "429 Too Many Requests\r\nRetry-After: 1", "TOOMANYREQUESTS")
         }
         Fault::ServerError => answer(&mut client, "500 Internal Server Error", "UNKNOWN"),
@@ -210,7 +210,7 @@ fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     }
 }
 
-/// Docker tries TLS first, and would wait long for an end of the first line.
+/// Returns true if the first byte looks like HTTP. Docker tries TLS first and would otherwise wait a long time.
 fn speaks_http(client: &TcpStream) -> io::Result<bool> {
     let mut byte = [0_u8; 1];
     client.peek(&mut byte)?;
@@ -218,7 +218,7 @@ fn speaks_http(client: &TcpStream) -> io::Result<bool> {
 }
 
 fn answer(client: &mut TcpStream, status: &str, code: &str) -> io::Result<()> {
-    let body = format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"the lab says so\"}}]}}");
+    let body = format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"fault of the lab\"}}]}}");
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
@@ -226,7 +226,7 @@ fn answer(client: &mut TcpStream, status: &str, code: &str) -> io::Result<()> {
     client.write_all((head + &body).as_bytes())
 }
 
-/// Holds the connection until the fault changes or the client leaves.
+/// Keeps the connection open until the fault changes or the client disconnects.
 fn hang(client: &mut TcpStream, shared: &Shared, since: u64) -> io::Result<()> {
     client.set_nonblocking(true)?;
     let mut byte = [0_u8; 1];
@@ -241,7 +241,7 @@ fn hang(client: &mut TcpStream, shared: &Shared, since: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends one request on and the answer back; with a limit, only that many bytes of a longer body.
+/// Forwards one request and its response. With a limit, at most that many bytes of the response body are sent.
 fn forward(
     mut client: TcpStream,
     upstream: SocketAddr,
@@ -250,7 +250,7 @@ fn forward(
 ) -> io::Result<()> {
     let (head, rest) = request;
     let mut registry = TcpStream::connect_timeout(&upstream, CONNECT_LIMIT)?;
-    registry.write_all(one_request(head).as_bytes())?;
+    registry.write_all(with_connection_close(head).as_bytes())?;
     registry.write_all(rest)?;
     let (mut from, mut to) = (client.try_clone()?, registry.try_clone()?);
     thread::spawn(move || io::copy(&mut from, &mut to));
@@ -268,8 +268,8 @@ fn forward(
     if is_cut { client.shutdown(Shutdown::Both) } else { client.shutdown(Shutdown::Write) }
 }
 
-/// The head with the wish that the connection ends after the answer.
-fn one_request(head: &str) -> String {
+/// Returns the head with a header that asks to close the connection after the response.
+fn with_connection_close(head: &str) -> String {
     let mut lines: Vec<&str> = head
         .lines()
         .filter(|line| !line.is_empty() && !line.to_ascii_lowercase().starts_with("connection:"))

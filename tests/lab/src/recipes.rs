@@ -1,8 +1,8 @@
-//! Which base systems and layers exist. Data only.
+//! The recipes of all base systems and layers. This module is data only.
 
-use crate::debian::{Layer, System};
+use crate::debian::{PackageLayer, System};
 
-/// Debian 12, as small as debootstrap makes it: below every host and most images.
+/// Debian 12, as small as debootstrap can make it. Every host and most images are based on it.
 pub(crate) const BOOKWORM: System = System {
     name: "bookworm",
     suite: "bookworm",
@@ -10,8 +10,8 @@ pub(crate) const BOOKWORM: System = System {
     finish: "rm -f /etc/resolv.conf.bak",
 };
 
-/// A host: systemd, D-Bus and Docker, and programs that tests look with.
-pub(crate) const HOST: Layer = Layer {
+/// The layer of a host: systemd, D-Bus, Docker, and programs that tests use to inspect a host.
+pub(crate) const HOST: PackageLayer = PackageLayer {
     name: "host",
     packages: &[
         "systemd",
@@ -32,11 +32,12 @@ pub(crate) const HOST: Layer = Layer {
     finish: include_str!("host.sh"),
 };
 
-/// Programs that the lab itself runs from its cache, so that this machine gets no service it would have to stop.
-pub(crate) const TOOLS: Layer =
-    Layer { name: "tools", packages: &["docker-registry", "busybox-static"], finish: "" };
+/// Programs that the lab runs on this machine. They run from the cache and are not installed, because installing them
+/// would also start services.
+pub(crate) const TOOLS: PackageLayer =
+    PackageLayer { name: "tools", packages: &["docker-registry", "busybox-static"], finish: "" };
 
-/// Real Asterisk 16: Debian 12 has none. The package's sample settings would only be noise.
+/// A system with Asterisk 16 on Debian 11, because Debian 12 has no Asterisk. The package's sample settings are removed.
 pub(crate) const ASTERISK: System = System {
     name: "asterisk",
     suite: "bullseye",
@@ -44,29 +45,30 @@ pub(crate) const ASTERISK: System = System {
     finish: "rm -rf /etc/asterisk/* /usr/lib/python3 /usr/lib/python3.9",
 };
 
-pub(crate) const KAMAILIO: Layer = Layer {
+pub(crate) const KAMAILIO: PackageLayer = PackageLayer {
     name: "kamailio",
     packages: &["kamailio", "netbase"],
     finish: "rm -rf /etc/kamailio/*",
 };
 
-pub(crate) const RTPENGINE: Layer =
-    Layer { name: "rtpengine", packages: &["rtpengine-daemon"], finish: "" };
+pub(crate) const RTPENGINE: PackageLayer =
+    PackageLayer { name: "rtpengine", packages: &["rtpengine-daemon"], finish: "" };
 
-pub(crate) const REDIS: Layer = Layer { name: "redis", packages: &["redis-server"], finish: "" };
+pub(crate) const REDIS: PackageLayer =
+    PackageLayer { name: "redis", packages: &["redis-server"], finish: "" };
 
-/// Without the compiler for queries: it is most of the size, and switched off.
-pub(crate) const POSTGRES: Layer = Layer {
+/// The layer of PostgreSQL without its just-in-time compiler, which is most of the size and is switched off.
+pub(crate) const POSTGRES: PackageLayer = PackageLayer {
     name: "postgres",
     packages: &["postgresql-15"],
     finish: "rm -rf /var/lib/postgresql/15 /etc/postgresql/15 /usr/lib/*/libLLVM* /usr/lib/postgresql/15/lib/llvmjit*
 rm -rf /usr/lib/postgresql/15/lib/bitcode /usr/lib/*/libz3.so.4",
 };
 
-pub(crate) const NGINX: Layer =
-    Layer { name: "nginx", packages: &["nginx", "openssl"], finish: "" };
+pub(crate) const NGINX: PackageLayer =
+    PackageLayer { name: "nginx", packages: &["nginx", "openssl"], finish: "" };
 
-/// Name and stamp of everything that has to be there for a lab without the Debian mirror.
+/// Returns the name and stamp of every cache entry that a lab needs when the Debian mirror is not used.
 pub(crate) fn entries() -> Vec<(&'static str, String)> {
     vec![
         (BOOKWORM.name, BOOKWORM.stamp()),
@@ -76,5 +78,5 @@ pub(crate) fn entries() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The registry's content in the cache.
+/// The name of the cache entry with the registry's content.
 pub(crate) const STORE: &str = "registry";

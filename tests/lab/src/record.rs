@@ -1,5 +1,5 @@
-//! What a lab made, kept in its folder before it is made: everything else (bridge, machines, cgroups, mounts, processes) follows
-//! from it, so a lab whose owner was killed can be taken down by anyone.
+//! The record of a lab is a file in its folder that is written before anything else is made. The bridge, machines,
+//! cgroups, mounts and processes can be derived from it, so any process can take down a lab whose owner was killed.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -19,13 +19,13 @@ const FOLDER: &str = "/var/lib/oml-lab";
 const FILE: &str = "lab.json";
 const NAME_LENGTH_MAX: usize = 24;
 
-/// What is recorded about one lab.
+/// The record of one lab.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) name: String,
     subnet: String,
     pub(crate) hosts: Vec<String>,
-    /// The process that takes the lab down when it ends; none for a lab that stays until `lab down`.
+    /// The process that takes the lab down when it ends. It is `None` if the lab stays until `cargo xtask lab down`.
     owner: Option<Owner>,
 }
 
@@ -36,22 +36,22 @@ struct Owner {
 }
 
 impl Record {
-    /// Chooses a subnet and writes the record, so that nobody else takes the same. Refused when the name is in use.
+    /// Picks a subnet and writes the record, which reserves the subnet. It is refused if the name is in use.
     pub(crate) fn claim(name: &str, hosts: Vec<String>, is_owned: bool) -> Result<Self> {
         check_name("lab", name)?;
         let _lock = lock()?;
         if folder(name).join(FILE).exists() {
             return Err(LabError::Invalid(format!(
-                "a lab named {name} is up already; take it down first or choose another name"
+                "a lab named {name} is running already; run `cargo xtask lab down --name {name}` or choose another name"
             )));
         }
-        let mut taken = network::taken()?;
+        let mut used = network::used_networks()?;
         for other in all_unlocked()? {
-            taken.extend(subnet::networks_in(&other.subnet));
+            used.extend(subnet::networks_in(&other.subnet));
         }
         let seed = u16::from_str_radix(&cache::stamp(&[name])[..4], 16).unwrap_or(0);
-        let subnet = subnet::pick(seed, &taken)
-            .ok_or_else(|| LabError::CannotRun("no /24 of 10.0.0.0/8 is free".into()))?;
+        let subnet = subnet::pick(seed, &used)
+            .ok_or_else(|| LabError::CannotRun("no /24 subnet of 10.0.0.0/8 is free".into()))?;
         let record = Self {
             name: name.to_owned(),
             subnet: subnet.cidr(),
@@ -62,7 +62,7 @@ impl Record {
         Ok(record)
     }
 
-    /// Reads a lab's record; none when no such lab is up.
+    /// Reads the record of a lab, or returns `None` if there is no lab with this name.
     pub(crate) fn load(name: &str) -> Result<Option<Self>> {
         check_name("lab", name)?;
         let path = folder(name).join(FILE);
@@ -75,51 +75,52 @@ impl Record {
             .map_err(|error| LabError::Invalid(format!("{}: {error}", path.display())))
     }
 
-    /// Lets the lab stay when this process ends.
+    /// Removes the owner, so that the lab stays when this process ends.
     pub(crate) fn disown(&mut self) -> Result<()> {
         self.owner = None;
         self.save()
     }
 
-    /// True when the process that should have taken it down is gone.
+    /// Returns true if the lab has an owner and that process no longer exists.
     pub(crate) fn is_orphan(&self) -> bool {
         self.owner
             .as_ref()
             .is_some_and(|owner| processes::start_ticks(owner.pid) != Some(owner.start_ticks))
     }
 
-    /// The process that uses it and takes it down itself.
-    pub(crate) fn living_owner(&self) -> Option<u32> {
+    /// Returns the process id of the owner if the owner is running.
+    pub(crate) fn live_owner(&self) -> Option<u32> {
         self.owner.as_ref().filter(|_| !self.is_orphan()).map(|owner| owner.pid)
     }
 
     pub(crate) fn subnet(&self) -> Result<Subnet> {
-        Subnet::parse(&self.subnet)
-            .ok_or_else(|| LabError::Invalid(format!("{} is not a subnet of the lab", self.subnet)))
+        Subnet::parse(&self.subnet).ok_or_else(|| {
+            LabError::Invalid(format!("the lab's record has no valid subnet: {}", self.subnet))
+        })
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
         folder(&self.name)
     }
 
-    /// Where everything of the hosts and the registry lies.
+    /// Returns the folder that holds all files of the hosts and the registry.
     pub(crate) fn disk(&self) -> PathBuf {
         self.folder().join("disk")
     }
 
-    /// Removes the lab's folder, what this record was read from last: whatever cannot be removed is
-    /// still a lab's that can be taken down.
+    /// Removes the lab's folder, and the record as the last file in it. If another file cannot be removed, the record is
+    /// still there and the lab can be taken down again.
     pub(crate) fn discard(&self) -> Result<()> {
         let folder = self.folder();
         mounts::unmount_below(&folder)?;
-        for path in others_in(&folder)? {
+        for path in entries_besides_record(&folder)? {
             if path.is_dir() && !path.is_symlink() {
                 cache::discard(&path)?;
             } else {
                 cache::discard_file(&path)?;
             }
         }
-        // Nobody may claim the name in between.
+        // The lock prevents another process from claiming the name while the folder is removed.
         let _lock = lock()?;
         cache::discard(&folder)
     }
@@ -141,14 +142,14 @@ impl Owner {
     }
 }
 
-/// Every lab on this machine.
+/// Returns the records of all labs on this machine.
 pub(crate) fn all() -> Result<Vec<Record>> {
     let _lock = lock()?;
     all_unlocked()
 }
 
-/// Removes the folder of all labs, once there are none.
-pub(crate) fn forget_all() -> Result<()> {
+/// Removes the folder that holds all labs, if there are none left.
+pub(crate) fn remove_root_folder() -> Result<()> {
     let _lock = lock()?;
     if all_unlocked()?.is_empty() { cache::discard(Path::new(FOLDER)) } else { Ok(()) }
 }
@@ -162,7 +163,8 @@ fn all_unlocked() -> Result<Vec<Record>> {
         .collect()
 }
 
-/// Names become folders, host names and parts of commands: letters, digits and dashes only.
+/// Checks that a name has only lower-case letters, digits and dashes, because names become folders, host names and parts
+/// of commands.
 pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     let is_good = !name.is_empty()
         && name.len() <= NAME_LENGTH_MAX
@@ -174,12 +176,12 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
         return Ok(());
     }
     Err(LabError::Invalid(format!(
-        "{name:?} is no name for a {what}: 1 to {NAME_LENGTH_MAX} lower-case letters, digits and dashes"
+        "{name:?} is not a valid name for a {what}; use 1 to {NAME_LENGTH_MAX} lower-case letters, digits and dashes, not starting with a dash"
     )))
 }
 
-/// All in a lab's folder but its record; a folder that is gone has nothing.
-fn others_in(folder: &Path) -> Result<Vec<PathBuf>> {
+/// Returns everything in a lab's folder except the record. A folder that does not exist has no entries.
+fn entries_besides_record(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(LabError::io("list", folder))?,
@@ -192,16 +194,16 @@ fn folder(name: &str) -> PathBuf {
     Path::new(FOLDER).join(name)
 }
 
-/// Held while labs left behind are taken down: a second one who looks finds nothing left to do.
+/// Takes the lock that is held while orphaned labs are taken down, so that two processes never do that at the same time.
 pub(crate) fn sweep_lock() -> Result<File> {
-    locked(".sweep")
+    lock_file(".sweep")
 }
 
 fn lock() -> Result<File> {
-    locked(".lock")
+    lock_file(".lock")
 }
 
-fn locked(name: &str) -> Result<File> {
+fn lock_file(name: &str) -> Result<File> {
     fs::create_dir_all(FOLDER).map_err(LabError::io("make the folder", FOLDER))?;
     let path = Path::new(FOLDER).join(name);
     let lock = File::create(&path).map_err(LabError::io("open", &path))?;

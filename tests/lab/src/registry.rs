@@ -1,5 +1,5 @@
-//! A real registry with a login, on the bridge's address. Its content is built once and shared; what a lab changes stays in
-//! that lab's own folder.
+//! Runs a real registry with a login on the bridge's address. Its content is built once and shared by all labs; the
+//! changes that a lab makes stay in that lab's own folder.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,20 +15,22 @@ use serde_json::json;
 use crate::cache::hex;
 use crate::debian::write;
 use crate::error::{LabError, Result};
-use crate::furnish::REGISTRY;
+use crate::host_files::REGISTRY;
 use crate::mounts::Overlay;
 use crate::processes;
 use crate::push::Client;
 use crate::run::Run;
 use crate::wait::until;
 
-/// The registry's port; the faulty one in front of it has the next.
+/// The registry's port.
 pub(crate) const PORT: u16 = 5000;
+/// The port of the faulty proxy in front of the registry.
+/// The port of the faulty proxy in front of the registry.
 pub(crate) const FAULTY_PORT: u16 = 5001;
 const USER: &str = "lab";
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// A lab's registry.
+/// The registry of a running lab.
 #[derive(Debug, Clone)]
 pub struct Registry {
     client: Client,
@@ -38,47 +40,48 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Where this machine reaches it.
+    /// Returns the address at which this machine reaches the registry.
     pub fn address(&self) -> SocketAddr {
         self.client.address
     }
 
-    /// What hosts call it: `registry.lab:5000`.
+    /// Returns the name by which hosts reach the registry: `registry.lab:5000`.
     pub fn name(&self) -> String {
         format!("{REGISTRY}:{PORT}")
     }
 
-    /// What hosts call the faulty way to it: `registry.lab:5001`, there while a `FaultyRegistry` lives.
+    /// Returns the name by which hosts reach the faulty proxy: `registry.lab:5001`. It only answers while a
+    /// `FaultyRegistry` exists.
     pub fn faulty_name(&self) -> String {
         format!("{REGISTRY}:{FAULTY_PORT}")
     }
 
-    /// The login's user.
+    /// Returns the user name of the login.
     pub fn user(&self) -> &str {
         &self.user
     }
 
-    /// The login's password.
+    /// Returns the password of the login.
     pub fn password(&self) -> &str {
         &self.password
     }
 
-    /// The file that holds the login in the form of Docker's `config.json`, readable only by root.
+    /// Returns the file that holds the login in the format of Docker's `config.json`. Only root can read it.
     pub fn login_file(&self) -> PathBuf {
         self.folder.join("login.json")
     }
 
-    /// The digest a tag points to; repositories are named like `omnileads/asterisk`.
+    /// Returns the digest that a tag points to. Repositories have names like `omnileads/asterisk`.
     pub fn digest(&self, repository: &str, tag: &str) -> Result<String> {
         self.client.digest(repository, tag)
     }
 
-    /// Gives an image a second tag, or moves a tag to another image.
+    /// Makes the tag `to` point to the image of the tag `from`.
     pub fn retag(&self, repository: &str, from: &str, to: &str) -> Result<()> {
         self.client.retag(repository, from, to)
     }
 
-    /// Starts a registry for a lab: own login, own changes over the shared content.
+    /// Starts a lab's registry with its own login, and with an overlay for its own changes over the shared content.
     pub(crate) fn start(
         folder: &Path,
         gateway: Ipv4Addr,
@@ -94,8 +97,9 @@ impl Registry {
         }
         .mount()?;
         let mut random = [0_u8; 16];
-        getrandom::fill(&mut random)
-            .map_err(|error| LabError::Invalid(format!("no random password: {error}")))?;
+        getrandom::fill(&mut random).map_err(|error| {
+            LabError::Invalid(format!("cannot make a random password: {error}"))
+        })?;
         let password = hex(&random);
         let line =
             Run::new("htpasswd").args(["-n", "-i", "-B", USER]).stdin(password.clone()).ok()?;
@@ -110,7 +114,7 @@ impl Registry {
         serve(program, folder, &own, address, Some(&passwords))
     }
 
-    /// The registry of a lab that is up.
+    /// Returns the registry of a running lab.
     pub(crate) fn open(folder: &Path, gateway: Ipv4Addr) -> Result<Self> {
         let file = folder.join("password");
         let password = std::fs::read_to_string(&file).map_err(LabError::io("read", &file))?;
@@ -126,7 +130,7 @@ impl Registry {
     }
 }
 
-/// Runs the program on this content until `stop`, and waits until it answers.
+/// Starts the registry program with this content and waits until it answers. It runs until `stop` is called.
 pub(crate) fn serve(
     program: &Path,
     folder: &Path,
@@ -144,7 +148,7 @@ pub(crate) fn serve(
         let login = json!({"htpasswd": {"realm": "lab", "path": path}});
         settings.insert("auth".into(), login);
     }
-    // JSON is YAML, which the program reads.
+    // The program reads YAML, and every JSON text is also YAML.
     let file = folder.join("config.yml");
     write(&file, &settings.to_string(), 0o600)?;
     let path = folder.join("registry.log");
@@ -159,15 +163,15 @@ pub(crate) fn serve(
         .map_err(LabError::io("start", program))?;
     thread::spawn(move || child.wait());
     let client = Client { address, login: None };
-    until("an answer of the registry", START_LIMIT, || match client.front_door() {
+    until("an answer from the registry", START_LIMIT, || match client.api_status() {
         Ok(200 | 401) => Ok(()),
         Ok(status) => Err(format!("status {status}")),
         Err(error) => Err(error.to_string()),
     })
 }
 
-/// Ends every registry whose settings lie below this folder.
+/// Kills every registry whose settings file is below this folder.
 pub(crate) fn stop(folder: &Path) -> Result<()> {
     let settings = format!("{}/", folder.display());
-    processes::end(&processes::started_with("docker-registry", &settings)?)
+    processes::kill_all(&processes::find_by_argument("docker-registry", &settings)?)
 }

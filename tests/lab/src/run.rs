@@ -1,4 +1,4 @@
-//! Runs programs with a time limit and keeps what they print. It never goes through a shell on its own.
+//! Runs programs with a time limit and collects their output. It does not use a shell.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -15,30 +15,30 @@ use nix::unistd::Pid;
 
 use crate::error::{LabError, Result};
 
-/// How long the readers may go on after the program ended: a child of it may still hold the pipe.
+/// How long to keep reading after the program has ended, because a child process of it may still hold the pipe open.
 const PIPE_GRACE: Duration = Duration::from_secs(2);
-/// How many lines of a failed program are shown.
+/// How many of the last lines of a failed program's output are shown.
 const LINES_SHOWN: usize = 12;
 
-/// What a program left behind.
+/// The result of a program that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// Exit code, or 128 + the signal's number.
+    /// The exit code, or 128 plus the signal number if a signal ended the program.
     pub status: i32,
-    /// Standard output, not valid UTF-8 replaced.
+    /// The standard output. Invalid UTF-8 is replaced.
     pub stdout: String,
-    /// Standard error, not valid UTF-8 replaced.
+    /// The standard error. Invalid UTF-8 is replaced.
     pub stderr: String,
 }
 
 impl Output {
-    /// True when the program ended with exit code 0.
+    /// Returns true if the program ended with exit code 0.
     pub fn is_success(&self) -> bool {
         self.status == 0
     }
 }
 
-/// A program about to run.
+/// A program that is about to be run.
 pub(crate) struct Run {
     command: Command,
     limit: Duration,
@@ -73,10 +73,10 @@ impl Run {
         self
     }
 
-    /// Runs to the end and gives the output, whatever the exit code.
+    /// Runs the program and returns its output, with any exit code.
     pub(crate) fn output(mut self) -> Result<Output> {
-        let shown = shown(&self.command);
-        let failed = |why: String| LabError::Command { command: shown.clone(), why };
+        let command_line = command_line(&self.command);
+        let failed = |why: String| LabError::Command { command: command_line.clone(), why };
         self.command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -85,31 +85,31 @@ impl Run {
         let mut child = self.command.spawn().map_err(|e| failed(e.to_string()))?;
         let stdout = Collector::start(child.stdout.take());
         let stderr = Collector::start(child.stderr.take());
-        feed(&mut child, self.stdin);
+        write_stdin(&mut child, self.stdin);
         let status = wait(child, self.limit).map_err(failed)?;
         Ok(Output { status: code(status), stdout: stdout.finish(), stderr: stderr.finish() })
     }
 
-    /// Runs to the end; any exit code but 0 is an error that shows the last lines.
+    /// Runs the program; any exit code except 0 is an error that shows the last lines of its output.
     pub(crate) fn ok(self) -> Result<Output> {
-        let command = shown(&self.command);
+        let command = command_line(&self.command);
         let output = self.output()?;
         if output.is_success() {
             return Ok(output);
         }
-        Err(LabError::Command { command, why: explain(&output) })
+        Err(LabError::Command { command, why: output_summary(&output) })
     }
 }
 
-/// One line of blame for a failed program.
-pub(crate) fn explain(output: &Output) -> String {
+/// Returns the exit code and the last lines of a program's output.
+pub(crate) fn output_summary(output: &Output) -> String {
     let text = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
     let lines: Vec<&str> = text.trim_end().lines().collect();
     let from = lines.len().saturating_sub(LINES_SHOWN);
     format!("exit code {}: {}", output.status, lines.get(from..).unwrap_or_default().join("\n"))
 }
 
-fn shown(command: &Command) -> String {
+fn command_line(command: &Command) -> String {
     std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|part| part.to_string_lossy())
@@ -121,11 +121,11 @@ fn code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
-/// Writes the input from a thread of its own, so that a program that prints much cannot block us.
-fn feed(child: &mut Child, bytes: Vec<u8>) {
+/// Writes the input in a separate thread, because writing would block while a program waits for its output to be read.
+fn write_stdin(child: &mut Child, bytes: Vec<u8>) {
     if let Some(mut pipe) = child.stdin.take() {
         thread::spawn(move || {
-            // A program may end without reading its input; its exit code tells more than this error.
+            // A program may end without reading its input; its exit code is more useful than this error.
             drop(pipe.write_all(&bytes));
         });
     }
@@ -139,12 +139,12 @@ fn wait(mut child: Child, limit: Duration) -> std::result::Result<ExitStatus, St
         Ok(status) => status.map_err(|e| e.to_string()),
         Err(_) => {
             let killed = match group.map(|group| killpg(group, Signal::SIGKILL)) {
-                // Already gone is as good as killed.
-                Ok(Ok(()) | Err(Errno::ESRCH)) => "killed".to_owned(),
-                Ok(Err(error)) => format!("not killed: {error}"),
-                Err(error) => format!("not killed: {error}"),
+                // A process that is already gone counts as killed.
+                Ok(Ok(()) | Err(Errno::ESRCH)) => "was killed".to_owned(),
+                Ok(Err(error)) => format!("could not be killed: {error}"),
+                Err(error) => format!("could not be killed: {error}"),
             };
-            Err(format!("no end within {limit:?}, {killed}"))
+            Err(format!("timed out after {limit:?} and {killed}"))
         }
     }
 }
@@ -169,12 +169,12 @@ impl Collector {
     }
 
     fn finish(self) -> String {
-        // The sender goes away at the end of the pipe; after the grace, what came so far has to do.
+        // The sender is dropped at the end of the pipe. After the grace period, the output so far is returned.
         let is_whole = self.done.recv_timeout(PIPE_GRACE) == Err(RecvTimeoutError::Disconnected);
         let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::from_utf8_lossy(&bytes).into_owned();
         if !is_whole {
-            text += "\n(output still open when the program ended)";
+            text += "\n(incomplete: another process kept the output open after the program ended)";
         }
         text
     }

@@ -1,8 +1,8 @@
-//! Picks a free /24 of 10.0.0.0/8 for a lab. Pure: what is taken is told, not looked up.
+//! Picks a free /24 subnet of 10.0.0.0/8 for a lab. The module is pure: the caller passes the networks that are in use.
 
 use std::net::Ipv4Addr;
 
-/// A /24 in 10.0.0.0/8, and every name that follows from it.
+/// A /24 subnet of 10.0.0.0/8. The names of a lab's bridge, machines and cgroups are derived from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Subnet {
     second: u8,
@@ -10,28 +10,28 @@ pub(crate) struct Subnet {
 }
 
 impl Subnet {
-    /// The lab's short id: names of the bridge, the machines and the cgroups are made from it, so they are as unique
-    /// as the subnet, and short enough for interface names.
+    /// Returns the lab's short id. The names of the bridge, the machines and the cgroups start with it, so they are as
+    /// unique as the subnet, and short enough for interface names.
     pub(crate) fn id(self) -> String {
         format!("oml-{:02x}{:02x}", self.second, self.third)
     }
 
-    /// The address with this last number.
+    /// Returns the address with this last number.
     pub(crate) fn address(self, last: u8) -> Ipv4Addr {
         Ipv4Addr::new(10, self.second, self.third, last)
     }
 
-    /// The bridge's own address.
+    /// Returns the address of the bridge.
     pub(crate) fn gateway(self) -> Ipv4Addr {
         self.address(1)
     }
 
-    /// Writes the subnet as `10.x.y.0/24`.
+    /// Returns the subnet in the form `10.x.y.0/24`.
     pub(crate) fn cidr(self) -> String {
         format!("{}/24", self.address(0))
     }
 
-    /// Reads what `cidr` wrote.
+    /// Parses the form that `cidr` returns.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let address: Ipv4Addr = text.strip_suffix("/24")?.parse().ok()?;
         match address.octets() {
@@ -47,15 +47,15 @@ impl Subnet {
     }
 }
 
-/// A network that something on this machine uses already.
+/// A network that this machine uses already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Network {
     address: Ipv4Addr,
     prefix: u8,
 }
 
-/// The networks in the output of `ip -4 route show table all` and `ip -4 -o addr`: every word that is an address, alone or with a prefix.
-/// The default route carries no network and takes nothing.
+/// Finds the networks in the output of `ip -4 route show table all` and `ip -4 -o addr`. Every word that is an address,
+/// with or without a prefix, is a network. The default route is not counted.
 pub(crate) fn networks_in(text: &str) -> Vec<Network> {
     text.split_whitespace().filter_map(network).collect()
 }
@@ -69,14 +69,15 @@ fn network(word: &str) -> Option<Network> {
     Some(network)
 }
 
-/// The first free subnet, looked for from a place that depends on `seed`, so that labs rarely meet.
-pub(crate) fn pick(seed: u16, taken: &[Network]) -> Option<Subnet> {
+/// Returns the first free subnet, or `None` if all are in use. The search starts at a position that depends on `seed`, so
+/// that two labs that start at the same time rarely pick the same subnet.
+pub(crate) fn pick(seed: u16, used: &[Network]) -> Option<Subnet> {
     (0..=u16::MAX)
         .map(|step| {
             let [second, third] = seed.wrapping_add(step).to_be_bytes();
             Subnet { second, third }
         })
-        .find(|subnet| !taken.iter().any(|network| subnet.overlaps(network)))
+        .find(|subnet| !used.iter().any(|network| subnet.overlaps(network)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Waiting for a condition with a bound. The only place of the lab that pauses.
+//! Waits for a condition with a time limit. No other module of the lab sleeps.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use crate::error::{LabError, Result};
 
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Tries `condition` until it gives `Ok`, at most for `limit`; the last `Err` says what was seen instead.
+/// Calls `condition` until it returns `Ok`, for at most `limit`. The text of the last `Err` becomes part of the error.
 pub fn until<T>(
     what: &str,
     limit: Duration,
@@ -18,7 +18,7 @@ pub fn until<T>(
         match condition() {
             Ok(value) => return Ok(value),
             Err(last) if started.elapsed() >= limit => {
-                return Err(LabError::Waited { what: what.to_owned(), limit, last });
+                return Err(LabError::Timeout { what: what.to_owned(), limit, last });
             }
             Err(_) => thread::sleep(PAUSE),
         }

@@ -1,4 +1,4 @@
-//! Every image of the lab on real hosts: the good ones answer, the bad ones fail as they say.
+//! Runs every image of the lab on real hosts. The good tags answer, and each bad tag fails in the way that its name says.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use oml_lab::{Host, Lab, LabSpec, Output};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Runs an image with host networking and gives the container's name.
-// Always so here; it tells the lints that this is test code.
+/// Runs an image with host networking in a container that has the image's name.
+// The attribute only tells the lints that this is test code.
 #[cfg(test)]
 fn start(host: &Host, image: &str, options: &[&str]) {
     let (name, _) = image.split_once(':').unwrap();
@@ -69,7 +69,7 @@ fn every_component_answers_with_its_version() {
         "\"component\":\"websockets\"",
     );
 
-    // Real calls, held from another host.
+    // These are real calls from another host.
     let _calls = app
         .spawn(&[
             "sipp", "-sn", "uac", "-s", "wait", "-m", "3", "-l", "3", "-d", "60000", "-nostdin",
@@ -83,7 +83,7 @@ fn every_component_answers_with_its_version() {
 }
 
 #[test]
-fn bad_versions_fail_as_they_say() {
+fn each_bad_tag_fails_in_the_way_its_name_says() {
     let name = format!("bad-{}", std::process::id());
     let Some(lab) = Lab::up_or_skip(&LabSpec::new(&name, &["voice"])).unwrap() else { return };
     let voice = lab.host("voice").unwrap();

@@ -1,4 +1,4 @@
-//! One real host, from boot to nothing left.
+//! Boots one real host, uses it, and checks that taking it down leaves nothing behind.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use oml_lab::{Fault, Lab, LabSpec, Output};
 
-/// The lab's name is this process's own, so that two test runs never meet.
+/// Describes a lab whose name contains the process id, so that two test runs never use the same name.
 fn spec(test: &str, hosts: &[&str]) -> LabSpec {
     LabSpec::new(&format!("{test}-{}", std::process::id()), hosts)
 }
 
 #[test]
-fn a_host_runs_a_container_of_the_registry_and_leaves_nothing_behind() {
+fn a_host_runs_a_container_from_the_registry_and_leaves_nothing_behind() {
     let Some(lab) = Lab::up_or_skip(&spec("one", &["alone"])).unwrap() else {
         return;
     };
@@ -49,7 +49,7 @@ fn a_host_runs_a_container_of_the_registry_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_faulty_registry_refuses_cuts_and_recovers() {
+fn the_faulty_proxy_makes_pulls_fail_and_recovers() {
     let Some(lab) = Lab::up_or_skip(&spec("faulty", &["alone"])).unwrap() else {
         return;
     };
@@ -75,8 +75,8 @@ fn a_faulty_registry_refuses_cuts_and_recovers() {
     host.exec_ok(&pull).unwrap();
 }
 
-/// No mount, process, interface or cgroup carries the lab's folder or its id.
-// Always so here; it tells the lints that this is test code.
+/// Asserts that no mount, process, interface or cgroup contains the lab's folder or id in its name.
+// The attribute only tells the lints that this is test code.
 #[cfg(test)]
 fn assert_nothing_left(folder: &str, id: &str) {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();

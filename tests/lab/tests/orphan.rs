@@ -1,5 +1,8 @@
-//! A lab whose owner was killed: the next one takes it down.
-#![expect(clippy::disallowed_methods, reason = "real hosts, by real time, as whoever runs it says")]
+//! A lab whose owner process was killed is taken down by the next process.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests on real hosts use real time and read their own variables"
+)]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -9,7 +12,7 @@ use oml_lab::{Lab, LabSpec, sweep};
 
 const ROLE: &str = "OML_LAB_TEST_ORPHAN";
 
-/// Run by the test below in a process of its own; on its own it does nothing.
+/// The other test runs this one in a child process. On its own it does nothing.
 #[test]
 fn child_that_makes_a_lab_and_waits() {
     let Some(name) = std::env::var(ROLE).ok() else { return };
@@ -21,7 +24,7 @@ fn child_that_makes_a_lab_and_waits() {
 }
 
 #[test]
-fn a_lab_left_behind_by_a_killed_process_is_swept_whole() {
+fn sweep_takes_down_a_lab_whose_owner_process_was_killed() {
     let name = format!("orphan-{}", std::process::id());
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child_that_makes_a_lab_and_waits", "--nocapture"])
@@ -35,14 +38,14 @@ fn a_lab_left_behind_by_a_killed_process_is_swept_whole() {
         Some(folder.to_owned())
     });
     let Some(folder) = folder else {
-        // The lab cannot run here; the child said why.
+        // The lab cannot run here, and the child has printed the reason.
         assert!(child.wait().unwrap().success());
         return;
     };
     child.kill().unwrap();
     child.wait().unwrap();
     let is_used = || fs::read_to_string("/proc/self/mountinfo").unwrap().contains(&folder);
-    assert!(is_used(), "the host is still up");
+    assert!(is_used(), "the host must still be running");
     sweep().unwrap();
     assert!(!is_used() && !fs::exists(&folder).unwrap());
 }

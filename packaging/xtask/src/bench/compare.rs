@@ -1,75 +1,80 @@
-//! The race as rows: each contender's times, and ours beside the others'. Pure.
+//! Turns the comparison into rows of the table: each contender's times, and ours relative to the others. This module
+//! is pure.
 
 use std::time::Duration;
 
 use super::contender::Contender;
 use super::figures::Figures;
-use super::replace::{Lane, Race, Run};
+use super::replace::{Comparison, Run, Series};
 use super::table::{Aim, Table, millis};
 
-const TOTAL_OVER_FLOOR: Duration = Duration::from_millis(100);
-const GAP_OVER_FLOOR: Duration = Duration::from_millis(50);
+const TOTAL_OVER_BASELINE: Duration = Duration::from_millis(100);
+const GAP_OVER_BASELINE: Duration = Duration::from_millis(50);
 const SWARM_SHARE: u32 = 10;
 
 type Part = fn(&Run) -> Duration;
 
-/// Adds the rows of a race.
-pub(crate) fn tell(race: &Race<'_>, table: &mut Table) {
+/// Adds the rows of a comparison.
+pub(crate) fn add_rows(comparison: &Comparison<'_>, table: &mut Table) {
     let parts: [(&str, Part); 3] = [
         ("command → new version serving", |run| run.serving),
         ("gap old stops → new answers", |run| run.gap),
         ("command → it returns", |run| run.returned),
     ];
     for (words, part) in parts {
-        let rivals = Rivals::of(race, part);
-        for lane in &race.lanes {
-            let what = format!("{words}: {}", lane.contender.name());
-            match (figures(lane, part), &lane.failure) {
+        let medians = Medians::of(comparison, part);
+        for one in &comparison.series {
+            let what = format!("{words}: {}", one.contender.name());
+            match (figures(one, part), &one.failure) {
                 (Some(figures), None) => table.figures(what, &figures, Aim::none()),
-                (_, failure) => table.missing(what, failure.as_deref().unwrap_or("no run")),
+                (_, failure) => {
+                    table.not_measured(what, failure.as_deref().unwrap_or("there was no run"))
+                }
             }
         }
-        rivals.compare(words, table);
+        medians.compare(words, table);
     }
 }
 
-fn figures(lane: &Lane<'_>, part: Part) -> Option<Figures> {
-    Figures::of(lane.runs.iter().map(part))
+fn figures(one: &Series<'_>, part: Part) -> Option<Figures> {
+    Figures::of(one.runs.iter().map(part))
 }
 
-struct Rivals {
-    floor: Option<Duration>,
+struct Medians {
+    baseline: Option<Duration>,
     ours: Option<Duration>,
     swarm: Option<Duration>,
 }
 
-impl Rivals {
-    fn of(race: &Race<'_>, part: Part) -> Self {
+impl Medians {
+    fn of(comparison: &Comparison<'_>, part: Part) -> Self {
         let median = |is_wanted: fn(&Contender<'_>) -> bool| {
-            let lane = race.lanes.iter().find(|lane| is_wanted(&lane.contender))?;
-            Some(figures(lane, part)?.median)
+            let one = comparison.series.iter().find(|one| is_wanted(&one.contender))?;
+            Some(figures(one, part)?.median)
         };
         Self {
-            floor: median(|one| matches!(one, Contender::Floor { .. })),
+            baseline: median(|one| matches!(one, Contender::Baseline { .. })),
             ours: median(|one| matches!(one, Contender::Ours { .. })),
             swarm: median(|one| matches!(one, Contender::Swarm { .. })),
         }
     }
 }
 
-impl Rivals {
-    /// Ours against the two others; nothing where ours is missing.
+impl Medians {
+    /// Adds the rows that compare our median with the other two. It adds nothing if ours is missing.
     fn compare(&self, words: &str, table: &mut Table) {
         let Some(ours) = self.ours else { return };
-        if let Some(floor) = self.floor {
-            let over = if words.starts_with("gap") { GAP_OVER_FLOOR } else { TOTAL_OVER_FLOOR };
+        if let Some(baseline) = self.baseline {
+            let over =
+                if words.starts_with("gap") { GAP_OVER_BASELINE } else { TOTAL_OVER_BASELINE };
             let aim = if words.contains("returns") {
                 Aim::none()
             } else {
-                let limit = format!("≤ {} (the engine's + {})", millis(floor + over), millis(over));
-                Aim::new(limit, Some(ours <= floor + over))
+                let limit =
+                    format!("≤ {} (the engine's + {})", millis(baseline + over), millis(over));
+                Aim::new(limit, Some(ours <= baseline + over))
             };
-            table.value(format!("{words}: ours / engine"), ratio(ours, floor), aim);
+            table.value(format!("{words}: ours / engine"), ratio(ours, baseline), aim);
         }
         if let Some(swarm) = self.swarm {
             let aim = if words.contains("serving") {

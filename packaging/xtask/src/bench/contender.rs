@@ -1,5 +1,5 @@
-//! Who replaces a container: the engine by its own calls, this product, and
-//! Docker Swarm. Each leads its own container on its own port of one host.
+//! The contenders that replace a container: the engine by its own calls, this
+//! product, and Docker Swarm. Each has its own container and port on the same host.
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -10,24 +10,24 @@ use oml_tests::Fleet;
 
 use super::engine::Engine;
 
-const FLOOR_PORT: u16 = 8091;
+const BASELINE_PORT: u16 = 8091;
 const SWARM_PORT: u16 = 8092;
 const SWARM_NAME: &str = "bench-swarm";
-/// Of component `first` in the catalog of the benchmark.
+/// The port of component `first` in the catalog of the benchmark.
 const OURS_PORT: u16 = 8081;
 
-/// One of those that are compared.
+/// One of the three ways to replace a container.
 pub(crate) enum Contender<'a> {
-    /// Create next, stop old, start next: what no tool on this engine can beat.
-    Floor {
-        /// The host's engine.
+    /// Create the new container, stop the old one, start the new one. No tool that uses this engine can be faster.
+    Baseline {
+        /// The client of the host's engine.
         engine: Engine,
         /// Repository of the image.
         image: String,
     },
     /// `omlctl set-version`.
     Ours {
-        /// With the tenant applied.
+        /// The fleet on which the tenant is installed.
         fleet: &'a Fleet,
     },
     /// `docker service update`.
@@ -38,33 +38,37 @@ pub(crate) enum Contender<'a> {
 }
 
 impl Contender<'_> {
-    /// What the table calls it.
+    /// Returns the name that the table shows.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Floor { .. } => "engine by its API",
+            Self::Baseline { .. } => "engine by its API",
             Self::Ours { .. } => "omlctl set-version",
             Self::Swarm { .. } => "docker service update",
         }
     }
 
-    /// Where its container answers.
+    /// Returns the address at which the contender's container answers.
     pub(crate) fn port(&self, host: &Host) -> SocketAddr {
         let port = match self {
-            Self::Floor { .. } => FLOOR_PORT,
+            Self::Baseline { .. } => BASELINE_PORT,
             Self::Ours { .. } => OURS_PORT,
             Self::Swarm { .. } => SWARM_PORT,
         };
         SocketAddr::from((host.address(), port))
     }
 
-    /// Makes the old version run, with both images present.
+    /// Starts the old version. Both images must be present.
     pub(crate) fn prepare(&self, host: &Host, version: &str) -> Result<()> {
         match self {
-            Self::Floor { engine, image } => {
-                engine.create(&floor_name(version), &format!("{image}:{version}"), FLOOR_PORT)?;
-                engine.start(&floor_name(version))
+            Self::Baseline { engine, image } => {
+                engine.create(
+                    &baseline_name(version),
+                    &format!("{image}:{version}"),
+                    BASELINE_PORT,
+                )?;
+                engine.start(&baseline_name(version))
             }
-            Self::Ours { fleet } => fleet.settle(),
+            Self::Ours { fleet } => fleet.apply_first_spec(),
             Self::Swarm { image } => {
                 let address = host.address().to_string();
                 host.exec_ok(&["docker", "swarm", "init", "--advertise-addr", &address])?;
@@ -77,13 +81,13 @@ impl Contender<'_> {
         }
     }
 
-    /// The command, from its start to its end.
+    /// Replaces the old version with the new one. Only this is measured.
     pub(crate) fn replace(&self, host: &Host, old: &str, new: &str) -> Result<()> {
         match self {
-            Self::Floor { engine, image } => {
-                engine.create(&floor_name(new), &format!("{image}:{new}"), FLOOR_PORT)?;
-                engine.stop(&floor_name(old))?;
-                engine.start(&floor_name(new))
+            Self::Baseline { engine, image } => {
+                engine.create(&baseline_name(new), &format!("{image}:{new}"), BASELINE_PORT)?;
+                engine.stop(&baseline_name(old))?;
+                engine.start(&baseline_name(new))
             }
             Self::Ours { fleet } => {
                 let tenant = format!("tenant={}", fleet.tenant());
@@ -93,25 +97,25 @@ impl Contender<'_> {
             Self::Swarm { image } => {
                 let image = format!("{image}:{new}");
                 let mut command = Command::new("nsenter");
-                command.args(host.shell_command()?.iter().skip(1));
+                command.args(host.nsenter_command()?.iter().skip(1));
                 let words = ["docker", "service", "update", "--with-registry-auth", "--image"];
                 succeed(command.args(words).args([&image, SWARM_NAME]))
             }
         }
     }
 
-    /// After the measured time: what the next run must not find.
-    pub(crate) fn tidy(&self, old: &str) -> Result<()> {
+    /// Removes, after the measurement, what the next run must not find.
+    pub(crate) fn remove_old(&self, old: &str) -> Result<()> {
         match self {
-            Self::Floor { engine, .. } => engine.remove(&floor_name(old)),
+            Self::Baseline { engine, .. } => engine.remove(&baseline_name(old)),
             Self::Ours { .. } | Self::Swarm { .. } => Ok(()),
         }
     }
 
-    /// Takes its container off the host; the product's stays.
-    pub(crate) fn leave(&self, host: &Host, version: &str) -> Result<()> {
+    /// Removes the contender's container at the end. The product's container stays.
+    pub(crate) fn clean_up(&self, host: &Host, version: &str) -> Result<()> {
         match self {
-            Self::Floor { engine, .. } => engine.remove(&floor_name(version)),
+            Self::Baseline { engine, .. } => engine.remove(&baseline_name(version)),
             Self::Ours { .. } => Ok(()),
             Self::Swarm { .. } => {
                 host.exec_ok(&["docker", "service", "rm", SWARM_NAME])?;
@@ -122,11 +126,11 @@ impl Contender<'_> {
     }
 }
 
-fn floor_name(version: &str) -> String {
-    format!("bench-floor-{version}")
+fn baseline_name(version: &str) -> String {
+    format!("bench-baseline-{version}")
 }
 
-/// Runs a command to its end; what it printed is only told when it failed.
+/// Runs a command to its end. Its output is only shown in the error if it fails.
 pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("{command:?}"))?;
     ensure!(

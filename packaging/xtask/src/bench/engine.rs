@@ -1,5 +1,6 @@
-//! A host's Docker Engine, spoken to directly: no program starts inside the
-//! measured time. Only the four calls that replacing a container takes.
+//! A client for a host's Docker Engine that uses its socket directly, so that no
+//! program has to be started during the measurement. It has only the four calls
+//! that replacing a container needs.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -13,23 +14,23 @@ use serde_json::{Value, json};
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
 
-/// One host's engine.
+/// A client of one host's Docker Engine.
 pub(crate) struct Engine {
     socket: PathBuf,
 }
 
 impl Engine {
-    /// The engine of a host that is up; its socket is reached through the host's first process.
+    /// Returns the engine of a running host. Its socket is reached through the root folder of the host's first process.
     pub(crate) fn of(host: &Host) -> Result<Self> {
-        let entry = host.shell_command()?;
+        let entry = host.nsenter_command()?;
         let leader = entry
             .iter()
             .find_map(|word| word.strip_prefix("--target="))
-            .context("the way into a host names its first process")?;
+            .context("find the host's first process in the nsenter command")?;
         Ok(Self { socket: PathBuf::from(format!("/proc/{leader}/root/run/docker.sock")) })
     }
 
-    /// Makes a container on the host's network that serves on a port.
+    /// Creates a container on the host's network that serves on this port.
     pub(crate) fn create(&self, name: &str, image: &str, port: u16) -> Result<()> {
         let body = json!({
             "Image": image,
@@ -39,17 +40,17 @@ impl Engine {
         self.call("POST", &format!("/containers/create?name={name}"), &body.to_string())
     }
 
-    /// Returns once its program runs.
+    /// Starts a container and returns when its program runs.
     pub(crate) fn start(&self, name: &str) -> Result<()> {
         self.call("POST", &format!("/containers/{name}/start"), "")
     }
 
-    /// Returns once its program has ended.
+    /// Stops a container and returns when its program has ended.
     pub(crate) fn stop(&self, name: &str) -> Result<()> {
         self.call("POST", &format!("/containers/{name}/stop?t=10"), "")
     }
 
-    /// Removes it, running or not.
+    /// Removes a container, whether it runs or not.
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         self.call("DELETE", &format!("/containers/{name}?force=1"), "")
     }
@@ -61,13 +62,13 @@ impl Engine {
             .split(' ')
             .nth(1)
             .and_then(|word| word.parse().ok())
-            .with_context(|| format!("{method} {path}: the answer is not HTTP"))?;
+            .with_context(|| format!("{method} {path}: the response is not HTTP"))?;
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         ensure!((200..300).contains(&status), "{method} {path}: {status}: {}", message(body));
         Ok(())
     }
 
-    /// HTTP/1.0, so that the answer ends with the connection.
+    /// Sends a request and returns the whole response. It uses HTTP/1.0, so that the response ends with the connection.
     fn exchange(&self, method: &str, path: &str, body: &str) -> Result<String> {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(CALL_LIMIT))?;

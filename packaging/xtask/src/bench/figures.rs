@@ -1,19 +1,18 @@
-//! Median, nine tenths and maximum of some durations. Pure.
+//! Computes the median, the 90th percentile and the maximum of durations. This module is pure.
 
 use std::time::Duration;
 
-/// What a row of the table shows of many runs.
+/// The statistics of several runs that a row of the table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Figures {
-    /// As many are faster as are slower.
     pub(crate) median: Duration,
-    /// Nine of ten are not slower (nearest rank).
+    /// The 90th percentile (nearest-rank method).
     pub(crate) p90: Duration,
     pub(crate) max: Duration,
 }
 
 impl Figures {
-    /// None of no runs.
+    /// Computes the figures, or returns `None` if there are no runs.
     pub(crate) fn of(runs: impl IntoIterator<Item = Duration>) -> Option<Self> {
         let mut sorted: Vec<Duration> = runs.into_iter().collect();
         sorted.sort_unstable();

@@ -1,4 +1,4 @@
-//! The part of docs/benchmarks.md that a run renews: the machine, the command, the table.
+//! Updates the part of docs/benchmarks.md that a run writes: the machine, the command and the table.
 
 use std::fs;
 use std::thread::available_parallelism;
@@ -9,8 +9,8 @@ use oml_lab::Host;
 const BEGIN: &str = "<!-- written by cargo xtask bench replace --write -->\n";
 const END: &str = "<!-- end of what was written -->\n";
 
-/// The machine in one paragraph, with the engine and systemd of a host.
-pub(crate) fn machine(host: &Host) -> Result<String> {
+/// Describes this machine and the Docker and systemd versions of a host in one sentence.
+pub(crate) fn machine_summary(host: &Host) -> Result<String> {
     let docker = host.exec_ok(&["docker", "version", "--format", "{{.Server.Version}}"])?;
     let systemd = host.exec_ok(&["systemctl", "--version"])?;
     let date = host.exec_ok(&["date", "-u", "+%F"])?;
@@ -31,15 +31,17 @@ pub(crate) fn machine(host: &Host) -> Result<String> {
     ))
 }
 
-/// Puts a text between the page's two marks.
-pub(crate) fn renew(text: &str) -> Result<()> {
-    let path = oml_tests::packages::root()?.join("docs/benchmarks.md");
+/// Replaces the text between the page's two markers.
+pub(crate) fn update(text: &str) -> Result<()> {
+    let path = oml_tests::packages::workspace_root()?.join("docs/benchmarks.md");
     let page = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let renewed = between(&page, text).context("docs/benchmarks.md has lost its marks")?;
-    fs::write(&path, renewed).with_context(|| format!("write {}", path.display()))
+    let updated = replace_between_markers(&page, text).with_context(|| {
+        format!("docs/benchmarks.md has no markers; add the lines {BEGIN}{END}")
+    })?;
+    fs::write(&path, updated).with_context(|| format!("write {}", path.display()))
 }
 
-fn between(page: &str, text: &str) -> Option<String> {
+fn replace_between_markers(page: &str, text: &str) -> Option<String> {
     let (before, rest) = page.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
     Some(format!("{before}{BEGIN}\n{text}\n{END}{after}"))

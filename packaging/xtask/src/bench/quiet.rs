@@ -1,5 +1,5 @@
-//! Waits until the machine has little to do, so that one run's left-over work
-//! is not counted as the next one's.
+//! Waits until the machine is nearly idle, so that work left over from one run does
+//! not slow down the next.
 
 use std::fs;
 use std::thread;
@@ -9,10 +9,10 @@ use anyhow::{Context, Result};
 
 const WINDOW: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_secs(5);
-/// Of all processors together.
+/// The highest load of all processors together, in percent, at which the machine counts as quiet.
 const BUSY_PERCENT_MAX: u64 = 15;
 
-/// True when it became quiet, false when it is still busy after five seconds.
+/// Waits until the machine is quiet and returns true, or returns false if it is still busy after five seconds.
 pub(crate) fn wait() -> Result<bool> {
     let started = Instant::now();
     let mut before = Ticks::now()?;
@@ -34,7 +34,7 @@ struct Ticks {
 }
 
 impl Ticks {
-    /// The first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal.
+    /// Reads the first line of /proc/stat, which has the columns user, nice, system, idle, iowait, irq, softirq and steal.
     fn now() -> Result<Self> {
         let text = fs::read_to_string("/proc/stat").context("read /proc/stat")?;
         let line = text.lines().next().unwrap_or_default();

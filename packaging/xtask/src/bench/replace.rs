@@ -1,5 +1,5 @@
-//! The race: the contenders replace the same small container by turns, so that
-//! whatever else the machine does hits all alike.
+//! Runs the comparison. The contenders replace the same small container in turn, so
+//! that other load on the machine affects all of them alike.
 
 use std::time::{Duration, Instant};
 
@@ -11,69 +11,74 @@ use super::quiet;
 use super::watch::Watch;
 
 const VERSIONS: [&str; 2] = ["v1", "v2"];
-/// Turns before the measured ones: caches are warm for all.
+/// The number of rounds before the measured ones, so that the caches are warm for all contenders.
 const WARM_UP: usize = 2;
 
 /// The measured times of one replacement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Run {
-    /// From the command's start to the new version's first answer.
+    /// The time from the start of the command to the first answer of the new version.
     pub(crate) serving: Duration,
-    /// From the old version's last answer to the new one's first.
+    /// The time from the last answer of the old version to the first answer of the new one.
     pub(crate) gap: Duration,
-    /// From the command's start to its end.
+    /// The time from the start of the command to its end.
     pub(crate) returned: Duration,
 }
 
-/// What became of one contender.
-pub(crate) struct Lane<'a> {
+/// The results of one contender.
+pub(crate) struct Series<'a> {
     pub(crate) contender: Contender<'a>,
     pub(crate) runs: Vec<Run>,
-    /// Why it is out of the race.
+    /// The error that excluded the contender, if any.
     pub(crate) failure: Option<String>,
 }
 
-/// All of them, and how the machine was.
-pub(crate) struct Race<'a> {
-    pub(crate) lanes: Vec<Lane<'a>>,
-    /// Measured runs that began although the machine was busy with something else.
+/// The results of all contenders.
+pub(crate) struct Comparison<'a> {
+    pub(crate) series: Vec<Series<'a>>,
+    /// The number of measured runs that started while the machine was busy with something else.
     pub(crate) busy_starts: usize,
 }
 
-impl<'a> Race<'a> {
-    /// Runs it on a host that has both images.
+impl<'a> Comparison<'a> {
+    /// Runs the comparison on a host that has both images.
     pub(crate) fn run(contenders: Vec<Contender<'a>>, host: &Host, runs: usize) -> Result<Self> {
-        let lanes = contenders
+        let series = contenders
             .into_iter()
-            .map(|contender| Lane { contender, runs: Vec::new(), failure: None })
+            .map(|contender| Series { contender, runs: Vec::new(), failure: None })
             .collect();
-        let mut race = Self { lanes, busy_starts: 0 };
+        let mut comparison = Self { series, busy_starts: 0 };
         let [mut old, mut new] = VERSIONS;
-        for lane in &mut race.lanes {
-            lane.attempt(|contender| contender.prepare(host, old));
+        for one in &mut comparison.series {
+            one.attempt(|contender| contender.prepare(host, old));
         }
-        for turn in 0..WARM_UP + runs {
-            race.turn(host, (old, new), turn.checked_sub(WARM_UP))?;
+        for round in 0..WARM_UP + runs {
+            comparison.round(host, (old, new), round.checked_sub(WARM_UP))?;
             (old, new) = (new, old);
         }
-        for lane in &mut race.lanes {
-            lane.attempt(|contender| contender.leave(host, old));
+        for one in &mut comparison.series {
+            one.attempt(|contender| contender.clean_up(host, old));
         }
-        Ok(race)
+        Ok(comparison)
     }
 
-    /// Each contender replaces once; a warm-up has no number.
-    fn turn(&mut self, host: &Host, (old, new): (&str, &str), number: Option<usize>) -> Result<()> {
-        for lane in &mut self.lanes {
+    /// Lets each contender replace the container once. A warm-up round has no number and is not recorded.
+    fn round(
+        &mut self,
+        host: &Host,
+        (old, new): (&str, &str),
+        number: Option<usize>,
+    ) -> Result<()> {
+        for one in &mut self.series {
             let is_quiet = quiet::wait()?;
-            let run = lane.attempt(|contender| measure(contender, host, old, new));
+            let run = one.attempt(|contender| measure(contender, host, old, new));
             let (Some(run), Some(number)) = (run, number) else { continue };
             self.busy_starts += usize::from(!is_quiet);
-            lane.runs.push(run);
+            one.runs.push(run);
             eprintln!(
                 "{:>3} {:<24} serving {:>8.1?}  gap {:>8.1?}  returned {:>8.1?}{}",
                 number + 1,
-                lane.contender.name(),
+                one.contender.name(),
                 run.serving,
                 run.gap,
                 run.returned,
@@ -84,14 +89,14 @@ impl<'a> Race<'a> {
     }
 }
 
-impl Lane<'_> {
+impl Series<'_> {
     fn attempt<T>(&mut self, step: impl FnOnce(&Contender<'_>) -> Result<T>) -> Option<T> {
         if self.failure.is_some() {
             return None;
         }
         step(&self.contender)
             .map_err(|error| {
-                eprintln!("{} is out: {error:#}", self.contender.name());
+                eprintln!("{} failed and is excluded: {error:#}", self.contender.name());
                 self.failure = Some(format!("{error:#}"));
             })
             .ok()
@@ -104,6 +109,6 @@ fn measure(contender: &Contender<'_>, host: &Host, old: &str, new: &str) -> Resu
     contender.replace(host, old, new)?;
     let returned = started.elapsed();
     let seen = watch.finish()?;
-    contender.tidy(old).context("tidy up after the run")?;
+    contender.remove_old(old).context("clean up after the run")?;
     Ok(Run { serving: seen.first_new - started, gap: seen.first_new - seen.last_old, returned })
 }

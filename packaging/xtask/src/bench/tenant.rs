@@ -1,27 +1,27 @@
-//! The tenant that is measured: six components on one host, of which `first` is
-//! replaced, and one on each of two more hosts.
+//! The tenant that is measured. It has six components on one host, of which `first`
+//! is replaced, and one component on each of two more hosts.
 
 use anyhow::{Context, Result};
 use oml_tests::fleet::{CONTROLLER, Topology};
 use oml_tests::{Build, Fleet, Packages};
 
-/// The host of the six.
+/// The host of the six components.
 pub(crate) const HOST: &str = "bench-one";
-/// The two others.
+/// The two other hosts.
 pub(crate) const OTHERS: [&str; 2] = ["bench-two", "bench-three"];
-/// Units of the six.
+/// The systemd units of the six components.
 pub(crate) const UNITS: [&str; 6] =
     ["oml-first", "oml-second", "oml-third", "oml-fourth", "oml-fifth", "oml-sixth"];
 
 const CATALOG: &str = include_str!("../../../../tests/catalogs/six.yaml");
 const NODES: &[(&str, &str)] = &[(HOST, "app"), (OTHERS[0], "data"), (OTHERS[1], "voice")];
 
-/// Boots the hosts and enrols them, with packages as released; nothing is applied yet.
+/// Boots and enrols the hosts with packages as they are released. No specification is applied yet.
 pub(crate) fn up(lab: &str) -> Result<Fleet> {
     let packages = packages()?;
     let topology = Topology { tenant: "tiny", nodes: NODES, spec };
     let fleet = Fleet::up_or_skip(lab, packages, topology)?
-        .context("this machine could carry a lab a moment ago")?;
+        .context("this machine cannot run a lab any more")?;
     let controller = fleet.host(CONTROLLER)?;
     let path = "/usr/share/omlcontroller/catalog/six.yaml";
     controller.push(path, CATALOG.as_bytes(), 0o644)?;
@@ -29,9 +29,9 @@ pub(crate) fn up(lab: &str) -> Result<Fleet> {
     Ok(fleet)
 }
 
-/// The programs as released, and their packages; built where that was not done yet.
+/// Builds the programs as they are released and their packages, if they are out of date.
 pub(crate) fn packages() -> Result<Packages> {
-    eprintln!("building the programs as released, and their packages");
+    eprintln!("building the release programs and their packages");
     Packages::build(Build::Release)
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn an_entry_is_built_once_and_an_older_one_goes_away() {
+fn an_entry_is_built_once_and_an_older_one_is_removed() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::at(folder.path()).unwrap();
     let old = cache
@@ -26,7 +26,7 @@ fn a_failed_build_leaves_no_entry() {
 }
 
 #[test]
-fn a_second_try_begins_with_an_empty_folder() {
+fn a_second_build_starts_with_an_empty_folder() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::at(folder.path()).unwrap();
     let half = |path: &Path| {
@@ -39,7 +39,7 @@ fn a_second_try_begins_with_an_empty_folder() {
 }
 
 #[test]
-fn a_stamp_changes_with_every_part_and_with_their_borders() {
+fn a_stamp_changes_with_every_part_and_every_boundary_between_parts() {
     assert_eq!(stamp(&["a", "b"]), stamp(&["a", "b"]));
     assert_ne!(stamp(&["a", "b"]), stamp(&["ab"]));
     assert_ne!(stamp(&["a", "b"]), stamp(&["a", "c"]));

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn only_mounts_below_the_folder_are_listed_and_the_latest_first() {
+fn only_mounts_below_the_folder_are_listed_newest_first() {
     let table = "\
 1 0 0:1 / / rw - ext4 /dev/vda rw
 2 1 0:2 / /var/lib/oml-lab/a/root rw - overlay overlay rw

@@ -14,7 +14,7 @@ fn image() -> ImageConfig<'static> {
 }
 
 #[test]
-fn the_same_files_give_the_same_layer_whatever_the_order_and_the_time() {
+fn the_same_files_give_the_same_layer_in_any_order_and_at_any_time() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (tree_one, tree_two) = (one.path().join("tree"), two.path().join("tree"));
     write(&tree_one.join("a"), "1", 0o755).unwrap();
@@ -32,7 +32,7 @@ fn the_same_files_give_the_same_layer_whatever_the_order_and_the_time() {
 }
 
 #[test]
-fn left_overs_of_package_tools_are_not_packed() {
+fn leftovers_of_package_tools_are_not_packed() {
     let folder = tempfile::tempdir().unwrap();
     let tree = folder.path().join("tree");
     write(&tree.join("var/log/dpkg.log"), "today", 0o644).unwrap();
@@ -42,7 +42,7 @@ fn left_overs_of_package_tools_are_not_packed() {
 }
 
 #[test]
-fn the_version_changes_the_manifest_and_nothing_else_does() {
+fn the_manifest_is_reproducible_and_changes_with_the_version() {
     let layers = [Layer { digest: "sha256:00".into(), size_bytes: 1, path: PathBuf::from("x") }];
     let of = |image: &ImageConfig<'_>| manifest(&config(image, &layers), &layers).digest;
     assert_eq!(of(&image()), of(&image()));

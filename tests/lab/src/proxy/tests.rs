@@ -3,7 +3,7 @@ use crate::http::{Request, Response, send};
 
 const BLOB: &str = "/v2/omnileads/small/blobs/sha256:00";
 
-/// Answers every request with a body of 1000 bytes.
+/// Starts a server that answers every request with a body of 1000 bytes.
 fn upstream() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -32,7 +32,7 @@ fn get(proxy: &FaultyRegistry, path: &str) -> io::Result<Response> {
 }
 
 #[test]
-fn requests_pass_and_are_noted() {
+fn requests_are_forwarded_and_recorded() {
     let proxy = proxy(Fault::Pass);
     let answer = get(&proxy, BLOB).unwrap();
     assert_eq!((answer.status, answer.body.len()), (200, 1000));
@@ -54,7 +54,7 @@ fn the_status_faults_answer_with_their_status() {
     let refused = get(&proxy, BLOB).unwrap();
     assert_eq!(refused.status, 401);
     assert!(refused.header("www-authenticate").is_some());
-    proxy.set(Fault::TooMany).unwrap();
+    proxy.set(Fault::TooManyRequests).unwrap();
     assert_eq!(get(&proxy, BLOB).unwrap().status, 429);
     proxy.set(Fault::ServerError).unwrap();
     assert_eq!(get(&proxy, BLOB).unwrap().status, 500);
@@ -77,7 +77,7 @@ fn a_hanging_connection_ends_without_an_answer_when_the_fault_changes() {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(b"GET /v2/ HTTP/1.1\r\n\r\n").unwrap();
         let mut bytes = Vec::new();
-        // Either an end or a reset, but never a byte.
+        // The connection is closed or reset, and no byte arrives.
         stream.read_to_end(&mut bytes).ok();
         sender.send(bytes).unwrap();
     });

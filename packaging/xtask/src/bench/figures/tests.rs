@@ -23,11 +23,11 @@ fn one_run_is_its_own_median_and_maximum() {
 }
 
 #[test]
-fn an_even_number_of_runs_has_its_median_between_the_two_in_the_middle() {
+fn the_median_of_an_even_number_of_runs_is_the_mean_of_the_two_in_the_middle() {
     assert_eq!(of(&[4, 1, 3, 2]), figures(2_500, 4, 4));
 }
 
 #[test]
-fn nine_of_ten_runs_are_not_slower_than_p90() {
+fn p90_is_the_ninth_of_ten_sorted_runs() {
     assert_eq!(of(&[10, 9, 8, 7, 6, 5, 4, 3, 2, 1]), figures(5_500, 9, 10));
 }

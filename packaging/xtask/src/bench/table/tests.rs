@@ -3,12 +3,12 @@ use super::*;
 const RUN: Duration = Duration::from_millis(100);
 
 #[test]
-fn a_row_says_whether_its_aim_was_met() {
+fn each_row_shows_whether_its_aim_was_met() {
     let mut table = Table::default();
     let figures = Figures { median: RUN, p90: 2 * RUN, max: 200 * RUN };
     table.figures("quick", &figures, Aim::at_most(figures.median, RUN));
     table.value("slow", "3", Aim::new("≤ 2", Some(false)));
-    table.missing("lost", "away | gone\nfor good");
+    table.not_measured("lost", "away | gone\nfor good");
     let text = table.to_string();
     let rows: Vec<&str> = text.lines().skip(2).collect();
     assert_eq!(
@@ -19,5 +19,5 @@ fn a_row_says_whether_its_aim_was_met() {
             "| lost | – |  |  | not measured: away / gone |  |",
         ]
     );
-    assert_eq!(table.short().collect::<Vec<_>>(), ["slow"]);
+    assert_eq!(table.missed_aims().collect::<Vec<_>>(), ["slow"]);
 }

@@ -1,4 +1,4 @@
-//! What tests do to hosts: restart them, cut their power or network, stop a process.
+//! Tries what tests do to hosts: they restart them, cut their power or network, and stop processes.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use oml_lab::{Lab, LabSpec, Output};
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
-fn hosts_survive_what_tests_do_to_them() {
-    let name = format!("trouble-{}", std::process::id());
+fn hosts_survive_reboots_power_cuts_partitions_and_paused_processes() {
+    let name = format!("faults-{}", std::process::id());
     let Some(lab) = Lab::up_or_skip(&LabSpec::new(&name, &["one", "two"])).unwrap() else { return };
     let (one, two) = (lab.host("one").unwrap(), lab.host("two").unwrap());
     lab.log_in(one).unwrap();
@@ -40,6 +40,6 @@ fn hosts_survive_what_tests_do_to_them() {
 
     assert!(one.pause("nothing-of-that").is_err());
     let same_name = Lab::up(&LabSpec::new(&name, &["three"])).unwrap_err();
-    assert!(same_name.to_string().contains("is up already"), "{same_name}");
+    assert!(same_name.to_string().contains("is running already"), "{same_name}");
     lab.down().unwrap();
 }

@@ -1,4 +1,4 @@
-//! The files that make a base system one particular host: its names, its address, its Docker settings.
+//! Writes the files that turn a base system into one particular host: its name, its address and its Docker settings.
 
 use std::net::Ipv4Addr;
 use std::os::unix::fs::symlink;
@@ -12,20 +12,20 @@ use crate::debian::write;
 use crate::error::{LabError, Result};
 use crate::subnet::Subnet;
 
-/// The registry's name on every host.
+/// The name by which every host reaches the registry.
 pub(crate) const REGISTRY: &str = "registry.lab";
 
-/// What the hosts of a lab know about each other.
-pub(crate) struct Surroundings<'a> {
+/// The facts about a lab that go into the files of its hosts.
+pub(crate) struct HostFiles<'a> {
     pub(crate) lab: &'a str,
     pub(crate) subnet: Subnet,
     pub(crate) hosts: &'a [(String, Ipv4Addr)],
 }
 
-impl Surroundings<'_> {
-    /// Writes the files of one host below `root`, before its first start.
-    pub(crate) fn furnish(&self, root: &Path, name: &str, address: Ipv4Addr) -> Result<()> {
-        // An empty machine id would make systemd think of a first start and enable every unit there is.
+impl HostFiles<'_> {
+    /// Writes the files of one host below `root`. This is done before the host's first start.
+    pub(crate) fn write(&self, root: &Path, name: &str, address: Ipv4Addr) -> Result<()> {
+        // With an empty machine id, systemd would treat this as a first boot and enable every unit.
         let machine_id: String = stamp(&[self.lab, name, "1"])
             + &stamp(&[self.lab, name, "2"])
             + &stamp(&[self.lab, name, "3"])
@@ -54,12 +54,12 @@ impl Surroundings<'_> {
     }
 }
 
-/// Docker's settings on a host.
+/// Returns the content of Docker's settings file on a host.
 pub(crate) fn daemon_json(subnet: Subnet, live_restore: bool) -> String {
     json!({
         "insecure-registries": [subnet.cidr(), format!("{REGISTRY}:5000"), format!("{REGISTRY}:5001")],
         "live-restore": live_restore,
-        // Docker tries a broken download five times, with ever longer pauses; a test has not got that minute.
+        // By default Docker tries a broken download five times with growing pauses, which takes a minute.
         "max-download-attempts": 1,
         "log-driver": "json-file",
         "log-opts": {"max-size": "5m", "max-file": "2"},
@@ -67,7 +67,8 @@ pub(crate) fn daemon_json(subnet: Subnet, live_restore: bool) -> String {
     .to_string()
 }
 
-/// On a machine with version 1 the controllers are mounted read-only inside, and Docker cannot limit anything.
+/// This unit file fragment remounts the cgroups writable before Docker starts. On a machine with cgroup version 1 they
+/// are mounted read-only inside a host, and Docker could not set any limit.
 const WRITABLE_CGROUPS: &str = "\
 [Service]
 ExecStartPre=/bin/sh -c 'for d in /sys/fs/cgroup/*; do [ \"$(stat -fc %%T $d)\" != cgroupfs ] || mount -o remount,rw,bind $d; done'

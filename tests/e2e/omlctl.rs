@@ -1,4 +1,4 @@
-//! `omlctl` running beside a test.
+//! Runs `omlctl` in the background of a test.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -10,9 +10,9 @@ use anyhow::{Context as _, Result};
 use oml_tests::Fleet;
 use serde_json::Value;
 
-use crate::look::SOON;
+use crate::observe::SOON;
 
-/// A program of this machine that ends with this value at the latest.
+/// A running program on this machine. Dropping the value kills it.
 pub(crate) struct Running(Child);
 
 impl Running {
@@ -20,7 +20,7 @@ impl Running {
         Ok(Self(command.spawn().context("start omlctl")?))
     }
 
-    /// Its own end.
+    /// Waits until the program ends.
     pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
         self.0.wait().context("wait for omlctl")
     }
@@ -29,13 +29,13 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Err(error) = self.0.kill().and_then(|()| self.0.wait()) {
-            eprintln!("omlctl may be left: {error}");
+            eprintln!("omlctl may still be running: {error}");
         }
     }
 }
 
-/// The tenant's status as it changes, from before a deed until after it: no start of a program
-/// stands between a change and its sight.
+/// The stream of the tenant's status. It is started before an action, so that the start of `omlctl`
+/// does not delay the observation of the action's effect.
 pub(crate) struct Watch {
     replies: Receiver<Value>,
     _omlctl: Running,
@@ -47,18 +47,18 @@ impl Watch {
         let mut command = fleet.ctl_command(&["status", &tenant, "--watch", "-o", "json"]);
         command.stdout(Stdio::piped());
         let mut omlctl = Running::start(command)?;
-        let printed = omlctl.0.stdout.take().context("its output is piped")?;
-        Ok(Self { replies: read(printed), _omlctl: omlctl })
+        let printed = omlctl.0.stdout.take().context("take the output of omlctl")?;
+        Ok(Self { replies: read_replies(printed), _omlctl: omlctl })
     }
 
-    /// The next reply for which it holds.
+    /// Waits for the next reply for which the condition holds, and returns it.
     pub(crate) fn wait(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Result<Value> {
         let until = Instant::now() + SOON;
         let mut last = Value::Null;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let reply = self.replies.recv_timeout(left);
-            let reply = reply.with_context(|| format!("{what}; last seen: {last}"))?;
+            let reply = reply.with_context(|| format!("waited for: {what}; last seen: {last}"))?;
             if holds(&reply) {
                 return Ok(reply);
             }
@@ -67,8 +67,8 @@ impl Watch {
     }
 }
 
-/// One reply a line, until the output ends or nobody wants more.
-fn read(printed: ChildStdout) -> Receiver<Value> {
+/// Parses one reply per line in a thread, until the output ends or the receiver is dropped.
+fn read_replies(printed: ChildStdout) -> Receiver<Value> {
     let (sender, replies) = channel();
     thread::spawn(move || {
         let lines = BufReader::new(printed).lines().map_while(Result::ok);

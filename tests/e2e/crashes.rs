@@ -1,5 +1,5 @@
-//! Deaths at every step: afterwards the host runs the old or the new version,
-//! and the rollout ends.
+//! Tests that kill the programs at every step. Afterwards the host must run the old
+//! or the new version, and the rollout must end.
 
 use std::time::Duration;
 
@@ -9,36 +9,37 @@ use oml_tests::Fleet;
 use oml_tests::fleet::CONTROLLER;
 
 use crate::Case;
-use crate::look::{
-    SOON, newest_revision, now_ms, sh, starts, status, wait_ready, wait_ready_after,
+use crate::observe::{
+    SOON, newest_revision, now_ms, sh, start_times, status, wait_ready, wait_ready_after,
 };
-use crate::operator::Running;
+use crate::omlctl::Running;
 use crate::pool::{Kind, check};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "an_agent_killed_at_any_step_leaves_the_host_running", agent_killed),
-    (Kind::Tiny, "an_agent_killed_on_the_way_back_ends_at_the_old_version", return_killed),
+    (Kind::Tiny, "an_agent_killed_during_a_rollback_ends_at_the_old_version", rollback_killed),
     (Kind::Tiny, "a_controller_killed_at_any_step_loses_nothing", controller_killed),
-    (Kind::Tiny, "an_agent_that_stops_or_restarts_touches_no_container", agent_restarts),
-    (Kind::Tiny, "a_lost_state_folder_is_rebuilt_and_nothing_restarts", state_lost),
-    (Kind::Tiny, "a_power_cut_in_the_middle_of_a_change_ends_with_a_running_version", power_cut),
+    (Kind::Tiny, "an_agent_that_stops_or_restarts_restarts_no_container", agent_restarts),
+    (Kind::Tiny, "a_lost_state_folder_is_rebuilt_without_restarting_a_container", state_lost),
+    (Kind::Tiny, "a_change_interrupted_by_a_power_cut_completes_after_the_boot", power_cut),
 ];
 
 const NODE: &str = "tiny-one";
-/// A1 first, on the way to v2: the image of v1 is always there, because `second` runs it.
+/// The steps of the agent. A1 comes first, in a change to v2, because it pulls an image, and the image of v1 is always
+/// present because `second` runs it.
 const AGENT_STEPS: [&str; 14] =
     ["A1", "A0", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "A10", "A11", "A12", "A13"];
-const RETURN_STEPS: [&str; 4] = ["R1", "R2", "R3", "R4"];
+const ROLLBACK_STEPS: [&str; 4] = ["R1", "R2", "R3", "R4"];
 const CONTROLLER_STEPS: [&str; 8] = ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8"];
 
-/// A program that dies once at a step, and is itself again when this value goes away.
-struct Armed<'a> {
+/// A unit whose program dies once at a step. Dropping the value restores the unit.
+struct ArmedFailpoint<'a> {
     fleet: &'a Fleet,
     host: &'a str,
     unit: &'a str,
 }
 
-impl<'a> Armed<'a> {
+impl<'a> ArmedFailpoint<'a> {
     fn new(fleet: &'a Fleet, host: &'a str, unit: &'a str, step: &str) -> Result<Self> {
         let armed = Self { fleet, host, unit };
         let markers = markers(unit);
@@ -53,26 +54,26 @@ impl<'a> Armed<'a> {
     }
 
     fn disarm(self) -> Result<()> {
-        let disarmed = self.take_away();
+        let disarmed = self.remove_failpoint();
         std::mem::forget(self);
         disarmed
     }
 
-    /// Tells what answers at the latest ten seconds after the agent is back.
-    fn disarm_and_ask(self) -> Result<String> {
-        let script = format!("{} || exit 1\n{FIRST_ANSWER}", self.disarming());
-        let asked = answers_in_time(self.fleet, &script);
-        if asked.is_ok() {
+    /// Restores the unit and returns what the component answers, which must be within ten seconds after the restart.
+    fn disarm_and_wait_for_answer(self) -> Result<String> {
+        let script = format!("{} || exit 1\n{FIRST_ANSWER}", self.disarm_script());
+        let outcome = answers_in_time(self.fleet, &script);
+        if outcome.is_ok() {
             std::mem::forget(self);
         }
-        asked
+        outcome
     }
 
-    fn take_away(&self) -> Result<()> {
-        sh(self.fleet, self.host, &self.disarming()).map(drop)
+    fn remove_failpoint(&self) -> Result<()> {
+        sh(self.fleet, self.host, &self.disarm_script()).map(drop)
     }
 
-    fn disarming(&self) -> String {
+    fn disarm_script(&self) -> String {
         let unit = self.unit;
         format!(
             "rm -rf /run/systemd/system/{unit}.service.d && systemctl daemon-reload && \
@@ -81,7 +82,7 @@ impl<'a> Armed<'a> {
     }
 }
 
-/// Where the program of a unit may write that it died once.
+/// Returns the folder in which the program of a unit records that it has died once.
 fn markers(unit: &str) -> &'static str {
     if unit == "omlagent" {
         "/run/omlagent/failpoints"
@@ -90,16 +91,19 @@ fn markers(unit: &str) -> &'static str {
     }
 }
 
-impl Drop for Armed<'_> {
+impl Drop for ArmedFailpoint<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.take_away() {
-            eprintln!("{} on {} stays armed: {error:#}", self.unit, self.host);
+        if let Err(error) = self.remove_failpoint() {
+            eprintln!(
+                "the failpoint of {} on {} could not be removed: {error:#}",
+                self.unit, self.host
+            );
         }
     }
 }
 
-fn has_died(fleet: &Fleet, host: &str, unit: &str) -> Result<()> {
-    let what = format!("{unit} dies at its step");
+fn wait_until_died(fleet: &Fleet, host: &str, unit: &str) -> Result<()> {
+    let what = format!("{unit} dies at its failpoint");
     until(&what, SOON, || {
         let state = sh(fleet, host, &format!("systemctl is-active {unit} || true"))
             .map_err(|error| format!("{error:#}"))?;
@@ -108,8 +112,8 @@ fn has_died(fleet: &Fleet, host: &str, unit: &str) -> Result<()> {
     Ok(())
 }
 
-/// Prints after how many milliseconds the component answers, and what. The host takes the time
-/// itself: how long a test needs to come and ask is no part of it.
+/// A script that prints after how many milliseconds the component answers, and what it answers. The
+/// host measures the time itself, so that the delay of the test does not count.
 const FIRST_ANSWER: &str = "\
 began=$(date +%s%3N)
 until answer=$(curl -sf -m 2 http://127.0.0.1:8081/); do
@@ -117,22 +121,23 @@ until answer=$(curl -sf -m 2 http://127.0.0.1:8081/); do
   sleep 0.1
 done
 echo $(($(date +%s%3N) - began)) $answer";
-/// A component answers this soon after the restart of its host or of the agent.
+/// The longest time until a component must answer after the restart of its host or of the agent.
 const ANSWER_MS_MAX: u64 = 10_000;
-/// Of the whole script, the restart of a unit included.
-const ASKING_LIMIT: Duration = Duration::from_secs(180);
+/// The time limit of the whole script, including the restart of a unit.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(180);
 
-/// What a script that ends with `FIRST_ANSWER` was answered, which has to be in time.
+/// Runs a script that ends with `FIRST_ANSWER`, checks that the answer was in time and returns it.
 fn answers_in_time(fleet: &Fleet, script: &str) -> Result<String> {
-    let output = fleet.host(NODE)?.exec_within(ASKING_LIMIT, &["sh", "-c", script])?;
+    let output = fleet.host(NODE)?.exec_within(SCRIPT_LIMIT, &["sh", "-c", script])?;
     check(output.is_success(), format!("nothing answers: {output:?}"))?;
-    let (took_ms, answer) = output.stdout.trim().split_once(' ').context("a time and an answer")?;
+    let (took_ms, answer) =
+        output.stdout.trim().split_once(' ').context("read the time and the answer")?;
     let is_soon = took_ms.parse::<u64>().is_ok_and(|took_ms| took_ms <= ANSWER_MS_MAX);
-    check(is_soon, format!("{answer} answered after {took_ms} ms only"))?;
+    check(is_soon, format!("{answer} answered only after {took_ms} ms"))?;
     Ok(answer.to_owned())
 }
 
-/// What the component's port answers: the version of the program that runs.
+/// Returns what the component's port answers, which is the version of the running program.
 fn answers(fleet: &Fleet) -> Result<String> {
     let answer = until("the component answers", SOON, || {
         sh(fleet, NODE, "curl -sf -m 2 http://127.0.0.1:8081/")
@@ -154,19 +159,21 @@ fn wait_rollout_ended(fleet: &Fleet) -> Result<String> {
     Ok(ended)
 }
 
-/// What is kept to return to goes, so that the next version is fetched and made anew.
-fn forget_old_versions(fleet: &Fleet) -> Result<()> {
+/// Removes the stopped containers and unused images, so that the next change has to pull its image and create its
+/// container.
+fn remove_old_versions(fleet: &Fleet) -> Result<()> {
     sh(fleet, NODE, "docker container prune --force && docker image prune --all --force").map(drop)
 }
 
 fn agent_killed(fleet: &Fleet) -> Result<()> {
     for (number, step) in AGENT_STEPS.into_iter().enumerate() {
         let (from, to) = if number % 2 == 0 { ("v1", "v2") } else { ("v2", "v1") };
-        forget_old_versions(fleet)?;
-        let armed = Armed::new(fleet, NODE, "omlagent", step)?;
+        remove_old_versions(fleet)?;
+        let armed = ArmedFailpoint::new(fleet, NODE, "omlagent", step)?;
         fleet.ctl_ok(&["set-version", "tenant=tiny", &format!("first={to}"), "--no-wait"])?;
-        has_died(fleet, NODE, "omlagent").with_context(|| format!("step {step}"))?;
-        let running = armed.disarm_and_ask().with_context(|| format!("after {step}"))?;
+        wait_until_died(fleet, NODE, "omlagent").with_context(|| format!("step {step}"))?;
+        let running =
+            armed.disarm_and_wait_for_answer().with_context(|| format!("after {step}"))?;
         check([from, to].contains(&&*running), format!("after {step}: {running}"))?;
         let state = wait_rollout_ended(fleet).with_context(|| format!("after {step}"))?;
         check(state == "completed", format!("after {step}: the rollout is {state}"))?;
@@ -179,13 +186,14 @@ fn agent_killed(fleet: &Fleet) -> Result<()> {
     Ok(())
 }
 
-fn return_killed(fleet: &Fleet) -> Result<()> {
-    for step in RETURN_STEPS {
-        let armed = Armed::new(fleet, NODE, "omlagent", step)?;
+fn rollback_killed(fleet: &Fleet) -> Result<()> {
+    for step in ROLLBACK_STEPS {
+        let armed = ArmedFailpoint::new(fleet, NODE, "omlagent", step)?;
         let change = ["set-version", "tenant=tiny", "first=exits-at-once", "--no-wait"];
         fleet.ctl_ok(&change)?;
-        has_died(fleet, NODE, "omlagent").with_context(|| format!("step {step}"))?;
-        let running = armed.disarm_and_ask().with_context(|| format!("after {step}"))?;
+        wait_until_died(fleet, NODE, "omlagent").with_context(|| format!("step {step}"))?;
+        let running =
+            armed.disarm_and_wait_for_answer().with_context(|| format!("after {step}"))?;
         check(running == "v1", format!("after {step}: {running}"))?;
         let state = wait_rollout_ended(fleet).with_context(|| format!("after {step}"))?;
         check(state == "rolled-back", format!("after {step}: the rollout is {state}"))?;
@@ -200,17 +208,18 @@ fn controller_killed(fleet: &Fleet) -> Result<()> {
     for step in CONTROLLER_STEPS {
         let before = newest_revision(fleet)?;
         let next = if version == "v1" { "v2" } else { "v1" };
-        let armed = Armed::new(fleet, CONTROLLER, "omlcontroller", step)?;
+        let armed = ArmedFailpoint::new(fleet, CONTROLLER, "omlcontroller", step)?;
         let change =
             ["set-version", "tenant=tiny", &format!("first={next}"), "--no-wait", "--op-id"];
         let op_id = format!("kill-at-{step}-{next}");
         let mut words: Vec<&str> = change.to_vec();
         words.push(&op_id);
-        let mut asked = Running::start(fleet.ctl_command(&words))?;
-        has_died(fleet, CONTROLLER, "omlcontroller").with_context(|| format!("step {step}"))?;
+        let mut outcome = Running::start(fleet.ctl_command(&words))?;
+        wait_until_died(fleet, CONTROLLER, "omlcontroller")
+            .with_context(|| format!("step {step}"))?;
         armed.disarm()?;
-        asked.wait()?;
-        // The same id again settles an outcome that was not seen.
+        outcome.wait()?;
+        // Sending the same operation id again is safe and shows the outcome of the first try.
         let again = fleet.ctl(&words)?;
         check(again.code == 0, format!("after {step}: {again:?}"))?;
         wait_rollout_ended(fleet).with_context(|| format!("after {step}"))?;
@@ -224,20 +233,20 @@ fn controller_killed(fleet: &Fleet) -> Result<()> {
 }
 
 fn agent_restarts(fleet: &Fleet) -> Result<()> {
-    let before = starts(fleet, NODE)?;
+    let before = start_times(fleet, NODE)?;
     sh(
         fleet,
         NODE,
         "systemctl stop omlagent && systemctl start omlagent && systemctl kill -s KILL omlagent",
     )?;
-    // Supervisors too: whoever holds the containers may go without them.
+    // The same must hold for supervisors, although they hold the containers.
     for signal in ["KILL", "TERM"] {
         replace_supervisors(fleet, signal).with_context(|| format!("by SIG{signal}"))?;
     }
-    // A newer package of the agent.
+    // Installing the package again restarts the agent as an upgrade does.
     fleet.host(NODE)?.install_deb(&fleet.packages().agent)?;
     wait_ready_after(fleet, now_ms()?, (NODE, "first"))?;
-    check(starts(fleet, NODE)? == before, "a container was started anew")
+    check(start_times(fleet, NODE)? == before, "a container was restarted")
 }
 
 fn replace_supervisors(fleet: &Fleet, signal: &str) -> Result<()> {
@@ -245,7 +254,7 @@ fn replace_supervisors(fleet: &Fleet, signal: &str) -> Result<()> {
     let killed = supervisors()?;
     let is_left = |pid: &str| !pid.is_empty() && killed.lines().any(|before| before == pid);
     sh(fleet, NODE, &format!("systemctl kill -s {signal} oml-first oml-second"))?;
-    until("the supervisors are back", SOON, || {
+    until("the supervisors have been replaced", SOON, || {
         let state = sh(fleet, NODE, "systemctl is-active oml-first oml-second || true")
             .map_err(|error| format!("{error:#}"))?;
         let others = supervisors().map_err(|error| format!("{error:#}"))?;
@@ -256,10 +265,10 @@ fn replace_supervisors(fleet: &Fleet, signal: &str) -> Result<()> {
 }
 
 fn state_lost(fleet: &Fleet) -> Result<()> {
-    let before = starts(fleet, NODE)?;
-    // Without a controller nobody but the labels can say what was there.
+    let before = start_times(fleet, NODE)?;
+    // With the controller stopped, the agent can only rebuild its state from the containers' labels.
     sh(fleet, CONTROLLER, "systemctl stop omlcontroller")?;
-    let rebuilt = forget_state(fleet);
+    let rebuilt = delete_state(fleet);
     sh(fleet, CONTROLLER, "systemctl start omlcontroller")?;
     let restarted_ms = now_ms()?;
     rebuilt?;
@@ -268,11 +277,12 @@ fn state_lost(fleet: &Fleet) -> Result<()> {
         "assignment.json instances/first/current.json instances/second/current.json",
     )?;
     wait_ready_after(fleet, restarted_ms, (NODE, "first"))?;
-    check(starts(fleet, NODE)? == before, "a container was started anew")
+    check(start_times(fleet, NODE)? == before, "a container was restarted")
 }
 
-/// The next supervisor reads from the label what it has to hold, and writes it down.
-fn forget_state(fleet: &Fleet) -> Result<()> {
+/// Deletes the agent's state. The restarted supervisor reads its document from the container's label and writes it to
+/// the state folder.
+fn delete_state(fleet: &Fleet) -> Result<()> {
     let script = "systemctl stop omlagent && cd /var/lib/omlagent && \
                   ls -A | grep -v identity | xargs rm -rf && \
                   systemctl kill -s KILL oml-first && systemctl start omlagent";
@@ -282,7 +292,7 @@ fn forget_state(fleet: &Fleet) -> Result<()> {
 
 fn wait_for_files(fleet: &Fleet, names: &str) -> Result<()> {
     let script = format!("cd /var/lib/omlagent && cat {names}");
-    until(&format!("{names} are back"), SOON, || {
+    until(&format!("the files {names} exist again"), SOON, || {
         sh(fleet, NODE, &script).map_err(|error| format!("{error:#}"))
     })?;
     Ok(())
@@ -290,9 +300,9 @@ fn wait_for_files(fleet: &Fleet, names: &str) -> Result<()> {
 
 fn power_cut(fleet: &Fleet) -> Result<()> {
     let host = fleet.host(NODE)?;
-    let armed = Armed::new(fleet, NODE, "omlagent", "A9")?;
+    let armed = ArmedFailpoint::new(fleet, NODE, "omlagent", "A9")?;
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2", "--no-wait"])?;
-    has_died(fleet, NODE, "omlagent")?;
+    wait_until_died(fleet, NODE, "omlagent")?;
     host.power_cut()?;
     host.boot()?;
     answers_in_time(fleet, FIRST_ANSWER)?;

@@ -1,6 +1,6 @@
-//! What is measured without replacing anything: a change that changes nothing,
-//! memory and processor time while nothing happens, the controller's start, and
-//! how soon a lost host is noticed.
+//! The measurements that replace nothing: a command with nothing to change, memory
+//! and processor time while nothing happens, the start of the controller, and how
+//! soon a lost host is detected.
 
 use std::process::Stdio;
 use std::thread;
@@ -18,13 +18,13 @@ use super::quiet;
 use super::table::{Aim, Table};
 use super::tenant::{HOST, OTHERS, UNITS};
 
-const NOTHING_RUNS: usize = 30;
+const NO_CHANGE_RUNS: usize = 30;
 const START_RUNS: usize = 10;
-const LOSS_RUNS: usize = 5;
+const DETECTION_RUNS: usize = 5;
 const IDLE_WINDOW: Duration = Duration::from_secs(120);
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 const ANSWER_AIM: Duration = Duration::from_millis(100);
-const LOSS_AIM: Duration = Duration::from_secs(5);
+const DETECTION_AIM: Duration = Duration::from_secs(5);
 const AGENT_KIB_AIM: u64 = 8 * 1024;
 const SUPERVISOR_KIB_AIM: u64 = 2560;
 const CONTROLLER_KIB_AIM: u64 = 25 * 1024;
@@ -32,8 +32,8 @@ const CPU_PERCENT_AIM: f64 = 0.1;
 
 type Step = fn(&Fleet, &mut Table) -> Result<()>;
 
-/// Adds all rows; what cannot be measured gets a row that says why.
-pub(crate) fn tell(fleet: &Fleet, table: &mut Table) {
+/// Adds a row for every measurement. If one fails, its row says why.
+pub(crate) fn add_rows(fleet: &Fleet, table: &mut Table) {
     let steps: [(&str, Step); 5] = [
         ("idle", idle),
         ("nothing to change", nothing_to_change),
@@ -45,27 +45,28 @@ pub(crate) fn tell(fleet: &Fleet, table: &mut Table) {
         eprintln!("measuring: {what}");
         if let Err(error) = step(fleet, table) {
             eprintln!("{what}: {error:#}");
-            table.missing(what, &format!("{error:#}"));
+            table.not_measured(what, &format!("{error:#}"));
         }
     }
 }
 
 fn nothing_to_change(fleet: &Fleet, table: &mut Table) -> Result<()> {
-    fleet.settle()?;
+    fleet.apply_first_spec()?;
     let tenant = format!("tenant={}", fleet.tenant());
     let mut runs = Vec::new();
-    for _ in 0..NOTHING_RUNS {
+    for _ in 0..NO_CHANGE_RUNS {
         quiet::wait()?;
         let started = Instant::now();
         let ended = fleet.ctl(&["set-version", &tenant, "first=v1"])?;
         runs.push(started.elapsed());
         let said = format!("{}{}", ended.stdout, ended.stderr);
-        ensure!(ended.code == 0 && said.contains("nothing to change"), "omlctl said: {said}");
+        ensure!(ended.code == 0 && said.contains("nothing to change"), "omlctl printed: {said}");
     }
     add(table, "nothing to change, three hosts: omlctl set-version", runs, ANSWER_AIM)
 }
 
-/// From the moment systemd started the process to the end of the first `omlctl get tenants` that it answered.
+/// Measures the time from the moment when systemd starts the process to the end of the first successful
+/// `omlctl get tenants`.
 fn first_answer(fleet: &Fleet, table: &mut Table) -> Result<()> {
     let controller = fleet.host(CONTROLLER)?;
     let mut runs = Vec::new();
@@ -77,7 +78,8 @@ fn first_answer(fleet: &Fleet, table: &mut Table) -> Result<()> {
             let asked = succeed(fleet.ctl_command(&["get", "tenants"]).stdout(Stdio::null()));
             asked.map(|()| SystemTime::now()).map_err(|error| format!("{error:#}"))
         })?;
-        runs.push(answered.duration_since(started_at(controller)?).context("two clocks")?);
+        let started = started_at(controller)?;
+        runs.push(answered.duration_since(started).context("the clock was set back")?);
     }
     add(table, "controller: exec → first answer to omlctl", runs, ANSWER_AIM)
 }
@@ -85,15 +87,15 @@ fn first_answer(fleet: &Fleet, table: &mut Table) -> Result<()> {
 fn started_at(controller: &Host) -> Result<SystemTime> {
     let script = "date -d \"$(systemctl show --timestamp=us+utc -p ExecMainStartTimestamp --value omlcontroller)\" +%s%6N";
     let text = controller.exec_ok(&["sh", "-c", script])?;
-    let micros = text.trim().parse().context("when the controller was started")?;
+    let micros = text.trim().parse().context("read the start time of the controller")?;
     Ok(UNIX_EPOCH + Duration::from_micros(micros))
 }
 
 fn idle(fleet: &Fleet, table: &mut Table) -> Result<()> {
-    fleet.settle()?;
+    fleet.apply_first_spec()?;
     let (host, controller) = (fleet.host(HOST)?, fleet.host(CONTROLLER)?);
     let containers = host.exec_ok(&["docker", "ps", "-q"])?.lines().count();
-    ensure!(containers == UNITS.len(), "{containers} containers run, not {}", UNITS.len());
+    ensure!(containers == UNITS.len(), "{containers} containers run, expected {}", UNITS.len());
     quiet::wait()?;
     let agent = main_pid(host, "omlagent")?;
     let supervisors = UNITS.iter().map(|unit| main_pid(host, unit)).collect::<Result<Vec<_>>>()?;
@@ -126,18 +128,19 @@ fn memory(table: &mut Table, what: &str, kib: u64, aim_kib: u64) {
 
 fn main_pid(host: &Host, unit: &str) -> Result<u32> {
     let text = host.exec_ok(&["systemctl", "show", "-p", "MainPID", "--value", unit])?;
-    let pid = text.trim().parse().with_context(|| format!("the process of {unit}"))?;
-    ensure!(pid > 0, "{unit} has no process");
+    let pid = text.trim().parse().with_context(|| format!("read the process id of {unit}"))?;
+    ensure!(pid > 0, "{unit} is not running");
     Ok(pid)
 }
 
 fn pss_kib(host: &Host, pid: u32) -> Result<u64> {
     let text = host.read(&format!("/proc/{pid}/smaps_rollup"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("a Pss line")?;
-    line.trim().trim_end_matches("kB").trim().parse().context("the number of Pss")
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let line = line.context("find the line Pss in smaps_rollup")?;
+    line.trim().trim_end_matches("kB").trim().parse().context("read the number in the line Pss")
 }
 
-/// Processor time of every thread, to the nanosecond; `stat` only counts in ticks.
+/// Returns the processor time of every thread in nanoseconds, from `schedstat`, because `stat` only counts clock ticks.
 fn cpu_nanos(host: &Host, pids: &[u32]) -> Result<u64> {
     let files: Vec<String> =
         pids.iter().map(|pid| format!("/proc/{pid}/task/*/schedstat")).collect();
@@ -150,8 +153,8 @@ fn network_lost(fleet: &Fleet, table: &mut Table) -> Result<()> {
     let [node, _] = OTHERS;
     let host = fleet.host(node)?;
     let what = "network dropped → shown as unreachable";
-    let runs = losses(fleet, node, || Ok(host.partition()?), || Ok(host.heal()?))?;
-    add(table, what, runs, LOSS_AIM)
+    let runs = measure_detection(fleet, node, || Ok(host.partition()?), || Ok(host.heal()?))?;
+    add(table, what, runs, DETECTION_AIM)
 }
 
 fn agent_hangs(fleet: &Fleet, table: &mut Table) -> Result<()> {
@@ -163,24 +166,24 @@ fn agent_hangs(fleet: &Fleet, table: &mut Table) -> Result<()> {
         Ok(())
     };
     let what = "agent stopped by SIGSTOP → shown as unreachable";
-    let runs = losses(fleet, node, || signal("STOP"), || signal("CONT"))?;
-    add(table, what, runs, LOSS_AIM)
+    let runs = measure_detection(fleet, node, || signal("STOP"), || signal("CONT"))?;
+    add(table, what, runs, DETECTION_AIM)
 }
 
-fn losses(
+fn measure_detection(
     fleet: &Fleet,
     node: &str,
-    lose: impl Fn() -> Result<()>,
-    regain: impl Fn() -> Result<()>,
+    disturb: impl Fn() -> Result<()>,
+    repair: impl Fn() -> Result<()>,
 ) -> Result<Vec<Duration>> {
     let mut runs = Vec::new();
-    for _ in 0..LOSS_RUNS {
+    for _ in 0..DETECTION_RUNS {
         wait_state(fleet, node, "connected")?;
         let started = Instant::now();
-        lose()?;
+        disturb()?;
         let seen = wait_state(fleet, node, "unreachable");
         let took = started.elapsed();
-        regain()?;
+        repair()?;
         seen?;
         eprintln!("  {took:.1?}");
         runs.push(took);
@@ -205,7 +208,7 @@ fn wait_state(fleet: &Fleet, node: &str, state: &str) -> Result<()> {
 
 fn add(table: &mut Table, what: &str, runs: Vec<Duration>, aim: Duration) -> Result<()> {
     let what = format!("{what} ({} runs)", runs.len());
-    let figures = Figures::of(runs).context("no run")?;
+    let figures = Figures::of(runs).context("there was no run")?;
     table.figures(what, &figures, Aim::at_most(figures.median, aim));
     Ok(())
 }
