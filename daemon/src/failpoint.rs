@@ -32,6 +32,13 @@ pub fn is_armed(place: &str) -> bool {
     is_named(place)
 }
 
+/// Returns true if the program must act as an earlier release that lacks this ability, because
+/// `OML_FAILPOINT` is `without-` and its name.
+#[must_use]
+pub fn is_without(ability: &str) -> bool {
+    is_named(&format!("without-{ability}"))
+}
+
 #[cfg(not(feature = "failpoints"))]
 fn is_named(_place: &str) -> bool {
     false

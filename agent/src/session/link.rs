@@ -7,6 +7,7 @@ use std::time::Duration;
 use oml_common::document::Feature;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::text::error::chain;
+use oml_daemon::failpoint;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
 use oml_proto::{MESSAGE_BYTES_MAX, report, v1};
@@ -140,7 +141,7 @@ impl Session {
             address: address.map(|address| address.to_string()).unwrap_or_default(),
             metrics_port: self.settings.metrics_port().map_or(0, u32::from),
             held: held.map(report::generation_to_wire),
-            features: Feature::ALL.map(|feature| feature.as_str().to_owned()).to_vec(),
+            features: features(),
         }
     }
 
@@ -219,6 +220,12 @@ pub(super) fn refused(status: tonic::Status) -> SessionError {
     } else {
         SessionError::Refused(status)
     }
+}
+
+/// Returns the names of the features with which this agent greets the controller.
+fn features() -> Vec<String> {
+    let names = Feature::ALL.into_iter().map(Feature::as_str);
+    names.filter(|name| !failpoint::is_without(name)).map(str::to_owned).collect()
 }
 
 /// The address by which packets to the controller leave; nothing is sent.
