@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use oml_lab::{Lab, LabSpec};
+use oml_tests::trial::lab_name;
 use oml_tests::{Packages, TEST_FEATURES};
 use serde_json::Value;
-
-use crate::pool::lab_name;
 
 pub(crate) const NAME: &str = "the_real_docker_and_systemd_pass_the_runtime_contract";
 

@@ -12,7 +12,6 @@ mod contract;
 mod crashes;
 mod drain;
 mod drift;
-mod observe;
 mod omlctl;
 mod pool;
 mod preflight;
@@ -24,8 +23,8 @@ mod units;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
-use oml_tests::Fleet;
+use libtest_mimic::{Arguments, Conclusion, Trial};
+use oml_tests::{Fleet, trial};
 
 use crate::pool::{Kind, Pool};
 
@@ -37,7 +36,7 @@ fn main() -> ExitCode {
     let pool = Arc::new(Pool::default());
     let mut trials: Vec<Trial> = cases().into_iter().map(|case| on_fleet(&pool, case)).collect();
     trials.push(on_own_host(&pool));
-    if !pool::can_run() && !arguments.list {
+    if !trial::can_run() && !arguments.list {
         trials = trials.into_iter().map(|trial| trial.with_ignored_flag(true)).collect();
     }
     // All tests may run in parallel; the pool makes tests of the same fleet wait for each other.
@@ -48,18 +47,14 @@ fn main() -> ExitCode {
 
 fn on_fleet(pool: &Arc<Pool>, (kind, name, test): Case) -> Trial {
     let pool = Arc::clone(pool);
-    Trial::test(name, move || trial_result(pool.run_on(kind, test))).with_kind(kind.as_str())
+    Trial::test(name, move || trial::outcome(pool.run_on(kind, test))).with_kind(kind.as_str())
 }
 
 fn on_own_host(pool: &Arc<Pool>) -> Trial {
     let pool = Arc::clone(pool);
     Trial::test(contract::NAME, move || {
-        trial_result(pool.packages().and_then(|packages| contract::run(&packages)))
+        trial::outcome(pool.packages().and_then(|packages| contract::run(&packages)))
     })
-}
-
-fn trial_result(outcome: anyhow::Result<()>) -> Result<(), Failed> {
-    outcome.map_err(|error| Failed::from(format!("{error:#}")))
 }
 
 fn cases() -> Vec<Case> {

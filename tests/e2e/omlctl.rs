@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use oml_tests::Fleet;
 use serde_json::Value;
 
-use crate::observe::SOON;
+use oml_tests::observe::SOON;
 
 /// A running program on this machine. Dropping the value kills it.
 pub(crate) struct Running(Child);

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, ensure};
-use oml_lab::{LabError, preflight};
 use oml_tests::fleet::Topology;
+use oml_tests::trial::lab_name;
 use oml_tests::{Build, Fleet, Packages};
 
 /// The kind of fleet that a test needs.
@@ -117,28 +117,4 @@ impl Pool {
         let fleet = Fleet::up_or_skip(&lab_name(kind.as_str()), self.packages()?, kind.topology())?;
         fleet.context("this machine cannot run a lab any more")
     }
-}
-
-/// Returns a lab name that contains the process id, so that two runs never use the same name.
-pub(crate) fn lab_name(what: &str) -> String {
-    format!("e2e-{what}-{}", std::process::id())
-}
-
-/// Returns true if this machine can run a lab, and otherwise prints the reason.
-pub(crate) fn can_run() -> bool {
-    match preflight() {
-        Ok(_) => true,
-        Err(LabError::CannotRun(reason)) if std::env::var_os("OML_LAB_REQUIRED").is_none() => {
-            eprintln!("skipped: {reason}");
-            false
-        }
-        // The first test fails with this error.
-        Err(_) => true,
-    }
-}
-
-/// Returns an error with this text unless the condition holds.
-pub(crate) fn check(holds: bool, what: impl Into<String>) -> Result<()> {
-    ensure!(holds, what.into());
-    Ok(())
 }

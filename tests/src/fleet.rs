@@ -1,7 +1,7 @@
 //! Brings up a fleet as an operator would: it installs packages, initialises the
 //! controller, makes tokens, enrols hosts and applies a specification.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -120,7 +120,15 @@ impl Fleet {
     /// # Errors
     /// `omlctl` could not be started.
     pub fn ctl(&self, arguments: &[&str]) -> Result<CtlOutput> {
-        let output = self.ctl_command(arguments).output().context("start omlctl")?;
+        self.ctl_with(&self.packages.omlctl, arguments)
+    }
+
+    /// Runs an `omlctl` of another release and returns its output, with any exit code.
+    ///
+    /// # Errors
+    /// The program could not be started.
+    pub fn ctl_with(&self, omlctl: &Path, arguments: &[&str]) -> Result<CtlOutput> {
+        let output = self.command(omlctl, arguments).output().context("start omlctl")?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(CtlOutput {
             code: output.status.code().unwrap_or(-1),
@@ -149,7 +157,11 @@ impl Fleet {
     /// Returns an `omlctl` command with this fleet's context. The caller starts it.
     #[must_use]
     pub fn ctl_command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.packages.omlctl);
+        self.command(&self.packages.omlctl, arguments)
+    }
+
+    fn command(&self, omlctl: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(omlctl);
         command.args(arguments).env("OMLCTL_CONFIG", self.ctl_config()).env("NO_COLOR", "1");
         command
     }

@@ -6,9 +6,12 @@
 )]
 
 pub mod fleet;
+pub mod observe;
 pub mod packages;
+pub mod previous;
 pub mod settings;
 pub mod tools;
+pub mod trial;
 
 pub use fleet::{CtlOutput, Fleet};
 pub use packages::{Build, Packages, TEST_FEATURES, cargo};

@@ -19,6 +19,15 @@ pub enum Build {
     Lab,
 }
 
+impl Build {
+    pub(crate) fn profile(self) -> &'static str {
+        match self {
+            Build::Release => "release",
+            Build::Lab => "lab",
+        }
+    }
+}
+
 /// The paths of the files that were built.
 #[derive(Debug, Clone)]
 pub struct Packages {
@@ -31,18 +40,28 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Builds the programs and packages that are out of date.
+    /// Builds the programs and packages of this checkout that are out of date.
     ///
     /// # Errors
     /// Cargo or cargo-deb failed.
     pub fn build(build: Build) -> Result<Self> {
-        let root = workspace_root()?;
-        let target = target_folder()?;
-        let profile = match build {
-            Build::Release => "release",
-            Build::Lab => "lab",
-        };
+        let (root, target) = (workspace_root()?, target_folder()?);
+        let folder = target.join("deb").join(build.profile());
+        Self::build_in(&root, &target, &folder, build)
+    }
+
+    /// Builds the programs and packages of the workspace in `root` in the given target folder, and puts the
+    /// packages into `folder`. Two workspaces must not share a target folder: cargo takes the crates of one
+    /// for those of the other.
+    pub(crate) fn build_in(
+        root: &Path,
+        target: &Path,
+        folder: &Path,
+        build: Build,
+    ) -> Result<Self> {
+        let profile = build.profile();
         let mut cargo = cargo()?;
+        cargo.current_dir(root).env("CARGO_TARGET_DIR", target);
         cargo.args(["build", "--locked", "--profile", profile]);
         cargo.args(["-p", "omlagent", "-p", "omlcontroller", "-p", "omlctl"]);
         if build == Build::Lab {
@@ -50,18 +69,12 @@ impl Packages {
         }
         run(&mut cargo, "build the programs")?;
         let cargo_deb = CARGO_DEB.ensure()?;
-        let folder = target.join("deb").join(profile);
-        std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+        std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
         let package = |name: &str| -> Result<PathBuf> {
             let file = folder.join(format!("{name}.deb"));
             let mut pack = Command::new(&cargo_deb);
-            pack.current_dir(&root).args([
-                "--no-build",
-                "--locked",
-                "--quiet",
-                "--profile",
-                profile,
-            ]);
+            pack.current_dir(root).env("CARGO_TARGET_DIR", target);
+            pack.args(["--no-build", "--locked", "--quiet", "--profile", profile]);
             // The cargo profile decides about stripping.
             pack.args(["--no-strip", "-p", name, "--output"]).arg(&file);
             run(&mut pack, &format!("pack {name}"))?;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use nix::sys::signal::{SigSet, Signal};
 use oml_lab::sweep;
-use oml_tests::{Build, Packages, TEST_FEATURES, cargo};
+use oml_tests::{Build, Packages, TEST_FEATURES, cargo, previous};
 
 use crate::elevate::is_root;
 use crate::hosts;
@@ -78,7 +78,9 @@ fn build(verb: &Test) -> Result<()> {
     let status = test_command()?.arg("--no-run").status().context("start cargo test")?;
     ensure!(status.success(), "building the tests failed");
     if verb.arguments.is_empty() {
+        // The second build reuses the dependencies of the first.
         Packages::build(Build::Lab)?;
+        previous::packages()?;
     }
     Ok(())
 }

@@ -1,18 +1,21 @@
 //! Functions with which tests observe the status that an operator sees, and the hosts themselves.
+//! Each fails if `omlctl` fails, if a command on a host fails, or if a wait takes too long.
+#![expect(clippy::missing_errors_doc, reason = "the head of this module says it for all")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use oml_lab::until;
-use oml_tests::Fleet;
 use serde_json::Value;
 
+use crate::Fleet;
+
 /// The longest wait for a condition that needs no long operation.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// Returns the tenant's status as `omlctl status -o json` prints it.
-pub(crate) fn status(fleet: &Fleet) -> Result<Value> {
+pub fn status(fleet: &Fleet) -> Result<Value> {
     let tenant = format!("tenant={}", fleet.tenant());
     let text = fleet.ctl_ok(&["status", &tenant, "-o", "json"])?;
     let reply: Value = serde_json::from_str(&text).context("read the status")?;
@@ -20,24 +23,24 @@ pub(crate) fn status(fleet: &Fleet) -> Result<Value> {
 }
 
 /// Returns what a node reports about one component.
-pub(crate) fn instance(fleet: &Fleet, node: &str, component: &str) -> Result<Value> {
+pub fn instance(fleet: &Fleet, node: &str, component: &str) -> Result<Value> {
     Ok(node_of(&status(fleet)?, node)["report"]["instances"][component].clone())
 }
 
 /// Returns the entry of one node in a status.
-pub(crate) fn node_of(status: &Value, node: &str) -> Value {
+pub fn node_of(status: &Value, node: &str) -> Value {
     let nodes = status["nodes"].as_array().cloned().unwrap_or_default();
     nodes.into_iter().find(|entry| entry["node"] == node).unwrap_or_default()
 }
 
 /// Returns the current time by the clock that this machine and its hosts share, in milliseconds since 1970.
-pub(crate) fn now_ms() -> Result<u64> {
+pub fn now_ms() -> Result<u64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
     u64::try_from(since.as_millis()).context("the clock is too far in the future")
 }
 
 /// Waits until a condition holds for what a node reports about one component.
-pub(crate) fn wait_instance(
+pub fn wait_instance(
     fleet: &Fleet,
     instance: (&str, &str),
     what: &str,
@@ -47,7 +50,7 @@ pub(crate) fn wait_instance(
 }
 
 /// Does the same as `wait_instance` with another time limit, for long operations.
-pub(crate) fn wait_instance_within(
+pub fn wait_instance_within(
     fleet: &Fleet,
     instance: (&str, &str),
     what: &str,
@@ -59,7 +62,7 @@ pub(crate) fn wait_instance_within(
 
 /// Does the same as `wait_instance`, but only counts reports of a connected node that were made after `after_ms`. A
 /// report from before an action does not show the action's effect.
-pub(crate) fn wait_reported_after(
+pub fn wait_reported_after(
     fleet: &Fleet,
     after_ms: u64,
     instance: (&str, &str),
@@ -92,13 +95,13 @@ fn wait_on_node(
 }
 
 /// Waits until a node reports that a component is ready.
-pub(crate) fn wait_ready(fleet: &Fleet, node: &str, component: &str) -> Result<Value> {
+pub fn wait_ready(fleet: &Fleet, node: &str, component: &str) -> Result<Value> {
     let what = format!("{component} on {node} is ready");
     wait_instance(fleet, (node, component), &what, is_ready)
 }
 
 /// Waits until a node reports, after `after_ms`, that a component is ready.
-pub(crate) fn wait_ready_after(
+pub fn wait_ready_after(
     fleet: &Fleet,
     after_ms: u64,
     (node, component): (&str, &str),
@@ -112,21 +115,21 @@ fn is_ready(seen: &Value) -> bool {
 }
 
 /// Returns the tenant's revisions, including those that were rolled back.
-pub(crate) fn revisions(fleet: &Fleet) -> Result<Vec<Value>> {
+pub fn revisions(fleet: &Fleet) -> Result<Vec<Value>> {
     let tenant = format!("tenant={}", fleet.tenant());
     let text = fleet.ctl_ok(&["get", "revisions", &tenant, "-o", "json"])?;
     serde_json::from_str(&text).context("read the revisions")
 }
 
 /// Returns the number of the newest revision.
-pub(crate) fn newest_revision(fleet: &Fleet) -> Result<u64> {
+pub fn newest_revision(fleet: &Fleet) -> Result<u64> {
     let all = revisions(fleet)?;
     let numbers = all.iter().filter_map(|revision| revision["number"].as_u64());
     numbers.max().context("the tenant has no revision")
 }
 
 /// Returns the start time of every running container on a node, by the container's name.
-pub(crate) fn start_times(fleet: &Fleet, node: &str) -> Result<BTreeMap<String, String>> {
+pub fn start_times(fleet: &Fleet, node: &str) -> Result<BTreeMap<String, String>> {
     let script = "docker ps -q | xargs -r docker inspect -f '{{.Name}} {{.State.StartedAt}}'";
     let text = fleet.host(node)?.exec_ok(&["sh", "-c", script])?;
     let pairs = text.lines().filter_map(|line| line.split_once(' '));
@@ -134,6 +137,6 @@ pub(crate) fn start_times(fleet: &Fleet, node: &str) -> Result<BTreeMap<String, 
 }
 
 /// Runs a shell script on a host and returns its standard output. Any exit code except 0 is an error.
-pub(crate) fn sh(fleet: &Fleet, node: &str, script: &str) -> Result<String> {
+pub fn sh(fleet: &Fleet, node: &str, script: &str) -> Result<String> {
     Ok(fleet.host(node)?.exec_ok(&["sh", "-c", script])?)
 }
