@@ -19,7 +19,9 @@ mod verbatim;
 
 pub use self::v1::feature::{Feature, UnknownFeature};
 pub use self::v1::share::{Share, Unreadable};
-pub use self::v1::{assignment, instance, report};
+pub use self::v1::{
+    assignment, cluster, instance, node, plan, report, revision, rollout, status, token, update,
+};
 pub use self::verbatim::Verbatim;
 
 /// A kind of document.

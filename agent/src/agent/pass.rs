@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use oml_common::decide::observed::{Drift, Observed};
+use oml_common::decide::observed::Observed;
 use oml_common::decide::reconcile::{Busy, Decision, Input, Step, decide};
-use oml_common::decide::update::{self, InstanceUpdate, Outcome, nothing};
+use oml_common::decide::update::{self, Outcome, nothing};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::report::Phase;
+use oml_common::document::status::Drift;
+use oml_common::document::update::{InstanceUpdate, SavedUpdates};
 use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
@@ -19,7 +21,6 @@ use tracing::{debug, info, warn};
 
 use super::informer::Unavailable;
 use super::{Agent, Running, RuntimeWatch};
-use crate::cache::SavedUpdates;
 use crate::documents;
 use crate::execute::Work;
 use crate::observe::{Sources, join};

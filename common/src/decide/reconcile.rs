@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use crate::decide::observed::{ActiveState, Observed, ObservedInstance, ObservedUnit};
-use crate::decide::update::{InstanceUpdate, LastGood, Stage, nothing};
+use crate::decide::update::nothing;
 use crate::document::assignment::{Assignment, Desired};
 use crate::document::instance::Workload;
 use crate::document::report::Phase;
+use crate::document::update::{InstanceUpdate, LastGood, Stage};
 use crate::id::{ComponentName, ContentHash};
 use crate::time::Timestamp;
 

@@ -7,10 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use oml_common::decide::change::already_in_effect;
-use oml_common::decide::diff::{Change, diff};
+use oml_common::decide::diff::diff;
 use oml_common::decide::head::{after_change, next_revision};
-use oml_common::decide::plan::{self, ImageName, NodeFacts, Plan};
-use oml_common::decide::rollout::{Begin, Rollout};
+use oml_common::decide::plan::{self, ImageName, NodeFacts};
+use oml_common::decide::rollout::Begin;
+use oml_common::document::plan::Plan;
+use oml_common::document::revision::Change;
+use oml_common::document::rollout::Rollout;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
 use oml_common::text::problem::{Problem, Problems, nearest, printable};

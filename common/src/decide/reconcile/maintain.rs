@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::observed::{
-    ActiveState, ContainerState, Health, ObservedInstance, ObservedUnit,
-};
+use crate::decide::observed::{ActiveState, ContainerState, ObservedInstance, ObservedUnit};
 use crate::document::instance::{Instance, Workload};
 use crate::document::report::Phase;
+use crate::document::status::Health;
 use crate::text::plural::counted;
 use crate::time::Timestamp;
 

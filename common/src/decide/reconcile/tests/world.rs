@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::observed::{
-    ActiveState, ContainerState, Counting, Health, Observed, ObservedContainer, ObservedDocument,
-    ObservedInstance, ObservedUnit, Status,
+    ActiveState, ContainerState, Counting, Observed, ObservedContainer, ObservedDocument,
+    ObservedInstance, ObservedUnit,
 };
 use crate::decide::reconcile::{Action, Decision, Input, Step, decide, reconcile};
-use crate::decide::update::{self, InstanceUpdate, Outcome, nothing};
+use crate::decide::update::{self, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
 use crate::document::instance::{
     ActiveProbe, Check, Container, Instance, PackagedUnit, Probe, Timing,
 };
 use crate::document::report::{Failure, Phase};
+use crate::document::status::{Health, Status};
+use crate::document::update::InstanceUpdate;
 use crate::document::{self, Verbatim};
 use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
 use crate::time::Timestamp;
