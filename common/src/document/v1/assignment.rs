@@ -21,7 +21,7 @@ pub struct Assignment {
 pub struct Content {
     /// The revision that the share is from; 0 while the node has no target.
     pub revision: RevisionNumber,
-    #[serde(rename = "instances")]
+    #[serde(rename = "instances", default, skip_serializing_if = "Share::is_empty")]
     pub share: Share,
 }
 
