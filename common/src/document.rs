@@ -20,7 +20,8 @@ mod verbatim;
 pub use self::v1::feature::{Feature, UnknownFeature};
 pub use self::v1::share::{Share, Unreadable};
 pub use self::v1::{
-    assignment, cluster, instance, node, plan, report, revision, rollout, status, token, update,
+    assignment, backup, cluster, instance, node, plan, report, revision, rollout, status, token,
+    update,
 };
 pub use self::verbatim::Verbatim;
 

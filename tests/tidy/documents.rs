@@ -8,12 +8,8 @@ const FIXTURES: &str = "common/src/document/v1/fixtures";
 
 /// The files that may write or read JSON by themselves, and why. Everybody else uses
 /// `document::write` and `document::read`, which know versions.
-const JSON: [(&str, &str); 9] = [
+const JSON: [(&str, &str); 8] = [
     ("common/src/document", "documents are written and read here"),
-    (
-        "controller/src/backup.rs",
-        "one line of a backup is no document; its first line has the format",
-    ),
     ("controller/src/ops/change/request.rs", "a request is hashed and never read"),
     ("controller/src/records.rs", "an export passes values on in their bytes"),
     ("controller/src/registry/login.rs", "a registry's own reply"),

@@ -3,6 +3,7 @@
 //! `fixtures/` holds one full and one minimal text of each kind; a test pins their hashes.
 
 pub mod assignment;
+pub mod backup;
 pub mod cluster;
 pub(super) mod feature;
 pub mod instance;

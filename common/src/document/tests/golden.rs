@@ -98,6 +98,7 @@ fn every_fixture_is_in_the_table_and_has_a_hash() {
     let found: BTreeSet<String> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|file| file.ends_with(".json"))
         .collect();
     let table = goldens();
     let known: BTreeSet<String> = table.iter().flat_map(texts).map(|(file, _)| file).collect();
