@@ -18,6 +18,7 @@ use crate::time::Timestamp;
 mod change;
 mod dependencies;
 mod drain;
+mod held;
 mod maintain;
 mod report;
 mod rollback;
@@ -159,9 +160,7 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         .map(|name| (name.clone(), decide_leftover(name, input)))
         .collect();
     for (name, unreadable) in &share.unreadable {
-        // Whatever runs of it is left as it is: nobody here knows what should run.
-        let reason = format!("needs a newer agent: {}", unreadable.why);
-        decisions.insert(name.clone(), Decision::wait(Phase::Blocked, reason));
+        decisions.insert(name.clone(), held::decide_held(name, unreadable, input));
     }
     for (name, desired) in desired {
         let seen = input.observed.instances.get(name).unwrap_or(&unseen);

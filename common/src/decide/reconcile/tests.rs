@@ -13,6 +13,7 @@ use super::{Busy, Input, Step, decide, tell};
 
 use self::world::{Fault, World, counted, instance, name, packaged};
 
+mod held;
 mod properties;
 mod world;
 
