@@ -12,6 +12,7 @@ use crate::runtime::fake::{Behaviour, Daemon, Verb};
 
 mod bench;
 mod interrupted;
+mod unreadable;
 
 const EXITS: Behaviour = Behaviour::Exits { code: 3, log: Vec::new() };
 

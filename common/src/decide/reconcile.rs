@@ -18,10 +18,10 @@ use crate::time::Timestamp;
 mod change;
 mod dependencies;
 mod drain;
-mod held;
 mod maintain;
 mod report;
 mod rollback;
+mod unreadable;
 
 use self::drain::{Drain, Drained};
 pub use self::report::tell;
@@ -160,7 +160,7 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         .map(|name| (name.clone(), decide_leftover(name, input)))
         .collect();
     for (name, unreadable) in &share.unreadable {
-        decisions.insert(name.clone(), held::decide_held(name, unreadable, input));
+        decisions.insert(name.clone(), unreadable::decide_unreadable(name, unreadable, input));
     }
     for (name, desired) in desired {
         let seen = input.observed.instances.get(name).unwrap_or(&unseen);

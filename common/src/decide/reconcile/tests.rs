@@ -13,8 +13,8 @@ use super::{Busy, Input, Step, decide, tell};
 
 use self::world::{Fault, World, counted, instance, name, packaged};
 
-mod held;
 mod properties;
+mod unreadable;
 mod world;
 
 /// A host on which version `old` of asterisk runs and was kept.

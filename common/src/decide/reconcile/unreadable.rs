@@ -12,7 +12,7 @@ use super::{Decision, Input, Step, is_active, maintain};
 
 /// Decides for a held instance: an update that was on its way goes on only as far as it
 /// takes for the last good version, or what was started last, to run.
-pub(super) fn decide_held(
+pub(super) fn decide_unreadable(
     name: &ComponentName,
     unreadable: &Unreadable,
     input: Input<'_>,
