@@ -124,7 +124,7 @@ fn defaults(value: &Value, path: &str, found: &mut Vec<String>) {
             fields.iter().for_each(|(key, value)| defaults(value, &format!("{path}/{key}"), found));
         }
         Value::Array(items) => items.iter().for_each(|item| defaults(item, path, found)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -165,7 +165,7 @@ fn objects(value: &Value, path: &str, found: &mut Vec<String>) {
                 objects(item, &format!("{path}/{index}"), found);
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
