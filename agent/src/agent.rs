@@ -10,22 +10,22 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use oml_common::decide::observed::Drift;
 use oml_common::decide::reconcile::{Busy, Step};
 use oml_common::decide::update::{self, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::report::{HostUsage, Report};
+use oml_common::document::status::Drift;
+use oml_common::document::update::SavedUpdates;
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::text::error::chain;
-use oml_common::time::Timestamp;
-use oml_daemon::env::Mark;
+use oml_common::time::{ClockMark, Timestamp};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info};
 
-use crate::cache::{Cache, SavedUpdates, Updates};
+use crate::cache::{Cache, Updates};
 use crate::execute::{Host, Work};
 use crate::reserve;
 use crate::runtime::PullProgress;
@@ -93,7 +93,7 @@ struct State {
     assignment: Option<AssignmentDocument>,
     updates: Updates,
     /// By which clock their times are.
-    mark: Mark,
+    mark: ClockMark,
     /// The attempts in memory are newer than those on disk.
     unsaved: bool,
     documents: BTreeMap<ComponentName, InstanceDocument>,

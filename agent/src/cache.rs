@@ -8,13 +8,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use oml_common::decide::update::InstanceUpdate;
 use oml_common::document::assignment::AssignmentDocument;
-use oml_common::document::{self, Document, ReadError};
+use oml_common::document::update::{InstanceUpdate, SavedUpdates};
+use oml_common::document::{self, ReadError};
 use oml_common::id::{ComponentName, NodeName, TenantId};
 use oml_common::text::error::chain;
-use oml_daemon::env::Mark;
-use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::files::{self, FileError};
@@ -31,19 +29,6 @@ pub struct Cache {
 
 /// Changes on their way, by component.
 pub type Updates = BTreeMap<ComponentName, InstanceUpdate>;
-
-/// Changes on their way, and by which clock their times are.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedUpdates {
-    /// How the clock stood.
-    pub mark: Mark,
-    pub updates: Updates,
-}
-
-impl Document for SavedUpdates {
-    const KIND: &'static str = "a record of changes on their way";
-    const VERSION: Option<u32> = Some(1);
-}
 
 impl Cache {
     /// The cache below the agent's state folder.

@@ -1,8 +1,8 @@
 //! The instance documents and status files of a host: what a supervisor works
 //! by, and what it says. Nothing here decides when they change.
 
-use oml_common::decide::observed::Status;
 use oml_common::document::instance::InstanceDocument;
+use oml_common::document::status::Status;
 use oml_common::document::{self, ReadError};
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;

@@ -36,7 +36,7 @@ pub enum Answer {
 
 /// The container that commands run in, and what else questions need.
 #[derive(Debug, Clone, Copy)]
-pub struct Target<'a> {
+pub struct ProbeTarget<'a> {
     pub engine: &'a Engine,
     pub container: &'a str,
     /// To tell the answers to one question from those to another.
@@ -44,7 +44,7 @@ pub struct Target<'a> {
 }
 
 /// Asks once, for at most the time given.
-pub async fn ask(check: &Check, timeout_ms: u64, target: Target<'_>) -> Answer {
+pub async fn ask(check: &Check, timeout_ms: u64, target: ProbeTarget<'_>) -> Answer {
     #[cfg(any(test, feature = "sim"))]
     if let Some(answers) = target.engine.answers(target.container).await {
         return if answers {
@@ -136,7 +136,7 @@ async fn first_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, Sil
     }
 }
 
-async fn run(command: &[String], limit: Duration, target: Target<'_>) -> Answer {
+async fn run(command: &[String], limit: Duration, target: ProbeTarget<'_>) -> Answer {
     let program = command.first().map_or("", String::as_str);
     match target.engine.exec(target.container, command, limit).await {
         Ok(output) if output.exit_code == 0 => Answer::Good(format!("{program} succeeds")),

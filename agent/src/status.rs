@@ -6,8 +6,9 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use oml_common::decide::observed::Health;
 use oml_common::document::report::{InstanceReport, Report};
+use oml_common::document::status::Health;
+use oml_common::document::{self, ReadError};
 use oml_common::text::error::chain;
 use oml_common::text::problem::printable;
 use oml_common::time::{Span, Timestamp};
@@ -25,9 +26,8 @@ fn file(paths: &Paths) -> PathBuf {
 pub async fn keep(paths: Paths, mut reports: watch::Receiver<Arc<Report>>) {
     reports.mark_changed();
     while reports.changed().await.is_ok() {
-        let text = serde_json::to_vec(&**reports.borrow_and_update());
-        let text = text.expect("a report has string keys only");
-        if let Err(error) = files::write_volatile(&file(&paths), &text, 0o600) {
+        let text = document::write(&**reports.borrow_and_update());
+        if let Err(error) = files::write_volatile(&file(&paths), text.as_bytes(), 0o600) {
             warn!("`omlagent status` will show an old state: {}", chain(&error));
         }
     }
@@ -47,9 +47,9 @@ pub enum StatusError {
     /// The report cannot be read.
     #[error("cannot read the agent's report")]
     File(#[source] files::FileError),
-    /// The report is another version's.
+    /// A report of another release, or no report.
     #[error("the agent's report cannot be understood")]
-    Unreadable(#[from] serde_json::Error),
+    Unreadable(#[from] ReadError),
 }
 
 /// The last report, for people.
@@ -63,7 +63,7 @@ pub fn show(paths: &Paths, now: Timestamp) -> Result<String, StatusError> {
         if is_denied(&error) { StatusError::NotRoot } else { StatusError::File(error) }
     });
     let text = read?.ok_or(StatusError::Nothing)?;
-    Ok(describe(&serde_json::from_str(&text)?, now))
+    Ok(describe(&document::read(&text)?, now))
 }
 
 fn describe(report: &Report, now: Timestamp) -> String {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use notify::event::{CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
-use oml_common::decide::observed::Status;
+use oml_common::document::status::Status;
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use tokio::sync::watch;

@@ -10,8 +10,8 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
-use oml_common::decide::observed::{Health, Status};
 use oml_common::document::instance::InstanceDocument;
+use oml_common::document::status::{Health, Status};
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;

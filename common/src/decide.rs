@@ -2,6 +2,7 @@
 //! follows. Nothing here reads a clock, a file, a socket or randomness.
 
 pub mod assign;
+pub mod certificates;
 pub mod change;
 pub mod diff;
 pub mod head;

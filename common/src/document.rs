@@ -3,10 +3,10 @@
 //! Every document is a JSON object whose first field is the version of its
 //! kind. A program reads documents of its own and of earlier releases, and
 //! refuses those of a later version with an error that says so. A field that
-//! holds its default is not written, and an unknown field is ignored, so a
-//! document can gain a field without a new version. A workload is the
-//! exception: one with an unknown field is refused, because it must not run
-//! without something that it asks for.
+//! holds its default (absent, empty, not set) is not written, and an unknown
+//! field is ignored, so a document can gain a field without a new version. A
+//! workload is the exception: one with an unknown field is refused, because it
+//! must not run without something that it asks for.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -19,7 +19,10 @@ mod verbatim;
 
 pub use self::v1::feature::{Feature, UnknownFeature};
 pub use self::v1::share::{Share, Unreadable};
-pub use self::v1::{assignment, instance, report};
+pub use self::v1::{
+    assignment, backup, cluster, instance, node, plan, report, revision, rollout, status, token,
+    update,
+};
 pub use self::verbatim::Verbatim;
 
 /// A kind of document.
@@ -30,6 +33,21 @@ pub trait Document: Serialize + DeserializeOwned {
     /// The version that this release writes; `None` for a part of a document, which
     /// has the version of the whole.
     const VERSION: Option<u32>;
+
+    /// Reads a document of `version`, which is between 1 and [`Document::VERSION`].
+    ///
+    /// A kind that has had earlier versions overrides this: it reads each of them in the
+    /// form of that version and converts it to the present form.
+    ///
+    /// # Errors
+    /// Returns an error if the text does not have the form of that version.
+    fn from_version(version: u32, text: &str) -> serde_json::Result<Self> {
+        if Self::VERSION != Some(version) {
+            let what = format!("this release does not convert version {version}");
+            return Err(serde::de::Error::custom(what));
+        }
+        serde_json::from_str(text)
+    }
 }
 
 /// The error of reading a document.
@@ -40,7 +58,7 @@ pub enum ReadError {
     Foreign { kind: &'static str },
     /// A later release wrote the text.
     #[error(
-        "{kind} of version {found} needs a newer release; this one reads up to version {known}"
+        "{kind} has version {found}, and this release reads versions up to {known}; install a newer release"
     )]
     Newer {
         kind: &'static str,
@@ -84,19 +102,15 @@ pub fn write<T: Document>(document: &T) -> String {
 /// # Errors
 /// Returns [`ReadError`] for a later version and for what is no document of this kind.
 pub fn read<T: Document>(text: &str) -> Result<T, ReadError> {
-    if let Some(known) = T::VERSION {
-        let Versioned { version } =
-            serde_json::from_str(text).map_err(ReadError::malformed::<T>)?;
-        match version {
-            0 => return Err(ReadError::Foreign { kind: T::KIND }),
-            found if found > known => {
-                return Err(ReadError::Newer { kind: T::KIND, found, known });
-            }
-            // There is only one version so far. A second one converts from it here.
-            _ => {}
-        }
+    let Some(known) = T::VERSION else {
+        return serde_json::from_str(text).map_err(ReadError::malformed::<T>);
+    };
+    let Versioned { version } = serde_json::from_str(text).map_err(ReadError::malformed::<T>)?;
+    match version {
+        0 => Err(ReadError::Foreign { kind: T::KIND }),
+        found if found > known => Err(ReadError::Newer { kind: T::KIND, found, known }),
+        found => T::from_version(found, text).map_err(ReadError::malformed::<T>),
     }
-    serde_json::from_str(text).map_err(ReadError::malformed::<T>)
 }
 
 /// Whether a field holds its default and is therefore not written.

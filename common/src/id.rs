@@ -7,6 +7,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+mod hex;
+mod machine;
+
+pub use self::hex::{Fingerprint, InvalidHex, Serial};
+pub use self::machine::{InvalidMachineId, MachineId};
+
 /// The error of a text that is not a valid name; its message states the rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{shown:?} is not a {what}: {rule}")]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::plan::{ImageName, Input, NodeFacts, Plan, images, prepare};
+use crate::decide::plan::{ImageName, Input, NodeFacts, images, prepare};
 use crate::document::catalog::Catalog;
+use crate::document::plan::Plan;
 use crate::document::spec::TenantSpec;
 use crate::id::{Digest, NodeName, RevisionNumber};
 use crate::text::problem::Problems;

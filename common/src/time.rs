@@ -31,6 +31,35 @@ impl Timestamp {
     }
 }
 
+/// The smallest step, in milliseconds, that counts as setting a clock; smaller steps are
+/// NTP slewing.
+const SET_MS_MIN: u64 = 1_000;
+
+/// How a host's wall clock stood to the time since its boot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockMark {
+    /// The id of the boot; empty if it is not known.
+    pub boot: String,
+    /// The time of that boot, by the wall clock as it was set then.
+    pub booted_at_ms: i64,
+}
+
+impl ClockMark {
+    /// Returns by how many milliseconds the clock was set since an earlier mark of the
+    /// same boot, or `None` if it was not set.
+    #[must_use]
+    pub fn set_since(&self, earlier: &ClockMark) -> Option<i64> {
+        let by_ms = self.booted_at_ms.saturating_sub(earlier.booted_at_ms);
+        (by_ms.unsigned_abs() >= SET_MS_MIN).then_some(by_ms)
+    }
+
+    /// Returns whether both marks are known to be of one boot.
+    #[must_use]
+    pub fn is_same_boot(&self, other: &ClockMark) -> bool {
+        !self.boot.is_empty() && self.boot == other.boot
+    }
+}
+
 /// A span of milliseconds, shown to people as `850ms`, `12s`, `3m 5s`, `2h 10m` or `4d 3h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub u64);

@@ -7,10 +7,8 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oml_common::time::Timestamp;
+use oml_common::document::backup::{BackupBegin, BackupLine, BackupLineError, FORMAT};
 use oml_daemon::env::Env;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::config::Settings;
 use crate::offline::{self, OfflineError};
@@ -22,9 +20,6 @@ use crate::store::{Expect, StoreError};
 mod quiesce;
 
 use self::quiesce::quiesce;
-
-/// The version of the file format.
-const FORMAT: u32 = 1;
 
 /// The error of a backup or a restore.
 #[derive(Debug, thiserror::Error)]
@@ -44,29 +39,12 @@ pub enum BackupError {
     /// The file is not a complete backup.
     #[error("{} is not a complete backup: {reason}", path.display())]
     Damaged { path: PathBuf, reason: String },
+    /// A line of the file cannot be read.
+    #[error("cannot restore {}", path.display())]
+    Unreadable { path: PathBuf, source: BackupLineError },
     /// The folder already contains a controller.
     #[error("a controller already exists in {}; nothing was changed; move that folder away and retry", dir.display())]
     Exists { dir: PathBuf },
-}
-
-/// One line of the file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Line {
-    Begin {
-        format: u32,
-        at: Timestamp,
-        ca_pem: String,
-        ca_key: String,
-    },
-    /// The value has the same bytes as in the store, because hashes depend on them.
-    Record {
-        key: String,
-        value: Box<RawValue>,
-    },
-    End {
-        records: usize,
-    },
 }
 
 /// The summary of a backup or a restore.
@@ -105,16 +83,15 @@ pub async fn backup(
     let archive = exported?;
     let epoch = archive.get(&keys::epoch())?.map_or(0, |record| record.epoch);
     let mut file = BufWriter::new(file);
-    let mut write = |line: &Line| -> io::Result<()> {
-        serde_json::to_writer(&mut file, line)?;
-        file.write_all(b"\n")
-    };
-    write(&Line::Begin { format: FORMAT, at: env.now(), ca_pem, ca_key }).map_err(unusable)?;
+    let mut write = |line: &BackupLine| file.write_all(line.write().as_bytes());
+    let release = env!("CARGO_PKG_VERSION").to_owned();
+    let begin = BackupBegin { format: FORMAT, release, at: env.now(), ca_pem, ca_key };
+    write(&BackupLine::Begin(begin)).map_err(unusable)?;
     for (key, value) in archive.iter() {
         let (key, value) = (key.to_owned(), value.to_owned());
-        write(&Line::Record { key, value }).map_err(unusable)?;
+        write(&BackupLine::Record { key, value }).map_err(unusable)?;
     }
-    write(&Line::End { records: archive.len() }).map_err(unusable)?;
+    write(&BackupLine::End { records: archive.len() }).map_err(unusable)?;
     let file = file.into_inner().map_err(|error| unusable(error.into_error()))?;
     file.sync_all().map_err(unusable)?;
     Ok(BackupSummary { records: archive.len(), epoch })
@@ -178,23 +155,20 @@ pub fn read_backup(path: &Path) -> Result<Backup, BackupError> {
         |reason: &str| BackupError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
     let unusable = |source| BackupError::File { path: path.to_owned(), source };
     let mut lines = BufReader::new(File::open(path).map_err(unusable)?).lines();
-    let mut next = || -> Result<Option<Line>, BackupError> {
-        let Some(line) = lines.next() else { return Ok(None) };
-        let line = line.map_err(unusable)?;
-        serde_json::from_str(&line).map(Some).map_err(|error| damaged(&error.to_string()))
-    };
-    let Some(Line::Begin { format: FORMAT, ca_pem, ca_key, .. }) = next()? else {
-        return Err(damaged("its first line is not that of a backup"));
-    };
+    let mut next = || lines.next().transpose().map_err(unusable);
+    let unreadable = |source| BackupError::Unreadable { path: path.to_owned(), source };
+    let first = next()?.unwrap_or_default();
+    let BackupBegin { ca_pem, ca_key, .. } = BackupBegin::read(&first).map_err(unreadable)?;
     let (mut archive, mut count) = (Archive::default(), 0);
     loop {
-        match next()? {
-            Some(Line::Record { key, value }) => {
+        let line = next()?.map(|line| BackupLine::read(&line)).transpose().map_err(unreadable)?;
+        match line {
+            Some(BackupLine::Record { key, value }) => {
                 count += 1;
                 archive.insert(key, value);
             }
-            Some(Line::End { records }) if records == count => break,
-            Some(Line::End { .. } | Line::Begin { .. }) | None => {
+            Some(BackupLine::End { records }) if records == count => break,
+            Some(BackupLine::End { .. } | BackupLine::Begin(_)) | None => {
                 return Err(damaged("lines at its end or in its middle are missing"));
             }
         }

@@ -12,14 +12,14 @@ mod revoked;
 mod token;
 
 pub use authority::{Authority, Issued, OwnCertificate, PkiError, Terms, highest_serial};
-pub use history::{
-    CertificateRecord, NodeCertificates, RecoveryClaim, RecoveryRefused, StaleCertificate, recover,
-};
+pub use history::{RecoveryClaim, RecoveryRefused, record_of, recover};
+pub use oml_common::decide::certificates::StaleCertificate;
+pub use oml_common::document::node::{CertificateRecord, NodeCertificates};
+pub use oml_common::document::token::{TokenGrant, TokenRecord, TokenUse};
 pub use request::{CertificateRequest, InvalidRequest};
 pub use revoked::Revoked;
 pub use token::{
-    InvalidTokenValidity, Redeemed, TokenGrant, TokenRecord, TokenRefused, TokenUse, TokenValidity,
-    redeem,
+    InvalidTokenValidity, Redeemed, TokenRefused, TokenValidity, create_token, redeem,
 };
 
 /// The default lifetime of a node's certificate, in milliseconds: one day.

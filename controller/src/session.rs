@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::ops::OpsError;
 use crate::ops::nodes::Nodes;
-use crate::pki::{CertificateRecord, CertificateRequest};
+use crate::pki::{CertificateRequest, record_of};
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
 use crate::tls::ConnectionInfo;
@@ -66,7 +66,7 @@ impl Agent for Sessions {
         let policy::NodeCaller { id, peer } = policy::node(&request)?;
         let csr = CertificateRequest::from_der(&request.get_ref().csr);
         let csr = csr.map_err(|error| wire::status_of(&OpsError::Request(error)))?;
-        let renewed = self.nodes.renew(&id, CertificateRecord::of(&peer), &csr).await;
+        let renewed = self.nodes.renew(&id, record_of(&peer), &csr).await;
         let renewed = renewed.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(wire::certificate(renewed)))
     }

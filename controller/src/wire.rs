@@ -1,9 +1,9 @@
 //! From the operations' types to the wire's. The one place that turns an error
 //! into a status.
 
-use oml_common::decide::diff::Change;
-use oml_common::decide::rollout::{NodeFailure, Rollout, State};
 use oml_common::decide::verdict::Sentence;
+use oml_common::document::revision::Change;
+use oml_common::document::rollout::{NodeFailure, Rollout, State};
 use oml_common::id::{Generation, NodeName, RevisionNumber};
 use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
@@ -19,7 +19,7 @@ use crate::ops::nodes::IssuedCertificate;
 use crate::ops::presence::NodePresence;
 use crate::ops::status::{NodeStatus, TenantStatus};
 use crate::ops::verdict::ChangeProgress;
-use crate::records::values::ChangeKind;
+use crate::records::values::RevisionKind;
 use crate::store::StoreError;
 
 /// How long a copy of a host that was refused is shown: it tries again sooner.
@@ -106,11 +106,11 @@ pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
     }
 }
 
-fn revision_kind(kind: ChangeKind) -> v1::RevisionKind {
+fn revision_kind(kind: RevisionKind) -> v1::RevisionKind {
     match kind {
-        ChangeKind::Apply => v1::RevisionKind::Apply,
-        ChangeKind::SetVersion => v1::RevisionKind::SetVersion,
-        ChangeKind::Rollback => v1::RevisionKind::Rollback,
+        RevisionKind::Apply => v1::RevisionKind::Apply,
+        RevisionKind::SetVersion => v1::RevisionKind::SetVersion,
+        RevisionKind::Rollback => v1::RevisionKind::Rollback,
     }
 }
 

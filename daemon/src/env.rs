@@ -19,7 +19,7 @@ mod listen;
 mod random;
 mod simulated;
 
-pub use clock::{Clock, Mark};
+pub use clock::Clock;
 pub use listen::Listen;
 pub use random::{Random, RandomError};
 pub use simulated::Simulated;

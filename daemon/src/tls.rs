@@ -20,9 +20,9 @@ mod verify;
 
 pub use connect::{ConnectError, connect, connect_admitted, find, open, uri};
 pub use identity::{
-    Fingerprint, Identity, InvalidHex, InvalidIdentity, InvalidOperatorName, InvalidPeer,
-    OperatorName, Peer, Serial,
+    Identity, InvalidIdentity, InvalidOperatorName, InvalidPeer, OperatorName, Peer,
 };
+pub use oml_common::id::{Fingerprint, InvalidHex, Serial};
 pub use token::{InvalidToken, JoinToken};
 
 use self::verify::ControllerVerifier;

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::decide::observed::{Drift, Health};
 use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
 use oml_common::document::spec::COMPONENTS_MAX;
+use oml_common::document::status::{Drift, Health};
 use oml_common::id::{ComponentName, Generation, InvalidId, RevisionNumber};
 use oml_common::text::problem::printable;
 use oml_common::time::Timestamp;

@@ -1,11 +1,11 @@
 //! The wire's enums as words, and from the core's types. Operators read the words
 //! in tables, JSON and YAML; no program decides on them.
 
-use oml_common::decide::diff;
-use oml_common::decide::observed;
-use oml_common::decide::rollout::State;
 use oml_common::decide::verdict::Ending;
 use oml_common::document::report::Phase;
+use oml_common::document::revision;
+use oml_common::document::rollout::State;
+use oml_common::document::status;
 use serde::Serializer;
 
 use crate::v1;
@@ -121,13 +121,13 @@ impl From<Phase> for v1::PhaseName {
     }
 }
 
-impl From<observed::Health> for v1::Health {
-    fn from(health: observed::Health) -> Self {
+impl From<status::Health> for v1::Health {
+    fn from(health: status::Health) -> Self {
         match health {
-            observed::Health::Unknown => Self::Unknown,
-            observed::Health::Starting => Self::Starting,
-            observed::Health::Healthy => Self::Healthy,
-            observed::Health::Unhealthy => Self::Unhealthy,
+            status::Health::Unknown => Self::Unknown,
+            status::Health::Starting => Self::Starting,
+            status::Health::Healthy => Self::Healthy,
+            status::Health::Unhealthy => Self::Unhealthy,
         }
     }
 }
@@ -156,13 +156,13 @@ impl From<Ending> for v1::ChangeOutcome {
     }
 }
 
-impl From<diff::ChangeKind> for v1::ChangeKind {
-    fn from(kind: diff::ChangeKind) -> Self {
+impl From<revision::ChangeKind> for v1::ChangeKind {
+    fn from(kind: revision::ChangeKind) -> Self {
         match kind {
-            diff::ChangeKind::Add => Self::Add,
-            diff::ChangeKind::Remove => Self::Remove,
-            diff::ChangeKind::Replace => Self::Replace,
-            diff::ChangeKind::Update => Self::Update,
+            revision::ChangeKind::Add => Self::Add,
+            revision::ChangeKind::Remove => Self::Remove,
+            revision::ChangeKind::Replace => Self::Replace,
+            revision::ChangeKind::Update => Self::Update,
         }
     }
 }
@@ -171,7 +171,7 @@ impl From<diff::ChangeKind> for v1::ChangeKind {
 mod tests {
     //! The wire's words are the core's words.
 
-    use oml_common::decide::rollout::{FailureSummary, PauseReason};
+    use oml_common::document::rollout::{FailureSummary, PauseReason};
     use oml_common::time::Timestamp;
 
     use super::*;
@@ -210,7 +210,7 @@ mod tests {
         for state in &states {
             assert_eq!(v1::RolloutState::from(state).as_str(), state.as_str());
         }
-        use diff::ChangeKind::{Add, Remove, Replace, Update};
+        use revision::ChangeKind::{Add, Remove, Replace, Update};
         for kind in [Add, Remove, Replace, Update] {
             assert_eq!(v1::ChangeKind::from(kind).as_str(), kind.as_str());
         }

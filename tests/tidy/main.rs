@@ -4,6 +4,7 @@
 
 mod diagrams;
 mod docs;
+mod documents;
 mod imports;
 mod messages;
 mod names;

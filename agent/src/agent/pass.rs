@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use oml_common::decide::observed::{Drift, Observed};
+use oml_common::decide::observed::Observed;
 use oml_common::decide::reconcile::{Busy, Decision, Input, Step, decide};
-use oml_common::decide::update::{self, InstanceUpdate, Outcome, nothing};
+use oml_common::decide::update::{self, Outcome, nothing};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::report::Phase;
+use oml_common::document::status::Drift;
+use oml_common::document::update::{InstanceUpdate, SavedUpdates};
 use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
@@ -19,7 +21,6 @@ use tracing::{debug, info, warn};
 
 use super::informer::Unavailable;
 use super::{Agent, Running, RuntimeWatch};
-use crate::cache::SavedUpdates;
 use crate::documents;
 use crate::execute::Work;
 use crate::observe::{Sources, join};
@@ -201,7 +202,22 @@ impl Agent {
     }
 
     pub(super) fn desired_hash(&self, component: &ComponentName) -> ContentHash {
-        self.desired(component).as_ref().map_or_else(nothing, |i| i.workload_hash())
+        self.hash_of(component, self.desired(component).as_ref())
+    }
+
+    /// Returns the workload that an update of the component is towards. For an instance
+    /// that is held, it stays what it was when the document came that cannot be read.
+    fn hash_of(
+        &self,
+        component: &ComponentName,
+        desired: Option<&InstanceDocument>,
+    ) -> ContentHash {
+        let assignment = self.state.assignment.as_ref();
+        let is_held =
+            || assignment.is_some_and(|a| a.content.share.unreadable.contains_key(component));
+        let held = || self.state.updates.get(component).filter(|_| is_held());
+        let desired = desired.map(|instance| instance.workload_hash());
+        desired.or_else(|| held().map(|update| update.desired_hash.clone())).unwrap_or_else(nothing)
     }
 
     pub(super) fn finish(&mut self, work: &Work, outcome: Outcome) {
@@ -224,7 +240,7 @@ impl Agent {
         self.state.unsaved |= !matches!(outcome, Outcome::Counted(_));
         let removed = *step == Step::Remove && outcome == Outcome::Done;
         let now = self.host.clock.now();
-        let desired_hash = work.desired.as_ref().map_or_else(nothing, |i| i.workload_hash());
+        let desired_hash = self.hash_of(component, work.desired.as_ref());
         // Another desired workload may have superseded the one that the step was for; how it
         // ended then says nothing of the new one.
         let superseded =

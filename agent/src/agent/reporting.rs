@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use oml_common::decide::observed::{Drift, Observed};
+use oml_common::decide::observed::Observed;
 use oml_common::decide::reconcile::{Decision, tell};
 use oml_common::document::report::{HostUsage, InstanceReport, Report, Significance, significance};
+use oml_common::document::status::Drift;
 use oml_common::id::{ComponentName, RevisionNumber};
 use oml_common::time::Timestamp;
 use tracing::info;

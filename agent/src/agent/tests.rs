@@ -1,9 +1,9 @@
 //! The loop on a host in memory: what it does, and that it does it again after
 //! any interruption.
 
-use oml_common::decide::observed::Health;
 use oml_common::document::assignment::OnDeadline;
 use oml_common::document::report::Phase;
+use oml_common::document::status::Health;
 
 use self::bench::{Bench, name};
 use crate::paths::Slot;
@@ -12,6 +12,7 @@ use crate::runtime::fake::{Behaviour, Daemon, Verb};
 
 mod bench;
 mod interrupted;
+mod unreadable;
 
 const EXITS: Behaviour = Behaviour::Exits { code: 3, log: Vec::new() };
 

@@ -3,6 +3,7 @@
 use oml_common::document::Verbatim;
 use oml_common::document::assignment::{Assignment, Content};
 use oml_common::id::{ContentHash, Generation};
+use oml_common::time::ClockMark;
 
 use super::*;
 
@@ -29,7 +30,7 @@ fn what_was_kept_is_found_again() {
         InstanceUpdate::new(ContentHash::of(b"goal")),
     )]);
     cache.save_assignment(&assignment()).unwrap();
-    let kept = SavedUpdates { mark: Mark::default(), updates };
+    let kept = SavedUpdates { mark: ClockMark::default(), updates };
     cache.save_updates(&kept).unwrap();
     assert_eq!(cache.assignment(None), Some(assignment()));
     assert_eq!(cache.updates(), kept);

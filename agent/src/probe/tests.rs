@@ -29,8 +29,12 @@ async fn closed_port() -> u16 {
 
 async fn ask_it(check: Check) -> Answer {
     let engine = Engine::at(Path::new("/nonexistent/docker.sock"));
-    ask(&check, 1_000, Target { engine: &engine, container: "none", random: &Random::system() })
-        .await
+    ask(
+        &check,
+        1_000,
+        ProbeTarget { engine: &engine, container: "none", random: &Random::system() },
+    )
+    .await
 }
 
 fn http(port: u16) -> Check {

@@ -7,10 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use oml_common::decide::observed::{
-    ActiveState, ContainerState, Drift, Health, ObservedContainer, Status,
-};
+use oml_common::decide::observed::{ActiveState, ContainerState, ObservedContainer};
 use oml_common::document::instance::InstanceDocument;
+use oml_common::document::status::{Drift, Health, Status};
 use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, UnitName};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Clock;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oml_common::decide::observed::Health;
+use oml_common::document::status::Health;
 use oml_common::id::ContentHash;
 use oml_common::time::Timestamp;
 use tokio::time::timeout;

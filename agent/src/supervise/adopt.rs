@@ -1,8 +1,8 @@
 //! From the document to a running container: adopt it, or make and start it,
 //! and never let two of a component run.
 
-use oml_common::decide::observed::{Drift, Status};
 use oml_common::document::instance::InstanceDocument;
+use oml_common::document::status::{Drift, Status};
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
 

@@ -1,6 +1,6 @@
 //! How a container ended, and whether somebody on the host did it.
 
-use oml_common::decide::observed::Drift;
+use oml_common::document::status::Drift;
 use oml_common::time::Timestamp;
 
 use crate::runtime::docker::ContainerEvents;

@@ -1,7 +1,7 @@
 //! What many answers mean: health, since when, and the line for people. Pure.
 
-use oml_common::decide::observed::{Drift, Health, Status};
 use oml_common::document::instance::Instance;
+use oml_common::document::status::{Drift, Health, Status};
 use oml_common::time::Timestamp;
 
 use super::time;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use oml_common::decide::observed::Health;
 use oml_common::document::instance::{Check, InstanceDocument};
+use oml_common::document::status::Health;
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use super::exit::{self, ContainerExit, Evidence};
 use super::{Held, SignalStream, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
-use crate::probe::{self, Target};
+use crate::probe::{self, ProbeTarget};
 use crate::runtime::RuntimeError;
 
 /// The first pauses between questions: a program that starts fast is noticed fast.
@@ -117,7 +117,8 @@ impl Supervisor {
 
     async fn probe(&mut self, instance: &InstanceDocument, id: &str, pace: &mut Pace) {
         let client = self.client.clone();
-        let target = Target { engine: &client.engine, container: id, random: client.env.random() };
+        let target =
+            ProbeTarget { engine: &client.engine, container: id, random: client.env.random() };
         let answer = probe::ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
         self.write_down(|record, now| record.answered(answer, now));
         let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
@@ -149,7 +150,7 @@ impl Supervisor {
     async fn count(
         &mut self,
         instance: &InstanceDocument,
-        target: Target<'_>,
+        target: ProbeTarget<'_>,
     ) -> Result<(), String> {
         let Some(active) = &instance.active else { return Ok(()) };
         let output = target.engine.exec(target.container, &active.command, COUNT_LIMIT).await;

@@ -1,7 +1,7 @@
 //! `assign`: a node's complete share of the revision its pointer names.
 
-use crate::decide::plan::Plan;
 use crate::document::assignment::{Assignment, Content};
+use crate::document::plan::Plan;
 use crate::id::{Generation, NodeName, TenantId};
 
 /// Everything `assign` looks at.

@@ -1,12 +1,12 @@
 //! What an operator's change meets: whether it changes anything, and what may
 //! run on the nodes when it is made.
 
-use crate::decide::diff::Change;
-use crate::decide::rollout::{Rollout, State};
+use crate::document::revision::Change;
+use crate::document::rollout::{Rollout, State};
 use crate::document::spec::TenantSpec;
 use crate::id::RevisionNumber;
 
-use super::head::Head;
+use crate::document::revision::Head;
 
 /// The current revision, if a change would only say it again: its plan differs
 /// in nothing, its specification says nothing else, and nothing went wrong with

@@ -1,53 +1,11 @@
 //! What differs between two plans, line by line, for people and for records.
 
-use serde::{Deserialize, Serialize};
-
-use crate::decide::plan::Plan;
 use crate::document::Share;
 use crate::document::assignment::Desired;
 use crate::document::instance::{Container, Instance, Protocol, Workload};
+use crate::document::plan::Plan;
+use crate::document::revision::{Change, ChangeKind};
 use crate::id::{ComponentName, NodeName};
-
-/// One line of a difference.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Change {
-    pub node: NodeName,
-    pub component: ComponentName,
-    pub kind: ChangeKind,
-    /// Version before; empty when there was none.
-    pub from: String,
-    /// Version after; empty when there is none.
-    pub to: String,
-    /// What differs beside the version.
-    pub note: String,
-}
-
-/// In which way an instance changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChangeKind {
-    /// It is new.
-    Add,
-    Remove,
-    /// It is stopped and started as something else.
-    Replace,
-    /// Only how it is watched or changed differs; it runs on.
-    Update,
-}
-
-impl ChangeKind {
-    /// The word people see.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ChangeKind::Add => "add",
-            ChangeKind::Remove => "remove",
-            ChangeKind::Replace => "replace",
-            ChangeKind::Update => "update",
-        }
-    }
-}
 
 /// Every difference, in the order of nodes and components.
 #[must_use]

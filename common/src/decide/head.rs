@@ -1,34 +1,11 @@
 //! Which revisions of a tenant count, and how changes and rollouts move them.
 
+use crate::document::revision::Head;
+use crate::document::rollout::{Rollout, RolloutOutcome, State};
+use crate::id::RevisionNumber;
 #[cfg(feature = "planted-bugs")]
 use crate::planted::{Bug, is_planted};
-use serde::{Deserialize, Serialize};
-
-use crate::decide::rollout::{NodeFailure, Rollout, State};
-use crate::document::Document;
-use crate::id::RevisionNumber;
 use crate::time::Timestamp;
-
-/// Which revisions of a tenant count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// The revision that operators want.
-    pub current: RevisionNumber,
-    /// The highest number given so far.
-    pub last: RevisionNumber,
-    /// The last revision whose rollout was completed.
-    pub good: Option<RevisionNumber>,
-}
-
-/// What became of a revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RolloutOutcome {
-    /// The state its rollout ended in.
-    pub state: State,
-    pub at: Timestamp,
-    /// What went wrong on the way.
-    pub failures: Vec<NodeFailure>,
-}
 
 /// The revision that the next change is made on: the one wanted, or while a
 /// rollout is rolled back the one that is made true again.
@@ -85,16 +62,6 @@ pub fn after_change(
         (rollout.to, RolloutOutcome { state: State::Superseded, at: now, failures })
     });
     (Head { current: revision, last: revision, good }, superseded)
-}
-
-impl Document for Head {
-    const KIND: &'static str = "a tenant's head";
-    const VERSION: Option<u32> = Some(1);
-}
-
-impl Document for RolloutOutcome {
-    const KIND: &'static str = "a rollout's outcome";
-    const VERSION: Option<u32> = Some(1);
 }
 
 impl Head {

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::document::instance::{ActiveProbe, Probe};
-use crate::document::{Document, is_default};
+use crate::document::status::{Health, Status};
 use crate::id::{ComponentName, ContentHash, Digest, Version};
 use crate::time::Timestamp;
 
@@ -85,8 +83,7 @@ pub struct ObservedUnit {
 }
 
 /// systemd's ActiveState (org.freedesktop.systemd1(5)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActiveState {
     Inactive,
     /// On the way to active, or waiting for an automatic restart.
@@ -130,62 +127,6 @@ pub enum ContainerState {
         /// The kernel killed it for want of memory.
         out_of_memory: bool,
     },
-}
-
-/// What a supervisor knows of its instance; written on every change and every probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
-    /// Workload hash of the container it holds.
-    pub hash: ContentHash,
-    /// The engine's id of that container.
-    pub container: String,
-    /// Health by its probe.
-    pub health: Health,
-    /// The probe that was asked; none: its supervisor did not say.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub probe: Option<Probe>,
-    /// When the probe was last answered or given up.
-    pub checked_at: Timestamp,
-    /// Since when the health is what it is.
-    pub since: Timestamp,
-    /// What the probe found, for people.
-    pub detail: String,
-    /// Wrong answers in a row; too few yet to make it unhealthy where it is healthy.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub failures: u32,
-    /// Calls, dialogs or sessions; none where it could not be read or there are none to count.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub active: Option<u64>,
-    /// The last time the container was found other than left: what was found.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub drift: Option<Drift>,
-}
-
-impl Document for Status {
-    const KIND: &'static str = "a supervisor's status";
-    const VERSION: Option<u32> = Some(1);
-}
-
-/// Health as observed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Health {
-    /// Started, not yet answering.
-    Starting,
-    Healthy,
-    /// Does not answer, or answers wrongly.
-    Unhealthy,
-    /// Nothing was observed yet, or too long ago, or in a word that is not known here.
-    #[serde(other)]
-    Unknown,
-}
-
-/// A change made on the host behind our back, and undone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drift {
-    pub at: Timestamp,
-    /// What was found: "container oml-asterisk-server was removed".
-    pub found: String,
 }
 
 impl From<Option<ActiveProbe>> for Counting {

@@ -3,17 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use crate::decide::order;
-use crate::decide::rollout::OnFailure;
 use crate::document::assignment::ChangePolicy;
 use crate::document::catalog::{Catalog, Component, WorkloadTemplate};
+use crate::document::node::AgentRecord;
+use crate::document::plan::{Plan, Strategy};
 use crate::document::spec::TenantSpec;
-use crate::document::{Document, Feature, Share};
-use crate::id::{
-    ComponentName, Digest, NodeName, Repository, RevisionNumber, RoleName, TenantId, Version,
-};
+use crate::document::{Feature, Share};
+use crate::id::{ComponentName, Digest, NodeName, Repository, RevisionNumber, RoleName, Version};
 use crate::text::problem::{Problem, Problems};
 
 pub mod conflicts;
@@ -22,29 +19,6 @@ mod render;
 mod waves;
 
 pub use prepared::Prepared;
-
-/// What every node of a tenant runs under one revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
-    pub tenant: TenantId,
-    /// The revision it belongs to.
-    pub revision: RevisionNumber,
-    /// How its rollout is made.
-    pub strategy: Strategy,
-    /// Every node's share.
-    pub nodes: BTreeMap<NodeName, Share>,
-    /// The order in which nodes change: those in a wave may change together.
-    pub waves: Vec<Vec<NodeName>>,
-}
-
-/// How a rollout is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Strategy {
-    /// Nodes that change at the same time.
-    pub max_parallel: u32,
-    /// What happens when a new version does not hold.
-    pub on_failure: OnFailure,
-}
 
 /// What `plan` has to know of an enrolled node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +39,7 @@ pub struct AgentFacts {
 }
 
 /// An image as operators name it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImageName {
     pub repository: Repository,
     pub version: Version,
@@ -89,9 +63,13 @@ pub struct Input<'a> {
     pub nodes: &'a BTreeMap<NodeName, NodeFacts>,
 }
 
-impl Document for Plan {
-    const KIND: &'static str = "a plan";
-    const VERSION: Option<u32> = Some(1);
+impl AgentRecord {
+    /// Returns the facts that a plan depends on.
+    #[must_use]
+    pub fn facts(self) -> AgentFacts {
+        let features = Feature::known(self.features.iter().map(String::as_str));
+        AgentFacts { version: self.version, features }
+    }
 }
 
 impl Plan {

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use crate::decide::observed::{ActiveState, Observed, ObservedInstance, ObservedUnit};
-use crate::decide::update::{InstanceUpdate, LastGood, Stage, nothing};
+use crate::decide::update::nothing;
 use crate::document::assignment::{Assignment, Desired};
 use crate::document::instance::Workload;
 use crate::document::report::Phase;
+use crate::document::update::{InstanceUpdate, LastGood, Stage};
 use crate::id::{ComponentName, ContentHash};
 use crate::time::Timestamp;
 
@@ -20,6 +21,7 @@ mod drain;
 mod maintain;
 mod report;
 mod rollback;
+mod unreadable;
 
 use self::drain::{Drain, Drained};
 pub use self::report::tell;
@@ -158,9 +160,7 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         .map(|name| (name.clone(), decide_leftover(name, input)))
         .collect();
     for (name, unreadable) in &share.unreadable {
-        // Whatever runs of it is left as it is: nobody here knows what should run.
-        let reason = format!("needs a newer agent: {}", unreadable.why);
-        decisions.insert(name.clone(), Decision::wait(Phase::Blocked, reason));
+        decisions.insert(name.clone(), unreadable::decide_unreadable(name, unreadable, input));
     }
     for (name, desired) in desired {
         let seen = input.observed.instances.get(name).unwrap_or(&unseen);

@@ -6,12 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
-use crate::decide::plan::Plan;
-use crate::document::report::{Failure, Report};
-use crate::document::{Document, Share};
-use crate::id::{ComponentName, ContentHash, Generation, NodeName, RevisionNumber};
+use crate::document::Share;
+use crate::document::plan::Plan;
+use crate::document::report::Report;
+use crate::document::rollout::{PauseReason, Rollout, State};
+use crate::id::{ContentHash, Generation, NodeName, RevisionNumber};
 use crate::time::Timestamp;
 
 /// Pointers that one step moves. They are recorded in one commit, which takes 64
@@ -24,32 +23,10 @@ mod pass;
 mod reason;
 mod row;
 
-pub use reason::{FailedComponent, FailureSummary, NodeWait, PauseReason, Wait, WaitsFor};
+pub use reason::{NodeWait, Wait, WaitsFor};
 
 use pass::Pass;
 use row::Rows;
-
-/// The way of a tenant's nodes from one revision to another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rollout {
-    /// The last revision known to be good; none for a tenant's first.
-    pub from: Option<RevisionNumber>,
-    /// The revision wanted.
-    pub to: RevisionNumber,
-    /// Nodes that change, wave by wave.
-    pub waves: Vec<Vec<NodeName>>,
-    pub state: State,
-    pub since: Timestamp,
-    /// What went wrong on the way; of many, the first.
-    pub failures: Vec<NodeFailure>,
-    /// Nodes whose pointer it has moved.
-    #[serde(default)]
-    pub moved: BTreeSet<NodeName>,
-    /// Nodes that came, or are to come, from neither of its two revisions:
-    /// another rollout left them half-way, so everything on them is looked at.
-    #[serde(default)]
-    pub inherited: BTreeSet<NodeName>,
-}
 
 /// What a rollout begins with.
 #[derive(Debug, Clone, Copy)]
@@ -64,50 +41,6 @@ pub struct Begin<'a> {
     pub enrolled: &'a BTreeSet<NodeName>,
     /// The controller's clock.
     pub now: Timestamp,
-}
-
-/// How far a rollout is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-pub enum State {
-    /// Nodes of this wave are being moved.
-    Progressing {
-        /// Counted from 0.
-        wave: usize,
-    },
-    /// Every node runs the wanted revision.
-    Completed,
-    /// An operator has to decide.
-    Paused {
-        why: PauseReason,
-        /// On the way back: what it came from is wanted still.
-        #[serde(default)]
-        returning: bool,
-    },
-    /// Moved nodes are being moved back.
-    RollingBack { why: FailureSummary },
-    /// Every node runs the revision before.
-    RolledBack { why: FailureSummary },
-    /// A later change took its place before it was done.
-    Superseded,
-}
-
-/// A failure of one component on one node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeFailure {
-    pub node: NodeName,
-    pub component: ComponentName,
-    pub failure: Failure,
-}
-
-/// What to do when a new version does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnFailure {
-    /// Moves every moved node back.
-    Rollback,
-    /// Stops and asks.
-    Pause,
 }
 
 /// What is known of a node.
@@ -151,11 +84,6 @@ impl Next {
     fn waiting(rollout: Rollout, waits_for: WaitsFor) -> Self {
         Self { rollout, moves: BTreeMap::new(), waits_for }
     }
-}
-
-impl Document for Rollout {
-    const KIND: &'static str = "a rollout";
-    const VERSION: Option<u32> = Some(1);
 }
 
 impl Rollout {

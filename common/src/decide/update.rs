@@ -1,10 +1,9 @@
 //! A change of one instance on its way: the part of it that neither the
 //! engine nor systemd can tell, so the agent keeps it on disk.
 
-use serde::{Deserialize, Serialize};
-
 use crate::decide::reconcile::Step;
 use crate::document::report::Failure;
+use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, Stage};
 use crate::id::{ContentHash, Version};
 use crate::time::Timestamp;
 
@@ -14,92 +13,6 @@ pub use self::many::{align, ask_again, begin_anew, shift};
 
 const RETRY_FIRST_MS: u64 = 1_000;
 const RETRY_LONGEST_MS: u64 = 60_000;
-
-/// The change towards one workload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InstanceUpdate {
-    /// The workload wanted; [`nothing`] for a removal.
-    pub desired_hash: ContentHash,
-    /// What proved good so far.
-    pub last_good: LastGood,
-    /// How far it came.
-    pub stage: Stage,
-    /// What keeps going wrong before anything was stopped.
-    pub backoff: Option<Backoff>,
-}
-
-/// What a change may return to: one that supersedes another returns to where
-/// that one would have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LastGood {
-    /// What the host works by when the change begins.
-    Current,
-    /// A workload that ran before that.
-    Previous(ContentHash),
-    /// The same, after it did not start when it was called back.
-    PreviousFailed(ContentHash),
-    None,
-}
-
-/// How far a change came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Stage {
-    /// Nothing was stopped yet.
-    Preparing,
-    /// The old version is asked how many calls it has.
-    Draining { since: Timestamp, count: Option<Count> },
-    /// The old version may be stopped from here on.
-    Switching {
-        since: Timestamp,
-        /// Calls that were up when the deadline passed; none: nobody could tell.
-        calls_cut: Option<u64>,
-    },
-    /// The new version answered and has to stay healthy.
-    Soaking {
-        since: Timestamp,
-        /// Calls that were up when the deadline passed; none: nobody could tell.
-        calls_cut: Option<u64>,
-    },
-    /// The new version stays.
-    Committed {
-        /// Calls that were up when the deadline passed; none: nobody could tell.
-        calls_cut: Option<u64>,
-    },
-    /// The new version is no good; the one before has to come back.
-    Failed {
-        failure: Failure,
-        /// Calls that were up when the deadline passed; none: nobody could tell.
-        calls_cut: Option<u64>,
-    },
-    /// The version before runs again, or never stopped.
-    RolledBack {
-        failure: Failure,
-        /// Calls that were up when the deadline passed; none: nobody could tell.
-        calls_cut: Option<u64>,
-    },
-}
-
-/// How many calls were up, and when that was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Count {
-    /// None: it could not be read, which counts as "calls are up".
-    pub active: Option<u64>,
-    pub at: Timestamp,
-}
-
-/// Something that keeps going wrong, and when it is tried again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Backoff {
-    pub message: String,
-    /// How often in a row.
-    pub failures: u32,
-    pub retry_at: Timestamp,
-}
 
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

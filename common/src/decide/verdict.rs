@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::decide::diff::Change;
-use crate::decide::plan::Plan;
-use crate::decide::rollout::{FailureSummary, PauseReason, Rollout, State};
+use crate::document::plan::Plan;
+use crate::document::revision::Change;
+use crate::document::rollout::{FailureSummary, PauseReason, Rollout, State};
 use crate::id::{ComponentName, NodeName, RevisionNumber};
 use crate::text::problem::printable;
 use crate::time::{Span, Timestamp};

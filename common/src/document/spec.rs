@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::rollout::OnFailure;
 use crate::document::assignment::OnDeadline;
+use crate::document::plan::OnFailure;
 use crate::id::{CatalogName, ComponentName, EnvName, NodeName, Repository, TenantId, Version};
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{Fields, Node, Place, Value, parse};

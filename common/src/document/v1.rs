@@ -1,7 +1,18 @@
 //! The documents of version 1, which this release writes.
+//!
+//! `fixtures/` holds one full and one minimal text of each kind; a test pins their hashes.
 
 pub mod assignment;
+pub mod backup;
+pub mod cluster;
 pub(super) mod feature;
 pub mod instance;
+pub mod node;
+pub mod plan;
 pub mod report;
+pub mod revision;
+pub mod rollout;
 pub(super) mod share;
+pub mod status;
+pub mod token;
+pub mod update;

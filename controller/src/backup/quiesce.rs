@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::decide::assign;
-use oml_common::decide::rollout::Rollout;
+use oml_common::document::rollout::Rollout;
 use oml_common::id::NodeName;
 use oml_common::time::Timestamp;
 

@@ -7,10 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use oml_common::decide::change::already_in_effect;
-use oml_common::decide::diff::{Change, diff};
+use oml_common::decide::diff::diff;
 use oml_common::decide::head::{after_change, next_revision};
-use oml_common::decide::plan::{self, ImageName, NodeFacts, Plan};
-use oml_common::decide::rollout::{Begin, Rollout};
+use oml_common::decide::plan::{self, ImageName, NodeFacts};
+use oml_common::decide::rollout::Begin;
+use oml_common::document;
+use oml_common::document::plan::Plan;
+use oml_common::document::revision::Change;
+use oml_common::document::rollout::Rollout;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
 use oml_common::text::problem::{Problem, Problems, nearest, printable};
@@ -184,9 +188,7 @@ impl Changes {
         let Planned { draft, plan, .. } = planned;
         let (tenant, number, now) = (&draft.tenant, plan.revision, self.env.now());
         let rollout = self.begin(planned, now).await?;
-        let written =
-            serde_json::to_vec(plan).expect("a plan has string keys and no failing serializer");
-        let content = ContentHash::of(&written);
+        let content = ContentHash::of(document::write(plan).as_bytes());
         let plan_key = keys::plan(tenant, number, &content);
         // Written first and alone: nothing names it until the commit below.
         self.records.commit(Batch::default().put(&plan_key, Expect::Any, plan)).await?;

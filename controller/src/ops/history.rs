@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::decide::head::base;
-use oml_common::decide::rollout::State;
+use oml_common::document::rollout::State;
 use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 

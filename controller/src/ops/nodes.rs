@@ -18,7 +18,7 @@ use super::tenants::Tenants;
 use super::{OpsError, Result, audit};
 use crate::pki::{
     CertificateRecord, CertificateRequest, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
-    RecoveryRefused, Revoked, highest_serial, recover,
+    RecoveryRefused, Revoked, highest_serial, record_of, recover,
 };
 pub use crate::records::values::AgentRecord;
 use crate::records::values::{Assigned, AuditRecord, MachineId, NodeRecord};
@@ -211,7 +211,7 @@ impl Nodes {
         let mut retries = ConflictRetries::default();
         loop {
             let mut node = self.enrolled(&id).await?;
-            let shown = CertificateRecord::of(claim.peer());
+            let shown = record_of(claim.peer());
             node.value.machine = machine_of(&node.value, shown).cloned();
             let known = node.value.certificates;
             let checked = claim.check(known, request, self.env.now(), RECOVERY_WINDOW_MS_DEFAULT);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use oml_common::decide::plan::Plan;
-use oml_common::decide::rollout::{self, Next, NodeView, Rollout};
+use oml_common::decide::rollout::{self, Next, NodeView};
+use oml_common::document::plan::Plan;
+use oml_common::document::rollout::Rollout;
 use oml_common::id::{NodeName, TenantId};
 use oml_common::time::Timestamp;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::decide::head::base;
-use oml_common::decide::plan::Plan;
-use oml_common::decide::rollout::Rollout;
+use oml_common::document::plan::Plan;
+use oml_common::document::rollout::Rollout;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oml_common::decide::plan::Plan;
+use oml_common::document::plan::Plan;
 use oml_common::id::{NodeName, RevisionNumber, TenantId};
 use oml_common::text::problem::{Problem, Problems};
 

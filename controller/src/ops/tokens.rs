@@ -17,7 +17,7 @@ use super::retries::ConflictRetries;
 use super::{OpsError, Result};
 use crate::pki::{
     Authority, CertificateRequest, NodeCertificates, Redeemed, TokenGrant, TokenRecord,
-    TokenRefused, TokenValidity, redeem,
+    TokenRefused, TokenValidity, create_token, redeem,
 };
 use crate::records::values::{Assigned, AuditRecord, NodeRecord, PublicEndpoint};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
@@ -98,7 +98,7 @@ impl Tokens {
         };
         let TokenRequest { tenant, roles, node, .. } = wanted;
         let grant = TokenGrant { tenant, roles, node };
-        let (token, record) = TokenRecord::create(&self.authority, grant, now, validity)?;
+        let (token, record) = create_token(&self.authority, grant, now, validity)?;
         let mut batch = Batch::default().put(&keys::token(record.hash), Expect::Absent, &record);
         batch = batch.audit(&audit);
         for ended in self.long_ended_tokens(now).await? {

@@ -16,8 +16,9 @@ use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::history::CertificateRecord;
+use super::history::record_of;
 use super::request::CertificateRequest;
+use oml_common::document::node::CertificateRecord;
 
 const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca.key";
@@ -241,7 +242,7 @@ impl Authority {
         let made = params.signed_by(key, &self.issuer).map_err(PkiError::Issue)?;
         let peer = Peer::from_certificate(made.der());
         let peer = peer.expect("a certificate that was just made for an identity names it");
-        let record = CertificateRecord::of(&peer);
+        let record = record_of(&peer);
         Ok(Issued { certificate_pem: made.pem(), record })
     }
 }

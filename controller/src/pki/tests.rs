@@ -48,7 +48,7 @@ fn token_for(authority: &Authority, only: Option<&str>) -> (JoinToken, TokenReco
         roles: vec!["voice".parse().unwrap()],
         node: only.map(|name| name.parse().unwrap()),
     };
-    TokenRecord::create(authority, grant, NOW, TokenValidity::default()).unwrap()
+    create_token(authority, grant, NOW, TokenValidity::default()).unwrap()
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Join tokens. A token lets one host join once, within a short time. Its secret
 //! is shown once, when the token is made; the record stores only its hash.
 
-use oml_common::id::{NodeName, RoleName, TenantId};
+use oml_common::document::token::{TokenGrant, TokenRecord, TokenUse};
+use oml_common::id::NodeName;
 use oml_common::time::Timestamp;
-use oml_daemon::tls::{Fingerprint, Identity, JoinToken, Serial};
-use serde::{Deserialize, Serialize};
+use oml_daemon::tls::{Identity, JoinToken, Serial};
 use subtle::ConstantTimeEq as _;
 
 use super::{Authority, PkiError};
@@ -35,38 +35,6 @@ impl Default for TokenValidity {
     }
 }
 
-/// The rights that a token gives to a host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenGrant {
-    /// The tenant that the host joins.
-    pub tenant: TenantId,
-    /// The roles that the node gets.
-    pub roles: Vec<RoleName>,
-    /// The node name that the host must use; `None` lets it choose one.
-    pub node: Option<NodeName>,
-}
-
-/// The stored facts of a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenRecord {
-    /// The SHA-256 hash of its secret.
-    pub hash: Fingerprint,
-    pub grant: TokenGrant,
-    pub expires: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub used: Option<TokenUse>,
-}
-
-/// The use of a token, of which there is at most one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenUse {
-    /// The node that joined.
-    pub node: NodeName,
-    /// The serial number of the certificate that the node got.
-    pub serial: Serial,
-    pub at: Timestamp,
-}
-
 /// The reason for which a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefused {
@@ -93,20 +61,21 @@ pub struct Redeemed {
     at: Timestamp,
 }
 
-impl TokenRecord {
-    /// Makes a token and its record. The token is shown once and not stored.
-    pub fn create(
-        authority: &Authority,
-        grant: TokenGrant,
-        now: Timestamp,
-        validity: TokenValidity,
-    ) -> Result<(JoinToken, Self), PkiError> {
-        let secret = authority.random().bytes()?;
-        let token = JoinToken::new(secret, authority.fingerprint());
-        let expires = now.plus_ms(validity.0);
-        let record = Self { hash: token.hash(), grant, expires, used: None };
-        Ok((token, record))
-    }
+/// Makes a token and its record. The token is shown once and not stored.
+///
+/// # Errors
+/// Returns [`PkiError`] if there are no random numbers.
+pub fn create_token(
+    authority: &Authority,
+    grant: TokenGrant,
+    now: Timestamp,
+    validity: TokenValidity,
+) -> Result<(JoinToken, TokenRecord), PkiError> {
+    let secret = authority.random().bytes()?;
+    let token = JoinToken::new(secret, authority.fingerprint());
+    let expires = now.plus_ms(validity.0);
+    let record = TokenRecord { hash: token.hash(), grant, expires, used: None };
+    Ok((token, record))
 }
 
 /// Decides whether `token` lets a host join as `node`.

@@ -4,8 +4,8 @@
 use std::fmt::Display;
 use std::marker::PhantomData;
 
-use oml_common::decide::plan::Plan;
-use oml_common::decide::rollout::Rollout;
+use oml_common::document::plan::Plan;
+use oml_common::document::rollout::Rollout;
 use oml_common::id::{ContentHash, NodeName, RevisionNumber, TenantId};
 use oml_daemon::tls::{Fingerprint, OperatorName};
 

@@ -18,7 +18,7 @@ use super::rate_limit::RateLimit;
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::{Address, AgentRecord, Greeting, Nodes};
 use crate::ops::presence::SessionId;
-use crate::pki::CertificateRecord;
+use crate::pki::record_of;
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
 use crate::wire;
@@ -91,7 +91,7 @@ impl AgentStream {
         };
         let metrics_port = u16::try_from(hello.metrics_port)
             .map_err(|_too_large| Status::invalid_argument("there is no such metrics port"))?;
-        let shown = CertificateRecord::of(&self.node.peer);
+        let shown = record_of(&self.node.peer);
         // Where the file is missing or strange, the machine says nothing of itself.
         let machine = hello.machine_id.parse().ok();
         let agent = AgentRecord::new(&hello.agent_version, hello.features);

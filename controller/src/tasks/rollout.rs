@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use oml_common::decide::head::after_rollout;
-use oml_common::decide::rollout::{MOVES_MAX, Next, Rollout};
+use oml_common::decide::rollout::{MOVES_MAX, Next};
+use oml_common::document::rollout::Rollout;
 use oml_common::id::TenantId;
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};

@@ -4,8 +4,8 @@
 
 use std::sync::atomic::AtomicU64;
 
-use oml_common::decide::observed::Health;
 use oml_common::document::report::{InstanceReport, Phase};
+use oml_common::document::status::Health;
 use oml_common::time::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;

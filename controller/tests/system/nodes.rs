@@ -12,7 +12,7 @@ use oml_proto::v1::RolloutState;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::fleet_client::FleetClient;
-use omlcontroller::pki::{TokenGrant, TokenRecord, TokenValidity};
+use omlcontroller::pki::{TokenGrant, TokenValidity, create_token};
 use omlcontroller::records::{Batch, Records, keys};
 use omlcontroller::store::{Expect, Write};
 use rcgen::{CertificateParams, KeyPair};
@@ -60,7 +60,7 @@ async fn an_expired_foreign_or_unknown_token_is_refused() {
     let grant = TokenGrant { tenant: "acme".parse().unwrap(), roles: vec![], node: None };
     let validity = TokenValidity::from_ms(1000).unwrap();
     let past = oml_common::time::Timestamp(now().0 - 5000);
-    let (expired, record) = TokenRecord::create(&world.authority, grant, past, validity).unwrap();
+    let (expired, record) = create_token(&world.authority, grant, past, validity).unwrap();
     let batch = Batch::default().put(&keys::token(record.hash), Expect::Absent, &record);
     Records::new(Arc::clone(&world.store)).commit(batch).await.unwrap();
     let refused = join(&world, &expired.reveal(), "a").await.err().unwrap();

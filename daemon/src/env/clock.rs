@@ -2,7 +2,7 @@
 //!
 //! What is measured over time (a drain, a soak, a pause) is kept as wall time,
 //! as everything is that people see. So that a clock that is set moves no
-//! deadline, a [`Mark`] is kept beside it: the wall clock less the time since
+//! deadline, a [`ClockMark`] is kept beside it: the wall clock less the time since
 //! the boot. When that changes, the clock was set, and what is kept is moved by
 //! as much; over a restart of the agent too. After another boot nobody knows
 //! what has passed, and drains and soaks begin again.
@@ -12,12 +12,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
-use oml_common::time::Timestamp;
-use serde::{Deserialize, Serialize};
+use oml_common::time::{ClockMark, Timestamp};
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-/// Less than this is a clock that is drawn right gently.
-const SET_MS_MIN: u64 = 1_000;
 
 /// Reads the clocks of one host. Spans that are only waited for, such as pauses
 /// and limits of calls, are tokio's affair: `tokio::time` runs on with the host
@@ -34,31 +31,6 @@ struct Reading {
     now: Timestamp,
     /// Since the boot, sleep included; nobody can set it.
     up_ms: u64,
-}
-
-/// How the wall clock stood to the time since the boot.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mark {
-    boot: String,
-    /// The time of that boot, by the wall clock as it was set then.
-    booted_at_ms: i64,
-}
-
-impl Mark {
-    /// By how much the clock was set since an earlier mark of the same boot; none
-    /// where it was not.
-    #[must_use]
-    pub fn set_since(&self, earlier: &Mark) -> Option<i64> {
-        let by_ms = self.booted_at_ms.saturating_sub(earlier.booted_at_ms);
-        (by_ms.unsigned_abs() >= SET_MS_MIN).then_some(by_ms)
-    }
-
-    /// Whether both are of one boot.
-    #[must_use]
-    pub fn is_same_boot(&self, other: &Mark) -> bool {
-        !self.boot.is_empty() && self.boot == other.boot
-    }
 }
 
 impl Clock {
@@ -95,11 +67,11 @@ impl Clock {
 
     /// How the wall clock stands now.
     #[must_use]
-    pub fn mark(&self) -> Mark {
+    pub fn mark(&self) -> ClockMark {
         let Reading { now, up_ms } = (self.read)();
         let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
         let booted_at_ms = signed(now.0).saturating_sub(signed(up_ms));
-        Mark { boot: self.boot.to_string(), booted_at_ms }
+        ClockMark { boot: self.boot.to_string(), booted_at_ms }
     }
 }
 

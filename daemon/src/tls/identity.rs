@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use oml_common::id::{InvalidId, NodeName, TenantId};
+use oml_common::id::{Fingerprint, InvalidId, NodeName, Serial, TenantId};
 use oml_common::time::Timestamp;
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use super::BACKDATED_MS;
@@ -133,97 +132,6 @@ impl fmt::Display for OperatorName {
         f.pad(&self.0)
     }
 }
-
-/// A certificate's serial number. Later certificates have higher ones.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Serial(pub u128);
-
-/// A SHA-256 hash of a certificate or public key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Fingerprint(pub [u8; 32]);
-
-/// Why a text is not a hexadecimal number of the right length.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not {digits} lower-case hexadecimal digits")]
-pub struct InvalidHex {
-    digits: usize,
-}
-
-impl Fingerprint {
-    /// The SHA-256 of `bytes`.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-}
-
-impl fmt::Display for Serial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl FromStr for Serial {
-    type Err = InvalidHex;
-    fn from_str(text: &str) -> Result<Self, InvalidHex> {
-        Ok(Self(u128::from_be_bytes(unhex(text)?)))
-    }
-}
-
-impl FromStr for Fingerprint {
-    type Err = InvalidHex;
-    fn from_str(text: &str) -> Result<Self, InvalidHex> {
-        unhex(text).map(Self)
-    }
-}
-
-fn unhex<const N: usize>(text: &str) -> Result<[u8; N], InvalidHex> {
-    let invalid = InvalidHex { digits: 2 * N };
-    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    if text.len() != 2 * N || !text.bytes().all(is_hex) {
-        return Err(invalid);
-    }
-    let mut bytes = [0; N];
-    for (n, byte) in bytes.iter_mut().enumerate() {
-        let digits = &text[2 * n..2 * n + 2];
-        *byte = u8::from_str_radix(digits, 16).map_err(|_checked_above| invalid.clone())?;
-    }
-    Ok(bytes)
-}
-
-macro_rules! hex_text {
-    ($name:ident) => {
-        impl TryFrom<String> for $name {
-            type Error = InvalidHex;
-            fn try_from(text: String) -> Result<Self, InvalidHex> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> String {
-                value.to_string()
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-        }
-    };
-}
-
-hex_text!(Serial);
-hex_text!(Fingerprint);
 
 /// What a certificate says of its holder.
 #[derive(Debug, Clone, PartialEq, Eq)]

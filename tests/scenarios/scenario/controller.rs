@@ -207,7 +207,7 @@ impl Controller {
     pub(super) async fn plan(
         &self,
         number: RevisionNumber,
-    ) -> Option<Arc<oml_common::decide::plan::Plan>> {
+    ) -> Option<Arc<oml_common::document::plan::Plan>> {
         self.ops.tenants.plan_of(&self.tenant, number).await.ok().flatten()
     }
 }

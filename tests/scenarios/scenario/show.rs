@@ -1,10 +1,11 @@
 //! The tables that `show` prints.
 
-use oml_common::decide::diff::{Change, diff};
+use oml_common::decide::diff::diff;
 use oml_common::decide::head::base;
-use oml_common::decide::observed::Health;
-use oml_common::decide::rollout::State;
 use oml_common::document::report::InstanceReport;
+use oml_common::document::revision::Change;
+use oml_common::document::rollout::State;
+use oml_common::document::status::Health;
 use oml_common::time::Timestamp;
 use oml_sim::ContainerState;
 

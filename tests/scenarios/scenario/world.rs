@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::decide::rollout::State;
 use oml_common::document::report::{InstanceReport, Phase};
+use oml_common::document::rollout::State;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Simulated;

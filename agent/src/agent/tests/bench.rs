@@ -179,6 +179,19 @@ impl Bench {
         self.assign(instances, OnDeadline::Wait);
     }
 
+    /// That version is desired by a document that takes a newer agent.
+    pub(super) fn desire_unreadable(&mut self, version: &str) {
+        let own_name = "\"kind\":\"container\"";
+        let with_unknown_field = format!("{own_name},\"colour\":\"blue\"");
+        let present = self.assignments.borrow().clone();
+        self.desire(&[version]);
+        let text = self.assignments.borrow().as_ref().unwrap().text().to_owned();
+        let text = text.replace(own_name, &with_unknown_field);
+        // The readable one was never received: nobody has looked at the channel since.
+        self.assignments.send_replace(present);
+        self.assignments.send_replace(Some(AssignmentDocument::read(&text).unwrap()));
+    }
+
     pub(super) fn desire_counted(&mut self, version: &str, on_deadline: OnDeadline) {
         self.desire_counted_by("count", version, on_deadline);
     }

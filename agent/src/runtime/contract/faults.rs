@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use oml_common::decide::observed::{ActiveState, ContainerState, Health, Status};
+use oml_common::decide::observed::{ActiveState, ContainerState};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::instance::{Check, Timing, Workload};
+use oml_common::document::status::{Health, Status};
 use oml_common::time::Timestamp;
 
 use super::Place;

@@ -1,6 +1,7 @@
 //! The clauses of the contract, one after the other on one host.
 
-use oml_common::decide::observed::{ActiveState, ContainerState, Health};
+use oml_common::decide::observed::{ActiveState, ContainerState};
+use oml_common::document::status::Health;
 use oml_common::id::Digest;
 
 use super::{Place, exit_code};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::decide::rollout::{FailureSummary, PauseReason};
+use crate::document::rollout::{FailureSummary, PauseReason};
 use crate::testing::{SPEC, spec_with};
 use crate::time::Timestamp;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::decide::rollout::{FailureSummary, PauseReason, Rollout};
+use crate::document::rollout::{FailureSummary, PauseReason, Rollout};
 
 const HEAD: Head =
     Head { current: RevisionNumber(3), last: RevisionNumber(3), good: Some(RevisionNumber(2)) };

@@ -5,9 +5,9 @@
 //! What goes may have calls and is waited for, and what comes is started without
 //! regard to it. In two changes nothing of that can go wrong.
 
-use crate::decide::plan::Plan;
 use crate::document::Share;
 use crate::document::instance::{Instance, Workload};
+use crate::document::plan::Plan;
 use crate::id::{ComponentName, NodeName};
 use crate::text::problem::{Problem, Problems};
 

@@ -7,7 +7,8 @@ use crate::document::instance::{InstanceDocument, Workload};
 use crate::id::{ComponentName, Digest};
 use crate::text::problem::{Problem, Problems};
 
-use super::{ImageName, Plan};
+use super::ImageName;
+use crate::document::plan::Plan;
 
 /// A plan whose images have no digests yet.
 #[derive(Debug, Clone)]

@@ -1,8 +1,9 @@
 //! From the old version to the new one.
 
-use crate::decide::observed::{ActiveState, ContainerState, Health, ObservedUnit};
-use crate::decide::update::LastGood;
+use crate::decide::observed::{ActiveState, ContainerState, ObservedUnit};
 use crate::document::report::Phase;
+use crate::document::status::Health;
+use crate::document::update::LastGood;
 use crate::text::plural::is_or_are;
 use crate::time::{Span, Timestamp};
 

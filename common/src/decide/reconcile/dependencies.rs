@@ -1,8 +1,9 @@
 //! What a component comes after: whether that is there yet.
 
-use crate::decide::observed::{Health, ObservedInstance};
-use crate::decide::update::Stage;
+use crate::decide::observed::ObservedInstance;
 use crate::document::assignment::Desired;
+use crate::document::status::Health;
+use crate::document::update::Stage;
 use crate::id::ComponentName;
 use crate::time::Timestamp;
 

@@ -1,10 +1,10 @@
 //! Calls are up: count, wait, and what happens when the wait is over.
 
 use crate::decide::observed::{Counting, ObservedInstance};
-use crate::decide::update::{Count, InstanceUpdate, Stage};
 use crate::document::assignment::{ChangePolicy, OnDeadline};
 use crate::document::instance::ActiveProbe;
 use crate::document::report::Phase;
+use crate::document::update::{Count, InstanceUpdate, Stage};
 use crate::text::plural::{counted, is_or_are};
 use crate::time::Timestamp;
 

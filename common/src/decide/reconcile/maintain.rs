@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::observed::{
-    ActiveState, ContainerState, Health, ObservedInstance, ObservedUnit,
-};
+use crate::decide::observed::{ActiveState, ContainerState, ObservedInstance, ObservedUnit};
 use crate::document::instance::{Instance, Workload};
 use crate::document::report::Phase;
+use crate::document::status::Health;
 use crate::text::plural::counted;
 use crate::time::Timestamp;
 
@@ -64,10 +63,7 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
             if let Some(dependency) = absent_dependency(case) {
                 return Decision::wait(Phase::Pending, format!("waits for {dependency}"));
             }
-            let again_at = unit.since.plus_ms(GAVE_UP_PAUSE_MS);
-            // A clock that was set back must not make the pause longer.
-            let is_recent = unit.since <= case.input.now && case.input.now < again_at;
-            if unit.restarts > 0 && is_recent {
+            if let Some(again_at) = paused_until(unit, case.input.now) {
                 let words = unknown_words(case.seen);
                 let reason = format!("ended {} times in a row: {words}", unit.restarts + 1);
                 return Decision::wait(Phase::Unhealthy, reason).until(again_at);
@@ -83,6 +79,14 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
             Decision::act(Phase::Starting, Step::Start, reason)
         }
     }
+}
+
+/// Returns when a unit may be started again that systemd has given up on.
+pub(super) fn paused_until(unit: &ObservedUnit, now: Timestamp) -> Option<Timestamp> {
+    let again_at = unit.since.plus_ms(GAVE_UP_PAUSE_MS);
+    // A clock that was set back must not make the pause longer.
+    let is_recent = unit.since <= now && now < again_at;
+    (unit.restarts > 0 && is_recent).then_some(again_at)
 }
 
 fn tidy(case: Case<'_>) -> Decision {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::observed::{ContainerState, Health, ObservedContainer, ObservedInstance};
-use crate::decide::update::{InstanceUpdate, Stage};
+use crate::decide::observed::{ContainerState, ObservedContainer, ObservedInstance};
 use crate::document::instance::Instance;
 use crate::document::report::InstanceReport;
+use crate::document::status::Health;
+use crate::document::update::{InstanceUpdate, Stage};
 use crate::id::ComponentName;
 
 use super::{Decision, Input, maintain};

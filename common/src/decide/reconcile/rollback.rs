@@ -1,8 +1,9 @@
 //! Back to the version before, when the new one is no good or was superseded.
 
-use crate::decide::observed::{ActiveState, Health, ObservedUnit};
-use crate::decide::update::{LastGood, Stage};
+use crate::decide::observed::{ActiveState, ObservedUnit};
 use crate::document::report::{Failure, Phase};
+use crate::document::status::Health;
+use crate::document::update::{LastGood, Stage};
 use crate::id::ContentHash;
 
 use super::{Case, Decision, Step, change, is_active, maintain};

@@ -1,10 +1,12 @@
 //! What is decided for a host, case by case.
 
-use crate::decide::observed::{ActiveState, ContainerState, Health, ObservedContainer};
-use crate::decide::update::{Outcome, Stage, ask_again, begin_anew, given_up, nothing};
+use crate::decide::observed::{ActiveState, ContainerState, ObservedContainer};
+use crate::decide::update::{Outcome, ask_again, begin_anew, given_up, nothing};
 use crate::document::assignment::OnDeadline;
 use crate::document::instance::{Check, Instance};
 use crate::document::report::Phase;
+use crate::document::status::Health;
+use crate::document::update::Stage;
 use crate::time::Timestamp;
 
 use super::{Busy, Input, Step, decide, tell};
@@ -12,6 +14,7 @@ use super::{Busy, Input, Step, decide, tell};
 use self::world::{Fault, World, counted, instance, name, packaged};
 
 mod properties;
+mod unreadable;
 mod world;
 
 /// A host on which version `old` of asterisk runs and was kept.

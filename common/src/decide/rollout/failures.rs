@@ -1,7 +1,7 @@
 //! What is recorded of failures: enough to see why, and never more than a
 //! record may hold, however many nodes fail at once.
 
-use super::NodeFailure;
+use crate::document::rollout::NodeFailure;
 
 /// Failures kept of one way, there or back.
 const KEPT_MAX: usize = 20;

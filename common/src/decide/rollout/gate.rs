@@ -6,9 +6,9 @@ use crate::document::assignment::Desired;
 use crate::document::report::{InstanceReport, Report};
 use crate::id::{ComponentName, ContentHash, NodeName};
 
-use super::NodeFailure;
 use super::reason::{NodeWait, Wait};
 use super::row::{NodeShare, Row};
+use crate::document::rollout::NodeFailure;
 
 /// The state of one node's gate.
 #[derive(Debug)]

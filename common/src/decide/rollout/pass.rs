@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{NodeName, RevisionNumber};
 
-use super::reason::{FailureSummary, PauseReason, WaitsFor};
+use super::reason::WaitsFor;
 use super::row::{Direction, Row, Rows, pointer};
-use super::{Input, Next, NodeFailure, OnFailure, Rollout, State, failures};
+use super::{Input, Next, failures};
+use crate::document::plan::OnFailure;
+use crate::document::rollout::{FailureSummary, PauseReason};
+use crate::document::rollout::{NodeFailure, Rollout, State};
 
 /// Pointers to move.
 type Moves = BTreeMap<NodeName, Option<RevisionNumber>>;

@@ -2,12 +2,9 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use serde::{Deserialize, Serialize};
-
 use crate::document::report::Phase;
+use crate::document::rollout::{FailedComponent, FailureSummary, NodeFailure, PauseReason};
 use crate::id::{ComponentName, NodeName};
-
-use super::NodeFailure;
 
 /// Failures that a summary names.
 const NAMED_MAX: usize = 5;
@@ -43,41 +40,6 @@ pub enum Wait {
 /// Everything that a rollout waits for; empty when it waits for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WaitsFor(pub Vec<NodeWait>);
-
-/// The failures of a rollout in short: the first of them, and how many more there are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailureSummary {
-    /// The first failures.
-    pub named: Vec<FailedComponent>,
-    /// How many failures are not named.
-    pub more: usize,
-}
-
-/// A component that failed on a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedComponent {
-    pub component: ComponentName,
-    pub node: NodeName,
-    /// What happened, in the agent's words.
-    pub message: String,
-}
-
-/// Why an operator has to decide.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-pub enum PauseReason {
-    /// The revision wanted failed, and nothing may or can be rolled back.
-    Failed { change: FailureSummary },
-    /// The revision wanted failed, and so did the revision before it.
-    RollbackFailed {
-        /// What failed first.
-        change: FailureSummary,
-        /// What failed while it was rolled back.
-        rollback: FailureSummary,
-    },
-    /// The controller was restored from a backup.
-    Restored,
-}
 
 impl WaitsFor {
     /// Whether it waits for nothing.

@@ -3,8 +3,8 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::decide::plan::Plan;
 use crate::document::Share;
+use crate::document::plan::Plan;
 use crate::id::{ContentHash, NodeName, RevisionNumber};
 
 use super::gate::Gate;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::decide::assign::{self, assign};
-use crate::decide::observed::Health;
 use crate::decide::plan::NodeFacts;
 use crate::document::assignment::Assignment;
-use crate::document::report::{HostUsage, InstanceReport, Phase};
+use crate::document::report::{Failure, HostUsage, InstanceReport, Phase};
+use crate::document::rollout::{FailureSummary, NodeFailure};
+use crate::document::status::Health;
 use crate::id::TenantId;
 use crate::testing::{CATALOG, SPEC, nodes, plan_on, spec_with};
 

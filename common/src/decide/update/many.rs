@@ -6,7 +6,8 @@ use crate::document::assignment::Assignment;
 use crate::id::ComponentName;
 use crate::time::Timestamp;
 
-use super::{Count, InstanceUpdate, Stage, nothing};
+use super::nothing;
+use crate::document::update::{Count, InstanceUpdate, Stage};
 
 /// Brings the updates in line with what is desired now: an update towards
 /// another desired workload says nothing of this one but where to return to. Tells whether

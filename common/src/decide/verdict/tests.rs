@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::decide::diff::diff;
-use crate::decide::rollout::FailedComponent;
+use crate::document::rollout::FailedComponent;
 use crate::testing::{SPEC, plan_of, spec_with};
 
 /// When the change, revision 8, was accepted; its rollout ended 41 s later.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::instance::Instance;
 use crate::document::{Document, ReadError, Share, Verbatim};
-use crate::id::{Generation, NodeName, RevisionNumber, TenantId};
+use crate::id::{ContentHash, Generation, NodeName, RevisionNumber, TenantId};
 
 /// Everything that a node should run. It is always complete, never a difference to an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct Assignment {
 pub struct Content {
     /// The revision that the share is from; 0 while the node has no target.
     pub revision: RevisionNumber,
-    #[serde(rename = "instances")]
+    #[serde(rename = "instances", default, skip_serializing_if = "Share::is_empty")]
     pub share: Share,
 }
 
@@ -112,6 +112,40 @@ impl Desired {
 
 /// An assignment in the bytes that the controller wrote.
 pub type AssignmentDocument = Verbatim<Assignment>;
+
+/// An assignment with the content hash of its share, which is computed once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "AssignmentDocument", into = "AssignmentDocument")]
+pub struct Assigned {
+    pub assignment: AssignmentDocument,
+    /// The result of [`Share::hash`] for the assignment.
+    pub hash: ContentHash,
+}
+
+impl From<AssignmentDocument> for Assigned {
+    fn from(assignment: AssignmentDocument) -> Self {
+        let hash = assignment.content.share.hash();
+        Self { assignment, hash }
+    }
+}
+
+impl From<Assignment> for Assigned {
+    fn from(assignment: Assignment) -> Self {
+        AssignmentDocument::seal(assignment).into()
+    }
+}
+
+impl From<Assigned> for AssignmentDocument {
+    fn from(assigned: Assigned) -> Self {
+        assigned.assignment
+    }
+}
+
+impl Document for Assigned {
+    const KIND: &'static str = "an assignment";
+    // The assignment inside has a version of its own.
+    const VERSION: Option<u32> = None;
+}
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decide::observed::{Drift, Health};
+use crate::document::status::{Drift, Health};
+use crate::document::{Document, is_default};
 use crate::id::{ComponentName, ContentHash, Digest, Generation, RevisionNumber, Version};
 use crate::time::Timestamp;
 
@@ -16,6 +17,7 @@ pub use significance::{Significance, significance};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The assignment the agent works on; none before the first.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub applied: Option<Generation>,
     /// The revision of that assignment.
     pub revision: RevisionNumber,
@@ -23,8 +25,11 @@ pub struct Report {
     pub at: Timestamp,
     pub agent_version: String,
     /// What disturbs the agent itself: "docker does not answer since …".
+    #[serde(default, skip_serializing_if = "is_default")]
     pub troubles: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub instances: BTreeMap<ComponentName, InstanceReport>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub host: HostUsage,
 }
 
@@ -33,27 +38,38 @@ pub struct Report {
 pub struct InstanceReport {
     /// Where it stands on its way to the desired state.
     pub phase: Phase,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub reason: String,
     /// Version that runs, or last ran.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub version: Option<Version>,
     /// Image that runs.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub digest: Option<Digest>,
     /// Workload that runs.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub hash: Option<ContentHash>,
     /// Health of what runs.
     pub health: Health,
     /// When health was last asked.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub checked_at: Option<Timestamp>,
     /// When what runs was started.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub started_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub restarts: u32,
     /// Calls, dialogs or sessions, where they can be counted.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub active: Option<u64>,
     /// Calls that our own stop cut, at the last change; none: nobody could tell.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub calls_cut: Option<u64>,
     /// Why the last change was undone or given up.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub failure: Option<Failure>,
     /// The last change made behind our back.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub drift: Option<Drift>,
 }
 
@@ -108,13 +124,16 @@ pub enum Phase {
 pub struct Failure {
     /// The workload that failed.
     pub hash: ContentHash,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub version: Option<Version>,
     pub at: Timestamp,
     /// What happened, in one sentence.
     pub message: String,
     /// Exit status of its program, if it ended.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub exit_code: Option<i64>,
     /// Its last words, oldest first.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub log_tail: Vec<String>,
 }
 
@@ -200,6 +219,11 @@ impl Phase {
             Phase::Unknown => "unknown",
         }
     }
+}
+
+impl Document for Report {
+    const KIND: &'static str = "a report";
+    const VERSION: Option<u32> = Some(1);
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::decide::diff::Change;
+use oml_common::document::revision::Change;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, ContentHash, RevisionNumber, TenantId, Version};
 use oml_common::text::problem::Problem;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn mark(boot: &str, now_ms: u64, up_ms: u64) -> Mark {
+fn mark(boot: &str, now_ms: u64, up_ms: u64) -> ClockMark {
     Clock::of(boot, move || Timestamp(now_ms), move || up_ms).mark()
 }
 

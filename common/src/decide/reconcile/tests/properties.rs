@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::world::{Fault, World, instance, is_bad, name, packaged};
 use crate::decide::observed::ContainerState;
-use crate::decide::update::Stage;
 use crate::document::report::Phase;
+use crate::document::update::Stage;
 
 fn fault() -> impl Strategy<Value = Fault> {
     fault_with(Fault::None)

@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::observed::{
-    ActiveState, ContainerState, Counting, Health, Observed, ObservedContainer, ObservedDocument,
-    ObservedInstance, ObservedUnit, Status,
+    ActiveState, ContainerState, Counting, Observed, ObservedContainer, ObservedDocument,
+    ObservedInstance, ObservedUnit,
 };
 use crate::decide::reconcile::{Action, Decision, Input, Step, decide, reconcile};
-use crate::decide::update::{self, InstanceUpdate, Outcome, nothing};
+use crate::decide::update::{self, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
 use crate::document::instance::{
     ActiveProbe, Check, Container, Instance, PackagedUnit, Probe, Timing,
 };
 use crate::document::report::{Failure, Phase};
+use crate::document::status::{Health, Status};
+use crate::document::update::InstanceUpdate;
 use crate::document::{self, Verbatim};
 use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
 use crate::time::Timestamp;
@@ -442,12 +444,19 @@ impl World {
             Step::CountActive => Outcome::Counted(Some(host.place.calls)),
             Step::RollBack { previous, runs } => host.come_back(previous, *runs),
             Step::RevertDocument { running } => host.withdraw(running),
+            // Where the desired workload failed or cannot be read, the document is another's.
+            Step::Start => {
+                let instance = host.place.current.clone().or(desired);
+                match host.start(&instance.expect("something was written")) {
+                    Outcome::Failed(failure) => Outcome::Retry(failure.message),
+                    outcome @ (Outcome::Done | Outcome::Counted(_) | Outcome::Retry(_)) => outcome,
+                }
+            }
             Step::Pull
             | Step::Create
             | Step::Switch { .. }
             | Step::Soak
             | Step::Commit { .. }
-            | Step::Start
             | Step::RewriteConfig
             | Step::Promote => host.towards(step, &desired.expect("a step has a desired_hash")),
         };
@@ -552,16 +561,6 @@ impl Effects<'_> {
                 self.effect(|place, now| write_unit(place, desired_hash, now));
             }
             Step::Switch { previous, .. } => return self.switch(desired_hash, previous.as_ref()),
-            // Where the desired workload failed, the document is that of the one before.
-            Step::Start => {
-                let current = self.place.current.clone();
-                let outcome = self.start(&current.unwrap_or_else(|| desired_hash.clone()));
-                return if let Outcome::Failed(failure) = outcome {
-                    Outcome::Retry(failure.message)
-                } else {
-                    outcome
-                };
-            }
             Step::RewriteConfig => {
                 self.effect(|place, _| place.current = Some(desired_hash.clone()));
                 self.effect(|place, now| write_unit(place, desired_hash, now));
@@ -576,6 +575,7 @@ impl Effects<'_> {
             }),
             Step::Promote => self.effect(|place, _| promote(place, desired_hash)),
             Step::Soak
+            | Step::Start
             | Step::Remove
             | Step::CountActive
             | Step::RevertDocument { .. }

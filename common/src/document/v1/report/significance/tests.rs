@@ -2,8 +2,8 @@
 
 use super::Significance::{Actionable, Noise, Visible};
 use super::*;
-use crate::decide::observed::Health;
 use crate::document::report::HostUsage;
+use crate::document::status::Health;
 use crate::time::Timestamp;
 
 fn report() -> Report {

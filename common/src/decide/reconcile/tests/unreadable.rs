@@ -1,0 +1,162 @@
+//! An instance whose document only a later release can read: what runs goes on, and being
+//! held never means that nothing runs.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Another version is desired, by a document that takes a newer agent.
+fn hold(world: &mut World) {
+    let updates = world.updates.clone();
+    world.desire([instance("asterisk", "3")]);
+    // The readable text was never received.
+    world.updates = updates;
+    let own_name = "\"name\":\"oml-asterisk\"";
+    let with_unknown_field = format!("{own_name},\"colour\":\"blue\"");
+    world.desire_text(|text| text.replace(own_name, &with_unknown_field));
+    world.log.clear();
+}
+
+fn is_held(world: &World) -> bool {
+    let decision = &world.decide()[&name("asterisk")];
+    decision.phase == Phase::Blocked && decision.reason.starts_with("needs a newer agent: ")
+}
+
+/// The agent is killed after so many effects of the switch from version 1 to `new`.
+fn held_in_the_switch(new: &str, after: u8) -> World {
+    let mut world = changing("1", new);
+    killed_in(&mut world, "switch", after);
+    hold(&mut world);
+    world
+}
+
+#[test]
+fn an_instance_held_before_the_stop_runs_on() {
+    for after in [0, 1] {
+        let mut world = held_in_the_switch("2", after);
+        let before = started(&world);
+        world.settle();
+        assert_eq!((running(&world), started(&world)), (Some("1"), before));
+        assert!(is_held(&world));
+        // Should it end by itself, its supervisor starts it and not what was never switched to.
+        let current = world.place("asterisk").current.as_ref().unwrap();
+        assert_eq!(current.version().unwrap().as_str(), "1");
+    }
+}
+
+#[test]
+fn an_instance_held_between_stop_and_start_gets_the_last_good_version() {
+    let mut world = held_in_the_switch("2", 2);
+    assert_eq!(running(&world), None);
+    world.settle();
+    assert_eq!(world.log, ["asterisk roll-back"]);
+    assert_eq!(running(&world), Some("1"));
+    assert!(is_held(&world));
+    // A document that can be read takes it from there to the version that it names.
+    world.desire([instance("asterisk", "4")]);
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (Some("4"), Phase::Ready));
+}
+
+#[test]
+fn an_instance_held_after_the_start_keeps_the_new_version() {
+    let mut world = held_in_the_switch("2", 3);
+    let before = started(&world);
+    world.settle();
+    assert_eq!((running(&world), started(&world)), (Some("2"), before));
+    assert!(is_held(&world));
+}
+
+#[test]
+fn a_held_instance_whose_new_version_fails_gets_the_last_good_version() {
+    for bad in ["exits2", "hangs2", "dies2"] {
+        let mut world = held_in_the_switch(bad, 4);
+        world.settle();
+        assert_eq!(running(&world), Some("1"), "{bad}: {:?}", world.log);
+        assert!(is_held(&world));
+    }
+}
+
+#[test]
+fn a_held_instance_that_was_being_rolled_back_is_rolled_back() {
+    let mut world = changing("1", "dies2");
+    until_step(&mut world, "roll-back");
+    hold(&mut world);
+    world.settle();
+    assert_eq!((running(&world), is_held(&world)), (Some("1"), true));
+}
+
+#[test]
+fn a_held_instance_that_systemd_gave_up_on_is_started_after_a_pause() {
+    let mut world = given_up_by_systemd();
+    let before = world.now;
+    hold(&mut world);
+    world.settle();
+    assert_eq!(world.log, ["asterisk start"]);
+    assert_eq!((running(&world), is_held(&world)), (Some("1"), true));
+    assert!(world.now.since_ms(before) >= 60_000);
+}
+
+#[test]
+fn a_held_instance_that_somebody_stopped_stays_stopped() {
+    let mut world = settled("1");
+    let now = world.now;
+    world.place("asterisk").stop_by_hand(now);
+    hold(&mut world);
+    world.settle();
+    assert_eq!((world.log.len(), running(&world)), (0, None));
+}
+
+#[test]
+fn a_held_instance_that_never_ran_waits() {
+    let mut world = World::new();
+    hold(&mut world);
+    world.settle();
+    assert!(world.log.is_empty() && is_held(&world));
+}
+
+#[test]
+fn a_held_instance_whose_first_version_failed_is_not_started_again_and_again() {
+    let mut world = World::new();
+    world.desire([instance("asterisk", "exits1")]);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Failed);
+    hold(&mut world);
+    world.settle();
+    assert_eq!(world.log, Vec::<String>::new());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_instance_held_at_any_moment_of_a_change_still_runs(
+        new in prop::sample::select(vec!["2", "exits", "hangs", "dies"]),
+        next in prop::sample::select(vec!["2", "3", "exits", "hangs", "dies"]),
+        passes in 0usize..20,
+        faults in prop::collection::vec(
+            prop_oneof![
+                2 => Just(Fault::None),
+                1 => Just(Fault::Backoff),
+                2 => (0u8..6).prop_map(|after| Fault::Killed { after }),
+            ],
+            0..12,
+        ),
+    ) {
+        let mut world = settled("1");
+        world.faults = faults;
+        world.desire([instance("asterisk", new)]);
+        world.passes(passes / 2);
+        world.desire([instance("asterisk", next)]);
+        world.passes(passes);
+        hold(&mut world);
+        world.settle();
+        let runs = running(&world);
+        prop_assert!(runs.is_some_and(|version| !world::is_bad(version)), "{:?}", world.log);
+        prop_assert!(is_held(&world));
+        // From there a document that can be read still takes it where it should be.
+        world.desire([instance("asterisk", "4")]);
+        world.settle();
+        prop_assert_eq!((running(&world), world.phase("asterisk")), (Some("4"), Phase::Ready));
+    }
+}

@@ -1,0 +1,129 @@
+//! An instance whose document only a later release can read. What runs of it goes on, and
+//! no change is begun; but being held never means that nothing runs.
+
+use crate::decide::observed::{ActiveState, ObservedInstance, ObservedUnit};
+use crate::document::Unreadable;
+use crate::document::report::Phase;
+use crate::document::update::{InstanceUpdate, LastGood, Stage};
+use crate::id::{ComponentName, ContentHash};
+use crate::time::Timestamp;
+
+use super::{Decision, Input, Step, is_active, maintain};
+
+/// Decides for a held instance: an update that was on its way goes on only as far as it
+/// takes for the last good version, or what was started last, to run.
+pub(super) fn decide_unreadable(
+    name: &ComponentName,
+    unreadable: &Unreadable,
+    input: Input<'_>,
+) -> Decision {
+    let reason = format!("needs a newer agent: {}", unreadable.why);
+    let wait = Decision::wait(Phase::Blocked, reason.as_str());
+    let Some(seen) = input.observed.instances.get(name) else { return wait };
+    let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else { return wait };
+    let is_ours_to_start = seen.foreign.is_none() && !unit.masked && !unit.stopped_by_hand;
+    if !is_ours_to_start || input.busy.contains_key(name) {
+        return wait;
+    }
+    let update = input.updates.get(name);
+    let backoff = update.and_then(|update| update.backoff.as_ref());
+    if let Some(backoff) = backoff.filter(|backoff| backoff.retry_at > input.now) {
+        let reason = format!("{reason}; {}", backoff.message);
+        return Decision::wait(Phase::Blocked, reason).until(backoff.retry_at);
+    }
+    match (Held { seen, unit, update }).next(input.now) {
+        Next::Nothing => wait,
+        Next::Act(step, why) => Decision::act(Phase::Blocked, step, format!("{reason}; {why}")),
+        Next::Later(at) => wait.until(at),
+    }
+}
+
+/// What is known of a held instance.
+#[derive(Clone, Copy)]
+struct Held<'a> {
+    seen: &'a ObservedInstance,
+    unit: &'a ObservedUnit,
+    /// The update that was on its way when the document came.
+    update: Option<&'a InstanceUpdate>,
+}
+
+enum Next {
+    /// What runs is left as it is.
+    Nothing,
+    Act(Step, &'static str),
+    /// Nothing runs, and it is too early to start it again.
+    Later(Timestamp),
+}
+
+impl Held<'_> {
+    fn next(self, now: Timestamp) -> Next {
+        if let Some(running) = self.runs_by_another_document() {
+            let step = Step::RevertDocument { running: running.clone() };
+            return Next::Act(step, "the switch was interrupted before the stop");
+        }
+        let last_good = self.last_good().filter(|hash| !self.works_by(hash));
+        if let Some(previous) = last_good.filter(|_| self.needs_last_good()) {
+            let step = Step::RollBack { previous: previous.clone(), runs: false };
+            return Next::Act(step, "the last good version runs until then");
+        }
+        let is_on_disk = self.seen.document.as_ref().is_some_and(|document| document.on_disk);
+        // Its supervisor finds a container that runs and holds it again, if it is the right one.
+        let is_another = self.seen.running().is_some_and(|running| !self.works_by(&running.hash));
+        if !self.is_down() || is_another || self.has_failed() || !is_on_disk {
+            return Next::Nothing;
+        }
+        match maintain::paused_until(self.unit, now) {
+            Some(at) => Next::Later(at),
+            None => Next::Act(Step::Start, "its unit is not running"),
+        }
+    }
+
+    /// The workload that runs, where the document was changed for a stop that never came:
+    /// should it end, its supervisor would start what nobody lets begin.
+    fn runs_by_another_document(&self) -> Option<&ContentHash> {
+        let was_begun = self.update.is_some_and(|update| update.last_good != LastGood::Current);
+        let running = &self.seen.running()?.hash;
+        (was_begun && is_active(self.unit) && !self.works_by(running)).then_some(running)
+    }
+
+    /// Whether the version that was switched to does not run, does not come up, or failed.
+    fn needs_last_good(&self) -> bool {
+        let never_comes_up = self.unit.keeps_failing()
+            && (self.seen.running().is_none() || self.seen.never_answered());
+        let rests = self.is_down() && self.seen.running().is_none();
+        rests || never_comes_up || self.has_failed()
+    }
+
+    /// The last good version, unless it failed when it was rolled back to.
+    fn last_good(&self) -> Option<&ContentHash> {
+        match &self.update?.last_good {
+            LastGood::Previous(hash) => Some(hash),
+            LastGood::PreviousFailed(_) | LastGood::Current | LastGood::None => None,
+        }
+    }
+
+    /// Whether what the host works by is known to have failed.
+    fn has_failed(&self) -> bool {
+        self.update.is_some_and(|update| match (&update.stage, update.last_good.previous()) {
+            (Stage::Failed { .. }, Some(previous)) => !self.works_by(previous),
+            (Stage::Failed { .. }, None) => true,
+            (
+                Stage::Preparing
+                | Stage::Draining { .. }
+                | Stage::Switching { .. }
+                | Stage::Soaking { .. }
+                | Stage::Committed { .. }
+                | Stage::RolledBack { .. },
+                _,
+            ) => false,
+        })
+    }
+
+    fn works_by(&self, hash: &ContentHash) -> bool {
+        self.seen.document.as_ref().is_some_and(|document| &document.workload == hash)
+    }
+
+    fn is_down(&self) -> bool {
+        matches!(self.unit.active, ActiveState::Inactive | ActiveState::Failed)
+    }
+}

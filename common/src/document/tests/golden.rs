@@ -1,0 +1,208 @@
+//! The format of documents does not change by accident. `v1/fixtures` holds the text of a
+//! full and of a minimal value of every kind, and the table below pins their hashes.
+//!
+//! A fixture that changes means that documents on hosts and in stores change. A new field
+//! adds to the full text and leaves the minimal one as it is.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::*;
+use crate::document::cluster::{Epoch, PublicEndpoint};
+use crate::document::revision::{Head, IdempotencyRecord, Target};
+use crate::document::update::SavedUpdates;
+use crate::text::error::chain;
+
+mod hashes;
+
+use self::hashes::HASHES;
+use super::values as v;
+
+/// One kind of document, as this release writes and reads it.
+struct Golden {
+    /// The name of the fixture: the name of the type in snake case.
+    name: &'static str,
+    kind: &'static str,
+    full: String,
+    minimal: String,
+    /// Reads a text and writes what was read.
+    reread: fn(&str) -> Result<String, ReadError>,
+}
+
+fn golden<T: Document>(name: &'static str, full: &T, minimal: &T) -> Golden {
+    let reread = |text: &str| read::<T>(text).map(|value| write(&value));
+    assert_eq!(T::VERSION, Some(1), "{name}");
+    Golden { name, kind: T::KIND, full: write(full), minimal: write(minimal), reread }
+}
+
+/// Every kind of document that has a version of its own.
+fn goldens() -> Vec<Golden> {
+    let (revision, request) = (RevisionNumber(8), ContentHash::of(b"request"));
+    let idempotency = IdempotencyRecord { revision, request };
+    let head = Head { current: RevisionNumber(8), last: RevisionNumber(9), good: None };
+    let (name, host) = ("oml".to_owned(), "oml.example.com".to_owned());
+    let endpoint = PublicEndpoint { name, host };
+    let (epoch, target) = (Epoch { epoch: 1 }, Target { revision });
+    vec![
+        golden("instance", &full(), &minimal()),
+        golden("assignment", &assignment(), &v::assignment_minimal()),
+        golden("report", &v::report(), &v::report_minimal()),
+        golden("saved_updates", &v::updates(), &SavedUpdates::default()),
+        golden("status", &v::status(), &v::status_minimal()),
+        golden("plan", &v::plan(share()), &v::plan_minimal()),
+        golden("revision", &v::revision(), &v::revision_minimal()),
+        golden("head", &Head { good: Some(RevisionNumber(7)), ..head }, &head),
+        golden("target", &target, &target),
+        golden("idempotency_record", &idempotency, &idempotency),
+        golden("rollout", &v::rollout(), &v::rollout_minimal()),
+        golden("rollout_outcome", &v::outcome(), &v::outcome_minimal()),
+        golden("node_record", &v::node_record(), &v::node_record_minimal()),
+        golden("last_report", &v::last_report(v::report()), &v::last_report(v::report_minimal())),
+        golden("token_record", &v::token(), &v::token_minimal()),
+        golden("public_endpoint", &endpoint, &endpoint),
+        golden("epoch", &epoch, &epoch),
+        golden("operator_record", &v::operator(), &v::operator_minimal()),
+        golden("audit_record", &v::audit(), &v::audit_minimal()),
+    ]
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/document/v1/fixtures")
+}
+
+/// The names of a kind's fixtures, each with the text that this release writes.
+fn texts(golden: &Golden) -> [(String, &str); 2] {
+    let Golden { name, full, minimal, .. } = golden;
+    [(format!("{name}.json"), full), (format!("{name}_minimal.json"), minimal)]
+}
+
+#[test]
+fn every_kind_is_written_in_the_bytes_that_are_pinned() {
+    for golden in goldens() {
+        for (file, written) in texts(&golden) {
+            let fixture = std::fs::read_to_string(folder().join(&file)).unwrap_or_default();
+            assert_eq!(written, fixture.trim_end(), "{file} is written differently");
+            let hash = ContentHash::of(written.as_bytes());
+            let pinned = HASHES.iter().find(|(pinned, _)| *pinned == file).map(|(_, hash)| *hash);
+            assert_eq!(Some(hash.as_str()), pinned, "{file} has another hash");
+            let reread = (golden.reread)(written).unwrap();
+            assert_eq!(reread, written, "{file} is not read as it was written");
+        }
+    }
+}
+
+#[test]
+fn every_fixture_is_in_the_table_and_has_a_hash() {
+    let found: BTreeSet<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|file| file.ends_with(".json"))
+        .collect();
+    let table = goldens();
+    let known: BTreeSet<String> = table.iter().flat_map(texts).map(|(file, _)| file).collect();
+    assert_eq!(found, known);
+    let hashed: BTreeSet<String> = HASHES.iter().map(|(file, _)| (*file).to_owned()).collect();
+    assert_eq!(hashed, known);
+}
+
+/// Returns the paths of fields that hold null, nothing or false.
+fn defaults(value: &Value, path: &str, found: &mut Vec<String>) {
+    let is_default = match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    };
+    if is_default {
+        found.push(path.to_owned());
+    }
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| defaults(value, &format!("{path}/{key}"), found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| defaults(item, path, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn a_field_that_is_absent_or_empty_is_not_written() {
+    let mut found = Vec::new();
+    for golden in goldens() {
+        for (file, written) in texts(&golden) {
+            defaults(&serde_json::from_str(written).unwrap(), &file, &mut found);
+        }
+    }
+    assert!(found.is_empty(), "fields that are written with nothing in them: {found:#?}");
+}
+
+/// Fields whose value is an object without a fixed set of fields: a map by name, or a
+/// variant with its content.
+const MAPS: [&str; 6] = ["instances", "nodes", "updates", "env", "secrets", "last_good"];
+
+/// Returns the paths of all objects that have a fixed set of fields, without workloads.
+fn objects(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            let key = path.rsplit('/').next().unwrap_or_default();
+            // The nodes of a plan map to shares, which are maps too.
+            let is_share = path.contains("/nodes/") && path.split('/').count() == 3;
+            if key == "workload" {
+                return;
+            }
+            if !MAPS.contains(&key) && !is_share {
+                found.push(path.to_owned());
+            }
+            for (key, value) in fields {
+                objects(value, &format!("{path}/{key}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                objects(item, &format!("{path}/{index}"), found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn an_unknown_field_is_ignored_wherever_it_is() {
+    let mut count = 0;
+    for Golden { name, full, reread, .. } in goldens() {
+        let whole: Value = serde_json::from_str(&full).unwrap();
+        let mut paths = Vec::new();
+        objects(&whole, "", &mut paths);
+        for path in paths {
+            let mut changed = whole.clone();
+            let fields = changed.pointer_mut(&path).and_then(Value::as_object_mut).unwrap();
+            fields.insert("of_a_later_release".to_owned(), Value::Object(Map::new()));
+            let read = reread(&changed.to_string());
+            assert!(read.is_ok(), "{name}: an unknown field in {path:?}: {:?}", read.err());
+            count += 1;
+        }
+    }
+    assert!(count > 60, "only {count} objects were found");
+}
+
+#[test]
+fn a_version_that_is_not_known_is_refused_with_the_kind_and_what_to_do() {
+    for Golden { name, kind, full, reread, .. } in goldens() {
+        let newer = full.replacen("{\"version\":1", "{\"version\":2", 1);
+        let refusal = reread(&newer).map(|_| ()).expect_err(name);
+        assert!(matches!(refusal, ReadError::Newer { found: 2, known: 1, .. }), "{refusal:?}");
+        assert_eq!(
+            chain(&refusal),
+            format!(
+                "{kind} has version 2, and this release reads versions up to 1; \
+                 install a newer release"
+            )
+        );
+        let fields = full.strip_prefix("{\"version\":1").unwrap().trim_start_matches(',');
+        let foreign = reread(&format!("{{{fields}"));
+        assert!(matches!(foreign, Err(ReadError::Foreign { .. })), "{name}: {foreign:?}");
+    }
+}

@@ -1,0 +1,142 @@
+//! Revisions of a tenant, and the pointers to them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Document, is_default};
+use crate::id::{ComponentName, ContentHash, NodeName, RevisionNumber};
+use crate::time::Timestamp;
+
+/// An accepted change of a tenant. It is never changed afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    pub number: RevisionNumber,
+    /// The tenant's specification, as the operator wrote it.
+    pub spec_yaml: String,
+    pub at: Timestamp,
+    pub who: String,
+    /// The reason that the operator gave, or an empty text.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub why: String,
+    /// The kind of change that made the revision.
+    pub kind: RevisionKind,
+    /// The differences from the previous revision.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub changes: Vec<Change>,
+    /// The content hash of its plan.
+    pub plan: ContentHash,
+}
+
+/// The kind of change that made a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RevisionKind {
+    /// The operator applied a specification.
+    Apply,
+    /// The operator set versions in the current specification.
+    SetVersion,
+    /// The operator rolled back to an earlier revision.
+    Rollback,
+}
+
+/// One line of the difference between two plans.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Change {
+    pub node: NodeName,
+    pub component: ComponentName,
+    pub kind: ChangeKind,
+    /// The version before; empty if there was none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub from: String,
+    /// The version after; empty if there is none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub to: String,
+    /// What differs beside the version.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub note: String,
+}
+
+/// In which way an instance changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// The instance is new.
+    Add,
+    Remove,
+    /// The instance is stopped and started as something else.
+    Replace,
+    /// Only how the instance is watched or changed differs; it is not stopped.
+    Update,
+}
+
+/// The revisions of a tenant that count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The revision that operators want.
+    pub current: RevisionNumber,
+    /// The highest number given so far.
+    pub last: RevisionNumber,
+    /// The last revision whose rollout was completed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub good: Option<RevisionNumber>,
+}
+
+/// The revision that a node should run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    pub revision: RevisionNumber,
+}
+
+/// The record of a change with an operation id, which makes a repeated request return
+/// the same revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyRecord {
+    /// The revision that the change made.
+    pub revision: RevisionNumber,
+    /// The content hash of the request.
+    pub request: ContentHash,
+}
+
+impl RevisionKind {
+    /// Returns the name of the kind, as people see it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RevisionKind::Apply => "apply",
+            RevisionKind::SetVersion => "set-version",
+            RevisionKind::Rollback => "rollback",
+        }
+    }
+}
+
+impl ChangeKind {
+    /// Returns the name of the kind, as people see it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChangeKind::Add => "add",
+            ChangeKind::Remove => "remove",
+            ChangeKind::Replace => "replace",
+            ChangeKind::Update => "update",
+        }
+    }
+}
+
+impl Document for Revision {
+    const KIND: &'static str = "a revision";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Document for Head {
+    const KIND: &'static str = "a tenant's head";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Document for Target {
+    const KIND: &'static str = "a target";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Document for IdempotencyRecord {
+    const KIND: &'static str = "a change made under an id";
+    const VERSION: Option<u32> = Some(1);
+}
