@@ -7,7 +7,7 @@
 //! and the next supervisor adopts it.
 
 use std::convert::Infallible;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::decide::observed::{Health, Status};
@@ -21,8 +21,7 @@ use crate::documents::{self, DocumentError};
 use crate::files::FileError;
 use crate::paths::{Paths, Slot};
 use crate::pause::RetryPause;
-use crate::runtime::RuntimeError;
-use crate::runtime::docker::Marked;
+use crate::runtime::{Marked, RuntimeError};
 
 mod adopt;
 mod engine_client;
@@ -86,9 +85,10 @@ pub async fn supervise(
     surroundings: Surroundings,
     component: ComponentName,
 ) -> Result<(), SuperviseError> {
-    let Surroundings { paths, engine, notify, signals, env, status_written } = surroundings;
+    let Surroundings { paths, engine, prober, notify, signals, env, status_written } = surroundings;
     let ProcessSignals { mut stop, mut terminate, mut hangup } = signals;
-    let client = Rc::new(EngineClient { engine, systemd: SystemdNotifier::new(notify), env });
+    let client =
+        Arc::new(EngineClient { engine, prober, systemd: SystemdNotifier::new(notify), env });
     let mut supervisor = Supervisor {
         paths,
         component,
@@ -128,8 +128,8 @@ struct Held {
 struct Supervisor {
     paths: Paths,
     component: ComponentName,
-    client: Rc<EngineClient>,
-    status_written: Box<dyn Fn(&ComponentName)>,
+    client: Arc<EngineClient>,
+    status_written: Box<dyn Fn(&ComponentName) + Send + Sync>,
     held: Option<Held>,
     record: Option<Record>,
 }
@@ -164,7 +164,8 @@ impl Supervisor {
             }
             Err(error) => eprintln!("{}; reading the label", chain(&error)),
         }
-        let found = self.client.insist(|| self.client.engine.marked(&self.component)).await?;
+        let found =
+            self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
         let instance = adopt::likeliest(&found)
             .and_then(Marked::instance)
             .ok_or_else(|| SuperviseError::Unknown(self.component.clone()))?;
@@ -189,7 +190,7 @@ impl Supervisor {
         let mut backoff = RetryPause::new();
         loop {
             let stopped = match &self.held {
-                Some(held) => self.client.engine.stop(&held.id, held.grace_ms).await,
+                Some(held) => self.client.engine.stop_container(&held.id, held.grace_ms).await,
                 None => self.stop_running().await,
             };
             match stopped {
@@ -202,9 +203,9 @@ impl Supervisor {
     }
 
     async fn stop_running(&self) -> Result<(), RuntimeError> {
-        let containers = self.client.engine.marked(&self.component).await?;
+        let containers = self.client.engine.containers_of(&self.component).await?;
         for container in containers.iter().filter(|container| container.is_running) {
-            self.client.engine.stop(&container.id, container.stop_grace_ms()).await?;
+            self.client.engine.stop_container(&container.id, container.stop_grace_ms()).await?;
         }
         Ok(())
     }

@@ -47,6 +47,8 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     /// Named volumes that are mounted.
     pub volumes: Vec<String>,
+    /// Its program's environment, as `NAME=VALUE`.
+    pub environment: Vec<String>,
     /// When it was made, in milliseconds since the epoch.
     pub created_ms: u64,
     pub state: ContainerState,
@@ -67,6 +69,8 @@ pub struct NewContainer {
     pub labels: BTreeMap<String, String>,
     /// Named volumes that are mounted.
     pub volumes: Vec<String>,
+    /// Its program's environment, as `NAME=VALUE`.
+    pub environment: Vec<String>,
 }
 
 /// What happened to a container.
@@ -240,7 +244,7 @@ impl Host {
             return Err(EngineError::NoImage(new.image));
         }
         let id = format!("{:064x}", state.next_serial());
-        let NewContainer { name, image, labels, volumes } = new;
+        let NewContainer { name, image, labels, volumes, environment } = new;
         state.engine.volumes.extend(volumes.iter().cloned());
         state.engine.containers.push(Container {
             id: id.clone(),
@@ -248,6 +252,7 @@ impl Host {
             image,
             labels,
             volumes,
+            environment,
             created_ms: now_ms,
             state: ContainerState::Created,
             log: Vec::new(),

@@ -1,6 +1,7 @@
 //! The supervisor's way to the engine: it may be away for a while, and that is
 //! never taken for an answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::decide::observed::ContainerState;
@@ -8,15 +9,16 @@ use oml_daemon::env::Env;
 
 use super::sd_notify::SystemdNotifier;
 use crate::pause::RetryPause;
-use crate::runtime::RuntimeError;
-use crate::runtime::docker::{Engine, Waited};
+use crate::probe::Prober;
+use crate::runtime::{ContainerEngine, RuntimeError, Waited};
 
 /// How much longer systemd is asked to wait while the engine is away.
 const EXTENSION: Duration = Duration::from_secs(30);
 
 /// Engine and systemd, seen from one supervisor.
 pub(super) struct EngineClient {
-    pub(super) engine: Engine,
+    pub(super) engine: Arc<dyn ContainerEngine>,
+    pub(super) prober: Arc<dyn Prober>,
     pub(super) systemd: SystemdNotifier,
     pub(super) env: Env,
 }

@@ -3,7 +3,7 @@
 use oml_common::decide::observed::Drift;
 use oml_common::time::Timestamp;
 
-use crate::runtime::docker::ContainerEvents;
+use crate::runtime::ContainerEvents;
 
 /// An end, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -117,8 +117,9 @@ impl Supervisor {
 
     async fn probe(&mut self, instance: &InstanceDocument, id: &str, pace: &mut Pace) {
         let client = self.client.clone();
-        let target = Target { engine: &client.engine, container: id, random: client.env.random() };
-        let answer = probe::ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
+        let target = Target { engine: &*client.engine, container: id, random: client.env.random() };
+        let answer =
+            client.prober.ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
         self.write_down(|record, now| record.answered(answer, now));
         let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
         if health == Health::Healthy && pace.ready_by.take().is_some() {
@@ -152,7 +153,7 @@ impl Supervisor {
         target: Target<'_>,
     ) -> Result<(), String> {
         let Some(active) = &instance.active else { return Ok(()) };
-        let output = target.engine.exec(target.container, &active.command, COUNT_LIMIT).await;
+        let output = target.engine.exec_in(target.container, &active.command, COUNT_LIMIT).await;
         let count = match output {
             Ok(output) if output.exit_code == 0 => probe::count(&output.stdout, &active.before)
                 .ok_or_else(|| format!("no number stands before {:?}", active.before)),

@@ -118,13 +118,14 @@ impl Host {
         let now_ms = self.now_ms();
         let mut state = self.state();
         let id = format!("{:064x}", state.next_serial());
-        let NewContainer { name, image, labels, volumes } = new;
+        let NewContainer { name, image, labels, volumes, environment } = new;
         state.engine.containers.push(Container {
             id,
             name,
             image,
             labels,
             volumes,
+            environment,
             created_ms: now_ms,
             state: ContainerState::Running { since_ms: now_ms },
             log: Vec::new(),
