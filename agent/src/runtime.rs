@@ -23,8 +23,6 @@ pub use container::{ContainerEvents, Inspected, Marked, Waited};
 
 #[cfg(test)]
 mod contract;
-#[cfg(test)]
-pub(crate) mod fake;
 
 /// What a runtime found of ours, and what stands in the way of `desired`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

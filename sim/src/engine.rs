@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::{Behaviour, Daemon, ExecAnswer, Fault, Host, Image, Verb};
 
@@ -54,6 +55,8 @@ pub struct Container {
     pub state: ContainerState,
     /// What its program wrote.
     pub log: Vec<String>,
+    /// When it was last started: no clock that is set makes it younger.
+    started: Option<Instant>,
     /// Counts its starts, so that what was due for an earlier one is void.
     starts: u64,
     /// What its program does since the last start.
@@ -256,6 +259,7 @@ impl Host {
             created_ms: now_ms,
             state: ContainerState::Created,
             log: Vec::new(),
+            started: None,
             starts: 0,
             behaviour: Behaviour::default(),
         });

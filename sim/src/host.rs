@@ -29,6 +29,9 @@ pub struct HostSettings {
     pub programs: Arc<dyn Programs>,
     /// Folder of unit files, as `/etc/systemd/system` is.
     pub unit_files: PathBuf,
+    /// Where the engine says that it keeps images and containers; none for a disk of
+    /// another host.
+    pub storage: Option<PathBuf>,
     /// Milliseconds since the epoch.
     pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// Runs the main process of a unit.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 use crate::{Daemon, Fault, Host, Verb};
 
@@ -111,8 +112,8 @@ struct Unit {
     process: Option<process::Running>,
     /// Counts the states it entered, so that what was due for an earlier one is void.
     epoch: u64,
-    /// Starts that count towards the limit, in milliseconds since the epoch.
-    starts_ms: Vec<u64>,
+    /// Starts that count towards the limit.
+    starts: Vec<Instant>,
     /// It was told to stop while its process still runs.
     stops: bool,
     /// Why its process is being ended: the result it will have.
@@ -141,6 +142,11 @@ impl Host {
         view.fragment_path.clone_from(&unit.definition.fragment_path);
         view.needs_reload = unit.definition != on_disk;
         view.job = unit.job.as_ref().map(|job| job.id);
+        let is_known = unit.definition.is_there() || !unit.is_at_rest();
+        if !is_known {
+            // systemd does not keep what has no file and does nothing.
+            state.units.units.remove(name);
+        }
         Ok(view)
     }
 
@@ -209,7 +215,7 @@ impl Host {
         let mut state = self.state();
         let unit = state.units.units.get_mut(name);
         let unit = unit.ok_or_else(|| UnitError::NoSuchUnit(name.to_owned()))?;
-        unit.starts_ms.clear();
+        unit.starts.clear();
         unit.state.restarts = 0;
         if unit.state.active == ActiveState::Failed {
             unit.state.active = ActiveState::Inactive;
@@ -259,10 +265,19 @@ impl Host {
         let is_new = self.state().units.vendor.insert(name.to_owned());
         if is_new {
             let definition = self.read_definition(name);
-            self.state().units.unit(name, &definition);
-            self.state().units.enabled.insert(name.to_owned());
+            let mut state = self.state();
+            state.units.unit(name, &definition).definition = definition.clone();
+            state.units.enabled.insert(name.to_owned());
+            drop(state);
             self.start_now(name);
         }
+    }
+
+    /// A package and its unit are removed.
+    pub fn remove_package(&self, name: &str) {
+        let mut state = self.state();
+        state.units.vendor.remove(name);
+        state.units.enabled.remove(name);
     }
 
     /// `systemctl mask`.

@@ -47,6 +47,7 @@ impl World {
             registry: Registry::with_everything(),
             programs: stage.clone(),
             unit_files: folder.path().to_owned(),
+            storage: None,
             now_ms: Arc::new(move || u64::try_from(begin.elapsed().as_millis()).unwrap()),
             launch: Arc::new(move |process| launched.send(process).unwrap()),
         });

@@ -137,6 +137,7 @@ impl Node {
             registry: around.registry.clone(),
             programs: around.stage.clone(),
             unit_files: paths.units.clone(),
+            storage: None,
             now_ms: Arc::new(move || host_clock.now().0),
             // The last process of a script that ends has nobody to run it.
             launch: Arc::new(move |process| drop(launched.send(process))),

@@ -207,9 +207,9 @@ impl EngineCalls for Model {
         self.0.pull(&image, seen).await.map_err(failure("pull", &object))
     }
 
-    /// The model keeps its images in memory: no disk of the host is in question.
     async fn place(&self) -> Result<Place, RuntimeError> {
-        Ok(Place { log_driver: "json-file".to_owned(), root: None })
+        let root = self.0.settings().storage.clone();
+        Ok(Place { log_driver: "json-file".to_owned(), root })
     }
 
     async fn watch(&self, counter: &watch::Sender<u64>) {
