@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::{Behaviour, Daemon, ExecAnswer, Fault, Host, Image, Verb};
 
 mod life;
+mod look;
 
 /// An image's way from the registry.
 const PULL: Duration = Duration::from_secs(4);
@@ -364,20 +365,5 @@ impl Host {
                 return Ok(Waited::Lost);
             }
         }
-    }
-}
-
-/// What tests look at.
-impl Host {
-    /// Every container, without asking the engine.
-    #[must_use]
-    pub fn containers(&self) -> Vec<Container> {
-        self.state().engine.containers.clone()
-    }
-
-    /// Every volume that was ever made.
-    #[must_use]
-    pub fn volumes(&self) -> Vec<String> {
-        self.state().engine.volumes.iter().cloned().collect()
     }
 }

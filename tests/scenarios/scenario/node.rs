@@ -10,7 +10,7 @@ use oml_common::id::{ContentHash, NodeName};
 use oml_daemon::env::Simulated;
 use oml_daemon::failpoint::{Crashes, Question, simulate};
 use oml_proto::v1;
-use oml_sim::{Host, HostSettings, Process, Registry};
+use oml_sim::{Host, HostSettings, NewContainer, Process, Registry};
 use omlagent::agent::{Agent, Inputs, empty_report};
 use omlagent::cache::Cache;
 use omlagent::config::Settings;
@@ -28,12 +28,17 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::seen::{Seen, Sight};
-use super::stage::Stage;
+use super::stage::{Behaviours, Stage};
 
 /// From power-off to the start of the agent.
 const BOOT: Duration = Duration::from_secs(10);
 /// What the agent writes of secrets that a catalog names.
 const SECRETS: [&str; 2] = ["postgres_password", "ami_password"];
+
+/// What every host has before it becomes a node, and what is never touched.
+const STRANGER_CONTAINER: &str = "customer-database";
+const STRANGER_UNIT: &str = "customer-database.service";
+const STRANGER_FILE: &str = "[Service]\nExecStart=/usr/bin/docker start -a customer-database\n";
 
 /// A host and the agent on it.
 pub(super) struct Node {
@@ -112,7 +117,7 @@ impl Failpoints {
 /// What all hosts of a script share.
 pub(super) struct Around {
     pub(super) registry: Registry,
-    pub(super) stage: Arc<Stage>,
+    pub(super) behaviours: Arc<Behaviours>,
     /// The world's clock and randomness.
     pub(super) simulated: Simulated,
     pub(super) begin: Instant,
@@ -129,18 +134,24 @@ impl Node {
             let path = paths.config.join("secrets").join(secret);
             std::fs::write(path, "secret").expect("a file of the test");
         }
+        std::fs::write(paths.units.join(STRANGER_UNIT), STRANGER_FILE).expect("a file of the test");
+        let stage = Arc::new(Stage::new(around.behaviours.clone()));
         let (launched, processes) = mpsc::unbounded_channel();
         let seed = ContentHash::of(name.as_str().as_bytes());
         let simulated = around.simulated.another(seed_of(&seed));
         let host_clock = simulated.clone();
         let host = Host::new(HostSettings {
             registry: around.registry.clone(),
-            programs: around.stage.clone(),
+            programs: stage.clone(),
             unit_files: paths.units.clone(),
             storage: None,
             now_ms: Arc::new(move || host_clock.now().0),
             // The last process of a script that ends has nobody to run it.
             launch: Arc::new(move |process| drop(launched.send(process))),
+        });
+        host.run_by_hand(NewContainer {
+            name: STRANGER_CONTAINER.to_owned(),
+            ..NewContainer::default()
         });
         let (feed, statuses) = StatusFeed::new(&paths);
         let process_env = simulated.clone();
@@ -153,7 +164,7 @@ impl Node {
         Self {
             name,
             host,
-            stage: around.stage.clone(),
+            stage,
             reachable: watch::channel(true).0,
             failpoints: Arc::default(),
             report: None,

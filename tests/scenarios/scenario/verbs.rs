@@ -78,7 +78,7 @@ impl World {
                          unhealthy-after SPAN",
                     )
                 })?;
-                self.around.stage.set_behaviour(component, version, behaviour);
+                self.around.behaviours.set(component, version, behaviour);
                 Ok(())
             }
             ["registry", "away"] => {
@@ -116,9 +116,11 @@ impl World {
             }
             ["docker", "rm", node, component] => {
                 self.watch.robbed(&name(node)?, component);
+                self.by_hand(node, component)?;
                 self.with_running(node, component, |node, c| node.host.remove_by_hand(&c.id))
             }
             ["docker", "stop", node, component] => {
+                self.by_hand(node, component)?;
                 self.with_running(node, component, |node, running| {
                     let (host, id) = (node.host.clone(), running.id.clone());
                     // Its end is seen like everything else.
@@ -126,9 +128,11 @@ impl World {
                 })
             }
             ["docker", "kill", node, component] => {
+                self.by_hand(node, component)?;
                 self.with_running(node, component, |node, c| node.host.kill_by_hand(&c.id))
             }
             ["systemctl", verb @ ("stop" | "start" | "restart"), node, component] => {
+                self.by_hand(node, component)?;
                 let unit = format!("{component}.service");
                 let asked = self.node(node)?.host.systemctl(verb, &unit);
                 asked.map(drop).map_err(|error| mistake(error.to_string()))
@@ -175,6 +179,7 @@ impl World {
             for unit in PACKAGED {
                 made.host.install_package(unit);
             }
+            self.watch.strangers_changed(&made);
             self.nodes.insert(node.clone(), made);
             self.roles.insert(node.clone(), roles);
             self.join(&node).await?;
@@ -298,8 +303,20 @@ impl World {
         Ok(())
     }
 
+    /// Somebody on the host ends what runs of a component.
+    fn by_hand(&mut self, node: &str, component: &str) -> Done {
+        let name = name(node)?;
+        let running = self.node(node)?.host.containers().into_iter();
+        let running = running.filter(|c| c.is_running() && component_of(c) == component);
+        for container in running {
+            self.watch.ended_by_hand(&name, &container.id);
+        }
+        Ok(())
+    }
+
     /// Somebody writes a unit file without our mark, or takes it away again.
     fn foreign(&mut self, node: &str, component: &str, what: &[&str]) -> Done {
+        let name = name::<NodeName>(node)?;
         let node = self.node(node)?;
         let path = node.paths.units.join(format!("{component}.service"));
         let done = match what {
@@ -310,12 +327,15 @@ impl World {
         let host = node.host.clone();
         // As an administrator does after such a change.
         drop(tokio::spawn(async move { host.reload_units().await }));
-        done.map_err(|error| mistake(error.to_string()))
+        done.map_err(|error| mistake(error.to_string()))?;
+        self.watch.strangers_changed(&self.nodes[&name]);
+        Ok(())
     }
 
     async fn reboot(&mut self, name: &NodeName) -> Done {
         let node = self.nodes.get_mut(name).ok_or_else(|| no_node(name.as_str()))?;
         let pause = node.reboot();
+        self.watch.rebooted(node);
         self.advance(pause).await?;
         self.start_agent(name);
         Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oml_common::document::report::Phase;
 use oml_sim::{Behaviour, Daemon, Verb};
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use super::EXITS;
 use super::bench::{Bench, name};
@@ -24,20 +24,16 @@ const ROLLBACK: [(Daemon, Verb); 4] = [
     (Daemon::Systemd, Verb::Start),
     (Daemon::Engine, Verb::Logs),
 ];
-/// From one look at the number of calls to the next.
-const LOOK: Duration = Duration::from_millis(10);
+/// Longer than a change takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Bench {
     /// Ends the loop once it has made so many calls from now on, and begins another.
     async fn kill_after(&mut self, calls: usize) {
         let enough = self.host.host.calls().len() + calls;
+        let mut made = self.host.host.calls_made();
         // A loop that waits for a time makes no more calls.
-        for _turn in 0..3_000 {
-            if self.host.host.calls().len() >= enough {
-                break;
-            }
-            sleep(LOOK).await;
-        }
+        let _enough = timeout(PATIENCE, made.wait_for(|made| *made >= enough)).await.is_ok();
         self.stop();
         self.start();
     }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use oml_common::document::instance::InstanceDocument;
 use oml_sim::Daemon;
@@ -88,10 +87,11 @@ impl ManualActions {
     pub(super) async fn restart_engine_without_live_restore(&self) {
         match self {
             ManualActions::Model(model) => {
+                let mut changes = model.host.container_changes();
                 model.host.restart_engine(false);
                 // The command below returns when the engine answers.
                 while model.host.list_containers().await.is_err() {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    changes.changed().await.unwrap();
                 }
             }
             ManualActions::Real => {
