@@ -1,8 +1,7 @@
 //! What can be done to a host: one trait for the container engine, one for the
 //! manager of its units.
 //!
-//! A runtime does what it is told and decides nothing: it knows no
-//! assignment, no session and no controller.
+//! A runtime decides nothing: it knows no assignment, no session and no controller.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -84,7 +83,7 @@ pub enum RuntimeError {
         /// What was tried: "pull", "create", "start" …
         verb: &'static str,
         object: String,
-        /// The daemon's words.
+        /// The daemon's message.
         detail: String,
         /// Trying again later may help.
         transient: bool,
@@ -131,7 +130,7 @@ pub trait ContainerEngine: Send + Sync + 'static {
         progress: &watch::Sender<PullProgress>,
     ) -> Result<(), RuntimeError>;
 
-    /// Creates the instance's container beside whatever runs; it is not started.
+    /// Creates the instance's container beside the one that runs; it is not started.
     async fn create(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
 
     /// Stops what runs of the component, with its grace.

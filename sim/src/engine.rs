@@ -122,7 +122,7 @@ pub enum EngineError {
     /// The registry refuses the image.
     #[error("{detail}")]
     Pull {
-        /// The registry's words.
+        /// The registry's message.
         detail: String,
         /// Trying again later may help.
         transient: bool,
@@ -208,7 +208,7 @@ impl Host {
         Ok(self.state().engine.images.iter().cloned().collect())
     }
 
-    /// Brings an image onto the host and tells of the bytes on the way, done and in all.
+    /// Pulls an image and reports the bytes on the way, done and in all.
     ///
     /// # Errors
     /// A fault that was asked for, or what the registry says.

@@ -51,7 +51,7 @@ pub enum Fault {
     /// The daemon answers with an error.
     #[error("{detail}")]
     Refused {
-        /// The daemon's words.
+        /// The daemon's message.
         detail: String,
         /// Trying again later may help.
         transient: bool,

@@ -1,4 +1,4 @@
-//! The host itself: its settings, its clock, and what befalls it as a whole.
+//! The host itself: its settings, its clock, and what happens to it as a whole.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -162,7 +162,7 @@ impl Host {
     /// Does something later, unless the host is dropped before.
     pub(crate) fn later(&self, pause: Duration, deed: impl FnOnce(&Host) + Send + 'static) {
         let host = Arc::downgrade(&self.0);
-        // At the very end of a test nobody is left to do anything later.
+        // At the end of a test no runtime is left that could do anything later.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             tokio::time::sleep(pause).await;

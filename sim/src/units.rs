@@ -20,7 +20,7 @@ pub use process::{Notifier, Process, Signal};
 /// Ends of jobs that a client has not read yet.
 const JOB_ENDS_MAX: usize = 1_024;
 
-/// The state of a unit, in systemd's words.
+/// The state of a unit, in systemd's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ActiveState {
     /// It does not run.
@@ -114,7 +114,7 @@ struct Unit {
     epoch: u64,
     /// Starts that count towards the limit.
     starts: Vec<Instant>,
-    /// It was told to stop while its process still runs.
+    /// A stop was requested while its process still runs.
     stops: bool,
     /// Why its process is being ended: the result it will have.
     verdict: Option<&'static str>,
@@ -159,7 +159,7 @@ impl Host {
         self.begin_job(name, job::Kind::Start)
     }
 
-    /// Stops what runs of a unit and starts it anew; gives the job.
+    /// Stops what runs of a unit and starts it again; gives the job.
     ///
     /// # Errors
     /// As [`Host::start_unit`].
@@ -258,7 +258,7 @@ impl Host {
     }
 }
 
-/// What somebody does on the host, or what befalls it.
+/// What somebody does on the host, or what happens to it.
 impl Host {
     /// A package brings a unit and starts it.
     pub fn install_package(&self, name: &str) {

@@ -113,7 +113,7 @@ fn in_a_world<T>(
     })
 }
 
-/// Lets a world's time stand still, and tells whether that is found.
+/// Lets a world's time stand still; returns when that is found.
 pub(crate) fn finds_a_livelock() -> bool {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let Ok(runtime) = runtime.start_paused(true).enable_all().build() else { return false };
@@ -143,8 +143,8 @@ fn at_each_step(command: &Command) -> Result<Option<(NodeName, String)>, Scenari
 }
 
 /// Plays the story so far, and what follows, once for every failpoint that the
-/// node's agent reaches, each time with the deed befalling it there; then goes
-/// on as if nothing had befallen it.
+/// node's agent reaches, each time disturbed there; then goes
+/// on as if it had not been disturbed.
 async fn disturb(
     world: &mut World,
     (name, before): (&str, &[Command]),
@@ -185,7 +185,7 @@ fn replay(
         let Some((place, component)) = failpoints.hit() else { return Ok(None) };
         let there = async {
             failpoints.disarm();
-            world.befall(node, &component, deed).await?;
+            world.disturb(node, &component, deed).await?;
             // What was under way may need its time before anything new is seen.
             world.advance(Duration::from_secs(1)).await?;
             world.run().await

@@ -1,4 +1,4 @@
-//! What an engine tells of one container.
+//! What an engine reports of one container.
 
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::instance::InstanceDocument;
@@ -48,7 +48,7 @@ impl Marked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
     pub state: ContainerState,
-    /// Why it could not be started, in the engine's words; often empty.
+    /// Why it could not be started, as the engine says; often empty.
     pub error: String,
 }
 

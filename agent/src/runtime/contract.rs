@@ -29,7 +29,7 @@ use crate::documents;
 use crate::fixtures::{self, ModelHost};
 use crate::paths::{Paths, Slot};
 
-/// Runs clauses one after the other and tells how long each took.
+/// Runs clauses one after the other and prints how long each took.
 macro_rules! in_order {
     ($place:expr, $($clause:ident),+ $(,)?) => {
         $(

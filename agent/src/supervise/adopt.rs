@@ -1,5 +1,5 @@
-//! From the document to a running container: adopt it, or make and start it,
-//! and never let two of a component run.
+//! From the document to a running container: adopts the container, or creates and
+//! starts it. Two containers of a component never run at once.
 
 use oml_common::decide::observed::{Drift, Status};
 use oml_common::document::instance::InstanceDocument;
@@ -90,8 +90,8 @@ impl Supervisor {
         Ok(Adopted { ready })
     }
 
-    /// What the supervisor before this one said. An unreadable status is none:
-    /// it lives until the next boot only and is written anew at once.
+    /// Reads what the previous supervisor wrote. An unreadable status counts as none:
+    /// it lives until the next boot only and is written again at once.
     fn status_before(&self) -> Option<Status> {
         documents::read_status(&self.paths, &self.component)
             .inspect_err(|error| eprintln!("{}", chain(error)))

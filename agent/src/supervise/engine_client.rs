@@ -1,5 +1,5 @@
-//! The supervisor's way to the engine: it may be away for a while, and that is
-//! never taken for an answer.
+//! The supervisor's calls to the engine. The engine may be away for a while, which
+//! says nothing about the container.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,16 +80,16 @@ impl EngineClient {
         }
     }
 
-    /// An end that the engine told, with what it knows beside the status.
+    /// Completes an end that the engine reported with what it knows beside the status.
     async fn end(&self, id: &str, code: i64, engine_was_away: bool) -> End {
-        let told = End { code: Some(code), out_of_memory: false, engine_was_away };
+        let reported = End { code: Some(code), out_of_memory: false, engine_was_away };
         match self.engine.inspect(id).await {
             Ok(Some(found)) => match found.state {
-                ContainerState::Exited { out_of_memory, .. } => End { out_of_memory, ..told },
-                ContainerState::Running { .. } | ContainerState::Created => told,
+                ContainerState::Exited { out_of_memory, .. } => End { out_of_memory, ..reported },
+                ContainerState::Running { .. } | ContainerState::Created => reported,
             },
-            Ok(None) => End { code: None, ..told },
-            Err(_) => End { engine_was_away: true, ..told },
+            Ok(None) => End { code: None, ..reported },
+            Err(_) => End { engine_was_away: true, ..reported },
         }
     }
 }

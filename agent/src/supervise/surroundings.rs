@@ -48,15 +48,14 @@ pub enum Notice<'a> {
 
 /// The line to systemd.
 pub trait Notify: Send + Sync {
-    /// Says something; nobody has to be listening.
+    /// Sends a notice; it is fine when nobody listens.
     fn say(&self, notice: Notice<'_>);
 
-    /// Within which time [`Notice::Alive`] has to be said again; none where
-    /// nobody waits for it.
+    /// The longest time between two [`Notice::Alive`]; none where no watchdog waits.
     fn watchdog(&self) -> Option<Duration>;
 }
 
-/// The line of a process that systemd started. Without systemd nobody hears it.
+/// The line of a process that systemd started. Without systemd, notices are lost.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemdSocket;
 

@@ -85,7 +85,7 @@ impl Host {
     }
 }
 
-/// What somebody does on the host, or what befalls it.
+/// What somebody does on the host, or what happens to it.
 impl Host {
     /// `docker stop` by hand.
     ///
@@ -141,7 +141,7 @@ impl Host {
     }
 
     /// Restarts the engine. Without live-restore everything that runs ends, and
-    /// the engine's history does not tell of it.
+    /// the engine's history has no event of it.
     pub fn restart_engine(&self, live_restore: bool) {
         self.take_away(Daemon::Engine);
         if !live_restore {

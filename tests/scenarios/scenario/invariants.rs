@@ -105,8 +105,8 @@ impl Watch {
         self.strangers_changed(node);
     }
 
-    /// Somebody removes what runs by hand: that is not the agent's affair.
-    pub(super) fn robbed(&mut self, node: &NodeName, component: &str) {
+    /// Somebody removes what runs by hand, which is not the agent's doing.
+    pub(super) fn removed_by_hand(&mut self, node: &NodeName, component: &str) {
         self.answered.remove(&(node.clone(), component.to_owned()));
     }
 

@@ -146,7 +146,7 @@ impl Node {
             unit_files: paths.units.clone(),
             storage: None,
             now_ms: Arc::new(move || host_clock.now().0),
-            // The last process of a script that ends has nobody to run it.
+            // At the end of a script no receiver is left to run the last process.
             launch: Arc::new(move |process| drop(launched.send(process))),
         });
         host.run_by_hand(NewContainer {

@@ -44,7 +44,7 @@ pub(super) struct Seen {
 #[derive(Default)]
 struct Sights {
     fresh: Vec<(Instant, Sight)>,
-    /// The last one in words, for a story that does not end.
+    /// The last sight as text, for a story that does not end.
     last: String,
 }
 
@@ -66,7 +66,7 @@ impl Seen {
         std::mem::take(&mut self.lock().fresh)
     }
 
-    /// What happened last, in words.
+    /// What happened last, as text.
     pub(super) fn last(&self) -> String {
         self.lock().last.clone()
     }

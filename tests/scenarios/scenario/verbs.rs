@@ -102,7 +102,7 @@ impl World {
         }
     }
 
-    /// Commands that somebody would type on a host, or that befall one.
+    /// Commands that somebody would type on a host, or that happen to one.
     async fn obey_on_host(&mut self, words: &[&str]) -> Done {
         match words {
             ["calls", node, component, calls] => {
@@ -114,22 +114,8 @@ impl World {
                     node.stage.set_calls(running, calls);
                 })
             }
-            ["docker", "rm", node, component] => {
-                self.watch.robbed(&name(node)?, component);
-                self.by_hand(node, component)?;
-                self.with_running(node, component, |node, c| node.host.remove_by_hand(&c.id))
-            }
-            ["docker", "stop", node, component] => {
-                self.by_hand(node, component)?;
-                self.with_running(node, component, |node, running| {
-                    let (host, id) = (node.host.clone(), running.id.clone());
-                    // Its end is seen like everything else.
-                    drop(tokio::spawn(async move { host.stop_by_hand(&id).await }));
-                })
-            }
-            ["docker", "kill", node, component] => {
-                self.by_hand(node, component)?;
-                self.with_running(node, component, |node, c| node.host.kill_by_hand(&c.id))
+            ["docker", verb @ ("rm" | "stop" | "kill"), node, component] => {
+                self.docker(verb, node, component)
             }
             ["systemctl", verb @ ("stop" | "start" | "restart"), node, component] => {
                 self.by_hand(node, component)?;
@@ -303,6 +289,23 @@ impl World {
         Ok(())
     }
 
+    /// `docker rm --force`, `stop` or `kill` of what runs of a component.
+    fn docker(&mut self, verb: &str, node: &str, component: &str) -> Done {
+        self.by_hand(node, component)?;
+        if verb == "rm" {
+            self.watch.removed_by_hand(&name(node)?, component);
+        }
+        self.with_running(node, component, |node, running| {
+            let (host, id) = (node.host.clone(), running.id.clone());
+            match verb {
+                "rm" => host.remove_by_hand(&id),
+                "kill" => host.kill_by_hand(&id),
+                // Its end is seen like everything else.
+                _ => drop(tokio::spawn(async move { host.stop_by_hand(&id).await })),
+            }
+        })
+    }
+
     /// Somebody on the host ends what runs of a component.
     fn by_hand(&mut self, node: &str, component: &str) -> Done {
         let name = name(node)?;
@@ -341,8 +344,8 @@ impl World {
         Ok(())
     }
 
-    /// What befalls a node whose agent has ended at a step.
-    pub(super) async fn befall(&mut self, node: &NodeName, component: &str, deed: &str) -> Done {
+    /// Disturbs a node whose agent has ended at a step.
+    pub(super) async fn disturb(&mut self, node: &NodeName, component: &str, deed: &str) -> Done {
         let (deed, then) = deed.split_once(", then ").unwrap_or((deed, ""));
         match deed {
             "kill" => self.node(node.as_str())?.kill(),

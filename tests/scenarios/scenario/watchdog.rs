@@ -63,7 +63,7 @@ impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
-            // It has nothing to tell.
+            // Its end says nothing that matters here.
             let _ended = thread.join().is_ok();
         }
     }

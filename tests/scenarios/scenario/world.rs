@@ -265,7 +265,7 @@ impl World {
     }
 
     /// Prints what is new. What several nodes do within the tenth of a second
-    /// that is printed has no order: it is told node by node.
+    /// that is printed has no order: it is printed node by node.
     fn print(&mut self) {
         let mut fresh = std::mem::take(&mut self.fresh);
         let together = |a: &Fresh, b: &Fresh| {

@@ -74,7 +74,7 @@ async fn what_is_started_runs_and_answers(place: &Place) {
     let status = documents::read_status(&place.paths, &instance.component).unwrap().unwrap();
     assert_eq!(status.health, Health::Healthy);
     assert_eq!(status.container, container.id);
-    // Again: the same one, started anew.
+    // Again: the same container, restarted.
     place.systemd.start(&instance).await.unwrap();
     assert_eq!(place.container(&instance).await.map(|c| c.id), Some(container.id));
     assert_eq!(place.containers(&instance.component).await.len(), 1);

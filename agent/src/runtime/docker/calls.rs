@@ -17,7 +17,7 @@ use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, Runti
 /// tried. They decide nothing.
 #[async_trait]
 pub(super) trait EngineCalls: std::fmt::Debug + Send + Sync + 'static {
-    /// Every container, whosever it is, running or not.
+    /// Every container on the host, ours or not, running or not.
     async fn containers(&self) -> Result<Vec<ContainerSummary>, RuntimeError>;
 
     /// Every container whose label `key` is `value`, running or not: far cheaper than all.

@@ -1,5 +1,5 @@
-//! The engine's events: a nudge for the agent, and an explanation of how a
-//! container ended. Never the truth: that is what a listing gives.
+//! The engine's events. They wake the agent and explain how a container ended; what
+//! is true now only a listing says.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,14 +15,15 @@ use super::failure;
 use crate::pause::RetryPause;
 use crate::runtime::{ContainerEvents, RuntimeError};
 
-/// What changes the state of a container; the engine tells much more.
+/// Events that change the state of a container; the engine sends many more.
 const ACTIONS: [&str; 8] =
     ["create", "start", "die", "destroy", "rename", "oom", "pause", "unpause"];
-/// What tells a hand from a program in a container's end.
+/// Events that distinguish an act by hand from a program that ended by itself.
 const ENDINGS: [&str; 5] = ["die", "kill", "stop", "oom", "destroy"];
 const HISTORY_LIMIT: Duration = Duration::from_secs(5);
 
-/// Counts up for every change of a container, for ever: another one may bear a name that is ours, or give it back.
+/// Counts up for every change of a container, for ever. Containers that are not ours count too: one
+/// may take a name that we need, or free it.
 pub(super) async fn watch(engine: &Engine, counter: &watch::Sender<u64>) {
     let mut since = None;
     let mut backoff = RetryPause::new();

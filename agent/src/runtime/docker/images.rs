@@ -1,4 +1,4 @@
-//! Images: which are here, and bringing one by its digest.
+//! Images: which are present, and pulling one by its digest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -19,12 +19,12 @@ use super::failure;
 use crate::runtime::{PullProgress, RuntimeError};
 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
-/// The engine tells progress many times a second; a longer silence is a dead transfer.
+/// The engine reports progress many times a second; a longer silence is a dead transfer.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// The client's own limit comes later: a silent registry is no engine that is away.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// Every image that is completely here.
+/// Every image that is completely present.
 pub(super) async fn present(engine: &dyn EngineCalls) -> Result<BTreeSet<Digest>, RuntimeError> {
     let names = engine.image_names().await?;
     Ok(names.iter().filter_map(|name| name.rsplit_once('@')?.1.parse().ok()).collect())
@@ -44,7 +44,7 @@ pub(super) async fn local_name(
     if names.contains(&wanted) {
         return Ok(wanted);
     }
-    // Without any, the engine's own words for it are the best.
+    // Without any, the engine's own message is the best.
     Ok(names.iter().find(same).cloned().unwrap_or(wanted))
 }
 

@@ -94,7 +94,7 @@ pub(super) struct Loaded {
     pub(super) service: ServiceProperties,
 }
 
-/// The connection for calls; opened when needed, and anew after it broke.
+/// The connection for calls; opened when needed, and again after it broke.
 #[derive(Debug, Default)]
 pub(super) struct Bus {
     connection: Mutex<Option<Connection>>,

@@ -1,4 +1,4 @@
-//! What systemd is told to do, and waiting until it has done it.
+//! Jobs of systemd, and waiting for their end.
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use oml_common::document::report::{Phase, Report};
 use oml_common::id::{ComponentName, NodeName};
 use oml_common::time::Timestamp;
 
-/// An agent's report is seen a little later than what it tells of has happened.
+/// An agent's report is seen a little later than what it reports has happened.
 const REPORT_DELAY_MS: u64 = 1_000;
 /// A stop that comes later than this after a drain does not belong to it.
 const STOP_DELAY_MS: u64 = 10_000;
