@@ -86,7 +86,7 @@ async fn the_model_keeps_the_contract() {
         docker: Arc::new(model.docker()),
         systemd: Arc::new(model.systemd()),
         paths: model.paths.clone(),
-        manual: ManualActions::Model(model),
+        manual: ManualActions::Model(Box::new(model)),
         repository: "registry.lab:5000/omnileads/small".to_owned(),
         images,
     };

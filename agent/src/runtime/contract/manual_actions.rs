@@ -10,7 +10,7 @@ use crate::fixtures::ModelHost;
 
 /// Somebody at the host.
 pub(super) enum ManualActions {
-    Model(ModelHost),
+    Model(Box<ModelHost>),
     Real,
 }
 
