@@ -7,6 +7,10 @@ use oml_common::document::instance::{
 };
 use oml_common::id::{ContentHash, Digest};
 
+mod model;
+
+pub(crate) use model::ModelHost;
+
 /// Another image for every version.
 pub(crate) fn digest(version: &str) -> Digest {
     format!("sha256:{}", ContentHash::of(version.as_bytes())).parse().unwrap()

@@ -23,6 +23,8 @@ pub mod probe;
 mod reserve;
 pub mod runtime;
 pub mod session;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 pub mod status;
 pub mod statuses;
 pub mod supervise;

@@ -4,22 +4,26 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use oml_common::document::instance::Check;
 use oml_daemon::env::Random;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::TcpStream;
 
-use crate::runtime::RuntimeError;
-use crate::runtime::docker::Engine;
+use crate::runtime::{ContainerEngine, RuntimeError};
 
 mod active;
 mod http;
+#[cfg(any(test, feature = "sim"))]
+mod model;
 mod postgres;
 mod redis;
 mod sip;
 mod tls;
 
 pub use active::count;
+#[cfg(any(test, feature = "sim"))]
+pub use model::ModelProber;
 
 /// To find out what became of the command before.
 const COMMAND_MARGIN: Duration = Duration::from_secs(1);
@@ -35,24 +39,33 @@ pub enum Answer {
 }
 
 /// The container that commands run in, and what else questions need.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct ProbeTarget<'a> {
-    pub engine: &'a Engine,
+    pub engine: &'a dyn ContainerEngine,
     pub container: &'a str,
     /// To tell the answers to one question from those to another.
     pub random: &'a Random,
 }
 
-/// Asks once, for at most the time given.
-pub async fn ask(check: &Check, timeout_ms: u64, target: ProbeTarget<'_>) -> Answer {
-    #[cfg(any(test, feature = "sim"))]
-    if let Some(answers) = target.engine.answers(target.container).await {
-        return if answers {
-            Answer::Good("answers".to_owned())
-        } else {
-            Answer::Bad("connection refused".to_owned())
-        };
+/// Asks the program in a container whether it is well.
+#[async_trait]
+pub trait Prober: Send + Sync {
+    /// Asks once, for at most the time given.
+    async fn ask(&self, check: &Check, timeout_ms: u64, target: ProbeTarget<'_>) -> Answer;
+}
+
+/// The prober of a host: it asks over the host's own network, and inside containers.
+#[derive(Debug, Clone, Copy)]
+pub struct LocalProber;
+
+#[async_trait]
+impl Prober for LocalProber {
+    async fn ask(&self, check: &Check, timeout_ms: u64, target: ProbeTarget<'_>) -> Answer {
+        ask(check, timeout_ms, target).await
     }
+}
+
+async fn ask(check: &Check, timeout_ms: u64, target: ProbeTarget<'_>) -> Answer {
     let limit = Duration::from_millis(timeout_ms);
     let asking = async {
         match check {
@@ -138,7 +151,7 @@ async fn first_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, Sil
 
 async fn run(command: &[String], limit: Duration, target: ProbeTarget<'_>) -> Answer {
     let program = command.first().map_or("", String::as_str);
-    match target.engine.exec(target.container, command, limit).await {
+    match target.engine.exec_in(target.container, command, limit).await {
         Ok(output) if output.exit_code == 0 => Answer::Good(format!("{program} succeeds")),
         Ok(output) => Answer::Bad(format!("{program} ended with exit code {}", output.exit_code)),
         Err(RuntimeError::Unavailable { .. }) => {

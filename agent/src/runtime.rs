@@ -1,25 +1,27 @@
 //! What can be done to a host: one trait for the container engine, one for the
 //! manager of its units.
 //!
-//! A runtime does what it is told and decides nothing: it knows no
-//! assignment, no session and no controller.
+//! A runtime decides nothing: it knows no assignment, no session and no controller.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash, Digest};
+use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
+mod container;
 pub mod docker;
 pub mod systemd;
 
+pub use container::{ContainerEvents, Inspected, Marked, Waited};
+
 #[cfg(test)]
 mod contract;
-#[cfg(test)]
-pub(crate) mod fake;
 
 /// What a runtime found of ours, and what stands in the way of `desired`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,7 +83,7 @@ pub enum RuntimeError {
         /// What was tried: "pull", "create", "start" …
         verb: &'static str,
         object: String,
-        /// The daemon's words.
+        /// The daemon's message.
         detail: String,
         /// Trying again later may help.
         transient: bool,
@@ -112,8 +114,10 @@ impl RuntimeError {
 
 /// The engine that holds images and containers: Docker, or a model of it.
 ///
-/// Every verb is idempotent, bounded in time, and touches nothing without our
-/// mark. None starts a container: only its unit does.
+/// Every verb is idempotent, bounded in time unless it says otherwise, and touches
+/// nothing without our mark. The agent names components and workloads; a
+/// supervisor holds one container and names it by its id. Only a supervisor
+/// starts a container.
 #[async_trait]
 pub trait ContainerEngine: Send + Sync + 'static {
     /// Everything of ours, and what bears a name of `desired` without being ours.
@@ -126,7 +130,7 @@ pub trait ContainerEngine: Send + Sync + 'static {
         progress: &watch::Sender<PullProgress>,
     ) -> Result<(), RuntimeError>;
 
-    /// Creates the instance's container beside whatever runs; it is not started.
+    /// Creates the instance's container beside the one that runs; it is not started.
     async fn create(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
 
     /// Stops what runs of the component, with its grace.
@@ -167,6 +171,43 @@ pub trait ContainerEngine: Send + Sync + 'static {
         command: &[String],
         timeout_ms: u64,
     ) -> Result<ExecOutput, RuntimeError>;
+
+    /// The containers of a component, newest first.
+    async fn containers_of(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError>;
+
+    /// Creates the instance's container again when it was removed, not started; under
+    /// its own name if that is free. Gives its id.
+    async fn restore(&self, instance: &InstanceDocument) -> Result<String, RuntimeError>;
+
+    /// One container; none if it does not exist.
+    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError>;
+
+    /// Starts a container; running already is fine.
+    async fn start_container(&self, id: &str) -> Result<(), RuntimeError>;
+
+    /// Stops a container with its grace; stopped or gone already is fine.
+    async fn stop_container(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError>;
+
+    /// Waits without limit for a container's end.
+    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError>;
+
+    /// Runs a command inside a running container. One that takes longer than `limit`
+    /// is left to itself; until it has ended, the same is not begun again.
+    async fn exec_in(
+        &self,
+        id: &str,
+        command: &[String],
+        limit: Duration,
+    ) -> Result<ExecOutput, RuntimeError>;
+
+    /// What was done to a container from `since` to `until`; waits for an `until` that
+    /// is to come.
+    async fn container_events(
+        &self,
+        id: &str,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<ContainerEvents, RuntimeError>;
 
     /// A number that grows when something changed; says nothing of what.
     fn changes(&self) -> watch::Receiver<u64>;

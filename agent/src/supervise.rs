@@ -1,13 +1,13 @@
-//! `omlagent supervise COMPONENT`: holds one container for one unit. Makes sure
-//! that it exists and runs, asks for its health, tells systemd, and stops it
-//! when told to. Knows no assignment and decides no version.
+//! `omlagent supervise COMPONENT` holds one container for one unit. It makes sure
+//! that the container exists and runs, probes it, reports to systemd, and stops it
+//! when systemd stops the unit. It knows no assignment and decides no version.
 //!
-//! It holds the container by its id. When the engine goes away it waits and
-//! takes the container up again; when it is killed itself, the container runs on
-//! and the next supervisor adopts it.
+//! It names the container by its id. While the engine is away it waits, and then
+//! adopts the container again. When the supervisor itself is killed, the container
+//! goes on running and the next supervisor adopts it.
 
 use std::convert::Infallible;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::document::instance::InstanceDocument;
@@ -21,8 +21,7 @@ use crate::documents::{self, DocumentError};
 use crate::files::FileError;
 use crate::paths::{Paths, Slot};
 use crate::pause::RetryPause;
-use crate::runtime::RuntimeError;
-use crate::runtime::docker::Marked;
+use crate::runtime::{Marked, RuntimeError};
 
 mod adopt;
 mod engine_client;
@@ -56,7 +55,7 @@ pub enum SuperviseError {
         /// What the last probe gave.
         detail: String,
     },
-    /// Nothing says what should run.
+    /// Neither a document nor a container says what should run.
     #[error("no instance document and no container of {0} on this host")]
     Unknown(ComponentName),
     /// A document could not be used.
@@ -70,9 +69,9 @@ pub enum SuperviseError {
     Runtime(#[from] RuntimeError),
     /// Somebody killed the process. Only systemd's stop, which has a signal of its
     /// own, is one of the component: what runs is left to the next supervisor.
-    #[error("was told to end, and not by systemd; what it holds runs on")]
+    #[error("terminated, but not by systemd; leaving the container running")]
     Terminated,
-    /// The process's own signals cannot be had.
+    /// The process cannot listen for signals.
     #[error("could not listen for signals")]
     ProcessSignals(#[source] std::io::Error),
 }
@@ -86,9 +85,10 @@ pub async fn supervise(
     surroundings: Surroundings,
     component: ComponentName,
 ) -> Result<(), SuperviseError> {
-    let Surroundings { paths, engine, notify, signals, env, status_written } = surroundings;
+    let Surroundings { paths, engine, prober, notify, signals, env, status_written } = surroundings;
     let ProcessSignals { mut stop, mut terminate, mut hangup } = signals;
-    let client = Rc::new(EngineClient { engine, systemd: SystemdNotifier::new(notify), env });
+    let client =
+        Arc::new(EngineClient { engine, prober, systemd: SystemdNotifier::new(notify), env });
     let mut supervisor = Supervisor {
         paths,
         component,
@@ -128,8 +128,8 @@ struct Held {
 struct Supervisor {
     paths: Paths,
     component: ComponentName,
-    client: Rc<EngineClient>,
-    status_written: Box<dyn Fn(&ComponentName)>,
+    client: Arc<EngineClient>,
+    status_written: Box<dyn Fn(&ComponentName) + Send + Sync>,
     held: Option<Held>,
     record: Option<Record>,
 }
@@ -153,8 +153,8 @@ impl Supervisor {
         }
     }
 
-    /// What should run: the document or, where it is lost, a container's label,
-    /// which is then written back.
+    /// Reads what should run: the document or, where it is lost, a container's label,
+    /// which is then written back as the document.
     async fn document(&self) -> Result<InstanceDocument, SuperviseError> {
         match documents::read(&self.paths, &self.component, Slot::Current) {
             Ok(Some(instance)) => return Ok(instance),
@@ -164,11 +164,12 @@ impl Supervisor {
             }
             Err(error) => eprintln!("{}; reading the label", chain(&error)),
         }
-        let found = self.client.insist(|| self.client.engine.marked(&self.component)).await?;
+        let found =
+            self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
         let instance = adopt::likeliest(&found)
             .and_then(Marked::instance)
             .ok_or_else(|| SuperviseError::Unknown(self.component.clone()))?;
-        eprintln!("the instance document was lost; wrote it anew from a container's label");
+        eprintln!("the instance document was lost; restored it from a container's label");
         documents::write(&self.paths, &instance, Slot::Current)?;
         Ok(instance)
     }
@@ -181,15 +182,15 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Stops the container that is held or, before one is, whatever of the
-    /// component runs: a stopped unit means that nothing of it does.
+    /// Stops the container that is held or, before one is held, every container of
+    /// the component: when a unit is stopped, nothing of its component runs.
     async fn end_held(&self) -> Result<(), RuntimeError> {
         let grace_ms = self.held.as_ref().map_or(0, |held| held.grace_ms);
         let deadline = Instant::now() + Duration::from_millis(grace_ms) + STOP_MARGIN;
         let mut backoff = RetryPause::new();
         loop {
             let stopped = match &self.held {
-                Some(held) => self.client.engine.stop(&held.id, held.grace_ms).await,
+                Some(held) => self.client.engine.stop_container(&held.id, held.grace_ms).await,
                 None => self.stop_running().await,
             };
             match stopped {
@@ -202,15 +203,15 @@ impl Supervisor {
     }
 
     async fn stop_running(&self) -> Result<(), RuntimeError> {
-        let containers = self.client.engine.marked(&self.component).await?;
+        let containers = self.client.engine.containers_of(&self.component).await?;
         for container in containers.iter().filter(|container| container.is_running) {
-            self.client.engine.stop(&container.id, container.stop_grace_ms()).await?;
+            self.client.engine.stop_container(&container.id, container.stop_grace_ms()).await?;
         }
         Ok(())
     }
 
-    /// Changes the record, writes the status file and tells systemd. A status
-    /// that cannot be written ages, and so tells that it is no longer true.
+    /// Changes the record, writes the status file and sends the line to systemd. A
+    /// status file that cannot be written grows old, and readers see its age.
     fn write_down(&mut self, change: impl FnOnce(&mut Record, Timestamp)) {
         let Some(record) = &mut self.record else { return };
         change(record, self.client.env.now());

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::{Behaviour, Daemon, ExecAnswer, Fault, Host, Image, Verb};
 
 mod life;
+mod look;
 
 /// An image's way from the registry.
 const PULL: Duration = Duration::from_secs(4);
@@ -47,11 +49,15 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     /// Named volumes that are mounted.
     pub volumes: Vec<String>,
+    /// Its program's environment, as `NAME=VALUE`.
+    pub environment: Vec<String>,
     /// When it was made, in milliseconds since the epoch.
     pub created_ms: u64,
     pub state: ContainerState,
     /// What its program wrote.
     pub log: Vec<String>,
+    /// When it was last started: no clock that is set makes it younger.
+    started: Option<Instant>,
     /// Counts its starts, so that what was due for an earlier one is void.
     starts: u64,
     /// What its program does since the last start.
@@ -67,6 +73,8 @@ pub struct NewContainer {
     pub labels: BTreeMap<String, String>,
     /// Named volumes that are mounted.
     pub volumes: Vec<String>,
+    /// Its program's environment, as `NAME=VALUE`.
+    pub environment: Vec<String>,
 }
 
 /// What happened to a container.
@@ -114,7 +122,7 @@ pub enum EngineError {
     /// The registry refuses the image.
     #[error("{detail}")]
     Pull {
-        /// The registry's words.
+        /// The registry's message.
         detail: String,
         /// Trying again later may help.
         transient: bool,
@@ -200,7 +208,7 @@ impl Host {
         Ok(self.state().engine.images.iter().cloned().collect())
     }
 
-    /// Brings an image onto the host and tells of the bytes on the way, done and in all.
+    /// Pulls an image and reports the bytes on the way, done and in all.
     ///
     /// # Errors
     /// A fault that was asked for, or what the registry says.
@@ -240,7 +248,7 @@ impl Host {
             return Err(EngineError::NoImage(new.image));
         }
         let id = format!("{:064x}", state.next_serial());
-        let NewContainer { name, image, labels, volumes } = new;
+        let NewContainer { name, image, labels, volumes, environment } = new;
         state.engine.volumes.extend(volumes.iter().cloned());
         state.engine.containers.push(Container {
             id: id.clone(),
@@ -248,9 +256,11 @@ impl Host {
             image,
             labels,
             volumes,
+            environment,
             created_ms: now_ms,
             state: ContainerState::Created,
             log: Vec::new(),
+            started: None,
             starts: 0,
             behaviour: Behaviour::default(),
         });
@@ -355,20 +365,5 @@ impl Host {
                 return Ok(Waited::Lost);
             }
         }
-    }
-}
-
-/// What tests look at.
-impl Host {
-    /// Every container, without asking the engine.
-    #[must_use]
-    pub fn containers(&self) -> Vec<Container> {
-        self.state().engine.containers.clone()
-    }
-
-    /// Every volume that was ever made.
-    #[must_use]
-    pub fn volumes(&self) -> Vec<String> {
-        self.state().engine.volumes.iter().cloned().collect()
     }
 }

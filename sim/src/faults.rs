@@ -51,7 +51,7 @@ pub enum Fault {
     /// The daemon answers with an error.
     #[error("{detail}")]
     Refused {
-        /// The daemon's words.
+        /// The daemon's message.
         detail: String,
         /// Trying again later may help.
         transient: bool,
@@ -105,7 +105,10 @@ impl Host {
 
     /// Waits while the call is held, and fails if it should.
     pub(crate) async fn enter(&self, daemon: Daemon, verb: Verb) -> Result<(), Fault> {
-        self.record(daemon, verb);
+        if !self.record(daemon, verb) {
+            // So that time goes on, and somebody sees it.
+            return std::future::pending().await;
+        }
         let mut gate = self.state().faults.gate(daemon, verb).subscribe();
         // The sender lives as long as the host, so this ends when the gate opens.
         let _opened = gate.wait_for(|held| !held).await.is_ok();

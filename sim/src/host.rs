@@ -1,10 +1,11 @@
-//! The host itself: its settings, its clock, and what befalls it as a whole.
+//! The host itself: its settings, its clock, and what happens to it as a whole.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::engine::Engine;
 use crate::faults::Faults;
@@ -13,6 +14,10 @@ use crate::{Daemon, Programs, Registry, Verb};
 
 /// From power-off to the first unit's start.
 const BOOT: Duration = Duration::from_secs(10);
+
+/// More calls in one moment of tokio's clock are a loop that never waits: on a paused
+/// clock it would go on for ever.
+const CALLS_AT_ONCE_MAX: usize = 10_000;
 
 /// A call that was made, failed ones too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,9 @@ pub struct HostSettings {
     pub programs: Arc<dyn Programs>,
     /// Folder of unit files, as `/etc/systemd/system` is.
     pub unit_files: PathBuf,
+    /// Where the engine says that it keeps images and containers; none for a disk of
+    /// another host.
+    pub storage: Option<PathBuf>,
     /// Milliseconds since the epoch.
     pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// Runs the main process of a unit.
@@ -44,6 +52,7 @@ struct Shared {
     state: Mutex<State>,
     containers: watch::Sender<u64>,
     units: watch::Sender<u64>,
+    calls_made: watch::Sender<usize>,
 }
 
 /// All that changes.
@@ -54,6 +63,8 @@ pub(crate) struct State {
     pub(crate) units: Units,
     pub(crate) faults: Faults,
     calls: Vec<Call>,
+    /// The moment of the last call, and how many were made in it.
+    moment: Option<(Instant, usize)>,
 }
 
 impl Host {
@@ -62,7 +73,8 @@ impl Host {
     pub fn new(settings: HostSettings) -> Self {
         let (containers, _) = watch::channel(0);
         let (units, _) = watch::channel(0);
-        Self(Arc::new(Shared { settings, state: Mutex::default(), containers, units }))
+        let (calls_made, _) = watch::channel(0);
+        Self(Arc::new(Shared { settings, state: Mutex::default(), containers, units, calls_made }))
     }
 
     /// Its settings.
@@ -89,6 +101,21 @@ impl Host {
         self.state().calls.clone()
     }
 
+    /// How many calls were made.
+    #[must_use]
+    pub fn calls_made(&self) -> watch::Receiver<usize> {
+        self.0.calls_made.subscribe()
+    }
+
+    /// The call that was one too many in one moment, after which no call is answered:
+    /// whoever calls never waits.
+    #[must_use]
+    pub fn stuck(&self) -> Option<Call> {
+        let state = self.state();
+        let is_stuck = state.moment.is_some_and(|(_, calls)| calls > CALLS_AT_ONCE_MAX);
+        state.calls.last().copied().filter(|_| is_stuck)
+    }
+
     /// Powers the host off and on again: everything that runs is killed, and
     /// after a while the enabled units start.
     pub fn reboot(&self) {
@@ -109,8 +136,19 @@ impl Host {
         (self.0.settings.now_ms)()
     }
 
-    pub(crate) fn record(&self, daemon: Daemon, verb: Verb) {
-        self.state().calls.push(Call { daemon, verb });
+    /// Records a call; false where it is one too many.
+    pub(crate) fn record(&self, daemon: Daemon, verb: Verb) -> bool {
+        let now = Instant::now();
+        let mut state = self.state();
+        state.calls.push(Call { daemon, verb });
+        self.0.calls_made.send_replace(state.calls.len());
+        let calls = match state.moment {
+            Some((_, calls)) if calls > CALLS_AT_ONCE_MAX => return false,
+            Some((moment, calls)) if moment == now => calls + 1,
+            Some(_) | None => 1,
+        };
+        state.moment = Some((now, calls));
+        calls <= CALLS_AT_ONCE_MAX
     }
 
     pub(crate) fn notify(&self, daemon: Daemon) {
@@ -124,7 +162,7 @@ impl Host {
     /// Does something later, unless the host is dropped before.
     pub(crate) fn later(&self, pause: Duration, deed: impl FnOnce(&Host) + Send + 'static) {
         let host = Arc::downgrade(&self.0);
-        // At the very end of a test nobody is left to do anything later.
+        // At the end of a test no runtime is left that could do anything later.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             tokio::time::sleep(pause).await;

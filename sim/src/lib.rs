@@ -1,7 +1,7 @@
 //! One model of a host: a container engine and a systemd that behave as the
 //! real ones do, in memory and on tokio's clock.
 //!
-//! The model speaks the daemons' own words (containers with labels, unit files,
+//! The model has the daemons' own terms (containers with labels, unit files,
 //! jobs, signals) and knows nothing of agents, components or documents: whoever
 //! embeds it runs the real code on top. It never runs a program itself. What a
 //! container's program does is asked of [`Programs`]; the main process of a unit

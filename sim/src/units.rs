@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 use crate::{Daemon, Fault, Host, Verb};
 
@@ -19,7 +20,7 @@ pub use process::{Notifier, Process, Signal};
 /// Ends of jobs that a client has not read yet.
 const JOB_ENDS_MAX: usize = 1_024;
 
-/// The state of a unit, in systemd's words.
+/// The state of a unit, in systemd's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ActiveState {
     /// It does not run.
@@ -111,9 +112,9 @@ struct Unit {
     process: Option<process::Running>,
     /// Counts the states it entered, so that what was due for an earlier one is void.
     epoch: u64,
-    /// Starts that count towards the limit, in milliseconds since the epoch.
-    starts_ms: Vec<u64>,
-    /// It was told to stop while its process still runs.
+    /// Starts that count towards the limit.
+    starts: Vec<Instant>,
+    /// A stop was requested while its process still runs.
     stops: bool,
     /// Why its process is being ended: the result it will have.
     verdict: Option<&'static str>,
@@ -141,6 +142,11 @@ impl Host {
         view.fragment_path.clone_from(&unit.definition.fragment_path);
         view.needs_reload = unit.definition != on_disk;
         view.job = unit.job.as_ref().map(|job| job.id);
+        let is_known = unit.definition.is_there() || !unit.is_at_rest();
+        if !is_known {
+            // systemd does not keep what has no file and does nothing.
+            state.units.units.remove(name);
+        }
         Ok(view)
     }
 
@@ -153,7 +159,7 @@ impl Host {
         self.begin_job(name, job::Kind::Start)
     }
 
-    /// Stops what runs of a unit and starts it anew; gives the job.
+    /// Stops what runs of a unit and starts it again; gives the job.
     ///
     /// # Errors
     /// As [`Host::start_unit`].
@@ -209,7 +215,7 @@ impl Host {
         let mut state = self.state();
         let unit = state.units.units.get_mut(name);
         let unit = unit.ok_or_else(|| UnitError::NoSuchUnit(name.to_owned()))?;
-        unit.starts_ms.clear();
+        unit.starts.clear();
         unit.state.restarts = 0;
         if unit.state.active == ActiveState::Failed {
             unit.state.active = ActiveState::Inactive;
@@ -252,17 +258,26 @@ impl Host {
     }
 }
 
-/// What somebody does on the host, or what befalls it.
+/// What somebody does on the host, or what happens to it.
 impl Host {
     /// A package brings a unit and starts it.
     pub fn install_package(&self, name: &str) {
         let is_new = self.state().units.vendor.insert(name.to_owned());
         if is_new {
             let definition = self.read_definition(name);
-            self.state().units.unit(name, &definition);
-            self.state().units.enabled.insert(name.to_owned());
+            let mut state = self.state();
+            state.units.unit(name, &definition).definition = definition.clone();
+            state.units.enabled.insert(name.to_owned());
+            drop(state);
             self.start_now(name);
         }
+    }
+
+    /// A package and its unit are removed.
+    pub fn remove_package(&self, name: &str) {
+        let mut state = self.state();
+        state.units.vendor.remove(name);
+        state.units.enabled.remove(name);
     }
 
     /// `systemctl mask`.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use oml_sim::{
-    ActiveState, Behaviour, Container, ContainerState, Daemon, EngineError, EventAction,
+    ActiveState, Behaviour, Call, Container, ContainerState, Daemon, EngineError, EventAction,
     ExecAnswer, ExitCause, Fault, Host, HostSettings, Image, NewContainer, Process, Programs,
     Registry, Signal, Verb, Waited,
 };
@@ -47,6 +47,7 @@ impl World {
             registry: Registry::with_everything(),
             programs: stage.clone(),
             unit_files: folder.path().to_owned(),
+            storage: None,
             now_ms: Arc::new(move || u64::try_from(begin.elapsed().as_millis()).unwrap()),
             launch: Arc::new(move |process| launched.send(process).unwrap()),
         });
@@ -171,6 +172,25 @@ async fn a_held_call_goes_on_when_it_is_released() {
     world.host.release(Daemon::Engine, Verb::Start);
     started.await.unwrap().unwrap();
     assert!(world.host.containers()[0].is_running());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_never_waits_is_held_and_named() {
+    let world = World::new();
+    let looping = async {
+        loop {
+            world.host.list_containers().await.unwrap();
+        }
+    };
+    // A client that waits may ask as often.
+    for _ in 0..20_000 {
+        sleep(Duration::from_millis(1)).await;
+        world.host.list_containers().await.unwrap();
+    }
+    assert_eq!(world.host.stuck(), None);
+    let played: Result<(), _> = timeout(Duration::from_secs(60), looping).await;
+    assert!(played.is_err(), "it goes on");
+    assert_eq!(world.host.stuck(), Some(Call { daemon: Daemon::Engine, verb: Verb::Read }));
 }
 
 #[tokio::test(start_paused = true)]

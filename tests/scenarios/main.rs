@@ -30,22 +30,40 @@ fn main() {
         paths.filter(|path| path.extension().is_some_and(|extension| extension == "txt")).collect();
     scripts.sort();
     let update = std::env::var_os("UPDATE_SCENARIOS").is_some();
-    let trials = scripts.into_iter().map(|path| {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().replace('_', " ");
-        Trial::test(name, move || check(&path, update))
-    });
+    let trials =
+        scripts.into_iter().map(|path| Trial::test(shown(&path), move || check(&path, update)));
     let planted = PLANTED.into_iter().map(|(bug, story)| {
         let path = folder.join(story).with_extension("txt");
         Trial::test(format!("{story} finds a planted bug: {bug:?}"), move || finds(bug, &path))
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.chain(planted).collect()).exit();
+    let broken = scenario::histories().into_iter().map(|history| {
+        let name = format!("an invariant finds a planted history: {}", history.name);
+        Trial::test(name, move || breaks(&history))
+    });
+    let livelock = Trial::test("a livelock is found", || match scenario::finds_a_livelock() {
+        true => Ok(()),
+        false => Err("it is not found".into()),
+    });
+    let trials = trials.chain(planted).chain(broken).chain([livelock]);
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}
+
+/// An invariant must accept what keeps it and refuse what breaks it.
+fn breaks(history: &scenario::Planted) -> Result<(), Failed> {
+    if let Some(Err(what)) = history.kept.iter().find(|kept| kept.is_err()) {
+        return Err(format!("a history that keeps it is refused: {what}").into());
+    }
+    match history.broken.iter().position(Result::is_ok) {
+        Some(number) => Err(format!("the broken history {number} is accepted").into()),
+        None => Ok(()),
+    }
 }
 
 /// A script must not come out as it is written while a bug is planted.
 fn finds(bug: Bug, path: &Path) -> Result<(), Failed> {
     let script = fs::read_to_string(path)?;
     plant(Some(bug));
-    let played = scenario::play(&script);
+    let played = scenario::play(&shown(path), &script);
     plant(None);
     match played {
         Ok(played) if played == script => Err("the script does not notice it".into()),
@@ -53,12 +71,17 @@ fn finds(bug: Bug, path: &Path) -> Result<(), Failed> {
     }
 }
 
+/// The name of a script, for people.
+fn shown(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().replace('_', " ")
+}
+
 fn check(path: &Path, update: bool) -> Result<(), Failed> {
     let script = fs::read_to_string(path)?;
-    let played = scenario::play(&script)?;
+    let played = scenario::play(&shown(path), &script)?;
     // A script with replays repeats itself.
     if !script.contains("at each step") {
-        let again = scenario::play(&played)?;
+        let again = scenario::play(&shown(path), &played)?;
         if again != played {
             let difference = difference(&played, &again);
             return Err(format!("played twice, it gave different text:\n{difference}").into());

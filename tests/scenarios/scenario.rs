@@ -34,9 +34,13 @@ mod seen;
 mod show;
 mod stage;
 mod verbs;
+mod watchdog;
 mod world;
 
+pub(crate) use invariants::planted::{Planted, histories};
 use script::{Command, Part};
+use seen::Seen;
+use watchdog::Watchdog;
 use world::World;
 
 /// Steps that one change has; more would never end.
@@ -61,9 +65,9 @@ pub(crate) enum ScenarioError {
 ///
 /// # Errors
 /// A script that cannot be played, or a broken invariant.
-pub(crate) fn play(script: &str) -> Result<String, ScenarioError> {
+pub(crate) fn play(name: &str, script: &str) -> Result<String, ScenarioError> {
     let parts = script::parse(script)?;
-    in_a_world(async |world| {
+    in_a_world(name, async |world| {
         let mut played = String::new();
         let mut before = Vec::new();
         for part in &parts {
@@ -73,7 +77,7 @@ pub(crate) fn play(script: &str) -> Result<String, ScenarioError> {
                     played += &script::print(command);
                     world.lines.clear();
                     let obeyed = match at_each_step(command)? {
-                        Some((node, deed)) => disturb(world, &before, (&node, &deed)).await,
+                        Some((node, deed)) => disturb(world, (name, &before), (&node, &deed)).await,
                         None => world.obey(command).await,
                     };
                     obeyed.map_err(|error| error.below(command.line, &world.lines))?;
@@ -91,6 +95,7 @@ pub(crate) fn play(script: &str) -> Result<String, ScenarioError> {
 /// Lets something happen in a world of its own: one thread, whose clock goes on
 /// only when nothing else is to be done.
 fn in_a_world<T>(
+    name: &str,
     story: impl AsyncFnOnce(&mut World) -> Result<T, ScenarioError>,
 ) -> Result<T, ScenarioError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -98,10 +103,36 @@ fn in_a_world<T>(
         .start_paused(true)
         .build()
         .map_err(|error| verbs::mistake(error.to_string()))?;
+    let seen = Seen::new();
+    let last_seen = seen.clone();
+    let _watchdog =
+        Watchdog::of(runtime.handle().clone(), name.to_owned(), move || last_seen.last());
     LocalSet::new().block_on(&runtime, async {
-        let mut world = World::new().await;
+        let mut world = World::new(seen).await;
         story(&mut world).await
     })
+}
+
+/// Lets a world's time stand still; returns when that is found.
+pub(crate) fn finds_a_livelock() -> bool {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let Ok(runtime) = runtime.start_paused(true).enable_all().build() else { return false };
+    let (found, mut is_found) = tokio::sync::oneshot::channel();
+    let watchdog = Watchdog::with_limit(
+        runtime.handle().clone(),
+        Duration::from_millis(200),
+        // Whoever loops below still listens.
+        move || {
+            let _heard = found.send(()).is_ok();
+        },
+    );
+    runtime.block_on(async {
+        while is_found.try_recv() == Err(tokio::sync::oneshot::error::TryRecvError::Empty) {
+            tokio::task::yield_now().await;
+        }
+    });
+    drop(watchdog);
+    true
 }
 
 /// The node and the deed of `at each step of NODE: DEED`; none for another command.
@@ -112,16 +143,16 @@ fn at_each_step(command: &Command) -> Result<Option<(NodeName, String)>, Scenari
 }
 
 /// Plays the story so far, and what follows, once for every failpoint that the
-/// node's agent reaches, each time with the deed befalling it there; then goes
-/// on as if nothing had befallen it.
+/// node's agent reaches, each time disturbed there; then goes
+/// on as if it had not been disturbed.
 async fn disturb(
     world: &mut World,
-    before: &[Command],
+    (name, before): (&str, &[Command]),
     (node, deed): (&NodeName, &str),
 ) -> Result<(), ScenarioError> {
     let mut lines = Vec::new();
     for number in 0..STEPS_MAX {
-        let replay = || replay(before, (node, deed), number);
+        let replay = || replay((name, before), (node, deed), number);
         // A thread of its own, because a world needs one.
         let replayed = std::thread::scope(|scope| scope.spawn(replay).join());
         let replayed = replayed.map_err(|_panic| verbs::mistake("a replay ended with a panic"))?;
@@ -135,11 +166,11 @@ async fn disturb(
 
 /// One disturbed replay; none when the agent reaches no failpoint of that number.
 fn replay(
-    before: &[Command],
+    (name, before): (&str, &[Command]),
     (node, deed): (&NodeName, &str),
     number: usize,
 ) -> Result<Option<String>, ScenarioError> {
-    in_a_world(async |world| {
+    in_a_world(&format!("{name}, disturbed at step {number}"), async |world| {
         for command in before {
             match at_each_step(command)? {
                 Some(_) => world.run().await?,
@@ -154,7 +185,7 @@ fn replay(
         let Some((place, component)) = failpoints.hit() else { return Ok(None) };
         let there = async {
             failpoints.disarm();
-            world.befall(node, &component, deed).await?;
+            world.disturb(node, &component, deed).await?;
             // What was under way may need its time before anything new is seen.
             world.advance(Duration::from_secs(1)).await?;
             world.run().await

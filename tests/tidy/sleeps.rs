@@ -37,7 +37,7 @@ const ALLOWED: [(&str, &str, &str); 9] = [
         "pause_before_reconnecting",
         "a stand-in for an agent pauses between two connections, as the agent does",
     ),
-    ("docker/model.rs", "answers", "a probe of the model takes a millisecond of virtual time"),
+    ("probe/model.rs", "ask", "a probe of the model takes a millisecond of virtual time"),
     ("scenario/world.rs", "next_look", "moves virtual time on to the next look at the world"),
     ("agent/tests/bench.rs", "pass_time", "moves tokio's paused clock; no real time passes"),
 ];

@@ -7,15 +7,13 @@ use oml_common::decide::update::Outcome;
 use oml_common::document::Verbatim;
 use oml_common::document::instance::{Container, Instance, Workload};
 use oml_common::id::Digest;
-use oml_daemon::env::Clock;
+use oml_sim::Behaviour;
 use tokio::sync::watch;
 
 use super::*;
 use crate::execute::Work;
-use crate::fixtures;
-use crate::paths::Paths;
-use crate::runtime::fake::{Behaviour, FakeHost};
-use crate::runtime::{ContainerEngine as _, PullProgress};
+use crate::fixtures::{self, ModelHost};
+use crate::runtime::PullProgress;
 
 const TCP: &str = "\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -31,9 +29,8 @@ const UDP6: &str = "\
 ";
 
 struct Bench {
-    fake: FakeHost,
+    model: ModelHost,
     host: Host,
-    _folder: tempfile::TempDir,
 }
 
 fn port(text: &str) -> Port {
@@ -58,20 +55,16 @@ fn instance(version: &str, ports: &[&str]) -> InstanceDocument {
 
 impl Bench {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = Paths::below(folder.path());
-        std::fs::create_dir_all(paths.proc.join("net")).unwrap();
-        std::fs::create_dir_all(&paths.state).unwrap();
-        let fake = FakeHost::new(paths.clone(), Clock::system());
-        fake.offer(&digest(), Behaviour::Good);
+        let model = ModelHost::new();
+        model.offer(&digest(), Behaviour::Good);
         let host = Host {
-            docker: Arc::new(fake.docker()),
-            systemd: Arc::new(fake.systemd()),
-            paths,
-            clock: Clock::system(),
+            docker: Arc::new(model.docker()),
+            systemd: Arc::new(model.systemd()),
+            paths: model.paths.clone(),
+            clock: model.simulated.clock(),
             min_free: MinFree { engine_bytes: 0, state_bytes: 0 },
         };
-        Self { fake, host, _folder: folder }
+        Self { model, host }
     }
 
     fn listen(&self, table: &str, text: &str) {
@@ -92,19 +85,19 @@ impl Bench {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_port_of_another_program_blocks_before_anything_is_made() {
     let bench = Bench::new();
     bench.install(&instance("v1", &["8083/tcp"])).await;
     bench.listen("tcp", TCP);
     let outcome = bench.perform(&instance("v2", &["8081/tcp"]), Step::Create).await;
     assert_eq!(outcome, Outcome::Retry("port 8081/tcp is taken by another program".to_owned()));
-    assert_eq!(bench.fake.docker().list(&[]).await.unwrap().containers.len(), 1);
+    assert_eq!(bench.model.host.containers().len(), 1);
     bench.listen("tcp", "");
     assert_eq!(bench.perform(&instance("v2", &["8081/tcp"]), Step::Create).await, Outcome::Done);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_version_that_runs_holds_its_own_ports() {
     let bench = Bench::new();
     bench.install(&instance("v1", &["8081/tcp"])).await;
@@ -113,7 +106,7 @@ async fn the_version_that_runs_holds_its_own_ports() {
     assert_eq!(outcome, Outcome::Done);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_full_disk_blocks_before_anything_is_made() {
     let mut bench = Bench::new();
     bench.install(&instance("v1", &[])).await;
@@ -139,7 +132,7 @@ async fn an_image_that_turns_out_too_large_for_the_disk_is_not_fetched_to_its_en
     assert!(matches!(too_large.await, Blocked::Bytes { .. }));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_down_may_come_back_on_a_full_disk() {
     let mut bench = Bench::new();
     let instance = instance("v1", &[]);
@@ -148,7 +141,7 @@ async fn what_is_down_may_come_back_on_a_full_disk() {
     assert_eq!(bench.perform(&instance, Step::Create).await, Outcome::Done);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn ports_that_are_only_added_may_be_its_own_told_late() {
     let bench = Bench::new();
     bench.install(&instance("v1", &["8083/tcp"])).await;
@@ -157,8 +150,8 @@ async fn ports_that_are_only_added_may_be_its_own_told_late() {
     assert_eq!(outcome, Outcome::Done);
 }
 
-#[test]
-fn only_sockets_that_are_in_the_way_count() {
+#[tokio::test]
+async fn only_sockets_that_are_in_the_way_count() {
     let bench = Bench::new();
     bench.listen("tcp", TCP);
     bench.listen("udp6", UDP6);

@@ -6,6 +6,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
 
 use super::*;
+use crate::paths::Paths;
+use crate::runtime::docker::Docker;
 
 /// Answers the first connection with `answer` once it has sent something.
 async fn server(answer: impl Into<Vec<u8>>) -> u16 {
@@ -28,13 +30,9 @@ async fn closed_port() -> u16 {
 }
 
 async fn ask_it(check: Check) -> Answer {
-    let engine = Engine::at(Path::new("/nonexistent/docker.sock"));
-    ask(
-        &check,
-        1_000,
-        ProbeTarget { engine: &engine, container: "none", random: &Random::system() },
-    )
-    .await
+    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new());
+    ask(&check, 1_000, ProbeTarget { engine: &engine, container: "none", random: &Random::system() })
+        .await
 }
 
 fn http(port: u16) -> Check {

@@ -1,5 +1,5 @@
-//! What every runtime has to keep, asked of the fake always and of the real
-//! Docker and systemd where `OML_CONTRACT=real` says that this host is theirs.
+//! What every runtime has to keep, asked of the model of a host always and of the
+//! real Docker and systemd where `OML_CONTRACT=real` says that this host is theirs.
 //!
 //! The real suite needs an installed agent program, root, and images that are
 //! named by `OML_CONTRACT_REPOSITORY` and the digests `OML_CONTRACT_V1`,
@@ -19,18 +19,17 @@ use oml_common::document::instance::{
     Check, Container, Instance, InstanceDocument, PackagedUnit, Probe, Timing, Workload,
 };
 use oml_common::id::{ComponentName, Digest};
-use oml_daemon::env::Clock;
+use oml_sim::Behaviour;
 use tokio::sync::watch;
 
 use super::docker::{Docker, Login};
-use super::fake::{Behaviour, FakeHost};
 use super::systemd::Systemd;
 use super::{ContainerEngine, Listing, PullProgress, RuntimeError, UnitManager};
 use crate::documents;
-use crate::fixtures;
+use crate::fixtures::{self, ModelHost};
 use crate::paths::{Paths, Slot};
 
-/// Runs clauses one after the other and tells how long each took.
+/// Runs clauses one after the other and prints how long each took.
 macro_rules! in_order {
     ($place:expr, $($clause:ident),+ $(,)?) => {
         $(
@@ -66,39 +65,33 @@ struct Images {
     second: Digest,
     /// Ends at once, with status 1 and a line of log.
     exits: Digest,
-    /// Runs and never answers; only where programs really run.
-    hangs: Option<Digest>,
+    /// Runs and never answers.
+    hangs: Digest,
 }
 
-impl Images {
-    fn hangs(&self) -> &Digest {
-        self.hangs.as_ref().expect("only asked of real daemons")
-    }
-}
-
-#[tokio::test]
-async fn the_fake_keeps_the_contract() {
-    let folder = tempfile::tempdir().unwrap();
-    let paths = Paths::below(folder.path());
-    let host = FakeHost::new(paths.clone(), Clock::system());
+#[tokio::test(start_paused = true)]
+async fn the_model_keeps_the_contract() {
+    let model = ModelHost::new();
     let digest = |digit: &str| format!("sha256:{}", digit.repeat(64)).parse::<Digest>().unwrap();
     let images =
-        Images { first: digest("1"), second: digest("2"), exits: digest("3"), hangs: None };
-    host.offer(&images.first, Behaviour::Good);
-    host.offer(&images.second, Behaviour::Good);
+        Images { first: digest("1"), second: digest("2"), exits: digest("3"), hangs: digest("4") };
     let log = vec!["configuration error: this version exits at once".to_owned()];
-    host.offer(&images.exits, Behaviour::Exits { code: 1, log });
-    host.answer_exec(&["echo", "three"], 0, "three\n");
-    host.answer_exec(&["false"], 1, "");
-    scenarios::all(&Place {
-        docker: Arc::new(host.docker()),
-        systemd: Arc::new(host.systemd()),
-        paths,
-        manual: ManualActions::Fake(host),
+    model.offer(&images.first, Behaviour::Good);
+    model.offer(&images.second, Behaviour::Good);
+    model.offer(&images.exits, Behaviour::ExitsAtOnce { code: 1, log });
+    model.offer(&images.hangs, Behaviour::Hangs);
+    model.answer_exec(&["echo", "three"], 0, "three\n");
+    model.answer_exec(&["false"], 1, "");
+    let place = Place {
+        docker: Arc::new(model.docker()),
+        systemd: Arc::new(model.systemd()),
+        paths: model.paths.clone(),
+        manual: ManualActions::Model(Box::new(model)),
         repository: "registry.lab:5000/omnileads/small".to_owned(),
         images,
-    })
-    .await;
+    };
+    scenarios::all(&place).await;
+    faults::all(&place).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,11 +119,12 @@ async fn the_real_daemons_keep_the_contract() {
             first: value("OML_CONTRACT_V1").parse().unwrap(),
             second: value("OML_CONTRACT_V2").parse().unwrap(),
             exits: value("OML_CONTRACT_EXITS").parse().unwrap(),
-            hangs: value("OML_CONTRACT_HANGS").parse().ok(),
+            hangs: value("OML_CONTRACT_HANGS").parse().unwrap(),
         },
     };
     scenarios::all(&place).await;
     faults::all(&place).await;
+    faults::of_real_daemons(&place).await;
 }
 
 impl Place {

@@ -1,7 +1,7 @@
-//! Containers, through the Docker Engine's API. Creates, names and removes
-//! them; starting and holding them is the supervisors' part.
+//! Containers, through the Docker Engine's API.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,11 +10,16 @@ use futures_util::{StreamExt as _, stream};
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash};
+use oml_common::time::Timestamp;
 use tokio::sync::{OnceCell, watch};
 
-use super::{ContainerEngine, ExecOutput, ExitReport, Listing, PullProgress, RuntimeError};
+use super::{
+    ContainerEngine, ContainerEvents, ExecOutput, ExitReport, Inspected, Listing, Marked,
+    PullProgress, RuntimeError, Waited,
+};
 use crate::paths::Paths;
 
+mod calls;
 mod create;
 mod engine;
 mod events;
@@ -31,51 +36,68 @@ mod names;
 mod stub;
 mod time;
 
-pub use engine::{Engine, Inspected, Waited};
-pub use events::ContainerEvents;
-pub use label::Marked;
 pub use login::Login;
+
+use calls::EngineCalls;
+use engine::Engine;
 
 /// Containers are inspected this many at a time.
 const INSPECTIONS: usize = 8;
-/// A component removed by the agent has this long where its document is lost.
-const STOP_GRACE_MS: u64 = 10_000;
 
 /// The Docker Engine of a host.
 #[derive(Debug)]
 pub struct Docker {
-    engine: Engine,
+    engine: Arc<dyn EngineCalls>,
     paths: Paths,
     logins: Vec<Login>,
     local: OnceCell<images::Place>,
+    watcher: OnceLock<Watcher>,
+}
+
+/// Follows the engine's events for as long as it lives.
+#[derive(Debug)]
+struct Watcher {
     changes: watch::Receiver<u64>,
-    watcher: tokio::task::JoinHandle<()>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Docker {
-    /// The engine behind the socket of `paths`; it may be away. Must be called
-    /// inside a tokio runtime.
+    /// The engine behind the socket of `paths`; it may be away.
     #[must_use]
     pub fn new(paths: Paths, logins: Vec<Login>) -> Self {
-        Self::over(Engine::at(&paths.docker_socket), paths, logins)
+        let engine = Arc::new(Engine::at(&paths.docker_socket));
+        Self::over(engine, paths, logins)
     }
 
-    /// An engine that is reached in another way.
-    #[must_use]
-    pub fn over(engine: Engine, paths: Paths, logins: Vec<Login>) -> Self {
-        let (sender, changes) = watch::channel(0);
-        let watcher = tokio::spawn(events::watch(engine.clone(), sender));
-        Self { engine, paths, logins, local: OnceCell::new(), changes, watcher }
+    fn over(engine: Arc<dyn EngineCalls>, paths: Paths, logins: Vec<Login>) -> Self {
+        let (local, watcher) = Default::default();
+        Self { engine, paths, logins, local, watcher }
     }
 
     /// What changes only with the engine's own settings.
     async fn place(&self) -> Result<&images::Place, RuntimeError> {
-        self.local.get_or_try_init(|| images::place(&self.engine)).await
+        self.local.get_or_try_init(|| self.engine.place()).await
     }
 
-    /// The containers of a component.
-    async fn of_component(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
-        self.engine.marked(component).await
+    /// Creates a container that is not started, and gives its id.
+    async fn create_named(
+        &self,
+        name: &str,
+        instance: &InstanceDocument,
+        container: &Container,
+    ) -> Result<String, RuntimeError> {
+        let local = create::Local {
+            image: images::local_name(&*self.engine, container).await?,
+            log_driver: self.place().await?.log_driver.clone(),
+        };
+        let body = create::body(instance, container, &self.paths, local)?;
+        self.engine.create(name, body).await
     }
 
     async fn observe(&self, marked: Marked) -> Result<Option<Found>, RuntimeError> {
@@ -92,43 +114,6 @@ impl Docker {
 }
 
 type Found = (ComponentName, ObservedContainer);
-
-impl Drop for Docker {
-    fn drop(&mut self) {
-        self.watcher.abort();
-    }
-}
-
-impl Engine {
-    /// The containers of a component, newest first.
-    pub async fn marked(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
-        let found = self.labelled(format!("{}={component}", label::COMPONENT)).await?;
-        let mut marked: Vec<Marked> = found.iter().filter_map(label::read).collect();
-        marked.sort_by_key(|container| std::cmp::Reverse(container.created));
-        Ok(marked)
-    }
-
-    /// Makes a container again that was there before, not started; under its
-    /// own name if that is free. Gives its id.
-    pub async fn restore(
-        &self,
-        instance: &InstanceDocument,
-        paths: &Paths,
-    ) -> Result<String, RuntimeError> {
-        let container = container_of(instance)?;
-        let all = self.containers().await?;
-        let is_free = all.iter().all(|c| label::name_of(c) != container.name.as_str());
-        let name = match is_free {
-            true => container.name.to_string(),
-            false => names::next(container, &instance.workload_hash()),
-        };
-        let local = create::Local {
-            image: images::local_name(self, container).await?,
-            log_driver: images::place(self).await?.log_driver,
-        };
-        self.create(&name, create::body(instance, container, paths, local)?).await
-    }
-}
 
 #[async_trait]
 impl ContainerEngine for Docker {
@@ -149,7 +134,7 @@ impl ContainerEngine for Docker {
             labels,
             units: Vec::new(),
             foreign: foreign(&all, desired),
-            images: images::present(&self.engine).await?,
+            images: images::present(&*self.engine).await?,
         })
     }
 
@@ -160,7 +145,7 @@ impl ContainerEngine for Docker {
     ) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
         let login = login::find(&self.logins, &container.repository)?;
-        images::fetch(&self.engine, container, login, images::SILENCE_MAX, progress).await
+        images::fetch(&*self.engine, container, login, images::SILENCE_MAX, progress).await
     }
 
     async fn create(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
@@ -174,17 +159,12 @@ impl ContainerEngine for Docker {
         if all.iter().filter_map(label::read).any(|container| is_there(&container)) {
             return Ok(());
         }
-        let local = create::Local {
-            image: images::local_name(&self.engine, container).await?,
-            log_driver: self.place().await?.log_driver.clone(),
-        };
         let name = names::next(container, &hash);
-        let body = create::body(instance, container, &self.paths, local)?;
-        self.engine.create(&name, body).await.map(|_id| ())
+        self.create_named(&name, instance, container).await.map(drop)
     }
 
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
-        for container in self.of_component(component).await?.iter().filter(|c| c.is_running) {
+        for container in self.containers_of(component).await?.iter().filter(|c| c.is_running) {
             self.engine.stop(&container.id, container.stop_grace_ms()).await?;
         }
         Ok(())
@@ -193,7 +173,7 @@ impl ContainerEngine for Docker {
     async fn promote(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
         let all = self.engine.containers().await?;
-        names::promote(&self.engine, &all, instance, container).await
+        names::promote(&*self.engine, &all, instance, container).await
     }
 
     async fn remove(
@@ -201,7 +181,7 @@ impl ContainerEngine for Docker {
         component: &ComponentName,
         keep: &[ContentHash],
     ) -> Result<(), RuntimeError> {
-        let containers = self.of_component(component).await?;
+        let containers = self.containers_of(component).await?;
         for container in containers.iter().filter(|c| !c.is_running && !keep.contains(&c.hash)) {
             self.engine.remove(&container.id).await?;
         }
@@ -213,9 +193,9 @@ impl ContainerEngine for Docker {
         component: &ComponentName,
         hash: &ContentHash,
     ) -> Result<ExitReport, RuntimeError> {
-        let containers = self.of_component(component).await?;
+        let containers = self.containers_of(component).await?;
         match containers.iter().find(|container| &container.hash == hash) {
-            Some(container) => messages::of(&self.engine, &container.id).await,
+            Some(container) => messages::of(&*self.engine, &container.id).await,
             None => Ok(ExitReport::default()),
         }
     }
@@ -225,7 +205,7 @@ impl ContainerEngine for Docker {
         component: &ComponentName,
         hash: &ContentHash,
     ) -> Result<Option<InstanceDocument>, RuntimeError> {
-        let containers = self.of_component(component).await?;
+        let containers = self.containers_of(component).await?;
         let of_hash = containers.iter().find(|container| &container.hash == hash);
         Ok(of_hash.and_then(Marked::instance))
     }
@@ -240,7 +220,7 @@ impl ContainerEngine for Docker {
         command: &[String],
         timeout_ms: u64,
     ) -> Result<ExecOutput, RuntimeError> {
-        let containers = self.of_component(component).await?;
+        let containers = self.containers_of(component).await?;
         let Some(running) = containers.iter().find(|container| container.is_running) else {
             return Err(RuntimeError::Refused {
                 verb: "run a command in",
@@ -252,22 +232,66 @@ impl ContainerEngine for Docker {
         self.engine.exec(&running.id, command, Duration::from_millis(timeout_ms)).await
     }
 
+    async fn containers_of(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
+        let found = self.engine.labelled(label::COMPONENT, component.as_str()).await?;
+        let mut marked: Vec<Marked> = found.iter().filter_map(label::read).collect();
+        marked.sort_by_key(|container| std::cmp::Reverse(container.created));
+        Ok(marked)
+    }
+
+    async fn restore(&self, instance: &InstanceDocument) -> Result<String, RuntimeError> {
+        let container = container_of(instance)?;
+        let all = self.engine.containers().await?;
+        let is_free = all.iter().all(|c| label::name_of(c) != container.name.as_str());
+        let name = match is_free {
+            true => container.name.to_string(),
+            false => names::next(container, &instance.workload_hash()),
+        };
+        self.create_named(&name, instance, container).await
+    }
+
+    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
+        self.engine.inspect(id).await
+    }
+
+    async fn start_container(&self, id: &str) -> Result<(), RuntimeError> {
+        self.engine.start(id).await
+    }
+
+    async fn stop_container(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
+        self.engine.stop(id, grace_ms).await
+    }
+
+    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
+        self.engine.wait(id).await
+    }
+
+    async fn exec_in(
+        &self,
+        id: &str,
+        command: &[String],
+        limit: Duration,
+    ) -> Result<ExecOutput, RuntimeError> {
+        self.engine.exec(id, command, limit).await
+    }
+
+    async fn container_events(
+        &self,
+        id: &str,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<ContainerEvents, RuntimeError> {
+        self.engine.container_events(id, since, until).await
+    }
+
     fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.clone()
-    }
-}
-
-impl Marked {
-    /// The instance it was made from, unless its label was damaged.
-    #[must_use]
-    pub fn instance(&self) -> Option<InstanceDocument> {
-        InstanceDocument::read(&self.document).ok()
-    }
-
-    /// From its stop signal to its kill.
-    #[must_use]
-    pub fn stop_grace_ms(&self) -> u64 {
-        self.instance().map_or(STOP_GRACE_MS, |instance| instance.timing.stop_grace_ms)
+        let watcher = self.watcher.get_or_init(|| {
+            let (sender, changes) = watch::channel(0);
+            let engine = Arc::clone(&self.engine);
+            let task = tokio::spawn(async move { engine.watch(&sender).await });
+            Watcher { changes, task }
+        });
+        watcher.changes.clone()
     }
 }
 

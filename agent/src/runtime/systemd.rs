@@ -2,7 +2,7 @@
 //! stops; what a unit of ours runs is the supervisor's part.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use crate::files as disk;
 use crate::paths::Paths;
 
 mod bus;
+mod calls;
 mod files;
 mod jobs;
 #[cfg(any(test, feature = "sim"))]
@@ -24,7 +25,8 @@ mod signals;
 mod state;
 mod text;
 
-use bus::Calls;
+use bus::Bus;
+use calls::UnitCalls;
 use files::{OurFile, Place};
 use signals::Signals;
 
@@ -39,7 +41,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Systemd {
     paths: Paths,
-    calls: Calls,
+    calls: Arc<dyn UnitCalls>,
     signals: Signals,
     listener: tokio::task::JoinHandle<()>,
     /// One re-reading of the unit files at a time, and none beside a write.
@@ -56,21 +58,12 @@ impl Systemd {
     pub fn new(paths: Paths) -> Self {
         let signals = Signals::new();
         let listener = tokio::spawn(signals.clone().listen());
-        Self::over(paths, Calls::default(), signals, listener)
-    }
-
-    /// The systemd of a model of a host. Must be called inside a tokio runtime.
-    #[cfg(any(test, feature = "sim"))]
-    #[must_use]
-    pub fn of_model(paths: Paths, host: oml_sim::Host) -> Self {
-        let signals = Signals::new();
-        let listener = tokio::spawn(signals.clone().listen_to_model(host.clone()));
-        Self::over(paths, Calls::of_model(host), signals, listener)
+        Self::over(paths, Arc::new(Bus::default()), signals, listener)
     }
 
     fn over(
         paths: Paths,
-        calls: Calls,
+        calls: Arc<dyn UnitCalls>,
         signals: Signals,
         listener: tokio::task::JoinHandle<()>,
     ) -> Self {

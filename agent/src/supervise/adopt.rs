@@ -1,5 +1,5 @@
-//! From the document to a running container: adopt it, or make and start it,
-//! and never let two of a component run.
+//! From the document to a running container: adopts the container, or creates and
+//! starts it. Two containers of a component never run at once.
 
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::status::{Drift, Status};
@@ -8,7 +8,7 @@ use oml_common::text::error::chain;
 
 use super::{Held, Record, SuperviseError, Supervisor, was_ready};
 use crate::documents;
-use crate::runtime::docker::Marked;
+use crate::runtime::Marked;
 
 /// How the container came to be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,21 +58,20 @@ impl Supervisor {
         let hash = instance.workload_hash();
         let before = self.status_before();
         let before = before.filter(|status| status.hash == hash);
-        let containers = self.client.insist(|| self.client.engine.marked(&self.component)).await?;
+        let containers =
+            self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
         let found = sort(&containers, &hash);
         for rival in &found.rivals {
             eprintln!("stopping {}, which is not the one wanted", rival.name);
             self.client
-                .insist(|| self.client.engine.stop(&rival.id, rival.stop_grace_ms()))
+                .insist(|| self.client.engine.stop_container(&rival.id, rival.stop_grace_ms()))
                 .await?;
         }
         let runs = found.wanted.is_some_and(|container| container.is_running);
         let drift = self.drift(found.wanted, before.as_ref(), instance);
         let id = match found.wanted {
             Some(container) => container.id.clone(),
-            None => {
-                self.client.insist(|| self.client.engine.restore(instance, &self.paths)).await?
-            }
+            None => self.client.insist(|| self.client.engine.restore(instance)).await?,
         };
         let known = before.filter(|status| runs && status.container == id);
         let ready = known.as_ref().is_some_and(was_ready);
@@ -86,13 +85,13 @@ impl Supervisor {
         });
         self.write_down(|_record, _now| {});
         if !runs {
-            self.client.insist(|| self.client.engine.start(&id)).await?;
+            self.client.insist(|| self.client.engine.start_container(&id)).await?;
         }
         Ok(Adopted { ready })
     }
 
-    /// What the supervisor before this one said. An unreadable status is none:
-    /// it lives until the next boot only and is written anew at once.
+    /// Reads what the previous supervisor wrote. An unreadable status counts as none:
+    /// it lives until the next boot only and is written again at once.
     fn status_before(&self) -> Option<Status> {
         documents::read_status(&self.paths, &self.component)
             .inspect_err(|error| eprintln!("{}", chain(error)))

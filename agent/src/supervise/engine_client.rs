@@ -1,6 +1,7 @@
-//! The supervisor's way to the engine: it may be away for a while, and that is
-//! never taken for an answer.
+//! The supervisor's calls to the engine. The engine may be away for a while, which
+//! says nothing about the container.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::decide::observed::ContainerState;
@@ -8,15 +9,16 @@ use oml_daemon::env::Env;
 
 use super::sd_notify::SystemdNotifier;
 use crate::pause::RetryPause;
-use crate::runtime::RuntimeError;
-use crate::runtime::docker::{Engine, Waited};
+use crate::probe::Prober;
+use crate::runtime::{ContainerEngine, RuntimeError, Waited};
 
 /// How much longer systemd is asked to wait while the engine is away.
 const EXTENSION: Duration = Duration::from_secs(30);
 
 /// Engine and systemd, seen from one supervisor.
 pub(super) struct EngineClient {
-    pub(super) engine: Engine,
+    pub(super) engine: Arc<dyn ContainerEngine>,
+    pub(super) prober: Arc<dyn Prober>,
     pub(super) systemd: SystemdNotifier,
     pub(super) env: Env,
 }
@@ -78,16 +80,16 @@ impl EngineClient {
         }
     }
 
-    /// An end that the engine told, with what it knows beside the status.
+    /// Completes an end that the engine reported with what it knows beside the status.
     async fn end(&self, id: &str, code: i64, engine_was_away: bool) -> End {
-        let told = End { code: Some(code), out_of_memory: false, engine_was_away };
+        let reported = End { code: Some(code), out_of_memory: false, engine_was_away };
         match self.engine.inspect(id).await {
             Ok(Some(found)) => match found.state {
-                ContainerState::Exited { out_of_memory, .. } => End { out_of_memory, ..told },
-                ContainerState::Running { .. } | ContainerState::Created => told,
+                ContainerState::Exited { out_of_memory, .. } => End { out_of_memory, ..reported },
+                ContainerState::Running { .. } | ContainerState::Created => reported,
             },
-            Ok(None) => End { code: None, ..told },
-            Err(_) => End { engine_was_away: true, ..told },
+            Ok(None) => End { code: None, ..reported },
+            Err(_) => End { engine_was_away: true, ..reported },
         }
     }
 }

@@ -3,9 +3,9 @@
 use oml_common::document::status::Drift;
 use oml_common::time::Timestamp;
 
-use crate::runtime::docker::ContainerEvents;
+use crate::runtime::ContainerEvents;
 
-/// An end, in words.
+/// The end of a container, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ContainerExit {
     pub(super) words: String,
@@ -22,7 +22,7 @@ pub(super) struct Evidence {
     pub(super) out_of_memory: bool,
     /// The engine had been away when it was found.
     pub(super) engine_was_away: bool,
-    /// What the engine's events tell; none when it could not be asked.
+    /// What the engine's events say; none when they could not be read.
     pub(super) container_events: Option<ContainerEvents>,
 }
 

@@ -1,4 +1,5 @@
-//! What many answers mean: health, since when, and the line for people. Pure.
+//! What the answers of a probe mean over time: the health, since when, and the line
+//! for people. Pure.
 
 use oml_common::document::instance::Instance;
 use oml_common::document::status::{Drift, Health, Status};
@@ -7,7 +8,7 @@ use oml_common::time::Timestamp;
 use super::time;
 use crate::probe::Answer;
 
-/// What is known of the instance, and how it is put.
+/// The status of the instance, and what its line for people needs.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     status: Status,

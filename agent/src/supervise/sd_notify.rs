@@ -1,7 +1,7 @@
-//! What systemd is told (`sd_notify(3)`). Without systemd nobody is.
+//! What a supervisor tells systemd (`sd_notify(3)`).
 
-use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::surroundings::{Notice, Notify};
@@ -11,15 +11,26 @@ use oml_common::time::Timestamp;
 /// The line to systemd; the same text is not sent twice.
 pub(super) struct SystemdNotifier {
     notify: Box<dyn Notify>,
-    line: RefCell<String>,
-    sent: RefCell<String>,
+    shown: Mutex<Shown>,
+}
+
+/// What `systemctl status` shows.
+#[derive(Debug, Default)]
+struct Shown {
+    line: String,
+    /// What was last sent.
+    sent: String,
     /// Since when the engine does not answer.
-    away: Cell<Option<Timestamp>>,
+    away: Option<Timestamp>,
 }
 
 impl SystemdNotifier {
     pub(super) fn new(notify: Box<dyn Notify>) -> Self {
-        Self { notify, line: RefCell::default(), sent: RefCell::default(), away: Cell::default() }
+        Self { notify, shown: Mutex::default() }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn ready(&self) {
@@ -35,22 +46,25 @@ impl SystemdNotifier {
         self.notify.say(Notice::Extend(by));
     }
 
-    /// The line for `systemctl status`.
+    /// Sets the line for `systemctl status`.
     pub(super) fn status(&self, line: &str) {
-        line.clone_into(&mut self.line.borrow_mut());
-        self.tell();
+        let mut shown = self.shown();
+        line.clone_into(&mut shown.line);
+        self.send(&mut shown);
     }
 
     pub(super) fn engine_is_away(&self, now: Timestamp) {
-        if self.away.get().is_none() {
-            self.away.set(Some(now));
-            self.tell();
+        let mut shown = self.shown();
+        if shown.away.is_none() {
+            shown.away = Some(now);
+            self.send(&mut shown);
         }
     }
 
     pub(super) fn engine_is_back(&self) {
-        if self.away.take().is_some() {
-            self.tell();
+        let mut shown = self.shown();
+        if shown.away.take().is_some() {
+            self.send(&mut shown);
         }
     }
 
@@ -65,15 +79,14 @@ impl SystemdNotifier {
         }
     }
 
-    fn tell(&self) {
-        let mut line = self.line.borrow().clone();
-        if let Some(since) = self.away.get() {
+    fn send(&self, shown: &mut Shown) {
+        let mut line = shown.line.clone();
+        if let Some(since) = shown.away {
             line += &format!("; docker does not answer since {}", time::shown(since));
         }
-        let mut sent = self.sent.borrow_mut();
-        if *sent != line {
+        if shown.sent != line {
             self.notify.say(Notice::Status(&line));
-            *sent = line;
+            shown.sent = line;
         }
     }
 }

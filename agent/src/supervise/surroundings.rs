@@ -1,7 +1,8 @@
-//! What a supervisor is given from outside: the engine, the line to systemd,
-//! its signals and the clock. The program takes those of the host; tests bring
-//! their own.
+//! What a supervisor is given from outside: the engine, the prober, the line to
+//! systemd, its signals and the clock. The program takes those of the host; tests
+//! bring their own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::id::ComponentName;
@@ -12,20 +13,23 @@ use tokio::sync::mpsc;
 
 use super::SuperviseError;
 use crate::paths::Paths;
-use crate::runtime::docker::Engine;
+use crate::probe::{LocalProber, Prober};
+use crate::runtime::ContainerEngine;
+use crate::runtime::docker::Docker;
 
 /// Everything a supervisor is given.
 pub struct Surroundings {
     /// Where things are on the host.
     pub paths: Paths,
-    pub engine: Engine,
+    pub engine: Arc<dyn ContainerEngine>,
+    pub prober: Arc<dyn Prober>,
     /// The line to systemd.
     pub notify: Box<dyn Notify>,
     pub signals: ProcessSignals,
     /// The host's clock and randomness.
     pub env: Env,
     /// Is called when a component's status file has been written.
-    pub status_written: Box<dyn Fn(&ComponentName)>,
+    pub status_written: Box<dyn Fn(&ComponentName) + Send + Sync>,
 }
 
 /// What a supervisor says to systemd (`sd_notify(3)`).
@@ -43,16 +47,15 @@ pub enum Notice<'a> {
 }
 
 /// The line to systemd.
-pub trait Notify {
-    /// Says something; nobody has to be listening.
+pub trait Notify: Send + Sync {
+    /// Sends a notice; it is fine when nobody listens.
     fn say(&self, notice: Notice<'_>);
 
-    /// Within which time [`Notice::Alive`] has to be said again; none where
-    /// nobody waits for it.
+    /// The longest time between two [`Notice::Alive`]; none where no watchdog waits.
     fn watchdog(&self) -> Option<Duration>;
 }
 
-/// The line of a process that systemd started. Without systemd nobody hears it.
+/// The line of a process that systemd started. Without systemd, notices are lost.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemdSocket;
 
@@ -89,7 +92,7 @@ pub struct ProcessSignals {
     pub hangup: SignalStream,
 }
 
-/// ProcessSignals of one kind.
+/// Signals of one kind.
 pub enum SignalStream {
     Process(OsSignal),
     /// Those that somebody sends in their place.
@@ -128,7 +131,8 @@ impl Surroundings {
     /// The process's own signals cannot be had.
     pub fn of_process(paths: Paths, env: Env) -> Result<Self, SuperviseError> {
         Ok(Self {
-            engine: Engine::at(&paths.docker_socket),
+            engine: Arc::new(Docker::new(paths.clone(), Vec::new())),
+            prober: Arc::new(LocalProber),
             notify: Box::new(SystemdSocket),
             signals: ProcessSignals::of_process()?,
             env,

@@ -1,4 +1,4 @@
-//! From a running container to its end: asks for its health and waits.
+//! From a running container to its end: probes it, counts its calls and waits.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,10 +25,10 @@ const STARTING_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// How often calls are counted.
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 const COUNT_LIMIT: Duration = Duration::from_secs(5);
-/// Events of an end are looked for this far ahead: the engine tells of a stop
-/// only after it.
+/// Events of an end are looked for this far ahead: the engine records a stop only
+/// after the end.
 const AFTERMATH_MS: u64 = 300;
-/// And so far back where the start is of no help: what was done before it must not count.
+/// Events of an end are looked for this far back where the time of the start is unusable.
 const JUST_NOW_MS: u64 = 5_000;
 
 /// How the watch ended.
@@ -117,9 +117,9 @@ impl Supervisor {
 
     async fn probe(&mut self, instance: &InstanceDocument, id: &str, pace: &mut Pace) {
         let client = self.client.clone();
-        let target =
-            ProbeTarget { engine: &client.engine, container: id, random: client.env.random() };
-        let answer = probe::ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
+        let target = ProbeTarget { engine: &*client.engine, container: id, random: client.env.random() };
+        let answer =
+            client.prober.ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
         self.write_down(|record, now| record.answered(answer, now));
         let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
         if health == Health::Healthy && pace.ready_by.take().is_some() {
@@ -146,14 +146,14 @@ impl Supervisor {
         }
     }
 
-    /// Counts what a stop would cut. What cannot be read is not known, never 0.
+    /// Counts what a stop would cut. A count that cannot be read is unknown, never 0.
     async fn count(
         &mut self,
         instance: &InstanceDocument,
         target: ProbeTarget<'_>,
     ) -> Result<(), String> {
         let Some(active) = &instance.active else { return Ok(()) };
-        let output = target.engine.exec(target.container, &active.command, COUNT_LIMIT).await;
+        let output = target.engine.exec_in(target.container, &active.command, COUNT_LIMIT).await;
         let count = match output {
             Ok(output) if output.exit_code == 0 => probe::count(&output.stdout, &active.before)
                 .ok_or_else(|| format!("no number stands before {:?}", active.before)),
@@ -164,8 +164,8 @@ impl Supervisor {
         count.map(drop)
     }
 
-    /// Takes up a changed document as far as it is about the same workload:
-    /// another workload waits for the unit's restart.
+    /// Applies a changed document if it is about the same workload; another workload
+    /// waits for the unit's restart.
     fn reread(&mut self, instance: &mut InstanceDocument, pace: &mut Pace) {
         let time = self.document_time();
         if time.is_none() || time == pace.document_time {

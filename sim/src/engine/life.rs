@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Container, ContainerState, EngineError, EventAction, NewContainer};
 use crate::{Behaviour, Daemon, Host, Verb};
 
 /// From its start to a program's first answer.
-const ANSWER_MS: u64 = 1_000;
+const ANSWER: Duration = Duration::from_secs(1);
 /// From its start to the end of a program that ends at once.
 const EXIT: Duration = Duration::from_millis(200);
 /// From the stop signal to a program's end.
@@ -31,6 +33,7 @@ impl Host {
         let mut state = self.state();
         let container = state.engine.find(id)?;
         container.state = ContainerState::Running { since_ms: now_ms };
+        container.started = Some(Instant::now());
         container.starts += 1;
         container.behaviour = behaviour.clone();
         let (id, start) = (container.id.clone(), container.starts);
@@ -70,19 +73,19 @@ impl Host {
     /// Whether the program of a running container answers now.
     #[must_use]
     pub fn answers(&self, id: &str) -> bool {
-        let now_ms = self.now_ms();
         let Some(container) = self.running(id) else { return false };
-        let ContainerState::Running { since_ms } = container.state else { return false };
-        let age_ms = now_ms.saturating_sub(since_ms);
+        let Some(age) = container.started.map(|started| started.elapsed()) else { return false };
         match container.behaviour {
-            Behaviour::Good | Behaviour::DiesAfter { .. } => age_ms >= ANSWER_MS,
-            Behaviour::UnhealthyAfter { after_ms } => age_ms >= ANSWER_MS && age_ms < after_ms,
+            Behaviour::Good | Behaviour::DiesAfter { .. } => age >= ANSWER,
+            Behaviour::UnhealthyAfter { after_ms } => {
+                age >= ANSWER && age < Duration::from_millis(after_ms)
+            }
             Behaviour::ExitsAtOnce { .. } | Behaviour::Hangs => false,
         }
     }
 }
 
-/// What somebody does on the host, or what befalls it.
+/// What somebody does on the host, or what happens to it.
 impl Host {
     /// `docker stop` by hand.
     ///
@@ -118,16 +121,18 @@ impl Host {
         let now_ms = self.now_ms();
         let mut state = self.state();
         let id = format!("{:064x}", state.next_serial());
-        let NewContainer { name, image, labels, volumes } = new;
+        let NewContainer { name, image, labels, volumes, environment } = new;
         state.engine.containers.push(Container {
             id,
             name,
             image,
             labels,
             volumes,
+            environment,
             created_ms: now_ms,
             state: ContainerState::Running { since_ms: now_ms },
             log: Vec::new(),
+            started: Some(Instant::now()),
             starts: 1,
             behaviour: Behaviour::Good,
         });
@@ -136,7 +141,7 @@ impl Host {
     }
 
     /// Restarts the engine. Without live-restore everything that runs ends, and
-    /// the engine's history does not tell of it.
+    /// the engine's history has no event of it.
     pub fn restart_engine(&self, live_restore: bool) {
         self.take_away(Daemon::Engine);
         if !live_restore {

@@ -26,7 +26,7 @@ pub(super) struct Running {
 }
 
 /// The main process of a unit. Whoever runs it says how it ended; one that is
-/// dropped without a word counts as killed.
+/// dropped before that counts as killed.
 pub struct Process {
     host: Host,
     unit: String,

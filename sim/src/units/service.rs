@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::job::Kind;
 use super::process::{Process, Signal};
 use super::{ActiveState, ExitCause, Unit, ms};
@@ -17,15 +19,15 @@ impl Host {
         let mut state = self.state();
         let Some(unit) = state.units.units.get_mut(name) else { return };
         let (burst, interval_ms) = unit.definition.start_limit();
-        unit.starts_ms.retain(|start| now_ms.saturating_sub(*start) < interval_ms);
-        if unit.starts_ms.len() >= burst {
+        unit.starts.retain(|start| start.elapsed() < ms(interval_ms));
+        if unit.starts.len() >= burst {
             unit.enter(ActiveState::Failed, now_ms);
             "start-limit-hit".clone_into(&mut unit.state.result);
             drop(state);
             self.finish_job(name);
             return;
         }
-        unit.starts_ms.push(now_ms);
+        unit.starts.push(Instant::now());
         (unit.stops, unit.verdict) = (false, None);
         let command = unit.definition.command();
         let Some(command) = command.filter(|_| unit.definition.is_notify()) else {

@@ -4,11 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::document::report::{Phase, Report};
 use oml_common::id::{Generation, NodeName};
+use oml_common::time::Timestamp;
+use oml_sim::EventAction;
 use omlcontroller::ops::snapshot::TenantSnapshot;
 
 use super::ScenarioError;
 use super::node::Node;
 use super::stage::component_of;
+
+mod cut;
+pub(super) mod planted;
+mod strangers;
+
+use cut::{Cuts, Stop};
+use strangers::Strangers;
 
 /// What the checks have to remember.
 #[derive(Debug, Default)]
@@ -19,6 +28,9 @@ pub(super) struct Watch {
     on_the_way: BTreeMap<NodeName, Generation>,
     /// Containers that answered at least once, and their component.
     answered: BTreeMap<(NodeName, String), BTreeSet<String>>,
+    cuts: Cuts,
+    /// What each host has that is not ours.
+    strangers: BTreeMap<NodeName, Strangers>,
 }
 
 fn broken(what: String) -> ScenarioError {
@@ -26,16 +38,75 @@ fn broken(what: String) -> ScenarioError {
 }
 
 impl Watch {
-    pub(super) fn check(&mut self, nodes: &BTreeMap<NodeName, Node>) -> Result<(), ScenarioError> {
+    pub(super) fn check(
+        &mut self,
+        nodes: &BTreeMap<NodeName, Node>,
+        now: Timestamp,
+    ) -> Result<(), ScenarioError> {
         for node in nodes.values() {
+            if let Some(call) = node.host.stuck() {
+                let name = &node.name;
+                return Err(broken(format!("calls to {name} without end at one moment: {call:?}")));
+            }
             check_one_runs(node)?;
             self.check_startable(node)?;
+            self.check_calls(node, now)?;
+            let before = self.strangers.entry(node.name.clone()).or_default();
+            let after = Strangers::of(node);
+            strangers::check(before, &after)
+                .map_err(|what| broken(format!("{what} on {}", node.name)))?;
+            before.add(after);
         }
         Ok(())
     }
 
-    /// Somebody removes what runs by hand: that is not the agent's affair.
-    pub(super) fn robbed(&mut self, node: &NodeName, component: &str) {
+    /// Calls that a stop cut were allowed to be cut.
+    fn check_calls(&mut self, node: &Node, now: Timestamp) -> Result<(), ScenarioError> {
+        let containers = node.host.containers();
+        for (id, calls) in node.stage.up() {
+            let found = containers.iter().find(|container| container.id == id);
+            if found.is_some_and(oml_sim::Container::is_running) {
+                continue;
+            }
+            // Calls end with what carries them.
+            node.stage.end_calls(&id);
+            let events = node.host.history(&id);
+            let Some(stopped) = events.iter().rev().find(|e| e.action == EventAction::Stop) else {
+                continue;
+            };
+            let component = found.map_or("", component_of).to_owned();
+            let at = Timestamp(stopped.at_ms).min(now);
+            let stop = Stop { node: node.name.clone(), component, container: id, calls, at };
+            self.cuts.check(&stop).map_err(broken)?;
+        }
+        Ok(())
+    }
+
+    /// An agent says how its host is.
+    pub(super) fn see_report(&mut self, node: &NodeName, report: &Report, at: Timestamp) {
+        self.cuts.see_report(node, report, at);
+    }
+
+    /// Somebody on the host ends a container.
+    pub(super) fn ended_by_hand(&mut self, node: &NodeName, container: &str) {
+        self.cuts.excuse(node, container);
+    }
+
+    /// Somebody on the host has changed what is not ours.
+    pub(super) fn strangers_changed(&mut self, node: &Node) {
+        self.strangers.insert(node.name.clone(), Strangers::of(node));
+    }
+
+    /// A host was powered off and on: nothing that ended with it was ended by its agent.
+    pub(super) fn rebooted(&mut self, node: &Node) {
+        for (id, _) in node.stage.up() {
+            node.stage.end_calls(&id);
+        }
+        self.strangers_changed(node);
+    }
+
+    /// Somebody removes what runs by hand, which is not the agent's doing.
+    pub(super) fn removed_by_hand(&mut self, node: &NodeName, component: &str) {
         self.answered.remove(&(node.clone(), component.to_owned()));
     }
 
@@ -83,6 +154,7 @@ impl Watch {
         for (name, node) in &snapshot.nodes {
             let Some(assigned) = &node.assigned else { continue };
             let generation = assigned.assignment.generation;
+            self.cuts.see_share(name, &assigned.assignment.content.share);
             if self.given.insert(name.clone(), generation) != Some(generation) {
                 self.on_the_way.insert(name.clone(), generation);
             }
@@ -120,20 +192,5 @@ fn check_one_runs(node: &Node) -> Result<(), ScenarioError> {
 /// Everything that the agent was given is kept, given up or out of its hands.
 fn has_come_to_an_end(report: &Report, generation: Generation) -> bool {
     report.applied >= Some(generation)
-        && report.instances.values().all(|instance| match instance.phase {
-            Phase::Ready
-            | Phase::StoppedByHand { .. }
-            | Phase::RolledBack
-            | Phase::Failed
-            | Phase::Unhealthy => true,
-            Phase::Pending
-            | Phase::Pulling { .. }
-            | Phase::Preparing
-            | Phase::Draining { .. }
-            | Phase::Starting
-            | Phase::Soaking { .. }
-            | Phase::Blocked
-            | Phase::Removing
-            | Phase::Unknown => false,
-        })
+        && report.instances.values().all(|instance| instance.phase.is_idle())
 }

@@ -10,7 +10,7 @@ use oml_common::id::{ContentHash, NodeName};
 use oml_daemon::env::Simulated;
 use oml_daemon::failpoint::{Crashes, Question, simulate};
 use oml_proto::v1;
-use oml_sim::{Host, HostSettings, Notifier, Process, Registry, Signal};
+use oml_sim::{Host, HostSettings, NewContainer, Process, Registry};
 use omlagent::agent::{Agent, Inputs, empty_report};
 use omlagent::cache::Cache;
 use omlagent::config::Settings;
@@ -18,22 +18,27 @@ use omlagent::execute::Host as ActsOn;
 use omlagent::identity::IdentityFiles;
 use omlagent::paths::Paths;
 use omlagent::preflight::MinFree;
-use omlagent::runtime::docker::{Docker, Engine};
+use omlagent::runtime::docker::Docker;
 use omlagent::runtime::systemd::Systemd;
 use omlagent::session::{Dial, Session, SessionState};
+use omlagent::sim::{SupervisorSettings, run_supervisor};
 use omlagent::statuses::{StatusFeed, Statuses};
-use omlagent::supervise::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, supervise};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::seen::{Seen, Sight};
-use super::stage::Stage;
+use super::stage::{Behaviours, Stage};
 
 /// From power-off to the start of the agent.
 const BOOT: Duration = Duration::from_secs(10);
 /// What the agent writes of secrets that a catalog names.
 const SECRETS: [&str; 2] = ["postgres_password", "ami_password"];
+
+/// What every host has before it becomes a node, and what is never touched.
+const STRANGER_CONTAINER: &str = "customer-database";
+const STRANGER_UNIT: &str = "customer-database.service";
+const STRANGER_FILE: &str = "[Service]\nExecStart=/usr/bin/docker start -a customer-database\n";
 
 /// A host and the agent on it.
 pub(super) struct Node {
@@ -54,15 +59,6 @@ pub(super) struct Node {
 /// An agent that runs.
 struct Running {
     parts: Vec<AbortHandle>,
-}
-
-/// What every process of a host is given.
-#[derive(Clone)]
-struct Ground {
-    host: Host,
-    paths: Paths,
-    feed: StatusFeed,
-    simulated: Simulated,
 }
 
 /// Counts the places that an agent reaches, and ends it at one of them.
@@ -121,7 +117,7 @@ impl Failpoints {
 /// What all hosts of a script share.
 pub(super) struct Around {
     pub(super) registry: Registry,
-    pub(super) stage: Arc<Stage>,
+    pub(super) behaviours: Arc<Behaviours>,
     /// The world's clock and randomness.
     pub(super) simulated: Simulated,
     pub(super) begin: Instant,
@@ -138,27 +134,37 @@ impl Node {
             let path = paths.config.join("secrets").join(secret);
             std::fs::write(path, "secret").expect("a file of the test");
         }
+        std::fs::write(paths.units.join(STRANGER_UNIT), STRANGER_FILE).expect("a file of the test");
+        let stage = Arc::new(Stage::new(around.behaviours.clone()));
         let (launched, processes) = mpsc::unbounded_channel();
         let seed = ContentHash::of(name.as_str().as_bytes());
         let simulated = around.simulated.another(seed_of(&seed));
         let host_clock = simulated.clone();
         let host = Host::new(HostSettings {
             registry: around.registry.clone(),
-            programs: around.stage.clone(),
+            programs: stage.clone(),
             unit_files: paths.units.clone(),
+            storage: None,
             now_ms: Arc::new(move || host_clock.now().0),
-            // The last process of a script that ends has nobody to run it.
+            // At the end of a script no receiver is left to run the last process.
             launch: Arc::new(move |process| drop(launched.send(process))),
         });
+        host.run_by_hand(NewContainer {
+            name: STRANGER_CONTAINER.to_owned(),
+            ..NewContainer::default()
+        });
         let (feed, statuses) = StatusFeed::new(&paths);
-        let (ground_host, ground_paths) = (host.clone(), paths.clone());
-        let ground =
-            Ground { host: ground_host, paths: ground_paths, feed, simulated: simulated.clone() };
-        tokio::task::spawn_local(run_processes(ground, processes));
+        let process_env = simulated.clone();
+        let settings = SupervisorSettings {
+            paths: paths.clone(),
+            feed,
+            env: Arc::new(move || process_env.env()),
+        };
+        tokio::task::spawn_local(run_processes(settings, processes));
         Self {
             name,
             host,
-            stage: around.stage.clone(),
+            stage,
             reachable: watch::channel(true).0,
             failpoints: Arc::default(),
             report: None,
@@ -241,10 +247,9 @@ impl Node {
     /// What the agent's steps act on: the real runtimes over the model of its host.
     fn acts_on(&self) -> ActsOn {
         let paths = self.paths.clone();
-        let engine = Engine::of_model(self.host.clone());
         ActsOn {
-            docker: Arc::new(Docker::over(engine, paths.clone(), Vec::new())),
-            systemd: Arc::new(Systemd::of_model(paths.clone(), self.host.clone())),
+            docker: Arc::new(Docker::of_model(self.host.clone(), paths.clone())),
+            systemd: Arc::new(Systemd::of_model(self.host.clone(), paths.clone())),
             paths,
             clock: self.simulated.clock(),
             min_free: MinFree { engine_bytes: 0, state_bytes: 0 },
@@ -303,69 +308,11 @@ fn settings(address: &str) -> Settings {
 }
 
 /// Runs the main processes of a host's units.
-async fn run_processes(ground: Ground, mut processes: mpsc::UnboundedReceiver<Process>) {
+async fn run_processes(
+    settings: SupervisorSettings,
+    mut processes: mpsc::UnboundedReceiver<Process>,
+) {
     while let Some(process) = processes.recv().await {
-        tokio::task::spawn_local(run_process(ground.clone(), process));
-    }
-}
-
-/// Runs `omlagent supervise COMPONENT` until it ends or is killed.
-async fn run_process(ground: Ground, mut process: Process) {
-    let component = process.command().last().and_then(|word| word.parse().ok());
-    let component = component.expect("a unit's command ends with its component");
-    let (stop, stop_receiver) = mpsc::unbounded_channel();
-    let (terminate, terminate_receiver) = mpsc::unbounded_channel();
-    let (hangup, hangup_receiver) = mpsc::unbounded_channel();
-    let feed = ground.feed.clone();
-    let surroundings = Surroundings {
-        paths: ground.paths.clone(),
-        engine: Engine::of_model(ground.host.clone()),
-        notify: Box::new(Line(process.notifier())),
-        signals: ProcessSignals {
-            stop: SignalStream::Channel(stop_receiver),
-            terminate: SignalStream::Channel(terminate_receiver),
-            hangup: SignalStream::Channel(hangup_receiver),
-        },
-        env: ground.simulated.env(),
-        status_written: Box::new(move |component| feed.written(component)),
-    };
-    let mut killed = process.killed();
-    let mut supervisor = std::pin::pin!(supervise(surroundings, component));
-    loop {
-        tokio::select! {
-            biased;
-            _killed = killed.wait_for(|killed| *killed) => return,
-            signal = process.signal() => {
-                let sender = match signal {
-                    Signal::Stop => &stop,
-                    Signal::Terminate => &terminate,
-                    Signal::Hangup => &hangup,
-                };
-                // A supervisor that has just ended hears nothing.
-                let _heard = sender.send(()).is_ok();
-            }
-            ended = &mut supervisor => {
-                process.exit(i32::from(ended.is_err()));
-                return;
-            }
-        }
-    }
-}
-
-/// A supervisor's line to the model of systemd.
-struct Line(Notifier);
-
-impl Notify for Line {
-    fn say(&self, notice: Notice<'_>) {
-        match notice {
-            Notice::Ready => self.0.ready(),
-            Notice::Status(text) => self.0.status(text),
-            Notice::Extend(by) => self.0.extend(by),
-            Notice::Stopping | Notice::Alive => {}
-        }
-    }
-
-    fn watchdog(&self) -> Option<Duration> {
-        None
+        tokio::task::spawn_local(run_supervisor(settings.clone(), process));
     }
 }

@@ -1,6 +1,7 @@
 //! What happens in a world, in the order in which it happens.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oml_common::document::report::Report;
 use oml_common::id::NodeName;
@@ -18,11 +19,33 @@ pub(super) enum Sight {
     Crash,
 }
 
+impl fmt::Display for Sight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Report(node, report) => {
+                write!(f, "a report of {node}:")?;
+                let instances = report.instances.iter();
+                let mut words = instances.map(|(name, i)| (name, i.phase.as_str(), &i.reason));
+                words.try_for_each(|(name, phase, why)| write!(f, " {name} {phase} ({why})"))
+            }
+            Self::Tenant(_) => f.write_str("a change of the rollout or of who is connected"),
+            Self::Crash => f.write_str("the end of an agent"),
+        }
+    }
+}
+
 /// What was not looked at yet; clones are the same list.
 #[derive(Clone)]
 pub(super) struct Seen {
-    sights: Arc<Mutex<Vec<(Instant, Sight)>>>,
+    sights: Arc<Mutex<Sights>>,
     count: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Sights {
+    fresh: Vec<(Instant, Sight)>,
+    /// The last sight as text, for a story that does not end.
+    last: String,
 }
 
 impl Seen {
@@ -31,13 +54,25 @@ impl Seen {
     }
 
     pub(super) fn add(&self, sight: Sight) {
-        self.sights.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), sight));
+        let mut sights = self.lock();
+        sights.last = sight.to_string();
+        sights.fresh.push((Instant::now(), sight));
+        drop(sights);
         self.count.send_modify(|count| *count += 1);
     }
 
     /// Everything since the last time.
     pub(super) fn take(&self) -> Vec<(Instant, Sight)> {
-        std::mem::take(&mut *self.sights.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.lock().fresh)
+    }
+
+    /// What happened last, as text.
+    pub(super) fn last(&self) -> String {
+        self.lock().last.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sights> {
+        self.sights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts what is added.

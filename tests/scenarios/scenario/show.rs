@@ -92,6 +92,7 @@ impl World {
         let mut lines = Vec::new();
         for (name, node) in &self.nodes {
             let mut containers = node.host.containers();
+            containers.retain(|container| !component_of(container).is_empty());
             containers.sort_by_key(|container| component_of(container).to_owned());
             for container in containers {
                 let state = match container.state {

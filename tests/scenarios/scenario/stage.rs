@@ -1,7 +1,7 @@
 //! What the programs of a script do: how versions behave, and which calls are up.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oml_common::document::instance::InstanceDocument;
 use oml_common::time::parse_duration_ms;
@@ -18,10 +18,14 @@ pub(super) enum Calls {
     Unreadable,
 }
 
-/// How versions behave, for all hosts, and the calls of one host.
+/// How the versions of components behave, on all hosts of a script.
 #[derive(Debug, Default)]
+pub(super) struct Behaviours(Mutex<BTreeMap<(String, String), Behaviour>>);
+
+/// The programs of one host: how versions behave, and which calls are up.
+#[derive(Debug)]
 pub(super) struct Stage {
-    behaviours: Mutex<BTreeMap<(String, String), Behaviour>>,
+    behaviours: Arc<Behaviours>,
     /// By container: calls end with what carries them.
     calls: Mutex<BTreeMap<String, Calls>>,
 }
@@ -45,14 +49,35 @@ pub(super) fn document_of(container: &Container) -> Option<InstanceDocument> {
     InstanceDocument::read(container.labels.get(DOCUMENT)?).ok()
 }
 
-impl Stage {
-    pub(super) fn set_behaviour(&self, component: &str, version: &str, behaviour: Behaviour) {
+impl Behaviours {
+    pub(super) fn set(&self, component: &str, version: &str, behaviour: Behaviour) {
         let key = (component.to_owned(), version.to_owned());
-        lock(&self.behaviours).insert(key, behaviour);
+        lock(&self.0).insert(key, behaviour);
+    }
+}
+
+impl Stage {
+    pub(super) fn new(behaviours: Arc<Behaviours>) -> Self {
+        Self { behaviours, calls: Mutex::default() }
     }
 
     pub(super) fn set_calls(&self, container: &Container, calls: Calls) {
         lock(&self.calls).insert(container.id.clone(), calls);
+    }
+
+    /// Containers that carry calls, and how many.
+    pub(super) fn up(&self) -> Vec<(String, u64)> {
+        let calls = lock(&self.calls);
+        let up = calls.iter().filter_map(|(id, calls)| match calls {
+            Calls::Up(0) | Calls::Unreadable => None,
+            Calls::Up(number) => Some((id.clone(), *number)),
+        });
+        up.collect()
+    }
+
+    /// The calls of a container have ended with it.
+    pub(super) fn end_calls(&self, id: &str) {
+        lock(&self.calls).remove(id);
     }
 
     /// The calls of a container.
@@ -64,7 +89,7 @@ impl Stage {
 impl Programs for Stage {
     fn behaviour(&self, container: &Container) -> Behaviour {
         let key = (component_of(container).to_owned(), version_of(container).to_owned());
-        lock(&self.behaviours).get(&key).cloned().unwrap_or_default()
+        lock(&self.behaviours.0).get(&key).cloned().unwrap_or_default()
     }
 
     /// The only commands are those that count calls.

@@ -16,7 +16,7 @@ use super::controller::Versions;
 use super::node::Node;
 use super::script::Command;
 use super::show;
-use super::stage::{Calls, component_of, parse_behaviour};
+use super::stage::{component_of, parse_behaviour};
 use super::world::{Rest, World};
 
 /// `run` ends when this long nothing new was printed.
@@ -25,12 +25,10 @@ const QUIET: Duration = Duration::from_secs(600);
 const QUIET_AT_REST: Duration = Duration::from_secs(60);
 /// The same, where everything runs as it should.
 const QUIET_WHEN_READY: Duration = Duration::from_secs(12);
-/// From the kill of an agent to its next start, in `at each step`.
-const AWAY: Duration = Duration::from_secs(10);
-/// How long calls are up that come after an agent's start, in `at each step`.
-const CALLS: Duration = Duration::from_secs(60);
 /// Units that packages of the distribution bring to every host.
 const PACKAGED: [&str; 1] = ["prometheus-node-exporter.service"];
+
+mod host;
 
 type Done = Result<(), ScenarioError>;
 
@@ -78,7 +76,7 @@ impl World {
                          unhealthy-after SPAN",
                     )
                 })?;
-                self.around.stage.set_behaviour(component, version, behaviour);
+                self.around.behaviours.set(component, version, behaviour);
                 Ok(())
             }
             ["registry", "away"] => {
@@ -102,66 +100,6 @@ impl World {
         }
     }
 
-    /// Commands that somebody would type on a host, or that befall one.
-    async fn obey_on_host(&mut self, words: &[&str]) -> Done {
-        match words {
-            ["calls", node, component, calls] => {
-                let calls = match *calls {
-                    "unknown" => Calls::Unreadable,
-                    number => Calls::Up(number.parse().map_err(|_| mistake("no number"))?),
-                };
-                self.with_running(node, component, |node, running| {
-                    node.stage.set_calls(running, calls);
-                })
-            }
-            ["docker", "rm", node, component] => {
-                self.watch.robbed(&name(node)?, component);
-                self.with_running(node, component, |node, c| node.host.remove_by_hand(&c.id))
-            }
-            ["docker", "stop", node, component] => {
-                self.with_running(node, component, |node, running| {
-                    let (host, id) = (node.host.clone(), running.id.clone());
-                    // Its end is seen like everything else.
-                    drop(tokio::spawn(async move { host.stop_by_hand(&id).await }));
-                })
-            }
-            ["docker", "kill", node, component] => {
-                self.with_running(node, component, |node, c| node.host.kill_by_hand(&c.id))
-            }
-            ["systemctl", verb @ ("stop" | "start" | "restart"), node, component] => {
-                let unit = format!("{component}.service");
-                let asked = self.node(node)?.host.systemctl(verb, &unit);
-                asked.map(drop).map_err(|error| mistake(error.to_string()))
-            }
-            ["foreign", node, component, what @ ..] => self.foreign(node, component, what),
-            ["node", node, "lost"] => {
-                self.node(node)?.reachable.send_replace(false);
-                Ok(())
-            }
-            ["node", node, "back"] => {
-                self.node(node)?.reachable.send_replace(true);
-                Ok(())
-            }
-            ["node", node, "removed"] => self.remove_node(&name(node)?).await,
-            ["node", node, "joins", "again"] => self.join(&name(node)?).await,
-            ["agent", node, "killed"] => {
-                self.node(node)?.kill();
-                Ok(())
-            }
-            ["agent", node, "started"] => {
-                self.start_agent(&name(node)?);
-                Ok(())
-            }
-            ["agent", node, "forgets"] => {
-                self.node(node)?.forget();
-                self.start_agent(&name(node)?);
-                Ok(())
-            }
-            ["reboot", node] => self.reboot(&name(node)?).await,
-            _ => Err(mistake(format!("there is no command {:?}", words.join(" ")))),
-        }
-    }
-
     async fn nodes_are(&mut self, words: &[&str]) -> Done {
         for (index, word) in words.iter().enumerate() {
             let Some((node, roles)) = word.split_once('=') else {
@@ -175,6 +113,7 @@ impl World {
             for unit in PACKAGED {
                 made.host.install_package(unit);
             }
+            self.watch.strangers_changed(&made);
             self.nodes.insert(node.clone(), made);
             self.roles.insert(node.clone(), roles);
             self.join(&node).await?;
@@ -294,68 +233,6 @@ impl World {
         let mut running = containers.iter().filter(|container| container.is_running());
         if let Some(running) = running.find(|container| component_of(container) == component) {
             deed(node, running);
-        }
-        Ok(())
-    }
-
-    /// Somebody writes a unit file without our mark, or takes it away again.
-    fn foreign(&mut self, node: &str, component: &str, what: &[&str]) -> Done {
-        let node = self.node(node)?;
-        let path = node.paths.units.join(format!("{component}.service"));
-        let done = match what {
-            ["gone"] => std::fs::remove_file(path),
-            ["unit", _unit] => std::fs::write(path, "[Service]\nExecStart=/usr/sbin/program\n"),
-            _ => return Err(mistake("what is foreign is a unit, or gone")),
-        };
-        let host = node.host.clone();
-        // As an administrator does after such a change.
-        drop(tokio::spawn(async move { host.reload_units().await }));
-        done.map_err(|error| mistake(error.to_string()))
-    }
-
-    async fn reboot(&mut self, name: &NodeName) -> Done {
-        let node = self.nodes.get_mut(name).ok_or_else(|| no_node(name.as_str()))?;
-        let pause = node.reboot();
-        self.advance(pause).await?;
-        self.start_agent(name);
-        Ok(())
-    }
-
-    /// What befalls a node whose agent has ended at a step.
-    pub(super) async fn befall(&mut self, node: &NodeName, component: &str, deed: &str) -> Done {
-        let (deed, then) = deed.split_once(", then ").unwrap_or((deed, ""));
-        match deed {
-            "kill" => self.node(node.as_str())?.kill(),
-            "forget" => self.node(node.as_str())?.forget(),
-            "reboot" => {
-                self.node(node.as_str())?.kill();
-                self.reboot(node).await?;
-            }
-            _ => {
-                return Err(mistake(format!(
-                    "a step can be met by kill, forget or reboot, not {deed}"
-                )));
-            }
-        }
-        if deed != "reboot" {
-            self.advance(AWAY).await?;
-            self.start_agent(node);
-        }
-        match then.strip_suffix(" calls") {
-            Some(calls) => self.hold_calls(node, component, calls).await,
-            None if then.is_empty() => Ok(()),
-            None => Err(mistake(format!("what comes then can be 12 calls, not {then}"))),
-        }
-    }
-
-    /// So many calls come up on what runs, and end a while later.
-    async fn hold_calls(&mut self, node: &NodeName, component: &str, calls: &str) -> Done {
-        let calls = calls.parse().map_err(|_| mistake("no number"))?;
-        for calls in [calls, 0] {
-            self.with_running(node.as_str(), component, |node, running| {
-                node.stage.set_calls(running, Calls::Up(calls));
-            })?;
-            self.advance(CALLS).await?;
         }
         Ok(())
     }

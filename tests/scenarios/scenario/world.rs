@@ -19,7 +19,7 @@ use super::controller::Controller;
 use super::invariants::Watch;
 use super::node::{Around, Node};
 use super::seen::{Seen, Sight};
-use super::stage::Stage;
+use super::stage::Behaviours;
 
 /// Where the clock of every simulated world begins.
 pub(super) const BEGIN: Timestamp = Timestamp(1_767_225_600_000);
@@ -82,7 +82,7 @@ struct ShownInstance {
 }
 
 impl World {
-    pub(super) async fn new() -> Self {
+    pub(super) async fn new(seen: Seen) -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let folder =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -90,11 +90,10 @@ impl World {
         let simulated = Simulated::new(SEED);
         let registry = oml_sim::Registry::with_everything();
         let controller = Controller::start(simulated.env(), folder.path(), registry.clone()).await;
-        let seen = Seen::new();
-        let stage = Arc::new(Stage::default());
+        let behaviours = Arc::new(Behaviours::default());
         tokio::spawn(controller.follow(seen.clone()));
         Self {
-            around: Around { registry, stage, simulated, begin: Instant::now() },
+            around: Around { registry, behaviours, simulated, begin: Instant::now() },
             controller,
             nodes: BTreeMap::new(),
             roles: BTreeMap::new(),
@@ -158,6 +157,7 @@ impl World {
             self.looks_at = BEGIN.plus_ms(u64::try_from(passed).unwrap_or(u64::MAX));
             match sight {
                 Sight::Report(name, report) => {
+                    self.watch.see_report(&name, &report, self.looks_at);
                     if let Some(node) = self.nodes.get_mut(&name) {
                         node.report = Some(report);
                     }
@@ -175,7 +175,7 @@ impl World {
         }
         self.looks_at = self.now();
         self.print();
-        self.watch.check(&self.nodes)
+        self.watch.check(&self.nodes, self.now())
     }
 
     /// Pointers that differ from those shown.
@@ -265,7 +265,7 @@ impl World {
     }
 
     /// Prints what is new. What several nodes do within the tenth of a second
-    /// that is printed has no order: it is told node by node.
+    /// that is printed has no order: it is printed node by node.
     fn print(&mut self) {
         let mut fresh = std::mem::take(&mut self.fresh);
         let together = |a: &Fresh, b: &Fresh| {
@@ -312,21 +312,11 @@ impl World {
         let phases = reports.flat_map(|report| report.instances.values().map(|i| &i.phase));
         let mut rest = Rest::Ready;
         for phase in phases {
-            match phase {
-                Phase::Ready => {}
-                Phase::Unhealthy
-                | Phase::StoppedByHand { .. }
-                | Phase::RolledBack
-                | Phase::Failed => rest = Rest::Idle,
-                Phase::Pending
-                | Phase::Pulling { .. }
-                | Phase::Preparing
-                | Phase::Draining { .. }
-                | Phase::Starting
-                | Phase::Soaking { .. }
-                | Phase::Blocked
-                | Phase::Removing
-                | Phase::Unknown => return Rest::UnderWay,
+            if !phase.is_idle() {
+                return Rest::UnderWay;
+            }
+            if *phase != Phase::Ready {
+                rest = Rest::Idle;
             }
         }
         rest

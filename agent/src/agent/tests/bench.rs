@@ -1,8 +1,7 @@
-//! A host in memory with the loop on it.
+//! A model of a host with the loop on it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use oml_common::document::Verbatim;
@@ -12,35 +11,26 @@ use oml_common::document::assignment::{
 use oml_common::document::instance::{ActiveProbe, InstanceDocument};
 use oml_common::document::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::id::{ComponentName, Generation, RevisionNumber};
-use oml_common::time::Timestamp;
-use oml_daemon::env::Clock;
+use oml_sim::{ActiveState, Behaviour, Daemon, Verb};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::agent::{Agent, Inputs, empty_report};
 use crate::cache::Cache;
 use crate::documents;
 use crate::execute::Host;
-use crate::fixtures::{self, digest};
-use crate::paths::{Paths, Slot};
-use crate::runtime::fake::{Behaviour, Daemon, FakeHost, Verb};
-use crate::statuses::Statuses;
+use crate::fixtures::{self, ModelHost, digest};
+use crate::paths::Slot;
 
 /// Longer than anything takes, in time that passes at once.
 const LIMIT: Duration = Duration::from_secs(3600);
 
 pub(super) struct Bench {
-    pub(super) host: FakeHost,
-    pub(super) paths: Paths,
-    clock: Clock,
-    clock_set_ms: Arc<AtomicI64>,
-    began: Instant,
+    pub(super) host: ModelHost,
     assignments: watch::Sender<Option<AssignmentDocument>>,
-    statuses: watch::Sender<Statuses>,
     reports: watch::Sender<Arc<Report>>,
     agent: Option<JoinHandle<()>>,
-    _folder: tempfile::TempDir,
 }
 
 pub(super) fn name(text: &str) -> ComponentName {
@@ -51,39 +41,12 @@ fn instance(version: &str) -> InstanceDocument {
     fixtures::document("asterisk", version)
 }
 
-/// The host's clock runs with the time of the tests, unless it is set.
-fn clock(boot: &str, began: Instant, set_ms: &Arc<AtomicI64>) -> Clock {
-    let passed = move || u64::try_from(began.elapsed().as_millis()).unwrap();
-    let set_ms = Arc::clone(set_ms);
-    let now =
-        move || Timestamp(1_700_000_000_000 + passed()).shifted_ms(set_ms.load(Ordering::Relaxed));
-    Clock::of(boot, now, passed)
-}
-
 impl Bench {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = Paths::below(folder.path());
-        let (began, clock_set_ms) = (Instant::now(), Arc::default());
-        let clock = clock("one", began, &clock_set_ms);
-        let host = FakeHost::new(paths.clone(), clock.clone());
+        let host = ModelHost::new();
         let (assignments, _) = watch::channel(None);
-        let (statuses, _) = watch::channel(Statuses::new());
-        let (reports, _) = watch::channel(Arc::new(empty_report(clock.now())));
-        tokio::spawn(supervise(host.clone(), paths.clone(), clock.clone(), statuses.clone()));
-        let agent = None;
-        let mut bench = Self {
-            host,
-            paths,
-            clock,
-            clock_set_ms,
-            began,
-            assignments,
-            statuses,
-            reports,
-            agent,
-            _folder: folder,
-        };
+        let (reports, _) = watch::channel(Arc::new(empty_report(host.simulated.now())));
+        let mut bench = Self { host, assignments, reports, agent: None };
         bench.start();
         bench
     }
@@ -120,7 +83,7 @@ impl Bench {
         let (_, session_trouble) = watch::channel(None);
         let inputs = Inputs {
             assignment: self.assignments.subscribe(),
-            statuses: self.statuses.subscribe(),
+            statuses: self.host.statuses.clone(),
             session_trouble,
             usage: Box::new(HostUsage::default),
             passes: Arc::default(),
@@ -130,10 +93,10 @@ impl Bench {
             min_free: crate::preflight::MinFree::default(),
             docker: Arc::new(self.host.docker()),
             systemd: Arc::new(self.host.systemd()),
-            paths: self.paths.clone(),
-            clock: self.clock.clone(),
+            paths: self.host.paths.clone(),
+            clock: self.host.simulated.clock(),
         };
-        let agent = Agent::new(host, Cache::new(&self.paths), inputs, self.reports.clone());
+        let agent = Agent::new(host, Cache::new(&self.host.paths), inputs, self.reports.clone());
         self.agent = Some(tokio::spawn(agent.run()));
     }
 
@@ -146,6 +109,26 @@ impl Bench {
 
     pub(super) fn offer(&self, version: &str, behaviour: Behaviour) {
         self.host.offer(&digest(version), behaviour);
+    }
+
+    /// The program ends by itself.
+    pub(super) fn end_by_itself(&self, code: i64) {
+        let running = self.host.running(&name("asterisk")).unwrap();
+        self.host.host.end_by_itself(&running.id, code);
+    }
+
+    /// The program of version 1 ends again and again until its unit gives up, and
+    /// would answer after that.
+    pub(super) async fn fail_for_good(&self) {
+        let log = Vec::new();
+        self.offer("1", Behaviour::ExitsAtOnce { code: 1, log });
+        self.end_by_itself(1);
+        let has_failed = |_: &Report| {
+            let units = self.host.host.units();
+            units.iter().any(|(_, unit)| unit.active == ActiveState::Failed)
+        };
+        self.until_report(has_failed).await;
+        self.offer("1", Behaviour::Good);
     }
 
     pub(super) fn refuse(&self, version: &str, detail: &str) {
@@ -168,7 +151,7 @@ impl Bench {
         (version, behaviour): (&str, Behaviour),
         (daemon, verb): (Daemon, Verb),
     ) {
-        self.host.hold(daemon, verb);
+        self.host.host.hold(daemon, verb);
         let before = self.host.count(daemon, verb);
         self.upgrade(version, behaviour);
         self.until_report(|_| self.host.count(daemon, verb) > before).await;
@@ -283,12 +266,12 @@ impl Bench {
 
     /// Somebody sets the host's clock.
     pub(super) fn set_clock(&self, by_ms: i64) {
-        self.clock_set_ms.fetch_add(by_ms, Ordering::Relaxed);
+        self.host.simulated.set_clock(by_ms);
     }
 
     /// The agent that is begun next finds that the host was booted since.
-    pub(super) fn boot(&mut self) {
-        self.clock = clock("two", self.began, &self.clock_set_ms);
+    pub(super) fn boot(&self) {
+        self.host.simulated.reboot();
     }
 
     pub(super) async fn pass_time(&self, seconds: u64) {
@@ -312,15 +295,15 @@ impl Bench {
     }
 
     fn record(&self) -> PathBuf {
-        self.paths.state.join("updates.json")
+        self.host.paths.state.join("updates.json")
     }
 
     pub(super) fn garble(&self, slot: Slot, garbage: &[u8]) {
-        std::fs::write(self.paths.document(&name("asterisk"), slot), garbage).unwrap();
+        std::fs::write(self.host.paths.document(&name("asterisk"), slot), garbage).unwrap();
     }
 
     pub(super) fn document(&self, slot: Slot) -> Option<String> {
-        let document = documents::read(&self.paths, &name("asterisk"), slot).unwrap()?;
+        let document = documents::read(&self.host.paths, &name("asterisk"), slot).unwrap()?;
         document.version().map(ToString::to_string)
     }
 }
@@ -328,21 +311,5 @@ impl Bench {
 impl Drop for Bench {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// Tells what the supervisors' files say, and keeps them fresh, as their probes do.
-async fn supervise(host: FakeHost, paths: Paths, clock: Clock, statuses: watch::Sender<Statuses>) {
-    use crate::runtime::ContainerEngine as _;
-    let mut changes = host.docker().changes();
-    loop {
-        let component = name("asterisk");
-        let mut status = documents::read_status(&paths, &component).unwrap();
-        if let Some(status) = &mut status {
-            status.checked_at = clock.now();
-        }
-        let told = status.map(|status| (component, status)).into_iter().collect();
-        statuses.send_replace(told);
-        let _nudged = timeout(Duration::from_secs(10), changes.changed()).await;
     }
 }

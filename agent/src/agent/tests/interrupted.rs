@@ -1,34 +1,39 @@
 //! The loop killed in the middle of everything, and begun again.
 
+use std::time::Duration;
+
 use oml_common::document::report::Phase;
+use oml_sim::{Behaviour, Daemon, Verb};
+use tokio::time::timeout;
 
 use super::EXITS;
 use super::bench::{Bench, name};
 use crate::paths::Slot;
-use crate::runtime::fake::{Behaviour, Daemon, Verb};
 
-/// Every call that a replacement makes.
-const CALLS: &[(Daemon, Verb)] = &[
-    (Daemon::Docker, Verb::Fetch),
-    (Daemon::Docker, Verb::Put),
-    (Daemon::Systemd, Verb::Put),
+/// Calls that an upgrade makes, and those that a rollback makes too.
+const UPGRADE: [(Daemon, Verb); 5] = [
+    (Daemon::Engine, Verb::Pull),
+    (Daemon::Engine, Verb::Create),
     (Daemon::Systemd, Verb::Start),
-    (Daemon::Docker, Verb::Promote),
-    (Daemon::Docker, Verb::Remove),
-    (Daemon::Docker, Verb::ExitReport),
+    (Daemon::Engine, Verb::Rename),
+    (Daemon::Engine, Verb::Remove),
 ];
+const ROLLBACK: [(Daemon, Verb); 4] = [
+    (Daemon::Engine, Verb::Pull),
+    (Daemon::Engine, Verb::Create),
+    (Daemon::Systemd, Verb::Start),
+    (Daemon::Engine, Verb::Logs),
+];
+/// Longer than a change takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Bench {
     /// Ends the loop once it has made so many calls from now on, and begins another.
     async fn kill_after(&mut self, calls: usize) {
-        let enough = self.host.calls().len() + calls;
+        let enough = self.host.host.calls().len() + calls;
+        let mut made = self.host.host.calls_made();
         // A loop that waits for a time makes no more calls.
-        for _turn in 0..300 {
-            if self.host.calls().len() >= enough {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
+        let _enough = timeout(PATIENCE, made.wait_for(|made| *made >= enough)).await.is_ok();
         self.stop();
         self.start();
     }
@@ -36,11 +41,14 @@ impl Bench {
 
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_killed_in_any_call_comes_to_its_end() {
-    for (daemon, verb) in CALLS.iter().copied().filter(|(_, verb)| *verb != Verb::ExitReport) {
+    for (daemon, verb) in UPGRADE {
         let mut bench = Bench::settled().await;
+        // A container that the commit of the next upgrade removes.
+        bench.upgrade("1.5", Behaviour::Good);
+        bench.until_ready("1.5").await;
         bench.upgrade_held(("2", Behaviour::Good), (daemon, verb)).await;
         bench.stop();
-        bench.host.release(daemon, verb);
+        bench.host.host.release(daemon, verb);
         bench.start();
         bench.until_ready("2").await;
         assert_eq!(bench.document(Slot::Current).as_deref(), Some("2"), "{daemon:?} {verb:?}");
@@ -49,11 +57,11 @@ async fn an_upgrade_killed_in_any_call_comes_to_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_return_killed_in_any_call_comes_to_its_end() {
-    for (daemon, verb) in CALLS.iter().copied().filter(|(_, verb)| *verb != Verb::Remove) {
+    for (daemon, verb) in ROLLBACK {
         let mut bench = Bench::settled().await;
         bench.upgrade_held(("bad", EXITS), (daemon, verb)).await;
         bench.stop();
-        bench.host.release(daemon, verb);
+        bench.host.host.release(daemon, verb);
         bench.start();
         let report = bench.until(|report| report.phase == Phase::RolledBack).await;
         assert_eq!(report.version, Some("1".parse().unwrap()), "{daemon:?} {verb:?}");
@@ -95,7 +103,8 @@ async fn a_loop_begun_again_on_a_settled_host_does_nothing() {
     }
     assert_eq!(bench.host.count(Daemon::Systemd, Verb::Start), before);
     assert_eq!(bench.host.count(Daemon::Systemd, Verb::Stop), 0);
-    bench.host.remove_by_hand(&name("asterisk"));
+    let running = bench.host.running(&name("asterisk")).unwrap();
+    bench.host.host.remove_by_hand(&running.id);
     let report = bench.until(|report| report.drift.is_some() && report.phase == Phase::Ready).await;
     assert!(report.drift.unwrap().found.contains("removed"));
 }
@@ -109,7 +118,7 @@ async fn a_version_superseded_while_it_starts_has_no_say_in_the_next_one() {
         bench.upgrade_held(("2", behaviour), (Daemon::Systemd, Verb::Start)).await;
         bench.desire(&["3"]);
         bench.until_applied().await;
-        bench.host.release(Daemon::Systemd, Verb::Start);
+        bench.host.host.release(Daemon::Systemd, Verb::Start);
         let report = bench.until_ready("3").await;
         assert_eq!(report.failure, None);
         bench.desire(&["bad"]);

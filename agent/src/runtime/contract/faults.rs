@@ -1,13 +1,13 @@
-//! What must hold on a real host when programs, daemons and people misbehave.
-//! The fake has no supervisor of its own, so these are asked of the real ones only.
+//! What must hold when programs, daemons and people misbehave.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oml_common::decide::observed::{ActiveState, ContainerState};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::instance::{Check, Timing, Workload};
 use oml_common::document::status::{Health, Status};
 use oml_common::time::Timestamp;
+use tokio::time::Instant;
 
 use super::Place;
 use super::manual_actions::{answer_of, run};
@@ -23,19 +23,26 @@ pub(super) async fn all(place: &Place) {
         a_restarted_engine_with_live_restore_moves_nothing,
         a_restarted_engine_without_live_restore_brings_everything_back,
         a_start_waits_for_an_engine_that_is_away,
-        a_restarted_bus_is_found_again,
         a_missing_secret_is_told_before_anything_is_made,
         a_stop_during_the_start_leaves_nothing_running,
-        changed_timing_is_taken_up_without_a_restart,
-        a_unit_comes_after_the_units_of_what_it_needs,
-        a_stuck_supervisor_is_replaced_and_its_container_stays,
         a_unit_file_removed_by_hand_is_written_anew,
         a_renamed_unit_takes_over_what_runs,
     );
 }
 
+/// Clauses about what the model has not: a bus, ports, the order of starts and a watchdog.
+pub(super) async fn of_real_daemons(place: &Place) {
+    in_order!(
+        place,
+        a_restarted_bus_is_found_again,
+        changed_timing_is_taken_up_without_a_restart,
+        a_unit_comes_after_the_units_of_what_it_needs,
+        a_stuck_supervisor_is_replaced_and_its_container_stays,
+    );
+}
+
 async fn a_program_that_never_answers_is_stopped_and_told(place: &Place) {
-    let instance = place.instance("contract-hangs", "hangs", place.images.hangs(), 8320);
+    let instance = place.instance("contract-hangs", "hangs", &place.images.hangs, 8320);
     let instance = instance.edited(|instance| instance.timing.start_timeout_ms = 1_500);
     place.prepare(&instance).await;
     let begun = Instant::now();
@@ -51,7 +58,7 @@ async fn a_killed_supervisor_leaves_its_container_and_the_next_adopts_it(place: 
     let instance = place.instance("contract-killed", "v1", &place.images.first, 8321);
     place.install(&instance).await;
     let since = started(place, &instance).await;
-    run("systemctl", &["kill", "--signal=KILL", instance.unit.as_str()]);
+    place.manual.kill_supervisor(&instance);
     place
         .until("another supervisor holds it", async || {
             let unit = place.unit(&instance).await.unwrap();
@@ -72,7 +79,10 @@ async fn a_stopped_or_killed_container_comes_back_and_is_told_as_drift(place: &P
     let name = "oml-contract-hand-server";
     for (command, words) in [("stop", "stopped on the host"), ("kill", "killed on the host")] {
         let since = started(place, &instance).await;
-        run("docker", &[command, name]);
+        match command {
+            "stop" => place.manual.stop_container(name).await,
+            _ => place.manual.kill_container(name),
+        }
         place
             .until("it runs and answers again", async || {
                 let status = status(place, &instance);
@@ -90,16 +100,13 @@ async fn a_restarted_engine_with_live_restore_moves_nothing(place: &Place) {
     let instance = place.instance("contract-restore", "v1", &place.images.first, 8323);
     place.install(&instance).await;
     let since = started(place, &instance).await;
-    // So many restarts in a row are more than its start limit allows.
-    run("systemctl", &["reset-failed", "docker.service", "docker.socket"]);
-    run("systemctl", &["restart", "docker"]);
-    run("systemctl", &["kill", "--signal=KILL", "--kill-whom=main", "docker"]);
+    place.manual.restart_engine();
     place.until("the engine answers", async || place.docker.list(&[]).await.is_ok()).await;
     assert_eq!(started(place, &instance).await, since);
     let unit = place.unit(&instance).await.unwrap();
     assert_eq!((unit.active, unit.restarts), (ActiveState::Active, 0));
     // It is still held: its end is noticed.
-    run("docker", &["kill", "oml-contract-restore-server"]);
+    place.manual.kill_container("oml-contract-restore-server");
     place
         .until("its end is noticed", async || {
             started_if_running(place, &instance).await.is_some_and(|again| again > since)
@@ -112,15 +119,7 @@ async fn a_restarted_engine_without_live_restore_brings_everything_back(place: &
     let instance = place.instance("contract-down", "v1", &place.images.first, 8324);
     place.install(&instance).await;
     let since = started(place, &instance).await;
-    let settings = "/etc/docker/daemon.json";
-    let before = std::fs::read_to_string(settings).unwrap();
-    let without = before.replace("\"live-restore\":true", "\"live-restore\":false");
-    assert_ne!(before, without, "{before}");
-    std::fs::write(settings, without).unwrap();
-    run("systemctl", &["reset-failed", "docker.service", "docker.socket"]);
-    // The first restart only reads the settings.
-    run("systemctl", &["restart", "docker"]);
-    run("systemctl", &["restart", "docker"]);
+    place.manual.restart_engine_without_live_restore().await;
     place
         .until("it runs and answers again", async || {
             let status = status(place, &instance);
@@ -129,8 +128,7 @@ async fn a_restarted_engine_without_live_restore_brings_everything_back(place: &
         })
         .await;
     assert!(status(place, &instance).drift.is_some());
-    std::fs::write(settings, before).unwrap();
-    run("systemctl", &["restart", "docker"]);
+    place.manual.allow_live_restore();
     place
         .until("its unit is active", async || {
             place.unit(&instance).await.is_some_and(|unit| unit.active == ActiveState::Active)
@@ -146,22 +144,16 @@ async fn a_start_waits_for_an_engine_that_is_away(place: &Place) {
         .edited(|instance| instance.timing = timing);
     place.install(&instance).await;
     place.systemd.stop(&instance.component).await.unwrap();
-    let docker = ["docker.socket", "docker.service"];
-    run("systemctl", &["stop", docker[0], docker[1]]);
-    // The unit wants the engine and would start it.
-    run("systemctl", &["mask", "--runtime", docker[0], docker[1]]);
+    place.manual.take_engine_away();
     let error = place.docker.list(&[]).await.unwrap_err();
     assert!(matches!(error, RuntimeError::Unavailable { daemon: "docker", .. }), "{error}");
-    run("systemctl", &["start", "--no-block", instance.unit.as_str()]);
+    place.manual.begin("start", &instance);
     place
         .until("its supervisor says what it waits for", async || {
-            let line =
-                answer_of("systemctl", &["show", "-p", "StatusText", instance.unit.as_str()]);
-            line.contains("docker does not answer since")
+            place.manual.status_text(&instance).contains("docker does not answer since")
         })
         .await;
-    run("systemctl", &["unmask", "--runtime", docker[0], docker[1]]);
-    run("systemctl", &["start", docker[0], docker[1]]);
+    place.manual.bring_engine_back();
     place
         .until("it started", async || {
             place.unit(&instance).await.is_some_and(|unit| unit.active == ActiveState::Active)
@@ -203,26 +195,25 @@ async fn a_missing_secret_is_told_before_anything_is_made(place: &Place) {
     let instance = instance.edited(|instance| instance.workload = workload);
     place.fetch(&instance).await.unwrap();
     let error = place.docker.create(&instance).await.unwrap_err().to_string();
-    assert!(error.contains("/etc/omlagent/secrets/contract_token is missing"), "{error}");
-    assert!(place.containers(&instance.component).await.is_empty());
     let path = place.paths.secret(&"contract_token".parse().unwrap());
+    assert!(error.contains(&format!("{} is missing", path.display())), "{error}");
+    assert!(place.containers(&instance.component).await.is_empty());
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, "sesame\n").unwrap();
     place.install(&instance).await;
-    let name = "oml-contract-secret-server";
-    let environment = answer_of("docker", &["inspect", "-f", "{{.Config.Env}}", name]);
+    let environment = place.manual.environment("oml-contract-secret-server");
     assert!(environment.contains("TOKEN=sesame "), "{environment}");
     std::fs::remove_file(path).unwrap();
     place.clear(&instance).await;
 }
 
 async fn a_stop_during_the_start_leaves_nothing_running(place: &Place) {
-    let instance = place.instance("contract-early", "hangs", place.images.hangs(), 8328);
+    let instance = place.instance("contract-early", "hangs", &place.images.hangs, 8328);
     place.prepare(&instance).await;
     documents::advance(&place.paths, &instance.component).unwrap();
     let stop = async {
         place.until("its container runs", async || place.runs(&instance).await).await;
-        run("systemctl", &["stop", "--no-block", instance.unit.as_str()]);
+        place.manual.begin("stop", &instance);
     };
     let (started, ()) = futures_util::future::join(place.systemd.start(&instance), stop).await;
     let error = started.unwrap_err();

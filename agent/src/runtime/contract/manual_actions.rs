@@ -4,24 +4,28 @@ use std::path::Path;
 use std::process::Command;
 
 use oml_common::document::instance::InstanceDocument;
+use oml_sim::Daemon;
 
-use crate::runtime::fake::FakeHost;
+use crate::fixtures::ModelHost;
 
 /// Somebody at the host.
 pub(super) enum ManualActions {
-    Fake(FakeHost),
+    Model(Box<ModelHost>),
     Real,
 }
 
-/// A unit file of nobody's, for a package's and for a stranger's.
+/// A unit file without a mark, for a package's and for a stranger's.
 const UNIT: &str =
     "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n";
+const SETTINGS: &str = "/etc/docker/daemon.json";
+const ENGINE_UNITS: [&str; 2] = ["docker.socket", "docker.service"];
 
+/// Containers.
 impl ManualActions {
-    /// `docker run` of something else under that name.
+    /// `docker create` of something else under that name.
     pub(super) fn take_name(&self, instance: &InstanceDocument, name: &str) {
         match self {
-            ManualActions::Fake(host) => host.make_foreign_container(name),
+            ManualActions::Model(model) => model.make_foreign_container(name),
             ManualActions::Real => {
                 let container = instance.container().unwrap();
                 let image = format!("{}@{}", container.repository, container.digest);
@@ -30,59 +34,189 @@ impl ManualActions {
         }
     }
 
-    pub(super) fn give_name_back(&self, name: &str) {
+    pub(super) fn remove_container(&self, name: &str) {
         match self {
-            ManualActions::Fake(_) => {}
+            ManualActions::Model(model) => model.host.remove_by_hand(name),
             ManualActions::Real => run("docker", &["rm", "--force", name]),
         }
     }
 
-    pub(super) fn stop_unit(&self, instance: &InstanceDocument) {
+    pub(super) async fn stop_container(&self, name: &str) {
         match self {
-            ManualActions::Fake(host) => host.stop_by_hand(&instance.unit),
-            ManualActions::Real => run("systemctl", &["stop", instance.unit.as_str()]),
+            ManualActions::Model(model) => model.host.stop_by_hand(name).await.unwrap(),
+            ManualActions::Real => run("docker", &["stop", name]),
         }
     }
 
-    pub(super) fn start_unit(&self, instance: &InstanceDocument) {
+    pub(super) fn kill_container(&self, name: &str) {
         match self {
-            ManualActions::Fake(host) => host.start_by_hand(&instance.unit),
-            ManualActions::Real => run("systemctl", &["start", instance.unit.as_str()]),
+            ManualActions::Model(model) => model.host.kill_by_hand(name),
+            ManualActions::Real => run("docker", &["kill", name]),
         }
     }
 
-    pub(super) fn remove_container(&self, instance: &InstanceDocument, name: &str) {
+    /// The environment of a container's program.
+    pub(super) fn environment(&self, name: &str) -> String {
         match self {
-            ManualActions::Fake(host) => host.remove_by_hand(&instance.component),
-            ManualActions::Real => run("docker", &["rm", "--force", name]),
+            ManualActions::Model(model) => {
+                let containers = model.host.containers();
+                let container = containers.iter().find(|container| container.name == name);
+                format!("[{} ]", container.unwrap().environment.join(" "))
+            }
+            ManualActions::Real => answer_of("docker", &["inspect", "-f", "{{.Config.Env}}", name]),
+        }
+    }
+}
+
+/// The engine.
+impl ManualActions {
+    /// Restarts the engine, under which containers run on.
+    pub(super) fn restart_engine(&self) {
+        match self {
+            ManualActions::Model(model) => model.host.restart_engine(true),
+            ManualActions::Real => {
+                // So many restarts in a row are more than its start limit allows.
+                run("systemctl", &["reset-failed", "docker.service", "docker.socket"]);
+                run("systemctl", &["restart", "docker"]);
+                run("systemctl", &["kill", "--signal=KILL", "--kill-whom=main", "docker"]);
+            }
+        }
+    }
+
+    /// Restarts the engine, and every container ends with it.
+    pub(super) async fn restart_engine_without_live_restore(&self) {
+        match self {
+            ManualActions::Model(model) => {
+                let mut changes = model.host.container_changes();
+                model.host.restart_engine(false);
+                // The command below returns when the engine answers.
+                while model.host.list_containers().await.is_err() {
+                    changes.changed().await.unwrap();
+                }
+            }
+            ManualActions::Real => {
+                set_live_restore(false);
+                run("systemctl", &["reset-failed", "docker.service", "docker.socket"]);
+                // The first restart only reads the settings.
+                run("systemctl", &["restart", "docker"]);
+                run("systemctl", &["restart", "docker"]);
+            }
+        }
+    }
+
+    /// Containers survive a restart of the engine again.
+    pub(super) fn allow_live_restore(&self) {
+        match self {
+            ManualActions::Model(_) => {}
+            ManualActions::Real => {
+                set_live_restore(true);
+                run("systemctl", &["restart", "docker"]);
+            }
+        }
+    }
+
+    pub(super) fn take_engine_away(&self) {
+        match self {
+            ManualActions::Model(model) => model.host.take_away(Daemon::Engine),
+            ManualActions::Real => {
+                run("systemctl", &["stop", ENGINE_UNITS[0], ENGINE_UNITS[1]]);
+                // The unit wants the engine and would start it.
+                run("systemctl", &["mask", "--runtime", ENGINE_UNITS[0], ENGINE_UNITS[1]]);
+            }
+        }
+    }
+
+    pub(super) fn bring_engine_back(&self) {
+        match self {
+            ManualActions::Model(model) => model.host.bring_back(Daemon::Engine),
+            ManualActions::Real => {
+                run("systemctl", &["unmask", "--runtime", ENGINE_UNITS[0], ENGINE_UNITS[1]]);
+                run("systemctl", &["start", ENGINE_UNITS[0], ENGINE_UNITS[1]]);
+            }
+        }
+    }
+}
+
+/// Units.
+impl ManualActions {
+    /// `systemctl start` or `stop`, until it is done.
+    pub(super) async fn systemctl(&self, verb: &str, instance: &InstanceDocument) {
+        match self {
+            ManualActions::Model(model) => model.systemctl(verb, instance.unit.as_str()).await,
+            ManualActions::Real => run("systemctl", &[verb, instance.unit.as_str()]),
+        }
+    }
+
+    /// `systemctl --no-block start` or `stop`.
+    pub(super) fn begin(&self, verb: &str, instance: &InstanceDocument) {
+        let unit = instance.unit.as_str();
+        match self {
+            ManualActions::Model(model) => {
+                model.host.systemctl(verb, unit).unwrap();
+            }
+            ManualActions::Real => run("systemctl", &[verb, "--no-block", unit]),
+        }
+    }
+
+    /// Kills the main process of the instance's unit.
+    pub(super) fn kill_supervisor(&self, instance: &InstanceDocument) {
+        let unit = instance.unit.as_str();
+        match self {
+            ManualActions::Model(model) => model.host.kill_main_process(unit),
+            ManualActions::Real => run("systemctl", &["kill", "--signal=KILL", unit]),
+        }
+    }
+
+    /// What the instance's supervisor says of itself.
+    pub(super) fn status_text(&self, instance: &InstanceDocument) -> String {
+        let unit = instance.unit.as_str();
+        match self {
+            ManualActions::Model(model) => {
+                let units = model.host.units();
+                let found = units.into_iter().find(|(name, _)| name == unit);
+                found.map(|(_, state)| state.status_text).unwrap_or_default()
+            }
+            ManualActions::Real => answer_of("systemctl", &["show", "-p", "StatusText", unit]),
         }
     }
 
     /// Installs a package that brings a unit.
     pub(super) fn bring_packaged_unit(&self, instance: &InstanceDocument) {
         match self {
-            ManualActions::Fake(host) => host.make_unit(&instance.unit, true),
-            ManualActions::Real => write_unit("/usr/lib/systemd/system", instance),
+            ManualActions::Model(model) => model.host.install_package(instance.unit.as_str()),
+            ManualActions::Real => {
+                write_unit(Path::new("/usr/lib/systemd/system"), instance);
+                run("systemctl", &["daemon-reload"]);
+            }
         }
     }
 
     /// Writes a unit file that is not ours.
-    pub(super) fn bring_foreign_unit(&self, instance: &InstanceDocument) {
+    pub(super) async fn bring_foreign_unit(&self, instance: &InstanceDocument) {
         match self {
-            ManualActions::Fake(host) => host.make_unit(&instance.unit, false),
-            ManualActions::Real => write_unit("/etc/systemd/system", instance),
+            ManualActions::Model(model) => {
+                write_unit(&model.paths.units, instance);
+                model.host.reload_units().await.unwrap();
+            }
+            ManualActions::Real => {
+                write_unit(Path::new("/etc/systemd/system"), instance);
+                run("systemctl", &["daemon-reload"]);
+            }
         }
     }
 
-    pub(super) fn take_unit_away(&self, instance: &InstanceDocument) {
+    /// Takes away the unit that a stranger or a package brought.
+    pub(super) async fn take_unit_away(&self, instance: &InstanceDocument) {
+        let unit = instance.unit.as_str();
         match self {
-            ManualActions::Fake(_) => {}
+            ManualActions::Model(model) => {
+                model.host.remove_package(unit);
+                remove_if_there(&model.paths.units.join(unit));
+                model.host.reload_units().await.unwrap();
+            }
             ManualActions::Real => {
                 for folder in ["/etc/systemd/system", "/usr/lib/systemd/system"] {
-                    let path = Path::new(folder).join(instance.unit.as_str());
-                    if path.exists() {
-                        std::fs::remove_file(path).unwrap();
-                    }
+                    remove_if_there(&Path::new(folder).join(unit));
                 }
                 run("systemctl", &["daemon-reload"]);
             }
@@ -90,9 +224,23 @@ impl ManualActions {
     }
 }
 
-fn write_unit(folder: &str, instance: &InstanceDocument) {
-    std::fs::write(Path::new(folder).join(instance.unit.as_str()), UNIT).unwrap();
-    run("systemctl", &["daemon-reload"]);
+fn write_unit(folder: &Path, instance: &InstanceDocument) {
+    std::fs::write(folder.join(instance.unit.as_str()), UNIT).unwrap();
+}
+
+fn remove_if_there(path: &Path) {
+    if path.exists() {
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+/// Writes whether containers survive a restart of the engine.
+fn set_live_restore(is_on: bool) {
+    let before = std::fs::read_to_string(SETTINGS).unwrap();
+    let setting = |is_on: bool| format!("\"live-restore\":{is_on}");
+    let after = before.replace(&setting(!is_on), &setting(is_on));
+    assert_ne!(before, after, "{before}");
+    std::fs::write(SETTINGS, after).unwrap();
 }
 
 /// Runs a command on this host; it has to succeed.

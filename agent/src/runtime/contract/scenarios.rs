@@ -75,7 +75,7 @@ async fn what_is_started_runs_and_answers(place: &Place) {
     let status = documents::read_status(&place.paths, &instance.component).unwrap().unwrap();
     assert_eq!(status.health, Health::Healthy);
     assert_eq!(status.container, container.id);
-    // Again: the same one, started anew.
+    // Again: the same container, restarted.
     place.systemd.start(&instance).await.unwrap();
     assert_eq!(place.container(&instance).await.map(|c| c.id), Some(container.id));
     assert_eq!(place.containers(&instance.component).await.len(), 1);
@@ -181,30 +181,30 @@ async fn a_container_of_somebody_else_is_named_and_left_alone(place: &Place) {
     place.docker.remove(&instance.component, &[]).await.unwrap();
     let [docker, _] = place.listing(&instance).await;
     assert_eq!(docker.foreign.len(), 1, "it must still be there");
-    place.manual.give_name_back("oml-contract-name-server");
+    place.manual.remove_container("oml-contract-name-server");
 }
 
 async fn a_unit_of_somebody_else_is_named_and_left_alone(place: &Place) {
     let instance = place.instance("contract-unit", "v1", &place.images.first, 8308);
-    place.manual.bring_foreign_unit(&instance);
+    place.manual.bring_foreign_unit(&instance).await;
     let [_, systemd] = place.listing(&instance).await;
     let foreign = "unit contract-unit.service".to_owned();
     assert_eq!(systemd.foreign, [(instance.component.clone(), foreign.clone())]);
     assert!(systemd.units.iter().all(|(name, _)| name != &instance.component));
     let error = place.systemd.write(&instance).await.unwrap_err();
     assert!(matches!(&error, RuntimeError::Foreign(what) if *what == foreign), "{error}");
-    place.manual.take_unit_away(&instance);
+    place.manual.take_unit_away(&instance).await;
 }
 
 async fn a_unit_stopped_by_hand_is_told_from_one_that_failed(place: &Place) {
     let instance = place.instance("contract-held", "v1", &place.images.first, 8309);
     place.install(&instance).await;
-    place.manual.stop_unit(&instance);
+    place.manual.systemctl("stop", &instance).await;
     let unit = place.unit(&instance).await.unwrap();
     assert_eq!(unit.active, ActiveState::Inactive);
     assert!(unit.stopped_by_hand, "{unit:?}");
     assert!(!place.runs(&instance).await);
-    place.manual.start_unit(&instance);
+    place.manual.systemctl("start", &instance).await;
     let unit = place.unit(&instance).await.unwrap();
     assert_eq!(unit.active, ActiveState::Active);
     assert!(!unit.stopped_by_hand, "{unit:?}");
@@ -216,7 +216,7 @@ async fn a_container_removed_by_hand_comes_back(place: &Place) {
     let instance = place.instance("contract-drift", "v1", &place.images.first, 8310);
     place.install(&instance).await;
     let first = place.container(&instance).await.unwrap();
-    place.manual.remove_container(&instance, &first.name);
+    place.manual.remove_container(&first.name);
     place
         .until("another container of it runs and answers", async || {
             let status = documents::read_status(&place.paths, &instance.component).unwrap();
@@ -296,7 +296,7 @@ async fn a_packaged_unit_gets_a_drop_in_and_nothing_else(place: &Place) {
     place.systemd.remove(&instance.component).await.unwrap();
     let unit = place.unit(&instance).await.unwrap();
     assert!(unit.hash.is_none(), "only the drop-in goes: {unit:?}");
-    place.manual.take_unit_away(&instance);
+    place.manual.take_unit_away(&instance).await;
 }
 
 async fn taking_away_what_is_not_there_is_fine(place: &Place) {

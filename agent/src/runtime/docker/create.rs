@@ -23,7 +23,7 @@ pub(super) struct Local {
 }
 
 /// What the engine needs to make the instance's container. Secrets are read
-/// here: a missing one is told before anything is stopped.
+/// here, so that a missing one is reported before anything is stopped.
 pub(super) fn body(
     instance: &InstanceDocument,
     container: &Container,

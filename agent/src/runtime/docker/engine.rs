@@ -1,11 +1,12 @@
-//! The engine's verbs, each bounded in time and with an error that says what
-//! was tried. Decides nothing; agent and supervisors share it.
+//! The engine behind a socket: Docker, or what speaks its API.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bollard::Docker as Client;
+use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerCreateBody, ContainerSummary};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptions, ListContainersOptionsBuilder,
@@ -13,12 +14,15 @@ use bollard::query_parameters::{
     WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt as _;
-use oml_common::decide::observed::ContainerState;
+use oml_common::document::instance::Container;
+use oml_common::time::Timestamp;
+use tokio::sync::watch;
 
-use super::exec::Unfinished;
-use super::failure;
-use super::time;
-use crate::runtime::RuntimeError;
+use super::calls::EngineCalls;
+use super::exec::{self, Unfinished};
+use super::images::{self, Place};
+use super::{events, failure, messages, time};
+use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
 
 /// An answer that takes longer is none.
 const CALL_LIMIT: Duration = Duration::from_secs(20);
@@ -28,56 +32,15 @@ const STOP_MARGIN: Duration = Duration::from_secs(20);
 /// The engine behind a socket. Every call opens its own connection, so a
 /// restarted engine needs no care.
 #[derive(Debug, Clone)]
-pub struct Engine {
+pub(super) struct Engine {
     socket: PathBuf,
     pub(super) unfinished: Unfinished,
-    /// Stands in for the socket.
-    #[cfg(any(test, feature = "sim"))]
-    pub(super) model: Option<oml_sim::Host>,
-}
-
-/// A container, as far as a decision needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inspected {
-    pub state: ContainerState,
-    /// Why it could not be started, in the engine's words; often empty.
-    pub error: String,
-}
-
-/// How a wait for a container's end ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waited {
-    /// The container ended with this status.
-    Ended(i64),
-    /// The engine went away; nothing is known of the container.
-    Lost,
 }
 
 impl Engine {
     /// The engine behind this socket; it may be away.
-    #[must_use]
-    pub fn at(socket: &Path) -> Self {
-        Self {
-            socket: socket.to_owned(),
-            unfinished: Unfinished::default(),
-            #[cfg(any(test, feature = "sim"))]
-            model: None,
-        }
-    }
-
-    /// The engine of a model of a host.
-    #[cfg(any(test, feature = "sim"))]
-    #[must_use]
-    pub fn of_model(host: oml_sim::Host) -> Self {
-        Self { model: Some(host), ..Self::at(Path::new("")) }
-    }
-
-    /// Whether the program of a container answers, where no network is in
-    /// question; none where a probe has to find out.
-    #[cfg(any(test, feature = "sim"))]
-    pub(crate) async fn answers(&self, id: &str) -> Option<bool> {
-        let host = self.model.as_ref()?;
-        Some(super::model::answers(host, id).await)
+    pub(super) fn at(socket: &Path) -> Self {
+        Self { socket: socket.to_owned(), unfinished: Unfinished::default() }
     }
 
     /// A client for one call. The version in a request's path is left out by
@@ -93,34 +56,6 @@ impl Engine {
         Ok(client.with_request_modifier(super::login::as_url_safe))
     }
 
-    /// Every container, whosever it is, running or not.
-    pub async fn containers(&self) -> Result<Vec<ContainerSummary>, RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return super::model::list(host).await;
-        }
-        self.list(ListContainersOptionsBuilder::new().all(true).build()).await
-    }
-
-    /// Every container with that label, running or not: far cheaper than all.
-    pub(super) async fn labelled(
-        &self,
-        label: String,
-    ) -> Result<Vec<ContainerSummary>, RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            let (key, value) = label.split_once('=').unwrap_or((&label, ""));
-            let mut found = super::model::list(host).await?;
-            found.retain(|container| {
-                let labels = container.labels.as_ref();
-                labels.and_then(|labels| labels.get(key)).is_some_and(|found| found == value)
-            });
-            return Ok(found);
-        }
-        let filters = HashMap::from([("label", vec![label])]);
-        self.list(ListContainersOptionsBuilder::new().all(true).filters(&filters).build()).await
-    }
-
     async fn list(
         &self,
         options: ListContainersOptions,
@@ -129,13 +64,24 @@ impl Engine {
         failure::within(CALL_LIMIT, ("list", "containers"), client.list_containers(Some(options)))
             .await
     }
+}
 
-    /// One container; none if it does not exist.
-    pub async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return super::model::inspect(host, id).await;
-        }
+#[async_trait]
+impl EngineCalls for Engine {
+    async fn containers(&self) -> Result<Vec<ContainerSummary>, RuntimeError> {
+        self.list(ListContainersOptionsBuilder::new().all(true).build()).await
+    }
+
+    async fn labelled(
+        &self,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<ContainerSummary>, RuntimeError> {
+        let filters = HashMap::from([("label", vec![format!("{key}={value}")])]);
+        self.list(ListContainersOptionsBuilder::new().all(true).filters(&filters).build()).await
+    }
+
+    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
         let client = self.client(CALL_LIMIT)?;
         let call = client.inspect_container(id, None);
         let answer = failure::within_if_there(CALL_LIMIT, ("inspect", id), call).await?;
@@ -145,38 +91,19 @@ impl Engine {
         Ok(Some(Inspected { state: time::state(&state), error }))
     }
 
-    /// Makes a container and gives its id.
-    pub async fn create(
-        &self,
-        name: &str,
-        body: ContainerCreateBody,
-    ) -> Result<String, RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return super::model::create(host, name, body).await;
-        }
+    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
         let client = self.client(CALL_LIMIT)?;
         let call = client.create_container(Some(options), body);
         failure::within(CALL_LIMIT, ("create", name), call).await.map(|created| created.id)
     }
 
-    /// Starts a container; running already is fine.
-    pub async fn start(&self, id: &str) -> Result<(), RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return super::model::start(host, id).await;
-        }
+    async fn start(&self, id: &str) -> Result<(), RuntimeError> {
         let client = self.client(CALL_LIMIT)?;
         failure::within(CALL_LIMIT, ("start", id), client.start_container(id, None)).await
     }
 
-    /// Stops a container with its grace; stopped or gone already is fine.
-    pub async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return super::model::stop(host, id, grace_ms).await;
-        }
+    async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
         let seconds = i32::try_from(grace_ms.div_ceil(1000)).unwrap_or(i32::MAX);
         let options = StopContainerOptionsBuilder::new().t(seconds).build();
         let limit = Duration::from_millis(grace_ms) + STOP_MARGIN;
@@ -185,12 +112,7 @@ impl Engine {
         failure::within_if_there(limit, ("stop", id), call).await.map(|_| ())
     }
 
-    /// Waits without limit for a container's end.
-    pub async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return super::model::wait(host, id).await;
-        }
+    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
         let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
         let client = self.client(CALL_LIMIT)?;
         let mut answers = std::pin::pin!(client.wait_container(id, Some(options)));
@@ -205,26 +127,60 @@ impl Engine {
         }
     }
 
-    /// Gives a container another name.
-    pub async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return super::model::rename(host, id, name).await;
-        }
+    async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError> {
         let options = RenameContainerOptionsBuilder::new().name(name).build();
         let client = self.client(CALL_LIMIT)?;
         failure::within(CALL_LIMIT, ("rename", id), client.rename_container(id, options)).await
     }
 
-    /// Removes a container that does not run, never its volumes; gone already is fine.
-    pub async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return super::model::remove(host, id).await;
-        }
+    async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
         let options = RemoveContainerOptionsBuilder::new().v(false).force(false).build();
         let client = self.client(CALL_LIMIT)?;
         let call = client.remove_container(id, Some(options));
         failure::within_if_there(CALL_LIMIT, ("remove", id), call).await.map(|_| ())
+    }
+
+    async fn exec(
+        &self,
+        id: &str,
+        command: &[String],
+        limit: Duration,
+    ) -> Result<ExecOutput, RuntimeError> {
+        exec::run(self, id, command, limit).await
+    }
+
+    async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
+        messages::log_tail(self, id).await
+    }
+
+    async fn container_events(
+        &self,
+        id: &str,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<ContainerEvents, RuntimeError> {
+        events::of(self, id, since, until).await
+    }
+
+    async fn image_names(&self) -> Result<Vec<String>, RuntimeError> {
+        images::names(self).await
+    }
+
+    async fn pull(
+        &self,
+        container: &Container,
+        login: Option<DockerCredentials>,
+        silence_max: Duration,
+        progress: &watch::Sender<PullProgress>,
+    ) -> Result<(), RuntimeError> {
+        images::pull(self, container, login, silence_max, progress).await
+    }
+
+    async fn place(&self) -> Result<Place, RuntimeError> {
+        images::settings(self).await
+    }
+
+    async fn watch(&self, counter: &watch::Sender<u64>) {
+        events::watch(self, counter).await;
     }
 }

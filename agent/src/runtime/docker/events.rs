@@ -1,5 +1,5 @@
-//! The engine's events: a nudge for the agent, and an explanation of how a
-//! container ended. Never the truth: that is what a listing gives.
+//! The engine's events. They wake the agent and explain how a container ended; what
+//! is true now only a listing says.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,47 +10,30 @@ use futures_util::StreamExt as _;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
-use super::{Engine, failure};
+use super::engine::Engine;
+use super::failure;
 use crate::pause::RetryPause;
-use crate::runtime::RuntimeError;
+use crate::runtime::{ContainerEvents, RuntimeError};
 
-/// What changes the state of a container; the engine tells much more.
+/// Events that change the state of a container; the engine sends many more.
 const ACTIONS: [&str; 8] =
     ["create", "start", "die", "destroy", "rename", "oom", "pause", "unpause"];
-/// What tells a hand from a program in a container's end.
+/// Events that distinguish an act by hand from a program that ended by itself.
 const ENDINGS: [&str; 5] = ["die", "kill", "stop", "oom", "destroy"];
 const HISTORY_LIMIT: Duration = Duration::from_secs(5);
 
-/// What somebody did to a container that ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ContainerEvents {
-    /// The end itself. An engine that is being restarted ends its containers and forgets that it did.
-    pub ended: bool,
-    /// `docker stop`, or the engine's own end.
-    pub stopped: bool,
-    /// `docker kill`, or the signal of a stop.
-    pub killed: bool,
-    /// `docker rm`.
-    pub removed: bool,
-    /// The kernel had no memory left for it.
-    pub out_of_memory: bool,
-}
-
-/// Counts up for every change of a container, for ever: another one may bear a name that is ours, or give it back.
-pub(super) async fn watch(engine: Engine, counter: watch::Sender<u64>) {
-    #[cfg(any(test, feature = "sim"))]
-    if let Some(host) = &engine.model {
-        return super::model::watch(host, &counter).await;
-    }
+/// Counts up for every change of a container, for ever. Containers that are not ours count too: one
+/// may take a name that we need, or free it.
+pub(super) async fn watch(engine: &Engine, counter: &watch::Sender<u64>) {
     let mut since = None;
     let mut backoff = RetryPause::new();
     loop {
-        match follow(&engine, &counter, &mut since, &mut backoff).await {
+        match follow(engine, counter, &mut since, &mut backoff).await {
             Ok(()) => tracing::debug!("the engine's event stream ended; opening it again"),
             Err(error) => tracing::debug!(%error, "no event stream"),
         }
         // Whatever was missed in between: look.
-        bump(&counter);
+        bump(counter);
         backoff.pause().await;
     }
 }
@@ -90,51 +73,43 @@ fn seconds(nanos: i64) -> String {
     format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
 }
 
-impl Engine {
-    /// What is done to a container from `since` to `until`; waits for an `until`
-    /// that is to come.
-    pub async fn container_events(
-        &self,
-        id: &str,
-        since: Timestamp,
-        until: Timestamp,
-    ) -> Result<ContainerEvents, RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return super::model::container_events(host, id, since, until).await;
+/// What is done to a container from `since` to `until`; waits for an `until`
+/// that is to come.
+pub(super) async fn of(
+    engine: &Engine,
+    id: &str,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<ContainerEvents, RuntimeError> {
+    let engine_time = |at: Timestamp| format!("{}.{:03}000000", at.0 / 1000, at.0 % 1000);
+    let filters = HashMap::from([
+        ("container", vec![id.to_owned()]),
+        ("event", ENDINGS.map(str::to_owned).to_vec()),
+    ]);
+    let options = EventsOptionsBuilder::new()
+        .filters(&filters)
+        .since(&engine_time(since))
+        .until(&engine_time(until))
+        .build();
+    let client = engine.client(HISTORY_LIMIT)?;
+    let read = async {
+        let mut container_events = ContainerEvents::default();
+        let mut events = std::pin::pin!(client.events(Some(options)));
+        while let Some(event) = events.next().await {
+            add(&mut container_events, &event?);
         }
-        let engine_time = |at: Timestamp| format!("{}.{:03}000000", at.0 / 1000, at.0 % 1000);
-        let filters = HashMap::from([
-            ("container", vec![id.to_owned()]),
-            ("event", ENDINGS.map(str::to_owned).to_vec()),
-        ]);
-        let options = EventsOptionsBuilder::new()
-            .filters(&filters)
-            .since(&engine_time(since))
-            .until(&engine_time(until))
-            .build();
-        let client = self.client(HISTORY_LIMIT)?;
-        let read = async {
-            let mut container_events = ContainerEvents::default();
-            let mut events = std::pin::pin!(client.events(Some(options)));
-            while let Some(event) = events.next().await {
-                container_events.add(&event?);
-            }
-            Ok(container_events)
-        };
-        failure::within(HISTORY_LIMIT, ("read the events of", id), read).await
-    }
+        Ok(container_events)
+    };
+    failure::within(HISTORY_LIMIT, ("read the events of", id), read).await
 }
 
-impl ContainerEvents {
-    fn add(&mut self, event: &EventMessage) {
-        match event.action.as_deref() {
-            Some("die") => self.ended = true,
-            Some("stop") => self.stopped = true,
-            Some("kill") => self.killed = true,
-            Some("destroy") => self.removed = true,
-            Some("oom") => self.out_of_memory = true,
-            Some(_) | None => {}
-        }
+fn add(events: &mut ContainerEvents, event: &EventMessage) {
+    match event.action.as_deref() {
+        Some("die") => events.ended = true,
+        Some("stop") => events.stopped = true,
+        Some("kill") => events.killed = true,
+        Some("destroy") => events.removed = true,
+        Some("oom") => events.out_of_memory = true,
+        Some(_) | None => {}
     }
 }

@@ -9,7 +9,8 @@ use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use futures_util::StreamExt as _;
 use tokio::sync::OnceCell;
 
-use super::{Engine, failure};
+use super::engine::Engine;
+use super::failure;
 use crate::runtime::{ExecOutput, RuntimeError};
 
 const STDOUT_BYTES_MAX: usize = 64 * 1024;
@@ -29,92 +30,86 @@ impl Unfinished {
     }
 }
 
-impl Engine {
-    /// Runs a command inside a running container. One that takes longer than
-    /// `limit` is left to itself: the engine has no way to end it. Until it has
-    /// ended, the same is not begun once more.
-    pub async fn exec(
-        &self,
-        id: &str,
-        command: &[String],
-        limit: Duration,
-    ) -> Result<ExecOutput, RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return super::model::exec(host, id, command).await;
-        }
-        let refused = |detail: String| RuntimeError::Refused {
-            verb: "run a command in",
-            object: short(id).to_owned(),
-            detail: format!("{} {detail}", command.join(" ")),
-            transient: true,
-        };
-        if self.runs_still(id, command, limit).await? {
-            return Err(refused("was begun before and has not ended".to_owned()));
-        }
-        let begun = OnceCell::new();
-        let run = self.exec_unbounded(id, command, (limit, &begun));
-        match tokio::time::timeout(limit, run).await {
-            Ok(output) => output,
-            Err(_) => {
-                if let Some(exec) = begun.into_inner() {
-                    self.unfinished.held().insert((id.to_owned(), command.to_vec()), exec);
-                }
-                Err(refused(format!("did not end in {} ms", limit.as_millis())))
+/// Runs a command inside a running container. One that takes longer than
+/// `limit` is left to itself: the engine has no way to end it. Until it has
+/// ended, the same is not begun once more.
+pub(super) async fn run(
+    engine: &Engine,
+    id: &str,
+    command: &[String],
+    limit: Duration,
+) -> Result<ExecOutput, RuntimeError> {
+    let refused = |detail: String| RuntimeError::Refused {
+        verb: "run a command in",
+        object: short(id).to_owned(),
+        detail: format!("{} {detail}", command.join(" ")),
+        transient: true,
+    };
+    if runs_still(engine, id, command, limit).await? {
+        return Err(refused("was begun before and has not ended".to_owned()));
+    }
+    let begun = OnceCell::new();
+    let run = run_unbounded(engine, id, command, (limit, &begun));
+    match tokio::time::timeout(limit, run).await {
+        Ok(output) => output,
+        Err(_) => {
+            if let Some(exec) = begun.into_inner() {
+                engine.unfinished.held().insert((id.to_owned(), command.to_vec()), exec);
             }
+            Err(refused(format!("did not end in {} ms", limit.as_millis())))
         }
     }
+}
 
-    /// Whether that command was begun earlier and goes on.
-    async fn runs_still(
-        &self,
-        id: &str,
-        command: &[String],
-        limit: Duration,
-    ) -> Result<bool, RuntimeError> {
-        let key = (id.to_owned(), command.to_vec());
-        let Some(exec) = self.unfinished.held().get(&key).cloned() else { return Ok(false) };
-        let client = self.client(limit)?;
-        let call = client.inspect_exec(&exec);
-        let found = failure::within_if_there(limit, ("ask for a command in", short(id)), call);
-        let runs = found.await?.is_some_and(|found| found.running == Some(true));
-        if !runs {
-            self.unfinished.held().remove(&key);
-        }
-        Ok(runs)
+/// Whether that command was begun earlier and goes on.
+async fn runs_still(
+    engine: &Engine,
+    id: &str,
+    command: &[String],
+    limit: Duration,
+) -> Result<bool, RuntimeError> {
+    let key = (id.to_owned(), command.to_vec());
+    let Some(exec) = engine.unfinished.held().get(&key).cloned() else { return Ok(false) };
+    let client = engine.client(limit)?;
+    let call = client.inspect_exec(&exec);
+    let found = failure::within_if_there(limit, ("ask for a command in", short(id)), call);
+    let runs = found.await?.is_some_and(|found| found.running == Some(true));
+    if !runs {
+        engine.unfinished.held().remove(&key);
     }
+    Ok(runs)
+}
 
-    async fn exec_unbounded(
-        &self,
-        id: &str,
-        command: &[String],
-        (limit, begun): (Duration, &OnceCell<String>),
-    ) -> Result<ExecOutput, RuntimeError> {
-        let failed = |error| failure::of("run a command in", short(id), error);
-        let client = self.client(limit)?;
-        let request = CreateExecOptions {
-            attach_stdout: Some(true),
-            cmd: Some(command.to_vec()),
-            ..CreateExecOptions::default()
-        };
-        let exec = client.create_exec(id, request).await.map_err(failed)?.id;
-        let exec = begun.get_or_init(|| async { exec }).await;
-        let start =
-            StartExecOptions { output_capacity: Some(BUFFER_BYTES), ..StartExecOptions::default() };
-        let mut stdout = Vec::new();
-        if let StartExecResults::Attached { mut output, .. } =
-            client.start_exec(exec, Some(start)).await.map_err(failed)?
-        {
-            while let Some(piece) = output.next().await {
-                collect(&mut stdout, &piece.map_err(failed)?);
-            }
+async fn run_unbounded(
+    engine: &Engine,
+    id: &str,
+    command: &[String],
+    (limit, begun): (Duration, &OnceCell<String>),
+) -> Result<ExecOutput, RuntimeError> {
+    let failed = |error| failure::of("run a command in", short(id), error);
+    let client = engine.client(limit)?;
+    let request = CreateExecOptions {
+        attach_stdout: Some(true),
+        cmd: Some(command.to_vec()),
+        ..CreateExecOptions::default()
+    };
+    let exec = client.create_exec(id, request).await.map_err(failed)?.id;
+    let exec = begun.get_or_init(|| async { exec }).await;
+    let start =
+        StartExecOptions { output_capacity: Some(BUFFER_BYTES), ..StartExecOptions::default() };
+    let mut stdout = Vec::new();
+    if let StartExecResults::Attached { mut output, .. } =
+        client.start_exec(exec, Some(start)).await.map_err(failed)?
+    {
+        while let Some(piece) = output.next().await {
+            collect(&mut stdout, &piece.map_err(failed)?);
         }
-        let ended = client.inspect_exec(exec).await.map_err(failed)?;
-        Ok(ExecOutput {
-            exit_code: ended.exit_code.unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&stdout).into_owned(),
-        })
     }
+    let ended = client.inspect_exec(exec).await.map_err(failed)?;
+    Ok(ExecOutput {
+        exit_code: ended.exit_code.unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&stdout).into_owned(),
+    })
 }
 
 fn collect(stdout: &mut Vec<u8>, piece: &LogOutput) {

@@ -1,4 +1,4 @@
-//! Images: which are here, and bringing one by its digest.
+//! Images: which are present, and pulling one by its digest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -13,36 +13,38 @@ use oml_common::document::instance::Container;
 use oml_common::id::Digest;
 use tokio::sync::watch;
 
-use super::{Engine, failure};
+use super::calls::EngineCalls;
+use super::engine::Engine;
+use super::failure;
 use crate::runtime::{PullProgress, RuntimeError};
 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
-/// The engine tells progress many times a second; a longer silence is a dead transfer.
+/// The engine reports progress many times a second; a longer silence is a dead transfer.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// The client's own limit comes later: a silent registry is no engine that is away.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// Every image that is completely here.
-pub(super) async fn present(engine: &Engine) -> Result<BTreeSet<Digest>, RuntimeError> {
-    let names = names(engine).await?;
+/// Every image that is completely present.
+pub(super) async fn present(engine: &dyn EngineCalls) -> Result<BTreeSet<Digest>, RuntimeError> {
+    let names = engine.image_names().await?;
     Ok(names.iter().filter_map(|name| name.rsplit_once('@')?.1.parse().ok()).collect())
 }
 
 /// The name under which the engine has the container's image. Its digest says
 /// what it is; it may have come from another registry.
 pub(super) async fn local_name(
-    engine: &Engine,
+    engine: &dyn EngineCalls,
     container: &Container,
 ) -> Result<String, RuntimeError> {
     let wanted = name(container);
-    let names = names(engine).await?;
+    let names = engine.image_names().await?;
     let same = |name: &&String| {
         name.rsplit_once('@').is_some_and(|(_, digest)| digest == container.digest.as_str())
     };
     if names.contains(&wanted) {
         return Ok(wanted);
     }
-    // Without any, the engine's own words for it are the best.
+    // Without any, the engine's own message is the best.
     Ok(names.iter().find(same).cloned().unwrap_or(wanted))
 }
 
@@ -51,11 +53,8 @@ fn name(container: &Container) -> String {
     format!("{}@{}", container.repository, container.digest)
 }
 
-async fn names(engine: &Engine) -> Result<Vec<String>, RuntimeError> {
-    #[cfg(any(test, feature = "sim"))]
-    if let Some(host) = &engine.model {
-        return super::model::image_names(host).await;
-    }
+/// The names of all images, each with its digest.
+pub(super) async fn names(engine: &Engine) -> Result<Vec<String>, RuntimeError> {
     let client = engine.client(CALL_LIMIT)?;
     let call = client.list_images(None::<ListImagesOptions>);
     let images = failure::within(CALL_LIMIT, ("list", "images"), call).await?;
@@ -72,20 +71,35 @@ pub(super) struct Place {
 }
 
 /// Asks the engine for its own settings.
-pub(super) async fn place(engine: &Engine) -> Result<Place, RuntimeError> {
-    #[cfg(any(test, feature = "sim"))]
-    if engine.model.is_some() {
-        return Ok(super::model::place());
-    }
+pub(super) async fn settings(engine: &Engine) -> Result<Place, RuntimeError> {
     let client = engine.client(CALL_LIMIT)?;
     let info = failure::within(CALL_LIMIT, ("ask for", "settings"), client.info()).await?;
     let root = info.docker_root_dir.map(PathBuf::from);
     Ok(Place { log_driver: info.logging_driver.unwrap_or_default(), root })
 }
 
-/// Pulls the container's image and looks that it is there afterwards. Gives up
-/// when nothing is heard for `silence_max`.
+/// Pulls the container's image unless it is present, and checks that it is present
+/// afterwards. Gives up when nothing is heard for `silence_max`.
 pub(super) async fn fetch(
+    engine: &dyn EngineCalls,
+    container: &Container,
+    login: Option<DockerCredentials>,
+    silence_max: Duration,
+    progress: &watch::Sender<PullProgress>,
+) -> Result<(), RuntimeError> {
+    if present(engine).await?.contains(&container.digest) {
+        return Ok(());
+    }
+    engine.pull(container, login, silence_max, progress).await?;
+    if present(engine).await?.contains(&container.digest) {
+        return Ok(());
+    }
+    let detail = "the engine pulled something else than was asked for";
+    Err(refused(&name(container), detail, false))
+}
+
+/// Pulls the container's image.
+pub(super) async fn pull(
     engine: &Engine,
     container: &Container,
     login: Option<DockerCredentials>,
@@ -93,13 +107,6 @@ pub(super) async fn fetch(
     progress: &watch::Sender<PullProgress>,
 ) -> Result<(), RuntimeError> {
     let image = name(container);
-    if present(engine).await?.contains(&container.digest) {
-        return Ok(());
-    }
-    #[cfg(any(test, feature = "sim"))]
-    if let Some(host) = &engine.model {
-        return super::model::pull(host, container, progress).await;
-    }
     let options = CreateImageOptionsBuilder::new()
         .from_image(container.repository.as_str())
         .tag(container.digest.as_str())
@@ -114,15 +121,10 @@ pub(super) async fn fetch(
                 let words = format!("the registry {} sent nothing for {seconds} s", host(&image));
                 return Err(refused(&image, &words, true));
             }
-            Ok(None) => break,
+            Ok(None) => return Ok(()),
             Ok(Some(Err(error))) => return Err(pull_failure(&image, error)),
             Ok(Some(Ok(line))) => progress.send_modify(|seen| *seen = layers.add(&line)),
         }
-    }
-    if present(engine).await?.contains(&container.digest) {
-        Ok(())
-    } else {
-        Err(refused(&image, "the engine pulled something else than was asked for", false))
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use oml_common::document::instance::{Container, InstanceDocument};
-use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, Version};
 use oml_common::time::Timestamp;
+
+use crate::runtime::Marked;
 
 const TENANT: &str = "io.oml.tenant";
 pub(super) const COMPONENT: &str = "io.oml.component";
@@ -13,28 +14,6 @@ const HASH: &str = "io.oml.hash";
 const VERSION: &str = "io.oml.version";
 const DIGEST: &str = "io.oml.digest";
 const INSTANCE: &str = "io.oml.instance";
-
-/// A container that bears our mark.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Marked {
-    pub id: String,
-    pub name: String,
-    pub tenant: TenantId,
-    pub component: ComponentName,
-    /// The workload it was made for.
-    pub hash: ContentHash,
-    /// That workload's version.
-    pub version: Version,
-    /// That workload's image.
-    pub digest: Digest,
-    pub created: Timestamp,
-    /// It was running when the engine was asked.
-    pub is_running: bool,
-    /// It was never started when the engine was asked.
-    pub is_new: bool,
-    /// The instance document it was made from.
-    pub document: String,
-}
 
 /// The labels of a container for that instance.
 pub(super) fn labels(

@@ -16,7 +16,7 @@ pub struct Login {
     /// `host` or `host:port`, as repositories begin with it.
     pub registry: String,
     pub user: String,
-    /// Holds the password; read anew for every pull.
+    /// Holds the password; read again for every pull.
     pub password_file: PathBuf,
 }
 

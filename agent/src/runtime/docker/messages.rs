@@ -6,21 +6,23 @@ use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt as _;
 use oml_common::decide::observed::ContainerState;
 
-use super::{Engine, failure};
+use super::calls::EngineCalls;
+use super::engine::Engine;
+use super::failure;
 use crate::runtime::{ExitReport, RuntimeError};
 
 const LINES_MAX: usize = 20;
 const LINE_CHARS_MAX: usize = 400;
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The last words of a container.
-pub(super) async fn of(engine: &Engine, id: &str) -> Result<ExitReport, RuntimeError> {
+/// How a container ended.
+pub(super) async fn of(engine: &dyn EngineCalls, id: &str) -> Result<ExitReport, RuntimeError> {
     let Some(found) = engine.inspect(id).await? else { return Ok(ExitReport::default()) };
     let exit_code = match found.state {
         ContainerState::Exited { code, .. } => Some(code),
         ContainerState::Created | ContainerState::Running { .. } => None,
     };
-    let mut log_tail = log_tail(engine, id).await?;
+    let mut log_tail = engine.log_tail(id).await?;
     if !found.error.is_empty() {
         log_tail.push(clip(&found.error));
     }
@@ -28,11 +30,8 @@ pub(super) async fn of(engine: &Engine, id: &str) -> Result<ExitReport, RuntimeE
     Ok(ExitReport { exit_code, log_tail: log_tail.split_off(from) })
 }
 
-async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, RuntimeError> {
-    #[cfg(any(test, feature = "sim"))]
-    if let Some(host) = &engine.model {
-        return super::model::log(host, id).await;
-    }
+/// The last lines that a container wrote.
+pub(super) async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, RuntimeError> {
     let tail = LINES_MAX.to_string();
     let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail).build();
     let client = engine.client(LIMIT)?;

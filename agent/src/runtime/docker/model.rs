@@ -1,9 +1,12 @@
-//! The engine's verbs on the model of a host, in place of a socket. Everything
-//! above them is the same code.
+//! The model of a host in the place of the engine's socket. Everything above it
+//! is the same code.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum};
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::instance::Container;
@@ -11,9 +14,11 @@ use oml_common::time::Timestamp;
 use oml_sim::{EngineError, EventAction, Fault, Host, Image, NewContainer};
 use tokio::sync::watch;
 
+use super::Docker;
+use super::calls::EngineCalls;
 use super::images::Place;
-use super::{ContainerEvents, Inspected, Waited};
-use crate::runtime::{ExecOutput, PullProgress, RuntimeError};
+use crate::paths::Paths;
+use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
 
 /// Turns an error of the model into the one that the engine's answer would be.
 fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> RuntimeError {
@@ -41,11 +46,6 @@ fn if_there<T>(done: Result<T, EngineError>) -> Result<(), EngineError> {
     }
 }
 
-pub(super) async fn list(host: &Host) -> Result<Vec<ContainerSummary>, RuntimeError> {
-    let containers = host.list_containers().await.map_err(failure("list", "containers"))?;
-    Ok(containers.into_iter().map(summary).collect())
-}
-
 fn summary(container: oml_sim::Container) -> ContainerSummary {
     let state = match container.state {
         oml_sim::ContainerState::Created => ContainerSummaryStateEnum::CREATED,
@@ -62,7 +62,7 @@ fn summary(container: oml_sim::Container) -> ContainerSummary {
     }
 }
 
-pub(super) fn state(state: &oml_sim::ContainerState) -> ContainerState {
+fn state(state: &oml_sim::ContainerState) -> ContainerState {
     match state {
         oml_sim::ContainerState::Created => ContainerState::Created,
         oml_sim::ContainerState::Running { since_ms } => {
@@ -76,121 +76,146 @@ pub(super) fn state(state: &oml_sim::ContainerState) -> ContainerState {
     }
 }
 
-pub(super) async fn inspect(host: &Host, id: &str) -> Result<Option<Inspected>, RuntimeError> {
-    let found = host.inspect_container(id).await.map_err(failure("inspect", id))?;
-    Ok(found.map(|found| Inspected { state: state(&found.state), error: String::new() }))
-}
+/// The model of a host in the place of an engine's socket.
+#[derive(Debug)]
+struct Model(Host);
 
-pub(super) async fn create(
-    host: &Host,
-    name: &str,
-    body: ContainerCreateBody,
-) -> Result<String, RuntimeError> {
-    let mounts = body.host_config.and_then(|config| config.mounts).unwrap_or_default();
-    let named = mounts.into_iter().filter_map(|mount| mount.source);
-    let labels: HashMap<String, String> = body.labels.unwrap_or_default();
-    let new = NewContainer {
-        name: name.to_owned(),
-        image: body.image.unwrap_or_default(),
-        labels: labels.into_iter().collect::<BTreeMap<_, _>>(),
-        volumes: named.collect(),
-    };
-    host.create_container(new).await.map_err(failure("create", name))
-}
-
-pub(super) async fn start(host: &Host, id: &str) -> Result<(), RuntimeError> {
-    host.start_container(id).await.map_err(failure("start", id))
-}
-
-pub(super) async fn stop(host: &Host, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
-    if_there(host.stop_container(id, grace_ms).await).map_err(failure("stop", id))
-}
-
-pub(super) async fn wait(host: &Host, id: &str) -> Result<Waited, RuntimeError> {
-    match host.wait_container(id).await.map_err(failure("wait for", id))? {
-        oml_sim::Waited::Ended(code) => Ok(Waited::Ended(code)),
-        oml_sim::Waited::Lost => Ok(Waited::Lost),
+impl Docker {
+    /// The engine of a model of a host.
+    #[must_use]
+    pub fn of_model(host: Host, paths: Paths) -> Self {
+        Self::over(Arc::new(Model(host)), paths, Vec::new())
     }
 }
 
-pub(super) async fn rename(host: &Host, id: &str, name: &str) -> Result<(), RuntimeError> {
-    host.rename_container(id, name).await.map_err(failure("rename", id))
-}
+#[async_trait]
+impl EngineCalls for Model {
+    async fn containers(&self) -> Result<Vec<ContainerSummary>, RuntimeError> {
+        let containers = self.0.list_containers().await.map_err(failure("list", "containers"))?;
+        Ok(containers.into_iter().map(summary).collect())
+    }
 
-pub(super) async fn remove(host: &Host, id: &str) -> Result<(), RuntimeError> {
-    if_there(host.remove_container(id).await).map_err(failure("remove", id))
-}
+    async fn labelled(
+        &self,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<ContainerSummary>, RuntimeError> {
+        let containers = self.0.list_containers().await.map_err(failure("list", "containers"))?;
+        let has_label = |container: &oml_sim::Container| {
+            container.labels.get(key).is_some_and(|found| found == value)
+        };
+        Ok(containers.into_iter().filter(has_label).map(summary).collect())
+    }
 
-pub(super) async fn exec(
-    host: &Host,
-    id: &str,
-    command: &[String],
-) -> Result<ExecOutput, RuntimeError> {
-    let answer = host.exec(id, command).await.map_err(failure("run a command in", id))?;
-    Ok(ExecOutput { exit_code: answer.exit_code, stdout: answer.stdout })
-}
+    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
+        let found = self.0.inspect_container(id).await.map_err(failure("inspect", id))?;
+        Ok(found.map(|found| Inspected { state: state(&found.state), error: String::new() }))
+    }
 
-pub(super) async fn container_events(
-    host: &Host,
-    id: &str,
-    since: Timestamp,
-    until: Timestamp,
-) -> Result<ContainerEvents, RuntimeError> {
-    let events = host.events(id, since.0, until.0).await;
-    let mut container_events = ContainerEvents::default();
-    for event in events.map_err(failure("read the events of", id))? {
-        match event.action {
-            EventAction::Die => container_events.ended = true,
-            EventAction::Stop => container_events.stopped = true,
-            EventAction::Kill => container_events.killed = true,
-            EventAction::Destroy => container_events.removed = true,
-            EventAction::Create | EventAction::Start | EventAction::Rename => {}
+    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
+        let mounts = body.host_config.and_then(|config| config.mounts).unwrap_or_default();
+        let labels: HashMap<String, String> = body.labels.unwrap_or_default();
+        let new = NewContainer {
+            name: name.to_owned(),
+            image: body.image.unwrap_or_default(),
+            labels: labels.into_iter().collect(),
+            volumes: mounts.into_iter().filter_map(|mount| mount.source).collect(),
+            environment: body.env.unwrap_or_default(),
+        };
+        self.0.create_container(new).await.map_err(failure("create", name))
+    }
+
+    async fn start(&self, id: &str) -> Result<(), RuntimeError> {
+        self.0.start_container(id).await.map_err(failure("start", id))
+    }
+
+    async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
+        if_there(self.0.stop_container(id, grace_ms).await).map_err(failure("stop", id))
+    }
+
+    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
+        match self.0.wait_container(id).await.map_err(failure("wait for", id))? {
+            oml_sim::Waited::Ended(code) => Ok(Waited::Ended(code)),
+            oml_sim::Waited::Lost => Ok(Waited::Lost),
         }
     }
-    Ok(container_events)
-}
 
-/// Counts up for every change of a container, for ever.
-pub(super) async fn watch(host: &Host, counter: &watch::Sender<u64>) {
-    let mut changes = host.container_changes();
-    while changes.changed().await.is_ok() {
-        counter.send_modify(|count| *count = count.wrapping_add(1));
+    async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError> {
+        self.0.rename_container(id, name).await.map_err(failure("rename", id))
     }
-}
 
-pub(super) async fn image_names(host: &Host) -> Result<Vec<String>, RuntimeError> {
-    let images = host.list_images().await.map_err(failure("list", "images"))?;
-    let name = |image: Image| format!("{}@{}", image.repository, image.digest);
-    Ok(images.into_iter().map(name).collect())
-}
+    async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
+        if_there(self.0.remove_container(id).await).map_err(failure("remove", id))
+    }
 
-/// The model keeps its images in memory: no disk of the host is in question.
-pub(super) fn place() -> Place {
-    Place { log_driver: "json-file".to_owned(), root: None }
-}
+    /// Commands of the model end at once.
+    async fn exec(
+        &self,
+        id: &str,
+        command: &[String],
+        _limit: Duration,
+    ) -> Result<ExecOutput, RuntimeError> {
+        let answer = self.0.exec(id, command).await.map_err(failure("run a command in", id))?;
+        Ok(ExecOutput { exit_code: answer.exit_code, stdout: answer.stdout })
+    }
 
-pub(super) async fn pull(
-    host: &Host,
-    container: &Container,
-    progress: &watch::Sender<PullProgress>,
-) -> Result<(), RuntimeError> {
-    let image = Image {
-        repository: container.repository.to_string(),
-        digest: container.digest.to_string(),
-    };
-    let seen = |bytes_done, bytes_total| {
-        progress.send_replace(PullProgress { bytes_done, bytes_total });
-    };
-    let object = format!("{}@{}", image.repository, image.digest);
-    host.pull(&image, seen).await.map_err(failure("pull", &object))
-}
+    async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
+        self.0.container_log(id).await.map_err(failure("read the log of", id))
+    }
 
-pub(super) async fn log(host: &Host, id: &str) -> Result<Vec<String>, RuntimeError> {
-    host.container_log(id).await.map_err(failure("read the log of", id))
-}
+    async fn container_events(
+        &self,
+        id: &str,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<ContainerEvents, RuntimeError> {
+        let events = self.0.events(id, since.0, until.0).await;
+        let mut container_events = ContainerEvents::default();
+        for event in events.map_err(failure("read the events of", id))? {
+            match event.action {
+                EventAction::Die => container_events.ended = true,
+                EventAction::Stop => container_events.stopped = true,
+                EventAction::Kill => container_events.killed = true,
+                EventAction::Destroy => container_events.removed = true,
+                EventAction::Create | EventAction::Start | EventAction::Rename => {}
+            }
+        }
+        Ok(container_events)
+    }
 
-/// Waits a little for what a probe would find out over the network.
-pub(super) async fn answers(host: &Host, id: &str) -> bool {
-    tokio::time::sleep(Duration::from_millis(1)).await;
-    host.answers(id)
+    async fn image_names(&self) -> Result<Vec<String>, RuntimeError> {
+        let images = self.0.list_images().await.map_err(failure("list", "images"))?;
+        let name = |image: Image| format!("{}@{}", image.repository, image.digest);
+        Ok(images.into_iter().map(name).collect())
+    }
+
+    async fn pull(
+        &self,
+        container: &Container,
+        _login: Option<DockerCredentials>,
+        _silence_max: Duration,
+        progress: &watch::Sender<PullProgress>,
+    ) -> Result<(), RuntimeError> {
+        let image = Image {
+            repository: container.repository.to_string(),
+            digest: container.digest.to_string(),
+        };
+        let seen = |bytes_done, bytes_total| {
+            progress.send_replace(PullProgress { bytes_done, bytes_total });
+        };
+        let object = format!("{}@{}", image.repository, image.digest);
+        self.0.pull(&image, seen).await.map_err(failure("pull", &object))
+    }
+
+    async fn place(&self) -> Result<Place, RuntimeError> {
+        let root = self.0.settings().storage.clone();
+        Ok(Place { log_driver: "json-file".to_owned(), root })
+    }
+
+    async fn watch(&self, counter: &watch::Sender<u64>) {
+        let mut changes = self.0.container_changes();
+        while changes.changed().await.is_ok() {
+            counter.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
 }

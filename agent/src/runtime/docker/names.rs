@@ -5,7 +5,8 @@ use bollard::models::ContainerSummary;
 use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::ContentHash;
 
-use super::{Engine, label};
+use super::calls::EngineCalls;
+use super::label;
 use crate::runtime::RuntimeError;
 
 /// The name of a container that did not run yet, or was superseded since.
@@ -16,7 +17,7 @@ pub(super) fn next(container: &Container, hash: &ContentHash) -> String {
 /// Gives the running container its own name. Each step leaves the labels
 /// right, so that it can be done again after an interruption.
 pub(super) async fn promote(
-    engine: &Engine,
+    engine: &dyn EngineCalls,
     all: &[ContainerSummary],
     instance: &InstanceDocument,
     container: &Container,

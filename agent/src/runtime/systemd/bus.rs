@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::sync::Mutex;
 use zbus::{Connection, DeserializeDict, OwnedObjectPath, Type, connection, proxy};
 
-#[cfg(any(test, feature = "sim"))]
-use super::model;
+use super::calls::UnitCalls;
 use crate::runtime::RuntimeError;
 
 /// Replaces a job of the unit that is queued, as `systemctl` does.
@@ -94,13 +94,10 @@ pub(super) struct Loaded {
     pub(super) service: ServiceProperties,
 }
 
-/// The connection for calls; opened when needed, and anew after it broke.
+/// The connection for calls; opened when needed, and again after it broke.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
+pub(super) struct Bus {
     connection: Mutex<Option<Connection>>,
-    /// Stands in for the bus.
-    #[cfg(any(test, feature = "sim"))]
-    model: Option<oml_sim::Host>,
 }
 
 /// Opens a connection to the system bus.
@@ -111,50 +108,37 @@ pub(super) async fn connect() -> Result<Connection, zbus::Error> {
         .unwrap_or_else(|_| Err(zbus::Error::Failure("the bus does not answer".to_owned())))
 }
 
-impl Calls {
-    /// The systemd of a model of a host.
-    #[cfg(any(test, feature = "sim"))]
-    pub(super) fn of_model(host: oml_sim::Host) -> Self {
-        Self { model: Some(host), ..Self::default() }
+impl Bus {
+    /// systemd's manager, for one call or a few.
+    pub(super) async fn manager(&self) -> Result<ManagerProxy<'static>, RuntimeError> {
+        let connection = self.connection().await?;
+        ManagerProxy::new(&connection).await.map_err(|error| failure("reach", "systemd", error))
     }
 
-    /// Stops what runs of a unit and starts it anew; gives the job.
-    pub(super) async fn restart(&self, unit: &str) -> Result<OwnedObjectPath, RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return host
-                .restart_unit(unit)
-                .await
-                .map(model::path_of)
-                .map_err(model::failure("start", unit));
+    async fn connection(&self) -> Result<Connection, RuntimeError> {
+        let mut held = self.connection.lock().await;
+        if let Some(connection) = held.as_ref().filter(|connection| !connection.is_closed()) {
+            return Ok(connection.clone());
         }
+        let fresh = connect().await.map_err(|error| failure("reach", "systemd", error))?;
+        *held = Some(fresh.clone());
+        Ok(fresh)
+    }
+}
+
+#[async_trait]
+impl UnitCalls for Bus {
+    async fn restart(&self, unit: &str) -> Result<OwnedObjectPath, RuntimeError> {
         let manager = self.manager().await?;
         manager.restart_unit(unit, MODE).await.map_err(|error| failure("start", unit, error))
     }
 
-    /// Stops a unit; gives the job.
-    pub(super) async fn stop(&self, unit: &str) -> Result<OwnedObjectPath, RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return host
-                .stop_unit(unit)
-                .await
-                .map(model::path_of)
-                .map_err(model::failure("stop", unit));
-        }
+    async fn stop(&self, unit: &str) -> Result<OwnedObjectPath, RuntimeError> {
         let manager = self.manager().await?;
         manager.stop_unit(unit, MODE).await.map_err(|error| failure("stop", unit, error))
     }
 
-    /// Kills the main process of a unit; one that does not run is fine.
-    pub(super) async fn kill_main_process(&self, unit: &str) -> Result<(), RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return {
-                host.kill_main_process(unit);
-                Ok(())
-            };
-        }
+    async fn kill_main_process(&self, unit: &str) -> Result<(), RuntimeError> {
         let manager = self.manager().await?;
         match manager.kill_unit(unit, "main", SIGKILL).await {
             Err(error) if !matches!(error_name(&error), Some("NoSuchProcess" | "NoSuchUnit")) => {
@@ -164,13 +148,7 @@ impl Calls {
         }
     }
 
-    /// Forgets that a unit failed, and how often it was started lately.
-    pub(super) async fn forget_failure(&self, unit: &str) -> Result<(), RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return model::if_there(host.reset_failed(unit).await)
-                .map_err(model::failure("reset", unit));
-        }
+    async fn forget_failure(&self, unit: &str) -> Result<(), RuntimeError> {
         let manager = self.manager().await?;
         match manager.reset_failed_unit(unit).await {
             Err(error) if error_name(&error) != Some("NoSuchUnit") => {
@@ -180,26 +158,12 @@ impl Calls {
         }
     }
 
-    /// Reads all unit files again.
-    pub(super) async fn reload(&self) -> Result<(), RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return host.reload_units().await.map_err(model::failure("re-read", "the unit files"));
-        }
+    async fn reload(&self) -> Result<(), RuntimeError> {
         let manager = self.manager().await?;
         manager.reload().await.map_err(|error| failure("re-read", "the unit files", error))
     }
 
-    /// Starts at boot from now on; tells whether that is new.
-    pub(super) async fn enable(&self, unit: &str) -> Result<bool, RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            let state = host.unit_file_state(unit).await.map_err(model::failure("enable", unit))?;
-            if state != "enabled" {
-                host.enable_unit(unit, true).await.map_err(model::failure("enable", unit))?;
-            }
-            return Ok(state != "enabled");
-        }
+    async fn enable(&self, unit: &str) -> Result<bool, RuntimeError> {
         let failed = |error| failure("enable", unit, error);
         let manager = self.manager().await?;
         if manager.get_unit_file_state(unit).await.map_err(failed)? == "enabled" {
@@ -209,29 +173,13 @@ impl Calls {
         Ok(true)
     }
 
-    /// Does not start at boot any more.
-    pub(super) async fn disable(&self, unit: &str) -> Result<(), RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return host.enable_unit(unit, false).await.map_err(model::failure("disable", unit));
-        }
+    async fn disable(&self, unit: &str) -> Result<(), RuntimeError> {
         let manager = self.manager().await?;
         let disabled = manager.disable_unit_files(&[unit], false).await;
         disabled.map(drop).map_err(|error| failure("disable", unit, error))
     }
 
-    /// systemd's manager, for one call or a few.
-    pub(super) async fn manager(&self) -> Result<ManagerProxy<'static>, RuntimeError> {
-        let connection = self.connection().await?;
-        ManagerProxy::new(&connection).await.map_err(|error| failure("reach", "systemd", error))
-    }
-
-    /// A unit's state, loading the unit if it is not.
-    pub(super) async fn load(&self, name: &str) -> Result<Loaded, RuntimeError> {
-        #[cfg(any(test, feature = "sim"))]
-        if let Some(host) = &self.model {
-            return model::load(host, name).await;
-        }
+    async fn load(&self, name: &str) -> Result<Loaded, RuntimeError> {
         let failed = |error| failure("read", name, error);
         let path = self.manager().await?.load_unit(name).await.map_err(failed)?;
         let connection = self.connection().await?;
@@ -245,16 +193,6 @@ impl Calls {
             unit: properties.unit(UNIT).await.map_err(failed)?,
             service: properties.service(SERVICE).await.map_err(failed)?,
         })
-    }
-
-    async fn connection(&self) -> Result<Connection, RuntimeError> {
-        let mut held = self.connection.lock().await;
-        if let Some(connection) = held.as_ref().filter(|connection| !connection.is_closed()) {
-            return Ok(connection.clone());
-        }
-        let fresh = connect().await.map_err(|error| failure("reach", "systemd", error))?;
-        *held = Some(fresh.clone());
-        Ok(fresh)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What systemd is told to do, and waiting until it has done it.
+//! Jobs of systemd, and waiting for their end.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::info;
 use zbus::OwnedObjectPath;
 
-use super::bus::{Calls, Loaded, MODE, failure};
+use super::bus::{Bus, Loaded, MODE, failure};
 use super::files::{self, OurFile};
 use super::{STOP_LIMIT, Systemd, signals};
 use crate::files as disk;
@@ -102,8 +102,8 @@ impl Systemd {
 pub async fn start_agent() -> Result<(), RuntimeError> {
     const AGENT: &str = "omlagent.service";
     let failed = |error| failure("start", AGENT, error);
-    let calls = Calls::default();
-    let manager = calls.manager().await?;
+    let bus = Bus::default();
+    let manager = bus.manager().await?;
     manager.enable_unit_files(&[AGENT], false, false).await.map_err(failed)?;
     // Its own state follows: whoever looks sees whether it stays up.
     manager.restart_unit(AGENT, MODE).await.map_err(failed)?;

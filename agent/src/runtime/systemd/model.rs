@@ -1,16 +1,22 @@
-//! systemd's interface on the model of a host, in place of a bus. Everything
-//! above it is the same code.
+//! The model of a host in the place of systemd's bus. Everything above it is the
+//! same code.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use oml_sim::{ActiveState, ExitCause, Fault, Host, Job, UnitError, UnitState};
 use tokio::sync::broadcast::error::RecvError;
 use zbus::OwnedObjectPath;
 
+use super::Systemd;
 use super::bus::{Loaded, ServiceProperties, UnitProperties};
+use super::calls::UnitCalls;
 use super::signals::Signals;
+use crate::paths::Paths;
 use crate::runtime::RuntimeError;
 
 /// Turns an error of the model into the one that systemd's answer would be.
-pub(super) fn failure(verb: &'static str, object: &str) -> impl FnOnce(UnitError) -> RuntimeError {
+fn failure(verb: &'static str, object: &str) -> impl FnOnce(UnitError) -> RuntimeError {
     move |error| {
         let transient = match &error {
             UnitError::Fault(Fault::Away) => {
@@ -26,24 +32,74 @@ pub(super) fn failure(verb: &'static str, object: &str) -> impl FnOnce(UnitError
 }
 
 /// What is not there was not started, and has not failed.
-pub(super) fn if_there(done: Result<(), UnitError>) -> Result<(), UnitError> {
+fn if_there(done: Result<(), UnitError>) -> Result<(), UnitError> {
     match done {
         Err(UnitError::NoSuchUnit(_)) => Ok(()),
         done => done,
     }
 }
 
-pub(super) fn job_path(number: u32) -> OwnedObjectPath {
+fn job_path(number: u32) -> OwnedObjectPath {
     OwnedObjectPath::try_from(format!("/org/freedesktop/systemd1/job/{number}")).unwrap_or_default()
 }
 
-pub(super) fn path_of(job: Job) -> OwnedObjectPath {
+fn path_of(job: Job) -> OwnedObjectPath {
     job_path(job.0)
 }
 
-pub(super) async fn load(host: &Host, name: &str) -> Result<Loaded, RuntimeError> {
-    let state = host.load_unit(name).await.map_err(failure("read", name))?;
-    Ok(loaded(name, state))
+/// The model of a host in the place of the bus.
+#[derive(Debug)]
+struct Model(Host);
+
+impl Systemd {
+    /// The systemd of a model of a host. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn of_model(host: Host, paths: Paths) -> Self {
+        let signals = Signals::new();
+        let listener = tokio::spawn(signals.clone().listen_to_model(host.clone()));
+        Self::over(paths, Arc::new(Model(host)), signals, listener)
+    }
+}
+
+#[async_trait]
+impl UnitCalls for Model {
+    async fn restart(&self, unit: &str) -> Result<OwnedObjectPath, RuntimeError> {
+        self.0.restart_unit(unit).await.map(path_of).map_err(failure("start", unit))
+    }
+
+    async fn stop(&self, unit: &str) -> Result<OwnedObjectPath, RuntimeError> {
+        self.0.stop_unit(unit).await.map(path_of).map_err(failure("stop", unit))
+    }
+
+    async fn kill_main_process(&self, unit: &str) -> Result<(), RuntimeError> {
+        self.0.kill_main_process(unit);
+        Ok(())
+    }
+
+    async fn forget_failure(&self, unit: &str) -> Result<(), RuntimeError> {
+        if_there(self.0.reset_failed(unit).await).map_err(failure("reset", unit))
+    }
+
+    async fn reload(&self) -> Result<(), RuntimeError> {
+        self.0.reload_units().await.map_err(failure("re-read", "the unit files"))
+    }
+
+    async fn enable(&self, unit: &str) -> Result<bool, RuntimeError> {
+        let state = self.0.unit_file_state(unit).await.map_err(failure("enable", unit))?;
+        if state != "enabled" {
+            self.0.enable_unit(unit, true).await.map_err(failure("enable", unit))?;
+        }
+        Ok(state != "enabled")
+    }
+
+    async fn disable(&self, unit: &str) -> Result<(), RuntimeError> {
+        self.0.enable_unit(unit, false).await.map_err(failure("disable", unit))
+    }
+
+    async fn load(&self, name: &str) -> Result<Loaded, RuntimeError> {
+        let state = self.0.load_unit(name).await.map_err(failure("read", name))?;
+        Ok(loaded(name, state))
+    }
 }
 
 fn loaded(name: &str, state: UnitState) -> Loaded {
@@ -84,7 +140,7 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
 
 impl Signals {
     /// Listens to the model for ever.
-    pub(super) async fn listen_to_model(self, host: Host) {
+    async fn listen_to_model(self, host: Host) {
         let (mut ends, mut changes) = (host.job_ends(), host.unit_changes());
         drop(host);
         loop {

@@ -1,5 +1,4 @@
-//! systemd's signals: the ends of jobs for those who wait, a nudge for the
-//! agent. A signal may be lost: whoever waits here also looks by himself.
+//! systemd's signals: they end the wait for a job, and wake the agent. A signal may be lost: whoever waits here also looks by himself.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +19,7 @@ const UNITS: &str = "/org/freedesktop/systemd1/unit";
 /// From one look at a unit to the next while its job runs.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the listening task tells the rest.
+/// What the listening task shares with those who wait.
 #[derive(Debug, Clone)]
 pub(super) struct Signals {
     ends: broadcast::Sender<OwnedObjectPath>,
@@ -50,7 +49,7 @@ impl Signals {
         *self.ours.lock().unwrap_or_else(PoisonError::into_inner) = paths;
     }
 
-    /// Listens for ever; after every break of the connection the agent looks anew.
+    /// Listens for ever; after every break of the connection the agent lists again.
     pub(super) async fn listen(self) {
         let mut backoff = RetryPause::new();
         loop {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::super::calls::EngineCalls as _;
 use super::super::stub::Stub;
 use super::*;
 

@@ -1,0 +1,78 @@
+//! What an engine reports of one container.
+
+use oml_common::decide::observed::ContainerState;
+use oml_common::document::instance::InstanceDocument;
+use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, Version};
+use oml_common::time::Timestamp;
+
+/// The grace in milliseconds of a container whose document cannot be read.
+const STOP_GRACE_MS: u64 = 10_000;
+
+/// A container that bears our mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    pub id: String,
+    pub name: String,
+    pub tenant: TenantId,
+    pub component: ComponentName,
+    /// The workload it was made for.
+    pub hash: ContentHash,
+    /// That workload's version.
+    pub version: Version,
+    /// That workload's image.
+    pub digest: Digest,
+    pub created: Timestamp,
+    /// It was running when the engine was asked.
+    pub is_running: bool,
+    /// It was never started when the engine was asked.
+    pub is_new: bool,
+    /// The instance document it was made from.
+    pub document: String,
+}
+
+impl Marked {
+    /// The instance it was made from, unless its label was damaged.
+    #[must_use]
+    pub fn instance(&self) -> Option<InstanceDocument> {
+        InstanceDocument::read(&self.document).ok()
+    }
+
+    /// Milliseconds from its stop signal to its kill.
+    #[must_use]
+    pub fn stop_grace_ms(&self) -> u64 {
+        self.instance().map_or(STOP_GRACE_MS, |instance| instance.timing.stop_grace_ms)
+    }
+}
+
+/// A container, as far as a decision needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    pub state: ContainerState,
+    /// Why it could not be started, as the engine says; often empty.
+    pub error: String,
+}
+
+/// How a wait for a container's end ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// The container ended with this status.
+    Ended(i64),
+    /// The engine went away; nothing is known of the container.
+    Lost,
+}
+
+/// What somebody did to a container that ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ContainerEvents {
+    /// The end itself. An engine that is being restarted ends its containers and
+    /// records no event of it.
+    pub ended: bool,
+    /// `docker stop`, or the engine's own end.
+    pub stopped: bool,
+    /// `docker kill`, or the signal of a stop.
+    pub killed: bool,
+    /// `docker rm`.
+    pub removed: bool,
+    /// The kernel had no memory left for it.
+    pub out_of_memory: bool,
+}

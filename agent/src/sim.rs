@@ -1,0 +1,102 @@
+//! The agent's processes on a model of a host (see the crate `oml-sim`), for tests:
+//! the real runtimes over the model's daemons, and real supervisors as the main
+//! processes of its units.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oml_daemon::env::Env;
+use oml_sim::{Host, Notifier, Process, Signal};
+use tokio::sync::mpsc;
+
+use crate::paths::Paths;
+use crate::probe::ModelProber;
+use crate::runtime::docker::Docker;
+use crate::statuses::StatusFeed;
+use crate::supervise::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, supervise};
+
+/// What every supervisor of a model of a host is given.
+#[derive(Clone)]
+pub struct SupervisorSettings {
+    pub paths: Paths,
+    /// Is told of every status file that a supervisor writes.
+    pub feed: StatusFeed,
+    /// Gives each process its clock and its randomness.
+    pub env: Arc<dyn Fn() -> Env + Send + Sync>,
+}
+
+/// Runs the main process of a unit, `omlagent supervise COMPONENT`, until it ends
+/// or is killed.
+///
+/// # Panics
+/// Where the unit's command does not end with the name of a component.
+pub async fn run_supervisor(settings: SupervisorSettings, mut process: Process) {
+    let component = process.command().last().and_then(|word| word.parse().ok());
+    let component = component.expect("a unit's command ends with its component");
+    let (stop, stop_receiver) = mpsc::unbounded_channel();
+    let (terminate, terminate_receiver) = mpsc::unbounded_channel();
+    let (hangup, hangup_receiver) = mpsc::unbounded_channel();
+    let signals = ProcessSignals {
+        stop: SignalStream::Channel(stop_receiver),
+        terminate: SignalStream::Channel(terminate_receiver),
+        hangup: SignalStream::Channel(hangup_receiver),
+    };
+    let surroundings = surroundings(settings, process.host(), process.notifier(), signals);
+    let mut killed = process.killed();
+    let mut supervisor = std::pin::pin!(supervise(surroundings, component));
+    loop {
+        tokio::select! {
+            biased;
+            _killed = killed.wait_for(|killed| *killed) => return,
+            signal = process.signal() => {
+                let sender = match signal {
+                    Signal::Stop => &stop,
+                    Signal::Terminate => &terminate,
+                    Signal::Hangup => &hangup,
+                };
+                // A supervisor that has just ended hears nothing.
+                let _heard = sender.send(()).is_ok();
+            }
+            ended = &mut supervisor => {
+                process.exit(i32::from(ended.is_err()));
+                return;
+            }
+        }
+    }
+}
+
+fn surroundings(
+    settings: SupervisorSettings,
+    host: &Host,
+    notifier: Notifier,
+    signals: ProcessSignals,
+) -> Surroundings {
+    let SupervisorSettings { paths, feed, env } = settings;
+    Surroundings {
+        engine: Arc::new(Docker::of_model(host.clone(), paths.clone())),
+        prober: Arc::new(ModelProber(host.clone())),
+        notify: Box::new(ModelSocket(notifier)),
+        signals,
+        env: env(),
+        status_written: Box::new(move |component| feed.written(component)),
+        paths,
+    }
+}
+
+/// A supervisor's line to the model of systemd, which has no watchdog.
+struct ModelSocket(Notifier);
+
+impl Notify for ModelSocket {
+    fn say(&self, notice: Notice<'_>) {
+        match notice {
+            Notice::Ready => self.0.ready(),
+            Notice::Status(text) => self.0.status(text),
+            Notice::Extend(by) => self.0.extend(by),
+            Notice::Stopping | Notice::Alive => {}
+        }
+    }
+
+    fn watchdog(&self) -> Option<Duration> {
+        None
+    }
+}
