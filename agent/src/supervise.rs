@@ -10,6 +10,8 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
+use oml_common::decide::adopt::likeliest;
+use oml_common::decide::exit::ContainerExit;
 use oml_common::decide::observed::{Health, Status};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::ComponentName;
@@ -26,7 +28,6 @@ use crate::runtime::docker::Marked;
 
 mod adopt;
 mod engine_client;
-mod exit;
 mod health;
 mod sd_notify;
 mod surroundings;
@@ -34,7 +35,6 @@ mod time;
 mod watch;
 
 use engine_client::EngineClient;
-use exit::ContainerExit;
 use health::Record;
 use sd_notify::SystemdNotifier;
 pub use surroundings::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, SystemdSocket};
@@ -165,7 +165,7 @@ impl Supervisor {
             Err(error) => eprintln!("{}; reading the label", chain(&error)),
         }
         let found = self.client.insist(|| self.client.engine.marked(&self.component)).await?;
-        let instance = adopt::likeliest(&found)
+        let instance = likeliest(&found)
             .and_then(Marked::instance)
             .ok_or_else(|| SuperviseError::Unknown(self.component.clone()))?;
         eprintln!("the instance document was lost; wrote it anew from a container's label");

@@ -1,9 +1,11 @@
 //! What decides: pure functions from what is wanted and what is known to what
 //! follows. Nothing here reads a clock, a file, a socket or randomness.
 
+pub mod adopt;
 pub mod assign;
 pub mod change;
 pub mod diff;
+pub mod exit;
 pub mod head;
 pub mod observed;
 pub mod order;

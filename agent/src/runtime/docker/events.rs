@@ -7,6 +7,7 @@ use std::time::Duration;
 use bollard::models::EventMessage;
 use bollard::query_parameters::{EventsOptions, EventsOptionsBuilder};
 use futures_util::StreamExt as _;
+pub use oml_common::decide::exit::ContainerEvents;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
@@ -20,21 +21,6 @@ const ACTIONS: [&str; 8] =
 /// What tells a hand from a program in a container's end.
 const ENDINGS: [&str; 5] = ["die", "kill", "stop", "oom", "destroy"];
 const HISTORY_LIMIT: Duration = Duration::from_secs(5);
-
-/// What somebody did to a container that ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ContainerEvents {
-    /// The end itself. An engine that is being restarted ends its containers and forgets that it did.
-    pub ended: bool,
-    /// `docker stop`, or the engine's own end.
-    pub stopped: bool,
-    /// `docker kill`, or the signal of a stop.
-    pub killed: bool,
-    /// `docker rm`.
-    pub removed: bool,
-    /// The kernel had no memory left for it.
-    pub out_of_memory: bool,
-}
 
 /// Counts up for every change of a container, for ever: another one may bear a name that is ours, or give it back.
 pub(super) async fn watch(engine: Engine, counter: watch::Sender<u64>) {
@@ -118,7 +104,7 @@ impl Engine {
             let mut container_events = ContainerEvents::default();
             let mut events = std::pin::pin!(client.events(Some(options)));
             while let Some(event) = events.next().await {
-                container_events.add(&event?);
+                add(&mut container_events, &event?);
             }
             Ok(container_events)
         };
@@ -126,15 +112,13 @@ impl Engine {
     }
 }
 
-impl ContainerEvents {
-    fn add(&mut self, event: &EventMessage) {
-        match event.action.as_deref() {
-            Some("die") => self.ended = true,
-            Some("stop") => self.stopped = true,
-            Some("kill") => self.killed = true,
-            Some("destroy") => self.removed = true,
-            Some("oom") => self.out_of_memory = true,
-            Some(_) | None => {}
-        }
+fn add(found: &mut ContainerEvents, event: &EventMessage) {
+    match event.action.as_deref() {
+        Some("die") => found.ended = true,
+        Some("stop") => found.stopped = true,
+        Some("kill") => found.killed = true,
+        Some("destroy") => found.removed = true,
+        Some("oom") => found.out_of_memory = true,
+        Some(_) | None => {}
     }
 }
