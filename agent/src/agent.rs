@@ -11,7 +11,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use oml_common::decide::observed::Drift;
-use oml_common::decide::reconcile::{Busy, Step};
+use oml_common::decide::reconcile::Busy;
+use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::instance::InstanceDocument;

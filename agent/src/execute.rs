@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use oml_common::decide::observed::ContainerState;
-use oml_common::decide::reconcile::Step;
+use oml_common::decide::step::Step;
 use oml_common::decide::update::{Outcome, given_up};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::report::Failure;

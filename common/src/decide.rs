@@ -12,5 +12,6 @@ pub mod order;
 pub mod plan;
 pub mod reconcile;
 pub mod rollout;
+pub mod step;
 pub mod update;
 pub mod verdict;

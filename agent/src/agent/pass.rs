@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use oml_common::decide::observed::{Drift, Observed};
-use oml_common::decide::reconcile::{Busy, Decision, Input, Step, decide};
+use oml_common::decide::reconcile::{Busy, Decision, Input, Reason, decide};
+use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, InstanceUpdate, Outcome, nothing};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::report::Phase;
@@ -50,7 +51,7 @@ impl Agent {
                 *decision = waiting_for(&away);
             } else if self.may_begin(&step) {
                 begun.push(name.clone());
-                self.begin(name, step, &decision.reason);
+                self.begin(name, step, &decision.reason.to_string());
             }
         }
         let wakes = decisions.values().filter_map(|decision| decision.wake_at);
@@ -350,5 +351,6 @@ fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
 }
 
 fn waiting_for(away: &Unavailable) -> Decision {
-    Decision { phase: Phase::Blocked, reason: away.words(), step: None, wake_at: None }
+    let reason = Reason::DaemonAway { message: away.words() };
+    Decision { phase: Phase::Blocked, reason, step: None, wake_at: None }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::decide::observed::{Drift, Observed};
-use oml_common::decide::reconcile::{Decision, tell};
+use oml_common::decide::reconcile::{Decision, report};
 use oml_common::document::report::{HostUsage, InstanceReport, Report, Significance, significance};
 use oml_common::id::{ComponentName, RevisionNumber};
 use oml_common::time::Timestamp;
@@ -28,12 +28,12 @@ pub fn empty_report(at: Timestamp) -> Report {
 
 impl Agent {
     pub(super) fn tell(&self, observed: &Observed, decisions: &BTreeMap<ComponentName, Decision>) {
-        let mut instances = tell(self.input(observed), decisions);
+        let mut instances = report(self.input(observed), decisions);
         for (name, instance) in &mut instances {
             add_drift(instance, self.state.drifts.get(name));
         }
         let assignment = self.state.assignment.as_deref();
-        let report = Report {
+        let next = Report {
             applied: assignment.map(|assignment| assignment.generation),
             revision: assignment.map_or(RevisionNumber(0), |a| a.content.revision),
             troubles: self.troubles(),
@@ -42,9 +42,9 @@ impl Agent {
             ..empty_report(self.host.clock.now())
         };
         self.reports.send_if_modified(|told| {
-            log_transitions(told, &report);
-            let matters = significance(told, &report) >= Significance::Visible;
-            *told = Arc::new(report);
+            log_transitions(told, &next);
+            let matters = significance(told, &next) >= Significance::Visible;
+            *told = Arc::new(next);
             matters
         });
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oml_common::decide::reconcile::Step;
+use oml_common::decide::step::Step;
 use oml_common::decide::update::Outcome;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oml_common::decide::reconcile::Step;
+use oml_common::decide::step::Step;
 use oml_common::decide::update::Outcome;
 use oml_common::document::Verbatim;
 use oml_common::document::instance::{Container, Instance, Workload};

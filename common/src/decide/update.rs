@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decide::reconcile::Step;
+use crate::decide::step::Step;
 use crate::document::report::Failure;
 use crate::id::{ContentHash, Version};
 use crate::time::Timestamp;

@@ -1,21 +1,22 @@
-//! Calls are up: count, wait, and what happens when the wait is over.
+//! The drain: calls are counted and waited for before what has them is stopped.
 
 use crate::decide::observed::{Counting, ObservedInstance};
+use crate::decide::step::Step;
 use crate::decide::update::{Count, InstanceUpdate, Stage};
 use crate::document::assignment::{ChangePolicy, OnDeadline};
 use crate::document::instance::ActiveProbe;
 use crate::document::report::Phase;
-use crate::text::plural::{counted, is_or_are};
 use crate::time::Timestamp;
 
-use super::{Case, Decision, Step};
+use super::case::{Case, Decision};
+use super::reason::{CallCount, Reason};
 
 /// Calls are counted this often while they drain.
 const COUNT_INTERVAL_MS: u64 = 1_000;
 /// A count older than this says nothing about now.
 const COUNT_AGE_MS_MAX: u64 = 2_000;
 
-/// What bears on a stop that may cut calls.
+/// Everything that bears on a stop that may cut calls.
 #[derive(Clone, Copy)]
 pub(super) struct Drain<'a> {
     pub(super) seen: &'a ObservedInstance,
@@ -27,7 +28,7 @@ pub(super) struct Drain<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Whether it may be stopped.
+/// The answer to whether what runs may be stopped.
 pub(super) enum Drained {
     /// Now, and so many calls are cut by it; none: they could not be counted.
     Passed { calls_cut: Option<u64> },
@@ -93,8 +94,8 @@ impl<'a> Drain<'a> {
                 OnDeadline::Abort => {
                     let still = self.reason();
                     let why = format!("was not begun: at the drain deadline {still}");
-                    let give_up = Step::Fail { why };
-                    return Drained::Waits(Decision::act(Phase::Pending, give_up, still));
+                    let step = Step::Fail { why };
+                    return Drained::Waits(Decision::act(Phase::Pending, step, still));
                 }
                 OnDeadline::Wait => {}
             }
@@ -113,22 +114,16 @@ impl<'a> Drain<'a> {
     }
 
     /// What was found last, for people.
-    pub(super) fn reason(self) -> String {
-        let noun = self.probe.map_or("calls", |probe| &probe.noun);
-        let found = match self.count() {
-            None => format!("asking how many {noun} are up"),
-            Some(Count { active: Some(active), .. }) => {
-                format!("{} {} up", counted(active, noun), is_or_are(active))
-            }
-            Some(Count { active: None, .. }) => {
-                format!("the number of {noun} cannot be read, so {noun} count as up")
-            }
+    pub(super) fn reason(self) -> Reason {
+        let count = match self.count() {
+            None => CallCount::Asked,
+            Some(Count { active: Some(active), .. }) => CallCount::Up(active),
+            Some(Count { active: None, .. }) => CallCount::Unreadable,
         };
-        if self.now >= self.deadline() && self.on_deadline() == OnDeadline::Wait {
-            return format!(
-                "{found}; the deadline has passed and the operator's choice is to wait"
-            );
+        Reason::Draining {
+            noun: self.probe.map_or("calls", |probe| &probe.noun).to_owned(),
+            count,
+            is_overdue: self.now >= self.deadline() && self.on_deadline() == OnDeadline::Wait,
         }
-        found
     }
 }

@@ -6,7 +6,8 @@ use crate::decide::observed::{
     ActiveState, ContainerState, Counting, Health, Observed, ObservedContainer, ObservedDocument,
     ObservedInstance, ObservedUnit, Status,
 };
-use crate::decide::reconcile::{Action, Decision, Input, Step, decide, reconcile};
+use crate::decide::reconcile::{Action, Decision, Input, decide, reconcile};
+use crate::decide::step::Step;
 use crate::decide::update::{self, InstanceUpdate, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
