@@ -1,49 +1,52 @@
-//! A change of one instance on its way: the part of it that neither the
+//! An instance on its way to another workload: the part of it that neither the
 //! engine nor systemd can tell, so the agent keeps it on disk.
 
 use serde::{Deserialize, Serialize};
 
 use crate::decide::step::Step;
+use crate::document::assignment::Assignment;
 use crate::document::report::Failure;
-use crate::id::{ContentHash, Version};
+use crate::id::{ComponentName, ContentHash, Version};
 use crate::time::Timestamp;
 
 mod many;
+mod progress;
 
-pub use self::many::{align, ask_again, begin_anew, shift};
+pub use self::many::{align, ask_again, begin_anew, retry_now, shift};
+pub use self::progress::{Doing, begin, finish};
 
 const RETRY_FIRST_MS: u64 = 1_000;
 const RETRY_LONGEST_MS: u64 = 60_000;
 
-/// The change towards one workload.
+/// The update of an instance towards one workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstanceUpdate {
-    /// The workload wanted; [`nothing`] for a removal.
+    /// The desired workload; [`nothing`] for a removal.
     pub desired_hash: ContentHash,
-    /// What proved good so far.
+    /// The workload to roll back to.
     pub last_good: LastGood,
-    /// How far it came.
+    /// How far the update is.
     pub stage: Stage,
-    /// What keeps going wrong before anything was stopped.
+    /// The pause before a step is tried again.
     pub backoff: Option<Backoff>,
 }
 
-/// What a change may return to: one that supersedes another returns to where
-/// that one would have.
+/// The workload that an update rolls back to. An update that supersedes another
+/// rolls back to where that one would have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LastGood {
-    /// What the host works by when the change begins.
+    /// What the host works by when the update begins.
     Current,
     /// A workload that ran before that.
     Previous(ContentHash),
-    /// The same, after it did not start when it was called back.
+    /// The same, after it did not start when it was rolled back to.
     PreviousFailed(ContentHash),
     None,
 }
 
-/// How far a change came.
+/// How far an update is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Stage {
@@ -54,30 +57,30 @@ pub enum Stage {
     /// The old version may be stopped from here on.
     Switching {
         since: Timestamp,
-        /// Calls that were up when the deadline passed; none: nobody could tell.
+        /// Calls that the stop cut; none where they could not be counted.
         calls_cut: Option<u64>,
     },
     /// The new version answered and has to stay healthy.
     Soaking {
         since: Timestamp,
-        /// Calls that were up when the deadline passed; none: nobody could tell.
+        /// Calls that the stop cut; none where they could not be counted.
         calls_cut: Option<u64>,
     },
     /// The new version stays.
     Committed {
-        /// Calls that were up when the deadline passed; none: nobody could tell.
+        /// Calls that the stop cut; none where they could not be counted.
         calls_cut: Option<u64>,
     },
-    /// The new version is no good; the one before has to come back.
+    /// The new version failed; the one before has to come back.
     Failed {
         failure: Failure,
-        /// Calls that were up when the deadline passed; none: nobody could tell.
+        /// Calls that the stop cut; none where they could not be counted.
         calls_cut: Option<u64>,
     },
     /// The version before runs again, or never stopped.
     RolledBack {
         failure: Failure,
-        /// Calls that were up when the deadline passed; none: nobody could tell.
+        /// Calls that the stop cut; none where they could not be counted.
         calls_cut: Option<u64>,
     },
 }
@@ -86,12 +89,12 @@ pub enum Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Count {
-    /// None: it could not be read, which counts as "calls are up".
+    /// The number; without one it could not be read, which counts as "calls are up".
     pub active: Option<u64>,
     pub at: Timestamp,
 }
 
-/// Something that keeps going wrong, and when it is tried again.
+/// A step that could not be done, and when it is tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backoff {
@@ -109,18 +112,18 @@ pub enum Outcome {
     Counted(Option<u64>),
     /// It could not be done now; nothing is worse than before.
     Retry(String),
-    /// The workload itself is no good.
+    /// The workload itself failed.
     Failed(Failure),
 }
 
 impl InstanceUpdate {
-    /// A change that begins.
+    /// An update that begins.
     #[must_use]
     pub fn new(desired_hash: ContentHash) -> Self {
         Self { desired_hash, last_good: LastGood::Current, stage: Stage::Preparing, backoff: None }
     }
 
-    /// Whether it says no more than that there is nothing to say.
+    /// Whether it is no different from an update that has not begun.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.stage == Stage::Preparing
@@ -128,7 +131,7 @@ impl InstanceUpdate {
             && self.backoff.is_none()
     }
 
-    /// The workload to return to when the desired workload is no good.
+    /// The workload to roll back to when the desired workload fails.
     #[must_use]
     pub fn returns_to(&self) -> Option<&ContentHash> {
         self.last_good.previous().filter(|hash| **hash != self.desired_hash)
@@ -141,15 +144,15 @@ impl InstanceUpdate {
             Step::Switch { previous, calls_cut } => {
                 self.stage = Stage::Switching { since: now, calls_cut: *calls_cut };
                 match previous {
-                    // Whatever kept it from starting once may have passed: it is called back again.
+                    // What kept it from starting once may have passed: it is rolled back to again.
                     Some(hash) => self.last_good = LastGood::Previous(hash.clone()),
-                    // The desired workload itself proved good before: it still did.
+                    // The desired workload is the last good one itself, and stays that.
                     None if self.last_good.previous() == Some(&self.desired_hash) => {}
                     None => self.last_good = LastGood::None,
                 }
             }
             Step::CountActive => match &self.stage {
-                // A switch that was begun and did not come to its stop is drained anew.
+                // A switch that was begun and did not come to its stop is drained again.
                 Stage::Preparing
                 | Stage::Switching { .. }
                 | Stage::Committed { .. }
@@ -182,13 +185,13 @@ impl InstanceUpdate {
                 return self;
             }
             Outcome::Failed(failure) => {
-                let called_back = matches!(step, Step::RollBack { .. });
-                // What only helped out until the desired workload is ready says nothing of the desired workload.
-                if !(called_back && self.is_preparing()) {
+                let is_rollback = matches!(step, Step::RollBack { .. });
+                // A version that only runs until the desired one is ready says nothing of that one.
+                if !(is_rollback && self.is_preparing()) {
                     self.stage = self.stage.failed(failure);
                 }
-                if called_back {
-                    self.last_good = self.last_good.after_failed_return();
+                if is_rollback {
+                    self.last_good = self.last_good.after_failed_rollback();
                 }
             }
             Outcome::Counted(active) => {
@@ -202,7 +205,7 @@ impl InstanceUpdate {
             Outcome::Done => {
                 self.stage = self.stage.after(step, now);
                 if matches!(step, Step::RollBack { .. }) {
-                    self.last_good = self.last_good.after_return();
+                    self.last_good = self.last_good.after_rollback();
                 }
             }
         }
@@ -213,8 +216,8 @@ impl InstanceUpdate {
         self
     }
 
-    /// What it returns to was not tried yet.
-    fn is_returning(&self) -> bool {
+    /// The workload to roll back to was not tried yet.
+    fn is_rolling_back(&self) -> bool {
         self.returns_to().is_some() && matches!(self.last_good, LastGood::Previous(_))
     }
 
@@ -223,13 +226,13 @@ impl InstanceUpdate {
     }
 
     /// The update towards another desired workload that takes this one's place; none when
-    /// what runs is proven.
+    /// what runs is the last good workload.
     fn superseded(&self, desired_hash: ContentHash) -> Option<Self> {
         let last_good = self.last_good.clone();
         (last_good != LastGood::Current).then(|| Self { last_good, ..Self::new(desired_hash) })
     }
 
-    /// Why the change was undone, if it was.
+    /// Why the update was undone, if it was.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match &self.stage {
@@ -242,7 +245,7 @@ impl InstanceUpdate {
         }
     }
 
-    /// Calls that our own stop cut; none: nobody could tell.
+    /// Calls that our own stop cut; none where they could not be counted.
     #[must_use]
     pub fn calls_cut(&self) -> Option<u64> {
         match self.stage {
@@ -257,7 +260,7 @@ impl InstanceUpdate {
 }
 
 impl LastGood {
-    /// The workload that proved good, where it is another than what runs.
+    /// The last good workload, where it is another than what runs.
     #[must_use]
     pub fn previous(&self) -> Option<&ContentHash> {
         match self {
@@ -266,7 +269,7 @@ impl LastGood {
         }
     }
 
-    fn after_failed_return(self) -> Self {
+    fn after_failed_rollback(self) -> Self {
         match self {
             LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => {
                 LastGood::PreviousFailed(hash)
@@ -275,7 +278,7 @@ impl LastGood {
         }
     }
 
-    fn after_return(self) -> Self {
+    fn after_rollback(self) -> Self {
         match self {
             LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => LastGood::Previous(hash),
             LastGood::Current | LastGood::None => self,
@@ -337,7 +340,14 @@ pub fn nothing() -> ContentHash {
     ContentHash::of(b"")
 }
 
-/// The failure of a change that was given up before anything was stopped.
+/// The identity of the workload that an assignment wants of a component.
+#[must_use]
+pub fn desired_hash(assignment: Option<&Assignment>, component: &ComponentName) -> ContentHash {
+    let desired = assignment.and_then(|a| a.content.share.instances.get(component));
+    desired.map_or_else(nothing, |desired| desired.instance.workload_hash())
+}
+
+/// A failure without an exit status or log lines.
 #[must_use]
 pub fn given_up(
     desired_hash: ContentHash,

@@ -1,4 +1,4 @@
-//! What befalls all changes on their way at once: another assignment, another time.
+//! What changes all updates of a host at once: another assignment, another time.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,10 @@ use crate::document::assignment::Assignment;
 use crate::id::ComponentName;
 use crate::time::Timestamp;
 
-use super::{Count, InstanceUpdate, Stage, nothing};
+use super::{Count, InstanceUpdate, Stage, desired_hash};
 
-/// Brings the updates in line with what is desired now: an update towards
-/// another desired workload says nothing of this one but where to return to. Tells whether
-/// anything changed.
+/// Brings the updates in line with what is desired now: an update towards another
+/// workload tells only what to roll back to. Tells whether anything changed.
 pub fn align(
     updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
     assignment: &Assignment,
@@ -23,7 +22,7 @@ pub fn align(
         if share.unreadable.contains_key(name) {
             return true;
         }
-        let desired_hash = desired.get(name).map_or_else(nothing, |d| d.instance.workload_hash());
+        let desired_hash = desired_hash(Some(assignment), name);
         if update.desired_hash == desired_hash {
             return true;
         }
@@ -37,8 +36,8 @@ pub fn align(
     *updates != before
 }
 
-/// Takes up again what was given up, because a later revision still asks for
-/// it. Tells whether anything changed.
+/// Tries failed updates again, because a later revision still asks for them.
+/// Tells whether anything changed.
 pub fn ask_again(
     updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
     held: &Assignment,
@@ -60,7 +59,7 @@ pub fn ask_again(
                 update.backoff = None;
             }
             // It is there already and only has to be started once more.
-            Stage::Failed { .. } if !update.is_returning() => {
+            Stage::Failed { .. } if !update.is_rolling_back() => {
                 update.stage = Stage::Switching { since: now, calls_cut: Some(0) };
             }
             Stage::Failed { .. }
@@ -86,6 +85,14 @@ pub fn shift(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, by_ms: i64) 
         if let Stage::Failed { failure, .. } = &mut update.stage {
             failure.at = failure.at.shifted_ms(by_ms);
         }
+    }
+}
+
+/// Ends every pause before a step is tried again: whoever restarts the agent wants to
+/// see it try.
+pub fn retry_now(updates: &mut BTreeMap<ComponentName, InstanceUpdate>) {
+    for backoff in updates.values_mut().filter_map(|update| update.backoff.as_mut()) {
+        backoff.retry_at = Timestamp(0);
     }
 }
 
