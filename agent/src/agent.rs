@@ -1,9 +1,9 @@
-//! The loop: looks at the host, decides, does, tells.
+//! The loop: looks at the host, decides, begins steps and reports.
 //!
-//! One task owns all state. It never waits for a daemon itself: listers ask the
-//! runtimes, steps run beside it, and everything that arrives only says "look
-//! again". Without an assignment nothing is done; without a controller nothing
-//! changes.
+//! One task owns all state. It never waits for a daemon itself: informers list the
+//! runtimes, steps run beside it, and everything that arrives only starts another
+//! pass. Without an assignment nothing is done; without a controller the last
+//! assignment stays in force.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,8 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info};
 
 use crate::cache::{Cache, SavedUpdates, Updates};
-use crate::execute::{Host, Work};
+use crate::execute::Work;
+use crate::host::Host;
 use crate::reserve;
 use crate::runtime::PullProgress;
 use crate::statuses::Statuses;
@@ -39,7 +40,7 @@ mod reporting;
 use self::informer::{Informer, ListSource, Question, Snapshot};
 pub use self::reporting::empty_report;
 
-/// Byte counts of a fetch are told this often.
+/// Byte counts of a pull are reported this often.
 const PROGRESS: Duration = Duration::from_millis(500);
 /// Use of the host and ages are refreshed this often.
 const REFRESH: Duration = Duration::from_secs(15);
@@ -50,7 +51,7 @@ const WAKE_MIN: Duration = Duration::from_millis(10);
 pub struct Inputs {
     /// The share of the desired state.
     pub assignment: watch::Receiver<Option<AssignmentDocument>>,
-    /// What the supervisors say.
+    /// The status that each supervisor wrote last.
     pub statuses: watch::Receiver<Statuses>,
     /// What disturbs the session, for the report.
     pub session_trouble: watch::Receiver<Option<String>>,
@@ -95,15 +96,15 @@ struct State {
     updates: Updates,
     /// By which clock their times are.
     mark: Mark,
-    /// The attempts in memory are newer than those on disk.
+    /// The updates in memory are newer than those on disk.
     unsaved: bool,
     documents: BTreeMap<ComponentName, InstanceDocument>,
-    /// Instances that are acted on, or whose change was not looked at yet.
+    /// Instances whose step is being done, or was done since the last look at the host.
     busy: BTreeMap<ComponentName, Busy>,
     /// Those whose step ended: until both runtimes have answered this question.
     settling: BTreeMap<ComponentName, u64>,
     running: BTreeMap<Id, Running>,
-    /// The last step that was done, to notice one that is done in vain.
+    /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
     drifts: BTreeMap<ComponentName, Drift>,
     troubles: BTreeMap<&'static str, String>,
@@ -135,10 +136,7 @@ impl Agent {
         } else {
             update::begin_anew(&mut updates, host.clock.now());
         }
-        for backoff in updates.values_mut().filter_map(|update| update.backoff.as_mut()) {
-            // Whoever starts the agent anew wants to see it try.
-            backoff.retry_at = Timestamp(0);
-        }
+        update::retry_now(&mut updates);
         let state = State { unsaved: !updates.is_empty(), updates, mark, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
     }
@@ -149,7 +147,7 @@ impl Agent {
         let mut refresh = tokio::time::interval(REFRESH);
         loop {
             let wake = self.next_wake();
-            let fetches = self.state.busy.values().any(|busy| busy.step == Step::Pull);
+            let pulls = self.state.busy.values().any(|busy| busy.step == Step::Pull);
             // Every arm but `join_next` only waits for a mark or a time, and
             // `join_next` keeps what it has not returned: none loses anything.
             tokio::select! {
@@ -165,7 +163,7 @@ impl Agent {
                 }
                 _ = refresh.tick() => self.refresh(),
                 // Bytes come by the thousand lines: a pace for reports, not a wait for anything.
-                () = tokio::time::sleep(PROGRESS), if fetches => self.take_progress(),
+                () = tokio::time::sleep(PROGRESS), if pulls => self.take_progress(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
             self.pass();
@@ -183,7 +181,7 @@ impl Agent {
             });
             self.state.unsaved |= changed || again;
             let (generation, revision) = (assignment.generation, assignment.content.revision);
-            info!(%generation, %revision, "works on assignment {generation} of revision {revision}");
+            info!(%generation, %revision, "assignment received");
         }
         self.state.assignment = assignment;
         self.end_superseded_pulls();
@@ -195,8 +193,11 @@ impl Agent {
     fn end_superseded_pulls(&self) {
         for running in self.state.running.values() {
             let busy = self.state.busy.get(&running.component);
-            let is_fetch = busy.is_some_and(|busy| busy.step == Step::Pull);
-            if is_fetch && self.desired_hash(&running.component) != running.desired_hash {
+            let is_pull = busy.is_some_and(|busy| busy.step == Step::Pull);
+            if is_pull
+                && update::desired_hash(self.state.assignment.as_deref(), &running.component)
+                    != running.desired_hash
+            {
                 running.task.abort();
             }
         }
@@ -254,7 +255,7 @@ impl Agent {
         (self.inputs.alive)(&self.reports.borrow());
     }
 
-    /// Asks both runtimes anew; returns the number of the question.
+    /// Asks both runtimes again; returns the number of the question.
     fn ask_again(&mut self) -> u64 {
         self.state.asked += 1;
         let number = self.state.asked;
@@ -267,7 +268,7 @@ impl Agent {
         number
     }
 
-    /// Leaves an instance alone until the host was looked at once more.
+    /// Keeps an instance busy until the host was looked at once more.
     fn settle(&mut self, component: ComponentName) {
         let number = self.ask_again();
         self.state.settling.insert(component, number);

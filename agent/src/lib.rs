@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod cache;
 pub mod config;
+pub mod disk;
 pub mod documents;
 pub mod enroll;
 pub mod execute;
@@ -26,3 +27,4 @@ pub mod session;
 pub mod status;
 pub mod statuses;
 pub mod supervise;
+pub mod usage;

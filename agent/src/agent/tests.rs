@@ -110,7 +110,7 @@ async fn calls_that_come_after_the_count_and_before_the_stop_are_waited_for() {
     bench.desire_counted("2", OnDeadline::Wait);
     bench.until(|report| report.reason.contains("12 calls are up")).await;
     bench.host.answer_next_exec(0, "0 active calls\n");
-    bench.until(|report| report.reason.contains("12 came up before it was stopped")).await;
+    bench.until(|report| report.reason.contains("12 calls came up before the stop")).await;
     bench.until(|report| report.reason.contains("12 calls are up")).await;
     assert_eq!(restarts(&bench), before);
     bench.set_calls(0);

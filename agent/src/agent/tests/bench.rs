@@ -21,8 +21,8 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::agent::{Agent, Inputs, empty_report};
 use crate::cache::Cache;
 use crate::documents;
-use crate::execute::Host;
 use crate::fixtures::{self, digest};
+use crate::host::Host;
 use crate::paths::{Paths, Slot};
 use crate::runtime::fake::{Behaviour, Daemon, FakeHost, Verb};
 use crate::statuses::Statuses;
@@ -127,7 +127,7 @@ impl Bench {
             alive: Box::new(|_report| {}),
         };
         let host = Host {
-            min_free: crate::preflight::MinFree::default(),
+            min_free: crate::disk::MinFree::default(),
             docker: Arc::new(self.host.docker()),
             systemd: Arc::new(self.host.systemd()),
             paths: self.paths.clone(),
