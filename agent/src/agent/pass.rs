@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use oml_common::decide::drift::is_drift;
 use oml_common::decide::ineffective::take_ineffective;
 use oml_common::decide::observed::{Drift, Observed};
-use oml_common::decide::reconcile::{Busy, Decision, Input, decide};
+use oml_common::decide::reconcile::{self, Busy, Decision, decide};
 use oml_common::decide::schedule::{self, DaemonsAway};
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, Doing, Outcome};
@@ -73,8 +73,8 @@ impl Agent {
         self.answered() >= self.state.needed
     }
 
-    pub(super) fn input<'a>(&'a self, observed: &'a Observed) -> Input<'a> {
-        Input {
+    pub(super) fn input<'a>(&'a self, observed: &'a Observed) -> reconcile::Input<'a> {
+        reconcile::Input {
             assignment: self.state.assignment.as_deref(),
             observed,
             updates: &self.state.updates,

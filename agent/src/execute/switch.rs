@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oml_common::decide::start::{self, FailedStart, StartError};
+use oml_common::decide::start::{self, FailedStart, StartErrorKind};
 use oml_common::decide::update::Outcome;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash};
@@ -234,11 +234,11 @@ fn runs_another(
     })
 }
 
-fn kind_of(error: &RuntimeError) -> StartError {
+fn kind_of(error: &RuntimeError) -> StartErrorKind {
     match error {
-        RuntimeError::Refused { transient: false, .. } => StartError::Refused,
-        RuntimeError::Refused { transient: true, .. } => StartError::Transient,
-        RuntimeError::Unavailable { .. } => StartError::DaemonAway,
-        RuntimeError::Foreign(_) => StartError::Foreign,
+        RuntimeError::Refused { transient: false, .. } => StartErrorKind::Refused,
+        RuntimeError::Refused { transient: true, .. } => StartErrorKind::Transient,
+        RuntimeError::Unavailable { .. } => StartErrorKind::DaemonAway,
+        RuntimeError::Foreign(_) => StartErrorKind::Foreign,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::reconcile::{Decision, Input};
+use crate::decide::reconcile::{self, Decision};
 use crate::decide::step::Step;
 use crate::decide::update::{InstanceUpdate, Outcome, desired_hash};
 use crate::id::ComponentName;
@@ -24,7 +24,7 @@ pub struct IneffectiveStep {
 pub fn take_ineffective(
     decisions: &mut BTreeMap<ComponentName, Decision>,
     last_done: &mut BTreeMap<ComponentName, Step>,
-    input: Input<'_>,
+    input: reconcile::Input<'_>,
 ) -> Vec<IneffectiveStep> {
     let (busy, looked_at): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(last_done)
         .into_iter()

@@ -13,7 +13,7 @@ pub struct CallsCame(pub u64);
 
 /// Why a start did not succeed, as far as blame is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StartError {
+pub enum StartErrorKind {
     /// The daemon refused or the start failed; the same may succeed later.
     Transient,
     /// The daemon refused or the start failed, and it will again.
@@ -70,10 +70,10 @@ pub fn may_stop(recounted: Option<u64>) -> Result<(), CallsCame> {
 /// Whether an error is the fault of the version that was started. Any other passes,
 /// and the start is tried again.
 #[must_use]
-pub fn blames_version(error: StartError) -> bool {
+pub fn blames_version(error: StartErrorKind) -> bool {
     match error {
-        StartError::Refused => true,
-        StartError::Transient | StartError::DaemonAway | StartError::Foreign => false,
+        StartErrorKind::Refused => true,
+        StartErrorKind::Transient | StartErrorKind::DaemonAway | StartErrorKind::Foreign => false,
     }
 }
 

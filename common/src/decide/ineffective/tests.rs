@@ -34,7 +34,7 @@ impl Host {
 
     fn take(&mut self) -> Vec<IneffectiveStep> {
         let observed = Observed::default();
-        let input = Input {
+        let input = reconcile::Input {
             assignment: None,
             observed: &observed,
             updates: &self.updates,

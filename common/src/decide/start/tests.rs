@@ -36,8 +36,12 @@ fn a_program_that_never_ran_is_told_with_the_error() {
 
 #[test]
 fn only_a_refusal_that_stays_is_the_fault_of_the_version() {
-    let all =
-        [StartError::Refused, StartError::Transient, StartError::DaemonAway, StartError::Foreign];
+    let all = [
+        StartErrorKind::Refused,
+        StartErrorKind::Transient,
+        StartErrorKind::DaemonAway,
+        StartErrorKind::Foreign,
+    ];
     assert_eq!(all.map(blames_version), [true, false, false, false]);
 }
 
