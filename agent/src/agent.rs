@@ -47,17 +47,17 @@ const REFRESH: Duration = Duration::from_secs(15);
 /// A wake-up is never nearer than this, so that no error can make the loop spin.
 const WAKE_MIN: Duration = Duration::from_millis(10);
 
-/// What the loop reads.
+/// The inputs of the loop.
 pub struct Inputs {
     /// The share of the desired state.
     pub assignment: watch::Receiver<Option<AssignmentDocument>>,
     /// The status that each supervisor wrote last.
     pub statuses: watch::Receiver<Statuses>,
-    /// What disturbs the session, for the report.
+    /// Why there is no session, for the report.
     pub session_trouble: watch::Receiver<Option<String>>,
     /// Samples the use of the host.
     pub usage: Box<dyn FnMut() -> HostUsage + Send>,
-    /// Counts the looks at the host.
+    /// Counts the passes.
     pub passes: Arc<AtomicU64>,
     /// Called now and then, so that a watchdog sees the loop is alive.
     pub alive: Box<dyn Fn(&Report) + Send>,
@@ -89,19 +89,19 @@ struct RuntimeWatch {
     snapshots: watch::Receiver<Snapshot>,
 }
 
-/// Everything the loop remembers between two looks.
+/// Everything that the loop remembers between two passes.
 #[derive(Default)]
 struct State {
     assignment: Option<AssignmentDocument>,
     updates: Updates,
-    /// By which clock their times are.
+    /// The clock that their times were read from.
     mark: Mark,
     /// The updates in memory are newer than those on disk.
     unsaved: bool,
     documents: BTreeMap<ComponentName, InstanceDocument>,
     /// Instances whose step is being done, or was done since the last look at the host.
     busy: BTreeMap<ComponentName, Busy>,
-    /// Those whose step ended: until both runtimes have answered this question.
+    /// Instances whose step ended, each until both runtimes have answered this question.
     settling: BTreeMap<ComponentName, u64>,
     running: BTreeMap<Id, Running>,
     /// The last step that was done, to notice one that changed nothing.
@@ -131,7 +131,7 @@ impl Agent {
         let SavedUpdates { mark: kept, mut updates } = cache.updates();
         let mut mark = host.clock.mark();
         if kept.is_same_boot(&mark) {
-            // The first look notices by how much it was set since.
+            // The first pass notices by how much it was set since.
             mark = kept;
         } else {
             update::begin_anew(&mut updates, host.clock.now());
@@ -189,7 +189,7 @@ impl Agent {
         self.read_documents();
     }
 
-    /// What is pulled for a desired workload that was superseded only holds the next one up.
+    /// Ends pulls for workloads that were superseded, which only delay the next ones.
     fn end_superseded_pulls(&self) {
         for running in self.state.running.values() {
             let busy = self.state.busy.get(&running.component);

@@ -1,4 +1,4 @@
-//! Use of the host, from the kernel's own counters.
+//! The use of the host's processor, memory and disk, from the kernel's counters.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -14,8 +14,8 @@ pub struct Sampler {
     /// A folder on the disk where images are kept.
     disk: PathBuf,
     before: Option<CpuTimes>,
-    /// What could not be read and was told.
-    told: BTreeSet<&'static str>,
+    /// What could not be read and was logged.
+    logged: BTreeSet<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +30,10 @@ impl Sampler {
     pub fn new() -> Self {
         let images = PathBuf::from("/var/lib/docker");
         let disk = if images.is_dir() { images } else { PathBuf::from("/") };
-        Self { disk, before: None, told: BTreeSet::new() }
+        Self { disk, before: None, logged: BTreeSet::new() }
     }
 
-    /// The use since the last sample. What cannot be read is 0 of 0, and told once.
+    /// The use since the last sample. What cannot be read is 0 of 0, and logged once.
     pub fn sample(&mut self) -> HostUsage {
         let cpu = cpu_times(&self.read("/proc/stat"));
         let cpu_permille = cpu.and_then(|now| Some(permille(self.before?, now))).unwrap_or(0);
@@ -65,11 +65,11 @@ impl Sampler {
     fn note<T, E: Display>(&mut self, what: &'static str, read: Result<T, E>) -> Option<T> {
         match read {
             Ok(value) => {
-                self.told.remove(what);
+                self.logged.remove(what);
                 Some(value)
             }
             Err(error) => {
-                if self.told.insert(what) {
+                if self.logged.insert(what) {
                     warn!("the use of the host is not known well: {what}: {error}");
                 }
                 None

@@ -54,7 +54,7 @@ impl Agent {
             now_busy.retain(|name, _| begin.iter().any(|(begun, _)| begun == name));
             decisions.extend(now_busy);
         }
-        self.tell(&observed, &decisions);
+        self.report(&observed, &decisions);
     }
 
     /// A clock that was set moves no deadline.

@@ -1,4 +1,5 @@
-//! What the loop tells: complete every time, and a nudge only when it matters.
+//! The reports of the loop. Each is complete; only one with a visible change wakes the
+//! session.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tracing::info;
 
 use super::{Agent, State};
 
-/// What is told before anything was looked at.
+/// The report before the host was looked at.
 #[must_use]
 pub fn empty_report(at: Timestamp) -> Report {
     Report {
@@ -27,7 +28,11 @@ pub fn empty_report(at: Timestamp) -> Report {
 }
 
 impl Agent {
-    pub(super) fn tell(&self, observed: &Observed, decisions: &BTreeMap<ComponentName, Decision>) {
+    pub(super) fn report(
+        &self,
+        observed: &Observed,
+        decisions: &BTreeMap<ComponentName, Decision>,
+    ) {
         let mut instances = report(self.input(observed), decisions);
         for (name, instance) in &mut instances {
             add_drift(instance, self.state.drifts.get(name));
@@ -41,11 +46,11 @@ impl Agent {
             host: self.state.usage.clone(),
             ..empty_report(self.host.clock.now())
         };
-        self.reports.send_if_modified(|told| {
-            log_transitions(told, &next);
-            let matters = significance(told, &next) >= Significance::Visible;
-            *told = Arc::new(next);
-            matters
+        self.reports.send_if_modified(|last| {
+            log_transitions(last, &next);
+            let is_visible = significance(last, &next) >= Significance::Visible;
+            *last = Arc::new(next);
+            is_visible
         });
     }
 
@@ -59,7 +64,7 @@ impl Agent {
     }
 }
 
-/// The later of what the supervisor and what the loop found.
+/// Keeps the later drift of what the supervisor and the loop found.
 fn add_drift(instance: &mut InstanceReport, ours: Option<&Drift>) {
     let theirs = instance.drift.take();
     instance.drift = theirs.into_iter().chain(ours.cloned()).max_by_key(|drift| drift.at);

@@ -50,7 +50,7 @@ async fn the_same_assignment_again_touches_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_does_not_start_gives_way_with_its_last_words() {
+async fn a_version_that_does_not_start_is_rolled_back_and_its_log_reported() {
     let log = vec!["configuration error".to_owned()];
     let bench = Bench::upgrading("bad", Behaviour::Exits { code: 3, log: log.clone() }).await;
     let report = bench.until_returned("1").await;

@@ -1,4 +1,4 @@
-//! Sessions with a pretended controller: what is kept, refused, told, renewed.
+//! Sessions with a stub of a controller: what is kept, refused, reported, renewed.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! `reconcile`: what the host should run, against what was found, gives the
-//! next step of every instance, each with its reason.
+//! `reconcile` compares what the host should run with what was found, and gives the
+//! next step of every instance with its reason.
 //!
-//! One step per instance and pass: the next pass looks at the host again, so a
-//! restart of the agent in the middle of a change needs no path of its own.
+//! An instance has one step per pass. The next pass looks at the host again, so a
+//! restart of the agent in the middle of a change needs no code of its own.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         .map(|name| (name.clone(), decide_leftover(name, input)))
         .collect();
     for (name, unreadable) in &share.unreadable {
-        // Whatever runs of it is left as it is: nobody here knows what should run.
+        // What runs of it is left as it is, because this agent cannot read what should run.
         let reason = Reason::NeedsNewerAgent { why: unreadable.why.clone() };
         decisions.insert(name.clone(), Decision::wait(Phase::Blocked, reason));
     }
@@ -91,7 +91,7 @@ fn is_ours(seen: &ObservedInstance) -> bool {
 fn decide_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
     let update = input.updates.get(name).filter(|update| update.desired_hash == nothing());
     let seen = &input.observed.instances[name];
-    // The tenant's choice is the same for all; whatever stays on the node tells it.
+    // The policy is the same for all of a tenant, so any instance that stays tells it.
     let stays = input.assignment.and_then(|a| a.content.share.instances.values().next());
     let policy = stays.map(|desired| &desired.policy);
     let drain = Drain { seen, probe: seen.counting.probe(), policy, update, now: input.now };

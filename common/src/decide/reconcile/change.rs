@@ -1,4 +1,4 @@
-//! From the old version to the new one.
+//! The way of an instance from its old version to the new one.
 
 use crate::decide::observed::{ActiveState, ContainerState, Health, ObservedUnit};
 use crate::decide::step::Step;
@@ -14,10 +14,10 @@ use super::held::held;
 use super::reason::{Activity, Hold, Interruption, Lack, Reason, SoakState, UnitTrouble};
 use super::rollback;
 
-/// Room for systemd and the engine beyond the limits of the instance itself.
+/// The time for systemd and the engine beyond the limits of the instance itself.
 const START_MARGIN_MS: u64 = 10_000;
 
-/// Everything up to the moment the old version is stopped.
+/// Decides the steps before the old version is stopped.
 pub(super) fn prepare(case: Case<'_>) -> Decision {
     let seen = case.seen;
     if let Some(last_good) = rollback::fallen_back(case) {
@@ -52,8 +52,8 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
     }
 }
 
-/// The document was changed for a stop that never came: should what runs end
-/// by itself, its supervisor would start what nobody let begin.
+/// Takes back a document that was changed for a stop that never came: if what runs
+/// ended by itself, its supervisor would start a version that may not start yet.
 fn revert_document(case: Case<'_>) -> Option<Decision> {
     let running = &case.seen.running()?.hash;
     let unit_is_up = case.seen.unit.as_ref().is_some_and(is_active);
@@ -64,7 +64,7 @@ fn revert_document(case: Case<'_>) -> Option<Decision> {
 }
 
 fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Decision {
-    // What runs, whatever the document says: an interrupted switch may have changed that already.
+    // What runs counts before the document, which an interrupted switch may have changed.
     let running = case.seen.running().map(|container| container.hash.clone());
     let document = || case.seen.document.as_ref().map(|document| document.workload.clone());
     let present = running.or_else(document);
@@ -81,7 +81,7 @@ fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Decision {
     Decision::act(Phase::Starting, Step::Switch { previous, calls_cut }, reason)
 }
 
-/// The switch was begun and its end was not seen: the host tells how far it came.
+/// Goes on with a switch whose end was not seen: the host tells how far it came.
 pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<u64>) -> Decision {
     let again = |interruption| {
         // Calls may have come since they were counted.
@@ -115,7 +115,7 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         {
             Decision::wait(Phase::Starting, Reason::Doing(Activity::Starting)).until(end)
         }
-        // The host went down on the way.
+        // The host was shut down in between.
         ActiveState::Inactive if unit.result == "success" && !unit.stopped_by_hand => {
             again(Interruption::BeforeAnswer)
         }
@@ -145,12 +145,12 @@ fn was_started(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
         Some(ContainerState::Exited { .. } | ContainerState::Created) => {
             unit.active == ActiveState::Activating
         }
-        // The supervisor makes what is missing, if it comes to it at all.
+        // The supervisor creates a missing container, if systemd starts it at all.
         None => unit.active == ActiveState::Activating || unit.active == ActiveState::Failed,
     }
 }
 
-/// The new version runs and has to stay healthy for its soak time.
+/// Watches the new version, which has to stay healthy for its soak time.
 pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
     let now = case.input.now;
     let until = since.plus_ms(case.desired.policy.soak_ms);
@@ -195,12 +195,12 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
     }
 }
 
-/// Whether its last answer was a wrong one.
+/// Whether its last probe failed.
 fn is_failing(case: Case<'_>) -> bool {
     case.seen.status.as_ref().is_some_and(|status| status.failures > 0)
 }
 
-/// What became of what was started at the switch.
+/// What became of the program that was started at the switch.
 enum Continuity {
     /// It runs without a break.
     RanOn,
@@ -219,7 +219,7 @@ fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continui
         Some(ContainerState::Created | ContainerState::Exited { .. }) | None => None,
     };
     let ended = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
-    // What began in the future began before the clock was set back.
+    // A start in the future was before the clock was set back.
     let began_before = |started: Timestamp| started <= since || started > case.input.now;
     if !ended && started.is_some_and(began_before) {
         return Continuity::RanOn;

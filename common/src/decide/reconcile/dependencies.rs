@@ -14,7 +14,7 @@ pub(super) fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentNa
     first_dependency(case, |desired, seen, name| !is_settled(desired, seen, case.input, name))
 }
 
-/// The first component that must come before and does not answer, in whatever version.
+/// The first component that must come before and does not answer in any version.
 pub(super) fn absent_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
     first_dependency(case, |desired, seen, _| !answers(desired, seen, case.input.now))
 }

@@ -11,18 +11,18 @@ use crate::time::Timestamp;
 use super::case::{Case, Decision};
 use super::reason::{CallCount, Reason};
 
-/// Calls are counted this often while they drain.
+/// The time from one count to the next during a drain.
 const COUNT_INTERVAL_MS: u64 = 1_000;
-/// A count older than this says nothing about now.
+/// The age from which a count is too old to act on.
 const COUNT_AGE_MS_MAX: u64 = 2_000;
 
 /// Everything that bears on a stop that may cut calls.
 #[derive(Clone, Copy)]
 pub(super) struct Drain<'a> {
     pub(super) seen: &'a ObservedInstance,
-    /// How what runs is counted; none when it has nothing to be cut.
+    /// How calls of what runs are counted; none where a stop cuts nothing.
     pub(super) probe: Option<&'a ActiveProbe>,
-    /// None: the operator left no choice, so the wait has no end.
+    /// The operator's policy; without one the wait has no end.
     pub(super) policy: Option<&'a ChangePolicy>,
     pub(super) update: Option<&'a InstanceUpdate>,
     pub(super) now: Timestamp,
@@ -30,7 +30,7 @@ pub(super) struct Drain<'a> {
 
 /// The answer to whether what runs may be stopped.
 pub(super) enum Drained {
-    /// Now, and so many calls are cut by it; none: they could not be counted.
+    /// Now, and so many calls are cut by it; none where they cannot be counted.
     Passed { calls_cut: Option<u64> },
     /// Not yet, or not at all.
     Waits(Decision),
@@ -58,7 +58,7 @@ impl<'a> Drain<'a> {
         since.plus_ms(self.policy.map_or(u64::MAX, |policy| policy.drain_deadline_ms))
     }
 
-    /// Whether a stop would cut calls, as far as anybody can tell.
+    /// Whether a stop may cut calls.
     pub(super) fn is_needed(self) -> bool {
         let counts = self.probe.is_some() || self.seen.counting == Counting::Unknown;
         counts && self.seen.running().is_some() && !self.seen.never_answered()
@@ -71,7 +71,7 @@ impl<'a> Drain<'a> {
         }
     }
 
-    /// Waits for what runs to have nothing to lose.
+    /// Decides whether to count, to wait, to stop or to give up.
     pub(super) fn decide(self) -> Drained {
         if !self.is_needed() {
             return Drained::Passed { calls_cut: Some(0) };
@@ -113,7 +113,7 @@ impl<'a> Drain<'a> {
         self.policy.map_or(OnDeadline::Wait, |policy| policy.on_deadline)
     }
 
-    /// What was found last, for people.
+    /// The last count, as a reason.
     pub(super) fn reason(self) -> Reason {
         let count = match self.count() {
             None => CallCount::Asked,

@@ -11,7 +11,7 @@ use crate::id::ComponentName;
 use super::case::{Decision, Input, is_active};
 use super::health::health;
 
-/// The state of every decided instance, as it is reported.
+/// Reports the state of every decided instance.
 #[must_use]
 pub fn report(
     input: Input<'_>,
@@ -63,7 +63,7 @@ fn report_seen(seen: &ObservedInstance, decision: &Decision) -> InstanceReport {
     }
 }
 
-/// What runs, or else what should: the container that the document names.
+/// The container that runs, or else the one that the document names.
 fn shown_container(seen: &ObservedInstance) -> Option<&ObservedContainer> {
     let named = || seen.container(&seen.document.as_ref()?.workload);
     seen.running().or_else(named)
@@ -75,7 +75,7 @@ fn shown_health(instance: &Instance, seen: &ObservedInstance, input: Input<'_>) 
         None => seen.running().is_none(),
     };
     let is_told_by_systemd = instance.container().is_none() && seen.systemd_is_away;
-    // What does not run at all is known not to answer.
+    // A program that does not run cannot answer.
     if stopped && !is_told_by_systemd {
         Health::Unhealthy
     } else {

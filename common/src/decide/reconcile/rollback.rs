@@ -1,4 +1,4 @@
-//! Back to the version before, when the new one is no good or was superseded.
+//! Rollback to the previous version, when the new one failed or was superseded.
 
 use crate::decide::observed::{ActiveState, Health, ObservedUnit};
 use crate::decide::step::Step;
@@ -19,7 +19,7 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
     let unit = case.seen.unit.as_ref().filter(|unit| !unit.stopped_by_hand)?;
     let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed)
         && case.seen.running().is_none();
-    // What is started again and again may have answered before, and has calls then.
+    // A program that is restarted again and again may have answered before, and have calls.
     let never_comes_up = unit.keeps_failing()
         && (case.seen.running().is_none() || case.seen.never_answered())
         && !case.works_by(last_good);
@@ -89,8 +89,8 @@ fn repaired(case: Case<'_>, failure: &Failure) -> Decision {
     Decision::act(Phase::Starting, case.commit(), Reason::HealthyAfterAll)
 }
 
-/// It answers again already. A packaged unit does not tell which of its drop-ins
-/// it was started by.
+/// Whether the previous version answers again already. A packaged unit does not tell
+/// with which of its drop-ins it was started.
 fn came_back(case: Case<'_>, previous: &ContentHash) -> bool {
     case.is_container()
         && case.works_by(previous)
@@ -108,7 +108,7 @@ fn is_on_its_way(unit: &ObservedUnit) -> bool {
     }
 }
 
-/// The desired version failed and the one before runs, or should.
+/// The desired version failed, and the previous one runs or should run.
 pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
     let reason = |hold| Reason::RolledBack {
         version: failure.version.clone(),
