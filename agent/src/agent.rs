@@ -1,22 +1,22 @@
-//! The loop: looks at the host, decides, does, tells.
+//! The loop: looks at the host, decides, begins steps and reports.
 //!
-//! One task owns all state. It never waits for a daemon itself: listers ask the
-//! runtimes, steps run beside it, and everything that arrives only says "look
-//! again". Without an assignment nothing is done; without a controller nothing
-//! changes.
+//! One task owns all state. It never waits for a daemon itself: informers list the
+//! runtimes, steps run beside it, and everything that arrives only starts another
+//! pass. Without an assignment nothing is done; without a controller the last
+//! assignment stays in force.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use oml_common::decide::reconcile::{Busy, Step};
+use oml_common::decide::reconcile::Busy;
+use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::report::{HostUsage, Report};
 use oml_common::document::status::Drift;
-use oml_common::document::update::SavedUpdates;
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::text::error::chain;
 use oml_common::time::{ClockMark, Timestamp};
@@ -26,10 +26,12 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info};
 
 use crate::cache::{Cache, Updates};
-use crate::execute::{Host, Work};
+use crate::execute::Work;
+use crate::host::Host;
 use crate::reserve;
 use crate::runtime::PullProgress;
 use crate::statuses::Statuses;
+use oml_common::document::update::SavedUpdates;
 
 mod informer;
 mod pass;
@@ -38,24 +40,24 @@ mod reporting;
 use self::informer::{Informer, ListSource, Question, Snapshot};
 pub use self::reporting::empty_report;
 
-/// Byte counts of a fetch are told this often.
+/// Byte counts of a pull are reported this often.
 const PROGRESS: Duration = Duration::from_millis(500);
 /// Use of the host and ages are refreshed this often.
 const REFRESH: Duration = Duration::from_secs(15);
 /// A wake-up is never nearer than this, so that no error can make the loop spin.
 const WAKE_MIN: Duration = Duration::from_millis(10);
 
-/// What the loop reads.
+/// The inputs of the loop.
 pub struct Inputs {
     /// The share of the desired state.
     pub assignment: watch::Receiver<Option<AssignmentDocument>>,
-    /// What the supervisors say.
+    /// The status that each supervisor wrote last.
     pub statuses: watch::Receiver<Statuses>,
-    /// What disturbs the session, for the report.
+    /// Why there is no session, for the report.
     pub session_trouble: watch::Receiver<Option<String>>,
     /// Samples the use of the host.
     pub usage: Box<dyn FnMut() -> HostUsage + Send>,
-    /// Counts the looks at the host.
+    /// Counts the passes.
     pub passes: Arc<AtomicU64>,
     /// Called now and then, so that a watchdog sees the loop is alive.
     pub alive: Box<dyn Fn(&Report) + Send>,
@@ -87,22 +89,22 @@ struct RuntimeWatch {
     snapshots: watch::Receiver<Snapshot>,
 }
 
-/// Everything the loop remembers between two looks.
+/// Everything that the loop remembers between two passes.
 #[derive(Default)]
 struct State {
     assignment: Option<AssignmentDocument>,
     updates: Updates,
-    /// By which clock their times are.
+    /// The clock that their times were read from.
     mark: ClockMark,
-    /// The attempts in memory are newer than those on disk.
+    /// The updates in memory are newer than those on disk.
     unsaved: bool,
     documents: BTreeMap<ComponentName, InstanceDocument>,
-    /// Instances that are acted on, or whose change was not looked at yet.
+    /// Instances whose step is being done, or was done since the last look at the host.
     busy: BTreeMap<ComponentName, Busy>,
-    /// Those whose step ended: until both runtimes have answered this question.
+    /// Instances whose step ended, each until both runtimes have answered this question.
     settling: BTreeMap<ComponentName, u64>,
     running: BTreeMap<Id, Running>,
-    /// The last step that was done, to notice one that is done in vain.
+    /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
     drifts: BTreeMap<ComponentName, Drift>,
     troubles: BTreeMap<&'static str, String>,
@@ -129,15 +131,12 @@ impl Agent {
         let SavedUpdates { mark: kept, mut updates } = cache.updates();
         let mut mark = host.clock.mark();
         if kept.is_same_boot(&mark) {
-            // The first look notices by how much it was set since.
+            // The first pass notices by how much it was set since.
             mark = kept;
         } else {
             update::begin_anew(&mut updates, host.clock.now());
         }
-        for backoff in updates.values_mut().filter_map(|update| update.backoff.as_mut()) {
-            // Whoever starts the agent anew wants to see it try.
-            backoff.retry_at = Timestamp(0);
-        }
+        update::retry_now(&mut updates);
         let state = State { unsaved: !updates.is_empty(), updates, mark, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
     }
@@ -148,7 +147,7 @@ impl Agent {
         let mut refresh = tokio::time::interval(REFRESH);
         loop {
             let wake = self.next_wake();
-            let fetches = self.state.busy.values().any(|busy| busy.step == Step::Pull);
+            let pulls = self.state.busy.values().any(|busy| busy.step == Step::Pull);
             // Every arm but `join_next` only waits for a mark or a time, and
             // `join_next` keeps what it has not returned: none loses anything.
             tokio::select! {
@@ -164,7 +163,7 @@ impl Agent {
                 }
                 _ = refresh.tick() => self.refresh(),
                 // Bytes come by the thousand lines: a pace for reports, not a wait for anything.
-                () = tokio::time::sleep(PROGRESS), if fetches => self.take_progress(),
+                () = tokio::time::sleep(PROGRESS), if pulls => self.take_progress(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
             self.pass();
@@ -182,7 +181,7 @@ impl Agent {
             });
             self.state.unsaved |= changed || again;
             let (generation, revision) = (assignment.generation, assignment.content.revision);
-            info!(%generation, %revision, "works on assignment {generation} of revision {revision}");
+            info!(%generation, %revision, "assignment received");
         }
         self.state.assignment = assignment;
         self.end_superseded_pulls();
@@ -190,12 +189,12 @@ impl Agent {
         self.read_documents();
     }
 
-    /// What is pulled for a desired workload that was superseded only holds the next one up.
+    /// Ends pulls for workloads that were superseded, which only delay the next ones.
     fn end_superseded_pulls(&self) {
         for running in self.state.running.values() {
             let busy = self.state.busy.get(&running.component);
-            let is_fetch = busy.is_some_and(|busy| busy.step == Step::Pull);
-            if is_fetch && self.desired_hash(&running.component) != running.desired_hash {
+            let is_pull = busy.is_some_and(|busy| busy.step == Step::Pull);
+            if is_pull && self.desired_hash(&running.component) != running.desired_hash {
                 running.task.abort();
             }
         }
@@ -223,14 +222,15 @@ impl Agent {
             }
             Err(error) => {
                 let Some(running) = self.state.running.remove(&error.id()) else { return };
-                let component = running.component;
+                let Running { component, desired_hash, .. } = running;
                 if error.is_cancelled() {
                     self.settle(component);
                     return;
                 }
                 let Some(busy) = self.state.busy.get(&component) else { return };
                 let step = busy.step.clone();
-                let work = Work { desired: self.desired(&component), component, step };
+                let desired = self.desired(&component);
+                let work = Work { component, desired, desired_hash, step };
                 self.finish(&work, Outcome::Retry(format!("the agent failed: {error}")));
             }
         }
@@ -253,7 +253,7 @@ impl Agent {
         (self.inputs.alive)(&self.reports.borrow());
     }
 
-    /// Asks both runtimes anew; returns the number of the question.
+    /// Asks both runtimes again; returns the number of the question.
     fn ask_again(&mut self) -> u64 {
         self.state.asked += 1;
         let number = self.state.asked;
@@ -266,7 +266,7 @@ impl Agent {
         number
     }
 
-    /// Leaves an instance alone until the host was looked at once more.
+    /// Keeps an instance busy until the host was looked at once more.
     fn settle(&mut self, component: ComponentName) {
         let number = self.ask_again();
         self.state.settling.insert(component, number);

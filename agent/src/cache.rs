@@ -1,9 +1,9 @@
 //! What the agent keeps over a restart: the last assignment, and how far the
-//! changes towards it came.
+//! updates towards it are.
 //!
-//! A cache, never the truth: lost or broken, it is made anew from the host
-//! itself and from the next assignment. A file that cannot be used is set
-//! aside, so that somebody can look at it, and counts as missing.
+//! It is a cache: when it is lost or broken, it is rebuilt from the host and from the
+//! next assignment. A file that cannot be used is renamed, so that somebody can look
+//! at it, and counts as missing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub struct Cache {
     updates: PathBuf,
 }
 
-/// Changes on their way, by component.
+/// The updates of a host, by component.
 pub type Updates = BTreeMap<ComponentName, InstanceUpdate>;
 
 impl Cache {

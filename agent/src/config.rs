@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
 
-use crate::preflight::MinFree;
+use crate::disk::MinFree;
 
 /// Port of the controllers' agent and operator services, where none is written.
 pub const CONTROLLER_PORT: u16 = 7443;
@@ -58,7 +58,7 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// Filter of the log.
     pub log: String,
-    /// Room that must be left before anything is fetched or made.
+    /// Space that must stay free when something is pulled or created.
     pub min_free: MinFree,
     /// Logins by registry host.
     pub registries: BTreeMap<String, RegistryLogin>,

@@ -1,5 +1,5 @@
-//! The instance documents and status files of a host: what a supervisor works
-//! by, and what it says. Nothing here decides when they change.
+//! The instance documents and status files of a host: what a supervisor works by, and
+//! what it reports. Nothing here decides when they change.
 
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::status::Status;
@@ -15,7 +15,7 @@ use crate::reserve;
 /// A document or status that could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// The file system said no.
+    /// The file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
     /// The text is not what it should be.
@@ -32,7 +32,7 @@ pub enum DocumentError {
 /// The components that have documents.
 ///
 /// # Errors
-/// What the file system says.
+/// An error of the file system.
 pub fn components(paths: &Paths) -> Result<Vec<ComponentName>, FileError> {
     let folder = paths.instances();
     let listed = match std::fs::read_dir(&folder) {
@@ -62,11 +62,11 @@ pub fn read(
     Ok(Some(instance))
 }
 
-/// Reads an instance document; one that makes no sense (cut short, or of another
-/// release) is told, and counts as missing.
+/// Reads an instance document. One that cannot be understood (cut short, or of another
+/// release) is logged and counts as missing.
 ///
 /// # Errors
-/// What the file system says.
+/// An error of the file system.
 pub fn read_usable(
     paths: &Paths,
     component: &ComponentName,
@@ -89,7 +89,7 @@ pub fn read_usable(
 /// Writes an instance document durably.
 ///
 /// # Errors
-/// What the file system says.
+/// An error of the file system.
 pub fn write(paths: &Paths, instance: &InstanceDocument, slot: Slot) -> Result<(), FileError> {
     let path = paths.document(&instance.component, slot);
     reserve::release_and_retry(paths, || {
@@ -101,7 +101,7 @@ pub fn write(paths: &Paths, instance: &InstanceDocument, slot: Slot) -> Result<(
 /// At every moment there is a current document, if there was one before.
 ///
 /// # Errors
-/// What the file system says.
+/// An error of the file system.
 pub fn advance(paths: &Paths, component: &ComponentName) -> Result<(), FileError> {
     let current = paths.document(component, Slot::Current);
     let previous = paths.document(component, Slot::Previous);
@@ -112,7 +112,7 @@ pub fn advance(paths: &Paths, component: &ComponentName) -> Result<(), FileError
 /// Removes every document of a component, and its status.
 ///
 /// # Errors
-/// What the file system says.
+/// An error of the file system.
 pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError> {
     for slot in [Slot::Current, Slot::Next, Slot::Previous] {
         files::remove_durably(&paths.document(component, slot))?;
@@ -127,7 +127,7 @@ pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError>
     }
 }
 
-/// What the component's supervisor last said, if it ever did since the boot.
+/// Reads what the component's supervisor last reported, if it did since the boot.
 ///
 /// # Errors
 /// A file that cannot be read or is no status.
@@ -145,10 +145,10 @@ pub fn read_status(
     Ok(Some(status))
 }
 
-/// Writes what the supervisor says.
+/// Writes what the supervisor reports.
 ///
 /// # Errors
-/// What the file system says.
+/// An error of the file system.
 pub fn write_status(
     paths: &Paths,
     component: &ComponentName,

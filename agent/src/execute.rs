@@ -3,10 +3,9 @@
 //! Decides nothing and remembers nothing: what a step means was decided by
 //! `reconcile`, and the loop keeps the record of it before and after.
 
-use std::sync::Arc;
-
-use oml_common::decide::observed::ContainerState;
-use oml_common::decide::reconcile::Step;
+use oml_common::decide::retention;
+use oml_common::decide::start::CallsCame;
+use oml_common::decide::step::Step;
 use oml_common::decide::update::{Outcome, given_up};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::report::Failure;
@@ -14,29 +13,18 @@ use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
 use oml_common::text::error::chain;
-use oml_daemon::env::Clock;
 use oml_daemon::failpoint;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use crate::documents;
 use crate::files::FileError;
-use crate::paths::{Paths, Slot};
-use crate::preflight::{Blocked, MinFree};
-use crate::runtime::{ContainerEngine, ExitReport, PullProgress, RuntimeError, UnitManager};
+use crate::host::Host;
+use crate::paths::Slot;
+use crate::preflight::Blocked;
+use crate::runtime::{ExitReport, PullProgress, RuntimeError};
 
 mod switch;
-
-/// What steps act on.
-#[derive(Clone)]
-pub struct Host {
-    pub docker: Arc<dyn ContainerEngine>,
-    pub systemd: Arc<dyn UnitManager>,
-    pub paths: Paths,
-    pub clock: Clock,
-    /// Room that must be left.
-    pub min_free: MinFree,
-}
 
 /// One step of one instance.
 #[derive(Debug, Clone)]
@@ -44,10 +32,12 @@ pub(crate) struct Work {
     pub(crate) component: ComponentName,
     /// What should run; none for a removal.
     pub(crate) desired: Option<InstanceDocument>,
+    /// The workload that the update is towards.
+    pub(crate) desired_hash: ContentHash,
     pub(crate) step: Step,
 }
 
-/// Why a step stopped half-way.
+/// Why a step could not be done.
 #[derive(Debug, thiserror::Error)]
 enum StepError {
     #[error(transparent)]
@@ -56,14 +46,14 @@ enum StepError {
     Blocked(#[from] Blocked),
     #[error("cannot keep its documents")]
     Files(#[from] FileError),
-    #[error("nothing says what it should be")]
+    #[error("no document says what it was made from")]
     NoInstance,
-    #[error("{0} came up before it was stopped")]
-    CallsCame(u64),
+    #[error(transparent)]
+    CallsCame(#[from] CallsCame),
 }
 
 impl Host {
-    /// Does the step. Whatever comes of it is an outcome, never an error.
+    /// Does the step. An error is an outcome too.
     pub(crate) async fn perform(
         &self,
         work: &Work,
@@ -74,41 +64,41 @@ impl Host {
             Step::RollBack { previous, runs } => {
                 return self.roll_back(work, previous, *runs).await;
             }
-            Step::Fail { why } => return self.give_up(work, why).await,
+            Step::Fail { why } => return self.fail(work, why).await,
             Step::CountActive => return Outcome::Counted(self.count(work).await),
-            Step::Pull => self.fetch(work, progress).await,
-            Step::Create => self.put(work).await,
-            Step::RevertDocument { running } => self.withdraw(work, running).await,
+            Step::Pull => self.pull(work, progress).await,
+            Step::Create => self.create(work).await,
+            Step::RevertDocument { running } => self.revert_document(work, running).await,
             Step::Start => self.start(work).await,
-            Step::RewriteConfig => self.refresh(work).await,
+            Step::RewriteConfig => self.rewrite_config(work).await,
             Step::Promote => self.promote(work).await,
-            Step::Commit { previous } => self.keep(work, previous.as_ref()).await,
+            Step::Commit { previous } => self.commit(work, previous.as_ref()).await,
             Step::Remove => self.remove(&work.component).await,
             Step::Soak => Ok(()),
         };
         done.map_or_else(|error| Outcome::Retry(chain(&error)), |()| Outcome::Done)
     }
 
-    async fn fetch(
+    async fn pull(
         &self,
         work: &Work,
         progress: &watch::Sender<PullProgress>,
     ) -> Result<(), StepError> {
-        self.may_fetch(0).await?;
+        self.may_pull(0).await?;
         tokio::select! {
             biased;
-            fetched = self.docker.pull(work.instance()?, progress) => fetched?,
-            blocked = self.until_it_does_not_fit(progress.subscribe()) => return Err(blocked.into()),
+            pulled = self.docker.pull(work.instance()?, progress) => pulled?,
+            blocked = self.until_disk_full(progress.subscribe()) => return Err(blocked.into()),
         }
         failpoint::reach("A1");
         Ok(())
     }
 
-    async fn put(&self, work: &Work) -> Result<(), StepError> {
+    async fn create(&self, work: &Work) -> Result<(), StepError> {
         let instance = work.instance()?;
         failpoint::reach("A2");
         if instance.container().is_some() {
-            self.may_put(instance).await?;
+            self.may_create(instance).await?;
             self.docker.create(instance).await?;
         }
         failpoint::reach("A3");
@@ -127,7 +117,7 @@ impl Host {
             Some(current) => Some(current),
             None => self.labelled(&work.component).await,
         };
-        // What runs knows best how it is counted.
+        // The version that runs says how it is counted.
         let instances = [&current, &work.desired];
         let instance = instances.into_iter().flatten().find(|i| i.active.is_some())?;
         self.count_by(work, instance).await
@@ -156,14 +146,14 @@ impl Host {
         match self.docker.list(&[]).await {
             Ok(mut listing) => listing.labels.remove(component).flatten(),
             Err(error) => {
-                debug!(%component, "its label is not read: {}", chain(&error));
+                debug!(%component, "cannot read its label: {}", chain(&error));
                 None
             }
         }
     }
 
     async fn start(&self, work: &Work) -> Result<(), StepError> {
-        // Where the desired version failed, the document is that of the one before.
+        // Where the desired version failed, the document is that of the previous one.
         let current = documents::read_usable(&self.paths, &work.component, Slot::Current)?;
         let instance = match &current {
             Some(instance) => instance,
@@ -172,7 +162,7 @@ impl Host {
         Ok(self.systemd.start(instance).await?)
     }
 
-    async fn refresh(&self, work: &Work) -> Result<(), StepError> {
+    async fn rewrite_config(&self, work: &Work) -> Result<(), StepError> {
         let instance = work.instance()?;
         documents::write(&self.paths, instance, Slot::Current)?;
         Ok(self.systemd.write(instance).await?)
@@ -182,47 +172,35 @@ impl Host {
         Ok(self.docker.promote(work.instance()?).await?)
     }
 
-    async fn keep(&self, work: &Work, proven: Option<&ContentHash>) -> Result<(), StepError> {
+    async fn commit(&self, work: &Work, last_good: Option<&ContentHash>) -> Result<(), StepError> {
         let instance = work.instance()?;
         if instance.container().is_none() {
             return Ok(());
         }
         let desired_hash = instance.workload_hash();
         let written = documents::read_usable(&self.paths, &work.component, Slot::Previous)?;
-        // After a return it is the desired workload itself.
-        let written =
-            written.map(|document| document.workload_hash()).filter(|hash| hash != &desired_hash);
-        let previous = match proven.cloned().or(written) {
+        let written = written.map(|document| document.workload_hash());
+        let previous = match retention::known_previous(&desired_hash, last_good, written.as_ref()) {
             Some(previous) => Some(previous),
             None => self.last_ended(&work.component, &desired_hash).await?,
         };
         #[cfg(feature = "planted-bugs")]
         let previous = previous.filter(|_| !is_planted(Bug::Executor));
-        let keep: Vec<ContentHash> = [desired_hash].into_iter().chain(previous).collect();
-        self.docker.remove(&work.component, &keep).await?;
+        let kept = retention::kept(desired_hash, previous);
+        self.docker.remove(&work.component, &kept).await?;
         failpoint::reach("A13");
         Ok(())
     }
 
-    /// The workload that ended last, but for the desired workload: what ran before it, as
-    /// far as the engine can tell.
+    /// The workload that ran before the desired one, by its last end.
     async fn last_ended(
         &self,
         component: &ComponentName,
         desired_hash: &ContentHash,
     ) -> Result<Option<ContentHash>, StepError> {
         let listing = self.docker.list(&[]).await?;
-        let others = listing.containers.into_iter().filter_map(|(name, found)| match found.state {
-            ContainerState::Exited { at, .. }
-                if &name == component && &found.hash != desired_hash =>
-            {
-                Some((at, found.hash))
-            }
-            ContainerState::Exited { .. }
-            | ContainerState::Created
-            | ContainerState::Running { .. } => None,
-        });
-        Ok(others.max().map(|(_, hash)| hash))
+        let own = listing.containers.iter().filter(|(name, _)| name == component);
+        Ok(retention::last_ended(own.map(|(_, found)| found), desired_hash))
     }
 
     async fn remove(&self, component: &ComponentName) -> Result<(), StepError> {
@@ -233,9 +211,9 @@ impl Host {
         Ok(documents::remove(&self.paths, component)?)
     }
 
-    async fn give_up(&self, work: &Work, why: &str) -> Outcome {
+    async fn fail(&self, work: &Work, why: &str) -> Outcome {
         match self.exit_report(work).await {
-            Ok(words) => Outcome::Failed(self.failure(work, why.to_owned(), words)),
+            Ok(report) => Outcome::Failed(self.failure(work, why.to_owned(), report)),
             Err(error) => Outcome::Retry(chain(&error)),
         }
     }
@@ -249,23 +227,20 @@ impl Host {
             None => self.systemd.exit_report(component).await,
         };
         match reported {
-            Ok(words) => Ok(words),
+            Ok(report) => Ok(report),
             Err(error @ RuntimeError::Unavailable { .. }) => Err(error.into()),
             Err(error) => {
-                warn!(component = %work.component, "{}: no last words: {}", work.component, chain(&error));
+                warn!(%component, "{component}: cannot read how it ended: {}", chain(&error));
                 Ok(ExitReport::default())
             }
         }
     }
 
-    fn failure(&self, work: &Work, message: String, words: ExitReport) -> Failure {
-        let desired_hash = work
-            .desired
-            .as_ref()
-            .map_or_else(oml_common::decide::update::nothing, |i| i.workload_hash());
+    fn failure(&self, work: &Work, message: String, report: ExitReport) -> Failure {
+        let desired_hash = work.desired_hash.clone();
         let version = work.desired.as_ref().and_then(|instance| instance.version().cloned());
         let failure = given_up(desired_hash, version, message, self.clock.now());
-        Failure { exit_code: words.exit_code, log_tail: words.log_tail, ..failure }
+        Failure { exit_code: report.exit_code, log_tail: report.log_tail, ..failure }
     }
 }
 

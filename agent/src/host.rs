@@ -1,139 +1,20 @@
-//! Use of the host, from the kernel's own counters.
+//! What steps act on: the daemons, files and clock of this host.
 
-use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::path::PathBuf;
+use std::sync::Arc;
 
-use nix::sys::statvfs::statvfs;
-use oml_common::document::report::HostUsage;
-use tracing::warn;
+use oml_daemon::env::Clock;
 
-/// Samples use; keeps the last reading, because the processor's use is a difference.
-#[derive(Debug)]
-pub struct Sampler {
-    /// A folder on the disk where images are kept.
-    disk: PathBuf,
-    before: Option<CpuTimes>,
-    /// What could not be read and was told.
-    told: BTreeSet<&'static str>,
-}
+use crate::disk::MinFree;
+use crate::paths::Paths;
+use crate::runtime::{ContainerEngine, UnitManager};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct CpuTimes {
-    busy: u64,
-    all: u64,
-}
-
-impl Sampler {
-    /// Watches the disk that holds the engine's images, or else the root's.
-    #[must_use]
-    pub fn new() -> Self {
-        let images = PathBuf::from("/var/lib/docker");
-        let disk = if images.is_dir() { images } else { PathBuf::from("/") };
-        Self { disk, before: None, told: BTreeSet::new() }
-    }
-
-    /// The use since the last sample. What cannot be read is 0 of 0, and told once.
-    pub fn sample(&mut self) -> HostUsage {
-        let cpu = cpu_times(&self.read("/proc/stat"));
-        let cpu_permille = cpu.and_then(|now| Some(permille(self.before?, now))).unwrap_or(0);
-        self.before = cpu;
-        let (memory_used_bytes, memory_total_bytes) = memory(&self.read("/proc/meminfo"));
-        let (disk_used_bytes, disk_total_bytes) = self.disk_use();
-        HostUsage {
-            cpu_permille,
-            memory_used_bytes,
-            memory_total_bytes,
-            disk_used_bytes,
-            disk_total_bytes,
-        }
-    }
-
-    fn read(&mut self, path: &'static str) -> String {
-        let read = std::fs::read_to_string(path);
-        self.note(path, read).unwrap_or_default()
-    }
-
-    fn disk_use(&mut self) -> (u64, u64) {
-        let stat = statvfs(&self.disk);
-        let Some(stat) = self.note("the disk of the images", stat) else { return (0, 0) };
-        let (block, all, free) = (stat.fragment_size(), stat.blocks(), stat.blocks_free());
-        (all.saturating_sub(free).saturating_mul(block), all.saturating_mul(block))
-    }
-
-    /// Tells the first failure in a row.
-    fn note<T, E: Display>(&mut self, what: &'static str, read: Result<T, E>) -> Option<T> {
-        match read {
-            Ok(value) => {
-                self.told.remove(what);
-                Some(value)
-            }
-            Err(error) => {
-                if self.told.insert(what) {
-                    warn!("the use of the host is not known well: {what}: {error}");
-                }
-                None
-            }
-        }
-    }
-}
-
-impl Default for Sampler {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// The first line of `/proc/stat` (proc_stat(5)): user, nice, system, idle, iowait, irq, softirq, steal.
-fn cpu_times(stat: &str) -> Option<CpuTimes> {
-    let line = stat.lines().next()?.strip_prefix("cpu ")?;
-    let times: Vec<u64> =
-        line.split_whitespace().take(8).map(str::parse).collect::<Result<_, _>>().ok()?;
-    let all = times.iter().sum();
-    let idle: u64 = times.get(3..5)?.iter().sum();
-    Some(CpuTimes { busy: all - idle, all })
-}
-
-fn permille(before: CpuTimes, now: CpuTimes) -> u32 {
-    let all = now.all.saturating_sub(before.all);
-    let busy = now.busy.saturating_sub(before.busy).min(all);
-    u32::try_from((busy * 1000).checked_div(all).unwrap_or(0)).unwrap_or(1000)
-}
-
-/// Used and all memory from `/proc/meminfo` (proc_meminfo(5)).
-fn memory(meminfo: &str) -> (u64, u64) {
-    let field = |name: &str| {
-        let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
-        let kib: u64 = line.trim_start_matches(':').trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(kib * 1024)
-    };
-    let all = field("MemTotal").unwrap_or(0);
-    (all.saturating_sub(field("MemAvailable").unwrap_or(all)), all)
-}
-
-#[cfg(test)]
-mod tests {
-    //! Readings of the kernel's texts.
-
-    use super::*;
-
-    #[test]
-    fn use_of_the_processor_is_the_share_between_two_samples() {
-        let before = cpu_times("cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1").unwrap();
-        let now = cpu_times("cpu  150 0 150 850 150 0 0 0 0 0\n").unwrap();
-        assert_eq!(permille(before, now), 333);
-        assert_eq!(permille(now, now), 0);
-    }
-
-    #[test]
-    fn memory_in_use_is_what_is_not_available() {
-        let text = "MemTotal:       1000 kB\nMemFree: 1 kB\nMemAvailable:    400 kB\n";
-        assert_eq!(memory(text), (600 * 1024, 1000 * 1024));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_nothing() {
-        assert_eq!(cpu_times(""), None);
-        assert_eq!(memory("nonsense"), (0, 0));
-    }
+/// The host as steps see it.
+#[derive(Clone)]
+pub struct Host {
+    pub docker: Arc<dyn ContainerEngine>,
+    pub systemd: Arc<dyn UnitManager>,
+    pub paths: Paths,
+    pub clock: Clock,
+    /// Space that must stay free on the disks.
+    pub min_free: MinFree,
 }

@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod cache;
 pub mod config;
+pub mod disk;
 pub mod documents;
 pub mod enroll;
 pub mod execute;
@@ -28,3 +29,4 @@ pub mod sim;
 pub mod status;
 pub mod statuses;
 pub mod supervise;
+pub mod usage;

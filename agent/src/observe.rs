@@ -1,5 +1,4 @@
-//! Joins what the runtimes, the documents and the supervisors say into one
-//! observation. Reads nothing and asks nobody.
+//! Joins listings, documents and statuses into one observation. It does no I/O.
 
 use std::collections::BTreeMap;
 
@@ -21,12 +20,12 @@ pub(crate) struct Sources<'a> {
     /// The current document of each component, as far as there is one on disk.
     pub(crate) documents: &'a BTreeMap<ComponentName, InstanceDocument>,
     pub(crate) statuses: &'a Statuses,
-    /// When systemd was last heard.
+    /// When systemd last answered.
     pub(crate) units_at: Option<Timestamp>,
     pub(crate) systemd_is_away: bool,
 }
 
-/// The host as one value.
+/// Joins everything that was found on the host.
 #[must_use]
 pub(crate) fn join(sources: Sources<'_>) -> Observed {
     let mut instances: BTreeMap<ComponentName, ObservedInstance> = BTreeMap::new();
@@ -49,8 +48,8 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
         });
     }
     for (name, seen) in &mut instances {
-        // Killed a moment before somebody stopped its unit, a supervisor has left what it held:
-        // what runs is not stopped, and is held again.
+        // A supervisor that was killed just before somebody stopped its unit leaves its
+        // container running: that instance is not stopped, and is started again.
         let runs = seen.running().is_some();
         if let Some(unit) = seen.unit.as_mut().filter(|unit| runs && unit.result != "success") {
             unit.stopped_by_hand = false;
@@ -64,7 +63,7 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     Observed { instances }
 }
 
-/// As the document on disk says, or else the running container's label.
+/// How calls are counted, by the document on disk or else the running container's label.
 fn counting(name: &ComponentName, sources: Sources<'_>) -> Counting {
     if let Some(document) = sources.documents.get(name) {
         return document.active.clone().into();
@@ -94,8 +93,8 @@ fn document(
     let running = seen.running()?;
     let workload = running.hash.clone();
     let hash = workload.clone();
-    // Whatever the label's document says beside the workload, it is written
-    // anew: its own hash is never that of the desired one.
+    // The document has to be written again whatever the label holds beside the workload:
+    // this hash is never that of a desired document.
     Some(ObservedDocument { hash, workload, probe: None, on_disk: false })
 }
 

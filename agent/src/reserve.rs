@@ -1,22 +1,22 @@
-//! Room on the disk for the writes that must not fail: a file that says nothing
-//! and is given up when the disk is full, so that what was running can come back.
+//! Space on the disk for the writes that must not fail: a file without meaning that
+//! is removed when the disk is full, so that what was running can come back.
 
 use std::io::ErrorKind;
 
 use tracing::warn;
 
+use crate::disk::room;
 use crate::files::{self, FileError};
 use crate::paths::Paths;
-use crate::preflight::room;
 
 const SIZE_BYTES: usize = 1 << 20;
-/// Zeros might take no room.
+/// The byte that the reserve is filled with; zeros might take no space.
 const FILLING: u8 = 0xA5;
 
-/// Writes; on a full disk once more, without the reserve.
+/// Writes; on a full disk removes the reserve and writes once more.
 ///
 /// # Errors
-/// What the write says in the end.
+/// The error of the last write.
 pub(crate) fn release_and_retry<T>(
     paths: &Paths,
     write: impl Fn() -> Result<T, FileError>,
@@ -26,15 +26,15 @@ pub(crate) fn release_and_retry<T>(
             if !files::remove_durably(&paths.reserve())? {
                 return Err(error);
             }
-            warn!("the disk is full; the reserve of {} was given up", paths.reserve().display());
+            warn!("the disk is full; the reserve {} was removed", paths.reserve().display());
             write()
         }
         done => done,
     }
 }
 
-/// Makes the reserve, unless it is there or its disk has less room than that:
-/// what is left there belongs to those who need it now.
+/// Makes the reserve, unless it is there or its disk has less free space than that:
+/// who needs the rest now goes first.
 ///
 /// # Errors
 /// What the file system says.

@@ -18,7 +18,8 @@ mod container;
 pub mod docker;
 pub mod systemd;
 
-pub use container::{ContainerEvents, Inspected, Marked, Waited};
+pub use container::{Inspected, Marked, Waited};
+pub use oml_common::decide::exit::ContainerEvents;
 
 #[cfg(test)]
 mod contract;

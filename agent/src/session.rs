@@ -1,7 +1,7 @@
-//! The way to the controller: reports up, assignments down.
+//! The session with the controller: reports go up, assignments come down.
 //!
-//! One writer of the cache and nothing more: the loop works the same without
-//! it. Stays with the controller it has and moves on when that one fails.
+//! It only writes assignments to the cache: the loop works the same without it. It
+//! stays with a controller and goes to the next one when that one fails.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::report::Report;
 use oml_common::text::error::chain;
 use oml_daemon::env::{Env, Random};
-use oml_daemon::tls::{self, ConnectError, Credentials};
+use oml_daemon::tls::{self, Credentials};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tonic::transport::Channel;
@@ -20,13 +20,16 @@ use tracing::{info, warn};
 
 use crate::cache::Cache;
 use crate::config::Settings;
-use crate::identity::{IdentityError, IdentityFiles};
+use crate::identity::IdentityFiles;
 
+mod error;
 mod link;
 mod renewal;
 #[cfg(test)]
 pub(crate) mod stub;
 
+pub use self::error::DialError;
+use self::error::SessionError;
 use self::renewal::{Held, RETRY_MIN};
 
 /// The first pause after a failure is at most this long.
@@ -48,7 +51,7 @@ pub struct Session {
     pub assignments: watch::Sender<Option<AssignmentDocument>>,
     pub reports: watch::Receiver<Arc<Report>>,
     pub state: watch::Sender<SessionState>,
-    /// What disturbs it, for the report.
+    /// Why there is no session, for the report.
     pub trouble: watch::Sender<Option<String>>,
     /// How a controller is reached.
     pub dial: Dial,
@@ -59,17 +62,6 @@ pub struct Session {
 pub type Dial = Box<
     dyn Fn(String, Credentials) -> BoxFuture<'static, Result<Channel, DialError>> + Send + Sync,
 >;
-
-/// Why there is no channel.
-#[derive(Debug, thiserror::Error)]
-pub enum DialError {
-    /// The controller cannot be reached, or does not let us in.
-    #[error("cannot reach the controller")]
-    Connect(#[from] ConnectError),
-    /// Certificate and key are of no use.
-    #[error("cannot use the host's certificate")]
-    Tls(#[from] oml_daemon::tls::TlsError),
-}
 
 /// Reaches controllers over mutual TLS.
 #[must_use]
@@ -82,7 +74,7 @@ pub fn dial_over_tls() -> Dial {
     })
 }
 
-/// How the session is.
+/// The state of the session, for metrics.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionState {
     /// The controller it is connected to.
@@ -91,43 +83,6 @@ pub struct SessionState {
     pub sessions: u64,
     /// Sessions that ended by a failure, those that never began among them.
     pub failures: u64,
-}
-
-/// Why a session ended.
-#[derive(Debug, thiserror::Error)]
-enum SessionError {
-    #[error(transparent)]
-    Dial(#[from] DialError),
-    #[error("cannot reach the controller")]
-    Connect(#[from] ConnectError),
-    #[error("the controller did not answer in time")]
-    Slow,
-    #[error("the controller refused: {}", .0.message())]
-    Refused(#[source] tonic::Status),
-    #[error("the connection was lost")]
-    Lost(#[source] tonic::Status),
-    #[error("the controller ended the session")]
-    Ended,
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    #[error("cannot use the host's certificate")]
-    Tls(#[from] oml_daemon::tls::TlsError),
-}
-
-impl SessionError {
-    /// Whether the controller does not take our certificate.
-    fn is_refusal(&self) -> bool {
-        match self {
-            Self::Dial(DialError::Connect(error)) | Self::Connect(error) => error.is_refusal(),
-            Self::Dial(DialError::Tls(_))
-            | Self::Slow
-            | Self::Refused(_)
-            | Self::Lost(_)
-            | Self::Ended
-            | Self::Identity(_)
-            | Self::Tls(_) => false,
-        }
-    }
 }
 
 /// Why a session is left without a failure.
@@ -178,15 +133,15 @@ impl Session {
         }
     }
 
-    /// Without an identity or a controller there is nothing to try again.
+    /// Waits for ever: without an identity or a controller there is nothing to try again.
     async fn rest(&self, why: &str) {
         info!("no session: {why}");
         self.trouble.send_replace(Some(why.to_owned()));
         pending().await
     }
 
-    /// One session, with another certificate first where the present one looks
-    /// ended, or where the controller refuses it: its clock is the one that counts.
+    /// Runs one session. Asks for another certificate first where the present one looks
+    /// expired, or where the controller refuses it: the controller's clock decides.
     async fn once(
         &mut self,
         endpoint: &str,
@@ -195,7 +150,7 @@ impl Session {
     ) -> Result<Left, SessionError> {
         let mut unrecovered = None;
         if held.looks_ended(self.env.clock()) {
-            // On failure it is shown all the same: the clock here may be ahead.
+            // On failure the present one is tried all the same: the clock here may be ahead.
             unrecovered = self.recover(held).await.err();
         }
         let refusal = match self.link(endpoint, held, renew_after).await {

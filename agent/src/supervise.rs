@@ -10,6 +10,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oml_common::decide::adopt::likeliest;
+use oml_common::decide::exit::ContainerExit;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::status::{Health, Status};
 use oml_common::id::ComponentName;
@@ -25,7 +27,6 @@ use crate::runtime::{Marked, RuntimeError};
 
 mod adopt;
 mod engine_client;
-mod exit;
 mod health;
 mod sd_notify;
 mod surroundings;
@@ -33,7 +34,6 @@ mod time;
 mod watch;
 
 use engine_client::EngineClient;
-use exit::ContainerExit;
 use health::Record;
 use sd_notify::SystemdNotifier;
 pub use surroundings::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, SystemdSocket};
@@ -166,7 +166,7 @@ impl Supervisor {
         }
         let found =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
-        let instance = adopt::likeliest(&found)
+        let instance = likeliest(&found)
             .and_then(Marked::instance)
             .ok_or_else(|| SuperviseError::Unknown(self.component.clone()))?;
         eprintln!("the instance document was lost; restored it from a container's label");

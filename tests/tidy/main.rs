@@ -2,6 +2,7 @@
 //! imports, docstrings, sleeps in tests, types that share a name, state diagrams, messages
 //! that the handbook quotes, and a policy row for every remote procedure.
 
+mod circles;
 mod diagrams;
 mod docs;
 mod documents;

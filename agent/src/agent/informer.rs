@@ -1,5 +1,5 @@
-//! Asks one runtime again and again what is on the host: when it nudges, when
-//! the loop wants to know, and now and then as the truth behind the nudges.
+//! An informer lists what one runtime has on the host: when the runtime nudges, when the
+//! loop asks, and at intervals, because nudges may be lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,15 @@ const RELIST: Duration = Duration::from_secs(60);
 /// A daemon that does not answer is asked this often.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// What the loop wants to know.
+/// A request of the loop for a listing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Question {
-    /// Grows with every change after which an older answer says nothing.
+    /// The number of the request; answers to earlier ones are out of date.
     pub(super) number: u64,
     pub(super) desired: Arc<Vec<InstanceDocument>>,
 }
 
-/// The last answer.
+/// The last listing of a runtime.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Snapshot {
     /// The question's number when it was asked.
@@ -50,7 +50,7 @@ pub(super) struct Unavailable {
 }
 
 impl Unavailable {
-    /// For people: what was tried, and since when it fails.
+    /// What failed and since when, for people.
     pub(super) fn words(&self) -> String {
         let milliseconds = i64::try_from(self.since.0).unwrap_or(i64::MAX);
         let since = jiff::Timestamp::from_millisecond(milliseconds).unwrap_or_default();
@@ -58,7 +58,7 @@ impl Unavailable {
     }
 }
 
-/// Whom an informer asks.
+/// The runtime that an informer lists.
 pub(super) enum ListSource {
     Engine(Arc<dyn ContainerEngine>),
     Units(Arc<dyn UnitManager>),
@@ -88,7 +88,7 @@ pub(super) struct Informer {
 }
 
 impl Informer {
-    /// Asks until the loop is gone.
+    /// Runs until the loop is dropped.
     pub(super) async fn run(mut self) {
         let mut changes = self.source.changes();
         loop {
@@ -127,7 +127,7 @@ impl Informer {
                 Err(error) => {
                     let message = chain(&error);
                     if snapshot.away.is_none() {
-                        warn!("the host cannot be looked at: {message}");
+                        warn!("cannot list the host: {message}");
                     }
                     let since = snapshot.away.as_ref().map_or(now, |away| away.since);
                     snapshot.away = Some(Unavailable { since, message });

@@ -1,16 +1,18 @@
-//! One look at the host: what was found, what follows, what is begun.
+//! One pass of the loop: what was found, what follows, what is begun. What follows
+//! is decided in `oml_common::decide`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use oml_common::decide::drift::is_drift;
+use oml_common::decide::ineffective::take_ineffective;
 use oml_common::decide::observed::Observed;
-use oml_common::decide::reconcile::{Busy, Decision, Input, Step, decide};
-use oml_common::decide::update::{self, Outcome, nothing};
-use oml_common::document::instance::InstanceDocument;
-use oml_common::document::report::Phase;
+use oml_common::decide::reconcile::{self, Busy, Decision, decide};
+use oml_common::decide::schedule::{self, DaemonsAway};
+use oml_common::decide::step::Step;
+use oml_common::decide::update::{self, Doing, Outcome};
 use oml_common::document::status::Drift;
-use oml_common::document::update::{InstanceUpdate, SavedUpdates};
 use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
@@ -19,21 +21,16 @@ use oml_daemon::failpoint;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::informer::Unavailable;
-use super::{Agent, Running, RuntimeWatch};
+use super::{Agent, Running, RuntimeWatch, State};
 use crate::documents;
 use crate::execute::Work;
 use crate::observe::{Sources, join};
 use crate::paths::Slot;
 use crate::runtime::{Listing, PullProgress};
-
-/// Steps done at the same time, beside fetches.
-const STEPS_MAX: usize = 4;
-/// Images fetched at the same time.
-const FETCHES_MAX: usize = 2;
+use oml_common::document::update::SavedUpdates;
 
 impl Agent {
-    /// Looks, decides, begins what follows and tells.
+    /// Looks at the host, decides, begins what may begin and reports.
     pub(super) fn pass(&mut self) {
         self.inputs.passes.fetch_add(1, Ordering::Relaxed);
         self.follow_clock();
@@ -43,45 +40,42 @@ impl Agent {
         }
         let observed = self.observe();
         let mut decisions = decide(self.input(&observed));
-        self.mark_ineffective_steps(&mut decisions);
-        let mut begun = Vec::new();
-        for (name, decision) in &mut decisions {
-            let Some(step) = decision.step.clone() else { continue };
-            if let Some(away) = self.away_for(name) {
-                *decision = waiting_for(&away);
-            } else if self.may_begin(&step) {
-                begun.push(name.clone());
-                self.begin(name, step, &decision.reason);
-            }
+        self.take_ineffective(&mut decisions, &observed);
+        let assignment = self.state.assignment.as_deref();
+        schedule::hold_back(&mut decisions, assignment, &self.daemons_away());
+        let begin = schedule::due(&decisions, self.running_steps());
+        for (name, step) in &begin {
+            self.begin(name, step.clone(), &decisions[name].reason.to_string());
         }
         let wakes = decisions.values().filter_map(|decision| decision.wake_at);
         self.state.wake_at = wakes.min();
-        // What was begun is told as being done.
-        if !begun.is_empty() {
-            let now_busy = decide(self.input(&observed));
-            decisions.extend(now_busy.into_iter().filter(|(name, _)| begun.contains(name)));
+        // A step that was begun is reported as being done.
+        if !begin.is_empty() {
+            let mut now_busy = decide(self.input(&observed));
+            now_busy.retain(|name, _| begin.iter().any(|(begun, _)| begun == name));
+            decisions.extend(now_busy);
         }
-        self.tell(&observed, &decisions);
+        self.report(&observed, &decisions);
     }
 
     /// A clock that was set moves no deadline.
     pub(super) fn follow_clock(&mut self) {
         let mark = self.host.clock.mark();
         if let Some(by_ms) = mark.set_since(&self.state.mark) {
-            warn!(by_ms, "the clock was set by {by_ms} ms; soaks and drains go on as before");
+            warn!(by_ms, "the clock was set; soaks and drains go on as before");
             update::shift(&mut self.state.updates, by_ms);
             self.state.mark = mark;
             self.state.unsaved = true;
         }
     }
 
-    /// Whether both runtimes have said anything since the assignment came.
+    /// Whether both runtimes were listed since the assignment came.
     fn has_looked(&self) -> bool {
         self.answered() >= self.state.needed
     }
 
-    pub(super) fn input<'a>(&'a self, observed: &'a Observed) -> Input<'a> {
-        Input {
+    pub(super) fn input<'a>(&'a self, observed: &'a Observed) -> reconcile::Input<'a> {
+        reconcile::Input {
             assignment: self.state.assignment.as_deref(),
             observed,
             updates: &self.state.updates,
@@ -107,11 +101,11 @@ impl Agent {
         })
     }
 
-    /// Reads the current documents anew. One that cannot be read counts as lost.
+    /// Reads the current documents again. One that cannot be read counts as lost.
     pub(super) fn read_documents(&mut self) {
         let names = match documents::components(&self.host.paths) {
             Ok(names) => names,
-            // What was known is nearer to the truth than that all of it is lost.
+            // What was known before is nearer to the truth than that all of it is lost.
             Err(error) => {
                 self.state.troubles.insert("documents", chain(&error));
                 return;
@@ -132,27 +126,14 @@ impl Agent {
         self.state.documents = names.into_iter().filter_map(read).collect();
     }
 
-    /// The daemon without which nothing of this component can be changed.
-    fn away_for(&self, component: &ComponentName) -> Option<Unavailable> {
-        let needs_docker =
-            self.desired(component).is_none_or(|instance| instance.container().is_some());
-        let docker = self.docker.snapshots.borrow().away.clone();
-        docker.filter(|_| needs_docker).or_else(|| self.systemd.snapshots.borrow().away.clone())
+    fn daemons_away(&self) -> DaemonsAway {
+        let told = |side: &RuntimeWatch| Some(side.snapshots.borrow().away.as_ref()?.words());
+        DaemonsAway { engine: told(&self.docker), systemd: told(&self.systemd) }
     }
 
-    fn may_begin(&self, step: &Step) -> bool {
-        let running = |wanted: fn(&Step) -> bool| {
-            let busy = &self.state.busy;
-            let of = |name: &ComponentName| busy.get(name).is_some_and(|busy| wanted(&busy.step));
-            self.state.running.values().filter(|running| of(&running.component)).count()
-        };
-        if *step == Step::Pull {
-            return running(|step| *step == Step::Pull) < FETCHES_MAX;
-        }
-        // What goes may hold the ports of what comes.
-        let waits = matches!(step, Step::Switch { .. } | Step::Start);
-        running(|step| *step != Step::Pull) < STEPS_MAX
-            && !(waits && running(|step| *step == Step::Remove) > 0)
+    fn running_steps(&self) -> impl Iterator<Item = &Step> {
+        let State { running, busy, .. } = &self.state;
+        running.values().filter_map(|running| Some(&busy.get(&running.component)?.step))
     }
 
     fn begin(&mut self, component: &ComponentName, step: Step, reason: &str) {
@@ -161,31 +142,24 @@ impl Agent {
             info!(%component, step = step.as_str(), "{component}: {}: {reason}", step.as_str());
         }
         failpoint::about(component.as_str());
-        let desired = self.desired(component);
-        self.note_drift(component, desired.as_ref(), &step, reason);
-        let desired_hash = self.desired_hash(component);
-        if matches!(step, Step::Switch { .. }) {
-            // Where nothing is counted, the gate begins and is passed at once.
-            failpoint::reach("A6");
-            failpoint::reach("A7");
-        }
-        if matches!(step, Step::Commit { .. }) {
-            failpoint::reach("A11");
-        }
+        let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
+        let work = Work {
+            component: component.clone(),
+            desired,
+            desired_hash: desired_hash.clone(),
+            step,
+        };
+        self.note_drift(&work, reason);
+        reach_before(&work.step);
+        let doing = Doing { component, desired_hash: &desired_hash, step: &work.step };
         let now = self.host.clock.now();
-        let update =
-            self.state.updates.get(component).filter(|a| a.desired_hash == desired_hash).cloned();
-        let update = update
-            .unwrap_or_else(|| InstanceUpdate::new(desired_hash.clone()))
-            .entering(&step, now);
-        let before = self.state.updates.insert(component.clone(), update);
-        self.state.unsaved |= before.as_ref() != self.state.updates.get(component);
+        self.state.unsaved |= update::begin(&mut self.state.updates, doing, now);
         self.save();
-        self.state.busy.insert(component.clone(), Busy { step: step.clone(), bytes: (0, 0) });
-        let work = Work { component: component.clone(), desired, step };
-        // What is done without a record of it could be done twice.
-        let trouble = self.state.troubles.get("cache").filter(|_| needs_record(&work.step));
-        if let Some(trouble) = trouble.cloned() {
+        let busy = Busy { step: work.step.clone(), bytes: (0, 0) };
+        self.state.busy.insert(component.clone(), busy);
+        let needs_record = schedule::needs_record(&work.step);
+        let unrecorded = self.state.troubles.get("cache").filter(|_| needs_record);
+        if let Some(trouble) = unrecorded.cloned() {
             self.finish(&work, Outcome::Retry(trouble));
             return;
         }
@@ -202,28 +176,13 @@ impl Agent {
     }
 
     pub(super) fn desired_hash(&self, component: &ComponentName) -> ContentHash {
-        self.hash_of(component, self.desired(component).as_ref())
-    }
-
-    /// Returns the workload that an update of the component is towards. For an instance
-    /// that is held, it stays what it was when the document came that cannot be read.
-    fn hash_of(
-        &self,
-        component: &ComponentName,
-        desired: Option<&InstanceDocument>,
-    ) -> ContentHash {
-        let assignment = self.state.assignment.as_ref();
-        let is_held =
-            || assignment.is_some_and(|a| a.content.share.unreadable.contains_key(component));
-        let held = || self.state.updates.get(component).filter(|_| is_held());
-        let desired = desired.map(|instance| instance.workload_hash());
-        desired.or_else(|| held().map(|update| update.desired_hash.clone())).unwrap_or_else(nothing)
+        let State { assignment, updates, .. } = &self.state;
+        update::desired_hash(assignment.as_deref(), updates, component)
     }
 
     pub(super) fn finish(&mut self, work: &Work, outcome: Outcome) {
-        let component = &work.component;
+        let Work { component, desired_hash, step, .. } = work;
         failpoint::about(component.as_str());
-        let step = &work.step;
         #[cfg(feature = "planted-bugs")]
         let outcome = match outcome {
             Outcome::Failed(_) if is_planted(Bug::AgentLoop) => Outcome::Done,
@@ -236,96 +195,44 @@ impl Agent {
         if outcome == Outcome::Done {
             self.state.last_done.insert(component.clone(), step.clone());
         }
-        // A count is asked again after a restart, so it is not worth the disk's time.
-        self.state.unsaved |= !matches!(outcome, Outcome::Counted(_));
-        let removed = *step == Step::Remove && outcome == Outcome::Done;
         let now = self.host.clock.now();
-        let desired_hash = self.hash_of(component, work.desired.as_ref());
-        // Another desired workload may have superseded the one that the step was for; how it
-        // ended then says nothing of the new one.
-        let superseded =
-            self.state.updates.get(component).is_some_and(|a| a.desired_hash != desired_hash);
-        let update = if superseded { None } else { self.state.updates.remove(component) };
-        if let Some(update) = update.filter(|_| !removed) {
-            let update = update.after(step, outcome, now);
-            if !update.is_blank() {
-                self.state.updates.insert(component.clone(), update);
-            }
-        }
+        let doing = Doing { component, desired_hash, step };
+        self.state.unsaved |= update::finish(&mut self.state.updates, doing, outcome, now);
         self.save();
-        match step {
-            Step::Commit { .. } => failpoint::reach("A12"),
-            Step::RollBack { .. } => failpoint::reach("R4"),
-            Step::Remove
-            | Step::Pull
-            | Step::Create
-            | Step::RevertDocument { .. }
-            | Step::CountActive
-            | Step::Switch { .. }
-            | Step::Soak
-            | Step::Fail { .. }
-            | Step::Start
-            | Step::RewriteConfig
-            | Step::Promote => {}
-        }
+        reach_after(step);
         self.settle(component.clone());
     }
 
-    /// A step that was done and is called for again at once was done in vain:
-    /// it counts as trouble, so that it is tried again ever more rarely.
-    fn mark_ineffective_steps(&mut self, decisions: &mut BTreeMap<ComponentName, Decision>) {
-        let busy = &self.state.busy;
-        let (waiting, settled): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            std::mem::take(&mut self.state.last_done)
-                .into_iter()
-                .partition(|(name, _)| busy.contains_key(name));
-        self.state.last_done = waiting;
-        for (name, done) in settled {
-            let decision = decisions.get_mut(&name);
-            let Some(decision) = decision.filter(|j| j.step.as_ref() == Some(&done)) else {
-                continue;
-            };
-            let (step, reason) = (done.as_str(), &decision.reason);
-            warn!(component = %name, step, "{name}: {step} was done in vain: {reason}");
-            let message = format!("{}, and mending it did not help", decision.reason);
-            let desired_hash = self.desired_hash(&name);
-            let update = self
-                .state
-                .updates
-                .remove(&name)
-                .unwrap_or_else(|| InstanceUpdate::new(desired_hash));
-            let update = update.after(&done, Outcome::Retry(message), self.host.clock.now());
-            decision.step = None;
-            decision.wake_at = update.backoff.as_ref().map(|backoff| backoff.retry_at);
-            self.state.updates.insert(name, update);
+    fn take_ineffective(
+        &mut self,
+        decisions: &mut BTreeMap<ComponentName, Decision>,
+        observed: &Observed,
+    ) {
+        let mut last_done = std::mem::take(&mut self.state.last_done);
+        let found = take_ineffective(decisions, &mut last_done, self.input(observed));
+        self.state.last_done = last_done;
+        for ineffective in found {
+            let (component, reason) = (ineffective.component, &ineffective.reason);
+            let step = ineffective.step.as_str();
+            warn!(%component, step, "{component}: {step} was done and changed nothing: {reason}");
+            self.state.updates.insert(component, ineffective.update);
             self.state.unsaved = true;
         }
     }
 
-    /// A steady instance that needs a step was changed behind our back.
-    fn note_drift(
-        &mut self,
-        component: &ComponentName,
-        desired: Option<&InstanceDocument>,
-        step: &Step,
-        reason: &str,
-    ) {
-        let works_by_it = desired.is_some_and(|instance| {
-            let current = self.state.documents.get(component);
-            current.is_some_and(|current| current.workload_hash() == instance.workload_hash())
-        });
-        let changing = self
-            .state
-            .updates
-            .get(component)
-            .is_some_and(|update| update.failure().is_some() || update.backoff.is_some());
-        if works_by_it && !changing && matches!(step, Step::Start | Step::Create | Step::Pull) {
+    fn note_drift(&mut self, work: &Work, reason: &str) {
+        let component = &work.component;
+        let current = self.state.documents.get(component).map(|i| i.workload_hash());
+        let desired = work.desired.as_ref().map(|i| i.workload_hash());
+        let update = self.state.updates.get(component);
+        if is_drift(&work.step, current.as_ref(), desired.as_ref(), update) {
             let drift = Drift { at: self.host.clock.now(), found: reason.to_owned() };
             self.state.drifts.insert(component.clone(), drift);
         }
     }
 
-    /// Writes the attempts down if they changed; a full disk is told, and tried again.
+    /// Writes the updates to disk if they changed. An error is reported, and the write is
+    /// tried again at the next pass.
     pub(super) fn save(&mut self) {
         if !self.state.unsaved {
             return;
@@ -344,10 +251,26 @@ impl Agent {
     }
 }
 
-/// Whether it is better left than done twice. What brings something back to
-/// running is not.
-fn needs_record(step: &Step) -> bool {
-    !matches!(step, Step::Start | Step::Fail { .. } | Step::RollBack { .. })
+/// Names the moments before a step at which a test may end the process.
+fn reach_before(step: &Step) {
+    if matches!(step, Step::Switch { .. }) {
+        // Where nothing is counted, the gate begins and is passed at once.
+        failpoint::reach("A6");
+        failpoint::reach("A7");
+    }
+    if matches!(step, Step::Commit { .. }) {
+        failpoint::reach("A11");
+    }
+}
+
+/// Names the moments after a step at which a test may end the process.
+fn reach_after(step: &Step) {
+    if matches!(step, Step::Commit { .. }) {
+        failpoint::reach("A12");
+    }
+    if matches!(step, Step::RollBack { .. }) {
+        failpoint::reach("R4");
+    }
 }
 
 fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
@@ -363,8 +286,4 @@ fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
             warn!(%component, step, exit_code = failure.exit_code, "{component}: {step} failed: {why}");
         }
     }
-}
-
-fn waiting_for(away: &Unavailable) -> Decision {
-    Decision { phase: Phase::Blocked, reason: away.words(), step: None, wake_at: None }
 }

@@ -1,10 +1,11 @@
-//! What the loop tells: complete every time, and a nudge only when it matters.
+//! The reports of the loop. Each is complete; only one with a visible change wakes the
+//! session.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::decide::observed::Observed;
-use oml_common::decide::reconcile::{Decision, tell};
+use oml_common::decide::reconcile::{Decision, report};
 use oml_common::document::report::{HostUsage, InstanceReport, Report, Significance, significance};
 use oml_common::document::status::Drift;
 use oml_common::id::{ComponentName, RevisionNumber};
@@ -13,7 +14,7 @@ use tracing::info;
 
 use super::{Agent, State};
 
-/// What is told before anything was looked at.
+/// The report before the host was looked at.
 #[must_use]
 pub fn empty_report(at: Timestamp) -> Report {
     Report {
@@ -28,13 +29,17 @@ pub fn empty_report(at: Timestamp) -> Report {
 }
 
 impl Agent {
-    pub(super) fn tell(&self, observed: &Observed, decisions: &BTreeMap<ComponentName, Decision>) {
-        let mut instances = tell(self.input(observed), decisions);
+    pub(super) fn report(
+        &self,
+        observed: &Observed,
+        decisions: &BTreeMap<ComponentName, Decision>,
+    ) {
+        let mut instances = report(self.input(observed), decisions);
         for (name, instance) in &mut instances {
             add_drift(instance, self.state.drifts.get(name));
         }
         let assignment = self.state.assignment.as_deref();
-        let report = Report {
+        let next = Report {
             applied: assignment.map(|assignment| assignment.generation),
             revision: assignment.map_or(RevisionNumber(0), |a| a.content.revision),
             troubles: self.troubles(),
@@ -42,11 +47,11 @@ impl Agent {
             host: self.state.usage.clone(),
             ..empty_report(self.host.clock.now())
         };
-        self.reports.send_if_modified(|told| {
-            log_transitions(told, &report);
-            let matters = significance(told, &report) >= Significance::Visible;
-            *told = Arc::new(report);
-            matters
+        self.reports.send_if_modified(|last| {
+            log_transitions(last, &next);
+            let is_visible = significance(last, &next) >= Significance::Visible;
+            *last = Arc::new(next);
+            is_visible
         });
     }
 
@@ -60,7 +65,7 @@ impl Agent {
     }
 }
 
-/// The later of what the supervisor and what the loop found.
+/// Keeps the later drift of what the supervisor and the loop found.
 fn add_drift(instance: &mut InstanceReport, ours: Option<&Drift>) {
     let theirs = instance.drift.take();
     instance.drift = theirs.into_iter().chain(ours.cloned()).max_by_key(|drift| drift.at);

@@ -50,7 +50,7 @@ async fn the_same_assignment_again_touches_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_does_not_start_gives_way_with_its_last_words() {
+async fn a_version_that_does_not_start_is_rolled_back_and_its_log_reported() {
     let log = vec!["configuration error".to_owned()];
     let bench = Bench::upgrading("bad", Behaviour::ExitsAtOnce { code: 3, log: log.clone() }).await;
     let report = bench.until_returned("1").await;
@@ -110,7 +110,7 @@ async fn calls_that_come_after_the_count_and_before_the_stop_are_waited_for() {
     bench.desire_counted("2", OnDeadline::Wait);
     bench.until(|report| report.reason.contains("12 calls are up")).await;
     bench.host.answer_next_exec(0, "0 active calls\n");
-    bench.until(|report| report.reason.contains("12 came up before it was stopped")).await;
+    bench.until(|report| report.reason.contains("12 calls came up before the stop")).await;
     bench.until(|report| report.reason.contains("12 calls are up")).await;
     assert_eq!(restarts(&bench), before);
     bench.set_calls(0);

@@ -1,24 +1,24 @@
-//! From the old version to the new one and back: the two steps that stop what runs.
+//! The two steps that stop what runs: the switch to the new version and the rollback.
 
 use std::time::Duration;
 
-use oml_common::decide::reconcile::Step;
+use oml_common::decide::start::{self, FailedStart, StartErrorKind};
 use oml_common::decide::update::Outcome;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::text::error::chain;
-use oml_common::time::Span;
 use oml_daemon::failpoint;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{Host, StepError, Work};
+use super::{StepError, Work};
 use crate::documents;
+use crate::host::Host;
 use crate::paths::Slot;
 use crate::runtime::{ExitReport, Listing, RuntimeError};
 
-/// From one look at what runs to the next, where the agent is to end in between.
-const LOOK_PAUSE: Duration = Duration::from_millis(1);
+/// From one check of what runs to the next, where a test ends the agent in between.
+const CHECK_PAUSE: Duration = Duration::from_millis(1);
 
 impl Host {
     /// Stops the old version and starts the new one.
@@ -32,8 +32,8 @@ impl Host {
                 self.promote_container(instance).await;
                 Outcome::Done
             }
-            Err(StepError::Runtime(error)) if is_verdict(&error) => {
-                self.classify_failure(work, &error, began.elapsed()).await
+            Err(StepError::Runtime(error)) if start::blames_version(kind_of(&error)) => {
+                self.start_failure(work, &error, began.elapsed()).await
             }
             Err(error) => Outcome::Retry(chain(&error)),
         }
@@ -59,16 +59,13 @@ impl Host {
 
     /// Between the count that let the switch begin and the stop, calls may have come.
     async fn recheck_active(&self, work: &Work) -> Result<(), StepError> {
-        if !matches!(work.step, Step::Switch { calls_cut: Some(0), .. }) {
+        if !start::needs_recount(&work.step) {
             return Ok(());
         }
-        match self.recount(work).await {
-            Some(calls) if calls > 0 => Err(StepError::CallsCame(calls)),
-            Some(_) | None => Ok(()),
-        }
+        Ok(start::may_stop(self.recount(work).await)?)
     }
 
-    /// How many calls what runs has, by its own document, which is not the current one any more.
+    /// Counts the calls of what runs, by its own document, which is not the current one any more.
     async fn recount(&self, work: &Work) -> Option<u64> {
         let listing = self.docker.list(&[]).await.ok()?;
         let is_it = |name: &ComponentName| *name == work.component;
@@ -78,8 +75,8 @@ impl Host {
         self.count_by(work, &instance).await
     }
 
-    /// The document that runs becomes the previous one, unless the switch was
-    /// begun before, or what runs never proved good.
+    /// Makes the current document the previous one, unless the switch was begun before
+    /// or what runs is not the last good version.
     async fn advance_documents(
         &self,
         work: &Work,
@@ -98,9 +95,9 @@ impl Host {
         if let Some(previous) = previous.filter(|_| !written.is_some_and(|d| is_previous(&d))) {
             match self.known(work, previous).await {
                 Ok(document) => documents::write(&self.paths, &document, Slot::Previous)?,
-                // Its return will say so; what is desired does not wait for it.
+                // A rollback will say so; the desired version does not wait for it.
                 Err(StepError::NoInstance) => {
-                    warn!(%component, "{component}: nothing tells what it was made from before");
+                    warn!(%component, "{component}: no document says what its previous version was made from");
                 }
                 Err(error) => return Err(error),
             }
@@ -110,7 +107,7 @@ impl Host {
     }
 
     /// Writes the document of what runs back as the current one.
-    pub(super) async fn withdraw(
+    pub(super) async fn revert_document(
         &self,
         work: &Work,
         running: &ContentHash,
@@ -119,7 +116,7 @@ impl Host {
         Ok(documents::write(&self.paths, &instance, Slot::Current)?)
     }
 
-    /// Stops the new version and starts the one before.
+    /// Stops the new version and starts the previous one.
     pub(super) async fn roll_back(
         &self,
         work: &Work,
@@ -137,12 +134,12 @@ impl Host {
                 self.promote_container(&instance).await;
                 Outcome::Done
             }
-            Err(StepError::Runtime(error)) if is_verdict(&error) => {
+            Err(StepError::Runtime(error)) if start::blames_version(kind_of(&error)) => {
                 let message = chain(&error);
                 Outcome::Failed(self.failure(work, message, ExitReport::default()))
             }
             Err(StepError::NoInstance) => {
-                let message = "what it was made from is not known any more".to_owned();
+                let message = StepError::NoInstance.to_string();
                 Outcome::Failed(self.failure(work, message, ExitReport::default()))
             }
             Err(error) => Outcome::Retry(chain(&error)),
@@ -162,7 +159,7 @@ impl Host {
         Ok(instance)
     }
 
-    /// The instance of that workload, from the documents or the container's label.
+    /// Finds the instance of a workload in the documents or the container's label.
     async fn known(&self, work: &Work, hash: &ContentHash) -> Result<InstanceDocument, StepError> {
         for slot in [Slot::Previous, Slot::Current, Slot::Next] {
             let document = documents::read_usable(&self.paths, &work.component, slot)?;
@@ -174,28 +171,26 @@ impl Host {
         labelled.ok_or(StepError::NoInstance)
     }
 
-    /// The new version did not start: whose fault is it?
-    async fn classify_failure(&self, work: &Work, error: &RuntimeError, took: Duration) -> Outcome {
-        let words = match self.exit_report(work).await {
-            Ok(words) => words,
+    /// The failure of a version that did not start.
+    async fn start_failure(&self, work: &Work, error: &RuntimeError, took: Duration) -> Outcome {
+        let report = match self.exit_report(work).await {
+            Ok(report) => report,
             // Without its engine no version can start.
             Err(error) => return Outcome::Retry(chain(&error)),
         };
-        let limit_ms = work.desired.as_ref().map_or(0, |i| i.timing.start_timeout_ms);
-        let in_time = took < Duration::from_millis(limit_ms);
-        let message = match words.exit_code {
-            Some(code) if in_time => format!("ended with status {code} before it answered"),
-            Some(_) if work.desired.as_ref().is_some_and(|i| i.container().is_some()) => {
-                format!("did not answer within {}", Span(limit_ms))
-            }
-            Some(_) | None => format!("did not start: {}", chain(error)),
-        };
-        // What was stopped for its silence says nothing by its status.
-        let exit_code = words.exit_code.filter(|_| in_time);
-        Outcome::Failed(self.failure(work, message, ExitReport { exit_code, ..words }))
+        let desired = work.desired.as_ref();
+        let (failure, exit_code) = start::classify_failure(FailedStart {
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            start_timeout_ms: desired.map_or(0, |instance| instance.timing.start_timeout_ms),
+            is_container: desired.is_some_and(|instance| instance.container().is_some()),
+            exit_code: report.exit_code,
+            error: &chain(error),
+        });
+        let report = ExitReport { exit_code, ..report };
+        Outcome::Failed(self.failure(work, failure.to_string(), report))
     }
 
-    /// A wrong name hurts nobody and is mended by the next look.
+    /// Gives the container its own name. If that fails, the next pass tries again.
     async fn promote_container(&self, instance: &InstanceDocument) {
         if instance.container().is_none() {
             return;
@@ -217,7 +212,7 @@ impl Host {
                     return;
                 }
                 // Nothing else may be due that would let time go on.
-                tokio::time::sleep(LOOK_PAUSE).await;
+                tokio::time::sleep(CHECK_PAUSE).await;
             }
         };
         tokio::select! {
@@ -239,10 +234,11 @@ fn runs_another(
     })
 }
 
-/// Whether a start that did not succeed says something of the version started.
-fn is_verdict(error: &RuntimeError) -> bool {
+fn kind_of(error: &RuntimeError) -> StartErrorKind {
     match error {
-        RuntimeError::Refused { transient, .. } => !transient,
-        RuntimeError::Unavailable { .. } | RuntimeError::Foreign(_) => false,
+        RuntimeError::Refused { transient: false, .. } => StartErrorKind::Refused,
+        RuntimeError::Refused { transient: true, .. } => StartErrorKind::Transient,
+        RuntimeError::Unavailable { .. } => StartErrorKind::DaemonAway,
+        RuntimeError::Foreign(_) => StartErrorKind::Foreign,
     }
 }

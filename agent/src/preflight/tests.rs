@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use oml_common::decide::reconcile::Step;
+use oml_common::decide::step::Step;
 use oml_common::decide::update::Outcome;
 use oml_common::document::Verbatim;
 use oml_common::document::instance::{Container, Instance, Workload};
@@ -11,6 +11,7 @@ use oml_sim::Behaviour;
 use tokio::sync::watch;
 
 use super::*;
+use crate::disk::MinFree;
 use crate::execute::Work;
 use crate::fixtures::{self, ModelHost};
 use crate::runtime::PullProgress;
@@ -39,7 +40,7 @@ fn port(text: &str) -> Port {
     Port { number: number.parse().unwrap(), protocol }
 }
 
-/// The image of every version, so that the second needs no fetch.
+/// The image of every version, so that the second needs no pull.
 fn digest() -> Digest {
     fixtures::digest("any")
 }
@@ -73,7 +74,8 @@ impl Bench {
 
     async fn perform(&self, instance: &InstanceDocument, step: Step) -> Outcome {
         let desired = Some(instance.clone());
-        let work = Work { component: instance.component.clone(), desired, step };
+        let (component, desired_hash) = (instance.component.clone(), instance.workload_hash());
+        let work = Work { component, desired, desired_hash, step };
         self.host.perform(&work, &watch::channel(PullProgress::default()).0).await
     }
 
@@ -118,18 +120,18 @@ async fn a_full_disk_blocks_before_anything_is_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_that_turns_out_too_large_for_the_disk_is_not_fetched_to_its_end() {
+async fn an_image_that_turns_out_too_large_for_the_disk_is_not_pulled_to_its_end() {
     let mut bench = Bench::new();
     // What is all here is only unpacked: that is nothing to look at.
     bench.host.min_free.engine_bytes = u64::MAX;
     let (fetched, progress) = watch::channel(PullProgress::default());
     let host = &bench.host;
-    let mut too_large = std::pin::pin!(host.until_it_does_not_fit(progress));
+    let mut too_large = std::pin::pin!(host.until_disk_full(progress));
     fetched.send_replace(PullProgress { bytes_done: 10, bytes_total: 10 });
-    let waits = tokio::time::timeout(2 * LOOK_PAUSE, &mut too_large).await;
+    let waits = tokio::time::timeout(2 * CHECK_PAUSE, &mut too_large).await;
     assert!(waits.is_err(), "{waits:?}");
     fetched.send_replace(PullProgress { bytes_done: 10, bytes_total: 11 });
-    assert!(matches!(too_large.await, Blocked::Bytes { .. }));
+    assert!(matches!(too_large.await, Blocked::Disk(DiskFull::Bytes { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,18 +159,4 @@ async fn only_sockets_that_are_in_the_way_count() {
     bench.listen("udp6", UDP6);
     let found = listeners(&bench.host.paths.proc);
     assert_eq!(found, ["8081/tcp", "8082/tcp", "5060/udp"].map(port).into());
-}
-
-#[test]
-fn a_disk_is_full_by_bytes_or_by_files_unless_nothing_is_asked_of_it() {
-    let told = |bytes, inodes, floor| {
-        is_enough("/d", Room { bytes, inodes }, floor).map_err(|blocked| blocked.to_string())
-    };
-    assert_eq!(told(600 << 20, Some(5_000), 512 << 20), Ok(()));
-    assert_eq!(told(600 << 20, None, 512 << 20), Ok(()));
-    let bytes = "only 100 MiB are free at /d, and 512 MiB must be".to_owned();
-    assert_eq!(told(100 << 20, Some(5_000), 512 << 20), Err(bytes));
-    let files = "only 9 files more fit at /d, and 1024 must".to_owned();
-    assert_eq!(told(600 << 20, Some(9), 512 << 20), Err(files));
-    assert_eq!(told(0, Some(0), 0), Ok(()));
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use oml_common::document::instance::Check;
 use oml_sim::Host;
 
-use super::{Answer, Prober, Target};
+use super::{Answer, ProbeTarget, Prober};
 
 /// Asks the model whether a container's program answers.
 #[derive(Debug, Clone)]
@@ -14,7 +14,7 @@ pub struct ModelProber(pub Host);
 
 #[async_trait]
 impl Prober for ModelProber {
-    async fn ask(&self, _check: &Check, _timeout_ms: u64, target: Target<'_>) -> Answer {
+    async fn ask(&self, _check: &Check, _timeout_ms: u64, target: ProbeTarget<'_>) -> Answer {
         // An answer over a network takes its time too.
         tokio::time::sleep(Duration::from_millis(1)).await;
         if self.0.answers(target.container) {

@@ -31,8 +31,12 @@ async fn closed_port() -> u16 {
 
 async fn ask_it(check: Check) -> Answer {
     let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new());
-    ask(&check, 1_000, ProbeTarget { engine: &engine, container: "none", random: &Random::system() })
-        .await
+    ask(
+        &check,
+        1_000,
+        ProbeTarget { engine: &engine, container: "none", random: &Random::system() },
+    )
+    .await
 }
 
 fn http(port: u16) -> Check {

@@ -60,19 +60,3 @@ pub enum Waited {
     /// The engine went away; nothing is known of the container.
     Lost,
 }
-
-/// What somebody did to a container that ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ContainerEvents {
-    /// The end itself. An engine that is being restarted ends its containers and
-    /// records no event of it.
-    pub ended: bool,
-    /// `docker stop`, or the engine's own end.
-    pub stopped: bool,
-    /// `docker kill`, or the signal of a stop.
-    pub killed: bool,
-    /// `docker rm`.
-    pub removed: bool,
-    /// The kernel had no memory left for it.
-    pub out_of_memory: bool,
-}

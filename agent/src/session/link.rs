@@ -18,12 +18,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tracing::{info, warn};
 
+use super::error::{CALL_TIMEOUT, SessionError, refused};
 use super::renewal::Held;
-use super::{Left, Session, SessionError};
+use super::{Left, Session};
 use crate::identity::HostIdentity;
 
-/// Longest wait for an answer to a call.
-pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// From one try to keep an assignment on a full disk to the next.
 const KEEP_AGAIN: Duration = Duration::from_secs(2);
 /// Longest look-up of the controller's name, beside the connection's own.
@@ -209,16 +208,6 @@ impl Session {
             }
             is_new
         });
-    }
-}
-
-/// What the controller itself says, or that nothing more comes from it.
-pub(super) fn refused(status: tonic::Status) -> SessionError {
-    use tonic::Code::{Cancelled, Unavailable, Unknown};
-    if matches!(status.code(), Unavailable | Cancelled | Unknown) {
-        SessionError::Lost(status)
-    } else {
-        SessionError::Refused(status)
     }
 }
 

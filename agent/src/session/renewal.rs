@@ -1,4 +1,4 @@
-//! A new certificate before the old one ends, and the way back after it has.
+//! Renewal of the certificate before it expires, and its recovery after it has.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tracing::{info, warn};
 
-use super::link::{CALL_TIMEOUT, refused};
-use super::{Session, SessionError};
+use super::Session;
+use super::error::{CALL_TIMEOUT, SessionError, refused};
 use crate::config::{ENROLLMENT_PORT, endpoint};
 use crate::identity::{HostIdentity, KeyRequest};
 

@@ -1,4 +1,4 @@
-//! Sessions with a pretended controller: what is kept, refused, told, renewed.
+//! Sessions with a stub of a controller: what is kept, refused, reported, renewed.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ impl Bench {
             address: None,
             metrics_listen: None,
             log: String::new(),
-            min_free: crate::preflight::MinFree::default(),
+            min_free: crate::disk::MinFree::default(),
             registries: std::collections::BTreeMap::new(),
         };
         let (assignments, assignment) = watch::channel(None);

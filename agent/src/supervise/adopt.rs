@@ -1,8 +1,9 @@
 //! From the document to a running container: adopts the container, or creates and
 //! starts it. Two containers of a component never run at once.
 
+use oml_common::decide::adopt::{Candidate, choose, drift_at_start};
 use oml_common::document::instance::InstanceDocument;
-use oml_common::document::status::{Drift, Status};
+use oml_common::document::status::Status;
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
 
@@ -17,36 +18,28 @@ pub(super) struct Adopted {
     pub(super) ready: bool,
 }
 
-/// What is there of the component.
-#[derive(Debug)]
-struct Found<'a> {
-    wanted: Option<&'a Marked>,
-    rivals: Vec<&'a Marked>,
-}
+impl Candidate for Marked {
+    fn id(&self) -> &str {
+        &self.id
+    }
 
-/// Sorts a component's containers, newest first.
-fn sort<'a>(containers: &'a [Marked], hash: &ContentHash) -> Found<'a> {
-    let of_hash = || containers.iter().filter(|container| &container.hash == hash);
-    // One that runs goes before a newer one that does not.
-    let wanted = of_hash().find(|container| container.is_running).or_else(|| of_hash().next());
-    let is_wanted = |c: &Marked| wanted.is_some_and(|wanted| wanted.id == c.id);
-    let rivals = containers.iter().filter(|c| c.is_running && !is_wanted(c)).collect();
-    Found { wanted, rivals }
-}
+    fn workload_hash(&self) -> &ContentHash {
+        &self.hash
+    }
 
-/// Where nothing says which container is in use: the one that runs, the one that
-/// bears the component's own name, the newest that ever ran, the newest.
-pub(super) fn likeliest(containers: &[Marked]) -> Option<&Marked> {
-    let bears_own_name = |found: &&Marked| {
-        let instance = found.instance();
+    fn is_running(&self) -> bool {
+        self.is_running
+    }
+
+    fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    fn bears_own_name(&self) -> bool {
+        let instance = self.instance();
         let own = instance.as_ref().and_then(|i| i.container()).map(|c| c.name.as_str());
-        own == Some(found.name.as_str())
-    };
-    let running = containers.iter().find(|container| container.is_running);
-    running
-        .or_else(|| containers.iter().find(bears_own_name))
-        .or_else(|| containers.iter().find(|container| !container.is_new))
-        .or_else(|| containers.first())
+        own == Some(self.name.as_str())
+    }
 }
 
 impl Supervisor {
@@ -60,7 +53,7 @@ impl Supervisor {
         let before = before.filter(|status| status.hash == hash);
         let containers =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
-        let found = sort(&containers, &hash);
+        let found = choose(&containers, &hash);
         for rival in &found.rivals {
             eprintln!("stopping {}, which is not the one wanted", rival.name);
             self.client
@@ -68,7 +61,9 @@ impl Supervisor {
                 .await?;
         }
         let runs = found.wanted.is_some_and(|container| container.is_running);
-        let drift = self.drift(found.wanted, before.as_ref(), instance);
+        let name = instance.container().map(|c| c.name.to_string()).unwrap_or_default();
+        let now = self.client.env.now();
+        let drift = drift_at_start(found.wanted.is_some(), before.as_ref(), &name, now);
         let id = match found.wanted {
             Some(container) => container.id.clone(),
             None => self.client.insist(|| self.client.engine.restore(instance)).await?,
@@ -96,20 +91,6 @@ impl Supervisor {
         documents::read_status(&self.paths, &self.component)
             .inspect_err(|error| eprintln!("{}", chain(error)))
             .unwrap_or_default()
-    }
-
-    fn drift(
-        &self,
-        wanted: Option<&Marked>,
-        before: Option<&Status>,
-        instance: &InstanceDocument,
-    ) -> Option<Drift> {
-        let before = before?;
-        if wanted.is_some() {
-            return before.drift.clone();
-        }
-        let name = instance.container().map(|c| c.name.to_string()).unwrap_or_default();
-        Some(Drift { at: self.client.env.now(), found: format!("container {name} was removed") })
     }
 }
 

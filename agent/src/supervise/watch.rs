@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use oml_common::decide::exit::{ContainerExit, Evidence, explain};
 use oml_common::document::instance::{Check, InstanceDocument};
 use oml_common::document::status::Health;
 use oml_common::text::error::chain;
@@ -10,7 +11,6 @@ use tokio::time::Instant;
 
 use super::adopt::Adopted;
 use super::engine_client::End;
-use super::exit::{self, ContainerExit, Evidence};
 use super::{Held, SignalStream, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
@@ -117,7 +117,8 @@ impl Supervisor {
 
     async fn probe(&mut self, instance: &InstanceDocument, id: &str, pace: &mut Pace) {
         let client = self.client.clone();
-        let target = ProbeTarget { engine: &*client.engine, container: id, random: client.env.random() };
+        let target =
+            ProbeTarget { engine: &*client.engine, container: id, random: client.env.random() };
         let answer =
             client.prober.ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
         self.write_down(|record, now| record.answered(answer, now));
@@ -213,6 +214,6 @@ impl Supervisor {
             container_events: container_events.ok(),
         };
         let name = instance.container().map(|container| container.name.to_string());
-        exit::tell(&name.unwrap_or_default(), evidence, self.client.env.now())
+        explain(&name.unwrap_or_default(), evidence, self.client.env.now())
     }
 }

@@ -1,15 +1,20 @@
-//! A change of one instance on its way: the part of it that neither the
+//! An instance on its way to another workload: the part of it that neither the
 //! engine nor systemd can tell, so the agent keeps it on disk.
 
-use crate::decide::reconcile::Step;
+use std::collections::BTreeMap;
+
+use crate::decide::step::Step;
+use crate::document::assignment::Assignment;
 use crate::document::report::Failure;
 use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, Stage};
-use crate::id::{ContentHash, Version};
+use crate::id::{ComponentName, ContentHash, Version};
 use crate::time::Timestamp;
 
 mod many;
+mod progress;
 
-pub use self::many::{align, ask_again, begin_anew, shift};
+pub use self::many::{align, ask_again, begin_anew, retry_now, shift};
+pub use self::progress::{Doing, begin, finish};
 
 const RETRY_FIRST_MS: u64 = 1_000;
 const RETRY_LONGEST_MS: u64 = 60_000;
@@ -22,18 +27,18 @@ pub enum Outcome {
     Counted(Option<u64>),
     /// It could not be done now; nothing is worse than before.
     Retry(String),
-    /// The workload itself is no good.
+    /// The workload itself failed.
     Failed(Failure),
 }
 
 impl InstanceUpdate {
-    /// A change that begins.
+    /// An update that begins.
     #[must_use]
     pub fn new(desired_hash: ContentHash) -> Self {
         Self { desired_hash, last_good: LastGood::Current, stage: Stage::Preparing, backoff: None }
     }
 
-    /// Whether it says no more than that there is nothing to say.
+    /// Whether it is no different from an update that has not begun.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.stage == Stage::Preparing
@@ -41,7 +46,7 @@ impl InstanceUpdate {
             && self.backoff.is_none()
     }
 
-    /// The workload to return to when the desired workload is no good.
+    /// The workload to roll back to when the desired workload fails.
     #[must_use]
     pub fn returns_to(&self) -> Option<&ContentHash> {
         self.last_good.previous().filter(|hash| **hash != self.desired_hash)
@@ -54,15 +59,15 @@ impl InstanceUpdate {
             Step::Switch { previous, calls_cut } => {
                 self.stage = Stage::Switching { since: now, calls_cut: *calls_cut };
                 match previous {
-                    // Whatever kept it from starting once may have passed: it is called back again.
+                    // What kept it from starting once may have passed: it is rolled back to again.
                     Some(hash) => self.last_good = LastGood::Previous(hash.clone()),
-                    // The desired workload itself proved good before: it still did.
+                    // The desired workload is the last good one itself, and stays that.
                     None if self.last_good.previous() == Some(&self.desired_hash) => {}
                     None => self.last_good = LastGood::None,
                 }
             }
             Step::CountActive => match &self.stage {
-                // A switch that was begun and did not come to its stop is drained anew.
+                // A switch that was begun and did not come to its stop is drained again.
                 Stage::Preparing
                 | Stage::Switching { .. }
                 | Stage::Committed { .. }
@@ -95,13 +100,13 @@ impl InstanceUpdate {
                 return self;
             }
             Outcome::Failed(failure) => {
-                let called_back = matches!(step, Step::RollBack { .. });
-                // What only helped out until the desired workload is ready says nothing of the desired workload.
-                if !(called_back && self.is_preparing()) {
+                let is_rollback = matches!(step, Step::RollBack { .. });
+                // A version that only runs until the desired one is ready says nothing of that one.
+                if !(is_rollback && self.is_preparing()) {
                     self.stage = self.stage.failed(failure);
                 }
-                if called_back {
-                    self.last_good = self.last_good.after_failed_return();
+                if is_rollback {
+                    self.last_good = self.last_good.after_failed_rollback();
                 }
             }
             Outcome::Counted(active) => {
@@ -115,7 +120,7 @@ impl InstanceUpdate {
             Outcome::Done => {
                 self.stage = self.stage.after(step, now);
                 if matches!(step, Step::RollBack { .. }) {
-                    self.last_good = self.last_good.after_return();
+                    self.last_good = self.last_good.after_rollback();
                 }
             }
         }
@@ -126,8 +131,8 @@ impl InstanceUpdate {
         self
     }
 
-    /// What it returns to was not tried yet.
-    fn is_returning(&self) -> bool {
+    /// The workload to roll back to was not tried yet.
+    fn is_rolling_back(&self) -> bool {
         self.returns_to().is_some() && matches!(self.last_good, LastGood::Previous(_))
     }
 
@@ -136,13 +141,13 @@ impl InstanceUpdate {
     }
 
     /// The update towards another desired workload that takes this one's place; none when
-    /// what runs is proven.
+    /// what runs is the last good workload.
     fn superseded(&self, desired_hash: ContentHash) -> Option<Self> {
         let last_good = self.last_good.clone();
         (last_good != LastGood::Current).then(|| Self { last_good, ..Self::new(desired_hash) })
     }
 
-    /// Why the change was undone, if it was.
+    /// Why the update was undone, if it was.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match &self.stage {
@@ -155,7 +160,7 @@ impl InstanceUpdate {
         }
     }
 
-    /// Calls that our own stop cut; none: nobody could tell.
+    /// Calls that our own stop cut; none where they could not be counted.
     #[must_use]
     pub fn calls_cut(&self) -> Option<u64> {
         match self.stage {
@@ -170,7 +175,7 @@ impl InstanceUpdate {
 }
 
 impl LastGood {
-    /// The workload that proved good, where it is another than what runs.
+    /// The last good workload, where it is another than what runs.
     #[must_use]
     pub fn previous(&self) -> Option<&ContentHash> {
         match self {
@@ -179,7 +184,7 @@ impl LastGood {
         }
     }
 
-    fn after_failed_return(self) -> Self {
+    fn after_failed_rollback(self) -> Self {
         match self {
             LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => {
                 LastGood::PreviousFailed(hash)
@@ -188,7 +193,7 @@ impl LastGood {
         }
     }
 
-    fn after_return(self) -> Self {
+    fn after_rollback(self) -> Self {
         match self {
             LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => LastGood::Previous(hash),
             LastGood::Current | LastGood::None => self,
@@ -250,7 +255,27 @@ pub fn nothing() -> ContentHash {
     ContentHash::of(b"")
 }
 
-/// The failure of a change that was given up before anything was stopped.
+/// The identity of the workload that a component's update is towards: the one that the
+/// assignment wants. Where only a newer agent can read what it wants, the update stays
+/// towards what it was towards before.
+#[must_use]
+pub fn desired_hash(
+    assignment: Option<&Assignment>,
+    updates: &BTreeMap<ComponentName, InstanceUpdate>,
+    component: &ComponentName,
+) -> ContentHash {
+    let Some(share) = assignment.map(|assignment| &assignment.content.share) else {
+        return nothing();
+    };
+    let held = updates.get(component).filter(|_| share.unreadable.contains_key(component));
+    match (share.instances.get(component), held) {
+        (Some(desired), _) => desired.instance.workload_hash(),
+        (None, Some(update)) => update.desired_hash.clone(),
+        (None, None) => nothing(),
+    }
+}
+
+/// A failure without an exit status or log lines.
 #[must_use]
 pub fn given_up(
     desired_hash: ContentHash,

@@ -19,8 +19,8 @@ use tokio::time::{sleep, timeout};
 use crate::agent::{Agent, Inputs, empty_report};
 use crate::cache::Cache;
 use crate::documents;
-use crate::execute::Host;
 use crate::fixtures::{self, ModelHost, digest};
+use crate::host::Host;
 use crate::paths::Slot;
 
 /// Longer than anything takes, in time that passes at once.
@@ -90,7 +90,7 @@ impl Bench {
             alive: Box::new(|_report| {}),
         };
         let host = Host {
-            min_free: crate::preflight::MinFree::default(),
+            min_free: crate::disk::MinFree::default(),
             docker: Arc::new(self.host.docker()),
             systemd: Arc::new(self.host.systemd()),
             paths: self.host.paths.clone(),

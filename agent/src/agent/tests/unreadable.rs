@@ -3,9 +3,9 @@
 use oml_common::document::report::{InstanceReport, Phase};
 
 use super::EXITS;
-use super::bench::{Bench, name};
+use super::bench::Bench;
 use crate::paths::Slot;
-use crate::runtime::fake::{Behaviour, Daemon, Verb};
+use oml_sim::{Behaviour, Daemon, Verb};
 
 fn is_held(report: &InstanceReport) -> bool {
     report.phase == Phase::Blocked && report.reason.starts_with("needs a newer agent: ")
@@ -27,7 +27,7 @@ async fn an_instance_held_before_the_stop_keeps_its_version_and_its_document() {
     let start = (Daemon::Systemd, Verb::Start);
     bench.upgrade_held(("2", Behaviour::Good), start).await;
     bench.stop();
-    bench.host.release(start.0, start.1);
+    bench.host.host.release(start.0, start.1);
     assert_eq!(bench.document(Slot::Current).as_deref(), Some("2"));
     bench.desire_unreadable("3");
     bench.start();
@@ -42,7 +42,7 @@ async fn an_instance_held_while_it_soaks_goes_back_when_it_ends() {
     bench.desire_unreadable("3");
     until_held_at(&bench, "2").await;
     bench.offer("2", EXITS);
-    bench.host.end_by_itself(&name("asterisk"), 139);
+    bench.end_by_itself(139);
     until_held_at(&bench, "1").await;
     let starts = bench.host.count(Daemon::Systemd, Verb::Start);
     bench.pass_time(600).await;
@@ -59,12 +59,11 @@ async fn a_held_instance_of_which_nothing_starts_is_tried_ever_more_rarely() {
     until_held_at(&bench, "2").await;
     bench.offer("2", EXITS);
     bench.offer("1", EXITS);
-    bench.host.end_by_itself(&name("asterisk"), 139);
+    bench.end_by_itself(139);
     let before = bench.host.count(Daemon::Systemd, Verb::Start);
     bench.pass_time(600).await;
     let starts = bench.host.count(Daemon::Systemd, Verb::Start) - before;
     assert!((1..=15).contains(&starts), "{starts} starts in ten minutes");
     bench.offer("1", Behaviour::Good);
-    bench.host.fail_for_good(&name("asterisk"), 3);
     until_held_at(&bench, "1").await;
 }

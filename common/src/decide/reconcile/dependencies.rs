@@ -1,4 +1,4 @@
-//! What a component comes after: whether that is there yet.
+//! The components that must be there before an instance may start.
 
 use crate::decide::observed::ObservedInstance;
 use crate::document::assignment::Desired;
@@ -7,14 +7,15 @@ use crate::document::update::Stage;
 use crate::id::ComponentName;
 use crate::time::Timestamp;
 
-use super::{Case, Input, is_active, maintain, runs_by};
+use super::case::{Case, Input, is_active, works_by};
+use super::health::health;
 
 /// The first component that must come before and is not settled yet.
 pub(super) fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
     first_dependency(case, |desired, seen, name| !is_settled(desired, seen, case.input, name))
 }
 
-/// The first component that must come before and does not answer, in whatever version.
+/// The first component that must come before and does not answer in any version.
 pub(super) fn absent_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
     first_dependency(case, |desired, seen, _| !answers(desired, seen, case.input.now))
 }
@@ -34,7 +35,7 @@ fn first_dependency<'a>(
 
 fn answers(desired: &Desired, seen: &ObservedInstance, now: Timestamp) -> bool {
     seen.unit.as_ref().is_some_and(is_active)
-        && maintain::health(&desired.instance, seen, now) == Health::Healthy
+        && health(&desired.instance, seen, now) == Health::Healthy
 }
 
 fn is_settled(
@@ -54,6 +55,6 @@ fn is_settled(
         | Stage::Committed { .. } => false,
     });
     !changing
-        && runs_by(seen, &desired_hash, &desired.instance.workload)
+        && works_by(seen, &desired_hash, &desired.instance.workload)
         && answers(desired, seen, input.now)
 }

@@ -1,35 +1,36 @@
-//! Calls are up: count, wait, and what happens when the wait is over.
+//! The drain: calls are counted and waited for before what has them is stopped.
 
 use crate::decide::observed::{Counting, ObservedInstance};
+use crate::decide::step::Step;
 use crate::document::assignment::{ChangePolicy, OnDeadline};
 use crate::document::instance::ActiveProbe;
 use crate::document::report::Phase;
 use crate::document::update::{Count, InstanceUpdate, Stage};
-use crate::text::plural::{counted, is_or_are};
 use crate::time::Timestamp;
 
-use super::{Case, Decision, Step};
+use super::case::{Case, Decision};
+use super::reason::{CallCount, Reason};
 
-/// Calls are counted this often while they drain.
+/// The time from one count to the next during a drain.
 const COUNT_INTERVAL_MS: u64 = 1_000;
-/// A count older than this says nothing about now.
+/// The age from which a count is too old to act on.
 const COUNT_AGE_MS_MAX: u64 = 2_000;
 
-/// What bears on a stop that may cut calls.
+/// Everything that bears on a stop that may cut calls.
 #[derive(Clone, Copy)]
 pub(super) struct Drain<'a> {
     pub(super) seen: &'a ObservedInstance,
-    /// How what runs is counted; none when it has nothing to be cut.
+    /// How calls of what runs are counted; none where a stop cuts nothing.
     pub(super) probe: Option<&'a ActiveProbe>,
-    /// None: the operator left no choice, so the wait has no end.
+    /// The operator's policy; without one the wait has no end.
     pub(super) policy: Option<&'a ChangePolicy>,
     pub(super) update: Option<&'a InstanceUpdate>,
     pub(super) now: Timestamp,
 }
 
-/// Whether it may be stopped.
+/// The answer to whether what runs may be stopped.
 pub(super) enum Drained {
-    /// Now, and so many calls are cut by it; none: they could not be counted.
+    /// Now, and so many calls are cut by it; none where they cannot be counted.
     Passed { calls_cut: Option<u64> },
     /// Not yet, or not at all.
     Waits(Decision),
@@ -57,7 +58,7 @@ impl<'a> Drain<'a> {
         since.plus_ms(self.policy.map_or(u64::MAX, |policy| policy.drain_deadline_ms))
     }
 
-    /// Whether a stop would cut calls, as far as anybody can tell.
+    /// Whether a stop may cut calls.
     pub(super) fn is_needed(self) -> bool {
         let counts = self.probe.is_some() || self.seen.counting == Counting::Unknown;
         counts && self.seen.running().is_some() && !self.seen.never_answered()
@@ -70,7 +71,7 @@ impl<'a> Drain<'a> {
         }
     }
 
-    /// Waits for what runs to have nothing to lose.
+    /// Decides whether to count, to wait, to stop or to give up.
     pub(super) fn decide(self) -> Drained {
         if !self.is_needed() {
             return Drained::Passed { calls_cut: Some(0) };
@@ -93,8 +94,8 @@ impl<'a> Drain<'a> {
                 OnDeadline::Abort => {
                     let still = self.reason();
                     let why = format!("was not begun: at the drain deadline {still}");
-                    let give_up = Step::Fail { why };
-                    return Drained::Waits(Decision::act(Phase::Pending, give_up, still));
+                    let step = Step::Fail { why };
+                    return Drained::Waits(Decision::act(Phase::Pending, step, still));
                 }
                 OnDeadline::Wait => {}
             }
@@ -112,23 +113,17 @@ impl<'a> Drain<'a> {
         self.policy.map_or(OnDeadline::Wait, |policy| policy.on_deadline)
     }
 
-    /// What was found last, for people.
-    pub(super) fn reason(self) -> String {
-        let noun = self.probe.map_or("calls", |probe| &probe.noun);
-        let found = match self.count() {
-            None => format!("asking how many {noun} are up"),
-            Some(Count { active: Some(active), .. }) => {
-                format!("{} {} up", counted(active, noun), is_or_are(active))
-            }
-            Some(Count { active: None, .. }) => {
-                format!("the number of {noun} cannot be read, so {noun} count as up")
-            }
+    /// The last count, as a reason.
+    pub(super) fn reason(self) -> Reason {
+        let count = match self.count() {
+            None => CallCount::Asked,
+            Some(Count { active: Some(active), .. }) => CallCount::Up(active),
+            Some(Count { active: None, .. }) => CallCount::Unreadable,
         };
-        if self.now >= self.deadline() && self.on_deadline() == OnDeadline::Wait {
-            return format!(
-                "{found}; the deadline has passed and the operator's choice is to wait"
-            );
+        Reason::Draining {
+            noun: self.probe.map_or("calls", |probe| &probe.noun).to_owned(),
+            count,
+            is_overdue: self.now >= self.deadline() && self.on_deadline() == OnDeadline::Wait,
         }
-        found
     }
 }

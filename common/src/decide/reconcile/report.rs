@@ -1,4 +1,4 @@
-//! From what was decided to what is reported.
+//! The report of every decided instance.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,12 @@ use crate::document::status::Health;
 use crate::document::update::{InstanceUpdate, Stage};
 use crate::id::ComponentName;
 
-use super::{Decision, Input, maintain};
+use super::case::{Decision, Input, is_active};
+use super::health::health;
 
-/// The state of every decided instance, as it is reported.
+/// Reports the state of every decided instance.
 #[must_use]
-pub fn tell(
+pub fn report(
     input: Input<'_>,
     decisions: &BTreeMap<ComponentName, Decision>,
 ) -> BTreeMap<ComponentName, InstanceReport> {
@@ -22,9 +23,9 @@ pub fn tell(
         .iter()
         .map(|(name, decision)| {
             let seen = input.observed.instances.get(name).unwrap_or(&unseen);
-            let mut report = tell_seen(seen, decision);
+            let mut report = report_seen(seen, decision);
             if let Some(update) = input.updates.get(name) {
-                add_attempt(&mut report, update);
+                add_update(&mut report, update);
             }
             if let Some(desired) =
                 input.assignment.and_then(|a| a.content.share.instances.get(name))
@@ -37,7 +38,7 @@ pub fn tell(
         .collect()
 }
 
-fn tell_seen(seen: &ObservedInstance, decision: &Decision) -> InstanceReport {
+fn report_seen(seen: &ObservedInstance, decision: &Decision) -> InstanceReport {
     let container = shown_container(seen);
     let status = seen
         .status
@@ -45,7 +46,7 @@ fn tell_seen(seen: &ObservedInstance, decision: &Decision) -> InstanceReport {
         .filter(|status| seen.running().is_some_and(|c| c.id == status.container));
     InstanceReport {
         phase: decision.phase,
-        reason: decision.reason.clone(),
+        reason: decision.reason.to_string(),
         version: container.map(|c| c.version.clone()),
         digest: container.map(|c| c.digest.clone()),
         hash: container.map(|c| c.hash.clone()),
@@ -63,7 +64,7 @@ fn tell_seen(seen: &ObservedInstance, decision: &Decision) -> InstanceReport {
     }
 }
 
-/// What runs, or else what should: the container that the document names.
+/// The container that runs, or else the one that the document names.
 fn shown_container(seen: &ObservedInstance) -> Option<&ObservedContainer> {
     let named = || seen.container(&seen.document.as_ref()?.workload);
     seen.running().or_else(named)
@@ -71,15 +72,15 @@ fn shown_container(seen: &ObservedInstance) -> Option<&ObservedContainer> {
 
 fn shown_health(instance: &Instance, seen: &ObservedInstance, input: Input<'_>) -> Health {
     let stopped = match &seen.unit {
-        Some(unit) => !super::is_active(unit) && seen.running().is_none(),
+        Some(unit) => !is_active(unit) && seen.running().is_none(),
         None => seen.running().is_none(),
     };
     let is_told_by_systemd = instance.container().is_none() && seen.systemd_is_away;
-    // What does not run at all is known not to answer.
+    // A program that does not run cannot answer.
     if stopped && !is_told_by_systemd {
         Health::Unhealthy
     } else {
-        maintain::health(instance, seen, input.now)
+        health(instance, seen, input.now)
     }
 }
 
@@ -88,13 +89,13 @@ fn add_packaged(report: &mut InstanceReport, instance: &Instance, seen: &Observe
         return;
     }
     report.hash = seen.document.as_ref().map(|document| document.workload.clone());
-    if let Some(unit) = seen.unit.as_ref().filter(|unit| super::is_active(unit)) {
+    if let Some(unit) = seen.unit.as_ref().filter(|unit| is_active(unit)) {
         report.started_at = Some(unit.since);
         report.checked_at = seen.units_at;
     }
 }
 
-fn add_attempt(report: &mut InstanceReport, update: &InstanceUpdate) {
+fn add_update(report: &mut InstanceReport, update: &InstanceUpdate) {
     report.calls_cut = update.calls_cut();
     report.failure = update.failure().cloned();
     // While calls drain they are counted far more often than the probe does.

@@ -9,7 +9,7 @@ use crate::document::status::Health;
 use crate::document::update::Stage;
 use crate::time::Timestamp;
 
-use super::{Busy, Input, Step, decide, tell};
+use super::{Busy, Input, Reason, Step, decide, report};
 
 use self::world::{Fault, World, counted, instance, name, packaged};
 
@@ -209,7 +209,7 @@ fn calls_are_waited_for() {
     assert_eq!(running(&world), Some("1"));
     world.place("asterisk").calls = 1;
     world.passes(100);
-    let reason = &world.decide()[&name("asterisk")].reason;
+    let reason = world.decide()[&name("asterisk")].reason.to_string();
     assert!(reason.starts_with("1 call is up"), "{reason}");
     world.place("asterisk").calls = 0;
     world.settle();
@@ -274,7 +274,7 @@ fn what_is_not_ours_is_named_and_left_alone() {
     assert_eq!(world.log, Vec::<String>::new());
     let decision = &world.decide()[&name("asterisk")];
     assert_eq!(decision.phase, Phase::Blocked);
-    assert!(decision.reason.contains("unit asterisk.service"), "{}", decision.reason);
+    assert!(decision.reason.to_string().contains("unit asterisk.service"), "{}", decision.reason);
 }
 
 #[test]
@@ -290,8 +290,12 @@ fn what_takes_a_newer_agent_is_left_as_it_is_while_the_others_go_on() {
     assert!(world.log.contains(&"redis commit".to_owned()), "{:?}", world.log);
     let decision = &world.decide()[&name("asterisk")];
     assert_eq!(decision.phase, Phase::Blocked);
-    assert!(decision.reason.starts_with("needs a newer agent: "), "{}", decision.reason);
-    assert!(decision.reason.contains("colour"), "{}", decision.reason);
+    assert!(
+        decision.reason.to_string().starts_with("needs a newer agent: "),
+        "{}",
+        decision.reason
+    );
+    assert!(decision.reason.to_string().contains("colour"), "{}", decision.reason);
     assert_eq!(world.place("asterisk").containers[0].state, started);
 }
 
@@ -362,7 +366,7 @@ fn calls_of_what_is_removed_are_waited_for_too() {
     assert_eq!(running(&world), Some("1"));
     let decision = &world.decide()[&name("asterisk")];
     assert!(matches!(decision.phase, Phase::Draining { .. }), "{decision:?}");
-    assert!(decision.reason.starts_with("12 calls are up"), "{}", decision.reason);
+    assert!(decision.reason.to_string().starts_with("12 calls are up"), "{}", decision.reason);
     world.place("asterisk").calls = 0;
     world.settle();
     assert_eq!(running(&world), None);
@@ -686,7 +690,11 @@ fn what_went_back_and_is_stopped_by_hand_is_told_as_both() {
     world.settle();
     let decision = &world.decide()[&name("asterisk")];
     assert_eq!(decision.phase, Phase::RolledBack);
-    assert!(decision.reason.ends_with("; stopped on the host by hand"), "{}", decision.reason);
+    assert!(
+        decision.reason.to_string().ends_with("; stopped on the host by hand"),
+        "{}",
+        decision.reason
+    );
     assert_eq!(running(&world), None);
 }
 
@@ -723,7 +731,7 @@ fn a_change_that_was_kept_is_drained_like_any_other_when_it_has_to_be_made_again
     world.desire([counted("asterisk", "1")]);
     world.passes(10);
     let decision = &world.decide()[&name("asterisk")];
-    assert!(decision.reason.starts_with("12 calls are up"), "{}", decision.reason);
+    assert!(decision.reason.to_string().starts_with("12 calls are up"), "{}", decision.reason);
 }
 
 #[test]
@@ -787,7 +795,7 @@ fn a_packaged_unit_is_not_told_healthy_while_systemd_is_away() {
     seen.units_at = Some(told_at);
     for (is_away, health) in [(false, Health::Healthy), (true, Health::Unknown)] {
         observed.instances.get_mut(&name("exporter")).unwrap().systemd_is_away = is_away;
-        let mut told = world.with_observed(&observed, |input| tell(input, &decide(input)));
+        let mut told = world.with_observed(&observed, |input| report(input, &decide(input)));
         let report = told.remove(&name("exporter")).unwrap();
         assert_eq!((report.health, report.checked_at), (health, Some(told_at)));
         assert_eq!(report.phase == Phase::Ready, !is_away);

@@ -2,13 +2,16 @@
 //! no change is begun; but being held never means that nothing runs.
 
 use crate::decide::observed::{ActiveState, ObservedInstance, ObservedUnit};
+use crate::decide::step::Step;
 use crate::document::Unreadable;
 use crate::document::report::Phase;
 use crate::document::update::{InstanceUpdate, LastGood, Stage};
 use crate::id::{ComponentName, ContentHash};
 use crate::time::Timestamp;
 
-use super::{Decision, Input, Step, is_active, maintain};
+use super::case::{Decision, Input, is_active};
+use super::maintain;
+use super::reason::{Meanwhile, Reason};
 
 /// Decides for a held instance: an update that was on its way goes on only as far as it
 /// takes for the last good version, or what was started last, to run.
@@ -17,8 +20,8 @@ pub(super) fn decide_unreadable(
     unreadable: &Unreadable,
     input: Input<'_>,
 ) -> Decision {
-    let reason = format!("needs a newer agent: {}", unreadable.why);
-    let wait = Decision::wait(Phase::Blocked, reason.as_str());
+    let held = |meanwhile| Reason::NeedsNewerAgent { why: unreadable.why.clone(), meanwhile };
+    let wait = Decision::wait(Phase::Blocked, held(None));
     let Some(seen) = input.observed.instances.get(name) else { return wait };
     let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else { return wait };
     let is_ours_to_start = seen.foreign.is_none() && !unit.masked && !unit.stopped_by_hand;
@@ -28,12 +31,12 @@ pub(super) fn decide_unreadable(
     let update = input.updates.get(name);
     let backoff = update.and_then(|update| update.backoff.as_ref());
     if let Some(backoff) = backoff.filter(|backoff| backoff.retry_at > input.now) {
-        let reason = format!("{reason}; {}", backoff.message);
-        return Decision::wait(Phase::Blocked, reason).until(backoff.retry_at);
+        let retrying = Meanwhile::Retrying { message: backoff.message.clone() };
+        return Decision::wait(Phase::Blocked, held(Some(retrying))).until(backoff.retry_at);
     }
     match (Held { seen, unit, update }).next(input.now) {
         Next::Nothing => wait,
-        Next::Act(step, why) => Decision::act(Phase::Blocked, step, format!("{reason}; {why}")),
+        Next::Act(step, why) => Decision::act(Phase::Blocked, step, held(Some(why))),
         Next::Later(at) => wait.until(at),
     }
 }
@@ -50,7 +53,7 @@ struct Held<'a> {
 enum Next {
     /// What runs is left as it is.
     Nothing,
-    Act(Step, &'static str),
+    Act(Step, Meanwhile),
     /// Nothing runs, and it is too early to start it again.
     Later(Timestamp),
 }
@@ -59,12 +62,12 @@ impl Held<'_> {
     fn next(self, now: Timestamp) -> Next {
         if let Some(running) = self.runs_by_another_document() {
             let step = Step::RevertDocument { running: running.clone() };
-            return Next::Act(step, "the switch was interrupted before the stop");
+            return Next::Act(step, Meanwhile::NeverStopped);
         }
         let last_good = self.last_good().filter(|hash| !self.works_by(hash));
         if let Some(previous) = last_good.filter(|_| self.needs_last_good()) {
             let step = Step::RollBack { previous: previous.clone(), runs: false };
-            return Next::Act(step, "the last good version runs until then");
+            return Next::Act(step, Meanwhile::LastGood);
         }
         let is_on_disk = self.seen.document.as_ref().is_some_and(|document| document.on_disk);
         // Its supervisor finds a container that runs and holds it again, if it is the right one.
@@ -74,7 +77,7 @@ impl Held<'_> {
         }
         match maintain::paused_until(self.unit, now) {
             Some(at) => Next::Later(at),
-            None => Next::Act(Step::Start, "its unit is not running"),
+            None => Next::Act(Step::Start, Meanwhile::StartAgain),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What befalls all changes on their way at once: another assignment, another time.
+//! What changes all updates of a host at once: another assignment, another time.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,8 @@ use crate::time::Timestamp;
 use super::nothing;
 use crate::document::update::{Count, InstanceUpdate, Stage};
 
-/// Brings the updates in line with what is desired now: an update towards
-/// another desired workload says nothing of this one but where to return to. Tells whether
-/// anything changed.
+/// Brings the updates in line with what is desired now: an update towards another
+/// workload tells only what to roll back to. Tells whether anything changed.
 pub fn align(
     updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
     assignment: &Assignment,
@@ -24,7 +23,8 @@ pub fn align(
         if share.unreadable.contains_key(name) {
             return true;
         }
-        let desired_hash = desired.get(name).map_or_else(nothing, |d| d.instance.workload_hash());
+        let desired_hash =
+            desired.get(name).map_or_else(nothing, |desired| desired.instance.workload_hash());
         if update.desired_hash == desired_hash {
             return true;
         }
@@ -38,8 +38,8 @@ pub fn align(
     *updates != before
 }
 
-/// Takes up again what was given up, because a later revision still asks for
-/// it. Tells whether anything changed.
+/// Tries failed updates again, because a later revision still asks for them.
+/// Tells whether anything changed.
 pub fn ask_again(
     updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
     held: &Assignment,
@@ -61,7 +61,7 @@ pub fn ask_again(
                 update.backoff = None;
             }
             // It is there already and only has to be started once more.
-            Stage::Failed { .. } if !update.is_returning() => {
+            Stage::Failed { .. } if !update.is_rolling_back() => {
                 update.stage = Stage::Switching { since: now, calls_cut: Some(0) };
             }
             Stage::Failed { .. }
@@ -87,6 +87,14 @@ pub fn shift(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, by_ms: i64) 
         if let Stage::Failed { failure, .. } = &mut update.stage {
             failure.at = failure.at.shifted_ms(by_ms);
         }
+    }
+}
+
+/// Ends every pause before a step is tried again: whoever restarts the agent wants to
+/// see it try.
+pub fn retry_now(updates: &mut BTreeMap<ComponentName, InstanceUpdate>) {
+    for backoff in updates.values_mut().filter_map(|update| update.backoff.as_mut()) {
+        backoff.retry_at = Timestamp(0);
     }
 }
 

@@ -19,7 +19,7 @@ fn hold(world: &mut World) {
 
 fn is_held(world: &World) -> bool {
     let decision = &world.decide()[&name("asterisk")];
-    decision.phase == Phase::Blocked && decision.reason.starts_with("needs a newer agent: ")
+    decision.phase == Phase::Blocked && matches!(decision.reason, Reason::NeedsNewerAgent { .. })
 }
 
 /// The agent is killed after so many effects of the switch from version 1 to `new`.

@@ -6,7 +6,8 @@ use crate::decide::observed::{
     ActiveState, ContainerState, Counting, Observed, ObservedContainer, ObservedDocument,
     ObservedInstance, ObservedUnit,
 };
-use crate::decide::reconcile::{Action, Decision, Input, Step, decide, reconcile};
+use crate::decide::reconcile::{Action, Decision, Input, decide, reconcile};
+use crate::decide::step::Step;
 use crate::decide::update::{self, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
@@ -391,15 +392,12 @@ impl World {
         }
         let desired_hash = self.desired(component).map_or_else(nothing, Instance::workload_hash);
         let now = self.now;
-        let update = self.updates.get(component).cloned();
-        let update =
-            update.unwrap_or_else(|| InstanceUpdate::new(desired_hash)).entering(&action.step, now);
-        self.updates.insert(component.clone(), update.clone());
+        let doing = update::Doing { component, desired_hash: &desired_hash, step: &action.step };
+        update::begin(&mut self.updates, doing, now);
         let effects_max = match fault {
             Fault::Backoff => {
                 let backoff = Outcome::Retry("docker does not answer".to_owned());
-                let after = update.after(&action.step, backoff, now);
-                self.updates.insert(component.clone(), after);
+                update::finish(&mut self.updates, doing, backoff, now);
                 return;
             }
             Fault::Killed { after } => usize::from(after),
@@ -415,12 +413,7 @@ impl World {
         if effects_max < usize::MAX {
             return;
         }
-        let after = update.after(&action.step, outcome, self.now);
-        if action.step == Step::Remove {
-            self.updates.remove(component);
-        } else {
-            self.updates.insert(component.clone(), after);
-        }
+        update::finish(&mut self.updates, doing, outcome, self.now);
     }
 
     fn effects(&mut self, component: &ComponentName, step: &Step, effects_max: usize) -> Outcome {

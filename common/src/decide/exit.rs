@@ -1,33 +1,47 @@
 //! How a container ended, and whether somebody on the host did it.
 
-use oml_common::document::status::Drift;
-use oml_common::time::Timestamp;
+use crate::document::status::Drift;
+use crate::time::Timestamp;
 
-use crate::runtime::ContainerEvents;
+/// What the engine's events tell of a container's end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ContainerEvents {
+    /// The end itself. An engine that is being restarted ends its containers and forgets that it did.
+    pub ended: bool,
+    /// `docker stop`, or the engine's own end.
+    pub stopped: bool,
+    /// `docker kill`, or the signal of a stop.
+    pub killed: bool,
+    /// `docker rm`.
+    pub removed: bool,
+    /// The kernel had no memory left for it.
+    pub out_of_memory: bool,
+}
 
-/// The end of a container, in words.
+/// How a container ended, in a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ContainerExit {
-    pub(super) words: String,
+pub struct ContainerExit {
+    pub words: String,
     /// Set when it did not end by itself.
-    pub(super) drift: Option<Drift>,
+    pub drift: Option<Drift>,
 }
 
-/// What is known about an end.
+/// Everything that is known about the end of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Evidence {
+pub struct Evidence {
     /// Exit status; none when the container is gone.
-    pub(super) code: Option<i64>,
+    pub code: Option<i64>,
     /// The kernel killed it for want of memory.
-    pub(super) out_of_memory: bool,
+    pub out_of_memory: bool,
     /// The engine had been away when it was found.
-    pub(super) engine_was_away: bool,
-    /// What the engine's events say; none when they could not be read.
-    pub(super) container_events: Option<ContainerEvents>,
+    pub engine_was_away: bool,
+    /// What the engine's events tell; none when it could not be asked.
+    pub container_events: Option<ContainerEvents>,
 }
 
-/// Puts an end into words.
-pub(super) fn tell(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit {
+/// Explains an end: who or what ended the container, as far as the evidence shows.
+#[must_use]
+pub fn explain(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit {
     let container_events = evidence.container_events.unwrap_or_default();
     let code = evidence.code.map_or_else(String::new, |code| format!(" (exit code {code})"));
     let by_hand = |what: &str| {

@@ -15,7 +15,7 @@ const NOTHING_DONE: Evidence = Evidence {
 };
 
 fn told(evidence: Evidence) -> (String, bool) {
-    let ending = tell("oml-x-server", evidence, Timestamp(7));
+    let ending = explain("oml-x-server", evidence, Timestamp(7));
     (ending.words, ending.drift.is_some())
 }
 

@@ -1,0 +1,55 @@
+//! Steps that were done and changed nothing: they are tried again ever more rarely.
+
+use std::collections::BTreeMap;
+
+use crate::decide::reconcile::{self, Decision};
+use crate::decide::step::Step;
+use crate::decide::update::{Outcome, desired_hash};
+use crate::document::update::InstanceUpdate;
+use crate::id::ComponentName;
+
+/// A step that was done and is called for again at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IneffectiveStep {
+    pub component: ComponentName,
+    pub step: Step,
+    /// Why it was called for both times.
+    pub reason: String,
+    /// The update with a pause before the next try.
+    pub update: InstanceUpdate,
+}
+
+/// Finds the steps that were done last and are called for again, takes them out of
+/// the decisions and returns each with its update. `last_done` keeps only those of
+/// components that are busy, which were not looked at since.
+pub fn take_ineffective(
+    decisions: &mut BTreeMap<ComponentName, Decision>,
+    last_done: &mut BTreeMap<ComponentName, Step>,
+    input: reconcile::Input<'_>,
+) -> Vec<IneffectiveStep> {
+    let (busy, looked_at): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(last_done)
+        .into_iter()
+        .partition(|(component, _)| input.busy.contains_key(component));
+    *last_done = busy;
+    let mut ineffective = Vec::new();
+    for (component, step) in looked_at {
+        let decision = decisions.get_mut(&component);
+        let Some(decision) = decision.filter(|d| d.step.as_ref() == Some(&step)) else { continue };
+        let reason = decision.reason.to_string();
+        let message = format!("{reason}; the step {} was done and changed nothing", step.as_str());
+        let desired_hash = desired_hash(input.assignment, input.updates, &component);
+        let update = input.updates.get(&component).cloned();
+        let update = update.unwrap_or_else(|| InstanceUpdate::new(desired_hash)).after(
+            &step,
+            Outcome::Retry(message),
+            input.now,
+        );
+        decision.step = None;
+        decision.wake_at = update.backoff.as_ref().map(|backoff| backoff.retry_at);
+        ineffective.push(IneffectiveStep { component, step, reason, update });
+    }
+    ineffective
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! What `reconcile` looks at, and what it answers, for all of its parts.
+
+use std::collections::BTreeMap;
+
+use crate::decide::observed::{ActiveState, Observed, ObservedInstance, ObservedUnit};
+use crate::decide::step::Step;
+use crate::document::assignment::{Assignment, Desired};
+use crate::document::instance::Workload;
+use crate::document::report::Phase;
+use crate::document::update::{InstanceUpdate, LastGood, Stage};
+use crate::id::{ComponentName, ContentHash};
+use crate::time::Timestamp;
+
+use super::reason::Reason;
+
+/// Everything `reconcile` looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The share of the desired state; without one nothing is done.
+    pub assignment: Option<&'a Assignment>,
+    /// What was found on the host.
+    pub observed: &'a Observed,
+    /// Changes on their way.
+    pub updates: &'a BTreeMap<ComponentName, InstanceUpdate>,
+    /// Steps that are being done at this moment.
+    pub busy: &'a BTreeMap<ComponentName, Busy>,
+    /// The host's clock.
+    pub now: Timestamp,
+}
+
+/// A step that is being done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Busy {
+    pub step: Step,
+    /// Bytes pulled and in all, for [`Step::Pull`].
+    pub bytes: (u64, u64),
+}
+
+/// The state of an instance and its next step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// For the report.
+    pub phase: Phase,
+    pub reason: Reason,
+    /// What to do now.
+    pub step: Option<Step>,
+    /// When to look again although nothing changed.
+    pub wake_at: Option<Timestamp>,
+}
+
+impl Decision {
+    pub(super) fn wait(phase: Phase, reason: Reason) -> Self {
+        Self { phase, reason, step: None, wake_at: None }
+    }
+
+    pub(super) fn act(phase: Phase, step: Step, reason: Reason) -> Self {
+        Self { phase, reason, step: Some(step), wake_at: None }
+    }
+
+    /// Gives the change up for that reason.
+    pub(super) fn fail(phase: Phase, reason: Reason) -> Self {
+        Self::act(phase, Step::Fail { why: reason.to_string() }, reason)
+    }
+
+    pub(super) fn until(mut self, at: Timestamp) -> Self {
+        self.wake_at = Some(at);
+        self
+    }
+}
+
+/// One instance with everything that bears on it.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub(super) desired: &'a Desired,
+    /// Identity of the desired workload.
+    pub(super) desired_hash: &'a ContentHash,
+    pub(super) seen: &'a ObservedInstance,
+    /// The update towards that desired workload; one towards another says nothing here.
+    pub(super) update: Option<&'a InstanceUpdate>,
+    pub(super) input: Input<'a>,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn works_by_desired(self) -> bool {
+        works_by(self.seen, self.desired_hash, &self.desired.instance.workload)
+    }
+
+    /// Something was stopped for the change, and its end is not recorded.
+    pub(super) fn is_under_way(self) -> bool {
+        self.update.is_some_and(|update| match update.stage {
+            Stage::Switching { .. } | Stage::Soaking { .. } | Stage::Failed { .. } => true,
+            Stage::Preparing
+            | Stage::Draining { .. }
+            | Stage::Committed { .. }
+            | Stage::RolledBack { .. } => false,
+        })
+    }
+
+    /// The document that its supervisor reads, or would.
+    pub(super) fn works_by(self, hash: &ContentHash) -> bool {
+        self.seen.document.as_ref().is_some_and(|document| &document.workload == hash)
+    }
+
+    /// The last good workload, where it is another than the desired workload.
+    pub(super) fn returns_to(self) -> Option<&'a ContentHash> {
+        self.update.and_then(InstanceUpdate::returns_to)
+    }
+
+    /// Until it is recorded that the desired workload is kept, the last good one may be needed.
+    pub(super) fn commit(self) -> Step {
+        Step::Commit { previous: self.returns_to().cloned() }
+    }
+
+    /// The last good workload did not start when it was rolled back to.
+    pub(super) fn previous_failed(self) -> bool {
+        self.update.is_some_and(|update| matches!(update.last_good, LastGood::PreviousFailed(_)))
+    }
+
+    pub(super) fn is_container(self) -> bool {
+        self.desired.instance.container().is_some()
+    }
+
+    /// No other container than that of the desired workload runs; a packaged unit
+    /// shows none.
+    pub(super) fn runs_desired(self) -> bool {
+        !self.is_container() || self.seen.running().is_some_and(|c| &c.hash == self.desired_hash)
+    }
+
+    /// Whether the desired workload runs only since a change that was superseded and came
+    /// back to it: it still has to stay healthy for its soak time.
+    pub(super) fn is_unproven(self) -> bool {
+        !self.proved_before()
+            && self.seen.unit.as_ref().is_some_and(is_active)
+            && self.runs_desired()
+    }
+
+    /// Whether the desired workload stayed healthy through its soak before this change.
+    pub(super) fn proved_before(self) -> bool {
+        match self.update.map(|update| &update.last_good) {
+            Some(LastGood::Previous(hash) | LastGood::PreviousFailed(hash)) => {
+                hash == self.desired_hash
+            }
+            Some(LastGood::None) => false,
+            Some(LastGood::Current) | None => true,
+        }
+    }
+}
+
+/// Whether the host already works by this workload: for a container, the
+/// document its supervisor reads, unless another one still runs; for a packaged
+/// unit, our drop-in.
+pub(super) fn works_by(
+    seen: &ObservedInstance,
+    desired_hash: &ContentHash,
+    workload: &Workload,
+) -> bool {
+    match workload {
+        Workload::Container(_) => {
+            seen.document.as_ref().is_some_and(|document| &document.workload == desired_hash)
+                && seen.running().is_none_or(|container| &container.hash == desired_hash)
+        }
+        // Text that only has to be written or read again is no reason to restart it.
+        Workload::Unit(_) => seen.unit.as_ref().is_some_and(|unit| {
+            let works_by =
+                seen.document.as_ref().map(|document| &document.workload == desired_hash);
+            unit.hash.is_some() && works_by.unwrap_or(!unit.stale)
+        }),
+    }
+}
+
+pub(super) fn is_active(unit: &ObservedUnit) -> bool {
+    match unit.active {
+        ActiveState::Active | ActiveState::Reloading => true,
+        ActiveState::Inactive
+        | ActiveState::Activating
+        | ActiveState::Deactivating
+        | ActiveState::Failed => false,
+    }
+}

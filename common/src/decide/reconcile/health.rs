@@ -1,0 +1,78 @@
+//! Health as it may be shown and acted on.
+
+use crate::decide::observed::{ContainerState, ObservedInstance};
+use crate::document::instance::{Instance, Workload};
+use crate::document::report::Phase;
+use crate::document::status::Health;
+use crate::time::Timestamp;
+
+use super::case::{Case, Decision, is_active};
+use super::reason::{LastEnd, Reason};
+
+/// What was seen later than this from now was seen before the clock was set back.
+const CLOCK_SKEW_MS_MAX: u64 = 1_000;
+
+/// The health of an instance; an old observation is not one.
+pub(super) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestamp) -> Health {
+    match &*instance.workload {
+        Workload::Unit(_) => match &seen.unit {
+            _ if seen.systemd_is_away => Health::Unknown,
+            None => Health::Unknown,
+            Some(unit) if is_active(unit) => Health::Healthy,
+            Some(_) => Health::Unhealthy,
+        },
+        Workload::Container(_) => {
+            let probe = &instance.probe;
+            let age_ms_max = 3 * (probe.interval_ms + probe.timeout_ms);
+            let running = seen.running();
+            match &seen.status {
+                Some(status)
+                    if status.checked_at <= now.plus_ms(CLOCK_SKEW_MS_MAX)
+                        && now.since_ms(status.checked_at) <= age_ms_max
+                        && running.is_some_and(|c| c.id == status.container)
+                        && !answers_another(seen) =>
+                {
+                    status.health
+                }
+                Some(_) | None => Health::Unknown,
+            }
+        }
+    }
+}
+
+/// The phase that health alone gives.
+pub(super) fn decide_health(case: Case<'_>) -> Decision {
+    let seen = case.seen;
+    let probe = || {
+        let detail = seen.status.as_ref().map_or_else(String::new, |status| status.detail.clone());
+        Reason::Probe { detail }
+    };
+    let (phase, reason) = match health(&case.desired.instance, seen, case.input.now) {
+        Health::Healthy => (Phase::Ready, probe()),
+        Health::Unhealthy => (Phase::Unhealthy, probe()),
+        Health::Starting => (Phase::Starting, probe()),
+        Health::Unknown if answers_another(seen) => (Phase::Starting, Reason::ProbeChanged),
+        Health::Unknown => (Phase::Unhealthy, Reason::Unobserved(last_end(seen))),
+    };
+    Decision::wait(phase, reason)
+}
+
+/// The last answer is one to the probe of an earlier document.
+fn answers_another(seen: &ObservedInstance) -> bool {
+    let asked = seen.status.as_ref().and_then(|status| status.probe.as_ref());
+    let asks = seen.document.as_ref().and_then(|document| document.probe.as_ref());
+    asked.zip(asks).is_some_and(|(asked, asks)| asked != asks)
+}
+
+/// How the program ended, if it does not run.
+pub(super) fn last_end(seen: &ObservedInstance) -> LastEnd {
+    let ended = seen.containers.iter().filter_map(|container| match container.state {
+        ContainerState::Exited { code, at, out_of_memory } => Some((at, code, out_of_memory)),
+        ContainerState::Created | ContainerState::Running { .. } => None,
+    });
+    match ended.max().filter(|_| seen.running().is_none()) {
+        Some((_, _, true)) => LastEnd::OutOfMemory,
+        Some((_, code, false)) => LastEnd::Status(code),
+        None => LastEnd::Unknown,
+    }
+}

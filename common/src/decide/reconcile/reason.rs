@@ -1,0 +1,190 @@
+//! Why an instance is in its phase, and why a step is done: what people read in
+//! reports and logs.
+
+use std::fmt::{Display, Formatter, Result};
+
+use crate::id::{ComponentName, Version};
+use crate::text::plural::{counted, is_or_are};
+
+mod parts;
+
+pub use self::parts::{
+    Activity, CallCount, Hold, Interruption, Lack, LastEnd, Meanwhile, SoakState, UnitTrouble,
+};
+
+/// The reason of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    NeedsNewerAgent {
+        why: String,
+        /// What is done until the agent is upgraded, unless what runs is left as it is.
+        meanwhile: Option<Meanwhile>,
+    },
+    /// Something of its name on the host does not carry our mark.
+    Foreign {
+        object: String,
+    },
+    /// The engine or systemd does not answer.
+    DaemonAway {
+        message: String,
+    },
+    /// The last step could not be done; the next try comes later.
+    Retrying {
+        message: String,
+    },
+    NotDesired,
+    RemovalFailed {
+        message: String,
+    },
+    /// A step is being done.
+    Doing(Activity),
+    /// Something is not on the host as it should be.
+    Lacks(Lack),
+    WaitsFor {
+        component: ComponentName,
+    },
+    Draining {
+        noun: String,
+        count: CallCount,
+        /// The deadline has passed, and the operator wants to wait all the same.
+        is_overdue: bool,
+    },
+    FirstStart,
+    /// The desired version or configuration differs from what runs.
+    Changed,
+    /// The drain deadline has passed; without a number the calls cannot be counted.
+    CutAtDeadline {
+        calls: Option<u64>,
+    },
+    Interrupted(Interruption),
+    /// The new version did not come up, with systemd's word for why.
+    DidNotStart {
+        result: String,
+    },
+    /// The superseded version left nothing running.
+    LastGoodMeanwhile,
+    Soak(SoakState),
+    /// The change failed.
+    Failed {
+        message: String,
+        hold: Option<Hold>,
+    },
+    /// The change failed, and the previous version runs or should.
+    RolledBack {
+        version: Option<Version>,
+        message: String,
+        hold: Option<Hold>,
+    },
+    /// The change failed, and somebody made it work on the host.
+    HealthyAfterAll,
+    /// Somebody keeps it from running.
+    Held(Hold),
+    /// Somebody keeps it from running, and its soak has not finished.
+    HeldBeforeSoaked(Hold),
+    /// The unit is not active.
+    Unit(UnitTrouble),
+    /// The probe's own words.
+    Probe {
+        detail: String,
+    },
+    /// The probe was changed and has not been asked since.
+    ProbeChanged,
+    /// Nothing recent is known of its health.
+    Unobserved(LastEnd),
+}
+
+impl Display for Reason {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::NeedsNewerAgent { why, meanwhile: None } => {
+                write!(f, "needs a newer agent: {why}")
+            }
+            Self::NeedsNewerAgent { why, meanwhile: Some(meanwhile) } => {
+                write!(f, "needs a newer agent: {why}; {meanwhile}")
+            }
+            Self::Foreign { object } => {
+                write!(f, "{object} exists on the host and is not ours; it was not touched")
+            }
+            Self::DaemonAway { message } | Self::Retrying { message } => f.write_str(message),
+            Self::NotDesired => f.write_str("no longer part of the desired state"),
+            Self::RemovalFailed { message } => write!(f, "its removal {message}"),
+            Self::Doing(activity) => activity.fmt(f),
+            Self::Lacks(lack) => lack.fmt(f),
+            Self::WaitsFor { component } => write!(f, "waits for {component}"),
+            Self::Draining { noun, count, is_overdue } => draining(f, noun, *count, *is_overdue),
+            Self::FirstStart => f.write_str("first start"),
+            Self::Changed => f.write_str("another version or configuration is desired"),
+            Self::CutAtDeadline { calls } => cut_at_deadline(f, *calls),
+            Self::Interrupted(interruption) => interruption.fmt(f),
+            Self::DidNotStart { result } => write!(f, "did not start: {}", unit_words(result)),
+            Self::LastGoodMeanwhile => f.write_str(
+                "the superseded version is not running; the last known-good version runs until \
+                 this one is ready",
+            ),
+            Self::Soak(state) => state.fmt(f),
+            Self::Failed { message, hold } => held(f, message, *hold),
+            Self::RolledBack { version, message, hold } => {
+                if let Some(version) = version {
+                    write!(f, "version {version} ")?;
+                }
+                held(f, message, *hold)
+            }
+            Self::HealthyAfterAll => f.write_str("healthy after all"),
+            Self::Held(hold) => hold.fmt(f),
+            Self::HeldBeforeSoaked(Hold::Stopped) => f.write_str(
+                "stopped on the host by hand before its soak finished; start it there or apply \
+                 another change",
+            ),
+            Self::HeldBeforeSoaked(Hold::Masked) => f.write_str(
+                "its unit is masked on the host and its soak has not finished; unmask it there \
+                 or apply another change",
+            ),
+            Self::Unit(trouble) => trouble.fmt(f),
+            Self::Probe { detail } => f.write_str(detail),
+            Self::ProbeChanged => f.write_str("its changed probe has not been asked yet"),
+            Self::Unobserved(last) => last.fmt(f),
+        }
+    }
+}
+
+fn draining(f: &mut Formatter<'_>, noun: &str, count: CallCount, is_overdue: bool) -> Result {
+    match count {
+        CallCount::Asked => write!(f, "asking how many {noun} are up")?,
+        CallCount::Up(active) => write!(f, "{} {} up", counted(active, noun), is_or_are(active))?,
+        CallCount::Unreadable => {
+            write!(f, "the number of {noun} cannot be read, so {noun} count as up")?;
+        }
+    }
+    if is_overdue {
+        f.write_str("; the deadline has passed and the operator's choice is to wait")?;
+    }
+    Ok(())
+}
+
+fn cut_at_deadline(f: &mut Formatter<'_>, calls: Option<u64>) -> Result {
+    f.write_str("the drain deadline has passed; ")?;
+    match calls {
+        Some(calls) => write!(f, "{calls} {} cut", is_or_are(calls)),
+        None => f.write_str("what cannot be counted is cut"),
+    }
+}
+
+fn held(f: &mut Formatter<'_>, message: &str, hold: Option<Hold>) -> Result {
+    f.write_str(message)?;
+    hold.map_or(Ok(()), |hold| write!(f, "; {hold}"))
+}
+
+/// Explains systemd's word for the end of a unit that never answered.
+fn unit_words(result: &str) -> String {
+    match result {
+        "" | "success" => "it did not answer in time".to_owned(),
+        "exit-code" => "its program ended with an error".to_owned(),
+        "timeout" => "it did not answer within its start time-out".to_owned(),
+        "oom-kill" => "the kernel ended it for want of memory".to_owned(),
+        "start-limit-hit" => "it ended again and again".to_owned(),
+        other => format!("systemd says {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! The kinds of reasons that have several forms.
+
+use std::fmt::{Display, Formatter, Result};
+
+use crate::text::plural::counted;
+use crate::time::Span;
+
+/// What is being done to an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    Removing,
+    Pulling,
+    Preparing,
+    Starting,
+    RollingBack,
+}
+
+/// What is missing on the host, or not as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// The desired version was never pulled.
+    NewImage,
+    /// The desired version has no container yet.
+    NewContainer,
+    /// The unit is missing or of another version.
+    NewUnit,
+    Unit,
+    /// The instance document or the unit's text is an older one.
+    Documents,
+    Container,
+    ContainerAndImage,
+    /// The container has another name than its own.
+    ContainerName,
+    /// More than one container of earlier versions is left.
+    Cleanup,
+}
+
+/// What is done to an instance that waits for a newer agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meanwhile {
+    /// The old version was never stopped, so what was written for the switch is taken back.
+    NeverStopped,
+    /// The last good version runs.
+    LastGood,
+    /// The version on the host is started again.
+    StartAgain,
+    /// The last step could not be done; the next try comes later.
+    Retrying { message: String },
+}
+
+impl Display for Meanwhile {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::NeverStopped => "the switch was interrupted before the stop",
+            Self::LastGood => "the last good version runs until then",
+            Self::StartAgain => "its unit is not running",
+            Self::Retrying { message } => message,
+        })
+    }
+}
+
+/// How many calls are up, as far as they were counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallCount {
+    /// They are being counted for the first time.
+    Asked,
+    Up(u64),
+    Unreadable,
+}
+
+/// The moment at which a switch was interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// The old version still ran.
+    BeforeStop,
+    /// The new version was not started.
+    BeforeStart,
+    /// The new version was started and had not answered.
+    BeforeAnswer,
+}
+
+/// How the soak of a version stands, or how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SoakState {
+    /// The new version answers for the first time.
+    Begins,
+    /// The desired version runs since a change that was superseded.
+    BeginsLate,
+    GoesOn {
+        left: Span,
+    },
+    /// Its time is over, and the last probe failed.
+    LastProbeFailed,
+    /// Its time is over, and the health was not observed yet.
+    NotObservedYet,
+    Passed,
+    /// Somebody restarted the unit.
+    Restarted,
+    /// Somebody is restarting the unit.
+    Restarting,
+    UnitLost,
+    /// The program ended.
+    Ended,
+    /// The probe failed too often.
+    Unhealthy {
+        detail: String,
+    },
+    /// The probe could not be asked.
+    NeverObserved,
+}
+
+/// What somebody did on the host to keep an instance from running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// The unit was stopped.
+    Stopped,
+    /// The unit was masked.
+    Masked,
+}
+
+/// Why a unit that should be active is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnitTrouble {
+    NotRunning,
+    /// systemd has a start job for it.
+    Starting,
+    /// systemd has a stop job for it.
+    Stopping,
+    /// systemd restarts it, so many times so far.
+    Restarting {
+        times: u32,
+    },
+    /// It is failed, with systemd's word for why.
+    Failed {
+        result: String,
+    },
+    /// systemd gave up restarting it.
+    KeepsEnding {
+        times: u32,
+        last: LastEnd,
+    },
+}
+
+/// How a program ended that does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastEnd {
+    /// The kernel killed it.
+    OutOfMemory,
+    /// It ended with that exit status.
+    Status(i64),
+    /// It runs, or nothing is known of its end.
+    Unknown,
+}
+
+impl Display for Activity {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::Removing => "being removed",
+            Self::Pulling => "pulling the image",
+            Self::Preparing => "preparing container and unit",
+            Self::Starting => "starting",
+            Self::RollingBack => "rolling back to the version before",
+        })
+    }
+}
+
+impl Display for Lack {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::NewImage => "its image is not on the host",
+            Self::NewContainer => "its container does not exist yet",
+            Self::NewUnit => "its unit is missing or out of date",
+            Self::Unit => "its unit is missing",
+            Self::Documents => "its documents on the host are out of date",
+            Self::Container => "its container is gone",
+            Self::ContainerAndImage => "container and image are gone",
+            Self::ContainerName => "its container does not bear its own name",
+            Self::Cleanup => "older containers are left",
+        })
+    }
+}
+
+impl Display for Interruption {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::BeforeStop => "the switch was interrupted before the stop",
+            Self::BeforeStart => "the switch was interrupted before the start",
+            Self::BeforeAnswer => "the switch was interrupted before the new version answered",
+        })
+    }
+}
+
+impl Display for SoakState {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::Begins => "the new version answers",
+            Self::BeginsLate => "runs already, and has not passed its soak yet",
+            Self::GoesOn { left } => return write!(f, "has to stay healthy for {left} more"),
+            Self::LastProbeFailed => "its last probe failed",
+            Self::NotObservedYet => "its health is not known yet",
+            Self::Passed => "stayed healthy through its soak time",
+            Self::Restarted => "was restarted on the host; its soak begins again",
+            Self::Restarting => "is being restarted on the host",
+            Self::UnitLost => "lost its unit while it had to stay healthy",
+            Self::Ended => "ended while it had to stay healthy",
+            Self::Unhealthy { detail } => {
+                return write!(f, "stopped answering while it had to stay healthy: {detail}");
+            }
+            Self::NeverObserved => "could not be asked for its health",
+        })
+    }
+}
+
+impl Display for Hold {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::Stopped => "stopped on the host by hand",
+            Self::Masked => "its unit is masked on the host",
+        })
+    }
+}
+
+impl Display for UnitTrouble {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::NotRunning => f.write_str("its unit is not running"),
+            Self::Starting => f.write_str("systemd is starting it"),
+            Self::Stopping => f.write_str("systemd is stopping it"),
+            Self::Restarting { times } => {
+                let times = counted(u64::from(*times), "times");
+                write!(f, "started again by systemd, {times} so far")
+            }
+            Self::Failed { result } => write!(f, "its unit has failed: {result}"),
+            Self::KeepsEnding { times, last } => write!(f, "ended {times} times in a row: {last}"),
+        }
+    }
+}
+
+impl Display for LastEnd {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::OutOfMemory => f.write_str("the kernel ended its program for want of memory"),
+            Self::Status(code) => write!(f, "its program ended with status {code}"),
+            Self::Unknown => f.write_str("its health has not been observed lately"),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+use super::*;
+use crate::time::Span;
+
+fn texts(reasons: &[(Reason, &str)]) {
+    for (reason, text) in reasons {
+        assert_eq!(reason.to_string(), *text, "{reason:?}");
+    }
+}
+
+fn newer_agent(meanwhile: Option<Meanwhile>) -> Reason {
+    Reason::NeedsNewerAgent { why: "x".to_owned(), meanwhile }
+}
+
+fn failed(hold: Option<Hold>) -> Reason {
+    Reason::Failed { message: "did not answer".to_owned(), hold }
+}
+
+fn rolled_back(version: Option<&str>, hold: Option<Hold>) -> Reason {
+    let version = version.map(|version| version.parse().unwrap());
+    Reason::RolledBack { version, message: "did not answer".to_owned(), hold }
+}
+
+fn draining(count: CallCount, is_overdue: bool) -> Reason {
+    Reason::Draining { noun: "calls".to_owned(), count, is_overdue }
+}
+
+#[test]
+fn what_is_in_the_way_is_named() {
+    let message = || "docker does not answer".to_owned();
+    texts(&[
+        (newer_agent(None), "needs a newer agent: x"),
+        (
+            newer_agent(Some(Meanwhile::NeverStopped)),
+            "needs a newer agent: x; the switch was interrupted before the stop",
+        ),
+        (
+            newer_agent(Some(Meanwhile::LastGood)),
+            "needs a newer agent: x; the last good version runs until then",
+        ),
+        (
+            newer_agent(Some(Meanwhile::StartAgain)),
+            "needs a newer agent: x; its unit is not running",
+        ),
+        (
+            newer_agent(Some(Meanwhile::Retrying { message: message() })),
+            "needs a newer agent: x; docker does not answer",
+        ),
+        (
+            Reason::Foreign { object: "unit a.service".to_owned() },
+            "unit a.service exists on the host and is not ours; it was not touched",
+        ),
+        (Reason::DaemonAway { message: message() }, "docker does not answer"),
+        (Reason::Retrying { message: message() }, "docker does not answer"),
+        (Reason::NotDesired, "no longer part of the desired state"),
+        (
+            Reason::RemovalFailed { message: "was not begun".to_owned() },
+            "its removal was not begun",
+        ),
+        (Reason::WaitsFor { component: "db".parse().unwrap() }, "waits for db"),
+        (Reason::Held(Hold::Stopped), "stopped on the host by hand"),
+        (Reason::Held(Hold::Masked), "its unit is masked on the host"),
+        (
+            Reason::HeldBeforeSoaked(Hold::Stopped),
+            "stopped on the host by hand before its soak finished; start it there or apply \
+             another change",
+        ),
+        (
+            Reason::HeldBeforeSoaked(Hold::Masked),
+            "its unit is masked on the host and its soak has not finished; unmask it there or \
+             apply another change",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_done_or_has_to_be_done_is_named() {
+    texts(&[
+        (Reason::Doing(Activity::Removing), "being removed"),
+        (Reason::Doing(Activity::Pulling), "pulling the image"),
+        (Reason::Doing(Activity::Preparing), "preparing container and unit"),
+        (Reason::Doing(Activity::Starting), "starting"),
+        (Reason::Doing(Activity::RollingBack), "rolling back to the version before"),
+        (Reason::Lacks(Lack::NewImage), "its image is not on the host"),
+        (Reason::Lacks(Lack::NewContainer), "its container does not exist yet"),
+        (Reason::Lacks(Lack::NewUnit), "its unit is missing or out of date"),
+        (Reason::Lacks(Lack::Unit), "its unit is missing"),
+        (Reason::Lacks(Lack::Documents), "its documents on the host are out of date"),
+        (Reason::Lacks(Lack::Container), "its container is gone"),
+        (Reason::Lacks(Lack::ContainerAndImage), "container and image are gone"),
+        (Reason::Lacks(Lack::ContainerName), "its container does not bear its own name"),
+        (Reason::Lacks(Lack::Cleanup), "older containers are left"),
+    ]);
+}
+
+#[test]
+fn a_switch_tells_why_it_is_done_and_what_it_cuts() {
+    texts(&[
+        (draining(CallCount::Asked, false), "asking how many calls are up"),
+        (draining(CallCount::Up(1), false), "1 call is up"),
+        (
+            draining(CallCount::Up(12), true),
+            "12 calls are up; the deadline has passed and the operator's choice is to wait",
+        ),
+        (
+            draining(CallCount::Unreadable, false),
+            "the number of calls cannot be read, so calls count as up",
+        ),
+        (Reason::FirstStart, "first start"),
+        (Reason::Changed, "another version or configuration is desired"),
+        (
+            Reason::CutAtDeadline { calls: None },
+            "the drain deadline has passed; what cannot be counted is cut",
+        ),
+        (Reason::CutAtDeadline { calls: Some(1) }, "the drain deadline has passed; 1 is cut"),
+        (
+            Reason::Interrupted(Interruption::BeforeStop),
+            "the switch was interrupted before the stop",
+        ),
+        (
+            Reason::Interrupted(Interruption::BeforeStart),
+            "the switch was interrupted before the start",
+        ),
+        (
+            Reason::Interrupted(Interruption::BeforeAnswer),
+            "the switch was interrupted before the new version answered",
+        ),
+        (
+            Reason::LastGoodMeanwhile,
+            "the superseded version is not running; the last known-good version runs until \
+             this one is ready",
+        ),
+    ]);
+    for (result, words) in [
+        ("success", "it did not answer in time"),
+        ("exit-code", "its program ended with an error"),
+        ("timeout", "it did not answer within its start time-out"),
+        ("oom-kill", "the kernel ended it for want of memory"),
+        ("start-limit-hit", "it ended again and again"),
+        ("watchdog", "systemd says watchdog"),
+    ] {
+        let reason = Reason::DidNotStart { result: result.to_owned() };
+        assert_eq!(reason.to_string(), format!("did not start: {words}"));
+    }
+}
+
+#[test]
+fn a_soak_tells_how_it_stands_and_why_it_failed() {
+    let soak = |state| Reason::Soak(state);
+    texts(&[
+        (soak(SoakState::Begins), "the new version answers"),
+        (soak(SoakState::BeginsLate), "runs already, and has not passed its soak yet"),
+        (soak(SoakState::GoesOn { left: Span(5_000) }), "has to stay healthy for 5s more"),
+        (soak(SoakState::LastProbeFailed), "its last probe failed"),
+        (soak(SoakState::NotObservedYet), "its health is not known yet"),
+        (soak(SoakState::Passed), "stayed healthy through its soak time"),
+        (soak(SoakState::Restarted), "was restarted on the host; its soak begins again"),
+        (soak(SoakState::Restarting), "is being restarted on the host"),
+        (soak(SoakState::UnitLost), "lost its unit while it had to stay healthy"),
+        (soak(SoakState::Ended), "ended while it had to stay healthy"),
+        (
+            soak(SoakState::Unhealthy { detail: "no answer".to_owned() }),
+            "stopped answering while it had to stay healthy: no answer",
+        ),
+        (soak(SoakState::NeverObserved), "could not be asked for its health"),
+        (failed(None), "did not answer"),
+        (failed(Some(Hold::Masked)), "did not answer; its unit is masked on the host"),
+        (rolled_back(None, None), "did not answer"),
+        (
+            rolled_back(Some("2"), Some(Hold::Stopped)),
+            "version 2 did not answer; stopped on the host by hand",
+        ),
+        (Reason::HealthyAfterAll, "healthy after all"),
+    ]);
+}
+
+#[test]
+fn an_instance_with_nothing_to_change_tells_how_it_is() {
+    let unit = |trouble| Reason::Unit(trouble);
+    texts(&[
+        (unit(UnitTrouble::NotRunning), "its unit is not running"),
+        (unit(UnitTrouble::Starting), "systemd is starting it"),
+        (unit(UnitTrouble::Stopping), "systemd is stopping it"),
+        (unit(UnitTrouble::Restarting { times: 3 }), "started again by systemd, 3 times so far"),
+        (
+            unit(UnitTrouble::Failed { result: "exit-code".to_owned() }),
+            "its unit has failed: exit-code",
+        ),
+        (
+            unit(UnitTrouble::KeepsEnding { times: 6, last: LastEnd::Status(3) }),
+            "ended 6 times in a row: its program ended with status 3",
+        ),
+        (Reason::Probe { detail: "200 OK".to_owned() }, "200 OK"),
+        (Reason::ProbeChanged, "its changed probe has not been asked yet"),
+        (
+            Reason::Unobserved(LastEnd::OutOfMemory),
+            "the kernel ended its program for want of memory",
+        ),
+        (Reason::Unobserved(LastEnd::Unknown), "its health has not been observed lately"),
+    ]);
+}

@@ -1,0 +1,114 @@
+//! The start of another version: whether the old one may still be stopped for it,
+//! and whose fault it is when the new one does not come up.
+
+use std::fmt::{Display, Formatter};
+
+use crate::decide::step::Step;
+use crate::text::plural::counted;
+use crate::time::Span;
+
+/// Calls that began between the count that allowed the switch and the stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallsCame(pub u64);
+
+/// Why a start did not succeed, as far as blame is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartErrorKind {
+    /// The daemon refused or the start failed; the same may succeed later.
+    Transient,
+    /// The daemon refused or the start failed, and it will again.
+    Refused,
+    /// The daemon does not answer.
+    DaemonAway,
+    /// Something in the way does not carry our mark.
+    Foreign,
+}
+
+/// Everything that is known of a start that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailedStart<'a> {
+    pub took_ms: u64,
+    /// The instance's own limit.
+    pub start_timeout_ms: u64,
+    pub is_container: bool,
+    /// The status that the program ended with, if it did.
+    pub exit_code: Option<i64>,
+    /// What systemd or the engine said.
+    pub error: &'a str,
+}
+
+/// Why a version did not start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartFailure {
+    /// Its program ended before it answered.
+    Ended { status: i64 },
+    /// Its program ran and never answered, so it was stopped.
+    NoAnswer { limit: Span },
+    /// Its program was never seen to run.
+    NotStarted { error: String },
+}
+
+/// Whether calls have to be counted once more before the stop: only where the
+/// switch was allowed because there were none.
+#[must_use]
+pub fn needs_recount(step: &Step) -> bool {
+    matches!(step, Step::Switch { calls_cut: Some(0), .. })
+}
+
+/// Whether the old version may be stopped after that count. Calls that cannot be
+/// counted any more were none a moment ago.
+///
+/// # Errors
+/// The calls that came; the drain begins again.
+pub fn may_stop(recounted: Option<u64>) -> Result<(), CallsCame> {
+    match recounted {
+        Some(calls) if calls > 0 => Err(CallsCame(calls)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether an error is the fault of the version that was started. Any other passes,
+/// and the start is tried again.
+#[must_use]
+pub fn blames_version(error: StartErrorKind) -> bool {
+    match error {
+        StartErrorKind::Refused => true,
+        StartErrorKind::Transient | StartErrorKind::DaemonAway | StartErrorKind::Foreign => false,
+    }
+}
+
+/// Says why a version did not start, and the exit status to report. A program that was
+/// stopped because it did not answer says nothing by its status.
+#[must_use]
+pub fn classify_failure(failed: FailedStart<'_>) -> (StartFailure, Option<i64>) {
+    let in_time = failed.took_ms < failed.start_timeout_ms;
+    let failure = match failed.exit_code {
+        Some(status) if in_time => StartFailure::Ended { status },
+        Some(_) if failed.is_container => {
+            StartFailure::NoAnswer { limit: Span(failed.start_timeout_ms) }
+        }
+        Some(_) | None => StartFailure::NotStarted { error: failed.error.to_owned() },
+    };
+    (failure, failed.exit_code.filter(|_| in_time))
+}
+
+impl Display for CallsCame {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} came up before the stop", counted(self.0, "calls"))
+    }
+}
+
+impl std::error::Error for CallsCame {}
+
+impl Display for StartFailure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ended { status } => write!(f, "ended with status {status} before it answered"),
+            Self::NoAnswer { limit } => write!(f, "did not answer within {limit}"),
+            Self::NotStarted { error } => write!(f, "did not start: {error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+use super::*;
+
+const ENDED: FailedStart<'_> = FailedStart {
+    took_ms: 1_000,
+    start_timeout_ms: 30_000,
+    is_container: true,
+    exit_code: Some(3),
+    error: "unit x.service: its process ended with exit code 3",
+};
+
+fn classified(failed: FailedStart<'_>) -> (String, Option<i64>) {
+    let (failure, exit_code) = classify_failure(failed);
+    (failure.to_string(), exit_code)
+}
+
+#[test]
+fn a_program_that_ended_early_is_told_with_its_status() {
+    let told = ("ended with status 3 before it answered".to_owned(), Some(3));
+    assert_eq!(classified(ENDED), told);
+    assert_eq!(classified(FailedStart { is_container: false, ..ENDED }), told);
+}
+
+#[test]
+fn a_program_that_was_stopped_for_its_silence_says_nothing_by_its_status() {
+    let late = FailedStart { took_ms: 30_000, exit_code: Some(143), ..ENDED };
+    assert_eq!(classified(late), ("did not answer within 30s".to_owned(), None));
+    let unit = FailedStart { is_container: false, error: "timed out", ..late };
+    assert_eq!(classified(unit), ("did not start: timed out".to_owned(), None));
+}
+
+#[test]
+fn a_program_that_never_ran_is_told_with_the_error() {
+    let told = ("did not start: no such file".to_owned(), None);
+    assert_eq!(classified(FailedStart { exit_code: None, error: "no such file", ..ENDED }), told);
+}
+
+#[test]
+fn only_a_refusal_that_stays_is_the_fault_of_the_version() {
+    let all = [
+        StartErrorKind::Refused,
+        StartErrorKind::Transient,
+        StartErrorKind::DaemonAway,
+        StartErrorKind::Foreign,
+    ];
+    assert_eq!(all.map(blames_version), [true, false, false, false]);
+}
+
+#[test]
+fn a_switch_that_cuts_nothing_is_recounted_and_stopped_by_calls_that_came() {
+    let switch = |calls_cut| Step::Switch { previous: None, calls_cut };
+    assert!(needs_recount(&switch(Some(0))));
+    assert!(!needs_recount(&switch(Some(12))));
+    assert!(!needs_recount(&switch(None)));
+    assert!(!needs_recount(&Step::Start));
+    assert_eq!((may_stop(None), may_stop(Some(0))), (Ok(()), Ok(())));
+    assert_eq!(may_stop(Some(1)).unwrap_err().to_string(), "1 call came up before the stop");
+}

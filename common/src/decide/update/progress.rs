@@ -1,0 +1,62 @@
+//! What the begin and the end of a step do to the updates of a host.
+
+use std::collections::BTreeMap;
+
+use crate::decide::step::Step;
+use crate::id::{ComponentName, ContentHash};
+use crate::time::Timestamp;
+
+use super::Outcome;
+use crate::document::update::InstanceUpdate;
+
+/// A step of a component, with the workload that was desired when it was decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Doing<'a> {
+    pub component: &'a ComponentName,
+    pub desired_hash: &'a ContentHash,
+    pub step: &'a Step,
+}
+
+/// Enters a step into the updates, before it is done. Tells whether anything changed
+/// that has to be on disk.
+pub fn begin(
+    updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
+    doing: Doing<'_>,
+    now: Timestamp,
+) -> bool {
+    let before = updates.get(doing.component);
+    let update = before.filter(|update| &update.desired_hash == doing.desired_hash).cloned();
+    let update = update
+        .unwrap_or_else(|| InstanceUpdate::new(doing.desired_hash.clone()))
+        .entering(doing.step, now);
+    let has_changed = before != Some(&update);
+    updates.insert(doing.component.clone(), update);
+    has_changed
+}
+
+/// Enters the end of a step into the updates. Where another workload has become
+/// desired since, the end says nothing of the update towards that one. Tells whether
+/// the updates have to be on disk: a count is asked again after a restart, so it
+/// is not worth a write.
+pub fn finish(
+    updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
+    doing: Doing<'_>,
+    outcome: Outcome,
+    now: Timestamp,
+) -> bool {
+    let has_to_be_saved = !matches!(outcome, Outcome::Counted(_));
+    let is_removed = *doing.step == Step::Remove && outcome == Outcome::Done;
+    let is_current = |update: &&InstanceUpdate| &update.desired_hash == doing.desired_hash;
+    if let Some(update) = updates.get(doing.component).filter(is_current) {
+        let update = update.clone().after(doing.step, outcome, now);
+        if is_removed || update.is_blank() {
+            updates.remove(doing.component);
+        } else {
+            updates.insert(doing.component.clone(), update);
+        }
+    }
+    has_to_be_saved
+}
+
+#[cfg(test)]
+mod tests;
