@@ -390,7 +390,7 @@ impl World {
             let now = self.now;
             self.places.entry(component.clone()).or_default().stop_by_hand(now);
         }
-        let desired_hash = self.desired(component).map_or_else(nothing, Instance::workload_hash);
+        let desired_hash = update::desired_hash(self.assignment.as_ref(), &self.updates, component);
         let now = self.now;
         let doing = update::Doing { component, desired_hash: &desired_hash, step: &action.step };
         update::begin(&mut self.updates, doing, now);
