@@ -30,6 +30,7 @@ use super::{
 mod engine;
 mod header;
 mod layout;
+mod lock;
 mod watchdog;
 mod writer;
 
@@ -113,7 +114,7 @@ pub fn create(dir: &Path, cluster: &str) -> Result<(), OpenError> {
 pub struct Embedded {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Request>,
-    writer: JoinHandle<()>,
+    writer: JoinHandle<Header>,
     cluster: String,
 }
 
@@ -138,7 +139,7 @@ enum State {
 
 impl Embedded {
     /// Opens the store in `dir` for this process only, and reads all of it once to check
-    /// it.
+    /// it. A store that another process has open is refused after two seconds.
     pub async fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
         let folder = dir.to_owned();
         let opened = spawn_blocking(move || Self::open_blocking(folder, options)).await;
@@ -185,7 +186,7 @@ impl Embedded {
     /// Returns the id of the cluster that the store in `dir` was made for. It
     /// reads only the header, because opening the store would write into it.
     pub fn cluster_in(dir: &Path) -> Result<String, OpenError> {
-        Ok(Header::open(dir)?.cluster)
+        Ok(Header::open(dir)?.cluster.clone())
     }
 
     /// Closes the store and unlocks its folder. This is not needed for safety:
@@ -194,9 +195,10 @@ impl Embedded {
         let Self { shared, queue, writer, cluster: _ } = self;
         drop(queue);
         let closed = spawn_blocking(move || {
-            let ended = writer.join().is_ok();
+            let header = writer.join();
             shared.stop("it was closed");
-            ended
+            // The database is closed before the header is unlocked.
+            header.is_ok()
         });
         if !closed.await.unwrap_or(false) {
             tracing::error!("the store's writer panicked");

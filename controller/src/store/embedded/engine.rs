@@ -7,9 +7,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::OpenError;
 use super::header::{FORMAT, Header};
 use super::layout::{self, Contents, Entry, Meta};
+use super::{OpenError, lock};
 use crate::store::{RawKey, StoreError, Versioned, Write, WriteAction};
 
 /// The size of sled's cache. It is small to save memory: frequent reads hit the page
@@ -66,6 +66,7 @@ impl Engine {
         }
         remove_unfinished(dir).map_err(|source| OpenError::io(dir, source))?;
         let path = dir.join("db");
+        lock::wait_until_free(&path)?;
         let db = open_sled(dir)?;
         let file = File::open(&path).map_err(|source| OpenError::io(&path, source))?;
         let meta = db.get(layout::META).map_err(|error| OpenError::from_sled(dir, error))?;
