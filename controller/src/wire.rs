@@ -2,7 +2,8 @@
 //! into a status.
 
 use oml_common::decide::diff::Change;
-use oml_common::decide::rollout::{NodeFailure, Rollout, State};
+use oml_common::decide::rollout::NodeFailure;
+use oml_common::decide::status::{RolloutSummary, summary};
 use oml_common::decide::verdict::Sentence;
 use oml_common::id::{Generation, NodeName, RevisionNumber};
 use oml_common::text::error::chain;
@@ -17,7 +18,7 @@ use crate::ops::change::ChangeResult;
 use crate::ops::history::HistoryEntry;
 use crate::ops::nodes::IssuedCertificate;
 use crate::ops::presence::NodePresence;
-use crate::ops::status::{NodeStatus, TenantStatus};
+use crate::ops::status::{NodeStatus, RolloutStatus, TenantStatus};
 use crate::ops::verdict::ChangeProgress;
 use crate::records::values::ChangeKind;
 use crate::store::StoreError;
@@ -169,27 +170,13 @@ fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
     v1::TenantStatus {
         tenant: status.tenant.to_string(),
         revision: status.revision.0,
-        rollout: status.rollout.map(|(state, waits_for)| rollout(&state, waits_for)),
+        rollout: status.rollout.as_ref().map(rollout),
         nodes: status.nodes.iter().map(|(name, node)| node_status(name, node, now)).collect(),
     }
 }
 
-fn rollout(rollout: &Rollout, waits_for: String) -> v1::Rollout {
-    let waves = rollout.waves.len();
-    let wave = match rollout.state {
-        State::Progressing { wave } => wave.min(waves),
-        State::Completed => waves,
-        State::Paused { .. }
-        | State::RollingBack { .. }
-        | State::RolledBack { .. }
-        | State::Superseded => 0,
-    };
-    let why = rollout.state.why();
-    let reason = match (why.is_empty(), waits_for.is_empty()) {
-        (true, _) => waits_for,
-        (false, true) => why.to_owned(),
-        (false, false) => format!("{why}; waits for {waits_for}"),
-    };
+fn rollout(RolloutStatus { rollout, waits_for }: &RolloutStatus) -> v1::Rollout {
+    let RolloutSummary { wave, waves, reason } = summary(rollout, waits_for);
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     v1::Rollout {
         from: rollout.from.unwrap_or_default().0,
@@ -225,11 +212,11 @@ fn node_status(name: &NodeName, status: &NodeStatus, now: Timestamp) -> v1::Node
         target: status.target.unwrap_or(RevisionNumber(0)).0,
         assigned: generation.map(generation_to_wire),
         report: report_with(presence, now)
-            .map(|report| v1::Report { revision: status.revision(name).0, ..report }),
+            .map(|report| v1::Report { revision: status.applied_revision(name).0, ..report }),
         certificate_ends_ms: node.certificates.current.expires.0,
         agent_version: node.agent.as_ref().map(|agent| agent.version.clone()).unwrap_or_default(),
         expected: status
-            .expected
+            .unreported(name)
             .iter()
             .map(|(name, v)| (name.to_string(), version(v).unwrap_or_default()))
             .collect(),

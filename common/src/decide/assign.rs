@@ -31,23 +31,21 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
         share: share.cloned().unwrap_or_default(),
     };
     let same_number = |held: &Assignment| held.content.revision == content.revision || !input.anew;
-    let number = match input.held {
+    match input.held {
         // A node that never had anything and gets nothing needs no assignment:
         // an empty one would tell it to remove what it finds.
         None if content.share.instances.is_empty() => return None,
-        None => 1,
         Some(held)
-            if held.content.share.instances == content.share.instances && same_number(held) =>
+            if held.content.share.instances == content.share.instances
+                && same_number(held)
+                && held.generation.epoch >= input.epoch =>
         {
-            if held.generation.epoch == input.epoch {
-                return None;
-            }
-            held.generation.number + 1
+            return None;
         }
-        Some(held) => held.generation.number + 1,
-    };
+        None | Some(_) => {}
+    }
     Some(Assignment {
-        generation: Generation { epoch: input.epoch, number },
+        generation: next_generation(input.held, input.epoch),
         tenant: input.tenant.clone(),
         node: input.node.clone(),
         content,
@@ -58,8 +56,15 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
 /// is decided yet, so its agent leaves alone what it finds.
 #[must_use]
 pub fn undecided(held: &Assignment, epoch: u64) -> Assignment {
-    let generation = Generation { epoch, number: held.generation.number + 1 };
+    let generation = next_generation(Some(held), epoch);
     Assignment { generation, content: Content::default(), ..held.clone() }
+}
+
+/// Returns the generation of a node's next assignment. It is later than that of the held
+/// one in every case, because an agent refuses an assignment that is not.
+fn next_generation(held: Option<&Assignment>, epoch: u64) -> Generation {
+    let held = held.map(|held| held.generation).unwrap_or_default();
+    Generation { epoch: epoch.max(held.epoch), number: held.number.saturating_add(1) }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use oml_common::decide::head::base;
 use oml_common::decide::plan::Plan;
-use oml_common::decide::rollout::Rollout;
+use oml_common::decide::rollout::{Rollout, WaitsFor};
+use oml_common::decide::status::NodeProgress;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
@@ -24,9 +25,16 @@ pub struct TenantStatus {
     pub tenant: TenantId,
     /// The revision wanted; 0 before the first.
     pub revision: RevisionNumber,
-    /// Its rollout, and what that waits for.
-    pub rollout: Option<(Rollout, String)>,
+    /// Its rollout; `None` before the first.
+    pub rollout: Option<RolloutStatus>,
     pub nodes: BTreeMap<NodeName, NodeStatus>,
+}
+
+/// How the rollout of a tenant stands.
+#[derive(Debug)]
+pub struct RolloutStatus {
+    pub rollout: Rollout,
+    pub waits_for: WaitsFor,
 }
 
 /// How one node stands.
@@ -35,27 +43,32 @@ pub struct NodeStatus {
     /// What is recorded and known of it.
     pub snapshot: NodeSnapshot,
     pub target: Option<RevisionNumber>,
-    /// Components that should run and have not been reported.
-    pub expected: BTreeMap<ComponentName, Option<Version>>,
+    /// The plan of the revision that the tenant should run.
     pub plan: Option<Arc<Plan>>,
 }
 
 impl NodeStatus {
-    /// The newest revision whose share the node has applied. One that asks
-    /// nothing new of it makes no new assignment, so the report may name an older.
+    /// Returns the newest revision whose share the node has applied.
     #[must_use]
-    pub fn revision(&self, name: &NodeName) -> RevisionNumber {
-        let report = self.snapshot.presence.report.as_deref();
-        let reported = report.map(|report| report.revision).unwrap_or_default();
-        let (Some(target), Some(assigned)) = (self.target, &self.snapshot.assigned) else {
-            return reported;
-        };
-        let assigned = &assigned.assignment;
-        let is_applied = report.is_some_and(|r| r.applied == Some(assigned.generation));
-        let plan = self.plan.as_ref().filter(|plan| plan.revision == target);
-        let share = plan.and_then(|plan| plan.nodes.get(name));
-        let is_same = share.is_some_and(|share| *share == assigned.content.share);
-        if is_applied && is_same { target } else { reported }
+    pub fn applied_revision(&self, name: &NodeName) -> RevisionNumber {
+        self.progress(name).applied_revision()
+    }
+
+    /// Returns the components that should run on the node and that it has not reported,
+    /// each with its version if it has one.
+    #[must_use]
+    pub fn unreported(&self, name: &NodeName) -> BTreeMap<ComponentName, Option<Version>> {
+        self.progress(name).unreported()
+    }
+
+    fn progress<'a>(&'a self, node: &'a NodeName) -> NodeProgress<'a> {
+        NodeProgress {
+            node,
+            plan: self.plan.as_deref(),
+            target: self.target,
+            assigned: self.snapshot.assigned.as_ref().map(|assigned| &*assigned.assignment),
+            report: self.snapshot.presence.report.as_deref(),
+        }
     }
 }
 
@@ -162,9 +175,10 @@ impl Status {
     pub(super) async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
         let tenant_id = tenant.clone();
         let Some(snapshot) = self.tenant(tenant).await? else {
-            let node_snapshots = self.nodes(tenant).await?.into_iter();
             let nodes =
-                node_snapshots.map(|(name, s)| (name.clone(), node_status(&name, s, None, None)));
+                self.nodes(tenant).await?.into_iter().map(|(name, snapshot)| {
+                    (name, NodeStatus { snapshot, target: None, plan: None })
+                });
             let (revision, rollout) = (RevisionNumber::default(), None);
             return Ok(TenantStatus {
                 tenant: tenant_id,
@@ -183,31 +197,16 @@ impl Status {
         let targets = &snapshot.targets;
         let nodes = snapshot.nodes.into_iter().map(|(name, snapshot)| {
             let target = targets.get(&name).map(|target| target.value.revision);
-            (name.clone(), node_status(&name, snapshot, target, plan.as_ref()))
+            (name, NodeStatus { snapshot, target, plan: plan.clone() })
         });
         Ok(TenantStatus {
             tenant: tenant_id,
             revision,
             nodes: nodes.collect(),
-            rollout: Some((snapshot.rollout.value, next.waits_for.to_string())),
+            rollout: Some(RolloutStatus {
+                rollout: snapshot.rollout.value,
+                waits_for: next.waits_for,
+            }),
         })
     }
-}
-
-fn node_status(
-    name: &NodeName,
-    snapshot: NodeSnapshot,
-    target: Option<RevisionNumber>,
-    plan: Option<&Arc<Plan>>,
-) -> NodeStatus {
-    let share = plan.and_then(|plan| plan.nodes.get(name));
-    let wanted = share.into_iter().flat_map(|share| &share.instances);
-    let report = snapshot.presence.report.as_deref();
-    let is_reported =
-        |component: &ComponentName| report.is_some_and(|r| r.instances.contains_key(component));
-    let expected = wanted
-        .filter(|(component, _)| !is_reported(component))
-        .map(|(component, desired)| (component.clone(), desired.instance.version().cloned()))
-        .collect();
-    NodeStatus { snapshot, target, expected, plan: plan.cloned() }
 }

@@ -29,7 +29,7 @@ impl Status {
             return Err(self.without_revision(tenant, revision).await);
         };
         let status = self.tenant_status(tenant).await?;
-        let rollout = status.rollout.as_ref().map(|(rollout, _)| rollout);
+        let rollout = status.rollout.as_ref().map(|status| &status.rollout);
         // Plans are large: they are read only where two have to be compared.
         let later = rollout.and_then(settled_on).filter(|by| *by > revision);
         let (made, now) = match later {

@@ -25,10 +25,8 @@ fn a_lock_that_stays_held_is_refused_after_a_bounded_number_of_attempts() {
     let mut pauses = 0;
     let error = take_with(file.as_file(), file.path(), || pauses += 1).unwrap_err();
     assert_eq!(pauses, ATTEMPTS);
-    let expected = format!(
-        "{} is in use by another process; stop that process first",
-        file.path().display()
-    );
+    let expected =
+        format!("{} is in use by another process; stop that process first", file.path().display());
     assert_eq!(error.to_string(), expected);
 }
 
