@@ -97,7 +97,7 @@ impl Ops {
         let (catalogs, authority) = (Arc::new(catalogs), Arc::new(authority));
         let (presence, revoked) = (Arc::<Presence>::default(), Arc::<Revoked>::default());
         let tenants = Tenants::new(records.clone());
-        let issuer = NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms);
+        let issuer = NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms, parts.epoch);
         let nodes = Nodes {
             env: env.clone(),
             records: records.clone(),
@@ -116,8 +116,12 @@ impl Ops {
             epoch: parts.epoch,
         };
         let registries = Arc::new(registries);
-        let own_certificates =
-            OwnCertificates::new(env.clone(), Arc::clone(&authority), Arc::clone(&revoked));
+        let own_certificates = OwnCertificates::new(
+            env.clone(),
+            Arc::clone(&authority),
+            Arc::clone(&revoked),
+            parts.epoch,
+        );
         Self {
             changes: Changes {
                 env: env.clone(),

@@ -9,14 +9,16 @@ mod authority;
 mod history;
 mod request;
 mod revoked;
+mod serial;
 mod token;
 
-pub use authority::{Authority, Issued, OwnCertificate, PkiError, Terms, highest_serial};
+pub use authority::{Authority, Issued, OwnCertificate, PkiError, Terms};
 pub use history::{
     CertificateRecord, NodeCertificates, RecoveryClaim, RecoveryRefused, StaleCertificate, recover,
 };
 pub use request::{CertificateRequest, InvalidRequest};
 pub use revoked::Revoked;
+pub use serial::highest_before;
 pub use token::{
     InvalidTokenValidity, Redeemed, TokenGrant, TokenRecord, TokenRefused, TokenUse, TokenValidity,
     redeem,

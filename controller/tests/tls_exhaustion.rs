@@ -31,7 +31,7 @@ async fn server_child() {
     let Ok(dir) = std::env::var(DIR) else { return };
     let now = Env::system().now();
     let authority = Authority::create(dir.as_ref(), "test", now, &Random::system()).unwrap();
-    let terms = Terms { now, lifetime_ms: 3_600_000, after: None };
+    let terms = Terms { now, lifetime_ms: 3_600_000, epoch: 1, after: None };
     let own = authority.issue_with_key(&Identity::Controller, terms).unwrap();
     let config = tls::enrollment_config(&authority, &own).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -121,7 +121,7 @@ async fn an_operator_without_a_record_can_be_removed_and_a_problem_is_returned()
     let mario: OperatorName = "mario".parse().unwrap();
     let store = offline::open_store(&settings).await.unwrap();
     let authority = Authority::load(&settings.pki_dir(), &Random::system()).unwrap();
-    let terms = Terms { now: Env::system().now(), lifetime_ms: 3_600_000, after: None };
+    let terms = Terms { now: Env::system().now(), lifetime_ms: 3_600_000, epoch: 1, after: None };
     let own = authority.issue_with_key(&Identity::Operator(mario.clone()), terms).unwrap();
     let unrecorded = own.issued.record.serial;
     offline::close_store(store).await;

@@ -32,13 +32,15 @@ pub struct OwnCertificates {
     env: Env,
     authority: Arc<Authority>,
     revoked: Arc<Revoked>,
+    epoch: u64,
 }
 
 impl OwnCertificates {
-    /// Issued by that authority; the ports refuse `revoked` certificates.
+    /// Issues certificates with that authority, for a store of this epoch. The ports
+    /// refuse `revoked` certificates.
     #[must_use]
-    pub fn new(env: Env, authority: Arc<Authority>, revoked: Arc<Revoked>) -> Self {
-        Self { env, authority, revoked }
+    pub fn new(env: Env, authority: Arc<Authority>, revoked: Arc<Revoked>, epoch: u64) -> Self {
+        Self { env, authority, revoked, epoch }
     }
 
     /// The wall time.
@@ -50,7 +52,7 @@ impl OwnCertificates {
     /// A new certificate in the configurations of both ports.
     pub fn port_configs(&self) -> Result<PortConfigs> {
         let now = self.env.now();
-        let terms = Terms { now, lifetime_ms: LIFETIME_MS, after: None };
+        let terms = Terms { now, lifetime_ms: LIFETIME_MS, epoch: self.epoch, after: None };
         let authority = &self.authority;
         let own = authority.issue_with_key(&Identity::Controller, terms)?;
         let revoked = Arc::clone(&self.revoked);

@@ -4,7 +4,7 @@
 //! and never again; one small commit then makes it real.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oml_common::decide::change::already_in_effect;
 use oml_common::decide::diff::{Change, diff};
@@ -25,7 +25,7 @@ pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestCont
 
 use self::draft::Draft;
 use super::catalogs::Catalogs;
-use super::retries::ConflictRetries;
+use super::retries::retry_conflicts;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::records::values::{AgentRecord, AuditRecord, IdempotencyRecord, Revision};
@@ -40,6 +40,9 @@ struct Planned {
     changes: Vec<Change>,
     enrolled: BTreeSet<NodeName>,
 }
+
+/// The digests that registries returned in the course of one request.
+type Answers = Mutex<BTreeMap<ImageName, Digest>>;
 
 /// Changes what tenants run. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -58,22 +61,16 @@ impl Changes {
         request: &ChangeRequest,
         context: &RequestContext,
     ) -> Result<ChangeResult> {
-        // Answers of registries outlive an attempt that others were faster than.
-        let mut answers = BTreeMap::new();
-        let mut retries = ConflictRetries::default();
-        loop {
-            match self.try_change(request, context, &mut answers).await {
-                Ok(changed) => return Ok(changed),
-                Err(error) => retries.after(error)?,
-            }
-        }
+        // An attempt after a conflict does not ask the registries again.
+        let answers = Answers::default();
+        retry_conflicts(|| self.try_change(request, context, &answers)).await
     }
 
     async fn try_change(
         &self,
         request: &ChangeRequest,
         context: &RequestContext,
-        answers: &mut BTreeMap<ImageName, Digest>,
+        answers: &Answers,
     ) -> Result<ChangeResult> {
         let (tenant, given) = request.read()?;
         if let Some(replay) = self.replay(&tenant, request, context).await? {
@@ -113,11 +110,7 @@ impl Changes {
         Ok(Some(ChangeResult { tenant, revision, changed: true, changes }))
     }
 
-    async fn plan(
-        &self,
-        mut draft: Draft,
-        answers: &mut BTreeMap<ImageName, Digest>,
-    ) -> Result<Planned> {
+    async fn plan(&self, mut draft: Draft, answers: &Answers) -> Result<Planned> {
         let spec = &draft.spec;
         let catalog = self.catalogs.of(spec)?;
         let nodes = self.node_facts(&draft.tenant).await?;
@@ -133,10 +126,10 @@ impl Changes {
         }
         let is_refused = !problems.0.is_empty();
         let (images, _told_by_prepare) = plan::images(spec, catalog);
-        let mut digests = answers.clone();
+        let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
         let said = self.resolve(spec, &images, &mut digests, is_refused).await;
-        answers.clone_from(&digests);
+        answers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&digests);
         problems.0.extend(said.problems.0);
         problems.into_result(()).map_err(OpsError::Problems)?;
         if let Some(failure) = said.failure {

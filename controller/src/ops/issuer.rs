@@ -8,7 +8,7 @@ use oml_daemon::tls::Serial;
 
 use super::Result;
 use super::node_id::NodeId;
-use crate::pki::{Authority, CertificateRecord, CertificateRequest, Issued, Terms};
+use crate::pki::{Authority, CertificateRecord, CertificateRequest, Issued, Terms, highest_before};
 
 /// A certificate for a node, and what goes with it.
 #[derive(Debug, Clone)]
@@ -26,12 +26,19 @@ pub struct IssuedCertificate {
 pub(super) struct NodeIssuer {
     authority: Arc<Authority>,
     lifetime_ms: u64,
+    epoch: u64,
 }
 
 impl NodeIssuer {
-    /// An issuer of certificates that live `lifetime_ms`.
-    pub(super) fn new(authority: Arc<Authority>, lifetime_ms: u64) -> Self {
-        Self { authority, lifetime_ms }
+    /// Makes an issuer of certificates that live `lifetime_ms`, for a store of this epoch.
+    pub(super) fn new(authority: Arc<Authority>, lifetime_ms: u64, epoch: u64) -> Self {
+        Self { authority, lifetime_ms, epoch }
+    }
+
+    /// Returns the highest serial number of a certificate that the store may not know,
+    /// because it was restored from a backup since.
+    pub(super) fn highest_unrecorded(&self) -> Serial {
+        highest_before(self.epoch)
     }
 
     pub(super) fn authority(&self) -> &Authority {
@@ -50,7 +57,7 @@ impl NodeIssuer {
         after: Option<Serial>,
         now: Timestamp,
     ) -> Result<Issued> {
-        let terms = Terms { now, lifetime_ms: self.lifetime_ms, after };
+        let terms = Terms { now, lifetime_ms: self.lifetime_ms, epoch: self.epoch, after };
         Ok(self.authority.issue(&node.identity(), request, terms)?)
     }
 

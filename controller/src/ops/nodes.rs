@@ -2,6 +2,7 @@
 //! and their removal.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use oml_common::id::NodeName;
 use oml_common::time::Timestamp;
@@ -13,12 +14,12 @@ use tokio::time::Instant;
 use super::issuer::NodeIssuer;
 use super::node_id::NodeId;
 use super::presence::Presence;
-use super::retries::ConflictRetries;
+use super::retries::retry_conflicts;
 use super::tenants::Tenants;
 use super::{OpsError, Result, audit};
 use crate::pki::{
     CertificateRecord, CertificateRequest, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
-    RecoveryRefused, Revoked, highest_serial, recover,
+    RecoveryClaim, RecoveryRefused, Revoked, recover,
 };
 pub use crate::records::values::AgentRecord;
 use crate::records::values::{Assigned, AuditRecord, MachineId, NodeRecord};
@@ -134,23 +135,19 @@ impl Nodes {
 
     /// A node begins a session: it must be enrolled, with its newest certificate.
     pub async fn greet(&self, id: &NodeId, greeting: &Greeting) -> Result<()> {
-        let mut retries = ConflictRetries::default();
-        let mut may_write = false;
-        while let Err(error) = self.try_greet(id, greeting, &mut may_write).await {
-            if matches!(error, OpsError::Duplicate { .. }) {
-                let message = error.to_string();
-                self.presence.record_duplicate(id, &message, self.env.now());
-            }
-            retries.after(error)?;
+        let may_write = AtomicBool::new(false);
+        let greeted = retry_conflicts(|| self.try_greet(id, greeting, &may_write)).await;
+        if let Err(error @ OpsError::Duplicate { .. }) = &greeted {
+            self.presence.record_duplicate(id, &error.to_string(), self.env.now());
         }
-        Ok(())
+        greeted
     }
 
     async fn try_greet(
         &self,
         id: &NodeId,
         greeting: &Greeting,
-        may_write: &mut bool,
+        may_write: &AtomicBool,
     ) -> Result<()> {
         let node = self.enrolled(id).await?;
         let known = machine_of(&node.value, greeting.shown);
@@ -167,12 +164,13 @@ impl Nodes {
             return Ok(());
         }
         // New certificates have a measure of their own.
-        *may_write = *may_write
+        let is_allowed = may_write.load(Ordering::Relaxed)
             || greeted.certificates != node.value.certificates
             || self.presence.may_greet(id, Instant::now());
-        if !*may_write {
+        if !is_allowed {
             return Err(OpsError::AddressUnstable);
         }
+        may_write.store(true, Ordering::Relaxed);
         let key = keys::node(&id.tenant, &id.name);
         let batch = Batch::default().put(&key, if_unchanged(Some(&node)), &greeted);
         Ok(self.records.commit(batch).await?)
@@ -185,16 +183,19 @@ impl Nodes {
         shown: CertificateRecord,
         request: &CertificateRequest,
     ) -> Result<IssuedCertificate> {
-        let mut retries = ConflictRetries::default();
-        loop {
-            let mut node = self.enrolled(id).await?;
-            node.value.machine = machine_of(&node.value, shown).cloned();
-            node.value.certificates = node.value.certificates.shown(shown)?;
-            match self.reissue(id, &node, shown, request).await {
-                Ok(certified) => return Ok(certified),
-                Err(error) => retries.after(error)?,
-            }
-        }
+        retry_conflicts(|| self.try_renew(id, shown, request)).await
+    }
+
+    async fn try_renew(
+        &self,
+        id: &NodeId,
+        shown: CertificateRecord,
+        request: &CertificateRequest,
+    ) -> Result<IssuedCertificate> {
+        let mut node = self.enrolled(id).await?;
+        node.value.machine = machine_of(&node.value, shown).cloned();
+        node.value.certificates = node.value.certificates.shown(shown)?;
+        self.reissue(id, &node, shown, request).await
     }
 
     /// A new certificate for a node whose last one has ended.
@@ -208,31 +209,28 @@ impl Nodes {
             return Err(OpsError::Recovery(RecoveryRefused::Foreign));
         };
         let id = NodeId { tenant, name };
-        let mut retries = ConflictRetries::default();
-        loop {
-            let mut node = self.enrolled(&id).await?;
-            let shown = CertificateRecord::of(claim.peer());
-            node.value.machine = machine_of(&node.value, shown).cloned();
-            let known = node.value.certificates;
-            let checked = claim.check(known, request, self.env.now(), RECOVERY_WINDOW_MS_DEFAULT);
-            node.value.certificates = checked.map_err(OpsError::Recovery)?;
-            match self.reissue(&id, &node, shown, request).await {
-                Ok(certified) => return Ok(certified),
-                Err(error) => retries.after(error)?,
-            }
-        }
+        retry_conflicts(|| self.try_recover(&id, &claim, request)).await
+    }
+
+    async fn try_recover(
+        &self,
+        id: &NodeId,
+        claim: &RecoveryClaim,
+        request: &CertificateRequest,
+    ) -> Result<IssuedCertificate> {
+        let mut node = self.enrolled(id).await?;
+        let shown = CertificateRecord::of(claim.peer());
+        node.value.machine = machine_of(&node.value, shown).cloned();
+        let known = node.value.certificates;
+        let checked = claim.check(known, request, self.env.now(), RECOVERY_WINDOW_MS_DEFAULT);
+        node.value.certificates = checked.map_err(OpsError::Recovery)?;
+        self.reissue(id, &node, shown, request).await
     }
 
     /// Removes a node: its certificates no longer count, its session ends. What
     /// runs on the host is left alone.
     pub async fn remove(&self, who: &OperatorName, id: &NodeId) -> Result<()> {
-        let mut retries = ConflictRetries::default();
-        let revoked = loop {
-            match self.try_remove(who, id).await {
-                Ok(revoked) => break revoked,
-                Err(error) => retries.after(error)?,
-            }
-        };
+        let revoked = retry_conflicts(|| self.try_remove(who, id)).await?;
         self.revoked.revoke(id.identity(), revoked);
         self.presence.forget(id);
         tracing::info!(tenant = %id.tenant, node = %id.name, %who, "a node was removed");
@@ -247,7 +245,7 @@ impl Nodes {
             found => found?,
         };
         let now = self.env.now();
-        let line = node.value.certificates.newest().max(highest_serial(now));
+        let line = node.value.certificates.newest().max(self.issuer.highest_unrecorded());
         let removed = NodeRecord { revoked: Some(line), removed: Some(now), ..node.value.clone() };
         let audit = node_audit(who.to_string(), "removed the node".into(), id, now);
         let batch = Batch::default()

@@ -9,7 +9,7 @@ use oml_daemon::env::Env;
 use oml_daemon::tls::{Identity, OperatorName, Serial};
 
 use super::Result;
-use crate::pki::{Authority, OwnCertificate, Terms, highest_serial};
+use crate::pki::{Authority, OwnCertificate, Terms, highest_before};
 use crate::records::values::Epoch;
 use crate::records::values::{AuditRecord, OperatorRecord, PublicEndpoint};
 use crate::records::{Batch, Records, if_unchanged, keys};
@@ -17,6 +17,9 @@ use crate::store::Expect;
 
 /// How long an operator's certificate lives.
 const LIFETIME_MS: u64 = 366 * 24 * 3_600_000;
+
+/// The epoch of a store that was never restored.
+const FIRST_EPOCH: u64 = 1;
 
 /// The operators on record. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,7 +49,7 @@ impl Operators {
         endpoint: &PublicEndpoint,
     ) -> Result<OwnCertificate> {
         let now = self.env.now();
-        let own = self.issue(first, None, now)?;
+        let own = self.issue(first, FIRST_EPOCH, None, now)?;
         let newest = own.issued.record.serial;
         let batch = Batch::default()
             .put(
@@ -54,7 +57,7 @@ impl Operators {
                 Expect::Absent,
                 &OperatorRecord { newest, revoked: None, removed: None },
             )
-            .put(&keys::epoch(), Expect::Absent, &Epoch { epoch: 1 })
+            .put(&keys::epoch(), Expect::Absent, &Epoch { epoch: FIRST_EPOCH })
             .put(&keys::public_endpoint(), Expect::Absent, endpoint)
             .audit(&audit(format!("made the controller and operator {first}"), now));
         self.records.commit(batch).await?;
@@ -66,7 +69,7 @@ impl Operators {
         let known = self.records.get(&keys::operator(name)).await?;
         let after = known.as_ref().map(|known| Some(known.value.newest).max(known.value.revoked));
         let now = self.env.now();
-        let own = self.issue(name, after.flatten(), now)?;
+        let own = self.issue(name, self.epoch().await?, after.flatten(), now)?;
         let revoked = known.as_ref().and_then(|known| known.value.revoked);
         let made = OperatorRecord { newest: own.issued.record.serial, revoked, removed: None };
         let batch = Batch::default()
@@ -85,7 +88,8 @@ impl Operators {
         let is_present = known.as_ref().is_some_and(|known| known.value.removed.is_none());
         let unrecorded = if is_present { None } else { Some(self.not_on_record(name).await?) };
         let now = self.env.now();
-        let highest = highest_serial(now);
+        // This also covers certificates without a record.
+        let highest = highest_before(self.epoch().await?.saturating_add(1));
         let newest = known.as_ref().map_or(highest, |known| known.value.newest);
         let revoked = known.as_ref().and_then(|known| known.value.revoked);
         let line = newest.max(highest).max(revoked.unwrap_or(highest));
@@ -114,6 +118,11 @@ impl Operators {
         Ok(lines)
     }
 
+    async fn epoch(&self) -> Result<u64> {
+        let epoch = self.records.get(&keys::epoch()).await?;
+        Ok(epoch.map_or(FIRST_EPOCH, |epoch| epoch.value.epoch))
+    }
+
     async fn not_on_record(&self, name: &OperatorName) -> Result<Problem> {
         let all = self.records.list(&keys::operators()).await?;
         let present = all.iter().filter(|(_, operator)| operator.value.removed.is_none());
@@ -124,10 +133,11 @@ impl Operators {
     fn issue(
         &self,
         name: &OperatorName,
+        epoch: u64,
         after: Option<Serial>,
         now: Timestamp,
     ) -> Result<OwnCertificate> {
-        let terms = Terms { now, lifetime_ms: LIFETIME_MS, after };
+        let terms = Terms { now, lifetime_ms: LIFETIME_MS, epoch, after };
         Ok(self.authority.issue_with_key(&Identity::Operator(name.clone()), terms)?)
     }
 }

@@ -13,7 +13,7 @@ use oml_daemon::tls::{Fingerprint, JoinToken, OperatorName};
 use super::catalogs::Catalogs;
 use super::node_id::NodeId;
 use super::nodes::{Address, IssuedCertificate, Nodes, node_audit};
-use super::retries::ConflictRetries;
+use super::retries::retry_conflicts;
 use super::{OpsError, Result};
 use crate::pki::{
     Authority, CertificateRequest, NodeCertificates, Redeemed, TokenGrant, TokenRecord,
@@ -123,13 +123,7 @@ impl Tokens {
 
     /// Lets a host join: of many who use one token, one succeeds.
     pub async fn enroll(&self, joining: &JoinRequest) -> Result<IssuedCertificate> {
-        let mut retries = ConflictRetries::default();
-        loop {
-            match self.try_enroll(joining).await {
-                Ok(certified) => return Ok(certified),
-                Err(error) => retries.after(error)?,
-            }
-        }
+        retry_conflicts(|| self.try_enroll(joining)).await
     }
 
     async fn try_enroll(&self, joining: &JoinRequest) -> Result<IssuedCertificate> {

@@ -36,7 +36,7 @@ fn now() -> Timestamp {
 }
 
 fn terms() -> Terms {
-    Terms { now: now(), lifetime_ms: HOUR_MS, after: None }
+    Terms { now: now(), lifetime_ms: HOUR_MS, epoch: 1, after: None }
 }
 
 fn node() -> Identity {

@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oml_common::id::Generation;
-use oml_daemon::tls::{Identity, client_config, connect};
+use oml_daemon::tls::{Identity, Serial, client_config, connect};
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
 use oml_proto::v1::fleet_client::FleetClient;
-use omlcontroller::pki::highest_serial;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
@@ -241,7 +240,7 @@ async fn a_node_that_is_removed_during_its_hello_gets_no_session() {
     let identity = "oml://node/acme/acme-data".parse().unwrap();
     // The hello message writes the node's record, and the removal follows directly.
     store.after("nodes/acme/acme-data", move || {
-        revoked.revoke(identity, highest_serial(crate::world::now()));
+        revoked.revoke(identity, Serial(u128::MAX));
     });
     let mut session = Session::open(&world, &host).await.unwrap();
     let answered = tokio::time::timeout(crate::world::LIMIT, session.assignment()).await;

@@ -209,7 +209,7 @@ impl World {
     }
 
     pub(crate) fn credentials_for(&self, identity: &Identity, lifetime_ms: u64) -> Credentials {
-        let terms = Terms { now: now(), lifetime_ms, after: None };
+        let terms = Terms { now: now(), lifetime_ms, epoch: 1, after: None };
         let own = self.authority.issue_with_key(identity, terms).unwrap();
         Credentials {
             ca_pem: self.authority.pem().to_owned(),
