@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use oml_common::time::Timestamp;
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
@@ -15,6 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 mod connect;
 mod identity;
+mod time;
 mod token;
 mod verify;
 
@@ -23,9 +25,11 @@ pub use identity::{
     Fingerprint, Identity, InvalidHex, InvalidIdentity, InvalidOperatorName, InvalidPeer,
     OperatorName, Peer, Serial,
 };
+pub use time::time_provider;
 pub use token::{InvalidToken, JoinToken};
 
 use self::verify::ControllerVerifier;
+use crate::env::Clock;
 
 /// How far before its making a certificate begins to be valid, so that a host
 /// whose clock is behind can use it at once.
@@ -83,17 +87,30 @@ pub fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
     key.map_err(|source| TlsError::Pem { what: "private key", source })
 }
 
-/// The configuration of a client that shows its own certificate and accepts
-/// only a controller certified by the same authority.
+impl Credentials {
+    /// Checks that the texts can be read and that the key is the certificate's.
+    ///
+    /// # Errors
+    /// Returns [`TlsError`] with the first text that cannot be used.
+    pub fn check(&self) -> Result<(), TlsError> {
+        // Nothing is verified with this clock: the configuration is not used.
+        let clock = Clock::of("", Timestamp::default, || 0);
+        client_config(self, &clock).map(|_config| ())
+    }
+}
+
+/// Returns the configuration of a client that shows its own certificate and accepts
+/// only a controller certified by the same authority, whose certificate is valid by
+/// this clock.
 ///
 /// # Errors
-/// When the PEM texts cannot be read or do not fit together.
-pub fn client_config(credentials: &Credentials) -> Result<ClientConfig, TlsError> {
+/// Returns [`TlsError`] if the PEM texts cannot be read or do not fit together.
+pub fn client_config(credentials: &Credentials, clock: &Clock) -> Result<ClientConfig, TlsError> {
     let ca = certificate(&credentials.ca_pem, "authority's certificate")?;
     let chain = vec![certificate(&credentials.certificate_pem, "certificate")?];
     let key = private_key(&credentials.key_pem)?;
     let verifier = ControllerVerifier::trusting(ca, &provider()).map_err(TlsError::Unusable)?;
-    let config = builder()
+    let config = builder(clock)
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_auth_cert(chain, key)
@@ -101,20 +118,20 @@ pub fn client_config(credentials: &Credentials) -> Result<ClientConfig, TlsError
     Ok(hardened(config))
 }
 
-/// The configuration of a host that has no certificate yet and knows its
+/// Returns the configuration of a host that has no certificate yet and knows its
 /// controller only by the authority's fingerprint in the join token.
 #[must_use]
-pub fn enrollment_config(ca: Fingerprint) -> ClientConfig {
+pub fn enrollment_config(ca: Fingerprint, clock: &Clock) -> ClientConfig {
     let verifier = ControllerVerifier::pinning(ca, &provider());
-    let config = builder()
+    let config = builder(clock)
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     hardened(config)
 }
 
-fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
-    ClientConfig::builder_with_provider(provider())
+fn builder(clock: &Clock) -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
+    ClientConfig::builder_with_details(provider(), time_provider(clock))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("the provider supports TLS 1.3")
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use oml_daemon::env::{Env, Random};
-use oml_daemon::tls::{Credentials, Identity, Peer, certificate, client_config};
+use oml_daemon::tls::{Credentials, Identity, Peer, certificate};
 
 use super::*;
 use crate::backup::{backup, create_file, read_backup, restore};
@@ -48,7 +48,7 @@ async fn the_first_operators_bundle_is_enough_to_connect() {
     assert_eq!(peer.identity.to_string(), "oml://operator/maria");
     let (ca_pem, certificate_pem, key_pem) =
         (bundle.ca_pem.clone(), bundle.certificate_pem.clone(), bundle.key_pem.clone());
-    client_config(&Credentials { ca_pem, certificate_pem, key_pem }).unwrap();
+    Credentials { ca_pem, certificate_pem, key_pem }.check().unwrap();
     let text = toml::to_string(&bundle).unwrap();
     let read: toml::Table = text.parse().unwrap();
     let keys: Vec<&String> = read.keys().collect();

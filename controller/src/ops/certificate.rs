@@ -51,14 +51,14 @@ impl OwnCertificates {
 
     /// A new certificate in the configurations of both ports.
     pub fn port_configs(&self) -> Result<PortConfigs> {
-        let now = self.env.now();
+        let (clock, now) = (self.env.clock(), self.env.now());
         let terms = Terms { now, lifetime_ms: LIFETIME_MS, epoch: self.epoch, after: None };
         let authority = &self.authority;
         let own = authority.issue_with_key(&Identity::Controller, terms)?;
         let revoked = Arc::clone(&self.revoked);
         Ok(PortConfigs {
-            main: tls::main_config(authority, &own, revoked).map_err(OpsError::Tls)?,
-            enrollment: tls::enrollment_config(authority, &own).map_err(OpsError::Tls)?,
+            main: tls::main_config(authority, &own, revoked, clock).map_err(OpsError::Tls)?,
+            enrollment: tls::enrollment_config(authority, &own, clock).map_err(OpsError::Tls)?,
             issued: now,
             renew_at: now.plus_ms(LIFETIME_MS / 2),
         })
