@@ -144,7 +144,7 @@ impl AgentStream {
                 }
                 _changed = revoked.changed() => self.check_certificate()?,
                 () = sleep_until(certificate_ends) => {
-                    return Err(Status::unauthenticated("the certificate has ended"));
+                    return Err(policy::expired());
                 }
                 () = shutdown.requested() => {
                     return Err(Status::unavailable("the controller is stopping"));
@@ -174,7 +174,7 @@ impl AgentStream {
 
     fn check_certificate(&self) -> Result<(), Status> {
         if self.nodes.revoked().covers(&self.node.peer) {
-            return Err(Status::unauthenticated("the certificate no longer counts"));
+            return Err(policy::revoked());
         }
         Ok(())
     }
