@@ -21,9 +21,9 @@ use tonic::{Request, Response, Status};
 use crate::ops::change::{ChangeRequest, Changes, RequestContext};
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::Nodes;
-use crate::ops::status::StatusChanges;
+use crate::ops::status::{StatusChanges, StatusReader};
 use crate::ops::tokens::{TokenRequest, Tokens};
-use crate::ops::{self, Ops, OpsError, status};
+use crate::ops::{self, Ops, OpsError};
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
 use crate::wire;
@@ -41,7 +41,7 @@ type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 pub struct FleetApi {
     changes: Changes,
     nodes: Nodes,
-    status: status::Status,
+    status: StatusReader,
     tokens: Tokens,
     shutdown: ShutdownSignal,
 }

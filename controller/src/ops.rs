@@ -45,7 +45,7 @@ use self::issuer::NodeIssuer;
 use self::nodes::Nodes;
 use self::operators::Operators;
 use self::presence::Presence;
-use self::status::Status;
+use self::status::StatusReader;
 use self::tenants::Tenants;
 use self::tokens::Tokens;
 
@@ -76,7 +76,7 @@ pub struct Ops {
     pub nodes: Nodes,
     pub tokens: Tokens,
     /// How everything stands.
-    pub status: Status,
+    pub status: StatusReader,
     /// Who may operate the controller.
     pub operators: Operators,
     /// Tenants and their plans, as they are kept.
@@ -132,7 +132,7 @@ impl Ops {
             },
             nodes,
             tokens,
-            status: Status {
+            status: StatusReader {
                 env: env.clone(),
                 records: records.clone(),
                 tenants: tenants.clone(),

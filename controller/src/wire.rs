@@ -20,7 +20,7 @@ use crate::ops::nodes::IssuedCertificate;
 use crate::ops::presence::NodePresence;
 use crate::ops::status::{NodeStatus, RolloutStatus, TenantStatus};
 use crate::ops::verdict::ChangeProgress;
-use crate::records::values::ChangeKind;
+use crate::records::values::RevisionKind;
 use crate::store::StoreError;
 
 /// How long a copy of a host that was refused is shown: it tries again sooner.
@@ -107,11 +107,11 @@ pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
     }
 }
 
-fn revision_kind(kind: ChangeKind) -> v1::RevisionKind {
+fn revision_kind(kind: RevisionKind) -> v1::RevisionKind {
     match kind {
-        ChangeKind::Apply => v1::RevisionKind::Apply,
-        ChangeKind::SetVersion => v1::RevisionKind::SetVersion,
-        ChangeKind::Rollback => v1::RevisionKind::Rollback,
+        RevisionKind::Apply => v1::RevisionKind::Apply,
+        RevisionKind::SetVersion => v1::RevisionKind::SetVersion,
+        RevisionKind::Rollback => v1::RevisionKind::Rollback,
     }
 }
 

@@ -9,7 +9,7 @@ use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 
 use super::Result;
-use super::status::Status;
+use super::status::StatusReader;
 use crate::records::keys;
 use crate::records::values::{Revision, RolloutOutcome};
 
@@ -24,7 +24,7 @@ pub struct HistoryEntry {
     pub outcome: Option<State>,
 }
 
-impl Status {
+impl StatusReader {
     /// A tenant's revisions, oldest first; none while nothing was applied to it.
     pub async fn history(&self, tenant: &TenantId) -> Result<Vec<HistoryEntry>> {
         let records = &self.records;

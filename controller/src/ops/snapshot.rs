@@ -10,7 +10,7 @@ use oml_common::time::Timestamp;
 
 use super::Result;
 use super::presence::NodePresence;
-use super::status::Status;
+use super::status::StatusReader;
 use crate::records::values::{Assigned, Head, NodeRecord, Target};
 use crate::records::{Entry, keys};
 
@@ -39,7 +39,7 @@ pub struct NodeSnapshot {
     pub assigned: Option<Arc<Assigned>>,
 }
 
-impl Status {
+impl StatusReader {
     /// A tenant's snapshot; none where there is no revision yet.
     pub async fn tenant(&self, tenant: &TenantId) -> Result<Option<TenantSnapshot>> {
         let records = &self.records;

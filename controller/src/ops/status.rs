@@ -95,14 +95,14 @@ impl StatusChanges {
 
 /// Reads how tenants and nodes stand. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Status {
+pub struct StatusReader {
     pub(super) env: Env,
     pub(super) records: Records,
     pub(super) tenants: Tenants,
     pub(super) presence: Arc<Presence>,
 }
 
-impl Status {
+impl StatusReader {
     /// The wall time.
     #[must_use]
     pub fn now(&self) -> Timestamp {

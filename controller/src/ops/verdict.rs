@@ -5,7 +5,7 @@ use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 
 use super::Result;
-use super::status::{Status, TenantStatus};
+use super::status::{StatusReader, TenantStatus};
 
 /// How far a change is.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct ChangeProgress {
     pub verdict: Verdict,
 }
 
-impl Status {
+impl StatusReader {
     /// The progress of the change that made a revision.
     pub async fn change_progress(
         &self,

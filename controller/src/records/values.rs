@@ -35,7 +35,7 @@ pub struct Revision {
     /// The reason that the operator gave, or an empty text.
     pub why: String,
     /// The kind of change that made the revision.
-    pub kind: ChangeKind,
+    pub kind: RevisionKind,
     /// The differences from the previous revision.
     pub changes: Vec<Change>,
     /// The content hash of its plan.
@@ -45,7 +45,7 @@ pub struct Revision {
 /// The kind of change that made a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ChangeKind {
+pub enum RevisionKind {
     /// The operator applied a specification.
     Apply,
     /// The operator set versions in the current specification.
@@ -54,14 +54,14 @@ pub enum ChangeKind {
     Rollback,
 }
 
-impl ChangeKind {
+impl RevisionKind {
     /// Returns the name of the kind, as people see it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            ChangeKind::Apply => "apply",
-            ChangeKind::SetVersion => "set-version",
-            ChangeKind::Rollback => "rollback",
+            RevisionKind::Apply => "apply",
+            RevisionKind::SetVersion => "set-version",
+            RevisionKind::Rollback => "rollback",
         }
     }
 }

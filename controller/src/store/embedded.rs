@@ -22,7 +22,7 @@ use self::engine::{Engine, Failure};
 use self::header::Header;
 use self::watchdog::Watchdog;
 use self::writer::{Request, Writer};
-use super::nudge::Nudges;
+use super::nudge::Subscriptions;
 use super::{
     ChangeSignal, Commit, RawKey, Result, Store, StoreError, Versioned, Write, check_limits,
 };
@@ -124,7 +124,7 @@ struct Shared {
     dir: PathBuf,
     /// Locked for writing until a commit is durable, so that no reader sees it earlier.
     state: RwLock<State>,
-    nudges: Nudges,
+    nudges: Subscriptions,
 }
 
 #[derive(Debug)]
@@ -168,7 +168,7 @@ impl Embedded {
         let shared = Arc::new(Shared {
             dir: dir.clone(),
             state: RwLock::new(State::Open(engine)),
-            nudges: Nudges::default(),
+            nudges: Subscriptions::default(),
         });
         let (queue, requests) = mpsc::channel(QUEUE_LEN_MAX);
         let writer = Writer::new(Arc::clone(&shared), header, options.reserve_size_bytes);

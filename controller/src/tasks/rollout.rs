@@ -14,7 +14,7 @@ use oml_daemon::failpoint;
 
 use super::{Nudges, Task, Trigger};
 use crate::ops::snapshot::TenantSnapshot;
-use crate::ops::status::Status;
+use crate::ops::status::StatusReader;
 use crate::ops::{OpsError, Result};
 use crate::records::values::Target;
 use crate::records::{Batch, Records, if_unchanged, keys};
@@ -27,13 +27,13 @@ const _: () = assert!(MOVES_MAX + 4 <= COMMIT_WRITES_MAX, "a step fits into one 
 #[derive(Debug)]
 pub struct RolloutTask {
     records: Records,
-    status: Status,
+    status: StatusReader,
 }
 
 impl RolloutTask {
     /// Makes the task that moves rollouts on.
     #[must_use]
-    pub fn new(records: Records, status: Status) -> Self {
+    pub fn new(records: Records, status: StatusReader) -> Self {
         Self { records, status }
     }
 

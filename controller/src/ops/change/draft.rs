@@ -14,7 +14,7 @@ use oml_common::text::problem::Problem;
 use super::Changes;
 use super::request::ChangeRequest;
 use crate::ops::{OpsError, Result};
-use crate::records::values::{ChangeKind, Head};
+use crate::records::values::{Head, RevisionKind};
 use crate::records::{Entry, keys};
 
 /// What is asked for, and of what.
@@ -26,7 +26,7 @@ pub(super) struct Draft {
     pub(super) before: Option<(String, Arc<Plan>)>,
     pub(super) text: String,
     pub(super) spec: TenantSpec,
-    pub(super) kind: ChangeKind,
+    pub(super) kind: RevisionKind,
     /// Plans of which something may run on the nodes.
     pub(super) may_run: Vec<Arc<Plan>>,
     /// Digests already recorded.
@@ -52,14 +52,14 @@ impl Changes {
         let (text, known, kind) = match request {
             ChangeRequest::Apply { spec_yaml } => {
                 let known = before.as_ref().map(|(_, plan)| plan.digests().collect());
-                (spec_yaml.clone(), known.unwrap_or_default(), ChangeKind::Apply)
+                (spec_yaml.clone(), known.unwrap_or_default(), RevisionKind::Apply)
             }
             ChangeRequest::SetVersion { versions, .. } => {
                 let Some((text, plan)) = &before else {
                     return Err(self.tenants.without_revisions(&tenant).await);
                 };
                 let text = with_versions(text, versions).map_err(OpsError::Problems)?;
-                (text, plan.digests().collect(), ChangeKind::SetVersion)
+                (text, plan.digests().collect(), RevisionKind::SetVersion)
             }
             ChangeRequest::Rollback { to, .. } => {
                 let Some(head) = &head else {
@@ -69,7 +69,7 @@ impl Changes {
                     Some(found) if to.0 > 0 => found,
                     Some(_) | None => return Err(no_revision(&tenant, *to, &head.value).into()),
                 };
-                (text, plan.digests().collect(), ChangeKind::Rollback)
+                (text, plan.digests().collect(), RevisionKind::Rollback)
             }
         };
         let spec = match given {
