@@ -11,4 +11,5 @@ mod policy;
 mod sizes;
 mod sleeps;
 mod sources;
+mod transitions;
 mod twice;
