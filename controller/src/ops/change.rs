@@ -1,7 +1,7 @@
 //! Changes of a tenant: apply, set-version, rollback, and their dry run.
 //!
-//! A change is planned inside the request. What was planned is written first
-//! and never again; one small commit then makes it real.
+//! A change is planned inside the request. Its plan is written first and never changed
+//! afterwards; one small commit then puts it into effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +33,7 @@ use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::registry::Registries;
 use crate::store::Expect;
 
-/// A draft with nothing left to choose.
+/// A draft with its complete plan.
 struct Planned {
     draft: Draft,
     plan: Plan,
@@ -55,7 +55,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Makes a change, or says what it would be.
+    /// Makes a change, or returns what it would be if the request is a dry run.
     pub async fn make(
         &self,
         request: &ChangeRequest,
@@ -90,7 +90,7 @@ impl Changes {
         Ok(ChangeResult { tenant: draft.tenant, revision: plan.revision, changed: true, changes })
     }
 
-    /// The reply to a change that was already made under this id.
+    /// Returns the reply to a change that was already made with this operation id.
     async fn replay(
         &self,
         tenant: &TenantId,
@@ -116,7 +116,8 @@ impl Changes {
         let nodes = self.node_facts(&draft.tenant).await?;
         let revision = next_revision(draft.head.as_ref().map(|head| head.value));
         let prepared = plan::prepare(plan::Input { revision, spec, catalog, nodes: &nodes });
-        // Found before registries are asked, so that everything is told beside what they say.
+        // The problems are found before the registries are asked, so that all problems
+        // are reported together.
         let mut problems = match &prepared {
             Ok(prepared) => Problems(draft.conflicts(prepared.layout())),
             Err(found) => found.clone(),
@@ -141,7 +142,8 @@ impl Changes {
         Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect() })
     }
 
-    /// A tenant without nodes may be another one, written wrongly.
+    /// Returns a suggestion if the name of a tenant without nodes is close to that of a
+    /// known one.
     async fn suggest_tenant(&self, spec: &TenantSpec) -> Result<Option<Problem>> {
         let known = self.tenants.all().await?;
         let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
@@ -181,7 +183,7 @@ impl Changes {
             serde_json::to_vec(plan).expect("a plan has string keys and no failing serializer");
         let content = ContentHash::of(&written);
         let plan_key = keys::plan(tenant, number, &content);
-        // Written first and alone: nothing names it until the commit below.
+        // The plan is written first and alone. No record names it until the commit below.
         self.records.commit(Batch::default().put(&plan_key, Expect::Any, plan)).await?;
         failpoint::reach("C3");
         let mut batch = planned.intent(context, content, now).put(
@@ -199,7 +201,7 @@ impl Changes {
         Ok(())
     }
 
-    /// The way from what is good to what is asked for.
+    /// Returns the rollout from the last good revision to the new one.
     async fn begin(&self, planned: &Planned, now: Timestamp) -> Result<Rollout> {
         let Planned { draft, plan, enrolled, .. } = planned;
         let good = match planned.good() {
@@ -217,7 +219,7 @@ impl Changes {
 }
 
 impl Planned {
-    /// The present revision, if it is as good as the one planned.
+    /// Returns the current revision if the planned change would change nothing.
     fn already_in_effect(&self) -> Result<Option<RevisionNumber>> {
         let Draft { head, rollout, before, spec, .. } = &self.draft;
         let before = before.as_ref().map(|(text, _)| TenantSpec::parse(text)).transpose();
@@ -231,12 +233,12 @@ impl Planned {
         ))
     }
 
-    /// The last revision whose rollout was completed.
+    /// Returns the last revision whose rollout was completed.
     fn good(&self) -> Option<RevisionNumber> {
         self.draft.head.as_ref().and_then(|head| head.value.good)
     }
 
-    /// What is recorded of the operator's wish itself, and of the one it supersedes.
+    /// Returns the records of the change itself and of the revision that it supersedes.
     fn intent(&self, context: &RequestContext, content: ContentHash, now: Timestamp) -> Batch {
         let Self { draft, plan, changes, .. } = self;
         let (tenant, number) = (&draft.tenant, plan.revision);

@@ -1,4 +1,4 @@
-//! Certificates for nodes, all of one lifetime.
+//! Issues the certificates of nodes, all with the same lifetime.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::Result;
 use super::node_id::NodeId;
 use crate::pki::{Authority, CertificateRecord, CertificateRequest, Issued, Terms, highest_before};
 
-/// A certificate for a node, and what goes with it.
+/// A node's new certificate, with what the node needs to use it.
 #[derive(Debug, Clone)]
 pub struct IssuedCertificate {
-    /// The node's certificate.
+    /// The node's certificate as PEM.
     pub certificate_pem: String,
     pub ca_pem: String,
     /// The node's tenant.
@@ -49,7 +49,7 @@ impl NodeIssuer {
         self.lifetime_ms
     }
 
-    /// A certificate with a serial number higher than `after`.
+    /// Issues a certificate with a serial number higher than `after`.
     pub(super) fn issue(
         &self,
         node: &NodeId,
@@ -61,7 +61,7 @@ impl NodeIssuer {
         Ok(self.authority.issue(&node.identity(), request, terms)?)
     }
 
-    /// The certificate that was issued before for the same key.
+    /// Makes the certificate that was issued before for the same key again.
     pub(super) fn issue_again(
         &self,
         node: &NodeId,
@@ -71,7 +71,7 @@ impl NodeIssuer {
         Ok(self.authority.issue_again(&node.identity(), request, record)?)
     }
 
-    /// What the node is sent.
+    /// Returns the reply to the node.
     pub(super) fn reply(&self, issued: Issued, node: NodeId) -> IssuedCertificate {
         let NodeId { tenant, name } = node;
         IssuedCertificate {

@@ -1,5 +1,4 @@
-//! Nodes after they joined: their certificates, what they say of themselves,
-//! and their removal.
+//! The nodes that have joined: their certificates, their greetings and their removal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,15 +27,15 @@ use crate::store::{self, Expect};
 
 pub use super::issuer::IssuedCertificate;
 
-/// Least age of a certificate that another one takes the place of; a quarter of
-/// its life where that is less.
+/// The least age of a certificate that is replaced by another one. It is a quarter of the
+/// lifetime if that is less.
 const RENEWAL_REST_MS: u64 = 60_000;
 
-/// How other hosts reach a node: an IP address or a host name.
+/// An IP address or host name at which other hosts reach a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address(String);
 
-/// Why a text is not an address.
+/// The error of a text that is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an IP address or a host name")]
 pub struct InvalidAddress;
@@ -66,22 +65,22 @@ impl std::fmt::Display for Address {
     }
 }
 
-/// What a node says of itself at the begin of a session.
+/// The facts that a node reports at the beginning of a session.
 #[derive(Debug, Clone)]
 pub struct Greeting {
-    /// The certificate it shows, verified.
+    /// The verified certificate that it shows.
     pub shown: CertificateRecord,
-    /// How other hosts reach it.
+    /// The address at which other hosts reach it.
     pub address: Address,
-    /// Where its agent offers metrics; 0 for nowhere.
+    /// The port of its agent's metrics; 0 if there is none.
     pub metrics_port: u16,
-    /// The machine it says to be; none where it cannot tell.
+    /// The id of its machine; `None` if the agent cannot read it.
     pub machine: Option<MachineId>,
-    /// What its agent says of itself.
+    /// The version and features of its agent.
     pub agent: AgentRecord,
 }
 
-/// Nodes after they joined. Cheap to clone.
+/// The nodes that have joined. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Nodes {
     pub(super) env: Env,
@@ -93,39 +92,39 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// The wall time.
+    /// Returns the wall time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.env.now()
     }
 
-    /// Who is connected, and what each node last reported.
+    /// Returns which nodes are connected and what each last reported.
     #[must_use]
     pub fn presence(&self) -> &Presence {
         &self.presence
     }
 
-    /// Certificates that no longer count.
+    /// Returns the revoked certificates.
     #[must_use]
     pub fn revoked(&self) -> &Revoked {
         &self.revoked
     }
 
-    /// What a node was given last.
+    /// Returns the newest assignment of a node.
     pub async fn assignment(&self, node: &NodeId) -> Result<Option<Arc<Assigned>>> {
         let key = keys::assignment(&node.tenant, &node.name);
         Ok(self.records.get_cached(&key).await?.map(|entry| entry.value))
     }
 
-    /// Wakes when a node is given something.
+    /// Returns a signal that wakes when a node gets a new assignment.
     #[must_use]
     pub fn assignment_changes(&self, node: &NodeId) -> store::ChangeSignal {
         self.records.changed_at(&keys::assignment(&node.tenant, &node.name))
     }
 
-    /// The certificates of nodes that no longer count.
+    /// Reads the revoked certificates of all nodes.
     pub(super) async fn revocations(&self) -> Result<Vec<(Identity, Serial)>> {
-        // A node whose record cannot be read is let in by nothing anyway.
+        // A node whose record cannot be read is refused in any case.
         let nodes = self.records.list_lossy(&keys::all_nodes()).await?.entries;
         let lines = nodes.iter().filter_map(|(rest, node)| {
             Some((NodeId::of_key(rest)?.identity(), node.value.revoked?))
@@ -133,7 +132,8 @@ impl Nodes {
         Ok(lines.collect())
     }
 
-    /// A node begins a session: it must be enrolled, with its newest certificate.
+    /// Records the greeting of a node that begins a session. The node must be enrolled
+    /// and show its newest certificate.
     pub async fn greet(&self, id: &NodeId, greeting: &Greeting) -> Result<()> {
         let may_write = AtomicBool::new(false);
         let greeted = retry_conflicts(|| self.try_greet(id, greeting, &may_write)).await;
@@ -163,7 +163,7 @@ impl Nodes {
         if greeted == node.value {
             return Ok(());
         }
-        // New certificates have a measure of their own.
+        // The rate of new certificates is limited separately.
         let is_allowed = may_write.load(Ordering::Relaxed)
             || greeted.certificates != node.value.certificates
             || self.presence.may_greet(id, Instant::now());
@@ -176,7 +176,7 @@ impl Nodes {
         Ok(self.records.commit(batch).await?)
     }
 
-    /// A new certificate for a node that shows a valid one.
+    /// Issues a new certificate to a node that shows a valid one.
     pub async fn renew(
         &self,
         id: &NodeId,
@@ -198,7 +198,7 @@ impl Nodes {
         self.reissue(id, &node, shown, request).await
     }
 
-    /// A new certificate for a node whose last one has ended.
+    /// Issues a new certificate to a node whose last one has expired.
     pub async fn recover(
         &self,
         ended: &CertificateDer<'_>,
@@ -227,8 +227,8 @@ impl Nodes {
         self.reissue(id, &node, shown, request).await
     }
 
-    /// Removes a node: its certificates no longer count, its session ends. What
-    /// runs on the host is left alone.
+    /// Removes a node: its certificates are revoked and its session ends. The components
+    /// on the host keep running.
     pub async fn remove(&self, who: &OperatorName, id: &NodeId) -> Result<()> {
         let revoked = retry_conflicts(|| self.try_remove(who, id)).await?;
         self.revoked.revoke(id.identity(), revoked);
@@ -271,11 +271,12 @@ impl Nodes {
     ) -> Result<IssuedCertificate> {
         let now = self.env.now();
         let newest = node.value.certificates.current;
-        // One made in the future is of a clock that was set back: it counts nowhere.
+        // A certificate that was made in the future dates from before the clock was set
+        // back, and nobody accepts it.
         let is_of_the_future = newest.issued > now;
         let age_ms = now.since_ms(newest.issued);
         if !is_of_the_future && age_ms < RENEWAL_REST_MS.min(self.issuer.lifetime_ms() / 4) {
-            // For the same key it is the answer that was lost; nothing is written.
+            // If the key is the same, only the reply was lost, so nothing is written.
             if request.fingerprint() != newest.public_key {
                 return Err(OpsError::RenewedTooSoon);
             }
@@ -295,14 +296,15 @@ impl Nodes {
     }
 }
 
-/// The machine a node is known to be. A certificate newer than the record is of
-/// a time the record knows nothing of: the node may be another machine since.
+/// Returns the machine that a node is known to be. If the certificate is newer than the
+/// record, the store was restored from a backup, and the node may be another machine
+/// since.
 fn machine_of(node: &NodeRecord, shown: CertificateRecord) -> Option<&MachineId> {
     node.machine.as_ref().filter(|_| shown.serial <= node.certificates.current.serial)
 }
 
-/// A node is one machine: another one with its key is a copy. What runs on
-/// either goes on.
+/// Checks that a node is always the same machine, because another machine with its key is
+/// a copy. The components on both keep running.
 fn check_machine(name: &NodeName, known: Option<&MachineId>, greeting: &Greeting) -> Result<()> {
     match (known, &greeting.machine) {
         (Some(known), Some(claims)) if known != claims => Err(OpsError::Duplicate {

@@ -1,5 +1,5 @@
-//! Who may operate the controller: made and removed on its own machine, while
-//! it does not run.
+//! The operators of the controller. They are added and removed on the controller's
+//! machine while it is stopped.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::records::values::{AuditRecord, OperatorRecord, PublicEndpoint};
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::Expect;
 
-/// How long an operator's certificate lives.
+/// The lifetime of an operator's certificate.
 const LIFETIME_MS: u64 = 366 * 24 * 3_600_000;
 
 /// The epoch of a store that was never restored.
 const FIRST_EPOCH: u64 = 1;
 
-/// The operators on record. Cheap to clone.
+/// The recorded operators. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Operators {
     env: Env,
@@ -30,19 +30,20 @@ pub struct Operators {
 }
 
 impl Operators {
-    /// Over the records; certificates are issued by `authority`.
+    /// Makes the operators of these records, whose certificates `authority` issues.
     #[must_use]
     pub fn new(env: Env, records: Records, authority: Arc<Authority>) -> Self {
         Self { env, records, authority }
     }
 
-    /// How the controller is reached; none before it was founded.
+    /// Returns the address at which the controller is reached; `None` before
+    /// `omlcontroller init`.
     pub async fn public_endpoint(&self) -> Result<Option<PublicEndpoint>> {
         Ok(self.records.get(&keys::public_endpoint()).await?.map(|entry| entry.value))
     }
 
-    /// Founds a controller with its first operator. The epoch is in the same
-    /// commit: without it no controller starts.
+    /// Makes the first records of a controller, with its first operator. The epoch is in
+    /// the same commit, because no controller starts without it.
     pub async fn found(
         &self,
         first: &OperatorName,
@@ -64,7 +65,7 @@ impl Operators {
         Ok(own)
     }
 
-    /// Makes a further operator, or another certificate for a known one.
+    /// Makes another operator, or another certificate for a known one.
     pub async fn add(&self, name: &OperatorName) -> Result<OwnCertificate> {
         let known = self.records.get(&keys::operator(name)).await?;
         let after = known.as_ref().map(|known| Some(known.value.newest).max(known.value.revoked));
@@ -79,10 +80,9 @@ impl Operators {
         Ok(own)
     }
 
-    /// Removes an operator: from the controller's next start on, none of the
-    /// certificates made until now counts. The problem that comes back says
-    /// that the name was not on record; it may have certificates all the same,
-    /// made before operators were recorded or after the backup that was restored.
+    /// Removes an operator: from the controller's next start on, all certificates made
+    /// until now are refused. Returns a problem if the name was not recorded. It may
+    /// still have certificates that were made after the restored backup.
     pub async fn remove(&self, name: &OperatorName) -> Result<Option<Problem>> {
         let known = self.records.get(&keys::operator(name)).await?;
         let is_present = known.as_ref().is_some_and(|known| known.value.removed.is_none());
@@ -101,7 +101,7 @@ impl Operators {
         Ok(unrecorded)
     }
 
-    /// The certificates of operators that no longer count.
+    /// Reads the revoked certificates of all operators.
     pub(super) async fn revocations(&self) -> Result<Vec<(Identity, Serial)>> {
         let operators = self.records.list_lossy(&keys::operators()).await?;
         let mut lines = Vec::new();
@@ -110,7 +110,8 @@ impl Operators {
                 lines.push((Identity::Operator(name), up_to));
             }
         }
-        // Certificates alone let an operator in: one who may have been removed is not.
+        // A certificate alone admits an operator, and this operator may have been
+        // removed, so all of its certificates are refused.
         for name in operators.damaged.iter().filter_map(|name| name.parse().ok()) {
             tracing::error!(%name, "the operator's record is damaged: none of its certificates counts; make an operator of another name");
             lines.push((Identity::Operator(name), Serial(u128::MAX)));

@@ -1,4 +1,4 @@
-//! How tenants and their nodes stand, for people and for Prometheus. Reads only.
+//! Reads the status of tenants and their nodes, for people and for Prometheus.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,28 +19,28 @@ use super::{OpsError, Result};
 use crate::records::{Records, keys};
 use crate::store::{ChangeSignal, StoreError};
 
-/// How one tenant stands.
+/// The status of one tenant.
 #[derive(Debug)]
 pub struct TenantStatus {
     pub tenant: TenantId,
-    /// The revision wanted; 0 before the first.
+    /// The wanted revision; 0 before the first.
     pub revision: RevisionNumber,
     /// Its rollout; `None` before the first.
     pub rollout: Option<RolloutStatus>,
     pub nodes: BTreeMap<NodeName, NodeStatus>,
 }
 
-/// How the rollout of a tenant stands.
+/// The status of a tenant's rollout.
 #[derive(Debug)]
 pub struct RolloutStatus {
     pub rollout: Rollout,
     pub waits_for: WaitsFor,
 }
 
-/// How one node stands.
+/// The status of one node.
 #[derive(Debug)]
 pub struct NodeStatus {
-    /// What is recorded and known of it.
+    /// The record and the presence of the node.
     pub snapshot: NodeSnapshot,
     pub target: Option<RevisionNumber>,
     /// The plan of the revision that the tenant should run.
@@ -72,7 +72,7 @@ impl NodeStatus {
     }
 }
 
-/// Wakes when a status may differ.
+/// A signal that a status may have changed.
 #[derive(Debug)]
 pub struct StatusChanges {
     presence: watch::Receiver<u64>,
@@ -80,11 +80,12 @@ pub struct StatusChanges {
 }
 
 impl StatusChanges {
-    /// Returns after the next change; several in between are one.
+    /// Waits for the next change. Several changes in between count as one.
     pub async fn next(&mut self) {
         let stored = self.stored.iter_mut().map(|changes| Box::pin(changes.next()));
         let stored = futures_util::future::select_all(stored);
-        // Both only observe: what is not returned now is returned at the next call.
+        // Both only observe, so a change that is not returned now is returned by the next
+        // call.
         tokio::select! {
             biased;
             _ended = self.presence.changed() => {}
@@ -93,7 +94,7 @@ impl StatusChanges {
     }
 }
 
-/// Reads how tenants and nodes stand. Cheap to clone.
+/// Reads the status of tenants and nodes. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct StatusReader {
     pub(super) env: Env,
@@ -103,31 +104,32 @@ pub struct StatusReader {
 }
 
 impl StatusReader {
-    /// The wall time.
+    /// Returns the wall time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.env.now()
     }
 
-    /// Wakes when a report, or who is connected, may ask a task to act.
+    /// Returns a receiver that wakes when a task may have to act on a report or a
+    /// connection.
     #[must_use]
     pub fn presence_changes(&self) -> watch::Receiver<u64> {
         self.presence.actionable()
     }
 
-    /// Commits to the store since the start: made, and refused.
+    /// Returns the number of commits since the start, and the number of refused ones.
     #[must_use]
     pub fn commits(&self) -> (u64, u64) {
         self.records.commits()
     }
 
-    /// Whether the store answers.
+    /// Checks that the store can be read.
     pub async fn check_store(&self) -> Result<()> {
         self.records.get(&keys::epoch()).await?;
         Ok(())
     }
 
-    /// How one tenant stands, or all of them.
+    /// Reads the status of one tenant, or of all of them.
     pub async fn read(&self, tenant: Option<&TenantId>) -> Result<Vec<TenantStatus>> {
         let tenants = self.tenants.all().await?;
         let wanted: Vec<&TenantId> = match tenant {
@@ -139,7 +141,7 @@ impl StatusReader {
         for name in wanted {
             match self.tenant_status(name).await {
                 Ok(status) => statuses.push(status),
-                // Asked for all, the others are told all the same.
+                // A request for all tenants returns the others.
                 Err(OpsError::Store(error @ StoreError::Damaged { .. })) if tenant.is_none() => {
                     tracing::error!(tenant = %name, %error, "the status of a tenant cannot be told");
                 }
@@ -149,7 +151,8 @@ impl StatusReader {
         Ok(statuses)
     }
 
-    /// Wakes when the status of a tenant, or of any, may differ.
+    /// Returns a signal that wakes when the status of a tenant, or of any tenant, may
+    /// have changed.
     #[must_use]
     pub fn changes(&self, tenant: Option<&TenantId>) -> StatusChanges {
         let records = &self.records;
@@ -171,7 +174,7 @@ impl StatusReader {
         StatusChanges { presence, stored }
     }
 
-    /// How one tenant stands.
+    /// Reads the status of one tenant.
     pub(super) async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
         let tenant_id = tenant.clone();
         let Some(snapshot) = self.tenant(tenant).await? else {
