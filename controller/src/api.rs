@@ -1,5 +1,5 @@
-//! The operators' service: reads requests, asks the operations, writes replies.
-//! Decides nothing and never sees the store.
+//! The operators' service: it reads requests, calls the operations and writes replies. It
+//! decides nothing and never uses the store.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -47,7 +47,7 @@ pub struct FleetApi {
 }
 
 impl FleetApi {
-    /// The service; its streams end when `shutdown` says so.
+    /// Makes the service. Its streams end when a shutdown is requested.
     #[must_use]
     pub fn new(ops: &Ops, shutdown: ShutdownSignal) -> Self {
         Self {
@@ -96,8 +96,8 @@ impl FleetApi {
     }
 }
 
-/// Finishes what was begun, also when the caller goes away meanwhile: a commit
-/// must not be left without what follows from it.
+/// Runs work to its end even if the caller disconnects meanwhile, because a commit must
+/// not be left without what follows from it.
 pub(crate) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, OpsError>> + Send + 'static,
 ) -> Result<T, Status> {
@@ -106,7 +106,7 @@ pub(crate) async fn run_to_completion<T: Send + 'static>(
     done.map_err(|error| wire::status_of(&error))
 }
 
-/// A name or word of a request.
+/// Parses one field of a request.
 pub(crate) fn field<T>(name: &str, text: &str) -> Result<T, Status>
 where
     T: FromStr,

@@ -1,5 +1,5 @@
-//! From the operations' types to the wire's. The one place that turns an error
-//! into a status.
+//! Converts the types of the operations to those of the wire. Only this module turns an
+//! error into a status.
 
 use oml_common::decide::diff::Change;
 use oml_common::decide::rollout::NodeFailure;
@@ -23,14 +23,15 @@ use crate::ops::verdict::ChangeProgress;
 use crate::records::values::RevisionKind;
 use crate::store::StoreError;
 
-/// How long a copy of a host that was refused is shown: it tries again sooner.
+/// The time for which the refusal of a host's copy is shown. The copy tries again sooner
+/// than that.
 const DUPLICATE_SHOWN_MS: u64 = 15 * 60_000;
 
-/// What a caller is told of an error.
+/// Returns the status for an error.
 pub(crate) fn status_of(error: &OpsError) -> Status {
     let code = match error {
         OpsError::Problems(problems) => return problem::to_status(problems),
-        // The store's limits are reached by what an operator wrote.
+        // The specification that the operator wrote is too large for the store.
         OpsError::Store(StoreError::Refused(reason)) => {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
             return problem::to_status(&Problems::from(problem));
@@ -41,7 +42,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         OpsError::Busy | OpsError::Store(StoreError::Conflict { .. }) => Code::Aborted,
         OpsError::Store(StoreError::Full { .. }) => Code::ResourceExhausted,
         OpsError::Store(StoreError::Damaged { .. }) => Code::DataLoss,
-        // Whether the change was kept is known only after a restart.
+        // Only a restart shows whether the change was committed.
         OpsError::Store(StoreError::Stopped { .. }) => Code::Unknown,
         OpsError::Pki(_) | OpsError::Tls(_) => Code::Internal,
         OpsError::Token(_)
@@ -59,7 +60,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
     Status::new(code, problem::text_that_fits(&message))
 }
 
-/// The reply to a change.
+/// Converts the result of a change.
 pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
     let mut changes: Vec<v1::Change> = changed.changes.iter().map(change).collect();
     if changed.changed && changes.is_empty() {
@@ -73,7 +74,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
     }
 }
 
-/// A line of the difference where only the specification itself differs.
+/// Returns the line of a difference in which only the text of the specification changed.
 fn only_the_text() -> v1::Change {
     let note = "nothing on the nodes".to_owned();
     v1::Change { kind: v1::ChangeKind::Spec.into(), note, ..v1::Change::default() }
@@ -90,7 +91,7 @@ fn change(change: &Change) -> v1::Change {
     }
 }
 
-/// A revision and what became of it.
+/// Converts a revision with its outcome.
 pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
     let revision = &past.revision;
     v1::Revision {
@@ -115,7 +116,7 @@ fn revision_kind(kind: RevisionKind) -> v1::RevisionKind {
     }
 }
 
-/// A host's new certificate.
+/// Converts a host's new certificate.
 pub(crate) fn certificate(certified: IssuedCertificate) -> v1::Certificate {
     v1::Certificate {
         certificate_pem: certified.certificate_pem,
@@ -125,8 +126,8 @@ pub(crate) fn certificate(certified: IssuedCertificate) -> v1::Certificate {
     }
 }
 
-/// How tenants stand. The last words of what failed go along with a tenant that
-/// is alone: those of all together have no bound.
+/// Converts the status of tenants. The log lines of failures are only included for a
+/// single tenant, because those of all tenants together have no bound.
 pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusReply {
     let with_logs = tenants.len() == 1;
     let tenants = tenants.into_iter().map(|tenant| {
@@ -139,7 +140,7 @@ pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusRe
     v1::StatusReply { now_ms: now.0, tenants: tenants.collect() }
 }
 
-/// How far a change is, and the verdict on it.
+/// Converts the progress of a change and the verdict on it.
 pub(crate) fn change_progress(progress: ChangeProgress, now: Timestamp) -> v1::ChangeProgress {
     let ChangeProgress { status, revision, verdict } = progress;
     let sentence = Sentence { verdict: &verdict, revision, tenant: &status.tenant }.to_string();
@@ -223,8 +224,8 @@ fn node_status(name: &NodeName, status: &NodeStatus, now: Timestamp) -> v1::Node
     }
 }
 
-/// What the node said, and what another machine in its name does: that is a
-/// trouble which the node itself cannot see.
+/// Converts the node's report, and adds the refusal of another machine that claims to be
+/// the node, which the node itself cannot see.
 fn report_with(presence: &NodePresence, now: Timestamp) -> Option<v1::Report> {
     let mut wire = presence.report.as_deref().map(to_wire);
     let is_recent = |at: Timestamp| now.since_ms(at) < DUPLICATE_SHOWN_MS;
@@ -234,7 +235,7 @@ fn report_with(presence: &NodePresence, now: Timestamp) -> Option<v1::Report> {
     wire
 }
 
-/// Whether a node is there.
+/// Returns whether the node is connected, unreachable or was never seen.
 fn node_state(presence: &NodePresence) -> v1::NodeState {
     match presence {
         NodePresence { connected: true, .. } => v1::NodeState::Connected,

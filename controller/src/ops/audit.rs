@@ -41,10 +41,10 @@ impl AuditTrail {
         loop {
             match prune(&self.records, Bounds::default()).await {
                 Ok(0) => {}
-                Ok(lines) => tracing::info!(lines, "old lines of the audit trail were forgotten"),
+                Ok(lines) => tracing::info!(lines, "old lines of the audit trail were removed"),
                 Err(error) => {
                     let error = chain(&error);
-                    tracing::warn!(%error, "the audit trail could not be shortened");
+                    tracing::warn!(%error, "cannot remove old lines of the audit trail");
                 }
             }
             sleep(PERIOD).await;

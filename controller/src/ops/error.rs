@@ -37,7 +37,7 @@ pub enum OpsError {
     #[error("the host may not join: {0}")]
     Token(#[source] TokenRefused),
     /// An expired certificate is not replaced.
-    #[error("the host may not come back: {0}")]
+    #[error("certificate recovery refused: {0}")]
     Recovery(#[source] RecoveryRefused),
     /// The certificate is valid, but it is not the node's newest.
     #[error(transparent)]
@@ -46,10 +46,10 @@ pub enum OpsError {
     #[error(transparent)]
     Request(#[from] InvalidRequest),
     /// The node asked for another certificate right after it got one.
-    #[error("this node's newest certificate was made a moment ago: ask again later")]
+    #[error("this node's newest certificate was made a moment ago; ask again later")]
     RenewedTooSoon,
     /// The node reports a different address too often.
-    #[error("this node's address changes too often: say hello again later")]
+    #[error("the node's address changes too often; retrying later")]
     AddressUnstable,
     /// Two machines claim to be the same node.
     #[error(

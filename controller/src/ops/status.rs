@@ -143,7 +143,7 @@ impl StatusReader {
                 Ok(status) => statuses.push(status),
                 // A request for all tenants returns the others.
                 Err(OpsError::Store(error @ StoreError::Damaged { .. })) if tenant.is_none() => {
-                    tracing::error!(tenant = %name, %error, "the status of a tenant cannot be told");
+                    tracing::error!(tenant = %name, %error, "the status of a tenant cannot be read");
                 }
                 Err(error) => return Err(error),
             }

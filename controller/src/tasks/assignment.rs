@@ -1,6 +1,6 @@
-//! Gives every node its share of the revision that its pointer names: asks
-//! [`oml_common::decide::assign::assign`] and commits what it says. The only one who
-//! gives anything to a node.
+//! Gives every node its share of the revision that its pointer names. It asks
+//! [`oml_common::decide::assign::assign`] and commits the result. Nothing else writes
+//! assignments.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,7 +42,7 @@ impl AssignmentTask {
             None => None,
         };
         if let (Some(target), None) = (target, &plan) {
-            // Without its plan nothing can be said of the node: it keeps what it has.
+            // Without the plan, the node keeps what it has.
             tracing::error!(%tenant, %node, revision = %target.value.revision, "the plan of a revision is missing");
             return Ok(());
         }
@@ -88,7 +88,8 @@ impl Task for AssignmentTask {
         let LossyList { entries, damaged } = records.list_lossy(&keys::all_targets()).await?;
         let targets: BTreeMap<_, _> = entries.into_iter().collect();
         let nodes = records.list_lossy(&keys::all_nodes()).await?.entries;
-        // A pointer that cannot be read is not the same as none: such a node keeps what it has.
+        // A node whose pointer cannot be read is not a node without one: it keeps what it
+        // has.
         let present =
             nodes.iter().filter(|(rest, node)| node.value.is_enrolled() && !damaged.contains(rest));
         let mut failure = None;
