@@ -1,9 +1,8 @@
-//! Who is at the other end: identities in certificates, the client's side of
-//! mutual TLS 1.3, and join tokens.
+//! Mutual TLS 1.3: identities in certificates, the client's side, and join tokens.
 //!
-//! Trusts one authority and nothing of the system's. Host names play no part:
-//! a controller is known by the identity in its certificate, so its address
-//! may change. The server's side is the controller's.
+//! Only one authority is trusted, and none of the system's. Host names are not verified:
+//! a controller is known by the identity in its certificate, so its address may change.
+//! The controller contains the server's side.
 
 use std::sync::Arc;
 
@@ -31,17 +30,17 @@ pub use token::{InvalidToken, JoinToken};
 use self::verify::ControllerVerifier;
 use crate::env::Clock;
 
-/// How far before its making a certificate begins to be valid, so that a host
-/// whose clock is behind can use it at once.
+/// The time before its issue at which a certificate becomes valid, so that a host whose
+/// clock is behind can use it at once.
 pub const BACKDATED_MS: u64 = 3_600_000;
 
 /// The application protocol of every connection.
 pub const ALPN: &[u8] = b"h2";
 
-/// What a client proves itself with, as PEM.
+/// The credentials of a client, as PEM.
 #[derive(Clone)]
 pub struct Credentials {
-    /// The authority that the other end must be certified by.
+    /// The certificate of the authority that must have issued the peer's certificate.
     pub ca_pem: String,
     pub certificate_pem: String,
     pub key_pem: String,
@@ -53,10 +52,10 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Why certificates and keys cannot be used.
+/// The error of certificates and keys that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A PEM text does not hold what it should.
+    /// A PEM text does not contain the expected content.
     #[error("the {what} is not valid PEM")]
     Pem { what: &'static str, source: rustls::pki_types::pem::Error },
     /// The certificates and the key do not fit together.
@@ -64,7 +63,7 @@ pub enum TlsError {
     Unusable(#[source] rustls::Error),
 }
 
-/// The one TLS provider of all programs.
+/// Returns the TLS provider that all programs use.
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
@@ -73,7 +72,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// Reads one certificate from PEM.
 ///
 /// # Errors
-/// [`TlsError::Pem`] when there is none.
+/// Returns [`TlsError::Pem`] if there is none.
 pub fn certificate(pem: &str, what: &'static str) -> Result<CertificateDer<'static>, TlsError> {
     CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|source| TlsError::Pem { what, source })
 }
@@ -81,7 +80,7 @@ pub fn certificate(pem: &str, what: &'static str) -> Result<CertificateDer<'stat
 /// Reads a private key from PEM.
 ///
 /// # Errors
-/// [`TlsError::Pem`] when there is none.
+/// Returns [`TlsError::Pem`] if there is none.
 pub fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes());
     key.map_err(|source| TlsError::Pem { what: "private key", source })
@@ -136,7 +135,8 @@ fn builder(clock: &Clock) -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVe
         .expect("the provider supports TLS 1.3")
 }
 
-/// A resumed session would skip the verification of certificates.
+/// Disables resumption, because a resumed session would skip the verification of
+/// certificates.
 fn hardened(mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.resumption = Resumption::disabled();

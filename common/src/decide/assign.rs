@@ -1,30 +1,30 @@
-//! `assign`: a node's complete share of the revision its pointer names.
+//! `assign` gives a node its complete share of the revision that its pointer names.
 
 use crate::decide::plan::Plan;
 use crate::document::assignment::{Assignment, Content};
 use crate::id::{Generation, NodeName, TenantId};
 
-/// Everything `assign` looks at.
+/// The input of `assign`.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The store's epoch.
+    /// The epoch of the store.
     pub epoch: u64,
     pub tenant: &'a TenantId,
     pub node: &'a NodeName,
-    /// Plan of the revision its pointer names; none when it has no pointer.
+    /// The plan of the revision that its pointer names; `None` if it has no pointer.
     pub plan: Option<&'a Plan>,
     pub held: Option<&'a Assignment>,
-    /// It was half-way to another revision, or failed there: it is told anew
-    /// even when the same is wanted of it, so that it tries again.
+    /// Whether it gets a new assignment even if its content is the same, because it was
+    /// between revisions or failed there and has to try again.
     pub anew: bool,
 }
 
-/// The node's next assignment; none when the one it has already says the same.
+/// Returns the node's next assignment; `None` if the held one says the same.
 #[must_use]
 pub fn assign(input: Input<'_>) -> Option<Assignment> {
     let share = input.plan.and_then(|plan| plan.nodes.get(input.node));
-    // Without a pointer nothing should run any more: that was decided, so it keeps
-    // a number of a revision. Number 0 would say that nothing was decided yet.
+    // Without a pointer, nothing should run any more. That is a decision, so it keeps the
+    // number of a revision; number 0 would say that nothing is decided yet.
     let kept = || input.held.map(|held| held.content.revision).unwrap_or_default();
     let content = Content {
         revision: input.plan.map_or_else(kept, |plan| plan.revision),
@@ -52,8 +52,8 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
     })
 }
 
-/// What follows an assignment that says nothing of the node any more: nothing
-/// is decided yet, so its agent leaves alone what it finds.
+/// Returns the assignment of a node about which nothing is decided yet, so that its agent
+/// leaves everything on the host alone.
 #[must_use]
 pub fn undecided(held: &Assignment, epoch: u64) -> Assignment {
     let generation = next_generation(Some(held), epoch);

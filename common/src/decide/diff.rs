@@ -1,4 +1,4 @@
-//! What differs between two plans, line by line, for people and for records.
+//! The differences between two plans, line by line, for people and for records.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,29 +15,29 @@ pub struct Change {
     pub node: NodeName,
     pub component: ComponentName,
     pub kind: ChangeKind,
-    /// Version before; empty when there was none.
+    /// The version before; empty if there was none.
     pub from: String,
-    /// Version after; empty when there is none.
+    /// The version after; empty if there is none.
     pub to: String,
-    /// What differs beside the version.
+    /// The differences other than the version.
     pub note: String,
 }
 
-/// In which way an instance changes.
+/// The kind of an instance's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
-    /// It is new.
+    /// The instance is new.
     Add,
     Remove,
-    /// It is stopped and started as something else.
+    /// The instance is stopped and started with another workload.
     Replace,
-    /// Only how it is watched or changed differs; it runs on.
+    /// Only its probes or time limits differ, and it keeps running.
     Update,
 }
 
 impl ChangeKind {
-    /// The word people see.
+    /// Returns the name of the kind, as people see it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl ChangeKind {
     }
 }
 
-/// Every difference, in the order of nodes and components.
+/// Returns every difference, in the order of nodes and components.
 #[must_use]
 pub fn diff(from: Option<&Plan>, to: &Plan) -> Vec<Change> {
     let nothing = Share::default();
@@ -112,8 +112,8 @@ fn compare(
     })
 }
 
-/// Whether a stop of it is not preceded by a count of calls and may cut some:
-/// signalling and voice travel over UDP.
+/// Returns whether a stop may cut calls that are not counted before. Signalling and voice
+/// use UDP.
 fn cuts_voice(old: &Instance, new: Option<&Instance>) -> bool {
     let is_counted = old.active.is_some() || new.is_some_and(|new| new.active.is_some());
     let over_udp = old.ports.iter().any(|port| port.protocol == Protocol::Udp);
@@ -149,7 +149,7 @@ fn container_note(old: &Container, new: &Container) -> Vec<String> {
     differing.sort_unstable();
     differing.dedup();
     if !differing.is_empty() {
-        // Names only: a value may be something its owner keeps to himself.
+        // Only names are listed, because a value may be confidential.
         parts.push(format!("environment {}", differing.join(" ")));
     }
     let rest = |c: &Container| {

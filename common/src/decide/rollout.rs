@@ -1,8 +1,8 @@
-//! `step`: how far a rollout is, which node's pointer moves next, and what it
-//! waits for.
+//! `step` decides on a rollout: how far it is, which node's pointer moves next, and what
+//! it waits for.
 //!
-//! A rollout changes nothing but pointers from a node to a revision. Everything
-//! it needs to go on after a restart is in its own record and the reports.
+//! A rollout changes only the pointers from nodes to revisions. Everything that it needs
+//! to continue after a restart is in its own record and in the reports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,8 @@ use crate::document::{Document, Share};
 use crate::id::{ComponentName, ContentHash, Generation, NodeName, RevisionNumber};
 use crate::time::Timestamp;
 
-/// Pointers that one step moves. They are recorded in one commit, which takes 64
-/// writes, together with the rollout, the head, the outcome and an audit record.
+/// The number of pointers that one step moves. They are recorded in one commit, which
+/// takes 64 writes, together with the rollout, the head, the outcome and an audit record.
 pub const MOVES_MAX: usize = 60;
 
 mod failures;
@@ -29,48 +29,48 @@ pub use reason::{FailedComponent, FailureSummary, NodeWait, PauseReason, Wait, W
 use pass::Pass;
 use row::Rows;
 
-/// The way of a tenant's nodes from one revision to another.
+/// The move of a tenant's nodes from one revision to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
-    /// The last revision known to be good; none for a tenant's first.
+    /// The last revision known to be good; `None` for a tenant's first.
     pub from: Option<RevisionNumber>,
-    /// The revision wanted.
+    /// The wanted revision.
     pub to: RevisionNumber,
-    /// Nodes that change, wave by wave.
+    /// The nodes that change, wave by wave.
     pub waves: Vec<Vec<NodeName>>,
     pub state: State,
     pub since: Timestamp,
-    /// What went wrong on the way; of many, the first.
+    /// The failures so far; only the first ones if there are many.
     pub failures: Vec<NodeFailure>,
-    /// Nodes whose pointer it has moved.
+    /// The nodes whose pointer it has moved.
     #[serde(default)]
     pub moved: BTreeSet<NodeName>,
-    /// Nodes that came, or are to come, from neither of its two revisions:
-    /// another rollout left them half-way, so everything on them is looked at.
+    /// The nodes that another rollout left between revisions, so that they come from
+    /// neither of this rollout's two. Everything on them is checked.
     #[serde(default)]
     pub inherited: BTreeSet<NodeName>,
 }
 
-/// What a rollout begins with.
+/// The input of a rollout's beginning.
 #[derive(Debug, Clone, Copy)]
 pub struct Begin<'a> {
-    /// Plan of the last revision known to be good.
+    /// The plan of the last revision known to be good.
     pub from: Option<&'a Plan>,
-    /// Plan of the revision wanted.
+    /// The plan of the wanted revision.
     pub to: &'a Plan,
-    /// The rollout whose place it takes.
+    /// The rollout that it supersedes.
     pub superseded: Option<&'a Rollout>,
-    /// The tenant's nodes: one that is not among them cannot be waited for.
+    /// The tenant's nodes. A rollout cannot wait for any other node.
     pub enrolled: &'a BTreeSet<NodeName>,
-    /// The controller's clock.
+    /// The time by the controller's clock.
     pub now: Timestamp,
 }
 
-/// How far a rollout is.
+/// The state of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum State {
-    /// Nodes of this wave are being moved.
+    /// The nodes of this wave are being moved.
     Progressing {
         /// Counted from 0.
         wave: usize,
@@ -80,15 +80,16 @@ pub enum State {
     /// An operator has to decide.
     Paused {
         why: PauseReason,
-        /// On the way back: what it came from is wanted still.
+        /// It was rolling back when it paused, so the next change is made on the revision
+        /// before.
         #[serde(default)]
         returning: bool,
     },
-    /// Moved nodes are being moved back.
+    /// The moved nodes are being moved back.
     RollingBack { why: FailureSummary },
-    /// Every node runs the revision before.
+    /// Every node runs the previous revision.
     RolledBack { why: FailureSummary },
-    /// A later change took its place before it was done.
+    /// A later change superseded it before it ended.
     Superseded,
 }
 
@@ -100,49 +101,49 @@ pub struct NodeFailure {
     pub failure: Failure,
 }
 
-/// What to do when a new version does not hold.
+/// The reaction to a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
-    /// Moves every moved node back.
+    /// Rolls every moved node back.
     Rollback,
-    /// Stops and asks.
+    /// Pauses until an operator decides.
     Pause,
 }
 
-/// What is known of a node.
+/// The facts about a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeView<'a> {
-    /// It has a session now, and has said in it how it is.
+    /// Whether it has a session now and has reported in it.
     pub connected: bool,
-    /// The assignment it has been given: number, and hash of its content.
+    /// Its assignment: the generation, and the hash of the content.
     pub assigned: Option<(Generation, &'a ContentHash)>,
-    /// The last thing it said.
+    /// Its last report.
     pub report: Option<&'a Report>,
 }
 
-/// Everything `step` looks at.
+/// The input of `step`.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     pub rollout: &'a Rollout,
-    /// The pointers as they are.
+    /// The current pointers.
     pub targets: &'a BTreeMap<NodeName, RevisionNumber>,
-    /// Plan of the revision wanted.
+    /// The plan of the wanted revision.
     pub to: &'a Plan,
-    /// Plan of the revision before.
+    /// The plan of the previous revision.
     pub from: Option<&'a Plan>,
     /// The tenant's nodes.
     pub nodes: &'a BTreeMap<NodeName, NodeView<'a>>,
-    /// The controller's clock.
+    /// The time by the controller's clock.
     pub now: Timestamp,
 }
 
-/// What a rollout does next: the record to write and the pointers to move.
+/// The next step of a rollout: the record to write and the pointers to move.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Next {
     /// The rollout as it should be recorded.
     pub rollout: Rollout,
-    /// Pointers to move; none takes the pointer away.
+    /// The pointers to move; `None` removes the pointer.
     pub moves: BTreeMap<NodeName, Option<RevisionNumber>>,
     pub waits_for: WaitsFor,
 }
@@ -159,8 +160,8 @@ impl Document for Rollout {
 }
 
 impl Rollout {
-    /// A rollout that begins: its waves are the nodes that differ, or that were
-    /// left half-way, in the plan's order.
+    /// Begins a rollout. Its waves are the nodes that differ, or that another rollout
+    /// left between revisions, in the order of the plan.
     #[must_use]
     pub fn begin(Begin { from, to, superseded, enrolled, now }: Begin<'_>) -> Self {
         let inherited = superseded.map(Self::in_flight).unwrap_or_default();
@@ -173,7 +174,7 @@ impl Rollout {
             .iter()
             .map(|wave| wave.iter().filter(|node| changes(node)).cloned().collect())
             .collect();
-        // Nodes that carry nothing any more come last.
+        // Nodes that no longer carry anything come last.
         let known = from.iter().flat_map(|plan| plan.nodes.keys()).chain(&inherited);
         let gone = known.filter(|n| !to.nodes.contains_key(*n) && enrolled.contains(*n));
         waves.push(gone.collect::<BTreeSet<_>>().into_iter().cloned().collect());
@@ -190,7 +191,8 @@ impl Rollout {
         }
     }
 
-    /// Nodes that may be anywhere between two revisions, should it end now.
+    /// Returns the nodes that would be left between two revisions if the rollout ended
+    /// now.
     #[must_use]
     pub fn in_flight(&self) -> BTreeSet<NodeName> {
         match self.state {
@@ -202,15 +204,15 @@ impl Rollout {
         }
     }
 
-    /// Whether a node is told anew even when the same is wanted of it, so that
-    /// it tries again and says so.
+    /// Returns whether a node gets a new assignment even if its content is the same, so
+    /// that it tries again and reports it.
     #[must_use]
     pub fn force_reissue(&self, node: &NodeName) -> bool {
         self.inherited.contains(node) && self.moved.contains(node)
     }
 
-    /// The revision that is made true again: the next change is made on it, not
-    /// on the one that failed.
+    /// Returns the revision that is restored. The next change is made on it, not on the
+    /// one that failed.
     #[must_use]
     pub fn returns_to(&self) -> Option<RevisionNumber> {
         match self.state {
@@ -223,7 +225,7 @@ impl Rollout {
         }
     }
 
-    /// Nothing more happens by itself.
+    /// Returns whether the rollout does nothing more by itself.
     #[must_use]
     pub fn is_ended(&self) -> bool {
         match self.state {
@@ -235,8 +237,8 @@ impl Rollout {
         }
     }
 
-    /// The rollout of a restored tenant: it waits for an operator, and the next
-    /// change looks at everything on the nodes in `carrying`, which carried something.
+    /// Returns the rollout of a restored tenant. It waits for an operator, and the next
+    /// change checks everything on the nodes in `carrying`, which carried something.
     #[must_use]
     pub fn quiesced(self, carrying: BTreeSet<NodeName>, now: Timestamp) -> Self {
         Self {
@@ -255,7 +257,7 @@ impl Rollout {
 }
 
 impl State {
-    /// The word people see.
+    /// Returns the name of the state, as people see it.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -268,7 +270,7 @@ impl State {
         }
     }
 
-    /// Why it is paused or went back; empty otherwise.
+    /// Returns why the rollout was paused or rolled back, or an empty text.
     #[must_use]
     pub fn why(&self) -> String {
         match self {
@@ -279,7 +281,8 @@ impl State {
     }
 }
 
-/// The rollout's next state and the pointers that move: no more than [`MOVES_MAX`].
+/// Decides the rollout's next state and the pointers to move, of which there are no more
+/// than [`MOVES_MAX`].
 #[must_use]
 pub fn step(input: Input<'_>) -> Next {
     step_within(input, MOVES_MAX)

@@ -59,7 +59,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Counts another connection of that peer, or returns `None` if it has too many.
+    /// Counts another connection of that peer, or returns an error if it has too many.
     fn slot(
         &self,
         slots: &Arc<ConnectionLimits>,
