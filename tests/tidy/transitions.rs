@@ -5,6 +5,7 @@
 //! rollout.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use oml_common::decide::assign::{self, assign};
 use oml_common::decide::head::{Head, after_change};
@@ -113,25 +114,27 @@ fn note_ends(rollout: &Rollout, edges: &mut BTreeSet<Edge>) {
 impl Plans {
     fn new(on_failure: &str, has_before: bool) -> Self {
         let facts = || NodeFacts {
-            roles: ["app".parse().unwrap()].into(),
+            roles: [valid("app")].into(),
             address: "10.0.0.1".to_owned(),
             agent: None,
         };
         let nodes: BTreeMap<NodeName, NodeFacts> =
-            ["n1", "n2"].map(|name| (name.parse().unwrap(), facts())).into();
+            ["n1", "n2"].map(|name| (valid(name), facts())).into();
         let plan = |version: &str, revision| {
             let spec = format!(
                 "tenant: acme\ncatalog: test\ncomponents: {{web: \"{version}\"}}\n\
                  rollout: {{on_failure: {on_failure}}}\n"
             );
-            let spec = TenantSpec::parse(&spec).unwrap();
-            let catalog = &Catalog::parse(CATALOG).unwrap();
-            let digest: Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+            let spec = TenantSpec::parse(&spec).expect("the specification is valid");
+            let catalog = &Catalog::parse(CATALOG).expect("the catalog is valid");
+            let digest: Digest = valid(&format!("sha256:{}", "0".repeat(64)));
             let (images, _none) = plan::images(&spec, catalog);
             let digests = images.into_values().map(|image| (image, digest.clone())).collect();
             let revision = RevisionNumber(revision);
             let input = plan::Input { revision, spec: &spec, catalog, nodes: &nodes };
-            plan::prepare(input).unwrap().finish(&digests).unwrap()
+            plan::prepare(input)
+                .and_then(|prepared| prepared.finish(&digests))
+                .expect("it can be planned")
         };
         let from = has_before.then(|| plan("1", 1));
         Self { from, to: plan("2", 2), nodes: nodes.keys().cloned().collect() }
@@ -192,7 +195,7 @@ impl World {
     }
 
     fn assign(&mut self, plans: &Plans) {
-        let tenant: TenantId = "acme".parse().unwrap();
+        let tenant: TenantId = valid("acme");
         for node in &plans.nodes {
             let plan = self.targets.get(node).map(|target| plans.of(*target));
             let held = self.assignments.get(node);
@@ -258,6 +261,11 @@ fn instance(desired: &Desired, has_failed: bool) -> InstanceReport {
         failure,
         drift: None,
     }
+}
+
+/// Parses a name that is valid.
+fn valid<T: FromStr>(text: &str) -> T {
+    text.parse().unwrap_or_else(|_invalid| panic!("{text} is valid"))
 }
 
 /// Returns every pair of events of the two nodes.
