@@ -55,7 +55,7 @@ pub enum Persist {
 /// The presence of one node.
 #[derive(Debug, Clone, Default)]
 pub struct NodePresence {
-    /// Whether it has a session.
+    /// Whether the node has an open session now.
     pub connected: bool,
     /// Whether it has reported in that session. Earlier reports may be out of date.
     pub has_reported: bool,
