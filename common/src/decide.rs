@@ -11,5 +11,6 @@ pub mod order;
 pub mod plan;
 pub mod reconcile;
 pub mod rollout;
+pub mod status;
 pub mod update;
 pub mod verdict;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use oml_common::text::problem::{Problem, printable};
-use oml_daemon::tls::{Credentials, Identity, Peer, certificate, client_config, uri};
+use oml_daemon::tls::{Credentials, Identity, Peer, certificate, uri};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CommandError;
@@ -166,7 +166,8 @@ impl Config {
             certificate_pem: bundle.certificate_pem,
             key_pem: bundle.key_pem,
         };
-        client_config(&credentials)
+        credentials
+            .check()
             .map_err(|source| CommandError::Credentials { context: name.to_string(), source })?;
         let endpoint = address(&bundle.endpoint).to_owned();
         let folder = self.folder(&name);

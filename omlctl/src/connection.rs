@@ -71,7 +71,7 @@ impl Target {
     ) -> Result<Self, CommandError> {
         let unusable =
             |source| CommandError::Credentials { context: context.name.to_string(), source };
-        let tls = client_config(&context.credentials).map_err(unusable)?;
+        let tls = client_config(&context.credentials, env.clock()).map_err(unusable)?;
         let own = certificate(&context.credentials.certificate_pem, "certificate");
         let ends_ms = Peer::from_certificate(&own.map_err(unusable)?).ok().map(|p| p.expires.0);
         let addresses = match endpoint {

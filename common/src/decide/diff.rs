@@ -1,4 +1,4 @@
-//! What differs between two plans, line by line, for people and for records.
+//! The differences between two plans, line by line, for people and for records.
 
 use crate::document::Share;
 use crate::document::assignment::Desired;
@@ -7,7 +7,7 @@ use crate::document::plan::Plan;
 use crate::document::revision::{Change, ChangeKind};
 use crate::id::{ComponentName, NodeName};
 
-/// Every difference, in the order of nodes and components.
+/// Returns every difference, in the order of nodes and components.
 #[must_use]
 pub fn diff(from: Option<&Plan>, to: &Plan) -> Vec<Change> {
     let nothing = Share::default();
@@ -70,8 +70,8 @@ fn compare(
     })
 }
 
-/// Whether a stop of it is not preceded by a count of calls and may cut some:
-/// signalling and voice travel over UDP.
+/// Returns whether a stop may cut calls that are not counted before. Signalling and voice
+/// use UDP.
 fn cuts_voice(old: &Instance, new: Option<&Instance>) -> bool {
     let is_counted = old.active.is_some() || new.is_some_and(|new| new.active.is_some());
     let over_udp = old.ports.iter().any(|port| port.protocol == Protocol::Udp);
@@ -107,7 +107,7 @@ fn container_note(old: &Container, new: &Container) -> Vec<String> {
     differing.sort_unstable();
     differing.dedup();
     if !differing.is_empty() {
-        // Names only: a value may be something its owner keeps to himself.
+        // Only names are listed, because a value may be confidential.
         parts.push(format!("environment {}", differing.join(" ")));
     }
     let rest = |c: &Container| {

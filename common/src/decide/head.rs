@@ -1,4 +1,4 @@
-//! Which revisions of a tenant count, and how changes and rollouts move them.
+//! The revisions of a tenant that matter, and how changes and rollouts move them.
 
 use crate::document::revision::Head;
 use crate::document::rollout::{Rollout, RolloutOutcome, State};
@@ -7,21 +7,21 @@ use crate::id::RevisionNumber;
 use crate::planted::{Bug, is_planted};
 use crate::time::Timestamp;
 
-/// The revision that the next change is made on: the one wanted, or while a
-/// rollout is rolled back the one that is made true again.
+/// Returns the revision on which the next change is made: the wanted one, or the previous
+/// one while a rollout is rolled back.
 #[must_use]
 pub fn base(head: Head, rollout: Option<&Rollout>) -> RevisionNumber {
     rollout.and_then(Rollout::returns_to).unwrap_or(head.current)
 }
 
-/// The number that the next revision of a tenant gets.
+/// Returns the number of a tenant's next revision.
 #[must_use]
 pub fn next_revision(head: Option<Head>) -> RevisionNumber {
     head.map(|head| head.last).unwrap_or_default().next()
 }
 
-/// The head once a rollout has come to `rollout`, and the outcome to record of
-/// its revision; no outcome while it is still under way.
+/// Returns the head after a rollout has reached `rollout`, and the outcome to record of
+/// its revision; there is no outcome while the rollout is under way.
 #[must_use]
 pub fn after_rollout(head: Head, rollout: &Rollout) -> (Head, Option<RolloutOutcome>) {
     let head = match (&rollout.state, rollout.from) {
@@ -47,8 +47,8 @@ pub fn after_rollout(head: Head, rollout: &Rollout) -> (Head, Option<RolloutOutc
     (head, outcome)
 }
 
-/// The head once `revision` is wanted, and the outcome of the revision whose
-/// rollout it supersedes; no outcome where that rollout had ended before.
+/// Returns the head when `revision` is wanted, and the outcome of the revision whose
+/// rollout it supersedes; there is no outcome if that rollout had ended before.
 #[must_use]
 pub fn after_change(
     head: Option<Head>,
@@ -65,8 +65,8 @@ pub fn after_change(
 }
 
 impl Head {
-    /// The head of a restored tenant: its next change is made on the same
-    /// revision as before, but no revision is known to run anywhere.
+    /// Returns the head of a restored tenant. The next change is made on the same
+    /// revision as before, but no revision is known to be running.
     #[must_use]
     pub fn quiesced(self, rollout: Option<&Rollout>) -> Self {
         Self { current: base(self, rollout), good: None, ..self }

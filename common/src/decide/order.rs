@@ -1,14 +1,14 @@
-//! Which component comes before which.
+//! The order of components.
 
 use std::collections::BTreeMap;
 
 use crate::id::ComponentName;
 
-/// Components in an order in which every one follows those it names; equal
-/// ones by name. Names without an entry of their own are skipped.
+/// Returns the components in an order in which every one follows those that it names;
+/// otherwise they are sorted by name. Names without an entry are ignored.
 ///
 /// # Errors
-/// A cycle, as the way round it.
+/// Returns the components of a cycle in their order.
 pub fn topological(
     after: &BTreeMap<ComponentName, Vec<ComponentName>>,
 ) -> Result<Vec<ComponentName>, Vec<ComponentName>> {
@@ -31,7 +31,8 @@ pub fn topological(
     Ok(sorted)
 }
 
-/// Follows the edges of components that all wait for another until one comes again.
+/// Follows the dependencies of components that all wait for another one until one
+/// repeats.
 fn cycle(left: &BTreeMap<&ComponentName, &Vec<ComponentName>>) -> Vec<ComponentName> {
     let mut way: Vec<ComponentName> = Vec::new();
     let mut next = left.keys().next().copied();
@@ -46,7 +47,7 @@ fn cycle(left: &BTreeMap<&ComponentName, &Vec<ComponentName>>) -> Vec<ComponentN
     way
 }
 
-/// The cycle as a sentence.
+/// Describes a cycle in one sentence.
 #[must_use]
 pub fn describe_cycle(cycle: &[ComponentName]) -> String {
     let mut names: Vec<&str> = cycle.iter().map(AsRef::as_ref).collect();
@@ -56,7 +57,7 @@ pub fn describe_cycle(cycle: &[ComponentName]) -> String {
 
 #[cfg(test)]
 mod tests {
-    //! Order and its impossibility.
+    //! Orders and cycles.
 
     use super::*;
 

@@ -11,7 +11,7 @@ use crate::id::{ComponentName, NodeName, RevisionNumber};
 use crate::text::problem::printable;
 use crate::time::{Span, Timestamp};
 
-/// Components that a sentence names.
+/// The number of components that a sentence names.
 const NAMED_MAX: usize = 5;
 
 /// The change that is judged.
@@ -20,31 +20,31 @@ pub struct ChangeRef<'a> {
     /// The revision it made.
     pub revision: RevisionNumber,
     pub at: Timestamp,
-    /// What it changed on the nodes; empty where only the text differed.
+    /// The differences on the nodes; empty if only the text differed.
     pub changes: &'a [Change],
-    /// Its plan; none where that cannot be read.
+    /// Its plan; `None` if that cannot be read.
     pub plan: Option<&'a Plan>,
 }
 
-/// What became of a change.
+/// The verdict on a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is on its way, or another one is that will decide what became of it.
+    /// It is under way, or another change is, which will decide its outcome.
     Waiting,
     /// Every node runs it.
     Done {
         /// From its acceptance to the end of its rollout.
         took_ms: u64,
     },
-    /// Every node runs it again, because a later revision did not hold.
+    /// Every node runs it again, because a later revision failed.
     Restored {
-        /// The revision that did not hold.
+        /// The revision that failed.
         failed: RevisionNumber,
         why: FailureSummary,
     },
-    /// Every node runs what ran before.
+    /// Every node runs the previous revision.
     RolledBack {
-        /// The revision that did not hold: this one, or one that superseded it.
+        /// The revision that failed: this one, or one that superseded it.
         failed: RevisionNumber,
         /// The revision that runs again.
         to: RevisionNumber,
@@ -52,10 +52,10 @@ pub enum Verdict {
     },
     /// The rollout is paused: an operator has to decide.
     Paused { rollout: RevisionNumber, why: PauseReason },
-    /// A later revision is what the nodes run.
+    /// The nodes run a later revision.
     Superseded {
         by: RevisionNumber,
-        /// What it means for this change.
+        /// Whether that revision contains this change.
         holds: Holds,
     },
 }
@@ -65,9 +65,9 @@ pub enum Verdict {
 pub enum Holds {
     /// Everything that the change touched is in the later one as the change made it.
     Contained,
-    /// These are not.
+    /// These components differ.
     Altered(BTreeSet<InstancePlace>),
-    /// It cannot be told.
+    /// It is unknown for this reason.
     Unknown(&'static str),
 }
 
@@ -81,17 +81,17 @@ pub struct InstancePlace {
 /// How a change ended for the operator who made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It has not.
+    /// It has not ended.
     Waiting,
     /// The nodes run what was wanted.
     Done,
-    /// They do not, and will not by themselves.
+    /// The nodes do not run it, and will not by themselves.
     Failed,
-    /// They run what they ran before.
+    /// The nodes run the previous revision.
     RolledBack,
 }
 
-/// A verdict in one sentence.
+/// A verdict as one sentence.
 #[derive(Debug, Clone, Copy)]
 pub struct Sentence<'a> {
     pub verdict: &'a Verdict,
@@ -100,7 +100,7 @@ pub struct Sentence<'a> {
     pub tenant: &'a crate::id::TenantId,
 }
 
-/// The revision that all nodes run, where the tenant's rollout has ended with one.
+/// Returns the revision that all nodes run, if the tenant's rollout has ended with one.
 #[must_use]
 pub fn settled_on(rollout: &Rollout) -> Option<RevisionNumber> {
     match rollout.state {
@@ -113,13 +113,13 @@ pub fn settled_on(rollout: &Rollout) -> Option<RevisionNumber> {
     }
 }
 
-/// What became of a change, by its tenant's rollout. `now` is the plan of the
-/// revision that [`settled_on`] names, and is asked for only where that one is later
+/// Returns the verdict on a change from its tenant's rollout. `now` is the plan of the
+/// revision that [`settled_on`] returns, and is only needed if that revision is later
 /// than the change.
 #[must_use]
 pub fn verdict(change: ChangeRef<'_>, rollout: Option<&Rollout>, now: Option<&Plan>) -> Verdict {
     let revision = change.revision;
-    // The rollout before it says nothing of this one.
+    // The rollout before it says nothing about this one.
     let Some(rollout) = rollout.filter(|rollout| rollout.to >= revision) else {
         return Verdict::Waiting;
     };
@@ -143,7 +143,7 @@ pub fn verdict(change: ChangeRef<'_>, rollout: Option<&Rollout>, now: Option<&Pl
     }
 }
 
-/// Nothing counts as contained that was not compared.
+/// Only what was compared counts as contained.
 fn holds(change: ChangeRef<'_>, now: Option<&Plan>) -> Holds {
     if change.changes.is_empty() {
         return Holds::Unknown("it changed only the text of the specification");
@@ -171,7 +171,7 @@ fn holds(change: ChangeRef<'_>, now: Option<&Plan>) -> Holds {
 }
 
 impl Verdict {
-    /// The later revision that the nodes run, where one superseded the change.
+    /// Returns the later revision that the nodes run, if one superseded the change.
     #[must_use]
     pub fn superseded_by(&self) -> Option<RevisionNumber> {
         match self {
@@ -184,7 +184,7 @@ impl Verdict {
         }
     }
 
-    /// How the change ended for the operator who made it.
+    /// Returns how the change ended for the operator who made it.
     #[must_use]
     pub fn ending(&self) -> Ending {
         match self {
@@ -274,7 +274,7 @@ impl Sentence<'_> {
     }
 }
 
-/// `: why`, where there is a reason. What an agent said is part of it.
+/// Writes `: reason` if there is a reason. It may contain text from an agent.
 struct Because<'a, T>(&'a T);
 
 impl<T: fmt::Display> fmt::Display for Because<'_, T> {
@@ -284,7 +284,7 @@ impl<T: fmt::Display> fmt::Display for Because<'_, T> {
     }
 }
 
-/// A span in whole seconds.
+/// Returns a span in whole seconds.
 fn whole(ms: u64) -> String {
     if ms < 1000 { "0s".to_owned() } else { Span(ms).to_string() }
 }
