@@ -1,4 +1,4 @@
-//! States as words.
+//! Tests of the words for states.
 
 use oml_proto::v1::{Phase, Report};
 
@@ -52,7 +52,7 @@ fn every_phase_has_words() {
 }
 
 #[test]
-fn a_deadline_that_is_over_or_never_comes_is_not_told_as_ahead() {
+fn a_deadline_that_has_passed_or_does_not_exist_is_not_shown() {
     let told = |at_ms| {
         let phase = Some(Phase { at_ms, ..named(PhaseName::Draining) });
         let reason = "12 calls are up".into();
@@ -65,7 +65,7 @@ fn a_deadline_that_is_over_or_never_comes_is_not_told_as_ahead() {
 }
 
 #[test]
-fn an_age_survives_a_host_whose_clock_is_wrong() {
+fn an_age_is_right_even_if_the_clock_of_the_host_is_wrong() {
     let hour_ms = 3_600_000;
     let node = NodeStatus {
         last_seen_ms: NOON_MS,
@@ -78,7 +78,7 @@ fn an_age_survives_a_host_whose_clock_is_wrong() {
 }
 
 #[test]
-fn an_exit_code_is_told_once() {
+fn an_exit_code_is_shown_once() {
     let failure = |message: &str| Failure {
         message: message.into(),
         exit_code: Some(137),
@@ -89,7 +89,7 @@ fn an_exit_code_is_told_once() {
 }
 
 #[test]
-fn the_wave_on_its_way_is_counted_from_one() {
+fn the_current_wave_is_counted_from_one() {
     let rollout = |wave, waves| Rollout {
         state: RolloutState::Progressing.into(),
         wave,

@@ -1,4 +1,4 @@
-//! Wrong use and bad input: one clear message, exit code 2, nothing asked.
+//! Wrong usage and bad input: a clear message, exit code 2, and no request.
 
 use oml_common::text::problem::{Problem, Problems};
 use oml_proto::problem::to_status;
@@ -11,18 +11,18 @@ fn refusing(status: Status) -> World {
     World::new(Script { changes: [Answer::Refusal(status)].into(), ..Script::default() })
 }
 
-/// What one wrong command line is told.
+/// Returns the message for a wrong command line.
 fn told(arguments: &[&str]) -> String {
     let world = World::new(Script::default());
     let ran = world.run(arguments);
     assert_eq!(ran.code, 2, "{ran:?}");
     assert_eq!(ran.stdout, "");
-    assert_eq!(world.asked(), [], "nothing is asked");
+    assert_eq!(world.asked(), [], "no change is requested");
     ran.stderr
 }
 
 #[test]
-fn every_problem_has_a_line_of_its_own() {
+fn every_problem_has_its_own_line() {
     let problems: Problems = vec![
         Problem::new("components.astrisk", "unknown component")
             .at_line(4)
@@ -39,7 +39,7 @@ fn every_problem_has_a_line_of_its_own() {
     assert_eq!(
         lines,
         [
-            "error: nothing was changed, for 2 problems:",
+            "error: nothing was changed because of 2 problems:",
             "line 4: components.astrisk: unknown component (did you mean asterisk?)",
             "line 9: rollout.max_paralel: unknown key",
         ]
@@ -57,14 +57,14 @@ fn a_single_problem_is_the_whole_message() {
 }
 
 #[test]
-fn an_unknown_tenant_is_wrong_use() {
+fn an_unknown_tenant_ends_with_2() {
     let world = World::new(Script::default());
     let ran = world.run(&["status", "tenant=acne"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (2, "error: there is no tenant acne\n"));
 }
 
 #[test]
-fn what_the_controller_refuses_otherwise_ends_with_1() {
+fn any_other_refusal_of_the_controller_ends_with_1() {
     let ran = refusing(Status::failed_precondition("the registry refuses the login")).run(&UPGRADE);
     assert_eq!((ran.code, ran.stderr.as_str()), (1, "error: the registry refuses the login\n"));
     let ran = refusing(Status::permission_denied("operators only")).run(&UPGRADE);
@@ -72,7 +72,7 @@ fn what_the_controller_refuses_otherwise_ends_with_1() {
 }
 
 #[test]
-fn keys_are_checked_before_anything_is_asked() {
+fn keys_are_checked_before_any_request() {
     insta::assert_snapshot!(
         [
             told(&["set-version", "tennant=acme", "asterisk=1"]),
@@ -96,7 +96,7 @@ fn keys_are_checked_before_anything_is_asked() {
 }
 
 #[test]
-fn a_file_that_cannot_be_a_specification_is_refused_here() {
+fn a_file_that_cannot_be_a_specification_is_refused_without_a_request() {
     let world = World::new(Script::default());
     let large = world.write("large.yaml", vec![b'#'; (1 << 20) + 1]);
     let binary = world.write("binary.yaml", b"tenant: acme\n\xff\n");
@@ -118,9 +118,9 @@ fn a_file_that_cannot_be_a_specification_is_refused_here() {
 }
 
 #[test]
-fn an_endpoint_without_a_port_is_wrong_use() {
+fn an_endpoint_without_a_port_is_refused() {
     let expected = "error: --endpoint: \"controller\" is not an address \
-                    (it looks like host:port, such as controller.example.com:7443)\n";
+                    (write host:port, for example controller.example.com:7443)\n";
     assert_eq!(told(&["status", "--endpoint", "controller"]), expected);
     for endpoint in [":7443", "controller:", "controller:7443/path", "controller:port", ""] {
         assert!(told(&["status", "--endpoint", endpoint]).contains("is not an address"));
@@ -128,15 +128,16 @@ fn an_endpoint_without_a_port_is_wrong_use() {
 }
 
 #[test]
-fn clap_finds_mistyped_words() {
+fn a_mistyped_command_gets_a_suggestion() {
     let message = told(&["set-versoin", "tenant=acme"]);
     assert!(message.contains("set-version"), "{message}");
 }
 
 #[test]
-fn an_option_that_is_a_key_is_told_as_the_pair_to_write() {
-    let instead =
-        |option: &str, pair: &str| format!("error: {option} is no option (write {pair} instead)\n");
+fn an_option_with_the_name_of_a_key_gets_the_pair_as_a_suggestion() {
+    let instead = |option: &str, pair: &str| {
+        format!("error: there is no option {option} (write {pair} instead)\n")
+    };
     let tenant = instead("--tenant", "tenant=acme");
     for words in [
         vec!["status", "--tenant", "acme"],
@@ -155,7 +156,7 @@ fn an_option_that_is_a_key_is_told_as_the_pair_to_write() {
 }
 
 #[test]
-fn bare_words_are_told_as_the_pair_that_was_meant() {
+fn words_without_a_key_get_the_pair_as_a_suggestion() {
     let told = |arguments: &[&str]| {
         let told = told(arguments);
         told.rsplit_once(" (").map(|(_, hint)| format!("({hint}")).unwrap_or(told)
@@ -163,7 +164,7 @@ fn bare_words_are_told_as_the_pair_that_was_meant() {
     let meant = |pair: &str| format!("(did you mean {pair}?)\n");
     assert_eq!(told(&["status", "tenant", "acme"]), meant("tenant=acme"));
     assert_eq!(told(&["status", "acme"]), meant("tenant=acme"));
-    assert_eq!(told(&["status", "tenant"]), "(such as tenant=acme)\n");
+    assert_eq!(told(&["status", "tenant"]), "(for example tenant=acme)\n");
     assert_eq!(told(&["explain", "tenant", "acme"]), meant("tenant=acme"));
     assert_eq!(told(&["explain", "tenant", "acme", "asterisk"]), meant("tenant=acme"));
     let asterisk = meant("asterisk=230204.01");
@@ -171,7 +172,7 @@ fn bare_words_are_told_as_the_pair_that_was_meant() {
     assert_eq!(told(&["set-version", "asterisk", "230204.01", "tenant=acme"]), asterisk);
     assert_eq!(told(&["set-version", "tenant", "acme", "asterisk=1"]), meant("tenant=acme"));
     assert_eq!(told(&["set-version", "acme", "asterisk=1"]), meant("tenant=acme"));
-    let such = "(such as asterisk=230204.01)\n";
+    let such = "(for example asterisk=230204.01)\n";
     assert_eq!(told(&["set-version", "tenant=acme", "asterisk"]), such);
     assert_eq!(told(&["rollback", "tenant=acme", "7"]), meant("to=7"));
     assert_eq!(told(&["rollback", "7", "tenant=acme"]), meant("to=7"));
@@ -217,7 +218,7 @@ fn every_help_has_examples() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn a_missing_argument_is_named() {
     let missing = |arguments: &[&str]| {
         let told = told(arguments);
         told.lines().nth(1).unwrap_or_default().trim().to_owned()
@@ -231,7 +232,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn an_overlong_time_out_is_told_its_limit() {
+fn a_timeout_that_is_too_long_is_refused_with_the_limit() {
     let mut words = UPGRADE.to_vec();
     words.extend(["--timeout", "9999999999d"]);
     assert!(told(&words).contains("a duration is at most 366 days"), "{}", told(&words));
