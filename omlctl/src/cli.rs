@@ -23,9 +23,11 @@ use crate::verb::{
     after_help = "\
 Exit codes: 0 done or nothing to change, 1 failed, 2 wrong usage, 3 rolled back,
 4 not finished at the timeout, 5 the controller cannot be reached.
+Every command has examples: omlctl COMMAND --help.
 
 Examples:
   omlctl context import operator.toml
+  omlctl status
   omlctl apply -f acme.yaml
   omlctl set-version tenant=acme asterisk=230215.01
   omlctl rollback tenant=acme to=7

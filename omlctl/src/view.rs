@@ -180,9 +180,9 @@ pub(crate) fn history(output: &Output, revisions: &[Revision]) -> String {
     let rows = revisions.iter().map(|revision| revision_fields(output, revision)).collect();
     // The table has no maximum width, so that every row is one line.
     let table = TableStyle { width: None, ..output.tables }.table(&REVISION_HEADER, rows);
-    let mut told = table.lines();
-    let mut lines: Vec<String> = told.next().map(str::to_owned).into_iter().collect();
-    for (line, revision) in told.zip(revisions) {
+    let mut rows = table.lines();
+    let mut lines: Vec<String> = rows.next().map(str::to_owned).into_iter().collect();
+    for (line, revision) in rows.zip(revisions) {
         lines.push(line.to_owned());
         let details = details(revision);
         if !details.is_empty() {

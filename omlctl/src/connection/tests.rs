@@ -55,15 +55,15 @@ fn control_characters_of_a_controller_are_escaped() {
 
 #[test]
 fn every_tls_error_has_a_message() {
-    let told = |error: rustls::Error| reason(&io::Error::new(io::ErrorKind::InvalidData, error));
-    let alert = |alert| told(rustls::Error::AlertReceived(alert));
+    let message = |error: rustls::Error| reason(&io::Error::new(io::ErrorKind::InvalidData, error));
+    let alert = |alert| message(rustls::Error::AlertReceived(alert));
     let refused = "certificate refused by the controller";
     assert_eq!(alert(AlertDescription::CertificateUnknown), refused);
     assert_eq!(alert(AlertDescription::CertificateRequired), refused);
     for other in [AlertDescription::NoApplicationProtocol, AlertDescription::ProtocolVersion] {
         assert!(alert(other).contains("is not a controller (the TLS handshake failed)"));
     }
-    let certificate = |why| told(rustls::Error::InvalidCertificate(why));
+    let certificate = |why| message(rustls::Error::InvalidCertificate(why));
     let clock = "(check the clock of this machine)";
     let ended = format!("the certificate of the controller has expired {clock}");
     assert_eq!(certificate(CertificateError::Expired), ended);
@@ -81,9 +81,9 @@ fn every_tls_error_has_a_message() {
 #[test]
 fn the_enrolment_port_is_recognised() {
     let unimplemented = Status::unimplemented("");
-    let told = |address| CommandError::from(answered(address, &unimplemented));
-    assert!(told("c:7443").to_string().contains("may be older than omlctl"));
-    let wrong = told("c:7444");
+    let message = |address| CommandError::from(answered(address, &unimplemented));
+    assert!(message("c:7443").to_string().contains("may be older than omlctl"));
+    let wrong = message("c:7444");
     assert_eq!(
         wrong.to_string(),
         "cannot reach the controller: c:7444: this is the enrolment port (operators use port 7443)"

@@ -11,7 +11,7 @@ use crate::pairs::{Pairs, bare_word};
 use crate::view;
 use crate::wait::ExitOutcome;
 
-/// Explain what a rollout waits for, what failed, and what was changed by hand on the hosts
+/// Explain what a tenant waits for, what failed, and what was changed by hand
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -37,7 +37,7 @@ enum Action {
     /// Make a token with which one host can enrol
     ///
     /// Then run on the host, with the address that is printed after the token:
-    ///   omlagent enroll --controller ADDRESS --token-file FILE
+    ///   omlagent enroll --controller ADDRESS --token-file FILE    # - reads standard input
     /// Add --replace if the host was enrolled before.
     #[command(
         verbatim_doc_comment,

@@ -134,9 +134,10 @@ fn instance_lines(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<St
     let mut lines = vec![format!("{}: {}", label.trim_end(), parts.join(", "))];
     if let Some(failure) = &state.failure {
         let when = host_age(failure.at_ms);
-        let mut told = describe::failure_lines(failure);
-        told[0] = format!("failed {} {when}: {}", failure.version, told[0]).replace("  ", " ");
-        lines.extend(told.iter().map(|line| format!("  {line}")));
+        let mut described = describe::failure_lines(failure);
+        described[0] =
+            format!("failed {} {when}: {}", failure.version, described[0]).replace("  ", " ");
+        lines.extend(described.iter().map(|line| format!("  {line}")));
     }
     if let Some(drift) = &state.drift {
         lines.push(format!("  drift {}: {}", host_age(drift.at_ms), drift.found));

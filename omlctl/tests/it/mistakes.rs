@@ -12,7 +12,7 @@ fn refusing(status: Status) -> World {
 }
 
 /// Returns the message for a wrong command line.
-fn told(arguments: &[&str]) -> String {
+fn message(arguments: &[&str]) -> String {
     let world = World::new(Script::default());
     let ran = world.run(arguments);
     assert_eq!(ran.code, 2, "{ran:?}");
@@ -75,21 +75,21 @@ fn any_other_refusal_of_the_controller_ends_with_1() {
 fn keys_are_checked_before_any_request() {
     insta::assert_snapshot!(
         [
-            told(&["set-version", "tennant=acme", "asterisk=1"]),
-            told(&["set-version", "tenant=acme"]),
-            told(&["set-version", "tenant=acme", "asterisk="]),
-            told(&["set-version", "tenant=acme", "asterisk=1", "asterisk=2"]),
-            told(&["set-version", "tenant=acme", "asterisk=.1"]),
-            told(&["set-version", "tenant=ACME", "asterisk=1"]),
-            told(&["set-version", "tenant=acme", "aster\u{1b}isk=1"]),
-            told(&["rollback", "tenant=acme", "too=3"]),
-            told(&["rollback", "tenant=acme"]),
-            told(&["rollback", "tenant=acme", "to=0"]),
-            told(&["history", "acme-2"]),
-            told(&["node", "remove", "acme-app"]),
-            told(&["node", "token", "tenant=acme"]),
-            told(&["node", "token", "tenant=acme", "role=voice,"]),
-            told(&["explain", "asterisk", "nginx"]),
+            message(&["set-version", "tennant=acme", "asterisk=1"]),
+            message(&["set-version", "tenant=acme"]),
+            message(&["set-version", "tenant=acme", "asterisk="]),
+            message(&["set-version", "tenant=acme", "asterisk=1", "asterisk=2"]),
+            message(&["set-version", "tenant=acme", "asterisk=.1"]),
+            message(&["set-version", "tenant=ACME", "asterisk=1"]),
+            message(&["set-version", "tenant=acme", "aster\u{1b}isk=1"]),
+            message(&["rollback", "tenant=acme", "too=3"]),
+            message(&["rollback", "tenant=acme"]),
+            message(&["rollback", "tenant=acme", "to=0"]),
+            message(&["history", "acme-2"]),
+            message(&["node", "remove", "acme-app"]),
+            message(&["node", "token", "tenant=acme"]),
+            message(&["node", "token", "tenant=acme", "role=voice,"]),
+            message(&["explain", "asterisk", "nginx"]),
         ]
         .concat()
     );
@@ -121,15 +121,15 @@ fn a_file_that_cannot_be_a_specification_is_refused_without_a_request() {
 fn an_endpoint_without_a_port_is_refused() {
     let expected = "error: --endpoint: \"controller\" is not an address \
                     (write host:port, for example controller.example.com:7443)\n";
-    assert_eq!(told(&["status", "--endpoint", "controller"]), expected);
+    assert_eq!(message(&["status", "--endpoint", "controller"]), expected);
     for endpoint in [":7443", "controller:", "controller:7443/path", "controller:port", ""] {
-        assert!(told(&["status", "--endpoint", endpoint]).contains("is not an address"));
+        assert!(message(&["status", "--endpoint", endpoint]).contains("is not an address"));
     }
 }
 
 #[test]
 fn a_mistyped_command_gets_a_suggestion() {
-    let message = told(&["set-versoin", "tenant=acme"]);
+    let message = message(&["set-versoin", "tenant=acme"]);
     assert!(message.contains("set-version"), "{message}");
 }
 
@@ -148,37 +148,37 @@ fn an_option_with_the_name_of_a_key_gets_the_pair_as_a_suggestion() {
         vec!["get", "nodes", "--tenant", "acme"],
         vec!["node", "remove", "--tenant", "acme", "--node", "acme-1"],
     ] {
-        assert_eq!(told(&words), tenant, "{words:?}");
+        assert_eq!(message(&words), tenant, "{words:?}");
     }
-    assert_eq!(told(&["rollback", "tenant=acme", "--to", "3"]), instead("--to", "to=3"));
-    assert_eq!(told(&["status", "--tenant"]), instead("--tenant", "tenant=NAME"));
-    assert!(told(&["apply", "--tenant", "acme"]).contains("unexpected argument"));
+    assert_eq!(message(&["rollback", "tenant=acme", "--to", "3"]), instead("--to", "to=3"));
+    assert_eq!(message(&["status", "--tenant"]), instead("--tenant", "tenant=NAME"));
+    assert!(message(&["apply", "--tenant", "acme"]).contains("unexpected argument"));
 }
 
 #[test]
 fn words_without_a_key_get_the_pair_as_a_suggestion() {
-    let told = |arguments: &[&str]| {
-        let told = told(arguments);
-        told.rsplit_once(" (").map(|(_, hint)| format!("({hint}")).unwrap_or(told)
+    let message = |arguments: &[&str]| {
+        let message = message(arguments);
+        message.rsplit_once(" (").map(|(_, hint)| format!("({hint}")).unwrap_or(message)
     };
     let meant = |pair: &str| format!("(did you mean {pair}?)\n");
-    assert_eq!(told(&["status", "tenant", "acme"]), meant("tenant=acme"));
-    assert_eq!(told(&["status", "acme"]), meant("tenant=acme"));
-    assert_eq!(told(&["status", "tenant"]), "(for example tenant=acme)\n");
-    assert_eq!(told(&["explain", "tenant", "acme"]), meant("tenant=acme"));
-    assert_eq!(told(&["explain", "tenant", "acme", "asterisk"]), meant("tenant=acme"));
+    assert_eq!(message(&["status", "tenant", "acme"]), meant("tenant=acme"));
+    assert_eq!(message(&["status", "acme"]), meant("tenant=acme"));
+    assert_eq!(message(&["status", "tenant"]), "(for example tenant=acme)\n");
+    assert_eq!(message(&["explain", "tenant", "acme"]), meant("tenant=acme"));
+    assert_eq!(message(&["explain", "tenant", "acme", "asterisk"]), meant("tenant=acme"));
     let asterisk = meant("asterisk=230204.01");
-    assert_eq!(told(&["set-version", "tenant=acme", "asterisk", "230204.01"]), asterisk);
-    assert_eq!(told(&["set-version", "asterisk", "230204.01", "tenant=acme"]), asterisk);
-    assert_eq!(told(&["set-version", "tenant", "acme", "asterisk=1"]), meant("tenant=acme"));
-    assert_eq!(told(&["set-version", "acme", "asterisk=1"]), meant("tenant=acme"));
+    assert_eq!(message(&["set-version", "tenant=acme", "asterisk", "230204.01"]), asterisk);
+    assert_eq!(message(&["set-version", "asterisk", "230204.01", "tenant=acme"]), asterisk);
+    assert_eq!(message(&["set-version", "tenant", "acme", "asterisk=1"]), meant("tenant=acme"));
+    assert_eq!(message(&["set-version", "acme", "asterisk=1"]), meant("tenant=acme"));
     let such = "(for example asterisk=230204.01)\n";
-    assert_eq!(told(&["set-version", "tenant=acme", "asterisk"]), such);
-    assert_eq!(told(&["rollback", "tenant=acme", "7"]), meant("to=7"));
-    assert_eq!(told(&["rollback", "7", "tenant=acme"]), meant("to=7"));
-    assert_eq!(told(&["node", "remove", "tenant=acme", "acme-1"]), meant("node=acme-1"));
-    assert_eq!(told(&["node", "token", "tenant=acme", "voice"]), meant("role=voice"));
-    assert_eq!(told(&["get", "spec", "tenant=acme", "3"]), meant("revision=3"));
+    assert_eq!(message(&["set-version", "tenant=acme", "asterisk"]), such);
+    assert_eq!(message(&["rollback", "tenant=acme", "7"]), meant("to=7"));
+    assert_eq!(message(&["rollback", "7", "tenant=acme"]), meant("to=7"));
+    assert_eq!(message(&["node", "remove", "tenant=acme", "acme-1"]), meant("node=acme-1"));
+    assert_eq!(message(&["node", "token", "tenant=acme", "voice"]), meant("role=voice"));
+    assert_eq!(message(&["get", "spec", "tenant=acme", "3"]), meant("revision=3"));
 }
 
 #[test]
@@ -220,8 +220,8 @@ fn every_help_has_examples() {
 #[test]
 fn a_missing_argument_is_named() {
     let missing = |arguments: &[&str]| {
-        let told = told(arguments);
-        told.lines().nth(1).unwrap_or_default().trim().to_owned()
+        let message = message(arguments);
+        message.lines().nth(1).unwrap_or_default().trim().to_owned()
     };
     assert_eq!(missing(&["rollback"]), "<tenant=NAME to=REVISION>...");
     assert_eq!(missing(&["set-version"]), "<tenant=NAME COMPONENT=VERSION>...");
@@ -235,7 +235,7 @@ fn a_missing_argument_is_named() {
 fn a_timeout_that_is_too_long_is_refused_with_the_limit() {
     let mut words = UPGRADE.to_vec();
     words.extend(["--timeout", "9999999999d"]);
-    assert!(told(&words).contains("a duration is at most 366 days"), "{}", told(&words));
+    assert!(message(&words).contains("a duration is at most 366 days"), "{}", message(&words));
     words[4] = "5";
-    assert!(told(&words).contains("a whole number and a unit"));
+    assert!(message(&words).contains("a whole number and a unit"));
 }
