@@ -42,7 +42,6 @@ const KNOWN: &[(&str, &str, &str, usize)] = &[
     ("Nudges", "omlcontroller", "omlcontroller", 1),
     ("Place", "omlagent", "omlagent", 1),
     ("Status", "oml-common", "omlcontroller", 1),
-    ("Wanted", "omlctl", "omlctl", 10),
 ];
 
 /// The modules that still import an idiom bare, as (file, idiom). This list may only shrink.

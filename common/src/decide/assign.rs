@@ -1,30 +1,30 @@
-//! `assign`: a node's complete share of the revision its pointer names.
+//! Makes the assignment of a node: its complete share of the revision that it should run.
 
 use crate::decide::plan::Plan;
 use crate::document::assignment::{Assignment, Content};
 use crate::id::{Generation, NodeName, TenantId};
 
-/// Everything `assign` looks at.
+/// The input of [`assign`].
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The store's epoch.
+    /// The epoch of the store.
     pub epoch: u64,
     pub tenant: &'a TenantId,
     pub node: &'a NodeName,
-    /// Plan of the revision its pointer names; none when it has no pointer.
+    /// The plan of the node's target revision; `None` if the node has no target.
     pub plan: Option<&'a Plan>,
     pub held: Option<&'a Assignment>,
-    /// It was half-way to another revision, or failed there: it is told anew
-    /// even when the same is wanted of it, so that it tries again.
+    /// The node was changing to another revision, or failed there. It gets a new assignment
+    /// even with the same content, so that it tries again.
     pub anew: bool,
 }
 
-/// The node's next assignment; none when the one it has already says the same.
+/// Returns the next assignment of the node, or `None` if its assignment is up to date.
 #[must_use]
 pub fn assign(input: Input<'_>) -> Option<Assignment> {
     let share = input.plan.and_then(|plan| plan.nodes.get(input.node));
-    // Without a pointer nothing should run any more: that was decided, so it keeps
-    // a number of a revision. Number 0 would say that nothing was decided yet.
+    // A node without a target should run nothing. This is a decision, so the assignment keeps
+    // the number of a revision; 0 would mean that nothing was decided yet.
     let kept = || input.held.map(|held| held.content.revision).unwrap_or_default();
     let content = Content {
         revision: input.plan.map_or_else(kept, |plan| plan.revision),
@@ -32,8 +32,8 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
     };
     let same_number = |held: &Assignment| held.content.revision == content.revision || !input.anew;
     let number = match input.held {
-        // A node that never had anything and gets nothing needs no assignment:
-        // an empty one would tell it to remove what it finds.
+        // A node that never had an instance and gets none needs no assignment, because an
+        // empty one would make its agent remove what it finds.
         None if content.share.instances.is_empty() => return None,
         None => 1,
         Some(held)
@@ -54,8 +54,8 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
     })
 }
 
-/// What follows an assignment that says nothing of the node any more: nothing
-/// is decided yet, so its agent leaves alone what it finds.
+/// Returns the assignment that follows one which no longer applies, such as after a restore.
+/// Nothing is decided yet, so the agent changes nothing.
 #[must_use]
 pub fn undecided(held: &Assignment, epoch: u64) -> Assignment {
     let generation = Generation { epoch, number: held.generation.number + 1 };

@@ -1,4 +1,4 @@
-//! What differs between two plans, line by line, for people and for records.
+//! Compares two plans. The changes are shown to people and recorded.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,36 +8,35 @@ use crate::document::assignment::Desired;
 use crate::document::instance::{Container, Instance, Protocol, Workload};
 use crate::id::{ComponentName, NodeName};
 
-/// One line of a difference.
+/// A change of one instance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Change {
     pub node: NodeName,
     pub component: ComponentName,
     pub kind: ChangeKind,
-    /// Version before; empty when there was none.
+    /// The version before; empty if there was none.
     pub from: String,
-    /// Version after; empty when there is none.
+    /// The version after; empty if there is none.
     pub to: String,
-    /// What differs beside the version.
+    /// The differences other than the version.
     pub note: String,
 }
 
-/// In which way an instance changes.
+/// The way in which an instance changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
-    /// It is new.
     Add,
     Remove,
-    /// It is stopped and started as something else.
+    /// The instance is stopped and started with another workload.
     Replace,
-    /// Only how it is watched or changed differs; it runs on.
+    /// Only probes or the policy for changes differ, so the instance keeps running.
     Update,
 }
 
 impl ChangeKind {
-    /// The word people see.
+    /// Returns the word that people see.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +48,7 @@ impl ChangeKind {
     }
 }
 
-/// Every difference, in the order of nodes and components.
+/// Returns the changes from one plan to the next, in the order of nodes and components.
 #[must_use]
 pub fn diff(from: Option<&Plan>, to: &Plan) -> Vec<Change> {
     let nothing = Share::default();
@@ -100,7 +99,7 @@ fn compare(
     };
     let is_stopped = matches!(kind, ChangeKind::Replace | ChangeKind::Remove);
     if is_stopped && old.is_some_and(|old| cuts_voice(&old.instance, new.map(|n| &*n.instance))) {
-        notes.push("not drained: what goes through it is cut".to_owned());
+        notes.push("not drained: calls through it are cut".to_owned());
     }
     Some(Change {
         node: node.clone(),
@@ -112,8 +111,8 @@ fn compare(
     })
 }
 
-/// Whether a stop of it is not preceded by a count of calls and may cut some:
-/// signalling and voice travel over UDP.
+/// Whether stopping the instance may cut calls that are not counted. Signalling and audio use
+/// UDP.
 fn cuts_voice(old: &Instance, new: Option<&Instance>) -> bool {
     let is_counted = old.active.is_some() || new.is_some_and(|new| new.active.is_some());
     let over_udp = old.ports.iter().any(|port| port.protocol == Protocol::Udp);
@@ -149,7 +148,7 @@ fn container_note(old: &Container, new: &Container) -> Vec<String> {
     differing.sort_unstable();
     differing.dedup();
     if !differing.is_empty() {
-        // Names only: a value may be something its owner keeps to himself.
+        // Only the names are shown, because a value may be private.
         parts.push(format!("environment {}", differing.join(" ")));
     }
     let rest = |c: &Container| {

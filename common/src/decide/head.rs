@@ -1,4 +1,4 @@
-//! Which revisions of a tenant count, and how changes and rollouts move them.
+//! The head of a tenant names its relevant revisions. Changes and rollouts move it.
 
 #[cfg(feature = "planted-bugs")]
 use crate::planted::{Bug, is_planted};
@@ -9,49 +9,49 @@ use crate::document::Document;
 use crate::id::RevisionNumber;
 use crate::time::Timestamp;
 
-/// Which revisions of a tenant count.
+/// The relevant revisions of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// The revision that operators want.
+    /// The revision that the operators asked for.
     pub current: RevisionNumber,
-    /// The highest number given so far.
+    /// The revision with the highest number.
     pub last: RevisionNumber,
     /// The last revision whose rollout was completed.
     pub good: Option<RevisionNumber>,
 }
 
-/// What became of a revision.
+/// The outcome of the rollout of a revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolloutOutcome {
-    /// The state its rollout ended in.
+    /// The state in which the rollout ended.
     pub state: State,
     pub at: Timestamp,
-    /// What went wrong on the way.
+    /// The failures during the rollout.
     pub failures: Vec<NodeFailure>,
 }
 
-/// The revision that the next change is made on: the one wanted, or while a
-/// rollout is rolled back the one that is made true again.
+/// Returns the revision on which the next change is based: the current one or, during a
+/// rollback, the one to which the rollout returns.
 #[must_use]
 pub fn base(head: Head, rollout: Option<&Rollout>) -> RevisionNumber {
     rollout.and_then(Rollout::returns_to).unwrap_or(head.current)
 }
 
-/// The number that the next revision of a tenant gets.
+/// Returns the number of the next revision of a tenant.
 #[must_use]
 pub fn next_revision(head: Option<Head>) -> RevisionNumber {
     head.map(|head| head.last).unwrap_or_default().next()
 }
 
-/// The head once a rollout has come to `rollout`, and the outcome to record of
-/// its revision; no outcome while it is still under way.
+/// Returns the head after a step of a rollout, and the outcome of its revision if the rollout
+/// has ended.
 #[must_use]
 pub fn after_rollout(head: Head, rollout: &Rollout) -> (Head, Option<RolloutOutcome>) {
     let head = match (&rollout.state, rollout.from) {
         (State::Completed, _) => Head { good: Some(rollout.to), ..head },
         #[cfg(feature = "planted-bugs")]
         (State::RolledBack { .. }, _) if is_planted(Bug::HeadTransition) => head,
-        // The next change is made on what runs.
+        // The next change is based on the revision that runs.
         (State::RolledBack { .. }, Some(from)) => Head { current: from, ..head },
         (
             State::RolledBack { .. }
@@ -70,8 +70,8 @@ pub fn after_rollout(head: Head, rollout: &Rollout) -> (Head, Option<RolloutOutc
     (head, outcome)
 }
 
-/// The head once `revision` is wanted, and the outcome of the revision whose
-/// rollout it supersedes; no outcome where that rollout had ended before.
+/// Returns the head after a change to `revision`, and the outcome of the rollout that the
+/// change supersedes, unless that rollout had ended already.
 #[must_use]
 pub fn after_change(
     head: Option<Head>,
@@ -98,8 +98,8 @@ impl Document for RolloutOutcome {
 }
 
 impl Head {
-    /// The head of a restored tenant: its next change is made on the same
-    /// revision as before, but no revision is known to run anywhere.
+    /// Returns the head of a tenant after a restore. The next change is based on the same
+    /// revision as before, but it is unknown what the nodes run.
     #[must_use]
     pub fn quiesced(self, rollout: Option<&Rollout>) -> Self {
         Self { current: base(self, rollout), good: None, ..self }

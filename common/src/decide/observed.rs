@@ -1,4 +1,4 @@
-//! What an agent found on its host: the engine's and systemd's own words.
+//! The state that an agent found on its host, as the engine and systemd report it.
 
 use std::collections::BTreeMap;
 
@@ -9,78 +9,78 @@ use crate::document::{Document, is_default};
 use crate::id::{ComponentName, ContentHash, Digest, Version};
 use crate::time::Timestamp;
 
-/// Everything of ours on a host, and whatever stands in its way.
+/// Everything on a host that belongs to us, and what conflicts with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// By component, desired or not.
+    /// The instances by component, whether desired or not.
     pub instances: BTreeMap<ComponentName, ObservedInstance>,
 }
 
-/// What was found of one component.
+/// The observed state of one component.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedInstance {
-    /// Its unit, if systemd knows one of ours (or the distribution's, for a packaged unit).
+    /// The unit, if systemd knows one of ours or, for a packaged unit, that of the package.
     pub unit: Option<ObservedUnit>,
-    /// Its containers of all ages: current, next, previous.
+    /// The current, next and previous containers.
     pub containers: Vec<ObservedContainer>,
-    /// The desired image is in the engine's store.
+    /// Whether the engine has the desired image.
     pub image_present: bool,
-    /// The instance document that the supervisor works by.
+    /// The instance document that the supervisor uses.
     pub document: Option<ObservedDocument>,
-    /// What the supervisor (or the unit's probe) last said.
+    /// The last status of the supervisor, or of the probe of a packaged unit.
     pub status: Option<Status>,
-    /// How calls of what runs are counted.
+    /// The way in which the calls of the running instance are counted.
     pub counting: Counting,
-    /// When systemd last told of units.
+    /// The time of systemd's last answer about units.
     pub units_at: Option<Timestamp>,
-    /// systemd does not answer, so that its word of the unit is an old one.
+    /// Whether systemd does not answer, so that the state of the unit is old.
     pub systemd_is_away: bool,
     /// A unit or container of its name that does not carry our mark, as a noun phrase.
     pub foreign: Option<String>,
 }
 
-/// How calls of what runs are counted, as its document or its label tells.
+/// The way in which the calls of a running instance are counted, from its document or label.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Counting {
-    /// A stop would cut none.
+    /// The instance has no calls, so a stop cuts none.
     #[default]
     Nothing,
     By(ActiveProbe),
-    /// Nothing tells, so calls count as up.
+    /// The document and the label are missing, so there may be calls.
     Unknown,
 }
 
-/// The instance document of a host, from its file or, when that is lost, from
-/// the label of the container that runs.
+/// The instance document on a host, from its file or, if that is lost, from the label of the
+/// running container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedDocument {
-    /// Identity of the whole document.
+    /// The hash of the whole document.
     pub hash: ContentHash,
-    /// Identity of the workload in it.
+    /// The hash of the workload in the document.
     pub workload: ContentHash,
-    /// How a supervisor that works by it asks; none where only the label was read.
+    /// The probe that a supervisor with this document uses; `None` if only the label was read.
     pub probe: Option<Probe>,
-    /// The file is there; otherwise the label was read.
+    /// Whether the file exists; otherwise the label was read.
     pub on_disk: bool,
 }
 
-/// A unit as systemd tells it.
+/// A unit as systemd reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedUnit {
-    /// Hash that our unit file or drop-in carries; none for a file that is not ours.
+    /// The hash in our unit file or drop-in; `None` for a file that is not ours.
     pub hash: Option<ContentHash>,
-    /// Its text is not what the desired instance calls for, or systemd has not read it yet.
+    /// Whether the file differs from that of the desired instance, or systemd has not read it yet.
     pub stale: bool,
-    /// systemd's ActiveState.
+    /// The unit's `ActiveState`.
     pub active: ActiveState,
-    /// The unit file is masked.
     pub masked: bool,
-    /// The unit was stopped on purpose and not by the agent: inactive after having run, result success.
+    /// Whether somebody other than the agent stopped the unit: it ran, is inactive, and its result
+    /// is success.
     pub stopped_by_hand: bool,
     pub since: Timestamp,
-    /// Automatic restarts since the last start by hand (NRestarts).
+    /// The automatic restarts since the last start by hand (`NRestarts`).
     pub restarts: u32,
-    /// Why it is failed, in systemd's word ("exit-code", "start-limit-hit", "timeout").
+    /// The unit's `Result`, such as `exit-code`, `start-limit-hit` or `timeout`.
     pub result: String,
 }
 
@@ -89,74 +89,73 @@ pub struct ObservedUnit {
 #[serde(rename_all = "kebab-case")]
 pub enum ActiveState {
     Inactive,
-    /// On the way to active, or waiting for an automatic restart.
+    /// The unit is starting, or waits for an automatic restart.
     Activating,
-    /// Running, and its program has answered.
+    /// The unit runs, and its program has answered.
     Active,
-    /// On the way to inactive.
+    /// The unit is stopping.
     Deactivating,
-    /// Ended with an error; systemd has given up.
+    /// The unit ended with an error, and systemd does not restart it.
     Failed,
-    /// Re-reading its configuration.
+    /// The program is reading its configuration again.
     Reloading,
 }
 
-/// A container of ours as the engine tells it.
+/// One of our containers as the engine reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedContainer {
     pub id: String,
     pub name: String,
-    /// Workload hash from its label.
+    /// The workload hash from the label.
     pub hash: ContentHash,
-    /// Version from its label.
+    /// The version from the label.
     pub version: Version,
-    /// Image digest from its label.
+    /// The image digest from the label.
     pub digest: Digest,
     pub created: Timestamp,
     pub state: ContainerState,
 }
 
-/// Whether a container runs.
+/// The state of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContainerState {
     Created,
-    /// Running (also paused or restarting).
+    /// The container is running, paused or restarting.
     Running {
         since: Timestamp,
     },
     Exited {
         code: i64,
         at: Timestamp,
-        /// The kernel killed it for want of memory.
+        /// Whether the kernel killed it because memory ran out.
         out_of_memory: bool,
     },
 }
 
-/// What a supervisor knows of its instance; written on every change and every probe.
+/// The state of an instance as its supervisor sees it. It is written after every change and probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Workload hash of the container it holds.
+    /// The workload hash of the supervised container.
     pub hash: ContentHash,
-    /// The engine's id of that container.
+    /// The id of the container in the engine.
     pub container: String,
-    /// Health by its probe.
     pub health: Health,
-    /// The probe that was asked; none: its supervisor did not say.
+    /// The probe that was used; `None` if the supervisor did not report it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub probe: Option<Probe>,
-    /// When the probe was last answered or given up.
+    /// The time at which the last probe was answered or timed out.
     pub checked_at: Timestamp,
-    /// Since when the health is what it is.
+    /// The time at which the health last changed.
     pub since: Timestamp,
-    /// What the probe found, for people.
+    /// The result of the probe, for people.
     pub detail: String,
-    /// Wrong answers in a row; too few yet to make it unhealthy where it is healthy.
+    /// The failed probes in a row. A healthy instance becomes unhealthy only after several.
     #[serde(default, skip_serializing_if = "is_default")]
     pub failures: u32,
-    /// Calls, dialogs or sessions; none where it could not be read or there are none to count.
+    /// The active calls; `None` if they cannot be read or the component counts none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub active: Option<u64>,
-    /// The last time the container was found other than left: what was found.
+    /// The last change that somebody else made to the container.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drift: Option<Drift>,
 }
@@ -166,25 +165,25 @@ impl Document for Status {
     const VERSION: Option<u32> = Some(1);
 }
 
-/// Health as observed.
+/// The health of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
-    /// Started, not yet answering.
+    /// The program has started but not answered yet.
     Starting,
     Healthy,
-    /// Does not answer, or answers wrongly.
+    /// The program does not answer, or its answer is wrong.
     Unhealthy,
-    /// Nothing was observed yet, or too long ago, or in a word that is not known here.
+    /// No probe has run yet or the last result is too old, or this release does not know the word.
     #[serde(other)]
     Unknown,
 }
 
-/// A change made on the host behind our back, and undone.
+/// A change that somebody else made on the host, and that the agent undid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
     pub at: Timestamp,
-    /// What was found: "container oml-asterisk-server was removed".
+    /// A description, such as "container oml-asterisk-server was removed".
     pub found: String,
 }
 
@@ -195,7 +194,7 @@ impl From<Option<ActiveProbe>> for Counting {
 }
 
 impl Counting {
-    /// How, where it is told.
+    /// Returns the probe that counts calls, if there is one.
     #[must_use]
     pub fn probe(&self) -> Option<&ActiveProbe> {
         match self {
@@ -206,15 +205,15 @@ impl Counting {
 }
 
 impl ObservedInstance {
-    /// The newest container with that workload.
+    /// Returns the newest container with a workload.
     #[must_use]
     pub fn container(&self, hash: &ContentHash) -> Option<&ObservedContainer> {
         self.containers.iter().filter(|c| &c.hash == hash).max_by_key(|c| c.created)
     }
 
-    /// Whether what runs is known never to have answered, so that it has no
-    /// calls: systemd still waits for it, and its supervisor says so of this
-    /// very container. Anything less counts as answered.
+    /// Whether the running container has never answered, so that it has no calls. This is known
+    /// only if systemd still waits for the unit and the supervisor reports the same container as
+    /// starting; otherwise it counts as answered.
     #[must_use]
     pub fn never_answered(&self) -> bool {
         let is_starting = self.unit.as_ref().is_some_and(|u| u.active == ActiveState::Activating);
@@ -226,7 +225,7 @@ impl ObservedInstance {
         is_starting && self.running().is_some_and(says_so)
     }
 
-    /// The container that runs, if one does.
+    /// Returns the container that runs, if there is one.
     #[must_use]
     pub fn running(&self) -> Option<&ObservedContainer> {
         self.containers.iter().find(|c| c.is_running())
@@ -234,7 +233,7 @@ impl ObservedInstance {
 }
 
 impl ObservedUnit {
-    /// systemd starts it again and again, for it does not come up.
+    /// Whether systemd restarts the unit repeatedly because it does not start.
     #[must_use]
     pub fn keeps_failing(&self) -> bool {
         self.active == ActiveState::Activating
@@ -243,7 +242,7 @@ impl ObservedUnit {
 }
 
 impl ObservedContainer {
-    /// Whether it runs.
+    /// Whether the container is running.
     #[must_use]
     pub fn is_running(&self) -> bool {
         match self.state {

@@ -25,13 +25,13 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct ExplainRequest {
     tenant: String,
     component: Option<ComponentName>,
 }
 
 impl Arguments {
-    pub(super) fn request(&self) -> Result<Request, CommandError> {
+    pub(super) fn request(&self) -> Result<ExplainRequest, CommandError> {
         let (pairs, bare): (Vec<String>, Vec<String>) =
             self.words.iter().cloned().partition(|word| word.contains('='));
         let component = match bare.as_slice() {
@@ -53,11 +53,14 @@ impl Arguments {
         };
         let mut pairs = Pairs::parse(&pairs, &["tenant"])?;
         let tenant: Option<TenantId> = pairs.optional("tenant")?;
-        Ok(Request { tenant: tenant.map(String::from).unwrap_or_default(), component })
+        Ok(ExplainRequest { tenant: tenant.map(String::from).unwrap_or_default(), component })
     }
 }
 
-pub(super) async fn run(session: Session, request: Request) -> Result<ExitOutcome, CommandError> {
+pub(super) async fn run(
+    session: Session,
+    request: ExplainRequest,
+) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     let mut reply = status::fetch(&mut controller, request.tenant).await?;
     let component = request.component.as_ref().map(AsRef::as_ref);

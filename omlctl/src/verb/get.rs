@@ -87,7 +87,7 @@ struct Words {
 
 /// A request for a list. An empty name means all tenants.
 #[derive(Debug)]
-pub(super) enum Request {
+pub(super) enum ListRequest {
     Tenants(String),
     Nodes(String),
     Instances(String),
@@ -96,17 +96,17 @@ pub(super) enum Request {
 }
 
 impl Arguments {
-    pub(super) fn request(&self) -> Result<Request, CommandError> {
+    pub(super) fn request(&self) -> Result<ListRequest, CommandError> {
         Ok(match &self.kind {
-            Kind::Tenants(words) => Request::Tenants(words.tenant()?),
-            Kind::Nodes(words) => Request::Nodes(words.tenant()?),
-            Kind::Instances(words) => Request::Instances(words.tenant()?),
-            Kind::Revisions(words) => Request::Revisions(words.tenant()?),
+            Kind::Tenants(words) => ListRequest::Tenants(words.tenant()?),
+            Kind::Nodes(words) => ListRequest::Nodes(words.tenant()?),
+            Kind::Instances(words) => ListRequest::Instances(words.tenant()?),
+            Kind::Revisions(words) => ListRequest::Revisions(words.tenant()?),
             Kind::Spec { words } => {
                 let mut pairs = Pairs::parse(words, &["tenant", "revision"])?;
                 let tenant: TenantId = pairs.need("tenant", "acme")?;
                 let revision = pairs.optional("revision")?.map_or(0, |Number(number)| number);
-                Request::Spec { tenant: tenant.into(), revision }
+                ListRequest::Spec { tenant: tenant.into(), revision }
             }
         })
     }
@@ -128,23 +128,26 @@ struct RevisionRow<'a> {
     revision: &'a Revision,
 }
 
-pub(super) async fn run(session: Session, request: Request) -> Result<ExitOutcome, CommandError> {
+pub(super) async fn run(
+    session: Session,
+    request: ListRequest,
+) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     let output = &session.output;
     match request {
-        Request::Tenants(tenant) => {
+        ListRequest::Tenants(tenant) => {
             let reply = status::fetch(&mut controller, tenant).await?;
             output.list(&reply.tenants, || view::tenants(output, reply.now_ms, &reply.tenants))?;
         }
-        Request::Nodes(tenant) => nodes(&session, &mut controller, tenant).await?,
-        Request::Instances(tenant) => {
+        ListRequest::Nodes(tenant) => nodes(&session, &mut controller, tenant).await?,
+        ListRequest::Instances(tenant) => {
             let of_all = tenant.is_empty();
             let reply = status::fetch(&mut controller, tenant).await?;
             let rows = view::instance_rows(&reply.tenants);
             output.list(&rows, || view::instances(output, reply.now_ms, &rows, of_all))?;
         }
-        Request::Revisions(tenant) => all_revisions(&session, &mut controller, tenant).await?,
-        Request::Spec { tenant, revision } => {
+        ListRequest::Revisions(tenant) => all_revisions(&session, &mut controller, tenant).await?,
+        ListRequest::Spec { tenant, revision } => {
             let request = GetSpecRequest { tenant, revision };
             let reply: GetSpecReply =
                 controller.ask(|fleet, request| fleet.get_spec(request), request).await?;

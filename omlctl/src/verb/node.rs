@@ -86,26 +86,29 @@ Examples:
 }
 
 #[derive(Debug)]
-pub(super) enum Request {
+pub(super) enum NodeRequest {
     Token(CreateTokenRequest),
     List(String),
     Remove(RemoveNodeRequest),
 }
 
 impl Arguments {
-    pub(super) fn request(&self) -> Result<Request, CommandError> {
+    pub(super) fn request(&self) -> Result<NodeRequest, CommandError> {
         match &self.action {
-            Action::Token { words, valid } => token_request(words, *valid).map(Request::Token),
+            Action::Token { words, valid } => token_request(words, *valid).map(NodeRequest::Token),
             Action::List { words } => {
                 let mut pairs = Pairs::parse(words, &["tenant"])?;
                 let tenant: Option<TenantId> = pairs.optional("tenant")?;
-                Ok(Request::List(tenant.map(String::from).unwrap_or_default()))
+                Ok(NodeRequest::List(tenant.map(String::from).unwrap_or_default()))
             }
             Action::Remove { words } => {
                 let mut pairs = Pairs::parse(words, &["tenant", "node"])?;
                 let tenant: TenantId = pairs.need("tenant", "acme")?;
                 let node: NodeName = pairs.need("node", "acme-1")?;
-                Ok(Request::Remove(RemoveNodeRequest { tenant: tenant.into(), node: node.into() }))
+                Ok(NodeRequest::Remove(RemoveNodeRequest {
+                    tenant: tenant.into(),
+                    node: node.into(),
+                }))
             }
         }
     }
@@ -135,21 +138,24 @@ fn token_request(words: &[String], valid_ms: u64) -> Result<CreateTokenRequest, 
     })
 }
 
-pub(super) async fn run(session: Session, request: Request) -> Result<ExitOutcome, CommandError> {
+pub(super) async fn run(
+    session: Session,
+    request: NodeRequest,
+) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     match request {
-        Request::Token(request) => {
+        NodeRequest::Token(request) => {
             let reply: CreateTokenReply =
                 controller.ask(|fleet, request| fleet.create_token(request), request).await?;
             session.output.data(&reply, || reply.token.clone())?;
             print_note(&format!(
-                "valid for one host until {}; on the host, run omlagent enroll --controller {} --token-file FILE",
+                "valid for one host until {}; enrol the host at {} (see omlctl node token --help)",
                 session.output.clock.date_time(reply.expires_ms),
                 reply.enrollment_endpoint
             ));
         }
-        Request::List(tenant) => get::nodes(&session, &mut controller, tenant).await?,
-        Request::Remove(request) => remove(&mut controller, request).await?,
+        NodeRequest::List(tenant) => get::nodes(&session, &mut controller, tenant).await?,
+        NodeRequest::Remove(request) => remove(&mut controller, request).await?,
     }
     Ok(ExitOutcome::Done)
 }
@@ -191,14 +197,13 @@ fn left_behind(tenant: &str, host: &NodeStatus, now_ms: u64) -> Vec<String> {
             names.join(", ")
         ));
         lines.push(
-            "to stop them, run on the host: systemctl disable --now omlagent UNIT… \
-             (omlctl node remove --help says how to list the units)"
+            "to stop them, run on the host the commands that omlctl node remove --help shows"
                 .to_owned(),
         );
     }
     lines.push(format!(
         "to add the host again: omlctl node token tenant={tenant} role={} name={}, \
-         then run omlagent enroll with --replace on the host",
+         then enrol it with --replace (see omlctl node token --help)",
         host.roles.join(","),
         host.node
     ));

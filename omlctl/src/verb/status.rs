@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct StatusQuery {
     tenant: String,
     watch: bool,
 }
@@ -46,14 +46,17 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 const HOME: &str = "\x1b[H\x1b[2J";
 
 impl Arguments {
-    pub(super) fn request(&self) -> Result<Request, CommandError> {
+    pub(super) fn request(&self) -> Result<StatusQuery, CommandError> {
         let mut pairs = Pairs::parse(&self.words, &["tenant"])?;
         let tenant: Option<TenantId> = pairs.optional("tenant")?;
-        Ok(Request { tenant: tenant.map(String::from).unwrap_or_default(), watch: self.watch })
+        Ok(StatusQuery { tenant: tenant.map(String::from).unwrap_or_default(), watch: self.watch })
     }
 }
 
-pub(super) async fn run(session: Session, request: Request) -> Result<ExitOutcome, CommandError> {
+pub(super) async fn run(
+    session: Session,
+    request: StatusQuery,
+) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     if request.watch {
         return watch(&session, controller, &request.tenant).await;

@@ -98,7 +98,7 @@ fn a_version_that_fails_is_reported_with_its_log_and_exit_code_3() {
         returning,
         status(12, back(RolloutState::RolledBack), instance("230204.01", PhaseName::Ready)),
     ];
-    let sentence = "rolled back: revision 8 of acme did not hold, its nodes run revision 7 again: \
+    let sentence = "rolled back: revision 8 of acme failed, and its nodes run revision 7 again: \
                     asterisk on voice-1: ended 3s after its start";
     let world = World::new(upgrade_until(statuses, ChangeOutcome::RolledBack, sentence));
     let ran = world.run(&UPGRADE);
@@ -151,15 +151,12 @@ fn a_repeated_change_waits_for_the_rollout_in_progress() {
             (vec![under_way, rolled_back], Then::StaysOpen),
         ]
         .into(),
-        verdict: Some(verdict(
-            ChangeOutcome::RolledBack,
-            "rolled back: revision 8 of acme did not hold",
-        )),
+        verdict: Some(verdict(ChangeOutcome::RolledBack, "rolled back: revision 8 of acme failed")),
         ..Script::default()
     });
     let ran = world.run(&UPGRADE);
     assert_eq!(ran.code, 3, "{ran:?}");
-    assert!(ran.stderr.contains("rolled back: revision 8 of acme did not hold"), "{ran:?}");
+    assert!(ran.stderr.contains("rolled back: revision 8 of acme failed"), "{ran:?}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn every_verdict_is_printed_as_the_controller_wrote_it_with_its_exit_code() {
     let table = [
         (ChangeOutcome::Done, 0, "done: acme runs revision 9, which contains this change"),
         (ChangeOutcome::Failed, 1, "failed: revision 9 of acme altered asterisk on voice-1"),
-        (ChangeOutcome::RolledBack, 3, "rolled back: revision 9 of acme did not hold"),
+        (ChangeOutcome::RolledBack, 3, "rolled back: revision 9 of acme failed"),
         // A newer controller may know more outcomes.
         (ChangeOutcome::Unspecified, 1, "something that this program does not know"),
     ];
