@@ -303,7 +303,7 @@ impl Bundle {
             Ok(other) => format!("it belongs to {other}"),
             Err(error) => error.to_string(),
         };
-        let hint = "use the file that omlcontroller init or omlcontroller operator add wrote";
+        let hint = "use the file that the command init or operator add of the controller wrote";
         Some(Problem::new("certificate_pem", wrong).hint(hint))
     }
 }

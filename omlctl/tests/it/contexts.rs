@@ -154,7 +154,7 @@ fn a_bundle_that_cannot_be_used_is_not_imported() {
     let file = world.bundle("node", &node);
     let expected = format!(
         "error: {file} is not an operator's bundle: certificate_pem: it belongs to oml://node/acme/acme-1 \
-         (use the file that omlcontroller init or omlcontroller operator add wrote)\n"
+         (use the file that the command init or operator add of the controller wrote)\n"
     );
     assert_eq!(refused(&file), expected);
     let file = world.bundle("main", &world.authority.operator());
