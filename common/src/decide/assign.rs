@@ -1,30 +1,30 @@
-//! `assign` gives a node its complete share of the revision that its pointer names.
+//! Makes the assignment of a node: its complete share of the revision that it should run.
 
 use crate::document::assignment::{Assignment, Content};
 use crate::document::plan::Plan;
 use crate::id::{Generation, NodeName, TenantId};
 
-/// The input of `assign`.
+/// The input of [`assign`].
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     /// The epoch of the store.
     pub epoch: u64,
     pub tenant: &'a TenantId,
     pub node: &'a NodeName,
-    /// The plan of the revision that its pointer names; `None` if it has no pointer.
+    /// The plan of the node's target revision; `None` if the node has no target.
     pub plan: Option<&'a Plan>,
     pub held: Option<&'a Assignment>,
-    /// Whether it gets a new assignment even if its content is the same, because it was
-    /// between revisions or failed there and has to try again.
+    /// The node was changing to another revision, or failed there. It gets a new assignment
+    /// even with the same content, so that it tries again.
     pub anew: bool,
 }
 
-/// Returns the node's next assignment; `None` if the held one says the same.
+/// Returns the next assignment of the node, or `None` if its assignment is up to date.
 #[must_use]
 pub fn assign(input: Input<'_>) -> Option<Assignment> {
     let share = input.plan.and_then(|plan| plan.nodes.get(input.node));
-    // Without a pointer, nothing should run any more. That is a decision, so it keeps the
-    // number of a revision; number 0 would say that nothing is decided yet.
+    // A node without a target should run nothing. This is a decision, so the assignment keeps
+    // the number of a revision; 0 would mean that nothing was decided yet.
     let kept = || input.held.map(|held| held.content.revision).unwrap_or_default();
     let content = Content {
         revision: input.plan.map_or_else(kept, |plan| plan.revision),
@@ -32,8 +32,8 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
     };
     let same_number = |held: &Assignment| held.content.revision == content.revision || !input.anew;
     match input.held {
-        // A node that never had anything and gets nothing needs no assignment:
-        // an empty one would tell it to remove what it finds.
+        // A node that never had an instance and gets none needs no assignment, because an
+        // empty one would make its agent remove what it finds.
         None if content.share.instances.is_empty() => return None,
         Some(held)
             if held.content.share.instances == content.share.instances
@@ -52,8 +52,8 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
     })
 }
 
-/// Returns the assignment of a node about which nothing is decided yet, so that its agent
-/// leaves everything on the host alone.
+/// Returns the assignment that follows one which no longer applies, such as after a restore.
+/// Nothing is decided yet, so the agent changes nothing.
 #[must_use]
 pub fn undecided(held: &Assignment, epoch: u64) -> Assignment {
     let generation = next_generation(Some(held), epoch);

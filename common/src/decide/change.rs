@@ -1,5 +1,5 @@
-//! The state that an operator's change meets: whether it changes anything, and what may
-//! be running on the nodes.
+//! The situation in which an operator makes a change: whether it changes anything, and which
+//! revisions the nodes may run.
 
 use crate::document::revision::Change;
 use crate::document::rollout::{Rollout, State};
@@ -8,9 +8,8 @@ use crate::id::RevisionNumber;
 
 use crate::document::revision::Head;
 
-/// Returns the current revision if a change would only repeat it: the plan has no
-/// difference, the specification means the same, and no failure would make a repetition
-/// try again.
+/// Returns the current revision if a change would repeat it: plan and specification are the
+/// same, and the rollout is not one that a repeated change would retry.
 #[must_use]
 pub fn already_in_effect(
     head: Option<Head>,
@@ -25,9 +24,9 @@ pub fn already_in_effect(
     head.filter(|_| is_same).map(|head| head.current)
 }
 
-/// Returns the revisions of which something may be running: the good one, and the one of
-/// an unfinished rollout. There is none before anything is good: after a restore anything
-/// may be running, so nothing is known.
+/// Returns the revisions of which instances may run on the nodes: the good one, and that of a
+/// rollout that has started. The list is empty if there is no good revision, because after a
+/// restore it is unknown what runs.
 #[must_use]
 pub fn may_run(head: Option<Head>, rollout: Option<&Rollout>) -> Vec<RevisionNumber> {
     let Some(good) = head.and_then(|head| head.good) else { return Vec::new() };
@@ -35,7 +34,7 @@ pub fn may_run(head: Option<Head>, rollout: Option<&Rollout>) -> Vec<RevisionNum
     [good].into_iter().chain(under_way.map(|rollout| rollout.to)).collect()
 }
 
-/// Returns whether a repetition is a change, because it tries again.
+/// Whether a repeated change retries the rollout.
 fn went_wrong(rollout: &Rollout) -> bool {
     match rollout.state {
         State::Paused { .. } | State::RollingBack { .. } => true,
@@ -46,7 +45,7 @@ fn went_wrong(rollout: &Rollout) -> bool {
     }
 }
 
-/// Returns whether two specifications of a tenant differ only in how they are written.
+/// Whether two specifications of a tenant have the same content, however it is written.
 fn says_the_same(before: &TenantSpec, now: &TenantSpec) -> bool {
     before.catalog == now.catalog
         && before.registry == now.registry

@@ -1,14 +1,14 @@
-//! The order of components.
+//! The order of components by their dependencies.
 
 use std::collections::BTreeMap;
 
 use crate::id::ComponentName;
 
-/// Returns the components in an order in which every one follows those that it names;
-/// otherwise they are sorted by name. Names without an entry are ignored.
+/// Sorts components so that each follows its dependencies, and otherwise by name.
+/// Dependencies that are not components themselves are ignored.
 ///
 /// # Errors
-/// Returns the components of a cycle in their order.
+/// Returns the components of a cycle, each before the one that it depends on.
 pub fn topological(
     after: &BTreeMap<ComponentName, Vec<ComponentName>>,
 ) -> Result<Vec<ComponentName>, Vec<ComponentName>> {
@@ -31,8 +31,7 @@ pub fn topological(
     Ok(sorted)
 }
 
-/// Follows the dependencies of components that all wait for another one until one
-/// repeats.
+/// Finds a cycle among components that all depend on another one of them.
 fn cycle(left: &BTreeMap<&ComponentName, &Vec<ComponentName>>) -> Vec<ComponentName> {
     let mut way: Vec<ComponentName> = Vec::new();
     let mut next = left.keys().next().copied();
@@ -47,7 +46,7 @@ fn cycle(left: &BTreeMap<&ComponentName, &Vec<ComponentName>>) -> Vec<ComponentN
     way
 }
 
-/// Describes a cycle in one sentence.
+/// Describes a cycle in a sentence.
 #[must_use]
 pub fn describe_cycle(cycle: &[ComponentName]) -> String {
     let mut names: Vec<&str> = cycle.iter().map(AsRef::as_ref).collect();
@@ -57,7 +56,7 @@ pub fn describe_cycle(cycle: &[ComponentName]) -> String {
 
 #[cfg(test)]
 mod tests {
-    //! Orders and cycles.
+    //! Tests of the order and of cycles.
 
     use super::*;
 
@@ -67,13 +66,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_comes_first() {
+    fn dependencies_come_first() {
         let sorted = topological(&edges(&[("c", &["b", "z"]), ("a", &["c"]), ("b", &[])])).unwrap();
         assert_eq!(sorted.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["b", "c", "a"]);
     }
 
     #[test]
-    fn a_cycle_is_told_as_the_way_round() {
+    fn a_cycle_is_described_by_its_components() {
         let cycle =
             topological(&edges(&[("x", &["a"]), ("a", &["b"]), ("b", &["c"]), ("c", &["a"])]))
                 .unwrap_err();
