@@ -1,6 +1,6 @@
-//! Generates the wire types; protox compiles the .proto, so no protoc is needed.
+//! Generates the types of the protocol. protox compiles the .proto file, so protoc is not needed.
 
-/// Fields that hold an enum, and its type: they are written as words.
+/// The fields with an enum and the type of the enum. They are serialized as words.
 const WORDS: [(&str, &str); 8] = [
     ("Phase.name", "PhaseName"),
     ("InstanceReport.health", "Health"),
@@ -15,7 +15,7 @@ const WORDS: [(&str, &str); 8] = [
 fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=oml");
     let files = protox::compile(["oml/v1/oml.proto"], ["."])?;
-    // Operators read these messages as JSON and YAML, so every one is serializable.
+    // omlctl prints messages as JSON and YAML, so all of them are serializable.
     let mut builder = tonic_prost_build::configure()
         .btree_map(".")
         .type_attribute(".", "#[derive(serde::Serialize)]");

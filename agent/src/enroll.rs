@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::id::NodeName;
+use oml_daemon::env::Clock;
 use oml_daemon::tls::{self, ConnectError, InvalidToken, JoinToken};
 use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::{Certificate, EnrollRequest};
 use tokio::time::timeout;
+use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::config::{CONTROLLER_PORT, ENROLLMENT_PORT, endpoint};
@@ -108,7 +110,11 @@ impl EnrollError {
 ///
 /// # Errors
 /// The first thing that went wrong, as a sentence for the operator.
-pub async fn enroll(paths: &Paths, wish: &Enrollment) -> Result<HostIdentity, EnrollError> {
+pub async fn enroll(
+    paths: &Paths,
+    clock: &Clock,
+    wish: &Enrollment,
+) -> Result<HostIdentity, EnrollError> {
     let identity_files = IdentityFiles::new(paths);
     if let (Ok(Some(identity)), false) = (identity_files.load(), wish.replace) {
         let (node, tenant) = (identity.node.to_string(), identity.tenant.to_string());
@@ -123,21 +129,22 @@ pub async fn enroll(paths: &Paths, wish: &Enrollment) -> Result<HostIdentity, En
         None => own_name()?,
     };
     let request = KeyRequest::new()?;
-    let certificate = ask(&address, &token, wish, &node, &request).await?;
+    let config = Arc::new(tls::enrollment_config(token.ca(), clock));
+    let channel = tls::connect(&address, config).await?;
+    let asked = timeout(CALL_TIMEOUT, ask(channel, &token, wish, &node, &request)).await;
+    let certificate = asked.map_err(|_elapsed| EnrollError::Slow(address.clone()))??;
     let identity = identity_files.keep(&certificate, &request.key_pem)?;
     write_settings(paths, wish, &address, &sessions)?;
     Ok(identity)
 }
 
 async fn ask(
-    address: &str,
+    channel: Channel,
     token: &JoinToken,
     wish: &Enrollment,
     node: &NodeName,
     request: &KeyRequest,
 ) -> Result<Certificate, EnrollError> {
-    let config = Arc::new(tls::enrollment_config(token.ca()));
-    let channel = tls::connect(address, config).await?;
     let message = EnrollRequest {
         token: token.reveal(),
         node: node.to_string(),
@@ -145,8 +152,7 @@ async fn ask(
         address: wish.address.map(|address| address.to_string()).unwrap_or_default(),
     };
     let mut client = EnrollmentClient::new(channel);
-    let answered = timeout(CALL_TIMEOUT, client.enroll(message)).await;
-    let answered = answered.map_err(|_elapsed| EnrollError::Slow(address.to_owned()))?;
+    let answered = client.enroll(message).await;
     let response = answered.map_err(|status| EnrollError::Refused(Box::new(status)))?;
     Ok(response.into_inner())
 }

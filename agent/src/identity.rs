@@ -146,7 +146,7 @@ impl IdentityFiles {
 impl HostIdentity {
     fn new(credentials: Credentials) -> Result<Self, IdentityError> {
         // Refuses a key that is not the certificate's.
-        tls::client_config(&credentials)?;
+        credentials.check()?;
         let certificate = tls::certificate(&credentials.certificate_pem, "certificate")?;
         let peer = Peer::from_certificate(&certificate)?;
         match peer.identity.clone() {

@@ -102,7 +102,7 @@ fn act(verb: Verb) -> anyhow::Result<()> {
             let surroundings = Surroundings::of_process(paths, env)?;
             Ok(supervise(surroundings, component).await?)
         }),
-        Verb::Enroll(args) => runtime.block_on(join(args)),
+        Verb::Enroll(args) => runtime.block_on(join(&env, args)),
         Verb::Status => {
             use std::io::Write as _;
             let shown = status::show(&paths, env.now())?;
@@ -111,7 +111,7 @@ fn act(verb: Verb) -> anyhow::Result<()> {
     }
 }
 
-async fn join(args: EnrollArgs) -> anyhow::Result<()> {
+async fn join(env: &Env, args: EnrollArgs) -> anyhow::Result<()> {
     let paths = args.root.as_deref().map_or_else(Paths::system, Paths::below);
     let starts = args.root.is_none() && !args.no_start;
     let wish = Enrollment {
@@ -122,7 +122,7 @@ async fn join(args: EnrollArgs) -> anyhow::Result<()> {
         address: args.address,
         replace: args.replace,
     };
-    let identity = enroll(&paths, &wish).await?;
+    let identity = enroll(&paths, env.clock(), &wish).await?;
     eprintln!("enrolled as {} of {}", identity.node, identity.tenant);
     if !starts {
         return Ok(());

@@ -128,7 +128,7 @@ fn session(
         reports,
         state,
         trouble,
-        dial: dial_over_tls(),
+        dial: dial_over_tls(env.clock().clone()),
     };
     (session, Links { assignment, state: state_receiver, trouble: trouble_receiver })
 }

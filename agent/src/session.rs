@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::report::Report;
 use oml_common::text::error::chain;
-use oml_daemon::env::{Env, Random};
+use oml_daemon::env::{Clock, Env, Random};
 use oml_daemon::tls::{self, Credentials};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -63,12 +63,13 @@ pub type Dial = Box<
     dyn Fn(String, Credentials) -> BoxFuture<'static, Result<Channel, DialError>> + Send + Sync,
 >;
 
-/// Reaches controllers over mutual TLS.
+/// Reaches controllers over mutual TLS, whose certificates must be valid by this clock.
 #[must_use]
-pub fn dial_over_tls() -> Dial {
-    Box::new(|endpoint, credentials| {
+pub fn dial_over_tls(clock: Clock) -> Dial {
+    Box::new(move |endpoint, credentials| {
+        let clock = clock.clone();
         Box::pin(async move {
-            let config = Arc::new(tls::client_config(&credentials)?);
+            let config = Arc::new(tls::client_config(&credentials, &clock)?);
             Ok(tls::connect_admitted(&endpoint, config).await?)
         })
     })

@@ -1,5 +1,5 @@
-//! What decides: pure functions from what is wanted and what is known to what
-//! follows. Nothing here reads a clock, a file, a socket or randomness.
+//! The decisions: pure functions from the desired and the known state to the next actions.
+//! Nothing here uses a clock, files, the network or randomness.
 
 pub mod adopt;
 pub mod assign;
@@ -18,6 +18,7 @@ pub mod retention;
 pub mod rollout;
 pub mod schedule;
 pub mod start;
+pub mod status;
 pub mod step;
 pub mod update;
 pub mod verdict;

@@ -1,18 +1,18 @@
-//! Bugs that tests plant, to see that the scenarios find them. Only in builds
-//! with the feature `planted-bugs`, and only in a thread that asked for one.
+//! Bugs that tests plant to check that the scenarios find them. They exist only in builds
+//! with the feature `planted-bugs`, and only in threads that plant one.
 
 use std::cell::Cell;
 
 /// A bug that can be planted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
-    /// The agent's loop takes a step that failed for one that was done.
+    /// The loop of the agent treats a step that failed as done.
     AgentLoop,
-    /// The agent's executor keeps no version to return to.
+    /// The executor of the agent keeps no version for a rollback.
     Executor,
-    /// The controller's rollout task does not record how a rollout ended.
+    /// The rollout task of the controller does not record the end of a rollout.
     RolloutTask,
-    /// A rollout that was rolled back leaves the head where it was.
+    /// The head does not change when a rollout is rolled back.
     HeadTransition,
 }
 
@@ -20,12 +20,12 @@ thread_local! {
     static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
 }
 
-/// Plants a bug in this thread, in place of another.
+/// Plants a bug in this thread, or removes the one that is planted.
 pub fn plant(bug: Option<Bug>) {
     PLANTED.set(bug);
 }
 
-/// Whether this bug is planted in this thread.
+/// Whether a bug is planted in this thread.
 #[must_use]
 pub fn is_planted(bug: Bug) -> bool {
     PLANTED.get() == Some(bug)

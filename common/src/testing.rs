@@ -1,4 +1,4 @@
-//! A small tenant that the tests of this crate share.
+//! A small tenant for the tests of this crate.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ components:
     probe: {check: unit-active}
 ";
 
-/// The tenant as its operator wrote it.
+/// The specification of the tenant.
 pub(crate) const SPEC: &str = "\
 tenant: acme
 catalog: test
@@ -53,19 +53,19 @@ components:
 rollout: {min_healthy_for: 5s}
 ";
 
-/// The same with another version of one component.
+/// Returns the specification with another version of one component.
 pub(crate) fn spec_with(component: &str, version: &str) -> String {
     let line = |version: &str| format!("{component}: \"{version}\"");
     assert!(SPEC.contains(&line("1")), "the tenant has no {component}");
     SPEC.replace(&line("1"), &line(version))
 }
 
-/// `n1` carries data, `n2` and `n3` voice.
+/// Returns three nodes: `n1` has the role data, `n2` and `n3` the role voice.
 pub(crate) fn nodes() -> BTreeMap<NodeName, NodeFacts> {
     node_facts(3)
 }
 
-/// `n1` carries data, all others voice.
+/// Returns nodes: `n1` has the role data, all others the role voice.
 pub(crate) fn node_facts(count: usize) -> BTreeMap<NodeName, NodeFacts> {
     let node = |number: usize| {
         let role = if number == 1 { "data" } else { "voice" };
@@ -76,17 +76,17 @@ pub(crate) fn node_facts(count: usize) -> BTreeMap<NodeName, NodeFacts> {
     (1..=count).map(node).collect()
 }
 
-/// The plan of a specification, every image having a digest made from its name.
+/// Plans a specification. The digest of every image is made from its name.
 pub(crate) fn plan_of(spec: &str, revision: u64) -> Result<Plan, Problems> {
     plan_with(spec, CATALOG, revision)
 }
 
-/// The same with another catalog.
+/// Plans a specification with another catalog.
 pub(crate) fn plan_with(spec: &str, catalog: &str, revision: u64) -> Result<Plan, Problems> {
     plan_on(&nodes(), spec, catalog, revision)
 }
 
-/// The same on other nodes.
+/// Plans a specification on other nodes.
 pub(crate) fn plan_on(
     nodes: &BTreeMap<NodeName, NodeFacts>,
     spec: &str,

@@ -35,7 +35,7 @@ impl Timestamp {
 /// NTP slewing.
 const SET_MS_MIN: u64 = 1_000;
 
-/// How a host's wall clock stood to the time since its boot.
+/// The difference between a host's wall clock and the time since its boot.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockMark {
     /// The id of the boot; empty if it is not known.

@@ -1,13 +1,16 @@
-//! The operators' service: reads requests, asks the operations, writes replies.
-//! Decides nothing and never sees the store.
+//! The operators' service: it reads requests, calls the operations and writes replies. It
+//! decides nothing and never uses the store.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::str::FromStr;
+use std::time::Duration;
 
 use futures_util::Stream;
+use oml_common::decide::verdict::Ending;
 use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::{Problem, Problems};
+use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
 use oml_proto::v1;
 use oml_proto::v1::fleet_server::Fleet;
@@ -18,30 +21,33 @@ use tonic::{Request, Response, Status};
 use crate::ops::change::{ChangeRequest, Changes, RequestContext};
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::Nodes;
+use crate::ops::status::{StatusChanges, StatusReader};
 use crate::ops::tokens::{TokenRequest, Tokens};
-use crate::ops::{Ops, OpsError, status};
+use crate::ops::{self, Ops, OpsError};
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 pub mod enrollment;
-mod watch_change;
-mod watch_status;
+mod watch;
+
+use self::watch::{Message, Watch};
 
 type Reply<T> = Result<Response<T>, Status>;
+type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// The operators' service.
 #[derive(Debug, Clone)]
 pub struct FleetApi {
     changes: Changes,
     nodes: Nodes,
-    status: status::Status,
+    status: StatusReader,
     tokens: Tokens,
     shutdown: ShutdownSignal,
 }
 
 impl FleetApi {
-    /// The service; its streams end when `shutdown` says so.
+    /// Makes the service. Its streams end when a shutdown is requested.
     #[must_use]
     pub fn new(ops: &Ops, shutdown: ShutdownSignal) -> Self {
         Self {
@@ -70,8 +76,28 @@ impl FleetApi {
     }
 }
 
-/// Finishes what was begun, also when the caller goes away meanwhile: a commit
-/// must not be left without what follows from it.
+impl FleetApi {
+    /// Starts a stream of what `read` returns, for a caller whose certificate expires then.
+    fn watch<M, R>(
+        &self,
+        expires: Timestamp,
+        changes: StatusChanges,
+        read: impl Fn() -> R + Send + Sync + 'static,
+    ) -> Replies<M>
+    where
+        M: Send + 'static,
+        R: Future<Output = ops::Result<Message<M>>> + Send + 'static,
+    {
+        let life = Duration::from_millis(expires.since_ms(self.status.now()));
+        let (messages, replies) = mpsc::channel(1);
+        let watch = Watch { life, messages, shutdown: self.shutdown.clone() };
+        tokio::spawn(watch.run(changes, read));
+        Box::pin(ReceiverStream::new(replies))
+    }
+}
+
+/// Runs work to its end even if the caller disconnects meanwhile, because a commit must
+/// not be left without what follows from it.
 pub(crate) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T, OpsError>> + Send + 'static,
 ) -> Result<T, Status> {
@@ -80,7 +106,7 @@ pub(crate) async fn run_to_completion<T: Send + 'static>(
     done.map_err(|error| wire::status_of(&error))
 }
 
-/// A name or word of a request.
+/// Parses one field of a request.
 pub(crate) fn field<T>(name: &str, text: &str) -> Result<T, Status>
 where
     T: FromStr,
@@ -147,7 +173,7 @@ impl Fleet for FleetApi {
         Ok(Response::new(wire::status(status, self.status.now())))
     }
 
-    type WatchStatusStream = Pin<Box<dyn Stream<Item = Result<v1::StatusReply, Status>> + Send>>;
+    type WatchStatusStream = Replies<v1::StatusReply>;
 
     async fn watch_status(
         &self,
@@ -155,19 +181,18 @@ impl Fleet for FleetApi {
     ) -> Reply<Self::WatchStatusStream> {
         let policy::OperatorCaller { expires, .. } = policy::operator(&request)?;
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
-        let (replies, messages) = mpsc::channel(1);
-        let watching = watch_status::watch(
-            self.status.clone(),
-            tenant,
-            expires,
-            replies,
-            self.shutdown.clone(),
-        );
-        tokio::spawn(watching);
-        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+        let (status, changes) = (self.status.clone(), self.status.changes(tenant.as_ref()));
+        let read = move || {
+            let (status, tenant) = (status.clone(), tenant.clone());
+            async move {
+                let read = status.read(tenant.as_ref()).await?;
+                Ok(Message::Continue(wire::status(read, status.now())))
+            }
+        };
+        Ok(Response::new(self.watch(expires, changes, read)))
     }
 
-    type WatchChangeStream = Pin<Box<dyn Stream<Item = Result<v1::ChangeProgress, Status>> + Send>>;
+    type WatchChangeStream = Replies<v1::ChangeProgress>;
 
     async fn watch_change(
         &self,
@@ -176,11 +201,18 @@ impl Fleet for FleetApi {
         let policy::OperatorCaller { expires, .. } = policy::operator(&request)?;
         let v1::WatchChangeRequest { tenant, revision } = request.into_inner();
         let tenant = field("tenant", &tenant)?;
-        let watched = watch_change::Watched { tenant, revision: RevisionNumber(revision) };
-        let (replies, messages) = mpsc::channel(1);
-        let (status, shutdown) = (self.status.clone(), self.shutdown.clone());
-        tokio::spawn(watch_change::watch(status, watched, expires, replies, shutdown));
-        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+        let revision = RevisionNumber(revision);
+        let (status, changes) = (self.status.clone(), self.status.changes(Some(&tenant)));
+        let read = move || {
+            let (status, tenant) = (status.clone(), tenant.clone());
+            async move {
+                let progress = status.change_progress(&tenant, revision).await?;
+                let is_waiting = progress.verdict.ending() == Ending::Waiting;
+                let message = wire::change_progress(progress, status.now());
+                Ok(if is_waiting { Message::Continue(message) } else { Message::Break(message) })
+            }
+        };
+        Ok(Response::new(self.watch(expires, changes, read)))
     }
 
     async fn list_revisions(

@@ -1,8 +1,7 @@
-//! What the operator of the machine may set: read, merged and checked once, at
-//! the start.
+//! The settings of the controller. They are read, merged and checked once, at the start.
 //!
-//! Three types in a row: a `Fragment` is what one source says, merging gives
-//! one fragment, and the rest of the program only ever sees [`Settings`].
+//! A `Fragment` is the content of one source. Fragments are merged into one, and the rest
+//! of the program only sees [`Settings`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -15,7 +14,7 @@ use serde::Deserialize;
 use crate::pki::NODE_LIFETIME_MS_DEFAULT;
 use crate::registry::{Login, RegistryAccess};
 
-/// Where the settings are unless told otherwise.
+/// The default folder of the settings.
 pub const FOLDER: &str = "/etc/omlcontroller";
 
 const SOURCES: Sources = Sources { file: "controller.toml", prefix: "OMLCONTROLLER", lists: &[] };
@@ -24,10 +23,11 @@ const ENROLLMENT_LISTEN: &str = "0.0.0.0:7444";
 const WEB_LISTEN: &str = "127.0.0.1:9271";
 const DATA_DIR: &str = "/var/lib/omlcontroller";
 const CATALOG_DIR: &str = "/usr/share/omlcontroller/catalog";
-/// Below this a host would renew all the time.
+/// The shortest lifetime of a node's certificate. With a shorter one, a host would renew
+/// all the time.
 const NODE_LIFETIME_MS_MIN: u64 = 60_000;
 
-/// What one file or the environment says.
+/// The content of one file or of the environment.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fragment {
@@ -41,7 +41,7 @@ struct Fragment {
     registries: Option<BTreeMap<String, RegistryFragment>>,
 }
 
-/// How one registry is asked.
+/// The access to one registry.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RegistryFragment {
@@ -54,43 +54,43 @@ struct RegistryFragment {
 /// The controller's settings, complete and valid.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Port of agents and operators.
+    /// The port of agents and operators.
     pub listen: SocketAddr,
-    /// Port of hosts without a certificate.
+    /// The port of hosts without a certificate.
     pub enrollment_listen: SocketAddr,
-    /// Port of metrics and service discovery; none: nowhere.
+    /// The port of metrics and service discovery; `None` if it is disabled.
     pub web_listen: Option<SocketAddr>,
-    /// Folder of store and authority.
+    /// The folder of the store and the authority.
     pub data_dir: PathBuf,
-    /// Folder of catalogs.
+    /// The folder of the catalogs.
     pub catalog_dir: PathBuf,
-    /// How long a node's certificate lives.
+    /// The lifetime of a node's certificate.
     pub node_lifetime_ms: u64,
-    /// Filter of the log.
+    /// The filter of the log.
     pub log: String,
-    /// How registries are asked, by address.
+    /// The access to registries, by their address.
     pub registries: HashMap<String, RegistryAccess>,
 }
 
 impl Settings {
-    /// The folder of the store.
+    /// Returns the folder of the store.
     #[must_use]
     pub fn store_dir(&self) -> PathBuf {
         self.data_dir.join("store")
     }
 
-    /// The folder of the authority.
+    /// Returns the folder of the authority.
     #[must_use]
     pub fn pki_dir(&self) -> PathBuf {
         self.data_dir.join("pki")
     }
 }
 
-/// Reads `controller.toml`, the drop-ins of `conf.d` in the order of their
-/// names, and the environment, each over the ones before.
+/// Reads `controller.toml`, the drop-ins of `conf.d` in the order of their names, and the
+/// environment. Each source overrides the ones before it.
 ///
 /// # Errors
-/// The source that cannot be used, or the value that is not possible.
+/// Returns an error for the source that cannot be used or the value that is not possible.
 pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
     settings(SOURCES.read(folder)?)
 }
@@ -142,7 +142,7 @@ fn registry(address: &str, fragment: RegistryFragment) -> Result<RegistryAccess,
         (Some(user), Some(path)) => {
             let password = std::fs::read_to_string(&path)
                 .map_err(|source| SettingsError::Read { path, source })?;
-            // An editor ends the file with a line feed that is not part of the password.
+            // Editors end the file with a line feed, which is not part of the password.
             let password = password.trim_end_matches(['\r', '\n']).to_owned();
             Some(Login { user, password })
         }

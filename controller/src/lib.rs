@@ -1,9 +1,7 @@
-//! The controller: keeps the desired state of every tenant and hands each node
-//! its share.
+//! The controller keeps the desired state of every tenant and gives each node its share.
 //!
-//! Imports run `main → {api, web, session, tasks} → ops → records → store`,
-//! never backwards. `pki`, `tls` and `registry` stand beside them and know
-//! nothing of the store.
+//! Imports run `main → {api, web, session, tasks} → {wire, policy} → ops → {records,
+//! registry, tls} → {pki, store}`, and never backwards.
 
 pub mod admin;
 pub mod api;

@@ -7,7 +7,7 @@ use oml_common::text::error::chain;
 use sd_notify::NotifyState;
 use tokio::time::{sleep, timeout};
 
-use crate::ops::status::Status;
+use crate::ops::status::StatusReader;
 
 /// The interval of the status line if systemd has no watchdog for this service.
 const STATUS_PERIOD: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ pub fn stopping() {
 
 /// Sends the watchdog notification and the status line at a fixed interval, until it is
 /// dropped.
-pub async fn keep_notified(status: Status) {
+pub async fn keep_notified(status: StatusReader) {
     let watchdog = sd_notify::watchdog_enabled();
     // Half of systemd's limit, so that one late notification does not end the process.
     let period = watchdog.map_or(STATUS_PERIOD, |limit| limit / 2);
@@ -55,7 +55,7 @@ pub async fn keep_notified(status: Status) {
 ///
 /// # Errors
 /// Returns an error if the store cannot be read.
-pub async fn status_line(status: &Status) -> crate::ops::Result<String> {
+pub async fn status_line(status: &StatusReader) -> crate::ops::Result<String> {
     let status = status.read(None).await?;
     let nodes = || status.iter().flat_map(|tenant| tenant.nodes.values());
     let connected = nodes().filter(|node| node.snapshot.presence.connected).count();

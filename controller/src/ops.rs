@@ -1,10 +1,9 @@
-//! What can be asked of the controller, by whomever: changes of a tenant,
-//! nodes coming and going, and how everything stands.
+//! The operations of the controller: changes of a tenant, joining and removing nodes, and
+//! reading the status.
 //!
-//! Only this layer writes intent. It knows no wire format, and moves neither
-//! pointers nor assignments: that is the tasks' affair. Each part is a small
-//! value that holds what it needs; handlers, tasks and sessions are given the
-//! parts that they use.
+//! Only this layer writes intent. It knows no wire format, and it moves neither pointers
+//! nor assignments, which only the tasks do. Each part is a small value with what it
+//! needs. Handlers, tasks and sessions get the parts that they use.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,59 +44,59 @@ use self::issuer::NodeIssuer;
 use self::nodes::Nodes;
 use self::operators::Operators;
 use self::presence::Presence;
-use self::status::Status;
+use self::status::StatusReader;
 use self::tenants::Tenants;
 use self::tokens::Tokens;
 
-/// What the operations are made of.
+/// The parts that the operations are made of.
 #[derive(Debug)]
 pub struct Parts {
-    /// Clocks, randomness and ports.
+    /// The clocks, randomness and ports.
     pub env: Env,
-    /// All that is kept.
+    /// The store's records.
     pub records: Records,
     pub catalogs: Catalogs,
     pub registries: Registries,
     pub authority: Authority,
-    /// How long a node's certificate lives.
+    /// The lifetime of a node's certificate.
     pub node_lifetime_ms: u64,
-    /// Port of the enrolment service, as hosts reach it.
+    /// The port of the enrolment service, as hosts reach it.
     pub enrollment_port: u16,
-    /// Raised by every restore of the store.
+    /// The epoch of the store, which every restore raises.
     pub epoch: u64,
 }
 
-/// All operations, put together once at the start.
+/// All operations. They are put together once, at the start.
 #[derive(Debug, Clone)]
 pub struct Ops {
-    /// Changes of what tenants run.
+    /// The changes of what tenants run.
     pub changes: Changes,
-    /// Nodes that joined.
+    /// The nodes that have joined.
     pub nodes: Nodes,
     pub tokens: Tokens,
-    /// How everything stands.
-    pub status: Status,
-    /// Who may operate the controller.
+    /// The status of all tenants and nodes.
+    pub status: StatusReader,
+    /// The operators of the controller.
     pub operators: Operators,
-    /// Tenants and their plans, as they are kept.
+    /// The recorded tenants, revisions and plans.
     pub tenants: Tenants,
     /// The controller's own certificates.
     pub own_certificates: OwnCertificates,
-    /// The log of who did what.
+    /// The audit trail.
     pub audit: AuditTrail,
-    /// Certificates that no longer count.
+    /// The revoked certificates.
     pub revoked: Arc<Revoked>,
 }
 
 impl Ops {
-    /// Puts the operations together; nothing is read yet.
+    /// Puts the operations together without reading anything.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { env, records, catalogs, registries, authority, .. } = parts;
         let (catalogs, authority) = (Arc::new(catalogs), Arc::new(authority));
         let (presence, revoked) = (Arc::<Presence>::default(), Arc::<Revoked>::default());
         let tenants = Tenants::new(records.clone());
-        let issuer = NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms);
+        let issuer = NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms, parts.epoch);
         let nodes = Nodes {
             env: env.clone(),
             records: records.clone(),
@@ -116,8 +115,12 @@ impl Ops {
             epoch: parts.epoch,
         };
         let registries = Arc::new(registries);
-        let own_certificates =
-            OwnCertificates::new(env.clone(), Arc::clone(&authority), Arc::clone(&revoked));
+        let own_certificates = OwnCertificates::new(
+            env.clone(),
+            Arc::clone(&authority),
+            Arc::clone(&revoked),
+            parts.epoch,
+        );
         Self {
             changes: Changes {
                 env: env.clone(),
@@ -128,7 +131,7 @@ impl Ops {
             },
             nodes,
             tokens,
-            status: Status {
+            status: StatusReader {
                 env: env.clone(),
                 records: records.clone(),
                 tenants: tenants.clone(),
@@ -142,11 +145,11 @@ impl Ops {
         }
     }
 
-    /// Reads what must be known before anybody is let in: which certificates no
-    /// longer count, and what nodes last reported.
+    /// Reads the revoked certificates and the last reports of nodes. The controller
+    /// accepts no connection before this has succeeded.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Returns an error if the store cannot be read.
     pub async fn load(&self) -> Result<()> {
         let mut lines = HashMap::new();
         lines.extend(self.nodes.revocations().await?);

@@ -105,10 +105,10 @@ impl Policy {
         request: &mut Request<B>,
     ) -> Result<(), Status> {
         if self.revoked.covers(&peer) {
-            return Err(Status::unauthenticated("the certificate is revoked"));
+            return Err(revoked());
         }
         if peer.expires <= self.env.now() {
-            return Err(Status::unauthenticated("the certificate has expired"));
+            return Err(expired());
         }
         let extensions = request.extensions_mut();
         match (role, &peer.identity) {
@@ -180,6 +180,18 @@ pub fn operator<T>(request: &tonic::Request<T>) -> Result<OperatorCaller, Status
 /// Returns an internal error if the request did not pass the policy.
 pub fn node<T>(request: &tonic::Request<T>) -> Result<NodeCaller, Status> {
     request.extensions().get().cloned().ok_or_else(not_admitted)
+}
+
+/// Returns the refusal of a caller whose certificate is revoked.
+#[must_use]
+pub fn revoked() -> Status {
+    Status::unauthenticated("the certificate is revoked")
+}
+
+/// Returns the refusal of a caller whose certificate has expired.
+#[must_use]
+pub fn expired() -> Status {
+    Status::unauthenticated("the certificate has expired")
 }
 
 fn not_admitted() -> Status {

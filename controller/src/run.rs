@@ -1,5 +1,5 @@
-//! Puts the parts together and starts them: two gRPC ports, the web port and
-//! the tasks. Used by the program and, in process, by its tests.
+//! Puts the parts together and starts them: two gRPC ports, the web port and the tasks.
+//! The program uses this, and so do its tests in their own process.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -45,28 +45,30 @@ use crate::tasks::{Task, TaskCounters, drive};
 use crate::tls::{Acceptor, Connection, Limits};
 use crate::web::{self, CountersByTask};
 
-/// A peer that does not answer a ping this long after silence of the same
-/// length is gone: within five seconds in all.
+/// The interval of pings to a silent peer, and the time limit for the answer. A lost peer
+/// is therefore detected within five seconds.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
-/// Calls of one connection at once: an agent has its session and a renewal,
-/// `omlctl` a status that it follows and a change. Each may hold a message.
+/// The number of concurrent calls of one connection. An agent has its session and a
+/// renewal; `omlctl` has a status that it watches and a change. Each call may hold a
+/// message.
 const CALLS_MAX: u32 = 8;
-/// Of a host without a certificate, which makes one.
+/// The same for a host without a certificate, which makes one call.
 const ENROLLMENT_CALLS_MAX: u32 = 4;
-/// Longest wait for the answer to a call; streams are not bounded by it.
+/// The time limit for the reply to a call. It does not apply to streams.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
-/// Largest message of a host without a certificate: a request for one, of at
-/// most half of this, and a token or the certificate that has ended.
+/// The size limit of a message from a host without a certificate. It contains a
+/// certificate request of at most half of this size, and a token or the expired
+/// certificate.
 const ENROLLMENT_BYTES_MAX: usize = 16 << 10;
-/// How long a host without a certificate may stay connected: joining takes less
-/// than a second, and who says nothing is closed.
+/// The time limit of a connection without a certificate. Joining takes less than a
+/// second, and a silent peer is disconnected.
 const ENROLLMENT_AGE: Duration = Duration::from_secs(5);
-/// What is left to it then to take the answer.
+/// The time that it has afterwards to read the reply.
 const ENROLLMENT_GRACE: Duration = Duration::from_secs(10);
-/// Longest wait for what is going on when the controller stops.
+/// The time limit for running calls when the controller stops.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
-/// Why the controller does not start.
+/// The error of a controller that cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The authority cannot be used.
@@ -78,15 +80,15 @@ pub enum StartError {
     /// The store cannot be read.
     #[error("cannot read the store")]
     Store(#[source] StoreError),
-    /// What is stored was not made by `omlcontroller init`.
+    /// The store was not made completely by `omlcontroller init`.
     #[error(
         "the store has no epoch: `omlcontroller init` did not end; remove the data folder and run it again"
     )]
     Uninitialized,
-    /// Something of the operations does not start.
+    /// An operation failed during the start.
     #[error(transparent)]
     Ops(crate::ops::OpsError),
-    /// An address cannot be listened on.
+    /// A port cannot be opened.
     #[error("cannot listen on {address}")]
     Listen {
         address: SocketAddr,
@@ -95,27 +97,27 @@ pub enum StartError {
     },
 }
 
-/// A controller that runs.
+/// A running controller.
 #[derive(Debug)]
 pub struct Running {
-    /// Port of agents and operators.
+    /// The port of agents and operators.
     pub listen: SocketAddr,
-    /// Port of hosts without a certificate.
+    /// The port of hosts without a certificate.
     pub enrollment_listen: SocketAddr,
-    /// Port of metrics and service discovery.
+    /// The port of metrics and service discovery.
     pub web_listen: Option<SocketAddr>,
     pub ops: Ops,
     shutdown: Shutdown,
-    /// End when told.
+    /// The services, which end when a shutdown is requested.
     ports: JoinSet<()>,
-    /// Never end by themselves.
+    /// The tasks, which never end by themselves.
     tasks: JoinSet<()>,
 }
 
 /// Starts a controller over a store.
 ///
 /// # Errors
-/// What stands in the way; nothing is left running then.
+/// Returns [`RunError`] with the reason; nothing is left running then.
 pub async fn start(
     settings: &Settings,
     env: Env,
@@ -248,13 +250,13 @@ impl Running {
         self.ports.spawn(serve(router, connections, self.shutdown.signal()));
     }
 
-    /// Ends sessions and ports in order, and what does not end in time by force.
+    /// Ends sessions and ports in order. What does not end in time is aborted.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         self.shutdown.request();
         let ended = async {
             while self.ports.join_next().await.is_some() {}
-            // Sessions outlive their ports: each keeps what it last heard.
+            // Sessions end after their ports, because each records its last report.
             self.shutdown.all_ended().await;
         };
         if timeout(STOP_LIMIT, ended).await.is_err() {

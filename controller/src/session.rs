@@ -1,5 +1,5 @@
-//! The agents' service: a session per connected node, and renewals. Who the
-//! node is, only its certificate says.
+//! The agents' service: one session per connected node, and the renewal of certificates.
+//! The identity of a node comes only from its certificate.
 
 use std::pin::Pin;
 
@@ -23,7 +23,8 @@ mod rate_limit;
 
 use self::agent_stream::AgentStream;
 
-/// Messages that may wait for a slow agent: the newest assignment is all it needs.
+/// The number of messages that may wait for a slow agent, which only needs the newest
+/// assignment.
 const OUTGOING_LEN_MAX: usize = 1;
 
 /// The agents' service.
@@ -34,7 +35,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// The service; its sessions end when `shutdown` says so.
+    /// Makes the service. Its sessions end when a shutdown is requested.
     #[must_use]
     pub fn new(nodes: Nodes, shutdown: ShutdownSignal) -> Self {
         Self { nodes, shutdown }

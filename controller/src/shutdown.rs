@@ -1,4 +1,4 @@
-//! Tells everything that runs that the controller shuts down.
+//! Requests and observes the shutdown of the controller.
 
 use tokio::sync::watch;
 
@@ -20,12 +20,12 @@ impl Shutdown {
         self.requested.send_replace(true);
     }
 
-    /// Returns once every signal was dropped: everyone has ended.
+    /// Waits until every signal was dropped, which means that everything has ended.
     pub async fn all_ended(&self) {
         self.requested.closed().await;
     }
 
-    /// A signal for one more task.
+    /// Returns a signal for another task.
     #[must_use]
     pub fn signal(&self) -> ShutdownSignal {
         ShutdownSignal { requested: self.requested.subscribe() }
@@ -33,9 +33,9 @@ impl Shutdown {
 }
 
 impl ShutdownSignal {
-    /// Returns once the shutdown is requested, or when nobody is left who could request it.
+    /// Waits until the shutdown is requested, or nobody is left who could request it.
     pub async fn requested(&mut self) {
-        // An error says that the other end is gone: that is the end too.
+        // An error means that the other end is gone, which counts as a request.
         let _end = self.requested.wait_for(|requested| *requested).await.map(drop);
     }
 }

@@ -1,6 +1,6 @@
-//! What goes on by itself: rollouts, assignments, the controller's own
-//! certificate. A task is told nothing but "look again"; it reads, asks a pure
-//! function, and commits what that says.
+//! The tasks that run by themselves: rollouts, assignments and the controller's own
+//! certificate. A task is only woken; it then reads, asks a pure function, and commits
+//! the decision.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -20,35 +20,35 @@ pub mod assignment;
 pub mod certificate;
 pub mod rollout;
 
-/// How often a task looks even if nothing nudges it: nudges are quick, this is
-/// the truth.
+/// The interval at which a task reads everything even without a nudge. Nudges make it
+/// fast, and this makes it reliable.
 const RESYNC_PERIOD: Duration = Duration::from_secs(30);
-/// From a pass that failed to the next.
+/// The pause after a failed pass.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Work that goes on by itself.
+/// A task that runs by itself.
 #[async_trait]
 pub trait Task: Send + Sync + 'static {
-    /// Its name in logs and metrics.
+    /// Returns its name in logs and metrics.
     fn name(&self) -> &'static str;
 
-    /// What makes it look again.
+    /// Returns the signals that wake it.
     fn nudges(&self) -> Nudges;
 
-    /// Looks at everything once and does what follows. `trigger` tells a quick look
-    /// from a thorough one.
+    /// Reads everything once and commits what follows. `trigger` says whether it may skip
+    /// what has not changed.
     async fn pass(&self, trigger: Trigger) -> ops::Result<()>;
 }
 
-/// What made a task look again.
+/// The reason for a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
     Change,
-    /// The period is over, or the pass before failed.
+    /// The resync period is over, or the previous pass failed.
     Resync,
 }
 
-/// Everything that makes a task look again.
+/// All signals that wake a task.
 #[derive(Debug, Default)]
 pub struct Nudges {
     pub stored: Vec<ChangeSignal>,
@@ -64,12 +64,12 @@ impl Nudges {
         if all.is_empty() {
             return std::future::pending().await;
         }
-        // Each only observes: a nudge that is not returned now is kept.
+        // Each only observes, so a nudge that is not returned now is kept.
         futures_util::future::select_all(all).await;
     }
 }
 
-/// Counts how a task fares.
+/// The counters of one task.
 #[derive(Debug, Default)]
 pub struct TaskCounters {
     passes: AtomicU64,
@@ -77,19 +77,19 @@ pub struct TaskCounters {
     panics: AtomicU64,
 }
 
-/// How a task fared since the start, as numbers.
+/// The values of a task's counters since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskStats {
-    /// Passes in all.
+    /// The number of passes.
     pub passes: u64,
-    /// Passes that ended with an error.
+    /// The number of passes that ended with an error.
     pub failures: u64,
-    /// Passes that ended with a panic.
+    /// The number of passes that ended with a panic.
     pub panics: u64,
 }
 
 impl TaskCounters {
-    /// The numbers now.
+    /// Returns the current values.
     #[must_use]
     pub fn read(&self) -> TaskStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -101,7 +101,7 @@ impl TaskCounters {
     }
 }
 
-/// Runs a task for ever. A panic ends a pass, not the task.
+/// Runs a task and never returns. A panic ends a pass, but not the task.
 pub async fn drive(task: Arc<dyn Task>, counters: Arc<TaskCounters>) {
     let mut nudges = task.nudges();
     let mut trigger = Trigger::Resync;
@@ -109,7 +109,7 @@ pub async fn drive(task: Arc<dyn Task>, counters: Arc<TaskCounters>) {
         let passed = pass(&*task, &counters, trigger).await;
         let pause = if passed { RESYNC_PERIOD } else { RETRY_PAUSE };
         if !passed {
-            // Nudges would only repeat what failed; they are kept meanwhile.
+            // A nudge now would only repeat the failure. It is kept meanwhile.
             tokio::time::sleep(RETRY_PAUSE).await;
             trigger = Trigger::Resync;
             continue;

@@ -15,7 +15,7 @@ use oml_common::text::error::chain;
 use oml_daemon::http;
 use tokio::net::TcpListener;
 
-use crate::ops::status::Status;
+use crate::ops::status::StatusReader;
 use crate::shutdown::ShutdownSignal;
 use crate::tasks::TaskCounters;
 
@@ -30,14 +30,14 @@ const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 
 #[derive(Clone)]
 struct Shared {
-    status: Status,
+    status: StatusReader,
     counters: Arc<CountersByTask>,
 }
 
 /// Serves requests until a shutdown is requested.
 pub async fn serve(
     listener: TcpListener,
-    status: Status,
+    status: StatusReader,
     counters: CountersByTask,
     mut shutdown: ShutdownSignal,
 ) {

@@ -1,9 +1,10 @@
-//! From the operations' types to the wire's. The one place that turns an error
-//! into a status.
+//! Converts the types of the operations to those of the wire. Only this module turns an
+//! error into a status.
 
+use oml_common::decide::status::{RolloutSummary, summary};
 use oml_common::decide::verdict::Sentence;
 use oml_common::document::revision::Change;
-use oml_common::document::rollout::{NodeFailure, Rollout, State};
+use oml_common::document::rollout::NodeFailure;
 use oml_common::id::{Generation, NodeName, RevisionNumber};
 use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
@@ -17,19 +18,20 @@ use crate::ops::change::ChangeResult;
 use crate::ops::history::HistoryEntry;
 use crate::ops::nodes::IssuedCertificate;
 use crate::ops::presence::NodePresence;
-use crate::ops::status::{NodeStatus, TenantStatus};
+use crate::ops::status::{NodeStatus, RolloutStatus, TenantStatus};
 use crate::ops::verdict::ChangeProgress;
 use crate::records::values::RevisionKind;
 use crate::store::StoreError;
 
-/// How long a copy of a host that was refused is shown: it tries again sooner.
+/// The time for which the refusal of a host's copy is shown. The copy tries again sooner
+/// than that.
 const DUPLICATE_SHOWN_MS: u64 = 15 * 60_000;
 
-/// What a caller is told of an error.
+/// Returns the status for an error.
 pub(crate) fn status_of(error: &OpsError) -> Status {
     let code = match error {
         OpsError::Problems(problems) => return problem::to_status(problems),
-        // The store's limits are reached by what an operator wrote.
+        // The specification that the operator wrote is too large for the store.
         OpsError::Store(StoreError::Refused(reason)) => {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
             return problem::to_status(&Problems::from(problem));
@@ -40,7 +42,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         OpsError::Busy | OpsError::Store(StoreError::Conflict { .. }) => Code::Aborted,
         OpsError::Store(StoreError::Full { .. }) => Code::ResourceExhausted,
         OpsError::Store(StoreError::Damaged { .. }) => Code::DataLoss,
-        // Whether the change was kept is known only after a restart.
+        // Only a restart shows whether the change was committed.
         OpsError::Store(StoreError::Stopped { .. }) => Code::Unknown,
         OpsError::Pki(_) | OpsError::Tls(_) => Code::Internal,
         OpsError::Token(_)
@@ -58,7 +60,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
     Status::new(code, problem::text_that_fits(&message))
 }
 
-/// The reply to a change.
+/// Converts the result of a change.
 pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
     let mut changes: Vec<v1::Change> = changed.changes.iter().map(change).collect();
     if changed.changed && changes.is_empty() {
@@ -72,7 +74,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
     }
 }
 
-/// A line of the difference where only the specification itself differs.
+/// Returns the line of a difference in which only the text of the specification changed.
 fn only_the_text() -> v1::Change {
     let note = "nothing on the nodes".to_owned();
     v1::Change { kind: v1::ChangeKind::Spec.into(), note, ..v1::Change::default() }
@@ -89,7 +91,7 @@ fn change(change: &Change) -> v1::Change {
     }
 }
 
-/// A revision and what became of it.
+/// Converts a revision with its outcome.
 pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
     let revision = &past.revision;
     v1::Revision {
@@ -114,7 +116,7 @@ fn revision_kind(kind: RevisionKind) -> v1::RevisionKind {
     }
 }
 
-/// A host's new certificate.
+/// Converts a host's new certificate.
 pub(crate) fn certificate(certified: IssuedCertificate) -> v1::Certificate {
     v1::Certificate {
         certificate_pem: certified.certificate_pem,
@@ -124,8 +126,8 @@ pub(crate) fn certificate(certified: IssuedCertificate) -> v1::Certificate {
     }
 }
 
-/// How tenants stand. The last words of what failed go along with a tenant that
-/// is alone: those of all together have no bound.
+/// Converts the status of tenants. The log lines of failures are only included for a
+/// single tenant, because those of all tenants together have no bound.
 pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusReply {
     let with_logs = tenants.len() == 1;
     let tenants = tenants.into_iter().map(|tenant| {
@@ -138,7 +140,7 @@ pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusRe
     v1::StatusReply { now_ms: now.0, tenants: tenants.collect() }
 }
 
-/// How far a change is, and the verdict on it.
+/// Converts the progress of a change and the verdict on it.
 pub(crate) fn change_progress(progress: ChangeProgress, now: Timestamp) -> v1::ChangeProgress {
     let ChangeProgress { status, revision, verdict } = progress;
     let sentence = Sentence { verdict: &verdict, revision, tenant: &status.tenant }.to_string();
@@ -169,27 +171,13 @@ fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
     v1::TenantStatus {
         tenant: status.tenant.to_string(),
         revision: status.revision.0,
-        rollout: status.rollout.map(|(state, waits_for)| rollout(&state, waits_for)),
+        rollout: status.rollout.as_ref().map(rollout),
         nodes: status.nodes.iter().map(|(name, node)| node_status(name, node, now)).collect(),
     }
 }
 
-fn rollout(rollout: &Rollout, waits_for: String) -> v1::Rollout {
-    let waves = rollout.waves.len();
-    let wave = match rollout.state {
-        State::Progressing { wave } => wave.min(waves),
-        State::Completed => waves,
-        State::Paused { .. }
-        | State::RollingBack { .. }
-        | State::RolledBack { .. }
-        | State::Superseded => 0,
-    };
-    let why = rollout.state.why();
-    let reason = match (why.is_empty(), waits_for.is_empty()) {
-        (true, _) => waits_for,
-        (false, true) => why.to_owned(),
-        (false, false) => format!("{why}; waits for {waits_for}"),
-    };
+fn rollout(RolloutStatus { rollout, waits_for }: &RolloutStatus) -> v1::Rollout {
+    let RolloutSummary { wave, waves, reason } = summary(rollout, waits_for);
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     v1::Rollout {
         from: rollout.from.unwrap_or_default().0,
@@ -225,19 +213,19 @@ fn node_status(name: &NodeName, status: &NodeStatus, now: Timestamp) -> v1::Node
         target: status.target.unwrap_or(RevisionNumber(0)).0,
         assigned: generation.map(generation_to_wire),
         report: report_with(presence, now)
-            .map(|report| v1::Report { revision: status.revision(name).0, ..report }),
+            .map(|report| v1::Report { revision: status.applied_revision(name).0, ..report }),
         certificate_ends_ms: node.certificates.current.expires.0,
         agent_version: node.agent.as_ref().map(|agent| agent.version.clone()).unwrap_or_default(),
         expected: status
-            .expected
+            .unreported(name)
             .iter()
             .map(|(name, v)| (name.to_string(), version(v).unwrap_or_default()))
             .collect(),
     }
 }
 
-/// What the node said, and what another machine in its name does: that is a
-/// trouble which the node itself cannot see.
+/// Converts the node's report, and adds the refusal of another machine that claims to be
+/// the node, which the node itself cannot see.
 fn report_with(presence: &NodePresence, now: Timestamp) -> Option<v1::Report> {
     let mut wire = presence.report.as_deref().map(to_wire);
     let is_recent = |at: Timestamp| now.since_ms(at) < DUPLICATE_SHOWN_MS;
@@ -247,7 +235,7 @@ fn report_with(presence: &NodePresence, now: Timestamp) -> Option<v1::Report> {
     wire
 }
 
-/// Whether a node is there.
+/// Returns whether the node is connected, unreachable or was never seen.
 fn node_state(presence: &NodePresence) -> v1::NodeState {
     match presence {
         NodePresence { connected: true, .. } => v1::NodeState::Connected,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use oml_daemon::env::{Env, Random};
+use oml_daemon::env::{Clock, Env, Random};
 use oml_daemon::tls::{Fingerprint, Identity, connect, enrollment_config};
 use omlcontroller::pki::{Authority, Terms};
 use omlcontroller::tls::{self, Acceptor, Limits};
@@ -31,9 +31,9 @@ async fn server_child() {
     let Ok(dir) = std::env::var(DIR) else { return };
     let now = Env::system().now();
     let authority = Authority::create(dir.as_ref(), "test", now, &Random::system()).unwrap();
-    let terms = Terms { now, lifetime_ms: 3_600_000, after: None };
+    let terms = Terms { now, lifetime_ms: 3_600_000, epoch: 1, after: None };
     let own = authority.issue_with_key(&Identity::Controller, terms).unwrap();
-    let config = tls::enrollment_config(&authority, &own).unwrap();
+    let config = tls::enrollment_config(&authority, &own, &Clock::system()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("\nserving {} {}", listener.local_addr().unwrap(), authority.fingerprint());
     let limits = Limits {
@@ -98,7 +98,7 @@ impl Drop for Server {
 async fn a_port_without_descriptors_waits_and_serves_again() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
-    let client = Arc::new(enrollment_config(server.fingerprint));
+    let client = Arc::new(enrollment_config(server.fingerprint, &Clock::system()));
     let address = server.address.to_string();
     assert!(connect(&address, Arc::clone(&client)).await.is_ok());
 

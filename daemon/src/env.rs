@@ -1,9 +1,8 @@
-//! The environment of a program as a value: what time it is, what nobody can
-//! guess, ids made of both, and the ports that are listened on.
+//! The environment of a program as a value: its clocks, its randomness, the ids that it
+//! makes, and the ports on which it listens.
 //!
-//! [`Env::system`] is what programs use. [`Simulated`] is what tests use: its
-//! time is tokio's, which can be paused, and its randomness follows from a seed,
-//! so that a test that failed fails again.
+//! Programs use [`Env::system`]. Tests use [`Simulated`]: its time is tokio's, which can
+//! be paused, and its randomness follows from a seed, so that a failed test fails again.
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,8 +25,8 @@ pub use simulated::Simulated;
 
 use self::ids::Ids;
 
-/// Everything a program gets from outside that is no message and no file. Cheap
-/// to clone; all clones are one environment.
+/// Everything that a program gets from outside, apart from messages and files. It is
+/// cheap to clone, and all clones are one environment.
 #[derive(Debug, Clone)]
 pub struct Env {
     clock: Clock,
@@ -37,55 +36,55 @@ pub struct Env {
 }
 
 impl Env {
-    /// The environment of this process.
+    /// Returns the environment of this process.
     #[must_use]
     pub fn system() -> Self {
         Self::new(Clock::system(), Random::system(), Listen::system())
     }
 
-    /// An environment of these parts.
+    /// Makes an environment of these parts.
     #[must_use]
     pub fn new(clock: Clock, random: Random, listen: Listen) -> Self {
         Self { clock, random, ids: Arc::default(), listen }
     }
 
-    /// The same environment with another clock.
+    /// Returns the same environment with another clock.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
 
-    /// The same environment with other ports.
+    /// Returns the same environment with other ports.
     #[must_use]
     pub fn with_listen(self, listen: Listen) -> Self {
         Self { listen, ..self }
     }
 
-    /// The host's clocks.
+    /// Returns the host's clocks.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// The wall time.
+    /// Returns the wall time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// The source of randomness.
+    /// Returns the source of randomness.
     #[must_use]
     pub fn random(&self) -> &Random {
         &self.random
     }
 
-    /// A UUID of version 7 that nobody had before: an id of an operation, a store
-    /// or anything else that is named before anybody else knows of it. Within this
-    /// process later ids are higher, even when the clock is set back; over a restart
-    /// they are not, so no order may be read from them.
+    /// Makes a new UUID of version 7, for an operation, a store or anything else that
+    /// needs a name at once. Within this process, later ids are higher even if the clock
+    /// is set back. They are not higher after a restart, so nothing may depend on their
+    /// order.
     ///
     /// # Errors
-    /// [`RandomError`] where the system has no randomness.
+    /// Returns [`RandomError`] if the system has no randomness.
     pub fn uuid(&self) -> Result<Uuid, RandomError> {
         self.ids.next(self.now(), &self.random)
     }
@@ -93,7 +92,7 @@ impl Env {
     /// Listens on `address`.
     ///
     /// # Errors
-    /// What the system says, such as that the port is taken.
+    /// Returns the system's error, for example that the port is in use.
     pub async fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
         self.listen.tcp(address).await
     }

@@ -14,16 +14,17 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-/// Connections served at the same time; more wait.
+/// The number of concurrent connections; further ones wait.
 pub const CONNECTIONS_MAX: usize = 8;
-/// From the first byte of a request to its last header.
+/// The time limit from the first byte of a request to its last header.
 const HEADERS: Duration = Duration::from_secs(5);
-/// Longest life of a connection, which is one request.
+/// The time limit of a connection, which is one request.
 const CONNECTION: Duration = Duration::from_secs(20);
-/// What keeps the system from taking a connection, such as too many open files, may pass.
+/// The pause after the system could not accept a connection, for example because of too
+/// many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Answers requests until dropped; connections end with it.
+/// Answers requests until it is dropped, which also ends its connections.
 pub async fn serve<S, B>(listener: TcpListener, service: S) -> Infallible
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
@@ -59,7 +60,7 @@ where
 {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        // Whoever asks often takes no place from the others in between.
+        // A peer that asks often takes no place from the others in between.
         .keep_alive(false)
         .header_read_timeout(HEADERS)
         .serve_connection(TokioIo::new(stream), service);

@@ -1,8 +1,8 @@
-//! What both daemons share: mutual TLS, the server of a few HTTP pages, the log,
-//! the loader of settings, failpoints, and the environment as a value.
+//! The parts that both daemons share: mutual TLS, the server of a few HTTP pages, the
+//! log, the loader of settings, failpoints, and the environment as a value.
 //!
-//! Nothing in it decides anything about tenants, and it knows neither the wire
-//! nor a store. `omlctl` uses the client side of [`tls`] and [`env`], nothing else.
+//! This crate decides nothing about tenants, and it knows neither the wire nor a store.
+//! `omlctl` uses only the client side of [`tls`] and [`env`].
 
 pub mod env;
 pub mod failpoint;

@@ -1,8 +1,7 @@
 //! Reads a daemon's settings: its file, drop-ins over it, and the environment over both.
 //!
-//! What the settings are is each daemon's own matter. It names its [`Sources`],
-//! gets what they say as one value, and checks that with [`SettingsError::value`]
-//! for what is not possible.
+//! Each daemon defines its own settings. It names its [`Sources`], gets their content as
+//! one value, and reports impossible values with [`SettingsError::value`].
 
 use std::collections::HashMap;
 use std::io;
@@ -12,18 +11,19 @@ use config::builder::DefaultState;
 use config::{Config, ConfigBuilder, Environment, File};
 use serde::de::DeserializeOwned;
 
-/// Where a daemon's settings come from.
+/// The sources of a daemon's settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources {
-    /// The main file's name in the folder of settings; drop-ins are in `conf.d` beside it.
+    /// The name of the main file in the folder of settings; drop-ins are in `conf.d`
+    /// beside it.
     pub file: &'static str,
-    /// What the names of environment variables begin with, without the underscore behind it.
+    /// The prefix of environment variables, without the underscore after it.
     pub prefix: &'static str,
-    /// The settings that are lists; variables write them with commas.
+    /// The settings that are lists; variables separate their items with commas.
     pub lists: &'static [&'static str],
 }
 
-/// Why there are no settings.
+/// The error of settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// A source cannot be parsed or names a setting that does not exist.
@@ -38,7 +38,7 @@ pub enum SettingsError {
     Value {
         key: String,
         value: String,
-        /// What it should look like.
+        /// The expected form of the value.
         expected: &'static str,
     },
     /// A file or folder cannot be read.
@@ -52,7 +52,7 @@ pub enum SettingsError {
 }
 
 impl SettingsError {
-    /// Says that the setting `key` cannot be `value`, and what it should look like.
+    /// Makes the error of a setting `key` that cannot be `value`, with the expected form.
     #[must_use]
     pub fn value(key: impl Into<String>, value: impl Into<String>, expected: &'static str) -> Self {
         Self::Value { key: key.into(), value: value.into(), expected }
@@ -60,17 +60,18 @@ impl SettingsError {
 }
 
 impl Sources {
-    /// Reads the main file in `folder`, the drop-ins of `conf.d` in the order of
-    /// their names, and the environment, each over the ones before. Neither file
-    /// nor folder has to exist.
+    /// Reads the main file in `folder`, the drop-ins of `conf.d` in the order of their
+    /// names, and the environment. Each source overrides the ones before it. Neither the
+    /// file nor the folder has to exist.
     ///
     /// # Errors
-    /// The source that cannot be read or used.
+    /// Returns an error for the source that cannot be read or used.
     pub fn read<T: DeserializeOwned>(&self, folder: &Path) -> Result<T, SettingsError> {
         self.read_with(folder, None)
     }
 
-    /// Reads as [`Sources::read`] does, with `variables` in the place of the process's own.
+    /// Does the same as [`Sources::read`], with `variables` instead of those of the
+    /// process.
     fn read_with<T: DeserializeOwned>(
         &self,
         folder: &Path,
@@ -83,7 +84,7 @@ impl Sources {
             builder = builder.add_source(File::from(path));
         }
         let environment = self.environment().source(variables);
-        // The files were checked one by one, so what is wrong now is the environment.
+        // The files were checked one by one, so only the environment can be wrong now.
         let place = format!("the environment ({}_…)", self.prefix);
         check(&place, builder.add_source(environment))
     }
@@ -94,7 +95,7 @@ impl Sources {
         if self.lists.is_empty() {
             return environment;
         }
-        // Lists are only taken apart where values are parsed.
+        // Lists are only split if values are parsed.
         let environment = environment.list_separator(",").try_parsing(true);
         self.lists.iter().fold(environment, |all, key| all.with_list_parse_key(key))
     }

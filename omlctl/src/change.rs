@@ -1,4 +1,4 @@
-//! Making a change: sent at most once, shown, and waited for.
+//! Makes a change at most once, shows it, and waits for its end.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,76 +15,76 @@ use tokio::time::{Instant, sleep};
 
 use crate::connection::{Controller, Failed, Target};
 use crate::error::CommandError;
-use crate::output::{Format, Output, tell};
+use crate::output::{Format, Output, print_note};
 use crate::progress::Progress;
 use crate::wait::{self, Ended, ExitOutcome, Watched};
 use crate::{describe, view};
 
-/// What a change is made of.
+/// The request for a change.
 #[derive(Debug, Clone)]
-pub(crate) enum Wanted {
+pub(crate) enum ChangeRequest {
     Apply { spec_yaml: String },
     SetVersion { tenant: String, versions: BTreeMap<String, String> },
     Rollback { tenant: String, to: u64 },
 }
 
-/// How a change is made; the same for every verb that makes one.
+/// The options of every verb that makes a change.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ChangeArgs {
-    /// Only show what would change
+    /// Show what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// End when the change is accepted, before it has reached the nodes
+    /// Return when the controller has accepted the change, without waiting for the rollout
     #[arg(long)]
     no_wait: bool,
-    /// Longest wait for the change to reach the nodes. Calls that end first are
-    /// waited for: keep it well above drain_deadline, which is 30m unless set
+    /// Maximum time to wait for the rollout; it goes on afterwards. Draining can take
+    /// until drain_deadline (30m unless set), so choose a much longer time
     #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = duration, value_hint = ValueHint::Other)]
     timeout: Duration,
-    /// Why the change is made, for the history
+    /// Reason for the change, for the history
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_hint = ValueHint::Other)]
     why: String,
-    /// Id under which the change is made at most once [default: a new one]
+    /// Id of the change: the same id makes it at most once [default: a new id]
     #[arg(long, value_name = "ID", value_hint = ValueHint::Other, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     op_id: Option<String>,
 }
 
-/// The whole of a change, for programs.
+/// The result of a change as JSON or YAML.
 #[derive(Debug, Serialize)]
 struct Answer<'a> {
     op_id: &'a str,
     dry_run: bool,
     #[serde(flatten)]
     reply: &'a ChangeReply,
-    /// Absent when nobody waited.
+    /// Absent if the command did not wait for the end.
     outcome: Option<Outcome<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 struct Outcome<'a> {
-    /// `done`, `failed`, `rolled-back`, `waiting`, or `unknown` where the waiting broke off.
+    /// `done`, `failed`, `rolled-back`, `waiting`, or `unknown` if waiting failed.
     ending: &'static str,
     sentence: Cow<'a, str>,
     rollout: Option<&'a Rollout>,
 }
 
-/// Longest time in which a change whose answer was lost is sent again.
+/// The time for which a change whose answer was lost is sent again.
 const RETRY_LIMIT: Duration = Duration::from_secs(60);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 impl ChangeArgs {
-    /// A plan: nothing is changed.
+    /// Returns options that only plan the change.
     pub(crate) fn dry_run() -> Self {
         let why = String::new();
         Self { dry_run: true, no_wait: true, timeout: Duration::ZERO, why, op_id: None }
     }
 }
 
-/// Makes a change, shows it, and waits for its end unless told otherwise.
+/// Makes a change, shows it, and waits for its end unless the options say otherwise.
 pub(crate) async fn make(
     target: &Target,
     output: &Output,
-    wanted: Wanted,
+    request: ChangeRequest,
     args: &ChangeArgs,
 ) -> Result<ExitOutcome, CommandError> {
     let options = ChangeOptions {
@@ -92,13 +92,13 @@ pub(crate) async fn make(
         dry_run: args.dry_run,
         why: args.why.clone(),
     };
-    let (controller, reply) = send(target, &wanted, &options, args.timeout).await?;
+    let (controller, reply) = send(target, &request, &options, args.timeout).await?;
     if output.format == Format::Table && !reply.changes.is_empty() {
         output.text(&view::changes(output, &reply.changes))?;
     }
-    let ended = until_its_end(target, output, controller, &reply, args).await;
+    let ended = wait_if_needed(target, output, controller, &reply, args).await;
     if output.format != Format::Table {
-        // What was accepted is told even if its end is not known.
+        // An accepted change is printed even if its outcome is unknown.
         let outcome = match &ended {
             Ok(ended) => ended.as_ref().map(Outcome::new),
             Err(error) => Some(Outcome::unknown(error)),
@@ -109,8 +109,9 @@ pub(crate) async fn make(
     Ok(ended?.map_or(ExitOutcome::Done, |ended| ended.outcome))
 }
 
-/// Waits for what is on its way, unless told otherwise; none where nobody waited.
-async fn until_its_end(
+/// Waits for the end of the rollout, unless the options say otherwise. Returns `None` if
+/// there was nothing to wait for.
+async fn wait_if_needed(
     target: &Target,
     output: &Output,
     mut controller: Controller,
@@ -118,65 +119,68 @@ async fn until_its_end(
     args: &ChangeArgs,
 ) -> Result<Option<Ended>, CommandError> {
     let waits = !args.dry_run && !args.no_wait;
-    if waits && (reply.changed || controller.is_on_its_way(reply).await?) {
+    if waits && (reply.changed || controller.is_in_progress(reply).await?) {
         return follow(target, output, controller, reply, args.timeout).await.map(Some);
     }
-    tell(&closing(reply, args));
+    print_note(&closing_line(reply, args));
     Ok(None)
 }
 
-/// Sends a change until it is answered. What was sent may have been done even
-/// if no answer came, so every attempt carries the same id.
+/// Sends a change until it is answered. A request without an answer may have been carried
+/// out, so every attempt has the same id.
 async fn send(
     target: &Target,
-    wanted: &Wanted,
+    request: &ChangeRequest,
     options: &ChangeOptions,
     limit: Duration,
 ) -> Result<(Controller, ChangeReply), CommandError> {
     let deadline = Instant::now() + limit.min(RETRY_LIMIT);
     let mut lost: Option<String> = None;
     loop {
-        let why = match attempt(target, wanted, options).await {
+        let why = match send_once(target, request, options).await {
             Ok(done) => return Ok(done),
-            Err(InstanceUpdate::NotSent(error)) if lost.is_none() => return Err(error),
-            Err(InstanceUpdate::NotSent(error)) => error.to_string(),
-            Err(InstanceUpdate::Sent(Failed::Answered(error))) => return Err(error),
-            Err(InstanceUpdate::Sent(failed @ Failed::Unauthenticated(_))) if lost.is_none() => {
+            Err(Undelivered::NotSent(error)) if lost.is_none() => return Err(error),
+            Err(Undelivered::NotSent(error)) => error.to_string(),
+            Err(Undelivered::Sent(Failed::Answered(error))) => return Err(error),
+            Err(Undelivered::Sent(failed @ Failed::Unauthenticated(_))) if lost.is_none() => {
                 return Err(failed.into());
             }
-            Err(InstanceUpdate::Sent(failed @ Failed::Lost(_))) if options.dry_run => {
+            Err(Undelivered::Sent(failed @ Failed::Lost(_))) if options.dry_run => {
                 return Err(failed.into());
             }
-            Err(InstanceUpdate::Sent(Failed::Lost(why) | Failed::Unauthenticated(why))) => why,
+            Err(Undelivered::Sent(Failed::Lost(why) | Failed::Unauthenticated(why))) => why,
         };
         if Instant::now() + RETRY_PAUSE > deadline {
             return Err(CommandError::OutcomeUnknown { op_id: options.op_id.clone(), why });
         }
         if lost.replace(why.clone()).is_none() {
-            tell(&format!("no answer ({why}); trying again, the change is made once"));
+            print_note(&format!(
+                "no answer ({why}); retrying with the same id, so that the change is made only once"
+            ));
         }
         sleep(RETRY_PAUSE).await;
     }
 }
 
-enum InstanceUpdate {
+/// The error of one attempt to send a change.
+enum Undelivered {
     NotSent(CommandError),
     Sent(Failed),
 }
 
-async fn attempt(
+async fn send_once(
     target: &Target,
-    wanted: &Wanted,
+    request: &ChangeRequest,
     options: &ChangeOptions,
-) -> Result<(Controller, ChangeReply), InstanceUpdate> {
-    let mut controller = target.connect().await.map_err(InstanceUpdate::NotSent)?;
-    let reply = controller.change(wanted, options).await.map_err(InstanceUpdate::Sent)?;
+) -> Result<(Controller, ChangeReply), Undelivered> {
+    let mut controller = target.connect().await.map_err(Undelivered::NotSent)?;
+    let reply = controller.change(request, options).await.map_err(Undelivered::Sent)?;
     Ok((controller, reply))
 }
 
 impl Controller {
-    /// Whether the revision of a reply is still on its way to the nodes.
-    async fn is_on_its_way(&mut self, reply: &ChangeReply) -> Result<bool, CommandError> {
+    /// Whether the rollout of a reply's revision is still in progress.
+    async fn is_in_progress(&mut self, reply: &ChangeReply) -> Result<bool, CommandError> {
         let progress = self.watch_change(&watched(reply)).await?.next().await?;
         let verdict = progress.verdict.unwrap_or_default();
         Ok(verdict.outcome() == ChangeOutcome::Waiting)
@@ -184,20 +188,20 @@ impl Controller {
 
     async fn change(
         &mut self,
-        wanted: &Wanted,
+        request: &ChangeRequest,
         options: &ChangeOptions,
     ) -> Result<ChangeReply, Failed> {
         let options = Some(options.clone());
-        match wanted.clone() {
-            Wanted::Apply { spec_yaml } => {
+        match request.clone() {
+            ChangeRequest::Apply { spec_yaml } => {
                 let request = ApplyRequest { spec_yaml, options };
                 self.call(|fleet, request| fleet.apply(request), request).await
             }
-            Wanted::SetVersion { tenant, versions } => {
+            ChangeRequest::SetVersion { tenant, versions } => {
                 let request = SetVersionRequest { tenant, versions, options };
                 self.call(|fleet, request| fleet.set_version(request), request).await
             }
-            Wanted::Rollback { tenant, to } => {
+            ChangeRequest::Rollback { tenant, to } => {
                 let request = RollbackRequest { tenant, to, options };
                 self.call(|fleet, request| fleet.rollback(request), request).await
             }
@@ -218,9 +222,9 @@ async fn follow(
     progress.finish();
     let ended = ended?;
     if ended.outcome != ExitOutcome::Done {
-        tell_failures(ended.rollout.as_ref());
+        print_failures(ended.rollout.as_ref());
     }
-    tell(&ended.sentence);
+    print_note(&ended.sentence);
     Ok(ended)
 }
 
@@ -228,20 +232,20 @@ fn watched(reply: &ChangeReply) -> Watched {
     Watched { tenant: reply.tenant.clone(), revision: reply.revision }
 }
 
-fn tell_failures(rollout: Option<&Rollout>) {
+fn print_failures(rollout: Option<&Rollout>) {
     let failures = rollout.iter().flat_map(|rollout| &rollout.failures);
     for line in failures.flat_map(describe::rollout_failure_lines) {
-        tell(&oml_common::text::problem::printable(&line));
+        print_note(&oml_common::text::problem::printable(&line));
     }
 }
 
-fn closing(reply: &ChangeReply, args: &ChangeArgs) -> String {
+fn closing_line(reply: &ChangeReply, args: &ChangeArgs) -> String {
     let ChangeReply { tenant, revision, changed, .. } = reply;
     match (changed, args.dry_run) {
         (false, _) => format!("nothing to change: {tenant} is at revision {revision}"),
-        (true, true) => format!("this is only a plan: {tenant} was not changed"),
+        (true, true) => format!("plan only: {tenant} was not changed"),
         (true, false) => format!(
-            "accepted: revision {revision} of {tenant} is on its way; see omlctl status tenant={tenant} --watch"
+            "accepted: the rollout of revision {revision} of {tenant} has started; follow it with omlctl status tenant={tenant} --watch"
         ),
     }
 }

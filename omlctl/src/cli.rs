@@ -1,4 +1,4 @@
-//! The command line: its words, its help, and nothing of what it does.
+//! The syntax and the help of the command line. The verbs implement the commands.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::verb::{
     version,
 };
 
-/// Operates contact-centre tenants through their controller
+/// Operate the tenants of contact centres through their controller
 #[derive(Debug, Parser)]
 #[command(
     name = "omlctl",
@@ -21,13 +21,16 @@ use crate::verb::{
     arg_required_else_help = true,
     disable_help_subcommand = true,
     after_help = "\
-Exit codes: 0 done or nothing to change, 1 failed, 2 wrong use, 3 rolled back,
-4 still waiting at the time-out, 5 the controller cannot be reached.
+Exit codes: 0 done or nothing to change, 1 failed, 2 wrong usage, 3 rolled back,
+4 not finished at the timeout, 5 the controller cannot be reached.
+Every command has examples: omlctl COMMAND --help.
 
 Examples:
   omlctl context import operator.toml
+  omlctl status
   omlctl apply -f acme.yaml
-  omlctl set-version tenant=acme asterisk=230204.01
+  omlctl set-version tenant=acme asterisk=230215.01
+  omlctl rollback tenant=acme to=7
   omlctl status tenant=acme --watch
   omlctl explain tenant=acme asterisk"
 )]
@@ -38,11 +41,10 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
-/// What every command understands.
+/// The options that every command accepts.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
-    /// How to print data
     #[arg(
         short,
         long,
@@ -51,16 +53,16 @@ pub(crate) struct Common {
         value_name = "FORMAT",
         default_value = "table",
         hide_possible_values = true,
-        help = "How to print data: table, json or yaml"
+        help = "Output format: table, json or yaml"
     )]
     pub(crate) output: Format,
-    /// Context to use in place of the current one
+    /// Use this context instead of the current one
     #[arg(long, global = true, value_name = "NAME", value_hint = ValueHint::Other)]
     pub(crate) context: Option<String>,
-    /// Controller to ask in place of the context's, as host:port
+    /// Connect to the controller at this address (host:port) instead of those of the context
     #[arg(long, global = true, value_name = "ADDRESS", value_hint = ValueHint::Other)]
     pub(crate) endpoint: Option<String>,
-    /// File that lists the contexts [env: OMLCTL_CONFIG] [default: ~/.config/omlctl/config.toml]
+    /// The file that lists the contexts [env: OMLCTL_CONFIG] [default: ~/.config/omlctl/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -81,7 +83,7 @@ pub(crate) enum Verb {
     Version(version::Arguments),
 }
 
-/// Keys that are easily taken for options, and what their values are.
+/// The keys that people may type as options, each with a placeholder for its value.
 const KEYS: [(&str, &str); 6] = [
     ("tenant", "NAME"),
     ("node", "NAME"),
@@ -90,10 +92,11 @@ const KEYS: [(&str, &str); 6] = [
     ("to", "REVISION"),
     ("revision", "NUMBER"),
 ];
-/// The verbs that take keys.
+/// The verbs whose arguments are pairs of key and value.
 const KEYED: [&str; 7] = ["set-version", "rollback", "status", "get", "history", "explain", "node"];
 
-/// Reads the command line of this process; help and what clap refuses end it here.
+/// Parses the command line of this process. For help and for syntax errors, clap prints
+/// its message and ends the process.
 pub(crate) fn parse() -> Result<Cli, CommandError> {
     let words: Vec<String> =
         std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -103,7 +106,7 @@ pub(crate) fn parse() -> Result<Cli, CommandError> {
     })
 }
 
-/// The pair that was meant by an option that there is not.
+/// Returns a problem that suggests `key=value` if an unknown option has the name of a key.
 fn pair_instead(error: &clap::Error, words: &[String]) -> Option<Problem> {
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
         return None;
@@ -119,6 +122,6 @@ fn pair_instead(error: &clap::Error, words: &[String]) -> Option<Problem> {
         Some((_, value)) => value,
         None => next.map_or(what, String::as_str),
     };
-    let problem = Problem::new("", format!("{option} is no option"));
+    let problem = Problem::new("", format!("there is no option {option}"));
     Some(problem.hint(format!("write {key}={value} instead")))
 }

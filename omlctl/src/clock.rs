@@ -1,33 +1,33 @@
-//! Instants and ages as people read them.
+//! Formats times and ages for people.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use oml_common::time::Span;
 
-/// Writes instants in one time zone.
+/// Formats times in one time zone.
 #[derive(Debug, Clone)]
 pub(crate) struct Clock {
     zone: TimeZone,
 }
 
 impl Clock {
-    /// The time zone of this machine.
+    /// Makes a clock with the time zone of this machine.
     pub(crate) fn local() -> Self {
         Self { zone: TimeZone::system() }
     }
 
-    /// The same everywhere.
+    /// Makes a clock whose output is the same on every machine.
     #[cfg(test)]
     pub(crate) fn utc() -> Self {
         Self { zone: TimeZone::UTC }
     }
 
-    /// Writes the time of day, such as `14:05:10`.
+    /// Formats the time of day, such as `14:05:10`.
     pub(crate) fn time(&self, at_ms: u64) -> String {
         self.show(at_ms, "%H:%M:%S")
     }
 
-    /// Writes date and time, such as `2024-05-01 14:05:10`.
+    /// Formats the date and the time, such as `2024-05-01 14:05:10`.
     pub(crate) fn date_time(&self, at_ms: u64) -> String {
         self.show(at_ms, "%Y-%m-%d %H:%M:%S")
     }
@@ -41,7 +41,7 @@ impl Clock {
     }
 }
 
-/// `12s ago`, or `never`.
+/// Formats the age of a time: `12s ago`, or `never` for 0.
 pub(crate) fn age(now_ms: u64, at_ms: u64) -> String {
     match at_ms {
         0 => "never".to_owned(),
@@ -49,13 +49,13 @@ pub(crate) fn age(now_ms: u64, at_ms: u64) -> String {
     }
 }
 
-/// `12s`, in one unit: for tables.
+/// Formats a span in its largest unit, for tables: `12s`, `3m`.
 pub(crate) fn short_span(duration_ms: u64) -> String {
     let span = span(duration_ms);
     span.split_once(' ').map_or(span.as_str(), |(first, _rest)| first).to_owned()
 }
 
-/// A span in whole seconds: `0s`, `12s`, `3m 5s`.
+/// Formats a span without fractions of a second: `0s`, `12s`, `3m 5s`.
 pub(crate) fn span(duration_ms: u64) -> String {
     match duration_ms {
         0..1000 => "0s".to_owned(),

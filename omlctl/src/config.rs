@@ -1,5 +1,5 @@
-//! The operator's contexts: which controllers there are and how to prove
-//! oneself to them. Files only; nothing here connects.
+//! Reads and writes the operator's contexts: the addresses of controllers and the
+//! credentials for them.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -8,20 +8,20 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use oml_common::text::problem::{Problem, printable};
-use oml_daemon::tls::{Credentials, Identity, Peer, certificate, client_config, uri};
+use oml_daemon::tls::{Credentials, Identity, Peer, certificate, uri};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CommandError;
 use crate::variables;
 
-/// The contexts and the file they are listed in.
+/// The contexts, and the file that lists them.
 #[derive(Debug)]
 pub(crate) struct Config {
     path: PathBuf,
     listed: Listed,
 }
 
-/// The file as it is written.
+/// The content of the file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Listed {
@@ -37,18 +37,18 @@ struct Entry {
     endpoints: Vec<String>,
 }
 
-/// One controller and the operator's identity for it.
+/// A controller and the operator's credentials for it.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) name: ContextName,
-    /// `host:port`, in the order in which they are tried.
+    /// Addresses as `host:port`, in the order in which they are tried.
     pub(crate) endpoints: Vec<String>,
-    /// The file in which they are written.
+    /// The file that holds the endpoints.
     pub(crate) listed_in: PathBuf,
     pub(crate) credentials: Credentials,
 }
 
-/// What `omlcontroller init` hands to an operator.
+/// The file that `omlcontroller init` writes for an operator.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Bundle {
     name: String,
@@ -58,15 +58,15 @@ pub(crate) struct Bundle {
     key_pem: String,
 }
 
-/// The name of a context; also the name of its folder.
+/// The name of a context, which is also the name of its folder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct ContextName(String);
 
-/// Why a text is not the name of a context.
+/// The error of a text that is not a valid name of a context.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "not the name of a context: 1 to 63 letters, digits, dots, hyphens and underscores, starting with a letter or digit"
+    "must be the name of a context: 1 to 63 letters, digits, dots, hyphens and underscores, starting with a letter or digit"
 )]
 pub(crate) struct InvalidContextName;
 
@@ -74,13 +74,12 @@ const AUTHORITY: &str = "ca.pem";
 const CERTIFICATE: &str = "certificate.pem";
 const KEY: &str = "key.pem";
 
-/// How an endpoint is written.
-pub(crate) const ADDRESS_HINT: &str =
-    "it looks like host:port, such as controller.example.com:7443";
+/// The hint for an endpoint that is not valid.
+pub(crate) const ADDRESS_HINT: &str = "write host:port, for example controller.example.com:7443";
 
 impl Config {
-    /// Reads the file that `--config` or the environment names, or the usual
-    /// one; only the usual one may be missing, and then lists nothing.
+    /// Reads the file that `--config` or the environment names, or else the default file.
+    /// Only the default file may be missing, and it then counts as empty.
     pub(crate) fn open(path: Option<PathBuf>) -> Result<Self, CommandError> {
         match path.or_else(variables::config_file) {
             Some(path) => Self::read(path, false),
@@ -88,7 +87,7 @@ impl Config {
         }
     }
 
-    /// The same for a verb that writes the file: it may be missing.
+    /// Reads the file for a verb that writes it, so it may be missing.
     pub(crate) fn open_or_new(path: Option<PathBuf>) -> Result<Self, CommandError> {
         match path.or_else(variables::config_file) {
             Some(path) => Self::read(path, true),
@@ -108,22 +107,22 @@ impl Config {
         Ok(Self { path, listed })
     }
 
-    /// Names of all contexts.
+    /// Returns the names of all contexts.
     pub(crate) fn names(&self) -> impl Iterator<Item = &ContextName> {
         self.listed.contexts.keys()
     }
 
-    /// Endpoints of a context.
+    /// Returns the endpoints of a context.
     pub(crate) fn endpoints(&self, name: &ContextName) -> &[String] {
         self.listed.contexts.get(name).map(|entry| entry.endpoints.as_slice()).unwrap_or_default()
     }
 
-    /// The context that is used when none is named.
+    /// Returns the context that is used when the command line names none.
     pub(crate) fn current(&self) -> Option<&ContextName> {
         self.listed.current.as_ref()
     }
 
-    /// The named context, or the current one.
+    /// Reads the named context, or the current one.
     pub(crate) fn context(&self, name: Option<&str>) -> Result<Context, CommandError> {
         let name = match (name, &self.listed.current) {
             (Some(name), _) => self.known(name)?,
@@ -143,7 +142,7 @@ impl Config {
         })
     }
 
-    /// Takes a bundle in; the first context becomes the current one.
+    /// Stores a bundle as a context. The first context becomes the current one.
     pub(crate) fn import(
         &mut self,
         bundle: Bundle,
@@ -153,12 +152,15 @@ impl Config {
         let name = match name {
             Some(name) => name,
             None => bundle.name.parse().map_err(|error: InvalidContextName| {
-                CommandError::Context(format!("{}: {error} (use --name)", printable(&bundle.name)))
+                CommandError::Context(format!(
+                    "{}: {error} (choose another name with --name)",
+                    printable(&bundle.name)
+                ))
             })?,
         };
         if self.listed.contexts.contains_key(&name) && !replace {
             return Err(CommandError::Context(format!(
-                "context {name} exists already (use --replace, or --name for another name)"
+                "context {name} already exists (overwrite it with --replace, or choose another name with --name)"
             )));
         }
         let credentials = Credentials {
@@ -166,7 +168,8 @@ impl Config {
             certificate_pem: bundle.certificate_pem,
             key_pem: bundle.key_pem,
         };
-        client_config(&credentials)
+        credentials
+            .check()
             .map_err(|source| CommandError::Credentials { context: name.to_string(), source })?;
         let endpoint = address(&bundle.endpoint).to_owned();
         let folder = self.folder(&name);
@@ -189,7 +192,7 @@ impl Config {
         Ok(name)
     }
 
-    /// Forgets a context and its key.
+    /// Removes a context and its key.
     pub(crate) fn remove(&mut self, name: &str) -> Result<ContextName, CommandError> {
         let name = self.known(name)?;
         self.listed.contexts.remove(&name);
@@ -224,17 +227,17 @@ impl Config {
         let known: Vec<&str> = self.names().map(|name| name.0.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         Err(CommandError::Context(format!(
-            "{}: current: there is no context {name} (choose one with omlctl context use NAME; known: {known})",
+            "{}: current: there is no context {name} (select one with omlctl context use NAME; known: {known})",
             self.path.display()
         )))
     }
 
     fn none_chosen(&self) -> String {
         if self.listed.contexts.is_empty() {
-            "there is no context yet; import your operator's bundle: omlctl context import FILE"
+            "there is no context yet; import your operator bundle with omlctl context import FILE"
                 .to_owned()
         } else {
-            "no context is chosen; choose one with omlctl context use NAME, or --context NAME"
+            "no context is selected; select one with omlctl context use NAME, or use --context NAME"
                 .to_owned()
         }
     }
@@ -253,7 +256,7 @@ impl Config {
     }
 }
 
-/// A mistake in a file of TOML, with its line; of the text itself nothing is shown.
+/// Formats an error of a TOML file with its line, but without the text, which may be private.
 fn placed(path: &Path, text: &str, error: &toml::de::Error) -> String {
     let line = error.span().and_then(|span| text.get(..span.start)).map(|before| {
         let line = before.matches('\n').count() + 1;
@@ -265,12 +268,13 @@ fn placed(path: &Path, text: &str, error: &toml::de::Error) -> String {
 
 fn usual() -> Result<PathBuf, CommandError> {
     let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-    home.map(|home| home.join(".config/omlctl/config.toml"))
-        .ok_or_else(|| CommandError::Context("there is no home directory; use --config".into()))
+    home.map(|home| home.join(".config/omlctl/config.toml")).ok_or_else(|| {
+        CommandError::Context("there is no home directory; name the file with --config FILE".into())
+    })
 }
 
 impl Bundle {
-    /// Reads a bundle from a file, and refuses one that would be of no use.
+    /// Reads a bundle from a file and refuses one that cannot be used.
     pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
         let text = read_limited(path)?;
         let refused = |why: &dyn fmt::Display| {
@@ -285,26 +289,27 @@ impl Bundle {
         }
     }
 
-    /// What is wrong with its endpoint, or whose certificate it holds instead.
+    /// Returns the problem of a bundle whose endpoint is not valid or whose certificate is
+    /// not that of an operator.
     fn problem(&self) -> Option<Problem> {
         let endpoint = address(&self.endpoint);
         if uri(endpoint).is_none() {
             let problem = Problem::new("endpoint", format!("{endpoint:?} is not an address"));
             return Some(problem.hint(ADDRESS_HINT));
         }
-        // What cannot be read at all is told when the credentials are tried.
+        // A certificate that cannot be parsed is reported when the credentials are tried.
         let own = certificate(&self.certificate_pem, "certificate").ok()?;
         let wrong = match Peer::from_certificate(&own).map(|peer| peer.identity) {
             Ok(Identity::Operator(_)) => return None,
-            Ok(other) => format!("it is of {other}"),
+            Ok(other) => format!("it belongs to {other}"),
             Err(error) => error.to_string(),
         };
-        let hint = "use the file that the controller wrote at init or operator add";
+        let hint = "use the file that the command init or operator add of the controller wrote";
         Some(Problem::new("certificate_pem", wrong).hint(hint))
     }
 }
 
-/// An endpoint as `host:port`, also when it was written as a URL.
+/// Returns an endpoint as `host:port`, even if it was written as a URL.
 pub(crate) fn address(endpoint: &str) -> &str {
     endpoint.trim().trim_start_matches("https://").trim_end_matches('/')
 }
@@ -325,14 +330,14 @@ fn make_folder(path: &Path) -> Result<(), CommandError> {
     made.map_err(|source| CommandError::File { doing: "write", path: path.to_owned(), source })
 }
 
-/// Writes a file that only its owner reads, whole or not at all.
+/// Writes a file atomically, with a mode that lets only its owner read it.
 fn write_private(path: &Path, text: &str) -> Result<(), CommandError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),
     };
     let write = || {
-        // A temporary file is made with mode 0600.
+        // `NamedTempFile` creates the file with mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;

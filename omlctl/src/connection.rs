@@ -1,5 +1,5 @@
-//! The way to the controller: one channel, a deadline on every call, and a
-//! sentence for everything that can go wrong on it.
+//! The connection to the controller. Every call has a deadline, and every failure has a
+//! message.
 
 use std::error::Error as _;
 use std::future::Future;
@@ -28,17 +28,17 @@ mod reason;
 use dial::dial;
 use reason::reason;
 
-/// Longest wait for a connection.
+/// The timeout for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest wait for an answer.
+/// The timeout for an answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where the controller is and how to prove oneself to it.
+/// The addresses of a controller and the operator's credentials for it.
 #[derive(Debug)]
 pub(crate) struct Target {
     addresses: Vec<String>,
     tls: Arc<rustls::ClientConfig>,
-    /// When the operator's certificate ends.
+    /// The time at which the operator's certificate expires.
     ends_ms: Option<u64>,
     env: Env,
 }
@@ -50,20 +50,21 @@ pub(crate) struct Controller {
     address: String,
 }
 
-/// Why a call has no reply.
+/// The error of a call.
 #[derive(Debug)]
 pub(crate) enum Failed {
-    /// The controller answered, and this is what it said.
+    /// The controller answered with an error.
     Answered(CommandError),
-    /// The connection or the time ended first, or the controller is not sure:
-    /// what became of the request is not known.
+    /// The connection was lost, the timeout passed, or the controller does not know the
+    /// result itself: the outcome of the request is unknown.
     Lost(String),
-    /// The controller does not let this operator in, so nothing was done.
+    /// The controller does not accept this operator, so nothing was done.
     Unauthenticated(String),
 }
 
 impl Target {
-    /// The controllers of a context, or another one that its authority certified.
+    /// Makes a target of the endpoints of a context, or of another endpoint with the same
+    /// certificate authority.
     pub(crate) fn new(
         context: &Context,
         endpoint: Option<&str>,
@@ -71,7 +72,7 @@ impl Target {
     ) -> Result<Self, CommandError> {
         let unusable =
             |source| CommandError::Credentials { context: context.name.to_string(), source };
-        let tls = client_config(&context.credentials).map_err(unusable)?;
+        let tls = client_config(&context.credentials, env.clock()).map_err(unusable)?;
         let own = certificate(&context.credentials.certificate_pem, "certificate");
         let ends_ms = Peer::from_certificate(&own.map_err(unusable)?).ok().map(|p| p.expires.0);
         let addresses = match endpoint {
@@ -86,7 +87,7 @@ impl Target {
         };
         if addresses.is_empty() {
             let hint = "write endpoints = [\"controller.example.com:7443\"]";
-            let problem = Problem::new(field, "no controller is named").hint(hint);
+            let problem = Problem::new(field, "no controller is listed").hint(hint);
             return Err(CommandError::usage(&problem));
         }
         if let Some(wrong) = addresses.iter().find(|address| !dial::is_address(address)) {
@@ -96,7 +97,7 @@ impl Target {
         Ok(Self { addresses, tls: Arc::new(tls), ends_ms, env })
     }
 
-    /// An id that no operation had before.
+    /// Returns a new unique id for an operation.
     pub(crate) fn new_op_id(&self) -> Result<String, CommandError> {
         Ok(self.env.uuid().map_err(CommandError::Random)?.to_string())
     }
@@ -122,14 +123,15 @@ impl Target {
         }
         let now_ms = self.env.now().0;
         if let Some(ends_ms) = self.ends_ms.filter(|ends_ms| *ends_ms <= now_ms) {
-            reasons.push(format!("this operator's certificate ended {}", age(now_ms, ends_ms)));
+            reasons
+                .push(format!("the certificate of this operator expired {}", age(now_ms, ends_ms)));
         }
         Err(CommandError::Unreachable(reasons.join("; ")))
     }
 }
 
 impl Controller {
-    /// Makes one call that may be lost without harm.
+    /// Makes a call that changes nothing, so that a lost answer does no harm.
     pub(crate) async fn ask<'c, M, R, F>(
         &'c mut self,
         call: fn(&'c mut FleetClient<Channel>, Request<M>) -> F,
@@ -141,7 +143,7 @@ impl Controller {
         self.call(call, message).await.map_err(CommandError::from)
     }
 
-    /// Makes one call and tells an answer from a lost one.
+    /// Makes a call, with an error that distinguishes a refusal from a lost answer.
     pub(crate) async fn call<'c, M, R, F>(
         &'c mut self,
         call: fn(&'c mut FleetClient<Channel>, Request<M>) -> F,
@@ -153,7 +155,7 @@ impl Controller {
         let address = self.address.clone();
         let mut request = Request::new(message);
         request.set_timeout(CALL_TIMEOUT);
-        // The request's own time-out starts when it is sent; this one bounds all of it.
+        // The timeout of the request starts when it is sent; this one includes the time before.
         match timeout(CALL_TIMEOUT, call(&mut self.fleet, request)).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(failed(&address, &status)),
@@ -161,7 +163,7 @@ impl Controller {
         }
     }
 
-    /// The status now and after every change.
+    /// Streams the status: the current one, then one after every change.
     pub(crate) async fn watch_status(
         &mut self,
         tenant: &str,
@@ -172,7 +174,7 @@ impl Controller {
         Watch::opened(opened, address)
     }
 
-    /// The progress of a change now and after every step, and at last the verdict on it.
+    /// Streams the progress of a change after every step. The last message has the verdict.
     pub(crate) async fn watch_change(
         &mut self,
         Watched { tenant, revision }: &Watched,
@@ -184,7 +186,7 @@ impl Controller {
     }
 }
 
-/// A stream of messages. The connection's keep-alive notices a dead controller.
+/// A stream of messages. The keep-alive of the connection detects a dead controller.
 #[derive(Debug)]
 pub(crate) struct Watch<M> {
     stream: Streaming<M>,
@@ -203,11 +205,12 @@ impl<M> Watch<M> {
         }
     }
 
-    /// The next message. Cancel-safe: none is lost when this is dropped.
+    /// Waits for the next message. This is cancel-safe: no message is lost if the future is
+    /// dropped.
     pub(crate) async fn next(&mut self) -> Result<M, Failed> {
         match self.stream.message().await {
             Ok(Some(reply)) => Ok(reply),
-            Ok(None) => Err(Failed::Lost(format!("{} ended the stream", self.address))),
+            Ok(None) => Err(Failed::Lost(format!("{} closed the stream", self.address))),
             Err(status) => Err(failed(&self.address, &status)),
         }
     }
@@ -223,14 +226,14 @@ impl From<Failed> for CommandError {
 }
 
 fn failed(address: &str, status: &Status) -> Failed {
-    // Only what happened on this side of the connection has a source.
+    // Only an error on this side of the connection has a source.
     match status.source() {
         Some(source) => Failed::Lost(format!("{address}: {}", reason(source))),
         None => answered(address, status),
     }
 }
 
-/// What the controller's answer means; one place for all codes.
+/// Maps every gRPC code of the controller to an error.
 fn answered(address: &str, status: &Status) -> Failed {
     let said = oml_common::text::problem::printable(status.message());
     let said = if said.is_empty() { status.code().to_string() } else { said };
@@ -242,15 +245,15 @@ fn answered(address: &str, status: &Status) -> Failed {
         Code::NotFound | Code::OutOfRange => CommandError::Usage(said),
         Code::PermissionDenied => CommandError::Refused(format!("not allowed: {said}")),
         Code::Unimplemented if is_of_enrolment(address) => {
-            let why = "this is the port of enrolment (operators use port 7443)";
+            let why = "this is the enrolment port (operators use port 7443)";
             return Failed::Unauthenticated(format!("{address}: {why}"));
         }
         Code::Unimplemented => CommandError::Refused(
-            "the controller does not know this command; it may be older than omlctl".to_owned(),
+            "the controller does not know this command; it may be older than omlctl (compare them with omlctl version --controller)".to_owned(),
         ),
         Code::Unauthenticated => return Failed::Unauthenticated(format!("{address}: {said}")),
         Code::Cancelled | Code::DeadlineExceeded => return Failed::Lost(no_answer(address)),
-        // It stops or starts, or does not know itself whether a change was kept.
+        // The controller is starting or stopping, or does not know whether a change was stored.
         Code::Unavailable | Code::Unknown => return Failed::Lost(format!("{address}: {said}")),
         Code::Ok
         | Code::AlreadyExists
@@ -263,13 +266,14 @@ fn answered(address: &str, status: &Status) -> Failed {
     Failed::Answered(error)
 }
 
-/// Why there is no connection to an address.
+/// Formats why there is no connection to an address.
 fn without(address: &str, why: &str) -> String {
     let hint = if is_of_enrolment(address) { " (operators use port 7443)" } else { "" };
     format!("{address}: {why}{hint}")
 }
 
-/// Whether an address has the port at which hosts enrol, easily taken for the other.
+/// Whether an address has the default enrolment port, which is easily confused with the
+/// port for operators.
 fn is_of_enrolment(address: &str) -> bool {
     address.ends_with(":7444")
 }

@@ -1,4 +1,4 @@
-//! States of the wire as words for people.
+//! Describes the states of the protocol in words for people.
 
 use oml_proto::v1::{
     Failure, Health, InstanceReport, NodeState, NodeStatus, PhaseName, Rollout, RolloutFailure,
@@ -9,7 +9,7 @@ use oml_proto::words::{Word as _, word};
 use crate::clock::{self, Clock};
 use crate::table::Style;
 
-/// What happens with an instance: `pulling 12.3 of 40.0 MiB`, `blocked: port 80 is taken`.
+/// Describes the phase of an instance: `pulling 12.3 of 40.0 MiB`, `blocked: port 80 is taken`.
 pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport) -> String {
     let phase = instance.phase.unwrap_or_default();
     let because = |word: &str| match instance.reason.as_str() {
@@ -20,7 +20,7 @@ pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport)
     match name {
         PhaseName::Pending => because("waiting"),
         PhaseName::Pulling => pulling(phase.bytes_done, phase.bytes_total),
-        // A deadline that is over or never comes is nothing to wait for.
+        // A deadline is shown only if it lies ahead.
         PhaseName::Draining if !is_ahead(host, phase.at_ms) => because("draining"),
         PhaseName::Draining => because(&format!("draining until {}", clock.time(phase.at_ms))),
         PhaseName::Soaking => format!("soaking until {}", clock.time(phase.at_ms)),
@@ -35,21 +35,21 @@ pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport)
         | PhaseName::RolledBack
         | PhaseName::Failed
         | PhaseName::Blocked
-        | PhaseName::Unknown => because(name.as_str()),
+        | PhaseName::Unknown => because(&name.as_str().replace('-', " ")),
         PhaseName::Preparing | PhaseName::Starting | PhaseName::Ready | PhaseName::Removing => {
             name.as_str().to_owned()
         }
     }
 }
 
-/// Whether an instant of the host's clock was still to come when the host
-/// reported; a wait without an end has one beyond every calendar.
+/// Whether a time by the clock of the host was ahead when the host reported. A wait without
+/// a deadline has a time that no calendar can show.
 fn is_ahead(host: &NodeStatus, at_ms: u64) -> bool {
     let reported_ms = host.report.as_ref().map(|report| report.at_ms).unwrap_or_default();
     at_ms > reported_ms && i64::try_from(at_ms).is_ok()
 }
 
-/// How good that is.
+/// Returns the style for the phase of an instance.
 pub(crate) fn style(instance: &InstanceReport) -> Style {
     match phase_name(instance) {
         PhaseName::Ready => Style::Good,
@@ -70,33 +70,34 @@ pub(crate) fn style(instance: &InstanceReport) -> Style {
     }
 }
 
-/// The name of an instance's phase. One that a newer controller knows is unknown here.
+/// Returns the phase of an instance; a phase that only a newer controller knows is `Unknown`.
 fn phase_name(instance: &InstanceReport) -> PhaseName {
     let name = instance.phase.as_ref().map(|phase| phase.name).unwrap_or_default();
     PhaseName::try_from(name).unwrap_or(PhaseName::Unknown)
 }
 
-/// Whether an instance runs as desired and needs no words.
-pub(crate) fn is_quiet(instance: &InstanceReport) -> bool {
+/// Whether an instance runs as desired and needs no description.
+pub(crate) fn is_ready_and_healthy(instance: &InstanceReport) -> bool {
     phase_name(instance) == PhaseName::Ready && instance.health() == Health::Healthy
 }
 
-/// `progressing, wave 1 of 3`.
+/// Describes the state of a rollout: `progressing (wave 1 of 3)`.
 pub(crate) fn rollout_state(rollout: &Rollout) -> String {
     if rollout.state() != RolloutState::Progressing || rollout.waves <= 1 {
         return state_words(rollout.state);
     }
-    // The wire counts the waves that are passed; the next one is on its way.
+    // The protocol counts the waves that have ended; the current one is the next.
     let wave = (rollout.wave + 1).min(rollout.waves);
     format!("progressing (wave {wave} of {})", rollout.waves)
 }
 
-/// `rolled back`: the state of a rollout, or what became of a revision.
+/// Returns the words for the state of a rollout, such as `rolled back`.
 pub(crate) fn state_words(state: i32) -> String {
     word::<RolloutState>(state).replace('-', " ")
 }
 
-/// `revision 7 → 8`, or `revision 1` for a tenant's first.
+/// Describes the revisions of a rollout: `revision 7 → 8`, or `revision 1` for the first of
+/// a tenant.
 pub(crate) fn rollout_way(rollout: &Rollout) -> String {
     match rollout.from {
         0 => format!("revision {}", rollout.to),
@@ -104,7 +105,7 @@ pub(crate) fn rollout_way(rollout: &Rollout) -> String {
     }
 }
 
-/// How good a rollout's state is.
+/// Returns the style for the state of a rollout.
 pub(crate) fn rollout_style(state: RolloutState) -> Style {
     match state {
         RolloutState::Completed => Style::Good,
@@ -114,7 +115,7 @@ pub(crate) fn rollout_style(state: RolloutState) -> Style {
     }
 }
 
-/// A node's connection, with its age where that matters.
+/// Describes the connection of a node, with its age if the node is unreachable.
 pub(crate) fn connection(node: &NodeStatus, now_ms: u64) -> String {
     match node.state() {
         NodeState::Unreachable => {
@@ -125,12 +126,12 @@ pub(crate) fn connection(node: &NodeStatus, now_ms: u64) -> String {
     }
 }
 
-/// Whether a node has a session with its controller now.
+/// Whether a node is connected to its controller.
 pub(crate) fn is_connected(node: &NodeStatus) -> bool {
     node.state() == NodeState::Connected
 }
 
-/// How good a connection is.
+/// Returns the style for the connection of a node.
 pub(crate) fn connection_style(state: NodeState) -> Style {
     match state {
         NodeState::Connected => Style::Good,
@@ -139,8 +140,8 @@ pub(crate) fn connection_style(state: NodeState) -> Style {
     }
 }
 
-/// An instant of the host's clock by the controller's, so that clocks that
-/// differ do no harm; 0 when there is none.
+/// Converts a time by the clock of the host to the clock of the controller, so that different
+/// clocks do no harm. Returns 0 if there is no time.
 fn by_controller(node: &NodeStatus, at_ms: u64) -> u64 {
     match node.report.as_ref().filter(|_| at_ms > 0) {
         Some(report) => {
@@ -151,7 +152,8 @@ fn by_controller(node: &NodeStatus, at_ms: u64) -> u64 {
     }
 }
 
-/// `12s ago` for an instant of the host's clock; empty when there is none.
+/// Formats the age of a time by the clock of the host, such as `12s ago`. The text is empty
+/// if there is no time.
 pub(crate) fn host_age(node: &NodeStatus, now_ms: u64, at_ms: u64) -> String {
     match host_age_ms(node, now_ms, at_ms) {
         None => String::new(),
@@ -159,7 +161,7 @@ pub(crate) fn host_age(node: &NodeStatus, now_ms: u64, at_ms: u64) -> String {
     }
 }
 
-/// How long ago that is, in milliseconds; none when there is none.
+/// Returns the age of a time by the clock of the host, in milliseconds.
 pub(crate) fn host_age_ms(node: &NodeStatus, now_ms: u64, at_ms: u64) -> Option<u64> {
     match by_controller(node, at_ms) {
         0 => None,
@@ -167,7 +169,7 @@ pub(crate) fn host_age_ms(node: &NodeStatus, now_ms: u64, at_ms: u64) -> Option<
     }
 }
 
-/// A failure and its program's last words, line by line.
+/// Formats a failure and the last log lines of the program, one string per line.
 pub(crate) fn failure_lines(failure: &Failure) -> Vec<String> {
     let mut first = failure.message.clone();
     if let Some(code) = failure.exit_code {
@@ -181,7 +183,7 @@ pub(crate) fn failure_lines(failure: &Failure) -> Vec<String> {
     lines
 }
 
-/// A rollout's failure with its place: `voice-1 asterisk 230215.01: exited (exit code 1)`.
+/// Formats a failure with its place: `voice-1 asterisk 230215.01: exited (exit code 1)`.
 pub(crate) fn rollout_failure_lines(failed: &RolloutFailure) -> Vec<String> {
     let failure = failed.failure.clone().unwrap_or_default();
     let mut place = format!("{} {}", failed.node, failed.component);
@@ -201,7 +203,7 @@ fn pulling(done: u64, total: u64) -> String {
     }
 }
 
-/// Mebibytes with one decimal.
+/// Formats bytes as mebibytes with one decimal.
 fn mib(bytes: u64) -> String {
     let tenths = bytes.saturating_mul(10) >> 20;
     format!("{}.{}", tenths / 10, tenths % 10)

@@ -1,4 +1,4 @@
-//! What ends the program early. One sentence and one exit code each.
+//! The errors that end the program. Each has one message and one exit code.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,63 +10,62 @@ use oml_daemon::tls::TlsError;
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// There is no id for a change.
+    /// The system has no random bytes for the id of a change.
     #[error(transparent)]
     Random(RandomError),
-    /// The command line does not say what is wanted.
+    /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
-    /// Mistakes in what was written, all of them.
-    #[error("{}", told(.0))]
+    /// All problems of a specification or a request.
+    #[error("{}", summary(.0))]
     Problems(Problems),
-    /// No context, a broken one, or one that cannot be kept.
+    /// There is no usable context.
     #[error("{0}")]
     Context(String),
-    /// Certificates or key of a context do not serve.
+    /// The certificates or the key of a context cannot be used.
     #[error("the credentials of context {context} cannot be used")]
     Credentials { context: String, source: TlsError },
-    /// No controller took the request.
+    /// No controller accepted the request.
     #[error("cannot reach the controller: {0}")]
     Unreachable(String),
-    /// The controller answered that it will not or cannot.
+    /// The controller refused the request.
     #[error("{0}")]
     Refused(String),
-    /// A change was sent and its answer was lost.
+    /// A change was sent, but its answer was lost.
     #[error(
-        "it is not known whether the change was made: {why}; repeat the command with --op-id {op_id}, which makes it at most once"
+        "cannot tell whether the change was made: {why}; repeat the command with --op-id {op_id} to make it at most once"
     )]
     OutcomeUnknown {
-        /// The id under which the controller knows the change.
+        /// The id by which the controller recognises the change.
         op_id: String,
-        /// How the answer was lost.
         why: String,
     },
     /// A file could not be read or written.
     #[error("cannot {doing} {}", path.display())]
     File {
-        /// `read`, `write` or `remove`.
+        /// The verb in the message: `read`, `write` or `remove`.
         doing: &'static str,
         path: PathBuf,
         source: io::Error,
     },
-    /// Nobody takes what is printed.
+    /// Standard output is closed or cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
-    /// An answer that cannot be written as asked.
+    /// An answer cannot be written in the format that was asked for.
     #[error("cannot write the answer as {0}")]
     Format(&'static str, #[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The program could not be set up.
+    /// The program could not be initialised.
     #[error("cannot start")]
     Start(#[source] io::Error),
 }
 
 impl CommandError {
-    /// One mistake on the command line.
+    /// Makes an error of one problem on the command line.
     pub(crate) fn usage(problem: &Problem) -> Self {
         Self::Usage(problem.to_string())
     }
 
-    /// The exit code that tells this kind of ending.
+    /// Returns the exit code for this kind of error.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             CommandError::Refused(_)
@@ -83,16 +82,16 @@ impl CommandError {
         }
     }
 
-    /// Whether the reader of our output has gone, as `head` does.
+    /// Whether the reader of the output has closed it, as `head` does.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, CommandError::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
-/// One problem is the sentence itself; more of them have a line each.
-fn told(problems: &Problems) -> String {
+/// Writes a single problem as it is, and several with a heading and a line each.
+fn summary(problems: &Problems) -> String {
     match problems.0.as_slice() {
         [one] => one.to_string(),
-        all => format!("nothing was changed, for {} problems:\n{problems}", all.len()),
+        all => format!("nothing was changed because of {} problems:\n{problems}", all.len()),
     }
 }

@@ -1,5 +1,5 @@
-//! `omlctl`, the operator's command line. Asks the controller and shows what it
-//! says; decides nothing about tenants itself.
+//! `omlctl` is the operator's command line. It asks the controller and shows the
+//! answers; it makes no decisions about tenants.
 
 use std::process::ExitCode;
 
@@ -22,13 +22,13 @@ mod view;
 mod wait;
 
 fn main() -> ExitCode {
-    // A second installation finds the same provider already there.
-    let _already = rustls::crypto::ring::default_provider().install_default();
+    // This fails only if a provider is installed already, and it is the same one.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
     match cli::parse().and_then(|cli| verb::run(cli, &Env::system())) {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            output::tell_error(&error);
+            output::print_error(&error);
             ExitCode::from(error.exit_code())
         }
     }

@@ -1,5 +1,4 @@
-//! Everything the program prints: data to standard output, the rest to
-//! standard error. No other file prints.
+//! Prints data to standard output and messages to standard error. No other file prints.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -11,7 +10,7 @@ use crate::error::CommandError;
 use crate::table::TableStyle;
 use crate::variables;
 
-/// How data is written.
+/// The format in which data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     /// For people
@@ -22,7 +21,7 @@ pub(crate) enum Format {
     Yaml,
 }
 
-/// Where and how this run prints.
+/// The settings with which this run prints.
 #[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) format: Format,
@@ -31,12 +30,12 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// What the standard streams allow.
+    /// Makes the settings that suit the standard streams.
     pub(crate) fn new(format: Format) -> Self {
         Self { format, clock: Clock::local(), tables: TableStyle::of_stdout() }
     }
 
-    /// Prints data: as the document asked for, or as `text` for people.
+    /// Prints data as JSON or YAML, or as `text` for people.
     pub(crate) fn data<T, F>(&self, value: &T, text: F) -> Result<(), CommandError>
     where
         T: Serialize + ?Sized,
@@ -51,20 +50,20 @@ impl Output {
         print(&text)
     }
 
-    /// Prints a list; for people an empty one is a sentence, not a bare header.
+    /// Prints a list. An empty list is a message for people, instead of a header without rows.
     pub(crate) fn list<T, F>(&self, rows: &[T], text: F) -> Result<(), CommandError>
     where
         T: Serialize,
         F: FnOnce() -> String,
     {
         if rows.is_empty() && self.format == Format::Table {
-            tell("there are none");
+            print_note("none found");
             return Ok(());
         }
         self.data(rows, text)
     }
 
-    /// Prints one of many documents: a line of JSON, or a YAML document.
+    /// Prints one document of a stream: a line of JSON, or a YAML document.
     pub(crate) fn datum<T, F>(&self, value: &T, text: F) -> Result<(), CommandError>
     where
         T: Serialize + ?Sized,
@@ -79,7 +78,7 @@ impl Output {
         print(&text)
     }
 
-    /// Prints data that has only one form.
+    /// Prints data that has only one format.
     pub(crate) fn text(&self, text: &str) -> Result<(), CommandError> {
         print(text)
     }
@@ -95,18 +94,18 @@ fn print(text: &str) -> Result<(), CommandError> {
     write!(out, "{text}{end}").and_then(|()| out.flush()).map_err(CommandError::Output)
 }
 
-/// Tells the operator something that is not data.
-pub(crate) fn tell(line: &str) {
-    // Whoever closed standard error does not want to know.
-    let _unheard = writeln!(std::io::stderr().lock(), "{line}");
+/// Prints a message for the operator to standard error.
+pub(crate) fn print_note(line: &str) {
+    // If standard error is closed, nobody reads the message.
+    let _unread = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// Prints an error and what led to it, in one sentence.
-pub(crate) fn tell_error(error: &CommandError) {
-    tell(&format!("error: {}", chain(error)));
+/// Prints an error and its causes in one line.
+pub(crate) fn print_error(error: &CommandError) {
+    print_note(&format!("error: {}", chain(error)));
 }
 
-/// Whether a moving display can be shown.
+/// Whether standard error is a terminal on which lines can be redrawn.
 pub(crate) fn is_live() -> bool {
     let is_dumb = variables::is_dumb_terminal();
     std::io::stderr().is_terminal() && !is_dumb

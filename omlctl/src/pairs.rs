@@ -1,4 +1,4 @@
-//! Arguments of the form `key=value`.
+//! Parses arguments of the form `key=value`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,14 @@ use oml_common::text::problem::{Problem, nearest, printable};
 
 use crate::error::CommandError;
 
-/// The pairs of one command line, in the order they were given.
+/// The pairs of one command line, in the order in which they were given.
 #[derive(Debug)]
 pub(crate) struct Pairs {
     given: Vec<(String, String)>,
 }
 
 impl Pairs {
-    /// Reads pairs whose keys are all known beforehand.
+    /// Parses pairs and refuses keys that are not in `known`.
     pub(crate) fn parse(words: &[String], known: &[&str]) -> Result<Self, CommandError> {
         if let Some(error) = bare_word(words, known) {
             return Err(error);
@@ -30,7 +30,7 @@ impl Pairs {
         }
     }
 
-    /// Reads pairs of any keys, each once.
+    /// Parses pairs with any keys and refuses duplicates.
     pub(crate) fn open(words: &[String]) -> Result<Self, CommandError> {
         if let Some(error) = bare_word(words, &[]) {
             return Err(error);
@@ -39,14 +39,14 @@ impl Pairs {
         for word in words {
             let (key, value) = split(word)?;
             if given.iter().any(|(other, _)| other == key) {
-                return Err(CommandError::usage(&Problem::new(key, "is given twice")));
+                return Err(CommandError::usage(&Problem::new(key, "given twice")));
             }
             given.push((key.to_owned(), value.to_owned()));
         }
         Ok(Self { given })
     }
 
-    /// Takes a key that must be there; `example` shows how it looks.
+    /// Takes the value of a required key. The message for a missing key shows `example`.
     pub(crate) fn need<T>(&mut self, key: &str, example: &str) -> Result<T, CommandError>
     where
         T: FromStr,
@@ -58,7 +58,7 @@ impl Pairs {
                 let given: Vec<&str> = self.given.iter().map(|(key, _)| key.as_str()).collect();
                 let hint = match nearest(key, &given) {
                     Some(near) => format!("did you mean {key}= instead of {near}=?"),
-                    None => format!("such as {key}={example}"),
+                    None => format!("for example {key}={example}"),
                 };
                 let problem = Problem::new("", format!("{key}= is missing"));
                 Err(CommandError::usage(&problem.hint(hint)))
@@ -66,7 +66,7 @@ impl Pairs {
         }
     }
 
-    /// Takes a key that may be there.
+    /// Takes the value of an optional key.
     pub(crate) fn optional<T>(&mut self, key: &str) -> Result<Option<T>, CommandError>
     where
         T: FromStr,
@@ -81,7 +81,7 @@ impl Pairs {
         }
     }
 
-    /// Everything not taken yet, as names and values.
+    /// Returns the pairs that were not taken, as names and values.
     pub(crate) fn rest<K, V>(self) -> Result<Vec<(K, V)>, CommandError>
     where
         K: FromStr,
@@ -97,13 +97,13 @@ impl Pairs {
     }
 }
 
-/// A revision's number as it is typed.
+/// The number of a revision, as it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Number(pub(crate) u64);
 
-/// Why a text is not a revision's number.
+/// The error of a text that is not the number of a revision.
 #[derive(Debug, thiserror::Error)]
-#[error("not the number of a revision: 1, 2, 3, …")]
+#[error("must be a revision number: 1, 2, 3, …")]
 pub(crate) struct InvalidNumber;
 
 impl FromStr for Number {
@@ -114,7 +114,7 @@ impl FromStr for Number {
     }
 }
 
-/// A list as it is typed: `voice,app`.
+/// A list with commas, as it is typed: `voice,app`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
 
@@ -126,8 +126,8 @@ impl<T: FromStr> FromStr for List<T> {
     }
 }
 
-/// What is wrong with the first word that is no pair, and the pair that was
-/// most likely meant. No `known` keys: all but the tenant's are components.
+/// Returns an error for the first word that is not a pair, with a hint at the pair that was
+/// most likely meant. If `known` is empty, every key except `tenant` is a component.
 pub(crate) fn bare_word(words: &[String], known: &[&str]) -> Option<CommandError> {
     let at = words.iter().position(|word| !word.contains('='))?;
     let word = words[at].as_str();
@@ -147,8 +147,8 @@ pub(crate) fn bare_word(words: &[String], known: &[&str]) -> Option<CommandError
     };
     let hint = match meant {
         Some((key, value)) => format!("did you mean {key}={value}?"),
-        None if is_component => "such as asterisk=230204.01".to_owned(),
-        None => "such as tenant=acme".to_owned(),
+        None if is_component => "for example asterisk=230204.01".to_owned(),
+        None => "for example tenant=acme".to_owned(),
     };
     let message = format!("{:?} is not of the form key=value", printable(word));
     Some(CommandError::usage(&Problem::new("", message).hint(hint)))
@@ -159,7 +159,7 @@ fn split(word: &str) -> Result<(&str, &str), CommandError> {
         Some((key, value)) if !key.is_empty() => Ok((key, value)),
         Some(_) | None => {
             let message = format!("{:?} is not of the form key=value", printable(word));
-            Err(CommandError::usage(&Problem::new("", message).hint("such as tenant=acme")))
+            Err(CommandError::usage(&Problem::new("", message).hint("for example tenant=acme")))
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What an operator sees while a change is on its way: lines of its own for
-//! every transition, or a display that moves where there is a terminal.
+//! Shows the progress of a change: on a terminal in a display that is redrawn in place, and
+//! elsewhere as one line for every transition.
 
 use oml_common::text::problem::printable;
 use oml_proto::v1::{Change, InstanceReport, NodeStatus, TenantStatus};
@@ -15,17 +15,17 @@ use lines::Transitions;
 use live::Live;
 pub(crate) use live::Spinner;
 
-/// One way of showing progress.
+/// A way to show progress.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// A line per transition.
+    /// Prints a line for every transition.
     Lines(Transitions),
-    /// A line per node that changes in place.
+    /// Redraws a line for every node.
     Live(Live),
 }
 
 impl Progress {
-    /// The way that standard error allows.
+    /// Chooses the way that suits standard error.
     pub(crate) fn new(clock: Clock, revision: u64, changes: &[Change]) -> Self {
         let labels = Labels::new(clock, revision, changes);
         if output::is_live() {
@@ -39,23 +39,23 @@ impl Progress {
     pub(crate) fn show(&mut self, now_ms: u64, tenant: &TenantStatus) {
         match self {
             Self::Lines(transitions) => {
-                for line in transitions.see(now_ms, tenant) {
-                    output::tell(&line);
+                for line in transitions.update(now_ms, tenant) {
+                    output::print_note(&line);
                 }
             }
             Self::Live(live) => live.show(now_ms, tenant),
         }
     }
 
-    /// Says something beside it.
+    /// Prints a message beside the progress.
     pub(crate) fn note(&self, text: &str) {
         match self {
-            Self::Lines(_) => output::tell(text),
+            Self::Lines(_) => output::print_note(text),
             Self::Live(live) => live.note(text),
         }
     }
 
-    /// Leaves the screen to what comes next.
+    /// Clears the display.
     pub(crate) fn finish(self) {
         match self {
             Self::Lines(_) => {}
@@ -64,11 +64,11 @@ impl Progress {
     }
 }
 
-/// Says which instance is meant and what happens with it.
+/// Describes instances and their phases.
 #[derive(Debug)]
 struct Labels {
     clock: Clock,
-    /// The one that the changes make.
+    /// The revision that the changes make.
     revision: u64,
     changes: Vec<Change>,
 }
@@ -82,9 +82,9 @@ impl Labels {
         self.changes.iter().find(|c| c.node == node && c.component == component)
     }
 
-    /// `asterisk 230215.01`: with the version that the node is on its way to,
-    /// where the changes tell it. They tell nothing of any other revision than
-    /// theirs and the one just before, if that one came to its end.
+    /// Describes an instance, such as `asterisk 230215.01`, with the version that the node
+    /// changes to if that is known. The changes say it only for their own revision and for
+    /// the one before it, if the rollout started from that one.
     fn instance(&self, tenant: &TenantStatus, node: &NodeStatus, component: &str) -> String {
         let goes_back = tenant.rollout.as_ref().is_some_and(|r| {
             r.to == self.revision

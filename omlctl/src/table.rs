@@ -1,4 +1,4 @@
-//! Plain tables, as wide as the terminal at most. Knows nothing of what is in them.
+//! Prints plain tables that are at most as wide as the terminal.
 
 use std::io::IsTerminal as _;
 
@@ -9,15 +9,15 @@ use oml_common::text::problem::printable;
 
 use crate::variables;
 
-/// Width and colours of what is printed.
+/// The width and the colours of tables.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TableStyle {
-    /// Columns; none where lines may be of any length.
+    /// The width in columns; none if lines may have any length.
     pub(crate) width: Option<u16>,
     pub(crate) coloured: bool,
 }
 
-/// What a colour says.
+/// The meaning of a text, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
     Plain,
@@ -26,39 +26,39 @@ pub(crate) enum Style {
     Bad,
 }
 
-/// The head of a column.
+/// The header of a column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Column {
-    /// Of names and numbers, which are kept in one piece.
+    /// A column of names and numbers, which are not wrapped.
     Whole(&'static str),
-    /// Of sentences, which may take several lines.
+    /// A column of sentences, which may be wrapped.
     Prose(&'static str),
 }
 
-/// One cell's text and style.
+/// The text and the style of a cell.
 #[derive(Debug, Clone)]
 pub(crate) struct Field(String, Style);
 
 const GAP: u16 = 2;
 const WIDTH_UNKNOWN: u16 = 80;
 const WIDTH_MIN: u16 = 40;
-/// A longer name may be broken after all.
+/// The length of the longest name that is never wrapped.
 const WHOLE_WIDTH_MAX: usize = 24;
-/// Words up to the first of these widths for which there is room are kept in
-/// one piece too.
+/// The lengths of words in sentences that are not broken: the first of these lengths for which
+/// the table fits is used.
 const WORD_WIDTHS_MAX: [usize; 5] = [24, 16, 12, 9, 0];
 const INDENT: u16 = 4;
 
 impl TableStyle {
-    /// What standard output allows. NO_COLOR is honoured.
+    /// Makes the style that suits standard output. `NO_COLOR` turns colours off.
     pub(crate) fn of_stdout() -> Self {
         let is_terminal = std::io::stdout().is_terminal();
         let no_colour = variables::no_colour();
-        // Asked of the table, which knows how to ask a terminal.
+        // An empty table finds out the width of the terminal.
         Self { width: usable(Table::new().width()), coloured: is_terminal && !no_colour }
     }
 
-    /// A table without lines; empty cells show as `-`.
+    /// Formats a table without borders. An empty cell is shown as `-`.
     pub(crate) fn table(self, columns: &[Column], rows: Vec<Vec<Field>>) -> String {
         let least = self.least(columns, &rows);
         let mut table = Table::new();
@@ -80,7 +80,7 @@ impl TableStyle {
         table.trim_fmt()
     }
 
-    /// Lines that belong to the line above them.
+    /// Formats lines that belong to the line above them, indented.
     pub(crate) fn indented(self, lines: &[String]) -> String {
         let mut table = Table::new();
         table.load_style(NOTHING).force_no_tty();
@@ -94,7 +94,7 @@ impl TableStyle {
         table.trim_fmt()
     }
 
-    /// The widths below which columns are not made narrower.
+    /// Returns the minimum widths of the columns.
     fn least(self, columns: &[Column], rows: &[Vec<Field>]) -> Vec<u16> {
         let of = |word_width_max: usize| -> Vec<u16> {
             let columns = columns.iter().enumerate();
@@ -107,8 +107,8 @@ impl TableStyle {
     }
 }
 
-/// A terminal that does not know how wide it is says 0; in one of a few columns
-/// broken lines are better than words of one letter.
+/// Returns the width to use. A terminal that does not know its width reports 0. On a very
+/// narrow terminal, broken lines are better than words with one letter per line.
 fn usable(width: Option<u16>) -> Option<u16> {
     width.map(|columns| if columns == 0 { WIDTH_UNKNOWN } else { columns.max(WIDTH_MIN) })
 }
@@ -120,7 +120,7 @@ impl Column {
         }
     }
 
-    /// The width below which the column, the `n`th, is not made narrower.
+    /// Returns the minimum width of the column, which is the `n`th.
     fn least(self, n: usize, rows: &[Vec<Field>], word_width_max: usize) -> u16 {
         let fields = rows.iter().filter_map(|row| row.get(n));
         let text = match self {
@@ -132,7 +132,7 @@ impl Column {
 }
 
 impl Field {
-    /// A text of this style.
+    /// Makes a cell with a style.
     pub(crate) fn new(text: impl AsRef<str>, style: Style) -> Self {
         Self(printable(text.as_ref()), style)
     }
@@ -141,7 +141,7 @@ impl Field {
         self.0.chars().count()
     }
 
-    /// Of its longest word.
+    /// Returns the width of the longest word.
     fn word_width(&self) -> usize {
         self.0.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default()
     }
@@ -158,7 +158,7 @@ impl Field {
     }
 }
 
-/// A text without a style.
+/// Makes a cell without a style.
 pub(crate) fn plain(text: impl AsRef<str>) -> Field {
     Field::new(text, Style::Plain)
 }

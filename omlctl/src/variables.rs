@@ -1,15 +1,15 @@
-//! The environment variables that omlctl knows. No other file reads any.
-#![expect(clippy::disallowed_methods, reason = "the one place that reads them")]
+//! The environment variables of omlctl. No other file reads any.
+#![expect(clippy::disallowed_methods, reason = "this is the one place that reads them")]
 
 use std::env::var_os;
 use std::path::PathBuf;
 
-/// The file that lists the contexts (`OMLCTL_CONFIG`); an empty name is none.
+/// Returns the file that lists the contexts (`OMLCTL_CONFIG`), unless the name is empty.
 pub(crate) fn config_file() -> Option<PathBuf> {
     var_os("OMLCTL_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// Whether nothing shall be coloured (`NO_COLOR`, <https://no-color.org>).
+/// Whether colours are turned off (`NO_COLOR`, <https://no-color.org>).
 pub(crate) fn no_colour() -> bool {
     var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! The verbs, one file each.
+//! The commands of omlctl, one file each.
 
 pub(crate) mod apply;
 pub(crate) mod completions;
@@ -13,7 +13,7 @@ pub(crate) mod set_version;
 pub(crate) mod status;
 pub(crate) mod version;
 
-use crate::change::{self, ChangeArgs, Wanted};
+use crate::change::{self, ChangeArgs, ChangeRequest};
 use oml_daemon::env::Env;
 
 use crate::cli::{Cli, Common, Verb};
@@ -23,43 +23,43 @@ use crate::error::CommandError;
 use crate::output::Output;
 use crate::wait::ExitOutcome;
 
-/// What a verb that talks to the controller works with.
+/// The connection and the output of a command that talks to the controller.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) target: Target,
     pub(crate) output: Output,
 }
 
-/// Carries out one command line.
+/// Carries out a command line.
 pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
     let Cli { common, verb } = cli;
     match verb {
         Verb::Context(arguments) => context::run(&common, env, arguments),
         Verb::Completions(arguments) => completions::run(&common, &arguments),
         Verb::Version(arguments) => version::run(&common, env, &arguments),
-        Verb::Apply(arguments) => change(&common, env, arguments.wanted()?, &arguments.args),
-        Verb::Plan(arguments) => change(&common, env, arguments.wanted()?, &ChangeArgs::dry_run()),
-        Verb::SetVersion(arguments) => change(&common, env, arguments.wanted()?, &arguments.args),
-        Verb::Rollback(arguments) => change(&common, env, arguments.wanted()?, &arguments.args),
+        Verb::Apply(arguments) => change(&common, env, arguments.request()?, &arguments.args),
+        Verb::Plan(arguments) => change(&common, env, arguments.request()?, &ChangeArgs::dry_run()),
+        Verb::SetVersion(arguments) => change(&common, env, arguments.request()?, &arguments.args),
+        Verb::Rollback(arguments) => change(&common, env, arguments.request()?, &arguments.args),
         Verb::Status(arguments) => {
-            let wanted = arguments.wanted()?;
-            remote(&common, env, |session| status::run(session, wanted))
+            let request = arguments.request()?;
+            remote(&common, env, |session| status::run(session, request))
         }
         Verb::Get(arguments) => {
-            let wanted = arguments.wanted()?;
-            remote(&common, env, |session| get::run(session, wanted))
+            let request = arguments.request()?;
+            remote(&common, env, |session| get::run(session, request))
         }
         Verb::History(arguments) => {
-            let wanted = arguments.wanted()?;
-            remote(&common, env, |session| history::run(session, wanted))
+            let request = arguments.request()?;
+            remote(&common, env, |session| history::run(session, request))
         }
         Verb::Explain(arguments) => {
-            let wanted = arguments.wanted()?;
-            remote(&common, env, |session| explain::run(session, wanted))
+            let request = arguments.request()?;
+            remote(&common, env, |session| explain::run(session, request))
         }
         Verb::Node(arguments) => {
-            let wanted = arguments.wanted()?;
-            remote(&common, env, |session| node::run(session, wanted))
+            let request = arguments.request()?;
+            remote(&common, env, |session| node::run(session, request))
         }
     }
 }
@@ -67,15 +67,15 @@ pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
 fn change(
     common: &Common,
     env: &Env,
-    wanted: Wanted,
+    request: ChangeRequest,
     args: &ChangeArgs,
 ) -> Result<ExitOutcome, CommandError> {
     remote(common, env, async |session: Session| {
-        change::make(&session.target, &session.output, wanted, args).await
+        change::make(&session.target, &session.output, request, args).await
     })
 }
 
-/// Reads the context and runs a verb that talks to its controller.
+/// Reads the context and runs a command that talks to its controller.
 pub(crate) fn remote<V>(common: &Common, env: &Env, verb: V) -> Result<ExitOutcome, CommandError>
 where
     V: AsyncFnOnce(Session) -> Result<ExitOutcome, CommandError>,
@@ -84,7 +84,7 @@ where
     let context = config.context(common.context.as_deref())?;
     let target = Target::new(&context, common.endpoint.as_deref(), env.clone())?;
     let session = Session { target, output: Output::new(common.output) };
-    // One connection at a time: one thread is enough, and starts at once.
+    // There is only one connection at a time, and a single thread starts faster than a pool.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(CommandError::Start)?.block_on(verb(session))
 }

@@ -1,4 +1,4 @@
-//! Replies as tables for people, and as rows for programs.
+//! Formats replies as tables for people and as rows for programs.
 
 use oml_common::text::plural::counted;
 use oml_proto::v1::{
@@ -20,7 +20,7 @@ mod status;
 pub(crate) use explain::explain;
 pub(crate) use status::status;
 
-/// A node and whose it is.
+/// A node with its tenant.
 #[derive(Debug, Serialize)]
 pub(crate) struct NodeRow<'a> {
     pub(crate) tenant: &'a str,
@@ -28,21 +28,20 @@ pub(crate) struct NodeRow<'a> {
     pub(crate) node: &'a NodeStatus,
 }
 
-/// An instance and where it is. One that is expected and was never reported
-/// has no state.
+/// An instance with its node and tenant. An instance that was never reported has no state.
 #[derive(Debug, Serialize)]
 pub(crate) struct InstanceRow<'a> {
     pub(crate) tenant: &'a str,
     pub(crate) node: &'a str,
     pub(crate) component: &'a str,
-    /// Version that should run, where nothing was reported.
+    /// The version that should run, if the instance was not reported.
     pub(crate) expected: Option<&'a str>,
     pub(crate) state: Option<&'a InstanceReport>,
     #[serde(skip)]
     pub(crate) host: &'a NodeStatus,
 }
 
-/// Every node of these tenants.
+/// Returns a row for every node of the tenants.
 pub(crate) fn node_rows(tenants: &[TenantStatus]) -> Vec<NodeRow<'_>> {
     let mut all = Vec::new();
     for tenant in tenants {
@@ -51,7 +50,7 @@ pub(crate) fn node_rows(tenants: &[TenantStatus]) -> Vec<NodeRow<'_>> {
     all
 }
 
-/// Every instance of these tenants, reported or expected.
+/// Returns a row for every instance of the tenants, reported or expected.
 pub(crate) fn instance_rows(tenants: &[TenantStatus]) -> Vec<InstanceRow<'_>> {
     let mut rows = Vec::new();
     for tenant in tenants {
@@ -82,7 +81,7 @@ fn instances_of<'a>(tenant: &'a str, node: &'a NodeStatus) -> Vec<InstanceRow<'a
     rows
 }
 
-/// One line per tenant.
+/// Formats a line for every tenant.
 pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) -> String {
     let rows = tenants.iter().map(|tenant| {
         let rollout = tenant.rollout.clone().unwrap_or_default();
@@ -104,8 +103,8 @@ pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) ->
     )
 }
 
-/// One line per node, with its agent's version. Where they may be of several tenants,
-/// the tenant takes the place of the address, so that a line has 80 columns.
+/// Formats a line for every node, with the version of its agent. For the nodes of several
+/// tenants, the tenant replaces the address, so that a line fits 80 columns.
 pub(crate) fn nodes(output: &Output, now_ms: u64, rows: &[NodeRow<'_>], of_all: bool) -> String {
     let lines = rows.iter().map(|row| {
         let mut fields = node_fields(row.node, now_ms);
@@ -125,7 +124,7 @@ pub(crate) fn nodes(output: &Output, now_ms: u64, rows: &[NodeRow<'_>], of_all: 
     output.tables.table(&header(of_all, &columns), lines.collect())
 }
 
-/// One line per instance; whose it is, is told where they may be of several tenants.
+/// Formats a line for every instance, with the tenant if there may be several tenants.
 pub(crate) fn instances(
     output: &Output,
     now_ms: u64,
@@ -150,8 +149,7 @@ fn owner(of_all: bool, tenant: &str) -> Vec<Field> {
     if of_all { vec![plain(tenant)] } else { Vec::new() }
 }
 
-/// One line per revision, the newest last; whose it is, is told where they may
-/// be of several tenants.
+/// Formats a line for every revision, with the tenant if there may be several tenants.
 pub(crate) fn revisions(output: &Output, rows: &[(String, Revision)], of_all: bool) -> String {
     let lines = rows.iter().map(|(tenant, revision)| {
         let mut line = owner(of_all, tenant);
@@ -177,15 +175,14 @@ fn revision_fields(output: &Output, revision: &Revision) -> Vec<Field> {
     ]
 }
 
-/// Who changed what, when, why, and what became of it: a line per revision, and
-/// indented below it why, and each change.
+/// Formats a line for every revision, with its reason and its changes indented below it.
 pub(crate) fn history(output: &Output, revisions: &[Revision]) -> String {
     let rows = revisions.iter().map(|revision| revision_fields(output, revision)).collect();
-    // Of any width, so that a row is one line.
+    // The table has no maximum width, so that every row is one line.
     let table = TableStyle { width: None, ..output.tables }.table(&REVISION_HEADER, rows);
-    let mut told = table.lines();
-    let mut lines: Vec<String> = told.next().map(str::to_owned).into_iter().collect();
-    for (line, revision) in told.zip(revisions) {
+    let mut rows = table.lines();
+    let mut lines: Vec<String> = rows.next().map(str::to_owned).into_iter().collect();
+    for (line, revision) in rows.zip(revisions) {
         lines.push(line.to_owned());
         let details = details(revision);
         if !details.is_empty() {
@@ -208,10 +205,10 @@ fn details(revision: &Revision) -> Vec<String> {
     details
 }
 
-/// Changes of one revision that a history lists.
+/// The number of changes that the history shows for one revision.
 const CHANGES_SHOWN_MAX: usize = 8;
 
-/// What differs, line by line.
+/// Formats a line for every change.
 pub(crate) fn changes(output: &Output, changes: &[Change]) -> String {
     let lines = changes.iter().map(|change| {
         let style = match change.kind() {
@@ -255,7 +252,7 @@ const NODE_HEADER: [Column; 8] = [
     Whole("DISK"),
 ];
 
-/// Where the address stands in a node's line.
+/// The index of the address in the line of a node.
 const NODE_ADDRESS: usize = 3;
 
 fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
@@ -281,7 +278,7 @@ fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
     ]
 }
 
-/// `unreachable (1m ago)`: shorter than elsewhere.
+/// Describes a connection in a form that fits a table: `unreachable (1m ago)`.
 fn connection(node: &NodeStatus, now_ms: u64) -> String {
     match (node.state(), node.last_seen_ms) {
         (NodeState::Unreachable, seen_ms) if seen_ms > 0 => {
@@ -301,7 +298,7 @@ const INSTANCE_HEADER: [Column; 7] = [
     Prose("STARTED"),
 ];
 
-/// Health that was asked longer ago is shown with its age.
+/// The age above which the result of a probe is shown with its age.
 const HEALTH_FRESH_MS: u64 = 60_000;
 
 fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<Field> {
@@ -333,8 +330,8 @@ fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<F
     ]
 }
 
-/// With its age where it is old; of a host that is away every age is told
-/// beside the state.
+/// Describes the health, with its age if it is old. For an unreachable host, the age is shown
+/// beside the state instead.
 fn health(host: &NodeStatus, state: &InstanceReport, now_ms: u64) -> String {
     let age_ms = describe::host_age_ms(host, now_ms, state.checked_at_ms);
     let health = word::<Health>(state.health);
@@ -374,12 +371,12 @@ fn percent(part: u64, whole: u64) -> String {
     percent.map(|percent| format!("{percent}%")).unwrap_or_default()
 }
 
-/// When a certificate ends, in words.
-fn ends(now_ms: u64, ends_ms: u64) -> String {
+/// Describes when a certificate expires.
+fn expiry(now_ms: u64, ends_ms: u64) -> String {
     match ends_ms {
         0 => String::new(),
-        ends_ms if ends_ms <= now_ms => format!("certificate ended {}", age(now_ms, ends_ms)),
-        ends_ms => format!("certificate ends in {}", span(ends_ms - now_ms)),
+        ends_ms if ends_ms <= now_ms => format!("certificate expired {}", age(now_ms, ends_ms)),
+        ends_ms => format!("certificate expires in {}", span(ends_ms - now_ms)),
     }
 }
 

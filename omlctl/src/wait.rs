@@ -1,5 +1,5 @@
-//! Waiting for a change to come to its end, across lost connections. What became of
-//! it is the controller's verdict, which is only shown here.
+//! Waits for the end of a change, across lost connections. The controller decides how the
+//! change ended; this module only shows the verdict.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use crate::connection::{Controller, Failed, Target};
 use crate::error::CommandError;
 use crate::progress::Progress;
 
-/// How a command ended that was carried out.
+/// The result of a command that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitOutcome {
     Done,
-    /// It is not, and will not be by itself.
+    /// The change is not in effect and needs another change.
     Failed,
     /// The nodes run what they ran before.
     RolledBack,
-    /// It is still on its way.
+    /// The rollout is still in progress.
     Waiting,
 }
 
 impl ExitOutcome {
-    /// The exit code that tells it.
+    /// Returns the exit code of this result.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
             ExitOutcome::Done => 0,
@@ -36,26 +36,26 @@ impl ExitOutcome {
     }
 }
 
-/// The change that is waited for.
+/// The change whose end is awaited.
 #[derive(Debug)]
 pub(crate) struct Watched {
     pub(crate) tenant: String,
     pub(crate) revision: u64,
 }
 
-/// How it ended.
+/// The end of a change, or of waiting for it.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) outcome: ExitOutcome,
     pub(crate) sentence: String,
-    /// The rollout as it was last seen.
+    /// The rollout in the last status.
     pub(crate) rollout: Option<Rollout>,
 }
 
-/// Pause between two attempts to reach a controller that was lost.
+/// The pause between two attempts to reconnect.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Follows the change until it has ended or `limit` is over.
+/// Follows the change until it ends or `limit` has passed.
 pub(crate) async fn wait(
     target: &Target,
     controller: Controller,
@@ -65,12 +65,12 @@ pub(crate) async fn wait(
 ) -> Result<Ended, CommandError> {
     let mut follow = Follow { watched, progress, last: None, lost: None };
     let deadline = Instant::now() + limit;
-    // Cancel-safe: dropping the watch loses nothing that the next one does not say again.
+    // Dropping the watch is safe, because the next one begins with the current status.
     let ended = tokio::select! {
         ended = timeout_at(deadline, follow.run(target, controller)) => ended,
         interrupted = tokio::signal::ctrl_c() => {
             interrupted.map_err(CommandError::Start)?;
-            return Ok(follow.waiting("not waited for any longer"));
+            return Ok(follow.waiting("interrupted"));
         }
     };
     match ended {
@@ -83,7 +83,7 @@ struct Follow<'a> {
     watched: &'a Watched,
     progress: &'a mut Progress,
     last: Option<TenantStatus>,
-    /// Why there is no connection now.
+    /// The reason why there is no connection, while there is none.
     lost: Option<String>,
 }
 
@@ -103,7 +103,7 @@ impl Follow<'_> {
                 Err(Failed::Lost(why)) => why,
             };
             if self.lost.replace(why.clone()).is_none() {
-                self.progress.note(&format!("connection lost ({why}); trying again"));
+                self.progress.note(&format!("connection lost ({why}); retrying"));
             }
             sleep(RECONNECT_PAUSE).await;
         }
@@ -124,13 +124,13 @@ impl Follow<'_> {
             if self.lost.take().is_some() {
                 self.progress.note("connected again");
             }
-            if let Some(ended) = self.see(progress) {
+            if let Some(ended) = self.update(progress) {
                 return Ok(ended);
             }
         }
     }
 
-    fn see(&mut self, progress: ChangeProgress) -> Option<Ended> {
+    fn update(&mut self, progress: ChangeProgress) -> Option<Ended> {
         let tenant = progress.status.unwrap_or_default();
         self.progress.show(progress.now_ms, &tenant);
         let verdict = progress.verdict.unwrap_or_default();
@@ -141,7 +141,7 @@ impl Follow<'_> {
             }
             ChangeOutcome::Done => ExitOutcome::Done,
             ChangeOutcome::RolledBack => ExitOutcome::RolledBack,
-            // Nothing is done that is not known to be.
+            // An outcome that this program does not know must not count as done.
             ChangeOutcome::Failed | ChangeOutcome::Unspecified => ExitOutcome::Failed,
         };
         Some(Ended { outcome, sentence: printable(&verdict.sentence), rollout: tenant.rollout })
@@ -154,7 +154,7 @@ impl Follow<'_> {
         };
         let Watched { tenant, revision } = self.watched;
         Err(CommandError::Unreachable(format!(
-            "{why}; revision {revision} of {tenant} is recorded, how far it is cannot be told"
+            "{why}; revision {revision} of {tenant} is recorded, but its progress is unknown"
         )))
     }
 
@@ -164,13 +164,13 @@ impl Follow<'_> {
         let reason = rollout.as_ref().map(|rollout| rollout.reason.as_str()).unwrap_or_default();
         let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
         let sentence = format!(
-            "{lead}: revision {revision} of {tenant} is on its way{reason} and goes on by itself; see omlctl explain tenant={tenant}"
+            "{lead}: the rollout of revision {revision} of {tenant} continues{reason}; see omlctl explain tenant={tenant}"
         );
         Ended { outcome: ExitOutcome::Waiting, sentence: printable(&sentence), rollout }
     }
 }
 
-/// Whether asking again would bring the same answer.
+/// Whether a retry would get the same answer.
 fn is_final(error: &CommandError) -> bool {
     matches!(error, CommandError::Usage(_) | CommandError::Problems(_))
 }

@@ -1,7 +1,5 @@
-//! What the programs say to each other: generated messages and their
-//! conversions to and from the core's types.
-//!
-//! Knows no store, runtime or command line.
+//! The protocol between the programs: the generated messages and their conversions to
+//! and from the types of the core.
 
 /// The generated messages and services of `oml/v1/oml.proto`.
 #[expect(
@@ -9,7 +7,7 @@
     clippy::allow_attributes_without_reason,
     clippy::excessive_nesting,
     clippy::too_many_lines,
-    reason = "generated; the .proto carries the comments"
+    reason = "the code is generated, and the comments are in the .proto file"
 )]
 pub mod v1 {
     tonic::include_proto!("oml.v1");
@@ -19,11 +17,11 @@ pub mod problem;
 pub mod report;
 pub mod words;
 
-/// Largest message either side accepts.
+/// The size of the largest message that either side accepts, except the two below.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
-/// Largest report of a host; [`report::to_wire`] keeps within it.
+/// The size of the largest report of a host. [`report::to_wire`] cuts reports to it.
 pub const REPORT_BYTES_MAX: usize = 256 << 10;
-/// Largest message of a host: such a report and what it is wrapped in.
+/// The size of the largest message of a host, which is a report in its envelope.
 pub const AGENT_MESSAGE_BYTES_MAX: usize = REPORT_BYTES_MAX + 1024;
-/// Largest status an operator's program accepts: that of all nodes at once.
+/// The size of the largest status that omlctl accepts, which is that of all nodes at once.
 pub const STATUS_BYTES_MAX: usize = 64 << 20;

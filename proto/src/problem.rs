@@ -1,22 +1,22 @@
-//! Problems on the wire: the details of an INVALID_ARGUMENT status.
+//! Converts problems to and from the details of a status `INVALID_ARGUMENT`.
 
 use oml_common::text::problem::{Problem, Problems};
 use prost::Message as _;
 
 use crate::v1;
 
-/// Encoded problems one status carries. They travel in a header, a third longer
-/// as base64, and a client that reads no header above 16 KiB must see them.
+/// The size of the encoded problems of a status. They are sent in a header, where base64 adds
+/// a third, and some clients accept at most 16 KiB of headers.
 const DETAILS_BYTES_MAX: usize = 6 << 10;
-/// Longest text of a problem, and of a status: a header may write a byte as three.
+/// The length of the longest text of a problem or status. A header may encode a byte as three.
 const TEXT_BYTES_MAX: usize = 1 << 10;
 
-/// A status that carries every problem that fits, and says how many more there are.
+/// Makes a status with the problems that fit, and the number of those that do not.
 #[must_use]
 pub fn to_status(problems: &Problems) -> tonic::Status {
     let mut size_bytes = 0;
     let fits = problems.0.iter().map(to_wire).take_while(|problem| {
-        // Its key and length go along.
+        // Four bytes are for the key and the length of the field.
         size_bytes += problem.encoded_len() + 4;
         size_bytes <= DETAILS_BYTES_MAX
     });
@@ -27,12 +27,12 @@ pub fn to_status(problems: &Problems) -> tonic::Status {
         problems_sent.push(to_wire(&more));
     }
     let details = v1::Problems { problems: problems_sent }.encode_to_vec();
-    // The text is for callers that cannot read the details.
+    // The text is for clients that cannot read the details.
     let text = problems.0.first().map(ToString::to_string).unwrap_or_default();
     tonic::Status::with_details(tonic::Code::InvalidArgument, text_that_fits(&text), details.into())
 }
 
-/// The text, cut to what a status can carry.
+/// Cuts a text to the length that fits into a status.
 #[must_use]
 pub fn text_that_fits(text: &str) -> String {
     if text.len() <= TEXT_BYTES_MAX {
@@ -41,7 +41,7 @@ pub fn text_that_fits(text: &str) -> String {
     format!("{}…", &text[..text.floor_char_boundary(TEXT_BYTES_MAX)])
 }
 
-/// The problems a status carries, if it carries any.
+/// Returns the problems in the details of a status, if it has any.
 #[must_use]
 pub fn from_status(status: &tonic::Status) -> Option<Problems> {
     if status.code() != tonic::Code::InvalidArgument {
@@ -72,12 +72,12 @@ fn from_wire(problem: v1::Problem) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    //! Problems survive the way through a status.
+    //! Tests that problems are unchanged by the conversion to a status and back.
 
     use super::*;
 
     #[test]
-    fn problems_survive_the_way_through_a_status() {
+    fn problems_are_the_same_after_a_round_trip() {
         let sent: Problems = vec![
             Problem::new("components.astrisk", "unknown component").at_line(3).hint("asterisk?"),
             Problem::new("", "no nodes"),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn one_endless_problem_is_cut() {
+    fn a_problem_that_is_too_long_is_cut() {
         let endless = "ä".repeat(1 << 20);
         let sent = Problems::from(Problem::new(&endless, &endless).hint(&endless));
         let status = to_status(&sent);

@@ -1,6 +1,6 @@
-//! Reports on the wire. What comes from a host is checked here, field by field: an
-//! instance with a field that cannot be read is reported as unknown, with the reason,
-//! and the rest of the report counts.
+//! Converts reports to and from the protocol. Every field from a host is checked here. An
+//! instance with a field that cannot be read gets the phase unknown and a reason; the other
+//! instances of the report are not affected.
 
 use std::collections::BTreeMap;
 
@@ -14,31 +14,31 @@ use prost::Message as _;
 
 use crate::{REPORT_BYTES_MAX, v1};
 
-/// Instances one report may carry: all that a tenant may have, and as many that
-/// are being removed.
+/// The number of instances that a report may have: all that a tenant may have, and as many
+/// that are being removed.
 pub const INSTANCES_MAX: usize = 2 * COMPONENTS_MAX;
-/// What is left of a report that is too long, step by step: lines of each log,
-/// characters of each text.
+/// The steps by which a report that is too long is cut: the lines that remain of every log,
+/// and the characters that remain of every text.
 const CUTS: [(usize, usize); 4] = [(5, 400), (0, 400), (0, 60), (0, 0)];
 const LOG_LINES_MAX: usize = 20;
 const TROUBLES_MAX: usize = 20;
 
-/// A report is longer than any host needs.
+/// The error of a report with more instances than any host can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the report carries more than {INSTANCES_MAX} instances")]
+#[error("the report has more than {INSTANCES_MAX} instances")]
 pub struct ReportTooLong;
 
-/// Why one instance of a report cannot be read.
+/// The reason why an instance of a report cannot be read.
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
     #[error("its {0} is not valid: {1}")]
     Field(&'static str, InvalidId),
-    #[error("its {0} is one that the controller does not know; upgrade the controller")]
+    #[error("the controller does not know its {0}; upgrade the controller")]
     Value(&'static str),
 }
 
-/// The report as it travels. Of one that is too long the logs go first, then
-/// the reasons: how everything stands is always told.
+/// Converts a report to the protocol. If it is too long, the logs are cut first, then the
+/// reasons. The phase and health of every instance remain.
 #[must_use]
 pub fn to_wire(report: &Report) -> v1::Report {
     let mut wire = whole(report);
@@ -92,7 +92,7 @@ fn whole(report: &Report) -> v1::Report {
 /// Reads a report that a host sent.
 ///
 /// # Errors
-/// The report carries more than [`INSTANCES_MAX`] instances.
+/// Returns [`ReportTooLong`] for more than [`INSTANCES_MAX`] instances.
 pub fn from_wire(report: v1::Report) -> Result<Report, ReportTooLong> {
     if report.instances.len() > INSTANCES_MAX {
         return Err(ReportTooLong);
@@ -105,7 +105,7 @@ pub fn from_wire(report: v1::Report) -> Result<Report, ReportTooLong> {
             Ok(name) => {
                 instances.insert(name, instance_from_wire(instance));
             }
-            Err(error) => troubles.push(format!("an instance is not shown: {error}")),
+            Err(error) => troubles.push(format!("an instance of the report is left out: {error}")),
         }
     }
     troubles.truncate(TROUBLES_MAX);
@@ -127,13 +127,13 @@ pub fn from_wire(report: v1::Report) -> Result<Report, ReportTooLong> {
     })
 }
 
-/// A generation as it travels.
+/// Converts a generation to the protocol.
 #[must_use]
 pub fn generation_to_wire(generation: Generation) -> v1::Generation {
     v1::Generation { epoch: generation.epoch, number: generation.number }
 }
 
-/// A generation as it came.
+/// Converts a generation from the protocol.
 #[must_use]
 pub fn generation_from_wire(generation: v1::Generation) -> Generation {
     Generation { epoch: generation.epoch, number: generation.number }
@@ -161,8 +161,8 @@ fn instance_to_wire(instance: &InstanceReport) -> v1::InstanceReport {
     }
 }
 
-/// Reads what can be read of an instance. Where a field cannot be, the instance is
-/// unknown, for the first reason found.
+/// Reads an instance. If a field cannot be read, the phase is unknown, with the first reason
+/// that was found.
 fn instance_from_wire(wire: v1::InstanceReport) -> InstanceReport {
     let mut unreadable = None;
     let mut instance = readable(wire, &mut |why| {
@@ -196,7 +196,7 @@ fn readable(wire: v1::InstanceReport, note: &mut impl FnMut(Unreadable)) -> Inst
     }
 }
 
-/// A failure as it travels.
+/// Converts a failure to the protocol.
 #[must_use]
 pub fn failure_to_wire(failure: &Failure) -> v1::Failure {
     v1::Failure {
@@ -209,7 +209,7 @@ pub fn failure_to_wire(failure: &Failure) -> v1::Failure {
     }
 }
 
-/// None where it cannot be told which workload failed.
+/// Reads a failure. Returns `None` if the hash of the workload that failed cannot be read.
 fn failure_from_wire(wire: v1::Failure, note: &mut impl FnMut(Unreadable)) -> Option<Failure> {
     let hash = wire.hash.parse().map_err(|error| note(Unreadable::Field("failure's hash", error)));
     Some(Failure {
@@ -271,7 +271,7 @@ fn phase_from_wire(wire: v1::Phase, note: &mut impl FnMut(Unreadable)) -> Phase 
     }
 }
 
-/// A health that is missing or not known is that of a probe that nobody asked.
+/// Reads a health. A missing value means that no probe has run yet.
 fn health_from_wire(wire: i32, note: &mut impl FnMut(Unreadable)) -> Health {
     match v1::Health::try_from(wire) {
         Ok(v1::Health::Unspecified | v1::Health::Unknown) => Health::Unknown,
@@ -285,7 +285,7 @@ fn health_from_wire(wire: i32, note: &mut impl FnMut(Unreadable)) -> Health {
     }
 }
 
-/// None where the text is empty, or cannot be read, which is noted.
+/// Parses a text that may be empty. Returns `None` and notes the reason if it is not valid.
 fn optional<T: std::str::FromStr<Err = InvalidId>>(
     field: &'static str,
     text: &str,

@@ -1,5 +1,5 @@
-//! The wire's enums as words, and from the core's types. Operators read the words
-//! in tables, JSON and YAML; no program decides on them.
+//! Converts the enums of the core to those of the protocol, and those to words. Operators
+//! read the words in tables, JSON and YAML; no program makes decisions by them.
 
 use oml_common::decide::verdict::Ending;
 use oml_common::document::report::Phase;
@@ -10,20 +10,20 @@ use serde::Serializer;
 
 use crate::v1;
 
-/// An enum of the wire that has a word for every value.
+/// An enum of the protocol that has a word for every value.
 pub trait Word: TryFrom<i32> + Copy {
-    /// The word for this value; empty where nothing is specified.
+    /// Returns the word for this value; it is empty for `Unspecified`.
     fn as_str(self) -> &'static str;
 }
 
-/// The word for a value that a field of a message holds. One that this program
-/// does not know, because a newer one wrote it, is `unknown`.
+/// Returns the word for the value of a field. A value that this program does not know,
+/// because a newer program wrote it, is `unknown`.
 #[must_use]
 pub fn word<W: Word>(value: i32) -> &'static str {
     W::try_from(value).map_or("unknown", Word::as_str)
 }
 
-/// Writes the field of a message as its word.
+/// Serializes the value of a field as its word.
 pub(crate) fn serialize<W: Word, S: Serializer>(
     value: &i32,
     serializer: S,
@@ -169,7 +169,7 @@ impl From<revision::ChangeKind> for v1::ChangeKind {
 
 #[cfg(test)]
 mod tests {
-    //! The wire's words are the core's words.
+    //! Tests that the words of the protocol are those of the core.
 
     use oml_common::document::rollout::{FailureSummary, PauseReason};
     use oml_common::time::Timestamp;
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wire_has_the_core_s_words() {
+    fn the_protocol_has_the_words_of_the_core() {
         let at = Timestamp(1);
         let phases = [
             Phase::Pending,

@@ -69,7 +69,7 @@ fn mistakes(fleet: &Fleet) -> Result<()> {
     apply("nowhere.yaml", &nowhere, &["elsewhere", "not a node"])?;
     let carried = fleet.spec()?.replace("catalog: small", "catalog: omnileads");
     let carried = carried.replace("  first: v1\n  second: v1\n", "  asterisk: v1\n");
-    apply("role.yaml", &carried, &["components.asterisk", "no node can carry it", "voice"])?;
+    apply("role.yaml", &carried, &["components.asterisk", "no node can run it", "voice"])?;
     apply("large.yaml", &format!("{spec}#{}\n", "x".repeat(1 << 20)), &["larger than"])?;
     let many: String = (0..10_000).map(|n| format!("  c{n}: v1\n")).collect();
     apply("many.yaml", &spec.replace("rollout:", &format!("{many}rollout:")), &["256"])?;

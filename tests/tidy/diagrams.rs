@@ -1,4 +1,5 @@
-//! The state diagrams of ARCHITECTURE.md show exactly the states of the code.
+//! The state diagrams of ARCHITECTURE.md show exactly the states of the code, and the
+//! diagram of a rollout exactly its transitions.
 //!
 //! In a mermaid block of ARCHITECTURE.md, a line `%% enum NAME` says that the
 //! lines after it, up to the next such line or the end of the block, draw the
@@ -10,13 +11,14 @@ use std::fs;
 use syn::visit::{self, Visit};
 
 use crate::sources::{all, root};
+use crate::transitions;
 
 /// The enums that have a diagram: rollout states, update stages with the
 /// workload to return to, and phases.
 const DRAWN: [&str; 4] = ["State", "Stage", "LastGood", "Phase"];
 
 /// One arrow of a diagram: from a state to another; `[*]` is the start or the end.
-type Edge = (String, String);
+pub(crate) type Edge = (String, String);
 
 #[test]
 fn every_diagram_shows_exactly_the_states_of_its_enum() {
@@ -39,6 +41,18 @@ fn every_diagram_shows_exactly_the_states_of_its_enum() {
         wrong.extend(extra.map(|state| format!("{name}: the code has no variant {state}")));
     }
     assert!(wrong.is_empty(), "diagrams of ARCHITECTURE.md:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_diagram_of_a_rollout_shows_exactly_its_transitions() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (drawn, made) = (edges(&text, "State"), transitions::of_rollouts());
+    let missing: Vec<&Edge> = made.difference(&drawn).collect();
+    let extra: Vec<&Edge> = drawn.difference(&made).collect();
+    assert!(
+        missing.is_empty() && extra.is_empty(),
+        "not drawn: {missing:?}; never made: {extra:?}"
+    );
 }
 
 #[test]

@@ -13,4 +13,5 @@ mod policy;
 mod sizes;
 mod sleeps;
 mod sources;
+mod transitions;
 mod twice;

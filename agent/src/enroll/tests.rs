@@ -40,7 +40,7 @@ impl Bench {
     }
 
     async fn refusal(&self, wish: &Enrollment) -> String {
-        let error = enroll(&self.paths, wish).await.unwrap_err();
+        let error = enroll(&self.paths, &Clock::system(), wish).await.unwrap_err();
         assert!(IdentityFiles::new(&self.paths).load().unwrap().is_none(), "something was kept");
         chain(&error)
     }
@@ -49,16 +49,16 @@ impl Bench {
 #[tokio::test]
 async fn a_host_joins_once_and_knows_its_controllers() {
     let (bench, ca) = Bench::new().await;
-    let identity = enroll(&bench.paths, &bench.wish(ca)).await.unwrap();
+    let identity = enroll(&bench.paths, &Clock::system(), &bench.wish(ca)).await.unwrap();
     assert_eq!((identity.tenant.as_str(), identity.node.as_str()), ("acme", "voice-1"));
     let settings = config::load(&bench.paths.config).unwrap();
     assert_eq!(settings.controllers, ["127.0.0.1:7443"]);
     assert_eq!(settings.enrollment, [bench.port.address.to_string()]);
     assert_eq!(settings.address, Some("192.0.2.7".parse().unwrap()));
-    let again = enroll(&bench.paths, &bench.wish(ca)).await.unwrap_err();
+    let again = enroll(&bench.paths, &Clock::system(), &bench.wish(ca)).await.unwrap_err();
     assert!(matches!(again, EnrollError::AlreadyEnrolled { .. }));
     let wish = Enrollment { replace: true, ..bench.wish(ca) };
-    enroll(&bench.paths, &wish).await.unwrap();
+    enroll(&bench.paths, &Clock::system(), &wish).await.unwrap();
 }
 
 #[tokio::test]
@@ -66,10 +66,12 @@ async fn a_used_token_is_refused_in_the_controllers_words() {
     let (bench, ca) = Bench::new().await;
     let used = Status::permission_denied("this token was already used");
     *bench.controller.refusal.lock().unwrap() = Some(used);
-    let error = enroll(&bench.paths, &bench.wish(ca)).await.unwrap_err();
+    let error = enroll(&bench.paths, &Clock::system(), &bench.wish(ca)).await.unwrap_err();
     assert!(error.is_mistake() && chain(&error).contains("already used"), "{}", chain(&error));
     *bench.controller.refusal.lock().unwrap() = Some(Status::internal("the store is away"));
-    assert!(!enroll(&bench.paths, &bench.wish(ca)).await.unwrap_err().is_mistake());
+    assert!(
+        !enroll(&bench.paths, &Clock::system(), &bench.wish(ca)).await.unwrap_err().is_mistake()
+    );
 }
 
 #[tokio::test]

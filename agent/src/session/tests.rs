@@ -93,7 +93,7 @@ impl Bench {
             reports: reported,
             state: state_sender,
             trouble: trouble_sender,
-            dial: dial_over_tls(),
+            dial: dial_over_tls(Clock::system()),
         };
         let session = tokio::spawn(session.run());
         Self {

@@ -1,65 +1,70 @@
-//! `assign`: a node's complete share of the revision its pointer names.
+//! Makes the assignment of a node: its complete share of the revision that it should run.
 
 use crate::document::assignment::{Assignment, Content};
 use crate::document::plan::Plan;
 use crate::id::{Generation, NodeName, TenantId};
 
-/// Everything `assign` looks at.
+/// The input of [`assign`].
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The store's epoch.
+    /// The epoch of the store.
     pub epoch: u64,
     pub tenant: &'a TenantId,
     pub node: &'a NodeName,
-    /// Plan of the revision its pointer names; none when it has no pointer.
+    /// The plan of the node's target revision; `None` if the node has no target.
     pub plan: Option<&'a Plan>,
     pub held: Option<&'a Assignment>,
-    /// It was half-way to another revision, or failed there: it is told anew
-    /// even when the same is wanted of it, so that it tries again.
+    /// The node was changing to another revision, or failed there. It gets a new assignment
+    /// even with the same content, so that it tries again.
     pub anew: bool,
 }
 
-/// The node's next assignment; none when the one it has already says the same.
+/// Returns the next assignment of the node, or `None` if its assignment is up to date.
 #[must_use]
 pub fn assign(input: Input<'_>) -> Option<Assignment> {
     let share = input.plan.and_then(|plan| plan.nodes.get(input.node));
-    // Without a pointer nothing should run any more: that was decided, so it keeps
-    // a number of a revision. Number 0 would say that nothing was decided yet.
+    // A node without a target should run nothing. This is a decision, so the assignment keeps
+    // the number of a revision; 0 would mean that nothing was decided yet.
     let kept = || input.held.map(|held| held.content.revision).unwrap_or_default();
     let content = Content {
         revision: input.plan.map_or_else(kept, |plan| plan.revision),
         share: share.cloned().unwrap_or_default(),
     };
     let same_number = |held: &Assignment| held.content.revision == content.revision || !input.anew;
-    let number = match input.held {
-        // A node that never had anything and gets nothing needs no assignment:
-        // an empty one would tell it to remove what it finds.
+    match input.held {
+        // A node that never had an instance and gets none needs no assignment, because an
+        // empty one would make its agent remove what it finds.
         None if content.share.instances.is_empty() => return None,
-        None => 1,
         Some(held)
-            if held.content.share.instances == content.share.instances && same_number(held) =>
+            if held.content.share.instances == content.share.instances
+                && same_number(held)
+                && held.generation.epoch >= input.epoch =>
         {
-            if held.generation.epoch == input.epoch {
-                return None;
-            }
-            held.generation.number + 1
+            return None;
         }
-        Some(held) => held.generation.number + 1,
-    };
+        None | Some(_) => {}
+    }
     Some(Assignment {
-        generation: Generation { epoch: input.epoch, number },
+        generation: next_generation(input.held, input.epoch),
         tenant: input.tenant.clone(),
         node: input.node.clone(),
         content,
     })
 }
 
-/// What follows an assignment that says nothing of the node any more: nothing
-/// is decided yet, so its agent leaves alone what it finds.
+/// Returns the assignment that follows one which no longer applies, such as after a restore.
+/// Nothing is decided yet, so the agent changes nothing.
 #[must_use]
 pub fn undecided(held: &Assignment, epoch: u64) -> Assignment {
-    let generation = Generation { epoch, number: held.generation.number + 1 };
+    let generation = next_generation(Some(held), epoch);
     Assignment { generation, content: Content::default(), ..held.clone() }
+}
+
+/// Returns the generation of a node's next assignment. It is later than that of the held
+/// one in every case, because an agent refuses an assignment that is not.
+fn next_generation(held: Option<&Assignment>, epoch: u64) -> Generation {
+    let held = held.map(|held| held.generation).unwrap_or_default();
+    Generation { epoch: epoch.max(held.epoch), number: held.number.saturating_add(1) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What an operator's change meets: whether it changes anything, and what may
-//! run on the nodes when it is made.
+//! The situation in which an operator makes a change: whether it changes anything, and which
+//! revisions the nodes may run.
 
 use crate::document::revision::Change;
 use crate::document::rollout::{Rollout, State};
@@ -8,9 +8,8 @@ use crate::id::RevisionNumber;
 
 use crate::document::revision::Head;
 
-/// The current revision, if a change would only say it again: its plan differs
-/// in nothing, its specification says nothing else, and nothing went wrong with
-/// it that asking again would try again.
+/// Returns the current revision if a change would repeat it: plan and specification are the
+/// same, and the rollout is not one that a repeated change would retry.
 #[must_use]
 pub fn already_in_effect(
     head: Option<Head>,
@@ -25,9 +24,9 @@ pub fn already_in_effect(
     head.filter(|_| is_same).map(|head| head.current)
 }
 
-/// The revisions of which something may run on the nodes: the good one, and the
-/// one that a rollout has begun to bring. Empty before anything is good: after
-/// a restore anything may run, so nothing is known.
+/// Returns the revisions of which instances may run on the nodes: the good one, and that of a
+/// rollout that has started. The list is empty if there is no good revision, because after a
+/// restore it is unknown what runs.
 #[must_use]
 pub fn may_run(head: Option<Head>, rollout: Option<&Rollout>) -> Vec<RevisionNumber> {
     let Some(good) = head.and_then(|head| head.good) else { return Vec::new() };
@@ -35,7 +34,7 @@ pub fn may_run(head: Option<Head>, rollout: Option<&Rollout>) -> Vec<RevisionNum
     [good].into_iter().chain(under_way.map(|rollout| rollout.to)).collect()
 }
 
-/// Whether asking for the same again is a change, because it is tried again.
+/// Whether a repeated change retries the rollout.
 fn went_wrong(rollout: &Rollout) -> bool {
     match rollout.state {
         State::Paused { .. } | State::RollingBack { .. } => true,
@@ -46,7 +45,7 @@ fn went_wrong(rollout: &Rollout) -> bool {
     }
 }
 
-/// Whether two specifications of a tenant differ only in how they are written.
+/// Whether two specifications of a tenant have the same content, however it is written.
 fn says_the_same(before: &TenantSpec, now: &TenantSpec) -> bool {
     before.catalog == now.catalog
         && before.registry == now.registry

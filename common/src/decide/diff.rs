@@ -1,4 +1,4 @@
-//! What differs between two plans, line by line, for people and for records.
+//! Compares two plans. The changes are shown to people and recorded.
 
 use crate::document::Share;
 use crate::document::assignment::Desired;
@@ -7,7 +7,7 @@ use crate::document::plan::Plan;
 use crate::document::revision::{Change, ChangeKind};
 use crate::id::{ComponentName, NodeName};
 
-/// Every difference, in the order of nodes and components.
+/// Returns the changes from one plan to the next, in the order of nodes and components.
 #[must_use]
 pub fn diff(from: Option<&Plan>, to: &Plan) -> Vec<Change> {
     let nothing = Share::default();
@@ -58,7 +58,7 @@ fn compare(
     };
     let is_stopped = matches!(kind, ChangeKind::Replace | ChangeKind::Remove);
     if is_stopped && old.is_some_and(|old| cuts_voice(&old.instance, new.map(|n| &*n.instance))) {
-        notes.push("not drained: what goes through it is cut".to_owned());
+        notes.push("not drained: calls through it are cut".to_owned());
     }
     Some(Change {
         node: node.clone(),
@@ -70,8 +70,8 @@ fn compare(
     })
 }
 
-/// Whether a stop of it is not preceded by a count of calls and may cut some:
-/// signalling and voice travel over UDP.
+/// Whether stopping the instance may cut calls that are not counted. Signalling and audio use
+/// UDP.
 fn cuts_voice(old: &Instance, new: Option<&Instance>) -> bool {
     let is_counted = old.active.is_some() || new.is_some_and(|new| new.active.is_some());
     let over_udp = old.ports.iter().any(|port| port.protocol == Protocol::Udp);
@@ -107,7 +107,7 @@ fn container_note(old: &Container, new: &Container) -> Vec<String> {
     differing.sort_unstable();
     differing.dedup();
     if !differing.is_empty() {
-        // Names only: a value may be something its owner keeps to himself.
+        // Only the names are shown, because a value may be private.
         parts.push(format!("environment {}", differing.join(" ")));
     }
     let rest = |c: &Container| {

@@ -1,4 +1,4 @@
-//! What an agent found on its host: the engine's and systemd's own words.
+//! The state that an agent found on its host, as the engine and systemd report it.
 
 use std::collections::BTreeMap;
 
@@ -7,78 +7,78 @@ use crate::document::status::{Health, Status};
 use crate::id::{ComponentName, ContentHash, Digest, Version};
 use crate::time::Timestamp;
 
-/// Everything of ours on a host, and whatever stands in its way.
+/// Everything on a host that belongs to us, and what conflicts with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// By component, desired or not.
+    /// The instances by component, whether desired or not.
     pub instances: BTreeMap<ComponentName, ObservedInstance>,
 }
 
-/// What was found of one component.
+/// The observed state of one component.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedInstance {
-    /// Its unit, if systemd knows one of ours (or the distribution's, for a packaged unit).
+    /// The unit, if systemd knows one of ours or, for a packaged unit, that of the package.
     pub unit: Option<ObservedUnit>,
-    /// Its containers of all ages: current, next, previous.
+    /// The current, next and previous containers.
     pub containers: Vec<ObservedContainer>,
-    /// The desired image is in the engine's store.
+    /// Whether the engine has the desired image.
     pub image_present: bool,
-    /// The instance document that the supervisor works by.
+    /// The instance document that the supervisor uses.
     pub document: Option<ObservedDocument>,
-    /// What the supervisor (or the unit's probe) last said.
+    /// The last status of the supervisor, or of the probe of a packaged unit.
     pub status: Option<Status>,
-    /// How calls of what runs are counted.
+    /// The way in which the calls of the running instance are counted.
     pub counting: Counting,
-    /// When systemd last told of units.
+    /// The time of systemd's last answer about units.
     pub units_at: Option<Timestamp>,
-    /// systemd does not answer, so that its word of the unit is an old one.
+    /// Whether systemd does not answer, so that the state of the unit is old.
     pub systemd_is_away: bool,
     /// A unit or container of its name that does not carry our mark, as a noun phrase.
     pub foreign: Option<String>,
 }
 
-/// How calls of what runs are counted, as its document or its label tells.
+/// The way in which the calls of a running instance are counted, from its document or label.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Counting {
-    /// A stop would cut none.
+    /// The instance has no calls, so a stop cuts none.
     #[default]
     Nothing,
     By(ActiveProbe),
-    /// Nothing tells, so calls count as up.
+    /// The document and the label are missing, so there may be calls.
     Unknown,
 }
 
-/// The instance document of a host, from its file or, when that is lost, from
-/// the label of the container that runs.
+/// The instance document on a host, from its file or, if that is lost, from the label of the
+/// running container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedDocument {
-    /// Identity of the whole document.
+    /// The hash of the whole document.
     pub hash: ContentHash,
-    /// Identity of the workload in it.
+    /// The hash of the workload in the document.
     pub workload: ContentHash,
-    /// How a supervisor that works by it asks; none where only the label was read.
+    /// The probe that a supervisor with this document uses; `None` if only the label was read.
     pub probe: Option<Probe>,
-    /// The file is there; otherwise the label was read.
+    /// Whether the file exists; otherwise the label was read.
     pub on_disk: bool,
 }
 
-/// A unit as systemd tells it.
+/// A unit as systemd reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedUnit {
-    /// Hash that our unit file or drop-in carries; none for a file that is not ours.
+    /// The hash in our unit file or drop-in; `None` for a file that is not ours.
     pub hash: Option<ContentHash>,
-    /// Its text is not what the desired instance calls for, or systemd has not read it yet.
+    /// Whether the file differs from that of the desired instance, or systemd has not read it yet.
     pub stale: bool,
-    /// systemd's ActiveState.
+    /// The unit's `ActiveState`.
     pub active: ActiveState,
-    /// The unit file is masked.
     pub masked: bool,
-    /// The unit was stopped on purpose and not by the agent: inactive after having run, result success.
+    /// Whether somebody other than the agent stopped the unit: it ran, is inactive, and its result
+    /// is success.
     pub stopped_by_hand: bool,
     pub since: Timestamp,
-    /// Automatic restarts since the last start by hand (NRestarts).
+    /// The automatic restarts since the last start by hand (`NRestarts`).
     pub restarts: u32,
-    /// Why it is failed, in systemd's word ("exit-code", "start-limit-hit", "timeout").
+    /// The unit's `Result`, such as `exit-code`, `start-limit-hit` or `timeout`.
     pub result: String,
 }
 
@@ -86,45 +86,45 @@ pub struct ObservedUnit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActiveState {
     Inactive,
-    /// On the way to active, or waiting for an automatic restart.
+    /// The unit is starting, or waits for an automatic restart.
     Activating,
-    /// Running, and its program has answered.
+    /// The unit runs, and its program has answered.
     Active,
-    /// On the way to inactive.
+    /// The unit is stopping.
     Deactivating,
-    /// Ended with an error; systemd has given up.
+    /// The unit ended with an error, and systemd does not restart it.
     Failed,
-    /// Re-reading its configuration.
+    /// The program is reading its configuration again.
     Reloading,
 }
 
-/// A container of ours as the engine tells it.
+/// One of our containers as the engine reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedContainer {
     pub id: String,
     pub name: String,
-    /// Workload hash from its label.
+    /// The workload hash from the label.
     pub hash: ContentHash,
-    /// Version from its label.
+    /// The version from the label.
     pub version: Version,
-    /// Image digest from its label.
+    /// The image digest from the label.
     pub digest: Digest,
     pub created: Timestamp,
     pub state: ContainerState,
 }
 
-/// Whether a container runs.
+/// The state of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContainerState {
     Created,
-    /// Running (also paused or restarting).
+    /// The container is running, paused or restarting.
     Running {
         since: Timestamp,
     },
     Exited {
         code: i64,
         at: Timestamp,
-        /// The kernel killed it for want of memory.
+        /// Whether the kernel killed it because memory ran out.
         out_of_memory: bool,
     },
 }
@@ -136,7 +136,7 @@ impl From<Option<ActiveProbe>> for Counting {
 }
 
 impl Counting {
-    /// How, where it is told.
+    /// Returns the probe that counts calls, if there is one.
     #[must_use]
     pub fn probe(&self) -> Option<&ActiveProbe> {
         match self {
@@ -147,15 +147,15 @@ impl Counting {
 }
 
 impl ObservedInstance {
-    /// The newest container with that workload.
+    /// Returns the newest container with a workload.
     #[must_use]
     pub fn container(&self, hash: &ContentHash) -> Option<&ObservedContainer> {
         self.containers.iter().filter(|c| &c.hash == hash).max_by_key(|c| c.created)
     }
 
-    /// Whether what runs is known never to have answered, so that it has no
-    /// calls: systemd still waits for it, and its supervisor says so of this
-    /// very container. Anything less counts as answered.
+    /// Whether the running container has never answered, so that it has no calls. This is known
+    /// only if systemd still waits for the unit and the supervisor reports the same container as
+    /// starting; otherwise it counts as answered.
     #[must_use]
     pub fn never_answered(&self) -> bool {
         let is_starting = self.unit.as_ref().is_some_and(|u| u.active == ActiveState::Activating);
@@ -167,7 +167,7 @@ impl ObservedInstance {
         is_starting && self.running().is_some_and(says_so)
     }
 
-    /// The container that runs, if one does.
+    /// Returns the container that runs, if there is one.
     #[must_use]
     pub fn running(&self) -> Option<&ObservedContainer> {
         self.containers.iter().find(|c| c.is_running())
@@ -175,7 +175,7 @@ impl ObservedInstance {
 }
 
 impl ObservedUnit {
-    /// systemd starts it again and again, for it does not come up.
+    /// Whether systemd restarts the unit repeatedly because it does not start.
     #[must_use]
     pub fn keeps_failing(&self) -> bool {
         self.active == ActiveState::Activating
@@ -184,7 +184,7 @@ impl ObservedUnit {
 }
 
 impl ObservedContainer {
-    /// Whether it runs.
+    /// Whether the container is running.
     #[must_use]
     pub fn is_running(&self) -> bool {
         match self.state {

@@ -1,14 +1,14 @@
-//! Which component comes before which.
+//! The order of components by their dependencies.
 
 use std::collections::BTreeMap;
 
 use crate::id::ComponentName;
 
-/// Components in an order in which every one follows those it names; equal
-/// ones by name. Names without an entry of their own are skipped.
+/// Sorts components so that each follows its dependencies, and otherwise by name.
+/// Dependencies that are not components themselves are ignored.
 ///
 /// # Errors
-/// A cycle, as the way round it.
+/// Returns the components of a cycle, each before the one that it depends on.
 pub fn topological(
     after: &BTreeMap<ComponentName, Vec<ComponentName>>,
 ) -> Result<Vec<ComponentName>, Vec<ComponentName>> {
@@ -31,7 +31,7 @@ pub fn topological(
     Ok(sorted)
 }
 
-/// Follows the edges of components that all wait for another until one comes again.
+/// Finds a cycle among components that all depend on another one of them.
 fn cycle(left: &BTreeMap<&ComponentName, &Vec<ComponentName>>) -> Vec<ComponentName> {
     let mut way: Vec<ComponentName> = Vec::new();
     let mut next = left.keys().next().copied();
@@ -46,7 +46,7 @@ fn cycle(left: &BTreeMap<&ComponentName, &Vec<ComponentName>>) -> Vec<ComponentN
     way
 }
 
-/// The cycle as a sentence.
+/// Describes a cycle in a sentence.
 #[must_use]
 pub fn describe_cycle(cycle: &[ComponentName]) -> String {
     let mut names: Vec<&str> = cycle.iter().map(AsRef::as_ref).collect();
@@ -56,7 +56,7 @@ pub fn describe_cycle(cycle: &[ComponentName]) -> String {
 
 #[cfg(test)]
 mod tests {
-    //! Order and its impossibility.
+    //! Tests of the order and of cycles.
 
     use super::*;
 
@@ -66,13 +66,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_comes_first() {
+    fn dependencies_come_first() {
         let sorted = topological(&edges(&[("c", &["b", "z"]), ("a", &["c"]), ("b", &[])])).unwrap();
         assert_eq!(sorted.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["b", "c", "a"]);
     }
 
     #[test]
-    fn a_cycle_is_told_as_the_way_round() {
+    fn a_cycle_is_described_by_its_components() {
         let cycle =
             topological(&edges(&[("x", &["a"]), ("a", &["b"]), ("b", &["c"]), ("c", &["a"])]))
                 .unwrap_err();

@@ -1,5 +1,5 @@
-//! `plan`: a tenant's specification, a catalog and the enrolled nodes become
-//! a plan with nothing left to choose, or every problem at once.
+//! Plans a revision. A tenant's specification, a catalog and the enrolled nodes become a
+//! complete plan, or a list of all problems.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,25 +20,25 @@ mod waves;
 
 pub use prepared::Prepared;
 
-/// What `plan` has to know of an enrolled node.
+/// The facts about an enrolled node that planning needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeFacts {
     pub roles: BTreeSet<RoleName>,
-    /// How other hosts reach it.
+    /// The address at which other hosts reach the node.
     pub address: String,
-    /// What its agent can do; none while it has not said so.
+    /// The facts about the agent; `None` before its first greeting.
     pub agent: Option<AgentFacts>,
 }
 
-/// What an agent said of itself when it last greeted the controller.
+/// The facts about an agent from its last greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentFacts {
     pub version: String,
-    /// What it can do, as far as this release knows the words.
+    /// The features of the agent, without those that this release does not know.
     pub features: BTreeSet<Feature>,
 }
 
-/// An image as operators name it.
+/// An image by its repository and version, as operators name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImageName {
     pub repository: Repository,
@@ -51,15 +51,14 @@ impl std::fmt::Display for ImageName {
     }
 }
 
-/// Everything `plan` looks at.
+/// The input of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// Number of the revision to be made.
+    /// The number of the new revision.
     pub revision: RevisionNumber,
-    /// What the operator wrote.
     pub spec: &'a TenantSpec,
     pub catalog: &'a Catalog,
-    /// The tenant's nodes.
+    /// The nodes of the tenant.
     pub nodes: &'a BTreeMap<NodeName, NodeFacts>,
 }
 
@@ -73,7 +72,7 @@ impl AgentRecord {
 }
 
 impl Plan {
-    /// Every image it uses, with its digest.
+    /// Returns every image that the plan uses, with its digest.
     pub fn digests(&self) -> impl Iterator<Item = (ImageName, Digest)> {
         let instances = self.nodes.values().flat_map(|node| node.instances.values());
         instances.filter_map(|desired| {
@@ -85,9 +84,8 @@ impl Plan {
     }
 }
 
-/// The images a tenant needs, by component, as far as they can be told: a
-/// mistake in one does not hide the others. Problems are unknown components,
-/// missing versions and impossible repositories.
+/// Returns the images that a tenant needs, by component, and the problems of the others:
+/// unknown components, missing versions and repositories that are not valid.
 #[must_use]
 pub fn images(
     spec: &TenantSpec,
@@ -105,10 +103,10 @@ pub fn images(
     (images, problems)
 }
 
-/// Makes the plan, except for the digests of its images.
+/// Makes the plan without the digests of its images.
 ///
 /// # Errors
-/// Every problem that can be found without asking a registry.
+/// Returns every problem that can be found without a registry.
 pub fn prepare(input: Input<'_>) -> Result<Prepared, Problems> {
     let (images, mut problems) = images(input.spec, input.catalog);
     check_settings(input, &mut problems);
@@ -138,7 +136,7 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Problems> {
     problems.into_result(Prepared::new(plan, images))
 }
 
-/// Which nodes carry which component.
+/// The nodes of every component.
 type Placed = BTreeMap<ComponentName, Vec<NodeName>>;
 
 fn definition<'a>(
@@ -149,7 +147,7 @@ fn definition<'a>(
 ) -> Option<&'a Component> {
     let component = catalog.components.get(name);
     if component.is_none() {
-        let message = format!("unknown component; catalog {} has none of that name", catalog.name);
+        let message = format!("unknown component; catalog {} does not define it", catalog.name);
         let known = catalog.components.keys().map(AsRef::as_ref);
         let problem = spec.problem(&format!("components.{name}"), message);
         problems.push(problem.suggest(name.as_str(), known));
@@ -169,7 +167,7 @@ fn image(
     match (&component.workload, version) {
         (WorkloadTemplate::Unit { .. }, None) => None,
         (WorkloadTemplate::Unit { .. }, Some(_)) => {
-            let message = "has no version: it is a unit of the distribution";
+            let message = "must have no version, because it is a packaged unit";
             problems.push(spec.problem(&path, message).hint(format!("write {name}: {{}}")));
             None
         }
@@ -202,7 +200,8 @@ fn check_settings(input: Input<'_>, problems: &mut Problems) {
     }
     for (name, default) in &input.catalog.settings {
         if default.is_none() && !input.spec.settings.contains_key(name) {
-            let message = format!("catalog {} needs a value for it", input.catalog.name);
+            let message =
+                format!("is missing; catalog {} has no default for it", input.catalog.name);
             problems.push(input.spec.problem(&format!("settings.{name}"), message));
         }
     }
@@ -227,11 +226,13 @@ fn dependency_order(input: Input<'_>, problems: &mut Problems) -> Vec<ComponentN
     })
 }
 
-/// What comes before a component: the catalog's word and the tenant's.
+/// Returns the components that must be healthy before a component starts, from the catalog
+/// and from the specification.
 fn dependencies(input: Input<'_>, name: &ComponentName) -> Vec<ComponentName> {
-    let ours = input.spec.components.get(name).map(|c| c.after.as_slice()).unwrap_or_default();
-    let theirs = input.catalog.components.get(name).map(|c| c.after.as_slice()).unwrap_or_default();
-    let mut all: Vec<ComponentName> = ours.iter().chain(theirs).cloned().collect();
+    let of_spec = input.spec.components.get(name).map(|c| c.after.as_slice()).unwrap_or_default();
+    let of_catalog =
+        input.catalog.components.get(name).map(|c| c.after.as_slice()).unwrap_or_default();
+    let mut all: Vec<ComponentName> = of_spec.iter().chain(of_catalog).cloned().collect();
     all.retain(|dependency| input.spec.components.contains_key(dependency));
     all.sort();
     all.dedup();
@@ -267,7 +268,7 @@ fn chosen_nodes(
 ) -> Vec<NodeName> {
     let path = format!("components.{name}.nodes");
     if chosen.is_empty() {
-        problems.push(input.spec.problem(&path, "names no node"));
+        problems.push(input.spec.problem(&path, "the list of nodes is empty"));
     }
     for node in chosen.iter().filter(|node| !input.nodes.contains_key(*node)) {
         let known = input.nodes.keys().map(AsRef::as_ref);
@@ -289,7 +290,7 @@ fn nodes_by_role(
         input.nodes.iter().filter(|(_, facts)| carries(facts)).map(|(n, _)| n.clone()).collect();
     if carriers.is_empty() {
         let roles: Vec<&str> = definition.roles.iter().map(AsRef::as_ref).collect();
-        let message = format!("no node can carry it: none has the role {}", roles.join(" or "));
+        let message = format!("no node can run it: none has the role {}", roles.join(" or "));
         let have: Vec<String> = input
             .nodes
             .iter()
@@ -299,7 +300,7 @@ fn nodes_by_role(
             })
             .collect();
         let problem = input.spec.problem(&format!("components.{name}"), message);
-        problems.push(problem.hint(format!("enrolled are: {}", have.join("; "))));
+        problems.push(problem.hint(format!("enrolled nodes: {}", have.join("; "))));
     }
     carriers
 }
@@ -309,15 +310,15 @@ fn check_ports(spec: &TenantSpec, node: &NodeName, share: &Share, problems: &mut
     for (component, desired) in &share.instances {
         for port in &desired.instance.ports {
             if let Some(other) = taken.insert(*port, component) {
-                let message = format!("{other} and {component} both want port {port} of {node}");
-                let hint = "place one of them on another node, or give one another port";
+                let message = format!("{other} and {component} both use port {port} of {node}");
+                let hint = "place one of them on another node, or change its port";
                 problems.push(spec.problem(&format!("components.{component}"), message).hint(hint));
             }
         }
     }
 }
 
-/// Refuses what the agent of a node is too old to do.
+/// Checks that the agent of a node has the features that its instances need.
 fn check_features(input: Input<'_>, node: &NodeName, share: &Share, problems: &mut Problems) {
     let Some(agent) = input.nodes.get(node).and_then(|facts| facts.agent.as_ref()) else { return };
     for (component, desired) in &share.instances {
@@ -327,12 +328,14 @@ fn check_features(input: Input<'_>, node: &NodeName, share: &Share, problems: &m
             continue;
         }
         let message = format!(
-            "{node} cannot run it: its agent {} does not know {}",
+            "{node} cannot run it: its agent {} does not support {}",
             agent.version,
             missing.join(", ")
         );
         let problem = input.spec.problem(&format!("components.{component}"), message);
-        problems.push(problem.hint(format!("upgrade the agent on {node}: apt install omlagent")));
+        problems.push(
+            problem.hint(format!("upgrade the agent on {node}: apt-get install ./omlagent.deb")),
+        );
     }
 }
 

@@ -1,8 +1,8 @@
-//! `step`: how far a rollout is, which node's pointer moves next, and what it
-//! waits for.
+//! `step` decides on a rollout: how far it is, which node's pointer moves next, and what
+//! it waits for.
 //!
-//! A rollout changes nothing but pointers from a node to a revision. Everything
-//! it needs to go on after a restart is in its own record and the reports.
+//! A rollout changes only the pointers from nodes to revisions. Everything that it needs
+//! to continue after a restart is in its own record and in the reports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ use crate::document::rollout::{PauseReason, Rollout, State};
 use crate::id::{ContentHash, Generation, NodeName, RevisionNumber};
 use crate::time::Timestamp;
 
-/// Pointers that one step moves. They are recorded in one commit, which takes 64
-/// writes, together with the rollout, the head, the outcome and an audit record.
+/// The number of pointers that one step moves. They are recorded in one commit, which
+/// takes 64 writes, together with the rollout, the head, the outcome and an audit record.
 pub const MOVES_MAX: usize = 60;
 
 mod failures;
@@ -28,54 +28,54 @@ pub use reason::{NodeWait, Wait, WaitsFor};
 use pass::Pass;
 use row::Rows;
 
-/// What a rollout begins with.
+/// The input of a rollout's beginning.
 #[derive(Debug, Clone, Copy)]
 pub struct Begin<'a> {
-    /// Plan of the last revision known to be good.
+    /// The plan of the last revision known to be good.
     pub from: Option<&'a Plan>,
-    /// Plan of the revision wanted.
+    /// The plan of the wanted revision.
     pub to: &'a Plan,
-    /// The rollout whose place it takes.
+    /// The rollout that it supersedes.
     pub superseded: Option<&'a Rollout>,
-    /// The tenant's nodes: one that is not among them cannot be waited for.
+    /// The tenant's nodes. A rollout cannot wait for any other node.
     pub enrolled: &'a BTreeSet<NodeName>,
-    /// The controller's clock.
+    /// The time by the controller's clock.
     pub now: Timestamp,
 }
 
-/// What is known of a node.
+/// The facts about a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeView<'a> {
-    /// It has a session now, and has said in it how it is.
+    /// Whether it has a session now and has reported in it.
     pub connected: bool,
-    /// The assignment it has been given: number, and hash of its content.
+    /// Its assignment: the generation, and the hash of the content.
     pub assigned: Option<(Generation, &'a ContentHash)>,
-    /// The last thing it said.
+    /// Its last report.
     pub report: Option<&'a Report>,
 }
 
-/// Everything `step` looks at.
+/// The input of `step`.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     pub rollout: &'a Rollout,
-    /// The pointers as they are.
+    /// The current pointers.
     pub targets: &'a BTreeMap<NodeName, RevisionNumber>,
-    /// Plan of the revision wanted.
+    /// The plan of the wanted revision.
     pub to: &'a Plan,
-    /// Plan of the revision before.
+    /// The plan of the previous revision.
     pub from: Option<&'a Plan>,
     /// The tenant's nodes.
     pub nodes: &'a BTreeMap<NodeName, NodeView<'a>>,
-    /// The controller's clock.
+    /// The time by the controller's clock.
     pub now: Timestamp,
 }
 
-/// What a rollout does next: the record to write and the pointers to move.
+/// The next step of a rollout: the record to write and the pointers to move.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Next {
     /// The rollout as it should be recorded.
     pub rollout: Rollout,
-    /// Pointers to move; none takes the pointer away.
+    /// The pointers to move; `None` removes the pointer.
     pub moves: BTreeMap<NodeName, Option<RevisionNumber>>,
     pub waits_for: WaitsFor,
 }
@@ -87,8 +87,8 @@ impl Next {
 }
 
 impl Rollout {
-    /// A rollout that begins: its waves are the nodes that differ, or that were
-    /// left half-way, in the plan's order.
+    /// Begins a rollout. Its waves are the nodes that differ, or that another rollout
+    /// left between revisions, in the order of the plan.
     #[must_use]
     pub fn begin(Begin { from, to, superseded, enrolled, now }: Begin<'_>) -> Self {
         let inherited = superseded.map(Self::in_flight).unwrap_or_default();
@@ -101,7 +101,7 @@ impl Rollout {
             .iter()
             .map(|wave| wave.iter().filter(|node| changes(node)).cloned().collect())
             .collect();
-        // Nodes that carry nothing any more come last.
+        // Nodes that no longer carry anything come last.
         let known = from.iter().flat_map(|plan| plan.nodes.keys()).chain(&inherited);
         let gone = known.filter(|n| !to.nodes.contains_key(*n) && enrolled.contains(*n));
         waves.push(gone.collect::<BTreeSet<_>>().into_iter().cloned().collect());
@@ -118,7 +118,8 @@ impl Rollout {
         }
     }
 
-    /// Nodes that may be anywhere between two revisions, should it end now.
+    /// Returns the nodes that would be left between two revisions if the rollout ended
+    /// now.
     #[must_use]
     pub fn in_flight(&self) -> BTreeSet<NodeName> {
         match self.state {
@@ -130,15 +131,15 @@ impl Rollout {
         }
     }
 
-    /// Whether a node is told anew even when the same is wanted of it, so that
-    /// it tries again and says so.
+    /// Returns whether a node gets a new assignment even if its content is the same, so
+    /// that it tries again and reports it.
     #[must_use]
     pub fn force_reissue(&self, node: &NodeName) -> bool {
         self.inherited.contains(node) && self.moved.contains(node)
     }
 
-    /// The revision that is made true again: the next change is made on it, not
-    /// on the one that failed.
+    /// Returns the revision that is restored. The next change is made on it, not on the
+    /// one that failed.
     #[must_use]
     pub fn returns_to(&self) -> Option<RevisionNumber> {
         match self.state {
@@ -151,7 +152,7 @@ impl Rollout {
         }
     }
 
-    /// Nothing more happens by itself.
+    /// Returns whether the rollout does nothing more by itself.
     #[must_use]
     pub fn is_ended(&self) -> bool {
         match self.state {
@@ -163,8 +164,8 @@ impl Rollout {
         }
     }
 
-    /// The rollout of a restored tenant: it waits for an operator, and the next
-    /// change looks at everything on the nodes in `carrying`, which carried something.
+    /// Returns the rollout of a restored tenant. It waits for an operator, and the next
+    /// change checks everything on the nodes in `carrying`, which carried something.
     #[must_use]
     pub fn quiesced(self, carrying: BTreeSet<NodeName>, now: Timestamp) -> Self {
         Self {
@@ -183,7 +184,7 @@ impl Rollout {
 }
 
 impl State {
-    /// The word people see.
+    /// Returns the name of the state, as people see it.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -196,7 +197,7 @@ impl State {
         }
     }
 
-    /// Why it is paused or went back; empty otherwise.
+    /// Returns why the rollout was paused or rolled back, or an empty text.
     #[must_use]
     pub fn why(&self) -> String {
         match self {
@@ -207,7 +208,8 @@ impl State {
     }
 }
 
-/// The rollout's next state and the pointers that move: no more than [`MOVES_MAX`].
+/// Decides the rollout's next state and the pointers to move, of which there are no more
+/// than [`MOVES_MAX`].
 #[must_use]
 pub fn step(input: Input<'_>) -> Next {
     step_within(input, MOVES_MAX)

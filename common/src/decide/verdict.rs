@@ -1,5 +1,5 @@
-//! The verdict on a change: whether it is done, failed, rolled back, superseded or
-//! still on its way. Operators' programs render it and decide nothing themselves.
+//! The verdict on a change: whether it is done, failed, rolled back, superseded or in
+//! progress. The programs of operators show it and make no decisions themselves.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,40 +11,40 @@ use crate::id::{ComponentName, NodeName, RevisionNumber};
 use crate::text::problem::printable;
 use crate::time::{Span, Timestamp};
 
-/// Components that a sentence names.
+/// The number of components that a sentence names.
 const NAMED_MAX: usize = 5;
 
-/// The change that is judged.
+/// The change that the verdict is about.
 #[derive(Debug, Clone, Copy)]
 pub struct ChangeRef<'a> {
-    /// The revision it made.
+    /// The revision that the change made.
     pub revision: RevisionNumber,
     pub at: Timestamp,
-    /// What it changed on the nodes; empty where only the text differed.
+    /// The changed instances; empty if only the text of the specification changed.
     pub changes: &'a [Change],
-    /// Its plan; none where that cannot be read.
+    /// The plan of the revision; `None` if it cannot be read.
     pub plan: Option<&'a Plan>,
 }
 
-/// What became of a change.
+/// The verdict on a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is on its way, or another one is that will decide what became of it.
+    /// The rollout of the change, or of one that superseded it, is in progress.
     Waiting,
-    /// Every node runs it.
+    /// Every node runs the revision.
     Done {
-        /// From its acceptance to the end of its rollout.
+        /// The time from the change to the end of its rollout.
         took_ms: u64,
     },
-    /// Every node runs it again, because a later revision did not hold.
+    /// Every node runs the revision again, because a later one failed.
     Restored {
-        /// The revision that did not hold.
+        /// The revision that failed.
         failed: RevisionNumber,
         why: FailureSummary,
     },
-    /// Every node runs what ran before.
+    /// Every node runs what it ran before.
     RolledBack {
-        /// The revision that did not hold: this one, or one that superseded it.
+        /// The revision that failed: this one, or one that superseded it.
         failed: RevisionNumber,
         /// The revision that runs again.
         to: RevisionNumber,
@@ -52,10 +52,10 @@ pub enum Verdict {
     },
     /// The rollout is paused: an operator has to decide.
     Paused { rollout: RevisionNumber, why: PauseReason },
-    /// A later revision is what the nodes run.
+    /// The nodes run a later revision.
     Superseded {
         by: RevisionNumber,
-        /// What it means for this change.
+        /// Whether the later revision contains this change.
         holds: Holds,
     },
 }
@@ -63,11 +63,11 @@ pub enum Verdict {
 /// Whether a later revision contains a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holds {
-    /// Everything that the change touched is in the later one as the change made it.
+    /// Every instance that the change made is the same in the later revision.
     Contained,
-    /// These are not.
+    /// These instances differ in the later revision.
     Altered(BTreeSet<InstancePlace>),
-    /// It cannot be told.
+    /// The revisions cannot be compared, for this reason.
     Unknown(&'static str),
 }
 
@@ -78,29 +78,29 @@ pub struct InstancePlace {
     pub component: ComponentName,
 }
 
-/// How a change ended for the operator who made it.
+/// The outcome of a change for the operator who made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It has not.
+    /// The change is in progress.
     Waiting,
-    /// The nodes run what was wanted.
+    /// The nodes run what the operator asked for.
     Done,
-    /// They do not, and will not by themselves.
+    /// The nodes do not run it, and will not without another change.
     Failed,
-    /// They run what they ran before.
+    /// The nodes run what they ran before.
     RolledBack,
 }
 
-/// A verdict in one sentence.
+/// Displays a verdict as a sentence.
 #[derive(Debug, Clone, Copy)]
 pub struct Sentence<'a> {
     pub verdict: &'a Verdict,
-    /// The revision that was judged.
+    /// The revision that the verdict is about.
     pub revision: RevisionNumber,
     pub tenant: &'a crate::id::TenantId,
 }
 
-/// The revision that all nodes run, where the tenant's rollout has ended with one.
+/// Returns the revision that all nodes run, if the rollout of the tenant has ended with one.
 #[must_use]
 pub fn settled_on(rollout: &Rollout) -> Option<RevisionNumber> {
     match rollout.state {
@@ -113,13 +113,13 @@ pub fn settled_on(rollout: &Rollout) -> Option<RevisionNumber> {
     }
 }
 
-/// What became of a change, by its tenant's rollout. `now` is the plan of the
-/// revision that [`settled_on`] names, and is asked for only where that one is later
-/// than the change.
+/// Decides how a change ended, from the rollout of its tenant. `now` is the plan of the
+/// revision that [`settled_on`] returns. It is needed only if that revision is later than
+/// the change.
 #[must_use]
 pub fn verdict(change: ChangeRef<'_>, rollout: Option<&Rollout>, now: Option<&Plan>) -> Verdict {
     let revision = change.revision;
-    // The rollout before it says nothing of this one.
+    // The rollout of an earlier revision says nothing about this one.
     let Some(rollout) = rollout.filter(|rollout| rollout.to >= revision) else {
         return Verdict::Waiting;
     };
@@ -143,13 +143,14 @@ pub fn verdict(change: ChangeRef<'_>, rollout: Option<&Rollout>, now: Option<&Pl
     }
 }
 
-/// Nothing counts as contained that was not compared.
+/// Compares the instances of a change with the later plan. Without a comparison, nothing
+/// counts as contained.
 fn holds(change: ChangeRef<'_>, now: Option<&Plan>) -> Holds {
     if change.changes.is_empty() {
-        return Holds::Unknown("it changed only the text of the specification");
+        return Holds::Unknown("the change was only to the text of the specification");
     }
     let (Some(made), Some(now)) = (change.plan, now) else {
-        return Holds::Unknown("the plan of one of the two cannot be read");
+        return Holds::Unknown("the plan of one of them cannot be read");
     };
     let differs = |change: &&Change| {
         let desired = |plan: &'_ Plan| {
@@ -171,7 +172,7 @@ fn holds(change: ChangeRef<'_>, now: Option<&Plan>) -> Holds {
 }
 
 impl Verdict {
-    /// The later revision that the nodes run, where one superseded the change.
+    /// Returns the later revision that the nodes run, if one superseded the change.
     #[must_use]
     pub fn superseded_by(&self) -> Option<RevisionNumber> {
         match self {
@@ -184,7 +185,7 @@ impl Verdict {
         }
     }
 
-    /// How the change ended for the operator who made it.
+    /// Returns the outcome of the change for the operator who made it.
     #[must_use]
     pub fn ending(&self) -> Ending {
         match self {
@@ -211,23 +212,25 @@ impl fmt::Display for Sentence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { verdict, revision, tenant } = self;
         match verdict {
-            Verdict::Waiting => write!(f, "revision {revision} of {tenant} is on its way"),
+            Verdict::Waiting => {
+                write!(f, "the rollout of revision {revision} of {tenant} is in progress")
+            }
             Verdict::Done { took_ms } => {
                 write!(f, "done: {tenant} runs revision {revision}, after {}", whole(*took_ms))
             }
             Verdict::Restored { failed, why } => write!(
                 f,
-                "done: {tenant} runs revision {revision} again, for revision {failed} did not hold{}",
+                "done: {tenant} runs revision {revision} again, because revision {failed} failed{}",
                 Because(why)
             ),
             Verdict::RolledBack { failed, to, why } if failed == revision => write!(
                 f,
-                "rolled back: revision {failed} of {tenant} did not hold, its nodes run revision {to} again{}",
+                "rolled back: revision {failed} of {tenant} failed, and its nodes run revision {to} again{}",
                 Because(why)
             ),
             Verdict::RolledBack { failed, to, why } => write!(
                 f,
-                "rolled back: revision {failed} of {tenant}, which superseded {revision}, did not hold; its nodes run revision {to} again, without this change{}",
+                "rolled back: revision {failed} of {tenant}, which superseded {revision}, failed; its nodes run revision {to} again, without this change{}",
                 Because(why)
             ),
             Verdict::Paused { rollout, why } => write!(
@@ -268,13 +271,13 @@ impl Sentence<'_> {
             }
             Holds::Unknown(why) => write!(
                 f,
-                "failed: revision {by} of {tenant} superseded {revision}; compare them with omlctl history tenant={tenant}, since it cannot be told whether this change is contained: {why}"
+                "failed: revision {by} of {tenant} superseded {revision}, and it is unknown whether it contains this change ({why}); compare them with omlctl history tenant={tenant}"
             ),
         }
     }
 }
 
-/// `: why`, where there is a reason. What an agent said is part of it.
+/// Displays `: why` if there is a reason, which may contain text from an agent.
 struct Because<'a, T>(&'a T);
 
 impl<T: fmt::Display> fmt::Display for Because<'_, T> {
@@ -284,7 +287,7 @@ impl<T: fmt::Display> fmt::Display for Because<'_, T> {
     }
 }
 
-/// A span in whole seconds.
+/// Formats a span in whole seconds.
 fn whole(ms: u64) -> String {
     if ms < 1000 { "0s".to_owned() } else { Span(ms).to_string() }
 }

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The serial number of a certificate. Later certificates have higher ones.
+/// The serial number of a certificate. A later certificate of the same holder has a
+/// higher one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Serial(pub u128);

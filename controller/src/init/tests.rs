@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use oml_daemon::env::{Env, Random};
-use oml_daemon::tls::{Credentials, Identity, Peer, certificate, client_config};
+use oml_daemon::tls::{Credentials, Identity, Peer, certificate};
 
 use super::*;
 use crate::backup::{backup, create_file, read_backup, restore};
@@ -48,7 +48,7 @@ async fn the_first_operators_bundle_is_enough_to_connect() {
     assert_eq!(peer.identity.to_string(), "oml://operator/maria");
     let (ca_pem, certificate_pem, key_pem) =
         (bundle.ca_pem.clone(), bundle.certificate_pem.clone(), bundle.key_pem.clone());
-    client_config(&Credentials { ca_pem, certificate_pem, key_pem }).unwrap();
+    Credentials { ca_pem, certificate_pem, key_pem }.check().unwrap();
     let text = toml::to_string(&bundle).unwrap();
     let read: toml::Table = text.parse().unwrap();
     let keys: Vec<&String> = read.keys().collect();
@@ -121,7 +121,7 @@ async fn an_operator_without_a_record_can_be_removed_and_a_problem_is_returned()
     let mario: OperatorName = "mario".parse().unwrap();
     let store = offline::open_store(&settings).await.unwrap();
     let authority = Authority::load(&settings.pki_dir(), &Random::system()).unwrap();
-    let terms = Terms { now: Env::system().now(), lifetime_ms: 3_600_000, after: None };
+    let terms = Terms { now: Env::system().now(), lifetime_ms: 3_600_000, epoch: 1, after: None };
     let own = authority.issue_with_key(&Identity::Operator(mario.clone()), terms).unwrap();
     let unrecorded = own.issued.record.serial;
     offline::close_store(store).await;

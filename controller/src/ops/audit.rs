@@ -1,4 +1,4 @@
-//! The audit trail, kept within bounds: nodes add to it with every renewal.
+//! The audit trail and its limits. Nodes add to it with every renewal.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -14,37 +14,37 @@ use crate::store::{COMMIT_WRITES_MAX, Expect};
 
 const AGE_MAX_MS: u64 = 400 * 24 * 3_600_000;
 const LINES_MAX: usize = 100_000;
-/// How many of the newest lines are kept whatever their age: a line that was
-/// written by a clock that was ahead makes all others look old.
+/// The number of newest lines that are kept at any age, because a line that was written
+/// while the clock was ahead makes all others look old.
 const AGELESS: usize = 10_000;
-/// How many renewals of one node are kept when there are too many lines.
+/// The number of renewals of one node that are kept when there are too many lines.
 const RENEWALS_KEPT: usize = 20;
-/// How a renewal's line begins.
+/// The text at the beginning of a renewal's line.
 pub(super) const RENEWED: &str = "got certificate";
 const PERIOD: Duration = Duration::from_secs(24 * 3600);
 
-/// The log of who did what.
+/// The audit trail: who did what.
 #[derive(Debug, Clone)]
 pub struct AuditTrail {
     records: Records,
 }
 
 impl AuditTrail {
-    /// Over the records.
+    /// Makes the audit trail of these records.
     #[must_use]
     pub fn new(records: Records) -> Self {
         Self { records }
     }
 
-    /// Forgets what is too old or too much, now and once a day. Never returns.
+    /// Removes lines that are too old or too many, now and once a day. Never returns.
     pub async fn keep_bounded(self) {
         loop {
             match prune(&self.records, Bounds::default()).await {
                 Ok(0) => {}
-                Ok(lines) => tracing::info!(lines, "old lines of the audit trail were forgotten"),
+                Ok(lines) => tracing::info!(lines, "old lines of the audit trail were removed"),
                 Err(error) => {
                     let error = chain(&error);
-                    tracing::warn!(%error, "the audit trail could not be shortened");
+                    tracing::warn!(%error, "cannot remove old lines of the audit trail");
                 }
             }
             sleep(PERIOD).await;
@@ -52,10 +52,10 @@ impl AuditTrail {
     }
 }
 
-/// The rest of a line's key, and the line.
+/// The rest of a line's key, with the line.
 type Line = (String, Entry<AuditRecord>);
 
-/// How much of the trail is kept.
+/// The limits of the trail.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
     lines_max: usize,
@@ -68,7 +68,7 @@ impl Default for Bounds {
     }
 }
 
-/// Forgets the oldest lines; returns how many.
+/// Removes the oldest lines and returns their number.
 async fn prune(records: &Records, bounds: Bounds) -> Result<usize> {
     let lines = records.list_lossy(&keys::audits()).await?.entries;
     let over = over(&lines, bounds);
@@ -80,15 +80,15 @@ async fn prune(records: &Records, bounds: Bounds) -> Result<usize> {
     Ok(over.len())
 }
 
-/// Which lines are too old or too much. Their age is counted from the newest of
-/// them: the clock may be years ahead just now, and nothing brings them back.
+/// Returns the lines that are too old or too many. Their age is counted from the newest
+/// line, because the clock may be wrong now and a removed line cannot be restored.
 fn over(lines: &[Line], Bounds { lines_max, ageless }: Bounds) -> BTreeSet<usize> {
     let newest = lines.last().map(|(_, line)| line.value.at).unwrap_or_default();
     let aging = &lines[..lines.len().saturating_sub(ageless)];
     let is_old = |line: &Line| newest.since_ms(line.1.value.at) > AGE_MAX_MS;
     let mut over: BTreeSet<usize> = (0..aging.len()).filter(|n| is_old(&aging[*n])).collect();
     if lines.len() - over.len() > lines_max {
-        // What a node writes by itself makes room for what people did.
+        // The renewals of nodes are removed before what people did.
         over.extend(surplus_renewals(lines));
     }
     let excess = (lines.len() - over.len()).saturating_sub(lines_max);
@@ -97,7 +97,7 @@ fn over(lines: &[Line], Bounds { lines_max, ageless }: Bounds) -> BTreeSet<usize
     over
 }
 
-/// All renewals of every node but its newest.
+/// Returns all renewals of every node except its newest ones.
 fn surplus_renewals(lines: &[Line]) -> Vec<usize> {
     let mut kept: HashMap<(&Option<TenantId>, &Option<NodeName>), usize> = HashMap::new();
     let renewals = lines.iter().enumerate().rev();

@@ -1,4 +1,4 @@
-//! Component definitions, read once at the start.
+//! The catalogs of component definitions. They are read once, at the start.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ pub struct Catalogs {
     catalogs: BTreeMap<CatalogName, Catalog>,
 }
 
-/// Why a catalog cannot be used.
+/// The error of a catalog that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
-    /// A file or the folder cannot be read.
+    /// A file or the folder could not be read.
     #[error("cannot read {}", path.display())]
     Read {
         path: PathBuf,
@@ -28,10 +28,10 @@ pub enum CatalogError {
     #[error("{} is not a catalog:\n{problems}", path.display())]
     Invalid {
         path: PathBuf,
-        /// Everything that is wrong with it.
+        /// All mistakes in it.
         problems: Problems,
     },
-    /// Two files have one name for their catalog.
+    /// Two files contain catalogs of the same name.
     #[error("{} is a second catalog of the name {name}", path.display())]
     Twice {
         /// The later file.
@@ -41,10 +41,10 @@ pub enum CatalogError {
 }
 
 impl Catalogs {
-    /// Reads every `*.yaml` of a folder.
+    /// Reads every `*.yaml` file of a folder.
     ///
     /// # Errors
-    /// The first file that cannot be used.
+    /// Returns [`CatalogError`] for the first file that cannot be used.
     pub fn load(folder: &Path) -> Result<Self, CatalogError> {
         let unreadable = |source| CatalogError::Read { path: folder.to_owned(), source };
         let entries = folder.read_dir().map_err(unreadable)?;
@@ -63,19 +63,20 @@ impl Catalogs {
         Ok(Self { catalogs })
     }
 
-    /// How many there are.
+    /// Returns the number of catalogs.
     #[must_use]
     pub fn len(&self) -> usize {
         self.catalogs.len()
     }
 
-    /// There is none.
+    /// Returns whether there is no catalog.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.catalogs.is_empty()
     }
 
-    /// The catalog that a specification names.
+    /// Returns the catalog that a specification names, or a problem if there is none of
+    /// that name.
     pub(super) fn of(&self, spec: &TenantSpec) -> Result<&Catalog, Problem> {
         self.catalogs.get(&spec.catalog).ok_or_else(|| {
             let problem = spec.problem("catalog", format!("there is no catalog {}", spec.catalog));
@@ -83,7 +84,7 @@ impl Catalogs {
         })
     }
 
-    /// Problems with roles that no component of any catalog asks for.
+    /// Returns a problem for every role that no component of any catalog needs.
     pub(super) fn check_roles(&self, roles: &[RoleName]) -> Problems {
         let components = self.catalogs.values().flat_map(|catalog| catalog.components.values());
         let mut known: Vec<&str> =
@@ -103,7 +104,8 @@ impl Catalogs {
 /// Reads one catalog.
 ///
 /// # Errors
-/// That it cannot be read, or everything that is wrong with it.
+/// Returns an error if the file cannot be read or is not a catalog, with all mistakes in
+/// it.
 pub fn read_file(path: &Path) -> Result<Catalog, CatalogError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| CatalogError::Read { path: path.to_owned(), source })?;

@@ -1,4 +1,4 @@
-//! The controller's own certificate, for its two ports.
+//! The controller's own certificate, which both of its ports show.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use crate::tls;
 
 const LIFETIME_MS: u64 = 30 * 24 * 3_600_000;
 
-/// What both ports use.
+/// The TLS configurations of both ports.
 #[derive(Debug)]
 pub struct PortConfigs {
-    /// The port for agents and operators.
+    /// The configuration of the port for agents and operators.
     pub main: ServerConfig,
-    /// The port for hosts without a certificate.
+    /// The configuration of the port for hosts without a certificate.
     pub enrollment: ServerConfig,
-    /// When this certificate was made.
+    /// The time at which the certificate was made.
     pub issued: Timestamp,
-    /// When the next certificate is to be made.
+    /// The time at which the next certificate is due.
     pub renew_at: Timestamp,
 }
 
@@ -32,31 +32,33 @@ pub struct OwnCertificates {
     env: Env,
     authority: Arc<Authority>,
     revoked: Arc<Revoked>,
+    epoch: u64,
 }
 
 impl OwnCertificates {
-    /// Issued by that authority; the ports refuse `revoked` certificates.
+    /// Issues certificates with that authority, for a store of this epoch. The ports
+    /// refuse `revoked` certificates.
     #[must_use]
-    pub fn new(env: Env, authority: Arc<Authority>, revoked: Arc<Revoked>) -> Self {
-        Self { env, authority, revoked }
+    pub fn new(env: Env, authority: Arc<Authority>, revoked: Arc<Revoked>, epoch: u64) -> Self {
+        Self { env, authority, revoked, epoch }
     }
 
-    /// The wall time.
+    /// Returns the wall time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.env.now()
     }
 
-    /// A new certificate in the configurations of both ports.
+    /// Makes a new certificate and returns the configurations of both ports with it.
     pub fn port_configs(&self) -> Result<PortConfigs> {
-        let now = self.env.now();
-        let terms = Terms { now, lifetime_ms: LIFETIME_MS, after: None };
+        let (clock, now) = (self.env.clock(), self.env.now());
+        let terms = Terms { now, lifetime_ms: LIFETIME_MS, epoch: self.epoch, after: None };
         let authority = &self.authority;
         let own = authority.issue_with_key(&Identity::Controller, terms)?;
         let revoked = Arc::clone(&self.revoked);
         Ok(PortConfigs {
-            main: tls::main_config(authority, &own, revoked).map_err(OpsError::Tls)?,
-            enrollment: tls::enrollment_config(authority, &own).map_err(OpsError::Tls)?,
+            main: tls::main_config(authority, &own, revoked, clock).map_err(OpsError::Tls)?,
+            enrollment: tls::enrollment_config(authority, &own, clock).map_err(OpsError::Tls)?,
             issued: now,
             renew_at: now.plus_ms(LIFETIME_MS / 2),
         })

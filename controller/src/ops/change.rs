@@ -1,10 +1,10 @@
 //! Changes of a tenant: apply, set-version, rollback, and their dry run.
 //!
-//! A change is planned inside the request. What was planned is written first
-//! and never again; one small commit then makes it real.
+//! A change is planned inside the request. Its plan is written first and never changed
+//! afterwards; one small commit then puts it into effect.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oml_common::decide::change::already_in_effect;
 use oml_common::decide::diff::diff;
@@ -29,7 +29,7 @@ pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestCont
 
 use self::draft::Draft;
 use super::catalogs::Catalogs;
-use super::retries::ConflictRetries;
+use super::retries::retry_conflicts;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::records::values::{AgentRecord, AuditRecord, IdempotencyRecord, Revision};
@@ -37,13 +37,16 @@ use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::registry::Registries;
 use crate::store::Expect;
 
-/// A draft with nothing left to choose.
+/// A draft with its complete plan.
 struct Planned {
     draft: Draft,
     plan: Plan,
     changes: Vec<Change>,
     enrolled: BTreeSet<NodeName>,
 }
+
+/// The digests that registries returned in the course of one request.
+type Answers = Mutex<BTreeMap<ImageName, Digest>>;
 
 /// Changes what tenants run. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -56,28 +59,22 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Makes a change, or says what it would be.
+    /// Makes a change, or returns what it would be if the request is a dry run.
     pub async fn make(
         &self,
         request: &ChangeRequest,
         context: &RequestContext,
     ) -> Result<ChangeResult> {
-        // Answers of registries outlive an attempt that others were faster than.
-        let mut answers = BTreeMap::new();
-        let mut retries = ConflictRetries::default();
-        loop {
-            match self.try_change(request, context, &mut answers).await {
-                Ok(changed) => return Ok(changed),
-                Err(error) => retries.after(error)?,
-            }
-        }
+        // An attempt after a conflict does not ask the registries again.
+        let answers = Answers::default();
+        retry_conflicts(|| self.try_change(request, context, &answers)).await
     }
 
     async fn try_change(
         &self,
         request: &ChangeRequest,
         context: &RequestContext,
-        answers: &mut BTreeMap<ImageName, Digest>,
+        answers: &Answers,
     ) -> Result<ChangeResult> {
         let (tenant, given) = request.read()?;
         if let Some(replay) = self.replay(&tenant, request, context).await? {
@@ -97,7 +94,7 @@ impl Changes {
         Ok(ChangeResult { tenant: draft.tenant, revision: plan.revision, changed: true, changes })
     }
 
-    /// The reply to a change that was already made under this id.
+    /// Returns the reply to a change that was already made with this operation id.
     async fn replay(
         &self,
         tenant: &TenantId,
@@ -117,17 +114,14 @@ impl Changes {
         Ok(Some(ChangeResult { tenant, revision, changed: true, changes }))
     }
 
-    async fn plan(
-        &self,
-        mut draft: Draft,
-        answers: &mut BTreeMap<ImageName, Digest>,
-    ) -> Result<Planned> {
+    async fn plan(&self, mut draft: Draft, answers: &Answers) -> Result<Planned> {
         let spec = &draft.spec;
         let catalog = self.catalogs.of(spec)?;
         let nodes = self.node_facts(&draft.tenant).await?;
         let revision = next_revision(draft.head.as_ref().map(|head| head.value));
         let prepared = plan::prepare(plan::Input { revision, spec, catalog, nodes: &nodes });
-        // Found before registries are asked, so that everything is told beside what they say.
+        // The problems are found before the registries are asked, so that all problems
+        // are reported together.
         let mut problems = match &prepared {
             Ok(prepared) => Problems(draft.conflicts(prepared.layout())),
             Err(found) => found.clone(),
@@ -137,10 +131,10 @@ impl Changes {
         }
         let is_refused = !problems.0.is_empty();
         let (images, _told_by_prepare) = plan::images(spec, catalog);
-        let mut digests = answers.clone();
+        let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
         let said = self.resolve(spec, &images, &mut digests, is_refused).await;
-        answers.clone_from(&digests);
+        answers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&digests);
         problems.0.extend(said.problems.0);
         problems.into_result(()).map_err(OpsError::Problems)?;
         if let Some(failure) = said.failure {
@@ -152,7 +146,8 @@ impl Changes {
         Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect() })
     }
 
-    /// A tenant without nodes may be another one, written wrongly.
+    /// Returns a suggestion if the name of a tenant without nodes is close to that of a
+    /// known one.
     async fn suggest_tenant(&self, spec: &TenantSpec) -> Result<Option<Problem>> {
         let known = self.tenants.all().await?;
         let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
@@ -190,7 +185,7 @@ impl Changes {
         let rollout = self.begin(planned, now).await?;
         let content = ContentHash::of(document::write(plan).as_bytes());
         let plan_key = keys::plan(tenant, number, &content);
-        // Written first and alone: nothing names it until the commit below.
+        // The plan is written first and alone. No record names it until the commit below.
         self.records.commit(Batch::default().put(&plan_key, Expect::Any, plan)).await?;
         failpoint::reach("C3");
         let mut batch = planned.intent(context, content, now).put(
@@ -208,7 +203,7 @@ impl Changes {
         Ok(())
     }
 
-    /// The way from what is good to what is asked for.
+    /// Returns the rollout from the last good revision to the new one.
     async fn begin(&self, planned: &Planned, now: Timestamp) -> Result<Rollout> {
         let Planned { draft, plan, enrolled, .. } = planned;
         let good = match planned.good() {
@@ -226,7 +221,7 @@ impl Changes {
 }
 
 impl Planned {
-    /// The present revision, if it is as good as the one planned.
+    /// Returns the current revision if the planned change would change nothing.
     fn already_in_effect(&self) -> Result<Option<RevisionNumber>> {
         let Draft { head, rollout, before, spec, .. } = &self.draft;
         let before = before.as_ref().map(|(text, _)| TenantSpec::parse(text)).transpose();
@@ -240,12 +235,12 @@ impl Planned {
         ))
     }
 
-    /// The last revision whose rollout was completed.
+    /// Returns the last revision whose rollout was completed.
     fn good(&self) -> Option<RevisionNumber> {
         self.draft.head.as_ref().and_then(|head| head.value.good)
     }
 
-    /// What is recorded of the operator's wish itself, and of the one it supersedes.
+    /// Returns the records of the change itself and of the revision that it supersedes.
     fn intent(&self, context: &RequestContext, content: ContentHash, now: Timestamp) -> Batch {
         let Self { draft, plan, changes, .. } = self;
         let (tenant, number) = (&draft.tenant, plan.revision);

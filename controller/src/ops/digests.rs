@@ -1,5 +1,5 @@
-//! From the tags that operators write to the digests that run. A tag that is
-//! already recorded is not asked again: it names the same image for ever.
+//! Resolves the tags that operators write to the digests that run. A tag that is already
+//! recorded is not resolved again, so it always names the same image.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,23 +15,23 @@ use tokio::time::timeout;
 use super::change::Changes;
 use crate::registry::RegistryError;
 
-/// Questions to registries at once.
+/// The number of concurrent requests to registries.
 const QUESTIONS_MAX: usize = 8;
-/// Longest wait for registries when the change is refused anyway.
+/// The longest wait for registries if the change is refused anyway.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
 
-/// What registries said.
+/// The answers of the registries.
 #[derive(Debug, Default)]
 pub(super) struct RegistryAnswers {
-    /// Images that are not there.
+    /// The images that do not exist.
     pub(super) problems: Problems,
-    /// A registry that did not answer.
+    /// The failure of a registry that did not answer.
     pub(super) failure: Option<RegistryError>,
 }
 
 impl Changes {
-    /// Adds the digest of every image that is not among `known`. When the
-    /// change is refused anyway, registries are not waited for long.
+    /// Adds the digest of every image that is not in `known`. If the change is refused
+    /// anyway, the wait for registries is short.
     pub(super) async fn resolve(
         &self,
         spec: &TenantSpec,
@@ -84,7 +84,7 @@ fn not_found<'a>(
     users.map(move |(component, _)| {
         let path = format!("components.{component}");
         let problem = spec.problem(&format!("{path}.version"), error.to_string());
-        // In the short form the component's own line holds the version.
+        // In the short form, the component's own line contains the version.
         let line = problem.line.or(spec.problem(&path, "").line);
         Problem { line, ..problem }.hint("check the version and that the image was pushed")
     })

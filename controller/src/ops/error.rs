@@ -1,4 +1,4 @@
-//! Why something that was asked did not happen.
+//! The errors of the operations.
 
 use oml_common::id::{NodeName, TenantId};
 use oml_common::text::problem::Problems;
@@ -9,22 +9,22 @@ use crate::records::values::MachineId;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 
-/// A result of the operations.
+/// The result of an operation.
 pub type Result<T, E = OpsError> = std::result::Result<T, E>;
 
-/// Why something that was asked did not happen.
+/// The error of an operation.
 #[derive(Debug, thiserror::Error)]
 pub enum OpsError {
-    /// The caller's mistakes, all of them.
+    /// The request contains mistakes; all of them are listed.
     #[error(transparent)]
     Problems(Problems),
-    /// An image could not be looked up; nothing was changed.
+    /// An image could not be looked up in its registry. Nothing was changed.
     #[error("cannot look up an image; nothing was changed")]
     Registry(#[source] RegistryError),
-    /// The store did not do its part.
+    /// The store failed or refused a commit.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Others change the same all the time.
+    /// Every attempt conflicted with another change of the same records.
     #[error("others are changing the same; nothing was changed, try again")]
     Busy,
     /// A certificate could not be made.
@@ -33,38 +33,38 @@ pub enum OpsError {
     /// The controller's own certificate cannot be used.
     #[error("cannot use the controller's certificate")]
     Tls(#[source] TlsError),
-    /// A join token is not accepted.
+    /// The join token was refused.
     #[error("the host may not join: {0}")]
     Token(#[source] TokenRefused),
-    /// An ended certificate is not replaced.
-    #[error("the host may not come back: {0}")]
+    /// An expired certificate is not replaced.
+    #[error("certificate recovery refused: {0}")]
     Recovery(#[source] RecoveryRefused),
-    /// A certificate is valid, but not the node's newest.
+    /// The certificate is valid, but it is not the node's newest.
     #[error(transparent)]
     Stale(#[from] StaleCertificate),
-    /// A certificate request is not one.
+    /// The certificate request cannot be used.
     #[error(transparent)]
     Request(#[from] InvalidRequest),
-    /// A node asks for another certificate right after it got one.
-    #[error("this node's newest certificate was made a moment ago: ask again later")]
+    /// The node asked for another certificate right after it got one.
+    #[error("this node's newest certificate was made a moment ago; ask again later")]
     RenewedTooSoon,
-    /// A node says another address at every moment.
-    #[error("this node's address changes too often: say hello again later")]
+    /// The node reports a different address too often.
+    #[error("the node's address changes too often; retrying later")]
     AddressUnstable,
-    /// Two machines claim to be one node.
+    /// Two machines claim to be the same node.
     #[error(
         "duplicate identity: machine {known} and machine {claims} both claim {node}; if the host is another machine now, make a token that names it and enrol it again"
     )]
     Duplicate {
         node: NodeName,
         known: MachineId,
-        /// The one that was refused.
+        /// The machine that was refused.
         claims: MachineId,
     },
-    /// The node was removed, or never was.
+    /// The node was removed or never existed.
     #[error("node {node} is not enrolled; it needs a new token")]
     NotEnrolled { node: NodeName },
-    /// A node of that name is there already.
+    /// A node of that name is already enrolled.
     #[error(
         "{tenant} already has a node {node}; remove it, or make a token that names it: omlctl node token tenant={tenant} name={node} role=…"
     )]

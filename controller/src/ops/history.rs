@@ -1,4 +1,4 @@
-//! What was asked of a tenant, by whom, and what became of it.
+//! The history of a tenant: its revisions, who made them, and their outcomes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,23 +9,24 @@ use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 
 use super::Result;
-use super::status::Status;
+use super::status::StatusReader;
 use crate::records::keys;
 use crate::records::values::{Revision, RolloutOutcome};
 
-/// Revisions that one answer lists; the newest ones.
+/// The number of newest revisions that one reply lists.
 const REVISIONS_MAX: usize = 500;
 
-/// A revision and what became of it.
+/// A revision with its outcome.
 #[derive(Debug, Clone)]
 pub struct HistoryEntry {
     pub revision: Arc<Revision>,
-    /// The state its rollout is or ended in; none where none is recorded.
+    /// The state that its rollout is in or ended in; `None` if none is recorded.
     pub outcome: Option<State>,
 }
 
-impl Status {
-    /// A tenant's revisions, oldest first; none while nothing was applied to it.
+impl StatusReader {
+    /// Returns a tenant's revisions from oldest to newest. There are none until something
+    /// is applied to it.
     pub async fn history(&self, tenant: &TenantId) -> Result<Vec<HistoryEntry>> {
         let records = &self.records;
         let rollout = records.get(&keys::rollout(tenant)).await?;
@@ -54,7 +55,8 @@ impl Status {
         Ok(past.collect())
     }
 
-    /// A specification as it was written; the present one for number 0.
+    /// Returns the revision with this number, with the specification as it was written;
+    /// the current one for number 0.
     pub async fn specification(
         &self,
         tenant: &TenantId,

@@ -1,4 +1,4 @@
-//! Certificates for nodes, all of one lifetime.
+//! Issues the certificates of nodes, all with the same lifetime.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use oml_daemon::tls::Serial;
 
 use super::Result;
 use super::node_id::NodeId;
-use crate::pki::{Authority, CertificateRecord, CertificateRequest, Issued, Terms};
+use crate::pki::{Authority, CertificateRecord, CertificateRequest, Issued, Terms, highest_before};
 
-/// A certificate for a node, and what goes with it.
+/// A node's new certificate, with what the node needs to use it.
 #[derive(Debug, Clone)]
 pub struct IssuedCertificate {
-    /// The node's certificate.
+    /// The node's certificate as PEM.
     pub certificate_pem: String,
     pub ca_pem: String,
     /// The node's tenant.
@@ -26,12 +26,19 @@ pub struct IssuedCertificate {
 pub(super) struct NodeIssuer {
     authority: Arc<Authority>,
     lifetime_ms: u64,
+    epoch: u64,
 }
 
 impl NodeIssuer {
-    /// An issuer of certificates that live `lifetime_ms`.
-    pub(super) fn new(authority: Arc<Authority>, lifetime_ms: u64) -> Self {
-        Self { authority, lifetime_ms }
+    /// Makes an issuer of certificates that live `lifetime_ms`, for a store of this epoch.
+    pub(super) fn new(authority: Arc<Authority>, lifetime_ms: u64, epoch: u64) -> Self {
+        Self { authority, lifetime_ms, epoch }
+    }
+
+    /// Returns the highest serial number of a certificate that the store may not know,
+    /// because it was restored from a backup since.
+    pub(super) fn highest_unrecorded(&self) -> Serial {
+        highest_before(self.epoch)
     }
 
     pub(super) fn authority(&self) -> &Authority {
@@ -42,7 +49,7 @@ impl NodeIssuer {
         self.lifetime_ms
     }
 
-    /// A certificate with a serial number higher than `after`.
+    /// Issues a certificate with a serial number higher than `after`.
     pub(super) fn issue(
         &self,
         node: &NodeId,
@@ -50,11 +57,11 @@ impl NodeIssuer {
         after: Option<Serial>,
         now: Timestamp,
     ) -> Result<Issued> {
-        let terms = Terms { now, lifetime_ms: self.lifetime_ms, after };
+        let terms = Terms { now, lifetime_ms: self.lifetime_ms, epoch: self.epoch, after };
         Ok(self.authority.issue(&node.identity(), request, terms)?)
     }
 
-    /// The certificate that was issued before for the same key.
+    /// Makes the certificate that was issued before for the same key again.
     pub(super) fn issue_again(
         &self,
         node: &NodeId,
@@ -64,7 +71,7 @@ impl NodeIssuer {
         Ok(self.authority.issue_again(&node.identity(), request, record)?)
     }
 
-    /// What the node is sent.
+    /// Returns the reply to the node.
     pub(super) fn reply(&self, issued: Issued, node: NodeId) -> IssuedCertificate {
         let NodeId { tenant, name } = node;
         IssuedCertificate {

@@ -7,23 +7,23 @@ use oml_daemon::tls::Identity;
 
 use crate::records::keys;
 
-/// A node's tenant and its name there: together they name one node.
+/// A node's tenant and its name within the tenant, which together identify one node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId {
     pub tenant: TenantId,
-    /// Its name, unique within the tenant.
+    /// The name, which is unique within the tenant.
     pub name: NodeName,
 }
 
 impl NodeId {
-    /// The node that the rest of a key names.
+    /// Reads a node from the rest of a record's key.
     #[must_use]
     pub fn of_key(rest: &str) -> Option<Self> {
         let (tenant, name) = keys::tenant_and_node(rest)?;
         Some(Self { tenant, name })
     }
 
-    /// What its certificate says.
+    /// Returns the identity in the node's certificate.
     #[must_use]
     pub fn identity(&self) -> Identity {
         Identity::Node { tenant: self.tenant.clone(), node: self.name.clone() }

@@ -1,7 +1,7 @@
-//! Nodes after they joined: their certificates, what they say of themselves,
-//! and their removal.
+//! The nodes that have joined: their certificates, their greetings and their removal.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use oml_common::id::NodeName;
 use oml_common::time::Timestamp;
@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use super::issuer::NodeIssuer;
 use super::node_id::NodeId;
 use super::presence::Presence;
-use super::retries::ConflictRetries;
+use super::retries::retry_conflicts;
 use super::tenants::Tenants;
 use super::{OpsError, Result, audit};
 use crate::pki::{
     CertificateRecord, CertificateRequest, NodeCertificates, RECOVERY_WINDOW_MS_DEFAULT,
-    RecoveryRefused, Revoked, highest_serial, record_of, recover,
+    RecoveryClaim, RecoveryRefused, Revoked, record_of, recover,
 };
 pub use crate::records::values::AgentRecord;
 use crate::records::values::{Assigned, AuditRecord, MachineId, NodeRecord};
@@ -27,15 +27,15 @@ use crate::store::{self, Expect};
 
 pub use super::issuer::IssuedCertificate;
 
-/// Least age of a certificate that another one takes the place of; a quarter of
-/// its life where that is less.
+/// The least age of a certificate that is replaced by another one. It is a quarter of the
+/// lifetime if that is less.
 const RENEWAL_REST_MS: u64 = 60_000;
 
-/// How other hosts reach a node: an IP address or a host name.
+/// An IP address or host name at which other hosts reach a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address(String);
 
-/// Why a text is not an address.
+/// The error of a text that is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an IP address or a host name")]
 pub struct InvalidAddress;
@@ -65,22 +65,22 @@ impl std::fmt::Display for Address {
     }
 }
 
-/// What a node says of itself at the begin of a session.
+/// The facts that a node reports at the beginning of a session.
 #[derive(Debug, Clone)]
 pub struct Greeting {
-    /// The certificate it shows, verified.
+    /// The verified certificate that it shows.
     pub shown: CertificateRecord,
-    /// How other hosts reach it.
+    /// The address at which other hosts reach it.
     pub address: Address,
-    /// Where its agent offers metrics; 0 for nowhere.
+    /// The port of its agent's metrics; 0 if there is none.
     pub metrics_port: u16,
-    /// The machine it says to be; none where it cannot tell.
+    /// The id of its machine; `None` if the agent cannot read it.
     pub machine: Option<MachineId>,
-    /// What its agent says of itself.
+    /// The version and features of its agent.
     pub agent: AgentRecord,
 }
 
-/// Nodes after they joined. Cheap to clone.
+/// The nodes that have joined. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Nodes {
     pub(super) env: Env,
@@ -92,39 +92,39 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// The wall time.
+    /// Returns the wall time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.env.now()
     }
 
-    /// Who is connected, and what each node last reported.
+    /// Returns which nodes are connected and what each last reported.
     #[must_use]
     pub fn presence(&self) -> &Presence {
         &self.presence
     }
 
-    /// Certificates that no longer count.
+    /// Returns the revoked certificates.
     #[must_use]
     pub fn revoked(&self) -> &Revoked {
         &self.revoked
     }
 
-    /// What a node was given last.
+    /// Returns the newest assignment of a node.
     pub async fn assignment(&self, node: &NodeId) -> Result<Option<Arc<Assigned>>> {
         let key = keys::assignment(&node.tenant, &node.name);
         Ok(self.records.get_cached(&key).await?.map(|entry| entry.value))
     }
 
-    /// Wakes when a node is given something.
+    /// Returns a signal that wakes when a node gets a new assignment.
     #[must_use]
     pub fn assignment_changes(&self, node: &NodeId) -> store::ChangeSignal {
         self.records.changed_at(&keys::assignment(&node.tenant, &node.name))
     }
 
-    /// The certificates of nodes that no longer count.
+    /// Reads the revoked certificates of all nodes.
     pub(super) async fn revocations(&self) -> Result<Vec<(Identity, Serial)>> {
-        // A node whose record cannot be read is let in by nothing anyway.
+        // A node whose record cannot be read is refused in any case.
         let nodes = self.records.list_lossy(&keys::all_nodes()).await?.entries;
         let lines = nodes.iter().filter_map(|(rest, node)| {
             Some((NodeId::of_key(rest)?.identity(), node.value.revoked?))
@@ -132,25 +132,22 @@ impl Nodes {
         Ok(lines.collect())
     }
 
-    /// A node begins a session: it must be enrolled, with its newest certificate.
+    /// Records the greeting of a node that begins a session. The node must be enrolled
+    /// and show its newest certificate.
     pub async fn greet(&self, id: &NodeId, greeting: &Greeting) -> Result<()> {
-        let mut retries = ConflictRetries::default();
-        let mut may_write = false;
-        while let Err(error) = self.try_greet(id, greeting, &mut may_write).await {
-            if matches!(error, OpsError::Duplicate { .. }) {
-                let message = error.to_string();
-                self.presence.record_duplicate(id, &message, self.env.now());
-            }
-            retries.after(error)?;
+        let may_write = AtomicBool::new(false);
+        let greeted = retry_conflicts(|| self.try_greet(id, greeting, &may_write)).await;
+        if let Err(error @ OpsError::Duplicate { .. }) = &greeted {
+            self.presence.record_duplicate(id, &error.to_string(), self.env.now());
         }
-        Ok(())
+        greeted
     }
 
     async fn try_greet(
         &self,
         id: &NodeId,
         greeting: &Greeting,
-        may_write: &mut bool,
+        may_write: &AtomicBool,
     ) -> Result<()> {
         let node = self.enrolled(id).await?;
         let known = machine_of(&node.value, greeting.shown);
@@ -166,38 +163,42 @@ impl Nodes {
         if greeted == node.value {
             return Ok(());
         }
-        // New certificates have a measure of their own.
-        *may_write = *may_write
+        // The rate of new certificates is limited separately.
+        let is_allowed = may_write.load(Ordering::Relaxed)
             || greeted.certificates != node.value.certificates
             || self.presence.may_greet(id, Instant::now());
-        if !*may_write {
+        if !is_allowed {
             return Err(OpsError::AddressUnstable);
         }
+        may_write.store(true, Ordering::Relaxed);
         let key = keys::node(&id.tenant, &id.name);
         let batch = Batch::default().put(&key, if_unchanged(Some(&node)), &greeted);
         Ok(self.records.commit(batch).await?)
     }
 
-    /// A new certificate for a node that shows a valid one.
+    /// Issues a new certificate to a node that shows a valid one.
     pub async fn renew(
         &self,
         id: &NodeId,
         shown: CertificateRecord,
         request: &CertificateRequest,
     ) -> Result<IssuedCertificate> {
-        let mut retries = ConflictRetries::default();
-        loop {
-            let mut node = self.enrolled(id).await?;
-            node.value.machine = machine_of(&node.value, shown).cloned();
-            node.value.certificates = node.value.certificates.shown(shown)?;
-            match self.reissue(id, &node, shown, request).await {
-                Ok(certified) => return Ok(certified),
-                Err(error) => retries.after(error)?,
-            }
-        }
+        retry_conflicts(|| self.try_renew(id, shown, request)).await
     }
 
-    /// A new certificate for a node whose last one has ended.
+    async fn try_renew(
+        &self,
+        id: &NodeId,
+        shown: CertificateRecord,
+        request: &CertificateRequest,
+    ) -> Result<IssuedCertificate> {
+        let mut node = self.enrolled(id).await?;
+        node.value.machine = machine_of(&node.value, shown).cloned();
+        node.value.certificates = node.value.certificates.shown(shown)?;
+        self.reissue(id, &node, shown, request).await
+    }
+
+    /// Issues a new certificate to a node whose last one has expired.
     pub async fn recover(
         &self,
         ended: &CertificateDer<'_>,
@@ -208,31 +209,28 @@ impl Nodes {
             return Err(OpsError::Recovery(RecoveryRefused::Foreign));
         };
         let id = NodeId { tenant, name };
-        let mut retries = ConflictRetries::default();
-        loop {
-            let mut node = self.enrolled(&id).await?;
-            let shown = record_of(claim.peer());
-            node.value.machine = machine_of(&node.value, shown).cloned();
-            let known = node.value.certificates;
-            let checked = claim.check(known, request, self.env.now(), RECOVERY_WINDOW_MS_DEFAULT);
-            node.value.certificates = checked.map_err(OpsError::Recovery)?;
-            match self.reissue(&id, &node, shown, request).await {
-                Ok(certified) => return Ok(certified),
-                Err(error) => retries.after(error)?,
-            }
-        }
+        retry_conflicts(|| self.try_recover(&id, &claim, request)).await
     }
 
-    /// Removes a node: its certificates no longer count, its session ends. What
-    /// runs on the host is left alone.
+    async fn try_recover(
+        &self,
+        id: &NodeId,
+        claim: &RecoveryClaim,
+        request: &CertificateRequest,
+    ) -> Result<IssuedCertificate> {
+        let mut node = self.enrolled(id).await?;
+        let shown = record_of(claim.peer());
+        node.value.machine = machine_of(&node.value, shown).cloned();
+        let known = node.value.certificates;
+        let checked = claim.check(known, request, self.env.now(), RECOVERY_WINDOW_MS_DEFAULT);
+        node.value.certificates = checked.map_err(OpsError::Recovery)?;
+        self.reissue(id, &node, shown, request).await
+    }
+
+    /// Removes a node: its certificates are revoked and its session ends. The components
+    /// on the host keep running.
     pub async fn remove(&self, who: &OperatorName, id: &NodeId) -> Result<()> {
-        let mut retries = ConflictRetries::default();
-        let revoked = loop {
-            match self.try_remove(who, id).await {
-                Ok(revoked) => break revoked,
-                Err(error) => retries.after(error)?,
-            }
-        };
+        let revoked = retry_conflicts(|| self.try_remove(who, id)).await?;
         self.revoked.revoke(id.identity(), revoked);
         self.presence.forget(id);
         tracing::info!(tenant = %id.tenant, node = %id.name, %who, "a node was removed");
@@ -247,7 +245,7 @@ impl Nodes {
             found => found?,
         };
         let now = self.env.now();
-        let line = node.value.certificates.newest().max(highest_serial(now));
+        let line = node.value.certificates.newest().max(self.issuer.highest_unrecorded());
         let removed = NodeRecord { revoked: Some(line), removed: Some(now), ..node.value.clone() };
         let audit = node_audit(who.to_string(), "removed the node".into(), id, now);
         let batch = Batch::default()
@@ -273,11 +271,12 @@ impl Nodes {
     ) -> Result<IssuedCertificate> {
         let now = self.env.now();
         let newest = node.value.certificates.current;
-        // One made in the future is of a clock that was set back: it counts nowhere.
+        // A certificate that was made in the future dates from before the clock was set
+        // back, and nobody accepts it.
         let is_of_the_future = newest.issued > now;
         let age_ms = now.since_ms(newest.issued);
         if !is_of_the_future && age_ms < RENEWAL_REST_MS.min(self.issuer.lifetime_ms() / 4) {
-            // For the same key it is the answer that was lost; nothing is written.
+            // If the key is the same, only the reply was lost, so nothing is written.
             if request.fingerprint() != newest.public_key {
                 return Err(OpsError::RenewedTooSoon);
             }
@@ -297,14 +296,15 @@ impl Nodes {
     }
 }
 
-/// The machine a node is known to be. A certificate newer than the record is of
-/// a time the record knows nothing of: the node may be another machine since.
+/// Returns the machine that a node is known to be. If the certificate is newer than the
+/// record, the store was restored from a backup, and the node may be another machine
+/// since.
 fn machine_of(node: &NodeRecord, shown: CertificateRecord) -> Option<&MachineId> {
     node.machine.as_ref().filter(|_| shown.serial <= node.certificates.current.serial)
 }
 
-/// A node is one machine: another one with its key is a copy. What runs on
-/// either goes on.
+/// Checks that a node is always the same machine, because another machine with its key is
+/// a copy. The components on both keep running.
 fn check_machine(name: &NodeName, known: Option<&MachineId>, greeting: &Greeting) -> Result<()> {
     match (known, &greeting.machine) {
         (Some(known), Some(claims)) if known != claims => Err(OpsError::Duplicate {

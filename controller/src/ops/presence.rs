@@ -1,5 +1,5 @@
-//! What is known of the nodes at this moment: who has a session, and what each
-//! last said. In memory only; [`super::reports`] keeps what must outlive it.
+//! Which nodes have a session, and what each last reported. This is kept in memory only;
+//! [`super::reports`] records what must survive a restart.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,14 +13,14 @@ use tokio::time::Instant;
 
 use super::node_id::NodeId;
 
-/// Least time between two records of one node's reports, and of its greetings.
+/// The least time between two records of one node's reports, and of its greetings.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Which nodes are connected, and what each last reported.
 #[derive(Debug, Default)]
 pub struct Presence {
     tenants: Mutex<BTreeMap<TenantId, TenantEntry>>,
-    /// Counts what a task may have to act on.
+    /// Counts the changes on which a task may have to act.
     actionable: watch::Sender<u64>,
     all: watch::Sender<u64>,
 }
@@ -35,44 +35,44 @@ struct TenantEntry {
 struct NodeEntry {
     presence: NodePresence,
     session: Option<(SessionId, oneshot::Sender<()>)>,
-    /// The report differs in substance from the one that is kept.
+    /// Whether the report differs in substance from the recorded one.
     is_unsaved: bool,
     saved_at: Option<Instant>,
     greeted_at: Option<Instant>,
 }
 
-/// What is to be done about a node's last report.
+/// The decision about recording a node's last report.
 #[derive(Debug)]
 pub enum Persist {
-    /// To keep it; the caller does.
+    /// The caller has to record it.
     Now(Arc<Report>, Timestamp),
-    /// To keep it then: the last one was kept a moment ago.
+    /// It has to be recorded at this time, because the previous record is too recent.
     At(Instant),
-    /// Nothing: what is kept differs in nothing but a moment.
+    /// Nothing has to be recorded.
     Nothing,
 }
 
-/// What is known of one node.
+/// The presence of one node.
 #[derive(Debug, Clone, Default)]
 pub struct NodePresence {
-    /// It has a session.
+    /// Whether the node has an open session now.
     pub connected: bool,
-    /// It has said how it is in that session: what it said before may have changed since.
+    /// Whether it has reported in that session. Earlier reports may be out of date.
     pub has_reported: bool,
-    /// When it last said something, by the controller's clock.
+    /// The time of its last message, by the controller's clock.
     pub last_seen: Option<Timestamp>,
     pub report: Option<Arc<Report>>,
-    /// What was told to another machine that claimed to be it, and when.
+    /// The refusal of another machine that claimed to be this node, with its time.
     pub duplicate: Option<(Arc<str>, Timestamp)>,
 }
 
-/// Tells one session of a node from the next.
+/// The identity of one session of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionId(u64);
 
 impl Presence {
-    /// A node begins a session, which takes the place of an older one. The
-    /// receiver is woken when a newer one takes its place.
+    /// Begins a session of a node, which replaces an older one. The returned receiver
+    /// wakes when a newer session replaces this one.
     pub fn connect(&self, node: &NodeId, now: Timestamp) -> (SessionId, oneshot::Receiver<()>) {
         let (replaced, wakes) = oneshot::channel();
         let mut number = 0;
@@ -92,7 +92,7 @@ impl Presence {
         (id, wakes)
     }
 
-    /// A session ended. The end of one that was replaced changes nothing.
+    /// Ends a session. The end of a session that was replaced changes nothing.
     pub fn disconnect(&self, node: &NodeId, id: SessionId) {
         self.update(node, |known| {
             let is_current = known.session.as_ref().is_some_and(|(current, _)| *current == id);
@@ -105,9 +105,9 @@ impl Presence {
         });
     }
 
-    /// A node said something. Returns whether it differs in substance from
-    /// what it said before, or is the first it says in its session. What is
-    /// left over of a session that was replaced says nothing.
+    /// Records a report of a node. Returns whether it differs in substance from the
+    /// previous one, or is the first in its session. A report of a session that was
+    /// replaced is ignored.
     pub fn record_report(
         &self,
         node: &NodeId,
@@ -131,7 +131,7 @@ impl Presence {
         })
     }
 
-    /// Another machine claimed to be the node, and was told so.
+    /// Records that another machine claimed to be the node and was refused.
     pub fn record_duplicate(&self, node: &NodeId, message: &str, now: Timestamp) {
         self.update(node, |known| {
             known.presence.duplicate = Some((message.into(), now));
@@ -139,7 +139,7 @@ impl Presence {
         });
     }
 
-    /// A host joined as the node: what other machines did in its name is over.
+    /// Records that a host joined as the node, which ends the refusal of other machines.
     pub fn joined(&self, node: &NodeId) {
         self.update(node, |known| {
             known.presence.duplicate = None;
@@ -148,8 +148,8 @@ impl Presence {
         });
     }
 
-    /// Whether a node's last report is to be kept. However many sessions it
-    /// has, it does not write more often than it may.
+    /// Decides whether a node's last report is to be recorded. The rate of one node's
+    /// records is limited over all of its sessions.
     pub fn next_persist(&self, node: &NodeId, now: Instant) -> Persist {
         let mut tenants = self.lock();
         let known =
@@ -169,7 +169,7 @@ impl Presence {
         }
     }
 
-    /// Whether what a node says of itself may be recorded again.
+    /// Returns whether the greeting of a node may be recorded again.
     pub fn may_greet(&self, node: &NodeId, now: Instant) -> bool {
         let mut tenants = self.lock();
         let nodes = &mut tenants.entry(node.tenant.clone()).or_default().nodes;
@@ -181,7 +181,7 @@ impl Presence {
         may
     }
 
-    /// What was kept from before the controller's start.
+    /// Restores a report that was recorded before the controller's start.
     pub fn restore(&self, node: &NodeId, report: Report, at: Timestamp) {
         self.update(node, |known| {
             known.presence.last_seen = Some(at);
@@ -190,7 +190,7 @@ impl Presence {
         });
     }
 
-    /// Forgets a node, and ends its session.
+    /// Removes a node and ends its session.
     pub fn forget(&self, node: &NodeId) {
         self.update(node, |known| {
             *known = NodeEntry::default();
@@ -198,7 +198,7 @@ impl Presence {
         });
     }
 
-    /// What is known of a tenant's nodes.
+    /// Returns the presence of a tenant's nodes.
     #[must_use]
     pub fn of_tenant(&self, tenant: &TenantId) -> BTreeMap<NodeName, NodePresence> {
         let tenants = self.lock();
@@ -210,7 +210,7 @@ impl Presence {
             .collect()
     }
 
-    /// What is known of one node.
+    /// Returns the presence of one node.
     #[must_use]
     pub fn of_node(&self, node: &NodeId) -> NodePresence {
         let tenants = self.lock();
@@ -218,13 +218,14 @@ impl Presence {
         known.map(|known| known.presence.clone()).unwrap_or_default()
     }
 
-    /// Wakes when a task may have to act.
+    /// Returns a receiver that wakes when a task may have to act.
     #[must_use]
     pub fn actionable(&self) -> watch::Receiver<u64> {
         self.actionable.subscribe()
     }
 
-    /// Wakes on everything that a tenant's nodes say; all tenants' for none.
+    /// Returns a receiver that wakes on every message of a tenant's nodes; of all tenants
+    /// for `None`.
     #[must_use]
     pub fn changed(&self, tenant: Option<&TenantId>) -> watch::Receiver<u64> {
         match tenant {
@@ -233,7 +234,8 @@ impl Presence {
         }
     }
 
-    /// Changes what is known of a node; the change says whether it is one that tasks act on.
+    /// Changes the presence of a node. The closure returns whether tasks may have to act
+    /// on the change.
     fn update(&self, node: &NodeId, change: impl FnOnce(&mut NodeEntry) -> bool) -> bool {
         let mut tenants = self.lock();
         let of_tenant = tenants.entry(node.tenant.clone()).or_default();
@@ -247,7 +249,7 @@ impl Presence {
         is_actionable
     }
 
-    /// A change is made in steps that cannot panic, so a poisoned lock guards a whole state.
+    /// Locks the state, ignoring poison: no panic can leave it half-changed.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<TenantId, TenantEntry>> {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }

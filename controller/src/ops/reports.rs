@@ -1,4 +1,4 @@
-//! The last report of each node, recorded when it differs in substance.
+//! Records the last report of each node when it differs in substance.
 
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::records::{Batch, keys};
 use crate::store::Expect;
 
 impl Nodes {
-    /// Takes in what was kept before the start.
+    /// Reads the reports that were recorded before the start.
     pub(super) async fn load_reports(&self) -> Result<()> {
         for (rest, seen) in self.records.list_lossy(&keys::all_last_reports()).await?.entries {
             if let Some(node) = NodeId::of_key(&rest) {
@@ -22,8 +22,8 @@ impl Nodes {
         Ok(())
     }
 
-    /// Keeps what a node last said. Returns when to try again, if the last
-    /// record of it is too young.
+    /// Records the last report of a node. Returns the time of the next attempt if the
+    /// previous record is too recent.
     pub async fn persist_report(&self, node: &NodeId) -> Result<Option<Instant>> {
         let (report, at) = match self.presence.next_persist(node, Instant::now()) {
             Persist::Now(report, at) => (report, at),
@@ -31,7 +31,7 @@ impl Nodes {
             Persist::Nothing => return Ok(None),
         };
         let seen = LastReport { at, report: (*report).clone() };
-        // The node's one session writes it, so nobody else can be first.
+        // Only the node's session writes this record, so no conflict is possible.
         let batch =
             Batch::default().put(&keys::last_report(&node.tenant, &node.name), Expect::Any, &seen);
         self.records.commit(batch).await?;

@@ -1,25 +1,28 @@
-//! Deciding once more when somebody else was first.
+//! Decides again when another writer committed first.
 
 use super::{OpsError, Result};
 
-/// How often a change is decided once more when somebody else was first.
-const RETRIES_MAX: usize = 8;
+/// The number of attempts before the caller is told that the store is busy.
+const ATTEMPTS_MAX: usize = 8;
 
-/// Counts how often a change met a conflict.
-#[derive(Debug, Default)]
-pub(super) struct ConflictRetries {
-    conflicts: usize,
-}
-
-impl ConflictRetries {
-    /// Whether to decide once more after `error`: only after a conflict, and not for ever.
-    pub(super) fn after(&mut self, error: OpsError) -> Result<()> {
-        self.conflicts += 1;
-        let is_conflict = matches!(&error, OpsError::Store(error) if error.is_conflict());
-        match is_conflict {
-            false => Err(error),
-            true if self.conflicts < RETRIES_MAX => Ok(()),
-            true => Err(OpsError::Busy),
+/// Runs `attempt`, which reads, decides and commits, until its commit does not conflict
+/// with another one.
+///
+/// # Errors
+/// Returns the error of an attempt that is not a conflict at once, and
+/// [`OpsError::Busy`] after too many conflicts.
+pub(super) async fn retry_conflicts<T, A>(mut attempt: impl FnMut() -> A) -> Result<T>
+where
+    A: Future<Output = Result<T>>,
+{
+    for _ in 0..ATTEMPTS_MAX {
+        match attempt().await {
+            Err(OpsError::Store(error)) if error.is_conflict() => {}
+            ended => return ended,
         }
     }
+    Err(OpsError::Busy)
 }
+
+#[cfg(test)]
+mod tests;

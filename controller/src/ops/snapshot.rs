@@ -1,4 +1,4 @@
-//! Everything that a decision about a tenant's rollout looks at, read once.
+//! Reads everything that a decision about a tenant's rollout needs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,37 +11,37 @@ use oml_common::time::Timestamp;
 
 use super::Result;
 use super::presence::NodePresence;
-use super::status::Status;
+use super::status::StatusReader;
 use crate::records::values::{Assigned, Head, NodeRecord, Target};
 use crate::records::{Entry, keys};
 
-/// A tenant with a rollout, as of one moment.
+/// A tenant with a rollout at one moment.
 #[derive(Debug)]
 pub struct TenantSnapshot {
     /// The wall time at which it was read.
     pub at: Timestamp,
-    /// Which revisions count.
+    /// The current, last and good revisions.
     pub head: Entry<Head>,
     pub rollout: Entry<Rollout>,
-    /// Plan of the revision wanted.
+    /// The plan of the wanted revision.
     pub to: Arc<Plan>,
-    /// Plan of the revision before.
+    /// The plan of the revision before.
     pub from: Option<Arc<Plan>>,
     pub targets: BTreeMap<NodeName, Entry<Target>>,
     pub nodes: BTreeMap<NodeName, NodeSnapshot>,
 }
 
-/// A node as of one moment.
+/// A node at one moment.
 #[derive(Debug)]
 pub struct NodeSnapshot {
     pub node: NodeRecord,
-    /// What is known of it now.
+    /// Whether it is connected, and its last report.
     pub presence: NodePresence,
     pub assigned: Option<Arc<Assigned>>,
 }
 
-impl Status {
-    /// A tenant's snapshot; none where there is no revision yet.
+impl StatusReader {
+    /// Reads a tenant's snapshot; `None` if there is no revision yet.
     pub async fn tenant(&self, tenant: &TenantId) -> Result<Option<TenantSnapshot>> {
         let records = &self.records;
         let head = records.get(&keys::head(tenant)).await?;
@@ -63,7 +63,7 @@ impl Status {
         Ok(Some(TenantSnapshot { at, head, rollout, to, from, targets, nodes }))
     }
 
-    /// A tenant's nodes; removed ones are not among them.
+    /// Reads a tenant's nodes, without the removed ones.
     pub async fn nodes(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, NodeSnapshot>> {
         let records = &self.records;
         let assignments = records.list_cached(&keys::assignments(tenant)).await?;
@@ -84,7 +84,7 @@ impl Status {
 }
 
 impl TenantSnapshot {
-    /// What follows from it; nothing is written.
+    /// Returns the next step of the rollout without writing anything.
     #[must_use]
     pub fn step(&self) -> Next {
         let targets =
@@ -104,7 +104,7 @@ impl TenantSnapshot {
 impl NodeSnapshot {
     fn view(&self) -> NodeView<'_> {
         NodeView {
-            // What it said in an earlier session proves nothing of now.
+            // A report of an earlier session says nothing about the node now.
             connected: self.presence.connected && self.presence.has_reported,
             assigned: self
                 .assigned

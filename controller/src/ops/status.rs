@@ -1,9 +1,11 @@
-//! How tenants and their nodes stand, for people and for Prometheus. Reads only.
+//! Reads the status of tenants and their nodes, for people and for Prometheus.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::decide::head::base;
+use oml_common::decide::rollout::WaitsFor;
+use oml_common::decide::status::NodeProgress;
 use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
@@ -18,48 +20,60 @@ use super::{OpsError, Result};
 use crate::records::{Records, keys};
 use crate::store::{ChangeSignal, StoreError};
 
-/// How one tenant stands.
+/// The status of one tenant.
 #[derive(Debug)]
 pub struct TenantStatus {
     pub tenant: TenantId,
-    /// The revision wanted; 0 before the first.
+    /// The wanted revision; 0 before the first.
     pub revision: RevisionNumber,
-    /// Its rollout, and what that waits for.
-    pub rollout: Option<(Rollout, String)>,
+    /// Its rollout; `None` before the first.
+    pub rollout: Option<RolloutStatus>,
     pub nodes: BTreeMap<NodeName, NodeStatus>,
 }
 
-/// How one node stands.
+/// The status of a tenant's rollout.
+#[derive(Debug)]
+pub struct RolloutStatus {
+    pub rollout: Rollout,
+    pub waits_for: WaitsFor,
+}
+
+/// The status of one node.
 #[derive(Debug)]
 pub struct NodeStatus {
-    /// What is recorded and known of it.
+    /// The record and the presence of the node.
     pub snapshot: NodeSnapshot,
     pub target: Option<RevisionNumber>,
-    /// Components that should run and have not been reported.
-    pub expected: BTreeMap<ComponentName, Option<Version>>,
+    /// The plan of the revision that the tenant should run.
     pub plan: Option<Arc<Plan>>,
 }
 
 impl NodeStatus {
-    /// The newest revision whose share the node has applied. One that asks
-    /// nothing new of it makes no new assignment, so the report may name an older.
+    /// Returns the newest revision whose share the node has applied.
     #[must_use]
-    pub fn revision(&self, name: &NodeName) -> RevisionNumber {
-        let report = self.snapshot.presence.report.as_deref();
-        let reported = report.map(|report| report.revision).unwrap_or_default();
-        let (Some(target), Some(assigned)) = (self.target, &self.snapshot.assigned) else {
-            return reported;
-        };
-        let assigned = &assigned.assignment;
-        let is_applied = report.is_some_and(|r| r.applied == Some(assigned.generation));
-        let plan = self.plan.as_ref().filter(|plan| plan.revision == target);
-        let share = plan.and_then(|plan| plan.nodes.get(name));
-        let is_same = share.is_some_and(|share| *share == assigned.content.share);
-        if is_applied && is_same { target } else { reported }
+    pub fn applied_revision(&self, name: &NodeName) -> RevisionNumber {
+        self.progress(name).applied_revision()
+    }
+
+    /// Returns the components that should run on the node and that it has not reported,
+    /// each with its version if it has one.
+    #[must_use]
+    pub fn unreported(&self, name: &NodeName) -> BTreeMap<ComponentName, Option<Version>> {
+        self.progress(name).unreported()
+    }
+
+    fn progress<'a>(&'a self, node: &'a NodeName) -> NodeProgress<'a> {
+        NodeProgress {
+            node,
+            plan: self.plan.as_deref(),
+            target: self.target,
+            assigned: self.snapshot.assigned.as_ref().map(|assigned| &*assigned.assignment),
+            report: self.snapshot.presence.report.as_deref(),
+        }
     }
 }
 
-/// Wakes when a status may differ.
+/// A signal that a status may have changed.
 #[derive(Debug)]
 pub struct StatusChanges {
     presence: watch::Receiver<u64>,
@@ -67,11 +81,12 @@ pub struct StatusChanges {
 }
 
 impl StatusChanges {
-    /// Returns after the next change; several in between are one.
+    /// Waits for the next change. Several changes in between count as one.
     pub async fn next(&mut self) {
         let stored = self.stored.iter_mut().map(|changes| Box::pin(changes.next()));
         let stored = futures_util::future::select_all(stored);
-        // Both only observe: what is not returned now is returned at the next call.
+        // Both only observe, so a change that is not returned now is returned by the next
+        // call.
         tokio::select! {
             biased;
             _ended = self.presence.changed() => {}
@@ -80,41 +95,42 @@ impl StatusChanges {
     }
 }
 
-/// Reads how tenants and nodes stand. Cheap to clone.
+/// Reads the status of tenants and nodes. It is cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Status {
+pub struct StatusReader {
     pub(super) env: Env,
     pub(super) records: Records,
     pub(super) tenants: Tenants,
     pub(super) presence: Arc<Presence>,
 }
 
-impl Status {
-    /// The wall time.
+impl StatusReader {
+    /// Returns the wall time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.env.now()
     }
 
-    /// Wakes when a report, or who is connected, may ask a task to act.
+    /// Returns a receiver that wakes when a task may have to act on a report or a
+    /// connection.
     #[must_use]
     pub fn presence_changes(&self) -> watch::Receiver<u64> {
         self.presence.actionable()
     }
 
-    /// Commits to the store since the start: made, and refused.
+    /// Returns the number of commits since the start, and the number of refused ones.
     #[must_use]
     pub fn commits(&self) -> (u64, u64) {
         self.records.commits()
     }
 
-    /// Whether the store answers.
+    /// Checks that the store can be read.
     pub async fn check_store(&self) -> Result<()> {
         self.records.get(&keys::epoch()).await?;
         Ok(())
     }
 
-    /// How one tenant stands, or all of them.
+    /// Reads the status of one tenant, or of all of them.
     pub async fn read(&self, tenant: Option<&TenantId>) -> Result<Vec<TenantStatus>> {
         let tenants = self.tenants.all().await?;
         let wanted: Vec<&TenantId> = match tenant {
@@ -126,9 +142,9 @@ impl Status {
         for name in wanted {
             match self.tenant_status(name).await {
                 Ok(status) => statuses.push(status),
-                // Asked for all, the others are told all the same.
+                // A request for all tenants returns the others.
                 Err(OpsError::Store(error @ StoreError::Damaged { .. })) if tenant.is_none() => {
-                    tracing::error!(tenant = %name, %error, "the status of a tenant cannot be told");
+                    tracing::error!(tenant = %name, %error, "the status of a tenant cannot be read");
                 }
                 Err(error) => return Err(error),
             }
@@ -136,7 +152,8 @@ impl Status {
         Ok(statuses)
     }
 
-    /// Wakes when the status of a tenant, or of any, may differ.
+    /// Returns a signal that wakes when the status of a tenant, or of any tenant, may
+    /// have changed.
     #[must_use]
     pub fn changes(&self, tenant: Option<&TenantId>) -> StatusChanges {
         let records = &self.records;
@@ -158,13 +175,14 @@ impl Status {
         StatusChanges { presence, stored }
     }
 
-    /// How one tenant stands.
+    /// Reads the status of one tenant.
     pub(super) async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
         let tenant_id = tenant.clone();
         let Some(snapshot) = self.tenant(tenant).await? else {
-            let node_snapshots = self.nodes(tenant).await?.into_iter();
             let nodes =
-                node_snapshots.map(|(name, s)| (name.clone(), node_status(&name, s, None, None)));
+                self.nodes(tenant).await?.into_iter().map(|(name, snapshot)| {
+                    (name, NodeStatus { snapshot, target: None, plan: None })
+                });
             let (revision, rollout) = (RevisionNumber::default(), None);
             return Ok(TenantStatus {
                 tenant: tenant_id,
@@ -183,31 +201,16 @@ impl Status {
         let targets = &snapshot.targets;
         let nodes = snapshot.nodes.into_iter().map(|(name, snapshot)| {
             let target = targets.get(&name).map(|target| target.value.revision);
-            (name.clone(), node_status(&name, snapshot, target, plan.as_ref()))
+            (name, NodeStatus { snapshot, target, plan: plan.clone() })
         });
         Ok(TenantStatus {
             tenant: tenant_id,
             revision,
             nodes: nodes.collect(),
-            rollout: Some((snapshot.rollout.value, next.waits_for.to_string())),
+            rollout: Some(RolloutStatus {
+                rollout: snapshot.rollout.value,
+                waits_for: next.waits_for,
+            }),
         })
     }
-}
-
-fn node_status(
-    name: &NodeName,
-    snapshot: NodeSnapshot,
-    target: Option<RevisionNumber>,
-    plan: Option<&Arc<Plan>>,
-) -> NodeStatus {
-    let share = plan.and_then(|plan| plan.nodes.get(name));
-    let wanted = share.into_iter().flat_map(|share| &share.instances);
-    let report = snapshot.presence.report.as_deref();
-    let is_reported =
-        |component: &ComponentName| report.is_some_and(|r| r.instances.contains_key(component));
-    let expected = wanted
-        .filter(|(component, _)| !is_reported(component))
-        .map(|(component, desired)| (component.clone(), desired.instance.version().cloned()))
-        .collect();
-    NodeStatus { snapshot, target, expected, plan: plan.cloned() }
 }

@@ -1,4 +1,4 @@
-//! Tenants as they are kept: which there are, their revisions and plans.
+//! Reads the recorded tenants, revisions and plans.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use super::{OpsError, Result};
 use crate::records::values::Revision;
 use crate::records::{Entry, Records, keys};
 
-/// Reads tenants, revisions and plans. Cheap to clone.
+/// Reads tenants, revisions and plans. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Tenants {
     records: Records,
 }
 
 impl Tenants {
-    /// Over the records.
+    /// Makes a reader of these records.
     #[must_use]
     pub fn new(records: Records) -> Self {
         Self { records }
@@ -32,7 +32,7 @@ impl Tenants {
         Ok(found.map(|entry| entry.value))
     }
 
-    /// The plan of a revision.
+    /// Returns the plan of a revision.
     pub async fn plan_of(
         &self,
         tenant: &TenantId,
@@ -43,7 +43,7 @@ impl Tenants {
         Ok(self.records.get_cached(&key).await?.map(|Entry { value, .. }| value))
     }
 
-    /// Every tenant that has revisions or nodes.
+    /// Returns every tenant that has revisions or nodes.
     pub async fn all(&self) -> Result<Vec<TenantId>> {
         let heads = self.records.list_lossy(&keys::heads()).await?;
         let nodes = self.records.list_lossy(&keys::all_nodes()).await?.entries;
@@ -67,7 +67,7 @@ impl Tenants {
         Problem::new("tenant", message).suggest(tenant.as_str(), known).into()
     }
 
-    /// Why nothing can be said of a tenant's revisions.
+    /// Returns the error for a tenant that has no revisions or does not exist.
     pub(super) async fn without_revisions(&self, tenant: &TenantId) -> OpsError {
         match self.all().await {
             Ok(known) if known.contains(tenant) => {

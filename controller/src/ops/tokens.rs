@@ -1,4 +1,4 @@
-//! Join tokens: made by operators, used once by a host.
+//! Join tokens, which operators make and each of which one host can use once.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use oml_daemon::tls::{Fingerprint, JoinToken, OperatorName};
 use super::catalogs::Catalogs;
 use super::node_id::NodeId;
 use super::nodes::{Address, IssuedCertificate, Nodes, node_audit};
-use super::retries::ConflictRetries;
+use super::retries::retry_conflicts;
 use super::{OpsError, Result};
 use crate::pki::{
     Authority, CertificateRequest, NodeCertificates, Redeemed, TokenGrant, TokenRecord,
@@ -23,46 +23,47 @@ use crate::records::values::{Assigned, AuditRecord, NodeRecord, PublicEndpoint};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::store::Expect;
 
-/// How long after its end a token is remembered, so that "used" and "expired" can be told.
+/// The time after its expiry for which a token is kept, so that "used" and "expired" can
+/// be told apart.
 const ENDED_TOKEN_KEPT_MS: u64 = 7 * 24 * 3_600_000;
-/// Ended tokens that one commit forgets.
+/// The number of expired tokens that one commit removes.
 const ENDED_TOKENS_MAX: usize = 32;
 
-/// What a token shall be good for.
+/// A request for a token.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
     pub tenant: TenantId,
-    /// What the host will be for.
+    /// The roles of the host.
     pub roles: Vec<RoleName>,
-    /// The only name it may take.
+    /// The only name that the host may take; `None` for any.
     pub node: Option<NodeName>,
-    /// How long it is valid; none for the usual time.
+    /// The validity; `None` for the default.
     pub valid_ms: Option<u64>,
 }
 
 /// A new token.
 #[derive(Debug)]
 pub struct CreatedToken {
-    /// Shown once, and not kept.
+    /// The token, which is shown once and not stored.
     pub token: JoinToken,
     pub expires: Timestamp,
-    /// Where it is used, as `host:port`.
+    /// The address of the enrolment service, as `host:port`.
     pub enrollment_endpoint: String,
 }
 
-/// A host that wants to join.
+/// A host's request to join.
 #[derive(Debug)]
 pub struct JoinRequest {
     pub token: JoinToken,
-    /// The name it wishes for.
+    /// The wanted name.
     pub node: NodeName,
-    /// The key that it made.
+    /// The certificate request for the key that the host made.
     pub request: CertificateRequest,
-    /// How other hosts reach it.
+    /// The address at which other hosts reach it.
     pub address: Address,
 }
 
-/// Join tokens, and the hosts that use them. Cheap to clone.
+/// Makes join tokens and enrols the hosts that use them. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Tokens {
     pub(super) env: Env,
@@ -75,7 +76,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Makes a token.
+    /// Makes a token for a new host.
     pub async fn create(&self, who: &OperatorName, wanted: TokenRequest) -> Result<CreatedToken> {
         if wanted.roles.is_empty() {
             let problem = Problem::new("role", "a node needs at least one role");
@@ -112,7 +113,7 @@ impl Tokens {
         Ok(CreatedToken { token, expires: record.expires, enrollment_endpoint })
     }
 
-    /// Some of the tokens that ended so long ago that nobody asks for them.
+    /// Returns some of the tokens that expired so long ago that they can be removed.
     async fn long_ended_tokens(&self, now: Timestamp) -> Result<Vec<Fingerprint>> {
         let tokens = self.records.list(&keys::tokens()).await?;
         let is_long_ended =
@@ -121,15 +122,9 @@ impl Tokens {
         Ok(ended.take(ENDED_TOKENS_MAX).map(|(_, token)| token.value.hash).collect())
     }
 
-    /// Lets a host join: of many who use one token, one succeeds.
+    /// Enrols a host. Of many hosts that use one token, one succeeds.
     pub async fn enroll(&self, joining: &JoinRequest) -> Result<IssuedCertificate> {
-        let mut retries = ConflictRetries::default();
-        loop {
-            match self.try_enroll(joining).await {
-                Ok(certified) => return Ok(certified),
-                Err(error) => retries.after(error)?,
-            }
-        }
+        retry_conflicts(|| self.try_enroll(joining)).await
     }
 
     async fn try_enroll(&self, joining: &JoinRequest) -> Result<IssuedCertificate> {
@@ -143,7 +138,7 @@ impl Tokens {
         let node_key = keys::node(&tenant, &joining.node);
         let present = self.records.get(&node_key).await?;
         check_name_is_free(&tenant, &joining.node, present.as_ref(), &redeemed)?;
-        // A name that was used before goes on with higher numbers.
+        // The serial numbers of a name that was used before continue.
         let after = present
             .as_ref()
             .map(|node| Some(node.value.certificates.newest()).max(node.value.revoked))
@@ -172,7 +167,7 @@ impl Tokens {
         self.records.commit(batch).await?;
         failpoint::reach("C12");
         if let Some(up_to) = after {
-            // Ends what older certificates still keep open.
+            // This ends the sessions of older certificates.
             self.nodes.revoked.revoke(id.identity(), up_to);
         }
         self.nodes.presence.joined(&id);
@@ -180,8 +175,9 @@ impl Tokens {
         Ok(self.nodes.issuer.reply(issued, id))
     }
 
-    /// Without a pointer, what a node of this name was given says nothing of the
-    /// host that joins now: its agent must not take it for "nothing shall run".
+    /// Makes the old assignment of a node without a pointer undecided. It says nothing
+    /// about the host that joins now, whose agent must not take it as an order to stop
+    /// everything.
     async fn forget_assignment(&self, batch: Batch, id: &NodeId) -> Result<Batch> {
         let NodeId { tenant, name } = id;
         let records = &self.records;
@@ -194,7 +190,7 @@ impl Tokens {
     }
 }
 
-/// A name in use is given again only by a token that was made for it.
+/// Checks that a name in use is given again only by a token that was made for it.
 fn check_name_is_free(
     tenant: &TenantId,
     node: &NodeName,

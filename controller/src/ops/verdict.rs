@@ -1,24 +1,24 @@
-//! How far a change is, and what became of it.
+//! Reads the progress of a change and the verdict on it.
 
 use oml_common::decide::verdict::{ChangeRef, Verdict, settled_on, verdict};
 use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 
 use super::Result;
-use super::status::{Status, TenantStatus};
+use super::status::{StatusReader, TenantStatus};
 
-/// How far a change is.
+/// The progress of a change.
 #[derive(Debug)]
 pub struct ChangeProgress {
     pub status: TenantStatus,
     /// The revision that the change made.
     pub revision: RevisionNumber,
-    /// The verdict, which follows from that status.
+    /// The verdict, which follows from the status.
     pub verdict: Verdict,
 }
 
-impl Status {
-    /// The progress of the change that made a revision.
+impl StatusReader {
+    /// Reads the progress of the change that made a revision.
     pub async fn change_progress(
         &self,
         tenant: &TenantId,
@@ -29,8 +29,8 @@ impl Status {
             return Err(self.without_revision(tenant, revision).await);
         };
         let status = self.tenant_status(tenant).await?;
-        let rollout = status.rollout.as_ref().map(|(rollout, _)| rollout);
-        // Plans are large: they are read only where two have to be compared.
+        let rollout = status.rollout.as_ref().map(|status| &status.rollout);
+        // Plans are large, so they are read only when two have to be compared.
         let later = rollout.and_then(settled_on).filter(|by| *by > revision);
         let (made, now) = match later {
             Some(by) => (

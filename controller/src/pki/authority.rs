@@ -18,6 +18,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::history::record_of;
 use super::request::CertificateRequest;
+use super::serial;
 use oml_common::document::node::CertificateRecord;
 
 const CERTIFICATE_FILE: &str = "ca.pem";
@@ -58,6 +59,8 @@ pub struct Terms {
     pub now: Timestamp,
     /// The lifetime from `now`, in milliseconds.
     pub lifetime_ms: u64,
+    /// The epoch of the store.
+    pub epoch: u64,
     /// The serial number of the holder's newest certificate, even if it is revoked.
     /// The new number is higher.
     pub after: Option<Serial>,
@@ -103,9 +106,10 @@ impl Authority {
         random: &Random,
     ) -> Result<Self, PkiError> {
         let key = KeyPair::generate().map_err(PkiError::Issue)?;
-        let terms = Terms { now, lifetime_ms: AUTHORITY_LIFETIME_MS, after: None };
+        let terms = Terms { now, lifetime_ms: AUTHORITY_LIFETIME_MS, epoch: 0, after: None };
         let name = format!("oml authority {cluster}");
-        let mut params = params(&name, terms, new_serial(terms, random)?, None)?;
+        let mut params =
+            params(&name, terms, serial::next(terms.epoch, terms.after, random)?, None)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let made = params.self_signed(&key).map_err(PkiError::Issue)?;
@@ -176,7 +180,8 @@ impl Authority {
         request: &CertificateRequest,
         terms: Terms,
     ) -> Result<Issued, PkiError> {
-        self.sign(identity, request.public_key(), terms, new_serial(terms, &self.random)?)
+        let serial = serial::next(terms.epoch, terms.after, &self.random)?;
+        self.sign(identity, request.public_key(), terms, serial)
     }
 
     /// Makes a certificate a second time, for a host that did not receive it. It has
@@ -191,7 +196,7 @@ impl Authority {
         made: CertificateRecord,
     ) -> Result<Issued, PkiError> {
         let lifetime_ms = made.expires.since_ms(made.issued);
-        let terms = Terms { now: made.issued, lifetime_ms, after: None };
+        let terms = Terms { now: made.issued, lifetime_ms, epoch: 0, after: None };
         self.sign(identity, request.public_key(), terms, made.serial)
     }
 
@@ -205,7 +210,8 @@ impl Authority {
         terms: Terms,
     ) -> Result<OwnCertificate, PkiError> {
         let key = KeyPair::generate().map_err(PkiError::Issue)?;
-        let issued = self.sign(identity, &key, terms, new_serial(terms, &self.random)?)?;
+        let serial = serial::next(terms.epoch, terms.after, &self.random)?;
+        let issued = self.sign(identity, &key, terms, serial)?;
         Ok(OwnCertificate { issued, key_pem: key.serialize_pem() })
     }
 
@@ -268,23 +274,6 @@ fn params(
 fn calendar(time: Timestamp) -> Result<OffsetDateTime, PkiError> {
     let seconds = i64::try_from(time.0 / 1000).map_err(|_too_far| PkiError::Time)?;
     OffsetDateTime::from_unix_timestamp(seconds).map_err(|_too_far| PkiError::Time)
-}
-
-/// Returns the highest serial number that a certificate made before `now` can have,
-/// including one that a restored store does not know.
-#[must_use]
-pub fn highest_serial(now: Timestamp) -> Serial {
-    Serial((u128::from(now.0) << 80) | ((1 << 80) - 1))
-}
-
-/// Makes a serial number: the time in milliseconds above 80 random bits, or the
-/// holder's last number plus one if the clock went back.
-fn new_serial(terms: Terms, random: &Random) -> Result<Serial, PkiError> {
-    let mut low = [0; 16];
-    random.fill(&mut low[6..])?;
-    let serial = (u128::from(terms.now.0) << 80) | u128::from_be_bytes(low);
-    let lowest = terms.after.map_or(1, |after| after.0.saturating_add(1));
-    Ok(Serial(serial.max(lowest)))
 }
 
 fn read(file: &Path) -> Result<String, PkiError> {

@@ -1,4 +1,4 @@
-//! One session, from the agent's first word to its end.
+//! One session, from the agent's first message to its end.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,14 +23,15 @@ use crate::policy;
 use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
-/// How long an agent may take to say who it is beyond its certificate.
+/// The time limit for the agent's first message.
 const HELLO_LIMIT: Duration = Duration::from_secs(5);
-/// How long the last word may take to reach the agent.
+/// The time limit for sending the last message to the agent.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
-/// From a report of substance to its record: the decision it leads to comes first.
+/// The delay between a report that differs in substance and its record. The decision that
+/// follows from the report comes first.
 const PERSIST_DELAY: Duration = Duration::from_millis(200);
 
-/// What the agent sends: of a connection, or made by a test.
+/// The messages of an agent, from a connection or from a test.
 pub(super) trait Incoming:
     Stream<Item = Result<v1::AgentMessage, Status>> + Unpin + Send
 {
@@ -48,19 +49,19 @@ pub(super) struct AgentStream {
     pub(super) shutdown: ShutdownSignal,
 }
 
-/// How far a session is.
+/// The progress of a session.
 struct Progress {
     id: SessionId,
     /// The assignment that the agent holds or was sent.
     held: Option<Generation>,
     /// The newest assignment this session has seen.
     newest: Option<Generation>,
-    /// When the last report is to be recorded.
+    /// The time at which the last report is due to be recorded.
     persist_at: Option<Instant>,
 }
 
 impl AgentStream {
-    /// Holds the session until either side ends it.
+    /// Runs the session until either side ends it.
     pub(super) async fn run(self, mut incoming: impl Incoming, outgoing: Outgoing) {
         let ended = match self.begin(&mut incoming).await {
             Ok(progress) => self.serve(incoming, &outgoing, progress).await,
@@ -69,14 +70,15 @@ impl AgentStream {
         let NodeId { tenant, name: node } = &self.node.id;
         if let Err(status) = ended {
             tracing::info!(%tenant, %node, reason = status.message(), "a session was ended");
-            // The agent may be gone: then nobody needs the reason.
+            // The agent may be gone, and then nobody needs the reason.
             let _gone = timeout(GOODBYE_LIMIT, outgoing.send(Err(status))).await;
         } else {
             tracing::info!(%tenant, %node, "a session ended");
         }
     }
 
-    /// Hears the greeting; the answer is the assignment that the agent holds.
+    /// Handles the greeting and returns the generation of the assignment that the agent
+    /// holds.
     async fn begin(&self, incoming: &mut impl Incoming) -> Result<Option<Generation>, Status> {
         let first = timeout(HELLO_LIMIT, incoming.try_next()).await;
         let first = first.map_err(|_late| Status::deadline_exceeded("no hello in time"))??;
@@ -92,7 +94,7 @@ impl AgentStream {
         let metrics_port = u16::try_from(hello.metrics_port)
             .map_err(|_too_large| Status::invalid_argument("there is no such metrics port"))?;
         let shown = record_of(&self.node.peer);
-        // Where the file is missing or strange, the machine says nothing of itself.
+        // If the host's file is missing or invalid, the machine is unknown.
         let machine = hello.machine_id.parse().ok();
         let agent = AgentRecord::new(&hello.agent_version, hello.features);
         let greeting = Greeting { shown, address, metrics_port, machine, agent };
@@ -125,7 +127,7 @@ impl AgentStream {
     ) -> Result<(), Status> {
         let mut assigned = self.nodes.assignment_changes(&self.node.id);
         let mut revoked = self.nodes.revoked().subscribe();
-        // What came between the greeting and now wakes nobody.
+        // A revocation between the greeting and the subscription wakes nobody.
         self.check_certificate()?;
         let mut shutdown = self.shutdown.clone();
         let certificate_ends = Instant::now() + self.certificate_life();
@@ -133,9 +135,10 @@ impl AgentStream {
         let mut limit = RateLimit::new(Instant::now());
         loop {
             let paused_until = limit.paused_until();
-            // Cancel-safe, every arm: messages, nudges and places that an arm
-            // does not return are there for the next round; the rest only observe. What
-            // ends the session comes first, and reports last: they never run out.
+            // Every arm is safe to cancel: messages, nudges and reserved places that are
+            // not returned now are returned in the next round, and the other arms only
+            // observe. The arms that end the session come first, and reports come last
+            // because they may never stop.
             tokio::select! {
                 biased;
                 _gone = &mut replaced => {
@@ -144,7 +147,7 @@ impl AgentStream {
                 }
                 _changed = revoked.changed() => self.check_certificate()?,
                 () = sleep_until(certificate_ends) => {
-                    return Err(Status::unauthenticated("the certificate has ended"));
+                    return Err(policy::expired());
                 }
                 () = shutdown.requested() => {
                     return Err(Status::unavailable("the controller is stopping"));
@@ -174,7 +177,7 @@ impl AgentStream {
 
     fn check_certificate(&self) -> Result<(), Status> {
         if self.nodes.revoked().covers(&self.node.peer) {
-            return Err(Status::unauthenticated("the certificate no longer counts"));
+            return Err(policy::revoked());
         }
         Ok(())
     }
@@ -214,7 +217,7 @@ impl AgentStream {
         self.newest(progress).await.map(|_assigned| ())
     }
 
-    /// The newest assignment, if the agent does not have it.
+    /// Returns the newest assignment if the agent does not have it.
     async fn pending_assignment(
         &self,
         progress: &mut Progress,
@@ -241,7 +244,7 @@ impl AgentStream {
         Ok(Some(v1::AssignmentDocument { document }))
     }
 
-    /// Keeps what the node last said, or says when that may be done.
+    /// Records the last report of the node, or returns the time at which that is allowed.
     async fn persist(&self) -> Option<Instant> {
         let NodeId { tenant, name: node } = &self.node.id;
         match self.nodes.persist_report(&self.node.id).await {
@@ -254,8 +257,7 @@ impl AgentStream {
         }
     }
 
-    /// The session's end: whoever looks now sees an unreachable node, and when
-    /// it was last heard is kept.
+    /// Ends the session: the node is now unreachable, and its last report is recorded.
     async fn close(&self, id: SessionId) {
         self.nodes.presence().disconnect(&self.node.id, id);
         if self.nodes.revoked().covers(&self.node.peer) {
@@ -263,13 +265,13 @@ impl AgentStream {
         }
         if let Some(later) = self.persist().await {
             sleep_until(later).await;
-            // A newer session that was first keeps on doing so.
+            // If a newer session exists, it records the report instead.
             let _later = self.persist().await;
         }
     }
 }
 
-/// The agent's next word, not before `paused_until`.
+/// Reads the agent's next message, but not before `paused_until`.
 async fn next_message(
     incoming: &mut impl Incoming,
     paused_until: Option<Instant>,

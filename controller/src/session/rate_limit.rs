@@ -1,11 +1,11 @@
-//! Limits how fast an agent may send: what comes faster waits in its own
-//! connection and nowhere else.
+//! Limits the rate of an agent's messages. Further messages wait in the agent's own
+//! connection.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Messages of one session within [`WINDOW`].
+/// The number of messages that one session may send within [`WINDOW`].
 const MESSAGES_MAX: u32 = 100;
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -21,7 +21,7 @@ impl RateLimit {
         Self { began: now, count: 0 }
     }
 
-    /// A message came.
+    /// Counts a message.
     pub(super) fn note(&mut self, now: Instant) {
         if now >= self.began + WINDOW {
             *self = Self::new(now);
@@ -29,7 +29,7 @@ impl RateLimit {
         self.count += 1;
     }
 
-    /// Until when no more are read, if there were too many.
+    /// Returns the time until which no more messages are read, if there were too many.
     pub(super) fn paused_until(&self) -> Option<Instant> {
         (self.count >= MESSAGES_MAX).then_some(self.began + WINDOW)
     }
@@ -37,7 +37,7 @@ impl RateLimit {
 
 #[cfg(test)]
 mod tests {
-    //! Talkative and quiet agents.
+    //! Agents that send many messages, and agents that send few.
 
     use super::*;
 

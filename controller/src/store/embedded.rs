@@ -22,7 +22,7 @@ use self::engine::{Engine, Failure};
 use self::header::Header;
 use self::watchdog::Watchdog;
 use self::writer::{Request, Writer};
-use super::nudge::Nudges;
+use super::nudge::Subscriptions;
 use super::{
     ChangeSignal, Commit, RawKey, Result, Store, StoreError, Versioned, Write, check_limits,
 };
@@ -30,6 +30,7 @@ use super::{
 mod engine;
 mod header;
 mod layout;
+mod lock;
 mod watchdog;
 mod writer;
 
@@ -113,7 +114,7 @@ pub fn create(dir: &Path, cluster: &str) -> Result<(), OpenError> {
 pub struct Embedded {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Request>,
-    writer: JoinHandle<()>,
+    writer: JoinHandle<Header>,
     cluster: String,
 }
 
@@ -123,7 +124,7 @@ struct Shared {
     dir: PathBuf,
     /// Locked for writing until a commit is durable, so that no reader sees it earlier.
     state: RwLock<State>,
-    nudges: Nudges,
+    nudges: Subscriptions,
 }
 
 #[derive(Debug)]
@@ -138,7 +139,7 @@ enum State {
 
 impl Embedded {
     /// Opens the store in `dir` for this process only, and reads all of it once to check
-    /// it.
+    /// it. A store that another process has open is refused after two seconds.
     pub async fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
         let folder = dir.to_owned();
         let opened = spawn_blocking(move || Self::open_blocking(folder, options)).await;
@@ -167,7 +168,7 @@ impl Embedded {
         let shared = Arc::new(Shared {
             dir: dir.clone(),
             state: RwLock::new(State::Open(engine)),
-            nudges: Nudges::default(),
+            nudges: Subscriptions::default(),
         });
         let (queue, requests) = mpsc::channel(QUEUE_LEN_MAX);
         let writer = Writer::new(Arc::clone(&shared), header, options.reserve_size_bytes);
@@ -185,7 +186,7 @@ impl Embedded {
     /// Returns the id of the cluster that the store in `dir` was made for. It
     /// reads only the header, because opening the store would write into it.
     pub fn cluster_in(dir: &Path) -> Result<String, OpenError> {
-        Ok(Header::open(dir)?.cluster)
+        Ok(Header::open(dir)?.cluster.clone())
     }
 
     /// Closes the store and unlocks its folder. This is not needed for safety:
@@ -194,9 +195,10 @@ impl Embedded {
         let Self { shared, queue, writer, cluster: _ } = self;
         drop(queue);
         let closed = spawn_blocking(move || {
-            let ended = writer.join().is_ok();
+            let header = writer.join();
             shared.stop("it was closed");
-            ended
+            // The database is closed before the header is unlocked.
+            header.is_ok()
         });
         if !closed.await.unwrap_or(false) {
             tracing::error!("the store's writer panicked");

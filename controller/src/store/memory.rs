@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::nudge::Nudges;
+use super::nudge::Subscriptions;
 use super::{
     ChangeSignal, Commit, RawKey, Result, Store, StoreError, Versioned, Write, WriteAction,
     check_limits,
@@ -16,7 +16,7 @@ use super::{
 #[derive(Debug, Default)]
 pub struct Memory {
     state: Mutex<State>,
-    nudges: Nudges,
+    nudges: Subscriptions,
 }
 
 #[derive(Debug, Default)]

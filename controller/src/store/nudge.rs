@@ -24,11 +24,11 @@ impl ChangeSignal {
 
 /// The registry of all signals, with the prefix of each.
 #[derive(Debug, Default)]
-pub(super) struct Nudges {
+pub(super) struct Subscriptions {
     waiting: Mutex<Vec<(String, Weak<Notify>)>>,
 }
 
-impl Nudges {
+impl Subscriptions {
     pub(super) fn subscribe(&self, prefix: &str) -> ChangeSignal {
         let notify = Arc::new(Notify::new());
         let mut waiting = self.lock();

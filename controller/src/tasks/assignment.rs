@@ -1,20 +1,22 @@
-//! Gives every node its share of the revision that its pointer names: asks
-//! [`oml_common::decide::assign::assign`] and commits what it says. The only one who
-//! gives anything to a node.
+//! Gives every node its share of the revision that its pointer names. It asks
+//! [`oml_common::decide::assign::assign`] and commits the result. Nothing else writes
+//! assignments.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use oml_common::decide::assign::{self, assign};
-use oml_common::document::assignment::Assignment;
 
+use self::followed::{FollowedPointers, PointerVersion};
 use super::{Nudges, Task, Trigger};
 use crate::ops::node_id::NodeId;
 use crate::ops::tenants::Tenants;
 use crate::ops::{OpsError, Result};
-use crate::records::values::{Assigned, Target};
+use crate::records::values::Target;
 use crate::records::{Batch, Entry, LossyList, Records, if_unchanged, keys};
+
+mod followed;
 
 /// Keeps all assignments up to date.
 #[derive(Debug)]
@@ -22,16 +24,14 @@ pub struct AssignmentTask {
     records: Records,
     tenants: Tenants,
     epoch: u64,
-    /// The pointer that each node's assignment is known to follow, by its
-    /// version in the store. A quick look skips these; a thorough one does not.
-    up_to_date: Mutex<BTreeMap<NodeId, Option<u64>>>,
+    followed: Mutex<FollowedPointers>,
 }
 
 impl AssignmentTask {
     /// Makes the task that keeps assignments up to date.
     #[must_use]
     pub fn new(records: Records, tenants: Tenants, epoch: u64) -> Self {
-        Self { records, tenants, epoch, up_to_date: Mutex::default() }
+        Self { records, tenants, epoch, followed: Mutex::default() }
     }
 
     async fn update(&self, id: &NodeId, target: Option<&Entry<Target>>) -> Result<()> {
@@ -42,7 +42,7 @@ impl AssignmentTask {
             None => None,
         };
         if let (Some(target), None) = (target, &plan) {
-            // Without its plan nothing can be said of the node: it keeps what it has.
+            // Without the plan, the node keeps what it has.
             tracing::error!(%tenant, %node, revision = %target.value.revision, "the plan of a revision is missing");
             return Ok(());
         }
@@ -59,27 +59,15 @@ impl AssignmentTask {
             anew,
         });
         let Some(next) = next else { return Ok(()) };
-        check_goes_forward(held.as_ref(), &next);
         let batch = Batch::default().put(&key, if_unchanged(held.as_ref()), &next.clone().into());
         records.commit(batch).await?;
         tracing::info!(%tenant, %node, generation = %next.generation, revision = %next.content.revision, "a node was given an assignment");
         Ok(())
     }
 
-    fn is_up_to_date(&self, node: &NodeId, target: Option<u64>) -> bool {
-        let up_to_date = self.up_to_date.lock().unwrap_or_else(PoisonError::into_inner);
-        up_to_date.get(node) == Some(&target)
+    fn followed(&self) -> MutexGuard<'_, FollowedPointers> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn note_up_to_date(&self, node: NodeId, target: Option<u64>) {
-        self.up_to_date.lock().unwrap_or_else(PoisonError::into_inner).insert(node, target);
-    }
-}
-
-/// Numbers of assignments never go back, whatever else went wrong.
-fn check_goes_forward(held: Option<&Entry<Arc<Assigned>>>, next: &Assignment) {
-    let held = held.map(|held| held.value.assignment.generation);
-    assert!(held < Some(next.generation), "an assignment's number would go back");
 }
 
 #[async_trait]
@@ -100,19 +88,20 @@ impl Task for AssignmentTask {
         let LossyList { entries, damaged } = records.list_lossy(&keys::all_targets()).await?;
         let targets: BTreeMap<_, _> = entries.into_iter().collect();
         let nodes = records.list_lossy(&keys::all_nodes()).await?.entries;
-        // A pointer that cannot be read is not the same as none: such a node keeps what it has.
+        // A node whose pointer cannot be read is not a node without one: it keeps what it
+        // has.
         let present =
             nodes.iter().filter(|(rest, node)| node.value.is_enrolled() && !damaged.contains(rest));
         let mut failure = None;
         for (rest, _) in present {
             let Some(node) = NodeId::of_key(rest) else { continue };
             let target = targets.get(rest);
-            let version = target.map(|target| target.version);
-            if trigger == Trigger::Change && self.is_up_to_date(&node, version) {
+            let pointer = PointerVersion(target.map(|target| target.version));
+            if !self.followed().needs_look(&node, pointer, trigger) {
                 continue;
             }
             match self.update(&node, target).await {
-                Ok(()) => self.note_up_to_date(node, version),
+                Ok(()) => self.followed().record(node, pointer),
                 Err(OpsError::Store(error)) if error.is_conflict() => {
                     failure = Some(OpsError::Busy)
                 }

@@ -1,5 +1,5 @@
-//! Keeps the controller's own certificate fresh. It is never stored: every
-//! start makes one, and long before it ends the next.
+//! Renews the controller's own certificate. It is never stored: every start makes one,
+//! and it is replaced long before it expires.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,12 +12,12 @@ use super::{Nudges, Task, Trigger};
 use crate::ops::Result;
 use crate::ops::certificate::{OwnCertificates, PortConfigs};
 
-/// What new connections use.
+/// The TLS configurations that new connections use.
 #[derive(Debug, Clone)]
 pub struct Ports {
-    /// Of the port for agents and operators.
+    /// The configuration of the port for agents and operators.
     pub main: Arc<ArcSwap<ServerConfig>>,
-    /// Of the port for hosts without a certificate.
+    /// The configuration of the port for hosts without a certificate.
     pub enrollment: Arc<ArcSwap<ServerConfig>>,
 }
 
@@ -29,7 +29,7 @@ pub struct CertificateTask {
     validity: Mutex<Validity>,
 }
 
-/// The present certificate's times, by the wall clock.
+/// The times of the current certificate, by the wall clock.
 #[derive(Debug, Clone, Copy)]
 struct Validity {
     issued: Timestamp,
@@ -41,18 +41,18 @@ impl Validity {
         Self { issued: configs.issued, renew_at: configs.renew_at }
     }
 
-    /// One that was made in the future is of a clock that was set back since:
-    /// nobody takes it until then.
+    /// Returns whether the certificate has to be replaced. One that was made in the
+    /// future dates from before the clock was set back, and nobody accepts it.
     fn is_due(self, now: Timestamp) -> bool {
         now >= self.renew_at || now < self.issued
     }
 }
 
 impl CertificateTask {
-    /// The task, and the first certificate.
+    /// Makes the task and the first certificate.
     ///
     /// # Errors
-    /// No certificate can be made.
+    /// Returns an error if no certificate can be made.
     pub fn new(certificates: OwnCertificates) -> Result<(Self, Ports)> {
         let configs = certificates.port_configs()?;
         let validity = Validity::of(&configs);
@@ -78,7 +78,7 @@ impl Task for CertificateTask {
 
     async fn pass(&self, _trigger: Trigger) -> Result<()> {
         let mut validity = self.validity.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that is set is seen by the next look, within half a minute.
+        // The next pass, within half a minute, notices a clock that was set.
         if !validity.is_due(self.certificates.now()) {
             return Ok(());
         }

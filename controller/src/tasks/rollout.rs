@@ -1,5 +1,5 @@
-//! Moves rollouts on: asks [`oml_common::decide::rollout::step`] and commits what it
-//! says. The only one who writes pointers.
+//! Advances rollouts. It asks [`oml_common::decide::rollout::step`] and commits the
+//! result. Nothing else writes pointers.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
@@ -15,26 +15,26 @@ use oml_daemon::failpoint;
 
 use super::{Nudges, Task, Trigger};
 use crate::ops::snapshot::TenantSnapshot;
-use crate::ops::status::Status;
+use crate::ops::status::StatusReader;
 use crate::ops::{OpsError, Result};
 use crate::records::values::Target;
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
 
-// Beside the pointers go the rollout, the head, the outcome and an audit record.
+// A commit also contains the rollout, the head, the outcome and an audit record.
 const _: () = assert!(MOVES_MAX + 4 <= COMMIT_WRITES_MAX, "a step fits into one commit");
 
-/// Moves all tenants' rollouts on.
+/// Advances the rollouts of all tenants.
 #[derive(Debug)]
 pub struct RolloutTask {
     records: Records,
-    status: Status,
+    status: StatusReader,
 }
 
 impl RolloutTask {
-    /// Makes the task that moves rollouts on.
+    /// Makes the task that advances rollouts.
     #[must_use]
-    pub fn new(records: Records, status: Status) -> Self {
+    pub fn new(records: Records, status: StatusReader) -> Self {
         Self { records, status }
     }
 
@@ -115,10 +115,10 @@ impl Task for RolloutTask {
         let under_way = rollouts.iter().filter(|(_, rollout)| !rollout.value.is_ended());
         let (mut failure, mut panic) = (None, None);
         for tenant in under_way.filter_map(|(rest, _)| all.name(rest)) {
-            // One tenant's bad record must not stop the others.
+            // A bad record of one tenant must not stop the others.
             match AssertUnwindSafe(self.advance(&tenant)).catch_unwind().await {
                 Ok(Ok(())) => {}
-                // Whoever was first has nudged us.
+                // The commit that was first has woken this task again.
                 Ok(Err(OpsError::Store(error))) if error.is_conflict() => {}
                 Ok(Err(error)) => failure = Some(error),
                 Err(payload) => {
@@ -127,7 +127,7 @@ impl Task for RolloutTask {
                 }
             }
         }
-        // The driver counts it.
+        // The driver counts the panic.
         if let Some(payload) = panic {
             resume_unwind(payload);
         }

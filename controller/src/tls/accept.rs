@@ -1,5 +1,5 @@
-//! The accept loop: TCP in, verified connections out. Slow, silent and greedy
-//! peers are dropped; none of them holds up another.
+//! The accept loop: it accepts TCP connections and returns verified TLS connections.
+//! Slow, silent and greedy peers are dropped, and none of them delays another.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,23 +23,24 @@ use tonic::transport::server::Connected;
 
 use super::connection_limits::{ConnectionLimits, ConnectionSlot, Holder, counted};
 
-/// Bounds of one port.
+/// The limits of one port.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at once, in a handshake or after it.
+    /// The number of concurrent connections, in a handshake or after it.
     pub connections_max: usize,
-    /// Connections at once of peers without a certificate, from one address
-    /// or IPv6 network.
+    /// The number of concurrent connections of peers without a certificate from one
+    /// address or IPv6 network.
     pub connections_per_address_max: usize,
-    /// Connections at once of one node: a lost one may live on for a moment.
+    /// The number of concurrent connections of one node. A lost connection may remain for
+    /// a moment.
     pub connections_per_node_max: usize,
-    /// Connections at once of one operator, whose programs share a name.
+    /// The number of concurrent connections of one operator, whose programs share a name.
     pub connections_per_operator_max: usize,
-    /// Handshakes at once.
+    /// The number of concurrent handshakes.
     pub handshakes_max: usize,
-    /// Handshakes at once from one address or IPv6 network.
+    /// The number of concurrent handshakes from one address or IPv6 network.
     pub handshakes_per_address_max: usize,
-    /// How long a peer has to prove itself.
+    /// The time limit of a handshake.
     pub handshake_timeout: Duration,
 }
 
@@ -58,7 +59,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// One more connection of that peer.
+    /// Counts another connection of that peer, or returns an error if it has too many.
     fn slot(
         &self,
         slots: &Arc<ConnectionLimits>,
@@ -81,16 +82,15 @@ impl Limits {
     }
 }
 
-/// Who is at the other end. Every request of the connection carries it as an
-/// extension.
+/// The peer of a connection. Every request of the connection carries it as an extension.
 #[derive(Debug, Clone)]
 pub struct ConnectionInfo {
     pub address: SocketAddr,
-    /// Whose verified certificate it showed; none on the enrolment port.
+    /// The facts of its verified certificate; `None` on the enrolment port.
     pub peer: Option<Arc<Peer>>,
 }
 
-/// A connection whose handshake is done.
+/// A connection after its handshake.
 #[derive(Debug)]
 pub struct Connection {
     stream: TlsStream<TcpStream>,
@@ -112,15 +112,15 @@ pub struct Acceptor {
     addresses: HashMap<Id, IpAddr>,
 }
 
-/// Pause after the system refused to accept, so that a lack of file
-/// descriptors does not become a busy loop.
+/// The pause after the system refused to accept, so that a lack of file descriptors does
+/// not become a busy loop.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
-/// Finished handshakes that may wait for the server.
+/// The number of finished handshakes that may wait for the server.
 const ACCEPTED_LEN_MAX: usize = 64;
 
 impl Acceptor {
-    /// A loop over `listener`, and where its connections come out. New
-    /// handshakes use what `config` holds at that moment.
+    /// Makes a loop over `listener`, and the receiver of its connections. New handshakes
+    /// use the current value of `config`.
     #[must_use]
     pub fn new(
         listener: TcpListener,
@@ -141,10 +141,10 @@ impl Acceptor {
         (acceptor, connections)
     }
 
-    /// Accepts until the receiver of connections is dropped.
+    /// Accepts connections until their receiver is dropped.
     pub async fn run(mut self) {
         loop {
-            // Each arm is cancel-safe: a connection is taken only when its arm
+            // Every arm is safe to cancel: a connection is only taken when its arm
             // completes, and the others only observe.
             tokio::select! {
                 biased;
@@ -161,7 +161,7 @@ impl Acceptor {
         }
     }
 
-    /// Starts a handshake, or drops the connection when there are too many.
+    /// Starts a handshake, or drops the connection if there are too many.
     fn admit(&mut self, stream: TcpStream, address: SocketAddr) {
         let ip = counted(address.ip());
         let from_there = self.addresses.values().filter(|other| **other == ip).count();

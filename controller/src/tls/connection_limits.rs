@@ -1,4 +1,4 @@
-//! Limits the connections of each peer, so that none takes the places of all others.
+//! Limits the connections of each peer, so that no peer takes the places of all others.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use oml_daemon::tls::Identity;
 
-/// Whom a connection counts for: a certificate's holder, else an address.
+/// The peer for which a connection counts: the holder of a certificate, or else an
+/// address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Holder {
     Address(IpAddr),
@@ -38,7 +39,7 @@ pub(super) struct ConnectionSlot {
 }
 
 impl ConnectionLimits {
-    /// One more connection, unless the holder has `max` already.
+    /// Counts another connection, unless the peer already has `max`.
     pub(super) fn take(self: &Arc<Self>, holder: Holder, max: usize) -> Option<ConnectionSlot> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.get(&holder).copied().unwrap_or_default();
@@ -52,7 +53,7 @@ impl ConnectionLimits {
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        // A count is changed in one step, so a poisoned lock guards a whole state.
+        // This ignores poison, because a count is changed in one step.
         let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Entry::Occupied(mut count) = taken.entry(self.holder.clone()) {
             if *count.get() > 1 {
@@ -64,8 +65,8 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// What an address counts as: of IPv6 the network of 64 bits, which one host
-/// has whole.
+/// Returns the address that is counted. For IPv6 it is the network of 64 bits, which one
+/// host has as a whole.
 pub(super) fn counted(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use oml_common::time::Timestamp;
-use oml_daemon::env::{Env, Random};
+use oml_daemon::env::{Clock, Env, Random};
 use oml_daemon::tls::{
     Credentials, Fingerprint, Identity, Peer, certificate, client_config, enrollment_config,
     private_key, provider,
@@ -36,7 +36,7 @@ fn now() -> Timestamp {
 }
 
 fn terms() -> Terms {
-    Terms { now: now(), lifetime_ms: HOUR_MS, after: None }
+    Terms { now: now(), lifetime_ms: HOUR_MS, epoch: 1, after: None }
 }
 
 fn node() -> Identity {
@@ -74,7 +74,7 @@ impl Drop for Server {
 impl Server {
     async fn start(limits: Limits) -> Self {
         Self::start_with(limits, authority(), |authority, own, revoked| {
-            super::main_config(authority, own, revoked).unwrap()
+            super::main_config(authority, own, revoked, &Clock::system()).unwrap()
         })
         .await
     }
@@ -102,7 +102,7 @@ impl Server {
 
     fn client(&self, identity: &Identity) -> ClientConfig {
         let own = self.authority.issue_with_key(identity, terms()).unwrap();
-        client_config(&credentials(&self.authority, own)).unwrap()
+        client_config(&credentials(&self.authority, own), &Clock::system()).unwrap()
     }
 
     /// Who the server says the client is.
@@ -153,18 +153,21 @@ async fn a_certificate_of_this_authority_gives_its_identity() {
 #[tokio::test]
 async fn no_certificate_is_no_service() {
     let server = Server::start(Limits::default()).await;
-    let client = enrollment_config(server.authority.fingerprint());
+    let client = enrollment_config(server.authority.fingerprint(), &Clock::system());
     let refused = refusal(server.greet(client).await);
     assert!(refused.contains("CertificateRequired"), "{refused}");
 }
 
 /// A client that shows `certificate_pem`, whoever signed it.
 fn client_showing(server: &Server, certificate_pem: &str, key_pem: &str) -> ClientConfig {
-    client_config(&Credentials {
-        ca_pem: server.authority.pem().to_owned(),
-        certificate_pem: certificate_pem.to_owned(),
-        key_pem: key_pem.to_owned(),
-    })
+    client_config(
+        &Credentials {
+            ca_pem: server.authority.pem().to_owned(),
+            certificate_pem: certificate_pem.to_owned(),
+            key_pem: key_pem.to_owned(),
+        },
+        &Clock::system(),
+    )
     .unwrap()
 }
 
@@ -196,7 +199,7 @@ async fn an_expired_certificate_is_refused() {
     let server = Server::start(Limits::default()).await;
     let past = Terms { now: Timestamp(now().0 - 2 * HOUR_MS), ..terms() };
     let own = server.authority.issue_with_key(&node(), past).unwrap();
-    let client = client_config(&credentials(&server.authority, own)).unwrap();
+    let client = client_config(&credentials(&server.authority, own), &Clock::system()).unwrap();
     let refused = refusal(server.greet(client).await);
     assert!(refused.contains("CertificateExpired"), "{refused}");
 }
@@ -206,8 +209,19 @@ async fn a_certificate_that_is_not_valid_yet_is_refused() {
     let server = Server::start(Limits::default()).await;
     let future = Terms { now: now().plus_ms(3 * HOUR_MS), ..terms() };
     let own = server.authority.issue_with_key(&node(), future).unwrap();
-    let client = client_config(&credentials(&server.authority, own)).unwrap();
+    let client = client_config(&credentials(&server.authority, own), &Clock::system()).unwrap();
     assert!(server.greet(client).await.is_err());
+}
+
+#[tokio::test]
+async fn the_clock_of_the_environment_says_whether_a_certificate_is_valid() {
+    let ahead = Clock::of("boot", || now().plus_ms(2 * HOUR_MS), || 0);
+    let server = Server::start_with(Limits::default(), authority(), |authority, own, revoked| {
+        super::main_config(authority, own, revoked, &ahead).unwrap()
+    });
+    let server = server.await;
+    let refused = refusal(server.greet(server.client(&node())).await);
+    assert!(refused.contains("CertificateExpired"), "{refused}");
 }
 
 #[tokio::test]
@@ -222,14 +236,14 @@ async fn a_revoked_certificate_is_refused_and_a_newer_one_is_let_in() {
     let server = Server::start(Limits::default()).await;
     let own = server.authority.issue_with_key(&node(), terms()).unwrap();
     let serial = own.issued.record.serial;
-    let client = client_config(&credentials(&server.authority, own)).unwrap();
+    let client = client_config(&credentials(&server.authority, own), &Clock::system()).unwrap();
     assert!(server.greet(client.clone()).await.is_ok());
     server.revoked.revoke(node(), serial);
     let refused = refusal(server.greet(client).await);
     assert!(refused.contains("CertificateRevoked"), "{refused}");
     let after = Terms { after: Some(serial), ..terms() };
     let newer = server.authority.issue_with_key(&node(), after).unwrap();
-    let client = client_config(&credentials(&server.authority, newer)).unwrap();
+    let client = client_config(&credentials(&server.authority, newer), &Clock::system()).unwrap();
     assert!(server.greet(client).await.is_ok());
 }
 
@@ -266,7 +280,7 @@ async fn older_versions_of_tls_are_refused() {
 
 async fn enrollment_server() -> Server {
     let config = |authority: &Authority, own: &OwnCertificate, _| {
-        super::enrollment_config(authority, own).unwrap()
+        super::enrollment_config(authority, own, &Clock::system()).unwrap()
     };
     Server::start_with(Limits::default(), authority(), config).await
 }
@@ -274,9 +288,9 @@ async fn enrollment_server() -> Server {
 #[tokio::test]
 async fn a_new_host_knows_its_controller_by_the_fingerprint_in_its_token() {
     let server = enrollment_server().await;
-    let client = enrollment_config(server.authority.fingerprint());
+    let client = enrollment_config(server.authority.fingerprint(), &Clock::system());
     assert_eq!(server.greet(client).await.unwrap(), "nobody");
-    let client = enrollment_config(Fingerprint::of(b"another authority"));
+    let client = enrollment_config(Fingerprint::of(b"another authority"), &Clock::system());
     let refused = refusal(server.greet(client).await);
     assert!(refused.contains("UnknownIssuer"), "{refused}");
 }
@@ -285,7 +299,7 @@ async fn a_new_host_knows_its_controller_by_the_fingerprint_in_its_token() {
 async fn a_server_that_is_no_controller_of_this_authority_is_refused() {
     let config = |authority: &Authority, _: &OwnCertificate, _: Arc<Revoked>| {
         let nodes = authority.issue_with_key(&node(), terms()).unwrap();
-        super::enrollment_config(authority, &nodes).unwrap()
+        super::enrollment_config(authority, &nodes, &Clock::system()).unwrap()
     };
     let server = Server::start_with(Limits::default(), authority(), config).await;
     let refused = refusal(server.greet(server.client(&node())).await);
@@ -338,7 +352,8 @@ async fn a_new_configuration_is_used_by_new_connections_and_old_ones_live_on() {
     let (_, mut old) = greet(server.address, &connector).await.unwrap();
     let before = shown(&old);
     let own = server.authority.issue_with_key(&Identity::Controller, terms()).unwrap();
-    let config = super::main_config(&server.authority, &own, Arc::clone(&server.revoked));
+    let config =
+        super::main_config(&server.authority, &own, Arc::clone(&server.revoked), &Clock::system());
     server.config.store(Arc::new(config.unwrap()));
     let (_, new) = greet(server.address, &connector).await.unwrap();
     assert_ne!(shown(&new).serial, before.serial);
@@ -399,10 +414,10 @@ async fn no_peer_takes_the_places_of_others() {
 async fn hosts_without_a_certificate_are_counted_by_their_address() {
     let limits = Limits { connections_per_address_max: 1, ..Limits::default() };
     let config = |authority: &Authority, own: &OwnCertificate, _| {
-        super::enrollment_config(authority, own).unwrap()
+        super::enrollment_config(authority, own, &Clock::system()).unwrap()
     };
     let server = Server::start_with(limits, authority(), config).await;
-    let client = enrollment_config(server.authority.fingerprint());
+    let client = enrollment_config(server.authority.fingerprint(), &Clock::system());
     let connector = TlsConnector::from(Arc::new(client));
     let _held = greet(server.address, &connector).await.unwrap();
     assert!(greet(server.address, &connector).await.is_err());
@@ -442,7 +457,7 @@ async fn who_calls(address: &str, client: ClientConfig) -> Result<String, String
 async fn a_grpc_handler_sees_whose_call_it_is() {
     let authority = authority();
     let own = authority.issue_with_key(&Identity::Controller, terms()).unwrap();
-    let config = super::main_config(&authority, &own, Arc::default()).unwrap();
+    let config = super::main_config(&authority, &own, Arc::default(), &Clock::system()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let config = Arc::new(ArcSwap::from_pointee(config));
@@ -454,9 +469,9 @@ async fn a_grpc_handler_sees_whose_call_it_is() {
     let serving = tokio::spawn(router.serve_with_incoming(incoming));
 
     let nodes = authority.issue_with_key(&node(), terms()).unwrap();
-    let client = client_config(&credentials(&authority, nodes)).unwrap();
+    let client = client_config(&credentials(&authority, nodes), &Clock::system()).unwrap();
     assert_eq!(who_calls(&address, client).await.unwrap(), "oml://node/acme/app1");
-    let uninvited = enrollment_config(authority.fingerprint());
+    let uninvited = enrollment_config(authority.fingerprint(), &Clock::system());
     assert!(who_calls(&address, uninvited).await.is_err());
 
     serving.abort();

@@ -1,4 +1,4 @@
-//! Which clients are let in.
+//! Decides which clients are admitted.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 
 use crate::pki::Revoked;
 
-/// Verifies the chain as usual, then who it is and whether it still counts.
+/// Verifies the chain as usual, and then the identity and that the certificate is not
+/// revoked.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
     chain: Arc<dyn ClientCertVerifier>,

@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::CountersByTask;
-use crate::ops::status::{NodeStatus, TenantStatus};
+use crate::ops::status::{NodeStatus, RolloutStatus, TenantStatus};
 
 type Gauges<L> = Family<L, Gauge>;
 type Counters<L> = Family<L, Counter<u64, AtomicU64>>;
@@ -97,7 +97,7 @@ impl Metrics {
         let tenant = status.tenant.to_string();
         let label = Tenant { tenant: tenant.clone() };
         self.revision.get_or_create(&label).set(signed(status.revision.0));
-        if let Some((rollout, _)) = &status.rollout {
+        if let Some(RolloutStatus { rollout, .. }) = &status.rollout {
             let label = RolloutState { tenant: tenant.clone(), state: rollout.state.as_str() };
             self.rollout.get_or_create(&label).set(1);
         }

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use oml_daemon::env::Clock;
 use oml_daemon::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
 use oml_proto::v1;
 use oml_proto::v1::enrollment_client::EnrollmentClient;
@@ -181,7 +182,7 @@ impl Controller {
     }
 
     async fn try_operator(&self) -> Result<FleetClient<Channel>, Status> {
-        let config = client_config(self.credentials.as_ref().unwrap()).unwrap();
+        let config = client_config(self.credentials.as_ref().unwrap(), &Clock::system()).unwrap();
         let channel = connect(&self.listen, Arc::new(config)).await;
         channel.map(FleetClient::new).map_err(|error| Status::unavailable(error.to_string()))
     }
@@ -257,7 +258,7 @@ impl Controller {
 
     pub(crate) async fn join(&self, token: &str, node: &str) -> Result<v1::Certificate, Status> {
         let parsed: JoinToken = token.parse().unwrap();
-        let config = Arc::new(enrollment_config(parsed.ca()));
+        let config = Arc::new(enrollment_config(parsed.ca(), &Clock::system()));
         let channel = connect(&self.enrollment, config).await.unwrap();
         let key = KeyPair::generate().unwrap();
         let csr = CertificateParams::default().serialize_request(&key).unwrap().der().to_vec();

@@ -10,6 +10,7 @@ use oml_common::document::assignment::{Assignment, Desired};
 use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
 use oml_common::document::status::Health;
 use oml_common::id::{ComponentName, RevisionNumber};
+use oml_daemon::env::Clock;
 use oml_daemon::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
 use oml_proto::report::{generation_to_wire, to_wire};
 use oml_proto::v1;
@@ -54,7 +55,7 @@ pub(crate) async fn token(world: &World, tenant: &str, role: &str, node: &str) -
 
 pub(crate) async fn join(world: &World, token: &str, node: &str) -> Result<Host, Status> {
     let parsed: JoinToken = token.parse().unwrap();
-    let config = Arc::new(enrollment_config(parsed.ca()));
+    let config = Arc::new(enrollment_config(parsed.ca(), &Clock::system()));
     let address = world.running().enrollment_listen.to_string();
     let channel = connect(&address, config).await.unwrap();
     let (csr, key) = request();
@@ -174,7 +175,7 @@ async fn work(
     log: &Log,
     (held, runs): (&mut Option<Assignment>, &mut Runs),
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let config = client_config(&host.credentials)?;
+    let config = client_config(&host.credentials, &Clock::system())?;
     let channel = connect(address, Arc::new(config)).await?;
     let generation = held.as_ref().map(|held| generation_to_wire(held.generation));
     let mut session = Session::over(channel, generation).await?;

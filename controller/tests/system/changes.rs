@@ -194,7 +194,7 @@ async fn the_port_of_a_removed_component_can_be_reused_only_in_a_second_change()
     assert_eq!((problem.line, problem.path.as_str()), (Some(6), "components.pbx"));
     assert_eq!(
         problem.hint.as_deref(),
-        Some("take voice away in a change of its own first"),
+        Some("remove voice in a separate change first"),
         "{problem:?}"
     );
     assert_eq!(revisions(&mut fleet.operator).await.len(), 1);

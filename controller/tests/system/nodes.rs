@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use oml_common::document;
 use oml_common::time::Timestamp;
+use oml_daemon::env::Clock;
 use oml_daemon::tls::{
     Credentials, Fingerprint, Identity, JoinToken, Peer, certificate, connect, enrollment_config,
 };
@@ -71,7 +72,7 @@ async fn an_expired_foreign_or_unknown_token_is_refused() {
     assert!(refused.message().contains("not known"), "{refused}");
 
     // The host itself refuses a controller that does not match its token.
-    let foreign = enrollment_config(Fingerprint::of(b"another authority"));
+    let foreign = enrollment_config(Fingerprint::of(b"another authority"), &Clock::system());
     let address = world.running().enrollment_listen.to_string();
     assert!(connect(&address, Arc::new(foreign)).await.is_err());
 }
@@ -120,7 +121,7 @@ async fn no_certificate_is_accepted_by_the_service_of_the_other_kind() {
     let refused = AgentClient::new(channel).renew(v1::RenewRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     // The enrolment port serves only enrolment.
-    let config = Arc::new(enrollment_config(world.authority.fingerprint()));
+    let config = Arc::new(enrollment_config(world.authority.fingerprint(), &Clock::system()));
     let channel = connect(&world.running().enrollment_listen.to_string(), config).await.unwrap();
     let refused = FleetClient::new(channel).who_am_i(v1::WhoAmIRequest {}).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
@@ -255,7 +256,7 @@ async fn renewed(world: &World, host: &Host) -> Host {
 }
 
 async fn enrollment(world: &World) -> EnrollmentClient<Channel> {
-    let config = Arc::new(enrollment_config(world.authority.fingerprint()));
+    let config = Arc::new(enrollment_config(world.authority.fingerprint(), &Clock::system()));
     let address = world.running().enrollment_listen.to_string();
     EnrollmentClient::new(connect(&address, config).await.unwrap())
 }
@@ -274,7 +275,7 @@ async fn a_removed_node_is_disconnected_at_once_and_its_certificate_is_refused()
     assert_eq!(session.assignment().await.unwrap_err().code(), Code::Unauthenticated);
     assert!(Session::open(&fleet.world, &host).await.is_err());
     fleet.world.restart().await;
-    let channel = oml_daemon::tls::client_config(&host.credentials).unwrap();
+    let channel = oml_daemon::tls::client_config(&host.credentials, &Clock::system()).unwrap();
     let address = fleet.world.running().listen.to_string();
     // With TLS 1.3 the client sees the refusal at its first call.
     if let Ok(channel) = connect(&address, Arc::new(channel)).await {
@@ -354,7 +355,7 @@ async fn a_change_without_a_removed_node_does_not_wait_for_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_connection_to_the_enrolment_port_is_closed() {
     let world = World::start(StoreKind::InMemory).await;
-    let config = Arc::new(enrollment_config(world.authority.fingerprint()));
+    let config = Arc::new(enrollment_config(world.authority.fingerprint(), &Clock::system()));
     let tcp = TcpStream::connect(world.running().enrollment_listen).await.unwrap();
     let name = "controller".try_into().unwrap();
     let mut silent = TlsConnector::from(config).connect(name, tcp).await.unwrap();
@@ -424,10 +425,10 @@ async fn concurrent_calls_max(address: std::net::SocketAddr, config: rustls::Cli
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_calls_are_limited_and_so_are_messages_without_a_certificate() {
     let world = World::start(StoreKind::InMemory).await;
-    let unknown = enrollment_config(world.authority.fingerprint());
+    let unknown = enrollment_config(world.authority.fingerprint(), &Clock::system());
     assert_eq!(concurrent_calls_max(world.running().enrollment_listen, unknown).await, 4);
     let host = enroll(&world, "acme", "voice", "voice1").await;
-    let known = oml_daemon::tls::client_config(&host.credentials).unwrap();
+    let known = oml_daemon::tls::client_config(&host.credentials, &Clock::system()).unwrap();
     assert_eq!(concurrent_calls_max(world.running().listen, known).await, 8);
     let long = v1::RecoverRequest { certificate: vec![0; 20 << 10], csr: Vec::new() };
     let refused = enrollment(&world).await.recover(long).await.unwrap_err();

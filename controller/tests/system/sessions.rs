@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use oml_common::id::Generation;
-use oml_daemon::tls::{Identity, client_config, connect};
+use oml_daemon::env::Clock;
+use oml_daemon::tls::{Identity, Serial, client_config, connect};
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
 use oml_proto::v1::fleet_client::FleetClient;
-use omlcontroller::pki::highest_serial;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
@@ -151,7 +151,7 @@ async fn forward(
 async fn a_silent_host_is_unreachable_within_five_seconds_and_its_last_contact_is_kept() {
     let (world, host) = one_host().await;
     let (way, silent) = silenceable_proxy(world.running().listen).await;
-    let config = Arc::new(client_config(&host.credentials).unwrap());
+    let config = Arc::new(client_config(&host.credentials, &Clock::system()).unwrap());
     let channel = connect(&way.to_string(), config).await.unwrap();
     let mut session = Session::over(channel, None).await.unwrap();
     session.assignment().await.unwrap().unwrap();
@@ -241,7 +241,7 @@ async fn a_node_that_is_removed_during_its_hello_gets_no_session() {
     let identity = "oml://node/acme/acme-data".parse().unwrap();
     // The hello message writes the node's record, and the removal follows directly.
     store.after("nodes/acme/acme-data", move || {
-        revoked.revoke(identity, highest_serial(crate::world::now()));
+        revoked.revoke(identity, Serial(u128::MAX));
     });
     let mut session = Session::open(&world, &host).await.unwrap();
     let answered = tokio::time::timeout(crate::world::LIMIT, session.assignment()).await;

@@ -62,7 +62,7 @@ async fn a_failed_change_is_rolled_back_and_its_failure_is_reported_with_its_log
     let last = messages.last().unwrap();
     let verdict = last.verdict.as_ref().unwrap();
     assert_eq!(verdict.outcome(), ChangeOutcome::RolledBack);
-    let lead = "rolled back: revision 2 of acme did not hold, its nodes run revision 1 again: ";
+    let lead = "rolled back: revision 2 of acme failed, and its nodes run revision 1 again: ";
     assert!(verdict.sentence.starts_with(lead), "{}", verdict.sentence);
     let rollout = last.status.as_ref().unwrap().rollout.as_ref().unwrap();
     let failure = rollout.failures[0].failure.as_ref().unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::time::Timestamp;
-use oml_daemon::env::{Env, Random};
+use oml_daemon::env::{Clock, Env, Random};
 use oml_daemon::tls::{Credentials, Identity, client_config, connect};
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
@@ -209,7 +209,7 @@ impl World {
     }
 
     pub(crate) fn credentials_for(&self, identity: &Identity, lifetime_ms: u64) -> Credentials {
-        let terms = Terms { now: now(), lifetime_ms, after: None };
+        let terms = Terms { now: now(), lifetime_ms, epoch: 1, after: None };
         let own = self.authority.issue_with_key(identity, terms).unwrap();
         Credentials {
             ca_pem: self.authority.pem().to_owned(),
@@ -219,7 +219,7 @@ impl World {
     }
 
     pub(crate) async fn channel(&self, credentials: &Credentials) -> Channel {
-        let config = client_config(credentials).unwrap();
+        let config = client_config(credentials, &Clock::system()).unwrap();
         connect(&self.running().listen.to_string(), Arc::new(config)).await.unwrap()
     }
 

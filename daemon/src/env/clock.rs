@@ -1,11 +1,10 @@
 //! A host's clocks: the wall clock and the time since the boot.
 //!
-//! What is measured over time (a drain, a soak, a pause) is kept as wall time,
-//! as everything is that people see. So that a clock that is set moves no
-//! deadline, a [`ClockMark`] is kept beside it: the wall clock less the time since
-//! the boot. When that changes, the clock was set, and what is kept is moved by
-//! as much; over a restart of the agent too. After another boot nobody knows
-//! what has passed, and drains and soaks begin again.
+//! The beginnings of drains, soaks and pauses are kept as wall time, like all times that
+//! people see. A [`ClockMark`] beside them holds the wall time of the boot, so that a clock
+//! that is set moves no deadline: when the mark changes, the clock was set, and the kept
+//! times are moved by the difference, also after a restart of the agent. After a reboot
+//! the passed time is unknown, and drains and soaks begin again.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,34 +15,33 @@ use oml_common::time::{ClockMark, Timestamp};
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// Reads the clocks of one host. Spans that are only waited for, such as pauses
-/// and limits of calls, are tokio's affair: `tokio::time` runs on with the host
-/// and can be paused in tests.
+/// Reads the clocks of one host. Pauses and time limits use `tokio::time` instead, which
+/// can be paused in tests.
 #[derive(Clone)]
 pub struct Clock {
     boot: Arc<str>,
     read: Arc<dyn Fn() -> Reading + Send + Sync>,
 }
 
-/// Both clocks of a host at one moment.
+/// The values of both clocks of a host at one moment.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     now: Timestamp,
-    /// Since the boot, sleep included; nobody can set it.
+    /// The time since the boot, including sleep. Nobody can set it.
     up_ms: u64,
 }
 
 impl Clock {
-    /// The clock of the host.
+    /// Returns the clock of the host.
     #[must_use]
     pub fn system() -> Self {
-        // Where it cannot be read every start counts as one after a boot.
+        // If it cannot be read, every start counts as one after a reboot.
         let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default();
         Self { boot: boot.trim().into(), read: Arc::new(read) }
     }
 
-    /// A clock of the boot called `boot` that reads `now` as wall time and `up_ms`
-    /// as milliseconds since that boot: one that can be set, on a host that can be booted.
+    /// Makes a clock of the boot called `boot`, which reads `now` as the wall time and
+    /// `up_ms` as the milliseconds since the boot.
     pub fn of(
         boot: &str,
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
@@ -53,19 +51,19 @@ impl Clock {
         Self { boot: boot.into(), read: Arc::new(read) }
     }
 
-    /// The wall time; a clock before 1970 reads as 1970.
+    /// Returns the wall time; a clock before 1970 reads as 1970.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.read)().now
     }
 
-    /// Milliseconds since the boot: nobody can set them.
+    /// Returns the milliseconds since the boot, which nobody can set.
     #[must_use]
     pub fn up_ms(&self) -> u64 {
         (self.read)().up_ms
     }
 
-    /// How the wall clock stands now.
+    /// Returns the mark of the current moment.
     #[must_use]
     pub fn mark(&self) -> ClockMark {
         let Reading { now, up_ms } = (self.read)();

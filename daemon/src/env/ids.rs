@@ -1,5 +1,5 @@
-//! Ids that are made here and are not made anywhere else: UUIDs of version 7
-//! (RFC 9562, section 5.7, with the counter of section 6.2, method 1).
+//! Makes unique ids: UUIDs of version 7 (RFC 9562, section 5.7, with the counter of
+//! section 6.2, method 1).
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,22 +8,22 @@ use uuid::Uuid;
 
 use super::random::{Random, RandomError};
 
-/// The time has 48 bits.
+/// The greatest time, which has 48 bits.
 const MS_MAX: u64 = (1 << 48) - 1;
-/// The counter has 12 bits.
+/// The greatest value of the counter, which has 12 bits.
 const COUNTER_MAX: u16 = (1 << 12) - 1;
-/// A counter begins below this, so that there is room to count.
+/// A counter begins below this value, so that there is room to count.
 const COUNTER_BEGIN_MAX: u16 = (1 << 10) - 1;
 
-/// Makes ids, each higher than the one before.
+/// Makes ids, each of which is higher than the one before.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     last: Mutex<Option<(u64, u16)>>,
 }
 
 impl Ids {
-    /// The next id. A clock that was set back, or more ids than fit into a
-    /// millisecond, only make the time in it run ahead of the clock.
+    /// Returns the next id. If the clock was set back, or a millisecond has more ids than
+    /// the counter can count, the time in the id runs ahead of the clock.
     pub(super) fn next(&self, now: Timestamp, random: &Random) -> Result<Uuid, RandomError> {
         let random = u128::from_le_bytes(random.bytes()?);
         let (ms, counter) = {
@@ -40,7 +40,8 @@ impl Ids {
     }
 }
 
-/// Time and counter behind `last` at the time `ms`, where a new counter begins at `begin`.
+/// Returns the time and counter after `last` at the time `ms`. A new counter begins at
+/// `begin`.
 fn follow(last: Option<(u64, u16)>, ms: u64, begin: u16) -> (u64, u16) {
     match last {
         Some((last_ms, counter)) if ms <= last_ms => {
@@ -54,7 +55,7 @@ fn follow(last: Option<(u64, u16)>, ms: u64, begin: u16) -> (u64, u16) {
     }
 }
 
-/// The lowest 16 bits.
+/// Returns the lowest 16 bits.
 fn low_bits(number: u128) -> u16 {
     let [low, high, ..] = number.to_le_bytes();
     u16::from_le_bytes([low, high])

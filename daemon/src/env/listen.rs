@@ -1,4 +1,4 @@
-//! Where the ports come from that a program listens on.
+//! The source of the ports on which a program listens.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,14 +20,14 @@ enum Origin {
 }
 
 impl Listen {
-    /// Ports of this host.
+    /// Opens ports of this host.
     #[must_use]
     pub fn system() -> Self {
         Self { origin: Origin::System }
     }
 
-    /// Only these ports, opened before, under the addresses that a program asks
-    /// for; each can be had once. Without any a program listens nowhere.
+    /// Returns only these ports, which were opened before, each once and under the
+    /// address that the program asks for. Without any, the program cannot listen.
     #[must_use]
     pub fn given(listeners: impl IntoIterator<Item = (SocketAddr, TcpListener)>) -> Self {
         let listeners = listeners.into_iter().collect();
@@ -37,7 +37,7 @@ impl Listen {
     /// Listens on `address`.
     ///
     /// # Errors
-    /// What the system says, or that the port was not given or was taken before.
+    /// Returns the system's error, or that the port was not given or is in use already.
     #[expect(clippy::disallowed_methods, reason = "the one place that listens")]
     pub(super) async fn tcp(&self, address: SocketAddr) -> io::Result<TcpListener> {
         match &self.origin {

@@ -1,16 +1,16 @@
-//! Randomness, the system's or a test's.
+//! The source of random bytes: the system's, or one of a test.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The system has no randomness to give.
+/// The error of a system that returns no random bytes.
 #[derive(Debug, thiserror::Error)]
 #[error("the system gives no random bytes")]
 pub struct RandomError(#[source] getrandom::Error);
 
-/// Gives random bytes.
+/// A source of random bytes.
 #[derive(Clone)]
 pub struct Random {
     source: Source,
@@ -27,13 +27,14 @@ enum Source {
 const SPLIT_MIX_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Random {
-    /// The system's randomness, good for secrets.
+    /// Returns the system's source, which is fit for secrets.
     #[must_use]
     pub fn system() -> Self {
         Self { source: Source::System }
     }
 
-    /// Bytes that follow from `seed`, for tests only. Clones go on where the others are.
+    /// Makes a source whose bytes follow from `seed`, for tests only. All clones continue
+    /// the same sequence.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self { source: Source::Seeded(Arc::new(AtomicU64::new(seed))) }
@@ -42,7 +43,7 @@ impl Random {
     /// Fills `bytes` with random values.
     ///
     /// # Errors
-    /// [`RandomError`] where the system has none.
+    /// Returns [`RandomError`] if the system has none.
     #[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
     pub fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         match &self.source {
@@ -57,24 +58,24 @@ impl Random {
         }
     }
 
-    /// As many random bytes as are asked for.
+    /// Returns an array of random bytes.
     ///
     /// # Errors
-    /// [`RandomError`] where the system has none.
+    /// Returns [`RandomError`] if the system has none.
     pub fn bytes<const N: usize>(&self) -> Result<[u8; N], RandomError> {
         let mut bytes = [0; N];
         self.fill(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// A number to spread things with that must not happen everywhere at once; the
-    /// middle where the system has no randomness. Never for secrets.
+    /// Returns a number that spreads events over time; the middle of its range if the
+    /// system has no randomness. It is not fit for secrets.
     #[must_use]
     pub fn spread(&self) -> u32 {
         self.bytes().map_or(u32::MAX / 2, u32::from_le_bytes)
     }
 
-    /// A random part of `span`: at least nothing, and less than all of it.
+    /// Returns a random part of `span`, from zero up to but not including all of it.
     #[must_use]
     pub fn jitter(&self, span: Duration) -> Duration {
         let nanoseconds = (span.as_nanos() * u128::from(self.spread())) >> 32;

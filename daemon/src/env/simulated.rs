@@ -10,34 +10,34 @@ use super::{Clock, Env, Listen, Random};
 /// The wall time at which every simulated world begins: 2026-01-01T00:00:00Z.
 const BEGIN: Timestamp = Timestamp(1_767_225_600_000);
 
-/// A host of a test. Its clocks follow tokio's time, which tests can pause and
-/// advance; its randomness follows from a seed. Clones are the same host.
+/// A host of a test. Its clocks follow tokio's time, which tests can pause and advance,
+/// and its randomness follows from a seed. Clones are the same host.
 #[derive(Debug, Clone)]
 pub struct Simulated {
-    /// When the world began, for all its hosts.
+    /// The beginning of the world, which all its hosts share.
     began: Instant,
     random: Random,
-    /// Names the host in the ids of its boots.
+    /// The seed, which names the host in the ids of its boots.
     seed: u64,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
 struct State {
-    /// By how much the host's wall clock is ahead of the world's time.
+    /// The time by which the host's wall clock is ahead of the world's.
     ahead_ms: i64,
     boots: u64,
     booted: Instant,
 }
 
 impl Simulated {
-    /// The first host of a world that begins now.
+    /// Makes the first host of a world that begins now.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self::begun(Instant::now(), seed)
     }
 
-    /// Another host of the same world, with its own clock and randomness.
+    /// Makes another host of the same world, with its own clock and randomness.
     #[must_use]
     pub fn another(&self, seed: u64) -> Self {
         Self::begun(self.began, seed)
@@ -48,13 +48,14 @@ impl Simulated {
         Self { began, random: Random::seeded(seed), seed, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// What a program finds that starts on this host now. It belongs to this boot.
+    /// Returns the environment of a program that starts on this host now. It belongs to
+    /// the current boot.
     #[must_use]
     pub fn env(&self) -> Env {
         Env::new(self.clock(), self.random.clone(), Listen::given([]))
     }
 
-    /// The clock that a program finds that starts on this host now.
+    /// Returns the clock of a program that starts on this host now.
     #[must_use]
     pub fn clock(&self) -> Clock {
         let (boot, booted) = self.with_state(|state| (state.boots, state.booted));
@@ -63,19 +64,19 @@ impl Simulated {
         Clock::of(&format!("{:x}-{boot}", self.seed), move || host.now(), up_ms)
     }
 
-    /// The host's wall time.
+    /// Returns the host's wall time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let ahead_ms = self.with_state(|state| state.ahead_ms);
         BEGIN.plus_ms(milliseconds(self.began.elapsed())).shifted_ms(ahead_ms)
     }
 
-    /// Somebody sets the host's wall clock forward, or back.
+    /// Sets the host's wall clock forward or back.
     pub fn set_clock(&self, by_ms: i64) {
         self.with_state(|state| state.ahead_ms = state.ahead_ms.saturating_add(by_ms));
     }
 
-    /// The host boots: programs started from now on see another boot.
+    /// Reboots the host: programs that start from now on see another boot.
     pub fn reboot(&self) {
         self.with_state(|state| {
             state.boots += 1;

@@ -1,4 +1,4 @@
-//! Opens a gRPC channel over a TLS configuration of ours.
+//! Opens gRPC channels with our TLS configurations.
 
 use std::error::Error as StdError;
 use std::io;
@@ -14,14 +14,14 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-/// Why there is no channel. With TLS 1.3 a server refuses a client's
-/// certificate only after this succeeded: the first call then fails.
+/// The error of opening a channel. With TLS 1.3, a server refuses a client's certificate
+/// only after the handshake of the client, so that the first call fails instead.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The text is not `host:port`.
     #[error("{address:?} is not an address; it looks like host:port")]
     Address { address: String },
-    /// There is no connection, or no trust.
+    /// The connection failed, or the server is not trusted.
     #[error("cannot connect to {address}")]
     Failed {
         address: String,
@@ -32,16 +32,18 @@ pub enum ConnectError {
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// Largest head of an answer: the problems of a refused change are in one.
+/// The size limit of the headers of a reply, which contain the problems of a refused
+/// change.
 const HEADERS_BYTES_MAX: u32 = 64 << 10;
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connects to `address`, which is `host:port`, within five seconds. The
-/// channel connects again by itself when the connection is lost, with the same
-/// configuration; after a renewal make a new one.
+/// Connects to `address`, which is `host:port`, within five seconds. The channel
+/// reconnects by itself with the same configuration; a new certificate needs a new
+/// channel.
 ///
 /// # Errors
-/// When the address is not one, nothing answers, or the server is not trusted.
+/// Returns [`ConnectError`] if the address is invalid, nothing answers, or the server is
+/// not trusted.
 pub async fn connect(address: &str, config: Arc<ClientConfig>) -> Result<Channel, ConnectError> {
     let endpoint = endpoint(address)?;
     let tls = TlsConnector::from(config);
@@ -50,11 +52,12 @@ pub async fn connect(address: &str, config: Arc<ClientConfig>) -> Result<Channel
     connected.map_err(|source| ConnectError::Failed { address: address.to_owned(), source })
 }
 
-/// Connects as [`connect`] does, and waits for the controller's first word, so
-/// that a refusal of our certificate is heard here: see [`open`].
+/// Connects as [`connect`] does, and waits for the first bytes of the controller, so that
+/// a refusal of our certificate is an error of this call; see [`open`].
 ///
 /// # Errors
-/// As [`connect`], and when the controller refuses our certificate.
+/// Returns the errors of [`connect`], and an error if the controller refuses our
+/// certificate.
 pub async fn connect_admitted(
     address: &str,
     config: Arc<ClientConfig>,
@@ -70,7 +73,7 @@ pub async fn connect_admitted(
 }
 
 impl ConnectError {
-    /// Whether the controller was reached and refused our certificate.
+    /// Returns whether the controller was reached and refused our certificate.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         let refused = |error: &rustls::Error| matches!(error, rustls::Error::AlertReceived(_));
@@ -78,8 +81,7 @@ impl ConnectError {
     }
 }
 
-/// Looks for a cause through the chain, and into I/O errors, which hide what
-/// they carry.
+/// Searches the chain of causes, including causes inside I/O errors.
 pub fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -93,7 +95,7 @@ pub fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> O
     None
 }
 
-/// What `host:port` stands for; none if the text is anything else.
+/// Parses `host:port`; returns `None` for any other text.
 #[must_use]
 pub fn uri(address: &str) -> Option<Uri> {
     // tonic takes `https` for its own TLS, which cannot verify as we do.
@@ -114,29 +116,29 @@ fn endpoint(address: &str) -> Result<Endpoint, ConnectError> {
         .keep_alive_while_idle(true))
 }
 
-/// Connects and does the client's part of the handshake.
+/// Connects and performs the client's part of the handshake.
 async fn handshake(uri: &Uri, tls: &TlsConnector) -> io::Result<TlsStream<TcpStream>> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
     let host = uri.host().ok_or_else(invalid)?.trim_matches(['[', ']']);
     let port = uri.port_u16().ok_or_else(invalid)?;
     let tcp = TcpStream::connect((host, port)).await?;
     tcp.set_nodelay(true)?;
-    // The controller is known by its certificate's identity, not by a name.
+    // The controller is known by the identity in its certificate, not by a name.
     let name = ServerName::try_from("controller").map_err(|_error| invalid())?;
     tls.connect(name, tcp).await
 }
 
-/// Connects, and is told at once when the controller does not let us in.
+/// Connects, and fails at once if the controller refuses us.
 ///
-/// With TLS 1.3 a refused client hears of it only after its own handshake is
-/// done. A client that writes first loses that word in most cases, because the
-/// server closes a connection it has not read to its end. So nothing is written
-/// before the server's first bytes are here; HTTP/2 servers speak at once. The
-/// caller bounds the time.
+/// With TLS 1.3, a client learns of its refusal only after its own handshake is complete.
+/// If it writes first, it usually loses the reason, because the server closes a
+/// connection that it has not read completely. Therefore nothing is written before the
+/// server's first bytes arrive; HTTP/2 servers send some at once. The caller has to limit
+/// the time.
 ///
 /// # Errors
-/// When nothing answers, the server is not trusted, or it refuses the client's
-/// certificate.
+/// Returns an error if nothing answers, the server is not trusted, or it refuses the
+/// client's certificate.
 pub async fn open(uri: &Uri, tls: &TlsConnector) -> io::Result<BufReader<TlsStream<TcpStream>>> {
     let mut stream = BufReader::new(handshake(uri, tls).await?);
     if stream.fill_buf().await?.is_empty() {

@@ -1,4 +1,4 @@
-//! The identity in a certificate, read only from one that was verified.
+//! The identity in a verified certificate.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use super::BACKDATED_MS;
 
-/// Who holds a certificate.
+/// The holder of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Identity {
@@ -25,10 +25,10 @@ pub enum Identity {
 
 const SCHEME: &str = "oml://";
 
-/// Why a text is not an identity.
+/// The error of a text that is not an identity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidIdentity {
-    /// It has none of the three forms.
+    /// The text has none of the three forms.
     #[error("not oml://operator/NAME, oml://node/TENANT/NODE or oml://controller")]
     Form,
     /// A name in it is not valid.
@@ -86,7 +86,7 @@ impl From<Identity> for String {
 #[serde(try_from = "String", into = "String")]
 pub struct OperatorName(String);
 
-/// Why a text is not an operator's name.
+/// The error of a text that is not an operator's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not an operator's name: 1 to 63 lower-case letters, digits, dots, underscores and hyphens, starting with a letter"
@@ -94,7 +94,7 @@ pub struct OperatorName(String);
 pub struct InvalidOperatorName;
 
 impl OperatorName {
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -133,29 +133,30 @@ impl fmt::Display for OperatorName {
     }
 }
 
-/// What a certificate says of its holder.
+/// The facts in a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     pub identity: Identity,
-    /// The certificate's number.
+    /// The serial number of the certificate.
     pub serial: Serial,
     /// The hash of the holder's public key (its `SubjectPublicKeyInfo`).
     pub public_key: Fingerprint,
-    /// When the certificate was made.
+    /// The time of issue.
     pub issued: Timestamp,
     pub expires: Timestamp,
 }
 
-/// Why a certificate does not name a peer.
+/// The error of a certificate that does not name a peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the certificate does not name an identity: {0}")]
 pub struct InvalidPeer(String);
 
 impl Peer {
-    /// Reads a certificate. The caller has verified who signed it.
+    /// Reads a certificate whose signature the caller has verified.
     ///
     /// # Errors
-    /// When it does not hold exactly one name, and that an identity.
+    /// Returns an error if the certificate does not contain exactly one name that is an
+    /// identity.
     pub fn from_certificate(certificate: &CertificateDer<'_>) -> Result<Self, InvalidPeer> {
         let invalid = |reason: &str| InvalidPeer(reason.to_owned());
         let (_rest, parsed) = X509Certificate::from_der(certificate)
@@ -187,13 +188,14 @@ impl Peer {
         })
     }
 
-    /// When to ask for the next certificate: between half and four fifths of
-    /// its life, as `random` falls, so that hosts do not come all at once.
+    /// Returns the time at which the next certificate is due: between half and four
+    /// fifths of the lifetime, depending on `random`, so that not all hosts renew at
+    /// once.
     #[must_use]
     pub fn renewal(&self, random: u32) -> Timestamp {
         let life_ms = self.expires.since_ms(self.issued);
         let spread_ms = life_ms * 3 / 10;
-        // Below `spread_ms`, because `random` is below 2^32.
+        // The result is below `spread_ms`, because `random` is below 2^32.
         let offset_ms = (u128::from(spread_ms) * u128::from(random)) >> 32;
         self.issued.plus_ms(life_ms / 2 + offset_ms as u64)
     }

@@ -33,13 +33,13 @@ fn credentials_that_are_not_pem_are_named() {
         certificate_pem: String::new(),
         key_pem: String::new(),
     };
-    let error = client_config(&credentials("not pem")).unwrap_err();
+    let error = credentials("not pem").check().unwrap_err();
     assert_eq!(error.to_string(), "the authority's certificate is not valid PEM");
 }
 
 #[tokio::test]
 async fn an_address_that_is_none_is_refused_before_anything_is_dialled() {
-    let config = Arc::new(enrollment_config(Fingerprint([0; 32])));
+    let config = Arc::new(enrollment_config(Fingerprint([0; 32]), &Clock::system()));
     for address in ["", "host", "host:", "host:x", ":1", "host:1/path", "http://host:1", "a b:1"] {
         let error = connect(address, Arc::clone(&config)).await.unwrap_err();
         assert!(matches!(error, ConnectError::Address { .. }), "{address}: {error}");

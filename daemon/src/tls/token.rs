@@ -1,4 +1,4 @@
-//! The join token: what an operator hands to a new host.
+//! The join token, which an operator gives to a new host.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,15 +8,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Fingerprint;
 
-/// A secret that lets one host join, and the fingerprint of the authority, so
-/// that the host knows its controller at first contact.
+/// A secret with which one host can join, and the fingerprint of the authority, by which
+/// the host knows its controller.
 #[derive(Clone, PartialEq, Eq)]
 pub struct JoinToken {
     secret: [u8; 32],
     ca: Fingerprint,
 }
 
-/// Why a text is not a join token. Never repeats the text.
+/// The error of a text that is not a join token. It never contains the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a join token; it looks like oml1.SECRET.FINGERPRINT, copy it whole")]
 pub struct InvalidToken;
@@ -24,25 +24,25 @@ pub struct InvalidToken;
 const FORM: &str = "oml1";
 
 impl JoinToken {
-    /// A token of a fresh random secret.
+    /// Makes a token with a new random secret.
     #[must_use]
     pub fn new(secret: [u8; 32], ca: Fingerprint) -> Self {
         Self { secret, ca }
     }
 
-    /// The authority's fingerprint.
+    /// Returns the fingerprint of the authority.
     #[must_use]
     pub fn ca(&self) -> Fingerprint {
         self.ca
     }
 
-    /// What the controller keeps instead of the secret.
+    /// Returns the hash that the controller stores instead of the secret.
     #[must_use]
     pub fn hash(&self) -> Fingerprint {
         Fingerprint::of(&self.secret)
     }
 
-    /// The whole token as text; the only way to see the secret.
+    /// Returns the whole token as text. No other function shows the secret.
     #[must_use]
     pub fn reveal(&self) -> String {
         let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);

@@ -1,4 +1,4 @@
-//! How a client knows its controller.
+//! Verifies the certificate of a controller.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -12,7 +12,7 @@ use rustls::{
 
 use super::{Fingerprint, Identity, Peer};
 
-/// Accepts a controller certified by one authority, whatever its address.
+/// Accepts a controller whose certificate one authority issued, at any address.
 #[derive(Debug)]
 pub(super) struct ControllerVerifier {
     trust: Trust,
@@ -21,14 +21,15 @@ pub(super) struct ControllerVerifier {
 
 #[derive(Debug)]
 enum Trust {
-    /// The authority itself.
+    /// The authority is known.
     Authority(RootCertStore),
-    /// The authority that the other end shows and whose certificate has this hash.
+    /// Only the hash of the authority's certificate is known. The peer shows the
+    /// certificate.
     Pinned(Fingerprint),
 }
 
 impl ControllerVerifier {
-    /// Trusts `ca` and nothing else.
+    /// Makes a verifier that trusts only `ca`.
     pub(super) fn trusting(
         ca: CertificateDer<'static>,
         provider: &CryptoProvider,
@@ -37,7 +38,8 @@ impl ControllerVerifier {
         Ok(Self { trust, algorithms: provider.signature_verification_algorithms })
     }
 
-    /// Trusts the authority whose certificate has this SHA-256.
+    /// Makes a verifier that trusts only the authority whose certificate has this SHA-256
+    /// hash.
     pub(super) fn pinning(ca: Fingerprint, provider: &CryptoProvider) -> Self {
         let trust = Trust::Pinned(ca);
         Self { trust, algorithms: provider.signature_verification_algorithms }

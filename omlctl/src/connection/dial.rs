@@ -1,4 +1,4 @@
-//! Opens a channel and is told at once when the controller does not let us in.
+//! Opens a channel, and detects at once if the controller refuses the operator's certificate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +9,12 @@ use rustls::ClientConfig;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-/// Why there is no channel.
+/// The error of opening a channel.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DialError {
-    /// The text is not an address.
-    #[error("not an address; it looks like host:port")]
+    #[error("not an address; write host:port")]
     Address,
-    /// Nobody answers there, or trust is missing on one side.
+    /// There is no answer, or one side does not trust the other.
     #[error("no connection")]
     Failed(#[source] tonic::transport::Error),
 }
@@ -28,7 +27,7 @@ pub(super) fn is_address(text: &str) -> bool {
     tls::uri(text).is_some()
 }
 
-/// Connects to `address`, which is `host:port`. The caller bounds the time.
+/// Connects to `address`, which is `host:port`. The caller sets a timeout.
 pub(super) async fn dial(address: &str, config: Arc<ClientConfig>) -> Result<Channel, DialError> {
     let uri = tls::uri(address).ok_or(DialError::Address)?;
     let endpoint = Endpoint::from(uri)

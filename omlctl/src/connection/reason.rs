@@ -1,4 +1,4 @@
-//! Why there is no connection, in words that an operator can act on.
+//! Explains why there is no connection, so that an operator can act on it.
 
 use std::error::Error as StdError;
 use std::io;
@@ -7,16 +7,17 @@ use oml_common::text::problem::printable;
 use oml_daemon::tls::find;
 use rustls::{AlertDescription, CertificateError};
 
-const NO_CONTROLLER: &str = "what answers there does not speak TLS as a controller does";
+const NO_CONTROLLER: &str =
+    "the server at this address is not a controller (the TLS handshake failed)";
 
-/// The one cause, deepest in the chain, that an operator can act on.
+/// Returns the cause in the chain that an operator can act on.
 pub(super) fn reason(error: &(dyn StdError + 'static)) -> String {
     if let Some(tls) = find::<rustls::Error>(error) {
         return tls_reason(tls);
     }
     match find::<io::Error>(error).map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-        Some(io::ErrorKind::TimedOut) => "no connection in time".to_owned(),
+        Some(io::ErrorKind::TimedOut) => "the connection timed out".to_owned(),
         Some(
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
@@ -36,7 +37,7 @@ fn tls_reason(error: &rustls::Error) -> String {
     if let Error::InvalidCertificate(why) = error {
         return certificate_reason(why).to_owned();
     }
-    let is_of_the_other_end = matches!(
+    let is_fault_of_server = matches!(
         error,
         Error::InappropriateMessage { .. }
             | Error::InappropriateHandshakeMessage { .. }
@@ -47,16 +48,16 @@ fn tls_reason(error: &rustls::Error) -> String {
             | Error::PeerSentOversizedRecord
             | Error::NoApplicationProtocol
     );
-    if is_of_the_other_end {
+    if is_fault_of_server {
         return NO_CONTROLLER.to_owned();
     }
-    format!("no secure connection: {}", printable(&error.to_string()))
+    format!("the TLS handshake failed: {}", printable(&error.to_string()))
 }
 
-/// What the other end says before it closes the connection.
+/// Explains the alert with which the server closed the connection.
 fn alert_reason(alert: AlertDescription) -> &'static str {
     use AlertDescription as Alert;
-    let is_of_the_certificate = matches!(
+    let is_about_certificate = matches!(
         alert,
         Alert::BadCertificate
             | Alert::NoCertificate
@@ -68,30 +69,30 @@ fn alert_reason(alert: AlertDescription) -> &'static str {
             | Alert::DecryptError
             | Alert::CertificateRequired
     );
-    if is_of_the_certificate {
+    if is_about_certificate {
         "certificate refused by the controller"
     } else if alert == Alert::CertificateExpired {
-        "certificate refused by the controller, by whose clock it has ended"
+        "certificate refused by the controller: it has expired by the clock of the controller"
     } else if alert == Alert::InternalError {
-        "the other end could not go on, for a reason of its own"
+        "the server reported an internal error"
     } else {
         NO_CONTROLLER
     }
 }
 
-/// Why the controller's certificate is not accepted.
+/// Explains why the certificate of the controller is not accepted.
 fn certificate_reason(why: &CertificateError) -> &'static str {
     use CertificateError as Why;
     if matches!(why, Why::Expired | Why::ExpiredContext { .. }) {
-        "its certificate has ended (check this machine's clock)"
+        "the certificate of the controller has expired (check the clock of this machine)"
     } else if matches!(why, Why::NotValidYet | Why::NotValidYetContext { .. }) {
-        "its certificate is not valid yet (check this machine's clock)"
+        "the certificate of the controller is not valid yet (check the clock of this machine)"
     } else if matches!(why, Why::NotValidForName | Why::NotValidForNameContext { .. }) {
-        "its certificate is not a controller's"
+        "the certificate of the server is not that of a controller"
     } else if *why == Why::BadEncoding {
-        "its certificate cannot be read"
+        "the certificate of the controller cannot be read"
     } else {
-        "its certificate is not one of this context's authority"
+        "the certificate of the controller was not issued by the certificate authority of this context"
     }
 }
 

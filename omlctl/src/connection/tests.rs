@@ -1,4 +1,4 @@
-//! What a controller's answers mean for the exit code.
+//! Tests of the messages and exit codes for answers and errors.
 
 use std::io;
 
@@ -46,7 +46,7 @@ fn a_cause_is_found_inside_io_errors() {
 }
 
 #[test]
-fn what_a_controller_says_cannot_move_the_cursor() {
+fn control_characters_of_a_controller_are_escaped() {
     let Failed::Answered(error) = answered("c:1", &Status::internal("a\u{1b}[2Jb")) else {
         panic!("an answer");
     };
@@ -54,38 +54,39 @@ fn what_a_controller_says_cannot_move_the_cursor() {
 }
 
 #[test]
-fn what_is_wrong_with_tls_is_told_in_words() {
-    let told = |error: rustls::Error| reason(&io::Error::new(io::ErrorKind::InvalidData, error));
-    let alert = |alert| told(rustls::Error::AlertReceived(alert));
+fn every_tls_error_has_a_message() {
+    let message = |error: rustls::Error| reason(&io::Error::new(io::ErrorKind::InvalidData, error));
+    let alert = |alert| message(rustls::Error::AlertReceived(alert));
     let refused = "certificate refused by the controller";
     assert_eq!(alert(AlertDescription::CertificateUnknown), refused);
     assert_eq!(alert(AlertDescription::CertificateRequired), refused);
     for other in [AlertDescription::NoApplicationProtocol, AlertDescription::ProtocolVersion] {
-        assert!(alert(other).contains("does not speak TLS as a controller does"));
+        assert!(alert(other).contains("is not a controller (the TLS handshake failed)"));
     }
-    let certificate = |why| told(rustls::Error::InvalidCertificate(why));
-    let clock = "(check this machine's clock)";
-    let ended = format!("its certificate has ended {clock}");
+    let certificate = |why| message(rustls::Error::InvalidCertificate(why));
+    let clock = "(check the clock of this machine)";
+    let ended = format!("the certificate of the controller has expired {clock}");
     assert_eq!(certificate(CertificateError::Expired), ended);
-    let early = format!("its certificate is not valid yet {clock}");
+    let early = format!("the certificate of the controller is not valid yet {clock}");
     assert_eq!(certificate(CertificateError::NotValidYet), early);
-    let no_controller = "its certificate is not a controller's";
+    let no_controller = "the certificate of the server is not that of a controller";
     assert_eq!(certificate(CertificateError::NotValidForName), no_controller);
     let hidden = rustls::OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity")));
-    let foreign = "its certificate is not one of this context's authority";
+    let foreign = "the certificate of the controller was not issued by the certificate authority of this \
+                   context";
     assert_eq!(certificate(CertificateError::Other(hidden)), foreign);
     assert_eq!(certificate(CertificateError::UnknownIssuer), foreign);
 }
 
 #[test]
-fn the_port_of_enrolment_is_told() {
+fn the_enrolment_port_is_recognised() {
     let unimplemented = Status::unimplemented("");
-    let told = |address| CommandError::from(answered(address, &unimplemented));
-    assert!(told("c:7443").to_string().contains("may be older than omlctl"));
-    let wrong = told("c:7444");
+    let message = |address| CommandError::from(answered(address, &unimplemented));
+    assert!(message("c:7443").to_string().contains("may be older than omlctl"));
+    let wrong = message("c:7444");
     assert_eq!(
         wrong.to_string(),
-        "cannot reach the controller: c:7444: this is the port of enrolment (operators use port 7443)"
+        "cannot reach the controller: c:7444: this is the enrolment port (operators use port 7443)"
     );
     assert_eq!(wrong.exit_code(), 5);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! States as words.
+//! Tests of the words for states.
 
 use oml_proto::v1::{Phase, Report};
 
@@ -6,7 +6,7 @@ use super::*;
 
 const NOON_MS: u64 = 1_714_564_800_000;
 
-fn told(phase: Phase, change: impl FnOnce(&mut InstanceReport)) -> String {
+fn message(phase: Phase, change: impl FnOnce(&mut InstanceReport)) -> String {
     let mut instance = InstanceReport { phase: Some(phase), ..InstanceReport::default() };
     change(&mut instance);
     super::phase(&Clock::utc(), &reported_at(NOON_MS - 60_000), &instance)
@@ -27,45 +27,45 @@ fn every_phase_has_words() {
     let because = |i: &mut InstanceReport| i.reason = "port 80 is taken".into();
     insta::assert_snapshot!(
         [
-            told(named(PhaseName::Pending), because),
-            told(pull(0, 0), because),
-            told(pull(5 << 20, 0), because),
-            told(pull(12 << 20, 40 << 20), because),
-            told(named(PhaseName::Preparing), because),
-            told(named(PhaseName::Draining), |i| i.reason = "12 conferences are up".into()),
-            told(named(PhaseName::Draining), |_| {}),
-            told(named(PhaseName::Starting), because),
-            told(named(PhaseName::Soaking), because),
-            told(named(PhaseName::Ready), because),
-            told(named(PhaseName::Unhealthy), because),
-            told(named(PhaseName::StoppedByHand), because),
-            told(named(PhaseName::RolledBack), because),
-            told(named(PhaseName::RolledBack), |i| i.version = "230204.01".into()),
-            told(named(PhaseName::Failed), because),
-            told(named(PhaseName::Blocked), because),
-            told(named(PhaseName::Removing), because),
-            told(Phase { name: 4711, ..Phase::default() }, because),
-            told(named(PhaseName::Unspecified), because),
+            message(named(PhaseName::Pending), because),
+            message(pull(0, 0), because),
+            message(pull(5 << 20, 0), because),
+            message(pull(12 << 20, 40 << 20), because),
+            message(named(PhaseName::Preparing), because),
+            message(named(PhaseName::Draining), |i| i.reason = "12 conferences are up".into()),
+            message(named(PhaseName::Draining), |_| {}),
+            message(named(PhaseName::Starting), because),
+            message(named(PhaseName::Soaking), because),
+            message(named(PhaseName::Ready), because),
+            message(named(PhaseName::Unhealthy), because),
+            message(named(PhaseName::StoppedByHand), because),
+            message(named(PhaseName::RolledBack), because),
+            message(named(PhaseName::RolledBack), |i| i.version = "230204.01".into()),
+            message(named(PhaseName::Failed), because),
+            message(named(PhaseName::Blocked), because),
+            message(named(PhaseName::Removing), because),
+            message(Phase { name: 4711, ..Phase::default() }, because),
+            message(named(PhaseName::Unspecified), because),
         ]
         .join("\n")
     );
 }
 
 #[test]
-fn a_deadline_that_is_over_or_never_comes_is_not_told_as_ahead() {
-    let told = |at_ms| {
+fn a_deadline_that_has_passed_or_does_not_exist_is_not_shown() {
+    let message = |at_ms| {
         let phase = Some(Phase { at_ms, ..named(PhaseName::Draining) });
         let reason = "12 calls are up".into();
         let instance = InstanceReport { phase, reason, ..InstanceReport::default() };
         super::phase(&Clock::utc(), &reported_at(NOON_MS), &instance)
     };
-    assert_eq!(told(NOON_MS + 1), "draining until 12:00:00: 12 calls are up");
-    assert_eq!(told(NOON_MS), "draining: 12 calls are up");
-    assert_eq!(told(u64::MAX), "draining: 12 calls are up");
+    assert_eq!(message(NOON_MS + 1), "draining until 12:00:00: 12 calls are up");
+    assert_eq!(message(NOON_MS), "draining: 12 calls are up");
+    assert_eq!(message(u64::MAX), "draining: 12 calls are up");
 }
 
 #[test]
-fn an_age_survives_a_host_whose_clock_is_wrong() {
+fn an_age_is_right_even_if_the_clock_of_the_host_is_wrong() {
     let hour_ms = 3_600_000;
     let node = NodeStatus {
         last_seen_ms: NOON_MS,
@@ -78,7 +78,7 @@ fn an_age_survives_a_host_whose_clock_is_wrong() {
 }
 
 #[test]
-fn an_exit_code_is_told_once() {
+fn an_exit_code_is_shown_once() {
     let failure = |message: &str| Failure {
         message: message.into(),
         exit_code: Some(137),
@@ -89,7 +89,7 @@ fn an_exit_code_is_told_once() {
 }
 
 #[test]
-fn the_wave_on_its_way_is_counted_from_one() {
+fn the_current_wave_is_counted_from_one() {
     let rollout = |wave, waves| Rollout {
         state: RolloutState::Progressing.into(),
         wave,

@@ -1,4 +1,4 @@
-//! Progress as plain lines: one per transition, never one per report.
+//! Shows progress as plain lines: one for every transition, not for every report.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use oml_proto::v1::{InstanceReport, NodeState, NodeStatus, RolloutState, TenantS
 use super::Labels;
 use crate::describe;
 
-/// What was told so far.
+/// The states that were printed last.
 #[derive(Debug)]
 pub(crate) struct Transitions {
     labels: Labels,
@@ -29,14 +29,14 @@ impl Transitions {
         }
     }
 
-    /// The lines that a status adds to those before.
-    pub(super) fn see(&mut self, now_ms: u64, tenant: &TenantStatus) -> Vec<String> {
-        let mut lines: Vec<String> = self.see_rollout(tenant).into_iter().collect();
+    /// Returns the lines for what a status changes.
+    pub(super) fn update(&mut self, now_ms: u64, tenant: &TenantStatus) -> Vec<String> {
+        let mut lines: Vec<String> = self.rollout_line(tenant).into_iter().collect();
         for node in &tenant.nodes {
-            lines.extend(self.see_connection(now_ms, node));
+            lines.extend(self.connection_line(now_ms, node));
             let report = node.report.clone().unwrap_or_default();
             for (component, instance) in &report.instances {
-                lines.extend(self.see_instance(tenant, node, component, instance));
+                lines.extend(self.instance_line(tenant, node, component, instance));
             }
         }
         self.is_first = false;
@@ -44,24 +44,24 @@ impl Transitions {
         lines.into_iter().map(|line| format!("{time} {line}")).collect()
     }
 
-    fn see_rollout(&mut self, tenant: &TenantStatus) -> Option<String> {
+    fn rollout_line(&mut self, tenant: &TenantStatus) -> Option<String> {
         let rollout = tenant.rollout.as_ref()?;
         let state = describe::rollout_state(rollout);
         let way = describe::rollout_way(rollout);
-        let told = format!("{way}: {state}");
-        if self.rollout.replace(told.clone()).as_ref() == Some(&told) {
+        let line = format!("{way}: {state}");
+        if self.rollout.replace(line.clone()).as_ref() == Some(&line) {
             return None;
         }
-        // While it goes on, the reason is what the nodes' own lines say.
+        // While a rollout progresses, its reason repeats the lines of the nodes.
         match rollout.reason.as_str() {
             reason if !reason.is_empty() && rollout.state() != RolloutState::Progressing => {
-                Some(printable(&format!("{told}: {reason}")))
+                Some(printable(&format!("{line}: {reason}")))
             }
-            _ => Some(told),
+            _ => Some(line),
         }
     }
 
-    fn see_connection(&mut self, now_ms: u64, node: &NodeStatus) -> Option<String> {
+    fn connection_line(&mut self, now_ms: u64, node: &NodeStatus) -> Option<String> {
         let before = self.connections.insert(node.node.clone(), node.state());
         let is_new = before != Some(node.state());
         let is_expected = before.is_none() && describe::is_connected(node);
@@ -69,7 +69,7 @@ impl Transitions {
             .then(|| format!("{}: {}", node.node, describe::connection(node, now_ms)))
     }
 
-    fn see_instance(
+    fn instance_line(
         &mut self,
         tenant: &TenantStatus,
         node: &NodeStatus,
@@ -81,19 +81,19 @@ impl Transitions {
         let mark = without_number(&phase);
         let before = self.instances.insert(key, mark.clone());
         let is_changed = self.labels.change(&node.node, component).is_some();
-        let is_quiet = describe::is_quiet(instance);
+        let is_well = describe::is_ready_and_healthy(instance);
         let is_news = match before {
             Some(before) => before != mark,
-            // How things stood before is told only where it concerns this change.
-            None => !is_quiet && (is_changed || !self.is_first),
+            // The first status is printed only for instances that this change concerns.
+            None => !is_well && (is_changed || !self.is_first),
         };
         let label = self.labels.instance(tenant, node, component);
         is_news.then(|| format!("{} {label}: {phase}", node.node))
     }
 }
 
-/// Numbers move with every report, and words bend with them; a transition is
-/// more than that.
+/// Removes the numbers from a text. They differ in every report, and a report in which only
+/// numbers differ is not a transition.
 fn without_number(text: &str) -> String {
     let text = text.replace(" is up", "s are up");
     text.chars().filter(|c| !c.is_ascii_digit()).collect()

@@ -1,4 +1,4 @@
-//! Progress on a terminal: a line per node, redrawn in place.
+//! Shows progress on a terminal with a line for every node, redrawn in place.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use oml_proto::v1::{NodeStatus, TenantStatus};
 use super::Labels;
 use crate::describe;
 
-/// The moving display.
+/// The display on the terminal.
 #[derive(Debug)]
 pub(crate) struct Live {
     labels: Labels,
@@ -20,7 +20,7 @@ pub(crate) struct Live {
 }
 
 const TICK: Duration = Duration::from_millis(120);
-/// Instances of one node that are told of at once.
+/// The number of instances that are shown for one node.
 const INSTANCES_SHOWN_MAX: usize = 3;
 
 impl Live {
@@ -30,7 +30,7 @@ impl Live {
 
     fn on(screen: MultiProgress, labels: Labels) -> Self {
         let head = moving(screen.add(ProgressBar::new_spinner()));
-        head.set_message("the change is accepted");
+        head.set_message("the controller accepted the change");
         Self { labels, screen, head, nodes: BTreeMap::new() }
     }
 
@@ -55,7 +55,7 @@ impl Live {
     }
 
     pub(super) fn note(&self, text: &str) {
-        self.screen.suspend(|| crate::output::tell(text));
+        self.screen.suspend(|| crate::output::print_note(text));
     }
 
     pub(super) fn finish(self) {
@@ -73,7 +73,7 @@ impl Live {
         let moving: Vec<String> = report
             .instances
             .iter()
-            .filter(|(_, instance)| !describe::is_quiet(instance))
+            .filter(|(_, instance)| !describe::is_ready_and_healthy(instance))
             .map(|(component, instance)| {
                 let label = self.labels.instance(tenant, node, component);
                 format!("{label}: {}", self.labels.phase(node, instance))
@@ -92,7 +92,7 @@ impl Live {
     }
 }
 
-/// One line that moves, and says how long it has.
+/// A line with a spinner and the elapsed time.
 #[derive(Debug)]
 pub(crate) struct Spinner(ProgressBar);
 

@@ -1,4 +1,4 @@
-//! Tables of every width.
+//! Tests of tables of different widths.
 
 use super::*;
 
@@ -30,24 +30,24 @@ fn a_table_fits_the_terminal() {
 }
 
 #[test]
-fn lines_are_as_long_as_they_need_to_be_where_there_is_no_terminal() {
+fn lines_are_not_wrapped_without_a_terminal() {
     assert_eq!(sample(None).lines().count(), 3);
 }
 
 #[test]
-fn headers_keep_their_words_on_the_narrowest_terminal() {
+fn headers_are_not_broken_on_the_narrowest_terminal() {
     let narrow = sample(Some(40));
     assert!(narrow.lines().next().unwrap().contains("COMPONENT"), "{narrow}");
 }
 
 #[test]
-fn names_are_kept_in_one_piece() {
+fn names_are_not_broken() {
     let narrow = sample(Some(50));
     assert!(narrow.contains("voice-1") && narrow.contains("asterisk"), "{narrow}");
 }
 
 #[test]
-fn words_of_a_sentence_are_kept_in_one_piece_where_there_is_room() {
+fn words_of_a_sentence_are_not_broken_if_there_is_room() {
     let rows = || vec![vec![plain("a name of some length"), plain("connected and more")]];
     let columns = [Column::Whole("NAME"), Column::Prose("STATE")];
     let at = |width| TableStyle { width: Some(width), coloured: false }.table(&columns, rows());
@@ -56,7 +56,7 @@ fn words_of_a_sentence_are_kept_in_one_piece_where_there_is_room() {
 }
 
 #[test]
-fn colours_are_there_only_where_they_are_wanted() {
+fn colours_can_be_turned_off() {
     let row = || vec![vec![Field::new("failed", Style::Bad)]];
     let table =
         |coloured| TableStyle { width: None, coloured }.table(&[Column::Whole("STATE")], row());
@@ -72,7 +72,7 @@ fn control_characters_never_reach_a_terminal() {
 }
 
 #[test]
-fn a_terminal_without_a_width_is_taken_for_an_ordinary_one() {
+fn a_terminal_without_a_width_has_80_columns() {
     assert_eq!(usable(None), None);
     assert_eq!(usable(Some(0)), Some(80));
     assert_eq!(usable(Some(7)), Some(40));

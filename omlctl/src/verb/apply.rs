@@ -1,36 +1,37 @@
-//! `omlctl apply`: makes a tenant what a file says.
+//! `omlctl apply` applies the specification of a tenant.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::change::{ChangeArgs, Wanted};
+use crate::change::{ChangeArgs, ChangeRequest};
 use crate::error::CommandError;
 
-/// Make a tenant what a file says, and wait until it is
+/// Install or change a tenant as a file specifies, and wait for the rollout
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   omlctl apply -f acme.yaml
+  omlctl apply -f acme.yaml --dry-run
   omlctl apply -f acme.yaml --why 'ticket 4711' --timeout 4h
   omlctl get spec tenant=acme | sed s/230204.01/230215.01/ | omlctl apply -f -")]
 pub(crate) struct Arguments {
-    /// The tenant's specification, or - for standard input
+    /// The file with the tenant's specification, or - for standard input
     #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
     pub(super) args: ChangeArgs,
 }
 
-/// A specification is at most this long.
+/// The maximum size of a specification.
 const SPEC_BYTES_MAX: u64 = 1 << 20;
 
 impl Arguments {
-    pub(super) fn wanted(&self) -> Result<Wanted, CommandError> {
-        Ok(Wanted::Apply { spec_yaml: read_spec(&self.file)? })
+    pub(super) fn request(&self) -> Result<ChangeRequest, CommandError> {
+        Ok(ChangeRequest::Apply { spec_yaml: read_spec(&self.file)? })
     }
 }
 
-/// Reads a specification, bounded, before anything is connected.
+/// Reads a specification up to its maximum size, before the controller is contacted.
 pub(super) fn read_spec(path: &Path) -> Result<String, CommandError> {
     let shown = if path == Path::new("-") {
         "standard input".to_owned()
@@ -48,7 +49,7 @@ pub(super) fn read_spec(path: &Path) -> Result<String, CommandError> {
     read.map_err(|source| CommandError::File { doing: "read", path: path.to_owned(), source })?;
     if bytes.len() as u64 > SPEC_BYTES_MAX {
         return Err(CommandError::Usage(format!(
-            "{shown} is larger than 1 MiB, the most a specification may have"
+            "{shown} is larger than 1 MiB, the maximum size of a specification"
         )));
     }
     if bytes.is_empty() {

@@ -1,4 +1,4 @@
-//! `omlctl completions`: completion scripts of shells.
+//! `omlctl completions` prints completion scripts for shells.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
@@ -8,7 +8,7 @@ use crate::error::CommandError;
 use crate::output::Output;
 use crate::wait::ExitOutcome;
 
-/// Print the completion script of a shell
+/// Print the completion script for a shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -16,7 +16,7 @@ Examples:
   omlctl completions zsh > ~/.zfunc/_omlctl
   omlctl completions fish > ~/.config/fish/completions/omlctl.fish")]
 pub(crate) struct Arguments {
-    /// bash, zsh, fish, elvish or powershell
+    /// The shell: bash, zsh, fish, elvish or powershell
     #[arg(hide_possible_values = true)]
     shell: Shell,
 }

@@ -1,4 +1,4 @@
-//! `omlctl context`: which controllers there are and which one is asked.
+//! `omlctl context` manages the contexts: the controllers and the operator's credentials.
 
 use std::path::PathBuf;
 
@@ -12,11 +12,11 @@ use crate::cli::Common;
 use crate::clock;
 use crate::config::{Bundle, Config, ContextName};
 use crate::error::CommandError;
-use crate::output::{Output, tell};
+use crate::output::{Output, print_note};
 use crate::table::{Column, plain};
 use crate::wait::ExitOutcome;
 
-/// Choose which controller is asked, and as whom
+/// Manage the contexts: which controllers you use, and with which credentials
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -24,6 +24,7 @@ Examples:
   omlctl context import operator.toml --name lab
   omlctl context list
   omlctl context use lab
+  omlctl context show
   omlctl context remove lab")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -32,50 +33,50 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Take in the file that omlcontroller init wrote for an operator
+    /// Import the bundle that omlcontroller init or operator add wrote for you
     #[command(after_help = "\
 Examples:
   omlctl context import operator.toml
   omlctl context import operator.toml --name lab
   omlctl context import renewed.toml --replace")]
     Import {
-        /// The operator's bundle
+        /// The file with the operator bundle
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
-        /// Name of the context in place of the one in the file
+        /// Name of the context, instead of the name in the file
         #[arg(long, value_hint = ValueHint::Other)]
         name: Option<ContextName>,
-        /// Replace a context of the same name
+        /// Overwrite a context of the same name, for example with a renewed bundle
         #[arg(long)]
         replace: bool,
     },
-    /// List the contexts
+    /// List the contexts; a * marks the current one
     #[command(after_help = "\
 Examples:
   omlctl context list
   omlctl context list -o json")]
     List,
-    /// Use this context from now on
+    /// Select the current context
     #[command(after_help = "\
 Examples:
   omlctl context use lab")]
     Use {
-        /// One that omlctl context list shows
+        /// A name from omlctl context list
         #[arg(value_hint = ValueHint::Other)]
         name: String,
     },
-    /// Show the context in use: its controller, its operator, its certificate
+    /// Show the current context: controller, operator, and when its certificate expires
     #[command(after_help = "\
 Examples:
   omlctl context show
   omlctl context show --context lab")]
     Show,
-    /// Forget a context and its key
+    /// Remove a context and its key from this machine
     #[command(after_help = "\
 Examples:
   omlctl context remove lab")]
     Remove {
-        /// One that omlctl context list shows
+        /// A name from omlctl context list
         #[arg(value_hint = ValueHint::Other)]
         name: String,
     },
@@ -88,7 +89,7 @@ struct Row<'a> {
     endpoints: &'a [String],
 }
 
-/// A context as it is shown; the key never is.
+/// A context as it is printed, without its key.
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
     name: &'a ContextName,
@@ -111,20 +112,20 @@ pub(super) fn run(
     match arguments.action {
         Action::Import { file, name, replace } => {
             let (name, endpoint) = config.import(Bundle::read(&file)?, name, replace)?;
-            tell(&format!("context {name} is kept, for the controller at {endpoint}"));
+            print_note(&format!("imported context {name} for the controller at {endpoint}"));
             if config.current() != Some(&name) {
-                tell(&format!("use it with omlctl context use {name}"));
+                print_note(&format!("select it with omlctl context use {name}"));
             }
         }
         Action::List => list(&config, &output)?,
         Action::Use { name } => {
             let name = config.choose(&name)?;
-            tell(&format!("context {name} is used from now on"));
+            print_note(&format!("the current context is now {name}"));
         }
         Action::Show => show(&config, common, &output, env.now())?,
         Action::Remove { name } => {
             let name = config.remove(&name)?;
-            tell(&format!("context {name} is removed, and its key"));
+            print_note(&format!("removed context {name} and its key"));
         }
     }
     Ok(ExitOutcome::Done)
@@ -174,10 +175,10 @@ fn show(
         let ends = output.clock.date_time(shown.certificate_ends_ms);
         let left = match shown.certificate_ends_ms.checked_sub(now.0) {
             Some(left_ms) => format!("in {}", clock::span(left_ms)),
-            None => "it has ended".to_owned(),
+            None => "it has expired".to_owned(),
         };
         format!(
-            "context      {}\ncontroller   {}\noperator     {}\ncertificate  ends {ends} ({left})",
+            "context      {}\ncontroller   {}\noperator     {}\ncertificate  expires {ends} ({left})",
             shown.name,
             shown.endpoints.join(", "),
             shown.identity

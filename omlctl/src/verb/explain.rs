@@ -1,4 +1,4 @@
-//! `omlctl explain`: why something waits, failed or drifted.
+//! `omlctl explain` shows why something waits, failed or drifted.
 
 use clap::ValueHint;
 use oml_common::id::{ComponentName, TenantId};
@@ -11,7 +11,7 @@ use crate::pairs::{Pairs, bare_word};
 use crate::view;
 use crate::wait::ExitOutcome;
 
-/// Explain what is waited for, what failed, and what was changed on the hosts
+/// Explain what a tenant waits for, what failed, and what was changed by hand
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -19,19 +19,19 @@ Examples:
   omlctl explain tenant=acme
   omlctl explain tenant=acme asterisk")]
 pub(crate) struct Arguments {
-    /// tenant=NAME for one tenant, and a COMPONENT for one component only
+    /// Explain only this tenant (tenant=NAME) or this component (COMPONENT)
     #[arg(value_name = "KEY=VALUE | COMPONENT", value_hint = ValueHint::Other)]
     words: Vec<String>,
 }
 
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(super) struct ExplainRequest {
     tenant: String,
     component: Option<ComponentName>,
 }
 
 impl Arguments {
-    pub(super) fn wanted(&self) -> Result<Wanted, CommandError> {
+    pub(super) fn request(&self) -> Result<ExplainRequest, CommandError> {
         let (pairs, bare): (Vec<String>, Vec<String>) =
             self.words.iter().cloned().partition(|word| word.contains('='));
         let component = match bare.as_slice() {
@@ -42,32 +42,33 @@ impl Arguments {
                 })?)
             }
             [..] => {
-                // `tenant acme`: two words, of which the first is a key.
+                // In `tenant acme`, the first of two words is a key without its `=`.
                 if let Some(at) = self.words.iter().position(|word| word == "tenant")
                     && let Some(error) = bare_word(&self.words[at..], &["tenant"])
                 {
                     return Err(error);
                 }
-                return Err(CommandError::Usage(
-                    "one component at a time can be explained".to_owned(),
-                ));
+                return Err(CommandError::Usage("explain accepts only one component".to_owned()));
             }
         };
         let mut pairs = Pairs::parse(&pairs, &["tenant"])?;
         let tenant: Option<TenantId> = pairs.optional("tenant")?;
-        Ok(Wanted { tenant: tenant.map(String::from).unwrap_or_default(), component })
+        Ok(ExplainRequest { tenant: tenant.map(String::from).unwrap_or_default(), component })
     }
 }
 
-pub(super) async fn run(session: Session, wanted: Wanted) -> Result<ExitOutcome, CommandError> {
+pub(super) async fn run(
+    session: Session,
+    request: ExplainRequest,
+) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
-    let mut reply = status::fetch(&mut controller, wanted.tenant).await?;
-    let component = wanted.component.as_ref().map(AsRef::as_ref);
+    let mut reply = status::fetch(&mut controller, request.tenant).await?;
+    let component = request.component.as_ref().map(AsRef::as_ref);
     if let Some(component) = component {
         check(&reply, component)?;
         narrow(&mut reply, component);
     }
-    status::tell_if_none(&reply);
+    status::note_if_empty(&reply);
     let output = &session.output;
     output.data(&reply, || view::explain(output, &reply, component))?;
     Ok(ExitOutcome::Done)
@@ -80,7 +81,7 @@ fn check(reply: &StatusReply, component: &str) -> Result<(), CommandError> {
     }
     let problem = Problem::new("", format!("no node runs or expects {component}"));
     if reply.tenants.iter().any(|tenant| tenant.tenant == component) {
-        let hint = format!("it is a tenant: omlctl explain tenant={component}");
+        let hint = format!("it is a tenant; use omlctl explain tenant={component}");
         return Err(CommandError::usage(&problem.hint(hint)));
     }
     let mut known: Vec<&str> = rows.iter().map(|row| row.component).collect();
@@ -89,7 +90,7 @@ fn check(reply: &StatusReply, component: &str) -> Result<(), CommandError> {
     Err(CommandError::usage(&problem.suggest(component, known)))
 }
 
-/// Leaves only what concerns one component.
+/// Removes everything that does not concern the component.
 fn narrow(reply: &mut StatusReply, component: &str) {
     for tenant in &mut reply.tenants {
         for node in &mut tenant.nodes {

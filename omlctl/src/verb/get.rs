@@ -1,4 +1,4 @@
-//! `omlctl get`: lists of one kind of thing.
+//! `omlctl get` lists resources of one kind.
 
 use clap::{Subcommand, ValueHint};
 use oml_common::id::TenantId;
@@ -20,6 +20,7 @@ use crate::wait::ExitOutcome;
 Examples:
   omlctl get tenants
   omlctl get instances tenant=acme
+  omlctl get nodes
   omlctl get nodes -o json | jq -r '.[] | select(.state != \"connected\") | .node'
   omlctl get spec tenant=acme revision=3")]
 pub(crate) struct Arguments {
@@ -29,7 +30,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Kind {
-    /// Tenants, with their revision and rollout
+    /// List tenants with their revision and rollout
     #[command(
         alias = "tenant",
         after_help = "\
@@ -38,7 +39,7 @@ Examples:
   omlctl get tenants -o json | jq -r '.[].tenant'"
     )]
     Tenants(Words),
-    /// Enrolled hosts, with their connection and use
+    /// List enrolled hosts with their connection, load and agent version
     #[command(
         alias = "node",
         after_help = "\
@@ -47,7 +48,7 @@ Examples:
   omlctl get nodes tenant=acme"
     )]
     Nodes(Words),
-    /// Components on hosts, with version, state and health
+    /// List components on hosts with their version, state and health
     #[command(
         alias = "instance",
         after_help = "\
@@ -56,21 +57,22 @@ Examples:
   omlctl get instances -o yaml"
     )]
     Instances(Words),
-    /// Revisions, with who made them and what became of them
+    /// List revisions with their author and outcome
     #[command(
         alias = "revision",
         after_help = "\
 Examples:
+  omlctl get revisions
   omlctl get revisions tenant=acme"
     )]
     Revisions(Words),
-    /// A specification, as it was written
+    /// Print a specification as it was applied
     #[command(after_help = "\
 Examples:
   omlctl get spec tenant=acme
   omlctl get spec tenant=acme revision=3 > acme.yaml")]
     Spec {
-        /// tenant=NAME [revision=NUMBER]
+        /// tenant=NAME, and revision=NUMBER for an earlier one
         #[arg(value_name = "tenant=NAME", value_hint = ValueHint::Other, required = true)]
         words: Vec<String>,
     },
@@ -78,14 +80,14 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 struct Words {
-    /// tenant=NAME for one tenant only
+    /// Show only this tenant: tenant=NAME
     #[arg(value_name = "KEY=VALUE", value_hint = ValueHint::Other)]
     words: Vec<String>,
 }
 
-/// What is asked for; an empty name is all tenants.
+/// A request for a list. An empty name means all tenants.
 #[derive(Debug)]
-pub(super) enum Wanted {
+pub(super) enum ListRequest {
     Tenants(String),
     Nodes(String),
     Instances(String),
@@ -94,17 +96,17 @@ pub(super) enum Wanted {
 }
 
 impl Arguments {
-    pub(super) fn wanted(&self) -> Result<Wanted, CommandError> {
+    pub(super) fn request(&self) -> Result<ListRequest, CommandError> {
         Ok(match &self.kind {
-            Kind::Tenants(words) => Wanted::Tenants(words.tenant()?),
-            Kind::Nodes(words) => Wanted::Nodes(words.tenant()?),
-            Kind::Instances(words) => Wanted::Instances(words.tenant()?),
-            Kind::Revisions(words) => Wanted::Revisions(words.tenant()?),
+            Kind::Tenants(words) => ListRequest::Tenants(words.tenant()?),
+            Kind::Nodes(words) => ListRequest::Nodes(words.tenant()?),
+            Kind::Instances(words) => ListRequest::Instances(words.tenant()?),
+            Kind::Revisions(words) => ListRequest::Revisions(words.tenant()?),
             Kind::Spec { words } => {
                 let mut pairs = Pairs::parse(words, &["tenant", "revision"])?;
                 let tenant: TenantId = pairs.need("tenant", "acme")?;
                 let revision = pairs.optional("revision")?.map_or(0, |Number(number)| number);
-                Wanted::Spec { tenant: tenant.into(), revision }
+                ListRequest::Spec { tenant: tenant.into(), revision }
             }
         })
     }
@@ -118,7 +120,7 @@ impl Words {
     }
 }
 
-/// A revision and whose it is.
+/// A revision with its tenant.
 #[derive(Debug, Serialize)]
 struct RevisionRow<'a> {
     tenant: &'a str,
@@ -126,23 +128,26 @@ struct RevisionRow<'a> {
     revision: &'a Revision,
 }
 
-pub(super) async fn run(session: Session, wanted: Wanted) -> Result<ExitOutcome, CommandError> {
+pub(super) async fn run(
+    session: Session,
+    request: ListRequest,
+) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     let output = &session.output;
-    match wanted {
-        Wanted::Tenants(tenant) => {
+    match request {
+        ListRequest::Tenants(tenant) => {
             let reply = status::fetch(&mut controller, tenant).await?;
             output.list(&reply.tenants, || view::tenants(output, reply.now_ms, &reply.tenants))?;
         }
-        Wanted::Nodes(tenant) => nodes(&session, &mut controller, tenant).await?,
-        Wanted::Instances(tenant) => {
+        ListRequest::Nodes(tenant) => nodes(&session, &mut controller, tenant).await?,
+        ListRequest::Instances(tenant) => {
             let of_all = tenant.is_empty();
             let reply = status::fetch(&mut controller, tenant).await?;
             let rows = view::instance_rows(&reply.tenants);
             output.list(&rows, || view::instances(output, reply.now_ms, &rows, of_all))?;
         }
-        Wanted::Revisions(tenant) => all_revisions(&session, &mut controller, tenant).await?,
-        Wanted::Spec { tenant, revision } => {
+        ListRequest::Revisions(tenant) => all_revisions(&session, &mut controller, tenant).await?,
+        ListRequest::Spec { tenant, revision } => {
             let request = GetSpecRequest { tenant, revision };
             let reply: GetSpecReply =
                 controller.ask(|fleet, request| fleet.get_spec(request), request).await?;
@@ -152,7 +157,7 @@ pub(super) async fn run(session: Session, wanted: Wanted) -> Result<ExitOutcome,
     Ok(ExitOutcome::Done)
 }
 
-/// Prints the nodes of one tenant, or of all when the name is empty.
+/// Prints the nodes of one tenant, or of all tenants if the name is empty.
 pub(super) async fn nodes(
     session: &Session,
     controller: &mut Controller,
@@ -165,7 +170,7 @@ pub(super) async fn nodes(
     output.list(&rows, || view::nodes(output, reply.now_ms, &rows, of_all))
 }
 
-/// Asks for the revisions of a tenant, the oldest first.
+/// Requests the revisions of a tenant, the oldest first.
 pub(super) async fn revisions(
     controller: &mut Controller,
     tenant: String,

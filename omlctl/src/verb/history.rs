@@ -1,4 +1,4 @@
-//! `omlctl history`: who changed what, when, and what became of it.
+//! `omlctl history` shows who changed what, when and why, and the outcome.
 
 use clap::ValueHint;
 use oml_common::id::TenantId;
@@ -9,20 +9,20 @@ use crate::pairs::Pairs;
 use crate::view;
 use crate::wait::ExitOutcome;
 
-/// Show who changed a tenant, when, what and why, and what became of it
+/// Show the changes of a tenant: who made them, when and why, and their outcome
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   omlctl history tenant=acme
   omlctl history tenant=acme -o yaml")]
 pub(crate) struct Arguments {
-    /// tenant=NAME
+    /// The tenant: tenant=NAME
     #[arg(value_name = "tenant=NAME", value_hint = ValueHint::Other, required = true)]
     words: Vec<String>,
 }
 
 impl Arguments {
-    pub(super) fn wanted(&self) -> Result<TenantId, CommandError> {
+    pub(super) fn request(&self) -> Result<TenantId, CommandError> {
         Pairs::parse(&self.words, &["tenant"])?.need("tenant", "acme")
     }
 }

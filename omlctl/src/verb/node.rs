@@ -1,4 +1,4 @@
-//! `omlctl node`: which hosts belong to a tenant.
+//! `omlctl node` manages the hosts of a tenant.
 
 use std::ops::RangeInclusive;
 
@@ -15,11 +15,11 @@ use crate::clock::age;
 use crate::connection::Controller;
 use crate::describe;
 use crate::error::CommandError;
-use crate::output::tell;
+use crate::output::print_note;
 use crate::pairs::{List, Pairs};
 use crate::wait::ExitOutcome;
 
-/// Let hosts join a tenant, list them, remove them
+/// Make tokens for new hosts, and list or remove hosts
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -34,11 +34,11 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a token that lets one host join
+    /// Make a token with which one host can enrol
     ///
-    /// On the host, with the address that is printed beside the token:
-    ///   omlagent enroll --controller ADDRESS --token-file FILE
-    /// and --replace if the host was enrolled before.
+    /// Then run on the host, with the address that is printed after the token:
+    ///   omlagent enroll --controller ADDRESS --token-file FILE    # - reads standard input
+    /// Add --replace if the host was enrolled before.
     #[command(
         verbatim_doc_comment,
         after_help = "\
@@ -47,30 +47,31 @@ Examples:
   omlctl node token tenant=acme role=app,data name=acme-1 --valid 1h"
     )]
     Token {
-        /// tenant=NAME role=ROLE[,ROLE] [name=NODE]
+        /// tenant=NAME role=ROLE[,ROLE], and name=NODE to fix the host's name
         #[arg(value_name = "tenant=NAME role=ROLE", value_hint = ValueHint::Other, required = true)]
         words: Vec<String>,
-        /// How long the token can be used: 1s to 24h
+        /// How long the token is valid: 1s to 24h
         #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = validity, value_hint = ValueHint::Other)]
         valid: u64,
     },
-    /// List the hosts
+    /// List the hosts, like omlctl get nodes
     #[command(after_help = "\
 Examples:
   omlctl node list
   omlctl node list tenant=acme")]
     List {
-        /// tenant=NAME for one tenant only
+        /// Show only this tenant: tenant=NAME
         #[arg(value_name = "KEY=VALUE", value_hint = ValueHint::Other)]
         words: Vec<String>,
     },
     /// Remove a host: its certificate is refused from now on
     ///
-    /// What runs there runs on, kept by its agent as it was. To stop it, on the host:
+    /// The components on the host keep running, but changes no longer reach them. To stop
+    /// them, run on the host:
     ///   systemctl disable --now omlagent
-    ///   grep -rl X-Oml-Instance /etc/systemd/system     # names the units
+    ///   grep -rl X-Oml-Instance /etc/systemd/system     # lists the units
     ///   systemctl disable --now UNIT
-    /// To take the host back, make a token for it and enrol it anew.
+    /// To add the host again, make a token with omlctl node token and enrol it again.
     #[command(
         verbatim_doc_comment,
         after_help = "\
@@ -78,45 +79,48 @@ Examples:
   omlctl node remove tenant=acme node=acme-1"
     )]
     Remove {
-        /// tenant=NAME node=NODE
+        /// The host: tenant=NAME node=NODE
         #[arg(value_name = "tenant=NAME node=NODE", value_hint = ValueHint::Other, required = true)]
         words: Vec<String>,
     },
 }
 
 #[derive(Debug)]
-pub(super) enum Wanted {
+pub(super) enum NodeRequest {
     Token(CreateTokenRequest),
     List(String),
     Remove(RemoveNodeRequest),
 }
 
 impl Arguments {
-    pub(super) fn wanted(&self) -> Result<Wanted, CommandError> {
+    pub(super) fn request(&self) -> Result<NodeRequest, CommandError> {
         match &self.action {
-            Action::Token { words, valid } => token_request(words, *valid).map(Wanted::Token),
+            Action::Token { words, valid } => token_request(words, *valid).map(NodeRequest::Token),
             Action::List { words } => {
                 let mut pairs = Pairs::parse(words, &["tenant"])?;
                 let tenant: Option<TenantId> = pairs.optional("tenant")?;
-                Ok(Wanted::List(tenant.map(String::from).unwrap_or_default()))
+                Ok(NodeRequest::List(tenant.map(String::from).unwrap_or_default()))
             }
             Action::Remove { words } => {
                 let mut pairs = Pairs::parse(words, &["tenant", "node"])?;
                 let tenant: TenantId = pairs.need("tenant", "acme")?;
                 let node: NodeName = pairs.need("node", "acme-1")?;
-                Ok(Wanted::Remove(RemoveNodeRequest { tenant: tenant.into(), node: node.into() }))
+                Ok(NodeRequest::Remove(RemoveNodeRequest {
+                    tenant: tenant.into(),
+                    node: node.into(),
+                }))
             }
         }
     }
 }
 
-/// How long a token may be used; the controller has the same bounds.
+/// The limits for the validity of a token, which are also those of the controller.
 const VALID_MS: RangeInclusive<u64> = 1000..=24 * 3_600_000;
 
 fn validity(text: &str) -> Result<u64, String> {
     let valid_ms = parse_duration_ms(text).map_err(|error| error.to_string())?;
     if !VALID_MS.contains(&valid_ms) {
-        return Err("a token can be used for 1s to 24h".to_owned());
+        return Err("a token can be valid for 1s to 24h".to_owned());
     }
     Ok(valid_ms)
 }
@@ -134,21 +138,24 @@ fn token_request(words: &[String], valid_ms: u64) -> Result<CreateTokenRequest, 
     })
 }
 
-pub(super) async fn run(session: Session, wanted: Wanted) -> Result<ExitOutcome, CommandError> {
+pub(super) async fn run(
+    session: Session,
+    request: NodeRequest,
+) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
-    match wanted {
-        Wanted::Token(request) => {
+    match request {
+        NodeRequest::Token(request) => {
             let reply: CreateTokenReply =
                 controller.ask(|fleet, request| fleet.create_token(request), request).await?;
             session.output.data(&reply, || reply.token.clone())?;
-            tell(&format!(
-                "for one host, until {}; its agent enrols at {} (see omlctl node token --help)",
+            print_note(&format!(
+                "valid for one host until {}; enrol the host at {} (see omlctl node token --help)",
                 session.output.clock.date_time(reply.expires_ms),
                 reply.enrollment_endpoint
             ));
         }
-        Wanted::List(tenant) => get::nodes(&session, &mut controller, tenant).await?,
-        Wanted::Remove(request) => remove(&mut controller, request).await?,
+        NodeRequest::List(tenant) => get::nodes(&session, &mut controller, tenant).await?,
+        NodeRequest::Remove(request) => remove(&mut controller, request).await?,
     }
     Ok(ExitOutcome::Done)
 }
@@ -161,17 +168,17 @@ async fn remove(
     let status = status::fetch(controller, tenant.clone()).await?;
     let RemoveNodeReply {} =
         controller.ask(|fleet, request| fleet.remove_node(request), request).await?;
-    tell(&format!("node {node} of {tenant} is removed: its certificate is refused from now on"));
+    print_note(&format!("removed node {node} of {tenant}: its certificate is refused from now on"));
     let mut nodes = status.tenants.iter().flat_map(|tenant| &tenant.nodes);
     if let Some(host) = nodes.find(|known| known.node == node) {
         for line in left_behind(&tenant, host, status.now_ms) {
-            tell(&printable(&line));
+            print_note(&printable(&line));
         }
     }
     Ok(())
 }
 
-/// What a removed host goes on with, and how to end that or undo the removal.
+/// Returns what keeps running on a removed host, and how to stop it or to undo the removal.
 fn left_behind(tenant: &str, host: &NodeStatus, now_ms: u64) -> Vec<String> {
     let reported = host.report.iter().flat_map(|report| &report.instances);
     let running = reported.filter(|(_, state)| state.started_at_ms > 0);
@@ -183,21 +190,20 @@ fn left_behind(tenant: &str, host: &NodeStatus, now_ms: u64) -> Vec<String> {
         let seen = if describe::is_connected(host) {
             String::new()
         } else {
-            format!(", as last seen {}", age(now_ms, host.last_seen_ms))
+            format!(" (last seen {})", age(now_ms, host.last_seen_ms))
         };
         lines.push(format!(
-            "what runs there runs on, no longer managed from here{seen}: {}",
+            "these components keep running on the host, but changes no longer reach them{seen}: {}",
             names.join(", ")
         ));
         lines.push(
-            "to stop it, on the host: systemctl disable --now UNIT, the agent's first \
-             (see omlctl node remove --help)"
+            "to stop them, run on the host the commands that omlctl node remove --help shows"
                 .to_owned(),
         );
     }
     lines.push(format!(
-        "to take the host back: omlctl node token tenant={tenant} role={} name={}, \
-         and enrol it anew with that (see omlctl node token --help)",
+        "to add the host again: omlctl node token tenant={tenant} role={} name={}, \
+         then enrol it with --replace (see omlctl node token --help)",
         host.roles.join(","),
         host.node
     ));

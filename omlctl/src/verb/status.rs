@@ -1,4 +1,4 @@
-//! `omlctl status`: the state of tenants, once or as it changes.
+//! `omlctl status` shows the state of tenants, once or continuously.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use tokio::time::sleep;
 use super::Session;
 use crate::connection::{Controller, Failed};
 use crate::error::CommandError;
-use crate::output::{self, Format, tell};
+use crate::output::{self, Format, print_note};
 use crate::pairs::Pairs;
 use crate::progress::Spinner;
 use crate::view;
 use crate::wait::ExitOutcome;
 
-/// Show rollout, nodes and instances of one tenant or all
+/// Show the rollout, nodes and instances of one tenant or all tenants
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,52 +26,57 @@ Examples:
   omlctl status tenant=acme --watch
   omlctl status -o json | jq '.tenants[].rollout.state'")]
 pub(crate) struct Arguments {
-    /// tenant=NAME for one tenant only
+    /// Show only this tenant: tenant=NAME
     #[arg(value_name = "KEY=VALUE", value_hint = ValueHint::Other)]
     words: Vec<String>,
-    /// Show it again after every change, until interrupted
+    /// Keep running and show every change, until interrupted with Ctrl-C
     #[arg(short, long)]
     watch: bool,
 }
 
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(super) struct StatusQuery {
     tenant: String,
     watch: bool,
 }
 
-/// Pause between two attempts to reach a controller that was lost.
+/// The pause between two attempts to reconnect.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
-/// Moves the cursor home and clears what is below.
+/// The escape sequence that moves the cursor home and clears the screen.
 const HOME: &str = "\x1b[H\x1b[2J";
 
 impl Arguments {
-    pub(super) fn wanted(&self) -> Result<Wanted, CommandError> {
+    pub(super) fn request(&self) -> Result<StatusQuery, CommandError> {
         let mut pairs = Pairs::parse(&self.words, &["tenant"])?;
         let tenant: Option<TenantId> = pairs.optional("tenant")?;
-        Ok(Wanted { tenant: tenant.map(String::from).unwrap_or_default(), watch: self.watch })
+        Ok(StatusQuery { tenant: tenant.map(String::from).unwrap_or_default(), watch: self.watch })
     }
 }
 
-pub(super) async fn run(session: Session, wanted: Wanted) -> Result<ExitOutcome, CommandError> {
+pub(super) async fn run(
+    session: Session,
+    request: StatusQuery,
+) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
-    if wanted.watch {
-        return watch(&session, controller, &wanted.tenant).await;
+    if request.watch {
+        return watch(&session, controller, &request.tenant).await;
     }
-    let reply = fetch(&mut controller, wanted.tenant).await?;
-    tell_if_none(&reply);
+    let reply = fetch(&mut controller, request.tenant).await?;
+    note_if_empty(&reply);
     session.output.data(&reply, || view::status(&session.output, &reply))?;
     Ok(ExitOutcome::Done)
 }
 
-/// Says how to begin where there is nothing to show.
-pub(super) fn tell_if_none(reply: &StatusReply) {
+/// Prints how to begin if there are no tenants.
+pub(super) fn note_if_empty(reply: &StatusReply) {
     if reply.tenants.is_empty() {
-        tell("there are no tenants yet; begin with omlctl node token");
+        print_note(
+            "there are no tenants yet; enrol a host with omlctl node token tenant=NAME role=ROLE",
+        );
     }
 }
 
-/// Asks for the status of one tenant, or of all when the name is empty.
+/// Requests the status of one tenant, or of all tenants if the name is empty.
 pub(super) async fn fetch(
     controller: &mut Controller,
     tenant: String,
@@ -85,12 +90,10 @@ async fn watch(
     tenant: &str,
 ) -> Result<ExitOutcome, CommandError> {
     let mut controller = Some(controller);
-    let mut absence = Absence::default();
+    let mut outage = Outage::default();
     loop {
         let why = match controller.take() {
-            Some(mut controller) => {
-                show_all(session, &mut controller, tenant, &mut absence).await?
-            }
+            Some(mut controller) => show_all(session, &mut controller, tenant, &mut outage).await?,
             None => match session.target.connect().await {
                 Ok(again) => {
                     controller = Some(again);
@@ -100,47 +103,47 @@ async fn watch(
                 Err(error) => return Err(error),
             },
         };
-        absence.tell(&why);
+        outage.report(&why);
         sleep(RECONNECT_PAUSE).await;
     }
 }
 
-/// Tells that there is no controller, and why: in a line that is kept current
-/// on a terminal, and elsewhere in a line per reason.
+/// A time without a connection. On a terminal, one line shows the current reason; elsewhere,
+/// every reason has a line.
 #[derive(Debug, Default)]
-struct Absence {
-    told: Option<String>,
+struct Outage {
+    reported: Option<String>,
     live: Option<Spinner>,
 }
 
-impl Absence {
-    fn tell(&mut self, why: &str) {
-        let line = format!("no controller ({why}); trying again");
+impl Outage {
+    fn report(&mut self, why: &str) {
+        let line = format!("cannot reach the controller ({why}); retrying");
         if output::is_live() {
             self.live.get_or_insert_default().say(&line);
-        } else if self.told.as_ref() != Some(&line) {
-            tell(&line);
+        } else if self.reported.as_ref() != Some(&line) {
+            print_note(&line);
         }
-        self.told = Some(line);
+        self.reported = Some(line);
     }
 
     fn end(&mut self) {
-        let Self { told, live } = std::mem::take(self);
+        let Self { reported, live } = std::mem::take(self);
         if let Some(live) = live {
             live.finish();
         }
-        if told.is_some() {
-            tell("connected again");
+        if reported.is_some() {
+            print_note("connected again");
         }
     }
 }
 
-/// Shows every status until the connection is lost, and gives the reason.
+/// Shows every status until the connection is lost, and returns the reason.
 async fn show_all(
     session: &Session,
     controller: &mut Controller,
     tenant: &str,
-    absence: &mut Absence,
+    outage: &mut Outage,
 ) -> Result<String, CommandError> {
     let output = &session.output;
     let is_screen = output.format == Format::Table && std::io::stdout().is_terminal();
@@ -159,7 +162,7 @@ async fn show_all(
     loop {
         match watch.next().await {
             Ok(reply) => {
-                absence.end();
+                outage.end();
                 output.datum(&reply, || shown(&reply))?;
             }
             Err(Failed::Lost(why)) => return Ok(why),

@@ -1,4 +1,4 @@
-//! `omlctl version`: of this program, and of the controller when asked.
+//! `omlctl version` shows the version of this program and of the controller.
 
 use oml_daemon::env::Env;
 use oml_proto::v1::{WhoAmIReply, WhoAmIRequest};
@@ -10,14 +10,14 @@ use crate::error::CommandError;
 use crate::output::Output;
 use crate::wait::ExitOutcome;
 
-/// Show the version of omlctl, and of the controller when asked
+/// Show the version of omlctl, and with --controller that of the controller
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   omlctl version
   omlctl version --controller")]
 pub(crate) struct Arguments {
-    /// Ask the controller too, and who it takes this operator for
+    /// Also show the version of the controller and the name of your operator
     #[arg(long)]
     controller: bool,
 }

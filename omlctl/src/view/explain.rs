@@ -1,4 +1,4 @@
-//! Why a tenant is as it is: what is waited for, what failed, what drifted.
+//! Explains the state of a tenant: what it waits for, what failed and what drifted.
 
 use oml_common::text::plural::counted;
 use oml_common::text::problem::printable;
@@ -6,17 +6,17 @@ use oml_proto::v1::{Generation, Health, NodeStatus, StatusReply, TenantStatus};
 use oml_proto::words::word;
 
 use super::status::headline;
-use super::{InstanceRow, ends, instances_of};
+use super::{InstanceRow, expiry, instances_of};
 use crate::clock::age;
 use crate::describe;
 use crate::output::Output;
 
-/// Everything that is not as it should be, or all of one component.
+/// Formats everything that is not as desired, or everything about one component.
 pub(crate) fn explain(output: &Output, reply: &StatusReply, component: Option<&str>) -> String {
     let mut lines = Vec::new();
     for tenant in &reply.tenants {
         lines.extend(tenant_lines(output, reply.now_ms, tenant, component));
-        // The controller sends a failure's last words only for a tenant that is alone.
+        // The controller sends the log lines of a failure only for a single tenant.
         if reply.tenants.len() > 1 && has_failure_without_log(tenant, component) {
             lines.push(format!("  log lines: omlctl explain tenant={}", tenant.tenant));
         }
@@ -63,8 +63,8 @@ fn tenant_lines(
         }
         if component.is_none() && !quiet.is_empty() {
             let names: Vec<&str> = quiet.iter().map(|row| row.component).collect();
-            let when = if describe::is_connected(node) { "" } else { "when last seen " };
-            lines.push(format!("    {when}ready and healthy: {}", names.join(", ")));
+            let when = if describe::is_connected(node) { "" } else { " when last seen" };
+            lines.push(format!("    ready and healthy{when}: {}", names.join(", ")));
         }
     }
     lines
@@ -77,12 +77,12 @@ fn is_shown(row: &InstanceRow<'_>, component: Option<&str>) -> bool {
         (None, Some(state)) => {
             let cut_calls = state.calls_cut != Some(0);
             let is_notable = state.drift.is_some() || state.failure.is_some() || cut_calls;
-            is_notable || !describe::is_quiet(state)
+            is_notable || !describe::is_ready_and_healthy(state)
         }
     }
 }
 
-/// Writes `voice-1 (voice): connected, last report 1s ago, on revision 7, wanted 8, …`.
+/// Writes `voice-1 (voice): connected, last report 1s ago, on revision 7, target 8, …`.
 fn node_line(node: &NodeStatus, now_ms: u64) -> String {
     let mut parts = vec![describe::connection(node, now_ms)];
     if describe::is_connected(node) {
@@ -92,14 +92,14 @@ fn node_line(node: &NodeStatus, now_ms: u64) -> String {
         if report.revision == node.target {
             parts.push(format!("on revision {}", report.revision));
         } else {
-            parts.push(format!("on revision {}, wanted {}", report.revision, node.target));
+            parts.push(format!("on revision {}, target {}", report.revision, node.target));
         }
         let number = |generation: Option<Generation>| generation.map(|g| (g.epoch, g.number));
         if number(report.applied) < number(node.assigned) {
-            parts.push("has not taken its newest assignment".to_owned());
+            parts.push("has not applied its latest assignment".to_owned());
         }
     }
-    parts.push(ends(now_ms, node.certificate_ends_ms));
+    parts.push(expiry(now_ms, node.certificate_ends_ms));
     parts.retain(|part| !part.is_empty());
     format!("{} ({}): {}", node.node, node.roles.join(","), parts.join(", "))
 }
@@ -134,9 +134,10 @@ fn instance_lines(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<St
     let mut lines = vec![format!("{}: {}", label.trim_end(), parts.join(", "))];
     if let Some(failure) = &state.failure {
         let when = host_age(failure.at_ms);
-        let mut told = describe::failure_lines(failure);
-        told[0] = format!("failed {} {when}: {}", failure.version, told[0]).replace("  ", " ");
-        lines.extend(told.iter().map(|line| format!("  {line}")));
+        let mut described = describe::failure_lines(failure);
+        described[0] =
+            format!("failed {} {when}: {}", failure.version, described[0]).replace("  ", " ");
+        lines.extend(described.iter().map(|line| format!("  {line}")));
     }
     if let Some(drift) = &state.drift {
         lines.push(format!("  drift {}: {}", host_age(drift.at_ms), drift.found));

@@ -1,4 +1,4 @@
-//! The state of tenants on one screen.
+//! Formats the state of tenants for one screen.
 
 use oml_common::text::problem::printable;
 use oml_proto::v1::{RolloutState, StatusReply, TenantStatus};
@@ -8,7 +8,7 @@ use crate::clock::{age, span};
 use crate::describe;
 use crate::output::Output;
 
-/// A block per tenant: rollout, nodes, instances, and what needs attention.
+/// Formats a block for every tenant: rollout, nodes, instances, and what needs attention.
 pub(crate) fn status(output: &Output, reply: &StatusReply) -> String {
     let blocks: Vec<String> =
         reply.tenants.iter().map(|tenant| block(output, reply.now_ms, tenant)).collect();
@@ -25,7 +25,10 @@ fn block(output: &Output, now_ms: u64, tenant: &TenantStatus) -> String {
         .collect();
     let mut parts = vec![headline(now_ms, tenant)];
     if tenant.nodes.is_empty() {
-        parts.push(format!("no nodes yet; see omlctl node token tenant={}", tenant.tenant));
+        parts.push(format!(
+            "no nodes yet; enrol a host with omlctl node token tenant={} role=ROLE",
+            tenant.tenant
+        ));
     } else {
         parts.push(output.tables.table(&NODE_HEADER, nodes));
     }
@@ -41,7 +44,7 @@ fn block(output: &Output, now_ms: u64, tenant: &TenantStatus) -> String {
     parts.join("\n")
 }
 
-/// Writes `acme: revision 8, completed 3m 5s ago`.
+/// Formats the first line: `acme: revision 7 → 8: completed 3m 5s ago`.
 pub(super) fn headline(now_ms: u64, tenant: &TenantStatus) -> String {
     let name = &tenant.tenant;
     let head = match (&tenant.rollout, tenant.revision) {

@@ -1,4 +1,4 @@
-//! Whole screens at the widths of common terminals.
+//! Tests of whole screens at the widths of common terminals.
 
 use oml_common::document::catalog::{Catalog, Component, WorkloadTemplate};
 use oml_proto::v1::{
@@ -59,8 +59,8 @@ fn node(name: &str, role: &str, instances: Vec<(String, InstanceReport)>) -> Nod
     }
 }
 
-/// The demonstration's tenant: a host per role, and on it what the shipped
-/// catalog puts there.
+/// The tenant of the demonstration: a host for every role, with the components that the
+/// shipped catalog places on it.
 fn demo() -> StatusReply {
     let catalog = Catalog::parse(include_str!("../../../catalog/omnileads.yaml")).unwrap();
     let report = |name: &str, component: &Component| InstanceReport {
@@ -90,7 +90,7 @@ fn demo() -> StatusReply {
     StatusReply { now_ms: NOON_MS, tenants: vec![tenant] }
 }
 
-/// The same when not all is well.
+/// The same tenant with problems.
 fn troubled() -> StatusReply {
     let mut reply = demo();
     let tenant = &mut reply.tenants[0];
@@ -153,7 +153,7 @@ fn an_explanation_names_every_reason() {
 }
 
 #[test]
-fn where_several_tenants_are_explained_it_says_where_the_log_lines_are() {
+fn an_explanation_of_several_tenants_says_how_to_see_the_log_lines() {
     let mut reply = troubled();
     let failed = Failure { message: "ended".into(), ..Failure::default() };
     let nodes = &mut reply.tenants[0].nodes;
@@ -169,7 +169,7 @@ fn where_several_tenants_are_explained_it_says_where_the_log_lines_are() {
 }
 
 #[test]
-fn one_restart_and_one_call_are_told_as_one() {
+fn one_restart_and_one_call_are_in_the_singular() {
     let mut reply = demo();
     let voice = reply.tenants[0].nodes[1].report.as_mut().unwrap();
     let asterisk = voice.instances.get_mut("asterisk").unwrap();
@@ -179,7 +179,7 @@ fn one_restart_and_one_call_are_told_as_one() {
 }
 
 #[test]
-fn health_has_an_age_only_where_it_is_old() {
+fn health_has_an_age_only_if_it_is_old() {
     let host = node("acme-voice", "voice", vec![]);
     let asked = |ago_ms| InstanceReport {
         checked_at_ms: NOON_MS - ago_ms,
@@ -235,8 +235,9 @@ fn a_history_has_every_change_and_its_why_on_a_line_of_its_own() {
 }
 
 #[test]
-fn a_new_tenant_says_what_comes_first() {
+fn a_new_tenant_shows_the_first_command() {
     let tenants = vec![TenantStatus { tenant: "acme".into(), ..TenantStatus::default() }];
     let shown = status(&output(80), &StatusReply { now_ms: NOON_MS, tenants });
-    assert_eq!(shown, "acme: nothing applied yet\nno nodes yet; see omlctl node token tenant=acme");
+    let hint = "no nodes yet; enrol a host with omlctl node token tenant=acme role=ROLE";
+    assert_eq!(shown, format!("acme: nothing applied yet\n{hint}"));
 }

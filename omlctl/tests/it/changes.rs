@@ -1,4 +1,4 @@
-//! Changes from the command to their end.
+//! Changes, from the command to their end.
 
 use oml_proto::v1::*;
 
@@ -75,7 +75,7 @@ fn a_change_is_shown_line_by_line_until_it_is_done() {
 }
 
 #[test]
-fn a_version_that_fails_is_told_with_its_last_words_and_exit_code_3() {
+fn a_version_that_fails_is_reported_with_its_log_and_exit_code_3() {
     let returned = InstanceReport {
         reason: "230215.01 ended 3s after its start".into(),
         failure: failure().failure,
@@ -98,7 +98,7 @@ fn a_version_that_fails_is_told_with_its_last_words_and_exit_code_3() {
         returning,
         status(12, back(RolloutState::RolledBack), instance("230204.01", PhaseName::Ready)),
     ];
-    let sentence = "rolled back: revision 8 of acme did not hold, its nodes run revision 7 again: \
+    let sentence = "rolled back: revision 8 of acme failed, and its nodes run revision 7 again: \
                     asterisk on voice-1: ended 3s after its start";
     let world = World::new(upgrade_until(statuses, ChangeOutcome::RolledBack, sentence));
     let ran = world.run(&UPGRADE);
@@ -106,12 +106,12 @@ fn a_version_that_fails_is_told_with_its_last_words_and_exit_code_3() {
 }
 
 #[test]
-fn a_paused_rollout_ends_with_1_and_says_why() {
+fn a_paused_rollout_ends_with_1_and_the_reason() {
     let paused = Rollout {
         failures: vec![failure()],
-        ..rollout(RolloutState::Paused, "going back failed too")
+        ..rollout(RolloutState::Paused, "the rollback failed too")
     };
-    let sentence = "failed: the rollout of revision 8 of acme is paused: going back failed too";
+    let sentence = "failed: the rollout of revision 8 of acme is paused: the rollback failed too";
     let statuses = vec![status(9, paused, instance("230204.01", PhaseName::Failed))];
     let world = World::new(upgrade_until(statuses, ChangeOutcome::Failed, sentence));
     let ran = world.run(&UPGRADE);
@@ -121,7 +121,7 @@ fn a_paused_rollout_ends_with_1_and_says_why() {
 }
 
 #[test]
-fn the_same_again_changes_nothing_and_ends_with_0() {
+fn a_repeated_change_ends_with_0_and_changes_nothing() {
     let reply = ChangeReply { changed: false, changes: Vec::new(), ..upgrade() };
     let changes = [Answer::Reply(reply)].into();
     let script = upgrade_until(vec![completed()], ChangeOutcome::Done, DONE);
@@ -132,7 +132,7 @@ fn the_same_again_changes_nothing_and_ends_with_0() {
 }
 
 #[test]
-fn the_same_again_while_it_is_on_its_way_waits_for_its_end() {
+fn a_repeated_change_waits_for_the_rollout_in_progress() {
     let reply = ChangeReply { changed: false, changes: Vec::new(), ..upgrade() };
     let under_way = status(
         9,
@@ -151,15 +151,12 @@ fn the_same_again_while_it_is_on_its_way_waits_for_its_end() {
             (vec![under_way, rolled_back], Then::StaysOpen),
         ]
         .into(),
-        verdict: Some(verdict(
-            ChangeOutcome::RolledBack,
-            "rolled back: revision 8 of acme did not hold",
-        )),
+        verdict: Some(verdict(ChangeOutcome::RolledBack, "rolled back: revision 8 of acme failed")),
         ..Script::default()
     });
     let ran = world.run(&UPGRADE);
     assert_eq!(ran.code, 3, "{ran:?}");
-    assert!(ran.stderr.contains("rolled back: revision 8 of acme did not hold"), "{ran:?}");
+    assert!(ran.stderr.contains("rolled back: revision 8 of acme failed"), "{ran:?}");
 }
 
 #[test]
@@ -180,13 +177,16 @@ fn a_rollout_that_takes_longer_than_the_timeout_ends_with_4_and_says_what_it_wai
 }
 
 #[test]
-fn without_waiting_it_ends_when_the_change_is_accepted() {
+fn without_waiting_the_command_ends_when_the_change_is_accepted() {
     let world = World::new(upgrade_then(vec![]));
     let mut arguments = UPGRADE.to_vec();
     arguments.push("--no-wait");
     let ran = world.run(&arguments);
     assert_eq!(ran.code, 0);
-    assert!(ran.stderr.starts_with("accepted: revision 8 of acme is on its way"), "{ran:?}");
+    assert!(
+        ran.stderr.starts_with("accepted: the rollout of revision 8 of acme has started"),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_plan_is_shown_and_nothing_is_changed() {
     let file = world.write("acme.yaml", "tenant: acme\n");
     let ran = world.run(&["plan", "-f", &file]);
     assert_eq!(ran.code, 0);
-    assert_eq!(ran.stderr, "this is only a plan: acme was not changed\n");
+    assert_eq!(ran.stderr, "plan only: acme was not changed\n");
     assert!(ran.stdout.contains("voice-1"), "{}", ran.stdout);
     assert!(world.asked()[0].dry_run);
 }
@@ -212,7 +212,7 @@ fn a_change_whose_answer_is_lost_is_sent_again_under_the_same_id() {
     let asked = world.asked();
     assert_eq!(asked.len(), 2);
     assert_eq!(asked[0].op_id, asked[1].op_id);
-    assert!(ran.stderr.contains("trying again, the change is made once"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("retrying with the same id"), "{}", ran.stderr);
 }
 
 #[test]
@@ -224,15 +224,15 @@ fn a_change_whose_answer_never_comes_ends_with_5_and_its_id() {
     assert_eq!(ran.code, 5);
     let last = ran.stderr.lines().last().unwrap();
     let expected = format!(
-        "error: it is not known whether the change was made: {}: the connection was closed; \
-         repeat the command with --op-id change-1, which makes it at most once",
+        "error: cannot tell whether the change was made: {}: the connection was closed; \
+         repeat the command with --op-id change-1 to make it at most once",
         world.address
     );
     assert_eq!(last, expected);
 }
 
 #[test]
-fn a_lost_watch_is_taken_up_again() {
+fn a_lost_watch_is_resumed() {
     let progressing = status(
         1,
         rollout(RolloutState::Progressing, ""),
@@ -261,7 +261,7 @@ fn programs_get_one_document_with_the_outcome() {
 }
 
 #[test]
-fn why_is_sent_along() {
+fn the_reason_is_sent_with_the_change() {
     let world = World::new(upgrade_then(vec![]));
     let mut arguments = UPGRADE.to_vec();
     arguments.extend(["--no-wait", "--why", "one-way audio"]);
@@ -270,7 +270,7 @@ fn why_is_sent_along() {
 }
 
 #[test]
-fn programs_are_told_of_an_accepted_change_whose_end_is_not_known() {
+fn programs_get_an_accepted_change_whose_outcome_is_unknown() {
     let progressing = status(
         1,
         rollout(RolloutState::Progressing, ""),

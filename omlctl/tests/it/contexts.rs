@@ -1,4 +1,4 @@
-//! Contexts: imported, chosen, shown, removed, and their key kept private.
+//! Contexts are imported, selected, shown and removed, and their keys stay private.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -8,17 +8,17 @@ use crate::fake::Script;
 use crate::world::*;
 
 #[test]
-fn without_a_context_it_says_how_to_get_one() {
+fn without_a_context_the_message_says_how_to_import_one() {
     let world = World::without_context(Script::default());
-    // An empty variable counts as none.
+    // An empty variable counts as unset.
     let ran = world.run_at_home("", &["status"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("omlctl context import FILE"), "{}", ran.stderr);
-    assert_eq!(world.run_at_home("", &["context", "list"]).stderr, "there are none\n");
+    assert_eq!(world.run_at_home("", &["context", "list"]).stderr, "none found\n");
 }
 
 #[test]
-fn a_file_of_contexts_that_is_named_has_to_be_there() {
+fn a_named_file_of_contexts_must_exist() {
     let world = World::without_context(Script::default());
     let bundle = world.bundle("main", &world.authority.operator());
     let file = world.folder.path().join("nofile").to_str().unwrap().to_owned();
@@ -54,7 +54,7 @@ fn a_context_is_not_replaced_by_accident() {
     let bundle = world.bundle("main", &world.authority.operator());
     let ran = world.run(&["context", "import", &bundle]);
     assert_eq!(ran.code, 2);
-    assert!(ran.stderr.contains("exists already"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("already exists"), "{}", ran.stderr);
     assert_eq!(world.run(&["context", "import", &bundle, "--replace"]).code, 0);
     assert_eq!(world.run(&["context", "import", &bundle, "--name", "other"]).code, 0);
     assert_eq!(world.run(&["context", "use", "other"]).code, 0);
@@ -81,7 +81,7 @@ fn an_unknown_context_gets_a_hint() {
 }
 
 #[test]
-fn what_is_no_bundle_is_refused_without_showing_it() {
+fn a_file_that_is_not_a_bundle_is_refused_without_showing_its_content() {
     let world = World::without_context(Script::default());
     let file = world.write("secret", "key_pem = 'very secret'\n");
     let ran = world.run(&["context", "import", &file]);
@@ -96,11 +96,11 @@ fn what_is_no_bundle_is_refused_without_showing_it() {
     let escaping = garbled.replace("'a'", "'../a'");
     let ran = world.run(&["context", "import", &world.write("escaping", escaping)]);
     assert_eq!(ran.code, 2);
-    assert!(ran.stderr.contains("not the name of a context"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("must be the name of a context"), "{}", ran.stderr);
 }
 
 #[test]
-fn a_broken_file_of_contexts_is_told_with_its_place() {
+fn a_broken_file_of_contexts_is_reported_with_its_line() {
     let world = World::new(Script::default());
     let file = world.config();
     let shown = file.display();
@@ -116,28 +116,28 @@ fn a_broken_file_of_contexts_is_told_with_its_place() {
     assert!(broken.starts_with(&format!("error: {shown}: line 2: ")), "{broken}");
     let none = told("current = 'main'\n[contexts.main]\nendpoints = []\n", &["status"]);
     let expected = format!(
-        "error: {shown}: contexts.main.endpoints: no controller is named \
+        "error: {shown}: contexts.main.endpoints: no controller is listed \
          (write endpoints = [\"controller.example.com:7443\"])\n"
     );
     assert_eq!(none, expected);
     let wrong = told("current = 'main'\n[contexts.main]\nendpoints = ['a']\n", &["status"]);
     let expected = format!(
         "error: {shown}: contexts.main.endpoints: \"a\" is not an address \
-         (it looks like host:port, such as controller.example.com:7443)\n"
+         (write host:port, for example controller.example.com:7443)\n"
     );
     assert_eq!(wrong, expected);
     let text = "current = 'gone'\n[contexts.main]\nendpoints = ['a:1']\n";
     let gone = told(text, &["status"]);
-    let hint = "(choose one with omlctl context use NAME; known: main)";
+    let hint = "(select one with omlctl context use NAME; known: main)";
     assert_eq!(gone, format!("error: {shown}: current: there is no context gone {hint}\n"));
-    // Another endpoint needs none of the file's.
+    // With --endpoint, the file needs no endpoints.
     let none = "current = 'main'\n[contexts.main]\nendpoints = []\n";
     std::fs::write(&file, none).unwrap();
     assert_eq!(world.run(&["status", "--endpoint", &world.address.to_string()]).code, 0);
 }
 
 #[test]
-fn a_bundle_that_is_of_no_use_is_not_taken_in() {
+fn a_bundle_that_cannot_be_used_is_not_imported() {
     let world = World::without_context(Script::default());
     let refused = |file: &str| {
         let ran = world.run(&["context", "import", file]);
@@ -153,8 +153,8 @@ fn a_bundle_that_is_of_no_use_is_not_taken_in() {
     };
     let file = world.bundle("node", &node);
     let expected = format!(
-        "error: {file} is not an operator's bundle: certificate_pem: it is of oml://node/acme/acme-1 \
-         (use the file that the controller wrote at init or operator add)\n"
+        "error: {file} is not an operator's bundle: certificate_pem: it belongs to oml://node/acme/acme-1 \
+         (use the file that the command init or operator add of the controller wrote)\n"
     );
     assert_eq!(refused(&file), expected);
     let file = world.bundle("main", &world.authority.operator());
@@ -163,7 +163,7 @@ fn a_bundle_that_is_of_no_use_is_not_taken_in() {
     std::fs::write(&file, text).unwrap();
     let expected = format!(
         "error: {file} is not an operator's bundle: endpoint: \"controller\" is not an address \
-         (it looks like host:port, such as controller.example.com:7443)\n"
+         (write host:port, for example controller.example.com:7443)\n"
     );
     assert_eq!(refused(&file), expected);
 }

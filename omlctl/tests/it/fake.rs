@@ -1,5 +1,5 @@
-//! A controller that says what its script says, over real mutual TLS.
-#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
+//! A controller that answers from a script, over real mutual TLS.
+#![expect(clippy::disallowed_methods, reason = "the test opens real sockets")]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -20,33 +20,33 @@ use tonic::{Request, Response, Status};
 
 use crate::pki::Authority;
 
-/// How one change is answered.
+/// The answer to a change.
 pub(crate) enum Answer {
     Reply(ChangeReply),
     Refusal(Status),
-    /// The connection breaks instead.
+    /// The connection breaks without an answer.
     Cut,
 }
 
-/// What follows the last status of a stream.
+/// The event after the last status of a stream.
 #[derive(Clone, Copy)]
 pub(crate) enum Then {
     StaysOpen,
-    /// The connection breaks, perhaps before the last status has arrived.
+    /// The connection breaks, possibly before the last status has arrived.
     Breaks,
-    /// The controller ends the stream.
+    /// The controller closes the stream.
     Ends,
 }
 
-/// Answers, in the order in which they are given, and what was asked.
+/// The answers, in their order, and the requests that were received.
 #[derive(Default)]
 pub(crate) struct Script {
     pub(crate) changes: VecDeque<Answer>,
     pub(crate) watches: VecDeque<(Vec<StatusReply>, Then)>,
-    /// The verdict that goes with the last status of the last watch; until then, and
-    /// without one, a change is on its way.
+    /// The verdict with the last status of the last watch. Without a verdict, the change
+    /// stays in progress.
     pub(crate) verdict: Option<Verdict>,
-    /// Revisions whose change was watched.
+    /// The revisions whose changes were watched.
     pub(crate) watched: Vec<u64>,
     pub(crate) status: StatusReply,
     pub(crate) revisions: Vec<Revision>,
@@ -82,7 +82,7 @@ impl Scripted {
 }
 
 impl Scripted {
-    /// These messages, and what follows the last of them.
+    /// Streams the messages and then does what `then` says.
     fn stream<M: Send + 'static>(&self, messages: Vec<M>, then: Then) -> Messages<M> {
         let messages = tokio_stream::iter(messages.into_iter().map(Ok));
         let cut = self.cut.clone();
@@ -196,7 +196,7 @@ impl Fleet for Scripted {
     }
 }
 
-/// Serves a script to whom `authority` certified, and gives the address.
+/// Serves a script to clients that `authority` certified, and returns the address.
 pub(crate) async fn serve(authority: &Authority, script: Arc<Mutex<Script>>) -> SocketAddr {
     let tls = TlsAcceptor::from(Arc::new(server_config(authority)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -219,7 +219,7 @@ pub(crate) async fn serve(authority: &Authority, script: Arc<Mutex<Script>>) -> 
     relay(address, cuts).await
 }
 
-/// Stands between both ends and breaks every connection when it is told to.
+/// Forwards connections, and breaks all of them on a signal.
 async fn relay(to: SocketAddr, cuts: watch::Receiver<()>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

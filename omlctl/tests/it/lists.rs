@@ -1,4 +1,4 @@
-//! What is asked for is printed as table, JSON or YAML.
+//! Lists are printed as a table, JSON or YAML.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -96,13 +96,13 @@ fn yaml_says_the_same_as_json() {
 }
 
 #[test]
-fn a_specification_comes_as_it_was_written() {
+fn a_specification_is_printed_as_it_was_written() {
     assert_eq!(table(&["get", "spec", "tenant=acme"]), "# as written\ntenant: acme\n");
     assert_eq!(json(&["get", "spec", "tenant=acme", "revision=3"])["revision"], 3);
 }
 
 #[test]
-fn explain_shows_one_component_or_says_which_there_are() {
+fn explain_shows_one_component_or_suggests_one() {
     let shown = table(&["explain", "tenant=acme", "asterisk"]);
     assert!(shown.contains("drift 1m 0s ago: the container had been removed"), "{shown}");
     assert!(!shown.contains("nginx"), "{shown}");
@@ -115,12 +115,12 @@ fn explain_shows_one_component_or_says_which_there_are() {
 fn a_tenant_where_a_component_is_expected_is_recognised() {
     let ran = World::new(script()).run(&["explain", "acme"]);
     let expected =
-        "error: no node runs or expects acme (it is a tenant: omlctl explain tenant=acme)\n";
+        "error: no node runs or expects acme (it is a tenant; use omlctl explain tenant=acme)\n";
     assert_eq!((ran.code, ran.stderr.as_str()), (2, expected));
 }
 
 #[test]
-fn a_token_is_printed_alone_and_its_use_beside_it() {
+fn a_token_is_printed_alone_and_its_use_to_standard_error() {
     let world = World::new(script());
     let ran = world.run(&["node", "token", "tenant=acme", "role=voice,app", "--valid", "1h"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "oml1.secret.fingerprint\n"));
@@ -131,7 +131,7 @@ fn a_token_is_printed_alone_and_its_use_beside_it() {
 }
 
 #[test]
-fn a_removed_node_is_told_with_what_runs_on_there() {
+fn removing_a_node_lists_what_keeps_running_there() {
     let mut script = script();
     let away = &mut script.status.tenants[0].nodes[0];
     let nginx = away.report.as_mut().unwrap().instances.get_mut("nginx").unwrap();
@@ -147,7 +147,7 @@ fn a_removed_node_is_told_with_what_runs_on_there() {
 }
 
 #[test]
-fn watching_prints_every_status_until_the_controller_says_no() {
+fn watching_prints_every_status_until_the_controller_refuses() {
     let first = status(
         0,
         rollout(RolloutState::Progressing, ""),
@@ -159,7 +159,7 @@ fn watching_prints_every_status_until_the_controller_says_no() {
         watches: [(vec![first], Then::Ends), (vec![second], Then::Ends)].into(),
         ..Script::default()
     };
-    // The script is over then, and the controller refuses.
+    // After the end of the script, the controller refuses.
     let ran = World::new(script).run(&["status", "tenant=acme", "--watch", "-o", "json"]);
     assert_eq!(ran.code, 1);
     let states: Vec<String> = ran
@@ -172,7 +172,7 @@ fn watching_prints_every_status_until_the_controller_says_no() {
 }
 
 #[test]
-fn a_watch_without_a_controller_says_why_once_per_reason_and_goes_on() {
+fn a_watch_without_a_controller_reports_every_reason_once_and_continues() {
     let first = status(
         0,
         rollout(RolloutState::Progressing, ""),
@@ -184,18 +184,18 @@ fn a_watch_without_a_controller_says_why_once_per_reason_and_goes_on() {
     let mut child = world.start(&["status", "tenant=acme", "--watch", "-o", "json"]);
     let mut shown = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(shown.next().unwrap().unwrap().contains("progressing"));
-    // The controller ends, and its port closes with it.
+    // The controller stops, and its port is closed.
     drop(world);
     let (tell, told) = mpsc::channel();
     let stderr = BufReader::new(child.stderr.take().unwrap());
     std::thread::spawn(move || stderr.lines().try_for_each(|line| tell.send(line.unwrap())));
-    let expected = format!("no controller ({address}: connection refused); trying again");
+    let expected = format!("cannot reach the controller ({address}: connection refused); retrying");
     let mut lines = Vec::new();
     while lines.last() != Some(&expected) {
         lines.push(told.recv_timeout(Duration::from_secs(20)).expect("a reason"));
     }
     assert!(lines.len() <= 2, "{lines:?}");
-    // Something else there hangs up, three times.
+    // Another server on the port closes three connections.
     let other = TcpListener::bind(address).unwrap();
     for _ in 0..3 {
         drop(other.accept().unwrap());
@@ -205,7 +205,7 @@ fn a_watch_without_a_controller_says_why_once_per_reason_and_goes_on() {
     let rest: Vec<String> = told.iter().collect();
     assert_eq!(
         rest,
-        [format!("no controller ({address}: the connection was closed); trying again")]
+        [format!("cannot reach the controller ({address}: the connection was closed); retrying")]
     );
 }
 
@@ -246,41 +246,39 @@ fn every_verb_has_examples() {
 }
 
 #[test]
-fn an_empty_list_is_a_sentence_for_people_and_a_list_for_programs() {
+fn an_empty_list_is_a_message_for_people_and_a_list_for_programs() {
     let world = World::new(Script::default());
     for kind in ["tenants", "nodes", "instances", "revisions"] {
         let ran = world.run(&["get", kind]);
-        assert_eq!(
-            (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
-            (0, "", "there are none\n")
-        );
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", "none found\n"));
         let ran = world.run(&["get", kind, "-o", "json"]);
         assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "[]\n", ""));
     }
     for verb in ["status", "explain"] {
         let ran = world.run(&[verb]);
-        let expected = "there are no tenants yet; begin with omlctl node token\n";
+        let expected =
+            "there are no tenants yet; enrol a host with omlctl node token tenant=NAME role=ROLE\n";
         assert_eq!((ran.code, ran.stderr.as_str()), (0, expected));
     }
 }
 
 #[test]
-fn a_token_is_told_with_its_end_and_lives_between_a_second_and_a_day() {
+fn a_token_is_printed_with_its_expiry_and_is_valid_for_a_second_to_a_day() {
     let world = World::new(Script::default());
     let ran = world.run(&["node", "token", "tenant=acme", "role=voice"]);
-    assert!(ran.stderr.starts_with("for one host, until 1970-01-01 00:00:00; "), "{ran:?}");
+    assert!(ran.stderr.starts_with("valid for one host until 1970-01-01 00:00:00; "), "{ran:?}");
     for valid in ["0s", "999ms", "25h", "2d"] {
         let ran = world.run(&["node", "token", "tenant=acme", "role=voice", "--valid", valid]);
         assert_eq!(ran.code, 2, "{ran:?}");
-        assert!(ran.stderr.contains("a token can be used for 1s to 24h"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("a token can be valid for 1s to 24h"), "{}", ran.stderr);
     }
     let help = world.run(&["node", "token", "--help"]).stdout;
-    assert!(help.contains("How long the token can be used: 1s to 24h"), "{help}");
+    assert!(help.contains("How long the token is valid: 1s to 24h"), "{help}");
     assert_eq!(world.script.lock().unwrap().tokens.len(), 1);
 }
 
 #[test]
-fn completions_offer_files_only_where_a_file_is_meant() {
+fn completions_offer_files_only_for_file_arguments() {
     let world = World::new(Script::default());
     let script = world.run(&["completions", "zsh"]).stdout;
     let offered = |option: &str| -> Vec<bool> {

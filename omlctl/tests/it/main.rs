@@ -1,12 +1,11 @@
-//! The program as an operator runs it, against a controller whose answers are scripted.
-#![expect(clippy::unwrap_used, reason = "a test program: failures are panics")]
+//! Runs the program as an operator does, against a controller with scripted answers.
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod changes;
 mod contexts;
 mod fake;
 mod lists;
 mod mistakes;
-
 mod pki;
 mod reach;
 mod superseded;

@@ -1,4 +1,4 @@
-//! Wrong use and bad input: one clear message, exit code 2, nothing asked.
+//! Wrong usage and bad input: a clear message, exit code 2, and no request.
 
 use oml_common::text::problem::{Problem, Problems};
 use oml_proto::problem::to_status;
@@ -11,18 +11,18 @@ fn refusing(status: Status) -> World {
     World::new(Script { changes: [Answer::Refusal(status)].into(), ..Script::default() })
 }
 
-/// What one wrong command line is told.
-fn told(arguments: &[&str]) -> String {
+/// Returns the message for a wrong command line.
+fn message(arguments: &[&str]) -> String {
     let world = World::new(Script::default());
     let ran = world.run(arguments);
     assert_eq!(ran.code, 2, "{ran:?}");
     assert_eq!(ran.stdout, "");
-    assert_eq!(world.asked(), [], "nothing is asked");
+    assert_eq!(world.asked(), [], "no change is requested");
     ran.stderr
 }
 
 #[test]
-fn every_problem_has_a_line_of_its_own() {
+fn every_problem_has_its_own_line() {
     let problems: Problems = vec![
         Problem::new("components.astrisk", "unknown component")
             .at_line(4)
@@ -39,7 +39,7 @@ fn every_problem_has_a_line_of_its_own() {
     assert_eq!(
         lines,
         [
-            "error: nothing was changed, for 2 problems:",
+            "error: nothing was changed because of 2 problems:",
             "line 4: components.astrisk: unknown component (did you mean asterisk?)",
             "line 9: rollout.max_paralel: unknown key",
         ]
@@ -57,14 +57,14 @@ fn a_single_problem_is_the_whole_message() {
 }
 
 #[test]
-fn an_unknown_tenant_is_wrong_use() {
+fn an_unknown_tenant_ends_with_2() {
     let world = World::new(Script::default());
     let ran = world.run(&["status", "tenant=acne"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (2, "error: there is no tenant acne\n"));
 }
 
 #[test]
-fn what_the_controller_refuses_otherwise_ends_with_1() {
+fn any_other_refusal_of_the_controller_ends_with_1() {
     let ran = refusing(Status::failed_precondition("the registry refuses the login")).run(&UPGRADE);
     assert_eq!((ran.code, ran.stderr.as_str()), (1, "error: the registry refuses the login\n"));
     let ran = refusing(Status::permission_denied("operators only")).run(&UPGRADE);
@@ -72,31 +72,31 @@ fn what_the_controller_refuses_otherwise_ends_with_1() {
 }
 
 #[test]
-fn keys_are_checked_before_anything_is_asked() {
+fn keys_are_checked_before_any_request() {
     insta::assert_snapshot!(
         [
-            told(&["set-version", "tennant=acme", "asterisk=1"]),
-            told(&["set-version", "tenant=acme"]),
-            told(&["set-version", "tenant=acme", "asterisk="]),
-            told(&["set-version", "tenant=acme", "asterisk=1", "asterisk=2"]),
-            told(&["set-version", "tenant=acme", "asterisk=.1"]),
-            told(&["set-version", "tenant=ACME", "asterisk=1"]),
-            told(&["set-version", "tenant=acme", "aster\u{1b}isk=1"]),
-            told(&["rollback", "tenant=acme", "too=3"]),
-            told(&["rollback", "tenant=acme"]),
-            told(&["rollback", "tenant=acme", "to=0"]),
-            told(&["history", "acme-2"]),
-            told(&["node", "remove", "acme-app"]),
-            told(&["node", "token", "tenant=acme"]),
-            told(&["node", "token", "tenant=acme", "role=voice,"]),
-            told(&["explain", "asterisk", "nginx"]),
+            message(&["set-version", "tennant=acme", "asterisk=1"]),
+            message(&["set-version", "tenant=acme"]),
+            message(&["set-version", "tenant=acme", "asterisk="]),
+            message(&["set-version", "tenant=acme", "asterisk=1", "asterisk=2"]),
+            message(&["set-version", "tenant=acme", "asterisk=.1"]),
+            message(&["set-version", "tenant=ACME", "asterisk=1"]),
+            message(&["set-version", "tenant=acme", "aster\u{1b}isk=1"]),
+            message(&["rollback", "tenant=acme", "too=3"]),
+            message(&["rollback", "tenant=acme"]),
+            message(&["rollback", "tenant=acme", "to=0"]),
+            message(&["history", "acme-2"]),
+            message(&["node", "remove", "acme-app"]),
+            message(&["node", "token", "tenant=acme"]),
+            message(&["node", "token", "tenant=acme", "role=voice,"]),
+            message(&["explain", "asterisk", "nginx"]),
         ]
         .concat()
     );
 }
 
 #[test]
-fn a_file_that_cannot_be_a_specification_is_refused_here() {
+fn a_file_that_cannot_be_a_specification_is_refused_without_a_request() {
     let world = World::new(Script::default());
     let large = world.write("large.yaml", vec![b'#'; (1 << 20) + 1]);
     let binary = world.write("binary.yaml", b"tenant: acme\n\xff\n");
@@ -118,25 +118,26 @@ fn a_file_that_cannot_be_a_specification_is_refused_here() {
 }
 
 #[test]
-fn an_endpoint_without_a_port_is_wrong_use() {
+fn an_endpoint_without_a_port_is_refused() {
     let expected = "error: --endpoint: \"controller\" is not an address \
-                    (it looks like host:port, such as controller.example.com:7443)\n";
-    assert_eq!(told(&["status", "--endpoint", "controller"]), expected);
+                    (write host:port, for example controller.example.com:7443)\n";
+    assert_eq!(message(&["status", "--endpoint", "controller"]), expected);
     for endpoint in [":7443", "controller:", "controller:7443/path", "controller:port", ""] {
-        assert!(told(&["status", "--endpoint", endpoint]).contains("is not an address"));
+        assert!(message(&["status", "--endpoint", endpoint]).contains("is not an address"));
     }
 }
 
 #[test]
-fn clap_finds_mistyped_words() {
-    let message = told(&["set-versoin", "tenant=acme"]);
+fn a_mistyped_command_gets_a_suggestion() {
+    let message = message(&["set-versoin", "tenant=acme"]);
     assert!(message.contains("set-version"), "{message}");
 }
 
 #[test]
-fn an_option_that_is_a_key_is_told_as_the_pair_to_write() {
-    let instead =
-        |option: &str, pair: &str| format!("error: {option} is no option (write {pair} instead)\n");
+fn an_option_with_the_name_of_a_key_gets_the_pair_as_a_suggestion() {
+    let instead = |option: &str, pair: &str| {
+        format!("error: there is no option {option} (write {pair} instead)\n")
+    };
     let tenant = instead("--tenant", "tenant=acme");
     for words in [
         vec!["status", "--tenant", "acme"],
@@ -147,37 +148,37 @@ fn an_option_that_is_a_key_is_told_as_the_pair_to_write() {
         vec!["get", "nodes", "--tenant", "acme"],
         vec!["node", "remove", "--tenant", "acme", "--node", "acme-1"],
     ] {
-        assert_eq!(told(&words), tenant, "{words:?}");
+        assert_eq!(message(&words), tenant, "{words:?}");
     }
-    assert_eq!(told(&["rollback", "tenant=acme", "--to", "3"]), instead("--to", "to=3"));
-    assert_eq!(told(&["status", "--tenant"]), instead("--tenant", "tenant=NAME"));
-    assert!(told(&["apply", "--tenant", "acme"]).contains("unexpected argument"));
+    assert_eq!(message(&["rollback", "tenant=acme", "--to", "3"]), instead("--to", "to=3"));
+    assert_eq!(message(&["status", "--tenant"]), instead("--tenant", "tenant=NAME"));
+    assert!(message(&["apply", "--tenant", "acme"]).contains("unexpected argument"));
 }
 
 #[test]
-fn bare_words_are_told_as_the_pair_that_was_meant() {
-    let told = |arguments: &[&str]| {
-        let told = told(arguments);
-        told.rsplit_once(" (").map(|(_, hint)| format!("({hint}")).unwrap_or(told)
+fn words_without_a_key_get_the_pair_as_a_suggestion() {
+    let message = |arguments: &[&str]| {
+        let message = message(arguments);
+        message.rsplit_once(" (").map(|(_, hint)| format!("({hint}")).unwrap_or(message)
     };
     let meant = |pair: &str| format!("(did you mean {pair}?)\n");
-    assert_eq!(told(&["status", "tenant", "acme"]), meant("tenant=acme"));
-    assert_eq!(told(&["status", "acme"]), meant("tenant=acme"));
-    assert_eq!(told(&["status", "tenant"]), "(such as tenant=acme)\n");
-    assert_eq!(told(&["explain", "tenant", "acme"]), meant("tenant=acme"));
-    assert_eq!(told(&["explain", "tenant", "acme", "asterisk"]), meant("tenant=acme"));
+    assert_eq!(message(&["status", "tenant", "acme"]), meant("tenant=acme"));
+    assert_eq!(message(&["status", "acme"]), meant("tenant=acme"));
+    assert_eq!(message(&["status", "tenant"]), "(for example tenant=acme)\n");
+    assert_eq!(message(&["explain", "tenant", "acme"]), meant("tenant=acme"));
+    assert_eq!(message(&["explain", "tenant", "acme", "asterisk"]), meant("tenant=acme"));
     let asterisk = meant("asterisk=230204.01");
-    assert_eq!(told(&["set-version", "tenant=acme", "asterisk", "230204.01"]), asterisk);
-    assert_eq!(told(&["set-version", "asterisk", "230204.01", "tenant=acme"]), asterisk);
-    assert_eq!(told(&["set-version", "tenant", "acme", "asterisk=1"]), meant("tenant=acme"));
-    assert_eq!(told(&["set-version", "acme", "asterisk=1"]), meant("tenant=acme"));
-    let such = "(such as asterisk=230204.01)\n";
-    assert_eq!(told(&["set-version", "tenant=acme", "asterisk"]), such);
-    assert_eq!(told(&["rollback", "tenant=acme", "7"]), meant("to=7"));
-    assert_eq!(told(&["rollback", "7", "tenant=acme"]), meant("to=7"));
-    assert_eq!(told(&["node", "remove", "tenant=acme", "acme-1"]), meant("node=acme-1"));
-    assert_eq!(told(&["node", "token", "tenant=acme", "voice"]), meant("role=voice"));
-    assert_eq!(told(&["get", "spec", "tenant=acme", "3"]), meant("revision=3"));
+    assert_eq!(message(&["set-version", "tenant=acme", "asterisk", "230204.01"]), asterisk);
+    assert_eq!(message(&["set-version", "asterisk", "230204.01", "tenant=acme"]), asterisk);
+    assert_eq!(message(&["set-version", "tenant", "acme", "asterisk=1"]), meant("tenant=acme"));
+    assert_eq!(message(&["set-version", "acme", "asterisk=1"]), meant("tenant=acme"));
+    let such = "(for example asterisk=230204.01)\n";
+    assert_eq!(message(&["set-version", "tenant=acme", "asterisk"]), such);
+    assert_eq!(message(&["rollback", "tenant=acme", "7"]), meant("to=7"));
+    assert_eq!(message(&["rollback", "7", "tenant=acme"]), meant("to=7"));
+    assert_eq!(message(&["node", "remove", "tenant=acme", "acme-1"]), meant("node=acme-1"));
+    assert_eq!(message(&["node", "token", "tenant=acme", "voice"]), meant("role=voice"));
+    assert_eq!(message(&["get", "spec", "tenant=acme", "3"]), meant("revision=3"));
 }
 
 #[test]
@@ -217,10 +218,10 @@ fn every_help_has_examples() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn a_missing_argument_is_named() {
     let missing = |arguments: &[&str]| {
-        let told = told(arguments);
-        told.lines().nth(1).unwrap_or_default().trim().to_owned()
+        let message = message(arguments);
+        message.lines().nth(1).unwrap_or_default().trim().to_owned()
     };
     assert_eq!(missing(&["rollback"]), "<tenant=NAME to=REVISION>...");
     assert_eq!(missing(&["set-version"]), "<tenant=NAME COMPONENT=VERSION>...");
@@ -231,10 +232,10 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn an_overlong_time_out_is_told_its_limit() {
+fn a_timeout_that_is_too_long_is_refused_with_the_limit() {
     let mut words = UPGRADE.to_vec();
     words.extend(["--timeout", "9999999999d"]);
-    assert!(told(&words).contains("a duration is at most 366 days"), "{}", told(&words));
+    assert!(message(&words).contains("a duration is at most 366 days"), "{}", message(&words));
     words[4] = "5";
-    assert!(told(&words).contains("a whole number and a unit"));
+    assert!(message(&words).contains("a whole number and a unit"));
 }

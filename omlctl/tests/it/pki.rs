@@ -1,4 +1,4 @@
-//! An authority and certificates for one test.
+//! A certificate authority and certificates for one test.
 
 use oml_daemon::tls::Credentials;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType, SerialNumber};

@@ -1,5 +1,5 @@
-//! Controllers that cannot be reached: exit code 5 and one sentence.
-#![expect(clippy::disallowed_methods, reason = "a real process, by real time")]
+//! Controllers that cannot be reached: exit code 5 and a message of one line.
+#![expect(clippy::disallowed_methods, reason = "the test measures a real process in real time")]
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use crate::pki::Authority;
 use crate::world::*;
 
 #[test]
-fn a_refused_connection_is_a_sentence() {
+fn a_refused_connection_is_reported_in_one_line() {
     let world = World::new(Script::default());
-    // Bound and let go, so that nothing listens there.
+    // The port was free a moment ago, so nothing listens on it.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     for arguments in [vec!["status"], UPGRADE.to_vec(), vec!["explain"]] {
         let mut arguments = arguments;
@@ -23,7 +23,7 @@ fn a_refused_connection_is_a_sentence() {
 }
 
 #[test]
-fn a_certificate_of_another_authority_is_told_as_refused() {
+fn a_certificate_of_another_authority_is_reported_as_refused() {
     let world = World::new(Script::default());
     let mut credentials = Authority::new().operator();
     credentials.ca_pem = world.authority.pem.clone();
@@ -33,7 +33,7 @@ fn a_certificate_of_another_authority_is_told_as_refused() {
         "error: cannot reach the controller: {}: certificate refused by the controller\n",
         world.address
     );
-    // Often, because it used to depend on which end closes first.
+    // The test runs several times, because the message once depended on which side closed first.
     for _ in 0..10 {
         let ran = world.run(&["get", "tenants", "--context", "foreign"]);
         assert_eq!((ran.code, ran.stderr.as_str()), (5, expected.as_str()));
@@ -52,12 +52,16 @@ fn a_controller_of_another_authority_is_not_trusted() {
     assert_eq!(world.run(&["context", "import", &bundle]).code, 0);
     let ran = world.run(&["status", "--context", "foreign"]);
     assert_eq!(ran.code, 5);
-    assert!(ran.stderr.contains("not one of this context's authority"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("not issued by the certificate authority of this context"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(ran.stderr.lines().count(), 1);
 }
 
 #[test]
-fn a_silent_controller_is_given_up_after_three_seconds() {
+fn a_silent_controller_times_out_after_three_seconds() {
     let world = World::new(Script::default());
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
@@ -71,7 +75,7 @@ fn a_silent_controller_is_given_up_after_three_seconds() {
 }
 
 #[test]
-fn what_is_not_tls_is_a_sentence() {
+fn a_server_without_tls_is_reported_in_one_line() {
     let world = World::new(Script::default());
     let plain = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = plain.local_addr().unwrap().to_string();
@@ -87,7 +91,7 @@ fn what_is_not_tls_is_a_sentence() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_standard_output_is_not_an_error() {
     use std::process::{Command, Stdio};
     let world = World::new(Script::default());
     let mut child = Command::new(env!("CARGO_BIN_EXE_omlctl"))

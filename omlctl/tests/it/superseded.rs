@@ -1,18 +1,18 @@
-//! What became of a change is the controller's verdict, also where another change
-//! superseded it: it is shown, and nothing is worked out here.
+//! The controller decides how a change ended, even if another change superseded it. The
+//! program only shows the verdict.
 
 use oml_proto::v1::*;
 
 use crate::fake::{Answer, Script, Then};
 use crate::world::*;
 
-/// Revision `to` in this state; the version that runs says nothing.
+/// A status with revision `to` in this state. The running version does not matter.
 fn later(from: u64, to: u64, state: RolloutState) -> StatusReply {
     let rollout = Rollout { from, to, ..rollout(state, "") };
     status(9, rollout, instance("230215.01", PhaseName::Ready))
 }
 
-/// The change is accepted, another one supersedes it, and this is the verdict.
+/// A change that is accepted and then superseded, with this verdict.
 fn superseded(outcome: ChangeOutcome, sentence: &str) -> World {
     let statuses =
         vec![later(7, 8, RolloutState::Superseded), later(7, 9, RolloutState::Completed)];
@@ -25,12 +25,12 @@ fn last(ran: &Ran) -> &str {
 }
 
 #[test]
-fn every_verdict_is_told_in_the_controller_s_words_with_its_exit_code() {
+fn every_verdict_is_printed_as_the_controller_wrote_it_with_its_exit_code() {
     let table = [
         (ChangeOutcome::Done, 0, "done: acme runs revision 9, which contains this change"),
         (ChangeOutcome::Failed, 1, "failed: revision 9 of acme altered asterisk on voice-1"),
-        (ChangeOutcome::RolledBack, 3, "rolled back: revision 9 of acme did not hold"),
-        // A newer controller may know more.
+        (ChangeOutcome::RolledBack, 3, "rolled back: revision 9 of acme failed"),
+        // A newer controller may know more outcomes.
         (ChangeOutcome::Unspecified, 1, "something that this program does not know"),
     ];
     for (outcome, code, sentence) in table {
@@ -40,7 +40,7 @@ fn every_verdict_is_told_in_the_controller_s_words_with_its_exit_code() {
 }
 
 #[test]
-fn the_verdict_says_how_it_ended_whatever_state_the_rollout_is_in() {
+fn the_verdict_counts_and_not_the_state_of_the_rollout() {
     for state in [RolloutState::Progressing, RolloutState::Paused, RolloutState::Unspecified] {
         let script = upgrade_until(vec![later(7, 9, state)], ChangeOutcome::Done, "done: so it is");
         let ran = World::new(script).run(&UPGRADE);
@@ -49,19 +49,19 @@ fn the_verdict_says_how_it_ended_whatever_state_the_rollout_is_in() {
     let completed = vec![later(7, 9, RolloutState::Completed)];
     let world = World::new(upgrade_then(completed));
     let ran = world.run(&[&UPGRADE[..], &["--timeout", "300ms"]].concat());
-    assert_eq!(ran.code, 4, "without a verdict it is on its way: {ran:?}");
+    assert_eq!(ran.code, 4, "without a verdict the change is in progress: {ran:?}");
 }
 
 #[test]
-fn nothing_but_the_change_itself_is_asked_for() {
+fn the_program_requests_only_the_change() {
     let world = superseded(ChangeOutcome::Failed, "failed: revision 9 of acme altered it");
     assert_eq!(world.run(&UPGRADE).code, 1);
-    assert_eq!(world.asked().len(), 1, "no plan for a rollback is asked for");
+    assert_eq!(world.asked().len(), 1, "no rollback is planned");
     assert_eq!(world.script.lock().unwrap().watched, [8], "its revision is watched");
 }
 
 #[test]
-fn words_of_the_controller_cannot_steer_the_terminal() {
+fn control_characters_of_a_verdict_are_escaped() {
     let ran = superseded(ChangeOutcome::Failed, "failed: \x1b[2Jgone").run(&UPGRADE);
     assert!(!last(&ran).contains('\x1b'), "{ran:?}");
 }
@@ -76,13 +76,13 @@ fn a_controller_that_is_lost_before_its_verdict_ends_with_5() {
     // The only watch carries no verdict, and no other follows.
     let ran = world.run(&[&UPGRADE[..], &["--timeout", "1s"]].concat());
     assert_eq!(ran.code, 5, "{ran:?}");
-    let known = "; revision 8 of acme is recorded, how far it is cannot be told";
+    let known = "; revision 8 of acme is recorded, but its progress is unknown";
     assert!(last(&ran).starts_with("error: cannot reach the controller: "), "{ran:?}");
     assert!(last(&ran).ends_with(known), "{ran:?}");
 }
 
 #[test]
-fn a_stream_that_ends_without_a_verdict_is_taken_up_again() {
+fn a_stream_that_ends_without_a_verdict_is_reopened() {
     let waiting = || (vec![later(7, 8, RolloutState::Progressing)], Then::Ends);
     let world = World::new(Script {
         watches: [waiting(), (vec![later(7, 8, RolloutState::Completed)], Then::StaysOpen)].into(),

@@ -1,4 +1,4 @@
-//! One test's world: a scripted controller, an operator's context, and runs of omlctl.
+//! The environment of a test: a scripted controller, the operator's context, and runs of omlctl.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::fake::{self, Answer, Script, Then};
 use crate::pki::Authority;
 
 pub(crate) struct World {
-    /// Kept because the controller ends with it.
+    /// Dropping the runtime stops the controller.
     _runtime: Runtime,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) script: Arc<Mutex<Script>>,
@@ -22,7 +22,7 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -31,7 +31,7 @@ pub(crate) struct Ran {
 }
 
 impl World {
-    /// A controller of this script, with the operator's context imported.
+    /// Starts a controller with this script and imports the operator's context.
     pub(crate) fn new(script: Script) -> Self {
         let world = Self::without_context(script);
         let bundle = world.bundle("main", &world.authority.operator());
@@ -50,7 +50,7 @@ impl World {
         Self { _runtime: runtime, folder: tempfile::tempdir().unwrap(), script, authority, address }
     }
 
-    /// Writes a bundle as `omlcontroller init` does, and gives its path.
+    /// Writes a bundle as `omlcontroller init` does, and returns its path.
     pub(crate) fn bundle(&self, name: &str, credentials: &Credentials) -> String {
         let Credentials { ca_pem, certificate_pem, key_pem } = credentials;
         let text = format!(
@@ -77,12 +77,12 @@ impl World {
         child.wait_with_output().unwrap().into()
     }
 
-    /// Where the contexts are listed.
+    /// Returns the path of the file that lists the contexts.
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("ctl/config.toml")
     }
 
-    /// A run of somebody who has only this home and this `OMLCTL_CONFIG`.
+    /// Runs the program with a home directory and this `OMLCTL_CONFIG`.
     pub(crate) fn run_at_home(&self, config: &str, arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);
         command.env("HOME", self.folder.path()).env("OMLCTL_CONFIG", config);
@@ -105,7 +105,7 @@ impl World {
         command
     }
 
-    /// The options of every change that was asked for.
+    /// Returns the options of every change that was requested.
     pub(crate) fn asked(&self) -> Vec<ChangeOptions> {
         self.script.lock().unwrap().asked.clone()
     }
@@ -122,7 +122,7 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
-    /// Code and both streams, for snapshots.
+    /// Formats the exit code and both streams for a snapshot.
     pub(crate) fn shown(&self) -> String {
         format!("{}\n--- stderr, exit code {}\n{}", self.stdout, self.code, self.stderr)
     }
@@ -131,7 +131,7 @@ impl Ran {
 /// 2024-05-01 14:00:00 UTC.
 pub(crate) const T0_MS: u64 = 1_714_572_000_000;
 
-/// The answer to a change of asterisk on voice-1 that becomes revision 8.
+/// The answer to a change of asterisk on voice-1, which makes revision 8.
 pub(crate) fn upgrade() -> ChangeReply {
     ChangeReply {
         revision: 8,
@@ -148,7 +148,7 @@ pub(crate) fn upgrade() -> ChangeReply {
     }
 }
 
-/// An instance of `version` in this phase.
+/// An instance with this version and phase.
 pub(crate) fn instance(version: &str, phase: PhaseName) -> InstanceReport {
     InstanceReport {
         phase: Some(Phase { name: phase.into(), ..Phase::default() }),
@@ -159,7 +159,7 @@ pub(crate) fn instance(version: &str, phase: PhaseName) -> InstanceReport {
     }
 }
 
-/// The tenant `seconds` after the start: its rollout, and asterisk on voice-1.
+/// The status of the tenant `seconds` after the start, with its rollout and asterisk on voice-1.
 pub(crate) fn status(seconds: u64, rollout: Rollout, asterisk: InstanceReport) -> StatusReply {
     let now_ms = T0_MS + seconds * 1000;
     let node = |name: &str, role: &str, component: &str, instance| NodeStatus {
@@ -201,7 +201,7 @@ pub(crate) fn rollout(state: RolloutState, reason: &str) -> Rollout {
     }
 }
 
-/// A script in which asterisk is changed and these statuses follow.
+/// A script that accepts the change of asterisk and then sends these statuses.
 pub(crate) fn upgrade_then(statuses: Vec<StatusReply>) -> Script {
     Script {
         changes: [Answer::Reply(upgrade())].into(),
@@ -210,7 +210,7 @@ pub(crate) fn upgrade_then(statuses: Vec<StatusReply>) -> Script {
     }
 }
 
-/// The same, and with the last status this verdict.
+/// The same script with a verdict in the last status.
 pub(crate) fn upgrade_until(
     statuses: Vec<StatusReply>,
     outcome: ChangeOutcome,

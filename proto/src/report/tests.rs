@@ -1,4 +1,4 @@
-//! Reports survive the way, and long ones are cut to what is taken.
+//! Tests that reports are unchanged by the conversion, and that long ones are cut.
 
 use super::*;
 use crate::AGENT_MESSAGE_BYTES_MAX;
@@ -42,18 +42,18 @@ fn of(count: usize, text: &str) -> Report {
 }
 
 #[test]
-fn a_report_survives_the_way() {
+fn a_report_is_the_same_after_a_round_trip() {
     let report = of(20, "exited with 7");
     assert_eq!(from_wire(to_wire(&report)).unwrap(), report);
 }
 
 #[test]
-fn an_instance_that_cannot_be_read_is_unknown_and_the_others_count() {
+fn an_instance_that_cannot_be_read_is_unknown_and_does_not_affect_the_others() {
     type Break = fn(&mut v1::InstanceReport);
     let breaks: [(Break, &str); 7] = [
-        (|i| i.phase = None, "its phase is one that the controller does not know"),
-        (|i| i.phase.as_mut().unwrap().name = 4711, "its phase is one that"),
-        (|i| i.health = 4711, "its health is one that"),
+        (|i| i.phase = None, "the controller does not know its phase; upgrade"),
+        (|i| i.phase.as_mut().unwrap().name = 4711, "the controller does not know its phase"),
+        (|i| i.health = 4711, "the controller does not know its health"),
         (|i| i.version = "a b".to_owned(), "its version is not valid: "),
         (|i| i.digest = "md5:1".to_owned(), "its digest is not valid: "),
         (|i| i.hash = "not hex".to_owned(), "its hash is not valid: "),
@@ -68,7 +68,7 @@ fn an_instance_that_cannot_be_read_is_unknown_and_the_others_count() {
         assert_eq!(instance.phase, Phase::Unknown, "{why}");
         let lead = format!("the agent's report cannot be read: {why}");
         assert!(instance.reason.starts_with(&lead), "{}", instance.reason);
-        assert_eq!(instance.restarts, 3, "what can be read is kept");
+        assert_eq!(instance.restarts, 3, "the other fields are kept");
     }
 }
 
@@ -78,11 +78,11 @@ fn an_instance_whose_name_cannot_be_read_is_a_trouble() {
     wire.instances.insert("Not A Name".to_owned(), v1::InstanceReport::default());
     let read = from_wire(wire).unwrap();
     assert_eq!(read.instances.len(), 1);
-    assert!(read.troubles.last().unwrap().starts_with("an instance is not shown: "));
+    assert!(read.troubles.last().unwrap().starts_with("an instance of the report is left out: "));
 }
 
 #[test]
-fn of_a_report_that_is_too_long_the_logs_are_cut_and_the_states_are_told() {
+fn a_report_that_is_too_long_loses_its_logs_and_keeps_the_phases() {
     for count in [64, COMPONENTS_MAX, INSTANCES_MAX] {
         let report = of(count, &"ä".repeat(400));
         let wire = to_wire(&report);
@@ -94,7 +94,7 @@ fn of_a_report_that_is_too_long_the_logs_are_cut_and_the_states_are_told() {
 }
 
 #[test]
-fn the_longest_report_is_taken_with_what_it_is_wrapped_in() {
+fn the_longest_report_fits_into_a_message() {
     let of_length =
         |length: usize| to_wire(&Report { troubles: vec!["x".repeat(length)], ..of(1, "") });
     let around = of_length(REPORT_BYTES_MAX / 2).encoded_len() - REPORT_BYTES_MAX / 2;

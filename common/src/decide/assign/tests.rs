@@ -87,3 +87,14 @@ fn an_agent_refuses_older_numbers_other_nodes_and_second_meanings() {
     assert!(forged.accept_after(Some(&first), &tenant, &node).is_err());
     assert!(first.accept_after(None, &tenant, &"n3".parse().unwrap()).is_err());
 }
+
+#[test]
+fn the_generation_never_goes_back() {
+    let first = next(Some(&plan_of(SPEC, 1).unwrap()), None, 5).unwrap();
+    let changed = plan_of(&spec_with("voice", "2"), 2).unwrap();
+    for epoch in 0..8 {
+        let second = next(Some(&changed), Some(&first), epoch).unwrap();
+        assert!(second.generation > first.generation, "epoch {epoch}: {:?}", second.generation);
+        assert!(undecided(&first, epoch).generation > first.generation, "epoch {epoch}");
+    }
+}

@@ -1,4 +1,4 @@
-//! A difference names what changes, and nothing else.
+//! Tests that a difference contains what changes, and nothing else.
 
 use super::*;
 use crate::testing::{CATALOG, SPEC, plan_of, plan_with, spec_with};
@@ -22,7 +22,7 @@ fn lines(from: Option<&str>, to: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_same_specification_differs_in_nothing() {
+fn the_same_specification_has_no_changes() {
     assert!(lines(Some(SPEC), SPEC).is_empty());
 }
 
@@ -36,7 +36,7 @@ fn one_version_changes_one_component_wherever_it_runs() {
 }
 
 #[test]
-fn additions_removals_and_settings_are_told_apart() {
+fn additions_removals_and_settings_are_distinguished() {
     let next = SPEC
         .replace("  exporter: {}\n", "")
         .replace("min_healthy_for: 5s", "min_healthy_for: 6s")
@@ -51,7 +51,7 @@ fn additions_removals_and_settings_are_told_apart() {
 }
 
 #[test]
-fn a_stop_that_may_cut_calls_nobody_counts_is_told() {
+fn a_stop_that_may_cut_uncounted_calls_has_a_note() {
     let counted = "    active: {command: [count], before: active call, noun: calls}\n";
     let catalog = CATALOG.replace(counted, "");
     let plan = |spec: &str, revision| plan_with(spec, &catalog, revision).unwrap();
@@ -60,7 +60,7 @@ fn a_stop_that_may_cut_calls_nobody_counts_is_told() {
         let told = diff(Some(&from), &plan(next, 2)).into_iter();
         told.map(|c| (c.component.to_string(), c.note)).collect()
     };
-    let cut = ("voice".to_owned(), "not drained: what goes through it is cut".to_owned());
+    let cut = ("voice".to_owned(), "not drained: calls through it are cut".to_owned());
     let next = spec_with("voice", "2");
     assert_eq!(notes(&next), [cut.clone(), cut.clone()]);
     let gone = SPEC.replace("  voice: \"1\"\n", "");

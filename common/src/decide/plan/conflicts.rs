@@ -1,9 +1,9 @@
-//! What one change cannot hand over on a host: a unit, a container's name or a
-//! port of something that the same change takes away, and a component that
-//! becomes another kind of thing.
+//! Finds conflicts between the components that one change removes and adds on a host.
 //!
-//! What goes may have calls and is waited for, and what comes is started without
-//! regard to it. In two changes nothing of that can go wrong.
+//! A new component cannot use the unit, the container name or a port of a component that the
+//! same change removes: the old one may still drain calls, and the new one starts without
+//! waiting for it. A component also cannot become another kind of workload. Two changes, one
+//! after the other, avoid both.
 
 use crate::document::Share;
 use crate::document::instance::{Instance, Workload};
@@ -11,7 +11,7 @@ use crate::document::plan::Plan;
 use crate::id::{ComponentName, NodeName};
 use crate::text::problem::{Problem, Problems};
 
-/// Everything in the way of a change from one plan to the next.
+/// Returns all conflicts of a change from one plan to the next.
 #[must_use]
 pub fn check(from: &Plan, to: &Plan) -> Problems {
     let mut problems = Problems::default();
@@ -32,7 +32,7 @@ pub fn check(from: &Plan, to: &Plan) -> Problems {
             }
         }
     }
-    // Of many hosts it is said once.
+    // A conflict that occurs on many hosts is reported once.
     problems.0.sort();
     problems.0.dedup();
     problems
@@ -43,18 +43,18 @@ fn leaving<'a>(before: &'a Share, after: &'a Share) -> impl Iterator<Item = &'a 
     leaves.map(|(_, desired)| &*desired.instance)
 }
 
-/// The same component as another kind of thing: the unit of the one would have
-/// to give way to that of the other, with no way back.
+/// Reports a component that becomes another kind of workload. Its unit would be replaced, and
+/// a rollback would be impossible.
 fn becomes(component: &ComponentName, old: &Instance, new: &Instance) -> Option<Problem> {
     let message = match (&*old.workload, &*new.workload) {
         (Workload::Container(_), Workload::Unit(_)) => {
-            format!("was a container and would be the packaged unit {}", new.unit)
+            format!("cannot change from a container to the packaged unit {}", new.unit)
         }
         (Workload::Unit(_), Workload::Container(_)) => {
-            format!("was the packaged unit {} and would be a container", old.unit)
+            format!("cannot change from the packaged unit {} to a container", old.unit)
         }
         (Workload::Unit(_), Workload::Unit(_)) if old.unit != new.unit => {
-            format!("was the packaged unit {} and would be {}", old.unit, new.unit)
+            format!("cannot change from the packaged unit {} to {}", old.unit, new.unit)
         }
         (Workload::Unit(_), Workload::Unit(_))
         | (Workload::Container(_), Workload::Container(_)) => {
@@ -62,10 +62,11 @@ fn becomes(component: &ComponentName, old: &Instance, new: &Instance) -> Option<
         }
     };
     let problem = Problem::new(format!("components.{component}"), message);
-    Some(problem.hint(format!("take {component} away in a change of its own first")))
+    Some(problem.hint(format!("remove {component} in a separate change first")))
 }
 
-/// What it had before, it has of nobody.
+/// Reports a resource of a component that the same change removes. A resource that the
+/// component already owned is not a conflict.
 fn takes<'a>(
     node: &NodeName,
     (had, new): (Option<&Instance>, &Instance),
@@ -75,9 +76,9 @@ fn takes<'a>(
     let (old, shared) =
         leaving.find_map(|old| Some((old, shared(old, new).filter(|_| !is_its_own(&old))?)))?;
     let (component, gone) = (&new.component, &old.component);
-    let message = format!("takes {shared} of {gone} on {node}, which the same change takes away");
+    let message = format!("uses {shared} of {gone} on {node}, which the same change removes");
     let problem = Problem::new(format!("components.{component}"), message);
-    Some(problem.hint(format!("take {gone} away in a change of its own first")))
+    Some(problem.hint(format!("remove {gone} in a separate change first")))
 }
 
 fn shared(old: &Instance, new: &Instance) -> Option<String> {

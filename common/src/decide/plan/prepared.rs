@@ -1,5 +1,4 @@
-//! A plan that lacks only what registries say: checked, placed and rendered
-//! before anybody is asked.
+//! A plan that is complete except for the digests, which need requests to registries.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ use crate::document::plan::Plan;
 /// A plan whose images have no digests yet.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// Its containers hold [`unresolved`] until [`Prepared::finish`].
+    /// The plan, whose containers have the digest [`unresolved`] until [`Prepared::finish`].
     plan: Plan,
     images: BTreeMap<ComponentName, ImageName>,
 }
@@ -23,23 +22,23 @@ impl Prepared {
         Self { plan, images }
     }
 
-    /// The images whose digests it needs, by component.
+    /// Returns the images whose digests the plan needs, by component.
     #[must_use]
     pub fn images(&self) -> &BTreeMap<ComponentName, ImageName> {
         &self.images
     }
 
-    /// Everything but the digests: which instances run where, with which units,
-    /// names and ports.
+    /// Returns the plan without digests: the instances of every node with their units, names
+    /// and ports.
     #[must_use]
     pub fn layout(&self) -> &Plan {
         &self.plan
     }
 
-    /// The plan with these digests.
+    /// Completes the plan with digests.
     ///
     /// # Errors
-    /// One problem for each component whose image has no digest among them.
+    /// Returns a problem for every component whose image has no digest in `digests`.
     pub fn finish(self, digests: &BTreeMap<ImageName, Digest>) -> Result<Plan, Problems> {
         let Self { mut plan, images } = self;
         let mut problems = Problems::default();
@@ -61,8 +60,8 @@ impl Prepared {
     }
 }
 
-/// The instance with the digest of its image. Its bytes are made anew: those
-/// that held no digest went nowhere.
+/// Returns the instance with the digest of its image. Its bytes may be written again, because
+/// those without the digest were never stored or sent.
 fn resolved(instance: &InstanceDocument, digest: &Digest) -> InstanceDocument {
     let workload = instance.workload.edited(|workload| {
         if let Workload::Container(container) = workload {
@@ -72,7 +71,7 @@ fn resolved(instance: &InstanceDocument, digest: &Digest) -> InstanceDocument {
     instance.edited(|instance| instance.workload = workload)
 }
 
-/// The digest of a container whose image has not been resolved: no image has it.
+/// Returns the placeholder for a digest that is not known yet. No image has this digest.
 pub(super) fn unresolved() -> Digest {
     format!("sha256:{}", "0".repeat(64)).parse().expect("64 zeros are 64 hexadecimal digits")
 }

@@ -1,4 +1,4 @@
-//! Fills a component's templates with a tenant's values.
+//! Renders the templates of a component with the values of a tenant.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -20,16 +20,17 @@ use crate::text::problem::{Problem, Problems};
 use super::prepared::unresolved;
 use super::{Input, Placed, dependencies, image, policy};
 
-/// Steps one template may take: ours need a handful.
+/// The number of steps that one template may take. The shipped catalog needs very few.
 const TEMPLATE_FUEL: u64 = 10_000;
 
-/// What templates can name.
+/// The values that templates can use.
 #[derive(Serialize)]
 struct Values<'a> {
     tenant: &'a str,
     settings: BTreeMap<&'a str, &'a str>,
     node: NodeValues<'a>,
-    /// Address of the first node that carries a component; of this node, if it does.
+    /// The address of every component: that of this node if it runs the component, else that
+    /// of the first node that does.
     host: BTreeMap<&'a str, &'a str>,
 }
 
@@ -39,7 +40,7 @@ struct NodeValues<'a> {
     address: &'a str,
 }
 
-/// What fills the templates of a plan.
+/// Makes the template engine. An unknown name is an error.
 pub(super) fn engine() -> Environment<'static> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -48,7 +49,7 @@ pub(super) fn engine() -> Environment<'static> {
     engine
 }
 
-/// The instance of one component on one node.
+/// Renders the instance of a component on a node.
 pub(super) fn instance(
     engine: &Environment<'static>,
     input: Input<'_>,
@@ -111,7 +112,7 @@ fn values<'a>(input: Input<'a>, placed: &'a Placed, node: &'a NodeName) -> Optio
     Some(Values { tenant: input.spec.tenant.as_str(), settings, node: here, host })
 }
 
-/// Fills templates and keeps what goes wrong.
+/// Renders templates and collects the problems.
 struct Writer<'p> {
     engine: &'p Environment<'static>,
     values: minijinja::Value,
@@ -130,7 +131,7 @@ impl Writer<'_> {
         self.filled(field, template).unwrap_or_default()
     }
 
-    /// None where the template cannot be filled, which is then told.
+    /// Renders a template. Returns `None` and adds a problem if that fails.
     fn filled(&mut self, field: &str, template: &str) -> Option<String> {
         if !template.contains("{{") && !template.contains("{%") {
             return Some(template.to_owned());
@@ -138,9 +139,9 @@ impl Writer<'_> {
         match self.engine.render_str(template, &self.values) {
             Ok(text) => Some(text),
             Err(error) => {
-                // The engine's own sentence carries no place; the path does.
+                // The message of the engine names a place in the template, which the path replaces.
                 let detail = error.detail().unwrap_or("a value is missing").to_owned();
-                self.problem(field, format!("cannot fill {template:?}: {detail}"));
+                self.problem(field, format!("cannot render {template:?}: {detail}"));
                 None
             }
         }

@@ -1,4 +1,4 @@
-//! What a plan holds, and every reason why there is none.
+//! Tests of plans, and of every reason to refuse one.
 
 use proptest::prelude::*;
 use proptest::strategy::Strategy;
@@ -31,8 +31,8 @@ fn nodes_change_in_the_order_of_their_components() {
 }
 
 #[test]
-fn what_every_node_carries_does_not_hide_what_comes_first() {
-    // By its name alone "agent" would come before everything that matters.
+fn a_component_on_every_node_does_not_decide_the_order_of_nodes() {
+    // By its name alone, "agent" would come before all other components.
     let agent = "  agent: {kind: unit, roles: [data, voice], unit: agent.service, probe: {check: unit-active}}\n";
     let catalog = CATALOG.replace("  db:", &format!("{agent}  db:"));
     let spec = SPEC.replace("components:\n", "components:\n  agent: {}\n");
@@ -43,7 +43,7 @@ fn what_every_node_carries_does_not_hide_what_comes_first() {
 }
 
 #[test]
-fn of_nodes_that_need_each_other_the_one_with_the_first_component_goes_first() {
+fn in_a_cycle_of_nodes_the_one_with_the_first_component_goes_first() {
     let spec = SPEC.replace("  voice: \"1\"", "  voice: {version: \"1\", nodes: [n2]}");
     let spec = spec.replace("  exporter: {}", "  exporter: {nodes: [n1], after: [voice]}");
     let plan = plan_of(&spec, 1).unwrap();
@@ -53,7 +53,7 @@ fn of_nodes_that_need_each_other_the_one_with_the_first_component_goes_first() {
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let spec = "\
 tenant: acme
 catalog: test
@@ -64,11 +64,11 @@ components:
   exporter: \"3\"
   voice: {}
 ";
-    // Names and versions first: without them there is no image to look for.
+    // Names and versions come first, because there is no image without them.
     assert_eq!(
         refused(spec),
-        "line 6: components.voic: unknown component; catalog test has none of that name (did you mean voice?)\n\
-         line 7: components.exporter: has no version: it is a unit of the distribution (write exporter: {})\n\
+        "line 6: components.voic: unknown component; catalog test does not define it (did you mean voice?)\n\
+         line 7: components.exporter: must have no version, because it is a packaged unit (write exporter: {})\n\
          line 8: components.voice: has no version (write voice: \"1.2.3\")"
     );
     let spec = spec.replace("  voic: \"1\"\n", "").replace("exporter: \"3\"", "exporter: {}");
@@ -77,7 +77,7 @@ components:
         told.contains("line 3: settings.color: unknown setting (did you mean colour?)"),
         "{told}"
     );
-    assert!(told.contains("settings.colour: catalog test needs a value"), "{told}");
+    assert!(told.contains("settings.colour: is missing; catalog test has no default"), "{told}");
     assert!(told.contains("line 5: components.db.after: void is not a component"), "{told}");
 }
 
@@ -88,30 +88,30 @@ fn components_that_wait_for_each_other_are_refused() {
 }
 
 #[test]
-fn a_component_that_no_node_can_carry_names_the_nodes() {
+fn a_component_that_no_node_can_run_is_refused_with_the_roles_of_the_nodes() {
     let catalog =
         CATALOG.replace("roles: [voice]\n    unit: voice", "roles: [media]\n    unit: voice");
     let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
     assert!(
         told.contains(
-            "components.voice: no node can carry it: none has the role media \
-             (enrolled are: n1 (data); n2 (voice); n3 (voice))"
+            "components.voice: no node can run it: none has the role media \
+             (enrolled nodes: n1 (data); n2 (voice); n3 (voice))"
         ),
         "{told}"
     );
 }
 
 #[test]
-fn two_components_never_get_one_port_of_a_node() {
+fn two_components_cannot_use_the_same_port_of_a_node() {
     let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"9100\""));
-    assert!(!told.contains("both want"), "udp and tcp are different ports: {told}");
+    assert!(!told.contains("both use"), "udp and tcp are different ports: {told}");
     let catalog = CATALOG.replace("9100/tcp", "\"{{ settings.sip_port }}/udp\"");
     let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
-    assert!(told.contains("exporter and voice both want port 5060/udp of n2"), "{told}");
+    assert!(told.contains("exporter and voice both use port 5060/udp of n2"), "{told}");
 }
 
 #[test]
-fn one_host_carries_the_whole_shipped_catalog_as_it_is() {
+fn one_host_can_run_the_whole_shipped_catalog() {
     let catalog = Catalog::parse(OMNILEADS).unwrap();
     let mut spec = "tenant: acme\ncatalog: omnileads\ncomponents:\n".to_owned();
     for (name, component) in &catalog.components {
@@ -130,7 +130,7 @@ fn one_host_carries_the_whole_shipped_catalog_as_it_is() {
 }
 
 #[test]
-fn a_setting_that_is_no_port_is_refused_where_it_is_used() {
+fn a_setting_that_is_not_a_port_is_refused_where_it_is_used() {
     let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"0\""));
     assert!(told.contains("\"0\" is not a port number from 1 to 65535"), "{told}");
     let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"\""));
@@ -140,13 +140,13 @@ fn a_setting_that_is_no_port_is_refused_where_it_is_used() {
 }
 
 #[test]
-fn what_a_setting_holds_is_no_template() {
+fn the_value_of_a_setting_is_not_a_template() {
     let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"{{ 5 }}\""));
     assert!(told.contains("ports: \"{{ 5 }}\" is not a port number"), "{told}");
 }
 
 #[test]
-fn what_the_agent_of_a_node_does_not_know_is_refused_by_name() {
+fn a_feature_that_an_agent_lacks_is_refused_by_name() {
     let mut nodes = nodes();
     let mut features = BTreeSet::from(Feature::ALL);
     features.remove(&Feature::ProbeSipOptions);
@@ -155,21 +155,24 @@ fn what_the_agent_of_a_node_does_not_know_is_refused_by_name() {
     let problems = plan_on(&nodes, SPEC, CATALOG, 1).unwrap_err();
     let [problem] = &problems.0[..] else { panic!("{problems}") };
     assert_eq!(problem.path, "components.voice");
-    let message = "n3 cannot run it: its agent 0.0.9 does not know probe-sip-options";
+    let message = "n3 cannot run it: its agent 0.0.9 does not support probe-sip-options";
     assert_eq!(problem.message, message);
-    assert_eq!(problem.hint.as_deref(), Some("upgrade the agent on n3: apt install omlagent"));
+    assert_eq!(
+        problem.hint.as_deref(),
+        Some("upgrade the agent on n3: apt-get install ./omlagent.deb")
+    );
 }
 
 #[test]
-fn a_node_whose_agent_said_nothing_yet_is_planned_for() {
+fn a_node_whose_agent_is_unknown_is_planned_for() {
     assert!(plan_on(&nodes(), SPEC, CATALOG, 1).is_ok());
 }
 
 #[test]
-fn a_template_that_names_nothing_is_refused() {
+fn a_template_with_an_unknown_name_is_refused() {
     let catalog = CATALOG.replace("{{ tenant }}", "{{ settings.nothing }}");
     let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
-    assert!(told.contains("components.db.env.WHO: cannot fill"), "{told}");
+    assert!(told.contains("components.db.env.WHO: cannot render"), "{told}");
 }
 
 /// Specifications that make a plan.
@@ -236,7 +239,7 @@ proptest! {
 }
 
 #[test]
-fn a_prepared_plan_lacks_nothing_but_the_digests_of_its_images() {
+fn a_prepared_plan_lacks_only_the_digests() {
     let (spec, catalog) = (TenantSpec::parse(SPEC).unwrap(), Catalog::parse(CATALOG).unwrap());
     let (revision, nodes) = (RevisionNumber(1), &crate::testing::nodes());
     let prepared = prepare(Input { revision, spec: &spec, catalog: &catalog, nodes }).unwrap();

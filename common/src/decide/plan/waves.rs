@@ -1,5 +1,5 @@
-//! The order in which nodes change: a node comes after those whose components
-//! its own components come after.
+//! The order in which nodes change. A node changes after the nodes that run the components
+//! on which its own components depend.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::id::{ComponentName, NodeName};
 
 use crate::document::Share;
 
-/// Waves of nodes; those of one wave carry the same components.
+/// Sorts the nodes into waves. The nodes of one wave run the same components.
 pub(super) fn waves(
     nodes: &BTreeMap<NodeName, Share>,
     order: &[ComponentName],
@@ -23,7 +23,7 @@ pub(super) fn waves(
             .map(|(name, share)| (*name, *share))
             .collect();
         if ready.is_empty() {
-            // Nodes that need each other: the first component decides.
+            // In a cycle of nodes, the node with the first component goes first.
             ready = left.iter().map(|(name, share)| (*name, *share)).collect();
             ready.sort_by_key(|(_, share)| rank(share, order));
             ready.truncate(1);
@@ -36,8 +36,7 @@ pub(super) fn waves(
     waves
 }
 
-/// Whether a component of `other` comes before one of `share`, which does not
-/// carry it itself.
+/// Whether a component of `share` depends on one that `other` runs and `share` does not.
 fn needs(share: &Share, other: &Share) -> bool {
     let wanted: BTreeSet<&ComponentName> =
         share.instances.values().flat_map(|desired| &desired.instance.after).collect();
@@ -46,7 +45,7 @@ fn needs(share: &Share, other: &Share) -> bool {
         .any(|name| !share.instances.contains_key(*name) && other.instances.contains_key(*name))
 }
 
-/// Place of the first component of a node.
+/// Returns the position of the first component of a node in the order of components.
 fn rank(share: &Share, order: &[ComponentName]) -> usize {
     order.iter().position(|name| share.instances.contains_key(name)).unwrap_or(order.len())
 }

@@ -1,14 +1,14 @@
-//! What is recorded of failures: enough to see why, and never more than a
-//! record may hold, however many nodes fail at once.
+//! Limits the failures that are recorded: enough to see the reason, and never more than a
+//! record can hold.
 
 use crate::document::rollout::NodeFailure;
 
-/// Failures kept of one way, there or back.
+/// The number of failures that are kept per direction.
 const KEPT_MAX: usize = 20;
-/// Last words kept of each, in bytes.
+/// The size limit of the log lines that are kept of each failure, in bytes.
 const TAIL_BYTES_MAX: usize = 2_000;
 
-/// The first of them, each with the end of its last words.
+/// Returns the first failures, each with the end of its log lines.
 pub(super) fn kept(failures: Vec<NodeFailure>) -> impl Iterator<Item = NodeFailure> {
     failures.into_iter().take(KEPT_MAX).map(|mut failure| {
         let tail = &mut failure.failure.log_tail;

@@ -1,4 +1,5 @@
-//! Has a node done what its pointer asks? Only its own words count.
+//! The gates of a rollout: whether a node has done what its pointer asks, by its own
+//! report.
 
 use crate::decide::update::nothing;
 use crate::document::Share;
@@ -13,21 +14,21 @@ use crate::document::rollout::NodeFailure;
 /// The state of one node's gate.
 #[derive(Debug)]
 pub(super) enum Gate {
-    /// Everything that differs runs as desired and is kept.
+    /// Everything that differs runs as desired and is committed.
     Passed,
-    /// Not yet, and for what.
+    /// It waits for this event.
     Waits(NodeWait),
-    /// It cannot be passed any more.
+    /// It cannot be passed because of these failures.
     Failed(Vec<NodeFailure>),
 }
 
 impl Gate {
-    /// Compares what the node says with its share `wanted`, for everything that
-    /// differs from its share `before`; on a node that another rollout left
-    /// half-way, for everything.
+    /// Compares the node's report with its share `wanted`: everything that differs from
+    /// its share `before`, or everything on a node that another rollout left between
+    /// revisions.
     pub(super) fn check(row: &Row<'_>, before: &NodeShare<'_>, wanted: &NodeShare<'_>) -> Self {
         let waits = |wait| Gate::Waits(NodeWait { node: row.name.clone(), wait });
-        // It never had anything, so it is never given an assignment that would say so.
+        // A node that never had anything gets no assignment that would say so.
         if wanted.plan.instances.is_empty() && row.view.assigned.is_none() {
             return Gate::Passed;
         }
@@ -39,7 +40,7 @@ impl Gate {
         if !failures.is_empty() {
             return Gate::Failed(failures);
         }
-        // What an inherited node runs is not known, so nothing of it counts as unchanged.
+        // What an inherited node runs is unknown, so nothing on it counts as unchanged.
         let known = |component: &ComponentName| {
             before.plan.instances.get(component).filter(|_| !row.is_inherited)
         };
@@ -72,7 +73,7 @@ impl Gate {
     }
 }
 
-/// The node's report, once it speaks of the assignment that `wanted` became.
+/// Returns the node's report, if it is about the assignment that `wanted` became.
 fn current_report<'a>(row: &Row<'a>, wanted: &NodeShare<'_>) -> Result<&'a Report, Wait> {
     let assigned = row.view.assigned.filter(|(_, content)| *content == wanted.hash());
     let Some((generation, _)) = assigned else { return Err(Wait::AssignmentUnwritten) };
@@ -81,7 +82,7 @@ fn current_report<'a>(row: &Row<'a>, wanted: &NodeShare<'_>) -> Result<&'a Repor
     }
     let report = row.view.report.filter(|report| report.applied >= Some(generation));
     let report = report.ok_or(Wait::AssignmentNotTaken)?;
-    // The same content may have been wanted, and given up, under another revision.
+    // The same content may have been wanted, and have failed, under another revision.
     let is_reissued = row.is_inherited && row.is_moved && row.target == wanted.revision;
     if is_reissued && Some(report.revision) != wanted.revision {
         return Err(Wait::AssignmentNotTaken);
@@ -89,8 +90,8 @@ fn current_report<'a>(row: &Row<'a>, wanted: &NodeShare<'_>) -> Result<&'a Repor
     Ok(report)
 }
 
-/// What was given up on the node: components that did not come up, and
-/// components that should have gone and were not let go.
+/// Returns the failures on the node: components that did not start, and components that
+/// should be removed and could not be.
 fn failures(node: &NodeName, wanted: &Share, report: &Report) -> Vec<NodeFailure> {
     let started = wanted.instances.iter().filter_map(|(name, desired)| {
         failure_of(node, name, || desired.instance.workload_hash(), report)

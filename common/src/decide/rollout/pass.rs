@@ -1,4 +1,4 @@
-//! One look at a rollout that is under way.
+//! One pass over a rollout that is under way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use crate::document::plan::OnFailure;
 use crate::document::rollout::{FailureSummary, PauseReason};
 use crate::document::rollout::{NodeFailure, Rollout, State};
 
-/// Pointers to move.
+/// The pointers to move.
 type Moves = BTreeMap<NodeName, Option<RevisionNumber>>;
 
-/// Everything that one step looks at.
+/// The input of one step, with its rows.
 pub(super) struct Pass<'a> {
     pub(super) input: Input<'a>,
     pub(super) rows: Rows<'a>,
@@ -22,8 +22,8 @@ pub(super) struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Moves nodes forward from that wave. Waves that have passed are followed
-    /// at once: a pass per wave would only add delay.
+    /// Moves nodes forward from this wave. Passed waves are followed by the next one at
+    /// once, because a pass per wave would only add delay.
     pub(super) fn progress(&self, wave: usize) -> Next {
         let Input { rollout: Rollout { waves, .. }, now, .. } = self.input;
         let mut rollout = self.input.rollout.clone();
@@ -52,13 +52,13 @@ impl Pass<'_> {
         self.complete(rollout)
     }
 
-    /// Moves every node that was moved back to the revision before; one that
-    /// fails there too stops it.
+    /// Moves every moved node back to the previous revision. A node that fails there too
+    /// stops the rollout.
     pub(super) fn roll_back(&self, rollout: Rollout, why: &FailureSummary) -> Next {
         let now = self.input.now;
         let (back, left): (Vec<&Row<'_>>, Vec<&Row<'_>>) =
             self.due_back().into_iter().partition(|row| row.is_at_destination(Direction::Back));
-        // A node that was never moved has nothing to return from.
+        // A node that was never moved has nothing to roll back.
         let back: Vec<&Row<'_>> =
             back.into_iter().filter(|row| row.is_moved || row.is_inherited).collect();
         let failures = failures_of(&back, Direction::Back);
@@ -100,9 +100,8 @@ impl Pass<'_> {
         }
     }
 
-    /// The end: every node gets the pointer that it has when nothing is being
-    /// changed. Those that did not differ take the new number without anything
-    /// being done on them.
+    /// Completes the rollout: every node gets the pointer that it has when nothing is
+    /// being changed. Nodes that did not differ get the new number without any work.
     fn complete(&self, rollout: Rollout) -> Next {
         let Input { to, targets, now, .. } = self.input;
         let kept = to.nodes.keys().map(|node| (node.clone(), Some(to.revision)));
@@ -116,7 +115,8 @@ impl Pass<'_> {
         self.end(rollout, ended, moves)
     }
 
-    /// With more pointers than are moved at once, the rollout ends with the last of them.
+    /// Ends the rollout with the last of these moves, if there are more than one step
+    /// makes.
     fn end(&self, under_way: Rollout, ended: Rollout, mut moves: Moves) -> Next {
         let is_last = moves.len() <= self.moves_max;
         if let Some(first_left) = moves.keys().nth(self.moves_max).cloned() {
@@ -126,8 +126,8 @@ impl Pass<'_> {
         Next { rollout, moves, waits_for: WaitsFor::default() }
     }
 
-    /// Pointers of nodes that are not enrolled any more: nothing of them is waited
-    /// for, and should one join again, it is like the others.
+    /// Returns the moves of nodes that are no longer enrolled. The rollout does not wait
+    /// for them, and a node that joins again is like the others.
     fn absent(
         &self,
         direction: Direction,
@@ -144,9 +144,9 @@ impl Pass<'_> {
         })
     }
 
-    /// The enrolled nodes that count in a wave: its own, or after the last one
-    /// whatever no wave names or joined again when its wave had passed; and
-    /// inherited ones that were moved already.
+    /// Returns the enrolled nodes that count in a wave: its own, and inherited ones that
+    /// were moved already. After the last wave, these are the nodes that no wave names or
+    /// that joined again after their wave.
     fn due(&self, wave: usize) -> Vec<&Row<'_>> {
         let Rollout { waves, inherited, .. } = self.input.rollout;
         let mut due: Vec<&Row<'_>> = match waves.get(wave) {
@@ -164,7 +164,8 @@ impl Pass<'_> {
         due
     }
 
-    /// The enrolled nodes of a rollback: the last moved comes back first.
+    /// Returns the enrolled nodes of a rollback. The last moved node is the first to be
+    /// rolled back.
     fn due_back(&self) -> Vec<&Row<'_>> {
         let Rollout { waves, moved, inherited, .. } = self.input.rollout;
         let in_waves = waves.iter().rev().flat_map(|wave| wave.iter().rev());
@@ -175,14 +176,15 @@ impl Pass<'_> {
         due
     }
 
-    /// The nodes that another rollout left half-way and that are not where they should be yet.
+    /// Returns the nodes that another rollout left between revisions and that are not at
+    /// their destination yet.
     fn off_target(&self, direction: Direction) -> impl Iterator<Item = &Row<'_>> {
         self.rows.all().filter(move |row| row.is_off_target && !row.is_at_destination(direction))
     }
 
-    /// Those that move now: nodes still busy with something else are moved at
-    /// once, for they hold a place already; of the others as many as there are
-    /// places left.
+    /// Returns the moves of this step. Nodes that are busy with something else are moved
+    /// at once, because they use a place already. Of the others, as many are moved as
+    /// places are left.
     fn next_moves(
         &self,
         busy: &[&Row<'_>],
@@ -198,8 +200,8 @@ impl Pass<'_> {
         moving.map(|row| (row.name.clone(), row.destination(direction))).collect()
     }
 
-    /// The rollout with these moves. What is moved after the waves joined again
-    /// since, or was left somewhere else, so everything on it is looked at.
+    /// Returns the rollout with these moves. Everything is checked on nodes that move
+    /// after the waves, because they joined again since or were left elsewhere.
     fn moving(&self, mut rollout: Rollout, moves: &Moves, is_late: bool) -> Rollout {
         let rows = self.rows.of(moves.keys());
         let inherited = rows.filter(|row| is_late || row.is_off_target);
@@ -209,7 +211,7 @@ impl Pass<'_> {
     }
 }
 
-/// Each row once, in the order of their names.
+/// Returns each row once, in the order of their names.
 fn by_name<'r, 'a: 'r>(rows: impl Iterator<Item = &'r Row<'a>>) -> Vec<&'r Row<'a>> {
     rows.map(|row| (row.name, row)).collect::<BTreeMap<_, _>>().into_values().collect()
 }

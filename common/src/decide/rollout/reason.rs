@@ -1,4 +1,4 @@
-//! What people read of a rollout: what it waits for, and why it stopped.
+//! The reasons of a rollout, as people read them: what it waits for, and why it stopped.
 
 use std::fmt::{Display, Formatter, Result};
 
@@ -6,18 +6,18 @@ use crate::document::report::Phase;
 use crate::document::rollout::{FailedComponent, FailureSummary, NodeFailure, PauseReason};
 use crate::id::{ComponentName, NodeName};
 
-/// Failures that a summary names.
+/// The number of failures that a summary names.
 const NAMED_MAX: usize = 5;
 
-/// What one node is waited for.
+/// The wait for one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeWait {
     pub node: NodeName,
-    /// What has to happen on it.
+    /// The event that has to happen on the node.
     pub wait: Wait,
 }
 
-/// What has to happen on a node before a rollout goes on.
+/// An event that has to happen on a node before a rollout continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wait {
     /// The controller has not recorded the node's assignment yet.
@@ -26,23 +26,23 @@ pub enum Wait {
     Unreachable,
     /// The node has not said that it applied its assignment.
     AssignmentNotTaken,
-    /// The node has said nothing of a component that it should run.
+    /// The node has not reported a component that it should run.
     NotReported { component: ComponentName },
-    /// A component has not come to its end.
+    /// A component has not reached the desired state.
     Instance {
         component: ComponentName,
         phase: Phase,
-        /// Why, in the agent's words.
+        /// The reason that the agent reported.
         reason: String,
     },
 }
 
-/// Everything that a rollout waits for; empty when it waits for nothing.
+/// Everything that a rollout waits for; empty if it waits for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WaitsFor(pub Vec<NodeWait>);
 
 impl WaitsFor {
-    /// Whether it waits for nothing.
+    /// Returns whether it waits for nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -50,7 +50,7 @@ impl WaitsFor {
 }
 
 impl FailureSummary {
-    /// The summary of these failures.
+    /// Returns the summary of these failures.
     #[must_use]
     pub fn of(failures: &[NodeFailure]) -> Self {
         let named = failures.iter().take(NAMED_MAX).map(|failure| FailedComponent {

@@ -1,4 +1,4 @@
-//! What a decision has to know of each node, worked out once for all of it.
+//! The facts about each node that a decision needs, which are computed once per step.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -10,19 +10,19 @@ use crate::id::{ContentHash, NodeName, RevisionNumber};
 use super::gate::Gate;
 use super::{Input, NodeView};
 
-/// Which way a rollout moves nodes.
+/// The direction in which a rollout moves nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
-    /// To the revision wanted.
+    /// To the wanted revision.
     Forward,
-    /// To the revision before.
+    /// To the previous revision.
     Back,
 }
 
-/// A node's share of one plan, with its identity.
+/// A node's share of one plan, with its hash.
 pub(super) struct NodeShare<'a> {
     pub(super) plan: &'a Share,
-    /// The plan's number; none where the plan is not there.
+    /// The revision of the plan; `None` if there is no plan.
     pub(super) revision: Option<RevisionNumber>,
     hash: OnceCell<ContentHash>,
 }
@@ -45,22 +45,22 @@ impl<'a> NodeShare<'a> {
 pub(super) struct Row<'a> {
     pub(super) name: &'a NodeName,
     pub(super) view: NodeView<'a>,
-    /// The revision its pointer names now.
+    /// The revision that its pointer names now.
     pub(super) target: Option<RevisionNumber>,
-    /// The revision it is moved to.
+    /// The revision to which it is moved.
     wanted: Option<RevisionNumber>,
-    /// The revision it points to when nothing is being changed.
+    /// The revision that its pointer names when nothing is being changed.
     stable_target: Option<RevisionNumber>,
-    /// Its pointer names neither of the rollout's two revisions, or the
-    /// rollout before was still at it.
+    /// Whether its pointer names neither of the rollout's two revisions, or the rollout
+    /// before had not finished with it.
     pub(super) is_off_target: bool,
-    /// This rollout moved its pointer.
+    /// Whether this rollout moved its pointer.
     pub(super) is_moved: bool,
-    /// It came, or is to come, from neither of the rollout's two revisions.
+    /// Whether it comes from neither of the rollout's two revisions.
     pub(super) is_inherited: bool,
     pub(super) to: NodeShare<'a>,
     pub(super) from: NodeShare<'a>,
-    /// Nothing of this tenant is known to be good.
+    /// Whether no revision of this tenant is known to be good.
     is_first: bool,
     idle: OnceCell<bool>,
     gates: [OnceCell<Gate>; 2],
@@ -70,7 +70,7 @@ pub(super) struct Row<'a> {
 pub(super) struct Rows<'a>(BTreeMap<&'a NodeName, Row<'a>>);
 
 impl<'a> Rows<'a> {
-    /// `nothing` is the share of a node that carries nothing.
+    /// Makes the rows. `nothing` is the share of a node that carries nothing.
     pub(super) fn new(input: Input<'a>, nothing: &'a Share) -> Self {
         let row = |(name, view)| (name, Row::new(input, name, view, nothing));
         Self(input.nodes.iter().map(row).collect())
@@ -80,7 +80,8 @@ impl<'a> Rows<'a> {
         self.0.values()
     }
 
-    /// The rows of these nodes in their order; nodes that are not enrolled have none.
+    /// Returns the rows of these nodes in their order. Nodes that are not enrolled have
+    /// none.
     pub(super) fn of<'n>(
         &self,
         names: impl IntoIterator<Item = &'n NodeName>,
@@ -97,8 +98,8 @@ impl<'a> Row<'a> {
     fn new(input: Input<'a>, name: &'a NodeName, view: &NodeView<'a>, nothing: &'a Share) -> Self {
         let rollout = input.rollout;
         let target = input.targets.get(name).copied();
-        // A node that carries nothing any more needs no pointer, unless nothing is known to
-        // be good: then it has to be told which revision says that it is empty.
+        // A node that no longer carries anything needs no pointer, unless nothing is
+        // known to be good: then it must learn which revision says that it is empty.
         let is_undecided =
             || input.from.is_none() && rollout.waves.iter().flatten().any(|named| named == name);
         let is_wanted = input.to.nodes.contains_key(name) || is_undecided();
@@ -123,7 +124,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The pointer it is to have.
+    /// Returns the pointer that it should have.
     pub(super) fn destination(&self, direction: Direction) -> Option<RevisionNumber> {
         match direction {
             Direction::Forward => self.wanted,
@@ -135,7 +136,7 @@ impl<'a> Row<'a> {
         self.target == self.destination(direction)
     }
 
-    /// Whether it has done what its pointer asks.
+    /// Returns the state of its gate: whether it has done what its pointer asks.
     pub(super) fn gate(&self, direction: Direction) -> &Gate {
         let [forward, back] = &self.gates;
         match direction {
@@ -144,21 +145,21 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Whether nothing goes on on the node, as far as it said: away or not, it
-    /// does nothing but what it was given.
+    /// Returns whether the node is idle by its last report. This also holds for an
+    /// unreachable node, because it only does what it was assigned.
     pub(super) fn is_idle(&self) -> bool {
         *self.idle.get_or_init(|| self.finds_idle())
     }
 
     fn finds_idle(&self) -> bool {
-        // Before anything is good, a node without a pointer was given nothing to do.
+        // Before anything is good, a node without a pointer has no work.
         if self.is_first && self.target.is_none() {
             return true;
         }
         let NodeView { report, assigned, .. } = self.view;
         let Some((report, (generation, given))) = report.zip(assigned) else { return false };
         let has_what_it_points_to = match self.target {
-            // One that was told to be empty in between may name that revision still.
+            // A node that was emptied in between may still report that revision.
             Some(target) if self.was_renumbered(target) => true,
             Some(target) => report.revision == target && self.is_share(target, given),
             None => report.instances.is_empty(),
@@ -168,14 +169,15 @@ impl<'a> Row<'a> {
             && report.instances.values().all(|instance| instance.phase.is_idle())
     }
 
-    /// Whether a superseded rollout gave the node a new number and no work: of
-    /// those that it gave work, this rollout knows.
+    /// Returns whether a superseded rollout gave the node a new number without any work.
+    /// This rollout knows all nodes to which that one gave work.
     fn was_renumbered(&self, target: RevisionNumber) -> bool {
         let is_known = [&self.to, &self.from].iter().any(|share| share.revision == Some(target));
         !is_known && !self.is_inherited && !self.is_moved
     }
 
-    /// Whether that is what a revision asks of the node, as far as its plan is at hand.
+    /// Returns whether this content is the node's share of a revision, as far as its plan
+    /// is known.
     fn is_share(&self, revision: RevisionNumber, content: &ContentHash) -> bool {
         let mut shares = [&self.to, &self.from].into_iter();
         let share = shares.find(|share| share.revision == Some(revision));
@@ -183,7 +185,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The pointer to a plan that a node has when nothing is being changed.
+/// Returns the pointer to a plan that a node has when nothing is being changed.
 pub(super) fn pointer(plan: &Plan, node: &NodeName) -> Option<RevisionNumber> {
     plan.nodes.contains_key(node).then_some(plan.revision)
 }

@@ -65,7 +65,7 @@ fn told(rollout: &Rollout, later: Option<&str>) -> (Ending, String) {
 }
 
 #[test]
-fn states_that_go_on_are_waited_for() {
+fn a_rollout_in_progress_has_no_verdict_yet() {
     let why = failed();
     let states = [State::Progressing { wave: 0 }, State::RollingBack { why }, State::Superseded];
     for state in states {
@@ -77,30 +77,30 @@ fn states_that_go_on_are_waited_for() {
 }
 
 #[test]
-fn the_rollout_before_says_nothing_of_this_one() {
+fn the_rollout_of_an_earlier_revision_has_no_effect() {
     for state in [State::Completed, rolled_back(), paused(PauseReason::Restored)] {
         assert_eq!(judged(Some(&rollout(6, 7, state)), None), Verdict::Waiting);
     }
 }
 
 #[test]
-fn every_end_has_its_ending_and_its_sentence() {
+fn every_end_has_an_outcome_and_a_sentence() {
     let table = [
         (rollout(7, 8, State::Completed), Ending::Done, "done: acme runs revision 8, after 41s"),
         (
             rollout(7, 8, rolled_back()),
             Ending::RolledBack,
-            "rolled back: revision 8 of acme did not hold, its nodes run revision 7 again: voice on n2: it ended",
+            "rolled back: revision 8 of acme failed, and its nodes run revision 7 again: voice on n2: it ended",
         ),
         (
             rollout(7, 9, rolled_back()),
             Ending::RolledBack,
-            "rolled back: revision 9 of acme, which superseded 8, did not hold; its nodes run revision 7 again, without this change: voice on n2: it ended",
+            "rolled back: revision 9 of acme, which superseded 8, failed; its nodes run revision 7 again, without this change: voice on n2: it ended",
         ),
         (
             rollout(8, 9, rolled_back()),
             Ending::Done,
-            "done: acme runs revision 8 again, for revision 9 did not hold: voice on n2: it ended",
+            "done: acme runs revision 8 again, because revision 9 failed: voice on n2: it ended",
         ),
         (
             rollout(7, 8, paused(PauseReason::Failed { change: failed() })),
@@ -119,7 +119,7 @@ fn every_end_has_its_ending_and_its_sentence() {
 }
 
 #[test]
-fn a_later_revision_that_leaves_what_the_change_touched_contains_it() {
+fn a_later_revision_with_the_same_instances_contains_the_change() {
     let completed = rollout(8, 9, State::Completed);
     let same = spec_with("voice", "2");
     let elsewhere = same.replace("db: \"1\"", "db: \"2\"");
@@ -133,7 +133,7 @@ fn a_later_revision_that_leaves_what_the_change_touched_contains_it() {
 }
 
 #[test]
-fn a_later_revision_that_alters_any_of_it_does_not_contain_the_change() {
+fn a_later_revision_with_a_different_instance_does_not_contain_the_change() {
     let completed = rollout(8, 9, State::Completed);
     let undone = SPEC.to_owned();
     let other = spec_with("voice", "3");
@@ -149,7 +149,7 @@ fn a_later_revision_that_alters_any_of_it_does_not_contain_the_change() {
 }
 
 #[test]
-fn where_only_one_of_two_nodes_keeps_it_the_other_is_named() {
+fn only_the_nodes_with_differences_are_named() {
     let one = SPEC.replace("voice: \"1\"", "voice: {version: \"2\", nodes: [n2]}");
     let (ending, sentence) = told(&rollout(8, 9, State::Completed), Some(&one));
     assert_eq!(ending, Ending::Failed);
@@ -157,7 +157,7 @@ fn where_only_one_of_two_nodes_keeps_it_the_other_is_named() {
 }
 
 #[test]
-fn nothing_that_was_not_compared_counts_as_contained() {
+fn without_a_comparison_nothing_counts_as_contained() {
     let unknown = |verdict: &Verdict| {
         assert!(
             matches!(verdict, Verdict::Superseded { holds: Holds::Unknown(_), .. }),
@@ -172,12 +172,12 @@ fn nothing_that_was_not_compared_counts_as_contained() {
         ChangeRef { revision: RevisionNumber(8), at: ACCEPTED, changes: &[], plan: Some(&plan) };
     unknown(&verdict(of_text, Some(&completed), Some(&plan)));
     let (_, sentence) = told(&completed, None);
-    let expected = "failed: revision 9 of acme superseded 8; compare them with omlctl history tenant=acme, since it cannot be told whether this change is contained: the plan of one of the two cannot be read";
+    let expected = "failed: revision 9 of acme superseded 8, and it is unknown whether it contains this change (the plan of one of them cannot be read); compare them with omlctl history tenant=acme";
     assert_eq!(sentence, expected);
 }
 
 #[test]
-fn of_many_places_a_sentence_names_the_first() {
+fn a_sentence_names_only_the_first_of_many_places() {
     let place = |n: usize| InstancePlace {
         node: format!("n{n}").parse().unwrap(),
         component: "voice".parse().unwrap(),

@@ -1,4 +1,4 @@
-//! Plans: what every node of a tenant runs under one revision.
+//! Plans: the instances of every node of a tenant under one revision.
 
 use std::collections::BTreeMap;
 
@@ -7,32 +7,31 @@ use serde::{Deserialize, Serialize};
 use crate::document::{Document, Share, is_default};
 use crate::id::{NodeName, RevisionNumber, TenantId};
 
-/// What every node of a tenant runs under one revision.
+/// The instances that every node of a tenant runs under one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     pub tenant: TenantId,
     /// The revision that the plan belongs to.
     pub revision: RevisionNumber,
-    /// How its rollout is made.
     pub strategy: Strategy,
-    /// The share of every node.
+    /// The instances of every node.
     #[serde(default, skip_serializing_if = "is_default")]
     pub nodes: BTreeMap<NodeName, Share>,
-    /// The order in which nodes change: those of one wave may change together.
+    /// The order in which nodes change. The nodes of one wave may change together.
     #[serde(default, skip_serializing_if = "is_default")]
     pub waves: Vec<Vec<NodeName>>,
 }
 
-/// How a rollout is made.
+/// The strategy of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strategy {
     /// The number of nodes that may change at the same time.
     pub max_parallel: u32,
-    /// What happens when a new version fails.
+    /// The reaction to a new version that fails.
     pub on_failure: OnFailure,
 }
 
-/// What happens when a new version fails.
+/// The reaction of a rollout to a new version that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {

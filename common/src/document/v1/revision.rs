@@ -38,7 +38,7 @@ pub enum RevisionKind {
     Rollback,
 }
 
-/// One line of the difference between two plans.
+/// A change of one instance between two plans.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Change {
     pub node: NodeName,
@@ -50,30 +50,30 @@ pub struct Change {
     /// The version after; empty if there is none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub to: String,
-    /// What differs beside the version.
+    /// The differences other than the version.
     #[serde(default, skip_serializing_if = "is_default")]
     pub note: String,
 }
 
-/// In which way an instance changes.
+/// The way in which an instance changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
     /// The instance is new.
     Add,
     Remove,
-    /// The instance is stopped and started as something else.
+    /// The instance is stopped and started with another workload.
     Replace,
-    /// Only how the instance is watched or changed differs; it is not stopped.
+    /// Only its probes or the policy for changes differ, so the instance keeps running.
     Update,
 }
 
-/// The revisions of a tenant that count.
+/// The relevant revisions of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// The revision that operators want.
+    /// The revision that the operators asked for.
     pub current: RevisionNumber,
-    /// The highest number given so far.
+    /// The highest revision number so far.
     pub last: RevisionNumber,
     /// The last revision whose rollout was completed.
     #[serde(default, skip_serializing_if = "is_default")]

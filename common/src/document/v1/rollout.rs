@@ -1,4 +1,4 @@
-//! Rollouts: the way of a tenant's nodes from one revision to another.
+//! Rollouts: the moves of a tenant's nodes from one revision to another.
 
 use std::collections::BTreeSet;
 
@@ -9,36 +9,36 @@ use crate::document::{Document, is_default};
 use crate::id::{ComponentName, NodeName, RevisionNumber};
 use crate::time::Timestamp;
 
-/// The way of a tenant's nodes from one revision to another.
+/// The move of a tenant's nodes from one revision to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
     /// The last revision known to be good; absent for a tenant's first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub from: Option<RevisionNumber>,
-    /// The revision wanted.
+    /// The wanted revision.
     pub to: RevisionNumber,
     /// The nodes that change, wave by wave.
     #[serde(default, skip_serializing_if = "is_default")]
     pub waves: Vec<Vec<NodeName>>,
     pub state: State,
     pub since: Timestamp,
-    /// The first failures on the way.
+    /// The failures so far; only the first ones if there are many.
     #[serde(default, skip_serializing_if = "is_default")]
     pub failures: Vec<NodeFailure>,
     /// The nodes whose pointer the rollout has moved.
     #[serde(default, skip_serializing_if = "is_default")]
     pub moved: BTreeSet<NodeName>,
-    /// The nodes that an earlier rollout left between two revisions, so that everything
-    /// on them is looked at.
+    /// The nodes that another rollout left between revisions, so that they come from
+    /// neither of this rollout's two. Everything on them is checked.
     #[serde(default, skip_serializing_if = "is_default")]
     pub inherited: BTreeSet<NodeName>,
 }
 
-/// How far a rollout is.
+/// The state of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum State {
-    /// Nodes of this wave are being moved.
+    /// The nodes of this wave are being moved.
     Progressing {
         /// The index of the wave, from 0.
         wave: usize,
@@ -48,15 +48,16 @@ pub enum State {
     /// An operator has to decide.
     Paused {
         why: PauseReason,
-        /// Whether the rollout was on the way back when it paused.
+        /// Whether the rollout was rolling back when it paused, so that the next change is
+        /// made on the previous revision.
         #[serde(default, skip_serializing_if = "is_default")]
         returning: bool,
     },
-    /// Moved nodes are being moved back.
+    /// The moved nodes are being moved back.
     RollingBack { why: FailureSummary },
     /// Every node runs the previous revision.
     RolledBack { why: FailureSummary },
-    /// A later change took its place before it was done.
+    /// A later change superseded the rollout before it ended.
     Superseded,
 }
 
@@ -64,13 +65,13 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum PauseReason {
-    /// The revision wanted failed, and nothing may or can be rolled back.
+    /// The wanted revision failed, and nothing may or can be rolled back.
     Failed { change: FailureSummary },
-    /// The revision wanted failed, and so did the revision before it.
+    /// The wanted revision failed, and so did the revision before it.
     RollbackFailed {
-        /// What failed first.
+        /// The failures of the wanted revision.
         change: FailureSummary,
-        /// What failed while it was rolled back.
+        /// The failures during the rollback.
         rollback: FailureSummary,
     },
     /// The controller was restored from a backup.
@@ -93,7 +94,7 @@ pub struct FailureSummary {
 pub struct FailedComponent {
     pub component: ComponentName,
     pub node: NodeName,
-    /// What happened, in the agent's words.
+    /// The message that the agent reported.
     pub message: String,
 }
 
@@ -105,13 +106,13 @@ pub struct NodeFailure {
     pub failure: Failure,
 }
 
-/// What became of a revision.
+/// The outcome of the rollout of a revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolloutOutcome {
-    /// The state that its rollout ended in.
+    /// The state in which the rollout ended.
     pub state: State,
     pub at: Timestamp,
-    /// The first failures on the way.
+    /// The failures during the rollout; only the first ones if there are many.
     #[serde(default, skip_serializing_if = "is_default")]
     pub failures: Vec<NodeFailure>,
 }

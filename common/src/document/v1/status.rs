@@ -7,56 +7,56 @@ use crate::document::{Document, is_default};
 use crate::id::ContentHash;
 use crate::time::Timestamp;
 
-/// What a supervisor knows of its instance. It is written after every change and every
-/// probe.
+/// The state of an instance as its supervisor sees it. It is written after every change
+/// and every probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// The workload hash of the container that the supervisor holds.
+    /// The workload hash of the supervised container.
     pub hash: ContentHash,
-    /// The engine's id of that container.
+    /// The id of the container in the engine.
     pub container: String,
-    /// The health that the probe found.
     pub health: Health,
-    /// The probe that was asked, if the supervisor said which.
+    /// The probe that was used; absent if the supervisor did not report it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub probe: Option<Probe>,
-    /// When the probe last answered or timed out.
+    /// The time at which the last probe was answered or timed out.
     pub checked_at: Timestamp,
-    /// Since when the health is what it is.
+    /// The time at which the health last changed.
     pub since: Timestamp,
-    /// What the probe found, for people.
+    /// The result of the probe, for people.
     #[serde(default, skip_serializing_if = "is_default")]
     pub detail: String,
-    /// Wrong answers in a row; too few yet to make a healthy instance unhealthy.
+    /// The failed probes in a row. A healthy instance becomes unhealthy only after several.
     #[serde(default, skip_serializing_if = "is_default")]
     pub failures: u32,
-    /// Active calls, dialogs or sessions, where they can be counted and were read.
+    /// The active calls; absent if they cannot be read or the component counts none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub active: Option<u64>,
-    /// The last change of the container that somebody else made.
+    /// The last change that somebody else made to the container.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drift: Option<Drift>,
 }
 
-/// Health as it was observed.
+/// The health of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
-    /// Started, but not answering yet.
+    /// The program has started but not answered yet.
     Starting,
     Healthy,
-    /// Does not answer, or answers wrongly.
+    /// The program does not answer, or its answer is wrong.
     Unhealthy,
-    /// Nothing was observed yet, or too long ago, or the word is not known here.
+    /// No probe has run yet or the last result is too old, or this release does not know
+    /// the word.
     #[serde(other)]
     Unknown,
 }
 
-/// A change on the host that somebody else made and that was undone.
+/// A change that somebody else made on the host, and that the agent undid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
     pub at: Timestamp,
-    /// What was found: "container oml-asterisk-server was removed".
+    /// A description, such as "container oml-asterisk-server was removed".
     pub found: String,
 }
 

@@ -1,4 +1,4 @@
-//! A request as it meets the tenant's present state.
+//! A change request, together with the tenant's current state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,24 +18,25 @@ use crate::ops::{OpsError, Result};
 use crate::records::values::{Head, RevisionKind};
 use crate::records::{Entry, keys};
 
-/// What is asked for, and of what.
+/// The wanted specification, with the records that it is compared to.
 pub(super) struct Draft {
     pub(super) tenant: TenantId,
     pub(super) head: Option<Entry<Head>>,
     pub(super) rollout: Option<Entry<Rollout>>,
-    /// Text and plan of the revision that the change is made on.
+    /// The text and plan of the revision on which the change is made.
     pub(super) before: Option<(String, Arc<Plan>)>,
     pub(super) text: String,
     pub(super) spec: TenantSpec,
     pub(super) kind: RevisionKind,
-    /// Plans of which something may run on the nodes.
+    /// The plans of the revisions of which something may be running.
     pub(super) may_run: Vec<Arc<Plan>>,
-    /// Digests already recorded.
+    /// The digests that are already recorded.
     pub(super) known: BTreeMap<ImageName, Digest>,
 }
 
 impl Changes {
-    /// `given` is the specification that came with the request, if one did.
+    /// Reads the records and makes the draft. `given` is the specification that came with
+    /// the request, if there was one.
     pub(super) async fn draft(
         &self,
         request: &ChangeRequest,
@@ -96,7 +97,7 @@ impl Changes {
 }
 
 impl Draft {
-    /// What of the way to that plan takes two changes.
+    /// Returns a problem for everything that takes two changes to reach that plan.
     pub(super) fn conflicts(&self, plan: &Plan) -> Vec<Problem> {
         let found = self.may_run.iter().flat_map(|before| conflicts::check(before, plan).0);
         let lines = found

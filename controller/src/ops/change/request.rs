@@ -1,4 +1,4 @@
-//! What operators ask for, and what they are told.
+//! The requests of operators for changes, and their results.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +11,31 @@ use serde::Serialize;
 
 use crate::ops::{OpsError, Result};
 
-/// What an operator asks for.
+/// The change that an operator requests.
 #[derive(Debug, Clone, Serialize)]
 pub enum ChangeRequest {
     Apply {
-        /// As the operator wrote it.
+        /// The specification as the operator wrote it.
         spec_yaml: String,
     },
-    /// The present specification with other versions.
+    /// The current specification with other versions.
     SetVersion { tenant: TenantId, versions: BTreeMap<ComponentName, Version> },
-    /// An earlier specification.
+    /// The specification of an earlier revision.
     Rollback { tenant: TenantId, to: RevisionNumber },
 }
 
-/// How it is asked.
+/// The circumstances of a request.
 #[derive(Debug, Clone)]
 pub struct RequestContext {
     pub who: OperatorName,
-    /// The same id twice is the same change once.
+    /// The operation id. A request that is repeated with the same id makes one change.
     pub op_id: Option<IdempotencyKey>,
     pub dry_run: bool,
-    /// In the operator's words.
+    /// The reason that the operator gives.
     pub why: String,
 }
 
-/// An operator's own id of a change.
+/// An operation id that an operator chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
@@ -56,19 +56,20 @@ impl std::fmt::Display for IdempotencyKey {
     }
 }
 
-/// What came of it.
+/// The result of a change request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeResult {
     pub tenant: TenantId,
-    /// The revision made (of a dry run: that would be made), or the present one.
+    /// The revision that was made, that a dry run would make, or the current one if
+    /// nothing changed.
     pub revision: RevisionNumber,
     pub changed: bool,
-    /// What differs on the nodes; nothing when only the specification's text does.
+    /// The differences on the nodes; empty if only the text of the specification differs.
     pub changes: Vec<Change>,
 }
 
 impl ChangeRequest {
-    /// Whose it is, and the specification that came with it.
+    /// Reads the tenant, and the specification that came with the request.
     pub(super) fn read(&self) -> Result<(TenantId, Option<TenantSpec>)> {
         match self {
             ChangeRequest::Apply { spec_yaml } => {

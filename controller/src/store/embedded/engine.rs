@@ -7,9 +7,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::OpenError;
 use super::header::{FORMAT, Header};
-use super::layout::{self, Contents, Entry, Meta};
+use super::layout::{self, Contents, Meta, ValueHead};
+use super::{OpenError, lock};
 use crate::store::{RawKey, StoreError, Versioned, Write, WriteAction};
 
 /// The size of sled's cache. It is small to save memory: frequent reads hit the page
@@ -66,6 +66,7 @@ impl Engine {
         }
         remove_unfinished(dir).map_err(|source| OpenError::io(dir, source))?;
         let path = dir.join("db");
+        lock::wait_until_free(&path)?;
         let db = open_sled(dir)?;
         let file = File::open(&path).map_err(|source| OpenError::io(&path, source))?;
         let meta = db.get(layout::META).map_err(|error| OpenError::from_sled(dir, error))?;
@@ -173,19 +174,19 @@ impl Engine {
 
     fn value(&self, key: &RawKey, stored: &[u8]) -> Result<Versioned> {
         let damaged = |reason| damaged(key.clone(), reason);
-        let entry =
-            Entry::decode(stored).ok_or_else(|| damaged("its first piece cannot be read"))?;
-        let mut value = Vec::with_capacity(entry.len.min(crate::store::VALUE_SIZE_BYTES_MAX));
-        value.extend(entry.first);
-        for number in 1..=entry.pieces() {
+        let head =
+            ValueHead::decode(stored).ok_or_else(|| damaged("its first piece cannot be read"))?;
+        let mut value = Vec::with_capacity(head.len.min(crate::store::VALUE_SIZE_BYTES_MAX));
+        value.extend(head.first);
+        for number in 1..=head.pieces() {
             let piece = self.db.get(layout::piece_key(key.as_str(), number));
             let piece = piece.map_err(broken)?;
             value.extend(piece.ok_or_else(|| damaged("a piece is missing"))?.as_ref());
         }
-        if value.len() != entry.len {
+        if value.len() != head.len {
             return Err(damaged("a piece has the wrong size"));
         }
-        Ok(Versioned { version: entry.version, value: Bytes::from(value) })
+        Ok(Versioned { version: head.version, value: Bytes::from(value) })
     }
 
     fn read_all(&self) -> Result<Contents> {
@@ -199,13 +200,13 @@ impl Engine {
 
 /// Adds one value to a batch and returns the number of pieces after the first.
 fn put(batch: &mut sled::Batch, key: &str, version: u64, value: &[u8]) -> u32 {
-    let entry = Entry::of(version, value);
-    batch.insert(layout::entry_key(key), entry.encode());
+    let head = ValueHead::of(version, value);
+    batch.insert(layout::entry_key(key), head.encode());
     for (number, piece) in value.chunks(layout::PIECE_SIZE_BYTES).enumerate().skip(1) {
         // The cast is safe: a value of the greatest size has 256 pieces.
         batch.insert(layout::piece_key(key, number as u32), piece);
     }
-    entry.pieces()
+    head.pieces()
 }
 
 fn encode(meta: &Meta) -> Vec<u8> {

@@ -5,12 +5,12 @@
 //! durable. The number may therefore be lower than that of the last commit; if
 //! the last commit in the database is lower than the number, data was lost.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::OpenError;
+use super::{OpenError, lock};
 
 /// The format that this release writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 1;
@@ -48,10 +48,7 @@ impl Header {
             let is_missing = source.kind() == std::io::ErrorKind::NotFound;
             if is_missing { OpenError::Missing { file } } else { OpenError::Io { file, source } }
         })?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::Locked { file: path.clone() },
-            TryLockError::Error(source) => OpenError::Io { file: path.clone(), source },
-        })?;
+        lock::take(&file, &path)?;
         let mut found = Vec::new();
         let read = (&file).take(4096).read_to_end(&mut found);
         read.map_err(|source| OpenError::Io { file: path.clone(), source })?;
@@ -69,6 +66,16 @@ impl Header {
             // The commit itself is durable; only the check at the next start is weaker.
             let file = self.path.display();
             tracing::warn!(%file, %error, "cannot write the number of the last commit");
+        }
+    }
+}
+
+impl Drop for Header {
+    fn drop(&mut self) {
+        // Closing the file would leave it locked while a child process that was just
+        // forked has a copy of it.
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(file = %self.path.display(), %error, "cannot unlock the store");
         }
     }
 }

@@ -67,13 +67,13 @@ impl Contents {
 
 /// The head of a stored value: its version, its whole length and its first piece.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry<'a> {
+pub(super) struct ValueHead<'a> {
     pub(super) version: u64,
     pub(super) len: usize,
     pub(super) first: &'a [u8],
 }
 
-impl<'a> Entry<'a> {
+impl<'a> ValueHead<'a> {
     pub(super) fn of(version: u64, value: &'a [u8]) -> Self {
         let first = &value[..value.len().min(PIECE_SIZE_BYTES)];
         Self { version, len: value.len(), first }

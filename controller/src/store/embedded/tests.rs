@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::pin::pin;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -103,6 +104,39 @@ async fn a_store_can_be_open_only_once() {
     assert!(matches!(error, OpenError::Locked { .. }), "{error}");
     store.close().await;
     assert!(open(dir.path()).await.is_ok());
+}
+
+/// A file of a store that somebody else has locked.
+fn locked(dir: &Path, name: &str) -> fs::File {
+    let file = fs::File::open(dir.join(name)).unwrap();
+    file.lock().unwrap();
+    file
+}
+
+#[tokio::test]
+async fn a_lock_that_is_about_to_be_released_does_not_fail_the_opening() {
+    let (dir, expected) = filled().await;
+    for name in ["header", "db"] {
+        let holder = locked(dir.path(), name);
+        let mut opening = pin!(open(dir.path()));
+        let early = tokio::time::timeout(Duration::from_millis(50), &mut opening).await;
+        assert!(early.is_err(), "{name} is locked: {:?}", early.map(|opened| opened.is_ok()));
+        drop(holder);
+        let store = opening.await.unwrap();
+        assert_eq!(contents(&store).await, expected, "{name}");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_lock_that_stays_held_is_refused_by_the_name_of_the_file() {
+    let (dir, _) = filled().await;
+    for name in ["header", "db"] {
+        let _holder = locked(dir.path(), name);
+        let message = open(dir.path()).await.unwrap_err().to_string();
+        let expected = format!("/{name} is in use by another process; stop that process first");
+        assert!(message.ends_with(&expected), "{message}");
+    }
 }
 
 #[tokio::test]

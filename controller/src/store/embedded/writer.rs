@@ -32,8 +32,13 @@ impl Writer {
         Self { shared, header, reserve_size_bytes }
     }
 
-    /// Handles requests until the store is closed.
-    pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>, watchdog: &Watchdog) {
+    /// Handles requests until the store is closed. Returns the header, which keeps the
+    /// store locked until it is dropped.
+    pub(super) fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        watchdog: &Watchdog,
+    ) -> Header {
         while let Some(Request { writes, reply }) = requests.blocking_recv() {
             let done = watchdog.run(|| self.commit(&writes));
             if done.is_ok() {
@@ -42,6 +47,7 @@ impl Writer {
             // The caller may have stopped waiting; the commit is done all the same.
             let _caller_gone = reply.send(done);
         }
+        self.header
     }
 
     fn commit(&mut self, writes: &[Write]) -> Result<Commit> {

@@ -8,7 +8,7 @@ use crate::pki::Authority;
 fn task(dir: &std::path::Path, host: &Simulated) -> (CertificateTask, Ports) {
     let env = host.env();
     let authority = Authority::create(dir, "test", env.now(), env.random()).unwrap();
-    CertificateTask::new(OwnCertificates::new(env, Arc::new(authority), Arc::default())).unwrap()
+    CertificateTask::new(OwnCertificates::new(env, Arc::new(authority), Arc::default(), 1)).unwrap()
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A line per transition and none besides.
+//! Tests that every transition has one line.
 
 use std::collections::BTreeMap;
 
@@ -51,94 +51,94 @@ fn tenant(instances: &[(&str, InstanceReport)]) -> TenantStatus {
 }
 
 #[test]
-fn a_count_that_moves_is_no_transition() {
-    let mut told = transitions();
+fn a_changed_number_is_not_a_transition() {
+    let mut shown = transitions();
     let waits = |seconds: u64| {
         let reason = format!("docker does not answer since {seconds}s");
         tenant(&[("asterisk", instance(PhaseName::Pending, &reason))])
     };
-    assert_eq!(told.see(0, &waits(1)).len(), 2);
-    assert_eq!(told.see(0, &waits(2)), Vec::<String>::new());
-    assert_eq!(told.see(0, &waits(13)), Vec::<String>::new());
+    assert_eq!(shown.update(0, &waits(1)).len(), 2);
+    assert_eq!(shown.update(0, &waits(2)), Vec::<String>::new());
+    assert_eq!(shown.update(0, &waits(13)), Vec::<String>::new());
 }
 
 #[test]
-fn another_reason_is_a_transition() {
-    let mut told = transitions();
+fn a_changed_reason_is_a_transition() {
+    let mut shown = transitions();
     let blocked = |reason: &str| tenant(&[("asterisk", instance(PhaseName::Blocked, reason))]);
-    assert_eq!(told.see(0, &blocked("port 80 is taken")).len(), 2);
-    let lines = told.see(0, &blocked("the disk is full"));
+    assert_eq!(shown.update(0, &blocked("port 80 is taken")).len(), 2);
+    let lines = shown.update(0, &blocked("the disk is full"));
     assert_eq!(lines, ["00:00:00 voice-1 asterisk 2: blocked: the disk is full"]);
 }
 
 #[test]
-fn what_was_so_before_the_change_is_not_told() {
-    let mut told = transitions();
+fn a_state_from_before_the_change_is_not_shown() {
+    let mut shown = transitions();
     let held = tenant(&[
         ("nginx", instance(PhaseName::StoppedByHand, "")),
         ("asterisk", instance(PhaseName::Ready, "")),
     ]);
-    assert_eq!(told.see(0, &held), ["00:00:00 revision 1 → 2: progressing"]);
+    assert_eq!(shown.update(0, &held), ["00:00:00 revision 1 → 2: progressing"]);
     let recovered = tenant(&[
         ("nginx", instance(PhaseName::Ready, "")),
         ("asterisk", instance(PhaseName::Ready, "")),
     ]);
-    assert_eq!(told.see(0, &recovered), ["00:00:00 voice-1 nginx: ready"]);
+    assert_eq!(shown.update(0, &recovered), ["00:00:00 voice-1 nginx: ready"]);
 }
 
 #[test]
-fn a_node_on_its_way_back_shows_the_version_it_goes_to() {
-    let mut told = transitions();
-    told.see(0, &tenant(&[("asterisk", instance(PhaseName::Ready, ""))]));
+fn a_node_that_rolls_back_shows_the_earlier_version() {
+    let mut shown = transitions();
+    shown.update(0, &tenant(&[("asterisk", instance(PhaseName::Ready, ""))]));
     let mut back = tenant(&[("asterisk", instance(PhaseName::Starting, ""))]);
     back.nodes[0].target = 1;
-    assert_eq!(told.see(0, &back), ["00:00:00 voice-1 asterisk 1: starting"]);
+    assert_eq!(shown.update(0, &back), ["00:00:00 voice-1 asterisk 1: starting"]);
 }
 
 #[test]
-fn a_node_on_its_way_to_a_later_revision_shows_no_version_of_this_one() {
-    let mut told = transitions();
-    told.see(0, &tenant(&[("asterisk", instance(PhaseName::Ready, ""))]));
+fn a_node_that_changes_to_a_later_revision_shows_no_version() {
+    let mut shown = transitions();
+    shown.update(0, &tenant(&[("asterisk", instance(PhaseName::Ready, ""))]));
     let mut later = tenant(&[("asterisk", instance(PhaseName::Starting, ""))]);
     later.nodes[0].target = 3;
     later.rollout = later.rollout.map(|rollout| Rollout { to: 3, ..rollout });
     assert_eq!(
-        told.see(0, &later),
+        shown.update(0, &later),
         ["00:00:00 revision 1 → 3: progressing", "00:00:00 voice-1 asterisk: starting"]
     );
 }
 
 #[test]
-fn a_node_on_its_way_to_what_was_good_before_an_superseded_revision_shows_no_version() {
-    let mut told = Transitions::new(Labels::new(Clock::utc(), 3, &[change()]));
+fn a_node_that_rolls_back_beyond_a_superseded_revision_shows_no_version() {
+    let mut shown = Transitions::new(Labels::new(Clock::utc(), 3, &[change()]));
     let mut back = tenant(&[("asterisk", instance(PhaseName::Starting, ""))]);
     back.nodes[0].target = 1;
     back.rollout = back.rollout.map(|rollout| Rollout { to: 3, ..rollout });
-    let lines = told.see(0, &back);
+    let lines = shown.update(0, &back);
     assert_eq!(lines[1], "00:00:00 voice-1 asterisk: starting");
 }
 
 #[test]
-fn a_lost_and_found_node_is_told() {
-    let mut told = transitions();
+fn a_node_that_disconnects_and_reconnects_is_shown() {
+    let mut shown = transitions();
     let with = |state: NodeState| {
         let mut tenant = tenant(&[]);
         tenant.nodes[0].state = state.into();
         tenant.nodes[0].last_seen_ms = 1;
         tenant
     };
-    assert_eq!(told.see(0, &with(NodeState::Connected)).len(), 1);
-    let lines = told.see(5001, &with(NodeState::Unreachable));
+    assert_eq!(shown.update(0, &with(NodeState::Connected)).len(), 1);
+    let lines = shown.update(5001, &with(NodeState::Unreachable));
     assert_eq!(lines, ["00:00:05 voice-1: unreachable, last seen 5s ago"]);
-    assert_eq!(told.see(9001, &with(NodeState::Unreachable)), Vec::<String>::new());
-    assert_eq!(told.see(9001, &with(NodeState::Connected)), ["00:00:09 voice-1: connected"]);
+    assert_eq!(shown.update(9001, &with(NodeState::Unreachable)), Vec::<String>::new());
+    assert_eq!(shown.update(9001, &with(NodeState::Connected)), ["00:00:09 voice-1: connected"]);
 }
 
 #[test]
-fn the_last_call_of_many_is_no_transition() {
-    let mut told = transitions();
+fn a_singular_is_not_a_transition() {
+    let mut shown = transitions();
     let mut see = |reason: &str| {
-        told.see(0, &tenant(&[("asterisk", instance(PhaseName::Draining, reason))])).len()
+        shown.update(0, &tenant(&[("asterisk", instance(PhaseName::Draining, reason))])).len()
     };
     let counts = ["12 calls are up", "2 calls are up", "1 call is up", "2 calls are up"];
     assert_eq!(counts.map(&mut see), [2, 0, 0, 0]);

@@ -1,4 +1,4 @@
-//! What stands on the screen while a change is on its way.
+//! Tests of the display during a change.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::clock::Clock;
 
 const NOON_MS: u64 = 1_714_564_800_000;
 
-/// A terminal of 80 columns that keeps what was drawn last.
+/// A terminal of 80 columns that keeps the last picture.
 #[derive(Debug, Clone, Default)]
 struct Screen {
     drawing: Arc<Mutex<Vec<String>>>,
@@ -126,7 +126,7 @@ fn tenant() -> TenantStatus {
 }
 
 #[test]
-fn every_node_has_a_line_that_says_what_happens_on_it() {
+fn every_node_has_a_line_with_its_instances_in_change() {
     let screen = Screen::default();
     let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
     let change = Change {

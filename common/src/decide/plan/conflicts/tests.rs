@@ -7,7 +7,7 @@ fn refused(spec: &str, catalog: &str) -> String {
     check(&from, &plan_with(spec, catalog, 2).unwrap()).to_string()
 }
 
-/// The next catalog: in the place of `voice` a component with names and a port of its own.
+/// Returns the catalog with `pbx` in place of `voice`, with other names and another port.
 fn successor(changed: (&str, &str)) -> String {
     let voice = CATALOG.find("  voice:").unwrap();
     let exporter = CATALOG.find("  exporter:").unwrap();
@@ -21,13 +21,13 @@ fn successor(changed: (&str, &str)) -> String {
 }
 
 #[test]
-fn a_successor_with_names_and_ports_of_its_own_is_handed_over_to() {
+fn a_successor_with_other_names_and_ports_is_not_a_conflict() {
     let spec = SPEC.replace("voice: \"1\"", "pbx: \"1\"");
     assert_eq!(refused(&spec, &successor(("", ""))), "");
 }
 
 #[test]
-fn nothing_takes_a_unit_a_container_or_a_port_of_what_the_same_change_takes_away() {
+fn a_unit_a_container_or_a_port_of_a_removed_component_cannot_be_used() {
     let spec = SPEC.replace("voice: \"1\"", "pbx: \"1\"");
     let cases = [
         (("container: pbx-server", "container: voice-server"), "the container voice-server"),
@@ -36,8 +36,8 @@ fn nothing_takes_a_unit_a_container_or_a_port_of_what_the_same_change_takes_away
     for (changed, shared) in cases {
         let told = |node: &str| {
             format!(
-                "components.pbx: takes {shared} of voice on {node}, which the same change takes \
-                 away (take voice away in a change of its own first)"
+                "components.pbx: uses {shared} of voice on {node}, which the same change removes \
+                 (remove voice in a separate change first)"
             )
         };
         assert_eq!(refused(&spec, &successor(changed)), [told("n2"), told("n3")].join("\n"));
@@ -45,7 +45,7 @@ fn nothing_takes_a_unit_a_container_or_a_port_of_what_the_same_change_takes_away
 }
 
 #[test]
-fn what_runs_in_a_container_does_not_become_a_packaged_unit_in_one_change() {
+fn a_container_cannot_become_a_packaged_unit() {
     let unit = "kind: unit\n    roles: [voice]\n    unit: voice.service\n    \
                 probe: {check: unit-active}\n";
     let start = CATALOG.find("  voice:").unwrap();
@@ -54,36 +54,36 @@ fn what_runs_in_a_container_does_not_become_a_packaged_unit_in_one_change() {
     let spec = SPEC.replace("voice: \"1\"", "voice: {}");
     assert_eq!(
         refused(&spec, &catalog),
-        "components.voice: was a container and would be the packaged unit voice.service \
-         (take voice away in a change of its own first)"
+        "components.voice: cannot change from a container to the packaged unit voice.service \
+         (remove voice in a separate change first)"
     );
 }
 
 #[test]
-fn a_packaged_unit_does_not_become_another_one_in_one_change() {
+fn a_packaged_unit_cannot_become_another_one() {
     let catalog = CATALOG.replace("unit: exporter.service", "unit: node-exporter.service");
     assert_eq!(
         refused(SPEC, &catalog),
-        "components.exporter: was the packaged unit exporter.service and would be \
-         node-exporter.service (take exporter away in a change of its own first)"
+        "components.exporter: cannot change from the packaged unit exporter.service to \
+         node-exporter.service (remove exporter in a separate change first)"
     );
 }
 
 #[test]
-fn what_stays_takes_no_port_of_what_goes_either() {
+fn a_component_that_stays_cannot_use_a_port_of_a_removed_component() {
     let catalog = CATALOG.replace("9100/tcp", "\"{{ settings.sip_port }}/udp\"");
     let spec = SPEC.replace("  voice: \"1\"\n", "");
     let told = |node: &str| {
         format!(
-            "components.exporter: takes port 5060/udp of voice on {node}, which the same change \
-             takes away (take voice away in a change of its own first)"
+            "components.exporter: uses port 5060/udp of voice on {node}, which the same change \
+             removes (remove voice in a separate change first)"
         )
     };
     assert_eq!(refused(&spec, &catalog), [told("n2"), told("n3")].join("\n"));
 }
 
 #[test]
-fn what_stays_may_change_its_ports_and_its_unit() {
+fn a_component_that_stays_may_change_its_ports_and_its_unit() {
     let catalog = CATALOG.replace("unit: voice.service", "unit: sip.service");
     let spec = SPEC.replace("colour: blue", "colour: blue, sip_port: \"5080\"");
     assert_eq!(refused(&spec, &catalog), "");
