@@ -117,7 +117,7 @@ pub struct Running {
 /// Starts a controller over a store.
 ///
 /// # Errors
-/// Returns [`RunError`] with the reason; nothing is left running then.
+/// Returns a [`StartError`] with the reason; nothing is left running then.
 pub async fn start(
     settings: &Settings,
     env: Env,

@@ -2,7 +2,7 @@
 //! log, the loader of settings, failpoints, and the environment as a value.
 //!
 //! This crate decides nothing about tenants, and it knows neither the wire nor a store.
-//! `omlctl` uses only the client side of [`tls`] and [`env`].
+//! `omlctl` uses only the client side of [`tls`] and [`mod@env`].
 
 pub mod env;
 pub mod failpoint;
