@@ -32,14 +32,16 @@ mod messages;
 #[cfg(any(test, feature = "sim"))]
 mod model;
 mod names;
+mod socket;
 #[cfg(test)]
 mod stub;
 mod time;
+mod unfinished;
 
 pub use login::Login;
 
-use calls::EngineCalls;
-use engine::Engine;
+use calls::{EngineCalls, Place};
+use socket::Engine;
 
 /// Containers are inspected this many at a time.
 const INSPECTIONS: usize = 8;
@@ -50,7 +52,7 @@ pub struct Docker {
     engine: Arc<dyn EngineCalls>,
     paths: Paths,
     logins: Vec<Login>,
-    local: OnceCell<images::Place>,
+    local: OnceCell<Place>,
     watcher: OnceLock<Watcher>,
 }
 
@@ -81,7 +83,7 @@ impl Docker {
     }
 
     /// What changes only with the engine's own settings.
-    async fn place(&self) -> Result<&images::Place, RuntimeError> {
+    async fn place(&self) -> Result<&Place, RuntimeError> {
         self.local.get_or_try_init(|| self.engine.place()).await
     }
 

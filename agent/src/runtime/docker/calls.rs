@@ -2,16 +2,26 @@
 //! by its id. [`super::Engine`] makes them over the engine's socket; a model of
 //! a host can answer them in its place.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerCreateBody, ContainerSummary};
 use oml_common::document::instance::Container;
 use oml_common::time::Timestamp;
-use std::time::Duration;
 use tokio::sync::watch;
 
-use super::images::Place;
 use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
+
+/// What the engine says of itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Place {
+    /// The log driver that it uses when none is asked for.
+    pub(super) log_driver: String,
+    /// Where it keeps images and containers.
+    pub(super) root: Option<PathBuf>,
+}
 
 /// The engine's verbs, each bounded in time and with an error that says what was
 /// tried. They decide nothing.

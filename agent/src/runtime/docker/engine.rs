@@ -1,11 +1,9 @@
-//! The engine behind a socket: Docker, or what speaks its API.
+//! The calls of the engine behind a socket: Docker, or what speaks its API.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bollard::Docker as Client;
 use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerCreateBody, ContainerSummary};
 use bollard::query_parameters::{
@@ -18,10 +16,9 @@ use oml_common::document::instance::Container;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
-use super::calls::EngineCalls;
-use super::exec::{self, Unfinished};
-use super::images::{self, Place};
-use super::{events, failure, messages, time};
+use super::calls::{EngineCalls, Place};
+use super::socket::Engine;
+use super::{events, exec, failure, images, messages, time};
 use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
 
 /// An answer that takes longer is none.
@@ -29,33 +26,7 @@ const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// Beyond a container's own grace.
 const STOP_MARGIN: Duration = Duration::from_secs(20);
 
-/// The engine behind a socket. Every call opens its own connection, so a
-/// restarted engine needs no care.
-#[derive(Debug, Clone)]
-pub(super) struct Engine {
-    socket: PathBuf,
-    pub(super) unfinished: Unfinished,
-}
-
 impl Engine {
-    /// The engine behind this socket; it may be away.
-    pub(super) fn at(socket: &Path) -> Self {
-        Self { socket: socket.to_owned(), unfinished: Unfinished::default() }
-    }
-
-    /// A client for one call. The version in a request's path is left out by
-    /// the client library, so the engine answers in its own.
-    pub(super) fn client(&self, limit: Duration) -> Result<Client, RuntimeError> {
-        let socket = self.socket.to_string_lossy();
-        let client = Client::connect_with_unix(
-            &socket,
-            limit.as_secs().max(1),
-            bollard::API_DEFAULT_VERSION,
-        )
-        .map_err(|error| failure::of("reach", "the engine", error))?;
-        Ok(client.with_request_modifier(super::login::as_url_safe))
-    }
-
     async fn list(
         &self,
         options: ListContainersOptions,

@@ -10,8 +10,8 @@ use futures_util::StreamExt as _;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
-use super::engine::Engine;
 use super::failure;
+use super::socket::Engine;
 use crate::pause::RetryPause;
 use crate::runtime::{ContainerEvents, RuntimeError};
 

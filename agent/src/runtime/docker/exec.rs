@@ -1,7 +1,5 @@
 //! Running a command inside a container, with an end.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bollard::container::LogOutput;
@@ -9,26 +7,13 @@ use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use futures_util::StreamExt as _;
 use tokio::sync::OnceCell;
 
-use super::engine::Engine;
 use super::failure;
+use super::socket::Engine;
 use crate::runtime::{ExecOutput, RuntimeError};
 
 const STDOUT_BYTES_MAX: usize = 64 * 1024;
 /// Probes are short, and there are many supervisors.
 const BUFFER_BYTES: usize = 1024;
-
-/// Commands that were left to themselves.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Unfinished(Arc<Mutex<Begun>>);
-
-/// The engine's id of what was begun, by container and command.
-type Begun = BTreeMap<(String, Vec<String>), String>;
-
-impl Unfinished {
-    fn held(&self) -> MutexGuard<'_, Begun> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Runs a command inside a running container. One that takes longer than
 /// `limit` is left to itself: the engine has no way to end it. Until it has

@@ -13,9 +13,9 @@ use oml_common::document::instance::Container;
 use oml_common::id::Digest;
 use tokio::sync::watch;
 
-use super::calls::EngineCalls;
-use super::engine::Engine;
+use super::calls::{EngineCalls, Place};
 use super::failure;
+use super::socket::Engine;
 use crate::runtime::{PullProgress, RuntimeError};
 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
@@ -59,15 +59,6 @@ pub(super) async fn names(engine: &Engine) -> Result<Vec<String>, RuntimeError> 
     let call = client.list_images(None::<ListImagesOptions>);
     let images = failure::within(CALL_LIMIT, ("list", "images"), call).await?;
     Ok(images.into_iter().flat_map(|image| image.repo_digests).collect())
-}
-
-/// What the engine says of itself.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Place {
-    /// The log driver that it uses when none is asked for.
-    pub(super) log_driver: String,
-    /// Where it keeps images and containers.
-    pub(super) root: Option<PathBuf>,
 }
 
 /// Asks the engine for its own settings.

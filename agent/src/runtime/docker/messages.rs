@@ -7,8 +7,8 @@ use futures_util::StreamExt as _;
 use oml_common::decide::observed::ContainerState;
 
 use super::calls::EngineCalls;
-use super::engine::Engine;
 use super::failure;
+use super::socket::Engine;
 use crate::runtime::{ExitReport, RuntimeError};
 
 const LINES_MAX: usize = 20;

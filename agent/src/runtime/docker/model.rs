@@ -15,8 +15,7 @@ use oml_sim::{EngineError, EventAction, Fault, Host, Image, NewContainer};
 use tokio::sync::watch;
 
 use super::Docker;
-use super::calls::EngineCalls;
-use super::images::Place;
+use super::calls::{EngineCalls, Place};
 use crate::paths::Paths;
 use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
 

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::engine::Engine;
+use super::socket::Engine;
 
 /// Gives the status and the text to a method and path; none: there is no answer.
 type Answer = dyn Fn(&str) -> Option<(u16, String)> + Send + Sync;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
-use zbus::{Connection, DeserializeDict, OwnedObjectPath, Type, connection, proxy};
+use zbus::{Connection, OwnedObjectPath, connection, proxy};
 
-use super::calls::UnitCalls;
+use super::calls::{Loaded, ServiceProperties, UnitCalls, UnitProperties};
 use crate::runtime::RuntimeError;
 
 /// Replaces a job of the unit that is queued, as `systemctl` does.
@@ -54,44 +54,6 @@ trait AllProperties {
     fn unit(&self, interface: &str) -> zbus::Result<UnitProperties>;
     #[zbus(name = "GetAll")]
     fn service(&self, interface: &str) -> zbus::Result<ServiceProperties>;
-}
-
-/// What every unit has.
-#[derive(Debug, Clone, Default, DeserializeDict, Type)]
-#[zbus(signature = "dict", rename_all = "PascalCase")]
-pub(super) struct UnitProperties {
-    pub(super) load_state: Option<String>,
-    pub(super) active_state: Option<String>,
-    pub(super) fragment_path: Option<String>,
-    pub(super) need_daemon_reload: Option<bool>,
-    pub(super) active_enter_timestamp: Option<u64>,
-    pub(super) active_exit_timestamp: Option<u64>,
-    pub(super) inactive_enter_timestamp: Option<u64>,
-    pub(super) inactive_exit_timestamp: Option<u64>,
-    /// The job it has, by number and object; 0 for none.
-    pub(super) job: Option<(u32, OwnedObjectPath)>,
-}
-
-/// What a service has beyond.
-#[derive(Debug, Clone, Default, DeserializeDict, Type)]
-#[zbus(signature = "dict")]
-pub(super) struct ServiceProperties {
-    #[zbus(rename = "Result")]
-    pub(super) result: Option<String>,
-    #[zbus(rename = "NRestarts")]
-    pub(super) restarts: Option<u32>,
-    #[zbus(rename = "ExecMainCode")]
-    pub(super) main_code: Option<i32>,
-    #[zbus(rename = "ExecMainStatus")]
-    pub(super) main_status: Option<i32>,
-}
-
-/// A unit as systemd has it in memory.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Loaded {
-    pub(super) path: String,
-    pub(super) unit: UnitProperties,
-    pub(super) service: ServiceProperties,
 }
 
 /// The connection for calls; opened when needed, and again after it broke.

@@ -2,10 +2,47 @@
 //! them over D-Bus; a model of a host can answer them in its place.
 
 use async_trait::async_trait;
-use zbus::OwnedObjectPath;
+use zbus::{DeserializeDict, OwnedObjectPath, Type};
 
-use super::bus::Loaded;
 use crate::runtime::RuntimeError;
+
+/// What every unit has.
+#[derive(Debug, Clone, Default, DeserializeDict, Type)]
+#[zbus(signature = "dict", rename_all = "PascalCase")]
+pub(super) struct UnitProperties {
+    pub(super) load_state: Option<String>,
+    pub(super) active_state: Option<String>,
+    pub(super) fragment_path: Option<String>,
+    pub(super) need_daemon_reload: Option<bool>,
+    pub(super) active_enter_timestamp: Option<u64>,
+    pub(super) active_exit_timestamp: Option<u64>,
+    pub(super) inactive_enter_timestamp: Option<u64>,
+    pub(super) inactive_exit_timestamp: Option<u64>,
+    /// The job it has, by number and object; 0 for none.
+    pub(super) job: Option<(u32, OwnedObjectPath)>,
+}
+
+/// What a service has beyond.
+#[derive(Debug, Clone, Default, DeserializeDict, Type)]
+#[zbus(signature = "dict")]
+pub(super) struct ServiceProperties {
+    #[zbus(rename = "Result")]
+    pub(super) result: Option<String>,
+    #[zbus(rename = "NRestarts")]
+    pub(super) restarts: Option<u32>,
+    #[zbus(rename = "ExecMainCode")]
+    pub(super) main_code: Option<i32>,
+    #[zbus(rename = "ExecMainStatus")]
+    pub(super) main_status: Option<i32>,
+}
+
+/// A unit as systemd has it in memory.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Loaded {
+    pub(super) path: String,
+    pub(super) unit: UnitProperties,
+    pub(super) service: ServiceProperties,
+}
 
 /// systemd's verbs, each on one unit. They decide nothing.
 #[async_trait]

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use tracing::info;
 use zbus::OwnedObjectPath;
 
-use super::bus::{Bus, Loaded, MODE, failure};
+use super::bus::{Bus, MODE, failure};
+use super::calls::Loaded;
 use super::files::{self, OurFile};
 use super::{STOP_LIMIT, Systemd, signals};
 use crate::files as disk;

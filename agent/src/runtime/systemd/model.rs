@@ -9,8 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 use zbus::OwnedObjectPath;
 
 use super::Systemd;
-use super::bus::{Loaded, ServiceProperties, UnitProperties};
-use super::calls::UnitCalls;
+use super::calls::{Loaded, ServiceProperties, UnitCalls, UnitProperties};
 use super::signals::Signals;
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;

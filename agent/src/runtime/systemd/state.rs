@@ -7,7 +7,7 @@ use oml_common::id::ContentHash;
 use oml_common::time::Timestamp;
 use zbus::OwnedObjectPath;
 
-use super::bus::Loaded;
+use super::calls::Loaded;
 
 /// How a process ended, in the words of waitid(2).
 const EXITED: i32 = 1;

@@ -1,5 +1,6 @@
 //! Commands that do not end.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::calls::EngineCalls as _;
