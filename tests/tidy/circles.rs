@@ -18,10 +18,7 @@ use crate::sources::Source;
 /// Uses that close a circle and are still there, as (crate, module, module that it uses).
 /// This list may only shrink.
 const KNOWN: &[(&str, &str, &str)] = &[
-    ("common", "decide::plan", "decide::rollout"),
     ("common", "decide::rollout::gate", "decide::rollout::row"),
-    ("common", "document::spec", "decide::rollout"),
-    ("common", "document::v1::report", "decide::observed"),
     ("controller", "ops::snapshot", "ops::status"),
     ("omlctl", "connection", "wait"),
     ("omlctl", "verb::completions", "cli"),

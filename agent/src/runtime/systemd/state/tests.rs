@@ -1,4 +1,4 @@
-use super::super::bus::{ServiceProperties, UnitProperties};
+use super::super::calls::{ServiceProperties, UnitProperties};
 use super::*;
 
 fn stopped(result: &str, code: i32, status: i32) -> Loaded {
