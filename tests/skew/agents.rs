@@ -2,13 +2,14 @@
 //! whole stack.
 
 use anyhow::Result;
-use oml_tests::fleet::Topology;
-use oml_tests::observe::{SOON, now_ms, sh, wait_ready, wait_ready_after};
+use oml_lab::until;
+use oml_tests::fleet::{CONTROLLER, Topology};
+use oml_tests::observe::{SOON, now_ms, revisions, sh, wait_ready_after};
 use oml_tests::trial::{check, lab_name};
 use oml_tests::{Fleet, Packages};
 
 use crate::steps::{
-    StartTimes, agent_versions, change_and_roll_back, installed_version, wait_all_ready_after,
+    StartTimes, Subject, agent_versions, change_and_roll_back, program_of, wait_all_ready_after,
 };
 use crate::{Case, Releases};
 
@@ -18,11 +19,19 @@ pub(crate) const CASES: &[Case] = &[(
 )];
 
 const VOICE: &str = "acme-voice";
-/// A component with calls, its container and its versions.
-const ASTERISK: (&str, &str) = (VOICE, "asterisk");
-const VERSIONS: [&str; 2] = ["230204.01", "230215.01"];
+/// A component that has calls.
+const ASTERISK: Subject = Subject {
+    node: VOICE,
+    component: "asterisk",
+    container: "oml-asterisk-server",
+    versions: ["230204.01", "230215.01"],
+};
 /// A feature that Asterisk's instance needs, because its probe is SIP OPTIONS.
 const FEATURE: &str = "probe-sip-options";
+/// The program of agents and supervisors.
+const PROGRAM: &str = "/usr/bin/omlagent";
+/// The version of this checkout's programs.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn previous_agents(releases: &Releases) -> Result<()> {
     let packages = Packages { agent: releases.previous.agent.clone(), ..releases.current.clone() };
@@ -30,52 +39,79 @@ fn previous_agents(releases: &Releases) -> Result<()> {
         return Ok(());
     };
     fleet.apply_first_spec()?;
-    check_versions(&fleet)?;
+    check_versions(&fleet, |version| version != VERSION)?;
     for omlctl in [&releases.previous.omlctl, &releases.current.omlctl] {
-        change_and_roll_back(&fleet, omlctl, ASTERISK, VERSIONS)?;
+        change_and_roll_back(&fleet, omlctl, ASTERISK)?;
     }
     missing_feature_is_told(&fleet)?;
+    later_workload_is_held(&fleet)?;
     upgrade(&fleet, &releases.current)?;
-    change_and_roll_back(&fleet, &releases.current.omlctl, ASTERISK, VERSIONS)?;
+    later_workload_is_held(&fleet)?;
+    change_and_roll_back(&fleet, &releases.current.omlctl, ASTERISK)?;
     fleet.down()
 }
 
-/// Checks that `omlctl get nodes` shows the version of every agent.
-fn check_versions(fleet: &Fleet) -> Result<()> {
-    for (node, version) in agent_versions(fleet)? {
-        let installed = installed_version(fleet, &node, "omlagent")?;
-        check(version == installed, format!("{node} runs {installed}, and {version} is shown"))?;
-    }
-    Ok(())
+/// Checks what `omlctl get nodes` shows as the version of every agent.
+fn check_versions(fleet: &Fleet, is_right: impl Fn(&str) -> bool) -> Result<()> {
+    let shown = agent_versions(fleet)?;
+    check(shown.values().all(|version| is_right(version)), format!("{VERSION}: {shown:?}"))
 }
 
-/// A change that the agent of a node cannot make is refused by name and changes nothing. The previous
-/// release's agent leaves the feature out of its greeting, in the place of one that is older still.
+/// A change that the agent of a node cannot make is refused by name and changes nothing. The agent leaves the
+/// feature out of its greeting, in the place of one that lacks it.
 fn missing_feature_is_told(fleet: &Fleet) -> Result<()> {
-    let before = StartTimes::of(fleet)?;
+    let (times, history) = (StartTimes::of(fleet)?, revisions(fleet)?);
     let folder = "/run/systemd/system/omlagent.service.d";
     let variable = format!("Environment=OML_FAILPOINT=without-{FEATURE}");
-    restart_agent(
-        fleet,
-        &format!("mkdir -p {folder} && printf '[Service]\\n{variable}\\n' > {folder}/skew.conf"),
-    )?;
-    let version = format!("asterisk={}", VERSIONS[1]);
+    let set =
+        format!("mkdir -p {folder} && printf '[Service]\\n{variable}\\n' > {folder}/skew.conf");
+    restart_agent(fleet, &format!("{set} && systemctl daemon-reload"))?;
+    let version = format!("asterisk={}", ASTERISK.versions[1]);
     let refused = fleet.ctl(&["set-version", "tenant=acme", &version])?;
-    restart_agent(fleet, &format!("rm -r {folder}"))?;
+    restart_agent(fleet, &format!("rm -r {folder} && systemctl daemon-reload"))?;
     check(refused.code == 2, format!("{refused:?}"))?;
     for part in [VOICE, FEATURE, "upgrade the agent"] {
         check(refused.stderr.contains(part), format!("{part} is not in {refused:?}"))?;
     }
-    before.check_unmoved(fleet)
+    let after = revisions(fleet)?;
+    check(after == history, format!("{history:?}, then {after:?}"))?;
+    times.check_unmoved(fleet)
+}
+
+/// An instance with a field that this agent does not know is held: it keeps running, and the others are looked
+/// after. The field is written into the agent's copy of its assignment, in the place of a later controller.
+fn later_workload_is_held(fleet: &Fleet) -> Result<()> {
+    let times = StartTimes::of(fleet)?;
+    sh(fleet, CONTROLLER, "systemctl stop omlcontroller")?;
+    let held = edit_assignment(fleet, "s/\"kind\":\"container\"/&,\"of_a_later_release\":true/")
+        .and_then(|()| wait_held(fleet));
+    edit_assignment(fleet, "s/,\"of_a_later_release\":true//")?;
+    sh(fleet, CONTROLLER, "systemctl start omlcontroller")?;
+    held?;
+    wait_all_ready_after(fleet, now_ms()?)?;
+    times.check_unmoved(fleet)
+}
+
+/// Edits the agent's copy of its assignment while the agent is stopped.
+fn edit_assignment(fleet: &Fleet, edit: &str) -> Result<()> {
+    let script = format!(
+        "systemctl stop omlagent; sed -i '{edit}' /var/lib/omlagent/assignment.json; \
+         systemctl start omlagent"
+    );
+    sh(fleet, VOICE, &script).map(drop)
+}
+
+/// Waits until the agent itself says that one instance is held and another one is ready.
+fn wait_held(fleet: &Fleet) -> Result<()> {
+    fleet.host(VOICE)?.wait_until(SOON, &["omlagent", "status"], |output| {
+        output.stdout.contains("needs a newer agent") && output.stdout.contains("ready")
+    })?;
+    Ok(())
 }
 
 fn restart_agent(fleet: &Fleet, script: &str) -> Result<()> {
-    sh(
-        fleet,
-        VOICE,
-        &format!("{script} && systemctl daemon-reload && systemctl restart omlagent"),
-    )?;
-    wait_ready_after(fleet, now_ms()?, ASTERISK).map(drop)
+    sh(fleet, VOICE, &format!("{script} && systemctl restart omlagent"))?;
+    wait_ready_after(fleet, now_ms()?, (VOICE, ASTERISK.component)).map(drop)
 }
 
 /// Upgrades the agent of every host under its running components.
@@ -83,24 +119,24 @@ fn upgrade(fleet: &Fleet, current: &Packages) -> Result<()> {
     let before = StartTimes::of(fleet)?;
     for node in fleet.nodes() {
         fleet.host(node)?.install_deb(&current.agent)?;
+        let program = program_of(fleet, node, "omlagent")?;
+        check(program == PROGRAM, format!("the agent of {node} still runs {program}"))?;
     }
     wait_all_ready_after(fleet, now_ms()?)?;
     before.check_unmoved(fleet)?;
-    check_versions(fleet)?;
+    check_versions(fleet, |version| version == VERSION)?;
     replace_supervisor(fleet)?;
     before.check_unmoved(fleet)
 }
 
 /// Lets a supervisor of the previous release die. Its successor is of this checkout and adopts the container.
 fn replace_supervisor(fleet: &Fleet) -> Result<()> {
-    let program = "readlink /proc/$(systemctl show -p MainPID --value asterisk)/exe";
-    let replaced = sh(fleet, VOICE, program)?;
+    let replaced = program_of(fleet, VOICE, "asterisk")?;
     check(replaced.contains("deleted"), format!("the supervisor runs {replaced}"))?;
     sh(fleet, VOICE, "systemctl kill --kill-whom=main --signal=KILL asterisk")?;
-    let script = ["sh", "-c", program];
-    fleet
-        .host(VOICE)?
-        .wait_until(SOON, &script, |output| output.stdout == "/usr/bin/omlagent\n")?;
-    wait_ready_after(fleet, now_ms()?, ASTERISK)?;
-    wait_ready(fleet, VOICE, "asterisk").map(drop)
+    until("a supervisor of this checkout runs", SOON, || {
+        let program = program_of(fleet, VOICE, "asterisk").map_err(|error| format!("{error:#}"))?;
+        if program == PROGRAM { Ok(()) } else { Err(program) }
+    })?;
+    wait_ready_after(fleet, now_ms()?, (VOICE, ASTERISK.component)).map(drop)
 }

@@ -8,7 +8,7 @@ use oml_tests::observe::{now_ms, revisions};
 use oml_tests::trial::{check, lab_name};
 use oml_tests::{Fleet, Packages};
 
-use crate::steps::{StartTimes, change_and_roll_back, wait_all_ready_after};
+use crate::steps::{StartTimes, Subject, change_and_roll_back, wait_all_ready_after};
 use crate::{Case, Releases};
 
 pub(crate) const CASES: &[Case] = &[(
@@ -16,8 +16,12 @@ pub(crate) const CASES: &[Case] = &[(
     previous_controller,
 )];
 
-const FIRST: (&str, &str) = ("tiny-one", "first");
-const VERSIONS: [&str; 2] = ["v1", "v2"];
+const FIRST: Subject = Subject {
+    node: "tiny-one",
+    component: "first",
+    container: "oml-first",
+    versions: ["v1", "v2"],
+};
 
 fn previous_controller(releases: &Releases) -> Result<()> {
     let (previous, current) = (&releases.previous, &releases.current);
@@ -27,17 +31,17 @@ fn previous_controller(releases: &Releases) -> Result<()> {
     };
     fleet.apply_first_spec()?;
     for omlctl in [&previous.omlctl, &current.omlctl] {
-        change_and_roll_back(&fleet, omlctl, FIRST, VERSIONS)?;
+        change_and_roll_back(&fleet, omlctl, FIRST)?;
     }
     for (controller, omlctl) in
         [(&current.controller, &previous.omlctl), (&previous.controller, &current.omlctl)]
     {
         exchange(&fleet, CONTROLLER, controller)?;
-        change_and_roll_back(&fleet, omlctl, FIRST, VERSIONS)?;
+        change_and_roll_back(&fleet, omlctl, FIRST)?;
     }
     // An upgrade of the agents can be undone too.
-    exchange(&fleet, FIRST.0, &previous.agent)?;
-    change_and_roll_back(&fleet, &current.omlctl, FIRST, VERSIONS)?;
+    exchange(&fleet, FIRST.node, &previous.agent)?;
+    change_and_roll_back(&fleet, &current.omlctl, FIRST)?;
     fleet.down()
 }
 

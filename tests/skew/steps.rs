@@ -22,20 +22,35 @@ impl StartTimes {
 
     /// Checks that the same containers run now and that none of them was restarted.
     pub(crate) fn check_unmoved(&self, fleet: &Fleet) -> Result<()> {
-        let now = Self::of(fleet)?;
-        check(!self.0.values().all(BTreeMap::is_empty), "no container was running")?;
-        check(*self == now, format!("a component was restarted: {self:?}, then {now:?}"))
+        self.check_unmoved_but(fleet, "")
+    }
+
+    /// Checks the same of all containers but the one with this name.
+    fn check_unmoved_but(&self, fleet: &Fleet, container: &str) -> Result<()> {
+        let mut before = self.0.clone();
+        let mut now = Self::of(fleet)?.0;
+        for times in before.values_mut().chain(now.values_mut()) {
+            times.remove(container);
+        }
+        check(!before.values().all(BTreeMap::is_empty), "no container was running")?;
+        check(before == now, format!("a component was restarted: {before:?}, then {now:?}"))
     }
 }
 
-/// Sets another version of a component and rolls back to the first one, with the given `omlctl`. All other
+/// A component that the tests change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) node: &'static str,
+    pub(crate) component: &'static str,
+    pub(crate) container: &'static str,
+    /// The version that it runs at first, and another one.
+    pub(crate) versions: [&'static str; 2],
+}
+
+/// Sets the other version of a component and rolls back to the first one, with the given `omlctl`. All other
 /// containers keep running. The verbs that only show something are called on the way.
-pub(crate) fn change_and_roll_back(
-    fleet: &Fleet,
-    omlctl: &Path,
-    (node, component): (&str, &str),
-    [first, second]: [&str; 2],
-) -> Result<()> {
+pub(crate) fn change_and_roll_back(fleet: &Fleet, omlctl: &Path, subject: Subject) -> Result<()> {
+    let Subject { node, component, container, versions: [first, second] } = subject;
     let tenant = format!("tenant={}", fleet.tenant());
     let call = |arguments: &[&str]| -> Result<()> {
         let ended = fleet.ctl_with(omlctl, arguments)?;
@@ -46,6 +61,7 @@ pub(crate) fn change_and_roll_back(
         check(seen["version"] == version, format!("{component} should run {version}: {seen}"))
     };
     runs(first)?;
+    let times = StartTimes::of(fleet)?;
     let before = newest_revision(fleet)?;
     call(&["set-version", &tenant, &format!("{component}={second}")])?;
     runs(second)?;
@@ -56,7 +72,8 @@ pub(crate) fn change_and_roll_back(
         call(&[verb, &tenant])?;
     }
     call(&["rollback", &tenant, &format!("to={before}")])?;
-    runs(first)
+    runs(first)?;
+    times.check_unmoved_but(fleet, container)
 }
 
 /// Waits until every node reports, after `after_ms`, that each of its instances is ready.
@@ -93,8 +110,9 @@ pub(crate) fn agent_versions(fleet: &Fleet) -> Result<BTreeMap<String, String>> 
     Ok(nodes.iter().map(|node| (word(node, "node"), word(node, "agent_version"))).collect())
 }
 
-/// Returns the version of an installed package of ours, without the packaging's own number.
-pub(crate) fn installed_version(fleet: &Fleet, node: &str, package: &str) -> Result<String> {
-    let version = sh(fleet, node, &format!("dpkg-query -W -f '${{Version}}' {package}"))?;
-    Ok(version.rsplit_once('-').map_or(version.as_str(), |(upstream, _)| upstream).to_owned())
+/// Returns the program file that a unit's main process runs. Of a file that an upgrade has replaced since, the
+/// name ends with `(deleted)`.
+pub(crate) fn program_of(fleet: &Fleet, node: &str, unit: &str) -> Result<String> {
+    let script = format!("readlink /proc/$(systemctl show -p MainPID --value {unit})/exe");
+    Ok(sh(fleet, node, &script)?.trim().to_owned())
 }
