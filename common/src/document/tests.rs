@@ -115,6 +115,17 @@ fn the_hashes_that_are_known_by_their_value_are_pinned() {
     );
 }
 
+#[test]
+fn an_instance_needs_the_features_that_it_asks_for() {
+    let words = |instance: Instance| {
+        instance.needs().into_iter().map(Feature::as_str).collect::<Vec<_>>().join(" ")
+    };
+    let all = "container container-command memory-limit volumes host-secrets probe-sip-options \
+               active-count";
+    assert_eq!(words(full()), all);
+    assert_eq!(words(minimal()), "packaged-unit probe-unit-active");
+}
+
 /// A copy of the container's document with a field that a later release may add.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
