@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use super::instance::{
@@ -111,7 +112,7 @@ fn the_hashes_that_are_known_by_their_value_are_pinned() {
     );
     assert_eq!(
         share().hash().as_str(),
-        "88b06a881028195e66522f98d700a803bb4041318df5d02a181ec2b025e265ea"
+        "169bd1f4c595548498de11191ceadb9487118419e723ec50b3762200e32b9192"
     );
 }
 
@@ -208,6 +209,40 @@ fn unknown_fields_outside_a_workload_are_ignored_and_passed_on() {
     assert_eq!(read.workload, full().workload);
     assert_eq!(read.text(), text);
     assert_eq!(serde_json::to_string(&read).unwrap(), text);
+}
+
+#[test]
+fn an_unknown_field_beside_an_instance_is_passed_on_and_counts_for_the_hash() {
+    let written = write(&assignment());
+    let policy = "\"soak_ms\":10000,";
+    let sent = written.replacen(policy, &format!("{policy}\"wait_for_moon\":true,"), 1);
+    let sent = sent.replacen("{\"instance\":", "{\"colour\": \"blue\",\"instance\":", 1);
+    let read = Verbatim::<Assignment>::read(&sent).unwrap();
+    let share = &read.content.share;
+    assert_eq!((share.instances.len(), share.unreadable.len()), (2, 0));
+    // A controller writes the share of a plan into an assignment.
+    assert_eq!(write(&*read), sent);
+    let entry = |name: &str| share.instances[&name.parse().unwrap()].text();
+    let hash = |name: &str| ContentHash::of(entry(name).as_bytes());
+    assert!(entry("asterisk").contains("moon") && entry("asterisk").contains("blue"));
+    let lines = ["asterisk", "exporter"].map(|name| format!("{name} {}\n", hash(name)));
+    assert_eq!(share.hash(), ContentHash::of(lines.concat().as_bytes()));
+    assert_ne!(share.hash(), assignment().content.share.hash());
+}
+
+#[test]
+fn a_share_has_one_hash_however_much_of_it_can_be_read() {
+    let sent = write(&assignment()).replace("sip-options", "carrier-pigeon");
+    let read = Verbatim::<Assignment>::read(&sent).unwrap();
+    assert_eq!(read.content.share.unreadable.len(), 1);
+    assert_eq!(write(&*read), sent);
+    // The release that wrote it reads all of it, and computes the same.
+    let entries: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_str(&serde_json::to_string(&read.content.share).unwrap()).unwrap();
+    let hash = |text: &RawValue| ContentHash::of(text.get().as_bytes());
+    let lines: String =
+        entries.iter().map(|(name, text)| format!("{name} {}\n", hash(text))).collect();
+    assert_eq!(read.content.share.hash(), ContentHash::of(lines.as_bytes()));
 }
 
 #[test]
