@@ -277,6 +277,17 @@ impl Document for Pause {
             _ => serde_json::from_str(text),
         }
     }
+
+    fn version_needed(&self) -> Option<u32> {
+        Some(if self.length_ms.is_multiple_of(1000) { 1 } else { 2 })
+    }
+
+    fn to_version(&self, version: Option<u32>) -> serde_json::Result<String> {
+        match version {
+            Some(1) => serde_json::to_string(&BTreeMap::from([("seconds", self.length_ms / 1000)])),
+            _ => serde_json::to_string(self),
+        }
+    }
 }
 
 #[test]
@@ -289,6 +300,18 @@ fn a_document_of_an_earlier_version_is_read_by_that_version_and_converted() {
         read::<Pause>("{\"version\":3,\"seconds\":3}"),
         Err(ReadError::Newer { found: 3, known: 2, .. })
     ));
+}
+
+#[test]
+fn a_document_is_written_in_the_lowest_version_that_can_carry_it() {
+    for (length_ms, text) in
+        [(3000, "{\"version\":1,\"seconds\":3}"), (3500, "{\"version\":2,\"length_ms\":3500}")]
+    {
+        let pause = Pause { length_ms };
+        assert_eq!(write(&pause), text);
+        assert_eq!(read::<Pause>(text).unwrap(), pause);
+        assert_eq!(Verbatim::seal(pause).text(), text);
+    }
 }
 
 #[test]

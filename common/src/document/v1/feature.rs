@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::document::Document;
 use crate::document::instance::{
     ActiveProbe, Check, Container, Instance, PackagedUnit, Port, Probe, Protocol, Timing, Volume,
     Workload,
@@ -109,6 +110,12 @@ impl fmt::Display for Feature {
         f.pad(self.as_str())
     }
 }
+
+/// A later version is a feature too: an older agent holds an instance that needs it.
+const _: () = assert!(
+    matches!(Instance::VERSION, Some(1)),
+    "`needs` has to return a feature for an instance that version 1 cannot carry"
+);
 
 impl Instance {
     /// Returns the features that an agent needs to run this instance.
