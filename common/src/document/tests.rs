@@ -15,6 +15,7 @@ use super::*;
 use crate::id::{ContentHash, Digest, Generation, RevisionNumber};
 
 mod golden;
+mod later;
 mod values;
 
 fn digest() -> Digest {
@@ -125,73 +126,6 @@ fn an_instance_needs_the_features_that_it_asks_for() {
                active-count";
     assert_eq!(words(full()), all);
     assert_eq!(words(minimal()), "packaged-unit probe-unit-active");
-}
-
-/// A copy of the container's document with a field that a later release may add.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-enum LaterWorkload {
-    Container(LaterContainer),
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LaterContainer {
-    name: String,
-    version: String,
-    repository: String,
-    digest: String,
-    #[serde(default, skip_serializing_if = "is_default")]
-    env: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    secrets: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    volumes: Vec<Volume>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    command: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    memory_bytes_max: Option<u64>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    shared_memory_bytes: Option<u64>,
-}
-
-fn later() -> LaterContainer {
-    let instance = full();
-    let LaterWorkload::Container(container) =
-        serde_json::from_str(instance.workload.text()).unwrap();
-    container
-}
-
-/// The instance with that workload, as the later release writes it.
-fn with_workload(workload: &LaterWorkload) -> String {
-    let instance = full();
-    let text = Verbatim::seal(full()).text().to_owned();
-    text.replace(instance.workload.text(), &serde_json::to_string(workload).unwrap())
-}
-
-#[test]
-fn a_field_that_holds_its_default_moves_no_hash() {
-    let written = serde_json::to_string(&LaterWorkload::Container(later())).unwrap();
-    assert_eq!(written, full().workload.text());
-    assert_eq!(ContentHash::of(written.as_bytes()), full().workload_hash());
-}
-
-#[test]
-fn an_unknown_field_of_a_workload_holds_that_instance_and_no_other() {
-    let newer =
-        LaterWorkload::Container(LaterContainer { shared_memory_bytes: Some(1), ..later() });
-    let old = Verbatim::seal(full());
-    let sent = write(&assignment()).replace(old.text(), &with_workload(&newer));
-    let read = Verbatim::<Assignment>::read(&sent).unwrap();
-    let share = &read.content.share;
-    assert_eq!(share.instances.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["exporter"]);
-    let held = &share.unreadable[&"asterisk".parse().unwrap()];
-    assert!(held.why.contains("shared_memory_bytes"), "{}", held.why);
-    let workload = serde_json::to_string(&newer).unwrap();
-    assert_eq!(held.workload_hash(), Some(ContentHash::of(workload.as_bytes())));
-    // It is passed on in its bytes and still counts as something that should run.
-    assert!(serde_json::to_string(share).unwrap().contains(&workload));
-    assert!(share.contains(&"asterisk".parse().unwrap()));
 }
 
 #[test]
