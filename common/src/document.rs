@@ -26,11 +26,22 @@ pub use self::v1::{
 pub use self::verbatim::Verbatim;
 
 /// A kind of document.
+///
+/// A kind comes to a second version where a field would change its meaning or its form.
+/// Four things make that safe for programs of the release before:
+/// - [`Document::from_version`] reads version 1 and converts it.
+/// - [`Document::version_needed`] gives version 1 for every value that version 1 can carry,
+///   and [`Document::to_version`] writes it in that form. Only what is new is then out of
+///   reach for an earlier release.
+/// - If agents read the kind, version 2 is a [`Feature`], which [`instance::Instance::needs`]
+///   returns for a value that version 1 cannot carry. A plan with such a value is then
+///   refused for an older agent by that word, where it would be held on the host.
+/// - The bytes of version 1 stay pinned by their fixtures; version 2 has fixtures of its own.
 pub trait Document: Serialize + DeserializeOwned {
     /// The name of the kind in messages, with its article: "an instance document".
     const KIND: &'static str;
 
-    /// The version that this release writes; `None` for a part of a document, which
+    /// The highest version that this release reads and writes; `None` for a part of a document, which
     /// has the version of the whole.
     const VERSION: Option<u32>;
 
@@ -47,6 +58,22 @@ pub trait Document: Serialize + DeserializeOwned {
             return Err(serde::de::Error::custom(what));
         }
         serde_json::from_str(text)
+    }
+
+    /// The lowest version that can carry this value, which is the one that is written.
+    fn version_needed(&self) -> Option<u32> {
+        Self::VERSION
+    }
+
+    /// Writes the fields of the document in the form of `version`, which is what
+    /// [`Document::version_needed`] gives.
+    ///
+    /// A kind whose earlier version has another form overrides this.
+    ///
+    /// # Errors
+    /// Returns an error if a serializer fails, which those of documents do not.
+    fn to_version(&self, _version: Option<u32>) -> serde_json::Result<String> {
+        serde_json::to_string(self)
     }
 }
 
@@ -84,12 +111,15 @@ struct Versioned {
     version: u32,
 }
 
-/// Writes a document as one line of JSON, the version first.
+/// Writes a document as one line of JSON, the version first, in the lowest version that
+/// can carry it.
 #[must_use]
 pub fn write<T: Document>(document: &T) -> String {
-    let text = serde_json::to_string(document)
+    let version = document.version_needed();
+    let text = document
+        .to_version(version)
         .expect("documents have text as keys and no serializer that fails");
-    let Some(version) = T::VERSION else { return text };
+    let Some(version) = version else { return text };
     let fields = text.strip_prefix('{').expect("a document is a JSON object");
     match fields {
         "}" => format!("{{\"version\":{version}}}"),

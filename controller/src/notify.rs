@@ -7,7 +7,7 @@ use oml_common::text::error::chain;
 use sd_notify::NotifyState;
 use tokio::time::{sleep, timeout};
 
-use crate::ops::status::StatusReader;
+use crate::ops::reader::StatusReader;
 
 /// The interval of the status line if systemd has no watchdog for this service.
 const STATUS_PERIOD: Duration = Duration::from_secs(30);

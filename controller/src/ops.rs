@@ -26,6 +26,7 @@ pub mod node_id;
 pub mod nodes;
 pub mod operators;
 pub mod presence;
+pub mod reader;
 pub mod reports;
 mod retries;
 pub mod snapshot;
@@ -44,7 +45,7 @@ use self::issuer::NodeIssuer;
 use self::nodes::Nodes;
 use self::operators::Operators;
 use self::presence::Presence;
-use self::status::StatusReader;
+use self::reader::StatusReader;
 use self::tenants::Tenants;
 use self::tokens::Tokens;
 

@@ -15,7 +15,7 @@ use oml_common::text::error::chain;
 use oml_daemon::http;
 use tokio::net::TcpListener;
 
-use crate::ops::status::StatusReader;
+use crate::ops::reader::StatusReader;
 use crate::shutdown::ShutdownSignal;
 use crate::tasks::TaskCounters;
 

@@ -13,11 +13,11 @@ use oml_proto::v1::{
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use crate::connection::{Controller, Failed, Target};
+use crate::connection::{Controller, Failed, Target, Watched};
 use crate::error::CommandError;
 use crate::output::{Format, Output, print_note};
 use crate::progress::Progress;
-use crate::wait::{self, Ended, ExitOutcome, Watched};
+use crate::wait::{self, Ended, ExitOutcome};
 use crate::{describe, view};
 
 /// The request for a change.

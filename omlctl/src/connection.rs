@@ -20,7 +20,6 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use crate::clock::age;
 use crate::config::{self, Context};
 use crate::error::CommandError;
-use crate::wait::Watched;
 
 mod dial;
 mod reason;
@@ -184,6 +183,13 @@ impl Controller {
         let opened = timeout(CALL_TIMEOUT, self.fleet.watch_change(Request::new(request))).await;
         Watch::opened(opened, address)
     }
+}
+
+/// The change whose progress is followed.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) tenant: String,
+    pub(crate) revision: u64,
 }
 
 /// A stream of messages. The keep-alive of the connection detects a dead controller.

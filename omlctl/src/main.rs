@@ -8,6 +8,7 @@ use oml_daemon::env::Env;
 mod change;
 mod cli;
 mod clock;
+mod common;
 mod config;
 mod connection;
 mod describe;

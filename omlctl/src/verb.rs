@@ -13,10 +13,12 @@ pub(crate) mod set_version;
 pub(crate) mod status;
 pub(crate) mod version;
 
-use crate::change::{self, ChangeArgs, ChangeRequest};
+use clap::CommandFactory as _;
 use oml_daemon::env::Env;
 
-use crate::cli::{Cli, Common, Verb};
+use crate::change::{self, ChangeArgs, ChangeRequest};
+use crate::cli::{Cli, Verb};
+use crate::common::Common;
 use crate::config::Config;
 use crate::connection::Target;
 use crate::error::CommandError;
@@ -35,7 +37,7 @@ pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
     let Cli { common, verb } = cli;
     match verb {
         Verb::Context(arguments) => context::run(&common, env, arguments),
-        Verb::Completions(arguments) => completions::run(&common, &arguments),
+        Verb::Completions(arguments) => completions::run(&common, &arguments, Cli::command()),
         Verb::Version(arguments) => version::run(&common, env, &arguments),
         Verb::Apply(arguments) => change(&common, env, arguments.request()?, &arguments.args),
         Verb::Plan(arguments) => change(&common, env, arguments.request()?, &ChangeArgs::dry_run()),

@@ -8,7 +8,7 @@ use oml_common::time::Span;
 use oml_proto::v1::{ChangeOutcome, ChangeProgress, Rollout, TenantStatus};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::connection::{Controller, Failed, Target};
+use crate::connection::{Controller, Failed, Target, Watched};
 use crate::error::CommandError;
 use crate::progress::Progress;
 
@@ -34,13 +34,6 @@ impl ExitOutcome {
             ExitOutcome::Waiting => 4,
         }
     }
-}
-
-/// The change whose end is awaited.
-#[derive(Debug)]
-pub(crate) struct Watched {
-    pub(crate) tenant: String,
-    pub(crate) revision: u64,
 }
 
 /// The end of a change, or of waiting for it.

@@ -12,6 +12,8 @@ pub mod previous;
 pub mod settings;
 pub mod tools;
 pub mod trial;
+pub mod workspace;
 
 pub use fleet::{CtlOutput, Fleet};
-pub use packages::{Build, Packages, TEST_FEATURES, cargo};
+pub use packages::{Build, Packages, TEST_FEATURES};
+pub use workspace::cargo;

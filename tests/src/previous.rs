@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::packages::{Build, Packages, cargo, run, target_folder, workspace_root};
+use crate::packages::{Build, Packages};
+use crate::workspace::{cargo, run, target_folder, workspace_root};
 
 /// The commit of the previous release.
 const COMMIT: &str = include_str!("../skew/previous");

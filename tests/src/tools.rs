@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::packages::{cargo, run, target_folder};
+use crate::workspace::{cargo, run, target_folder};
 
 /// The tool that makes the Debian packages.
 pub const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0" };

@@ -40,7 +40,7 @@ mod unfinished;
 
 pub use login::Login;
 
-use calls::{EngineCalls, Place};
+use calls::{EngineCalls, EngineInfo};
 use socket::Engine;
 
 /// Containers are inspected this many at a time.
@@ -52,7 +52,7 @@ pub struct Docker {
     engine: Arc<dyn EngineCalls>,
     paths: Paths,
     logins: Vec<Login>,
-    local: OnceCell<Place>,
+    info: OnceCell<EngineInfo>,
     watcher: OnceLock<Watcher>,
 }
 
@@ -78,13 +78,13 @@ impl Docker {
     }
 
     fn over(engine: Arc<dyn EngineCalls>, paths: Paths, logins: Vec<Login>) -> Self {
-        let (local, watcher) = Default::default();
-        Self { engine, paths, logins, local, watcher }
+        let (info, watcher) = Default::default();
+        Self { engine, paths, logins, info, watcher }
     }
 
     /// What changes only with the engine's own settings.
-    async fn place(&self) -> Result<&Place, RuntimeError> {
-        self.local.get_or_try_init(|| self.engine.place()).await
+    async fn info(&self) -> Result<&EngineInfo, RuntimeError> {
+        self.info.get_or_try_init(|| self.engine.info()).await
     }
 
     /// Creates a container that is not started, and gives its id.
@@ -96,7 +96,7 @@ impl Docker {
     ) -> Result<String, RuntimeError> {
         let local = create::Local {
             image: images::local_name(&*self.engine, container).await?,
-            log_driver: self.place().await?.log_driver.clone(),
+            log_driver: self.info().await?.log_driver.clone(),
         };
         let body = create::body(instance, container, &self.paths, local)?;
         self.engine.create(name, body).await
@@ -213,7 +213,7 @@ impl ContainerEngine for Docker {
     }
 
     async fn storage(&self) -> Result<Option<PathBuf>, RuntimeError> {
-        Ok(self.place().await?.root.clone())
+        Ok(self.info().await?.root.clone())
     }
 
     async fn exec(

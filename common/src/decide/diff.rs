@@ -1,10 +1,10 @@
 //! Compares two plans. The changes are shown to people and recorded.
 
-use crate::document::Share;
 use crate::document::assignment::Desired;
 use crate::document::instance::{Container, Instance, Protocol, Workload};
 use crate::document::plan::Plan;
 use crate::document::revision::{Change, ChangeKind};
+use crate::document::{Share, Verbatim};
 use crate::id::{ComponentName, NodeName};
 
 /// Returns the changes from one plan to the next, in the order of nodes and components.
@@ -35,8 +35,8 @@ pub fn diff(from: Option<&Plan>, to: &Plan) -> Vec<Change> {
 fn compare(
     node: &NodeName,
     component: &ComponentName,
-    old: Option<&Desired>,
-    new: Option<&Desired>,
+    old: Option<&Verbatim<Desired>>,
+    new: Option<&Verbatim<Desired>>,
 ) -> Option<Change> {
     if old == new {
         return None;
@@ -49,7 +49,7 @@ fn compare(
         }
         (Some(_), Some(_)) => ChangeKind::Replace,
     };
-    let version = |desired: Option<&Desired>| {
+    let version = |desired: Option<&Verbatim<Desired>>| {
         desired.and_then(|d| d.instance.version()).map(ToString::to_string).unwrap_or_default()
     };
     let mut notes = match (old, new) {

@@ -9,7 +9,7 @@ use crate::document::catalog::{Catalog, Component, WorkloadTemplate};
 use crate::document::node::AgentRecord;
 use crate::document::plan::{Plan, Strategy};
 use crate::document::spec::TenantSpec;
-use crate::document::{Feature, Share};
+use crate::document::{Feature, Share, Verbatim};
 use crate::id::{ComponentName, Digest, NodeName, Repository, RevisionNumber, RoleName, Version};
 use crate::text::problem::{Problem, Problems};
 
@@ -118,7 +118,8 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Problems> {
         for node in carriers {
             let at = (component, node);
             if let Some(desired) = render::instance(&engine, input, &placed, at, &mut problems) {
-                nodes.entry(node.clone()).or_default().instances.insert(component.clone(), desired);
+                let share = nodes.entry(node.clone()).or_default();
+                share.instances.insert(component.clone(), Verbatim::seal(desired));
             }
         }
     }

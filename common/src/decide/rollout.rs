@@ -22,6 +22,7 @@ mod gate;
 mod pass;
 mod reason;
 mod row;
+mod share;
 
 pub use reason::{NodeWait, Wait, WaitsFor};
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use super::instance::{
@@ -14,6 +15,7 @@ use super::*;
 use crate::id::{ContentHash, Digest, Generation, RevisionNumber};
 
 mod golden;
+mod later;
 mod values;
 
 fn digest() -> Digest {
@@ -111,75 +113,19 @@ fn the_hashes_that_are_known_by_their_value_are_pinned() {
     );
     assert_eq!(
         share().hash().as_str(),
-        "88b06a881028195e66522f98d700a803bb4041318df5d02a181ec2b025e265ea"
+        "169bd1f4c595548498de11191ceadb9487118419e723ec50b3762200e32b9192"
     );
 }
 
-/// A copy of the container's document with a field that a later release may add.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-enum LaterWorkload {
-    Container(LaterContainer),
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LaterContainer {
-    name: String,
-    version: String,
-    repository: String,
-    digest: String,
-    #[serde(default, skip_serializing_if = "is_default")]
-    env: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    secrets: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    volumes: Vec<Volume>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    command: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    memory_bytes_max: Option<u64>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    shared_memory_bytes: Option<u64>,
-}
-
-fn later() -> LaterContainer {
-    let instance = full();
-    let LaterWorkload::Container(container) =
-        serde_json::from_str(instance.workload.text()).unwrap();
-    container
-}
-
-/// The instance with that workload, as the later release writes it.
-fn with_workload(workload: &LaterWorkload) -> String {
-    let instance = full();
-    let text = Verbatim::seal(full()).text().to_owned();
-    text.replace(instance.workload.text(), &serde_json::to_string(workload).unwrap())
-}
-
 #[test]
-fn a_field_that_holds_its_default_moves_no_hash() {
-    let written = serde_json::to_string(&LaterWorkload::Container(later())).unwrap();
-    assert_eq!(written, full().workload.text());
-    assert_eq!(ContentHash::of(written.as_bytes()), full().workload_hash());
-}
-
-#[test]
-fn an_unknown_field_of_a_workload_holds_that_instance_and_no_other() {
-    let newer =
-        LaterWorkload::Container(LaterContainer { shared_memory_bytes: Some(1), ..later() });
-    let old = Verbatim::seal(full());
-    let sent = write(&assignment()).replace(old.text(), &with_workload(&newer));
-    let read = Verbatim::<Assignment>::read(&sent).unwrap();
-    let share = &read.content.share;
-    assert_eq!(share.instances.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["exporter"]);
-    let held = &share.unreadable[&"asterisk".parse().unwrap()];
-    assert!(held.why.contains("shared_memory_bytes"), "{}", held.why);
-    let workload = serde_json::to_string(&newer).unwrap();
-    assert_eq!(held.workload_hash(), Some(ContentHash::of(workload.as_bytes())));
-    // It is passed on in its bytes and still counts as something that should run.
-    assert!(serde_json::to_string(share).unwrap().contains(&workload));
-    assert!(share.contains(&"asterisk".parse().unwrap()));
+fn an_instance_needs_the_features_that_it_asks_for() {
+    let words = |instance: Instance| {
+        instance.needs().into_iter().map(Feature::as_str).collect::<Vec<_>>().join(" ")
+    };
+    let all = "container container-command memory-limit volumes host-secrets probe-sip-options \
+               active-count";
+    assert_eq!(words(full()), all);
+    assert_eq!(words(minimal()), "packaged-unit probe-unit-active");
 }
 
 #[test]
@@ -197,6 +143,40 @@ fn unknown_fields_outside_a_workload_are_ignored_and_passed_on() {
     assert_eq!(read.workload, full().workload);
     assert_eq!(read.text(), text);
     assert_eq!(serde_json::to_string(&read).unwrap(), text);
+}
+
+#[test]
+fn an_unknown_field_beside_an_instance_is_passed_on_and_counts_for_the_hash() {
+    let written = write(&assignment());
+    let policy = "\"soak_ms\":10000,";
+    let sent = written.replacen(policy, &format!("{policy}\"wait_for_moon\":true,"), 1);
+    let sent = sent.replacen("{\"instance\":", "{\"colour\": \"blue\",\"instance\":", 1);
+    let read = Verbatim::<Assignment>::read(&sent).unwrap();
+    let share = &read.content.share;
+    assert_eq!((share.instances.len(), share.unreadable.len()), (2, 0));
+    // A controller writes the share of a plan into an assignment.
+    assert_eq!(write(&*read), sent);
+    let entry = |name: &str| share.instances[&name.parse().unwrap()].text();
+    let hash = |name: &str| ContentHash::of(entry(name).as_bytes());
+    assert!(entry("asterisk").contains("moon") && entry("asterisk").contains("blue"));
+    let lines = ["asterisk", "exporter"].map(|name| format!("{name} {}\n", hash(name)));
+    assert_eq!(share.hash(), ContentHash::of(lines.concat().as_bytes()));
+    assert_ne!(share.hash(), assignment().content.share.hash());
+}
+
+#[test]
+fn a_share_has_one_hash_however_much_of_it_can_be_read() {
+    let sent = write(&assignment()).replace("sip-options", "carrier-pigeon");
+    let read = Verbatim::<Assignment>::read(&sent).unwrap();
+    assert_eq!(read.content.share.unreadable.len(), 1);
+    assert_eq!(write(&*read), sent);
+    // The release that wrote it reads all of it, and computes the same.
+    let entries: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_str(&serde_json::to_string(&read.content.share).unwrap()).unwrap();
+    let hash = |text: &RawValue| ContentHash::of(text.get().as_bytes());
+    let lines: String =
+        entries.iter().map(|(name, text)| format!("{name} {}\n", hash(text))).collect();
+    assert_eq!(read.content.share.hash(), ContentHash::of(lines.as_bytes()));
 }
 
 #[test]
@@ -231,6 +211,17 @@ impl Document for Pause {
             _ => serde_json::from_str(text),
         }
     }
+
+    fn version_needed(&self) -> Option<u32> {
+        Some(if self.length_ms.is_multiple_of(1000) { 1 } else { 2 })
+    }
+
+    fn to_version(&self, version: Option<u32>) -> serde_json::Result<String> {
+        match version {
+            Some(1) => serde_json::to_string(&BTreeMap::from([("seconds", self.length_ms / 1000)])),
+            _ => serde_json::to_string(self),
+        }
+    }
 }
 
 #[test]
@@ -243,6 +234,18 @@ fn a_document_of_an_earlier_version_is_read_by_that_version_and_converted() {
         read::<Pause>("{\"version\":3,\"seconds\":3}"),
         Err(ReadError::Newer { found: 3, known: 2, .. })
     ));
+}
+
+#[test]
+fn a_document_is_written_in_the_lowest_version_that_can_carry_it() {
+    for (length_ms, text) in
+        [(3000, "{\"version\":1,\"seconds\":3}"), (3500, "{\"version\":2,\"length_ms\":3500}")]
+    {
+        let pause = Pause { length_ms };
+        assert_eq!(write(&pause), text);
+        assert_eq!(read::<Pause>(text).unwrap(), pause);
+        assert_eq!(Verbatim::seal(pause).text(), text);
+    }
 }
 
 #[test]

@@ -61,7 +61,8 @@ impl<T: Document> Verbatim<T> {
         Ok(Self::new(value, text))
     }
 
-    fn new(value: T, text: Box<RawValue>) -> Self {
+    /// Takes a value with the text that it was read from.
+    pub(super) fn new(value: T, text: Box<RawValue>) -> Self {
         let hash = ContentHash::of(text.get().as_bytes());
         Self(Arc::new(Inner { value, text, hash }))
     }
@@ -72,6 +73,10 @@ impl<T> Verbatim<T> {
     #[must_use]
     pub fn text(&self) -> &str {
         self.0.text.get()
+    }
+
+    pub(super) fn raw(&self) -> &RawValue {
+        &self.0.text
     }
 
     /// Returns the SHA-256 of the bytes.

@@ -9,7 +9,7 @@ use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 
 use super::Result;
-use super::status::StatusReader;
+use super::reader::StatusReader;
 use crate::records::keys;
 use crate::records::values::{Revision, RolloutOutcome};
 

@@ -11,7 +11,7 @@ use oml_common::time::Timestamp;
 
 use super::Result;
 use super::presence::NodePresence;
-use super::status::StatusReader;
+use super::reader::StatusReader;
 use crate::records::values::{Assigned, Head, NodeRecord, Target};
 use crate::records::{Entry, keys};
 

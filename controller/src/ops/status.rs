@@ -9,15 +9,12 @@ use oml_common::decide::status::NodeProgress;
 use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
-use oml_common::time::Timestamp;
-use oml_daemon::env::Env;
 use tokio::sync::watch;
 
-use super::presence::Presence;
+use super::reader::StatusReader;
 use super::snapshot::NodeSnapshot;
-use super::tenants::Tenants;
 use super::{OpsError, Result};
-use crate::records::{Records, keys};
+use crate::records::keys;
 use crate::store::{ChangeSignal, StoreError};
 
 /// The status of one tenant.
@@ -95,41 +92,7 @@ impl StatusChanges {
     }
 }
 
-/// Reads the status of tenants and nodes. It is cheap to clone.
-#[derive(Debug, Clone)]
-pub struct StatusReader {
-    pub(super) env: Env,
-    pub(super) records: Records,
-    pub(super) tenants: Tenants,
-    pub(super) presence: Arc<Presence>,
-}
-
 impl StatusReader {
-    /// Returns the wall time.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.env.now()
-    }
-
-    /// Returns a receiver that wakes when a task may have to act on a report or a
-    /// connection.
-    #[must_use]
-    pub fn presence_changes(&self) -> watch::Receiver<u64> {
-        self.presence.actionable()
-    }
-
-    /// Returns the number of commits since the start, and the number of refused ones.
-    #[must_use]
-    pub fn commits(&self) -> (u64, u64) {
-        self.records.commits()
-    }
-
-    /// Checks that the store can be read.
-    pub async fn check_store(&self) -> Result<()> {
-        self.records.get(&keys::epoch()).await?;
-        Ok(())
-    }
-
     /// Reads the status of one tenant, or of all of them.
     pub async fn read(&self, tenant: Option<&TenantId>) -> Result<Vec<TenantStatus>> {
         let tenants = self.tenants.all().await?;

@@ -5,7 +5,8 @@ use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 
 use super::Result;
-use super::status::{StatusReader, TenantStatus};
+use super::reader::StatusReader;
+use super::status::TenantStatus;
 
 /// The progress of a change.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use oml_common::planted::{Bug, is_planted};
 use oml_daemon::failpoint;
 
 use super::{Nudges, Task, Trigger};
+use crate::ops::reader::StatusReader;
 use crate::ops::snapshot::TenantSnapshot;
-use crate::ops::status::StatusReader;
 use crate::ops::{OpsError, Result};
 use crate::records::values::Target;
 use crate::records::{Batch, Records, if_unchanged, keys};

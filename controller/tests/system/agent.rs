@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use oml_common::document;
-use oml_common::document::Feature;
 use oml_common::document::assignment::{Assignment, Desired};
 use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
 use oml_common::document::status::Health;
+use oml_common::document::{Feature, Verbatim};
 use oml_common::id::{ComponentName, RevisionNumber};
 use oml_daemon::env::Clock;
 use oml_daemon::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
@@ -167,7 +167,7 @@ impl Agent {
     }
 }
 
-type Runs = BTreeMap<ComponentName, Desired>;
+type Runs = BTreeMap<ComponentName, Verbatim<Desired>>;
 
 async fn work(
     address: &str,

@@ -1,9 +1,8 @@
 //! `omlctl completions` prints completion scripts for shells.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::cli::{Cli, Common};
+use crate::common::Common;
 use crate::error::CommandError;
 use crate::output::Output;
 use crate::wait::ExitOutcome;
@@ -21,9 +20,14 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<ExitOutcome, CommandError> {
+/// Prints the script for the syntax of `command`.
+pub(super) fn run(
+    common: &Common,
+    arguments: &Arguments,
+    mut command: clap::Command,
+) -> Result<ExitOutcome, CommandError> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "omlctl", &mut script);
+    clap_complete::generate(arguments.shell, &mut command, "omlctl", &mut script);
     Output::new(common.output).text(&String::from_utf8_lossy(&script))?;
     Ok(ExitOutcome::Done)
 }

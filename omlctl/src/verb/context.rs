@@ -8,8 +8,8 @@ use oml_daemon::env::Env;
 use oml_daemon::tls::{Peer, certificate};
 use serde::Serialize;
 
-use crate::cli::Common;
 use crate::clock;
+use crate::common::Common;
 use crate::config::{Bundle, Config, ContextName};
 use crate::error::CommandError;
 use crate::output::{Output, print_note};

@@ -5,7 +5,7 @@ use oml_proto::v1::{WhoAmIReply, WhoAmIRequest};
 use serde::Serialize;
 
 use super::{Session, remote};
-use crate::cli::Common;
+use crate::common::Common;
 use crate::error::CommandError;
 use crate::output::Output;
 use crate::wait::ExitOutcome;

@@ -15,7 +15,7 @@ pub(crate) struct Deny {
 
 pub(crate) fn run(verb: &Deny) -> Result<ExitCode> {
     let mut deny = std::process::Command::new(CARGO_DENY.ensure()?);
-    deny.current_dir(oml_tests::packages::workspace_root()?);
+    deny.current_dir(oml_tests::workspace::workspace_root()?);
     deny.args(["--workspace", "--all-features", "--locked", "check"]).args(&verb.checks);
     let status = deny.status().context("start cargo-deny")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

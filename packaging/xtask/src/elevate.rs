@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use nix::unistd::{Gid, Uid};
-use oml_tests::packages::target_folder;
+use oml_tests::workspace::target_folder;
 
 use crate::announce::ANNOUNCED;
 

@@ -101,13 +101,6 @@ impl PackageLayer {
     }
 }
 
-/// Returns true if every base system and the registry's content have been built.
-pub(crate) fn is_cached() -> bool {
-    crate::recipes::entries().iter().all(|(name, stamp)| {
-        Path::new("/var/cache/oml-lab").join(format!("{name}-{stamp}")).exists()
-    })
-}
-
 /// Runs a shell script with a folder as its root directory.
 pub(crate) fn chroot(folder: &Path, script: &str) -> Result<()> {
     Run::new("chroot")

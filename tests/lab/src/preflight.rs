@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use nix::unistd::Uid;
 
-use crate::debian::{self, mirror};
+use crate::debian::mirror;
 use crate::error::{LabError, Result};
+use crate::images;
 use crate::mounts::Overlay;
 use crate::processes;
 use crate::progress::{log, timed};
+use crate::recipes::{BOOKWORM, HOST, STORE, TOOLS};
 use crate::run::Run;
 
 /// Each Debian package that is needed, and a program whose presence shows that it is installed.
@@ -66,7 +68,7 @@ pub fn check_without_root() -> Result<Preflight> {
             .filter(|(_, program)| !is_installed(program))
             .map(|(package, _)| *package)
             .collect(),
-        needs_build: !debian::is_cached(),
+        needs_build: !is_cached(),
     };
     if (found.needs_build || !found.packages.is_empty()) && !mirror_answers() {
         return cannot_run(&format!(
@@ -75,6 +77,18 @@ pub fn check_without_root() -> Result<Preflight> {
         ));
     }
     Ok(found)
+}
+
+/// Returns true if every base system and the registry's content have been built, so that the Debian mirror is not used.
+fn is_cached() -> bool {
+    let entries = [
+        (BOOKWORM.name, BOOKWORM.stamp()),
+        (HOST.name, HOST.stamp(&BOOKWORM)),
+        (TOOLS.name, TOOLS.stamp(&BOOKWORM)),
+        (STORE, images::stamp_of_all()),
+    ];
+    let folder = Path::new("/var/cache/oml-lab");
+    entries.iter().all(|(name, stamp)| folder.join(format!("{name}-{stamp}")).exists())
 }
 
 fn cannot_run<T>(why: &str) -> Result<T> {

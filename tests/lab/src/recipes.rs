@@ -68,15 +68,5 @@ rm -rf /usr/lib/postgresql/15/lib/bitcode /usr/lib/*/libz3.so.4",
 pub(crate) const NGINX: PackageLayer =
     PackageLayer { name: "nginx", packages: &["nginx", "openssl"], finish: "" };
 
-/// Returns the name and stamp of every cache entry that a lab needs when the Debian mirror is not used.
-pub(crate) fn entries() -> Vec<(&'static str, String)> {
-    vec![
-        (BOOKWORM.name, BOOKWORM.stamp()),
-        (HOST.name, HOST.stamp(&BOOKWORM)),
-        (TOOLS.name, TOOLS.stamp(&BOOKWORM)),
-        (STORE, crate::images::stamp_of_all()),
-    ]
-}
-
 /// The name of the cache entry with the registry's content.
 pub(crate) const STORE: &str = "registry";

@@ -16,7 +16,7 @@ use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, Runti
 
 /// What the engine says of itself.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Place {
+pub(super) struct EngineInfo {
     /// The log driver that it uses when none is asked for.
     pub(super) log_driver: String,
     /// Where it keeps images and containers.
@@ -88,7 +88,7 @@ pub(super) trait EngineCalls: std::fmt::Debug + Send + Sync + 'static {
     ) -> Result<(), RuntimeError>;
 
     /// The engine's own settings.
-    async fn place(&self) -> Result<Place, RuntimeError>;
+    async fn info(&self) -> Result<EngineInfo, RuntimeError>;
 
     /// Counts up for every change of a container, for ever.
     async fn watch(&self, counter: &watch::Sender<u64>);

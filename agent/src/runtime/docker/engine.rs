@@ -16,7 +16,7 @@ use oml_common::document::instance::Container;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
-use super::calls::{EngineCalls, Place};
+use super::calls::{EngineCalls, EngineInfo};
 use super::socket::Engine;
 use super::{events, exec, failure, images, messages, time};
 use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
@@ -147,7 +147,7 @@ impl EngineCalls for Engine {
         images::pull(self, container, login, silence_max, progress).await
     }
 
-    async fn place(&self) -> Result<Place, RuntimeError> {
+    async fn info(&self) -> Result<EngineInfo, RuntimeError> {
         images::settings(self).await
     }
 

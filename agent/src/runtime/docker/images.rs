@@ -13,7 +13,7 @@ use oml_common::document::instance::Container;
 use oml_common::id::Digest;
 use tokio::sync::watch;
 
-use super::calls::{EngineCalls, Place};
+use super::calls::{EngineCalls, EngineInfo};
 use super::failure;
 use super::socket::Engine;
 use crate::runtime::{PullProgress, RuntimeError};
@@ -62,11 +62,11 @@ pub(super) async fn names(engine: &Engine) -> Result<Vec<String>, RuntimeError> 
 }
 
 /// Asks the engine for its own settings.
-pub(super) async fn settings(engine: &Engine) -> Result<Place, RuntimeError> {
+pub(super) async fn settings(engine: &Engine) -> Result<EngineInfo, RuntimeError> {
     let client = engine.client(CALL_LIMIT)?;
     let info = failure::within(CALL_LIMIT, ("ask for", "settings"), client.info()).await?;
     let root = info.docker_root_dir.map(PathBuf::from);
-    Ok(Place { log_driver: info.logging_driver.unwrap_or_default(), root })
+    Ok(EngineInfo { log_driver: info.logging_driver.unwrap_or_default(), root })
 }
 
 /// Pulls the container's image unless it is present, and checks that it is present

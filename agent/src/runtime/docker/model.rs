@@ -15,7 +15,7 @@ use oml_sim::{EngineError, EventAction, Fault, Host, Image, NewContainer};
 use tokio::sync::watch;
 
 use super::Docker;
-use super::calls::{EngineCalls, Place};
+use super::calls::{EngineCalls, EngineInfo};
 use crate::paths::Paths;
 use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
 
@@ -206,9 +206,9 @@ impl EngineCalls for Model {
         self.0.pull(&image, seen).await.map_err(failure("pull", &object))
     }
 
-    async fn place(&self) -> Result<Place, RuntimeError> {
+    async fn info(&self) -> Result<EngineInfo, RuntimeError> {
         let root = self.0.settings().storage.clone();
-        Ok(Place { log_driver: "json-file".to_owned(), root })
+        Ok(EngineInfo { log_driver: "json-file".to_owned(), root })
     }
 
     async fn watch(&self, counter: &watch::Sender<u64>) {

@@ -52,7 +52,8 @@ impl Prepared {
             for (component, desired) in &mut share.instances {
                 let digest = images.get(component).and_then(|image| digests.get(image));
                 if let Some(digest) = digest {
-                    desired.instance = resolved(&desired.instance, digest);
+                    let instance = resolved(&desired.instance, digest);
+                    *desired = desired.edited(|desired| desired.instance = instance);
                 }
             }
         }

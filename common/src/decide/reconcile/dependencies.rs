@@ -8,29 +8,37 @@ use crate::id::ComponentName;
 use crate::time::Timestamp;
 
 use super::case::{Case, Input, is_active, works_by};
-use super::health::health;
+use super::health::{health, health_of_held};
 
 /// The first component that must come before and is not settled yet.
 pub(super) fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
-    first_dependency(case, |desired, seen, name| !is_settled(desired, seen, case.input, name))
+    first_dependency(case, |desired, seen, name| is_settled(desired, seen, case.input, name))
 }
 
 /// The first component that must come before and does not answer in any version.
 pub(super) fn absent_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
-    first_dependency(case, |desired, seen, _| !answers(desired, seen, case.input.now))
+    first_dependency(case, |desired, seen, _| answers(desired, seen, case.input.now))
 }
 
+/// The first component that must come before and is not met. One that is held for a newer
+/// agent has to answer, whatever its version is; one that is not on this node never counts.
 fn first_dependency<'a>(
     case: Case<'a>,
-    is_meant: impl Fn(&Desired, &ObservedInstance, &ComponentName) -> bool,
+    is_met: impl Fn(&Desired, &ObservedInstance, &ComponentName) -> bool,
 ) -> Option<&'a ComponentName> {
     let unseen = ObservedInstance::default();
-    let assignment = case.input.assignment?;
+    let share = &case.input.assignment?.content.share;
     case.desired.instance.after.iter().find(|name| {
         let seen = case.input.observed.instances.get(*name).unwrap_or(&unseen);
-        let desired = assignment.content.share.instances.get(*name);
-        desired.is_some_and(|desired| is_meant(desired, seen, name))
+        match share.instances.get(*name) {
+            Some(desired) => !is_met(desired, seen, name),
+            None => share.unreadable.contains_key(*name) && !held_answers(seen, case.input.now),
+        }
     })
+}
+
+fn held_answers(seen: &ObservedInstance, now: Timestamp) -> bool {
+    seen.unit.as_ref().is_some_and(is_active) && health_of_held(seen, now) == Health::Healthy
 }
 
 fn answers(desired: &Desired, seen: &ObservedInstance, now: Timestamp) -> bool {

@@ -1,7 +1,7 @@
 //! Health as it may be shown and acted on.
 
 use crate::decide::observed::{ContainerState, ObservedInstance};
-use crate::document::instance::{Instance, Workload};
+use crate::document::instance::{Instance, Probe, Workload};
 use crate::document::report::Phase;
 use crate::document::status::Health;
 use crate::time::Timestamp;
@@ -15,28 +15,46 @@ const CLOCK_SKEW_MS_MAX: u64 = 1_000;
 /// The health of an instance; an old observation is not one.
 pub(super) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestamp) -> Health {
     match &*instance.workload {
-        Workload::Unit(_) => match &seen.unit {
-            _ if seen.systemd_is_away => Health::Unknown,
-            None => Health::Unknown,
-            Some(unit) if is_active(unit) => Health::Healthy,
-            Some(_) => Health::Unhealthy,
-        },
-        Workload::Container(_) => {
-            let probe = &instance.probe;
-            let age_ms_max = 3 * (probe.interval_ms + probe.timeout_ms);
-            let running = seen.running();
-            match &seen.status {
-                Some(status)
-                    if status.checked_at <= now.plus_ms(CLOCK_SKEW_MS_MAX)
-                        && now.since_ms(status.checked_at) <= age_ms_max
-                        && running.is_some_and(|c| c.id == status.container)
-                        && !answers_another(seen) =>
-                {
-                    status.health
-                }
-                Some(_) | None => Health::Unknown,
-            }
+        Workload::Unit(_) => of_unit(seen),
+        Workload::Container(_) => of_container(&instance.probe, seen, now),
+    }
+}
+
+/// The health of what runs of an instance whose document cannot be read. How often it is
+/// probed is told by its status, or else by the document that its supervisor reads.
+pub(super) fn health_of_held(seen: &ObservedInstance, now: Timestamp) -> Health {
+    let asked = seen.status.as_ref().and_then(|status| status.probe.as_ref());
+    let asks = seen.document.as_ref().and_then(|document| document.probe.as_ref());
+    match asked.or(asks) {
+        // A packaged unit has no container and no supervisor.
+        _ if seen.containers.is_empty() && seen.status.is_none() => of_unit(seen),
+        Some(probe) => of_container(probe, seen, now),
+        None => Health::Unknown,
+    }
+}
+
+fn of_unit(seen: &ObservedInstance) -> Health {
+    match &seen.unit {
+        _ if seen.systemd_is_away => Health::Unknown,
+        None => Health::Unknown,
+        Some(unit) if is_active(unit) => Health::Healthy,
+        Some(_) => Health::Unhealthy,
+    }
+}
+
+fn of_container(probe: &Probe, seen: &ObservedInstance, now: Timestamp) -> Health {
+    let age_ms_max = 3 * (probe.interval_ms + probe.timeout_ms);
+    let running = seen.running();
+    match &seen.status {
+        Some(status)
+            if status.checked_at <= now.plus_ms(CLOCK_SKEW_MS_MAX)
+                && now.since_ms(status.checked_at) <= age_ms_max
+                && running.is_some_and(|c| c.id == status.container)
+                && !answers_another(seen) =>
+        {
+            status.health
         }
+        Some(_) | None => Health::Unknown,
     }
 }
 

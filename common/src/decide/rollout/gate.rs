@@ -5,11 +5,25 @@ use crate::decide::update::nothing;
 use crate::document::Share;
 use crate::document::assignment::Desired;
 use crate::document::report::{InstanceReport, Report};
-use crate::id::{ComponentName, ContentHash, NodeName};
+use crate::id::{ComponentName, ContentHash, NodeName, RevisionNumber};
 
+use super::NodeView;
 use super::reason::{NodeWait, Wait};
-use super::row::{NodeShare, Row};
+use super::share::NodeShare;
 use crate::document::rollout::NodeFailure;
+
+/// A node that a rollout moves, as far as its gate looks at it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mover<'a> {
+    pub(super) name: &'a NodeName,
+    pub(super) view: NodeView<'a>,
+    /// The revision that its pointer names now.
+    pub(super) target: Option<RevisionNumber>,
+    /// Whether this rollout moved its pointer.
+    pub(super) is_moved: bool,
+    /// Whether it comes from neither of the rollout's two revisions.
+    pub(super) is_inherited: bool,
+}
 
 /// The state of one node's gate.
 #[derive(Debug)]
@@ -26,23 +40,23 @@ impl Gate {
     /// Compares the node's report with its share `wanted`: everything that differs from
     /// its share `before`, or everything on a node that another rollout left between
     /// revisions.
-    pub(super) fn check(row: &Row<'_>, before: &NodeShare<'_>, wanted: &NodeShare<'_>) -> Self {
-        let waits = |wait| Gate::Waits(NodeWait { node: row.name.clone(), wait });
+    pub(super) fn check(node: Mover<'_>, before: &NodeShare<'_>, wanted: &NodeShare<'_>) -> Self {
+        let waits = |wait| Gate::Waits(NodeWait { node: node.name.clone(), wait });
         // A node that never had anything gets no assignment that would say so.
-        if wanted.plan.instances.is_empty() && row.view.assigned.is_none() {
+        if wanted.plan.instances.is_empty() && node.view.assigned.is_none() {
             return Gate::Passed;
         }
-        let report = match current_report(row, wanted) {
+        let report = match current_report(node, wanted) {
             Ok(report) => report,
             Err(wait) => return waits(wait),
         };
-        let failures = failures(row.name, wanted.plan, report);
+        let failures = failures(node.name, wanted.plan, report);
         if !failures.is_empty() {
             return Gate::Failed(failures);
         }
         // What an inherited node runs is unknown, so nothing on it counts as unchanged.
         let known = |component: &ComponentName| {
-            before.plan.instances.get(component).filter(|_| !row.is_inherited)
+            before.plan.instances.get(component).filter(|_| !node.is_inherited)
         };
         let mut changed =
             wanted.plan.instances.iter().filter(|(name, desired)| known(name) != Some(*desired));
@@ -51,7 +65,7 @@ impl Gate {
         }
         let mut leftover = report.instances.iter().filter(|(name, _)| {
             let is_gone = !wanted.plan.instances.contains_key(*name);
-            is_gone && (row.is_inherited || known(name).is_some())
+            is_gone && (node.is_inherited || known(name).is_some())
         });
         leftover
             .next()
@@ -74,16 +88,16 @@ impl Gate {
 }
 
 /// Returns the node's report, if it is about the assignment that `wanted` became.
-fn current_report<'a>(row: &Row<'a>, wanted: &NodeShare<'_>) -> Result<&'a Report, Wait> {
-    let assigned = row.view.assigned.filter(|(_, content)| *content == wanted.hash());
+fn current_report<'a>(node: Mover<'a>, wanted: &NodeShare<'_>) -> Result<&'a Report, Wait> {
+    let assigned = node.view.assigned.filter(|(_, content)| *content == wanted.hash());
     let Some((generation, _)) = assigned else { return Err(Wait::AssignmentUnwritten) };
-    if !row.view.connected {
+    if !node.view.connected {
         return Err(Wait::Unreachable);
     }
-    let report = row.view.report.filter(|report| report.applied >= Some(generation));
+    let report = node.view.report.filter(|report| report.applied >= Some(generation));
     let report = report.ok_or(Wait::AssignmentNotTaken)?;
     // The same content may have been wanted, and have failed, under another revision.
-    let is_reissued = row.is_inherited && row.is_moved && row.target == wanted.revision;
+    let is_reissued = node.is_inherited && node.is_moved && node.target == wanted.revision;
     if is_reissued && Some(report.revision) != wanted.revision {
         return Err(Wait::AssignmentNotTaken);
     }

@@ -7,7 +7,8 @@ use crate::document::Share;
 use crate::document::plan::Plan;
 use crate::id::{ContentHash, NodeName, RevisionNumber};
 
-use super::gate::Gate;
+use super::gate::{Gate, Mover};
+use super::share::NodeShare;
 use super::{Input, NodeView};
 
 /// The direction in which a rollout moves nodes.
@@ -17,28 +18,6 @@ pub(super) enum Direction {
     Forward,
     /// To the previous revision.
     Back,
-}
-
-/// A node's share of one plan, with its hash.
-pub(super) struct NodeShare<'a> {
-    pub(super) plan: &'a Share,
-    /// The revision of the plan; `None` if there is no plan.
-    pub(super) revision: Option<RevisionNumber>,
-    hash: OnceCell<ContentHash>,
-}
-
-impl<'a> NodeShare<'a> {
-    fn of(plan: Option<&'a Plan>, node: &NodeName, nothing: &'a Share) -> Self {
-        Self {
-            plan: plan.and_then(|plan| plan.nodes.get(node)).unwrap_or(nothing),
-            revision: plan.map(|plan| plan.revision),
-            hash: OnceCell::new(),
-        }
-    }
-
-    pub(super) fn hash(&self) -> &ContentHash {
-        self.hash.get_or_init(|| self.plan.hash())
-    }
 }
 
 /// One enrolled node.
@@ -140,9 +119,16 @@ impl<'a> Row<'a> {
     pub(super) fn gate(&self, direction: Direction) -> &Gate {
         let [forward, back] = &self.gates;
         match direction {
-            Direction::Forward => forward.get_or_init(|| Gate::check(self, &self.from, &self.to)),
-            Direction::Back => back.get_or_init(|| Gate::check(self, &self.to, &self.from)),
+            Direction::Forward => {
+                forward.get_or_init(|| Gate::check(self.mover(), &self.from, &self.to))
+            }
+            Direction::Back => back.get_or_init(|| Gate::check(self.mover(), &self.to, &self.from)),
         }
+    }
+
+    fn mover(&self) -> Mover<'a> {
+        let &Self { name, view, target, is_moved, is_inherited, .. } = self;
+        Mover { name, view, target, is_moved, is_inherited }
     }
 
     /// Returns whether the node is idle by its last report. This also holds for an

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::document::instance::Instance;
-use crate::document::{Document, ReadError, Share, Verbatim};
+use crate::document::{Document, Share, Verbatim};
 use crate::id::{ContentHash, Generation, NodeName, RevisionNumber, TenantId};
 
 /// Everything that a node should run. It is always complete, never a difference to an earlier one.
@@ -102,12 +102,9 @@ impl Document for Assignment {
     const VERSION: Option<u32> = Some(1);
 }
 
-impl Desired {
-    /// Reads one entry of a share.
-    pub(crate) fn read(text: &str) -> Result<Self, ReadError> {
-        serde_json::from_str(text)
-            .map_err(|source| ReadError::Malformed { kind: "an instance", source })
-    }
+impl Document for Desired {
+    const KIND: &'static str = "an instance";
+    const VERSION: Option<u32> = None;
 }
 
 /// An assignment in the bytes that the controller wrote.

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::document::instance::{Check, Container, Instance, Workload};
+use crate::document::Document;
+use crate::document::instance::{
+    ActiveProbe, Check, Container, Instance, PackagedUnit, Port, Probe, Protocol, Timing, Volume,
+    Workload,
+};
 
 /// An ability of an agent that earlier releases of it lack.
 ///
@@ -107,24 +111,42 @@ impl fmt::Display for Feature {
     }
 }
 
+/// A later version is a feature too: an older agent holds an instance that needs it.
+const _: () = assert!(
+    matches!(Instance::VERSION, Some(1)),
+    "`needs` has to return a feature for an instance that version 1 cannot carry"
+);
+
 impl Instance {
     /// Returns the features that an agent needs to run this instance.
     #[must_use]
     pub fn needs(&self) -> BTreeSet<Feature> {
-        let mut needs = match &*self.workload {
+        // Here and below every field is named, so that a new one does not compile before
+        // somebody has chosen whether it needs a feature.
+        let Self {
+            tenant: _,
+            component: _,
+            unit: _,
+            workload,
+            after: _,
+            ports,
+            probe,
+            active,
+            timing: Timing { start_timeout_ms: _, stop_grace_ms: _ },
+            metrics: _,
+        } = self;
+        let of_workload = match &**workload {
             Workload::Container(container) => of_container(container),
-            Workload::Unit(_) => BTreeSet::from([Feature::PackagedUnit]),
+            Workload::Unit(PackagedUnit { drop_in: _ }) => BTreeSet::from([Feature::PackagedUnit]),
         };
-        needs.insert(of_check(&self.probe.check));
-        if self.active.is_some() {
-            needs.insert(Feature::ActiveCount);
-        }
-        needs
+        let Probe { check, interval_ms: _, timeout_ms: _, failures_max: _ } = probe;
+        let of_active = active.as_ref().map(of_active);
+        let of_ports = ports.iter().flat_map(of_port);
+        of_workload.into_iter().chain([of_check(check)]).chain(of_active).chain(of_ports).collect()
     }
 }
 
 fn of_container(container: &Container) -> BTreeSet<Feature> {
-    // Every field is named, so that adding one forces the choice whether it needs a feature.
     let Container {
         name: _,
         version: _,
@@ -139,21 +161,36 @@ fn of_container(container: &Container) -> BTreeSet<Feature> {
     let asked = [
         (true, Feature::Container),
         (!secrets.is_empty(), Feature::HostSecrets),
-        (!volumes.is_empty(), Feature::Volumes),
         (!command.is_empty(), Feature::ContainerCommand),
         (memory_bytes_max.is_some(), Feature::MemoryLimit),
     ];
-    asked.into_iter().filter_map(|(is_asked, feature)| is_asked.then_some(feature)).collect()
+    let asked = asked.into_iter().filter_map(|(is_asked, feature)| is_asked.then_some(feature));
+    asked.chain(volumes.iter().map(of_volume)).collect()
+}
+
+fn of_volume(volume: &Volume) -> Feature {
+    let Volume { source: _, target: _, read_only: _ } = volume;
+    Feature::Volumes
+}
+
+fn of_port(port: &Port) -> BTreeSet<Feature> {
+    let Port { number: _, protocol: Protocol::Tcp | Protocol::Udp } = port;
+    BTreeSet::new()
+}
+
+fn of_active(active: &ActiveProbe) -> Feature {
+    let ActiveProbe { command: _, before: _, noun: _ } = active;
+    Feature::ActiveCount
 }
 
 fn of_check(check: &Check) -> Feature {
     match check {
-        Check::Http { .. } => Feature::ProbeHttp,
-        Check::Tcp { .. } => Feature::ProbeTcp,
-        Check::SipOptions { .. } => Feature::ProbeSipOptions,
-        Check::Redis { .. } => Feature::ProbeRedis,
-        Check::Postgres { .. } => Feature::ProbePostgres,
-        Check::Exec { .. } => Feature::ProbeExec,
+        Check::Http { port: _, path: _, tls: _ } => Feature::ProbeHttp,
+        Check::Tcp { port: _ } => Feature::ProbeTcp,
+        Check::SipOptions { port: _ } => Feature::ProbeSipOptions,
+        Check::Redis { port: _ } => Feature::ProbeRedis,
+        Check::Postgres { port: _, user: _ } => Feature::ProbePostgres,
+        Check::Exec { command: _ } => Feature::ProbeExec,
         Check::UnitActive => Feature::ProbeUnitActive,
     }
 }

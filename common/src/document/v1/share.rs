@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 
 use serde::de::Error as _;
-use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::document::ReadError;
 use crate::document::assignment::Desired;
+use crate::document::{ReadError, Verbatim, read};
 use crate::id::{ComponentName, ContentHash};
 use crate::text::error::chain;
 
-/// The instances that one node should run.
+/// The instances that one node should run, each in the bytes in which it was written, so
+/// that a program that knows fewer fields passes on all of them.
 ///
 /// An instance that this release cannot read, because a later one made it, is kept
 /// in its bytes apart from the others. It is passed on unchanged and not acted on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Share {
-    pub instances: BTreeMap<ComponentName, Desired>,
+    pub instances: BTreeMap<ComponentName, Verbatim<Desired>>,
     /// The instances that only a later release can read.
     pub unreadable: BTreeMap<ComponentName, Unreadable>,
 }
@@ -64,7 +64,8 @@ impl Unreadable {
 
 impl FromIterator<(ComponentName, Desired)> for Share {
     fn from_iter<I: IntoIterator<Item = (ComponentName, Desired)>>(desired: I) -> Self {
-        Self { instances: desired.into_iter().collect(), unreadable: BTreeMap::new() }
+        let sealed = desired.into_iter().map(|(name, desired)| (name, Verbatim::seal(desired)));
+        Self { instances: sealed.collect(), unreadable: BTreeMap::new() }
     }
 }
 
@@ -81,35 +82,26 @@ impl Share {
         self.instances.contains_key(component) || self.unreadable.contains_key(component)
     }
 
-    /// Returns the hash of all instances and of how changes to them are made. It is
-    /// computed from the hashes of the documents, so their size does not matter.
+    /// Returns the hash of all entries as they were written. It is computed from the hash
+    /// of each, and does not depend on how much of them this release can read.
     #[must_use]
     pub fn hash(&self) -> ContentHash {
-        let mut lines: BTreeMap<&ComponentName, String> = BTreeMap::new();
-        for (component, desired) in &self.instances {
-            let policy = serde_json::to_string(&desired.policy)
-                .expect("a policy has no serializer that fails");
-            lines.insert(component, format!("{component} {} {policy}\n", desired.instance.hash()));
-        }
-        for (component, unreadable) in &self.unreadable {
-            let text = ContentHash::of(unreadable.text.get().as_bytes());
-            lines.insert(component, format!("{component} {text}\n"));
-        }
-        ContentHash::of(lines.into_values().collect::<String>().as_bytes())
+        let readable = self.instances.iter().map(|(name, desired)| (name, desired.hash().clone()));
+        let unreadable = self.unreadable.iter();
+        let unreadable =
+            unreadable.map(|(name, held)| (name, ContentHash::of(held.text.get().as_bytes())));
+        let hashes: BTreeMap<&ComponentName, ContentHash> = readable.chain(unreadable).collect();
+        let lines = hashes.iter().map(|(name, hash)| format!("{name} {hash}\n"));
+        ContentHash::of(lines.collect::<String>().as_bytes())
     }
 }
 
 impl Serialize for Share {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let count = self.instances.len() + self.unreadable.len();
-        let mut map = serializer.serialize_map(Some(count))?;
-        for (component, desired) in &self.instances {
-            map.serialize_entry(component, desired)?;
-        }
-        for (component, unreadable) in &self.unreadable {
-            map.serialize_entry(component, &unreadable.text)?;
-        }
-        map.end()
+        let readable = self.instances.iter().map(|(name, desired)| (name, desired.raw()));
+        let unreadable = self.unreadable.iter().map(|(name, held)| (name, &*held.text));
+        let entries: BTreeMap<&ComponentName, &RawValue> = readable.chain(unreadable).collect();
+        serializer.collect_map(entries)
     }
 }
 
@@ -118,14 +110,14 @@ impl<'de> Deserialize<'de> for Share {
         let entries = BTreeMap::<ComponentName, Box<RawValue>>::deserialize(deserializer)?;
         let mut share = Self::default();
         for (component, text) in entries {
-            match Desired::read(text.get()) {
+            match read::<Desired>(text.get()) {
                 Ok(desired) if desired.instance.component != component => {
                     let named = &desired.instance.component;
                     let what = format!("the entry {component} holds an instance of {named}");
                     return Err(D::Error::custom(what));
                 }
                 Ok(desired) => {
-                    share.instances.insert(component, desired);
+                    share.instances.insert(component, Verbatim::new(desired, text));
                 }
                 Err(error) => {
                     share.unreadable.insert(component, Unreadable::new(text, &error));

@@ -33,7 +33,7 @@ pub(crate) fn machine_summary(host: &Host) -> Result<String> {
 
 /// Replaces the text between the page's two markers.
 pub(crate) fn update(text: &str) -> Result<()> {
-    let path = oml_tests::packages::workspace_root()?.join("docs/benchmarks.md");
+    let path = oml_tests::workspace::workspace_root()?.join("docs/benchmarks.md");
     let page = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     let updated = replace_between_markers(&page, text).with_context(|| {
         format!("docs/benchmarks.md has no markers; add the lines {BEGIN}{END}")

@@ -126,6 +126,62 @@ fn a_held_instance_whose_first_version_failed_is_not_started_again_and_again() {
     assert_eq!(world.log, Vec::<String>::new());
 }
 
+/// Only a newer agent can read what is desired of that component.
+fn hold_one(world: &mut World, component: &str) {
+    let own_name = format!("\"name\":\"oml-{component}\"");
+    let with_unknown_field = format!("{own_name},\"colour\":\"blue\"");
+    world.desire_text(|text| text.replace(&own_name, &with_unknown_field));
+}
+
+fn after_postgres(version: &str) -> Instance {
+    Instance { after: vec![name("postgres")], ..instance("asterisk", version) }
+}
+
+#[test]
+fn what_comes_after_a_held_component_that_never_ran_waits_for_it() {
+    let mut world = World::new();
+    world.desire([instance("postgres", "1"), after_postgres("1")]);
+    hold_one(&mut world, "postgres");
+    world.settle();
+    assert_eq!(running(&world), None, "{:?}", world.log);
+    let decision = &world.decide()[&name("asterisk")];
+    assert_eq!(decision.phase, Phase::Pending);
+    assert_eq!(decision.reason.to_string(), "waits for postgres");
+}
+
+#[test]
+fn what_comes_after_a_held_component_that_answers_is_changed() {
+    for postgres in [instance("postgres", "1"), packaged("postgres", "old")] {
+        let mut world = World::settled([postgres, after_postgres("1")]);
+        world.desire([instance("postgres", "2"), after_postgres("2")]);
+        hold_one(&mut world, "postgres");
+        world.settle();
+        assert_eq!((running(&world), world.phase("asterisk")), (Some("2"), Phase::Ready));
+    }
+}
+
+#[test]
+fn what_comes_after_a_held_component_that_does_not_answer_waits_for_it() {
+    let mut world = World::settled([instance("postgres", "1"), after_postgres("1")]);
+    world.desire([instance("postgres", "2"), after_postgres("2")]);
+    hold_one(&mut world, "postgres");
+    let now = world.now;
+    world.place("postgres").stop_by_hand(now);
+    world.settle();
+    assert_eq!(running(&world), Some("1"));
+    assert_eq!(world.decide()[&name("asterisk")].reason.to_string(), "waits for postgres");
+    // It runs, but the last that was heard of it is old.
+    let mut world = World::settled([instance("postgres", "1"), after_postgres("1")]);
+    world.desire([instance("postgres", "2"), after_postgres("2")]);
+    hold_one(&mut world, "postgres");
+    world.passes(2);
+    let mut observed = world.observe();
+    let status = observed.instances.get_mut(&name("postgres")).unwrap().status.as_mut().unwrap();
+    status.checked_at = Timestamp(world.now.0 - 60_000);
+    let decision = world.with_observed(&observed, decide).remove(&name("asterisk")).unwrap();
+    assert_eq!(decision.reason.to_string(), "waits for postgres");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 

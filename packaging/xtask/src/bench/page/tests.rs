@@ -15,6 +15,6 @@ fn a_page_without_markers_is_not_changed() {
 
 #[test]
 fn the_benchmark_page_of_this_project_has_both_markers() {
-    let path = oml_tests::packages::workspace_root().unwrap().join("docs/benchmarks.md");
+    let path = oml_tests::workspace::workspace_root().unwrap().join("docs/benchmarks.md");
     assert!(replace_between_markers(&fs::read_to_string(path).unwrap(), "new\n").is_some());
 }

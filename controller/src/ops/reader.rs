@@ -1,0 +1,48 @@
+//! The reader of statuses: what it reads from, and what it tells of the whole controller.
+
+use std::sync::Arc;
+
+use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
+use tokio::sync::watch;
+
+use super::Result;
+use super::presence::Presence;
+use super::tenants::Tenants;
+use crate::records::{Records, keys};
+
+/// Reads the status of tenants and nodes. It is cheap to clone.
+#[derive(Debug, Clone)]
+pub struct StatusReader {
+    pub(super) env: Env,
+    pub(super) records: Records,
+    pub(super) tenants: Tenants,
+    pub(super) presence: Arc<Presence>,
+}
+
+impl StatusReader {
+    /// Returns the wall time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.env.now()
+    }
+
+    /// Returns a receiver that wakes when a task may have to act on a report or a
+    /// connection.
+    #[must_use]
+    pub fn presence_changes(&self) -> watch::Receiver<u64> {
+        self.presence.actionable()
+    }
+
+    /// Returns the number of commits since the start, and the number of refused ones.
+    #[must_use]
+    pub fn commits(&self) -> (u64, u64) {
+        self.records.commits()
+    }
+
+    /// Checks that the store can be read.
+    pub async fn check_store(&self) -> Result<()> {
+        self.records.get(&keys::epoch()).await?;
+        Ok(())
+    }
+}
