@@ -13,13 +13,13 @@ use oml_proto::report::{failure_to_wire, generation_to_wire, to_wire};
 use oml_proto::{problem, v1};
 use tonic::{Code, Status};
 
-use crate::ops::OpsError;
 use crate::ops::change::ChangeResult;
 use crate::ops::history::HistoryEntry;
 use crate::ops::nodes::IssuedCertificate;
 use crate::ops::presence::NodePresence;
 use crate::ops::status::{NodeStatus, RolloutStatus, TenantStatus};
 use crate::ops::verdict::ChangeProgress;
+use crate::ops::{OpsError, UnreadablePlan};
 use crate::records::values::RevisionKind;
 use crate::store::StoreError;
 
@@ -36,9 +36,10 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
             return problem::to_status(&Problems::from(problem));
         }
-        OpsError::Registry(_) | OpsError::RenewedTooSoon | OpsError::AddressUnstable => {
-            Code::FailedPrecondition
-        }
+        OpsError::Registry(_)
+        | OpsError::UnreadablePlan(_)
+        | OpsError::RenewedTooSoon
+        | OpsError::AddressUnstable => Code::FailedPrecondition,
         OpsError::Busy | OpsError::Store(StoreError::Conflict { .. }) => Code::Aborted,
         OpsError::Store(StoreError::Full { .. }) => Code::ResourceExhausted,
         OpsError::Store(StoreError::Damaged { .. }) => Code::DataLoss,
@@ -171,13 +172,18 @@ fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
     v1::TenantStatus {
         tenant: status.tenant.to_string(),
         revision: status.revision.0,
-        rollout: status.rollout.as_ref().map(rollout),
+        rollout: status.rollout.as_ref().map(|r| rollout(r, status.trouble.as_ref())),
         nodes: status.nodes.iter().map(|(name, node)| node_status(name, node, now)).collect(),
     }
 }
 
-fn rollout(RolloutStatus { rollout, waits_for }: &RolloutStatus) -> v1::Rollout {
+/// Converts a rollout. The reason why it cannot go on comes before all others.
+fn rollout(status: &RolloutStatus, trouble: Option<&UnreadablePlan>) -> v1::Rollout {
+    let RolloutStatus { rollout, waits_for } = status;
     let RolloutSummary { wave, waves, reason } = summary(rollout, waits_for);
+    let trouble = trouble.map(ToString::to_string);
+    let reasons = trouble.into_iter().chain((!reason.is_empty()).then_some(reason));
+    let reason = reasons.collect::<Vec<_>>().join("; ");
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     v1::Rollout {
         from: rollout.from.unwrap_or_default().0,

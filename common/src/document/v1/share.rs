@@ -81,6 +81,11 @@ impl Share {
         self.instances.contains_key(component) || self.unreadable.contains_key(component)
     }
 
+    /// Returns the components that the node should run, readable or not.
+    pub fn components(&self) -> impl Iterator<Item = &ComponentName> {
+        self.instances.keys().chain(self.unreadable.keys())
+    }
+
     /// Returns the hash of all instances and of how changes to them are made. It is
     /// computed from the hashes of the documents, so their size does not matter.
     #[must_use]
