@@ -192,6 +192,18 @@ impl Verdict {
         }
     }
 
+    /// Returns the revision that all nodes run, if the change to `revision` has ended with
+    /// one.
+    #[must_use]
+    pub fn in_effect(&self, revision: RevisionNumber) -> Option<RevisionNumber> {
+        match self {
+            Verdict::Done { .. } | Verdict::Restored { .. } => Some(revision),
+            Verdict::RolledBack { to, .. } => Some(*to).filter(|to| to.0 > 0),
+            Verdict::Superseded { by, .. } => Some(*by),
+            Verdict::Waiting | Verdict::Paused { .. } => None,
+        }
+    }
+
     /// Returns the outcome of the change for the operator who made it.
     #[must_use]
     pub fn ending(&self) -> Ending {

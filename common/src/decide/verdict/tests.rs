@@ -77,6 +77,26 @@ fn a_rollout_in_progress_has_no_verdict_yet() {
 }
 
 #[test]
+fn the_revision_in_effect_is_that_of_the_nodes() {
+    let in_effect = |rollout: &Rollout| {
+        judged(Some(rollout), Some(SPEC)).in_effect(RevisionNumber(8)).unwrap_or_default().0
+    };
+    let table = [
+        (rollout(7, 8, State::Progressing { wave: 0 }), 0),
+        (rollout(7, 8, State::Completed), 8),
+        (rollout(7, 8, rolled_back()), 7),
+        (rollout(8, 9, rolled_back()), 8),
+        (rollout(7, 9, rolled_back()), 7),
+        (rollout(0, 8, rolled_back()), 0),
+        (rollout(7, 9, State::Completed), 9),
+        (rollout(7, 8, paused(PauseReason::Restored)), 0),
+    ];
+    for (rollout, expected) in table {
+        assert_eq!(in_effect(&rollout), expected, "{rollout:?}");
+    }
+}
+
+#[test]
 fn the_rollout_of_an_earlier_revision_has_no_effect() {
     for state in [State::Completed, rolled_back(), paused(PauseReason::Restored)] {
         assert_eq!(judged(Some(&rollout(6, 7, state)), None), Verdict::Waiting);
