@@ -14,7 +14,7 @@ use oml_proto::{problem, v1};
 use tonic::{Code, Status};
 
 use crate::ops::change::ChangeResult;
-use crate::ops::history::HistoryEntry;
+use crate::ops::history::{HistoryEntry, PastOutcome};
 use crate::ops::nodes::IssuedCertificate;
 use crate::ops::presence::NodePresence;
 use crate::ops::status::{NodeStatus, RolloutStatus, TenantStatus};
@@ -105,7 +105,14 @@ pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
             [] => vec![only_the_text()],
             changes => changes.iter().map(change).collect(),
         },
-        outcome: past.outcome.as_ref().map_or(0, |state| v1::RolloutState::from(state).into()),
+        outcome: past.outcome.as_ref().map_or(0, |outcome| rollout_state(outcome).into()),
+    }
+}
+
+fn rollout_state(outcome: &PastOutcome) -> v1::RolloutState {
+    match outcome {
+        PastOutcome::Known(state) => v1::RolloutState::from(state),
+        PastOutcome::Unreadable => v1::RolloutState::Unknown,
     }
 }
 

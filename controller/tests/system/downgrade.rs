@@ -5,9 +5,9 @@ use oml_proto::v1::{ChangeOutcome, RolloutState, WatchChangeRequest};
 use omlcontroller::store::{Expect, RawKey, Versioned, Write};
 use tonic::Code;
 
-use crate::agent::{Agent, enroll};
+use crate::agent::{Agent, enroll, token};
 use crate::fleet::Fleet;
-use crate::world::{SPEC, StoreKind, apply, set_version, until};
+use crate::world::{SPEC, StoreKind, apply, set_version, until, until_rollout};
 
 const TROUBLE: &str = "install a newer release of the controller";
 
@@ -71,4 +71,26 @@ async fn a_tenant_whose_plan_cannot_be_read_stays_as_it_is_and_the_others_go_on(
     let mut watch = fleet.operator.watch_change(request).await.unwrap().into_inner();
     let progress = watch.message().await.unwrap().unwrap();
     assert_eq!(progress.verdict.unwrap().outcome(), ChangeOutcome::Waiting);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_cannot_be_read_hide_no_others() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let store = &fleet.world.store;
+    set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+    let (key, found) = store.list("outcomes/acme/").await.unwrap().remove(0);
+    let text = String::from_utf8(found.value.to_vec()).unwrap();
+    let later = text.replace("completed", "parked");
+    assert_ne!(text, later);
+    store.commit(vec![Write::put(key, Expect::Any, later.into_bytes())]).await.unwrap();
+    let request = v1::ListRevisionsRequest { tenant: "acme".into() };
+    let listed = fleet.operator.list_revisions(request).await.unwrap().into_inner().revisions;
+    let outcomes: Vec<RolloutState> = listed.iter().map(v1::Revision::outcome).collect();
+    assert_eq!(outcomes, [RolloutState::Unknown, RolloutState::Completed]);
+
+    let (key, _) = store.list("tokens/").await.unwrap().remove(0);
+    let later = b"{\"version\":99}".to_vec();
+    store.commit(vec![Write::put(key, Expect::Any, later)]).await.unwrap();
+    token(&fleet.world, "acme", "data", "acme-data2").await;
 }
