@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oml_common::document::backup::{BackupBegin, BackupLine, BackupLineError, FORMAT};
-use oml_daemon::env::Env;
+use oml_daemon::env::{Env, RandomError};
 
 use crate::config::Settings;
 use crate::offline::{self, OfflineError};
@@ -17,6 +17,7 @@ use crate::records::values::Epoch;
 use crate::records::{Archive, Batch, Records, keys};
 use crate::store::{Expect, StoreError};
 
+mod epoch;
 mod quiesce;
 
 use self::quiesce::quiesce;
@@ -33,6 +34,9 @@ pub enum BackupError {
     /// The authority cannot be read or written.
     #[error(transparent)]
     Pki(#[from] PkiError),
+    /// The system has no random bytes for the epoch.
+    #[error(transparent)]
+    Random(#[from] RandomError),
     /// A file cannot be read or written.
     #[error("cannot use {}", path.display())]
     File { path: PathBuf, source: io::Error },
@@ -117,9 +121,8 @@ pub async fn restore(
     write_private_file(&pki_dir.join("ca.pem"), &read.ca_pem)?;
     let authority = Authority::load(&pki_dir, env.random())?;
     offline::create_store(settings, &authority)?;
-    // The epoch is a time, so that each restore of one backup gets an epoch of its own.
     let now = env.now();
-    let epoch = (read.epoch + 1).max(now.0 / 1000);
+    let epoch = epoch::after(read.epoch, now, env.random())?;
     let (mut archive, count) = (read.archive, read.count);
     archive.remove(&keys::epoch());
     quiesce(&mut archive, epoch, now);

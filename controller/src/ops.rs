@@ -35,7 +35,7 @@ pub mod tenants;
 pub mod tokens;
 pub mod verdict;
 
-pub use self::error::{OpsError, Result};
+pub use self::error::{OpsError, Result, UnreadablePlan};
 
 use self::audit::AuditTrail;
 use self::catalogs::Catalogs;

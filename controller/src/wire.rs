@@ -13,13 +13,13 @@ use oml_proto::report::{failure_to_wire, generation_to_wire, to_wire};
 use oml_proto::{problem, v1};
 use tonic::{Code, Status};
 
-use crate::ops::OpsError;
 use crate::ops::change::ChangeResult;
-use crate::ops::history::HistoryEntry;
+use crate::ops::history::{HistoryEntry, PastOutcome};
 use crate::ops::nodes::IssuedCertificate;
 use crate::ops::presence::NodePresence;
 use crate::ops::status::{NodeStatus, RolloutStatus, TenantStatus};
 use crate::ops::verdict::ChangeProgress;
+use crate::ops::{OpsError, UnreadablePlan};
 use crate::records::values::RevisionKind;
 use crate::store::StoreError;
 
@@ -36,9 +36,10 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
             return problem::to_status(&Problems::from(problem));
         }
-        OpsError::Registry(_) | OpsError::RenewedTooSoon | OpsError::AddressUnstable => {
-            Code::FailedPrecondition
-        }
+        OpsError::Registry(_)
+        | OpsError::UnreadablePlan(_)
+        | OpsError::RenewedTooSoon
+        | OpsError::AddressUnstable => Code::FailedPrecondition,
         OpsError::Busy | OpsError::Store(StoreError::Conflict { .. }) => Code::Aborted,
         OpsError::Store(StoreError::Full { .. }) => Code::ResourceExhausted,
         OpsError::Store(StoreError::Damaged { .. }) => Code::DataLoss,
@@ -104,7 +105,14 @@ pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
             [] => vec![only_the_text()],
             changes => changes.iter().map(change).collect(),
         },
-        outcome: past.outcome.as_ref().map_or(0, |state| v1::RolloutState::from(state).into()),
+        outcome: past.outcome.as_ref().map_or(0, |outcome| rollout_state(outcome).into()),
+    }
+}
+
+fn rollout_state(outcome: &PastOutcome) -> v1::RolloutState {
+    match outcome {
+        PastOutcome::Known(state) => v1::RolloutState::from(state),
+        PastOutcome::Unreadable => v1::RolloutState::Unknown,
     }
 }
 
@@ -145,13 +153,14 @@ pub(crate) fn change_progress(progress: ChangeProgress, now: Timestamp) -> v1::C
     let ChangeProgress { status, revision, verdict } = progress;
     let sentence = Sentence { verdict: &verdict, revision, tenant: &status.tenant }.to_string();
     let superseded_by = verdict.superseded_by().unwrap_or_default().0;
+    let in_effect = verdict.in_effect(revision).unwrap_or_default().0;
     let outcome = v1::ChangeOutcome::from(verdict.ending()).into();
     let mut status = tenant_status(status, now);
     failures_of_instances(&mut status.nodes).for_each(|failure| failure.log_tail.clear());
     v1::ChangeProgress {
         now_ms: now.0,
         status: Some(status),
-        verdict: Some(v1::Verdict { outcome, sentence, superseded_by }),
+        verdict: Some(v1::Verdict { outcome, sentence, superseded_by, in_effect }),
     }
 }
 
@@ -171,13 +180,18 @@ fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
     v1::TenantStatus {
         tenant: status.tenant.to_string(),
         revision: status.revision.0,
-        rollout: status.rollout.as_ref().map(rollout),
+        rollout: status.rollout.as_ref().map(|r| rollout(r, status.trouble.as_ref())),
         nodes: status.nodes.iter().map(|(name, node)| node_status(name, node, now)).collect(),
     }
 }
 
-fn rollout(RolloutStatus { rollout, waits_for }: &RolloutStatus) -> v1::Rollout {
+/// Converts a rollout. The reason why it cannot go on comes before all others.
+fn rollout(status: &RolloutStatus, trouble: Option<&UnreadablePlan>) -> v1::Rollout {
+    let RolloutStatus { rollout, waits_for } = status;
     let RolloutSummary { wave, waves, reason } = summary(rollout, waits_for);
+    let trouble = trouble.map(ToString::to_string);
+    let reasons = trouble.into_iter().chain((!reason.is_empty()).then_some(reason));
+    let reason = reasons.collect::<Vec<_>>().join("; ");
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     v1::Rollout {
         from: rollout.from.unwrap_or_default().0,

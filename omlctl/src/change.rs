@@ -62,9 +62,14 @@ struct Answer<'a> {
 
 #[derive(Debug, Serialize)]
 struct Outcome<'a> {
-    /// `done`, `failed`, `rolled-back`, `waiting`, or `unknown` if waiting failed.
+    /// `done`, `failed`, `rolled-back`, `waiting`, or `unknown` if waiting failed or this
+    /// program does not know the outcome.
     ending: &'static str,
     sentence: Cow<'a, str>,
+    /// The later revision that superseded the change.
+    superseded_by: Option<u64>,
+    /// The revision that all nodes run, if the change ended with one.
+    in_effect: Option<u64>,
     rollout: Option<&'a Rollout>,
 }
 
@@ -141,7 +146,9 @@ async fn send(
             Ok(done) => return Ok(done),
             Err(Undelivered::NotSent(error)) if lost.is_none() => return Err(error),
             Err(Undelivered::NotSent(error)) => error.to_string(),
-            Err(Undelivered::Sent(Failed::Answered(error))) => return Err(error),
+            Err(Undelivered::Sent(Failed::Answered(error) | Failed::Passing(error))) => {
+                return Err(error);
+            }
             Err(Undelivered::Sent(failed @ Failed::Unauthenticated(_))) if lost.is_none() => {
                 return Err(failed.into());
             }
@@ -261,13 +268,25 @@ impl<'a> Outcome<'a> {
             ExitOutcome::Failed => "failed",
             ExitOutcome::RolledBack => "rolled-back",
             ExitOutcome::Waiting => "waiting",
+            ExitOutcome::Unknown => "unknown",
         };
-        let sentence = ended.sentence.as_str().into();
-        Self { ending, sentence, rollout: ended.rollout.as_ref() }
+        Self {
+            ending,
+            sentence: ended.sentence.as_str().into(),
+            superseded_by: ended.superseded_by,
+            in_effect: ended.in_effect,
+            rollout: ended.rollout.as_ref(),
+        }
     }
 
     fn unknown(error: &CommandError) -> Self {
-        Self { ending: "unknown", sentence: chain(error).into(), rollout: None }
+        Self {
+            ending: "unknown",
+            sentence: chain(error).into(),
+            superseded_by: None,
+            in_effect: None,
+            rollout: None,
+        }
     }
 }
 

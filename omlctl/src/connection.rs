@@ -54,6 +54,8 @@ pub(crate) struct Controller {
 pub(crate) enum Failed {
     /// The controller answered with an error.
     Answered(CommandError),
+    /// The controller answered with an error that may pass, so nothing was done.
+    Passing(CommandError),
     /// The connection was lost, the timeout passed, or the controller does not know the
     /// result itself: the outcome of the request is unknown.
     Lost(String),
@@ -225,7 +227,7 @@ impl<M> Watch<M> {
 impl From<Failed> for CommandError {
     fn from(failed: Failed) -> Self {
         match failed {
-            Failed::Answered(error) => error,
+            Failed::Answered(error) | Failed::Passing(error) => error,
             Failed::Lost(why) | Failed::Unauthenticated(why) => CommandError::Unreachable(why),
         }
     }
@@ -261,13 +263,12 @@ fn answered(address: &str, status: &Status) -> Failed {
         Code::Cancelled | Code::DeadlineExceeded => return Failed::Lost(no_answer(address)),
         // The controller is starting or stopping, or does not know whether a change was stored.
         Code::Unavailable | Code::Unknown => return Failed::Lost(format!("{address}: {said}")),
-        Code::Ok
-        | Code::AlreadyExists
-        | Code::ResourceExhausted
-        | Code::FailedPrecondition
-        | Code::Aborted
-        | Code::Internal
-        | Code::DataLoss => CommandError::Refused(said),
+        Code::ResourceExhausted | Code::Aborted | Code::Internal => {
+            return Failed::Passing(CommandError::Refused(said));
+        }
+        Code::Ok | Code::AlreadyExists | Code::FailedPrecondition | Code::DataLoss => {
+            CommandError::Refused(said)
+        }
     };
     Failed::Answered(error)
 }

@@ -111,7 +111,9 @@ pub(crate) fn rollout_style(state: RolloutState) -> Style {
         RolloutState::Completed => Style::Good,
         RolloutState::Paused | RolloutState::RolledBack | RolloutState::RollingBack => Style::Bad,
         RolloutState::Progressing => Style::Moving,
-        RolloutState::Superseded | RolloutState::Unspecified => Style::Plain,
+        RolloutState::Superseded | RolloutState::Unknown | RolloutState::Unspecified => {
+            Style::Plain
+        }
     }
 }
 

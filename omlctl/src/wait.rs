@@ -22,6 +22,8 @@ pub(crate) enum ExitOutcome {
     RolledBack,
     /// The rollout is still in progress.
     Waiting,
+    /// The change ended in a way that only a later release of this program knows.
+    Unknown,
 }
 
 impl ExitOutcome {
@@ -29,7 +31,8 @@ impl ExitOutcome {
     pub(crate) fn exit_code(self) -> u8 {
         match self {
             ExitOutcome::Done => 0,
-            ExitOutcome::Failed => 1,
+            // An outcome that this program does not know must not count as done.
+            ExitOutcome::Failed | ExitOutcome::Unknown => 1,
             ExitOutcome::RolledBack => 3,
             ExitOutcome::Waiting => 4,
         }
@@ -41,6 +44,10 @@ impl ExitOutcome {
 pub(crate) struct Ended {
     pub(crate) outcome: ExitOutcome,
     pub(crate) sentence: String,
+    /// The later revision that superseded the change.
+    pub(crate) superseded_by: Option<u64>,
+    /// The revision that all nodes run, if the change ended with one.
+    pub(crate) in_effect: Option<u64>,
     /// The rollout in the last status.
     pub(crate) rollout: Option<Rollout>,
 }
@@ -90,9 +97,9 @@ impl Follow<'_> {
         loop {
             let why = match self.watch(target, controller.take()).await {
                 Ok(ended) => return Ok(ended),
-                Err(Failed::Answered(error)) if is_final(&error) => return Err(error),
+                Err(Failed::Answered(error)) => return Err(error),
                 Err(Failed::Unauthenticated(why)) => return Err(CommandError::Unreachable(why)),
-                Err(Failed::Answered(error)) => error.to_string(),
+                Err(Failed::Passing(error)) => error.to_string(),
                 Err(Failed::Lost(why)) => why,
             };
             if self.lost.replace(why.clone()).is_none() {
@@ -134,10 +141,23 @@ impl Follow<'_> {
             }
             ChangeOutcome::Done => ExitOutcome::Done,
             ChangeOutcome::RolledBack => ExitOutcome::RolledBack,
-            // An outcome that this program does not know must not count as done.
-            ChangeOutcome::Failed | ChangeOutcome::Unspecified => ExitOutcome::Failed,
+            ChangeOutcome::Failed => ExitOutcome::Failed,
+            ChangeOutcome::Unspecified => ExitOutcome::Unknown,
         };
-        Some(Ended { outcome, sentence: printable(&verdict.sentence), rollout: tenant.rollout })
+        let mut sentence = printable(&verdict.sentence);
+        if outcome == ExitOutcome::Unknown {
+            sentence = format!(
+                "unknown: this omlctl does not know how the change ended; upgrade omlctl: {sentence}"
+            );
+        }
+        let revision = |number: u64| Some(number).filter(|number| *number > 0);
+        Some(Ended {
+            outcome,
+            sentence,
+            superseded_by: revision(verdict.superseded_by),
+            in_effect: revision(verdict.in_effect),
+            rollout: tenant.rollout,
+        })
     }
 
     fn timed_out(&self, limit: Duration) -> Result<Ended, CommandError> {
@@ -159,13 +179,14 @@ impl Follow<'_> {
         let sentence = format!(
             "{lead}: the rollout of revision {revision} of {tenant} continues{reason}; see omlctl explain tenant={tenant}"
         );
-        Ended { outcome: ExitOutcome::Waiting, sentence: printable(&sentence), rollout }
+        Ended {
+            outcome: ExitOutcome::Waiting,
+            sentence: printable(&sentence),
+            superseded_by: None,
+            in_effect: None,
+            rollout,
+        }
     }
-}
-
-/// Whether a retry would get the same answer.
-fn is_final(error: &CommandError) -> bool {
-    matches!(error, CommandError::Usage(_) | CommandError::Problems(_))
 }
 
 fn without_lead(error: CommandError) -> String {

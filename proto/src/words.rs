@@ -74,6 +74,7 @@ words! {
         RollingBack: "rolling-back",
         RolledBack: "rolled-back",
         Superseded: "superseded",
+        Unknown: "unknown",
     }
     ChangeKind {
         Add: "add",

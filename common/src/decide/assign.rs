@@ -34,9 +34,9 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
     match input.held {
         // A node that never had an instance and gets none needs no assignment, because an
         // empty one would make its agent remove what it finds.
-        None if content.share.instances.is_empty() => return None,
+        None if content.share.is_empty() => return None,
         Some(held)
-            if held.content.share.instances == content.share.instances
+            if held.content.share == content.share
                 && same_number(held)
                 && held.generation.epoch >= input.epoch =>
         {

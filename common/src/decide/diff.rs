@@ -1,5 +1,7 @@
 //! Compares two plans. The changes are shown to people and recorded.
 
+use std::collections::BTreeSet;
+
 use crate::document::assignment::Desired;
 use crate::document::instance::{Container, Instance, Protocol, Workload};
 use crate::document::plan::Plan;
@@ -19,17 +21,49 @@ pub fn diff(from: Option<&Plan>, to: &Plan) -> Vec<Change> {
     let mut changes = Vec::new();
     for node in nodes {
         let (old, new) = (before(node), to.nodes.get(node).unwrap_or(&nothing));
-        for (component, desired) in &new.instances {
-            changes.extend(compare(node, component, old.instances.get(component), Some(desired)));
-        }
-        for (component, desired) in &old.instances {
-            if !new.instances.contains_key(component) {
-                changes.extend(compare(node, component, Some(desired), None));
-            }
+        let components: BTreeSet<&ComponentName> =
+            [old, new].into_iter().flat_map(Share::components).collect();
+        for component in components {
+            let change = if [old, new].iter().any(|s| s.unreadable.contains_key(component)) {
+                compare_unreadable(node, component, old, new)
+            } else {
+                compare(node, component, old.instances.get(component), new.instances.get(component))
+            };
+            changes.extend(change);
         }
     }
     changes.sort();
     changes
+}
+
+/// Compares an instance of which at least one side cannot be read. It only counts as
+/// unchanged if its text is the same.
+fn compare_unreadable(
+    node: &NodeName,
+    component: &ComponentName,
+    old: &Share,
+    new: &Share,
+) -> Option<Change> {
+    let kind = match (old.contains(component), new.contains(component)) {
+        (true, true) if old.unreadable.get(component) == new.unreadable.get(component) => {
+            return None;
+        }
+        (true, true) => ChangeKind::Replace,
+        (true, false) => ChangeKind::Remove,
+        (false, _) => ChangeKind::Add,
+    };
+    let version = |share: &Share| {
+        let desired = share.instances.get(component);
+        desired.and_then(|d| d.instance.version()).map(ToString::to_string).unwrap_or_default()
+    };
+    Some(Change {
+        node: node.clone(),
+        component: component.clone(),
+        kind,
+        from: version(old),
+        to: version(new),
+        note: "only a newer release of the controller can read it".to_owned(),
+    })
 }
 
 fn compare(

@@ -60,10 +60,12 @@ impl NodeProgress<'_> {
         let is_reported = |component: &ComponentName| {
             self.report.is_some_and(|report| report.instances.contains_key(component))
         };
-        let wanted = self.share().into_iter().flat_map(|share| &share.instances);
-        wanted
-            .filter(|(component, _)| !is_reported(component))
-            .map(|(component, desired)| (component.clone(), desired.instance.version().cloned()))
+        let Some(share) = self.share() else { return BTreeMap::new() };
+        let version = |component| share.instances.get(component)?.instance.version().cloned();
+        share
+            .components()
+            .filter(|component| !is_reported(component))
+            .map(|component| (component.clone(), version(component)))
             .collect()
     }
 

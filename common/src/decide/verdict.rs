@@ -152,6 +152,13 @@ fn holds(change: ChangeRef<'_>, now: Option<&Plan>) -> Holds {
     let (Some(made), Some(now)) = (change.plan, now) else {
         return Holds::Unknown("the plan of one of them cannot be read");
     };
+    let is_unreadable = |change: &Change| {
+        let mut shares = [made, now].into_iter().filter_map(|plan| plan.nodes.get(&change.node));
+        shares.any(|share| share.unreadable.contains_key(&change.component))
+    };
+    if change.changes.iter().any(is_unreadable) {
+        return Holds::Unknown("a newer release of the controller is needed to compare them");
+    }
     let differs = |change: &&Change| {
         let desired = |plan: &'_ Plan| {
             let share = plan.nodes.get(&change.node);
@@ -182,6 +189,18 @@ impl Verdict {
             | Verdict::Restored { .. }
             | Verdict::RolledBack { .. }
             | Verdict::Paused { .. } => None,
+        }
+    }
+
+    /// Returns the revision that all nodes run, if the change to `revision` has ended with
+    /// one.
+    #[must_use]
+    pub fn in_effect(&self, revision: RevisionNumber) -> Option<RevisionNumber> {
+        match self {
+            Verdict::Done { .. } | Verdict::Restored { .. } => Some(revision),
+            Verdict::RolledBack { to, .. } => Some(*to).filter(|to| to.0 > 0),
+            Verdict::Superseded { by, .. } => Some(*by),
+            Verdict::Waiting | Verdict::Paused { .. } => None,
         }
     }
 

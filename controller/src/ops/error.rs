@@ -1,6 +1,6 @@
 //! The errors of the operations.
 
-use oml_common::id::{NodeName, TenantId};
+use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId};
 use oml_common::text::problem::Problems;
 use oml_daemon::tls::TlsError;
 
@@ -11,6 +11,21 @@ use crate::store::StoreError;
 
 /// The result of an operation.
 pub type Result<T, E = OpsError> = std::result::Result<T, E>;
+
+/// A plan that only a later release of the controller can read. Its tenant stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the plan of revision {revision} of {tenant} cannot be read, because of {component} on {node}: {why}; install a newer release of the controller"
+)]
+pub struct UnreadablePlan {
+    pub tenant: TenantId,
+    pub revision: RevisionNumber,
+    /// The node and the component of the first instance that cannot be read.
+    pub node: NodeName,
+    pub component: ComponentName,
+    /// Why it cannot be read.
+    pub why: String,
+}
 
 /// The error of an operation.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +54,9 @@ pub enum OpsError {
     /// An expired certificate is not replaced.
     #[error("certificate recovery refused: {0}")]
     Recovery(#[source] RecoveryRefused),
+    /// The plan cannot be used. Nothing was changed.
+    #[error(transparent)]
+    UnreadablePlan(#[from] UnreadablePlan),
     /// The certificate is valid, but it is not the node's newest.
     #[error(transparent)]
     Stale(#[from] StaleCertificate),

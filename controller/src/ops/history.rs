@@ -10,8 +10,8 @@ use oml_common::text::problem::Problem;
 
 use super::Result;
 use super::reader::StatusReader;
-use crate::records::keys;
-use crate::records::values::{Revision, RolloutOutcome};
+use crate::records::values::Revision;
+use crate::records::{LossyList, keys};
 
 /// The number of newest revisions that one reply lists.
 const REVISIONS_MAX: usize = 500;
@@ -20,8 +20,17 @@ const REVISIONS_MAX: usize = 500;
 #[derive(Debug, Clone)]
 pub struct HistoryEntry {
     pub revision: Arc<Revision>,
-    /// The state that its rollout is in or ended in; `None` if none is recorded.
-    pub outcome: Option<State>,
+    /// The outcome of its rollout; `None` if none is recorded.
+    pub outcome: Option<PastOutcome>,
+}
+
+/// The outcome of a revision's rollout.
+#[derive(Debug, Clone)]
+pub enum PastOutcome {
+    /// The state that the rollout is in or ended in.
+    Known(State),
+    /// Only a later release of the controller can read it.
+    Unreadable,
 }
 
 impl StatusReader {
@@ -38,17 +47,18 @@ impl StatusReader {
                 Err(self.tenants.unknown_tenant(tenant).await)
             };
         };
-        let mut outcomes: BTreeMap<String, RolloutOutcome> = BTreeMap::new();
-        for (number, outcome) in records.list(&keys::outcomes(tenant)).await? {
-            outcomes.insert(number, outcome.value);
-        }
+        let LossyList { entries, damaged } = records.list_lossy(&keys::outcomes(tenant)).await?;
+        let known = entries.into_iter();
+        let known = known.map(|(rest, outcome)| (rest, PastOutcome::Known(outcome.value.state)));
+        let unreadable = damaged.into_iter().map(|rest| (rest, PastOutcome::Unreadable));
+        let mut outcomes: BTreeMap<String, PastOutcome> = known.chain(unreadable).collect();
         let revisions = records.list_cached(&keys::revisions(tenant)).await?;
         let skipped = revisions.len().saturating_sub(REVISIONS_MAX);
         let past = revisions.into_iter().skip(skipped).map(|(rest, revision)| {
             let is_present = revision.value.number == rollout.value.to;
-            let outcome = match outcomes.get(&rest) {
-                _ if is_present => Some(rollout.value.state.clone()),
-                outcome => outcome.map(|outcome| outcome.state.clone()),
+            let outcome = match outcomes.remove(&rest) {
+                _ if is_present => Some(PastOutcome::Known(rollout.value.state.clone())),
+                outcome => outcome,
             };
             HistoryEntry { revision: revision.value, outcome }
         });

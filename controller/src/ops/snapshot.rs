@@ -54,13 +54,20 @@ impl StatusReader {
             Some(from) => self.tenants.plan_of(tenant, from).await?,
             None => None,
         };
-        let all = keys::targets(tenant);
-        let targets = records.list(&all).await?.into_iter();
-        let targets = targets.filter_map(|(rest, target)| Some((all.name(&rest)?, target)));
-        let targets = targets.collect();
+        let targets = self.targets(tenant).await?;
         let nodes = self.nodes(tenant).await?;
         let at = self.env.now();
         Ok(Some(TenantSnapshot { at, head, rollout, to, from, targets, nodes }))
+    }
+
+    /// Reads the pointers of a tenant's nodes.
+    pub(super) async fn targets(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<BTreeMap<NodeName, Entry<Target>>> {
+        let all = keys::targets(tenant);
+        let targets = self.records.list(&all).await?.into_iter();
+        Ok(targets.filter_map(|(rest, target)| Some((all.name(&rest)?, target))).collect())
     }
 
     /// Reads a tenant's nodes, without the removed ones.

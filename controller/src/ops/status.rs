@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::reader::StatusReader;
 use super::snapshot::NodeSnapshot;
-use super::{OpsError, Result};
+use super::{OpsError, Result, UnreadablePlan};
 use crate::records::keys;
 use crate::store::{ChangeSignal, StoreError};
 
@@ -26,6 +26,8 @@ pub struct TenantStatus {
     /// Its rollout; `None` before the first.
     pub rollout: Option<RolloutStatus>,
     pub nodes: BTreeMap<NodeName, NodeStatus>,
+    /// Why the tenant stays as it is, if its plans cannot be read.
+    pub trouble: Option<UnreadablePlan>,
 }
 
 /// The status of a tenant's rollout.
@@ -140,6 +142,40 @@ impl StatusReader {
 
     /// Reads the status of one tenant.
     pub(super) async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
+        match self.status_with_plans(tenant).await {
+            Err(OpsError::UnreadablePlan(trouble)) => {
+                self.status_without_plans(tenant, trouble).await
+            }
+            read => read,
+        }
+    }
+
+    /// Reads what can be shown of a tenant whose plans cannot be read.
+    async fn status_without_plans(
+        &self,
+        tenant: &TenantId,
+        trouble: UnreadablePlan,
+    ) -> Result<TenantStatus> {
+        let records = &self.records;
+        let head = records.get(&keys::head(tenant)).await?;
+        let rollout = records.get(&keys::rollout(tenant)).await?.map(|rollout| rollout.value);
+        let revision = head.map(|head| base(head.value, rollout.as_ref())).unwrap_or_default();
+        let targets = self.targets(tenant).await?;
+        let nodes = self.nodes(tenant).await?.into_iter().map(|(name, snapshot)| {
+            let target = targets.get(&name).map(|target| target.value.revision);
+            (name, NodeStatus { snapshot, target, plan: None })
+        });
+        let waits_for = WaitsFor::default();
+        Ok(TenantStatus {
+            tenant: tenant.clone(),
+            revision,
+            rollout: rollout.map(|rollout| RolloutStatus { rollout, waits_for }),
+            nodes: nodes.collect(),
+            trouble: Some(trouble),
+        })
+    }
+
+    async fn status_with_plans(&self, tenant: &TenantId) -> Result<TenantStatus> {
         let tenant_id = tenant.clone();
         let Some(snapshot) = self.tenant(tenant).await? else {
             let nodes =
@@ -152,6 +188,7 @@ impl StatusReader {
                 revision,
                 rollout,
                 nodes: nodes.collect(),
+                trouble: None,
             });
         };
         let next = snapshot.step();
@@ -170,6 +207,7 @@ impl StatusReader {
             tenant: tenant_id,
             revision,
             nodes: nodes.collect(),
+            trouble: None,
             rollout: Some(RolloutStatus {
                 rollout: snapshot.rollout.value,
                 waits_for: next.waits_for,

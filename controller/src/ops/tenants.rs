@@ -6,7 +6,7 @@ use oml_common::document::plan::Plan;
 use oml_common::id::{NodeName, RevisionNumber, TenantId};
 use oml_common::text::problem::{Problem, Problems};
 
-use super::{OpsError, Result};
+use super::{OpsError, Result, UnreadablePlan};
 use crate::records::values::Revision;
 use crate::records::{Entry, Records, keys};
 
@@ -33,6 +33,10 @@ impl Tenants {
     }
 
     /// Returns the plan of a revision.
+    ///
+    /// # Errors
+    /// Returns [`OpsError::UnreadablePlan`] if this release cannot read all of it. A plan is
+    /// never used in part: what is left out would count as removed.
     pub async fn plan_of(
         &self,
         tenant: &TenantId,
@@ -40,7 +44,13 @@ impl Tenants {
     ) -> Result<Option<Arc<Plan>>> {
         let Some(revision) = self.revision(tenant, number).await? else { return Ok(None) };
         let key = keys::plan(tenant, number, &revision.plan);
-        Ok(self.records.get_cached(&key).await?.map(|Entry { value, .. }| value))
+        let Some(Entry { value: plan, .. }) = self.records.get_cached(&key).await? else {
+            return Ok(None);
+        };
+        match unreadable(&plan) {
+            Some(unreadable) => Err(unreadable.into()),
+            None => Ok(Some(plan)),
+        }
     }
 
     /// Returns every tenant that has revisions or nodes.
@@ -92,6 +102,20 @@ impl Tenants {
         let message = format!("tenant {tenant} has no node {node}");
         Problem::new("node", message).suggest(node.as_str(), known).into()
     }
+}
+
+/// Returns the error for a plan of which only a later release can read everything.
+fn unreadable(plan: &Plan) -> Option<UnreadablePlan> {
+    plan.nodes.iter().find_map(|(node, share)| {
+        let (component, unreadable) = share.unreadable.first_key_value()?;
+        Some(UnreadablePlan {
+            tenant: plan.tenant.clone(),
+            revision: plan.revision,
+            node: node.clone(),
+            component: component.clone(),
+            why: unreadable.why.clone(),
+        })
+    })
 }
 
 impl From<Problem> for OpsError {

@@ -1,12 +1,15 @@
 //! Reads the progress of a change and the verdict on it.
 
+use std::sync::Arc;
+
 use oml_common::decide::verdict::{ChangeRef, Verdict, settled_on, verdict};
+use oml_common::document::plan::Plan;
 use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 
-use super::Result;
 use super::reader::StatusReader;
 use super::status::TenantStatus;
+use super::{OpsError, Result};
 
 /// The progress of a change.
 #[derive(Debug)]
@@ -34,10 +37,9 @@ impl StatusReader {
         // Plans are large, so they are read only when two have to be compared.
         let later = rollout.and_then(settled_on).filter(|by| *by > revision);
         let (made, now) = match later {
-            Some(by) => (
-                self.tenants.plan_of(tenant, revision).await?,
-                self.tenants.plan_of(tenant, by).await?,
-            ),
+            Some(by) => {
+                (self.readable_plan(tenant, revision).await?, self.readable_plan(tenant, by).await?)
+            }
             None => (None, None),
         };
         let change =
@@ -46,11 +48,19 @@ impl StatusReader {
         Ok(ChangeProgress { status, revision, verdict })
     }
 
-    async fn without_revision(
+    /// Returns the plan of a revision, or `None` if this release cannot read it.
+    async fn readable_plan(
         &self,
         tenant: &TenantId,
         revision: RevisionNumber,
-    ) -> super::OpsError {
+    ) -> Result<Option<Arc<Plan>>> {
+        match self.tenants.plan_of(tenant, revision).await {
+            Err(OpsError::UnreadablePlan(_)) => Ok(None),
+            read => read,
+        }
+    }
+
+    async fn without_revision(&self, tenant: &TenantId, revision: RevisionNumber) -> OpsError {
         match self.tenants.all().await {
             Ok(known) if known.contains(tenant) => {
                 let message = format!("tenant {tenant} has no revision {revision}");

@@ -1,7 +1,7 @@
 //! The serial numbers of certificates, whose order says which certificate of a holder
 //! is the newest.
 //!
-//! The highest 40 bits are the epoch of the store, the next 24 count the certificates
+//! The highest 48 bits are the epoch of the store, the next 16 count the certificates
 //! of the holder, and the lowest 64 are random. The order therefore does not depend on
 //! the clock of the machine, and a number that is made after a restore is higher than
 //! every number that the restored store does not know.
@@ -10,7 +10,7 @@ use oml_daemon::env::{Random, RandomError};
 use oml_daemon::tls::Serial;
 
 const RANDOM_BITS: u32 = 64;
-const COUNT_BITS: u32 = 24;
+const COUNT_BITS: u32 = 16;
 const EPOCH_MAX: u64 = (1 << (64 - COUNT_BITS)) - 1;
 
 /// Makes a serial number of this epoch that is higher than `after`.

@@ -58,6 +58,8 @@ struct Progress {
     newest: Option<Generation>,
     /// The time at which the last report is due to be recorded.
     persist_at: Option<Instant>,
+    /// Whether the log has the warning about messages of a newer agent.
+    has_warned: bool,
 }
 
 impl AgentStream {
@@ -111,7 +113,7 @@ impl AgentStream {
     ) -> Result<(), Status> {
         let NodeId { tenant, name: node } = &self.node.id;
         let (id, replaced) = self.nodes.presence().connect(&self.node.id, self.nodes.now());
-        let mut progress = Progress { id, held, newest: None, persist_at: None };
+        let mut progress = Progress { id, held, newest: None, persist_at: None, has_warned: false };
         tracing::info!(%tenant, %node, "a session began");
         let ended = self.handle_events(incoming, outgoing, &mut progress, replaced).await;
         self.close(id).await;
@@ -165,7 +167,7 @@ impl AgentStream {
                 message = next_message(&mut incoming, paused_until) => {
                     let Some(message) = message? else { return Ok(()) };
                     limit.note(Instant::now());
-                    self.handle_report(message, progress).await?;
+                    self.handle_message(message, progress).await?;
                 }
             }
         }
@@ -182,14 +184,36 @@ impl AgentStream {
         Ok(())
     }
 
-    async fn handle_report(
+    async fn handle_message(
         &self,
         message: v1::AgentMessage,
         progress: &mut Progress,
     ) -> Result<(), Status> {
-        let Some(Kind::Report(report)) = message.kind else {
-            return Err(Status::invalid_argument("after the hello come reports only"));
-        };
+        match message.kind {
+            Some(Kind::Report(report)) => self.handle_report(report, progress).await,
+            Some(Kind::Hello(_)) => Err(Status::invalid_argument("a session has one hello")),
+            None => {
+                self.ignore_unknown_message(progress);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ignores a message of a kind that only later releases know. Its agent does without an
+    /// answer to it.
+    fn ignore_unknown_message(&self, progress: &mut Progress) {
+        if std::mem::replace(&mut progress.has_warned, true) {
+            return;
+        }
+        let NodeId { tenant, name: node } = &self.node.id;
+        tracing::warn!(%tenant, %node, "the agent sent a message that this controller does not know; upgrade the controller");
+    }
+
+    async fn handle_report(
+        &self,
+        report: v1::Report,
+        progress: &mut Progress,
+    ) -> Result<(), Status> {
         let report = from_wire(report).map_err(|error| Status::invalid_argument(chain(&error)))?;
         let NodeId { tenant, name: node } = &self.node.id;
         if report.applied > progress.newest {

@@ -105,6 +105,11 @@ impl Task for AssignmentTask {
                 Err(OpsError::Store(error)) if error.is_conflict() => {
                     failure = Some(OpsError::Busy)
                 }
+                // The node keeps what it has. A resync says so again.
+                Err(OpsError::UnreadablePlan(error)) => {
+                    tracing::error!(tenant = %node.tenant, node = %node.name, %error, "a node keeps its assignment");
+                    self.followed().record(node, pointer);
+                }
                 Err(error) => failure = Some(error),
             }
         }

@@ -120,6 +120,10 @@ impl Task for RolloutTask {
                 Ok(Ok(())) => {}
                 // The commit that was first has woken this task again.
                 Ok(Err(OpsError::Store(error))) if error.is_conflict() => {}
+                // This lasts until the operator acts; retries would only hold up the others.
+                Ok(Err(OpsError::UnreadablePlan(error))) => {
+                    tracing::error!(%tenant, %error, "a rollout cannot go on");
+                }
                 Ok(Err(error)) => failure = Some(error),
                 Err(payload) => {
                     tracing::error!(%tenant, "the decision about a rollout ended with a panic");

@@ -5,6 +5,7 @@
 
 mod agent;
 mod changes;
+mod downgrade;
 mod fleet;
 mod hooked;
 mod nodes;

@@ -352,6 +352,24 @@ async fn an_unreadable_instance_of_a_newer_agent_is_unknown_and_the_session_cont
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_message_of_a_newer_agent_is_ignored_and_a_second_hello_ends_the_session() {
+    let (world, host) = one_host().await;
+    let mut session = Session::open(&world, &host).await.unwrap();
+    let given = session.assignment().await.unwrap().unwrap();
+    // A kind of message that this release does not know is read as a message without a kind.
+    for _ in 0..2 {
+        session.up.send(v1::AgentMessage { kind: None }).await.unwrap();
+    }
+    session.report(&report(&given, &BTreeMap::new(), &BTreeMap::new())).await;
+    let mut operator = world.operator().await;
+    until(&mut operator, "acme", |status| status.nodes[0].report.is_some()).await;
+    let kind = Some(v1::agent_message::Kind::Hello(hello(None)));
+    session.up.send(v1::AgentMessage { kind }).await.unwrap();
+    let refused = tokio::time::timeout(crate::world::LIMIT, session.assignment()).await.unwrap();
+    assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_whose_address_changes_with_every_hello_is_refused_for_a_while() {
     let (world, host) = one_host().await;
     let channel = world.channel(&host.credentials).await;

@@ -61,7 +61,7 @@ async fn a_failed_change_is_rolled_back_and_its_failure_is_reported_with_its_log
     let messages = watched(&mut fleet.operator, reply.revision).await.unwrap();
     let last = messages.last().unwrap();
     let verdict = last.verdict.as_ref().unwrap();
-    assert_eq!(verdict.outcome(), ChangeOutcome::RolledBack);
+    assert_eq!((verdict.outcome(), verdict.in_effect), (ChangeOutcome::RolledBack, 1));
     let lead = "rolled back: revision 2 of acme failed, and its nodes run revision 1 again: ";
     assert!(verdict.sentence.starts_with(lead), "{}", verdict.sentence);
     let rollout = last.status.as_ref().unwrap().rollout.as_ref().unwrap();
@@ -89,6 +89,7 @@ async fn the_verdict_on_a_superseded_change_says_whether_it_is_contained() {
         [ChangeOutcome::Failed, ChangeOutcome::Done]
     );
     assert_eq!(verdicts.each_ref().map(|verdict| verdict.superseded_by), [4, 4]);
+    assert_eq!(verdicts.each_ref().map(|verdict| verdict.in_effect), [4, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -36,6 +36,36 @@ fn every_code_of_grpc_has_an_exit_code() {
 }
 
 #[test]
+fn only_errors_that_may_pass_are_worth_another_attempt() {
+    let is_final = |code| {
+        let failed = answered("c:1", &Status::new(code, "said"));
+        matches!(failed, Failed::Answered(_) | Failed::Unauthenticated(_))
+    };
+    let passing = [
+        Code::Cancelled,
+        Code::Unknown,
+        Code::DeadlineExceeded,
+        Code::ResourceExhausted,
+        Code::Aborted,
+        Code::Internal,
+        Code::Unavailable,
+    ];
+    let lasting = [
+        Code::InvalidArgument,
+        Code::NotFound,
+        Code::AlreadyExists,
+        Code::PermissionDenied,
+        Code::FailedPrecondition,
+        Code::OutOfRange,
+        Code::Unimplemented,
+        Code::DataLoss,
+        Code::Unauthenticated,
+    ];
+    assert!(!passing.into_iter().any(is_final));
+    assert!(lasting.into_iter().all(is_final));
+}
+
+#[test]
 fn a_cause_is_found_inside_io_errors() {
     let alert = rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA);
     let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, alert));
@@ -47,9 +77,7 @@ fn a_cause_is_found_inside_io_errors() {
 
 #[test]
 fn control_characters_of_a_controller_are_escaped() {
-    let Failed::Answered(error) = answered("c:1", &Status::internal("a\u{1b}[2Jb")) else {
-        panic!("an answer");
-    };
+    let error = CommandError::from(answered("c:1", &Status::internal("a\u{1b}[2Jb")));
     assert!(!error.to_string().contains('\u{1b}'));
 }
 

@@ -155,6 +155,7 @@ async fn show_all(
     let mut watch = match controller.watch_status(tenant).await {
         Ok(watch) => watch,
         Err(Failed::Lost(why)) => return Ok(why),
+        Err(Failed::Passing(error)) => return Ok(error.to_string()),
         Err(failed @ (Failed::Answered(_) | Failed::Unauthenticated(_))) => {
             return Err(failed.into());
         }
@@ -166,6 +167,7 @@ async fn show_all(
                 output.datum(&reply, || shown(&reply))?;
             }
             Err(Failed::Lost(why)) => return Ok(why),
+            Err(Failed::Passing(error)) => return Ok(error.to_string()),
             Err(failed @ (Failed::Answered(_) | Failed::Unauthenticated(_))) => {
                 return Err(failed.into());
             }

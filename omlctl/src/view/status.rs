@@ -63,6 +63,7 @@ pub(super) fn headline(now_ms: u64, tenant: &TenantStatus) -> String {
                 | RolloutState::Paused
                 | RolloutState::RolledBack
                 | RolloutState::Superseded
+                | RolloutState::Unknown
                 | RolloutState::Unspecified => age(now_ms, rollout.since_ms),
             };
             let (way, state) = (describe::rollout_way(rollout), describe::rollout_state(rollout));

@@ -46,6 +46,9 @@ pub(crate) struct Script {
     /// The verdict with the last status of the last watch. Without a verdict, the change
     /// stays in progress.
     pub(crate) verdict: Option<Verdict>,
+    /// The answer to a watch of a change after the last one; the controller is unavailable
+    /// if there is none.
+    pub(crate) over: Option<Status>,
     /// The revisions whose changes were watched.
     pub(crate) watched: Vec<u64>,
     pub(crate) status: StatusReply,
@@ -144,14 +147,15 @@ impl Fleet for Scripted {
         &self,
         request: Request<WatchChangeRequest>,
     ) -> Outcome<Self::WatchChangeStream> {
-        let (next, verdict) = {
+        let (next, verdict, over) = {
             let mut script = self.script.lock().unwrap();
             script.watched.push(request.into_inner().revision);
             let next = script.watches.pop_front();
-            (next, script.verdict.clone().filter(|_| script.watches.is_empty()))
+            let verdict = script.verdict.clone().filter(|_| script.watches.is_empty());
+            (next, verdict, script.over.clone())
         };
         let (statuses, then) =
-            next.ok_or_else(|| Status::failed_precondition("the script is over"))?;
+            next.ok_or_else(|| over.unwrap_or_else(|| Status::unavailable("the script is over")))?;
         let waiting = Verdict { outcome: ChangeOutcome::Waiting.into(), ..Verdict::default() };
         let mut progress: Vec<ChangeProgress> = statuses
             .into_iter()

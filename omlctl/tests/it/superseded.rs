@@ -2,6 +2,7 @@
 //! program only shows the verdict.
 
 use oml_proto::v1::*;
+use tonic::Status;
 
 use crate::fake::{Answer, Script, Then};
 use crate::world::*;
@@ -16,7 +17,7 @@ fn later(from: u64, to: u64, state: RolloutState) -> StatusReply {
 fn superseded(outcome: ChangeOutcome, sentence: &str) -> World {
     let statuses =
         vec![later(7, 8, RolloutState::Superseded), later(7, 9, RolloutState::Completed)];
-    let verdict = Verdict { superseded_by: 9, ..verdict(outcome, sentence) };
+    let verdict = Verdict { superseded_by: 9, in_effect: 9, ..verdict(outcome, sentence) };
     World::new(Script { verdict: Some(verdict), ..upgrade_then(statuses) })
 }
 
@@ -30,12 +31,56 @@ fn every_verdict_is_printed_as_the_controller_wrote_it_with_its_exit_code() {
         (ChangeOutcome::Done, 0, "done: acme runs revision 9, which contains this change"),
         (ChangeOutcome::Failed, 1, "failed: revision 9 of acme altered asterisk on voice-1"),
         (ChangeOutcome::RolledBack, 3, "rolled back: revision 9 of acme failed"),
-        // A newer controller may know more outcomes.
-        (ChangeOutcome::Unspecified, 1, "something that this program does not know"),
     ];
     for (outcome, code, sentence) in table {
         let ran = superseded(outcome, sentence).run(&UPGRADE);
         assert_eq!((ran.code, last(&ran)), (code, sentence), "{ran:?}");
+    }
+}
+
+#[test]
+fn an_outcome_that_only_a_newer_omlctl_knows_is_unknown() {
+    let world = || superseded(ChangeOutcome::Unspecified, "parked: revision 9 of acme is parked");
+    let ran = world().run(&UPGRADE);
+    let sentence = "unknown: this omlctl does not know how the change ended; upgrade omlctl: \
+                    parked: revision 9 of acme is parked";
+    assert_eq!((ran.code, last(&ran)), (1, sentence), "{ran:?}");
+    let ran = world().run(&[&UPGRADE[..], &["-o", "json"]].concat());
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["outcome"]["ending"], "unknown");
+    assert_eq!(ran.code, 1);
+}
+
+#[test]
+fn programs_get_the_revision_that_superseded_the_change_and_the_one_in_effect() {
+    let world = superseded(ChangeOutcome::Done, "done: acme runs revision 9");
+    let ran = world.run(&[&UPGRADE[..], &["-o", "json"]].concat());
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&told["outcome"]["superseded_by"], &told["outcome"]["in_effect"]),
+        (&9.into(), &9.into())
+    );
+}
+
+#[test]
+fn a_refusal_that_lasts_ends_the_waiting_and_one_that_may_pass_does_not() {
+    let refused_with = |status: Status| Script {
+        changes: [Answer::Reply(upgrade())].into(),
+        over: Some(status),
+        ..Script::default()
+    };
+    let lasting = [Status::unimplemented(""), Status::permission_denied("revoked")];
+    for status in lasting {
+        let ran = World::new(refused_with(status)).run(&UPGRADE);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(!ran.stderr.contains("connection lost"), "{ran:?}");
+    }
+    let passing = [Status::resource_exhausted("full"), Status::aborted("busy")];
+    for status in passing {
+        let world = World::new(refused_with(status));
+        let ran = world.run(&[&UPGRADE[..], &["--timeout", "1s"]].concat());
+        assert_eq!(ran.code, 5, "{ran:?}");
+        assert!(ran.stderr.contains("connection lost"), "{ran:?}");
     }
 }
 

@@ -220,7 +220,7 @@ pub(crate) fn upgrade_until(
 }
 
 pub(crate) fn verdict(outcome: ChangeOutcome, sentence: &str) -> Verdict {
-    Verdict { outcome: outcome.into(), sentence: sentence.into(), superseded_by: 0 }
+    Verdict { outcome: outcome.into(), sentence: sentence.into(), ..Verdict::default() }
 }
 
 /// The command line of that change.

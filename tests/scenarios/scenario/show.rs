@@ -8,6 +8,7 @@ use oml_common::document::rollout::State;
 use oml_common::document::status::Health;
 use oml_common::time::Timestamp;
 use oml_sim::ContainerState;
+use omlcontroller::ops::history::PastOutcome;
 
 use super::stage::{component_of, document_of, version_of};
 use super::world::World;
@@ -130,7 +131,11 @@ impl World {
             let mark = if current == Some(number) { '*' } else { ' ' };
             let count = entry.revision.changes.len();
             let verb = entry.revision.kind.as_str();
-            let outcome = entry.outcome.as_ref().map_or("", State::as_str);
+            let outcome = match &entry.outcome {
+                Some(PastOutcome::Known(state)) => state.as_str(),
+                Some(PastOutcome::Unreadable) => "unreadable",
+                None => "",
+            };
             format!("{mark} {:>2}  {verb:<12} {count:>2} changes  {outcome}", number.0)
         });
         lines.collect()

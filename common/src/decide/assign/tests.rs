@@ -1,7 +1,7 @@
 //! Assignments are complete, and numbered only when they say something new.
 
 use super::*;
-use crate::testing::{SPEC, plan_of, spec_with};
+use crate::testing::{SPEC, plan_of, spec_with, with_unreadable_voice};
 
 fn next(plan: Option<&Plan>, held: Option<&Assignment>, epoch: u64) -> Option<Assignment> {
     let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
@@ -97,4 +97,18 @@ fn the_generation_never_goes_back() {
         assert!(second.generation > first.generation, "epoch {epoch}: {:?}", second.generation);
         assert!(undecided(&first, epoch).generation > first.generation, "epoch {epoch}");
     }
+}
+
+#[test]
+fn an_instance_that_cannot_be_read_counts_as_content() {
+    let plan = with_unreadable_voice(&plan_of(SPEC, 1).unwrap());
+    let first = next(Some(&plan), None, 1).unwrap();
+    assert_eq!(next(Some(&plan), Some(&first), 1), None);
+    let changed = with_unreadable_voice(&plan_of(&spec_with("voice", "2"), 2).unwrap());
+    let second = next(Some(&changed), Some(&first), 1).unwrap();
+    assert!(second.generation > first.generation, "only the unreadable instance differs");
+    let mut only_voice = plan;
+    let share = only_voice.nodes.get_mut(&"n2".parse().unwrap()).unwrap();
+    share.instances.clear();
+    assert!(next(Some(&only_voice), None, 1).is_some());
 }

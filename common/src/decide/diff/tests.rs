@@ -1,7 +1,9 @@
 //! Tests that a difference contains what changes, and nothing else.
 
+use std::collections::BTreeMap;
+
 use super::*;
-use crate::testing::{CATALOG, SPEC, plan_of, plan_with, spec_with};
+use crate::testing::{CATALOG, SPEC, plan_of, plan_with, spec_with, with_unreadable_voice};
 
 fn lines(from: Option<&str>, to: &str) -> Vec<String> {
     let from = from.map(|spec| plan_of(spec, 1).unwrap());
@@ -73,4 +75,26 @@ fn a_stop_that_may_cut_uncounted_calls_has_a_note() {
 fn values_of_the_environment_are_never_shown() {
     let next = SPEC.replace("db: \"1\"", "db: {version: \"1\", env: {WHO: s3cret}}");
     assert!(!lines(Some(SPEC), &next).join("\n").contains("s3cret"));
+}
+
+#[test]
+fn an_instance_that_cannot_be_read_is_unchanged_only_in_the_same_bytes() {
+    let (one, two) = (plan_of(SPEC, 1).unwrap(), plan_of(&spec_with("voice", "2"), 2).unwrap());
+    let (one_held, two_held) = (with_unreadable_voice(&one), with_unreadable_voice(&two));
+    let empty = Plan { nodes: BTreeMap::new(), ..one.clone() };
+    let kinds = |from: &Plan, to: &Plan| {
+        let mut kinds: Vec<&str> = diff(Some(from), to)
+            .iter()
+            .filter(|change| change.component.as_str() == "voice")
+            .map(|change| change.kind.as_str())
+            .collect();
+        kinds.dedup();
+        kinds
+    };
+    assert!(kinds(&one_held, &one_held).is_empty());
+    assert_eq!(kinds(&one_held, &two_held), ["replace"]);
+    assert_eq!(kinds(&one_held, &two), ["replace"]);
+    assert_eq!(kinds(&one, &one_held), ["replace"]);
+    assert_eq!(kinds(&empty, &one_held), ["add"]);
+    assert_eq!(kinds(&one_held, &empty), ["remove"]);
 }

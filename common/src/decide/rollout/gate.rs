@@ -43,7 +43,7 @@ impl Gate {
     pub(super) fn check(node: Mover<'_>, before: &NodeShare<'_>, wanted: &NodeShare<'_>) -> Self {
         let waits = |wait| Gate::Waits(NodeWait { node: node.name.clone(), wait });
         // A node that never had anything gets no assignment that would say so.
-        if wanted.plan.instances.is_empty() && node.view.assigned.is_none() {
+        if wanted.plan.is_empty() && node.view.assigned.is_none() {
             return Gate::Passed;
         }
         let report = match current_report(node, wanted) {
@@ -53,6 +53,10 @@ impl Gate {
         let failures = failures(node.name, wanted.plan, report);
         if !failures.is_empty() {
             return Gate::Failed(failures);
+        }
+        // What only a later release can read is never taken for done.
+        if let Some(component) = wanted.plan.unreadable.keys().next() {
+            return waits(Wait::Unreadable { component: component.clone() });
         }
         // What an inherited node runs is unknown, so nothing on it counts as unchanged.
         let known = |component: &ComponentName| {
@@ -64,8 +68,8 @@ impl Gate {
             return waits(wait);
         }
         let mut leftover = report.instances.iter().filter(|(name, _)| {
-            let is_gone = !wanted.plan.instances.contains_key(*name);
-            is_gone && (node.is_inherited || known(name).is_some())
+            let is_gone = !wanted.plan.contains(name);
+            is_gone && (node.is_inherited || before.plan.contains(name))
         });
         leftover
             .next()
@@ -110,7 +114,7 @@ fn failures(node: &NodeName, wanted: &Share, report: &Report) -> Vec<NodeFailure
     let started = wanted.instances.iter().filter_map(|(name, desired)| {
         failure_of(node, name, || desired.instance.workload_hash(), report)
     });
-    let leftover = report.instances.keys().filter(|name| !wanted.instances.contains_key(*name));
+    let leftover = report.instances.keys().filter(|name| !wanted.contains(name));
     started.chain(leftover.filter_map(|name| failure_of(node, name, nothing, report))).collect()
 }
 

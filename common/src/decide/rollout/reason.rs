@@ -28,6 +28,8 @@ pub enum Wait {
     AssignmentNotTaken,
     /// The node has not reported a component that it should run.
     NotReported { component: ComponentName },
+    /// Only a later release of the controller can read what the node should run.
+    Unreadable { component: ComponentName },
     /// A component has not reached the desired state.
     Instance {
         component: ComponentName,
@@ -71,6 +73,12 @@ impl Display for NodeWait {
             Wait::AssignmentNotTaken => write!(f, "{node}: has not taken its assignment yet"),
             Wait::NotReported { component } => {
                 write!(f, "{node}: {component} has not been reported")
+            }
+            Wait::Unreadable { component } => {
+                write!(
+                    f,
+                    "{node}: {component} cannot be read by this controller; install a newer release of the controller"
+                )
             }
             Wait::Instance { component, phase, reason } => {
                 write!(f, "{node}: {component} is {}: {reason}", phase.as_str())

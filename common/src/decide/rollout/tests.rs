@@ -10,7 +10,7 @@ use crate::document::report::{Failure, HostUsage, InstanceReport, Phase};
 use crate::document::rollout::{FailureSummary, NodeFailure};
 use crate::document::status::Health;
 use crate::id::TenantId;
-use crate::testing::{CATALOG, SPEC, nodes, plan_on, spec_with};
+use crate::testing::{CATALOG, SPEC, nodes, plan_on, spec_with, with_unreadable_voice};
 
 mod properties;
 mod undecided;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::decide::diff::diff;
 use crate::document::rollout::FailedComponent;
-use crate::testing::{SPEC, plan_of, spec_with};
+use crate::testing::{SPEC, plan_of, spec_with, with_unreadable_voice};
 
 /// When the change, revision 8, was accepted; its rollout ended 41 s later.
 const ACCEPTED: Timestamp = Timestamp(1_000_000);
@@ -74,6 +74,26 @@ fn a_rollout_in_progress_has_no_verdict_yet() {
         }
     }
     assert_eq!(judged(None, None), Verdict::Waiting);
+}
+
+#[test]
+fn the_revision_in_effect_is_that_of_the_nodes() {
+    let in_effect = |rollout: &Rollout| {
+        judged(Some(rollout), Some(SPEC)).in_effect(RevisionNumber(8)).unwrap_or_default().0
+    };
+    let table = [
+        (rollout(7, 8, State::Progressing { wave: 0 }), 0),
+        (rollout(7, 8, State::Completed), 8),
+        (rollout(7, 8, rolled_back()), 7),
+        (rollout(8, 9, rolled_back()), 8),
+        (rollout(7, 9, rolled_back()), 7),
+        (rollout(0, 8, rolled_back()), 0),
+        (rollout(7, 9, State::Completed), 9),
+        (rollout(7, 8, paused(PauseReason::Restored)), 0),
+    ];
+    for (rollout, expected) in table {
+        assert_eq!(in_effect(&rollout), expected, "{rollout:?}");
+    }
 }
 
 #[test]
@@ -204,5 +224,23 @@ fn only_a_rollout_that_ended_with_a_revision_everywhere_is_settled() {
         State::Superseded,
     ] {
         assert_eq!(settled_on(&rollout(7, 9, state)), None);
+    }
+}
+
+#[test]
+fn a_change_that_cannot_be_read_is_not_known_to_be_contained() {
+    let (before, made) = (plan_of(SPEC, 7).unwrap(), plan_of(&spec_with("voice", "2"), 8).unwrap());
+    let changes = diff(Some(&before), &made);
+    let held = with_unreadable_voice(&made);
+    for (made, now) in [(&held, &made), (&made, &held), (&held, &held)] {
+        let change = ChangeRef {
+            revision: RevisionNumber(8),
+            at: ACCEPTED,
+            changes: &changes,
+            plan: Some(made),
+        };
+        let verdict = verdict(change, Some(&rollout(7, 9, State::Completed)), Some(now));
+        let is_unknown = matches!(verdict, Verdict::Superseded { holds: Holds::Unknown(_), .. });
+        assert!(is_unknown && verdict.ending() == Ending::Failed, "{verdict:?}");
     }
 }

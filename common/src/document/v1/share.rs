@@ -82,6 +82,11 @@ impl Share {
         self.instances.contains_key(component) || self.unreadable.contains_key(component)
     }
 
+    /// Returns the components that the node should run, readable or not.
+    pub fn components(&self) -> impl Iterator<Item = &ComponentName> {
+        self.instances.keys().chain(self.unreadable.keys())
+    }
+
     /// Returns the hash of all entries as they were written. It is computed from the hash
     /// of each, and does not depend on how much of them this release can read.
     #[must_use]

@@ -24,6 +24,9 @@ pub enum ChangeRequest {
     Rollback { tenant: TenantId, to: RevisionNumber },
 }
 
+/// The version of the way in which the fingerprint of a request is computed.
+const FINGERPRINT_VERSION: &str = "change-request-1";
+
 /// The circumstances of a request.
 #[derive(Debug, Clone)]
 pub struct RequestContext {
@@ -82,9 +85,14 @@ impl ChangeRequest {
         }
     }
 
+    /// Returns the hash by which a repeated request is recognised. It is recorded, so
+    /// another way to compute it needs another word for its version.
     pub(super) fn fingerprint(&self) -> ContentHash {
-        let text =
-            serde_json::to_vec(self).expect("a request has string keys and no failing serializer");
-        ContentHash::of(&text)
+        let text = serde_json::to_string(self)
+            .expect("a request has string keys and no failing serializer");
+        ContentHash::of(format!("{FINGERPRINT_VERSION} {text}").as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests;

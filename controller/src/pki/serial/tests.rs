@@ -42,3 +42,13 @@ fn two_numbers_after_the_same_one_differ() {
 fn nothing_is_before_the_first_epoch() {
     assert_eq!(highest_before(0), Serial(0));
 }
+
+#[test]
+fn the_epochs_of_restores_fit_and_keep_their_order() {
+    // The epoch of a restore has a time in seconds above its 16 random bits.
+    let restored = |seconds: u64| seconds << 16;
+    let (first, later) = (restored(1_800_000_000), restored(4_000_000_000));
+    assert!(made(first, None) > made(first - 1, None));
+    assert!(made(later, None) > made(later - 1, None));
+    assert!(made(later, None) <= highest_before(later + 1));
+}

@@ -86,3 +86,20 @@ fn a_node_that_joins_again_after_its_wave_passes_a_gate_of_its_own() {
     world.obey("n3", "");
     assert_eq!(world.pass(), "completed [n1->2] ");
 }
+
+#[test]
+fn an_instance_that_cannot_be_read_never_passes_a_gate() {
+    let mut world = World::changing("voice", "2");
+    let held = with_unreadable_voice(&world.plans[&2]);
+    world.plans.insert(2, held);
+    assert_eq!(world.pass(), "progressing [n2->2] ");
+    let before = world.reports[&"n2".parse().unwrap()].instances.clone();
+    world.obey("n2", "");
+    // The agent may be of a newer release and run it.
+    let report = world.reports.get_mut(&"n2".parse().unwrap()).unwrap();
+    report.instances = before;
+    assert_eq!(
+        world.pass(),
+        "progressing [] n2: voice cannot be read by this controller; install a newer release of the controller"
+    );
+}
