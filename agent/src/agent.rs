@@ -14,7 +14,7 @@ use oml_common::decide::reconcile::Busy;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::report::{HostUsage, Report};
 use oml_common::document::status::Drift;
 use oml_common::id::{ComponentName, ContentHash};
@@ -98,7 +98,7 @@ struct State {
     mark: ClockMark,
     /// The updates in memory are newer than those on disk.
     unsaved: bool,
-    documents: BTreeMap<ComponentName, InstanceDocument>,
+    documents: BTreeMap<ComponentName, HeldInstance>,
     /// Instances whose step is being done, or was done since the last look at the host.
     busy: BTreeMap<ComponentName, Busy>,
     /// Instances whose step ended, each until both runtimes have answered this question.

@@ -93,17 +93,32 @@ pub fn read_usable(
     component: &ComponentName,
     slot: Slot,
 ) -> Result<Option<InstanceDocument>, FileError> {
-    match read(paths, component, slot) {
+    usable(component, read(paths, component, slot))
+}
+
+/// Reads the current document as [`read_held`] does. One that cannot be understood is
+/// logged and counts as missing.
+///
+/// # Errors
+/// An error of the file system.
+pub fn read_usable_held(
+    paths: &Paths,
+    component: &ComponentName,
+) -> Result<Option<HeldInstance>, FileError> {
+    usable(component, read_held(paths, component))
+}
+
+fn usable<T>(
+    component: &ComponentName,
+    read: Result<Option<T>, DocumentError>,
+) -> Result<Option<T>, FileError> {
+    match read {
         Ok(document) => Ok(document),
-        Err(error @ DocumentError::Unreadable { .. }) => {
+        Err(DocumentError::File(error)) if !error.is_about_content() => Err(error),
+        Err(error) => {
             warn!(%component, "{component}: a document counts as lost: {}", chain(&error));
             Ok(None)
         }
-        Err(DocumentError::File(error)) if error.is_about_content() => {
-            warn!(%component, "{component}: a document counts as lost: {}", chain(&error));
-            Ok(None)
-        }
-        Err(DocumentError::File(error)) => Err(error),
     }
 }
 

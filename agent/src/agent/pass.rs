@@ -25,7 +25,6 @@ use super::{Agent, Running, RuntimeWatch, State};
 use crate::documents;
 use crate::execute::Work;
 use crate::observe::{Sources, join};
-use crate::paths::Slot;
 use crate::runtime::{Listing, PullProgress};
 use oml_common::document::update::SavedUpdates;
 
@@ -112,11 +111,7 @@ impl Agent {
             }
         };
         self.state.troubles.remove("documents");
-        let read = |name: ComponentName| match documents::read(
-            &self.host.paths,
-            &name,
-            Slot::Current,
-        ) {
+        let read = |name: ComponentName| match documents::read_held(&self.host.paths, &name) {
             Ok(document) => document.map(|document| (name, document)),
             Err(error) => {
                 warn!(component = %name, "{name}: its document counts as lost: {}", chain(&error));
@@ -222,7 +217,7 @@ impl Agent {
 
     fn note_drift(&mut self, work: &Work, reason: &str) {
         let component = &work.component;
-        let current = self.state.documents.get(component).map(|i| i.workload_hash());
+        let current = self.state.documents.get(component).map(|i| i.workload.hash.clone());
         let desired = work.desired.as_ref().map(|i| i.workload_hash());
         let update = self.state.updates.get(component);
         if is_drift(&work.step, current.as_ref(), desired.as_ref(), update) {

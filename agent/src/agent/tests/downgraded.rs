@@ -77,3 +77,14 @@ async fn what_a_later_release_created_is_not_created_again_from_what_is_not_unde
         bench.host.host.units().into_iter().map(|(_, unit)| unit.status_text).collect();
     assert!(lines.iter().any(|line| line.starts_with("needs a newer agent: ")), "{lines:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_later_release_created_is_started_again_when_its_unit_has_given_up() {
+    let mut bench = Bench::of_later_release().await;
+    bench.start();
+    bench.until(runs_and_is_held).await;
+    bench.fail_for_good().await;
+    bench.pass_time(120).await;
+    bench.until(runs_and_is_held).await;
+    assert!(bench.unit_is(ActiveState::Active));
+}

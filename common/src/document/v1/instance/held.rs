@@ -65,6 +65,12 @@ impl HeldInstance {
         &self.text
     }
 
+    /// Returns the SHA-256 of the bytes.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        ContentHash::of(self.text.as_bytes())
+    }
+
     /// Reads the whole document, from which a container can be created.
     ///
     /// # Errors
