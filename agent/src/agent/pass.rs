@@ -13,6 +13,7 @@ use oml_common::decide::schedule::{self, DaemonsAway};
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, Doing, Outcome};
 use oml_common::document::status::Drift;
+use oml_common::document::update::SavedUpdates;
 use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
@@ -26,7 +27,6 @@ use crate::documents;
 use crate::execute::Work;
 use crate::observe::{Sources, join};
 use crate::runtime::{Listing, PullProgress};
-use oml_common::document::update::SavedUpdates;
 
 impl Agent {
     /// Looks at the host, decides, begins what may begin and reports.
@@ -78,6 +78,7 @@ impl Agent {
             assignment: self.state.assignment.as_deref(),
             observed,
             updates: &self.state.updates,
+            unreadable: &self.state.unreadable,
             busy: &self.state.busy,
             now: self.host.clock.now(),
         }
@@ -232,8 +233,9 @@ impl Agent {
         if !self.state.unsaved {
             return;
         }
-        let kept =
-            SavedUpdates { mark: self.state.mark.clone(), updates: self.state.updates.clone() };
+        let State { mark, updates, unreadable, .. } = &self.state;
+        let (mark, updates) = (mark.clone(), updates.clone());
+        let kept = SavedUpdates { mark, updates, unreadable: unreadable.clone() };
         match self.cache.save_updates(&kept) {
             Ok(()) => {
                 self.state.unsaved = false;

@@ -496,6 +496,7 @@ fn nothing_is_told_as_ready_before_it_is_recorded_as_kept() {
         assignment: world.assignment.as_ref(),
         observed: &world.observe(),
         updates: &world.updates,
+        unreadable: &world.unreadable,
         busy: &busy,
         now: world.now,
     });

@@ -348,6 +348,7 @@ pub(super) fn updates() -> SavedUpdates {
     ];
     let boot = "9b2b5f0e-6a2b-4f0c-9a53-2f4d7c3f7a10".to_owned();
     SavedUpdates {
+        unreadable: [].into(),
         mark: ClockMark { boot, booted_at_ms: 1_764_000_000_000 },
         updates: updates.into(),
     }

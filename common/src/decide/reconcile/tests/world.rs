@@ -16,7 +16,7 @@ use crate::document::instance::{
 };
 use crate::document::report::{Failure, Phase};
 use crate::document::status::{Health, Status};
-use crate::document::update::InstanceUpdate;
+use crate::document::update::{InstanceUpdate, UnreadableUpdate};
 use crate::document::{self, Verbatim};
 use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
 use crate::time::Timestamp;
@@ -89,6 +89,7 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) places: BTreeMap<ComponentName, Place>,
     pub(super) updates: BTreeMap<ComponentName, InstanceUpdate>,
+    pub(super) unreadable: BTreeMap<ComponentName, UnreadableUpdate>,
     pub(super) assignment: Option<Assignment>,
     /// Every step that was begun, as text.
     pub(super) log: Vec<String>,
@@ -155,6 +156,7 @@ impl World {
             now: Timestamp(1_000_000_000),
             places: BTreeMap::new(),
             updates: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
             assignment: None,
             log: Vec::new(),
             faults: Vec::new(),
@@ -198,6 +200,7 @@ impl World {
             },
         };
         update::align(&mut self.updates, &assignment);
+        update::align_unreadable(&mut self.unreadable, &assignment);
         self.assignment = Some(assignment);
     }
 
@@ -206,6 +209,7 @@ impl World {
         let text = edit(document::write(self.assignment.as_ref().unwrap()));
         let assignment = document::read(&text).unwrap();
         update::align(&mut self.updates, &assignment);
+        update::align_unreadable(&mut self.unreadable, &assignment);
         self.assignment = Some(assignment);
     }
 
@@ -316,6 +320,7 @@ impl World {
             assignment: self.assignment.as_ref(),
             observed,
             updates: &self.updates,
+            unreadable: &self.unreadable,
             busy: &BTreeMap::new(),
             now: self.now,
         })

@@ -55,7 +55,8 @@ impl HeldInstance {
         version_of::<Instance>(text)?;
         let fields = serde_json::from_str(text).map_err(ReadError::malformed::<Instance>)?;
         let Fields { tenant, component, unit, workload, probe, active, timing } = fields;
-        let text = text.to_owned();
+        // As in the whole document, blanks around it are none of its bytes.
+        let text = text.trim().to_owned();
         Ok(Self { tenant, component, unit, workload, probe, active, timing, text })
     }
 
