@@ -71,6 +71,7 @@ impl Host {
             Step::RevertDocument { running } => self.revert_document(work, running).await,
             Step::Start => self.start(work).await,
             Step::RewriteConfig => self.rewrite_config(work).await,
+            Step::ReplaceSupervisor => self.replace_supervisor(work).await,
             Step::Promote => self.promote(work).await,
             Step::Commit { previous } => self.commit(work, previous.as_ref()).await,
             Step::Remove => self.remove(&work.component).await,
@@ -166,6 +167,10 @@ impl Host {
         let instance = work.instance()?;
         documents::write(&self.paths, instance, Slot::Current)?;
         Ok(self.systemd.write(instance).await?)
+    }
+
+    async fn replace_supervisor(&self, work: &Work) -> Result<(), StepError> {
+        Ok(self.systemd.replace_supervisor(&work.component).await?)
     }
 
     async fn promote(&self, work: &Work) -> Result<(), StepError> {

@@ -234,6 +234,10 @@ pub trait UnitManager: Send + Sync + 'static {
     /// Does the same for an instance that a later release wrote, by the unit as it is.
     async fn start_held(&self, instance: &HeldInstance) -> Result<(), RuntimeError>;
 
+    /// Ends the main process of the component's unit, a supervisor, so that systemd
+    /// starts the program that is installed now. Its container runs on.
+    async fn replace_supervisor(&self, component: &ComponentName) -> Result<(), RuntimeError>;
+
     /// Stops the component's units.
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError>;
 

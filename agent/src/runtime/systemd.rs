@@ -244,6 +244,15 @@ impl UnitManager for Systemd {
         self.restart_unit(unit.as_str(), &instance.timing, !file.is_drop_in).await
     }
 
+    async fn replace_supervisor(&self, component: &ComponentName) -> Result<(), RuntimeError> {
+        for file in files::of_component(&self.paths, component)? {
+            if !file.is_drop_in {
+                self.calls.kill_main_process(file.unit.as_str()).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
         for file in files::of_component(&self.paths, component)? {
             self.stop_unit(file.unit.as_str(), STOP_LIMIT).await?;

@@ -2,7 +2,7 @@
 //! for people. Pure.
 
 use oml_common::document::instance::HeldInstance;
-use oml_common::document::status::{Drift, Health, Status};
+use oml_common::document::status::{Drift, Health, Status, SupervisorRelease};
 use oml_common::time::Timestamp;
 
 use super::time;
@@ -38,6 +38,7 @@ impl Record {
                 failures: 0,
                 active: None,
                 drift,
+                supervisor: None,
             },
         )
     }
@@ -47,6 +48,7 @@ impl Record {
         let version =
             instance.workload.version.as_ref().map(ToString::to_string).unwrap_or_default();
         let now = status.checked_at;
+        let status = Status { supervisor: Some(SupervisorRelease::own()), ..status };
         let mut record = Self { status, version, noun: None, failures_max: 1 };
         record.adjust(instance, now);
         record

@@ -191,6 +191,7 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
             let until = case.input.now;
             Decision::wait(Phase::Soaking { until }, Reason::Soak(SoakState::Passed))
         }
+        Step::ReplaceSupervisor => Decision::wait(Phase::Starting, Reason::OldSupervisor),
         // What runs stays; only names and leftovers change.
         Step::Commit { .. } | Step::Promote => health::decide_health(case),
     }

@@ -86,6 +86,7 @@ impl InstanceUpdate {
             | Step::Commit { .. }
             | Step::Start
             | Step::RewriteConfig
+            | Step::ReplaceSupervisor
             | Step::Promote => {}
         }
         self

@@ -15,7 +15,7 @@ use crate::document::instance::{
     ActiveProbe, Check, Container, Instance, PackagedUnit, Probe, Timing,
 };
 use crate::document::report::{Failure, Phase};
-use crate::document::status::{Health, Status};
+use crate::document::status::{Health, Status, SupervisorRelease};
 use crate::document::update::{InstanceUpdate, UnreadableUpdate};
 use crate::document::{self, Verbatim};
 use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
@@ -90,6 +90,8 @@ pub(super) struct World {
     pub(super) places: BTreeMap<ComponentName, Place>,
     pub(super) updates: BTreeMap<ComponentName, InstanceUpdate>,
     pub(super) unreadable: BTreeMap<ComponentName, UnreadableUpdate>,
+    /// The release of the supervisors that run.
+    pub(super) supervisor: Option<SupervisorRelease>,
     pub(super) assignment: Option<Assignment>,
     /// Every step that was begun, as text.
     pub(super) log: Vec<String>,
@@ -157,6 +159,7 @@ impl World {
             places: BTreeMap::new(),
             updates: BTreeMap::new(),
             unreadable: BTreeMap::new(),
+            supervisor: Some(SupervisorRelease::own()),
             assignment: None,
             log: Vec::new(),
             faults: Vec::new(),
@@ -290,6 +293,7 @@ impl World {
             failures: 0,
             active: None,
             drift: None,
+            supervisor: self.supervisor.clone(),
         }
     }
 
@@ -442,6 +446,10 @@ impl World {
             Step::CountActive => Outcome::Counted(Some(host.place.calls)),
             Step::RollBack { previous, runs } => host.come_back(previous, *runs),
             Step::RevertDocument { running } => host.withdraw(running),
+            Step::ReplaceSupervisor => {
+                self.supervisor = Some(SupervisorRelease::own());
+                return Outcome::Done;
+            }
             // Where the desired workload failed or cannot be read, the document is another's.
             Step::Start => {
                 let instance = host.place.current.clone().or(desired);
@@ -578,6 +586,7 @@ impl Effects<'_> {
             | Step::CountActive
             | Step::RevertDocument { .. }
             | Step::RollBack { .. }
+            | Step::ReplaceSupervisor
             | Step::Fail { .. } => {}
         }
         Outcome::Done
