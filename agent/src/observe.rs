@@ -48,12 +48,7 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
         });
     }
     for (name, seen) in &mut instances {
-        // A supervisor that was killed just before somebody stopped its unit leaves its
-        // container running: that instance is not stopped, and is started again.
-        let runs = seen.running().is_some();
-        if let Some(unit) = seen.unit.as_mut().filter(|unit| runs && unit.result != "success") {
-            unit.stopped_by_hand = false;
-        }
+        seen.judge_stop();
         seen.document = document(name, seen, sources);
         seen.counting = counting(name, sources);
         seen.units_at = sources.units_at;
