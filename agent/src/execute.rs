@@ -156,10 +156,12 @@ impl Host {
     async fn start(&self, work: &Work) -> Result<(), StepError> {
         // Where the desired version failed, the document is that of the previous one.
         let current = documents::read_usable_held(&self.paths, &work.component)?;
-        match current.map(|held| held.whole().map_err(|_later| held)) {
-            Some(Ok(instance)) => Ok(self.systemd.start(&instance).await?),
-            Some(Err(held)) => Ok(self.systemd.start_held(&held).await?),
-            None => Ok(self.systemd.start(work.instance()?).await?),
+        let Some(held) = current else {
+            return Ok(self.systemd.start(work.instance()?).await?);
+        };
+        match held.whole() {
+            Ok(instance) => Ok(self.systemd.start(&instance).await?),
+            Err(_later) => Ok(self.systemd.start_held(&held).await?),
         }
     }
 
