@@ -14,7 +14,7 @@ use oml_common::decide::reconcile::Busy;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::report::{HostUsage, Report};
 use oml_common::document::status::Drift;
 use oml_common::id::{ComponentName, ContentHash};
@@ -31,7 +31,7 @@ use crate::host::Host;
 use crate::reserve;
 use crate::runtime::PullProgress;
 use crate::statuses::Statuses;
-use oml_common::document::update::SavedUpdates;
+use oml_common::document::update::{SavedUpdates, UnreadableUpdate};
 
 mod informer;
 mod pass;
@@ -94,11 +94,13 @@ struct RuntimeWatch {
 struct State {
     assignment: Option<AssignmentDocument>,
     updates: Updates,
+    /// Updates that only a later release can read.
+    unreadable: BTreeMap<ComponentName, UnreadableUpdate>,
     /// The clock that their times were read from.
     mark: ClockMark,
     /// The updates in memory are newer than those on disk.
     unsaved: bool,
-    documents: BTreeMap<ComponentName, InstanceDocument>,
+    documents: BTreeMap<ComponentName, HeldInstance>,
     /// Instances whose step is being done, or was done since the last look at the host.
     busy: BTreeMap<ComponentName, Busy>,
     /// Instances whose step ended, each until both runtimes have answered this question.
@@ -128,7 +130,7 @@ impl Agent {
     ) -> Self {
         let docker = RuntimeWatch::ask(&host, ListSource::Engine(Arc::clone(&host.docker)));
         let systemd = RuntimeWatch::ask(&host, ListSource::Units(Arc::clone(&host.systemd)));
-        let SavedUpdates { mark: kept, mut updates } = cache.updates();
+        let SavedUpdates { mark: kept, mut updates, unreadable } = cache.updates();
         let mut mark = host.clock.mark();
         if kept.is_same_boot(&mark) {
             // The first pass notices by how much it was set since.
@@ -137,7 +139,8 @@ impl Agent {
             update::begin_anew(&mut updates, host.clock.now());
         }
         update::retry_now(&mut updates);
-        let state = State { unsaved: !updates.is_empty(), updates, mark, ..State::default() };
+        let unsaved = !updates.is_empty();
+        let state = State { unsaved, updates, unreadable, mark, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
     }
 
@@ -174,7 +177,8 @@ impl Agent {
         self.follow_clock();
         let assignment = self.inputs.assignment.borrow_and_update().clone();
         if let Some(assignment) = &assignment {
-            let changed = update::align(&mut self.state.updates, assignment);
+            let changed = update::align(&mut self.state.updates, assignment)
+                | update::align_unreadable(&mut self.state.unreadable, assignment);
             let again = self.state.assignment.as_ref().is_some_and(|held| {
                 let now = self.host.clock.now();
                 update::ask_again(&mut self.state.updates, held, assignment, now)

@@ -67,7 +67,11 @@ impl Cache {
     /// The changes that were on their way.
     #[must_use]
     pub fn updates(&self) -> SavedUpdates {
-        load(&self.updates, document::read).unwrap_or_default()
+        let found: SavedUpdates = load(&self.updates, document::read).unwrap_or_default();
+        for (component, unreadable) in &found.unreadable {
+            warn!(%component, "{component}: {}", unreadable.why);
+        }
+        found
     }
 
     /// Keeps the changes on their way; durable when this returns.

@@ -1,7 +1,7 @@
 //! The instance documents and status files of a host: what a supervisor works by, and
 //! what it reports. Nothing here decides when they change.
 
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::status::Status;
 use oml_common::document::{self, ReadError};
 use oml_common::id::ComponentName;
@@ -52,9 +52,30 @@ pub fn read(
     component: &ComponentName,
     slot: Slot,
 ) -> Result<Option<InstanceDocument>, DocumentError> {
+    read_as(paths, component, slot, InstanceDocument::read)
+}
+
+/// Reads the current document as far as it takes to hold a container that exists,
+/// if it is there.
+///
+/// # Errors
+/// A file that cannot be read or is no instance document.
+pub fn read_held(
+    paths: &Paths,
+    component: &ComponentName,
+) -> Result<Option<HeldInstance>, DocumentError> {
+    read_as(paths, component, Slot::Current, HeldInstance::read)
+}
+
+fn read_as<T>(
+    paths: &Paths,
+    component: &ComponentName,
+    slot: Slot,
+    parse: impl Fn(&str) -> Result<T, ReadError>,
+) -> Result<Option<T>, DocumentError> {
     let path = paths.document(component, slot);
     let Some(text) = files::read_if_there(&path)? else { return Ok(None) };
-    let instance = InstanceDocument::read(&text).map_err(|source| DocumentError::Unreadable {
+    let instance = parse(&text).map_err(|source| DocumentError::Unreadable {
         path: path.display().to_string(),
         what: "an instance document",
         source,
@@ -72,17 +93,32 @@ pub fn read_usable(
     component: &ComponentName,
     slot: Slot,
 ) -> Result<Option<InstanceDocument>, FileError> {
-    match read(paths, component, slot) {
+    usable(component, read(paths, component, slot))
+}
+
+/// Reads the current document as [`read_held`] does. One that cannot be understood is
+/// logged and counts as missing.
+///
+/// # Errors
+/// An error of the file system.
+pub fn read_usable_held(
+    paths: &Paths,
+    component: &ComponentName,
+) -> Result<Option<HeldInstance>, FileError> {
+    usable(component, read_held(paths, component))
+}
+
+fn usable<T>(
+    component: &ComponentName,
+    read: Result<Option<T>, DocumentError>,
+) -> Result<Option<T>, FileError> {
+    match read {
         Ok(document) => Ok(document),
-        Err(error @ DocumentError::Unreadable { .. }) => {
+        Err(DocumentError::File(error)) if !error.is_about_content() => Err(error),
+        Err(error) => {
             warn!(%component, "{component}: a document counts as lost: {}", chain(&error));
             Ok(None)
         }
-        Err(DocumentError::File(error)) if error.is_about_content() => {
-            warn!(%component, "{component}: a document counts as lost: {}", chain(&error));
-            Ok(None)
-        }
-        Err(DocumentError::File(error)) => Err(error),
     }
 }
 
@@ -91,10 +127,25 @@ pub fn read_usable(
 /// # Errors
 /// An error of the file system.
 pub fn write(paths: &Paths, instance: &InstanceDocument, slot: Slot) -> Result<(), FileError> {
-    let path = paths.document(&instance.component, slot);
-    reserve::release_and_retry(paths, || {
-        files::write_durably(&path, instance.text().as_bytes(), 0o600)
-    })
+    write_text(paths, &instance.component, slot, instance.text())
+}
+
+/// Writes the document that was read from a container's label back as the current one.
+///
+/// # Errors
+/// An error of the file system.
+pub fn write_held(paths: &Paths, instance: &HeldInstance) -> Result<(), FileError> {
+    write_text(paths, &instance.component, Slot::Current, instance.text())
+}
+
+fn write_text(
+    paths: &Paths,
+    component: &ComponentName,
+    slot: Slot,
+    text: &str,
+) -> Result<(), FileError> {
+    let path = paths.document(component, slot);
+    reserve::release_and_retry(paths, || files::write_durably(&path, text.as_bytes(), 0o600))
 }
 
 /// Makes the next document the current one, and the current one the previous.

@@ -7,7 +7,7 @@ use oml_common::decide::retention;
 use oml_common::decide::start::CallsCame;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{Outcome, given_up};
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::{ActiveProbe, HeldInstance, InstanceDocument};
 use oml_common::document::report::Failure;
 use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
@@ -71,6 +71,7 @@ impl Host {
             Step::RevertDocument { running } => self.revert_document(work, running).await,
             Step::Start => self.start(work).await,
             Step::RewriteConfig => self.rewrite_config(work).await,
+            Step::ReplaceSupervisor => self.replace_supervisor(work).await,
             Step::Promote => self.promote(work).await,
             Step::Commit { previous } => self.commit(work, previous.as_ref()).await,
             Step::Remove => self.remove(&work.component).await,
@@ -112,20 +113,20 @@ impl Host {
     /// How many calls are up; none when that cannot be read.
     async fn count(&self, work: &Work) -> Option<u64> {
         failpoint::reach("A6");
-        let current = documents::read_usable(&self.paths, &work.component, Slot::Current);
+        let current = documents::read_usable_held(&self.paths, &work.component);
         let current = match current.ok().flatten() {
             Some(current) => Some(current),
             None => self.labelled(&work.component).await,
         };
         // The version that runs says how it is counted.
-        let instances = [&current, &work.desired];
-        let instance = instances.into_iter().flatten().find(|i| i.active.is_some())?;
-        self.count_by(work, instance).await
+        let current = current.as_ref().map(|i| (i.active.as_ref(), i.probe.timeout_ms));
+        let desired = work.desired.as_ref().map(|i| (i.active.as_ref(), i.probe.timeout_ms));
+        let mut known = [current, desired].into_iter().flatten();
+        let (active, timeout_ms) = known.find_map(|(active, limit)| Some((active?, limit)))?;
+        self.count_by(work, active, timeout_ms).await
     }
 
-    async fn count_by(&self, work: &Work, instance: &InstanceDocument) -> Option<u64> {
-        let probe = instance.active.as_ref()?;
-        let timeout_ms = instance.probe.timeout_ms;
+    async fn count_by(&self, work: &Work, probe: &ActiveProbe, timeout_ms: u64) -> Option<u64> {
         match self.docker.exec(&work.component, &probe.command, timeout_ms).await {
             Ok(output) if output.exit_code == 0 => {
                 crate::probe::count(&output.stdout, &probe.before)
@@ -142,7 +143,7 @@ impl Host {
     }
 
     /// What the running container was made from, as far as its label tells.
-    async fn labelled(&self, component: &ComponentName) -> Option<InstanceDocument> {
+    async fn labelled(&self, component: &ComponentName) -> Option<HeldInstance> {
         match self.docker.list(&[]).await {
             Ok(mut listing) => listing.labels.remove(component).flatten(),
             Err(error) => {
@@ -154,18 +155,24 @@ impl Host {
 
     async fn start(&self, work: &Work) -> Result<(), StepError> {
         // Where the desired version failed, the document is that of the previous one.
-        let current = documents::read_usable(&self.paths, &work.component, Slot::Current)?;
-        let instance = match &current {
-            Some(instance) => instance,
-            None => work.instance()?,
+        let current = documents::read_usable_held(&self.paths, &work.component)?;
+        let Some(held) = current else {
+            return Ok(self.systemd.start(work.instance()?).await?);
         };
-        Ok(self.systemd.start(instance).await?)
+        match held.whole() {
+            Ok(instance) => Ok(self.systemd.start(&instance).await?),
+            Err(_later) => Ok(self.systemd.start_held(&held).await?),
+        }
     }
 
     async fn rewrite_config(&self, work: &Work) -> Result<(), StepError> {
         let instance = work.instance()?;
         documents::write(&self.paths, instance, Slot::Current)?;
         Ok(self.systemd.write(instance).await?)
+    }
+
+    async fn replace_supervisor(&self, work: &Work) -> Result<(), StepError> {
+        Ok(self.systemd.replace_supervisor(&work.component).await?)
     }
 
     async fn promote(&self, work: &Work) -> Result<(), StepError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use oml_common::decide::observed::{Counting, Observed, ObservedDocument, ObservedInstance};
 use oml_common::document::assignment::Assignment;
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::HeldInstance;
 use oml_common::id::ComponentName;
 use oml_common::time::Timestamp;
 
@@ -18,7 +18,7 @@ pub(crate) struct Sources<'a> {
     /// What each runtime found.
     pub(crate) listings: [&'a Listing; 2],
     /// The current document of each component, as far as there is one on disk.
-    pub(crate) documents: &'a BTreeMap<ComponentName, InstanceDocument>,
+    pub(crate) documents: &'a BTreeMap<ComponentName, HeldInstance>,
     pub(crate) statuses: &'a Statuses,
     /// When systemd last answered.
     pub(crate) units_at: Option<Timestamp>,
@@ -48,12 +48,7 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
         });
     }
     for (name, seen) in &mut instances {
-        // A supervisor that was killed just before somebody stopped its unit leaves its
-        // container running: that instance is not stopped, and is started again.
-        let runs = seen.running().is_some();
-        if let Some(unit) = seen.unit.as_mut().filter(|unit| runs && unit.result != "success") {
-            unit.stopped_by_hand = false;
-        }
+        seen.judge_stop();
         seen.document = document(name, seen, sources);
         seen.counting = counting(name, sources);
         seen.units_at = sources.units_at;
@@ -84,8 +79,8 @@ fn document(
 ) -> Option<ObservedDocument> {
     if let Some(instance) = sources.documents.get(name) {
         return Some(ObservedDocument {
-            hash: instance.hash().clone(),
-            workload: instance.workload_hash(),
+            hash: instance.hash(),
+            workload: instance.workload.hash.clone(),
             probe: Some(instance.probe.clone()),
             on_disk: true,
         });

@@ -19,7 +19,7 @@ use omlagent::identity::{HostIdentity, IdentityFiles};
 use omlagent::paths::Paths;
 use omlagent::runtime::docker::{Docker, Login};
 use omlagent::runtime::systemd::Systemd;
-use omlagent::session::{Session, SessionState, dial_over_tls};
+use omlagent::session::{HostFacts, Session, SessionState, dial_over_tls};
 use omlagent::statuses::StatusFiles;
 use omlagent::usage::Sampler;
 use omlagent::{metrics, status};
@@ -124,6 +124,7 @@ fn session(
         files: IdentityFiles::new(paths),
         cache,
         env: env.clone(),
+        facts: HostFacts::of_host(),
         assignments,
         reports,
         state,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest};
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
@@ -31,7 +31,7 @@ pub struct Listing {
     pub containers: Vec<(ComponentName, ObservedContainer)>,
     /// What each component's running container was made from; none where its
     /// label makes no sense.
-    pub labels: BTreeMap<ComponentName, Option<InstanceDocument>>,
+    pub labels: BTreeMap<ComponentName, Option<HeldInstance>>,
     /// Units with our mark, and packaged units that are desired.
     pub units: Vec<(ComponentName, ObservedUnit)>,
     /// Objects that bear a desired name without our mark, as noun phrases.
@@ -230,6 +230,13 @@ pub trait UnitManager: Send + Sync + 'static {
     /// Restarts the instance's unit and returns when its program answers or its
     /// start has failed. What ran under it before is stopped first.
     async fn start(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
+
+    /// Does the same for an instance that a later release wrote, by the unit as it is.
+    async fn start_held(&self, instance: &HeldInstance) -> Result<(), RuntimeError>;
+
+    /// Ends the main process of the component's unit, a supervisor, so that systemd
+    /// starts the program that is installed now. Its container runs on.
+    async fn replace_supervisor(&self, component: &ComponentName) -> Result<(), RuntimeError>;
 
     /// Stops the component's units.
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError>;

@@ -23,6 +23,7 @@ use crate::config::Settings;
 use crate::identity::IdentityFiles;
 
 mod error;
+mod facts;
 mod link;
 mod renewal;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub(crate) mod stub;
 
 pub use self::error::DialError;
 use self::error::SessionError;
+pub use self::facts::{HostFacts, OwnAddress};
 use self::renewal::{Held, RETRY_MIN};
 
 /// The first pause after a failure is at most this long.
@@ -47,6 +49,8 @@ pub struct Session {
     pub cache: Cache,
     /// The host's clock and randomness.
     pub env: Env,
+    /// What the host says of itself.
+    pub facts: HostFacts,
     /// Where assignments go.
     pub assignments: watch::Sender<Option<AssignmentDocument>>,
     pub reports: watch::Receiver<Arc<Report>>,

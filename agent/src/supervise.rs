@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use oml_common::decide::adopt::likeliest;
 use oml_common::decide::exit::ContainerExit;
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::ReadError;
+use oml_common::document::instance::HeldInstance;
 use oml_common::document::status::{Health, Status};
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
@@ -21,9 +22,9 @@ use tokio::time::Instant;
 
 use crate::documents::{self, DocumentError};
 use crate::files::FileError;
-use crate::paths::{Paths, Slot};
+use crate::paths::Paths;
 use crate::pause::RetryPause;
-use crate::runtime::{Marked, RuntimeError};
+use crate::runtime::RuntimeError;
 
 mod adopt;
 mod engine_client;
@@ -58,6 +59,18 @@ pub enum SuperviseError {
     /// Neither a document nor a container says what should run.
     #[error("no instance document and no container of {0} on this host")]
     Unknown(ComponentName),
+    /// Its container is gone, and a later release wrote what it has to be created from.
+    #[error(
+        "needs a newer agent: its container does not exist, and creating it takes more than this release knows"
+    )]
+    NeedsNewerAgent(#[source] ReadError),
+    /// Neither the document nor the label of the container can be understood.
+    #[error("the label of container {name} says nothing that this release understands")]
+    Label {
+        /// The container's name.
+        name: String,
+        source: ReadError,
+    },
     /// A document could not be used.
     #[error("could not use the instance document")]
     Document(#[from] DocumentError),
@@ -155,22 +168,28 @@ impl Supervisor {
 
     /// Reads what should run: the document or, where it is lost, a container's label,
     /// which is then written back as the document.
-    async fn document(&self) -> Result<InstanceDocument, SuperviseError> {
-        match documents::read(&self.paths, &self.component, Slot::Current) {
+    async fn document(&self) -> Result<HeldInstance, SuperviseError> {
+        let unusable = match documents::read_held(&self.paths, &self.component) {
             Ok(Some(instance)) => return Ok(instance),
-            Ok(None) => {}
+            Ok(None) => None,
             Err(DocumentError::File(error)) if !error.is_about_content() => {
                 return Err(error.into());
             }
-            Err(error) => eprintln!("{}; reading the label", chain(&error)),
-        }
+            Err(error) => {
+                eprintln!("{}; reading the label", chain(&error));
+                Some(error)
+            }
+        };
         let found =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
-        let instance = likeliest(&found)
-            .and_then(Marked::instance)
-            .ok_or_else(|| SuperviseError::Unknown(self.component.clone()))?;
+        let Some(container) = likeliest(&found) else {
+            let unknown = || SuperviseError::Unknown(self.component.clone());
+            return Err(unusable.map_or_else(unknown, SuperviseError::Document));
+        };
+        let unlabelled = |source| SuperviseError::Label { name: container.name.clone(), source };
+        let instance = container.held().map_err(unlabelled)?;
         eprintln!("the instance document was lost; restored it from a container's label");
-        documents::write(&self.paths, &instance, Slot::Current)?;
+        documents::write_held(&self.paths, &instance)?;
         Ok(instance)
     }
 

@@ -6,7 +6,9 @@
 //! holds its default (absent, empty, not set) is not written, and an unknown
 //! field is ignored, so a document can gain a field without a new version. A
 //! workload is the exception: one with an unknown field is refused, because it
-//! must not run without something that it asks for.
+//! must not run without something that it asks for. Only a container that exists
+//! already is held by such a workload ([`instance::HeldInstance`]): it was created
+//! with everything that the workload asks for.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -132,14 +134,21 @@ pub fn write<T: Document>(document: &T) -> String {
 /// # Errors
 /// Returns [`ReadError`] for a later version and for what is no document of this kind.
 pub fn read<T: Document>(text: &str) -> Result<T, ReadError> {
-    let Some(known) = T::VERSION else {
-        return serde_json::from_str(text).map_err(ReadError::malformed::<T>);
-    };
+    match version_of::<T>(text)? {
+        None => serde_json::from_str(text),
+        Some(version) => T::from_version(version, text),
+    }
+    .map_err(ReadError::malformed::<T>)
+}
+
+/// Returns the version that a text has, if its kind has versions.
+fn version_of<T: Document>(text: &str) -> Result<Option<u32>, ReadError> {
+    let Some(known) = T::VERSION else { return Ok(None) };
     let Versioned { version } = serde_json::from_str(text).map_err(ReadError::malformed::<T>)?;
     match version {
         0 => Err(ReadError::Foreign { kind: T::KIND }),
         found if found > known => Err(ReadError::Newer { kind: T::KIND, found, known }),
-        found => T::from_version(found, text).map_err(ReadError::malformed::<T>),
+        found => Ok(Some(found)),
     }
 }
 

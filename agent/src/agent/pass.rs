@@ -13,6 +13,7 @@ use oml_common::decide::schedule::{self, DaemonsAway};
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, Doing, Outcome};
 use oml_common::document::status::Drift;
+use oml_common::document::update::SavedUpdates;
 use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
@@ -25,9 +26,7 @@ use super::{Agent, Running, RuntimeWatch, State};
 use crate::documents;
 use crate::execute::Work;
 use crate::observe::{Sources, join};
-use crate::paths::Slot;
 use crate::runtime::{Listing, PullProgress};
-use oml_common::document::update::SavedUpdates;
 
 impl Agent {
     /// Looks at the host, decides, begins what may begin and reports.
@@ -79,6 +78,7 @@ impl Agent {
             assignment: self.state.assignment.as_deref(),
             observed,
             updates: &self.state.updates,
+            unreadable: &self.state.unreadable,
             busy: &self.state.busy,
             now: self.host.clock.now(),
         }
@@ -112,11 +112,7 @@ impl Agent {
             }
         };
         self.state.troubles.remove("documents");
-        let read = |name: ComponentName| match documents::read(
-            &self.host.paths,
-            &name,
-            Slot::Current,
-        ) {
+        let read = |name: ComponentName| match documents::read_held(&self.host.paths, &name) {
             Ok(document) => document.map(|document| (name, document)),
             Err(error) => {
                 warn!(component = %name, "{name}: its document counts as lost: {}", chain(&error));
@@ -222,7 +218,7 @@ impl Agent {
 
     fn note_drift(&mut self, work: &Work, reason: &str) {
         let component = &work.component;
-        let current = self.state.documents.get(component).map(|i| i.workload_hash());
+        let current = self.state.documents.get(component).map(|i| i.workload.hash.clone());
         let desired = work.desired.as_ref().map(|i| i.workload_hash());
         let update = self.state.updates.get(component);
         if is_drift(&work.step, current.as_ref(), desired.as_ref(), update) {
@@ -237,8 +233,9 @@ impl Agent {
         if !self.state.unsaved {
             return;
         }
-        let kept =
-            SavedUpdates { mark: self.state.mark.clone(), updates: self.state.updates.clone() };
+        let State { mark, updates, unreadable, .. } = &self.state;
+        let (mark, updates) = (mark.clone(), updates.clone());
+        let kept = SavedUpdates { mark, updates, unreadable: unreadable.clone() };
         match self.cache.save_updates(&kept) {
             Ok(()) => {
                 self.state.unsaved = false;

@@ -3,7 +3,6 @@
 use oml_common::document::Verbatim;
 use oml_common::document::assignment::{Assignment, Content};
 use oml_common::id::{ContentHash, Generation};
-use oml_common::time::ClockMark;
 
 use super::*;
 
@@ -30,7 +29,7 @@ fn what_was_kept_is_found_again() {
         InstanceUpdate::new(ContentHash::of(b"goal")),
     )]);
     cache.save_assignment(&assignment()).unwrap();
-    let kept = SavedUpdates { mark: ClockMark::default(), updates };
+    let kept = SavedUpdates { updates, ..SavedUpdates::default() };
     cache.save_updates(&kept).unwrap();
     assert_eq!(cache.assignment(None), Some(assignment()));
     assert_eq!(cache.updates(), kept);
@@ -61,4 +60,21 @@ fn an_assignment_of_another_node_is_set_aside() {
     let (tenant, node) = ("acme".parse().unwrap(), "voice-2".parse().unwrap());
     assert_eq!(cache.assignment(Some((&tenant, &node))), None);
     assert!(!cache.assignment.exists());
+}
+
+#[test]
+fn an_update_that_only_a_later_release_reads_costs_no_other_one() {
+    let (_folder, cache) = cache();
+    let update = InstanceUpdate::new(ContentHash::of(b"desired"));
+    let updates = Updates::from([("asterisk".parse().unwrap(), update)]);
+    cache
+        .save_updates(&SavedUpdates { updates: updates.clone(), ..SavedUpdates::default() })
+        .unwrap();
+    let later = "\"updates\":{\"redis\":{\"stage\":{\"name\":\"measuring\"}},";
+    let text = std::fs::read_to_string(&cache.updates).unwrap().replace("\"updates\":{", later);
+    std::fs::write(&cache.updates, &text).unwrap();
+    let found = cache.updates();
+    assert_eq!((&found.updates, found.unreadable.len()), (&updates, 1));
+    cache.save_updates(&found).unwrap();
+    assert!(std::fs::read_to_string(&cache.updates).unwrap().contains("measuring"));
 }

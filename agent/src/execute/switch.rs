@@ -72,7 +72,7 @@ impl Host {
         let mut found = listing.containers.iter();
         let (_, running) = found.find(|(name, found)| is_it(name) && found.is_running())?;
         let instance = self.known(work, &running.hash).await.ok()?;
-        self.count_by(work, &instance).await
+        self.count_by(work, instance.active.as_ref()?, instance.probe.timeout_ms).await
     }
 
     /// Makes the current document the previous one, unless the switch was begun before

@@ -1,6 +1,6 @@
 //! How the parts of an observation join.
 
-use oml_common::decide::observed::{ActiveState, ContainerState, ObservedContainer, ObservedUnit};
+use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::id::{ContentHash, Digest};
 use oml_common::time::Timestamp;
 
@@ -71,40 +71,5 @@ fn where_neither_document_nor_label_tells_of_calls_that_is_not_known() {
             systemd_is_away: false,
         });
         assert_eq!(observed.instances[&name].counting, expected);
-    }
-}
-
-#[test]
-fn what_runs_is_not_stopped_though_its_unit_was_stopped_while_nobody_held_it() {
-    let name: ComponentName = "asterisk".parse().unwrap();
-    let runs = ContainerState::Running { since: Timestamp(1) };
-    let ended = ContainerState::Exited { code: 1, at: Timestamp(1), out_of_memory: false };
-    // A stop that went as it should may be seen before the end of the container is.
-    for (state, result, expected) in
-        [(runs.clone(), "exit-code", false), (ended, "exit-code", true), (runs, "success", true)]
-    {
-        let unit = ObservedUnit {
-            hash: None,
-            stale: false,
-            active: ActiveState::Inactive,
-            masked: false,
-            stopped_by_hand: true,
-            since: Timestamp(1),
-            restarts: 0,
-            result: result.to_owned(),
-        };
-        let containers = vec![(name.clone(), container(&ContentHash::of(b"1"), state))];
-        let docker = Listing { containers, ..Listing::default() };
-        let systemd = Listing { units: vec![(name.clone(), unit)], ..Listing::default() };
-        let observed = join(Sources {
-            assignment: None,
-            listings: [&docker, &systemd],
-            documents: &BTreeMap::new(),
-            statuses: &Statuses::new(),
-            units_at: None,
-            systemd_is_away: false,
-        });
-        let unit = observed.instances[&name].unit.as_ref().unwrap();
-        assert_eq!(unit.stopped_by_hand, expected, "{result}");
     }
 }

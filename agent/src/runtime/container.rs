@@ -1,7 +1,8 @@
 //! What an engine reports of one container.
 
 use oml_common::decide::observed::ContainerState;
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::ReadError;
+use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, Version};
 use oml_common::time::Timestamp;
 
@@ -31,7 +32,16 @@ pub struct Marked {
 }
 
 impl Marked {
-    /// The instance it was made from, unless its label was damaged.
+    /// The instance it was made from, as far as it takes to hold it.
+    ///
+    /// # Errors
+    /// Its label was damaged, or is of a later version of documents.
+    pub fn held(&self) -> Result<HeldInstance, ReadError> {
+        HeldInstance::read(&self.document)
+    }
+
+    /// The instance it was made from, unless its label was damaged or a later release
+    /// is needed to understand it.
     #[must_use]
     pub fn instance(&self) -> Option<InstanceDocument> {
         InstanceDocument::read(&self.document).ok()
@@ -40,7 +50,7 @@ impl Marked {
     /// Milliseconds from its stop signal to its kill.
     #[must_use]
     pub fn stop_grace_ms(&self) -> u64 {
-        self.instance().map_or(STOP_GRACE_MS, |instance| instance.timing.stop_grace_ms)
+        self.held().map_or(STOP_GRACE_MS, |instance| instance.timing.stop_grace_ms)
     }
 }
 

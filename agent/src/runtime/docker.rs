@@ -123,7 +123,7 @@ impl ContainerEngine for Docker {
         let all = self.engine.containers().await?;
         let marked: Vec<Marked> = all.iter().filter_map(label::read).collect();
         let running = marked.iter().filter(|container| container.is_running);
-        let labels = running.map(|c| (c.component.clone(), c.instance())).collect();
+        let labels = running.map(|c| (c.component.clone(), c.held().ok())).collect();
         let found: Vec<Result<Option<Found>, RuntimeError>> =
             stream::iter(marked).map(|c| self.observe(c)).buffered(INSPECTIONS).collect().await;
         let mut containers = Vec::with_capacity(found.len());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oml_common::decide::observed::{ActiveState, ObservedUnit};
-use oml_common::document::instance::{InstanceDocument, Workload};
+use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
 use oml_common::id::{ComponentName, UnitName};
 use tokio::sync::watch;
 
@@ -117,6 +117,33 @@ impl Systemd {
         Ok(loaded.path)
     }
 
+    /// Restarts a unit and waits until its program answers or its start has failed.
+    async fn restart_unit(
+        &self,
+        unit: &str,
+        timing: &Timing,
+        is_supervised: bool,
+    ) -> Result<(), RuntimeError> {
+        let limit =
+            Duration::from_millis(timing.start_timeout_ms + timing.stop_grace_ms) + JOB_MARGIN;
+        // Deliberate starts count towards systemd's limit too.
+        self.calls.forget_failure(unit).await?;
+        let loaded = self.job(unit, limit, async || self.calls.restart(unit).await).await?;
+        match loaded.active() {
+            ActiveState::Active | ActiveState::Reloading => Ok(()),
+            ActiveState::Inactive
+            | ActiveState::Activating
+            | ActiveState::Deactivating
+            | ActiveState::Failed => Err(RuntimeError::Refused {
+                verb: "start",
+                object: unit.to_owned(),
+                detail: loaded.why(),
+                // Somebody else's stop says nothing of what was started.
+                transient: loaded.was_interrupted(is_supervised),
+            }),
+        }
+    }
+
     async fn observe_leftover(
         &self,
         file: &OurFile,
@@ -193,9 +220,6 @@ impl UnitManager for Systemd {
 
     async fn start(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let unit = instance.unit.as_str();
-        let timing = &instance.timing;
-        let limit =
-            Duration::from_millis(timing.start_timeout_ms + timing.stop_grace_ms) + JOB_MARGIN;
         match files::look(&self.paths, instance)? {
             Place::Ours(_) => {}
             Place::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
@@ -208,22 +232,25 @@ impl UnitManager for Systemd {
             // What an old unit does says nothing of the version that is started.
             self.retire_others(instance).await.map_err(RuntimeError::made_transient)?;
         }
-        // Deliberate starts count towards systemd's limit too.
-        self.calls.forget_failure(unit).await?;
-        let loaded = self.job(unit, limit, async || self.calls.restart(unit).await).await?;
-        match loaded.active() {
-            ActiveState::Active | ActiveState::Reloading => Ok(()),
-            ActiveState::Inactive
-            | ActiveState::Activating
-            | ActiveState::Deactivating
-            | ActiveState::Failed => Err(RuntimeError::Refused {
-                verb: "start",
-                object: unit.to_owned(),
-                detail: loaded.why(),
-                // Somebody else's stop says nothing of what was started.
-                transient: loaded.was_interrupted(instance.container().is_some()),
-            }),
+        self.restart_unit(unit, &instance.timing, instance.container().is_some()).await
+    }
+
+    async fn start_held(&self, instance: &HeldInstance) -> Result<(), RuntimeError> {
+        let unit = &instance.unit;
+        let files = files::of_component(&self.paths, &instance.component)?;
+        let Some(file) = files.iter().find(|file| &file.unit == unit) else {
+            return Err(unwritten(unit.as_str()));
+        };
+        self.restart_unit(unit.as_str(), &instance.timing, !file.is_drop_in).await
+    }
+
+    async fn replace_supervisor(&self, component: &ComponentName) -> Result<(), RuntimeError> {
+        for file in files::of_component(&self.paths, component)? {
+            if !file.is_drop_in {
+                self.calls.kill_main_process(file.unit.as_str()).await?;
+            }
         }
+        Ok(())
     }
 
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {

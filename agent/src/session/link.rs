@@ -1,7 +1,5 @@
 //! One connection to one controller, from hello to its end.
 
-use std::io;
-use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 use oml_common::document::Feature;
@@ -11,7 +9,6 @@ use oml_daemon::failpoint;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
 use oml_proto::{MESSAGE_BYTES_MAX, report, v1};
-use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
@@ -25,8 +22,6 @@ use crate::identity::HostIdentity;
 
 /// From one try to keep an assignment on a full disk to the next.
 const KEEP_AGAIN: Duration = Duration::from_secs(2);
-/// Longest look-up of the controller's name, beside the connection's own.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// A report goes up this often even when nothing changed, with fresh ages.
 const REFRESH: Duration = Duration::from_secs(15);
 
@@ -124,19 +119,18 @@ impl Session {
     }
 
     async fn hello(&self, endpoint: &str) -> Hello {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         let held = self.assignments.borrow().as_ref().map(|a| a.generation);
         let address = match self.settings.address {
             Some(address) => Some(address),
-            None => own_address(endpoint)
+            None => (self.facts.own_address)(endpoint.to_owned())
                 .await
                 .inspect_err(|error| warn!("this host's own address was not found out: {error}"))
                 .ok(),
         };
         Hello {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-            boot_id: read("/proc/sys/kernel/random/boot_id"),
-            machine_id: read("/etc/machine-id"),
+            boot_id: self.env.clock().mark().boot,
+            machine_id: self.facts.machine_id.clone(),
             address: address.map(|address| address.to_string()).unwrap_or_default(),
             metrics_port: self.settings.metrics_port().map_or(0, u32::from),
             held: held.map(report::generation_to_wire),
@@ -215,15 +209,4 @@ impl Session {
 fn features() -> Vec<String> {
     let names = Feature::ALL.into_iter().map(Feature::as_str);
     names.filter(|name| !failpoint::is_without(name)).map(str::to_owned).collect()
-}
-
-/// The address by which packets to the controller leave; nothing is sent.
-async fn own_address(endpoint: &str) -> io::Result<IpAddr> {
-    let looked_up = timeout(LOOKUP_TIMEOUT, lookup_host(endpoint)).await;
-    let mut found = looked_up.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))?;
-    let target = found.next().ok_or(io::ErrorKind::NotFound)?;
-    let any = if target.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any)?;
-    socket.connect(target)?;
-    Ok(socket.local_addr()?.ip())
 }

@@ -89,6 +89,10 @@ impl Bench {
             files: files.clone(),
             cache: cache.clone(),
             env: Env::system().with_clock(setting.clock.unwrap_or_else(Clock::system)),
+            facts: HostFacts::simulated(
+                "0123456789abcdef0123456789abcdef",
+                "127.0.0.1".parse().unwrap(),
+            ),
             assignments,
             reports: reported,
             state: state_sender,
@@ -211,7 +215,8 @@ async fn it_says_hello_and_reports_what_changes() {
     let bench = Bench::new(PLAIN).await;
     bench
         .until_heard(|kind| {
-            matches!(kind, agent_message::Kind::Hello(hello) if hello.address == "127.0.0.1")
+            matches!(kind, agent_message::Kind::Hello(hello)
+                if hello.address == "127.0.0.1" && hello.machine_id == "0123456789abcdef0123456789abcdef")
         })
         .await;
     let mut report = empty_report(Clock::system().now());

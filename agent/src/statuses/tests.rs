@@ -23,6 +23,7 @@ fn status(health: Health) -> Status {
         failures: 0,
         active: Some(3),
         drift: None,
+        supervisor: None,
     }
 }
 

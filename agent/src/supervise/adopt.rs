@@ -2,7 +2,7 @@
 //! starts it. Two containers of a component never run at once.
 
 use oml_common::decide::adopt::{Candidate, choose, drift_at_start};
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::HeldInstance;
 use oml_common::document::status::Status;
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
@@ -36,9 +36,8 @@ impl Candidate for Marked {
     }
 
     fn bears_own_name(&self) -> bool {
-        let instance = self.instance();
-        let own = instance.as_ref().and_then(|i| i.container()).map(|c| c.name.as_str());
-        own == Some(self.name.as_str())
+        let own = self.held().ok().and_then(|instance| instance.workload.name);
+        own.is_some_and(|own| own.as_str() == self.name)
     }
 }
 
@@ -46,14 +45,19 @@ impl Supervisor {
     /// Makes the instance's container the only one of the component that runs.
     pub(super) async fn adopt(
         &mut self,
-        instance: &InstanceDocument,
+        instance: &HeldInstance,
     ) -> Result<Adopted, SuperviseError> {
-        let hash = instance.workload_hash();
+        let hash = &instance.workload.hash;
         let before = self.status_before();
-        let before = before.filter(|status| status.hash == hash);
+        let before = before.filter(|status| &status.hash == hash);
         let containers =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
-        let found = choose(&containers, &hash);
+        let found = choose(&containers, hash);
+        // Before anything is stopped: what cannot be created takes nothing away.
+        let to_create = match found.wanted {
+            Some(_) => None,
+            None => Some(instance.whole().map_err(SuperviseError::NeedsNewerAgent)?),
+        };
         for rival in &found.rivals {
             eprintln!("stopping {}, which is not the one wanted", rival.name);
             self.client
@@ -61,12 +65,13 @@ impl Supervisor {
                 .await?;
         }
         let runs = found.wanted.is_some_and(|container| container.is_running);
-        let name = instance.container().map(|c| c.name.to_string()).unwrap_or_default();
+        let name = instance.workload.name.as_ref().map(ToString::to_string).unwrap_or_default();
         let now = self.client.env.now();
         let drift = drift_at_start(found.wanted.is_some(), before.as_ref(), &name, now);
-        let id = match found.wanted {
-            Some(container) => container.id.clone(),
-            None => self.client.insist(|| self.client.engine.restore(instance)).await?,
+        let id = match (found.wanted, &to_create) {
+            (Some(container), _) => container.id.clone(),
+            (None, Some(whole)) => self.client.insist(|| self.client.engine.restore(whole)).await?,
+            (None, None) => return Err(SuperviseError::Unknown(self.component.clone())),
         };
         let known = before.filter(|status| runs && status.container == id);
         let ready = known.as_ref().is_some_and(was_ready);

@@ -1,8 +1,8 @@
 //! What the answers of a probe mean over time: the health, since when, and the line
 //! for people. Pure.
 
-use oml_common::document::instance::Instance;
-use oml_common::document::status::{Drift, Health, Status};
+use oml_common::document::instance::HeldInstance;
+use oml_common::document::status::{Drift, Health, Status, SupervisorRelease};
 use oml_common::time::Timestamp;
 
 use super::time;
@@ -20,7 +20,7 @@ pub(super) struct Record {
 impl Record {
     /// A container that is about to be started.
     pub(super) fn starting(
-        instance: &Instance,
+        instance: &HeldInstance,
         container: &str,
         drift: Option<Drift>,
         now: Timestamp,
@@ -28,7 +28,7 @@ impl Record {
         Self::of(
             instance,
             Status {
-                hash: instance.workload_hash(),
+                hash: instance.workload.hash.clone(),
                 container: container.to_owned(),
                 health: Health::Starting,
                 probe: Some(instance.probe.clone()),
@@ -38,14 +38,17 @@ impl Record {
                 failures: 0,
                 active: None,
                 drift,
+                supervisor: None,
             },
         )
     }
 
     /// A container that another supervisor held before, with what that one knew.
-    pub(super) fn of(instance: &Instance, status: Status) -> Self {
-        let version = instance.version().map(ToString::to_string).unwrap_or_default();
+    pub(super) fn of(instance: &HeldInstance, status: Status) -> Self {
+        let version =
+            instance.workload.version.as_ref().map(ToString::to_string).unwrap_or_default();
         let now = status.checked_at;
+        let status = Status { supervisor: Some(SupervisorRelease::own()), ..status };
         let mut record = Self { status, version, noun: None, failures_max: 1 };
         record.adjust(instance, now);
         record
@@ -53,7 +56,7 @@ impl Record {
 
     /// Takes up what the document says of probing. What answered one question
     /// has not answered another.
-    pub(super) fn adjust(&mut self, instance: &Instance, now: Timestamp) {
+    pub(super) fn adjust(&mut self, instance: &HeldInstance, now: Timestamp) {
         let asked = self.status.probe.replace(instance.probe.clone());
         if asked.is_some_and(|asked| asked != instance.probe) {
             self.status.failures = 0;

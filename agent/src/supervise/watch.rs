@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use oml_common::decide::exit::{ContainerExit, Evidence, explain};
-use oml_common::document::instance::{Check, InstanceDocument};
+use oml_common::document::instance::{Check, HeldInstance};
 use oml_common::document::status::Health;
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
@@ -58,7 +58,7 @@ impl Supervisor {
     /// Watches over the held container.
     pub(super) async fn watch(
         &mut self,
-        mut instance: InstanceDocument,
+        mut instance: HeldInstance,
         adopted: Adopted,
         hangup: &mut SignalStream,
     ) -> Result<Watched, SuperviseError> {
@@ -94,7 +94,7 @@ impl Supervisor {
         }
     }
 
-    fn pace(&self, instance: &InstanceDocument, adopted: Adopted) -> Pace {
+    fn pace(&self, instance: &HeldInstance, adopted: Adopted) -> Pace {
         let now = Instant::now();
         let budget = Duration::from_millis(instance.timing.start_timeout_ms);
         Pace {
@@ -115,7 +115,7 @@ impl Supervisor {
         }
     }
 
-    async fn probe(&mut self, instance: &InstanceDocument, id: &str, pace: &mut Pace) {
+    async fn probe(&mut self, instance: &HeldInstance, id: &str, pace: &mut Pace) {
         let client = self.client.clone();
         let target =
             ProbeTarget { engine: &*client.engine, container: id, random: client.env.random() };
@@ -150,7 +150,7 @@ impl Supervisor {
     /// Counts what a stop would cut. A count that cannot be read is unknown, never 0.
     async fn count(
         &mut self,
-        instance: &InstanceDocument,
+        instance: &HeldInstance,
         target: ProbeTarget<'_>,
     ) -> Result<(), String> {
         let Some(active) = &instance.active else { return Ok(()) };
@@ -167,14 +167,14 @@ impl Supervisor {
 
     /// Applies a changed document if it is about the same workload; another workload
     /// waits for the unit's restart.
-    fn reread(&mut self, instance: &mut InstanceDocument, pace: &mut Pace) {
+    fn reread(&mut self, instance: &mut HeldInstance, pace: &mut Pace) {
         let time = self.document_time();
         if time.is_none() || time == pace.document_time {
             return;
         }
         pace.document_time = time;
-        match documents::read(&self.paths, &self.component, Slot::Current) {
-            Ok(Some(fresh)) if fresh.workload_hash() == instance.workload_hash() => {
+        match documents::read_held(&self.paths, &self.component) {
+            Ok(Some(fresh)) if fresh.workload.hash == instance.workload.hash => {
                 if let Some(held) = &mut self.held {
                     held.grace_ms = fresh.timing.stop_grace_ms;
                 }
@@ -193,7 +193,7 @@ impl Supervisor {
 
     async fn explain(
         &self,
-        instance: &InstanceDocument,
+        instance: &HeldInstance,
         (id, since): (&str, Timestamp),
         end: End,
     ) -> ContainerExit {
@@ -213,7 +213,7 @@ impl Supervisor {
                 || matches!(container_events, Err(RuntimeError::Unavailable { .. })),
             container_events: container_events.ok(),
         };
-        let name = instance.container().map(|container| container.name.to_string());
+        let name = instance.workload.name.as_ref().map(ToString::to_string);
         explain(&name.unwrap_or_default(), evidence, self.client.env.now())
     }
 }

@@ -32,6 +32,7 @@ fn brings_back(step: &Step) -> bool {
         | Step::RollBack { .. }
         | Step::Commit { .. }
         | Step::RewriteConfig
+        | Step::ReplaceSupervisor
         | Step::Promote => false,
     }
 }

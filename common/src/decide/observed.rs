@@ -167,6 +167,16 @@ impl ObservedInstance {
         is_starting && self.running().is_some_and(says_so)
     }
 
+    /// Takes back that somebody stopped the unit where its container runs: a supervisor that
+    /// was killed just before the stop leaves it running. That instance is not stopped, and is
+    /// started again. A stop that went as it should may be seen before the container's end is.
+    pub fn judge_stop(&mut self) {
+        let runs = self.running().is_some();
+        if let Some(unit) = self.unit.as_mut().filter(|unit| runs && unit.result != "success") {
+            unit.stopped_by_hand = false;
+        }
+    }
+
     /// Returns the container that runs, if there is one.
     #[must_use]
     pub fn running(&self) -> Option<&ObservedContainer> {
@@ -193,3 +203,6 @@ impl ObservedContainer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

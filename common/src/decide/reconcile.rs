@@ -58,9 +58,14 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         .map(|name| (name.clone(), decide_leftover(name, input)))
         .collect();
     for (name, unreadable) in &share.unreadable {
-        decisions.insert(name.clone(), unreadable::decide_unreadable(name, unreadable, input));
+        decisions.insert(name.clone(), unreadable::decide_unreadable(name, &unreadable.why, input));
     }
     for (name, desired) in desired {
+        if let Some(unreadable) = input.unreadable.get(name) {
+            let decision = unreadable::decide_unreadable(name, &unreadable.why, input);
+            decisions.insert(name.clone(), decision);
+            continue;
+        }
         let seen = input.observed.instances.get(name).unwrap_or(&unseen);
         let desired_hash = &desired.instance.workload_hash();
         let update = input.updates.get(name).filter(|update| &update.desired_hash == desired_hash);
@@ -186,6 +191,7 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
             let until = case.input.now;
             Decision::wait(Phase::Soaking { until }, Reason::Soak(SoakState::Passed))
         }
+        Step::ReplaceSupervisor => Decision::wait(Phase::Starting, Reason::OldSupervisor),
         // What runs stays; only names and leftovers change.
         Step::Commit { .. } | Step::Promote => health::decide_health(case),
     }

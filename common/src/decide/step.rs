@@ -46,6 +46,9 @@ pub enum Step {
     Start,
     /// Write documents and unit again; what runs is not touched.
     RewriteConfig,
+    /// End the supervisor's program, so that systemd starts the one that is installed. The
+    /// container runs on and is adopted.
+    ReplaceSupervisor,
     /// Give the running container its own name.
     Promote,
 }
@@ -67,6 +70,7 @@ impl Step {
             Step::Commit { .. } => "commit",
             Step::Start => "start",
             Step::RewriteConfig => "rewrite-config",
+            Step::ReplaceSupervisor => "replace-supervisor",
             Step::Promote => "promote",
         }
     }

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 mod many;
 mod progress;
 
-pub use self::many::{align, ask_again, begin_anew, retry_now, shift};
+pub use self::many::{align, align_unreadable, ask_again, begin_anew, retry_now, shift};
 pub use self::progress::{Doing, begin, finish};
 
 const RETRY_FIRST_MS: u64 = 1_000;
@@ -86,6 +86,7 @@ impl InstanceUpdate {
             | Step::Commit { .. }
             | Step::Start
             | Step::RewriteConfig
+            | Step::ReplaceSupervisor
             | Step::Promote => {}
         }
         self

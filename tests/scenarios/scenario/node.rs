@@ -1,6 +1,7 @@
 //! One host of a script: the model of its engine and its systemd, the real
 //! agent, and the real supervisors as the main processes of its units.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,7 +21,7 @@ use omlagent::identity::IdentityFiles;
 use omlagent::paths::Paths;
 use omlagent::runtime::docker::Docker;
 use omlagent::runtime::systemd::Systemd;
-use omlagent::session::{Dial, Session, SessionState};
+use omlagent::session::{Dial, HostFacts, Session, SessionState};
 use omlagent::sim::{SupervisorSettings, run_supervisor};
 use omlagent::statuses::{StatusFeed, Statuses};
 use tokio::sync::{mpsc, watch};
@@ -205,6 +206,7 @@ impl Node {
             files,
             cache,
             env: self.simulated.env(),
+            facts: facts(&self.name),
             assignments,
             reports: told.clone(),
             state: watch::channel(SessionState::default()).0,
@@ -293,6 +295,12 @@ impl Node {
 /// The randomness of a host follows from its name.
 fn seed_of(hash: &ContentHash) -> u64 {
     u64::from_str_radix(hash.short(), 16).unwrap_or_default()
+}
+
+/// Every host has a machine id of its own.
+fn facts(name: &NodeName) -> HostFacts {
+    let hash = ContentHash::of(name.as_str().as_bytes());
+    HostFacts::simulated(&hash.as_str()[..32], Ipv4Addr::LOCALHOST.into())
 }
 
 fn settings(address: &str) -> Settings {

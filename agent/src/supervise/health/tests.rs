@@ -1,12 +1,13 @@
-use oml_common::document::instance::{ActiveProbe, Instance};
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{ActiveProbe, HeldInstance};
 
 use super::*;
 use crate::fixtures;
 
-fn instance(failures_max: u32) -> Instance {
+fn instance(failures_max: u32) -> HeldInstance {
     let mut instance = fixtures::instance("asterisk", "230204.01");
     instance.probe.failures_max = failures_max;
-    instance
+    HeldInstance::read(Verbatim::seal(instance).text()).unwrap()
 }
 
 fn record(failures_max: u32) -> Record {

@@ -38,6 +38,7 @@ impl Host {
             assignment: None,
             observed: &observed,
             updates: &self.updates,
+            unreadable: &BTreeMap::new(),
             busy: &self.busy,
             now: Timestamp(10_000),
         };

@@ -7,7 +7,7 @@ use crate::decide::step::Step;
 use crate::document::assignment::{Assignment, Desired};
 use crate::document::instance::Workload;
 use crate::document::report::Phase;
-use crate::document::update::{InstanceUpdate, LastGood, Stage};
+use crate::document::update::{InstanceUpdate, LastGood, Stage, UnreadableUpdate};
 use crate::id::{ComponentName, ContentHash};
 use crate::time::Timestamp;
 
@@ -22,6 +22,8 @@ pub struct Input<'a> {
     pub observed: &'a Observed,
     /// Changes on their way.
     pub updates: &'a BTreeMap<ComponentName, InstanceUpdate>,
+    /// Changes on their way of which only a later release can tell how far they are.
+    pub unreadable: &'a BTreeMap<ComponentName, UnreadableUpdate>,
     /// Steps that are being done at this moment.
     pub busy: &'a BTreeMap<ComponentName, Busy>,
     /// The host's clock.

@@ -3,7 +3,7 @@
 use crate::decide::observed::{ContainerState, ObservedInstance};
 use crate::document::instance::{Instance, Probe, Workload};
 use crate::document::report::Phase;
-use crate::document::status::Health;
+use crate::document::status::{Health, SupervisorRelease};
 use crate::time::Timestamp;
 
 use super::case::{Case, Decision, is_active};
@@ -73,6 +73,19 @@ pub(super) fn decide_health(case: Case<'_>) -> Decision {
         Health::Unknown => (Phase::Unhealthy, Reason::Unobserved(last_end(seen))),
     };
     Decision::wait(phase, reason)
+}
+
+/// Whether the supervisor of what runs is of another release than this, and does not do
+/// what the instance needs: it lacks a feature, or goes on with another probe.
+pub(super) fn needs_other_supervisor(instance: &Instance, seen: &ObservedInstance) -> bool {
+    let Some(status) = &seen.status else { return false };
+    let supervisor = status.supervisor.as_ref();
+    let holds = seen.running().is_some_and(|running| running.id == status.container);
+    let is_other = supervisor.is_none_or(|it| it.release != SupervisorRelease::own().release);
+    let lacks = supervisor.is_some_and(|it| {
+        instance.needs().iter().any(|feature| !it.features.contains(feature.as_str()))
+    });
+    instance.container().is_some() && holds && is_other && (lacks || answers_another(seen))
 }
 
 /// The last answer is one to the probe of an earlier document.

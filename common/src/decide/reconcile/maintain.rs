@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 use super::case::{Case, Decision};
 use super::dependencies::absent_dependency;
-use super::health::{decide_health, last_end};
+use super::health::{decide_health, last_end, needs_other_supervisor};
 use super::held::held;
 use super::reason::{Hold, Lack, Reason, UnitTrouble};
 
@@ -95,6 +95,9 @@ fn tidy(case: Case<'_>) -> Decision {
         seen.running()
             .is_some_and(|c| &c.hash == case.desired_hash && c.name != container.name.as_str())
     });
+    if needs_other_supervisor(instance, seen) {
+        return Decision::act(Phase::Starting, Step::ReplaceSupervisor, Reason::OldSupervisor);
+    }
     let healthy = decide_health(case);
     if name_differs {
         let reason = Reason::Lacks(Lack::ContainerName);

@@ -89,6 +89,8 @@ pub enum Reason {
     },
     /// The probe was changed and has not been asked since.
     ProbeChanged,
+    /// Its supervisor still runs the program of another release, and cannot do what is asked.
+    OldSupervisor,
     /// Nothing recent is known of its health.
     Unobserved(LastEnd),
 }
@@ -142,6 +144,9 @@ impl Display for Reason {
             Self::Unit(trouble) => trouble.fmt(f),
             Self::Probe { detail } => f.write_str(detail),
             Self::ProbeChanged => f.write_str("its changed probe has not been asked yet"),
+            Self::OldSupervisor => f.write_str(
+                "its supervisor is of an earlier release; replacing it, the container keeps running",
+            ),
             Self::Unobserved(last) => last.fmt(f),
         }
     }

@@ -5,7 +5,7 @@ use crate::decide::update::{Outcome, ask_again, begin_anew, given_up, nothing};
 use crate::document::assignment::OnDeadline;
 use crate::document::instance::{Check, Instance};
 use crate::document::report::Phase;
-use crate::document::status::Health;
+use crate::document::status::{Health, SupervisorRelease};
 use crate::document::update::Stage;
 use crate::time::Timestamp;
 
@@ -496,6 +496,7 @@ fn nothing_is_told_as_ready_before_it_is_recorded_as_kept() {
         assignment: world.assignment.as_ref(),
         observed: &world.observe(),
         updates: &world.updates,
+        unreadable: &world.unreadable,
         busy: &busy,
         now: world.now,
     });
@@ -895,4 +896,33 @@ fn a_switch_that_is_taken_back_before_its_stop_restarts_nothing() {
     assert_eq!(world.phase("asterisk"), Phase::Ready);
     assert_eq!(started(&world), before);
     assert_eq!(world.place("asterisk").current, Some(instance("asterisk", "1")));
+}
+
+#[test]
+fn a_supervisor_of_another_release_that_does_not_ask_the_new_probe_is_replaced() {
+    let step = |supervisor: Option<SupervisorRelease>, is_asked: bool| {
+        let world = settled("1");
+        let mut observed = world.observe();
+        let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+        let status = seen.status.as_mut().unwrap();
+        status.supervisor = supervisor;
+        if !is_asked {
+            status.probe.as_mut().unwrap().interval_ms += 1;
+        }
+        let decision = world.with_observed(&observed, decide).remove(&name("asterisk")).unwrap();
+        (decision.step, decision.reason)
+    };
+    let own = SupervisorRelease::own();
+    let other = SupervisorRelease { release: "0.0.1".to_owned(), ..own.clone() };
+    let lacking = SupervisorRelease { features: ["container".to_owned()].into(), ..other.clone() };
+    let replaced = (Some(Step::ReplaceSupervisor), Reason::OldSupervisor);
+    assert_eq!(step(Some(other.clone()), false), replaced);
+    assert_eq!(step(None, false), replaced, "one that is older than the field");
+    assert_eq!(step(Some(lacking), true), replaced);
+    // One that does what is asked goes on, and one of this release only has to be waited for.
+    for (supervisor, is_asked) in
+        [(Some(other), true), (None, true), (Some(own.clone()), true), (Some(own), false)]
+    {
+        assert_eq!(step(supervisor, is_asked).0, None);
+    }
 }

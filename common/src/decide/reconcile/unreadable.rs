@@ -1,9 +1,8 @@
-//! An instance whose document only a later release can read. What runs of it goes on, and
+//! An instance whose document or update only a later release can read. What runs of it goes on, and
 //! no change is begun; but being held never means that nothing runs.
 
 use crate::decide::observed::{ActiveState, ObservedInstance, ObservedUnit};
 use crate::decide::step::Step;
-use crate::document::Unreadable;
 use crate::document::report::Phase;
 use crate::document::update::{InstanceUpdate, LastGood, Stage};
 use crate::id::{ComponentName, ContentHash};
@@ -15,12 +14,8 @@ use super::reason::{Meanwhile, Reason};
 
 /// Decides for a held instance: an update that was on its way goes on only as far as it
 /// takes for the last good version, or what was started last, to run.
-pub(super) fn decide_unreadable(
-    name: &ComponentName,
-    unreadable: &Unreadable,
-    input: Input<'_>,
-) -> Decision {
-    let held = |meanwhile| Reason::NeedsNewerAgent { why: unreadable.why.clone(), meanwhile };
+pub(super) fn decide_unreadable(name: &ComponentName, why: &str, input: Input<'_>) -> Decision {
+    let held = |meanwhile| Reason::NeedsNewerAgent { why: why.to_owned(), meanwhile };
     let wait = Decision::wait(Phase::Blocked, held(None));
     let Some(seen) = input.observed.instances.get(name) else { return wait };
     let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else { return wait };

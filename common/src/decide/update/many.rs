@@ -7,7 +7,7 @@ use crate::id::ComponentName;
 use crate::time::Timestamp;
 
 use super::nothing;
-use crate::document::update::{Count, InstanceUpdate, Stage};
+use crate::document::update::{Count, InstanceUpdate, Stage, UnreadableUpdate};
 
 /// Brings the updates in line with what is desired now: an update towards another
 /// workload tells only what to roll back to. Tells whether anything changed.
@@ -36,6 +36,22 @@ pub fn align(
         superseded.is_some()
     });
     *updates != before
+}
+
+/// Keeps of the unreadable updates those towards what is desired now. One towards another
+/// workload counts as lost. Tells whether anything changed.
+pub fn align_unreadable(
+    unreadable: &mut BTreeMap<ComponentName, UnreadableUpdate>,
+    assignment: &Assignment,
+) -> bool {
+    let before = unreadable.len();
+    let share = &assignment.content.share;
+    unreadable.retain(|name, update| {
+        let desired = share.instances.get(name).map(|desired| desired.instance.workload_hash());
+        let is_towards_it = desired.is_some() && desired == update.desired_hash;
+        is_towards_it || share.unreadable.contains_key(name)
+    });
+    unreadable.len() != before
 }
 
 /// Tries failed updates again, because a later revision still asks for them.

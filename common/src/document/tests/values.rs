@@ -11,7 +11,7 @@ use crate::document::revision::{Change, ChangeKind, Revision, RevisionKind};
 use crate::document::rollout::{
     FailedComponent, FailureSummary, NodeFailure, PauseReason, Rollout, RolloutOutcome, State,
 };
-use crate::document::status::{Drift, Health, Status};
+use crate::document::status::{Drift, Health, Status, SupervisorRelease};
 use crate::document::token::{TokenGrant, TokenRecord, TokenUse};
 use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, SavedUpdates, Stage};
 use crate::document::{Share, instance};
@@ -204,6 +204,10 @@ pub(super) fn status() -> Status {
         failures: 1,
         active: Some(4),
         drift: Some(drift()),
+        supervisor: Some(SupervisorRelease {
+            release: "1.2.3".to_owned(),
+            features: ["container".to_owned(), "probe-sip-options".to_owned()].into(),
+        }),
         ..status_minimal()
     }
 }
@@ -220,6 +224,7 @@ pub(super) fn status_minimal() -> Status {
         failures: 0,
         active: None,
         drift: None,
+        supervisor: None,
     }
 }
 
@@ -348,6 +353,7 @@ pub(super) fn updates() -> SavedUpdates {
     ];
     let boot = "9b2b5f0e-6a2b-4f0c-9a53-2f4d7c3f7a10".to_owned();
     SavedUpdates {
+        unreadable: [].into(),
         mark: ClockMark { boot, booted_at_ms: 1_764_000_000_000 },
         updates: updates.into(),
     }

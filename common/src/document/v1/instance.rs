@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Verbatim, is_default};
+
+mod held;
+
+pub use self::held::{HeldInstance, HeldWorkload};
 use crate::id::{
     ComponentName, ContainerName, ContentHash, Digest, EnvName, Repository, SecretName, TenantId,
     UnitName, Version,

@@ -1,9 +1,11 @@
 //! The status that a supervisor writes about its instance.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::document::instance::Probe;
-use crate::document::{Document, is_default};
+use crate::document::{Document, Feature, is_default};
 use crate::id::ContentHash;
 use crate::time::Timestamp;
 
@@ -35,6 +37,31 @@ pub struct Status {
     /// The last change that somebody else made to the container.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drift: Option<Drift>,
+    /// The program that supervises; absent if it is older than this field.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub supervisor: Option<SupervisorRelease>,
+}
+
+/// The release of a supervisor, which keeps its program in memory when the agent's
+/// package is upgraded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupervisorRelease {
+    /// The version of the package.
+    pub release: String,
+    /// The words of the features that it knows.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub features: BTreeSet<String>,
+}
+
+impl SupervisorRelease {
+    /// Returns that of this program.
+    #[must_use]
+    pub fn own() -> Self {
+        Self {
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            features: Feature::ALL.into_iter().map(|feature| feature.as_str().to_owned()).collect(),
+        }
+    }
 }
 
 /// The health of an instance.

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::document::report::Failure;
 use crate::document::{Document, is_default};
@@ -11,13 +13,100 @@ use crate::id::{ComponentName, ContentHash};
 use crate::time::{ClockMark, Timestamp};
 
 /// The updates of a host, and the clock that their times were read from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// An update that this release cannot read, because a later one wrote it, is kept in its
+/// bytes apart from the others. It is written back unchanged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Entries")]
 pub struct SavedUpdates {
     /// How the clock stood when the updates were saved.
-    #[serde(default, skip_serializing_if = "is_default")]
     pub mark: ClockMark,
-    #[serde(default, skip_serializing_if = "is_default")]
     pub updates: BTreeMap<ComponentName, InstanceUpdate>,
+    /// The updates that only a later release can read.
+    pub unreadable: BTreeMap<ComponentName, UnreadableUpdate>,
+}
+
+/// An update that only a later release can read.
+#[derive(Debug, Clone)]
+pub struct UnreadableUpdate {
+    text: Box<RawValue>,
+    /// The workload that it is towards, if the text still has that part.
+    pub desired_hash: Option<ContentHash>,
+    /// Why this release cannot read it, in one sentence.
+    pub why: String,
+}
+
+impl PartialEq for UnreadableUpdate {
+    fn eq(&self, other: &Self) -> bool {
+        self.text.get() == other.text.get()
+    }
+}
+
+impl Eq for UnreadableUpdate {}
+
+/// The saved updates before each entry is read by itself.
+#[derive(Deserialize)]
+struct Entries {
+    #[serde(default)]
+    mark: ClockMark,
+    #[serde(default)]
+    updates: BTreeMap<ComponentName, Box<RawValue>>,
+}
+
+impl From<Entries> for SavedUpdates {
+    fn from(entries: Entries) -> Self {
+        let mut saved = Self { mark: entries.mark, ..Self::default() };
+        for (component, text) in entries.updates {
+            match serde_json::from_str(text.get()) {
+                Ok(update) => {
+                    saved.updates.insert(component, update);
+                }
+                Err(error) => {
+                    saved.unreadable.insert(component, UnreadableUpdate::new(text, &error));
+                }
+            }
+        }
+        saved
+    }
+}
+
+impl UnreadableUpdate {
+    fn new(text: Box<RawValue>, error: &serde_json::Error) -> Self {
+        #[derive(Deserialize)]
+        struct Towards {
+            desired_hash: ContentHash,
+        }
+        let towards: Option<Towards> = serde_json::from_str(text.get()).ok();
+        let desired_hash = towards.map(|towards| towards.desired_hash);
+        let why = format!("a later release wrote how far its update is: {error}");
+        Self { text, desired_hash, why }
+    }
+}
+
+/// An entry as it is written.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    Readable(&'a InstanceUpdate),
+    Unreadable(&'a RawValue),
+}
+
+impl Serialize for SavedUpdates {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { mark, updates, unreadable } = self;
+        let readable = updates.iter().map(|(name, update)| (name, Entry::Readable(update)));
+        let raw = unreadable.iter().map(|(name, update)| (name, Entry::Unreadable(&update.text)));
+        // The later one wins: what cannot be read is not lost by a step that is repeated.
+        let entries: BTreeMap<&ComponentName, Entry<'_>> = readable.chain(raw).collect();
+        let mut fields = serializer.serialize_map(None)?;
+        if !is_default(mark) {
+            fields.serialize_entry("mark", mark)?;
+        }
+        if !entries.is_empty() {
+            fields.serialize_entry("updates", &entries)?;
+        }
+        fields.end()
+    }
 }
 
 /// The update of one instance to one workload.
@@ -120,3 +209,6 @@ impl Document for SavedUpdates {
     const KIND: &'static str = "a record of updates";
     const VERSION: Option<u32> = Some(1);
 }
+
+#[cfg(test)]
+mod tests;

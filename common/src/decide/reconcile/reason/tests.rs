@@ -190,6 +190,10 @@ fn an_instance_with_nothing_to_change_tells_how_it_is() {
             "ended 6 times in a row: its program ended with status 3",
         ),
         (Reason::Probe { detail: "200 OK".to_owned() }, "200 OK"),
+        (
+            Reason::OldSupervisor,
+            "its supervisor is of an earlier release; replacing it, the container keeps running",
+        ),
         (Reason::ProbeChanged, "its changed probe has not been asked yet"),
         (
             Reason::Unobserved(LastEnd::OutOfMemory),

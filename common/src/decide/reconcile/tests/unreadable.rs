@@ -4,6 +4,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::document;
+use crate::document::update::SavedUpdates;
 
 /// Another version is desired, by a document that takes a newer agent.
 fn hold(world: &mut World) {
@@ -215,4 +217,33 @@ proptest! {
         world.settle();
         prop_assert_eq!((running(&world), world.phase("asterisk")), (Some("4"), Phase::Ready));
     }
+}
+
+/// The agent was downgraded in the middle of a change, whose stage it does not know.
+fn forget_the_stage(world: &mut World) {
+    let updates = std::mem::take(&mut world.updates);
+    let saved = SavedUpdates { updates, ..SavedUpdates::default() };
+    let text = document::write(&saved).replace("\"name\":\"", "\"name\":\"later-");
+    let saved: SavedUpdates = document::read(&text).unwrap();
+    assert!(saved.updates.is_empty());
+    world.unreadable = saved.unreadable;
+    world.log.clear();
+}
+
+#[test]
+fn an_instance_whose_update_is_at_an_unknown_stage_runs_on_and_is_changed_by_the_next_change() {
+    let mut world = changing("1", "2");
+    until_step(&mut world, "commit");
+    forget_the_stage(&mut world);
+    let before = started(&world);
+    world.settle();
+    assert!(is_held(&world));
+    assert_eq!((running(&world), started(&world)), (Some("2"), before));
+    assert!(world.log.is_empty(), "{:?}", world.log);
+    // What was desired stays desired: nothing has changed.
+    world.desire([instance("asterisk", "2")]);
+    assert!(is_held(&world));
+    world.desire([instance("asterisk", "3")]);
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (Some("3"), Phase::Ready));
 }

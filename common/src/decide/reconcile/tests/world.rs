@@ -15,8 +15,8 @@ use crate::document::instance::{
     ActiveProbe, Check, Container, Instance, PackagedUnit, Probe, Timing,
 };
 use crate::document::report::{Failure, Phase};
-use crate::document::status::{Health, Status};
-use crate::document::update::InstanceUpdate;
+use crate::document::status::{Health, Status, SupervisorRelease};
+use crate::document::update::{InstanceUpdate, UnreadableUpdate};
 use crate::document::{self, Verbatim};
 use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
 use crate::time::Timestamp;
@@ -89,6 +89,9 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) places: BTreeMap<ComponentName, Place>,
     pub(super) updates: BTreeMap<ComponentName, InstanceUpdate>,
+    pub(super) unreadable: BTreeMap<ComponentName, UnreadableUpdate>,
+    /// The release of the supervisors that run.
+    pub(super) supervisor: Option<SupervisorRelease>,
     pub(super) assignment: Option<Assignment>,
     /// Every step that was begun, as text.
     pub(super) log: Vec<String>,
@@ -155,6 +158,8 @@ impl World {
             now: Timestamp(1_000_000_000),
             places: BTreeMap::new(),
             updates: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+            supervisor: Some(SupervisorRelease::own()),
             assignment: None,
             log: Vec::new(),
             faults: Vec::new(),
@@ -198,6 +203,7 @@ impl World {
             },
         };
         update::align(&mut self.updates, &assignment);
+        update::align_unreadable(&mut self.unreadable, &assignment);
         self.assignment = Some(assignment);
     }
 
@@ -206,6 +212,7 @@ impl World {
         let text = edit(document::write(self.assignment.as_ref().unwrap()));
         let assignment = document::read(&text).unwrap();
         update::align(&mut self.updates, &assignment);
+        update::align_unreadable(&mut self.unreadable, &assignment);
         self.assignment = Some(assignment);
     }
 
@@ -286,6 +293,7 @@ impl World {
             failures: 0,
             active: None,
             drift: None,
+            supervisor: self.supervisor.clone(),
         }
     }
 
@@ -316,6 +324,7 @@ impl World {
             assignment: self.assignment.as_ref(),
             observed,
             updates: &self.updates,
+            unreadable: &self.unreadable,
             busy: &BTreeMap::new(),
             now: self.now,
         })
@@ -437,6 +446,10 @@ impl World {
             Step::CountActive => Outcome::Counted(Some(host.place.calls)),
             Step::RollBack { previous, runs } => host.come_back(previous, *runs),
             Step::RevertDocument { running } => host.withdraw(running),
+            Step::ReplaceSupervisor => {
+                self.supervisor = Some(SupervisorRelease::own());
+                return Outcome::Done;
+            }
             // Where the desired workload failed or cannot be read, the document is another's.
             Step::Start => {
                 let instance = host.place.current.clone().or(desired);
@@ -573,6 +586,7 @@ impl Effects<'_> {
             | Step::CountActive
             | Step::RevertDocument { .. }
             | Step::RollBack { .. }
+            | Step::ReplaceSupervisor
             | Step::Fail { .. } => {}
         }
         Outcome::Done

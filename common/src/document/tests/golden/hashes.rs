@@ -12,7 +12,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
         "saved_updates_minimal.json",
         "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8",
     ),
-    ("status.json", "968b9e7a0db94a786d469d198a35cd8f88a2044c8f0d0ae351d2f297d33616a8"),
+    ("status.json", "9d577d4179525f202db095f3bac21fd5998955b3727e48db9852674d66bdc373"),
     ("status_minimal.json", "ed2a82d6175c811d79bced34773cd7f359db49190e262d713573c77a6345b4d0"),
     ("plan.json", "a83ddd20a7cf2620e35633eeedc9e2df5cb120f292f494d7b2ce42075725b25b"),
     ("plan_minimal.json", "ef2b7947ec850a2cbb6ab4602a49920efe8242f4d470365e7245329012076c80"),

@@ -1,0 +1,90 @@
+//! What a later release of the agent left on the host. It goes on.
+
+use oml_common::document::instance::HeldInstance;
+use oml_common::document::report::{InstanceReport, Phase};
+use oml_sim::{ActiveState, NewContainer};
+
+use super::bench::{Bench, name};
+use crate::documents;
+use crate::paths::Slot;
+
+const HASH: &str = "io.oml.hash";
+const INSTANCE: &str = "io.oml.instance";
+
+/// The text of a document whose workload has a field that this release does not know.
+fn later(text: &str) -> String {
+    text.replace("\"kind\":\"container\"", "\"kind\":\"container\",\"colour\":\"blue\"")
+}
+
+impl Bench {
+    /// Version 1 runs, desired and created by a release that knows more.
+    async fn of_later_release() -> Self {
+        let mut bench = Self::settled().await;
+        bench.stop();
+        let component = name("asterisk");
+        let written = documents::read(&bench.host.paths, &component, Slot::Current);
+        let held = HeldInstance::read(&later(written.unwrap().unwrap().text())).unwrap();
+        documents::write_held(&bench.host.paths, &held).unwrap();
+        let container = bench.host.running(&component).unwrap();
+        let mut labels = container.labels.clone();
+        labels.insert(HASH.to_owned(), held.workload.hash.to_string());
+        labels.insert(INSTANCE.to_owned(), held.text().to_owned());
+        bench.host.host.remove_by_hand(&container.id);
+        let (name, image) = (container.name, container.image);
+        let new = NewContainer { name, image, labels, ..NewContainer::default() };
+        bench.host.host.run_by_hand(new);
+        bench.desire_unreadable("1");
+        bench
+    }
+
+    fn unit_is(&self, active: ActiveState) -> bool {
+        self.host.host.units().iter().all(|(_, unit)| unit.active == active)
+    }
+}
+
+fn runs_and_is_held(report: &InstanceReport) -> bool {
+    report.phase == Phase::Blocked && report.started_at.is_some()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_later_release_created_comes_up_after_a_reboot() {
+    for lose_document in [false, true] {
+        let mut bench = Bench::of_later_release().await;
+        let begun = bench.host.running(&name("asterisk")).unwrap().id;
+        if lose_document {
+            std::fs::remove_file(bench.host.paths.document(&name("asterisk"), Slot::Current))
+                .unwrap();
+        }
+        bench.host.host.reboot();
+        bench.boot();
+        bench.pass_time(60).await;
+        let running = bench.host.running(&name("asterisk")).map(|container| container.id);
+        assert_eq!(running, Some(begun), "its document was lost: {lose_document}");
+        assert!(bench.unit_is(ActiveState::Active));
+        bench.start();
+        bench.until(runs_and_is_held).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_later_release_created_is_not_created_again_from_what_is_not_understood() {
+    let bench = Bench::of_later_release().await;
+    let running = bench.host.running(&name("asterisk")).unwrap().id;
+    bench.host.host.remove_by_hand(&running);
+    bench.pass_time(60).await;
+    assert!(bench.host.running(&name("asterisk")).is_none());
+    let lines: Vec<String> =
+        bench.host.host.units().into_iter().map(|(_, unit)| unit.status_text).collect();
+    assert!(lines.iter().any(|line| line.starts_with("needs a newer agent: ")), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_later_release_created_is_started_again_when_its_unit_has_given_up() {
+    let mut bench = Bench::of_later_release().await;
+    bench.start();
+    bench.until(runs_and_is_held).await;
+    bench.fail_for_good().await;
+    bench.pass_time(120).await;
+    bench.until(runs_and_is_held).await;
+    assert!(bench.unit_is(ActiveState::Active));
+}

@@ -1,0 +1,101 @@
+//! An instance document as the supervisor of a container that exists reads it.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::{ActiveProbe, Instance, InstanceDocument, Probe, Timing};
+use crate::document::{ReadError, version_of};
+use crate::id::{ComponentName, ContainerName, ContentHash, TenantId, UnitName, Version};
+
+/// The parts of an instance document by which a container that exists is started, probed
+/// and stopped. Only creating a container takes the workload, so a workload that a later
+/// release wrote is not refused here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldInstance {
+    pub tenant: TenantId,
+    pub component: ComponentName,
+    /// The systemd unit that owns it.
+    pub unit: UnitName,
+    pub workload: HeldWorkload,
+    pub probe: Probe,
+    pub active: Option<ActiveProbe>,
+    pub timing: Timing,
+    text: String,
+}
+
+/// The identity of a workload, and what people know it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldWorkload {
+    pub hash: ContentHash,
+    /// The container's name; a packaged unit has none.
+    pub name: Option<ContainerName>,
+    /// The container's version; a packaged unit has none.
+    pub version: Option<Version>,
+}
+
+/// The fields of an instance document that are read.
+#[derive(Deserialize)]
+struct Fields {
+    tenant: TenantId,
+    component: ComponentName,
+    unit: UnitName,
+    workload: HeldWorkload,
+    probe: Probe,
+    #[serde(default)]
+    active: Option<ActiveProbe>,
+    timing: Timing,
+}
+
+impl HeldInstance {
+    /// Reads an instance document, whatever its workload holds.
+    ///
+    /// # Errors
+    /// Returns [`ReadError`] for a later version and for what is no instance document.
+    pub fn read(text: &str) -> Result<Self, ReadError> {
+        version_of::<Instance>(text)?;
+        let fields = serde_json::from_str(text).map_err(ReadError::malformed::<Instance>)?;
+        let Fields { tenant, component, unit, workload, probe, active, timing } = fields;
+        // As in the whole document, blanks around it are none of its bytes.
+        let text = text.trim().to_owned();
+        Ok(Self { tenant, component, unit, workload, probe, active, timing, text })
+    }
+
+    /// Returns the bytes of the document, which are UTF-8.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the SHA-256 of the bytes.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        ContentHash::of(self.text.as_bytes())
+    }
+
+    /// Reads the whole document, from which a container can be created.
+    ///
+    /// # Errors
+    /// Returns [`ReadError`] for a workload that this release does not understand.
+    pub fn whole(&self) -> Result<InstanceDocument, ReadError> {
+        InstanceDocument::read(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for HeldWorkload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Names {
+            #[serde(default)]
+            name: Option<ContainerName>,
+            #[serde(default)]
+            version: Option<Version>,
+        }
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let Names { name, version } =
+            serde_json::from_str(text.get()).map_err(serde::de::Error::custom)?;
+        Ok(Self { hash: ContentHash::of(text.get().as_bytes()), name, version })
+    }
+}
+
+#[cfg(test)]
+mod tests;
