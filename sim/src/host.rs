@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::engine::Engine;
 use crate::faults::Faults;
 use crate::units::{Process, Units};
-use crate::{Daemon, Programs, Registry};
+use crate::{Behaviour, Container, Daemon, ExecAnswer, Registry};
 
 mod calls;
 
@@ -18,6 +18,15 @@ pub use calls::Call;
 
 /// From power-off to the first unit's start.
 const BOOT: Duration = Duration::from_secs(10);
+
+/// What the programs inside containers do; implemented by whoever embeds the model.
+pub trait Programs: Send + Sync {
+    /// How the program of a container behaves when it is started.
+    fn behaviour(&self, container: &Container) -> Behaviour;
+
+    /// What a command inside a running container gives.
+    fn exec(&self, container: &Container, command: &[String]) -> ExecAnswer;
+}
 
 /// Everything that a host is given from outside.
 pub struct HostSettings {

@@ -7,8 +7,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::desired::Desired;
 use crate::document::ReadError;
-use crate::document::assignment::Desired;
 use crate::id::{ComponentName, ContentHash};
 use crate::text::error::chain;
 
