@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_daemon::env::Env;
-use oml_sim::{Host, Notifier, Process, Signal};
+use oml_sim::{HostModel, Notifier, Process, Signal};
 use tokio::sync::mpsc;
 
 use crate::paths::Paths;
@@ -67,7 +67,7 @@ pub async fn run_supervisor(settings: SupervisorSettings, mut process: Process) 
 
 fn surroundings(
     settings: SupervisorSettings,
-    host: &Host,
+    host: &HostModel,
     notifier: Notifier,
     signals: ProcessSignals,
 ) -> Surroundings {

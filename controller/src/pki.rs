@@ -7,16 +7,18 @@
 
 mod authority;
 mod history;
+mod record;
 mod request;
 mod revoked;
 mod serial;
 mod token;
 
 pub use authority::{Authority, Issued, OwnCertificate, PkiError, Terms};
-pub use history::{RecoveryClaim, RecoveryRefused, record_of, recover};
+pub use history::{RecoveryClaim, RecoveryRefused, recover};
 pub use oml_common::decide::certificates::StaleCertificate;
 pub use oml_common::document::node::{CertificateRecord, NodeCertificates};
 pub use oml_common::document::token::{TokenGrant, TokenRecord, TokenUse};
+pub use record::record_of;
 pub use request::{CertificateRequest, InvalidRequest};
 pub use revoked::Revoked;
 pub use serial::highest_before;

@@ -30,7 +30,7 @@ use crate::api::FleetApi;
 use crate::api::enrollment::EnrollmentApi;
 use crate::config::Settings;
 use crate::ops::catalogs::{CatalogError, Catalogs};
-use crate::ops::{Ops, Parts};
+use crate::ops::{Ops, OpsError, Parts};
 use crate::pki::{Authority, PkiError};
 use crate::policy::Policy;
 use crate::records::{Records, keys};
@@ -87,7 +87,7 @@ pub enum StartError {
     Uninitialized,
     /// An operation failed during the start.
     #[error(transparent)]
-    Ops(crate::ops::OpsError),
+    Ops(OpsError),
     /// A port cannot be opened.
     #[error("cannot listen on {address}")]
     Listen {
@@ -134,14 +134,11 @@ pub async fn start(
     let records = Records::new(store);
     let epoch = read_epoch(&records).await?;
     let enrollment_port = enrollment_listen.port();
-    let ops = operations(settings, env.clone(), records.clone(), enrollment_port, epoch).await?;
+    let parts = parts(settings, env.clone(), records, enrollment_port, epoch)?;
+    let (ops, mut tasks) = operations(parts).await.map_err(StartError::Ops)?;
     let (certificate, ports) =
         CertificateTask::new(ops.own_certificates.clone()).map_err(StartError::Ops)?;
-    let tasks: [Arc<dyn Task>; 3] = [
-        Arc::new(RolloutTask::new(records.clone(), ops.status.clone())),
-        Arc::new(AssignmentTask::new(records, ops.tenants.clone(), epoch)),
-        Arc::new(certificate),
-    ];
+    tasks.push(Arc::new(certificate));
     let mut running = Running {
         listen: address(&main, settings.listen),
         enrollment_listen,
@@ -161,10 +158,10 @@ pub async fn start(
     let (acceptor, connections) = Acceptor::new(main, ports.main, Limits::default());
     running.ports.spawn(acceptor.run());
     let shutdown = running.shutdown.signal();
-    let agents = AgentServer::new(Sessions::new(ops.nodes.clone(), shutdown.clone()));
+    let agents = agents(&ops, shutdown.clone());
     let fleet = FleetServer::new(FleetApi::new(&ops, shutdown.clone()));
     let router = server(&env, &ops, CALLS_MAX)
-        .add_service(agents.max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX))
+        .add_service(agents)
         .add_service(fleet.max_decoding_message_size(MESSAGE_BYTES_MAX));
     running.ports.spawn(serve(router, connections, shutdown.clone()));
     running.serve_enrollment(&env, enrollment, ports.enrollment);
@@ -183,17 +180,37 @@ async fn read_epoch(records: &Records) -> Result<u64, StartError> {
     Ok(epoch.ok_or(StartError::Uninitialized)?.value.epoch)
 }
 
-async fn operations(
+/// Loads the operations, and makes the tasks that decide about rollouts and assignments.
+///
+/// # Errors
+/// Returns the error of reading the store.
+pub async fn operations(parts: Parts) -> Result<(Ops, Vec<Arc<dyn Task>>), OpsError> {
+    let (records, epoch) = (parts.records.clone(), parts.epoch);
+    let ops = Ops::new(parts);
+    ops.load().await?;
+    let rollouts = RolloutTask::new(records.clone(), ops.status.clone());
+    let assignments = AssignmentTask::new(records, ops.tenants.clone(), epoch);
+    Ok((ops, vec![Arc::new(rollouts), Arc::new(assignments)]))
+}
+
+/// Makes the service that agents have their sessions with.
+#[must_use]
+pub fn agents(ops: &Ops, shutdown: ShutdownSignal) -> AgentServer<Sessions> {
+    AgentServer::new(Sessions::new(ops.nodes.clone(), shutdown))
+        .max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX)
+}
+
+fn parts(
     settings: &Settings,
     env: Env,
     records: Records,
     enrollment_port: u16,
     epoch: u64,
-) -> Result<Ops, StartError> {
+) -> Result<Parts, StartError> {
     let authority =
         Authority::load(&settings.pki_dir(), env.random()).map_err(StartError::Authority)?;
     let catalogs = Catalogs::load(&settings.catalog_dir).map_err(StartError::Catalog)?;
-    let ops = Ops::new(Parts {
+    Ok(Parts {
         env,
         records,
         catalogs,
@@ -202,9 +219,7 @@ async fn operations(
         node_lifetime_ms: settings.node_lifetime_ms,
         enrollment_port,
         epoch,
-    });
-    ops.load().await.map_err(StartError::Ops)?;
-    Ok(ops)
+    })
 }
 
 fn server(env: &Env, ops: &Ops, calls_max: u32) -> Server<Stack<Policy, Identity>> {

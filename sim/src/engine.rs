@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::{Behaviour, Daemon, ExecAnswer, Fault, Host, Image, Verb};
+use crate::{Behaviour, Daemon, ExecAnswer, Fault, HostModel, Image, Verb};
 
 mod life;
 mod look;
@@ -39,7 +39,7 @@ pub enum ContainerState {
     },
 }
 
-/// A container.
+/// A container as the engine holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
     pub id: String,
@@ -106,7 +106,7 @@ pub struct Event {
 
 /// How a wait for a container's end came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waited {
+pub enum WaitEnd {
     /// The container ended with this status.
     Ended(i64),
     /// The engine went away; nothing is known of the container.
@@ -160,6 +160,47 @@ impl Engine {
         }
     }
 
+    /// Takes in a container that was never started, with its volumes.
+    fn insert(&mut self, id: String, now_ms: u64, new: NewContainer) {
+        let NewContainer { name, image, labels, volumes, environment } = new;
+        self.note(now_ms, &id, EventAction::Create);
+        self.volumes.extend(volumes.iter().cloned());
+        self.containers.push(Container {
+            id,
+            name,
+            image,
+            labels,
+            volumes,
+            environment,
+            created_ms: now_ms,
+            state: ContainerState::Created,
+            log: Vec::new(),
+            started: None,
+            starts: 0,
+            behaviour: Behaviour::default(),
+        });
+    }
+
+    /// Starts the program of a container; gives its id and the number of the start.
+    fn start(
+        &mut self,
+        id: &str,
+        now_ms: u64,
+        behaviour: Behaviour,
+    ) -> Result<(String, u64), EngineError> {
+        let container = self.find(id)?;
+        container.state = ContainerState::Running { since_ms: now_ms };
+        container.started = Some(Instant::now());
+        container.starts += 1;
+        if let Behaviour::ExitsAtOnce { log, .. } = &behaviour {
+            container.log.extend(log.iter().cloned());
+        }
+        container.behaviour = behaviour;
+        let (id, start) = (container.id.clone(), container.starts);
+        self.note(now_ms, &id, EventAction::Start);
+        Ok((id, start))
+    }
+
     fn is_free(&self, name: &str) -> Result<(), EngineError> {
         match self.containers.iter().find(|container| container.name == name) {
             None => Ok(()),
@@ -180,7 +221,7 @@ impl Container {
 }
 
 /// What clients of the engine call.
-impl Host {
+impl HostModel {
     /// Every container, running or not, oldest first.
     ///
     /// # Errors
@@ -248,23 +289,7 @@ impl Host {
             return Err(EngineError::NoImage(new.image));
         }
         let id = format!("{:064x}", state.next_serial());
-        let NewContainer { name, image, labels, volumes, environment } = new;
-        state.engine.volumes.extend(volumes.iter().cloned());
-        state.engine.containers.push(Container {
-            id: id.clone(),
-            name,
-            image,
-            labels,
-            volumes,
-            environment,
-            created_ms: now_ms,
-            state: ContainerState::Created,
-            log: Vec::new(),
-            started: None,
-            starts: 0,
-            behaviour: Behaviour::default(),
-        });
-        state.engine.note(now_ms, &id, EventAction::Create);
+        state.engine.insert(id.clone(), now_ms, new);
         drop(state);
         self.notify(Daemon::Engine);
         Ok(id)
@@ -350,19 +375,19 @@ impl Host {
     ///
     /// # Errors
     /// No such container, or a fault that was asked for.
-    pub async fn wait_container(&self, id: &str) -> Result<Waited, EngineError> {
+    pub async fn wait_container(&self, id: &str) -> Result<WaitEnd, EngineError> {
         let mut changes: watch::Receiver<u64> = self.container_changes();
         self.enter(Daemon::Engine, Verb::Read).await?;
         loop {
             if self.state().faults.is_away(Daemon::Engine) {
-                return Ok(Waited::Lost);
+                return Ok(WaitEnd::Lost);
             }
             match self.state().engine.find(id)?.state {
-                ContainerState::Exited { code, .. } => return Ok(Waited::Ended(code)),
+                ContainerState::Exited { code, .. } => return Ok(WaitEnd::Ended(code)),
                 ContainerState::Created | ContainerState::Running { .. } => {}
             }
             if changes.changed().await.is_err() {
-                return Ok(Waited::Lost);
+                return Ok(WaitEnd::Lost);
             }
         }
     }

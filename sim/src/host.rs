@@ -10,20 +10,22 @@ use tokio::time::Instant;
 use crate::engine::Engine;
 use crate::faults::Faults;
 use crate::units::{Process, Units};
-use crate::{Daemon, Programs, Registry, Verb};
+use crate::{Behaviour, Container, Daemon, ExecAnswer, Registry};
+
+mod calls;
+
+pub use calls::Call;
 
 /// From power-off to the first unit's start.
 const BOOT: Duration = Duration::from_secs(10);
 
-/// More calls in one moment of tokio's clock are a loop that never waits: on a paused
-/// clock it would go on for ever.
-const CALLS_AT_ONCE_MAX: usize = 10_000;
+/// What the programs inside containers do; implemented by whoever embeds the model.
+pub trait Programs: Send + Sync {
+    /// How the program of a container behaves when it is started.
+    fn behaviour(&self, container: &Container) -> Behaviour;
 
-/// A call that was made, failed ones too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Call {
-    pub daemon: Daemon,
-    pub verb: Verb,
+    /// What a command inside a running container gives.
+    fn exec(&self, container: &Container, command: &[String]) -> ExecAnswer;
 }
 
 /// Everything that a host is given from outside.
@@ -45,7 +47,7 @@ pub struct HostSettings {
 
 /// A host; clones are the same host.
 #[derive(Clone)]
-pub struct Host(Arc<Shared>);
+pub struct HostModel(Arc<Shared>);
 
 struct Shared {
     settings: HostSettings,
@@ -67,7 +69,7 @@ pub(crate) struct State {
     moment: Option<(Instant, usize)>,
 }
 
-impl Host {
+impl HostModel {
     /// A host on which nothing runs.
     #[must_use]
     pub fn new(settings: HostSettings) -> Self {
@@ -77,7 +79,7 @@ impl Host {
         Self(Arc::new(Shared { settings, state: Mutex::default(), containers, units, calls_made }))
     }
 
-    /// Its settings.
+    /// The settings that it was made with.
     #[must_use]
     pub fn settings(&self) -> &HostSettings {
         &self.0.settings
@@ -93,27 +95,6 @@ impl Host {
     #[must_use]
     pub fn unit_changes(&self) -> watch::Receiver<u64> {
         self.0.units.subscribe()
-    }
-
-    /// Every call that was made, oldest first.
-    #[must_use]
-    pub fn calls(&self) -> Vec<Call> {
-        self.state().calls.clone()
-    }
-
-    /// How many calls were made.
-    #[must_use]
-    pub fn calls_made(&self) -> watch::Receiver<usize> {
-        self.0.calls_made.subscribe()
-    }
-
-    /// The call that was one too many in one moment, after which no call is answered:
-    /// whoever calls never waits.
-    #[must_use]
-    pub fn stuck(&self) -> Option<Call> {
-        let state = self.state();
-        let is_stuck = state.moment.is_some_and(|(_, calls)| calls > CALLS_AT_ONCE_MAX);
-        state.calls.last().copied().filter(|_| is_stuck)
     }
 
     /// Powers the host off and on again: everything that runs is killed, and
@@ -136,21 +117,6 @@ impl Host {
         (self.0.settings.now_ms)()
     }
 
-    /// Records a call; false where it is one too many.
-    pub(crate) fn record(&self, daemon: Daemon, verb: Verb) -> bool {
-        let now = Instant::now();
-        let mut state = self.state();
-        state.calls.push(Call { daemon, verb });
-        self.0.calls_made.send_replace(state.calls.len());
-        let calls = match state.moment {
-            Some((_, calls)) if calls > CALLS_AT_ONCE_MAX => return false,
-            Some((moment, calls)) if moment == now => calls + 1,
-            Some(_) | None => 1,
-        };
-        state.moment = Some((now, calls));
-        calls <= CALLS_AT_ONCE_MAX
-    }
-
     pub(crate) fn notify(&self, daemon: Daemon) {
         let counter = match daemon {
             Daemon::Engine => &self.0.containers,
@@ -160,14 +126,14 @@ impl Host {
     }
 
     /// Does something later, unless the host is dropped before.
-    pub(crate) fn later(&self, pause: Duration, deed: impl FnOnce(&Host) + Send + 'static) {
+    pub(crate) fn later(&self, pause: Duration, deed: impl FnOnce(&HostModel) + Send + 'static) {
         let host = Arc::downgrade(&self.0);
         // At the end of a test no runtime is left that could do anything later.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             tokio::time::sleep(pause).await;
             if let Some(host) = host.upgrade() {
-                deed(&Host(host));
+                deed(&HostModel(host));
             }
         });
     }
@@ -180,8 +146,8 @@ impl State {
     }
 }
 
-impl std::fmt::Debug for Host {
+impl std::fmt::Debug for HostModel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Host")
+        f.write_str("HostModel")
     }
 }

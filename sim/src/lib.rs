@@ -15,10 +15,10 @@ mod registry;
 mod units;
 
 pub use engine::{
-    Container, ContainerState, EngineError, Event, EventAction, NewContainer, Waited,
+    Container, ContainerState, EngineError, Event, EventAction, NewContainer, WaitEnd,
 };
 pub use faults::{Daemon, Fault, Verb};
-pub use host::{Call, Host, HostSettings};
-pub use program::{Behaviour, ExecAnswer, Image, Programs};
+pub use host::{Call, HostModel, HostSettings, Programs};
+pub use program::{Behaviour, ExecAnswer, Image};
 pub use registry::Registry;
 pub use units::{ActiveState, ExitCause, Job, Notifier, Process, Signal, UnitError, UnitState};

@@ -1,7 +1,5 @@
 //! What the programs of images do over time.
 
-use crate::Container;
-
 /// What a program does once it is started.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Behaviour {
@@ -42,13 +40,4 @@ pub struct Image {
     pub repository: String,
     /// Digest of its manifest.
     pub digest: String,
-}
-
-/// What the programs inside containers do; implemented by whoever embeds the model.
-pub trait Programs: Send + Sync {
-    /// How the program of a container behaves when it is started.
-    fn behaviour(&self, container: &Container) -> Behaviour;
-
-    /// What a command inside a running container gives.
-    fn exec(&self, container: &Container, command: &[String]) -> ExecAnswer;
 }

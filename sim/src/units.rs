@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use crate::{Daemon, Fault, Host, Verb};
+use crate::{Daemon, Fault, HostModel, Verb};
 
 mod file;
 mod job;
+mod life;
 mod process;
-mod service;
 
 pub(crate) use file::Definition;
 pub use job::Job;
@@ -121,7 +121,7 @@ struct Unit {
 }
 
 /// What clients of systemd call.
-impl Host {
+impl HostModel {
     /// A unit's state; one that is not known is loaded.
     ///
     /// # Errors
@@ -162,7 +162,7 @@ impl Host {
     /// Stops what runs of a unit and starts it again; gives the job.
     ///
     /// # Errors
-    /// As [`Host::start_unit`].
+    /// As [`HostModel::start_unit`].
     pub async fn restart_unit(&self, name: &str) -> Result<Job, UnitError> {
         self.enter(Daemon::Systemd, Verb::Start).await?;
         self.begin_job(name, job::Kind::Restart)
@@ -171,7 +171,7 @@ impl Host {
     /// Stops a unit; gives the job.
     ///
     /// # Errors
-    /// As [`Host::start_unit`].
+    /// As [`HostModel::start_unit`].
     pub async fn stop_unit(&self, name: &str) -> Result<Job, UnitError> {
         self.enter(Daemon::Systemd, Verb::Stop).await?;
         self.begin_job(name, job::Kind::Stop)
@@ -259,7 +259,7 @@ impl Host {
 }
 
 /// What somebody does on the host, or what happens to it.
-impl Host {
+impl HostModel {
     /// A package brings a unit and starts it.
     pub fn install_package(&self, name: &str) {
         let is_new = self.state().units.vendor.insert(name.to_owned());
@@ -280,13 +280,13 @@ impl Host {
         state.units.enabled.remove(name);
     }
 
-    /// `systemctl mask`.
+    /// Masks a unit, as `systemctl mask` does.
     pub fn mask(&self, name: &str) {
         self.state().units.masked.insert(name.to_owned());
         self.notify(Daemon::Systemd);
     }
 
-    /// `systemctl unmask`.
+    /// Unmasks a unit, as `systemctl unmask` does.
     pub fn unmask(&self, name: &str) {
         self.state().units.masked.remove(name);
         self.notify(Daemon::Systemd);

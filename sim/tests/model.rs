@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use oml_sim::{
     ActiveState, Behaviour, Call, Container, ContainerState, Daemon, EngineError, EventAction,
-    ExecAnswer, ExitCause, Fault, Host, HostSettings, Image, NewContainer, Process, Programs,
-    Registry, Signal, Verb, Waited,
+    ExecAnswer, ExitCause, Fault, HostModel, HostSettings, Image, NewContainer, Process, Programs,
+    Registry, Signal, Verb, WaitEnd,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 const UNIT: &str = "asterisk.service";
 const FILE: &str = "[Unit]\nStartLimitIntervalSec=300\nStartLimitBurst=3\n[Service]\nType=notify\n\
@@ -31,7 +31,7 @@ impl Programs for Stage {
 }
 
 struct World {
-    host: Host,
+    host: HostModel,
     stage: Arc<Stage>,
     started: UnboundedReceiver<Process>,
     folder: tempfile::TempDir,
@@ -43,7 +43,7 @@ impl World {
         let stage = Arc::new(Stage::default());
         let (launched, started) = unbounded_channel();
         let begin = Instant::now();
-        let host = Host::new(HostSettings {
+        let host = HostModel::new(HostSettings {
             registry: Registry::with_everything(),
             programs: stage.clone(),
             unit_files: folder.path().to_owned(),
@@ -79,6 +79,10 @@ impl World {
     }
 }
 
+async fn pass_time(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
 fn actions(events: Vec<oml_sim::Event>) -> Vec<EventAction> {
     events.into_iter().map(|event| event.action).collect()
 }
@@ -89,10 +93,10 @@ async fn a_good_program_answers_after_a_while_and_stops_when_asked() {
     let id = world.container("asterisk").await;
     world.host.start_container(&id).await.unwrap();
     assert!(!world.host.answers(&id));
-    sleep(Duration::from_secs(1)).await;
+    pass_time(Duration::from_secs(1)).await;
     assert!(world.host.answers(&id));
     world.host.stop_container(&id, 10_000).await.unwrap();
-    assert_eq!(world.host.wait_container(&id).await, Ok(Waited::Ended(0)));
+    assert_eq!(world.host.wait_container(&id).await, Ok(WaitEnd::Ended(0)));
     let events = world.host.events(&id, 0, 10_000).await.unwrap();
     use EventAction::{Create, Die, Kill, Start, Stop};
     assert_eq!(actions(events), [Create, Start, Kill, Die, Stop]);
@@ -104,11 +108,11 @@ async fn a_program_that_is_started_again_does_not_die_of_its_earlier_start() {
     world.behaves(Behaviour::DiesAfter { after_ms: 5_000 });
     let id = world.container("asterisk").await;
     world.host.start_container(&id).await.unwrap();
-    sleep(Duration::from_secs(3)).await;
+    pass_time(Duration::from_secs(3)).await;
     world.host.stop_container(&id, 10_000).await.unwrap();
     world.behaves(Behaviour::Good);
     world.host.start_container(&id).await.unwrap();
-    sleep(Duration::from_secs(60)).await;
+    pass_time(Duration::from_secs(60)).await;
     assert!(world.host.answers(&id));
 }
 
@@ -122,11 +126,11 @@ async fn a_wait_is_lost_with_the_engine_and_the_container_runs_on() {
         let id = id.clone();
         async move { host.wait_container(&id).await }
     });
-    sleep(Duration::from_secs(1)).await;
+    pass_time(Duration::from_secs(1)).await;
     world.host.restart_engine(true);
-    assert_eq!(waited.await.unwrap(), Ok(Waited::Lost));
+    assert_eq!(waited.await.unwrap(), Ok(WaitEnd::Lost));
     assert_eq!(world.host.list_containers().await, Err(EngineError::Fault(Fault::Away)));
-    sleep(Duration::from_secs(3)).await;
+    pass_time(Duration::from_secs(3)).await;
     assert!(world.host.list_containers().await.unwrap()[0].is_running());
 }
 
@@ -167,7 +171,7 @@ async fn a_held_call_goes_on_when_it_is_released() {
         let id = id.clone();
         async move { host.start_container(&id).await }
     });
-    sleep(Duration::from_secs(60)).await;
+    pass_time(Duration::from_secs(60)).await;
     assert_eq!(world.host.containers()[0].state, ContainerState::Created);
     world.host.release(Daemon::Engine, Verb::Start);
     started.await.unwrap().unwrap();
@@ -184,7 +188,7 @@ async fn a_loop_that_never_waits_is_held_and_named() {
     };
     // A client that waits may ask as often.
     for _ in 0..20_000 {
-        sleep(Duration::from_millis(1)).await;
+        pass_time(Duration::from_millis(1)).await;
         world.host.list_containers().await.unwrap();
     }
     assert_eq!(world.host.stuck(), None);
@@ -218,7 +222,7 @@ async fn a_process_that_ends_is_started_again_until_the_limit() {
     for _start in 0..3 {
         world.process().await.exit(1);
     }
-    sleep(Duration::from_secs(2)).await;
+    pass_time(Duration::from_secs(2)).await;
     let state = world.host.load_unit(UNIT).await.unwrap();
     assert_eq!(state.active, ActiveState::Failed);
     assert_eq!(state.result, "start-limit-hit");

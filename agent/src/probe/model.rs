@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oml_common::document::instance::Check;
-use oml_sim::Host;
+use oml_sim::HostModel;
 
 use super::{Answer, ProbeTarget, Prober};
 
 /// Asks the model whether a container's program answers.
 #[derive(Debug, Clone)]
-pub struct ModelProber(pub Host);
+pub struct ModelProber(pub HostModel);
 
 #[async_trait]
 impl Prober for ModelProber {

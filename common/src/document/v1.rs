@@ -5,6 +5,7 @@
 pub mod assignment;
 pub mod backup;
 pub mod cluster;
+mod desired;
 pub(super) mod feature;
 pub mod instance;
 pub mod node;

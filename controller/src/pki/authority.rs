@@ -16,7 +16,7 @@ use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::history::record_of;
+use super::record::record_of;
 use super::request::CertificateRequest;
 use super::serial;
 use oml_common::document::node::CertificateRecord;

@@ -1,19 +1,13 @@
 //! A node's certificates: which of them may be renewed, and how an expired one is
 //! replaced.
 
-use oml_common::document::node::{CertificateRecord, NodeCertificates};
+use oml_common::document::node::NodeCertificates;
 use oml_common::time::Timestamp;
 use oml_daemon::tls::{Identity, Peer};
 use rustls::pki_types::CertificateDer;
 
+use super::record::record_of;
 use super::{Authority, CertificateRequest};
-
-/// Takes the stored facts of a verified certificate.
-#[must_use]
-pub fn record_of(peer: &Peer) -> CertificateRecord {
-    let Peer { serial, public_key, issued, expires, .. } = *peer;
-    CertificateRecord { serial, public_key, issued, expires }
-}
 
 /// The reason for which an expired certificate is not replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::{Container, ContainerState, EngineError, EventAction, NewContainer};
-use crate::{Behaviour, Daemon, Host, Verb};
+use crate::{Behaviour, Daemon, HostModel, Verb};
 
 /// From its start to a program's first answer.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -17,7 +15,7 @@ const STOP: Duration = Duration::from_millis(300);
 const KILLED: i64 = 137;
 
 /// What clients of the engine call.
-impl Host {
+impl HostModel {
     /// Starts a container; one that runs already is fine.
     ///
     /// # Errors
@@ -30,18 +28,7 @@ impl Host {
         }
         let behaviour = self.settings().programs.behaviour(&container);
         let now_ms = self.now_ms();
-        let mut state = self.state();
-        let container = state.engine.find(id)?;
-        container.state = ContainerState::Running { since_ms: now_ms };
-        container.started = Some(Instant::now());
-        container.starts += 1;
-        container.behaviour = behaviour.clone();
-        let (id, start) = (container.id.clone(), container.starts);
-        if let Behaviour::ExitsAtOnce { log, .. } = &behaviour {
-            container.log.extend(log.iter().cloned());
-        }
-        state.engine.note(now_ms, &id, EventAction::Start);
-        drop(state);
+        let (id, start) = self.state().engine.start(id, now_ms, behaviour.clone())?;
         let end = match behaviour {
             Behaviour::ExitsAtOnce { code, .. } => Some((EXIT, code)),
             Behaviour::DiesAfter { after_ms } => Some((Duration::from_millis(after_ms), 1)),
@@ -86,11 +73,11 @@ impl Host {
 }
 
 /// What somebody does on the host, or what happens to it.
-impl Host {
+impl HostModel {
     /// `docker stop` by hand.
     ///
     /// # Errors
-    /// As [`Host::stop_container`].
+    /// As [`HostModel::stop_container`].
     pub async fn stop_by_hand(&self, id: &str) -> Result<(), EngineError> {
         self.stop_container(id, 10_000).await
     }
@@ -121,21 +108,9 @@ impl Host {
         let now_ms = self.now_ms();
         let mut state = self.state();
         let id = format!("{:064x}", state.next_serial());
-        let NewContainer { name, image, labels, volumes, environment } = new;
-        state.engine.containers.push(Container {
-            id,
-            name,
-            image,
-            labels,
-            volumes,
-            environment,
-            created_ms: now_ms,
-            state: ContainerState::Running { since_ms: now_ms },
-            log: Vec::new(),
-            started: Some(Instant::now()),
-            starts: 1,
-            behaviour: Behaviour::Good,
-        });
+        state.engine.insert(id.clone(), now_ms, new);
+        // It is there: it was just taken in.
+        let _started = state.engine.start(&id, now_ms, Behaviour::Good).is_ok();
         drop(state);
         self.notify(Daemon::Engine);
     }

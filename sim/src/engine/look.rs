@@ -1,9 +1,9 @@
 //! What tests look at without asking the engine.
 
 use super::{Container, Event};
-use crate::Host;
+use crate::HostModel;
 
-impl Host {
+impl HostModel {
     /// Every container, oldest first.
     #[must_use]
     pub fn containers(&self) -> Vec<Container> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::Host;
+use crate::HostModel;
 
 /// What systemd knows of a unit from its files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -74,7 +74,7 @@ impl Definition {
     }
 }
 
-impl Host {
+impl HostModel {
     /// What the files say now. A file that cannot be read is none.
     pub(super) fn read_definition(&self, name: &str) -> Definition {
         let folder = &self.settings().unit_files;

@@ -1,7 +1,7 @@
 //! What systemd was asked for and has not finished.
 
 use super::{ActiveState, UnitError};
-use crate::{Daemon, Host};
+use crate::{Daemon, HostModel};
 
 /// The number of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) struct Pending {
     pub(super) kind: Kind,
 }
 
-impl Host {
+impl HostModel {
     /// Begins a job in the place of one that the unit has.
     pub(super) fn begin_job(&self, name: &str, kind: Kind) -> Result<Job, UnitError> {
         let on_disk = self.read_definition(name);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::ExitCause;
-use crate::Host;
+use crate::HostModel;
 
 /// A signal that a process is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) struct Running {
 /// The main process of a unit. Whoever runs it says how it ended; one that is
 /// dropped before that counts as killed.
 pub struct Process {
-    host: Host,
+    host: HostModel,
     unit: String,
     command: Vec<String>,
     number: u64,
@@ -40,13 +40,13 @@ pub struct Process {
 /// What a process says to systemd; clones speak for the same process.
 #[derive(Clone)]
 pub struct Notifier {
-    host: Host,
+    host: HostModel,
     unit: String,
     number: u64,
 }
 
 impl Process {
-    pub(super) fn new(host: &Host, unit: &str, command: Vec<String>) -> (Self, Running) {
+    pub(super) fn new(host: &HostModel, unit: &str, command: Vec<String>) -> (Self, Running) {
         let number = host.state().next_serial();
         let (signal_sender, signals) = mpsc::unbounded_channel();
         let (kill_sender, killed) = watch::channel(false);
@@ -57,11 +57,11 @@ impl Process {
 
     /// The host it runs on.
     #[must_use]
-    pub fn host(&self) -> &Host {
+    pub fn host(&self) -> &HostModel {
         &self.host
     }
 
-    /// Its unit.
+    /// The unit whose main process it is.
     #[must_use]
     pub fn unit(&self) -> &str {
         &self.unit
@@ -110,23 +110,23 @@ impl Drop for Process {
 }
 
 impl Notifier {
-    /// `READY=1`.
+    /// Says that it is ready (`READY=1`).
     pub fn ready(&self) {
         self.host.process_ready(&self.unit, self.number);
     }
 
-    /// `STATUS=…`.
+    /// Says how it is, for people (`STATUS=…`).
     pub fn status(&self, text: &str) {
         self.host.process_says(&self.unit, self.number, text);
     }
 
-    /// `EXTEND_TIMEOUT_USEC=…`.
+    /// Asks for more time to start or to stop (`EXTEND_TIMEOUT_USEC=…`).
     pub fn extend(&self, by: Duration) {
         self.host.extend_timeout(&self.unit, self.number, by);
     }
 }
 
-impl Host {
+impl HostModel {
     /// Kills the main process of a unit (SIGKILL).
     pub fn kill_main_process(&self, unit: &str) {
         let state = self.state();

@@ -15,7 +15,6 @@ use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, RoleName, Te
 use oml_daemon::env::Env;
 use oml_daemon::tls::{self, ConnectError, Credentials, OperatorName, Peer};
 use oml_proto::v1;
-use oml_proto::v1::agent_server::AgentServer;
 use omlagent::identity::KeyRequest;
 use omlagent::session::{Dial, DialError};
 use omlcontroller::ops::catalogs::Catalogs;
@@ -30,12 +29,10 @@ use omlcontroller::policy::Policy;
 use omlcontroller::records::values::Epoch;
 use omlcontroller::records::{Batch, Records, keys};
 use omlcontroller::registry::{Registries, RegistryError, SimulatedRegistries};
-use omlcontroller::session::Sessions;
+use omlcontroller::run;
 use omlcontroller::shutdown::Shutdown;
 use omlcontroller::store::{Expect, Memory};
-use omlcontroller::tasks::assignment::AssignmentTask;
-use omlcontroller::tasks::rollout::RolloutTask;
-use omlcontroller::tasks::{Task, drive};
+use omlcontroller::tasks::drive;
 use omlcontroller::tls::ConnectionInfo;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, copy_bidirectional, duplex};
 use tokio::sync::{mpsc, watch};
@@ -78,8 +75,8 @@ impl Controller {
         let records = Records::new(Arc::new(Memory::new()));
         let epoch = Batch::default().put(&keys::epoch(), Expect::Absent, &Epoch { epoch: EPOCH });
         records.commit(epoch).await.expect("the store is empty");
-        let ops = Ops::new(Parts {
-            records: records.clone(),
+        let loaded = run::operations(Parts {
+            records,
             catalogs: Catalogs::load(Path::new(CATALOGS)).expect("the catalogs can be read"),
             registries: registries(registry),
             authority: authority.expect("a key can be made"),
@@ -88,21 +85,16 @@ impl Controller {
             enrollment_port: 7444,
             epoch: EPOCH,
         });
-        ops.load().await.expect("the store can be read");
+        let (ops, tasks) = loaded.await.expect("the store can be read");
         let shutdown = Shutdown::default();
         let mut running = JoinSet::new();
-        let tasks: [Arc<dyn Task>; 2] = [
-            Arc::new(RolloutTask::new(records.clone(), ops.status.clone())),
-            Arc::new(AssignmentTask::new(records, ops.tenants.clone(), EPOCH)),
-        ];
         for task in tasks {
             running.spawn(drive(task, Arc::default()));
         }
         let (connections, incoming) = mpsc::unbounded_channel();
-        let sessions = AgentServer::new(Sessions::new(ops.nodes.clone(), shutdown.signal()));
         let router = Server::builder()
             .layer(Policy::new(policy_env, Arc::clone(&ops.revoked)))
-            .add_service(sessions);
+            .add_service(run::agents(&ops, shutdown.signal()));
         let incoming = UnboundedReceiverStream::new(incoming).map(Ok::<_, io::Error>);
         running.spawn(async move {
             router.serve_with_incoming(incoming).await.expect("pipes can be served");

@@ -11,12 +11,12 @@ use oml_common::id::{ContentHash, NodeName};
 use oml_daemon::env::Simulated;
 use oml_daemon::failpoint::{Crashes, Question, simulate};
 use oml_proto::v1;
-use oml_sim::{Host, HostSettings, NewContainer, Process, Registry};
+use oml_sim::{HostModel, HostSettings, NewContainer, Process, Registry};
 use omlagent::agent::{Agent, Inputs, empty_report};
 use omlagent::cache::Cache;
 use omlagent::config::Settings;
 use omlagent::disk::MinFree;
-use omlagent::host::Host as ActsOn;
+use omlagent::host::Host;
 use omlagent::identity::IdentityFiles;
 use omlagent::paths::Paths;
 use omlagent::runtime::docker::Docker;
@@ -44,7 +44,7 @@ const STRANGER_FILE: &str = "[Service]\nExecStart=/usr/bin/docker start -a custo
 /// A host and the agent on it.
 pub(super) struct Node {
     pub(super) name: NodeName,
-    pub(super) host: Host,
+    pub(super) host: HostModel,
     pub(super) stage: Arc<Stage>,
     pub(super) reachable: watch::Sender<bool>,
     pub(super) failpoints: Arc<Failpoints>,
@@ -141,7 +141,7 @@ impl Node {
         let seed = ContentHash::of(name.as_str().as_bytes());
         let simulated = around.simulated.another(seed_of(&seed));
         let host_clock = simulated.clone();
-        let host = Host::new(HostSettings {
+        let host = HostModel::new(HostSettings {
             registry: around.registry.clone(),
             programs: stage.clone(),
             unit_files: paths.units.clone(),
@@ -247,9 +247,9 @@ impl Node {
     }
 
     /// What the agent's steps act on: the real runtimes over the model of its host.
-    fn acts_on(&self) -> ActsOn {
+    fn acts_on(&self) -> Host {
         let paths = self.paths.clone();
-        ActsOn {
+        Host {
             docker: Arc::new(Docker::of_model(self.host.clone(), paths.clone())),
             systemd: Arc::new(Systemd::of_model(self.host.clone(), paths.clone())),
             paths,

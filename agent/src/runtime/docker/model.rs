@@ -11,7 +11,7 @@ use bollard::models::{ContainerCreateBody, ContainerSummary, ContainerSummarySta
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::instance::Container;
 use oml_common::time::Timestamp;
-use oml_sim::{EngineError, EventAction, Fault, Host, Image, NewContainer};
+use oml_sim::{EngineError, EventAction, Fault, HostModel, Image, NewContainer};
 use tokio::sync::watch;
 
 use super::Docker;
@@ -77,12 +77,12 @@ fn state(state: &oml_sim::ContainerState) -> ContainerState {
 
 /// The model of a host in the place of an engine's socket.
 #[derive(Debug)]
-struct Model(Host);
+struct Model(HostModel);
 
 impl Docker {
     /// The engine of a model of a host.
     #[must_use]
-    pub fn of_model(host: Host, paths: Paths) -> Self {
+    pub fn of_model(host: HostModel, paths: Paths) -> Self {
         Self::over(Arc::new(Model(host)), paths, Vec::new())
     }
 }
@@ -134,8 +134,8 @@ impl EngineCalls for Model {
 
     async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
         match self.0.wait_container(id).await.map_err(failure("wait for", id))? {
-            oml_sim::Waited::Ended(code) => Ok(Waited::Ended(code)),
-            oml_sim::Waited::Lost => Ok(Waited::Lost),
+            oml_sim::WaitEnd::Ended(code) => Ok(Waited::Ended(code)),
+            oml_sim::WaitEnd::Lost => Ok(Waited::Lost),
         }
     }
 

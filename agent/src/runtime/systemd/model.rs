@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use oml_sim::{ActiveState, ExitCause, Fault, Host, Job, UnitError, UnitState};
+use oml_sim::{ActiveState, ExitCause, Fault, HostModel, Job, UnitError, UnitState};
 use tokio::sync::broadcast::error::RecvError;
 use zbus::OwnedObjectPath;
 
@@ -48,12 +48,12 @@ fn path_of(job: Job) -> OwnedObjectPath {
 
 /// The model of a host in the place of the bus.
 #[derive(Debug)]
-struct Model(Host);
+struct Model(HostModel);
 
 impl Systemd {
     /// The systemd of a model of a host. Must be called inside a tokio runtime.
     #[must_use]
-    pub fn of_model(host: Host, paths: Paths) -> Self {
+    pub fn of_model(host: HostModel, paths: Paths) -> Self {
         let signals = Signals::new();
         let listener = tokio::spawn(signals.clone().listen_to_model(host.clone()));
         Self::over(paths, Arc::new(Model(host)), signals, listener)
@@ -139,7 +139,7 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
 
 impl Signals {
     /// Listens to the model for ever.
-    async fn listen_to_model(self, host: Host) {
+    async fn listen_to_model(self, host: HostModel) {
         let (mut ends, mut changes) = (host.job_ends(), host.unit_changes());
         drop(host);
         loop {

@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::document::assignment::Desired;
+use super::desired::Desired;
 use crate::document::{ReadError, Verbatim, read};
 use crate::id::{ComponentName, ContentHash};
 use crate::text::error::chain;

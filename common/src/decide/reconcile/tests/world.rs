@@ -1,4 +1,8 @@
 //! A host as a value: what the steps would do to it, and what goes wrong.
+//!
+//! The model of the whole host is the crate `sim`, which behaves as the real daemons do, on
+//! tokio's clock. This one is smaller: a plain value that a step changes at once, so that
+//! the tests of properties can try thousands of histories, and the core needs no runtime.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The life of a service: from its start to its end, and its next start.
+//! The life of a unit: from its start to its end, and its next start.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use tokio::time::Instant;
 use super::job::Kind;
 use super::process::{Process, Signal};
 use super::{ActiveState, ExitCause, Unit, ms};
-use crate::{Daemon, Host};
+use crate::{Daemon, HostModel};
 
 /// How long the program of a package takes to start.
 const PACKAGED_START: Duration = Duration::from_millis(100);
 
-impl Host {
+impl HostModel {
     /// Starts a unit that does not run.
     pub(crate) fn start_now(&self, name: &str) {
         let now_ms = self.now_ms();
