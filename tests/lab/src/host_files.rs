@@ -34,6 +34,7 @@ impl HostFiles<'_> {
         write(&root.join("etc/machine-id"), &format!("{machine_id}\n"), 0o444)?;
         write(&root.join("etc/hosts"), &self.hosts_file(), 0o644)?;
         write(&root.join("etc/docker/daemon.json"), &daemon_json(self.subnet, true), 0o644)?;
+        write(&root.join("usr/sbin/policy-rc.d"), POLICY, 0o755)?;
         let units = root.join("etc/systemd/system");
         let unit = "oml-lab-network.service";
         write(&units.join(unit), &network_unit(address), 0o644)?;
@@ -66,6 +67,9 @@ pub(crate) fn daemon_json(subnet: Subnet, live_restore: bool) -> String {
     })
     .to_string()
 }
+
+/// On a host, packages start and restart their services. The policy of the base system below forbids it.
+const POLICY: &str = "#!/bin/sh\nexit 0\n";
 
 /// This unit file fragment remounts the cgroups writable before Docker starts. On a machine with cgroup version 1 they
 /// are mounted read-only inside a host, and Docker could not set any limit.
