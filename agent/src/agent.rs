@@ -247,7 +247,7 @@ impl Agent {
 
     fn refresh(&mut self) {
         if let Err(error) = reserve::allocate(&self.host.paths, self.host.min_free.state_bytes) {
-            debug!("there is no reserve for a full disk: {}", chain(&error));
+            debug!(error = chain(&error), "cannot allocate disk reserve");
         }
         self.state.usage = (self.inputs.usage)();
         (self.inputs.alive)(&self.reports.borrow());

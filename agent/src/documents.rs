@@ -75,11 +75,11 @@ pub fn read_usable(
     match read(paths, component, slot) {
         Ok(document) => Ok(document),
         Err(error @ DocumentError::Unreadable { .. }) => {
-            warn!(%component, "{component}: a document counts as lost: {}", chain(&error));
+            warn!(%component, error = chain(&error), "cannot read document; treating it as missing");
             Ok(None)
         }
         Err(DocumentError::File(error)) if error.is_about_content() => {
-            warn!(%component, "{component}: a document counts as lost: {}", chain(&error));
+            warn!(%component, error = chain(&error), "cannot read document; treating it as missing");
             Ok(None)
         }
         Err(DocumentError::File(error)) => Err(error),

@@ -119,8 +119,8 @@ impl Host {
         }
         for component in documents::components(&self.paths).unwrap_or_else(|error| {
             warn!(
-                "cannot read the component documents; port ownership is incomplete: {}",
-                chain(&error)
+                error = chain(&error),
+                "cannot read the component documents; port ownership is incomplete"
             );
             Vec::new()
         }) {
@@ -133,7 +133,11 @@ impl Host {
                     own.extend(&document.ports);
                 }
                 Ok(_) => {}
-                Err(error) => warn!(%component, "{component}: {}", chain(&error)),
+                Err(error) => warn!(
+                    %component,
+                    error = chain(&error),
+                    "cannot read document; its ports are not known"
+                ),
             }
         }
         Ok(own)
@@ -164,7 +168,7 @@ fn listeners(proc: &Path) -> BTreeSet<Port> {
                 let numbers = text.lines().filter_map(|line| bound(line, state));
                 found.extend(numbers.map(|number| Port { number, protocol }));
             }
-            Err(error) => warn!("cannot read which ports are in use: {}", chain(&error)),
+            Err(error) => warn!(error = chain(&error), "cannot read which ports are in use"),
         }
     }
     found

@@ -26,7 +26,7 @@ pub(crate) fn release_and_retry<T>(
             if !files::remove_durably(&paths.reserve())? {
                 return Err(error);
             }
-            warn!("the disk is full; the reserve {} was removed", paths.reserve().display());
+            warn!(file = %paths.reserve().display(), "disk full; disk reserve released");
             write()
         }
         done => done,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use oml_common::document::assignment::AssignmentDocument;
-use oml_common::document::report::Report;
+use oml_common::document::report::{Phase, Report};
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use oml_daemon::log;
@@ -67,7 +67,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         tenant: identity.as_ref().map(|i| i.tenant.to_string()).unwrap_or_default(),
         node: identity.as_ref().map(|i| i.node.to_string()).unwrap_or_default(),
     };
-    info!("omlagent {} runs", env!("CARGO_PKG_VERSION"));
+    info!(version = env!("CARGO_PKG_VERSION"), "agent started");
     notify(&[NotifyState::Ready]);
     // All of it lives and ends together; nothing outlives this.
     tokio::select! {
@@ -79,14 +79,14 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         _ = interrupt.recv() => {}
     }
     notify(&[NotifyState::Stopping]);
-    info!("the agent ends; what runs goes on");
+    info!("agent stopping; components keep running");
     Ok(())
 }
 
 /// An identity that cannot be used stops nothing: the host works by its cache.
 fn load_identity(paths: &Paths) -> Option<HostIdentity> {
     IdentityFiles::new(paths).load().unwrap_or_else(|error| {
-        warn!("{}", chain(&error));
+        warn!(error = chain(&error), "cannot load the identity");
         None
     })
 }
@@ -139,7 +139,7 @@ async fn offer_metrics(settings: &Settings, env: &Env, source: metrics::Source) 
         Ok(listener) => metrics::serve(listener, source).await,
         Err(error) => {
             // A taken port is no reason to leave a host alone.
-            warn!(%address, "metrics are not offered at {address}: {error}");
+            warn!(%address, %error, "cannot serve metrics");
             pending().await
         }
     }
@@ -147,7 +147,7 @@ async fn offer_metrics(settings: &Settings, env: &Env, source: metrics::Source) 
 
 fn say_alive(report: &Report) {
     let instances = report.instances.len();
-    let ready = report.instances.values().filter(|i| i.phase.as_str() == "ready").count();
+    let ready = report.instances.values().filter(|i| i.phase == Phase::Ready).count();
     let words = match (report.applied, report.troubles.first()) {
         (_, Some(trouble)) => trouble.clone(),
         (Some(generation), None) => {
@@ -160,6 +160,6 @@ fn say_alive(report: &Report) {
 
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        warn!("systemd cannot be told: {error}");
+        warn!(%error, "cannot notify systemd");
     }
 }

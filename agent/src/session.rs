@@ -119,7 +119,7 @@ impl Session {
                     continue;
                 }
                 Err(error) => {
-                    warn!(endpoint, "no session with {endpoint}: {}", chain(&error));
+                    warn!(endpoint, error = chain(&error), "session failed");
                     self.state.send_modify(|state| state.failures += 1);
                 }
             }
@@ -136,7 +136,7 @@ impl Session {
 
     /// Waits for ever: without an identity or a controller there is nothing to try again.
     async fn rest(&self, why: &str) {
-        info!("no session: {why}");
+        info!(reason = why, "no session");
         self.trouble.send_replace(Some(why.to_owned()));
         pending().await
     }
@@ -162,7 +162,7 @@ impl Session {
             if !held.may_recover() {
                 return Err(refusal);
             }
-            warn!(endpoint, "{endpoint} refuses the host's certificate");
+            warn!(endpoint, "controller refuses the certificate");
             unrecovered = self.recover(held).await.err();
         }
         match unrecovered {

@@ -34,7 +34,7 @@ pub enum ContainerState {
         code: i64,
         /// When, in milliseconds since the epoch.
         at_ms: u64,
-        /// The kernel killed it for want of memory.
+        /// The kernel killed it because memory ran out.
         out_of_memory: bool,
     },
 }

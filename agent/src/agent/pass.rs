@@ -62,7 +62,7 @@ impl Agent {
     pub(super) fn follow_clock(&mut self) {
         let mark = self.host.clock.mark();
         if let Some(by_ms) = mark.set_since(&self.state.mark) {
-            warn!(by_ms, "the clock was set; soaks and drains go on as before");
+            warn!(by_ms, "clock was set; deadlines shifted");
             update::shift(&mut self.state.updates, by_ms);
             self.state.mark = mark;
             self.state.unsaved = true;
@@ -112,17 +112,15 @@ impl Agent {
             }
         };
         self.state.troubles.remove("documents");
-        let read = |name: ComponentName| match documents::read(
-            &self.host.paths,
-            &name,
-            Slot::Current,
-        ) {
-            Ok(document) => document.map(|document| (name, document)),
-            Err(error) => {
-                warn!(component = %name, "{name}: its document counts as lost: {}", chain(&error));
-                None
-            }
-        };
+        let read =
+            |name: ComponentName| match documents::read(&self.host.paths, &name, Slot::Current) {
+                Ok(document) => document.map(|document| (name, document)),
+                Err(error) => {
+                    let error = chain(&error);
+                    warn!(component = %name, error, "cannot read document; treating it as missing");
+                    None
+                }
+            };
         self.state.documents = names.into_iter().filter_map(read).collect();
     }
 
@@ -139,7 +137,7 @@ impl Agent {
     fn begin(&mut self, component: &ComponentName, step: Step, reason: &str) {
         // Counting goes on for as long as calls are up: that is no transition.
         if step != Step::CountActive {
-            info!(%component, step = step.as_str(), "{component}: {}: {reason}", step.as_str());
+            info!(%component, step = step.as_str(), reason, "step started");
         }
         failpoint::about(component.as_str());
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
@@ -214,7 +212,7 @@ impl Agent {
         for ineffective in found {
             let (component, reason) = (ineffective.component, &ineffective.reason);
             let step = ineffective.step.as_str();
-            warn!(%component, step, "{component}: {step} was done and changed nothing: {reason}");
+            warn!(%component, step, %reason, "step had no effect");
             self.state.updates.insert(component, ineffective.update);
             self.state.unsaved = true;
         }
@@ -276,14 +274,14 @@ fn reach_after(step: &Step) {
 fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
     let step = step.as_str();
     match outcome {
-        Outcome::Done => info!(%component, step, "{component}: {step} done"),
-        Outcome::Counted(active) => debug!(%component, step, ?active, "{component}: counted"),
+        Outcome::Done => info!(%component, step, "step done"),
+        Outcome::Counted(active) => debug!(%component, step, ?active, "calls counted"),
         Outcome::Retry(why) => {
-            warn!(%component, step, "{component}: {step} could not be done: {why}");
+            warn!(%component, step, error = why, "step could not be done; retrying");
         }
         Outcome::Failed(failure) => {
-            let why = &failure.message;
-            warn!(%component, step, exit_code = failure.exit_code, "{component}: {step} failed: {why}");
+            let (reason, exit_code) = (&failure.message, failure.exit_code);
+            warn!(%component, step, exit_code, reason, "step failed");
         }
     }
 }

@@ -102,20 +102,20 @@ impl Session {
         let asked = client.renew(RenewRequest { csr: request.csr.clone() });
         let certificate = answer(timeout(CALL_TIMEOUT, asked).await)?;
         let identity = self.files.keep(&certificate, &request.key_pem)?;
-        info!(expires_ms = identity.peer.expires.0, "the certificate was renewed");
+        info!(expires_ms = identity.peer.expires.0, "certificate renewed");
         Ok(identity)
     }
 
     pub(super) fn after_failed_renewal(&self, held: &Held, error: &SessionError) -> Duration {
         let left_ms = held.left_ms(self.env.clock());
-        warn!(left_ms, "the certificate could not be renewed: {}", chain(error));
+        warn!(left_ms, error = chain(error), "cannot renew the certificate");
         Duration::from_millis(left_ms / 10).max(RETRY_MIN)
     }
 
     /// A new certificate in place of one that has ended or is refused, proven by
     /// its key.
     pub(super) async fn recover(&self, held: &mut Held) -> Result<(), SessionError> {
-        warn!("the host's certificate has ended or is refused; asking for another");
+        warn!("certificate expired or refused; requesting a new one");
         let mut last = SessionError::Ended;
         for address in self.enrollment_endpoints() {
             match self.recover_at(&address, &held.identity).await {
@@ -128,7 +128,7 @@ impl Session {
                     return Ok(());
                 }
                 Err(error) => {
-                    warn!(address, "no new certificate from {address}: {}", chain(&error));
+                    warn!(address, error = chain(&error), "cannot get a new certificate");
                     last = error;
                 }
             }

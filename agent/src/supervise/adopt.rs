@@ -55,7 +55,7 @@ impl Supervisor {
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
         let found = choose(&containers, &hash);
         for rival in &found.rivals {
-            eprintln!("stopping {}, which is not the one wanted", rival.name);
+            eprintln!("stopping {}: it runs another workload", rival.name);
             self.client
                 .insist(|| self.client.engine.stop_container(&rival.id, rival.stop_grace_ms()))
                 .await?;

@@ -131,7 +131,7 @@ impl Record {
         let state = match health {
             Health::Healthy => format!("healthy, version {version}"),
             Health::Starting => format!("starting, version {version}: {detail}"),
-            Health::Unknown => format!("health not known, version {version}: {detail}"),
+            Health::Unknown => format!("health unknown, version {version}: {detail}"),
             Health::Unhealthy => {
                 let since = time::shown(*since);
                 format!("unhealthy since {since}, version {version}: {detail}")
@@ -140,7 +140,7 @@ impl Record {
         match (&self.noun, self.status.active) {
             (None, _) => state,
             (Some(noun), Some(active)) => format!("{state}, {active} {noun}"),
-            (Some(noun), None) => format!("{state}, number of {noun} not known"),
+            (Some(noun), None) => format!("{state}, number of {noun} unknown"),
         }
     }
 

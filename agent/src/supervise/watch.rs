@@ -140,7 +140,7 @@ impl Supervisor {
             if let Err(why) = &counted
                 && pace.uncounted.as_ref() != Some(why)
             {
-                eprintln!("not counted: {why}");
+                eprintln!("cannot count calls: {why}");
             }
             pace.uncounted = counted.err();
             pace.next_count = Instant::now() + COUNT_INTERVAL;
@@ -204,7 +204,7 @@ impl Supervisor {
         let until = now.plus_ms(AFTERMATH_MS);
         let container_events = self.client.engine.container_events(id, since, until).await;
         if let Err(error) = &container_events {
-            eprintln!("who ended the container is not known: {}", chain(error));
+            eprintln!("cannot read the container's events: {}", chain(error));
         }
         let evidence = Evidence {
             code: end.code,

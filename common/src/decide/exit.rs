@@ -31,7 +31,7 @@ pub struct ContainerExit {
 pub struct Evidence {
     /// Exit status; none when the container is gone.
     pub code: Option<i64>,
-    /// The kernel killed it for want of memory.
+    /// The kernel killed it because memory ran out.
     pub out_of_memory: bool,
     /// The engine had been away when it was found.
     pub engine_was_away: bool,
@@ -66,11 +66,8 @@ pub fn explain(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit 
         return by_hand("ended while docker was away");
     }
     let code = evidence.code.unwrap_or(-1);
-    let unknown = if evidence.container_events.is_none() {
-        "; docker does not tell who ended it"
-    } else {
-        ""
-    };
+    let unknown =
+        if evidence.container_events.is_none() { "; Docker does not report the cause" } else { "" };
     ContainerExit { words: format!("ended with exit code {code}{unknown}"), drift: None }
 }
 

@@ -103,7 +103,7 @@ impl std::error::Error for CallsCame {}
 impl Display for StartFailure {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Ended { status } => write!(f, "ended with status {status} before it answered"),
+            Self::Ended { status } => write!(f, "ended with exit code {status} before it answered"),
             Self::NoAnswer { limit } => write!(f, "did not answer within {limit}"),
             Self::NotStarted { error } => write!(f, "did not start: {error}"),
         }

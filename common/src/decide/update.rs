@@ -229,10 +229,8 @@ impl Stage {
                 Stage::RolledBack { failure, calls_cut: Some(0) }
             }
             Stage::Failed { failure: first, calls_cut } => {
-                let message = format!(
-                    "{}; and the version before did not come back: {}",
-                    first.message, failure.message
-                );
+                let message =
+                    format!("{}; the rollback failed too: {}", first.message, failure.message);
                 Stage::Failed { failure: Failure { message, ..first }, calls_cut }
             }
             kept @ (Stage::Committed { .. } | Stage::RolledBack { .. }) => kept,

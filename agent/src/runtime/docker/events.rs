@@ -29,8 +29,8 @@ pub(super) async fn watch(engine: &Engine, counter: &watch::Sender<u64>) {
     let mut backoff = RetryPause::new();
     loop {
         match follow(engine, counter, &mut since, &mut backoff).await {
-            Ok(()) => tracing::debug!("the engine's event stream ended; opening it again"),
-            Err(error) => tracing::debug!(%error, "no event stream"),
+            Ok(()) => tracing::debug!("event stream ended; reopening it"),
+            Err(error) => tracing::debug!(%error, "cannot open the event stream"),
         }
         // Whatever was missed in between: look.
         bump(counter);

@@ -84,7 +84,7 @@ pub(super) fn all(paths: &Paths) -> Result<Vec<OurFile>, RuntimeError> {
                 let mark = text.and_then(|text| text::mark(&text));
                 found.extend(mark.map(|mark| OurFile { unit, path, mark, is_drop_in }));
             }
-            Err(error) => debug!("not taken for a unit of ours: {}", chain(&error)),
+            Err(error) => debug!(error = chain(&error), "unit file ignored: unreadable"),
         }
     }
     Ok(found)

@@ -69,7 +69,7 @@ impl Systemd {
                 continue;
             }
             let (old, new) = (&file.unit, &instance.unit);
-            info!("{}: unit {old} is taken away, {new} is in its place", instance.component);
+            info!(component = %instance.component, %old, %new, "removed the unit's old name");
             if instance.container().is_some() && !file.is_drop_in {
                 self.calls.kill_main_process(old.as_str()).await?;
             }

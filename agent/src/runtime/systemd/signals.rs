@@ -54,7 +54,7 @@ impl Signals {
         let mut backoff = RetryPause::new();
         loop {
             if let Err(error) = self.follow(&mut backoff).await {
-                tracing::debug!(%error, "no signals from systemd");
+                tracing::debug!(%error, "cannot subscribe to the signals of systemd");
             }
             self.bump();
             backoff.pause().await;

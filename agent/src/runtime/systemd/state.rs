@@ -79,8 +79,8 @@ impl Loaded {
         match (result, self.exit_code()) {
             ("exit-code", Some(code)) => format!("its process ended with exit code {code}"),
             ("timeout", _) => "it did not become ready in time".to_owned(),
-            ("start-limit-hit", _) => "it ended again and again".to_owned(),
-            ("oom-kill", _) => "the kernel ended it for want of memory".to_owned(),
+            ("start-limit-hit", _) => "it keeps exiting; systemd stopped restarting it".to_owned(),
+            ("oom-kill", _) => "the kernel killed it: out of memory".to_owned(),
             ("" | "success", _) => format!("it is {}", self.active_word()),
             (other, _) => format!("systemd says {other}"),
         }

@@ -75,7 +75,7 @@ pub(super) fn mark(text: &str) -> Option<Mark> {
 
 fn header(instance: &InstanceDocument) -> String {
     format!(
-        "# Written by omlagent; it writes this file anew when it was changed by hand.\n[Unit]\n\
+        "# Managed by omlagent. Manual changes are overwritten.\n[Unit]\n\
          {INSTANCE_KEY}{}/{}\n",
         instance.tenant, instance.component
     )

@@ -58,6 +58,6 @@ fn an_end_that_nobody_could_watch_is_told_as_such() {
 
 #[test]
 fn events_that_cannot_be_read_accuse_nobody() {
-    let words = "ended with exit code 3; docker does not tell who ended it".to_owned();
+    let words = "ended with exit code 3; Docker does not report the cause".to_owned();
     assert_eq!(told(Evidence { container_events: None, ..NOTHING_DONE }), (words, false));
 }

@@ -141,7 +141,7 @@ impl Display for Reason {
             ),
             Self::Unit(trouble) => trouble.fmt(f),
             Self::Probe { detail } => f.write_str(detail),
-            Self::ProbeChanged => f.write_str("its changed probe has not been asked yet"),
+            Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::Unobserved(last) => last.fmt(f),
         }
     }
@@ -156,7 +156,7 @@ fn draining(f: &mut Formatter<'_>, noun: &str, count: CallCount, is_overdue: boo
         }
     }
     if is_overdue {
-        f.write_str("; the deadline has passed and the operator's choice is to wait")?;
+        f.write_str("; the deadline has passed, on_deadline is wait")?;
     }
     Ok(())
 }
@@ -165,7 +165,7 @@ fn cut_at_deadline(f: &mut Formatter<'_>, calls: Option<u64>) -> Result {
     f.write_str("the drain deadline has passed; ")?;
     match calls {
         Some(calls) => write!(f, "{calls} {} cut", is_or_are(calls)),
-        None => f.write_str("what cannot be counted is cut"),
+        None => f.write_str("an unknown number of calls is cut"),
     }
 }
 
@@ -180,8 +180,8 @@ fn unit_words(result: &str) -> String {
         "" | "success" => "it did not answer in time".to_owned(),
         "exit-code" => "its program ended with an error".to_owned(),
         "timeout" => "it did not answer within its start time-out".to_owned(),
-        "oom-kill" => "the kernel ended it for want of memory".to_owned(),
-        "start-limit-hit" => "it ended again and again".to_owned(),
+        "oom-kill" => "the kernel killed it: out of memory".to_owned(),
+        "start-limit-hit" => "it keeps exiting; systemd stopped restarting it".to_owned(),
         other => format!("systemd says {other}"),
     }
 }

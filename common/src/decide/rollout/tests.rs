@@ -298,7 +298,7 @@ fn after_a_way_back_that_failed_too_the_next_change_is_made_on_what_was_good() {
     let mut world = World::coming_back();
     world.obey("n2", "1");
     assert_eq!(world.pass(), "paused [] ");
-    let why = "voice on n2: exited with 1; going back failed too: voice on n2: exited with 1";
+    let why = "voice on n2: exited with 1; the rollback failed too: voice on n2: exited with 1";
     assert_eq!(world.rollout.state.why(), why);
     assert_eq!(world.rollout.returns_to(), Some(RevisionNumber(1)));
 }

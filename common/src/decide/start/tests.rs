@@ -15,7 +15,7 @@ fn classified(failed: FailedStart<'_>) -> (String, Option<i64>) {
 
 #[test]
 fn a_program_that_ended_early_is_told_with_its_status() {
-    let told = ("ended with status 3 before it answered".to_owned(), Some(3));
+    let told = ("ended with exit code 3 before it answered".to_owned(), Some(3));
     assert_eq!(classified(ENDED), told);
     assert_eq!(classified(FailedStart { is_container: false, ..ENDED }), told);
 }
