@@ -35,11 +35,11 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let identity = load_identity(&paths);
-    let (reports, told) = watch::channel(Arc::new(empty_report(env.now())));
+    let (reports, published) = watch::channel(Arc::new(empty_report(env.now())));
     // Follows as long as it is held.
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
-    let (session, links) = session(&paths, &settings, &env, told.clone(), identity.as_ref());
+    let (session, links) = session(&paths, &settings, &env, published.clone(), identity.as_ref());
     let passes = Arc::default();
     let inputs = Inputs {
         assignment: links.assignment,
@@ -61,7 +61,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     };
     let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
     let source = metrics::Source {
-        reports: told.clone(),
+        reports: published.clone(),
         session: links.state,
         passes,
         tenant: identity.as_ref().map(|i| i.tenant.to_string()).unwrap_or_default(),
@@ -73,7 +73,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     tokio::select! {
         () = agent.run() => {}
         () = session.run() => {}
-        () = status::keep(paths, told) => {}
+        () = status::keep(paths, published) => {}
         never = offer_metrics(&settings, &env, source) => match never {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

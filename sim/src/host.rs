@@ -1,4 +1,4 @@
-//! The host itself: its settings, its clock, and what happens to it as a whole.
+//! The host: its settings, its clock, and events that affect all of it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,29 +12,29 @@ use crate::faults::Faults;
 use crate::units::{Process, Units};
 use crate::{Daemon, Programs, Registry, Verb};
 
-/// From power-off to the first unit's start.
+/// The time from power-off to the start of the first unit.
 const BOOT: Duration = Duration::from_secs(10);
 
-/// More calls in one moment of tokio's clock are a loop that never waits: on a paused
-/// clock it would go on for ever.
+/// The most calls in one instant of tokio's clock. More of them are a loop that never waits,
+/// which would not end on a paused clock.
 const CALLS_AT_ONCE_MAX: usize = 10_000;
 
-/// A call that was made, failed ones too.
+/// A call that was made, including failed ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     pub daemon: Daemon,
     pub verb: Verb,
 }
 
-/// Everything that a host is given from outside.
+/// The settings of a host.
 pub struct HostSettings {
-    /// Where images come from.
+    /// The registry of images.
     pub registry: Registry,
-    /// What programs in containers do.
+    /// The behaviour of programs in containers.
     pub programs: Arc<dyn Programs>,
     /// Folder of unit files, as `/etc/systemd/system` is.
     pub unit_files: PathBuf,
-    /// Where the engine says that it keeps images and containers; none for a disk of
+    /// The folder in which the engine claims to keep images and containers; none for a disk of
     /// another host.
     pub storage: Option<PathBuf>,
     /// Milliseconds since the epoch.
@@ -55,7 +55,7 @@ struct Shared {
     calls_made: watch::Sender<usize>,
 }
 
-/// All that changes.
+/// The mutable state of a host.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) serial: u64,
@@ -107,8 +107,8 @@ impl Host {
         self.0.calls_made.subscribe()
     }
 
-    /// The call that was one too many in one moment, after which no call is answered:
-    /// whoever calls never waits.
+    /// Returns the call that exceeded the limit of calls in one instant. No call is answered
+    /// after it.
     #[must_use]
     pub fn stuck(&self) -> Option<Call> {
         let state = self.state();
@@ -136,7 +136,7 @@ impl Host {
         (self.0.settings.now_ms)()
     }
 
-    /// Records a call; false where it is one too many.
+    /// Records a call and returns false if it exceeds the limit.
     pub(crate) fn record(&self, daemon: Daemon, verb: Verb) -> bool {
         let now = Instant::now();
         let mut state = self.state();
@@ -159,7 +159,7 @@ impl Host {
         counter.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Does something later, unless the host is dropped before.
+    /// Runs an action later, unless the host is dropped before.
     pub(crate) fn later(&self, pause: Duration, deed: impl FnOnce(&Host) + Send + 'static) {
         let host = Arc::downgrade(&self.0);
         // At the end of a test no runtime is left that could do anything later.

@@ -1,4 +1,4 @@
-//! Jobs of systemd, and waiting for their end.
+//! Starts jobs of systemd and waits for their end.
 
 use std::time::Duration;
 
@@ -58,8 +58,8 @@ impl Systemd {
         }
     }
 
-    /// Takes away the units that the component had under other names. A
-    /// container runs on: killed, a supervisor leaves it to the next one.
+    /// Removes the units that the component had under other names. Its container keeps
+    /// running, because a killed supervisor leaves it to the next one.
     pub(super) async fn retire_others(
         &self,
         instance: &InstanceDocument,
@@ -99,7 +99,7 @@ impl Systemd {
 /// Enables and (re)starts the agent's own unit, as after an enrolment.
 ///
 /// # Errors
-/// What systemd says.
+/// An error of systemd.
 pub async fn start_agent() -> Result<(), RuntimeError> {
     const AGENT: &str = "omlagent.service";
     let failed = |error| failure("start", AGENT, error);
