@@ -40,9 +40,9 @@ mod reporting;
 use self::informer::{Informer, ListSource, Question, Snapshot};
 pub use self::reporting::empty_report;
 
-/// Byte counts of a pull are reported this often.
+/// The interval between reports of the bytes of a pull.
 const PROGRESS: Duration = Duration::from_millis(500);
-/// Use of the host and ages are refreshed this often.
+/// The interval between refreshes of the host usage and of ages.
 const REFRESH: Duration = Duration::from_secs(15);
 /// A wake-up is never nearer than this, so that no error can make the loop spin.
 const WAKE_MIN: Duration = Duration::from_millis(10);
@@ -53,13 +53,13 @@ pub struct Inputs {
     pub assignment: watch::Receiver<Option<AssignmentDocument>>,
     /// The status that each supervisor wrote last.
     pub statuses: watch::Receiver<Statuses>,
-    /// Why there is no session, for the report.
+    /// The reason why there is no session, for the report.
     pub session_trouble: watch::Receiver<Option<String>>,
     /// Samples the use of the host.
     pub usage: Box<dyn FnMut() -> HostUsage + Send>,
     /// Counts the passes.
     pub passes: Arc<AtomicU64>,
-    /// Called now and then, so that a watchdog sees the loop is alive.
+    /// Called at every refresh, so that a watchdog sees that the loop is alive.
     pub alive: Box<dyn Fn(&Report) + Send>,
 }
 
@@ -112,15 +112,15 @@ struct State {
     troubles: BTreeMap<&'static str, String>,
     usage: HostUsage,
     wake_at: Option<Timestamp>,
-    /// The number of the newest question to the runtimes.
+    /// The number of the newest request to the runtimes.
     asked: u64,
-    /// No step is begun before both have answered this one.
+    /// Steps begin only after both runtimes have answered this request.
     needed: u64,
 }
 
 impl Agent {
-    /// The loop over what the cache holds. Spawns what asks the runtimes, so it
-    /// must be called inside a tokio runtime.
+    /// Creates the loop with the state from the cache. It spawns the informers, so it must
+    /// be called inside a tokio runtime.
     #[must_use]
     pub fn new(
         host: Host,
@@ -136,7 +136,7 @@ impl Agent {
             // The first pass notices by how much it was set since.
             mark = kept;
         } else {
-            update::begin_anew(&mut updates, host.clock.now());
+            update::restart_timers(&mut updates, host.clock.now());
         }
         update::retry_now(&mut updates);
         let unsaved = !updates.is_empty();
@@ -165,7 +165,7 @@ impl Agent {
                     self.take_end(ended);
                 }
                 _ = refresh.tick() => self.refresh(),
-                // Bytes come by the thousand lines: a pace for reports, not a wait for anything.
+                // Limits progress reports to one per interval.
                 () = tokio::time::sleep(PROGRESS), if pulls => self.take_progress(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
@@ -193,7 +193,7 @@ impl Agent {
         self.read_documents();
     }
 
-    /// Ends pulls for workloads that were superseded, which only delay the next ones.
+    /// Aborts pulls for superseded workloads, because they delay the next ones.
     fn end_superseded_pulls(&self) {
         for running in self.state.running.values() {
             let busy = self.state.busy.get(&running.component);
@@ -251,13 +251,13 @@ impl Agent {
 
     fn refresh(&mut self) {
         if let Err(error) = reserve::allocate(&self.host.paths, self.host.min_free.state_bytes) {
-            debug!("there is no reserve for a full disk: {}", chain(&error));
+            debug!(error = chain(&error), "cannot allocate disk reserve");
         }
         self.state.usage = (self.inputs.usage)();
         (self.inputs.alive)(&self.reports.borrow());
     }
 
-    /// Asks both runtimes again; returns the number of the question.
+    /// Asks both runtimes for a new listing and returns the number of the request.
     fn ask_again(&mut self) -> u64 {
         self.state.asked += 1;
         let number = self.state.asked;
@@ -270,13 +270,13 @@ impl Agent {
         number
     }
 
-    /// Keeps an instance busy until the host was looked at once more.
+    /// Keeps an instance busy until both runtimes were listed again.
     fn settle(&mut self, component: ComponentName) {
         let number = self.ask_again();
         self.state.settling.insert(component, number);
     }
 
-    /// The newest question that both runtimes have answered, or failed to.
+    /// Returns the newest request that both runtimes have answered or failed to answer.
     fn answered(&self) -> u64 {
         let number = |side: &RuntimeWatch| side.snapshots.borrow().number;
         number(&self.docker).min(number(&self.systemd))

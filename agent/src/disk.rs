@@ -46,7 +46,7 @@ pub(crate) fn has_room(place: &Path, min_bytes: u64) -> Result<(), DiskFull> {
     match room(place) {
         Ok(room) => is_enough(&place.display().to_string(), room, min_bytes),
         Err(error) => {
-            warn!(place = %place.display(), "cannot read free space: {error}");
+            warn!(place = %place.display(), %error, "cannot read free space");
             Ok(())
         }
     }

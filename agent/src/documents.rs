@@ -116,7 +116,7 @@ fn usable<T>(
         Ok(document) => Ok(document),
         Err(DocumentError::File(error)) if !error.is_about_content() => Err(error),
         Err(error) => {
-            warn!(%component, "{component}: a document counts as lost: {}", chain(&error));
+            warn!(%component, error = chain(&error), "cannot read document; treating it as missing");
             Ok(None)
         }
     }

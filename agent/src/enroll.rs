@@ -44,7 +44,9 @@ pub struct Enrollment {
 #[derive(Debug, thiserror::Error)]
 pub enum EnrollError {
     /// It has joined before.
-    #[error("this host is enrolled already, as {node} of {tenant}; use --replace to enrol it anew")]
+    #[error(
+        "this host is enrolled already, as {node} of {tenant}; to enrol it again use --replace"
+    )]
     AlreadyEnrolled { node: String, tenant: String },
     /// The token cannot be read.
     #[error("cannot read the token from {place}")]

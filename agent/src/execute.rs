@@ -46,7 +46,7 @@ enum StepError {
     Blocked(#[from] Blocked),
     #[error("cannot keep its documents")]
     Files(#[from] FileError),
-    #[error("no document says what it was made from")]
+    #[error("the instance document is missing")]
     NoInstance,
     #[error(transparent)]
     CallsCame(#[from] CallsCame),
@@ -132,11 +132,13 @@ impl Host {
                 crate::probe::count(&output.stdout, &probe.before)
             }
             Ok(output) => {
-                debug!(component = %work.component, "not counted: exit status {}", output.exit_code);
+                let exit_code = output.exit_code;
+                debug!(component = %work.component, exit_code, "cannot count calls");
                 None
             }
             Err(error) => {
-                debug!(component = %work.component, "not counted: {}", chain(&error));
+                let error = chain(&error);
+                debug!(component = %work.component, error, "cannot count calls");
                 None
             }
         }
@@ -147,7 +149,7 @@ impl Host {
         match self.docker.list(&[]).await {
             Ok(mut listing) => listing.labels.remove(component).flatten(),
             Err(error) => {
-                debug!(%component, "cannot read its label: {}", chain(&error));
+                debug!(%component, error = chain(&error), "cannot read label");
                 None
             }
         }
@@ -237,7 +239,7 @@ impl Host {
             Ok(report) => Ok(report),
             Err(error @ RuntimeError::Unavailable { .. }) => Err(error.into()),
             Err(error) => {
-                warn!(%component, "{component}: cannot read how it ended: {}", chain(&error));
+                warn!(%component, error = chain(&error), "cannot read the exit report");
                 Ok(ExitReport::default())
             }
         }

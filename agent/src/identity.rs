@@ -1,5 +1,5 @@
-//! The host's certificate and key on disk, and how they are replaced without
-//! ever being without a pair that fits.
+//! The certificate and key of the host on disk. They are replaced so that a matching pair
+//! exists at every moment.
 
 use std::path::PathBuf;
 
@@ -12,10 +12,10 @@ use crate::files::{self, FileError};
 use crate::paths::Paths;
 
 const KEY: &str = "node.key";
-/// Where a key waits for its certificate.
+/// The file of a key whose certificate was requested.
 const NEXT_KEY: &str = "node.key.next";
 
-/// Who this host is, and the proof of it.
+/// The name of this host and its credentials.
 #[derive(Debug, Clone)]
 pub struct HostIdentity {
     pub credentials: Credentials,
@@ -30,19 +30,19 @@ pub struct IdentityFiles {
     folder: PathBuf,
 }
 
-/// Why there is no usable identity.
+/// An error while the identity is read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// A file cannot be read or written.
     #[error("cannot use the host's identity files")]
     Files(#[from] FileError),
-    /// Certificate and key are no use.
+    /// The certificate and the key cannot be used.
     #[error("the host's certificate cannot be used")]
     Tls(#[from] TlsError),
-    /// The certificate says nothing of a node.
+    /// The certificate does not name a node.
     #[error("the host's certificate does not say who the host is")]
     Nameless(#[from] InvalidPeer),
-    /// The certificate is somebody else's.
+    /// The certificate was issued to something other than a node.
     #[error("the certificate is of {0}, not of a node")]
     NotANode(Identity),
     /// A key could not be made.
@@ -50,7 +50,7 @@ pub enum IdentityError {
     Key(#[from] rcgen::Error),
 }
 
-/// A key that asks for a certificate.
+/// A key and the request for its certificate.
 pub struct KeyRequest {
     pub key_pem: String,
     /// PKCS#10, DER.
@@ -64,7 +64,7 @@ impl IdentityFiles {
         Self { folder: paths.state.join("identity") }
     }
 
-    /// Who this host is; none before it enrolled.
+    /// Loads the identity; none before the host is enrolled.
     ///
     /// # Errors
     /// Files that are there and cannot be used.
@@ -72,7 +72,7 @@ impl IdentityFiles {
         Ok(self.find()?.map(|(identity, _key_file)| identity))
     }
 
-    /// The pair that fits, and the file its key is in.
+    /// Finds the matching pair and the file of its key.
     fn find(&self) -> Result<Option<(HostIdentity, &'static str)>, IdentityError> {
         let read = |name: &str| files::read_if_there(&self.folder.join(name));
         let (Some(ca_pem), Some(certificate_pem)) = (read("ca.pem")?, read("node.pem")?) else {
@@ -92,9 +92,9 @@ impl IdentityFiles {
         found.map_or(Ok(None), Err)
     }
 
-    /// Ends a renewal that a crash cut short: the interim name is about to be
-    /// written over, and may hold the only key that fits. Not done by whoever
-    /// only looks: another process may be between the same two renames.
+    /// Completes an interrupted renewal. Only the agent may call it, because another process
+    /// could be between the same two renames. The interim file, which is about to be
+    /// overwritten, may hold the only key that fits.
     fn end_renewal(&self) -> Result<(), FileError> {
         match self.find() {
             Ok(Some((_identity, NEXT_KEY))) => {
@@ -106,20 +106,20 @@ impl IdentityFiles {
         }
     }
 
-    /// Keeps a key that a certificate is about to be asked for.
+    /// Writes a key to disk before its certificate is requested.
     ///
     /// # Errors
-    /// What the file system says.
+    /// An error of the file system.
     pub fn keep_next_key(&self, request: &KeyRequest) -> Result<(), IdentityError> {
         self.end_renewal()?;
         let path = self.folder.join(NEXT_KEY);
         Ok(files::write_durably(&path, request.key_pem.as_bytes(), 0o600)?)
     }
 
-    /// Keeps a certificate and its key, in place of those before.
+    /// Replaces the certificate and the key on disk.
     ///
     /// # Errors
-    /// A certificate that does not fit, or what the file system says.
+    /// A certificate that does not match the key, or an error of the file system.
     pub fn keep(
         &self,
         certificate: &v1::Certificate,
@@ -159,7 +159,7 @@ impl HostIdentity {
 }
 
 impl KeyRequest {
-    /// A new key that never leaves this host.
+    /// Creates a key, which never leaves this host, and its request.
     ///
     /// # Errors
     /// When the system gives no randomness.
@@ -167,7 +167,7 @@ impl KeyRequest {
         Self::of(&KeyPair::generate()?)
     }
 
-    /// A request by a key that is there already.
+    /// Creates a request for an existing key.
     ///
     /// # Errors
     /// When the text is no key.

@@ -1,5 +1,5 @@
-//! What must hold before anything new is made: free space on the disks, and ports
-//! that nobody else listens on. It only reads, and nothing was stopped yet.
+//! Checks before something new is created: free disk space, and ports on which no other
+//! program listens. The checks only read, and they run before anything is stopped.
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -19,13 +19,13 @@ use crate::host::Host;
 use crate::paths::Slot;
 use crate::runtime::{Listing, PullProgress, RuntimeError};
 
-/// From one check of the disk to the next while an image is pulled.
+/// The pause between two checks of the disk while an image is pulled.
 const CHECK_PAUSE: Duration = Duration::from_secs(1);
 /// `tcp_states.h`: a socket that listens, and one that is bound to no peer.
 const LISTENING: &str = "0A";
 const UNCONNECTED: &str = "07";
 
-/// Why nothing new is made for now.
+/// The reason why nothing new may be created now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Blocked {
     #[error(transparent)]
@@ -37,7 +37,7 @@ pub(crate) enum Blocked {
 }
 
 impl Host {
-    /// Whether an image may be pulled of which so many bytes are still to come.
+    /// Checks that the disk has room for `more_bytes` of an image.
     pub(crate) async fn may_pull(&self, more_bytes: u64) -> Result<(), Blocked> {
         match self.docker.storage().await? {
             Some(place) => {
@@ -47,8 +47,8 @@ impl Host {
         }
     }
 
-    /// Checks the disk while an image is pulled, and returns when it does not fit: how
-    /// large it is shows only then, and what runs needs the disk too.
+    /// Checks the disk while an image is pulled, and returns when the rest does not fit. The
+    /// size of an image is known only during the pull.
     pub(crate) async fn until_disk_full(
         &self,
         mut progress: watch::Receiver<PullProgress>,
@@ -67,7 +67,7 @@ impl Host {
         pending().await
     }
 
-    /// Whether the instance's container may be created. One that is there already may stay.
+    /// Checks that the container of the instance may be created. An existing one passes.
     pub(crate) async fn may_create(&self, instance: &InstanceDocument) -> Result<(), Blocked> {
         let listing = self.docker.list(&[]).await?;
         let hash = instance.workload_hash();
@@ -108,8 +108,8 @@ impl Host {
         first_taken(&wanted, &self.own_ports(listing).await?)
     }
 
-    /// The ports that our running instances listen on by their documents. Who holds one
-    /// of those stops for the change, or the plan has refused it.
+    /// Returns the ports of our running instances by their documents. An instance that has
+    /// one of them stops for the change, or the plan has refused the change.
     async fn own_ports(&self, listing: &Listing) -> Result<BTreeSet<Port>, RuntimeError> {
         let mut own = BTreeSet::new();
         let running = || listing.containers.iter().filter(|(_, found)| found.is_running());
@@ -119,8 +119,8 @@ impl Host {
         }
         for component in documents::components(&self.paths).unwrap_or_else(|error| {
             warn!(
-                "cannot read the component documents; port ownership is incomplete: {}",
-                chain(&error)
+                error = chain(&error),
+                "cannot read the component documents; port ownership is incomplete"
             );
             Vec::new()
         }) {
@@ -133,7 +133,11 @@ impl Host {
                     own.extend(&document.ports);
                 }
                 Ok(_) => {}
-                Err(error) => warn!(%component, "{component}: {}", chain(&error)),
+                Err(error) => warn!(
+                    %component,
+                    error = chain(&error),
+                    "cannot read document; its ports are not known"
+                ),
             }
         }
         Ok(own)
@@ -147,7 +151,7 @@ fn first_taken(wanted: &[Port], own: &BTreeSet<Port>) -> Result<(), Blocked> {
     }
 }
 
-/// The ports of the host on which some program listens.
+/// Returns the ports of the host on which a program listens.
 fn listeners(proc: &Path) -> BTreeSet<Port> {
     let tables = [
         ("tcp", Protocol::Tcp, LISTENING),
@@ -164,15 +168,15 @@ fn listeners(proc: &Path) -> BTreeSet<Port> {
                 let numbers = text.lines().filter_map(|line| bound(line, state));
                 found.extend(numbers.map(|number| Port { number, protocol }));
             }
-            Err(error) => warn!("cannot read which ports are in use: {}", chain(&error)),
+            Err(error) => warn!(error = chain(&error), "cannot read which ports are in use"),
         }
     }
     found
 }
 
-/// The port of a line of `/proc/net/tcp` (proc_net_tcp(5)), where its socket is
-/// in that state and bound to every address or to 127.0.0.1, where probes ask:
-/// only such a socket is surely in the way.
+/// Returns the port of a line of `/proc/net/tcp` (proc_net_tcp(5)) if its socket is in that
+/// state and bound to every address or to 127.0.0.1, which probes use. Only such a socket
+/// is certain to be a conflict.
 fn bound(line: &str, state: &str) -> Option<u16> {
     const IN_THE_WAY: [&str; 4] = [
         "00000000",

@@ -1,5 +1,5 @@
-//! Health: one question asked once, and its answer. Remembers nothing; when to
-//! ask again and what many answers mean is the supervisor's part.
+//! Runs one probe once and returns its result. It keeps no state: the supervisor decides
+//! when to probe again and what several results mean.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -28,33 +28,33 @@ pub use model::ModelProber;
 /// To find out what became of the command before.
 const COMMAND_MARGIN: Duration = Duration::from_secs(1);
 
-/// What one question gave. The texts do not change while the state does not.
+/// The result of one probe. The text stays the same while the state does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Good(String),
-    /// None, or a wrong one.
+    /// The program did not answer, or answered with an error.
     Bad(String),
-    /// The question could not be asked: nothing is known.
+    /// The probe could not run, so the health is unknown.
     Unknown(String),
 }
 
-/// The container that commands run in, and what else questions need.
+/// The container that commands run in, and other inputs of a probe.
 #[derive(Clone, Copy)]
 pub struct ProbeTarget<'a> {
     pub engine: &'a dyn ContainerEngine,
     pub container: &'a str,
-    /// To tell the answers to one question from those to another.
+    /// Source of the identifiers that match an answer to its probe.
     pub random: &'a Random,
 }
 
-/// Asks the program in a container whether it is well.
+/// Probes the program in a container.
 #[async_trait]
 pub trait Prober: Send + Sync {
-    /// Asks once, for at most the time given.
+    /// Runs the probe once with a time limit.
     async fn ask(&self, check: &Check, timeout_ms: u64, target: ProbeTarget<'_>) -> Answer;
 }
 
-/// The prober of a host: it asks over the host's own network, and inside containers.
+/// The prober of a host. It uses the network of the host, and runs commands inside containers.
 #[derive(Debug, Clone, Copy)]
 pub struct LocalProber;
 
@@ -101,7 +101,7 @@ async fn ask(check: &Check, timeout_ms: u64, target: ProbeTarget<'_>) -> Answer 
     }
 }
 
-/// Why there was no good answer.
+/// The reason why a probe failed.
 #[derive(Debug)]
 struct Silence(String);
 

@@ -1,5 +1,5 @@
-//! Space on the disk for the writes that must not fail: a file without meaning that
-//! is removed when the disk is full, so that what was running can come back.
+//! The disk reserve: a file without content of its own that is removed when the disk is
+//! full, so that the writes for a restart or a rollback succeed.
 
 use std::io::ErrorKind;
 
@@ -10,10 +10,10 @@ use crate::files::{self, FileError};
 use crate::paths::Paths;
 
 const SIZE_BYTES: usize = 1 << 20;
-/// The byte that the reserve is filled with; zeros might take no space.
+/// The byte that fills the reserve; a file of zeros might be stored without blocks.
 const FILLING: u8 = 0xA5;
 
-/// Writes; on a full disk removes the reserve and writes once more.
+/// Runs `write`. If the disk is full, it removes the reserve and runs `write` again.
 ///
 /// # Errors
 /// The error of the last write.
@@ -26,18 +26,17 @@ pub(crate) fn release_and_retry<T>(
             if !files::remove_durably(&paths.reserve())? {
                 return Err(error);
             }
-            warn!("the disk is full; the reserve {} was removed", paths.reserve().display());
+            warn!(file = %paths.reserve().display(), "disk full; disk reserve released");
             write()
         }
         done => done,
     }
 }
 
-/// Makes the reserve, unless it is there or its disk has less free space than that:
-/// who needs the rest now goes first.
+/// Creates the reserve, unless it exists or its disk has less than `free_bytes_min` free.
 ///
 /// # Errors
-/// What the file system says.
+/// An error of the file system.
 pub(crate) fn allocate(paths: &Paths, free_bytes_min: u64) -> Result<(), FileError> {
     let path = paths.reserve();
     let has_room = room(&paths.state).map_or(true, |room| room.bytes >= free_bytes_min);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use oml_common::document::assignment::AssignmentDocument;
-use oml_common::document::report::Report;
+use oml_common::document::report::{Phase, Report};
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use oml_daemon::log;
@@ -35,11 +35,11 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let identity = load_identity(&paths);
-    let (reports, told) = watch::channel(Arc::new(empty_report(env.now())));
+    let (reports, published) = watch::channel(Arc::new(empty_report(env.now())));
     // Follows as long as it is held.
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
-    let (session, links) = session(&paths, &settings, &env, told.clone(), identity.as_ref());
+    let (session, links) = session(&paths, &settings, &env, published.clone(), identity.as_ref());
     let passes = Arc::default();
     let inputs = Inputs {
         assignment: links.assignment,
@@ -61,32 +61,32 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     };
     let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
     let source = metrics::Source {
-        reports: told.clone(),
+        reports: published.clone(),
         session: links.state,
         passes,
         tenant: identity.as_ref().map(|i| i.tenant.to_string()).unwrap_or_default(),
         node: identity.as_ref().map(|i| i.node.to_string()).unwrap_or_default(),
     };
-    info!("omlagent {} runs", env!("CARGO_PKG_VERSION"));
+    info!(version = env!("CARGO_PKG_VERSION"), "agent started");
     notify(&[NotifyState::Ready]);
     // All of it lives and ends together; nothing outlives this.
     tokio::select! {
         () = agent.run() => {}
         () = session.run() => {}
-        () = status::keep(paths, told) => {}
+        () = status::keep(paths, published) => {}
         never = offer_metrics(&settings, &env, source) => match never {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     notify(&[NotifyState::Stopping]);
-    info!("the agent ends; what runs goes on");
+    info!("agent stopping; components keep running");
     Ok(())
 }
 
 /// An identity that cannot be used stops nothing: the host works by its cache.
 fn load_identity(paths: &Paths) -> Option<HostIdentity> {
     IdentityFiles::new(paths).load().unwrap_or_else(|error| {
-        warn!("{}", chain(&error));
+        warn!(error = chain(&error), "cannot load the identity");
         None
     })
 }
@@ -140,7 +140,7 @@ async fn offer_metrics(settings: &Settings, env: &Env, source: metrics::Source) 
         Ok(listener) => metrics::serve(listener, source).await,
         Err(error) => {
             // A taken port is no reason to leave a host alone.
-            warn!(%address, "metrics are not offered at {address}: {error}");
+            warn!(%address, %error, "cannot serve metrics");
             pending().await
         }
     }
@@ -148,7 +148,7 @@ async fn offer_metrics(settings: &Settings, env: &Env, source: metrics::Source) 
 
 fn say_alive(report: &Report) {
     let instances = report.instances.len();
-    let ready = report.instances.values().filter(|i| i.phase.as_str() == "ready").count();
+    let ready = report.instances.values().filter(|i| i.phase == Phase::Ready).count();
     let words = match (report.applied, report.troubles.first()) {
         (_, Some(trouble)) => trouble.clone(),
         (Some(generation), None) => {
@@ -161,6 +161,6 @@ fn say_alive(report: &Report) {
 
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        warn!("systemd cannot be told: {error}");
+        warn!(%error, "cannot notify systemd");
     }
 }

@@ -34,14 +34,14 @@ use self::error::SessionError;
 pub use self::facts::{HostFacts, OwnAddress};
 use self::renewal::{Held, RETRY_MIN};
 
-/// The first pause after a failure is at most this long.
+/// The upper bound of the first pause after a failure.
 const PAUSE_FIRST_MS: u64 = 500;
-/// No pause is longer.
+/// The upper bound of every pause.
 const PAUSE_LONGEST_MS: u64 = 30_000;
-/// A session that lasted this long was a good one.
+/// A session that lasted this long resets the pause between attempts.
 const GOOD: Duration = Duration::from_secs(30);
 
-/// The session and what it moves.
+/// The inputs and outputs of the session.
 pub struct Session {
     pub settings: Arc<Settings>,
     pub files: IdentityFiles,
@@ -55,9 +55,9 @@ pub struct Session {
     pub assignments: watch::Sender<Option<AssignmentDocument>>,
     pub reports: watch::Receiver<Arc<Report>>,
     pub state: watch::Sender<SessionState>,
-    /// Why there is no session, for the report.
+    /// The reason why there is no session, for the report.
     pub trouble: watch::Sender<Option<String>>,
-    /// How a controller is reached.
+    /// Opens the connection to a controller.
     pub dial: Dial,
 }
 
@@ -90,9 +90,9 @@ pub struct SessionState {
     pub failures: u64,
 }
 
-/// Why a session is left without a failure.
+/// The end of a session without a failure.
 enum Left {
-    /// There is a new certificate to be shown.
+    /// The certificate was renewed, and the next session uses it.
     Renewed,
 }
 
@@ -123,7 +123,7 @@ impl Session {
                     continue;
                 }
                 Err(error) => {
-                    warn!(endpoint, "no session with {endpoint}: {}", chain(&error));
+                    warn!(endpoint, error = chain(&error), "session failed");
                     self.state.send_modify(|state| state.failures += 1);
                 }
             }
@@ -138,9 +138,9 @@ impl Session {
         }
     }
 
-    /// Waits for ever: without an identity or a controller there is nothing to try again.
+    /// Never returns: without an identity or a controller no session can begin.
     async fn rest(&self, why: &str) {
-        info!("no session: {why}");
+        info!(reason = why, "no session");
         self.trouble.send_replace(Some(why.to_owned()));
         pending().await
     }
@@ -166,7 +166,7 @@ impl Session {
             if !held.may_recover() {
                 return Err(refusal);
             }
-            warn!(endpoint, "{endpoint} refuses the host's certificate");
+            warn!(endpoint, "controller refuses the certificate");
             unrecovered = self.recover(held).await.err();
         }
         match unrecovered {
@@ -179,8 +179,8 @@ impl Session {
     }
 }
 
-/// Full jitter: anything up to a bound that doubles, so that hosts that lost
-/// their controller together do not come back together.
+/// Returns a pause with full jitter: a random time up to a bound that doubles, so that
+/// hosts that lost their controller together do not reconnect together.
 fn pause(failures: u32, random: &Random) -> Duration {
     let bound_ms = (PAUSE_FIRST_MS << failures.min(10)).min(PAUSE_LONGEST_MS);
     random.jitter(Duration::from_millis(bound_ms))

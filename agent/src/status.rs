@@ -28,7 +28,7 @@ pub async fn keep(paths: Paths, mut reports: watch::Receiver<Arc<Report>>) {
     while reports.changed().await.is_ok() {
         let text = document::write(&**reports.borrow_and_update());
         if let Err(error) = files::write_volatile(&file(&paths), text.as_bytes(), 0o600) {
-            warn!("`omlagent status` will show an old state: {}", chain(&error));
+            warn!(error = chain(&error), "cannot write the report that omlagent status shows");
         }
     }
 }
@@ -37,9 +37,7 @@ pub async fn keep(paths: Paths, mut reports: watch::Receiver<Arc<Report>>) {
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
     /// No agent has run since the boot.
-    #[error(
-        "the agent has not said anything since this host was started; is omlagent.service running?"
-    )]
+    #[error("no report from the agent since boot; check systemctl status omlagent")]
     Nothing,
     /// It holds what programs wrote last.
     #[error("only root may read the agent's report; try `sudo omlagent status`")]
@@ -48,7 +46,7 @@ pub enum StatusError {
     #[error("cannot read the agent's report")]
     File(#[source] files::FileError),
     /// A report of another release, or no report.
-    #[error("the agent's report cannot be understood")]
+    #[error("the agent's report is invalid or from another release")]
     Unreadable(#[from] ReadError),
 }
 
@@ -99,7 +97,7 @@ fn describe_instance(instance: &InstanceReport) -> String {
     let version = instance.version.as_ref().map_or("-", |version| version.as_str());
     let calls = instance.active.map_or_else(String::new, |count| format!(", {count} active"));
     let phase = instance.phase.as_str();
-    format!("{phase:<10} {version:<20} {health}{calls}  {}", printable(&instance.reason))
+    format!("{phase:<15} {version:<20} {health}{calls}  {}", printable(&instance.reason))
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ impl Follower {
                 }
             }
             Ok(_) => {}
-            Err(error) => warn!("the status files are not followed well: {}", chain(&error)),
+            Err(error) => warn!(error = chain(&error), "status watch failed"),
         }
     }
 
@@ -116,7 +116,7 @@ fn read_all(paths: &Paths) -> Option<Statuses> {
     let entries = std::fs::read_dir(&folder)
         .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
         .inspect_err(|error| {
-            warn!("what supervisors say in {} is not known: {error}", folder.display())
+            warn!(folder = %folder.display(), %error, "cannot list status files");
         })
         .ok()?;
     let names = entries.iter().filter_map(|entry| component_of(&entry.path()));
@@ -125,7 +125,7 @@ fn read_all(paths: &Paths) -> Option<Statuses> {
 
 fn read_one(paths: &Paths, component: &ComponentName) -> Option<Status> {
     documents::read_status(paths, component).unwrap_or_else(|error| {
-        warn!(%component, "{component}: its status says nothing: {}", chain(&error));
+        warn!(%component, error = chain(&error), "cannot read status");
         None
     })
 }

@@ -70,7 +70,7 @@ impl Sampler {
             }
             Err(error) => {
                 if self.logged.insert(what) {
-                    warn!("the use of the host is not known well: {what}: {error}");
+                    warn!(what, %error, "cannot read host usage");
                 }
                 None
             }

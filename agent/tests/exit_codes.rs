@@ -36,7 +36,10 @@ fn a_mistake_ends_with_2_and_trouble_with_1() {
         (here, token, "voice-1", 1, "cannot reach the controller"),
     ] {
         let arguments = ["--controller", controller, "--token-file", token_file, "--name", name];
-        let (ended, told) = enroll(folder.path(), &arguments);
-        assert!(ended == Some(code) && told.contains(words), "{arguments:?}: {ended:?}: {told}");
+        let (ended, output) = enroll(folder.path(), &arguments);
+        assert!(
+            ended == Some(code) && output.contains(words),
+            "{arguments:?}: {ended:?}: {output}"
+        );
     }
 }

@@ -240,7 +240,7 @@ async fn serve(
     let served = router.serve_with_incoming_shutdown(incoming, shutdown.requested()).await;
     if let Err(error) = served {
         let error = chain(&error);
-        tracing::error!(%error, "a port is not served any more");
+        tracing::error!(%error, "server stopped unexpectedly");
     }
 }
 
@@ -275,7 +275,7 @@ impl Running {
             self.shutdown.all_ended().await;
         };
         if timeout(STOP_LIMIT, ended).await.is_err() {
-            tracing::warn!("something did not end in time");
+            tracing::warn!("shutdown timed out");
         }
         self.ports.shutdown().await;
     }

@@ -1,4 +1,4 @@
-//! The container engine: images, containers, and what happens to them.
+//! The container engine: images, containers and events.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -11,16 +11,16 @@ use crate::{Behaviour, Daemon, ExecAnswer, Fault, HostModel, Image, Verb};
 mod life;
 mod look;
 
-/// An image's way from the registry.
+/// The time that a pull takes.
 const PULL: Duration = Duration::from_secs(4);
-/// From the request for a container to the container.
+/// The time that the creation of a container takes.
 const CREATE: Duration = Duration::from_millis(200);
-/// Bytes of every image.
+/// The size of every image in bytes.
 const IMAGE_BYTES: u64 = 1_000_000;
-/// Events that are kept.
+/// The number of events that are kept.
 const EVENTS_MAX: usize = 10_000;
 
-/// Whether a container runs.
+/// The state of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContainerState {
     /// It was never started.
@@ -34,7 +34,7 @@ pub enum ContainerState {
         code: i64,
         /// When, in milliseconds since the epoch.
         at_ms: u64,
-        /// The kernel killed it for want of memory.
+        /// The kernel killed it because memory ran out.
         out_of_memory: bool,
     },
 }
@@ -56,15 +56,15 @@ pub struct Container {
     pub state: ContainerState,
     /// What its program wrote.
     pub log: Vec<String>,
-    /// When it was last started: no clock that is set makes it younger.
+    /// The time of its last start, on a clock that is never set.
     started: Option<Instant>,
     /// Counts its starts, so that what was due for an earlier one is void.
     starts: u64,
-    /// What its program does since the last start.
+    /// The behaviour of its program since the last start.
     behaviour: Behaviour,
 }
 
-/// A container that is asked for.
+/// The request for a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewContainer {
     pub name: String,
@@ -77,7 +77,7 @@ pub struct NewContainer {
     pub environment: Vec<String>,
 }
 
-/// What happened to a container.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventAction {
     /// It was made.
@@ -104,7 +104,7 @@ pub struct Event {
     pub action: EventAction,
 }
 
-/// How a wait for a container's end came out.
+/// The result of waiting for the end of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitEnd {
     /// The container ended with this status.
@@ -113,10 +113,10 @@ pub enum WaitEnd {
     Lost,
 }
 
-/// Why the engine did not do it.
+/// An error of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
-    /// A fault that was asked for.
+    /// A requested fault.
     #[error(transparent)]
     Fault(#[from] Fault),
     /// The registry refuses the image.
@@ -133,7 +133,7 @@ pub enum EngineError {
     /// The image is not on the host.
     #[error("No such image: {0}")]
     NoImage(String),
-    /// The name or the state of a container is in the way.
+    /// The name or the state of a container conflicts with the request.
     #[error("{0}")]
     Conflict(String),
 }
@@ -143,7 +143,7 @@ pub(crate) struct Engine {
     pub(crate) images: BTreeSet<Image>,
     pub(crate) containers: Vec<Container>,
     events: VecDeque<Event>,
-    /// Volumes that were ever made; nothing takes one away.
+    /// The volumes that were ever created; none is ever removed.
     volumes: BTreeSet<String>,
 }
 
@@ -225,7 +225,7 @@ impl HostModel {
     /// Every container, running or not, oldest first.
     ///
     /// # Errors
-    /// A fault that was asked for.
+    /// A requested fault.
     pub async fn list_containers(&self) -> Result<Vec<Container>, EngineError> {
         self.enter(Daemon::Engine, Verb::Read).await?;
         Ok(self.state().engine.containers.clone())
@@ -234,7 +234,7 @@ impl HostModel {
     /// One container by id or name; none if it does not exist.
     ///
     /// # Errors
-    /// A fault that was asked for.
+    /// A requested fault.
     pub async fn inspect_container(&self, id: &str) -> Result<Option<Container>, EngineError> {
         self.enter(Daemon::Engine, Verb::Read).await?;
         Ok(self.state().engine.find(id).ok().cloned())
@@ -243,7 +243,7 @@ impl HostModel {
     /// Images that are completely present.
     ///
     /// # Errors
-    /// A fault that was asked for.
+    /// A requested fault.
     pub async fn list_images(&self) -> Result<Vec<Image>, EngineError> {
         self.enter(Daemon::Engine, Verb::Read).await?;
         Ok(self.state().engine.images.iter().cloned().collect())
@@ -355,7 +355,7 @@ impl HostModel {
     /// span that is still to come.
     ///
     /// # Errors
-    /// A fault that was asked for.
+    /// A requested fault.
     pub async fn events(
         &self,
         id: &str,

@@ -1,5 +1,5 @@
-//! What goes wrong on request: a daemon that is away, a call that fails once, a
-//! call that is held.
+//! Faults on request: a daemon that does not answer, a call that fails once, and a call
+//! that is held.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -40,7 +40,7 @@ pub enum Verb {
     Enable,
 }
 
-/// Why a call failed although nothing was wrong with it.
+/// A fault that a test requested.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The daemon does not answer.

@@ -1,4 +1,4 @@
-//! The host itself: its settings, its clock, and what happens to it as a whole.
+//! The host: its settings, its clock, and events that affect all of it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ mod calls;
 
 pub use calls::Call;
 
-/// From power-off to the first unit's start.
+/// The time from power-off to the start of the first unit.
 const BOOT: Duration = Duration::from_secs(10);
 
 /// What the programs inside containers do; implemented by whoever embeds the model.
@@ -28,15 +28,15 @@ pub trait Programs: Send + Sync {
     fn exec(&self, container: &Container, command: &[String]) -> ExecAnswer;
 }
 
-/// Everything that a host is given from outside.
+/// The settings of a host.
 pub struct HostSettings {
-    /// Where images come from.
+    /// The registry of images.
     pub registry: Registry,
-    /// What programs in containers do.
+    /// The behaviour of programs in containers.
     pub programs: Arc<dyn Programs>,
     /// Folder of unit files, as `/etc/systemd/system` is.
     pub unit_files: PathBuf,
-    /// Where the engine says that it keeps images and containers; none for a disk of
+    /// The folder in which the engine claims to keep images and containers; none for a disk of
     /// another host.
     pub storage: Option<PathBuf>,
     /// Milliseconds since the epoch.
@@ -57,7 +57,7 @@ struct Shared {
     calls_made: watch::Sender<usize>,
 }
 
-/// All that changes.
+/// The mutable state of a host.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) serial: u64,

@@ -17,7 +17,7 @@ pub(crate) use file::Definition;
 pub use job::Job;
 pub use process::{Notifier, Process, Signal};
 
-/// Ends of jobs that a client has not read yet.
+/// The number of job ends that are kept for a slow client.
 const JOB_ENDS_MAX: usize = 1_024;
 
 /// The state of a unit, in systemd's terms.
@@ -35,7 +35,7 @@ pub enum ActiveState {
     Failed,
 }
 
-/// How a main process ended (waitid(2)).
+/// The end of a main process (waitid(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitCause {
     /// It ended with this status.
@@ -67,16 +67,16 @@ pub struct UnitState {
     pub result: String,
     /// How often systemd started it again by itself since the last deliberate start.
     pub restarts: u32,
-    /// How its main process ended.
+    /// The end of its main process.
     pub exit: Option<ExitCause>,
-    /// What its main process says of itself.
+    /// The status text that its main process sent.
     pub status_text: String,
 }
 
-/// Why systemd did not do it.
+/// An error of systemd.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
-    /// A fault that was asked for.
+    /// A requested fault.
     #[error(transparent)]
     Fault(#[from] Fault),
     /// No file stands behind the unit.
@@ -116,7 +116,7 @@ struct Unit {
     starts: Vec<Instant>,
     /// A stop was requested while its process still runs.
     stops: bool,
-    /// Why its process is being ended: the result it will have.
+    /// The result that the unit will have when its process has ended.
     verdict: Option<&'static str>,
 }
 
@@ -125,7 +125,7 @@ impl HostModel {
     /// A unit's state; one that is not known is loaded.
     ///
     /// # Errors
-    /// A fault that was asked for.
+    /// A requested fault.
     pub async fn load_unit(&self, name: &str) -> Result<UnitState, UnitError> {
         self.enter(Daemon::Systemd, Verb::Read).await?;
         let on_disk = self.read_definition(name);
@@ -186,7 +186,7 @@ impl HostModel {
     /// Reads all unit files again.
     ///
     /// # Errors
-    /// A fault that was asked for.
+    /// A requested fault.
     pub async fn reload_units(&self) -> Result<(), UnitError> {
         self.enter(Daemon::Systemd, Verb::Reload).await?;
         let names: Vec<String> = self.state().units.units.keys().cloned().collect();
@@ -245,7 +245,7 @@ impl HostModel {
     /// Makes a unit start at boot, or not any more.
     ///
     /// # Errors
-    /// A fault that was asked for.
+    /// A requested fault.
     pub async fn enable_unit(&self, name: &str, is_enabled: bool) -> Result<(), UnitError> {
         self.enter(Daemon::Systemd, Verb::Enable).await?;
         let mut state = self.state();
@@ -305,7 +305,7 @@ impl HostModel {
         self.begin_job(name, kind)
     }
 
-    /// Names and states of all units in memory.
+    /// Returns the names and states of all units in memory.
     #[must_use]
     pub fn units(&self) -> Vec<(String, UnitState)> {
         let state = self.state();
@@ -344,7 +344,7 @@ impl Unit {
         matches!(self.state.active, ActiveState::Inactive | ActiveState::Failed)
     }
 
-    /// Enters a state; what was due in the one before is void.
+    /// Enters a state and voids what was due in the previous one.
     fn enter(&mut self, active: ActiveState, now_ms: u64) {
         self.epoch += 1;
         let before = self.state.active;

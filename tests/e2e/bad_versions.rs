@@ -95,7 +95,7 @@ fn rolls_back(fleet: &Fleet, target: &Target, bad: &BadVersion) -> Result<()> {
         Some(code) => check(printed.contains(&format!("exit code {code}")), &printed)?,
         None => check(printed.contains("did not answer within"), &printed)?,
     }
-    check(printed.contains("while it had to stay healthy") == bad.dies_in_soak, &printed)?;
+    check(printed.contains("during its soak") == bad.dies_in_soak, &printed)?;
     let after = wait_ready(fleet, node, component)?;
     check(after["version"] == before["version"], format!("{after}"))?;
     check(after["digest"] == before["digest"], format!("{after}"))?;

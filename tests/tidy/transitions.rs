@@ -202,8 +202,9 @@ impl World {
         for node in &plans.nodes {
             let plan = self.targets.get(node).map(|target| plans.of(*target));
             let held = self.assignments.get(node);
-            let anew = self.rollout.force_reissue(node);
-            let input = assign::Input { epoch: 1, tenant: &tenant, node, plan, held, anew };
+            let force_reissue = self.rollout.force_reissue(node);
+            let input =
+                assign::Input { epoch: 1, tenant: &tenant, node, plan, held, force_reissue };
             if let Some(next) = assign(input) {
                 self.assignments.insert(node.clone(), next);
             }

@@ -119,7 +119,7 @@ impl Informer {
             match answer {
                 Ok(listing) => {
                     if let Some(away) = snapshot.away.take() {
-                        info!("answers again; it was: {}", away.words());
+                        info!(outage = away.words(), "daemon answers again");
                     }
                     snapshot.listing = Some(Arc::new(listing));
                     snapshot.listed_at = Some(now);
@@ -127,7 +127,7 @@ impl Informer {
                 Err(error) => {
                     let message = chain(&error);
                     if snapshot.away.is_none() {
-                        warn!("cannot list the host: {message}");
+                        warn!(error = message, "cannot list the host");
                     }
                     let since = snapshot.away.as_ref().map_or(now, |away| away.since);
                     snapshot.away = Some(Unavailable { since, message });

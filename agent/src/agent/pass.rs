@@ -1,5 +1,5 @@
-//! One pass of the loop: what was found, what follows, what is begun. What follows
-//! is decided in `oml_common::decide`.
+//! One pass of the loop: it observes the host, decides by `oml_common::decide`, starts
+//! steps and reports.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::observe::{Sources, join};
 use crate::runtime::{Listing, PullProgress};
 
 impl Agent {
-    /// Looks at the host, decides, begins what may begin and reports.
+    /// Observes the host, decides, starts the steps that may start and reports.
     pub(super) fn pass(&mut self) {
         self.inputs.passes.fetch_add(1, Ordering::Relaxed);
         self.follow_clock();
@@ -57,18 +57,18 @@ impl Agent {
         self.report(&observed, &decisions);
     }
 
-    /// A clock that was set moves no deadline.
+    /// Shifts all deadlines when the host's clock was set.
     pub(super) fn follow_clock(&mut self) {
         let mark = self.host.clock.mark();
         if let Some(by_ms) = mark.set_since(&self.state.mark) {
-            warn!(by_ms, "the clock was set; soaks and drains go on as before");
+            warn!(by_ms, "clock was set; deadlines shifted");
             update::shift(&mut self.state.updates, by_ms);
             self.state.mark = mark;
             self.state.unsaved = true;
         }
     }
 
-    /// Whether both runtimes were listed since the assignment came.
+    /// Returns true if both runtimes were listed after the assignment arrived.
     fn has_looked(&self) -> bool {
         self.answered() >= self.state.needed
     }
@@ -101,11 +101,11 @@ impl Agent {
         })
     }
 
-    /// Reads the current documents again. One that cannot be read counts as lost.
+    /// Reads the current documents again. One that cannot be read is treated as missing.
     pub(super) fn read_documents(&mut self) {
         let names = match documents::components(&self.host.paths) {
             Ok(names) => names,
-            // What was known before is nearer to the truth than that all of it is lost.
+            // If the folder cannot be listed, keep the last known documents.
             Err(error) => {
                 self.state.troubles.insert("documents", chain(&error));
                 return;
@@ -115,7 +115,7 @@ impl Agent {
         let read = |name: ComponentName| match documents::read_held(&self.host.paths, &name) {
             Ok(document) => document.map(|document| (name, document)),
             Err(error) => {
-                warn!(component = %name, "{name}: its document counts as lost: {}", chain(&error));
+                warn!(component = %name, error = chain(&error), "cannot read document; treating it as missing");
                 None
             }
         };
@@ -123,8 +123,8 @@ impl Agent {
     }
 
     fn daemons_away(&self) -> DaemonsAway {
-        let told = |side: &RuntimeWatch| Some(side.snapshots.borrow().away.as_ref()?.words());
-        DaemonsAway { engine: told(&self.docker), systemd: told(&self.systemd) }
+        let outage = |side: &RuntimeWatch| Some(side.snapshots.borrow().away.as_ref()?.words());
+        DaemonsAway { engine: outage(&self.docker), systemd: outage(&self.systemd) }
     }
 
     fn running_steps(&self) -> impl Iterator<Item = &Step> {
@@ -133,9 +133,9 @@ impl Agent {
     }
 
     fn begin(&mut self, component: &ComponentName, step: Step, reason: &str) {
-        // Counting goes on for as long as calls are up: that is no transition.
+        // Calls are counted again and again during a drain, so a count is not worth a log line.
         if step != Step::CountActive {
-            info!(%component, step = step.as_str(), "{component}: {}: {reason}", step.as_str());
+            info!(%component, step = step.as_str(), reason, "step started");
         }
         failpoint::about(component.as_str());
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
@@ -210,7 +210,7 @@ impl Agent {
         for ineffective in found {
             let (component, reason) = (ineffective.component, &ineffective.reason);
             let step = ineffective.step.as_str();
-            warn!(%component, step, "{component}: {step} was done and changed nothing: {reason}");
+            warn!(%component, step, %reason, "step had no effect");
             self.state.updates.insert(component, ineffective.update);
             self.state.unsaved = true;
         }
@@ -248,10 +248,10 @@ impl Agent {
     }
 }
 
-/// Names the moments before a step at which a test may end the process.
+/// Reaches the failpoints before a step.
 fn reach_before(step: &Step) {
     if matches!(step, Step::Switch { .. }) {
-        // Where nothing is counted, the gate begins and is passed at once.
+        // Without a count, the drain begins and ends at once.
         failpoint::reach("A6");
         failpoint::reach("A7");
     }
@@ -260,7 +260,7 @@ fn reach_before(step: &Step) {
     }
 }
 
-/// Names the moments after a step at which a test may end the process.
+/// Reaches the failpoints after a step.
 fn reach_after(step: &Step) {
     if matches!(step, Step::Commit { .. }) {
         failpoint::reach("A12");
@@ -273,14 +273,14 @@ fn reach_after(step: &Step) {
 fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
     let step = step.as_str();
     match outcome {
-        Outcome::Done => info!(%component, step, "{component}: {step} done"),
-        Outcome::Counted(active) => debug!(%component, step, ?active, "{component}: counted"),
+        Outcome::Done => info!(%component, step, "step done"),
+        Outcome::Counted(active) => debug!(%component, step, ?active, "calls counted"),
         Outcome::Retry(why) => {
-            warn!(%component, step, "{component}: {step} could not be done: {why}");
+            warn!(%component, step, error = why, "step could not be done; retrying");
         }
         Outcome::Failed(failure) => {
-            let why = &failure.message;
-            warn!(%component, step, exit_code = failure.exit_code, "{component}: {step} failed: {why}");
+            let (reason, exit_code) = (&failure.message, failure.exit_code);
+            warn!(%component, step, exit_code, reason, "step failed");
         }
     }
 }

@@ -77,7 +77,7 @@ fn log_transitions(before: &Report, after: &Report) {
         let is = instance.phase.as_str();
         if was != is {
             let reason = &instance.reason;
-            info!(%component, was, is, "{component}: {was} -> {is}: {reason}");
+            info!(%component, was, is, reason, "phase changed");
         }
     }
 }

@@ -310,13 +310,13 @@ async fn a_return_that_failed_for_a_reason_that_passes_is_done_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fetching_is_told_in_bytes() {
+async fn a_pull_is_reported_in_bytes() {
     let mut bench = Bench::settled().await;
     bench.offer("2", Behaviour::Good);
     bench.host.host.hold(Daemon::Engine, Verb::Pull);
     bench.desire(&["2"]);
-    let told = |phase| matches!(phase, Phase::Pulling { bytes_total, .. } if bytes_total > 0);
-    bench.until(|report| told(report.phase)).await;
+    let is_sized = |phase| matches!(phase, Phase::Pulling { bytes_total, .. } if bytes_total > 0);
+    bench.until(|report| is_sized(report.phase)).await;
     bench.host.host.release(Daemon::Engine, Verb::Pull);
     bench.until_ready("2").await;
 }

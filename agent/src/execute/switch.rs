@@ -97,7 +97,10 @@ impl Host {
                 Ok(document) => documents::write(&self.paths, &document, Slot::Previous)?,
                 // A rollback will say so; the desired version does not wait for it.
                 Err(StepError::NoInstance) => {
-                    warn!(%component, "{component}: no document says what its previous version was made from");
+                    warn!(
+                        %component,
+                        "document of the previous version missing; rollback impossible"
+                    );
                 }
                 Err(error) => return Err(error),
             }
@@ -197,7 +200,8 @@ impl Host {
         }
         if let Err(error) = self.docker.promote(instance).await {
             let component = &instance.component;
-            warn!(%component, "{component}: keeps its interim name for now: {}", chain(&error));
+            let error = chain(&error);
+            warn!(%component, error, "cannot rename container; retrying at the next pass");
         }
     }
 

@@ -172,7 +172,7 @@ impl Place {
         })
     }
 
-    async fn fetch(&self, instance: &InstanceDocument) -> Result<PullProgress, RuntimeError> {
+    async fn pull(&self, instance: &InstanceDocument) -> Result<PullProgress, RuntimeError> {
         let (sender, progress) = watch::channel(PullProgress::default());
         self.docker.pull(instance, &sender).await?;
         let seen = *progress.borrow();
@@ -181,7 +181,7 @@ impl Place {
 
     /// Everything up to the moment before the old version is stopped.
     async fn prepare(&self, instance: &InstanceDocument) {
-        self.fetch(instance).await.unwrap();
+        self.pull(instance).await.unwrap();
         self.docker.create(instance).await.unwrap();
         self.systemd.list(std::slice::from_ref(instance)).await.unwrap();
         documents::write(&self.paths, instance, Slot::Next).unwrap();

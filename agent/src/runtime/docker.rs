@@ -147,7 +147,7 @@ impl ContainerEngine for Docker {
     ) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
         let login = login::find(&self.logins, &container.repository)?;
-        images::fetch(&*self.engine, container, login, images::SILENCE_MAX, progress).await
+        images::pull(&*self.engine, container, login, images::SILENCE_MAX, progress).await
     }
 
     async fn create(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {

@@ -1,5 +1,5 @@
-//! Units, through systemd's D-Bus interface. Writes unit files, starts and
-//! stops; what a unit of ours runs is the supervisor's part.
+//! Manages units through the D-Bus interface of systemd: writes unit files, starts and
+//! stops units. The supervisor runs inside the unit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,9 +32,9 @@ use signals::Signals;
 
 pub use jobs::start_agent;
 
-/// Beyond a unit's own limits.
+/// The time limit of a job beyond the limits of the unit.
 const JOB_MARGIN: Duration = Duration::from_secs(45);
-/// How long a component that is taken away may take to stop; longer than any unit's own limit.
+/// The time limit for the stop of a removed component, which is longer than that of any unit.
 const STOP_LIMIT: Duration = Duration::from_secs(600);
 
 /// systemd on a host.
@@ -44,10 +44,9 @@ pub struct Systemd {
     calls: Arc<dyn UnitCalls>,
     signals: Signals,
     listener: tokio::task::JoinHandle<()>,
-    /// One re-reading of the unit files at a time, and none beside a write.
+    /// Serialises writes and reloads of the unit files.
     writing: tokio::sync::Mutex<()>,
-    /// Units of the components that were desired when last listed: the order
-    /// of starts is written in terms of units.
+    /// The units of the desired components at the last listing. `After=` lines name units.
     units: Mutex<BTreeMap<ComponentName, UnitName>>,
 }
 

@@ -19,39 +19,37 @@ use super::error::{CALL_TIMEOUT, SessionError, refused};
 use crate::config::{ENROLLMENT_PORT, endpoint};
 use crate::identity::{HostIdentity, KeyRequest};
 
-/// A failed renewal is tried again after a tenth of what is left, but not
-/// more often than this. Nor is one that was just given.
+/// The shortest pause before a renewal, also after one that succeeded. A failed renewal is
+/// tried again after a tenth of the remaining lifetime.
 pub(super) const RETRY_MIN: Duration = Duration::from_secs(10);
 
-/// From one certificate that was asked for because the controller refuses the
-/// present one to the next: who refuses those as well has another reason.
+/// The shortest pause between two recoveries of a refused certificate: a controller that
+/// refuses the new one too has another reason.
 const RECOVERY_REST: Duration = Duration::from_secs(600);
 
-/// Who this host is at present.
+/// The identity that the session uses now.
 pub(super) struct Held {
     pub(super) identity: HostIdentity,
-    /// When the certificate came, in time since the boot; none where it was
-    /// found on the disk.
+    /// The time since boot at which the certificate arrived; none if it was read from disk.
     received_up_ms: Option<u64>,
-    /// When this process last came to a certificate after the one before had
-    /// ended or was refused.
+    /// The time of the last recovery of an expired or refused certificate.
     recovered: Option<Instant>,
 }
 
 impl Held {
-    /// As it was found on the disk.
+    /// Wraps an identity that was read from disk.
     pub(super) fn loaded(identity: HostIdentity) -> Self {
         Self { identity, received_up_ms: None, recovered: None }
     }
 
-    /// Another certificate, that was just given.
+    /// Replaces the identity by one that was just issued.
     pub(super) fn take(&mut self, identity: HostIdentity, clock: &Clock) {
         self.identity = identity;
         self.received_up_ms = Some(clock.up_ms());
     }
 
-    /// How long the certificate has lived. One that came to this process was new
-    /// then, however wrong the host's clock is; of another only the clock tells.
+    /// Returns the age of the certificate, from time since boot if this process received it.
+    /// For a certificate from disk only the clock of the host can tell.
     fn age_ms(&self, clock: &Clock) -> u64 {
         match self.received_up_ms {
             Some(received) => clock.up_ms().saturating_sub(received),
@@ -67,31 +65,31 @@ impl Held {
         self.life_ms().saturating_sub(self.age_ms(clock))
     }
 
-    /// Until the next one is to be asked for.
+    /// Returns the milliseconds until the renewal is due.
     pub(super) fn renewal_in_ms(&self, clock: &Clock, random: u32) -> u64 {
         let peer = &self.identity.peer;
         peer.renewal(random).since_ms(peer.issued).saturating_sub(self.age_ms(clock))
     }
 
-    /// Whether its life is over, as far as this host can tell.
+    /// Returns true if the certificate has expired by the clock of this host.
     pub(super) fn looks_ended(&self, clock: &Clock) -> bool {
         self.left_ms(clock) == 0
     }
 
-    /// Whether another certificate may help where this one is refused.
+    /// Returns true if enough time has passed since the last recovery to try another one.
     pub(super) fn may_recover(&self) -> bool {
         self.recovered.is_none_or(|at| at.elapsed() >= RECOVERY_REST)
     }
 }
 
 impl Session {
-    /// When the certificate is to be renewed, and not before `earliest`.
+    /// Returns the time of the renewal, which is not before `earliest`.
     pub(super) fn renewal(&self, held: &Held, earliest: Instant) -> Instant {
         let due_ms = held.renewal_in_ms(self.env.clock(), self.env.random().spread());
         (Instant::now() + Duration::from_millis(due_ms)).max(earliest)
     }
 
-    /// A new certificate for a new key, over the session's own connection.
+    /// Requests a certificate for a new key over the connection of the session.
     pub(super) async fn renew(
         &self,
         client: &mut AgentClient<Channel>,
@@ -102,20 +100,19 @@ impl Session {
         let asked = client.renew(RenewRequest { csr: request.csr.clone() });
         let certificate = answer(timeout(CALL_TIMEOUT, asked).await)?;
         let identity = self.files.keep(&certificate, &request.key_pem)?;
-        info!(expires_ms = identity.peer.expires.0, "the certificate was renewed");
+        info!(expires_ms = identity.peer.expires.0, "certificate renewed");
         Ok(identity)
     }
 
     pub(super) fn after_failed_renewal(&self, held: &Held, error: &SessionError) -> Duration {
         let left_ms = held.left_ms(self.env.clock());
-        warn!(left_ms, "the certificate could not be renewed: {}", chain(error));
+        warn!(left_ms, error = chain(error), "cannot renew the certificate");
         Duration::from_millis(left_ms / 10).max(RETRY_MIN)
     }
 
-    /// A new certificate in place of one that has ended or is refused, proven by
-    /// its key.
+    /// Replaces a certificate that has expired or is refused. The request is signed with its key.
     pub(super) async fn recover(&self, held: &mut Held) -> Result<(), SessionError> {
-        warn!("the host's certificate has ended or is refused; asking for another");
+        warn!("certificate expired or refused; requesting a new one");
         let mut last = SessionError::Ended;
         for address in self.enrollment_endpoints() {
             match self.recover_at(&address, &held.identity).await {
@@ -128,7 +125,7 @@ impl Session {
                     return Ok(());
                 }
                 Err(error) => {
-                    warn!(address, "no new certificate from {address}: {}", chain(&error));
+                    warn!(address, error = chain(&error), "cannot get a new certificate");
                     last = error;
                 }
             }
@@ -136,7 +133,7 @@ impl Session {
         Err(last)
     }
 
-    /// Says what to do where there is no way back without an operator.
+    /// Reports what an operator has to do if the controller refuses the recovery.
     pub(super) fn tell_unrecovered(&self, held: &Held, error: &SessionError) {
         if let SessionError::Refused(status) = error {
             let message = status.message();

@@ -123,7 +123,7 @@ pub(crate) struct Stub {
     /// Documents to send, the newest last; each session is sent the last one and all that follow.
     pub(crate) document: watch::Sender<Vec<u8>>,
     /// Everything that agents said.
-    pub(crate) heard: watch::Sender<Vec<agent_message::Kind>>,
+    pub(crate) received: watch::Sender<Vec<agent_message::Kind>>,
     /// Certificates given for renewals.
     pub(crate) renewals: watch::Sender<usize>,
     /// Certificates given for ended or refused ones.
@@ -153,7 +153,7 @@ impl Stub {
         Self {
             authority: Arc::clone(authority),
             document: watch::channel(Vec::new()).0,
-            heard: watch::channel(Vec::new()).0,
+            received: watch::channel(Vec::new()).0,
             renewals: watch::channel(0).0,
             recoveries: watch::channel(0).0,
             ends: watch::channel(0).0,
@@ -213,7 +213,7 @@ impl Agent for Stub {
         request: Request<Streaming<AgentMessage>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
         let (outgoing, messages) = mpsc::channel(1);
-        let (heard, mut documents) = (self.heard.clone(), self.document.subscribe());
+        let (received, mut documents) = (self.received.clone(), self.document.subscribe());
         documents.mark_changed();
         let mut incoming = request.into_inner();
         let mut ends = self.ends.subscribe();
@@ -223,7 +223,7 @@ impl Agent for Stub {
                     _ended = ends.changed() => return,
                     message = incoming.message() => match message {
                         Ok(Some(AgentMessage { kind: Some(kind) })) => {
-                            heard.send_modify(|heard| heard.push(kind));
+                            received.send_modify(|received| received.push(kind));
                         }
                         Ok(_) | Err(_) => return,
                     },

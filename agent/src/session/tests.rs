@@ -128,13 +128,13 @@ impl Bench {
     }
 
     async fn until_trouble(&mut self, words: &str) {
-        let told = |t: &Option<String>| t.as_ref().is_some_and(|t| t.contains(words));
-        timeout(LIMIT, self.trouble.wait_for(told)).await.unwrap().unwrap();
+        let is_reported = |t: &Option<String>| t.as_ref().is_some_and(|t| t.contains(words));
+        timeout(LIMIT, self.trouble.wait_for(is_reported)).await.unwrap().unwrap();
     }
 
     async fn until_heard(&self, wanted: impl Fn(&agent_message::Kind) -> bool) {
-        let mut heard = self.controller.heard.subscribe();
-        let found = heard.wait_for(|heard| heard.iter().any(&wanted));
+        let mut received = self.controller.received.subscribe();
+        let found = received.wait_for(|received| received.iter().any(&wanted));
         timeout(LIMIT, found).await.unwrap().unwrap();
     }
 }
@@ -243,7 +243,7 @@ async fn a_controller_of_another_authority_is_not_trusted() {
     let mut bench = Bench::with(PLAIN, Authority::new(), stranger).await;
     timeout(LIMIT, bench.state.wait_for(|state| state.failures >= 2)).await.unwrap().unwrap();
     assert_eq!(bench.state.borrow().sessions, 0);
-    assert!(bench.controller.heard.borrow().is_empty());
+    assert!(bench.controller.received.borrow().is_empty());
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ impl Supervisor {
             None => Some(instance.whole().map_err(SuperviseError::NeedsNewerAgent)?),
         };
         for rival in &found.rivals {
-            eprintln!("stopping {}, which is not the one wanted", rival.name);
+            eprintln!("stopping {}: it runs another workload", rival.name);
             self.client
                 .insist(|| self.client.engine.stop_container(&rival.id, rival.stop_grace_ms()))
                 .await?;

@@ -28,7 +28,7 @@ pub(super) struct EngineClient {
 pub(super) struct End {
     /// Exit status; none when the container is gone.
     pub(super) code: Option<i64>,
-    /// The kernel killed it for want of memory.
+    /// The kernel killed it because memory ran out.
     pub(super) out_of_memory: bool,
     /// The engine had been away when it was found.
     pub(super) engine_was_away: bool,

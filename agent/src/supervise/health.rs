@@ -1,5 +1,4 @@
-//! What the answers of a probe mean over time: the health, since when, and the line
-//! for people. Pure.
+//! Derives the health of a container from the results of its probe. This is pure code.
 
 use oml_common::document::instance::HeldInstance;
 use oml_common::document::status::{Drift, Health, Status, SupervisorRelease};
@@ -8,7 +7,7 @@ use oml_common::time::Timestamp;
 use super::time;
 use crate::probe::Answer;
 
-/// The status of the instance, and what its line for people needs.
+/// The status of the instance and the data for its line in `systemctl status`.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     status: Status,
@@ -18,7 +17,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// A container that is about to be started.
+    /// Creates the record of a container that is about to be started.
     pub(super) fn starting(
         instance: &HeldInstance,
         container: &str,
@@ -43,7 +42,7 @@ impl Record {
         )
     }
 
-    /// A container that another supervisor held before, with what that one knew.
+    /// Continues the record of a container that another supervisor held before.
     pub(super) fn of(instance: &HeldInstance, status: Status) -> Self {
         let version =
             instance.workload.version.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -54,8 +53,8 @@ impl Record {
         record
     }
 
-    /// Takes up what the document says of probing. What answered one question
-    /// has not answered another.
+    /// Applies the probe settings of a document. The result of an earlier probe says nothing
+    /// about a changed one.
     pub(super) fn adjust(&mut self, instance: &HeldInstance, now: Timestamp) {
         let asked = self.status.probe.replace(instance.probe.clone());
         if asked.is_some_and(|asked| asked != instance.probe) {
@@ -77,7 +76,7 @@ impl Record {
         self.status.health
     }
 
-    /// One more answer of the probe.
+    /// Applies a result of the probe.
     pub(super) fn answered(&mut self, answer: Answer, now: Timestamp) {
         self.status.checked_at = now;
         match answer {
@@ -95,7 +94,7 @@ impl Record {
                     self.become_(Health::Unhealthy, now);
                 }
             }
-            // Not known is not bad, and not good either.
+            // An unknown result is neither a success nor a failure.
             Answer::Unknown(detail) => {
                 self.status.detail = detail;
                 if self.status.health != Health::Starting {
@@ -105,12 +104,12 @@ impl Record {
         }
     }
 
-    /// One more count of what a stop would cut.
+    /// Applies a count of active calls.
     pub(super) fn counted(&mut self, active: Option<u64>) {
         self.status.active = active;
     }
 
-    /// It was stopped as it should be.
+    /// Records that systemd stopped the container.
     pub(super) fn stopped(&mut self, now: Timestamp) {
         self.status.checked_at = now;
         "stopped".clone_into(&mut self.status.detail);
@@ -118,7 +117,7 @@ impl Record {
         self.become_(Health::Unknown, now);
     }
 
-    /// It runs no more.
+    /// Records that the container ended.
     pub(super) fn ended(&mut self, detail: String, drift: Option<Drift>, now: Timestamp) {
         self.status.checked_at = now;
         self.status.detail = detail;
@@ -127,14 +126,14 @@ impl Record {
         self.become_(Health::Unhealthy, now);
     }
 
-    /// The line for `systemctl status`.
+    /// Formats the line for `systemctl status`.
     pub(super) fn line(&self) -> String {
         let Status { health, detail, since, .. } = &self.status;
         let version = &self.version;
         let state = match health {
             Health::Healthy => format!("healthy, version {version}"),
             Health::Starting => format!("starting, version {version}: {detail}"),
-            Health::Unknown => format!("health not known, version {version}: {detail}"),
+            Health::Unknown => format!("health unknown, version {version}: {detail}"),
             Health::Unhealthy => {
                 let since = time::shown(*since);
                 format!("unhealthy since {since}, version {version}: {detail}")
@@ -143,7 +142,7 @@ impl Record {
         match (&self.noun, self.status.active) {
             (None, _) => state,
             (Some(noun), Some(active)) => format!("{state}, {active} {noun}"),
-            (Some(noun), None) => format!("{state}, number of {noun} not known"),
+            (Some(noun), None) => format!("{state}, number of {noun} unknown"),
         }
     }
 

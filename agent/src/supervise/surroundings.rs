@@ -73,7 +73,7 @@ impl Notify for SystemdSocket {
         };
         // systemd may be restarting itself; it hears the next one.
         if let Err(error) = sd_notify::notify(&[state]) {
-            eprintln!("could not tell systemd: {error}");
+            eprintln!("cannot notify systemd: {error}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! From a running container to its end: probes it, counts its calls and waits.
+//! Watches a running container until its end: probes it and counts its calls.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,12 +17,12 @@ use crate::paths::Slot;
 use crate::probe::{self, ProbeTarget};
 use crate::runtime::RuntimeError;
 
-/// The first pauses between questions: a program that starts fast is noticed fast.
+/// The first pause between probes, short so that a fast start is noticed early.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
-/// A command in the container costs the engine far more than a packet.
+/// The first pause for probes that run a command, which cost the engine far more.
 const FIRST_PAUSE_OF_COMMANDS: Duration = Duration::from_millis(100);
 const STARTING_PAUSE_MAX: Duration = Duration::from_millis(250);
-/// How often calls are counted.
+/// The interval between counts of calls.
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 const COUNT_LIMIT: Duration = Duration::from_secs(5);
 /// Events of an end are looked for this far ahead: the engine records a stop only
@@ -31,31 +31,31 @@ const AFTERMATH_MS: u64 = 300;
 /// Events of an end are looked for this far back where the time of the start is unusable.
 const JUST_NOW_MS: u64 = 5_000;
 
-/// How the watch ended.
+/// The end of the watch.
 #[derive(Debug)]
 pub(super) enum Watched {
     Ended(ContainerExit),
-    /// It did not answer in time.
+    /// The program did not answer within its start time-out.
     NotReady {
         budget_ms: u64,
         detail: String,
     },
 }
 
-/// What the loop keeps from one turn to the next.
-struct Pace {
+/// The state of the watch between two turns of its loop.
+struct WatchState {
     next_probe: Instant,
     starting_pause: Duration,
     next_count: Instant,
-    /// Until when it has to have answered; none once it has.
+    /// The deadline for the first answer; none after it.
     ready_by: Option<Instant>,
     document_time: Option<SystemTime>,
-    /// Why calls could not be counted the last time.
+    /// The error of the last count of calls.
     uncounted: Option<String>,
 }
 
 impl Supervisor {
-    /// Watches over the held container.
+    /// Watches the adopted container.
     pub(super) async fn watch(
         &mut self,
         mut instance: HeldInstance,
@@ -68,7 +68,7 @@ impl Supervisor {
         if adopted.ready {
             self.client.systemd.ready();
         }
-        let mut pace = self.pace(&instance, adopted);
+        let mut state = self.watch_state(&instance, adopted);
         let client = self.client.clone();
         let mut ended = std::pin::pin!(client.until_end(&id));
         loop {
@@ -78,15 +78,15 @@ impl Supervisor {
                     return Ok(Watched::Ended(self.explain(&instance, (&id, since), end?).await));
                 }
                 () = hangup.recv() => {
-                    (pace.document_time, pace.next_probe) = (None, Instant::now());
+                    (state.document_time, state.next_probe) = (None, Instant::now());
                 }
-                () = tokio::time::sleep_until(pace.next_probe) => {
-                    // Before it is asked, so that the answer is one to the question of now.
-                    self.reread(&mut instance, &mut pace);
-                    self.probe(&instance, &id, &mut pace).await;
+                () = tokio::time::sleep_until(state.next_probe) => {
+                    // The probe may have changed, so the document is read before each probe.
+                    self.reread(&mut instance, &mut state);
+                    self.probe(&instance, &id, &mut state).await;
                 }
             }
-            if pace.ready_by.is_some_and(|by| Instant::now() >= by) {
+            if state.ready_by.is_some_and(|by| Instant::now() >= by) {
                 let budget_ms = instance.timing.start_timeout_ms;
                 let detail = self.record.as_ref().map(|record| record.status().detail.clone());
                 return Ok(Watched::NotReady { budget_ms, detail: detail.unwrap_or_default() });
@@ -94,10 +94,10 @@ impl Supervisor {
         }
     }
 
-    fn pace(&self, instance: &HeldInstance, adopted: Adopted) -> Pace {
+    fn watch_state(&self, instance: &HeldInstance, adopted: Adopted) -> WatchState {
         let now = Instant::now();
         let budget = Duration::from_millis(instance.timing.start_timeout_ms);
-        Pace {
+        WatchState {
             next_probe: now,
             starting_pause: match instance.probe.check {
                 Check::Exec { .. } => FIRST_PAUSE_OF_COMMANDS,
@@ -115,7 +115,7 @@ impl Supervisor {
         }
     }
 
-    async fn probe(&mut self, instance: &HeldInstance, id: &str, pace: &mut Pace) {
+    async fn probe(&mut self, instance: &HeldInstance, id: &str, state: &mut WatchState) {
         let client = self.client.clone();
         let target =
             ProbeTarget { engine: &*client.engine, container: id, random: client.env.random() };
@@ -123,31 +123,31 @@ impl Supervisor {
             client.prober.ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
         self.write_down(|record, now| record.answered(answer, now));
         let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
-        if health == Health::Healthy && pace.ready_by.take().is_some() {
+        if health == Health::Healthy && state.ready_by.take().is_some() {
             self.client.systemd.ready();
         }
         let pause = if health == Health::Starting {
-            let pause = pace.starting_pause;
-            pace.starting_pause = (pause * 3 / 2).min(STARTING_PAUSE_MAX);
+            let pause = state.starting_pause;
+            state.starting_pause = (pause * 3 / 2).min(STARTING_PAUSE_MAX);
             pause
         } else {
             Duration::from_millis(instance.probe.interval_ms)
         };
-        pace.next_probe = Instant::now() + pause;
-        // Calls may live on in what does not answer its probe any more.
-        if health != Health::Starting && Instant::now() >= pace.next_count {
+        state.next_probe = Instant::now() + pause;
+        // Calls may continue in a program that no longer answers its probe.
+        if health != Health::Starting && Instant::now() >= state.next_count {
             let counted = self.count(instance, target).await;
             if let Err(why) = &counted
-                && pace.uncounted.as_ref() != Some(why)
+                && state.uncounted.as_ref() != Some(why)
             {
-                eprintln!("not counted: {why}");
+                eprintln!("cannot count calls: {why}");
             }
-            pace.uncounted = counted.err();
-            pace.next_count = Instant::now() + COUNT_INTERVAL;
+            state.uncounted = counted.err();
+            state.next_count = Instant::now() + COUNT_INTERVAL;
         }
     }
 
-    /// Counts what a stop would cut. A count that cannot be read is unknown, never 0.
+    /// Counts the active calls. A count that cannot be read is unknown, never 0.
     async fn count(
         &mut self,
         instance: &HeldInstance,
@@ -167,12 +167,12 @@ impl Supervisor {
 
     /// Applies a changed document if it is about the same workload; another workload
     /// waits for the unit's restart.
-    fn reread(&mut self, instance: &mut HeldInstance, pace: &mut Pace) {
+    fn reread(&mut self, instance: &mut HeldInstance, state: &mut WatchState) {
         let time = self.document_time();
-        if time.is_none() || time == pace.document_time {
+        if time.is_none() || time == state.document_time {
             return;
         }
-        pace.document_time = time;
+        state.document_time = time;
         match documents::read_held(&self.paths, &self.component) {
             Ok(Some(fresh)) if fresh.workload.hash == instance.workload.hash => {
                 if let Some(held) = &mut self.held {
@@ -204,7 +204,7 @@ impl Supervisor {
         let until = now.plus_ms(AFTERMATH_MS);
         let container_events = self.client.engine.container_events(id, since, until).await;
         if let Err(error) = &container_events {
-            eprintln!("who ended the container is not known: {}", chain(error));
+            eprintln!("cannot read the container's events: {}", chain(error));
         }
         let evidence = Evidence {
             code: end.code,

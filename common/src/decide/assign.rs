@@ -16,7 +16,7 @@ pub struct Input<'a> {
     pub held: Option<&'a Assignment>,
     /// The node was changing to another revision, or failed there. It gets a new assignment
     /// even with the same content, so that it tries again.
-    pub anew: bool,
+    pub force_reissue: bool,
 }
 
 /// Returns the next assignment of the node, or `None` if its assignment is up to date.
@@ -30,7 +30,8 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
         revision: input.plan.map_or_else(kept, |plan| plan.revision),
         share: share.cloned().unwrap_or_default(),
     };
-    let same_number = |held: &Assignment| held.content.revision == content.revision || !input.anew;
+    let same_number =
+        |held: &Assignment| held.content.revision == content.revision || !input.force_reissue;
     match input.held {
         // A node that never had an instance and gets none needs no assignment, because an
         // empty one would make its agent remove what it finds.

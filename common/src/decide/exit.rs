@@ -1,9 +1,9 @@
-//! How a container ended, and whether somebody on the host did it.
+//! Explains how a container ended, and whether somebody on the host ended it.
 
 use crate::document::status::Drift;
 use crate::time::Timestamp;
 
-/// What the engine's events tell of a container's end.
+/// The events of the engine about the end of a container.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ContainerEvents {
     /// The end itself. An engine that is being restarted ends its containers and forgets that it did.
@@ -14,7 +14,7 @@ pub struct ContainerEvents {
     pub killed: bool,
     /// `docker rm`.
     pub removed: bool,
-    /// The kernel had no memory left for it.
+    /// The kernel killed it because memory ran out.
     pub out_of_memory: bool,
 }
 
@@ -26,20 +26,20 @@ pub struct ContainerExit {
     pub drift: Option<Drift>,
 }
 
-/// Everything that is known about the end of a container.
+/// The facts about the end of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evidence {
     /// Exit status; none when the container is gone.
     pub code: Option<i64>,
-    /// The kernel killed it for want of memory.
+    /// The kernel killed it because memory ran out.
     pub out_of_memory: bool,
-    /// The engine had been away when it was found.
+    /// The engine did not answer before the end was found.
     pub engine_was_away: bool,
-    /// What the engine's events tell; none when it could not be asked.
+    /// The events of the engine; none if they could not be read.
     pub container_events: Option<ContainerEvents>,
 }
 
-/// Explains an end: who or what ended the container, as far as the evidence shows.
+/// Explains who or what ended the container, as far as the evidence shows.
 #[must_use]
 pub fn explain(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit {
     let container_events = evidence.container_events.unwrap_or_default();
@@ -66,11 +66,8 @@ pub fn explain(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit 
         return by_hand("ended while docker was away");
     }
     let code = evidence.code.unwrap_or(-1);
-    let unknown = if evidence.container_events.is_none() {
-        "; docker does not tell who ended it"
-    } else {
-        ""
-    };
+    let unknown =
+        if evidence.container_events.is_none() { "; Docker does not report the cause" } else { "" };
     ContainerExit { words: format!("ended with exit code {code}{unknown}"), drift: None }
 }
 

@@ -156,7 +156,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
         Some(Stage::RolledBack { failure, .. }) => rollback::returned(case, failure),
         Some(Stage::Preparing | Stage::Draining { .. } | Stage::Committed { .. }) | None => {
             match case.works_by_desired() {
-                true if case.is_unproven() => {
+                true if case.needs_soak() => {
                     let reason = Reason::Soak(SoakState::BeginsLate);
                     Decision::act(Phase::Starting, Step::Soak, reason)
                 }

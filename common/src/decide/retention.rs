@@ -1,11 +1,11 @@
-//! Which containers of a component a commit leaves on the host.
+//! Selects the containers of a component that a commit keeps on the host.
 
 use crate::decide::observed::{ContainerState, ObservedContainer};
 use crate::id::ContentHash;
 
-/// The workload that ran before the desired one, where it is known without asking
-/// the engine: the last good one, or else the one of the previous document. After a
-/// rollback that document is the desired workload's own, which tells nothing.
+/// Returns the workload that ran before the desired one, if it is known without the engine:
+/// the last good one, or else that of the previous document. After a rollback that document
+/// has the desired workload itself and is ignored.
 #[must_use]
 pub fn known_previous(
     desired: &ContentHash,
@@ -15,8 +15,7 @@ pub fn known_previous(
     last_good.or(previous_document.filter(|hash| *hash != desired)).cloned()
 }
 
-/// The workload other than the desired one whose container ended last: what ran
-/// before it, as far as the engine can tell.
+/// Returns the workload other than the desired one whose container ended last.
 pub fn last_ended<'a>(
     containers: impl IntoIterator<Item = &'a ObservedContainer>,
     desired: &ContentHash,
@@ -29,7 +28,8 @@ pub fn last_ended<'a>(
     ended.max().map(|(_, hash)| hash.clone())
 }
 
-/// The workloads whose containers stay: the desired one and the one to roll back to.
+/// Returns the workloads whose containers are kept: the desired one and the one to roll
+/// back to.
 #[must_use]
 pub fn kept(desired: ContentHash, previous: Option<ContentHash>) -> Vec<ContentHash> {
     [desired].into_iter().chain(previous).collect()

@@ -1,4 +1,4 @@
-//! Which steps of a host may begin now, and what has to be recorded before.
+//! Selects the steps of a host that may begin now, and those that need a record first.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub const STEPS_MAX: usize = 4;
 /// The most images that are pulled at the same time.
 pub const PULLS_MAX: usize = 2;
 
-/// The daemons of a host that do not answer, with what is told of each.
+/// The error message of each daemon of a host that does not answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DaemonsAway {
     pub engine: Option<String>,
@@ -21,8 +21,8 @@ pub struct DaemonsAway {
 }
 
 impl DaemonsAway {
-    /// What is told of the daemon that a component needs and that does not answer.
-    /// A packaged unit needs no engine; of a component that goes nobody knows.
+    /// Returns the message of the unavailable daemon that a component needs. A packaged unit
+    /// needs no engine; a component that is being removed is assumed to need it.
     fn of(&self, component: &ComponentName, assignment: Option<&Assignment>) -> Option<&String> {
         let desired = assignment.and_then(|a| a.content.share.instances.get(component));
         let needs_engine = desired.is_none_or(|desired| desired.instance.container().is_some());
@@ -44,8 +44,8 @@ pub fn hold_back(
     }
 }
 
-/// The steps of these decisions that begin now, in the order of names, beside
-/// those that are running. The others are decided again when one of these has ended.
+/// Returns the steps that may begin beside the running ones, in the order of names. The
+/// others are decided again when a step has ended.
 pub fn due<'a>(
     decisions: &'a BTreeMap<ComponentName, Decision>,
     running: impl IntoIterator<Item = &'a Step>,
@@ -73,8 +73,8 @@ fn may_begin(step: &Step, running: &[&Step]) -> bool {
     running.len() - pulls < STEPS_MAX && !(starts && removes)
 }
 
-/// Whether the update has to be on disk before the step: without a record the step
-/// could be done twice. What only brings something back to running may be.
+/// Returns true if the update must be on disk before the step, because the step could
+/// otherwise be done twice. Steps that only start something may be repeated.
 #[must_use]
 pub fn needs_record(step: &Step) -> bool {
     match step {

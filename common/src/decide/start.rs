@@ -1,5 +1,5 @@
-//! The start of another version: whether the old one may still be stopped for it,
-//! and whose fault it is when the new one does not come up.
+//! Decides about the start of another version: whether the old one may still be stopped,
+//! and whether a failed start is the fault of the new version.
 
 use std::fmt::{Display, Formatter};
 
@@ -11,7 +11,7 @@ use crate::time::Span;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallsCame(pub u64);
 
-/// Why a start did not succeed, as far as blame is concerned.
+/// The kind of error of a start, which decides whether the version is blamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartErrorKind {
     /// The daemon refused or the start failed; the same may succeed later.
@@ -24,20 +24,20 @@ pub enum StartErrorKind {
     Foreign,
 }
 
-/// Everything that is known of a start that failed.
+/// The facts about a failed start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailedStart<'a> {
     pub took_ms: u64,
     /// The instance's own limit.
     pub start_timeout_ms: u64,
     pub is_container: bool,
-    /// The status that the program ended with, if it did.
+    /// The exit code of the program, if it ended.
     pub exit_code: Option<i64>,
     /// What systemd or the engine said.
     pub error: &'a str,
 }
 
-/// Why a version did not start.
+/// The reason why a version did not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartFailure {
     /// Its program ended before it answered.
@@ -48,15 +48,15 @@ pub enum StartFailure {
     NotStarted { error: String },
 }
 
-/// Whether calls have to be counted once more before the stop: only where the
+/// Returns true if calls must be counted again before the stop, which is so only if the
 /// switch was allowed because there were none.
 #[must_use]
 pub fn needs_recount(step: &Step) -> bool {
     matches!(step, Step::Switch { calls_cut: Some(0), .. })
 }
 
-/// Whether the old version may be stopped after that count. Calls that cannot be
-/// counted any more were none a moment ago.
+/// Decides if the old version may be stopped after that count. If it cannot be read, the
+/// earlier count of none is used.
 ///
 /// # Errors
 /// The calls that came; the drain begins again.
@@ -67,8 +67,8 @@ pub fn may_stop(recounted: Option<u64>) -> Result<(), CallsCame> {
     }
 }
 
-/// Whether an error is the fault of the version that was started. Any other passes,
-/// and the start is tried again.
+/// Returns true if the error is the fault of the started version. After any other error
+/// the start is tried again.
 #[must_use]
 pub fn blames_version(error: StartErrorKind) -> bool {
     match error {
@@ -77,8 +77,8 @@ pub fn blames_version(error: StartErrorKind) -> bool {
     }
 }
 
-/// Says why a version did not start, and the exit status to report. A program that was
-/// stopped because it did not answer says nothing by its status.
+/// Returns the reason why a version did not start, and the exit code to report. The exit
+/// code of a program that was stopped because it did not answer is not reported.
 #[must_use]
 pub fn classify_failure(failed: FailedStart<'_>) -> (StartFailure, Option<i64>) {
     let in_time = failed.took_ms < failed.start_timeout_ms;
@@ -103,7 +103,7 @@ impl std::error::Error for CallsCame {}
 impl Display for StartFailure {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Ended { status } => write!(f, "ended with status {status} before it answered"),
+            Self::Ended { status } => write!(f, "ended with exit code {status} before it answered"),
             Self::NoAnswer { limit } => write!(f, "did not answer within {limit}"),
             Self::NotStarted { error } => write!(f, "did not start: {error}"),
         }

@@ -1,5 +1,5 @@
-//! An instance on its way to another workload: the part of it that neither the
-//! engine nor systemd can tell, so the agent keeps it on disk.
+//! The update of an instance to another workload: the state that neither the engine nor
+//! systemd has, so the agent keeps it on disk.
 
 use std::collections::BTreeMap;
 
@@ -13,32 +13,32 @@ use crate::time::Timestamp;
 mod many;
 mod progress;
 
-pub use self::many::{align, align_unreadable, ask_again, begin_anew, retry_now, shift};
+pub use self::many::{align, align_unreadable, ask_again, restart_timers, retry_now, shift};
 pub use self::progress::{Doing, begin, finish};
 
 const RETRY_FIRST_MS: u64 = 1_000;
 const RETRY_LONGEST_MS: u64 = 60_000;
 
-/// How a step ended.
+/// The outcome of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Done,
     /// Calls were counted.
     Counted(Option<u64>),
-    /// It could not be done now; nothing is worse than before.
+    /// It could not be done now and changed nothing.
     Retry(String),
     /// The workload itself failed.
     Failed(Failure),
 }
 
 impl InstanceUpdate {
-    /// An update that begins.
+    /// Creates an update that has not begun.
     #[must_use]
     pub fn new(desired_hash: ContentHash) -> Self {
         Self { desired_hash, last_good: LastGood::Current, stage: Stage::Preparing, backoff: None }
     }
 
-    /// Whether it is no different from an update that has not begun.
+    /// Returns true if the update equals one that has not begun.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.stage == Stage::Preparing
@@ -132,7 +132,7 @@ impl InstanceUpdate {
         self
     }
 
-    /// The workload to roll back to was not tried yet.
+    /// Returns true if there is a workload to roll back to that has not failed.
     fn is_rolling_back(&self) -> bool {
         self.returns_to().is_some() && matches!(self.last_good, LastGood::Previous(_))
     }
@@ -148,7 +148,7 @@ impl InstanceUpdate {
         (last_good != LastGood::Current).then(|| Self { last_good, ..Self::new(desired_hash) })
     }
 
-    /// Why the update was undone, if it was.
+    /// Returns the failure of the update, if it failed.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match &self.stage {
@@ -161,7 +161,7 @@ impl InstanceUpdate {
         }
     }
 
-    /// Calls that our own stop cut; none where they could not be counted.
+    /// Returns the number of calls that our own stop cut; none if they could not be counted.
     #[must_use]
     pub fn calls_cut(&self) -> Option<u64> {
         match self.stage {
@@ -225,15 +225,13 @@ impl Stage {
             Stage::Switching { calls_cut, .. } | Stage::Soaking { calls_cut, .. } => {
                 Stage::Failed { failure, calls_cut }
             }
-            // Before the switch nothing was stopped, so nothing has to come back.
+            // Before the switch nothing was stopped, so there is nothing to roll back.
             Stage::Preparing | Stage::Draining { .. } => {
                 Stage::RolledBack { failure, calls_cut: Some(0) }
             }
             Stage::Failed { failure: first, calls_cut } => {
-                let message = format!(
-                    "{}; and the version before did not come back: {}",
-                    first.message, failure.message
-                );
+                let message =
+                    format!("{}; the rollback failed too: {}", first.message, failure.message);
                 Stage::Failed { failure: Failure { message, ..first }, calls_cut }
             }
             kept @ (Stage::Committed { .. } | Stage::RolledBack { .. }) => kept,

@@ -49,7 +49,7 @@ impl Enrollment for EnrollmentApi {
         let joined = run_to_completion(async move { tokens.enroll(&joining).await }).await;
         let joined = joined.inspect_err(|status| {
             let (node, reason) = (printable(&node), status.message());
-            tracing::warn!(node, ?from, reason, "a host was not let in");
+            tracing::warn!(node, ?from, reason, "enrolment refused");
         })?;
         Ok(Response::new(wire::certificate(joined)))
     }

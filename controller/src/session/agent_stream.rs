@@ -71,11 +71,11 @@ impl AgentStream {
         };
         let NodeId { tenant, name: node } = &self.node.id;
         if let Err(status) = ended {
-            tracing::info!(%tenant, %node, reason = status.message(), "a session was ended");
+            tracing::info!(%tenant, %node, reason = status.message(), "session failed");
             // The agent may be gone, and then nobody needs the reason.
             let _gone = timeout(GOODBYE_LIMIT, outgoing.send(Err(status))).await;
         } else {
-            tracing::info!(%tenant, %node, "a session ended");
+            tracing::info!(%tenant, %node, "session closed");
         }
     }
 
@@ -114,7 +114,7 @@ impl AgentStream {
         let NodeId { tenant, name: node } = &self.node.id;
         let (id, replaced) = self.nodes.presence().connect(&self.node.id, self.nodes.now());
         let mut progress = Progress { id, held, newest: None, persist_at: None, has_warned: false };
-        tracing::info!(%tenant, %node, "a session began");
+        tracing::info!(%tenant, %node, "session opened");
         let ended = self.handle_events(incoming, outgoing, &mut progress, replaced).await;
         self.close(id).await;
         ended

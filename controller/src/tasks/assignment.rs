@@ -49,14 +49,14 @@ impl AssignmentTask {
         let key = keys::assignment(tenant, node);
         let held = records.get_cached(&key).await?;
         let rollout = records.get(&keys::rollout(tenant)).await?;
-        let anew = rollout.is_some_and(|rollout| rollout.value.force_reissue(node));
+        let force_reissue = rollout.is_some_and(|rollout| rollout.value.force_reissue(node));
         let next = assign(assign::Input {
             epoch: self.epoch,
             tenant,
             node,
             plan: plan.as_deref(),
             held: held.as_ref().map(|held| &*held.value.assignment),
-            anew,
+            force_reissue,
         });
         let Some(next) = next else { return Ok(()) };
         let batch = Batch::default().put(&key, if_unchanged(held.as_ref()), &next.clone().into());

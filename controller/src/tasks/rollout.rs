@@ -87,7 +87,7 @@ impl RolloutTask {
 fn log(tenant: &TenantId, before: &Rollout, after: &Rollout) {
     if before.state != after.state {
         let (state, why) = (after.state.as_str(), after.state.why());
-        tracing::info!(%tenant, revision = %after.to, state, why, "a rollout moved on");
+        tracing::info!(%tenant, revision = %after.to, state, why, "rollout state changed");
     }
 }
 

@@ -213,7 +213,7 @@ async fn pause_if_exhausted(error: &io::Error) {
     let is_of_one_connection =
         matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset);
     if !is_of_one_connection {
-        tracing::warn!(%error, "cannot accept connections for a moment");
+        tracing::warn!(%error, "accept failed; retrying");
         sleep(REFUSED_PAUSE).await;
     }
 }

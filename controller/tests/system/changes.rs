@@ -291,8 +291,8 @@ async fn calls_for_a_tenant_without_a_revision_say_so() {
         set_version(&mut fleet.operator, "voice", "2", "").await.unwrap_err(),
     ];
     for refused in refusals {
-        let told = problems(&refused)[0].to_string();
-        assert_eq!(told, "tenant: nothing was applied to acme yet (omlctl apply -f FILE)");
+        let first = problems(&refused)[0].to_string();
+        assert_eq!(first, "tenant: nothing was applied to acme yet (omlctl apply -f FILE)");
     }
     let request = v1::ListRevisionsRequest { tenant: "acem".into() };
     let refused = fleet.operator.list_revisions(request).await.unwrap_err();
@@ -304,9 +304,9 @@ async fn a_misspelt_tenant_gets_a_hint_with_the_likely_name() {
     let mut fleet = Fleet::start(StoreKind::InMemory).await;
     let wrong = SPEC.replace("tenant: acme", "tenant: acm");
     let refused = apply(&mut fleet.operator, &wrong).await.unwrap_err();
-    let told: Vec<String> = problems(&refused).iter().map(ToString::to_string).collect();
-    assert_eq!(told[0], "line 2: tenant: no host of acm has joined (did you mean acme?)");
-    assert!(told[1].contains("omlctl node token tenant=acm"), "{told:?}");
+    let lines: Vec<String> = problems(&refused).iter().map(ToString::to_string).collect();
+    assert_eq!(lines[0], "line 2: tenant: no host of acm has joined (did you mean acme?)");
+    assert!(lines[1].contains("omlctl node token tenant=acm"), "{lines:?}");
 }
 
 async fn revisions(fleet: &mut FleetClient<Channel>) -> Vec<v1::Revision> {

@@ -359,8 +359,8 @@ async fn a_silent_connection_to_the_enrolment_port_is_closed() {
     let tcp = TcpStream::connect(world.running().enrollment_listen).await.unwrap();
     let name = "controller".try_into().unwrap();
     let mut silent = TlsConnector::from(config).connect(name, tcp).await.unwrap();
-    let mut heard = Vec::new();
-    let closed = tokio::time::timeout(LIMIT, silent.read_to_end(&mut heard)).await;
+    let mut received = Vec::new();
+    let closed = tokio::time::timeout(LIMIT, silent.read_to_end(&mut received)).await;
     // The connection may end in order or by a reset.
     assert!(closed.is_ok(), "the connection is still open");
 }

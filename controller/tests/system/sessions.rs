@@ -79,7 +79,7 @@ async fn a_report_with_a_generation_that_was_never_assigned_is_ignored() {
     let mut operator = world.operator().await;
     let request = v1::StatusRequest { tenant: "acme".into() };
     let mut replies = operator.watch_status(request).await.unwrap().into_inner();
-    let heard = async {
+    let received = async {
         loop {
             let status = replies.message().await.unwrap().unwrap().tenants.remove(0);
             let version = status.nodes[0].report.as_ref().map(|r| r.agent_version.clone());
@@ -89,7 +89,7 @@ async fn a_report_with_a_generation_that_was_never_assigned_is_ignored() {
             }
         }
     };
-    tokio::time::timeout(crate::world::LIMIT, heard).await.unwrap();
+    tokio::time::timeout(crate::world::LIMIT, received).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,17 +1,17 @@
-//! The life of a container: from its start to its end, whoever ends it.
+//! The life of a container from its start to its end.
 
 use std::time::Duration;
 
 use super::{Container, ContainerState, EngineError, EventAction, NewContainer};
 use crate::{Behaviour, Daemon, HostModel, Verb};
 
-/// From its start to a program's first answer.
+/// The time from the start of a program to its first answer.
 const ANSWER: Duration = Duration::from_secs(1);
-/// From its start to the end of a program that ends at once.
+/// The time from the start to the end of a program that ends at once.
 const EXIT: Duration = Duration::from_millis(200);
-/// From the stop signal to a program's end.
+/// The time from the stop signal to the end of a program.
 const STOP: Duration = Duration::from_millis(300);
-/// Exit status of a program that was killed.
+/// The exit code of a killed program.
 const KILLED: i64 = 137;
 
 /// What clients of the engine call.
@@ -57,7 +57,7 @@ impl HostModel {
         Ok(())
     }
 
-    /// Whether the program of a running container answers now.
+    /// Returns true if the program of a running container answers now.
     #[must_use]
     pub fn answers(&self, id: &str) -> bool {
         let Some(container) = self.running(id) else { return false };

@@ -198,7 +198,8 @@ impl Node {
         let identity = files.load().expect("the identity can be read");
         let cache = Cache::new(&paths);
         let cached = cache.assignment(identity.as_ref().map(|i| (&i.tenant, &i.node)));
-        let (reports, told) = watch::channel(Arc::new(empty_report(self.simulated.clock().now())));
+        let (reports, published) =
+            watch::channel(Arc::new(empty_report(self.simulated.clock().now())));
         let (assignments, assignment) = watch::channel(cached);
         let (trouble, session_trouble) = watch::channel(None);
         let session = Session {
@@ -208,7 +209,7 @@ impl Node {
             env: self.simulated.env(),
             facts: facts(&self.name),
             assignments,
-            reports: told.clone(),
+            reports: published.clone(),
             state: watch::channel(SessionState::default()).0,
             trouble,
             dial,
@@ -233,11 +234,11 @@ impl Node {
         let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
         let agent = tokio::spawn(simulate(crashes, agent.run())).abort_handle();
         let session = tokio::spawn(session.run()).abort_handle();
-        let mut heard = told.clone();
+        let mut received = published.clone();
         let name = self.name.clone();
         let ear = tokio::spawn(async move {
-            while heard.changed().await.is_ok() {
-                let report = heard.borrow_and_update().clone();
+            while received.changed().await.is_ok() {
+                let report = received.borrow_and_update().clone();
                 seen.add(Sight::Report(name.clone(), report));
             }
         });

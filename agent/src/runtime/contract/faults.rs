@@ -198,7 +198,7 @@ async fn a_missing_secret_is_told_before_anything_is_made(place: &Place) {
         container.secrets.insert("TOKEN".parse().unwrap(), "contract_token".parse().unwrap());
     });
     let instance = instance.edited(|instance| instance.workload = workload);
-    place.fetch(&instance).await.unwrap();
+    place.pull(&instance).await.unwrap();
     let error = place.docker.create(&instance).await.unwrap_err().to_string();
     let path = place.paths.secret(&"contract_token".parse().unwrap());
     assert!(error.contains(&format!("{} is missing", path.display())), "{error}");

@@ -33,14 +33,14 @@ pub(super) async fn all(place: &Place) {
 
 async fn an_image_is_fetched_once_and_a_missing_one_is_refused_for_good(place: &Place) {
     let instance = place.instance("contract-fetch", "v1", &place.images.first, 8301);
-    place.fetch(&instance).await.unwrap();
-    place.fetch(&instance).await.unwrap();
+    place.pull(&instance).await.unwrap();
+    place.pull(&instance).await.unwrap();
     let [docker, _] = place.listing(&instance).await;
     assert!(docker.images.contains(&place.images.first));
 
     let absent: Digest = format!("sha256:{}", "f".repeat(64)).parse().unwrap();
     let missing = place.instance("contract-fetch", "v9", &absent, 8301);
-    let error = place.fetch(&missing).await.unwrap_err();
+    let error = place.pull(&missing).await.unwrap_err();
     assert!(!error.is_transient(), "{error}");
     assert!(matches!(error, RuntimeError::Refused { verb: "pull", .. }), "{error}");
     // Nothing to make a container from.
@@ -170,7 +170,7 @@ async fn only_what_does_not_run_and_is_not_kept_is_removed(place: &Place) {
 
 async fn a_container_of_somebody_else_is_named_and_left_alone(place: &Place) {
     let instance = place.instance("contract-name", "v1", &place.images.first, 8307);
-    place.fetch(&instance).await.unwrap();
+    place.pull(&instance).await.unwrap();
     place.manual.take_name(&instance, "oml-contract-name-server");
     let [docker, _] = place.listing(&instance).await;
     let foreign = "container oml-contract-name-server".to_owned();

@@ -1,4 +1,4 @@
-//! An instance as the engine's request for a container.
+//! Builds the request for the container of an instance.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::files;
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;
 
-/// What only the engine knows.
+/// Settings that depend on the engine of the host.
 #[derive(Debug, Clone)]
 pub(super) struct Local {
     /// Its name for the image.
@@ -22,8 +22,8 @@ pub(super) struct Local {
     pub(super) log_driver: String,
 }
 
-/// What the engine needs to make the instance's container. Secrets are read
-/// here, so that a missing one is reported before anything is stopped.
+/// Builds the request for the container of the instance. Secrets are read here, so that a
+/// missing one is reported before anything is stopped.
 pub(super) fn body(
     instance: &InstanceDocument,
     container: &Container,

@@ -21,9 +21,9 @@ use super::socket::Engine;
 use super::{events, exec, failure, images, messages, time};
 use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
 
-/// An answer that takes longer is none.
+/// The time limit of a call.
 const CALL_LIMIT: Duration = Duration::from_secs(20);
-/// Beyond a container's own grace.
+/// The time limit of a stop beyond the grace of the container.
 const STOP_MARGIN: Duration = Duration::from_secs(20);
 
 impl Engine {
@@ -144,7 +144,7 @@ impl EngineCalls for Engine {
         silence_max: Duration,
         progress: &watch::Sender<PullProgress>,
     ) -> Result<(), RuntimeError> {
-        images::pull(self, container, login, silence_max, progress).await
+        images::request_pull(self, container, login, silence_max, progress).await
     }
 
     async fn info(&self) -> Result<EngineInfo, RuntimeError> {

@@ -1,5 +1,5 @@
-//! The engine's events. They wake the agent and explain how a container ended; what
-//! is true now only a listing says.
+//! The events of the engine. They wake the agent and explain how a container ended. The
+//! present state comes only from a listing.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -29,10 +29,10 @@ pub(super) async fn watch(engine: &Engine, counter: &watch::Sender<u64>) {
     let mut backoff = RetryPause::new();
     loop {
         match follow(engine, counter, &mut since, &mut backoff).await {
-            Ok(()) => tracing::debug!("the engine's event stream ended; opening it again"),
-            Err(error) => tracing::debug!(%error, "no event stream"),
+            Ok(()) => tracing::debug!("event stream ended; reopening it"),
+            Err(error) => tracing::debug!(%error, "cannot open the event stream"),
         }
-        // Whatever was missed in between: look.
+        // Events may have been lost, so a listing is needed.
         bump(counter);
         backoff.pause().await;
     }

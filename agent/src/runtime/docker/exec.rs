@@ -1,4 +1,4 @@
-//! Running a command inside a container, with an end.
+//! Runs a command inside a container with a time limit.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ const STDOUT_BYTES_MAX: usize = 64 * 1024;
 /// Probes are short, and there are many supervisors.
 const BUFFER_BYTES: usize = 1024;
 
-/// Runs a command inside a running container. One that takes longer than
-/// `limit` is left to itself: the engine has no way to end it. Until it has
-/// ended, the same is not begun once more.
+/// Runs a command inside a running container. One that takes longer than `limit` keeps
+/// running, because the API cannot end it. The same command is not started again before
+/// it has ended.
 pub(super) async fn run(
     engine: &Engine,
     id: &str,
@@ -46,7 +46,7 @@ pub(super) async fn run(
     }
 }
 
-/// Whether that command was begun earlier and goes on.
+/// Returns true if the command was started earlier and is still running.
 async fn runs_still(
     engine: &Engine,
     id: &str,

@@ -1,4 +1,4 @@
-//! What the engine's errors mean: it is away, it refused, or the object does
+//! Classifies errors of the engine: it does not answer, it refuses, or the object does
 //! not exist.
 
 use std::time::Duration;

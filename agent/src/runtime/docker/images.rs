@@ -70,8 +70,8 @@ pub(super) async fn settings(engine: &Engine) -> Result<EngineInfo, RuntimeError
 }
 
 /// Pulls the container's image unless it is present, and checks that it is present
-/// afterwards. Gives up when nothing is heard for `silence_max`.
-pub(super) async fn fetch(
+/// afterwards. Gives up when the registry sends nothing for `silence_max`.
+pub(super) async fn pull(
     engine: &dyn EngineCalls,
     container: &Container,
     login: Option<DockerCredentials>,
@@ -89,8 +89,8 @@ pub(super) async fn fetch(
     Err(refused(&name(container), detail, false))
 }
 
-/// Pulls the container's image.
-pub(super) async fn pull(
+/// Pulls the container's image with one request to the engine.
+pub(super) async fn request_pull(
     engine: &Engine,
     container: &Container,
     login: Option<DockerCredentials>,

@@ -1,4 +1,4 @@
-//! Our mark on a container: written when it is made, read to know it again.
+//! The labels by which we recognise our containers.
 
 use std::collections::HashMap;
 
@@ -38,7 +38,7 @@ pub(super) fn name_of(container: &ContainerSummary) -> &str {
     own.unwrap_or_default()
 }
 
-/// The mark of a listed container; none if it bears none or an incomplete one.
+/// Reads the labels of a listed container; none if ours are missing or incomplete.
 pub(super) fn read(container: &ContainerSummary) -> Option<Marked> {
     let labels = container.labels.as_ref()?;
     let text = |key: &str| labels.get(key).map(String::as_str);

@@ -29,10 +29,10 @@ impl Stub {
         let socket: PathBuf = folder.path().join("docker.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         let asked = Arc::<Mutex<Vec<String>>>::default();
-        let (heard, answer): (_, Arc<Answer>) = (Arc::clone(&asked), Arc::new(answer));
+        let (received, answer): (_, Arc<Answer>) = (Arc::clone(&asked), Arc::new(answer));
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&heard), Arc::clone(&answer)));
+                tokio::spawn(serve(stream, Arc::clone(&received), Arc::clone(&answer)));
             }
         });
         Self { engine: Engine::at(&socket), asked, server, _folder: folder }
@@ -50,7 +50,7 @@ impl Drop for Stub {
     }
 }
 
-async fn serve(mut stream: UnixStream, heard: Arc<Mutex<Vec<String>>>, answer: Arc<Answer>) {
+async fn serve(mut stream: UnixStream, received: Arc<Mutex<Vec<String>>>, answer: Arc<Answer>) {
     let mut head = Vec::new();
     let mut piece = [0; 4096];
     while !head.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
@@ -61,7 +61,7 @@ async fn serve(mut stream: UnixStream, heard: Arc<Mutex<Vec<String>>>, answer: A
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     let line = head.split(" HTTP").next().unwrap_or_default().to_owned();
-    heard.lock().unwrap().push(line.clone());
+    received.lock().unwrap().push(line.clone());
     let Some((status, body)) = answer(&line) else { return std::future::pending().await };
     let length = body.len();
     let text = format!(

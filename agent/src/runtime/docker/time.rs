@@ -1,4 +1,4 @@
-//! The engine's times and states as ours.
+//! Converts the times and states of the engine.
 
 use bollard::models::ContainerState as EngineState;
 use oml_common::decide::observed::ContainerState;
@@ -12,7 +12,7 @@ pub(super) fn timestamp(text: Option<&str>) -> Timestamp {
     Timestamp(u64::try_from(ms).unwrap_or(0))
 }
 
-/// Whether a container runs, from what `inspect` gave.
+/// Converts the state that `inspect` returned.
 pub(super) fn state(state: &EngineState) -> ContainerState {
     let started = timestamp(state.started_at.as_deref());
     if state.running == Some(true) || state.restarting == Some(true) {

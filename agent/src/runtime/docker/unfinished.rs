@@ -1,13 +1,13 @@
-//! Commands inside containers that were not waited for to their end.
+//! Commands inside containers that exceeded their time limit.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The commands that still run although nobody waits for them any more.
+/// The commands that may still run after their time limit.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Unfinished(Arc<Mutex<Begun>>);
 
-/// The engine's id of what was begun, by container and command.
+/// The engine's id of each exec, by container and command.
 type Begun = BTreeMap<(String, Vec<String>), String>;
 
 impl Unfinished {

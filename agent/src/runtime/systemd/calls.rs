@@ -6,7 +6,7 @@ use zbus::{DeserializeDict, OwnedObjectPath, Type};
 
 use crate::runtime::RuntimeError;
 
-/// What every unit has.
+/// The properties of every unit.
 #[derive(Debug, Clone, Default, DeserializeDict, Type)]
 #[zbus(signature = "dict", rename_all = "PascalCase")]
 pub(super) struct UnitProperties {
@@ -22,7 +22,7 @@ pub(super) struct UnitProperties {
     pub(super) job: Option<(u32, OwnedObjectPath)>,
 }
 
-/// What a service has beyond.
+/// The additional properties of a service.
 #[derive(Debug, Clone, Default, DeserializeDict, Type)]
 #[zbus(signature = "dict")]
 pub(super) struct ServiceProperties {

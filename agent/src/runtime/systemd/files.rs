@@ -1,4 +1,4 @@
-//! Our files in the folder of units: what is there, and changing it.
+//! Finds our unit files and drop-ins in the folder of units.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ pub(super) struct OurFile {
     pub(super) is_drop_in: bool,
 }
 
-/// What lies where an instance's file belongs.
+/// The file at the path of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Place {
     Free,
@@ -31,7 +31,7 @@ pub(super) enum Place {
     Foreign,
 }
 
-/// Where the instance's file belongs.
+/// Returns the path of the file of an instance.
 pub(super) fn path(paths: &Paths, instance: &InstanceDocument) -> PathBuf {
     match *instance.workload {
         Workload::Container(_) => paths.unit(&instance.unit),
@@ -39,7 +39,7 @@ pub(super) fn path(paths: &Paths, instance: &InstanceDocument) -> PathBuf {
     }
 }
 
-/// What lies there now.
+/// Classifies the file at the path of an instance.
 pub(super) fn look(paths: &Paths, instance: &InstanceDocument) -> Result<Place, RuntimeError> {
     let path = path(paths, instance);
     if path.is_symlink() {
@@ -60,7 +60,7 @@ pub(super) fn look(paths: &Paths, instance: &InstanceDocument) -> Result<Place, 
     Ok(if is_ours { Place::Ours(text) } else { Place::Foreign })
 }
 
-/// Every file of ours. One that cannot be read bears no mark of ours.
+/// Returns all our files. One that cannot be read is not ours.
 pub(super) fn all(paths: &Paths) -> Result<Vec<OurFile>, RuntimeError> {
     let mut found = Vec::new();
     let entries = match std::fs::read_dir(&paths.units) {
@@ -84,7 +84,7 @@ pub(super) fn all(paths: &Paths) -> Result<Vec<OurFile>, RuntimeError> {
                 let mark = text.and_then(|text| text::mark(&text));
                 found.extend(mark.map(|mark| OurFile { unit, path, mark, is_drop_in }));
             }
-            Err(error) => debug!("not taken for a unit of ours: {}", chain(&error)),
+            Err(error) => debug!(error = chain(&error), "unit file ignored: unreadable"),
         }
     }
     Ok(found)

@@ -1,4 +1,4 @@
-//! Jobs of systemd, and waiting for their end.
+//! Starts jobs of systemd and waits for their end.
 
 use std::time::Duration;
 
@@ -58,8 +58,8 @@ impl Systemd {
         }
     }
 
-    /// Takes away the units that the component had under other names. A
-    /// container runs on: killed, a supervisor leaves it to the next one.
+    /// Removes the units that the component had under other names. Its container keeps
+    /// running, because a killed supervisor leaves it to the next one.
     pub(super) async fn retire_others(
         &self,
         instance: &InstanceDocument,
@@ -69,7 +69,7 @@ impl Systemd {
                 continue;
             }
             let (old, new) = (&file.unit, &instance.unit);
-            info!("{}: unit {old} is taken away, {new} is in its place", instance.component);
+            info!(component = %instance.component, %old, %new, "removed the unit's old name");
             if instance.container().is_some() && !file.is_drop_in {
                 self.calls.kill_main_process(old.as_str()).await?;
             }
@@ -99,7 +99,7 @@ impl Systemd {
 /// Enables and (re)starts the agent's own unit, as after an enrolment.
 ///
 /// # Errors
-/// What systemd says.
+/// An error of systemd.
 pub async fn start_agent() -> Result<(), RuntimeError> {
     const AGENT: &str = "omlagent.service";
     let failed = |error| failure("start", AGENT, error);

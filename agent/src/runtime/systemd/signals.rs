@@ -1,4 +1,5 @@
-//! systemd's signals: they end the wait for a job, and wake the agent. A signal may be lost: whoever waits here also looks by himself.
+//! The signals of systemd. They end the wait for a job and wake the agent. A signal may be
+//! lost, so every wait also polls.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,14 +13,14 @@ use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
 use super::bus::{self, ManagerProxy};
 use crate::pause::RetryPause;
 
-/// Ends of jobs that a waiter has not read yet.
+/// The number of job ends that are kept for a slow reader.
 const QUEUE: usize = 256;
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 const UNITS: &str = "/org/freedesktop/systemd1/unit";
-/// From one look at a unit to the next while its job runs.
+/// The pause between two polls of a unit while its job runs.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the listening task shares with those who wait.
+/// The state that the listening task shares with waiting callers.
 #[derive(Debug, Clone)]
 pub(super) struct Signals {
     ends: broadcast::Sender<OwnedObjectPath>,
@@ -54,7 +55,7 @@ impl Signals {
         let mut backoff = RetryPause::new();
         loop {
             if let Err(error) = self.follow(&mut backoff).await {
-                tracing::debug!(%error, "no signals from systemd");
+                tracing::debug!(%error, "cannot subscribe to the signals of systemd");
             }
             self.bump();
             backoff.pause().await;

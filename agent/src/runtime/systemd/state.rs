@@ -1,4 +1,4 @@
-//! systemd's words for a unit's state as ours.
+//! Converts the state of a unit from the terms of systemd.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ impl Loaded {
         }
     }
 
-    /// A process of it runs, or may.
+    /// Returns true if a process of the unit may be running.
     pub(super) fn is_up(&self) -> bool {
         match self.active() {
             ActiveState::Active
@@ -51,7 +51,7 @@ impl Loaded {
         self.unit.load_state.as_deref() == Some("masked")
     }
 
-    /// A unit file stands behind it.
+    /// Returns true if the unit has a unit file.
     pub(super) fn has_file(&self) -> bool {
         self.unit.fragment_path.as_deref().is_some_and(|path| !path.is_empty())
     }
@@ -73,14 +73,14 @@ impl Loaded {
         (self.service.main_code == Some(EXITED)).then_some(i64::from(status))
     }
 
-    /// Why it does not run, for people.
+    /// Explains why the unit does not run.
     pub(super) fn why(&self) -> String {
         let result = self.service.result.as_deref().unwrap_or_default();
         match (result, self.exit_code()) {
             ("exit-code", Some(code)) => format!("its process ended with exit code {code}"),
             ("timeout", _) => "it did not become ready in time".to_owned(),
-            ("start-limit-hit", _) => "it ended again and again".to_owned(),
-            ("oom-kill", _) => "the kernel ended it for want of memory".to_owned(),
+            ("start-limit-hit", _) => "it keeps exiting; systemd stopped restarting it".to_owned(),
+            ("oom-kill", _) => "the kernel killed it: out of memory".to_owned(),
             ("" | "success", _) => format!("it is {}", self.active_word()),
             (other, _) => format!("systemd says {other}"),
         }

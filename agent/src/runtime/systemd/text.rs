@@ -1,4 +1,4 @@
-//! The unit files and drop-ins that we write, and knowing them again.
+//! Renders our unit files and drop-ins, and recognises them by their mark.
 
 use oml_common::document::instance::{Instance, InstanceDocument, PackagedUnit, Workload};
 use oml_common::id::{ComponentName, ContentHash, TenantId, UnitName};
@@ -41,14 +41,14 @@ UMask=0077
 pub(super) struct Mark {
     pub(super) tenant: TenantId,
     pub(super) component: ComponentName,
-    /// What the file says of its own text.
+    /// The hash that the file states.
     pub(super) hash: ContentHash,
-    /// The text is what was written.
+    /// The text matches the hash, so nobody changed it.
     pub(super) is_whole: bool,
 }
 
-/// The text of the instance's unit file or drop-in. Says nothing of versions:
-/// it changes only when something about the unit does.
+/// Renders the unit file or drop-in of the instance. The text names no version, so it
+/// changes only when the unit does.
 pub(super) fn render(instance: &InstanceDocument, after: &[UnitName], paths: &Paths) -> String {
     let text = match &*instance.workload {
         Workload::Container(_) => unit(instance, after, paths),
@@ -59,7 +59,8 @@ pub(super) fn render(instance: &InstanceDocument, after: &[UnitName], paths: &Pa
     format!("{before}{HASH_KEY}{hash}\n{INSTANCE_KEY}{rest}")
 }
 
-/// The mark of a file's text; none if it bears none.
+/// Reads the mark of a file; none if it has no mark. The first line is not part of the mark,
+/// so files of earlier releases are recognised.
 pub(super) fn mark(text: &str) -> Option<Mark> {
     let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
     let (tenant, component) = value(INSTANCE_KEY)?.split_once('/')?;
@@ -75,7 +76,7 @@ pub(super) fn mark(text: &str) -> Option<Mark> {
 
 fn header(instance: &InstanceDocument) -> String {
     format!(
-        "# Written by omlagent; it writes this file anew when it was changed by hand.\n[Unit]\n\
+        "# Managed by omlagent. Manual changes are overwritten.\n[Unit]\n\
          {INSTANCE_KEY}{}/{}\n",
         instance.tenant, instance.component
     )

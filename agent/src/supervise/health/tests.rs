@@ -72,7 +72,7 @@ fn a_count_that_cannot_be_read_is_shown_as_not_known() {
     });
     let mut record = Record::starting(&counted, "c0ffee", None, Timestamp(1_000));
     record.answered(good(), Timestamp(2_000));
-    assert_eq!(record.line(), "healthy, version 230204.01, number of calls not known");
+    assert_eq!(record.line(), "healthy, version 230204.01, number of calls unknown");
     record.counted(Some(12));
     assert_eq!(record.line(), "healthy, version 230204.01, 12 calls");
     record.counted(None);

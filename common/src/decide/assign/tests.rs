@@ -5,7 +5,7 @@ use crate::testing::{SPEC, plan_of, spec_with, with_unreadable_voice};
 
 fn next(plan: Option<&Plan>, held: Option<&Assignment>, epoch: u64) -> Option<Assignment> {
     let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
-    assign(Input { epoch, tenant: &tenant, node: &node, plan, held, anew: false })
+    assign(Input { epoch, tenant: &tenant, node: &node, plan, held, force_reissue: false })
 }
 
 #[test]
@@ -19,12 +19,12 @@ fn a_node_that_has_to_try_again_is_told_so_once() {
         node: &node,
         plan: Some(&again),
         held: Some(&first),
-        anew: true,
+        force_reissue: true,
     };
-    let told = assign(input).unwrap();
-    assert_eq!(told.content.share.instances, first.content.share.instances);
-    assert!(told.generation > first.generation && told.content.revision.0 == 2);
-    assert_eq!(assign(Input { held: Some(&told), ..input }), None);
+    let next = assign(input).unwrap();
+    assert_eq!(next.content.share.instances, first.content.share.instances);
+    assert!(next.generation > first.generation && next.content.revision.0 == 2);
+    assert_eq!(assign(Input { held: Some(&next), ..input }), None);
 }
 
 #[test]

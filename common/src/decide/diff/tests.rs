@@ -43,13 +43,16 @@ fn additions_removals_and_settings_are_distinguished() {
         .replace("  exporter: {}\n", "")
         .replace("min_healthy_for: 5s", "min_healthy_for: 6s")
         .replace("db: \"1\"", "db: {version: \"1\", env: {WHO: you}}");
-    let told = lines(Some(SPEC), &next);
-    assert!(told.contains(&"remove n1/exporter \"\"->\"\" ".to_owned()), "{told:?}");
+    let changes = lines(Some(SPEC), &next);
+    assert!(changes.contains(&"remove n1/exporter \"\"->\"\" ".to_owned()), "{changes:?}");
     assert!(
-        told.contains(&"replace n1/db \"1\"->\"1\" environment WHO, time limits".to_owned()),
-        "{told:?}"
+        changes.contains(&"replace n1/db \"1\"->\"1\" environment WHO, time limits".to_owned()),
+        "{changes:?}"
     );
-    assert!(told.contains(&"update n2/voice \"1\"->\"1\" time limits".to_owned()), "{told:?}");
+    assert!(
+        changes.contains(&"update n2/voice \"1\"->\"1\" time limits".to_owned()),
+        "{changes:?}"
+    );
 }
 
 #[test]
@@ -59,8 +62,8 @@ fn a_stop_that_may_cut_uncounted_calls_has_a_note() {
     let plan = |spec: &str, revision| plan_with(spec, &catalog, revision).unwrap();
     let from = plan(SPEC, 1);
     let notes = |next: &str| -> Vec<(String, String)> {
-        let told = diff(Some(&from), &plan(next, 2)).into_iter();
-        told.map(|c| (c.component.to_string(), c.note)).collect()
+        let changes = diff(Some(&from), &plan(next, 2)).into_iter();
+        changes.map(|c| (c.component.to_string(), c.note)).collect()
     };
     let cut = ("voice".to_owned(), "not drained: calls through it are cut".to_owned());
     let next = spec_with("voice", "2");

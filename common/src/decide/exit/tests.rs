@@ -14,7 +14,7 @@ const NOTHING_DONE: Evidence = Evidence {
     container_events: Some(ENDED),
 };
 
-fn told(evidence: Evidence) -> (String, bool) {
+fn explained(evidence: Evidence) -> (String, bool) {
     let ending = explain("oml-x-server", evidence, Timestamp(7));
     (ending.words, ending.drift.is_some())
 }
@@ -25,9 +25,9 @@ fn with(container_events: ContainerEvents) -> Evidence {
 
 #[test]
 fn an_end_by_itself_is_no_drift() {
-    assert_eq!(told(NOTHING_DONE), ("ended with exit code 3".to_owned(), false));
+    assert_eq!(explained(NOTHING_DONE), ("ended with exit code 3".to_owned(), false));
     let hungry = Evidence { code: Some(137), out_of_memory: true, ..NOTHING_DONE };
-    assert_eq!(told(hungry), ("ran out of memory (exit code 137)".to_owned(), false));
+    assert_eq!(explained(hungry), ("ran out of memory (exit code 137)".to_owned(), false));
 }
 
 #[test]
@@ -40,24 +40,24 @@ fn a_hand_is_named_with_what_it_did() {
         (stopped, "container oml-x-server was stopped on the host (exit code 3)"),
         (removed, "container oml-x-server was removed (exit code 3)"),
     ] {
-        assert_eq!(told(with(container_events)), (words.to_owned(), true));
+        assert_eq!(explained(with(container_events)), (words.to_owned(), true));
     }
     let gone = Evidence { code: None, ..NOTHING_DONE };
-    assert_eq!(told(gone), ("container oml-x-server was removed".to_owned(), true));
+    assert_eq!(explained(gone), ("container oml-x-server was removed".to_owned(), true));
 }
 
 #[test]
 fn an_end_that_nobody_could_watch_is_told_as_such() {
     let words = "container oml-x-server was ended while docker was away (exit code 3)".to_owned();
     let away = Evidence { engine_was_away: true, ..NOTHING_DONE };
-    assert_eq!(told(away), (words.clone(), true));
-    assert_eq!(told(Evidence { container_events: None, ..away }), (words.clone(), true));
+    assert_eq!(explained(away), (words.clone(), true));
+    assert_eq!(explained(Evidence { container_events: None, ..away }), (words.clone(), true));
     // An engine that remembers no end was restarted since.
-    assert_eq!(told(with(ContainerEvents::default())), (words, true));
+    assert_eq!(explained(with(ContainerEvents::default())), (words, true));
 }
 
 #[test]
 fn events_that_cannot_be_read_accuse_nobody() {
-    let words = "ended with exit code 3; docker does not tell who ended it".to_owned();
-    assert_eq!(told(Evidence { container_events: None, ..NOTHING_DONE }), (words, false));
+    let words = "ended with exit code 3; Docker does not report the cause".to_owned();
+    assert_eq!(explained(Evidence { container_events: None, ..NOTHING_DONE }), (words, false));
 }

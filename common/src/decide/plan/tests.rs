@@ -72,42 +72,51 @@ components:
          line 8: components.voice: has no version (write voice: \"1.2.3\")"
     );
     let spec = spec.replace("  voic: \"1\"\n", "").replace("exporter: \"3\"", "exporter: {}");
-    let told = refused(&spec.replace("voice: {}", "voice: \"1\""));
+    let problems = refused(&spec.replace("voice: {}", "voice: \"1\""));
     assert!(
-        told.contains("line 3: settings.color: unknown setting (did you mean colour?)"),
-        "{told}"
+        problems.contains("line 3: settings.color: unknown setting (did you mean colour?)"),
+        "{problems}"
     );
-    assert!(told.contains("settings.colour: is missing; catalog test has no default"), "{told}");
-    assert!(told.contains("line 5: components.db.after: void is not a component"), "{told}");
+    assert!(
+        problems.contains("settings.colour: is missing; catalog test has no default"),
+        "{problems}"
+    );
+    assert!(
+        problems.contains("line 5: components.db.after: void is not a component"),
+        "{problems}"
+    );
 }
 
 #[test]
 fn components_that_wait_for_each_other_are_refused() {
-    let told = refused(&SPEC.replace("db: \"1\"", "db: {version: \"1\", after: [voice]}"));
-    assert!(told.contains("components wait for each other: db after voice after db"), "{told}");
+    let problems = refused(&SPEC.replace("db: \"1\"", "db: {version: \"1\", after: [voice]}"));
+    assert!(
+        problems.contains("components wait for each other: db after voice after db"),
+        "{problems}"
+    );
 }
 
 #[test]
 fn a_component_that_no_node_can_run_is_refused_with_the_roles_of_the_nodes() {
     let catalog =
         CATALOG.replace("roles: [voice]\n    unit: voice", "roles: [media]\n    unit: voice");
-    let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
+    let problems = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
     assert!(
-        told.contains(
+        problems.contains(
             "components.voice: no node can run it: none has the role media \
              (enrolled nodes: n1 (data); n2 (voice); n3 (voice))"
         ),
-        "{told}"
+        "{problems}"
     );
 }
 
 #[test]
 fn two_components_cannot_use_the_same_port_of_a_node() {
-    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"9100\""));
-    assert!(!told.contains("both use"), "udp and tcp are different ports: {told}");
+    let problems = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"9100\""));
+    assert!(!problems.contains("both use"), "udp and tcp are different ports: {problems}");
     let catalog = CATALOG.replace("9100/tcp", "\"{{ settings.sip_port }}/udp\"");
-    let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
-    assert!(told.contains("exporter and voice both use port 5060/udp of n2"), "{told}");
+    let problems = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
+    assert!(problems.contains("exporter and voice both use port 5060/udp of n2"), "{problems}");
 }
 
 #[test]
@@ -131,18 +140,18 @@ fn one_host_can_run_the_whole_shipped_catalog() {
 
 #[test]
 fn a_setting_that_is_not_a_port_is_refused_where_it_is_used() {
-    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"0\""));
-    assert!(told.contains("\"0\" is not a port number from 1 to 65535"), "{told}");
-    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"\""));
+    let problems = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"0\""));
+    assert!(problems.contains("\"0\" is not a port number from 1 to 65535"), "{problems}");
+    let problems = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"\""));
     let ports = "components.voice.ports: \"\" is not a port number from 1 to 65535";
     let probe = "components.voice.probe.port: \"\" is not a port number from 1 to 65535";
-    assert!(told.contains(ports) && told.contains(probe), "{told}");
+    assert!(problems.contains(ports) && problems.contains(probe), "{problems}");
 }
 
 #[test]
 fn the_value_of_a_setting_is_not_a_template() {
-    let told = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"{{ 5 }}\""));
-    assert!(told.contains("ports: \"{{ 5 }}\" is not a port number"), "{told}");
+    let problems = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"{{ 5 }}\""));
+    assert!(problems.contains("ports: \"{{ 5 }}\" is not a port number"), "{problems}");
 }
 
 #[test]
@@ -171,8 +180,8 @@ fn a_node_whose_agent_is_unknown_is_planned_for() {
 #[test]
 fn a_template_with_an_unknown_name_is_refused() {
     let catalog = CATALOG.replace("{{ tenant }}", "{{ settings.nothing }}");
-    let told = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
-    assert!(told.contains("components.db.env.WHO: cannot render"), "{told}");
+    let problems = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
+    assert!(problems.contains("components.db.env.WHO: cannot render"), "{problems}");
 }
 
 /// Specifications that make a plan.
@@ -213,7 +222,7 @@ proptest! {
         prop_assert_eq!(&serde_json::from_str::<Plan>(&text).unwrap(), &plan);
         for node in plan.nodes.keys() {
             let (tenant, held) = (&plan.tenant, None);
-            let input = assign::Input { epoch: 3, tenant, node, plan: Some(&plan), held, anew: false };
+            let input = assign::Input { epoch: 3, tenant, node, plan: Some(&plan), held, force_reissue: false };
             let assignment = assign::assign(input).unwrap();
             let read = document::read::<Assignment>(&document::write(&assignment)).unwrap();
             prop_assert_eq!(&read, &assignment);

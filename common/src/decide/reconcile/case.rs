@@ -1,4 +1,4 @@
-//! What `reconcile` looks at, and what it answers, for all of its parts.
+//! The inputs and the result of `reconcile`, shared by its parts.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 
 use super::reason::Reason;
 
-/// Everything `reconcile` looks at.
+/// The input of `reconcile`.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     /// The share of the desired state; without one nothing is done.
@@ -59,7 +59,7 @@ impl Decision {
         Self { phase, reason, step: Some(step), wake_at: None }
     }
 
-    /// Gives the change up for that reason.
+    /// Fails the change for that reason.
     pub(super) fn fail(phase: Phase, reason: Reason) -> Self {
         Self::act(phase, Step::Fail { why: reason.to_string() }, reason)
     }
@@ -70,14 +70,14 @@ impl Decision {
     }
 }
 
-/// One instance with everything that bears on it.
+/// One instance with its inputs.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
     pub(super) desired: &'a Desired,
     /// Identity of the desired workload.
     pub(super) desired_hash: &'a ContentHash,
     pub(super) seen: &'a ObservedInstance,
-    /// The update towards that desired workload; one towards another says nothing here.
+    /// The update towards that desired workload; one towards another workload is left out.
     pub(super) update: Option<&'a InstanceUpdate>,
     pub(super) input: Input<'a>,
 }
@@ -87,7 +87,7 @@ impl<'a> Case<'a> {
         works_by(self.seen, self.desired_hash, &self.desired.instance.workload)
     }
 
-    /// Something was stopped for the change, and its end is not recorded.
+    /// Returns true if something was stopped for the change and its end is not recorded.
     pub(super) fn is_under_way(self) -> bool {
         self.update.is_some_and(|update| match update.stage {
             Stage::Switching { .. } | Stage::Soaking { .. } | Stage::Failed { .. } => true,
@@ -98,7 +98,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The document that its supervisor reads, or would.
+    /// Returns true if the instance document on the host has that workload.
     pub(super) fn works_by(self, hash: &ContentHash) -> bool {
         self.seen.document.as_ref().is_some_and(|document| &document.workload == hash)
     }
@@ -108,12 +108,13 @@ impl<'a> Case<'a> {
         self.update.and_then(InstanceUpdate::returns_to)
     }
 
-    /// Until it is recorded that the desired workload is kept, the last good one may be needed.
+    /// Returns the commit step. It keeps the last good workload, which may be needed until the
+    /// commit is recorded.
     pub(super) fn commit(self) -> Step {
         Step::Commit { previous: self.returns_to().cloned() }
     }
 
-    /// The last good workload did not start when it was rolled back to.
+    /// Returns true if the rollback to the last good workload failed.
     pub(super) fn previous_failed(self) -> bool {
         self.update.is_some_and(|update| matches!(update.last_good, LastGood::PreviousFailed(_)))
     }
@@ -122,22 +123,22 @@ impl<'a> Case<'a> {
         self.desired.instance.container().is_some()
     }
 
-    /// No other container than that of the desired workload runs; a packaged unit
-    /// shows none.
+    /// Returns true if the running container is that of the desired workload, and for every
+    /// packaged unit.
     pub(super) fn runs_desired(self) -> bool {
         !self.is_container() || self.seen.running().is_some_and(|c| &c.hash == self.desired_hash)
     }
 
-    /// Whether the desired workload runs only since a change that was superseded and came
-    /// back to it: it still has to stay healthy for its soak time.
-    pub(super) fn is_unproven(self) -> bool {
-        !self.proved_before()
+    /// Returns true if the desired workload runs because of a superseded change, so that its
+    /// soak has not finished.
+    pub(super) fn needs_soak(self) -> bool {
+        !self.soaked_before()
             && self.seen.unit.as_ref().is_some_and(is_active)
             && self.runs_desired()
     }
 
-    /// Whether the desired workload stayed healthy through its soak before this change.
-    pub(super) fn proved_before(self) -> bool {
+    /// Returns true if the desired workload finished its soak before this change.
+    pub(super) fn soaked_before(self) -> bool {
         match self.update.map(|update| &update.last_good) {
             Some(LastGood::Previous(hash) | LastGood::PreviousFailed(hash)) => {
                 hash == self.desired_hash
@@ -148,9 +149,8 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Whether the host already works by this workload: for a container, the
-/// document its supervisor reads, unless another one still runs; for a packaged
-/// unit, our drop-in.
+/// Returns true if the host is already set up for this workload. For a container this is the
+/// instance document, unless another container still runs; for a packaged unit, our drop-in.
 pub(super) fn works_by(
     seen: &ObservedInstance,
     desired_hash: &ContentHash,

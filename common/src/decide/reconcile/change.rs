@@ -1,4 +1,4 @@
-//! The way of an instance from its old version to the new one.
+//! Decides the steps that take an instance from its old version to the new one.
 
 use crate::decide::observed::{ActiveState, ContainerState, ObservedUnit};
 use crate::decide::step::Step;
@@ -53,7 +53,7 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
     }
 }
 
-/// Takes back a document that was changed for a stop that never came: if what runs
+/// Reverts a document that was changed for a stop that never happened. If the running program
 /// ended by itself, its supervisor would start a version that may not start yet.
 fn revert_document(case: Case<'_>) -> Option<Decision> {
     let running = &case.seen.running()?.hash;
@@ -82,7 +82,7 @@ fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Decision {
     Decision::act(Phase::Starting, Step::Switch { previous, calls_cut }, reason)
 }
 
-/// Goes on with a switch whose end was not seen: the host tells how far it came.
+/// Resumes a switch whose end was not seen. The state of the host shows how far it came.
 pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<u64>) -> Decision {
     let again = |interruption| {
         // Calls may have come since they were counted.
@@ -132,7 +132,7 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
     }
 }
 
-/// Whether the new version's program was ever started.
+/// Returns true if the program of the new version was ever started.
 fn was_started(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
     if !case.is_container() {
         // A packaged unit keeps its name: only the time tells old from new, and
@@ -151,7 +151,7 @@ fn was_started(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
     }
 }
 
-/// Watches the new version, which has to stay healthy for its soak time.
+/// Watches the new version during its soak.
 pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
     let now = case.input.now;
     let until = since.plus_ms(case.desired.policy.soak_ms);
@@ -196,18 +196,18 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
     }
 }
 
-/// Whether its last probe failed.
+/// Returns true if the last probe failed.
 fn is_failing(case: Case<'_>) -> bool {
     case.seen.status.as_ref().is_some_and(|status| status.failures > 0)
 }
 
-/// What became of the program that was started at the switch.
+/// The state of the program that was started at the switch.
 enum Continuity {
-    /// It runs without a break.
+    /// It has run without interruption.
     RanOn,
     /// It ended by itself.
     Broken,
-    /// Somebody else ended it: the host was rebooted, the unit restarted by hand.
+    /// A reboot of the host or a restart by hand ended it.
     Interrupted(Decision),
 }
 

@@ -1,4 +1,4 @@
-//! What somebody on the host keeps from running: respected, and told.
+//! Handles instances that were stopped or masked on the host by hand.
 
 use crate::decide::observed::ObservedUnit;
 use crate::document::report::{Failure, Phase};
@@ -7,16 +7,16 @@ use crate::document::update::Stage;
 use super::case::{Case, Decision};
 use super::reason::{Hold, Reason};
 
-/// The unit was stopped or masked. A version whose soak has not finished is not
-/// known to be good, so nothing goes on before somebody decides.
+/// Decides for a unit that was stopped or masked. A version whose soak has not finished is
+/// not known to be good, so the change waits for an operator.
 pub(super) fn held(case: Case<'_>, unit: &ObservedUnit, hold: Hold) -> Decision {
-    if case.is_under_way() || !case.proved_before() {
+    if case.is_under_way() || !case.soaked_before() {
         return Decision::wait(Phase::Blocked, Reason::HeldBeforeSoaked(hold));
     }
     Decision::wait(Phase::StoppedByHand { since: unit.since }, Reason::Held(hold))
 }
 
-/// The unit is masked, so nobody may start it, whatever became of the change.
+/// Decides for a masked unit, which cannot be started. A failure of the change is still reported.
 pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Decision {
     let hold = Hold::Masked;
     let failed =

@@ -1,5 +1,4 @@
-//! Why an instance is in its phase, and why a step is done: what people read in
-//! reports and logs.
+//! The reasons for phases and steps, as people read them in reports and logs.
 
 use std::fmt::{Display, Formatter, Result};
 
@@ -17,7 +16,7 @@ pub use self::parts::{
 pub enum Reason {
     NeedsNewerAgent {
         why: String,
-        /// What is done until the agent is upgraded, unless what runs is left as it is.
+        /// The step until the agent is upgraded; none if the running version is left as it is.
         meanwhile: Option<Meanwhile>,
     },
     /// Something of its name on the host does not carry our mark.
@@ -57,11 +56,11 @@ pub enum Reason {
         calls: Option<u64>,
     },
     Interrupted(Interruption),
-    /// The new version did not come up, with systemd's word for why.
+    /// The new version did not start; `result` is the term of systemd.
     DidNotStart {
         result: String,
     },
-    /// The superseded version left nothing running.
+    /// The superseded version is not running, so the last good one is started.
     LastGoodMeanwhile,
     Soak(SoakState),
     /// The change failed.
@@ -75,23 +74,23 @@ pub enum Reason {
         message: String,
         hold: Option<Hold>,
     },
-    /// The change failed, and somebody made it work on the host.
+    /// The change failed, and the version has become healthy since.
     HealthyAfterAll,
-    /// Somebody keeps it from running.
+    /// It was stopped or masked on the host.
     Held(Hold),
-    /// Somebody keeps it from running, and its soak has not finished.
+    /// It was stopped or masked on the host before its soak finished.
     HeldBeforeSoaked(Hold),
     /// The unit is not active.
     Unit(UnitTrouble),
-    /// The probe's own words.
+    /// The result of the probe.
     Probe {
         detail: String,
     },
-    /// The probe was changed and has not been asked since.
+    /// The probe was changed and has no result yet.
     ProbeChanged,
     /// Its supervisor still runs the program of another release, and cannot do what is asked.
     OldSupervisor,
-    /// Nothing recent is known of its health.
+    /// There is no recent health check.
     Unobserved(LastEnd),
 }
 
@@ -143,7 +142,7 @@ impl Display for Reason {
             ),
             Self::Unit(trouble) => trouble.fmt(f),
             Self::Probe { detail } => f.write_str(detail),
-            Self::ProbeChanged => f.write_str("its changed probe has not been asked yet"),
+            Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::OldSupervisor => f.write_str(
                 "its supervisor is of an earlier release; replacing it, the container keeps running",
             ),
@@ -161,7 +160,7 @@ fn draining(f: &mut Formatter<'_>, noun: &str, count: CallCount, is_overdue: boo
         }
     }
     if is_overdue {
-        f.write_str("; the deadline has passed and the operator's choice is to wait")?;
+        f.write_str("; the deadline has passed, on_deadline is wait")?;
     }
     Ok(())
 }
@@ -170,7 +169,7 @@ fn cut_at_deadline(f: &mut Formatter<'_>, calls: Option<u64>) -> Result {
     f.write_str("the drain deadline has passed; ")?;
     match calls {
         Some(calls) => write!(f, "{calls} {} cut", is_or_are(calls)),
-        None => f.write_str("what cannot be counted is cut"),
+        None => f.write_str("an unknown number of calls is cut"),
     }
 }
 
@@ -179,14 +178,14 @@ fn held(f: &mut Formatter<'_>, message: &str, hold: Option<Hold>) -> Result {
     hold.map_or(Ok(()), |hold| write!(f, "; {hold}"))
 }
 
-/// Explains systemd's word for the end of a unit that never answered.
+/// Explains the result that systemd gives for a unit that never answered.
 fn unit_words(result: &str) -> String {
     match result {
         "" | "success" => "it did not answer in time".to_owned(),
         "exit-code" => "its program ended with an error".to_owned(),
         "timeout" => "it did not answer within its start time-out".to_owned(),
-        "oom-kill" => "the kernel ended it for want of memory".to_owned(),
-        "start-limit-hit" => "it ended again and again".to_owned(),
+        "oom-kill" => "the kernel killed it: out of memory".to_owned(),
+        "start-limit-hit" => "it keeps exiting; systemd stopped restarting it".to_owned(),
         other => format!("systemd says {other}"),
     }
 }

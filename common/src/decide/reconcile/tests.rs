@@ -1,7 +1,7 @@
 //! What is decided for a host, case by case.
 
 use crate::decide::observed::{ActiveState, ContainerState, ObservedContainer};
-use crate::decide::update::{Outcome, ask_again, begin_anew, given_up, nothing};
+use crate::decide::update::{Outcome, ask_again, given_up, nothing, restart_timers};
 use crate::document::assignment::OnDeadline;
 use crate::document::instance::{Check, Instance};
 use crate::document::report::Phase;
@@ -796,8 +796,8 @@ fn a_packaged_unit_is_not_told_healthy_while_systemd_is_away() {
     seen.units_at = Some(told_at);
     for (is_away, health) in [(false, Health::Healthy), (true, Health::Unknown)] {
         observed.instances.get_mut(&name("exporter")).unwrap().systemd_is_away = is_away;
-        let mut told = world.with_observed(&observed, |input| report(input, &decide(input)));
-        let report = told.remove(&name("exporter")).unwrap();
+        let mut reports = world.with_observed(&observed, |input| report(input, &decide(input)));
+        let report = reports.remove(&name("exporter")).unwrap();
         assert_eq!((report.health, report.checked_at), (health, Some(told_at)));
         assert_eq!(report.phase == Phase::Ready, !is_away);
     }
@@ -866,7 +866,7 @@ fn after_another_boot_a_drain_begins_again() {
     until_draining(&mut world);
     // A year later, or so its clock says.
     world.now = world.now.plus_ms(365 * 86_400_000);
-    begin_anew(&mut world.updates, world.now);
+    restart_timers(&mut world.updates, world.now);
     world.pass();
     assert_eq!(running(&world), Some("1"));
     assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }));

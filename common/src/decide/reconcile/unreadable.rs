@@ -1,5 +1,5 @@
-//! An instance whose document or update only a later release can read. What runs of it goes on, and
-//! no change is begun; but being held never means that nothing runs.
+//! Decides for an instance whose document or update only a later release can read. No change is
+//! begun, but a version must be running.
 
 use crate::decide::observed::{ActiveState, ObservedInstance, ObservedUnit};
 use crate::decide::step::Step;
@@ -12,8 +12,8 @@ use super::case::{Decision, Input, is_active};
 use super::maintain;
 use super::reason::{Meanwhile, Reason};
 
-/// Decides for a held instance: an update that was on its way goes on only as far as it
-/// takes for the last good version, or what was started last, to run.
+/// Decides for a held instance. An interrupted update continues only until the last good
+/// version, or the version that was started last, is running.
 pub(super) fn decide_unreadable(name: &ComponentName, why: &str, input: Input<'_>) -> Decision {
     let held = |meanwhile| Reason::NeedsNewerAgent { why: why.to_owned(), meanwhile };
     let wait = Decision::wait(Phase::Blocked, held(None));
@@ -46,7 +46,7 @@ struct Held<'a> {
 }
 
 enum Next {
-    /// What runs is left as it is.
+    /// The running version is left as it is.
     Nothing,
     Act(Step, Meanwhile),
     /// Nothing runs, and it is too early to start it again.
@@ -76,15 +76,15 @@ impl Held<'_> {
         }
     }
 
-    /// The workload that runs, where the document was changed for a stop that never came:
-    /// should it end, its supervisor would start what nobody lets begin.
+    /// Returns the running workload if the document was changed for a stop that never happened.
+    /// If its program ended, the supervisor would start a version that may not start.
     fn runs_by_another_document(&self) -> Option<&ContentHash> {
         let was_begun = self.update.is_some_and(|update| update.last_good != LastGood::Current);
         let running = &self.seen.running()?.hash;
         (was_begun && is_active(self.unit) && !self.works_by(running)).then_some(running)
     }
 
-    /// Whether the version that was switched to does not run, does not come up, or failed.
+    /// Returns true if the version of the last switch is not running, does not start, or failed.
     fn needs_last_good(&self) -> bool {
         let never_comes_up = self.unit.keeps_failing()
             && (self.seen.running().is_none() || self.seen.never_answered());
@@ -92,7 +92,7 @@ impl Held<'_> {
         rests || never_comes_up || self.has_failed()
     }
 
-    /// The last good version, unless it failed when it was rolled back to.
+    /// Returns the last good version, unless the rollback to it failed.
     fn last_good(&self) -> Option<&ContentHash> {
         match &self.update?.last_good {
             LastGood::Previous(hash) => Some(hash),
@@ -100,7 +100,7 @@ impl Held<'_> {
         }
     }
 
-    /// Whether what the host works by is known to have failed.
+    /// Returns true if the workload of the current document is known to have failed.
     fn has_failed(&self) -> bool {
         self.update.is_some_and(|update| match (&update.stage, update.last_good.previous()) {
             (Stage::Failed { .. }, Some(previous)) => !self.works_by(previous),

@@ -114,7 +114,7 @@ impl Display for PauseReason {
         match self {
             PauseReason::Failed { change } => change.fmt(f),
             PauseReason::RollbackFailed { change, rollback } => {
-                write!(f, "{change}; going back failed too: {rollback}")
+                write!(f, "{change}; the rollback failed too: {rollback}")
             }
             PauseReason::Restored => f.write_str("restored from a backup; apply again"),
         }

@@ -162,8 +162,9 @@ impl World {
         for node in self.enrolled.keys().cloned() {
             let plan = self.targets.get(&node).map(|number| &self.plans[&number.0]);
             let held = self.assignments.get(&node);
-            let anew = self.rollout.force_reissue(&node);
-            let input = assign::Input { epoch: 1, tenant: &tenant, node: &node, plan, held, anew };
+            let force_reissue = self.rollout.force_reissue(&node);
+            let input =
+                assign::Input { epoch: 1, tenant: &tenant, node: &node, plan, held, force_reissue };
             if let Some(assignment) = assign(input) {
                 self.assignments.insert(node, assignment);
             }
@@ -298,7 +299,7 @@ fn after_a_way_back_that_failed_too_the_next_change_is_made_on_what_was_good() {
     let mut world = World::coming_back();
     world.obey("n2", "1");
     assert_eq!(world.pass(), "paused [] ");
-    let why = "voice on n2: exited with 1; going back failed too: voice on n2: exited with 1";
+    let why = "voice on n2: exited with 1; the rollback failed too: voice on n2: exited with 1";
     assert_eq!(world.rollout.state.why(), why);
     assert_eq!(world.rollout.returns_to(), Some(RevisionNumber(1)));
 }

@@ -15,9 +15,9 @@ fn classified(failed: FailedStart<'_>) -> (String, Option<i64>) {
 
 #[test]
 fn a_program_that_ended_early_is_told_with_its_status() {
-    let told = ("ended with status 3 before it answered".to_owned(), Some(3));
-    assert_eq!(classified(ENDED), told);
-    assert_eq!(classified(FailedStart { is_container: false, ..ENDED }), told);
+    let expected = ("ended with exit code 3 before it answered".to_owned(), Some(3));
+    assert_eq!(classified(ENDED), expected);
+    assert_eq!(classified(FailedStart { is_container: false, ..ENDED }), expected);
 }
 
 #[test]
@@ -30,8 +30,11 @@ fn a_program_that_was_stopped_for_its_silence_says_nothing_by_its_status() {
 
 #[test]
 fn a_program_that_never_ran_is_told_with_the_error() {
-    let told = ("did not start: no such file".to_owned(), None);
-    assert_eq!(classified(FailedStart { exit_code: None, error: "no such file", ..ENDED }), told);
+    let expected = ("did not start: no such file".to_owned(), None);
+    assert_eq!(
+        classified(FailedStart { exit_code: None, error: "no such file", ..ENDED }),
+        expected
+    );
 }
 
 #[test]

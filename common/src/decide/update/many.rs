@@ -1,4 +1,4 @@
-//! What changes all updates of a host at once: another assignment, another time.
+//! Changes all updates of a host at once: for another assignment or another time.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 use super::nothing;
 use crate::document::update::{Count, InstanceUpdate, Stage, UnreadableUpdate};
 
-/// Brings the updates in line with what is desired now: an update towards another
-/// workload tells only what to roll back to. Tells whether anything changed.
+/// Aligns the updates with the assignment. Of an update towards another workload only the
+/// workload to roll back to is kept. Returns true if anything changed.
 pub fn align(
     updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
     assignment: &Assignment,
@@ -19,7 +19,7 @@ pub fn align(
     let share = &assignment.content.share;
     let desired = &share.instances;
     updates.retain(|name, update| {
-        // Nobody here knows what should run: how far it came stays what it was.
+        // This agent cannot read what should run, so the update stays as it is.
         if share.unreadable.contains_key(name) {
             return true;
         }
@@ -55,7 +55,7 @@ pub fn align_unreadable(
 }
 
 /// Tries failed updates again, because a later revision still asks for them.
-/// Tells whether anything changed.
+/// Returns true if anything changed.
 pub fn ask_again(
     updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
     held: &Assignment,
@@ -76,7 +76,7 @@ pub fn ask_again(
                 update.stage = Stage::Preparing;
                 update.backoff = None;
             }
-            // It is there already and only has to be started once more.
+            // Its files and container exist, so it only has to be started again.
             Stage::Failed { .. } if !update.is_rolling_back() => {
                 update.stage = Stage::Switching { since: now, calls_cut: Some(0) };
             }
@@ -92,8 +92,8 @@ pub fn ask_again(
     *updates != before
 }
 
-/// Moves every time that something is measured from, because the host's clock
-/// was set: what has passed of a soak or a drain stays what it was.
+/// Shifts all times because the clock of the host was set, so that the elapsed part of a
+/// soak or a drain stays the same.
 pub fn shift(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, by_ms: i64) {
     for update in updates.values_mut() {
         if let Some(backoff) = &mut update.backoff {
@@ -106,17 +106,16 @@ pub fn shift(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, by_ms: i64) 
     }
 }
 
-/// Ends every pause before a step is tried again: whoever restarts the agent wants to
-/// see it try.
+/// Ends every pause before a retry, because an operator who restarts the agent expects it
+/// to try at once.
 pub fn retry_now(updates: &mut BTreeMap<ComponentName, InstanceUpdate>) {
     for backoff in updates.values_mut().filter_map(|update| update.backoff.as_mut()) {
         backoff.retry_at = Timestamp(0);
     }
 }
 
-/// Begins every soak and drain again: after another boot nobody knows how much
-/// of it has passed.
-pub fn begin_anew(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, now: Timestamp) {
+/// Restarts every soak and drain, because after a reboot the elapsed time is unknown.
+pub fn restart_timers(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, now: Timestamp) {
     for update in updates.values_mut() {
         update.stage.set_since(|_| now);
         if let Stage::Draining { count, .. } = &mut update.stage {

@@ -57,7 +57,7 @@ fn judged(rollout: Option<&Rollout>, later: Option<&str>) -> Verdict {
     verdict(change, rollout, now.as_ref())
 }
 
-fn told(rollout: &Rollout, later: Option<&str>) -> (Ending, String) {
+fn decided(rollout: &Rollout, later: Option<&str>) -> (Ending, String) {
     let verdict = judged(Some(rollout), later);
     let tenant = "acme".parse().unwrap();
     let sentence = Sentence { verdict: &verdict, revision: RevisionNumber(8), tenant: &tenant };
@@ -134,7 +134,7 @@ fn every_end_has_an_outcome_and_a_sentence() {
         ),
     ];
     for (rollout, ending, sentence) in table {
-        assert_eq!(told(&rollout, None), (ending, sentence.to_owned()));
+        assert_eq!(decided(&rollout, None), (ending, sentence.to_owned()));
     }
 }
 
@@ -146,10 +146,10 @@ fn a_later_revision_with_the_same_instances_contains_the_change() {
     let text_only = format!("# only a comment\n{same}");
     for later in [&same, &elsewhere, &text_only] {
         let expected = "done: acme runs revision 9, which superseded 8 and contains this change";
-        assert_eq!(told(&completed, Some(later)), (Ending::Done, expected.to_owned()));
+        assert_eq!(decided(&completed, Some(later)), (Ending::Done, expected.to_owned()));
     }
     let restored = rollout(9, 10, rolled_back());
-    assert_eq!(told(&restored, Some(&same)).0, Ending::Done, "revision 9 runs again");
+    assert_eq!(decided(&restored, Some(&same)).0, Ending::Done, "revision 9 runs again");
 }
 
 #[test]
@@ -162,16 +162,20 @@ fn a_later_revision_with_a_different_instance_does_not_contain_the_change() {
     let removed = SPEC.replace("  voice: \"1\"\n", "");
     for later in [&undone, &other, &same_version, &removed] {
         let expected = "failed: revision 9 of acme superseded 8 and undid or altered this change: voice on n2, voice on n3";
-        assert_eq!(told(&completed, Some(later)), (Ending::Failed, expected.to_owned()), "{later}");
+        assert_eq!(
+            decided(&completed, Some(later)),
+            (Ending::Failed, expected.to_owned()),
+            "{later}"
+        );
     }
     let restored = rollout(9, 10, rolled_back());
-    assert_eq!(told(&restored, Some(&undone)).0, Ending::Failed, "revision 9 runs again");
+    assert_eq!(decided(&restored, Some(&undone)).0, Ending::Failed, "revision 9 runs again");
 }
 
 #[test]
 fn only_the_nodes_with_differences_are_named() {
     let one = SPEC.replace("voice: \"1\"", "voice: {version: \"2\", nodes: [n2]}");
-    let (ending, sentence) = told(&rollout(8, 9, State::Completed), Some(&one));
+    let (ending, sentence) = decided(&rollout(8, 9, State::Completed), Some(&one));
     assert_eq!(ending, Ending::Failed);
     assert!(sentence.ends_with("undid or altered this change: voice on n3"), "{sentence}");
 }
@@ -191,7 +195,7 @@ fn without_a_comparison_nothing_counts_as_contained() {
     let of_text =
         ChangeRef { revision: RevisionNumber(8), at: ACCEPTED, changes: &[], plan: Some(&plan) };
     unknown(&verdict(of_text, Some(&completed), Some(&plan)));
-    let (_, sentence) = told(&completed, None);
+    let (_, sentence) = decided(&completed, None);
     let expected = "failed: revision 9 of acme superseded 8, and it is unknown whether it contains this change (the plan of one of them cannot be read); compare them with omlctl history tenant=acme";
     assert_eq!(sentence, expected);
 }

@@ -65,14 +65,14 @@ fn two_components_never_share_a_unit_or_container() {
     let text = with_component("")
         + "  web2:\n    roles: [app]\n    unit: web.service\n    \
          container: web\n    image: web\n    probe: {check: tcp, port: \"81\"}\n";
-    let told = refused(&text);
+    let problems = refused(&text);
     assert!(
-        told.contains("components.web2.unit: the unit web.service already belongs to web"),
-        "{told}"
+        problems.contains("components.web2.unit: the unit web.service already belongs to web"),
+        "{problems}"
     );
     assert!(
-        told.contains("components.web2.container: the container web already belongs to web"),
-        "{told}"
+        problems.contains("components.web2.container: the container web already belongs to web"),
+        "{problems}"
     );
 }
 
@@ -90,10 +90,10 @@ fn neither_the_engine_nor_the_whole_host_is_mounted_into_a_container() {
 fn every_problem_of_a_component_is_reported_at_once() {
     let text =
         with_component("    prot: [80/tcp]\n    start_timeout: soon\n    active: {command: [x]}\n");
-    let told = refused(&text);
-    assert!(told.contains("components.web.prot: unknown key"), "{told}");
-    assert!(told.contains("components.web.start_timeout"), "{told}");
-    assert!(told.contains("components.web.active.before: is missing"), "{told}");
+    let problems = refused(&text);
+    assert!(problems.contains("components.web.prot: unknown key"), "{problems}");
+    assert!(problems.contains("components.web.start_timeout"), "{problems}");
+    assert!(problems.contains("components.web.active.before: is missing"), "{problems}");
 }
 
 #[test]
@@ -101,13 +101,13 @@ fn a_packaged_unit_has_no_probe_that_needs_a_supervisor() {
     let unit = "  sbc:\n    kind: unit\n    roles: [app]\n    unit: sbc.service\n    ";
     let asks = "probe: {check: tcp, port: \"81\"}\n    \
                 active: {command: [count], before: active call, noun: calls}\n";
-    let told = refused(&format!("{}{unit}{asks}", with_component("")));
+    let problems = refused(&format!("{}{unit}{asks}", with_component("")));
     assert_eq!(
-        told,
+        problems,
         "line 14: components.sbc.probe: a packaged unit supports only the probe unit-active (write {check: unit-active})\n\
          line 15: components.sbc.active: a packaged unit does not support active (remove it, or run the component in a container)"
     );
-    let told =
+    let problems =
         Catalog::parse(&format!("{}{unit}probe: {{check: unit-active}}\n", with_component("")));
-    assert!(told.is_ok(), "{told:?}");
+    assert!(problems.is_ok(), "{problems:?}");
 }

@@ -54,18 +54,21 @@ fn every_unknown_key_is_listed_with_line_and_path() {
 fn the_problem_of_an_invalid_value_names_the_rule() {
     let text = "tenant: Acme Inc\ncatalog: omnileads\ncomponents:\n  asterisk: \"1:2\"\n  \
                 \"a\\tb\": \"1\"\nrollout: {min_healthy_for: 5, on_failure: panic}\n";
-    let told = refused(text);
-    assert!(told.contains("line 1: tenant: \"Acme Inc\" is not a tenant name"), "{told}");
-    assert!(told.contains("line 4: components.asterisk: \"1:2\" is not a version"), "{told}");
-    assert!(told.contains("line 5: components.a\\tb:"), "{told}");
-    assert!(told.contains("rollout.min_healthy_for"), "{told}");
-    assert!(told.contains("rollout.on_failure: \"panic\" is not a valid value"), "{told}");
+    let problems = refused(text);
+    assert!(problems.contains("line 1: tenant: \"Acme Inc\" is not a tenant name"), "{problems}");
+    assert!(
+        problems.contains("line 4: components.asterisk: \"1:2\" is not a version"),
+        "{problems}"
+    );
+    assert!(problems.contains("line 5: components.a\\tb:"), "{problems}");
+    assert!(problems.contains("rollout.min_healthy_for"), "{problems}");
+    assert!(problems.contains("rollout.on_failure: \"panic\" is not a valid value"), "{problems}");
 }
 
 #[test]
 fn an_empty_version_is_refused() {
-    let told = refused("tenant: acme\ncatalog: omnileads\ncomponents:\n  asterisk: \"\"\n");
-    assert!(told.contains("line 4: components.asterisk: \"\" is not a version"), "{told}");
+    let problems = refused("tenant: acme\ncatalog: omnileads\ncomponents:\n  asterisk: \"\"\n");
+    assert!(problems.contains("line 4: components.asterisk: \"\" is not a version"), "{problems}");
 }
 
 #[test]
@@ -75,9 +78,12 @@ fn ten_thousand_components_are_one_problem() {
     for n in 0..10_000 {
         writeln!(text, "  c{n}: \"1\"").unwrap();
     }
-    let told = refused(&text);
-    assert!(told.contains("10000 components are too many; a tenant may have 256"), "{told}");
-    assert_eq!(told.lines().count(), 1);
+    let problems = refused(&text);
+    assert!(
+        problems.contains("10000 components are too many; a tenant may have 256"),
+        "{problems}"
+    );
+    assert_eq!(problems.lines().count(), 1);
 }
 
 #[test]
@@ -100,11 +106,14 @@ fn setting_a_version_changes_nothing_else_of_the_text() {
 
 #[test]
 fn a_version_of_an_unknown_component_is_refused_with_a_suggestion() {
-    let told = with_versions(ACME, &versions(&[("astrisk", "1"), ("node-exporter", "2")]))
+    let problems = with_versions(ACME, &versions(&[("astrisk", "1"), ("node-exporter", "2")]))
         .unwrap_err()
         .to_string();
-    assert!(told.contains("acme has no component astrisk (did you mean asterisk?)"), "{told}");
-    assert!(told.contains("node-exporter has no version to set"), "{told}");
+    assert!(
+        problems.contains("acme has no component astrisk (did you mean asterisk?)"),
+        "{problems}"
+    );
+    assert!(problems.contains("node-exporter has no version to set"), "{problems}");
 }
 
 proptest! {

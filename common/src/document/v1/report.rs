@@ -1,4 +1,4 @@
-//! What an agent says of its node: complete every time, and with an age.
+//! The report of an agent about its node. Every report is complete and has a time.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub use significance::{Significance, significance};
 /// The state of a node and of everything on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// The assignment the agent works on; none before the first.
+    /// The assignment that the agent applies; none before the first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub applied: Option<Generation>,
     /// The revision of that assignment.
@@ -24,7 +24,7 @@ pub struct Report {
     /// When this was observed, by the host's clock.
     pub at: Timestamp,
     pub agent_version: String,
-    /// What disturbs the agent itself: "docker does not answer since …".
+    /// Errors of the agent itself, such as "docker does not answer since …".
     #[serde(default, skip_serializing_if = "is_default")]
     pub troubles: Vec<String>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -36,82 +36,82 @@ pub struct Report {
 /// The state of one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceReport {
-    /// Where it stands on its way to the desired state.
+    /// The progress towards the desired state.
     pub phase: Phase,
     #[serde(default, skip_serializing_if = "is_default")]
     pub reason: String,
-    /// Version that runs, or last ran.
+    /// The version that runs or ran last.
     #[serde(default, skip_serializing_if = "is_default")]
     pub version: Option<Version>,
-    /// Image that runs.
+    /// The digest of the running image.
     #[serde(default, skip_serializing_if = "is_default")]
     pub digest: Option<Digest>,
-    /// Workload that runs.
+    /// The hash of the running workload.
     #[serde(default, skip_serializing_if = "is_default")]
     pub hash: Option<ContentHash>,
-    /// Health of what runs.
+    /// The health of the running program.
     pub health: Health,
-    /// When health was last asked.
+    /// The time of the last probe.
     #[serde(default, skip_serializing_if = "is_default")]
     pub checked_at: Option<Timestamp>,
-    /// When what runs was started.
+    /// The time of the last start.
     #[serde(default, skip_serializing_if = "is_default")]
     pub started_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub restarts: u32,
-    /// Calls, dialogs or sessions, where they can be counted.
+    /// The number of active calls, dialogs or sessions, if it can be counted.
     #[serde(default, skip_serializing_if = "is_default")]
     pub active: Option<u64>,
-    /// Calls that our own stop cut, at the last change; none: nobody could tell.
+    /// The number of calls that our own stop cut at the last change; none if unknown.
     #[serde(default, skip_serializing_if = "is_default")]
     pub calls_cut: Option<u64>,
-    /// Why the last change was undone or given up.
+    /// The failure of the last change.
     #[serde(default, skip_serializing_if = "is_default")]
     pub failure: Option<Failure>,
-    /// The last change made behind our back.
+    /// The last change that was made on the host by hand.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drift: Option<Drift>,
 }
 
-/// Where an instance stands.
+/// The phase of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "name")]
 pub enum Phase {
-    /// Waits for something named in the reason.
+    /// The instance waits; the reason names for what.
     Pending,
-    /// Fetches its image.
+    /// The image is being pulled.
     Pulling {
-        /// Bytes already here.
+        /// The bytes that have arrived.
         bytes_done: u64,
-        /// Bytes in all; 0 when not known yet.
+        /// The size in bytes; 0 while unknown.
         bytes_total: u64,
     },
-    /// Makes container and files ready beside the running version.
+    /// Container and files are being created beside the running version.
     Preparing,
-    /// Waits for calls to end.
+    /// The old version waits for its calls to end.
     Draining {
-        /// When the wait is over.
+        /// The end of the wait.
         deadline: Timestamp,
     },
-    /// Stops the old version and starts the new one.
+    /// The old version is being stopped and the new one started.
     Starting,
-    /// New version runs and must stay healthy a while.
+    /// The new version runs and must stay healthy until then.
     Soaking {
         until: Timestamp,
     },
-    /// Runs as desired, kept, and answers.
+    /// The desired version is committed and healthy.
     Ready,
-    /// Runs as desired but does not answer.
+    /// The desired version is committed, but its probe fails.
     Unhealthy,
-    /// Stopped on the host by hand, and left so.
+    /// The unit was stopped on the host by hand and is left stopped.
     StoppedByHand {
         since: Timestamp,
     },
-    /// The desired version failed; the one before runs.
+    /// The desired version failed; the previous one runs.
     RolledBack,
-    /// The desired version failed and nothing else can run.
+    /// The desired version failed, and there is no version to roll back to.
     Failed,
-    /// Something on the host stands in the way.
+    /// Something on the host prevents the next step.
     Blocked,
     Removing,
     /// Its agent reported something that the controller cannot read; the reason says
@@ -119,7 +119,7 @@ pub enum Phase {
     Unknown,
 }
 
-/// Why a change did not hold.
+/// The failure of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The workload that failed.
@@ -129,31 +129,31 @@ pub struct Failure {
     pub at: Timestamp,
     /// What happened, in one sentence.
     pub message: String,
-    /// Exit status of its program, if it ended.
+    /// The exit code of its program, if it ended.
     #[serde(default, skip_serializing_if = "is_default")]
     pub exit_code: Option<i64>,
-    /// Its last words, oldest first.
+    /// The last lines of its log, oldest first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub log_tail: Vec<String>,
 }
 
-/// Use of a host.
+/// The usage of a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostUsage {
-    /// Share of all cores that was busy, in thousandths.
+    /// The busy share of all cores, in thousandths.
     pub cpu_permille: u32,
-    /// Memory in use.
+    /// The used memory.
     pub memory_used_bytes: u64,
-    /// Memory in all.
+    /// The total memory.
     pub memory_total_bytes: u64,
-    /// Disk in use where images are kept.
+    /// The used space of the disk that stores images.
     pub disk_used_bytes: u64,
-    /// Disk in all.
+    /// The total space of that disk.
     pub disk_total_bytes: u64,
 }
 
 impl Phase {
-    /// Whether the instance runs as desired and is kept.
+    /// Returns true if the instance is in its desired state or stopped by hand.
     #[must_use]
     pub fn is_converged(self) -> bool {
         match self {
@@ -173,7 +173,7 @@ impl Phase {
         }
     }
 
-    /// Whether the agent tried the desired version and will not try it again by itself.
+    /// Returns true if the desired version failed and the agent will not try it again by itself.
     #[must_use]
     pub fn has_given_up(self) -> bool {
         match self {
@@ -193,13 +193,13 @@ impl Phase {
         }
     }
 
-    /// Whether the agent does nothing with the instance but watch it.
+    /// Returns true if the agent only watches the instance.
     #[must_use]
     pub fn is_idle(self) -> bool {
         self.is_converged() || self.has_given_up() || self == Phase::Unhealthy
     }
 
-    /// The word people see.
+    /// Returns the name of the phase for people.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! Updates of instances: what neither the engine nor systemd can tell about a change,
-//! as the agent keeps it on disk.
+//! The updates of instances as the agent keeps them on disk: the state of a change that
+//! neither the engine nor systemd has.
 
 use std::collections::BTreeMap;
 
@@ -150,7 +150,7 @@ pub enum Stage {
     /// Nothing was stopped yet.
     #[default]
     Preparing,
-    /// The old version is asked how many calls it has.
+    /// The calls of the old version are being counted.
     Draining {
         since: Timestamp,
         #[serde(default, skip_serializing_if = "is_default")]
@@ -162,18 +162,18 @@ pub enum Stage {
         #[serde(default, skip_serializing_if = "is_default")]
         calls_cut: Option<u64>,
     },
-    /// The new version answered and has to stay healthy.
+    /// The new version answered and must stay healthy.
     Soaking {
         since: Timestamp,
         #[serde(default, skip_serializing_if = "is_default")]
         calls_cut: Option<u64>,
     },
-    /// The new version stays.
+    /// The new version is committed.
     Committed {
         #[serde(default, skip_serializing_if = "is_default")]
         calls_cut: Option<u64>,
     },
-    /// The new version failed; the last good one has to come back.
+    /// The new version failed and must be rolled back.
     Failed {
         failure: Failure,
         #[serde(default, skip_serializing_if = "is_default")]

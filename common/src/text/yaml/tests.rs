@@ -47,9 +47,9 @@ fn documents_that_could_expand_or_mislead_are_refused() {
 fn an_overlong_key_is_refused_with_its_line() {
     let key = "k".repeat(256);
     assert_eq!(refused(&format!("a: {{{key}: 1}}")), "");
-    let told = "line 2: a key is longer than 256 bytes";
-    assert_eq!(refused(&format!("a: 1\n{key}k: 1\n")), told);
-    assert_eq!(refused(&format!("a: 1\n? {}\n: 1\n", "k".repeat(500_000))), told);
+    let problem = "line 2: a key is longer than 256 bytes";
+    assert_eq!(refused(&format!("a: 1\n{key}k: 1\n")), problem);
+    assert_eq!(refused(&format!("a: 1\n? {}\n: 1\n", "k".repeat(500_000))), problem);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn broken_syntax_names_its_line() {
 
 #[test]
 fn a_tab_is_reported_on_the_line_that_it_indents() {
-    let told = "not valid YAML: a tab is used for indentation (indent with spaces)";
+    let problem = "not valid YAML: a tab is used for indentation (indent with spaces)";
     for (text, line) in [
         ("a:\n\tb: 1\n", 2),
         ("a:\n  b: 1\n\tc: 2\n", 3),
@@ -72,7 +72,7 @@ fn a_tab_is_reported_on_the_line_that_it_indents() {
         ("a: 1\n\tb: 2\nc: 3\n", 2),
         ("a:\n  b: x\n\t y: 2\n", 3),
     ] {
-        assert_eq!(refused(text), format!("line {line}: {told}"), "{text:?}");
+        assert_eq!(refused(text), format!("line {line}: {problem}"), "{text:?}");
     }
     assert_eq!(refused("a: 1\t# a tab that separates\n"), "");
     assert_eq!(refused("a: |\n  x\n  \ty\n"), "");
@@ -82,10 +82,10 @@ fn a_tab_is_reported_on_the_line_that_it_indents() {
 fn an_unclosed_quote_names_the_line_where_it_opens() {
     for (text, line) in [("a: \"x", 1), ("a: \"x\n", 1), ("a: 1\nb: 'x\n", 2), ("a: 'x\nb: 1\n", 1)]
     {
-        let told = refused(text);
+        let problem = refused(text);
         let expected =
             format!("line {line}: not valid YAML: unclosed quote (add the closing quote)");
-        assert_eq!(told, expected, "{text:?}");
+        assert_eq!(problem, expected, "{text:?}");
     }
 }
 

@@ -23,11 +23,11 @@ async fn a_command_that_hangs_is_not_begun_again_before_it_has_ended() {
     let ask = async |command: &[String]| {
         docker.engine.exec("c1", command, limit).await.unwrap_err().to_string()
     };
-    let told = ask(&count).await;
-    assert_eq!(told, "could not run a command in c1: count did not end in 200 ms");
+    let error = ask(&count).await;
+    assert_eq!(error, "could not run a command in c1: count did not end in 200 ms");
     for _ in 0..3 {
-        let told = ask(&count).await;
-        assert!(told.ends_with("count was begun before and has not ended"), "{told}");
+        let error = ask(&count).await;
+        assert!(error.ends_with("count was begun before and has not ended"), "{error}");
     }
     assert_eq!(docker.times("POST /containers/c1/exec"), 1);
     // Another command is another matter.

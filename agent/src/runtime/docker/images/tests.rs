@@ -73,8 +73,8 @@ fn every_failure_names_the_registry_and_its_cause_in_one_sentence() {
         ("received unexpected HTTP status: 500", "the registry r:5000 failed: "),
     ] {
         let error = Error::DockerStreamError { error: format!("{message}\n") };
-        let told = pull_failure("r:5000/i@d", error).to_string();
-        assert_eq!(told, format!("could not pull r:5000/i@d: {words}{message}"));
+        let shown = pull_failure("r:5000/i@d", error).to_string();
+        assert_eq!(shown, format!("could not pull r:5000/i@d: {words}{message}"));
     }
 }
 
@@ -86,10 +86,10 @@ async fn a_registry_that_hangs_is_given_up_and_no_engine_that_is_away() {
     let container = Container { repository, ..fixtures::container("i", "1") };
     let progress = watch::channel(PullProgress::default()).0;
     let silence_max = Duration::from_millis(250);
-    let error = fetch(&docker.engine, &container, None, silence_max, &progress).await.unwrap_err();
+    let error = pull(&docker.engine, &container, None, silence_max, &progress).await.unwrap_err();
     assert!(error.is_transient());
-    let told = error.to_string();
-    assert!(told.ends_with("the registry r:5000 sent nothing for 0.25 s"), "{told}");
+    let shown = error.to_string();
+    assert!(shown.ends_with("the registry r:5000 sent nothing for 0.25 s"), "{shown}");
 }
 
 #[test]

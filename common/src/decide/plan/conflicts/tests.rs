@@ -34,13 +34,13 @@ fn a_unit_a_container_or_a_port_of_a_removed_component_cannot_be_used() {
         (("5070 }}/udp", "settings.sip_port }}/udp"), "port 5060/udp"),
     ];
     for (changed, shared) in cases {
-        let told = |node: &str| {
+        let problem = |node: &str| {
             format!(
                 "components.pbx: uses {shared} of voice on {node}, which the same change removes \
                  (remove voice in a separate change first)"
             )
         };
-        assert_eq!(refused(&spec, &successor(changed)), [told("n2"), told("n3")].join("\n"));
+        assert_eq!(refused(&spec, &successor(changed)), [problem("n2"), problem("n3")].join("\n"));
     }
 }
 
@@ -73,13 +73,13 @@ fn a_packaged_unit_cannot_become_another_one() {
 fn a_component_that_stays_cannot_use_a_port_of_a_removed_component() {
     let catalog = CATALOG.replace("9100/tcp", "\"{{ settings.sip_port }}/udp\"");
     let spec = SPEC.replace("  voice: \"1\"\n", "");
-    let told = |node: &str| {
+    let problem = |node: &str| {
         format!(
             "components.exporter: uses port 5060/udp of voice on {node}, which the same change \
              removes (remove voice in a separate change first)"
         )
     };
-    assert_eq!(refused(&spec, &catalog), [told("n2"), told("n3")].join("\n"));
+    assert_eq!(refused(&spec, &catalog), [problem("n2"), problem("n3")].join("\n"));
 }
 
 #[test]

@@ -174,7 +174,7 @@ impl Display for Lack {
             Self::Documents => "its documents on the host are out of date",
             Self::Container => "its container is gone",
             Self::ContainerAndImage => "container and image are gone",
-            Self::ContainerName => "its container does not bear its own name",
+            Self::ContainerName => "its container has an interim name",
             Self::Cleanup => "older containers are left",
         })
     }
@@ -194,17 +194,17 @@ impl Display for SoakState {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.write_str(match self {
             Self::Begins => "the new version answers",
-            Self::BeginsLate => "runs already, and has not passed its soak yet",
-            Self::GoesOn { left } => return write!(f, "has to stay healthy for {left} more"),
+            Self::BeginsLate => "already running; its soak has not finished",
+            Self::GoesOn { left } => return write!(f, "must stay healthy for another {left}"),
             Self::LastProbeFailed => "its last probe failed",
             Self::NotObservedYet => "its health is not known yet",
             Self::Passed => "stayed healthy through its soak time",
             Self::Restarted => "was restarted on the host; its soak begins again",
             Self::Restarting => "is being restarted on the host",
-            Self::UnitLost => "lost its unit while it had to stay healthy",
-            Self::Ended => "ended while it had to stay healthy",
+            Self::UnitLost => "lost its unit during its soak",
+            Self::Ended => "ended during its soak",
             Self::Unhealthy { detail } => {
-                return write!(f, "stopped answering while it had to stay healthy: {detail}");
+                return write!(f, "stopped answering during its soak: {detail}");
             }
             Self::NeverObserved => "could not be asked for its health",
         })
@@ -239,9 +239,9 @@ impl Display for UnitTrouble {
 impl Display for LastEnd {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::OutOfMemory => f.write_str("the kernel ended its program for want of memory"),
-            Self::Status(code) => write!(f, "its program ended with status {code}"),
-            Self::Unknown => f.write_str("its health has not been observed lately"),
+            Self::OutOfMemory => f.write_str("the kernel killed it: out of memory"),
+            Self::Status(code) => write!(f, "its program ended with exit code {code}"),
+            Self::Unknown => f.write_str("no recent health check"),
         }
     }
 }

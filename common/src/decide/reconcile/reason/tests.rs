@@ -87,7 +87,7 @@ fn what_is_done_or_has_to_be_done_is_named() {
         (Reason::Lacks(Lack::Documents), "its documents on the host are out of date"),
         (Reason::Lacks(Lack::Container), "its container is gone"),
         (Reason::Lacks(Lack::ContainerAndImage), "container and image are gone"),
-        (Reason::Lacks(Lack::ContainerName), "its container does not bear its own name"),
+        (Reason::Lacks(Lack::ContainerName), "its container has an interim name"),
         (Reason::Lacks(Lack::Cleanup), "older containers are left"),
     ]);
 }
@@ -99,7 +99,7 @@ fn a_switch_tells_why_it_is_done_and_what_it_cuts() {
         (draining(CallCount::Up(1), false), "1 call is up"),
         (
             draining(CallCount::Up(12), true),
-            "12 calls are up; the deadline has passed and the operator's choice is to wait",
+            "12 calls are up; the deadline has passed, on_deadline is wait",
         ),
         (
             draining(CallCount::Unreadable, false),
@@ -109,7 +109,7 @@ fn a_switch_tells_why_it_is_done_and_what_it_cuts() {
         (Reason::Changed, "another version or configuration is desired"),
         (
             Reason::CutAtDeadline { calls: None },
-            "the drain deadline has passed; what cannot be counted is cut",
+            "the drain deadline has passed; an unknown number of calls is cut",
         ),
         (Reason::CutAtDeadline { calls: Some(1) }, "the drain deadline has passed; 1 is cut"),
         (
@@ -134,8 +134,8 @@ fn a_switch_tells_why_it_is_done_and_what_it_cuts() {
         ("success", "it did not answer in time"),
         ("exit-code", "its program ended with an error"),
         ("timeout", "it did not answer within its start time-out"),
-        ("oom-kill", "the kernel ended it for want of memory"),
-        ("start-limit-hit", "it ended again and again"),
+        ("oom-kill", "the kernel killed it: out of memory"),
+        ("start-limit-hit", "it keeps exiting; systemd stopped restarting it"),
         ("watchdog", "systemd says watchdog"),
     ] {
         let reason = Reason::DidNotStart { result: result.to_owned() };
@@ -148,18 +148,18 @@ fn a_soak_tells_how_it_stands_and_why_it_failed() {
     let soak = |state| Reason::Soak(state);
     texts(&[
         (soak(SoakState::Begins), "the new version answers"),
-        (soak(SoakState::BeginsLate), "runs already, and has not passed its soak yet"),
-        (soak(SoakState::GoesOn { left: Span(5_000) }), "has to stay healthy for 5s more"),
+        (soak(SoakState::BeginsLate), "already running; its soak has not finished"),
+        (soak(SoakState::GoesOn { left: Span(5_000) }), "must stay healthy for another 5s"),
         (soak(SoakState::LastProbeFailed), "its last probe failed"),
         (soak(SoakState::NotObservedYet), "its health is not known yet"),
         (soak(SoakState::Passed), "stayed healthy through its soak time"),
         (soak(SoakState::Restarted), "was restarted on the host; its soak begins again"),
         (soak(SoakState::Restarting), "is being restarted on the host"),
-        (soak(SoakState::UnitLost), "lost its unit while it had to stay healthy"),
-        (soak(SoakState::Ended), "ended while it had to stay healthy"),
+        (soak(SoakState::UnitLost), "lost its unit during its soak"),
+        (soak(SoakState::Ended), "ended during its soak"),
         (
             soak(SoakState::Unhealthy { detail: "no answer".to_owned() }),
-            "stopped answering while it had to stay healthy: no answer",
+            "stopped answering during its soak: no answer",
         ),
         (soak(SoakState::NeverObserved), "could not be asked for its health"),
         (failed(None), "did not answer"),
@@ -187,18 +187,15 @@ fn an_instance_with_nothing_to_change_tells_how_it_is() {
         ),
         (
             unit(UnitTrouble::KeepsEnding { times: 6, last: LastEnd::Status(3) }),
-            "ended 6 times in a row: its program ended with status 3",
+            "ended 6 times in a row: its program ended with exit code 3",
         ),
         (Reason::Probe { detail: "200 OK".to_owned() }, "200 OK"),
         (
             Reason::OldSupervisor,
             "its supervisor is of an earlier release; replacing it, the container keeps running",
         ),
-        (Reason::ProbeChanged, "its changed probe has not been asked yet"),
-        (
-            Reason::Unobserved(LastEnd::OutOfMemory),
-            "the kernel ended its program for want of memory",
-        ),
-        (Reason::Unobserved(LastEnd::Unknown), "its health has not been observed lately"),
+        (Reason::ProbeChanged, "its probe was changed; no result yet"),
+        (Reason::Unobserved(LastEnd::OutOfMemory), "the kernel killed it: out of memory"),
+        (Reason::Unobserved(LastEnd::Unknown), "no recent health check"),
     ]);
 }

@@ -448,7 +448,7 @@ impl World {
                 Outcome::Failed(failure)
             }
             Step::CountActive => Outcome::Counted(Some(host.place.calls)),
-            Step::RollBack { previous, runs } => host.come_back(previous, *runs),
+            Step::RollBack { previous, runs } => host.roll_back(previous, *runs),
             Step::RevertDocument { running } => host.withdraw(running),
             Step::ReplaceSupervisor => {
                 self.supervisor = Some(SupervisorRelease::own());
@@ -621,7 +621,7 @@ impl Effects<'_> {
         Outcome::Done
     }
 
-    fn come_back(&mut self, previous: &ContentHash, runs: bool) -> Outcome {
+    fn roll_back(&mut self, previous: &ContentHash, runs: bool) -> Outcome {
         let Some(instance) = self.place.known(previous) else {
             return failed("the version before is not known any more");
         };
