@@ -9,7 +9,8 @@ use oml_tests::trial::{check, lab_name};
 use oml_tests::{Fleet, Packages};
 
 use crate::steps::{
-    StartTimes, Subject, agent_versions, change_and_roll_back, program_of, wait_all_ready_after,
+    StartTimes, Subject, agent_versions, change_and_roll_back, install, program_of,
+    wait_all_ready_after,
 };
 use crate::{Case, Releases};
 
@@ -28,7 +29,7 @@ const ASTERISK: Subject = Subject {
 };
 /// A feature that Asterisk's instance needs, because its probe is SIP OPTIONS.
 const FEATURE: &str = "probe-sip-options";
-/// The program of agents and supervisors.
+/// The program of supervisors.
 const PROGRAM: &str = "/usr/bin/omlagent";
 /// The version of this checkout's programs.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -118,9 +119,7 @@ fn restart_agent(fleet: &Fleet, script: &str) -> Result<()> {
 fn upgrade(fleet: &Fleet, current: &Packages) -> Result<()> {
     let before = StartTimes::of(fleet)?;
     for node in fleet.nodes() {
-        fleet.host(node)?.install_deb(&current.agent)?;
-        let program = program_of(fleet, node, "omlagent")?;
-        check(program == PROGRAM, format!("the agent of {node} still runs {program}"))?;
+        install(fleet, node, "omlagent", &current.agent)?;
     }
     wait_all_ready_after(fleet, now_ms()?)?;
     before.check_unmoved(fleet)?;

@@ -8,7 +8,7 @@ use oml_tests::observe::{now_ms, revisions};
 use oml_tests::trial::{check, lab_name};
 use oml_tests::{Fleet, Packages};
 
-use crate::steps::{StartTimes, Subject, change_and_roll_back, wait_all_ready_after};
+use crate::steps::{StartTimes, Subject, change_and_roll_back, install, wait_all_ready_after};
 use crate::{Case, Releases};
 
 pub(crate) const CASES: &[Case] = &[(
@@ -36,19 +36,19 @@ fn previous_controller(releases: &Releases) -> Result<()> {
     for (controller, omlctl) in
         [(&current.controller, &previous.omlctl), (&previous.controller, &current.omlctl)]
     {
-        exchange(&fleet, CONTROLLER, controller)?;
+        exchange(&fleet, CONTROLLER, "omlcontroller", controller)?;
         change_and_roll_back(&fleet, omlctl, FIRST)?;
     }
     // An upgrade of the agents can be undone too.
-    exchange(&fleet, FIRST.node, &previous.agent)?;
+    exchange(&fleet, FIRST.node, "omlagent", &previous.agent)?;
     change_and_roll_back(&fleet, &current.omlctl, FIRST)?;
     fleet.down()
 }
 
 /// Installs another release's package under running components. No component restarts and no revision is lost.
-fn exchange(fleet: &Fleet, host: &str, package: &Path) -> Result<()> {
+fn exchange(fleet: &Fleet, host: &str, service: &str, package: &Path) -> Result<()> {
     let (times, history) = (StartTimes::of(fleet)?, revisions(fleet)?);
-    fleet.host(host)?.install_deb(package)?;
+    install(fleet, host, service, package)?;
     wait_all_ready_after(fleet, now_ms()?)?;
     times.check_unmoved(fleet)?;
     let after = revisions(fleet)?;

@@ -110,6 +110,14 @@ pub(crate) fn agent_versions(fleet: &Fleet) -> Result<BTreeMap<String, String>> 
     Ok(nodes.iter().map(|node| (word(node, "node"), word(node, "agent_version"))).collect())
 }
 
+/// Installs a package of ours over another release's, and checks that its service runs the new program.
+pub(crate) fn install(fleet: &Fleet, node: &str, service: &str, package: &Path) -> Result<()> {
+    fleet.host(node)?.install_deb(package)?;
+    let program = program_of(fleet, node, service)?;
+    let is_new = program == format!("/usr/bin/{service}");
+    check(is_new, format!("{service} on {node} still runs {program}"))
+}
+
 /// Returns the program file that a unit's main process runs. Of a file that an upgrade has replaced since, the
 /// name ends with `(deleted)`.
 pub(crate) fn program_of(fleet: &Fleet, node: &str, unit: &str) -> Result<String> {
