@@ -68,7 +68,8 @@ pub(crate) fn daemon_json(subnet: Subnet, live_restore: bool) -> String {
     .to_string()
 }
 
-/// On a host, packages start and restart their services. The policy of the base system below forbids it.
+/// On a host, packages start and restart their services. In the base system they may not, and what a layer removes
+/// stays in the base, so this replaces the base's policy.
 const POLICY: &str = "#!/bin/sh\nexit 0\n";
 
 /// This unit file fragment remounts the cgroups writable before Docker starts. On a machine with cgroup version 1 they
