@@ -1,12 +1,12 @@
 //! Labelled places at which a test build ends the process, as a crash would.
 //!
-//! Without the feature `failpoints` nothing here does anything. With it, the
-//! variable `OML_FAILPOINT` names a place. Where `OML_FAILPOINT_MARKERS` names a
-//! folder, a marker file in it makes the crash happen once, so that the
-//! restarted program goes on; without one it happens every time.
+//! Without the feature `failpoints` they have no effect. With it, the variable
+//! `OML_FAILPOINT` names a place. If `OML_FAILPOINT_MARKERS` names a folder, a marker
+//! file in it makes the crash happen once, so that the restarted program continues;
+//! without the variable it happens every time.
 
-/// Ends the process here if this is the place that was named, or the simulated
-/// program if whoever simulates it says so: nothing of it goes on, as after a crash.
+/// Ends the process if the environment names this place. A simulated program ends if its
+/// simulation says so, and none of its tasks continues, as after a crash.
 #[cfg_attr(
     not(any(feature = "failpoints", feature = "sim")),
     expect(unused_variables, reason = "only test builds have places to end at")
@@ -22,7 +22,7 @@ pub fn reach(place: &str) {
     }
 }
 
-/// Whether the program would end at this place.
+/// Returns whether the program would end at this place.
 #[must_use]
 pub fn is_armed(place: &str) -> bool {
     #[cfg(feature = "sim")]
@@ -44,22 +44,23 @@ fn is_named(_place: &str) -> bool {
     false
 }
 
-/// Whether this place was named and not reached before.
+/// Returns whether the environment names this place and it was not reached before.
 #[cfg(feature = "failpoints")]
-#[expect(clippy::disallowed_methods, reason = "so that any program of a test can be told")]
+#[expect(clippy::disallowed_methods, reason = "so that a test can choose the place in any program")]
 fn is_named(place: &str) -> bool {
     let is_named = std::env::var("OML_FAILPOINT").is_ok_and(|named| named == place);
     is_named && !marker(place).is_some_and(|marker| marker.exists())
 }
 
 #[cfg(feature = "failpoints")]
-#[expect(clippy::disallowed_methods, reason = "so that any program of a test can be told")]
+#[expect(clippy::disallowed_methods, reason = "so that a test can choose the place in any program")]
 fn marker(place: &str) -> Option<std::path::PathBuf> {
     let folder = std::env::var_os("OML_FAILPOINT_MARKERS")?;
     Some(std::path::Path::new(&folder).join(place))
 }
 
-/// Whether the crash is still to happen: only the first to make the marker crashes.
+/// Makes the marker. Returns whether the crash is still to happen, which is so only for the
+/// first process that makes the marker.
 #[cfg(feature = "failpoints")]
 fn disarm(place: &str) -> bool {
     let Some(marker) = marker(place) else { return true };
@@ -71,28 +72,28 @@ pub use scope::{about, carry};
 #[cfg(feature = "sim")]
 pub use simulated::{Crashes, Question, simulate};
 
-/// What a program is told that is simulated.
+/// The crashes of simulated programs.
 #[cfg(feature = "sim")]
 mod simulated {
     use std::cell::RefCell;
     use std::sync::Arc;
 
-    /// Is told of every place that is reached and of what it is about, and says
-    /// whether the program ends there.
+    /// Decides whether a program ends at a place. Its arguments are the question, the
+    /// place, and the object that the program is working on.
     pub type Crashes = Arc<dyn Fn(Question, &str, &str) -> bool + Send + Sync>;
 
-    /// What is asked about a place.
+    /// The question about a place.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum Question {
-        /// Whether the program would end there.
+        /// Would the program end there?
         IsNext,
-        /// Whether it ends now that it is there.
+        /// Does it end, now that it is there?
         Reached,
     }
 
     pub(super) fn ask(question: Question, place: &str) -> bool {
         let asked = SCOPE.try_with(|scope| (scope.crashes)(question, place, &scope.about.borrow()));
-        // Outside a simulation nothing ends.
+        // A program that is not simulated never ends here.
         asked.unwrap_or(false)
     }
 
@@ -105,7 +106,7 @@ mod simulated {
         pub(super) static SCOPE: Scope;
     }
 
-    /// Runs a program that ends where `crashes` says so.
+    /// Runs a program that ends at the places that `crashes` chooses.
     pub async fn simulate<F: Future>(crashes: Crashes, program: F) -> F::Output {
         SCOPE.scope(Scope { crashes, about: RefCell::default() }, program).await
     }
@@ -117,13 +118,14 @@ mod scope {
 
     use super::simulated::{SCOPE, Scope};
 
-    /// What is reached from here on is about this.
+    /// Sets the object that the program is working on from here on.
     pub fn about(what: &str) {
-        // Outside a simulation nobody asks.
-        let _told = SCOPE.try_with(|scope| *scope.about.borrow_mut() = what.to_owned()).is_ok();
+        // Nothing reads it outside of a simulation.
+        let _is_simulated =
+            SCOPE.try_with(|scope| *scope.about.borrow_mut() = what.to_owned()).is_ok();
     }
 
-    /// Takes the simulation along into a task of its own.
+    /// Keeps a part of the program in the simulation when it runs as a separate task.
     pub fn carry<F: Future>(what: &str, part: F) -> impl Future<Output = F::Output> + use<F> {
         let crashes = SCOPE.try_with(|scope| scope.crashes.clone()).ok();
         let about = RefCell::new(what.to_owned());
@@ -138,10 +140,10 @@ mod scope {
 
 #[cfg(not(feature = "sim"))]
 mod scope {
-    /// What is reached from here on is about this.
+    /// Sets the object that the program is working on from here on.
     pub fn about(_what: &str) {}
 
-    /// Runs a part of the program in a task of its own.
+    /// Returns the part of the program unchanged, because nothing is simulated.
     pub fn carry<F: Future>(_what: &str, part: F) -> F {
         part
     }

@@ -31,6 +31,8 @@ use reason::reason;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The timeout for an answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pause between two attempts to reconnect.
+pub(crate) const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// The addresses of a controller and the operator's credentials for it.
 #[derive(Debug)]
@@ -132,19 +134,8 @@ impl Target {
 }
 
 impl Controller {
-    /// Makes a call that changes nothing, so that a lost answer does no harm.
-    pub(crate) async fn ask<'c, M, R, F>(
-        &'c mut self,
-        call: fn(&'c mut FleetClient<Channel>, Request<M>) -> F,
-        message: M,
-    ) -> Result<R, CommandError>
-    where
-        F: Future<Output = Result<Response<R>, Status>>,
-    {
-        self.call(call, message).await.map_err(CommandError::from)
-    }
-
-    /// Makes a call, with an error that distinguishes a refusal from a lost answer.
+    /// Makes a call, with an error that distinguishes a refusal from a lost answer. Where
+    /// the distinction does not matter, `?` drops it.
     pub(crate) async fn call<'c, M, R, F>(
         &'c mut self,
         call: fn(&'c mut FleetClient<Channel>, Request<M>) -> F,
@@ -220,6 +211,18 @@ impl<M> Watch<M> {
             Ok(Some(reply)) => Ok(reply),
             Ok(None) => Err(Failed::Lost(format!("{} closed the stream", self.address))),
             Err(status) => Err(failed(&self.address, &status)),
+        }
+    }
+}
+
+impl Failed {
+    /// Returns the reason of a failure after which a stream is opened again, or else the
+    /// error that ends the command.
+    pub(crate) fn reconnect_reason(self) -> Result<String, CommandError> {
+        match self {
+            Failed::Lost(why) => Ok(why),
+            Failed::Passing(error) => Ok(error.to_string()),
+            failed @ (Failed::Answered(_) | Failed::Unauthenticated(_)) => Err(failed.into()),
         }
     }
 }

@@ -171,21 +171,16 @@ pub(crate) fn host_age_ms(node: &NodeStatus, now_ms: u64, at_ms: u64) -> Option<
     }
 }
 
-/// Formats a failure and the last log lines of the program, one string per line.
+/// Formats a failure, the exit code of the program and its last log lines, one string per
+/// line. Some messages contain the exit code too, depending on the agent that wrote them.
 pub(crate) fn failure_lines(failure: &Failure) -> Vec<String> {
-    let mut first = failure.message.clone();
-    if let Some(code) = failure.exit_code {
-        let shown = format!("exit code {code}");
-        if !first.contains(&shown) {
-            first.push_str(&format!(" ({shown})"));
-        }
-    }
-    let mut lines = vec![first];
+    let mut lines = vec![failure.message.clone()];
+    lines.extend(failure.exit_code.map(|code| format!("    exit code {code}")));
     lines.extend(failure.log_tail.iter().map(|line| format!("    | {line}")));
     lines
 }
 
-/// Formats a failure with its place: `voice-1 asterisk 230215.01: exited (exit code 1)`.
+/// Formats a failure with its place: `voice-1 asterisk 230215.01: did not answer within 60s`.
 pub(crate) fn rollout_failure_lines(failed: &RolloutFailure) -> Vec<String> {
     let failure = failed.failure.clone().unwrap_or_default();
     let mut place = format!("{} {}", failed.node, failed.component);

@@ -8,7 +8,7 @@ use oml_common::time::Span;
 use oml_proto::v1::{ChangeOutcome, ChangeProgress, Rollout, TenantStatus};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::connection::{Controller, Failed, Target, Watched};
+use crate::connection::{Controller, Failed, RECONNECT_PAUSE, Target, Watched};
 use crate::error::CommandError;
 use crate::progress::Progress;
 
@@ -52,9 +52,6 @@ pub(crate) struct Ended {
     pub(crate) rollout: Option<Rollout>,
 }
 
-/// The pause between two attempts to reconnect.
-const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
-
 /// Follows the change until it ends or `limit` has passed.
 pub(crate) async fn wait(
     target: &Target,
@@ -97,10 +94,7 @@ impl Follow<'_> {
         loop {
             let why = match self.watch(target, controller.take()).await {
                 Ok(ended) => return Ok(ended),
-                Err(Failed::Answered(error)) => return Err(error),
-                Err(Failed::Unauthenticated(why)) => return Err(CommandError::Unreachable(why)),
-                Err(Failed::Passing(error)) => error.to_string(),
-                Err(Failed::Lost(why)) => why,
+                Err(failed) => failed.reconnect_reason()?,
             };
             if self.lost.replace(why.clone()).is_none() {
                 self.progress.note(&format!("connection lost ({why}); retrying"));

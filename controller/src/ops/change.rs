@@ -48,7 +48,7 @@ struct Planned {
 /// The digests that registries returned in the course of one request.
 type Answers = Mutex<BTreeMap<ImageName, Digest>>;
 
-/// Changes what tenants run. Cheap to clone.
+/// Changes what tenants run. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Changes {
     pub(super) env: Env,
@@ -130,7 +130,8 @@ impl Changes {
             problems.0.extend(self.suggest_tenant(spec).await?);
         }
         let is_refused = !problems.0.is_empty();
-        let (images, _told_by_prepare) = plan::images(spec, catalog);
+        // `prepare` found the same problems.
+        let (images, _problems) = plan::images(spec, catalog);
         let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
         let said = self.resolve(spec, &images, &mut digests, is_refused).await;

@@ -40,7 +40,7 @@ pub enum OpsError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Every attempt conflicted with another change of the same records.
-    #[error("others are changing the same; nothing was changed, try again")]
+    #[error("other changes of the same records came first; nothing was changed; retry")]
     Busy,
     /// A certificate could not be made.
     #[error("cannot issue a certificate")]

@@ -1,4 +1,4 @@
-//! The reader of statuses: what it reads from, and what it tells of the whole controller.
+//! The reader of statuses, and the status of the controller itself.
 
 use std::sync::Arc;
 

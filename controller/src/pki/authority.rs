@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use oml_common::document::node::CertificateRecord;
 use oml_common::time::Timestamp;
 use oml_daemon::env::{Random, RandomError};
 use oml_daemon::tls::{BACKDATED_MS, Fingerprint, Identity, Peer, Serial, certificate};
@@ -19,7 +20,6 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::record::record_of;
 use super::request::CertificateRequest;
 use super::serial;
-use oml_common::document::node::CertificateRecord;
 
 const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca.key";

@@ -1,4 +1,4 @@
-//! What is stored of a certificate.
+//! The facts of a certificate that are stored.
 
 use oml_common::document::node::CertificateRecord;
 use oml_daemon::tls::Peer;

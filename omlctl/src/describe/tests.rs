@@ -78,14 +78,17 @@ fn an_age_is_right_even_if_the_clock_of_the_host_is_wrong() {
 }
 
 #[test]
-fn an_exit_code_is_shown_once() {
+fn an_exit_code_has_its_own_line() {
     let failure = |message: &str| Failure {
         message: message.into(),
         exit_code: Some(137),
         ..Failure::default()
     };
-    assert_eq!(failure_lines(&failure("was killed")), ["was killed (exit code 137)"]);
-    assert_eq!(failure_lines(&failure("ended: exit code 137")), ["ended: exit code 137"]);
+    for message in ["ended during its soak", "ended with exit code 137 before it answered"] {
+        assert_eq!(failure_lines(&failure(message)), [message, "    exit code 137"]);
+    }
+    let without = Failure { message: "did not answer within 60s".into(), ..Failure::default() };
+    assert_eq!(failure_lines(&without), ["did not answer within 60s"]);
 }
 
 #[test]

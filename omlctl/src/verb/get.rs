@@ -150,7 +150,7 @@ pub(super) async fn run(
         ListRequest::Spec { tenant, revision } => {
             let request = GetSpecRequest { tenant, revision };
             let reply: GetSpecReply =
-                controller.ask(|fleet, request| fleet.get_spec(request), request).await?;
+                controller.call(|fleet, request| fleet.get_spec(request), request).await?;
             output.data(&reply, || reply.spec_yaml.clone())?;
         }
     }
@@ -177,7 +177,7 @@ pub(super) async fn revisions(
 ) -> Result<Vec<Revision>, CommandError> {
     let request = ListRevisionsRequest { tenant };
     let reply: ListRevisionsReply =
-        controller.ask(|fleet, request| fleet.list_revisions(request), request).await?;
+        controller.call(|fleet, request| fleet.list_revisions(request), request).await?;
     let mut revisions = reply.revisions;
     revisions.sort_by_key(|revision| revision.number);
     Ok(revisions)

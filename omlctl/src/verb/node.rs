@@ -146,7 +146,7 @@ pub(super) async fn run(
     match request {
         NodeRequest::Token(request) => {
             let reply: CreateTokenReply =
-                controller.ask(|fleet, request| fleet.create_token(request), request).await?;
+                controller.call(|fleet, request| fleet.create_token(request), request).await?;
             session.output.data(&reply, || reply.token.clone())?;
             print_note(&format!(
                 "valid for one host until {}; enrol the host at {} (see omlctl node token --help)",
@@ -167,7 +167,7 @@ async fn remove(
     let RemoveNodeRequest { tenant, node } = request.clone();
     let status = status::fetch(controller, tenant.clone()).await?;
     let RemoveNodeReply {} =
-        controller.ask(|fleet, request| fleet.remove_node(request), request).await?;
+        controller.call(|fleet, request| fleet.remove_node(request), request).await?;
     print_note(&format!("removed node {node} of {tenant}: its certificate is refused from now on"));
     let mut nodes = status.tenants.iter().flat_map(|tenant| &tenant.nodes);
     if let Some(host) = nodes.find(|known| known.node == node) {

@@ -1,7 +1,6 @@
 //! `omlctl status` shows the state of tenants, once or continuously.
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
 
 use clap::ValueHint;
 use oml_common::id::TenantId;
@@ -9,7 +8,7 @@ use oml_proto::v1::{StatusReply, StatusRequest};
 use tokio::time::sleep;
 
 use super::Session;
-use crate::connection::{Controller, Failed};
+use crate::connection::{Controller, RECONNECT_PAUSE};
 use crate::error::CommandError;
 use crate::output::{self, Format, print_note};
 use crate::pairs::Pairs;
@@ -40,8 +39,6 @@ pub(super) struct StatusQuery {
     watch: bool,
 }
 
-/// The pause between two attempts to reconnect.
-const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// The escape sequence that moves the cursor home and clears the screen.
 const HOME: &str = "\x1b[H\x1b[2J";
 
@@ -81,7 +78,8 @@ pub(super) async fn fetch(
     controller: &mut Controller,
     tenant: String,
 ) -> Result<StatusReply, CommandError> {
-    controller.ask(|fleet, request| fleet.get_status(request), StatusRequest { tenant }).await
+    let request = StatusRequest { tenant };
+    Ok(controller.call(|fleet, request| fleet.get_status(request), request).await?)
 }
 
 async fn watch(
@@ -154,11 +152,7 @@ async fn show_all(
     };
     let mut watch = match controller.watch_status(tenant).await {
         Ok(watch) => watch,
-        Err(Failed::Lost(why)) => return Ok(why),
-        Err(Failed::Passing(error)) => return Ok(error.to_string()),
-        Err(failed @ (Failed::Answered(_) | Failed::Unauthenticated(_))) => {
-            return Err(failed.into());
-        }
+        Err(failed) => return failed.reconnect_reason(),
     };
     loop {
         match watch.next().await {
@@ -166,11 +160,7 @@ async fn show_all(
                 outage.end();
                 output.datum(&reply, || shown(&reply))?;
             }
-            Err(Failed::Lost(why)) => return Ok(why),
-            Err(Failed::Passing(error)) => return Ok(error.to_string()),
-            Err(failed @ (Failed::Answered(_) | Failed::Unauthenticated(_))) => {
-                return Err(failed.into());
-            }
+            Err(failed) => return failed.reconnect_reason(),
         }
     }
 }

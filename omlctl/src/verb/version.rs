@@ -47,7 +47,7 @@ pub(super) fn run(
 async fn ask(session: Session) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     let reply: WhoAmIReply =
-        controller.ask(|fleet, request| fleet.who_am_i(request), WhoAmIRequest {}).await?;
+        controller.call(|fleet, request| fleet.who_am_i(request), WhoAmIRequest {}).await?;
     let WhoAmIReply { operator, controller_version, .. } = reply;
     let versions = Versions {
         omlctl: OWN,
