@@ -152,6 +152,28 @@ pub struct HostUsage {
     pub disk_total_bytes: u64,
 }
 
+impl InstanceReport {
+    /// Returns a report that gives the phase and nothing else.
+    #[must_use]
+    pub fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            reason: String::new(),
+            version: None,
+            digest: None,
+            hash: None,
+            health: Health::Unknown,
+            checked_at: None,
+            started_at: None,
+            restarts: 0,
+            active: None,
+            calls_cut: None,
+            failure: None,
+            drift: None,
+        }
+    }
+}
+
 impl Phase {
     /// Returns true if the instance is in its desired state or stopped by hand.
     #[must_use]
