@@ -186,7 +186,7 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
             Decision::wait(phase, Reason::Failed { message: why.clone(), hold: None })
         }
         Step::Soak => Decision::wait(Phase::Starting, Reason::Soak(SoakState::Begins)),
-        // It is not committed before that is recorded.
+        // The version counts as committed only once the commit is recorded.
         Step::Commit { .. } if case.is_under_way() => {
             let until = case.input.now;
             Decision::wait(Phase::Soaking { until }, Reason::Soak(SoakState::Passed))

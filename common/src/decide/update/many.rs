@@ -39,7 +39,7 @@ pub fn align(
 }
 
 /// Keeps of the unreadable updates those towards what is desired now. One towards another
-/// workload counts as lost. Tells whether anything changed.
+/// workload counts as lost. Returns true if anything changed.
 pub fn align_unreadable(
     unreadable: &mut BTreeMap<ComponentName, UnreadableUpdate>,
     assignment: &Assignment,
