@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::decide::step::Step;
+use crate::document::update::InstanceUpdate;
 use crate::id::{ComponentName, ContentHash};
 use crate::time::Timestamp;
 
 use super::Outcome;
-use crate::document::update::InstanceUpdate;
 
 /// A step of a component, with the workload that was desired when it was decided.
 #[derive(Debug, Clone, Copy)]
