@@ -77,7 +77,11 @@ pub(crate) fn play(name: &str, script: &str) -> Result<String, ScenarioError> {
                     played += &script::print(command);
                     world.lines.clear();
                     let obeyed = match at_each_step(command)? {
-                        Some((node, deed)) => disturb(world, (name, &before), (&node, &deed)).await,
+                        Some((node, deed)) => {
+                            let replays =
+                                Replays { name, before: &before, node: &node, deed: &deed };
+                            disturb(world, replays).await
+                        }
                         None => world.obey(command).await,
                     };
                     obeyed.map_err(|error| error.below(command.line, &world.lines))?;
@@ -142,17 +146,26 @@ fn at_each_step(command: &Command) -> Result<Option<(NodeName, String)>, Scenari
     Ok(Some((verbs::name(node)?, deed.to_owned())))
 }
 
+/// A story that is played again, and disturbed at one failpoint each time.
+#[derive(Debug, Clone, Copy)]
+struct Replays<'a> {
+    /// The name of the story.
+    name: &'a str,
+    /// The commands so far.
+    before: &'a [Command],
+    /// The node whose agent is disturbed.
+    node: &'a NodeName,
+    /// What happens to the node, as [`World::disturb`] reads it.
+    deed: &'a str,
+}
+
 /// Plays the story so far, and what follows, once for every failpoint that the
-/// node's agent reaches, each time disturbed there; then goes
-/// on as if it had not been disturbed.
-async fn disturb(
-    world: &mut World,
-    (name, before): (&str, &[Command]),
-    (node, deed): (&NodeName, &str),
-) -> Result<(), ScenarioError> {
+/// node's agent reaches, each time disturbed there. Then the story itself goes on
+/// undisturbed.
+async fn disturb(world: &mut World, replays: Replays<'_>) -> Result<(), ScenarioError> {
     let mut lines = Vec::new();
     for number in 0..STEPS_MAX {
-        let replay = || replay((name, before), (node, deed), number);
+        let replay = || replay(replays, number);
         // A thread of its own, because a world needs one.
         let replayed = std::thread::scope(|scope| scope.spawn(replay).join());
         let replayed = replayed.map_err(|_panic| verbs::mistake("a replay ended with a panic"))?;
@@ -164,12 +177,10 @@ async fn disturb(
     Ok(())
 }
 
-/// One disturbed replay; none when the agent reaches no failpoint of that number.
-fn replay(
-    (name, before): (&str, &[Command]),
-    (node, deed): (&NodeName, &str),
-    number: usize,
-) -> Result<Option<String>, ScenarioError> {
+/// Plays one disturbed replay and returns its line, or `None` if the agent reaches no
+/// failpoint of that number.
+fn replay(replays: Replays<'_>, number: usize) -> Result<Option<String>, ScenarioError> {
+    let Replays { name, before, node, deed } = replays;
     in_a_world(&format!("{name}, disturbed at step {number}"), async |world| {
         for command in before {
             match at_each_step(command)? {

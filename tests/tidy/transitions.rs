@@ -250,20 +250,12 @@ fn instance(desired: &Desired, has_failed: bool) -> InstanceReport {
         exit_code: None,
         log_tail: Vec::new(),
     });
+    let phase = if has_failed { Phase::Failed } else { Phase::Ready };
     InstanceReport {
-        phase: if has_failed { Phase::Failed } else { Phase::Ready },
-        reason: String::new(),
-        version: None,
-        digest: None,
         hash: Some(hash),
         health: Health::Healthy,
-        checked_at: None,
-        started_at: None,
-        restarts: 0,
-        active: None,
-        calls_cut: None,
         failure,
-        drift: None,
+        ..InstanceReport::new(phase)
     }
 }
 

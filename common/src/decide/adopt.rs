@@ -1,35 +1,34 @@
-//! Which container of a component a supervisor takes up, and which of them have
-//! to stop.
+//! Chooses the container of a component that a supervisor adopts, and those that must stop.
 
 use crate::document::status::{Drift, Status};
 use crate::id::ContentHash;
 use crate::time::Timestamp;
 
-/// A container of the component, as far as the choice looks at it.
+/// The facts about a container of the component that the choice needs.
 pub trait Candidate {
-    /// The engine's id of it.
+    /// Returns the id of the container in the engine.
     fn id(&self) -> &str;
-    /// The identity of the workload that it was made for.
+    /// Returns the hash of the workload that it was created for.
     fn workload_hash(&self) -> &ContentHash;
-    /// Whether it runs.
+    /// Returns true if it is running.
     fn is_running(&self) -> bool;
-    /// Whether it was never started.
+    /// Returns true if it was never started.
     fn is_new(&self) -> bool;
-    /// Whether its name is the component's own one, not that of a next or previous container.
+    /// Returns true if it has the component's own name, not that of a next or previous container.
     fn bears_own_name(&self) -> bool;
 }
 
-/// The containers of a component, sorted by what is to become of them.
+/// The choice among the containers of a component.
 #[derive(Debug)]
 pub struct Choice<'a, C> {
-    /// The container to hold; none where it has to be made.
+    /// The container to adopt; none if it must be created.
     pub wanted: Option<&'a C>,
-    /// Others that run and have to be stopped first.
+    /// The other running containers, which must be stopped first.
     pub rivals: Vec<&'a C>,
 }
 
-/// Chooses the container to hold for a workload. The list is newest first; one
-/// that runs goes before a newer one that does not.
+/// Chooses the container to adopt for a workload. The list is newest first; a running one
+/// is preferred to a newer one that is not.
 pub fn choose<'a, C: Candidate>(containers: &'a [C], hash: &ContentHash) -> Choice<'a, C> {
     let of_hash = || containers.iter().filter(|container| container.workload_hash() == hash);
     let wanted = of_hash().find(|container| container.is_running()).or_else(|| of_hash().next());
@@ -38,8 +37,8 @@ pub fn choose<'a, C: Candidate>(containers: &'a [C], hash: &ContentHash) -> Choi
     Choice { wanted, rivals }
 }
 
-/// Guesses the container in use where no document names one: the one that runs,
-/// the one that bears the component's own name, the newest that ever ran, the newest.
+/// Guesses the container in use if no document names one. In this order, it is the running
+/// one, the one with the component's own name, the newest that ever ran, or the newest.
 pub fn likeliest<C: Candidate>(containers: &[C]) -> Option<&C> {
     let running = containers.iter().find(|container| container.is_running());
     running
@@ -48,9 +47,9 @@ pub fn likeliest<C: Candidate>(containers: &[C]) -> Option<&C> {
         .or_else(|| containers.first())
 }
 
-/// The drift that a supervisor reports when it begins. `before` is what the one
-/// before it said of the same workload: where it held a container and none is
-/// there now, somebody removed it.
+/// Returns the drift that a supervisor reports when it starts. `before` is the last status of
+/// the previous supervisor for the same workload. If that one had a container and there is
+/// none now, somebody removed it.
 #[must_use]
 pub fn drift_at_start(
     is_there: bool,

@@ -1,12 +1,10 @@
 //! The situation in which an operator makes a change: whether it changes anything, and which
 //! revisions the nodes may run.
 
-use crate::document::revision::Change;
+use crate::document::revision::{Change, Head};
 use crate::document::rollout::{Rollout, State};
 use crate::document::spec::TenantSpec;
 use crate::id::RevisionNumber;
-
-use crate::document::revision::Head;
 
 /// Returns the current revision if a change would repeat it: plan and specification are the
 /// same, and the rollout is not one that a repeated change would retry.

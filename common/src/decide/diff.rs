@@ -52,10 +52,7 @@ fn compare_unreadable(
         (true, false) => ChangeKind::Remove,
         (false, _) => ChangeKind::Add,
     };
-    let version = |share: &Share| {
-        let desired = share.instances.get(component);
-        desired.and_then(|d| d.instance.version()).map(ToString::to_string).unwrap_or_default()
-    };
+    let version = |share: &Share| version_of(share.instances.get(component));
     Some(Change {
         node: node.clone(),
         component: component.clone(),
@@ -83,9 +80,6 @@ fn compare(
         }
         (Some(_), Some(_)) => ChangeKind::Replace,
     };
-    let version = |desired: Option<&Verbatim<Desired>>| {
-        desired.and_then(|d| d.instance.version()).map(ToString::to_string).unwrap_or_default()
-    };
     let mut notes = match (old, new) {
         (Some(old), Some(new)) => notes(old, new),
         _ => Vec::new(),
@@ -98,10 +92,16 @@ fn compare(
         node: node.clone(),
         component: component.clone(),
         kind,
-        from: version(old),
-        to: version(new),
+        from: version_of(old),
+        to: version_of(new),
         note: notes.join(", "),
     })
+}
+
+/// Returns the version of an instance as text, which is empty if it has none.
+fn version_of(desired: Option<&Verbatim<Desired>>) -> String {
+    let version = desired.and_then(|desired| desired.instance.version());
+    version.map(ToString::to_string).unwrap_or_default()
 }
 
 /// Whether stopping the instance may cut calls that are not counted. Signalling and audio use

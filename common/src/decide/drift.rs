@@ -1,12 +1,12 @@
-//! What counts as drift: a change made on the host behind the agent's back.
+//! Decides what counts as drift: a change that somebody other than the agent made on the host.
 
 use crate::decide::step::Step;
 use crate::document::update::InstanceUpdate;
 use crate::id::ContentHash;
 
-/// Whether a step repairs what somebody did on the host. `current` and `desired`
-/// are the workloads of the current document and of the assignment: only where
-/// both are the same and no change is failing was nothing to be done.
+/// Returns true if a step repairs what somebody did on the host. `current` and `desired` are
+/// the workloads of the current document and of the assignment. Only if both are the same and
+/// no change is failing, the agent had nothing to do before.
 #[must_use]
 pub fn is_drift(
     step: &Step,

@@ -6,13 +6,13 @@ use crate::time::Timestamp;
 /// The events of the engine about the end of a container.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ContainerEvents {
-    /// The end itself. An engine that is being restarted ends its containers and forgets that it did.
+    /// The container ended. An engine that is being restarted ends its containers without this event.
     pub ended: bool,
-    /// `docker stop`, or the engine's own end.
+    /// The container was stopped by `docker stop`, or by the end of the engine.
     pub stopped: bool,
-    /// `docker kill`, or the signal of a stop.
+    /// The container got a signal, by `docker kill` or by a stop.
     pub killed: bool,
-    /// `docker rm`.
+    /// The container was removed by `docker rm`.
     pub removed: bool,
     /// The kernel killed it because memory ran out.
     pub out_of_memory: bool,
@@ -22,7 +22,7 @@ pub struct ContainerEvents {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerExit {
     pub words: String,
-    /// Set when it did not end by itself.
+    /// The drift, if the container did not end by itself.
     pub drift: Option<Drift>,
 }
 

@@ -1,4 +1,4 @@
-//! Steps that were done and changed nothing: they are tried again ever more rarely.
+//! Finds steps that were done and changed nothing. They are tried again with growing pauses.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,20 @@ use crate::decide::update::{Outcome, desired_hash};
 use crate::document::update::InstanceUpdate;
 use crate::id::ComponentName;
 
-/// A step that was done and is called for again at once.
+/// A step that was done and is decided again at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IneffectiveStep {
     pub component: ComponentName,
     pub step: Step,
-    /// Why it was called for both times.
+    /// The reason of both decisions.
     pub reason: String,
     /// The update with a pause before the next try.
     pub update: InstanceUpdate,
 }
 
-/// Finds the steps that were done last and are called for again, takes them out of
-/// the decisions and returns each with its update. `last_done` keeps only those of
-/// components that are busy, which were not looked at since.
+/// Finds the steps that were done last and are decided again, takes them out of the decisions
+/// and returns each with its update. `last_done` keeps only the steps of busy components,
+/// which were not decided again yet.
 pub fn take_ineffective(
     decisions: &mut BTreeMap<ComponentName, Decision>,
     last_done: &mut BTreeMap<ComponentName, Step>,

@@ -97,9 +97,9 @@ fn is_ours(seen: &ObservedInstance) -> bool {
 fn decide_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
     let update = input.updates.get(name).filter(|update| update.desired_hash == nothing());
     let seen = &input.observed.instances[name];
-    // The policy is the same for all of a tenant, so any instance that stays tells it.
-    let stays = input.assignment.and_then(|a| a.content.share.instances.values().next());
-    let policy = stays.map(|desired| &desired.policy);
+    // The policy of a component that is no longer desired is that of those that stay.
+    let policy = input.assignment.and_then(|a| a.content.share.policy());
+    let policy = policy.as_ref();
     let drain = Drain { seen, probe: seen.counting.probe(), policy, update, now: input.now };
     match input.busy.get(name).map(|busy| &busy.step) {
         Some(Step::CountActive) => {
@@ -186,7 +186,7 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
             Decision::wait(phase, Reason::Failed { message: why.clone(), hold: None })
         }
         Step::Soak => Decision::wait(Phase::Starting, Reason::Soak(SoakState::Begins)),
-        // It is not committed before that is recorded.
+        // The version counts as committed only once the commit is recorded.
         Step::Commit { .. } if case.is_under_way() => {
             let until = case.input.now;
             Decision::wait(Phase::Soaking { until }, Reason::Soak(SoakState::Passed))

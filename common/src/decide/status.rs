@@ -9,7 +9,6 @@ use crate::document::assignment::Assignment;
 use crate::document::plan::Plan;
 use crate::document::report::Report;
 use crate::document::rollout::{Rollout, State};
-
 use crate::id::{ComponentName, NodeName, RevisionNumber, Version};
 
 /// Everything that is shown of a node follows from this.

@@ -1,4 +1,4 @@
-//! The steps of a change: each is one effect on the host.
+//! The steps of a change. Each is one effect on the host.
 
 use crate::id::ContentHash;
 
@@ -9,42 +9,42 @@ pub enum Step {
     Remove,
     /// Pull the image.
     Pull,
-    /// Make container and unit ready beside what runs.
+    /// Create the container and the unit beside the running version.
     Create,
-    /// Ask how many calls are up.
+    /// Count the active calls.
     CountActive,
-    /// Stop the old version, start the new one.
+    /// Stop the old version and start the new one.
     Switch {
         /// The workload to roll back to.
         previous: Option<ContentHash>,
-        /// Calls that the stop cuts; none where they cannot be counted.
+        /// The calls that the stop cuts; none if they cannot be counted.
         calls_cut: Option<u64>,
     },
-    /// The new version answers: its soak begins.
+    /// Begin the soak of the new version, which answers.
     Soak,
-    /// The new version failed: read how it ended and what it logged last.
+    /// Give up the new version, with its exit code and its last log lines.
     Fail { why: String },
-    /// Write the document of what runs back: it was changed for a switch that never
-    /// came to its stop.
+    /// Restore the document of the running version. It was changed for a switch that was
+    /// interrupted before the stop.
     RevertDocument {
-        /// The workload that runs.
+        /// The workload of the running version.
         running: ContentHash,
     },
-    /// Stop the new version, start the previous one.
+    /// Stop the new version and start the previous one.
     RollBack {
         /// The workload to roll back to.
         previous: ContentHash,
-        /// It runs already, and only its name is another one.
+        /// Whether it is running already, so that only its name must change.
         runs: bool,
     },
-    /// The new version stays; what is older than the previous one goes.
+    /// Keep the new version, and remove everything older than the previous one.
     Commit {
-        /// The last good workload; without one the host tells what ran before.
+        /// The last good workload; without it, the one that the host shows to have run before.
         previous: Option<ContentHash>,
     },
     /// Start the unit.
     Start,
-    /// Write documents and unit again; what runs is not touched.
+    /// Write the documents and the unit again. The running container is not touched.
     RewriteConfig,
     /// End the supervisor's program, so that systemd starts the one that is installed. The
     /// container runs on and is adopted.
@@ -54,7 +54,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// The name of the step, for people and logs.
+    /// Returns the name of the step, for people and logs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -46,20 +46,20 @@ impl InstanceUpdate {
             && self.backoff.is_none()
     }
 
-    /// The workload to roll back to when the desired workload fails.
+    /// Returns the workload to roll back to when the desired one fails.
     #[must_use]
     pub fn returns_to(&self) -> Option<&ContentHash> {
         self.last_good.previous().filter(|hash| **hash != self.desired_hash)
     }
 
-    /// The stage a step enters before it acts; what is written to disk first.
+    /// Returns the update after a step has begun. It is saved before the step acts.
     #[must_use]
     pub fn entering(mut self, step: &Step, now: Timestamp) -> Self {
         match step {
             Step::Switch { previous, calls_cut } => {
                 self.stage = Stage::Switching { since: now, calls_cut: *calls_cut };
                 match previous {
-                    // What kept it from starting once may have passed: it is rolled back to again.
+                    // The cause of an earlier failure to start may have passed, so it is tried again.
                     Some(hash) => self.last_good = LastGood::Previous(hash.clone()),
                     // The desired workload is the last good one itself, and stays that.
                     None if self.last_good.previous() == Some(&self.desired_hash) => {}
@@ -67,7 +67,7 @@ impl InstanceUpdate {
                 }
             }
             Step::CountActive => match &self.stage {
-                // A switch that was begun and did not come to its stop is drained again.
+                // Calls may have come since, if the switch was interrupted before the stop.
                 Stage::Preparing
                 | Stage::Switching { .. }
                 | Stage::Committed { .. }
@@ -92,7 +92,7 @@ impl InstanceUpdate {
         self
     }
 
-    /// The update after a step has ended.
+    /// Returns the update after a step has ended.
     #[must_use]
     pub fn after(mut self, step: &Step, outcome: Outcome, now: Timestamp) -> Self {
         match outcome {
@@ -102,7 +102,7 @@ impl InstanceUpdate {
             }
             Outcome::Failed(failure) => {
                 let is_rollback = matches!(step, Step::RollBack { .. });
-                // A version that only runs until the desired one is ready says nothing of that one.
+                // The failure of a version that only runs in the meantime is not that of the desired one.
                 if !(is_rollback && self.is_preparing()) {
                     self.stage = self.stage.failed(failure);
                 }
@@ -141,8 +141,8 @@ impl InstanceUpdate {
         matches!(self.stage, Stage::Preparing | Stage::Draining { .. })
     }
 
-    /// The update towards another desired workload that takes this one's place; none when
-    /// what runs is the last good workload.
+    /// Returns the update towards another workload that supersedes this one; none if the last
+    /// good workload is running.
     fn superseded(&self, desired_hash: ContentHash) -> Option<Self> {
         let last_good = self.last_good.clone();
         (last_good != LastGood::Current).then(|| Self { last_good, ..Self::new(desired_hash) })
@@ -176,7 +176,7 @@ impl InstanceUpdate {
 }
 
 impl LastGood {
-    /// The last good workload, where it is another than what runs.
+    /// Returns the last good workload, if it is not the running one.
     #[must_use]
     pub fn previous(&self) -> Option<&ContentHash> {
         match self {
@@ -248,15 +248,14 @@ impl Backoff {
     }
 }
 
-/// The desired workload of a removal.
+/// Returns the hash that stands for the desired workload of a removal.
 #[must_use]
 pub fn nothing() -> ContentHash {
     ContentHash::of(b"")
 }
 
-/// The identity of the workload that a component's update is towards: the one that the
-/// assignment wants. Where only a newer agent can read what it wants, the update stays
-/// towards what it was towards before.
+/// Returns the workload that a component's update is towards, which is that of the assignment.
+/// If only a newer agent can read the assignment's, the update keeps its own.
 #[must_use]
 pub fn desired_hash(
     assignment: Option<&Assignment>,
@@ -274,7 +273,7 @@ pub fn desired_hash(
     }
 }
 
-/// A failure without an exit status or log lines.
+/// Returns a failure without an exit code or log lines.
 #[must_use]
 pub fn given_up(
     desired_hash: ContentHash,

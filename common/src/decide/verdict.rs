@@ -7,7 +7,7 @@ use std::fmt;
 use crate::document::plan::Plan;
 use crate::document::revision::Change;
 use crate::document::rollout::{FailureSummary, PauseReason, Rollout, State};
-use crate::id::{ComponentName, NodeName, RevisionNumber};
+use crate::id::{ComponentName, NodeName, RevisionNumber, TenantId};
 use crate::text::problem::printable;
 use crate::time::{Span, Timestamp};
 
@@ -97,7 +97,7 @@ pub struct Sentence<'a> {
     pub verdict: &'a Verdict,
     /// The revision that the verdict is about.
     pub revision: RevisionNumber,
-    pub tenant: &'a crate::id::TenantId,
+    pub tenant: &'a TenantId,
 }
 
 /// Returns the revision that all nodes run, if the rollout of the tenant has ended with one.

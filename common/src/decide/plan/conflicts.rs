@@ -18,18 +18,10 @@ pub fn check(from: &Plan, to: &Plan) -> Problems {
     for (node, share) in &to.nodes {
         let Some(before) = from.nodes.get(node) else { continue };
         for (component, desired) in &share.instances {
-            let new = &desired.instance;
-            match before.instances.get(component) {
-                Some(old) => {
-                    problems.0.extend(becomes(component, &old.instance, new));
-                    problems.0.extend(takes(
-                        node,
-                        (Some(&old.instance), new),
-                        leaving(before, share),
-                    ));
-                }
-                None => problems.0.extend(takes(node, (None, new), leaving(before, share))),
-            }
+            let old = before.instances.get(component).map(|old| &*old.instance);
+            let new = &*desired.instance;
+            problems.0.extend(old.and_then(|old| becomes(component, old, new)));
+            problems.0.extend(takes(node, old, new, leaving(before, share)));
         }
     }
     // A conflict that occurs on many hosts is reported once.
@@ -69,7 +61,8 @@ fn becomes(component: &ComponentName, old: &Instance, new: &Instance) -> Option<
 /// component already owned is not a conflict.
 fn takes<'a>(
     node: &NodeName,
-    (had, new): (Option<&Instance>, &Instance),
+    had: Option<&Instance>,
+    new: &Instance,
     mut leaving: impl Iterator<Item = &'a Instance>,
 ) -> Option<Problem> {
     let is_its_own = |old: &&Instance| had.is_some_and(|had| shared(old, had).is_some());

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::document::instance::{InstanceDocument, Workload};
+use crate::document::plan::Plan;
 use crate::id::{ComponentName, Digest};
 use crate::text::problem::{Problem, Problems};
 
 use super::ImageName;
-use crate::document::plan::Plan;
 
 /// A plan whose images have no digests yet.
 #[derive(Debug, Clone)]

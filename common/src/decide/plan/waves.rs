@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{ComponentName, NodeName};
-
 use crate::document::Share;
+use crate::id::{ComponentName, NodeName};
 
 /// Sorts the nodes into waves. The nodes of one wave run the same components.
 pub(super) fn waves(

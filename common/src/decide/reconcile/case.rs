@@ -16,15 +16,15 @@ use super::reason::Reason;
 /// The input of `reconcile`.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The share of the desired state; without one nothing is done.
+    /// The desired state of the node; without it nothing is done.
     pub assignment: Option<&'a Assignment>,
-    /// What was found on the host.
+    /// The state that was found on the host.
     pub observed: &'a Observed,
-    /// Changes on their way.
+    /// The updates that are in progress.
     pub updates: &'a BTreeMap<ComponentName, InstanceUpdate>,
-    /// Changes on their way of which only a later release can tell how far they are.
+    /// The updates whose stage only a later release can read.
     pub unreadable: &'a BTreeMap<ComponentName, UnreadableUpdate>,
-    /// Steps that are being done at this moment.
+    /// The steps that are being done at this moment.
     pub busy: &'a BTreeMap<ComponentName, Busy>,
     /// The host's clock.
     pub now: Timestamp,
@@ -44,9 +44,9 @@ pub struct Decision {
     /// For the report.
     pub phase: Phase,
     pub reason: Reason,
-    /// What to do now.
+    /// The step to do now; none if the instance waits.
     pub step: Option<Step>,
-    /// When to look again although nothing changed.
+    /// The time of the next decision if nothing changes before.
     pub wake_at: Option<Timestamp>,
 }
 
@@ -161,7 +161,7 @@ pub(super) fn works_by(
             seen.document.as_ref().is_some_and(|document| &document.workload == desired_hash)
                 && seen.running().is_none_or(|container| &container.hash == desired_hash)
         }
-        // Text that only has to be written or read again is no reason to restart it.
+        // A file that only has to be written or read again is no reason for a restart.
         Workload::Unit(_) => seen.unit.as_ref().is_some_and(|unit| {
             let works_by =
                 seen.document.as_ref().map(|document| &document.workload == desired_hash);

@@ -1,4 +1,4 @@
-//! The components that must be there before an instance may start.
+//! Finds the components that an instance must wait for before it may start.
 
 use crate::decide::observed::ObservedInstance;
 use crate::document::assignment::Desired;
@@ -10,18 +10,18 @@ use crate::time::Timestamp;
 use super::case::{Case, Input, is_active, works_by};
 use super::health::{health, health_of_held};
 
-/// The first component that must come before and is not settled yet.
+/// Returns the first dependency that is not settled yet.
 pub(super) fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
     first_dependency(case, |desired, seen, name| is_settled(desired, seen, case.input, name))
 }
 
-/// The first component that must come before and does not answer in any version.
+/// Returns the first dependency that does not answer in any version.
 pub(super) fn absent_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
     first_dependency(case, |desired, seen, _| answers(desired, seen, case.input.now))
 }
 
-/// The first component that must come before and is not met. One that is held for a newer
-/// agent has to answer, whatever its version is; one that is not on this node never counts.
+/// Returns the first dependency that is not met. One that is held for a newer agent must answer,
+/// in any version. One that is not on this node never counts.
 fn first_dependency<'a>(
     case: Case<'a>,
     is_met: impl Fn(&Desired, &ObservedInstance, &ComponentName) -> bool,
@@ -56,7 +56,7 @@ fn is_settled(
     let update = input.updates.get(name).filter(|update| update.desired_hash == desired_hash);
     let changing = update.is_some_and(|update| match update.stage {
         Stage::Switching { .. } | Stage::Failed { .. } | Stage::RolledBack { .. } => true,
-        // Where the host already works by the desired workload, nothing is left to prepare.
+        // If the host works by the desired workload, which is checked below, it is prepared.
         Stage::Preparing
         | Stage::Draining { .. }
         | Stage::Soaking { .. }

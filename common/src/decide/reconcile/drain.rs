@@ -1,4 +1,5 @@
-//! The drain: calls are counted and waited for before what has them is stopped.
+//! Decides the drain: calls are counted and waited for before the version that carries them
+//! is stopped.
 
 use crate::decide::observed::{Counting, ObservedInstance};
 use crate::decide::step::Step;
@@ -16,28 +17,28 @@ const COUNT_INTERVAL_MS: u64 = 1_000;
 /// The age from which a count is too old to act on.
 const COUNT_AGE_MS_MAX: u64 = 2_000;
 
-/// Everything that bears on a stop that may cut calls.
+/// The facts that decide whether a stop may cut calls.
 #[derive(Clone, Copy)]
 pub(super) struct Drain<'a> {
     pub(super) seen: &'a ObservedInstance,
-    /// How calls of what runs are counted; none where a stop cuts nothing.
+    /// The way in which the calls of the running version are counted; none if it has no calls.
     pub(super) probe: Option<&'a ActiveProbe>,
-    /// The operator's policy; without one the wait has no end.
+    /// The operator's policy; without one the wait has no deadline.
     pub(super) policy: Option<&'a ChangePolicy>,
     pub(super) update: Option<&'a InstanceUpdate>,
     pub(super) now: Timestamp,
 }
 
-/// The answer to whether what runs may be stopped.
+/// Whether the running version may be stopped.
 pub(super) enum Drained {
-    /// Now, and so many calls are cut by it; none where they cannot be counted.
+    /// The stop may happen now. It cuts that many calls; none if they cannot be counted.
     Passed { calls_cut: Option<u64> },
-    /// Not yet, or not at all.
+    /// The stop must wait, or the change is given up.
     Waits(Decision),
 }
 
 impl<'a> Drain<'a> {
-    /// Before the stop that a change needs.
+    /// Returns the drain before the stop that a change needs.
     pub(super) fn of(case: Case<'a>) -> Self {
         let desired = case.desired;
         Self {
@@ -49,7 +50,7 @@ impl<'a> Drain<'a> {
         }
     }
 
-    /// When the wait is over.
+    /// Returns the end of the wait.
     pub(super) fn deadline(self) -> Timestamp {
         let since = match self.update.map(|update| &update.stage) {
             Some(Stage::Draining { since, .. }) => *since,
@@ -58,7 +59,7 @@ impl<'a> Drain<'a> {
         since.plus_ms(self.policy.map_or(u64::MAX, |policy| policy.drain_deadline_ms))
     }
 
-    /// Whether a stop may cut calls.
+    /// Returns true if a stop may cut calls.
     pub(super) fn is_needed(self) -> bool {
         let counts = self.probe.is_some() || self.seen.counting == Counting::Unknown;
         counts && self.seen.running().is_some() && !self.seen.never_answered()
@@ -113,7 +114,7 @@ impl<'a> Drain<'a> {
         self.policy.map_or(OnDeadline::Wait, |policy| policy.on_deadline)
     }
 
-    /// The last count, as a reason.
+    /// Returns the last count as a reason.
     pub(super) fn reason(self) -> Reason {
         let count = match self.count() {
             None => CallCount::Asked,

@@ -1,4 +1,4 @@
-//! Health as it may be shown and acted on.
+//! Decides the health of an instance from what was observed, and how old that is.
 
 use crate::decide::observed::{ContainerState, ObservedInstance};
 use crate::document::instance::{Instance, Probe, Workload};
@@ -9,10 +9,11 @@ use crate::time::Timestamp;
 use super::case::{Case, Decision, is_active};
 use super::reason::{LastEnd, Reason};
 
-/// What was seen later than this from now was seen before the clock was set back.
+/// The difference from which an observation in the future was made before the clock was set
+/// back.
 const CLOCK_SKEW_MS_MAX: u64 = 1_000;
 
-/// The health of an instance; an old observation is not one.
+/// Returns the health of an instance, which is unknown if the last observation is too old.
 pub(super) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestamp) -> Health {
     match &*instance.workload {
         Workload::Unit(_) => of_unit(seen),
@@ -20,8 +21,8 @@ pub(super) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestam
     }
 }
 
-/// The health of what runs of an instance whose document cannot be read. How often it is
-/// probed is told by its status, or else by the document that its supervisor reads.
+/// Returns the health of the running version of an instance whose document cannot be read. Its
+/// status, or else the document that its supervisor reads, tells how often it is probed.
 pub(super) fn health_of_held(seen: &ObservedInstance, now: Timestamp) -> Health {
     let asked = seen.status.as_ref().and_then(|status| status.probe.as_ref());
     let asks = seen.document.as_ref().and_then(|document| document.probe.as_ref());
@@ -58,7 +59,7 @@ fn of_container(probe: &Probe, seen: &ObservedInstance, now: Timestamp) -> Healt
     }
 }
 
-/// The phase that health alone gives.
+/// Decides the phase of an instance by its health alone.
 pub(super) fn decide_health(case: Case<'_>) -> Decision {
     let seen = case.seen;
     let probe = || {
@@ -75,8 +76,8 @@ pub(super) fn decide_health(case: Case<'_>) -> Decision {
     Decision::wait(phase, reason)
 }
 
-/// Whether the supervisor of what runs is of another release than this, and does not do
-/// what the instance needs: it lacks a feature, or goes on with another probe.
+/// Returns true if the supervisor of the running container is of another release and does not
+/// do what the instance needs: it lacks a feature, or goes on with another probe.
 pub(super) fn needs_other_supervisor(instance: &Instance, seen: &ObservedInstance) -> bool {
     let Some(status) = &seen.status else { return false };
     let supervisor = status.supervisor.as_ref();
@@ -88,14 +89,14 @@ pub(super) fn needs_other_supervisor(instance: &Instance, seen: &ObservedInstanc
     instance.container().is_some() && holds && is_other && (lacks || answers_another(seen))
 }
 
-/// The last answer is one to the probe of an earlier document.
+/// Returns true if the last answer was to the probe of an earlier document.
 fn answers_another(seen: &ObservedInstance) -> bool {
     let asked = seen.status.as_ref().and_then(|status| status.probe.as_ref());
     let asks = seen.document.as_ref().and_then(|document| document.probe.as_ref());
     asked.zip(asks).is_some_and(|(asked, asks)| asked != asks)
 }
 
-/// How the program ended, if it does not run.
+/// Returns how the program ended, if it is not running.
 pub(super) fn last_end(seen: &ObservedInstance) -> LastEnd {
     let ended = seen.containers.iter().filter_map(|container| match container.state {
         ContainerState::Exited { code, at, out_of_memory } => Some((at, code, out_of_memory)),

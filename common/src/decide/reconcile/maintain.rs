@@ -1,4 +1,4 @@
-//! An instance that has nothing to change is kept as it should be.
+//! Keeps an instance that needs no change as it should be.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,12 @@ use super::health::{decide_health, last_end, needs_other_supervisor};
 use super::held::held;
 use super::reason::{Hold, Lack, Reason, UnitTrouble};
 
-/// A unit that systemd gave up on after it ended again and again is started no
-/// more often than this, so that it does not flap.
+/// The pause before the next start of a unit that systemd no longer restarts, so that the unit
+/// does not flap.
 const GAVE_UP_PAUSE_MS: u64 = 60_000;
 
-/// The host works by the desired workload; whatever else differs is repaired.
+/// Decides for a host that works by the desired workload. Everything else that differs is
+/// repaired.
 pub(super) fn maintain(case: Case<'_>) -> Decision {
     let seen = case.seen;
     let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else {
@@ -35,7 +36,7 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
         let reason = Reason::Lacks(Lack::Documents);
         return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
     }
-    // As long as systemd works on the unit, its supervisor makes what is missing.
+    // While the unit is active or starting, its supervisor creates a missing container.
     let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
     if is_container && seen.container(case.desired_hash).is_none() && rests {
         return if seen.image_present {
@@ -105,7 +106,7 @@ fn tidy(case: Case<'_>) -> Decision {
     }
     let others: BTreeSet<_> =
         seen.containers.iter().map(|c| &c.hash).filter(|hash| *hash != case.desired_hash).collect();
-    // The one before is kept, so that there is something to roll back to.
+    // One earlier container is kept, so that there is something to roll back to.
     if instance.container().is_some() && others.len() > 1 {
         return Decision::act(healthy.phase, case.commit(), Reason::Lacks(Lack::Cleanup));
     }

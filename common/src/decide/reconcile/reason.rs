@@ -19,7 +19,7 @@ pub enum Reason {
         /// The step until the agent is upgraded; none if the running version is left as it is.
         meanwhile: Option<Meanwhile>,
     },
-    /// Something of its name on the host does not carry our mark.
+    /// A unit or container of its name on the host does not carry our mark.
     Foreign {
         object: String,
     },
@@ -35,7 +35,7 @@ pub enum Reason {
     RemovalFailed {
         message: String,
     },
-    /// A step is being done.
+    /// A step is in progress.
     Doing(Activity),
     /// Something is not on the host as it should be.
     Lacks(Lack),
@@ -88,7 +88,7 @@ pub enum Reason {
     },
     /// The probe was changed and has no result yet.
     ProbeChanged,
-    /// Its supervisor still runs the program of another release, and cannot do what is asked.
+    /// Its supervisor still runs the program of another release, which cannot do what is needed.
     OldSupervisor,
     /// There is no recent health check.
     Unobserved(LastEnd),

@@ -1,4 +1,4 @@
-//! The report of every decided instance.
+//! Makes the report of every decided instance.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ fn report_seen(seen: &ObservedInstance, decision: &Decision) -> InstanceReport {
     }
 }
 
-/// The container that runs, or else the one that the document names.
+/// Returns the container that runs, or else the one that the document names.
 fn shown_container(seen: &ObservedInstance) -> Option<&ObservedContainer> {
     let named = || seen.container(&seen.document.as_ref()?.workload);
     seen.running().or_else(named)
@@ -76,7 +76,7 @@ fn shown_health(instance: &Instance, seen: &ObservedInstance, input: Input<'_>) 
         None => seen.running().is_none(),
     };
     let is_told_by_systemd = instance.container().is_none() && seen.systemd_is_away;
-    // A program that does not run cannot answer.
+    // An earlier answer must not make a stopped program look healthy.
     if stopped && !is_told_by_systemd {
         Health::Unhealthy
     } else {
@@ -98,7 +98,7 @@ fn add_packaged(report: &mut InstanceReport, instance: &Instance, seen: &Observe
 fn add_update(report: &mut InstanceReport, update: &InstanceUpdate) {
     report.calls_cut = update.calls_cut();
     report.failure = update.failure().cloned();
-    // While calls drain they are counted far more often than the probe does.
+    // During a drain the calls are counted far more often than by the probe.
     if let Stage::Draining { count, .. } = &update.stage {
         report.active = count.and_then(|count| count.active);
     }

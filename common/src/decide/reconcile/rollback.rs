@@ -1,4 +1,4 @@
-//! Rollback to the previous version, when the new one failed or was superseded.
+//! Decides the rollback to the previous version after the new one failed or was superseded.
 
 use crate::decide::observed::{ActiveState, ObservedUnit};
 use crate::decide::step::Step;
@@ -11,8 +11,8 @@ use super::case::{Case, Decision, is_active};
 use super::health::health;
 use super::reason::{Hold, Reason};
 
-/// The last good version, where the one that was superseded left nothing running:
-/// making the next one ready may take long.
+/// Returns the last good version if the superseded one left nothing running. It runs until
+/// the next one is ready, which may take long.
 pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
     let Some(LastGood::Previous(last_good)) = case.update.map(|update| &update.last_good) else {
         return None;
@@ -27,11 +27,11 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
     (rests || never_comes_up).then_some(last_good)
 }
 
-/// The new version failed: rolls back to the previous one, if there is one.
+/// Decides for a new version that failed. It is rolled back to the previous one, if there is one.
 pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
     let unit = case.seen.unit.as_ref();
     if unit.is_some_and(|unit| case.is_container() && unit.stopped_by_hand) {
-        // It is known to have failed: the rollout need not wait for whoever stopped it.
+        // The version is known to have failed, so the rollout need not wait for whoever stopped it.
         return Decision::wait(Phase::Failed, failed_reason(failure, Some(Hold::Stopped)));
     }
     match (case.returns_to(), case.update.map(|update| &update.last_good)) {
@@ -55,8 +55,8 @@ fn roll_back(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Decis
     Decision::act(Phase::Starting, step, failed_reason(failure, None))
 }
 
-/// The previous version did not start when it was rolled back to; whatever kept it
-/// from that may pass.
+/// Decides for a previous version that did not start when it was rolled back to. It is
+/// started again, because the cause may have passed.
 fn start_again(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Decision {
     if came_back(case, previous) {
         let step = Step::RollBack { previous: previous.clone(), runs: true };
@@ -73,8 +73,8 @@ fn start_again(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Dec
     Decision::wait(Phase::Failed, failed_reason(failure, None))
 }
 
-/// Somebody may have repaired it on the host: what stays healthy for its soak time
-/// is committed. One that was only started once more is not.
+/// Decides for a failed version without another one to run. Somebody may have repaired it on
+/// the host, so it is committed after it has been healthy for its whole soak time.
 fn repaired(case: Case<'_>, failure: &Failure) -> Decision {
     let runs_desired = case.works_by_desired() && case.runs_desired();
     let healthy = health(&case.desired.instance, case.seen, case.input.now);
@@ -90,8 +90,8 @@ fn repaired(case: Case<'_>, failure: &Failure) -> Decision {
     Decision::act(Phase::Starting, case.commit(), Reason::HealthyAfterAll)
 }
 
-/// Whether the previous version answers again already. A packaged unit does not tell
-/// with which of its drop-ins it was started.
+/// Returns true if the previous version answers again already. This is unknown of a packaged
+/// unit, because systemd does not tell with which drop-in it was started.
 fn came_back(case: Case<'_>, previous: &ContentHash) -> bool {
     case.is_container()
         && case.works_by(previous)
@@ -109,7 +109,7 @@ fn is_on_its_way(unit: &ObservedUnit) -> bool {
     }
 }
 
-/// The desired version failed, and the previous one runs or should run.
+/// Decides for a failed version after its rollback, when the previous one runs or should run.
 pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
     let reason = |hold| Reason::RolledBack {
         version: failure.version.clone(),
@@ -120,7 +120,7 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
     if unit.stopped_by_hand {
         return Decision::wait(Phase::RolledBack, reason(Some(Hold::Stopped)));
     }
-    // What was left running never passed its soak either.
+    // A version that the superseded change left running never passed its soak either.
     if let Some(last_good) = fallen_back(case).filter(|last_good| !case.works_by(last_good)) {
         let step = Step::RollBack { previous: last_good.clone(), runs: false };
         return Decision::act(Phase::Starting, step, reason(None));

@@ -5,12 +5,12 @@ use crate::decide::update::nothing;
 use crate::document::Share;
 use crate::document::assignment::Desired;
 use crate::document::report::{InstanceReport, Report};
+use crate::document::rollout::NodeFailure;
 use crate::id::{ComponentName, ContentHash, NodeName, RevisionNumber};
 
 use super::NodeView;
 use super::reason::{NodeWait, Wait};
 use super::share::NodeShare;
-use crate::document::rollout::NodeFailure;
 
 /// A node that a rollout moves, as far as its gate looks at it.
 #[derive(Debug, Clone, Copy)]

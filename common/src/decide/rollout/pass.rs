@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::document::plan::OnFailure;
+use crate::document::rollout::{FailureSummary, NodeFailure, PauseReason, Rollout, State};
 use crate::id::{NodeName, RevisionNumber};
 
 use super::reason::WaitsFor;
 use super::row::{Direction, Row, Rows, pointer};
 use super::{Input, Next, failures};
-use crate::document::plan::OnFailure;
-use crate::document::rollout::{FailureSummary, PauseReason};
-use crate::document::rollout::{NodeFailure, Rollout, State};
 
 /// The pointers to move.
 type Moves = BTreeMap<NodeName, Option<RevisionNumber>>;

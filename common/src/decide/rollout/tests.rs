@@ -238,20 +238,14 @@ fn report_of(desired: &crate::document::assignment::Desired, bad: &str) -> Insta
         let message = "exited with 1".to_owned();
         crate::decide::update::given_up(hash.clone(), version.clone(), message, Timestamp(0))
     });
+    let phase = if failed { Phase::RolledBack } else { Phase::Ready };
     InstanceReport {
-        phase: if failed { Phase::RolledBack } else { Phase::Ready },
-        reason: String::new(),
         version,
-        digest: None,
         hash: Some(hash),
         health: Health::Healthy,
-        checked_at: None,
-        started_at: None,
-        restarts: 0,
-        active: None,
         calls_cut: Some(0),
         failure,
-        drift: None,
+        ..InstanceReport::new(phase)
     }
 }
 

@@ -3,7 +3,6 @@ use crate::decide::rollout::{NodeWait, Wait};
 use crate::document::assignment::Content;
 use crate::document::report::{HostUsage, InstanceReport, Phase};
 use crate::document::rollout::{FailedComponent, FailureSummary};
-use crate::document::status::Health;
 use crate::id::{Generation, TenantId};
 use crate::testing::{SPEC, plan_of, spec_with};
 use crate::time::Timestamp;
@@ -33,21 +32,7 @@ fn report(assigned: &Assignment) -> Report {
 }
 
 fn preparing() -> InstanceReport {
-    InstanceReport {
-        phase: Phase::Preparing,
-        reason: String::new(),
-        version: None,
-        digest: None,
-        hash: None,
-        health: Health::Unknown,
-        checked_at: None,
-        started_at: None,
-        restarts: 0,
-        active: None,
-        calls_cut: None,
-        failure: None,
-        drift: None,
-    }
+    InstanceReport::new(Phase::Preparing)
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::document::assignment::Assignment;
+use crate::document::update::{Count, InstanceUpdate, Stage, UnreadableUpdate};
 use crate::id::ComponentName;
 use crate::time::Timestamp;
 
 use super::nothing;
-use crate::document::update::{Count, InstanceUpdate, Stage, UnreadableUpdate};
 
 /// Aligns the updates with the assignment. Of an update towards another workload only the
 /// workload to roll back to is kept. Returns true if anything changed.
@@ -39,7 +39,7 @@ pub fn align(
 }
 
 /// Keeps of the unreadable updates those towards what is desired now. One towards another
-/// workload counts as lost. Tells whether anything changed.
+/// workload counts as lost. Returns true if anything changed.
 pub fn align_unreadable(
     unreadable: &mut BTreeMap<ComponentName, UnreadableUpdate>,
     assignment: &Assignment,

@@ -1,13 +1,13 @@
-//! What the begin and the end of a step do to the updates of a host.
+//! Records the begin and the end of a step in the updates of a host.
 
 use std::collections::BTreeMap;
 
 use crate::decide::step::Step;
+use crate::document::update::InstanceUpdate;
 use crate::id::{ComponentName, ContentHash};
 use crate::time::Timestamp;
 
 use super::Outcome;
-use crate::document::update::InstanceUpdate;
 
 /// A step of a component, with the workload that was desired when it was decided.
 #[derive(Debug, Clone, Copy)]
@@ -17,8 +17,7 @@ pub struct Doing<'a> {
     pub step: &'a Step,
 }
 
-/// Enters a step into the updates, before it is done. Tells whether anything changed
-/// that has to be on disk.
+/// Records that a step begins. Returns true if the updates must be saved before it is done.
 pub fn begin(
     updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
     doing: Doing<'_>,
@@ -34,10 +33,9 @@ pub fn begin(
     has_changed
 }
 
-/// Enters the end of a step into the updates. Where another workload has become
-/// desired since, the end says nothing of the update towards that one. Tells whether
-/// the updates have to be on disk: a count is asked again after a restart, so it
-/// is not worth a write.
+/// Records the end of a step. If another workload has become desired since, the end does not
+/// change the update towards that one. Returns true if the updates must be saved. A count
+/// need not be, because the calls are counted again after a restart.
 pub fn finish(
     updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
     doing: Doing<'_>,

@@ -159,21 +159,7 @@ pub(super) fn report() -> Report {
 }
 
 fn instance_report_minimal(phase: Phase) -> InstanceReport {
-    InstanceReport {
-        phase,
-        reason: String::new(),
-        version: None,
-        digest: None,
-        hash: None,
-        health: Health::Healthy,
-        checked_at: None,
-        started_at: None,
-        restarts: 0,
-        active: None,
-        calls_cut: None,
-        failure: None,
-        drift: None,
-    }
+    InstanceReport { health: Health::Healthy, ..InstanceReport::new(phase) }
 }
 
 pub(super) fn report_minimal() -> Report {

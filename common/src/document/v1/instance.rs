@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Verbatim, is_default};
-
-mod held;
-
-pub use self::held::{HeldInstance, HeldWorkload};
 use crate::id::{
     ComponentName, ContainerName, ContentHash, Digest, EnvName, Repository, SecretName, TenantId,
     UnitName, Version,
 };
+
+mod held;
+
+pub use self::held::{HeldInstance, HeldWorkload};
 
 /// A component of a tenant on a node, with every value filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -152,45 +152,39 @@ pub struct HostUsage {
     pub disk_total_bytes: u64,
 }
 
+impl InstanceReport {
+    /// Returns a report that gives the phase and nothing else.
+    #[must_use]
+    pub fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            reason: String::new(),
+            version: None,
+            digest: None,
+            hash: None,
+            health: Health::Unknown,
+            checked_at: None,
+            started_at: None,
+            restarts: 0,
+            active: None,
+            calls_cut: None,
+            failure: None,
+            drift: None,
+        }
+    }
+}
+
 impl Phase {
     /// Returns true if the instance is in its desired state or stopped by hand.
     #[must_use]
     pub fn is_converged(self) -> bool {
-        match self {
-            Phase::Ready | Phase::StoppedByHand { .. } => true,
-            Phase::Pending
-            | Phase::Pulling { .. }
-            | Phase::Preparing
-            | Phase::Draining { .. }
-            | Phase::Starting
-            | Phase::Soaking { .. }
-            | Phase::Unhealthy
-            | Phase::RolledBack
-            | Phase::Failed
-            | Phase::Blocked
-            | Phase::Removing
-            | Phase::Unknown => false,
-        }
+        matches!(self, Phase::Ready | Phase::StoppedByHand { .. })
     }
 
     /// Returns true if the desired version failed and the agent will not try it again by itself.
     #[must_use]
     pub fn has_given_up(self) -> bool {
-        match self {
-            Phase::RolledBack | Phase::Failed => true,
-            Phase::Pending
-            | Phase::Pulling { .. }
-            | Phase::Preparing
-            | Phase::Draining { .. }
-            | Phase::Starting
-            | Phase::Soaking { .. }
-            | Phase::Ready
-            | Phase::Unhealthy
-            | Phase::StoppedByHand { .. }
-            | Phase::Blocked
-            | Phase::Removing
-            | Phase::Unknown => false,
-        }
+        matches!(self, Phase::RolledBack | Phase::Failed)
     }
 
     /// Returns true if the agent only watches the instance.

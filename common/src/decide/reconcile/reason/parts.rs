@@ -15,10 +15,10 @@ pub enum Activity {
     RollingBack,
 }
 
-/// What is missing on the host, or not as it should be.
+/// A thing that is missing on the host, or not as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lack {
-    /// The desired version was never pulled.
+    /// The image of the desired version was never pulled.
     NewImage,
     /// The desired version has no container yet.
     NewContainer,
@@ -62,7 +62,7 @@ impl Display for Meanwhile {
 /// How many calls are up, as far as they were counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallCount {
-    /// They are being counted for the first time.
+    /// The calls are being counted for the first time.
     Asked,
     Up(u64),
     Unreadable,
@@ -71,15 +71,15 @@ pub enum CallCount {
 /// The moment at which a switch was interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interruption {
-    /// The old version still ran.
+    /// The old version was still running.
     BeforeStop,
     /// The new version was not started.
     BeforeStart,
-    /// The new version was started and had not answered.
+    /// The new version was started and had not answered yet.
     BeforeAnswer,
 }
 
-/// How the soak of a version stands, or how it ended.
+/// The progress of a version's soak, or the way in which it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SoakState {
     /// The new version answers for the first time.
@@ -89,9 +89,9 @@ pub enum SoakState {
     GoesOn {
         left: Span,
     },
-    /// Its time is over, and the last probe failed.
+    /// The soak time is over, and the last probe failed.
     LastProbeFailed,
-    /// Its time is over, and the health was not observed yet.
+    /// The soak time is over, and the health was not observed yet.
     NotObservedYet,
     Passed,
     /// Somebody restarted the unit.
@@ -105,11 +105,11 @@ pub enum SoakState {
     Unhealthy {
         detail: String,
     },
-    /// The probe could not be asked.
+    /// No probe gave a result.
     NeverObserved,
 }
 
-/// What somebody did on the host to keep an instance from running.
+/// The act by which somebody on the host keeps an instance from running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
     /// The unit was stopped.
@@ -126,11 +126,11 @@ pub enum UnitTrouble {
     Starting,
     /// systemd has a stop job for it.
     Stopping,
-    /// systemd restarts it, so many times so far.
+    /// systemd is restarting it, and has done so this many times.
     Restarting {
         times: u32,
     },
-    /// It is failed, with systemd's word for why.
+    /// It has failed, for the reason that systemd gives.
     Failed {
         result: String,
     },
@@ -146,9 +146,9 @@ pub enum UnitTrouble {
 pub enum LastEnd {
     /// The kernel killed it.
     OutOfMemory,
-    /// It ended with that exit status.
+    /// It ended with this exit status.
     Status(i64),
-    /// It runs, or nothing is known of its end.
+    /// It is running, or its end is unknown.
     Unknown,
 }
 

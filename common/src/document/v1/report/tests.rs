@@ -130,6 +130,7 @@ fn every_phase_that_is_converged_or_given_up_is_idle_and_no_phase_is_both() {
         Phase::Failed,
         Phase::Blocked,
         Phase::Removing,
+        Phase::Unknown,
     ]
     .into_iter()
     .inspect(|phase| assert!(!(phase.is_converged() && phase.has_given_up())))

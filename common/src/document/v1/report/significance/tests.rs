@@ -8,19 +8,11 @@ use crate::time::Timestamp;
 
 fn report() -> Report {
     let instance = InstanceReport {
-        phase: Phase::Pulling { bytes_done: 1, bytes_total: 10 },
         reason: "1 of 10 bytes".into(),
-        version: None,
-        digest: None,
-        hash: None,
-        health: Health::Unknown,
         checked_at: Some(Timestamp(1)),
-        started_at: None,
-        restarts: 0,
         active: Some(1),
         calls_cut: Some(0),
-        failure: None,
-        drift: None,
+        ..InstanceReport::new(Phase::Pulling { bytes_done: 1, bytes_total: 10 })
     };
     Report {
         applied: None,
