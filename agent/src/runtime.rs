@@ -5,20 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest};
-use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
 mod container;
 pub mod docker;
 pub mod systemd;
 
-pub use container::{Inspected, Marked, Waited};
+pub use container::{ContainerCalls, Inspected, Marked, Waited};
 pub use oml_common::decide::exit::ContainerEvents;
 
 #[cfg(test)]
@@ -115,10 +113,9 @@ impl RuntimeError {
 
 /// The engine that holds images and containers: Docker, or a model of it.
 ///
-/// Every verb is idempotent, bounded in time unless it says otherwise, and touches
-/// nothing without our mark. The agent names components and workloads; a
-/// supervisor holds one container and names it by its id. Only a supervisor
-/// starts a container.
+/// Every verb is idempotent, bounded in time, and touches nothing without our mark. It
+/// names components and workloads; a container is started only through [`ContainerCalls`],
+/// which only a supervisor does.
 #[async_trait]
 pub trait ContainerEngine: Send + Sync + 'static {
     /// Everything of ours, and what bears a name of `desired` without being ours.
@@ -180,35 +177,8 @@ pub trait ContainerEngine: Send + Sync + 'static {
     /// its own name if that is free. Gives its id.
     async fn restore(&self, instance: &InstanceDocument) -> Result<String, RuntimeError>;
 
-    /// One container; none if it does not exist.
-    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError>;
-
-    /// Starts a container; running already is fine.
-    async fn start_container(&self, id: &str) -> Result<(), RuntimeError>;
-
-    /// Stops a container with its grace; stopped or gone already is fine.
-    async fn stop_container(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError>;
-
-    /// Waits without limit for a container's end.
-    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError>;
-
-    /// Runs a command inside a running container. One that takes longer than `limit`
-    /// is left to itself; until it has ended, the same is not begun again.
-    async fn exec_in(
-        &self,
-        id: &str,
-        command: &[String],
-        limit: Duration,
-    ) -> Result<ExecOutput, RuntimeError>;
-
-    /// What was done to a container from `since` to `until`; waits for an `until` that
-    /// is to come.
-    async fn container_events(
-        &self,
-        id: &str,
-        since: Timestamp,
-        until: Timestamp,
-    ) -> Result<ContainerEvents, RuntimeError>;
+    /// Gives the calls on one container by its id, which is how a supervisor names it.
+    fn calls(&self) -> &dyn ContainerCalls;
 
     /// A number that grows when something changed; says nothing of what.
     fn changes(&self) -> watch::Receiver<u64>;

@@ -209,8 +209,8 @@ impl Supervisor {
         let mut backoff = RetryPause::new();
         loop {
             let stopped = match &self.held {
-                Some(held) => self.client.engine.stop_container(&held.id, held.grace_ms).await,
-                None => self.stop_running().await,
+                Some(held) => self.client.engine.calls().stop(&held.id, held.grace_ms).await,
+                None => self.client.engine.stop(&self.component).await,
             };
             match stopped {
                 Err(RuntimeError::Unavailable { .. }) if Instant::now() < deadline => {
@@ -219,14 +219,6 @@ impl Supervisor {
                 done => return done,
             }
         }
-    }
-
-    async fn stop_running(&self) -> Result<(), RuntimeError> {
-        let containers = self.client.engine.containers_of(&self.component).await?;
-        for container in containers.iter().filter(|container| container.is_running) {
-            self.client.engine.stop_container(&container.id, container.stop_grace_ms()).await?;
-        }
-        Ok(())
     }
 
     /// Changes the record, writes the status file and sends the line to systemd. A

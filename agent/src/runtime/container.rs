@@ -1,10 +1,15 @@
-//! What an engine reports of one container.
+//! One container, as an engine reports it and by its id acts on it.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::ReadError;
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, Version};
 use oml_common::time::Timestamp;
+
+use super::{ContainerEvents, ExecOutput, RuntimeError};
 
 /// The grace in milliseconds of a container whose document cannot be read.
 const STOP_GRACE_MS: u64 = 10_000;
@@ -69,4 +74,39 @@ pub enum Waited {
     Ended(i64),
     /// The engine went away; nothing is known of the container.
     Lost,
+}
+
+/// The calls on one container by its id. Each is bounded in time unless it says otherwise.
+#[async_trait]
+pub trait ContainerCalls: Send + Sync + 'static {
+    /// Reads the state of a container; none if it does not exist.
+    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError>;
+
+    /// Starts a container. One that runs already is no error.
+    async fn start(&self, id: &str) -> Result<(), RuntimeError>;
+
+    /// Stops a container, which is killed after its grace. One that is stopped or does not
+    /// exist is no error.
+    async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError>;
+
+    /// Waits without limit for a container's end.
+    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError>;
+
+    /// Runs a command inside a running container. A command that takes longer than `limit`
+    /// keeps running; the same command is not started again before it has ended.
+    async fn exec(
+        &self,
+        id: &str,
+        command: &[String],
+        limit: Duration,
+    ) -> Result<ExecOutput, RuntimeError>;
+
+    /// Reads what was done to a container from `since` to `until`. If `until` is in the
+    /// future, the call waits for it.
+    async fn container_events(
+        &self,
+        id: &str,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<ContainerEvents, RuntimeError>;
 }

@@ -61,7 +61,7 @@ impl Supervisor {
         for rival in &found.rivals {
             eprintln!("stopping {}: it runs another workload", rival.name);
             self.client
-                .insist(|| self.client.engine.stop_container(&rival.id, rival.stop_grace_ms()))
+                .insist(|| self.client.engine.calls().stop(&rival.id, rival.stop_grace_ms()))
                 .await?;
         }
         let runs = found.wanted.is_some_and(|container| container.is_running);
@@ -85,7 +85,7 @@ impl Supervisor {
         });
         self.write_down(|_record, _now| {});
         if !runs {
-            self.client.insist(|| self.client.engine.start_container(&id)).await?;
+            self.client.insist(|| self.client.engine.calls().start(&id)).await?;
         }
         Ok(Adopted { ready })
     }

@@ -61,13 +61,13 @@ impl EngineClient {
         let mut backoff = RetryPause::new();
         let mut engine_was_away = false;
         loop {
-            match self.engine.wait(id).await {
+            match self.engine.calls().wait(id).await {
                 Ok(Waited::Ended(code)) => return Ok(self.end(id, code, engine_was_away).await),
                 Ok(Waited::Lost) | Err(RuntimeError::Unavailable { .. }) => engine_was_away = true,
                 // Such a refusal is about the container: it is looked at below.
                 Err(_) => {}
             }
-            let found = self.insist(|| self.engine.inspect(id)).await?;
+            let found = self.insist(|| self.engine.calls().inspect(id)).await?;
             match found.map(|found| found.state) {
                 None => return Ok(End { code: None, out_of_memory: false, engine_was_away }),
                 Some(ContainerState::Exited { code, out_of_memory, .. }) => {
@@ -83,7 +83,7 @@ impl EngineClient {
     /// Completes an end that the engine reported with what it knows beside the status.
     async fn end(&self, id: &str, code: i64, engine_was_away: bool) -> End {
         let reported = End { code: Some(code), out_of_memory: false, engine_was_away };
-        match self.engine.inspect(id).await {
+        match self.engine.calls().inspect(id).await {
             Ok(Some(found)) => match found.state {
                 ContainerState::Exited { out_of_memory, .. } => End { out_of_memory, ..reported },
                 ContainerState::Running { .. } | ContainerState::Created => reported,

@@ -117,8 +117,11 @@ impl Supervisor {
 
     async fn probe(&mut self, instance: &HeldInstance, id: &str, state: &mut WatchState) {
         let client = self.client.clone();
-        let target =
-            ProbeTarget { engine: &*client.engine, container: id, random: client.env.random() };
+        let target = ProbeTarget {
+            calls: client.engine.calls(),
+            container: id,
+            random: client.env.random(),
+        };
         let answer =
             client.prober.ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
         self.write_down(|record, now| record.answered(answer, now));
@@ -154,7 +157,7 @@ impl Supervisor {
         target: ProbeTarget<'_>,
     ) -> Result<(), String> {
         let Some(active) = &instance.active else { return Ok(()) };
-        let output = target.engine.exec_in(target.container, &active.command, COUNT_LIMIT).await;
+        let output = target.calls.exec(target.container, &active.command, COUNT_LIMIT).await;
         let count = match output {
             Ok(output) if output.exit_code == 0 => probe::count(&output.stdout, &active.before)
                 .ok_or_else(|| format!("no number stands before {:?}", active.before)),
@@ -202,7 +205,7 @@ impl Supervisor {
         let just_now = Timestamp(now.0.saturating_sub(JUST_NOW_MS));
         let since = if since > now { just_now } else { since };
         let until = now.plus_ms(AFTERMATH_MS);
-        let container_events = self.client.engine.container_events(id, since, until).await;
+        let container_events = self.client.engine.calls().container_events(id, since, until).await;
         if let Err(error) = &container_events {
             eprintln!("cannot read the container's events: {}", chain(error));
         }

@@ -9,10 +9,9 @@ use async_trait::async_trait;
 use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerCreateBody, ContainerSummary};
 use oml_common::document::instance::Container;
-use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
-use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
+use crate::runtime::{ContainerCalls, PullProgress, RuntimeError};
 
 /// What the engine says of itself.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +25,7 @@ pub(super) struct EngineInfo {
 /// The engine's verbs, each bounded in time and with an error that says what was
 /// tried. They decide nothing.
 #[async_trait]
-pub(super) trait EngineCalls: std::fmt::Debug + Send + Sync + 'static {
+pub(super) trait EngineCalls: ContainerCalls + std::fmt::Debug {
     /// Every container on the host, ours or not, running or not.
     async fn containers(&self) -> Result<Vec<ContainerSummary>, RuntimeError>;
 
@@ -34,20 +33,8 @@ pub(super) trait EngineCalls: std::fmt::Debug + Send + Sync + 'static {
     async fn labelled(&self, key: &str, value: &str)
     -> Result<Vec<ContainerSummary>, RuntimeError>;
 
-    /// One container; none if it does not exist.
-    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError>;
-
     /// Creates a container and gives its id.
     async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError>;
-
-    /// Starts a container; running already is fine.
-    async fn start(&self, id: &str) -> Result<(), RuntimeError>;
-
-    /// Stops a container with its grace; stopped or gone already is fine.
-    async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError>;
-
-    /// Waits without limit for a container's end.
-    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError>;
 
     /// Gives a container another name.
     async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError>;
@@ -55,25 +42,8 @@ pub(super) trait EngineCalls: std::fmt::Debug + Send + Sync + 'static {
     /// Removes a container that does not run, never its volumes; gone already is fine.
     async fn remove(&self, id: &str) -> Result<(), RuntimeError>;
 
-    /// Runs a command inside a running container for at most `limit`.
-    async fn exec(
-        &self,
-        id: &str,
-        command: &[String],
-        limit: Duration,
-    ) -> Result<ExecOutput, RuntimeError>;
-
     /// The last lines that a container's program wrote, oldest first.
     async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError>;
-
-    /// What was done to a container from `since` to `until`; waits for an `until`
-    /// that is to come.
-    async fn container_events(
-        &self,
-        id: &str,
-        since: Timestamp,
-        until: Timestamp,
-    ) -> Result<ContainerEvents, RuntimeError>;
 
     /// The names, with their digests, of all images that are completely present.
     async fn image_names(&self) -> Result<Vec<String>, RuntimeError>;

@@ -19,7 +19,9 @@ use tokio::sync::watch;
 use super::calls::{EngineCalls, EngineInfo};
 use super::socket::Engine;
 use super::{events, exec, failure, images, messages, time};
-use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
+use crate::runtime::{
+    ContainerCalls, ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited,
+};
 
 /// The time limit of a call.
 const CALL_LIMIT: Duration = Duration::from_secs(20);
@@ -38,20 +40,7 @@ impl Engine {
 }
 
 #[async_trait]
-impl EngineCalls for Engine {
-    async fn containers(&self) -> Result<Vec<ContainerSummary>, RuntimeError> {
-        self.list(ListContainersOptionsBuilder::new().all(true).build()).await
-    }
-
-    async fn labelled(
-        &self,
-        key: &str,
-        value: &str,
-    ) -> Result<Vec<ContainerSummary>, RuntimeError> {
-        let filters = HashMap::from([("label", vec![format!("{key}={value}")])]);
-        self.list(ListContainersOptionsBuilder::new().all(true).filters(&filters).build()).await
-    }
-
+impl ContainerCalls for Engine {
     async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
         let client = self.client(CALL_LIMIT)?;
         let call = client.inspect_container(id, None);
@@ -60,13 +49,6 @@ impl EngineCalls for Engine {
         let state = found.state.unwrap_or_default();
         let error = state.error.clone().unwrap_or_default();
         Ok(Some(Inspected { state: time::state(&state), error }))
-    }
-
-    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
-        let options = CreateContainerOptionsBuilder::new().name(name).build();
-        let client = self.client(CALL_LIMIT)?;
-        let call = client.create_container(Some(options), body);
-        failure::within(CALL_LIMIT, ("create", name), call).await.map(|created| created.id)
     }
 
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
@@ -98,6 +80,47 @@ impl EngineCalls for Engine {
         }
     }
 
+    async fn exec(
+        &self,
+        id: &str,
+        command: &[String],
+        limit: Duration,
+    ) -> Result<ExecOutput, RuntimeError> {
+        exec::run(self, id, command, limit).await
+    }
+
+    async fn container_events(
+        &self,
+        id: &str,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<ContainerEvents, RuntimeError> {
+        events::of(self, id, since, until).await
+    }
+}
+
+#[async_trait]
+impl EngineCalls for Engine {
+    async fn containers(&self) -> Result<Vec<ContainerSummary>, RuntimeError> {
+        self.list(ListContainersOptionsBuilder::new().all(true).build()).await
+    }
+
+    async fn labelled(
+        &self,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<ContainerSummary>, RuntimeError> {
+        let filters = HashMap::from([("label", vec![format!("{key}={value}")])]);
+        self.list(ListContainersOptionsBuilder::new().all(true).filters(&filters).build()).await
+    }
+
+    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        let client = self.client(CALL_LIMIT)?;
+        let call = client.create_container(Some(options), body);
+        failure::within(CALL_LIMIT, ("create", name), call).await.map(|created| created.id)
+    }
+
     async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError> {
         let options = RenameContainerOptionsBuilder::new().name(name).build();
         let client = self.client(CALL_LIMIT)?;
@@ -111,26 +134,8 @@ impl EngineCalls for Engine {
         failure::within_if_there(CALL_LIMIT, ("remove", id), call).await.map(|_| ())
     }
 
-    async fn exec(
-        &self,
-        id: &str,
-        command: &[String],
-        limit: Duration,
-    ) -> Result<ExecOutput, RuntimeError> {
-        exec::run(self, id, command, limit).await
-    }
-
     async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
         messages::log_tail(self, id).await
-    }
-
-    async fn container_events(
-        &self,
-        id: &str,
-        since: Timestamp,
-        until: Timestamp,
-    ) -> Result<ContainerEvents, RuntimeError> {
-        events::of(self, id, since, until).await
     }
 
     async fn image_names(&self) -> Result<Vec<String>, RuntimeError> {
