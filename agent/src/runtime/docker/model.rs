@@ -39,14 +39,6 @@ fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> Runt
     }
 }
 
-/// Whether an object that is gone counts as done.
-fn if_there<T>(done: Result<T, EngineError>) -> Result<(), EngineError> {
-    match done {
-        Ok(_) | Err(EngineError::NoContainer(_)) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
 fn summary(container: oml_sim::Container) -> ContainerSummary {
     let state = match container.state {
         oml_sim::ContainerState::Created => ContainerSummaryStateEnum::CREATED,
@@ -101,7 +93,7 @@ impl ContainerCalls for Model {
     }
 
     async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
-        if_there(self.0.stop_container(id, grace_ms).await).map_err(failure("stop", id))
+        self.0.stop_container(id, grace_ms).await.map_err(failure("stop", id))
     }
 
     async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
@@ -180,7 +172,7 @@ impl EngineCalls for Model {
     }
 
     async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
-        if_there(self.0.remove_container(id).await).map_err(failure("remove", id))
+        self.0.remove_container(id).await.map_err(failure("remove", id))
     }
 
     async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
