@@ -75,7 +75,7 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 end = &mut ended => {
-                    return Ok(Watched::Ended(self.explain(&instance, (&id, since), end?).await));
+                    return Ok(Watched::Ended(self.explain(&instance, &id, since, end?).await));
                 }
                 () = hangup.recv() => {
                     (state.document_time, state.next_probe) = (None, Instant::now());
@@ -197,7 +197,8 @@ impl Supervisor {
     async fn explain(
         &self,
         instance: &HeldInstance,
-        (id, since): (&str, Timestamp),
+        id: &str,
+        since: Timestamp,
         end: End,
     ) -> ContainerExit {
         let now = self.client.env.now();

@@ -34,7 +34,7 @@ impl Engine {
         options: ListContainersOptions,
     ) -> Result<Vec<ContainerSummary>, RuntimeError> {
         let client = self.client(CALL_LIMIT)?;
-        failure::within(CALL_LIMIT, ("list", "containers"), client.list_containers(Some(options)))
+        failure::within(CALL_LIMIT, "list", "containers", client.list_containers(Some(options)))
             .await
     }
 }
@@ -44,7 +44,7 @@ impl ContainerCalls for Engine {
     async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
         let client = self.client(CALL_LIMIT)?;
         let call = client.inspect_container(id, None);
-        let answer = failure::within_if_there(CALL_LIMIT, ("inspect", id), call).await?;
+        let answer = failure::within_if_there(CALL_LIMIT, "inspect", id, call).await?;
         let Some(found) = answer else { return Ok(None) };
         let state = found.state.unwrap_or_default();
         let error = state.error.clone().unwrap_or_default();
@@ -53,7 +53,7 @@ impl ContainerCalls for Engine {
 
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
         let client = self.client(CALL_LIMIT)?;
-        failure::within(CALL_LIMIT, ("start", id), client.start_container(id, None)).await
+        failure::within(CALL_LIMIT, "start", id, client.start_container(id, None)).await
     }
 
     async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
@@ -62,7 +62,7 @@ impl ContainerCalls for Engine {
         let limit = Duration::from_millis(grace_ms) + STOP_MARGIN;
         let client = self.client(limit)?;
         let call = client.stop_container(id, Some(options));
-        failure::within_if_there(limit, ("stop", id), call).await.map(|_| ())
+        failure::within_if_there(limit, "stop", id, call).await.map(|_| ())
     }
 
     async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
@@ -118,20 +118,20 @@ impl EngineCalls for Engine {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
         let client = self.client(CALL_LIMIT)?;
         let call = client.create_container(Some(options), body);
-        failure::within(CALL_LIMIT, ("create", name), call).await.map(|created| created.id)
+        failure::within(CALL_LIMIT, "create", name, call).await.map(|created| created.id)
     }
 
     async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError> {
         let options = RenameContainerOptionsBuilder::new().name(name).build();
         let client = self.client(CALL_LIMIT)?;
-        failure::within(CALL_LIMIT, ("rename", id), client.rename_container(id, options)).await
+        failure::within(CALL_LIMIT, "rename", id, client.rename_container(id, options)).await
     }
 
     async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
         let options = RemoveContainerOptionsBuilder::new().v(false).force(false).build();
         let client = self.client(CALL_LIMIT)?;
         let call = client.remove_container(id, Some(options));
-        failure::within_if_there(CALL_LIMIT, ("remove", id), call).await.map(|_| ())
+        failure::within_if_there(CALL_LIMIT, "remove", id, call).await.map(|_| ())
     }
 
     async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
