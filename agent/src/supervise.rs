@@ -107,7 +107,7 @@ pub async fn supervise(
         component,
         client: client.clone(),
         status_written,
-        held: None,
+        adopted: None,
         record: None,
     };
     let life = async {
@@ -129,13 +129,15 @@ pub async fn supervise(
     ended
 }
 
-/// The container that is being held.
+/// The container that this supervisor holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Held {
+struct AdoptedContainer {
     id: String,
     grace_ms: u64,
-    /// When it was started or taken up.
+    /// The time of its start or its adoption.
     since: Timestamp,
+    /// It ran before its adoption, and its program had answered.
+    was_ready: bool,
 }
 
 struct Supervisor {
@@ -143,7 +145,8 @@ struct Supervisor {
     component: ComponentName,
     client: Arc<EngineClient>,
     status_written: Box<dyn Fn(&ComponentName) + Send + Sync>,
-    held: Option<Held>,
+    /// None before the adoption.
+    adopted: Option<AdoptedContainer>,
     record: Option<Record>,
 }
 
@@ -151,14 +154,14 @@ impl Supervisor {
     /// From the document to the container's end.
     async fn live(&mut self, hangup: &mut SignalStream) -> Result<Infallible, SuperviseError> {
         let instance = self.document().await?;
-        let adopted = self.adopt(&instance).await?;
-        match self.watch(instance, adopted, hangup).await? {
+        self.adopt(&instance).await?;
+        match self.watch(instance, hangup).await? {
             Watched::Ended(ContainerExit { words, drift }) => {
                 self.write_down(|record, now| record.ended(words.clone(), drift, now));
                 Err(SuperviseError::Ended(words))
             }
             Watched::NotReady { budget_ms, detail } => {
-                self.end_held().await?;
+                self.stop_adopted().await?;
                 let error = SuperviseError::NotReady { budget_ms, detail };
                 self.write_down(|record, now| record.ended(error.to_string(), None, now));
                 Err(error)
@@ -196,20 +199,22 @@ impl Supervisor {
     /// Stops what runs, for systemd.
     async fn stop(&mut self) -> Result<(), SuperviseError> {
         self.client.systemd.stopping();
-        self.end_held().await?;
+        self.stop_adopted().await?;
         self.write_down(Record::stopped);
         Ok(())
     }
 
-    /// Stops the container that is held or, before one is held, every container of
-    /// the component: when a unit is stopped, nothing of its component runs.
-    async fn end_held(&self) -> Result<(), RuntimeError> {
-        let grace_ms = self.held.as_ref().map_or(0, |held| held.grace_ms);
+    /// Stops the adopted container or, before the adoption, every container of the
+    /// component: when a unit is stopped, nothing of its component runs.
+    async fn stop_adopted(&self) -> Result<(), RuntimeError> {
+        let grace_ms = self.adopted.as_ref().map_or(0, |adopted| adopted.grace_ms);
         let deadline = Instant::now() + Duration::from_millis(grace_ms) + STOP_MARGIN;
         let mut backoff = RetryPause::new();
         loop {
-            let stopped = match &self.held {
-                Some(held) => self.client.engine.calls().stop(&held.id, held.grace_ms).await,
+            let stopped = match &self.adopted {
+                Some(adopted) => {
+                    self.client.engine.calls().stop(&adopted.id, adopted.grace_ms).await
+                }
                 None => self.client.engine.stop(&self.component).await,
             };
             match stopped {

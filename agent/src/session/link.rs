@@ -16,8 +16,8 @@ use tonic::transport::Channel;
 use tracing::{info, warn};
 
 use super::error::{CALL_TIMEOUT, SessionError, refused};
-use super::renewal::Held;
-use super::{Left, Session};
+use super::renewal::CurrentIdentity;
+use super::{Renewed, Session};
 use crate::identity::HostIdentity;
 
 /// From one try to keep an assignment on a full disk to the next.
@@ -37,10 +37,10 @@ impl Session {
     pub(super) async fn link(
         &mut self,
         endpoint: &str,
-        held: &mut Held,
+        current: &mut CurrentIdentity,
         renew_after: Instant,
-    ) -> Result<Left, SessionError> {
-        let credentials = held.identity.credentials.clone();
+    ) -> Result<Renewed, SessionError> {
+        let credentials = current.identity.credentials.clone();
         let channel = (self.dial)(endpoint.to_owned(), credentials).await?;
         let mut client = AgentClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -59,18 +59,18 @@ impl Session {
             state.connected_to = Some(endpoint.to_owned());
             state.sessions += 1;
         });
-        self.exchange(Line { client, inbound, outbound }, held, renew_after).await
+        self.exchange(Line { client, inbound, outbound }, current, renew_after).await
     }
 
     async fn exchange(
         &mut self,
         line: Line,
-        held: &mut Held,
+        current: &mut CurrentIdentity,
         renew_after: Instant,
-    ) -> Result<Left, SessionError> {
+    ) -> Result<Renewed, SessionError> {
         let Line { mut client, mut inbound, outbound } = line;
         let mut refresh = interval(REFRESH);
-        let mut renewal = Box::pin(sleep_until(self.renewal(held, renew_after)));
+        let mut renewal = Box::pin(sleep_until(self.renewal(current, renew_after)));
         let mut pending = true;
         let mut keep_again = interval(KEEP_AGAIN);
         keep_again.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -83,7 +83,7 @@ impl Session {
                 biased;
                 message = inbound.message() => match message.map_err(SessionError::Lost)? {
                     Some(message) => {
-                        if let Some(assignment) = self.receive(message, &held.identity) {
+                        if let Some(assignment) = self.receive(message, &current.identity) {
                             unkept = self.keep(assignment);
                         }
                     }
@@ -101,11 +101,11 @@ impl Session {
                 }
                 () = &mut renewal => match self.renew(&mut client).await {
                     Ok(renewed) => {
-                        held.take(renewed, self.env.clock());
-                        return Ok(Left::Renewed);
+                        current.take(renewed, self.env.clock());
+                        return Ok(Renewed);
                     }
                     Err(error) => {
-                        let pause = self.after_failed_renewal(held, &error);
+                        let pause = self.after_failed_renewal(current, &error);
                         renewal = Box::pin(sleep_until(Instant::now() + pause));
                     }
                 },

@@ -9,9 +9,8 @@ use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::time::Instant;
 
-use super::adopt::Adopted;
 use super::engine_client::End;
-use super::{Held, SignalStream, SuperviseError, Supervisor};
+use super::{AdoptedContainer, SignalStream, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
 use crate::probe::{self, ProbeTarget};
@@ -59,16 +58,15 @@ impl Supervisor {
     pub(super) async fn watch(
         &mut self,
         mut instance: HeldInstance,
-        adopted: Adopted,
         hangup: &mut SignalStream,
     ) -> Result<Watched, SuperviseError> {
-        let Some(Held { id, since, .. }) = self.held.clone() else {
+        let Some(AdoptedContainer { id, since, was_ready, .. }) = self.adopted.clone() else {
             return Err(SuperviseError::Unknown(self.component.clone()));
         };
-        if adopted.ready {
+        if was_ready {
             self.client.systemd.ready();
         }
-        let mut state = self.watch_state(&instance, adopted);
+        let mut state = self.watch_state(&instance, was_ready);
         let client = self.client.clone();
         let mut ended = std::pin::pin!(client.until_end(&id));
         loop {
@@ -94,7 +92,7 @@ impl Supervisor {
         }
     }
 
-    fn watch_state(&self, instance: &HeldInstance, adopted: Adopted) -> WatchState {
+    fn watch_state(&self, instance: &HeldInstance, was_ready: bool) -> WatchState {
         let now = Instant::now();
         let budget = Duration::from_millis(instance.timing.start_timeout_ms);
         WatchState {
@@ -109,7 +107,7 @@ impl Supervisor {
                 | Check::UnitActive => FIRST_PAUSE,
             },
             next_count: now,
-            ready_by: (!adopted.ready).then(|| now + budget),
+            ready_by: (!was_ready).then(|| now + budget),
             document_time: self.document_time(),
             uncounted: None,
         }
@@ -178,8 +176,8 @@ impl Supervisor {
         state.document_time = time;
         match documents::read_held(&self.paths, &self.component) {
             Ok(Some(fresh)) if fresh.workload.hash == instance.workload.hash => {
-                if let Some(held) = &mut self.held {
-                    held.grace_ms = fresh.timing.stop_grace_ms;
+                if let Some(adopted) = &mut self.adopted {
+                    adopted.grace_ms = fresh.timing.stop_grace_ms;
                 }
                 self.write_down(|record, now| record.adjust(&fresh, now));
                 *instance = fresh;
