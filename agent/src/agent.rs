@@ -40,11 +40,11 @@ mod reporting;
 use self::informer::{Informer, ListSource, Question, Snapshot};
 pub use self::reporting::empty_report;
 
-/// The interval between reports of the bytes of a pull.
+/// The interval at which the bytes of a pull are sampled.
 const PROGRESS: Duration = Duration::from_millis(500);
 /// The interval between refreshes of the host usage and of ages.
 const REFRESH: Duration = Duration::from_secs(15);
-/// A wake-up is never nearer than this, so that no error can make the loop spin.
+/// The shortest wait for a wake-up, so that no error can make the loop spin.
 const WAKE_MIN: Duration = Duration::from_millis(10);
 
 /// The inputs of the loop.
@@ -165,7 +165,8 @@ impl Agent {
                     self.take_end(ended);
                 }
                 _ = refresh.tick() => self.refresh(),
-                // Limits progress reports to one per interval.
+                // An engine counts the bytes of a pull many times a second, and each count
+                // would be a report: they are sampled instead.
                 () = tokio::time::sleep(PROGRESS), if pulls => self.take_progress(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }

@@ -40,20 +40,21 @@ use sd_notify::SystemdNotifier;
 pub use surroundings::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, SystemdSocket};
 use watch::Watched;
 
-/// Beyond the grace of a container: how long a stop may wait for the engine.
+/// The time that a stop may wait for the engine beyond the grace of the container.
 const STOP_MARGIN: Duration = Duration::from_secs(15);
+
 /// Why a supervisor ends with an error; systemd then starts the next one.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
     /// The container ended by itself or by somebody's hand.
     #[error("{0}")]
     Ended(String),
-    /// It ran, and never answered.
+    /// The program did not answer before its start time-out.
     #[error("did not answer within {budget_ms} ms of its start: {detail}")]
     NotReady {
-        /// The instance's limit.
+        /// The start time-out of the instance.
         budget_ms: u64,
-        /// What the last probe gave.
+        /// The result of the last probe.
         detail: String,
     },
     /// Neither a document nor a container says what should run.
@@ -151,7 +152,7 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    /// From the document to the container's end.
+    /// Adopts the container of the document and watches it until its end.
     async fn live(&mut self, hangup: &mut SignalStream) -> Result<Infallible, SuperviseError> {
         let instance = self.document().await?;
         self.adopt(&instance).await?;
@@ -196,7 +197,7 @@ impl Supervisor {
         Ok(instance)
     }
 
-    /// Stops what runs, for systemd.
+    /// Stops the container because systemd stops the unit.
     async fn stop(&mut self) -> Result<(), SuperviseError> {
         self.client.systemd.stopping();
         self.stop_adopted().await?;
@@ -239,7 +240,7 @@ impl Supervisor {
     }
 }
 
-/// Whether a container with that status had answered before.
+/// Returns true if a container with that status had answered.
 fn was_ready(status: &Status) -> bool {
     match status.health {
         Health::Healthy | Health::Unhealthy => true,

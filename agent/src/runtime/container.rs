@@ -21,7 +21,7 @@ pub struct Marked {
     pub name: String,
     pub tenant: TenantId,
     pub component: ComponentName,
-    /// The workload it was made for.
+    /// The workload that it was created for.
     pub hash: ContentHash,
     /// That workload's version.
     pub version: Version,
@@ -32,42 +32,41 @@ pub struct Marked {
     pub is_running: bool,
     /// It was never started when the engine was asked.
     pub is_new: bool,
-    /// The instance document it was made from.
+    /// The text of the instance document that it was created from.
     pub document: String,
 }
 
 impl Marked {
-    /// The instance it was made from, as far as it takes to hold it.
+    /// Reads as much of its instance as a supervisor needs to hold it.
     ///
     /// # Errors
-    /// Its label was damaged, or is of a later version of documents.
+    /// A label that is damaged, or of a later version of documents.
     pub fn held(&self) -> Result<HeldInstance, ReadError> {
         HeldInstance::read(&self.document)
     }
 
-    /// The instance it was made from, unless its label was damaged or a later release
-    /// is needed to understand it.
+    /// Reads its instance; none if its label is damaged or only a later release can read it.
     #[must_use]
     pub fn instance(&self) -> Option<InstanceDocument> {
         InstanceDocument::read(&self.document).ok()
     }
 
-    /// Milliseconds from its stop signal to its kill.
+    /// Returns the milliseconds from its stop signal to its kill.
     #[must_use]
     pub fn stop_grace_ms(&self) -> u64 {
         self.held().map_or(STOP_GRACE_MS, |instance| instance.timing.stop_grace_ms)
     }
 }
 
-/// A container, as far as a decision needs it.
+/// The state of a container, as far as a decision needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
     pub state: ContainerState,
-    /// Why it could not be started, as the engine says; often empty.
+    /// The engine's message about a failed start; otherwise empty.
     pub error: String,
 }
 
-/// How a wait for a container's end ended.
+/// The result of a wait for the end of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waited {
     /// The container ended with this status.

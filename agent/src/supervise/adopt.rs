@@ -43,7 +43,8 @@ impl Supervisor {
         let containers =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
         let found = choose(&containers, hash);
-        // Before anything is stopped: what cannot be created takes nothing away.
+        // Checked before anything is stopped: if the container cannot be created, what runs
+        // keeps running.
         let to_create = match found.wanted {
             Some(_) => None,
             None => Some(instance.whole().map_err(SuperviseError::NeedsNewerAgent)?),
@@ -66,7 +67,7 @@ impl Supervisor {
         let known = before.filter(|status| runs && status.container == id);
         let was_ready = known.as_ref().is_some_and(was_ready);
         let grace_ms = instance.timing.stop_grace_ms;
-        // Before the start: a stop that comes now must reach this container.
+        // Set before the start, because a stop that comes now must reach this container.
         let since = self.client.env.now();
         self.adopted = Some(AdoptedContainer { id: id.clone(), grace_ms, since, was_ready });
         self.record = Some(match known {

@@ -12,10 +12,10 @@ use crate::pause::RetryPause;
 use crate::probe::Prober;
 use crate::runtime::{ContainerEngine, RuntimeError, Waited};
 
-/// How much longer systemd is asked to wait while the engine is away.
+/// The extra start time that systemd is asked for while the engine is away.
 const EXTENSION: Duration = Duration::from_secs(30);
 
-/// Engine and systemd, seen from one supervisor.
+/// The engine and systemd, as one supervisor calls them.
 pub(super) struct EngineClient {
     pub(super) engine: Arc<dyn ContainerEngine>,
     pub(super) prober: Arc<dyn Prober>,
@@ -23,19 +23,19 @@ pub(super) struct EngineClient {
     pub(super) env: Env,
 }
 
-/// How a container was found to have ended.
+/// The end of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct End {
-    /// Exit status; none when the container is gone.
+    /// The exit status; none if the container does not exist any more.
     pub(super) code: Option<i64>,
     /// The kernel killed it because memory ran out.
     pub(super) out_of_memory: bool,
-    /// The engine had been away when it was found.
+    /// The engine was away in between, so its events may be incomplete.
     pub(super) engine_was_away: bool,
 }
 
 impl EngineClient {
-    /// Asks until the engine answers.
+    /// Repeats a call until the engine answers.
     pub(super) async fn insist<T, F>(&self, ask: impl Fn() -> F) -> Result<T, RuntimeError>
     where
         F: Future<Output = Result<T, RuntimeError>>,
@@ -64,7 +64,7 @@ impl EngineClient {
             match self.engine.calls().wait(id).await {
                 Ok(Waited::Ended(code)) => return Ok(self.end(id, code, engine_was_away).await),
                 Ok(Waited::Lost) | Err(RuntimeError::Unavailable { .. }) => engine_was_away = true,
-                // Such a refusal is about the container: it is looked at below.
+                // The engine refused because of the container, whose state is read below.
                 Err(_) => {}
             }
             let found = self.insist(|| self.engine.calls().inspect(id)).await?;
