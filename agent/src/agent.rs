@@ -128,8 +128,8 @@ impl Agent {
         inputs: Inputs,
         reports: watch::Sender<Arc<Report>>,
     ) -> Self {
-        let docker = RuntimeWatch::ask(&host, ListSource::Engine(Arc::clone(&host.docker)));
-        let systemd = RuntimeWatch::ask(&host, ListSource::Units(Arc::clone(&host.systemd)));
+        let docker = RuntimeWatch::spawn(&host, ListSource::Engine(Arc::clone(&host.docker)));
+        let systemd = RuntimeWatch::spawn(&host, ListSource::Units(Arc::clone(&host.systemd)));
         let SavedUpdates { mark: kept, mut updates, unreadable } = cache.updates();
         let mut mark = host.clock.mark();
         if kept.is_same_boot(&mark) {
@@ -265,8 +265,8 @@ impl Agent {
         let instances =
             self.state.assignment.iter().flat_map(|a| a.content.share.instances.values());
         let desired = Arc::new(instances.map(|desired| desired.instance.clone()).collect());
-        for side in [&self.docker, &self.systemd] {
-            side.wanted.send_replace(Question { number, desired: Arc::clone(&desired) });
+        for runtime in [&self.docker, &self.systemd] {
+            runtime.wanted.send_replace(Question { number, desired: Arc::clone(&desired) });
         }
         number
     }
@@ -279,7 +279,7 @@ impl Agent {
 
     /// Returns the newest request that both runtimes have answered or failed to answer.
     fn answered(&self) -> u64 {
-        let number = |side: &RuntimeWatch| side.snapshots.borrow().number;
+        let number = |runtime: &RuntimeWatch| runtime.snapshots.borrow().number;
         number(&self.docker).min(number(&self.systemd))
     }
 
@@ -296,7 +296,8 @@ impl Agent {
 }
 
 impl RuntimeWatch {
-    fn ask(host: &Host, source: ListSource) -> Self {
+    /// Spawns the informer of a runtime.
+    fn spawn(host: &Host, source: ListSource) -> Self {
         let (wanted, wanted_receiver) = watch::channel(Question::default());
         let (snapshots, snapshots_receiver) = watch::channel(Snapshot::default());
         let informer =
