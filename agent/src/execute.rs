@@ -44,7 +44,7 @@ enum StepError {
     Runtime(#[from] RuntimeError),
     #[error(transparent)]
     Blocked(#[from] Blocked),
-    #[error("cannot write its documents")]
+    #[error("cannot use its documents")]
     Files(#[from] FileError),
     #[error("the instance document is missing")]
     NoInstance,
