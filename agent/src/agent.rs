@@ -40,11 +40,11 @@ mod reporting;
 use self::informer::{Informer, ListSource, Question, Snapshot};
 pub use self::reporting::empty_report;
 
-/// The interval between reports of the bytes of a pull.
+/// The interval at which the bytes of a pull are sampled.
 const PROGRESS: Duration = Duration::from_millis(500);
 /// The interval between refreshes of the host usage and of ages.
 const REFRESH: Duration = Duration::from_secs(15);
-/// A wake-up is never nearer than this, so that no error can make the loop spin.
+/// The shortest wait for a wake-up, so that no error can make the loop spin.
 const WAKE_MIN: Duration = Duration::from_millis(10);
 
 /// The inputs of the loop.
@@ -128,8 +128,8 @@ impl Agent {
         inputs: Inputs,
         reports: watch::Sender<Arc<Report>>,
     ) -> Self {
-        let docker = RuntimeWatch::ask(&host, ListSource::Engine(Arc::clone(&host.docker)));
-        let systemd = RuntimeWatch::ask(&host, ListSource::Units(Arc::clone(&host.systemd)));
+        let docker = RuntimeWatch::spawn(&host, ListSource::Engine(Arc::clone(&host.docker)));
+        let systemd = RuntimeWatch::spawn(&host, ListSource::Units(Arc::clone(&host.systemd)));
         let SavedUpdates { mark: kept, mut updates, unreadable } = cache.updates();
         let mut mark = host.clock.mark();
         if kept.is_same_boot(&mark) {
@@ -165,7 +165,8 @@ impl Agent {
                     self.take_end(ended);
                 }
                 _ = refresh.tick() => self.refresh(),
-                // Limits progress reports to one per interval.
+                // An engine counts the bytes of a pull many times a second, and each count
+                // would be a report: they are sampled instead.
                 () = tokio::time::sleep(PROGRESS), if pulls => self.take_progress(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
@@ -264,8 +265,8 @@ impl Agent {
         let instances =
             self.state.assignment.iter().flat_map(|a| a.content.share.instances.values());
         let desired = Arc::new(instances.map(|desired| desired.instance.clone()).collect());
-        for side in [&self.docker, &self.systemd] {
-            side.wanted.send_replace(Question { number, desired: Arc::clone(&desired) });
+        for runtime in [&self.docker, &self.systemd] {
+            runtime.wanted.send_replace(Question { number, desired: Arc::clone(&desired) });
         }
         number
     }
@@ -278,7 +279,7 @@ impl Agent {
 
     /// Returns the newest request that both runtimes have answered or failed to answer.
     fn answered(&self) -> u64 {
-        let number = |side: &RuntimeWatch| side.snapshots.borrow().number;
+        let number = |runtime: &RuntimeWatch| runtime.snapshots.borrow().number;
         number(&self.docker).min(number(&self.systemd))
     }
 
@@ -295,7 +296,8 @@ impl Agent {
 }
 
 impl RuntimeWatch {
-    fn ask(host: &Host, source: ListSource) -> Self {
+    /// Spawns the informer of a runtime.
+    fn spawn(host: &Host, source: ListSource) -> Self {
         let (wanted, wanted_receiver) = watch::channel(Question::default());
         let (snapshots, snapshots_receiver) = watch::channel(Snapshot::default());
         let informer =

@@ -1,5 +1,4 @@
-//! What the agent keeps over a restart: the last assignment, and how far the
-//! updates towards it are.
+//! Keeps the last assignment and the progress of its updates over a restart of the agent.
 //!
 //! It is a cache: when it is lost or broken, it is rebuilt from the host and from the
 //! next assignment. A file that cannot be used is renamed, so that somebody can look
@@ -31,7 +30,7 @@ pub struct Cache {
 pub type Updates = BTreeMap<ComponentName, InstanceUpdate>;
 
 impl Cache {
-    /// The cache below the agent's state folder.
+    /// Opens the cache below the agent's state folder.
     #[must_use]
     pub fn new(paths: &Paths) -> Self {
         Self {
@@ -41,8 +40,8 @@ impl Cache {
         }
     }
 
-    /// The last assignment. One for another node is as good as none; without an
-    /// owner (a host that never enrolled) any is taken.
+    /// Loads the last assignment. An assignment of another node counts as missing. If `owner`
+    /// is none, because the host never enrolled, the assignment of any node is loaded.
     #[must_use]
     pub fn assignment(&self, owner: Option<(&TenantId, &NodeName)>) -> Option<AssignmentDocument> {
         let assignment = load(&self.assignment, AssignmentDocument::read)?;
@@ -56,28 +55,28 @@ impl Cache {
         }
     }
 
-    /// Keeps an assignment; durable when this returns.
+    /// Writes an assignment durably.
     ///
     /// # Errors
-    /// What the file system says.
+    /// An error of the file system.
     pub fn save_assignment(&self, assignment: &AssignmentDocument) -> Result<(), FileError> {
         self.keep(&self.assignment, assignment.text().as_bytes())
     }
 
-    /// The changes that were on their way.
+    /// Loads the updates that had not finished.
     #[must_use]
     pub fn updates(&self) -> SavedUpdates {
         let found: SavedUpdates = load(&self.updates, document::read).unwrap_or_default();
         for (component, unreadable) in &found.unreadable {
-            warn!(%component, "{component}: {}", unreadable.why);
+            warn!(%component, error = unreadable.why, "cannot read the saved update; a newer agent is needed");
         }
         found
     }
 
-    /// Keeps the changes on their way; durable when this returns.
+    /// Writes the updates durably.
     ///
     /// # Errors
-    /// What the file system says.
+    /// An error of the file system.
     pub fn save_updates(&self, kept: &SavedUpdates) -> Result<(), FileError> {
         self.keep(&self.updates, document::write(kept).as_bytes())
     }
@@ -102,8 +101,11 @@ fn set_aside(path: &Path, found: &str) {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".broken");
     match files::rename_durably(path, Path::new(&aside)) {
-        Ok(()) => warn!("{} was set aside: {found}", path.display()),
-        Err(error) => warn!("{} cannot be used: {found}: {error}", path.display()),
+        Ok(()) => warn!(file = %path.display(), reason = found, "unusable cache file renamed"),
+        Err(error) => {
+            let error = chain(&error);
+            warn!(file = %path.display(), reason = found, error, "cannot rename unusable cache file");
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Joins this host to its tenant: a key made here, a one-time token, and a
+//! Joins this host to its tenant. The host makes a key, shows a one-time token, and gets a
 //! certificate from the controller that the token names.
 
 use std::io::{self, Read as _};
@@ -23,27 +23,27 @@ use crate::paths::Paths;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const TOKEN_BYTES_MAX: u64 = 4096;
 
-/// What an operator says when a host joins.
+/// The request of an operator to join a host.
 #[derive(Debug, Clone)]
 pub struct Enrollment {
-    /// The controller's enrolment service, `host` or `host:port`.
+    /// The controller's enrolment service, as `host` or `host:port`.
     pub controller: String,
-    /// Where the agent will find the controllers; beside the enrolment service where empty.
+    /// The controllers for sessions; if empty, the host of the enrolment service.
     pub sessions: Vec<String>,
-    /// The file that holds the token; `-` for standard input.
+    /// The file of the token; `-` is standard input.
     pub token_file: PathBuf,
-    /// Name of the node; the host's own where none is given.
+    /// The name of the node; if none, the name of the host.
     pub name: Option<NodeName>,
-    /// Address by which other hosts reach this one.
+    /// The address by which other hosts reach this one.
     pub address: Option<std::net::IpAddr>,
-    /// Join although the host has joined before.
+    /// Whether a host that has joined before joins again.
     pub replace: bool,
 }
 
-/// Why the host did not join.
+/// The reason why the host did not join.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrollError {
-    /// It has joined before.
+    /// The host has joined before.
     #[error(
         "this host is enrolled already, as {node} of {tenant}; to enrol it again use --replace"
     )]
@@ -51,29 +51,29 @@ pub enum EnrollError {
     /// The token cannot be read.
     #[error("cannot read the token from {place}")]
     TokenFile { place: String, source: io::Error },
-    /// What was read is no token.
+    /// The text is no token.
     #[error("{place} holds no join token")]
     Token {
         place: String,
-        /// What a token looks like.
+        /// The form of a token.
         source: InvalidToken,
     },
-    /// An address is not one.
+    /// The text is no address.
     #[error("{0:?} is not an address such as controller.example:7444")]
     Address(String),
-    /// The host's own name is no node name.
+    /// The name of the host is no node name.
     #[error("the host's name {0:?} cannot be a node's name; give one with --name")]
     HostName(String),
-    /// There is no way to the controller, or it is not the token's.
+    /// The controller cannot be reached, or the token names another one.
     #[error("cannot reach the controller that the token names")]
     Connect(#[from] ConnectError),
     /// The controller does not answer.
     #[error("{0} did not answer in time")]
     Slow(String),
-    /// The controller says no.
+    /// The controller refuses the host.
     #[error("the controller refused: {}", .0.message())]
     Refused(Box<Status>),
-    /// The identity cannot be kept.
+    /// The identity cannot be written.
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The settings cannot be written.
@@ -82,7 +82,7 @@ pub enum EnrollError {
 }
 
 impl EnrollError {
-    /// Whether the operator has to say something else; trying again does not help.
+    /// Returns true if only another request can succeed, not another attempt.
     #[must_use]
     pub fn is_mistake(&self) -> bool {
         match self {
@@ -111,7 +111,7 @@ impl EnrollError {
 /// Joins the host. Nothing is kept unless all of it succeeds.
 ///
 /// # Errors
-/// The first thing that went wrong, as a sentence for the operator.
+/// The first failure, as a sentence for the operator.
 pub async fn enroll(
     paths: &Paths,
     clock: &Clock,
@@ -159,7 +159,8 @@ async fn ask(
     Ok(response.into_inner())
 }
 
-/// Where sessions will go: as given, or the same host's other port.
+/// Returns the controllers for sessions: those of the request, or the host of the enrolment
+/// service at its other port.
 fn sessions(wish: &Enrollment, address: &str) -> Result<Vec<String>, EnrollError> {
     if wish.sessions.is_empty() {
         let host = address.rsplit_once(':').map_or(address, |(host, _port)| host);
@@ -187,7 +188,7 @@ fn read_token(file: &Path) -> Result<JoinToken, EnrollError> {
     }
 }
 
-/// The first label of the host's name.
+/// Returns the first label of the host's name.
 fn own_name() -> Result<NodeName, EnrollError> {
     let name = nix::unistd::gethostname().unwrap_or_default();
     let name = name.to_string_lossy().to_lowercase();
@@ -201,7 +202,7 @@ fn write_settings(
     enrollment: &str,
     controllers: &[String],
 ) -> Result<(), FileError> {
-    // Addresses were checked: none holds a quote.
+    // `endpoint` has checked the addresses, so none contains a quote.
     let quoted: Vec<String> = controllers.iter().map(|c| format!("\"{c}\"")).collect();
     let mut text = format!(
         "# Written by `omlagent enroll`.\ncontrollers = [{}]\nenrollment = [\"{enrollment}\"]\n",

@@ -1,7 +1,7 @@
-//! Does one step on the host and tells how it ended.
+//! Does one step on the host and returns its outcome.
 //!
-//! Decides nothing and remembers nothing: what a step means was decided by
-//! `reconcile`, and the loop keeps the record of it before and after.
+//! It makes no decision and keeps no state: `reconcile` decides which step is due, and the
+//! loop records it before and after.
 
 use oml_common::decide::retention;
 use oml_common::decide::start::CallsCame;
@@ -30,21 +30,21 @@ mod switch;
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
     pub(crate) component: ComponentName,
-    /// What should run; none for a removal.
+    /// The desired instance; none for a removal.
     pub(crate) desired: Option<InstanceDocument>,
     /// The workload that the update is towards.
     pub(crate) desired_hash: ContentHash,
     pub(crate) step: Step,
 }
 
-/// Why a step could not be done.
+/// The reason why a step could not be done.
 #[derive(Debug, thiserror::Error)]
 enum StepError {
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
     #[error(transparent)]
     Blocked(#[from] Blocked),
-    #[error("cannot keep its documents")]
+    #[error("cannot use its documents")]
     Files(#[from] FileError),
     #[error("the instance document is missing")]
     NoInstance,
@@ -110,7 +110,7 @@ impl Host {
         Ok(())
     }
 
-    /// How many calls are up; none when that cannot be read.
+    /// Counts the active calls; none if they cannot be counted.
     async fn count(&self, work: &Work) -> Option<u64> {
         failpoint::reach("A6");
         let current = documents::read_usable_held(&self.paths, &work.component);
@@ -118,7 +118,7 @@ impl Host {
             Some(current) => Some(current),
             None => self.labelled(&work.component).await,
         };
-        // The version that runs says how it is counted.
+        // The running version knows how its calls are counted, so its document goes first.
         let current = current.as_ref().map(|i| (i.active.as_ref(), i.probe.timeout_ms));
         let desired = work.desired.as_ref().map(|i| (i.active.as_ref(), i.probe.timeout_ms));
         let mut known = [current, desired].into_iter().flatten();
@@ -144,7 +144,7 @@ impl Host {
         }
     }
 
-    /// What the running container was made from, as far as its label tells.
+    /// Reads the instance of the running container from its label.
     async fn labelled(&self, component: &ComponentName) -> Option<HeldInstance> {
         match self.docker.list(&[]).await {
             Ok(mut listing) => listing.labels.remove(component).flatten(),
@@ -156,7 +156,7 @@ impl Host {
     }
 
     async fn start(&self, work: &Work) -> Result<(), StepError> {
-        // Where the desired version failed, the document is that of the previous one.
+        // After a rollback the current document is not the desired one.
         let current = documents::read_usable_held(&self.paths, &work.component)?;
         let Some(held) = current else {
             return Ok(self.systemd.start(work.instance()?).await?);
@@ -201,7 +201,7 @@ impl Host {
         Ok(())
     }
 
-    /// The workload that ran before the desired one, by its last end.
+    /// Returns the workload that ended last before the desired one.
     async fn last_ended(
         &self,
         component: &ComponentName,
@@ -228,7 +228,7 @@ impl Host {
     }
 
     async fn exit_report(&self, work: &Work) -> Result<ExitReport, StepError> {
-        // A removal that is given up started nothing that could have ended.
+        // A removal starts nothing, so nothing has ended.
         let Some(instance) = &work.desired else { return Ok(ExitReport::default()) };
         let component = &work.component;
         let reported = match instance.container() {

@@ -10,7 +10,7 @@ use oml_daemon::env::Random;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::TcpStream;
 
-use crate::runtime::{ContainerEngine, RuntimeError};
+use crate::runtime::{ContainerCalls, RuntimeError};
 
 mod active;
 mod http;
@@ -41,7 +41,7 @@ pub enum Answer {
 /// The container that commands run in, and other inputs of a probe.
 #[derive(Clone, Copy)]
 pub struct ProbeTarget<'a> {
-    pub engine: &'a dyn ContainerEngine,
+    pub calls: &'a dyn ContainerCalls,
     pub container: &'a str,
     /// Source of the identifiers that match an answer to its probe.
     pub random: &'a Random,
@@ -151,7 +151,7 @@ async fn first_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, Sil
 
 async fn run(command: &[String], limit: Duration, target: ProbeTarget<'_>) -> Answer {
     let program = command.first().map_or("", String::as_str);
-    match target.engine.exec_in(target.container, command, limit).await {
+    match target.calls.exec(target.container, command, limit).await {
         Ok(output) if output.exit_code == 0 => Answer::Good(format!("{program} succeeds")),
         Ok(output) => Answer::Bad(format!("{program} ended with exit code {}", output.exit_code)),
         Err(RuntimeError::Unavailable { .. }) => {

@@ -1,71 +1,69 @@
-//! What can be done to a host: one trait for the container engine, one for the
-//! manager of its units.
+//! The operations on a host: one trait for the container engine, one for the manager of
+//! its units.
 //!
 //! A runtime decides nothing: it knows no assignment, no session and no controller.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest};
-use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
 mod container;
 pub mod docker;
 pub mod systemd;
 
-pub use container::{Inspected, Marked, Waited};
+pub use container::{ContainerCalls, Inspected, Marked, Waited};
 pub use oml_common::decide::exit::ContainerEvents;
 
 #[cfg(test)]
 mod contract;
 
-/// What a runtime found of ours, and what stands in the way of `desired`.
+/// The objects that a runtime found on the host: ours, and those in the way of `desired`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Containers with our mark.
+    /// The containers with our mark.
     pub containers: Vec<(ComponentName, ObservedContainer)>,
-    /// What each component's running container was made from; none where its
-    /// label makes no sense.
+    /// The instance that each component's running container was created from; none if its
+    /// label cannot be read.
     pub labels: BTreeMap<ComponentName, Option<HeldInstance>>,
-    /// Units with our mark, and packaged units that are desired.
+    /// The units with our mark, and the packaged units that are desired.
     pub units: Vec<(ComponentName, ObservedUnit)>,
-    /// Objects that bear a desired name without our mark, as noun phrases.
+    /// The objects that have a desired name but not our mark, as noun phrases.
     pub foreign: Vec<(ComponentName, String)>,
-    /// Images that are completely present.
+    /// The images that are completely present.
     pub images: BTreeSet<Digest>,
 }
 
-/// Bytes of an image that are here, and in all.
+/// The progress of a pull.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PullProgress {
     pub bytes_done: u64,
-    /// In all; 0 when not known yet.
+    /// The size of the image; 0 if it is not known yet.
     pub bytes_total: u64,
 }
 
 /// How a program ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExitReport {
-    /// Exit status, if it ended.
+    /// The exit status, if the program ended.
     pub exit_code: Option<i64>,
-    /// Last lines it wrote, oldest first; at most 20 lines of 400 characters.
+    /// The last lines that it wrote, oldest first; at most 20 lines of 400 characters.
     pub log_tail: Vec<String>,
 }
 
-/// What a command inside a container gave.
+/// The result of a command inside a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecOutput {
     pub exit_code: i64,
-    /// Standard output, at most 64 KiB.
+    /// The standard output, at most 64 KiB.
     pub stdout: String,
 }
 
-/// Why a runtime could not do it.
+/// The reason why a call of a runtime failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
     /// The daemon cannot be reached or does not answer in time.
@@ -75,24 +73,24 @@ pub enum RuntimeError {
         daemon: &'static str,
         detail: String,
     },
-    /// Something of that name exists that is not ours.
+    /// An object of that name exists and is not ours.
     #[error("{0} exists on the host and is not ours")]
     Foreign(String),
-    /// The daemon answered, and refused.
+    /// The daemon refused the call.
     #[error("could not {verb} {object}: {detail}")]
     Refused {
-        /// What was tried: "pull", "create", "start" …
+        /// The operation: "pull", "create", "start" …
         verb: &'static str,
         object: String,
         /// The daemon's message.
         detail: String,
-        /// Trying again later may help.
+        /// Another attempt may succeed later.
         transient: bool,
     },
 }
 
 impl RuntimeError {
-    /// The same, as something that may pass.
+    /// Marks a refusal as transient.
     pub(crate) fn made_transient(self) -> Self {
         match self {
             RuntimeError::Refused { verb, object, detail, transient: _ } => {
@@ -102,7 +100,7 @@ impl RuntimeError {
         }
     }
 
-    /// Whether trying again later may help.
+    /// Returns true if another attempt may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -115,13 +113,12 @@ impl RuntimeError {
 
 /// The engine that holds images and containers: Docker, or a model of it.
 ///
-/// Every verb is idempotent, bounded in time unless it says otherwise, and touches
-/// nothing without our mark. The agent names components and workloads; a
-/// supervisor holds one container and names it by its id. Only a supervisor
-/// starts a container.
+/// Every verb is idempotent, bounded in time, and touches nothing without our mark. It
+/// names components and workloads; a container is started only through [`ContainerCalls`],
+/// which only a supervisor does.
 #[async_trait]
 pub trait ContainerEngine: Send + Sync + 'static {
-    /// Everything of ours, and what bears a name of `desired` without being ours.
+    /// Lists everything of ours, and what has a name of `desired` without being ours.
     async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError>;
 
     /// Pulls the instance's image by its digest.
@@ -134,21 +131,22 @@ pub trait ContainerEngine: Send + Sync + 'static {
     /// Creates the instance's container beside the one that runs; it is not started.
     async fn create(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
 
-    /// Stops what runs of the component, with its grace.
+    /// Stops the running containers of the component, each with its grace.
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError>;
 
-    /// Gives the running container its own name; the one before becomes `…-prev`.
+    /// Renames the running container to the name of its instance, and the previous one to
+    /// `…-prev`.
     async fn promote(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
 
-    /// Removes the component's containers that do not run, except those whose
-    /// workload is in `keep`. Volumes stay.
+    /// Removes the component's containers that do not run, except those whose workload is
+    /// in `keep`. It removes no volume.
     async fn remove(
         &self,
         component: &ComponentName,
         keep: &[ContentHash],
     ) -> Result<(), RuntimeError>;
 
-    /// Tells how the container of that workload ended.
+    /// Reports how the container of that workload ended.
     async fn exit_report(
         &self,
         component: &ComponentName,
@@ -162,7 +160,7 @@ pub trait ContainerEngine: Send + Sync + 'static {
         hash: &ContentHash,
     ) -> Result<Option<InstanceDocument>, RuntimeError>;
 
-    /// Tells where images and containers are kept, if that is on a disk of this host.
+    /// Returns the folder of images and containers, if it is on a disk of this host.
     async fn storage(&self) -> Result<Option<PathBuf>, RuntimeError>;
 
     /// Runs a command inside the component's running container.
@@ -173,44 +171,17 @@ pub trait ContainerEngine: Send + Sync + 'static {
         timeout_ms: u64,
     ) -> Result<ExecOutput, RuntimeError>;
 
-    /// The containers of a component, newest first.
+    /// Lists the containers of a component, newest first.
     async fn containers_of(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError>;
 
-    /// Creates the instance's container again when it was removed, not started; under
-    /// its own name if that is free. Gives its id.
+    /// Creates the instance's container again after it was removed, and returns its id. The
+    /// container has its own name if that is free, and is not started.
     async fn restore(&self, instance: &InstanceDocument) -> Result<String, RuntimeError>;
 
-    /// One container; none if it does not exist.
-    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError>;
+    /// Returns the calls on one container by its id, which is how a supervisor names it.
+    fn calls(&self) -> &dyn ContainerCalls;
 
-    /// Starts a container; running already is fine.
-    async fn start_container(&self, id: &str) -> Result<(), RuntimeError>;
-
-    /// Stops a container with its grace; stopped or gone already is fine.
-    async fn stop_container(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError>;
-
-    /// Waits without limit for a container's end.
-    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError>;
-
-    /// Runs a command inside a running container. One that takes longer than `limit`
-    /// is left to itself; until it has ended, the same is not begun again.
-    async fn exec_in(
-        &self,
-        id: &str,
-        command: &[String],
-        limit: Duration,
-    ) -> Result<ExecOutput, RuntimeError>;
-
-    /// What was done to a container from `since` to `until`; waits for an `until` that
-    /// is to come.
-    async fn container_events(
-        &self,
-        id: &str,
-        since: Timestamp,
-        until: Timestamp,
-    ) -> Result<ContainerEvents, RuntimeError>;
-
-    /// A number that grows when something changed; says nothing of what.
+    /// Returns a counter that grows when something on the engine changed.
     fn changes(&self) -> watch::Receiver<u64>;
 }
 
@@ -220,18 +191,19 @@ pub trait ContainerEngine: Send + Sync + 'static {
 /// mark.
 #[async_trait]
 pub trait UnitManager: Send + Sync + 'static {
-    /// Units with our mark, packaged units that are desired, and what bears a
+    /// Lists the units with our mark, the packaged units that are desired, and what has a
     /// name of `desired` without being ours.
     async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError>;
 
     /// Writes the instance's unit file or drop-in, and loads it.
     async fn write(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
 
-    /// Restarts the instance's unit and returns when its program answers or its
-    /// start has failed. What ran under it before is stopped first.
+    /// Restarts the instance's unit, and returns when its program answers or its start has
+    /// failed.
     async fn start(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
 
-    /// Does the same for an instance that a later release wrote, by the unit as it is.
+    /// Restarts the unit of an instance that a later release wrote, and leaves the unit file
+    /// as it is.
     async fn start_held(&self, instance: &HeldInstance) -> Result<(), RuntimeError>;
 
     /// Ends the main process of the component's unit, a supervisor, so that systemd
@@ -244,9 +216,9 @@ pub trait UnitManager: Send + Sync + 'static {
     /// Removes the component's unit files and drop-ins, unless their unit runs.
     async fn remove(&self, component: &ComponentName) -> Result<(), RuntimeError>;
 
-    /// Tells how the component's unit ended.
+    /// Reports how the component's unit ended.
     async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError>;
 
-    /// A number that grows when something changed; says nothing of what.
+    /// Returns a counter that grows when one of our units changed.
     fn changes(&self) -> watch::Receiver<u64>;
 }

@@ -32,7 +32,7 @@ pub(crate) mod stub;
 pub use self::error::DialError;
 use self::error::SessionError;
 pub use self::facts::{HostFacts, OwnAddress};
-use self::renewal::{Held, RETRY_MIN};
+use self::renewal::{CurrentIdentity, RETRY_MIN};
 
 /// The upper bound of the first pause after a failure.
 const PAUSE_FIRST_MS: u64 = 500;
@@ -90,11 +90,9 @@ pub struct SessionState {
     pub failures: u64,
 }
 
-/// The end of a session without a failure.
-enum Left {
-    /// The certificate was renewed, and the next session uses it.
-    Renewed,
-}
+/// The certificate was replaced, and the next session uses the new one. No session ends in
+/// another way without an error.
+struct Renewed;
 
 impl Session {
     /// Runs until dropped.
@@ -107,18 +105,18 @@ impl Session {
         if self.settings.controllers.is_empty() {
             return self.rest("no controllers are configured; it works by its cache").await;
         }
-        let mut held = Held::loaded(identity);
+        let mut current = CurrentIdentity::loaded(identity);
         let (mut turn, mut failures) = (0, 0);
         let mut renew_after = Instant::now();
         loop {
             let began = Instant::now();
             let endpoint =
                 self.settings.controllers[turn % self.settings.controllers.len()].clone();
-            let ended = self.once(&endpoint, &mut held, renew_after).await;
+            let ended = self.once(&endpoint, &mut current, renew_after).await;
             self.state.send_modify(|state| state.connected_to = None);
             let lasted = began.elapsed();
             match ended {
-                Ok(Left::Renewed) => {
+                Ok(Renewed) => {
                     renew_after = Instant::now() + RETRY_MIN;
                     continue;
                 }
@@ -150,29 +148,29 @@ impl Session {
     async fn once(
         &mut self,
         endpoint: &str,
-        held: &mut Held,
+        current: &mut CurrentIdentity,
         renew_after: Instant,
-    ) -> Result<Left, SessionError> {
+    ) -> Result<Renewed, SessionError> {
         let mut unrecovered = None;
-        if held.looks_ended(self.env.clock()) {
+        if current.looks_ended(self.env.clock()) {
             // On failure the present one is tried all the same: the clock here may be ahead.
-            unrecovered = self.recover(held).await.err();
+            unrecovered = self.recover(current).await.err();
         }
-        let refusal = match self.link(endpoint, held, renew_after).await {
+        let refusal = match self.link(endpoint, current, renew_after).await {
             Err(error) if error.is_refusal() => error,
             otherwise => return otherwise,
         };
         if unrecovered.is_none() {
-            if !held.may_recover() {
+            if !current.may_recover() {
                 return Err(refusal);
             }
             warn!(endpoint, "controller refuses the certificate");
-            unrecovered = self.recover(held).await.err();
+            unrecovered = self.recover(current).await.err();
         }
         match unrecovered {
-            None => Ok(Left::Renewed),
+            None => Ok(Renewed),
             Some(error) => {
-                self.tell_unrecovered(held, &error);
+                self.tell_unrecovered(current, &error);
                 Err(error)
             }
         }

@@ -1,7 +1,7 @@
-//! What the supervisors say, read whenever they say something.
+//! Reads the status files of the supervisors whenever one is written.
 //!
-//! A file that cannot be read says nothing, which later shows as a health that
-//! is not known.
+//! A file that cannot be read counts as missing, so the health of its instance becomes
+//! unknown.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use tracing::warn;
 use crate::documents;
 use crate::paths::Paths;
 
-/// The latest word of every supervisor.
+/// The latest status of every supervisor.
 pub type Statuses = BTreeMap<ComponentName, Status>;
 
 /// Follows the status files of a host for as long as it lives.
@@ -26,10 +26,10 @@ pub struct StatusFiles {
 }
 
 impl StatusFiles {
-    /// Begins to follow; what is there already is read at once.
+    /// Starts to follow the files, and reads those that exist.
     ///
     /// # Errors
-    /// What the kernel says when the folder cannot be watched.
+    /// A folder that cannot be created or watched.
     pub fn watch(paths: &Paths) -> notify::Result<(Self, watch::Receiver<Statuses>)> {
         let folder = paths.statuses();
         std::fs::create_dir_all(&folder).map_err(notify::Error::io)?;
@@ -37,28 +37,28 @@ impl StatusFiles {
         let follower = Follower { paths: paths.clone(), statuses: statuses.clone() };
         let mut watcher = notify::recommended_watcher(move |event| follower.apply(event))?;
         watcher.watch(&folder, RecursiveMode::NonRecursive)?;
-        // Read after the watch began, so that nothing falls between.
+        // Read after the watch began, so that no change is missed in between.
         statuses.send_replace(read_all(paths).unwrap_or_default());
         Ok((Self { _watcher: watcher }, receiver))
     }
 }
 
-/// The statuses of a host whose supervisors run in this process: nobody has to
-/// watch the file system.
+/// The statuses of a host whose supervisors run in this process, so that no file system has
+/// to be watched.
 #[cfg(any(test, feature = "sim"))]
 #[derive(Clone)]
 pub struct StatusFeed(std::sync::Arc<Follower>);
 
 #[cfg(any(test, feature = "sim"))]
 impl StatusFeed {
-    /// Begins with what is there already.
+    /// Starts with the files that exist.
     #[must_use]
     pub fn new(paths: &Paths) -> (Self, watch::Receiver<Statuses>) {
         let (statuses, receiver) = watch::channel(read_all(paths).unwrap_or_default());
         (Self(std::sync::Arc::new(Follower { paths: paths.clone(), statuses })), receiver)
     }
 
-    /// A component's status file has been written.
+    /// Reads the status file of a component, which was just written.
     pub fn written(&self, component: &ComponentName) {
         self.0.read_again(component.clone());
     }
@@ -72,7 +72,7 @@ struct Follower {
 impl Follower {
     fn apply(&self, event: notify::Result<Event>) {
         match event {
-            // Some were lost.
+            // The kernel has lost events.
             Ok(event) if event.need_rescan() => {
                 if let Some(all) = read_all(&self.paths) {
                     self.statuses.send_replace(all);
@@ -100,7 +100,8 @@ impl Follower {
     }
 }
 
-/// Files are written beside and renamed, so a rename is the moment they count.
+/// Returns true if a file is complete after this event. Files are written under another
+/// name and renamed.
 fn is_complete(kind: EventKind) -> bool {
     matches!(
         kind,
@@ -110,7 +111,7 @@ fn is_complete(kind: EventKind) -> bool {
     )
 }
 
-/// Every status; none when the folder cannot be listed.
+/// Reads every status; none if the folder cannot be listed.
 fn read_all(paths: &Paths) -> Option<Statuses> {
     let folder = paths.statuses();
     let entries = std::fs::read_dir(&folder)

@@ -40,20 +40,21 @@ use sd_notify::SystemdNotifier;
 pub use surroundings::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, SystemdSocket};
 use watch::Watched;
 
-/// Beyond the grace of a container: how long a stop may wait for the engine.
+/// The time that a stop may wait for the engine beyond the grace of the container.
 const STOP_MARGIN: Duration = Duration::from_secs(15);
+
 /// Why a supervisor ends with an error; systemd then starts the next one.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
     /// The container ended by itself or by somebody's hand.
     #[error("{0}")]
     Ended(String),
-    /// It ran, and never answered.
+    /// The program did not answer before its start time-out.
     #[error("did not answer within {budget_ms} ms of its start: {detail}")]
     NotReady {
-        /// The instance's limit.
+        /// The start time-out of the instance.
         budget_ms: u64,
-        /// What the last probe gave.
+        /// The result of the last probe.
         detail: String,
     },
     /// Neither a document nor a container says what should run.
@@ -107,7 +108,7 @@ pub async fn supervise(
         component,
         client: client.clone(),
         status_written,
-        held: None,
+        adopted: None,
         record: None,
     };
     let life = async {
@@ -129,13 +130,15 @@ pub async fn supervise(
     ended
 }
 
-/// The container that is being held.
+/// The container that this supervisor holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Held {
+struct AdoptedContainer {
     id: String,
     grace_ms: u64,
-    /// When it was started or taken up.
+    /// The time of its start or its adoption.
     since: Timestamp,
+    /// It ran before its adoption, and its program had answered.
+    was_ready: bool,
 }
 
 struct Supervisor {
@@ -143,22 +146,23 @@ struct Supervisor {
     component: ComponentName,
     client: Arc<EngineClient>,
     status_written: Box<dyn Fn(&ComponentName) + Send + Sync>,
-    held: Option<Held>,
+    /// None before the adoption.
+    adopted: Option<AdoptedContainer>,
     record: Option<Record>,
 }
 
 impl Supervisor {
-    /// From the document to the container's end.
+    /// Adopts the container of the document and watches it until its end.
     async fn live(&mut self, hangup: &mut SignalStream) -> Result<Infallible, SuperviseError> {
         let instance = self.document().await?;
-        let adopted = self.adopt(&instance).await?;
-        match self.watch(instance, adopted, hangup).await? {
+        self.adopt(&instance).await?;
+        match self.watch(instance, hangup).await? {
             Watched::Ended(ContainerExit { words, drift }) => {
                 self.write_down(|record, now| record.ended(words.clone(), drift, now));
                 Err(SuperviseError::Ended(words))
             }
             Watched::NotReady { budget_ms, detail } => {
-                self.end_held().await?;
+                self.stop_adopted().await?;
                 let error = SuperviseError::NotReady { budget_ms, detail };
                 self.write_down(|record, now| record.ended(error.to_string(), None, now));
                 Err(error)
@@ -193,24 +197,26 @@ impl Supervisor {
         Ok(instance)
     }
 
-    /// Stops what runs, for systemd.
+    /// Stops the container because systemd stops the unit.
     async fn stop(&mut self) -> Result<(), SuperviseError> {
         self.client.systemd.stopping();
-        self.end_held().await?;
+        self.stop_adopted().await?;
         self.write_down(Record::stopped);
         Ok(())
     }
 
-    /// Stops the container that is held or, before one is held, every container of
-    /// the component: when a unit is stopped, nothing of its component runs.
-    async fn end_held(&self) -> Result<(), RuntimeError> {
-        let grace_ms = self.held.as_ref().map_or(0, |held| held.grace_ms);
+    /// Stops the adopted container or, before the adoption, every container of the
+    /// component: when a unit is stopped, nothing of its component runs.
+    async fn stop_adopted(&self) -> Result<(), RuntimeError> {
+        let grace_ms = self.adopted.as_ref().map_or(0, |adopted| adopted.grace_ms);
         let deadline = Instant::now() + Duration::from_millis(grace_ms) + STOP_MARGIN;
         let mut backoff = RetryPause::new();
         loop {
-            let stopped = match &self.held {
-                Some(held) => self.client.engine.stop_container(&held.id, held.grace_ms).await,
-                None => self.stop_running().await,
+            let stopped = match &self.adopted {
+                Some(adopted) => {
+                    self.client.engine.calls().stop(&adopted.id, adopted.grace_ms).await
+                }
+                None => self.client.engine.stop(&self.component).await,
             };
             match stopped {
                 Err(RuntimeError::Unavailable { .. }) if Instant::now() < deadline => {
@@ -219,14 +225,6 @@ impl Supervisor {
                 done => return done,
             }
         }
-    }
-
-    async fn stop_running(&self) -> Result<(), RuntimeError> {
-        let containers = self.client.engine.containers_of(&self.component).await?;
-        for container in containers.iter().filter(|container| container.is_running) {
-            self.client.engine.stop_container(&container.id, container.stop_grace_ms()).await?;
-        }
-        Ok(())
     }
 
     /// Changes the record, writes the status file and sends the line to systemd. A
@@ -242,7 +240,7 @@ impl Supervisor {
     }
 }
 
-/// Whether a container with that status had answered before.
+/// Returns true if a container with that status had answered.
 fn was_ready(status: &Status) -> bool {
     match status.health {
         Health::Healthy | Health::Unhealthy => true,

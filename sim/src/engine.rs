@@ -1,4 +1,4 @@
-//! The container engine: images, containers and events.
+//! The model of the container engine: images, containers and events.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -26,13 +26,13 @@ pub enum ContainerState {
     /// It was never started.
     Created,
     Running {
-        /// Since when, in milliseconds since the epoch.
+        /// The time of the start, in milliseconds since the epoch.
         since_ms: u64,
     },
     /// It has ended.
     Exited {
         code: i64,
-        /// When, in milliseconds since the epoch.
+        /// The time of the end, in milliseconds since the epoch.
         at_ms: u64,
         /// The kernel killed it because memory ran out.
         out_of_memory: bool,
@@ -44,17 +44,17 @@ pub enum ContainerState {
 pub struct Container {
     pub id: String,
     pub name: String,
-    /// The image it was made from, as it was named in the request.
+    /// The image that it was created from, as the request named it.
     pub image: String,
     pub labels: BTreeMap<String, String>,
     /// Named volumes that are mounted.
     pub volumes: Vec<String>,
     /// Its program's environment, as `NAME=VALUE`.
     pub environment: Vec<String>,
-    /// When it was made, in milliseconds since the epoch.
+    /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: u64,
     pub state: ContainerState,
-    /// What its program wrote.
+    /// The lines that its program wrote.
     pub log: Vec<String>,
     /// The time of its last start, on a clock that is never set.
     started: Option<Instant>,
@@ -80,7 +80,7 @@ pub struct NewContainer {
 /// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventAction {
-    /// It was made.
+    /// It was created.
     Create,
     Start,
     /// It has ended.
@@ -89,16 +89,16 @@ pub enum EventAction {
     Kill,
     /// It was stopped by the engine.
     Stop,
-    /// It got another name.
+    /// It was renamed.
     Rename,
     /// It was removed.
     Destroy,
 }
 
-/// One entry of the engine's history.
+/// An event of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// When, in milliseconds since the epoch.
+    /// The time of the event, in milliseconds since the epoch.
     pub at_ms: u64,
     pub id: String,
     pub action: EventAction,
@@ -160,7 +160,7 @@ impl Engine {
         }
     }
 
-    /// Takes in a container that was never started, with its volumes.
+    /// Adds a container that was never started, and its volumes.
     fn insert(&mut self, id: String, now_ms: u64, new: NewContainer) {
         let NewContainer { name, image, labels, volumes, environment } = new;
         self.note(now_ms, &id, EventAction::Create);
@@ -181,7 +181,7 @@ impl Engine {
         });
     }
 
-    /// Starts the program of a container; gives its id and the number of the start.
+    /// Starts the program of a container, and returns its id and the number of the start.
     fn start(
         &mut self,
         id: &str,
@@ -213,16 +213,16 @@ impl Engine {
 }
 
 impl Container {
-    /// Whether it runs.
+    /// Returns true if it runs.
     #[must_use]
     pub fn is_running(&self) -> bool {
         matches!(self.state, ContainerState::Running { .. })
     }
 }
 
-/// What clients of the engine call.
+/// The calls of the engine's clients.
 impl HostModel {
-    /// Every container, running or not, oldest first.
+    /// Lists every container, running or not, oldest first.
     ///
     /// # Errors
     /// A requested fault.
@@ -231,7 +231,7 @@ impl HostModel {
         Ok(self.state().engine.containers.clone())
     }
 
-    /// One container by id or name; none if it does not exist.
+    /// Finds a container by its id or name; none if it does not exist.
     ///
     /// # Errors
     /// A requested fault.
@@ -240,7 +240,7 @@ impl HostModel {
         Ok(self.state().engine.find(id).ok().cloned())
     }
 
-    /// Images that are completely present.
+    /// Lists the images that are completely present.
     ///
     /// # Errors
     /// A requested fault.
@@ -273,7 +273,7 @@ impl HostModel {
         Ok(())
     }
 
-    /// Makes a container that is not started, and gives its id.
+    /// Creates a container and returns its id. It is not started.
     ///
     /// # Errors
     /// A name that is taken, an image that is not there, or a fault that was asked for.
@@ -295,7 +295,7 @@ impl HostModel {
         Ok(id)
     }
 
-    /// Gives a container another name.
+    /// Renames a container.
     ///
     /// # Errors
     /// A name that is taken, no such container, or a fault that was asked for.
@@ -311,7 +311,7 @@ impl HostModel {
         Ok(())
     }
 
-    /// Removes a container that does not run; one that is gone already is fine.
+    /// Removes a container that does not run. One that does not exist is no error.
     ///
     /// # Errors
     /// It runs, or a fault that was asked for.
@@ -329,7 +329,7 @@ impl HostModel {
         Ok(())
     }
 
-    /// The last lines that a container's program wrote.
+    /// Reads the lines that a container's program wrote.
     ///
     /// # Errors
     /// No such container, or a fault that was asked for.
@@ -351,8 +351,8 @@ impl HostModel {
         Ok(self.settings().programs.exec(&container, command))
     }
 
-    /// What happened to a container in a span of time, oldest first; waits for a
-    /// span that is still to come.
+    /// Returns the events of a container from `since_ms` to `until_ms`, oldest first. If
+    /// `until_ms` is in the future, the call waits for it.
     ///
     /// # Errors
     /// A requested fault.

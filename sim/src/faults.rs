@@ -51,7 +51,7 @@ pub enum Fault {
     Refused {
         /// The daemon's message.
         detail: String,
-        /// Trying again later may help.
+        /// Another attempt may succeed later.
         transient: bool,
     },
 }
@@ -68,7 +68,7 @@ impl Faults {
         self.gates.entry((daemon, verb)).or_insert_with(|| watch::channel(false).0)
     }
 
-    /// The fault that the next call of that verb has.
+    /// Takes the fault of the next call of that verb.
     pub(crate) fn next(&mut self, daemon: Daemon, verb: Verb) -> Result<(), Fault> {
         if self.is_away(daemon) {
             return Err(Fault::Away);

@@ -19,12 +19,12 @@ pub use calls::Call;
 /// The time from power-off to the start of the first unit.
 const BOOT: Duration = Duration::from_secs(10);
 
-/// What the programs inside containers do; implemented by whoever embeds the model.
+/// The behaviour of the programs inside containers. The code that embeds the model implements it.
 pub trait Programs: Send + Sync {
-    /// How the program of a container behaves when it is started.
+    /// Returns how the program of a container behaves when it is started.
     fn behaviour(&self, container: &Container) -> Behaviour;
 
-    /// What a command inside a running container gives.
+    /// Returns the result of a command inside a running container.
     fn exec(&self, container: &Container, command: &[String]) -> ExecAnswer;
 }
 
@@ -34,18 +34,18 @@ pub struct HostSettings {
     pub registry: Registry,
     /// The behaviour of programs in containers.
     pub programs: Arc<dyn Programs>,
-    /// Folder of unit files, as `/etc/systemd/system` is.
+    /// The folder of unit files, like `/etc/systemd/system`.
     pub unit_files: PathBuf,
     /// The folder in which the engine claims to keep images and containers; none for a disk of
     /// another host.
     pub storage: Option<PathBuf>,
-    /// Milliseconds since the epoch.
+    /// Returns the time of the host's clock in milliseconds since the epoch.
     pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// Runs the main process of a unit.
     pub launch: Arc<dyn Fn(Process) + Send + Sync>,
 }
 
-/// A host; clones are the same host.
+/// A host. A clone is the same host.
 #[derive(Clone)]
 pub struct HostModel(Arc<Shared>);
 
@@ -65,12 +65,12 @@ pub(crate) struct State {
     pub(crate) units: Units,
     pub(crate) faults: Faults,
     calls: Vec<Call>,
-    /// The moment of the last call, and how many were made in it.
+    /// The instant of the last call, and the number of calls in it.
     moment: Option<(Instant, usize)>,
 }
 
 impl HostModel {
-    /// A host on which nothing runs.
+    /// Creates a host on which nothing runs.
     #[must_use]
     pub fn new(settings: HostSettings) -> Self {
         let (containers, _) = watch::channel(0);
@@ -79,19 +79,21 @@ impl HostModel {
         Self(Arc::new(Shared { settings, state: Mutex::default(), containers, units, calls_made }))
     }
 
-    /// The settings that it was made with.
+    /// Returns the settings of the host.
     #[must_use]
     pub fn settings(&self) -> &HostSettings {
         &self.0.settings
     }
 
-    /// Counts up whenever a container has changed, or the engine went away or came back.
+    /// Returns a counter that grows when a container changed, or when the engine stopped
+    /// answering or answers again.
     #[must_use]
     pub fn container_changes(&self) -> watch::Receiver<u64> {
         self.0.containers.subscribe()
     }
 
-    /// Counts up whenever a unit has changed, or systemd went away or came back.
+    /// Returns a counter that grows when a unit changed, or when systemd stopped answering or
+    /// answers again.
     #[must_use]
     pub fn unit_changes(&self) -> watch::Receiver<u64> {
         self.0.units.subscribe()
@@ -125,15 +127,15 @@ impl HostModel {
         counter.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Does something later, unless the host is dropped before.
-    pub(crate) fn later(&self, pause: Duration, deed: impl FnOnce(&HostModel) + Send + 'static) {
+    /// Runs an action after a pause, unless the host is dropped before.
+    pub(crate) fn later(&self, pause: Duration, action: impl FnOnce(&HostModel) + Send + 'static) {
         let host = Arc::downgrade(&self.0);
-        // At the end of a test no runtime is left that could do anything later.
+        // At the end of a test there is no runtime that could run it.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             tokio::time::sleep(pause).await;
             if let Some(host) = host.upgrade() {
-                deed(&HostModel(host));
+                action(&HostModel(host));
             }
         });
     }

@@ -1,21 +1,21 @@
-//! A registry that all hosts of a world share.
+//! A registry of images that several hosts share.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where images come from; clones are the same registry.
+/// A registry of images. A clone is the same registry.
 #[derive(Debug, Clone, Default)]
 pub struct Registry(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     is_away: bool,
-    /// It has every image, unless one is refused.
+    /// It has every image that is not refused.
     has_all: bool,
     offers: BTreeMap<String, Result<(), Refusal>>,
 }
 
-/// Why an image is not given.
+/// The reason why an image cannot be pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) detail: String,
@@ -23,13 +23,13 @@ pub(crate) struct Refusal {
 }
 
 impl Registry {
-    /// A registry that has no image yet.
+    /// Creates a registry without images.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// A registry that has every image anybody asks for.
+    /// Creates a registry that has every image.
     #[must_use]
     pub fn with_everything() -> Self {
         let registry = Self::default();
@@ -41,7 +41,7 @@ impl Registry {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the image of this digest from now on.
+    /// Adds the image of this digest.
     pub fn offer(&self, digest: &str) {
         self.state().offers.insert(digest.to_owned(), Ok(()));
     }
@@ -52,12 +52,12 @@ impl Registry {
         self.state().offers.insert(digest.to_owned(), Err(refusal));
     }
 
-    /// Stops or begins to answer.
+    /// Makes the registry stop answering, or answer again.
     pub fn set_away(&self, is_away: bool) {
         self.state().is_away = is_away;
     }
 
-    /// Whether it does not answer.
+    /// Returns true if it does not answer.
     #[must_use]
     pub fn is_away(&self) -> bool {
         self.state().is_away

@@ -1,4 +1,4 @@
-//! systemd: unit files, jobs and services, as far as a host agent needs them.
+//! The model of systemd: unit files, jobs and services, as far as a host agent needs them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -50,22 +50,22 @@ pub struct UnitState {
     /// "loaded", "not-found" or "masked".
     pub load_state: String,
     pub active: ActiveState,
-    /// The file behind it; empty where there is none.
+    /// The path of the unit file; empty if there is none.
     pub fragment_path: String,
-    /// The files have changed since systemd read them.
+    /// The files of the unit have changed since systemd read them.
     pub needs_reload: bool,
-    /// When it last became active, in milliseconds since the epoch; 0 for never.
+    /// The time at which it last became active, in milliseconds since the epoch; 0 for never.
     pub active_enter_ms: u64,
-    /// When it last stopped being active; 0 for never.
+    /// The time at which it last stopped being active; 0 for never.
     pub active_exit_ms: u64,
-    /// When it last became inactive or failed; 0 for never.
+    /// The time at which it last became inactive or failed; 0 for never.
     pub inactive_enter_ms: u64,
-    /// When it last stopped being inactive or failed; 0 for never.
+    /// The time at which it last stopped being inactive or failed; 0 for never.
     pub inactive_exit_ms: u64,
     pub job: Option<u32>,
-    /// How the last run came out: "success", "exit-code", "timeout", "start-limit-hit" …
+    /// The result of the last run: "success", "exit-code", "timeout", "start-limit-hit" …
     pub result: String,
-    /// How often systemd started it again by itself since the last deliberate start.
+    /// The number of restarts by systemd itself since the last requested start.
     pub restarts: u32,
     /// The end of its main process.
     pub exit: Option<ExitCause>,
@@ -79,7 +79,7 @@ pub enum UnitError {
     /// A requested fault.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// No file stands behind the unit.
+    /// The unit has no unit file.
     #[error("Unit {0} not found.")]
     NoSuchUnit(String),
     /// Somebody masked the unit.
@@ -89,7 +89,7 @@ pub enum UnitError {
 
 pub(crate) struct Units {
     units: BTreeMap<String, Unit>,
-    /// Units that packages brought.
+    /// The units of packages.
     vendor: BTreeSet<String>,
     masked: BTreeSet<String>,
     enabled: BTreeSet<String>,
@@ -112,7 +112,7 @@ struct Unit {
     process: Option<process::Running>,
     /// Counts the states it entered, so that what was due for an earlier one is void.
     epoch: u64,
-    /// Starts that count towards the limit.
+    /// The starts that count towards the limit.
     starts: Vec<Instant>,
     /// A stop was requested while its process still runs.
     stops: bool,
@@ -120,9 +120,9 @@ struct Unit {
     verdict: Option<&'static str>,
 }
 
-/// What clients of systemd call.
+/// The calls of systemd's clients.
 impl HostModel {
-    /// A unit's state; one that is not known is loaded.
+    /// Returns the state of a unit, and loads the unit if it is not in memory.
     ///
     /// # Errors
     /// A requested fault.
@@ -144,13 +144,13 @@ impl HostModel {
         view.job = unit.job.as_ref().map(|job| job.id);
         let is_known = unit.definition.is_there() || !unit.is_at_rest();
         if !is_known {
-            // systemd does not keep what has no file and does nothing.
+            // systemd keeps no unit in memory that has no file and does nothing.
             state.units.units.remove(name);
         }
         Ok(view)
     }
 
-    /// Starts a unit; gives the job.
+    /// Starts a unit and returns the job.
     ///
     /// # Errors
     /// No such unit, a masked one, or a fault that was asked for.
@@ -159,7 +159,7 @@ impl HostModel {
         self.begin_job(name, job::Kind::Start)
     }
 
-    /// Stops what runs of a unit and starts it again; gives the job.
+    /// Stops a unit if it runs, starts it, and returns the job.
     ///
     /// # Errors
     /// As [`HostModel::start_unit`].
@@ -168,7 +168,7 @@ impl HostModel {
         self.begin_job(name, job::Kind::Restart)
     }
 
-    /// Stops a unit; gives the job.
+    /// Stops a unit and returns the job.
     ///
     /// # Errors
     /// As [`HostModel::start_unit`].
@@ -177,7 +177,7 @@ impl HostModel {
         self.begin_job(name, job::Kind::Stop)
     }
 
-    /// Ends of jobs from now on, by number.
+    /// Returns a receiver of the numbers of jobs that end from now on.
     #[must_use]
     pub fn job_ends(&self) -> broadcast::Receiver<u32> {
         self.state().units.ends.subscribe()
@@ -206,7 +206,7 @@ impl HostModel {
         Ok(())
     }
 
-    /// Forgets that a unit failed, and how often it was started lately.
+    /// Clears the failure of a unit and its count of recent starts.
     ///
     /// # Errors
     /// No such unit, or a fault that was asked for.
@@ -224,7 +224,7 @@ impl HostModel {
         Ok(())
     }
 
-    /// "enabled", "disabled", "masked", or empty where there is no file.
+    /// Returns "enabled", "disabled" or "masked".
     ///
     /// # Errors
     /// No such unit, or a fault that was asked for.
@@ -242,7 +242,7 @@ impl HostModel {
         }
     }
 
-    /// Makes a unit start at boot, or not any more.
+    /// Enables a unit for the next boot, or disables it.
     ///
     /// # Errors
     /// A requested fault.
@@ -258,9 +258,9 @@ impl HostModel {
     }
 }
 
-/// What somebody does on the host, or what happens to it.
+/// Manual actions on the host, and events of it.
 impl HostModel {
-    /// A package brings a unit and starts it.
+    /// Installs a package, which brings a unit and starts it.
     pub fn install_package(&self, name: &str) {
         let is_new = self.state().units.vendor.insert(name.to_owned());
         if is_new {
@@ -273,7 +273,7 @@ impl HostModel {
         }
     }
 
-    /// A package and its unit are removed.
+    /// Removes a package and its unit.
     pub fn remove_package(&self, name: &str) {
         let mut state = self.state();
         state.units.vendor.remove(name);
@@ -292,7 +292,7 @@ impl HostModel {
         self.notify(Daemon::Systemd);
     }
 
-    /// `systemctl start`, `restart` or `stop` by hand, without waiting for its end.
+    /// Runs `systemctl start`, `restart` or `stop` without waiting for the job.
     ///
     /// # Errors
     /// No such unit, or a masked one.
@@ -329,7 +329,7 @@ impl HostModel {
 }
 
 impl Units {
-    /// The unit of that name, loaded if it is not.
+    /// Returns the unit of that name, and loads it if it is not in memory.
     fn unit(&mut self, name: &str, on_disk: &Definition) -> &mut Unit {
         self.units.entry(name.to_owned()).or_insert_with(|| Unit {
             definition: on_disk.clone(),
@@ -368,7 +368,7 @@ impl Unit {
     }
 }
 
-/// A pause from a unit's file.
+/// Converts a time from a unit file.
 fn ms(value: u64) -> Duration {
     Duration::from_millis(value)
 }

@@ -86,8 +86,8 @@ impl Agent {
 
     fn observe(&self) -> Observed {
         let empty = Arc::new(Listing::default());
-        let listing = |side: &RuntimeWatch| {
-            side.snapshots.borrow().listing.clone().unwrap_or_else(|| Arc::clone(&empty))
+        let listing = |runtime: &RuntimeWatch| {
+            runtime.snapshots.borrow().listing.clone().unwrap_or_else(|| Arc::clone(&empty))
         };
         let (docker, systemd) = (listing(&self.docker), listing(&self.systemd));
         let units = self.systemd.snapshots.borrow();
@@ -122,8 +122,10 @@ impl Agent {
         self.state.documents = names.into_iter().filter_map(read).collect();
     }
 
-    fn daemons_away(&self) -> DaemonsAway {
-        let outage = |side: &RuntimeWatch| Some(side.snapshots.borrow().away.as_ref()?.words());
+    /// Returns the outage of each daemon that does not answer, for people.
+    pub(super) fn daemons_away(&self) -> DaemonsAway {
+        let outage =
+            |runtime: &RuntimeWatch| Some(runtime.snapshots.borrow().away.as_ref()?.words());
         DaemonsAway { engine: outage(&self.docker), systemd: outage(&self.systemd) }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use oml_common::decide::observed::Observed;
 use oml_common::decide::reconcile::{Decision, report};
+use oml_common::decide::schedule::DaemonsAway;
 use oml_common::document::report::{HostUsage, InstanceReport, Report, Significance, significance};
 use oml_common::document::status::Drift;
 use oml_common::id::{ComponentName, RevisionNumber};
@@ -56,12 +57,11 @@ impl Agent {
     }
 
     fn troubles(&self) -> Vec<String> {
-        let away = |side: &super::RuntimeWatch| side.snapshots.borrow().away.clone();
-        let sides = [away(&self.docker), away(&self.systemd)];
-        let sides = sides.into_iter().flatten().map(|away| away.words());
+        let DaemonsAway { engine, systemd } = self.daemons_away();
         let State { troubles, .. } = &self.state;
         let session = self.inputs.session_trouble.borrow().clone();
-        sides.chain(troubles.values().cloned()).chain(session).collect()
+        let outages = engine.into_iter().chain(systemd);
+        outages.chain(troubles.values().cloned()).chain(session).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use super::*;
 use crate::paths::Paths;
+use crate::runtime::ContainerEngine as _;
 use crate::runtime::docker::Docker;
 
 /// Answers the first connection with `answer` once it has sent something.
@@ -34,7 +35,7 @@ async fn ask_it(check: Check) -> Answer {
     ask(
         &check,
         1_000,
-        ProbeTarget { engine: &engine, container: "none", random: &Random::system() },
+        ProbeTarget { calls: engine.calls(), container: "none", random: &Random::system() },
     )
     .await
 }

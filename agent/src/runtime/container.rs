@@ -1,10 +1,15 @@
-//! What an engine reports of one container.
+//! One container, as an engine reports it and by its id acts on it.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::ReadError;
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest, TenantId, Version};
 use oml_common::time::Timestamp;
+
+use super::{ContainerEvents, ExecOutput, RuntimeError};
 
 /// The grace in milliseconds of a container whose document cannot be read.
 const STOP_GRACE_MS: u64 = 10_000;
@@ -16,7 +21,7 @@ pub struct Marked {
     pub name: String,
     pub tenant: TenantId,
     pub component: ComponentName,
-    /// The workload it was made for.
+    /// The workload that it was created for.
     pub hash: ContentHash,
     /// That workload's version.
     pub version: Version,
@@ -27,46 +32,80 @@ pub struct Marked {
     pub is_running: bool,
     /// It was never started when the engine was asked.
     pub is_new: bool,
-    /// The instance document it was made from.
+    /// The text of the instance document that it was created from.
     pub document: String,
 }
 
 impl Marked {
-    /// The instance it was made from, as far as it takes to hold it.
+    /// Reads as much of its instance as a supervisor needs to hold it.
     ///
     /// # Errors
-    /// Its label was damaged, or is of a later version of documents.
+    /// A label that is damaged, or of a later version of documents.
     pub fn held(&self) -> Result<HeldInstance, ReadError> {
         HeldInstance::read(&self.document)
     }
 
-    /// The instance it was made from, unless its label was damaged or a later release
-    /// is needed to understand it.
+    /// Reads its instance; none if its label is damaged or only a later release can read it.
     #[must_use]
     pub fn instance(&self) -> Option<InstanceDocument> {
         InstanceDocument::read(&self.document).ok()
     }
 
-    /// Milliseconds from its stop signal to its kill.
+    /// Returns the milliseconds from its stop signal to its kill.
     #[must_use]
     pub fn stop_grace_ms(&self) -> u64 {
         self.held().map_or(STOP_GRACE_MS, |instance| instance.timing.stop_grace_ms)
     }
 }
 
-/// A container, as far as a decision needs it.
+/// The state of a container, as far as a decision needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
     pub state: ContainerState,
-    /// Why it could not be started, as the engine says; often empty.
+    /// The engine's message about a failed start; otherwise empty.
     pub error: String,
 }
 
-/// How a wait for a container's end ended.
+/// The result of a wait for the end of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waited {
     /// The container ended with this status.
     Ended(i64),
     /// The engine went away; nothing is known of the container.
     Lost,
+}
+
+/// The calls on one container by its id. Each is bounded in time unless it says otherwise.
+#[async_trait]
+pub trait ContainerCalls: Send + Sync + 'static {
+    /// Reads the state of a container; none if it does not exist.
+    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError>;
+
+    /// Starts a container. One that runs already is no error.
+    async fn start(&self, id: &str) -> Result<(), RuntimeError>;
+
+    /// Stops a container, which is killed after its grace. One that is stopped or does not
+    /// exist is no error.
+    async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError>;
+
+    /// Waits without limit for a container's end.
+    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError>;
+
+    /// Runs a command inside a running container. A command that takes longer than `limit`
+    /// keeps running; the same command is not started again before it has ended.
+    async fn exec(
+        &self,
+        id: &str,
+        command: &[String],
+        limit: Duration,
+    ) -> Result<ExecOutput, RuntimeError>;
+
+    /// Reads what was done to a container from `since` to `until`. If `until` is in the
+    /// future, the call waits for it.
+    async fn container_events(
+        &self,
+        id: &str,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<ContainerEvents, RuntimeError>;
 }

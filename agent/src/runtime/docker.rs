@@ -10,12 +10,11 @@ use futures_util::{StreamExt as _, stream};
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash};
-use oml_common::time::Timestamp;
 use tokio::sync::{OnceCell, watch};
 
 use super::{
-    ContainerEngine, ContainerEvents, ExecOutput, ExitReport, Inspected, Listing, Marked,
-    PullProgress, RuntimeError, Waited,
+    ContainerCalls, ContainerEngine, ExecOutput, ExitReport, Listing, Marked, PullProgress,
+    RuntimeError,
 };
 use crate::paths::Paths;
 
@@ -252,38 +251,8 @@ impl ContainerEngine for Docker {
         self.create_named(&name, instance, container).await
     }
 
-    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
-        self.engine.inspect(id).await
-    }
-
-    async fn start_container(&self, id: &str) -> Result<(), RuntimeError> {
-        self.engine.start(id).await
-    }
-
-    async fn stop_container(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
-        self.engine.stop(id, grace_ms).await
-    }
-
-    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
-        self.engine.wait(id).await
-    }
-
-    async fn exec_in(
-        &self,
-        id: &str,
-        command: &[String],
-        limit: Duration,
-    ) -> Result<ExecOutput, RuntimeError> {
-        self.engine.exec(id, command, limit).await
-    }
-
-    async fn container_events(
-        &self,
-        id: &str,
-        since: Timestamp,
-        until: Timestamp,
-    ) -> Result<ContainerEvents, RuntimeError> {
-        self.engine.container_events(id, since, until).await
+    fn calls(&self) -> &dyn ContainerCalls {
+        &*self.engine
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -172,9 +172,9 @@ impl UnitManager for Systemd {
             ours.insert(self.observe_desired(instance, &files, &mut listing).await?);
         }
         for file in files {
-            let is_told =
+            let is_desired =
                 |i: &InstanceDocument| i.unit == file.unit || i.component == file.mark.component;
-            if desired.iter().any(is_told) {
+            if desired.iter().any(is_desired) {
                 continue;
             }
             let (path, unit) = self.observe_leftover(&file).await?;

@@ -16,13 +16,13 @@ use tonic::transport::Channel;
 use tracing::{info, warn};
 
 use super::error::{CALL_TIMEOUT, SessionError, refused};
-use super::renewal::Held;
-use super::{Left, Session};
+use super::renewal::CurrentIdentity;
+use super::{Renewed, Session};
 use crate::identity::HostIdentity;
 
-/// From one try to keep an assignment on a full disk to the next.
+/// The pause between two attempts to write an assignment to a full disk.
 const KEEP_AGAIN: Duration = Duration::from_secs(2);
-/// A report goes up this often even when nothing changed, with fresh ages.
+/// The interval between reports when nothing changes, so that the ages in them stay fresh.
 const REFRESH: Duration = Duration::from_secs(15);
 
 /// A session's connection.
@@ -37,10 +37,10 @@ impl Session {
     pub(super) async fn link(
         &mut self,
         endpoint: &str,
-        held: &mut Held,
+        current: &mut CurrentIdentity,
         renew_after: Instant,
-    ) -> Result<Left, SessionError> {
-        let credentials = held.identity.credentials.clone();
+    ) -> Result<Renewed, SessionError> {
+        let credentials = current.identity.credentials.clone();
         let channel = (self.dial)(endpoint.to_owned(), credentials).await?;
         let mut client = AgentClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
@@ -54,23 +54,23 @@ impl Session {
         let opened = timeout(CALL_TIMEOUT, client.session(ReceiverStream::new(messages))).await;
         let inbound = opened.map_err(|_elapsed| SessionError::Slow)?;
         let inbound = inbound.map_err(refused)?.into_inner();
-        info!(endpoint, "session with {endpoint} begun");
+        info!(endpoint, "session started");
         self.state.send_modify(|state| {
             state.connected_to = Some(endpoint.to_owned());
             state.sessions += 1;
         });
-        self.exchange(Line { client, inbound, outbound }, held, renew_after).await
+        self.exchange(Line { client, inbound, outbound }, current, renew_after).await
     }
 
     async fn exchange(
         &mut self,
         line: Line,
-        held: &mut Held,
+        current: &mut CurrentIdentity,
         renew_after: Instant,
-    ) -> Result<Left, SessionError> {
+    ) -> Result<Renewed, SessionError> {
         let Line { mut client, mut inbound, outbound } = line;
         let mut refresh = interval(REFRESH);
-        let mut renewal = Box::pin(sleep_until(self.renewal(held, renew_after)));
+        let mut renewal = Box::pin(sleep_until(self.renewal(current, renew_after)));
         let mut pending = true;
         let mut keep_again = interval(KEEP_AGAIN);
         keep_again.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -83,7 +83,7 @@ impl Session {
                 biased;
                 message = inbound.message() => match message.map_err(SessionError::Lost)? {
                     Some(message) => {
-                        if let Some(assignment) = self.receive(message, &held.identity) {
+                        if let Some(assignment) = self.receive(message, &current.identity) {
                             unkept = self.keep(assignment);
                         }
                     }
@@ -101,11 +101,11 @@ impl Session {
                 }
                 () = &mut renewal => match self.renew(&mut client).await {
                     Ok(renewed) => {
-                        held.take(renewed, self.env.clock());
-                        return Ok(Left::Renewed);
+                        current.take(renewed, self.env.clock());
+                        return Ok(Renewed);
                     }
                     Err(error) => {
-                        let pause = self.after_failed_renewal(held, &error);
+                        let pause = self.after_failed_renewal(current, &error);
                         renewal = Box::pin(sleep_until(Instant::now() + pause));
                     }
                 },
@@ -124,7 +124,9 @@ impl Session {
             Some(address) => Some(address),
             None => (self.facts.own_address)(endpoint.to_owned())
                 .await
-                .inspect_err(|error| warn!("this host's own address was not found out: {error}"))
+                .inspect_err(
+                    |error| warn!(endpoint, %error, "cannot find out the host's own address"),
+                )
                 .ok(),
         };
         Hello {
@@ -138,7 +140,7 @@ impl Session {
         }
     }
 
-    /// The assignment of a message, if there is one that may be taken.
+    /// Returns the assignment of a message, if it may be taken.
     fn receive(
         &self,
         message: v1::ControllerMessage,
@@ -149,13 +151,13 @@ impl Session {
                 self.take(&document.document, identity)
             }
             None => {
-                warn!("the controller says something this agent does not know; it may be too old");
+                warn!("unknown message from the controller; upgrade the agent");
                 None
             }
         }
     }
 
-    /// Reads an assignment, if it may follow the one held.
+    /// Reads an assignment; none if it may not follow the present one.
     fn take(&self, document: &[u8], identity: &HostIdentity) -> Option<AssignmentDocument> {
         let read = std::str::from_utf8(document)
             .map_err(|error| error.to_string())
@@ -176,8 +178,8 @@ impl Session {
         Some(assignment)
     }
 
-    /// An assignment counts once it is on disk. Gives it back if it could not be
-    /// kept there: the session goes on, so that the controller hears why.
+    /// Writes an assignment to disk and hands it to the loop. Returns it if it cannot be
+    /// written: the session goes on, so that the controller learns why.
     fn keep(&self, assignment: AssignmentDocument) -> Option<AssignmentDocument> {
         let is_held = self.assignments.borrow().as_deref() == Some(&assignment);
         if !is_held && let Err(error) = self.cache.save_assignment(&assignment) {
@@ -193,11 +195,12 @@ impl Session {
         None
     }
 
+    /// Reports why an assignment is not in force. The same reason is logged once.
     fn refuse(&self, why: String) {
         self.trouble.send_if_modified(|trouble| {
             let is_new = trouble.as_ref() != Some(&why);
             if is_new {
-                warn!("{why}");
+                warn!(reason = why, "assignment not taken");
                 *trouble = Some(why);
             }
             is_new

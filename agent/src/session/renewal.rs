@@ -28,7 +28,7 @@ pub(super) const RETRY_MIN: Duration = Duration::from_secs(10);
 const RECOVERY_REST: Duration = Duration::from_secs(600);
 
 /// The identity that the session uses now.
-pub(super) struct Held {
+pub(super) struct CurrentIdentity {
     pub(super) identity: HostIdentity,
     /// The time since boot at which the certificate arrived; none if it was read from disk.
     received_up_ms: Option<u64>,
@@ -36,7 +36,7 @@ pub(super) struct Held {
     recovered: Option<Instant>,
 }
 
-impl Held {
+impl CurrentIdentity {
     /// Wraps an identity that was read from disk.
     pub(super) fn loaded(identity: HostIdentity) -> Self {
         Self { identity, received_up_ms: None, recovered: None }
@@ -84,8 +84,8 @@ impl Held {
 
 impl Session {
     /// Returns the time of the renewal, which is not before `earliest`.
-    pub(super) fn renewal(&self, held: &Held, earliest: Instant) -> Instant {
-        let due_ms = held.renewal_in_ms(self.env.clock(), self.env.random().spread());
+    pub(super) fn renewal(&self, current: &CurrentIdentity, earliest: Instant) -> Instant {
+        let due_ms = current.renewal_in_ms(self.env.clock(), self.env.random().spread());
         (Instant::now() + Duration::from_millis(due_ms)).max(earliest)
     }
 
@@ -104,24 +104,28 @@ impl Session {
         Ok(identity)
     }
 
-    pub(super) fn after_failed_renewal(&self, held: &Held, error: &SessionError) -> Duration {
-        let left_ms = held.left_ms(self.env.clock());
+    pub(super) fn after_failed_renewal(
+        &self,
+        current: &CurrentIdentity,
+        error: &SessionError,
+    ) -> Duration {
+        let left_ms = current.left_ms(self.env.clock());
         warn!(left_ms, error = chain(error), "cannot renew the certificate");
         Duration::from_millis(left_ms / 10).max(RETRY_MIN)
     }
 
     /// Replaces a certificate that has expired or is refused. The request is signed with its key.
-    pub(super) async fn recover(&self, held: &mut Held) -> Result<(), SessionError> {
+    pub(super) async fn recover(&self, current: &mut CurrentIdentity) -> Result<(), SessionError> {
         warn!("certificate expired or refused; requesting a new one");
         let mut last = SessionError::Ended;
         for address in self.enrollment_endpoints() {
-            match self.recover_at(&address, &held.identity).await {
+            match self.recover_at(&address, &current.identity).await {
                 Ok(certificate) => {
                     self.trouble.send_replace(None);
-                    let key_pem = &held.identity.credentials.key_pem;
+                    let key_pem = &current.identity.credentials.key_pem;
                     let given = self.files.keep(&certificate, key_pem)?;
-                    held.take(given, self.env.clock());
-                    held.recovered = Some(Instant::now());
+                    current.take(given, self.env.clock());
+                    current.recovered = Some(Instant::now());
                     return Ok(());
                 }
                 Err(error) => {
@@ -134,10 +138,10 @@ impl Session {
     }
 
     /// Reports what an operator has to do if the controller refuses the recovery.
-    pub(super) fn tell_unrecovered(&self, held: &Held, error: &SessionError) {
+    pub(super) fn tell_unrecovered(&self, current: &CurrentIdentity, error: &SessionError) {
         if let SessionError::Refused(status) = error {
             let message = status.message();
-            let node = &held.identity.node;
+            let node = &current.identity.node;
             self.trouble.send_replace(Some(format!(
                 "the certificate has ended or is refused, and no other is given: {message}; \
                  make a token for {node} and run `omlagent enroll --replace` on the host"

@@ -305,16 +305,16 @@ fn a_certificate_that_came_just_now_is_renewed_by_its_life_whatever_the_wall_clo
         let issued = identity.peer.issued;
         let now = move || issued.shifted_ms(hours * 3_600_000);
         let at = |up_ms: u64| Clock::of("one", now, move || up_ms);
-        let mut held = Held::loaded(identity.clone());
-        held.take(identity.clone(), &at(5_000));
+        let mut current = CurrentIdentity::loaded(identity.clone());
+        current.take(identity.clone(), &at(5_000));
         let hour_ms = 3_600_000;
         for random in [0, u32::MAX] {
-            let due_ms = held.renewal_in_ms(&at(5_000), random);
+            let due_ms = current.renewal_in_ms(&at(5_000), random);
             assert!((5 * hour_ms - 5_000..=8 * hour_ms).contains(&due_ms), "{hours} {due_ms}");
         }
-        assert_eq!(held.renewal_in_ms(&at(5_000 + 8 * hour_ms), 0), 0);
-        assert!(!held.looks_ended(&at(5_000 + 9 * hour_ms)));
-        assert!(held.looks_ended(&at(5_000 + 10 * hour_ms)));
+        assert_eq!(current.renewal_in_ms(&at(5_000 + 8 * hour_ms), 0), 0);
+        assert!(!current.looks_ended(&at(5_000 + 9 * hour_ms)));
+        assert!(current.looks_ended(&at(5_000 + 10 * hour_ms)));
     }
 }
 

@@ -7,16 +7,9 @@ use oml_common::document::status::Status;
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
 
-use super::{Held, Record, SuperviseError, Supervisor, was_ready};
+use super::{AdoptedContainer, Record, SuperviseError, Supervisor, was_ready};
 use crate::documents;
 use crate::runtime::Marked;
-
-/// How the container came to be held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Adopted {
-    /// It ran already, and had answered before.
-    pub(super) ready: bool,
-}
 
 impl Candidate for Marked {
     fn id(&self) -> &str {
@@ -43,17 +36,15 @@ impl Candidate for Marked {
 
 impl Supervisor {
     /// Makes the instance's container the only one of the component that runs.
-    pub(super) async fn adopt(
-        &mut self,
-        instance: &HeldInstance,
-    ) -> Result<Adopted, SuperviseError> {
+    pub(super) async fn adopt(&mut self, instance: &HeldInstance) -> Result<(), SuperviseError> {
         let hash = &instance.workload.hash;
         let before = self.status_before();
         let before = before.filter(|status| &status.hash == hash);
         let containers =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
         let found = choose(&containers, hash);
-        // Before anything is stopped: what cannot be created takes nothing away.
+        // Checked before anything is stopped: if the container cannot be created, what runs
+        // keeps running.
         let to_create = match found.wanted {
             Some(_) => None,
             None => Some(instance.whole().map_err(SuperviseError::NeedsNewerAgent)?),
@@ -61,7 +52,7 @@ impl Supervisor {
         for rival in &found.rivals {
             eprintln!("stopping {}: it runs another workload", rival.name);
             self.client
-                .insist(|| self.client.engine.stop_container(&rival.id, rival.stop_grace_ms()))
+                .insist(|| self.client.engine.calls().stop(&rival.id, rival.stop_grace_ms()))
                 .await?;
         }
         let runs = found.wanted.is_some_and(|container| container.is_running);
@@ -74,20 +65,20 @@ impl Supervisor {
             (None, None) => return Err(SuperviseError::Unknown(self.component.clone())),
         };
         let known = before.filter(|status| runs && status.container == id);
-        let ready = known.as_ref().is_some_and(was_ready);
+        let was_ready = known.as_ref().is_some_and(was_ready);
         let grace_ms = instance.timing.stop_grace_ms;
-        // Before the start: a stop that comes now must reach this container.
+        // Set before the start, because a stop that comes now must reach this container.
         let since = self.client.env.now();
-        self.held = Some(Held { id: id.clone(), grace_ms, since });
+        self.adopted = Some(AdoptedContainer { id: id.clone(), grace_ms, since, was_ready });
         self.record = Some(match known {
             Some(status) => Record::of(instance, status),
             None => Record::starting(instance, &id, drift, since),
         });
         self.write_down(|_record, _now| {});
         if !runs {
-            self.client.insist(|| self.client.engine.start_container(&id)).await?;
+            self.client.insist(|| self.client.engine.calls().start(&id)).await?;
         }
-        Ok(Adopted { ready })
+        Ok(())
     }
 
     /// Reads what the previous supervisor wrote. An unreadable status counts as none:

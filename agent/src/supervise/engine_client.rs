@@ -12,10 +12,10 @@ use crate::pause::RetryPause;
 use crate::probe::Prober;
 use crate::runtime::{ContainerEngine, RuntimeError, Waited};
 
-/// How much longer systemd is asked to wait while the engine is away.
+/// The extra start time that systemd is asked for while the engine is away.
 const EXTENSION: Duration = Duration::from_secs(30);
 
-/// Engine and systemd, seen from one supervisor.
+/// The engine and systemd, as one supervisor calls them.
 pub(super) struct EngineClient {
     pub(super) engine: Arc<dyn ContainerEngine>,
     pub(super) prober: Arc<dyn Prober>,
@@ -23,19 +23,19 @@ pub(super) struct EngineClient {
     pub(super) env: Env,
 }
 
-/// How a container was found to have ended.
+/// The end of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct End {
-    /// Exit status; none when the container is gone.
+    /// The exit status; none if the container does not exist any more.
     pub(super) code: Option<i64>,
     /// The kernel killed it because memory ran out.
     pub(super) out_of_memory: bool,
-    /// The engine had been away when it was found.
+    /// The engine was away in between, so its events may be incomplete.
     pub(super) engine_was_away: bool,
 }
 
 impl EngineClient {
-    /// Asks until the engine answers.
+    /// Repeats a call until the engine answers.
     pub(super) async fn insist<T, F>(&self, ask: impl Fn() -> F) -> Result<T, RuntimeError>
     where
         F: Future<Output = Result<T, RuntimeError>>,
@@ -61,13 +61,13 @@ impl EngineClient {
         let mut backoff = RetryPause::new();
         let mut engine_was_away = false;
         loop {
-            match self.engine.wait(id).await {
+            match self.engine.calls().wait(id).await {
                 Ok(Waited::Ended(code)) => return Ok(self.end(id, code, engine_was_away).await),
                 Ok(Waited::Lost) | Err(RuntimeError::Unavailable { .. }) => engine_was_away = true,
-                // Such a refusal is about the container: it is looked at below.
+                // The engine refused because of the container, whose state is read below.
                 Err(_) => {}
             }
-            let found = self.insist(|| self.engine.inspect(id)).await?;
+            let found = self.insist(|| self.engine.calls().inspect(id)).await?;
             match found.map(|found| found.state) {
                 None => return Ok(End { code: None, out_of_memory: false, engine_was_away }),
                 Some(ContainerState::Exited { code, out_of_memory, .. }) => {
@@ -83,7 +83,7 @@ impl EngineClient {
     /// Completes an end that the engine reported with what it knows beside the status.
     async fn end(&self, id: &str, code: i64, engine_was_away: bool) -> End {
         let reported = End { code: Some(code), out_of_memory: false, engine_was_away };
-        match self.engine.inspect(id).await {
+        match self.engine.calls().inspect(id).await {
             Ok(Some(found)) => match found.state {
                 ContainerState::Exited { out_of_memory, .. } => End { out_of_memory, ..reported },
                 ContainerState::Running { .. } | ContainerState::Created => reported,

@@ -1,4 +1,4 @@
-//! What a supervisor tells systemd (`sd_notify(3)`).
+//! The notices that a supervisor sends to systemd (`sd_notify(3)`).
 
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,19 +8,19 @@ use super::surroundings::{Notice, Notify};
 use super::time;
 use oml_common::time::Timestamp;
 
-/// The line to systemd; the same text is not sent twice.
+/// Sends notices to systemd. It does not send the same status line twice in a row.
 pub(super) struct SystemdNotifier {
     notify: Box<dyn Notify>,
     shown: Mutex<Shown>,
 }
 
-/// What `systemctl status` shows.
+/// The status line that `systemctl status` shows.
 #[derive(Debug, Default)]
 struct Shown {
     line: String,
-    /// What was last sent.
+    /// The last line that was sent.
     sent: String,
-    /// Since when the engine does not answer.
+    /// The time since when the engine does not answer.
     away: Option<Timestamp>,
 }
 
@@ -68,13 +68,15 @@ impl SystemdNotifier {
         }
     }
 
-    /// Shows systemd again and again that this process is not stuck.
+    /// Tells systemd periodically that this process is not stuck.
     pub(super) async fn keep_watchdog(&self) -> Infallible {
         let Some(limit) = self.notify.watchdog() else {
             return std::future::pending().await;
         };
         loop {
             self.notify.say(Notice::Alive);
+            // systemd recommends half the limit (sd_watchdog_enabled(3)); a third leaves room
+            // for one that is late.
             tokio::time::sleep(limit / 3).await;
         }
     }

@@ -1,6 +1,5 @@
-//! What a supervisor is given from outside: the engine, the prober, the line to
-//! systemd, its signals and the clock. The program takes those of the host; tests
-//! bring their own.
+//! The inputs of a supervisor: the engine, the prober, the socket of systemd, the signals and
+//! the clock. The program uses those of the host, and tests replace them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,22 +16,22 @@ use crate::probe::{LocalProber, Prober};
 use crate::runtime::ContainerEngine;
 use crate::runtime::docker::Docker;
 
-/// Everything a supervisor is given.
+/// The inputs of a supervisor.
 pub struct Surroundings {
-    /// Where things are on the host.
+    /// The paths of the host.
     pub paths: Paths,
     pub engine: Arc<dyn ContainerEngine>,
     pub prober: Arc<dyn Prober>,
-    /// The line to systemd.
+    /// The socket to systemd.
     pub notify: Box<dyn Notify>,
     pub signals: ProcessSignals,
     /// The host's clock and randomness.
     pub env: Env,
-    /// Is called when a component's status file has been written.
+    /// Called after the status file of a component was written.
     pub status_written: Box<dyn Fn(&ComponentName) + Send + Sync>,
 }
 
-/// What a supervisor says to systemd (`sd_notify(3)`).
+/// A notice from a supervisor to systemd (`sd_notify(3)`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice<'a> {
     /// The program answers.
@@ -46,16 +45,16 @@ pub enum Notice<'a> {
     Alive,
 }
 
-/// The line to systemd.
+/// The socket to systemd.
 pub trait Notify: Send + Sync {
-    /// Sends a notice; it is fine when nobody listens.
+    /// Sends a notice. That nobody listens is no error.
     fn say(&self, notice: Notice<'_>);
 
-    /// The longest time between two [`Notice::Alive`]; none where no watchdog waits.
+    /// Returns the longest time between two [`Notice::Alive`]; none without a watchdog.
     fn watchdog(&self) -> Option<Duration>;
 }
 
-/// The line of a process that systemd started. Without systemd, notices are lost.
+/// The socket of a process that systemd started. Without systemd, notices are lost.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemdSocket;
 
@@ -71,7 +70,7 @@ impl Notify for SystemdSocket {
                 NotifyState::ExtendTimeoutUsec(microseconds)
             }
         };
-        // systemd may be restarting itself; it hears the next one.
+        // systemd may be restarting itself; the next notice reaches it.
         if let Err(error) = sd_notify::notify(&[state]) {
             eprintln!("cannot notify systemd: {error}");
         }
@@ -84,18 +83,18 @@ impl Notify for SystemdSocket {
 
 /// The signals that a supervisor acts on.
 pub struct ProcessSignals {
-    /// systemd stops the unit.
+    /// SIGUSR2: systemd stops the unit.
     pub stop: SignalStream,
-    /// Somebody ends the process.
+    /// SIGTERM: somebody ends the process.
     pub terminate: SignalStream,
-    /// The document is to be read again.
+    /// SIGHUP: the document has to be read again.
     pub hangup: SignalStream,
 }
 
 /// Signals of one kind.
 pub enum SignalStream {
     Process(OsSignal),
-    /// Those that somebody sends in their place.
+    /// Signals that a test sends.
     Channel(mpsc::UnboundedReceiver<()>),
 }
 
@@ -112,7 +111,7 @@ impl ProcessSignals {
 }
 
 impl SignalStream {
-    /// Waits for the next one; for ever where none can come any more.
+    /// Waits for the next signal, or for ever if none can come any more.
     pub(super) async fn recv(&mut self) {
         let received = match self {
             Self::Process(signal) => signal.recv().await,
@@ -125,10 +124,10 @@ impl SignalStream {
 }
 
 impl Surroundings {
-    /// Those of this process on this host.
+    /// Creates the inputs of this process on this host.
     ///
     /// # Errors
-    /// The process's own signals cannot be had.
+    /// A failure to listen for signals.
     pub fn of_process(paths: Paths, env: Env) -> Result<Self, SuperviseError> {
         Ok(Self {
             engine: Arc::new(Docker::new(paths.clone(), Vec::new())),
@@ -136,7 +135,7 @@ impl Surroundings {
             notify: Box::new(SystemdSocket),
             signals: ProcessSignals::of_process()?,
             env,
-            // The agent hears of it from the file system.
+            // The agent watches the file system instead.
             status_written: Box::new(|_component| {}),
             paths,
         })

@@ -9,9 +9,8 @@ use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::time::Instant;
 
-use super::adopt::Adopted;
 use super::engine_client::End;
-use super::{Held, SignalStream, SuperviseError, Supervisor};
+use super::{AdoptedContainer, SignalStream, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
 use crate::probe::{self, ProbeTarget};
@@ -59,23 +58,22 @@ impl Supervisor {
     pub(super) async fn watch(
         &mut self,
         mut instance: HeldInstance,
-        adopted: Adopted,
         hangup: &mut SignalStream,
     ) -> Result<Watched, SuperviseError> {
-        let Some(Held { id, since, .. }) = self.held.clone() else {
+        let Some(AdoptedContainer { id, since, was_ready, .. }) = self.adopted.clone() else {
             return Err(SuperviseError::Unknown(self.component.clone()));
         };
-        if adopted.ready {
+        if was_ready {
             self.client.systemd.ready();
         }
-        let mut state = self.watch_state(&instance, adopted);
+        let mut state = self.watch_state(&instance, was_ready);
         let client = self.client.clone();
         let mut ended = std::pin::pin!(client.until_end(&id));
         loop {
             tokio::select! {
                 biased;
                 end = &mut ended => {
-                    return Ok(Watched::Ended(self.explain(&instance, (&id, since), end?).await));
+                    return Ok(Watched::Ended(self.explain(&instance, &id, since, end?).await));
                 }
                 () = hangup.recv() => {
                     (state.document_time, state.next_probe) = (None, Instant::now());
@@ -94,7 +92,7 @@ impl Supervisor {
         }
     }
 
-    fn watch_state(&self, instance: &HeldInstance, adopted: Adopted) -> WatchState {
+    fn watch_state(&self, instance: &HeldInstance, was_ready: bool) -> WatchState {
         let now = Instant::now();
         let budget = Duration::from_millis(instance.timing.start_timeout_ms);
         WatchState {
@@ -109,7 +107,7 @@ impl Supervisor {
                 | Check::UnitActive => FIRST_PAUSE,
             },
             next_count: now,
-            ready_by: (!adopted.ready).then(|| now + budget),
+            ready_by: (!was_ready).then(|| now + budget),
             document_time: self.document_time(),
             uncounted: None,
         }
@@ -117,8 +115,11 @@ impl Supervisor {
 
     async fn probe(&mut self, instance: &HeldInstance, id: &str, state: &mut WatchState) {
         let client = self.client.clone();
-        let target =
-            ProbeTarget { engine: &*client.engine, container: id, random: client.env.random() };
+        let target = ProbeTarget {
+            calls: client.engine.calls(),
+            container: id,
+            random: client.env.random(),
+        };
         let answer =
             client.prober.ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
         self.write_down(|record, now| record.answered(answer, now));
@@ -154,7 +155,7 @@ impl Supervisor {
         target: ProbeTarget<'_>,
     ) -> Result<(), String> {
         let Some(active) = &instance.active else { return Ok(()) };
-        let output = target.engine.exec_in(target.container, &active.command, COUNT_LIMIT).await;
+        let output = target.calls.exec(target.container, &active.command, COUNT_LIMIT).await;
         let count = match output {
             Ok(output) if output.exit_code == 0 => probe::count(&output.stdout, &active.before)
                 .ok_or_else(|| format!("no number stands before {:?}", active.before)),
@@ -175,8 +176,8 @@ impl Supervisor {
         state.document_time = time;
         match documents::read_held(&self.paths, &self.component) {
             Ok(Some(fresh)) if fresh.workload.hash == instance.workload.hash => {
-                if let Some(held) = &mut self.held {
-                    held.grace_ms = fresh.timing.stop_grace_ms;
+                if let Some(adopted) = &mut self.adopted {
+                    adopted.grace_ms = fresh.timing.stop_grace_ms;
                 }
                 self.write_down(|record, now| record.adjust(&fresh, now));
                 *instance = fresh;
@@ -194,7 +195,8 @@ impl Supervisor {
     async fn explain(
         &self,
         instance: &HeldInstance,
-        (id, since): (&str, Timestamp),
+        id: &str,
+        since: Timestamp,
         end: End,
     ) -> ContainerExit {
         let now = self.client.env.now();
@@ -202,7 +204,7 @@ impl Supervisor {
         let just_now = Timestamp(now.0.saturating_sub(JUST_NOW_MS));
         let since = if since > now { just_now } else { since };
         let until = now.plus_ms(AFTERMATH_MS);
-        let container_events = self.client.engine.container_events(id, since, until).await;
+        let container_events = self.client.engine.calls().container_events(id, since, until).await;
         if let Err(error) = &container_events {
             eprintln!("cannot read the container's events: {}", chain(error));
         }

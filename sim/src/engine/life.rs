@@ -14,9 +14,9 @@ const STOP: Duration = Duration::from_millis(300);
 /// The exit code of a killed program.
 const KILLED: i64 = 137;
 
-/// What clients of the engine call.
+/// The calls of the engine's clients.
 impl HostModel {
-    /// Starts a container; one that runs already is fine.
+    /// Starts a container. One that runs already is no error.
     ///
     /// # Errors
     /// No such container, or a fault that was asked for.
@@ -41,7 +41,7 @@ impl HostModel {
         Ok(())
     }
 
-    /// Stops a container with its grace; one that is stopped or gone is fine.
+    /// Stops a container with its grace. One that is stopped or does not exist is no error.
     ///
     /// # Errors
     /// A fault that was asked for.
@@ -50,7 +50,7 @@ impl HostModel {
         let Some(container) = self.running(id) else { return Ok(()) };
         self.note_event(&container.id, EventAction::Kill);
         tokio::time::sleep(STOP.min(Duration::from_millis(grace_ms))).await;
-        // What hangs does not obey either.
+        // A program that hangs ignores the stop signal too, and is killed.
         let code = if container.behaviour == Behaviour::Hangs { KILLED } else { 0 };
         self.end_started(&container.id, container.starts, code);
         self.note_event(&container.id, EventAction::Stop);
@@ -72,9 +72,9 @@ impl HostModel {
     }
 }
 
-/// What somebody does on the host, or what happens to it.
+/// Manual actions on the host, and events of it.
 impl HostModel {
-    /// `docker stop` by hand.
+    /// Runs `docker stop`.
     ///
     /// # Errors
     /// As [`HostModel::stop_container`].
@@ -82,7 +82,7 @@ impl HostModel {
         self.stop_container(id, 10_000).await
     }
 
-    /// `docker kill` by hand.
+    /// Runs `docker kill`.
     pub fn kill_by_hand(&self, id: &str) {
         if let Some(container) = self.running(id) {
             self.note_event(&container.id, EventAction::Kill);
@@ -90,26 +90,26 @@ impl HostModel {
         }
     }
 
-    /// `docker rm --force` by hand.
+    /// Runs `docker rm --force`.
     pub fn remove_by_hand(&self, id: &str) {
         self.kill_by_hand(id);
         self.forget_container(id);
     }
 
-    /// The program of a container ends by itself.
+    /// Ends the program of a container, as if by itself.
     pub fn end_by_itself(&self, id: &str, code: i64) {
         if let Some(container) = self.running(id) {
             self.end_started(&container.id, container.starts, code);
         }
     }
 
-    /// Somebody makes and starts a container by hand.
+    /// Creates and starts a container, as `docker run` does.
     pub fn run_by_hand(&self, new: NewContainer) {
         let now_ms = self.now_ms();
         let mut state = self.state();
         let id = format!("{:064x}", state.next_serial());
         state.engine.insert(id.clone(), now_ms, new);
-        // It is there: it was just taken in.
+        // It exists, because it was just added.
         let _started = state.engine.start(&id, now_ms, Behaviour::Good).is_ok();
         drop(state);
         self.notify(Daemon::Engine);

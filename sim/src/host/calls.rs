@@ -6,11 +6,11 @@ use tokio::time::Instant;
 use super::HostModel;
 use crate::{Daemon, Fault, Verb};
 
-/// More calls in one moment of tokio's clock are a loop that never waits: on a paused
-/// clock it would go on for ever.
+/// The limit of calls in one instant of tokio's clock. More come from a loop that never waits,
+/// which would run for ever on a paused clock.
 const CALLS_AT_ONCE_MAX: usize = 10_000;
 
-/// A call that was made, failed ones too.
+/// A call to a daemon, whether it failed or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     pub daemon: Daemon,
@@ -18,20 +18,20 @@ pub struct Call {
 }
 
 impl HostModel {
-    /// Every call that was made, oldest first.
+    /// Returns every call that was made, oldest first.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
     }
 
-    /// How many calls were made.
+    /// Returns the number of calls that were made.
     #[must_use]
     pub fn calls_made(&self) -> watch::Receiver<usize> {
         self.0.calls_made.subscribe()
     }
 
-    /// The call that was one too many in one moment, after which no call is answered:
-    /// whoever calls never waits.
+    /// Returns the call that exceeded the limit of calls in one instant, after which no call is
+    /// answered. Its caller loops without waiting.
     #[must_use]
     pub fn stuck(&self) -> Option<Call> {
         let state = self.state();
@@ -69,7 +69,7 @@ impl HostModel {
     /// Waits while the call is held, and fails if it should.
     pub(crate) async fn enter(&self, daemon: Daemon, verb: Verb) -> Result<(), Fault> {
         if !self.record(daemon, verb) {
-            // So that time goes on, and somebody sees it.
+            // Pending, so that the clock of the test goes on and `stuck` is read.
             return std::future::pending().await;
         }
         let mut gate = self.state().faults.gate(daemon, verb).subscribe();
@@ -78,7 +78,7 @@ impl HostModel {
         self.state().faults.next(daemon, verb)
     }
 
-    /// Records a call; false where it is one too many.
+    /// Records a call, and returns false if it exceeds the limit.
     fn record(&self, daemon: Daemon, verb: Verb) -> bool {
         let now = Instant::now();
         let mut state = self.state();

@@ -4,34 +4,34 @@ use std::path::Path;
 
 use crate::HostModel;
 
-/// What systemd knows of a unit from its files.
+/// The definition of a unit in its files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Definition {
-    /// The unit file; empty where there is none.
+    /// The path of the unit file; empty if there is none.
     pub(super) fragment_path: String,
     /// The unit file and its drop-ins, one after the other.
     text: String,
 }
 
 impl Definition {
-    /// Whether a unit file stands behind it.
+    /// Returns true if the unit has a unit file.
     pub(super) fn is_there(&self) -> bool {
         !self.fragment_path.is_empty()
     }
 
-    /// The last value of a key.
+    /// Returns the last value of a key.
     fn value(&self, key: &str) -> Option<&str> {
         let values = self.text.lines().filter_map(|line| line.strip_prefix(key));
         values.filter_map(|rest| rest.strip_prefix('=')).next_back()
     }
 
-    /// The command of the main process; none for one that the model runs by itself.
+    /// Returns the command of the main process; none for a unit that the model runs by itself.
     pub(super) fn command(&self) -> Option<Vec<String>> {
         let command = self.value("ExecStart")?;
         Some(command.split_whitespace().map(str::to_owned).collect())
     }
 
-    /// Whether it counts as started only when its main process says so.
+    /// Returns true if the unit is active only after its main process has sent `READY=1`.
     pub(super) fn is_notify(&self) -> bool {
         self.value("Type") == Some("notify")
     }
@@ -52,18 +52,18 @@ impl Definition {
         self.span_ms("TimeoutStopSec", 90_000)
     }
 
-    /// So many starts within so many milliseconds, and no more.
+    /// Returns the largest number of starts and the interval in milliseconds for which it holds.
     pub(super) fn start_limit(&self) -> (usize, u64) {
         let burst = self.value("StartLimitBurst").and_then(|value| value.parse().ok());
         (burst.unwrap_or(5), self.span_ms("StartLimitIntervalSec", 10_000))
     }
 
-    /// The signal that a stop sends.
+    /// Returns the name of the signal that a stop sends.
     pub(super) fn stop_signal(&self) -> &str {
         self.value("KillSignal").unwrap_or("SIGTERM")
     }
 
-    /// `90s`, `90000ms`, or a bare number of seconds (systemd.time(7)).
+    /// Parses `90s`, `90000ms`, or a bare number of seconds (systemd.time(7)).
     fn span_ms(&self, key: &str, default_ms: u64) -> u64 {
         let Some(value) = self.value(key) else { return default_ms };
         let (number, factor) = match value.strip_suffix("ms") {
@@ -75,7 +75,7 @@ impl Definition {
 }
 
 impl HostModel {
-    /// What the files say now. A file that cannot be read is none.
+    /// Reads the files of a unit. A file that cannot be read counts as missing.
     pub(super) fn read_definition(&self, name: &str) -> Definition {
         let folder = &self.settings().unit_files;
         let read = |path: &Path| std::fs::read_to_string(path).ok();

@@ -1,4 +1,4 @@
-//! What systemd was asked for and has not finished.
+//! The jobs of units: what systemd was asked for and has not finished.
 
 use super::{ActiveState, UnitError};
 use crate::{Daemon, HostModel};
@@ -7,7 +7,7 @@ use crate::{Daemon, HostModel};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Job(pub u32);
 
-/// What a job does.
+/// The kind of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Start,
@@ -23,7 +23,7 @@ pub(super) struct Pending {
 }
 
 impl HostModel {
-    /// Begins a job in the place of one that the unit has.
+    /// Starts a job, which replaces the unfinished one of the unit.
     pub(super) fn begin_job(&self, name: &str, kind: Kind) -> Result<Job, UnitError> {
         let on_disk = self.read_definition(name);
         let mut state = self.state();
@@ -44,7 +44,7 @@ impl HostModel {
         drop(state);
         match (kind, active, has_process) {
             (Kind::Start, ActiveState::Active, _) => self.finish_job(name),
-            // It is being started already, and this job ends with that.
+            // The unit is starting already, and the job ends when it has started.
             (Kind::Start, ActiveState::Activating, true) => {}
             (Kind::Restart | Kind::Stop, _, true) => self.ask_to_stop(name),
             (Kind::Stop, _, false) => self.rest(name),
@@ -53,7 +53,7 @@ impl HostModel {
         Ok(Job(number))
     }
 
-    /// The job of a unit is over, however it came out.
+    /// Ends the job of a unit, whatever its result.
     pub(super) fn finish_job(&self, name: &str) {
         let mut state = self.state();
         let ends = state.units.ends.clone();

@@ -9,7 +9,7 @@ use super::process::{Process, Signal};
 use super::{ActiveState, ExitCause, Unit, ms};
 use crate::{Daemon, HostModel};
 
-/// How long the program of a package takes to start.
+/// The time that the program of a package takes to start.
 const PACKAGED_START: Duration = Duration::from_millis(100);
 
 impl HostModel {
@@ -31,7 +31,7 @@ impl HostModel {
         (unit.stops, unit.verdict) = (false, None);
         let command = unit.definition.command();
         let Some(command) = command.filter(|_| unit.definition.is_notify()) else {
-            // A program of the distribution.
+            // A packaged unit, whose program the model runs itself.
             unit.enter(ActiveState::Activating, now_ms);
             let epoch = unit.epoch;
             drop(state);
@@ -81,7 +81,7 @@ impl HostModel {
         });
     }
 
-    /// Sends the stop signal and, when that is not obeyed in time, kills.
+    /// Sends the stop signal, and kills the main process if it does not end in time.
     pub(super) fn ask_to_stop(&self, name: &str) {
         let now_ms = self.now_ms();
         let mut state = self.state();
@@ -107,7 +107,7 @@ impl HostModel {
         self.notify(Daemon::Systemd);
     }
 
-    /// A unit without a process is stopped: it rests, and its job is over.
+    /// Stops a unit that has no process, and ends its job.
     pub(super) fn rest(&self, name: &str) {
         let now_ms = self.now_ms();
         if let Some(unit) = self.state().units.units.get_mut(name)
@@ -122,7 +122,7 @@ impl HostModel {
         self.finish_job(name);
     }
 
-    /// The main process says that it is ready.
+    /// Makes a unit active because its main process is ready.
     pub(super) fn process_ready(&self, name: &str, number: u64) {
         let now_ms = self.now_ms();
         {
@@ -137,7 +137,7 @@ impl HostModel {
         self.finish_job(name);
     }
 
-    /// The main process says what it does.
+    /// Sets the status text that the main process sent.
     pub(super) fn process_says(&self, name: &str, number: u64, text: &str) {
         if let Some(unit) = self.state().units.units.get_mut(name)
             && unit.runs(number)
@@ -146,7 +146,7 @@ impl HostModel {
         }
     }
 
-    /// The main process asks for more time to start.
+    /// Extends the start time-out because the main process asks for it.
     pub(super) fn extend_timeout(&self, name: &str, number: u64, by: Duration) {
         let epoch = {
             let mut state = self.state();
@@ -160,7 +160,8 @@ impl HostModel {
         self.time_out_start(name, epoch, by);
     }
 
-    /// The main process has ended: what follows depends on the job and the file.
+    /// Handles the end of the main process. The next state depends on the job of the unit and
+    /// on its file.
     pub(super) fn process_ended(&self, name: &str, number: u64, cause: ExitCause) {
         let now_ms = self.now_ms();
         let mut state = self.state();
@@ -226,7 +227,7 @@ impl HostModel {
         });
     }
 
-    /// Power goes: every process is killed, and systemd forgets everything.
+    /// Kills every process and forgets every unit, as a loss of power does.
     pub(crate) fn kill_all_processes(&self) {
         let mut state = self.state();
         for unit in state.units.units.values_mut() {
@@ -241,7 +242,7 @@ impl HostModel {
 }
 
 impl Unit {
-    /// Whether nothing has happened to it since.
+    /// Returns true if the unit has not entered another state since.
     fn is_in(&self, epoch: u64) -> bool {
         self.epoch == epoch
     }

@@ -1,4 +1,4 @@
-//! The main process of a unit, as a value that is handed to whoever runs it.
+//! The main process of a unit, as a value that is given to the code that runs it.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use tokio::sync::{mpsc, watch};
 use super::ExitCause;
 use crate::HostModel;
 
-/// A signal that a process is sent.
+/// A signal to a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
-    /// The one that systemd stops the unit with.
+    /// The `KillSignal=` of the unit, if that is not SIGTERM.
     Stop,
-    /// SIGTERM that somebody sent.
+    /// SIGTERM.
     Terminate,
-    /// SIGHUP, by which it reads its settings again.
+    /// SIGHUP, which makes the process read its settings again.
     Hangup,
 }
 
-/// What systemd keeps of a process that runs.
+/// The data of systemd about a running process.
 pub(super) struct Running {
     pub(super) number: u64,
     pub(super) signals: mpsc::UnboundedSender<Signal>,
     pub(super) killed: watch::Sender<bool>,
 }
 
-/// The main process of a unit. Whoever runs it says how it ended; one that is
-/// dropped before that counts as killed.
+/// The main process of a unit. [`Process::exit`] ends it; a process that is dropped before
+/// counts as killed.
 pub struct Process {
     host: HostModel,
     unit: String,
@@ -37,7 +37,7 @@ pub struct Process {
     has_ended: bool,
 }
 
-/// What a process says to systemd; clones speak for the same process.
+/// Sends notices of a process to systemd. A clone sends for the same process.
 #[derive(Clone)]
 pub struct Notifier {
     host: HostModel,
@@ -55,31 +55,31 @@ impl Process {
         (process, Running { number, signals: signal_sender, killed: kill_sender })
     }
 
-    /// The host it runs on.
+    /// Returns the host of the process.
     #[must_use]
     pub fn host(&self) -> &HostModel {
         &self.host
     }
 
-    /// The unit whose main process it is.
+    /// Returns the unit of the process.
     #[must_use]
     pub fn unit(&self) -> &str {
         &self.unit
     }
 
-    /// Program and arguments.
+    /// Returns the program and its arguments.
     #[must_use]
     pub fn command(&self) -> &[String] {
         &self.command
     }
 
-    /// Its line to systemd.
+    /// Returns the notifier of the process.
     #[must_use]
     pub fn notifier(&self) -> Notifier {
         Notifier { host: self.host.clone(), unit: self.unit.clone(), number: self.number }
     }
 
-    /// The next signal; pending for ever when none can come any more.
+    /// Waits for the next signal, or for ever if none can come any more.
     pub async fn signal(&mut self) -> Signal {
         match self.signals.recv().await {
             Some(signal) => signal,
@@ -87,13 +87,13 @@ impl Process {
         }
     }
 
-    /// Completes when the process is killed (SIGKILL): it does nothing more.
+    /// Returns a receiver that becomes true when the process is killed (SIGKILL).
     #[must_use]
     pub fn killed(&self) -> watch::Receiver<bool> {
         self.killed.clone()
     }
 
-    /// The process has ended with this status.
+    /// Ends the process with this status.
     pub fn exit(mut self, status: i32) {
         self.has_ended = true;
         self.host.process_ended(&self.unit, self.number, ExitCause::Exited(status));
@@ -110,12 +110,12 @@ impl Drop for Process {
 }
 
 impl Notifier {
-    /// Says that it is ready (`READY=1`).
+    /// Reports that the process is ready (`READY=1`).
     pub fn ready(&self) {
         self.host.process_ready(&self.unit, self.number);
     }
 
-    /// Says how it is, for people (`STATUS=…`).
+    /// Sets the status line (`STATUS=…`).
     pub fn status(&self, text: &str) {
         self.host.process_says(&self.unit, self.number, text);
     }
@@ -141,7 +141,7 @@ impl HostModel {
         let state = self.state();
         let running = state.units.units.get(unit).and_then(|unit| unit.process.as_ref());
         if let Some(running) = running {
-            // One that has just ended hears nothing.
+            // A process that has just ended receives nothing.
             let _heard = running.signals.send(signal).is_ok();
         }
     }

@@ -1,6 +1,5 @@
-//! The calls of the engine's API that this agent makes, each on one container
-//! by its id. [`super::Engine`] makes them over the engine's socket; a model of
-//! a host can answer them in its place.
+//! The calls of the engine's API that this agent makes. [`super::Engine`] makes them over
+//! the engine's socket; a model of a host can answer them in its place.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,73 +8,45 @@ use async_trait::async_trait;
 use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerCreateBody, ContainerSummary};
 use oml_common::document::instance::Container;
-use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
-use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
+use crate::runtime::{ContainerCalls, PullProgress, RuntimeError};
 
-/// What the engine says of itself.
+/// The settings of the engine.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EngineInfo {
-    /// The log driver that it uses when none is asked for.
+    /// The default log driver.
     pub(super) log_driver: String,
-    /// Where it keeps images and containers.
+    /// The folder of images and containers.
     pub(super) root: Option<PathBuf>,
 }
 
-/// The engine's verbs, each bounded in time and with an error that says what was
-/// tried. They decide nothing.
+/// The calls of the engine. Each is bounded in time, and its error names the call. No call
+/// makes a decision.
 #[async_trait]
-pub(super) trait EngineCalls: std::fmt::Debug + Send + Sync + 'static {
-    /// Every container on the host, ours or not, running or not.
+pub(super) trait EngineCalls: ContainerCalls + std::fmt::Debug {
+    /// Lists every container on the host, ours or not, running or not.
     async fn containers(&self) -> Result<Vec<ContainerSummary>, RuntimeError>;
 
-    /// Every container whose label `key` is `value`, running or not: far cheaper than all.
+    /// Lists every container whose label `key` is `value`, running or not. This costs the
+    /// engine far less than a list of all.
     async fn labelled(&self, key: &str, value: &str)
     -> Result<Vec<ContainerSummary>, RuntimeError>;
 
-    /// One container; none if it does not exist.
-    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError>;
-
-    /// Creates a container and gives its id.
+    /// Creates a container and returns its id.
     async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError>;
 
-    /// Starts a container; running already is fine.
-    async fn start(&self, id: &str) -> Result<(), RuntimeError>;
-
-    /// Stops a container with its grace; stopped or gone already is fine.
-    async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError>;
-
-    /// Waits without limit for a container's end.
-    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError>;
-
-    /// Gives a container another name.
+    /// Renames a container.
     async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError>;
 
-    /// Removes a container that does not run, never its volumes; gone already is fine.
+    /// Removes a container that does not run, but not its volumes. One that does not exist is
+    /// no error.
     async fn remove(&self, id: &str) -> Result<(), RuntimeError>;
 
-    /// Runs a command inside a running container for at most `limit`.
-    async fn exec(
-        &self,
-        id: &str,
-        command: &[String],
-        limit: Duration,
-    ) -> Result<ExecOutput, RuntimeError>;
-
-    /// The last lines that a container's program wrote, oldest first.
+    /// Reads the last lines that a container's program wrote, oldest first.
     async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError>;
 
-    /// What was done to a container from `since` to `until`; waits for an `until`
-    /// that is to come.
-    async fn container_events(
-        &self,
-        id: &str,
-        since: Timestamp,
-        until: Timestamp,
-    ) -> Result<ContainerEvents, RuntimeError>;
-
-    /// The names, with their digests, of all images that are completely present.
+    /// Lists the names, with their digests, of all images that are completely present.
     async fn image_names(&self) -> Result<Vec<String>, RuntimeError>;
 
     /// Pulls an image. Gives up when the registry sends nothing for `silence_max`.
@@ -87,9 +58,9 @@ pub(super) trait EngineCalls: std::fmt::Debug + Send + Sync + 'static {
         progress: &watch::Sender<PullProgress>,
     ) -> Result<(), RuntimeError>;
 
-    /// The engine's own settings.
+    /// Reads the settings of the engine.
     async fn info(&self) -> Result<EngineInfo, RuntimeError>;
 
-    /// Counts up for every change of a container, for ever.
+    /// Increments the counter at every change of a container. Never returns.
     async fn watch(&self, counter: &watch::Sender<u64>);
 }

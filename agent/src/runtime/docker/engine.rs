@@ -19,7 +19,9 @@ use tokio::sync::watch;
 use super::calls::{EngineCalls, EngineInfo};
 use super::socket::Engine;
 use super::{events, exec, failure, images, messages, time};
-use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
+use crate::runtime::{
+    ContainerCalls, ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited,
+};
 
 /// The time limit of a call.
 const CALL_LIMIT: Duration = Duration::from_secs(20);
@@ -32,8 +34,68 @@ impl Engine {
         options: ListContainersOptions,
     ) -> Result<Vec<ContainerSummary>, RuntimeError> {
         let client = self.client(CALL_LIMIT)?;
-        failure::within(CALL_LIMIT, ("list", "containers"), client.list_containers(Some(options)))
+        failure::within(CALL_LIMIT, "list", "containers", client.list_containers(Some(options)))
             .await
+    }
+}
+
+#[async_trait]
+impl ContainerCalls for Engine {
+    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
+        let client = self.client(CALL_LIMIT)?;
+        let call = client.inspect_container(id, None);
+        let answer = failure::within_if_there(CALL_LIMIT, "inspect", id, call).await?;
+        let Some(found) = answer else { return Ok(None) };
+        let state = found.state.unwrap_or_default();
+        let error = state.error.clone().unwrap_or_default();
+        Ok(Some(Inspected { state: time::state(&state), error }))
+    }
+
+    async fn start(&self, id: &str) -> Result<(), RuntimeError> {
+        let client = self.client(CALL_LIMIT)?;
+        failure::within(CALL_LIMIT, "start", id, client.start_container(id, None)).await
+    }
+
+    async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
+        let seconds = i32::try_from(grace_ms.div_ceil(1000)).unwrap_or(i32::MAX);
+        let options = StopContainerOptionsBuilder::new().t(seconds).build();
+        let limit = Duration::from_millis(grace_ms) + STOP_MARGIN;
+        let client = self.client(limit)?;
+        let call = client.stop_container(id, Some(options));
+        failure::within_if_there(limit, "stop", id, call).await.map(|_| ())
+    }
+
+    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
+        let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
+        let client = self.client(CALL_LIMIT)?;
+        let mut answers = std::pin::pin!(client.wait_container(id, Some(options)));
+        match answers.next().await {
+            Some(Ok(answer)) => Ok(Waited::Ended(answer.status_code)),
+            // The client library makes an error of every status but 0.
+            Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => {
+                Ok(Waited::Ended(code))
+            }
+            Some(Err(error)) => Err(failure::of("wait for", id, error)),
+            None => Ok(Waited::Lost),
+        }
+    }
+
+    async fn exec(
+        &self,
+        id: &str,
+        command: &[String],
+        limit: Duration,
+    ) -> Result<ExecOutput, RuntimeError> {
+        exec::run(self, id, command, limit).await
+    }
+
+    async fn container_events(
+        &self,
+        id: &str,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<ContainerEvents, RuntimeError> {
+        events::of(self, id, since, until).await
     }
 }
 
@@ -52,85 +114,28 @@ impl EngineCalls for Engine {
         self.list(ListContainersOptionsBuilder::new().all(true).filters(&filters).build()).await
     }
 
-    async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
-        let client = self.client(CALL_LIMIT)?;
-        let call = client.inspect_container(id, None);
-        let answer = failure::within_if_there(CALL_LIMIT, ("inspect", id), call).await?;
-        let Some(found) = answer else { return Ok(None) };
-        let state = found.state.unwrap_or_default();
-        let error = state.error.clone().unwrap_or_default();
-        Ok(Some(Inspected { state: time::state(&state), error }))
-    }
-
     async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
         let client = self.client(CALL_LIMIT)?;
         let call = client.create_container(Some(options), body);
-        failure::within(CALL_LIMIT, ("create", name), call).await.map(|created| created.id)
-    }
-
-    async fn start(&self, id: &str) -> Result<(), RuntimeError> {
-        let client = self.client(CALL_LIMIT)?;
-        failure::within(CALL_LIMIT, ("start", id), client.start_container(id, None)).await
-    }
-
-    async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
-        let seconds = i32::try_from(grace_ms.div_ceil(1000)).unwrap_or(i32::MAX);
-        let options = StopContainerOptionsBuilder::new().t(seconds).build();
-        let limit = Duration::from_millis(grace_ms) + STOP_MARGIN;
-        let client = self.client(limit)?;
-        let call = client.stop_container(id, Some(options));
-        failure::within_if_there(limit, ("stop", id), call).await.map(|_| ())
-    }
-
-    async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
-        let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
-        let client = self.client(CALL_LIMIT)?;
-        let mut answers = std::pin::pin!(client.wait_container(id, Some(options)));
-        match answers.next().await {
-            Some(Ok(answer)) => Ok(Waited::Ended(answer.status_code)),
-            // The client library makes an error of every status but 0.
-            Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => {
-                Ok(Waited::Ended(code))
-            }
-            Some(Err(error)) => Err(failure::of("wait for", id, error)),
-            None => Ok(Waited::Lost),
-        }
+        failure::within(CALL_LIMIT, "create", name, call).await.map(|created| created.id)
     }
 
     async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError> {
         let options = RenameContainerOptionsBuilder::new().name(name).build();
         let client = self.client(CALL_LIMIT)?;
-        failure::within(CALL_LIMIT, ("rename", id), client.rename_container(id, options)).await
+        failure::within(CALL_LIMIT, "rename", id, client.rename_container(id, options)).await
     }
 
     async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
         let options = RemoveContainerOptionsBuilder::new().v(false).force(false).build();
         let client = self.client(CALL_LIMIT)?;
         let call = client.remove_container(id, Some(options));
-        failure::within_if_there(CALL_LIMIT, ("remove", id), call).await.map(|_| ())
-    }
-
-    async fn exec(
-        &self,
-        id: &str,
-        command: &[String],
-        limit: Duration,
-    ) -> Result<ExecOutput, RuntimeError> {
-        exec::run(self, id, command, limit).await
+        failure::within_if_there(CALL_LIMIT, "remove", id, call).await.map(|_| ())
     }
 
     async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
         messages::log_tail(self, id).await
-    }
-
-    async fn container_events(
-        &self,
-        id: &str,
-        since: Timestamp,
-        until: Timestamp,
-    ) -> Result<ContainerEvents, RuntimeError> {
-        events::of(self, id, since, until).await
     }
 
     async fn image_names(&self) -> Result<Vec<String>, RuntimeError> {

@@ -100,7 +100,7 @@ pub(super) async fn of(
         }
         Ok(container_events)
     };
-    failure::within(HISTORY_LIMIT, ("read the events of", id), read).await
+    failure::within(HISTORY_LIMIT, "read the events of", id, read).await
 }
 
 fn add(events: &mut ContainerEvents, event: &EventMessage) {

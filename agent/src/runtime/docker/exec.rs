@@ -34,7 +34,7 @@ pub(super) async fn run(
         return Err(refused("was begun before and has not ended".to_owned()));
     }
     let begun = OnceCell::new();
-    let run = run_unbounded(engine, id, command, (limit, &begun));
+    let run = run_unbounded(engine, id, command, limit, &begun);
     match tokio::time::timeout(limit, run).await {
         Ok(output) => output,
         Err(_) => {
@@ -57,7 +57,7 @@ async fn runs_still(
     let Some(exec) = engine.unfinished.held().get(&key).cloned() else { return Ok(false) };
     let client = engine.client(limit)?;
     let call = client.inspect_exec(&exec);
-    let found = failure::within_if_there(limit, ("ask for a command in", short(id)), call);
+    let found = failure::within_if_there(limit, "ask for a command in", short(id), call);
     let runs = found.await?.is_some_and(|found| found.running == Some(true));
     if !runs {
         engine.unfinished.held().remove(&key);
@@ -69,7 +69,8 @@ async fn run_unbounded(
     engine: &Engine,
     id: &str,
     command: &[String],
-    (limit, begun): (Duration, &OnceCell<String>),
+    limit: Duration,
+    begun: &OnceCell<String>,
 ) -> Result<ExecOutput, RuntimeError> {
     let failed = |error| failure::of("run a command in", short(id), error);
     let client = engine.client(limit)?;

@@ -43,7 +43,8 @@ pub(super) fn of(verb: &'static str, object: &str, error: Error) -> RuntimeError
 /// Runs a call for at most `limit`.
 pub(super) async fn within<T>(
     limit: Duration,
-    (verb, object): (&'static str, &str),
+    verb: &'static str,
+    object: &str,
     call: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, RuntimeError> {
     match tokio::time::timeout(limit, call).await {
@@ -55,7 +56,8 @@ pub(super) async fn within<T>(
 /// Like [`within`]; none when the engine says that there is no such object.
 pub(super) async fn within_if_there<T>(
     limit: Duration,
-    (verb, object): (&'static str, &str),
+    verb: &'static str,
+    object: &str,
     call: impl Future<Output = Result<T, Error>>,
 ) -> Result<Option<T>, RuntimeError> {
     match tokio::time::timeout(limit, call).await {

@@ -57,14 +57,14 @@ fn name(container: &Container) -> String {
 pub(super) async fn names(engine: &Engine) -> Result<Vec<String>, RuntimeError> {
     let client = engine.client(CALL_LIMIT)?;
     let call = client.list_images(None::<ListImagesOptions>);
-    let images = failure::within(CALL_LIMIT, ("list", "images"), call).await?;
+    let images = failure::within(CALL_LIMIT, "list", "images", call).await?;
     Ok(images.into_iter().flat_map(|image| image.repo_digests).collect())
 }
 
 /// Asks the engine for its own settings.
 pub(super) async fn settings(engine: &Engine) -> Result<EngineInfo, RuntimeError> {
     let client = engine.client(CALL_LIMIT)?;
-    let info = failure::within(CALL_LIMIT, ("ask for", "settings"), client.info()).await?;
+    let info = failure::within(CALL_LIMIT, "ask for", "settings", client.info()).await?;
     let root = info.docker_root_dir.map(PathBuf::from);
     Ok(EngineInfo { log_driver: info.logging_driver.unwrap_or_default(), root })
 }

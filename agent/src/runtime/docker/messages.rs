@@ -45,7 +45,7 @@ pub(super) async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, R
         }
         Ok(lines)
     };
-    failure::within(LIMIT, ("read the log of", id), read).await
+    failure::within(LIMIT, "read the log of", id, read).await
 }
 
 /// One line without control characters, cut to a readable length.

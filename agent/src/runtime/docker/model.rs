@@ -17,7 +17,9 @@ use tokio::sync::watch;
 use super::Docker;
 use super::calls::{EngineCalls, EngineInfo};
 use crate::paths::Paths;
-use crate::runtime::{ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited};
+use crate::runtime::{
+    ContainerCalls, ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited,
+};
 
 /// Turns an error of the model into the one that the engine's answer would be.
 fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> RuntimeError {
@@ -34,14 +36,6 @@ fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> Runt
         };
         let detail = error.to_string();
         RuntimeError::Refused { verb, object: object.to_owned(), detail, transient }
-    }
-}
-
-/// Whether an object that is gone counts as done.
-fn if_there<T>(done: Result<T, EngineError>) -> Result<(), EngineError> {
-    match done {
-        Ok(_) | Err(EngineError::NoContainer(_)) => Ok(()),
-        Err(error) => Err(error),
     }
 }
 
@@ -88,40 +82,10 @@ impl Docker {
 }
 
 #[async_trait]
-impl EngineCalls for Model {
-    async fn containers(&self) -> Result<Vec<ContainerSummary>, RuntimeError> {
-        let containers = self.0.list_containers().await.map_err(failure("list", "containers"))?;
-        Ok(containers.into_iter().map(summary).collect())
-    }
-
-    async fn labelled(
-        &self,
-        key: &str,
-        value: &str,
-    ) -> Result<Vec<ContainerSummary>, RuntimeError> {
-        let containers = self.0.list_containers().await.map_err(failure("list", "containers"))?;
-        let has_label = |container: &oml_sim::Container| {
-            container.labels.get(key).is_some_and(|found| found == value)
-        };
-        Ok(containers.into_iter().filter(has_label).map(summary).collect())
-    }
-
+impl ContainerCalls for Model {
     async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
         let found = self.0.inspect_container(id).await.map_err(failure("inspect", id))?;
         Ok(found.map(|found| Inspected { state: state(&found.state), error: String::new() }))
-    }
-
-    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
-        let mounts = body.host_config.and_then(|config| config.mounts).unwrap_or_default();
-        let labels: HashMap<String, String> = body.labels.unwrap_or_default();
-        let new = NewContainer {
-            name: name.to_owned(),
-            image: body.image.unwrap_or_default(),
-            labels: labels.into_iter().collect(),
-            volumes: mounts.into_iter().filter_map(|mount| mount.source).collect(),
-            environment: body.env.unwrap_or_default(),
-        };
-        self.0.create_container(new).await.map_err(failure("create", name))
     }
 
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
@@ -129,7 +93,7 @@ impl EngineCalls for Model {
     }
 
     async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError> {
-        if_there(self.0.stop_container(id, grace_ms).await).map_err(failure("stop", id))
+        self.0.stop_container(id, grace_ms).await.map_err(failure("stop", id))
     }
 
     async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
@@ -137,14 +101,6 @@ impl EngineCalls for Model {
             oml_sim::WaitEnd::Ended(code) => Ok(Waited::Ended(code)),
             oml_sim::WaitEnd::Lost => Ok(Waited::Lost),
         }
-    }
-
-    async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError> {
-        self.0.rename_container(id, name).await.map_err(failure("rename", id))
-    }
-
-    async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
-        if_there(self.0.remove_container(id).await).map_err(failure("remove", id))
     }
 
     /// Commands of the model end at once.
@@ -156,10 +112,6 @@ impl EngineCalls for Model {
     ) -> Result<ExecOutput, RuntimeError> {
         let answer = self.0.exec(id, command).await.map_err(failure("run a command in", id))?;
         Ok(ExecOutput { exit_code: answer.exit_code, stdout: answer.stdout })
-    }
-
-    async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
-        self.0.container_log(id).await.map_err(failure("read the log of", id))
     }
 
     async fn container_events(
@@ -180,6 +132,51 @@ impl EngineCalls for Model {
             }
         }
         Ok(container_events)
+    }
+}
+
+#[async_trait]
+impl EngineCalls for Model {
+    async fn containers(&self) -> Result<Vec<ContainerSummary>, RuntimeError> {
+        let containers = self.0.list_containers().await.map_err(failure("list", "containers"))?;
+        Ok(containers.into_iter().map(summary).collect())
+    }
+
+    async fn labelled(
+        &self,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<ContainerSummary>, RuntimeError> {
+        let containers = self.0.list_containers().await.map_err(failure("list", "containers"))?;
+        let has_label = |container: &oml_sim::Container| {
+            container.labels.get(key).is_some_and(|found| found == value)
+        };
+        Ok(containers.into_iter().filter(has_label).map(summary).collect())
+    }
+
+    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
+        let mounts = body.host_config.and_then(|config| config.mounts).unwrap_or_default();
+        let labels: HashMap<String, String> = body.labels.unwrap_or_default();
+        let new = NewContainer {
+            name: name.to_owned(),
+            image: body.image.unwrap_or_default(),
+            labels: labels.into_iter().collect(),
+            volumes: mounts.into_iter().filter_map(|mount| mount.source).collect(),
+            environment: body.env.unwrap_or_default(),
+        };
+        self.0.create_container(new).await.map_err(failure("create", name))
+    }
+
+    async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError> {
+        self.0.rename_container(id, name).await.map_err(failure("rename", id))
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
+        self.0.remove_container(id).await.map_err(failure("remove", id))
+    }
+
+    async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
+        self.0.container_log(id).await.map_err(failure("read the log of", id))
     }
 
     async fn image_names(&self) -> Result<Vec<String>, RuntimeError> {

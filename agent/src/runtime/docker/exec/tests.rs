@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::calls::EngineCalls as _;
 use super::super::stub::Stub;
 use super::*;
+use crate::runtime::ContainerCalls as _;
 
 #[tokio::test]
 async fn a_command_that_hangs_is_not_begun_again_before_it_has_ended() {
