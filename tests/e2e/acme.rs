@@ -3,15 +3,15 @@
 use anyhow::{Context as _, Result};
 use oml_tests::Fleet;
 use oml_tests::fleet::CONTROLLER;
+use oml_tests::observe::{
+    SOON, node_of, now_ms, sh, start_times, status, wait_ready, wait_ready_after,
+};
 use oml_tests::trial::check;
 use serde_json::Value;
 
 use crate::Case;
 use crate::omlctl::Watch;
 use crate::pool::Kind;
-use oml_tests::observe::{
-    SOON, node_of, now_ms, sh, start_times, status, wait_ready, wait_ready_after,
-};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "apply_makes_every_component_healthy", every_component_is_healthy),

@@ -3,11 +3,11 @@
 
 use anyhow::Result;
 use oml_tests::Fleet;
+use oml_tests::observe::{start_times, status};
 use oml_tests::trial::check;
 
 use crate::Case;
 use crate::pool::Kind;
-use oml_tests::observe::{start_times, status};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "every_mistake_is_reported_with_its_location_and_changes_nothing", mistakes),

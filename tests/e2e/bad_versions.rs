@@ -2,11 +2,11 @@
 
 use anyhow::{Context as _, Result};
 use oml_tests::Fleet;
+use oml_tests::observe::{start_times, wait_ready};
 use oml_tests::trial::check;
 
 use crate::Case;
 use crate::pool::Kind;
-use oml_tests::observe::{start_times, wait_ready};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "an_asterisk_that_exits_at_once_is_rolled_back", |fleet| {

@@ -7,14 +7,14 @@ use anyhow::{Context, Result};
 use oml_lab::until;
 use oml_tests::Fleet;
 use oml_tests::fleet::CONTROLLER;
+use oml_tests::observe::{
+    SOON, newest_revision, now_ms, sh, start_times, status, wait_ready, wait_ready_after,
+};
 use oml_tests::trial::check;
 
 use crate::Case;
 use crate::omlctl::Running;
 use crate::pool::Kind;
-use oml_tests::observe::{
-    SOON, newest_revision, now_ms, sh, start_times, status, wait_ready, wait_ready_after,
-};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "an_agent_killed_at_any_step_leaves_the_host_running", agent_killed),

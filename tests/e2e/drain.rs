@@ -3,11 +3,11 @@
 use anyhow::{Context as _, Result};
 use oml_lab::{HostProcess, until};
 use oml_tests::Fleet;
+use oml_tests::observe::{SOON, sh, start_times, wait_instance, wait_ready};
 use oml_tests::trial::check;
 
 use crate::Case;
 use crate::pool::Kind;
-use oml_tests::observe::{SOON, sh, start_times, wait_instance, wait_ready};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "a_change_waits_for_the_calls_and_cuts_none", waits),

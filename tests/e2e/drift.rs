@@ -6,15 +6,15 @@ use std::time::Duration;
 use anyhow::Result;
 use oml_lab::until;
 use oml_tests::Fleet;
+use oml_tests::observe::{
+    SOON, instance, now_ms, sh, start_times, wait_instance, wait_instance_within, wait_ready,
+    wait_ready_after, wait_reported_after,
+};
 use oml_tests::trial::check;
 use serde_json::Value;
 
 use crate::Case;
 use crate::pool::Kind;
-use oml_tests::observe::{
-    SOON, instance, now_ms, sh, start_times, wait_instance, wait_instance_within, wait_ready,
-    wait_ready_after, wait_reported_after,
-};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_removed_stopped_or_killed_container_is_restored_and_reported_as_drift", drift),

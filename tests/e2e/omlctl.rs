@@ -8,9 +8,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use oml_tests::Fleet;
-use serde_json::Value;
-
 use oml_tests::observe::SOON;
+use serde_json::Value;
 
 /// A running program on this machine. Dropping the value kills it.
 pub(crate) struct Running(Child);

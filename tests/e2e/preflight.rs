@@ -3,11 +3,11 @@
 use anyhow::Result;
 use oml_lab::until;
 use oml_tests::Fleet;
+use oml_tests::observe::{SOON, sh, start_times, wait_instance, wait_ready};
 use oml_tests::trial::check;
 
 use crate::Case;
 use crate::pool::Kind;
-use oml_tests::observe::{SOON, sh, start_times, wait_instance, wait_ready};
 
 pub(crate) const CASES: &[Case] =
     &[(Kind::Tiny, "a_port_in_use_by_another_program_blocks_the_change_and_stops_nothing", port)];

@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::Result;
 use oml_lab::Fault;
 use oml_tests::Fleet;
+use oml_tests::observe::{sh, start_times, wait_instance_within};
 use oml_tests::trial::check;
 
 use crate::Case;
 use crate::pool::Kind;
-use oml_tests::observe::{sh, start_times, wait_instance_within};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_tag_that_is_not_in_the_registry_is_refused", unknown_tag),

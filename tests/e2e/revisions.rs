@@ -2,11 +2,11 @@
 
 use anyhow::{Context as _, Result};
 use oml_tests::Fleet;
+use oml_tests::observe::{newest_revision, revisions, wait_ready};
 use oml_tests::trial::check;
 
 use crate::Case;
 use crate::pool::Kind;
-use oml_tests::observe::{newest_revision, revisions, wait_ready};
 
 pub(crate) const CASES: &[Case] =
     &[(Kind::Tiny, "a_rollback_makes_a_new_revision_with_the_earlier_content", rollback)];

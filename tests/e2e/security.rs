@@ -3,11 +3,11 @@
 use anyhow::Result;
 use oml_tests::Fleet;
 use oml_tests::fleet::{CONTROLLER, LAB_SECRET};
+use oml_tests::observe::{SOON, sh};
 use oml_tests::trial::check;
 
 use crate::Case;
 use crate::pool::Kind;
-use oml_tests::observe::{SOON, sh};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_token_enrols_one_host_under_one_name", tokens),

@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::Result;
 use oml_tests::Fleet;
 use oml_tests::fleet::CONTROLLER;
+use oml_tests::observe::{now_ms, sh, start_times, wait_ready_after};
 use oml_tests::trial::check;
 
 use crate::Case;
 use crate::pool::Kind;
-use oml_tests::observe::{now_ms, sh, start_times, wait_ready_after};
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "the_units_are_hardened", hardened),

@@ -1,7 +1,6 @@
-//! Stories of operators as text: commands with what they print right below,
-//! played by the real controller, the real agents and the real supervisors, all
-//! in one thread, on models of hosts and on a clock that only goes when nothing
-//! else is to be done.
+//! Stories of operators as text: commands, each with its output below. They are played
+//! by the real controller, agents and supervisors, all in one thread, on models of
+//! hosts. The clock advances only when there is nothing else to do.
 //!
 //! | command | what it does |
 //! |---|---|
@@ -9,7 +8,7 @@
 //! | `tenant <<END` … `END`, `apply` | the specification, and sending it |
 //! | `set asterisk=230215.01`, `rollback 3` | the other changes of an operator |
 //! | `version asterisk 230215.01 hangs` | also `exits-at-once`, `dies-after 4s`, `unhealthy-after 4s`, `good` |
-//! | `calls acme-voice asterisk 12` | what a count would give; also `unknown` |
+//! | `calls acme-voice asterisk 12` | the result of a count; also `unknown` |
 //! | `registry away`, `registry back` | pulls fail, and work again |
 //! | `node acme-voice lost`, `… back` | its network; also `removed`, `joins again` |
 //! | `agent acme-voice killed`, `… started`, `… forgets` | its process; its state folder |
@@ -43,7 +42,7 @@ use seen::Seen;
 use watchdog::Watchdog;
 use world::World;
 
-/// Steps that one change has; more would never end.
+/// The most steps that one change may have; a change with more is taken to be endless.
 const STEPS_MAX: usize = 200;
 
 /// Why a script could not be played to its end.
@@ -52,7 +51,7 @@ pub(crate) enum ScenarioError {
     /// The script itself is wrong.
     #[error("line {line}: {message}")]
     Mistake {
-        /// Its line, counted from 1.
+        /// The line in the script, counted from 1.
         line: usize,
         message: String,
     },
@@ -96,8 +95,8 @@ pub(crate) fn play(name: &str, script: &str) -> Result<String, ScenarioError> {
     })
 }
 
-/// Lets something happen in a world of its own: one thread, whose clock goes on
-/// only when nothing else is to be done.
+/// Runs a story in a world of its own. It has one thread, whose clock advances only when
+/// there is nothing else to do.
 fn in_a_world<T>(
     name: &str,
     story: impl AsyncFnOnce(&mut World) -> Result<T, ScenarioError>,
@@ -117,7 +116,7 @@ fn in_a_world<T>(
     })
 }
 
-/// Lets a world's time stand still; returns when that is found.
+/// Makes the time of a world stand still, and returns when the watchdog has found it.
 pub(crate) fn finds_a_livelock() -> bool {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let Ok(runtime) = runtime.start_paused(true).enable_all().build() else { return false };
@@ -125,7 +124,7 @@ pub(crate) fn finds_a_livelock() -> bool {
     let watchdog = Watchdog::with_limit(
         runtime.handle().clone(),
         Duration::from_millis(200),
-        // Whoever loops below still listens.
+        // The loop below holds the receiver until it has heard this.
         move || {
             let _heard = found.send(()).is_ok();
         },
@@ -139,7 +138,8 @@ pub(crate) fn finds_a_livelock() -> bool {
     true
 }
 
-/// The node and the deed of `at each step of NODE: DEED`; none for another command.
+/// Returns the node and the deed of `at each step of NODE: DEED`, or `None` for another
+/// command.
 fn at_each_step(command: &Command) -> Result<Option<(NodeName, String)>, ScenarioError> {
     let Some(rest) = command.text.strip_prefix("at each step of ") else { return Ok(None) };
     let (node, deed) = rest.split_once(": ").ok_or_else(|| verbs::mistake("no deed"))?;
@@ -207,7 +207,7 @@ fn replay(replays: Replays<'_>, number: usize) -> Result<Option<String>, Scenari
     })
 }
 
-/// What an agent has done when it reaches a place.
+/// Returns what an agent has done when it reaches a place.
 fn meaning(place: &str) -> &'static str {
     match place {
         "A0" => "intent recorded",
@@ -233,7 +233,7 @@ fn meaning(place: &str) -> &'static str {
 }
 
 impl ScenarioError {
-    /// Adds where in the script it was, and what was printed before.
+    /// Adds the line of the script, and what was printed before.
     fn below(self, line: usize, printed: &[String]) -> Self {
         match self {
             Self::Mistake { message, .. } => Self::Mistake { line, message },

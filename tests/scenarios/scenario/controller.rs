@@ -51,7 +51,7 @@ const NODE_LIFETIME_MS: u64 = 10 * 365 * 24 * 3_600_000;
 /// The catalogs that tenants of scripts are made from.
 const CATALOGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../catalog");
 
-/// The one controller.
+/// The controller of a script.
 pub(super) struct Controller {
     pub(super) ops: Ops,
     pub(super) tenant: TenantId,
@@ -61,14 +61,14 @@ pub(super) struct Controller {
     _running: JoinSet<()>,
 }
 
-/// One end of a connection, and who is at the other.
+/// One end of a connection, with the identity of the peer.
 struct Pipe {
     stream: DuplexStream,
     info: ConnectionInfo,
 }
 
 impl Controller {
-    /// Starts it; `folder` is for its keys.
+    /// Starts the controller, with its keys in `folder`.
     pub(super) async fn start(env: Env, folder: &Path, registry: oml_sim::Registry) -> Self {
         let authority = Authority::create(folder, "scenario", env.now(), env.random());
         let policy_env = env.clone();
@@ -109,7 +109,7 @@ impl Controller {
         }
     }
 
-    /// How an agent reaches the controller while it is reachable.
+    /// Returns the function with which an agent connects to the controller.
     pub(super) fn dial(&self, reachable: watch::Receiver<bool>) -> Dial {
         let connections = self.connections.clone();
         Box::new(move |address, credentials| {
@@ -129,7 +129,7 @@ impl Controller {
         })
     }
 
-    /// Lets a host join, and gives its certificate and key.
+    /// Enrols a host, and returns its certificate and key.
     pub(super) async fn enroll(
         &self,
         node: &NodeName,
@@ -175,12 +175,12 @@ impl Controller {
         self.ops.changes.make(request, &context).await
     }
 
-    /// Everything about the tenant's rollout; none before the first revision.
+    /// Returns the facts about the tenant's rollout; none before the first revision.
     pub(super) async fn snapshot(&self) -> Option<TenantSnapshot> {
         self.ops.status.tenant(&self.tenant).await.ok().flatten()
     }
 
-    /// Tells of every change of the tenant's rollout, and of who is connected.
+    /// Adds every change of the tenant's rollout and of the connected nodes to `seen`.
     pub(super) fn follow(&self, seen: Seen) -> impl Future<Output = ()> + use<> {
         let (status, tenant) = (self.ops.status.clone(), self.tenant.clone());
         async move {

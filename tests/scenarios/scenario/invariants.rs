@@ -1,4 +1,4 @@
-//! What must never happen, looked at with every look.
+//! Checks what must never happen, each time the world is looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,17 +19,17 @@ mod strangers;
 use cut::{Cuts, Stop};
 use strangers::Strangers;
 
-/// What the checks have to remember.
+/// The facts that the checks remember.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    /// The newest generation that was seen of each node.
+    /// The generation of each node's last assignment.
     given: BTreeMap<NodeName, Generation>,
-    /// Nodes that were given something new and have not come to its end.
+    /// The nodes that have not finished their last assignment.
     on_the_way: BTreeMap<NodeName, Generation>,
-    /// Containers that answered at least once, and their component.
+    /// The containers of each component that answered at least once.
     answered: BTreeMap<(NodeName, String), BTreeSet<String>>,
     cuts: Cuts,
-    /// What each host has that is not ours.
+    /// The containers and units of each host that are not ours.
     strangers: BTreeMap<NodeName, Strangers>,
 }
 
@@ -60,7 +60,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Calls that a stop cut were allowed to be cut.
+    /// Checks that every call that a stop cut was allowed to be cut.
     fn check_calls(&mut self, node: &Node, now: Timestamp) -> Result<(), ScenarioError> {
         let containers = node.host.containers();
         for (id, calls) in node.stage.up() {
@@ -68,7 +68,7 @@ impl Watch {
             if found.is_some_and(oml_sim::Container::is_running) {
                 continue;
             }
-            // Calls end with what carries them.
+            // Calls end with their container.
             node.stage.end_calls(&id);
             let events = node.host.history(&id);
             let Some(stopped) = events.iter().rev().find(|e| e.action == EventAction::Stop) else {
@@ -82,22 +82,22 @@ impl Watch {
         Ok(())
     }
 
-    /// An agent says how its host is.
+    /// Records the report of an agent.
     pub(super) fn see_report(&mut self, node: &NodeName, report: &Report, at: Timestamp) {
         self.cuts.see_report(node, report, at);
     }
 
-    /// Somebody on the host ends a container.
+    /// Records that somebody on the host ends a container.
     pub(super) fn ended_by_hand(&mut self, node: &NodeName, container: &str) {
         self.cuts.excuse(node, container);
     }
 
-    /// Somebody on the host has changed what is not ours.
+    /// Records that somebody on the host changed what is not ours.
     pub(super) fn strangers_changed(&mut self, node: &Node) {
         self.strangers.insert(node.name.clone(), Strangers::of(node));
     }
 
-    /// A host was powered off and on: nothing that ended with it was ended by its agent.
+    /// Records that a host was powered off and on, so that its agent did not end anything.
     pub(super) fn rebooted(&mut self, node: &Node) {
         for (id, _) in node.stage.up() {
             node.stage.end_calls(&id);
@@ -105,18 +105,18 @@ impl Watch {
         self.strangers_changed(node);
     }
 
-    /// Somebody removes what runs by hand, which is not the agent's doing.
+    /// Records that somebody removes a component's container by hand.
     pub(super) fn removed_by_hand(&mut self, node: &NodeName, component: &str) {
         self.answered.remove(&(node.clone(), component.to_owned()));
     }
 
-    /// A node is not the controller's any more.
+    /// Records that a node was removed from the controller.
     pub(super) fn forget(&mut self, node: &NodeName) {
         self.on_the_way.remove(node);
     }
 
-    /// A version that ever answered is always there to be started, until the
-    /// component itself goes.
+    /// Checks that a version that has answered can be started, until the component itself is
+    /// removed.
     fn check_startable(&mut self, node: &Node) -> Result<(), ScenarioError> {
         let containers = node.host.containers();
         for container in containers.iter().filter(|c| node.host.answers(&c.id)) {
@@ -145,7 +145,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Never more nodes on the way than allowed.
+    /// Checks that no more nodes change at the same time than allowed.
     pub(super) fn check_parallel(
         &mut self,
         nodes: &BTreeMap<NodeName, Node>,
@@ -175,7 +175,7 @@ impl Watch {
     }
 }
 
-/// Two of one component never run at once, whoever caused it.
+/// Checks that no two containers of one component run at the same time.
 fn check_one_runs(node: &Node) -> Result<(), ScenarioError> {
     let mut running: BTreeMap<String, usize> = BTreeMap::new();
     for container in node.host.containers().iter().filter(|container| container.is_running()) {
@@ -189,7 +189,7 @@ fn check_one_runs(node: &Node) -> Result<(), ScenarioError> {
     }
 }
 
-/// Everything that the agent was given is kept, given up or out of its hands.
+/// Returns true if the agent has nothing left to do about the assignment.
 fn has_come_to_an_end(report: &Report, generation: Generation) -> bool {
     report.applied >= Some(generation)
         && report.instances.values().all(|instance| instance.phase.is_idle())

@@ -31,12 +31,12 @@ use tokio::time::Instant;
 use super::seen::{Seen, Sight};
 use super::stage::{Behaviours, Stage};
 
-/// From power-off to the start of the agent.
+/// The time from power-off to the start of the agent.
 const BOOT: Duration = Duration::from_secs(10);
-/// What the agent writes of secrets that a catalog names.
+/// The secrets that the catalogs of the stories name.
 const SECRETS: [&str; 2] = ["postgres_password", "ami_password"];
 
-/// What every host has before it becomes a node, and what is never touched.
+// Every host has these before it becomes a node, and they are never touched.
 const STRANGER_CONTAINER: &str = "customer-database";
 const STRANGER_UNIT: &str = "customer-database.service";
 const STRANGER_FILE: &str = "[Service]\nExecStart=/usr/bin/docker start -a customer-database\n";
@@ -48,7 +48,7 @@ pub(super) struct Node {
     pub(super) stage: Arc<Stage>,
     pub(super) reachable: watch::Sender<bool>,
     pub(super) failpoints: Arc<Failpoints>,
-    /// What its agent last said, since it looked for the first time.
+    /// The last report of its agent; none before the first.
     pub(super) report: Option<Arc<Report>>,
     pub(super) paths: Paths,
     address: String,
@@ -79,7 +79,7 @@ impl Failpoints {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Ends the agent at the place of this number, counted from now.
+    /// Arranges that the agent ends at the failpoint of this number, counted from now.
     pub(super) fn arm(&self, number: usize) {
         self.with(|reached| {
             let agent = std::mem::take(&mut reached.agent);
@@ -87,12 +87,12 @@ impl Failpoints {
         });
     }
 
-    /// From here on the agent ends nowhere.
+    /// Lets the agent pass every failpoint from now on.
     pub(super) fn disarm(&self) {
         self.with(|reached| (reached.at, reached.hit) = (None, None));
     }
 
-    /// Where the agent ended: the place, and the component it was about.
+    /// Returns where the agent ended: the failpoint, and the component it was about.
     pub(super) fn hit(&self) -> Option<(String, String)> {
         self.with(|reached| reached.hit.clone())
     }
@@ -115,7 +115,7 @@ impl Failpoints {
     }
 }
 
-/// What all hosts of a script share.
+/// The parts that all hosts of a script share.
 pub(super) struct Around {
     pub(super) registry: Registry,
     pub(super) behaviours: Arc<Behaviours>,
@@ -125,7 +125,7 @@ pub(super) struct Around {
 }
 
 impl Node {
-    /// A host on which nothing runs.
+    /// Makes a host on which only the strangers run.
     pub(super) fn new(name: NodeName, address: String, folder: &Path, around: &Around) -> Self {
         let paths = Paths::below(folder);
         for folder in [&paths.units, &paths.state, &paths.run, &paths.config.join("secrets")] {
@@ -177,7 +177,7 @@ impl Node {
         }
     }
 
-    /// Keeps what makes the host a node.
+    /// Stores the certificate and key that make the host a node.
     pub(super) fn enroll(&self, certificate: &v1::Certificate, key_pem: &str) {
         IdentityFiles::new(&self.paths).keep(certificate, key_pem).expect("a file of the test");
     }
@@ -190,7 +190,7 @@ impl Node {
         &self.address
     }
 
-    /// Starts the agent's process; all that it says is `seen`.
+    /// Starts the agent's process. Its reports are added to `seen`.
     pub(super) fn start(&mut self, dial: Dial, seen: Seen) {
         self.kill();
         let paths = self.paths.clone();
@@ -247,7 +247,7 @@ impl Node {
         self.agent = Some(Running { parts });
     }
 
-    /// What the agent's steps act on: the real runtimes over the model of its host.
+    /// Returns what the agent's steps act on: the real runtimes over the model of its host.
     fn acts_on(&self) -> Host {
         let paths = self.paths.clone();
         Host {
@@ -259,14 +259,14 @@ impl Node {
         }
     }
 
-    /// The agent's process is gone; what it was doing is lost, what it wrote down is not.
+    /// Kills the agent's process. Its files stay.
     pub(super) fn kill(&mut self) {
         if let Some(running) = self.agent.take() {
             running.parts.iter().for_each(AbortHandle::abort);
         }
     }
 
-    /// Its state folder is gone too, but for who it is.
+    /// Kills the agent's process and removes its state folder, except its identity.
     pub(super) fn forget(&mut self) {
         self.kill();
         self.report = None;
@@ -280,7 +280,7 @@ impl Node {
         }
     }
 
-    /// The host is powered off and on again; returns after how long its agent starts.
+    /// Powers the host off and on again. Returns the time until its agent starts.
     pub(super) fn reboot(&mut self) -> Duration {
         self.kill();
         self.simulated.reboot();
@@ -293,12 +293,12 @@ impl Node {
     }
 }
 
-/// The randomness of a host follows from its name.
+/// Returns the seed of a host's randomness, which follows from its name.
 fn seed_of(hash: &ContentHash) -> u64 {
     u64::from_str_radix(hash.short(), 16).unwrap_or_default()
 }
 
-/// Every host has a machine id of its own.
+/// Returns the facts of a host, with a machine id of its own.
 fn facts(name: &NodeName) -> HostFacts {
     let hash = ContentHash::of(name.as_str().as_bytes());
     HostFacts::simulated(&hash.as_str()[..32], Ipv4Addr::LOCALHOST.into())

@@ -1,5 +1,5 @@
-//! The form of a script: prose, commands, and what each command printed.
-//! Knows no verb.
+//! The form of a script: prose, commands, and what each command printed. This module
+//! knows no verb.
 
 use super::ScenarioError;
 
@@ -15,18 +15,18 @@ pub(super) enum Part {
     Command(Command),
 }
 
-/// Something to do.
+/// A command of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Command {
-    /// Its line in the script, counted from 1.
+    /// The line in the script, counted from 1.
     pub(super) line: usize,
-    /// Without the prompt and the mark of a document.
+    /// The text without the prompt and the mark of a document.
     pub(super) text: String,
     /// The lines up to `END`, where the command asks for a document.
     pub(super) document: Option<String>,
 }
 
-/// Takes a script apart.
+/// Splits a script into its parts.
 pub(super) fn parse(script: &str) -> Result<Vec<Part>, ScenarioError> {
     let mut parts = Vec::new();
     let mut lines = script.lines().enumerate();
@@ -68,7 +68,7 @@ fn read_document<'a>(
     Err(ScenarioError::Mistake { line, message })
 }
 
-/// A command as it stands in the script.
+/// Returns a command as it is written in the script.
 pub(super) fn print(command: &Command) -> String {
     match &command.document {
         Some(document) => format!("{PROMPT}{} <<END\n{document}END\n", command.text),

@@ -1,4 +1,4 @@
-//! What happens in a world, in the order in which it happens.
+//! Collects what happens in a world, in order, until the world is looked at.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ pub(super) enum Sight {
     Report(NodeName, Arc<Report>),
     /// The tenant's rollout, or who is connected, has changed.
     Tenant(Box<Option<TenantSnapshot>>),
-    /// An agent ended where it was to end.
+    /// An agent was killed at the failpoint that a replay chose.
     Crash,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Sight {
     }
 }
 
-/// What was not looked at yet; clones are the same list.
+/// The sights that were not looked at yet. Clones share one list.
 #[derive(Clone)]
 pub(super) struct Seen {
     sights: Arc<Mutex<Sights>>,
@@ -61,12 +61,12 @@ impl Seen {
         self.count.send_modify(|count| *count += 1);
     }
 
-    /// Everything since the last time.
+    /// Returns everything since the last call.
     pub(super) fn take(&self) -> Vec<(Instant, Sight)> {
         std::mem::take(&mut self.lock().fresh)
     }
 
-    /// What happened last, as text.
+    /// Returns the last sight as text.
     pub(super) fn last(&self) -> String {
         self.lock().last.clone()
     }
@@ -75,7 +75,7 @@ impl Seen {
         self.sights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts what is added.
+    /// Returns a counter that changes with every sight.
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         self.count.subscribe()
     }

@@ -13,7 +13,7 @@ use omlcontroller::ops::history::PastOutcome;
 use super::stage::{component_of, document_of, version_of};
 use super::world::World;
 
-/// One line of a difference, as an operator reads it.
+/// Returns one change as an operator reads it.
 pub(super) fn change(change: &Change) -> String {
     let Change { node, component, kind, from, to, note } = change;
     let versions = match (from.as_str(), to.as_str()) {
@@ -30,7 +30,7 @@ pub(super) fn change(change: &Change) -> String {
 }
 
 impl World {
-    /// A table, or nothing for an unknown name.
+    /// Returns the lines of a table, or `None` for an unknown name.
     pub(super) async fn table(&mut self, name: &str) -> Option<Vec<String>> {
         self.snapshot = self.controller.snapshot().await;
         match name {
@@ -141,7 +141,7 @@ impl World {
         lines.collect()
     }
 
-    /// What differs between the last good revision and the one wanted.
+    /// Returns the differences between the last good revision and the current one.
     async fn diff(&self) -> Vec<String> {
         let Some(snapshot) = &self.snapshot else { return vec!["no revision".to_owned()] };
         let head = &snapshot.head.value;
@@ -157,7 +157,7 @@ impl World {
         if lines.is_empty() { vec!["no difference".to_owned()] } else { lines }
     }
 
-    /// How a component of a node stands, and the rollout.
+    /// Returns the state of the rollout and of a component of a node.
     pub(super) fn end_of(&self, node: &oml_common::id::NodeName, component: &str) -> String {
         let report = self.nodes.get(node).and_then(|node| node.report.as_ref());
         let mut instances = report.into_iter().flat_map(|report| &report.instances);
@@ -168,12 +168,12 @@ impl World {
     }
 }
 
-/// How a rollout stands, in a word or two.
+/// Returns the state of a rollout in a word or two.
 pub(super) fn rollout_word(state: Option<&State>) -> &'static str {
     state.map_or("no rollout", State::as_str)
 }
 
-/// How an instance stands.
+/// Returns the state of an instance: its phase, version, health and cut calls.
 pub(super) fn stand(instance: &InstanceReport) -> String {
     let version = instance.version.as_ref().map_or("-", |version| version.as_str());
     let health = match instance.health {
@@ -190,7 +190,7 @@ pub(super) fn stand(instance: &InstanceReport) -> String {
     format!("{:<9} {version:<12} {health}{cut}", instance.phase.as_str())
 }
 
-/// Interim names carry a hash; people compare the part before it.
+/// Shortens an interim name, whose hash people do not compare.
 fn shorten(name: &str, hash: &str) -> String {
     name.replace(hash, "…")
 }

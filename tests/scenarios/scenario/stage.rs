@@ -1,4 +1,4 @@
-//! What the programs of a script do: how versions behave, and which calls are up.
+//! The behaviour of the programs of a script, and their active calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,22 +11,22 @@ const COMPONENT: &str = "io.oml.component";
 const VERSION: &str = "io.oml.version";
 const DOCUMENT: &str = "io.oml.instance";
 
-/// What a count of calls gives.
+/// The result of a count of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Calls {
     Up(u64),
     Unreadable,
 }
 
-/// How the versions of components behave, on all hosts of a script.
+/// The behaviour of each version of a component, on all hosts of a script.
 #[derive(Debug, Default)]
 pub(super) struct Behaviours(Mutex<BTreeMap<(String, String), Behaviour>>);
 
-/// The programs of one host: how versions behave, and which calls are up.
+/// The programs of one host, with their behaviour and their active calls.
 #[derive(Debug)]
 pub(super) struct Stage {
     behaviours: Arc<Behaviours>,
-    /// By container: calls end with what carries them.
+    /// The calls by container, because they end with it.
     calls: Mutex<BTreeMap<String, Calls>>,
 }
 
@@ -34,17 +34,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The component that a container is of.
+/// Returns the component of a container, or an empty text.
 pub(super) fn component_of(container: &Container) -> &str {
     container.labels.get(COMPONENT).map_or("", String::as_str)
 }
 
-/// The version that a container runs.
+/// Returns the version of a container, or an empty text.
 pub(super) fn version_of(container: &Container) -> &str {
     container.labels.get(VERSION).map_or("", String::as_str)
 }
 
-/// The document that a container was made from.
+/// Returns the document that a container was made from.
 pub(super) fn document_of(container: &Container) -> Option<InstanceDocument> {
     InstanceDocument::read(container.labels.get(DOCUMENT)?).ok()
 }
@@ -65,7 +65,7 @@ impl Stage {
         lock(&self.calls).insert(container.id.clone(), calls);
     }
 
-    /// Containers that carry calls, and how many.
+    /// Returns the containers that have calls, and how many.
     pub(super) fn up(&self) -> Vec<(String, u64)> {
         let calls = lock(&self.calls);
         let up = calls.iter().filter_map(|(id, calls)| match calls {
@@ -75,12 +75,12 @@ impl Stage {
         up.collect()
     }
 
-    /// The calls of a container have ended with it.
+    /// Ends the calls of a container.
     pub(super) fn end_calls(&self, id: &str) {
         lock(&self.calls).remove(id);
     }
 
-    /// The calls of a container.
+    /// Returns the calls of a container.
     pub(super) fn calls(&self, container: &Container) -> Calls {
         lock(&self.calls).get(&container.id).copied().unwrap_or(Calls::Up(0))
     }
@@ -92,7 +92,7 @@ impl Programs for Stage {
         lock(&self.behaviours.0).get(&key).cloned().unwrap_or_default()
     }
 
-    /// The only commands are those that count calls.
+    /// Answers a command that counts calls; there are no others.
     fn exec(&self, container: &Container, _command: &[String]) -> ExecAnswer {
         let document = document_of(container);
         let active = document.as_ref().and_then(|document| document.active.as_ref());

@@ -19,11 +19,11 @@ use super::show;
 use super::stage::{component_of, parse_behaviour};
 use super::world::{Rest, World};
 
-/// `run` ends when this long nothing new was printed.
+/// `run` ends after so much time without a new line.
 const QUIET: Duration = Duration::from_secs(600);
-/// The same, where nothing more is to be expected.
+/// The same time when no instance is being changed.
 const QUIET_AT_REST: Duration = Duration::from_secs(60);
-/// The same, where everything runs as it should.
+/// The same time when everything runs as it should.
 const QUIET_WHEN_READY: Duration = Duration::from_secs(12);
 /// Units that packages of the distribution bring to every host.
 const PACKAGED: [&str; 1] = ["prometheus-node-exporter.service"];
@@ -50,7 +50,7 @@ fn span(word: &str) -> Result<Duration, ScenarioError> {
 }
 
 impl World {
-    /// Does what a command says; what it prints is in `lines`.
+    /// Carries out a command; its output is in `lines`.
     pub(super) async fn obey(&mut self, command: &Command) -> Done {
         let words: Vec<&str> = command.text.split_whitespace().collect();
         match words.as_slice() {
@@ -121,7 +121,7 @@ impl World {
         Ok(())
     }
 
-    /// A host joins, for the first time or again, with all that is on it.
+    /// Enrols a host, for the first time or again, with everything that is on it.
     async fn join(&mut self, name: &NodeName) -> Done {
         let roles = self.roles.get(name).cloned().unwrap_or_default();
         let node = self.nodes.get_mut(name).ok_or_else(|| no_node(name.as_str()))?;
@@ -167,7 +167,7 @@ impl World {
         self.lines.extend(problems.lines().map(|line| format!("  {line}")));
     }
 
-    /// Lets time pass until nothing new is seen, and then says what is waited for.
+    /// Lets time pass until nothing new is seen, and then prints what the rollout waits for.
     pub(super) async fn run(&mut self) -> Done {
         let mut seen = self.kinds();
         let mut quiet_since = Instant::now();
@@ -203,7 +203,7 @@ impl World {
         Ok(())
     }
 
-    /// The same, of which only the last line is printed.
+    /// Does the same as `run`, but prints only the last line.
     async fn run_quietly(&mut self) -> Done {
         self.run().await?;
         let last = self.lines.len().saturating_sub(1);
@@ -211,7 +211,7 @@ impl World {
         Ok(())
     }
 
-    /// The lines without their time.
+    /// Returns the lines without their time.
     fn kinds(&self) -> BTreeSet<String> {
         let untimed = |line: &String| line.split_once(' ').map(|(_, rest)| rest.to_owned());
         self.lines.iter().filter_map(untimed).collect()

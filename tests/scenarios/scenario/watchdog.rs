@@ -1,5 +1,5 @@
-//! Finds a story whose time stands still. The clock of a world goes on only when
-//! its thread has nothing to do, so a loop that never waits would play for ever.
+//! Finds a story whose time stands still. The clock of a world advances only when its
+//! thread has nothing to do, so a loop that never waits would never end.
 
 use std::process;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-/// A world that had something to do for so long, by real time, is stuck.
+/// The real time for which the clock of a world may stand still before it counts as stuck.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Watches over one world until it is dropped.
@@ -46,7 +46,7 @@ impl Watchdog {
         let thread = std::thread::spawn(move || {
             let rests = || world.metrics().worker_park_count(0);
             let mut before = rests();
-            // Whoever is watched over drops its end.
+            // The channel is closed when the watchdog is dropped.
             while ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
                 let now = rests();
                 if now == before {
@@ -63,7 +63,7 @@ impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
-            // Its end says nothing that matters here.
+            // The thread has no result.
             let _ended = thread.join().is_ok();
         }
     }

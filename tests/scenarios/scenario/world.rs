@@ -1,5 +1,5 @@
-//! The controller, the nodes and the time that passes between them. Every change
-//! that people would see becomes one line.
+//! The world of a script: its controller, its nodes and its time. Every change that people
+//! would see becomes one line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,12 +25,12 @@ use super::stage::Behaviours;
 pub(super) const BEGIN: Timestamp = Timestamp(1_767_225_600_000);
 /// Where the randomness of every script begins.
 const SEED: u64 = 1;
-/// What happens within one of these is one look.
+/// The time within which everything that happens is looked at together.
 const LOOK: Duration = Duration::from_millis(100);
 /// Times are printed in tenths of a second.
 const TENTH_MS: u64 = 100;
 
-/// Everything a script plays with.
+/// The world of a script.
 pub(super) struct World {
     pub(super) around: Around,
     pub(super) controller: Controller,
@@ -43,13 +43,13 @@ pub(super) struct World {
     pub(super) lines: Vec<String>,
     /// What the tenant's rollout looked like at the last look.
     pub(super) snapshot: Option<TenantSnapshot>,
-    /// Waits at the end of a `run` for what does not come: they are left out of
-    /// the times that are shown.
+    /// The silent times at the end of each `run`, which are left out of the times that are
+    /// shown.
     silences: Vec<(Timestamp, u64)>,
     seen: Seen,
     stirred: watch::Receiver<u64>,
     fresh: Vec<Fresh>,
-    /// When what is being looked at has happened.
+    /// The time of the sight that is being looked at.
     looks_at: Timestamp,
     shown: Shown,
     pub(super) watch: Watch,
@@ -60,7 +60,7 @@ pub(super) struct World {
 #[derive(Debug)]
 struct Fresh {
     at: Timestamp,
-    /// Whose instance it is about.
+    /// The node of the instance that the line is about, if it is about one.
     node: Option<String>,
     line: String,
 }
@@ -123,19 +123,19 @@ impl World {
         node.start(dial, self.seen.clone());
     }
 
-    /// Whether an agent ended where it was to end.
+    /// Returns true if an agent was killed at the failpoint that a replay chose.
     pub(super) fn has_crashed(&self) -> bool {
         self.nodes.values().any(|node| node.failpoints.hit().is_some())
     }
 
-    /// Lets time pass for a while, and looks on.
+    /// Lets time pass, and looks at what happens.
     pub(super) async fn advance(&mut self, pause: Duration) -> Result<(), ScenarioError> {
         let until = Instant::now() + pause;
         while self.next_look(until).await? {}
         self.look().await
     }
 
-    /// Waits for something to look at, and looks; false where nothing came.
+    /// Waits for something to look at, and looks. Returns false if nothing happened in time.
     pub(super) async fn next_look(&mut self, until: Instant) -> Result<bool, ScenarioError> {
         if timeout_at(until, self.stirred.changed()).await.is_err() {
             return Ok(false);
@@ -178,7 +178,7 @@ impl World {
         self.watch.check(&self.nodes, self.now())
     }
 
-    /// Pointers that differ from those shown.
+    /// Returns the pointers that differ from those shown.
     fn moves(&self) -> BTreeMap<NodeName, (Option<RevisionNumber>, Option<RevisionNumber>)> {
         let targets = self.snapshot.as_ref().map(|snapshot| {
             let targets = snapshot.targets.iter();
@@ -277,12 +277,12 @@ impl World {
         self.lines.extend(fresh.into_iter().map(|fresh| fresh.line));
     }
 
-    /// From a moment on nothing was waited for but what did not come.
+    /// Leaves the time since `from`, in which nothing happened, out of the times that are shown.
     pub(super) fn leave_out(&mut self, from: Timestamp) {
         self.silences.push((from, self.now().since_ms(from)));
     }
 
-    /// A moment as time since the script began, without the silences: `01:05.2`.
+    /// Returns a time as the time since the script began, without the silences: `01:05.2`.
     pub(super) fn clock(&self, at: Timestamp) -> String {
         let before =
             self.silences.iter().filter(|(from, length_ms)| from.plus_ms(*length_ms) <= at);
@@ -294,7 +294,7 @@ impl World {
         if hours == 0 { short } else { format!("{hours}:{short}") }
     }
 
-    /// What the rollout waits for; none where it waits for nothing.
+    /// Returns what the rollout waits for, or `None` if it has ended.
     pub(super) fn waits_for(&self) -> Option<String> {
         let snapshot = self.snapshot.as_ref()?;
         if snapshot.rollout.value.is_ended() {
@@ -303,7 +303,7 @@ impl World {
         Some(snapshot.step().waits_for.to_string())
     }
 
-    /// What is still to be expected.
+    /// Returns what is still to be expected.
     pub(super) fn rest(&self) -> Rest {
         if self.snapshot.as_ref().is_some_and(|s| !s.rollout.value.is_ended()) {
             return Rest::UnderWay;
@@ -358,7 +358,7 @@ impl ShownInstance {
     }
 }
 
-/// Whether the reason says more than the phase does.
+/// Returns true if the reason says more than the phase.
 fn tells_more(instance: &InstanceReport) -> bool {
     !matches!(instance.phase, Phase::Pulling { .. } | Phase::Preparing)
         && instance.reason != instance.phase.as_str()

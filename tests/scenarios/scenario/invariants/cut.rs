@@ -1,5 +1,5 @@
-//! Calls that a stop cuts: only after the drain deadline, and only where the
-//! operator chose to cut them then.
+//! Checks that a stop cuts calls only after the drain deadline, and only if the operator
+//! chose to cut them then.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,9 @@ use oml_common::document::report::{Phase, Report};
 use oml_common::id::{ComponentName, NodeName};
 use oml_common::time::Timestamp;
 
-/// An agent's report is seen a little later than what it reports has happened.
+/// The longest time from an event to the report about it.
 const REPORT_DELAY_MS: u64 = 1_000;
-/// A stop that comes later than this after a drain does not belong to it.
+/// The longest time from the end of a drain to the stop that belongs to it.
 const STOP_DELAY_MS: u64 = 10_000;
 
 /// A container that the engine was asked to stop while it carried calls.
@@ -24,7 +24,7 @@ pub(super) struct Stop {
     pub(super) at: Timestamp,
 }
 
-/// What bears on stops: the operator's choices, drains, and acts by hand.
+/// The facts about stops: the operator's choices, drains, and acts by hand.
 #[derive(Debug, Default)]
 pub(super) struct Cuts {
     policies: BTreeMap<(NodeName, String), ChangePolicy>,
@@ -41,7 +41,7 @@ struct Drain {
 }
 
 impl Cuts {
-    /// A node was given its share of a revision.
+    /// Records the share of a revision that a node was given.
     pub(super) fn see_share(&mut self, node: &NodeName, share: &Share) {
         self.policies.retain(|(of, _), _| of != node);
         for (component, desired) in share.instances.iter() {
@@ -49,7 +49,7 @@ impl Cuts {
         }
     }
 
-    /// The operator's choices for one instance.
+    /// Records the operator's choices for one instance.
     pub(super) fn see_policy(
         &mut self,
         node: &NodeName,
@@ -59,14 +59,14 @@ impl Cuts {
         self.policies.insert((node.clone(), component.to_string()), policy);
     }
 
-    /// An agent says how its host is.
+    /// Records the report of an agent.
     pub(super) fn see_report(&mut self, node: &NodeName, report: &Report, at: Timestamp) {
         for (component, instance) in &report.instances {
             self.see_phase((node, component), instance.phase, at);
         }
     }
 
-    /// An agent says how one instance is.
+    /// Records the phase that an agent reports of one instance.
     pub(super) fn see_phase(
         &mut self,
         (node, component): (&NodeName, &ComponentName),
@@ -85,12 +85,12 @@ impl Cuts {
         }
     }
 
-    /// Somebody on the host ends a container.
+    /// Records that somebody on the host ends a container.
     pub(super) fn excuse(&mut self, node: &NodeName, container: &str) {
         self.excused.insert((node.clone(), container.to_owned()));
     }
 
-    /// Gives why the stop was not allowed, if so.
+    /// Returns the reason if the stop was not allowed.
     pub(super) fn check(&self, stop: &Stop) -> Result<(), String> {
         let Stop { node, component, container, calls, at } = stop;
         if self.excused.contains(&(node.clone(), container.clone())) {

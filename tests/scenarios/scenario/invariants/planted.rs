@@ -1,4 +1,4 @@
-//! Histories that were made up, each of which breaks an invariant.
+//! Made-up histories, which test that each invariant is noticed when it is broken.
 
 use oml_common::document::assignment::{ChangePolicy, OnDeadline};
 use oml_common::document::report::Phase;
@@ -8,7 +8,7 @@ use oml_common::time::Timestamp;
 use super::cut::{Cuts, Stop};
 use super::strangers::{self, Strangers};
 
-/// An invariant, and what it says of a history that keeps it and of one that breaks it.
+/// An invariant, with its results for histories that keep it and for some that break it.
 pub(crate) struct Planted {
     pub(crate) name: &'static str,
     pub(crate) kept: Vec<Result<(), String>>,

@@ -1,20 +1,19 @@
-//! What a host has that is not ours: it never changes.
+//! Checks that containers and units of a host that are not ours never change.
 
 use std::collections::BTreeMap;
 
 use crate::scenario::node::Node;
 use crate::scenario::stage::component_of;
 
-/// What every file that we write says.
+/// The text that marks every unit file of ours.
 const MARK: &str = "X-Oml-";
 
-/// Containers, unit files and units without our mark, each by its name and with all
-/// that could be done to it.
+/// The containers, unit files and units without our mark, each by its name and with its state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Strangers(pub(super) BTreeMap<String, String>);
 
 impl Strangers {
-    /// What is on a host now.
+    /// Returns what is on a host now.
     pub(super) fn of(node: &Node) -> Self {
         let mut found = BTreeMap::new();
         for container in node.host.containers() {
@@ -43,7 +42,7 @@ impl Strangers {
     }
 }
 
-/// Names the first that is gone or is not as it was.
+/// Names the first one that is gone or has changed.
 pub(super) fn check(before: &Strangers, after: &Strangers) -> Result<(), String> {
     for (name, state) in &before.0 {
         match after.0.get(name) {

@@ -1,4 +1,4 @@
-//! The commands that somebody would type on a host, and what happens to one.
+//! The commands about hosts: what somebody types on one, and what happens to one.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use super::{Done, mistake, name, no_node};
 use crate::scenario::stage::{Calls, component_of};
 use crate::scenario::world::World;
 
-/// From the kill of an agent to its next start, in `at each step`.
+/// The time from the kill of an agent to its next start, in `at each step`.
 const AWAY: Duration = Duration::from_secs(10);
-/// How long calls are up that come after an agent's start, in `at each step`.
+/// The duration of the calls that come after an agent's start, in `at each step`.
 const CALLS: Duration = Duration::from_secs(60);
 
 impl World {
-    /// Commands that somebody would type on a host, or that happen to one.
+    /// Carries out a command about a host.
     pub(super) async fn obey_on_host(&mut self, words: &[&str]) -> Done {
         match words {
             ["calls", node, component, calls] => {
@@ -64,7 +64,7 @@ impl World {
         }
     }
 
-    /// `docker rm --force`, `stop` or `kill` of what runs of a component.
+    /// Runs `docker rm --force`, `stop` or `kill` for the running container of a component.
     fn docker(&mut self, verb: &str, node: &str, component: &str) -> Done {
         self.by_hand(node, component)?;
         if verb == "rm" {
@@ -75,13 +75,13 @@ impl World {
             match verb {
                 "rm" => host.remove_by_hand(&id),
                 "kill" => host.kill_by_hand(&id),
-                // Its end is seen like everything else.
+                // The stop takes time, and the story goes on meanwhile.
                 _ => drop(tokio::spawn(async move { host.stop_by_hand(&id).await })),
             }
         })
     }
 
-    /// Somebody on the host ends what runs of a component.
+    /// Records that somebody on the host ends the running container of a component.
     fn by_hand(&mut self, node: &str, component: &str) -> Done {
         let name = name(node)?;
         let running = self.node(node)?.host.containers().into_iter();
@@ -92,7 +92,7 @@ impl World {
         Ok(())
     }
 
-    /// Somebody writes a unit file without our mark, or takes it away again.
+    /// Writes a unit file without our mark, or removes it again.
     fn foreign(&mut self, node: &str, component: &str, what: &[&str]) -> Done {
         let name = name::<NodeName>(node)?;
         let node = self.node(node)?;
@@ -151,7 +151,7 @@ impl World {
         }
     }
 
-    /// So many calls come up on what runs, and end a while later.
+    /// Puts calls on the running container, and ends them a while later.
     async fn hold_calls(&mut self, node: &NodeName, component: &str, calls: &str) -> Done {
         let calls = calls.parse().map_err(|_| mistake("no number"))?;
         for calls in [calls, 0] {
