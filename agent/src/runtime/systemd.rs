@@ -124,7 +124,8 @@ impl Systemd {
         is_supervised: bool,
     ) -> Result<(), RuntimeError> {
         let limit =
-            Duration::from_millis(timing.start_timeout_ms + timing.stop_grace_ms) + JOB_MARGIN;
+            Duration::from_millis(timing.start_timeout_ms.saturating_add(timing.stop_grace_ms))
+                .saturating_add(JOB_MARGIN);
         // Deliberate starts count towards systemd's limit too.
         self.calls.forget_failure(unit).await?;
         let loaded = self.job(unit, limit, async || self.calls.restart(unit).await).await?;

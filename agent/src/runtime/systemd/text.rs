@@ -91,8 +91,8 @@ fn unit(instance: &InstanceDocument, after: &[UnitName], paths: &Paths) -> Strin
     let header = header(instance);
     let order = order(after);
     let program = paths.program.display();
-    let stop_ms = timing.stop_grace_ms + MARGIN_MS;
-    let start_ms = timing.start_timeout_ms + stop_ms;
+    let stop_ms = timing.stop_grace_ms.saturating_add(MARGIN_MS);
+    let start_ms = timing.start_timeout_ms.saturating_add(stop_ms);
     format!(
         "{header}Description={component} of tenant {tenant}\n\
          Wants=docker.service network-online.target\n\

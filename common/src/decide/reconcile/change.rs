@@ -105,7 +105,10 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         return again(Interruption::BeforeStart);
     }
     let timing = &case.desired.instance.timing;
-    let budget_ms = timing.start_timeout_ms + timing.stop_grace_ms + START_MARGIN_MS;
+    let budget_ms = timing
+        .start_timeout_ms
+        .saturating_add(timing.stop_grace_ms)
+        .saturating_add(START_MARGIN_MS);
     let end = since.plus_ms(budget_ms);
     match unit.active {
         ActiveState::Active | ActiveState::Reloading if case.runs_desired() => {
@@ -169,7 +172,8 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
         Continuity::Broken => return fail(SoakState::Ended),
         Continuity::Interrupted(decision) => return decision,
     }
-    let unseen_ms_max = case.desired.instance.timing.start_timeout_ms + START_MARGIN_MS;
+    let unseen_ms_max =
+        case.desired.instance.timing.start_timeout_ms.saturating_add(START_MARGIN_MS);
     match health(&case.desired.instance, case.seen, now) {
         Health::Unhealthy => {
             let status = case.seen.status.as_ref();

@@ -44,7 +44,7 @@ fn of_unit(seen: &ObservedInstance) -> Health {
 }
 
 fn of_container(probe: &Probe, seen: &ObservedInstance, now: Timestamp) -> Health {
-    let age_ms_max = 3 * (probe.interval_ms + probe.timeout_ms);
+    let age_ms_max = probe.interval_ms.saturating_add(probe.timeout_ms).saturating_mul(3);
     let running = seen.running();
     match &seen.status {
         Some(status)

@@ -64,6 +64,19 @@ fn until_draining(world: &mut World) {
     }
 }
 
+#[test]
+fn the_longest_times_that_a_document_can_name_overflow_nothing() {
+    let mut longest = instance("asterisk", "2");
+    longest.timing.start_timeout_ms = u64::MAX;
+    longest.timing.stop_grace_ms = u64::MAX;
+    longest.probe.interval_ms = u64::MAX;
+    longest.probe.timeout_ms = u64::MAX;
+    let mut world = settled("1");
+    world.desire([longest]);
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (Some("2"), Phase::Ready));
+}
+
 /// Passes until the next step is one of that name.
 fn until_step(world: &mut World, verb: &str) {
     for _pass in 0..200 {
