@@ -167,9 +167,10 @@ impl ObservedInstance {
         is_starting && self.running().is_some_and(says_so)
     }
 
-    /// Takes back that somebody stopped the unit where its container runs: a supervisor that
-    /// was killed just before the stop leaves it running. That instance is not stopped, and is
-    /// started again. A stop that went as it should may be seen before the container's end is.
+    /// Clears `stopped_by_hand` if the container is running although the unit has ended with an
+    /// error. A supervisor that was killed just before the stop leaves the container running, and
+    /// the instance is then started again. After a stop that succeeded, the container may only
+    /// have been listed before its end.
     pub fn judge_stop(&mut self) {
         let runs = self.running().is_some();
         if let Some(unit) = self.unit.as_mut().filter(|unit| runs && unit.result != "success") {

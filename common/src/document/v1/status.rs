@@ -54,7 +54,7 @@ pub struct SupervisorRelease {
 }
 
 impl SupervisorRelease {
-    /// Returns that of this program.
+    /// Returns the release and the features of this program.
     #[must_use]
     pub fn own() -> Self {
         Self {

@@ -96,7 +96,7 @@ impl Serialize for SavedUpdates {
         let Self { mark, updates, unreadable } = self;
         let readable = updates.iter().map(|(name, update)| (name, Entry::Readable(update)));
         let raw = unreadable.iter().map(|(name, update)| (name, Entry::Unreadable(&update.text)));
-        // The later one wins: what cannot be read is not lost by a step that is repeated.
+        // The unreadable entry of a component wins, so that it is not lost.
         let entries: BTreeMap<&ComponentName, Entry<'_>> = readable.chain(raw).collect();
         let mut fields = serializer.serialize_map(None)?;
         if !is_default(mark) {
@@ -143,7 +143,7 @@ pub enum LastGood {
 /// How far an update is.
 ///
 /// `calls_cut` is the number of calls that were active when the drain deadline passed;
-/// it is absent where nothing could tell.
+/// it is absent if they could not be counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum Stage {

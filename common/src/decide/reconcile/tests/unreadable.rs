@@ -13,9 +13,7 @@ fn hold(world: &mut World) {
     world.desire([instance("asterisk", "3")]);
     // The readable text was never received.
     world.updates = updates;
-    let own_name = "\"name\":\"oml-asterisk\"";
-    let with_unknown_field = format!("{own_name},\"colour\":\"blue\"");
-    world.desire_text(|text| text.replace(own_name, &with_unknown_field));
+    hold_one(world, "asterisk");
     world.log.clear();
 }
 
@@ -129,7 +127,7 @@ fn a_held_instance_whose_first_version_failed_is_not_started_again_and_again() {
 }
 
 /// Only a newer agent can read what is desired of that component.
-fn hold_one(world: &mut World, component: &str) {
+pub(super) fn hold_one(world: &mut World, component: &str) {
     let own_name = format!("\"name\":\"oml-{component}\"");
     let with_unknown_field = format!("{own_name},\"colour\":\"blue\"");
     world.desire_text(|text| text.replace(&own_name, &with_unknown_field));

@@ -449,7 +449,7 @@ impl World {
             }
             Step::CountActive => Outcome::Counted(Some(host.place.calls)),
             Step::RollBack { previous, runs } => host.roll_back(previous, *runs),
-            Step::RevertDocument { running } => host.withdraw(running),
+            Step::RevertDocument { running } => host.revert_document(running),
             Step::ReplaceSupervisor => {
                 self.supervisor = Some(SupervisorRelease::own());
                 return Outcome::Done;
@@ -613,7 +613,7 @@ impl Effects<'_> {
         outcome
     }
 
-    fn withdraw(&mut self, running: &ContentHash) -> Outcome {
+    fn revert_document(&mut self, running: &ContentHash) -> Outcome {
         let Some(instance) = self.place.known(running) else {
             return Outcome::Retry("what runs is not known any more".to_owned());
         };
