@@ -130,9 +130,17 @@ impl Loaded {
 
     /// A start did not come to its end because somebody stopped the unit. A
     /// supervisor never ends well by itself; a packaged program may.
+    ///
+    /// A stop takes the place of the start's job before it begins to work, so a unit
+    /// whose start is over without a failure and that still activates is about to stop.
     pub(super) fn was_interrupted(&self, is_supervised: bool) -> bool {
-        let was_stopped = is_supervised && self.was_stopped_by_hand(is_supervised);
-        self.active() == ActiveState::Deactivating || was_stopped
+        let failed = !matches!(self.service.result.as_deref(), None | Some("" | "success"));
+        match self.active() {
+            ActiveState::Deactivating => true,
+            ActiveState::Activating => !failed,
+            ActiveState::Inactive => is_supervised && self.was_stopped_by_hand(is_supervised),
+            ActiveState::Active | ActiveState::Reloading | ActiveState::Failed => false,
+        }
     }
 
     fn since(&self) -> Timestamp {

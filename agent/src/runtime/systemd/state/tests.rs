@@ -70,13 +70,18 @@ fn a_start_that_somebody_stopped_is_not_held_against_what_was_started() {
     let mut stopping = stopped("success", 0, 0);
     stopping.unit.active_state = Some("deactivating".to_owned());
     assert!(stopping.was_interrupted(true) && stopping.was_interrupted(false));
+    let mut stop_begins = stopped("success", 0, 0);
+    stop_begins.unit.active_state = Some("activating".to_owned());
+    assert!(stop_begins.was_interrupted(true) && stop_begins.was_interrupted(false));
     let clean = stopped("success", EXITED, 0);
     assert!(clean.was_interrupted(true));
     assert!(!clean.was_interrupted(false), "a packaged program may end well by itself");
     for mut failed in [stopped("exit-code", EXITED, 1), stopped("timeout", KILLED, 9)] {
         assert!(failed.was_interrupted(true), "it was stopped before it could be tried again");
-        failed.unit.active_state = Some("failed".to_owned());
-        assert!(!failed.was_interrupted(true));
+        for state in ["failed", "activating"] {
+            failed.unit.active_state = Some(state.to_owned());
+            assert!(!failed.was_interrupted(true), "{state}: systemd would try it again");
+        }
     }
 }
 
