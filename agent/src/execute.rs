@@ -275,7 +275,9 @@ impl StepError {
     fn into_outcome(self) -> Outcome {
         match self {
             Self::CallsActive(counted) => Outcome::Counted(counted),
-            other => Outcome::Retry(chain(&other)),
+            other @ (Self::Runtime(_) | Self::Blocked(_) | Self::Files(_) | Self::NoInstance) => {
+                Outcome::Retry(chain(&other))
+            }
         }
     }
 }
