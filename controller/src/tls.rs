@@ -16,7 +16,10 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use crate::pki::{Authority, OwnCertificate, Revoked};
 
 mod accept;
+mod arrivals;
 mod connection_limits;
+mod handshakes;
+mod refusals;
 mod verify;
 
 pub use accept::{Acceptor, Connection, ConnectionInfo, Limits};
