@@ -302,7 +302,7 @@ async fn a_proven_version_is_still_there_after_two_superseded_each_other() {
 async fn a_return_that_failed_for_a_reason_that_passes_is_done_all_the_same() {
     for transient in [true, false] {
         let mut bench = Bench::settled().await;
-        bench.upgrade_held(("bad", EXITS), (Daemon::Systemd, Verb::Start)).await;
+        bench.upgrade_held("bad", EXITS, Daemon::Systemd, Verb::Start).await;
         bench.host.host.release(Daemon::Systemd, Verb::Start);
         bench.host.refuse_once(Daemon::Systemd, Verb::Start, transient);
         bench.until_returned("1").await;
@@ -334,7 +334,7 @@ async fn an_idle_loop_asks_rarely() {
 #[tokio::test(start_paused = true)]
 async fn a_return_that_cannot_be_recorded_is_done_all_the_same() {
     let mut bench = Bench::settled().await;
-    bench.upgrade_held(("bad", EXITS), (Daemon::Systemd, Verb::Start)).await;
+    bench.upgrade_held("bad", EXITS, Daemon::Systemd, Verb::Start).await;
     bench.block_record();
     bench.host.host.release(Daemon::Systemd, Verb::Start);
     bench.until_returned("1").await;
@@ -343,7 +343,7 @@ async fn a_return_that_cannot_be_recorded_is_done_all_the_same() {
 #[tokio::test(start_paused = true)]
 async fn a_pull_for_a_version_that_was_superseded_holds_up_nothing() {
     let mut bench = Bench::settled().await;
-    bench.upgrade_held(("2", Behaviour::Good), (Daemon::Engine, Verb::Pull)).await;
+    bench.upgrade_held("2", Behaviour::Good, Daemon::Engine, Verb::Pull).await;
     bench.desire(&["1"]);
     let report = bench.until_ready("1").await;
     assert_eq!(report.failure, None);

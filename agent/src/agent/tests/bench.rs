@@ -148,8 +148,10 @@ impl Bench {
     /// The same, until that call is held up on the way to it.
     pub(super) async fn upgrade_held(
         &mut self,
-        (version, behaviour): (&str, Behaviour),
-        (daemon, verb): (Daemon, Verb),
+        version: &str,
+        behaviour: Behaviour,
+        daemon: Daemon,
+        verb: Verb,
     ) {
         self.host.host.hold(daemon, verb);
         let before = self.host.count(daemon, verb);

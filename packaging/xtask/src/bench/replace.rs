@@ -53,7 +53,7 @@ impl<'a> Comparison<'a> {
             one.attempt(|contender| contender.prepare(host, old));
         }
         for round in 0..WARM_UP + runs {
-            comparison.round(host, (old, new), round.checked_sub(WARM_UP))?;
+            comparison.round(host, old, new, round.checked_sub(WARM_UP))?;
             (old, new) = (new, old);
         }
         for one in &mut comparison.series {
@@ -66,7 +66,8 @@ impl<'a> Comparison<'a> {
     fn round(
         &mut self,
         host: &Host,
-        (old, new): (&str, &str),
+        old: &str,
+        new: &str,
         number: Option<usize>,
     ) -> Result<()> {
         for one in &mut self.series {

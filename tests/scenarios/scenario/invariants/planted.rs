@@ -31,7 +31,7 @@ fn stopped(on_deadline: OnDeadline, at_s: u64, act: impl FnOnce(&mut Cuts)) -> R
     let policy = ChangePolicy { soak_ms: 30_000, drain_deadline_ms: 60_000, on_deadline };
     cuts.see_policy(&node, &component, policy);
     let deadline = Timestamp(60_000);
-    cuts.see_phase((&node, &component), Phase::Draining { deadline }, Timestamp(0));
+    cuts.see_phase(&node, &component, Phase::Draining { deadline }, Timestamp(0));
     act(&mut cuts);
     cuts.check(&Stop {
         node,
@@ -45,7 +45,7 @@ fn stopped(on_deadline: OnDeadline, at_s: u64, act: impl FnOnce(&mut Cuts)) -> R
 fn calls_are_not_cut_early() -> Planted {
     let (node, component) = instance();
     let drained_at_60 = |cuts: &mut Cuts| {
-        cuts.see_phase((&node, &component), Phase::Starting, Timestamp(60_000));
+        cuts.see_phase(&node, &component, Phase::Starting, Timestamp(60_000));
     };
     Planted {
         name: "calls are not cut early",
