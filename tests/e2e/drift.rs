@@ -99,17 +99,12 @@ fn restart_and_recover(fleet: &Fleet, live_restore: bool) -> Result<()> {
     let before = [instance(fleet, NODE, "first")?, instance(fleet, NODE, "second")?];
     restart_docker(fleet, live_restore)?;
     for (component, before) in ["first", "second"].into_iter().zip(before) {
-        wait_instance(
-            fleet,
-            NODE, component,
-            "it runs again and is reported as drift",
-            |seen| {
-                let is_later = |now: &Value, then: &Value| now.as_u64() > then.as_u64();
-                seen["phase"]["name"] == "ready"
-                    && is_later(&seen["started_at_ms"], &before["started_at_ms"])
-                    && is_later(&seen["drift"]["at_ms"], &before["drift"]["at_ms"])
-            },
-        )?;
+        wait_instance(fleet, NODE, component, "it runs again and is reported as drift", |seen| {
+            let is_later = |now: &Value, then: &Value| now.as_u64() > then.as_u64();
+            seen["phase"]["name"] == "ready"
+                && is_later(&seen["started_at_ms"], &before["started_at_ms"])
+                && is_later(&seen["drift"]["at_ms"], &before["drift"]["at_ms"])
+        })?;
     }
     let now = start_times(fleet, NODE)?;
     check(now.keys().eq(&names), format!("{names:?}, then {now:?}"))
@@ -194,10 +189,10 @@ fn stopped_in_its_soak(fleet: &Fleet) -> Result<()> {
     check(printed.contains("progressing"), printed)?;
     sh(fleet, NODE, "systemctl start oml-first")?;
     let what = "it is ready after a complete soak";
-    InstanceWait::new(fleet, NODE, "first").within(SOAK_LIMIT).until(what, |seen| {
-        seen["phase"]["name"] == "ready" && seen["version"] == "v2"
-    })
-    .map(drop)
+    InstanceWait::new(fleet, NODE, "first")
+        .within(SOAK_LIMIT)
+        .until(what, |seen| seen["phase"]["name"] == "ready" && seen["version"] == "v2")
+        .map(drop)
 }
 
 fn foreign(fleet: &Fleet) -> Result<()> {

@@ -53,10 +53,13 @@ fn faulty_registry(fleet: &Fleet) -> Result<()> {
     for fault in [Fault::CutAfter(64), Fault::Unauthorized, Fault::Refuse] {
         faulty.set(fault)?;
         let what = format!("the host reports the fault {fault:?}");
-        let seen = InstanceWait::new(fleet, NODE, "first").within(RETRY_LIMIT).until(&what, |seen| {
-            let reason = seen["reason"].as_str().unwrap_or_default();
-            seen["phase"]["name"] == "blocked" && reason.contains(&name) && reason != last_reason
-        })?;
+        let seen =
+            InstanceWait::new(fleet, NODE, "first").within(RETRY_LIMIT).until(&what, |seen| {
+                let reason = seen["reason"].as_str().unwrap_or_default();
+                seen["phase"]["name"] == "blocked"
+                    && reason.contains(&name)
+                    && reason != last_reason
+            })?;
         last_reason = seen["reason"].as_str().unwrap_or_default().to_owned();
         check(last_reason.lines().count() == 1, &last_reason)?;
         check(
@@ -66,8 +69,8 @@ fn faulty_registry(fleet: &Fleet) -> Result<()> {
     }
     faulty.set(Fault::Pass)?;
     let what = "the pull is retried and succeeds";
-    InstanceWait::new(fleet, NODE, "first").within(RETRY_LIMIT).until(what, |seen| {
-        seen["phase"]["name"] == "ready" && seen["version"] == "v2"
-    })
-    .map(drop)
+    InstanceWait::new(fleet, NODE, "first")
+        .within(RETRY_LIMIT)
+        .until(what, |seen| seen["phase"]["name"] == "ready" && seen["version"] == "v2")
+        .map(drop)
 }

@@ -25,6 +25,7 @@ use std::time::Duration;
 use oml_common::id::NodeName;
 use tokio::task::LocalSet;
 
+mod change_watch;
 mod controller;
 mod invariants;
 mod node;

@@ -165,7 +165,11 @@ fn register_own(registry: &mut Registry, commits: CommitCounts, counters: &Count
         counter.inc_by(value);
         counter
     };
-    registry.register("store_commits", "Successful commits to the store", counter(commits.successful));
+    registry.register(
+        "store_commits",
+        "Successful commits to the store",
+        counter(commits.successful),
+    );
     let help = "Commits that failed or were refused";
     registry.register("store_commits_refused", help, counter(commits.refused));
     let passes: Counters<TaskName> = Family::default();

@@ -64,42 +64,42 @@ impl<'a> Renderer<'a> {
         node: &NodeName,
         problems: &mut Problems,
     ) -> Option<Desired> {
-    let Self { engine, input, placed } = self;
-    let input = *input;
-    let definition = input.catalog.components.get(name)?;
-    let values = values(input, placed, node)?;
-    let path = format!("components.{name}");
-    let mut writer = Writer {
-        engine,
-        values: minijinja::Value::from(minijinja::value::Serde(&values)),
-        line_of: input.spec.problem(&path, ""),
-        path,
-        problems,
-    };
-    let workload = match &definition.workload {
-        WorkloadTemplate::Unit { drop_in } => {
-            Workload::Unit(PackagedUnit { drop_in: writer.fill("drop_in", drop_in) })
-        }
-        WorkloadTemplate::Container(template) => {
-            Workload::Container(writer.container(input, name, definition, template)?)
-        }
-    };
-    let instance = Instance {
-        tenant: input.spec.tenant.clone(),
-        component: name.clone(),
-        unit: definition.unit.clone(),
-        workload: Verbatim::seal(workload),
-        after: dependencies(input, name),
-        ports: definition.ports.iter().filter_map(|text| writer.port_of(text)).collect(),
-        probe: writer.probe(&definition.probe),
-        active: definition.active.clone(),
-        timing: definition.timing.clone(),
-        metrics: definition.metrics.as_ref().map(|(port, path)| MetricsEndpoint {
-            port: writer.number("metrics", port),
-            path: path.clone(),
-        }),
-    };
-    Some(Desired { instance: Verbatim::seal(instance), policy: policy(input.spec) })
+        let Self { engine, input, placed } = self;
+        let input = *input;
+        let definition = input.catalog.components.get(name)?;
+        let values = values(input, placed, node)?;
+        let path = format!("components.{name}");
+        let mut writer = Writer {
+            engine,
+            values: minijinja::Value::from(minijinja::value::Serde(&values)),
+            line_of: input.spec.problem(&path, ""),
+            path,
+            problems,
+        };
+        let workload = match &definition.workload {
+            WorkloadTemplate::Unit { drop_in } => {
+                Workload::Unit(PackagedUnit { drop_in: writer.fill("drop_in", drop_in) })
+            }
+            WorkloadTemplate::Container(template) => {
+                Workload::Container(writer.container(input, name, definition, template)?)
+            }
+        };
+        let instance = Instance {
+            tenant: input.spec.tenant.clone(),
+            component: name.clone(),
+            unit: definition.unit.clone(),
+            workload: Verbatim::seal(workload),
+            after: dependencies(input, name),
+            ports: definition.ports.iter().filter_map(|text| writer.port_of(text)).collect(),
+            probe: writer.probe(&definition.probe),
+            active: definition.active.clone(),
+            timing: definition.timing.clone(),
+            metrics: definition.metrics.as_ref().map(|(port, path)| MetricsEndpoint {
+                port: writer.number("metrics", port),
+                path: path.clone(),
+            }),
+        };
+        Some(Desired { instance: Verbatim::seal(instance), policy: policy(input.spec) })
     }
 }
 

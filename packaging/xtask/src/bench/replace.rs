@@ -63,13 +63,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Lets each contender replace the container once. A warm-up round has no number and is not recorded.
-    fn round(
-        &mut self,
-        host: &Host,
-        old: &str,
-        new: &str,
-        number: Option<usize>,
-    ) -> Result<()> {
+    fn round(&mut self, host: &Host, old: &str, new: &str, number: Option<usize>) -> Result<()> {
         for one in &mut self.series {
             let is_quiet = quiet::wait()?;
             let run = one.attempt(|contender| measure(contender, host, old, new));
