@@ -29,6 +29,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::seen::{Seen, Sight};
+use super::sockets::Sockets;
 use super::stage::{Behaviours, Stage};
 
 /// The time from power-off to the start of the agent.
@@ -46,6 +47,7 @@ pub(super) struct Node {
     pub(super) name: NodeName,
     pub(super) host: HostModel,
     pub(super) stage: Arc<Stage>,
+    pub(super) sockets: Arc<Sockets>,
     pub(super) reachable: watch::Sender<bool>,
     pub(super) failpoints: Arc<Failpoints>,
     /// The last report of its agent; none before the first.
@@ -162,10 +164,12 @@ impl Node {
             env: Arc::new(move || process_env.env()),
         };
         tokio::task::spawn_local(run_processes(settings, processes));
+        let sockets = Sockets::keep(&paths, &host);
         Self {
             name,
             host,
             stage,
+            sockets,
             reachable: watch::channel(true).0,
             failpoints: Arc::default(),
             report: None,
