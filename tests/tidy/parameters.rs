@@ -56,9 +56,8 @@ impl<'ast> Visit<'ast> for Signatures<'_> {
 }
 
 fn is_tuple(ty: &syn::Type) -> bool {
-    match ty {
-        syn::Type::Tuple(tuple) => tuple.elems.len() > 1,
-        syn::Type::Reference(reference) => is_tuple(&reference.elem),
-        _ => false,
+    if let syn::Type::Reference(reference) = ty {
+        return is_tuple(&reference.elem);
     }
+    matches!(ty, syn::Type::Tuple(tuple) if tuple.elems.len() > 1)
 }
