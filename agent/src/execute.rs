@@ -3,10 +3,9 @@
 //! It makes no decision and keeps no state: `reconcile` decides which step is due, and the
 //! loop records it before and after.
 
-use oml_common::decide::retention;
-use oml_common::decide::start::CallsCame;
 use oml_common::decide::step::Step;
-use oml_common::decide::update::{Outcome, given_up};
+use oml_common::decide::update::{Counted, Outcome, given_up};
+use oml_common::decide::{retention, start};
 use oml_common::document::instance::{ActiveProbe, HeldInstance, InstanceDocument};
 use oml_common::document::report::Failure;
 use oml_common::id::{ComponentName, ContentHash};
@@ -48,8 +47,9 @@ enum StepError {
     Files(#[from] FileError),
     #[error("the instance document is missing")]
     NoInstance,
-    #[error(transparent)]
-    CallsCame(#[from] CallsCame),
+    /// Calls are active, or may be, so nothing was stopped.
+    #[error("calls may be active")]
+    CallsActive(Counted),
 }
 
 impl Host {
@@ -74,10 +74,10 @@ impl Host {
             Step::ReplaceSupervisor => self.replace_supervisor(work).await,
             Step::Promote => self.promote(work).await,
             Step::Commit { previous } => self.commit(work, previous.as_ref()).await,
-            Step::Remove => self.remove(&work.component).await,
+            Step::Remove { .. } => self.remove(work).await,
             Step::Soak => Ok(()),
         };
-        done.map_or_else(|error| Outcome::Retry(chain(&error)), |()| Outcome::Done)
+        done.map_or_else(StepError::into_outcome, |()| Outcome::Done)
     }
 
     async fn pull(
@@ -110,8 +110,8 @@ impl Host {
         Ok(())
     }
 
-    /// Counts the active calls; none if they cannot be counted.
-    async fn count(&self, work: &Work) -> Option<u64> {
+    /// Counts the active calls.
+    async fn count(&self, work: &Work) -> Counted {
         failpoint::reach("A6");
         let current = documents::read_usable_held(&self.paths, &work.component);
         let current = match current.ok().flatten() {
@@ -122,25 +122,41 @@ impl Host {
         let current = current.as_ref().map(|i| (i.active.as_ref(), i.probe.timeout_ms));
         let desired = work.desired.as_ref().map(|i| (i.active.as_ref(), i.probe.timeout_ms));
         let mut known = [current, desired].into_iter().flatten();
-        let (active, timeout_ms) = known.find_map(|(active, limit)| Some((active?, limit)))?;
-        self.count_by(work, active, timeout_ms).await
+        match known.find_map(|(active, limit)| Some((active?, limit))) {
+            Some((active, timeout_ms)) => self.count_by(work, active, timeout_ms).await,
+            None => Err("no document says how they are counted".to_owned()),
+        }
     }
 
-    async fn count_by(&self, work: &Work, probe: &ActiveProbe, timeout_ms: u64) -> Option<u64> {
-        match self.docker.exec(&work.component, &probe.command, timeout_ms).await {
-            Ok(output) if output.exit_code == 0 => {
-                crate::probe::count(&output.stdout, &probe.before)
-            }
-            Ok(output) => {
-                let exit_code = output.exit_code;
-                debug!(component = %work.component, exit_code, "cannot count calls");
-                None
-            }
-            Err(error) => {
-                let error = chain(&error);
-                debug!(component = %work.component, error, "cannot count calls");
-                None
-            }
+    async fn count_by(&self, work: &Work, probe: &ActiveProbe, timeout_ms: u64) -> Counted {
+        let output = self.docker.exec(&work.component, &probe.command, timeout_ms).await;
+        output.map_err(|error| chain(&error)).and_then(|it| crate::probe::count(&it, &probe.before))
+    }
+
+    /// Counts the calls once more just before a stop that is allowed because there were none:
+    /// calls may have come since.
+    async fn recheck_active(&self, work: &Work) -> Result<(), StepError> {
+        if !start::needs_recount(&work.step) {
+            return Ok(());
+        }
+        start::may_stop(self.recount(work).await).map_err(StepError::CallsActive)
+    }
+
+    /// Counts the calls of what runs, by its own document, which is not the current one any more.
+    async fn recount(&self, work: &Work) -> Counted {
+        let listing = self.docker.list(&[]).await.map_err(|error| chain(&error))?;
+        let is_it = |name: &ComponentName| *name == work.component;
+        let mut found = listing.containers.iter();
+        let Some((_, running)) = found.find(|(name, found)| is_it(name) && found.is_running())
+        else {
+            return Ok(0);
+        };
+        let Ok(instance) = self.known(work, &running.hash).await else {
+            return self.count(work).await;
+        };
+        match &instance.active {
+            Some(active) => self.count_by(work, active, instance.probe.timeout_ms).await,
+            None => self.count(work).await,
         }
     }
 
@@ -212,7 +228,9 @@ impl Host {
         Ok(retention::last_ended(own.map(|(_, found)| found), desired_hash))
     }
 
-    async fn remove(&self, component: &ComponentName) -> Result<(), StepError> {
+    async fn remove(&self, work: &Work) -> Result<(), StepError> {
+        let component = &work.component;
+        self.recheck_active(work).await?;
         self.systemd.stop(component).await?;
         self.systemd.remove(component).await?;
         self.docker.stop(component).await?;
@@ -250,6 +268,17 @@ impl Host {
         let version = work.desired.as_ref().and_then(|instance| instance.version().cloned());
         let failure = given_up(desired_hash, version, message, self.clock.now());
         Failure { exit_code: report.exit_code, log_tail: report.log_tail, ..failure }
+    }
+}
+
+impl StepError {
+    fn into_outcome(self) -> Outcome {
+        match self {
+            Self::CallsActive(counted) => Outcome::Counted(counted),
+            other @ (Self::Runtime(_) | Self::Blocked(_) | Self::Files(_) | Self::NoInstance) => {
+                Outcome::Retry(chain(&other))
+            }
+        }
     }
 }
 

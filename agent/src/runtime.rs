@@ -61,6 +61,8 @@ pub struct ExecOutput {
     pub exit_code: i64,
     /// The standard output, at most 64 KiB.
     pub stdout: String,
+    /// The standard error, at most 64 KiB.
+    pub stderr: String,
 }
 
 /// The reason why a call of a runtime failed.

@@ -50,7 +50,7 @@ fn start_calls(fleet: &Fleet) -> Result<Calls<'_>> {
     let calls = Calls { fleet, sipp: caller.spawn(&words)?, are_over: false };
     wait_instance(fleet, VOICE, "asterisk", "the calls are counted", |seen| seen["active"] == 2)?;
     let printed = sh(fleet, VOICE, "systemctl show -P StatusText asterisk")?;
-    check(printed.contains("healthy") && printed.contains("2 calls"), printed)?;
+    check(printed.contains("healthy") && printed.contains("2 channels"), printed)?;
     Ok(calls)
 }
 
@@ -110,7 +110,7 @@ fn waits(fleet: &Fleet) -> Result<()> {
         seen["phase"]["name"] == "draining" && seen["active"] == 2
     })?;
     let printed = fleet.ctl_ok(&["explain", "tenant=acme"])?;
-    check(printed.contains("2 calls are up"), printed)?;
+    check(printed.contains("2 channels are up"), printed)?;
     check(start_times(fleet, VOICE)? == before, "a container was restarted while calls were up")?;
     check(calls.are_up()?, "the calls ended before they were hung up")?;
     calls.hang_up()?;
@@ -132,7 +132,7 @@ fn aborts(fleet: &Fleet) -> Result<()> {
     let ended = fleet.ctl(&CHANGE)?;
     let printed = format!("{}{}", ended.stdout, ended.stderr);
     check(ended.code == 3, format!("exit code {}: {printed}", ended.code))?;
-    check(printed.contains("2 calls are up"), printed)?;
+    check(printed.contains("2 channels are up"), printed)?;
     check(calls.are_up()?, "the calls ended")?;
     check(start_times(fleet, VOICE)? == before, "a container was restarted")?;
     let seen = wait_ready(fleet, VOICE, "asterisk")?;
@@ -147,7 +147,7 @@ fn cuts(fleet: &Fleet) -> Result<()> {
     let ended = fleet.ctl(&CHANGE)?;
     let printed = format!("{}{}", ended.stdout, ended.stderr);
     check(ended.code == 0, format!("exit code {}: {printed}", ended.code))?;
-    check(printed.contains("2 calls"), printed)?;
+    check(printed.contains("2 channels"), printed)?;
     let seen = wait_ready(fleet, VOICE, "asterisk")?;
     check(seen["version"] == "230215.01" && seen["calls_cut"] == 2, format!("{seen}"))?;
     wait_instance(fleet, VOICE, "asterisk", "no call is up", |seen| seen["active"] == 0)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use oml_common::decide::start::{self, FailedStart, StartErrorKind};
 use oml_common::decide::update::Outcome;
 use oml_common::document::instance::InstanceDocument;
-use oml_common::id::{ComponentName, ContentHash};
+use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
 use oml_daemon::failpoint;
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ impl Host {
             Err(StepError::Runtime(error)) if start::blames_version(kind_of(&error)) => {
                 self.start_failure(work, &error, began.elapsed()).await
             }
-            Err(error) => Outcome::Retry(chain(&error)),
+            Err(error) => error.into_outcome(),
         }
     }
 
@@ -55,24 +55,6 @@ impl Host {
         self.recheck_active(work).await?;
         self.systemd.start(instance).await?;
         Ok(instance)
-    }
-
-    /// Between the count that let the switch begin and the stop, calls may have come.
-    async fn recheck_active(&self, work: &Work) -> Result<(), StepError> {
-        if !start::needs_recount(&work.step) {
-            return Ok(());
-        }
-        Ok(start::may_stop(self.recount(work).await)?)
-    }
-
-    /// Counts the calls of what runs, by its own document, which is not the current one any more.
-    async fn recount(&self, work: &Work) -> Option<u64> {
-        let listing = self.docker.list(&[]).await.ok()?;
-        let is_it = |name: &ComponentName| *name == work.component;
-        let mut found = listing.containers.iter();
-        let (_, running) = found.find(|(name, found)| is_it(name) && found.is_running())?;
-        let instance = self.known(work, &running.hash).await.ok()?;
-        self.count_by(work, instance.active.as_ref()?, instance.probe.timeout_ms).await
     }
 
     /// Makes the current document the previous one, unless the switch was begun before
@@ -163,7 +145,11 @@ impl Host {
     }
 
     /// Finds the instance of a workload in the documents or the container's label.
-    async fn known(&self, work: &Work, hash: &ContentHash) -> Result<InstanceDocument, StepError> {
+    pub(super) async fn known(
+        &self,
+        work: &Work,
+        hash: &ContentHash,
+    ) -> Result<InstanceDocument, StepError> {
         for slot in [Slot::Previous, Slot::Current, Slot::Next] {
             let document = documents::read_usable(&self.paths, &work.component, slot)?;
             if let Some(found) = document.filter(|document| &document.workload_hash() == hash) {

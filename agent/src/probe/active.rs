@@ -1,13 +1,52 @@
-//! Reading a count of calls, dialogs or sessions out of a program's words.
+//! Reads a count of calls, dialogs or sessions from what a program printed.
 
-/// The number that stands before `before` on the first line that has it; none
-/// if there is no such line or no number.
-#[must_use]
-pub fn count(output: &str, before: &str) -> Option<u64> {
+use oml_common::decide::update::Counted;
+use oml_common::text::problem::printable;
+
+use crate::runtime::ExecOutput;
+
+/// The number of characters of a program's own words that a reason shows.
+const SHOWN_CHARS: usize = 120;
+
+/// Returns the number that stands before `before` on the first line that has one. A line
+/// "12 of 100 max active calls" says 12: Asterisk prints it so if a maximum is set.
+///
+/// # Errors
+/// Why no number can be read, with what the program printed.
+pub fn count(output: &ExecOutput, before: &str) -> Counted {
+    if output.exit_code != 0 {
+        let said = said(if output.stderr.is_empty() { &output.stdout } else { &output.stderr });
+        return Err(format!("its command ended with exit code {} and {said}", output.exit_code));
+    }
+    number(&output.stdout, before).ok_or_else(|| {
+        format!("its command {}, where no number stands before {before:?}", said(&output.stdout))
+    })
+}
+
+fn number(output: &str, before: &str) -> Option<u64> {
     output.lines().find_map(|line| {
         let (left, _) = line.split_once(before)?;
-        left.split_whitespace().next_back()?.parse().ok()
+        let words: Vec<&str> = left.split_whitespace().collect();
+        let word = match words.as_slice() {
+            [.., number, "of", _, "max"] | [.., number, "of", _] | [.., number] => number,
+            [] => return None,
+        };
+        word.parse().ok()
     })
+}
+
+/// Tells what the program printed, in one line.
+fn said(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() {
+        return "printed nothing".to_owned();
+    }
+    let mut shown: String = text.chars().take(SHOWN_CHARS).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    let lines: Vec<&str> = shown.lines().map(str::trim).collect();
+    format!("printed \"{}\"", printable(&lines.join(" / ")))
 }
 
 #[cfg(test)]

@@ -157,9 +157,7 @@ impl Supervisor {
         let Some(active) = &instance.active else { return Ok(()) };
         let output = target.calls.exec(target.container, &active.command, COUNT_LIMIT).await;
         let count = match output {
-            Ok(output) if output.exit_code == 0 => probe::count(&output.stdout, &active.before)
-                .ok_or_else(|| format!("no number stands before {:?}", active.before)),
-            Ok(output) => Err(format!("its command ended with exit code {}", output.exit_code)),
+            Ok(output) => probe::count(&output, &active.before),
             Err(error) => Err(chain(&error)),
         };
         self.write_down(|record, _now| record.counted(count.as_ref().ok().copied()));

@@ -23,7 +23,7 @@ pub fn is_drift(
 fn brings_back(step: &Step) -> bool {
     match step {
         Step::Start | Step::Create | Step::Pull => true,
-        Step::Remove
+        Step::Remove { .. }
         | Step::CountActive
         | Step::Switch { .. }
         | Step::Soak

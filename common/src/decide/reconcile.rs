@@ -85,7 +85,7 @@ pub fn reconcile(input: Input<'_>) -> Vec<Action> {
             Some(Action { component, step, reason: decision.reason })
         })
         .collect();
-    actions.sort_by_key(|action| action.step != Step::Remove);
+    actions.sort_by_key(|action| !matches!(action.step, Step::Remove { .. }));
     actions
 }
 
@@ -120,7 +120,9 @@ fn decide_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
         return Decision::wait(Phase::RolledBack, reason);
     }
     match drain.decide() {
-        Drained::Passed { .. } => Decision::act(Phase::Removing, Step::Remove, Reason::NotDesired),
+        Drained::Passed { recount, .. } => {
+            Decision::act(Phase::Removing, Step::Remove { recount }, Reason::NotDesired)
+        }
         Drained::Waits(decision) => decision,
     }
 }
@@ -148,7 +150,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
         return Decision::wait(phase, reason).until(backoff.retry_at);
     }
     match case.update.map(|update| &update.stage) {
-        Some(Stage::Switching { since, calls_cut }) => {
+        Some(Stage::Switching { since, calls_cut, .. }) => {
             change::resume_switch(case, *since, *calls_cut)
         }
         Some(Stage::Soaking { since, .. }) => change::soak(case, *since),
@@ -170,7 +172,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
 fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
     let (bytes_done, bytes_total) = busy.bytes;
     match &busy.step {
-        Step::Remove => doing(Phase::Removing, Activity::Removing),
+        Step::Remove { .. } => doing(Phase::Removing, Activity::Removing),
         Step::Pull => doing(Phase::Pulling { bytes_done, bytes_total }, Activity::Pulling),
         Step::Create | Step::RewriteConfig | Step::RevertDocument { .. } => {
             doing(Phase::Preparing, Activity::Preparing)

@@ -69,7 +69,7 @@ fn may_begin(step: &Step, running: &[&Step]) -> bool {
     }
     // A component that is being removed may hold the ports of one that starts.
     let starts = matches!(step, Step::Switch { .. } | Step::Start);
-    let removes = running.contains(&&Step::Remove);
+    let removes = running.iter().any(|step| matches!(step, Step::Remove { .. }));
     running.len() - pulls < STEPS_MAX && !(starts && removes)
 }
 
@@ -79,7 +79,7 @@ fn may_begin(step: &Step, running: &[&Step]) -> bool {
 pub fn needs_record(step: &Step) -> bool {
     match step {
         Step::Start | Step::ReplaceSupervisor | Step::Fail { .. } | Step::RollBack { .. } => false,
-        Step::Remove
+        Step::Remove { .. }
         | Step::Pull
         | Step::Create
         | Step::CountActive

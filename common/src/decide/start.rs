@@ -4,12 +4,8 @@
 use std::fmt::{Display, Formatter};
 
 use crate::decide::step::Step;
-use crate::text::plural::counted;
+use crate::decide::update::Counted;
 use crate::time::Span;
-
-/// Calls that began between the count that allowed the switch and the stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CallsCame(pub u64);
 
 /// The kind of error of a start, which decides whether the version is blamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,21 +45,21 @@ pub enum StartFailure {
 }
 
 /// Returns true if calls must be counted again before the stop, which is so only if the
-/// switch was allowed because there were none.
+/// step was allowed because there were none.
 #[must_use]
 pub fn needs_recount(step: &Step) -> bool {
-    matches!(step, Step::Switch { calls_cut: Some(0), .. })
+    matches!(step, Step::Switch { recount: true, .. } | Step::Remove { recount: true })
 }
 
-/// Decides if the old version may be stopped after that count. If it cannot be read, the
-/// earlier count of none is used.
+/// Decides if the old version may be stopped after that count. A count that cannot be read
+/// counts as calls that are active.
 ///
 /// # Errors
-/// The calls that came; the drain begins again.
-pub fn may_stop(recounted: Option<u64>) -> Result<(), CallsCame> {
+/// The count that forbids the stop; the drain goes on with it.
+pub fn may_stop(recounted: Counted) -> Result<(), Counted> {
     match recounted {
-        Some(calls) if calls > 0 => Err(CallsCame(calls)),
-        Some(_) | None => Ok(()),
+        Ok(0) => Ok(()),
+        Ok(_) | Err(_) => Err(recounted),
     }
 }
 
@@ -91,14 +87,6 @@ pub fn classify_failure(failed: FailedStart<'_>) -> (StartFailure, Option<i64>) 
     };
     (failure, failed.exit_code.filter(|_| in_time))
 }
-
-impl Display for CallsCame {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} came up before the stop", counted(self.0, "calls"))
-    }
-}
-
-impl std::error::Error for CallsCame {}
 
 impl Display for StartFailure {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {

@@ -6,7 +6,11 @@ use crate::id::ContentHash;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Stop and remove a component that is no longer wanted.
-    Remove,
+    Remove {
+        /// Whether calls are counted once more just before the stop, which happens only if
+        /// there are none.
+        recount: bool,
+    },
     /// Pull the image.
     Pull,
     /// Create the container and the unit beside the running version.
@@ -19,6 +23,9 @@ pub enum Step {
         previous: Option<ContentHash>,
         /// The calls that the stop cuts; none if they cannot be counted.
         calls_cut: Option<u64>,
+        /// Whether calls are counted once more just before the stop, which happens only if
+        /// there are none.
+        recount: bool,
     },
     /// Begin the soak of the new version, which answers.
     Soak,
@@ -58,7 +65,7 @@ impl Step {
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
-            Step::Remove => "remove",
+            Step::Remove { .. } => "remove",
             Step::Pull => "pull",
             Step::Create => "create",
             Step::CountActive => "count-active",

@@ -19,12 +19,16 @@ pub use self::progress::{Doing, begin, finish};
 const RETRY_FIRST_MS: u64 = 1_000;
 const RETRY_LONGEST_MS: u64 = 60_000;
 
+/// A count of active calls, or why the number cannot be read.
+pub type Counted = Result<u64, String>;
+
 /// The outcome of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// Calls were counted.
-    Counted(Option<u64>),
+    /// Calls were counted. For a step that stops a program this means that it was not
+    /// stopped, because calls are active or may be.
+    Counted(Counted),
     /// It could not be done now and changed nothing.
     Retry(String),
     /// The workload itself failed.
@@ -56,8 +60,10 @@ impl InstanceUpdate {
     #[must_use]
     pub fn entering(mut self, step: &Step, now: Timestamp) -> Self {
         match step {
-            Step::Switch { previous, calls_cut } => {
-                self.stage = Stage::Switching { since: now, calls_cut: *calls_cut };
+            Step::Switch { previous, calls_cut, .. } => {
+                let drained_since = self.stage.drained_since();
+                let calls_cut = *calls_cut;
+                self.stage = Stage::Switching { since: now, calls_cut, drained_since };
                 match previous {
                     // The cause of an earlier failure to start may have passed, so it is tried again.
                     Some(hash) => self.last_good = LastGood::Previous(hash.clone()),
@@ -72,11 +78,12 @@ impl InstanceUpdate {
                 | Stage::Switching { .. }
                 | Stage::Committed { .. }
                 | Stage::RolledBack { .. } => {
-                    self.stage = Stage::Draining { since: now, count: None };
+                    let since = self.stage.drained_since().unwrap_or(now);
+                    self.stage = Stage::Draining { since, count: None };
                 }
                 Stage::Draining { .. } | Stage::Soaking { .. } | Stage::Failed { .. } => {}
             },
-            Step::Remove
+            Step::Remove { .. }
             | Step::Pull
             | Step::Create
             | Step::RevertDocument { .. }
@@ -110,9 +117,11 @@ impl InstanceUpdate {
                     self.last_good = self.last_good.after_failed_rollback();
                 }
             }
-            Outcome::Counted(active) => {
-                if let Stage::Draining { since, .. } = self.stage {
-                    self.stage = Stage::Draining { since, count: Some(Count { active, at: now }) };
+            Outcome::Counted(counted) => {
+                // A switch that was not begun goes back to its drain, whose deadline stays.
+                if let Some(since) = self.stage.drained_since() {
+                    let count = Some(Count::new(counted, now));
+                    self.stage = Stage::Draining { since, count };
                 }
             }
             Outcome::Done if *step == Step::Soak && self.is_preparing() => {
@@ -202,7 +211,29 @@ impl LastGood {
     }
 }
 
+impl Count {
+    fn new(counted: Counted, at: Timestamp) -> Self {
+        match counted {
+            Ok(active) => Self { active: Some(active), unreadable: String::new(), at },
+            Err(unreadable) => Self { active: None, unreadable, at },
+        }
+    }
+}
+
 impl Stage {
+    /// Returns when the drain began that the stage belongs to, if there is one.
+    fn drained_since(&self) -> Option<Timestamp> {
+        match self {
+            Stage::Draining { since, .. } => Some(*since),
+            Stage::Switching { drained_since, .. } => *drained_since,
+            Stage::Preparing
+            | Stage::Soaking { .. }
+            | Stage::Committed { .. }
+            | Stage::Failed { .. }
+            | Stage::RolledBack { .. } => None,
+        }
+    }
+
     fn after(self, step: &Step, now: Timestamp) -> Self {
         match (step, self) {
             (Step::Switch { .. } | Step::Soak, Stage::Switching { calls_cut, .. })

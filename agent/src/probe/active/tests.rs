@@ -1,17 +1,57 @@
 use super::*;
 
-#[test]
-fn the_number_before_the_words_counts() {
-    let output = "2 active channels\n12 active calls\n340 calls processed\n";
-    assert_eq!(count(output, "active call"), Some(12));
-    assert_eq!(count("1 active call\n", "active call"), Some(1));
-    assert_eq!(count("dialogs: 7 up", " up"), Some(7));
+fn printed(stdout: &str) -> ExecOutput {
+    ExecOutput { exit_code: 0, stdout: stdout.to_owned(), stderr: String::new() }
 }
 
 #[test]
-fn what_cannot_be_read_is_not_zero() {
-    for output in ["", "no such command", "active calls", "many active calls", "-1 active calls"] {
-        assert_eq!(count(output, "active call"), None, "{output:?}");
+fn the_number_before_the_words_counts() {
+    let output = printed("2 active channels\n12 active calls\n340 calls processed\n");
+    assert_eq!(count(&output, "active channel"), Ok(2));
+    assert_eq!(count(&output, "active call"), Ok(12));
+    assert_eq!(count(&printed("1 active call\n"), "active call"), Ok(1));
+    assert_eq!(count(&printed("dialogs: 7 up"), " up"), Ok(7));
+}
+
+#[test]
+fn the_number_is_read_where_a_maximum_is_set() {
+    let output = printed(
+        "0 active channels\n12 of 100 max active calls (12.00% of capacity)\n9 calls processed\n",
+    );
+    assert_eq!(count(&output, "active call"), Ok(12));
+    assert_eq!(count(&output, "active channel"), Ok(0));
+    assert_eq!(count(&printed("3 of 100 sessions"), "sessions"), Ok(3));
+    assert!(count(&printed("of 100 max active calls"), "active call").is_err());
+}
+
+#[test]
+fn what_cannot_be_read_is_not_zero_and_is_shown() {
+    for output in ["no such command", "active calls", "many active calls", "-1 active calls"] {
+        let why = count(&printed(output), "active call").unwrap_err();
+        assert!(why.contains(&format!("printed \"{output}\"")), "{why}");
     }
-    assert_eq!(count("99999999999999999999999 active calls", "active call"), None);
+    let too_large = printed("99999999999999999999999 active calls");
+    assert!(count(&too_large, "active call").is_err());
+    let why = count(&printed(" \n"), "active call").unwrap_err();
+    assert!(why.contains("printed nothing"), "{why}");
+}
+
+#[test]
+fn a_long_text_is_shown_in_one_short_line() {
+    let why = count(&printed(&"usage\u{1b}[2J\nmore\n".repeat(100)), "active call").unwrap_err();
+    assert!(why.contains("usage\\u{1b}[2J / more / ") && why.contains('…'), "{why}");
+    assert!(!why.contains('\n') && why.chars().count() < 320, "{why}");
+}
+
+#[test]
+fn a_command_that_failed_is_told_in_its_own_words() {
+    let failed = |stdout: &str, stderr: &str| ExecOutput {
+        exit_code: 1,
+        stdout: stdout.to_owned(),
+        stderr: stderr.to_owned(),
+    };
+    let why = count(&failed("0 active calls", "Unable to connect\n"), "active call").unwrap_err();
+    assert_eq!(why, "its command ended with exit code 1 and printed \"Unable to connect\"");
+    let why = count(&failed("no", ""), "active call").unwrap_err();
+    assert_eq!(why, "its command ended with exit code 1 and printed \"no\"");
 }

@@ -11,7 +11,8 @@ use super::failure;
 use super::socket::Engine;
 use crate::runtime::{ExecOutput, RuntimeError};
 
-const STDOUT_BYTES_MAX: usize = 64 * 1024;
+/// The limit of each output.
+const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// Probes are short, and there are many supervisors.
 const BUFFER_BYTES: usize = 1024;
 
@@ -76,6 +77,7 @@ async fn run_unbounded(
     let client = engine.client(limit)?;
     let request = CreateExecOptions {
         attach_stdout: Some(true),
+        attach_stderr: Some(true),
         cmd: Some(command.to_vec()),
         ..CreateExecOptions::default()
     };
@@ -83,25 +85,28 @@ async fn run_unbounded(
     let exec = begun.get_or_init(|| async { exec }).await;
     let start =
         StartExecOptions { output_capacity: Some(BUFFER_BYTES), ..StartExecOptions::default() };
-    let mut stdout = Vec::new();
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     if let StartExecResults::Attached { mut output, .. } =
         client.start_exec(exec, Some(start)).await.map_err(failed)?
     {
         while let Some(piece) = output.next().await {
-            collect(&mut stdout, &piece.map_err(failed)?);
+            let piece = piece.map_err(failed)?;
+            let is_error = matches!(piece, LogOutput::StdErr { .. });
+            collect(if is_error { &mut stderr } else { &mut stdout }, &piece);
         }
     }
     let ended = client.inspect_exec(exec).await.map_err(failed)?;
     Ok(ExecOutput {
         exit_code: ended.exit_code.unwrap_or(-1),
         stdout: String::from_utf8_lossy(&stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
     })
 }
 
-fn collect(stdout: &mut Vec<u8>, piece: &LogOutput) {
-    let room = STDOUT_BYTES_MAX.saturating_sub(stdout.len());
+fn collect(output: &mut Vec<u8>, piece: &LogOutput) {
+    let room = OUTPUT_BYTES_MAX.saturating_sub(output.len());
     let bytes: &[u8] = piece.as_ref();
-    stdout.extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
+    output.extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
 }
 
 fn short(id: &str) -> &str {

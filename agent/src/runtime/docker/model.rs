@@ -111,7 +111,8 @@ impl ContainerCalls for Model {
         _limit: Duration,
     ) -> Result<ExecOutput, RuntimeError> {
         let answer = self.0.exec(id, command).await.map_err(failure("run a command in", id))?;
-        Ok(ExecOutput { exit_code: answer.exit_code, stdout: answer.stdout })
+        let stderr = String::new();
+        Ok(ExecOutput { exit_code: answer.exit_code, stdout: answer.stdout, stderr })
     }
 
     async fn container_events(

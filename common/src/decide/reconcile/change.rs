@@ -48,7 +48,7 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
         return Decision::wait(Phase::Pending, Reason::WaitsFor { component });
     }
     match Drain::of(case).decide() {
-        Drained::Passed { calls_cut } => switch(case, calls_cut),
+        Drained::Passed { calls_cut, recount } => switch(case, calls_cut, recount),
         Drained::Waits(decision) => decision,
     }
 }
@@ -64,7 +64,7 @@ fn revert_document(case: Case<'_>) -> Option<Decision> {
     })
 }
 
-fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Decision {
+fn switch(case: Case<'_>, calls_cut: Option<u64>, recount: bool) -> Decision {
     // What runs counts before the document, which an interrupted switch may have changed.
     let running = case.seen.running().map(|container| container.hash.clone());
     let document = || case.seen.document.as_ref().map(|document| document.workload.clone());
@@ -79,7 +79,7 @@ fn switch(case: Case<'_>, calls_cut: Option<u64>) -> Decision {
         (Some(_), Some(0)) => Reason::Changed,
         (Some(_), calls) => Reason::CutAtDeadline { calls },
     };
-    Decision::act(Phase::Starting, Step::Switch { previous, calls_cut }, reason)
+    Decision::act(Phase::Starting, Step::Switch { previous, calls_cut, recount }, reason)
 }
 
 /// Resumes a switch whose end was not seen. The state of the host shows how far it came.
@@ -92,7 +92,8 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
             let phase = Phase::Draining { deadline: drain.deadline() };
             return Decision::act(phase, Step::CountActive, drain.reason());
         }
-        let step = Step::Switch { previous: case.returns_to().cloned(), calls_cut };
+        let previous = case.returns_to().cloned();
+        let step = Step::Switch { previous, calls_cut, recount: false };
         Decision::act(Phase::Starting, step, Reason::Interrupted(interruption))
     };
     let Some(unit) = case.seen.unit.as_ref().filter(|_| case.works_by_desired()) else {

@@ -32,7 +32,11 @@ pub(super) struct Drain<'a> {
 /// Whether the running version may be stopped.
 pub(super) enum Drained {
     /// The stop may happen now. It cuts that many calls; none if they cannot be counted.
-    Passed { calls_cut: Option<u64> },
+    Passed {
+        calls_cut: Option<u64>,
+        /// Whether calls are counted once more just before the stop.
+        recount: bool,
+    },
     /// The stop must wait, or the change is given up.
     Waits(Decision),
 }
@@ -65,9 +69,9 @@ impl<'a> Drain<'a> {
         counts && self.seen.running().is_some() && !self.seen.never_answered()
     }
 
-    fn count(self) -> Option<Count> {
+    fn count(self) -> Option<&'a Count> {
         match self.update.map(|update| &update.stage) {
-            Some(Stage::Draining { count, .. }) => *count,
+            Some(Stage::Draining { count, .. }) => count.as_ref(),
             Some(_) | None => None,
         }
     }
@@ -75,22 +79,22 @@ impl<'a> Drain<'a> {
     /// Decides whether to count, to wait, to stop or to give up.
     pub(super) fn decide(self) -> Drained {
         if !self.is_needed() {
-            return Drained::Passed { calls_cut: Some(0) };
+            return Drained::Passed { calls_cut: Some(0), recount: false };
         }
         let now = self.now;
         let deadline = self.deadline();
         let phase = Phase::Draining { deadline };
-        let recent = |count: &Count| count.at <= now && now.since_ms(count.at) <= COUNT_AGE_MS_MAX;
+        let recent = |count: &&Count| count.at <= now && now.since_ms(count.at) <= COUNT_AGE_MS_MAX;
         let Some(count) = self.count().filter(recent) else {
             return Drained::Waits(Decision::act(phase, Step::CountActive, self.reason()));
         };
         if count.active == Some(0) {
-            return Drained::Passed { calls_cut: Some(0) };
+            return Drained::Passed { calls_cut: Some(0), recount: true };
         }
         if now >= deadline {
             match self.on_deadline() {
                 OnDeadline::Cut => {
-                    return Drained::Passed { calls_cut: count.active };
+                    return Drained::Passed { calls_cut: count.active, recount: false };
                 }
                 OnDeadline::Abort => {
                     let still = self.reason();
@@ -118,8 +122,8 @@ impl<'a> Drain<'a> {
     pub(super) fn reason(self) -> Reason {
         let count = match self.count() {
             None => CallCount::Asked,
-            Some(Count { active: Some(active), .. }) => CallCount::Up(active),
-            Some(Count { active: None, .. }) => CallCount::Unreadable,
+            Some(Count { active: Some(active), .. }) => CallCount::Up(*active),
+            Some(Count { unreadable, .. }) => CallCount::Unreadable(unreadable.clone()),
         };
         Reason::Draining {
             noun: self.probe.map_or("calls", |probe| &probe.noun).to_owned(),

@@ -112,7 +112,7 @@ impl Display for Reason {
             Self::Doing(activity) => activity.fmt(f),
             Self::Lacks(lack) => lack.fmt(f),
             Self::WaitsFor { component } => write!(f, "waits for {component}"),
-            Self::Draining { noun, count, is_overdue } => draining(f, noun, *count, *is_overdue),
+            Self::Draining { noun, count, is_overdue } => draining(f, noun, count, *is_overdue),
             Self::FirstStart => f.write_str("first start"),
             Self::Changed => f.write_str("another version or configuration is desired"),
             Self::CutAtDeadline { calls } => cut_at_deadline(f, *calls),
@@ -151,12 +151,17 @@ impl Display for Reason {
     }
 }
 
-fn draining(f: &mut Formatter<'_>, noun: &str, count: CallCount, is_overdue: bool) -> Result {
+fn draining(f: &mut Formatter<'_>, noun: &str, count: &CallCount, is_overdue: bool) -> Result {
     match count {
         CallCount::Asked => write!(f, "asking how many {noun} are up")?,
-        CallCount::Up(active) => write!(f, "{} {} up", counted(active, noun), is_or_are(active))?,
-        CallCount::Unreadable => {
+        CallCount::Up(active) => {
+            write!(f, "{} {} up", counted(*active, noun), is_or_are(*active))?;
+        }
+        CallCount::Unreadable(why) => {
             write!(f, "the number of {noun} cannot be read, so {noun} count as up")?;
+            if !why.is_empty() {
+                write!(f, ": {why}")?;
+            }
         }
     }
     if is_overdue {

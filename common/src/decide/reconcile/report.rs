@@ -100,6 +100,6 @@ fn add_update(report: &mut InstanceReport, update: &InstanceUpdate) {
     report.failure = update.failure().cloned();
     // During a drain the calls are counted far more often than by the probe.
     if let Stage::Draining { count, .. } = &update.stage {
-        report.active = count.and_then(|count| count.active);
+        report.active = count.as_ref().and_then(|count| count.active);
     }
 }

@@ -5,7 +5,7 @@ fn name(text: &str) -> ComponentName {
 }
 
 fn switch() -> Step {
-    Step::Switch { previous: None, calls_cut: Some(0) }
+    Step::Switch { previous: None, calls_cut: Some(0), recount: false }
 }
 
 fn decided(steps: &[(&str, Step)]) -> BTreeMap<ComponentName, Decision> {
@@ -38,16 +38,21 @@ fn two_images_are_pulled_at_a_time_beside_four_other_steps() {
 
 #[test]
 fn nothing_starts_while_something_is_removed() {
-    let steps = [("a", Step::Create), ("b", switch()), ("c", Step::Start), ("d", Step::Remove)];
-    assert_eq!(begun(&steps, &[Step::Remove]), ["a", "d"]);
+    let steps = [
+        ("a", Step::Create),
+        ("b", switch()),
+        ("c", Step::Start),
+        ("d", Step::Remove { recount: false }),
+    ];
+    assert_eq!(begun(&steps, &[Step::Remove { recount: false }]), ["a", "d"]);
     // What begins counts as running for those after it.
-    let removal_first = [("a", Step::Remove), ("b", switch())];
+    let removal_first = [("a", Step::Remove { recount: false }), ("b", switch())];
     assert_eq!(begun(&removal_first, &[]), ["a"]);
 }
 
 #[test]
 fn what_needs_a_daemon_that_does_not_answer_is_blocked_with_its_words() {
-    let mut decisions = decided(&[("a", Step::Remove)]);
+    let mut decisions = decided(&[("a", Step::Remove { recount: false })]);
     decisions.insert(name("b"), Decision { step: None, ..decisions[&name("a")].clone() });
     let before = decisions.clone();
     hold_back(&mut decisions, None, &DaemonsAway::default());
@@ -70,7 +75,12 @@ fn only_steps_that_bring_something_back_go_without_a_record() {
     ] {
         assert!(!needs_record(&step), "{step:?}");
     }
-    for step in [switch(), Step::Remove, Step::Commit { previous: Some(previous) }, Step::Soak] {
+    for step in [
+        switch(),
+        Step::Remove { recount: false },
+        Step::Commit { previous: Some(previous) },
+        Step::Soak,
+    ] {
         assert!(needs_record(&step), "{step:?}");
     }
 }

@@ -50,11 +50,16 @@ fn only_a_refusal_that_stays_is_the_fault_of_the_version() {
 
 #[test]
 fn a_switch_that_cuts_nothing_is_recounted_and_stopped_by_calls_that_came() {
-    let switch = |calls_cut| Step::Switch { previous: None, calls_cut };
-    assert!(needs_recount(&switch(Some(0))));
-    assert!(!needs_recount(&switch(Some(12))));
-    assert!(!needs_recount(&switch(None)));
+    let switch = |recount| Step::Switch { previous: None, calls_cut: Some(0), recount };
+    assert!(needs_recount(&switch(true)) && needs_recount(&Step::Remove { recount: true }));
+    assert!(!needs_recount(&switch(false)) && !needs_recount(&Step::Remove { recount: false }));
     assert!(!needs_recount(&Step::Start));
-    assert_eq!((may_stop(None), may_stop(Some(0))), (Ok(()), Ok(())));
-    assert_eq!(may_stop(Some(1)).unwrap_err().to_string(), "1 call came up before the stop");
+    assert_eq!(may_stop(Ok(0)), Ok(()));
+    assert_eq!(may_stop(Ok(1)), Err(Ok(1)));
+}
+
+#[test]
+fn a_last_count_that_cannot_be_read_forbids_the_stop() {
+    let unreadable = || Err("it printed \"rubbish\"".to_owned());
+    assert_eq!(may_stop(unreadable()), Err(unreadable()));
 }

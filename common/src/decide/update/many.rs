@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::document::assignment::Assignment;
-use crate::document::update::{Count, InstanceUpdate, Stage, UnreadableUpdate};
+use crate::document::update::{InstanceUpdate, Stage, UnreadableUpdate};
 use crate::id::ComponentName;
 use crate::time::Timestamp;
 
@@ -78,7 +78,8 @@ pub fn ask_again(
             }
             // Its files and container exist, so it only has to be started again.
             Stage::Failed { .. } if !update.is_rolling_back() => {
-                update.stage = Stage::Switching { since: now, calls_cut: Some(0) };
+                update.stage =
+                    Stage::Switching { since: now, calls_cut: Some(0), drained_since: None };
             }
             Stage::Failed { .. }
             | Stage::Preparing
@@ -129,9 +130,15 @@ impl Stage {
         match self {
             Stage::Draining { since, count } => {
                 *since = change(*since);
-                *count = count.map(|count| Count { at: change(count.at), ..count });
+                if let Some(count) = count {
+                    count.at = change(count.at);
+                }
             }
-            Stage::Switching { since, .. } | Stage::Soaking { since, .. } => {
+            Stage::Switching { since, drained_since, .. } => {
+                *since = change(*since);
+                *drained_since = drained_since.map(change);
+            }
+            Stage::Soaking { since, .. } => {
                 *since = change(*since);
             }
             Stage::Preparing

@@ -42,8 +42,9 @@ pub fn finish(
     outcome: Outcome,
     now: Timestamp,
 ) -> bool {
-    let has_to_be_saved = !matches!(outcome, Outcome::Counted(_));
-    let is_removed = *doing.step == Step::Remove && outcome == Outcome::Done;
+    // A count alone is worth nothing after a restart, because it is too old by then.
+    let has_to_be_saved = *doing.step != Step::CountActive;
+    let is_removed = matches!(doing.step, Step::Remove { .. }) && outcome == Outcome::Done;
     let is_current = |update: &&InstanceUpdate| &update.desired_hash == doing.desired_hash;
     if let Some(update) = updates.get(doing.component).filter(is_current) {
         let update = update.clone().after(doing.step, outcome, now);

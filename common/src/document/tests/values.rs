@@ -314,7 +314,8 @@ pub(super) fn revision_minimal() -> Revision {
 /// Updates in every stage.
 pub(super) fn updates() -> SavedUpdates {
     let (since, calls_cut) = (at(7), Some(2));
-    let count = Some(Count { active: Some(2), at: at(8) });
+    let count = Some(Count { active: Some(2), unreadable: "it hangs".to_owned(), at: at(8) });
+    let drained_since = Some(at(6));
     let backoff = Backoff { message: "no room".to_owned(), failures: 3, retry_at: at(9) };
     let update = |component: &str, last_good: LastGood, stage: Stage, backoff: Option<Backoff>| {
         let desired_hash = hash("desired");
@@ -326,7 +327,7 @@ pub(super) fn updates() -> SavedUpdates {
         update("blank", LastGood::Current, Stage::Preparing, None),
         update("asterisk", LastGood::Current, Stage::Preparing, Some(backoff)),
         update("dialer", LastGood::Current, Stage::Draining { since, count }, None),
-        update("kamailio", previous(), Stage::Switching { since, calls_cut }, None),
+        update("kamailio", previous(), Stage::Switching { since, calls_cut, drained_since }, None),
         update("nginx", LastGood::None, Stage::Soaking { since, calls_cut: None }, None),
         update("postgres", LastGood::Current, Stage::Committed { calls_cut }, None),
         update("redis", failed, Stage::Failed { failure: failure(), calls_cut }, None),

@@ -159,6 +159,9 @@ pub enum Stage {
     /// The old version may be stopped from here on.
     Switching {
         since: Timestamp,
+        /// When the drain before it began; absent if nothing was counted.
+        #[serde(default, skip_serializing_if = "is_default")]
+        drained_since: Option<Timestamp>,
         #[serde(default, skip_serializing_if = "is_default")]
         calls_cut: Option<u64>,
     },
@@ -188,11 +191,14 @@ pub enum Stage {
 }
 
 /// The number of active calls, and when it was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// Absent if the number could not be read, which counts as "calls are active".
     #[serde(default, skip_serializing_if = "is_default")]
     pub active: Option<u64>,
+    /// Why the number could not be read, for people; empty if it could.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unreadable: String,
     pub at: Timestamp,
 }
 

@@ -60,12 +60,13 @@ impl Display for Meanwhile {
 }
 
 /// How many calls are up, as far as they were counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallCount {
     /// The calls are being counted for the first time.
     Asked,
     Up(u64),
-    Unreadable,
+    /// The number cannot be read, and why.
+    Unreadable(String),
 }
 
 /// The moment at which a switch was interrupted.

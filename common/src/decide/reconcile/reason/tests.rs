@@ -102,7 +102,11 @@ fn a_switch_tells_why_it_is_done_and_what_it_cuts() {
             "12 calls are up; the deadline has passed, on_deadline is wait",
         ),
         (
-            draining(CallCount::Unreadable, false),
+            draining(CallCount::Unreadable("it printed nothing".to_owned()), false),
+            "the number of calls cannot be read, so calls count as up: it printed nothing",
+        ),
+        (
+            draining(CallCount::Unreadable(String::new()), false),
             "the number of calls cannot be read, so calls count as up",
         ),
         (Reason::FirstStart, "first start"),

@@ -438,7 +438,7 @@ impl World {
             Step::Pull if self.registry_away => {
                 Outcome::Retry("the registry does not answer".to_owned())
             }
-            Step::Remove => {
+            Step::Remove { .. } => {
                 host.effect(|place, _| place.unit = None);
                 host.effect(|place, _| *place = Place::default());
                 Outcome::Done
@@ -447,7 +447,7 @@ impl World {
                 let failure = update::given_up(nothing(), None, why.clone(), now);
                 Outcome::Failed(failure)
             }
-            Step::CountActive => Outcome::Counted(Some(host.place.calls)),
+            Step::CountActive => Outcome::Counted(Ok(host.place.calls)),
             Step::RollBack { previous, runs } => host.roll_back(previous, *runs),
             Step::RevertDocument { running } => host.revert_document(running),
             Step::ReplaceSupervisor => {
@@ -586,7 +586,7 @@ impl Effects<'_> {
             Step::Promote => self.effect(|place, _| promote(place, desired_hash)),
             Step::Soak
             | Step::Start
-            | Step::Remove
+            | Step::Remove { .. }
             | Step::CountActive
             | Step::RevertDocument { .. }
             | Step::RollBack { .. }

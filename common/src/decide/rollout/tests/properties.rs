@@ -155,8 +155,6 @@ fn waves(rollout: &Rollout) -> BTreeMap<NodeName, usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
     fn never_more_nodes_are_on_the_way_than_allowed(
         max_parallel in 1u32..4, moves_max in moves_max(), events in events(),

@@ -14,7 +14,7 @@ fn hash(text: &str) -> ContentHash {
 }
 
 fn switch() -> Step {
-    Step::Switch { previous: Some(hash("1")), calls_cut: Some(0) }
+    Step::Switch { previous: Some(hash("1")), calls_cut: Some(0), recount: false }
 }
 
 fn begun(updates: &mut Updates, step: &Step, desired: &str) -> bool {
@@ -46,7 +46,7 @@ fn a_step_that_was_superseded_says_nothing_of_the_update_in_its_place() {
     updates.insert(name(), superseding.clone());
     assert!(finished(&mut updates, &switch(), "2", Outcome::Done));
     assert_eq!(updates[&name()], superseding);
-    assert!(finished(&mut updates, &Step::Remove, "2", Outcome::Done));
+    assert!(finished(&mut updates, &Step::Remove { recount: false }, "2", Outcome::Done));
     assert_eq!(updates[&name()], superseding);
 }
 
@@ -67,9 +67,9 @@ fn what_says_nothing_any_more_is_forgotten() {
 fn a_removal_that_is_done_leaves_no_update() {
     let mut updates = Updates::new();
     begun(&mut updates, &Step::CountActive, "");
-    assert!(!finished(&mut updates, &Step::CountActive, "", Outcome::Counted(Some(3))));
+    assert!(!finished(&mut updates, &Step::CountActive, "", Outcome::Counted(Ok(3))));
     assert!(matches!(updates[&name()].stage, Stage::Draining { .. }));
-    begun(&mut updates, &Step::Remove, "");
-    assert!(finished(&mut updates, &Step::Remove, "", Outcome::Done));
+    begun(&mut updates, &Step::Remove { recount: false }, "");
+    assert!(finished(&mut updates, &Step::Remove { recount: false }, "", Outcome::Done));
     assert!(updates.is_empty());
 }

@@ -7,7 +7,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ("assignment_minimal.json", "f7480028e4bc7d9458a8304a2bf038c6e75ed47b0fd9f0e18f170755081106ef"),
     ("report.json", "f9811165059f42580cae896d2341da96f75b878680d12f75cc90da53fc25ba15"),
     ("report_minimal.json", "6100846ffa555d9f1b76cfab39c1bf84124a8e0ee04e68e1549f42266783430b"),
-    ("saved_updates.json", "3523b30f0378b78d506c3ed93e59c883dacf424cc6d753f51a2e8baa204a9462"),
+    ("saved_updates.json", "793467df660141b62a3389c37bbff9b329585636a9dec854d6a98047ce8bece4"),
     (
         "saved_updates_minimal.json",
         "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8",
