@@ -22,7 +22,7 @@ use oml_common::text::error::chain;
 use oml_common::time::{ClockMark, Timestamp};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tracing::{debug, info};
 
 use crate::cache::{Cache, Updates};
@@ -148,11 +148,14 @@ impl Agent {
     pub async fn run(mut self) {
         self.take_assignment();
         let mut refresh = tokio::time::interval(REFRESH);
+        // It outlives a turn, so that a busy loop reports a pull too.
+        let mut progress = tokio::time::interval(PROGRESS);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let wake = self.next_wake();
             let pulls = self.state.busy.values().any(|busy| busy.step == Step::Pull);
-            // Every arm but `join_next` only waits for a mark or a time, and
-            // `join_next` keeps what it has not returned: none loses anything.
+            // Dropping an arm loses nothing: `join_next` keeps what it has not returned, an
+            // interval keeps its next tick, and the others only wait for a mark or a time.
             tokio::select! {
                 // Every arm is rare, so none starves another; a fixed order repeats in tests.
                 biased;
@@ -167,7 +170,7 @@ impl Agent {
                 _ = refresh.tick() => self.refresh(),
                 // An engine counts the bytes of a pull many times a second, and each count
                 // would be a report: they are sampled instead.
-                () = tokio::time::sleep(PROGRESS), if pulls => self.take_progress(),
+                _ = progress.tick(), if pulls => self.take_progress(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
             self.pass();

@@ -348,6 +348,17 @@ async fn a_pull_is_reported_in_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pull_is_reported_in_bytes_while_other_things_keep_the_loop_busy() {
+    let mut bench = Bench::settled().await;
+    bench.upgrade_held(("2", Behaviour::Good), (Daemon::Engine, Verb::Pull)).await;
+    bench.keep_busy(2).await;
+    let phase = bench.last_report().instances[&bench::name("asterisk")].phase;
+    assert!(matches!(phase, Phase::Pulling { bytes_total, .. } if bytes_total > 0), "{phase:?}");
+    bench.host.host.release(Daemon::Engine, Verb::Pull);
+    bench.until_ready("2").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_loop_asks_rarely() {
     let bench = Bench::settled().await;
     let before = bench.host.host.calls().len();

@@ -278,6 +278,18 @@ impl Bench {
         sleep(Duration::from_secs(seconds)).await;
     }
 
+    /// Wakes the loop ten times a second, for so many seconds, and changes nothing.
+    pub(super) async fn keep_busy(&self, seconds: u32) {
+        for _ in 0..10 * seconds {
+            self.assignments.send_modify(|_same| {});
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    pub(super) fn last_report(&self) -> Arc<Report> {
+        self.reports.borrow().clone()
+    }
+
     /// Versions of which there is a container.
     pub(super) fn versions(&self) -> Vec<String> {
         self.host.versions(&name("asterisk"))
