@@ -17,7 +17,7 @@ use crate::documents;
 use crate::files;
 use crate::host::Host;
 use crate::paths::Slot;
-use crate::runtime::{Listing, PullProgress, RuntimeError};
+use crate::runtime::{ContainerListing, PullProgress, RuntimeError};
 
 /// The pause between two checks of the disk while an image is pulled.
 const CHECK_PAUSE: Duration = Duration::from_secs(1);
@@ -97,7 +97,7 @@ impl Host {
     async fn may_listen(
         &self,
         instance: &InstanceDocument,
-        listing: &Listing,
+        listing: &ContainerListing,
     ) -> Result<(), Blocked> {
         let listening = listeners(&self.paths.proc);
         let wanted = instance.ports.iter().filter(|port| listening.contains(port));
@@ -110,7 +110,7 @@ impl Host {
 
     /// Returns the ports of our running instances by their documents. An instance that has
     /// one of them stops for the change, or the plan has refused the change.
-    async fn own_ports(&self, listing: &Listing) -> Result<BTreeSet<Port>, RuntimeError> {
+    async fn own_ports(&self, listing: &ContainerListing) -> Result<BTreeSet<Port>, RuntimeError> {
         let mut own = BTreeSet::new();
         let running = || listing.containers.iter().filter(|(_, found)| found.is_running());
         for (component, container) in running() {

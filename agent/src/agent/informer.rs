@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use crate::runtime::{ContainerEngine, Listing, RuntimeError, UnitManager};
+use crate::runtime::{ContainerEngine, ContainerListing, RuntimeError, UnitListing, UnitManager};
 
 /// Nudges that come within this time are one.
 const COALESCE: Duration = Duration::from_millis(3);
@@ -31,11 +32,11 @@ pub(super) struct Question {
 
 /// The last listing of a runtime.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Snapshot {
+pub(super) struct Snapshot<L> {
     /// The question's number when it was asked.
     pub(super) number: u64,
     /// The answer; none before the first.
-    pub(super) listing: Option<Arc<Listing>>,
+    pub(super) listing: Option<Arc<L>>,
     /// When the daemon was asked for it.
     pub(super) listed_at: Option<Timestamp>,
     /// The daemon does not answer; the listing is then an old one.
@@ -58,36 +59,54 @@ impl Unavailable {
     }
 }
 
-/// The runtime that an informer lists.
-pub(super) enum ListSource {
-    Engine(Arc<dyn ContainerEngine>),
-    Units(Arc<dyn UnitManager>),
+/// A runtime that an informer lists.
+#[async_trait]
+pub(super) trait ListSource: Send + Sync + 'static {
+    /// What it has on the host.
+    type Listing: Default + Send + Sync + 'static;
+
+    /// Lists what is ours, and what is in the way of `desired`.
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Self::Listing, RuntimeError>;
+
+    /// Returns a counter that grows when something on the runtime changed.
+    fn changes(&self) -> watch::Receiver<u64>;
 }
 
-impl ListSource {
-    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
-        match self {
-            Self::Engine(engine) => engine.list(desired).await,
-            Self::Units(units) => units.list(desired).await,
-        }
+#[async_trait]
+impl ListSource for Arc<dyn ContainerEngine> {
+    type Listing = ContainerListing;
+
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<ContainerListing, RuntimeError> {
+        self.as_ref().list(desired).await
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
-        match self {
-            Self::Engine(engine) => engine.changes(),
-            Self::Units(units) => units.changes(),
-        }
+        self.as_ref().changes()
     }
 }
 
-pub(super) struct Informer {
-    pub(super) source: ListSource,
+#[async_trait]
+impl ListSource for Arc<dyn UnitManager> {
+    type Listing = UnitListing;
+
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<UnitListing, RuntimeError> {
+        self.as_ref().list(desired).await
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.as_ref().changes()
+    }
+}
+
+/// The task that lists one runtime.
+pub(super) struct Informer<S: ListSource> {
+    pub(super) source: S,
     pub(super) wanted: watch::Receiver<Question>,
-    pub(super) snapshots: watch::Sender<Snapshot>,
+    pub(super) snapshots: watch::Sender<Snapshot<S::Listing>>,
     pub(super) clock: Clock,
 }
 
-impl Informer {
+impl<S: ListSource> Informer<S> {
     /// Runs until the loop is dropped.
     pub(super) async fn run(mut self) {
         let mut changes = self.source.changes();

@@ -15,7 +15,7 @@ use super::{StepError, Work};
 use crate::documents;
 use crate::host::Host;
 use crate::paths::Slot;
-use crate::runtime::{ExitReport, Listing, RuntimeError};
+use crate::runtime::{ContainerInstance, ContainerListing, ExitReport, RuntimeError};
 
 /// From one check of what runs to the next, where a test ends the agent in between.
 const CHECK_PAUSE: Duration = Duration::from_millis(1);
@@ -181,11 +181,9 @@ impl Host {
 
     /// Gives the container its own name. If that fails, the next pass tries again.
     async fn promote_container(&self, instance: &InstanceDocument) {
-        if instance.container().is_none() {
-            return;
-        }
+        let component = &instance.component;
+        let Some(instance) = ContainerInstance::of(instance) else { return };
         if let Err(error) = self.docker.promote(instance).await {
-            let component = &instance.component;
             let error = chain(&error);
             warn!(%component, error, "cannot rename container; retrying at the next pass");
         }
@@ -215,7 +213,7 @@ impl Host {
 }
 
 fn runs_another(
-    listing: &Listing,
+    listing: &ContainerListing,
     instance: &InstanceDocument,
     desired_hash: &ContentHash,
 ) -> bool {

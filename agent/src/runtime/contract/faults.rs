@@ -10,6 +10,7 @@ use oml_common::time::Timestamp;
 use tokio::time::Instant;
 
 use super::Place;
+use super::in_container;
 use super::manual_actions::{answer_of, run};
 use crate::documents;
 use crate::runtime::RuntimeError;
@@ -199,7 +200,7 @@ async fn a_missing_secret_is_told_before_anything_is_made(place: &Place) {
     });
     let instance = instance.edited(|instance| instance.workload = workload);
     place.pull(&instance).await.unwrap();
-    let error = place.docker.create(&instance).await.unwrap_err().to_string();
+    let error = place.docker.create(in_container(&instance)).await.unwrap_err().to_string();
     let path = place.paths.secret(&"contract_token".parse().unwrap());
     assert!(error.contains(&format!("{} is missing", path.display())), "{error}");
     assert!(place.containers(&instance.component).await.is_empty());
@@ -305,7 +306,7 @@ async fn a_unit_file_removed_by_hand_is_written_anew(place: &Place) {
     place.install(&instance).await;
     let since = started(place, &instance).await;
     std::fs::remove_file(place.paths.unit(&instance.unit)).unwrap();
-    let [_, listing] = place.listing(&instance).await;
+    let (_, listing) = place.listing(&instance).await;
     assert_eq!(listing.foreign, []);
     place.systemd.write(&instance).await.unwrap();
     let unit = place.unit(&instance).await.unwrap();

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
-use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::time::Timestamp;
 
-use crate::runtime::Marked;
+use crate::runtime::{ContainerInstance, Marked};
 
 const TENANT: &str = "io.oml.tenant";
 pub(super) const COMPONENT: &str = "io.oml.component";
@@ -16,10 +15,8 @@ const DIGEST: &str = "io.oml.digest";
 const INSTANCE: &str = "io.oml.instance";
 
 /// The labels of a container for that instance.
-pub(super) fn labels(
-    instance: &InstanceDocument,
-    container: &Container,
-) -> HashMap<String, String> {
+pub(super) fn labels(instance: ContainerInstance<'_>) -> HashMap<String, String> {
+    let (instance, container) = (instance.document(), instance.container());
     HashMap::from([
         (TENANT.to_owned(), instance.tenant.to_string()),
         (COMPONENT.to_owned(), instance.component.to_string()),

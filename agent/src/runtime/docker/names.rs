@@ -2,12 +2,12 @@
 //! `…-prev` for the one before, `…-next-HASH` for all others.
 
 use bollard::models::ContainerSummary;
-use oml_common::document::instance::{Container, InstanceDocument};
+use oml_common::document::instance::Container;
 use oml_common::id::ContentHash;
 
 use super::calls::EngineCalls;
 use super::label;
-use crate::runtime::RuntimeError;
+use crate::runtime::{ContainerInstance, RuntimeError};
 
 /// The name of a container that did not run yet, or was superseded since.
 pub(super) fn next(container: &Container, hash: &ContentHash) -> String {
@@ -19,9 +19,9 @@ pub(super) fn next(container: &Container, hash: &ContentHash) -> String {
 pub(super) async fn promote(
     engine: &dyn EngineCalls,
     all: &[ContainerSummary],
-    instance: &InstanceDocument,
-    container: &Container,
+    instance: ContainerInstance<'_>,
 ) -> Result<(), RuntimeError> {
+    let (instance, container) = (instance.document(), instance.container());
     let hash = instance.workload_hash();
     let own = container.name.as_str();
     let previous = format!("{own}-prev");
