@@ -49,7 +49,7 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
             .is_none_or(|container| sources.engine.images.contains(&container.digest));
     }
     for (name, seen) in &mut instances {
-        seen.judge_stop();
+        seen.clear_false_stop();
         seen.document = document(name, seen, sources);
         seen.counting = counting(name, sources);
         seen.units_at = sources.units_at;
