@@ -15,11 +15,11 @@ use tracing::{info, warn};
 
 use crate::runtime::{ContainerEngine, ContainerListing, RuntimeError, UnitListing, UnitManager};
 
-/// Nudges that come within this time are one.
+/// The time within which several nudges count as one.
 const COALESCE: Duration = Duration::from_millis(3);
-/// Nudges may be lost, so the host is looked at this often without any.
+/// The interval of listings without a nudge, because nudges may be lost.
 const RELIST: Duration = Duration::from_secs(60);
-/// A daemon that does not answer is asked this often.
+/// The interval at which a daemon that does not answer is asked.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// A request of the loop for a listing.
@@ -33,17 +33,17 @@ pub(super) struct Question {
 /// The last listing of a runtime.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Snapshot<L> {
-    /// The question's number when it was asked.
+    /// The number of the newest request that the runtime has answered or failed to answer.
     pub(super) number: u64,
-    /// The answer; none before the first.
+    /// The last answer; none before the first.
     pub(super) listing: Option<Arc<L>>,
-    /// When the daemon was asked for it.
+    /// The time at which the daemon was asked for that listing.
     pub(super) listed_at: Option<Timestamp>,
-    /// The daemon does not answer; the listing is then an old one.
+    /// The outage, if the daemon does not answer; the listing is then an old one.
     pub(super) away: Option<Unavailable>,
 }
 
-/// A daemon that does not answer.
+/// The outage of a daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unavailable {
     since: Timestamp,
@@ -51,7 +51,7 @@ pub(super) struct Unavailable {
 }
 
 impl Unavailable {
-    /// What failed and since when, for people.
+    /// Says what failed and since when, for people.
     pub(super) fn words(&self) -> String {
         let milliseconds = i64::try_from(self.since.0).unwrap_or(i64::MAX);
         let since = jiff::Timestamp::from_millisecond(milliseconds).unwrap_or_default();
@@ -62,7 +62,7 @@ impl Unavailable {
 /// A runtime that an informer lists.
 #[async_trait]
 pub(super) trait ListSource: Send + Sync + 'static {
-    /// What it has on the host.
+    /// The result of a listing.
     type Listing: Default + Send + Sync + 'static;
 
     /// Lists what is ours, and what is in the way of `desired`.

@@ -14,7 +14,7 @@ fn container(hash: &ContentHash, state: ContainerState) -> ObservedContainer {
 }
 
 #[test]
-fn a_lost_document_is_told_by_the_container_that_runs() {
+fn a_lost_document_is_known_from_the_container_that_runs() {
     let (old, new) = (ContentHash::of(b"old"), ContentHash::of(b"new"));
     let name: ComponentName = "asterisk".parse().unwrap();
     let running = container(&old, ContainerState::Running { since: Timestamp(1) });

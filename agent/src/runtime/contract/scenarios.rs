@@ -23,7 +23,7 @@ pub(super) async fn all(place: &Place) {
         only_what_does_not_run_and_is_not_kept_is_removed,
         a_container_of_somebody_else_is_named_and_left_alone,
         a_unit_of_somebody_else_is_named_and_left_alone,
-        a_unit_stopped_by_hand_is_told_from_one_that_failed,
+        a_unit_stopped_by_hand_is_distinguished_from_one_that_failed,
         a_container_removed_by_hand_comes_back,
         a_lost_document_is_read_from_the_container,
         a_command_gives_its_status_and_output,
@@ -198,7 +198,7 @@ async fn a_unit_of_somebody_else_is_named_and_left_alone(place: &Place) {
     place.manual.take_unit_away(&instance).await;
 }
 
-async fn a_unit_stopped_by_hand_is_told_from_one_that_failed(place: &Place) {
+async fn a_unit_stopped_by_hand_is_distinguished_from_one_that_failed(place: &Place) {
     let instance = place.instance("contract-held", "v1", &place.images.first, 8309);
     place.install(&instance).await;
     place.manual.systemctl("stop", &instance).await;

@@ -16,9 +16,9 @@ use crate::runtime::{ContainerInstance, RuntimeError};
 /// Settings that depend on the engine of the host.
 #[derive(Debug, Clone)]
 pub(super) struct Local {
-    /// Its name for the image.
+    /// The engine's name for the image.
     pub(super) image: String,
-    /// The log driver it uses when none is asked for.
+    /// The log driver that the engine uses when a request names none.
     pub(super) log_driver: String,
 }
 
@@ -65,7 +65,7 @@ fn host_config(container: &Container, log_driver: &str) -> HostConfig {
     }
 }
 
-/// The host's own log driver, bounded where it is one that writes files.
+/// Returns limits for a log driver that writes files; none for any other.
 fn log_config(driver: &str) -> Option<HostConfigLogConfig> {
     if !matches!(driver, "json-file" | "local") {
         return None;

@@ -14,7 +14,7 @@ const VERSION: &str = "io.oml.version";
 const DIGEST: &str = "io.oml.digest";
 const INSTANCE: &str = "io.oml.instance";
 
-/// The labels of a container for that instance.
+/// Returns the labels of a container for that instance.
 pub(super) fn labels(instance: ContainerInstance<'_>) -> HashMap<String, String> {
     let (instance, container) = (instance.document(), instance.container());
     HashMap::from([
@@ -27,7 +27,7 @@ pub(super) fn labels(instance: ContainerInstance<'_>) -> HashMap<String, String>
     ])
 }
 
-/// The container's name as people know it.
+/// Returns the container's name without the slash that the engine puts before it.
 pub(super) fn name_of(container: &ContainerSummary) -> &str {
     // A link from another container makes a second name with a second slash.
     let names = container.names.iter().flatten();
