@@ -15,9 +15,7 @@ use crate::statuses::Statuses;
 #[derive(Clone, Copy)]
 pub(crate) struct Sources<'a> {
     pub(crate) assignment: Option<&'a Assignment>,
-    /// What the engine has.
     pub(crate) engine: &'a ContainerListing,
-    /// What systemd has.
     pub(crate) systemd: &'a UnitListing,
     /// The current document of each component, as far as there is one on disk.
     pub(crate) documents: &'a BTreeMap<ComponentName, HeldInstance>,
