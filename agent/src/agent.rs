@@ -22,14 +22,14 @@ use oml_common::text::error::chain;
 use oml_common::time::{ClockMark, Timestamp};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tracing::{debug, info};
 
 use crate::cache::{Cache, Updates};
 use crate::execute::Work;
 use crate::host::Host;
 use crate::reserve;
-use crate::runtime::PullProgress;
+use crate::runtime::{ContainerListing, PullProgress, UnitListing};
 use crate::statuses::Statuses;
 use oml_common::document::update::{SavedUpdates, UnreadableUpdate};
 
@@ -69,8 +69,8 @@ pub struct Agent {
     cache: Cache,
     inputs: Inputs,
     reports: watch::Sender<Arc<Report>>,
-    docker: RuntimeWatch,
-    systemd: RuntimeWatch,
+    docker: RuntimeWatch<ContainerListing>,
+    systemd: RuntimeWatch<UnitListing>,
     steps: JoinSet<(Work, Outcome)>,
     state: State,
 }
@@ -84,9 +84,9 @@ struct Running {
 }
 
 /// One runtime as the loop sees it.
-struct RuntimeWatch {
+struct RuntimeWatch<L> {
     wanted: watch::Sender<Question>,
-    snapshots: watch::Receiver<Snapshot>,
+    snapshots: watch::Receiver<Snapshot<L>>,
 }
 
 /// Everything that the loop remembers between two passes.
@@ -128,8 +128,8 @@ impl Agent {
         inputs: Inputs,
         reports: watch::Sender<Arc<Report>>,
     ) -> Self {
-        let docker = RuntimeWatch::spawn(&host, ListSource::Engine(Arc::clone(&host.docker)));
-        let systemd = RuntimeWatch::spawn(&host, ListSource::Units(Arc::clone(&host.systemd)));
+        let docker = RuntimeWatch::spawn(&host, Arc::clone(&host.docker));
+        let systemd = RuntimeWatch::spawn(&host, Arc::clone(&host.systemd));
         let SavedUpdates { mark: kept, mut updates, unreadable } = cache.updates();
         let mut mark = host.clock.mark();
         if kept.is_same_boot(&mark) {
@@ -148,11 +148,14 @@ impl Agent {
     pub async fn run(mut self) {
         self.take_assignment();
         let mut refresh = tokio::time::interval(REFRESH);
+        // It outlives a turn, so that a busy loop reports a pull too.
+        let mut progress = tokio::time::interval(PROGRESS);
+        progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let wake = self.next_wake();
             let pulls = self.state.busy.values().any(|busy| busy.step == Step::Pull);
-            // Every arm but `join_next` only waits for a mark or a time, and
-            // `join_next` keeps what it has not returned: none loses anything.
+            // Dropping an arm loses nothing: `join_next` keeps what it has not returned, an
+            // interval keeps its next tick, and the others only wait for a mark or a time.
             tokio::select! {
                 // Every arm is rare, so none starves another; a fixed order repeats in tests.
                 biased;
@@ -167,7 +170,7 @@ impl Agent {
                 _ = refresh.tick() => self.refresh(),
                 // An engine counts the bytes of a pull many times a second, and each count
                 // would be a report: they are sampled instead.
-                () = tokio::time::sleep(PROGRESS), if pulls => self.take_progress(),
+                _ = progress.tick(), if pulls => self.take_progress(),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
             self.pass();
@@ -265,8 +268,8 @@ impl Agent {
         let instances =
             self.state.assignment.iter().flat_map(|a| a.content.share.instances.values());
         let desired = Arc::new(instances.map(|desired| desired.instance.clone()).collect());
-        for runtime in [&self.docker, &self.systemd] {
-            runtime.wanted.send_replace(Question { number, desired: Arc::clone(&desired) });
+        for wanted in [&self.docker.wanted, &self.systemd.wanted] {
+            wanted.send_replace(Question { number, desired: Arc::clone(&desired) });
         }
         number
     }
@@ -279,8 +282,8 @@ impl Agent {
 
     /// Returns the newest request that both runtimes have answered or failed to answer.
     fn answered(&self) -> u64 {
-        let number = |runtime: &RuntimeWatch| runtime.snapshots.borrow().number;
-        number(&self.docker).min(number(&self.systemd))
+        let engine = self.docker.snapshots.borrow().number;
+        engine.min(self.systemd.snapshots.borrow().number)
     }
 
     fn desired(&self, component: &ComponentName) -> Option<InstanceDocument> {
@@ -295,9 +298,9 @@ impl Agent {
     }
 }
 
-impl RuntimeWatch {
+impl<L: Default + Send + Sync + 'static> RuntimeWatch<L> {
     /// Spawns the informer of a runtime.
-    fn spawn(host: &Host, source: ListSource) -> Self {
+    fn spawn(host: &Host, source: impl ListSource<Listing = L>) -> Self {
         let (wanted, wanted_receiver) = watch::channel(Question::default());
         let (snapshots, snapshots_receiver) = watch::channel(Snapshot::default());
         let informer =
@@ -305,6 +308,16 @@ impl RuntimeWatch {
         // Ends by itself when the loop is dropped, and `wanted` with it.
         tokio::spawn(informer.run());
         Self { wanted, snapshots: snapshots_receiver }
+    }
+
+    /// Returns the last listing, which is empty before the first.
+    fn listing(&self) -> Arc<L> {
+        self.snapshots.borrow().listing.clone().unwrap_or_default()
+    }
+
+    /// Returns the outage if the daemon does not answer, for people.
+    fn outage(&self) -> Option<String> {
+        Some(self.snapshots.borrow().away.as_ref()?.words())
     }
 }
 

@@ -1,7 +1,7 @@
-//! What an operator may set: read, merged and checked once, at the start.
+//! The settings of an operator, which are read, merged and checked once, at the start.
 //!
-//! Three types in a row: a [`Fragment`] is what one source says, merging gives
-//! one fragment, and the rest of the program only ever sees [`Settings`].
+//! A [`Fragment`] holds what one source says. All fragments are merged into one, which is
+//! checked and becomes [`Settings`], the only type that the rest of the program sees.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -12,9 +12,9 @@ use serde::Deserialize;
 
 use crate::disk::MinFree;
 
-/// Port of the controllers' agent and operator services, where none is written.
+/// The port of a controller's services for agents and operators, if the setting has none.
 pub const CONTROLLER_PORT: u16 = 7443;
-/// Port of the controllers' enrolment service, where none is written.
+/// The port of a controller's enrolment service, if the setting has none.
 pub const ENROLLMENT_PORT: u16 = 7444;
 
 const SOURCES: Sources =
@@ -22,7 +22,7 @@ const SOURCES: Sources =
 const METRICS_LISTEN: &str = "127.0.0.1:9270";
 const CONTROLLERS_MAX: usize = 8;
 
-/// What one file or the environment says.
+/// The settings in one file or in the environment.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fragment {
@@ -36,7 +36,7 @@ struct Fragment {
     registries: Option<BTreeMap<String, RegistryLogin>>,
 }
 
-/// How a private registry is entered.
+/// The login to a private registry.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegistryLogin {
@@ -48,24 +48,24 @@ pub struct RegistryLogin {
 /// The agent's settings, complete and valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Controllers as `host:port`, in order of preference; none: the agent works alone.
+    /// The controllers as `host:port`, in order of preference. Without any, the agent works alone.
     pub controllers: Vec<String>,
-    /// Their enrolment services, for the way back after the certificate has ended.
+    /// Their enrolment services, which give a new certificate after the old one has expired.
     pub enrollment: Vec<String>,
-    /// Address by which other hosts of the tenant reach this one; found out where not set.
+    /// The address by which other hosts of the tenant reach this one. If it is not set, the
+    /// agent finds it out.
     pub address: Option<IpAddr>,
-    /// Where metrics are offered; none: nowhere.
+    /// The address of the metrics page; there is no page without one.
     pub metrics_listen: Option<SocketAddr>,
-    /// Filter of the log.
     pub log: String,
-    /// Space that must stay free when something is pulled or created.
+    /// The disk space that must stay free when something is pulled or created.
     pub min_free: MinFree,
-    /// Logins by registry host.
+    /// The logins by registry host.
     pub registries: BTreeMap<String, RegistryLogin>,
 }
 
 impl Settings {
-    /// The port at which others find the metrics; none where only this host does.
+    /// Returns the port of the metrics page, unless only this host can reach it.
     #[must_use]
     pub fn metrics_port(&self) -> Option<u16> {
         let reachable = |listen: &SocketAddr| !listen.ip().to_canonical().is_loopback();
@@ -77,7 +77,7 @@ impl Settings {
 /// and the environment, each over the ones before.
 ///
 /// # Errors
-/// The source that cannot be used, or the value that is not possible.
+/// Returns an error if a source cannot be read or a value is not allowed.
 pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
     settings(SOURCES.read(folder)?)
 }
@@ -115,7 +115,7 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
     })
 }
 
-/// Bytes from a size such as `512MiB`.
+/// Reads the number of bytes from a size such as `512MiB`.
 fn size(key: &'static str, text: Option<String>) -> Result<Option<u64>, SettingsError> {
     let Some(text) = text else { return Ok(None) };
     let parsed = [("MiB", 1 << 20), ("GiB", 1 << 30)].iter().find_map(|(unit, bytes)| {
@@ -145,7 +145,7 @@ fn endpoints(
         .collect()
 }
 
-/// `host:port` from `host` or `host:port`.
+/// Returns `host:port` for `host` or `host:port`.
 #[must_use]
 pub fn endpoint(text: &str, default_port: u16) -> Option<String> {
     let with_port = match text.rsplit_once(':') {

@@ -21,7 +21,7 @@ use crate::files::FileError;
 use crate::host::Host;
 use crate::paths::Slot;
 use crate::preflight::Blocked;
-use crate::runtime::{ExitReport, PullProgress, RuntimeError};
+use crate::runtime::{ContainerInstance, ExitReport, PullProgress, RuntimeError};
 
 mod switch;
 
@@ -85,10 +85,12 @@ impl Host {
         work: &Work,
         progress: &watch::Sender<PullProgress>,
     ) -> Result<(), StepError> {
+        // A packaged unit has no image.
+        let Some(instance) = ContainerInstance::of(work.instance()?) else { return Ok(()) };
         self.may_pull(0).await?;
         tokio::select! {
             biased;
-            pulled = self.docker.pull(work.instance()?, progress) => pulled?,
+            pulled = self.docker.pull(instance, progress) => pulled?,
             blocked = self.until_disk_full(progress.subscribe()) => return Err(blocked.into()),
         }
         failpoint::reach("A1");
@@ -98,9 +100,9 @@ impl Host {
     async fn create(&self, work: &Work) -> Result<(), StepError> {
         let instance = work.instance()?;
         failpoint::reach("A2");
-        if instance.container().is_some() {
+        if let Some(in_container) = ContainerInstance::of(instance) {
             self.may_create(instance).await?;
-            self.docker.create(instance).await?;
+            self.docker.create(in_container).await?;
         }
         failpoint::reach("A3");
         documents::write(&self.paths, instance, Slot::Next)?;
@@ -194,7 +196,11 @@ impl Host {
     }
 
     async fn promote(&self, work: &Work) -> Result<(), StepError> {
-        Ok(self.docker.promote(work.instance()?).await?)
+        match ContainerInstance::of(work.instance()?) {
+            Some(instance) => Ok(self.docker.promote(instance).await?),
+            // A packaged unit keeps its name.
+            None => Ok(()),
+        }
     }
 
     async fn commit(&self, work: &Work, last_good: Option<&ContentHash>) -> Result<(), StepError> {

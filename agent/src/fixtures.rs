@@ -11,12 +11,12 @@ mod model;
 
 pub(crate) use model::ModelHost;
 
-/// Another image for every version.
+/// Returns the digest of the image of a version; each version has another.
 pub(crate) fn digest(version: &str) -> Digest {
     format!("sha256:{}", ContentHash::of(version.as_bytes())).parse().unwrap()
 }
 
-/// A component of the tenant `acme` in a container.
+/// Returns an instance of the tenant `acme` that runs in a container.
 pub(crate) fn instance(component: &str, version: &str) -> Instance {
     Instance {
         tenant: "acme".parse().unwrap(),
@@ -37,12 +37,12 @@ pub(crate) fn instance(component: &str, version: &str) -> Instance {
     }
 }
 
-/// The same in its bytes.
+/// Returns the document of [`instance`].
 pub(crate) fn document(component: &str, version: &str) -> InstanceDocument {
     Verbatim::seal(instance(component, version))
 }
 
-/// Its container.
+/// Returns the container of [`instance`].
 pub(crate) fn container(component: &str, version: &str) -> Container {
     Container {
         name: format!("oml-{component}").parse().unwrap(),

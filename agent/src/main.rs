@@ -1,4 +1,4 @@
-//! `omlagent`: joins the parts for each verb of the command line.
+//! The program `omlagent` joins the parts for each verb of the command line.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -19,12 +19,12 @@ use omlagent::supervise::{Surroundings, supervise};
 
 mod run;
 
-/// Something went wrong on the way.
+/// The exit code of a command that failed.
 const FAILURE: u8 = 1;
-/// What was asked for is not possible; clap ends with the same.
+/// The exit code for a wrong command line, token or setting; clap uses the same.
 const MISTAKE: u8 = 2;
 
-/// Makes this host run what its controller says.
+/// Runs on this host the components that its controller assigns to it.
 #[derive(Debug, Parser)]
 #[command(name = "omlagent", version)]
 struct Command {
@@ -36,7 +36,7 @@ struct Command {
 enum Verb {
     /// Runs the agent; systemd does this.
     Run,
-    /// Holds the container of one component; its unit does this.
+    /// Runs the container of one component; the component's unit does this.
     Supervise {
         /// The component.
         component: ComponentName,
@@ -49,19 +49,19 @@ enum Verb {
 
 #[derive(Debug, Args)]
 struct EnrollArgs {
-    /// The controller's enrolment service, as shown with the token.
+    /// The address of the controller's enrolment service, as shown with the token.
     #[arg(long, value_name = "HOST:PORT")]
     controller: String,
-    /// Where controllers take sessions, if not on the same host; may be repeated.
+    /// The address of a controller's service for agents, if it is on another host; may be repeated.
     #[arg(long = "session", value_name = "HOST:PORT")]
     sessions: Vec<String>,
     /// A file that holds the token; - reads standard input.
     #[arg(long, value_name = "PATH")]
     token_file: PathBuf,
-    /// Name of this node, if not the host's own.
+    /// The name of this node, if it is not the host's own.
     #[arg(long)]
     name: Option<NodeName>,
-    /// Address by which the tenant's other hosts reach this one.
+    /// The address by which the tenant's other hosts reach this one.
     #[arg(long, value_name = "IP")]
     address: Option<IpAddr>,
     /// Joins although the host has joined before.
@@ -85,7 +85,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether another command line, token or setting would have done.
+/// Returns true if the command line, the token or a setting is wrong.
 fn is_mistake(error: &anyhow::Error) -> bool {
     let enrolling = error.downcast_ref::<EnrollError>().is_some_and(EnrollError::is_mistake);
     let showing = matches!(error.downcast_ref(), Some(StatusError::NotRoot));

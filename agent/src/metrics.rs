@@ -1,6 +1,6 @@
-//! The agent's page for Prometheus: the last report, as numbers.
+//! The agent's page for Prometheus shows the last report as numbers.
 //!
-//! Keeps no state of its own, so the page and the report cannot differ.
+//! It keeps no state of its own, so the page and the report cannot differ.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,20 +25,20 @@ type Numbers = Family<Labels, Gauge<f64, AtomicU64>>;
 type Whole = Family<Labels, Gauge>;
 type Counted = Family<Labels, Counter>;
 
-/// What the page is made of.
+/// The data that the page shows.
 #[derive(Debug, Clone)]
 pub struct Source {
     pub reports: watch::Receiver<Arc<Report>>,
     pub session: watch::Receiver<SessionState>,
-    /// Looks at the host since the agent started.
+    /// The number of passes of the loop since the agent started.
     pub passes: Arc<AtomicU64>,
-    /// Whose host it is, once it enrolled.
+    /// The tenant of the host; empty before it is enrolled.
     pub tenant: String,
     pub node: String,
 }
 
 impl Source {
-    /// The page in the OpenMetrics text format.
+    /// Returns the page in the OpenMetrics text format.
     #[must_use]
     pub fn page(&self) -> String {
         let report = self.reports.borrow().clone();

@@ -8,15 +8,15 @@ use oml_common::document::instance::HeldInstance;
 use oml_common::id::ComponentName;
 use oml_common::time::Timestamp;
 
-use crate::runtime::Listing;
+use crate::runtime::{ContainerListing, UnitListing};
 use crate::statuses::Statuses;
 
 /// Where the parts of an observation come from.
 #[derive(Clone, Copy)]
 pub(crate) struct Sources<'a> {
     pub(crate) assignment: Option<&'a Assignment>,
-    /// What each runtime found.
-    pub(crate) listings: [&'a Listing; 2],
+    pub(crate) engine: &'a ContainerListing,
+    pub(crate) systemd: &'a UnitListing,
     /// The current document of each component, as far as there is one on disk.
     pub(crate) documents: &'a BTreeMap<ComponentName, HeldInstance>,
     pub(crate) statuses: &'a Statuses,
@@ -29,26 +29,25 @@ pub(crate) struct Sources<'a> {
 #[must_use]
 pub(crate) fn join(sources: Sources<'_>) -> Observed {
     let mut instances: BTreeMap<ComponentName, ObservedInstance> = BTreeMap::new();
-    for listing in sources.listings {
-        for (name, container) in &listing.containers {
-            instances.entry(name.clone()).or_default().containers.push(container.clone());
-        }
-        for (name, unit) in &listing.units {
-            instances.entry(name.clone()).or_default().unit = Some(unit.clone());
-        }
-        for (name, foreign) in &listing.foreign {
-            instances.entry(name.clone()).or_default().foreign = Some(foreign.clone());
-        }
+    for (name, container) in &sources.engine.containers {
+        instances.entry(name.clone()).or_default().containers.push(container.clone());
+    }
+    for (name, unit) in &sources.systemd.units {
+        instances.entry(name.clone()).or_default().unit = Some(unit.clone());
+    }
+    for (name, foreign) in sources.engine.foreign.iter().chain(&sources.systemd.foreign) {
+        instances.entry(name.clone()).or_default().foreign = Some(foreign.clone());
     }
     let desired = sources.assignment.map(|assignment| &assignment.content.share.instances);
     for (name, desired) in desired.into_iter().flatten() {
         let seen = instances.entry(name.clone()).or_default();
-        seen.image_present = desired.instance.container().is_none_or(|container| {
-            sources.listings.iter().any(|listing| listing.images.contains(&container.digest))
-        });
+        seen.image_present = desired
+            .instance
+            .container()
+            .is_none_or(|container| sources.engine.images.contains(&container.digest));
     }
     for (name, seen) in &mut instances {
-        seen.judge_stop();
+        seen.clear_false_stop();
         seen.document = document(name, seen, sources);
         seen.counting = counting(name, sources);
         seen.units_at = sources.units_at;
@@ -63,7 +62,7 @@ fn counting(name: &ComponentName, sources: Sources<'_>) -> Counting {
     if let Some(document) = sources.documents.get(name) {
         return document.active.clone().into();
     }
-    match sources.listings.iter().find_map(|listing| listing.labels.get(name)) {
+    match sources.engine.labels.get(name) {
         Some(Some(labelled)) => labelled.active.clone().into(),
         Some(None) => Counting::Unknown,
         // Nothing of it runs.

@@ -6,7 +6,9 @@ use std::future::pending;
 use std::path::Path;
 use std::time::Duration;
 
+use oml_common::decide::preflight::{self, Checks, PortOwners};
 use oml_common::document::instance::{InstanceDocument, Port, Protocol};
+use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -17,13 +19,14 @@ use crate::documents;
 use crate::files;
 use crate::host::Host;
 use crate::paths::Slot;
-use crate::runtime::{Listing, PullProgress, RuntimeError};
+use crate::runtime::{ContainerListing, PullProgress, RuntimeError};
+
+mod sockets;
+
+use self::sockets::{LISTENING, UNCONNECTED, in_the_way};
 
 /// The pause between two checks of the disk while an image is pulled.
 const CHECK_PAUSE: Duration = Duration::from_secs(1);
-/// `tcp_states.h`: a socket that listens, and one that is bound to no peer.
-const LISTENING: &str = "0A";
-const UNCONNECTED: &str = "07";
 
 /// The reason why nothing new may be created now.
 #[derive(Debug, thiserror::Error)]
@@ -69,85 +72,77 @@ impl Host {
 
     /// Checks that the container of the instance may be created. An existing one passes.
     pub(crate) async fn may_create(&self, instance: &InstanceDocument) -> Result<(), Blocked> {
+        let component = &instance.component;
         let listing = self.docker.list(&[]).await?;
-        let hash = instance.workload_hash();
-        let is_it = |name: &_, found: &_| *name == instance.component && *found == hash;
-        if listing.containers.iter().any(|(name, found)| is_it(name, &found.hash)) {
-            return Ok(());
+        let own = listing.containers.iter().filter(|(name, _)| name == component);
+        let own: Vec<_> = own.map(|(_, container)| container).collect();
+        match preflight::checks(&own, &instance.workload_hash()) {
+            Checks::Nothing => Ok(()),
+            Checks::Ports => self.may_listen(instance, &listing).await,
+            Checks::DiskAndPorts { running } => {
+                self.may_pull(0).await?;
+                has_room(&self.paths.state, self.min_free.state_bytes)?;
+                let before = self.docker.document(component, &running).await?;
+                let before = before.as_ref().map_or(&[][..], |before| &before.ports);
+                match preflight::gives_up_a_port(before, &instance.ports) {
+                    true => self.may_listen(instance, &listing).await,
+                    false => Ok(()),
+                }
+            }
         }
-        let running = listing
-            .containers
-            .iter()
-            .find(|(name, found)| *name == instance.component && found.is_running());
-        let Some((_, running)) = running else {
-            // Nothing runs that could be lost, and the missing container keeps it down.
-            return self.may_listen(instance, &listing).await;
-        };
-        self.may_pull(0).await?;
-        has_room(&self.paths.state, self.min_free.state_bytes)?;
-        let before = self.docker.document(&instance.component, &running.hash).await?;
-        let before = before.map(|before| before.ports.clone()).unwrap_or_default();
-        // A port that is only added may be one that the running version has already.
-        if before.iter().all(|port| instance.ports.contains(port)) {
-            return Ok(());
-        }
-        self.may_listen(instance, &listing).await
     }
 
     async fn may_listen(
         &self,
         instance: &InstanceDocument,
-        listing: &Listing,
+        listing: &ContainerListing,
     ) -> Result<(), Blocked> {
         let listening = listeners(&self.paths.proc);
-        let wanted = instance.ports.iter().filter(|port| listening.contains(port));
-        let wanted: Vec<Port> = wanted.copied().collect();
-        if wanted.is_empty() {
+        let taken = |own: &BTreeSet<Port>| preflight::first_taken(&instance.ports, &listening, own);
+        // Most often nothing listens there, and nobody has to be asked whose ports they are.
+        if taken(&BTreeSet::new()).is_none() {
             return Ok(());
         }
-        first_taken(&wanted, &self.own_ports(listing).await?)
+        match taken(&self.own_ports(listing).await?) {
+            Some(port) => Err(Blocked::Port(port)),
+            None => Ok(()),
+        }
     }
 
-    /// Returns the ports of our running instances by their documents. An instance that has
-    /// one of them stops for the change, or the plan has refused the change.
-    async fn own_ports(&self, listing: &Listing) -> Result<BTreeSet<Port>, RuntimeError> {
-        let mut own = BTreeSet::new();
-        let running = || listing.containers.iter().filter(|(_, found)| found.is_running());
-        for (component, container) in running() {
-            let labelled = self.docker.document(component, &container.hash).await?;
-            own.extend(labelled.iter().flat_map(|instance| &instance.ports));
+    /// Reads which ports our running instances have.
+    async fn own_ports(&self, listing: &ContainerListing) -> Result<BTreeSet<Port>, RuntimeError> {
+        let (mut running, mut labelled) = (BTreeSet::new(), Vec::new());
+        for (component, container) in &listing.containers {
+            if container.is_running() {
+                running.insert(component.clone());
+                labelled.extend(self.docker.document(component, &container.hash).await?);
+            }
         }
-        for component in documents::components(&self.paths).unwrap_or_else(|error| {
+        let current = self.current_documents();
+        let owners = PortOwners { running: &running, labelled: &labelled, current: &current };
+        Ok(preflight::own_ports(owners))
+    }
+
+    /// Reads the current documents of all components. One that cannot be read is left out.
+    fn current_documents(&self) -> Vec<InstanceDocument> {
+        let components = documents::components(&self.paths).unwrap_or_else(|error| {
             warn!(
                 error = chain(&error),
                 "cannot read the component documents; port ownership is incomplete"
             );
             Vec::new()
-        }) {
-            match documents::read(&self.paths, &component, Slot::Current) {
-                // A packaged unit has no container to show that it runs.
-                Ok(Some(document))
-                    if document.container().is_none()
-                        || running().any(|(name, _)| *name == component) =>
-                {
-                    own.extend(&document.ports);
-                }
-                Ok(_) => {}
-                Err(error) => warn!(
+        });
+        let read = |component: ComponentName| {
+            documents::read(&self.paths, &component, Slot::Current).unwrap_or_else(|error| {
+                warn!(
                     %component,
                     error = chain(&error),
                     "cannot read document; its ports are not known"
-                ),
-            }
-        }
-        Ok(own)
-    }
-}
-
-fn first_taken(wanted: &[Port], own: &BTreeSet<Port>) -> Result<(), Blocked> {
-    match wanted.iter().find(|port| !own.contains(port)) {
-        Some(port) => Err(Blocked::Port(*port)),
-        None => Ok(()),
+                );
+                None
+            })
+        };
+        components.into_iter().filter_map(read).collect()
     }
 }
 
@@ -165,29 +160,12 @@ fn listeners(proc: &Path) -> BTreeSet<Port> {
         match files::read_if_there(&proc.join("net").join(table)) {
             Ok(text) => {
                 let text = text.unwrap_or_default();
-                let numbers = text.lines().filter_map(|line| bound(line, state));
-                found.extend(numbers.map(|number| Port { number, protocol }));
+                found.extend(in_the_way(&text, state).map(|number| Port { number, protocol }));
             }
             Err(error) => warn!(error = chain(&error), "cannot read which ports are in use"),
         }
     }
     found
-}
-
-/// Returns the port of a line of `/proc/net/tcp` (proc_net_tcp(5)) if its socket is in that
-/// state and bound to every address or to 127.0.0.1, which probes use. Only such a socket
-/// is certain to be a conflict.
-fn bound(line: &str, state: &str) -> Option<u16> {
-    const IN_THE_WAY: [&str; 4] = [
-        "00000000",
-        "0100007F",
-        "00000000000000000000000000000000",
-        "0000000000000000FFFF00000100007F",
-    ];
-    let mut words = line.split_whitespace();
-    let (address, port) = words.nth(1)?.split_once(':')?;
-    let is_bound = words.nth(1)? == state && IN_THE_WAY.contains(&address);
-    u16::from_str_radix(port, 16).ok().filter(|_| is_bound)
 }
 
 #[cfg(test)]

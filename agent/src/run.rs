@@ -6,26 +6,20 @@ use std::future::pending;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::report::{Phase, Report};
-use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use oml_daemon::log;
-use omlagent::agent::{Agent, Inputs, empty_report};
-use omlagent::cache::Cache;
+use omlagent::assembly::{Assembly, Parts, assemble};
 use omlagent::config::{self, Settings};
-use omlagent::host::Host;
-use omlagent::identity::{HostIdentity, IdentityFiles};
 use omlagent::paths::Paths;
 use omlagent::runtime::docker::{Docker, Login};
 use omlagent::runtime::systemd::Systemd;
-use omlagent::session::{HostFacts, Session, SessionState, dial_over_tls};
+use omlagent::session::{HostFacts, dial_over_tls};
 use omlagent::statuses::StatusFiles;
 use omlagent::usage::Sampler;
 use omlagent::{metrics, status};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tracing::{info, warn};
 
 /// Runs the agent until it is told to end.
@@ -34,35 +28,25 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     log::init("omlagent", &settings.log);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let identity = load_identity(&paths);
-    let (reports, published) = watch::channel(Arc::new(empty_report(env.now())));
     // Follows as long as it is held.
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
-    let (session, links) = session(&paths, &settings, &env, published.clone(), identity.as_ref());
-    let passes = Arc::default();
-    let inputs = Inputs {
-        assignment: links.assignment,
-        statuses,
-        session_trouble: links.trouble,
-        usage: {
-            let mut sampler = Sampler::new();
-            Box::new(move || sampler.sample())
-        },
-        passes: Arc::clone(&passes),
-        alive: Box::new(say_alive),
-    };
-    let host = Host {
+    let mut sampler = Sampler::new();
+    let Assembly { agent, session, reports, session_state, passes, identity } = assemble(Parts {
+        env: env.clone(),
+        settings: Arc::clone(&settings),
+        paths: paths.clone(),
         docker: Arc::new(Docker::new(paths.clone(), logins(&settings))),
         systemd: Arc::new(Systemd::new(paths.clone())),
-        paths: paths.clone(),
-        clock: env.clock().clone(),
-        min_free: settings.min_free,
-    };
-    let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
+        statuses,
+        facts: HostFacts::of_host(),
+        dial: dial_over_tls(env.clock().clone()),
+        usage: Box::new(move || sampler.sample()),
+        alive: Box::new(say_alive),
+    });
     let source = metrics::Source {
-        reports: published.clone(),
-        session: links.state,
+        reports: reports.clone(),
+        session: session_state,
         passes,
         tenant: identity.as_ref().map(|i| i.tenant.to_string()).unwrap_or_default(),
         node: identity.as_ref().map(|i| i.node.to_string()).unwrap_or_default(),
@@ -73,7 +57,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     tokio::select! {
         () = agent.run() => {}
         () = session.run() => {}
-        () = status::keep(paths, published) => {}
+        () = status::keep(paths, reports) => {}
         never = offer_metrics(&settings, &env, source) => match never {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -83,14 +67,6 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An identity that cannot be used stops nothing: the host works by its cache.
-fn load_identity(paths: &Paths) -> Option<HostIdentity> {
-    IdentityFiles::new(paths).load().unwrap_or_else(|error| {
-        warn!(error = chain(&error), "cannot load the identity");
-        None
-    })
-}
-
 fn logins(settings: &Settings) -> Vec<Login> {
     let login = |(registry, login): (&String, &config::RegistryLogin)| Login {
         registry: registry.clone(),
@@ -98,40 +74,6 @@ fn logins(settings: &Settings) -> Vec<Login> {
         password_file: login.password_file.clone(),
     };
     settings.registries.iter().map(login).collect()
-}
-
-/// What comes out of the session.
-struct Links {
-    assignment: watch::Receiver<Option<AssignmentDocument>>,
-    state: watch::Receiver<SessionState>,
-    trouble: watch::Receiver<Option<String>>,
-}
-
-fn session(
-    paths: &Paths,
-    settings: &Arc<Settings>,
-    env: &Env,
-    reports: watch::Receiver<Arc<Report>>,
-    identity: Option<&HostIdentity>,
-) -> (Session, Links) {
-    let cache = Cache::new(paths);
-    let cached = cache.assignment(identity.map(|identity| (&identity.tenant, &identity.node)));
-    let (assignments, assignment) = watch::channel(cached);
-    let (state, state_receiver) = watch::channel(SessionState::default());
-    let (trouble, trouble_receiver) = watch::channel(None);
-    let session = Session {
-        settings: Arc::clone(settings),
-        files: IdentityFiles::new(paths),
-        cache,
-        env: env.clone(),
-        facts: HostFacts::of_host(),
-        assignments,
-        reports,
-        state,
-        trouble,
-        dial: dial_over_tls(env.clock().clone()),
-    };
-    (session, Links { assignment, state: state_receiver, trouble: trouble_receiver })
 }
 
 async fn offer_metrics(settings: &Settings, env: &Env, source: metrics::Source) -> Infallible {

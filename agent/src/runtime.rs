@@ -14,28 +14,37 @@ use tokio::sync::watch;
 
 mod container;
 pub mod docker;
+mod instance;
 pub mod systemd;
 
 pub use container::{ContainerCalls, Inspected, Marked, Waited};
+pub use instance::ContainerInstance;
 pub use oml_common::decide::exit::ContainerEvents;
 
 #[cfg(test)]
 mod contract;
 
-/// The objects that a runtime found on the host: ours, and those in the way of `desired`.
+/// What an engine has of ours, and what is in the way of the desired instances.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listing {
+pub struct ContainerListing {
     /// The containers with our mark.
     pub containers: Vec<(ComponentName, ObservedContainer)>,
     /// The instance that each component's running container was created from; none if its
     /// label cannot be read.
     pub labels: BTreeMap<ComponentName, Option<HeldInstance>>,
-    /// The units with our mark, and the packaged units that are desired.
-    pub units: Vec<(ComponentName, ObservedUnit)>,
-    /// The objects that have a desired name but not our mark, as noun phrases.
+    /// The containers that have a desired name but not our mark, as noun phrases.
     pub foreign: Vec<(ComponentName, String)>,
     /// The images that are completely present.
     pub images: BTreeSet<Digest>,
+}
+
+/// What a manager of units has of ours, and what is in the way of the desired instances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnitListing {
+    /// The units with our mark, and the packaged units that are desired.
+    pub units: Vec<(ComponentName, ObservedUnit)>,
+    /// The units and drop-ins that have a desired name but not our mark, as noun phrases.
+    pub foreign: Vec<(ComponentName, String)>,
 }
 
 /// The progress of a pull.
@@ -121,24 +130,24 @@ impl RuntimeError {
 #[async_trait]
 pub trait ContainerEngine: Send + Sync + 'static {
     /// Lists everything of ours, and what has a name of `desired` without being ours.
-    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError>;
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<ContainerListing, RuntimeError>;
 
     /// Pulls the instance's image by its digest.
     async fn pull(
         &self,
-        instance: &InstanceDocument,
+        instance: ContainerInstance<'_>,
         progress: &watch::Sender<PullProgress>,
     ) -> Result<(), RuntimeError>;
 
     /// Creates the instance's container beside the one that runs; it is not started.
-    async fn create(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
+    async fn create(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError>;
 
     /// Stops the running containers of the component, each with its grace.
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError>;
 
     /// Renames the running container to the name of its instance, and the previous one to
     /// `…-prev`.
-    async fn promote(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;
+    async fn promote(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError>;
 
     /// Removes the component's containers that do not run, except those whose workload is
     /// in `keep`. It removes no volume.
@@ -178,7 +187,7 @@ pub trait ContainerEngine: Send + Sync + 'static {
 
     /// Creates the instance's container again after it was removed, and returns its id. The
     /// container has its own name if that is free, and is not started.
-    async fn restore(&self, instance: &InstanceDocument) -> Result<String, RuntimeError>;
+    async fn restore(&self, instance: ContainerInstance<'_>) -> Result<String, RuntimeError>;
 
     /// Returns the calls on one container by its id, which is how a supervisor names it.
     fn calls(&self) -> &dyn ContainerCalls;
@@ -195,7 +204,7 @@ pub trait ContainerEngine: Send + Sync + 'static {
 pub trait UnitManager: Send + Sync + 'static {
     /// Lists the units with our mark, the packaged units that are desired, and what has a
     /// name of `desired` without being ours.
-    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError>;
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<UnitListing, RuntimeError>;
 
     /// Writes the instance's unit file or drop-in, and loads it.
     async fn write(&self, instance: &InstanceDocument) -> Result<(), RuntimeError>;

@@ -1,5 +1,5 @@
-//! What the agent last said of its host, kept where a person on the host can
-//! read it although no controller is there.
+//! The agent's last report, kept on the host, where a person can read it although no
+//! controller answers.
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;
@@ -22,7 +22,7 @@ fn file(paths: &Paths) -> PathBuf {
     paths.run.join("report.json")
 }
 
-/// Writes the report now and whenever it matters, until the loop ends.
+/// Writes the report now and after each visible change, until the loop ends.
 pub async fn keep(paths: Paths, mut reports: watch::Receiver<Arc<Report>>) {
     reports.mark_changed();
     while reports.changed().await.is_ok() {
@@ -33,27 +33,27 @@ pub async fn keep(paths: Paths, mut reports: watch::Receiver<Arc<Report>>) {
     }
 }
 
-/// Why there is nothing to show.
+/// The reason why no report can be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
     /// No agent has run since the boot.
     #[error("no report from the agent since boot; check systemctl status omlagent")]
     Nothing,
-    /// It holds what programs wrote last.
+    /// The report holds the last log lines of programs, which only root may see.
     #[error("only root may read the agent's report; try `sudo omlagent status`")]
     NotRoot,
-    /// The report cannot be read.
+    /// The file cannot be read.
     #[error("cannot read the agent's report")]
     File(#[source] files::FileError),
-    /// A report of another release, or no report.
+    /// The file is a report of another release, or no report.
     #[error("the agent's report is invalid or from another release")]
     Unreadable(#[from] ReadError),
 }
 
-/// The last report, for people.
+/// Returns the last report as text for people.
 ///
 /// # Errors
-/// When there is none that can be read.
+/// Returns an error if there is no report that can be read.
 pub fn show(paths: &Paths, now: Timestamp) -> Result<String, StatusError> {
     let is_denied = |error: &files::FileError| error.kind() == ErrorKind::PermissionDenied;
     let read = files::read_if_there(&file(paths));

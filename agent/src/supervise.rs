@@ -60,6 +60,9 @@ pub enum SuperviseError {
     /// Neither a document nor a container says what should run.
     #[error("no instance document and no container of {0} on this host")]
     Unknown(ComponentName),
+    /// The document is that of a packaged unit, which systemd runs without a supervisor.
+    #[error("{0} is a packaged unit, which has no container to supervise")]
+    PackagedUnit(ComponentName),
     /// Its container is gone, and a later release wrote what it has to be created from.
     #[error(
         "needs a newer agent: its container does not exist, and creating it takes more than this release knows"

@@ -14,6 +14,8 @@ pub enum Bug {
     RolloutTask,
     /// The head does not change when a rollout is rolled back.
     HeadTransition,
+    /// The watch of a change goes on after the verdict.
+    ChangeWatch,
 }
 
 thread_local! {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use futures_util::Stream;
 use oml_common::decide::verdict::Ending;
 use oml_common::id::{RevisionNumber, TenantId};
+#[cfg(feature = "planted-bugs")]
+use oml_common::planted::{Bug, is_planted};
 use oml_common::text::problem::{Problem, Problems};
 use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
@@ -209,6 +211,8 @@ impl Fleet for FleetApi {
             async move {
                 let progress = status.change_progress(&tenant, revision).await?;
                 let is_waiting = progress.verdict.ending() == Ending::Waiting;
+                #[cfg(feature = "planted-bugs")]
+                let is_waiting = is_waiting || is_planted(Bug::ChangeWatch);
                 let message = wire::change_progress(progress, status.now());
                 Ok(if is_waiting { Message::Continue(message) } else { Message::Break(message) })
             }

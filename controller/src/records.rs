@@ -131,6 +131,14 @@ impl Batch {
     }
 }
 
+/// The numbers of commits since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitCounts {
+    pub successful: u64,
+    /// Commits that failed, or that the store refused because a condition did not hold.
+    pub refused: u64,
+}
+
 /// Access to all records of the store. Clones are cheap and share one cache.
 #[derive(Clone)]
 pub struct Records {
@@ -331,11 +339,11 @@ impl Records {
         self.inner.store.changed(&key.text)
     }
 
-    /// Returns the number of successful and of failed commits since the start.
+    /// Returns the numbers of commits since the start.
     #[must_use]
-    pub fn commits(&self) -> (u64, u64) {
+    pub fn commits(&self) -> CommitCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        (read(&self.inner.commits), read(&self.inner.refused))
+        CommitCounts { successful: read(&self.inner.commits), refused: read(&self.inner.refused) }
     }
 }
 

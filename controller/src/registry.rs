@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, StatusCode, Uri};
 use oml_common::id::{ContentHash, Digest, Repository, Version};
+use oml_daemon::env::Clock;
 use tokio::time::timeout;
 
 mod http;
@@ -79,7 +80,7 @@ impl RegistryError {
 }
 
 /// The image registries and how each is reached.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Registries {
     access: HashMap<String, RegistryAccess>,
     http: Http,
@@ -109,17 +110,23 @@ impl std::fmt::Debug for SimulatedRegistries {
 
 impl Registries {
     /// Takes the configured access by the registry's address (`host` or `host:port`).
-    /// Every other registry is reached over HTTPS without a login.
+    /// Every other registry is reached over HTTPS without a login. Certificates are judged by
+    /// `clock`.
     #[must_use]
-    pub fn new(access: HashMap<String, RegistryAccess>) -> Self {
-        Self { access, ..Self::default() }
+    pub fn new(access: HashMap<String, RegistryAccess>, clock: Clock) -> Self {
+        Self {
+            access,
+            http: Http::new(clock),
+            #[cfg(feature = "sim")]
+            simulated: None,
+        }
     }
 
     /// Makes registries that are replaced by a simulation.
     #[cfg(feature = "sim")]
     #[must_use]
-    pub fn simulated(simulated: SimulatedRegistries) -> Self {
-        Self { simulated: Some(simulated), ..Self::default() }
+    pub fn simulated(simulated: SimulatedRegistries, clock: Clock) -> Self {
+        Self { simulated: Some(simulated), ..Self::new(HashMap::new(), clock) }
     }
 
     /// Returns the digest that a tag names now.

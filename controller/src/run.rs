@@ -159,10 +159,9 @@ pub async fn start(
     running.ports.spawn(acceptor.run());
     let shutdown = running.shutdown.signal();
     let agents = agents(&ops, shutdown.clone());
-    let fleet = FleetServer::new(FleetApi::new(&ops, shutdown.clone()));
     let router = server(&env, &ops, CALLS_MAX)
         .add_service(agents)
-        .add_service(fleet.max_decoding_message_size(MESSAGE_BYTES_MAX));
+        .add_service(operators(&ops, shutdown.clone()));
     running.ports.spawn(serve(router, connections, shutdown.clone()));
     running.serve_enrollment(&env, enrollment, ports.enrollment);
     if let Some(web) = web {
@@ -200,6 +199,12 @@ pub fn agents(ops: &Ops, shutdown: ShutdownSignal) -> AgentServer<Sessions> {
         .max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX)
 }
 
+/// Makes the service that operators call.
+#[must_use]
+pub fn operators(ops: &Ops, shutdown: ShutdownSignal) -> FleetServer<FleetApi> {
+    FleetServer::new(FleetApi::new(ops, shutdown)).max_decoding_message_size(MESSAGE_BYTES_MAX)
+}
+
 fn parts(
     settings: &Settings,
     env: Env,
@@ -210,11 +215,12 @@ fn parts(
     let authority =
         Authority::load(&settings.pki_dir(), env.random()).map_err(StartError::Authority)?;
     let catalogs = Catalogs::load(&settings.catalog_dir).map_err(StartError::Catalog)?;
+    let registries = Registries::new(settings.registries.clone(), env.clock().clone());
     Ok(Parts {
         env,
         records,
         catalogs,
-        registries: Registries::new(settings.registries.clone()),
+        registries,
         authority,
         node_lifetime_ms: settings.node_lifetime_ms,
         enrollment_port,

@@ -7,14 +7,21 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::engine::Engine;
 use crate::faults::Faults;
-use crate::units::{Process, Units};
-use crate::{Behaviour, Container, Daemon, ExecAnswer, Registry};
+use crate::{Behaviour, Daemon, ExecAnswer, Registry};
 
 mod calls;
+mod engine;
+mod units;
 
 pub use calls::Call;
+pub use engine::{
+    Container, ContainerState, EngineError, Event, EventAction, NewContainer, WaitEnd,
+};
+pub use units::{ActiveState, ExitCause, Job, Notifier, Process, Signal, UnitError, UnitState};
+
+use self::engine::Engine;
+use self::units::Units;
 
 /// The time from power-off to the start of the first unit.
 const BOOT: Duration = Duration::from_secs(10);

@@ -7,18 +7,16 @@
 //! container's program does is asked of [`Programs`]; the main process of a unit
 //! is handed out as a [`Process`] to whoever runs it.
 
-mod engine;
 mod faults;
 mod host;
 mod program;
 mod registry;
-mod units;
 
-pub use engine::{
-    Container, ContainerState, EngineError, Event, EventAction, NewContainer, WaitEnd,
-};
 pub use faults::{Daemon, Fault, Verb};
-pub use host::{Call, HostModel, HostSettings, Programs};
+pub use host::{
+    ActiveState, Call, Container, ContainerState, EngineError, Event, EventAction, ExitCause,
+    HostModel, HostSettings, Job, NewContainer, Notifier, Process, Programs, Signal, UnitError,
+    UnitState, WaitEnd,
+};
 pub use program::{Behaviour, ExecAnswer, Image};
 pub use registry::Registry;
-pub use units::{ActiveState, ExitCause, Job, Notifier, Process, Signal, UnitError, UnitState};

@@ -99,7 +99,7 @@ fn hosts_reboot(fleet: &Fleet) -> Result<()> {
     sh(fleet, CONTROLLER, "systemctl start omlcontroller")?;
     let restarted_ms = now_ms()?;
     rebooted?;
-    wait_ready_after(fleet, restarted_ms, ("acme-voice", "asterisk")).map(drop)
+    wait_ready_after(fleet, restarted_ms, "acme-voice", "asterisk").map(drop)
 }
 
 fn reboot_and_check_hosts(fleet: &Fleet) -> Result<()> {

@@ -246,7 +246,7 @@ fn agent_restarts(fleet: &Fleet) -> Result<()> {
     }
     // Installing the package again restarts the agent as an upgrade does.
     fleet.host(NODE)?.install_deb(&fleet.packages().agent)?;
-    wait_ready_after(fleet, now_ms()?, (NODE, "first"))?;
+    wait_ready_after(fleet, now_ms()?, NODE, "first")?;
     check(start_times(fleet, NODE)? == before, "a container was restarted")
 }
 
@@ -277,7 +277,7 @@ fn state_lost(fleet: &Fleet) -> Result<()> {
         fleet,
         "assignment.json instances/first/current.json instances/second/current.json",
     )?;
-    wait_ready_after(fleet, restarted_ms, (NODE, "first"))?;
+    wait_ready_after(fleet, restarted_ms, NODE, "first")?;
     check(start_times(fleet, NODE)? == before, "a container was restarted")
 }
 

@@ -48,7 +48,7 @@ fn start_calls(fleet: &Fleet) -> Result<Calls<'_>> {
         VOICE,
     ];
     let calls = Calls { fleet, sipp: caller.spawn(&words)?, are_over: false };
-    wait_instance(fleet, (VOICE, "asterisk"), "the calls are counted", |seen| seen["active"] == 2)?;
+    wait_instance(fleet, VOICE, "asterisk", "the calls are counted", |seen| seen["active"] == 2)?;
     let printed = sh(fleet, VOICE, "systemctl show -P StatusText asterisk")?;
     check(printed.contains("healthy") && printed.contains("2 channels"), printed)?;
     Ok(calls)
@@ -106,7 +106,7 @@ fn waits(fleet: &Fleet) -> Result<()> {
     let before = start_times(fleet, VOICE)?;
     let mut calls = start_calls(fleet)?;
     fleet.ctl_ok(&[&CHANGE[..], &["--no-wait"]].concat())?;
-    wait_instance(fleet, (VOICE, "asterisk"), "it drains", |seen| {
+    wait_instance(fleet, VOICE, "asterisk", "it drains", |seen| {
         seen["phase"]["name"] == "draining" && seen["active"] == 2
     })?;
     let printed = fleet.ctl_ok(&["explain", "tenant=acme"])?;
@@ -114,7 +114,7 @@ fn waits(fleet: &Fleet) -> Result<()> {
     check(start_times(fleet, VOICE)? == before, "a container was restarted while calls were up")?;
     check(calls.are_up()?, "the calls ended before they were hung up")?;
     calls.hang_up()?;
-    let seen = wait_instance(fleet, (VOICE, "asterisk"), "the change goes on", |seen| {
+    let seen = wait_instance(fleet, VOICE, "asterisk", "the change goes on", |seen| {
         seen["phase"]["name"] == "ready" && seen["version"] == "230215.01"
     })?;
     check(seen["calls_cut"] == 0, format!("{seen}"))?;
@@ -138,7 +138,7 @@ fn aborts(fleet: &Fleet) -> Result<()> {
     let seen = wait_ready(fleet, VOICE, "asterisk")?;
     check(seen["version"] == "230204.01" && seen["active"] == 2, format!("{seen}"))?;
     calls.hang_up()?;
-    wait_instance(fleet, (VOICE, "asterisk"), "no call is up", |seen| seen["active"] == 0).map(drop)
+    wait_instance(fleet, VOICE, "asterisk", "no call is up", |seen| seen["active"] == 0).map(drop)
 }
 
 fn cuts(fleet: &Fleet) -> Result<()> {
@@ -150,6 +150,6 @@ fn cuts(fleet: &Fleet) -> Result<()> {
     check(printed.contains("2 channels"), printed)?;
     let seen = wait_ready(fleet, VOICE, "asterisk")?;
     check(seen["version"] == "230215.01" && seen["calls_cut"] == 2, format!("{seen}"))?;
-    wait_instance(fleet, (VOICE, "asterisk"), "no call is up", |seen| seen["active"] == 0)?;
+    wait_instance(fleet, VOICE, "asterisk", "no call is up", |seen| seen["active"] == 0)?;
     calls.kill_caller()
 }

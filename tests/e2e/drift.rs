@@ -7,8 +7,8 @@ use anyhow::Result;
 use oml_lab::until;
 use oml_tests::Fleet;
 use oml_tests::observe::{
-    SOON, instance, now_ms, sh, start_times, wait_instance, wait_instance_within, wait_ready,
-    wait_ready_after, wait_reported_after,
+    InstanceWait, SOON, instance, now_ms, sh, start_times, wait_instance, wait_ready,
+    wait_ready_after,
 };
 use oml_tests::trial::check;
 use serde_json::Value;
@@ -50,7 +50,7 @@ fn drift(fleet: &Fleet) -> Result<()> {
         let before = wait_ready(fleet, NODE, "first")?;
         let drift_at = before["drift"]["at_ms"].as_u64().unwrap_or(0);
         sh(fleet, NODE, command)?;
-        let seen = wait_instance(fleet, (NODE, "first"), command, |seen| {
+        let seen = wait_instance(fleet, NODE, "first", command, |seen| {
             seen["phase"]["name"] == "ready"
                 && seen["drift"]["at_ms"].as_u64().unwrap_or(0) > drift_at
         })?;
@@ -80,7 +80,7 @@ fn docker_restart(fleet: &Fleet) -> Result<()> {
     restart_docker(fleet, true)?;
     let restarted_ms = now_ms()?;
     for component in ["first", "second"] {
-        wait_ready_after(fleet, restarted_ms, (NODE, component))?;
+        wait_ready_after(fleet, restarted_ms, NODE, component)?;
     }
     check(start_times(fleet, NODE)? == before, "a container was restarted")
 }
@@ -99,17 +99,12 @@ fn restart_and_recover(fleet: &Fleet, live_restore: bool) -> Result<()> {
     let before = [instance(fleet, NODE, "first")?, instance(fleet, NODE, "second")?];
     restart_docker(fleet, live_restore)?;
     for (component, before) in ["first", "second"].into_iter().zip(before) {
-        wait_instance(
-            fleet,
-            (NODE, component),
-            "it runs again and is reported as drift",
-            |seen| {
-                let is_later = |now: &Value, then: &Value| now.as_u64() > then.as_u64();
-                seen["phase"]["name"] == "ready"
-                    && is_later(&seen["started_at_ms"], &before["started_at_ms"])
-                    && is_later(&seen["drift"]["at_ms"], &before["drift"]["at_ms"])
-            },
-        )?;
+        wait_instance(fleet, NODE, component, "it runs again and is reported as drift", |seen| {
+            let is_later = |now: &Value, then: &Value| now.as_u64() > then.as_u64();
+            seen["phase"]["name"] == "ready"
+                && is_later(&seen["started_at_ms"], &before["started_at_ms"])
+                && is_later(&seen["drift"]["at_ms"], &before["drift"]["at_ms"])
+        })?;
     }
     let now = start_times(fleet, NODE)?;
     check(now.keys().eq(&names), format!("{names:?}, then {now:?}"))
@@ -131,7 +126,7 @@ fn docker_unavailable(fleet: &Fleet) -> Result<()> {
         format!("{printed:?}"),
     )?;
     for component in ["first", "second"] {
-        wait_ready_after(fleet, restarted_ms, (NODE, component))?;
+        wait_ready_after(fleet, restarted_ms, NODE, component)?;
     }
     let after = start_times(fleet, NODE)?;
     check(after == before, format!("{before:?}, then {after:?}"))
@@ -140,7 +135,7 @@ fn docker_unavailable(fleet: &Fleet) -> Result<()> {
 fn dbus_restart(fleet: &Fleet) -> Result<()> {
     let before = start_times(fleet, NODE)?;
     sh(fleet, NODE, "systemctl restart dbus")?;
-    wait_ready_after(fleet, now_ms()?, (NODE, "first"))?;
+    wait_ready_after(fleet, now_ms()?, NODE, "first")?;
     check(start_times(fleet, NODE)? == before, "a container was restarted")?;
     // The agent must have reconnected to D-Bus, because a change works.
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2"])?;
@@ -159,7 +154,7 @@ fn restart_by_hand(fleet: &Fleet) -> Result<()> {
 fn stopped_by_hand(fleet: &Fleet) -> Result<()> {
     let wait_stopped_by_hand = |what: &str| -> Result<()> {
         // Only a report made after this moment describes the current state of the host.
-        wait_reported_after(fleet, now_ms()?, (NODE, "first"), what, |seen| {
+        InstanceWait::new(fleet, NODE, "first").reported_after(now_ms()?).until(what, |seen| {
             seen["phase"]["name"] == "stopped-by-hand" && seen["phase"]["at_ms"].as_u64() > Some(0)
         })?;
         check(!start_times(fleet, NODE)?.contains_key("oml-first"), format!("{what}, but it runs"))
@@ -186,18 +181,18 @@ fn stopped_in_its_soak(fleet: &Fleet) -> Result<()> {
     fleet.ctl_ok(&["apply", "-f", &path])?;
     fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2", "--no-wait"])?;
     let is_in = |phase: &'static str| move |seen: &Value| seen["phase"]["name"] == phase;
-    wait_instance(fleet, (NODE, "first"), "its soak has started", is_in("soaking"))?;
+    wait_instance(fleet, NODE, "first", "its soak has started", is_in("soaking"))?;
     sh(fleet, NODE, "systemctl stop oml-first")?;
-    wait_instance(fleet, (NODE, "first"), "the stop is reported", is_in("blocked"))?;
+    wait_instance(fleet, NODE, "first", "the stop is reported", is_in("blocked"))?;
     let printed = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
     check(printed.contains("stopped on the host by hand before its soak finished"), &printed)?;
     check(printed.contains("progressing"), printed)?;
     sh(fleet, NODE, "systemctl start oml-first")?;
     let what = "it is ready after a complete soak";
-    wait_instance_within(fleet, (NODE, "first"), what, SOAK_LIMIT, |seen| {
-        seen["phase"]["name"] == "ready" && seen["version"] == "v2"
-    })
-    .map(drop)
+    InstanceWait::new(fleet, NODE, "first")
+        .within(SOAK_LIMIT)
+        .until(what, |seen| seen["phase"]["name"] == "ready" && seen["version"] == "v2")
+        .map(drop)
 }
 
 fn foreign(fleet: &Fleet) -> Result<()> {
@@ -224,7 +219,7 @@ fn foreign(fleet: &Fleet) -> Result<()> {
 
 fn wait_refused(fleet: &Fleet, name: &str) -> Result<()> {
     let what = format!("{name} is refused");
-    wait_instance(fleet, (NODE, "second"), &what, |seen| {
+    wait_instance(fleet, NODE, "second", &what, |seen| {
         let reason = seen["reason"].as_str().unwrap_or_default();
         let is_named = reason.contains(name) && reason.contains("not ours");
         seen["phase"]["name"] == "blocked" && is_named

@@ -40,7 +40,7 @@ fn change_is_blocked(fleet: &Fleet) -> Result<std::collections::BTreeMap<String,
     let spec = fleet.spec()? + "settings: {second_port: \"8099\"}\n";
     let path = fleet.write_spec("port.yaml", &spec)?;
     fleet.ctl_ok(&["apply", "-f", &path, "--no-wait"])?;
-    let seen = wait_instance(fleet, (NODE, "second"), "the used port blocks it", |seen| {
+    let seen = wait_instance(fleet, NODE, "second", "the used port blocks it", |seen| {
         seen["phase"]["name"] == "blocked"
     })?;
     let reason = seen["reason"].as_str().unwrap_or_default();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use oml_lab::Fault;
 use oml_tests::Fleet;
-use oml_tests::observe::{sh, start_times, wait_instance_within};
+use oml_tests::observe::{InstanceWait, sh, start_times};
 use oml_tests::trial::check;
 
 use crate::Case;
@@ -53,10 +53,13 @@ fn faulty_registry(fleet: &Fleet) -> Result<()> {
     for fault in [Fault::CutAfter(64), Fault::Unauthorized, Fault::Refuse] {
         faulty.set(fault)?;
         let what = format!("the host reports the fault {fault:?}");
-        let seen = wait_instance_within(fleet, (NODE, "first"), &what, RETRY_LIMIT, |seen| {
-            let reason = seen["reason"].as_str().unwrap_or_default();
-            seen["phase"]["name"] == "blocked" && reason.contains(&name) && reason != last_reason
-        })?;
+        let seen =
+            InstanceWait::new(fleet, NODE, "first").within(RETRY_LIMIT).until(&what, |seen| {
+                let reason = seen["reason"].as_str().unwrap_or_default();
+                seen["phase"]["name"] == "blocked"
+                    && reason.contains(&name)
+                    && reason != last_reason
+            })?;
         last_reason = seen["reason"].as_str().unwrap_or_default().to_owned();
         check(last_reason.lines().count() == 1, &last_reason)?;
         check(
@@ -66,8 +69,8 @@ fn faulty_registry(fleet: &Fleet) -> Result<()> {
     }
     faulty.set(Fault::Pass)?;
     let what = "the pull is retried and succeeds";
-    wait_instance_within(fleet, (NODE, "first"), what, RETRY_LIMIT, |seen| {
-        seen["phase"]["name"] == "ready" && seen["version"] == "v2"
-    })
-    .map(drop)
+    InstanceWait::new(fleet, NODE, "first")
+        .within(RETRY_LIMIT)
+        .until(what, |seen| seen["phase"]["name"] == "ready" && seen["version"] == "v2")
+        .map(drop)
 }

@@ -51,6 +51,6 @@ fn watchdog(fleet: &Fleet) -> Result<()> {
     let replaced_ms = now_ms()?;
     let result = sh(fleet, NODE, "journalctl -u omlagent --no-pager --output=cat -n 50")?;
     check(result.contains("Watchdog timeout"), result)?;
-    wait_ready_after(fleet, replaced_ms, (NODE, "redis"))?;
+    wait_ready_after(fleet, replaced_ms, NODE, "redis")?;
     check(start_times(fleet, NODE)? == before, "a container was restarted")
 }

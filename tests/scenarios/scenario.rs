@@ -16,6 +16,7 @@
 //! | `docker rm acme-voice asterisk` | also `stop`, `kill`: by hand, on the host |
 //! | `systemctl stop acme-voice asterisk` | also `start`, `restart`: by hand, on the host |
 //! | `foreign acme-voice asterisk unit asterisk.service`, `… gone` | something that is not ours |
+//! | `port acme-voice 5060/udp taken`, `… free` | a program that is not ours listens there |
 //! | `tick 30s`, `run`, `run quietly` | time passes: so long, or until nothing new is seen |
 //! | `at each step of acme-voice: kill` | the story so far and what follows, once for every failpoint that its agent reaches, killed there; also `forget`, `reboot`, `kill, then 12 calls` |
 //! | `show rollout` | also `nodes`, `containers`, `volumes`, `revisions`, `diff` |
@@ -25,12 +26,14 @@ use std::time::Duration;
 use oml_common::id::NodeName;
 use tokio::task::LocalSet;
 
+mod change_watch;
 mod controller;
 mod invariants;
 mod node;
 mod script;
 mod seen;
 mod show;
+mod sockets;
 mod stage;
 mod verbs;
 mod watchdog;

@@ -112,7 +112,7 @@ fn wait_held(fleet: &Fleet) -> Result<()> {
 
 fn restart_agent(fleet: &Fleet, script: &str) -> Result<()> {
     sh(fleet, VOICE, &format!("{script} && systemctl restart omlagent"))?;
-    wait_ready_after(fleet, now_ms()?, (VOICE, ASTERISK.component)).map(drop)
+    wait_ready_after(fleet, now_ms()?, VOICE, ASTERISK.component).map(drop)
 }
 
 /// Upgrades the agent of every host under its running components.
@@ -137,5 +137,5 @@ fn replace_supervisor(fleet: &Fleet) -> Result<()> {
         let program = program_of(fleet, VOICE, "asterisk").map_err(|error| format!("{error:#}"))?;
         if program == PROGRAM { Ok(()) } else { Err(program) }
     })?;
-    wait_ready_after(fleet, now_ms()?, (VOICE, ASTERISK.component)).map(drop)
+    wait_ready_after(fleet, now_ms()?, VOICE, ASTERISK.component).map(drop)
 }

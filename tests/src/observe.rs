@@ -39,75 +39,84 @@ pub fn now_ms() -> Result<u64> {
     u64::try_from(since.as_millis()).context("the clock is too far in the future")
 }
 
+/// A wait for what a node reports about one component.
+#[derive(Debug, Clone, Copy)]
+pub struct InstanceWait<'a> {
+    fleet: &'a Fleet,
+    node: &'a str,
+    component: &'a str,
+    limit: Duration,
+    after_ms: Option<u64>,
+}
+
+impl<'a> InstanceWait<'a> {
+    /// Returns a wait of at most [`SOON`] in which every report counts.
+    #[must_use]
+    pub fn new(fleet: &'a Fleet, node: &'a str, component: &'a str) -> Self {
+        Self { fleet, node, component, limit: SOON, after_ms: None }
+    }
+
+    /// Sets another time limit, for long operations.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Counts only reports of a connected node that were made after `after_ms`. A report from
+    /// before an action does not show the action's effect.
+    #[must_use]
+    pub fn reported_after(self, after_ms: u64) -> Self {
+        Self { after_ms: Some(after_ms), ..self }
+    }
+
+    /// Waits until a condition, which `what` names, holds for the report.
+    pub fn until(self, what: &str, holds: impl Fn(&Value) -> bool) -> Result<Value> {
+        let Self { fleet, node, component, limit, after_ms } = self;
+        let counts = |entry: &Value| {
+            let is_later = |after_ms| entry["report"]["at_ms"].as_u64() > Some(after_ms);
+            after_ms.is_none_or(|ms| entry["state"] == "connected" && is_later(ms))
+        };
+        let observe = || {
+            let status = status(fleet).map_err(|error| format!("{error:#}"))?;
+            let entry = node_of(&status, node);
+            let seen = &entry["report"]["instances"][component];
+            if counts(&entry) && holds(seen) {
+                return Ok(seen.clone());
+            }
+            let (state, at_ms) = (&entry["state"], &entry["report"]["at_ms"]);
+            Err(format!("{component} on {node} ({state}, report of {at_ms}) is {seen}"))
+        };
+        Ok(until(what, limit, observe)?)
+    }
+}
+
 /// Waits until a condition holds for what a node reports about one component.
 pub fn wait_instance(
     fleet: &Fleet,
-    instance: (&str, &str),
+    node: &str,
+    component: &str,
     what: &str,
     holds: impl Fn(&Value) -> bool,
 ) -> Result<Value> {
-    wait_instance_within(fleet, instance, what, SOON, holds)
-}
-
-/// Does the same as `wait_instance` with another time limit, for long operations.
-pub fn wait_instance_within(
-    fleet: &Fleet,
-    instance: (&str, &str),
-    what: &str,
-    limit: Duration,
-    holds: impl Fn(&Value) -> bool,
-) -> Result<Value> {
-    wait_on_node(fleet, instance, (what, limit), |_node, seen| holds(seen))
-}
-
-/// Does the same as `wait_instance`, but only counts reports of a connected node that were made after `after_ms`. A
-/// report from before an action does not show the action's effect.
-pub fn wait_reported_after(
-    fleet: &Fleet,
-    after_ms: u64,
-    instance: (&str, &str),
-    what: &str,
-    holds: impl Fn(&Value) -> bool,
-) -> Result<Value> {
-    wait_on_node(fleet, instance, (what, SOON), |node, seen| {
-        let is_later = node["report"]["at_ms"].as_u64() > Some(after_ms);
-        node["state"] == "connected" && is_later && holds(seen)
-    })
-}
-
-fn wait_on_node(
-    fleet: &Fleet,
-    (node, component): (&str, &str),
-    (what, limit): (&str, Duration),
-    holds: impl Fn(&Value, &Value) -> bool,
-) -> Result<Value> {
-    let observe = || {
-        let status = status(fleet).map_err(|error| format!("{error:#}"))?;
-        let entry = node_of(&status, node);
-        let seen = &entry["report"]["instances"][component];
-        if holds(&entry, seen) {
-            return Ok(seen.clone());
-        }
-        let (state, at_ms) = (&entry["state"], &entry["report"]["at_ms"]);
-        Err(format!("{component} on {node} ({state}, report of {at_ms}) is {seen}"))
-    };
-    Ok(until(what, limit, observe)?)
+    InstanceWait::new(fleet, node, component).until(what, holds)
 }
 
 /// Waits until a node reports that a component is ready.
 pub fn wait_ready(fleet: &Fleet, node: &str, component: &str) -> Result<Value> {
     let what = format!("{component} on {node} is ready");
-    wait_instance(fleet, (node, component), &what, is_ready)
+    wait_instance(fleet, node, component, &what, is_ready)
 }
 
 /// Waits until a node reports, after `after_ms`, that a component is ready.
 pub fn wait_ready_after(
     fleet: &Fleet,
     after_ms: u64,
-    (node, component): (&str, &str),
+    node: &str,
+    component: &str,
 ) -> Result<Value> {
     let what = format!("{component} on {node} is ready again");
-    wait_reported_after(fleet, after_ms, (node, component), &what, is_ready)
+    let wait = InstanceWait::new(fleet, node, component);
+    wait.reported_after(after_ms).until(&what, is_ready)
 }
 
 fn is_ready(seen: &Value) -> bool {

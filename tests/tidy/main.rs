@@ -1,5 +1,5 @@
 //! Checks rules of the workspace that the compiler does not know: sizes, names,
-//! imports, docstrings, sleeps in tests, types that share a name, state diagrams, messages
+//! imports, docstrings, tuples as parameters, sleeps in tests, types that share a name, state diagrams, messages
 //! that the handbook quotes, and a policy row for every remote procedure.
 
 mod circles;
@@ -9,6 +9,7 @@ mod documents;
 mod imports;
 mod messages;
 mod names;
+mod parameters;
 mod policy;
 mod sizes;
 mod sleeps;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
@@ -12,13 +13,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
-use crate::runtime::{ContainerEngine, Listing, RuntimeError, UnitManager};
+use crate::runtime::{ContainerEngine, ContainerListing, RuntimeError, UnitListing, UnitManager};
 
-/// Nudges that come within this time are one.
+/// The time within which several nudges count as one.
 const COALESCE: Duration = Duration::from_millis(3);
-/// Nudges may be lost, so the host is looked at this often without any.
+/// The interval of listings without a nudge, because nudges may be lost.
 const RELIST: Duration = Duration::from_secs(60);
-/// A daemon that does not answer is asked this often.
+/// The interval at which a daemon that does not answer is asked.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// A request of the loop for a listing.
@@ -31,18 +32,18 @@ pub(super) struct Question {
 
 /// The last listing of a runtime.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Snapshot {
-    /// The question's number when it was asked.
+pub(super) struct Snapshot<L> {
+    /// The number of the newest request that the runtime has answered or failed to answer.
     pub(super) number: u64,
-    /// The answer; none before the first.
-    pub(super) listing: Option<Arc<Listing>>,
-    /// When the daemon was asked for it.
+    /// The last answer; none before the first.
+    pub(super) listing: Option<Arc<L>>,
+    /// The time at which the daemon was asked for that listing.
     pub(super) listed_at: Option<Timestamp>,
-    /// The daemon does not answer; the listing is then an old one.
+    /// The outage, if the daemon does not answer; the listing is then an old one.
     pub(super) away: Option<Unavailable>,
 }
 
-/// A daemon that does not answer.
+/// The outage of a daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unavailable {
     since: Timestamp,
@@ -50,7 +51,7 @@ pub(super) struct Unavailable {
 }
 
 impl Unavailable {
-    /// What failed and since when, for people.
+    /// Says what failed and since when, for people.
     pub(super) fn words(&self) -> String {
         let milliseconds = i64::try_from(self.since.0).unwrap_or(i64::MAX);
         let since = jiff::Timestamp::from_millisecond(milliseconds).unwrap_or_default();
@@ -58,36 +59,54 @@ impl Unavailable {
     }
 }
 
-/// The runtime that an informer lists.
-pub(super) enum ListSource {
-    Engine(Arc<dyn ContainerEngine>),
-    Units(Arc<dyn UnitManager>),
+/// A runtime that an informer lists.
+#[async_trait]
+pub(super) trait ListSource: Send + Sync + 'static {
+    /// The result of a listing.
+    type Listing: Default + Send + Sync + 'static;
+
+    /// Lists what is ours, and what is in the way of `desired`.
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<Self::Listing, RuntimeError>;
+
+    /// Returns a counter that grows when something on the runtime changed.
+    fn changes(&self) -> watch::Receiver<u64>;
 }
 
-impl ListSource {
-    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
-        match self {
-            Self::Engine(engine) => engine.list(desired).await,
-            Self::Units(units) => units.list(desired).await,
-        }
+#[async_trait]
+impl ListSource for Arc<dyn ContainerEngine> {
+    type Listing = ContainerListing;
+
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<ContainerListing, RuntimeError> {
+        self.as_ref().list(desired).await
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
-        match self {
-            Self::Engine(engine) => engine.changes(),
-            Self::Units(units) => units.changes(),
-        }
+        self.as_ref().changes()
     }
 }
 
-pub(super) struct Informer {
-    pub(super) source: ListSource,
+#[async_trait]
+impl ListSource for Arc<dyn UnitManager> {
+    type Listing = UnitListing;
+
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<UnitListing, RuntimeError> {
+        self.as_ref().list(desired).await
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.as_ref().changes()
+    }
+}
+
+/// The task that lists one runtime.
+pub(super) struct Informer<S: ListSource> {
+    pub(super) source: S,
     pub(super) wanted: watch::Receiver<Question>,
-    pub(super) snapshots: watch::Sender<Snapshot>,
+    pub(super) snapshots: watch::Sender<Snapshot<S::Listing>>,
     pub(super) clock: Clock,
 }
 
-impl Informer {
+impl<S: ListSource> Informer<S> {
     /// Runs until the loop is dropped.
     pub(super) async fn run(mut self) {
         let mut changes = self.source.changes();

@@ -2,7 +2,6 @@
 //! steps and reports.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use oml_common::decide::drift::is_drift;
@@ -22,11 +21,11 @@ use oml_daemon::failpoint;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::{Agent, Running, RuntimeWatch, State};
+use super::{Agent, Running, State};
 use crate::documents;
 use crate::execute::Work;
 use crate::observe::{Sources, join};
-use crate::runtime::{Listing, PullProgress};
+use crate::runtime::PullProgress;
 
 impl Agent {
     /// Observes the host, decides, starts the steps that may start and reports.
@@ -85,15 +84,12 @@ impl Agent {
     }
 
     fn observe(&self) -> Observed {
-        let empty = Arc::new(Listing::default());
-        let listing = |runtime: &RuntimeWatch| {
-            runtime.snapshots.borrow().listing.clone().unwrap_or_else(|| Arc::clone(&empty))
-        };
-        let (docker, systemd) = (listing(&self.docker), listing(&self.systemd));
+        let (engine, systemd) = (self.docker.listing(), self.systemd.listing());
         let units = self.systemd.snapshots.borrow();
         join(Sources {
             assignment: self.state.assignment.as_deref(),
-            listings: [&docker, &systemd],
+            engine: &engine,
+            systemd: &systemd,
             documents: &self.state.documents,
             statuses: &self.inputs.statuses.borrow(),
             units_at: units.listed_at,
@@ -124,9 +120,7 @@ impl Agent {
 
     /// Returns the outage of each daemon that does not answer, for people.
     pub(super) fn daemons_away(&self) -> DaemonsAway {
-        let outage =
-            |runtime: &RuntimeWatch| Some(runtime.snapshots.borrow().away.as_ref()?.words());
-        DaemonsAway { engine: outage(&self.docker), systemd: outage(&self.systemd) }
+        DaemonsAway { engine: self.docker.outage(), systemd: self.systemd.outage() }
     }
 
     fn running_steps(&self) -> impl Iterator<Item = &Step> {

@@ -188,7 +188,7 @@ async fn a_stop_by_hand_is_respected_until_it_is_started_by_hand() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_masked_unit_is_held_and_nothing_is_done_to_it() {
+async fn nothing_is_done_to_a_masked_unit() {
     let mut bench = Bench::settled().await;
     let before = restarts(&bench);
     bench.host.host.mask("asterisk.service");
@@ -205,7 +205,7 @@ async fn a_version_that_never_answers_gives_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_unit_that_failed_is_started_and_told_as_drift() {
+async fn a_unit_that_failed_is_started_and_reported_as_drift() {
     let bench = Bench::settled().await;
     bench.fail_for_good().await;
     let report = bench.until(|report| report.phase == Phase::Ready && report.drift.is_some()).await;
@@ -242,7 +242,7 @@ async fn a_lost_state_folder_restarts_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_done_while_a_daemon_is_away_and_it_is_told() {
+async fn while_a_daemon_is_away_nothing_is_done_and_the_outage_is_reported() {
     for daemon in [Daemon::Engine, Daemon::Systemd] {
         let mut bench = Bench::settled().await;
         let before = restarts(&bench);
@@ -312,7 +312,7 @@ async fn a_previous_document_that_makes_no_sense_does_not_cost_the_previous_cont
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proven_version_is_still_there_after_two_superseded_each_other() {
+async fn the_last_good_version_is_still_there_after_two_superseded_each_other() {
     let mut bench = Bench::settled().await;
     bench.offer("2", Behaviour::Good);
     bench.offer("3", Behaviour::Good);
@@ -328,7 +328,7 @@ async fn a_proven_version_is_still_there_after_two_superseded_each_other() {
 async fn a_return_that_failed_for_a_reason_that_passes_is_done_all_the_same() {
     for transient in [true, false] {
         let mut bench = Bench::settled().await;
-        bench.upgrade_held(("bad", EXITS), (Daemon::Systemd, Verb::Start)).await;
+        bench.upgrade_held("bad", EXITS, Daemon::Systemd, Verb::Start).await;
         bench.host.host.release(Daemon::Systemd, Verb::Start);
         bench.host.refuse_once(Daemon::Systemd, Verb::Start, transient);
         bench.until_returned("1").await;
@@ -348,6 +348,19 @@ async fn a_pull_is_reported_in_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pull_is_reported_in_bytes_while_other_things_keep_the_loop_busy() {
+    let mut bench = Bench::settled().await;
+    bench.upgrade_held(("2", Behaviour::Good), (Daemon::Engine, Verb::Pull)).await;
+    let is_sized = |phase| matches!(phase, Phase::Pulling { bytes_total, .. } if bytes_total > 0);
+    tokio::select! {
+        _report = bench.until(|report| is_sized(report.phase)) => {}
+        () = bench.keep_busy() => {}
+    }
+    bench.host.host.release(Daemon::Engine, Verb::Pull);
+    bench.until_ready("2").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_loop_asks_rarely() {
     let bench = Bench::settled().await;
     let before = bench.host.host.calls().len();
@@ -360,7 +373,7 @@ async fn an_idle_loop_asks_rarely() {
 #[tokio::test(start_paused = true)]
 async fn a_return_that_cannot_be_recorded_is_done_all_the_same() {
     let mut bench = Bench::settled().await;
-    bench.upgrade_held(("bad", EXITS), (Daemon::Systemd, Verb::Start)).await;
+    bench.upgrade_held("bad", EXITS, Daemon::Systemd, Verb::Start).await;
     bench.block_record();
     bench.host.host.release(Daemon::Systemd, Verb::Start);
     bench.until_returned("1").await;
@@ -369,7 +382,7 @@ async fn a_return_that_cannot_be_recorded_is_done_all_the_same() {
 #[tokio::test(start_paused = true)]
 async fn a_pull_for_a_version_that_was_superseded_holds_up_nothing() {
     let mut bench = Bench::settled().await;
-    bench.upgrade_held(("2", Behaviour::Good), (Daemon::Engine, Verb::Pull)).await;
+    bench.upgrade_held("2", Behaviour::Good, Daemon::Engine, Verb::Pull).await;
     bench.desire(&["1"]);
     let report = bench.until_ready("1").await;
     assert_eq!(report.failure, None);
@@ -420,7 +433,7 @@ async fn a_clock_that_is_set_cuts_no_calls_before_the_deadline_nor_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_another_boot_calls_are_waited_for_anew() {
+async fn after_another_boot_the_whole_wait_for_calls_begins_again() {
     let mut bench = draining().await;
     let before = restarts(&bench);
     bench.pass_time(50).await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oml_common::decide::slots::{BeforeSwitch, Slots, before_switch};
 use oml_common::decide::start::{self, FailedStart, StartErrorKind};
 use oml_common::decide::update::Outcome;
 use oml_common::document::instance::InstanceDocument;
@@ -13,9 +14,10 @@ use tracing::warn;
 
 use super::{StepError, Work};
 use crate::documents;
+use crate::files::FileError;
 use crate::host::Host;
 use crate::paths::Slot;
-use crate::runtime::{ExitReport, Listing, RuntimeError};
+use crate::runtime::{ContainerInstance, ContainerListing, ExitReport, RuntimeError};
 
 /// From one check of what runs to the next, where a test ends the agent in between.
 const CHECK_PAUSE: Duration = Duration::from_millis(1);
@@ -45,7 +47,7 @@ impl Host {
         previous: Option<&ContentHash>,
     ) -> Result<&'w InstanceDocument, StepError> {
         let instance = work.instance()?;
-        self.advance_documents(work, instance, previous).await?;
+        self.write_documents(work, instance, previous).await?;
         if instance.container().is_none() {
             self.systemd.write(instance).await?;
         }
@@ -57,38 +59,44 @@ impl Host {
         Ok(instance)
     }
 
-    /// Makes the current document the previous one, unless the switch was begun before
-    /// or what runs is not the last good version.
-    async fn advance_documents(
+    /// Writes the documents as they are after the switch.
+    async fn write_documents(
         &self,
         work: &Work,
         instance: &InstanceDocument,
-        previous: Option<&ContentHash>,
+        roll_back_to: Option<&ContentHash>,
     ) -> Result<(), StepError> {
         let component = &instance.component;
-        let is_previous = |document: &InstanceDocument| Some(&document.workload_hash()) == previous;
-        let current = documents::read_usable(&self.paths, component, Slot::Current)?;
-        if current.is_some_and(|document| is_previous(&document)) {
-            documents::write(&self.paths, instance, Slot::Next)?;
-            documents::advance(&self.paths, component)?;
-            return Ok(());
-        }
-        let written = documents::read_usable(&self.paths, component, Slot::Previous)?;
-        if let Some(previous) = previous.filter(|_| !written.is_some_and(|d| is_previous(&d))) {
-            match self.known(work, previous).await {
-                Ok(document) => documents::write(&self.paths, &document, Slot::Previous)?,
-                // A rollback will say so; the desired version does not wait for it.
-                Err(StepError::NoInstance) => {
-                    warn!(
-                        %component,
-                        "document of the previous version missing; rollback impossible"
-                    );
-                }
-                Err(error) => return Err(error),
+        let hash_in = |slot| -> Result<Option<ContentHash>, FileError> {
+            let document = documents::read_usable(&self.paths, component, slot)?;
+            Ok(document.map(|document| document.workload_hash()))
+        };
+        let (current, previous) = (hash_in(Slot::Current)?, hash_in(Slot::Previous)?);
+        let slots = Slots { current: current.as_ref(), previous: previous.as_ref() };
+        match before_switch(roll_back_to, slots) {
+            BeforeSwitch::Advance => {
+                documents::write(&self.paths, instance, Slot::Next)?;
+                documents::advance(&self.paths, component)?;
+                return Ok(());
             }
+            BeforeSwitch::RestorePrevious(lost) => self.restore_previous(work, lost).await?,
+            BeforeSwitch::WriteCurrent => {}
         }
-        documents::write(&self.paths, instance, Slot::Current)?;
-        Ok(())
+        Ok(documents::write(&self.paths, instance, Slot::Current)?)
+    }
+
+    /// Writes the document of the version to roll back to as the previous one, if it is known.
+    async fn restore_previous(&self, work: &Work, lost: &ContentHash) -> Result<(), StepError> {
+        match self.known(work, lost).await {
+            Ok(document) => Ok(documents::write(&self.paths, &document, Slot::Previous)?),
+            // A rollback will say so; the desired version does not wait for it.
+            Err(StepError::NoInstance) => {
+                let component = &work.component;
+                warn!(%component, "document of the previous version missing; rollback impossible");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes the document of what runs back as the current one.
@@ -181,11 +189,9 @@ impl Host {
 
     /// Gives the container its own name. If that fails, the next pass tries again.
     async fn promote_container(&self, instance: &InstanceDocument) {
-        if instance.container().is_none() {
-            return;
-        }
+        let component = &instance.component;
+        let Some(instance) = ContainerInstance::of(instance) else { return };
         if let Err(error) = self.docker.promote(instance).await {
-            let component = &instance.component;
             let error = chain(&error);
             warn!(%component, error, "cannot rename container; retrying at the next pass");
         }
@@ -215,7 +221,7 @@ impl Host {
 }
 
 fn runs_another(
-    listing: &Listing,
+    listing: &ContainerListing,
     instance: &InstanceDocument,
     desired_hash: &ContentHash,
 ) -> bool {

@@ -14,20 +14,21 @@ fn container(hash: &ContentHash, state: ContainerState) -> ObservedContainer {
 }
 
 #[test]
-fn a_lost_document_is_told_by_the_container_that_runs() {
+fn a_lost_document_is_known_from_the_container_that_runs() {
     let (old, new) = (ContentHash::of(b"old"), ContentHash::of(b"new"));
     let name: ComponentName = "asterisk".parse().unwrap();
     let running = container(&old, ContainerState::Running { since: Timestamp(1) });
-    let docker = Listing {
+    let docker = ContainerListing {
         containers: vec![
             (name.clone(), container(&new, ContainerState::Created)),
             (name.clone(), running),
         ],
-        ..Listing::default()
+        ..ContainerListing::default()
     };
     let observed = join(Sources {
         assignment: None,
-        listings: [&docker, &Listing::default()],
+        engine: &docker,
+        systemd: &UnitListing::default(),
         documents: &BTreeMap::new(),
         statuses: &Statuses::new(),
         units_at: None,
@@ -41,10 +42,12 @@ fn a_lost_document_is_told_by_the_container_that_runs() {
 fn what_one_runtime_finds_foreign_is_foreign() {
     let name: ComponentName = "asterisk".parse().unwrap();
     let foreign = "unit asterisk.service".to_owned();
-    let systemd = Listing { foreign: vec![(name.clone(), foreign.clone())], ..Listing::default() };
+    let systemd =
+        UnitListing { foreign: vec![(name.clone(), foreign.clone())], ..UnitListing::default() };
     let observed = join(Sources {
         assignment: None,
-        listings: [&Listing::default(), &systemd],
+        engine: &ContainerListing::default(),
+        systemd: &systemd,
         documents: &BTreeMap::new(),
         statuses: &Statuses::new(),
         units_at: None,
@@ -61,10 +64,11 @@ fn where_neither_document_nor_label_tells_of_calls_that_is_not_known() {
     for (label, expected) in [(Some(None), Counting::Unknown), (None, Counting::Nothing)] {
         let labels = label.map(|label| (name.clone(), label)).into_iter().collect();
         let containers = vec![(name.clone(), running.clone())];
-        let docker = Listing { containers, labels, ..Listing::default() };
+        let docker = ContainerListing { containers, labels, ..ContainerListing::default() };
         let observed = join(Sources {
             assignment: None,
-            listings: [&docker, &Listing::default()],
+            engine: &docker,
+            systemd: &UnitListing::default(),
             documents: &BTreeMap::new(),
             statuses: &Statuses::new(),
             units_at: None,

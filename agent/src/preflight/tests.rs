@@ -148,7 +148,7 @@ async fn what_is_down_may_come_back_on_a_full_disk() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ports_that_are_only_added_may_be_its_own_told_late() {
+async fn ports_that_are_only_added_may_be_its_own_and_declared_late() {
     let bench = Bench::new();
     bench.install(&instance("v1", &["8083/tcp"])).await;
     bench.listen("tcp", TCP);

@@ -67,7 +67,7 @@ async fn http_is_healthy_below_400() {
 }
 
 #[tokio::test]
-async fn nobody_listening_and_nobody_answering_are_told_apart() {
+async fn nobody_listening_and_nobody_answering_are_distinguished() {
     assert_eq!(ask_it(http(closed_port().await)).await, bad("connection refused"));
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = silent.local_addr().unwrap().port();

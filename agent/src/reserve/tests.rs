@@ -20,7 +20,7 @@ fn a_write_that_finds_the_disk_full_is_done_with_the_room_of_the_reserve() {
 }
 
 #[test]
-fn without_a_reserve_a_full_disk_is_told_at_once() {
+fn without_a_reserve_a_full_disk_is_reported_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::below(folder.path());
     let tries = Cell::new(0);

@@ -24,7 +24,10 @@ use tokio::sync::watch;
 
 use super::docker::{Docker, Login};
 use super::systemd::Systemd;
-use super::{ContainerEngine, Listing, PullProgress, RuntimeError, UnitManager};
+use super::{
+    ContainerEngine, ContainerInstance, ContainerListing, PullProgress, RuntimeError, UnitListing,
+    UnitManager,
+};
 use crate::documents;
 use crate::fixtures::{self, ModelHost};
 use crate::paths::{Paths, Slot};
@@ -174,7 +177,7 @@ impl Place {
 
     async fn pull(&self, instance: &InstanceDocument) -> Result<PullProgress, RuntimeError> {
         let (sender, progress) = watch::channel(PullProgress::default());
-        self.docker.pull(instance, &sender).await?;
+        self.docker.pull(in_container(instance), &sender).await?;
         let seen = *progress.borrow();
         Ok(seen)
     }
@@ -182,7 +185,7 @@ impl Place {
     /// Everything up to the moment before the old version is stopped.
     async fn prepare(&self, instance: &InstanceDocument) {
         self.pull(instance).await.unwrap();
-        self.docker.create(instance).await.unwrap();
+        self.docker.create(in_container(instance)).await.unwrap();
         self.systemd.list(std::slice::from_ref(instance)).await.unwrap();
         documents::write(&self.paths, instance, Slot::Next).unwrap();
         self.systemd.write(instance).await.unwrap();
@@ -197,7 +200,7 @@ impl Place {
     async fn install(&self, instance: &InstanceDocument) {
         self.prepare(instance).await;
         self.switch(instance).await.unwrap();
-        self.docker.promote(instance).await.unwrap();
+        self.docker.promote(in_container(instance)).await.unwrap();
     }
 
     /// Takes a component away whole.
@@ -227,13 +230,13 @@ impl Place {
         self.container(instance).await.is_some_and(|container| container.is_running())
     }
 
-    async fn listing(&self, instance: &InstanceDocument) -> [Listing; 2] {
+    async fn listing(&self, instance: &InstanceDocument) -> (ContainerListing, UnitListing) {
         let desired = std::slice::from_ref(instance);
-        [self.docker.list(desired).await.unwrap(), self.systemd.list(desired).await.unwrap()]
+        (self.docker.list(desired).await.unwrap(), self.systemd.list(desired).await.unwrap())
     }
 
     async fn unit(&self, instance: &InstanceDocument) -> Option<ObservedUnit> {
-        let [_, listing] = self.listing(instance).await;
+        let (_, listing) = self.listing(instance).await;
         let mut units = listing.units.into_iter();
         units.find(|(name, _)| name == &instance.component).map(|(_, unit)| unit)
     }
@@ -248,6 +251,10 @@ impl Place {
         let outcome = tokio::time::timeout(PATIENCE, waiting).await;
         assert!(outcome.is_ok(), "not within {PATIENCE:?}: {what}");
     }
+}
+
+fn in_container(instance: &InstanceDocument) -> ContainerInstance<'_> {
+    ContainerInstance::of(instance).unwrap()
 }
 
 /// Whether a container ended, with which status.

@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
-use oml_common::document::instance::{Container, InstanceDocument};
+use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash};
 use tokio::sync::{OnceCell, watch};
 
 use super::{
-    ContainerCalls, ContainerEngine, ExecOutput, ExitReport, Listing, Marked, PullProgress,
-    RuntimeError,
+    ContainerCalls, ContainerEngine, ContainerInstance, ContainerListing, ExecOutput, ExitReport,
+    Marked, PullProgress, RuntimeError,
 };
 use crate::paths::Paths;
 
@@ -90,14 +90,13 @@ impl Docker {
     async fn create_named(
         &self,
         name: &str,
-        instance: &InstanceDocument,
-        container: &Container,
+        instance: ContainerInstance<'_>,
     ) -> Result<String, RuntimeError> {
         let local = create::Local {
-            image: images::local_name(&*self.engine, container).await?,
+            image: images::local_name(&*self.engine, instance.container()).await?,
             log_driver: self.info().await?.log_driver.clone(),
         };
-        let body = create::body(instance, container, &self.paths, local)?;
+        let body = create::body(instance, &self.paths, local)?;
         self.engine.create(name, body).await
     }
 
@@ -118,7 +117,7 @@ type Found = (ComponentName, ObservedContainer);
 
 #[async_trait]
 impl ContainerEngine for Docker {
-    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<ContainerListing, RuntimeError> {
         let all = self.engine.containers().await?;
         let marked: Vec<Marked> = all.iter().filter_map(label::read).collect();
         let running = marked.iter().filter(|container| container.is_running);
@@ -130,10 +129,9 @@ impl ContainerEngine for Docker {
             // One that vanished since it was listed is no longer there.
             containers.extend(found?);
         }
-        Ok(Listing {
+        Ok(ContainerListing {
             containers,
             labels,
-            units: Vec::new(),
             foreign: foreign(&all, desired),
             images: images::present(&*self.engine).await?,
         })
@@ -141,27 +139,27 @@ impl ContainerEngine for Docker {
 
     async fn pull(
         &self,
-        instance: &InstanceDocument,
+        instance: ContainerInstance<'_>,
         progress: &watch::Sender<PullProgress>,
     ) -> Result<(), RuntimeError> {
-        let container = container_of(instance)?;
+        let container = instance.container();
         let login = login::find(&self.logins, &container.repository)?;
         images::pull(&*self.engine, container, login, images::SILENCE_MAX, progress).await
     }
 
-    async fn create(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
-        let container = container_of(instance)?;
+    async fn create(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError> {
+        let document = instance.document();
         let all = self.engine.containers().await?;
-        if let Some((_, name)) = foreign(&all, std::slice::from_ref(instance)).pop() {
+        if let Some((_, name)) = foreign(&all, std::slice::from_ref(document)).pop() {
             return Err(RuntimeError::Foreign(name));
         }
-        let hash = instance.workload_hash();
-        let is_there = |c: &Marked| c.component == instance.component && c.hash == hash;
+        let hash = document.workload_hash();
+        let is_there = |c: &Marked| c.component == document.component && c.hash == hash;
         if all.iter().filter_map(label::read).any(|container| is_there(&container)) {
             return Ok(());
         }
-        let name = names::next(container, &hash);
-        self.create_named(&name, instance, container).await.map(drop)
+        let name = names::next(instance.container(), &hash);
+        self.create_named(&name, instance).await.map(drop)
     }
 
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
@@ -171,10 +169,9 @@ impl ContainerEngine for Docker {
         Ok(())
     }
 
-    async fn promote(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
-        let container = container_of(instance)?;
+    async fn promote(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError> {
         let all = self.engine.containers().await?;
-        names::promote(&*self.engine, &all, instance, container).await
+        names::promote(&*self.engine, &all, instance).await
     }
 
     async fn remove(
@@ -240,15 +237,15 @@ impl ContainerEngine for Docker {
         Ok(marked)
     }
 
-    async fn restore(&self, instance: &InstanceDocument) -> Result<String, RuntimeError> {
-        let container = container_of(instance)?;
+    async fn restore(&self, instance: ContainerInstance<'_>) -> Result<String, RuntimeError> {
+        let container = instance.container();
         let all = self.engine.containers().await?;
         let is_free = all.iter().all(|c| label::name_of(c) != container.name.as_str());
         let name = match is_free {
             true => container.name.to_string(),
-            false => names::next(container, &instance.workload_hash()),
+            false => names::next(container, &instance.document().workload_hash()),
         };
-        self.create_named(&name, instance, container).await
+        self.create_named(&name, instance).await
     }
 
     fn calls(&self) -> &dyn ContainerCalls {
@@ -264,15 +261,6 @@ impl ContainerEngine for Docker {
         });
         watcher.changes.clone()
     }
-}
-
-fn container_of(instance: &InstanceDocument) -> Result<&Container, RuntimeError> {
-    instance.container().ok_or_else(|| RuntimeError::Refused {
-        verb: "run",
-        object: instance.component.to_string(),
-        detail: "it is a packaged unit".to_owned(),
-        transient: false,
-    })
 }
 
 /// Containers that bear a desired name and are not of that component.

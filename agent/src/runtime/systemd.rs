@@ -11,7 +11,7 @@ use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Wor
 use oml_common::id::{ComponentName, UnitName};
 use tokio::sync::watch;
 
-use super::{ExitReport, Listing, RuntimeError, UnitManager};
+use super::{ExitReport, RuntimeError, UnitListing, UnitManager};
 use crate::files as disk;
 use crate::paths::Paths;
 
@@ -87,7 +87,7 @@ impl Systemd {
         &self,
         instance: &InstanceDocument,
         files: &[OurFile],
-        listing: &mut Listing,
+        listing: &mut UnitListing,
     ) -> Result<String, RuntimeError> {
         let component = &instance.component;
         let loaded = self.calls.load(instance.unit.as_str()).await?;
@@ -163,10 +163,10 @@ impl Drop for Systemd {
 
 #[async_trait]
 impl UnitManager for Systemd {
-    async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
+    async fn list(&self, desired: &[InstanceDocument]) -> Result<UnitListing, RuntimeError> {
         let units = desired.iter().map(|i| (i.component.clone(), i.unit.clone())).collect();
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
-        let mut listing = Listing::default();
+        let mut listing = UnitListing::default();
         let mut ours = BTreeSet::new();
         let files = files::all(&self.paths)?;
         for instance in desired {

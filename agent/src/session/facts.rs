@@ -1,4 +1,4 @@
-//! What a host says of itself in its greeting.
+//! The facts about itself that a host puts into its greeting.
 
 use std::io;
 use std::net::{IpAddr, UdpSocket};
@@ -8,21 +8,21 @@ use futures_util::future::BoxFuture;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-/// Longest look-up of the controller's name, beside the connection's own.
+/// The longest time for looking up the controller's name; the connection looks it up on its own.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Finds out the host's own address for the controller at an address (`host:port`).
+/// A function that finds out the host's own address towards a controller (`host:port`).
 pub type OwnAddress = Box<dyn Fn(String) -> BoxFuture<'static, io::Result<IpAddr>> + Send + Sync>;
 
-/// The facts of a host that no setting and no clock tells.
+/// The facts about a host that come from no setting and no clock.
 pub struct HostFacts {
-    /// The host's machine id (`machine-id(5)`); empty where it has none.
+    /// The host's machine id (`machine-id(5)`); empty if it has none.
     pub machine_id: String,
     pub own_address: OwnAddress,
 }
 
 impl HostFacts {
-    /// Those of the host that this process runs on.
+    /// Reads the facts of the host that this process runs on.
     #[must_use]
     pub fn of_host() -> Self {
         let machine_id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
@@ -31,7 +31,7 @@ impl HostFacts {
         Self { machine_id: machine_id.trim().to_owned(), own_address }
     }
 
-    /// Those of a simulated host, which asks nobody for its address.
+    /// Returns the facts of a simulated host, which has a fixed address.
     #[cfg(any(test, feature = "sim"))]
     #[must_use]
     pub fn simulated(machine_id: &str, address: IpAddr) -> Self {
@@ -41,7 +41,7 @@ impl HostFacts {
     }
 }
 
-/// The address by which packets to the controller leave; nothing is sent.
+/// Returns the local address of packets to the controller. It sends none.
 async fn own_address(endpoint: &str) -> io::Result<IpAddr> {
     let looked_up = timeout(LOOKUP_TIMEOUT, lookup_host(endpoint)).await;
     let mut found = looked_up.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))?;

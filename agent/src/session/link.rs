@@ -119,7 +119,7 @@ impl Session {
     }
 
     async fn hello(&self, endpoint: &str) -> Hello {
-        let held = self.assignments.borrow().as_ref().map(|a| a.generation);
+        let current = self.assignments.borrow().as_ref().map(|a| a.generation);
         let address = match self.settings.address {
             Some(address) => Some(address),
             None => (self.facts.own_address)(endpoint.to_owned())
@@ -135,7 +135,7 @@ impl Session {
             machine_id: self.facts.machine_id.clone(),
             address: address.map(|address| address.to_string()).unwrap_or_default(),
             metrics_port: self.settings.metrics_port().map_or(0, u32::from),
-            held: held.map(report::generation_to_wire),
+            held: current.map(report::generation_to_wire),
             features: features(),
         }
     }
@@ -165,12 +165,13 @@ impl Session {
         let assignment = match read {
             Ok(assignment) => assignment,
             Err(error) => {
-                self.refuse(format!("an assignment cannot be read: {error}"));
+                self.refuse(format!("cannot read an assignment: {error}"));
                 return None;
             }
         };
-        let held = self.assignments.borrow().clone();
-        let accepted = assignment.accept_after(held.as_deref(), &identity.tenant, &identity.node);
+        let current = self.assignments.borrow().clone();
+        let accepted =
+            assignment.accept_after(current.as_deref(), &identity.tenant, &identity.node);
         if let Err(refusal) = accepted {
             self.refuse(format!("an assignment was refused: {refusal}"));
             return None;
@@ -181,15 +182,15 @@ impl Session {
     /// Writes an assignment to disk and hands it to the loop. Returns it if it cannot be
     /// written: the session goes on, so that the controller learns why.
     fn keep(&self, assignment: AssignmentDocument) -> Option<AssignmentDocument> {
-        let is_held = self.assignments.borrow().as_deref() == Some(&assignment);
-        if !is_held && let Err(error) = self.cache.save_assignment(&assignment) {
+        let is_current = self.assignments.borrow().as_deref() == Some(&assignment);
+        if !is_current && let Err(error) = self.cache.save_assignment(&assignment) {
             let generation = assignment.generation;
             let why = chain(&error);
-            self.refuse(format!("assignment {generation} waits, it cannot be kept: {why}"));
+            self.refuse(format!("cannot save assignment {generation}; it is not in force: {why}"));
             return Some(assignment);
         }
         self.trouble.send_if_modified(|trouble| trouble.take().is_some());
-        if !is_held {
+        if !is_current {
             self.assignments.send_replace(Some(assignment));
         }
         None
@@ -200,7 +201,7 @@ impl Session {
         self.trouble.send_if_modified(|trouble| {
             let is_new = trouble.as_ref() != Some(&why);
             if is_new {
-                warn!(reason = why, "assignment not taken");
+                warn!(reason = why, "assignment not in force");
                 *trouble = Some(why);
             }
             is_new

@@ -143,8 +143,8 @@ impl Session {
             let message = status.message();
             let node = &current.identity.node;
             self.trouble.send_replace(Some(format!(
-                "the certificate has ended or is refused, and no other is given: {message}; \
-                 make a token for {node} and run `omlagent enroll --replace` on the host"
+                "the controller gave no new certificate: {message}; create a token for {node} and run \
+                 `omlagent enroll --replace` on the host"
             )));
         }
     }

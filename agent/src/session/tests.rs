@@ -175,7 +175,7 @@ async fn an_assignment_is_on_disk_before_it_counts() {
 }
 
 #[tokio::test]
-async fn what_is_older_different_foreign_or_unreadable_is_refused_and_told() {
+async fn an_older_different_foreign_or_unreadable_assignment_is_refused_and_reported() {
     let mut bench = Bench::new(PLAIN).await;
     bench.send(4, "voice-1", 1);
     bench.until_applied(4).await;
@@ -186,7 +186,7 @@ async fn what_is_older_different_foreign_or_unreadable_is_refused_and_told() {
     bench.send(5, "voice-2", 1);
     bench.until_trouble("not for this node").await;
     bench.controller.document.send_replace(b"\xff".to_vec());
-    bench.until_trouble("cannot be read").await;
+    bench.until_trouble("cannot read an assignment").await;
     assert_eq!(bench.cache.assignment(None), Some(assignment(4, "voice-1", 1)));
     bench.send(5, "voice-1", 2);
     bench.until_applied(5).await;
@@ -202,7 +202,7 @@ async fn an_assignment_that_cannot_be_kept_waits_and_ends_no_session() {
     let obstacle = bench.folder.path().join("var/lib/omlagent/assignment.json.tmp");
     std::fs::create_dir(&obstacle).unwrap();
     bench.send(5, "voice-1", 2);
-    bench.until_trouble("assignment 1.5 waits, it cannot be kept: could not write").await;
+    bench.until_trouble("cannot save assignment 1.5; it is not in force: could not write").await;
     assert_eq!(bench.assignment.borrow().as_ref().unwrap().generation.number, 4);
     std::fs::remove_dir(&obstacle).unwrap();
     bench.until_applied(5).await;

@@ -9,7 +9,7 @@ use oml_common::text::error::chain;
 
 use super::{AdoptedContainer, Record, SuperviseError, Supervisor, was_ready};
 use crate::documents;
-use crate::runtime::Marked;
+use crate::runtime::{ContainerInstance, Marked};
 
 impl Candidate for Marked {
     fn id(&self) -> &str {
@@ -61,7 +61,12 @@ impl Supervisor {
         let drift = drift_at_start(found.wanted.is_some(), before.as_ref(), &name, now);
         let id = match (found.wanted, &to_create) {
             (Some(container), _) => container.id.clone(),
-            (None, Some(whole)) => self.client.insist(|| self.client.engine.restore(whole)).await?,
+            (None, Some(whole)) => {
+                let Some(whole) = ContainerInstance::of(whole) else {
+                    return Err(SuperviseError::PackagedUnit(self.component.clone()));
+                };
+                self.client.insist(|| self.client.engine.restore(whole)).await?
+            }
             (None, None) => return Err(SuperviseError::Unknown(self.component.clone())),
         };
         let known = before.filter(|status| runs && status.container == id);

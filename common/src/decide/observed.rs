@@ -171,7 +171,7 @@ impl ObservedInstance {
     /// error. A supervisor that was killed just before the stop leaves the container running, and
     /// the instance is then started again. After a stop that succeeded, the container may only
     /// have been listed before its end.
-    pub fn judge_stop(&mut self) {
+    pub fn clear_false_stop(&mut self) {
         let runs = self.running().is_some();
         if let Some(unit) = self.unit.as_mut().filter(|unit| runs && unit.result != "success") {
             unit.stopped_by_hand = false;

@@ -19,6 +19,7 @@ mod render;
 mod waves;
 
 pub use prepared::Prepared;
+use render::Renderer;
 
 /// The facts about an enrolled node that planning needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,12 +113,11 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Problems> {
     check_settings(input, &mut problems);
     let order = dependency_order(input, &mut problems);
     let placed = place(input, &mut problems);
-    let engine = render::engine();
+    let renderer = Renderer::new(input, &placed);
     let mut nodes: BTreeMap<NodeName, Share> = BTreeMap::new();
     for (component, carriers) in &placed {
         for node in carriers {
-            let at = (component, node);
-            if let Some(desired) = render::instance(&engine, input, &placed, at, &mut problems) {
+            if let Some(desired) = renderer.instance(component, node, &mut problems) {
                 let share = nodes.entry(node.clone()).or_default();
                 share.instances.insert(component.clone(), Verbatim::seal(desired));
             }

@@ -18,18 +18,18 @@ mod change;
 mod dependencies;
 mod drain;
 mod health;
-mod held;
 mod maintain;
 mod reason;
 mod report;
 mod rollback;
+mod stopped;
 mod unreadable;
 
 use self::case::Case;
 pub use self::case::{Busy, Decision, Input};
 use self::drain::{Drain, Drained};
 pub use self::reason::{
-    Activity, CallCount, Hold, Interruption, Lack, LastEnd, Meanwhile, Reason, SoakState,
+    Activity, CallCount, Interruption, Lack, LastEnd, ManualStop, Meanwhile, Reason, SoakState,
     UnitTrouble,
 };
 pub use self::report::report;
@@ -136,7 +136,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
         return Decision::wait(Phase::Blocked, reason);
     }
     if let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.masked) {
-        return held::masked(case, unit);
+        return stopped::masked(case, unit);
     }
     if let Some(backoff) = case.update.and_then(|update| update.backoff.as_ref())
         && backoff.retry_at > case.input.now
@@ -185,7 +185,7 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
         Step::RollBack { .. } => doing(Phase::Starting, Activity::RollingBack),
         Step::Fail { why } => {
             let phase = if case.is_under_way() { Phase::Starting } else { Phase::Pending };
-            Decision::wait(phase, Reason::Failed { message: why.clone(), hold: None })
+            Decision::wait(phase, Reason::Failed { message: why.clone(), stop: None })
         }
         Step::Soak => Decision::wait(Phase::Starting, Reason::Soak(SoakState::Begins)),
         // The version counts as committed only once the commit is recorded.

@@ -11,6 +11,8 @@ use super::presence::Presence;
 use super::tenants::Tenants;
 use crate::records::{Records, keys};
 
+pub use crate::records::CommitCounts;
+
 /// Reads the status of tenants and nodes. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct StatusReader {
@@ -34,9 +36,9 @@ impl StatusReader {
         self.presence.actionable()
     }
 
-    /// Returns the number of commits since the start, and the number of refused ones.
+    /// Returns the numbers of commits since the start.
     #[must_use]
-    pub fn commits(&self) -> (u64, u64) {
+    pub fn commits(&self) -> CommitCounts {
         self.records.commits()
     }
 

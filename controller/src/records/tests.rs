@@ -31,7 +31,7 @@ async fn a_committed_record_is_read_and_listed_with_the_rest_of_its_key() {
     let listed: Vec<_> = listed.iter().map(|(rest, e)| (rest.as_str(), e.value)).collect();
     assert_eq!(listed, [("acme", head(1)), ("beta", head(2))]);
     assert!(records.get(&keys::rollout(&acme)).await.unwrap().is_none());
-    assert_eq!(records.commits(), (1, 0));
+    assert_eq!(records.commits(), CommitCounts { successful: 1, refused: 0 });
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn a_value_is_decoded_once_per_version() {
     assert_eq!((*third.value, *first.value), (head(2), head(1)));
     let stale = Batch::default().put(&key, version, &head(3));
     assert!(records.commit(stale).await.unwrap_err().is_conflict());
-    assert_eq!(records.commits(), (2, 1));
+    assert_eq!(records.commits(), CommitCounts { successful: 2, refused: 1 });
 }
 
 #[tokio::test]

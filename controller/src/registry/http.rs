@@ -10,7 +10,8 @@ use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use oml_daemon::tls::provider;
+use oml_daemon::env::Clock;
+use oml_daemon::tls::{provider, time_provider};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -51,8 +52,9 @@ fn innermost(error: &hyper::Error) -> String {
 
 /// An HTTP client. It loads the system's trusted certificates at the first HTTPS
 /// request.
-#[derive(Default)]
 pub(super) struct Http {
+    /// The time by which the certificates of registries are judged.
+    clock: Clock,
     tls: OnceCell<TlsConnector>,
 }
 
@@ -63,6 +65,10 @@ impl std::fmt::Debug for Http {
 }
 
 impl Http {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, tls: OnceCell::new() }
+    }
+
     /// Sends one request without a body. The caller limits the time.
     pub(super) async fn send(
         &self,
@@ -94,7 +100,7 @@ impl Http {
             return exchange(tcp, request).await;
         }
         let name = ServerName::try_from(host.to_owned()).map_err(|_invalid| address())?;
-        let tls = self.tls.get_or_try_init(trust_the_system).await?;
+        let tls = self.tls.get_or_try_init(|| trust_the_system(&self.clock)).await?;
         exchange(tls.connect(name, tcp).await.map_err(HttpError::Connect)?, request).await
     }
 }
@@ -118,7 +124,7 @@ async fn exchange(
     response
 }
 
-async fn trust_the_system() -> Result<TlsConnector, HttpError> {
+async fn trust_the_system(clock: &Clock) -> Result<TlsConnector, HttpError> {
     let loaded = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
     let loaded = loaded.map_err(|error| HttpError::Authorities(error.to_string()))?;
     let mut roots = RootCertStore::empty();
@@ -127,7 +133,12 @@ async fn trust_the_system() -> Result<TlsConnector, HttpError> {
         let reason = loaded.errors.first().map_or("none found".into(), ToString::to_string);
         return Err(HttpError::Authorities(reason));
     }
-    let config = ClientConfig::builder_with_provider(provider())
+    connector(roots, clock)
+}
+
+/// Trusts these authorities, and judges by `clock` whether a certificate is valid now.
+pub(super) fn connector(roots: RootCertStore, clock: &Clock) -> Result<TlsConnector, HttpError> {
+    let config = ClientConfig::builder_with_details(provider(), time_provider(clock))
         .with_safe_default_protocol_versions()
         .map_err(|error| HttpError::Authorities(error.to_string()))?
         .with_root_certificates(roots)

@@ -11,11 +11,19 @@ use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
+use oml_daemon::env::Simulated;
+use oml_daemon::tls::provider;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{RootCertStore, ServerConfig};
+use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
+use super::http::connector;
 use super::*;
 
 const MANIFEST: &str = r#"{"schemaVersion":2}"#;
@@ -61,7 +69,8 @@ impl Registry {
 async fn resolve(address: SocketAddr, login: bool, version: &str) -> Result<Digest, RegistryError> {
     let login = login.then(|| Login { user: "lab".to_owned(), password: "pass".to_owned() });
     let access = RegistryAccess { plain_http: true, login };
-    let registries = Registries::new(HashMap::from([(address.to_string(), access)]));
+    let registries =
+        Registries::new(HashMap::from([(address.to_string(), access)]), Clock::system());
     let repository = format!("{address}/oml/asterisk").parse().unwrap();
     registries.resolve(&repository, &version.parse().unwrap()).await
 }
@@ -278,4 +287,35 @@ fn an_address_is_distinguished_from_a_name_as_docker_does() {
     assert_eq!(parts("10.0.0.1:5000/a/b"), ("10.0.0.1:5000".into(), "a/b".into()));
     assert_eq!(parts("localhost/a"), ("localhost".into(), "a".into()));
     assert_eq!(parts("ghcr.io/a/b"), ("ghcr.io".into(), "a/b".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_certificate_of_a_registry_is_judged_by_the_clock_of_the_environment() {
+    let simulated = Simulated::new(1);
+    let now = OffsetDateTime::from_unix_timestamp_nanos(i128::from(simulated.now().0) * 1_000_000);
+    let now = now.unwrap();
+    let day = Duration::from_secs(24 * 3_600);
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["registry.example".to_owned()]).unwrap();
+    (params.not_before, params.not_after) = (now - day, now + day);
+    let certificate = params.self_signed(&key).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.der().clone()).unwrap();
+    let own_key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let server = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], own_key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(server));
+    for (passed, is_valid) in [(Duration::ZERO, true), (3 * day, false)] {
+        tokio::time::advance(passed).await;
+        let connector = connector(roots.clone(), &simulated.clock()).unwrap();
+        let (near, far) = tokio::io::duplex(64 << 10);
+        let name = ServerName::try_from("registry.example").unwrap();
+        let (connected, _accepted) =
+            tokio::join!(connector.connect(name, near), acceptor.accept(far));
+        assert_eq!(connected.is_ok(), is_valid, "{:?}", connected.err());
+    }
 }

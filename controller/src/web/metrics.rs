@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::CountersByTask;
+use crate::ops::reader::CommitCounts;
 use crate::ops::status::{NodeStatus, RolloutStatus, TenantStatus};
 
 type Gauges<L> = Family<L, Gauge>;
@@ -76,7 +77,7 @@ struct Metrics {
 pub(super) fn page(
     status: &[TenantStatus],
     now: Timestamp,
-    commits: (u64, u64),
+    commits: CommitCounts,
     counters: &CountersByTask,
 ) -> String {
     let metrics = Metrics::default();
@@ -158,15 +159,19 @@ impl Metrics {
     }
 }
 
-fn register_own(registry: &mut Registry, commits: (u64, u64), counters: &CountersByTask) {
+fn register_own(registry: &mut Registry, commits: CommitCounts, counters: &CountersByTask) {
     let counter = |value: u64| {
         let counter: Counter<u64, AtomicU64> = Counter::default();
         counter.inc_by(value);
         counter
     };
-    registry.register("store_commits", "Successful commits to the store", counter(commits.0));
+    registry.register(
+        "store_commits",
+        "Successful commits to the store",
+        counter(commits.successful),
+    );
     let help = "Commits that failed or were refused";
-    registry.register("store_commits_refused", help, counter(commits.1));
+    registry.register("store_commits_refused", help, counter(commits.refused));
     let passes: Counters<TaskName> = Family::default();
     let failures: Counters<TaskName> = Family::default();
     let panics: Counters<TaskName> = Family::default();

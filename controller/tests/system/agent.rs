@@ -159,7 +159,7 @@ impl Agent {
             let mut runs = BTreeMap::new();
             loop {
                 // The controller may be unavailable; the agent then connects again.
-                let _ended = work(&address, &host, &log, (&mut held, &mut runs)).await;
+                let _ended = work(&address, &host, &log, &mut held, &mut runs).await;
                 pause_before_reconnecting().await;
             }
         });
@@ -173,7 +173,8 @@ async fn work(
     address: &str,
     host: &Host,
     log: &Log,
-    (held, runs): (&mut Option<Assignment>, &mut Runs),
+    held: &mut Option<Assignment>,
+    runs: &mut Runs,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let config = client_config(&host.credentials, &Clock::system())?;
     let channel = connect(address, Arc::new(config)).await?;

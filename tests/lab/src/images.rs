@@ -9,7 +9,7 @@ use crate::cache::{self, Cache, stamp};
 use crate::debian::{PackageLayer, System, write};
 use crate::error::{LabError, Result};
 use crate::oci::{self, ImageConfig};
-use crate::push::Client;
+use crate::push::{Client, ImageBlobs};
 use crate::recipes::{ASTERISK, BOOKWORM, KAMAILIO, NGINX, POSTGRES, REDIS, RTPENGINE, TOOLS};
 use crate::run::Run;
 
@@ -208,7 +208,8 @@ impl Image {
                 &layers,
             );
             let manifest = oci::manifest(&config, &layers);
-            client.push(&self.repository(), tag, (&config, &manifest), &layers)?;
+            let image = ImageBlobs { config: &config, manifest: &manifest, layers: &layers };
+            client.push(&self.repository(), tag, image)?;
         }
         Ok(())
     }

@@ -190,11 +190,11 @@ fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     let request = line.rsplit_once(' ').map_or(line, |(request, _)| request);
     let (fault, change) = shared.record_request(request);
     match fault {
-        Fault::Pass => forward(client, shared.upstream, (&head, &rest), None),
+        Fault::Pass => forward(client, shared.upstream, &head, &rest, None),
         Fault::CutAfter(bytes) => {
             let is_blob = request.starts_with("GET ") && request.contains("/blobs/");
             let limit = is_blob.then_some(bytes);
-            forward(client, shared.upstream, (&head, &rest), limit)
+            forward(client, shared.upstream, &head, &rest, limit)
         }
         Fault::Unauthorized => answer(
             &mut client,
@@ -245,10 +245,10 @@ fn hang(client: &mut TcpStream, shared: &Shared, since: u64) -> io::Result<()> {
 fn forward(
     mut client: TcpStream,
     upstream: SocketAddr,
-    request: (&str, &[u8]),
+    head: &str,
+    rest: &[u8],
     limit: Option<u64>,
 ) -> io::Result<()> {
-    let (head, rest) = request;
     let mut registry = TcpStream::connect_timeout(&upstream, CONNECT_LIMIT)?;
     registry.write_all(with_connection_close(head).as_bytes())?;
     registry.write_all(rest)?;

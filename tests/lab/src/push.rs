@@ -18,16 +18,18 @@ pub(crate) struct Client {
     pub(crate) login: Option<(String, String)>,
 }
 
+/// The parts of an image, as a registry stores them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ImageBlobs<'a> {
+    pub(crate) config: &'a Blob,
+    pub(crate) manifest: &'a Blob,
+    pub(crate) layers: &'a [Layer],
+}
+
 impl Client {
     /// Pushes one image under a tag.
-    pub(crate) fn push(
-        &self,
-        repository: &str,
-        tag: &str,
-        image: (&Blob, &Blob),
-        layers: &[Layer],
-    ) -> Result<()> {
-        let (config, manifest) = image;
+    pub(crate) fn push(&self, repository: &str, tag: &str, image: ImageBlobs<'_>) -> Result<()> {
+        let ImageBlobs { config, manifest, layers } = image;
         for layer in layers {
             let open = || File::open(&layer.path);
             self.push_blob(repository, &layer.digest, layer.size_bytes, open)?;

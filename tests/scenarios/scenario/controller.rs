@@ -12,8 +12,10 @@ use std::task::{Context, Poll};
 
 use hyper_util::rt::TokioIo;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, RoleName, TenantId};
-use oml_daemon::env::Env;
-use oml_daemon::tls::{self, ConnectError, Credentials, OperatorName, Peer};
+use oml_daemon::env::{Clock, Env};
+use oml_daemon::tls::{
+    self, ConnectError, Credentials, Fingerprint, Identity, OperatorName, Peer, Serial,
+};
 use oml_proto::v1;
 use omlagent::identity::KeyRequest;
 use omlagent::session::{Dial, DialError};
@@ -40,9 +42,11 @@ use tokio::task::JoinSet;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::transport::server::Connected;
-use tonic::transport::{Endpoint, Server};
+use tonic::transport::{Channel, Endpoint, Error, Server};
 
+use super::change_watch::ChangeWatch;
 use super::seen::{Seen, Sight};
+use super::world::BEGIN;
 
 const EPOCH: u64 = 1;
 const PIPE_BYTES: usize = 64 << 10;
@@ -78,7 +82,7 @@ impl Controller {
         let loaded = run::operations(Parts {
             records,
             catalogs: Catalogs::load(Path::new(CATALOGS)).expect("the catalogs can be read"),
-            registries: registries(registry),
+            registries: registries(registry, env.clock().clone()),
             authority: authority.expect("a key can be made"),
             env,
             node_lifetime_ms: NODE_LIFETIME_MS,
@@ -94,7 +98,8 @@ impl Controller {
         let (connections, incoming) = mpsc::unbounded_channel();
         let router = Server::builder()
             .layer(Policy::new(policy_env, Arc::clone(&ops.revoked)))
-            .add_service(run::agents(&ops, shutdown.signal()));
+            .add_service(run::agents(&ops, shutdown.signal()))
+            .add_service(run::operators(&ops, shutdown.signal()));
         let incoming = UnboundedReceiverStream::new(incoming).map(Ok::<_, io::Error>);
         running.spawn(async move {
             router.serve_with_incoming(incoming).await.expect("pipes can be served");
@@ -116,15 +121,8 @@ impl Controller {
             let (connections, reachable) = (connections.clone(), reachable.clone());
             Box::pin(async move {
                 let peer = peer_of(&credentials)?;
-                let connector = tower::service_fn(move |_uri| {
-                    std::future::ready(
-                        open(&connections, &reachable, peer.clone()).map(TokioIo::new),
-                    )
-                });
-                let endpoint = Endpoint::from_static("http://controller:7443");
-                let connected = endpoint.connect_with_connector(connector).await;
                 let failed = |source| ConnectError::Failed { address, source };
-                Ok(connected.map_err(failed)?)
+                Ok(connect(connections, reachable, peer).await.map_err(failed)?)
             })
         })
     }
@@ -175,6 +173,21 @@ impl Controller {
         self.ops.changes.make(request, &context).await
     }
 
+    /// Watches a change as the operator's `omlctl` does, over a connection of its own.
+    pub(super) async fn watch_change(&self, revision: RevisionNumber) -> ChangeWatch {
+        let peer = Arc::new(Peer {
+            identity: Identity::Operator(self.operator.clone()),
+            serial: Serial(1),
+            public_key: Fingerprint::of(b"the operator's key"),
+            issued: BEGIN,
+            expires: BEGIN.plus_ms(NODE_LIFETIME_MS),
+        });
+        // The operator's network is never lost.
+        let reachable = watch::channel(true).1;
+        let channel = connect(self.connections.clone(), reachable, peer).await;
+        ChangeWatch::start(channel.expect("the controller runs"), &self.tenant, revision)
+    }
+
     /// Returns the facts about the tenant's rollout; none before the first revision.
     pub(super) async fn snapshot(&self) -> Option<TenantSnapshot> {
         self.ops.status.tenant(&self.tenant).await.ok().flatten()
@@ -205,8 +218,8 @@ impl Controller {
 }
 
 /// Registries whose digests are made from the names of images.
-fn registries(registry: oml_sim::Registry) -> Registries {
-    Registries::simulated(SimulatedRegistries(Box::new(move |repository, version| {
+fn registries(registry: oml_sim::Registry, clock: Clock) -> Registries {
+    let resolve = SimulatedRegistries(Box::new(move |repository, version| {
         if registry.is_away() {
             let registry = repository.as_str().split('/').next().unwrap_or_default().to_owned();
             let reason = "the registry does not answer".to_owned();
@@ -215,12 +228,25 @@ fn registries(registry: oml_sim::Registry) -> Registries {
         let hash = ContentHash::of(format!("{repository}:{version}").as_bytes());
         let digest: Digest = format!("sha256:{hash}").parse().expect("64 hexadecimal digits");
         Ok(digest)
-    })))
+    }));
+    Registries::simulated(resolve, clock)
 }
 
 fn peer_of(credentials: &Credentials) -> Result<Arc<Peer>, DialError> {
     let certificate = tls::certificate(&credentials.certificate_pem, "certificate")?;
     Ok(Arc::new(Peer::from_certificate(&certificate).expect("a certificate of the controller")))
+}
+
+/// Connects to the controller through pipes.
+async fn connect(
+    connections: mpsc::UnboundedSender<Pipe>,
+    reachable: watch::Receiver<bool>,
+    peer: Arc<Peer>,
+) -> Result<Channel, Error> {
+    let connector = tower::service_fn(move |_uri| {
+        std::future::ready(open(&connections, &reachable, peer.clone()).map(TokioIo::new))
+    });
+    Endpoint::from_static("http://controller:7443").connect_with_connector(connector).await
 }
 
 /// A pipe to the controller, which ends when the host cannot be reached any more.
@@ -238,7 +264,7 @@ fn open(
     tokio::spawn(async move {
         tokio::select! {
             _ended = copy_bidirectional(&mut near_wire, &mut far_wire) => {}
-            _lost = reachable.wait_for(|reachable| !reachable) => {}
+            Ok(_lost) = reachable.wait_for(|reachable| !reachable) => {}
         }
     });
     let address = SocketAddr::from(([10, 0, 0, 1], 7443));

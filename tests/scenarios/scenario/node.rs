@@ -12,16 +12,14 @@ use oml_daemon::env::Simulated;
 use oml_daemon::failpoint::{Crashes, Question, simulate};
 use oml_proto::v1;
 use oml_sim::{HostModel, HostSettings, NewContainer, Process, Registry};
-use omlagent::agent::{Agent, Inputs, empty_report};
-use omlagent::cache::Cache;
+use omlagent::assembly::{Assembly, Parts, assemble};
 use omlagent::config::Settings;
 use omlagent::disk::MinFree;
-use omlagent::host::Host;
 use omlagent::identity::IdentityFiles;
 use omlagent::paths::Paths;
 use omlagent::runtime::docker::Docker;
 use omlagent::runtime::systemd::Systemd;
-use omlagent::session::{Dial, HostFacts, Session, SessionState};
+use omlagent::session::{Dial, HostFacts};
 use omlagent::sim::{SupervisorSettings, run_supervisor};
 use omlagent::statuses::{StatusFeed, Statuses};
 use tokio::sync::{mpsc, watch};
@@ -29,6 +27,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::seen::{Seen, Sight};
+use super::sockets::Sockets;
 use super::stage::{Behaviours, Stage};
 
 /// The time from power-off to the start of the agent.
@@ -46,6 +45,7 @@ pub(super) struct Node {
     pub(super) name: NodeName,
     pub(super) host: HostModel,
     pub(super) stage: Arc<Stage>,
+    pub(super) sockets: Arc<Sockets>,
     pub(super) reachable: watch::Sender<bool>,
     pub(super) failpoints: Arc<Failpoints>,
     /// The last report of its agent; none before the first.
@@ -162,10 +162,12 @@ impl Node {
             env: Arc::new(move || process_env.env()),
         };
         tokio::task::spawn_local(run_processes(settings, processes));
+        let sockets = Sockets::keep(&paths, &host);
         Self {
             name,
             host,
             stage,
+            sockets,
             reachable: watch::channel(true).0,
             failpoints: Arc::default(),
             report: None,
@@ -193,36 +195,18 @@ impl Node {
     /// Starts the agent's process. Its reports are added to `seen`.
     pub(super) fn start(&mut self, dial: Dial, seen: Seen) {
         self.kill();
-        let paths = self.paths.clone();
-        let files = IdentityFiles::new(&paths);
-        let identity = files.load().expect("the identity can be read");
-        let cache = Cache::new(&paths);
-        let cached = cache.assignment(identity.as_ref().map(|i| (&i.tenant, &i.node)));
-        let (reports, published) =
-            watch::channel(Arc::new(empty_report(self.simulated.clock().now())));
-        let (assignments, assignment) = watch::channel(cached);
-        let (trouble, session_trouble) = watch::channel(None);
-        let session = Session {
-            settings: Arc::new(settings(&self.address)),
-            files,
-            cache,
+        let Assembly { agent, session, reports, .. } = assemble(Parts {
             env: self.simulated.env(),
-            facts: facts(&self.name),
-            assignments,
-            reports: published.clone(),
-            state: watch::channel(SessionState::default()).0,
-            trouble,
-            dial,
-        };
-        let inputs = Inputs {
-            assignment,
+            settings: Arc::new(settings(&self.address)),
+            paths: self.paths.clone(),
+            docker: Arc::new(Docker::of_model(self.host.clone(), self.paths.clone())),
+            systemd: Arc::new(Systemd::of_model(self.host.clone(), self.paths.clone())),
             statuses: self.statuses.clone(),
-            session_trouble,
+            facts: facts(&self.name),
+            dial,
             usage: Box::new(HostUsage::default),
-            passes: Arc::default(),
             alive: Box::new(|_report| {}),
-        };
-        let host = self.acts_on();
+        });
         let (failpoints, crashed) = (self.failpoints.clone(), seen.clone());
         let crashes: Crashes = Arc::new(move |question, place, component| {
             let ends = failpoints.ends(question, place, component);
@@ -231,10 +215,9 @@ impl Node {
             }
             ends
         });
-        let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
         let agent = tokio::spawn(simulate(crashes, agent.run())).abort_handle();
         let session = tokio::spawn(session.run()).abort_handle();
-        let mut received = published.clone();
+        let mut received = reports;
         let name = self.name.clone();
         let ear = tokio::spawn(async move {
             while received.changed().await.is_ok() {
@@ -245,18 +228,6 @@ impl Node {
         let parts = vec![agent, session, ear.abort_handle()];
         self.failpoints.with(|reached| reached.agent.clone_from(&parts));
         self.agent = Some(Running { parts });
-    }
-
-    /// Returns what the agent's steps act on: the real runtimes over the model of its host.
-    fn acts_on(&self) -> Host {
-        let paths = self.paths.clone();
-        Host {
-            docker: Arc::new(Docker::of_model(self.host.clone(), paths.clone())),
-            systemd: Arc::new(Systemd::of_model(self.host.clone(), paths.clone())),
-            paths,
-            clock: self.simulated.clock(),
-            min_free: MinFree { engine_bytes: 0, state_bytes: 0 },
-        }
     }
 
     /// Kills the agent's process. Its files stay.

@@ -155,6 +155,8 @@ impl World {
             Ok(result) => {
                 self.lines.push(format!("revision {}", result.revision));
                 self.lines.extend(result.changes.iter().map(show::change));
+                let watched = self.controller.watch_change(result.revision).await;
+                self.changes.push(watched);
             }
             Err(OpsError::Problems(problems)) => self.refused(&Problems::to_string(&problems)),
             Err(error) => self.refused(&oml_common::text::error::chain(&error)),
@@ -196,6 +198,7 @@ impl World {
         }
         self.look().await?;
         self.snapshot = self.controller.snapshot().await;
+        self.check_changes()?;
         self.leave_out(silent_since);
         if let Some(waits_for) = self.waits_for() {
             self.lines.push(format!("         waits for {waits_for}"));

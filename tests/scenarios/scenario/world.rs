@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::ScenarioError;
+use super::change_watch::ChangeWatch;
 use super::controller::Controller;
 use super::invariants::Watch;
 use super::node::{Around, Node};
@@ -53,6 +54,8 @@ pub(super) struct World {
     looks_at: Timestamp,
     shown: Shown,
     pub(super) watch: Watch,
+    /// Every change that was made, as the operator who waits for its end watches it.
+    pub(super) changes: Vec<ChangeWatch>,
     pub(super) folder: tempfile::TempDir,
 }
 
@@ -107,6 +110,7 @@ impl World {
             looks_at: BEGIN,
             shown: Shown::default(),
             watch: Watch::default(),
+            changes: Vec::new(),
             folder,
         }
     }
@@ -301,6 +305,13 @@ impl World {
             return None;
         }
         Some(snapshot.step().waits_for.to_string())
+    }
+
+    /// Checks what the operators who wait for the end of their changes are told.
+    pub(super) fn check_changes(&self) -> Result<(), ScenarioError> {
+        let Some(snapshot) = &self.snapshot else { return Ok(()) };
+        let checked = self.changes.iter().map(|change| change.check(&snapshot.rollout.value));
+        checked.collect::<Result<(), String>>().map_err(ScenarioError::Broken)
     }
 
     /// Returns what is still to be expected.

@@ -14,7 +14,7 @@ use oml_common::id::{ComponentName, Generation, RevisionNumber};
 use oml_sim::{ActiveState, Behaviour, Daemon, Verb};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 
 use crate::agent::{Agent, Inputs, empty_report};
 use crate::cache::Cache;
@@ -148,8 +148,10 @@ impl Bench {
     /// The same, until that call is held up on the way to it.
     pub(super) async fn upgrade_held(
         &mut self,
-        (version, behaviour): (&str, Behaviour),
-        (daemon, verb): (Daemon, Verb),
+        version: &str,
+        behaviour: Behaviour,
+        daemon: Daemon,
+        verb: Verb,
     ) {
         self.host.host.hold(daemon, verb);
         let before = self.host.count(daemon, verb);
@@ -276,6 +278,15 @@ impl Bench {
 
     pub(super) async fn pass_time(&self, seconds: u64) {
         sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// Wakes the loop ten times a second until dropped, and changes nothing.
+    pub(super) async fn keep_busy(&self) {
+        let mut turns = interval(Duration::from_millis(100));
+        loop {
+            turns.tick().await;
+            self.assignments.send_modify(|_same| {});
+        }
     }
 
     /// Versions of which there is a container.

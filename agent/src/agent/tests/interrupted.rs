@@ -46,7 +46,7 @@ async fn an_upgrade_killed_in_any_call_comes_to_its_end() {
         // A container that the commit of the next upgrade removes.
         bench.upgrade("1.5", Behaviour::Good);
         bench.until_ready("1.5").await;
-        bench.upgrade_held(("2", Behaviour::Good), (daemon, verb)).await;
+        bench.upgrade_held("2", Behaviour::Good, daemon, verb).await;
         bench.stop();
         bench.host.host.release(daemon, verb);
         bench.start();
@@ -59,7 +59,7 @@ async fn an_upgrade_killed_in_any_call_comes_to_its_end() {
 async fn a_return_killed_in_any_call_comes_to_its_end() {
     for (daemon, verb) in ROLLBACK {
         let mut bench = Bench::settled().await;
-        bench.upgrade_held(("bad", EXITS), (daemon, verb)).await;
+        bench.upgrade_held("bad", EXITS, daemon, verb).await;
         bench.stop();
         bench.host.host.release(daemon, verb);
         bench.start();
@@ -115,7 +115,7 @@ async fn a_version_superseded_while_it_starts_has_no_say_in_the_next_one() {
         let mut bench = Bench::settled().await;
         bench.offer("3", Behaviour::Good);
         bench.offer("bad", EXITS);
-        bench.upgrade_held(("2", behaviour), (Daemon::Systemd, Verb::Start)).await;
+        bench.upgrade_held("2", behaviour, Daemon::Systemd, Verb::Start).await;
         bench.desire(&["3"]);
         bench.until_applied().await;
         bench.host.host.release(Daemon::Systemd, Verb::Start);

@@ -24,10 +24,9 @@ async fn until_held_at(bench: &Bench, version: &str) {
 #[tokio::test(start_paused = true)]
 async fn an_instance_held_before_the_stop_keeps_its_version_and_its_document() {
     let mut bench = Bench::settled().await;
-    let start = (Daemon::Systemd, Verb::Start);
-    bench.upgrade_held(("2", Behaviour::Good), start).await;
+    bench.upgrade_held("2", Behaviour::Good, Daemon::Systemd, Verb::Start).await;
     bench.stop();
-    bench.host.host.release(start.0, start.1);
+    bench.host.host.release(Daemon::Systemd, Verb::Start);
     assert_eq!(bench.document(Slot::Current).as_deref(), Some("2"));
     bench.desire_unreadable("3");
     bench.start();

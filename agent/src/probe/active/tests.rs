@@ -44,7 +44,7 @@ fn a_long_text_is_shown_in_one_short_line() {
 }
 
 #[test]
-fn a_command_that_failed_is_told_in_its_own_words() {
+fn a_command_that_failed_is_reported_in_its_own_words() {
     let failed = |stdout: &str, stderr: &str| ExecOutput {
         exit_code: 1,
         stdout: stdout.to_owned(),

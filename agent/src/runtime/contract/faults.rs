@@ -10,6 +10,7 @@ use oml_common::time::Timestamp;
 use tokio::time::Instant;
 
 use super::Place;
+use super::in_container;
 use super::manual_actions::{answer_of, run};
 use crate::documents;
 use crate::runtime::RuntimeError;
@@ -17,15 +18,15 @@ use crate::runtime::RuntimeError;
 pub(super) async fn all(place: &Place) {
     in_order!(
         place,
-        a_program_that_never_answers_is_stopped_and_told,
+        a_program_that_never_answers_is_stopped_and_reported,
         a_killed_supervisor_leaves_its_container_and_the_next_adopts_it,
-        a_stopped_or_killed_container_comes_back_and_is_told_as_drift,
+        a_stopped_or_killed_container_comes_back_and_is_reported_as_drift,
         a_restarted_engine_with_live_restore_moves_nothing,
         a_restarted_engine_without_live_restore_brings_everything_back,
         a_start_waits_for_an_engine_that_is_away,
-        a_missing_secret_is_told_before_anything_is_made,
+        a_missing_secret_is_reported_before_anything_is_made,
         a_stop_during_the_start_leaves_nothing_running,
-        a_unit_file_removed_by_hand_is_written_anew,
+        a_unit_file_removed_by_hand_is_written_again,
         a_renamed_unit_takes_over_what_runs,
     );
 }
@@ -41,7 +42,7 @@ pub(super) async fn of_real_daemons(place: &Place) {
     );
 }
 
-async fn a_program_that_never_answers_is_stopped_and_told(place: &Place) {
+async fn a_program_that_never_answers_is_stopped_and_reported(place: &Place) {
     let instance = place.instance("contract-hangs", "hangs", &place.images.hangs, 8320);
     let instance = instance.edited(|instance| instance.timing.start_timeout_ms = 1_500);
     place.prepare(&instance).await;
@@ -78,7 +79,7 @@ async fn a_killed_supervisor_leaves_its_container_and_the_next_adopts_it(place: 
     place.clear(&instance).await;
 }
 
-async fn a_stopped_or_killed_container_comes_back_and_is_told_as_drift(place: &Place) {
+async fn a_stopped_or_killed_container_comes_back_and_is_reported_as_drift(place: &Place) {
     let instance = place.instance("contract-hand", "v1", &place.images.first, 8322);
     place.install(&instance).await;
     let name = "oml-contract-hand-server";
@@ -191,7 +192,7 @@ async fn a_restarted_bus_is_found_again(place: &Place) {
     place.clear(&instance).await;
 }
 
-async fn a_missing_secret_is_told_before_anything_is_made(place: &Place) {
+async fn a_missing_secret_is_reported_before_anything_is_made(place: &Place) {
     let instance = place.instance("contract-secret", "v1", &place.images.first, 8327);
     let workload = instance.workload.edited(|workload| {
         let Workload::Container(container) = workload else { panic!("it is a container") };
@@ -199,7 +200,7 @@ async fn a_missing_secret_is_told_before_anything_is_made(place: &Place) {
     });
     let instance = instance.edited(|instance| instance.workload = workload);
     place.pull(&instance).await.unwrap();
-    let error = place.docker.create(&instance).await.unwrap_err().to_string();
+    let error = place.docker.create(in_container(&instance)).await.unwrap_err().to_string();
     let path = place.paths.secret(&"contract_token".parse().unwrap());
     assert!(error.contains(&format!("{} is missing", path.display())), "{error}");
     assert!(place.containers(&instance.component).await.is_empty());
@@ -300,12 +301,12 @@ async fn a_stuck_supervisor_is_replaced_and_its_container_stays(place: &Place) {
     place.clear(&instance).await;
 }
 
-async fn a_unit_file_removed_by_hand_is_written_anew(place: &Place) {
+async fn a_unit_file_removed_by_hand_is_written_again(place: &Place) {
     let instance = place.instance("contract-erased", "v1", &place.images.first, 8334);
     place.install(&instance).await;
     let since = started(place, &instance).await;
     std::fs::remove_file(place.paths.unit(&instance.unit)).unwrap();
-    let [_, listing] = place.listing(&instance).await;
+    let (_, listing) = place.listing(&instance).await;
     assert_eq!(listing.foreign, []);
     place.systemd.write(&instance).await.unwrap();
     let unit = place.unit(&instance).await.unwrap();

@@ -4,9 +4,11 @@ use oml_common::decide::observed::{ActiveState, ContainerState};
 use oml_common::document::status::Health;
 use oml_common::id::Digest;
 
+use super::in_container;
 use super::{Place, exit_code};
 use crate::documents;
 use crate::paths::Slot;
+use crate::runtime::ContainerInstance;
 use crate::runtime::RuntimeError;
 
 pub(super) async fn all(place: &Place) {
@@ -21,7 +23,7 @@ pub(super) async fn all(place: &Place) {
         only_what_does_not_run_and_is_not_kept_is_removed,
         a_container_of_somebody_else_is_named_and_left_alone,
         a_unit_of_somebody_else_is_named_and_left_alone,
-        a_unit_stopped_by_hand_is_told_from_one_that_failed,
+        a_unit_stopped_by_hand_is_distinguished_from_one_that_failed,
         a_container_removed_by_hand_comes_back,
         a_lost_document_is_read_from_the_container,
         a_command_gives_its_status_and_output,
@@ -35,7 +37,7 @@ async fn an_image_is_fetched_once_and_a_missing_one_is_refused_for_good(place: &
     let instance = place.instance("contract-fetch", "v1", &place.images.first, 8301);
     place.pull(&instance).await.unwrap();
     place.pull(&instance).await.unwrap();
-    let [docker, _] = place.listing(&instance).await;
+    let (docker, _) = place.listing(&instance).await;
     assert!(docker.images.contains(&place.images.first));
 
     let absent: Digest = format!("sha256:{}", "f".repeat(64)).parse().unwrap();
@@ -44,7 +46,7 @@ async fn an_image_is_fetched_once_and_a_missing_one_is_refused_for_good(place: &
     assert!(!error.is_transient(), "{error}");
     assert!(matches!(error, RuntimeError::Refused { verb: "pull", .. }), "{error}");
     // Nothing to make a container from.
-    let error = place.docker.create(&missing).await.unwrap_err();
+    let error = place.docker.create(in_container(&missing)).await.unwrap_err();
     assert!(matches!(error, RuntimeError::Refused { .. }), "{error}");
 }
 
@@ -93,7 +95,7 @@ async fn a_switch_leaves_exactly_the_new_version_running(place: &Place) {
     assert_eq!(prepared.hash, before.hash, "a new version does not change the unit");
     place.switch(&new).await.unwrap();
     assert!(place.runs(&new).await && !place.runs(&old).await);
-    place.docker.promote(&new).await.unwrap();
+    place.docker.promote(in_container(&new)).await.unwrap();
     let names = |c: Option<oml_common::decide::observed::ObservedContainer>| c.map(|c| c.name);
     assert_eq!(names(place.container(&new).await).unwrap(), "oml-contract-switch-server");
     assert_eq!(names(place.container(&old).await).unwrap(), "oml-contract-switch-server-prev");
@@ -101,8 +103,8 @@ async fn a_switch_leaves_exactly_the_new_version_running(place: &Place) {
     // And back: what was made is used again, and takes its name back.
     documents::write(&place.paths, &old, Slot::Current).unwrap();
     place.systemd.start(&old).await.unwrap();
-    place.docker.promote(&old).await.unwrap();
-    place.docker.promote(&old).await.unwrap();
+    place.docker.promote(in_container(&old)).await.unwrap();
+    place.docker.promote(in_container(&old)).await.unwrap();
     assert!(place.runs(&old).await && !place.runs(&new).await);
     assert_eq!(names(place.container(&old).await).unwrap(), "oml-contract-switch-server");
     assert_eq!(place.containers(&old.component).await.len(), 2);
@@ -172,14 +174,14 @@ async fn a_container_of_somebody_else_is_named_and_left_alone(place: &Place) {
     let instance = place.instance("contract-name", "v1", &place.images.first, 8307);
     place.pull(&instance).await.unwrap();
     place.manual.take_name(&instance, "oml-contract-name-server");
-    let [docker, _] = place.listing(&instance).await;
+    let (docker, _) = place.listing(&instance).await;
     let foreign = "container oml-contract-name-server".to_owned();
     assert_eq!(docker.foreign, [(instance.component.clone(), foreign.clone())]);
     assert!(place.containers(&instance.component).await.is_empty());
-    let error = place.docker.create(&instance).await.unwrap_err();
+    let error = place.docker.create(in_container(&instance)).await.unwrap_err();
     assert!(matches!(&error, RuntimeError::Foreign(what) if *what == foreign), "{error}");
     place.docker.remove(&instance.component, &[]).await.unwrap();
-    let [docker, _] = place.listing(&instance).await;
+    let (docker, _) = place.listing(&instance).await;
     assert_eq!(docker.foreign.len(), 1, "it must still be there");
     place.manual.remove_container("oml-contract-name-server");
 }
@@ -187,7 +189,7 @@ async fn a_container_of_somebody_else_is_named_and_left_alone(place: &Place) {
 async fn a_unit_of_somebody_else_is_named_and_left_alone(place: &Place) {
     let instance = place.instance("contract-unit", "v1", &place.images.first, 8308);
     place.manual.bring_foreign_unit(&instance).await;
-    let [_, systemd] = place.listing(&instance).await;
+    let (_, systemd) = place.listing(&instance).await;
     let foreign = "unit contract-unit.service".to_owned();
     assert_eq!(systemd.foreign, [(instance.component.clone(), foreign.clone())]);
     assert!(systemd.units.iter().all(|(name, _)| name != &instance.component));
@@ -196,7 +198,7 @@ async fn a_unit_of_somebody_else_is_named_and_left_alone(place: &Place) {
     place.manual.take_unit_away(&instance).await;
 }
 
-async fn a_unit_stopped_by_hand_is_told_from_one_that_failed(place: &Place) {
+async fn a_unit_stopped_by_hand_is_distinguished_from_one_that_failed(place: &Place) {
     let instance = place.instance("contract-held", "v1", &place.images.first, 8309);
     place.install(&instance).await;
     place.manual.systemctl("stop", &instance).await;
@@ -291,7 +293,7 @@ async fn a_packaged_unit_gets_a_drop_in_and_nothing_else(place: &Place) {
     let unit = place.unit(&instance).await.unwrap();
     assert_eq!(unit.active, ActiveState::Active);
     assert!(unit.hash.is_some() && !unit.stale, "{unit:?}");
-    assert!(place.docker.create(&instance).await.is_err());
+    assert!(ContainerInstance::of(&instance).is_none(), "no engine takes a packaged unit");
     place.systemd.stop(&instance.component).await.unwrap();
     place.systemd.remove(&instance.component).await.unwrap();
     let unit = place.unit(&instance).await.unwrap();

@@ -6,37 +6,37 @@ use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
     RestartPolicy, RestartPolicyNameEnum,
 };
-use oml_common::document::instance::{Container, InstanceDocument, Volume};
+use oml_common::document::instance::{Container, Volume};
 
 use super::label;
 use crate::files;
 use crate::paths::Paths;
-use crate::runtime::RuntimeError;
+use crate::runtime::{ContainerInstance, RuntimeError};
 
 /// Settings that depend on the engine of the host.
 #[derive(Debug, Clone)]
 pub(super) struct Local {
-    /// Its name for the image.
+    /// The engine's name for the image.
     pub(super) image: String,
-    /// The log driver it uses when none is asked for.
+    /// The log driver that the engine uses when a request names none.
     pub(super) log_driver: String,
 }
 
 /// Builds the request for the container of the instance. Secrets are read here, so that a
 /// missing one is reported before anything is stopped.
 pub(super) fn body(
-    instance: &InstanceDocument,
-    container: &Container,
+    instance: ContainerInstance<'_>,
     paths: &Paths,
     local: Local,
 ) -> Result<ContainerCreateBody, RuntimeError> {
+    let container = instance.container();
     Ok(ContainerCreateBody {
         image: Some(local.image),
         env: Some(environment(container, paths)?),
         cmd: (!container.command.is_empty()).then(|| container.command.clone()),
-        labels: Some(label::labels(instance, container)),
+        labels: Some(label::labels(instance)),
         // A stop by hand then has the same grace as ours.
-        stop_timeout: i64::try_from(instance.timing.stop_grace_ms.div_ceil(1000)).ok(),
+        stop_timeout: i64::try_from(instance.document().timing.stop_grace_ms.div_ceil(1000)).ok(),
         // We ask ourselves; a second opinion inside the engine only costs.
         healthcheck: Some(HealthConfig {
             test: Some(vec!["NONE".to_owned()]),
@@ -65,7 +65,7 @@ fn host_config(container: &Container, log_driver: &str) -> HostConfig {
     }
 }
 
-/// The host's own log driver, bounded where it is one that writes files.
+/// Returns limits for a log driver that writes files; none for any other.
 fn log_config(driver: &str) -> Option<HostConfigLogConfig> {
     if !matches!(driver, "json-file" | "local") {
         return None;

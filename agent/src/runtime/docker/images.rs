@@ -1,4 +1,4 @@
-//! Images: which are present, and pulling one by its digest.
+//! Lists the images that are present, and pulls one by its digest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -19,19 +19,21 @@ use super::socket::Engine;
 use crate::runtime::{PullProgress, RuntimeError};
 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
-/// The engine reports progress many times a second; a longer silence is a dead transfer.
+/// The longest silence during a pull. The engine reports progress many times a second, so after
+/// this time the transfer is dead.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(60);
-/// The client's own limit comes later: a silent registry is no engine that is away.
+/// The time by which the client's own limit is longer, so that a silent registry is not taken
+/// for an engine that does not answer.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// Every image that is completely present.
+/// Returns the images that are completely present.
 pub(super) async fn present(engine: &dyn EngineCalls) -> Result<BTreeSet<Digest>, RuntimeError> {
     let names = engine.image_names().await?;
     Ok(names.iter().filter_map(|name| name.rsplit_once('@')?.1.parse().ok()).collect())
 }
 
-/// The name under which the engine has the container's image. Its digest says
-/// what it is; it may have come from another registry.
+/// Returns the name under which the engine has the container's image. The digest identifies
+/// the image, so it may have come from another registry.
 pub(super) async fn local_name(
     engine: &dyn EngineCalls,
     container: &Container,
@@ -48,12 +50,12 @@ pub(super) async fn local_name(
     Ok(names.iter().find(same).cloned().unwrap_or(wanted))
 }
 
-/// An image's name that says what it is.
+/// Returns the name of the container's image with its digest.
 fn name(container: &Container) -> String {
     format!("{}@{}", container.repository, container.digest)
 }
 
-/// The names of all images, each with its digest.
+/// Lists the names of all images, each with its digest.
 pub(super) async fn names(engine: &Engine) -> Result<Vec<String>, RuntimeError> {
     let client = engine.client(CALL_LIMIT)?;
     let call = client.list_images(None::<ListImagesOptions>);
@@ -119,7 +121,7 @@ pub(super) async fn request_pull(
     }
 }
 
-/// The layers of an image on their way.
+/// The layers of an image that is being pulled, with the bytes of each.
 #[derive(Debug, Default)]
 struct Layers {
     bytes: BTreeMap<String, PullProgress>,
@@ -156,8 +158,8 @@ fn refused(image: &str, detail: &str, transient: bool) -> RuntimeError {
     }
 }
 
-/// The engine hands on a registry's answer as text only, so the text decides
-/// whether trying again can help. Unknown trouble is worth another try.
+/// Converts the error of a pull. The engine passes on a registry's answer as text only, so the
+/// text decides if another try can help; for an unknown text it may.
 fn pull_failure(image: &str, error: Error) -> RuntimeError {
     let (Error::DockerStreamError { error: message }
     | Error::DockerResponseServerError { message, .. }) = &error
@@ -199,7 +201,7 @@ const AWAY: [&str; 8] = [
     "request canceled",
 ];
 
-/// The registry that an image's name begins with.
+/// Returns the registry with which an image's name begins.
 fn host(image: &str) -> &str {
     image.split('/').next().unwrap_or(image)
 }

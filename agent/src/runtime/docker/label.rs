@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
-use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::time::Timestamp;
 
-use crate::runtime::Marked;
+use crate::runtime::{ContainerInstance, Marked};
 
 const TENANT: &str = "io.oml.tenant";
 pub(super) const COMPONENT: &str = "io.oml.component";
@@ -15,11 +14,9 @@ const VERSION: &str = "io.oml.version";
 const DIGEST: &str = "io.oml.digest";
 const INSTANCE: &str = "io.oml.instance";
 
-/// The labels of a container for that instance.
-pub(super) fn labels(
-    instance: &InstanceDocument,
-    container: &Container,
-) -> HashMap<String, String> {
+/// Returns the labels of a container for that instance.
+pub(super) fn labels(instance: ContainerInstance<'_>) -> HashMap<String, String> {
+    let (instance, container) = (instance.document(), instance.container());
     HashMap::from([
         (TENANT.to_owned(), instance.tenant.to_string()),
         (COMPONENT.to_owned(), instance.component.to_string()),
@@ -30,7 +27,7 @@ pub(super) fn labels(
     ])
 }
 
-/// The container's name as people know it.
+/// Returns the container's name without the slash that the engine puts before it.
 pub(super) fn name_of(container: &ContainerSummary) -> &str {
     // A link from another container makes a second name with a second slash.
     let names = container.names.iter().flatten();

@@ -1,27 +1,27 @@
-//! The names of a component's containers: its own for the one that runs,
-//! `…-prev` for the one before, `…-next-HASH` for all others.
+//! The names of a component's containers. The one that runs has the component's own name, the
+//! one before it has `…-prev`, and all others have `…-next-HASH`.
 
 use bollard::models::ContainerSummary;
-use oml_common::document::instance::{Container, InstanceDocument};
+use oml_common::document::instance::Container;
 use oml_common::id::ContentHash;
 
 use super::calls::EngineCalls;
 use super::label;
-use crate::runtime::RuntimeError;
+use crate::runtime::{ContainerInstance, RuntimeError};
 
-/// The name of a container that did not run yet, or was superseded since.
+/// Returns the name for a container that has not run yet, or was superseded since.
 pub(super) fn next(container: &Container, hash: &ContentHash) -> String {
     format!("{}-next-{}", container.name, hash.short())
 }
 
-/// Gives the running container its own name. Each step leaves the labels
-/// right, so that it can be done again after an interruption.
+/// Gives the running container its own name. No step changes a label, so all of it can be done
+/// again after an interruption.
 pub(super) async fn promote(
     engine: &dyn EngineCalls,
     all: &[ContainerSummary],
-    instance: &InstanceDocument,
-    container: &Container,
+    instance: ContainerInstance<'_>,
 ) -> Result<(), RuntimeError> {
+    let (instance, container) = (instance.document(), instance.container());
     let hash = instance.workload_hash();
     let own = container.name.as_str();
     let previous = format!("{own}-prev");

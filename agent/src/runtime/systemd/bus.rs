@@ -1,4 +1,4 @@
-//! systemd's D-Bus interface, as far as it is used (org.freedesktop.systemd1(5)).
+//! The part of systemd's D-Bus interface that is used (org.freedesktop.systemd1(5)).
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use zbus::{Connection, OwnedObjectPath, connection, proxy};
 use super::calls::{Loaded, ServiceProperties, UnitCalls, UnitProperties};
 use crate::runtime::RuntimeError;
 
-/// Replaces a job of the unit that is queued, as `systemctl` does.
+/// The mode in which a new job replaces a queued one of the unit, as with `systemctl`.
 pub(super) const MODE: &str = "replace";
 const SIGKILL: i32 = nix::libc::SIGKILL;
 
-/// systemd answers in milliseconds, or something is wrong.
+/// The longest time for a call. systemd answers in milliseconds, or something is wrong.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
 
-/// A change that enabling or disabling made: kind, link, target.
+/// A change that enabling or disabling made, as its kind, the link and the link's target.
 type Change = (String, String, String);
 
 #[proxy(
@@ -44,7 +44,7 @@ pub(super) trait Manager {
     fn disable_unit_files(&self, files: &[&str], runtime: bool) -> zbus::Result<Vec<Change>>;
 }
 
-/// Every property at once, only those named being kept.
+/// Reads all properties of an object in one call; the structs keep those that they name.
 #[proxy(
     interface = "org.freedesktop.DBus.Properties",
     default_service = "org.freedesktop.systemd1"
@@ -56,7 +56,7 @@ trait AllProperties {
     fn service(&self, interface: &str) -> zbus::Result<ServiceProperties>;
 }
 
-/// The connection for calls; opened when needed, and again after it broke.
+/// The connection for calls, which is opened when it is needed and again after it broke.
 #[derive(Debug, Default)]
 pub(super) struct Bus {
     connection: Mutex<Option<Connection>>,
@@ -71,7 +71,7 @@ pub(super) async fn connect() -> Result<Connection, zbus::Error> {
 }
 
 impl Bus {
-    /// systemd's manager, for one call or a few.
+    /// Returns systemd's manager on an open connection.
     pub(super) async fn manager(&self) -> Result<ManagerProxy<'static>, RuntimeError> {
         let connection = self.connection().await?;
         ManagerProxy::new(&connection).await.map_err(|error| failure("reach", "systemd", error))
@@ -158,7 +158,7 @@ impl UnitCalls for Bus {
     }
 }
 
-/// The error that systemd gave a name, if it did.
+/// Returns the D-Bus name of the error, if it has one.
 pub(super) fn error_name(error: &zbus::Error) -> Option<&str> {
     let zbus::Error::MethodError(name, _, _) = error else { return None };
     Some(name.as_str().trim_start_matches("org.freedesktop.systemd1."))
@@ -176,7 +176,7 @@ pub(super) fn failure(verb: &'static str, object: &str, error: zbus::Error) -> R
     RuntimeError::Refused { verb, object: object.to_owned(), detail, transient: !is_final }
 }
 
-/// What systemd said, if the error is its answer and not the lack of one.
+/// Returns systemd's message if the error is its answer and not the lack of one.
 fn refusal(error: &zbus::Error) -> Option<String> {
     if let zbus::Error::MethodError(_, detail, _) = error {
         return Some(detail.clone().unwrap_or_else(|| error.to_string()));
@@ -185,7 +185,7 @@ fn refusal(error: &zbus::Error) -> Option<String> {
     (!is_away(refusal)).then(|| refusal.to_string())
 }
 
-/// Whether the bus says that systemd is not there.
+/// Returns true if the bus says that systemd is not there.
 fn is_away(refusal: &zbus::fdo::Error) -> bool {
     use zbus::fdo::Error;
     matches!(

@@ -18,7 +18,7 @@ pub(super) struct UnitProperties {
     pub(super) active_exit_timestamp: Option<u64>,
     pub(super) inactive_enter_timestamp: Option<u64>,
     pub(super) inactive_exit_timestamp: Option<u64>,
-    /// The job it has, by number and object; 0 for none.
+    /// The unit's job, by number and object; the number is 0 if there is none.
     pub(super) job: Option<(u32, OwnedObjectPath)>,
 }
 
@@ -44,30 +44,30 @@ pub(super) struct Loaded {
     pub(super) service: ServiceProperties,
 }
 
-/// systemd's verbs, each on one unit. They decide nothing.
+/// The calls of systemd's manager, each on one unit. They decide nothing.
 #[async_trait]
 pub(super) trait UnitCalls: std::fmt::Debug + Send + Sync + 'static {
-    /// Stops what runs of a unit and starts it again; gives the job.
+    /// Stops the unit if it runs, starts it again and returns the job.
     async fn restart(&self, unit: &str) -> Result<OwnedObjectPath, RuntimeError>;
 
-    /// Stops a unit; gives the job.
+    /// Stops a unit and returns the job.
     async fn stop(&self, unit: &str) -> Result<OwnedObjectPath, RuntimeError>;
 
-    /// Kills the main process of a unit; one that does not run is fine.
+    /// Kills the main process of a unit. If none runs, that is no error.
     async fn kill_main_process(&self, unit: &str) -> Result<(), RuntimeError>;
 
-    /// Forgets that a unit failed, and how often it was started lately.
+    /// Resets the failed state of a unit and its count of recent starts.
     async fn forget_failure(&self, unit: &str) -> Result<(), RuntimeError>;
 
     /// Reads all unit files again.
     async fn reload(&self) -> Result<(), RuntimeError>;
 
-    /// Makes a unit start at boot; tells whether that is new.
+    /// Makes a unit start at boot and returns true if it did not before.
     async fn enable(&self, unit: &str) -> Result<bool, RuntimeError>;
 
-    /// Makes a unit start at boot no longer.
+    /// Makes a unit no longer start at boot.
     async fn disable(&self, unit: &str) -> Result<(), RuntimeError>;
 
-    /// A unit's state, loading the unit if it is not.
+    /// Returns the state of a unit, which systemd loads for it if necessary.
     async fn load(&self, name: &str) -> Result<Loaded, RuntimeError>;
 }

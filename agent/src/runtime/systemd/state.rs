@@ -9,11 +9,11 @@ use zbus::OwnedObjectPath;
 
 use super::calls::Loaded;
 
-/// How a process ended, in the words of waitid(2).
+/// The ways in which a process ends, as waitid(2) numbers them.
 const EXITED: i32 = 1;
 const KILLED: i32 = 2;
-/// SIGHUP, SIGINT, SIGPIPE and SIGTERM: ends that systemd calls clean; and SIGUSR2,
-/// by which it stops ours.
+/// The signals that systemd takes for a clean end (SIGHUP, SIGINT, SIGPIPE and SIGTERM), and
+/// SIGUSR2, by which it stops our supervisors.
 const CLEAN_SIGNALS: [i32; 5] = [1, 2, 12, 13, 15];
 
 impl Loaded {
@@ -56,8 +56,8 @@ impl Loaded {
         self.unit.fragment_path.as_deref().is_some_and(|path| !path.is_empty())
     }
 
-    /// Another file than `path` stands behind it. One that was removed from
-    /// there still counts as its own until systemd re-reads the files.
+    /// Returns true if systemd has the unit from another file than `path`. A file that was
+    /// removed still counts until systemd reads the files again.
     pub(super) fn is_defined_beside(&self, path: &Path) -> bool {
         let fragment = self.unit.fragment_path.as_deref().unwrap_or_default();
         !fragment.is_empty() && Path::new(fragment) != path
@@ -67,7 +67,7 @@ impl Loaded {
         self.unit.need_daemon_reload == Some(true)
     }
 
-    /// Exit status of the main process, if it ended by itself.
+    /// Returns the exit status of the main process, if it ended by itself.
     pub(super) fn exit_code(&self) -> Option<i64> {
         let status = self.service.main_status?;
         (self.service.main_code == Some(EXITED)).then_some(i64::from(status))
@@ -104,10 +104,10 @@ impl Loaded {
         }
     }
 
-    /// It ran, was told to stop, and did. A failure that was merely forgotten
-    /// (reset-failed) still shows in how the main process ended.
-    /// One of ours that is inactive after a failure was stopped while systemd
-    /// waited to start it again: left alone it would have gone on, or be failed.
+    /// Returns true if the unit ran and somebody stopped it. A failure that was only reset
+    /// (`systemctl reset-failed`) still shows in the way in which the main process ended.
+    /// A unit of ours that is inactive after a failure was stopped while systemd waited to
+    /// start it again; otherwise systemd would have started it, or the unit would be failed.
     fn was_stopped_by_hand(&self, is_supervised: bool) -> bool {
         let status = self.service.main_status.unwrap_or(0);
         let ended_well = match self.service.main_code {
@@ -115,7 +115,7 @@ impl Loaded {
             Some(KILLED) => CLEAN_SIGNALS.contains(&status),
             Some(_) | None => false,
         };
-        let was_told_to = match self.service.result.as_deref() {
+        let was_stopped = match self.service.result.as_deref() {
             Some("success") => ended_well,
             Some(_) => is_supervised,
             None => false,
@@ -125,14 +125,14 @@ impl Loaded {
         self.active() == ActiveState::Inactive
             && !waits
             && self.unit.inactive_enter_timestamp.unwrap_or(0) > 0
-            && was_told_to
+            && was_stopped
     }
 
-    /// A start did not come to its end because somebody stopped the unit. A
-    /// supervisor never ends well by itself; a packaged program may.
+    /// Returns true if somebody stopped the unit during its start. A supervisor never ends
+    /// with success by itself; a packaged program may.
     ///
-    /// A stop takes the place of the start's job before it begins to work, so a unit
-    /// whose start is over without a failure and that still activates is about to stop.
+    /// The job of a stop replaces that of the start before it acts, so a unit whose start job
+    /// is gone without a failure and that is still activating is about to stop.
     pub(super) fn was_interrupted(&self, is_supervised: bool) -> bool {
         let failed = !matches!(self.service.result.as_deref(), None | Some("" | "success"));
         match self.active() {

@@ -32,7 +32,7 @@ fn what_runs_is_not_stopped_though_its_unit_was_stopped_while_nobody_held_it() {
         [(runs.clone(), "exit-code", false), (ended, "exit-code", true), (runs, "success", true)]
     {
         let mut seen = stopped(result, state);
-        seen.judge_stop();
+        seen.clear_false_stop();
         assert_eq!(seen.unit.unwrap().stopped_by_hand, expected, "{result}");
     }
 }

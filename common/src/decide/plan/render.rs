@@ -40,58 +40,67 @@ struct NodeValues<'a> {
     address: &'a str,
 }
 
-/// Makes the template engine. An unknown name is an error.
-pub(super) fn engine() -> Environment<'static> {
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_auto_escape_callback(|_| AutoEscape::None);
-    engine.set_fuel(Some(TEMPLATE_FUEL));
-    engine
+/// Renders the instances of one plan.
+pub(super) struct Renderer<'a> {
+    engine: Environment<'static>,
+    input: Input<'a>,
+    placed: &'a Placed,
 }
 
-/// Renders the instance of a component on a node.
-pub(super) fn instance(
-    engine: &Environment<'static>,
-    input: Input<'_>,
-    placed: &Placed,
-    at: (&ComponentName, &NodeName),
-    problems: &mut Problems,
-) -> Option<Desired> {
-    let (name, node) = at;
-    let definition = input.catalog.components.get(name)?;
-    let values = values(input, placed, node)?;
-    let path = format!("components.{name}");
-    let mut writer = Writer {
-        engine,
-        values: minijinja::Value::from(minijinja::value::Serde(&values)),
-        line_of: input.spec.problem(&path, ""),
-        path,
-        problems,
-    };
-    let workload = match &definition.workload {
-        WorkloadTemplate::Unit { drop_in } => {
-            Workload::Unit(PackagedUnit { drop_in: writer.fill("drop_in", drop_in) })
-        }
-        WorkloadTemplate::Container(template) => {
-            Workload::Container(writer.container(input, (name, definition), template)?)
-        }
-    };
-    let instance = Instance {
-        tenant: input.spec.tenant.clone(),
-        component: name.clone(),
-        unit: definition.unit.clone(),
-        workload: Verbatim::seal(workload),
-        after: dependencies(input, name),
-        ports: definition.ports.iter().filter_map(|text| writer.port_of(text)).collect(),
-        probe: writer.probe(&definition.probe),
-        active: definition.active.clone(),
-        timing: definition.timing.clone(),
-        metrics: definition.metrics.as_ref().map(|(port, path)| MetricsEndpoint {
-            port: writer.number("metrics", port),
-            path: path.clone(),
-        }),
-    };
-    Some(Desired { instance: Verbatim::seal(instance), policy: policy(input.spec) })
+impl<'a> Renderer<'a> {
+    /// Makes a renderer with the template engine. An unknown name in a template is an error.
+    pub(super) fn new(input: Input<'a>, placed: &'a Placed) -> Self {
+        let mut engine = Environment::new();
+        engine.set_undefined_behavior(UndefinedBehavior::Strict);
+        engine.set_auto_escape_callback(|_| AutoEscape::None);
+        engine.set_fuel(Some(TEMPLATE_FUEL));
+        Self { engine, input, placed }
+    }
+
+    /// Renders the instance of a component on a node.
+    pub(super) fn instance(
+        &self,
+        name: &ComponentName,
+        node: &NodeName,
+        problems: &mut Problems,
+    ) -> Option<Desired> {
+        let Self { engine, input, placed } = self;
+        let input = *input;
+        let definition = input.catalog.components.get(name)?;
+        let values = values(input, placed, node)?;
+        let path = format!("components.{name}");
+        let mut writer = Writer {
+            engine,
+            values: minijinja::Value::from(minijinja::value::Serde(&values)),
+            line_of: input.spec.problem(&path, ""),
+            path,
+            problems,
+        };
+        let workload = match &definition.workload {
+            WorkloadTemplate::Unit { drop_in } => {
+                Workload::Unit(PackagedUnit { drop_in: writer.fill("drop_in", drop_in) })
+            }
+            WorkloadTemplate::Container(template) => {
+                Workload::Container(writer.container(input, name, definition, template)?)
+            }
+        };
+        let instance = Instance {
+            tenant: input.spec.tenant.clone(),
+            component: name.clone(),
+            unit: definition.unit.clone(),
+            workload: Verbatim::seal(workload),
+            after: dependencies(input, name),
+            ports: definition.ports.iter().filter_map(|text| writer.port_of(text)).collect(),
+            probe: writer.probe(&definition.probe),
+            active: definition.active.clone(),
+            timing: definition.timing.clone(),
+            metrics: definition.metrics.as_ref().map(|(port, path)| MetricsEndpoint {
+                port: writer.number("metrics", port),
+                path: path.clone(),
+            }),
+        };
+        Some(Desired { instance: Verbatim::seal(instance), policy: policy(input.spec) })
+    }
 }
 
 fn values<'a>(input: Input<'a>, placed: &'a Placed, node: &'a NodeName) -> Option<Values<'a>> {
@@ -177,10 +186,10 @@ impl Writer<'_> {
     fn container(
         &mut self,
         input: Input<'_>,
-        what: (&ComponentName, &Component),
+        name: &ComponentName,
+        definition: &Component,
         template: &ContainerTemplate,
     ) -> Option<Container> {
-        let (name, definition) = what;
         let spec = input.spec.components.get(name)?;
         let image = image(input.spec, input.catalog, name, definition, self.problems)?;
         let mut env = BTreeMap::new();

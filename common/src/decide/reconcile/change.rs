@@ -11,9 +11,9 @@ use super::case::{Case, Decision, is_active};
 use super::dependencies::unsettled_dependency;
 use super::drain::{Drain, Drained};
 use super::health::health;
-use super::held::held;
-use super::reason::{Activity, Hold, Interruption, Lack, Reason, SoakState, UnitTrouble};
+use super::reason::{Activity, Interruption, Lack, ManualStop, Reason, SoakState, UnitTrouble};
 use super::rollback;
+use super::stopped::stopped;
 
 /// The time for systemd and the engine beyond the limits of the instance itself.
 const START_MARGIN_MS: u64 = 10_000;
@@ -100,7 +100,7 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         return again(Interruption::BeforeStop);
     };
     if case.is_container() && unit.stopped_by_hand && unit.since >= since {
-        return held(case, unit, Hold::Stopped);
+        return stopped(case, unit, ManualStop::Stopped);
     }
     if !was_started(case, unit, since) {
         return again(Interruption::BeforeStart);
@@ -166,7 +166,7 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
         return fail(SoakState::UnitLost);
     };
     if unit.stopped_by_hand {
-        return held(case, unit, Hold::Stopped);
+        return stopped(case, unit, ManualStop::Stopped);
     }
     match continuity(case, unit, since) {
         Continuity::RanOn => {}

@@ -20,7 +20,7 @@ pub(super) fn absent_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName>
     first_dependency(case, |desired, seen, _| answers(desired, seen, case.input.now))
 }
 
-/// Returns the first dependency that is not met. One that is held for a newer agent must answer,
+/// Returns the first dependency that is not met. One that needs a newer agent must answer,
 /// in any version. One that is not on this node never counts.
 fn first_dependency<'a>(
     case: Case<'a>,

@@ -10,8 +10,8 @@ use crate::time::Timestamp;
 use super::case::{Case, Decision};
 use super::dependencies::absent_dependency;
 use super::health::{decide_health, last_end, needs_other_supervisor};
-use super::held::held;
-use super::reason::{Hold, Lack, Reason, UnitTrouble};
+use super::reason::{Lack, ManualStop, Reason, UnitTrouble};
+use super::stopped::stopped;
 
 /// The pause before the next start of a unit that systemd no longer restarts, so that the unit
 /// does not flap.
@@ -25,7 +25,7 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
         return Decision::act(Phase::Preparing, Step::Create, Reason::Lacks(Lack::Unit));
     };
     if unit.stopped_by_hand {
-        return held(case, unit, Hold::Stopped);
+        return stopped(case, unit, ManualStop::Stopped);
     }
     let document_is_current = seen
         .document

@@ -8,7 +8,7 @@ use crate::text::plural::{counted, is_or_are};
 mod parts;
 
 pub use self::parts::{
-    Activity, CallCount, Hold, Interruption, Lack, LastEnd, Meanwhile, SoakState, UnitTrouble,
+    Activity, CallCount, Interruption, Lack, LastEnd, ManualStop, Meanwhile, SoakState, UnitTrouble,
 };
 
 /// The reason of a decision.
@@ -66,20 +66,20 @@ pub enum Reason {
     /// The change failed.
     Failed {
         message: String,
-        hold: Option<Hold>,
+        stop: Option<ManualStop>,
     },
     /// The change failed, and the previous version runs or should.
     RolledBack {
         version: Option<Version>,
         message: String,
-        hold: Option<Hold>,
+        stop: Option<ManualStop>,
     },
     /// The change failed, and the version has become healthy since.
     HealthyAfterAll,
     /// It was stopped or masked on the host.
-    Held(Hold),
+    StoppedByHand(ManualStop),
     /// It was stopped or masked on the host before its soak finished.
-    HeldBeforeSoaked(Hold),
+    StoppedBeforeSoaked(ManualStop),
     /// The unit is not active.
     Unit(UnitTrouble),
     /// The result of the probe.
@@ -123,20 +123,20 @@ impl Display for Reason {
                  this one is ready",
             ),
             Self::Soak(state) => state.fmt(f),
-            Self::Failed { message, hold } => held(f, message, *hold),
-            Self::RolledBack { version, message, hold } => {
+            Self::Failed { message, stop } => with_stop(f, message, *stop),
+            Self::RolledBack { version, message, stop } => {
                 if let Some(version) = version {
                     write!(f, "version {version} ")?;
                 }
-                held(f, message, *hold)
+                with_stop(f, message, *stop)
             }
             Self::HealthyAfterAll => f.write_str("healthy after all"),
-            Self::Held(hold) => hold.fmt(f),
-            Self::HeldBeforeSoaked(Hold::Stopped) => f.write_str(
+            Self::StoppedByHand(stop) => stop.fmt(f),
+            Self::StoppedBeforeSoaked(ManualStop::Stopped) => f.write_str(
                 "stopped on the host by hand before its soak finished; start it there or apply \
                  another change",
             ),
-            Self::HeldBeforeSoaked(Hold::Masked) => f.write_str(
+            Self::StoppedBeforeSoaked(ManualStop::Masked) => f.write_str(
                 "its unit is masked on the host and its soak has not finished; unmask it there \
                  or apply another change",
             ),
@@ -178,9 +178,9 @@ fn cut_at_deadline(f: &mut Formatter<'_>, calls: Option<u64>) -> Result {
     }
 }
 
-fn held(f: &mut Formatter<'_>, message: &str, hold: Option<Hold>) -> Result {
+fn with_stop(f: &mut Formatter<'_>, message: &str, stop: Option<ManualStop>) -> Result {
     f.write_str(message)?;
-    hold.map_or(Ok(()), |hold| write!(f, "; {hold}"))
+    stop.map_or(Ok(()), |stop| write!(f, "; {stop}"))
 }
 
 /// Explains the result that systemd gives for a unit that never answered.

@@ -9,7 +9,7 @@ use crate::id::ContentHash;
 
 use super::case::{Case, Decision, is_active};
 use super::health::health;
-use super::reason::{Hold, Reason};
+use super::reason::{ManualStop, Reason};
 
 /// Returns the last good version if the superseded one left nothing running. It runs until
 /// the next one is ready, which may take long.
@@ -32,7 +32,7 @@ pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
     let unit = case.seen.unit.as_ref();
     if unit.is_some_and(|unit| case.is_container() && unit.stopped_by_hand) {
         // The version is known to have failed, so the rollout need not wait for whoever stopped it.
-        return Decision::wait(Phase::Failed, failed_reason(failure, Some(Hold::Stopped)));
+        return Decision::wait(Phase::Failed, failed_reason(failure, Some(ManualStop::Stopped)));
     }
     match (case.returns_to(), case.update.map(|update| &update.last_good)) {
         (Some(previous), Some(LastGood::Previous(_))) => roll_back(case, previous, failure),
@@ -111,14 +111,14 @@ fn is_on_its_way(unit: &ObservedUnit) -> bool {
 
 /// Decides for a failed version after its rollback, when the previous one runs or should run.
 pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
-    let reason = |hold| Reason::RolledBack {
+    let reason = |stop| Reason::RolledBack {
         version: failure.version.clone(),
         message: failure.message.clone(),
-        hold,
+        stop,
     };
     let Some(unit) = &case.seen.unit else { return Decision::wait(Phase::Failed, reason(None)) };
     if unit.stopped_by_hand {
-        return Decision::wait(Phase::RolledBack, reason(Some(Hold::Stopped)));
+        return Decision::wait(Phase::RolledBack, reason(Some(ManualStop::Stopped)));
     }
     // A version that the superseded change left running never passed its soak either.
     if let Some(last_good) = fallen_back(case).filter(|last_good| !case.works_by(last_good)) {
@@ -138,6 +138,6 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
     }
 }
 
-fn failed_reason(failure: &Failure, hold: Option<Hold>) -> Reason {
-    Reason::Failed { message: failure.message.clone(), hold }
+fn failed_reason(failure: &Failure, stop: Option<ManualStop>) -> Reason {
+    Reason::Failed { message: failure.message.clone(), stop }
 }

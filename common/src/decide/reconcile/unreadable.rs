@@ -12,11 +12,11 @@ use super::case::{Decision, Input, is_active};
 use super::maintain;
 use super::reason::{Meanwhile, Reason};
 
-/// Decides for a held instance. An interrupted update continues only until the last good
+/// Decides for such an instance. An interrupted update continues only until the last good
 /// version, or the version that was started last, is running.
 pub(super) fn decide_unreadable(name: &ComponentName, why: &str, input: Input<'_>) -> Decision {
-    let held = |meanwhile| Reason::NeedsNewerAgent { why: why.to_owned(), meanwhile };
-    let wait = Decision::wait(Phase::Blocked, held(None));
+    let newer = |meanwhile| Reason::NeedsNewerAgent { why: why.to_owned(), meanwhile };
+    let wait = Decision::wait(Phase::Blocked, newer(None));
     let Some(seen) = input.observed.instances.get(name) else { return wait };
     let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else { return wait };
     let is_ours_to_start = seen.foreign.is_none() && !unit.masked && !unit.stopped_by_hand;
@@ -27,18 +27,18 @@ pub(super) fn decide_unreadable(name: &ComponentName, why: &str, input: Input<'_
     let backoff = update.and_then(|update| update.backoff.as_ref());
     if let Some(backoff) = backoff.filter(|backoff| backoff.retry_at > input.now) {
         let retrying = Meanwhile::Retrying { message: backoff.message.clone() };
-        return Decision::wait(Phase::Blocked, held(Some(retrying))).until(backoff.retry_at);
+        return Decision::wait(Phase::Blocked, newer(Some(retrying))).until(backoff.retry_at);
     }
-    match (Held { seen, unit, update }).next(input.now) {
+    match (Unreadable { seen, unit, update }).next(input.now) {
         Next::Nothing => wait,
-        Next::Act(step, why) => Decision::act(Phase::Blocked, step, held(Some(why))),
+        Next::Act(step, why) => Decision::act(Phase::Blocked, step, newer(Some(why))),
         Next::Later(at) => wait.until(at),
     }
 }
 
-/// What is known of a held instance.
+/// What is known of an instance that needs a newer agent.
 #[derive(Clone, Copy)]
-struct Held<'a> {
+struct Unreadable<'a> {
     seen: &'a ObservedInstance,
     unit: &'a ObservedUnit,
     /// The update that was on its way when the document came.
@@ -53,7 +53,7 @@ enum Next {
     Later(Timestamp),
 }
 
-impl Held<'_> {
+impl Unreadable<'_> {
     fn next(self, now: Timestamp) -> Next {
         if let Some(running) = self.runs_by_another_document() {
             let step = Step::RevertDocument { running: running.clone() };

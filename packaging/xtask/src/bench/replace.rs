@@ -53,7 +53,7 @@ impl<'a> Comparison<'a> {
             one.attempt(|contender| contender.prepare(host, old));
         }
         for round in 0..WARM_UP + runs {
-            comparison.round(host, (old, new), round.checked_sub(WARM_UP))?;
+            comparison.round(host, old, new, round.checked_sub(WARM_UP))?;
             (old, new) = (new, old);
         }
         for one in &mut comparison.series {
@@ -63,12 +63,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Lets each contender replace the container once. A warm-up round has no number and is not recorded.
-    fn round(
-        &mut self,
-        host: &Host,
-        (old, new): (&str, &str),
-        number: Option<usize>,
-    ) -> Result<()> {
+    fn round(&mut self, host: &Host, old: &str, new: &str, number: Option<usize>) -> Result<()> {
         for one in &mut self.series {
             let is_quiet = quiet::wait()?;
             let run = one.attempt(|contender| measure(contender, host, old, new));

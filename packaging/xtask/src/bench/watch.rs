@@ -40,9 +40,9 @@ impl Watch {
     pub(crate) fn start(port: SocketAddr, old: &str, new: &str) -> Result<Self> {
         let is_over = Arc::new(AtomicBool::new(false));
         let (sender, has_started) = mpsc::channel();
-        let versions = (old.to_owned(), new.to_owned());
+        let [first, second] = [old, new].map(str::to_owned);
         let flag = Arc::clone(&is_over);
-        let thread = thread::spawn(move || poll(port, &versions, &flag, &sender));
+        let thread = thread::spawn(move || poll(port, &first, &second, &flag, &sender));
         let watch = Self { thread, is_over };
         if has_started.recv_timeout(START_LIMIT).is_err() {
             watch.is_over.store(true, Ordering::Relaxed);
@@ -65,7 +65,8 @@ impl Watch {
 
 fn poll(
     port: SocketAddr,
-    (old, new): &(String, String),
+    old: &str,
+    new: &str,
     is_over: &AtomicBool,
     has_started: &Sender<()>,
 ) -> Option<Switchover> {
@@ -75,12 +76,12 @@ fn poll(
         // A refused or closed connection counts as no answer.
         let answer = get_version(port).unwrap_or_default();
         let now = Instant::now();
-        if answer == *old {
+        if answer == old {
             if last_old.is_none() {
                 has_started.send(()).ok()?;
             }
             last_old = Some(now);
-        } else if answer == *new {
+        } else if answer == new {
             return Some(Switchover { last_old: last_old?, first_new: now });
         }
         next = (next + PERIOD).max(now);

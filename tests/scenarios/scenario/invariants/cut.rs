@@ -62,14 +62,15 @@ impl Cuts {
     /// Records the report of an agent.
     pub(super) fn see_report(&mut self, node: &NodeName, report: &Report, at: Timestamp) {
         for (component, instance) in &report.instances {
-            self.see_phase((node, component), instance.phase, at);
+            self.see_phase(node, component, instance.phase, at);
         }
     }
 
     /// Records the phase that an agent reports of one instance.
     pub(super) fn see_phase(
         &mut self,
-        (node, component): (&NodeName, &ComponentName),
+        node: &NodeName,
+        component: &ComponentName,
         phase: Phase,
         at: Timestamp,
     ) {

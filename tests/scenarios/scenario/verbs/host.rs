@@ -5,6 +5,7 @@ use std::time::Duration;
 use oml_common::id::NodeName;
 
 use super::{Done, mistake, name, no_node};
+use crate::scenario::sockets::parse_port;
 use crate::scenario::stage::{Calls, component_of};
 use crate::scenario::world::World;
 
@@ -36,6 +37,11 @@ impl World {
                 asked.map(drop).map_err(|error| mistake(error.to_string()))
             }
             ["foreign", node, component, what @ ..] => self.foreign(node, component, what),
+            ["port", node, port, state @ ("taken" | "free")] => {
+                let port = parse_port(port).ok_or_else(|| mistake("a port is 5060/udp"))?;
+                self.node(node)?.sockets.set_taken(port, *state == "taken");
+                Ok(())
+            }
             ["node", node, "lost"] => {
                 self.node(node)?.reachable.send_replace(false);
                 Ok(())

@@ -25,7 +25,7 @@ fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, 
     });
     let image = "registry.lab:5000/redis@sha256:1".to_owned();
     let local = Local { image, log_driver: "json-file".to_owned() };
-    body(&instance, container, paths, local)
+    body(ContainerInstance::of(&instance).unwrap(), paths, local)
 }
 
 fn paths_with_secret(folder: &std::path::Path, text: &str) -> Paths {

@@ -1,3 +1,5 @@
+use oml_common::document::instance::InstanceDocument;
+
 use super::*;
 use crate::fixtures;
 
@@ -12,7 +14,7 @@ fn listed() -> ContainerSummary {
         names: Some(vec!["/other/alias".to_owned(), "/oml-redis".to_owned()]),
         created: Some(12),
         state: Some(ContainerSummaryStateEnum::PAUSED),
-        labels: Some(labels(&instance, instance.container().unwrap())),
+        labels: Some(labels(ContainerInstance::of(&instance).unwrap())),
         ..ContainerSummary::default()
     }
 }

@@ -8,7 +8,7 @@ fn refused(spec: &str, catalog: &str) -> String {
 }
 
 /// Returns the catalog with `pbx` in place of `voice`, with other names and another port.
-fn successor(changed: (&str, &str)) -> String {
+fn successor(from: &str, to: &str) -> String {
     let voice = CATALOG.find("  voice:").unwrap();
     let exporter = CATALOG.find("  exporter:").unwrap();
     let pbx = CATALOG[voice..exporter]
@@ -16,14 +16,14 @@ fn successor(changed: (&str, &str)) -> String {
         .replace("voice.service", "pbx.service")
         .replace("container: voice-server", "container: pbx-server")
         .replace("settings.sip_port }}/udp", "5070 }}/udp")
-        .replace(changed.0, changed.1);
+        .replace(from, to);
     [&CATALOG[..voice], &pbx, &CATALOG[exporter..]].concat()
 }
 
 #[test]
 fn a_successor_with_other_names_and_ports_is_not_a_conflict() {
     let spec = SPEC.replace("voice: \"1\"", "pbx: \"1\"");
-    assert_eq!(refused(&spec, &successor(("", ""))), "");
+    assert_eq!(refused(&spec, &successor("", "")), "");
 }
 
 #[test]
@@ -33,14 +33,14 @@ fn a_unit_a_container_or_a_port_of_a_removed_component_cannot_be_used() {
         (("container: pbx-server", "container: voice-server"), "the container voice-server"),
         (("5070 }}/udp", "settings.sip_port }}/udp"), "port 5060/udp"),
     ];
-    for (changed, shared) in cases {
+    for ((from, to), shared) in cases {
         let problem = |node: &str| {
             format!(
                 "components.pbx: uses {shared} of voice on {node}, which the same change removes \
                  (remove voice in a separate change first)"
             )
         };
-        assert_eq!(refused(&spec, &successor(changed)), [problem("n2"), problem("n3")].join("\n"));
+        assert_eq!(refused(&spec, &successor(from, to)), [problem("n2"), problem("n3")].join("\n"));
     }
 }
 

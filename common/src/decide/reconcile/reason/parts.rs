@@ -112,7 +112,7 @@ pub enum SoakState {
 
 /// The act by which somebody on the host keeps an instance from running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
+pub enum ManualStop {
     /// The unit was stopped.
     Stopped,
     /// The unit was masked.
@@ -212,7 +212,7 @@ impl Display for SoakState {
     }
 }
 
-impl Display for Hold {
+impl Display for ManualStop {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.write_str(match self {
             Self::Stopped => "stopped on the host by hand",

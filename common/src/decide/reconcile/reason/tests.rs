@@ -11,13 +11,13 @@ fn newer_agent(meanwhile: Option<Meanwhile>) -> Reason {
     Reason::NeedsNewerAgent { why: "x".to_owned(), meanwhile }
 }
 
-fn failed(hold: Option<Hold>) -> Reason {
-    Reason::Failed { message: "did not answer".to_owned(), hold }
+fn failed(stop: Option<ManualStop>) -> Reason {
+    Reason::Failed { message: "did not answer".to_owned(), stop }
 }
 
-fn rolled_back(version: Option<&str>, hold: Option<Hold>) -> Reason {
+fn rolled_back(version: Option<&str>, stop: Option<ManualStop>) -> Reason {
     let version = version.map(|version| version.parse().unwrap());
-    Reason::RolledBack { version, message: "did not answer".to_owned(), hold }
+    Reason::RolledBack { version, message: "did not answer".to_owned(), stop }
 }
 
 fn draining(count: CallCount, is_overdue: bool) -> Reason {
@@ -57,15 +57,15 @@ fn what_is_in_the_way_is_named() {
             "its removal was not begun",
         ),
         (Reason::WaitsFor { component: "db".parse().unwrap() }, "waits for db"),
-        (Reason::Held(Hold::Stopped), "stopped on the host by hand"),
-        (Reason::Held(Hold::Masked), "its unit is masked on the host"),
+        (Reason::StoppedByHand(ManualStop::Stopped), "stopped on the host by hand"),
+        (Reason::StoppedByHand(ManualStop::Masked), "its unit is masked on the host"),
         (
-            Reason::HeldBeforeSoaked(Hold::Stopped),
+            Reason::StoppedBeforeSoaked(ManualStop::Stopped),
             "stopped on the host by hand before its soak finished; start it there or apply \
              another change",
         ),
         (
-            Reason::HeldBeforeSoaked(Hold::Masked),
+            Reason::StoppedBeforeSoaked(ManualStop::Masked),
             "its unit is masked on the host and its soak has not finished; unmask it there or \
              apply another change",
         ),
@@ -167,10 +167,10 @@ fn a_soak_tells_how_it_stands_and_why_it_failed() {
         ),
         (soak(SoakState::NeverObserved), "could not be asked for its health"),
         (failed(None), "did not answer"),
-        (failed(Some(Hold::Masked)), "did not answer; its unit is masked on the host"),
+        (failed(Some(ManualStop::Masked)), "did not answer; its unit is masked on the host"),
         (rolled_back(None, None), "did not answer"),
         (
-            rolled_back(Some("2"), Some(Hold::Stopped)),
+            rolled_back(Some("2"), Some(ManualStop::Stopped)),
             "version 2 did not answer; stopped on the host by hand",
         ),
         (Reason::HealthyAfterAll, "healthy after all"),

@@ -1,5 +1,5 @@
-//! An instance whose document only a later release can read: what runs goes on, and being
-//! held never means that nothing runs.
+//! An instance whose document only a later release can read: what runs goes on, and the
+//! wait for a newer agent never means that nothing runs.
 
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::document;
 use crate::document::update::SavedUpdates;
 
 /// Another version is desired, by a document that takes a newer agent.
-fn hold(world: &mut World) {
+fn make_unreadable(world: &mut World) {
     let updates = world.updates.clone();
     world.desire([instance("asterisk", "3")]);
     // The readable text was never received.
@@ -17,27 +17,27 @@ fn hold(world: &mut World) {
     world.log.clear();
 }
 
-fn is_held(world: &World) -> bool {
+fn needs_newer_agent(world: &World) -> bool {
     let decision = &world.decide()[&name("asterisk")];
     decision.phase == Phase::Blocked && matches!(decision.reason, Reason::NeedsNewerAgent { .. })
 }
 
 /// The agent is killed after so many effects of the switch from version 1 to `new`.
-fn held_in_the_switch(new: &str, after: u8) -> World {
+fn unreadable_in_the_switch(new: &str, after: u8) -> World {
     let mut world = changing("1", new);
     killed_in(&mut world, "switch", after);
-    hold(&mut world);
+    make_unreadable(&mut world);
     world
 }
 
 #[test]
 fn an_instance_held_before_the_stop_runs_on() {
     for after in [0, 1] {
-        let mut world = held_in_the_switch("2", after);
+        let mut world = unreadable_in_the_switch("2", after);
         let before = started(&world);
         world.settle();
         assert_eq!((running(&world), started(&world)), (Some("1"), before));
-        assert!(is_held(&world));
+        assert!(needs_newer_agent(&world));
         // Should it end by itself, its supervisor starts it and not what was never switched to.
         let current = world.place("asterisk").current.as_ref().unwrap();
         assert_eq!(current.version().unwrap().as_str(), "1");
@@ -46,12 +46,12 @@ fn an_instance_held_before_the_stop_runs_on() {
 
 #[test]
 fn an_instance_held_between_stop_and_start_gets_the_last_good_version() {
-    let mut world = held_in_the_switch("2", 2);
+    let mut world = unreadable_in_the_switch("2", 2);
     assert_eq!(running(&world), None);
     world.settle();
     assert_eq!(world.log, ["asterisk roll-back"]);
     assert_eq!(running(&world), Some("1"));
-    assert!(is_held(&world));
+    assert!(needs_newer_agent(&world));
     // A document that can be read takes it from there to the version that it names.
     world.desire([instance("asterisk", "4")]);
     world.settle();
@@ -60,20 +60,20 @@ fn an_instance_held_between_stop_and_start_gets_the_last_good_version() {
 
 #[test]
 fn an_instance_held_after_the_start_keeps_the_new_version() {
-    let mut world = held_in_the_switch("2", 3);
+    let mut world = unreadable_in_the_switch("2", 3);
     let before = started(&world);
     world.settle();
     assert_eq!((running(&world), started(&world)), (Some("2"), before));
-    assert!(is_held(&world));
+    assert!(needs_newer_agent(&world));
 }
 
 #[test]
 fn a_held_instance_whose_new_version_fails_gets_the_last_good_version() {
     for bad in ["exits2", "hangs2", "dies2"] {
-        let mut world = held_in_the_switch(bad, 4);
+        let mut world = unreadable_in_the_switch(bad, 4);
         world.settle();
         assert_eq!(running(&world), Some("1"), "{bad}: {:?}", world.log);
-        assert!(is_held(&world));
+        assert!(needs_newer_agent(&world));
     }
 }
 
@@ -81,19 +81,19 @@ fn a_held_instance_whose_new_version_fails_gets_the_last_good_version() {
 fn a_held_instance_that_was_being_rolled_back_is_rolled_back() {
     let mut world = changing("1", "dies2");
     until_step(&mut world, "roll-back");
-    hold(&mut world);
+    make_unreadable(&mut world);
     world.settle();
-    assert_eq!((running(&world), is_held(&world)), (Some("1"), true));
+    assert_eq!((running(&world), needs_newer_agent(&world)), (Some("1"), true));
 }
 
 #[test]
 fn a_held_instance_that_systemd_gave_up_on_is_started_after_a_pause() {
     let mut world = given_up_by_systemd();
     let before = world.now;
-    hold(&mut world);
+    make_unreadable(&mut world);
     world.settle();
     assert_eq!(world.log, ["asterisk start"]);
-    assert_eq!((running(&world), is_held(&world)), (Some("1"), true));
+    assert_eq!((running(&world), needs_newer_agent(&world)), (Some("1"), true));
     assert!(world.now.since_ms(before) >= 60_000);
 }
 
@@ -102,7 +102,7 @@ fn a_held_instance_that_somebody_stopped_stays_stopped() {
     let mut world = settled("1");
     let now = world.now;
     world.place("asterisk").stop_by_hand(now);
-    hold(&mut world);
+    make_unreadable(&mut world);
     world.settle();
     assert_eq!((world.log.len(), running(&world)), (0, None));
 }
@@ -110,9 +110,9 @@ fn a_held_instance_that_somebody_stopped_stays_stopped() {
 #[test]
 fn a_held_instance_that_never_ran_waits() {
     let mut world = World::new();
-    hold(&mut world);
+    make_unreadable(&mut world);
     world.settle();
-    assert!(world.log.is_empty() && is_held(&world));
+    assert!(world.log.is_empty() && needs_newer_agent(&world));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_held_instance_whose_first_version_failed_is_not_started_again_and_again() {
     world.desire([instance("asterisk", "exits1")]);
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Failed);
-    hold(&mut world);
+    make_unreadable(&mut world);
     world.settle();
     assert_eq!(world.log, Vec::<String>::new());
 }
@@ -182,7 +182,7 @@ fn what_comes_after_a_held_component_that_does_not_answer_waits_for_it() {
     assert_eq!(decision.reason.to_string(), "waits for postgres");
 }
 
-/// The policy is the same for all instances of a tenant, so a held one tells it too.
+/// The policy is the same for all instances of a tenant, so an instance that needs a newer agent has it too.
 #[test]
 fn a_removal_ends_at_the_drain_deadline_when_every_instance_that_stays_is_held() {
     let mut world = World::settled([counted("asterisk", "1"), instance("redis", "1")]);
@@ -216,11 +216,11 @@ proptest! {
         world.passes(passes / 2);
         world.desire([instance("asterisk", next)]);
         world.passes(passes);
-        hold(&mut world);
+        make_unreadable(&mut world);
         world.settle();
         let runs = running(&world);
         prop_assert!(runs.is_some_and(|version| !world::is_bad(version)), "{:?}", world.log);
-        prop_assert!(is_held(&world));
+        prop_assert!(needs_newer_agent(&world));
         // From there a document that can be read still takes it where it should be.
         world.desire([instance("asterisk", "4")]);
         world.settle();
@@ -246,12 +246,12 @@ fn an_instance_whose_update_is_at_an_unknown_stage_runs_on_and_is_changed_by_the
     forget_the_stage(&mut world);
     let before = started(&world);
     world.settle();
-    assert!(is_held(&world));
+    assert!(needs_newer_agent(&world));
     assert_eq!((running(&world), started(&world)), (Some("2"), before));
     assert!(world.log.is_empty(), "{:?}", world.log);
     // What was desired stays desired: nothing has changed.
     world.desire([instance("asterisk", "2")]);
-    assert!(is_held(&world));
+    assert!(needs_newer_agent(&world));
     world.desire([instance("asterisk", "3")]);
     world.settle();
     assert_eq!((running(&world), world.phase("asterisk")), (Some("3"), Phase::Ready));

@@ -5,22 +5,22 @@ use crate::document::report::{Failure, Phase};
 use crate::document::update::Stage;
 
 use super::case::{Case, Decision};
-use super::reason::{Hold, Reason};
+use super::reason::{ManualStop, Reason};
 
 /// Decides for a unit that was stopped or masked. A version whose soak has not finished is
 /// not known to be good, so the change waits for an operator.
-pub(super) fn held(case: Case<'_>, unit: &ObservedUnit, hold: Hold) -> Decision {
+pub(super) fn stopped(case: Case<'_>, unit: &ObservedUnit, stop: ManualStop) -> Decision {
     if case.is_under_way() || !case.soaked_before() {
-        return Decision::wait(Phase::Blocked, Reason::HeldBeforeSoaked(hold));
+        return Decision::wait(Phase::Blocked, Reason::StoppedBeforeSoaked(stop));
     }
-    Decision::wait(Phase::StoppedByHand { since: unit.since }, Reason::Held(hold))
+    Decision::wait(Phase::StoppedByHand { since: unit.since }, Reason::StoppedByHand(stop))
 }
 
 /// Decides for a masked unit, which cannot be started. A failure of the change is still reported.
 pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Decision {
-    let hold = Hold::Masked;
+    let stop = ManualStop::Masked;
     let failed =
-        |failure: &Failure| Reason::Failed { message: failure.message.clone(), hold: Some(hold) };
+        |failure: &Failure| Reason::Failed { message: failure.message.clone(), stop: Some(stop) };
     match case.update.map(|update| &update.stage) {
         Some(Stage::Failed { failure, .. }) => Decision::wait(Phase::Failed, failed(failure)),
         Some(Stage::RolledBack { failure, .. }) => {
@@ -33,6 +33,6 @@ pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Decision {
             | Stage::Soaking { .. }
             | Stage::Committed { .. },
         )
-        | None => held(case, unit, hold),
+        | None => stopped(case, unit, stop),
     }
 }

@@ -1,0 +1,93 @@
+//! Puts the loop and the session of an agent together. The program uses this on a real host,
+//! and the stories on a model of one.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use oml_common::document::report::{HostUsage, Report};
+use oml_common::text::error::chain;
+use oml_daemon::env::Env;
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::agent::{Agent, Inputs, empty_report};
+use crate::cache::Cache;
+use crate::config::Settings;
+use crate::host::Host;
+use crate::identity::{HostIdentity, IdentityFiles};
+use crate::paths::Paths;
+use crate::runtime::{ContainerEngine, UnitManager};
+use crate::session::{Dial, HostFacts, Session, SessionState};
+use crate::statuses::Statuses;
+
+/// The host and the network of an agent.
+pub struct Parts {
+    pub env: Env,
+    pub settings: Arc<Settings>,
+    pub paths: Paths,
+    pub docker: Arc<dyn ContainerEngine>,
+    pub systemd: Arc<dyn UnitManager>,
+    /// The last status of each supervisor.
+    pub statuses: watch::Receiver<Statuses>,
+    pub facts: HostFacts,
+    /// Opens the connection to a controller.
+    pub dial: Dial,
+    /// Samples the use of the host.
+    pub usage: Box<dyn FnMut() -> HostUsage + Send>,
+    /// Called at every refresh, so that a watchdog sees that the loop is alive.
+    pub alive: Box<dyn Fn(&Report) + Send>,
+}
+
+/// An agent that was not started yet: its loop and its session run until they are dropped.
+pub struct Assembly {
+    pub agent: Agent,
+    pub session: Session,
+    pub reports: watch::Receiver<Arc<Report>>,
+    pub session_state: watch::Receiver<SessionState>,
+    /// Counts the passes of the loop.
+    pub passes: Arc<AtomicU64>,
+    /// The identity of the host; none before it is enrolled, or if it cannot be read.
+    pub identity: Option<HostIdentity>,
+}
+
+/// Joins the loop and the session of an agent, which starts with what is in its cache.
+#[must_use]
+pub fn assemble(parts: Parts) -> Assembly {
+    let Parts { env, settings, paths, docker, systemd, statuses, facts, dial, usage, alive } =
+        parts;
+    let files = IdentityFiles::new(&paths);
+    let identity = load_identity(&files);
+    let cache = Cache::new(&paths);
+    let cached = cache.assignment(identity.as_ref().map(|own| (&own.tenant, &own.node)));
+    let (assignments, assignment) = watch::channel(cached);
+    let (report_sender, reports) = watch::channel(Arc::new(empty_report(env.now())));
+    let (state, session_state) = watch::channel(SessionState::default());
+    let (trouble, session_trouble) = watch::channel(None);
+    let passes = Arc::default();
+    let inputs =
+        Inputs { assignment, statuses, session_trouble, usage, passes: Arc::clone(&passes), alive };
+    let (clock, min_free) = (env.clock().clone(), settings.min_free);
+    let host = Host { docker, systemd, paths: paths.clone(), clock, min_free };
+    let session = Session {
+        settings,
+        files,
+        cache,
+        env,
+        facts,
+        assignments,
+        reports: reports.clone(),
+        state,
+        trouble,
+        dial,
+    };
+    let agent = Agent::new(host, Cache::new(&paths), inputs, report_sender);
+    Assembly { agent, session, reports, session_state, passes, identity }
+}
+
+/// An identity that cannot be used stops nothing: the host works by its cache.
+fn load_identity(files: &IdentityFiles) -> Option<HostIdentity> {
+    files.load().unwrap_or_else(|error| {
+        warn!(error = chain(&error), "cannot load the identity");
+        None
+    })
+}

@@ -1,0 +1,31 @@
+//! An instance as a container engine takes it.
+
+use oml_common::document::instance::{Container, InstanceDocument};
+
+/// An instance whose workload is a container. None can be made from a packaged unit, so no
+/// call of an engine has to refuse one.
+#[derive(Debug, Clone, Copy)]
+pub struct ContainerInstance<'a> {
+    document: &'a InstanceDocument,
+    container: &'a Container,
+}
+
+impl<'a> ContainerInstance<'a> {
+    /// Returns the instance if its workload is a container.
+    #[must_use]
+    pub fn of(document: &'a InstanceDocument) -> Option<Self> {
+        Some(Self { document, container: document.container()? })
+    }
+
+    /// Returns its document.
+    #[must_use]
+    pub fn document(self) -> &'a InstanceDocument {
+        self.document
+    }
+
+    /// Returns its workload.
+    #[must_use]
+    pub fn container(self) -> &'a Container {
+        self.container
+    }
+}

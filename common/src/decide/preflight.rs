@@ -1,0 +1,77 @@
+//! Decides what must be free on a host before a container is created, and to whom a port
+//! belongs on which a program listens.
+
+use std::collections::BTreeSet;
+
+use crate::decide::observed::ObservedContainer;
+use crate::document::instance::{InstanceDocument, Port};
+use crate::id::{ComponentName, ContentHash};
+
+/// What is checked before a container is created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checks {
+    /// The container exists already.
+    Nothing,
+    /// Nothing of the component runs, so nothing can be lost, and a full disk must not keep it
+    /// down: only its ports are checked.
+    Ports,
+    /// This workload runs and would be stopped for the new one: the disk is checked, and the
+    /// ports if [`gives_up_a_port`] says so.
+    DiskAndPorts { running: ContentHash },
+}
+
+/// Decides what is checked before the container of `desired` is created beside those that the
+/// component has.
+#[must_use]
+pub fn checks(own: &[&ObservedContainer], desired: &ContentHash) -> Checks {
+    if own.iter().any(|container| &container.hash == desired) {
+        return Checks::Nothing;
+    }
+    match own.iter().find(|container| container.is_running()) {
+        Some(running) => Checks::DiskAndPorts { running: running.hash.clone() },
+        None => Checks::Ports,
+    }
+}
+
+/// Returns true if the change gives up a port. A port that is only added may be one on which
+/// the running version listens already without its document saying so, so it is no conflict.
+#[must_use]
+pub fn gives_up_a_port(running: &[Port], desired: &[Port]) -> bool {
+    running.iter().any(|port| !desired.contains(port))
+}
+
+/// The documents by which ports are known to be ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortOwners<'a> {
+    /// The components of which a container runs.
+    pub running: &'a BTreeSet<ComponentName>,
+    /// The documents in the labels of those containers.
+    pub labelled: &'a [InstanceDocument],
+    /// The current documents on disk, of all components.
+    pub current: &'a [InstanceDocument],
+}
+
+/// Returns the ports of our running instances by their documents. An instance that has one of
+/// them stops for the change, or the plan has refused the change.
+#[must_use]
+pub fn own_ports(owners: PortOwners<'_>) -> BTreeSet<Port> {
+    // A packaged unit has no container to show that it runs.
+    let may_run = |document: &&InstanceDocument| {
+        document.container().is_none() || owners.running.contains(&document.component)
+    };
+    let current = owners.current.iter().filter(may_run);
+    owners.labelled.iter().chain(current).flat_map(|document| document.ports.clone()).collect()
+}
+
+/// Returns the first wanted port on which a program listens that is not ours.
+#[must_use]
+pub fn first_taken(
+    wanted: &[Port],
+    listening: &BTreeSet<Port>,
+    own: &BTreeSet<Port>,
+) -> Option<Port> {
+    wanted.iter().copied().find(|port| listening.contains(port) && !own.contains(port))
+}
+
+#[cfg(test)]
+mod tests;

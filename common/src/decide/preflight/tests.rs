@@ -1,0 +1,126 @@
+use super::*;
+use crate::decide::observed::ContainerState;
+use crate::document::Verbatim;
+use crate::document::instance::{
+    Check, Container, Instance, PackagedUnit, Probe, Protocol, Timing, Workload,
+};
+use crate::id::Digest;
+use crate::time::Timestamp;
+
+fn hash(text: &str) -> ContentHash {
+    ContentHash::of(text.as_bytes())
+}
+
+fn digest() -> Digest {
+    format!("sha256:{}", "1".repeat(64)).parse().unwrap()
+}
+
+fn container(workload: &str, state: ContainerState) -> ObservedContainer {
+    ObservedContainer {
+        id: workload.to_owned(),
+        name: workload.to_owned(),
+        hash: hash(workload),
+        version: "1".parse().unwrap(),
+        digest: digest(),
+        created: Timestamp(0),
+        state,
+    }
+}
+
+fn tcp(number: u16) -> Port {
+    Port { number, protocol: Protocol::Tcp }
+}
+
+fn udp(number: u16) -> Port {
+    Port { number, protocol: Protocol::Udp }
+}
+
+fn document(component: &str, workload: Workload, ports: &[Port]) -> InstanceDocument {
+    Verbatim::seal(Instance {
+        tenant: "acme".parse().unwrap(),
+        component: component.parse().unwrap(),
+        unit: format!("{component}.service").parse().unwrap(),
+        workload: Verbatim::seal(workload),
+        after: Vec::new(),
+        ports: ports.to_vec(),
+        probe: Probe {
+            check: Check::UnitActive,
+            interval_ms: 10_000,
+            timeout_ms: 2_000,
+            failures_max: 3,
+        },
+        active: None,
+        timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
+        metrics: None,
+    })
+}
+
+fn in_container(component: &str, ports: &[Port]) -> InstanceDocument {
+    let workload = Workload::Container(Container {
+        name: format!("oml-{component}").parse().unwrap(),
+        version: "1".parse().unwrap(),
+        repository: format!("docker.io/omnileads/{component}").parse().unwrap(),
+        digest: digest(),
+        env: [].into(),
+        secrets: [].into(),
+        volumes: Vec::new(),
+        command: Vec::new(),
+        memory_bytes_max: None,
+    });
+    document(component, workload, ports)
+}
+
+fn packaged(component: &str, ports: &[Port]) -> InstanceDocument {
+    document(component, Workload::Unit(PackagedUnit { drop_in: String::new() }), ports)
+}
+
+#[test]
+fn a_container_that_exists_needs_no_checks() {
+    let running = container("1", ContainerState::Running { since: Timestamp(1) });
+    let created = container("2", ContainerState::Created);
+    assert_eq!(checks(&[&running, &created], &hash("2")), Checks::Nothing);
+    assert_eq!(checks(&[&running], &hash("1")), Checks::Nothing);
+}
+
+#[test]
+fn the_disk_is_checked_only_if_a_running_version_would_be_stopped() {
+    let running = container("1", ContainerState::Running { since: Timestamp(1) });
+    let created = container("0", ContainerState::Created);
+    let disk = Checks::DiskAndPorts { running: hash("1") };
+    assert_eq!(checks(&[&created, &running], &hash("2")), disk);
+    assert_eq!(checks(&[&created], &hash("2")), Checks::Ports);
+    assert_eq!(checks(&[], &hash("2")), Checks::Ports);
+}
+
+#[test]
+fn a_change_that_only_adds_ports_gives_up_none() {
+    assert!(!gives_up_a_port(&[tcp(80)], &[tcp(80), tcp(81)]));
+    assert!(!gives_up_a_port(&[], &[tcp(80)]));
+    assert!(gives_up_a_port(&[tcp(80)], &[tcp(81)]));
+    assert!(gives_up_a_port(&[tcp(80)], &[udp(80)]));
+}
+
+#[test]
+fn a_port_is_taken_if_a_program_listens_on_it_that_is_not_ours() {
+    let listening = [tcp(80), tcp(81), udp(82)].into();
+    let taken = |wanted: &[Port], own: &[Port]| {
+        first_taken(wanted, &listening, &own.iter().copied().collect())
+    };
+    assert_eq!(taken(&[tcp(80), tcp(81)], &[tcp(80)]), Some(tcp(81)));
+    assert_eq!(taken(&[tcp(80), tcp(81)], &[tcp(80), tcp(81)]), None);
+    assert_eq!(taken(&[tcp(82), tcp(83)], &[]), None);
+}
+
+#[test]
+fn ports_are_ours_by_the_labels_of_what_runs_and_by_the_documents_of_what_may_run() {
+    let labelled = [in_container("web", &[tcp(80)])];
+    let current = [
+        in_container("web", &[tcp(81)]),
+        in_container("database", &[tcp(5432)]),
+        packaged("exporter", &[tcp(9100)]),
+    ];
+    let running = ["web".parse().unwrap()].into();
+    let owners = PortOwners { running: &running, labelled: &labelled, current: &current };
+    let own = own_ports(owners);
+    assert_eq!(own, [tcp(80), tcp(81), tcp(9100)].into(), "the database does not run");
+}
