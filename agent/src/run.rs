@@ -44,7 +44,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let inputs = Inputs {
         assignment: links.assignment,
         statuses,
-        session_trouble: links.trouble,
+        session_error: links.error,
         usage: {
             let mut sampler = Sampler::new();
             Box::new(move || sampler.sample())
@@ -104,7 +104,7 @@ fn logins(settings: &Settings) -> Vec<Login> {
 struct Links {
     assignment: watch::Receiver<Option<AssignmentDocument>>,
     state: watch::Receiver<SessionState>,
-    trouble: watch::Receiver<Option<String>>,
+    error: watch::Receiver<Option<String>>,
 }
 
 fn session(
@@ -118,7 +118,7 @@ fn session(
     let cached = cache.assignment(identity.map(|identity| (&identity.tenant, &identity.node)));
     let (assignments, assignment) = watch::channel(cached);
     let (state, state_receiver) = watch::channel(SessionState::default());
-    let (trouble, trouble_receiver) = watch::channel(None);
+    let (error, error_receiver) = watch::channel(None);
     let session = Session {
         settings: Arc::clone(settings),
         files: IdentityFiles::new(paths),
@@ -128,10 +128,10 @@ fn session(
         assignments,
         reports,
         state,
-        trouble,
+        error,
         dial: dial_over_tls(env.clock().clone()),
     };
-    (session, Links { assignment, state: state_receiver, trouble: trouble_receiver })
+    (session, Links { assignment, state: state_receiver, error: error_receiver })
 }
 
 async fn offer_metrics(settings: &Settings, env: &Env, source: metrics::Source) -> Infallible {
@@ -149,8 +149,8 @@ async fn offer_metrics(settings: &Settings, env: &Env, source: metrics::Source) 
 fn say_alive(report: &Report) {
     let instances = report.instances.len();
     let ready = report.instances.values().filter(|i| i.phase == Phase::Ready).count();
-    let words = match (report.applied, report.troubles.first()) {
-        (_, Some(trouble)) => trouble.clone(),
+    let words = match (report.applied, report.errors.first()) {
+        (_, Some(error)) => error.clone(),
         (Some(generation), None) => {
             format!("assignment {generation}: {ready} of {instances} ready")
         }

@@ -188,7 +188,7 @@ impl Session {
             self.refuse(format!("assignment {generation} waits, it cannot be kept: {why}"));
             return Some(assignment);
         }
-        self.trouble.send_if_modified(|trouble| trouble.take().is_some());
+        self.error.send_if_modified(|error| error.take().is_some());
         if !is_held {
             self.assignments.send_replace(Some(assignment));
         }
@@ -197,11 +197,11 @@ impl Session {
 
     /// Reports why an assignment is not in force. The same reason is logged once.
     fn refuse(&self, why: String) {
-        self.trouble.send_if_modified(|trouble| {
-            let is_new = trouble.as_ref() != Some(&why);
+        self.error.send_if_modified(|error| {
+            let is_new = error.as_ref() != Some(&why);
             if is_new {
                 warn!(reason = why, "assignment not taken");
-                *trouble = Some(why);
+                *error = Some(why);
             }
             is_new
         });

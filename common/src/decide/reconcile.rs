@@ -30,7 +30,7 @@ pub use self::case::{Busy, Decision, Input};
 use self::drain::{Drain, Drained};
 pub use self::reason::{
     Activity, CallCount, Hold, Interruption, Lack, LastEnd, Meanwhile, Reason, SoakState,
-    UnitTrouble,
+    InactiveUnit,
 };
 pub use self::report::report;
 

@@ -201,7 +201,7 @@ impl Node {
         let (reports, published) =
             watch::channel(Arc::new(empty_report(self.simulated.clock().now())));
         let (assignments, assignment) = watch::channel(cached);
-        let (trouble, session_trouble) = watch::channel(None);
+        let (error, session_error) = watch::channel(None);
         let session = Session {
             settings: Arc::new(settings(&self.address)),
             files,
@@ -211,13 +211,13 @@ impl Node {
             assignments,
             reports: published.clone(),
             state: watch::channel(SessionState::default()).0,
-            trouble,
+            error,
             dial,
         };
         let inputs = Inputs {
             assignment,
             statuses: self.statuses.clone(),
-            session_trouble,
+            session_error,
             usage: Box::new(HostUsage::default),
             passes: Arc::default(),
             alive: Box::new(|_report| {}),

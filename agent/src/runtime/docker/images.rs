@@ -157,7 +157,7 @@ fn refused(image: &str, detail: &str, transient: bool) -> RuntimeError {
 }
 
 /// The engine hands on a registry's answer as text only, so the text decides
-/// whether trying again can help. Unknown trouble is worth another try.
+/// whether trying again can help. An unknown error is worth another try.
 fn pull_failure(image: &str, error: Error) -> RuntimeError {
     let (Error::DockerStreamError { error: message }
     | Error::DockerResponseServerError { message, .. }) = &error

@@ -12,7 +12,7 @@ use super::dependencies::unsettled_dependency;
 use super::drain::{Drain, Drained};
 use super::health::health;
 use super::held::held;
-use super::reason::{Activity, Hold, Interruption, Lack, Reason, SoakState, UnitTrouble};
+use super::reason::{Activity, Hold, Interruption, Lack, Reason, SoakState, InactiveUnit};
 use super::rollback;
 
 /// The time for systemd and the engine beyond the limits of the instance itself.
@@ -235,7 +235,7 @@ fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continui
     }
     let answers = matches!(unit.active, ActiveState::Active | ActiveState::Reloading);
     Continuity::Interrupted(if ended {
-        Decision::act(Phase::Starting, Step::Start, Reason::Unit(UnitTrouble::NotRunning))
+        Decision::act(Phase::Starting, Step::Start, Reason::Unit(InactiveUnit::NotRunning))
     } else if answers && started.is_some() {
         Decision::act(Phase::Starting, Step::Soak, Reason::Soak(SoakState::Restarted))
     } else {

@@ -37,7 +37,7 @@ fn failure_of(message: &str) -> RuntimeError {
 }
 
 #[test]
-fn a_refusal_that_stays_is_told_from_trouble_that_passes() {
+fn a_lasting_refusal_is_told_from_a_passing_error() {
     for message in [
         "unauthorized: authentication required",
         "Head \"http://r/v2/i/manifests/sha256:1\": no basic auth credentials",
