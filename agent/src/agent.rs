@@ -54,7 +54,7 @@ pub struct Inputs {
     /// The status that each supervisor wrote last.
     pub statuses: watch::Receiver<Statuses>,
     /// The reason why there is no session, for the report.
-    pub session_trouble: watch::Receiver<Option<String>>,
+    pub session_error: watch::Receiver<Option<String>>,
     /// Samples the use of the host.
     pub usage: Box<dyn FnMut() -> HostUsage + Send>,
     /// Counts the passes.
@@ -109,7 +109,7 @@ struct State {
     /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
     drifts: BTreeMap<ComponentName, Drift>,
-    troubles: BTreeMap<&'static str, String>,
+    errors: BTreeMap<&'static str, String>,
     usage: HostUsage,
     wake_at: Option<Timestamp>,
     /// The number of the newest request to the runtimes.
@@ -163,7 +163,7 @@ impl Agent {
                 Ok(()) = self.docker.snapshots.changed() => self.take_snapshot(),
                 Ok(()) = self.systemd.snapshots.changed() => self.take_snapshot(),
                 Ok(()) = self.inputs.statuses.changed() => {}
-                Ok(()) = self.inputs.session_trouble.changed() => {}
+                Ok(()) = self.inputs.session_error.changed() => {}
                 Some(ended) = self.steps.join_next_with_id(), if !self.steps.is_empty() => {
                     self.take_end(ended);
                 }

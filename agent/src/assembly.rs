@@ -62,10 +62,10 @@ pub fn assemble(parts: Parts) -> Assembly {
     let (assignments, assignment) = watch::channel(cached);
     let (report_sender, reports) = watch::channel(Arc::new(empty_report(env.now())));
     let (state, session_state) = watch::channel(SessionState::default());
-    let (trouble, session_trouble) = watch::channel(None);
+    let (error, session_error) = watch::channel(None);
     let passes = Arc::default();
     let inputs =
-        Inputs { assignment, statuses, session_trouble, usage, passes: Arc::clone(&passes), alive };
+        Inputs { assignment, statuses, session_error, usage, passes: Arc::clone(&passes), alive };
     let (clock, min_free) = (env.clock().clone(), settings.min_free);
     let host = Host { docker, systemd, paths: paths.clone(), clock, min_free };
     let session = Session {
@@ -77,7 +77,7 @@ pub fn assemble(parts: Parts) -> Assembly {
         assignments,
         reports: reports.clone(),
         state,
-        trouble,
+        error,
         dial,
     };
     let agent = Agent::new(host, Cache::new(&paths), inputs, report_sender);

@@ -75,9 +75,9 @@ impl Source {
             counter.get_or_create(&self.labels()).inc_by(count);
             registry.register(name, help, counter);
         }
-        let troubles = Whole::default();
-        troubles.get_or_create(&self.labels()).set(whole(report.troubles.len() as u64));
-        registry.register("agent_troubles", "What disturbs the agent itself", troubles);
+        let errors = Whole::default();
+        errors.get_or_create(&self.labels()).set(whole(report.errors.len() as u64));
+        registry.register("agent_errors", "Errors of the agent itself", errors);
         let generation = Whole::default();
         let applied = report.applied.map_or(0, |generation| generation.number);
         generation.get_or_create(&self.labels()).set(whole(applied));

@@ -78,8 +78,8 @@ fn describe(report: &Report, now: Timestamp) -> String {
         )),
         None => line("no assignment yet".to_owned()),
     }
-    for trouble in &report.troubles {
-        line(format!("trouble: {}", printable(trouble)));
+    for error in &report.errors {
+        line(format!("error: {}", printable(error)));
     }
     for (component, instance) in &report.instances {
         line(format!("{component:<16} {}", describe_instance(instance)));

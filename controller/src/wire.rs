@@ -180,17 +180,17 @@ fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
     v1::TenantStatus {
         tenant: status.tenant.to_string(),
         revision: status.revision.0,
-        rollout: status.rollout.as_ref().map(|r| rollout(r, status.trouble.as_ref())),
+        rollout: status.rollout.as_ref().map(|r| rollout(r, status.unreadable_plan.as_ref())),
         nodes: status.nodes.iter().map(|(name, node)| node_status(name, node, now)).collect(),
     }
 }
 
 /// Converts a rollout. The reason why it cannot go on comes before all others.
-fn rollout(status: &RolloutStatus, trouble: Option<&UnreadablePlan>) -> v1::Rollout {
+fn rollout(status: &RolloutStatus, unreadable_plan: Option<&UnreadablePlan>) -> v1::Rollout {
     let RolloutStatus { rollout, waits_for } = status;
     let RolloutSummary { wave, waves, reason } = summary(rollout, waits_for);
-    let trouble = trouble.map(ToString::to_string);
-    let reasons = trouble.into_iter().chain((!reason.is_empty()).then_some(reason));
+    let unreadable_plan = unreadable_plan.map(ToString::to_string);
+    let reasons = unreadable_plan.into_iter().chain((!reason.is_empty()).then_some(reason));
     let reason = reasons.collect::<Vec<_>>().join("; ");
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     v1::Rollout {
@@ -244,7 +244,7 @@ fn report_with(presence: &NodePresence, now: Timestamp) -> Option<v1::Report> {
     let mut wire = presence.report.as_deref().map(to_wire);
     let is_recent = |at: Timestamp| now.since_ms(at) < DUPLICATE_SHOWN_MS;
     if let Some((message, _)) = presence.duplicate.as_ref().filter(|(_, at)| is_recent(*at)) {
-        wire.get_or_insert_default().troubles.push(message.to_string());
+        wire.get_or_insert_default().errors.push(message.to_string());
     }
     wire
 }

@@ -224,7 +224,7 @@ impl World {
             revision: held.content.revision,
             at: NOW,
             agent_version: String::new(),
-            troubles: Vec::new(),
+            errors: Vec::new(),
             instances: instances
                 .iter()
                 .map(|(name, desired)| (name.clone(), instance(desired, has_failed)))

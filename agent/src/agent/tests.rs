@@ -247,7 +247,7 @@ async fn while_a_daemon_is_away_nothing_is_done_and_the_outage_is_reported() {
         let mut bench = Bench::settled().await;
         let before = restarts(&bench);
         bench.host.host.take_away(daemon);
-        bench.until_report(|report| !report.troubles.is_empty()).await;
+        bench.until_report(|report| !report.errors.is_empty()).await;
         bench.upgrade("2", Behaviour::Good);
         let report = bench.until(|report| report.phase == Phase::Blocked).await;
         assert!(report.reason.contains("does not answer"), "{}", report.reason);
@@ -274,7 +274,7 @@ async fn a_switch_that_cannot_be_recorded_is_not_begun() {
     let before = restarts(&bench);
     bench.block_record();
     bench.upgrade("2", Behaviour::Good);
-    bench.until_report(|report| !report.troubles.is_empty()).await;
+    bench.until_report(|report| !report.errors.is_empty()).await;
     bench.pass_time(600).await;
     assert_eq!(restarts(&bench), before);
     bench.free_record();

@@ -189,7 +189,7 @@ impl Session {
             self.refuse(format!("cannot save assignment {generation}; it is not in force: {why}"));
             return Some(assignment);
         }
-        self.trouble.send_if_modified(|trouble| trouble.take().is_some());
+        self.error.send_if_modified(|error| error.take().is_some());
         if !is_current {
             self.assignments.send_replace(Some(assignment));
         }
@@ -198,11 +198,11 @@ impl Session {
 
     /// Reports why an assignment is not in force. The same reason is logged once.
     fn refuse(&self, why: String) {
-        self.trouble.send_if_modified(|trouble| {
-            let is_new = trouble.as_ref() != Some(&why);
+        self.error.send_if_modified(|error| {
+            let is_new = error.as_ref() != Some(&why);
             if is_new {
                 warn!(reason = why, "assignment not in force");
-                *trouble = Some(why);
+                *error = Some(why);
             }
             is_new
         });

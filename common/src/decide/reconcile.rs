@@ -29,8 +29,8 @@ use self::case::Case;
 pub use self::case::{Busy, Decision, Input};
 use self::drain::{Drain, Drained};
 pub use self::reason::{
-    Activity, CallCount, Interruption, Lack, LastEnd, ManualStop, Meanwhile, Reason, SoakState,
-    UnitTrouble,
+    Activity, CallCount, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Meanwhile, Reason,
+    SoakState,
 };
 pub use self::report::report;
 

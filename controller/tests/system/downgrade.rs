@@ -9,7 +9,7 @@ use crate::agent::{Agent, enroll, token};
 use crate::fleet::Fleet;
 use crate::world::{SPEC, StoreKind, apply, set_version, until, until_rollout};
 
-const TROUBLE: &str = "install a newer release of the controller";
+const NEWER_CONTROLLER: &str = "install a newer release of the controller";
 
 /// Gives the voice server of every plan a probe that only a later release knows.
 async fn make_plans_later(fleet: &Fleet) {
@@ -61,12 +61,13 @@ async fn a_tenant_whose_plan_cannot_be_read_stays_as_it_is_and_the_others_go_on(
     .await;
     let rollout = status.rollout.unwrap();
     assert_eq!((rollout.to, rollout.state()), (2, RolloutState::Progressing));
-    let expected = ["plan of revision 2 of acme", "voice on acme-voice", "carrier-pigeon", TROUBLE];
+    let expected =
+        ["plan of revision 2 of acme", "voice on acme-voice", "carrier-pigeon", NEWER_CONTROLLER];
     assert!(expected.iter().all(|part| rollout.reason.contains(part)), "{}", rollout.reason);
     assert_eq!(assignments(&fleet).await, before, "its nodes must be sent nothing");
     let refused = apply(&mut fleet.operator, SPEC).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
-    assert!(refused.message().contains(TROUBLE), "{refused}");
+    assert!(refused.message().contains(NEWER_CONTROLLER), "{refused}");
     let request = WatchChangeRequest { tenant: "acme".into(), revision: 2 };
     let mut watch = fleet.operator.watch_change(request).await.unwrap().into_inner();
     let progress = watch.message().await.unwrap().unwrap();

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use super::case::{Case, Decision};
 use super::dependencies::absent_dependency;
 use super::health::{decide_health, last_end, needs_other_supervisor};
-use super::reason::{Lack, ManualStop, Reason, UnitTrouble};
+use super::reason::{InactiveUnit, Lack, ManualStop, Reason};
 use super::stopped::stopped;
 
 /// The pause before the next start of a unit that systemd no longer restarts, so that the unit
@@ -50,14 +50,14 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
 }
 
 fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
-    let wait = |trouble| Decision::wait(Phase::Starting, Reason::Unit(trouble));
+    let wait = |state| Decision::wait(Phase::Starting, Reason::Unit(state));
     match unit.active {
         ActiveState::Active | ActiveState::Reloading => tidy(case),
         ActiveState::Activating if unit.restarts > 0 => {
-            wait(UnitTrouble::Restarting { times: unit.restarts })
+            wait(InactiveUnit::Restarting { times: unit.restarts })
         }
-        ActiveState::Activating => wait(UnitTrouble::Starting),
-        ActiveState::Deactivating => wait(UnitTrouble::Stopping),
+        ActiveState::Activating => wait(InactiveUnit::Starting),
+        ActiveState::Deactivating => wait(InactiveUnit::Stopping),
         ActiveState::Inactive | ActiveState::Failed => {
             if let Some(dependency) = absent_dependency(case) {
                 let component = dependency.clone();
@@ -65,18 +65,18 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
             }
             if let Some(again_at) = paused_until(unit, case.input.now) {
                 let (times, last) = (unit.restarts + 1, last_end(case.seen));
-                let reason = Reason::Unit(UnitTrouble::KeepsEnding { times, last });
+                let reason = Reason::Unit(InactiveUnit::KeepsEnding { times, last });
                 return Decision::wait(Phase::Unhealthy, reason).until(again_at);
             }
-            let trouble = match unit.active {
-                ActiveState::Failed => UnitTrouble::Failed { result: unit.result.clone() },
+            let state = match unit.active {
+                ActiveState::Failed => InactiveUnit::Failed { result: unit.result.clone() },
                 ActiveState::Inactive
                 | ActiveState::Activating
                 | ActiveState::Active
                 | ActiveState::Deactivating
-                | ActiveState::Reloading => UnitTrouble::NotRunning,
+                | ActiveState::Reloading => InactiveUnit::NotRunning,
             };
-            Decision::act(Phase::Starting, Step::Start, Reason::Unit(trouble))
+            Decision::act(Phase::Starting, Step::Start, Reason::Unit(state))
         }
     }
 }

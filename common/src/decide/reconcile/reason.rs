@@ -8,7 +8,8 @@ use crate::text::plural::{counted, is_or_are};
 mod parts;
 
 pub use self::parts::{
-    Activity, CallCount, Interruption, Lack, LastEnd, ManualStop, Meanwhile, SoakState, UnitTrouble,
+    Activity, CallCount, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Meanwhile,
+    SoakState,
 };
 
 /// The reason of a decision.
@@ -81,7 +82,7 @@ pub enum Reason {
     /// It was stopped or masked on the host before its soak finished.
     StoppedBeforeSoaked(ManualStop),
     /// The unit is not active.
-    Unit(UnitTrouble),
+    Unit(InactiveUnit),
     /// The result of the probe.
     Probe {
         detail: String,
@@ -140,7 +141,7 @@ impl Display for Reason {
                 "its unit is masked on the host and its soak has not finished; unmask it there \
                  or apply another change",
             ),
-            Self::Unit(trouble) => trouble.fmt(f),
+            Self::Unit(state) => state.fmt(f),
             Self::Probe { detail } => f.write_str(detail),
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::OldSupervisor => f.write_str(

@@ -206,7 +206,7 @@ impl World {
             revision: assignment.content.revision,
             at: self.now,
             agent_version: String::new(),
-            troubles: Vec::new(),
+            errors: Vec::new(),
             instances: instances.iter().map(|(name, d)| (name.clone(), stand(d))).collect(),
             host: HostUsage::default(),
         };

@@ -25,7 +25,7 @@ fn report(assigned: &Assignment) -> Report {
         revision: assigned.content.revision,
         at: Timestamp(0),
         agent_version: String::new(),
-        troubles: Vec::new(),
+        errors: Vec::new(),
         instances: BTreeMap::new(),
         host: HostUsage::default(),
     }

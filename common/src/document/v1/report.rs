@@ -26,7 +26,7 @@ pub struct Report {
     pub agent_version: String,
     /// Errors of the agent itself, such as "docker does not answer since …".
     #[serde(default, skip_serializing_if = "is_default")]
-    pub troubles: Vec<String>,
+    pub errors: Vec<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub instances: BTreeMap<ComponentName, InstanceReport>,
     #[serde(default, skip_serializing_if = "is_default")]

@@ -121,7 +121,7 @@ pub enum ManualStop {
 
 /// Why a unit that should be active is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UnitTrouble {
+pub enum InactiveUnit {
     NotRunning,
     /// systemd has a start job for it.
     Starting,
@@ -221,7 +221,7 @@ impl Display for ManualStop {
     }
 }
 
-impl Display for UnitTrouble {
+impl Display for InactiveUnit {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::NotRunning => f.write_str("its unit is not running"),

@@ -5,7 +5,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ("instance_minimal.json", "e1ffa6c40b48c9d03637ebb8dea47fbbb6cc6f0a300bb7f5e4c9941cdbf364bf"),
     ("assignment.json", "49069c5cceab2101f29a7e62eb06123d0ecededc7da898ee270326b8779bfb18"),
     ("assignment_minimal.json", "f7480028e4bc7d9458a8304a2bf038c6e75ed47b0fd9f0e18f170755081106ef"),
-    ("report.json", "f9811165059f42580cae896d2341da96f75b878680d12f75cc90da53fc25ba15"),
+    ("report.json", "1229550d9eb8364f2afc8595c9d2a0fa96117be0159f28afd28ed98c3c113cf5"),
     ("report_minimal.json", "6100846ffa555d9f1b76cfab39c1bf84124a8e0ee04e68e1549f42266783430b"),
     ("saved_updates.json", "793467df660141b62a3389c37bbff9b329585636a9dec854d6a98047ce8bece4"),
     (
@@ -39,7 +39,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
         "node_record_minimal.json",
         "126a255a4970f84ee8ec6986d73d846f6ba356a75961caacb348e29e74e7c648",
     ),
-    ("last_report.json", "6cfddf07f3af0783119fb781e56b0ef524f1b1fa1d9e04e736650904458ed1f2"),
+    ("last_report.json", "b1027677c57636c4af87c00c6823f437ecc1762ba0d5b9896a857d3c86ece336"),
     (
         "last_report_minimal.json",
         "119517ab4d3f1f48d3eb3de24d0879165eba6c75cb732347a0a20384e7569176",
