@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::order;
-use crate::document::instance::Timing;
+use crate::document::instance::{PidsLimit, Timing};
 use crate::id::{
     CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, SecretName, UnitName,
 };
@@ -73,6 +73,8 @@ pub struct ContainerTemplate {
     /// The arguments that replace those of the image, as templates.
     pub command: Vec<String>,
     pub memory_bytes_max: Option<u64>,
+    pub pids_limit: PidsLimit,
+    pub may_gain_privileges: bool,
 }
 
 /// A probe, before templates are filled in.

@@ -59,6 +59,10 @@ fn host_config(container: &Container, log_driver: &str) -> HostConfig {
         memory,
         // The same number: the limit holds with swap too.
         memory_swap: memory,
+        pids_limit: Some(container.pids_limit.0.get().into()),
+        // With nothing said, the engine's own default holds, which may be as strict.
+        security_opt: (!container.may_gain_privileges)
+            .then(|| vec!["no-new-privileges".to_owned()]),
         mounts: Some(container.volumes.iter().map(mount).collect()),
         log_config: log_config(log_driver),
         ..HostConfig::default()

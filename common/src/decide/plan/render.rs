@@ -198,6 +198,8 @@ impl Writer<'_> {
             volumes: template.volumes.clone(),
             command: template.command.iter().map(|text| self.fill("command", text)).collect(),
             memory_bytes_max: spec.memory_bytes_max.or(template.memory_bytes_max),
+            pids_limit: template.pids_limit,
+            may_gain_privileges: template.may_gain_privileges,
         })
     }
 

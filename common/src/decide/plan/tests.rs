@@ -155,6 +155,22 @@ fn the_value_of_a_setting_is_not_a_template() {
 }
 
 #[test]
+fn the_limits_of_a_container_reach_its_workload_only_where_the_catalog_changes_them() {
+    let more = "    container: voice-server\n    pids_limit: 8192\n    no_new_privileges: false\n    \
+                because: it calls sudo\n";
+    let catalog = CATALOG.replace("    container: voice-server\n", more);
+    let plan = plan_with(SPEC, &catalog, 1).unwrap();
+    let text = |node: &str, component: &str| {
+        let share = &plan.nodes[&node.parse().unwrap()];
+        share.instances[&component.parse().unwrap()].instance.workload.text().to_owned()
+    };
+    let voice = text("n2", "voice");
+    assert!(voice.ends_with(r#","pids_limit":8192,"may_gain_privileges":true}"#), "{voice}");
+    let db = text("n1", "db");
+    assert!(!db.contains("pids_limit") && !db.contains("privileges"), "{db}");
+}
+
+#[test]
 fn a_feature_that_an_agent_lacks_is_refused_by_name() {
     let mut nodes = nodes();
     let mut features = BTreeSet::from(Feature::ALL);

@@ -1,6 +1,8 @@
 //! Reads one component of a catalog.
 
-use crate::document::instance::{ActiveProbe, Timing, Volume};
+use std::num::NonZeroU32;
+
+use crate::document::instance::{ActiveProbe, PidsLimit, Timing, Volume};
 use crate::document::spec::{read_bytes, read_env};
 use crate::text::problem::Problems;
 use crate::text::yaml::{Fields, Place, Value};
@@ -12,6 +14,10 @@ const STOP_GRACE_MS: u64 = 10_000;
 const PROBE_INTERVAL_MS: u64 = 10_000;
 const PROBE_TIMEOUT_MS: u64 = 2_000;
 const PROBE_FAILURES_MAX: u32 = 3;
+/// Below this many, an entry point and its probes hardly run.
+const PIDS_LIMIT_MIN: u64 = 16;
+/// The kernel allows no more processes and threads on a whole host (`PID_MAX_LIMIT`).
+const PIDS_LIMIT_MAX: u64 = 1 << 22;
 
 pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Component> {
     let mut fields = Fields::open(place, problems)?;
@@ -91,6 +97,7 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
     };
     let command = texts(fields.get("command").as_ref(), problems);
     let memory_bytes_max = fields.get("memory_max").and_then(|p| read_bytes(&p, problems));
+    let (pids_limit, may_gain_privileges) = read_confinement(fields, problems);
     Some(ContainerTemplate {
         name: name?,
         image: image?,
@@ -99,7 +106,43 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
         volumes,
         command,
         memory_bytes_max,
+        pids_limit,
+        may_gain_privileges,
     })
+}
+
+/// Reads the limit of processes and whether they may gain privileges. More than the default
+/// needs a reason.
+fn read_confinement(fields: &mut Fields<'_>, problems: &mut Problems) -> (PidsLimit, bool) {
+    let because = fields.get("because");
+    let has_reason =
+        because.and_then(|place| place.text(problems)).is_some_and(|text| !text.trim().is_empty());
+    let check = |place: &Place<'_>, message: String, problems: &mut Problems| {
+        if !has_reason {
+            let hint = "write because: and the reason, in the same component";
+            problems.push(place.problem(message).hint(hint));
+        }
+    };
+    let mut pids_limit = PidsLimit::default();
+    if let Some(place) = fields.get("pids_limit") {
+        let number = place.number(PIDS_LIMIT_MIN..=PIDS_LIMIT_MAX, problems);
+        let number = number.and_then(|n| u32::try_from(n).ok()).and_then(NonZeroU32::new);
+        if let Some(limit) = number.map(PidsLimit) {
+            if limit > pids_limit {
+                let default = pids_limit.0;
+                check(&place, format!("a limit above {default} needs a reason"), problems);
+            }
+            pids_limit = limit;
+        }
+    }
+    let mut may_gain_privileges = false;
+    if let Some(place) = fields.get("no_new_privileges")
+        && place.flag(problems) == Some(false)
+    {
+        check(&place, "false needs a reason".to_owned(), problems);
+        may_gain_privileges = true;
+    }
+    (pids_limit, may_gain_privileges)
 }
 
 fn texts(place: Option<&Place<'_>>, problems: &mut Problems) -> Vec<String> {

@@ -111,3 +111,40 @@ fn a_packaged_unit_has_no_probe_that_needs_a_supervisor() {
         Catalog::parse(&format!("{}{unit}probe: {{check: unit-active}}\n", with_component("")));
     assert!(problems.is_ok(), "{problems:?}");
 }
+
+fn container_of(text: &str) -> ContainerTemplate {
+    let catalog = Catalog::parse(text).unwrap();
+    let component = &catalog.components[&"web".parse().unwrap()];
+    let WorkloadTemplate::Container(container) = &component.workload else { unreachable!() };
+    container.clone()
+}
+
+#[test]
+fn a_container_is_confined_unless_the_catalog_says_otherwise() {
+    let container = container_of(&with_component(""));
+    assert_eq!((container.pids_limit.0.get(), container.may_gain_privileges), (4096, false));
+    // Less than the default, and the default itself, need no reason.
+    let stricter = "    pids_limit: 100\n    no_new_privileges: true\n";
+    let container = container_of(&with_component(stricter));
+    assert_eq!((container.pids_limit.0.get(), container.may_gain_privileges), (100, false));
+    let more = "    pids_limit: 16384\n    no_new_privileges: false\n    because: it calls sudo\n";
+    let container = container_of(&with_component(more));
+    assert_eq!((container.pids_limit.0.get(), container.may_gain_privileges), (16_384, true));
+}
+
+#[test]
+fn a_container_that_is_confined_less_needs_a_reason() {
+    let more = "    pids_limit: 16384\n    no_new_privileges: false\n    because: \" \"\n";
+    let hint = "(write because: and the reason, in the same component)";
+    assert_eq!(
+        refused(&with_component(more)),
+        format!(
+            "line 10: components.web.pids_limit: a limit above 4096 needs a reason {hint}\n\
+             line 11: components.web.no_new_privileges: false needs a reason {hint}"
+        )
+    );
+    for limit in ["0", "-1", "4194305", "many"] {
+        let problems = refused(&with_component(&format!("    pids_limit: {limit}\n")));
+        assert!(problems.contains("components.web.pids_limit"), "{limit}: {problems}");
+    }
+}

@@ -1,5 +1,7 @@
 use oml_common::document::Verbatim;
-use oml_common::document::instance::{Instance, Timing, Workload};
+use std::num::NonZeroU32;
+
+use oml_common::document::instance::{Instance, PidsLimit, Timing, Workload};
 
 use super::*;
 use crate::fixtures;
@@ -48,6 +50,8 @@ fn a_container_is_exactly_what_the_document_says() {
     assert_eq!(host.network_mode.as_deref(), Some("host"));
     assert_eq!(host.restart_policy.unwrap().name, Some(RestartPolicyNameEnum::NO));
     assert_eq!(host.privileged, None);
+    assert_eq!(host.pids_limit, Some(4096));
+    assert_eq!(host.security_opt, Some(vec!["no-new-privileges".to_owned()]));
     assert_eq!((host.memory, host.memory_swap), (Some(1 << 20), Some(1 << 20)));
     let mounts: Vec<_> = host
         .mounts
@@ -62,6 +66,18 @@ fn a_container_is_exactly_what_the_document_says() {
             (Some(MountType::BIND), Some("/etc/certs".to_owned()), Some(true)),
         ]
     );
+}
+
+#[test]
+fn a_document_can_allow_more_processes_and_more_privileges() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = paths_with_secret(folder.path(), "sesame\n");
+    let pids_limit = PidsLimit(NonZeroU32::new(16_384).unwrap());
+    let allowed = Container { pids_limit, may_gain_privileges: true, ..container() };
+    let host = body_of(&allowed, &paths).unwrap().host_config.unwrap();
+    assert_eq!(host.pids_limit, Some(16_384));
+    // Nothing is said, so that an engine which is as strict by itself stays so.
+    assert_eq!(host.security_opt, None);
 }
 
 #[test]
