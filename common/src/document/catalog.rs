@@ -14,6 +14,8 @@ use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{Fields, Node, Place, Value, parse};
 
 mod component;
+mod literal;
+mod volume;
 
 /// A set of component definitions.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -78,12 +78,42 @@ fn two_components_never_share_a_unit_or_container() {
 
 #[test]
 fn neither_the_engine_nor_the_whole_host_is_mounted_into_a_container() {
-    for source in ["/", "/var/run/docker.sock", "/run/docker.sock", "/var/lib/docker/"] {
+    let sources = ["/", "//", "/var/run/docker.sock", "//run//docker.sock", "/var/lib/docker/"];
+    for source in sources.into_iter().chain(["/var/./lib", "/etc", "/etc/omlagent/secrets"]) {
         let text = with_component(&format!("    volumes: [\"{source}:/x\"]\n"));
-        assert!(refused(&text).contains("must not be mounted into a container"), "{source}");
+        let problems = refused(&text);
+        let expected = format!("{source} must not be mounted into a container");
+        assert!(problems.contains(&expected), "{source}: {problems}");
     }
-    let text = with_component("    volumes: [\"../etc:/x\"]\n");
-    assert!(refused(&text).contains("a volume must be source:target"));
+    for source in ["../etc", "/var/lib/../../etc"] {
+        let text = with_component(&format!("    volumes: [\"{source}:/x\"]\n"));
+        assert!(refused(&text).contains("a volume must be source:target"), "{source}");
+    }
+    assert_eq!(
+        refused(&with_component("    volumes: [\"/etc/:/x\"]\n")),
+        "line 10: components.web.volumes[0]: /etc/ must not be mounted into a container, because \
+         /etc/docker must not (mount a folder of its own)"
+    );
+}
+
+#[test]
+fn every_volume_has_a_place_of_its_own_in_the_container() {
+    let problems = refused(&with_component("    volumes: [\"a:/data\", \"b://data/\"]\n"));
+    assert!(problems.contains("volumes[1]: //data/ is already the place of a"), "{problems}");
+    let problems = refused(&with_component("    volumes: [\"a:/./\"]\n"));
+    assert!(problems.contains("nothing can be mounted over / in the container"), "{problems}");
+}
+
+#[test]
+fn a_template_where_none_is_filled_in_is_refused() {
+    for line in [
+        "volumes: [\"{{ tenant }}:/x\"]",
+        "active: {command: [\"{{ tenant }}\"], before: x, noun: calls}",
+        "metrics: {port: \"80\", path: \"/{{ tenant }}\"}",
+    ] {
+        let problems = refused(&with_component(&format!("    {line}\n")));
+        assert!(problems.contains("a template is not filled in here (write the value)"), "{problems}");
+    }
 }
 
 #[test]
