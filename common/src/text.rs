@@ -5,4 +5,5 @@ pub mod error;
 pub mod plural;
 pub mod printable;
 pub mod problem;
+pub mod secret;
 pub mod yaml;

@@ -30,6 +30,7 @@ mod login;
 mod messages;
 #[cfg(any(test, feature = "sim"))]
 mod model;
+mod mounts;
 mod names;
 mod socket;
 #[cfg(test)]
@@ -93,10 +94,9 @@ impl Docker {
         instance: &InstanceDocument,
         container: &Container,
     ) -> Result<String, RuntimeError> {
-        let local = create::Local {
-            image: images::local_name(&*self.engine, container).await?,
-            log_driver: self.info().await?.log_driver.clone(),
-        };
+        let image = images::local_name(&*self.engine, container).await?;
+        let EngineInfo { log_driver, root } = self.info().await?.clone();
+        let local = create::Local { image, log_driver, root };
         let body = create::body(instance, container, &self.paths, local)?;
         self.engine.create(name, body).await
     }

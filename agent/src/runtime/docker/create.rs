@@ -1,14 +1,16 @@
 //! Builds the request for the container of an instance.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
     RestartPolicy, RestartPolicyNameEnum,
 };
 use oml_common::document::instance::{Container, InstanceDocument, Volume};
+use oml_common::text::secret::secret;
 
-use super::label;
+use super::{label, mounts};
 use crate::files;
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;
@@ -20,6 +22,8 @@ pub(super) struct Local {
     pub(super) image: String,
     /// The log driver it uses when none is asked for.
     pub(super) log_driver: String,
+    /// The folder of its images and containers.
+    pub(super) root: Option<PathBuf>,
 }
 
 /// Builds the request for the container of the instance. Secrets are read here, so that a
@@ -30,6 +34,7 @@ pub(super) fn body(
     paths: &Paths,
     local: Local,
 ) -> Result<ContainerCreateBody, RuntimeError> {
+    mounts::check(container, paths, local.root.as_deref())?;
     Ok(ContainerCreateBody {
         image: Some(local.image),
         env: Some(environment(container, paths)?),
@@ -93,8 +98,8 @@ fn mount(volume: &Volume) -> Mount {
 fn environment(container: &Container, paths: &Paths) -> Result<Vec<String>, RuntimeError> {
     let mut environment: Vec<String> =
         container.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    for (name, secret) in &container.secrets {
-        let path = paths.secret(secret);
+    for (name, file) in &container.secrets {
+        let path = paths.secret(file);
         let refused = |detail: String| RuntimeError::Refused {
             verb: "create",
             object: container.name.to_string(),
@@ -105,7 +110,9 @@ fn environment(container: &Container, paths: &Paths) -> Result<Vec<String>, Runt
         let value = files::read_if_there(&path)
             .map_err(|error| refused(error.to_string()))?
             .ok_or_else(|| refused(format!("the secret {} is missing", path.display())))?;
-        environment.push(format!("{name}={}", value.trim_end_matches('\n')));
+        let value = secret(&value)
+            .map_err(|error| refused(format!("the secret {} {error}", path.display())))?;
+        environment.push(format!("{name}={value}"));
     }
     Ok(environment)
 }

@@ -26,7 +26,7 @@ fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, 
         ..fixtures::instance("redis", "7")
     });
     let image = "registry.lab:5000/redis@sha256:1".to_owned();
-    let local = Local { image, log_driver: "json-file".to_owned() };
+    let local = Local { image, log_driver: "json-file".to_owned(), root: None };
     body(&instance, container, paths, local)
 }
 
@@ -97,6 +97,26 @@ fn a_missing_secret_is_named_and_may_still_come() {
     let path = paths.secret(&"redis".parse().unwrap());
     let expected = format!("could not create oml-redis: the secret {} is missing", path.display());
     assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_secret_is_the_line_of_its_file_and_anything_else_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let value = |text: &str| {
+        let paths = paths_with_secret(folder.path(), text);
+        body_of(&container(), &paths).map(|body| body.env.unwrap()[1].clone())
+    };
+    assert_eq!(value("sesame\r\n").unwrap(), "PASSWORD=sesame");
+    let path = Paths::below(folder.path()).secret(&"redis".parse().unwrap());
+    for (text, why) in [
+        ("\n", "is empty"),
+        ("sesame\r\n\r\n", "contains a carriage return (U+000D); write the value alone, on one line"),
+    ] {
+        let error = value(text).unwrap_err();
+        assert!(error.is_transient());
+        let expected = format!("could not create oml-redis: the secret {} {why}", path.display());
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 #[test]
