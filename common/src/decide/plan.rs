@@ -16,6 +16,7 @@ use crate::text::problem::{Problem, Problems};
 pub mod conflicts;
 mod prepared;
 mod render;
+mod template;
 mod waves;
 
 pub use prepared::Prepared;
@@ -197,6 +198,14 @@ fn check_settings(input: Input<'_>, problems: &mut Problems) {
         if !input.catalog.settings.contains_key(name) {
             let problem = input.spec.problem(&format!("settings.{name}"), "unknown setting");
             problems.push(problem.suggest(name, known()));
+        }
+    }
+    for (name, value) in &input.spec.settings {
+        if template::is_template(value) {
+            // It would be passed on as it is, and nobody would notice.
+            let message = "a setting cannot be a template";
+            let problem = input.spec.problem(&format!("settings.{name}"), message);
+            problems.push(problem.hint("write the value, or use the template in env"));
         }
     }
     for (name, default) in &input.catalog.settings {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::order;
-use crate::document::instance::Timing;
+use crate::document::instance::{PidsLimit, Timing};
 use crate::id::{
     CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, SecretName, UnitName,
 };
@@ -14,6 +14,8 @@ use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{Fields, Node, Place, Value, parse};
 
 mod component;
+mod literal;
+mod volume;
 
 /// A set of component definitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,8 @@ pub struct ContainerTemplate {
     /// The arguments that replace those of the image, as templates.
     pub command: Vec<String>,
     pub memory_bytes_max: Option<u64>,
+    pub pids_limit: PidsLimit,
+    pub may_gain_privileges: bool,
 }
 
 /// A probe, before templates are filled in.

@@ -2,14 +2,15 @@
 //! that another release wrote.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use super::instance::{
-    ActiveProbe, Check, Container, Instance, MetricsEndpoint, PackagedUnit, Port, Probe, Protocol,
-    Timing, Volume, Workload,
+    ActiveProbe, Check, Container, Instance, MetricsEndpoint, PackagedUnit, PidsLimit, Port, Probe,
+    Protocol, Timing, Volume, Workload,
 };
 use super::*;
 use crate::id::{ContentHash, Digest, Generation, RevisionNumber};
@@ -50,6 +51,8 @@ fn full() -> Instance {
             }],
             command: vec!["asterisk".to_owned(), "-f".to_owned()],
             memory_bytes_max: Some(1 << 30),
+            pids_limit: PidsLimit(NonZeroU32::new(16_384).unwrap()),
+            may_gain_privileges: true,
         })),
         after: vec!["postgres".parse().unwrap()],
         ports: vec![Port { number: 5060, protocol: Protocol::Udp }],
@@ -105,7 +108,7 @@ fn assignment() -> Assignment {
 fn the_hashes_that_are_known_by_their_value_are_pinned() {
     assert_eq!(
         full().workload_hash().as_str(),
-        "037203b9d9fe0f10738c35e85c4f6ac440e352e53ee0a0762df7bcf2fa174501"
+        "37d99d1e34b8b0f2a63b16c71fe9b2eb551f5f626128390f52e0b68fec166b1f"
     );
     assert_eq!(
         minimal().workload_hash().as_str(),
@@ -113,8 +116,19 @@ fn the_hashes_that_are_known_by_their_value_are_pinned() {
     );
     assert_eq!(
         share().hash().as_str(),
-        "169bd1f4c595548498de11191ceadb9487118419e723ec50b3762200e32b9192"
+        "efdbf2d08504294cb911a635d90253deb340946e2d0170a09e66e1b0de6ef185"
     );
+}
+
+#[test]
+fn a_container_whose_document_says_nothing_is_confined_as_in_the_first_release() {
+    let written = write(&full());
+    let silent = written.replace(",\"pids_limit\":16384,\"may_gain_privileges\":true", "");
+    assert_ne!(silent, written);
+    let instance: Instance = read(&silent).unwrap();
+    let container = instance.container().unwrap();
+    assert_eq!((container.pids_limit.0.get(), container.may_gain_privileges), (4096, false));
+    assert_eq!(write(&instance), silent, "what is the default is not written");
 }
 
 #[test]

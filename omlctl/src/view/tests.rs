@@ -14,7 +14,7 @@ const NOON_MS: u64 = 1_714_564_800_000;
 
 fn output(width: u16) -> Output {
     let tables = TableStyle { width: Some(width), coloured: false };
-    Output { format: Format::Table, clock: Clock::utc(), tables }
+    Output { format: Format::Table, clock: Clock::utc(), tables, is_terminal: false }
 }
 
 fn instance(phase: PhaseName, reason: &str) -> InstanceReport {

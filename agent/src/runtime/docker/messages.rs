@@ -5,6 +5,7 @@ use std::time::Duration;
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt as _;
 use oml_common::decide::observed::ContainerState;
+use oml_common::text::printable::is_hidden;
 
 use super::calls::EngineCalls;
 use super::failure;
@@ -48,7 +49,8 @@ pub(super) async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, R
     failure::within(LIMIT, "read the log of", id, read).await
 }
 
-/// One line without control characters, cut to a readable length.
+/// One line without hidden characters, cut to a readable length.
 fn clip(line: &str) -> String {
-    line.trim_end().chars().filter(|c| !c.is_control()).take(LINE_CHARS_MAX).collect()
+    let spaced = line.trim_end().chars().map(|c| if c == '\t' { ' ' } else { c });
+    spaced.filter(|c| !is_hidden(*c)).take(LINE_CHARS_MAX).collect()
 }

@@ -88,7 +88,7 @@ struct LaterInstance {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 enum LaterWorkload {
-    Container(LaterContainer),
+    Container(Box<LaterContainer>),
     Unit(PackagedUnit),
 }
 
@@ -109,6 +109,10 @@ struct LaterContainer {
     command: Vec<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     memory_bytes_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pids_limit: PidsLimit,
+    #[serde(default, skip_serializing_if = "is_default")]
+    may_gain_privileges: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     shared_memory_bytes: Option<u64>,
 }

@@ -1,0 +1,63 @@
+//! Judges which files and folders of a host a container may mount.
+
+/// What a container must not reach. Through any of these it could start other containers or
+/// units, or read the secrets of the host, and so escape every limit.
+pub const PROTECTED: &[&str] = &[
+    "/etc/docker",
+    "/etc/omlagent",
+    "/etc/omlcontroller",
+    "/etc/systemd",
+    "/run/containerd",
+    "/run/dbus",
+    "/run/docker",
+    "/run/docker.sock",
+    "/run/omlagent",
+    "/run/podman",
+    "/run/systemd/private",
+    "/run/systemd/system",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+    "/var/lib/docker",
+    "/var/lib/omlagent",
+    "/var/lib/omlcontroller",
+];
+
+/// Returns an absolute path in the one form in which paths are compared: without empty parts,
+/// `.` and `..`, and with `/run` for `/var/run`, which is a link to it. Links are not followed.
+#[must_use]
+pub fn normalised(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    if parts.starts_with(&["var", "run"]) {
+        parts.remove(0);
+    }
+    format!("/{}", parts.join("/"))
+}
+
+/// Returns the first of the protected paths that a mount of `source` would reach: the path
+/// itself, anything in it, or a folder that contains it.
+#[must_use]
+pub fn reaches<'p>(source: &str, protected: impl IntoIterator<Item = &'p str>) -> Option<&'p str> {
+    let source = normalised(source);
+    protected.into_iter().find(|path| {
+        let path = normalised(path);
+        is_within(&source, &path) || is_within(&path, &source)
+    })
+}
+
+/// Whether a path is a folder or in it. Both are normalised.
+fn is_within(path: &str, folder: &str) -> bool {
+    let Some(rest) = path.strip_prefix(folder) else { return false };
+    folder == "/" || rest.is_empty() || rest.starts_with('/')
+}
+
+#[cfg(test)]
+mod tests;
