@@ -1,6 +1,6 @@
 use super::*;
 use crate::decide::observed::Observed;
-use crate::decide::reconcile::{Busy, Reason, InactiveUnit};
+use crate::decide::reconcile::{Busy, InactiveUnit, Reason};
 use crate::document::report::Phase;
 use crate::time::Timestamp;
 

@@ -12,7 +12,7 @@ use super::dependencies::unsettled_dependency;
 use super::drain::{Drain, Drained};
 use super::health::health;
 use super::held::held;
-use super::reason::{Activity, Hold, Interruption, Lack, Reason, SoakState, InactiveUnit};
+use super::reason::{Activity, Hold, InactiveUnit, Interruption, Lack, Reason, SoakState};
 use super::rollback;
 
 /// The time for systemd and the engine beyond the limits of the instance itself.

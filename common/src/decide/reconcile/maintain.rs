@@ -11,7 +11,7 @@ use super::case::{Case, Decision};
 use super::dependencies::absent_dependency;
 use super::health::{decide_health, last_end, needs_other_supervisor};
 use super::held::held;
-use super::reason::{Hold, Lack, Reason, InactiveUnit};
+use super::reason::{Hold, InactiveUnit, Lack, Reason};
 
 /// The pause before the next start of a unit that systemd no longer restarts, so that the unit
 /// does not flap.

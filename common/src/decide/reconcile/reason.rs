@@ -8,7 +8,7 @@ use crate::text::plural::{counted, is_or_are};
 mod parts;
 
 pub use self::parts::{
-    Activity, CallCount, Hold, Interruption, Lack, LastEnd, Meanwhile, SoakState, InactiveUnit,
+    Activity, CallCount, Hold, InactiveUnit, Interruption, Lack, LastEnd, Meanwhile, SoakState,
 };
 
 /// The reason of a decision.

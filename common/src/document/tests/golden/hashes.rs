@@ -3,7 +3,7 @@
 pub(super) const HASHES: &[(&str, &str)] = &[
     ("instance.json", "85066e311e6f43cdb40335995a20cf01d57c22f71bba8b77d7033f42d9b1ab0c"),
     ("instance_minimal.json", "e1ffa6c40b48c9d03637ebb8dea47fbbb6cc6f0a300bb7f5e4c9941cdbf364bf"),
-    ("assignment.json", "49069c5cceab2101f29a7e62eb06123d0ecededc7da898ee270326b8779bfb18"),
+    ("assignment.json", "02b96c147ce65f56d0d172f7a95d423be8e56c7a1bdd882bbd50fce6b88822d3"),
     ("assignment_minimal.json", "f7480028e4bc7d9458a8304a2bf038c6e75ed47b0fd9f0e18f170755081106ef"),
     ("report.json", "1229550d9eb8364f2afc8595c9d2a0fa96117be0159f28afd28ed98c3c113cf5"),
     ("report_minimal.json", "6100846ffa555d9f1b76cfab39c1bf84124a8e0ee04e68e1549f42266783430b"),
@@ -14,7 +14,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ),
     ("status.json", "9d577d4179525f202db095f3bac21fd5998955b3727e48db9852674d66bdc373"),
     ("status_minimal.json", "ed2a82d6175c811d79bced34773cd7f359db49190e262d713573c77a6345b4d0"),
-    ("plan.json", "a83ddd20a7cf2620e35633eeedc9e2df5cb120f292f494d7b2ce42075725b25b"),
+    ("plan.json", "5a8ef9fee4382963d6e31f3ad85b3501e5797283fe49701e4d1667832048c83f"),
     ("plan_minimal.json", "ef2b7947ec850a2cbb6ab4602a49920efe8242f4d470365e7245329012076c80"),
     ("revision.json", "5ed4ad0e18aaf86aa20f47ca0564bf58a61570dbb08c8d2880483b77f6999ebe"),
     ("revision_minimal.json", "e028a103caa9e1084409366febdf8f215c366495f46cb909768f17d13d14ae69"),
