@@ -159,9 +159,13 @@ impl Session {
 
     /// Reads an assignment; none if it may not follow the present one.
     fn take(&self, document: &[u8], identity: &HostIdentity) -> Option<AssignmentDocument> {
-        let read = std::str::from_utf8(document)
-            .map_err(|error| error.to_string())
-            .and_then(|text| AssignmentDocument::read(text).map_err(|error| error.to_string()));
+        let read =
+            std::str::from_utf8(document).map_err(|error| error.to_string()).and_then(|text| {
+                AssignmentDocument::read(text).map_err(|error| match error.of_later_release() {
+                    Some(why) => format!("needs a newer agent: {why}"),
+                    None => error.to_string(),
+                })
+            });
         let assignment = match read {
             Ok(assignment) => assignment,
             Err(error) => {

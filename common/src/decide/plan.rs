@@ -134,7 +134,8 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Problems> {
         on_failure: input.spec.rollout.on_failure,
     };
     let tenant = input.spec.tenant.clone();
-    let plan = Plan { tenant, revision: input.revision, strategy, nodes, waves };
+    let policy = Some(policy(input.spec).into());
+    let plan = Plan { tenant, revision: input.revision, strategy, policy, nodes, waves };
     problems.into_result(Prepared::new(plan, images))
 }
 

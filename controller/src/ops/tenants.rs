@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use oml_common::decide::verdict::InstancePlace;
 use oml_common::document::plan::Plan;
 use oml_common::id::{NodeName, RevisionNumber, TenantId};
 use oml_common::text::problem::{Problem, Problems};
@@ -9,6 +10,7 @@ use oml_common::text::problem::{Problem, Problems};
 use super::{OpsError, Result, UnreadablePlan};
 use crate::records::values::Revision;
 use crate::records::{Entry, Records, keys};
+use crate::store::StoreError;
 
 /// Reads tenants, revisions and plans. It is cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,8 +46,14 @@ impl Tenants {
     ) -> Result<Option<Arc<Plan>>> {
         let Some(revision) = self.revision(tenant, number).await? else { return Ok(None) };
         let key = keys::plan(tenant, number, &revision.plan);
-        let Some(Entry { value: plan, .. }) = self.records.get_cached(&key).await? else {
-            return Ok(None);
+        let plan = match self.records.get_cached(&key).await {
+            Ok(Some(Entry { value: plan, .. })) => plan,
+            Ok(None) => return Ok(None),
+            Err(StoreError::NeedsNewer { reason: why, .. }) => {
+                let (tenant, revision) = (tenant.clone(), number);
+                return Err(UnreadablePlan { tenant, revision, instance: None, why }.into());
+            }
+            Err(error) => return Err(error.into()),
         };
         match unreadable(&plan) {
             Some(unreadable) => Err(unreadable.into()),
@@ -111,8 +119,7 @@ fn unreadable(plan: &Plan) -> Option<UnreadablePlan> {
         Some(UnreadablePlan {
             tenant: plan.tenant.clone(),
             revision: plan.revision,
-            node: node.clone(),
-            component: component.clone(),
+            instance: Some(InstancePlace { node: node.clone(), component: component.clone() }),
             why: unreadable.why.clone(),
         })
     })

@@ -266,7 +266,7 @@ proptest! {
         prop_assert_eq!(&serde_json::from_str::<Plan>(&text).unwrap(), &plan);
         for node in plan.nodes.keys() {
             let (tenant, held) = (&plan.tenant, None);
-            let input = assign::Input { epoch: 3, tenant, node, plan: Some(&plan), held, force_reissue: false };
+            let input = assign::Input { epoch: 3, tenant, node, plan: Some(&plan), policy: None, held, force_reissue: false };
             let assignment = assign::assign(input).unwrap();
             let read = document::read::<Assignment>(&document::write(&assignment)).unwrap();
             prop_assert_eq!(&read, &assignment);

@@ -117,6 +117,9 @@ impl Display for PauseReason {
                 write!(f, "{change}; the rollback failed too: {rollback}")
             }
             PauseReason::Restored => f.write_str("restored from a backup; apply again"),
+            PauseReason::Unknown => f.write_str(
+                "needs a newer controller, which knows why it is paused; or apply again",
+            ),
         }
     }
 }
