@@ -15,3 +15,4 @@ mod sleeps;
 mod sources;
 mod transitions;
 mod twice;
+mod units;

@@ -45,10 +45,7 @@ pub fn normalised(path: &str) -> String {
 /// Returns the first of the protected paths that a mount of `source` would reach: the path
 /// itself, anything in it, or a folder that contains it.
 #[must_use]
-pub fn reaches<'p>(
-    source: &str,
-    protected: impl IntoIterator<Item = &'p str>,
-) -> Option<&'p str> {
+pub fn reaches<'p>(source: &str, protected: impl IntoIterator<Item = &'p str>) -> Option<&'p str> {
     let source = normalised(source);
     protected.into_iter().find(|path| {
         let path = normalised(path);

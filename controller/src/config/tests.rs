@@ -62,8 +62,7 @@ fn a_password_is_one_line_and_anything_else_is_refused_with_its_file() {
     let with = |text: &str| {
         let dir = folder(&[("password", text)]);
         let path = dir.path().join("password");
-        let settings =
-            format!("[registries.x]\nusername = \"oml\"\npassword_file = {path:?}\n");
+        let settings = format!("[registries.x]\nusername = \"oml\"\npassword_file = {path:?}\n");
         std::fs::write(dir.path().join("conf.d/lab.toml"), settings).unwrap();
         let loaded = load(dir.path()).map_err(|error| error.to_string());
         let login = |settings: Settings| settings.registries["x"].login.clone().unwrap().password;

@@ -7,8 +7,8 @@ use crate::document::spec::{read_bytes, read_env};
 use crate::text::problem::Problems;
 use crate::text::yaml::{Fields, Place, Value};
 
-use super::{literal, volume};
 use super::{CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate};
+use super::{literal, volume};
 
 const START_TIMEOUT_MS: u64 = 120_000;
 const STOP_GRACE_MS: u64 = 10_000;

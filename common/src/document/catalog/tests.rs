@@ -112,7 +112,10 @@ fn a_template_where_none_is_filled_in_is_refused() {
         "metrics: {port: \"80\", path: \"/{{ tenant }}\"}",
     ] {
         let problems = refused(&with_component(&format!("    {line}\n")));
-        assert!(problems.contains("a template is not filled in here (write the value)"), "{problems}");
+        assert!(
+            problems.contains("a template is not filled in here (write the value)"),
+            "{problems}"
+        );
     }
 }
 

@@ -110,7 +110,10 @@ fn a_secret_is_the_line_of_its_file_and_anything_else_is_refused_by_name() {
     let path = Paths::below(folder.path()).secret(&"redis".parse().unwrap());
     for (text, why) in [
         ("\n", "is empty"),
-        ("sesame\r\n\r\n", "contains a carriage return (U+000D); write the value alone, on one line"),
+        (
+            "sesame\r\n\r\n",
+            "contains a carriage return (U+000D); write the value alone, on one line",
+        ),
     ] {
         let error = value(text).unwrap_err();
         assert!(error.is_transient());

@@ -51,7 +51,9 @@ fn a_value_that_would_end_its_line_is_refused_with_its_place() {
         let problems = drop_in("\"\"", &format!("{{env: {{T: \"{written}\"}}}}")).unwrap_err();
         assert_eq!(
             problems,
-            format!("line 7: components.exporter.env.T: contains {name}, which a unit cannot be given")
+            format!(
+                "line 7: components.exporter.env.T: contains {name}, which a unit cannot be given"
+            )
         );
     }
 }
@@ -85,13 +87,22 @@ fn a_setting_in_a_drop_in_cannot_change_the_line_around_it() {
 #[test]
 fn a_drop_in_that_systemd_would_read_in_another_way_is_refused() {
     for (lines, message) in [
-        ("Environment=A=50%", "contains a %, which systemd would replace (write %% for a percent sign)"),
-        ("Environment=A=%n", "contains a %, which systemd would replace (write %% for a percent sign)"),
+        (
+            "Environment=A=50%",
+            "contains a %, which systemd would replace (write %% for a percent sign)",
+        ),
+        (
+            "Environment=A=%n",
+            "contains a %, which systemd would replace (write %% for a percent sign)",
+        ),
         ("Environment=A=b\\\\", "the last line ends in a backslash, which continues it"),
         ("A=\\u0007", "contains a control character (U+0007)"),
     ] {
         let problems = drop_in(&format!("\"{lines}\""), "{}").unwrap_err();
-        assert!(problems.ends_with(&format!("components.exporter.drop_in: {message}")), "{problems}");
+        assert!(
+            problems.ends_with(&format!("components.exporter.drop_in: {message}")),
+            "{problems}"
+        );
     }
     let lines = "{% if 5 % 2 %}Nice=5{% endif %}\\nEnvironment=A=1%%";
     assert_eq!(drop_in(&format!("\"{lines}\""), "{}").unwrap(), "Nice=5\nEnvironment=A=1%%");
