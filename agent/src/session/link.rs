@@ -5,6 +5,7 @@ use std::time::Duration;
 use oml_common::document::Feature;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::text::error::chain;
+use oml_common::text::printable::printable;
 use oml_daemon::failpoint;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
@@ -165,14 +166,14 @@ impl Session {
         let assignment = match read {
             Ok(assignment) => assignment,
             Err(error) => {
-                self.refuse(format!("an assignment cannot be read: {error}"));
+                self.refuse(&format!("an assignment cannot be read: {error}"));
                 return None;
             }
         };
         let held = self.assignments.borrow().clone();
         let accepted = assignment.accept_after(held.as_deref(), &identity.tenant, &identity.node);
         if let Err(refusal) = accepted {
-            self.refuse(format!("an assignment was refused: {refusal}"));
+            self.refuse(&format!("an assignment was refused: {refusal}"));
             return None;
         }
         Some(assignment)
@@ -185,7 +186,7 @@ impl Session {
         if !is_held && let Err(error) = self.cache.save_assignment(&assignment) {
             let generation = assignment.generation;
             let why = chain(&error);
-            self.refuse(format!("assignment {generation} waits, it cannot be kept: {why}"));
+            self.refuse(&format!("assignment {generation} waits, it cannot be kept: {why}"));
             return Some(assignment);
         }
         self.trouble.send_if_modified(|trouble| trouble.take().is_some());
@@ -196,7 +197,9 @@ impl Session {
     }
 
     /// Reports why an assignment is not in force. The same reason is logged once.
-    fn refuse(&self, why: String) {
+    fn refuse(&self, why: &str) {
+        // It may repeat words of the assignment.
+        let why = printable(why);
         self.trouble.send_if_modified(|trouble| {
             let is_new = trouble.as_ref() != Some(&why);
             if is_new {
