@@ -28,6 +28,16 @@ pub struct Content {
     pub share: Share,
 }
 
+impl Content {
+    /// Returns how instances are removed that the node should no longer run. A controller of
+    /// release 0.1.0 writes it beside each instance only, so an emptied node has none.
+    #[must_use]
+    pub fn removal_policy(&self) -> Option<ChangePolicy> {
+        let policy = self.policy.as_ref().and_then(TenantPolicy::value);
+        policy.cloned().or_else(|| self.share.policy())
+    }
+}
+
 /// Why an agent refuses an assignment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

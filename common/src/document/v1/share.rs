@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::desired::Desired;
+use super::desired::{ChangePolicy, Desired};
 use crate::document::{ReadError, Verbatim, read};
 use crate::id::{ComponentName, ContentHash};
 use crate::text::error::chain;
@@ -60,6 +60,15 @@ impl Unreadable {
         let entry: Entry<'_> = serde_json::from_str(self.text.get()).ok()?;
         Some(ContentHash::of(entry.instance.workload.get().as_bytes()))
     }
+
+    fn policy(&self) -> Option<ChangePolicy> {
+        #[derive(Deserialize)]
+        struct Entry {
+            policy: ChangePolicy,
+        }
+        let entry: Entry = serde_json::from_str(self.text.get()).ok()?;
+        Some(entry.policy)
+    }
 }
 
 impl FromIterator<(ComponentName, Desired)> for Share {
@@ -85,6 +94,14 @@ impl Share {
     /// Returns the components that the node should run, readable or not.
     pub fn components(&self) -> impl Iterator<Item = &ComponentName> {
         self.instances.keys().chain(self.unreadable.keys())
+    }
+
+    /// Returns how the node's instances are changed, which is the same for all of a tenant.
+    /// There is none in an empty share, or if only a later release can read it.
+    #[must_use]
+    pub fn policy(&self) -> Option<ChangePolicy> {
+        let readable = self.instances.values().next().map(|desired| desired.policy.clone());
+        readable.or_else(|| self.unreadable.values().find_map(Unreadable::policy))
     }
 
     /// Returns the hash of all entries as they were written. It is computed from the hash
