@@ -73,6 +73,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         changed: changed.changed,
         changes,
         tenant: changed.tenant.to_string(),
+        text_changed: changed.text_changed,
     }
 }
 

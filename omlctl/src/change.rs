@@ -124,10 +124,15 @@ async fn wait_if_needed(
     args: &ChangeArgs,
 ) -> Result<Option<Ended>, CommandError> {
     let waits = !args.dry_run && !args.no_wait;
+    if reply.text_changed {
+        print_note(&text_line(reply, args.dry_run));
+    }
     if waits && (reply.changed || controller.is_in_progress(reply).await?) {
         return follow(target, output, controller, reply, args.timeout).await.map(Some);
     }
-    print_note(&closing_line(reply, args));
+    if !reply.text_changed {
+        print_note(&closing_line(reply, args));
+    }
     Ok(None)
 }
 
@@ -255,6 +260,15 @@ fn closing_line(reply: &ChangeReply, args: &ChangeArgs) -> String {
             "accepted: the rollout of revision {revision} of {tenant} has started; follow it with omlctl status tenant={tenant} --watch"
         ),
     }
+}
+
+/// Returns the line about a change of the specification's text only.
+fn text_line(reply: &ChangeReply, is_dry_run: bool) -> String {
+    let ChangeReply { tenant, revision, .. } = reply;
+    let kept = if is_dry_run { "would be kept" } else { "is kept" };
+    format!(
+        "only comments or layout changed: the new text {kept} with revision {revision} of {tenant}, and nothing is rolled out"
+    )
 }
 
 fn duration(text: &str) -> Result<Duration, oml_common::time::InvalidDuration> {

@@ -24,6 +24,7 @@ use oml_daemon::failpoint;
 
 mod draft;
 mod request;
+mod text;
 
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
@@ -83,15 +84,21 @@ impl Changes {
         let draft = self.draft(request, tenant, given).await?;
         let planned = self.plan(draft, answers).await?;
         if let Some(revision) = planned.already_in_effect()? {
-            let tenant = planned.draft.tenant;
-            return Ok(ChangeResult { tenant, revision, changed: false, changes: Vec::new() });
+            let draft = planned.draft;
+            let text_changed = draft.has_new_text();
+            if text_changed && !context.dry_run {
+                self.commit_text(&draft, revision, request, context).await?;
+            }
+            let (tenant, changes) = (draft.tenant, Vec::new());
+            return Ok(ChangeResult { tenant, revision, changed: false, text_changed, changes });
         }
         failpoint::reach("C2");
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;
         }
         let Planned { draft, plan, changes, .. } = planned;
-        Ok(ChangeResult { tenant: draft.tenant, revision: plan.revision, changed: true, changes })
+        let (tenant, revision) = (draft.tenant, plan.revision);
+        Ok(ChangeResult { tenant, revision, changed: true, text_changed: false, changes })
     }
 
     /// Returns the reply to a change that was already made with this operation id.
@@ -109,9 +116,13 @@ impl Changes {
             return Err(Problem::new("op_id", message).hint("use a new id").into());
         }
         let revision = self.tenants.revision(tenant, made.revision).await?;
-        let changes = revision.map(|revision| revision.changes.clone()).unwrap_or_default();
-        let (tenant, revision) = (tenant.clone(), made.revision);
-        Ok(Some(ChangeResult { tenant, revision, changed: true, changes }))
+        let changes = match revision {
+            Some(revision) if !made.text_only => revision.changes.clone(),
+            Some(_) | None => Vec::new(),
+        };
+        let (tenant, revision, text_changed) = (tenant.clone(), made.revision, made.text_only);
+        let changed = !text_changed;
+        Ok(Some(ChangeResult { tenant, revision, changed, text_changed, changes }))
     }
 
     async fn plan(&self, mut draft: Draft, answers: &Answers) -> Result<Planned> {
@@ -195,7 +206,8 @@ impl Changes {
             &rollout,
         );
         if let Some(op_id) = &context.op_id {
-            let made = IdempotencyRecord { revision: number, request: request.fingerprint() };
+            let request = request.fingerprint();
+            let made = IdempotencyRecord { revision: number, request, text_only: false };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
         self.records.commit(batch).await?;

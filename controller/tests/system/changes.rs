@@ -142,13 +142,39 @@ async fn a_dry_run_returns_the_changes_and_makes_none() {
 async fn a_change_of_strategy_is_a_revision_without_updates_and_a_change_of_comments_is_none() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let other_words = SPEC.replace("# The tenant", "# This tenant").replace("\"1\"", "'1'");
-    assert!(!apply(&mut fleet.operator, &other_words).await.unwrap().changed);
+    let reply = apply(&mut fleet.operator, &other_words).await.unwrap();
+    assert_eq!((reply.revision, reply.changed, reply.text_changed), (1, false, true));
+    assert_eq!(spec(&mut fleet.operator, 0).await, other_words, "the new text is kept");
+    assert_eq!(revisions(&mut fleet.operator).await.len(), 1);
+    let reply = apply(&mut fleet.operator, &other_words).await.unwrap();
+    assert_eq!((reply.changed, reply.text_changed), (false, false));
+    set_version(&mut fleet.operator, "voice", "1", "").await.unwrap();
+    assert_eq!(spec(&mut fleet.operator, 0).await, other_words, "that version is in it");
     let spec = SPEC.replace("{min_healthy_for: 1s}", "{min_healthy_for: 1s, max_parallel: 2}");
     let reply = apply(&mut fleet.operator, &spec).await.unwrap();
     assert_eq!((reply.revision, reply.changed), (2, true));
     assert_eq!(reply.changes[0].kind(), v1::ChangeKind::Spec);
     let status = until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
     assert!(status.nodes.iter().all(|node| node.target == 2));
+    assert!(fleet.done().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_text_is_kept_at_most_once_and_not_by_a_dry_run() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let commented = format!("# reviewed\r\n{SPEC}");
+    let mut apply = async |spec_yaml: &str, dry_run: bool, op_id: &str| {
+        let options = v1::ChangeOptions { dry_run, op_id: op_id.into(), ..Default::default() };
+        let request = v1::ApplyRequest { spec_yaml: spec_yaml.into(), options: Some(options) };
+        let reply = fleet.operator.apply(request).await.unwrap().into_inner();
+        assert_eq!((reply.revision, reply.changed, reply.changes.len()), (1, false, 0));
+        (reply.text_changed, spec(&mut fleet.operator, 0).await)
+    };
+    assert_eq!(apply(&commented, true, "").await, (true, SPEC.to_owned()));
+    assert_eq!(apply(&commented, false, "op-1").await, (true, commented.clone()));
+    assert_eq!(apply(SPEC, false, "op-2").await, (true, SPEC.to_owned()));
+    // The answer to the first was lost, and the second came before it was sent again.
+    assert_eq!(apply(&commented, false, "op-1").await, (true, SPEC.to_owned()));
     assert!(fleet.done().is_empty());
 }
 

@@ -136,6 +136,7 @@ pub(crate) fn upgrade() -> ChangeReply {
     ChangeReply {
         revision: 8,
         changed: true,
+        text_changed: false,
         tenant: "acme".into(),
         changes: vec![Change {
             kind: ChangeKind::Replace.into(),

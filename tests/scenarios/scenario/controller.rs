@@ -209,6 +209,12 @@ impl Controller {
         self.ops.status.history(&self.tenant).await.unwrap_or_default()
     }
 
+    /// Returns the text of the tenant's current specification.
+    pub(super) async fn spec(&self) -> String {
+        let found = self.ops.status.specification(&self.tenant, RevisionNumber(0)).await;
+        found.map(|revision| revision.spec_yaml.clone()).unwrap_or_default()
+    }
+
     pub(super) async fn plan(
         &self,
         number: RevisionNumber,

@@ -40,6 +40,7 @@ impl World {
             "volumes" => Some(self.volumes()),
             "revisions" => Some(self.revisions().await),
             "diff" => Some(self.diff().await),
+            "spec" => Some(self.controller.spec().await.lines().map(str::to_owned).collect()),
             _ => None,
         }
     }

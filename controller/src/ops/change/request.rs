@@ -67,6 +67,9 @@ pub struct ChangeResult {
     /// nothing changed.
     pub revision: RevisionNumber,
     pub changed: bool,
+    /// Whether the new text of the specification has the same content as the current one. It
+    /// is kept with the current revision, and nothing is rolled out.
+    pub text_changed: bool,
     /// The differences on the nodes; empty if only the text of the specification differs.
     pub changes: Vec<Change>,
 }
