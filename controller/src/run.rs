@@ -29,7 +29,7 @@ use tower::layer::util::{Identity, Stack};
 use crate::api::FleetApi;
 use crate::api::enrollment::EnrollmentApi;
 use crate::config::Settings;
-use crate::ops::catalogs::{CatalogError, Catalogs};
+use crate::ops::catalogs::Catalogs;
 use crate::ops::{Ops, OpsError, Parts};
 use crate::pki::{Authority, PkiError};
 use crate::policy::Policy;
@@ -74,9 +74,6 @@ pub enum StartError {
     /// The authority cannot be used.
     #[error("cannot use the cluster's authority")]
     Authority(#[source] PkiError),
-    /// A catalog cannot be used.
-    #[error(transparent)]
-    Catalog(CatalogError),
     /// The store cannot be read.
     #[error("cannot read the store")]
     Store(#[source] StoreError),
@@ -214,7 +211,10 @@ fn parts(
 ) -> Result<Parts, StartError> {
     let authority =
         Authority::load(&settings.pki_dir(), env.random()).map_err(StartError::Authority)?;
-    let catalogs = Catalogs::load(&settings.catalog_dir).map_err(StartError::Catalog)?;
+    let catalogs = Catalogs::load(&settings.catalog_dir);
+    for broken in catalogs.broken() {
+        tracing::error!(file = %broken.error.path().display(), error = %broken, "changes of a catalog's tenants are refused until its file is corrected");
+    }
     let registries = Registries::new(settings.registries.clone(), env.clock().clone());
     Ok(Parts {
         env,

@@ -179,6 +179,32 @@ async fn another_text_is_kept_at_most_once_and_not_by_a_dry_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_catalog_is_told_and_only_its_tenants_are_refused() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let folder = fleet.world.settings.catalog_dir.clone();
+    let good = std::fs::read_to_string(folder.join("test.yaml")).unwrap();
+    std::fs::write(folder.join("other.yaml"), "catalog: other\nregistry: [\n").unwrap();
+    fleet.restart().await;
+    let request = v1::StatusRequest { tenant: String::new() };
+    let status = fleet.operator.get_status(request).await.unwrap().into_inner();
+    assert_eq!(status.broken_catalogs.len(), 1);
+    assert!(status.broken_catalogs[0].starts_with("catalog other cannot be used: "));
+    assert_eq!(set_version(&mut fleet.operator, "voice", "2", "").await.unwrap().revision, 2);
+    let other =
+        SPEC.replace("tenant: acme", "tenant: beta").replace("catalog: test", "catalog: other");
+    let refused = apply(&mut fleet.operator, &other).await.unwrap_err();
+    assert!(problems(&refused)[0].message.contains("catalog other cannot be used: "), "{refused}");
+    // Now the catalog of acme is the broken one: what runs is kept.
+    std::fs::write(folder.join("other.yaml"), good.replace("catalog: test", "catalog: other"))
+        .unwrap();
+    std::fs::write(folder.join("test.yaml"), "").unwrap();
+    fleet.restart().await;
+    let refused = set_version(&mut fleet.operator, "voice", "3", "").await.unwrap_err();
+    assert!(problems(&refused)[0].message.contains("catalog test cannot be used: "), "{refused}");
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_mistakes_are_reported_together_with_their_places_and_change_nothing() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let wrong = SPEC

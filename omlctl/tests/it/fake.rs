@@ -159,7 +159,7 @@ impl Fleet for Scripted {
         let waiting = Verdict { outcome: ChangeOutcome::Waiting.into(), ..Verdict::default() };
         let mut progress: Vec<ChangeProgress> = statuses
             .into_iter()
-            .map(|StatusReply { now_ms, tenants }| ChangeProgress {
+            .map(|StatusReply { now_ms, tenants, .. }| ChangeProgress {
                 now_ms,
                 status: tenants.into_iter().next(),
                 verdict: Some(waiting.clone()),

@@ -185,7 +185,7 @@ pub(crate) fn status(seconds: u64, rollout: Rollout, asterisk: InstanceReport) -
     ];
     let tenant =
         TenantStatus { tenant: "acme".into(), revision: rollout.to, rollout: Some(rollout), nodes };
-    StatusReply { now_ms, tenants: vec![tenant] }
+    StatusReply { now_ms, tenants: vec![tenant], ..StatusReply::default() }
 }
 
 /// A rollout from revision 7 to 8 in this state.

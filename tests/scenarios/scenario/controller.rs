@@ -81,7 +81,7 @@ impl Controller {
         records.commit(epoch).await.expect("the store is empty");
         let loaded = run::operations(Parts {
             records,
-            catalogs: Catalogs::load(Path::new(CATALOGS)).expect("the catalogs can be read"),
+            catalogs: Catalogs::load(Path::new(CATALOGS)),
             registries: registries(registry, env.clock().clone()),
             authority: authority.expect("a key can be made"),
             env,
