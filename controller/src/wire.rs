@@ -74,6 +74,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         changes,
         tenant: changed.tenant.to_string(),
         text_changed: changed.text_changed,
+        new_tenant: changed.new_tenant,
     }
 }
 

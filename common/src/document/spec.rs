@@ -179,9 +179,6 @@ fn read_components(
     problems: &mut Problems,
 ) -> BTreeMap<ComponentName, ComponentSpec> {
     let entries = place.entries::<ComponentName>(problems);
-    if entries.is_empty() && problems.0.is_empty() {
-        problems.push(place.problem("a tenant needs at least one component"));
-    }
     if entries.len() > COMPONENTS_MAX {
         let count = entries.len();
         let message =

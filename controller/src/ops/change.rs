@@ -85,20 +85,26 @@ impl Changes {
         let planned = self.plan(draft, answers).await?;
         if let Some(revision) = planned.already_in_effect()? {
             let draft = planned.draft;
+            context.check_revision(&draft.tenant, revision)?;
             let text_changed = draft.has_new_text();
             if text_changed && !context.dry_run {
                 self.commit_text(&draft, revision, request, context).await?;
             }
             let (tenant, changes) = (draft.tenant, Vec::new());
-            return Ok(ChangeResult { tenant, revision, changed: false, text_changed, changes });
+            let (changed, new_tenant) = (false, false);
+            let result =
+                ChangeResult { tenant, revision, changed, text_changed, new_tenant, changes };
+            return Ok(result);
         }
+        context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         failpoint::reach("C2");
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;
         }
         let Planned { draft, plan, changes, .. } = planned;
-        let (tenant, revision) = (draft.tenant, plan.revision);
-        Ok(ChangeResult { tenant, revision, changed: true, text_changed: false, changes })
+        let (tenant, revision, new_tenant) = (draft.tenant, plan.revision, draft.head.is_none());
+        let (changed, text_changed) = (true, false);
+        Ok(ChangeResult { tenant, revision, changed, text_changed, new_tenant, changes })
     }
 
     /// Returns the reply to a change that was already made with this operation id.
@@ -121,8 +127,8 @@ impl Changes {
             Some(_) | None => Vec::new(),
         };
         let (tenant, revision, text_changed) = (tenant.clone(), made.revision, made.text_only);
-        let changed = !text_changed;
-        Ok(Some(ChangeResult { tenant, revision, changed, text_changed, changes }))
+        let (changed, new_tenant) = (!text_changed, revision == next_revision(None));
+        Ok(Some(ChangeResult { tenant, revision, changed, text_changed, new_tenant, changes }))
     }
 
     async fn plan(&self, mut draft: Draft, answers: &Answers) -> Result<Planned> {

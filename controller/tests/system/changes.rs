@@ -179,6 +179,25 @@ async fn another_text_is_kept_at_most_once_and_not_by_a_dry_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_made_is_what_the_operator_has_seen() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let mut apply = async |spec_yaml: &str, if_revision: u64| {
+        let options = Some(v1::ChangeOptions { if_revision, ..Default::default() });
+        let request = v1::ApplyRequest { spec_yaml: spec_yaml.to_owned(), options };
+        fleet.operator.apply(request).await.map(tonic::Response::into_inner)
+    };
+    let other = SPEC.replace("web: \"1\"", "web: \"2\"");
+    let outdated = apply(&other, 1).await.unwrap_err();
+    assert_eq!(problems(&outdated)[0].path, "if_revision");
+    assert_eq!(apply(&other, 2).await.unwrap().revision, 2);
+    // The dry run saw that nothing would change, and then somebody changed it back.
+    assert_eq!(apply(SPEC, 3).await.unwrap().revision, 3);
+    assert_eq!(problems(&apply(&other, 2).await.unwrap_err())[0].path, "if_revision");
+    let same = apply(SPEC, 3).await.unwrap();
+    assert_eq!((same.revision, same.changed), (3, false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_catalog_is_told_and_only_its_tenants_are_refused() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let folder = fleet.world.settings.catalog_dir.clone();

@@ -137,6 +137,7 @@ pub(crate) fn upgrade() -> ChangeReply {
         revision: 8,
         changed: true,
         text_changed: false,
+        new_tenant: false,
         tenant: "acme".into(),
         changes: vec![Change {
             kind: ChangeKind::Replace.into(),

@@ -169,6 +169,7 @@ impl Controller {
             op_id: None,
             dry_run: false,
             why: String::new(),
+            if_revision: None,
         };
         self.ops.changes.make(request, &context).await
     }
