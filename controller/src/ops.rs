@@ -139,10 +139,10 @@ impl Ops {
                 presence,
                 catalogs,
             },
-            operators: Operators::new(env, records.clone(), authority),
+            operators: Operators::new(env.clone(), records.clone(), authority),
             tenants,
             own_certificates,
-            audit: AuditTrail::new(records),
+            audit: AuditTrail::new(env, records),
             revoked,
         }
     }

@@ -152,6 +152,7 @@ pub async fn start(
         running.tasks.spawn(drive(task, count));
     }
     running.tasks.spawn(ops.audit.clone().keep_bounded());
+    running.tasks.spawn(ops.audit.clone().keep_refusals());
     let (acceptor, connections) = Acceptor::new(main, ports.main, Limits::default());
     running.ports.spawn(acceptor.run());
     let shutdown = running.shutdown.signal();
@@ -234,7 +235,7 @@ fn server(env: &Env, ops: &Ops, calls_max: u32) -> Server<Stack<Policy, Identity
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .max_concurrent_streams(Some(calls_max))
         .timeout(CALL_LIMIT)
-        .layer(Policy::new(env.clone(), Arc::clone(&ops.revoked)))
+        .layer(Policy::new(env.clone(), Arc::clone(&ops.revoked), ops.audit.refused().clone()))
 }
 
 async fn serve(
@@ -263,6 +264,7 @@ impl Running {
         let joining = EnrollmentServer::new(EnrollmentApi::new(
             self.ops.nodes.clone(),
             self.ops.tokens.clone(),
+            self.ops.audit.refused().clone(),
         ));
         let router = server(env, &self.ops, ENROLLMENT_CALLS_MAX)
             .max_connection_age(ENROLLMENT_AGE)
@@ -284,5 +286,6 @@ impl Running {
             tracing::warn!("shutdown timed out");
         }
         self.ports.shutdown().await;
+        self.ops.audit.write_refusals().await;
     }
 }

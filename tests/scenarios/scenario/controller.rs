@@ -97,7 +97,7 @@ impl Controller {
         }
         let (connections, incoming) = mpsc::unbounded_channel();
         let router = Server::builder()
-            .layer(Policy::new(policy_env, Arc::clone(&ops.revoked)))
+            .layer(Policy::new(policy_env, Arc::clone(&ops.revoked), ops.audit.refused().clone()))
             .add_service(run::agents(&ops, shutdown.signal()))
             .add_service(run::operators(&ops, shutdown.signal()));
         let incoming = UnboundedReceiverStream::new(incoming).map(Ok::<_, io::Error>);
