@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
+use oml_daemon::failpoint;
 use oml_proto::v1::agent_server::AgentServer;
 use oml_proto::v1::enrollment_server::EnrollmentServer;
 use oml_proto::v1::fleet_server::FleetServer;
@@ -149,7 +150,7 @@ pub async fn start(
     for task in tasks {
         let count = Arc::new(TaskCounters::default());
         counters.insert(task.name(), Arc::clone(&count));
-        running.tasks.spawn(drive(task, count));
+        running.tasks.spawn(failpoint::carry(task.name(), drive(task, count)));
     }
     running.tasks.spawn(ops.audit.clone().keep_bounded());
     running.tasks.spawn(ops.audit.clone().keep_refusals());

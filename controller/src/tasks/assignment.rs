@@ -12,7 +12,8 @@ use oml_common::document::plan::Plan;
 use oml_common::id::{RevisionNumber, TenantId};
 
 use self::followed::{FollowedSources, Source};
-use super::{Nudges, Task, Trigger};
+use super::each::Each;
+use super::{Nudges, Passed, Task, Trigger};
 use crate::ops::node_id::NodeId;
 use crate::ops::tenants::Tenants;
 use crate::ops::{OpsError, Result};
@@ -29,13 +30,14 @@ pub struct AssignmentTask {
     tenants: Tenants,
     epoch: u64,
     followed: Mutex<FollowedSources>,
+    each: Each,
 }
 
 impl AssignmentTask {
     /// Makes the task that keeps assignments up to date.
     #[must_use]
     pub fn new(records: Records, tenants: Tenants, epoch: u64) -> Self {
-        Self { records, tenants, epoch, followed: Mutex::default() }
+        Self { records, tenants, epoch, followed: Mutex::default(), each: Each::default() }
     }
 
     async fn update(
@@ -109,15 +111,17 @@ impl AssignmentTask {
     /// Brings the assignment of one node up to date, if a pass has to look at it.
     async fn follow(
         &self,
-        node: NodeId,
+        node: &NodeId,
         target: Option<&Entry<Target>>,
         trigger: Trigger,
     ) -> Result<()> {
         let source = self.source(&node.tenant, target).await?;
-        if !self.followed().needs_look(&node, source, trigger) {
+        if !self.followed().needs_look(node, source, trigger) {
             return Ok(());
         }
-        match self.update(&node, target, source).await {
+        // Until it is up to date, every pass has to look at it.
+        self.followed().forget(node);
+        match self.update(node, target, source).await {
             // The node keeps what it has. A resync says so again.
             Err(OpsError::UnreadablePlan(error)) => {
                 tracing::error!(tenant = %node.tenant, node = %node.name, %error, "a node keeps its assignment");
@@ -127,7 +131,7 @@ impl AssignmentTask {
             }
             updated => updated?,
         }
-        self.followed().record(node, source);
+        self.followed().record(node.clone(), source);
         Ok(())
     }
 
@@ -153,7 +157,7 @@ impl Task for AssignmentTask {
         Nudges { stored, presence: None }
     }
 
-    async fn pass(&self, trigger: Trigger) -> Result<()> {
+    async fn pass(&self, trigger: Trigger) -> Result<Passed> {
         let records = &self.records;
         let LossyList { entries, damaged } = records.list_lossy(&keys::all_targets()).await?;
         let targets: BTreeMap<_, _> = entries.into_iter().collect();
@@ -162,17 +166,12 @@ impl Task for AssignmentTask {
         // has.
         let present =
             nodes.iter().filter(|(rest, node)| node.value.is_enrolled() && !damaged.contains(rest));
-        let mut failure = None;
+        let mut round = self.each.begin();
         for (rest, _) in present {
             let Some(node) = NodeId::of_key(rest) else { continue };
-            match self.follow(node, targets.get(rest), trigger).await {
-                Ok(()) => {}
-                Err(OpsError::Store(error)) if error.is_conflict() => {
-                    failure = Some(OpsError::Busy)
-                }
-                Err(error) => failure = Some(error),
-            }
+            let target = targets.get(rest);
+            round.look(rest, || self.follow(&node, target, trigger)).await;
         }
-        failure.map_or(Ok(()), Err)
+        Ok(round.end())
     }
 }

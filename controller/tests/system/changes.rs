@@ -1,9 +1,10 @@
 //! Tests of changes of a tenant.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use oml_common::text::problem::Problem;
+use oml_daemon::failpoint::{Crashes, simulate};
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
 use oml_proto::v1::fleet_client::FleetClient;
@@ -426,6 +427,34 @@ async fn damaged_records_of_one_tenant_affect_no_other_tenant_and_remove_nothing
     })
     .await;
     drop(agent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decisions_that_panic_for_one_tenant_or_node_slow_no_other_and_are_tried_again() {
+    let is_planted = Arc::new(AtomicBool::new(true));
+    let planted = Arc::clone(&is_planted);
+    let crashes: Crashes = Arc::new(move |_, place, name| {
+        place == "C9" && name.starts_with("zephyr") && planted.load(Ordering::SeqCst)
+    });
+    simulate(crashes, async move {
+        let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+        let host = enroll(&fleet.world, "zephyr", "data", "z").await;
+        let agent = Agent::start(&fleet.world, host, Arc::clone(&fleet.log)).await;
+        let spec = "tenant: zephyr\ncatalog: test\ncomponents: {db: \"1\"}\n";
+        apply(&mut fleet.operator, spec).await.unwrap();
+        for version in 2..=4 {
+            set_version(&mut fleet.operator, "voice", &version.to_string(), "").await.unwrap();
+            until_rollout(&mut fleet.operator, version, RolloutState::Completed).await;
+        }
+        let rollout = |status: &v1::TenantStatus| status.rollout.as_ref().unwrap().state();
+        let stuck = until(&mut fleet.operator, "zephyr", |_| true).await;
+        assert_eq!(rollout(&stuck), RolloutState::Progressing);
+        is_planted.store(false, Ordering::SeqCst);
+        until(&mut fleet.operator, "zephyr", |status| rollout(status) == RolloutState::Completed)
+            .await;
+        drop(agent);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
