@@ -102,9 +102,13 @@ fn begin(out: &Path) -> Result<WholeFile> {
 
 fn unwritable(out: &Path) -> impl Fn(io::Error) -> AdminError {
     let path = out.to_owned();
-    move |source| match source.kind() {
-        io::ErrorKind::AlreadyExists => AdminError::OutExists { path: path.clone() },
-        _ => AdminError::Out { path: path.clone(), source },
+    move |source| {
+        let path = path.clone();
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            AdminError::OutExists { path }
+        } else {
+            AdminError::Out { path, source }
+        }
     }
 }
 
