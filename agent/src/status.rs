@@ -11,7 +11,7 @@ use oml_common::document::status::Health;
 use oml_common::document::{self, ReadError};
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_common::time::{Span, Timestamp};
 use tokio::sync::watch;
 use tracing::warn;

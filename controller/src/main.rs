@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use oml_common::text::error::chain;
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_daemon::env::Env;
 use oml_daemon::log;
 use oml_daemon::tls::OperatorName;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_daemon::tls::JoinToken;
 use oml_proto::v1;
 use oml_proto::v1::enrollment_server::Enrollment;

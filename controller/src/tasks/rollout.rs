@@ -14,10 +14,10 @@ use super::each::Each;
 use super::{Nudges, Passed, Task, Trigger};
 use crate::ops::reader::StatusReader;
 use crate::ops::snapshot::TenantSnapshot;
-use crate::ops::{OpsError, Result};
+use crate::ops::Result;
 use crate::records::values::Target;
 use crate::records::{Batch, Records, if_unchanged, keys};
-use crate::store::{COMMIT_WRITES_MAX, Expect, StoreError};
+use crate::store::{COMMIT_WRITES_MAX, Expect};
 
 // A commit also contains the rollout, the head, the outcome and an audit record.
 const _: () = assert!(MOVES_MAX + 4 <= COMMIT_WRITES_MAX, "a step fits into one commit");
@@ -42,11 +42,7 @@ impl RolloutTask {
             Ok(Some(snapshot)) => snapshot,
             Ok(None) => return Ok(()),
             // These last until the operator acts; a resync says so again.
-            Err(OpsError::UnreadablePlan(error)) => {
-                tracing::error!(%tenant, %error, "a rollout cannot go on");
-                return Ok(());
-            }
-            Err(OpsError::Store(error @ StoreError::NeedsNewer { .. })) => {
+            Err(error) if error.needs_newer_controller() => {
                 tracing::error!(%tenant, %error, "a rollout cannot go on");
                 return Ok(());
             }

@@ -29,8 +29,8 @@ pub struct Content {
 }
 
 impl Content {
-    /// Returns how instances are removed that the node should no longer run. A controller of
-    /// release 0.1.0 writes it beside each instance only, so an emptied node has none.
+    /// Returns how instances are removed that the node should no longer run. If only a later
+    /// release can read that policy, it is that of an instance that stays.
     #[must_use]
     pub fn removal_policy(&self) -> Option<ChangePolicy> {
         let policy = self.policy.as_ref().and_then(TenantPolicy::value);

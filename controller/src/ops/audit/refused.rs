@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_common::time::Timestamp;
 
 use super::REFUSED;
