@@ -85,7 +85,7 @@ pub fn show_agent(paths: &Paths, now: Timestamp) -> Result<String, StatusError> 
             ago(last)
         )),
         Life::Stopped { last } => lines.push(format!(
-            "the agent does not run since {} ago; start it with systemctl start omlagent; what follows is what it found before",
+            "the agent does not run; it was last active {} ago; start it with systemctl start omlagent; what follows is what it found then",
             ago(last)
         )),
         Life::Runs { .. } | Life::Unknown => {}

@@ -1,8 +1,6 @@
 //! Asks a person before something is removed or made that may be a mistake.
 
-use std::io::{self, BufRead, IsTerminal as _, Write as _};
-
-use oml_common::text::printable::printable_lines;
+use std::io::{self, BufRead, IsTerminal as _, Write};
 
 use crate::error::CommandError;
 use crate::output::print_note;
@@ -20,16 +18,17 @@ pub(crate) fn confirm(summary: &str, option: &str) -> Result<(), CommandError> {
             "nothing was changed, because there is no terminal to ask whether that is meant (add {option} if it is)"
         )));
     }
-    if ask(&mut io::stdin().lock())? { Ok(()) } else { Err(CommandError::Cancelled) }
+    let is_yes = ask(&mut io::stdin().lock(), &mut io::stderr().lock())?;
+    if is_yes { Ok(()) } else { Err(CommandError::Cancelled) }
 }
 
 /// Asks for yes or no. The end of the input and an empty line are a no.
-fn ask(answers: &mut impl BufRead) -> Result<bool, CommandError> {
+fn ask(answers: &mut impl BufRead, questions: &mut impl Write) -> Result<bool, CommandError> {
+    let mut question = "continue? [y/N] ";
     loop {
-        // If standard error is closed, nobody reads the question, and the answer is no.
-        let mut err = io::stderr().lock();
-        let asked = write!(err, "{}", printable_lines("continue? [y/N] "));
-        if asked.and_then(|()| err.flush()).is_err() {
+        // If the question cannot be written, nobody reads it, and the answer is no.
+        let asked = questions.write_all(question.as_bytes());
+        if asked.and_then(|()| questions.flush()).is_err() {
             return Ok(false);
         }
         let mut line = String::new();
@@ -38,7 +37,7 @@ fn ask(answers: &mut impl BufRead) -> Result<bool, CommandError> {
             "y" | "yes" => return Ok(true),
             "" | "n" | "no" => return Ok(false),
             _ if read == 0 => return Ok(false),
-            _ => print_note("answer y or n"),
+            _ => question = "answer y or n: ",
         }
     }
 }
@@ -59,7 +58,9 @@ mod tests {
             ("what", false),
         ];
         for (typed, goes_on) in cases {
-            assert_eq!(ask(&mut typed.as_bytes()).unwrap(), goes_on, "{typed:?}");
+            let mut asked = Vec::new();
+            assert_eq!(ask(&mut typed.as_bytes(), &mut asked).unwrap(), goes_on, "{typed:?}");
+            assert!(asked.starts_with(b"continue? [y/N] "), "{typed:?}");
         }
     }
 }

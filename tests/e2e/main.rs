@@ -12,6 +12,7 @@ mod contract;
 mod crashes;
 mod drain;
 mod drift;
+mod mistakes;
 mod omlctl;
 mod pool;
 mod preflight;
@@ -67,6 +68,7 @@ fn cases() -> Vec<Case> {
     cases.extend(registry::CASES);
     cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);
+    cases.extend(mistakes::CASES);
     cases.extend(security::CASES);
     cases.extend(units::CASES);
     cases

@@ -36,8 +36,8 @@ fn a_stopped_agent_is_told_with_the_time_since_when() {
     assert_eq!(
         told(300_000),
         format!(
-            "{enrol}the agent does not run since 4m 0s ago; start it with systemctl start omlagent; \
-             what follows is what it found before\n"
+            "{enrol}the agent does not run; it was last active 4m 0s ago; start it with systemctl \
+             start omlagent; what follows is what it found then\n"
         )
     );
 }

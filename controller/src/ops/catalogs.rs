@@ -23,7 +23,8 @@ pub struct Catalogs {
 /// A file that cannot be used as a catalog.
 #[derive(Debug)]
 pub struct BrokenCatalog {
-    /// The name that the file gives to its catalog or, if it gives none, its own name.
+    /// The name that the file gives to its catalog or, if it gives none, its own name. There is
+    /// none if another file has a catalog of that name that can be used.
     pub name: Option<CatalogName>,
     pub error: CatalogError,
 }
@@ -119,6 +120,10 @@ impl Catalogs {
                 let error = CatalogError::Twice { path, first: first.clone(), name: name.clone() };
                 BrokenCatalog { name: Some(name.clone()), error }
             }));
+        }
+        // A broken copy of a catalog does not mean that the catalog cannot be used.
+        for broken in &mut read.broken {
+            broken.name.take_if(|name| read.catalogs.contains_key(name));
         }
         read
     }

@@ -12,9 +12,9 @@ use oml_daemon::failpoint;
 
 use super::each::Each;
 use super::{Nudges, Passed, Task, Trigger};
+use crate::ops::Result;
 use crate::ops::reader::StatusReader;
 use crate::ops::snapshot::TenantSnapshot;
-use crate::ops::Result;
 use crate::records::values::Target;
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};

@@ -93,6 +93,16 @@ fn of_two_catalogs_of_one_name_none_counts() {
 }
 
 #[test]
+fn a_broken_copy_of_a_catalog_is_told_and_the_catalog_counts() {
+    let text = "catalog: good\nregistry: [\n";
+    let (folder, catalogs) = loaded(|folder| fs::write(folder.join("copy.yaml"), text).unwrap());
+    let told = told(&folder, &catalogs);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("a catalog cannot be used: DIR/copy.yaml is not a"), "{told:?}");
+    assert!(catalogs.of(&spec("good")).is_ok());
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_told() {
     let folder = TempDir::new().unwrap();
     let catalogs = Catalogs::load(&folder.path().join("none"));
