@@ -108,7 +108,8 @@ struct State {
     running: BTreeMap<Id, Running>,
     /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
-    drifts: BTreeMap<ComponentName, Drift>,
+    /// What drifted, with the workload that it belongs to.
+    drifts: BTreeMap<ComponentName, (ContentHash, Drift)>,
     errors: BTreeMap<&'static str, String>,
     usage: HostUsage,
     wake_at: Option<Timestamp>,

@@ -120,8 +120,13 @@ pub(crate) async fn make(
     if reply.new_tenant {
         print_note(&format!("{} is a new tenant", reply.tenant));
     }
-    if output.format == Format::Table && !reply.changes.is_empty() {
-        output.text(&view::changes(output, &reply.changes))?;
+    if output.format == Format::Table {
+        if !reply.changes.is_empty() {
+            output.text(&view::changes(output, &reply.changes))?;
+        }
+        for line in &reply.settings {
+            output.text(line)?;
+        }
     }
     let ended = wait_if_needed(target, output, controller, &reply, args).await;
     if output.format != Format::Table {

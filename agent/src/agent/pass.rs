@@ -219,7 +219,7 @@ impl Agent {
         let update = self.state.updates.get(component);
         if is_drift(&work.step, current.as_ref(), desired.as_ref(), update) {
             let drift = Drift { at: self.host.clock.now(), found: reason.to_owned() };
-            self.state.drifts.insert(component.clone(), drift);
+            self.state.drifts.extend(current.map(|hash| (component.clone(), (hash, drift))));
         }
     }
 

@@ -37,7 +37,7 @@ impl Agent {
     ) {
         let mut instances = report(self.input(observed), decisions);
         for (name, instance) in &mut instances {
-            add_drift(instance, self.state.drifts.get(name));
+            add_drift(instance, self.drift(name));
         }
         let assignment = self.state.assignment.as_deref();
         let next = Report {
@@ -54,6 +54,14 @@ impl Agent {
             *last = Arc::new(next);
             is_visible
         });
+    }
+
+    /// Returns what the loop found to have drifted. It is forgotten with the workload: of a
+    /// version that does not run any more it tells nothing.
+    fn drift(&self, component: &ComponentName) -> Option<&Drift> {
+        let (hash, drift) = self.state.drifts.get(component)?;
+        let document = self.state.documents.get(component)?;
+        (document.workload.hash == *hash).then_some(drift)
     }
 
     fn errors(&self) -> Vec<String> {

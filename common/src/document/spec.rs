@@ -246,8 +246,8 @@ fn read_rollout(place: &Place<'_>, problems: &mut Problems) -> RolloutSpec {
     let default = RolloutSpec::default();
     let Some(mut fields) = Fields::open(place, problems) else { return default };
     let deadlines =
-        [("wait", OnDeadline::Wait), ("abort", OnDeadline::Abort), ("cut", OnDeadline::Cut)];
-    let failures = [("rollback", OnFailure::Rollback), ("pause", OnFailure::Pause)];
+        [OnDeadline::Wait, OnDeadline::Abort, OnDeadline::Cut].map(|word| (word.as_str(), word));
+    let failures = [OnFailure::Rollback, OnFailure::Pause].map(|word| (word.as_str(), word));
     let max_parallel = fields.get("max_parallel").and_then(|p| p.number(1..=1000, problems));
     let spec = RolloutSpec {
         max_parallel: max_parallel

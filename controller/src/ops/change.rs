@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oml_common::decide::change::already_in_effect;
-use oml_common::decide::diff::diff;
+use oml_common::decide::diff::{diff, strategy};
 use oml_common::decide::head::{after_change, next_revision};
 use oml_common::decide::plan::{self, ImageName, NodeFacts};
 use oml_common::decide::rollout::Begin;
@@ -91,11 +91,8 @@ impl Changes {
             if text_changed && !context.dry_run {
                 self.commit_text(&draft, revision, request, context).await?;
             }
-            let (tenant, changes) = (draft.tenant, Vec::new());
-            let (changed, new_tenant) = (false, false);
-            let result =
-                ChangeResult { tenant, revision, changed, text_changed, new_tenant, changes };
-            return Ok(result);
+            let nothing = ChangeResult::nothing(draft.tenant, revision);
+            return Ok(ChangeResult { text_changed, ..nothing });
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         failpoint::reach("C2");
@@ -103,9 +100,10 @@ impl Changes {
             self.commit_change(&planned, request, context).await?;
         }
         let Planned { draft, plan, changes, .. } = planned;
-        let (tenant, revision, new_tenant) = (draft.tenant, plan.revision, draft.head.is_none());
-        let (changed, text_changed) = (true, false);
-        Ok(ChangeResult { tenant, revision, changed, text_changed, new_tenant, changes })
+        let settings = strategy(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
+        let new_tenant = draft.head.is_none();
+        let nothing = ChangeResult::nothing(draft.tenant, plan.revision);
+        Ok(ChangeResult { changed: true, new_tenant, changes, settings, ..nothing })
     }
 
     /// Returns the reply to a change that was already made with this operation id.
@@ -127,9 +125,10 @@ impl Changes {
             Some(revision) if !made.text_only => revision.changes.clone(),
             Some(_) | None => Vec::new(),
         };
-        let (tenant, revision, text_changed) = (tenant.clone(), made.revision, made.text_only);
-        let (changed, new_tenant) = (!text_changed, revision == next_revision(None));
-        Ok(Some(ChangeResult { tenant, revision, changed, text_changed, new_tenant, changes }))
+        let (changed, text_changed) = (!made.text_only, made.text_only);
+        let new_tenant = made.revision == next_revision(None);
+        let nothing = ChangeResult::nothing(tenant.clone(), made.revision);
+        Ok(Some(ChangeResult { changed, text_changed, new_tenant, changes, ..nothing }))
     }
 
     async fn plan(&self, mut draft: Draft, answers: &Answers) -> Result<Planned> {

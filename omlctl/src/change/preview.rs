@@ -59,7 +59,9 @@ fn summary(tenant: &str, removed: &[&Change]) -> String {
     let count = counted(removed.len().try_into().unwrap_or(u64::MAX), "instances");
     let mut lines = vec![format!("this removes {count} from {tenant}:")];
     let line = |change: &&Change| {
-        format!("  {} {} {}", change.node, change.component, change.from).trim_end().to_owned()
+        let Change { node, component, from, note, .. } = change;
+        let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+        format!("{}{note}", format!("  {node} {component} {from}").trim_end())
     };
     lines.extend(removed.iter().take(LINES_MAX).map(line));
     if removed.len() > LINES_MAX {

@@ -12,6 +12,7 @@ fn shortened() -> ChangeReply {
     let removed = Change {
         kind: ChangeKind::Remove.into(),
         to: String::new(),
+        note: "not drained: calls through it are cut".to_owned(),
         ..upgrade().changes.remove(0)
     };
     ChangeReply { changes: vec![removed], ..upgrade() }
@@ -36,7 +37,7 @@ fn a_shortened_file_is_refused_where_nobody_can_be_asked() {
         assert_eq!(ran.code, 2);
         assert_eq!(
             ran.stderr,
-            "this removes 1 instance from acme:\n  voice-1 asterisk 230204.01\n\
+            "this removes 1 instance from acme:\n  voice-1 asterisk 230204.01 (not drained: calls through it are cut)\n\
              error: nothing was changed, because there is no terminal to ask whether that is meant \
              (add --prune if it is)\n"
         );

@@ -138,6 +138,7 @@ pub(crate) fn upgrade() -> ChangeReply {
         changed: true,
         text_changed: false,
         new_tenant: false,
+        settings: Vec::new(),
         tenant: "acme".into(),
         changes: vec![Change {
             kind: ChangeKind::Replace.into(),

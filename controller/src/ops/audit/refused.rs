@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use oml_common::text::printable::printable;
+use oml_common::text::printable::{printable, shortened};
 use oml_common::time::Timestamp;
 
 use super::REFUSED;
@@ -32,8 +32,7 @@ struct Counts {
 impl RefusedCalls {
     /// Counts a refused call: who made it, which one, and why it was refused.
     pub fn note(&self, who: &str, call: &str, why: &str) {
-        let why: String = why.chars().take(REASON_CHARS_MAX).collect();
-        let what = format!("{}: {}", printable(call), printable(&why));
+        let what = format!("{}: {}", printable(call), printable(&shortened(why, REASON_CHARS_MAX)));
         let mut counts = self.counts();
         let line = (printable(who), what);
         if counts.told.len() < LINES_MAX || counts.told.contains_key(&line) {

@@ -92,6 +92,17 @@ pub struct ChangeResult {
     pub new_tenant: bool,
     /// The differences on the nodes; empty if only the text of the specification differs.
     pub changes: Vec<Change>,
+    /// A line for every setting that changes how the rollout goes through the nodes.
+    pub settings: Vec<String>,
+}
+
+impl ChangeResult {
+    /// The result of a request that changes nothing of the tenant's current revision.
+    pub(super) fn nothing(tenant: TenantId, revision: RevisionNumber) -> Self {
+        let (changes, settings) = (Vec::new(), Vec::new());
+        let (changed, text_changed, new_tenant) = (false, false, false);
+        Self { tenant, revision, changed, text_changed, new_tenant, changes, settings }
+    }
 }
 
 impl ChangeRequest {
