@@ -13,6 +13,8 @@ pub(crate) struct Container {
     pub(crate) status: String,
     pub(crate) started: String,
     pub(crate) image: String,
+    /// The settings that `docker update` can change.
+    pub(crate) settings: String,
 }
 
 /// A unit as systemd shows it.
@@ -30,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) units: Vec<Unit>,
     /// What the port of every component answers.
     pub(crate) answers: Vec<String>,
+    /// Whether each unit has a drop-in of somebody else.
+    pub(crate) has_drop_in: Vec<bool>,
     pub(crate) agent_runs: bool,
     pub(crate) free_kib: u64,
 }
@@ -38,7 +42,7 @@ pub(crate) struct Facts {
 const SCRIPT: &str = "\
 if ids=$(timeout 5 docker ps -aq --no-trunc 2>/dev/null); then
   echo engine up
-  [ -z \"$ids\" ] || docker inspect -f 'container {{.Id}} {{.Name}} {{.State.Status}} {{.State.StartedAt}} {{.Image}}' $ids
+  [ -z \"$ids\" ] || docker inspect -f 'container {{.Id}} {{.Name}} {{.State.Status}} {{.State.StartedAt}} {{.Image}} {{.HostConfig.Memory}}/{{.HostConfig.RestartPolicy.Name}}' $ids
 fi
 unit() { echo unit $1 $(systemctl show -P LoadState $1) $(systemctl show -P ActiveState $1); }
 answer() { echo answer $1 $(curl -s -m 2 http://127.0.0.1:$1/); }
@@ -50,18 +54,21 @@ echo free $(df -k --output=avail /var/lib/docker | tail -1)
 pub(crate) fn observe(host: &Host) -> Result<Facts> {
     let mut script = SCRIPT.to_owned();
     for (_, _, unit, port) in COMPONENTS {
-        script += &format!("unit {unit}\nanswer {port}\n");
+        let drop_ins = format!("/etc/systemd/system/{unit}.d");
+        script +=
+            &format!("unit {unit}\nanswer {port}\n[ ! -d {drop_ins} ] || echo drop-in {unit}\n");
     }
     // A container may vanish between the list and its inspection; the next look is whole again.
     let text = host.exec(&["sh", "-c", &script])?.stdout;
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
     let containers = lines.iter().filter_map(|words| match words.as_slice() {
-        ["container", id, name, status, started, image] => Some(Container {
+        ["container", id, name, status, started, image, settings] => Some(Container {
             id: (*id).to_owned(),
             name: name.trim_start_matches('/').to_owned(),
             status: (*status).to_owned(),
             started: (*started).to_owned(),
             image: (*image).to_owned(),
+            settings: (*settings).to_owned(),
         }),
         _ => None,
     });
@@ -90,6 +97,10 @@ pub(crate) fn observe(host: &Host) -> Result<Facts> {
             .then(|| containers.collect()),
         units: COMPONENTS.iter().map(|(_, _, name, _)| unit(name).unwrap_or_default()).collect(),
         answers: COMPONENTS.iter().map(|(.., port)| answer(*port).unwrap_or_default()).collect(),
+        has_drop_in: COMPONENTS
+            .iter()
+            .map(|(_, _, name, _)| lines.iter().any(|words| words == &["drop-in", name]))
+            .collect(),
         agent_runs: unit("omlagent.service").is_some_and(|unit| unit.active == "active"),
         free_kib: free.context("read the free space")?,
     })

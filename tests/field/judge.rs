@@ -11,6 +11,8 @@ use crate::intent::{Intent, Stop};
 pub(crate) struct Desired {
     /// The id of the image of every component.
     pub(crate) images: Vec<String>,
+    /// The settings that the container of every component is made with.
+    pub(crate) settings: Vec<String>,
     /// What every component answers.
     pub(crate) answer: &'static str,
 }
@@ -68,8 +70,11 @@ fn wrong_component(
         return (!is_told).then(|| format!("the agent does not run and is {}", told["state"]));
     }
     if serves {
-        let is_told = phase == "ready" && health == "healthy";
-        return (!is_told).then(|| format!("{component} runs as desired, but is {shown}"));
+        if phase != "ready" || health != "healthy" {
+            return Some(format!("{component} runs as desired, but is {shown}"));
+        }
+        let is_told = !has_changes(facts, desired, place) || seen["drift"]["found"].is_string();
+        return (!is_told).then(|| format!("{component} was changed by hand, and nothing is told"));
     }
     let is_line = !reason.is_empty() && !reason.contains('\n');
     let is_true = causes(facts, intent, place)
@@ -80,6 +85,14 @@ fn wrong_component(
         let (unit, answer) = (&facts.units[place], &facts.answers[place]);
         format!("{component} does not run as desired ({container:?}, {unit:?}, answer {answer:?}), and is {shown}")
     })
+}
+
+/// Returns true if something on the host differs from what we wrote, and need not be put right while the
+/// component runs.
+fn has_changes(facts: &Facts, desired: &Desired, place: Place) -> bool {
+    let differs =
+        |container: &crate::facts::Container| container.settings != desired.settings[place];
+    facts.has_drop_in[place] || facts.named(COMPONENTS[place].1).is_some_and(differs)
 }
 
 /// Returns true if our own container runs under our name.

@@ -10,6 +10,7 @@ use crate::intent::{Intent, Stop};
 use crate::judge::{Desired, wrong};
 
 const IMAGE: &str = "sha256:good";
+const SETTINGS: &str = "0/no";
 
 fn container(name: &str, id: &str) -> Container {
     let text = str::to_owned;
@@ -19,6 +20,7 @@ fn container(name: &str, id: &str) -> Container {
         status: text("running"),
         started: text("then"),
         image: text(IMAGE),
+        settings: text(SETTINGS),
     }
 }
 
@@ -30,6 +32,7 @@ fn good_facts() -> Facts {
         containers: Some(containers.collect()),
         units: vec![unit; COMPONENTS.len()],
         answers: vec!["v1".to_owned(); COMPONENTS.len()],
+        has_drop_in: vec![false; COMPONENTS.len()],
         agent_runs: true,
         free_kib: u64::MAX,
     }
@@ -46,7 +49,8 @@ fn told(phase: &str, health: &str, reason: &str) -> Value {
 
 fn judged(facts: &Facts, intent: &Intent, told: &Value) -> Vec<String> {
     let images = vec![IMAGE.to_owned(); COMPONENTS.len()];
-    wrong(facts, intent, &Desired { images, answer: "v1" }, told)
+    let settings = vec![SETTINGS.to_owned(); COMPONENTS.len()];
+    wrong(facts, intent, &Desired { images, settings, answer: "v1" }, told)
 }
 
 /// Checks that the judge accepts what is true and finds what is not.
@@ -64,6 +68,12 @@ pub(crate) fn run() -> Result<()> {
     accepts(&facts, &intent, &ready)?;
     refuses(&facts, &intent, &told("unhealthy", "unhealthy", "does not answer"))?;
     refuses(&facts, &intent, &by_hand)?;
+    let mut changed = facts.clone();
+    changed.has_drop_in[0] = true;
+    refuses(&changed, &intent, &ready)?;
+    let mut drift = ready.clone();
+    drift["report"]["instances"]["first"]["drift"] = json!({"found": "it has a drop-in"});
+    accepts(&changed, &intent, &drift)?;
     let mut down = facts.clone();
     down.containers = Some(vec![container("oml-second", "second")]);
     down.answers[0].clear();
