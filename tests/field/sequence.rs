@@ -236,7 +236,7 @@ impl Sequence<'_> {
 
 /// A person takes care not to do to a container of somebody else what is meant for ours.
 const GUARD: &str = "\
-id=$(docker inspect -f '{{.Id}}' $C 2>/dev/null)
+id=$(docker inspect -f '{{.Id}}' $C 2>/dev/null || echo none)
 case \" $FOREIGN \" in
 *\" $id \"*) [ $ONLY = true ] || exit 99;;
 *) [ $ONLY = false ] || exit 99;;
