@@ -83,6 +83,15 @@ impl CatalogError {
     }
 }
 
+impl BrokenCatalog {
+    /// Whether the file should contain the catalog of this name. A file that was cut short may
+    /// give only a part of it.
+    fn should_be(&self, name: &CatalogName) -> bool {
+        let of_file = own_name(self.error.path());
+        [&self.name, &of_file].into_iter().any(|known| known.as_ref() == Some(name))
+    }
+}
+
 impl std::fmt::Display for BrokenCatalog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.name {
@@ -172,13 +181,13 @@ impl Catalogs {
         if let Some(catalog) = self.catalogs.get(name) {
             return Ok(catalog);
         }
-        let named = self.broken.iter().find(|broken| broken.name.as_ref() == Some(name));
-        if let Some(broken) = named {
+        if let Some(broken) = self.broken.iter().find(|broken| broken.should_be(name)) {
             let hint = format!(
                 "see omlcontroller catalog check {} on the controller's host, correct the file, and restart omlcontroller",
                 broken.error.path().display()
             );
-            return Err(spec.problem("catalog", broken.to_string()).hint(hint));
+            let message = format!("catalog {name} cannot be used: {}", broken.error.summary());
+            return Err(spec.problem("catalog", message).hint(hint));
         }
         let unnamed = self.broken.iter().find(|broken| broken.name.is_none());
         let because = unnamed.map(|broken| format!("; {broken}")).unwrap_or_default();

@@ -77,6 +77,18 @@ fn a_broken_file_is_told_by_the_name_that_it_gives_to_its_catalog() {
 }
 
 #[test]
+fn a_file_that_was_cut_within_its_name_is_told_by_its_own_name_too() {
+    let (_folder, catalogs) =
+        loaded(|folder| fs::write(folder.join("voice.yaml"), "catalog: vo").unwrap());
+    assert_eq!(catalogs.broken()[0].name.as_ref().map(AsRef::as_ref), Some("vo"));
+    for name in ["vo", "voice"] {
+        let refused = catalogs.of(&spec(name)).unwrap_err().to_string();
+        let expected = format!("line 2: catalog: catalog {name} cannot be used: ");
+        assert!(refused.starts_with(&expected), "{refused}");
+    }
+}
+
+#[test]
 fn of_two_catalogs_of_one_name_none_counts() {
     let (folder, catalogs) = loaded(|folder| {
         fs::write(folder.join("copy.yaml"), GOOD).unwrap();
