@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use oml_common::decide::drift::DriftLog;
 use oml_common::decide::reconcile::Busy;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::report::{HostUsage, Report};
-use oml_common::document::status::Drift;
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::text::error::chain;
 use oml_common::time::{ClockMark, Timestamp};
@@ -108,7 +108,7 @@ struct State {
     running: BTreeMap<Id, Running>,
     /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
-    drifts: BTreeMap<ComponentName, Drift>,
+    drifts: DriftLog,
     troubles: BTreeMap<&'static str, String>,
     usage: HostUsage,
     wake_at: Option<Timestamp>,

@@ -39,6 +39,9 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
         for (name, foreign) in &listing.foreign {
             instances.entry(name.clone()).or_default().foreign = Some(foreign.clone());
         }
+        for (name, differs) in &listing.differs {
+            instances.entry(name.clone()).or_default().differs.push(differs.clone());
+        }
     }
     let desired = sources.assignment.map(|assignment| &assignment.content.share.instances);
     for (name, desired) in desired.into_iter().flatten() {

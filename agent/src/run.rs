@@ -52,8 +52,9 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         passes: Arc::clone(&passes),
         alive: Box::new(say_alive),
     };
+    let tenant = identity.as_ref().map(|identity| identity.tenant.clone());
     let host = Host {
-        docker: Arc::new(Docker::new(paths.clone(), logins(&settings))),
+        docker: Arc::new(Docker::new(paths.clone(), logins(&settings), tenant)),
         systemd: Arc::new(Systemd::new(paths.clone())),
         paths: paths.clone(),
         clock: env.clock().clone(),

@@ -34,6 +34,9 @@ pub struct Listing {
     pub units: Vec<(ComponentName, ObservedUnit)>,
     /// The objects that have a desired name but not our mark, as noun phrases.
     pub foreign: Vec<(ComponentName, String)>,
+    /// What differs from what we wrote and is left as it is, each in a sentence: containers that
+    /// only bear our labels, and others' settings.
+    pub differs: Vec<(ComponentName, String)>,
     /// The images that are completely present.
     pub images: BTreeSet<Digest>,
 }

@@ -12,6 +12,7 @@ pub mod head;
 pub mod ineffective;
 pub mod observed;
 pub mod order;
+pub mod ownership;
 pub mod plan;
 pub mod reconcile;
 pub mod retention;

@@ -31,7 +31,7 @@ async fn closed_port() -> u16 {
 }
 
 async fn ask_it(check: Check) -> Answer {
-    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new());
+    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new(), None);
     ask(
         &check,
         1_000,

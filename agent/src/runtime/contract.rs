@@ -40,6 +40,7 @@ macro_rules! in_order {
     };
 }
 
+mod by_hand;
 mod faults;
 mod manual_actions;
 mod scenarios;
@@ -91,6 +92,7 @@ async fn the_model_keeps_the_contract() {
         images,
     };
     scenarios::all(&place).await;
+    by_hand::all(&place).await;
     faults::all(&place).await;
 }
 
@@ -110,7 +112,11 @@ async fn the_real_daemons_keep_the_contract() {
     });
     let paths = Paths::system();
     let place = Place {
-        docker: Arc::new(Docker::new(paths.clone(), login.into_iter().collect())),
+        docker: Arc::new(Docker::new(
+            paths.clone(),
+            login.into_iter().collect(),
+            Some("acme".parse().unwrap()),
+        )),
         systemd: Arc::new(Systemd::new(paths.clone())),
         paths,
         manual: ManualActions::Real,
@@ -123,6 +129,7 @@ async fn the_real_daemons_keep_the_contract() {
         },
     };
     scenarios::all(&place).await;
+    by_hand::all(&place).await;
     faults::all(&place).await;
     faults::of_real_daemons(&place).await;
 }

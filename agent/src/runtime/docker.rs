@@ -9,7 +9,7 @@ use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::document::instance::{Container, InstanceDocument};
-use oml_common::id::{ComponentName, ContentHash};
+use oml_common::id::{ComponentName, ContentHash, TenantId};
 use tokio::sync::{OnceCell, watch};
 
 use super::{
@@ -31,6 +31,7 @@ mod messages;
 #[cfg(any(test, feature = "sim"))]
 mod model;
 mod names;
+mod ownership;
 mod socket;
 #[cfg(test)]
 mod stub;
@@ -40,6 +41,7 @@ mod unfinished;
 pub use login::Login;
 
 use calls::{EngineCalls, EngineInfo};
+use ownership::Sorted;
 use socket::Engine;
 
 /// Containers are inspected this many at a time.
@@ -51,6 +53,8 @@ pub struct Docker {
     engine: Arc<dyn EngineCalls>,
     paths: Paths,
     logins: Vec<Login>,
+    /// The tenant of this host, if it is known: containers of others are not ours.
+    tenant: Option<TenantId>,
     info: OnceCell<EngineInfo>,
     watcher: OnceLock<Watcher>,
 }
@@ -69,16 +73,21 @@ impl Drop for Watcher {
 }
 
 impl Docker {
-    /// The engine behind the socket of `paths`; it may be away.
+    /// The engine behind the socket of `paths`, which may be away, on a host of that tenant.
     #[must_use]
-    pub fn new(paths: Paths, logins: Vec<Login>) -> Self {
+    pub fn new(paths: Paths, logins: Vec<Login>, tenant: Option<TenantId>) -> Self {
         let engine = Arc::new(Engine::at(&paths.docker_socket));
-        Self::over(engine, paths, logins)
+        Self::over(engine, paths, logins, tenant)
     }
 
-    fn over(engine: Arc<dyn EngineCalls>, paths: Paths, logins: Vec<Login>) -> Self {
+    fn over(
+        engine: Arc<dyn EngineCalls>,
+        paths: Paths,
+        logins: Vec<Login>,
+        tenant: Option<TenantId>,
+    ) -> Self {
         let (info, watcher) = Default::default();
-        Self { engine, paths, logins, info, watcher }
+        Self { engine, paths, logins, tenant, info, watcher }
     }
 
     /// What changes only with the engine's own settings.
@@ -93,8 +102,10 @@ impl Docker {
         instance: &InstanceDocument,
         container: &Container,
     ) -> Result<String, RuntimeError> {
+        let image = images::local_name(&*self.engine, container).await?;
         let local = create::Local {
-            image: images::local_name(&*self.engine, container).await?,
+            image_id: self.engine.image_id(&image).await?,
+            image,
             log_driver: self.info().await?.log_driver.clone(),
         };
         let body = create::body(instance, container, &self.paths, local)?;
@@ -120,9 +131,10 @@ type Found = (ComponentName, ObservedContainer);
 impl ContainerEngine for Docker {
     async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         let all = self.engine.containers().await?;
-        let marked: Vec<Marked> = all.iter().filter_map(label::read).collect();
+        let Sorted { ours: marked, foreign: differs } = self.sort(&all);
         let running = marked.iter().filter(|container| container.is_running);
         let labels = running.map(|c| (c.component.clone(), c.held().ok())).collect();
+        let foreign = foreign(&all, &marked, desired);
         let found: Vec<Result<Option<Found>, RuntimeError>> =
             stream::iter(marked).map(|c| self.observe(c)).buffered(INSPECTIONS).collect().await;
         let mut containers = Vec::with_capacity(found.len());
@@ -134,7 +146,8 @@ impl ContainerEngine for Docker {
             containers,
             labels,
             units: Vec::new(),
-            foreign: foreign(&all, desired),
+            foreign,
+            differs,
             images: images::present(&*self.engine).await?,
         })
     }
@@ -152,15 +165,15 @@ impl ContainerEngine for Docker {
     async fn create(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
         let all = self.engine.containers().await?;
-        if let Some((_, name)) = foreign(&all, std::slice::from_ref(instance)).pop() {
+        let ours = self.ours(&all);
+        if let Some((_, name)) = foreign(&all, &ours, std::slice::from_ref(instance)).pop() {
             return Err(RuntimeError::Foreign(name));
         }
         let hash = instance.workload_hash();
-        let is_there = |c: &Marked| c.component == instance.component && c.hash == hash;
-        if all.iter().filter_map(label::read).any(|container| is_there(&container)) {
+        if ours.iter().any(|c| c.component == instance.component && c.hash == hash) {
             return Ok(());
         }
-        let name = names::next(container, &hash);
+        let name = names::spare(&all, container, &hash);
         self.create_named(&name, instance, container).await.map(drop)
     }
 
@@ -174,7 +187,14 @@ impl ContainerEngine for Docker {
     async fn promote(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let container = container_of(instance)?;
         let all = self.engine.containers().await?;
-        names::promote(&*self.engine, &all, instance, container).await
+        let ours = self.ours(&all);
+        names::promote(
+            &*self.engine,
+            &names::Listed { all: &all, ours: &ours },
+            instance,
+            container,
+        )
+        .await
     }
 
     async fn remove(
@@ -235,7 +255,7 @@ impl ContainerEngine for Docker {
 
     async fn containers_of(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
         let found = self.engine.labelled(label::COMPONENT, component.as_str()).await?;
-        let mut marked: Vec<Marked> = found.iter().filter_map(label::read).collect();
+        let mut marked = self.ours(&found);
         marked.sort_by_key(|container| std::cmp::Reverse(container.created));
         Ok(marked)
     }
@@ -246,7 +266,7 @@ impl ContainerEngine for Docker {
         let is_free = all.iter().all(|c| label::name_of(c) != container.name.as_str());
         let name = match is_free {
             true => container.name.to_string(),
-            false => names::next(container, &instance.workload_hash()),
+            false => names::spare(&all, container, &instance.workload_hash()),
         };
         self.create_named(&name, instance, container).await
     }
@@ -276,13 +296,20 @@ fn container_of(instance: &InstanceDocument) -> Result<&Container, RuntimeError>
 }
 
 /// Containers that bear a desired name and are not of that component.
-fn foreign(all: &[ContainerSummary], desired: &[InstanceDocument]) -> Vec<(ComponentName, String)> {
+fn foreign(
+    all: &[ContainerSummary],
+    ours: &[Marked],
+    desired: &[InstanceDocument],
+) -> Vec<(ComponentName, String)> {
     let mut foreign = Vec::new();
     for instance in desired {
         let Some(container) = instance.container() else { continue };
         let is_ours = |found: &ContainerSummary| {
-            label::read(found)
-                .is_some_and(|c| c.component == instance.component && c.tenant == instance.tenant)
+            ours.iter().any(|c| {
+                Some(&c.id) == found.id.as_ref()
+                    && c.component == instance.component
+                    && c.tenant == instance.tenant
+            })
         };
         let holds_name =
             |found: &&ContainerSummary| label::name_of(found) == container.name.as_str();

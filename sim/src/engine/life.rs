@@ -115,6 +115,39 @@ impl HostModel {
         self.notify(Daemon::Engine);
     }
 
+    /// Runs `docker commit` of a container and `docker run` of the image under that name: the
+    /// copy inherits the labels. Returns its id.
+    ///
+    /// # Errors
+    /// No such container.
+    pub fn copy_by_hand(&self, id: &str, name: &str) -> Result<String, EngineError> {
+        let original = self.state().engine.find(id)?.clone();
+        let image = format!("copy-of-{}", original.name);
+        self.run_by_hand(NewContainer {
+            name: name.to_owned(),
+            image,
+            labels: original.labels,
+            environment: original.environment,
+            volumes: Vec::new(),
+        });
+        Ok(self.state().engine.find(name)?.id.clone())
+    }
+
+    /// Runs `docker rename`.
+    ///
+    /// # Errors
+    /// A name that is taken, or no such container.
+    pub fn rename_by_hand(&self, id: &str, name: &str) -> Result<(), EngineError> {
+        let mut state = self.state();
+        state.engine.is_free(name)?;
+        let container = state.engine.find(id)?;
+        name.clone_into(&mut container.name);
+        drop(state);
+        self.note_event(id, EventAction::Rename);
+        self.notify(Daemon::Engine);
+        Ok(())
+    }
+
     /// Restarts the engine. Without live-restore everything that runs ends, and
     /// the engine's history has no event of it.
     pub fn restart_engine(&self, live_restore: bool) {

@@ -250,8 +250,10 @@ impl Node {
     /// Returns what the agent's steps act on: the real runtimes over the model of its host.
     fn acts_on(&self) -> Host {
         let paths = self.paths.clone();
+        let identity = IdentityFiles::new(&paths).load().ok().flatten();
+        let tenant = identity.map(|identity| identity.tenant);
         Host {
-            docker: Arc::new(Docker::of_model(self.host.clone(), paths.clone())),
+            docker: Arc::new(Docker::of_model(self.host.clone(), paths.clone(), tenant)),
             systemd: Arc::new(Systemd::of_model(self.host.clone(), paths.clone())),
             paths,
             clock: self.simulated.clock(),

@@ -41,6 +41,47 @@ impl ManualActions {
         }
     }
 
+    /// `docker commit` and `docker run` of the image, which has our labels.
+    pub(super) fn copy_container(&self, name: &str, copy: &str) {
+        match self {
+            ManualActions::Model(model) => {
+                model.host.copy_by_hand(name, copy).unwrap();
+            }
+            ManualActions::Real => {
+                let image = copy_image(copy);
+                run("docker", &["commit", name, &image]);
+                run("docker", &["run", "--detach", "--network=none", "--name", copy, &image]);
+            }
+        }
+    }
+
+    /// Removes what [`Self::copy_container`] made.
+    pub(super) fn remove_copy(&self, copy: &str) {
+        self.remove_container(copy);
+        if matches!(self, ManualActions::Real) {
+            run("docker", &["rmi", &copy_image(copy)]);
+        }
+    }
+
+    pub(super) fn rename_container(&self, name: &str, other: &str) {
+        match self {
+            ManualActions::Model(model) => model.host.rename_by_hand(name, other).unwrap(),
+            ManualActions::Real => run("docker", &["rename", name, other]),
+        }
+    }
+
+    pub(super) fn is_running(&self, name: &str) -> bool {
+        match self {
+            ManualActions::Model(model) => {
+                model.host.containers().iter().any(|c| c.name == name && c.is_running())
+            }
+            ManualActions::Real => {
+                let state = ["inspect", "-f", "{{.State.Running}}", name];
+                answer_of("docker", &state).trim() == "true"
+            }
+        }
+    }
+
     pub(super) async fn stop_container(&self, name: &str) {
         match self {
             ManualActions::Model(model) => model.host.stop_by_hand(name).await.unwrap(),
@@ -222,6 +263,11 @@ impl ManualActions {
             }
         }
     }
+}
+
+/// The image of a copy.
+fn copy_image(copy: &str) -> String {
+    format!("oml-contract/{copy}:1")
 }
 
 fn write_unit(folder: &Path, instance: &InstanceDocument) {

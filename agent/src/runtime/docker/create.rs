@@ -18,6 +18,8 @@ use crate::runtime::RuntimeError;
 pub(super) struct Local {
     /// Its name for the image.
     pub(super) image: String,
+    /// The image's id.
+    pub(super) image_id: Option<String>,
     /// The log driver it uses when none is asked for.
     pub(super) log_driver: String,
 }
@@ -34,7 +36,7 @@ pub(super) fn body(
         image: Some(local.image),
         env: Some(environment(container, paths)?),
         cmd: (!container.command.is_empty()).then(|| container.command.clone()),
-        labels: Some(label::labels(instance, container)),
+        labels: Some(label::labels(instance, container, local.image_id.as_deref())),
         // A stop by hand then has the same grace as ours.
         stop_timeout: i64::try_from(instance.timing.stop_grace_ms.div_ceil(1000)).ok(),
         // We ask ourselves; a second opinion inside the engine only costs.

@@ -142,6 +142,13 @@ impl EngineCalls for Engine {
         images::names(self).await
     }
 
+    async fn image_id(&self, name: &str) -> Result<Option<String>, RuntimeError> {
+        let client = self.client(CALL_LIMIT)?;
+        let call = client.inspect_image(name);
+        let found = failure::within_if_there(CALL_LIMIT, "inspect image", name, call).await?;
+        Ok(found.and_then(|image| image.id))
+    }
+
     async fn pull(
         &self,
         container: &Container,

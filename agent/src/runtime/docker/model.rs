@@ -10,6 +10,7 @@ use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum};
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::instance::Container;
+use oml_common::id::TenantId;
 use oml_common::time::Timestamp;
 use oml_sim::{EngineError, EventAction, Fault, HostModel, Image, NewContainer};
 use tokio::sync::watch;
@@ -48,6 +49,7 @@ fn summary(container: oml_sim::Container) -> ContainerSummary {
     ContainerSummary {
         id: Some(container.id),
         names: Some(vec![format!("/{}", container.name)]),
+        image_id: Some(container.image),
         labels: Some(container.labels.into_iter().collect()),
         created: i64::try_from(container.created_ms / 1000).ok(),
         state: Some(state),
@@ -74,10 +76,10 @@ fn state(state: &oml_sim::ContainerState) -> ContainerState {
 struct Model(HostModel);
 
 impl Docker {
-    /// The engine of a model of a host.
+    /// The engine of a model of a host of that tenant.
     #[must_use]
-    pub fn of_model(host: HostModel, paths: Paths) -> Self {
-        Self::over(Arc::new(Model(host)), paths, Vec::new())
+    pub fn of_model(host: HostModel, paths: Paths, tenant: Option<TenantId>) -> Self {
+        Self::over(Arc::new(Model(host)), paths, Vec::new(), tenant)
     }
 }
 
@@ -184,6 +186,11 @@ impl EngineCalls for Model {
         let images = self.0.list_images().await.map_err(failure("list", "images"))?;
         let name = |image: Image| format!("{}@{}", image.repository, image.digest);
         Ok(images.into_iter().map(name).collect())
+    }
+
+    /// The model identifies an image by its name.
+    async fn image_id(&self, name: &str) -> Result<Option<String>, RuntimeError> {
+        Ok(self.image_names().await?.into_iter().find(|found| found == name))
     }
 
     async fn pull(

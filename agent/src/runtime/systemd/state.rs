@@ -100,6 +100,7 @@ impl Loaded {
             stopped_by_hand: self.was_stopped_by_hand(is_supervised),
             since: self.since(),
             restarts: self.service.restarts.unwrap_or(0),
+            by_hand: None,
             result: self.service.result.clone().unwrap_or_default(),
         }
     }

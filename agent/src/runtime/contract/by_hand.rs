@@ -1,0 +1,77 @@
+//! What somebody does to our containers and units by hand, and what may be told of it.
+
+use oml_common::decide::observed::ActiveState;
+
+use super::Place;
+use crate::documents;
+
+pub(super) async fn all(place: &Place) {
+    in_order!(
+        place,
+        a_copy_of_a_container_is_told_and_left_alone,
+        a_copy_under_the_name_of_a_kept_container_blocks_nothing,
+        a_container_renamed_by_hand_stays_ours_and_gets_its_name_back,
+    );
+}
+
+async fn differs(place: &Place, instance: &super::InstanceDocument) -> Vec<String> {
+    let listings = place.listing(instance).await;
+    listings.into_iter().flat_map(|listing| listing.differs).map(|(_, differs)| differs).collect()
+}
+
+async fn a_copy_of_a_container_is_told_and_left_alone(place: &Place) {
+    let instance = place.instance("contract-copy", "v1", &place.images.first, 8320);
+    let component = &instance.component;
+    place.install(&instance).await;
+    let original = place.container(&instance).await.unwrap();
+    assert_eq!(differs(place, &instance).await, [""; 0], "an installed one differs in nothing");
+    place.manual.copy_container(&original.name, "contract-dbg");
+    let told = "container contract-dbg has its labels but runs another image: not ours, left alone";
+    assert_eq!(differs(place, &instance).await, [told]);
+    assert_eq!(place.containers(component).await.len(), 1);
+    place.docker.promote(&instance).await.unwrap();
+    place.manual.systemctl("stop", &instance).await;
+    assert!(!place.runs(&instance).await);
+    let echo = ["echo", "three"].map(str::to_owned);
+    assert!(place.docker.exec(component, &echo, 5_000).await.is_err(), "only the copy runs");
+    place.docker.stop(component).await.unwrap();
+    // Without a document, the supervisor has only the labels to go by.
+    documents::remove(&place.paths, component).unwrap();
+    place.systemd.start(&instance).await.unwrap();
+    assert_eq!(place.container(&instance).await.map(|c| c.id), Some(original.id));
+    assert_eq!(place.unit(&instance).await.unwrap().active, ActiveState::Active);
+    place.clear(&instance).await;
+    assert!(place.manual.is_running("contract-dbg"));
+    place.manual.remove_copy("contract-dbg");
+}
+
+async fn a_copy_under_the_name_of_a_kept_container_blocks_nothing(place: &Place) {
+    let old = place.instance("contract-prev", "v1", &place.images.first, 8321);
+    let new = place.instance("contract-prev", "v2", &place.images.second, 8321);
+    place.install(&old).await;
+    let own = place.container(&old).await.unwrap().name;
+    let previous = format!("{own}-prev");
+    place.manual.copy_container(&own, &previous);
+    place.install(&new).await;
+    assert!(place.runs(&new).await);
+    assert_eq!(place.container(&new).await.map(|c| c.name), Some(own));
+    assert!(place.container(&old).await.is_some_and(|kept| kept.name != previous));
+    place.clear(&new).await;
+    assert!(place.manual.is_running(&previous));
+    place.manual.remove_copy(&previous);
+}
+
+async fn a_container_renamed_by_hand_stays_ours_and_gets_its_name_back(place: &Place) {
+    let instance = place.instance("contract-renamed", "v1", &place.images.first, 8322);
+    place.install(&instance).await;
+    let original = place.container(&instance).await.unwrap();
+    place.manual.rename_container(&original.name, "contract-mine");
+    place.manual.systemctl("restart", &instance).await;
+    let renamed = place.container(&instance).await.unwrap();
+    assert_eq!((renamed.name.as_str(), &renamed.id), ("contract-mine", &original.id));
+    assert!(renamed.is_running());
+    place.docker.promote(&instance).await.unwrap();
+    let again = place.container(&instance).await.unwrap();
+    assert_eq!((again.name, again.id), (original.name, original.id));
+    place.clear(&instance).await;
+}
