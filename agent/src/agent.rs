@@ -55,6 +55,8 @@ pub struct Inputs {
     pub statuses: watch::Receiver<Statuses>,
     /// The reason why there is no session, for the report.
     pub session_trouble: watch::Receiver<Option<String>>,
+    /// The reason why the cached assignment is not acted on, for the report.
+    pub unused_assignment: Option<String>,
     /// Samples the use of the host.
     pub usage: Box<dyn FnMut() -> HostUsage + Send>,
     /// Counts the passes.
@@ -125,7 +127,7 @@ impl Agent {
     pub fn new(
         host: Host,
         cache: Cache,
-        inputs: Inputs,
+        mut inputs: Inputs,
         reports: watch::Sender<Arc<Report>>,
     ) -> Self {
         let docker = RuntimeWatch::spawn(&host, ListSource::Engine(Arc::clone(&host.docker)));
@@ -140,7 +142,9 @@ impl Agent {
         }
         update::retry_now(&mut updates);
         let unsaved = !updates.is_empty();
-        let state = State { unsaved, updates, unreadable, mark, ..State::default() };
+        let unused = inputs.unused_assignment.take().map(|why| ("assignment", why));
+        let troubles = unused.into_iter().collect();
+        let state = State { unsaved, updates, unreadable, mark, troubles, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
     }
 
@@ -186,6 +190,7 @@ impl Agent {
             });
             self.state.unsaved |= changed || again;
             let (generation, revision) = (assignment.generation, assignment.content.revision);
+            self.state.troubles.remove("assignment");
             info!(%generation, %revision, "assignment received");
         }
         self.state.assignment = assignment;

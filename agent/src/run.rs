@@ -40,11 +40,22 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
     let (session, links) = session(&paths, &settings, &env, published.clone(), identity.as_ref());
+    // Without an identity, the host works by its cache.
+    let by_cache = || links.assignment.borrow().as_ref().map(|cached| cached.tenant.clone());
+    let tenant = identity.as_ref().map(|identity| identity.tenant.clone()).or_else(by_cache);
+    let host = Host {
+        docker: Arc::new(Docker::new(paths.clone(), logins(&settings), tenant.clone())),
+        systemd: Arc::new(Systemd::new(paths.clone(), tenant)),
+        paths: paths.clone(),
+        clock: env.clock().clone(),
+        min_free: settings.min_free,
+    };
     let passes = Arc::default();
     let inputs = Inputs {
         assignment: links.assignment,
         statuses,
         session_trouble: links.trouble,
+        unused_assignment: links.unused_assignment,
         usage: {
             let mut sampler = Sampler::new();
             Box::new(move || sampler.sample())
@@ -52,15 +63,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         passes: Arc::clone(&passes),
         alive: Box::new(say_alive),
     };
-    let tenant = identity.as_ref().map(|identity| identity.tenant.clone());
-    let host = Host {
-        docker: Arc::new(Docker::new(paths.clone(), logins(&settings), tenant)),
-        systemd: Arc::new(Systemd::new(paths.clone())),
-        paths: paths.clone(),
-        clock: env.clock().clone(),
-        min_free: settings.min_free,
-    };
-    let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
+    let agent = Agent::new(host, links.cache, inputs, reports);
     let source = metrics::Source {
         reports: published.clone(),
         session: links.state,
@@ -103,7 +106,10 @@ fn logins(settings: &Settings) -> Vec<Login> {
 
 /// What comes out of the session.
 struct Links {
+    cache: Cache,
     assignment: watch::Receiver<Option<AssignmentDocument>>,
+    /// Why the cached assignment is not acted on.
+    unused_assignment: Option<String>,
     state: watch::Receiver<SessionState>,
     trouble: watch::Receiver<Option<String>>,
 }
@@ -115,24 +121,30 @@ fn session(
     reports: watch::Receiver<Arc<Report>>,
     identity: Option<&HostIdentity>,
 ) -> (Session, Links) {
-    let cache = Cache::new(paths);
+    let facts = HostFacts::of_host();
+    let cache = Cache::new(paths, &facts.machine_id);
     let cached = cache.assignment(identity.map(|identity| (&identity.tenant, &identity.node)));
+    let unused_assignment = cached.as_ref().err().map(ToString::to_string);
+    let cached = cached.unwrap_or_default();
     let (assignments, assignment) = watch::channel(cached);
     let (state, state_receiver) = watch::channel(SessionState::default());
     let (trouble, trouble_receiver) = watch::channel(None);
     let session = Session {
         settings: Arc::clone(settings),
         files: IdentityFiles::new(paths),
-        cache,
+        cache: cache.clone(),
         env: env.clone(),
-        facts: HostFacts::of_host(),
+        // Without a name, only another machine id tells a copy of this host.
+        process: env.uuid().map(|id| id.to_string()).unwrap_or_default(),
+        facts,
         assignments,
         reports,
         state,
         trouble,
         dial: dial_over_tls(env.clock().clone()),
     };
-    (session, Links { assignment, state: state_receiver, trouble: trouble_receiver })
+    let (state, trouble) = (state_receiver, trouble_receiver);
+    (session, Links { cache, assignment, unused_assignment, state, trouble })
 }
 
 async fn offer_metrics(settings: &Settings, env: &Env, source: metrics::Source) -> Infallible {

@@ -117,7 +117,7 @@ async fn the_real_daemons_keep_the_contract() {
             login.into_iter().collect(),
             Some("acme".parse().unwrap()),
         )),
-        systemd: Arc::new(Systemd::new(paths.clone())),
+        systemd: Arc::new(Systemd::new(paths.clone(), Some("acme".parse().unwrap()))),
         paths,
         manual: ManualActions::Real,
         repository,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oml_common::decide::observed::{ActiveState, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
-use oml_common::id::{ComponentName, UnitName};
+use oml_common::id::{ComponentName, TenantId, UnitName};
 use tokio::sync::watch;
 
 use super::{ExitReport, Listing, RuntimeError, UnitManager};
@@ -41,6 +41,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Systemd {
     paths: Paths,
+    /// The tenant of this host, if it is known: files of others are not ours.
+    tenant: Option<TenantId>,
     calls: Arc<dyn UnitCalls>,
     signals: Signals,
     listener: tokio::task::JoinHandle<()>,
@@ -51,29 +53,43 @@ pub struct Systemd {
 }
 
 impl Systemd {
-    /// The systemd of this host; it may be away. Must be called inside a tokio
-    /// runtime.
+    /// The systemd of this host, which is of that tenant; it may be away. Must be called inside
+    /// a tokio runtime.
     #[must_use]
-    pub fn new(paths: Paths) -> Self {
+    pub fn new(paths: Paths, tenant: Option<TenantId>) -> Self {
         let signals = Signals::new();
         let listener = tokio::spawn(signals.clone().listen());
-        Self::over(paths, Arc::new(Bus::default()), signals, listener)
+        Self::over((paths, tenant), Arc::new(Bus::default()), signals, listener)
     }
 
     fn over(
-        paths: Paths,
+        (paths, tenant): (Paths, Option<TenantId>),
         calls: Arc<dyn UnitCalls>,
         signals: Signals,
         listener: tokio::task::JoinHandle<()>,
     ) -> Self {
         Self {
             paths,
+            tenant,
             calls,
             signals,
             listener,
             writing: tokio::sync::Mutex::default(),
             units: Mutex::default(),
         }
+    }
+
+    /// Returns the files of ours, and those that bear the mark of another tenant.
+    fn files(&self) -> Result<(Vec<OurFile>, Vec<OurFile>), RuntimeError> {
+        let is_ours = |file: &OurFile| self.tenant.as_ref().is_none_or(|t| t == &file.mark.tenant);
+        Ok(files::all(&self.paths)?.into_iter().partition(is_ours))
+    }
+
+    /// Returns the files of ours of a component: one, or two where its unit has got another name.
+    fn files_of(&self, component: &ComponentName) -> Result<Vec<OurFile>, RuntimeError> {
+        let (mut files, _others) = self.files()?;
+        files.retain(|file| &file.mark.component == component);
+        Ok(files)
     }
 
     fn render(&self, instance: &InstanceDocument) -> String {
@@ -168,7 +184,8 @@ impl UnitManager for Systemd {
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
         let mut listing = Listing::default();
         let mut ours = BTreeSet::new();
-        let files = files::all(&self.paths)?;
+        let (files, others) = self.files()?;
+        listing.differs = others.into_iter().map(foreign_file).collect();
         for instance in desired {
             ours.insert(self.observe_desired(instance, &files, &mut listing).await?);
         }
@@ -226,7 +243,7 @@ impl UnitManager for Systemd {
             Place::Free => return Err(unwritten(unit)),
         }
         // Calls were counted a moment ago: only where there is something to do it waits for others.
-        let files = files::of_component(&self.paths, &instance.component)?;
+        let files = self.files_of(&instance.component)?;
         if files.iter().any(|file| file.is_superseded_by(instance)) {
             let _turn = self.writing.lock().await;
             // What an old unit does says nothing of the version that is started.
@@ -237,7 +254,7 @@ impl UnitManager for Systemd {
 
     async fn start_held(&self, instance: &HeldInstance) -> Result<(), RuntimeError> {
         let unit = &instance.unit;
-        let files = files::of_component(&self.paths, &instance.component)?;
+        let files = self.files_of(&instance.component)?;
         let Some(file) = files.iter().find(|file| &file.unit == unit) else {
             return Err(unwritten(unit.as_str()));
         };
@@ -245,7 +262,7 @@ impl UnitManager for Systemd {
     }
 
     async fn replace_supervisor(&self, component: &ComponentName) -> Result<(), RuntimeError> {
-        for file in files::of_component(&self.paths, component)? {
+        for file in self.files_of(component)? {
             if !file.is_drop_in {
                 self.calls.kill_main_process(file.unit.as_str()).await?;
             }
@@ -254,7 +271,7 @@ impl UnitManager for Systemd {
     }
 
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
-        for file in files::of_component(&self.paths, component)? {
+        for file in self.files_of(component)? {
             self.stop_unit(file.unit.as_str(), STOP_LIMIT).await?;
         }
         Ok(())
@@ -262,7 +279,7 @@ impl UnitManager for Systemd {
 
     async fn remove(&self, component: &ComponentName) -> Result<(), RuntimeError> {
         let _turn = self.writing.lock().await;
-        for file in files::of_component(&self.paths, component)? {
+        for file in self.files_of(component)? {
             if !self.calls.load(file.unit.as_str()).await?.is_up() {
                 self.take_away(&file).await?;
             }
@@ -271,7 +288,7 @@ impl UnitManager for Systemd {
     }
 
     async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError> {
-        let Some(file) = files::of_component(&self.paths, component)?.pop() else {
+        let Some(file) = self.files_of(component)?.pop() else {
             return Ok(ExitReport::default());
         };
         let loaded = self.calls.load(file.unit.as_str()).await?;
@@ -281,6 +298,13 @@ impl UnitManager for Systemd {
     fn changes(&self) -> watch::Receiver<u64> {
         self.signals.changes()
     }
+}
+
+/// Tells that a file bears our mark and is not ours.
+fn foreign_file(file: OurFile) -> (ComponentName, String) {
+    let OurFile { unit, mark, .. } = file;
+    let told = format!("unit {unit} is marked for tenant {}: not ours, left alone", mark.tenant);
+    (mark.component, told)
 }
 
 fn unwritten(unit: &str) -> RuntimeError {

@@ -54,6 +54,8 @@ pub(super) struct Node {
     address: String,
     statuses: watch::Receiver<Statuses>,
     simulated: Simulated,
+    /// The number of starts of its agent.
+    starts: u32,
     agent: Option<Running>,
 }
 
@@ -173,6 +175,7 @@ impl Node {
             address,
             statuses,
             simulated,
+            starts: 0,
             agent: None,
         }
     }
@@ -193,11 +196,14 @@ impl Node {
     /// Starts the agent's process. Its reports are added to `seen`.
     pub(super) fn start(&mut self, dial: Dial, seen: Seen) {
         self.kill();
+        self.starts += 1;
         let paths = self.paths.clone();
         let files = IdentityFiles::new(&paths);
         let identity = files.load().expect("the identity can be read");
-        let cache = Cache::new(&paths);
+        let cache = Cache::new(&paths, &facts(&self.name).machine_id);
         let cached = cache.assignment(identity.as_ref().map(|i| (&i.tenant, &i.node)));
+        let unused_assignment = cached.as_ref().err().map(ToString::to_string);
+        let cached = cached.unwrap_or_default();
         let (reports, published) =
             watch::channel(Arc::new(empty_report(self.simulated.clock().now())));
         let (assignments, assignment) = watch::channel(cached);
@@ -205,7 +211,8 @@ impl Node {
         let session = Session {
             settings: Arc::new(settings(&self.address)),
             files,
-            cache,
+            cache: cache.clone(),
+            process: format!("{}-{}", self.name, self.starts),
             env: self.simulated.env(),
             facts: facts(&self.name),
             assignments,
@@ -218,6 +225,7 @@ impl Node {
             assignment,
             statuses: self.statuses.clone(),
             session_trouble,
+            unused_assignment,
             usage: Box::new(HostUsage::default),
             passes: Arc::default(),
             alive: Box::new(|_report| {}),
@@ -231,7 +239,7 @@ impl Node {
             }
             ends
         });
-        let agent = Agent::new(host, Cache::new(&paths), inputs, reports);
+        let agent = Agent::new(host, cache, inputs, reports);
         let agent = tokio::spawn(simulate(crashes, agent.run())).abort_handle();
         let session = tokio::spawn(session.run()).abort_handle();
         let mut received = published.clone();
@@ -253,8 +261,8 @@ impl Node {
         let identity = IdentityFiles::new(&paths).load().ok().flatten();
         let tenant = identity.map(|identity| identity.tenant);
         Host {
-            docker: Arc::new(Docker::of_model(self.host.clone(), paths.clone(), tenant)),
-            systemd: Arc::new(Systemd::of_model(self.host.clone(), paths.clone())),
+            docker: Arc::new(Docker::of_model(self.host.clone(), paths.clone(), tenant.clone())),
+            systemd: Arc::new(Systemd::of_model(self.host.clone(), paths.clone(), tenant)),
             paths,
             clock: self.simulated.clock(),
             min_free: MinFree { engine_bytes: 0, state_bytes: 0 },

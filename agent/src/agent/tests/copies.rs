@@ -163,3 +163,38 @@ async fn a_container_of_another_tenant_under_our_names_is_left_alone() {
     assert!(named(&bench, "oml-asterisk-prev").unwrap().is_running());
     bench.until_ready("1").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn units_and_containers_of_another_tenant_are_left_alone_and_told() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    let other = crate::fixtures::document("redis", "1").edited(|instance| {
+        instance.tenant = "other".parse().unwrap();
+    });
+    // What an enrolment with another tenant has left behind.
+    let before = bench.host.of_tenant("other");
+    before.install(&other).await;
+    bench.desire(&["1"]);
+    for words in ["container oml-redis has its labels but is another", "unit redis.service is"] {
+        let is_told = |report: &Report| report.troubles.iter().any(|told| told.contains(words));
+        bench.until_report(is_told).await;
+    }
+    bench.until_ready("1").await;
+    bench.pass_time(600).await;
+    assert!(named(&bench, "oml-redis").unwrap().is_running());
+    assert!(bench.host.paths.units.join("redis.service").exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_assignment_that_is_not_acted_on_is_told_until_another_one_arrives() {
+    let mut bench = Bench::settled().await;
+    let before = bench.host.host.containers().len();
+    bench.stop();
+    bench.start_without_assignment("the cached assignment is for acme/other");
+    bench.until_report(|report| report.troubles.len() == 1 && report.applied.is_none()).await;
+    bench.pass_time(600).await;
+    assert_eq!(bench.host.host.containers().len(), before);
+    bench.desire(&["1"]);
+    let report = bench.until_report(|report| report.applied.is_some()).await;
+    assert!(report.troubles.is_empty(), "{report:?}");
+}
