@@ -6,10 +6,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::{Behaviour, Daemon, ExecAnswer, Fault, HostModel, Image, Verb};
+use crate::{Behaviour, Daemon, ExecAnswer, HostModel, Image, Verb};
 
+mod error;
 mod life;
 mod look;
+
+pub use error::EngineError;
 
 /// The time that a pull takes.
 const PULL: Duration = Duration::from_secs(4);
@@ -54,6 +57,9 @@ pub struct Container {
     /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: u64,
     pub state: ContainerState,
+    /// Its program is frozen.
+    pub is_paused: bool,
+    pub settings: ContainerSettings,
     /// The lines that its program wrote.
     pub log: Vec<String>,
     /// The time of its last start, on a clock that is never set.
@@ -62,6 +68,15 @@ pub struct Container {
     starts: u64,
     /// The behaviour of its program since the last start.
     behaviour: Behaviour,
+}
+
+/// The settings of a container that can be changed while it exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContainerSettings {
+    /// The engine's own restarts: "no", "always" …
+    pub restart_policy: String,
+    /// The limit of its memory in bytes; 0 for none.
+    pub memory_bytes_max: u64,
 }
 
 /// The request for a container.
@@ -75,6 +90,7 @@ pub struct NewContainer {
     pub volumes: Vec<String>,
     /// Its program's environment, as `NAME=VALUE`.
     pub environment: Vec<String>,
+    pub settings: ContainerSettings,
 }
 
 /// The kind of an event.
@@ -113,31 +129,6 @@ pub enum WaitEnd {
     Lost,
 }
 
-/// An error of the engine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EngineError {
-    /// A requested fault.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-    /// The registry refuses the image.
-    #[error("{detail}")]
-    Pull {
-        /// The registry's message.
-        detail: String,
-        /// Trying again later may help.
-        transient: bool,
-    },
-    /// There is no such container.
-    #[error("No such container: {0}")]
-    NoContainer(String),
-    /// The image is not on the host.
-    #[error("No such image: {0}")]
-    NoImage(String),
-    /// The name or the state of a container conflicts with the request.
-    #[error("{0}")]
-    Conflict(String),
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct Engine {
     pub(crate) images: BTreeSet<Image>,
@@ -162,7 +153,7 @@ impl Engine {
 
     /// Adds a container that was never started, and its volumes.
     fn insert(&mut self, id: String, now_ms: u64, new: NewContainer) {
-        let NewContainer { name, image, labels, volumes, environment } = new;
+        let NewContainer { name, image, labels, volumes, environment, settings } = new;
         self.note(now_ms, &id, EventAction::Create);
         self.volumes.extend(volumes.iter().cloned());
         self.containers.push(Container {
@@ -174,6 +165,8 @@ impl Engine {
             environment,
             created_ms: now_ms,
             state: ContainerState::Created,
+            is_paused: false,
+            settings,
             log: Vec::new(),
             started: None,
             starts: 0,

@@ -15,7 +15,8 @@ mod registry;
 mod units;
 
 pub use engine::{
-    Container, ContainerState, EngineError, Event, EventAction, NewContainer, WaitEnd,
+    Container, ContainerSettings, ContainerState, EngineError, Event, EventAction, NewContainer,
+    WaitEnd,
 };
 pub use faults::{Daemon, Fault, Verb};
 pub use host::{Call, HostModel, HostSettings, Programs};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
+use oml_common::decide::drift::altered;
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::document::instance::{Container, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, TenantId};
@@ -113,25 +114,29 @@ impl Docker {
     }
 
     async fn observe(&self, marked: Marked) -> Result<Option<Found>, RuntimeError> {
-        let state = if marked.is_new {
-            ContainerState::Created
+        let (state, differs) = if marked.is_new {
+            (ContainerState::Created, Vec::new())
         } else {
             let Some(inspected) = self.engine.inspect(&marked.id).await? else { return Ok(None) };
-            inspected.state
+            let instance = marked.instance();
+            let container = instance.as_ref().and_then(|instance| instance.container());
+            let altered = container.map(|c| altered(&marked.name, c, &inspected.settings));
+            (inspected.state, altered.unwrap_or_default())
         };
         let Marked { id, name, component, hash, version, digest, created, .. } = marked;
         let container = ObservedContainer { id, name, hash, version, digest, created, state };
-        Ok(Some((component, container)))
+        Ok(Some((component, container, differs)))
     }
 }
 
-type Found = (ComponentName, ObservedContainer);
+/// A container of ours, and what was changed about it.
+type Found = (ComponentName, ObservedContainer, Vec<String>);
 
 #[async_trait]
 impl ContainerEngine for Docker {
     async fn list(&self, desired: &[InstanceDocument]) -> Result<Listing, RuntimeError> {
         let all = self.engine.containers().await?;
-        let Sorted { ours: marked, foreign: differs } = self.sort(&all);
+        let Sorted { ours: marked, foreign: mut differs } = self.sort(&all);
         let running = marked.iter().filter(|container| container.is_running);
         let labels = running.map(|c| (c.component.clone(), c.held().ok())).collect();
         let foreign = foreign(&all, &marked, desired);
@@ -140,7 +145,9 @@ impl ContainerEngine for Docker {
         let mut containers = Vec::with_capacity(found.len());
         for found in found {
             // One that vanished since it was listed is no longer there.
-            containers.extend(found?);
+            let Some((component, container, altered)) = found? else { continue };
+            differs.extend(altered.into_iter().map(|told| (component.clone(), told)));
+            containers.push((component, container));
         }
         Ok(Listing {
             containers,

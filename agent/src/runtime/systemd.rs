@@ -16,6 +16,7 @@ use crate::files as disk;
 use crate::paths::Paths;
 
 mod bus;
+mod by_hand;
 mod calls;
 mod files;
 mod jobs;
@@ -110,11 +111,16 @@ impl Systemd {
         let place = files::look(&self.paths, instance)?;
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
+            listing.differs.push((component.clone(), format!("unit {} is masked", instance.unit)));
             listing.units.push((component.clone(), loaded.observe(None, false, !is_packaged)));
             return Ok(loaded.path);
         }
         let path = files::path(&self.paths, instance);
         let hidden = !is_packaged && place == Place::Free && loaded.is_defined_beside(&path);
+        if !is_packaged {
+            let others = by_hand::drop_ins(instance, &loaded);
+            listing.differs.extend(others.map(|told| (component.clone(), told)));
+        }
         if place == Place::Foreign || hidden {
             let what = if is_packaged { "drop-in 50-oml.conf of unit" } else { "unit" };
             listing.foreign.push((component.clone(), format!("{what} {}", instance.unit)));
@@ -124,8 +130,13 @@ impl Systemd {
             let hash = text::mark(&text).map(|mark| mark.hash);
             // One that waits for its own first start holds nothing yet.
             let has_rival = loaded.is_up() && files.iter().any(|f| f.is_superseded_by(instance));
-            let stale = text != self.render(instance) || loaded.needs_reload() || has_rival;
-            listing.units.push((component.clone(), loaded.observe(hash, stale, !is_packaged)));
+            let (wanted, is_disabled) = (self.render(instance), loaded.is_disabled());
+            let stale = text != wanted || loaded.needs_reload() || has_rival || is_disabled;
+            let edited = by_hand::edited(instance, (&text, &wanted));
+            let disabled = is_disabled.then(|| by_hand::disabled(instance));
+            let by_hand = by_hand::joined(edited.into_iter().chain(disabled));
+            let unit = loaded.observe(hash, stale, !is_packaged);
+            listing.units.push((component.clone(), ObservedUnit { by_hand, ..unit }));
         } else if loaded.has_file() {
             listing.units.push((component.clone(), loaded.observe(None, true, !is_packaged)));
         }
@@ -185,7 +196,7 @@ impl UnitManager for Systemd {
         let mut listing = Listing::default();
         let mut ours = BTreeSet::new();
         let (files, others) = self.files()?;
-        listing.differs = others.into_iter().map(foreign_file).collect();
+        listing.differs = others.into_iter().map(by_hand::foreign_file).collect();
         for instance in desired {
             ours.insert(self.observe_desired(instance, &files, &mut listing).await?);
         }
@@ -298,13 +309,6 @@ impl UnitManager for Systemd {
     fn changes(&self) -> watch::Receiver<u64> {
         self.signals.changes()
     }
-}
-
-/// Tells that a file bears our mark and is not ours.
-fn foreign_file(file: OurFile) -> (ComponentName, String) {
-    let OurFile { unit, mark, .. } = file;
-    let told = format!("unit {unit} is marked for tenant {}: not ours, left alone", mark.tenant);
-    (mark.component, told)
 }
 
 fn unwritten(unit: &str) -> RuntimeError {

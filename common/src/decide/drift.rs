@@ -9,7 +9,7 @@ use crate::decide::observed::ObservedInstance;
 use crate::decide::ownership::is_name_of;
 use crate::decide::reconcile;
 use crate::decide::step::Step;
-use crate::document::instance::InstanceDocument;
+use crate::document::instance::{Container, InstanceDocument};
 use crate::document::status::Drift;
 use crate::document::update::InstanceUpdate;
 use crate::id::{ComponentName, ContentHash};
@@ -23,6 +23,18 @@ pub struct DriftLog {
     repaired: BTreeMap<ComponentName, Repaired>,
     /// The documents that were seen on disk as they should be.
     settled: BTreeMap<ComponentName, ContentHash>,
+}
+
+/// The settings of a container that somebody can change while it exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContainerSettings {
+    /// Its program is frozen.
+    pub is_paused: bool,
+    /// The engine's own restarts: "no", "always" …; empty if the engine does not say.
+    pub restart_policy: String,
+    pub memory_bytes_max: Option<u64>,
+    /// Whether its share of the processors is limited.
+    pub has_cpu_limit: bool,
 }
 
 /// A repair, which is told until its workload is replaced by another.
@@ -122,6 +134,31 @@ impl DriftLog {
         let found: Vec<String> = unit.into_iter().chain(document).collect();
         (!found.is_empty()).then(|| found.join("; "))
     }
+}
+
+/// Tells which settings of a container of that name are not those that it was created with.
+#[must_use]
+pub fn altered(name: &str, created: &Container, found: &ContainerSettings) -> Vec<String> {
+    let mut told = Vec::new();
+    if found.is_paused {
+        told.push(format!("container {name} is paused"));
+    }
+    if !matches!(found.restart_policy.as_str(), "" | "no") {
+        let policy = &found.restart_policy;
+        told.push(format!("container {name} has the restart policy {policy}, not no"));
+    }
+    if found.memory_bytes_max != created.memory_bytes_max {
+        let (is, was) = (memory(found.memory_bytes_max), memory(created.memory_bytes_max));
+        told.push(format!("container {name} has the memory limit {is}, not {was}"));
+    }
+    if found.has_cpu_limit {
+        told.push(format!("container {name} has a limit of its CPU time"));
+    }
+    told
+}
+
+fn memory(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "none".to_owned(), |bytes| format!("{} MiB", bytes >> 20))
 }
 
 fn has_document(seen: &ObservedInstance, desired: &InstanceDocument) -> bool {

@@ -11,6 +11,9 @@ pub(super) async fn all(place: &Place) {
         a_copy_of_a_container_is_told_and_left_alone,
         a_copy_under_the_name_of_a_kept_container_blocks_nothing,
         a_container_renamed_by_hand_stays_ours_and_gets_its_name_back,
+        a_paused_or_updated_container_is_told,
+        an_edited_or_disabled_unit_is_told_and_put_right,
+        a_drop_in_of_somebody_else_is_told,
     );
 }
 
@@ -73,5 +76,56 @@ async fn a_container_renamed_by_hand_stays_ours_and_gets_its_name_back(place: &P
     place.docker.promote(&instance).await.unwrap();
     let again = place.container(&instance).await.unwrap();
     assert_eq!((again.name, again.id), (original.name, original.id));
+    place.clear(&instance).await;
+}
+
+async fn a_paused_or_updated_container_is_told(place: &Place) {
+    let instance = place.instance("contract-update", "v1", &place.images.first, 8323);
+    place.install(&instance).await;
+    let name = place.container(&instance).await.unwrap().name;
+    place.manual.pause_container(&name, true);
+    assert_eq!(differs(place, &instance).await, [format!("container {name} is paused")]);
+    assert!(place.runs(&instance).await);
+    place.manual.pause_container(&name, false);
+    assert_eq!(differs(place, &instance).await, [""; 0]);
+    place.manual.update_container(&name);
+    let told = [
+        format!("container {name} has the restart policy always, not no"),
+        format!("container {name} has the memory limit 64 MiB, not none"),
+    ];
+    assert_eq!(differs(place, &instance).await, told);
+    place.clear(&instance).await;
+}
+
+async fn an_edited_or_disabled_unit_is_told_and_put_right(place: &Place) {
+    let instance = place.instance("contract-edit", "v1", &place.images.first, 8324);
+    place.install(&instance).await;
+    assert_eq!(place.unit(&instance).await.unwrap().by_hand, None);
+    place.manual.edit_unit(&instance, "RestartSec=1s", "RestartSec=9s").await;
+    let unit = place.unit(&instance).await.unwrap();
+    let told =
+        "unit contract-edit.service was edited: has \"RestartSec=9s\", lacks \"RestartSec=1s\"";
+    assert_eq!(unit.by_hand.as_deref(), Some(told));
+    assert!(unit.stale);
+    place.systemd.write(&instance).await.unwrap();
+    place.manual.disable_unit(&instance).await;
+    let unit = place.unit(&instance).await.unwrap();
+    assert_eq!(unit.by_hand.as_deref(), Some("unit contract-edit.service was disabled"));
+    assert!(unit.stale);
+    place.systemd.write(&instance).await.unwrap();
+    let unit = place.unit(&instance).await.unwrap();
+    assert_eq!((unit.by_hand, unit.stale), (None, false));
+    assert!(place.runs(&instance).await);
+    place.clear(&instance).await;
+}
+
+async fn a_drop_in_of_somebody_else_is_told(place: &Place) {
+    let instance = place.instance("contract-override", "v1", &place.images.first, 8325);
+    place.install(&instance).await;
+    let path = place.manual.add_drop_in(&instance).await;
+    let told = format!("{path} changes unit contract-override.service: not ours, left alone");
+    assert_eq!(differs(place, &instance).await, [told]);
+    place.manual.remove_drop_in(&instance).await;
+    assert_eq!(differs(place, &instance).await, [""; 0]);
     place.clear(&instance).await;
 }

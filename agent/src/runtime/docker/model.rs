@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum};
+use oml_common::decide::drift::ContainerSettings;
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::instance::Container;
 use oml_common::id::TenantId;
@@ -43,6 +44,9 @@ fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> Runt
 fn summary(container: oml_sim::Container) -> ContainerSummary {
     let state = match container.state {
         oml_sim::ContainerState::Created => ContainerSummaryStateEnum::CREATED,
+        oml_sim::ContainerState::Running { .. } if container.is_paused => {
+            ContainerSummaryStateEnum::PAUSED
+        }
         oml_sim::ContainerState::Running { .. } => ContainerSummaryStateEnum::RUNNING,
         oml_sim::ContainerState::Exited { .. } => ContainerSummaryStateEnum::EXITED,
     };
@@ -87,7 +91,16 @@ impl Docker {
 impl ContainerCalls for Model {
     async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
         let found = self.0.inspect_container(id).await.map_err(failure("inspect", id))?;
-        Ok(found.map(|found| Inspected { state: state(&found.state), error: String::new() }))
+        Ok(found.map(|found| Inspected {
+            state: state(&found.state),
+            error: String::new(),
+            settings: ContainerSettings {
+                is_paused: found.is_paused,
+                restart_policy: found.settings.restart_policy,
+                memory_bytes_max: Some(found.settings.memory_bytes_max).filter(|bytes| *bytes > 0),
+                has_cpu_limit: false,
+            },
+        }))
     }
 
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
@@ -158,7 +171,14 @@ impl EngineCalls for Model {
     }
 
     async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
-        let mounts = body.host_config.and_then(|config| config.mounts).unwrap_or_default();
+        let config = body.host_config.unwrap_or_default();
+        let policy = config.restart_policy.and_then(|policy| policy.name);
+        let memory = config.memory.and_then(|bytes| u64::try_from(bytes).ok());
+        let settings = oml_sim::ContainerSettings {
+            restart_policy: policy.map(|name| name.to_string()).unwrap_or_default(),
+            memory_bytes_max: memory.unwrap_or(0),
+        };
+        let mounts = config.mounts.unwrap_or_default();
         let labels: HashMap<String, String> = body.labels.unwrap_or_default();
         let new = NewContainer {
             name: name.to_owned(),
@@ -166,6 +186,7 @@ impl EngineCalls for Model {
             labels: labels.into_iter().collect(),
             volumes: mounts.into_iter().filter_map(|mount| mount.source).collect(),
             environment: body.env.unwrap_or_default(),
+            settings,
         };
         self.0.create_container(new).await.map_err(failure("create", name))
     }

@@ -122,6 +122,8 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             load_state: Some(state.load_state),
             active_state: Some(active.to_owned()),
             fragment_path: Some(state.fragment_path),
+            drop_in_paths: Some(state.drop_in_paths),
+            unit_file_state: Some(state.file_state),
             need_daemon_reload: Some(state.needs_reload),
             active_enter_timestamp: microseconds(state.active_enter_ms),
             active_exit_timestamp: microseconds(state.active_exit_ms),

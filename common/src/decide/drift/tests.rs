@@ -197,3 +197,33 @@ fn the_later_of_our_repair_and_the_supervisor_s_report_is_told() {
     assert_ne!(place.log.of(&voice(), reported(0)), reported(0));
     assert_eq!(DriftLog::default().of(&voice(), reported(0)), reported(0));
 }
+
+#[test]
+fn settings_that_are_those_of_the_creation_are_not_told() {
+    let voice = instance("1");
+    let container = voice.container().unwrap();
+    let created = ContainerSettings {
+        restart_policy: "no".to_owned(),
+        memory_bytes_max: container.memory_bytes_max,
+        ..ContainerSettings::default()
+    };
+    assert_eq!(altered("voice-server", container, &created), [""; 0]);
+    let silent = ContainerSettings { restart_policy: String::new(), ..created.clone() };
+    assert_eq!(altered("voice-server", container, &silent), [""; 0]);
+    let updated = ContainerSettings {
+        is_paused: true,
+        restart_policy: "always".to_owned(),
+        memory_bytes_max: Some(64 << 20),
+        has_cpu_limit: true,
+    };
+    let told = [
+        "container voice-server is paused",
+        "container voice-server has the restart policy always, not no",
+        "container voice-server has the memory limit 64 MiB, not none",
+        "container voice-server has a limit of its CPU time",
+    ];
+    assert_eq!(altered("voice-server", container, &updated), told);
+    let limited = Container { memory_bytes_max: Some(1 << 30), ..container.clone() };
+    let freed = ["container voice-server has the memory limit none, not 1024 MiB"];
+    assert_eq!(altered("voice-server", &limited, &created), freed);
+}
