@@ -30,6 +30,16 @@ impl World {
             ["docker", verb @ ("rm" | "stop" | "kill"), node, component] => {
                 self.docker(verb, node, component)
             }
+            ["docker", verb @ ("copy" | "rename"), node, component, other] => {
+                let mut done = Ok(String::new());
+                self.with_running(node, component, |node, running| {
+                    done = match *verb {
+                        "copy" => node.host.copy_by_hand(&running.id, other),
+                        _ => node.host.rename_by_hand(&running.id, other).map(|()| String::new()),
+                    };
+                })?;
+                done.map(drop).map_err(|error| mistake(error.to_string()))
+            }
             ["systemctl", verb @ ("stop" | "start" | "restart"), node, component] => {
                 self.by_hand(node, component)?;
                 let unit = format!("{component}.service");
