@@ -87,9 +87,10 @@ fn read_as<T>(
 
 fn unreadable(path: &Path, what: &'static str, source: ReadError) -> DocumentError {
     let path = path.display().to_string();
-    match source.of_later_release() {
-        Some(_) => DocumentError::NeedsNewerAgent { path, what, source },
-        None => DocumentError::Unreadable { path, what, source },
+    if source.is_of_later_release() {
+        DocumentError::NeedsNewerAgent { path, what, source }
+    } else {
+        DocumentError::Unreadable { path, what, source }
     }
 }
 

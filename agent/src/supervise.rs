@@ -206,9 +206,10 @@ impl Supervisor {
         };
         let unlabelled = |source: ReadError| {
             let name = container.name.clone();
-            match source.of_later_release() {
-                Some(_) => SuperviseError::NewerLabel { name, source },
-                None => SuperviseError::Label { name, source },
+            if source.is_of_later_release() {
+                SuperviseError::NewerLabel { name, source }
+            } else {
+                SuperviseError::Label { name, source }
             }
         };
         let instance = container.held().map_err(unlabelled)?;

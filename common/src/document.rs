@@ -103,6 +103,12 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// Returns true if only a later release can read the text.
+    #[must_use]
+    pub fn is_of_later_release(&self) -> bool {
+        self.of_later_release().is_some()
+    }
+
     /// Returns why only a later release can read the text; `None` for a text that is damaged
     /// or not ours. A text that is whole JSON with a version of ours, and yet has not the form
     /// of its kind, holds a word that a later release added.

@@ -99,3 +99,11 @@ pub enum OpsError {
     )]
     NameTaken { tenant: TenantId, node: NodeName },
 }
+
+impl OpsError {
+    /// Returns true if only a newer controller can go on, which lasts until the operator acts.
+    #[must_use]
+    pub fn needs_newer_controller(&self) -> bool {
+        matches!(self, Self::UnreadablePlan(_) | Self::Store(StoreError::NeedsNewer { .. }))
+    }
+}

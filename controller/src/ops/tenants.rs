@@ -44,20 +44,37 @@ impl Tenants {
         tenant: &TenantId,
         number: RevisionNumber,
     ) -> Result<Option<Arc<Plan>>> {
-        let Some(revision) = self.revision(tenant, number).await? else { return Ok(None) };
-        let key = keys::plan(tenant, number, &revision.plan);
-        let plan = match self.records.get_cached(&key).await {
-            Ok(Some(Entry { value: plan, .. })) => plan,
-            Ok(None) => return Ok(None),
-            Err(StoreError::NeedsNewer { reason: why, .. }) => {
+        let unreadable_record = |error: StoreError| match error {
+            StoreError::NeedsNewer { reason: why, .. } => {
                 let (tenant, revision) = (tenant.clone(), number);
-                return Err(UnreadablePlan { tenant, revision, instance: None, why }.into());
+                OpsError::from(UnreadablePlan { tenant, revision, instance: None, why })
             }
-            Err(error) => return Err(error.into()),
+            StoreError::Conflict { .. }
+            | StoreError::Refused(_)
+            | StoreError::Full { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Stopped { .. } => OpsError::from(error),
         };
+        let revision = self.records.get_cached(&keys::revision(tenant, number)).await;
+        let Some(revision) = revision.map_err(unreadable_record)? else { return Ok(None) };
+        let key = keys::plan(tenant, number, &revision.value.plan);
+        let plan = self.records.get_cached(&key).await.map_err(unreadable_record)?;
+        let Some(Entry { value: plan, .. }) = plan else { return Ok(None) };
         match unreadable(&plan) {
             Some(unreadable) => Err(unreadable.into()),
             None => Ok(Some(plan)),
+        }
+    }
+
+    /// Returns the plan of a revision, or `None` if this release cannot read it.
+    pub async fn readable_plan(
+        &self,
+        tenant: &TenantId,
+        number: RevisionNumber,
+    ) -> Result<Option<Arc<Plan>>> {
+        match self.plan_of(tenant, number).await {
+            Err(OpsError::UnreadablePlan(_)) => Ok(None),
+            read => read,
         }
     }
 

@@ -3,13 +3,12 @@
 //! assignments.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use oml_common::decide::assign::{self, assign};
 use oml_common::decide::head::base;
-use oml_common::document::plan::Plan;
-use oml_common::id::{RevisionNumber, TenantId};
+use oml_common::id::TenantId;
 
 use self::followed::{FollowedSources, Source};
 use super::{Nudges, Task, Trigger};
@@ -51,7 +50,7 @@ impl AssignmentTask {
             None => None,
         };
         let present = match source {
-            Source::Policy(Some(revision)) => self.readable_plan(tenant, revision).await?,
+            Source::Policy(Some(revision)) => self.tenants.readable_plan(tenant, revision).await?,
             Source::Policy(None) | Source::Pointer(_) => None,
         };
         if let (Some(target), None) = (target, &plan) {
@@ -79,31 +78,22 @@ impl AssignmentTask {
         Ok(())
     }
 
-    /// Returns the plan of a tenant's revision, if there is one and this release can read it.
-    async fn readable_plan(
-        &self,
-        tenant: &TenantId,
-        revision: RevisionNumber,
-    ) -> Result<Option<Arc<Plan>>> {
-        match self.tenants.plan_of(tenant, revision).await {
-            Err(OpsError::UnreadablePlan(_)) => Ok(None),
-            plan => plan,
-        }
-    }
-
     /// Returns what a node's assignment follows.
     async fn source(&self, tenant: &TenantId, target: Option<&Entry<Target>>) -> Result<Source> {
         if let Some(target) = target {
             return Ok(Source::Pointer(target.version));
         }
-        let head = self.records.get(&keys::head(tenant)).await?;
-        let rollout = match self.records.get(&keys::rollout(tenant)).await {
-            // The node keeps what it has until the rollout can be read.
-            Err(StoreError::NeedsNewer { .. }) => return Ok(Source::Policy(None)),
-            rollout => rollout?,
+        let present = async {
+            let head = self.records.get(&keys::head(tenant)).await?;
+            let rollout = self.records.get(&keys::rollout(tenant)).await?;
+            let rollout = rollout.as_ref().map(|rollout| &rollout.value);
+            Ok(head.map(|head| base(head.value, rollout)))
         };
-        let rollout = rollout.as_ref().map(|rollout| &rollout.value);
-        Ok(Source::Policy(head.map(|head| base(head.value, rollout))))
+        match present.await {
+            // The node keeps the policy that it has until these can be read.
+            Err(StoreError::NeedsNewer { .. }) => Ok(Source::Policy(None)),
+            present => Ok(Source::Policy(present?)),
+        }
     }
 
     /// Brings the assignment of one node up to date, if a pass has to look at it.
@@ -119,10 +109,7 @@ impl AssignmentTask {
         }
         match self.update(&node, target, source).await {
             // The node keeps what it has. A resync says so again.
-            Err(OpsError::UnreadablePlan(error)) => {
-                tracing::error!(tenant = %node.tenant, node = %node.name, %error, "a node keeps its assignment");
-            }
-            Err(OpsError::Store(error @ StoreError::NeedsNewer { .. })) => {
+            Err(error) if error.needs_newer_controller() => {
                 tracing::error!(tenant = %node.tenant, node = %node.name, %error, "a node keeps its assignment");
             }
             updated => updated?,

@@ -19,7 +19,7 @@ use crate::ops::snapshot::TenantSnapshot;
 use crate::ops::{OpsError, Result};
 use crate::records::values::Target;
 use crate::records::{Batch, Records, if_unchanged, keys};
-use crate::store::{COMMIT_WRITES_MAX, Expect, StoreError};
+use crate::store::{COMMIT_WRITES_MAX, Expect};
 
 // A commit also contains the rollout, the head, the outcome and an audit record.
 const _: () = assert!(MOVES_MAX + 4 <= COMMIT_WRITES_MAX, "a step fits into one commit");
@@ -121,10 +121,7 @@ impl Task for RolloutTask {
                 // The commit that was first has woken this task again.
                 Ok(Err(OpsError::Store(error))) if error.is_conflict() => {}
                 // This lasts until the operator acts; retries would only hold up the others.
-                Ok(Err(OpsError::UnreadablePlan(error))) => {
-                    tracing::error!(%tenant, %error, "a rollout cannot go on");
-                }
-                Ok(Err(OpsError::Store(error @ StoreError::NeedsNewer { .. }))) => {
+                Ok(Err(error)) if error.needs_newer_controller() => {
                     tracing::error!(%tenant, %error, "a rollout cannot go on");
                 }
                 Ok(Err(error)) => failure = Some(error),

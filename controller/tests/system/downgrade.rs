@@ -109,7 +109,7 @@ async fn records_that_cannot_be_read_hide_no_others() {
     token(&fleet.world, "acme", "data", "acme-data2").await;
 }
 
-/// Replaces a word in every record of acme with this prefix.
+/// Replaces a word in every record with this prefix.
 async fn make_later(fleet: &Fleet, prefix: &str, from: &str, to: &str) {
     let store = &fleet.world.store;
     for (key, found) in store.list(prefix).await.unwrap() {
@@ -163,4 +163,34 @@ async fn a_rollout_in_a_state_of_a_later_release_needs_a_newer_controller() {
     assert!(expected.iter().all(|part| refused.message().contains(part)), "{refused}");
     let after = assignments(&fleet).await;
     assert_eq!(after[..before.len()], before, "its nodes must be sent nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_of_a_later_version_holds_up_no_other_tenant() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let before = assignments(&fleet).await;
+    // No revision has given anything to this node, so it follows the policy of the head.
+    enroll(&fleet.world, "acme", "data", "acme-data2").await;
+    make_later(&fleet, "heads/acme", "\"version\":1", "\"version\":99").await;
+    fleet.restart().await;
+    assert_zephyr_goes_on(&mut fleet).await;
+    let refused = set_version(&mut fleet.operator, "voice", "2", "").await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains(NEWER_CONTROLLER), "{refused}");
+    let after = assignments(&fleet).await;
+    assert!(before.iter().all(|assignment| after.contains(assignment)), "they must be as before");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revision_of_a_later_version_is_told_in_the_status_of_its_tenant() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    make_later(&fleet, "revisions/acme/", "\"version\":1", "\"version\":99").await;
+    fleet.restart().await;
+    let expected = ["acme needs a newer controller", "plan of revision 1"];
+    let told = |status: &v1::TenantStatus| {
+        let reason = status.rollout.as_ref().map_or("", |rollout| &rollout.reason);
+        expected.iter().all(|part| reason.contains(part))
+    };
+    until(&mut fleet.operator, "acme", told).await;
+    assert_zephyr_goes_on(&mut fleet).await;
 }

@@ -118,7 +118,7 @@ impl Display for PauseReason {
             }
             PauseReason::Restored => f.write_str("restored from a backup; apply again"),
             PauseReason::Unknown => f.write_str(
-                "needs a newer controller, which knows why it is paused; or apply again",
+                "paused for a reason that only a newer controller knows; upgrade the controller or apply again",
             ),
         }
     }
