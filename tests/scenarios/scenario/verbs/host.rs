@@ -31,14 +31,7 @@ impl World {
                 self.docker(verb, node, component)
             }
             ["docker", verb @ ("copy" | "rename"), node, component, other] => {
-                let mut done = Ok(String::new());
-                self.with_running(node, component, |node, running| {
-                    done = match *verb {
-                        "copy" => node.host.copy_by_hand(&running.id, other),
-                        _ => node.host.rename_by_hand(&running.id, other).map(|()| String::new()),
-                    };
-                })?;
-                done.map(drop).map_err(|error| mistake(error.to_string()))
+                self.docker_to(verb, node, component, other)
             }
             ["systemctl", verb @ ("stop" | "start" | "restart"), node, component] => {
                 self.by_hand(node, component)?;
@@ -95,6 +88,18 @@ impl World {
                 _ => drop(tokio::spawn(async move { host.stop_by_hand(&id).await })),
             }
         })
+    }
+
+    /// Copies the running container of a component, or gives it another name.
+    fn docker_to(&mut self, verb: &str, node: &str, component: &str, other: &str) -> Done {
+        let mut done = Ok(());
+        self.with_running(node, component, |node, running| {
+            done = match verb {
+                "copy" => node.host.copy_by_hand(&running.id, other).map(drop),
+                _ => node.host.rename_by_hand(&running.id, other),
+            };
+        })?;
+        done.map_err(|error| mistake(error.to_string()))
     }
 
     /// Records that somebody on the host ends the running container of a component.
