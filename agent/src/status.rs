@@ -132,6 +132,10 @@ fn describe(paths: &Paths, report: &Report, now: Timestamp) -> String {
     for (component, instance) in &report.instances {
         let supervisor = describe_supervisor(paths, component, instance, now);
         line(format!("{component:<16} {}{supervisor}", describe_instance(instance)));
+        if let Some(drift) = &instance.drift {
+            let age = Span(now.since_ms(drift.at));
+            line(format!("{:<16} drift {age} ago: {}", "", printable(&drift.found)));
+        }
     }
     text
 }

@@ -2,6 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use oml_common::document::report::Phase;
+use oml_common::document::status::Drift;
+
 use super::*;
 use crate::agent::empty_report;
 
@@ -54,4 +57,18 @@ fn an_identity_that_cannot_be_used_is_told() {
     let told = show_agent(&paths, Timestamp(1)).unwrap();
     assert!(told.starts_with("the host's identity cannot be used: "), "{told}");
     assert!(told.ends_with("enrol it again with omlagent enroll --replace\n"), "{told}");
+}
+
+#[test]
+fn drift_is_shown_below_its_instance() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let drift = Drift { at: Timestamp(1_000), found: "container x is paused".to_owned() };
+    let instance = InstanceReport { drift: Some(drift), ..InstanceReport::new(Phase::Ready) };
+    let mut report = empty_report(Timestamp(1_000));
+    report.instances.insert("asterisk".parse().unwrap(), instance);
+    let shown = describe(&paths, &report, Timestamp(4_000));
+    let lines: Vec<&str> = shown.lines().map(str::trim).collect();
+    assert!(lines[1].starts_with("asterisk"), "{shown}");
+    assert_eq!(lines[2], "drift 3s ago: container x is paused");
 }
