@@ -32,13 +32,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     // Follows as long as it is held.
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
-    let sign = SignOfLife::begin(&paths, env.now());
-    let sign = sign.inspect_err(|error| {
-        let is_other = error.kind() == std::io::ErrorKind::WouldBlock;
-        let why = if is_other { "another omlagent runs on this host" } else { "cannot be written" };
-        warn!(%error, why, "omlagent status cannot tell whether this agent runs");
-    });
-    let sign = Arc::new(sign.ok());
+    let sign = Arc::new(sign_of_life(&paths, &env));
     let mut sampler = Sampler::new();
     let (its_paths, logins) = (paths.clone(), logins(&settings));
     let Assembly { agent, session, reports, session_state, passes, identity } = assemble(Parts {
@@ -85,6 +79,15 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     notify(&[NotifyState::Stopping]);
     info!("agent stopping; components keep running");
     Ok(())
+}
+
+fn sign_of_life(paths: &Paths, env: &Env) -> Option<SignOfLife> {
+    let begun = SignOfLife::begin(paths, env.now()).inspect_err(|error| {
+        let is_other = error.kind() == std::io::ErrorKind::WouldBlock;
+        let why = if is_other { "another omlagent runs on this host" } else { "cannot be written" };
+        warn!(%error, why, "omlagent status cannot tell whether this agent runs");
+    });
+    begun.ok()
 }
 
 fn beat(sign: &Option<SignOfLife>, env: &Env) {
