@@ -159,7 +159,12 @@ pub fn altered(name: &str, created: &Container, found: &ContainerSettings) -> Ve
 }
 
 fn memory(bytes: Option<u64>) -> String {
-    bytes.map_or_else(|| "none".to_owned(), |bytes| format!("{} MiB", bytes >> 20))
+    match bytes {
+        None => "none".to_owned(),
+        Some(bytes) if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
+        // Two limits that differ must also look different.
+        Some(bytes) => format!("{bytes} bytes"),
+    }
 }
 
 fn has_document(seen: &ObservedInstance, desired: &InstanceDocument) -> bool {

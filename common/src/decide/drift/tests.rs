@@ -230,4 +230,7 @@ fn settings_that_are_those_of_the_creation_are_not_told() {
     let limited = Container { memory_bytes_max: Some(1 << 30), ..container.clone() };
     let freed = ["container voice-server has the memory limit none, not 1024 MiB"];
     assert_eq!(altered("voice-server", &limited, &created), freed);
+    let nearly = ContainerSettings { memory_bytes_max: Some((1 << 30) + 4096), ..created.clone() };
+    let near = ["container voice-server has the memory limit 1073745920 bytes, not 1024 MiB"];
+    assert_eq!(altered("voice-server", &limited, &nearly), near);
 }
