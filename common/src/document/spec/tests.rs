@@ -2,7 +2,7 @@
 
 use super::*;
 
-const ACME: &str = "\
+pub(super) const ACME: &str = "\
 # Acme's contact centre
 tenant: acme
 catalog: omnileads

@@ -3,20 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-
-const ACME: &str = "\
-# Acme's contact centre
-tenant: acme
-catalog: omnileads
-components:
-  asterisk: \"230204.01\"   # voice
-  nginx:
-    version: 230215.10
-    env: {ENV: prod}
-  node-exporter: {}
-rollout:
-  min_healthy_for: 5s
-";
+use crate::document::spec::tests::ACME;
 
 fn versions(pairs: &[(&str, &str)]) -> BTreeMap<ComponentName, Version> {
     pairs.iter().map(|(name, v)| (name.parse().unwrap(), v.parse().unwrap())).collect()
