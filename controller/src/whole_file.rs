@@ -40,7 +40,7 @@ impl WholeFile {
     /// Gives the file its name, durably. A file that got this name meanwhile is kept.
     ///
     /// # Errors
-    /// Returns the error of the system; nothing is left then.
+    /// Returns the error of the system. A file that did not get its name is removed.
     pub(crate) fn publish(self) -> io::Result<()> {
         let Self { temporary, path } = self;
         temporary.as_file().sync_all()?;
