@@ -18,6 +18,7 @@ use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::enrollment_client::EnrollmentClient;
 use rcgen::{CertificateParams, KeyPair};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendError;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
@@ -135,8 +136,13 @@ impl Session {
     }
 
     pub(crate) async fn report(&self, report: &Report) {
+        self.try_report(report).await.unwrap();
+    }
+
+    /// Sends a report, which fails if the connection has ended.
+    async fn try_report(&self, report: &Report) -> Result<(), SendError<v1::AgentMessage>> {
         let kind = Some(v1::agent_message::Kind::Report(to_wire(report)));
-        self.up.send(v1::AgentMessage { kind }).await.unwrap();
+        self.up.send(v1::AgentMessage { kind }).await
     }
 }
 
@@ -182,7 +188,7 @@ async fn work(
     let generation = held.as_ref().map(|held| generation_to_wire(held.generation));
     let mut session = Session::over(channel, generation).await?;
     if let Some(held) = held {
-        session.report(&report(held, runs, &BTreeMap::new())).await;
+        session.try_report(&report(held, runs, &BTreeMap::new())).await?;
     }
     while let Some(assignment) = session.assignment().await? {
         let tenant = assignment.tenant.clone();
@@ -204,7 +210,7 @@ async fn work(
             }
         }
         *held = Some(assignment.clone());
-        session.report(&report(&assignment, runs, &failures)).await;
+        session.try_report(&report(&assignment, runs, &failures)).await?;
     }
     Ok(())
 }
