@@ -1,6 +1,7 @@
 //! An informer lists what one runtime has on the host: when the runtime nudges, when the
 //! loop asks, and at intervals, because nudges may be lost.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,10 @@ use tracing::{info, warn};
 
 use crate::runtime::{ContainerEngine, ContainerListing, RuntimeError, UnitListing, UnitManager};
 
-/// The time within which several nudges count as one.
-const COALESCE: Duration = Duration::from_millis(3);
+/// The time within which several nudges count as one. A switch gives many of them between the
+/// stop of the old version and the start of the new one: a listing then would keep both daemons
+/// from their work, and nothing is decided before the step has ended.
+const COALESCE: Duration = Duration::from_millis(200);
 /// The interval of listings without a nudge, because nudges may be lost.
 const RELIST: Duration = Duration::from_secs(60);
 /// The interval at which a daemon that does not answer is asked.
@@ -119,11 +122,7 @@ impl<S: ListSource> Informer<S> {
             tokio::select! {
                 biased;
                 asked = self.wanted.changed() => if asked.is_err() { return },
-                nudged = changes.changed() => match nudged {
-                    Ok(()) => sleep(COALESCE).await,
-                    // A runtime without nudges is still asked now and then.
-                    Err(_closed) => sleep_until(pause).await,
-                },
+                () = settled(&mut changes) => {}
                 () = sleep_until(pause) => {}
             }
         }
@@ -155,3 +154,14 @@ impl<S: ListSource> Informer<S> {
         });
     }
 }
+
+/// Waits for a nudge and for those that follow it at once; for ever where the runtime gives none.
+async fn settled(changes: &mut watch::Receiver<u64>) {
+    match changes.changed().await {
+        Ok(()) => sleep(COALESCE).await,
+        Err(_closed) => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;
