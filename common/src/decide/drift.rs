@@ -11,7 +11,7 @@ use crate::decide::reconcile;
 use crate::decide::step::Step;
 use crate::document::instance::{Container, InstanceDocument};
 use crate::document::status::Drift;
-use crate::document::update::InstanceUpdate;
+use crate::document::update::{InstanceUpdate, Stage};
 use crate::id::{ComponentName, ContentHash};
 
 /// The drift of the components of a host, without what their supervisors report.
@@ -65,21 +65,32 @@ impl DriftLog {
         self.repaired.retain(|name, repaired| {
             desired(name).is_some_and(|instance| instance.workload_hash() == repaired.workload)
         });
+        self.named.retain(|name, _| desired(name).is_some());
         self.settled.retain(|name, hash| desired(name).is_some_and(|it| it.hash() == hash));
         for (name, seen) in &input.observed.instances {
-            // A change gives names, too.
-            if input.updates.contains_key(name) {
-                self.named.remove(name);
-            }
             let Some(instance) = desired(name) else { continue };
-            if let Some(running) = bearer(seen, instance)
-                && !input.updates.contains_key(name)
-            {
-                self.named.insert(name.clone(), running.id.clone());
-            }
+            self.look_at_name(name, seen, instance, input.updates.get(name));
             if has_document(seen, instance) {
                 self.settled.insert(name.clone(), instance.hash().clone());
             }
+        }
+    }
+
+    /// Remembers the running container if it has its component's own name. While the component
+    /// changes, the agent itself gives names.
+    fn look_at_name(
+        &mut self,
+        component: &ComponentName,
+        seen: &ObservedInstance,
+        desired: &InstanceDocument,
+        update: Option<&InstanceUpdate>,
+    ) {
+        let is_changing =
+            update.is_some_and(|update| !matches!(update.stage, Stage::Committed { .. }));
+        if is_changing {
+            self.named.remove(component);
+        } else if let Some(running) = bearer(seen, desired) {
+            self.named.insert(component.clone(), running.id.clone());
         }
     }
 

@@ -8,7 +8,12 @@ use super::{ManualActions, run};
 
 impl ManualActions {
     /// Replaces a line of the unit file.
-    pub(in crate::runtime::contract) async fn edit_unit(&self, instance: &InstanceDocument, from: &str, to: &str) {
+    pub(in crate::runtime::contract) async fn edit_unit(
+        &self,
+        instance: &InstanceDocument,
+        from: &str,
+        to: &str,
+    ) {
         let path = self.units().join(instance.unit.as_str());
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{text}");
@@ -17,7 +22,11 @@ impl ManualActions {
     }
 
     /// Copies the unit file to one of another name, and returns its path.
-    pub(in crate::runtime::contract) async fn copy_unit(&self, instance: &InstanceDocument, copy: &str) -> PathBuf {
+    pub(in crate::runtime::contract) async fn copy_unit(
+        &self,
+        instance: &InstanceDocument,
+        copy: &str,
+    ) -> PathBuf {
         let path = self.units().join(copy);
         std::fs::copy(self.units().join(instance.unit.as_str()), &path).unwrap();
         self.reload_units().await;
@@ -25,7 +34,10 @@ impl ManualActions {
     }
 
     /// Makes the drop-in that `systemctl edit` makes, and returns its path.
-    pub(in crate::runtime::contract) async fn add_drop_in(&self, instance: &InstanceDocument) -> String {
+    pub(in crate::runtime::contract) async fn add_drop_in(
+        &self,
+        instance: &InstanceDocument,
+    ) -> String {
         let folder = self.units().join(format!("{}.d", instance.unit));
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("override.conf");
