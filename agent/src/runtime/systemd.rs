@@ -81,9 +81,13 @@ impl Systemd {
         }
     }
 
-    /// Returns the files of ours, and those that bear the mark of another tenant.
+    /// Returns the files of ours, and those that only bear our mark: those of another tenant, and
+    /// copies.
     fn files(&self) -> Result<(Vec<OurFile>, Vec<OurFile>), RuntimeError> {
-        let is_ours = |file: &OurFile| self.tenant.as_ref().is_none_or(|t| t == &file.mark.tenant);
+        let is_ours = |file: &OurFile| {
+            let is_tenants = self.tenant.as_ref().is_none_or(|t| t == &file.mark.tenant);
+            is_tenants && file.copied_from().is_none()
+        };
         Ok(files::all(&self.paths)?.into_iter().partition(is_ours))
     }
 

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::observed::ObservedInstance;
+use crate::decide::observed::{ObservedContainer, ObservedInstance};
 use crate::decide::ownership::is_name_of;
 use crate::decide::reconcile;
 use crate::decide::step::Step;
 use crate::document::instance::{Container, InstanceDocument};
 use crate::document::status::Drift;
-use crate::document::update::InstanceUpdate;
+use crate::document::update::{InstanceUpdate, Stage};
 use crate::id::{ComponentName, ContentHash};
 
 /// The drift of the components of a host, without what their supervisors report.
@@ -23,6 +23,9 @@ pub struct DriftLog {
     repaired: BTreeMap<ComponentName, Repaired>,
     /// The documents that were seen on disk as they should be.
     settled: BTreeMap<ComponentName, ContentHash>,
+    /// The ids of the running containers that were seen under their component's own name while
+    /// nothing had to be changed.
+    named: BTreeMap<ComponentName, String>,
 }
 
 /// The settings of a container that somebody can change while it exists.
@@ -62,12 +65,32 @@ impl DriftLog {
         self.repaired.retain(|name, repaired| {
             desired(name).is_some_and(|instance| instance.workload_hash() == repaired.workload)
         });
+        self.named.retain(|name, _| desired(name).is_some());
         self.settled.retain(|name, hash| desired(name).is_some_and(|it| it.hash() == hash));
         for (name, seen) in &input.observed.instances {
             let Some(instance) = desired(name) else { continue };
+            self.look_at_name(name, seen, instance, input.updates.get(name));
             if has_document(seen, instance) {
                 self.settled.insert(name.clone(), instance.hash().clone());
             }
+        }
+    }
+
+    /// Remembers the running container if it has its component's own name. While the component
+    /// changes, the agent itself gives names.
+    fn look_at_name(
+        &mut self,
+        component: &ComponentName,
+        seen: &ObservedInstance,
+        desired: &InstanceDocument,
+        update: Option<&InstanceUpdate>,
+    ) {
+        let is_changing =
+            update.is_some_and(|update| !matches!(update.stage, Stage::Committed { .. }));
+        if is_changing {
+            self.named.remove(component);
+        } else if let Some(running) = bearer(seen, desired) {
+            self.named.insert(component.clone(), running.id.clone());
         }
     }
 
@@ -86,7 +109,7 @@ impl DriftLog {
         let found = match step {
             _ if is_failing(input.updates.get(component)) => None,
             Step::RewriteConfig => self.rewritten(component, seen, &desired.instance),
-            Step::Promote => renamed(seen, &desired.instance),
+            Step::Promote => self.renamed(component, seen, &desired.instance),
             // Where nothing had to be changed, somebody took away what is brought back.
             Step::Start | Step::Create | Step::Pull => {
                 works_by(seen, &desired.instance).then(|| reason.to_owned())
@@ -115,6 +138,20 @@ impl DriftLog {
         let repaired = || self.repaired.get(component).map(|repaired| repaired.drift.clone());
         let standing = self.standing.get(component).cloned();
         standing.or_else(|| reported.into_iter().chain(repaired()).max_by_key(|drift| drift.at))
+    }
+
+    /// Returns the name that somebody gave to the running container; none if it may be a name
+    /// that we gave.
+    fn renamed(
+        &self,
+        component: &ComponentName,
+        seen: &ObservedInstance,
+        desired: &InstanceDocument,
+    ) -> Option<String> {
+        let (own, running) = (desired.container()?.name.as_str(), seen.running()?);
+        let had_own = self.named.get(component) == Some(&running.id);
+        let is_ours = !had_own && is_name_of(&running.name, own, &running.hash);
+        (!is_ours).then(|| format!("container {own} was renamed to {}", running.name))
     }
 
     /// Returns what somebody changed in the files that are written again. Files of an earlier
@@ -171,11 +208,13 @@ fn has_document(seen: &ObservedInstance, desired: &InstanceDocument) -> bool {
     seen.document.as_ref().is_some_and(|found| found.on_disk && found.hash == *desired.hash())
 }
 
-/// Returns the name that somebody gave to the running container; none if it is one of ours.
-fn renamed(seen: &ObservedInstance, desired: &InstanceDocument) -> Option<String> {
-    let (own, running) = (desired.container()?.name.as_str(), seen.running()?);
-    let is_ours = is_name_of(&running.name, own, &running.hash);
-    (!is_ours).then(|| format!("container {own} was renamed to {}", running.name))
+/// Returns the running container if it has the component's own name.
+fn bearer<'a>(
+    seen: &'a ObservedInstance,
+    desired: &InstanceDocument,
+) -> Option<&'a ObservedContainer> {
+    let own = desired.container()?.name.as_str();
+    seen.running().filter(|running| running.name == own)
 }
 
 fn works_by(seen: &ObservedInstance, desired: &InstanceDocument) -> bool {

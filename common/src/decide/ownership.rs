@@ -1,10 +1,12 @@
 //! Decides whether a container that bears our labels is ours. Labels are copied with an image
 //! (`docker commit`), so they alone prove nothing.
 
-use crate::id::{ContentHash, TenantId};
+use crate::id::{ContentHash, Digest, TenantId};
 
 /// The most spare names beside the plain one.
 const SPARES: u8 = 9;
+/// What an image's id begins with.
+const ID_PREFIX: &str = "sha256:";
 
 /// A container that bears our labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,11 +19,14 @@ pub struct LabelledContainer<'a> {
     pub own_name: Option<&'a str>,
     /// The workload that it was created for.
     pub hash: &'a ContentHash,
-    /// The id of the image that it was created from, by its label; none if an earlier release
-    /// created it.
+    /// The digest of the image that it was created from, by its label.
+    pub digest: &'a Digest,
+    /// The id of that image, by its label; none if an earlier release created it.
     pub labelled_image: Option<&'a str>,
     /// The id of the image that it runs, by the engine.
     pub image: Option<&'a str>,
+    /// The name by which that image was asked for, or its id if the engine forgot the name.
+    pub image_name: Option<&'a str>,
 }
 
 /// The reason why a container that bears our labels is not ours.
@@ -59,12 +64,23 @@ pub fn not_ours(
     if tenant.is_some_and(|tenant| tenant != found.tenant) {
         return Some(NotOurs::OtherTenant);
     }
-    let is_copy = found.labelled_image.zip(found.image).is_some_and(|(a, b)| bare(a) != bare(b));
-    if is_copy {
+    if runs_other_image(found) {
         return Some(NotOurs::OtherImage);
     }
     let is_named = found.own_name.is_none_or(|own| is_name_of(found.name, own, found.hash));
     if is_named || supervised == Some(found.id) { None } else { Some(NotOurs::OtherName) }
+}
+
+fn runs_other_image(found: LabelledContainer<'_>) -> bool {
+    match (found.labelled_image, found.image) {
+        (Some(labelled), Some(image)) => bare(labelled) != bare(image),
+        (Some(_), None) => false,
+        // Every release asks for an image by its digest, and a copy's image has only a tag.
+        (None, _) => found.image_name.is_some_and(|name| match name.rsplit_once('@') {
+            Some((_, digest)) => digest != found.digest.as_str(),
+            None => !name.starts_with(ID_PREFIX),
+        }),
+    }
 }
 
 /// Returns true if that is a name which we give to a container: the component's own, that of
@@ -93,7 +109,7 @@ pub fn spare_names(own: &str, hash: &ContentHash) -> impl Iterator<Item = String
 
 /// Engines write an image's id with or without the name of its hash.
 fn bare(image: &str) -> &str {
-    image.trim_start_matches("sha256:")
+    image.trim_start_matches(ID_PREFIX)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What somebody changes by hand on the host: it is put right and told, or left and told.
 
 use oml_common::document::report::Phase;
+use oml_common::id::ContentHash;
 use oml_sim::ContainerState;
 
 use super::bench::{Bench, name};
@@ -13,6 +14,16 @@ const OWN: &str = "oml-asterisk";
 /// The text of the unit file.
 fn unit_text(bench: &Bench) -> String {
     std::fs::read_to_string(bench.host.paths.units.join(UNIT)).unwrap()
+}
+
+/// Returns the text as a release wrote it that did not name the unit.
+fn of_earlier_release(text: &str) -> String {
+    let without = |key: &str, text: &str| -> String {
+        text.lines().filter(|line| !line.starts_with(key)).map(|line| format!("{line}\n")).collect()
+    };
+    let text = without("X-Oml-Hash=", &without("X-Oml-Unit=", text));
+    let hash = ContentHash::of(text.as_bytes());
+    text.replacen("X-Oml-Instance=", &format!("X-Oml-Hash={hash}\nX-Oml-Instance="), 1)
 }
 
 /// Somebody edits the unit file and reloads systemd.
@@ -85,6 +96,38 @@ async fn a_drop_in_of_somebody_else_is_told_as_long_as_it_is_there() {
     std::fs::remove_dir_all(&folder).unwrap();
     bench.host.host.reload_units().await.unwrap();
     until_nothing_is_told(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_of_a_unit_file_is_told_and_neither_stopped_nor_removed() {
+    let mut bench = Bench::settled().await;
+    let path = bench.host.paths.units.join("dbg.service");
+    std::fs::write(&path, unit_text(&bench)).unwrap();
+    bench.host.host.reload_units().await.unwrap();
+    let found = "unit dbg.service is a copy of asterisk.service: not ours, left alone";
+    until_told(&bench, found).await;
+    bench.upgrade("2", oml_sim::Behaviour::Good);
+    bench.until_ready("2").await;
+    until_told(&bench, found).await;
+    bench.desire(&[]);
+    let told = |report: &oml_common::document::report::Report| {
+        report.instances.is_empty() && report.errors.iter().any(|told| told.contains(found))
+    };
+    bench.until_report(told).await;
+    bench.pass_time(600).await;
+    assert!(path.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn unit_files_of_an_earlier_release_are_written_again_without_a_restart_and_not_told() {
+    let mut bench = Bench::settled().await;
+    let (before, text) = (restarts(&bench), unit_text(&bench));
+    bench.stop();
+    edit(&bench, &of_earlier_release(&text)).await;
+    bench.start();
+    bench.until(|_| unit_text(&bench) == text).await;
+    until_nothing_is_told(&bench).await;
+    assert_eq!(restarts(&bench), before);
 }
 
 #[tokio::test(start_paused = true)]

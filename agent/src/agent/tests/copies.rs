@@ -96,6 +96,39 @@ async fn a_copy_that_holds_the_name_of_the_previous_container_blocks_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_copy_of_a_container_of_an_earlier_release_is_left_alone_under_our_names() {
+    let bench = Bench::settled().await;
+    let mut labels = named(&bench, OWN).unwrap().labels;
+    labels.remove("io.oml.image").unwrap();
+    bench.host.host.run_by_hand(oml_sim::NewContainer {
+        name: "oml-asterisk-prev".to_owned(),
+        image: "dbg:1".to_owned(),
+        labels,
+        ..oml_sim::NewContainer::default()
+    });
+    let report = bench.until_report(|report| drift(report).contains("oml-asterisk-prev")).await;
+    assert!(drift(&report).contains("runs another image"), "{}", drift(&report));
+    bench.pass_time(600).await;
+    assert!(named(&bench, "oml-asterisk-prev").unwrap().is_running());
+    bench.until_ready("1").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_containers_whose_names_were_exchanged_by_hand_get_them_back_and_that_is_told() {
+    let bench = Bench::upgrading("2", Behaviour::Good).await;
+    bench.until_ready("2").await;
+    let ids = [OWN, "oml-asterisk-prev"].map(|name| named(&bench, name).unwrap().id);
+    bench.pass_time(60).await;
+    bench.host.host.rename_by_hand(&ids[0], "tmp").unwrap();
+    bench.host.host.rename_by_hand(&ids[1], OWN).unwrap();
+    bench.host.host.rename_by_hand(&ids[0], "oml-asterisk-prev").unwrap();
+    bench.until_report(|report| drift(report).contains("was renamed to oml-asterisk-prev")).await;
+    bench.until_report(|_| named(&bench, OWN).is_some_and(|found| found.id == ids[0])).await;
+    assert_eq!(named(&bench, "oml-asterisk-prev").unwrap().id, ids[1]);
+    assert!(runs(&bench, &ids[0]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_copy_that_holds_the_name_of_the_next_container_blocks_nothing() {
     let mut bench = Bench::settled().await;
     let original = named(&bench, OWN).unwrap().id;

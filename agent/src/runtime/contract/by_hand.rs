@@ -14,6 +14,7 @@ pub(super) async fn all(place: &Place) {
         a_paused_or_updated_container_is_told,
         an_edited_or_disabled_unit_is_told_and_put_right,
         a_drop_in_of_somebody_else_is_told,
+        a_copy_of_a_unit_file_is_told_and_left_alone,
     );
 }
 
@@ -128,4 +129,18 @@ async fn a_drop_in_of_somebody_else_is_told(place: &Place) {
     place.manual.remove_drop_in(&instance).await;
     assert_eq!(differs(place, &instance).await, [""; 0]);
     place.clear(&instance).await;
+}
+
+async fn a_copy_of_a_unit_file_is_told_and_left_alone(place: &Place) {
+    let instance = place.instance("contract-file", "v1", &place.images.first, 8326);
+    place.install(&instance).await;
+    let copy = place.manual.copy_unit(&instance, "contract-dbg.service").await;
+    let told = "unit contract-dbg.service is a copy of contract-file.service: not ours, left alone";
+    assert_eq!(differs(place, &instance).await, [told]);
+    place.systemd.write(&instance).await.unwrap();
+    place.systemd.start(&instance).await.unwrap();
+    assert!(place.runs(&instance).await);
+    place.clear(&instance).await;
+    assert!(copy.exists());
+    std::fs::remove_file(copy).unwrap();
 }

@@ -8,6 +8,8 @@ use oml_sim::Daemon;
 
 use crate::fixtures::ModelHost;
 
+mod unit_files;
+
 /// Somebody at the host.
 pub(super) enum ManualActions {
     Model(Box<ModelHost>),
@@ -257,59 +259,6 @@ impl ManualActions {
                 found.map(|(_, state)| state.status_text).unwrap_or_default()
             }
             ManualActions::Real => answer_of("systemctl", &["show", "-p", "StatusText", unit]),
-        }
-    }
-
-    /// Replaces a line of the unit file.
-    pub(super) async fn edit_unit(&self, instance: &InstanceDocument, from: &str, to: &str) {
-        let path = self.units().join(instance.unit.as_str());
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{text}");
-        std::fs::write(&path, text.replace(from, to)).unwrap();
-        self.reload_units().await;
-    }
-
-    /// Makes the drop-in that `systemctl edit` makes, and returns its path.
-    pub(super) async fn add_drop_in(&self, instance: &InstanceDocument) -> String {
-        let folder = self.units().join(format!("{}.d", instance.unit));
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("override.conf");
-        std::fs::write(&path, "[Service]\nNice=5\n").unwrap();
-        self.reload_units().await;
-        path.display().to_string()
-    }
-
-    /// Removes what [`Self::add_drop_in`] made.
-    pub(super) async fn remove_drop_in(&self, instance: &InstanceDocument) {
-        let folder = self.units().join(format!("{}.d", instance.unit));
-        std::fs::remove_dir_all(folder).unwrap();
-        self.reload_units().await;
-    }
-
-    /// `systemctl disable`, which reads the unit files again.
-    pub(super) async fn disable_unit(&self, instance: &InstanceDocument) {
-        let unit = instance.unit.as_str();
-        match self {
-            ManualActions::Model(model) => {
-                model.host.enable_unit(unit, false).await.unwrap();
-                self.reload_units().await;
-            }
-            ManualActions::Real => run("systemctl", &["disable", unit]),
-        }
-    }
-
-    async fn reload_units(&self) {
-        match self {
-            ManualActions::Model(model) => model.host.reload_units().await.unwrap(),
-            ManualActions::Real => run("systemctl", &["daemon-reload"]),
-        }
-    }
-
-    /// The folder of the administrator's units.
-    fn units(&self) -> std::path::PathBuf {
-        match self {
-            ManualActions::Model(model) => model.paths.units.clone(),
-            ManualActions::Real => "/etc/systemd/system".into(),
         }
     }
 

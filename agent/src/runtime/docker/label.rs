@@ -24,6 +24,8 @@ pub(super) struct Labelled {
     pub(super) labelled_image: Option<String>,
     /// The id of the image that it runs, by the engine.
     pub(super) image: Option<String>,
+    /// The name by which that image was asked for, or its id if the engine forgot the name.
+    pub(super) image_name: Option<String>,
 }
 
 /// Returns the labels of a container for that instance, which is created from the image with
@@ -80,7 +82,8 @@ pub(super) fn read(container: &ContainerSummary) -> Option<Labelled> {
         document: text(INSTANCE)?.to_owned(),
     };
     let labelled_image = text(IMAGE).map(str::to_owned);
-    Some(Labelled { marked, labelled_image, image: container.image_id.clone() })
+    let (image, image_name) = (container.image_id.clone(), container.image.clone());
+    Some(Labelled { marked, labelled_image, image, image_name })
 }
 
 #[cfg(test)]

@@ -53,7 +53,8 @@ fn summary(container: oml_sim::Container) -> ContainerSummary {
     ContainerSummary {
         id: Some(container.id),
         names: Some(vec![format!("/{}", container.name)]),
-        image_id: Some(container.image),
+        image_id: Some(container.image.clone()),
+        image: Some(container.image),
         labels: Some(container.labels.into_iter().collect()),
         created: i64::try_from(container.created_ms / 1000).ok(),
         state: Some(state),

@@ -45,7 +45,7 @@ impl Docker {
     }
 
     fn not_ours(&self, labelled: &Labelled) -> Option<NotOurs> {
-        let Labelled { marked, labelled_image, image } = labelled;
+        let Labelled { marked, labelled_image, image, image_name } = labelled;
         let held = marked.held().ok();
         let own_name = held.as_ref().and_then(|held| held.workload.name.as_ref());
         let found = LabelledContainer {
@@ -55,7 +55,9 @@ impl Docker {
             own_name: own_name.map(|name| name.as_str()),
             hash: &marked.hash,
             labelled_image: labelled_image.as_deref(),
+            digest: &marked.digest,
             image: image.as_deref(),
+            image_name: image_name.as_deref(),
         };
         match not_ours(found, self.tenant.as_ref(), None) {
             // Only a name can be excused, so the file is seldom read.

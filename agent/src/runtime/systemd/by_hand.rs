@@ -40,21 +40,24 @@ pub(super) fn joined(found: impl Iterator<Item = String>) -> Option<String> {
     (!found.is_empty()).then(|| found.join("; "))
 }
 
-/// Tells every drop-in of a unit of which we write the whole file.
+/// Tells every drop-in of a unit of which we write the whole file, except those of all services.
 pub(super) fn drop_ins(
     instance: &InstanceDocument,
     loaded: &Loaded,
 ) -> impl Iterator<Item = String> {
     let unit = &instance.unit;
     let told = move |path| format!("{path} changes unit {unit}: not ours, left alone");
-    loaded.drop_ins(unit.as_str()).map(told)
+    loaded.drop_ins().map(told)
 }
 
 /// Tells that a file bears our mark and is not ours.
 pub(super) fn foreign_file(file: OurFile) -> (ComponentName, String) {
-    let OurFile { unit, mark, .. } = file;
-    let told = format!("unit {unit} is marked for tenant {}: not ours, left alone", mark.tenant);
-    (mark.component, told)
+    let why = match file.copied_from() {
+        Some(original) => format!("is a copy of {original}"),
+        None => format!("is marked for tenant {}", file.mark.tenant),
+    };
+    let told = format!("unit {} {why}: not ours, left alone", file.unit);
+    (file.mark.component, told)
 }
 
 #[cfg(test)]

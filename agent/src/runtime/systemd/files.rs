@@ -55,8 +55,11 @@ pub(super) fn look(paths: &Paths, instance: &InstanceDocument) -> Result<Place, 
         }
         Err(error) => return Err(unusable(error)),
     };
-    let is_ours = text::mark(&text)
-        .is_some_and(|m| m.component == instance.component && m.tenant == instance.tenant);
+    let is_ours = text::mark(&text).is_some_and(|mark| {
+        mark.component == instance.component
+            && mark.tenant == instance.tenant
+            && mark.unit.is_none_or(|unit| unit == instance.unit)
+    });
     Ok(if is_ours { Place::Ours(text) } else { Place::Foreign })
 }
 
@@ -91,6 +94,11 @@ pub(super) fn all(paths: &Paths) -> Result<Vec<OurFile>, RuntimeError> {
 }
 
 impl OurFile {
+    /// Returns the unit whose file somebody copied to this place; none if this is no copy.
+    pub(super) fn copied_from(&self) -> Option<&UnitName> {
+        self.mark.unit.as_ref().filter(|unit| **unit != self.unit)
+    }
+
     /// It is of that component, whose unit has got another name since.
     pub(super) fn is_superseded_by(&self, instance: &InstanceDocument) -> bool {
         self.mark.component == instance.component && self.unit != instance.unit

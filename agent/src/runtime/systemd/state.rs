@@ -12,6 +12,8 @@ use super::calls::Loaded;
 /// The ways in which a process ends, as waitid(2) numbers them.
 const EXITED: i32 = 1;
 const KILLED: i32 = 2;
+/// The folder of the drop-ins of every service, which distributions fill too.
+const OF_ALL_SERVICES: &str = "service.d";
 /// The signals that systemd takes for a clean end (SIGHUP, SIGINT, SIGPIPE and SIGTERM), and
 /// SIGUSR2, by which it stops our supervisors.
 const CLEAN_SIGNALS: [i32; 5] = [1, 2, 12, 13, 15];
@@ -68,12 +70,13 @@ impl Loaded {
         self.unit.unit_file_state.as_deref() == Some("disabled")
     }
 
-    /// Returns the paths of the drop-ins of this unit alone, and not of all units of its type.
-    pub(super) fn drop_ins(&self, unit: &str) -> impl Iterator<Item = &str> {
-        let folder = format!("{unit}.d");
+    /// Returns the paths of the drop-ins of this unit or of the beginning of its name, and not
+    /// those of all units of its type.
+    pub(super) fn drop_ins(&self) -> impl Iterator<Item = &str> {
         let paths = self.unit.drop_in_paths.iter().flatten().map(String::as_str);
-        paths.filter(move |path| {
-            Path::new(path).parent().and_then(Path::file_name).is_some_and(|it| it == &*folder)
+        paths.filter(|path| {
+            let folder = Path::new(path).parent().and_then(Path::file_name);
+            folder.is_none_or(|folder| folder != OF_ALL_SERVICES)
         })
     }
 

@@ -9,6 +9,8 @@ use crate::runtime::RuntimeError;
 
 const INSTANCE_KEY: &str = "X-Oml-Instance=";
 const HASH_KEY: &str = "X-Oml-Hash=";
+/// The unit that the file is for: a copy of the file is for another one.
+const UNIT_KEY: &str = "X-Oml-Unit=";
 /// A unit's programs may end this often before systemd gives up; the agent
 /// starts it again later, with longer and longer pauses.
 const STARTS: &str = "StartLimitIntervalSec=300\nStartLimitBurst=30\n";
@@ -47,6 +49,8 @@ UMask=0077
 pub(super) struct Mark {
     pub(super) tenant: TenantId,
     pub(super) component: ComponentName,
+    /// The unit that it was written for; none if an earlier release wrote it.
+    pub(super) unit: Option<UnitName>,
     /// The hash that the file states.
     pub(super) hash: ContentHash,
     /// The text matches the hash, so nobody changed it.
@@ -86,6 +90,7 @@ pub(super) fn mark(text: &str) -> Option<Mark> {
     Some(Mark {
         tenant: tenant.parse().ok()?,
         component: component.parse().ok()?,
+        unit: value(UNIT_KEY).and_then(|unit| unit.parse().ok()),
         is_whole: ContentHash::of(written.as_bytes()) == hash,
         hash,
     })
@@ -99,8 +104,8 @@ pub(super) fn is_hash(line: &str) -> bool {
 fn header(instance: &InstanceDocument) -> String {
     format!(
         "# Managed by omlagent. Manual changes are overwritten.\n[Unit]\n\
-         {INSTANCE_KEY}{}/{}\n",
-        instance.tenant, instance.component
+         {INSTANCE_KEY}{}/{}\n{UNIT_KEY}{}\n",
+        instance.tenant, instance.component, instance.unit
     )
 }
 

@@ -158,12 +158,29 @@ fn a_document_of_another_assignment_was_changed_by_nobody() {
 #[test]
 fn a_container_that_has_none_of_our_names_was_renamed() {
     let mut place = Place::new();
+    place.seen().containers[0].id = "beef".to_owned();
     place.seen().containers[0].name = "voice-server-prev".to_owned();
     place.begin(&Step::Promote);
     assert_eq!(place.told(), None, "a switch was interrupted");
     place.seen().containers[0].name = "mine".to_owned();
     place.begin(&Step::Promote);
     assert_eq!(place.told().as_deref(), Some("container voice-server was renamed to mine"));
+}
+
+#[test]
+fn a_container_that_had_its_own_name_and_has_that_of_a_kept_one_was_renamed_unless_it_changes() {
+    let mut place = Place::new();
+    place.seen().containers[0].name = "voice-server-prev".to_owned();
+    place.look();
+    place.begin(&Step::Promote);
+    let told = "container voice-server was renamed to voice-server-prev";
+    assert_eq!(place.told().as_deref(), Some(told));
+    let mut place = Place::new();
+    place.updates.insert(voice(), InstanceUpdate::new(instance("1").workload_hash()));
+    place.look();
+    place.seen().containers[0].name = "voice-server-prev".to_owned();
+    place.begin(&Step::Promote);
+    assert_eq!(place.told(), None);
 }
 
 #[test]

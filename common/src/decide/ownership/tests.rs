@@ -1,9 +1,20 @@
+use std::sync::LazyLock;
+
 use super::*;
 
 const OWN: &str = "oml-asterisk-server";
 
 fn hash() -> ContentHash {
     ContentHash::of(b"workload")
+}
+
+fn digest() -> &'static Digest {
+    static DIGEST: LazyLock<Digest> = LazyLock::new(|| named(1).parse().unwrap());
+    &DIGEST
+}
+
+fn named(number: u32) -> String {
+    format!("sha256:{number:064}")
 }
 
 fn tenant(name: &str) -> TenantId {
@@ -23,8 +34,10 @@ fn found<'a>(name: &'a str, hash: &'a ContentHash, tenant: &'a TenantId) -> Labe
         tenant,
         own_name: Some(OWN),
         hash,
+        digest: digest(),
         labelled_image: Some("sha256:1"),
         image: Some("sha256:1"),
+        image_name: None,
     }
 }
 
@@ -58,7 +71,27 @@ fn a_copy_is_foreign_even_under_our_name_or_if_a_supervisor_holds_it() {
 }
 
 #[test]
-fn a_container_of_an_earlier_release_is_judged_by_name_and_tenant_only() {
+fn a_container_of_an_earlier_release_is_judged_by_the_name_of_its_image() {
+    let (hash, acme) = (hash(), tenant("acme"));
+    let judge = |image: &str| {
+        let earlier = LabelledContainer {
+            labelled_image: None,
+            image_name: Some(image),
+            ..found("oml-asterisk-server-prev", &hash, &acme)
+        };
+        not_ours(earlier, Some(&acme), None)
+    };
+    let by_digest = |number| format!("docker.io/omnileads/asterisk@{}", named(number));
+    assert_eq!(judge(&by_digest(1)), None);
+    assert_eq!(judge(&format!("mirror.example:5000/asterisk:7@{}", named(1))), None);
+    assert_eq!(judge(&named(7)), None, "its name was removed, so the engine shows its id");
+    for copy in [&by_digest(2), "dbg:1", "dbg", "localhost:5000/dbg", "c0ffee"] {
+        assert_eq!(judge(copy), Some(NotOurs::OtherImage), "{copy}");
+    }
+}
+
+#[test]
+fn a_container_of_an_earlier_release_is_judged_by_name_and_tenant() {
     let (hash, acme, other) = (hash(), tenant("acme"), tenant("other"));
     let earlier = |name| LabelledContainer { labelled_image: None, ..found(name, &hash, &acme) };
     assert_eq!(not_ours(earlier(OWN), Some(&acme), None), None);

@@ -15,6 +15,7 @@ fn listed() -> ContainerSummary {
         created: Some(12),
         state: Some(ContainerSummaryStateEnum::PAUSED),
         image_id: Some("sha256:2".to_owned()),
+        image: Some("dbg:1".to_owned()),
         labels: Some(labels(ContainerInstance::of(&instance).unwrap(), Some("sha256:1"))),
         ..ContainerSummary::default()
     }
@@ -22,9 +23,10 @@ fn listed() -> ContainerSummary {
 
 #[test]
 fn what_was_labelled_is_known_again() {
-    let Labelled { marked, labelled_image, image } = read(&listed()).unwrap();
+    let Labelled { marked, labelled_image, image, image_name } = read(&listed()).unwrap();
     assert_eq!(labelled_image.as_deref(), Some("sha256:1"));
     assert_eq!(image.as_deref(), Some("sha256:2"));
+    assert_eq!(image_name.as_deref(), Some("dbg:1"));
     let instance = instance();
     assert_eq!(marked.name, "oml-redis");
     assert_eq!((&marked.tenant, &marked.component), (&instance.tenant, &instance.component));

@@ -37,11 +37,12 @@ fn a_line_is_told_short_and_without_control_characters() {
 }
 
 #[test]
-fn only_drop_ins_of_the_unit_itself_are_told() {
+fn drop_ins_of_the_unit_and_of_units_of_like_names_are_told_but_not_those_of_all_services() {
     let paths = [
         "/etc/systemd/system/asterisk.service.d/override.conf",
         "/usr/lib/systemd/system/service.d/10-timeout-abort.conf",
         "/run/systemd/system.control/asterisk.service.d/50-MemoryMax.conf",
+        "/etc/systemd/system/oml-.service.d/limits.conf",
     ];
     let drop_in_paths = Some(paths.map(str::to_owned).to_vec());
     let unit = UnitProperties { drop_in_paths, ..UnitProperties::default() };
@@ -49,5 +50,5 @@ fn only_drop_ins_of_the_unit_itself_are_told() {
     let instance = container();
     let told: Vec<String> = drop_ins(&instance, &loaded).collect();
     let words = |path| format!("{path} changes unit asterisk.service: not ours, left alone");
-    assert_eq!(told, [words(paths[0]), words(paths[2])]);
+    assert_eq!(told, [words(paths[0]), words(paths[2]), words(paths[3])]);
 }

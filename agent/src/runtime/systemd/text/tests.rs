@@ -26,6 +26,7 @@ fn a_unit_runs_the_supervisor_and_leaves_the_engine_alone() {
     let text = render_it(&container());
     for line in [
         "X-Oml-Instance=acme/asterisk",
+        "X-Oml-Unit=asterisk.service",
         "Wants=docker.service network-online.target",
         "After=docker.service network-online.target redis.service",
         "Type=notify",
@@ -55,6 +56,7 @@ fn the_mark_is_read_back_and_tells_a_changed_text() {
         let text = render_it(&instance);
         let mark = mark(&text).unwrap();
         assert_eq!((&mark.tenant, &mark.component), (&instance.tenant, &instance.component));
+        assert_eq!(mark.unit, Some(instance.unit.clone()));
         assert!(mark.is_whole);
         let edited = super::mark(&format!("{text}# by hand\n")).unwrap();
         assert!(!edited.is_whole);
