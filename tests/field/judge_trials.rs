@@ -68,6 +68,12 @@ pub(crate) fn run() -> Result<()> {
     accepts(&facts, &intent, &ready)?;
     refuses(&facts, &intent, &told("unhealthy", "unhealthy", "does not answer"))?;
     refuses(&facts, &intent, &by_hand)?;
+    let mut away = facts.clone();
+    away.containers = None;
+    refuses(&away, &intent, &ready)?;
+    let mut error = ready.clone();
+    error["report"]["errors"] = json!(["docker does not answer, since then"]);
+    accepts(&away, &intent, &error)?;
     let mut changed = facts.clone();
     changed.has_drop_in[0] = true;
     refuses(&changed, &intent, &ready)?;

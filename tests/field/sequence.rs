@@ -23,6 +23,8 @@ const NODES: &[(&str, &str)] = &[("tiny-one", "app"), ("tiny-two", "app"), ("tin
 const LIMIT: Duration = Duration::from_secs(60);
 /// The time to put a host right between two sequences.
 const RESTORE_LIMIT: Duration = Duration::from_secs(180);
+/// The time for which the host must stay so, because what is wrong may be done only later.
+const HOLD: Duration = Duration::from_secs(10);
 const DEED_LIMIT: Duration = Duration::from_secs(90);
 /// The number of sequences in a run that asks for no number, and the time in which no further one begins.
 const SLICE: u64 = 0;
@@ -103,7 +105,8 @@ fn add(failures: &Mutex<Vec<String>>, failure: String) {
 const SMALL_DISK: &str = "\
 systemctl stop docker.socket docker.service
 mount -t tmpfs -o size=4g,mode=710 tmpfs /var/lib/docker
-systemctl start docker.socket docker.service";
+systemctl start docker.socket docker.service
+systemctl restart omlagent";
 
 fn play_on(fleet: &Fleet, node: &str, plan: &Plan, failures: &Mutex<Vec<String>>) -> Result<()> {
     let host = fleet.host(node)?;
@@ -162,7 +165,8 @@ impl Sequence<'_> {
                 self.settle().with_context(|| format!("after deed {}: {deed}", number + 1))?;
             }
         }
-        self.settle().context("after the last deed")
+        self.settle().context("after the last deed")?;
+        self.stays().context("some time after the last deed")
     }
 
     /// Does what a person would. A command that fails is no failure of the test.
@@ -193,6 +197,17 @@ impl Sequence<'_> {
     fn settle_within(&mut self, limit: Duration) -> Result<()> {
         let what = "the host runs what is desired, or what is told is true";
         until(what, limit, || self.look().map_err(|error| format!("{error:#}")))?;
+        Ok(())
+    }
+
+    /// Checks that the host is not wrong again for longer than it takes to put something right.
+    fn stays(&mut self) -> Result<()> {
+        let began = Instant::now();
+        until("the host was right for a while", HOLD + LIMIT, || {
+            let is_over = began.elapsed() >= HOLD;
+            self.look().map_err(|error| format!("{error:#}"))?;
+            if is_over { Ok(()) } else { Err("it is right so far".to_owned()) }
+        })?;
         Ok(())
     }
 
