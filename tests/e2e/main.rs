@@ -14,6 +14,7 @@ mod counts;
 mod crashes;
 mod drain;
 mod drift;
+mod mistakes;
 mod omlctl;
 mod pool;
 mod preflight;
@@ -75,6 +76,7 @@ fn cases() -> Vec<Case> {
     cases.extend(registry::CASES);
     cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);
+    cases.extend(mistakes::CASES);
     cases.extend(security::CASES);
     cases.extend(texts::CASES);
     cases.extend(units::CASES);
