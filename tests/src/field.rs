@@ -2,6 +2,10 @@
 
 /// The variable with which `cargo xtask field` makes the end-to-end tests run only those that the page names.
 pub const ONLY: &str = "OML_FIELD_ONLY";
+/// The variable that says how many random sequences are played.
+pub const SEQUENCES: &str = "OML_FIELD_SEQUENCES";
+/// The variable with the seed of the first sequence.
+pub const SEED: &str = "OML_FIELD_SEED";
 /// The page that operators read.
 pub const PAGE: &str = include_str!("../../docs/field-trials.md");
 

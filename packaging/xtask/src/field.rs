@@ -1,33 +1,55 @@
-//! `cargo xtask field` runs what was tried on real hosts: the end-to-end tests that `docs/field-trials.md` names.
+//! `cargo xtask field` runs what was tried on real hosts: the end-to-end tests that `docs/field-trials.md`
+//! names, and random sequences of what people do to a host by hand.
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use clap::Args;
 use oml_tests::{Build, Packages, TEST_FEATURES, cargo, field};
 
 use crate::hosts;
 use crate::test::run_tests;
 
-pub(crate) fn run() -> Result<ExitCode> {
-    hosts::require("the field trials", build)?;
+#[derive(Debug, Args)]
+pub(crate) struct Field {
+    /// Run only this many random sequences of what people do by hand, and no other trial
+    #[arg(long, value_name = "NUMBER")]
+    sequences: Option<u32>,
+    /// The seed of the first sequence, as a failure prints it; the following sequences have the following seeds
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
+}
+
+pub(crate) fn run(verb: &Field) -> Result<ExitCode> {
+    hosts::require("the field trials", || build(verb))?;
     let began = Instant::now();
-    let code = run_tests(command()?)?;
+    let code = run_tests(command(verb)?)?;
     let minutes = began.elapsed().as_secs_f64() / 60.0;
     eprintln!("the field trials took {minutes:.1} minutes");
     Ok(code)
 }
 
-fn command() -> Result<Command> {
+fn command(verb: &Field) -> Result<Command> {
     let mut command = cargo()?;
-    command.args(["test", "-p", "oml-tests", "--locked", "--test", "e2e"]).args(TEST_FEATURES);
-    command.env(field::ONLY, "1");
+    command.args(["test", "-p", "oml-tests", "--locked", "--no-fail-fast"]).args(TEST_FEATURES);
+    command.args(["--test", "field"]);
+    let is_random = verb.sequences.is_some() || verb.seed.is_some();
+    if !is_random {
+        command.args(["--test", "e2e"]).env(field::ONLY, "1");
+    }
+    if let Some(sequences) = verb.sequences {
+        command.env(field::SEQUENCES, sequences.to_string());
+    }
+    if let Some(seed) = verb.seed {
+        command.env(field::SEED, seed.to_string());
+    }
     Ok(command)
 }
 
 /// Builds everything that root will run, so that the files belong to the user.
-fn build() -> Result<()> {
-    let status = command()?.arg("--no-run").status()?;
+fn build(verb: &Field) -> Result<()> {
+    let status = command(verb)?.arg("--no-run").status()?;
     ensure!(status.success(), "building the tests failed");
     Packages::build(Build::Lab).map(drop)
 }

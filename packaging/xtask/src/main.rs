@@ -40,8 +40,8 @@ enum Verb {
     Bench(bench::Bench),
     /// Check licences, sources and bans of all dependencies
     Deny(deny::Deny),
-    /// Run what was tried on real hosts
-    Field,
+    /// Run what was tried on real hosts, or only random sequences of what people do there by hand
+    Field(field::Field),
     /// Run every test, including those on real hosts
     Test(test::Test),
 }
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         Verb::Bench(verb) => bench::run(&verb),
         Verb::Packages => packages::run(),
         Verb::Deny(verb) => deny::run(&verb),
-        Verb::Field => field::run(),
+        Verb::Field(verb) => field::run(&verb),
         Verb::Test(verb) => test::run(&verb),
     };
     // This also runs after a failed command.

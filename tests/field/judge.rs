@@ -1,0 +1,156 @@
+//! Judges whether a host runs what is desired, or whether what is told about it is true.
+
+use serde_json::Value;
+
+use crate::action::{COMPONENTS, Place};
+use crate::facts::Facts;
+use crate::intent::{Intent, Stop};
+
+/// What every component must run.
+#[derive(Debug, Clone)]
+pub(crate) struct Desired {
+    /// The id of the image of every component.
+    pub(crate) images: Vec<String>,
+    /// The settings that the container of every component is made with.
+    pub(crate) settings: Vec<String>,
+    /// What every component answers.
+    pub(crate) answer: &'static str,
+}
+
+/// Returns what is wrong with a host; nothing if it runs what is desired or the reason why not is true.
+/// `told` is the entry of the node in the status that operators see.
+pub(crate) fn wrong(
+    facts: &Facts,
+    intent: &Intent,
+    desired: &Desired,
+    told: &Value,
+) -> Vec<String> {
+    if facts.agent_runs && facts.containers.is_none() {
+        // Nobody can say what runs; that is what must be told.
+        let is_told = told.to_string().contains("docker does not answer");
+        return if is_told { Vec::new() } else { vec![format!("docker is away; told: {told}")] };
+    }
+    let mut wrong = touched(facts, intent);
+    for place in 0..COMPONENTS.len() {
+        wrong.extend(wrong_component(facts, intent, desired, told, place));
+    }
+    wrong
+}
+
+/// Returns the containers of others that are not as they were left.
+fn touched(facts: &Facts, intent: &Intent) -> Vec<String> {
+    let Some(containers) = &facts.containers else { return Vec::new() };
+    let known = intent.foreign.iter().filter_map(|(id, known)| Some((id, known.as_ref()?)));
+    let changed = known.filter_map(|(id, known)| {
+        let now = containers.iter().find(|container| container.id == *id);
+        (now != Some(known)).then(|| format!("a container of others was {known:?} and is {now:?}"))
+    });
+    changed.collect()
+}
+
+fn wrong_component(
+    facts: &Facts,
+    intent: &Intent,
+    desired: &Desired,
+    told: &Value,
+    place: Place,
+) -> Option<String> {
+    let (component, ..) = COMPONENTS[place];
+    let seen = &told["report"]["instances"][component];
+    let text = |key: &str| seen[key].as_str().unwrap_or_default().to_owned();
+    let phase = seen["phase"]["name"].as_str().unwrap_or_default().to_owned();
+    let (health, reason) = (text("health"), text("reason"));
+    let serves = serves(facts, intent, desired, place);
+    let shown = format!("{phase}, {health}: {reason}");
+    let is_stopped = facts.units[place].active != "active" && !runs(facts, intent, place);
+    let by_hand = reason.contains("by hand") || reason.contains("masked");
+    if intent.stops[place] == Stop::Yes && facts.agent_runs {
+        return (!is_stopped || !by_hand).then(|| {
+            format!("{component} was stopped by hand; unit {:?}; told: {shown}", facts.units[place])
+        });
+    }
+    if !facts.agent_runs {
+        // Nobody acts on the host and nobody knows; the controller must say so.
+        let is_told = told["state"] != "connected";
+        return (!is_told).then(|| format!("the agent does not run and is {}", told["state"]));
+    }
+    if serves {
+        if phase != "ready" || health != "healthy" {
+            return Some(format!("{component} runs as desired, but is {shown}"));
+        }
+        let is_told = !has_changes(facts, desired, place) || seen["drift"]["found"].is_string();
+        return (!is_told).then(|| format!("{component} was changed by hand, and nothing is told"));
+    }
+    let is_line = !reason.is_empty() && !reason.contains('\n');
+    let is_true = causes(facts, intent, place)
+        .iter()
+        .any(|words| words.iter().any(|word| reason.contains(word)));
+    (!is_line || !is_true).then(|| {
+        let container = facts.named(COMPONENTS[place].1);
+        let (unit, answer) = (&facts.units[place], &facts.answers[place]);
+        format!("{component} does not run as desired ({container:?}, {unit:?}, answer {answer:?}), and is {shown}")
+    })
+}
+
+/// Returns true if something on the host differs from what we wrote, and need not be put right while the
+/// component runs.
+fn has_changes(facts: &Facts, desired: &Desired, place: Place) -> bool {
+    let differs =
+        |container: &crate::facts::Container| container.settings != desired.settings[place];
+    facts.has_drop_in[place] || facts.named(COMPONENTS[place].1).is_some_and(differs)
+}
+
+/// Returns true if our own container runs under our name.
+fn runs(facts: &Facts, intent: &Intent, place: Place) -> bool {
+    facts.named(COMPONENTS[place].1).is_some_and(|container| {
+        container.status == "running" && !intent.foreign.contains_key(&container.id)
+    })
+}
+
+fn serves(facts: &Facts, intent: &Intent, desired: &Desired, place: Place) -> bool {
+    let is_image =
+        |name| facts.named(name).is_some_and(|container| container.image == desired.images[place]);
+    runs(facts, intent, place)
+        && is_image(COMPONENTS[place].1)
+        && facts.units[place].active == "active"
+        && facts.answers[place] == desired.answer
+}
+
+/// Returns the true causes for which a component may be down, each with the words of which a reason must
+/// have one.
+fn causes(facts: &Facts, intent: &Intent, place: Place) -> Vec<&'static [&'static str]> {
+    let mut causes: Vec<&[&str]> = Vec::new();
+    let unit = &facts.units[place];
+    if unit.load == "masked" {
+        causes.push(&["masked"]);
+    }
+    if intent.stops[place] == Stop::Perhaps && unit.active != "active" {
+        causes.push(&["by hand"]);
+    }
+    let container = facts.named(COMPONENTS[place].1);
+    if container.is_some_and(|container| intent.foreign.contains_key(&container.id)) {
+        causes.push(&["not ours"]);
+    }
+    if container.is_some_and(|container| container.status == "paused") {
+        causes.push(&["paused", "answer", "connect"]);
+    }
+    if facts.free_kib < FULL_KIB {
+        causes.push(&["free", "space", "full"]);
+    }
+    // The second component waits for the first.
+    if place > 0 && !causes_of_first(facts, intent).is_empty() {
+        causes.push(&["waits for first"]);
+    }
+    causes
+}
+
+fn causes_of_first(facts: &Facts, intent: &Intent) -> Vec<&'static [&'static str]> {
+    let mut causes = causes(facts, intent, 0);
+    if intent.stops[0] == Stop::Yes {
+        causes.push(&["by hand"]);
+    }
+    causes
+}
+
+/// The free space below which the disk counts as full: more than any of our images needs.
+const FULL_KIB: u64 = 1 << 20;

@@ -1,0 +1,103 @@
+//! Trials of the judge itself, with facts and words that contradict each other.
+
+use anyhow::Result;
+use oml_tests::trial::check;
+use serde_json::{Value, json};
+
+use crate::action::COMPONENTS;
+use crate::facts::{Container, Facts, Unit};
+use crate::intent::{Intent, Stop};
+use crate::judge::{Desired, wrong};
+
+const IMAGE: &str = "sha256:good";
+const SETTINGS: &str = "0/no";
+
+fn container(name: &str, id: &str) -> Container {
+    let text = str::to_owned;
+    Container {
+        id: text(id),
+        name: text(name),
+        status: text("running"),
+        started: text("then"),
+        image: text(IMAGE),
+        settings: text(SETTINGS),
+    }
+}
+
+/// Returns the facts about a host on which all is well.
+fn good_facts() -> Facts {
+    let unit = Unit { load: "loaded".to_owned(), active: "active".to_owned() };
+    let containers = COMPONENTS.iter().map(|(component, name, ..)| container(name, component));
+    Facts {
+        containers: Some(containers.collect()),
+        units: vec![unit; COMPONENTS.len()],
+        answers: vec!["v1".to_owned(); COMPONENTS.len()],
+        has_drop_in: vec![false; COMPONENTS.len()],
+        agent_runs: true,
+        free_kib: u64::MAX,
+    }
+}
+
+/// Returns what an operator is told: the first component as given, the second is ready.
+fn told(phase: &str, health: &str, reason: &str) -> Value {
+    let instance = |phase: &str, health: &str, reason: &str| json!({"phase": {"name": phase}, "health": health, "reason": reason});
+    json!({"state": "connected", "report": {"instances": {
+        "first": instance(phase, health, reason),
+        "second": instance("ready", "healthy", ""),
+    }}})
+}
+
+fn judged(facts: &Facts, intent: &Intent, told: &Value) -> Vec<String> {
+    let images = vec![IMAGE.to_owned(); COMPONENTS.len()];
+    let settings = vec![SETTINGS.to_owned(); COMPONENTS.len()];
+    wrong(facts, intent, &Desired { images, settings, answer: "v1" }, told)
+}
+
+/// Checks that the judge accepts what is true and finds what is not.
+pub(crate) fn run() -> Result<()> {
+    let (facts, intent) = (good_facts(), Intent::default());
+    let accepts = |facts: &Facts, intent: &Intent, told: &Value| {
+        let wrong = judged(facts, intent, told);
+        check(wrong.is_empty(), format!("{told}: {wrong:?}"))
+    };
+    let refuses = |facts: &Facts, intent: &Intent, told: &Value| {
+        check(!judged(facts, intent, told).is_empty(), format!("accepted: {facts:?}, {told}"))
+    };
+    let ready = told("ready", "healthy", "");
+    let by_hand = told("stopped-by-hand", "unknown", "stopped on the host by hand");
+    accepts(&facts, &intent, &ready)?;
+    refuses(&facts, &intent, &told("unhealthy", "unhealthy", "does not answer"))?;
+    refuses(&facts, &intent, &by_hand)?;
+    let mut away = facts.clone();
+    away.containers = None;
+    refuses(&away, &intent, &ready)?;
+    let mut error = ready.clone();
+    error["report"]["errors"] = json!(["docker does not answer, since then"]);
+    accepts(&away, &intent, &error)?;
+    let mut changed = facts.clone();
+    changed.has_drop_in[0] = true;
+    refuses(&changed, &intent, &ready)?;
+    let mut drift = ready.clone();
+    drift["report"]["instances"]["first"]["drift"] = json!({"found": "it has a drop-in"});
+    accepts(&changed, &intent, &drift)?;
+    let mut down = facts.clone();
+    down.containers = Some(vec![container("oml-second", "second")]);
+    down.answers[0].clear();
+    "inactive".clone_into(&mut down.units[0].active);
+    for reason in ["", "its container is gone", "stopped on the host by hand", "not ours"] {
+        refuses(&down, &intent, &told("blocked", "unknown", reason))?;
+    }
+    let stopped = Intent { stops: [Stop::Yes, Stop::No], ..Intent::default() };
+    accepts(&down, &stopped, &by_hand)?;
+    refuses(&down, &stopped, &told("starting", "unknown", "its unit is not running"))?;
+    refuses(&facts, &stopped, &by_hand)?;
+    let mut copy = facts.clone();
+    copy.containers = Some(vec![container("oml-first", "copy"), container("oml-second", "second")]);
+    let mut foreign = Intent::default();
+    foreign.foreign.insert("copy".to_owned(), Some(container("oml-first", "copy")));
+    accepts(&copy, &foreign, &told("blocked", "unknown", "container oml-first is not ours"))?;
+    refuses(&copy, &foreign, &ready)?;
+    // A container of somebody else was renamed.
+    foreign.foreign.insert("copy".to_owned(), Some(container("debug", "copy")));
+    refuses(&copy, &foreign, &told("blocked", "unknown", "container oml-first is not ours"))
+}
