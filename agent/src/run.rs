@@ -32,7 +32,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
     let mut sampler = Sampler::new();
-    let Assembly { agent, session, reports, session_state, passes, identity } = assemble(Parts {
+    let Assembly { agent, session, reports, session_state, passes } = assemble(Parts {
         env: env.clone(),
         settings: Arc::clone(&settings),
         paths: paths.clone(),
@@ -44,13 +44,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         usage: Box::new(move || sampler.sample()),
         alive: Box::new(say_alive),
     });
-    let source = metrics::Source {
-        reports: reports.clone(),
-        session: session_state,
-        passes,
-        tenant: identity.as_ref().map(|i| i.tenant.to_string()).unwrap_or_default(),
-        node: identity.as_ref().map(|i| i.node.to_string()).unwrap_or_default(),
-    };
+    let source = metrics::Source { reports: reports.clone(), session: session_state, passes };
     info!(version = env!("CARGO_PKG_VERSION"), "agent started");
     notify(&[NotifyState::Ready]);
     // All of it lives and ends together; nothing outlives this.

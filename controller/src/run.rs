@@ -43,7 +43,7 @@ use crate::tasks::certificate::CertificateTask;
 use crate::tasks::rollout::RolloutTask;
 use crate::tasks::{Task, TaskCounters, drive};
 use crate::tls::{Acceptor, Connection, Limits};
-use crate::web::{self, CountersByTask};
+use crate::web::{self, CountersByTask, Pages};
 
 /// The interval of pings to a silent peer, and the time limit for the answer. A lost peer
 /// is therefore detected within five seconds.
@@ -165,7 +165,7 @@ pub async fn start(
     running.ports.spawn(serve(router, connections, shutdown.clone()));
     running.serve_enrollment(&env, enrollment, ports.enrollment);
     if let Some(web) = web {
-        running.ports.spawn(web::serve(web, ops.status, counters, shutdown));
+        running.ports.spawn(web::serve(web, Pages::new(&ops, counters), shutdown));
     }
     Ok(running)
 }

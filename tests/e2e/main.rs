@@ -15,6 +15,7 @@ mod drift;
 mod omlctl;
 mod pool;
 mod preflight;
+mod prometheus;
 mod registry;
 mod revisions;
 mod security;
@@ -64,6 +65,7 @@ fn cases() -> Vec<Case> {
     cases.extend(drift::CASES);
     cases.extend(bad_versions::CASES);
     cases.extend(preflight::CASES);
+    cases.extend(prometheus::CASES);
     cases.extend(registry::CASES);
     cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);

@@ -150,6 +150,12 @@ impl Authority {
         &self.random
     }
 
+    /// Returns when the authority's certificate expires.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
     /// Returns the authority's certificate as PEM.
     #[must_use]
     pub fn pem(&self) -> &str {

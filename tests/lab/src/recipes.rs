@@ -28,6 +28,7 @@ pub(crate) const HOST: PackageLayer = PackageLayer {
         "sip-tester",
         "sipsak",
         "prometheus-node-exporter",
+        "prometheus",
     ],
     finish: include_str!("host.sh"),
 };
