@@ -136,7 +136,7 @@ impl Surroundings {
     pub fn of_process(paths: Paths, env: Env) -> Result<Self, SuperviseError> {
         Ok(Self {
             engine: Arc::new(Docker::new(paths.clone(), Vec::new())),
-            prober: Arc::new(LocalProber),
+            prober: Arc::new(LocalProber { proc: paths.proc.clone() }),
             notify: Box::new(SystemdSocket),
             signals: ProcessSignals::of_process()?,
             env,
