@@ -12,6 +12,7 @@ mod contract;
 mod crashes;
 mod drain;
 mod drift;
+mod grpc;
 mod omlctl;
 mod pool;
 mod preflight;
@@ -63,6 +64,7 @@ fn cases() -> Vec<Case> {
     cases.extend(crashes::CASES);
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);
+    cases.extend(grpc::CASES);
     cases.extend(bad_versions::CASES);
     cases.extend(preflight::CASES);
     cases.extend(prometheus::CASES);

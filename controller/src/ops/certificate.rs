@@ -1,15 +1,15 @@
 //! The controller's own certificate, which both of its ports show.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
-use oml_daemon::tls::Identity;
 use rustls::ServerConfig;
 
 use super::{OpsError, Result};
 use crate::pki::{Authority, Revoked, Terms};
+use crate::records::values::PublicEndpoint;
 use crate::tls;
 
 const LIFETIME_MS: u64 = 30 * 24 * 3_600_000;
@@ -36,6 +36,8 @@ pub struct OwnCertificates {
     epoch: u64,
     /// When the newest certificate expires, in milliseconds; 0 before the first.
     expires_ms: Arc<AtomicU64>,
+    /// The names of the controller's hosts, once they were read.
+    hosts: Arc<OnceLock<Vec<String>>>,
 }
 
 impl OwnCertificates {
@@ -43,13 +45,24 @@ impl OwnCertificates {
     /// refuse `revoked` certificates.
     #[must_use]
     pub fn new(env: Env, authority: Arc<Authority>, revoked: Arc<Revoked>, epoch: u64) -> Self {
-        Self { env, authority, revoked, epoch, expires_ms: Arc::default() }
+        Self { env, authority, revoked, epoch, expires_ms: Arc::default(), hosts: Arc::default() }
     }
 
     /// Returns the wall time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.env.now()
+    }
+
+    /// Names these hosts in every certificate that is made from now on.
+    pub(super) fn name_hosts(&self, endpoint: PublicEndpoint) {
+        let PublicEndpoint { name, host, addresses } = endpoint;
+        let mut hosts = vec![name, host];
+        hosts.extend(addresses);
+        hosts.sort_unstable();
+        hosts.dedup();
+        // They change at a start only.
+        let _set_before = self.hosts.set(hosts);
     }
 
     /// Returns when the certificate that the controller shows expires.
@@ -69,7 +82,8 @@ impl OwnCertificates {
         let (clock, now) = (self.env.clock(), self.env.now());
         let terms = Terms { now, lifetime_ms: LIFETIME_MS, epoch: self.epoch, after: None };
         let authority = &self.authority;
-        let own = authority.issue_with_key(&Identity::Controller, terms)?;
+        let hosts = self.hosts.get().map_or(&[][..], Vec::as_slice);
+        let own = authority.issue_for_ports(hosts, terms)?;
         self.expires_ms.store(own.issued.record.expires.0, Ordering::Relaxed);
         let revoked = Arc::clone(&self.revoked);
         Ok(PortConfigs {

@@ -80,6 +80,9 @@ pub struct OwnCertificate {
     pub issued: Issued,
     /// Its private key as PEM.
     pub key_pem: String,
+    /// The controller's certificate for the same key with the names of its hosts, for
+    /// clients that verify them.
+    pub named_pem: Option<String>,
 }
 
 /// The certificate authority of the cluster.
@@ -218,7 +221,7 @@ impl Authority {
         let key = KeyPair::generate().map_err(PkiError::Issue)?;
         let serial = serial::next(terms.epoch, terms.after, &self.random)?;
         let issued = self.sign(identity, &key, terms, serial)?;
-        Ok(OwnCertificate { issued, key_pem: key.serialize_pem() })
+        Ok(OwnCertificate { issued, key_pem: key.serialize_pem(), named_pem: None })
     }
 
     /// Reads a certificate that this authority issued, including an expired one. Returns
@@ -231,9 +234,39 @@ impl Authority {
         Peer::from_certificate(shown).ok()
     }
 
+    /// Makes a key and issues the controller's certificate for it, and a second one that
+    /// names these hosts as well.
+    ///
+    /// # Errors
+    /// As for [`Authority::issue`], and for a text that is no host name.
+    pub fn issue_for_ports(
+        &self,
+        hosts: &[String],
+        terms: Terms,
+    ) -> Result<OwnCertificate, PkiError> {
+        let own = self.issue_with_key(&Identity::Controller, terms)?;
+        let key = KeyPair::from_pem(&own.key_pem).map_err(PkiError::Issue)?;
+        let serial = serial::next(terms.epoch, Some(own.issued.record.serial), &self.random)?;
+        let names = hosts.iter().map(|host| host_name(host)).collect::<Result<_, _>>()?;
+        let named = self.sign_for(&Identity::Controller, names, &key, terms, serial)?;
+        Ok(OwnCertificate { named_pem: Some(named.certificate_pem), ..own })
+    }
+
     fn sign(
         &self,
         identity: &Identity,
+        key: &impl PublicKeyData,
+        terms: Terms,
+        serial: Serial,
+    ) -> Result<Issued, PkiError> {
+        self.sign_for(identity, Vec::new(), key, terms, serial)
+    }
+
+    /// Signs a certificate with more names than its identity.
+    fn sign_for(
+        &self,
+        identity: &Identity,
+        more_names: Vec<SanType>,
         key: &impl PublicKeyData,
         terms: Terms,
         serial: Serial,
@@ -245,6 +278,7 @@ impl Authority {
         let mut params = params(&name, terms, serial, Some(self.expires))?;
         let uri = name.try_into().map_err(PkiError::Issue)?;
         params.subject_alt_names = vec![SanType::URI(uri)];
+        params.subject_alt_names.extend(more_names);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![match identity {
             Identity::Controller => ExtendedKeyUsagePurpose::ServerAuth,
@@ -275,6 +309,14 @@ fn params(
     params.not_after = calendar(latest.map_or(end, |latest| latest.min(end)))?;
     params.serial_number = Some(SerialNumber::from_slice(&serial.0.to_be_bytes()));
     Ok(params)
+}
+
+/// Returns the name of a host in a certificate: an IP address or a DNS name.
+fn host_name(host: &str) -> Result<SanType, PkiError> {
+    match host.parse() {
+        Ok(address) => Ok(SanType::IpAddress(address)),
+        Err(_no_address) => Ok(SanType::DnsName(host.try_into().map_err(PkiError::Issue)?)),
+    }
 }
 
 fn calendar(time: Timestamp) -> Result<OffsetDateTime, PkiError> {

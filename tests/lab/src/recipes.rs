@@ -29,6 +29,7 @@ pub(crate) const HOST: PackageLayer = PackageLayer {
         "sipsak",
         "prometheus-node-exporter",
         "prometheus",
+        "python3-grpcio",
     ],
     finish: include_str!("host.sh"),
 };
