@@ -16,6 +16,7 @@ const WORDS: [(&str, &str); 8] = [
     ("Verdict.outcome", "ChangeOutcome"),
 ];
 
+#[expect(clippy::disallowed_methods, reason = "cargo names the folder in a variable")]
 fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=oml");
     let files = protox::compile(["oml/v1/oml.proto"], ["."])?;

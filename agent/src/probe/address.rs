@@ -31,27 +31,26 @@ pub(super) async fn candidates(
 /// Orders the addresses that programs are bound to: localhost first, then those that only
 /// programs of the host itself could reach last.
 fn by_preference(bound: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+    const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
     let mut addresses = Vec::new();
     for address in bound {
-        match address {
+        match (address.is_unspecified(), address.is_ipv4()) {
+            (true, true) => addresses.push(V4),
             // This program accepts 127.0.0.1 as well, unless it takes IPv6 only.
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
-                addresses.push(Ipv4Addr::LOCALHOST.into());
-                addresses.push(Ipv6Addr::LOCALHOST.into());
-            }
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => addresses.push(Ipv4Addr::LOCALHOST.into()),
-            other => addresses.push(other),
+            (true, false) => addresses.extend([V4, V6]),
+            (false, _) => addresses.push(address),
         }
     }
     let rank = |address: &IpAddr| match *address {
-        IpAddr::V4(Ipv4Addr::LOCALHOST) => 0,
-        IpAddr::V6(Ipv6Addr::LOCALHOST) => 1,
-        other if other.is_loopback() => 3,
-        _ => 2,
+        V4 => 0,
+        V6 => 1,
+        address if address.is_loopback() => 3,
+        IpAddr::V4(_) | IpAddr::V6(_) => 2,
     };
     addresses.sort_by_key(|address| (rank(address), *address));
     addresses.dedup();
-    if addresses.is_empty() { vec![Ipv4Addr::LOCALHOST.into()] } else { addresses }
+    if addresses.is_empty() { vec![V4] } else { addresses }
 }
 
 /// Returns a TCP port.

@@ -52,10 +52,11 @@ impl Health for HealthApi {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
-        match self.of(&request.get_ref().service).await {
-            ServingStatus::ServiceUnknown => Err(Status::not_found("there is no such service")),
-            known => Ok(Response::new(reply(known))),
+        let state = self.of(&request.get_ref().service).await;
+        if state == ServingStatus::ServiceUnknown {
+            return Err(Status::not_found("there is no such service"));
         }
+        Ok(Response::new(reply(state)))
     }
 
     type WatchStream =

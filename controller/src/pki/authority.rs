@@ -247,8 +247,11 @@ impl Authority {
         let own = self.issue_with_key(&Identity::Controller, terms)?;
         let key = KeyPair::from_pem(&own.key_pem).map_err(PkiError::Issue)?;
         let serial = serial::next(terms.epoch, Some(own.issued.record.serial), &self.random)?;
-        let names = hosts.iter().map(|host| host_name(host)).collect::<Result<_, _>>()?;
-        let named = self.sign_for(&Identity::Controller, names, &key, terms, serial)?;
+        let mut params = self.params_of(&Identity::Controller, terms, serial)?;
+        for host in hosts {
+            params.subject_alt_names.push(host_name(host)?);
+        }
+        let named = self.finish(&params, &key)?;
         Ok(OwnCertificate { named_pem: Some(named.certificate_pem), ..own })
     }
 
@@ -259,18 +262,16 @@ impl Authority {
         terms: Terms,
         serial: Serial,
     ) -> Result<Issued, PkiError> {
-        self.sign_for(identity, Vec::new(), key, terms, serial)
+        self.finish(&self.params_of(identity, terms, serial)?, key)
     }
 
-    /// Signs a certificate with more names than its identity.
-    fn sign_for(
+    /// Returns what a certificate for the identity says.
+    fn params_of(
         &self,
         identity: &Identity,
-        more_names: Vec<SanType>,
-        key: &impl PublicKeyData,
         terms: Terms,
         serial: Serial,
-    ) -> Result<Issued, PkiError> {
+    ) -> Result<CertificateParams, PkiError> {
         if terms.now >= self.expires {
             return Err(PkiError::Expired);
         }
@@ -278,13 +279,20 @@ impl Authority {
         let mut params = params(&name, terms, serial, Some(self.expires))?;
         let uri = name.try_into().map_err(PkiError::Issue)?;
         params.subject_alt_names = vec![SanType::URI(uri)];
-        params.subject_alt_names.extend(more_names);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![match identity {
             Identity::Controller => ExtendedKeyUsagePurpose::ServerAuth,
             Identity::Operator(_) | Identity::Node { .. } => ExtendedKeyUsagePurpose::ClientAuth,
         }];
         params.use_authority_key_identifier_extension = true;
+        Ok(params)
+    }
+
+    fn finish(
+        &self,
+        params: &CertificateParams,
+        key: &impl PublicKeyData,
+    ) -> Result<Issued, PkiError> {
         let made = params.signed_by(key, &self.issuer).map_err(PkiError::Issue)?;
         let peer = Peer::from_certificate(made.der());
         let peer = peer.expect("a certificate that was just made for an identity names it");

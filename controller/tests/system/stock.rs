@@ -67,9 +67,12 @@ async fn stock_channel(world: &World) -> Channel {
 fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
     let (_rest, parsed) = X509Certificate::from_der(certificate).unwrap();
     let names = parsed.subject_alternative_name().unwrap().unwrap();
-    let name = |name: &GeneralName<'_>| match name {
-        GeneralName::URI(text) | GeneralName::DNSName(text) => (*text).to_owned(),
-        other => format!("{other:?}"),
+    let name = |name: &GeneralName<'_>| {
+        if let GeneralName::URI(text) | GeneralName::DNSName(text) = name {
+            (*text).to_owned()
+        } else {
+            format!("{name:?}")
+        }
     };
     names.value.general_names.iter().map(name).collect()
 }

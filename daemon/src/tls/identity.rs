@@ -164,10 +164,8 @@ impl Peer {
         let names = parsed.subject_alternative_name();
         let names = names.map_err(|error| InvalidPeer(format!("its names: {error}")))?;
         let names = names.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
-        let uris = names.iter().filter_map(|name| match name {
-            GeneralName::URI(uri) => Some(*uri),
-            _ => None,
-        });
+        let uri = |name: &_| if let GeneralName::URI(uri) = name { Some(*uri) } else { None };
+        let uris = names.iter().filter_map(uri);
         let [uri] = uris.collect::<Vec<_>>()[..] else {
             return Err(invalid("it has not exactly one name that is a URI"));
         };
