@@ -61,7 +61,7 @@ async fn ask_for_words(check: Check) -> Answer {
             Some((words, _port)) => bad(words),
             None => panic!("no address is named: {text}"),
         },
-        other => other,
+        answer @ (Answer::Good(_) | Answer::Unknown(_)) => answer,
     }
 }
 
