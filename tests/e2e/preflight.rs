@@ -11,14 +11,15 @@ use crate::pool::Kind;
 
 pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_port_in_use_by_another_program_blocks_the_change_and_stops_nothing", |fleet| {
-        port(fleet, "0.0.0.0", "")
+        port(fleet, "0.0.0.0:8099", "")
     }),
     (
         Kind::Tiny,
         "a_port_in_use_by_another_program_at_the_hosts_address_only_blocks_too",
         |fleet| {
             let address = fleet.host(NODE)?.address().to_string();
-            port(fleet, &address, &format!(" at {address}"))
+            // Not the port of the other test, from which a container may be left.
+            port(fleet, &format!("{address}:8098"), &format!(" at {address}"))
         },
     ),
     (Kind::Tiny, "a_program_that_is_bound_to_the_hosts_address_only_is_asked_there", bound),
@@ -26,16 +27,19 @@ pub(crate) const CASES: &[Case] = &[
 
 const NODE: &str = "tiny-one";
 
-/// Another program listens at an address; the reason names `place`.
-fn port(fleet: &Fleet, address: &str, place: &str) -> Result<()> {
-    let exporter = format!("prometheus-node-exporter --web.listen-address={address}:8099");
+/// Another program listens at `listen`; the reason names `place`.
+fn port(fleet: &Fleet, listen: &str, place: &str) -> Result<()> {
+    let (_, number) = listen.split_once(':').unwrap_or_default();
+    let exporter = format!("prometheus-node-exporter --web.listen-address={listen}");
     sh(fleet, NODE, &format!("systemd-run --collect --unit=port-holder {exporter}"))?;
-    let blocked = change_is_blocked(fleet, place);
+    let reason = format!("port {number}/tcp is taken by another program{place}");
+    let blocked = change_is_blocked(fleet, number, &reason);
     sh(fleet, NODE, "systemctl stop port-holder")?;
     let before = blocked?;
     let what = "second answers on the port after it was freed";
     until(what, SOON, || {
-        sh(fleet, NODE, "curl -fsS http://127.0.0.1:8099/").map_err(|error| format!("{error:#}"))
+        sh(fleet, NODE, &format!("curl -fsS http://127.0.0.1:{number}/"))
+            .map_err(|error| format!("{error:#}"))
     })?;
     wait_ready(fleet, NODE, "second")?;
     let after = start_times(fleet, NODE)?;
@@ -43,25 +47,27 @@ fn port(fleet: &Fleet, address: &str, place: &str) -> Result<()> {
     check(after["oml-first"] == before["oml-first"], "first was restarted")
 }
 
-/// Starts a change whose port is in use, checks that it is blocked, and returns the containers' start times.
+/// Starts a change whose port is in use, checks that it is blocked for that reason, and returns the containers' start
+/// times.
 fn change_is_blocked(
     fleet: &Fleet,
-    place: &str,
+    number: &str,
+    expected: &str,
 ) -> Result<std::collections::BTreeMap<String, String>> {
     let address = fleet.host(NODE)?.address();
-    let listens = format!("curl -fsS http://{address}:8099/metrics >/dev/null");
+    let listens = format!("curl -fsS http://{address}:{number}/metrics >/dev/null");
     until("the other program listens on the port", SOON, || {
         sh(fleet, NODE, &listens).map_err(|error| format!("{error:#}"))
     })?;
     let before = start_times(fleet, NODE)?;
-    let spec = fleet.spec()? + "settings: {second_port: \"8099\"}\n";
+    let spec = fleet.spec()? + &format!("settings: {{second_port: \"{number}\"}}\n");
     let path = fleet.write_spec("port.yaml", &spec)?;
     fleet.ctl_ok(&["apply", "-f", &path, "--no-wait"])?;
     let seen = wait_instance(fleet, NODE, "second", "the used port blocks it", |seen| {
         seen["phase"]["name"] == "blocked"
     })?;
     let reason = seen["reason"].as_str().unwrap_or_default();
-    check(reason.ends_with(&format!("port 8099/tcp is taken by another program{place}")), reason)?;
+    check(reason.ends_with(expected), reason)?;
     check(start_times(fleet, NODE)? == before, "a container was restarted")?;
     Ok(before)
 }
