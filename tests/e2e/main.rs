@@ -8,6 +8,7 @@
 mod acme;
 mod bad_input;
 mod bad_versions;
+mod by_hand;
 mod contract;
 mod counts;
 mod crashes;
@@ -72,6 +73,7 @@ fn cases() -> Vec<Case> {
     cases.extend(drift::CASES);
     cases.extend(grpc::CASES);
     cases.extend(bad_versions::CASES);
+    cases.extend(by_hand::CASES);
     cases.extend(preflight::CASES);
     cases.extend(prometheus::CASES);
     cases.extend(registry::CASES);

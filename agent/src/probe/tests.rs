@@ -41,7 +41,7 @@ async fn ask_it(check: Check) -> Answer {
 
 /// Asks with the tables of sockets of this host.
 async fn ask_at_address(check: Check, address: Option<&str>) -> Answer {
-    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new());
+    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new(), None);
     let random = Random::system();
     let target = ProbeTarget { calls: engine.calls(), container: "none", random: &random };
     let (interval_ms, timeout_ms, failures_max) = (1_000, 1_000, 3);
