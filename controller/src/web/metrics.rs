@@ -127,8 +127,8 @@ fn register_tasks(registry: &mut Registry, pages: &Pages) {
         panics.get_or_create(&labels).inc_by(stats.panics);
     }
     registry.register("task_passes", "Passes of a task", passes);
-    registry.register("task_failures", "Passes that ended with an error", failures);
-    registry.register("task_panics", "Passes that ended with a panic", panics);
+    registry.register("task_failures", "Decisions and passes that ended with an error", failures);
+    registry.register("task_panics", "Decisions and passes that ended with a panic", panics);
 }
 
 fn seconds(time: Timestamp) -> f64 {
