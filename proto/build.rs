@@ -1,4 +1,8 @@
-//! Generates the types of the protocol. protox compiles the .proto file, so protoc is not needed.
+//! Generates the types of the protocol, and its description for reflection. protox compiles the .proto file, so protoc is not needed.
+
+use std::path::PathBuf;
+
+use prost::Message as _;
 
 /// The fields with an enum and the type of the enum. They are serialized as words.
 const WORDS: [(&str, &str); 8] = [
@@ -12,6 +16,7 @@ const WORDS: [(&str, &str); 8] = [
     ("Verdict.outcome", "ChangeOutcome"),
 ];
 
+#[expect(clippy::disallowed_methods, reason = "cargo names the folder in a variable")]
 fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=oml");
     let files = protox::compile(["oml/v1/oml.proto"], ["."])?;
@@ -24,6 +29,8 @@ fn main() -> anyhow::Result<()> {
             format!("#[serde(serialize_with = \"crate::words::serialize::<{kind}, _>\")]");
         builder = builder.field_attribute(format!(".oml.v1.{field}"), attribute);
     }
+    let description = PathBuf::from(std::env::var("OUT_DIR")?).join("oml.bin");
+    std::fs::write(description, files.encode_to_vec())?;
     builder.compile_fds(files)?;
     Ok(())
 }

@@ -56,8 +56,6 @@ pub struct Assembly {
     pub session_state: watch::Receiver<SessionState>,
     /// Counts the passes of the loop.
     pub passes: Arc<AtomicU64>,
-    /// The identity of the host; none before it is enrolled, or if it cannot be read.
-    pub identity: Option<HostIdentity>,
 }
 
 /// Joins the loop and the session of an agent, which starts with what is in its cache.
@@ -105,7 +103,7 @@ pub fn assemble(parts: Parts) -> Assembly {
         dial,
     };
     let agent = Agent::new(host, cache, inputs, report_sender);
-    Assembly { agent, session, reports, session_state, passes, identity }
+    Assembly { agent, session, reports, session_state, passes }
 }
 
 /// Loads the identity of the host, if there is one that can be used.

@@ -27,6 +27,7 @@ pub(crate) fn instance(component: &str, version: &str) -> Instance {
         ports: Vec::new(),
         probe: Probe {
             check: Check::Tcp { port: 5060 },
+            address: None,
             interval_ms: 10_000,
             timeout_ms: 2_000,
             failures_max: 3,

@@ -28,6 +28,7 @@ pub mod runtime;
 pub mod session;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
+mod sockets;
 pub mod status;
 pub mod statuses;
 pub mod supervise;

@@ -1,13 +1,13 @@
 //! Checks before something new is created: free disk space, and ports on which no other
 //! program listens. The checks only read, and they run before anything is stopped.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use oml_common::decide::preflight::{self, Checks, PortOwners};
-use oml_common::document::instance::{InstanceDocument, Port, Protocol};
+use oml_common::document::instance::{InstanceDocument, Port};
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use tokio::sync::watch;
@@ -16,14 +16,10 @@ use tracing::warn;
 
 use crate::disk::{DiskFull, has_room};
 use crate::documents;
-use crate::files;
 use crate::host::Host;
 use crate::paths::Slot;
 use crate::runtime::{ContainerListing, PullProgress, RuntimeError};
-
-mod sockets;
-
-use self::sockets::{LISTENING, UNCONNECTED, in_the_way};
+use crate::sockets::{Listener, listeners};
 
 /// The pause between two checks of the disk while an image is pulled.
 const CHECK_PAUSE: Duration = Duration::from_secs(1);
@@ -33,8 +29,8 @@ const CHECK_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) enum Blocked {
     #[error(transparent)]
     Disk(#[from] DiskFull),
-    #[error("port {0} is taken by another program")]
-    Port(Port),
+    #[error("port {port} is taken by another program{}", place(*address))]
+    Port { port: Port, address: IpAddr },
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
 }
@@ -97,14 +93,15 @@ impl Host {
         instance: &InstanceDocument,
         listing: &ContainerListing,
     ) -> Result<(), Blocked> {
-        let listening = listeners(&self.paths.proc);
+        let found = in_the_way(listeners(&self.paths.proc));
+        let listening = found.keys().copied().collect();
         let taken = |own: &BTreeSet<Port>| preflight::first_taken(&instance.ports, &listening, own);
         // Most often nothing listens there, and nobody has to be asked whose ports they are.
         if taken(&BTreeSet::new()).is_none() {
             return Ok(());
         }
         match taken(&self.own_ports(listing).await?) {
-            Some(port) => Err(Blocked::Port(port)),
+            Some(port) => Err(Blocked::Port { port, address: found[&port] }),
             None => Ok(()),
         }
     }
@@ -146,26 +143,23 @@ impl Host {
     }
 }
 
-/// Returns the ports of the host on which a program listens.
-fn listeners(proc: &Path) -> BTreeSet<Port> {
-    let tables = [
-        ("tcp", Protocol::Tcp, LISTENING),
-        ("tcp6", Protocol::Tcp, LISTENING),
-        ("udp", Protocol::Udp, UNCONNECTED),
-        ("udp6", Protocol::Udp, UNCONNECTED),
-    ];
-    let mut found = BTreeSet::new();
-    for (table, protocol, state) in tables {
-        // Without IPv6 there is no such table.
-        match files::read_if_there(&proc.join("net").join(table)) {
-            Ok(text) => {
-                let text = text.unwrap_or_default();
-                found.extend(in_the_way(&text, state).map(|number| Port { number, protocol }));
-            }
-            Err(error) => warn!(error = chain(&error), "cannot read which ports are in use"),
-        }
-    }
-    found
+/// Returns the ports that a program of this host may find taken, each with an address at which
+/// another program listens. Which address a component binds is in no document; most bind all.
+/// Sockets that are bound to a group address or to an extra loopback address, as that of a name
+/// server for the host itself, disturb only a component that binds the same one.
+fn in_the_way(listeners: BTreeSet<Listener>) -> BTreeMap<Port, IpAddr> {
+    let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+    let is_in_the_way = |address: &IpAddr| {
+        localhost.contains(address) || !(address.is_loopback() || address.is_multicast())
+    };
+    // Backwards, so that of several addresses the unspecified one stays.
+    let in_the_way = listeners.into_iter().rev().filter(|found| is_in_the_way(&found.address));
+    in_the_way.map(|Listener { port, address }| (port, address)).collect()
+}
+
+/// Says at which address the program listens, unless it does at all of them.
+fn place(address: IpAddr) -> String {
+    if address.is_unspecified() { String::new() } else { format!(" at {address}") }
 }
 
 #[cfg(test)]

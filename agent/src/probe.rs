@@ -1,19 +1,23 @@
 //! Runs one probe once and returns its result. It keeps no state: the supervisor decides
 //! when to probe again and what several results mean.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use oml_common::document::instance::Check;
+use oml_common::document::instance::{Check, Probe};
 use oml_common::text::printable::printable;
 use oml_daemon::env::Random;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::runtime::{ContainerCalls, RuntimeError};
 
 mod active;
+mod address;
 mod http;
 #[cfg(any(test, feature = "sim"))]
 mod model;
@@ -52,18 +56,21 @@ pub struct ProbeTarget<'a> {
 #[async_trait]
 pub trait Prober: Send + Sync {
     /// Runs the probe once with a time limit.
-    async fn ask(&self, check: &Check, timeout_ms: u64, target: ProbeTarget<'_>) -> Answer;
+    async fn ask(&self, probe: &Probe, target: ProbeTarget<'_>) -> Answer;
 }
 
 /// The prober of a host. It uses the network of the host, and runs commands inside containers.
-#[derive(Debug, Clone, Copy)]
-pub struct LocalProber;
+#[derive(Debug, Clone)]
+pub struct LocalProber {
+    /// The folder of the kernel's tables, `/proc`.
+    pub proc: PathBuf,
+}
 
 #[async_trait]
 impl Prober for LocalProber {
-    async fn ask(&self, check: &Check, timeout_ms: u64, target: ProbeTarget<'_>) -> Answer {
+    async fn ask(&self, probe: &Probe, target: ProbeTarget<'_>) -> Answer {
         // An answer may repeat words of the program.
-        match ask(check, timeout_ms, target).await {
+        match self.ask_once(probe, target).await {
             Answer::Good(text) => Answer::Good(printable(&text)),
             Answer::Bad(text) => Answer::Bad(printable(&text)),
             Answer::Unknown(text) => Answer::Unknown(printable(&text)),
@@ -71,51 +78,120 @@ impl Prober for LocalProber {
     }
 }
 
-async fn ask(check: &Check, timeout_ms: u64, target: ProbeTarget<'_>) -> Answer {
-    let limit = Duration::from_millis(timeout_ms);
-    let asking = async {
-        match check {
-            Check::Http { port, path, tls: false } => http::ask(connect(*port).await?, path).await,
-            Check::Http { port, path, tls: true } => {
-                http::ask(tls::wrap(connect(*port).await?).await?, path).await
+impl LocalProber {
+    async fn ask_once(&self, probe: &Probe, target: ProbeTarget<'_>) -> Answer {
+        let limit = Duration::from_millis(probe.timeout_ms);
+        let asked = Asked::default();
+        let port = match &probe.check {
+            // A command keeps the limit itself, and notes what it leaves behind.
+            Check::Exec { command } => {
+                let ended = timeout(limit + COMMAND_MARGIN, run(command, limit, target)).await;
+                return ended.unwrap_or_else(|_elapsed| Answer::Bad(late(probe.timeout_ms)));
             }
-            Check::Tcp { port } => connect(*port).await.map(|_stream| "accepts connections".into()),
-            Check::SipOptions { port } => sip::ask(*port, target.random).await,
-            Check::Redis { port } => redis::ask(connect(*port).await?).await,
-            Check::Postgres { port, user } => postgres::ask(connect(*port).await?, user).await,
-            Check::Exec { command } => return Ok(run(command, limit, target).await),
             // The supervisor asks only while the container runs, and systemd
             // itself tells about packaged units.
-            Check::UnitActive => Ok("runs".into()),
-        }
-        .map(Answer::Good)
-    };
-    // A command keeps the limit itself, and notes what it leaves behind.
-    let patience = match check {
-        Check::Exec { .. } => limit + COMMAND_MARGIN,
-        Check::Http { .. }
-        | Check::Tcp { .. }
-        | Check::SipOptions { .. }
-        | Check::Redis { .. }
-        | Check::Postgres { .. }
-        | Check::UnitActive => limit,
-    };
-    match tokio::time::timeout(patience, asking).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(Silence(why))) => Answer::Bad(why),
-        Err(_) => Answer::Bad(format!("no answer within {timeout_ms} ms")),
+            Check::UnitActive => return Answer::Good("runs".to_owned()),
+            Check::SipOptions { port } => address::udp(*port),
+            Check::Http { port, .. }
+            | Check::Tcp { port }
+            | Check::Redis { port }
+            | Check::Postgres { port, .. } => address::tcp(*port),
+        };
+        let asking = async {
+            let said = probe.address.as_deref();
+            let candidates = address::candidates(said, port, &self.proc).await?;
+            ask_in_turn(&probe.check, &candidates, target, &asked).await
+        };
+        let why = match timeout(limit, asking).await {
+            Ok(Ok(text)) => return Answer::Good(text),
+            Ok(Err(silence)) => silence.why,
+            Err(_elapsed) => late(probe.timeout_ms),
+        };
+        Answer::Bad(match asked.last() {
+            Some(address) => format!("{why} (asked {address})"),
+            None => why,
+        })
     }
+}
+
+/// The address that was asked last.
+#[derive(Debug, Default)]
+struct Asked(Mutex<Option<SocketAddr>>);
+
+impl Asked {
+    fn note(&self, address: SocketAddr) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
+    }
+
+    fn last(&self) -> Option<SocketAddr> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks at each address until something listens there.
+async fn ask_in_turn(
+    check: &Check,
+    candidates: &[SocketAddr],
+    target: ProbeTarget<'_>,
+    asked: &Asked,
+) -> Result<String, Silence> {
+    let mut refused = Silence::plain("it has no address".to_owned());
+    for address in candidates {
+        asked.note(*address);
+        match ask_at(check, *address, target).await {
+            Err(silence) if silence.is_refused => refused = silence,
+            answered => return answered,
+        }
+    }
+    Err(refused)
+}
+
+async fn ask_at(
+    check: &Check,
+    address: SocketAddr,
+    target: ProbeTarget<'_>,
+) -> Result<String, Silence> {
+    if matches!(check, Check::SipOptions { .. }) {
+        return sip::ask(address, target.random).await;
+    }
+    let stream = TcpStream::connect(address).await?;
+    match check {
+        Check::Http { path, tls: false, .. } => http::ask(stream, path).await,
+        Check::Http { path, tls: true, .. } => {
+            http::ask(tls::wrap(stream, address.ip()).await?, path).await
+        }
+        Check::Redis { .. } => redis::ask(stream).await,
+        Check::Postgres { user, .. } => postgres::ask(stream, user).await,
+        Check::Tcp { .. } | Check::SipOptions { .. } | Check::Exec { .. } | Check::UnitActive => {
+            Ok("accepts connections".to_owned())
+        }
+    }
+}
+
+fn late(timeout_ms: u64) -> String {
+    format!("no answer within {timeout_ms} ms")
 }
 
 /// The reason why a probe failed.
 #[derive(Debug)]
-struct Silence(String);
+struct Silence {
+    why: String,
+    /// Nothing listens at the address.
+    is_refused: bool,
+}
+
+impl Silence {
+    fn plain(why: String) -> Self {
+        Self { why, is_refused: false }
+    }
+}
 
 impl From<std::io::Error> for Silence {
     fn from(error: std::io::Error) -> Self {
         use std::io::ErrorKind;
         let kind = error.kind();
-        Self(if kind == ErrorKind::ConnectionRefused {
+        let is_refused = kind == ErrorKind::ConnectionRefused;
+        let why = if is_refused {
             "connection refused".to_owned()
         } else if matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) {
             "connection reset".to_owned()
@@ -123,17 +199,9 @@ impl From<std::io::Error> for Silence {
             "connection closed without an answer".to_owned()
         } else {
             error.to_string()
-        })
+        };
+        Self { why, is_refused }
     }
-}
-
-/// The host's own address: components listen in the host's network.
-fn here(port: u16) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, port).into()
-}
-
-async fn connect(port: u16) -> Result<TcpStream, Silence> {
-    Ok(TcpStream::connect(here(port)).await?)
 }
 
 /// The first line of an answer, at most 256 bytes of it.
@@ -151,7 +219,7 @@ async fn first_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, Sil
     let text = String::from_utf8_lossy(&line);
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.trim_end().to_owned()),
-        Some(_) | None => Err(Silence("connection closed without an answer".to_owned())),
+        Some(_) | None => Err(Silence::plain("connection closed without an answer".to_owned())),
     }
 }
 

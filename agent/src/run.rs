@@ -35,7 +35,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let sign = Arc::new(sign_of_life(&paths, &env));
     let mut sampler = Sampler::new();
     let (its_paths, logins) = (paths.clone(), logins(&settings));
-    let Assembly { agent, session, reports, session_state, passes, identity } = assemble(Parts {
+    let Assembly { agent, session, reports, session_state, passes } = assemble(Parts {
         env: env.clone(),
         settings: Arc::clone(&settings),
         paths: paths.clone(),
@@ -57,13 +57,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
             }
         }),
     });
-    let source = metrics::Source {
-        reports: reports.clone(),
-        session: session_state,
-        passes,
-        tenant: identity.as_ref().map(|i| i.tenant.to_string()).unwrap_or_default(),
-        node: identity.as_ref().map(|i| i.node.to_string()).unwrap_or_default(),
-    };
+    let source = metrics::Source { reports: reports.clone(), session: session_state, passes };
     info!(version = env!("CARGO_PKG_VERSION"), "agent started");
     notify(&[NotifyState::Ready]);
     // All of it lives and ends together; nothing outlives this.

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::report::Report;
 use oml_common::text::error::chain;
+use oml_common::time::Timestamp;
 use oml_daemon::env::{Clock, Env, Random};
 use oml_daemon::tls::{self, Credentials};
 use tokio::sync::watch;
@@ -90,6 +91,8 @@ pub struct SessionState {
     pub sessions: u64,
     /// Sessions that ended by a failure, those that never began among them.
     pub failures: u64,
+    /// When the host's certificate expires; none before the host is enrolled.
+    pub certificate_expires: Option<Timestamp>,
 }
 
 /// The certificate was replaced, and the next session uses the new one. No session ends in
@@ -104,6 +107,8 @@ impl Session {
             Ok(None) => return self.rest("this host is not enrolled; it works by its cache").await,
             Err(error) => return self.rest(&chain(&error)).await,
         };
+        let expires = Some(identity.peer.expires);
+        self.state.send_modify(|state| state.certificate_expires = expires);
         if self.settings.controllers.is_empty() {
             return self.rest("no controllers are configured; it works by its cache").await;
         }

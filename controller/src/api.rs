@@ -32,6 +32,7 @@ use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 pub mod enrollment;
+pub mod health;
 mod watch;
 
 use self::watch::{Message, Watch};

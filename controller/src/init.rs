@@ -76,7 +76,9 @@ pub async fn init(
     operator: &OperatorName,
 ) -> Result<Bundle, InitError> {
     check_host("--name", &public.name)?;
-    check_host("--address", &public.host)?;
+    for address in [&public.host].into_iter().chain(&public.addresses) {
+        check_host("--address", address)?;
+    }
     let dir = &settings.data_dir;
     if settings.store_dir().exists() || settings.pki_dir().exists() {
         return Err(InitError::Exists { dir: dir.clone() });

@@ -70,7 +70,7 @@ struct Init {
     #[arg(long, value_name = "HOST")]
     name: String,
     /// Address at which the controller is reached, if its name does not resolve; the
-    /// first one is written to bundles and tokens
+    /// first one is written to bundles and tokens, and all are in its certificate
     #[arg(long, value_name = "IP")]
     address: Vec<String>,
     /// Name of the first operator
@@ -206,7 +206,8 @@ fn list_catalogs(settings: &Settings) -> Result<()> {
 
 async fn begin(settings: &Settings, env: &Env, verb: &Init) -> Result<()> {
     let host = verb.address.first().unwrap_or(&verb.name).clone();
-    let endpoint = PublicEndpoint { name: verb.name.clone(), host };
+    let addresses = verb.address.iter().skip(1).cloned().collect();
+    let endpoint = PublicEndpoint { name: verb.name.clone(), host, addresses };
     admin::init(settings, env, endpoint, &verb.operator, &verb.out).await?;
     say(&format!(
         "the controller was made in {}; import the bundle of operator {} from {} with: omlctl context import {}",

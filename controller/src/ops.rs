@@ -147,7 +147,7 @@ impl Ops {
         }
     }
 
-    /// Reads the revoked certificates and the last reports of nodes. The controller
+    /// Reads the revoked certificates, the controller's names and the last reports of nodes. The controller
     /// accepts no connection before this has succeeded.
     ///
     /// # Errors
@@ -157,6 +157,9 @@ impl Ops {
         lines.extend(self.nodes.revocations().await?);
         lines.extend(self.operators.revocations().await?);
         self.revoked.replace(lines);
+        if let Some(endpoint) = self.operators.public_endpoint().await? {
+            self.own_certificates.name_hosts(endpoint);
+        }
         self.nodes.load_reports().await
     }
 }

@@ -12,9 +12,9 @@ use arc_swap::ArcSwap;
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use oml_daemon::failpoint;
-use oml_proto::v1::agent_server::AgentServer;
+use oml_proto::v1::agent_server::{self, AgentServer};
 use oml_proto::v1::enrollment_server::EnrollmentServer;
-use oml_proto::v1::fleet_server::FleetServer;
+use oml_proto::v1::fleet_server::{self, FleetServer};
 use oml_proto::{AGENT_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -25,10 +25,13 @@ use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
+use tonic_health::pb::health_server::{self, HealthServer};
+use tonic_reflection::pb::v1::server_reflection_server;
 use tower::layer::util::{Identity, Stack};
 
 use crate::api::FleetApi;
 use crate::api::enrollment::EnrollmentApi;
+use crate::api::health::HealthApi;
 use crate::config::Settings;
 use crate::ops::catalogs::Catalogs;
 use crate::ops::{Ops, OpsError, Parts};
@@ -44,7 +47,7 @@ use crate::tasks::certificate::CertificateTask;
 use crate::tasks::rollout::RolloutTask;
 use crate::tasks::{Task, TaskCounters, drive};
 use crate::tls::{Acceptor, Connection, Limits};
-use crate::web::{self, CountersByTask};
+use crate::web::{self, CountersByTask, Pages};
 
 /// The interval of pings to a silent peer, and the time limit for the answer. A lost peer
 /// is therefore detected within five seconds.
@@ -68,6 +71,8 @@ const ENROLLMENT_AGE: Duration = Duration::from_secs(5);
 const ENROLLMENT_GRACE: Duration = Duration::from_secs(10);
 /// The time limit for running calls when the controller stops.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
+
+const DESCRIBED: &str = "the description of the protocol was made when this was built";
 
 /// The error of a controller that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -160,11 +165,14 @@ pub async fn start(
     let agents = agents(&ops, shutdown.clone());
     let router = server(&env, &ops, CALLS_MAX)
         .add_service(agents)
-        .add_service(operators(&ops, shutdown.clone()));
+        .add_service(operators(&ops, shutdown.clone()))
+        .add_service(HealthServer::new(HealthApi::new(ops.status.clone(), shutdown.clone())))
+        .add_service(reflection().build_v1().expect(DESCRIBED))
+        .add_service(reflection().build_v1alpha().expect(DESCRIBED));
     running.ports.spawn(serve(router, connections, shutdown.clone()));
     running.serve_enrollment(&env, enrollment, ports.enrollment);
     if let Some(web) = web {
-        running.ports.spawn(web::serve(web, ops.status, counters, shutdown));
+        running.ports.spawn(web::serve(web, Pages::new(&ops, counters), shutdown));
     }
     Ok(running)
 }
@@ -202,6 +210,17 @@ pub fn agents(ops: &Ops, shutdown: ShutdownSignal) -> AgentServer<Sessions> {
 #[must_use]
 pub fn operators(ops: &Ops, shutdown: ShutdownSignal) -> FleetServer<FleetApi> {
     FleetServer::new(FleetApi::new(ops, shutdown)).max_decoding_message_size(MESSAGE_BYTES_MAX)
+}
+
+/// Describes the services of the main port to clients that ask for it.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(oml_proto::DESCRIPTION)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(agent_server::SERVICE_NAME)
+        .with_service_name(fleet_server::SERVICE_NAME)
+        .with_service_name(health_server::SERVICE_NAME)
+        .with_service_name(server_reflection_server::SERVICE_NAME)
 }
 
 fn parts(

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use oml_daemon::env::Clock;
-use oml_daemon::tls::{ALPN, TlsError, certificate, private_key, provider, time_provider};
+use oml_daemon::tls::{ALPN, TlsError, provider, time_provider};
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::server::danger::ClientCertVerifier;
@@ -16,6 +16,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use crate::pki::{Authority, OwnCertificate, Revoked};
 
 mod accept;
+mod certificates;
 mod connection_limits;
 mod connection_rate;
 mod handshakes;
@@ -24,6 +25,7 @@ mod verify;
 
 pub use accept::{Acceptor, Connection, ConnectionInfo, Limits};
 
+use self::certificates::ByClient;
 use self::verify::ClientVerifier;
 
 /// Returns the configuration of the main port. It admits only clients with a certificate
@@ -58,10 +60,7 @@ fn config(
     clients: Option<Arc<dyn ClientCertVerifier>>,
     clock: &Clock,
 ) -> Result<ServerConfig, TlsError> {
-    let leaf = certificate(&own.issued.certificate_pem, "controller's certificate")?;
-    // The authority's certificate is included, because a new host knows it by its
-    // fingerprint.
-    let chain = vec![leaf, authority.certificate().clone()];
+    let certificates = ByClient::new(authority, own)?;
     let builder = ServerConfig::builder_with_details(provider(), time_provider(clock))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(TlsError::Unusable)?;
@@ -69,8 +68,7 @@ fn config(
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    let mut config =
-        builder.with_single_cert(chain, private_key(&own.key_pem)?).map_err(TlsError::Unusable)?;
+    let mut config = builder.with_cert_resolver(Arc::new(certificates));
     config.alpn_protocols = vec![ALPN.to_vec()];
     // A resumed session would skip the verification of the client.
     config.send_tls13_tickets = 0;

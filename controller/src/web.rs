@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::service::TowerToHyperService;
 use oml_common::text::error::chain;
 use oml_daemon::http;
+use oml_daemon::metrics::Format;
 use tokio::net::TcpListener;
 
+use crate::ops::Ops;
+use crate::ops::certificate::OwnCertificates;
 use crate::ops::reader::StatusReader;
 use crate::shutdown::ShutdownSignal;
 use crate::tasks::TaskCounters;
@@ -25,28 +28,33 @@ mod metrics;
 /// The counters of every task, by its name.
 pub type CountersByTask = BTreeMap<&'static str, Arc<TaskCounters>>;
 
-/// The content type of OpenMetrics text.
-const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-#[derive(Clone)]
-struct Shared {
+/// What the pages show.
+#[derive(Debug, Clone)]
+pub struct Pages {
     status: StatusReader,
+    certificates: OwnCertificates,
     counters: Arc<CountersByTask>,
 }
 
+impl Pages {
+    /// Shows the status of everything, the controller's certificates and these counters.
+    #[must_use]
+    pub fn new(ops: &Ops, counters: CountersByTask) -> Self {
+        Self {
+            status: ops.status.clone(),
+            certificates: ops.own_certificates.clone(),
+            counters: Arc::new(counters),
+        }
+    }
+}
+
 /// Serves requests until a shutdown is requested.
-pub async fn serve(
-    listener: TcpListener,
-    status: StatusReader,
-    counters: CountersByTask,
-    mut shutdown: ShutdownSignal,
-) {
-    let shared = Shared { status, counters: Arc::new(counters) };
+pub async fn serve(listener: TcpListener, pages: Pages, mut shutdown: ShutdownSignal) {
     let router = Router::new()
         .route("/metrics", get(metrics_page))
         .route("/sd", get(discovery_page))
         .route("/healthz", get(health_page))
-        .with_state(shared);
+        .with_state(pages);
     tokio::select! {
         biased;
         () = shutdown.requested() => {}
@@ -54,27 +62,28 @@ pub async fn serve(
     }
 }
 
-async fn metrics_page(State(shared): State<Shared>) -> Response {
-    match shared.status.read(None).await {
+async fn metrics_page(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+    let accept = headers.get_all(header::ACCEPT);
+    let format = Format::accepted(accept.iter().map(HeaderValue::as_bytes));
+    match pages.status.read(None).await {
         Ok(status) => {
-            let commits = shared.status.commits();
-            let now = shared.status.now();
-            let page = metrics::page(&status, now, commits, &shared.counters);
-            ([(header::CONTENT_TYPE, METRICS_TYPE)], page).into_response()
+            let page = metrics::page(&status, &pages, format);
+            let headers = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")];
+            (headers, page).into_response()
         }
         Err(error) => unavailable(&error),
     }
 }
 
-async fn discovery_page(State(shared): State<Shared>) -> Response {
-    match shared.status.read(None).await {
+async fn discovery_page(State(pages): State<Pages>) -> Response {
+    match pages.status.read(None).await {
         Ok(status) => axum::Json(discovery::targets(&status)).into_response(),
         Err(error) => unavailable(&error),
     }
 }
 
-async fn health_page(State(shared): State<Shared>) -> Response {
-    match shared.status.check_store().await {
+async fn health_page(State(pages): State<Pages>) -> Response {
+    match pages.status.check_store().await {
         Ok(()) => "ok\n".into_response(),
         Err(error) => unavailable(&error),
     }

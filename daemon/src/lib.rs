@@ -1,5 +1,5 @@
-//! The parts that both daemons share: mutual TLS, the server of a few HTTP pages, the
-//! log, the loader of settings, failpoints, and the environment as a value.
+//! The parts that both daemons share: mutual TLS, the server of a few HTTP pages, their
+//! metrics, the log, the loader of settings, failpoints, and the environment as a value.
 //!
 //! This crate decides nothing about tenants, and it knows neither the wire nor a store.
 //! `omlctl` uses only the client side of [`tls`] and [`mod@env`].
@@ -8,5 +8,6 @@ pub mod env;
 pub mod failpoint;
 pub mod http;
 pub mod log;
+pub mod metrics;
 pub mod settings;
 pub mod tls;

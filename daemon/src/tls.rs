@@ -19,7 +19,7 @@ mod time;
 mod token;
 mod verify;
 
-pub use connect::{ConnectError, connect, connect_admitted, find, open, uri};
+pub use connect::{ConnectError, SERVER_NAME, connect, connect_admitted, find, open, uri};
 pub use identity::{
     Identity, InvalidIdentity, InvalidOperatorName, InvalidPeer, OperatorName, Peer,
 };

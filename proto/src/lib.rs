@@ -13,6 +13,9 @@ pub mod v1 {
     tonic::include_proto!("oml.v1");
 }
 
+/// The description of the protocol (an encoded `FileDescriptorSet`), for reflection.
+pub const DESCRIPTION: &[u8] = tonic::include_file_descriptor_set!("oml");
+
 pub mod problem;
 pub mod report;
 pub mod words;

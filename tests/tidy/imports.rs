@@ -45,6 +45,7 @@ const ABSENT: &[(&str, &[&str])] = &[
             "oml_daemon::failpoint",
             "oml_daemon::http",
             "oml_daemon::log",
+            "oml_daemon::metrics",
             "oml_daemon::settings",
         ],
     ),

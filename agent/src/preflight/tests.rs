@@ -5,7 +5,7 @@ use std::sync::Arc;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::Outcome;
 use oml_common::document::Verbatim;
-use oml_common::document::instance::{Container, Instance, Workload};
+use oml_common::document::instance::{Container, Instance, Protocol, Workload};
 use oml_common::id::Digest;
 use oml_sim::Behaviour;
 use tokio::sync::watch;
@@ -104,6 +104,31 @@ async fn a_port_of_another_program_blocks_before_anything_is_made() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_port_is_taken_by_a_program_at_any_address_that_others_reach() {
+    let bench = Bench::new();
+    bench.install(&instance("v1", &["8083/tcp"])).await;
+    for (local, shown) in [
+        ("0501000A", " at 10.0.1.5"),
+        ("0100007F", " at 127.0.0.1"),
+        ("00000000", ""),
+        ("00000000000000000000000000000000", ""),
+        ("0000000000000000FFFF00000501000A", " at 10.0.1.5"),
+        ("B80D0120000000000000000005000000", " at 2001:db8::5"),
+    ] {
+        bench.listen("tcp", &format!("sl\n 0: {local}:1F91 00000000:0000 0A 0 0 0 0 0 1\n"));
+        let outcome = bench.perform(&instance("v2", &["8081/tcp"]), Step::Create).await;
+        let why = format!("port 8081/tcp is taken by another program{shown}");
+        assert_eq!(outcome, Outcome::Retry(why), "{local}");
+    }
+    // The name server for the host itself, and a group.
+    for (local, version) in [("3500007F", "v2"), ("FB0000E0", "v3")] {
+        bench.listen("tcp", &format!("sl\n 0: {local}:1F91 00000000:0000 0A 0 0 0 0 0 1\n"));
+        let instance = instance(version, &["8081/tcp"]);
+        assert_eq!(bench.perform(&instance, Step::Create).await, Outcome::Done, "{local}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_version_that_runs_holds_its_own_ports() {
     let bench = Bench::new();
     bench.install(&instance("v1", &["8081/tcp"])).await;
@@ -161,6 +186,9 @@ async fn only_sockets_that_are_in_the_way_count() {
     let bench = Bench::new();
     bench.listen("tcp", TCP);
     bench.listen("udp6", UDP6);
-    let found = listeners(&bench.host.paths.proc);
-    assert_eq!(found, ["8081/tcp", "8082/tcp", "5060/udp"].map(port).into());
+    let found = in_the_way(listeners(&bench.host.paths.proc));
+    assert_eq!(
+        found.into_keys().collect::<Vec<_>>(),
+        ["5060/udp", "8081/tcp", "8082/tcp"].map(port)
+    );
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use oml_common::document::instance::Check;
+use oml_common::document::instance::{Check, Probe};
 use oml_sim::HostModel;
 
 use super::{Answer, ProbeTarget, Prober};
@@ -14,13 +14,22 @@ pub struct ModelProber(pub HostModel);
 
 #[async_trait]
 impl Prober for ModelProber {
-    async fn ask(&self, _check: &Check, _timeout_ms: u64, target: ProbeTarget<'_>) -> Answer {
+    async fn ask(&self, probe: &Probe, target: ProbeTarget<'_>) -> Answer {
         // An answer over a network takes its time too.
         tokio::time::sleep(Duration::from_millis(1)).await;
         if self.0.answers(target.container) {
-            Answer::Good("answers".to_owned())
-        } else {
-            Answer::Bad("connection refused".to_owned())
+            return Answer::Good("answers".to_owned());
         }
+        let port = match probe.check {
+            Check::SipOptions { port }
+            | Check::Http { port, .. }
+            | Check::Tcp { port }
+            | Check::Redis { port }
+            | Check::Postgres { port, .. } => port,
+            Check::Exec { .. } | Check::UnitActive => {
+                return Answer::Bad("connection refused".to_owned());
+            }
+        };
+        Answer::Bad(format!("connection refused (asked 127.0.0.1:{port})"))
     }
 }

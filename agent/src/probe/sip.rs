@@ -1,13 +1,13 @@
 //! SIP OPTIONS over UDP (RFC 3261 §11 and §17.1.2): one request, sent again
 //! until a final answer comes.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use oml_daemon::env::Random;
 use tokio::net::UdpSocket;
 
-use super::{Silence, here};
+use super::Silence;
 
 /// T1 and T2 of RFC 3261: the first pause before sending again, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -15,11 +15,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 const ANSWER_BYTES_MAX: usize = 2048;
 
 /// Asks until answered; the caller bounds the time.
-pub(super) async fn ask(port: u16, random: &Random) -> Result<String, Silence> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    // Connected, so that a closed port is told at once.
-    socket.connect(here(port)).await?;
-    let request = Request::new(port, socket.local_addr()?, random);
+pub(super) async fn ask(address: SocketAddr, random: &Random) -> Result<String, Silence> {
+    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any).await?;
+    // Connected, so that a closed port is told at once, and the answer's way back is known.
+    socket.connect(address).await?;
+    let request = Request::new(address, socket.local_addr()?, random);
     let text = request.text();
     let mut pause = FIRST_PAUSE;
     loop {
@@ -45,17 +46,17 @@ async fn final_answer(socket: &UdpSocket, request: &Request) -> Result<String, S
 /// What an answer must repeat.
 #[derive(Debug)]
 struct Request {
-    port: u16,
+    address: SocketAddr,
     local: SocketAddr,
     branch: String,
     call_id: String,
 }
 
 impl Request {
-    fn new(port: u16, local: SocketAddr, random: &Random) -> Self {
+    fn new(address: SocketAddr, local: SocketAddr, random: &Random) -> Self {
         let number = || format!("{:08x}{:08x}", random.spread(), random.spread());
         Self {
-            port,
+            address,
             local,
             branch: format!("z9hG4bK{}", number()),
             call_id: format!("{}@localhost", number()),
@@ -63,14 +64,14 @@ impl Request {
     }
 
     fn text(&self) -> String {
-        let Self { port, local, branch, call_id } = self;
+        let Self { address, local, branch, call_id } = self;
         let tag = &branch[branch.len() - 8..];
         format!(
-            "OPTIONS sip:127.0.0.1:{port} SIP/2.0\r\n\
+            "OPTIONS sip:{address} SIP/2.0\r\n\
              Via: SIP/2.0/UDP {local};branch={branch};rport\r\n\
              Max-Forwards: 70\r\n\
              From: <sip:omlagent@{local}>;tag={tag}\r\n\
-             To: <sip:127.0.0.1:{port}>\r\n\
+             To: <sip:{address}>\r\n\
              Call-ID: {call_id}\r\n\
              CSeq: 1 OPTIONS\r\n\
              Contact: <sip:omlagent@{local}>\r\n\

@@ -1,5 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,8 +13,12 @@ use crate::runtime::docker::Docker;
 
 /// Answers the first connection with `answer` once it has sent something.
 async fn server(answer: impl Into<Vec<u8>>) -> u16 {
+    server_at("127.0.0.1", answer).await
+}
+
+async fn server_at(address: &str, answer: impl Into<Vec<u8>>) -> u16 {
     let answer = answer.into();
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let listener = TcpListener::bind((address, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -31,17 +36,33 @@ async fn closed_port() -> u16 {
 }
 
 async fn ask_it(check: Check) -> Answer {
+    ask_at_address(check, None).await
+}
+
+/// Asks with the tables of sockets of this host.
+async fn ask_at_address(check: Check, address: Option<&str>) -> Answer {
     let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new(), None);
-    ask(
-        &check,
-        1_000,
-        ProbeTarget { calls: engine.calls(), container: "none", random: &Random::system() },
-    )
-    .await
+    let random = Random::system();
+    let target = ProbeTarget { calls: engine.calls(), container: "none", random: &random };
+    let (interval_ms, timeout_ms, failures_max) = (1_000, 1_000, 3);
+    let address = address.map(str::to_owned);
+    let probe = Probe { check, address, interval_ms, timeout_ms, failures_max };
+    LocalProber { proc: "/proc".into() }.ask(&probe, target).await
 }
 
 fn http(port: u16) -> Check {
     Check::Http { port, path: "/".to_owned(), tls: false }
+}
+
+/// Returns the answer without the address that was asked.
+async fn ask_for_words(check: Check) -> Answer {
+    match ask_it(check).await {
+        Answer::Bad(text) => match text.split_once(" (asked 127.0.0.1:") {
+            Some((words, _port)) => bad(words),
+            None => panic!("no address is named: {text}"),
+        },
+        answer @ (Answer::Good(_) | Answer::Unknown(_)) => answer,
+    }
 }
 
 fn good(text: &str) -> Answer {
@@ -62,27 +83,27 @@ async fn http_is_healthy_below_400() {
         (b"SSH-2.0-OpenSSH\r\n", bad("the answer is not HTTP")),
         (b"", bad("connection closed without an answer")),
     ] {
-        assert_eq!(ask_it(http(server(answer).await)).await, expected);
+        assert_eq!(ask_for_words(http(server(answer).await)).await, expected);
     }
 }
 
 #[tokio::test]
 async fn words_of_a_program_are_shown_without_what_a_terminal_acts_on() {
     let port = server("-ERR \u{1b}[2J\u{202e}\r\n").await;
-    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new(), None);
-    let random = Random::system();
-    let target = ProbeTarget { calls: engine.calls(), container: "none", random: &random };
-    let answer = LocalProber.ask(&Check::Redis { port }, 1_000, target).await;
+    let answer = ask_it(Check::Redis { port }).await;
     let Answer::Bad(text) = &answer else { panic!("{answer:?}") };
     assert!(text.contains("\\u{1b}[2J\\u{202e}"), "{text}");
 }
 
 #[tokio::test]
 async fn nobody_listening_and_nobody_answering_are_distinguished() {
-    assert_eq!(ask_it(http(closed_port().await)).await, bad("connection refused"));
+    let port = closed_port().await;
+    let refused = format!("connection refused (asked 127.0.0.1:{port})");
+    assert_eq!(ask_it(http(port)).await, bad(&refused));
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = silent.local_addr().unwrap().port();
-    assert_eq!(ask_it(http(port)).await, bad("no answer within 1000 ms"));
+    let late = format!("no answer within 1000 ms (asked 127.0.0.1:{port})");
+    assert_eq!(ask_it(http(port)).await, bad(&late));
     assert_eq!(ask_it(Check::Tcp { port }).await, good("accepts connections"));
 }
 
@@ -104,7 +125,7 @@ async fn redis_is_healthy_when_it_answers_or_wants_a_login() {
         ),
     ] {
         let port = server(answer).await;
-        assert_eq!(ask_it(Check::Redis { port }).await, expected);
+        assert_eq!(ask_for_words(Check::Redis { port }).await, expected);
     }
 }
 
@@ -126,7 +147,7 @@ async fn postgres_is_healthy_unless_it_is_starting_up() {
     for (answer, expected) in cases {
         let port = server(answer).await;
         let user = "oml".to_owned();
-        assert_eq!(ask_it(Check::Postgres { port, user }).await, expected);
+        assert_eq!(ask_for_words(Check::Postgres { port, user }).await, expected);
     }
 }
 
@@ -157,4 +178,31 @@ async fn sip_asks_again_until_a_final_answer_comes() {
         }
     });
     assert_eq!(ask_it(Check::SipOptions { port }).await, good("answers OPTIONS with 200"));
+}
+
+/// Every address of 127.0.0.0/8 is this host's; one beside 127.0.0.1 stands for its address in the
+/// network.
+#[tokio::test]
+async fn a_program_that_is_bound_to_one_address_is_asked_there() {
+    let port = server_at("127.0.0.5", "HTTP/1.1 200 OK\r\n\r\n").await;
+    assert_eq!(ask_it(http(port)).await, good("HTTP status 200"));
+    let port = server_at("127.0.0.5", "HTTP/1.1 500\r\n\r\n").await;
+    let failed = format!("HTTP status 500 (asked 127.0.0.5:{port})");
+    assert_eq!(ask_it(http(port)).await, bad(&failed));
+    let udp = UdpSocket::bind("127.0.0.6:0").await.unwrap();
+    let port = udp.local_addr().unwrap().port();
+    let silent = format!("no answer within 1000 ms (asked 127.0.0.6:{port})");
+    assert_eq!(ask_it(Check::SipOptions { port }).await, bad(&silent));
+}
+
+#[tokio::test]
+async fn a_program_is_asked_at_the_address_that_its_document_says() {
+    let port = server_at("127.0.0.5", "+PONG\r\n").await;
+    let there = ask_at_address(Check::Redis { port }, Some("127.0.0.5")).await;
+    assert_eq!(there, good("answers PING"));
+    let elsewhere = ask_at_address(Check::Redis { port }, Some("127.0.0.7")).await;
+    assert_eq!(elsewhere, bad(&format!("connection refused (asked 127.0.0.7:{port})")));
+    let unknown = ask_at_address(Check::Redis { port }, Some("no.such.host.invalid")).await;
+    let Answer::Bad(why) = unknown else { panic!("{unknown:?}") };
+    assert!(why.starts_with("cannot look up no.such.host.invalid: "), "{why}");
 }

@@ -1,6 +1,7 @@
 //! TLS for probes. The certificate is not verified: the question is whether
 //! the program answers on this very host, not who it is.
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::Resumption;
@@ -12,10 +13,13 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Silence, here};
+use super::Silence;
 
-pub(super) async fn wrap(stream: TcpStream) -> Result<TlsStream<TcpStream>, Silence> {
-    let name = ServerName::from(here(0).ip());
+pub(super) async fn wrap(
+    stream: TcpStream,
+    address: IpAddr,
+) -> Result<TlsStream<TcpStream>, Silence> {
+    let name = ServerName::from(address);
     Ok(TlsConnector::from(config()?).connect(name, stream).await?)
 }
 
@@ -28,7 +32,7 @@ fn config() -> Result<Arc<ClientConfig>, Silence> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| Silence(error.to_string()))?
+        .map_err(|error| Silence::plain(error.to_string()))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Unverified(provider)))
         .with_no_client_auth();

@@ -157,6 +157,7 @@ impl Place {
             workload: Verbatim::seal(Workload::Container(container)),
             probe: Probe {
                 check: Check::Http { port, path: "/".to_owned(), tls: false },
+                address: None,
                 interval_ms: 500,
                 timeout_ms: 500,
                 failures_max: 2,
@@ -174,6 +175,7 @@ impl Place {
             workload: Verbatim::seal(Workload::Unit(workload)),
             probe: Probe {
                 check: Check::UnitActive,
+                address: None,
                 interval_ms: 500,
                 timeout_ms: 500,
                 failures_max: 2,

@@ -59,6 +59,7 @@ impl Session {
         self.state.send_modify(|state| {
             state.connected_to = Some(endpoint.to_owned());
             state.sessions += 1;
+            state.certificate_expires = Some(current.identity.peer.expires);
         });
         self.exchange(Line { client, inbound, outbound }, current, renew_after).await
     }

@@ -152,7 +152,7 @@ impl Surroundings {
         let tenant = tenant_of(&paths, component);
         Ok(Self {
             engine: Arc::new(Docker::new(paths.clone(), Vec::new(), tenant)),
-            prober: Arc::new(LocalProber),
+            prober: Arc::new(LocalProber { proc: paths.proc.clone() }),
             notify: Box::new(SystemdSocket),
             signals: ProcessSignals::of_process()?,
             env,

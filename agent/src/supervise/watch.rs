@@ -120,8 +120,7 @@ impl Supervisor {
             container: id,
             random: client.env.random(),
         };
-        let answer =
-            client.prober.ask(&instance.probe.check, instance.probe.timeout_ms, target).await;
+        let answer = client.prober.ask(&instance.probe, target).await;
         self.write_down(|record, now| record.answered(answer, now));
         let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
         if health == Health::Healthy && state.ready_by.take().is_some() {

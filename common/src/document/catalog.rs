@@ -85,6 +85,8 @@ pub struct ContainerTemplate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeTemplate {
     pub check: CheckTemplate,
+    /// The address at which the program is asked, as a template.
+    pub address: Option<String>,
     /// The time from one answer to the next check.
     pub interval_ms: u64,
     pub timeout_ms: u64,

@@ -24,7 +24,7 @@ fn digest() -> Digest {
 }
 
 fn probe(check: Check) -> Probe {
-    Probe { check, interval_ms: 10_000, timeout_ms: 2_000, failures_max: 3 }
+    Probe { check, address: None, interval_ms: 10_000, timeout_ms: 2_000, failures_max: 3 }
 }
 
 fn timing() -> Timing {
@@ -143,6 +143,19 @@ fn an_instance_needs_the_features_that_it_asks_for() {
                active-count";
     assert_eq!(words(full()), all);
     assert_eq!(words(minimal()), "packaged-unit probe-unit-active");
+}
+
+#[test]
+fn an_address_of_a_probe_is_written_only_if_there_is_one() {
+    let mut instance = full();
+    let silent = write(&instance);
+    assert!(!silent.contains("address"), "{silent}");
+    instance.probe.address = Some("10.0.0.5".to_owned());
+    let written = write(&instance);
+    assert!(written.contains(",\"address\":\"10.0.0.5\","), "{written}");
+    assert_eq!(read::<Instance>(&written).unwrap(), instance);
+    assert!(instance.needs().contains(&Feature::ProbeAddress));
+    assert_eq!(instance.workload_hash(), full().workload_hash(), "nothing is replaced for it");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn settings(dir: &Path) -> Settings {
 }
 
 fn endpoint(host: &str) -> PublicEndpoint {
-    PublicEndpoint { name: "controller".into(), host: host.into() }
+    PublicEndpoint { name: "controller".into(), host: host.into(), addresses: Vec::new() }
 }
 
 async fn made(dir: &Path) -> (Settings, Bundle) {

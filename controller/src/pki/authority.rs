@@ -80,6 +80,9 @@ pub struct OwnCertificate {
     pub issued: Issued,
     /// Its private key as PEM.
     pub key_pem: String,
+    /// The controller's certificate for the same key with the names of its hosts, for
+    /// clients that verify them.
+    pub named_pem: Option<String>,
 }
 
 /// The certificate authority of the cluster.
@@ -150,6 +153,12 @@ impl Authority {
         &self.random
     }
 
+    /// Returns when the authority's certificate expires.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
     /// Returns the authority's certificate as PEM.
     #[must_use]
     pub fn pem(&self) -> &str {
@@ -212,7 +221,7 @@ impl Authority {
         let key = KeyPair::generate().map_err(PkiError::Issue)?;
         let serial = serial::next(terms.epoch, terms.after, &self.random)?;
         let issued = self.sign(identity, &key, terms, serial)?;
-        Ok(OwnCertificate { issued, key_pem: key.serialize_pem() })
+        Ok(OwnCertificate { issued, key_pem: key.serialize_pem(), named_pem: None })
     }
 
     /// Reads a certificate that this authority issued, including an expired one. Returns
@@ -225,6 +234,27 @@ impl Authority {
         Peer::from_certificate(shown).ok()
     }
 
+    /// Makes a key and issues the controller's certificate for it, and a second one that
+    /// names these hosts as well.
+    ///
+    /// # Errors
+    /// As for [`Authority::issue`], and for a text that is no host name.
+    pub fn issue_for_ports(
+        &self,
+        hosts: &[String],
+        terms: Terms,
+    ) -> Result<OwnCertificate, PkiError> {
+        let own = self.issue_with_key(&Identity::Controller, terms)?;
+        let key = KeyPair::from_pem(&own.key_pem).map_err(PkiError::Issue)?;
+        let serial = serial::next(terms.epoch, Some(own.issued.record.serial), &self.random)?;
+        let mut params = self.params_of(&Identity::Controller, terms, serial)?;
+        for host in hosts {
+            params.subject_alt_names.push(host_name(host)?);
+        }
+        let named = self.finish(&params, &key)?;
+        Ok(OwnCertificate { named_pem: Some(named.certificate_pem), ..own })
+    }
+
     fn sign(
         &self,
         identity: &Identity,
@@ -232,6 +262,16 @@ impl Authority {
         terms: Terms,
         serial: Serial,
     ) -> Result<Issued, PkiError> {
+        self.finish(&self.params_of(identity, terms, serial)?, key)
+    }
+
+    /// Returns what a certificate for the identity says.
+    fn params_of(
+        &self,
+        identity: &Identity,
+        terms: Terms,
+        serial: Serial,
+    ) -> Result<CertificateParams, PkiError> {
         if terms.now >= self.expires {
             return Err(PkiError::Expired);
         }
@@ -245,6 +285,14 @@ impl Authority {
             Identity::Operator(_) | Identity::Node { .. } => ExtendedKeyUsagePurpose::ClientAuth,
         }];
         params.use_authority_key_identifier_extension = true;
+        Ok(params)
+    }
+
+    fn finish(
+        &self,
+        params: &CertificateParams,
+        key: &impl PublicKeyData,
+    ) -> Result<Issued, PkiError> {
         let made = params.signed_by(key, &self.issuer).map_err(PkiError::Issue)?;
         let peer = Peer::from_certificate(made.der());
         let peer = peer.expect("a certificate that was just made for an identity names it");
@@ -269,6 +317,14 @@ fn params(
     params.not_after = calendar(latest.map_or(end, |latest| latest.min(end)))?;
     params.serial_number = Some(SerialNumber::from_slice(&serial.0.to_be_bytes()));
     Ok(params)
+}
+
+/// Returns the name of a host in a certificate: an IP address or a DNS name.
+fn host_name(host: &str) -> Result<SanType, PkiError> {
+    match host.parse() {
+        Ok(address) => Ok(SanType::IpAddress(address)),
+        Err(_no_address) => Ok(SanType::DnsName(host.try_into().map_err(PkiError::Issue)?)),
+    }
 }
 
 fn calendar(time: Timestamp) -> Result<OffsetDateTime, PkiError> {

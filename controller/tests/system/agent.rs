@@ -264,7 +264,13 @@ pub(crate) fn report(
         agent_version: "test".into(),
         errors: Vec::new(),
         instances: instances.collect(),
-        host: HostUsage::default(),
+        host: HostUsage {
+            cpu_permille: 250,
+            memory_used_bytes: 100,
+            memory_total_bytes: 200,
+            disk_used_bytes: 1000,
+            disk_total_bytes: 4000,
+        },
     }
 }
 

@@ -123,7 +123,9 @@ impl Prepared {
 
     async fn begin(self, store: Arc<dyn Store>) -> World {
         let Self { settings, registry, authority, dir } = self;
-        let endpoint = PublicEndpoint { name: "controller".into(), host: "127.0.0.1".into() };
+        let addresses = vec!["oml.example.org".into()];
+        let endpoint =
+            PublicEndpoint { name: "controller".into(), host: "127.0.0.1".into(), addresses };
         let batch = Batch::default().put(&keys::epoch(), Expect::Absent, &Epoch { epoch: 1 }).put(
             &keys::public_endpoint(),
             Expect::Absent,

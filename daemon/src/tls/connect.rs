@@ -30,6 +30,9 @@ pub enum ConnectError {
     },
 }
 
+/// The name of a controller that our programs of every release ask for, wherever it runs.
+pub const SERVER_NAME: &str = "controller";
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// The size limit of the headers of a reply, which contain the problems of a refused
@@ -124,7 +127,7 @@ async fn handshake(uri: &Uri, tls: &TlsConnector) -> io::Result<TlsStream<TcpStr
     let tcp = TcpStream::connect((host, port)).await?;
     tcp.set_nodelay(true)?;
     // The controller is known by the identity in its certificate, not by a name.
-    let name = ServerName::try_from("controller").map_err(|_error| invalid())?;
+    let name = ServerName::try_from(SERVER_NAME).map_err(|_error| invalid())?;
     tls.connect(name, tcp).await
 }
 

@@ -156,7 +156,7 @@ impl Peer {
     ///
     /// # Errors
     /// Returns an error if the certificate does not contain exactly one name that is an
-    /// identity.
+    /// identity. Only that of a controller may name hosts after it, which are ignored here.
     pub fn from_certificate(certificate: &CertificateDer<'_>) -> Result<Self, InvalidPeer> {
         let invalid = |reason: &str| InvalidPeer(reason.to_owned());
         let (_rest, parsed) = X509Certificate::from_der(certificate)
@@ -164,12 +164,19 @@ impl Peer {
         let names = parsed.subject_alternative_name();
         let names = names.map_err(|error| InvalidPeer(format!("its names: {error}")))?;
         let names = names.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
-        let [GeneralName::URI(uri)] = names else {
-            return Err(invalid("it has not exactly one name"));
+        let uri = |name: &_| if let GeneralName::URI(uri) = name { Some(*uri) } else { None };
+        let uris = names.iter().filter_map(uri);
+        let [uri] = uris.collect::<Vec<_>>()[..] else {
+            return Err(invalid("it has not exactly one name that is a URI"));
         };
         let identity = uri.parse().map_err(|error: InvalidIdentity| {
             InvalidPeer(format!("{} is {error}", uri.escape_default()))
         })?;
+        let is_host = |name| matches!(name, &GeneralName::DNSName(_) | &GeneralName::IPAddress(_));
+        let has_hosts = identity == Identity::Controller && names.iter().skip(1).all(is_host);
+        if names.len() > 1 && !has_hosts {
+            return Err(invalid("it has more names than that of its identity"));
+        }
         let serial = parsed.raw_serial();
         if serial.len() > 16 {
             return Err(invalid("its number is too long"));

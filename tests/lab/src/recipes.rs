@@ -28,6 +28,8 @@ pub(crate) const HOST: PackageLayer = PackageLayer {
         "sip-tester",
         "sipsak",
         "prometheus-node-exporter",
+        "prometheus",
+        "python3-grpcio",
     ],
     finish: include_str!("host.sh"),
 };

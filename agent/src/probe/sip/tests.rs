@@ -1,7 +1,11 @@
 use super::*;
 
 fn request() -> Request {
-    Request::new(5060, "127.0.0.1:40000".parse().unwrap(), &Random::system())
+    Request::new(
+        "127.0.0.1:5060".parse().unwrap(),
+        "127.0.0.1:40000".parse().unwrap(),
+        &Random::system(),
+    )
 }
 
 fn answer(request: &Request, status: &str) -> String {

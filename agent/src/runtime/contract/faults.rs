@@ -51,7 +51,8 @@ async fn a_program_that_never_answers_is_stopped_and_reported(place: &Place) {
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert!(matches!(error, RuntimeError::Refused { verb: "start", .. }), "{error}");
     let said = status(place, &instance).detail;
-    assert_eq!(said, "did not answer within 1500 ms of its start: connection refused");
+    let refused = "connection refused (asked 127.0.0.1:8320)";
+    assert_eq!(said, format!("did not answer within 1500 ms of its start: {refused}"));
     place.clear(&instance).await;
 }
 
@@ -248,7 +249,7 @@ async fn changed_timing_is_taken_up_without_a_restart(place: &Place) {
             status(place, &instance).health == Health::Unhealthy
         })
         .await;
-    assert_eq!(status(place, &instance).detail, "connection refused");
+    assert_eq!(status(place, &instance).detail, "connection refused (asked 127.0.0.1:8330)");
     assert_eq!(started(place, &instance).await, since);
     place.clear(&instance).await;
 }

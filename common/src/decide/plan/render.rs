@@ -199,6 +199,18 @@ impl Writer<'_> {
         number
     }
 
+    fn address(&mut self, template: &str) -> Option<String> {
+        let text = self.filled("probe.address", template)?;
+        if !is_host(&text) {
+            self.problem(
+                "probe.address",
+                format!("{text:?} is neither a host name nor an IP address"),
+            );
+            return None;
+        }
+        Some(text)
+    }
+
     fn port_of(&mut self, template: &str) -> Option<Port> {
         let text = self.filled("ports", template)?;
         let (number, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
@@ -255,7 +267,16 @@ impl Writer<'_> {
             CheckTemplate::Exec { command } => Check::Exec { command: command.clone() },
             CheckTemplate::UnitActive => Check::UnitActive,
         };
+        let address = template.address.as_ref().and_then(|address| self.address(address));
         let ProbeTemplate { interval_ms, timeout_ms, failures_max, .. } = *template;
-        Probe { check, interval_ms, timeout_ms, failures_max }
+        Probe { check, address, interval_ms, timeout_ms, failures_max }
     }
+}
+
+/// Returns true for a host name or an IP address.
+fn is_host(text: &str) -> bool {
+    let is_name = (1..=253).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+        && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    is_name || text.parse::<core::net::IpAddr>().is_ok()
 }

@@ -139,6 +139,24 @@ fn one_host_can_run_the_whole_shipped_catalog() {
 }
 
 #[test]
+fn a_probe_asks_at_the_address_that_the_catalog_says() {
+    let saying = |address: &str| {
+        CATALOG.replace(
+            "{check: sip-options,",
+            &format!("{{check: sip-options, address: \"{address}\","),
+        )
+    };
+    let plan = plan_with(SPEC, &saying("{{ node.address }}"), 1).unwrap();
+    let voice = &plan.nodes[&"n3".parse().unwrap()].instances[&"voice".parse().unwrap()];
+    assert_eq!(voice.instance.probe.address.as_deref(), Some("10.0.0.3"));
+    for wrong in ["", "10.0.0.5:5060", "{{ settings.colour }} sky", "-x"] {
+        let problems = plan_with(SPEC, &saying(wrong), 1).unwrap_err().to_string();
+        let expected = "is neither a host name nor an IP address";
+        assert!(problems.contains(expected), "{wrong:?}: {problems}");
+    }
+}
+
+#[test]
 fn a_setting_that_is_not_a_port_is_refused_where_it_is_used() {
     let problems = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"0\""));
     assert!(problems.contains("\"0\" is not a port number from 1 to 65535"), "{problems}");

@@ -45,6 +45,7 @@ fn document(component: &str, workload: Workload, ports: &[Port]) -> InstanceDocu
         ports: ports.to_vec(),
         probe: Probe {
             check: Check::UnitActive,
+            address: None,
             interval_ms: 10_000,
             timeout_ms: 2_000,
             failures_max: 3,

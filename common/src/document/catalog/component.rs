@@ -154,6 +154,13 @@ fn read_probe(place: &Place<'_>, problems: &mut Problems) -> Option<ProbeTemplat
     let choices: Vec<(&str, &str)> = words.iter().map(|word| (*word, *word)).collect();
     let kind = fields.need("check", problems).and_then(|p| p.choice(&choices, problems));
     let check = kind.and_then(|kind| read_check(kind, &mut fields, problems));
+    let address_place = fields.get("address");
+    let address = address_place.as_ref().and_then(|p| p.text(problems)).map(str::to_owned);
+    let asks_no_port =
+        matches!(check, Some(CheckTemplate::Exec { .. } | CheckTemplate::UnitActive));
+    if let Some(place) = address_place.filter(|_| asks_no_port) {
+        problems.push(place.problem("this check asks no port, so it has no address"));
+    }
     let mut duration = |name, default| {
         let place = fields.get(name);
         place.and_then(|p| p.duration_ms(problems)).filter(|ms| *ms > 0).unwrap_or(default)
@@ -166,7 +173,7 @@ fn read_probe(place: &Place<'_>, problems: &mut Problems) -> Option<ProbeTemplat
         .and_then(|n| u32::try_from(n).ok())
         .unwrap_or(PROBE_FAILURES_MAX);
     fields.finish(problems);
-    Some(ProbeTemplate { check: check?, interval_ms, timeout_ms, failures_max })
+    Some(ProbeTemplate { check: check?, address, interval_ms, timeout_ms, failures_max })
 }
 
 fn read_check(

@@ -167,6 +167,21 @@ fn a_packaged_unit_has_no_probe_that_needs_a_supervisor() {
     assert!(problems.is_ok(), "{problems:?}");
 }
 
+#[test]
+fn only_a_check_of_a_port_has_an_address() {
+    let probe_of = |probe: &str| {
+        Catalog::parse(&with_component("").replace("{check: tcp, port: \"80\"}", probe))
+    };
+    let catalog = probe_of("{check: tcp, port: \"80\", address: \"{{ node.address }}\"}").unwrap();
+    let probe = &catalog.components[&"web".parse().unwrap()].probe;
+    assert_eq!(probe.address.as_deref(), Some("{{ node.address }}"));
+    let problems = probe_of("{check: exec, command: [true], address: 10.0.0.5}").unwrap_err();
+    assert_eq!(
+        problems.to_string(),
+        "line 9: components.web.probe.address: this check asks no port, so it has no address"
+    );
+}
+
 fn container_of(text: &str) -> ContainerTemplate {
     let catalog = Catalog::parse(text).unwrap();
     let component = &catalog.components[&"web".parse().unwrap()];

@@ -44,7 +44,7 @@ fn goldens() -> Vec<Golden> {
     let of_text = IdempotencyRecord { text_only: true, ..idempotency.clone() };
     let head = Head { current: RevisionNumber(8), last: RevisionNumber(9), good: None };
     let (name, host) = ("oml".to_owned(), "oml.example.com".to_owned());
-    let endpoint = PublicEndpoint { name, host };
+    let endpoint = PublicEndpoint { name, host, addresses: Vec::new() };
     let (epoch, target) = (Epoch { epoch: 1 }, Target { revision });
     vec![
         golden("instance", &full(), &minimal()),

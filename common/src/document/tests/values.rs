@@ -182,6 +182,7 @@ pub(super) fn status() -> Status {
     Status {
         probe: Some(instance::Probe {
             check: instance::Check::SipOptions { port: 5060 },
+            address: None,
             interval_ms: 10_000,
             timeout_ms: 2_000,
             failures_max: 3,

@@ -12,6 +12,9 @@ pub struct PublicEndpoint {
     pub name: String,
     /// The host name or IP address, without a port.
     pub host: String,
+    /// Further host names or IP addresses of the controller.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub addresses: Vec<String>,
 }
 
 /// The epoch of the store. Every restore from a backup raises it.

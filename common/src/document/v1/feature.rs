@@ -43,6 +43,8 @@ pub enum Feature {
     ProbeUnitActive,
     /// Counts calls with a command inside the container.
     ActiveCount,
+    /// Asks at the address that a probe says.
+    ProbeAddress,
 }
 
 /// The error of a word that names no feature of this release.
@@ -52,7 +54,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -67,6 +69,7 @@ impl Feature {
         Self::ProbeExec,
         Self::ProbeUnitActive,
         Self::ActiveCount,
+        Self::ProbeAddress,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -87,6 +90,7 @@ impl Feature {
             Self::ProbeExec => "probe-exec",
             Self::ProbeUnitActive => "probe-unit-active",
             Self::ActiveCount => "active-count",
+            Self::ProbeAddress => "probe-address",
         }
     }
 
@@ -140,10 +144,12 @@ impl Instance {
             Workload::Container(container) => of_container(container),
             Workload::Unit(PackagedUnit { drop_in: _ }) => BTreeSet::from([Feature::PackagedUnit]),
         };
-        let Probe { check, interval_ms: _, timeout_ms: _, failures_max: _ } = probe;
+        let Probe { check, address, interval_ms: _, timeout_ms: _, failures_max: _ } = probe;
         let of_active = active.as_ref().map(of_active);
         let of_ports = ports.iter().flat_map(of_port);
-        of_workload.into_iter().chain([of_check(check)]).chain(of_active).chain(of_ports).collect()
+        let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
+        let of_probe = [of_check(check)].into_iter().chain(of_address);
+        of_workload.into_iter().chain(of_probe).chain(of_active).chain(of_ports).collect()
     }
 }
 

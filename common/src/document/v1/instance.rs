@@ -150,6 +150,10 @@ impl std::fmt::Display for Port {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     pub check: Check,
+    /// The host name or IP address at which the program is asked; without one, the agent asks
+    /// where a program is bound to the port.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub address: Option<String>,
     /// The time from one answer to the next check, once the instance is healthy.
     pub interval_ms: u64,
     pub timeout_ms: u64,

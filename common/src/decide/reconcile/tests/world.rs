@@ -131,6 +131,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
         ports: Vec::new(),
         probe: Probe {
             check: Check::Tcp { port: 5060 },
+            address: None,
             interval_ms: 10_000,
             timeout_ms: 2_000,
             failures_max: 3,
@@ -148,7 +149,7 @@ pub(super) fn packaged(component: &str, drop_in: &str) -> Instance {
 
 fn unit_probe() -> Probe {
     let check = Check::UnitActive;
-    Probe { check, interval_ms: 10_000, timeout_ms: 2_000, failures_max: 3 }
+    Probe { check, address: None, interval_ms: 10_000, timeout_ms: 2_000, failures_max: 3 }
 }
 
 /// The instance whose calls are counted.
