@@ -12,6 +12,7 @@ use crate::paths::Slot;
 mod bench;
 mod downgraded;
 mod interrupted;
+mod revived;
 mod unreadable;
 
 const EXITS: Behaviour = Behaviour::ExitsAtOnce { code: 3, log: Vec::new() };
@@ -350,7 +351,7 @@ async fn a_pull_is_reported_in_bytes() {
 #[tokio::test(start_paused = true)]
 async fn a_pull_is_reported_in_bytes_while_other_things_keep_the_loop_busy() {
     let mut bench = Bench::settled().await;
-    bench.upgrade_held(("2", Behaviour::Good), (Daemon::Engine, Verb::Pull)).await;
+    bench.upgrade_held("2", Behaviour::Good, Daemon::Engine, Verb::Pull).await;
     let is_sized = |phase| matches!(phase, Phase::Pulling { bytes_total, .. } if bytes_total > 0);
     tokio::select! {
         _report = bench.until(|report| is_sized(report.phase)) => {}

@@ -21,6 +21,7 @@ mod health;
 mod maintain;
 mod reason;
 mod report;
+mod revive;
 mod rollback;
 mod stopped;
 mod unreadable;
@@ -70,7 +71,8 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         let desired_hash = &desired.instance.workload_hash();
         let update = input.updates.get(name).filter(|update| &update.desired_hash == desired_hash);
         let case = Case { desired, desired_hash, seen, update, input };
-        decisions.insert(name.clone(), decide_desired(name, case));
+        let decision = decide_desired(name, case);
+        decisions.insert(name.clone(), revive::keep_alive(case, decision));
     }
     decisions
 }

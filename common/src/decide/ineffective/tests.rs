@@ -22,7 +22,8 @@ impl Host {
             phase: Phase::Starting,
             reason: Reason::Unit(UnitTrouble::NotRunning),
             step: Some(decided),
-            wake_at: None,
+            beside: None,
+        wake_at: None,
         };
         Self {
             updates: BTreeMap::new(),

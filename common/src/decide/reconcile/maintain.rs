@@ -50,33 +50,41 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
 }
 
 fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
-    let wait = |trouble| Decision::wait(Phase::Starting, Reason::Unit(trouble));
+    let reason = || Reason::Unit(trouble(case, unit));
     match unit.active {
         ActiveState::Active | ActiveState::Reloading => tidy(case),
-        ActiveState::Activating if unit.restarts > 0 => {
-            wait(UnitTrouble::Restarting { times: unit.restarts })
+        ActiveState::Activating | ActiveState::Deactivating => {
+            Decision::wait(Phase::Starting, reason())
         }
-        ActiveState::Activating => wait(UnitTrouble::Starting),
-        ActiveState::Deactivating => wait(UnitTrouble::Stopping),
         ActiveState::Inactive | ActiveState::Failed => {
             if let Some(dependency) = absent_dependency(case) {
                 let component = dependency.clone();
                 return Decision::wait(Phase::Pending, Reason::WaitsFor { component });
             }
             if let Some(again_at) = paused_until(unit, case.input.now) {
-                let (times, last) = (unit.restarts + 1, last_end(case.seen));
-                let reason = Reason::Unit(UnitTrouble::KeepsEnding { times, last });
-                return Decision::wait(Phase::Unhealthy, reason).until(again_at);
+                return Decision::wait(Phase::Unhealthy, reason()).until(again_at);
             }
-            let trouble = match unit.active {
-                ActiveState::Failed => UnitTrouble::Failed { result: unit.result.clone() },
-                ActiveState::Inactive
-                | ActiveState::Activating
-                | ActiveState::Active
-                | ActiveState::Deactivating
-                | ActiveState::Reloading => UnitTrouble::NotRunning,
-            };
-            Decision::act(Phase::Starting, Step::Start, Reason::Unit(trouble))
+            Decision::act(Phase::Starting, Step::Start, reason())
+        }
+    }
+}
+
+/// Returns why a unit is not active.
+pub(super) fn trouble(case: Case<'_>, unit: &ObservedUnit) -> UnitTrouble {
+    match unit.active {
+        ActiveState::Activating if unit.restarts > 0 => {
+            UnitTrouble::Restarting { times: unit.restarts }
+        }
+        ActiveState::Activating => UnitTrouble::Starting,
+        ActiveState::Deactivating => UnitTrouble::Stopping,
+        ActiveState::Inactive | ActiveState::Failed
+            if paused_until(unit, case.input.now).is_some() =>
+        {
+            UnitTrouble::KeepsEnding { times: unit.restarts + 1, last: last_end(case.seen) }
+        }
+        ActiveState::Failed => UnitTrouble::Failed { result: unit.result.clone() },
+        ActiveState::Inactive | ActiveState::Active | ActiveState::Reloading => {
+            UnitTrouble::NotRunning
         }
     }
 }

@@ -82,6 +82,12 @@ pub enum Reason {
     StoppedBeforeSoaked(ManualStop),
     /// The unit is not active.
     Unit(UnitTrouble),
+    /// The change waits, and the version in use does not run meanwhile.
+    Beside {
+        change: Box<Reason>,
+        version: Option<Version>,
+        trouble: UnitTrouble,
+    },
     /// The result of the probe.
     Probe {
         detail: String,
@@ -141,6 +147,13 @@ impl Display for Reason {
                  or apply another change",
             ),
             Self::Unit(trouble) => trouble.fmt(f),
+            Self::Beside { change, version, trouble } => {
+                write!(f, "{change}; meanwhile the version in use")?;
+                if let Some(version) = version {
+                    write!(f, ", {version},")?;
+                }
+                write!(f, " does not run: {trouble}; it is started again at least once a minute")
+            }
             Self::Probe { detail } => f.write_str(detail),
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::OldSupervisor => f.write_str(
