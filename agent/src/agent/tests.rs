@@ -13,6 +13,7 @@ mod bench;
 mod downgraded;
 mod interrupted;
 mod revived;
+mod stopped;
 mod unreadable;
 
 const EXITS: Behaviour = Behaviour::ExitsAtOnce { code: 3, log: Vec::new() };

@@ -23,6 +23,7 @@ mod jobs;
 mod model;
 mod signals;
 mod state;
+mod stops;
 mod text;
 
 use bus::Bus;
@@ -46,6 +47,8 @@ pub struct Systemd {
     listener: tokio::task::JoinHandle<()>,
     /// Serialises writes and reloads of the unit files.
     writing: tokio::sync::Mutex<()>,
+    /// The units that had failed at the last listing.
+    failed: Mutex<BTreeMap<String, stops::FailedUnit>>,
     /// The units of the desired components at the last listing. `After=` lines name units.
     units: Mutex<BTreeMap<ComponentName, UnitName>>,
 }
@@ -72,6 +75,7 @@ impl Systemd {
             signals,
             listener,
             writing: tokio::sync::Mutex::default(),
+            failed: Mutex::default(),
             units: Mutex::default(),
         }
     }
@@ -89,12 +93,13 @@ impl Systemd {
         files: &[OurFile],
         listing: &mut UnitListing,
     ) -> Result<String, RuntimeError> {
-        let component = &instance.component;
-        let loaded = self.calls.load(instance.unit.as_str()).await?;
+        let (component, unit) = (&instance.component, instance.unit.as_str());
+        let loaded = self.calls.load(unit).await?;
         let place = files::look(&self.paths, instance)?;
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
-            listing.units.push((component.clone(), loaded.observe(None, false, !is_packaged)));
+            let observed = self.observe(unit, &loaded, None, false, !is_packaged);
+            listing.units.push((component.clone(), observed));
             return Ok(loaded.path);
         }
         let path = files::path(&self.paths, instance);
@@ -109,9 +114,11 @@ impl Systemd {
             // One that waits for its own first start holds nothing yet.
             let has_rival = loaded.is_up() && files.iter().any(|f| f.is_superseded_by(instance));
             let stale = text != self.render(instance) || loaded.needs_reload() || has_rival;
-            listing.units.push((component.clone(), loaded.observe(hash, stale, !is_packaged)));
+            let observed = self.observe(unit, &loaded, hash, stale, !is_packaged);
+            listing.units.push((component.clone(), observed));
         } else if loaded.has_file() {
-            listing.units.push((component.clone(), loaded.observe(None, true, !is_packaged)));
+            let observed = self.observe(unit, &loaded, None, true, !is_packaged);
+            listing.units.push((component.clone(), observed));
         }
         Ok(loaded.path)
     }

@@ -33,6 +33,7 @@ fn brings_back(step: &Step) -> bool {
         | Step::Commit { .. }
         | Step::RewriteConfig
         | Step::ReplaceSupervisor
+        | Step::StopContainer
         | Step::Promote => false,
     }
 }

@@ -72,7 +72,8 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         let update = input.updates.get(name).filter(|update| &update.desired_hash == desired_hash);
         let case = Case { desired, desired_hash, seen, update, input };
         let decision = decide_desired(name, case);
-        decisions.insert(name.clone(), revive::keep_alive(case, decision));
+        let decision = stopped::stop_leftover(case, revive::keep_alive(case, decision));
+        decisions.insert(name.clone(), decision);
     }
     decisions
 }
@@ -83,7 +84,7 @@ pub fn reconcile(input: Input<'_>) -> Vec<Action> {
     let mut actions: Vec<Action> = decide(input)
         .into_iter()
         .filter_map(|(component, decision)| {
-            let step = decision.step?;
+            let step = decision.step.or(decision.beside)?;
             Some(Action { component, step, reason: decision.reason })
         })
         .collect();
@@ -195,6 +196,7 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
             let until = case.input.now;
             Decision::wait(Phase::Soaking { until }, Reason::Soak(SoakState::Passed))
         }
+        Step::StopContainer => Decision::wait(Phase::Pending, Reason::StopsLeftover),
         Step::ReplaceSupervisor => Decision::wait(Phase::Starting, Reason::OldSupervisor),
         // What runs stays; only names and leftovers change.
         Step::Commit { .. } | Step::Promote => health::decide_health(case),

@@ -109,7 +109,11 @@ fn may_begin(step: &Step, running: &[&Step]) -> bool {
 #[must_use]
 pub fn needs_record(step: &Step) -> bool {
     match step {
-        Step::Start | Step::ReplaceSupervisor | Step::Fail { .. } | Step::RollBack { .. } => false,
+        Step::Start
+        | Step::StopContainer
+        | Step::ReplaceSupervisor
+        | Step::Fail { .. }
+        | Step::RollBack { .. } => false,
         Step::Remove { .. }
         | Step::Pull
         | Step::Create

@@ -101,6 +101,7 @@ impl InstanceUpdate {
             | Step::Start
             | Step::RewriteConfig
             | Step::ReplaceSupervisor
+            | Step::StopContainer
             | Step::Promote => {}
         }
         self

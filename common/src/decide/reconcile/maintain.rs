@@ -80,7 +80,11 @@ pub(super) fn trouble(case: Case<'_>, unit: &ObservedUnit) -> UnitTrouble {
         ActiveState::Inactive | ActiveState::Failed
             if paused_until(unit, case.input.now).is_some() =>
         {
-            UnitTrouble::KeepsEnding { times: unit.restarts + 1, last: last_end(case.seen) }
+            let times = unit.restarts.saturating_add(1);
+            match case.seen.running() {
+                Some(_) => UnitTrouble::SupervisorKeepsEnding { times },
+                None => UnitTrouble::KeepsEnding { times, last: last_end(case.seen) },
+            }
         }
         ActiveState::Failed => UnitTrouble::Failed { result: unit.result.clone() },
         ActiveState::Inactive | ActiveState::Active | ActiveState::Reloading => {

@@ -80,6 +80,8 @@ pub enum Reason {
     StoppedByHand(ManualStop),
     /// It was stopped or masked on the host before its soak finished.
     StoppedBeforeSoaked(ManualStop),
+    /// It was stopped on the host while its supervisor did not run, so its container still does.
+    StopsLeftover,
     /// The unit is not active.
     Unit(UnitTrouble),
     /// The change waits, and the version in use does not run meanwhile.
@@ -145,6 +147,10 @@ impl Display for Reason {
             Self::StoppedBeforeSoaked(ManualStop::Masked) => f.write_str(
                 "its unit is masked on the host and its soak has not finished; unmask it there \
                  or apply another change",
+            ),
+            Self::StopsLeftover => f.write_str(
+                "stopped on the host by hand while its supervisor did not run; its container is \
+                 being stopped too",
             ),
             Self::Unit(trouble) => trouble.fmt(f),
             Self::Beside { change, version, trouble } => {

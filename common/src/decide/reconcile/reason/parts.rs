@@ -135,6 +135,10 @@ pub enum UnitTrouble {
     Failed {
         result: String,
     },
+    /// systemd gave up restarting its supervisor, and its container runs on.
+    SupervisorKeepsEnding {
+        times: u32,
+    },
     /// systemd gave up restarting it.
     KeepsEnding {
         times: u32,
@@ -232,6 +236,10 @@ impl Display for UnitTrouble {
                 write!(f, "started again by systemd, {times} so far")
             }
             Self::Failed { result } => write!(f, "its unit has failed: {result}"),
+            Self::SupervisorKeepsEnding { times } => write!(
+                f,
+                "its supervisor ended {times} times in a row; the container runs on without it"
+            ),
             Self::KeepsEnding { times, last } => write!(f, "ended {times} times in a row: {last}"),
         }
     }

@@ -468,6 +468,7 @@ impl World {
             | Step::Soak
             | Step::Commit { .. }
             | Step::RewriteConfig
+            | Step::StopContainer
             | Step::Promote => host.towards(step, &desired.expect("a step has a desired_hash")),
         };
         self.now = host.now;
@@ -591,6 +592,7 @@ impl Effects<'_> {
             | Step::RevertDocument { .. }
             | Step::RollBack { .. }
             | Step::ReplaceSupervisor
+            | Step::StopContainer
             | Step::Fail { .. } => {}
         }
         Outcome::Done
