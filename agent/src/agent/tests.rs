@@ -11,6 +11,7 @@ use crate::paths::Slot;
 
 mod bench;
 mod downgraded;
+mod full_disk;
 mod interrupted;
 mod revived;
 mod stopped;

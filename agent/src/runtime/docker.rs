@@ -100,37 +100,50 @@ impl Docker {
         self.engine.create(name, body).await
     }
 
-    async fn observe(&self, marked: Marked) -> Result<Option<Found>, RuntimeError> {
-        let state = if marked.is_new {
-            ContainerState::Created
-        } else {
-            let Some(inspected) = self.engine.inspect(&marked.id).await? else { return Ok(None) };
-            inspected.state
-        };
-        let Marked { id, name, component, hash, version, digest, created, .. } = marked;
-        let container = ObservedContainer { id, name, hash, version, digest, created, state };
-        Ok(Some((component, container)))
+    /// Looks at every one of these containers. The list of an engine may show a state that is
+    /// long past, such as after its disk was full; only a look at the container is true. One
+    /// that vanished since it was listed is left out.
+    async fn look_at(&self, marked: Vec<Marked>) -> Result<Vec<Looked>, RuntimeError> {
+        let looks = stream::iter(marked).map(|marked| async {
+            let found = self.engine.inspect(&marked.id).await?;
+            Ok(found.map(|found| Looked::new(marked, found.state)))
+        });
+        let looked: Vec<Result<Option<Looked>, RuntimeError>> =
+            looks.buffered(INSPECTIONS).collect().await;
+        looked.into_iter().filter_map(Result::transpose).collect()
     }
 }
 
-type Found = (ComponentName, ObservedContainer);
+/// A container of ours, and its true state.
+#[derive(Debug)]
+struct Looked {
+    marked: Marked,
+    state: ContainerState,
+}
+
+impl Looked {
+    fn new(marked: Marked, state: ContainerState) -> Self {
+        let is_running = matches!(state, ContainerState::Running { .. });
+        let is_new = matches!(state, ContainerState::Created);
+        Self { marked: Marked { is_running, is_new, ..marked }, state }
+    }
+
+    fn into_observed(self) -> (ComponentName, ObservedContainer) {
+        let Marked { id, name, component, hash, version, digest, created, .. } = self.marked;
+        let state = self.state;
+        (component, ObservedContainer { id, name, hash, version, digest, created, state })
+    }
+}
 
 #[async_trait]
 impl ContainerEngine for Docker {
     async fn list(&self, desired: &[InstanceDocument]) -> Result<ContainerListing, RuntimeError> {
         let all = self.engine.containers().await?;
-        let marked: Vec<Marked> = all.iter().filter_map(label::read).collect();
-        let running = marked.iter().filter(|container| container.is_running);
+        let looked = self.look_at(all.iter().filter_map(label::read).collect()).await?;
+        let running = looked.iter().map(|looked| &looked.marked).filter(|c| c.is_running);
         let labels = running.map(|c| (c.component.clone(), c.held().ok())).collect();
-        let found: Vec<Result<Option<Found>, RuntimeError>> =
-            stream::iter(marked).map(|c| self.observe(c)).buffered(INSPECTIONS).collect().await;
-        let mut containers = Vec::with_capacity(found.len());
-        for found in found {
-            // One that vanished since it was listed is no longer there.
-            containers.extend(found?);
-        }
         Ok(ContainerListing {
-            containers,
+            containers: looked.into_iter().map(Looked::into_observed).collect(),
             labels,
             foreign: foreign(&all, desired),
             images: images::present(&*self.engine).await?,
@@ -234,7 +247,8 @@ impl ContainerEngine for Docker {
         let found = self.engine.labelled(label::COMPONENT, component.as_str()).await?;
         let mut marked: Vec<Marked> = found.iter().filter_map(label::read).collect();
         marked.sort_by_key(|container| std::cmp::Reverse(container.created));
-        Ok(marked)
+        let looked = self.look_at(marked).await?;
+        Ok(looked.into_iter().map(|looked| looked.marked).collect())
     }
 
     async fn restore(&self, instance: ContainerInstance<'_>) -> Result<String, RuntimeError> {

@@ -143,6 +143,8 @@ pub(crate) struct Engine {
     pub(crate) images: BTreeSet<Image>,
     pub(crate) containers: Vec<Container>,
     events: VecDeque<Event>,
+    /// The containers that the list shows as running although they have ended.
+    stale: BTreeSet<String>,
     /// The volumes that were ever created; none is ever removed.
     volumes: BTreeSet<String>,
 }
@@ -197,6 +199,7 @@ impl Engine {
         }
         container.behaviour = behaviour;
         let (id, start) = (container.id.clone(), container.starts);
+        self.stale.remove(&id);
         self.note(now_ms, &id, EventAction::Start);
         Ok((id, start))
     }
@@ -228,7 +231,16 @@ impl HostModel {
     /// A requested fault.
     pub async fn list_containers(&self) -> Result<Vec<Container>, EngineError> {
         self.enter(Daemon::Engine, Verb::Read).await?;
-        Ok(self.state().engine.containers.clone())
+        let state = self.state();
+        let shown = |container: &Container| match container.state {
+            ContainerState::Exited { at_ms, .. } if state.engine.stale.contains(&container.id) => {
+                Container { state: ContainerState::Running { since_ms: at_ms }, ..container.clone() }
+            }
+            ContainerState::Exited { .. }
+            | ContainerState::Created
+            | ContainerState::Running { .. } => container.clone(),
+        };
+        Ok(state.engine.containers.iter().map(shown).collect())
     }
 
     /// Finds a container by its id or name; none if it does not exist.

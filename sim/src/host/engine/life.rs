@@ -103,6 +103,19 @@ impl HostModel {
         }
     }
 
+    /// Ends the program of a container while the engine's disk is full: its list goes on showing
+    /// the container as running until it is started again, and its history has no event of the end.
+    pub fn end_on_full_disk(&self, id: &str, code: i64) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        state.engine.stale.insert(id.to_owned());
+        if let Ok(container) = state.engine.find(id) {
+            container.end(code, now_ms);
+        }
+        drop(state);
+        self.notify(Daemon::Engine);
+    }
+
     /// Creates and starts a container, as `docker run` does.
     pub fn run_by_hand(&self, new: NewContainer) {
         let now_ms = self.now_ms();
