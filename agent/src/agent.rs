@@ -35,6 +35,7 @@ use oml_common::document::update::{SavedUpdates, UnreadableUpdate};
 
 mod informer;
 mod pass;
+mod proved;
 mod reporting;
 mod revive;
 
@@ -114,6 +115,8 @@ struct State {
     reviving: BTreeMap<ComponentName, Option<u64>>,
     /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
+    /// The workloads that are noted on disk as good.
+    proved: BTreeMap<ComponentName, ContentHash>,
     drifts: BTreeMap<ComponentName, Drift>,
     troubles: BTreeMap<&'static str, String>,
     usage: HostUsage,
@@ -207,8 +210,8 @@ impl Agent {
     fn end_superseded_pulls(&self) {
         for running in self.state.running.values() {
             let busy = self.state.busy.get(&running.component);
-            let is_pull = running.beside.is_none()
-                && busy.is_some_and(|busy| busy.step == Step::Pull);
+            let is_pull =
+                running.beside.is_none() && busy.is_some_and(|busy| busy.step == Step::Pull);
             if is_pull && self.desired_hash(&running.component) != running.desired_hash {
                 running.task.abort();
             }

@@ -197,7 +197,11 @@ impl Host {
     }
 
     async fn stop_container(&self, work: &Work) -> Result<(), StepError> {
-        Ok(self.docker.stop(&work.component).await?)
+        // It may have been started by hand since it was looked at.
+        if self.systemd.rests(&work.component).await? {
+            self.docker.stop(&work.component).await?;
+        }
+        Ok(())
     }
 
     async fn promote(&self, work: &Work) -> Result<(), StepError> {

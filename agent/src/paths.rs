@@ -82,6 +82,12 @@ impl Paths {
         self.instances().join(component.as_str()).join(name)
     }
 
+    /// The hash of the workload of a component that proved good last.
+    #[must_use]
+    pub fn proved(&self, component: &ComponentName) -> PathBuf {
+        self.instances().join(component.as_str()).join("proved")
+    }
+
     /// A file that is given up when the disk is full.
     #[must_use]
     pub fn reserve(&self) -> PathBuf {

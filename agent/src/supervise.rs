@@ -57,6 +57,9 @@ pub enum SuperviseError {
         /// The result of the last probe.
         detail: String,
     },
+    /// The program stayed unhealthy and was restarted.
+    #[error("{0}")]
+    Unhealthy(String),
     /// Neither a document nor a container says what should run.
     #[error("no instance document and no container of {0} on this host")]
     Unknown(ComponentName),
@@ -160,8 +163,12 @@ impl Supervisor {
         let instance = self.document().await?;
         self.adopt(&instance).await?;
         match self.watch(instance, hangup).await? {
-            Watched::Ended(ContainerExit { words, drift }) => {
-                self.write_down(|record, now| record.ended(words.clone(), drift, now));
+            Watched::Ended { exit: ContainerExit { words, drift }, code } => {
+                let log_tail = self.last_lines().await;
+                self.write_down(|record, now| {
+                    record.exited(code, log_tail, now);
+                    record.ended(words.clone(), drift, now);
+                });
                 Err(SuperviseError::Ended(words))
             }
             Watched::NotReady { budget_ms, detail } => {
@@ -170,7 +177,20 @@ impl Supervisor {
                 self.write_down(|record, now| record.ended(error.to_string(), None, now));
                 Err(error)
             }
+            Watched::Unhealthy { words } => {
+                self.stop_adopted().await?;
+                self.write_down(|record, now| record.restarted(words.clone(), now));
+                Err(SuperviseError::Unhealthy(words))
+            }
         }
+    }
+
+    /// Reads the last lines that the program printed in this life. They are only shown, so an
+    /// engine that does not give them is no error.
+    async fn last_lines(&self) -> Vec<String> {
+        let Some(adopted) = &self.adopted else { return Vec::new() };
+        let lines = self.client.engine.calls().last_lines(&adopted.id, adopted.since).await;
+        lines.inspect_err(|error| eprintln!("{}", chain(error))).unwrap_or_default()
     }
 
     /// Reads what should run: the document or, where it is lost, a container's label,

@@ -58,6 +58,7 @@ impl Agent {
             now_busy.retain(|name, _| begin.iter().any(|(begun, _)| begun == name));
             decisions.extend(now_busy);
         }
+        self.note_proved(&decisions);
         self.report(&observed, &decisions);
     }
 

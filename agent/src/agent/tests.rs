@@ -15,6 +15,7 @@ mod full_disk;
 mod interrupted;
 mod revived;
 mod stopped;
+mod unhealthy;
 mod unreadable;
 
 const EXITS: Behaviour = Behaviour::ExitsAtOnce { code: 3, log: Vec::new() };

@@ -267,6 +267,15 @@ impl UnitManager for Systemd {
         Ok(())
     }
 
+    async fn rests(&self, component: &ComponentName) -> Result<bool, RuntimeError> {
+        for file in files::of_component(&self.paths, component)? {
+            if self.calls.load(file.unit.as_str()).await?.is_up() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     async fn remove(&self, component: &ComponentName) -> Result<(), RuntimeError> {
         let _turn = self.writing.lock().await;
         for file in files::of_component(&self.paths, component)? {

@@ -23,6 +23,10 @@ fn status(health: Health) -> Status {
         failures: 0,
         active: Some(3),
         drift: None,
+        printed: Vec::new(),
+        ends: Vec::new(),
+        last_exit: None,
+        unhealthy_restarts: None,
         supervisor: None,
     }
 }

@@ -1,7 +1,8 @@
 //! Derives the health of a container from the results of its probe. This is pure code.
 
+use oml_common::decide::{crash_loop, unhealthy};
 use oml_common::document::instance::HeldInstance;
-use oml_common::document::status::{Drift, Health, Status, SupervisorRelease};
+use oml_common::document::status::{Drift, Health, LastExit, Status, SupervisorRelease};
 use oml_common::time::Timestamp;
 
 use super::time;
@@ -38,8 +39,22 @@ impl Record {
                 active: None,
                 drift,
                 supervisor: None,
+                printed: Vec::new(),
+                ends: Vec::new(),
+                last_exit: None,
+                unhealthy_restarts: None,
             },
         )
+    }
+
+    /// Carries over what happened in the earlier lives of the same workload.
+    pub(super) fn after(mut self, before: Option<Status>) -> Self {
+        if let Some(before) = before {
+            self.status.ends = before.ends;
+            self.status.last_exit = before.last_exit;
+            self.status.unhealthy_restarts = before.unhealthy_restarts;
+        }
+        self
     }
 
     /// Continues the record of a container that another supervisor held before.
@@ -82,6 +97,7 @@ impl Record {
         match answer {
             Answer::Good(detail) => {
                 self.status.failures = 0;
+                self.status.printed = Vec::new();
                 self.status.detail = detail;
                 self.become_(Health::Healthy, now);
             }
@@ -102,6 +118,24 @@ impl Record {
                 }
             }
         }
+    }
+
+    /// Applies the last lines that the program printed before its first answer.
+    pub(super) fn printed(&mut self, lines: Vec<String>) {
+        self.status.printed = lines;
+    }
+
+    /// Records the exit of the program.
+    pub(super) fn exited(&mut self, exit_code: Option<i64>, log_tail: Vec<String>, now: Timestamp) {
+        self.status.printed = Vec::new();
+        self.status.last_exit = Some(LastExit { at: now, exit_code, log_tail });
+        crash_loop::note_end(&mut self.status.ends, now);
+    }
+
+    /// Records that the program was stopped because it stayed unhealthy.
+    pub(super) fn restarted(&mut self, detail: String, now: Timestamp) {
+        self.status.unhealthy_restarts = Some(unhealthy::restarted(&self.status, now));
+        self.ended(detail, None, now);
     }
 
     /// Applies a count of active calls.

@@ -30,8 +30,8 @@ use self::case::Case;
 pub use self::case::{Busy, Decision, Input};
 use self::drain::{Drain, Drained};
 pub use self::reason::{
-    Activity, CallCount, Interruption, Lack, LastEnd, ManualStop, Meanwhile, Reason, SoakState,
-    UnitTrouble,
+    Activity, CallCount, Interruption, Lack, LastEnd, ManualStop, Meanwhile, Reason,
+    RestartOfUnhealthy, SoakState, UnitTrouble,
 };
 pub use self::report::report;
 
@@ -165,7 +165,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
                     let reason = Reason::Soak(SoakState::BeginsLate);
                     Decision::act(Phase::Starting, Step::Soak, reason)
                 }
-                true => maintain::maintain(case),
+                true => health::tell_crash_loop(case, maintain::maintain(case)),
                 false => change::prepare(case),
             }
         }
@@ -184,8 +184,12 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
             let drain = Drain::of(case);
             Decision::wait(Phase::Draining { deadline: drain.deadline() }, drain.reason())
         }
-        Step::Switch { .. } | Step::Start => doing(Phase::Starting, Activity::Starting),
-        Step::RollBack { .. } => doing(Phase::Starting, Activity::RollingBack),
+        Step::Switch { .. } | Step::Start => {
+            health::tell_start(case, doing(Phase::Starting, Activity::Starting))
+        }
+        Step::RollBack { .. } => {
+            health::tell_start(case, doing(Phase::Starting, Activity::RollingBack))
+        }
         Step::Fail { why } => {
             let phase = if case.is_under_way() { Phase::Starting } else { Phase::Pending };
             Decision::wait(phase, Reason::Failed { message: why.clone(), stop: None })

@@ -39,13 +39,8 @@ pub fn hold_back(
     for (component, decision) in decisions.iter_mut().filter(|(_, d)| d.acts()) {
         if let Some(message) = away.of(component, assignment) {
             let reason = Reason::DaemonAway { message: message.clone() };
-            *decision = Decision {
-                phase: Phase::Blocked,
-                reason,
-                step: None,
-                beside: None,
-                wake_at: None,
-            };
+            *decision =
+                Decision { phase: Phase::Blocked, reason, step: None, beside: None, wake_at: None };
         }
     }
 }

@@ -59,7 +59,7 @@ pub struct Container {
     /// The time of its last start, on a clock that is never set.
     started: Option<Instant>,
     /// Counts its starts, so that what was due for an earlier one is void.
-    starts: u64,
+    pub starts: u64,
     /// The behaviour of its program since the last start.
     behaviour: Behaviour,
 }
@@ -231,16 +231,7 @@ impl HostModel {
     /// A requested fault.
     pub async fn list_containers(&self) -> Result<Vec<Container>, EngineError> {
         self.enter(Daemon::Engine, Verb::Read).await?;
-        let state = self.state();
-        let shown = |container: &Container| match container.state {
-            ContainerState::Exited { at_ms, .. } if state.engine.stale.contains(&container.id) => {
-                Container { state: ContainerState::Running { since_ms: at_ms }, ..container.clone() }
-            }
-            ContainerState::Exited { .. }
-            | ContainerState::Created
-            | ContainerState::Running { .. } => container.clone(),
-        };
-        Ok(state.engine.containers.iter().map(shown).collect())
+        Ok(self.state().engine.listed())
     }
 
     /// Finds a container by its id or name; none if it does not exist.

@@ -23,7 +23,7 @@ impl Host {
             reason: Reason::Unit(UnitTrouble::NotRunning),
             step: Some(decided),
             beside: None,
-        wake_at: None,
+            wake_at: None,
         };
         Self {
             updates: BTreeMap::new(),

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 use super::case::{Case, Decision};
 use super::dependencies::absent_dependency;
-use super::health::{decide_health, last_end, needs_other_supervisor};
+use super::health::{decide_health, last_end, needs_other_supervisor, tell_start};
 use super::reason::{Lack, ManualStop, Reason, UnitTrouble};
 use super::stopped::stopped;
 
@@ -54,7 +54,7 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
     match unit.active {
         ActiveState::Active | ActiveState::Reloading => tidy(case),
         ActiveState::Activating | ActiveState::Deactivating => {
-            Decision::wait(Phase::Starting, reason())
+            tell_start(case, Decision::wait(Phase::Starting, reason()))
         }
         ActiveState::Inactive | ActiveState::Failed => {
             if let Some(dependency) = absent_dependency(case) {

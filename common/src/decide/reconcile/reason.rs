@@ -8,7 +8,8 @@ use crate::text::plural::{counted, is_or_are};
 mod parts;
 
 pub use self::parts::{
-    Activity, CallCount, Interruption, Lack, LastEnd, ManualStop, Meanwhile, SoakState, UnitTrouble,
+    Activity, CallCount, Interruption, Lack, LastEnd, ManualStop, Meanwhile, RestartOfUnhealthy,
+    SoakState, UnitTrouble,
 };
 
 /// The reason of a decision.
@@ -94,6 +95,27 @@ pub enum Reason {
     Probe {
         detail: String,
     },
+    /// The program is being started and has not answered yet.
+    Starting {
+        activity: Box<Reason>,
+        /// The result of the last probe.
+        detail: String,
+        /// The last lines that it printed.
+        printed: Vec<String>,
+    },
+    /// The probe fails.
+    Unhealthy {
+        probe: Box<Reason>,
+        remedy: RestartOfUnhealthy,
+    },
+    /// The program ends again and again.
+    CrashLoop {
+        times: usize,
+        exit_code: Option<i64>,
+        /// The last lines of its last life.
+        printed: Vec<String>,
+        now: Box<Reason>,
+    },
     /// The probe was changed and has no result yet.
     ProbeChanged,
     /// Its supervisor still runs the program of another release, which cannot do what is needed.
@@ -161,6 +183,20 @@ impl Display for Reason {
                 write!(f, " does not run: {trouble}; it is started again at least once a minute")
             }
             Self::Probe { detail } => f.write_str(detail),
+            Self::Starting { activity, detail, printed } => {
+                write!(f, "{activity}: {detail}")?;
+                last_lines(f, "it printed", printed)
+            }
+            Self::Unhealthy { probe, remedy } => write!(f, "{probe}; {remedy}"),
+            Self::CrashLoop { times, exit_code, printed, now } => {
+                let times = counted(u64::try_from(*times).unwrap_or(u64::MAX), "times");
+                write!(f, "ends again and again: {times} within 10 minutes")?;
+                if let Some(code) = exit_code {
+                    write!(f, ", last with exit code {code}")?;
+                }
+                last_lines(f, "its last words", printed)?;
+                write!(f, "; now: {now}")
+            }
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::OldSupervisor => f.write_str(
                 "its supervisor is of an earlier release; replacing it, the container keeps running",
@@ -168,6 +204,17 @@ impl Display for Reason {
             Self::Unobserved(last) => last.fmt(f),
         }
     }
+}
+
+/// Writes the last of these lines, which are an excerpt of a log.
+fn last_lines(f: &mut Formatter<'_>, label: &str, lines: &[String]) -> Result {
+    const LINES_MAX: usize = 3;
+    let shown = &lines[lines.len().saturating_sub(LINES_MAX)..];
+    if shown.is_empty() {
+        return Ok(());
+    }
+    let quoted: Vec<String> = shown.iter().map(|line| format!("{line:?}")).collect();
+    write!(f, "; {label}: {}", quoted.join(", "))
 }
 
 fn draining(f: &mut Formatter<'_>, noun: &str, count: &CallCount, is_overdue: bool) -> Result {

@@ -32,7 +32,10 @@ impl HostModel {
         let end = match behaviour {
             Behaviour::ExitsAtOnce { code, .. } => Some((EXIT, code)),
             Behaviour::DiesAfter { after_ms } => Some((Duration::from_millis(after_ms), 1)),
-            Behaviour::Good | Behaviour::Hangs | Behaviour::UnhealthyAfter { .. } => None,
+            Behaviour::Good
+            | Behaviour::Hangs
+            | Behaviour::AnswersAfter { .. }
+            | Behaviour::UnhealthyAfter { .. } => None,
         };
         if let Some((pause, code)) = end {
             self.later(pause, move |host| host.end_started(&id, start, code));
@@ -64,6 +67,7 @@ impl HostModel {
         let Some(age) = container.started.map(|started| started.elapsed()) else { return false };
         match container.behaviour {
             Behaviour::Good | Behaviour::DiesAfter { .. } => age >= ANSWER,
+            Behaviour::AnswersAfter { after_ms } => age >= Duration::from_millis(after_ms),
             Behaviour::UnhealthyAfter { after_ms } => {
                 age >= ANSWER && age < Duration::from_millis(after_ms)
             }
@@ -114,6 +118,13 @@ impl HostModel {
         }
         drop(state);
         self.notify(Daemon::Engine);
+    }
+
+    /// Writes a line to the log of a container, as its program would.
+    pub fn print(&self, id: &str, line: &str) {
+        if let Ok(container) = self.state().engine.find(id) {
+            container.log.push(line.to_owned());
+        }
     }
 
     /// Creates and starts a container, as `docker run` does.

@@ -119,6 +119,33 @@ pub enum ManualStop {
     Masked,
 }
 
+/// When a program that stays unhealthy is restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartOfUnhealthy {
+    /// It is restarted once it has been unhealthy for so long, which grows with each restart.
+    After { pause: Span, times: u32 },
+    /// It would be restarted, and calls are up or cannot be counted.
+    CallsUp,
+}
+
+impl Display for RestartOfUnhealthy {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::After { pause, times } => {
+                write!(f, "it is restarted once it has been unhealthy for {pause}")?;
+                match times {
+                    0 => Ok(()),
+                    times => write!(f, ", {} so far", counted(u64::from(*times), "restarts")),
+                }
+            }
+            Self::CallsUp => f.write_str(
+                "it is not restarted while calls are up or cannot be counted; to cut them, run \
+                 systemctl restart for its unit on the host",
+            ),
+        }
+    }
+}
+
 /// Why a unit that should be active is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnitTrouble {

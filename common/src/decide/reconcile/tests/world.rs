@@ -135,6 +135,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
         },
         active: None,
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
+        restart_unhealthy: Default::default(),
         metrics: None,
     }
 }
@@ -298,6 +299,10 @@ impl World {
             active: None,
             drift: None,
             supervisor: self.supervisor.clone(),
+            printed: Vec::new(),
+            ends: Vec::new(),
+            last_exit: None,
+            unhealthy_restarts: None,
         }
     }
 
