@@ -98,7 +98,7 @@ impl Systemd {
         let place = files::look(&self.paths, instance)?;
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
-            let observed = self.observe(unit, &loaded, None, false, !is_packaged);
+            let observed = self.add_stop(unit, &loaded, loaded.observe(None, false, !is_packaged));
             listing.units.push((component.clone(), observed));
             return Ok(loaded.path);
         }
@@ -114,10 +114,10 @@ impl Systemd {
             // One that waits for its own first start holds nothing yet.
             let has_rival = loaded.is_up() && files.iter().any(|f| f.is_superseded_by(instance));
             let stale = text != self.render(instance) || loaded.needs_reload() || has_rival;
-            let observed = self.observe(unit, &loaded, hash, stale, !is_packaged);
+            let observed = self.add_stop(unit, &loaded, loaded.observe(hash, stale, !is_packaged));
             listing.units.push((component.clone(), observed));
         } else if loaded.has_file() {
-            let observed = self.observe(unit, &loaded, None, true, !is_packaged);
+            let observed = self.add_stop(unit, &loaded, loaded.observe(None, true, !is_packaged));
             listing.units.push((component.clone(), observed));
         }
         Ok(loaded.path)

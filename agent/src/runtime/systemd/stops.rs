@@ -4,7 +4,6 @@
 use std::sync::PoisonError;
 
 use oml_common::decide::observed::{ActiveState, ObservedUnit};
-use oml_common::id::ContentHash;
 
 use super::Systemd;
 use super::calls::Loaded;
@@ -19,18 +18,14 @@ pub(super) struct FailedUnit {
 }
 
 impl Systemd {
-    /// Converts the state of a unit, and adds what is known of its stop by hand.
-    pub(super) fn observe(
+    /// Adds what is known of a stop by hand that systemd does not show.
+    pub(super) fn add_stop(
         &self,
         unit: &str,
         loaded: &Loaded,
-        hash: Option<ContentHash>,
-        stale: bool,
-        is_supervised: bool,
+        mut observed: ObservedUnit,
     ) -> ObservedUnit {
-        let is_stopped = self.was_stopped_after_failure(unit, loaded);
-        let mut observed = loaded.observe(hash, stale, is_supervised);
-        observed.stopped_by_hand |= is_stopped;
+        observed.stopped_by_hand |= self.was_stopped_after_failure(unit, loaded);
         observed
     }
 

@@ -12,6 +12,11 @@ pub use self::parts::{
     SoakState, UnitTrouble,
 };
 
+const LAST_GOOD_MEANWHILE: &str = "the superseded version is not running; the last known-good \
+                                   version runs until this one is ready";
+const STOPS_LEFTOVER: &str = "stopped on the host by hand while its supervisor did not run; its \
+                              container is being stopped too";
+
 /// The reason of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
@@ -148,17 +153,11 @@ impl Display for Reason {
             Self::CutAtDeadline { calls } => cut_at_deadline(f, *calls),
             Self::Interrupted(interruption) => interruption.fmt(f),
             Self::DidNotStart { result } => write!(f, "did not start: {}", unit_words(result)),
-            Self::LastGoodMeanwhile => f.write_str(
-                "the superseded version is not running; the last known-good version runs until \
-                 this one is ready",
-            ),
+            Self::LastGoodMeanwhile => f.write_str(LAST_GOOD_MEANWHILE),
             Self::Soak(state) => state.fmt(f),
             Self::Failed { message, stop } => with_stop(f, message, *stop),
             Self::RolledBack { version, message, stop } => {
-                if let Some(version) = version {
-                    write!(f, "version {version} ")?;
-                }
-                with_stop(f, message, *stop)
+                rolled_back(f, version.as_ref(), message, *stop)
             }
             Self::HealthyAfterAll => f.write_str("healthy after all"),
             Self::StoppedByHand(stop) => stop.fmt(f),
@@ -170,17 +169,10 @@ impl Display for Reason {
                 "its unit is masked on the host and its soak has not finished; unmask it there \
                  or apply another change",
             ),
-            Self::StopsLeftover => f.write_str(
-                "stopped on the host by hand while its supervisor did not run; its container is \
-                 being stopped too",
-            ),
+            Self::StopsLeftover => f.write_str(STOPS_LEFTOVER),
             Self::Unit(trouble) => trouble.fmt(f),
             Self::Beside { change, version, trouble } => {
-                write!(f, "{change}; meanwhile the version in use")?;
-                if let Some(version) = version {
-                    write!(f, ", {version},")?;
-                }
-                write!(f, " does not run: {trouble}; it is started again at least once a minute")
+                beside(f, change, version.as_ref(), trouble)
             }
             Self::Probe { detail } => f.write_str(detail),
             Self::Starting { activity, detail, printed } => {
@@ -189,12 +181,7 @@ impl Display for Reason {
             }
             Self::Unhealthy { probe, remedy } => write!(f, "{probe}; {remedy}"),
             Self::CrashLoop { times, exit_code, printed, now } => {
-                let times = counted(u64::try_from(*times).unwrap_or(u64::MAX), "times");
-                write!(f, "ends again and again: {times} within 10 minutes")?;
-                if let Some(code) = exit_code {
-                    write!(f, ", last with exit code {code}")?;
-                }
-                last_lines(f, "its last words", printed)?;
+                ends_again(f, *times, *exit_code, printed)?;
                 write!(f, "; now: {now}")
             }
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
@@ -204,6 +191,45 @@ impl Display for Reason {
             Self::Unobserved(last) => last.fmt(f),
         }
     }
+}
+
+fn rolled_back(
+    f: &mut Formatter<'_>,
+    version: Option<&Version>,
+    message: &str,
+    stop: Option<ManualStop>,
+) -> Result {
+    if let Some(version) = version {
+        write!(f, "version {version} ")?;
+    }
+    with_stop(f, message, stop)
+}
+
+fn beside(
+    f: &mut Formatter<'_>,
+    change: &Reason,
+    version: Option<&Version>,
+    trouble: &UnitTrouble,
+) -> Result {
+    write!(f, "{change}; meanwhile the version in use")?;
+    if let Some(version) = version {
+        write!(f, ", {version},")?;
+    }
+    write!(f, " does not run: {trouble}; it is started again at least once a minute")
+}
+
+fn ends_again(
+    f: &mut Formatter<'_>,
+    times: usize,
+    exit_code: Option<i64>,
+    printed: &[String],
+) -> Result {
+    let times = counted(u64::try_from(times).unwrap_or(u64::MAX), "times");
+    write!(f, "ends again and again: {times} within 10 minutes")?;
+    if let Some(code) = exit_code {
+        write!(f, ", last with exit code {code}")?;
+    }
+    last_lines(f, "its last words", printed)
 }
 
 /// Writes the last of these lines, which are an excerpt of a log.
