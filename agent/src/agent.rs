@@ -56,7 +56,7 @@ pub struct Inputs {
     /// The status that each supervisor wrote last.
     pub statuses: watch::Receiver<Statuses>,
     /// The reason why there is no session, for the report.
-    pub session_trouble: watch::Receiver<Option<String>>,
+    pub session_error: watch::Receiver<Option<String>>,
     /// Samples the use of the host.
     pub usage: Box<dyn FnMut() -> HostUsage + Send>,
     /// Counts the passes.
@@ -118,7 +118,7 @@ struct State {
     /// The workloads that are noted on disk as good.
     proved: BTreeMap<ComponentName, ContentHash>,
     drifts: BTreeMap<ComponentName, Drift>,
-    troubles: BTreeMap<&'static str, String>,
+    errors: BTreeMap<&'static str, String>,
     usage: HostUsage,
     wake_at: Option<Timestamp>,
     /// The number of the newest request to the runtimes.
@@ -172,7 +172,7 @@ impl Agent {
                 Ok(()) = self.docker.snapshots.changed() => self.take_snapshot(),
                 Ok(()) = self.systemd.snapshots.changed() => self.take_snapshot(),
                 Ok(()) = self.inputs.statuses.changed() => {}
-                Ok(()) = self.inputs.session_trouble.changed() => {}
+                Ok(()) = self.inputs.session_error.changed() => {}
                 Some(ended) = self.steps.join_next_with_id(), if !self.steps.is_empty() => {
                     self.take_end(ended);
                 }

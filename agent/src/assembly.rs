@@ -38,7 +38,7 @@ pub struct Parts {
     pub alive: Box<dyn Fn(&Report) + Send>,
 }
 
-/// An agent that was not started yet: its loop and its session run until they are dropped.
+/// The loop and the session of an agent, neither of them started. Each runs until it is dropped.
 pub struct Assembly {
     pub agent: Agent,
     pub session: Session,
@@ -62,10 +62,10 @@ pub fn assemble(parts: Parts) -> Assembly {
     let (assignments, assignment) = watch::channel(cached);
     let (report_sender, reports) = watch::channel(Arc::new(empty_report(env.now())));
     let (state, session_state) = watch::channel(SessionState::default());
-    let (trouble, session_trouble) = watch::channel(None);
+    let (error, session_error) = watch::channel(None);
     let passes = Arc::default();
     let inputs =
-        Inputs { assignment, statuses, session_trouble, usage, passes: Arc::clone(&passes), alive };
+        Inputs { assignment, statuses, session_error, usage, passes: Arc::clone(&passes), alive };
     let (clock, min_free) = (env.clock().clone(), settings.min_free);
     let host = Host { docker, systemd, paths: paths.clone(), clock, min_free };
     let session = Session {
@@ -77,15 +77,16 @@ pub fn assemble(parts: Parts) -> Assembly {
         assignments,
         reports: reports.clone(),
         state,
-        trouble,
+        error,
         dial,
     };
     let agent = Agent::new(host, Cache::new(&paths), inputs, report_sender);
     Assembly { agent, session, reports, session_state, passes, identity }
 }
 
-/// An identity that cannot be used stops nothing: the host works by its cache.
+/// Loads the identity of the host, if there is one that can be used.
 fn load_identity(files: &IdentityFiles) -> Option<HostIdentity> {
+    // Without it the host still works by its cache.
     files.load().unwrap_or_else(|error| {
         warn!(error = chain(&error), "cannot load the identity");
         None

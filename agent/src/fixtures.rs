@@ -3,7 +3,7 @@
 
 use oml_common::document::Verbatim;
 use oml_common::document::instance::{
-    Check, Container, Instance, InstanceDocument, Probe, Timing, Workload,
+    Check, Container, Instance, InstanceDocument, PidsLimit, Probe, Timing, Workload,
 };
 use oml_common::id::{ContentHash, Digest};
 
@@ -55,5 +55,7 @@ pub(crate) fn container(component: &str, version: &str) -> Container {
         volumes: Vec::new(),
         command: Vec::new(),
         memory_bytes_max: None,
+        pids_limit: PidsLimit::default(),
+        may_gain_privileges: false,
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oml_common::document::instance::Check;
+use oml_common::text::printable::printable;
 use oml_daemon::env::Random;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::TcpStream;
@@ -61,7 +62,12 @@ pub struct LocalProber;
 #[async_trait]
 impl Prober for LocalProber {
     async fn ask(&self, check: &Check, timeout_ms: u64, target: ProbeTarget<'_>) -> Answer {
-        ask(check, timeout_ms, target).await
+        // An answer may repeat words of the program.
+        match ask(check, timeout_ms, target).await {
+            Answer::Good(text) => Answer::Good(printable(&text)),
+            Answer::Bad(text) => Answer::Bad(printable(&text)),
+            Answer::Unknown(text) => Answer::Unknown(printable(&text)),
+        }
     }
 }
 

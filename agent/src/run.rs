@@ -91,8 +91,8 @@ async fn offer_metrics(settings: &Settings, env: &Env, source: metrics::Source) 
 fn say_alive(report: &Report) {
     let instances = report.instances.len();
     let ready = report.instances.values().filter(|i| i.phase == Phase::Ready).count();
-    let words = match (report.applied, report.troubles.first()) {
-        (_, Some(trouble)) => trouble.clone(),
+    let words = match (report.applied, report.errors.first()) {
+        (_, Some(error)) => error.clone(),
         (Some(generation), None) => {
             format!("assignment {generation}: {ready} of {instances} ready")
         }

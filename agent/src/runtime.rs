@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest};
+use oml_common::text::printable::printable_lines;
 use tokio::sync::watch;
 
 mod container;
@@ -78,17 +79,17 @@ pub struct ExecOutput {
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
     /// The daemon cannot be reached or does not answer in time.
-    #[error("{daemon} does not answer: {detail}")]
+    #[error("{daemon} does not answer: {}", printable_lines(detail))]
     Unavailable {
         /// "docker" or "systemd".
         daemon: &'static str,
         detail: String,
     },
     /// An object of that name exists and is not ours.
-    #[error("{0} exists on the host and is not ours")]
+    #[error("{} exists on the host and is not ours", printable_lines(.0))]
     Foreign(String),
     /// The daemon refused the call.
-    #[error("could not {verb} {object}: {detail}")]
+    #[error("could not {verb} {object}: {}", printable_lines(detail))]
     Refused {
         /// The operation: "pull", "create", "start" …
         verb: &'static str,

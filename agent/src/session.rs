@@ -56,7 +56,7 @@ pub struct Session {
     pub reports: watch::Receiver<Arc<Report>>,
     pub state: watch::Sender<SessionState>,
     /// The reason why there is no session, for the report.
-    pub trouble: watch::Sender<Option<String>>,
+    pub error: watch::Sender<Option<String>>,
     /// Opens the connection to a controller.
     pub dial: Dial,
 }
@@ -139,7 +139,7 @@ impl Session {
     /// Never returns: without an identity or a controller no session can begin.
     async fn rest(&self, why: &str) {
         info!(reason = why, "no session");
-        self.trouble.send_replace(Some(why.to_owned()));
+        self.error.send_replace(Some(why.to_owned()));
         pending().await
     }
 

@@ -10,7 +10,7 @@ use oml_common::document::report::{InstanceReport, Report};
 use oml_common::document::status::Health;
 use oml_common::document::{self, ReadError};
 use oml_common::text::error::chain;
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_common::time::{Span, Timestamp};
 use tokio::sync::watch;
 use tracing::warn;
@@ -78,8 +78,8 @@ fn describe(report: &Report, now: Timestamp) -> String {
         )),
         None => line("no assignment yet".to_owned()),
     }
-    for trouble in &report.troubles {
-        line(format!("trouble: {}", printable(trouble)));
+    for error in &report.errors {
+        line(format!("error: {}", printable(error)));
     }
     for (component, instance) in &report.instances {
         line(format!("{component:<16} {}", describe_instance(instance)));

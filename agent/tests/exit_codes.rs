@@ -1,4 +1,4 @@
-//! What the program's end tells a script: 2 is the operator's mistake, 1 is trouble.
+//! What the program's end tells a script: 2 is the operator's mistake, 1 is an error.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,7 +18,7 @@ fn enroll(root: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_mistake_ends_with_2_and_trouble_with_1() {
+fn a_mistake_ends_with_2_and_an_error_with_1() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, JoinToken::new([7; 32], Fingerprint([9; 32])).reveal()).unwrap();

@@ -1,6 +1,9 @@
-//! Text in and out: YAML with positions, problems and errors as messages, plural forms.
+//! Text in and out: YAML with positions, problems and errors as messages, plural forms, foreign
+//! text made safe.
 
 pub mod error;
 pub mod plural;
+pub mod printable;
 pub mod problem;
+pub mod secret;
 pub mod yaml;

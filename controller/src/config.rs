@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use oml_common::text::secret::secret;
 use oml_common::time::parse_duration_ms;
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
@@ -141,9 +142,10 @@ fn registry(address: &str, fragment: RegistryFragment) -> Result<RegistryAccess,
         (None, None) => None,
         (Some(user), Some(path)) => {
             let password = std::fs::read_to_string(&path)
-                .map_err(|source| SettingsError::Read { path, source })?;
-            // Editors end the file with a line feed, which is not part of the password.
-            let password = password.trim_end_matches(['\r', '\n']).to_owned();
+                .map_err(|source| SettingsError::Read { path: path.clone(), source })?;
+            let password = secret(&password)
+                .map_err(|source| SettingsError::Password { path, source })?
+                .to_owned();
             Some(Login { user, password })
         }
         (user, _) => {

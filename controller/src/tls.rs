@@ -17,6 +17,9 @@ use crate::pki::{Authority, OwnCertificate, Revoked};
 
 mod accept;
 mod connection_limits;
+mod connection_rate;
+mod handshakes;
+mod refusals;
 mod verify;
 
 pub use accept::{Acceptor, Connection, ConnectionInfo, Limits};

@@ -38,6 +38,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         }
         OpsError::Registry(_)
         | OpsError::UnreadablePlan(_)
+        | OpsError::Store(StoreError::NeedsNewer { .. })
         | OpsError::RenewedTooSoon
         | OpsError::AddressUnstable => Code::FailedPrecondition,
         OpsError::Busy | OpsError::Store(StoreError::Conflict { .. }) => Code::Aborted,
@@ -94,7 +95,16 @@ fn change(change: &Change) -> v1::Change {
 
 /// Converts a revision with its outcome.
 pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
-    let revision = &past.revision;
+    let outcome = past.outcome.as_ref().map_or(0, |outcome| rollout_state(outcome).into());
+    let Some(revision) = &past.revision else {
+        return v1::Revision {
+            number: past.number.0,
+            kind: v1::RevisionKind::Unknown.into(),
+            why: "the revision cannot be read; the log of the controller says why".to_owned(),
+            outcome,
+            ..v1::Revision::default()
+        };
+    };
     v1::Revision {
         number: revision.number.0,
         at_ms: revision.at.0,
@@ -105,7 +115,7 @@ pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
             [] => vec![only_the_text()],
             changes => changes.iter().map(change).collect(),
         },
-        outcome: past.outcome.as_ref().map_or(0, |outcome| rollout_state(outcome).into()),
+        outcome,
     }
 }
 
@@ -121,6 +131,7 @@ fn revision_kind(kind: RevisionKind) -> v1::RevisionKind {
         RevisionKind::Apply => v1::RevisionKind::Apply,
         RevisionKind::SetVersion => v1::RevisionKind::SetVersion,
         RevisionKind::Rollback => v1::RevisionKind::Rollback,
+        RevisionKind::Unknown => v1::RevisionKind::Unknown,
     }
 }
 
@@ -180,17 +191,17 @@ fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
     v1::TenantStatus {
         tenant: status.tenant.to_string(),
         revision: status.revision.0,
-        rollout: status.rollout.as_ref().map(|r| rollout(r, status.trouble.as_ref())),
+        rollout: status.rollout.as_ref().map(|r| rollout(r, status.unreadable_plan.as_ref())),
         nodes: status.nodes.iter().map(|(name, node)| node_status(name, node, now)).collect(),
     }
 }
 
 /// Converts a rollout. The reason why it cannot go on comes before all others.
-fn rollout(status: &RolloutStatus, trouble: Option<&UnreadablePlan>) -> v1::Rollout {
+fn rollout(status: &RolloutStatus, unreadable_plan: Option<&UnreadablePlan>) -> v1::Rollout {
     let RolloutStatus { rollout, waits_for } = status;
     let RolloutSummary { wave, waves, reason } = summary(rollout, waits_for);
-    let trouble = trouble.map(ToString::to_string);
-    let reasons = trouble.into_iter().chain((!reason.is_empty()).then_some(reason));
+    let unreadable_plan = unreadable_plan.map(ToString::to_string);
+    let reasons = unreadable_plan.into_iter().chain((!reason.is_empty()).then_some(reason));
     let reason = reasons.collect::<Vec<_>>().join("; ");
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     v1::Rollout {
@@ -244,7 +255,7 @@ fn report_with(presence: &NodePresence, now: Timestamp) -> Option<v1::Report> {
     let mut wire = presence.report.as_deref().map(to_wire);
     let is_recent = |at: Timestamp| now.since_ms(at) < DUPLICATE_SHOWN_MS;
     if let Some((message, _)) = presence.duplicate.as_ref().filter(|(_, at)| is_recent(*at)) {
-        wire.get_or_insert_default().troubles.push(message.to_string());
+        wire.get_or_insert_default().errors.push(message.to_string());
     }
     wire
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use config::builder::DefaultState;
 use config::{Config, ConfigBuilder, Environment, File};
+use oml_common::text::secret::InvalidSecret;
 use serde::de::DeserializeOwned;
 
 /// The sources of a daemon's settings.
@@ -49,6 +50,9 @@ pub enum SettingsError {
         /// What went wrong.
         source: io::Error,
     },
+    /// The content of a file is no password.
+    #[error("the password file {} {source}", path.display())]
+    Password { path: PathBuf, source: InvalidSecret },
 }
 
 impl SettingsError {

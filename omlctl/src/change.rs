@@ -64,8 +64,8 @@ struct Answer<'a> {
 struct Outcome<'a> {
     /// `done`, `failed`, `rolled-back`, `waiting`, or `unknown` if waiting failed or this
     /// program does not know the outcome.
-    ending: &'static str,
-    sentence: Cow<'a, str>,
+    result: &'static str,
+    message: Cow<'a, str>,
     /// The later revision that superseded the change.
     superseded_by: Option<u64>,
     /// The revision that all nodes run, if the change ended with one.
@@ -242,7 +242,7 @@ fn watched(reply: &ChangeReply) -> Watched {
 fn print_failures(rollout: Option<&Rollout>) {
     let failures = rollout.iter().flat_map(|rollout| &rollout.failures);
     for line in failures.flat_map(describe::rollout_failure_lines) {
-        print_note(&oml_common::text::problem::printable(&line));
+        print_note(&oml_common::text::printable::printable(&line));
     }
 }
 
@@ -263,7 +263,7 @@ fn duration(text: &str) -> Result<Duration, oml_common::time::InvalidDuration> {
 
 impl<'a> Outcome<'a> {
     fn new(ended: &'a Ended) -> Self {
-        let ending = match ended.outcome {
+        let result = match ended.outcome {
             ExitOutcome::Done => "done",
             ExitOutcome::Failed => "failed",
             ExitOutcome::RolledBack => "rolled-back",
@@ -271,8 +271,8 @@ impl<'a> Outcome<'a> {
             ExitOutcome::NotHealthy | ExitOutcome::Unknown => "unknown",
         };
         Self {
-            ending,
-            sentence: ended.sentence.as_str().into(),
+            result,
+            message: ended.sentence.as_str().into(),
             superseded_by: ended.superseded_by,
             in_effect: ended.in_effect,
             rollout: ended.rollout.as_ref(),
@@ -281,8 +281,8 @@ impl<'a> Outcome<'a> {
 
     fn unknown(error: &CommandError) -> Self {
         Self {
-            ending: "unknown",
-            sentence: chain(error).into(),
+            result: "unknown",
+            message: chain(error).into(),
             superseded_by: None,
             in_effect: None,
             rollout: None,

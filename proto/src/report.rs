@@ -8,7 +8,7 @@ use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Re
 use oml_common::document::spec::COMPONENTS_MAX;
 use oml_common::document::status::{Drift, Health, LastExit};
 use oml_common::id::{ComponentName, Generation, InvalidId, RevisionNumber};
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_common::time::Timestamp;
 use prost::Message as _;
 
@@ -21,7 +21,7 @@ pub const INSTANCES_MAX: usize = 2 * COMPONENTS_MAX;
 /// and the characters that remain of every text.
 const CUTS: [(usize, usize); 4] = [(5, 400), (0, 400), (0, 60), (0, 0)];
 const LOG_LINES_MAX: usize = 20;
-const TROUBLES_MAX: usize = 20;
+const ERRORS_MAX: usize = 20;
 
 /// The error of a report with more instances than any host can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +73,7 @@ fn whole(report: &Report) -> v1::Report {
         revision: report.revision.0,
         at_ms: report.at.0,
         agent_version: report.agent_version.clone(),
-        troubles: report.troubles.clone(),
+        errors: report.errors.clone(),
         instances: report
             .instances
             .iter()
@@ -97,25 +97,25 @@ pub fn from_wire(report: v1::Report) -> Result<Report, ReportTooLong> {
     if report.instances.len() > INSTANCES_MAX {
         return Err(ReportTooLong);
     }
-    let mut troubles: Vec<String> =
-        report.troubles.iter().take(TROUBLES_MAX).map(|t| printable(t)).collect();
+    let mut errors: Vec<String> =
+        report.errors.iter().take(ERRORS_MAX).map(|error| printable(error)).collect();
     let mut instances = BTreeMap::new();
     for (name, instance) in report.instances {
         match name.parse::<ComponentName>() {
             Ok(name) => {
                 instances.insert(name, instance_from_wire(instance));
             }
-            Err(error) => troubles.push(format!("an instance of the report is left out: {error}")),
+            Err(error) => errors.push(format!("an instance of the report is left out: {error}")),
         }
     }
-    troubles.truncate(TROUBLES_MAX);
+    errors.truncate(ERRORS_MAX);
     let host = report.host.unwrap_or_default();
     Ok(Report {
         applied: report.applied.map(generation_from_wire),
         revision: RevisionNumber(report.revision),
         at: Timestamp(report.at_ms),
         agent_version: printable(&report.agent_version),
-        troubles,
+        errors,
         instances,
         host: HostUsage {
             cpu_permille: host.cpu_permille.min(1000),

@@ -60,7 +60,7 @@ fn quoted(text: &str) -> Vec<String> {
 /// Returns what is always the same in a message, without the names and numbers. The word
 /// before the first colon is a state, and a single word proves nothing.
 fn parts(message: &str) -> Vec<String> {
-    let states = ["trouble", "blocked", "failed", "unknown"];
+    let states = ["error", "blocked", "failed", "unknown"];
     let message = match message.split_once(": ") {
         Some((state, rest)) if states.contains(&state) => rest,
         Some(_) | None => message,

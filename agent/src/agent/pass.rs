@@ -109,11 +109,11 @@ impl Agent {
             Ok(names) => names,
             // If the folder cannot be listed, keep the last known documents.
             Err(error) => {
-                self.state.troubles.insert("documents", chain(&error));
+                self.state.errors.insert("documents", chain(&error));
                 return;
             }
         };
-        self.state.troubles.remove("documents");
+        self.state.errors.remove("documents");
         let read = |name: ComponentName| match documents::read_held(&self.host.paths, &name) {
             Ok(document) => document.map(|document| (name, document)),
             Err(error) => {
@@ -157,9 +157,9 @@ impl Agent {
         let busy = Busy { step: work.step.clone(), bytes: (0, 0) };
         self.state.busy.insert(component.clone(), busy);
         let needs_record = schedule::needs_record(&work.step);
-        let unrecorded = self.state.troubles.get("cache").filter(|_| needs_record);
-        if let Some(trouble) = unrecorded.cloned() {
-            self.finish(&work, Outcome::Retry(trouble));
+        let unrecorded = self.state.errors.get("cache").filter(|_| needs_record);
+        if let Some(error) = unrecorded.cloned() {
+            self.finish(&work, Outcome::Retry(error));
             return;
         }
         failpoint::reach("A0");
@@ -243,10 +243,10 @@ impl Agent {
         match self.cache.save_updates(&kept) {
             Ok(()) => {
                 self.state.unsaved = false;
-                self.state.troubles.remove("cache");
+                self.state.errors.remove("cache");
             }
             Err(error) => {
-                self.state.troubles.insert("cache", chain(&error));
+                self.state.errors.insert("cache", chain(&error));
             }
         }
     }

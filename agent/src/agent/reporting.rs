@@ -23,7 +23,7 @@ pub fn empty_report(at: Timestamp) -> Report {
         revision: RevisionNumber(0),
         at,
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-        troubles: Vec::new(),
+        errors: Vec::new(),
         instances: BTreeMap::new(),
         host: HostUsage::default(),
     }
@@ -43,7 +43,7 @@ impl Agent {
         let next = Report {
             applied: assignment.map(|assignment| assignment.generation),
             revision: assignment.map_or(RevisionNumber(0), |a| a.content.revision),
-            troubles: self.troubles(),
+            errors: self.errors(),
             instances,
             host: self.state.usage.clone(),
             ..empty_report(self.host.clock.now())
@@ -56,12 +56,12 @@ impl Agent {
         });
     }
 
-    fn troubles(&self) -> Vec<String> {
+    fn errors(&self) -> Vec<String> {
         let DaemonsAway { engine, systemd } = self.daemons_away();
-        let State { troubles, .. } = &self.state;
-        let session = self.inputs.session_trouble.borrow().clone();
+        let State { errors, .. } = &self.state;
+        let session = self.inputs.session_error.borrow().clone();
         let outages = engine.into_iter().chain(systemd);
-        outages.chain(troubles.values().cloned()).chain(session).collect()
+        outages.chain(errors.values().cloned()).chain(session).collect()
     }
 }
 

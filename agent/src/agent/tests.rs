@@ -115,7 +115,15 @@ async fn calls_that_come_after_the_count_and_before_the_stop_are_waited_for() {
     bench.desire_counted("2", OnDeadline::Wait);
     bench.until(|report| report.reason.contains("12 calls are up")).await;
     bench.host.answer_next_exec(0, "0 active calls\n");
-    bench.until(|report| report.reason.contains("12 calls are up")).await;
+    // The count that lets the switch begin, the last one before the stop, and that of the
+    // drain that goes on.
+    let counts = bench.host.count(Daemon::Engine, Verb::Exec);
+    bench
+        .until(|report| {
+            bench.host.count(Daemon::Engine, Verb::Exec) >= counts + 3
+                && report.reason.contains("12 calls are up")
+        })
+        .await;
     assert_eq!(restarts(&bench), before);
     bench.set_calls(0);
     bench.until_ready("2").await;
@@ -251,7 +259,7 @@ async fn while_a_daemon_is_away_nothing_is_done_and_the_outage_is_reported() {
         let mut bench = Bench::settled().await;
         let before = restarts(&bench);
         bench.host.host.take_away(daemon);
-        bench.until_report(|report| !report.troubles.is_empty()).await;
+        bench.until_report(|report| !report.errors.is_empty()).await;
         bench.upgrade("2", Behaviour::Good);
         let report = bench.until(|report| report.phase == Phase::Blocked).await;
         assert!(report.reason.contains("does not answer"), "{}", report.reason);
@@ -278,7 +286,7 @@ async fn a_switch_that_cannot_be_recorded_is_not_begun() {
     let before = restarts(&bench);
     bench.block_record();
     bench.upgrade("2", Behaviour::Good);
-    bench.until_report(|report| !report.troubles.is_empty()).await;
+    bench.until_report(|report| !report.errors.is_empty()).await;
     bench.pass_time(600).await;
     assert_eq!(restarts(&bench), before);
     bench.free_record();

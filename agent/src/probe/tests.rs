@@ -67,6 +67,17 @@ async fn http_is_healthy_below_400() {
 }
 
 #[tokio::test]
+async fn words_of_a_program_are_shown_without_what_a_terminal_acts_on() {
+    let port = server("-ERR \u{1b}[2J\u{202e}\r\n").await;
+    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new());
+    let random = Random::system();
+    let target = ProbeTarget { calls: engine.calls(), container: "none", random: &random };
+    let answer = LocalProber.ask(&Check::Redis { port }, 1_000, target).await;
+    let Answer::Bad(text) = &answer else { panic!("{answer:?}") };
+    assert!(text.contains("\\u{1b}[2J\\u{202e}"), "{text}");
+}
+
+#[tokio::test]
 async fn nobody_listening_and_nobody_answering_are_distinguished() {
     assert_eq!(ask_it(http(closed_port().await)).await, bad("connection refused"));
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();

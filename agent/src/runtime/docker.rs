@@ -30,6 +30,7 @@ mod login;
 mod messages;
 #[cfg(any(test, feature = "sim"))]
 mod model;
+mod mounts;
 mod names;
 mod socket;
 #[cfg(test)]
@@ -92,10 +93,9 @@ impl Docker {
         name: &str,
         instance: ContainerInstance<'_>,
     ) -> Result<String, RuntimeError> {
-        let local = create::Local {
-            image: images::local_name(&*self.engine, instance.container()).await?,
-            log_driver: self.info().await?.log_driver.clone(),
-        };
+        let image = images::local_name(&*self.engine, instance.container()).await?;
+        let EngineInfo { log_driver, root } = self.info().await?.clone();
+        let local = create::Local { image, log_driver, root };
         let body = create::body(instance, &self.paths, local)?;
         self.engine.create(name, body).await
     }

@@ -121,7 +121,7 @@ impl Session {
         for address in self.enrollment_endpoints() {
             match self.recover_at(&address, &current.identity).await {
                 Ok(certificate) => {
-                    self.trouble.send_replace(None);
+                    self.error.send_replace(None);
                     let key_pem = &current.identity.credentials.key_pem;
                     let given = self.files.keep(&certificate, key_pem)?;
                     current.take(given, self.env.clock());
@@ -142,7 +142,7 @@ impl Session {
         if let SessionError::Refused(status) = error {
             let message = status.message();
             let node = &current.identity.node;
-            self.trouble.send_replace(Some(format!(
+            self.error.send_replace(Some(format!(
                 "the controller gave no new certificate: {message}; create a token for {node} and run \
                  `omlagent enroll --replace` on the host"
             )));

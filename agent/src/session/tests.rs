@@ -26,7 +26,7 @@ struct Bench {
     assignment: watch::Receiver<Option<AssignmentDocument>>,
     reports: watch::Sender<Arc<Report>>,
     state: watch::Receiver<SessionState>,
-    trouble: watch::Receiver<Option<String>>,
+    error: watch::Receiver<Option<String>>,
     files: IdentityFiles,
     cache: Cache,
     session: JoinHandle<()>,
@@ -82,7 +82,7 @@ impl Bench {
         let (assignments, assignment) = watch::channel(None);
         let (reports, reported) = watch::channel(Arc::new(empty_report(Clock::system().now())));
         let (state_sender, state) = watch::channel(SessionState::default());
-        let (trouble_sender, trouble) = watch::channel(None);
+        let (error_sender, error) = watch::channel(None);
         let cache = Cache::new(&paths);
         let session = Session {
             settings: Arc::new(settings),
@@ -96,7 +96,7 @@ impl Bench {
             assignments,
             reports: reported,
             state: state_sender,
-            trouble: trouble_sender,
+            error: error_sender,
             dial: dial_over_tls(Clock::system()),
         };
         let session = tokio::spawn(session.run());
@@ -106,7 +106,7 @@ impl Bench {
             assignment,
             reports,
             state,
-            trouble,
+            error,
             files,
             cache,
             session,
@@ -127,9 +127,9 @@ impl Bench {
         timeout(LIMIT, self.assignment.wait_for(held)).await.unwrap().unwrap();
     }
 
-    async fn until_trouble(&mut self, words: &str) {
+    async fn until_error(&mut self, words: &str) {
         let is_reported = |t: &Option<String>| t.as_ref().is_some_and(|t| t.contains(words));
-        timeout(LIMIT, self.trouble.wait_for(is_reported)).await.unwrap().unwrap();
+        timeout(LIMIT, self.error.wait_for(is_reported)).await.unwrap().unwrap();
     }
 
     async fn until_heard(&self, wanted: impl Fn(&agent_message::Kind) -> bool) {
@@ -180,17 +180,17 @@ async fn an_older_different_foreign_or_unreadable_assignment_is_refused_and_repo
     bench.send(4, "voice-1", 1);
     bench.until_applied(4).await;
     bench.send(3, "voice-1", 1);
-    bench.until_trouble("older than 1.4").await;
+    bench.until_error("older than 1.4").await;
     bench.send(4, "voice-1", 2);
-    bench.until_trouble("different content").await;
+    bench.until_error("different content").await;
     bench.send(5, "voice-2", 1);
-    bench.until_trouble("not for this node").await;
+    bench.until_error("not for this node").await;
     bench.controller.document.send_replace(b"\xff".to_vec());
-    bench.until_trouble("cannot read an assignment").await;
+    bench.until_error("cannot read an assignment").await;
     assert_eq!(bench.cache.assignment(None), Some(assignment(4, "voice-1", 1)));
     bench.send(5, "voice-1", 2);
     bench.until_applied(5).await;
-    assert_eq!(*bench.trouble.borrow(), None);
+    assert_eq!(*bench.error.borrow(), None);
 }
 
 #[tokio::test]
@@ -202,11 +202,11 @@ async fn an_assignment_that_cannot_be_kept_waits_and_ends_no_session() {
     let obstacle = bench.folder.path().join("var/lib/omlagent/assignment.json.tmp");
     std::fs::create_dir(&obstacle).unwrap();
     bench.send(5, "voice-1", 2);
-    bench.until_trouble("cannot save assignment 1.5; it is not in force: could not write").await;
+    bench.until_error("cannot save assignment 1.5; it is not in force: could not write").await;
     assert_eq!(bench.assignment.borrow().as_ref().unwrap().generation.number, 4);
     std::fs::remove_dir(&obstacle).unwrap();
     bench.until_applied(5).await;
-    assert_eq!(*bench.trouble.borrow(), None);
+    assert_eq!(*bench.error.borrow(), None);
     assert_eq!(bench.state.borrow().sessions, 1);
 }
 
@@ -343,8 +343,8 @@ async fn a_host_that_may_not_come_back_says_what_to_type() {
     let refusal = tonic::Status::permission_denied("the node was removed");
     *controller.refusal.lock().unwrap() = Some(refusal);
     let mut bench = Bench::with(ended, authority, controller).await;
-    bench.until_trouble("the node was removed").await;
-    bench.until_trouble("omlagent enroll --replace").await;
+    bench.until_error("the node was removed").await;
+    bench.until_error("omlagent enroll --replace").await;
     assert!(!bench.authority.pem().is_empty());
 }
 

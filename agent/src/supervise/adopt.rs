@@ -44,12 +44,16 @@ impl Supervisor {
         let containers =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
         let found = choose(&containers, hash);
-        // Checked before anything is stopped: if the container cannot be created, what runs
-        // keeps running.
-        let to_create = match found.wanted {
+        // Checked before anything is stopped: what runs keeps running if this release cannot
+        // create a container from the document.
+        let whole = match found.wanted {
             Some(_) => None,
             None => Some(instance.whole().map_err(SuperviseError::NeedsNewerAgent)?),
         };
+        let packaged = || SuperviseError::PackagedUnit(self.component.clone());
+        let to_create =
+            whole.as_ref().map(|whole| ContainerInstance::of(whole).ok_or_else(packaged));
+        let to_create = to_create.transpose()?;
         for rival in &found.rivals {
             eprintln!("stopping {}: it runs another workload", rival.name);
             self.client
@@ -60,14 +64,9 @@ impl Supervisor {
         let name = instance.workload.name.as_ref().map(ToString::to_string).unwrap_or_default();
         let now = self.client.env.now();
         let drift = drift_at_start(found.wanted.is_some(), before.as_ref(), &name, now);
-        let id = match (found.wanted, &to_create) {
+        let id = match (found.wanted, to_create) {
             (Some(container), _) => container.id.clone(),
-            (None, Some(whole)) => {
-                let Some(whole) = ContainerInstance::of(whole) else {
-                    return Err(SuperviseError::PackagedUnit(self.component.clone()));
-                };
-                self.client.insist(|| self.client.engine.restore(whole)).await?
-            }
+            (None, Some(whole)) => self.client.insist(|| self.client.engine.restore(whole)).await?,
             (None, None) => return Err(SuperviseError::Unknown(self.component.clone())),
         };
         let known = before.filter(|status| runs && status.container == id);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::id::ComponentName;
+use oml_common::text::printable::printable;
 use oml_daemon::env::Env;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal as OsSignal, SignalKind, signal};
@@ -60,10 +61,14 @@ pub struct SystemdSocket;
 
 impl Notify for SystemdSocket {
     fn say(&self, notice: Notice<'_>) {
+        let shown: String;
         let state = match notice {
             Notice::Ready => NotifyState::Ready,
             Notice::Stopping => NotifyState::Stopping,
-            Notice::Status(line) => NotifyState::Status(line),
+            Notice::Status(line) => {
+                shown = printable(line);
+                NotifyState::Status(&shown)
+            }
             Notice::Alive => NotifyState::Watchdog,
             Notice::Extend(by) => {
                 let microseconds = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);

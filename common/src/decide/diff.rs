@@ -144,13 +144,11 @@ fn container_note(old: &Container, new: &Container) -> Vec<String> {
         // Only the names are shown, because a value may be private.
         parts.push(format!("environment {}", differing.join(" ")));
     }
+    let limits = |c: &Container| (c.memory_bytes_max, c.pids_limit, c.may_gain_privileges);
     let rest = |c: &Container| {
         (c.name.clone(), c.repository.clone(), c.secrets.clone(), c.command.clone())
     };
-    if rest(old) != rest(new)
-        || old.volumes != new.volumes
-        || old.memory_bytes_max != new.memory_bytes_max
-    {
+    if rest(old) != rest(new) || old.volumes != new.volumes || limits(old) != limits(new) {
         parts.push("container settings".to_owned());
     }
     parts

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::order;
 use crate::document::assignment::ChangePolicy;
-use crate::document::catalog::{Catalog, Component, WorkloadTemplate};
+use crate::document::catalog::{Catalog, Component, WorkloadTemplate, is_template};
 use crate::document::node::AgentRecord;
 use crate::document::plan::{Plan, Strategy};
 use crate::document::spec::TenantSpec;
@@ -16,6 +16,7 @@ use crate::text::problem::{Problem, Problems};
 pub mod conflicts;
 mod prepared;
 mod render;
+mod template;
 mod waves;
 
 pub use prepared::Prepared;
@@ -133,7 +134,8 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Problems> {
         on_failure: input.spec.rollout.on_failure,
     };
     let tenant = input.spec.tenant.clone();
-    let plan = Plan { tenant, revision: input.revision, strategy, nodes, waves };
+    let policy = Some(policy(input.spec).into());
+    let plan = Plan { tenant, revision: input.revision, strategy, policy, nodes, waves };
     problems.into_result(Prepared::new(plan, images))
 }
 
@@ -197,6 +199,14 @@ fn check_settings(input: Input<'_>, problems: &mut Problems) {
         if !input.catalog.settings.contains_key(name) {
             let problem = input.spec.problem(&format!("settings.{name}"), "unknown setting");
             problems.push(problem.suggest(name, known()));
+        }
+    }
+    for (name, value) in &input.spec.settings {
+        if is_template(value) {
+            // It would be passed on as it is, and nobody would notice.
+            let message = "a setting cannot be a template";
+            let problem = input.spec.problem(&format!("settings.{name}"), message);
+            problems.push(problem.hint("write the value, or use the template in env"));
         }
     }
     for (name, default) in &input.catalog.settings {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::order;
-use crate::document::instance::{RestartUnhealthy, Timing};
+use crate::document::instance::{PidsLimit, RestartUnhealthy, Timing};
 use crate::id::{
     CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, SecretName, UnitName,
 };
@@ -14,6 +14,10 @@ use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{Fields, Node, Place, Value, parse};
 
 mod component;
+mod literal;
+mod volume;
+
+pub(crate) use self::literal::is_template;
 
 /// A set of component definitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,8 @@ pub struct ContainerTemplate {
     /// The arguments that replace those of the image, as templates.
     pub command: Vec<String>,
     pub memory_bytes_max: Option<u64>,
+    pub pids_limit: PidsLimit,
+    pub may_gain_privileges: bool,
 }
 
 /// A probe, before templates are filled in.
@@ -180,7 +186,7 @@ fn read_settings(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<String,
         .into_iter()
         .map(|(name, place)| match &place.node.value {
             Value::Empty => (name, None),
-            Value::Text(text) => (name, Some(text.clone())),
+            Value::Text(_) => (name, literal::text(&place, problems)),
             Value::List(_) | Value::Map(_) => {
                 problems.push(place.problem(
                     "a default must be a single value; write nothing if every tenant must give one",

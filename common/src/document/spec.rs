@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::document::assignment::OnDeadline;
 use crate::document::plan::OnFailure;
 use crate::id::{CatalogName, ComponentName, EnvName, NodeName, Repository, TenantId, Version};
+use crate::text::printable::name_of;
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{Fields, Node, Place, Value, parse};
 
@@ -205,8 +206,17 @@ fn read_settings(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<String,
     let entries = place.entries::<String>(problems);
     entries
         .into_iter()
-        .filter_map(|(name, place)| Some((name, place.text(problems)?.to_owned())))
+        .filter_map(|(name, place)| Some((name, read_value(&place, problems)?)))
         .collect()
+}
+
+/// Reads the value of a setting or an environment variable. It may have several lines.
+fn read_value(place: &Place<'_>, problems: &mut Problems) -> Option<String> {
+    let text = place.text(problems)?;
+    if let Some(c) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        problems.push(place.problem(format!("a value cannot contain {}", name_of(c))));
+    }
+    Some(text.to_owned())
 }
 
 fn read_components(
@@ -256,11 +266,7 @@ pub(crate) fn read_env(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<E
         .filter_map(|(name, place)| match place.node.value {
             Value::Empty => Some((name, String::new())),
             Value::Text(_) | Value::List(_) | Value::Map(_) => {
-                let text = place.text(problems)?;
-                if text.contains('\0') {
-                    problems.push(place.problem("a value cannot contain a zero byte"));
-                }
-                Some((name, text.to_owned()))
+                Some((name, read_value(&place, problems)?))
             }
         })
         .collect()

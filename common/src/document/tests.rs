@@ -2,14 +2,15 @@
 //! that another release wrote.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use super::instance::{
-    ActiveProbe, Check, Container, Instance, MetricsEndpoint, PackagedUnit, Port, Probe, Protocol,
-    Timing, Volume, Workload,
+    ActiveProbe, Check, Container, Instance, MetricsEndpoint, PackagedUnit, PidsLimit, Port, Probe,
+    Protocol, Timing, Volume, Workload,
 };
 use super::*;
 use crate::id::{ContentHash, Digest, Generation, RevisionNumber};
@@ -50,6 +51,8 @@ fn full() -> Instance {
             }],
             command: vec!["asterisk".to_owned(), "-f".to_owned()],
             memory_bytes_max: Some(1 << 30),
+            pids_limit: PidsLimit(NonZeroU32::new(16_384).unwrap()),
+            may_gain_privileges: true,
         })),
         after: vec!["postgres".parse().unwrap()],
         ports: vec![Port { number: 5060, protocol: Protocol::Udp }],
@@ -80,15 +83,14 @@ fn minimal() -> Instance {
     }
 }
 
+fn policy() -> ChangePolicy {
+    ChangePolicy { soak_ms: 10_000, drain_deadline_ms: 3_600_000, on_deadline: OnDeadline::Wait }
+}
+
 fn share() -> Share {
-    let policy = ChangePolicy {
-        soak_ms: 10_000,
-        drain_deadline_ms: 3_600_000,
-        on_deadline: OnDeadline::Wait,
-    };
     let desired = |instance: Instance| {
         let component = instance.component.clone();
-        (component, Desired { instance: Verbatim::seal(instance), policy: policy.clone() })
+        (component, Desired { instance: Verbatim::seal(instance), policy: policy() })
     };
     [full(), minimal()].into_iter().map(desired).collect()
 }
@@ -98,7 +100,11 @@ fn assignment() -> Assignment {
         generation: Generation { epoch: 1, number: 42 },
         tenant: "acme".parse().unwrap(),
         node: "acme-voice".parse().unwrap(),
-        content: Content { revision: RevisionNumber(8), share: share() },
+        content: Content {
+            revision: RevisionNumber(8),
+            policy: Some(policy().into()),
+            share: share(),
+        },
     }
 }
 
@@ -106,7 +112,7 @@ fn assignment() -> Assignment {
 fn the_hashes_that_are_known_by_their_value_are_pinned() {
     assert_eq!(
         full().workload_hash().as_str(),
-        "037203b9d9fe0f10738c35e85c4f6ac440e352e53ee0a0762df7bcf2fa174501"
+        "37d99d1e34b8b0f2a63b16c71fe9b2eb551f5f626128390f52e0b68fec166b1f"
     );
     assert_eq!(
         minimal().workload_hash().as_str(),
@@ -114,8 +120,19 @@ fn the_hashes_that_are_known_by_their_value_are_pinned() {
     );
     assert_eq!(
         share().hash().as_str(),
-        "169bd1f4c595548498de11191ceadb9487118419e723ec50b3762200e32b9192"
+        "efdbf2d08504294cb911a635d90253deb340946e2d0170a09e66e1b0de6ef185"
     );
+}
+
+#[test]
+fn a_container_whose_document_says_nothing_is_confined_as_in_the_first_release() {
+    let written = write(&full());
+    let silent = written.replace(",\"pids_limit\":16384,\"may_gain_privileges\":true", "");
+    assert_ne!(silent, written);
+    let instance: Instance = read(&silent).unwrap();
+    let container = instance.container().unwrap();
+    assert_eq!((container.pids_limit.0.get(), container.may_gain_privileges), (4096, false));
+    assert_eq!(write(&instance), silent, "what is the default is not written");
 }
 
 #[test]
@@ -150,7 +167,7 @@ fn unknown_fields_outside_a_workload_are_ignored_and_passed_on() {
 fn an_unknown_field_beside_an_instance_is_passed_on_and_counts_for_the_hash() {
     let written = write(&assignment());
     let policy = "\"soak_ms\":10000,";
-    let sent = written.replacen(policy, &format!("{policy}\"wait_for_moon\":true,"), 1);
+    let sent = written.replace(policy, &format!("{policy}\"wait_for_moon\":true,"));
     let sent = sent.replacen("{\"instance\":", "{\"colour\": \"blue\",\"instance\":", 1);
     let read = Verbatim::<Assignment>::read(&sent).unwrap();
     let share = &read.content.share;

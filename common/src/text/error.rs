@@ -2,7 +2,10 @@
 
 use std::error::Error;
 
+use super::printable::printable_lines;
+
 /// Returns the message of an error followed by those of its causes, separated by colons.
+/// Messages may repeat words of other programs, so what a terminal would act on is escaped.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -17,7 +20,7 @@ pub fn chain(error: &dyn Error) -> String {
         }
         source = error.source();
     }
-    text
+    printable_lines(&text)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! A check collects every problem that it finds and does not stop at the first.
 
+use super::printable::printable;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -138,26 +139,6 @@ pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
-}
-
-/// Makes a text safe for a terminal or a log: control characters are escaped and
-/// all but the first 400 characters are cut.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    const SHOWN_MAX: usize = 400;
-    let mut shown = String::with_capacity(text.len().min(SHOWN_MAX));
-    for (count, c) in text.chars().enumerate() {
-        if count == SHOWN_MAX {
-            shown.push('…');
-            break;
-        }
-        if c.is_control() {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The service for hosts that have no certificate, on a port of its own.
 
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_daemon::tls::JoinToken;
 use oml_proto::v1;
 use oml_proto::v1::enrollment_server::Enrollment;
@@ -8,10 +8,8 @@ use rustls::pki_types::CertificateDer;
 use tonic::{Request, Response, Status};
 
 use super::{field, run_to_completion};
-use crate::ops::OpsError;
 use crate::ops::nodes::{Address, Nodes};
 use crate::ops::tokens::{JoinRequest, Tokens};
-use crate::pki::CertificateRequest;
 use crate::tls::ConnectionInfo;
 use crate::wire;
 
@@ -43,8 +41,7 @@ impl Enrollment for EnrollmentApi {
             ("", Some(from)) => Address::from(from.ip()),
             (text, _) => field("address", text)?,
         };
-        let joining =
-            JoinRequest { token, node: field("node", &node)?, request: csr_of(&csr)?, address };
+        let joining = JoinRequest { token, node: field("node", &node)?, csr, address };
         let tokens = self.tokens.clone();
         let joined = run_to_completion(async move { tokens.enroll(&joining).await }).await;
         let joined = joined.inspect_err(|status| {
@@ -59,13 +56,8 @@ impl Enrollment for EnrollmentApi {
         request: Request<v1::RecoverRequest>,
     ) -> Result<Response<v1::Certificate>, Status> {
         let v1::RecoverRequest { certificate, csr } = request.into_inner();
-        let csr = csr_of(&csr)?;
         let recovered = self.nodes.recover(&CertificateDer::from(certificate), &csr).await;
         let recovered = recovered.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(wire::certificate(recovered)))
     }
-}
-
-fn csr_of(der: &[u8]) -> Result<CertificateRequest, Status> {
-    CertificateRequest::from_der(der).map_err(|error| wire::status_of(&OpsError::Request(error)))
 }

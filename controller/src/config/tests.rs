@@ -58,6 +58,23 @@ fn a_registry_is_named_by_its_address_with_dots_and_port() {
 }
 
 #[test]
+fn a_password_is_one_line_and_anything_else_is_refused_with_its_file() {
+    let with = |text: &str| {
+        let dir = folder(&[("password", text)]);
+        let path = dir.path().join("password");
+        let settings = format!("[registries.x]\nusername = \"oml\"\npassword_file = {path:?}\n");
+        std::fs::write(dir.path().join("conf.d/lab.toml"), settings).unwrap();
+        let loaded = load(dir.path()).map_err(|error| error.to_string());
+        let login = |settings: Settings| settings.registries["x"].login.clone().unwrap().password;
+        loaded.map(login).map_err(|error| error.replace(&path.display().to_string(), "FILE"))
+    };
+    assert_eq!(with("s3cret\r\n"), Ok("s3cret".to_owned()));
+    assert_eq!(with("\n"), Err("the password file FILE is empty".to_owned()));
+    let why = "the password file FILE contains a carriage return (U+000D); write the value alone, on one line";
+    assert_eq!(with("s3cret\r\n\n"), Err(why.to_owned()));
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_file() {
     let refused = refusal(&[("conf.d/typo.toml", "lissten = \"0.0.0.0:1\"\n")]);
     assert!(refused.contains("typo.toml") && refused.contains("lissten"), "{refused}");

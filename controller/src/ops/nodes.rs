@@ -202,14 +202,15 @@ impl Nodes {
     pub async fn recover(
         &self,
         ended: &CertificateDer<'_>,
-        request: &CertificateRequest,
+        csr: &[u8],
     ) -> Result<IssuedCertificate> {
         let claim = recover(self.issuer.authority(), ended).map_err(OpsError::Recovery)?;
         let Identity::Node { tenant, node: name } = claim.peer().identity.clone() else {
             return Err(OpsError::Recovery(RecoveryRefused::Foreign));
         };
         let id = NodeId { tenant, name };
-        retry_conflicts(|| self.try_recover(&id, &claim, request)).await
+        let request = CertificateRequest::from_der(csr).map_err(OpsError::Request)?;
+        retry_conflicts(|| self.try_recover(&id, &claim, &request)).await
     }
 
     async fn try_recover(

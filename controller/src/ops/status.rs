@@ -27,7 +27,7 @@ pub struct TenantStatus {
     pub rollout: Option<RolloutStatus>,
     pub nodes: BTreeMap<NodeName, NodeStatus>,
     /// Why the tenant stays as it is, if its plans cannot be read.
-    pub trouble: Option<UnreadablePlan>,
+    pub unreadable_plan: Option<UnreadablePlan>,
 }
 
 /// The status of a tenant's rollout.
@@ -108,7 +108,9 @@ impl StatusReader {
             match self.tenant_status(name).await {
                 Ok(status) => statuses.push(status),
                 // A request for all tenants returns the others.
-                Err(OpsError::Store(error @ StoreError::Damaged { .. })) if tenant.is_none() => {
+                Err(OpsError::Store(
+                    error @ (StoreError::Damaged { .. } | StoreError::NeedsNewer { .. }),
+                )) if tenant.is_none() => {
                     tracing::error!(tenant = %name, %error, "the status of a tenant cannot be read");
                 }
                 Err(error) => return Err(error),
@@ -143,8 +145,8 @@ impl StatusReader {
     /// Reads the status of one tenant.
     pub(super) async fn tenant_status(&self, tenant: &TenantId) -> Result<TenantStatus> {
         match self.status_with_plans(tenant).await {
-            Err(OpsError::UnreadablePlan(trouble)) => {
-                self.status_without_plans(tenant, trouble).await
+            Err(OpsError::UnreadablePlan(unreadable_plan)) => {
+                self.status_without_plans(tenant, unreadable_plan).await
             }
             read => read,
         }
@@ -154,7 +156,7 @@ impl StatusReader {
     async fn status_without_plans(
         &self,
         tenant: &TenantId,
-        trouble: UnreadablePlan,
+        unreadable_plan: UnreadablePlan,
     ) -> Result<TenantStatus> {
         let records = &self.records;
         let head = records.get(&keys::head(tenant)).await?;
@@ -171,7 +173,7 @@ impl StatusReader {
             revision,
             rollout: rollout.map(|rollout| RolloutStatus { rollout, waits_for }),
             nodes: nodes.collect(),
-            trouble: Some(trouble),
+            unreadable_plan: Some(unreadable_plan),
         })
     }
 
@@ -188,7 +190,7 @@ impl StatusReader {
                 revision,
                 rollout,
                 nodes: nodes.collect(),
-                trouble: None,
+                unreadable_plan: None,
             });
         };
         let next = snapshot.step();
@@ -207,7 +209,7 @@ impl StatusReader {
             tenant: tenant_id,
             revision,
             nodes: nodes.collect(),
-            trouble: None,
+            unreadable_plan: None,
             rollout: Some(RolloutStatus {
                 rollout: snapshot.rollout.value,
                 waits_for: next.waits_for,

@@ -57,8 +57,9 @@ pub struct JoinRequest {
     pub token: JoinToken,
     /// The wanted name.
     pub node: NodeName,
-    /// The certificate request for the key that the host made.
-    pub request: CertificateRequest,
+    /// The certificate request for the key that the host made, in DER. Its signature is
+    /// verified only for a token that is good, because that is costly and anybody may ask.
+    pub csr: Vec<u8>,
     /// The address at which other hosts reach it.
     pub address: Address,
 }
@@ -135,6 +136,7 @@ impl Tokens {
         let now = self.env.now();
         let redeemed = redeem(&record.value, &joining.token, &joining.node, now);
         let redeemed = redeemed.map_err(OpsError::Token)?;
+        let request = CertificateRequest::from_der(&joining.csr).map_err(OpsError::Request)?;
         let tenant = redeemed.grant().tenant.clone();
         let node_key = keys::node(&tenant, &joining.node);
         let present = self.records.get(&node_key).await?;
@@ -145,7 +147,7 @@ impl Tokens {
             .map(|node| Some(node.value.certificates.newest()).max(node.value.revoked))
             .unwrap_or_default();
         let id = NodeId { tenant: tenant.clone(), name: joining.node.clone() };
-        let issued = self.nodes.issuer.issue(&id, &joining.request, after, now)?;
+        let issued = self.nodes.issuer.issue(&id, &request, after, now)?;
         let node = NodeRecord {
             agent: None,
             roles: redeemed.grant().roles.iter().cloned().collect(),

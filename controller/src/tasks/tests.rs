@@ -8,16 +8,16 @@ use super::*;
 use crate::ops::OpsError;
 
 /// Panics at its first pass, fails at its second, and tells of every pass.
-struct Troubled {
+struct Failing {
     presence: watch::Receiver<u64>,
     passes: AtomicU32,
     passed: mpsc::UnboundedSender<Trigger>,
 }
 
 #[async_trait]
-impl Task for Troubled {
+impl Task for Failing {
     fn name(&self) -> &'static str {
-        "troubled"
+        "failing"
     }
 
     fn nudges(&self) -> Nudges {
@@ -38,7 +38,7 @@ impl Task for Troubled {
 async fn a_pass_that_panics_or_fails_is_counted_and_tried_again() {
     let (nudge, presence) = watch::channel(0);
     let (passed, mut passes) = mpsc::unbounded_channel();
-    let task = Troubled { presence, passes: AtomicU32::new(0), passed };
+    let task = Failing { presence, passes: AtomicU32::new(0), passed };
     let counters = Arc::new(TaskCounters::default());
     let driven = tokio::spawn(drive(Arc::new(task), Arc::clone(&counters)));
     for _ in 0..3 {

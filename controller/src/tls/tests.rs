@@ -327,22 +327,63 @@ async fn silent_peers_block_nobody_and_are_dropped_in_time() {
     }
 }
 
-#[tokio::test]
-async fn an_address_has_a_bounded_number_of_handshakes() {
-    let limits = Limits { handshakes_per_address_max: 3, ..Limits::default() };
-    let server = Server::start(limits).await;
+/// Opens connections that say nothing.
+async fn open_silent(address: SocketAddr, count: usize) -> Vec<TcpStream> {
     let mut silent = Vec::new();
-    for _ in 0..3 {
-        silent.push(TcpStream::connect(server.address).await.unwrap());
+    for _ in 0..count {
+        silent.push(TcpStream::connect(address).await.unwrap());
     }
-    assert!(server.greet(server.client(&node())).await.is_err());
-    drop(silent);
+    silent
+}
+
+#[tokio::test]
+async fn peers_that_say_nothing_give_way_to_those_that_speak() {
+    let limits = Limits {
+        handshakes_max: 8,
+        handshake_timeout: Duration::from_secs(60),
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
+    let mut silent = open_silent(server.address, 30).await;
+    assert!(server.greet(server.client(&node())).await.is_ok());
+    let mut oldest = silent.remove(0);
+    let closed = tokio::time::timeout(Duration::from_secs(10), oldest.read(&mut [0; 8])).await;
+    assert!(matches!(closed, Ok(Ok(0) | Err(_))));
+}
+
+#[tokio::test]
+async fn an_address_opens_a_bounded_number_of_connections_a_second() {
+    let limits = Limits {
+        new_per_second_max: 3,
+        handshake_timeout: Duration::from_secs(60),
+        ..Limits::default()
+    };
+    let server = Server::start(limits).await;
+    let mut silent = open_silent(server.address, 50).await;
+    let closed = silent.iter_mut().map(|peer| Box::pin(peer.read_u8()));
+    let any = futures_util::future::select_all(closed);
+    let any = tokio::time::timeout(Duration::from_secs(10), any).await;
+    assert!(any.is_ok(), "none of 50 was closed, long before the time of a handshake is over");
     let soon = async {
         while server.greet(server.client(&node())).await.is_err() {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), soon).await.unwrap();
+}
+
+#[tokio::test]
+async fn nodes_leave_places_for_operators() {
+    let limits = Limits { connections_max: 3, operator_connections: 1, ..Limits::default() };
+    let server = Server::start(limits).await;
+    let connector = TlsConnector::from(Arc::new(server.client(&node())));
+    let _first = greet(server.address, &connector).await.unwrap();
+    let _second = greet(server.address, &connector).await.unwrap();
+    assert!(greet(server.address, &connector).await.is_err());
+    let operator = server.client(&Identity::Operator("maria".parse().unwrap()));
+    let operator = TlsConnector::from(Arc::new(operator));
+    let _third = greet(server.address, &operator).await.unwrap();
+    assert!(greet(server.address, &operator).await.is_err());
 }
 
 #[tokio::test]
@@ -369,7 +410,9 @@ fn shown(stream: &Stream) -> Peer {
 
 #[tokio::test]
 async fn the_number_of_connections_is_bounded_and_a_closed_one_makes_room() {
-    let server = Server::start(Limits { connections_max: 2, ..Limits::default() }).await;
+    let server =
+        Server::start(Limits { connections_max: 2, operator_connections: 0, ..Limits::default() })
+            .await;
     let connector = TlsConnector::from(Arc::new(server.client(&node())));
     let first = greet(server.address, &connector).await.unwrap();
     let _second = greet(server.address, &connector).await.unwrap();

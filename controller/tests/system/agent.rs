@@ -256,7 +256,7 @@ pub(crate) fn report(
         revision: RevisionNumber(assignment.content.revision.0),
         at: now(),
         agent_version: "test".into(),
-        troubles: Vec::new(),
+        errors: Vec::new(),
         instances: instances.collect(),
         host: HostUsage::default(),
     }

@@ -71,6 +71,16 @@ async fn an_expired_foreign_or_unknown_token_is_refused() {
     let refused = join(&world, &unknown, "a").await.err().unwrap();
     assert!(refused.message().contains("not known"), "{refused}");
 
+    // A costly signature is looked at only for a token that is good.
+    let unsigned = v1::EnrollRequest {
+        token: unknown,
+        node: "a".into(),
+        csr: b"no request at all".to_vec(),
+        address: "10.0.0.9".into(),
+    };
+    let refused = enrollment(&world).await.enroll(unsigned).await.unwrap_err();
+    assert!(refused.message().contains("not known"), "{refused}");
+
     // The host itself refuses a controller that does not match its token.
     let foreign = enrollment_config(Fingerprint::of(b"another authority"), &Clock::system());
     let address = world.running().enrollment_listen.to_string();

@@ -444,7 +444,7 @@ async fn a_copy_of_a_host_is_refused_and_reported_and_a_token_admits_another_mac
     // The session of the first machine continues, and its status reports the copy.
     let status = until(&mut operator, "acme", |status| {
         let report = status.nodes[0].report.as_ref();
-        report.is_some_and(|report| report.troubles.iter().any(|t| t.starts_with(&words)))
+        report.is_some_and(|report| report.errors.iter().any(|t| t.starts_with(&words)))
     })
     .await;
     assert_eq!(status.nodes[0].state(), v1::NodeState::Connected);
@@ -455,7 +455,7 @@ async fn a_copy_of_a_host_is_refused_and_reported_and_a_token_admits_another_mac
     other.assignment().await.unwrap().unwrap();
     until(&mut operator, "acme", |status| {
         let report = status.nodes[0].report.as_ref();
-        report.is_none_or(|report| report.troubles.is_empty())
+        report.is_none_or(|report| report.errors.is_empty())
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! Explains the state of a tenant: what it waits for, what failed and what drifted.
 
 use oml_common::text::plural::counted;
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_proto::v1::{Generation, Health, NodeStatus, StatusReply, TenantStatus};
 use oml_proto::words::word;
 
@@ -57,7 +57,7 @@ fn tenant_lines(
         }
         lines.push(format!("  {}", node_line(node, now_ms)));
         let report = node.report.clone().unwrap_or_default();
-        lines.extend(report.troubles.iter().map(|trouble| format!("    trouble: {trouble}")));
+        lines.extend(report.errors.iter().map(|error| format!("    error: {error}")));
         for row in &shown {
             lines.extend(instance_lines(output, row, now_ms).iter().map(|l| format!("    {l}")));
         }

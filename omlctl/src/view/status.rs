@@ -1,6 +1,6 @@
 //! Formats the state of tenants for one screen.
 
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_proto::v1::{RolloutState, StatusReply, TenantStatus};
 
 use super::{INSTANCE_HEADER, NODE_HEADER, instance_fields, instances_of, node_fields};
@@ -77,8 +77,8 @@ fn notes(now_ms: u64, tenant: &TenantStatus) -> Vec<String> {
     let mut notes = Vec::new();
     for node in &tenant.nodes {
         let report = node.report.clone().unwrap_or_default();
-        let troubles = report.troubles.iter().map(|trouble| format!("{}: {trouble}", node.node));
-        notes.extend(troubles);
+        let errors = report.errors.iter().map(|error| format!("{}: {error}", node.node));
+        notes.extend(errors);
         for (component, instance) in &report.instances {
             if let Some(drift) = &instance.drift {
                 let when = describe::host_age(node, now_ms, drift.at_ms);

@@ -14,7 +14,7 @@ const NOON_MS: u64 = 1_714_564_800_000;
 
 fn output(width: u16) -> Output {
     let tables = TableStyle { width: Some(width), coloured: false };
-    Output { format: Format::Table, clock: Clock::utc(), tables }
+    Output { format: Format::Table, clock: Clock::utc(), tables, is_terminal: false }
 }
 
 fn instance(phase: PhaseName, reason: &str) -> InstanceReport {
@@ -91,7 +91,7 @@ fn demo() -> StatusReply {
 }
 
 /// The same tenant with problems.
-fn troubled() -> StatusReply {
+fn with_errors() -> StatusReply {
     let mut reply = demo();
     let tenant = &mut reply.tenants[0];
     tenant.rollout.as_mut().unwrap().reason = "acme-voice is unreachable".into();
@@ -109,7 +109,7 @@ fn troubled() -> StatusReply {
     set(voice, "rtpengine", InstanceReport { calls_cut: None, ..instance(PhaseName::Ready, "") });
     voice.state = NodeState::Unreachable.into();
     voice.last_seen_ms = NOON_MS - 65_000;
-    voice.report.as_mut().unwrap().troubles = vec!["docker does not answer since 11:59:01".into()];
+    voice.report.as_mut().unwrap().errors = vec!["docker does not answer since 11:59:01".into()];
     reply
 }
 
@@ -139,7 +139,7 @@ fn where_all_is_well_every_row_is_one_line_of_80_columns() {
 #[test]
 fn a_status_fits_80_and_120_columns() {
     let screen = |width| {
-        let shown = status(&output(width), &troubled());
+        let shown = status(&output(width), &with_errors());
         let (_head, tables) = shown.split_once('\n').unwrap();
         assert!(widest(tables) <= usize::from(width), "{shown}");
         format!("{width} columns\n{shown}\n")
@@ -149,12 +149,12 @@ fn a_status_fits_80_and_120_columns() {
 
 #[test]
 fn an_explanation_names_every_reason() {
-    insta::assert_snapshot!(explain(&output(80), &troubled(), None));
+    insta::assert_snapshot!(explain(&output(80), &with_errors(), None));
 }
 
 #[test]
 fn an_explanation_of_several_tenants_says_how_to_see_the_log_lines() {
-    let mut reply = troubled();
+    let mut reply = with_errors();
     let failed = Failure { message: "ended".into(), ..Failure::default() };
     let nodes = &mut reply.tenants[0].nodes;
     let asterisk = nodes[1].report.as_mut().unwrap().instances.get_mut("asterisk").unwrap();
@@ -267,7 +267,7 @@ fn a_program_that_ends_again_and_again_is_explained_with_its_exit_code_and_last_
 #[test]
 fn all_is_well_only_if_every_host_is_connected_and_everything_is_ready_and_healthy() {
     assert!(super::is_well(&demo()));
-    assert!(!super::is_well(&troubled()));
+    assert!(!super::is_well(&with_errors()));
     for phase in [PhaseName::CrashLooping, PhaseName::Unhealthy, PhaseName::Unspecified] {
         let mut reply = demo();
         let report = reply.tenants[0].nodes[0].report.as_mut().unwrap();

@@ -286,7 +286,7 @@ fn programs_get_an_accepted_change_whose_outcome_is_unknown() {
     let ran = world.run(&arguments);
     let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((&told["op_id"], &told["revision"]), (&"change-1".into(), &8.into()), "{ran:?}");
-    assert_eq!(told["outcome"]["ending"], "unknown");
-    let sentence = told["outcome"]["sentence"].as_str().unwrap();
+    assert_eq!(told["outcome"]["result"], "unknown");
+    let sentence = told["outcome"]["message"].as_str().unwrap();
     assert_eq!(ran.stderr.lines().last(), Some(format!("error: {sentence}").as_str()));
 }

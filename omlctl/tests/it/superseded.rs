@@ -47,7 +47,7 @@ fn an_outcome_that_only_a_newer_omlctl_knows_is_unknown() {
     assert_eq!((ran.code, last(&ran)), (1, sentence), "{ran:?}");
     let ran = world().run(&[&UPGRADE[..], &["-o", "json"]].concat());
     let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(told["outcome"]["ending"], "unknown");
+    assert_eq!(told["outcome"]["result"], "unknown");
     assert_eq!(ran.code, 1);
 }
 

@@ -40,7 +40,7 @@ fn of(count: usize, text: &str) -> Report {
         revision: RevisionNumber(1),
         at: Timestamp(1),
         agent_version: "1".to_owned(),
-        troubles: vec!["docker does not answer".to_owned()],
+        errors: vec!["docker does not answer".to_owned()],
         instances: (0..count).map(|n| (format!("c{n}").parse().unwrap(), failed(text))).collect(),
         host: HostUsage::default(),
     }
@@ -78,12 +78,12 @@ fn an_instance_that_cannot_be_read_is_unknown_and_does_not_affect_the_others() {
 }
 
 #[test]
-fn an_instance_whose_name_cannot_be_read_is_a_trouble() {
+fn an_instance_whose_name_cannot_be_read_is_an_error() {
     let mut wire = to_wire(&of(1, ""));
     wire.instances.insert("Not A Name".to_owned(), v1::InstanceReport::default());
     let read = from_wire(wire).unwrap();
     assert_eq!(read.instances.len(), 1);
-    assert!(read.troubles.last().unwrap().starts_with("an instance of the report is left out: "));
+    assert!(read.errors.last().unwrap().starts_with("an instance of the report is left out: "));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_report_that_is_too_long_loses_its_logs_and_keeps_the_phases() {
 #[test]
 fn the_longest_report_fits_into_a_message() {
     let of_length =
-        |length: usize| to_wire(&Report { troubles: vec!["x".repeat(length)], ..of(1, "") });
+        |length: usize| to_wire(&Report { errors: vec!["x".repeat(length)], ..of(1, "") });
     let around = of_length(REPORT_BYTES_MAX / 2).encoded_len() - REPORT_BYTES_MAX / 2;
     let longest = of_length(REPORT_BYTES_MAX - around);
     assert_eq!(longest.encoded_len(), REPORT_BYTES_MAX);

@@ -8,8 +8,11 @@ use tokio::time::Instant;
 
 use crate::{Behaviour, Daemon, ExecAnswer, Fault, HostModel, Image, Verb};
 
+mod event;
 mod life;
 mod look;
+
+pub use event::{Event, EventAction};
 
 /// The time that a pull takes.
 const PULL: Duration = Duration::from_secs(4);
@@ -51,6 +54,9 @@ pub struct Container {
     pub volumes: Vec<String>,
     /// Its program's environment, as `NAME=VALUE`.
     pub environment: Vec<String>,
+    /// The largest number of its processes and threads.
+    pub pids_limit: Option<i64>,
+    pub security_options: Vec<String>,
     /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: u64,
     pub state: ContainerState,
@@ -75,33 +81,9 @@ pub struct NewContainer {
     pub volumes: Vec<String>,
     /// Its program's environment, as `NAME=VALUE`.
     pub environment: Vec<String>,
-}
-
-/// The kind of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventAction {
-    /// It was created.
-    Create,
-    Start,
-    /// It has ended.
-    Die,
-    /// It was sent a signal.
-    Kill,
-    /// It was stopped by the engine.
-    Stop,
-    /// It was renamed.
-    Rename,
-    /// It was removed.
-    Destroy,
-}
-
-/// An event of the engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// The time of the event, in milliseconds since the epoch.
-    pub at_ms: u64,
-    pub id: String,
-    pub action: EventAction,
+    /// The largest number of its processes and threads.
+    pub pids_limit: Option<i64>,
+    pub security_options: Vec<String>,
 }
 
 /// The result of waiting for the end of a container.
@@ -164,7 +146,15 @@ impl Engine {
 
     /// Adds a container that was never started, and its volumes.
     fn insert(&mut self, id: String, now_ms: u64, new: NewContainer) {
-        let NewContainer { name, image, labels, volumes, environment } = new;
+        let NewContainer {
+            name,
+            image,
+            labels,
+            volumes,
+            environment,
+            pids_limit,
+            security_options,
+        } = new;
         self.note(now_ms, &id, EventAction::Create);
         self.volumes.extend(volumes.iter().cloned());
         self.containers.push(Container {
@@ -174,6 +164,8 @@ impl Engine {
             labels,
             volumes,
             environment,
+            pids_limit,
+            security_options,
             created_ms: now_ms,
             state: ContainerState::Created,
             log: Vec::new(),

@@ -26,7 +26,7 @@ use omlcontroller::ops::node_id::NodeId;
 use omlcontroller::ops::snapshot::TenantSnapshot;
 use omlcontroller::ops::tokens::{JoinRequest, TokenRequest};
 use omlcontroller::ops::{Ops, OpsError, Parts};
-use omlcontroller::pki::{Authority, CertificateRequest};
+use omlcontroller::pki::Authority;
 use omlcontroller::policy::Policy;
 use omlcontroller::records::values::Epoch;
 use omlcontroller::records::{Batch, Records, keys};
@@ -146,7 +146,7 @@ impl Controller {
         let request = JoinRequest {
             token,
             node: node.clone(),
-            request: CertificateRequest::from_der(&key.csr).map_err(|error| error.to_string())?,
+            csr: key.csr.clone(),
             address: address.parse().map_err(|_| "no address".to_owned())?,
         };
         let issued = self.ops.tokens.enroll(&request).await.map_err(|error| error.to_string())?;

@@ -80,11 +80,11 @@ impl Bench {
 
     /// Begins a loop over what is there.
     pub(super) fn start(&mut self) {
-        let (_, session_trouble) = watch::channel(None);
+        let (_, session_error) = watch::channel(None);
         let inputs = Inputs {
             assignment: self.assignments.subscribe(),
             statuses: self.host.statuses.clone(),
-            session_trouble,
+            session_error,
             usage: Box::new(HostUsage::default),
             passes: Arc::default(),
             alive: Box::new(|_report| {}),
@@ -208,6 +208,7 @@ impl Bench {
             node: "voice-1".parse().unwrap(),
             content: Content {
                 revision: RevisionNumber(number),
+                policy: Some(policy.clone().into()),
                 share: instances.into_iter().map(desired).collect(),
             },
         })));

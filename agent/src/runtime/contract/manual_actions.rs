@@ -68,6 +68,25 @@ impl ManualActions {
     }
 }
 
+/// What the engine knows of a container.
+impl ManualActions {
+    /// The limit of processes and the security options of a container.
+    pub(super) fn confinement(&self, name: &str) -> String {
+        match self {
+            ManualActions::Model(model) => {
+                let containers = model.host.containers();
+                let found = containers.iter().find(|container| container.name == name).unwrap();
+                let limit = found.pids_limit.unwrap_or_default();
+                format!("{limit} [{}]", found.security_options.join(" "))
+            }
+            ManualActions::Real => {
+                let format = "{{.HostConfig.PidsLimit}} {{.HostConfig.SecurityOpt}}";
+                answer_of("docker", &["inspect", "-f", format, name]).trim().to_owned()
+            }
+        }
+    }
+}
+
 /// The engine.
 impl ManualActions {
     /// Restarts the engine, under which containers run on.

@@ -1,6 +1,10 @@
 //! The clauses of the contract, one after the other on one host.
 
+use std::num::NonZeroU32;
+
 use oml_common::decide::observed::{ActiveState, ContainerState};
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{Container, Instance, PidsLimit, Workload};
 use oml_common::document::status::Health;
 use oml_common::id::Digest;
 
@@ -16,6 +20,7 @@ pub(super) async fn all(place: &Place) {
         place,
         an_image_is_fetched_once_and_a_missing_one_is_refused_for_good,
         what_is_put_does_not_run,
+        a_container_is_confined_unless_its_document_says_otherwise,
         what_is_started_runs_and_answers,
         a_switch_leaves_exactly_the_new_version_running,
         the_last_two_before_a_version_are_left_when_it_takes_its_name,
@@ -62,6 +67,23 @@ async fn what_is_put_does_not_run(place: &Place) {
     let unit = place.unit(&instance).await.unwrap();
     assert_eq!(unit.active, ActiveState::Inactive);
     assert!(unit.hash.is_some() && !unit.stale && !unit.stopped_by_hand, "{unit:?}");
+    place.clear(&instance).await;
+}
+
+async fn a_container_is_confined_unless_its_document_says_otherwise(place: &Place) {
+    let instance = place.instance("contract-pids", "v1", &place.images.first, 8315);
+    place.install(&instance).await;
+    let name = &instance.container().unwrap().name;
+    assert_eq!(place.manual.confinement(name.as_str()), "4096 [no-new-privileges]");
+    let container = Container {
+        pids_limit: PidsLimit(NonZeroU32::new(64).unwrap()),
+        may_gain_privileges: true,
+        ..instance.container().unwrap().clone()
+    };
+    let workload = Verbatim::seal(Workload::Container(container));
+    let instance = Verbatim::seal(Instance { workload, ..(*instance).clone() });
+    place.install(&instance).await;
+    assert_eq!(place.manual.confinement(name.as_str()), "64 []");
     place.clear(&instance).await;
 }
 

@@ -1,14 +1,16 @@
 //! Builds the request for the container of an instance.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
     RestartPolicy, RestartPolicyNameEnum,
 };
 use oml_common::document::instance::{Container, Volume};
+use oml_common::text::secret::secret;
 
-use super::label;
+use super::{label, mounts};
 use crate::files;
 use crate::paths::Paths;
 use crate::runtime::{ContainerInstance, RuntimeError};
@@ -20,6 +22,8 @@ pub(super) struct Local {
     pub(super) image: String,
     /// The log driver that the engine uses when a request names none.
     pub(super) log_driver: String,
+    /// The folder of its images and containers.
+    pub(super) root: Option<PathBuf>,
 }
 
 /// Builds the request for the container of the instance. Secrets are read here, so that a
@@ -30,6 +34,7 @@ pub(super) fn body(
     local: Local,
 ) -> Result<ContainerCreateBody, RuntimeError> {
     let container = instance.container();
+    mounts::check(container, paths, local.root.as_deref())?;
     Ok(ContainerCreateBody {
         image: Some(local.image),
         env: Some(environment(container, paths)?),
@@ -59,6 +64,10 @@ fn host_config(container: &Container, log_driver: &str) -> HostConfig {
         memory,
         // The same number: the limit holds with swap too.
         memory_swap: memory,
+        pids_limit: Some(container.pids_limit.0.get().into()),
+        // With nothing said, the engine's own default holds, which may be as strict.
+        security_opt: (!container.may_gain_privileges)
+            .then(|| vec!["no-new-privileges".to_owned()]),
         mounts: Some(container.volumes.iter().map(mount).collect()),
         log_config: log_config(log_driver),
         ..HostConfig::default()
@@ -89,8 +98,8 @@ fn mount(volume: &Volume) -> Mount {
 fn environment(container: &Container, paths: &Paths) -> Result<Vec<String>, RuntimeError> {
     let mut environment: Vec<String> =
         container.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    for (name, secret) in &container.secrets {
-        let path = paths.secret(secret);
+    for (name, file) in &container.secrets {
+        let path = paths.secret(file);
         let refused = |detail: String| RuntimeError::Refused {
             verb: "create",
             object: container.name.to_string(),
@@ -101,7 +110,9 @@ fn environment(container: &Container, paths: &Paths) -> Result<Vec<String>, Runt
         let value = files::read_if_there(&path)
             .map_err(|error| refused(error.to_string()))?
             .ok_or_else(|| refused(format!("the secret {} is missing", path.display())))?;
-        environment.push(format!("{name}={}", value.trim_end_matches('\n')));
+        let value = secret(&value)
+            .map_err(|error| refused(format!("the secret {} {error}", path.display())))?;
+        environment.push(format!("{name}={value}"));
     }
     Ok(environment)
 }

@@ -69,7 +69,7 @@ pub(super) async fn within_if_there<T>(
 }
 
 fn refused(verb: &'static str, object: &str, status: u16, message: &str) -> RuntimeError {
-    // 409: a name or a removal that is still going on; 429 and 5xx: the daemon's own trouble.
+    // 409: a name or a removal that is still going on; 429 and 5xx: an error of the daemon itself.
     let transient = matches!(status, 409 | 429) || status >= 500;
     RuntimeError::Refused { verb, object: object.to_owned(), detail: message.to_owned(), transient }
 }

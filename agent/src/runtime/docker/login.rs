@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use bollard::BollardRequest;
 use bollard::auth::DockerCredentials;
 use oml_common::id::Repository;
+use oml_common::text::secret::secret;
 
 use crate::files;
 use crate::runtime::RuntimeError;
@@ -39,9 +40,11 @@ pub(super) fn find(
     let password = files::read_if_there(path)
         .map_err(|error| refused(error.to_string()))?
         .ok_or_else(|| refused(format!("the password file {} is missing", path.display())))?;
+    let password = secret(&password)
+        .map_err(|error| refused(format!("the password file {} {error}", path.display())))?;
     Ok(Some(DockerCredentials {
         username: Some(login.user.clone()),
-        password: Some(password.trim_end_matches('\n').to_owned()),
+        password: Some(password.to_owned()),
         serveraddress: Some(registry.to_owned()),
         ..DockerCredentials::default()
     }))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt as _;
 use oml_common::decide::observed::ContainerState;
+use oml_common::text::printable::printable;
 use oml_common::time::Timestamp;
 
 use super::calls::EngineCalls;
@@ -13,7 +14,6 @@ use super::socket::Engine;
 use crate::runtime::{ExitReport, RuntimeError};
 
 const LINES_MAX: usize = 20;
-const LINE_CHARS_MAX: usize = 400;
 /// Of the lines that are shown while a program runs.
 const LAST_LINES_MAX: usize = 5;
 const LAST_LINE_CHARS_MAX: usize = 200;
@@ -73,7 +73,7 @@ async fn read(
     failure::within(LIMIT, "read the log of", id, lines).await
 }
 
-/// One line without control characters, cut to a readable length.
+/// One line, safe for a terminal and of a readable length.
 fn clip(line: &str) -> String {
-    line.trim_end().chars().filter(|c| !c.is_control()).take(LINE_CHARS_MAX).collect()
+    printable(&line.trim_end().replace('\t', " "))
 }

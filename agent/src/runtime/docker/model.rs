@@ -162,7 +162,8 @@ impl EngineCalls for Model {
     }
 
     async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
-        let mounts = body.host_config.and_then(|config| config.mounts).unwrap_or_default();
+        let config = body.host_config.unwrap_or_default();
+        let mounts = config.mounts.unwrap_or_default();
         let labels: HashMap<String, String> = body.labels.unwrap_or_default();
         let new = NewContainer {
             name: name.to_owned(),
@@ -170,6 +171,8 @@ impl EngineCalls for Model {
             labels: labels.into_iter().collect(),
             volumes: mounts.into_iter().filter_map(|mount| mount.source).collect(),
             environment: body.env.unwrap_or_default(),
+            pids_limit: config.pids_limit,
+            security_options: config.security_opt.unwrap_or_default(),
         };
         self.0.create_container(new).await.map_err(failure("create", name))
     }

@@ -56,6 +56,18 @@ fn additions_removals_and_settings_are_distinguished() {
 }
 
 #[test]
+fn another_limit_of_processes_or_privileges_is_a_container_setting() {
+    let from = plan_of(SPEC, 1).unwrap();
+    for line in ["pids_limit: 100", "no_new_privileges: false\n    because: it calls sudo"] {
+        let name = "    container: db-server\n";
+        let catalog = CATALOG.replace(name, &format!("{name}    {line}\n"));
+        let changes = diff(Some(&from), &plan_with(SPEC, &catalog, 2).unwrap());
+        let notes: Vec<&str> = changes.iter().map(|change| change.note.as_str()).collect();
+        assert_eq!(notes, ["container settings"], "{line}");
+    }
+}
+
+#[test]
 fn a_stop_that_may_cut_uncounted_calls_has_a_note() {
     let counted = "    active: {command: [count], before: active call, noun: calls}\n";
     let catalog = CATALOG.replace(counted, "");

@@ -1,6 +1,6 @@
 use super::*;
 use crate::decide::observed::Observed;
-use crate::decide::reconcile::{Busy, Reason, UnitTrouble};
+use crate::decide::reconcile::{Busy, InactiveUnit, Reason};
 use crate::document::report::Phase;
 use crate::time::Timestamp;
 
@@ -20,7 +20,7 @@ impl Host {
     fn new(decided: Step) -> Self {
         let decision = Decision {
             phase: Phase::Starting,
-            reason: Reason::Unit(UnitTrouble::NotRunning),
+            reason: Reason::Unit(InactiveUnit::NotRunning),
             step: Some(decided),
             beside: None,
             wake_at: None,

@@ -3,25 +3,24 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::Environment;
 use serde::Serialize;
 
 use crate::document::Verbatim;
 use crate::document::assignment::Desired;
 use crate::document::catalog::{
-    CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate,
+    CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate, is_template,
 };
 use crate::document::instance::{
     Check, Container, Instance, MetricsEndpoint, PackagedUnit, Port, Probe, Protocol, Workload,
 };
-use crate::id::{ComponentName, NodeName};
+use crate::document::spec::{ComponentSpec, TenantSpec};
+use crate::id::{ComponentName, EnvName, NodeName};
 use crate::text::problem::{Problem, Problems};
 
 use super::prepared::unresolved;
+use super::template::{self, DROP_IN, NAMES};
 use super::{Input, Placed, dependencies, image, policy};
-
-/// The number of steps that one template may take. The shipped catalog needs very few.
-const TEMPLATE_FUEL: u64 = 10_000;
 
 /// The values that templates can use.
 #[derive(Serialize)]
@@ -50,11 +49,7 @@ pub(super) struct Renderer<'a> {
 impl<'a> Renderer<'a> {
     /// Makes a renderer with the template engine. An unknown name in a template is an error.
     pub(super) fn new(input: Input<'a>, placed: &'a Placed) -> Self {
-        let mut engine = Environment::new();
-        engine.set_undefined_behavior(UndefinedBehavior::Strict);
-        engine.set_auto_escape_callback(|_| AutoEscape::None);
-        engine.set_fuel(Some(TEMPLATE_FUEL));
-        Self { engine, input, placed }
+        Self { engine: template::engine(), input, placed }
     }
 
     /// Renders the instance of a component on a node.
@@ -72,13 +67,13 @@ impl<'a> Renderer<'a> {
         let mut writer = Writer {
             engine,
             values: minijinja::Value::from(minijinja::value::Serde(&values)),
-            line_of: input.spec.problem(&path, ""),
+            spec: input.spec,
             path,
             problems,
         };
         let workload = match &definition.workload {
             WorkloadTemplate::Unit { drop_in } => {
-                Workload::Unit(PackagedUnit { drop_in: writer.fill("drop_in", drop_in) })
+                Workload::Unit(writer.packaged(input.spec.components.get(name)?, drop_in))
             }
             WorkloadTemplate::Container(template) => {
                 Workload::Container(writer.container(input, name, definition, template)?)
@@ -126,15 +121,24 @@ fn values<'a>(input: Input<'a>, placed: &'a Placed, node: &'a NodeName) -> Optio
 struct Writer<'p> {
     engine: &'p Environment<'static>,
     values: minijinja::Value,
+    /// The specification, whose lines the problems name.
+    spec: &'p TenantSpec,
     path: String,
-    line_of: Problem,
     problems: &'p mut Problems,
 }
 
 impl Writer<'_> {
     fn problem(&mut self, field: &str, message: impl Display) {
-        let path = format!("{}.{field}", self.path);
-        self.problems.push(Problem { path, message: message.to_string(), ..self.line_of.clone() });
+        let problem = self.problem_at(field, message);
+        self.problems.push(problem);
+    }
+
+    /// Makes a problem with the line of the field or, where the field is of the catalog, that
+    /// of the component.
+    fn problem_at(&self, field: &str, message: impl Display) -> Problem {
+        let own = self.spec.problem(&format!("{}.{field}", self.path), message.to_string());
+        let line = own.line.or_else(|| self.spec.problem(&self.path, "").line);
+        Problem { line, ..own }
     }
 
     fn fill(&mut self, field: &str, template: &str) -> String {
@@ -143,18 +147,44 @@ impl Writer<'_> {
 
     /// Renders a template. Returns `None` and adds a problem if that fails.
     fn filled(&mut self, field: &str, template: &str) -> Option<String> {
-        if !template.contains("{{") && !template.contains("{%") {
+        if !is_template(template) {
             return Some(template.to_owned());
         }
-        match self.engine.render_str(template, &self.values) {
+        match self.engine.render_named_str(field, template, &self.values) {
             Ok(text) => Some(text),
             Err(error) => {
                 // The message of the engine names a place in the template, which the path replaces.
                 let detail = error.detail().unwrap_or("a value is missing").to_owned();
-                self.problem(field, format!("cannot render {template:?}: {detail}"));
+                let message = format!("cannot render {template:?}: {detail}");
+                let problem = self.problem_at(field, message).hint(NAMES);
+                self.problems.push(problem);
                 None
             }
         }
+    }
+
+    /// Renders the environment of the catalog and of the tenant, which overrides it.
+    fn environment(
+        &mut self,
+        of_catalog: &BTreeMap<EnvName, String>,
+        of_tenant: &BTreeMap<EnvName, String>,
+    ) -> BTreeMap<EnvName, String> {
+        let mut all: BTreeMap<&EnvName, &String> = of_catalog.iter().collect();
+        all.extend(of_tenant);
+        let fill = |(name, text): (&EnvName, &String)| {
+            (name.clone(), self.fill(&format!("env.{name}"), text))
+        };
+        all.into_iter().map(fill).collect()
+    }
+
+    fn packaged(&mut self, spec: &ComponentSpec, drop_in: &str) -> PackagedUnit {
+        let lines = self.fill(DROP_IN, drop_in);
+        let env = self.environment(&BTreeMap::new(), &spec.env);
+        let named = env.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        template::packaged(&lines, named, spec.memory_bytes_max).unwrap_or_else(|(name, why)| {
+            self.problem(&format!("env.{name}"), why);
+            PackagedUnit { drop_in: String::new() }
+        })
     }
 
     fn number(&mut self, field: &str, template: &str) -> u16 {
@@ -193,11 +223,7 @@ impl Writer<'_> {
     ) -> Option<Container> {
         let spec = input.spec.components.get(name)?;
         let image = image(input.spec, input.catalog, name, definition, self.problems)?;
-        let mut env = BTreeMap::new();
-        for (name, text) in &template.env {
-            env.insert(name.clone(), self.fill(&format!("env.{name}"), text));
-        }
-        env.extend(spec.env.clone());
+        let env = self.environment(&template.env, &spec.env);
         Some(Container {
             name: template.name.clone(),
             version: image.version,
@@ -208,6 +234,8 @@ impl Writer<'_> {
             volumes: template.volumes.clone(),
             command: template.command.iter().map(|text| self.fill("command", text)).collect(),
             memory_bytes_max: spec.memory_bytes_max.or(template.memory_bytes_max),
+            pids_limit: template.pids_limit,
+            may_gain_privileges: template.may_gain_privileges,
         })
     }
 

@@ -152,6 +152,49 @@ fn a_setting_that_is_not_a_port_is_refused_where_it_is_used() {
 fn the_value_of_a_setting_is_not_a_template() {
     let problems = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"{{ 5 }}\""));
     assert!(problems.contains("ports: \"{{ 5 }}\" is not a port number"), "{problems}");
+    let problems = refused(&SPEC.replace("colour: blue", "colour: \"{{ node.address }}\""));
+    assert_eq!(
+        problems,
+        "line 3: settings.colour: a setting cannot be a template (write the value, or use the template in env)"
+    );
+}
+
+#[test]
+fn a_template_in_the_environment_of_a_tenant_is_filled_in() {
+    let own = "voice: {version: \"1\", env: {HERE: 'sip:{{ node.address }}{{ \"{{\" }}', DB: \"{{ host.db }}\"}}";
+    let plan = plan_of(&SPEC.replace("voice: \"1\"", own), 1).unwrap();
+    let share = &plan.nodes[&"n3".parse().unwrap()];
+    let env = &share.instances[&"voice".parse().unwrap()].instance.container().unwrap().env;
+    let pairs: Vec<(&str, &str)> = env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    assert_eq!(pairs, [("DB", "10.0.0.1"), ("HERE", "sip:10.0.0.3{{")]);
+}
+
+#[test]
+fn an_unknown_name_in_the_environment_of_a_tenant_is_refused_with_its_place_and_a_hint() {
+    for own in ["{{ node.adress }}", "{{ host.web }}", "{{ node.address", "{{ nothing() }}"] {
+        let own = format!("voice:\n    version: \"1\"\n    env:\n      HERE: \"{own}\"");
+        let problems = refused(&SPEC.replace("voice: \"1\"", &own));
+        let place = "line 9: components.voice.env.HERE: cannot render \"{{ no";
+        assert!(problems.starts_with(&place[..place.len() - 2]), "{problems}");
+        let hint = "(a template can use tenant, settings.NAME, node.name, node.address and host.COMPONENT)";
+        assert!(problems.ends_with(hint), "{problems}");
+    }
+}
+
+#[test]
+fn the_limits_of_a_container_reach_its_workload_only_where_the_catalog_changes_them() {
+    let more = "    container: voice-server\n    pids_limit: 8192\n    no_new_privileges: false\n    \
+                because: it calls sudo\n";
+    let catalog = CATALOG.replace("    container: voice-server\n", more);
+    let plan = plan_with(SPEC, &catalog, 1).unwrap();
+    let text = |node: &str, component: &str| {
+        let share = &plan.nodes[&node.parse().unwrap()];
+        share.instances[&component.parse().unwrap()].instance.workload.text().to_owned()
+    };
+    let voice = text("n2", "voice");
+    assert!(voice.ends_with(r#","pids_limit":8192,"may_gain_privileges":true}"#), "{voice}");
+    let db = text("n1", "db");
+    assert!(!db.contains("pids_limit") && !db.contains("privileges"), "{db}");
 }
 
 #[test]
@@ -188,7 +231,7 @@ fn a_template_with_an_unknown_name_is_refused() {
 fn spec() -> impl Strategy<Value = String> {
     let version = || "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}";
     let nodes = prop::sample::select(vec!["[n2]", "[n3]", "[n3, n2]", "[n1, n2, n3]"]);
-    let env = "[^\\\\\"\\pC]{0,20}";
+    let env = "[^\\\\\"{\\pC]{0,20}";
     let manner = (1u32..9, 1u64..900);
     (version(), version(), nodes, env, 1u16.., manner).prop_map(
         |(db, voice, nodes, env, port, (max_parallel, soak))| {
@@ -222,7 +265,7 @@ proptest! {
         prop_assert_eq!(&serde_json::from_str::<Plan>(&text).unwrap(), &plan);
         for node in plan.nodes.keys() {
             let (tenant, held) = (&plan.tenant, None);
-            let input = assign::Input { epoch: 3, tenant, node, plan: Some(&plan), held, force_reissue: false };
+            let input = assign::Input { epoch: 3, tenant, node, plan: Some(&plan), policy: None, held, force_reissue: false };
             let assignment = assign::assign(input).unwrap();
             let read = document::read::<Assignment>(&document::write(&assignment)).unwrap();
             prop_assert_eq!(&read, &assignment);

@@ -2,7 +2,7 @@ use super::*;
 use crate::decide::observed::ContainerState;
 use crate::document::Verbatim;
 use crate::document::instance::{
-    Check, Container, Instance, PackagedUnit, Probe, Protocol, Timing, Workload,
+    Check, Container, Instance, PackagedUnit, PidsLimit, Probe, Protocol, Timing, Workload,
 };
 use crate::id::Digest;
 use crate::time::Timestamp;
@@ -66,6 +66,8 @@ fn in_container(component: &str, ports: &[Port]) -> InstanceDocument {
         secrets: [].into(),
         volumes: Vec::new(),
         command: Vec::new(),
+        pids_limit: PidsLimit::default(),
+        may_gain_privileges: false,
         memory_bytes_max: None,
     });
     document(component, workload, ports)

@@ -11,7 +11,7 @@ use super::case::{Case, Decision, is_active};
 use super::dependencies::unsettled_dependency;
 use super::drain::{Drain, Drained};
 use super::health::{health, tell_start};
-use super::reason::{Activity, Interruption, Lack, ManualStop, Reason, SoakState, UnitTrouble};
+use super::reason::{Activity, InactiveUnit, Interruption, Lack, ManualStop, Reason, SoakState};
 use super::rollback;
 use super::stopped::stopped;
 
@@ -236,7 +236,7 @@ fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continui
     }
     let answers = matches!(unit.active, ActiveState::Active | ActiveState::Reloading);
     Continuity::Interrupted(if ended {
-        Decision::act(Phase::Starting, Step::Start, Reason::Unit(UnitTrouble::NotRunning))
+        Decision::act(Phase::Starting, Step::Start, Reason::Unit(InactiveUnit::NotRunning))
     } else if answers && started.is_some() {
         Decision::act(Phase::Starting, Step::Soak, Reason::Soak(SoakState::Restarted))
     } else {

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use super::case::{Case, Decision};
 use super::dependencies::absent_dependency;
 use super::health::{decide_health, last_end, needs_other_supervisor, tell_start};
-use super::reason::{Lack, ManualStop, Reason, UnitTrouble};
+use super::reason::{InactiveUnit, Lack, ManualStop, Reason};
 use super::stopped::stopped;
 
 /// The pause before the next start of a unit that systemd no longer restarts, so that the unit
@@ -70,25 +70,25 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
 }
 
 /// Returns why a unit is not active.
-pub(super) fn trouble(case: Case<'_>, unit: &ObservedUnit) -> UnitTrouble {
+pub(super) fn trouble(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit {
     match unit.active {
         ActiveState::Activating if unit.restarts > 0 => {
-            UnitTrouble::Restarting { times: unit.restarts }
+            InactiveUnit::Restarting { times: unit.restarts }
         }
-        ActiveState::Activating => UnitTrouble::Starting,
-        ActiveState::Deactivating => UnitTrouble::Stopping,
+        ActiveState::Activating => InactiveUnit::Starting,
+        ActiveState::Deactivating => InactiveUnit::Stopping,
         ActiveState::Inactive | ActiveState::Failed
             if paused_until(unit, case.input.now).is_some() =>
         {
             let times = unit.restarts.saturating_add(1);
             match case.seen.running() {
-                Some(_) => UnitTrouble::SupervisorKeepsEnding { times },
-                None => UnitTrouble::KeepsEnding { times, last: last_end(case.seen) },
+                Some(_) => InactiveUnit::SupervisorKeepsEnding { times },
+                None => InactiveUnit::KeepsEnding { times, last: last_end(case.seen) },
             }
         }
-        ActiveState::Failed => UnitTrouble::Failed { result: unit.result.clone() },
+        ActiveState::Failed => InactiveUnit::Failed { result: unit.result.clone() },
         ActiveState::Inactive | ActiveState::Active | ActiveState::Reloading => {
-            UnitTrouble::NotRunning
+            InactiveUnit::NotRunning
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::text::plural::{counted, is_or_are};
 mod parts;
 
 pub use self::parts::{
-    Activity, CallCount, Interruption, Lack, LastEnd, ManualStop, Meanwhile, RestartOfUnhealthy,
-    SoakState, UnitTrouble,
+    Activity, CallCount, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Meanwhile,
+    RestartOfUnhealthy, SoakState,
 };
 
 const LAST_GOOD_MEANWHILE: &str = "the superseded version is not running; the last known-good \
@@ -89,12 +89,12 @@ pub enum Reason {
     /// It was stopped on the host while its supervisor did not run, so its container still does.
     StopsLeftover,
     /// The unit is not active.
-    Unit(UnitTrouble),
+    Unit(InactiveUnit),
     /// The change waits, and the version in use does not run meanwhile.
     Beside {
         change: Box<Reason>,
         version: Option<Version>,
-        trouble: UnitTrouble,
+        trouble: InactiveUnit,
     },
     /// The result of the probe.
     Probe {
@@ -209,7 +209,7 @@ fn beside(
     f: &mut Formatter<'_>,
     change: &Reason,
     version: Option<&Version>,
-    trouble: &UnitTrouble,
+    trouble: &InactiveUnit,
 ) -> Result {
     write!(f, "{change}; meanwhile the version in use")?;
     if let Some(version) = version {

@@ -204,7 +204,7 @@ fn a_version_come_back_to_in_its_soak_is_soaked_all_the_same() {
 }
 
 #[test]
-fn trouble_with_one_version_does_not_delay_another() {
+fn an_error_of_one_version_does_not_delay_another() {
     let mut world = settled("1");
     world.faults = vec![Fault::Backoff; 1];
     world.desire([instance("asterisk", "2")]);

@@ -1,17 +1,24 @@
 //! Reads one component of a catalog.
 
-use crate::document::instance::{ActiveProbe, RestartUnhealthy, Timing, Volume};
+use std::num::NonZeroU32;
+
+use crate::document::instance::{ActiveProbe, PidsLimit, RestartUnhealthy, Timing};
 use crate::document::spec::{read_bytes, read_env};
 use crate::text::problem::Problems;
 use crate::text::yaml::{Fields, Place, Value};
 
 use super::{CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate};
+use super::{literal, volume};
 
 const START_TIMEOUT_MS: u64 = 120_000;
 const STOP_GRACE_MS: u64 = 10_000;
 const PROBE_INTERVAL_MS: u64 = 10_000;
 const PROBE_TIMEOUT_MS: u64 = 2_000;
 const PROBE_FAILURES_MAX: u32 = 3;
+/// Below this many, an entry point and its probes hardly run.
+const PIDS_LIMIT_MIN: u64 = 16;
+/// The kernel allows no more processes and threads on a whole host (`PID_MAX_LIMIT`).
+const PIDS_LIMIT_MAX: u64 = 1 << 22;
 
 pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Component> {
     let mut fields = Fields::open(place, problems)?;
@@ -23,8 +30,8 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Compone
     let workload = if is_container {
         read_container(&mut fields, problems).map(WorkloadTemplate::Container)
     } else {
-        let drop_in = fields.get("drop_in").and_then(|p| p.text(problems)).unwrap_or_default();
-        Some(WorkloadTemplate::Unit { drop_in: drop_in.to_owned() })
+        let drop_in = fields.get("drop_in").and_then(|p| literal::drop_in(&p, problems));
+        Some(WorkloadTemplate::Unit { drop_in: drop_in.unwrap_or_default() })
     };
     let after = fields.get("after").map(|p| p.parse_list(problems)).unwrap_or_default();
     let ports = texts(fields.get("ports").as_ref(), problems);
@@ -86,14 +93,11 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
             .collect(),
         None => std::collections::BTreeMap::new(),
     };
-    let volumes = match fields.get("volumes") {
-        Some(place) => {
-            place.list(problems).iter().filter_map(|item| read_volume(item, problems)).collect()
-        }
-        None => Vec::new(),
-    };
+    let volumes = fields.get("volumes").map(|p| volume::read_all(&p, problems));
+    let volumes = volumes.unwrap_or_default();
     let command = texts(fields.get("command").as_ref(), problems);
     let memory_bytes_max = fields.get("memory_max").and_then(|p| read_bytes(&p, problems));
+    let (pids_limit, may_gain_privileges) = read_confinement(fields, problems);
     Some(ContainerTemplate {
         name: name?,
         image: image?,
@@ -102,42 +106,49 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
         volumes,
         command,
         memory_bytes_max,
+        pids_limit,
+        may_gain_privileges,
     })
+}
+
+/// Reads the limit of processes and whether they may gain privileges. More than the default
+/// needs a reason.
+fn read_confinement(fields: &mut Fields<'_>, problems: &mut Problems) -> (PidsLimit, bool) {
+    let because = fields.get("because");
+    let has_reason =
+        because.and_then(|place| place.text(problems)).is_some_and(|text| !text.trim().is_empty());
+    let check = |place: &Place<'_>, message: String, problems: &mut Problems| {
+        if !has_reason {
+            let hint = "write because: and the reason, in the same component";
+            problems.push(place.problem(message).hint(hint));
+        }
+    };
+    let mut pids_limit = PidsLimit::default();
+    if let Some(place) = fields.get("pids_limit") {
+        let number = place.number(PIDS_LIMIT_MIN..=PIDS_LIMIT_MAX, problems);
+        let number = number.and_then(|n| u32::try_from(n).ok()).and_then(NonZeroU32::new);
+        if let Some(limit) = number.map(PidsLimit) {
+            if limit > pids_limit {
+                let default = pids_limit.0;
+                check(&place, format!("a limit above {default} needs a reason"), problems);
+            }
+            pids_limit = limit;
+        }
+    }
+    let mut may_gain_privileges = false;
+    if let Some(place) = fields.get("no_new_privileges")
+        && place.flag(problems) == Some(false)
+    {
+        check(&place, "false needs a reason".to_owned(), problems);
+        may_gain_privileges = true;
+    }
+    (pids_limit, may_gain_privileges)
 }
 
 fn texts(place: Option<&Place<'_>>, problems: &mut Problems) -> Vec<String> {
     let Some(place) = place else { return Vec::new() };
     let items = place.list(problems);
     items.iter().filter_map(|item| item.text(problems).map(str::to_owned)).collect()
-}
-
-fn read_volume(place: &Place<'_>, problems: &mut Problems) -> Option<Volume> {
-    let text = place.text(problems)?;
-    let mut parts = text.split(':');
-    let (source, target, mode) = (parts.next()?, parts.next().unwrap_or_default(), parts.next());
-    let is_name = |s: &str| {
-        !s.is_empty()
-            && s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
-    };
-    let is_path = |s: &str| s.starts_with('/') && !s.split('/').any(|part| part == "..");
-    let mode_is_known = matches!(mode, None | Some("ro"));
-    if !(is_path(source) || is_name(source))
-        || !is_path(target)
-        || !mode_is_known
-        || parts.next().is_some()
-    {
-        problems.push(
-            place.problem("a volume must be source:target or source:target:ro, where source is a volume name or an absolute path and target is an absolute path"),
-        );
-        return None;
-    }
-    // A container with the engine's socket or the whole host could escape every limit.
-    let forbidden = ["/", "/var/run/docker.sock", "/run/docker.sock", "/var/lib/docker"];
-    if forbidden.contains(&source.trim_end_matches('/')) || source == "/" {
-        problems.push(place.problem(format!("{source} must not be mounted into a container")));
-        return None;
-    }
-    Some(Volume { source: source.to_owned(), target: target.to_owned(), read_only: mode.is_some() })
 }
 
 fn read_probe(place: &Place<'_>, problems: &mut Problems) -> Option<ProbeTemplate> {
@@ -172,7 +183,8 @@ fn read_check(
     Some(match kind {
         "http" => {
             let port = text("port", problems);
-            let path = fields.get("path").and_then(|p| p.text(problems)).unwrap_or("/").to_owned();
+            let path = fields.get("path").and_then(|p| literal::text(&p, problems));
+            let path = path.unwrap_or_else(|| "/".to_owned());
             let tls = fields.get("tls").and_then(|p| p.flag(problems)).unwrap_or(false);
             CheckTemplate::Http { port: port?, path, tls }
         }
@@ -184,7 +196,7 @@ fn read_check(
             CheckTemplate::Postgres { port: port?, user: user? }
         }
         "exec" => {
-            let command = texts(fields.need("command", problems).as_ref(), problems);
+            let command = literal::texts(fields.need("command", problems).as_ref(), problems);
             CheckTemplate::Exec { command }
         }
         _ => CheckTemplate::UnitActive,
@@ -193,10 +205,8 @@ fn read_check(
 
 fn read_active(place: &Place<'_>, problems: &mut Problems) -> Option<ActiveProbe> {
     let mut fields = Fields::open(place, problems)?;
-    let command = texts(fields.need("command", problems).as_ref(), problems);
-    let mut text = |name: &'static str| {
-        fields.need(name, problems).and_then(|p| p.text(problems)).map(str::to_owned)
-    };
+    let command = literal::texts(fields.need("command", problems).as_ref(), problems);
+    let mut text = |name| fields.need(name, problems).and_then(|p| literal::text(&p, problems));
     let (before, noun) = (text("before"), text("noun"));
     fields.finish(problems);
     Some(ActiveProbe { command, before: before?, noun: noun? })
@@ -250,7 +260,8 @@ fn read_metrics(place: &Place<'_>, problems: &mut Problems) -> Option<(String, S
     }
     let mut fields = Fields::open(place, problems)?;
     let port = fields.need("port", problems).and_then(|p| p.text(problems)).map(str::to_owned);
-    let path = fields.get("path").and_then(|p| p.text(problems)).unwrap_or("/metrics").to_owned();
+    let path = fields.get("path").and_then(|p| literal::text(&p, problems));
+    let path = path.unwrap_or_else(|| "/metrics".to_owned());
     fields.finish(problems);
     Some((port?, path))
 }

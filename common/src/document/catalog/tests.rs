@@ -78,12 +78,67 @@ fn two_components_never_share_a_unit_or_container() {
 
 #[test]
 fn neither_the_engine_nor_the_whole_host_is_mounted_into_a_container() {
-    for source in ["/", "/var/run/docker.sock", "/run/docker.sock", "/var/lib/docker/"] {
+    let sources = ["/", "//", "/var/run/docker.sock", "//run//docker.sock", "/var/lib/docker/"];
+    for source in sources.into_iter().chain(["/var/./lib", "/etc", "/etc/omlagent/secrets"]) {
         let text = with_component(&format!("    volumes: [\"{source}:/x\"]\n"));
-        assert!(refused(&text).contains("must not be mounted into a container"), "{source}");
+        let problems = refused(&text);
+        let expected = format!("{source} must not be mounted into a container");
+        assert!(problems.contains(&expected), "{source}: {problems}");
     }
-    let text = with_component("    volumes: [\"../etc:/x\"]\n");
-    assert!(refused(&text).contains("a volume must be source:target"));
+    for source in ["../etc", "/var/lib/../../etc"] {
+        let text = with_component(&format!("    volumes: [\"{source}:/x\"]\n"));
+        assert!(refused(&text).contains("a volume must be source:target"), "{source}");
+    }
+    assert_eq!(
+        refused(&with_component("    volumes: [\"/etc/:/x\"]\n")),
+        "line 10: components.web.volumes[0]: /etc/ must not be mounted into a container, because \
+         /etc/docker must not (mount a folder of its own)"
+    );
+}
+
+#[test]
+fn every_volume_has_a_place_of_its_own_in_the_container() {
+    let problems = refused(&with_component("    volumes: [\"a:/data\", \"b://data/\"]\n"));
+    assert!(problems.contains("volumes[1]: //data/ is already the place of a"), "{problems}");
+    let problems = refused(&with_component("    volumes: [\"a:/./\"]\n"));
+    assert!(problems.contains("nothing can be mounted over / in the container"), "{problems}");
+}
+
+#[test]
+fn a_template_where_none_is_filled_in_is_refused() {
+    for line in [
+        "volumes: [\"{{ tenant }}:/x\"]",
+        "active: {command: [\"{{ tenant }}\"], before: x, noun: calls}",
+        "metrics: {port: \"80\", path: \"/{{ tenant }}\"}",
+    ] {
+        let problems = refused(&with_component(&format!("    {line}\n")));
+        assert!(
+            problems.contains("a template is not filled in here (write the value)"),
+            "{problems}"
+        );
+    }
+}
+
+#[test]
+fn the_default_of_a_setting_is_no_template() {
+    for text in ["{{ tenant }}", "{% if x %}", "{# x #}"] {
+        let catalog = with_component("");
+        let settings = format!("settings: {{colour: \"{text}\"}}\ncomponents:");
+        let problems = refused(&catalog.replacen("components:", &settings, 1));
+        let expected = "settings.colour: a template is not filled in here (write the value)";
+        assert!(problems.contains(expected), "{problems}");
+    }
+}
+
+#[test]
+fn a_folder_that_the_agent_does_not_see_is_not_mounted() {
+    for source in ["/home/ana/link", "/tmp", "/var/tmp/x", "/root"] {
+        let problems = refused(&with_component(&format!("    volumes: [\"{source}:/x\"]\n")));
+        assert!(
+            problems.contains(&format!("{source} cannot be checked on the host")),
+            "{problems}"
+        );
+    }
 }
 
 #[test]
@@ -126,5 +181,42 @@ fn when_an_unhealthy_component_is_restarted_is_read_in_every_form() {
     for wrong in ["0s", "soon", "[5m]", "{cut_calls: true}"] {
         let text = with_component(&format!("    restart_unhealthy: {wrong}\n"));
         assert!(refused(&text).contains("components.web.restart_unhealthy"), "{wrong}");
+    }
+}
+
+fn container_of(text: &str) -> ContainerTemplate {
+    let catalog = Catalog::parse(text).unwrap();
+    let component = &catalog.components[&"web".parse().unwrap()];
+    let WorkloadTemplate::Container(container) = &component.workload else { unreachable!() };
+    container.clone()
+}
+
+#[test]
+fn a_container_is_confined_unless_the_catalog_says_otherwise() {
+    let container = container_of(&with_component(""));
+    assert_eq!((container.pids_limit.0.get(), container.may_gain_privileges), (4096, false));
+    // Less than the default, and the default itself, need no reason.
+    let stricter = "    pids_limit: 100\n    no_new_privileges: true\n";
+    let container = container_of(&with_component(stricter));
+    assert_eq!((container.pids_limit.0.get(), container.may_gain_privileges), (100, false));
+    let more = "    pids_limit: 16384\n    no_new_privileges: false\n    because: it calls sudo\n";
+    let container = container_of(&with_component(more));
+    assert_eq!((container.pids_limit.0.get(), container.may_gain_privileges), (16_384, true));
+}
+
+#[test]
+fn a_container_that_is_confined_less_needs_a_reason() {
+    let more = "    pids_limit: 16384\n    no_new_privileges: false\n    because: \" \"\n";
+    let hint = "(write because: and the reason, in the same component)";
+    assert_eq!(
+        refused(&with_component(more)),
+        format!(
+            "line 10: components.web.pids_limit: a limit above 4096 needs a reason {hint}\n\
+             line 11: components.web.no_new_privileges: false needs a reason {hint}"
+        )
+    );
+    for limit in ["0", "-1", "4194305", "many"] {
+        let problems = refused(&with_component(&format!("    pids_limit: {limit}\n")));
+        assert!(problems.contains("components.web.pids_limit"), "{limit}: {problems}");
     }
 }

@@ -66,6 +66,21 @@ fn the_problem_of_an_invalid_value_names_the_rule() {
 }
 
 #[test]
+fn a_value_has_no_control_characters_but_line_feeds_and_tabs() {
+    let with = |value: &str| {
+        refused(&format!("{ACME}settings: {{x: \"{value}\"}}\n"))
+            + &refused(&ACME.replace("ENV: prod", &format!("ENV: \"{value}\"")))
+    };
+    assert_eq!(with("one\\n\\ttwo"), "");
+    assert_eq!(
+        with("s3cret\\r"),
+        "line 12: settings.x: a value cannot contain a carriage return (U+000D)\
+         line 8: components.nginx.env.ENV: a value cannot contain a carriage return (U+000D)"
+    );
+    assert!(with("\\e[2J").contains("an escape character (U+001B)"));
+}
+
+#[test]
 fn an_empty_version_is_refused() {
     let problems = refused("tenant: acme\ncatalog: omnileads\ncomponents:\n  asterisk: \"\"\n");
     assert!(problems.contains("line 4: components.asterisk: \"\" is not a version"), "{problems}");

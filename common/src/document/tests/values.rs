@@ -147,7 +147,7 @@ pub(super) fn report() -> Report {
     Report {
         applied: Some(Generation { epoch: 1, number: 42 }),
         revision: RevisionNumber(8),
-        troubles: vec!["docker does not answer".to_owned()],
+        errors: vec!["docker does not answer".to_owned()],
         instances: [
             ("asterisk".parse().unwrap(), asterisk),
             ("exporter".parse().unwrap(), instance_report_minimal(Phase::Ready)),
@@ -168,7 +168,7 @@ pub(super) fn report_minimal() -> Report {
         revision: RevisionNumber(0),
         at: at(4),
         agent_version: "0.1.0".to_owned(),
-        troubles: vec![],
+        errors: vec![],
         instances: [].into(),
         host: HostUsage::default(),
     }
@@ -219,7 +219,8 @@ pub(super) fn status_minimal() -> Status {
 }
 
 pub(super) fn plan(share: Share) -> Plan {
-    Plan { nodes: [(node(), share)].into(), waves: vec![vec![node()]], ..plan_minimal() }
+    let policy = Some(super::policy().into());
+    Plan { policy, nodes: [(node(), share)].into(), waves: vec![vec![node()]], ..plan_minimal() }
 }
 
 pub(super) fn plan_minimal() -> Plan {
@@ -227,6 +228,7 @@ pub(super) fn plan_minimal() -> Plan {
         tenant: "acme".parse().unwrap(),
         revision: RevisionNumber(8),
         strategy: Strategy { max_parallel: 1, on_failure: OnFailure::Rollback },
+        policy: None,
         nodes: [].into(),
         waves: vec![],
     }

@@ -159,6 +159,8 @@ fn of_container(container: &Container) -> BTreeSet<Feature> {
         volumes,
         command,
         memory_bytes_max,
+        pids_limit: _,
+        may_gain_privileges: _,
     } = container;
     let asked = [
         (true, Feature::Container),

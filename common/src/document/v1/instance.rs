@@ -4,6 +4,7 @@
 //! as a label. The host alone therefore shows what runs on it and why.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,26 @@ pub struct Container {
     pub command: Vec<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub memory_bytes_max: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pids_limit: PidsLimit,
+    /// Whether a program may gain privileges that its parent lacks, as `sudo` and programs
+    /// with file capabilities do.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub may_gain_privileges: bool,
+}
+
+/// The largest number of processes and threads that a container may have at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PidsLimit(pub NonZeroU32);
+
+impl Default for PidsLimit {
+    /// Returns the limit of every container whose document names none. It must never change:
+    /// documents of all releases rely on it.
+    fn default() -> Self {
+        const DEFAULT: NonZeroU32 = NonZeroU32::MIN.saturating_add(4095);
+        Self(DEFAULT)
+    }
 }
 
 /// A named volume or a folder of the host that is mounted into the container.

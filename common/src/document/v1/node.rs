@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::report::Report;
 use crate::document::{Document, is_default};
 use crate::id::{Fingerprint, MachineId, RoleName, Serial};
+use crate::text::printable::printable;
 use crate::time::Timestamp;
 
 /// An enrolled node.
@@ -90,7 +91,7 @@ impl AgentRecord {
     /// out.
     #[must_use]
     pub fn new(version: &str, features: Vec<String>) -> Self {
-        let version = version.chars().take(AGENT_VERSION_CHARS_MAX).collect();
+        let version = printable(version).chars().take(AGENT_VERSION_CHARS_MAX).collect();
         let fitting = features.into_iter().filter(|word| word.len() <= FEATURE_BYTES_MAX);
         Self { version, features: fitting.take(FEATURES_MAX).collect() }
     }

@@ -26,7 +26,7 @@ pub struct Report {
     pub agent_version: String,
     /// Errors of the agent itself, such as "docker does not answer since …".
     #[serde(default, skip_serializing_if = "is_default")]
-    pub troubles: Vec<String>,
+    pub errors: Vec<String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub instances: BTreeMap<ComponentName, InstanceReport>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -120,7 +120,9 @@ pub enum Phase {
     Blocked,
     Removing,
     /// Its agent reported something that the controller cannot read; the reason says
-    /// what. An agent never reports this phase itself.
+    /// what. An agent never reports this phase itself. The phase of a stored report is
+    /// this too if a later release wrote it.
+    #[serde(other)]
     Unknown,
 }
 

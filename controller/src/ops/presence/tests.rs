@@ -15,7 +15,7 @@ fn report(number: u64) -> Report {
         revision: RevisionNumber(1),
         at: Timestamp(number),
         agent_version: "1".into(),
-        troubles: Vec::new(),
+        errors: Vec::new(),
         instances: BTreeMap::new(),
         host: HostUsage::default(),
     }

@@ -1,5 +1,7 @@
 use oml_common::document::Verbatim;
-use oml_common::document::instance::{Instance, Timing, Workload};
+use std::num::NonZeroU32;
+
+use oml_common::document::instance::{Instance, PidsLimit, Timing, Workload};
 
 use super::*;
 use crate::fixtures;
@@ -25,7 +27,7 @@ fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, 
         ..fixtures::instance("redis", "7")
     });
     let image = "registry.lab:5000/redis@sha256:1".to_owned();
-    let local = Local { image, log_driver: "json-file".to_owned() };
+    let local = Local { image, log_driver: "json-file".to_owned(), root: None };
     body(ContainerInstance::of(&instance).unwrap(), paths, local)
 }
 
@@ -49,6 +51,8 @@ fn a_container_is_exactly_what_the_document_says() {
     assert_eq!(host.network_mode.as_deref(), Some("host"));
     assert_eq!(host.restart_policy.unwrap().name, Some(RestartPolicyNameEnum::NO));
     assert_eq!(host.privileged, None);
+    assert_eq!(host.pids_limit, Some(4096));
+    assert_eq!(host.security_opt, Some(vec!["no-new-privileges".to_owned()]));
     assert_eq!((host.memory, host.memory_swap), (Some(1 << 20), Some(1 << 20)));
     let mounts: Vec<_> = host
         .mounts
@@ -63,6 +67,18 @@ fn a_container_is_exactly_what_the_document_says() {
             (Some(MountType::BIND), Some("/etc/certs".to_owned()), Some(true)),
         ]
     );
+}
+
+#[test]
+fn a_document_can_allow_more_processes_and_more_privileges() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = paths_with_secret(folder.path(), "sesame\n");
+    let pids_limit = PidsLimit(NonZeroU32::new(16_384).unwrap());
+    let allowed = Container { pids_limit, may_gain_privileges: true, ..container() };
+    let host = body_of(&allowed, &paths).unwrap().host_config.unwrap();
+    assert_eq!(host.pids_limit, Some(16_384));
+    // Nothing is said, so that an engine which is as strict by itself stays so.
+    assert_eq!(host.security_opt, None);
 }
 
 #[test]
@@ -82,6 +98,29 @@ fn a_missing_secret_is_named_and_may_still_come() {
     let path = paths.secret(&"redis".parse().unwrap());
     let expected = format!("could not create oml-redis: the secret {} is missing", path.display());
     assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_secret_is_the_line_of_its_file_and_anything_else_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let value = |text: &str| {
+        let paths = paths_with_secret(folder.path(), text);
+        body_of(&container(), &paths).map(|body| body.env.unwrap()[1].clone())
+    };
+    assert_eq!(value("sesame\r\n").unwrap(), "PASSWORD=sesame");
+    let path = Paths::below(folder.path()).secret(&"redis".parse().unwrap());
+    for (text, why) in [
+        ("\n", "is empty"),
+        (
+            "sesame\r\n\r\n",
+            "contains a carriage return (U+000D); write the value alone, on one line",
+        ),
+    ] {
+        let error = value(text).unwrap_err();
+        assert!(error.is_transient());
+        let expected = format!("could not create oml-redis: the secret {} {why}", path.display());
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 #[test]

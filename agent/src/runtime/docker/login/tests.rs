@@ -29,3 +29,19 @@ fn a_missing_password_file_is_named() {
     let expected = format!("the password file {} is missing", path.display());
     assert!(error.to_string().ends_with(&expected), "{error}");
 }
+
+#[test]
+fn a_password_is_read_as_the_controller_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let logins = [login(folder.path())];
+    let read = |text: &str| {
+        std::fs::write(&logins[0].password_file, text).unwrap();
+        find(&logins, &"registry.lab:5000/redis".parse().unwrap())
+    };
+    assert_eq!(read("sesame\r\n").unwrap().unwrap().password.as_deref(), Some("sesame"));
+    let path = folder.path().join("password");
+    for (text, why) in [("\r\n", "is empty"), ("ses\tame", "contains a tab (U+0009)")] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(&format!("the password file {} {why}", path.display())), "{error}");
+    }
+}

@@ -148,7 +148,7 @@ impl Display for RestartOfUnhealthy {
 
 /// Why a unit that should be active is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UnitTrouble {
+pub enum InactiveUnit {
     NotRunning,
     /// systemd has a start job for it.
     Starting,
@@ -252,7 +252,7 @@ impl Display for ManualStop {
     }
 }
 
-impl Display for UnitTrouble {
+impl Display for InactiveUnit {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::NotRunning => f.write_str("its unit is not running"),

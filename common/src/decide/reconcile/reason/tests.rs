@@ -179,18 +179,18 @@ fn a_soak_tells_how_it_stands_and_why_it_failed() {
 
 #[test]
 fn an_instance_with_nothing_to_change_tells_how_it_is() {
-    let unit = |trouble| Reason::Unit(trouble);
+    let unit = |state| Reason::Unit(state);
     texts(&[
-        (unit(UnitTrouble::NotRunning), "its unit is not running"),
-        (unit(UnitTrouble::Starting), "systemd is starting it"),
-        (unit(UnitTrouble::Stopping), "systemd is stopping it"),
-        (unit(UnitTrouble::Restarting { times: 3 }), "started again by systemd, 3 times so far"),
+        (unit(InactiveUnit::NotRunning), "its unit is not running"),
+        (unit(InactiveUnit::Starting), "systemd is starting it"),
+        (unit(InactiveUnit::Stopping), "systemd is stopping it"),
+        (unit(InactiveUnit::Restarting { times: 3 }), "started again by systemd, 3 times so far"),
         (
-            unit(UnitTrouble::Failed { result: "exit-code".to_owned() }),
+            unit(InactiveUnit::Failed { result: "exit-code".to_owned() }),
             "its unit has failed: exit-code",
         ),
         (
-            unit(UnitTrouble::KeepsEnding { times: 6, last: LastEnd::Status(3) }),
+            unit(InactiveUnit::KeepsEnding { times: 6, last: LastEnd::Status(3) }),
             "ended 6 times in a row: its program ended with exit code 3",
         ),
         (Reason::Probe { detail: "200 OK".to_owned() }, "200 OK"),

@@ -16,7 +16,7 @@ use crate::decide::update::{self, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
 use crate::document::instance::{
-    ActiveProbe, Check, Container, Instance, PackagedUnit, Probe, Timing,
+    ActiveProbe, Check, Container, Instance, PackagedUnit, PidsLimit, Probe, Timing,
 };
 use crate::document::report::{Failure, Phase};
 use crate::document::status::{Health, Status, SupervisorRelease};
@@ -124,6 +124,8 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
             volumes: Vec::new(),
             command: Vec::new(),
             memory_bytes_max: None,
+            pids_limit: PidsLimit::default(),
+            may_gain_privileges: false,
         })),
         after: Vec::new(),
         ports: Vec::new(),
@@ -204,6 +206,7 @@ impl World {
             node: "voice-1".parse().unwrap(),
             content: Content {
                 revision: RevisionNumber(number),
+                policy: Some(policy.clone().into()),
                 share: instances.into_iter().map(desired).collect(),
             },
         };

@@ -1,11 +1,11 @@
 //! The pinned hash of every fixture: the SHA-256 of its line, without the line break.
 
 pub(super) const HASHES: &[(&str, &str)] = &[
-    ("instance.json", "85066e311e6f43cdb40335995a20cf01d57c22f71bba8b77d7033f42d9b1ab0c"),
+    ("instance.json", "731365e3a51c5f553291c82564bec58ec72c7996d3780257ff8fbc81b0a455eb"),
     ("instance_minimal.json", "e1ffa6c40b48c9d03637ebb8dea47fbbb6cc6f0a300bb7f5e4c9941cdbf364bf"),
-    ("assignment.json", "49069c5cceab2101f29a7e62eb06123d0ecededc7da898ee270326b8779bfb18"),
+    ("assignment.json", "1ff24e992151e06869322e1c76c546d9723b9c88c88bc201b00e1509bc9f97f2"),
     ("assignment_minimal.json", "f7480028e4bc7d9458a8304a2bf038c6e75ed47b0fd9f0e18f170755081106ef"),
-    ("report.json", "f9811165059f42580cae896d2341da96f75b878680d12f75cc90da53fc25ba15"),
+    ("report.json", "1229550d9eb8364f2afc8595c9d2a0fa96117be0159f28afd28ed98c3c113cf5"),
     ("report_minimal.json", "6100846ffa555d9f1b76cfab39c1bf84124a8e0ee04e68e1549f42266783430b"),
     ("saved_updates.json", "793467df660141b62a3389c37bbff9b329585636a9dec854d6a98047ce8bece4"),
     (
@@ -14,7 +14,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ),
     ("status.json", "9d577d4179525f202db095f3bac21fd5998955b3727e48db9852674d66bdc373"),
     ("status_minimal.json", "ed2a82d6175c811d79bced34773cd7f359db49190e262d713573c77a6345b4d0"),
-    ("plan.json", "a83ddd20a7cf2620e35633eeedc9e2df5cb120f292f494d7b2ce42075725b25b"),
+    ("plan.json", "51b4eea724f0833c05d2e8d075c986e34493e056080c2e184a81a634e3a3f809"),
     ("plan_minimal.json", "ef2b7947ec850a2cbb6ab4602a49920efe8242f4d470365e7245329012076c80"),
     ("revision.json", "5ed4ad0e18aaf86aa20f47ca0564bf58a61570dbb08c8d2880483b77f6999ebe"),
     ("revision_minimal.json", "e028a103caa9e1084409366febdf8f215c366495f46cb909768f17d13d14ae69"),
@@ -39,7 +39,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
         "node_record_minimal.json",
         "126a255a4970f84ee8ec6986d73d846f6ba356a75961caacb348e29e74e7c648",
     ),
-    ("last_report.json", "6cfddf07f3af0783119fb781e56b0ef524f1b1fa1d9e04e736650904458ed1f2"),
+    ("last_report.json", "b1027677c57636c4af87c00c6823f437ecc1762ba0d5b9896a857d3c86ece336"),
     (
         "last_report_minimal.json",
         "119517ab4d3f1f48d3eb3de24d0879165eba6c75cb732347a0a20384e7569176",

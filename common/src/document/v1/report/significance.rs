@@ -17,11 +17,11 @@ pub enum Significance {
 /// How much `after` differs from `before`.
 #[must_use]
 pub fn significance(before: &Report, after: &Report) -> Significance {
-    let Report { applied, revision, at: _, agent_version, troubles, instances, host: _ } = before;
+    let Report { applied, revision, at: _, agent_version, errors, instances, host: _ } = before;
     let is_same_node = *applied == after.applied
         && *revision == after.revision
         && *agent_version == after.agent_version
-        && *troubles == after.troubles
+        && *errors == after.errors
         && instances.keys().eq(after.instances.keys());
     if !is_same_node {
         return Significance::Actionable;

@@ -86,14 +86,14 @@ fn report() -> impl Strategy<Value = Report> {
     let instances = proptest::collection::btree_map(name, instance(), 0..4);
     let texts = (".{0,20}", proptest::collection::vec(".{0,40}", 0..3));
     let numbers = any::<(Option<(u64, u64)>, u64, u64, u32, u64, u64)>();
-    (instances, texts, numbers).prop_map(|(instances, (agent_version, troubles), numbers)| {
+    (instances, texts, numbers).prop_map(|(instances, (agent_version, errors), numbers)| {
         let (applied, revision, at, cpu_permille, memory, disk) = numbers;
         Report {
             applied: applied.map(|(epoch, number)| Generation { epoch, number }),
             revision: RevisionNumber(revision),
             at: Timestamp(at),
             agent_version,
-            troubles,
+            errors,
             instances,
             host: HostUsage {
                 cpu_permille,

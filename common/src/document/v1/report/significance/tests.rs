@@ -19,7 +19,7 @@ fn report() -> Report {
         revision: Default::default(),
         at: Timestamp(1),
         agent_version: "1".into(),
-        troubles: Vec::new(),
+        errors: Vec::new(),
         instances: [("voice".parse().unwrap(), instance)].into(),
         host: HostUsage::default(),
     }
@@ -68,8 +68,8 @@ fn what_a_decision_may_depend_on_is_actionable() {
     assert_eq!(changed(|_, instance| instance.health = Health::Healthy), Actionable);
     assert_eq!(changed(|_, instance| instance.restarts = 1), Actionable);
     assert_eq!(changed(|_, instance| instance.calls_cut = None), Actionable);
-    let trouble = "docker does not answer".to_owned();
-    assert_eq!(changed(|report, _| report.troubles.push(trouble)), Actionable);
+    let error = "docker does not answer".to_owned();
+    assert_eq!(changed(|report, _| report.errors.push(error)), Actionable);
     assert_eq!(changed(|report, _| report.applied = Some(Default::default())), Actionable);
     let mut without = report();
     without.instances.clear();
