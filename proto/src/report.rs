@@ -65,6 +65,10 @@ fn cut(instance: &mut v1::InstanceReport, lines_max: usize, chars_max: usize) {
         let first = failure.log_tail.len().saturating_sub(lines_max);
         failure.log_tail.drain(..first);
     }
+    if let Some(exit) = &mut instance.last_exit {
+        let first = exit.log_tail.len().saturating_sub(lines_max);
+        exit.log_tail.drain(..first);
+    }
 }
 
 fn whole(report: &Report) -> v1::Report {

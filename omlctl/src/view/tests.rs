@@ -257,7 +257,7 @@ fn a_program_that_ends_again_and_again_is_explained_with_its_exit_code_and_last_
     report.instances.insert("redis".into(), looping);
     let shown = super::explain(&output(120), &reply, None);
     let parts =
-        ["crash looping", reason, "4 restarts", "with exit code 3", "| cannot open the spool"];
+        ["crash looping: ends again and again", reason, "4 restarts", "| cannot open the spool"];
     for part in parts {
         assert!(shown.contains(part), "{part}: {shown}");
     }

@@ -11,7 +11,7 @@ use super::calls::Loaded;
 /// A unit that has failed, which systemd does not start again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FailedUnit {
-    /// When it failed.
+    /// The time of the failure, by which a later one is told apart.
     at: Option<u64>,
     /// Somebody stopped it after that.
     is_stopped: bool,

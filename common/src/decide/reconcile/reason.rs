@@ -175,14 +175,10 @@ impl Display for Reason {
                 beside(f, change, version.as_ref(), trouble)
             }
             Self::Probe { detail } => f.write_str(detail),
-            Self::Starting { activity, detail, printed } => {
-                write!(f, "{activity}: {detail}")?;
-                last_lines(f, "it printed", printed)
-            }
+            Self::Starting { activity, detail, printed } => starting(f, activity, detail, printed),
             Self::Unhealthy { probe, remedy } => write!(f, "{probe}; {remedy}"),
             Self::CrashLoop { times, exit_code, printed, now } => {
-                ends_again(f, *times, *exit_code, printed)?;
-                write!(f, "; now: {now}")
+                ends_again(f, *times, *exit_code, printed, now)
             }
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::OldSupervisor => f.write_str(
@@ -218,18 +214,25 @@ fn beside(
     write!(f, " does not run: {trouble}; it is started again at least once a minute")
 }
 
+fn starting(f: &mut Formatter<'_>, activity: &Reason, detail: &str, printed: &[String]) -> Result {
+    write!(f, "{activity}: {detail}")?;
+    last_lines(f, "it printed", printed)
+}
+
 fn ends_again(
     f: &mut Formatter<'_>,
     times: usize,
     exit_code: Option<i64>,
     printed: &[String],
+    now: &Reason,
 ) -> Result {
     let times = counted(u64::try_from(times).unwrap_or(u64::MAX), "times");
     write!(f, "ends again and again: {times} within 10 minutes")?;
     if let Some(code) = exit_code {
         write!(f, ", last with exit code {code}")?;
     }
-    last_lines(f, "its last words", printed)
+    last_lines(f, "its last words", printed)?;
+    write!(f, "; now: {now}")
 }
 
 /// Writes the last of these lines, which are an excerpt of a log.

@@ -71,7 +71,7 @@ pub struct LastExit {
 pub struct UnhealthyRestarts {
     /// How many there were in a row.
     pub times: u32,
-    /// When the last one was.
+    /// The time of the last one.
     pub last: Timestamp,
 }
 
