@@ -106,6 +106,12 @@ impl Paths {
         self.statuses().join(format!("{component}.json"))
     }
 
+    /// The note that somebody stopped a unit that had failed before.
+    #[must_use]
+    pub fn stop_note(&self, unit: &str) -> PathBuf {
+        self.run.join("stopped").join(unit)
+    }
+
     /// A secret's file.
     #[must_use]
     pub fn secret(&self, name: &SecretName) -> PathBuf {

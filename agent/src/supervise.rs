@@ -14,8 +14,8 @@ use oml_common::decide::adopt::likeliest;
 use oml_common::decide::exit::ContainerExit;
 use oml_common::document::ReadError;
 use oml_common::document::instance::HeldInstance;
-use oml_common::document::status::{Health, Status};
-use oml_common::id::ComponentName;
+use oml_common::document::status::{Health, LastExit, Status};
+use oml_common::id::{ComponentName, ContentHash};
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::time::Instant;
@@ -171,11 +171,15 @@ impl Supervisor {
     async fn live(&mut self, hangup: &mut SignalStream) -> Result<Infallible, SuperviseError> {
         let instance = self.document().await?;
         self.adopt(&instance).await?;
-        match self.watch(instance, hangup).await? {
+        let workload = instance.workload.hash.clone();
+        let watched = self.watch(instance, hangup).await?;
+        let has_proved = self.has_proved(&workload);
+        match watched {
             Watched::Ended { exit: ContainerExit { words, drift }, code } => {
                 let log_tail = self.last_lines().await;
+                let counts = drift.is_none() && has_proved;
                 self.write_down(|record, now| {
-                    record.exited(code, log_tail, now);
+                    record.exited(LastExit { at: now, exit_code: code, log_tail }, counts);
                     record.ended(words.clone(), drift, now);
                 });
                 Err(SuperviseError::Ended(words))
@@ -192,6 +196,11 @@ impl Supervisor {
                 Err(SuperviseError::Unhealthy(words))
             }
         }
+    }
+
+    /// Returns true if the agent noted that this workload proved good.
+    fn has_proved(&self, workload: &ContentHash) -> bool {
+        documents::read_proved(&self.paths, &self.component).as_ref() == Some(workload)
     }
 
     /// Reads the last lines that the program printed in this life. They are only shown, so an

@@ -26,6 +26,7 @@ fn status(health: Health) -> Status {
         printed: Vec::new(),
         ends: Vec::new(),
         last_exit: None,
+        has_answered: false,
         unhealthy_restarts: None,
         supervisor: None,
     }

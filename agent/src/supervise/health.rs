@@ -42,6 +42,7 @@ impl Record {
                 printed: Vec::new(),
                 ends: Vec::new(),
                 last_exit: None,
+                has_answered: false,
                 unhealthy_restarts: None,
             },
         )
@@ -74,6 +75,7 @@ impl Record {
         let asked = self.status.probe.replace(instance.probe.clone());
         if asked.is_some_and(|asked| asked != instance.probe) {
             self.status.failures = 0;
+            self.status.has_answered = false;
             "its probe has changed".clone_into(&mut self.status.detail);
             if self.status.health != Health::Starting {
                 self.become_(Health::Unknown, now);
@@ -97,6 +99,7 @@ impl Record {
         match answer {
             Answer::Good(detail) => {
                 self.status.failures = 0;
+                self.status.has_answered = true;
                 self.status.printed = Vec::new();
                 self.status.detail = detail;
                 self.become_(Health::Healthy, now);
@@ -125,11 +128,14 @@ impl Record {
         self.status.printed = lines;
     }
 
-    /// Records the exit of the program.
-    pub(super) fn exited(&mut self, exit_code: Option<i64>, log_tail: Vec<String>, now: Timestamp) {
+    /// Records the exit of the program. One that somebody caused, or of a version that has not
+    /// proved good yet, belongs to no crash loop.
+    pub(super) fn exited(&mut self, exit: LastExit, counts: bool) {
         self.status.printed = Vec::new();
-        self.status.last_exit = Some(LastExit { at: now, exit_code, log_tail });
-        crash_loop::note_end(&mut self.status.ends, now);
+        if counts {
+            crash_loop::note_end(&mut self.status.ends, exit.at);
+        }
+        self.status.last_exit = Some(exit);
     }
 
     /// Records that the program was stopped because it stayed unhealthy.

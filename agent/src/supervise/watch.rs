@@ -123,8 +123,7 @@ impl Supervisor {
     fn watch_state(&self, instance: &HeldInstance, was_ready: bool) -> WatchState {
         let now = Instant::now();
         let limit = Duration::from_millis(instance.timing.start_timeout_ms);
-        let proved = documents::read_proved(&self.paths, &self.component);
-        let has_proved = proved.as_ref() == Some(&instance.workload.hash);
+        let has_proved = self.has_proved(&instance.workload.hash);
         let budget = if has_proved { limit.max(PROVED_BUDGET) } else { limit };
         WatchState {
             next_probe: now,

@@ -20,6 +20,8 @@ pub enum Remedy {
         pause: Span,
         at: Timestamp,
     },
+    /// It is not restarted, because this probe never had a good answer and may itself be wrong.
+    NeverAnswered,
     /// It would be restarted, and calls are up or cannot be counted.
     CallsUp,
     Restart,
@@ -36,6 +38,9 @@ pub fn remedy(
     let Some(after_ms) = policy.after_ms.filter(|_| status.health == Health::Unhealthy) else {
         return Remedy::None;
     };
+    if !status.has_answered {
+        return Remedy::NeverAnswered;
+    }
     let longest_ms = PAUSE_MS_MAX.max(after_ms);
     let pause_ms = after_ms.saturating_mul(1 << in_a_row(status).min(20)).min(longest_ms);
     let at = status.since.plus_ms(pause_ms);

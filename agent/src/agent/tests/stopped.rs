@@ -66,6 +66,22 @@ async fn a_stop_after_systemd_gave_up_on_a_killed_supervisor_is_respected() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_after_systemd_gave_up_is_respected_by_the_next_agent_too() {
+    let mut bench = Bench::settled().await;
+    let before = restarts(&bench);
+    while !is(&bench, ActiveState::Failed) {
+        kill_supervisor(&bench);
+        bench.pass_time(2).await;
+    }
+    bench.until(|report| report.reason.contains("in a row")).await;
+    bench.host.systemctl("stop", UNIT).await;
+    bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
+    bench.stop();
+    bench.start();
+    stays_stopped(&bench, before).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_after_systemd_gave_up_on_the_program_is_respected() {
     let bench = Bench::settled().await;
     bench.offer("1", EXITS);

@@ -77,6 +77,17 @@ async fn one_end_is_no_crash_loop() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_somebody_kills_on_the_host_is_in_no_crash_loop() {
+    let bench = Bench::settled().await;
+    for _kill in 0..5 {
+        let running = bench.host.running(&name("asterisk")).unwrap();
+        bench.host.host.kill_by_hand(&running.id);
+        bench.until(|report| report.phase != Phase::Ready).await;
+        bench.until(|report| report.phase == Phase::Ready).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_program_that_stays_unhealthy_is_restarted_ever_more_rarely() {
     let bench = Bench::settled().await;
     bench.offer("1", Behaviour::UnhealthyAfter { after_ms: 60_000 });

@@ -18,6 +18,7 @@ fn status() -> Status {
         printed: Vec::new(),
         ends: Vec::new(),
         last_exit: None,
+        has_answered: false,
         unhealthy_restarts: None,
     }
 }

@@ -88,6 +88,7 @@ fn unhealthy(case: Case<'_>, reason: Reason) -> Reason {
     let times = unhealthy::in_a_row(status);
     let remedy = match remedy {
         Remedy::After { pause, .. } => RestartOfUnhealthy::After { pause, times },
+        Remedy::NeverAnswered => RestartOfUnhealthy::NeverAnswered,
         Remedy::CallsUp => RestartOfUnhealthy::CallsUp,
         Remedy::None | Remedy::Restart => return reason,
     };

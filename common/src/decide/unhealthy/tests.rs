@@ -17,6 +17,7 @@ fn status() -> Status {
         printed: Vec::new(),
         ends: Vec::new(),
         last_exit: None,
+        has_answered: true,
         unhealthy_restarts: None,
     }
 }
@@ -69,4 +70,10 @@ fn a_program_that_was_well_for_an_hour_begins_anew() {
     let since = Timestamp(90 * MINUTE);
     let well = Status { unhealthy_restarts: restarts, since, ..status() };
     assert_eq!(after(95, &well), Remedy::Restart);
+}
+
+#[test]
+fn a_program_is_not_restarted_for_a_probe_that_never_had_a_good_answer() {
+    let unproved = Status { has_answered: false, ..status() };
+    assert_eq!(after(600, &unproved), Remedy::NeverAnswered);
 }

@@ -214,6 +214,7 @@ pub(super) fn status_minimal() -> Status {
         printed: Vec::new(),
         ends: Vec::new(),
         last_exit: None,
+        has_answered: false,
         unhealthy_restarts: None,
     }
 }

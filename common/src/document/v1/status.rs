@@ -43,12 +43,15 @@ pub struct Status {
     /// The last lines that the program printed, oldest first, while its start is waited for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub printed: Vec<String>,
-    /// When the program ended of late, oldest first; a stop by systemd is no such end.
+    /// When the program ended by itself of late since its version proved good, oldest first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ends: Vec<Timestamp>,
     /// How it ended last.
     #[serde(default, skip_serializing_if = "is_default")]
     pub last_exit: Option<LastExit>,
+    /// Whether this probe ever had a good answer; one that never had may itself be wrong.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub has_answered: bool,
     /// The restarts because it stayed unhealthy; absent if there were none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unhealthy_restarts: Option<UnhealthyRestarts>,

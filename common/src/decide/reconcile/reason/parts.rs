@@ -124,6 +124,8 @@ pub enum ManualStop {
 pub enum RestartOfUnhealthy {
     /// It is restarted once it has been unhealthy for so long, which grows with each restart.
     After { pause: Span, times: u32 },
+    /// It is not restarted, because this probe never had a good answer.
+    NeverAnswered,
     /// It would be restarted, and calls are up or cannot be counted.
     CallsUp,
 }
@@ -138,6 +140,10 @@ impl Display for RestartOfUnhealthy {
                     times => write!(f, ", {} so far", counted(u64::from(*times), "restarts")),
                 }
             }
+            Self::NeverAnswered => f.write_str(
+                "it is not restarted, because this probe never had a good answer and may itself \
+                 be wrong",
+            ),
             Self::CallsUp => f.write_str(
                 "it is not restarted while calls are up or cannot be counted; to cut them, run \
                  systemctl restart for its unit on the host",

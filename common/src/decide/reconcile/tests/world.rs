@@ -305,6 +305,7 @@ impl World {
             printed: Vec::new(),
             ends: Vec::new(),
             last_exit: None,
+            has_answered: false,
             unhealthy_restarts: None,
         }
     }
