@@ -12,6 +12,7 @@ mod contract;
 mod crashes;
 mod drain;
 mod drift;
+mod kept_alive;
 mod omlctl;
 mod pool;
 mod preflight;
@@ -62,6 +63,7 @@ fn cases() -> Vec<Case> {
     cases.extend(crashes::CASES);
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);
+    cases.extend(kept_alive::CASES);
     cases.extend(bad_versions::CASES);
     cases.extend(preflight::CASES);
     cases.extend(registry::CASES);
