@@ -106,7 +106,7 @@ impl Supervisor {
                     // The probe may have changed, so the document is read before each probe.
                     self.reread(&mut instance, &mut state);
                     self.probe(&instance, &id, &mut state).await;
-                    self.tell_start(&mut state).await;
+                    self.tell_start(&instance, &mut state).await;
                     if let Some(words) = self.remedy(&instance) {
                         return Ok(Watched::Unhealthy { words });
                     }
@@ -189,13 +189,15 @@ impl Supervisor {
 
     /// Asks systemd for more time while a version that proved good starts, and keeps what the
     /// program prints meanwhile.
-    async fn tell_start(&mut self, state: &mut WatchState) {
+    async fn tell_start(&mut self, instance: &HeldInstance, state: &mut WatchState) {
         if state.ready_by.is_none() {
             return;
         }
         let now = Instant::now();
         if let Some(next) = state.next_extension.as_mut().filter(|next| **next <= now) {
-            self.client.systemd.extend(EXTENSION);
+            // The next request comes after the next probe.
+            let probe = Duration::from_millis(instance.probe.timeout_ms);
+            self.client.systemd.extend(EXTENSION.saturating_add(probe));
             *next = now + EXTENSION_INTERVAL;
         }
         if state.next_printed <= now {

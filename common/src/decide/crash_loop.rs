@@ -4,8 +4,8 @@
 use crate::document::status::{LastExit, Status};
 use crate::time::Timestamp;
 
-/// The ends that a status keeps.
-const ENDS_MAX: usize = 10;
+/// The ends that a status keeps. systemd starts no unit of ours more often within [`WINDOW_MS`].
+const ENDS_MAX: usize = 60;
 /// So many ends within [`WINDOW_MS`] are a crash loop.
 const TIMES_MIN: usize = 3;
 /// The time before the last end in which ends count.
