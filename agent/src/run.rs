@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use oml_common::document::report::{Phase, Report};
 use oml_daemon::env::Env;
 use oml_daemon::log;
-use omlagent::assembly::{Assembly, Parts, assemble};
+use omlagent::assembly::{Assembly, Daemons, Parts, assemble};
 use omlagent::config::{self, Settings};
 use omlagent::paths::Paths;
 use omlagent::runtime::docker::{Docker, Login};
@@ -32,14 +32,19 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
     let mut sampler = Sampler::new();
+    let (its_paths, logins) = (paths.clone(), logins(&settings));
     let Assembly { agent, session, reports, session_state, passes, identity } = assemble(Parts {
         env: env.clone(),
         settings: Arc::clone(&settings),
         paths: paths.clone(),
-        docker: Arc::new(Docker::new(paths.clone(), logins(&settings))),
-        systemd: Arc::new(Systemd::new(paths.clone())),
+        daemons: Box::new(move |tenant| Daemons {
+            docker: Arc::new(Docker::new(its_paths.clone(), logins, tenant.clone())),
+            systemd: Arc::new(Systemd::new(its_paths, tenant)),
+        }),
         statuses,
         facts: HostFacts::of_host(),
+        // Without a name, only another machine id tells a copy of this host.
+        process: env.uuid().map(|id| id.to_string()).unwrap_or_default(),
         dial: dial_over_tls(env.clock().clone()),
         usage: Box::new(move || sampler.sample()),
         alive: Box::new(say_alive),

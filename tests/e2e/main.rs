@@ -8,6 +8,7 @@
 mod acme;
 mod bad_input;
 mod bad_versions;
+mod by_hand;
 mod contract;
 mod counts;
 mod crashes;
@@ -71,6 +72,7 @@ fn cases() -> Vec<Case> {
     cases.extend(drift::CASES);
     cases.extend(kept_alive::CASES);
     cases.extend(bad_versions::CASES);
+    cases.extend(by_hand::CASES);
     cases.extend(preflight::CASES);
     cases.extend(registry::CASES);
     cases.extend(revisions::CASES);

@@ -10,6 +10,8 @@ use self::bench::Bench;
 use crate::paths::Slot;
 
 mod bench;
+mod by_hand;
+mod copies;
 mod downgraded;
 mod full_disk;
 mod interrupted;

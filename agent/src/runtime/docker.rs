@@ -7,9 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
-use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::document::instance::InstanceDocument;
-use oml_common::id::{ComponentName, ContentHash};
+use oml_common::id::{ComponentName, ContentHash, TenantId};
 use tokio::sync::{OnceCell, watch};
 
 use super::{
@@ -27,11 +26,13 @@ mod failure;
 mod images;
 mod label;
 mod login;
+mod looked;
 mod messages;
 #[cfg(any(test, feature = "sim"))]
 mod model;
 mod mounts;
 mod names;
+mod ownership;
 mod socket;
 #[cfg(test)]
 mod stub;
@@ -41,6 +42,8 @@ mod unfinished;
 pub use login::Login;
 
 use calls::{EngineCalls, EngineInfo};
+use looked::Looked;
+use ownership::Sorted;
 use socket::Engine;
 
 /// Containers are inspected this many at a time.
@@ -52,6 +55,8 @@ pub struct Docker {
     engine: Arc<dyn EngineCalls>,
     paths: Paths,
     logins: Vec<Login>,
+    /// The tenant of this host, if it is known: containers of others are not ours.
+    tenant: Option<TenantId>,
     info: OnceCell<EngineInfo>,
     watcher: OnceLock<Watcher>,
 }
@@ -70,16 +75,21 @@ impl Drop for Watcher {
 }
 
 impl Docker {
-    /// The engine behind the socket of `paths`; it may be away.
+    /// The engine behind the socket of `paths`, which may be away, on a host of that tenant.
     #[must_use]
-    pub fn new(paths: Paths, logins: Vec<Login>) -> Self {
+    pub fn new(paths: Paths, logins: Vec<Login>, tenant: Option<TenantId>) -> Self {
         let engine = Arc::new(Engine::at(&paths.docker_socket));
-        Self::over(engine, paths, logins)
+        Self::over(engine, paths, logins, tenant)
     }
 
-    fn over(engine: Arc<dyn EngineCalls>, paths: Paths, logins: Vec<Login>) -> Self {
+    fn over(
+        engine: Arc<dyn EngineCalls>,
+        paths: Paths,
+        logins: Vec<Login>,
+        tenant: Option<TenantId>,
+    ) -> Self {
         let (info, watcher) = Default::default();
-        Self { engine, paths, logins, info, watcher }
+        Self { engine, paths, logins, tenant, info, watcher }
     }
 
     /// What changes only with the engine's own settings.
@@ -94,8 +104,9 @@ impl Docker {
         instance: ContainerInstance<'_>,
     ) -> Result<String, RuntimeError> {
         let image = images::local_name(&*self.engine, instance.container()).await?;
+        let image_id = self.engine.image_id(&image).await?;
         let EngineInfo { log_driver, root } = self.info().await?.clone();
-        let local = create::Local { image, log_driver, root };
+        let local = create::Local { image, image_id, log_driver, root };
         let body = create::body(instance, &self.paths, local)?;
         self.engine.create(name, body).await
     }
@@ -106,7 +117,7 @@ impl Docker {
     async fn look_at(&self, marked: Vec<Marked>) -> Result<Vec<Looked>, RuntimeError> {
         let looks = stream::iter(marked).map(|marked| async {
             let found = self.engine.inspect(&marked.id).await?;
-            Ok(found.map(|found| Looked::new(marked, found.state)))
+            Ok(found.map(|found| Looked::new(marked, found)))
         });
         let looked: Vec<Result<Option<Looked>, RuntimeError>> =
             looks.buffered(INSPECTIONS).collect().await;
@@ -114,38 +125,21 @@ impl Docker {
     }
 }
 
-/// A container of ours, and its true state.
-#[derive(Debug)]
-struct Looked {
-    marked: Marked,
-    state: ContainerState,
-}
-
-impl Looked {
-    fn new(marked: Marked, state: ContainerState) -> Self {
-        let is_running = matches!(state, ContainerState::Running { .. });
-        let is_new = matches!(state, ContainerState::Created);
-        Self { marked: Marked { is_running, is_new, ..marked }, state }
-    }
-
-    fn into_observed(self) -> (ComponentName, ObservedContainer) {
-        let Marked { id, name, component, hash, version, digest, created, .. } = self.marked;
-        let state = self.state;
-        (component, ObservedContainer { id, name, hash, version, digest, created, state })
-    }
-}
-
 #[async_trait]
 impl ContainerEngine for Docker {
     async fn list(&self, desired: &[InstanceDocument]) -> Result<ContainerListing, RuntimeError> {
         let all = self.engine.containers().await?;
-        let looked = self.look_at(all.iter().filter_map(label::read).collect()).await?;
+        let Sorted { ours, foreign: mut differs } = self.sort(&all);
+        let foreign = foreign(&all, &ours, desired);
+        let looked = self.look_at(ours).await?;
         let running = looked.iter().map(|looked| &looked.marked).filter(|c| c.is_running);
         let labels = running.map(|c| (c.component.clone(), c.held().ok())).collect();
+        differs.extend(looked.iter().flat_map(Looked::altered));
         Ok(ContainerListing {
             containers: looked.into_iter().map(Looked::into_observed).collect(),
             labels,
-            foreign: foreign(&all, desired),
+            foreign,
+            differs,
             images: images::present(&*self.engine).await?,
         })
     }
@@ -163,15 +157,15 @@ impl ContainerEngine for Docker {
     async fn create(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError> {
         let document = instance.document();
         let all = self.engine.containers().await?;
-        if let Some((_, name)) = foreign(&all, std::slice::from_ref(document)).pop() {
+        let ours = self.ours(&all);
+        if let Some((_, name)) = foreign(&all, &ours, std::slice::from_ref(document)).pop() {
             return Err(RuntimeError::Foreign(name));
         }
         let hash = document.workload_hash();
-        let is_there = |c: &Marked| c.component == document.component && c.hash == hash;
-        if all.iter().filter_map(label::read).any(|container| is_there(&container)) {
+        if ours.iter().any(|c| c.component == document.component && c.hash == hash) {
             return Ok(());
         }
-        let name = names::next(instance.container(), &hash);
+        let name = names::spare(&all, instance.container(), &hash);
         self.create_named(&name, instance).await.map(drop)
     }
 
@@ -184,7 +178,9 @@ impl ContainerEngine for Docker {
 
     async fn promote(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError> {
         let all = self.engine.containers().await?;
-        names::promote(&*self.engine, &all, instance).await
+        let ours = self.ours(&all);
+        let listed = names::Listed { all: &all, ours: &ours };
+        names::promote(&*self.engine, listed, instance).await
     }
 
     async fn remove(
@@ -245,7 +241,7 @@ impl ContainerEngine for Docker {
 
     async fn containers_of(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
         let found = self.engine.labelled(label::COMPONENT, component.as_str()).await?;
-        let mut marked: Vec<Marked> = found.iter().filter_map(label::read).collect();
+        let mut marked = self.ours(&found);
         marked.sort_by_key(|container| std::cmp::Reverse(container.created));
         let looked = self.look_at(marked).await?;
         Ok(looked.into_iter().map(|looked| looked.marked).collect())
@@ -257,7 +253,7 @@ impl ContainerEngine for Docker {
         let is_free = all.iter().all(|c| label::name_of(c) != container.name.as_str());
         let name = match is_free {
             true => container.name.to_string(),
-            false => names::next(container, &instance.document().workload_hash()),
+            false => names::spare(&all, container, &instance.document().workload_hash()),
         };
         self.create_named(&name, instance).await
     }
@@ -278,13 +274,20 @@ impl ContainerEngine for Docker {
 }
 
 /// Containers that bear a desired name and are not of that component.
-fn foreign(all: &[ContainerSummary], desired: &[InstanceDocument]) -> Vec<(ComponentName, String)> {
+fn foreign(
+    all: &[ContainerSummary],
+    ours: &[Marked],
+    desired: &[InstanceDocument],
+) -> Vec<(ComponentName, String)> {
     let mut foreign = Vec::new();
     for instance in desired {
         let Some(container) = instance.container() else { continue };
         let is_ours = |found: &ContainerSummary| {
-            label::read(found)
-                .is_some_and(|c| c.component == instance.component && c.tenant == instance.tenant)
+            ours.iter().any(|c| {
+                Some(&c.id) == found.id.as_ref()
+                    && c.component == instance.component
+                    && c.tenant == instance.tenant
+            })
         };
         let holds_name =
             |found: &&ContainerSummary| label::name_of(found) == container.name.as_str();

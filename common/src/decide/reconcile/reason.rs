@@ -38,6 +38,10 @@ pub enum Reason {
         message: String,
     },
     NotDesired,
+    /// It is no longer desired, and goes when what may take its place can start.
+    RemovedFor {
+        component: ComponentName,
+    },
     RemovalFailed {
         message: String,
     },
@@ -142,6 +146,9 @@ impl Display for Reason {
                 write!(f, "{object} exists on the host and is not ours; it was not touched")
             }
             Self::DaemonAway { message } | Self::Retrying { message } => f.write_str(message),
+            Self::RemovedFor { component } => {
+                write!(f, "is removed as soon as {component} can start")
+            }
             Self::NotDesired => f.write_str("no longer part of the desired state"),
             Self::RemovalFailed { message } => write!(f, "its removal {message}"),
             Self::Doing(activity) => activity.fmt(f),
