@@ -298,7 +298,7 @@ impl UnitManager for Systemd {
     }
 
     async fn rests(&self, component: &ComponentName) -> Result<bool, RuntimeError> {
-        for file in files::of_component(&self.paths, component)? {
+        for file in self.files_of(component)? {
             if self.calls.load(file.unit.as_str()).await?.is_up() {
                 return Ok(false);
             }
