@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     /// Keep running and show every change, until interrupted with Ctrl-C
     #[arg(short, long)]
     watch: bool,
-    /// Exit with 6 unless every host is connected and everything on it is ready and healthy
+    /// Exit with 6 unless every catalog can be used, every host is connected, and everything on it is ready and healthy
     #[arg(long, conflicts_with = "watch")]
     exit_code: bool,
 }
