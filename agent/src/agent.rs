@@ -35,7 +35,9 @@ use oml_common::document::update::{SavedUpdates, UnreadableUpdate};
 
 mod informer;
 mod pass;
+mod proved;
 mod reporting;
+mod revive;
 
 use self::informer::{Informer, ListSource, Question, Snapshot};
 pub use self::reporting::empty_report;
@@ -83,6 +85,8 @@ struct Running {
     desired_hash: ContentHash,
     progress: watch::Receiver<PullProgress>,
     task: AbortHandle,
+    /// The step, if it is the start of the version in use beside another step.
+    beside: Option<Step>,
 }
 
 /// One runtime as the loop sees it.
@@ -108,8 +112,13 @@ struct State {
     /// Instances whose step ended, each until both runtimes have answered this question.
     settling: BTreeMap<ComponentName, u64>,
     running: BTreeMap<Id, Running>,
+    /// Instances whose version in use is being started beside a change, each until both runtimes
+    /// have answered this question since; none while it is being started.
+    reviving: BTreeMap<ComponentName, Option<u64>>,
     /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
+    /// The workloads that are noted on disk as good.
+    proved: BTreeMap<ComponentName, ContentHash>,
     drifts: DriftLog,
     errors: BTreeMap<&'static str, String>,
     usage: HostUsage,
@@ -206,7 +215,8 @@ impl Agent {
     fn end_superseded_pulls(&self) {
         for running in self.state.running.values() {
             let busy = self.state.busy.get(&running.component);
-            let is_pull = busy.is_some_and(|busy| busy.step == Step::Pull);
+            let is_pull =
+                running.beside.is_none() && busy.is_some_and(|busy| busy.step == Step::Pull);
             if is_pull && self.desired_hash(&running.component) != running.desired_hash {
                 running.task.abort();
             }
@@ -216,7 +226,8 @@ impl Agent {
     fn take_snapshot(&mut self) {
         self.read_documents();
         let answered = self.answered();
-        let State { settling, busy, .. } = &mut self.state;
+        let State { settling, busy, reviving, .. } = &mut self.state;
+        reviving.retain(|_, number| number.is_none_or(|number| answered < number));
         settling.retain(|name, number| {
             let settled = answered >= *number;
             if settled {
@@ -230,12 +241,21 @@ impl Agent {
         self.follow_clock();
         match ended {
             Ok((id, (work, outcome))) => {
-                self.state.running.remove(&id);
-                self.finish(&work, outcome);
+                let running = self.state.running.remove(&id);
+                match running.and_then(|running| running.beside) {
+                    Some(_) => self.finish_beside(&work, outcome),
+                    None => self.finish(&work, outcome),
+                }
             }
             Err(error) => {
                 let Some(running) = self.state.running.remove(&error.id()) else { return };
-                let Running { component, desired_hash, .. } = running;
+                let Running { component, desired_hash, beside, .. } = running;
+                if let Some(step) = beside {
+                    let desired = self.desired(&component);
+                    let work = Work { component, desired, desired_hash, step };
+                    let why = format!("the agent failed: {error}");
+                    return self.finish_beside(&work, Outcome::Retry(why));
+                }
                 if error.is_cancelled() {
                     self.settle(component);
                     return;
@@ -250,7 +270,7 @@ impl Agent {
     }
 
     fn take_progress(&mut self) {
-        for running in self.state.running.values() {
+        for running in self.state.running.values().filter(|running| running.beside.is_none()) {
             if let Some(busy) = self.state.busy.get_mut(&running.component) {
                 let PullProgress { bytes_done, bytes_total } = *running.progress.borrow();
                 busy.bytes = (bytes_done, bytes_total);

@@ -6,7 +6,7 @@ use std::path::Path;
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::status::Status;
 use oml_common::document::{self, ReadError};
-use oml_common::id::ComponentName;
+use oml_common::id::{ComponentName, ContentHash};
 use oml_common::text::error::chain;
 use tracing::warn;
 
@@ -179,6 +179,7 @@ pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError>
     for slot in [Slot::Current, Slot::Next, Slot::Previous] {
         files::remove_durably(&paths.document(component, slot))?;
     }
+    files::remove_durably(&paths.proved(component))?;
     files::remove_durably(&paths.status(component))?;
     let folder = paths.instances().join(component.as_str());
     match std::fs::remove_dir(&folder) {
@@ -187,6 +188,25 @@ pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError>
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Reads which workload of a component proved good last; none if that is not known.
+#[must_use]
+pub fn read_proved(paths: &Paths, component: &ComponentName) -> Option<ContentHash> {
+    let text = files::read_if_there(&paths.proved(component)).ok().flatten()?;
+    text.trim().parse().ok()
+}
+
+/// Writes which workload of a component proved good.
+///
+/// # Errors
+/// An error of the file system.
+pub fn write_proved(
+    paths: &Paths,
+    component: &ComponentName,
+    hash: &ContentHash,
+) -> Result<(), FileError> {
+    files::write_durably(&paths.proved(component), hash.to_string().as_bytes(), 0o600)
 }
 
 /// Reads what the component's supervisor last reported, if it did since the boot.

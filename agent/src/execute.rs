@@ -72,6 +72,7 @@ impl Host {
             Step::Start => self.start(work).await,
             Step::RewriteConfig => self.rewrite_config(work).await,
             Step::ReplaceSupervisor => self.replace_supervisor(work).await,
+            Step::StopContainer => self.stop_container(work).await,
             Step::Promote => self.promote(work).await,
             Step::Commit { previous } => self.commit(work, previous.as_ref()).await,
             Step::Remove { .. } => self.remove(work).await,
@@ -192,6 +193,14 @@ impl Host {
 
     async fn replace_supervisor(&self, work: &Work) -> Result<(), StepError> {
         Ok(self.systemd.replace_supervisor(&work.component).await?)
+    }
+
+    async fn stop_container(&self, work: &Work) -> Result<(), StepError> {
+        // It may have been started by hand since it was looked at.
+        if self.systemd.rests(&work.component).await? {
+            self.docker.stop(&work.component).await?;
+        }
+        Ok(())
     }
 
     async fn promote(&self, work: &Work) -> Result<(), StepError> {

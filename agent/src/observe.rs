@@ -50,7 +50,6 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
             .is_none_or(|container| sources.engine.images.contains(&container.digest));
     }
     for (name, seen) in &mut instances {
-        seen.clear_false_stop();
         seen.document = document(name, seen, sources);
         seen.counting = counting(name, sources);
         seen.units_at = sources.units_at;

@@ -82,6 +82,12 @@ impl Paths {
         self.instances().join(component.as_str()).join(name)
     }
 
+    /// The hash of the workload of a component that proved good last.
+    #[must_use]
+    pub fn proved(&self, component: &ComponentName) -> PathBuf {
+        self.instances().join(component.as_str()).join("proved")
+    }
+
     /// A file that is given up when the disk is full.
     #[must_use]
     pub fn reserve(&self) -> PathBuf {
@@ -98,6 +104,12 @@ impl Paths {
     #[must_use]
     pub fn status(&self, component: &ComponentName) -> PathBuf {
         self.statuses().join(format!("{component}.json"))
+    }
+
+    /// The note that somebody stopped a unit that had failed before.
+    #[must_use]
+    pub fn stop_note(&self, unit: &str) -> PathBuf {
+        self.run.join("stopped").join(unit)
     }
 
     /// A secret's file.

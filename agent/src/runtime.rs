@@ -231,6 +231,9 @@ pub trait UnitManager: Send + Sync + 'static {
     /// Stops the component's units.
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError>;
 
+    /// Returns true if none of the component's units runs or is being started or stopped.
+    async fn rests(&self, component: &ComponentName) -> Result<bool, RuntimeError>;
+
     /// Removes the component's unit files and drop-ins, unless their unit runs.
     async fn remove(&self, component: &ComponentName) -> Result<(), RuntimeError>;
 

@@ -14,8 +14,8 @@ use oml_common::decide::adopt::likeliest;
 use oml_common::decide::exit::ContainerExit;
 use oml_common::document::ReadError;
 use oml_common::document::instance::HeldInstance;
-use oml_common::document::status::{Health, Status};
-use oml_common::id::ComponentName;
+use oml_common::document::status::{Health, LastExit, Status};
+use oml_common::id::{ComponentName, ContentHash};
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::time::Instant;
@@ -59,6 +59,9 @@ pub enum SuperviseError {
         /// The result of the last probe.
         detail: String,
     },
+    /// The program stayed unhealthy and was restarted.
+    #[error("{0}")]
+    Unhealthy(String),
     /// Neither a document nor a container says what should run.
     #[error("no instance document and no container of {0} on this host")]
     Unknown(ComponentName),
@@ -170,9 +173,17 @@ impl Supervisor {
     async fn live(&mut self, hangup: &mut SignalStream) -> Result<Infallible, SuperviseError> {
         let instance = self.document().await?;
         self.adopt(&instance).await?;
-        match self.watch(instance, hangup).await? {
-            Watched::Ended(ContainerExit { words, drift }) => {
-                self.write_down(|record, now| record.ended(words.clone(), drift, now));
+        let workload = instance.workload.hash.clone();
+        let watched = self.watch(instance, hangup).await?;
+        let has_proved = self.has_proved(&workload);
+        match watched {
+            Watched::Ended { exit: ContainerExit { words, drift }, code } => {
+                let log_tail = self.last_lines().await;
+                let counts = drift.is_none() && has_proved;
+                self.write_down(|record, now| {
+                    record.exited(LastExit { at: now, exit_code: code, log_tail }, counts);
+                    record.ended(words.clone(), drift, now);
+                });
                 Err(SuperviseError::Ended(words))
             }
             Watched::NotReady { budget_ms, detail } => {
@@ -181,7 +192,25 @@ impl Supervisor {
                 self.write_down(|record, now| record.ended(error.to_string(), None, now));
                 Err(error)
             }
+            Watched::Unhealthy { words } => {
+                self.stop_adopted().await?;
+                self.write_down(|record, now| record.restarted(words.clone(), now));
+                Err(SuperviseError::Unhealthy(words))
+            }
         }
+    }
+
+    /// Returns true if the agent noted that this workload proved good.
+    fn has_proved(&self, workload: &ContentHash) -> bool {
+        documents::read_proved(&self.paths, &self.component).as_ref() == Some(workload)
+    }
+
+    /// Reads the last lines that the program printed in this life. They are only shown, so an
+    /// engine that does not give them is no error.
+    async fn last_lines(&self) -> Vec<String> {
+        let Some(adopted) = &self.adopted else { return Vec::new() };
+        let lines = self.client.engine.calls().last_lines(&adopted.id, adopted.since).await;
+        lines.inspect_err(|error| eprintln!("{}", chain(error))).unwrap_or_default()
     }
 
     /// Reads what should run: the document or, where it is lost, a container's label,

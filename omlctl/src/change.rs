@@ -338,7 +338,7 @@ impl<'a> Outcome<'a> {
             ExitOutcome::Failed => "failed",
             ExitOutcome::RolledBack => "rolled-back",
             ExitOutcome::Waiting => "waiting",
-            ExitOutcome::Unknown => "unknown",
+            ExitOutcome::NotHealthy | ExitOutcome::Unknown => "unknown",
         };
         Self {
             result,

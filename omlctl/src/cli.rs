@@ -20,7 +20,8 @@ use crate::verb::{
     disable_help_subcommand = true,
     after_help = "\
 Exit codes: 0 done or nothing to change, 1 failed, 2 wrong usage, 3 rolled back,
-4 not finished at the timeout, 5 the controller cannot be reached.
+4 not finished at the timeout, 5 the controller cannot be reached,
+6 not everything is ready and healthy (status --exit-code).
 Every command has examples: omlctl COMMAND --help.
 
 Examples:

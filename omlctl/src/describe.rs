@@ -1,8 +1,8 @@
 //! Describes the states of the protocol in words for people.
 
 use oml_proto::v1::{
-    Failure, Health, InstanceReport, NodeState, NodeStatus, PhaseName, Rollout, RolloutFailure,
-    RolloutState,
+    Failure, Health, InstanceReport, LastExit, NodeState, NodeStatus, PhaseName, Rollout,
+    RolloutFailure, RolloutState,
 };
 use oml_proto::words::{Word as _, word};
 
@@ -32,6 +32,7 @@ pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport)
         }
         PhaseName::Unspecified => "not reported".to_owned(),
         PhaseName::Unhealthy
+        | PhaseName::CrashLooping
         | PhaseName::RolledBack
         | PhaseName::Failed
         | PhaseName::Blocked
@@ -54,6 +55,7 @@ pub(crate) fn style(instance: &InstanceReport) -> Style {
     match phase_name(instance) {
         PhaseName::Ready => Style::Good,
         PhaseName::Unhealthy
+        | PhaseName::CrashLooping
         | PhaseName::RolledBack
         | PhaseName::Failed
         | PhaseName::Blocked
@@ -177,6 +179,16 @@ pub(crate) fn failure_lines(failure: &Failure) -> Vec<String> {
     let mut lines = vec![failure.message.clone()];
     lines.extend(failure.exit_code.map(|code| format!("    exit code {code}")));
     lines.extend(failure.log_tail.iter().map(|line| format!("    | {line}")));
+    lines
+}
+
+/// Formats the last exit of a program: its exit code and its last lines, one string per line.
+pub(crate) fn exit_lines(exit: &LastExit, when: &str) -> Vec<String> {
+    let mut lines = vec![match exit.exit_code {
+        Some(code) => format!("ended {when} with exit code {code}"),
+        None => format!("ended {when}; its container was removed"),
+    }];
+    lines.extend(exit.log_tail.iter().map(|line| format!("    | {line}")));
     lines
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum ExitOutcome {
     RolledBack,
     /// The rollout is still in progress.
     Waiting,
+    /// Something is not ready and healthy, which the command was asked about.
+    NotHealthy,
     /// The change ended in a way that only a later release of this program knows.
     Unknown,
 }
@@ -35,6 +37,7 @@ impl ExitOutcome {
             ExitOutcome::Failed | ExitOutcome::Unknown => 1,
             ExitOutcome::RolledBack => 3,
             ExitOutcome::Waiting => 4,
+            ExitOutcome::NotHealthy => 6,
         }
     }
 }

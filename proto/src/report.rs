@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
 use oml_common::document::spec::COMPONENTS_MAX;
-use oml_common::document::status::{Drift, Health};
+use oml_common::document::status::{Drift, Health, LastExit};
 use oml_common::id::{ComponentName, Generation, InvalidId, RevisionNumber};
 use oml_common::text::printable::printable;
 use oml_common::time::Timestamp;
@@ -64,6 +64,10 @@ fn cut(instance: &mut v1::InstanceReport, lines_max: usize, chars_max: usize) {
         shorten(&mut failure.message);
         let first = failure.log_tail.len().saturating_sub(lines_max);
         failure.log_tail.drain(..first);
+    }
+    if let Some(exit) = &mut instance.last_exit {
+        let first = exit.log_tail.len().saturating_sub(lines_max);
+        exit.log_tail.drain(..first);
     }
 }
 
@@ -158,6 +162,11 @@ fn instance_to_wire(instance: &InstanceReport) -> v1::InstanceReport {
             .drift
             .as_ref()
             .map(|drift| v1::Drift { at_ms: drift.at.0, found: drift.found.clone() }),
+        last_exit: instance.last_exit.as_ref().map(|exit| v1::LastExit {
+            at_ms: exit.at.0,
+            exit_code: exit.exit_code,
+            log_tail: exit.log_tail.clone(),
+        }),
     }
 }
 
@@ -193,6 +202,11 @@ fn readable(wire: v1::InstanceReport, note: &mut impl FnMut(Unreadable)) -> Inst
         drift: wire
             .drift
             .map(|drift| Drift { at: Timestamp(drift.at_ms), found: printable(&drift.found) }),
+        last_exit: wire.last_exit.map(|exit| LastExit {
+            at: Timestamp(exit.at_ms),
+            exit_code: exit.exit_code,
+            log_tail: exit.log_tail.iter().take(LOG_LINES_MAX).map(|l| printable(l)).collect(),
+        }),
     }
 }
 
@@ -237,6 +251,7 @@ fn phase_to_wire(phase: Phase) -> v1::Phase {
         | Phase::Starting
         | Phase::Ready
         | Phase::Unhealthy
+        | Phase::CrashLooping
         | Phase::RolledBack
         | Phase::Failed
         | Phase::Blocked
@@ -259,6 +274,7 @@ fn phase_from_wire(wire: v1::Phase, note: &mut impl FnMut(Unreadable)) -> Phase 
         Name::Soaking => Phase::Soaking { until: at },
         Name::Ready => Phase::Ready,
         Name::Unhealthy => Phase::Unhealthy,
+        Name::CrashLooping => Phase::CrashLooping,
         Name::StoppedByHand => Phase::StoppedByHand { since: at },
         Name::RolledBack => Phase::RolledBack,
         Name::Failed => Phase::Failed,

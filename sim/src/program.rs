@@ -10,6 +10,8 @@ pub enum Behaviour {
     ExitsAtOnce { code: i64, log: Vec<String> },
     /// It runs and never answers.
     Hangs,
+    /// It answers `after_ms` after its start.
+    AnswersAfter { after_ms: u64 },
     /// It answers, and ends with status 1 `after_ms` after its start.
     DiesAfter { after_ms: u64 },
     /// It answers, and stops answering `after_ms` after its start.

@@ -15,6 +15,7 @@ mod crashes;
 mod drain;
 mod drift;
 mod grpc;
+mod kept_alive;
 mod mistakes;
 mod omlctl;
 mod pool;
@@ -73,6 +74,7 @@ fn cases() -> Vec<Case> {
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);
     cases.extend(grpc::CASES);
+    cases.extend(kept_alive::CASES);
     cases.extend(bad_versions::CASES);
     cases.extend(by_hand::CASES);
     cases.extend(preflight::CASES);

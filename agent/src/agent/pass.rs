@@ -41,6 +41,11 @@ impl Agent {
         self.take_ineffective(&mut decisions, &observed);
         let assignment = self.state.assignment.as_deref();
         schedule::hold_back(&mut decisions, assignment, &self.daemons_away());
+        schedule::withhold(&mut decisions, |name| self.state.reviving.contains_key(name));
+        let is_begun = |name: &ComponentName| self.state.reviving.contains_key(name);
+        for (name, step) in schedule::due_beside(&decisions, self.running_steps(), is_begun) {
+            self.begin_beside(&name, step, &decisions[&name].reason.to_string());
+        }
         let begin = schedule::due(&decisions, self.running_steps());
         for (name, step) in &begin {
             let reason = decisions[name].reason.to_string();
@@ -55,6 +60,7 @@ impl Agent {
             now_busy.retain(|name, _| begin.iter().any(|(begun, _)| begun == name));
             decisions.extend(now_busy);
         }
+        self.note_proved(&decisions);
         self.report(&observed, &decisions);
     }
 
@@ -137,7 +143,8 @@ impl Agent {
 
     fn running_steps(&self) -> impl Iterator<Item = &Step> {
         let State { running, busy, .. } = &self.state;
-        running.values().filter_map(|running| Some(&busy.get(&running.component)?.step))
+        let step = |running: &'_ Running| Some(&busy.get(&running.component)?.step);
+        running.values().filter_map(move |it| it.beside.as_ref().or_else(|| step(it)))
     }
 
     fn begin(&mut self, component: &ComponentName, step: Step, reason: &str) {
@@ -175,7 +182,8 @@ impl Agent {
         };
         let task = self.steps.spawn(failpoint::carry(component.as_str(), performed));
         let (id, component) = (task.id(), component.clone());
-        self.state.running.insert(id, Running { component, desired_hash, progress: watched, task });
+        let running = Running { component, desired_hash, progress: watched, task, beside: None };
+        self.state.running.insert(id, running);
     }
 
     pub(super) fn desired_hash(&self, component: &ComponentName) -> ContentHash {
@@ -266,7 +274,7 @@ fn reach_after(step: &Step) {
     }
 }
 
-fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
+pub(super) fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
     let step = step.as_str();
     match outcome {
         Outcome::Done => info!(%component, step, "step done"),

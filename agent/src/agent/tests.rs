@@ -13,7 +13,11 @@ mod bench;
 mod by_hand;
 mod copies;
 mod downgraded;
+mod full_disk;
 mod interrupted;
+mod revived;
+mod stopped;
+mod unhealthy;
 mod unreadable;
 
 const EXITS: Behaviour = Behaviour::ExitsAtOnce { code: 3, log: Vec::new() };

@@ -28,6 +28,7 @@ fn source() -> Source {
         calls_cut: Some(0),
         failure: None,
         drift: None,
+        last_exit: None,
     };
     report.instances = BTreeMap::from([("asterisk".parse().unwrap(), instance)]);
     let (_, reports) = watch::channel(Arc::new(report));

@@ -93,6 +93,10 @@ pub trait ContainerCalls: Send + Sync + 'static {
     /// Waits without limit for a container's end.
     async fn wait(&self, id: &str) -> Result<Waited, RuntimeError>;
 
+    /// Reads the last lines that a container's program wrote since then, oldest first; at most
+    /// 5 lines of 200 characters.
+    async fn last_lines(&self, id: &str, since: Timestamp) -> Result<Vec<String>, RuntimeError>;
+
     /// Runs a command inside a running container. A command that takes longer than `limit`
     /// keeps running; the same command is not started again before it has ended.
     async fn exec(

@@ -163,6 +163,7 @@ impl Place {
                 failures_max: 2,
             },
             timing: Timing { start_timeout_ms: 10_000, stop_grace_ms: 3_000 },
+            restart_unhealthy: Default::default(),
             ..fixtures::instance(component, version)
         })
     }

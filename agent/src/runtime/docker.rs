@@ -7,8 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
-use oml_common::decide::drift::altered;
-use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash, TenantId};
 use tokio::sync::{OnceCell, watch};
@@ -28,6 +26,7 @@ mod failure;
 mod images;
 mod label;
 mod login;
+mod looked;
 mod messages;
 #[cfg(any(test, feature = "sim"))]
 mod model;
@@ -43,6 +42,7 @@ mod unfinished;
 pub use login::Login;
 
 use calls::{EngineCalls, EngineInfo};
+use looked::Looked;
 use ownership::Sorted;
 use socket::Engine;
 
@@ -111,44 +111,32 @@ impl Docker {
         self.engine.create(name, body).await
     }
 
-    async fn observe(&self, marked: Marked) -> Result<Option<Found>, RuntimeError> {
-        let (state, differs) = if marked.is_new {
-            (ContainerState::Created, Vec::new())
-        } else {
-            let Some(inspected) = self.engine.inspect(&marked.id).await? else { return Ok(None) };
-            let instance = marked.instance();
-            let container = instance.as_ref().and_then(|instance| instance.container());
-            let altered = container.map(|c| altered(&marked.name, c, &inspected.settings));
-            (inspected.state, altered.unwrap_or_default())
-        };
-        let Marked { id, name, component, hash, version, digest, created, .. } = marked;
-        let container = ObservedContainer { id, name, hash, version, digest, created, state };
-        Ok(Some((component, container, differs)))
+    /// Looks at every one of these containers. The list of an engine may show a state that is
+    /// long past, such as after its disk was full; only a look at the container is true. One
+    /// that vanished since it was listed is left out.
+    async fn look_at(&self, marked: Vec<Marked>) -> Result<Vec<Looked>, RuntimeError> {
+        let looks = stream::iter(marked).map(|marked| async {
+            let found = self.engine.inspect(&marked.id).await?;
+            Ok(found.map(|found| Looked::new(marked, found)))
+        });
+        let looked: Vec<Result<Option<Looked>, RuntimeError>> =
+            looks.buffered(INSPECTIONS).collect().await;
+        looked.into_iter().filter_map(Result::transpose).collect()
     }
 }
-
-/// A container of ours, and what was changed about it.
-type Found = (ComponentName, ObservedContainer, Vec<String>);
 
 #[async_trait]
 impl ContainerEngine for Docker {
     async fn list(&self, desired: &[InstanceDocument]) -> Result<ContainerListing, RuntimeError> {
         let all = self.engine.containers().await?;
-        let Sorted { ours: marked, foreign: mut differs } = self.sort(&all);
-        let running = marked.iter().filter(|container| container.is_running);
+        let Sorted { ours, foreign: mut differs } = self.sort(&all);
+        let foreign = foreign(&all, &ours, desired);
+        let looked = self.look_at(ours).await?;
+        let running = looked.iter().map(|looked| &looked.marked).filter(|c| c.is_running);
         let labels = running.map(|c| (c.component.clone(), c.held().ok())).collect();
-        let foreign = foreign(&all, &marked, desired);
-        let found: Vec<Result<Option<Found>, RuntimeError>> =
-            stream::iter(marked).map(|c| self.observe(c)).buffered(INSPECTIONS).collect().await;
-        let mut containers = Vec::with_capacity(found.len());
-        for found in found {
-            // One that vanished since it was listed is no longer there.
-            let Some((component, container, altered)) = found? else { continue };
-            differs.extend(altered.into_iter().map(|told| (component.clone(), told)));
-            containers.push((component, container));
-        }
+        differs.extend(looked.iter().flat_map(Looked::altered));
         Ok(ContainerListing {
-            containers,
+            containers: looked.into_iter().map(Looked::into_observed).collect(),
             labels,
             foreign,
             differs,
@@ -255,7 +243,8 @@ impl ContainerEngine for Docker {
         let found = self.engine.labelled(label::COMPONENT, component.as_str()).await?;
         let mut marked = self.ours(&found);
         marked.sort_by_key(|container| std::cmp::Reverse(container.created));
-        Ok(marked)
+        let looked = self.look_at(marked).await?;
+        Ok(looked.into_iter().map(|looked| looked.marked).collect())
     }
 
     async fn restore(&self, instance: ContainerInstance<'_>) -> Result<String, RuntimeError> {

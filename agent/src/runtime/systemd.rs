@@ -24,6 +24,7 @@ mod jobs;
 mod model;
 mod signals;
 mod state;
+mod stops;
 mod text;
 
 use bus::Bus;
@@ -49,6 +50,8 @@ pub struct Systemd {
     listener: tokio::task::JoinHandle<()>,
     /// Serialises writes and reloads of the unit files.
     writing: tokio::sync::Mutex<()>,
+    /// The units that had failed at the last listing.
+    failed: Mutex<BTreeMap<String, stops::FailedUnit>>,
     /// The units of the desired components at the last listing. `After=` lines name units.
     units: Mutex<BTreeMap<ComponentName, UnitName>>,
 }
@@ -77,6 +80,7 @@ impl Systemd {
             signals,
             listener,
             writing: tokio::sync::Mutex::default(),
+            failed: Mutex::default(),
             units: Mutex::default(),
         }
     }
@@ -111,13 +115,14 @@ impl Systemd {
         files: &[OurFile],
         listing: &mut UnitListing,
     ) -> Result<String, RuntimeError> {
-        let component = &instance.component;
-        let loaded = self.calls.load(instance.unit.as_str()).await?;
+        let (component, unit) = (&instance.component, instance.unit.as_str());
+        let loaded = self.calls.load(unit).await?;
         let place = files::look(&self.paths, instance)?;
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
             listing.differs.push((component.clone(), format!("unit {} is masked", instance.unit)));
-            listing.units.push((component.clone(), loaded.observe(None, false, !is_packaged)));
+            let observed = self.add_stop(unit, &loaded, loaded.observe(None, false, !is_packaged));
+            listing.units.push((component.clone(), observed));
             return Ok(loaded.path);
         }
         let path = files::path(&self.paths, instance);
@@ -140,10 +145,12 @@ impl Systemd {
             let edited = by_hand::edited(instance, &text, &wanted);
             let disabled = is_disabled.then(|| by_hand::disabled(instance));
             let by_hand = by_hand::joined(edited.into_iter().chain(disabled));
-            let unit = loaded.observe(hash, stale, !is_packaged);
-            listing.units.push((component.clone(), ObservedUnit { by_hand, ..unit }));
+            let observed = loaded.observe(hash, stale, !is_packaged);
+            let observed = ObservedUnit { by_hand, ..observed };
+            listing.units.push((component.clone(), self.add_stop(unit, &loaded, observed)));
         } else if loaded.has_file() {
-            listing.units.push((component.clone(), loaded.observe(None, true, !is_packaged)));
+            let observed = self.add_stop(unit, &loaded, loaded.observe(None, true, !is_packaged));
+            listing.units.push((component.clone(), observed));
         }
         Ok(loaded.path)
     }
@@ -292,6 +299,15 @@ impl UnitManager for Systemd {
             self.stop_unit(file.unit.as_str(), STOP_LIMIT).await?;
         }
         Ok(())
+    }
+
+    async fn rests(&self, component: &ComponentName) -> Result<bool, RuntimeError> {
+        for file in self.files_of(component)? {
+            if self.calls.load(file.unit.as_str()).await?.is_up() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn remove(&self, component: &ComponentName) -> Result<(), RuntimeError> {

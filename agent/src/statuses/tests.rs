@@ -23,6 +23,11 @@ fn status(health: Health) -> Status {
         failures: 0,
         active: Some(3),
         drift: None,
+        printed: Vec::new(),
+        ends: Vec::new(),
+        last_exit: None,
+        has_answered: false,
+        unhealthy_restarts: None,
         supervisor: None,
     }
 }

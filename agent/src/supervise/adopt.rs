@@ -40,6 +40,7 @@ impl Supervisor {
         let hash = &instance.workload.hash;
         let before = self.status_before();
         let before = before.filter(|status| &status.hash == hash);
+        let history = before.clone();
         let containers =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
         let found = choose(&containers, hash);
@@ -76,7 +77,7 @@ impl Supervisor {
         self.adopted = Some(AdoptedContainer { id: id.clone(), grace_ms, since, was_ready });
         self.record = Some(match known {
             Some(status) => Record::of(instance, status),
-            None => Record::starting(instance, &id, drift, since),
+            None => Record::starting(instance, &id, drift, since).after(history),
         });
         self.write_down(|_record, _now| {});
         if !runs {

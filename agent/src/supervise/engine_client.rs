@@ -13,7 +13,7 @@ use crate::probe::Prober;
 use crate::runtime::{ContainerEngine, RuntimeError, Waited};
 
 /// The extra start time that systemd is asked for while the engine is away.
-const EXTENSION: Duration = Duration::from_secs(30);
+pub(super) const EXTENSION: Duration = Duration::from_secs(30);
 
 /// The engine and systemd, as one supervisor calls them.
 pub(super) struct EngineClient {

@@ -1,7 +1,8 @@
 //! Derives the health of a container from the results of its probe. This is pure code.
 
+use oml_common::decide::{crash_loop, unhealthy};
 use oml_common::document::instance::HeldInstance;
-use oml_common::document::status::{Drift, Health, Status, SupervisorRelease};
+use oml_common::document::status::{Drift, Health, LastExit, Status, SupervisorRelease};
 use oml_common::time::Timestamp;
 
 use super::time;
@@ -38,8 +39,23 @@ impl Record {
                 active: None,
                 drift,
                 supervisor: None,
+                printed: Vec::new(),
+                ends: Vec::new(),
+                last_exit: None,
+                has_answered: false,
+                unhealthy_restarts: None,
             },
         )
+    }
+
+    /// Carries over what happened in the earlier lives of the same workload.
+    pub(super) fn after(mut self, before: Option<Status>) -> Self {
+        if let Some(before) = before {
+            self.status.ends = before.ends;
+            self.status.last_exit = before.last_exit;
+            self.status.unhealthy_restarts = before.unhealthy_restarts;
+        }
+        self
     }
 
     /// Continues the record of a container that another supervisor held before.
@@ -59,6 +75,7 @@ impl Record {
         let asked = self.status.probe.replace(instance.probe.clone());
         if asked.is_some_and(|asked| asked != instance.probe) {
             self.status.failures = 0;
+            self.status.has_answered = false;
             "its probe has changed".clone_into(&mut self.status.detail);
             if self.status.health != Health::Starting {
                 self.become_(Health::Unknown, now);
@@ -82,6 +99,8 @@ impl Record {
         match answer {
             Answer::Good(detail) => {
                 self.status.failures = 0;
+                self.status.has_answered = true;
+                self.status.printed = Vec::new();
                 self.status.detail = detail;
                 self.become_(Health::Healthy, now);
             }
@@ -102,6 +121,27 @@ impl Record {
                 }
             }
         }
+    }
+
+    /// Applies the last lines that the program printed before its first answer.
+    pub(super) fn printed(&mut self, lines: Vec<String>) {
+        self.status.printed = lines;
+    }
+
+    /// Records the exit of the program. One that somebody caused, or of a version that has not
+    /// proved good yet, belongs to no crash loop.
+    pub(super) fn exited(&mut self, exit: LastExit, counts: bool) {
+        self.status.printed = Vec::new();
+        if counts {
+            crash_loop::note_end(&mut self.status.ends, exit.at);
+        }
+        self.status.last_exit = Some(exit);
+    }
+
+    /// Records that the program was stopped because it stayed unhealthy.
+    pub(super) fn restarted(&mut self, detail: String, now: Timestamp) {
+        self.status.unhealthy_restarts = Some(unhealthy::restarted(&self.status, now));
+        self.ended(detail, None, now);
     }
 
     /// Applies a count of active calls.

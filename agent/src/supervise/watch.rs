@@ -3,13 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use oml_common::decide::exit::{ContainerExit, Evidence, explain};
+use oml_common::decide::unhealthy::{self, Remedy};
 use oml_common::document::instance::{Check, HeldInstance};
 use oml_common::document::status::Health;
 use oml_common::text::error::chain;
-use oml_common::time::Timestamp;
+use oml_common::time::{Span, Timestamp};
 use tokio::time::Instant;
 
-use super::engine_client::End;
+use super::engine_client::{EXTENSION, End};
 use super::{AdoptedContainer, SignalStream, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
@@ -21,6 +22,16 @@ const FIRST_PAUSE: Duration = Duration::from_millis(4);
 /// The first pause for probes that run a command, which cost the engine far more.
 const FIRST_PAUSE_OF_COMMANDS: Duration = Duration::from_millis(100);
 const STARTING_PAUSE_MAX: Duration = Duration::from_millis(250);
+/// The pause between probes of a program that takes longer than its start time-out.
+const LONG_START_PAUSE: Duration = Duration::from_secs(2);
+/// The start time of a version that proved good, which may have to recover what it holds.
+const PROVED_BUDGET: Duration = Duration::from_secs(3_600);
+/// From one request for more start time to the next.
+const EXTENSION_INTERVAL: Duration = Duration::from_secs(10);
+/// From one look at what a starting program prints to the next.
+const PRINTED_INTERVAL: Duration = Duration::from_secs(5);
+/// The first look at what a starting program prints.
+const PRINTED_FIRST: Duration = Duration::from_secs(2);
 /// The interval between counts of calls.
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 const COUNT_LIMIT: Duration = Duration::from_secs(5);
@@ -33,12 +44,15 @@ const JUST_NOW_MS: u64 = 5_000;
 /// The end of the watch.
 #[derive(Debug)]
 pub(super) enum Watched {
-    Ended(ContainerExit),
-    /// The program did not answer within its start time-out.
-    NotReady {
-        budget_ms: u64,
-        detail: String,
+    Ended {
+        exit: ContainerExit,
+        /// The exit code, if the container exists.
+        code: Option<i64>,
     },
+    /// The program stayed unhealthy for too long.
+    Unhealthy { words: String },
+    /// The program did not answer within its start time-out.
+    NotReady { budget_ms: u64, detail: String },
 }
 
 /// The state of the watch between two turns of its loop.
@@ -48,6 +62,14 @@ struct WatchState {
     next_count: Instant,
     /// The deadline for the first answer; none after it.
     ready_by: Option<Instant>,
+    /// The time from the start to that deadline.
+    budget: Duration,
+    /// When the start time-out is over, after which it is probed less often.
+    slow_from: Instant,
+    /// When more start time is asked for; none for a version that did not prove good yet.
+    next_extension: Option<Instant>,
+    /// When it is looked at what the program prints.
+    next_printed: Instant,
     document_time: Option<SystemTime>,
     /// The error of the last count of calls.
     uncounted: Option<String>,
@@ -73,7 +95,9 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 end = &mut ended => {
-                    return Ok(Watched::Ended(self.explain(&instance, &id, since, end?).await));
+                    let end = end?;
+                    let exit = self.explain(&instance, &id, since, end).await;
+                    return Ok(Watched::Ended { exit, code: end.code });
                 }
                 () = hangup.recv() => {
                     (state.document_time, state.next_probe) = (None, Instant::now());
@@ -82,10 +106,14 @@ impl Supervisor {
                     // The probe may have changed, so the document is read before each probe.
                     self.reread(&mut instance, &mut state);
                     self.probe(&instance, &id, &mut state).await;
+                    self.tell_start(&instance, &mut state).await;
+                    if let Some(words) = self.remedy(&instance) {
+                        return Ok(Watched::Unhealthy { words });
+                    }
                 }
             }
             if state.ready_by.is_some_and(|by| Instant::now() >= by) {
-                let budget_ms = instance.timing.start_timeout_ms;
+                let budget_ms = u64::try_from(state.budget.as_millis()).unwrap_or(u64::MAX);
                 let detail = self.record.as_ref().map(|record| record.status().detail.clone());
                 return Ok(Watched::NotReady { budget_ms, detail: detail.unwrap_or_default() });
             }
@@ -94,7 +122,9 @@ impl Supervisor {
 
     fn watch_state(&self, instance: &HeldInstance, was_ready: bool) -> WatchState {
         let now = Instant::now();
-        let budget = Duration::from_millis(instance.timing.start_timeout_ms);
+        let limit = Duration::from_millis(instance.timing.start_timeout_ms);
+        let has_proved = self.has_proved(&instance.workload.hash);
+        let budget = if has_proved { limit.max(PROVED_BUDGET) } else { limit };
         WatchState {
             next_probe: now,
             starting_pause: match instance.probe.check {
@@ -108,6 +138,10 @@ impl Supervisor {
             },
             next_count: now,
             ready_by: (!was_ready).then(|| now + budget),
+            budget,
+            slow_from: now + limit,
+            next_extension: has_proved.then_some(now),
+            next_printed: now + PRINTED_FIRST,
             document_time: self.document_time(),
             uncounted: None,
         }
@@ -128,7 +162,12 @@ impl Supervisor {
         }
         let pause = if health == Health::Starting {
             let pause = state.starting_pause;
-            state.starting_pause = (pause * 3 / 2).min(STARTING_PAUSE_MAX);
+            let longest = if Instant::now() < state.slow_from {
+                STARTING_PAUSE_MAX
+            } else {
+                LONG_START_PAUSE
+            };
+            state.starting_pause = (pause * 3 / 2).min(longest);
             pause
         } else {
             Duration::from_millis(instance.probe.interval_ms)
@@ -145,6 +184,38 @@ impl Supervisor {
             state.uncounted = counted.err();
             state.next_count = Instant::now() + COUNT_INTERVAL;
         }
+    }
+
+    /// Asks systemd for more time while a version that proved good starts, and keeps what the
+    /// program prints meanwhile.
+    async fn tell_start(&mut self, instance: &HeldInstance, state: &mut WatchState) {
+        if state.ready_by.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        if let Some(next) = state.next_extension.as_mut().filter(|next| **next <= now) {
+            // The next request comes after the next probe.
+            let probe = Duration::from_millis(instance.probe.timeout_ms);
+            self.client.systemd.extend(EXTENSION.saturating_add(probe));
+            *next = now + EXTENSION_INTERVAL;
+        }
+        if state.next_printed <= now {
+            state.next_printed = now + PRINTED_INTERVAL;
+            let lines = self.last_lines().await;
+            self.write_down(|record, _now| record.printed(lines));
+        }
+    }
+
+    /// Returns why the program is restarted now, if it stayed unhealthy for too long.
+    fn remedy(&self, instance: &HeldInstance) -> Option<String> {
+        let status = self.record.as_ref()?.status();
+        let (policy, now) = (&instance.restart_unhealthy, self.client.env.now());
+        let counts_calls = instance.active.is_some();
+        let remedy = unhealthy::remedy(policy, status, counts_calls, now);
+        (remedy == Remedy::Restart).then(|| {
+            let unhealthy_for = Span(now.since_ms(status.since));
+            format!("restarted after it was unhealthy for {unhealthy_for}: {}", status.detail)
+        })
     }
 
     /// Counts the active calls. A count that cannot be read is unknown, never 0.

@@ -122,7 +122,8 @@ impl DriftLog {
             | Step::RevertDocument { .. }
             | Step::RollBack { .. }
             | Step::Commit { .. }
-            | Step::ReplaceSupervisor => None,
+            | Step::ReplaceSupervisor
+            | Step::StopContainer => None,
         };
         if let Some(found) = found {
             let drift = Drift { at: input.now, found };

@@ -60,14 +60,18 @@ pub fn explain(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit 
     if container_events.killed {
         return by_hand("killed on the host");
     }
-    if evidence.engine_was_away
-        || evidence.container_events.is_some_and(|container_events| !container_events.ended)
-    {
+    if evidence.engine_was_away {
         return by_hand("ended while docker was away");
     }
     let code = evidence.code.unwrap_or(-1);
-    let unknown =
-        if evidence.container_events.is_none() { "; Docker does not report the cause" } else { "" };
+    let unknown = match evidence.container_events {
+        None => "; Docker does not report the cause",
+        // Nobody is accused: a full disk loses events too.
+        Some(events) if !events.ended => {
+            "; docker has no record of its end: it was restarted, or its disk was full"
+        }
+        Some(_) => "",
+    };
     ContainerExit { words: format!("ended with exit code {code}{unknown}"), drift: None }
 }
 

@@ -74,8 +74,8 @@ pub struct ObservedUnit {
     /// The unit's `ActiveState`.
     pub active: ActiveState,
     pub masked: bool,
-    /// Whether somebody other than the agent stopped the unit: it ran, is inactive, and its result
-    /// is success.
+    /// Whether somebody other than the agent stopped the unit: it ran and is inactive by a stop,
+    /// or it had failed and was stopped after that.
     pub stopped_by_hand: bool,
     pub since: Timestamp,
     /// The automatic restarts since the last start by hand (`NRestarts`).
@@ -172,17 +172,6 @@ impl ObservedInstance {
         is_starting && self.running().is_some_and(says_so)
     }
 
-    /// Clears `stopped_by_hand` if the container is running although the unit has ended with an
-    /// error. A supervisor that was killed just before the stop leaves the container running, and
-    /// the instance is then started again. After a stop that succeeded, the container may only
-    /// have been listed before its end.
-    pub fn clear_false_stop(&mut self) {
-        let runs = self.running().is_some();
-        if let Some(unit) = self.unit.as_mut().filter(|unit| runs && unit.result != "success") {
-            unit.stopped_by_hand = false;
-        }
-    }
-
     /// Returns the container that runs, if there is one.
     #[must_use]
     pub fn running(&self) -> Option<&ObservedContainer> {
@@ -209,6 +198,3 @@ impl ObservedContainer {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -21,6 +21,7 @@ mod health;
 mod maintain;
 mod reason;
 mod report;
+mod revive;
 mod rollback;
 mod stopped;
 mod unreadable;
@@ -30,7 +31,7 @@ pub use self::case::{Busy, Decision, Input};
 use self::drain::{Drain, Drained};
 pub use self::reason::{
     Activity, CallCount, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Meanwhile, Reason,
-    SoakState,
+    RestartOfUnhealthy, SoakState,
 };
 pub use self::report::report;
 
@@ -70,7 +71,9 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         let desired_hash = &desired.instance.workload_hash();
         let update = input.updates.get(name).filter(|update| &update.desired_hash == desired_hash);
         let case = Case { desired, desired_hash, seen, update, input };
-        decisions.insert(name.clone(), decide_desired(name, case));
+        let decision = decide_desired(name, case);
+        let decision = stopped::stop_leftover(case, revive::keep_alive(case, decision));
+        decisions.insert(name.clone(), decision);
     }
     decisions
 }
@@ -81,7 +84,7 @@ pub fn reconcile(input: Input<'_>) -> Vec<Action> {
     let mut actions: Vec<Action> = decide(input)
         .into_iter()
         .filter_map(|(component, decision)| {
-            let step = decision.step?;
+            let step = decision.step.or(decision.beside)?;
             Some(Action { component, step, reason: decision.reason })
         })
         .collect();
@@ -166,7 +169,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
                     let reason = Reason::Soak(SoakState::BeginsLate);
                     Decision::act(Phase::Starting, Step::Soak, reason)
                 }
-                true => maintain::maintain(case),
+                true => health::tell_crash_loop(case, maintain::maintain(case)),
                 false => change::prepare(case),
             }
         }
@@ -185,8 +188,12 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
             let drain = Drain::of(case);
             Decision::wait(Phase::Draining { deadline: drain.deadline() }, drain.reason())
         }
-        Step::Switch { .. } | Step::Start => doing(Phase::Starting, Activity::Starting),
-        Step::RollBack { .. } => doing(Phase::Starting, Activity::RollingBack),
+        Step::Switch { .. } | Step::Start => {
+            health::tell_start(case, doing(Phase::Starting, Activity::Starting))
+        }
+        Step::RollBack { .. } => {
+            health::tell_start(case, doing(Phase::Starting, Activity::RollingBack))
+        }
         Step::Fail { why } => {
             let phase = if case.is_under_way() { Phase::Starting } else { Phase::Pending };
             Decision::wait(phase, Reason::Failed { message: why.clone(), stop: None })
@@ -197,6 +204,7 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
             let until = case.input.now;
             Decision::wait(Phase::Soaking { until }, Reason::Soak(SoakState::Passed))
         }
+        Step::StopContainer => Decision::wait(Phase::Pending, Reason::StopsLeftover),
         Step::ReplaceSupervisor => Decision::wait(Phase::Starting, Reason::OldSupervisor),
         // What runs stays; only names and leftovers change.
         Step::Commit { .. } | Step::Promote => health::decide_health(case),

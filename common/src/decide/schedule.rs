@@ -36,10 +36,11 @@ pub fn hold_back(
     assignment: Option<&Assignment>,
     away: &DaemonsAway,
 ) {
-    for (component, decision) in decisions.iter_mut().filter(|(_, d)| d.step.is_some()) {
+    for (component, decision) in decisions.iter_mut().filter(|(_, d)| d.acts()) {
         if let Some(message) = away.of(component, assignment) {
             let reason = Reason::DaemonAway { message: message.clone() };
-            *decision = Decision { phase: Phase::Blocked, reason, step: None, wake_at: None };
+            *decision =
+                Decision { phase: Phase::Blocked, reason, step: None, beside: None, wake_at: None };
         }
     }
 }
@@ -65,6 +66,31 @@ pub fn due<'a>(
     begin
 }
 
+/// Returns the starts of versions in use that may begin beside the running steps. `begun` are the
+/// components for which one was begun already.
+pub fn due_beside<'a>(
+    decisions: &BTreeMap<ComponentName, Decision>,
+    running: impl IntoIterator<Item = &'a Step>,
+    begun: impl Fn(&ComponentName) -> bool,
+) -> Vec<(ComponentName, Step)> {
+    let running: Vec<&Step> = running.into_iter().collect();
+    let due = decisions.iter().filter(|(name, _)| !begun(name));
+    due.filter_map(|(name, decision)| Some((name.clone(), decision.beside.clone()?)))
+        .filter(|(_, step)| may_begin(step, &running))
+        .collect()
+}
+
+/// Withholds every step that must not be done while the version in use is being started.
+pub fn withhold(
+    decisions: &mut BTreeMap<ComponentName, Decision>,
+    is_starting: impl Fn(&ComponentName) -> bool,
+) {
+    for (name, decision) in decisions.iter_mut() {
+        let is_held = decision.beside.is_some() || is_starting(name);
+        decision.step.take_if(|step| is_held && *step != Step::Pull);
+    }
+}
+
 fn may_begin(step: &Step, running: &[&Step]) -> bool {
     let pulls = running.iter().filter(|step| ***step == Step::Pull).count();
     if *step == Step::Pull {
@@ -81,7 +107,11 @@ fn may_begin(step: &Step, running: &[&Step]) -> bool {
 #[must_use]
 pub fn needs_record(step: &Step) -> bool {
     match step {
-        Step::Start | Step::ReplaceSupervisor | Step::Fail { .. } | Step::RollBack { .. } => false,
+        Step::Start
+        | Step::StopContainer
+        | Step::ReplaceSupervisor
+        | Step::Fail { .. }
+        | Step::RollBack { .. } => false,
         Step::Remove { .. }
         | Step::Pull
         | Step::Create

@@ -56,6 +56,8 @@ pub enum Step {
     /// End the supervisor's program, so that systemd starts the one that is installed. The
     /// container runs on and is adopted.
     ReplaceSupervisor,
+    /// Stop the container that a killed supervisor left behind, because somebody stopped the unit.
+    StopContainer,
     /// Give the running container its own name.
     Promote,
 }
@@ -78,6 +80,7 @@ impl Step {
             Step::Start => "start",
             Step::RewriteConfig => "rewrite-config",
             Step::ReplaceSupervisor => "replace-supervisor",
+            Step::StopContainer => "stop-container",
             Step::Promote => "promote",
         }
     }

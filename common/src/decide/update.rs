@@ -14,7 +14,7 @@ mod many;
 mod progress;
 
 pub use self::many::{align, align_unreadable, ask_again, restart_timers, retry_now, shift};
-pub use self::progress::{Doing, begin, finish};
+pub use self::progress::{Doing, begin, finish, finish_beside};
 
 const RETRY_FIRST_MS: u64 = 1_000;
 const RETRY_LONGEST_MS: u64 = 60_000;
@@ -39,7 +39,13 @@ impl InstanceUpdate {
     /// Creates an update that has not begun.
     #[must_use]
     pub fn new(desired_hash: ContentHash) -> Self {
-        Self { desired_hash, last_good: LastGood::Current, stage: Stage::Preparing, backoff: None }
+        Self {
+            desired_hash,
+            last_good: LastGood::Current,
+            stage: Stage::Preparing,
+            backoff: None,
+            revival: None,
+        }
     }
 
     /// Returns true if the update equals one that has not begun.
@@ -48,6 +54,7 @@ impl InstanceUpdate {
         self.stage == Stage::Preparing
             && self.last_good == LastGood::Current
             && self.backoff.is_none()
+            && self.revival.is_none()
     }
 
     /// Returns the workload to roll back to when the desired one fails.
@@ -94,6 +101,7 @@ impl InstanceUpdate {
             | Step::Start
             | Step::RewriteConfig
             | Step::ReplaceSupervisor
+            | Step::StopContainer
             | Step::Promote => {}
         }
         self
@@ -138,6 +146,23 @@ impl InstanceUpdate {
             self.last_good = LastGood::Current;
         }
         self.backoff = None;
+        self
+    }
+
+    /// Returns the update after the version in use was started beside the change. Every start
+    /// makes the pause before the next one longer, also one that was done: the version has ended
+    /// again if another is needed.
+    #[must_use]
+    pub fn after_beside(mut self, outcome: Outcome, now: Timestamp) -> Self {
+        let message = match outcome {
+            Outcome::Done | Outcome::Counted(_) => String::new(),
+            Outcome::Retry(message) => message,
+            Outcome::Failed(failure) => {
+                self.last_good = self.last_good.after_failed_rollback();
+                failure.message
+            }
+        };
+        self.revival = Some(Backoff::next(self.revival.as_ref(), message, now));
         self
     }
 

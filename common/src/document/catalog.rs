@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::order;
-use crate::document::instance::{PidsLimit, Timing};
+use crate::document::instance::{PidsLimit, RestartUnhealthy, Timing};
 use crate::id::{
     CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, SecretName, UnitName,
 };
@@ -46,6 +46,8 @@ pub struct Component {
     /// How its calls are counted, if it has any.
     pub active: Option<crate::document::instance::ActiveProbe>,
     pub timing: Timing,
+    /// When it is restarted because it stays unhealthy.
+    pub restart_unhealthy: RestartUnhealthy,
     /// The port (a template) and the path of its metrics.
     pub metrics: Option<(String, String)>,
 }

@@ -63,6 +63,7 @@ fn full() -> Instance {
             noun: "calls".to_owned(),
         }),
         timing: timing(),
+        restart_unhealthy: Default::default(),
         metrics: Some(MetricsEndpoint { port: 7088, path: "/metrics".to_owned() }),
     }
 }

@@ -254,6 +254,7 @@ pub(crate) fn report(
             calls_cut: Some(0),
             failure: failure.cloned(),
             drift: None,
+            last_exit: None,
         };
         (name.clone(), instance)
     });

@@ -23,6 +23,7 @@ Examples:
   omlctl status
   omlctl status tenant=acme
   omlctl status tenant=acme --watch
+  omlctl status --exit-code || echo 'something is not well'
   omlctl status -o json | jq '.tenants[].rollout.state'")]
 pub(crate) struct Arguments {
     /// Show only this tenant: tenant=NAME
@@ -31,12 +32,16 @@ pub(crate) struct Arguments {
     /// Keep running and show every change, until interrupted with Ctrl-C
     #[arg(short, long)]
     watch: bool,
+    /// Exit with 6 unless every catalog can be used, every host is connected, and everything on it is ready and healthy
+    #[arg(long, conflicts_with = "watch")]
+    exit_code: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct StatusQuery {
     tenant: String,
     watch: bool,
+    exit_code: bool,
 }
 
 /// The escape sequence that moves the cursor home and clears the screen.
@@ -46,7 +51,8 @@ impl Arguments {
     pub(super) fn request(&self) -> Result<StatusQuery, CommandError> {
         let mut pairs = Pairs::parse(&self.words, &["tenant"])?;
         let tenant: Option<TenantId> = pairs.optional("tenant")?;
-        Ok(StatusQuery { tenant: tenant.map(String::from).unwrap_or_default(), watch: self.watch })
+        let tenant = tenant.map(String::from).unwrap_or_default();
+        Ok(StatusQuery { tenant, watch: self.watch, exit_code: self.exit_code })
     }
 }
 
@@ -61,7 +67,8 @@ pub(super) async fn run(
     let reply = fetch(&mut controller, request.tenant).await?;
     note_if_empty(&reply);
     session.output.data(&reply, || view::status(&session.output, &reply))?;
-    Ok(ExitOutcome::Done)
+    let is_well = !request.exit_code || view::is_well(&reply);
+    Ok(if is_well { ExitOutcome::Done } else { ExitOutcome::NotHealthy })
 }
 
 /// Prints how to begin if there are no tenants.

@@ -139,6 +139,10 @@ fn instance_lines(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<St
             format!("failed {} {when}: {}", failure.version, described[0]).replace("  ", " ");
         lines.extend(described.iter().map(|line| format!("  {line}")));
     }
+    if let Some(exit) = &state.last_exit {
+        let described = describe::exit_lines(exit, &host_age(exit.at_ms));
+        lines.extend(described.iter().map(|line| format!("  {line}")));
+    }
     if let Some(drift) = &state.drift {
         lines.push(format!("  drift {}: {}", host_age(drift.at_ms), drift.found));
     }

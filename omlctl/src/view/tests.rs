@@ -2,7 +2,7 @@
 
 use oml_common::document::catalog::{Catalog, Component, WorkloadTemplate};
 use oml_proto::v1::{
-    Failure, HostUsage, Phase, PhaseName, Report, Rollout, RolloutState, StatusReply,
+    Failure, HostUsage, LastExit, Phase, PhaseName, Report, Rollout, RolloutState, StatusReply,
 };
 
 use super::*;
@@ -241,6 +241,45 @@ fn a_new_tenant_shows_the_first_command() {
         status(&output(80), &StatusReply { now_ms: NOON_MS, tenants, ..StatusReply::default() });
     let hint = "no nodes yet; enrol a host with omlctl node token tenant=acme role=ROLE";
     assert_eq!(shown, format!("acme: nothing applied yet\n{hint}"));
+}
+
+#[test]
+fn a_program_that_ends_again_and_again_is_explained_with_its_exit_code_and_last_lines() {
+    let mut reply = demo();
+    let reason = "ends again and again: 4 times within 10 minutes, last with exit code 3";
+    let last_exit = Some(LastExit {
+        at_ms: NOON_MS - 12_000,
+        exit_code: Some(3),
+        log_tail: vec!["cannot open the spool".to_owned()],
+    });
+    let looping =
+        InstanceReport { restarts: 4, last_exit, ..instance(PhaseName::CrashLooping, reason) };
+    let report = reply.tenants[0].nodes[0].report.as_mut().unwrap();
+    report.instances.insert("redis".into(), looping);
+    let shown = super::explain(&output(120), &reply, None);
+    let parts =
+        ["crash looping: ends again and again", reason, "4 restarts", "| cannot open the spool"];
+    for part in parts {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(super::status(&output(200), &reply).contains("crash looping"));
+}
+
+#[test]
+fn all_is_well_only_if_catalogs_can_be_used_hosts_are_connected_and_all_is_ready_and_healthy() {
+    assert!(super::is_well(&demo()));
+    assert!(!super::is_well(&with_errors()));
+    for phase in [PhaseName::CrashLooping, PhaseName::Unhealthy, PhaseName::Unspecified] {
+        let mut reply = demo();
+        let report = reply.tenants[0].nodes[0].report.as_mut().unwrap();
+        report.instances.insert("redis".into(), instance(phase, ""));
+        assert!(!super::is_well(&reply), "{phase:?}");
+    }
+    let mut reply = demo();
+    reply.tenants[0].nodes[0].state = NodeState::Unreachable.into();
+    assert!(!super::is_well(&reply));
+    let broken_catalogs = vec!["catalog voice cannot be used".to_owned()];
+    assert!(!super::is_well(&StatusReply { broken_catalogs, ..demo() }));
 }
 
 #[test]

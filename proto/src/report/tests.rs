@@ -26,6 +26,11 @@ fn failed(text: &str) -> InstanceReport {
             log_tail: vec![text.to_owned(); LOG_LINES_MAX],
         }),
         drift: Some(Drift { at: Timestamp(1), found: text.to_owned() }),
+        last_exit: Some(LastExit {
+            at: Timestamp(2),
+            exit_code: Some(3),
+            log_tail: vec![text.to_owned()],
+        }),
     }
 }
 

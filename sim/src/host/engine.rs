@@ -70,7 +70,7 @@ pub struct Container {
     /// The time of its last start, on a clock that is never set.
     started: Option<Instant>,
     /// Counts its starts, so that what was due for an earlier one is void.
-    starts: u64,
+    pub starts: u64,
     /// The behaviour of its program since the last start.
     behaviour: Behaviour,
 }
@@ -115,6 +115,8 @@ pub(crate) struct Engine {
     pub(crate) images: BTreeSet<Image>,
     pub(crate) containers: Vec<Container>,
     events: VecDeque<Event>,
+    /// The containers that the list shows as running although they have ended.
+    stale: BTreeSet<String>,
     /// The volumes that were ever created; none is ever removed.
     volumes: BTreeSet<String>,
 }
@@ -182,6 +184,7 @@ impl Engine {
         }
         container.behaviour = behaviour;
         let (id, start) = (container.id.clone(), container.starts);
+        self.stale.remove(&id);
         self.note(now_ms, &id, EventAction::Start);
         Ok((id, start))
     }
@@ -213,7 +216,7 @@ impl HostModel {
     /// A requested fault.
     pub async fn list_containers(&self) -> Result<Vec<Container>, EngineError> {
         self.enter(Daemon::Engine, Verb::Read).await?;
-        Ok(self.state().engine.containers.clone())
+        Ok(self.state().engine.listed())
     }
 
     /// Finds a container by its id or name; none if it does not exist.

@@ -98,12 +98,14 @@ pub(crate) struct Units {
     masked: BTreeSet<String>,
     enabled: BTreeSet<String>,
     ends: broadcast::Sender<u32>,
+    done: broadcast::Sender<String>,
 }
 
 impl Default for Units {
     fn default() -> Self {
         let (units, vendor, masked, enabled) = Default::default();
-        Self { units, vendor, masked, enabled, ends: broadcast::channel(JOB_ENDS_MAX).0 }
+        let (ends, done) = (broadcast::channel(JOB_ENDS_MAX).0, broadcast::channel(JOB_ENDS_MAX).0);
+        Self { units, vendor, masked, enabled, ends, done }
     }
 }
 
@@ -188,6 +190,12 @@ impl HostModel {
     #[must_use]
     pub fn job_ends(&self) -> broadcast::Receiver<u32> {
         self.state().units.ends.subscribe()
+    }
+
+    /// Returns a receiver of the units whose jobs end with the result "done" from now on.
+    #[must_use]
+    pub fn done_jobs(&self) -> broadcast::Receiver<String> {
+        self.state().units.done.subscribe()
     }
 
     /// Reads all unit files again.

@@ -357,6 +357,7 @@ impl ShownInstance {
             Phase::Pending
             | Phase::Draining { .. }
             | Phase::Unhealthy
+            | Phase::CrashLooping
             | Phase::StoppedByHand { .. }
             | Phase::RolledBack
             | Phase::Failed

@@ -82,6 +82,10 @@ impl ContainerCalls for Engine {
         failure::within_if_there(limit, "stop", id, call).await.map(|_| ())
     }
 
+    async fn last_lines(&self, id: &str, since: Timestamp) -> Result<Vec<String>, RuntimeError> {
+        messages::last_lines(self, id, since).await
+    }
+
     async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
         let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
         let client = self.client(CALL_LIMIT)?;

@@ -6,6 +6,7 @@ use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt as _;
 use oml_common::decide::observed::ContainerState;
 use oml_common::text::printable::printable;
+use oml_common::time::Timestamp;
 
 use super::calls::EngineCalls;
 use super::failure;
@@ -13,6 +14,9 @@ use super::socket::Engine;
 use crate::runtime::{ExitReport, RuntimeError};
 
 const LINES_MAX: usize = 20;
+/// Of the lines that are shown while a program runs.
+const LAST_LINES_MAX: usize = 5;
+const LAST_LINE_CHARS_MAX: usize = 200;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// How a container ended.
@@ -30,13 +34,34 @@ pub(super) async fn of(engine: &dyn EngineCalls, id: &str) -> Result<ExitReport,
     Ok(ExitReport { exit_code, log_tail: log_tail.split_off(from) })
 }
 
+/// The last few lines that a container wrote since then.
+pub(super) async fn last_lines(
+    engine: &Engine,
+    id: &str,
+    since: Timestamp,
+) -> Result<Vec<String>, RuntimeError> {
+    let since_s = i32::try_from(since.0 / 1_000).unwrap_or(0);
+    let lines = read(engine, id, LAST_LINES_MAX, since_s).await?;
+    Ok(lines.into_iter().map(|line| line.chars().take(LAST_LINE_CHARS_MAX).collect()).collect())
+}
+
 /// The last lines that a container wrote.
 pub(super) async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, RuntimeError> {
-    let tail = LINES_MAX.to_string();
-    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail).build();
+    read(engine, id, LINES_MAX, 0).await
+}
+
+/// Reads the last lines since a time, in seconds since the epoch.
+async fn read(
+    engine: &Engine,
+    id: &str,
+    lines_max: usize,
+    since_s: i32,
+) -> Result<Vec<String>, RuntimeError> {
+    let tail = lines_max.to_string();
+    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail).since(since_s);
     let client = engine.client(LIMIT)?;
-    let pieces = client.logs(id, Some(options)).take(LINES_MAX);
-    let read = async {
+    let pieces = client.logs(id, Some(options.build())).take(lines_max);
+    let lines = async {
         let mut lines = Vec::new();
         let mut pieces = std::pin::pin!(pieces);
         while let Some(piece) = pieces.next().await {
@@ -45,7 +70,7 @@ pub(super) async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, R
         }
         Ok(lines)
     };
-    failure::within(LIMIT, "read the log of", id, read).await
+    failure::within(LIMIT, "read the log of", id, lines).await
 }
 
 /// One line, safe for a terminal and of a readable length.

@@ -112,6 +112,12 @@ impl ContainerCalls for Model {
         self.0.stop_container(id, grace_ms).await.map_err(failure("stop", id))
     }
 
+    async fn last_lines(&self, id: &str, _since: Timestamp) -> Result<Vec<String>, RuntimeError> {
+        const LINES_MAX: usize = 5;
+        let mut lines = self.log_tail(id).await?;
+        Ok(lines.split_off(lines.len().saturating_sub(LINES_MAX)))
+    }
+
     async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
         match self.0.wait_container(id).await.map_err(failure("wait for", id))? {
             oml_sim::WaitEnd::Ended(code) => Ok(Waited::Ended(code)),

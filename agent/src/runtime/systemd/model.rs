@@ -144,12 +144,18 @@ impl Signals {
     /// Listens to the model for ever.
     async fn listen_to_model(self, host: HostModel) {
         let (mut ends, mut changes) = (host.job_ends(), host.unit_changes());
+        let mut done = host.done_jobs();
         drop(host);
         loop {
             tokio::select! {
                 biased;
                 ended = ends.recv() => match ended {
                     Ok(number) => self.tell_end(job_path(number)),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
+                },
+                unit = done.recv() => match unit {
+                    Ok(unit) => self.tell_done(&unit),
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return,
                 },

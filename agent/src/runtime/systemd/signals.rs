@@ -26,13 +26,15 @@ pub(super) struct Signals {
     ends: broadcast::Sender<OwnedObjectPath>,
     counter: watch::Sender<u64>,
     ours: Arc<Mutex<BTreeSet<String>>>,
+    /// The units of which a job was done since they were listed last.
+    done: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Signals {
     pub(super) fn new() -> Self {
         let (ends, _) = broadcast::channel(QUEUE);
         let (counter, _) = watch::channel(0);
-        Self { ends, counter, ours: Arc::default() }
+        Self { ends, counter, ours: Arc::default(), done: Arc::default() }
     }
 
     /// Ends of jobs from now on.
@@ -99,7 +101,10 @@ impl Signals {
     fn end_of_job(&self, message: &Message) {
         let body = message.body();
         let parsed: zbus::Result<(u32, OwnedObjectPath, &str, &str)> = body.deserialize();
-        if let Ok((_, job, _, _)) = parsed {
+        if let Ok((_, job, unit, result)) = parsed {
+            if result == "done" {
+                self.tell_done(unit);
+            }
             self.tell_end(job);
         }
     }
@@ -107,6 +112,18 @@ impl Signals {
     pub(super) fn tell_end(&self, job: OwnedObjectPath) {
         // Nobody waiting is fine.
         let _waiters = self.ends.send(job).unwrap_or(0);
+    }
+
+    /// Notes that a job of a unit was done. That of a stop may change nothing of the unit.
+    pub(super) fn tell_done(&self, unit: &str) {
+        // A host without our units has nothing to remember, and one with ours lists them soon.
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(unit.to_owned());
+        self.bump();
+    }
+
+    /// Returns true if a job of the unit was done since the last call.
+    pub(super) fn take_done(&self, unit: &str) -> bool {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).remove(unit)
     }
 
     fn is_ours(&self, path: &str) -> bool {

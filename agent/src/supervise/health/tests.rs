@@ -109,3 +109,30 @@ fn what_answered_one_probe_has_not_answered_another() {
     record.adjust(&changed, Timestamp(6_000));
     assert_eq!(record.health(), Health::Healthy, "nothing has changed");
 }
+
+#[test]
+fn a_good_answer_counts_for_the_probe_that_was_asked_and_not_for_a_changed_one() {
+    let mut record = record(1);
+    record.answered(good(), Timestamp(2_000));
+    assert!(record.status().has_answered);
+    let mut changed = fixtures::instance("asterisk", "230204.01");
+    changed.probe.timeout_ms += 1;
+    let changed = HeldInstance::read(Verbatim::seal(changed).text()).unwrap();
+    record.adjust(&changed, Timestamp(3_000));
+    record.answered(bad(), Timestamp(4_000));
+    assert!(!record.status().has_answered);
+}
+
+#[test]
+fn only_an_end_by_itself_of_a_version_that_proved_good_belongs_to_a_crash_loop() {
+    let mut record = record(1);
+    let exit = |second: u64| LastExit {
+        at: Timestamp(second * 1_000),
+        exit_code: Some(1),
+        log_tail: Vec::new(),
+    };
+    record.exited(exit(1), false);
+    assert_eq!((record.status().ends.len(), record.status().last_exit.clone()), (0, Some(exit(1))));
+    record.exited(exit(2), true);
+    assert_eq!((record.status().ends.len(), record.status().last_exit.clone()), (1, Some(exit(2))));
+}

@@ -22,6 +22,7 @@ impl Host {
             phase: Phase::Starting,
             reason: Reason::Unit(InactiveUnit::NotRunning),
             step: Some(decided),
+            beside: None,
             wake_at: None,
         };
         Self {

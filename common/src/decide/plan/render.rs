@@ -89,6 +89,7 @@ impl<'a> Renderer<'a> {
             probe: writer.probe(&definition.probe),
             active: definition.active.clone(),
             timing: definition.timing.clone(),
+            restart_unhealthy: definition.restart_unhealthy.clone(),
             metrics: definition.metrics.as_ref().map(|(port, path)| MetricsEndpoint {
                 port: writer.number("metrics", port),
                 path: path.clone(),

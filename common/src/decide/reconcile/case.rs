@@ -46,17 +46,25 @@ pub struct Decision {
     pub reason: Reason,
     /// The step to do now; none if the instance waits.
     pub step: Option<Step>,
+    /// The start of the version in use, which is done beside the step or while it waits.
+    pub beside: Option<Step>,
     /// The time of the next decision if nothing changes before.
     pub wake_at: Option<Timestamp>,
 }
 
 impl Decision {
+    /// Returns true if something is to be done on the host.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        self.step.is_some() || self.beside.is_some()
+    }
+
     pub(super) fn wait(phase: Phase, reason: Reason) -> Self {
-        Self { phase, reason, step: None, wake_at: None }
+        Self { phase, reason, step: None, beside: None, wake_at: None }
     }
 
     pub(super) fn act(phase: Phase, step: Step, reason: Reason) -> Self {
-        Self { phase, reason, step: Some(step), wake_at: None }
+        Self { phase, reason, step: Some(step), beside: None, wake_at: None }
     }
 
     /// Fails the change for that reason.

@@ -10,7 +10,7 @@ use crate::time::{Span, Timestamp};
 use super::case::{Case, Decision, is_active};
 use super::dependencies::unsettled_dependency;
 use super::drain::{Drain, Drained};
-use super::health::health;
+use super::health::{health, tell_start};
 use super::reason::{Activity, InactiveUnit, Interruption, Lack, ManualStop, Reason, SoakState};
 use super::rollback;
 use super::stopped::stopped;
@@ -123,7 +123,8 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         ActiveState::Activating | ActiveState::Deactivating
             if case.input.now < end && unit.restarts == 0 =>
         {
-            Decision::wait(Phase::Starting, Reason::Doing(Activity::Starting)).until(end)
+            let starts = Decision::wait(Phase::Starting, Reason::Doing(Activity::Starting));
+            tell_start(case, starts.until(end))
         }
         // The host was shut down in between.
         ActiveState::Inactive if unit.result == "success" && !unit.stopped_by_hand => {

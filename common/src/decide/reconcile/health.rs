@@ -1,13 +1,15 @@
 //! Decides the health of an instance from what was observed, and how old that is.
 
+use crate::decide::crash_loop;
 use crate::decide::observed::{ContainerState, ObservedInstance};
+use crate::decide::unhealthy::{self, Remedy};
 use crate::document::instance::{Instance, Probe, Workload};
 use crate::document::report::Phase;
 use crate::document::status::{Health, SupervisorRelease};
 use crate::time::Timestamp;
 
 use super::case::{Case, Decision, is_active};
-use super::reason::{LastEnd, Reason};
+use super::reason::{LastEnd, Reason, RestartOfUnhealthy};
 
 /// The difference from which an observation in the future was made before the clock was set
 /// back.
@@ -68,12 +70,65 @@ pub(super) fn decide_health(case: Case<'_>) -> Decision {
     };
     let (phase, reason) = match health(&case.desired.instance, seen, case.input.now) {
         Health::Healthy => (Phase::Ready, probe()),
-        Health::Unhealthy => (Phase::Unhealthy, probe()),
+        Health::Unhealthy => (Phase::Unhealthy, unhealthy(case, probe())),
         Health::Starting => (Phase::Starting, probe()),
         Health::Unknown if answers_another(seen) => (Phase::Starting, Reason::ProbeChanged),
         Health::Unknown => (Phase::Unhealthy, Reason::Unobserved(last_end(seen))),
     };
     Decision::wait(phase, reason)
+}
+
+/// Adds when an unhealthy program is restarted.
+fn unhealthy(case: Case<'_>, reason: Reason) -> Reason {
+    let Some(status) = &case.seen.status else { return reason };
+    let instance = &case.desired.instance;
+    let counts_calls = instance.active.is_some();
+    let remedy =
+        unhealthy::remedy(&instance.restart_unhealthy, status, counts_calls, case.input.now);
+    let times = unhealthy::in_a_row(status);
+    let remedy = match remedy {
+        Remedy::After { pause, .. } => RestartOfUnhealthy::After { pause, times },
+        Remedy::NeverAnswered => RestartOfUnhealthy::NeverAnswered,
+        Remedy::CallsUp => RestartOfUnhealthy::CallsUp,
+        Remedy::None | Remedy::Restart => return reason,
+    };
+    Reason::Unhealthy { probe: Box::new(reason), remedy }
+}
+
+/// Adds to the phase of a program that is being started what it answers and prints meanwhile.
+pub(super) fn tell_start(case: Case<'_>, decision: Decision) -> Decision {
+    let running = case.seen.running();
+    let status = case.seen.status.as_ref().filter(|status| {
+        status.health == Health::Starting && running.is_some_and(|it| it.id == status.container)
+    });
+    let Some(status) = status else { return decision };
+    let reason = Reason::Starting {
+        activity: Box::new(decision.reason),
+        detail: status.detail.clone(),
+        printed: status.printed.clone(),
+    };
+    Decision { reason, ..decision }
+}
+
+/// Tells that the program ends again and again, also while it answers in between.
+pub(super) fn tell_crash_loop(case: Case<'_>, decision: Decision) -> Decision {
+    let now = case.input.now;
+    let is_told = matches!(decision.phase, Phase::Ready | Phase::Unhealthy | Phase::Starting);
+    let status = case.seen.status.as_ref().filter(|status| &status.hash == case.desired_hash);
+    let Some(found) = status.and_then(|status| crash_loop::find(status, now)) else {
+        return decision;
+    };
+    if !is_told || decision.acts() {
+        return decision;
+    }
+    let wake_at = decision.wake_at.map_or(found.over_at, |at| at.min(found.over_at));
+    let reason = Reason::CrashLoop {
+        times: found.times,
+        exit_code: found.last.and_then(|last| last.exit_code),
+        printed: found.last.map(|last| last.log_tail.clone()).unwrap_or_default(),
+        now: Box::new(decision.reason),
+    };
+    Decision { phase: Phase::CrashLooping, reason, ..decision }.until(wake_at)
 }
 
 /// Returns true if the supervisor of the running container is of another release and does not

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 use super::case::{Case, Decision};
 use super::dependencies::absent_dependency;
-use super::health::{decide_health, last_end, needs_other_supervisor};
+use super::health::{decide_health, last_end, needs_other_supervisor, tell_start};
 use super::reason::{InactiveUnit, Lack, ManualStop, Reason};
 use super::stopped::stopped;
 
@@ -50,33 +50,45 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
 }
 
 fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
-    let wait = |state| Decision::wait(Phase::Starting, Reason::Unit(state));
+    let reason = || Reason::Unit(trouble(case, unit));
     match unit.active {
         ActiveState::Active | ActiveState::Reloading => tidy(case),
-        ActiveState::Activating if unit.restarts > 0 => {
-            wait(InactiveUnit::Restarting { times: unit.restarts })
+        ActiveState::Activating | ActiveState::Deactivating => {
+            tell_start(case, Decision::wait(Phase::Starting, reason()))
         }
-        ActiveState::Activating => wait(InactiveUnit::Starting),
-        ActiveState::Deactivating => wait(InactiveUnit::Stopping),
         ActiveState::Inactive | ActiveState::Failed => {
             if let Some(dependency) = absent_dependency(case) {
                 let component = dependency.clone();
                 return Decision::wait(Phase::Pending, Reason::WaitsFor { component });
             }
             if let Some(again_at) = paused_until(unit, case.input.now) {
-                let (times, last) = (unit.restarts + 1, last_end(case.seen));
-                let reason = Reason::Unit(InactiveUnit::KeepsEnding { times, last });
-                return Decision::wait(Phase::Unhealthy, reason).until(again_at);
+                return Decision::wait(Phase::Unhealthy, reason()).until(again_at);
             }
-            let state = match unit.active {
-                ActiveState::Failed => InactiveUnit::Failed { result: unit.result.clone() },
-                ActiveState::Inactive
-                | ActiveState::Activating
-                | ActiveState::Active
-                | ActiveState::Deactivating
-                | ActiveState::Reloading => InactiveUnit::NotRunning,
-            };
-            Decision::act(Phase::Starting, Step::Start, Reason::Unit(state))
+            Decision::act(Phase::Starting, Step::Start, reason())
+        }
+    }
+}
+
+/// Returns why a unit is not active.
+pub(super) fn trouble(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit {
+    match unit.active {
+        ActiveState::Activating if unit.restarts > 0 => {
+            InactiveUnit::Restarting { times: unit.restarts }
+        }
+        ActiveState::Activating => InactiveUnit::Starting,
+        ActiveState::Deactivating => InactiveUnit::Stopping,
+        ActiveState::Inactive | ActiveState::Failed
+            if paused_until(unit, case.input.now).is_some() =>
+        {
+            let times = unit.restarts.saturating_add(1);
+            match case.seen.running() {
+                Some(_) => InactiveUnit::SupervisorKeepsEnding { times },
+                None => InactiveUnit::KeepsEnding { times, last: last_end(case.seen) },
+            }
+        }
+        ActiveState::Failed => InactiveUnit::Failed { result: unit.result.clone() },
+        ActiveState::Inactive | ActiveState::Active | ActiveState::Reloading => {
+            InactiveUnit::NotRunning
         }
     }
 }

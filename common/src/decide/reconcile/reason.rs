@@ -9,8 +9,13 @@ mod parts;
 
 pub use self::parts::{
     Activity, CallCount, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Meanwhile,
-    SoakState,
+    RestartOfUnhealthy, SoakState,
 };
+
+const LAST_GOOD_MEANWHILE: &str = "the superseded version is not running; the last known-good \
+                                   version runs until this one is ready";
+const STOPS_LEFTOVER: &str = "stopped on the host by hand while its supervisor did not run; its \
+                              container is being stopped too";
 
 /// The reason of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,11 +90,40 @@ pub enum Reason {
     StoppedByHand(ManualStop),
     /// It was stopped or masked on the host before its soak finished.
     StoppedBeforeSoaked(ManualStop),
+    /// It was stopped on the host while its supervisor did not run, so its container still does.
+    StopsLeftover,
     /// The unit is not active.
     Unit(InactiveUnit),
+    /// The change waits, and the version in use does not run meanwhile.
+    Beside {
+        change: Box<Reason>,
+        version: Option<Version>,
+        trouble: InactiveUnit,
+    },
     /// The result of the probe.
     Probe {
         detail: String,
+    },
+    /// The program is being started and has not answered yet.
+    Starting {
+        activity: Box<Reason>,
+        /// The result of the last probe.
+        detail: String,
+        /// The last lines that it printed.
+        printed: Vec<String>,
+    },
+    /// The probe fails.
+    Unhealthy {
+        probe: Box<Reason>,
+        remedy: RestartOfUnhealthy,
+    },
+    /// The program ends again and again.
+    CrashLoop {
+        times: usize,
+        exit_code: Option<i64>,
+        /// The last lines of its last life.
+        printed: Vec<String>,
+        now: Box<Reason>,
     },
     /// The probe was changed and has no result yet.
     ProbeChanged,
@@ -126,17 +160,11 @@ impl Display for Reason {
             Self::CutAtDeadline { calls } => cut_at_deadline(f, *calls),
             Self::Interrupted(interruption) => interruption.fmt(f),
             Self::DidNotStart { result } => write!(f, "did not start: {}", unit_words(result)),
-            Self::LastGoodMeanwhile => f.write_str(
-                "the superseded version is not running; the last known-good version runs until \
-                 this one is ready",
-            ),
+            Self::LastGoodMeanwhile => f.write_str(LAST_GOOD_MEANWHILE),
             Self::Soak(state) => state.fmt(f),
             Self::Failed { message, stop } => with_stop(f, message, *stop),
             Self::RolledBack { version, message, stop } => {
-                if let Some(version) = version {
-                    write!(f, "version {version} ")?;
-                }
-                with_stop(f, message, *stop)
+                rolled_back(f, version.as_ref(), message, *stop)
             }
             Self::HealthyAfterAll => f.write_str("healthy after all"),
             Self::StoppedByHand(stop) => stop.fmt(f),
@@ -148,8 +176,17 @@ impl Display for Reason {
                 "its unit is masked on the host and its soak has not finished; unmask it there \
                  or apply another change",
             ),
-            Self::Unit(state) => state.fmt(f),
+            Self::StopsLeftover => f.write_str(STOPS_LEFTOVER),
+            Self::Unit(trouble) => trouble.fmt(f),
+            Self::Beside { change, version, trouble } => {
+                beside(f, change, version.as_ref(), trouble)
+            }
             Self::Probe { detail } => f.write_str(detail),
+            Self::Starting { activity, detail, printed } => starting(f, activity, detail, printed),
+            Self::Unhealthy { probe, remedy } => write!(f, "{probe}; {remedy}"),
+            Self::CrashLoop { times, exit_code, printed, now } => {
+                ends_again(f, *times, *exit_code, printed, now)
+            }
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::OldSupervisor => f.write_str(
                 "its supervisor is of an earlier release; replacing it, the container keeps running",
@@ -157,6 +194,63 @@ impl Display for Reason {
             Self::Unobserved(last) => last.fmt(f),
         }
     }
+}
+
+fn rolled_back(
+    f: &mut Formatter<'_>,
+    version: Option<&Version>,
+    message: &str,
+    stop: Option<ManualStop>,
+) -> Result {
+    if let Some(version) = version {
+        write!(f, "version {version} ")?;
+    }
+    with_stop(f, message, stop)
+}
+
+fn beside(
+    f: &mut Formatter<'_>,
+    change: &Reason,
+    version: Option<&Version>,
+    trouble: &InactiveUnit,
+) -> Result {
+    write!(f, "{change}; meanwhile the version in use")?;
+    if let Some(version) = version {
+        write!(f, ", {version},")?;
+    }
+    write!(f, " does not run: {trouble}; it is started again at least once a minute")
+}
+
+fn starting(f: &mut Formatter<'_>, activity: &Reason, detail: &str, printed: &[String]) -> Result {
+    write!(f, "{activity}: {detail}")?;
+    last_lines(f, "it printed", printed)
+}
+
+fn ends_again(
+    f: &mut Formatter<'_>,
+    times: usize,
+    exit_code: Option<i64>,
+    printed: &[String],
+    now: &Reason,
+) -> Result {
+    let times = counted(u64::try_from(times).unwrap_or(u64::MAX), "times");
+    write!(f, "ends again and again: {times} within 10 minutes")?;
+    if let Some(code) = exit_code {
+        write!(f, ", last with exit code {code}")?;
+    }
+    last_lines(f, "its last words", printed)?;
+    write!(f, "; now: {now}")
+}
+
+/// Writes the last of these lines, which are an excerpt of a log.
+fn last_lines(f: &mut Formatter<'_>, label: &str, lines: &[String]) -> Result {
+    const LINES_MAX: usize = 3;
+    let shown = &lines[lines.len().saturating_sub(LINES_MAX)..];
+    if shown.is_empty() {
+        return Ok(());
+    }
+    let quoted: Vec<String> = shown.iter().map(|line| format!("{line:?}")).collect();
+    write!(f, "; {label}: {}", quoted.join(", "))
 }
 
 fn draining(f: &mut Formatter<'_>, noun: &str, count: &CallCount, is_overdue: bool) -> Result {

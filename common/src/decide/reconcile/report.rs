@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::decide::crash_loop;
 use crate::decide::observed::{ContainerState, ObservedContainer, ObservedInstance};
 use crate::document::instance::Instance;
-use crate::document::report::InstanceReport;
+use crate::document::report::{InstanceReport, Phase};
 use crate::document::status::Health;
 use crate::document::update::{InstanceUpdate, Stage};
 use crate::id::ComponentName;
+use crate::time::Timestamp;
 
 use super::case::{Decision, Input, is_active};
 use super::health::health;
@@ -32,6 +34,7 @@ pub fn report(
             {
                 report.health = shown_health(&desired.instance, seen, input);
                 add_packaged(&mut report, &desired.instance, seen);
+                add_exit(&mut report, decision, seen, input.now);
             }
             (name.clone(), report)
         })
@@ -61,6 +64,7 @@ fn report_seen(seen: &ObservedInstance, decision: &Decision) -> InstanceReport {
         calls_cut: Some(0),
         failure: None,
         drift: seen.status.as_ref().and_then(|status| status.drift.clone()),
+        last_exit: None,
     }
 }
 
@@ -93,6 +97,18 @@ fn add_packaged(report: &mut InstanceReport, instance: &Instance, seen: &Observe
         report.started_at = Some(unit.since);
         report.checked_at = seen.units_at;
     }
+}
+
+/// Adds how the program ended last, unless it is well again.
+fn add_exit(
+    report: &mut InstanceReport,
+    decision: &Decision,
+    seen: &ObservedInstance,
+    now: Timestamp,
+) {
+    let is_well = matches!(decision.phase, Phase::Ready | Phase::StoppedByHand { .. });
+    let exit = seen.status.as_ref().and_then(|status| crash_loop::recent_exit(status, now));
+    report.last_exit = exit.filter(|_| !is_well).cloned();
 }
 
 fn add_update(report: &mut InstanceReport, update: &InstanceUpdate) {

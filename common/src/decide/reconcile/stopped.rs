@@ -1,6 +1,7 @@
 //! Handles instances that were stopped or masked on the host by hand.
 
 use crate::decide::observed::ObservedUnit;
+use crate::decide::step::Step;
 use crate::document::report::{Failure, Phase};
 use crate::document::update::Stage;
 
@@ -35,4 +36,20 @@ pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Decision {
         )
         | None => stopped(case, unit, stop),
     }
+}
+
+/// Stops the container of a unit that somebody stopped. A supervisor that was killed before had
+/// left the container running, so the stop of the unit did not reach it.
+pub(super) fn stop_leftover(case: Case<'_>, decision: Decision) -> Decision {
+    let component = &case.desired.instance.component;
+    let was_stopped = case.seen.unit.as_ref().is_some_and(|unit| unit.stopped_by_hand);
+    let is_left = case.is_container() && was_stopped && case.seen.running().is_some();
+    let backoff = case.update.and_then(|update| update.backoff.as_ref());
+    let may_act = !case.input.busy.contains_key(component)
+        && backoff.is_none_or(|backoff| backoff.retry_at <= case.input.now);
+    if !is_left || !may_act {
+        return decision;
+    }
+    let (step, reason) = (Some(Step::StopContainer), Reason::StopsLeftover);
+    Decision { step, reason, beside: None, wake_at: None, ..decision }
 }

@@ -15,6 +15,7 @@ use self::world::{Fault, World, counted, instance, name, packaged};
 
 mod properties;
 mod replaced;
+mod revived;
 mod unreadable;
 mod world;
 

@@ -13,6 +13,7 @@ fn decided(steps: &[(&str, Step)]) -> BTreeMap<ComponentName, Decision> {
         phase: Phase::Pending,
         reason: Reason::Changed,
         step: Some(step.clone()),
+        beside: None,
         wake_at: None,
     };
     steps.iter().map(|(component, step)| (name(component), decision(step))).collect()

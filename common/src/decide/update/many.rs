@@ -97,7 +97,7 @@ pub fn ask_again(
 /// soak or a drain stays the same.
 pub fn shift(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, by_ms: i64) {
     for update in updates.values_mut() {
-        if let Some(backoff) = &mut update.backoff {
+        for backoff in update.backoff.iter_mut().chain(&mut update.revival) {
             backoff.retry_at = backoff.retry_at.shifted_ms(by_ms);
         }
         update.stage.set_since(|since| since.shifted_ms(by_ms));
@@ -110,8 +110,10 @@ pub fn shift(updates: &mut BTreeMap<ComponentName, InstanceUpdate>, by_ms: i64) 
 /// Ends every pause before a retry, because an operator who restarts the agent expects it
 /// to try at once.
 pub fn retry_now(updates: &mut BTreeMap<ComponentName, InstanceUpdate>) {
-    for backoff in updates.values_mut().filter_map(|update| update.backoff.as_mut()) {
-        backoff.retry_at = Timestamp(0);
+    for update in updates.values_mut() {
+        for backoff in update.backoff.iter_mut().chain(&mut update.revival) {
+            backoff.retry_at = Timestamp(0);
+        }
     }
 }
 

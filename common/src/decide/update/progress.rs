@@ -57,5 +57,20 @@ pub fn finish(
     has_to_be_saved
 }
 
+/// Records the end of a start of the version in use beside a change.
+pub fn finish_beside(
+    updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
+    doing: Doing<'_>,
+    outcome: Outcome,
+    now: Timestamp,
+) {
+    let before = updates.get(doing.component);
+    if before.is_some_and(|update| &update.desired_hash != doing.desired_hash) {
+        return;
+    }
+    let update = before.cloned().unwrap_or_else(|| InstanceUpdate::new(doing.desired_hash.clone()));
+    updates.insert(doing.component.clone(), update.after_beside(outcome, now));
+}
+
 #[cfg(test)]
 mod tests;

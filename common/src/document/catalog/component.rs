@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::document::instance::{ActiveProbe, PidsLimit, Timing};
+use crate::document::instance::{ActiveProbe, PidsLimit, RestartUnhealthy, Timing};
 use crate::document::spec::{read_bytes, read_env};
 use crate::text::problem::Problems;
 use crate::text::yaml::{Fields, Place, Value};
@@ -50,6 +50,8 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Compone
         start_timeout_ms: duration(fields.get("start_timeout"), problems, START_TIMEOUT_MS),
         stop_grace_ms: duration(fields.get("stop_grace"), problems, STOP_GRACE_MS),
     };
+    let restart_unhealthy =
+        fields.get("restart_unhealthy").and_then(|p| read_restart(&p, is_container, problems));
     let metrics = fields.get("metrics").and_then(|p| read_metrics(&p, problems));
     fields.finish(problems);
     Some(Component {
@@ -61,6 +63,7 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Compone
         probe: probe?,
         active,
         timing,
+        restart_unhealthy: restart_unhealthy.unwrap_or_default(),
         metrics,
     })
 }
@@ -214,6 +217,48 @@ fn read_active(place: &Place<'_>, problems: &mut Problems) -> Option<ActiveProbe
     let (before, noun) = (text("before"), text("noun"));
     fields.finish(problems);
     Some(ActiveProbe { command, before: before?, noun: noun? })
+}
+
+/// Reads `never`, a duration, or `{after: 5m, cut_calls: true}`.
+fn read_restart(
+    place: &Place<'_>,
+    is_container: bool,
+    problems: &mut Problems,
+) -> Option<RestartUnhealthy> {
+    if !is_container {
+        let message = "a packaged unit does not support restart_unhealthy";
+        problems.push(place.problem(message).hint("write Restart= into its drop_in"));
+        return None;
+    }
+    let read = read_restart_of_container(place, problems)?;
+    if read.after_ms == Some(0) {
+        problems.push(place.problem("must be longer than 0").hint("write never to leave it alone"));
+        return None;
+    }
+    Some(read)
+}
+
+fn read_restart_of_container(
+    place: &Place<'_>,
+    problems: &mut Problems,
+) -> Option<RestartUnhealthy> {
+    match &place.node.value {
+        Value::Text(text) if text == "never" => {
+            Some(RestartUnhealthy { after_ms: None, cuts_calls: false })
+        }
+        Value::Map(_) => {
+            let mut fields = Fields::open(place, problems)?;
+            let after_ms = fields.need("after", problems).and_then(|p| p.duration_ms(problems));
+            let cuts_calls = fields.get("cut_calls").and_then(|p| p.flag(problems));
+            fields.finish(problems);
+            let cuts_calls = cuts_calls.unwrap_or(false);
+            Some(RestartUnhealthy { after_ms: Some(after_ms?), cuts_calls })
+        }
+        Value::Text(_) | Value::Empty | Value::List(_) => {
+            let after_ms = Some(place.duration_ms(problems)?);
+            Some(RestartUnhealthy { after_ms, cuts_calls: false })
+        }
+    }
 }
 
 fn read_metrics(place: &Place<'_>, problems: &mut Problems) -> Option<(String, String)> {

@@ -182,6 +182,23 @@ fn only_a_check_of_a_port_has_an_address() {
     );
 }
 
+#[test]
+fn when_an_unhealthy_component_is_restarted_is_read_in_every_form() {
+    let read = |text: &str| {
+        let catalog = Catalog::parse(&with_component(&format!("    {text}\n"))).unwrap();
+        let found = &catalog.components[&"web".parse().unwrap()].restart_unhealthy;
+        (found.after_ms, found.cuts_calls)
+    };
+    assert_eq!(read("after: []"), (Some(300_000), false));
+    assert_eq!(read("restart_unhealthy: 90s"), (Some(90_000), false));
+    assert_eq!(read("restart_unhealthy: never"), (None, false));
+    assert_eq!(read("restart_unhealthy: {after: 10m, cut_calls: true}"), (Some(600_000), true));
+    for wrong in ["0s", "soon", "[5m]", "{cut_calls: true}"] {
+        let text = with_component(&format!("    restart_unhealthy: {wrong}\n"));
+        assert!(refused(&text).contains("components.web.restart_unhealthy"), "{wrong}");
+    }
+}
+
 fn container_of(text: &str) -> ContainerTemplate {
     let catalog = Catalog::parse(text).unwrap();
     let component = &catalog.components[&"web".parse().unwrap()];

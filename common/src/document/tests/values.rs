@@ -212,6 +212,11 @@ pub(super) fn status_minimal() -> Status {
         active: None,
         drift: None,
         supervisor: None,
+        printed: Vec::new(),
+        ends: Vec::new(),
+        last_exit: None,
+        has_answered: false,
+        unhealthy_restarts: None,
     }
 }
 
@@ -322,7 +327,10 @@ pub(super) fn updates() -> SavedUpdates {
     let backoff = Backoff { message: "no room".to_owned(), failures: 3, retry_at: at(9) };
     let update = |component: &str, last_good: LastGood, stage: Stage, backoff: Option<Backoff>| {
         let desired_hash = hash("desired");
-        (component.parse().unwrap(), InstanceUpdate { desired_hash, last_good, stage, backoff })
+        (
+            component.parse().unwrap(),
+            InstanceUpdate { desired_hash, last_good, stage, backoff, revival: None },
+        )
     };
     let previous = || LastGood::Previous(hash("previous"));
     let failed = LastGood::PreviousFailed(hash("previous"));

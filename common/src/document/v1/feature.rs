@@ -139,6 +139,8 @@ impl Instance {
             active,
             timing: Timing { start_timeout_ms: _, stop_grace_ms: _ },
             metrics: _,
+            // An agent that does not know it restarts nothing.
+            restart_unhealthy: _,
         } = self;
         let of_workload = match &**workload {
             Workload::Container(container) => of_container(container),

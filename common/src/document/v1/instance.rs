@@ -39,6 +39,9 @@ pub struct Instance {
     #[serde(default, skip_serializing_if = "is_default")]
     pub active: Option<ActiveProbe>,
     pub timing: Timing,
+    /// When it is restarted because it stays unhealthy.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub restart_unhealthy: RestartUnhealthy,
     #[serde(default, skip_serializing_if = "is_default")]
     pub metrics: Option<MetricsEndpoint>,
 }
@@ -199,6 +202,23 @@ pub struct Timing {
     pub start_timeout_ms: u64,
     /// The time from the stop signal to the kill.
     pub stop_grace_ms: u64,
+}
+
+/// When an instance that stays unhealthy is restarted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartUnhealthy {
+    /// The time for which it must have been unhealthy; absent if it is never restarted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub after_ms: Option<u64>,
+    /// Whether it is restarted also while calls are up or cannot be counted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cuts_calls: bool,
+}
+
+impl Default for RestartUnhealthy {
+    fn default() -> Self {
+        Self { after_ms: Some(300_000), cuts_calls: false }
+    }
 }
 
 /// Where Prometheus finds the metrics of an instance.

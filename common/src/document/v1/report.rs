@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::status::{Drift, Health};
+use crate::document::status::{Drift, Health, LastExit};
 use crate::document::{Document, is_default};
 use crate::id::{ComponentName, ContentHash, Digest, Generation, RevisionNumber, Version};
 use crate::time::Timestamp;
@@ -71,6 +71,9 @@ pub struct InstanceReport {
     /// The last change that was made on the host by hand.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drift: Option<Drift>,
+    /// How the program ended last, if that was of late.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub last_exit: Option<LastExit>,
 }
 
 /// The phase of an instance.
@@ -103,6 +106,8 @@ pub enum Phase {
     Ready,
     /// The desired version is committed, but its probe fails.
     Unhealthy,
+    /// The desired version is committed, and its program ends again and again.
+    CrashLooping,
     /// The unit was stopped on the host by hand and is left stopped.
     StoppedByHand {
         since: Timestamp,
@@ -172,6 +177,7 @@ impl InstanceReport {
             calls_cut: None,
             failure: None,
             drift: None,
+            last_exit: None,
         }
     }
 }
@@ -192,7 +198,9 @@ impl Phase {
     /// Returns true if the agent only watches the instance.
     #[must_use]
     pub fn is_idle(self) -> bool {
-        self.is_converged() || self.has_given_up() || self == Phase::Unhealthy
+        self.is_converged()
+            || self.has_given_up()
+            || matches!(self, Phase::Unhealthy | Phase::CrashLooping)
     }
 
     /// Returns the name of the phase for people.
@@ -207,6 +215,7 @@ impl Phase {
             Phase::Soaking { .. } => "soaking",
             Phase::Ready => "ready",
             Phase::Unhealthy => "unhealthy",
+            Phase::CrashLooping => "crash-looping",
             Phase::StoppedByHand { .. } => "stopped-by-hand",
             Phase::RolledBack => "rolled-back",
             Phase::Failed => "failed",

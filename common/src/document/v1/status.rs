@@ -40,6 +40,42 @@ pub struct Status {
     /// The program that supervises; absent if it is older than this field.
     #[serde(default, skip_serializing_if = "is_default")]
     pub supervisor: Option<SupervisorRelease>,
+    /// The last lines that the program printed, oldest first, while its start is waited for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub printed: Vec<String>,
+    /// When the program ended by itself of late since its version proved good, oldest first.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ends: Vec<Timestamp>,
+    /// How it ended last.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub last_exit: Option<LastExit>,
+    /// Whether this probe ever had a good answer; one that never had may itself be wrong.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub has_answered: bool,
+    /// The restarts because it stayed unhealthy; absent if there were none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unhealthy_restarts: Option<UnhealthyRestarts>,
+}
+
+/// How a program ended, with what it printed before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastExit {
+    pub at: Timestamp,
+    /// Absent if the container does not exist any more.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub exit_code: Option<i64>,
+    /// The last lines of that life, oldest first.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub log_tail: Vec<String>,
+}
+
+/// The restarts of a program because it stayed unhealthy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnhealthyRestarts {
+    /// How many there were in a row.
+    pub times: u32,
+    /// The time of the last one.
+    pub last: Timestamp,
 }
 
 /// The release of a supervisor, which keeps its program in memory when the agent's

@@ -123,6 +123,10 @@ pub struct InstanceUpdate {
     /// The error that keeps the next step from being done.
     #[serde(default, skip_serializing_if = "is_default")]
     pub backoff: Option<Backoff>,
+    /// The last start of the version in use that was needed beside the change, and when the
+    /// next may come.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub revival: Option<Backoff>,
 }
 
 /// The workload that an update rolls back to. An update that supersedes another one

@@ -32,7 +32,10 @@ impl HostModel {
         let end = match behaviour {
             Behaviour::ExitsAtOnce { code, .. } => Some((EXIT, code)),
             Behaviour::DiesAfter { after_ms } => Some((Duration::from_millis(after_ms), 1)),
-            Behaviour::Good | Behaviour::Hangs | Behaviour::UnhealthyAfter { .. } => None,
+            Behaviour::Good
+            | Behaviour::Hangs
+            | Behaviour::AnswersAfter { .. }
+            | Behaviour::UnhealthyAfter { .. } => None,
         };
         if let Some((pause, code)) = end {
             self.later(pause, move |host| host.end_started(&id, start, code));
@@ -64,6 +67,7 @@ impl HostModel {
         let Some(age) = container.started.map(|started| started.elapsed()) else { return false };
         match container.behaviour {
             Behaviour::Good | Behaviour::DiesAfter { .. } => age >= ANSWER,
+            Behaviour::AnswersAfter { after_ms } => age >= Duration::from_millis(after_ms),
             Behaviour::UnhealthyAfter { after_ms } => {
                 age >= ANSWER && age < Duration::from_millis(after_ms)
             }
@@ -100,6 +104,26 @@ impl HostModel {
     pub fn end_by_itself(&self, id: &str, code: i64) {
         if let Some(container) = self.running(id) {
             self.end_started(&container.id, container.starts, code);
+        }
+    }
+
+    /// Ends the program of a container while the engine's disk is full: its list goes on showing
+    /// the container as running until it is started again, and its history has no event of the end.
+    pub fn end_on_full_disk(&self, id: &str, code: i64) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        state.engine.stale.insert(id.to_owned());
+        if let Ok(container) = state.engine.find(id) {
+            container.end(code, now_ms);
+        }
+        drop(state);
+        self.notify(Daemon::Engine);
+    }
+
+    /// Writes a line to the log of a container, as its program would.
+    pub fn print(&self, id: &str, line: &str) {
+        if let Ok(container) = self.state().engine.find(id) {
+            container.log.push(line.to_owned());
         }
     }
 

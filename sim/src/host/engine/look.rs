@@ -1,6 +1,6 @@
 //! The state of the engine as tests read it, without a call.
 
-use super::{Container, Event};
+use super::{Container, ContainerState, Engine, Event};
 use crate::HostModel;
 
 impl HostModel {
@@ -21,5 +21,23 @@ impl HostModel {
     #[must_use]
     pub fn volumes(&self) -> Vec<String> {
         self.state().engine.volumes.iter().cloned().collect()
+    }
+}
+
+impl Engine {
+    /// Returns the containers as the list shows them, which for some is a state of the past.
+    pub(super) fn listed(&self) -> Vec<Container> {
+        let shown = |container: &Container| match container.state {
+            ContainerState::Exited { at_ms, .. } if self.stale.contains(&container.id) => {
+                Container {
+                    state: ContainerState::Running { since_ms: at_ms },
+                    ..container.clone()
+                }
+            }
+            ContainerState::Exited { .. }
+            | ContainerState::Created
+            | ContainerState::Running { .. } => container.clone(),
+        };
+        self.containers.iter().map(shown).collect()
     }
 }

@@ -57,9 +57,15 @@ impl HostModel {
     pub(super) fn finish_job(&self, name: &str) {
         let mut state = self.state();
         let ends = state.units.ends.clone();
-        let job = state.units.units.get_mut(name).and_then(|unit| unit.job.take());
+        let done = state.units.done.clone();
+        let unit = state.units.units.get_mut(name);
+        let ended = unit.and_then(|unit| Some((unit.job.take()?, unit.state.active)));
         drop(state);
-        if let Some(job) = job {
+        if let Some((job, active)) = ended {
+            if job.kind == Kind::Stop || active == ActiveState::Active {
+                // Nobody has to be listening for it.
+                let _heard = done.send(name.to_owned()).is_ok();
+            }
             // Nobody has to be listening for its end.
             let _heard = ends.send(job.id).is_ok();
         }

@@ -119,6 +119,39 @@ pub enum ManualStop {
     Masked,
 }
 
+/// When a program that stays unhealthy is restarted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartOfUnhealthy {
+    /// It is restarted once it has been unhealthy for so long, which grows with each restart.
+    After { pause: Span, times: u32 },
+    /// It is not restarted, because this probe never had a good answer.
+    NeverAnswered,
+    /// It would be restarted, and calls are up or cannot be counted.
+    CallsUp,
+}
+
+impl Display for RestartOfUnhealthy {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::After { pause, times } => {
+                write!(f, "it is restarted once it has been unhealthy for {pause}")?;
+                match times {
+                    0 => Ok(()),
+                    times => write!(f, ", {} so far", counted(u64::from(*times), "restarts")),
+                }
+            }
+            Self::NeverAnswered => f.write_str(
+                "it is not restarted, because this probe never had a good answer and may itself \
+                 be wrong",
+            ),
+            Self::CallsUp => f.write_str(
+                "it is not restarted while calls are up or cannot be counted; to cut them, run \
+                 systemctl restart for its unit on the host",
+            ),
+        }
+    }
+}
+
 /// Why a unit that should be active is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InactiveUnit {
@@ -134,6 +167,10 @@ pub enum InactiveUnit {
     /// It has failed, for the reason that systemd gives.
     Failed {
         result: String,
+    },
+    /// systemd gave up restarting its supervisor, and its container runs on.
+    SupervisorKeepsEnding {
+        times: u32,
     },
     /// systemd gave up restarting it.
     KeepsEnding {
@@ -232,6 +269,10 @@ impl Display for InactiveUnit {
                 write!(f, "started again by systemd, {times} so far")
             }
             Self::Failed { result } => write!(f, "its unit has failed: {result}"),
+            Self::SupervisorKeepsEnding { times } => write!(
+                f,
+                "its supervisor ended {times} times in a row; the container runs on without it"
+            ),
             Self::KeepsEnding { times, last } => write!(f, "ended {times} times in a row: {last}"),
         }
     }

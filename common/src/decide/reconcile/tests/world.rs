@@ -138,6 +138,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
         },
         active: None,
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
+        restart_unhealthy: Default::default(),
         metrics: None,
     }
 }
@@ -304,6 +305,11 @@ impl World {
             active: None,
             drift: None,
             supervisor: self.supervisor.clone(),
+            printed: Vec::new(),
+            ends: Vec::new(),
+            last_exit: None,
+            has_answered: false,
+            unhealthy_restarts: None,
         }
     }
 
@@ -474,6 +480,7 @@ impl World {
             | Step::Soak
             | Step::Commit { .. }
             | Step::RewriteConfig
+            | Step::StopContainer
             | Step::Promote => host.towards(step, &desired.expect("a step has a desired_hash")),
         };
         self.now = host.now;
@@ -597,6 +604,7 @@ impl Effects<'_> {
             | Step::RevertDocument { .. }
             | Step::RollBack { .. }
             | Step::ReplaceSupervisor
+            | Step::StopContainer
             | Step::Fail { .. } => {}
         }
         Outcome::Done

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{ActiveProbe, Instance, InstanceDocument, Probe, Timing};
+use super::{ActiveProbe, Instance, InstanceDocument, Probe, RestartUnhealthy, Timing};
 use crate::document::{ReadError, version_of};
 use crate::id::{ComponentName, ContainerName, ContentHash, TenantId, UnitName, Version};
 
@@ -20,6 +20,7 @@ pub struct HeldInstance {
     pub probe: Probe,
     pub active: Option<ActiveProbe>,
     pub timing: Timing,
+    pub restart_unhealthy: RestartUnhealthy,
     text: String,
 }
 
@@ -44,6 +45,8 @@ struct Fields {
     #[serde(default)]
     active: Option<ActiveProbe>,
     timing: Timing,
+    #[serde(default)]
+    restart_unhealthy: RestartUnhealthy,
 }
 
 impl HeldInstance {
@@ -54,10 +57,21 @@ impl HeldInstance {
     pub fn read(text: &str) -> Result<Self, ReadError> {
         version_of::<Instance>(text)?;
         let fields = serde_json::from_str(text).map_err(ReadError::malformed::<Instance>)?;
-        let Fields { tenant, component, unit, workload, probe, active, timing } = fields;
+        let Fields { tenant, component, unit, workload, probe, active, .. } = fields;
+        let (timing, restart_unhealthy) = (fields.timing, fields.restart_unhealthy);
         // As in the whole document, blanks around it are none of its bytes.
         let text = text.trim().to_owned();
-        Ok(Self { tenant, component, unit, workload, probe, active, timing, text })
+        Ok(Self {
+            tenant,
+            component,
+            unit,
+            workload,
+            probe,
+            active,
+            timing,
+            restart_unhealthy,
+            text,
+        })
     }
 
     /// Returns the bytes of the document, which are UTF-8.

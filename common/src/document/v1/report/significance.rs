@@ -45,6 +45,7 @@ fn of_instance(before: &InstanceReport, after: &InstanceReport) -> Significance 
         calls_cut,
         failure,
         drift,
+        last_exit,
     } = before;
     let is_same_for_tasks = without_progress(*phase) == without_progress(after.phase)
         && *version == after.version
@@ -60,6 +61,7 @@ fn of_instance(before: &InstanceReport, after: &InstanceReport) -> Significance 
     let is_reason_noise = matches!(phase, Phase::Ready | Phase::Soaking { .. });
     let is_same_for_people = *phase == after.phase
         && *active == after.active
+        && *last_exit == after.last_exit
         && (is_reason_noise || *reason == after.reason);
     match (is_same_for_tasks, is_same_for_people) {
         (false, _) => Significance::Actionable,
@@ -79,6 +81,7 @@ fn without_progress(phase: Phase) -> Phase {
         | Phase::Soaking { .. }
         | Phase::Ready
         | Phase::Unhealthy
+        | Phase::CrashLooping
         | Phase::StoppedByHand { .. }
         | Phase::RolledBack
         | Phase::Failed

@@ -76,6 +76,7 @@ fn instance() -> impl Strategy<Value = InstanceReport> {
             calls_cut,
             failure,
             drift,
+            last_exit: None,
         }
     })
 }

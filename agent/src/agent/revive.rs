@@ -1,0 +1,49 @@
+//! Starts the version in use beside a change that cannot go on.
+
+use oml_common::decide::step::Step;
+use oml_common::decide::update::{self, Doing, Outcome};
+use oml_common::id::ComponentName;
+use oml_daemon::failpoint;
+use tokio::sync::watch;
+use tracing::info;
+
+use super::pass::log_outcome;
+use super::{Agent, Running};
+use crate::execute::Work;
+use crate::runtime::PullProgress;
+
+impl Agent {
+    pub(super) fn begin_beside(&mut self, component: &ComponentName, step: Step, reason: &str) {
+        info!(%component, step = step.as_str(), reason, "starting the version in use");
+        let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
+        let work = Work {
+            component: component.clone(),
+            desired,
+            desired_hash: desired_hash.clone(),
+            step: step.clone(),
+        };
+        let host = self.host.clone();
+        let (sender, progress) = watch::channel(PullProgress::default());
+        let performed = async move {
+            let outcome = host.perform(&work, &sender).await;
+            (work, outcome)
+        };
+        let task = self.steps.spawn(failpoint::carry(component.as_str(), performed));
+        let (id, component) = (task.id(), component.clone());
+        self.state.reviving.insert(component.clone(), None);
+        let beside = Some(step);
+        self.state.running.insert(id, Running { component, desired_hash, progress, task, beside });
+    }
+
+    pub(super) fn finish_beside(&mut self, work: &Work, outcome: Outcome) {
+        let Work { component, desired_hash, step, .. } = work;
+        log_outcome(component, step, &outcome);
+        let now = self.host.clock.now();
+        let doing = Doing { component, desired_hash, step };
+        update::finish_beside(&mut self.state.updates, doing, outcome, now);
+        self.state.unsaved = true;
+        self.save();
+        let number = self.ask_again();
+        self.state.reviving.insert(component.clone(), Some(number));
+    }
+}

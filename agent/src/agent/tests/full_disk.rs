@@ -1,0 +1,40 @@
+//! A full disk makes the engine's list lie: it shows a program as running that has ended.
+
+use oml_common::document::report::Phase;
+use oml_sim::{Daemon, Verb};
+
+use super::bench::{Bench, name};
+
+/// The disk is full, and the engine starts nothing until there is room.
+fn fill(bench: &Bench) {
+    for _try in 0..20 {
+        bench.host.refuse_once(Daemon::Engine, Verb::Start, true);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_ends_while_the_disk_is_full_is_back_within_a_minute_of_having_room() {
+    let bench = Bench::settled().await;
+    let before = bench.host.running(&name("asterisk")).unwrap();
+    fill(&bench);
+    bench.host.host.end_on_full_disk(&before.id, 1);
+    bench.pass_time(20).await;
+    assert!(bench.host.running(&name("asterisk")).is_none());
+    bench.pass_time(60).await;
+    let report = bench.until(|report| report.phase == Phase::Ready).await;
+    assert!(bench.host.running(&name("asterisk")).is_some());
+    let found = report.drift.map(|drift| drift.found).unwrap_or_default();
+    assert!(!found.contains("docker was away"), "{found}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_list_shows_as_running_and_has_ended_is_not_adopted() {
+    let bench = Bench::settled().await;
+    let before = bench.host.running(&name("asterisk")).unwrap();
+    // Nobody watches it when it ends.
+    bench.host.host.kill_main_process("asterisk.service");
+    bench.host.host.end_on_full_disk(&before.id, 1);
+    bench.pass_time(30).await;
+    bench.until_ready("1").await;
+    assert!(bench.host.running(&name("asterisk")).is_some());
+}

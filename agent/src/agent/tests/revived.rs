@@ -1,0 +1,93 @@
+//! What runs is kept alive whatever happens to the change of it.
+
+use oml_common::document::report::{InstanceReport, Phase};
+use oml_common::id::Version;
+use oml_sim::{Behaviour, Daemon, Verb};
+
+use super::EXITS;
+use super::bench::{Bench, name};
+
+fn version(text: &str) -> Option<Version> {
+    Some(text.parse().unwrap())
+}
+
+/// Version 1 ends for good and would answer after that; it must come back while the change waits.
+async fn ends_and_comes_back(bench: &Bench) -> InstanceReport {
+    bench.fail_for_good().await;
+    let told = bench.until(|report| report.reason.contains("times in a row")).await;
+    bench.pass_time(90).await;
+    let report = bench.until(|report| report.version == version("1")).await;
+    assert!(bench.host.running(&name("asterisk")).is_some(), "{report:?}");
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_version_in_use_is_started_again_while_the_next_one_cannot_be_pulled() {
+    let mut bench = Bench::settled().await;
+    bench.refuse("2", "toomanyrequests");
+    bench.desire(&["2"]);
+    bench.until(|report| report.phase == Phase::Blocked).await;
+    let told = ends_and_comes_back(&bench).await;
+    for word in ["toomanyrequests", "the version in use, 1,", "ended 31 times in a row"] {
+        assert!(told.reason.contains(word), "{}", told.reason);
+    }
+    bench.offer("2", Behaviour::Good);
+    bench.until_ready("2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_version_in_use_is_started_again_beside_a_pull_that_takes_long() {
+    let mut bench = Bench::settled().await;
+    bench.upgrade_held("2", Behaviour::Good, Daemon::Engine, Verb::Pull).await;
+    let told = ends_and_comes_back(&bench).await;
+    assert!(told.reason.starts_with("pulling the image; meanwhile"), "{}", told.reason);
+    bench.host.host.release(Daemon::Engine, Verb::Pull);
+    let report = bench.until_ready("2").await;
+    assert_eq!(report.failure, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_version_in_use_is_started_again_while_the_next_one_cannot_be_created() {
+    let mut bench = Bench::settled().await;
+    for _try in 0..200 {
+        bench.host.refuse_once(Daemon::Engine, Verb::Create, true);
+    }
+    bench.upgrade("2", Behaviour::Good);
+    bench.until(|report| report.phase == Phase::Blocked).await;
+    ends_and_comes_back(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_version_in_use_is_started_again_at_most_once_a_minute_while_it_keeps_ending() {
+    let mut bench = Bench::settled().await;
+    bench.refuse("2", "toomanyrequests");
+    bench.desire(&["2"]);
+    bench.until(|report| report.phase == Phase::Blocked).await;
+    bench.fail_for_good().await;
+    bench.offer("1", EXITS);
+    let before = bench.host.count(Daemon::Systemd, Verb::Start);
+    bench.pass_time(1_800).await;
+    let starts = bench.host.count(Daemon::Systemd, Verb::Start) - before;
+    assert!((10..=30).contains(&starts), "{starts} starts in half an hour");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_version_in_use_is_started_again_after_a_rollback() {
+    let bench = Bench::upgrading("bad", EXITS).await;
+    bench.until_returned("1").await;
+    bench.fail_for_good().await;
+    bench.until(|report| report.version == version("1") && report.started_at.is_some()).await;
+    let report = bench.until(|report| report.phase == Phase::RolledBack).await;
+    assert!(report.reason.contains("ended with exit code 3"), "{}", report.reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_version_in_use_stays_stopped_by_hand_while_the_next_one_cannot_be_pulled() {
+    let mut bench = Bench::settled().await;
+    bench.refuse("2", "toomanyrequests");
+    bench.desire(&["2"]);
+    bench.until(|report| report.phase == Phase::Blocked).await;
+    bench.host.systemctl("stop", "asterisk.service").await;
+    bench.pass_time(600).await;
+    assert!(bench.host.running(&name("asterisk")).is_none());
+}

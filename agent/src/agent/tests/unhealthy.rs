@@ -1,0 +1,122 @@
+//! What proved good may take its time, and what ends again and again or stays unhealthy is told.
+
+use oml_common::document::assignment::OnDeadline;
+use oml_common::document::report::Phase;
+use oml_sim::{Behaviour, Daemon, Verb};
+
+use super::bench::{Bench, name};
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_proved_good_may_take_its_time_to_start() {
+    let bench = Bench::settled().await;
+    bench.offer("1", Behaviour::AnswersAfter { after_ms: 900_000 });
+    bench.end_by_itself(1);
+    let told = bench.until(|report| report.reason.contains("connection refused")).await;
+    assert_eq!(told.phase, Phase::Starting);
+    let running = bench.host.running(&name("asterisk")).unwrap();
+    bench.pass_time(600).await;
+    let still = bench.host.running(&name("asterisk")).unwrap();
+    assert_eq!((still.id, still.starts), (running.id, running.starts), "it was stopped by us");
+    let report = bench.until_ready("1").await;
+    assert_eq!(report.restarts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_proved_good_and_never_answers_is_stopped_after_an_hour() {
+    let bench = Bench::settled().await;
+    bench.offer("1", Behaviour::Hangs);
+    bench.end_by_itself(1);
+    bench.until(|report| report.reason.contains("connection refused")).await;
+    let starts = bench.host.running(&name("asterisk")).unwrap().starts;
+    bench.pass_time(3_700).await;
+    assert_eq!(bench.host.running(&name("asterisk")).unwrap().starts, starts + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_program_prints_is_shown_while_its_start_is_waited_for() {
+    let mut bench = Bench::settled().await;
+    bench.upgrade("2", Behaviour::Hangs);
+    bench.until(|report| report.reason.contains("connection refused")).await;
+    let running = bench.host.running(&name("asterisk")).unwrap();
+    for number in 0..30 {
+        bench.host.host.print(&running.id, &format!("replaying segment {number}"));
+    }
+    let told = bench.until(|report| report.reason.contains("replaying segment 29")).await;
+    assert_eq!(told.phase, Phase::Starting);
+    assert!(!told.reason.contains("segment 20"), "bounded: {}", told.reason);
+    bench.until_returned("1").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_dies_every_17_seconds_is_crash_looping_until_it_runs_for_five_minutes() {
+    let bench = Bench::settled().await;
+    bench.offer("1", Behaviour::DiesAfter { after_ms: 17_000 });
+    bench.end_by_itself(1);
+    let told = bench.until(|report| report.phase == Phase::CrashLooping).await;
+    let exit = told.last_exit.unwrap();
+    assert_eq!(exit.exit_code, Some(1));
+    assert!(told.reason.contains("last with exit code 1"), "{}", told.reason);
+    for _second in 0..120 {
+        bench.pass_time(1).await;
+        let report = bench.until(|_| true).await;
+        assert_eq!(report.phase, Phase::CrashLooping, "{}", report.reason);
+        assert!(report.restarts > 1);
+    }
+    bench.offer("1", Behaviour::Good);
+    let report = bench.until(|report| report.phase == Phase::Ready).await;
+    assert_eq!(report.last_exit, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_end_is_no_crash_loop() {
+    let bench = Bench::settled().await;
+    bench.end_by_itself(1);
+    bench.until(|report| report.restarts == 1).await;
+    let report = bench.until(|report| report.phase == Phase::Ready).await;
+    assert!(report.reason.contains("answers"), "{}", report.reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_kills_on_the_host_is_in_no_crash_loop() {
+    let bench = Bench::settled().await;
+    for _kill in 0..5 {
+        let running = bench.host.running(&name("asterisk")).unwrap();
+        bench.host.host.kill_by_hand(&running.id);
+        bench.until(|report| report.phase != Phase::Ready).await;
+        bench.until(|report| report.phase == Phase::Ready).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_stays_unhealthy_is_restarted_ever_more_rarely() {
+    let bench = Bench::settled().await;
+    bench.offer("1", Behaviour::UnhealthyAfter { after_ms: 60_000 });
+    bench.end_by_itself(1);
+    let told = bench.until(|report| report.reason.contains("has been unhealthy for 5m")).await;
+    assert_eq!(told.phase, Phase::Unhealthy);
+    let starts = || bench.host.running(&name("asterisk")).map(|found| found.starts);
+    let first = starts();
+    bench.pass_time(240).await;
+    assert_eq!(starts(), first);
+    let told = bench.until(|report| report.reason.contains("unhealthy for 10m")).await;
+    assert!(told.reason.contains("1 restart"), "{}", told.reason);
+    let after = bench.host.count(Daemon::Engine, Verb::Start);
+    bench.pass_time(7_200).await;
+    let more = bench.host.count(Daemon::Engine, Verb::Start) - after;
+    assert!((2..=5).contains(&more), "{more} restarts in two hours");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_with_calls_is_not_restarted_because_it_is_unhealthy() {
+    let mut bench = Bench::with_calls(3).await;
+    bench.offer("1", Behaviour::UnhealthyAfter { after_ms: 60_000 });
+    bench.desire_counted("1", OnDeadline::Wait);
+    bench.end_by_itself(1);
+    bench.until(|report| report.reason.contains("not restarted while calls are up")).await;
+    let starts = bench.host.running(&name("asterisk")).unwrap().starts;
+    bench.pass_time(3_600).await;
+    assert_eq!(bench.host.running(&name("asterisk")).unwrap().starts, starts);
+    bench.set_calls(0);
+    bench.pass_time(60).await;
+    assert_ne!(bench.host.running(&name("asterisk")).map(|found| found.starts), Some(starts));
+}

@@ -1,0 +1,66 @@
+use super::*;
+use crate::document::status::Health;
+use crate::id::ContentHash;
+
+fn status() -> Status {
+    Status {
+        hash: ContentHash::of(b"1"),
+        container: "id".to_owned(),
+        health: Health::Healthy,
+        probe: None,
+        checked_at: Timestamp(0),
+        since: Timestamp(0),
+        detail: String::new(),
+        failures: 0,
+        active: None,
+        drift: None,
+        supervisor: None,
+        printed: Vec::new(),
+        ends: Vec::new(),
+        last_exit: None,
+        has_answered: false,
+        unhealthy_restarts: None,
+    }
+}
+
+/// A program that ended at these seconds.
+fn ended(seconds: &[u64]) -> Status {
+    Status { ends: seconds.iter().map(|s| Timestamp(s * 1_000)).collect(), ..status() }
+}
+
+fn times(status: &Status, now_s: u64) -> Option<usize> {
+    find(status, Timestamp(now_s * 1_000)).map(|found| found.times)
+}
+
+#[test]
+fn three_ends_within_ten_minutes_are_a_crash_loop_also_while_it_answers() {
+    assert_eq!(times(&ended(&[]), 40), None);
+    assert_eq!(times(&ended(&[17, 34]), 40), None);
+    assert_eq!(times(&ended(&[17, 34, 51]), 52), Some(3));
+    assert_eq!(times(&ended(&[100, 390, 680]), 700), Some(3));
+    assert_eq!(times(&ended(&[100, 500, 1_101]), 1_110), None, "too far apart");
+    assert_eq!(times(&ended(&[86_400, 172_800, 259_200]), 259_201), None, "one a day");
+}
+
+#[test]
+fn a_program_that_runs_for_five_minutes_is_out_of_its_crash_loop() {
+    let looping = ended(&[17, 34, 51]);
+    assert_eq!(times(&looping, 350), Some(3));
+    assert_eq!(times(&looping, 351), None);
+    let over_at = find(&looping, Timestamp(60_000)).unwrap().over_at;
+    assert_eq!(over_at, Timestamp(351_000));
+}
+
+#[test]
+fn ends_before_the_clock_was_set_back_do_not_count() {
+    assert_eq!(times(&ended(&[3_600, 3_617, 3_634]), 60), None);
+}
+
+#[test]
+fn only_the_latest_ends_are_kept() {
+    let mut ends = Vec::new();
+    for second in 0..100 {
+        note_end(&mut ends, Timestamp(second * 1_000));
+    }
+    assert_eq!((ends.len(), ends.last()), (ENDS_MAX, Some(&Timestamp(99_000))));
+}

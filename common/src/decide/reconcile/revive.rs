@@ -1,0 +1,87 @@
+//! Keeps the version in use running while the change to the next one cannot go on.
+//!
+//! A change may wait for long before its switch: for an image, for room, for a dependency. If
+//! the version in use ends for good in that time, it is started again beside the change.
+
+use crate::decide::observed::{ActiveState, ObservedDocument, ObservedUnit};
+use crate::decide::step::Step;
+use crate::document::update::{LastGood, Stage};
+use crate::time::Timestamp;
+
+use super::case::{Case, Decision, is_active};
+use super::maintain::{paused_until, trouble};
+use super::reason::Reason;
+use super::rollback;
+
+/// Adds to the decision about a change what keeps the version in use running, and says so.
+pub(super) fn keep_alive(case: Case<'_>, decision: Decision) -> Decision {
+    let Some((document, unit)) = in_use(case).filter(|_| may_wait(case, &decision)) else {
+        return decision;
+    };
+    if is_active(unit) {
+        return decision;
+    }
+    let version = case.seen.container(&document.workload).map(|found| found.version.clone());
+    let reason = Reason::Beside {
+        change: Box::new(decision.reason.clone()),
+        version,
+        trouble: trouble(case, unit),
+    };
+    let decision = Decision { reason, ..decision };
+    if let Some(last_good) = rollback::fallen_back(case).filter(|hash| !case.works_by(hash)) {
+        let step = Step::RollBack { previous: last_good.clone(), runs: false };
+        return start(case, unit, step, decision);
+    }
+    let is_good = match case.update.map(|update| &update.last_good) {
+        Some(LastGood::Previous(hash) | LastGood::PreviousFailed(hash)) => case.works_by(hash),
+        Some(LastGood::None) => false,
+        Some(LastGood::Current) | None => true,
+    };
+    let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
+    if rests && is_good { start(case, unit, Step::Start, decision) } else { decision }
+}
+
+fn start(case: Case<'_>, unit: &ObservedUnit, step: Step, decision: Decision) -> Decision {
+    let now = case.input.now;
+    let tried = case.update.and_then(|update| update.revival.as_ref());
+    let tried = tried.map(|revival| revival.retry_at).filter(|at| *at > now);
+    match paused_until(unit, now).max(tried) {
+        Some(again_at) => {
+            let wake_at = decision.wake_at.map_or(again_at, |at: Timestamp| at.min(again_at));
+            decision.until(wake_at)
+        }
+        None => Decision { beside: Some(step), ..decision },
+    }
+}
+
+/// Returns the document and the unit of the version in use, if the unit is ours and nobody
+/// stopped it, and if its container exists or it needs none.
+fn in_use(case: Case<'_>) -> Option<(&ObservedDocument, &ObservedUnit)> {
+    let seen = case.seen;
+    let document = seen.document.as_ref()?;
+    let unit = seen.unit.as_ref()?;
+    let is_ours = unit.hash.is_some() && !unit.masked && !unit.stopped_by_hand;
+    let is_there = seen.containers.is_empty() || seen.container(&document.workload).is_some();
+    let holds = seen.running().is_none_or(|running| running.hash == document.workload);
+    (is_ours && is_there && holds).then_some((document, unit))
+}
+
+/// Returns true if the change has stopped nothing yet and does nothing now, so that it may take
+/// long. A pull is the only step that does.
+fn may_wait(case: Case<'_>, decision: &Decision) -> bool {
+    let is_before_switch = match case.update.map(|update| &update.stage) {
+        Some(Stage::Preparing | Stage::Draining { .. } | Stage::Committed { .. }) | None => true,
+        Some(
+            Stage::Switching { .. }
+            | Stage::Soaking { .. }
+            | Stage::Failed { .. }
+            | Stage::RolledBack { .. },
+        ) => false,
+    };
+    let busy = case.input.busy.get(&case.desired.instance.component).map(|busy| &busy.step);
+    let waits = match busy.or(decision.step.as_ref()) {
+        Some(step) => *step == Step::Pull,
+        None => true,
+    };
+    is_before_switch && waits && !case.works_by_desired()
+}
