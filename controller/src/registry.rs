@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, StatusCode, Uri};
-use oml_common::id::{ContentHash, Digest, Repository, Version};
+use oml_common::id::{ContentHash, DOCKER_HUB, Digest, Repository, Version};
 use oml_daemon::env::Clock;
 use tokio::time::timeout;
 
@@ -109,7 +109,7 @@ impl std::fmt::Debug for SimulatedRegistries {
 }
 
 impl Registries {
-    /// Takes the configured access by the registry's address (`host` or `host:port`).
+    /// Takes the configured access by the registry's key ([`oml_common::id::registry_key`]).
     /// Every other registry is reached over HTTPS without a login. Certificates are judged by
     /// `clock`.
     #[must_use]
@@ -142,9 +142,10 @@ impl Registries {
         if let Some(simulated) = &self.simulated {
             return simulated.0(repository, version);
         }
-        let (registry, name) = split(repository);
-        let access = self.access.get(registry).cloned().unwrap_or_default();
-        let lookup = TagLookup { http: &self.http, registry, name: &name, version, access };
+        let (registry, name) = (repository.registry(), repository.name());
+        let access = self.access.get(&registry).cloned().unwrap_or_default();
+        let lookup =
+            TagLookup { http: &self.http, registry: &registry, name: &name, version, access };
         let asked = timeout(RESOLVE_TIMEOUT, lookup.resolve()).await;
         asked.unwrap_or_else(|_elapsed| {
             Err(lookup.unavailable(&format!("no response within {} s", RESOLVE_TIMEOUT.as_secs())))
@@ -152,19 +153,11 @@ impl Registries {
     }
 }
 
-/// Splits a repository into the registry's address and the image's name in it, as
-/// Docker does: the first part is an address if it cannot be part of a name.
-fn split(repository: &Repository) -> (&str, String) {
-    let text = repository.as_str();
-    let is_address = |part: &str| part.contains(['.', ':']) || part == "localhost";
-    match text.split_once('/') {
-        Some((first, name)) if is_address(first) => (first, name.to_owned()),
-        Some(_) => (DOCKER_HUB, text.to_owned()),
-        None => (DOCKER_HUB, format!("library/{text}")),
-    }
+/// Returns the address under which a registry answers. Docker Hub is named after a host that
+/// serves no images.
+fn address(registry: &str) -> &str {
+    if registry == DOCKER_HUB { "registry-1.docker.io" } else { registry }
 }
-
-const DOCKER_HUB: &str = "registry-1.docker.io";
 
 /// The lookup of one tag at one registry.
 #[derive(Debug)]
@@ -179,8 +172,8 @@ struct TagLookup<'a> {
 impl TagLookup<'_> {
     async fn resolve(&self) -> Result<Digest, RegistryError> {
         let scheme = if self.access.plain_http { "http" } else { "https" };
-        let (registry, name, version) = (self.registry, self.name, self.version);
-        let url = format!("{scheme}://{registry}/v2/{name}/manifests/{version}");
+        let (host, name, version) = (address(self.registry), self.name, self.version);
+        let url = format!("{scheme}://{host}/v2/{name}/manifests/{version}");
         let url: Uri = url.parse().map_err(|error| self.unavailable(&format!("{error}")))?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
