@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hyper::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, StatusCode, Uri};
 use oml_common::id::{ContentHash, DOCKER_HUB, Digest, Repository, Version};
 use oml_daemon::env::Clock;
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 mod http;
 mod login;
+mod redirect;
 
 use self::http::{Http, HttpError, Response};
 
@@ -171,26 +172,47 @@ struct TagLookup<'a> {
 
 impl TagLookup<'_> {
     async fn resolve(&self) -> Result<Digest, RegistryError> {
-        let scheme = if self.access.plain_http { "http" } else { "https" };
-        let (host, name, version) = (address(self.registry), self.name, self.version);
-        let url = format!("{scheme}://{host}/v2/{name}/manifests/{version}");
-        let url: Uri = url.parse().map_err(|error| self.unavailable(&format!("{error}")))?;
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
-        let mut response = self.send(Method::HEAD, &url, &headers).await?;
-        if response.status == StatusCode::UNAUTHORIZED {
-            self.log_in(&response, &mut headers).await?;
-            response = self.send(Method::HEAD, &url, &headers).await?;
-        }
-        self.check(response.status)?;
-        if let Some(digest) = response.headers.get(CONTENT_DIGEST) {
+        let url = self.url(&format!("manifests/{}", self.version))?;
+        let head = self.fetch(Method::HEAD, &url).await?;
+        let is_elsewhere = !redirect::is_same_server(&head.url, &url);
+        if head.status == StatusCode::OK
+            && let Some(digest) = head.headers.get(CONTENT_DIGEST)
+        {
             let digest = digest.to_str().ok().and_then(|text| text.parse().ok());
             return digest.ok_or_else(|| self.unavailable("it sent no SHA-256 digest"));
         }
-        let response = self.send(Method::GET, &url, &headers).await?;
+        // An address that is signed for GET refuses HEAD.
+        if !is_elsewhere && head.status != StatusCode::METHOD_NOT_ALLOWED {
+            self.check(head.status)?;
+        }
+        let response = self.fetch(Method::GET, &url).await?;
         self.check(response.status)?;
         let digest = format!("sha256:{}", ContentHash::of(&response.body));
         Ok(digest.parse().expect("a content hash is 64 hexadecimal digits"))
+    }
+
+    /// Returns the address of something that belongs to the image.
+    fn url(&self, path: &str) -> Result<Uri, RegistryError> {
+        let scheme = if self.access.plain_http { "http" } else { "https" };
+        let (host, name) = (address(self.registry), self.name);
+        let url = format!("{scheme}://{host}/v2/{name}/{path}");
+        url.parse().map_err(|error| self.unavailable(&format!("{error}")))
+    }
+
+    /// Requests a manifest or a blob, and logs in if that is required.
+    async fn fetch(&self, method: Method, url: &Uri) -> Result<Response, RegistryError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
+        let response = self.send(method.clone(), url, &headers).await?;
+        if response.status != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        // The login is for this registry and for no other one to which it redirects.
+        let is_own = redirect::is_same_server(&response.url, url);
+        let login = self.access.login.clone().filter(|_| is_own);
+        let access = RegistryAccess { login, ..self.access };
+        Self { access, ..*self }.log_in(&response, &mut headers).await?;
+        self.send(method, &response.url, &headers).await
     }
 
     /// Adds the authorization that the registry requires in `refused` to `headers`.
@@ -202,18 +224,34 @@ impl TagLookup<'_> {
         let challenge = refused.headers.get(WWW_AUTHENTICATE).and_then(|text| text.to_str().ok());
         let challenge = challenge.ok_or_else(|| self.unauthorized("it sent no login challenge"))?;
         let authorization = login::authorize(self, challenge).await?;
-        headers.insert(hyper::header::AUTHORIZATION, authorization);
+        headers.insert(AUTHORIZATION, authorization);
         Ok(())
     }
 
+    /// Sends a request and follows redirects, but never with a login to another server.
     async fn send(
         &self,
         method: Method,
         url: &Uri,
         headers: &HeaderMap,
     ) -> Result<Response, RegistryError> {
-        let response = self.http.send(method, url, headers).await;
-        response.map_err(|error: HttpError| self.unavailable(&error.to_string()))
+        let mut headers = headers.clone();
+        let mut url = url.clone();
+        for _ in 0..=redirect::REDIRECTS_MAX {
+            let response = self.http.send(method.clone(), &url, &headers).await;
+            let response =
+                response.map_err(|error: HttpError| self.unavailable(&error.to_string()))?;
+            if !redirect::is_redirect(response.status) {
+                return Ok(response);
+            }
+            let target = redirect::target(&response).map_err(|reason| self.unavailable(&reason))?;
+            if !redirect::is_same_server(&url, &target) {
+                headers.remove(AUTHORIZATION);
+            }
+            url = target;
+        }
+        let reason = format!("it redirects more than {} times", redirect::REDIRECTS_MAX);
+        Err(self.unavailable(&reason))
     }
 
     fn check(&self, status: StatusCode) -> Result<(), RegistryError> {

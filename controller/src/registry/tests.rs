@@ -26,6 +26,8 @@ use tokio_rustls::TlsAcceptor;
 use super::http::connector;
 use super::*;
 
+mod redirects;
+
 const MANIFEST: &str = r#"{"schemaVersion":2}"#;
 const LOGIN: &str = "Basic bGFiOnBhc3M="; // lab:pass
 
@@ -39,26 +41,31 @@ struct Behaviour {
     token: &'static str,
     digest: Option<&'static str>,
     fails: Option<u16>,
+    /// The status and address with which a request for a manifest is redirected.
+    redirects: Option<(u16, String)>,
 }
 
 struct Registry {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
+    /// The logins that it was shown, empty for a request without one.
+    logins: Arc<Mutex<Vec<String>>>,
     _tasks: JoinSet<()>,
 }
 
-type Shared = (Behaviour, Arc<Mutex<Vec<String>>>);
+type Shared = (Behaviour, Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>);
 
 impl Registry {
     async fn start(behaviour: impl FnOnce(SocketAddr) -> Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let shared = (behaviour(address), Arc::clone(&seen));
+        let logins = Arc::new(Mutex::new(Vec::new()));
+        let shared = (behaviour(address), Arc::clone(&seen), Arc::clone(&logins));
         let app = Router::new().fallback(handle).with_state(shared);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { address, seen, _tasks: tasks }
+        Self { address, seen, logins, _tasks: tasks }
     }
 
     async fn resolve(&self, login: bool, version: &str) -> Result<Digest, RegistryError> {
@@ -75,10 +82,11 @@ async fn resolve(address: SocketAddr, login: bool, version: &str) -> Result<Dige
     registries.resolve(&repository, &version.parse().unwrap()).await
 }
 
-async fn handle(State((behaviour, seen)): State<Shared>, request: Request) -> Response {
+async fn handle(State((behaviour, seen, logins)): State<Shared>, request: Request) -> Response {
     let shown = request.headers().get(AUTHORIZATION).map(|v| v.to_str().unwrap().to_owned());
     let shown = shown.unwrap_or_default();
     seen.lock().await.push(format!("{} {}", request.method(), request.uri()));
+    logins.lock().await.push(shown.clone());
     let answer = |status: u16, body: &'static str| {
         Response::builder().status(status).body(Body::from(body)).unwrap()
     };
@@ -92,6 +100,10 @@ async fn handle(State((behaviour, seen)): State<Shared>, request: Request) -> Re
     if let Some(challenge) = behaviour.challenge.filter(|_| shown != behaviour.accepts) {
         let refused = Response::builder().status(401).header("WWW-Authenticate", challenge);
         return refused.body(Body::empty()).unwrap();
+    }
+    if let Some((status, target)) = behaviour.redirects {
+        let moved = Response::builder().status(status).header("Location", target);
+        return moved.body(Body::empty()).unwrap();
     }
     if path != "/v2/oml/asterisk/manifests/230204.01" {
         return answer(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#);
@@ -162,7 +174,7 @@ fn bearer(address: SocketAddr, token: &'static str) -> Behaviour {
         accepts: "Bearer abc",
         token,
         digest: Some(DIGEST),
-        fails: None,
+        ..Behaviour::default()
     }
 }
 
@@ -216,7 +228,7 @@ async fn unknown_challenges_are_errors() {
 
 #[tokio::test]
 async fn a_registry_with_an_error_status_is_unavailable_and_the_status_is_named() {
-    for status in [429, 500, 503, 302, 206] {
+    for status in [429, 500, 503, 302, 304, 206] {
         let registry =
             Registry::start(|_| Behaviour { fails: Some(status), ..Behaviour::default() }).await;
         let error = registry.resolve(false, "230204.01").await.unwrap_err();
