@@ -4,20 +4,28 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hyper::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, StatusCode, Uri};
+use oml_common::decide::plan::ImageFacts;
 use oml_common::id::{ContentHash, DOCKER_HUB, Digest, Repository, Version};
+use oml_common::text::error::chain;
 use oml_daemon::env::Clock;
 use tokio::time::timeout;
+use tracing::debug;
 
 mod http;
 mod login;
+mod manifest;
 mod redirect;
 
 use self::http::{Http, HttpError, Response};
+use self::manifest::Described;
 
 /// The time limit for resolving one tag, including all its HTTP requests.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time limit for reading what a manifest says about its image.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The media types of the manifests that a container engine can pull.
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
@@ -80,6 +88,14 @@ impl RegistryError {
     }
 }
 
+/// An image as its registry has it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedImage {
+    pub digest: Digest,
+    /// What the registry tells about it; unknown if that cannot be read.
+    pub facts: ImageFacts,
+}
+
 /// The image registries and how each is reached.
 #[derive(Debug)]
 pub struct Registries {
@@ -130,7 +146,7 @@ impl Registries {
         Self { simulated: Some(simulated), ..Self::new(HashMap::new(), clock) }
     }
 
-    /// Returns the digest that a tag names now.
+    /// Returns the image that a tag names now.
     ///
     /// # Errors
     /// Returns [`RegistryError`] with the reason.
@@ -138,19 +154,32 @@ impl Registries {
         &self,
         repository: &Repository,
         version: &Version,
-    ) -> Result<Digest, RegistryError> {
+    ) -> Result<ResolvedImage, RegistryError> {
         #[cfg(feature = "sim")]
         if let Some(simulated) = &self.simulated {
-            return simulated.0(repository, version);
+            let digest = simulated.0(repository, version)?;
+            return Ok(ResolvedImage { digest, facts: ImageFacts::default() });
         }
         let (registry, name) = (repository.registry(), repository.name());
         let access = self.access.get(&registry).cloned().unwrap_or_default();
         let lookup =
             TagLookup { http: &self.http, registry: &registry, name: &name, version, access };
         let asked = timeout(RESOLVE_TIMEOUT, lookup.resolve()).await;
-        asked.unwrap_or_else(|_elapsed| {
+        let found = asked.unwrap_or_else(|_elapsed| {
             Err(lookup.unavailable(&format!("no response within {} s", RESOLVE_TIMEOUT.as_secs())))
-        })
+        })?;
+        let Found { digest, is_manifest } = found;
+        let facts = match is_manifest {
+            true => timeout(DESCRIBE_TIMEOUT, lookup.describe(&digest)).await,
+            false => Ok(Ok(ImageFacts::default())),
+        };
+        // The digest is enough to go on; the engine of a host says the same later.
+        let facts = facts.unwrap_or_else(|_elapsed| Ok(ImageFacts::default()));
+        let facts = facts.unwrap_or_else(|error| {
+            debug!(%repository, %version, error = chain(&error), "cannot read the manifest");
+            ImageFacts::default()
+        });
+        Ok(ResolvedImage { digest, facts })
     }
 }
 
@@ -158,6 +187,20 @@ impl Registries {
 /// serves no images.
 fn address(registry: &str) -> &str {
     if registry == DOCKER_HUB { "registry-1.docker.io" } else { registry }
+}
+
+/// Returns true if the response is of a type that says something about the image.
+fn is_manifest(response: &Response) -> bool {
+    let kind = response.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    kind.is_some_and(|kind| MANIFEST_TYPES.split(", ").any(|known| known == kind))
+}
+
+/// The digest that a tag names, and whether the registry says that it is a manifest's.
+#[derive(Debug)]
+struct Found {
+    digest: Digest,
+    is_manifest: bool,
 }
 
 /// The lookup of one tag at one registry.
@@ -171,7 +214,7 @@ struct TagLookup<'a> {
 }
 
 impl TagLookup<'_> {
-    async fn resolve(&self) -> Result<Digest, RegistryError> {
+    async fn resolve(&self) -> Result<Found, RegistryError> {
         let url = self.url(&format!("manifests/{}", self.version))?;
         let head = self.fetch(Method::HEAD, &url).await?;
         let is_elsewhere = !redirect::is_same_server(&head.url, &url);
@@ -179,7 +222,8 @@ impl TagLookup<'_> {
             && let Some(digest) = head.headers.get(CONTENT_DIGEST)
         {
             let digest = digest.to_str().ok().and_then(|text| text.parse().ok());
-            return digest.ok_or_else(|| self.unavailable("it sent no SHA-256 digest"));
+            let digest = digest.ok_or_else(|| self.unavailable("it sent no SHA-256 digest"))?;
+            return Ok(Found { digest, is_manifest: is_manifest(&head) });
         }
         // An address that is signed for GET refuses HEAD.
         if !is_elsewhere && head.status != StatusCode::METHOD_NOT_ALLOWED {
@@ -188,7 +232,22 @@ impl TagLookup<'_> {
         let response = self.fetch(Method::GET, &url).await?;
         self.check(response.status)?;
         let digest = format!("sha256:{}", ContentHash::of(&response.body));
-        Ok(digest.parse().expect("a content hash is 64 hexadecimal digits"))
+        let digest = digest.parse().expect("a content hash is 64 hexadecimal digits");
+        Ok(Found { digest, is_manifest: is_manifest(&response) })
+    }
+
+    /// Reads what the manifest, or the configuration that it names, says about the image.
+    async fn describe(&self, digest: &Digest) -> Result<ImageFacts, RegistryError> {
+        let read = async |path: String| {
+            let response = self.fetch(Method::GET, &self.url(&path)?).await?;
+            self.check(response.status).map(|()| response.body)
+        };
+        match manifest::of_manifest(&read(format!("manifests/{digest}")).await?) {
+            Described::Facts(facts) => Ok(facts),
+            Described::Config(digest) => {
+                Ok(manifest::of_config(&read(format!("blobs/{digest}")).await?))
+            }
+        }
     }
 
     /// Returns the address of something that belongs to the image.

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use oml_common::decide::plan::ImageName;
+use oml_common::decide::plan::{ImageFacts, ImageName};
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, Digest};
 use oml_common::text::problem::{Problem, Problems};
 use tokio::time::timeout;
 
 use super::change::Changes;
-use crate::registry::RegistryError;
+use crate::registry::{RegistryError, ResolvedImage};
 
 /// The number of concurrent requests to registries.
 const QUESTIONS_MAX: usize = 8;
@@ -27,6 +27,8 @@ pub(super) struct RegistryAnswers {
     pub(super) problems: Problems,
     /// The failure of a registry that did not answer.
     pub(super) failure: Option<RegistryError>,
+    /// What the registries told about the images that they were asked for.
+    pub(super) facts: BTreeMap<ImageName, ImageFacts>,
 }
 
 impl Changes {
@@ -47,8 +49,9 @@ impl Changes {
         let all = async {
             while let Some((image, answer)) = asked.next().await {
                 match answer {
-                    Ok(digest) => {
-                        known.insert(image, digest);
+                    Ok(ResolvedImage { digest, facts }) => {
+                        known.insert(image.clone(), digest);
+                        answers.facts.insert(image, facts);
                     }
                     Err(error @ RegistryError::NotFound { .. }) => {
                         answers.problems.0.extend(not_found(spec, images, &image, &error));
@@ -68,7 +71,7 @@ impl Changes {
         answers
     }
 
-    async fn ask(&self, image: ImageName) -> (ImageName, Result<Digest, RegistryError>) {
+    async fn ask(&self, image: ImageName) -> (ImageName, Result<ResolvedImage, RegistryError>) {
         let answer = self.registries.resolve(&image.repository, &image.version).await;
         (image, answer)
     }

@@ -26,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use super::http::connector;
 use super::*;
 
+mod facts;
 mod redirects;
 
 const MANIFEST: &str = r#"{"schemaVersion":2}"#;
@@ -79,7 +80,8 @@ async fn resolve(address: SocketAddr, login: bool, version: &str) -> Result<Dige
     let registries =
         Registries::new(HashMap::from([(address.to_string(), access)]), Clock::system());
     let repository = format!("{address}/oml/asterisk").parse().unwrap();
-    registries.resolve(&repository, &version.parse().unwrap()).await
+    let resolved = registries.resolve(&repository, &version.parse().unwrap()).await;
+    resolved.map(|resolved| resolved.digest)
 }
 
 async fn handle(State((behaviour, seen, logins)): State<Shared>, request: Request) -> Response {
