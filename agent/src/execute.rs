@@ -281,6 +281,9 @@ impl StepError {
     fn into_outcome(self) -> Outcome {
         match self {
             Self::CallsActive(counted) => Outcome::Counted(counted),
+            Self::Runtime(error @ RuntimeError::Refused { transient: false, .. }) => {
+                Outcome::Refused(chain(&error))
+            }
             other @ (Self::Runtime(_) | Self::Blocked(_) | Self::Files(_) | Self::NoInstance) => {
                 Outcome::Retry(chain(&other))
             }

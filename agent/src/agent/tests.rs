@@ -7,6 +7,7 @@ use oml_common::document::status::Health;
 use oml_sim::{Behaviour, Daemon, Verb};
 
 use self::bench::Bench;
+use crate::fixtures::digest;
 use crate::paths::Slot;
 
 mod bench;
@@ -89,6 +90,17 @@ async fn an_image_that_cannot_be_had_stops_nothing() {
     assert_eq!(restarts(&bench), before);
     bench.offer("2", Behaviour::Good);
     bench.until_ready("2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_the_registry_does_not_have_fails_the_change() {
+    let mut bench = Bench::settled().await;
+    let before = restarts(&bench);
+    bench.host.refuse(&digest("2"), "manifest unknown", false);
+    bench.desire(&["2"]);
+    let report = bench.until(|report| report.phase == Phase::RolledBack).await;
+    assert!(report.failure.unwrap().message.ends_with("manifest unknown"), "{}", report.reason);
+    assert_eq!(restarts(&bench), before);
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,6 +32,7 @@ mod messages;
 mod model;
 mod mounts;
 mod names;
+mod refusal;
 mod socket;
 #[cfg(test)]
 mod stub;

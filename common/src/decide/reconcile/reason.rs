@@ -32,6 +32,10 @@ pub enum Reason {
     Retrying {
         message: String,
     },
+    /// The engine or the registry refused what the new version needs, again and again.
+    Refused {
+        message: String,
+    },
     NotDesired,
     RemovalFailed {
         message: String,
@@ -108,6 +112,7 @@ impl Display for Reason {
                 write!(f, "{object} exists on the host and is not ours; it was not touched")
             }
             Self::DaemonAway { message } | Self::Retrying { message } => f.write_str(message),
+            Self::Refused { message } => write!(f, "cannot run here: {message}"),
             Self::NotDesired => f.write_str("no longer part of the desired state"),
             Self::RemovalFailed { message } => write!(f, "its removal {message}"),
             Self::Doing(activity) => activity.fmt(f),

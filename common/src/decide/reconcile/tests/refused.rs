@@ -1,0 +1,77 @@
+//! What a registry or an engine refuses, and will refuse again.
+
+use super::*;
+
+#[test]
+fn a_change_that_is_refused_fails_after_a_bounded_time_and_what_runs_is_left() {
+    let mut world = changing("1", "2");
+    let (began, running_since) = (world.now, started(&world));
+    world.registry_refuses = true;
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::RolledBack);
+    let reason = decided(&world).1;
+    assert_eq!(reason, "cannot run here: the registry does not have it");
+    assert_eq!(world.log.iter().filter(|step| *step == "asterisk pull").count(), 7);
+    let took_s = (world.now.0 - began.0) / 1_000;
+    assert!((60..180).contains(&took_s), "{took_s} s");
+    assert_eq!((running(&world), started(&world)), (Some("1"), running_since));
+}
+
+#[test]
+fn a_later_revision_asks_for_what_was_refused_again() {
+    let mut world = changing("1", "2");
+    world.registry_refuses = true;
+    world.settle();
+    world.registry_refuses = false;
+    let held = world.assignment.clone().unwrap();
+    let mut offered = held.clone();
+    offered.content.revision.0 += 1;
+    assert!(ask_again(&mut world.updates, &held, &offered, world.now));
+    world.assignment = Some(offered);
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (Some("2"), Phase::Ready));
+}
+
+#[test]
+fn what_should_run_anyway_is_tried_for_ever() {
+    let mut world = settled("1");
+    world.registry_refuses = true;
+    let place = world.place("asterisk");
+    place.containers.clear();
+    place.images.clear();
+    place.unit.as_mut().unwrap().active = ActiveState::Inactive;
+    for _ in 0..60 {
+        world.pass();
+    }
+    let phase = world.phase("asterisk");
+    assert!(matches!(phase, Phase::Blocked | Phase::Pulling { .. }), "{phase:?}");
+    world.registry_refuses = false;
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (Some("1"), Phase::Ready));
+}
+
+#[test]
+fn while_a_step_is_tried_again_its_last_error_is_told() {
+    let mut world = changing("1", "2");
+    world.registry_away = true;
+    world.pass();
+    let before = decided(&world);
+    assert_eq!(before, (Phase::Blocked, "the registry does not answer".to_owned()));
+    assert_eq!(busy(&world, (0, 0)), before);
+    let pulling = Phase::Pulling { bytes_done: 1, bytes_total: 2 };
+    assert_eq!(busy(&world, (1, 2)).0, pulling);
+}
+
+fn decided(world: &World) -> (Phase, String) {
+    let decision = &world.decide()[&name("asterisk")];
+    (decision.phase, decision.reason.to_string())
+}
+
+/// What is decided while so many bytes of an image are here and are there in all.
+fn busy(world: &World, bytes: (u64, u64)) -> (Phase, String) {
+    let busy = [(name("asterisk"), Busy { step: Step::Pull, bytes })].into();
+    world.with_observed(&world.observe(), |input| {
+        let decision = &decide(Input { busy: &busy, ..input })[&name("asterisk")];
+        (decision.phase, decision.reason.to_string())
+    })
+}
