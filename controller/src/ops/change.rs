@@ -134,6 +134,9 @@ impl Changes {
         let (images, _problems) = plan::images(spec, catalog);
         let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
+        if let Some(head) = &draft.head {
+            self.add_recorded(&draft.tenant, head.value.last, &images, &mut digests).await?;
+        }
         let said = self.resolve(spec, &images, &mut digests, is_refused).await;
         answers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&digests);
         problems.0.extend(said.problems.0);

@@ -8,15 +8,19 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use oml_common::decide::plan::{ImageFacts, ImageName};
 use oml_common::document::spec::TenantSpec;
-use oml_common::id::{ComponentName, Digest};
+use oml_common::id::{ComponentName, Digest, RevisionNumber, TenantId};
+use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
 use tokio::time::timeout;
 
+use super::Result;
 use super::change::Changes;
 use crate::registry::{RegistryError, ResolvedImage};
 
 /// The number of concurrent requests to registries.
 const QUESTIONS_MAX: usize = 8;
+/// The number of the latest revisions whose digests are used again.
+const REVISIONS_MAX: usize = 1_000;
 /// The longest wait for registries if the change is refused anyway.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
 
@@ -32,6 +36,43 @@ pub(super) struct RegistryAnswers {
 }
 
 impl Changes {
+    /// Adds the digests that the tenant's earlier revisions recorded, the newest first, so that a
+    /// tag that was moved since names the same bytes as before.
+    pub(super) async fn add_recorded(
+        &self,
+        tenant: &TenantId,
+        last: RevisionNumber,
+        images: &BTreeMap<ComponentName, ImageName>,
+        known: &mut BTreeMap<ImageName, Digest>,
+    ) -> Result<()> {
+        for number in (1..=last.0).rev().take(REVISIONS_MAX).map(RevisionNumber) {
+            let missing: Vec<&ImageName> =
+                images.values().filter(|image| !known.contains_key(*image)).collect();
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let Some(revision) = self.tenants.revision(tenant, number).await? else { continue };
+            // Its plan is large, and most often none of the versions is in it.
+            if !missing.iter().any(|image| revision.spec_yaml.contains(image.version.as_str())) {
+                continue;
+            }
+            match self.tenants.plan_of(tenant, number).await {
+                Ok(Some(plan)) => {
+                    for (image, digest) in plan.digests() {
+                        known.entry(image).or_insert(digest);
+                    }
+                }
+                Ok(None) => {}
+                // The registry is asked instead.
+                Err(error) => {
+                    let error = chain(&error);
+                    tracing::debug!(%tenant, %number, error, "cannot read an earlier plan");
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the digest of every image that is not in `known`. If the change is refused
     /// anyway, the wait for registries is short.
     pub(super) async fn resolve(
@@ -71,7 +112,10 @@ impl Changes {
         answers
     }
 
-    async fn ask(&self, image: ImageName) -> (ImageName, Result<ResolvedImage, RegistryError>) {
+    async fn ask(
+        &self,
+        image: ImageName,
+    ) -> (ImageName, std::result::Result<ResolvedImage, RegistryError>) {
         let answer = self.registries.resolve(&image.repository, &image.version).await;
         (image, answer)
     }
