@@ -3,15 +3,19 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use oml_common::document::report::{Phase, Report};
+use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use oml_daemon::log;
 use omlagent::assembly::{Assembly, Parts, assemble};
 use omlagent::config::{self, Settings};
 use omlagent::paths::Paths;
+use omlagent::pause::RetryPause;
+use omlagent::runtime::ContainerEngine;
 use omlagent::runtime::docker::{Docker, Login};
 use omlagent::runtime::systemd::Systemd;
 use omlagent::session::{HostFacts, dial_over_tls};
@@ -20,7 +24,7 @@ use omlagent::usage::Sampler;
 use omlagent::{metrics, status};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// Runs the agent until it is told to end.
 pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
@@ -31,12 +35,14 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     // Follows as long as it is held.
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
-    let mut sampler = Sampler::new();
+    let docker: Arc<dyn ContainerEngine> = Arc::new(Docker::new(paths.clone(), logins(&settings)));
+    let folders = Arc::default();
+    let mut sampler = Sampler::new(Arc::clone(&folders));
     let Assembly { agent, session, reports, session_state, passes, identity } = assemble(Parts {
         env: env.clone(),
         settings: Arc::clone(&settings),
         paths: paths.clone(),
-        docker: Arc::new(Docker::new(paths.clone(), logins(&settings))),
+        docker: Arc::clone(&docker),
         systemd: Arc::new(Systemd::new(paths.clone())),
         statuses,
         facts: HostFacts::of_host(),
@@ -58,6 +64,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         () = agent.run() => {}
         () = session.run() => {}
         () = status::keep(paths, reports) => {}
+        never = find_images(&*docker, &folders) => match never {},
         never = offer_metrics(&settings, &env, source) => match never {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -65,6 +72,21 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     notify(&[NotifyState::Stopping]);
     info!("agent stopping; components keep running");
     Ok(())
+}
+
+/// Asks the engine where it keeps images, until it answers.
+async fn find_images(docker: &dyn ContainerEngine, folders: &OnceLock<Vec<PathBuf>>) -> Infallible {
+    let mut pause = RetryPause::new();
+    loop {
+        match docker.storage().await {
+            Ok(found) => {
+                folders.get_or_init(|| found);
+                return pending().await;
+            }
+            Err(error) => debug!(error = chain(&error), "cannot ask where images are"),
+        }
+        pause.pause().await;
+    }
 }
 
 fn logins(settings: &Settings) -> Vec<Login> {

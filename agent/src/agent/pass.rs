@@ -137,17 +137,20 @@ impl Agent {
         }
         failpoint::about(component.as_str());
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
-        let work = Work {
+        let mut work = Work {
             component: component.clone(),
             desired,
             desired_hash: desired_hash.clone(),
             step,
+            started_at: None,
         };
         self.note_drift(&work, reason);
         reach_before(&work.step);
         let doing = Doing { component, desired_hash: &desired_hash, step: &work.step };
         let now = self.host.clock.now();
         self.state.unsaved |= update::begin(&mut self.state.updates, doing, now);
+        let begun = self.state.updates.get(component);
+        work.started_at = begun.and_then(|update| update.stage.started_at());
         self.save();
         let busy = Busy { step: work.step.clone(), bytes: (0, 0) };
         self.state.busy.insert(component.clone(), busy);

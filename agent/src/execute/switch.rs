@@ -47,6 +47,8 @@ impl Host {
         previous: Option<&ContentHash>,
     ) -> Result<&'w InstanceDocument, StepError> {
         let instance = work.instance()?;
+        // Nothing was stopped yet, so it is no failure of the version.
+        self.restore_image(instance).await.map_err(RuntimeError::made_transient)?;
         self.write_documents(work, instance, previous).await?;
         if instance.container().is_none() {
             self.systemd.write(instance).await?;
@@ -145,6 +147,7 @@ impl Host {
         previous: &ContentHash,
     ) -> Result<InstanceDocument, StepError> {
         let instance = self.known(work, previous).await?;
+        self.restore_image(&instance).await.map_err(RuntimeError::made_transient)?;
         documents::write(&self.paths, &instance, Slot::Current)?;
         self.systemd.write(&instance).await?;
         failpoint::reach("R2");

@@ -10,6 +10,7 @@ use futures_util::{StreamExt as _, stream};
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash};
+use oml_common::time::Timestamp;
 use tokio::sync::{OnceCell, watch};
 
 use super::{
@@ -34,6 +35,7 @@ mod mounts;
 mod names;
 mod refusal;
 mod socket;
+mod storage;
 #[cfg(test)]
 mod stub;
 mod time;
@@ -95,7 +97,7 @@ impl Docker {
         instance: ContainerInstance<'_>,
     ) -> Result<String, RuntimeError> {
         let image = images::local_name(&*self.engine, instance.container()).await?;
-        let EngineInfo { log_driver, root } = self.info().await?.clone();
+        let EngineInfo { log_driver, root, .. } = self.info().await?.clone();
         let local = create::Local { image, log_driver, root };
         let body = create::body(instance, &self.paths, local)?;
         self.engine.create(name, body).await
@@ -191,10 +193,11 @@ impl ContainerEngine for Docker {
         &self,
         component: &ComponentName,
         hash: &ContentHash,
+        since: Timestamp,
     ) -> Result<ExitReport, RuntimeError> {
         let containers = self.containers_of(component).await?;
         match containers.iter().find(|container| &container.hash == hash) {
-            Some(container) => messages::of(&*self.engine, &container.id).await,
+            Some(container) => messages::of(&*self.engine, &container.id, since).await,
             None => Ok(ExitReport::default()),
         }
     }
@@ -209,8 +212,9 @@ impl ContainerEngine for Docker {
         Ok(of_hash.and_then(Marked::instance))
     }
 
-    async fn storage(&self) -> Result<Option<PathBuf>, RuntimeError> {
-        Ok(self.info().await?.root.clone())
+    async fn storage(&self) -> Result<Vec<PathBuf>, RuntimeError> {
+        let info = self.info().await?;
+        Ok(storage::folders(info, &self.paths.containerd_config))
     }
 
     async fn exec(

@@ -245,6 +245,19 @@ impl Stage {
         }
     }
 
+    /// Returns when the start began that the stage waits for or judges.
+    #[must_use]
+    pub fn started_at(&self) -> Option<Timestamp> {
+        match self {
+            Stage::Switching { since, .. } => Some(*since),
+            // The program answered before its soak began, and its last start may be a later one.
+            Stage::Soaking { .. } | Stage::Committed { .. } | Stage::Failed { .. } => {
+                Some(Timestamp(0))
+            }
+            Stage::Preparing | Stage::Draining { .. } | Stage::RolledBack { .. } => None,
+        }
+    }
+
     fn after(self, step: &Step, now: Timestamp) -> Self {
         match (step, self) {
             (Step::Switch { .. } | Step::Soak, Stage::Switching { calls_cut, .. })

@@ -87,9 +87,8 @@ mod tests {
 
     #[test]
     fn a_server_is_its_scheme_its_host_and_its_port() {
-        let same = |one: &str, other: &str| {
-            is_same_server(&one.parse().unwrap(), &other.parse().unwrap())
-        };
+        let same =
+            |one: &str, other: &str| is_same_server(&one.parse().unwrap(), &other.parse().unwrap());
         assert!(same("https://r.lab/a", "https://R.lab:443/b"));
         assert!(!same("https://r.lab/", "http://r.lab/"));
         assert!(!same("https://r.lab/", "https://r.lab:5000/"));

@@ -14,6 +14,7 @@ use crate::documents;
 use crate::paths::Slot;
 use crate::runtime::ContainerInstance;
 use crate::runtime::RuntimeError;
+use oml_common::time::Timestamp;
 
 pub(super) async fn all(place: &Place) {
     in_order!(
@@ -160,7 +161,7 @@ async fn a_version_that_exits_is_refused_with_its_last_words(place: &Place) {
     let error = place.switch(&bad).await.unwrap_err();
     assert!(!error.is_transient(), "{error}");
     let hash = bad.workload_hash();
-    let words = place.docker.exit_report(&bad.component, &hash).await.unwrap();
+    let words = place.docker.exit_report(&bad.component, &hash, Timestamp(0)).await.unwrap();
     assert_eq!(words.exit_code, Some(1));
     assert!(words.log_tail.iter().any(|line| line.contains("exits at once")), "{words:?}");
     assert_eq!(place.container(&bad).await.as_ref().and_then(exit_code), Some(1));

@@ -17,6 +17,7 @@ use super::calls::{EngineCalls, EngineInfo};
 use super::failure;
 use super::refusal::Refusal;
 use super::socket::Engine;
+use super::storage;
 use crate::runtime::{PullProgress, RuntimeError};
 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
@@ -69,7 +70,10 @@ pub(super) async fn settings(engine: &Engine) -> Result<EngineInfo, RuntimeError
     let client = engine.client(CALL_LIMIT)?;
     let info = failure::within(CALL_LIMIT, "ask for", "settings", client.info()).await?;
     let root = info.docker_root_dir.map(PathBuf::from);
-    Ok(EngineInfo { log_driver: info.logging_driver.unwrap_or_default(), root })
+    let driver = info.driver_status.unwrap_or_default();
+    let has_containerd_store = storage::is_containerd_store(&driver);
+    let log_driver = info.logging_driver.unwrap_or_default();
+    Ok(EngineInfo { log_driver, root, has_containerd_store })
 }
 
 /// Pulls the container's image unless it is present, and checks that it is present
@@ -163,10 +167,12 @@ fn refused(image: &str, detail: &str, transient: bool) -> RuntimeError {
 /// Converts the error of a pull.
 fn pull_failure(container: &Container, error: Error) -> RuntimeError {
     let image = name(container);
-    let (status, message) = match &error {
-        Error::DockerStreamError { error } => (None, error),
-        Error::DockerResponseServerError { status_code, message } => (Some(*status_code), message),
-        _ => return failure::of("pull", &image, error),
+    let (status, message) = if let Error::DockerStreamError { error } = &error {
+        (None, error)
+    } else if let Error::DockerResponseServerError { status_code, message } = &error {
+        (Some(*status_code), message)
+    } else {
+        return failure::of("pull", &image, error);
     };
     let message = without_ports(message.trim());
     let refusal = Refusal::of(status, &message);

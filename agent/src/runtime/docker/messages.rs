@@ -6,6 +6,7 @@ use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt as _;
 use oml_common::decide::observed::ContainerState;
 use oml_common::text::printable::is_hidden;
+use oml_common::time::Timestamp;
 
 use super::calls::EngineCalls;
 use super::failure;
@@ -16,25 +17,40 @@ const LINES_MAX: usize = 20;
 const LINE_CHARS_MAX: usize = 400;
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How a container ended.
-pub(super) async fn of(engine: &dyn EngineCalls, id: &str) -> Result<ExitReport, RuntimeError> {
+/// How a container ended since that time. The engine's own words come before the lines of the
+/// program.
+pub(super) async fn of(
+    engine: &dyn EngineCalls,
+    id: &str,
+    since: Timestamp,
+) -> Result<ExitReport, RuntimeError> {
     let Some(found) = engine.inspect(id).await? else { return Ok(ExitReport::default()) };
+    // What an earlier life left says nothing of a start that did not begin another.
+    let life = found.started.filter(|started| *started >= since);
     let exit_code = match found.state {
-        ContainerState::Exited { code, .. } => Some(code),
+        ContainerState::Exited { code, .. } => life.map(|_| code),
         ContainerState::Created | ContainerState::Running { .. } => None,
     };
-    let mut log_tail = engine.log_tail(id).await?;
-    if !found.error.is_empty() {
-        log_tail.push(clip(&found.error));
-    }
-    let from = log_tail.len().saturating_sub(LINES_MAX);
-    Ok(ExitReport { exit_code, log_tail: log_tail.split_off(from) })
+    let lines = match life {
+        Some(started) => engine.log_tail(id, started).await?,
+        None => Vec::new(),
+    };
+    let own = (!found.error.is_empty()).then(|| clip(&found.error));
+    let from = (lines.len() + usize::from(own.is_some())).saturating_sub(LINES_MAX);
+    let log_tail = own.into_iter().chain(lines.into_iter().skip(from)).collect();
+    Ok(ExitReport { exit_code, log_tail })
 }
 
-/// The last lines that a container wrote.
-pub(super) async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, RuntimeError> {
+/// The last lines that a container wrote since that time.
+pub(super) async fn log_tail(
+    engine: &Engine,
+    id: &str,
+    since: Timestamp,
+) -> Result<Vec<String>, RuntimeError> {
     let tail = LINES_MAX.to_string();
-    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail).build();
+    let since = i32::try_from(since.0 / 1_000).unwrap_or(i32::MAX);
+    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail).since(since);
+    let options = options.build();
     let client = engine.client(LIMIT)?;
     let pieces = client.logs(id, Some(options)).take(LINES_MAX);
     let read = async {
@@ -54,3 +70,6 @@ fn clip(line: &str) -> String {
     let spaced = line.trim_end().chars().map(|c| if c == '\t' { ' ' } else { c });
     spaced.filter(|c| !is_hidden(*c)).take(LINE_CHARS_MAX).collect()
 }
+
+#[cfg(test)]
+mod tests;

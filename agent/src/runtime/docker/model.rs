@@ -85,7 +85,16 @@ impl Docker {
 impl ContainerCalls for Model {
     async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
         let found = self.0.inspect_container(id).await.map_err(failure("inspect", id))?;
-        Ok(found.map(|found| Inspected { state: state(&found.state), error: String::new() }))
+        Ok(found.map(|found| {
+            let state = state(&found.state);
+            let started = match state {
+                ContainerState::Created => None,
+                ContainerState::Running { since } => Some(since),
+                // The model does not keep when it was started; its end is no earlier.
+                ContainerState::Exited { at, .. } => Some(at),
+            };
+            Inspected { state, started, error: String::new() }
+        }))
     }
 
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
@@ -179,7 +188,8 @@ impl EngineCalls for Model {
         self.0.remove_container(id).await.map_err(failure("remove", id))
     }
 
-    async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
+    /// The model keeps the lines of the last life only.
+    async fn log_tail(&self, id: &str, _since: Timestamp) -> Result<Vec<String>, RuntimeError> {
         self.0.container_log(id).await.map_err(failure("read the log of", id))
     }
 
@@ -209,7 +219,7 @@ impl EngineCalls for Model {
 
     async fn info(&self) -> Result<EngineInfo, RuntimeError> {
         let root = self.0.settings().storage.clone();
-        Ok(EngineInfo { log_driver: "json-file".to_owned(), root })
+        Ok(EngineInfo { log_driver: "json-file".to_owned(), root, has_containerd_store: false })
     }
 
     async fn watch(&self, counter: &watch::Sender<u64>) {

@@ -47,7 +47,8 @@ impl Prepared {
             let Some(facts) = facts.get(image) else { continue };
             if self.starts_nothing(component, facts) {
                 let message = format!("{image} does not say which program to start");
-                let hint = "give the component a command in the catalog, or the image an entrypoint";
+                let hint =
+                    "give the component a command in the catalog, or the image an entrypoint";
                 problems.push(problem(spec, component, message).hint(hint));
             }
             for (node, message) in self.misplaced(component, nodes, facts) {
@@ -81,7 +82,10 @@ impl Prepared {
             let runs = &nodes.get(node)?.agent.as_ref()?.platforms;
             let is_known = !runs.is_empty() && !facts.platforms.is_empty();
             (is_known && runs.is_disjoint(&facts.platforms)).then(|| {
-                (node, format!("it is for {}, and the host is {}", list(&facts.platforms), list(runs)))
+                (
+                    node,
+                    format!("it is for {}, and the host is {}", list(&facts.platforms), list(runs)),
+                )
             })
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::observed::{ActiveState, ObservedUnit};
+use crate::decide::observed::{ActiveState, ContainerState, ObservedUnit};
 use crate::decide::step::Step;
 use crate::document::report::Phase;
 use crate::time::Timestamp;
@@ -36,15 +36,15 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
         let reason = Reason::Lacks(Lack::Documents);
         return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
     }
+    let lacks_container = is_container && seen.container(case.desired_hash).is_none();
+    if lacks_container && !seen.image_present {
+        let phase = Phase::Pulling { bytes_done: 0, bytes_total: 0 };
+        return Decision::act(phase, Step::Pull, Reason::Lacks(Lack::ContainerAndImage));
+    }
     // While the unit is active or starting, its supervisor creates a missing container.
     let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
-    if is_container && seen.container(case.desired_hash).is_none() && rests {
-        return if seen.image_present {
-            Decision::act(Phase::Preparing, Step::Create, Reason::Lacks(Lack::Container))
-        } else {
-            let phase = Phase::Pulling { bytes_done: 0, bytes_total: 0 };
-            Decision::act(phase, Step::Pull, Reason::Lacks(Lack::ContainerAndImage))
-        };
+    if lacks_container && rests {
+        return Decision::act(Phase::Preparing, Step::Create, Reason::Lacks(Lack::Container));
     }
     run(case, unit)
 }
@@ -63,7 +63,10 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
                 let component = dependency.clone();
                 return Decision::wait(Phase::Pending, Reason::WaitsFor { component });
             }
-            if let Some(again_at) = paused_until(unit, case.input.now) {
+            // One that was just created again did not end: its image was missing.
+            let container = case.seen.container(case.desired_hash);
+            let is_new = container.is_some_and(|found| found.state == ContainerState::Created);
+            if let Some(again_at) = paused_until(unit, case.input.now).filter(|_| !is_new) {
                 let (times, last) = (unit.restarts + 1, last_end(case.seen));
                 let reason = Reason::Unit(InactiveUnit::KeepsEnding { times, last });
                 return Decision::wait(Phase::Unhealthy, reason).until(again_at);

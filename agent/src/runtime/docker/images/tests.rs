@@ -58,7 +58,10 @@ fn every_failure_names_the_registry_and_its_cause_in_one_sentence() {
     }
     let error = Error::DockerStreamError { error: "manifest unknown".to_owned() };
     let shown = pull_failure(&of("omnileads/redis"), error).to_string();
-    assert!(shown.ends_with("the registry docker.io does not have it: manifest unknown"), "{shown}");
+    assert!(
+        shown.ends_with("the registry docker.io does not have it: manifest unknown"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -77,7 +80,8 @@ fn a_permanent_refusal_is_distinguished_from_a_transient_one() {
 #[test]
 fn the_same_answer_has_the_same_words_at_every_try() {
     let message = |port| {
-        let error = format!("read tcp 10.0.0.5:{port}->10.0.0.1:5000: read: connection reset by peer");
+        let error =
+            format!("read tcp 10.0.0.5:{port}->10.0.0.1:5000: read: connection reset by peer");
         pull_failure(&of("r/i"), Error::DockerStreamError { error }).to_string()
     };
     assert_eq!(message(43_210), message(43_211));

@@ -6,7 +6,10 @@ use super::*;
 fn an_answer_is_sorted_by_its_codes() {
     for (text, kind) in [
         ("unauthorized: authentication required", Refusal::LoginRefused),
-        (r#"Head "http://r/v2/i/manifests/sha256:1": no basic auth credentials"#, Refusal::LoginRefused),
+        (
+            r#"Head "http://r/v2/i/manifests/sha256:1": no basic auth credentials"#,
+            Refusal::LoginRefused,
+        ),
         ("denied: requested access to the resource is denied", Refusal::LoginRefused),
         (
             "failed to resolve reference \"r/i\": unexpected status from HEAD request to https://r/v2/i: 401 Unauthorized",
@@ -20,7 +23,10 @@ fn an_answer_is_sorted_by_its_codes() {
         ("received unexpected HTTP status: 500 Internal Server Error", Refusal::Other),
         ("dial tcp 10.0.0.1:5000: connect: connection refused", Refusal::Away),
         ("Get \"https://r/v2/\": net/http: TLS handshake timeout", Refusal::Away),
-        ("Get \"https://r/v2/\": tls: failed to verify certificate: x509: unknown authority", Refusal::Untrusted),
+        (
+            "Get \"https://r/v2/\": tls: failed to verify certificate: x509: unknown authority",
+            Refusal::Untrusted,
+        ),
         ("failed to register layer: write /a: no space left on device", Refusal::DiskFull),
         ("no matching manifest for linux/amd64 in the manifest list entries", Refusal::Unusable),
         ("no match for platform in manifest sha256:1: not found", Refusal::Unusable),

@@ -31,7 +31,8 @@ fn images_for(platforms: &[&str]) -> ImageFacts {
 
 #[test]
 fn an_image_for_other_platforms_than_a_host_is_refused_with_both() {
-    let found = unusable(images_for(&["linux/arm64", "windows/amd64"]), &["linux/amd64", "linux/386"]);
+    let found =
+        unusable(images_for(&["linux/arm64", "windows/amd64"]), &["linux/amd64", "linux/386"]);
     let message = "docker.io/test/voice:1 cannot run on n3: it is for linux/arm64, windows/amd64, \
                    and the host is linux/386, linux/amd64";
     assert_eq!(found, [("components.voice.version".to_owned(), message.to_owned())]);
@@ -39,7 +40,10 @@ fn an_image_for_other_platforms_than_a_host_is_refused_with_both() {
 
 #[test]
 fn an_image_for_one_of_the_platforms_of_a_host_is_no_problem_and_neither_is_the_unknown() {
-    assert_eq!(unusable(images_for(&["linux/arm64", "linux/386"]), &["linux/amd64", "linux/386"]), []);
+    assert_eq!(
+        unusable(images_for(&["linux/arm64", "linux/386"]), &["linux/amd64", "linux/386"]),
+        []
+    );
     assert_eq!(unusable(images_for(&[]), &["linux/amd64"]), []);
     assert_eq!(unusable(images_for(&["linux/arm64"]), &[]), []);
 }

@@ -51,6 +51,31 @@ fn what_should_run_anyway_is_tried_for_ever() {
 }
 
 #[test]
+fn a_missing_image_is_pulled_at_once_though_systemd_still_starts_its_unit() {
+    let mut world = settled("1");
+    let place = world.place("asterisk");
+    place.containers.clear();
+    place.images.clear();
+    let unit = place.unit.as_mut().unwrap();
+    (unit.active, unit.restarts) = (ActiveState::Activating, 1);
+    let steps: Vec<&str> = world.actions().iter().map(|action| action.step.as_str()).collect();
+    assert_eq!(steps, ["pull"]);
+}
+
+#[test]
+fn what_lost_its_image_while_systemd_gave_up_is_started_without_a_pause() {
+    let mut world = given_up_by_systemd();
+    let began = world.now;
+    let place = world.place("asterisk");
+    place.containers.clear();
+    place.images.clear();
+    while running(&world).is_none() {
+        assert!(world.pass(), "{:?}", world.log);
+    }
+    assert!(world.now.0 - began.0 < 10_000, "{} ms", world.now.0 - began.0);
+}
+
+#[test]
 fn while_a_step_is_tried_again_its_last_error_is_told() {
     let mut world = changing("1", "2");
     world.registry_away = true;
