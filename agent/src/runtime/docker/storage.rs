@@ -60,7 +60,7 @@ mod tests {
         let config = dir.path().join("config.toml");
         let text = format!("version = 2\nroot = {other:?}\n[plugins]\nroot = \"/wrong\"\n");
         std::fs::write(&config, text).unwrap();
-        assert_eq!(folders(&info(&root, false), &config), [root.clone()]);
+        assert_eq!(folders(&info(&root, false), &config), std::slice::from_ref(&root));
         assert_eq!(folders(&info(&root, true), &config), [root.clone(), other.clone()]);
         let own = root.join(OWN_CONTAINERD);
         std::fs::create_dir_all(&own).unwrap();
