@@ -18,7 +18,6 @@ pub(super) enum Refusal {
     /// The request itself is wrong.
     BadRequest,
     TooMany,
-    /// Nothing answers.
     Away,
     Other,
 }

@@ -82,9 +82,9 @@ fn while_a_step_is_tried_again_its_last_error_is_told() {
     world.pass();
     let before = decided(&world);
     assert_eq!(before, (Phase::Blocked, "the registry does not answer".to_owned()));
-    assert_eq!(busy(&world, (0, 0)), before);
-    let pulling = Phase::Pulling { bytes_done: 1, bytes_total: 2 };
-    assert_eq!(busy(&world, (1, 2)).0, pulling);
+    assert_eq!(pulling(&world, 0), before);
+    let phase = Phase::Pulling { bytes_done: 1, bytes_total: 2 };
+    assert_eq!(pulling(&world, 1).0, phase);
 }
 
 fn decided(world: &World) -> (Phase, String) {
@@ -92,8 +92,9 @@ fn decided(world: &World) -> (Phase, String) {
     (decision.phase, decision.reason.to_string())
 }
 
-/// What is decided while so many bytes of an image are here and are there in all.
-fn busy(world: &World, bytes: (u64, u64)) -> (Phase, String) {
+/// What is decided during a pull of which so many of two bytes are here.
+fn pulling(world: &World, bytes_done: u64) -> (Phase, String) {
+    let bytes = if bytes_done == 0 { (0, 0) } else { (bytes_done, 2) };
     let busy = [(name("asterisk"), Busy { step: Step::Pull, bytes })].into();
     world.with_observed(&world.observe(), |input| {
         let decision = &decide(Input { busy: &busy, ..input })[&name("asterisk")];
