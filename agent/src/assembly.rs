@@ -38,7 +38,7 @@ pub struct Parts {
     pub alive: Box<dyn Fn(&Report) + Send>,
 }
 
-/// An agent that was not started yet: its loop and its session run until they are dropped.
+/// The loop and the session of an agent, neither of them started. Each runs until it is dropped.
 pub struct Assembly {
     pub agent: Agent,
     pub session: Session,
@@ -84,8 +84,9 @@ pub fn assemble(parts: Parts) -> Assembly {
     Assembly { agent, session, reports, session_state, passes, identity }
 }
 
-/// An identity that cannot be used stops nothing: the host works by its cache.
+/// Loads the identity of the host, if there is one that can be used.
 fn load_identity(files: &IdentityFiles) -> Option<HostIdentity> {
+    // Without it the host still works by its cache.
     files.load().unwrap_or_else(|error| {
         warn!(error = chain(&error), "cannot load the identity");
         None

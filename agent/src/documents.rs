@@ -1,6 +1,8 @@
 //! The instance documents and status files of a host: what a supervisor works by, and
 //! what it reports. Nothing here decides when they change.
 
+use std::path::Path;
+
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::status::Status;
 use oml_common::document::{self, ReadError};
@@ -18,6 +20,9 @@ pub enum DocumentError {
     /// The file could not be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A later release wrote the text.
+    #[error("needs a newer agent: {path} is not {what} that this release can read")]
+    NeedsNewerAgent { path: String, what: &'static str, source: ReadError },
     /// The text is not what it should be.
     #[error("{path} is not {what}")]
     Unreadable {
@@ -75,12 +80,18 @@ fn read_as<T>(
 ) -> Result<Option<T>, DocumentError> {
     let path = paths.document(component, slot);
     let Some(text) = files::read_if_there(&path)? else { return Ok(None) };
-    let instance = parse(&text).map_err(|source| DocumentError::Unreadable {
-        path: path.display().to_string(),
-        what: "an instance document",
-        source,
-    })?;
+    let instance =
+        parse(&text).map_err(|source| unreadable(&path, "an instance document", source))?;
     Ok(Some(instance))
+}
+
+fn unreadable(path: &Path, what: &'static str, source: ReadError) -> DocumentError {
+    let path = path.display().to_string();
+    if source.is_of_later_release() {
+        DocumentError::NeedsNewerAgent { path, what, source }
+    } else {
+        DocumentError::Unreadable { path, what, source }
+    }
 }
 
 /// Reads an instance document. One that cannot be understood (cut short, or of another
@@ -188,11 +199,7 @@ pub fn read_status(
 ) -> Result<Option<Status>, DocumentError> {
     let path = paths.status(component);
     let Some(text) = files::read_if_there(&path)? else { return Ok(None) };
-    let status = document::read(&text).map_err(|source| DocumentError::Unreadable {
-        path: path.display().to_string(),
-        what: "a status",
-        source,
-    })?;
+    let status = document::read(&text).map_err(|source| unreadable(&path, "a status", source))?;
     Ok(Some(status))
 }
 

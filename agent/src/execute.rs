@@ -161,16 +161,15 @@ impl Host {
         if !start::needs_recount(&work.step) {
             return Ok(());
         }
-        start::may_stop(self.recount(work).await).map_err(StepError::CallsActive)
+        let counted = self.recount(work).await;
+        if start::may_stop(&counted) { Ok(()) } else { Err(StepError::CallsActive(counted)) }
     }
 
     /// Counts the calls of what runs, by its own document, which is not the current one any more.
     async fn recount(&self, work: &Work) -> Counted {
-        let listing = self.docker.list(&[]).await.map_err(|error| chain(&error))?;
-        let is_it = |name: &ComponentName| *name == work.component;
-        let mut found = listing.containers.iter();
-        let Some((_, running)) = found.find(|(name, found)| is_it(name) && found.is_running())
-        else {
+        let containers = self.docker.containers_of(&work.component).await;
+        let containers = containers.map_err(|error| chain(&error))?;
+        let Some(running) = containers.iter().find(|container| container.is_running) else {
             return Ok(0);
         };
         let Ok(instance) = self.known(work, &running.hash).await else {

@@ -23,7 +23,7 @@ pub use page::serve;
 type Labels = Vec<(&'static str, String)>;
 type Numbers = Family<Labels, Gauge<f64, AtomicU64>>;
 type Whole = Family<Labels, Gauge>;
-type Counted = Family<Labels, Counter>;
+type Counters = Family<Labels, Counter>;
 
 /// The data that the page shows.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ impl Source {
             ("agent_session_failures", "Sessions that ended or never began", session.failures),
             ("agent_passes", "Looks at the host", self.passes.load(Ordering::Relaxed)),
         ] {
-            let counter = Counted::default();
+            let counter = Counters::default();
             counter.get_or_create(&self.labels()).inc_by(count);
             registry.register(name, help, counter);
         }

@@ -10,7 +10,7 @@ use oml_common::document::report::{InstanceReport, Report};
 use oml_common::document::status::Health;
 use oml_common::document::{self, ReadError};
 use oml_common::text::error::chain;
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_common::time::{Span, Timestamp};
 use tokio::sync::watch;
 use tracing::warn;

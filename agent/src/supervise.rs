@@ -68,6 +68,15 @@ pub enum SuperviseError {
         "needs a newer agent: its container does not exist, and creating it takes more than this release knows"
     )]
     NeedsNewerAgent(#[source] ReadError),
+    /// A later release wrote the label of the container.
+    #[error(
+        "needs a newer agent: the label of container {name} takes more than this release knows"
+    )]
+    NewerLabel {
+        /// The container's name.
+        name: String,
+        source: ReadError,
+    },
     /// Neither the document nor the label of the container can be understood.
     #[error("the label of container {name} says nothing that this release understands")]
     Label {
@@ -196,7 +205,14 @@ impl Supervisor {
             let unknown = || SuperviseError::Unknown(self.component.clone());
             return Err(unusable.map_or_else(unknown, SuperviseError::Document));
         };
-        let unlabelled = |source| SuperviseError::Label { name: container.name.clone(), source };
+        let unlabelled = |source: ReadError| {
+            let name = container.name.clone();
+            if source.is_of_later_release() {
+                SuperviseError::NewerLabel { name, source }
+            } else {
+                SuperviseError::Label { name, source }
+            }
+        };
         let instance = container.held().map_err(unlabelled)?;
         eprintln!("the instance document was lost; restored it from a container's label");
         documents::write_held(&self.paths, &instance)?;

@@ -14,6 +14,8 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::text::error::chain;
+
 pub mod catalog;
 pub mod spec;
 mod v1;
@@ -101,6 +103,26 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// Returns true if only a later release can read the text.
+    #[must_use]
+    pub fn is_of_later_release(&self) -> bool {
+        self.of_later_release().is_some()
+    }
+
+    /// Returns why only a later release can read the text; `None` for a text that is damaged
+    /// or not ours. A text that is whole JSON with a version of ours, and yet has not the form
+    /// of its kind, holds a word that a later release added.
+    #[must_use]
+    pub fn of_later_release(&self) -> Option<String> {
+        match self {
+            Self::Newer { kind, found, known } => Some(format!(
+                "{kind} has version {found}, and this release reads versions up to {known}"
+            )),
+            Self::Malformed { source, .. } if source.is_data() => Some(chain(self)),
+            Self::Malformed { .. } | Self::Foreign { .. } => None,
+        }
+    }
+
     fn malformed<T: Document>(source: serde_json::Error) -> Self {
         Self::Malformed { kind: T::KIND, source }
     }

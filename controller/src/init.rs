@@ -4,7 +4,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oml_common::text::problem::{Problem, printable};
+use oml_common::text::printable::printable;
+use oml_common::text::problem::Problem;
 use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;

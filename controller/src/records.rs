@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use oml_common::document::{self, Document};
+use oml_common::document::{self, Document, ReadError};
 use oml_common::text::error::chain;
 
 use crate::store::{self, ChangeSignal, Expect, RawKey, Store, StoreError, Versioned, Write};
@@ -26,7 +26,7 @@ use self::decoded_cache::DecodedCache;
 use self::values::AuditRecord;
 
 /// The result of an operation on records. A value that cannot be read is
-/// [`StoreError::Damaged`].
+/// [`StoreError::Damaged`] or, if a later release wrote it, [`StoreError::NeedsNewer`].
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// The number of times that the audit lines of a commit are numbered again when
@@ -79,6 +79,18 @@ pub struct LossyList<T> {
     pub entries: Vec<(String, Entry<T>)>,
     /// The rest of each key whose record cannot be read.
     pub damaged: BTreeSet<String>,
+}
+
+impl<T> LossyList<T> {
+    fn add(&mut self, rest: String, read: Result<Entry<T>>) {
+        match read {
+            Ok(entry) => self.entries.push((rest, entry)),
+            Err(error) => {
+                tracing::error!(%error, "cannot read a record");
+                self.damaged.insert(rest);
+            }
+        }
+    }
 }
 
 /// Returns the condition that a record has not changed since it was read.
@@ -197,13 +209,21 @@ impl Records {
         let mut list = LossyList { entries: Vec::new(), damaged: BTreeSet::new() };
         for (key, found) in self.inner.store.list(&prefix.text).await? {
             let rest = key.as_str()[prefix.text.len()..].to_owned();
-            match decode(key.as_str(), &found) {
-                Ok(entry) => list.entries.push((rest, entry)),
-                Err(error) => {
-                    tracing::error!(%error, "cannot read a record");
-                    list.damaged.insert(rest);
-                }
-            }
+            list.add(rest, decode(key.as_str(), &found));
+        }
+        Ok(list)
+    }
+
+    /// Reads every readable record under a prefix through the cache, and returns the keys
+    /// of the others.
+    pub async fn list_lossy_cached<T>(&self, prefix: &Prefix<T>) -> Result<LossyList<Arc<T>>>
+    where
+        T: Document + Send + Sync + 'static,
+    {
+        let mut list = LossyList { entries: Vec::new(), damaged: BTreeSet::new() };
+        for (key, found) in self.inner.store.list(&prefix.text).await? {
+            let rest = key.as_str()[prefix.text.len()..].to_owned();
+            list.add(rest, self.decode_once(key.as_str(), &found));
         }
         Ok(list)
     }
@@ -354,8 +374,16 @@ fn is_audit(key: &RawKey) -> bool {
 fn decode<T: Document>(key: &str, found: &Versioned) -> Result<Entry<T>> {
     let damaged = |reason: String| StoreError::Damaged { key: key.into(), reason };
     let text = std::str::from_utf8(&found.value).map_err(|error| damaged(error.to_string()))?;
-    let value = document::read(text).map_err(|error| damaged(chain(&error)))?;
+    let value = document::read(text).map_err(|error| unreadable(key, &error))?;
     Ok(Entry { version: found.version, value })
+}
+
+/// Returns the error for the value of a key that cannot be read.
+fn unreadable(key: &str, error: &ReadError) -> StoreError {
+    match error.of_later_release() {
+        Some(reason) => StoreError::NeedsNewer { key: key.into(), reason },
+        None => StoreError::Damaged { key: key.into(), reason: chain(error) },
+    }
 }
 
 #[cfg(test)]

@@ -165,6 +165,11 @@ pub enum StoreError {
     Refused(String),
     #[error("the store in {} is full: {reason}; nothing was written; free disk space and retry", dir.display())]
     Full { dir: PathBuf, reason: String },
+    /// A later release wrote the value.
+    #[error(
+        "{key} in the store needs a newer controller: {reason}; install a newer release of the controller"
+    )]
+    NeedsNewer { key: RawKey, reason: String },
     /// A stored value cannot be read.
     #[error("{key} in the store is damaged: {reason}")]
     Damaged { key: RawKey, reason: String },
@@ -187,7 +192,10 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Full { .. } | Self::Stopped { .. } => true,
-            Self::Conflict { .. } | Self::Refused(_) | Self::Damaged { .. } => false,
+            Self::Conflict { .. }
+            | Self::Refused(_)
+            | Self::NeedsNewer { .. }
+            | Self::Damaged { .. } => false,
         }
     }
 }

@@ -16,8 +16,8 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use crate::pki::{Authority, OwnCertificate, Revoked};
 
 mod accept;
-mod arrivals;
 mod connection_limits;
+mod connection_rate;
 mod handshakes;
 mod refusals;
 mod verify;

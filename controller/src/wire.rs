@@ -38,6 +38,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         }
         OpsError::Registry(_)
         | OpsError::UnreadablePlan(_)
+        | OpsError::Store(StoreError::NeedsNewer { .. })
         | OpsError::RenewedTooSoon
         | OpsError::AddressUnstable => Code::FailedPrecondition,
         OpsError::Busy | OpsError::Store(StoreError::Conflict { .. }) => Code::Aborted,
@@ -94,7 +95,16 @@ fn change(change: &Change) -> v1::Change {
 
 /// Converts a revision with its outcome.
 pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
-    let revision = &past.revision;
+    let outcome = past.outcome.as_ref().map_or(0, |outcome| rollout_state(outcome).into());
+    let Some(revision) = &past.revision else {
+        return v1::Revision {
+            number: past.number.0,
+            kind: v1::RevisionKind::Unknown.into(),
+            why: "the revision cannot be read; the log of the controller says why".to_owned(),
+            outcome,
+            ..v1::Revision::default()
+        };
+    };
     v1::Revision {
         number: revision.number.0,
         at_ms: revision.at.0,
@@ -105,7 +115,7 @@ pub(crate) fn revision(past: &HistoryEntry) -> v1::Revision {
             [] => vec![only_the_text()],
             changes => changes.iter().map(change).collect(),
         },
-        outcome: past.outcome.as_ref().map_or(0, |outcome| rollout_state(outcome).into()),
+        outcome,
     }
 }
 
@@ -121,6 +131,7 @@ fn revision_kind(kind: RevisionKind) -> v1::RevisionKind {
         RevisionKind::Apply => v1::RevisionKind::Apply,
         RevisionKind::SetVersion => v1::RevisionKind::SetVersion,
         RevisionKind::Rollback => v1::RevisionKind::Rollback,
+        RevisionKind::Unknown => v1::RevisionKind::Unknown,
     }
 }
 

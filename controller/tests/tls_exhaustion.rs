@@ -39,7 +39,7 @@ async fn server_child() {
     let limits = Limits {
         handshakes_per_address_max: 1000,
         connections_per_address_max: 1000,
-        arrivals_per_second_max: 1000,
+        new_per_second_max: 1000,
         ..Limits::default()
     };
     let config = Arc::new(ArcSwap::from_pointee(config));

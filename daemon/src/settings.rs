@@ -52,12 +52,7 @@ pub enum SettingsError {
     },
     /// The content of a file is no password.
     #[error("the password file {} {source}", path.display())]
-    Password {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: InvalidSecret,
-    },
+    Password { path: PathBuf, source: InvalidSecret },
 }
 
 impl SettingsError {

@@ -242,7 +242,7 @@ fn watched(reply: &ChangeReply) -> Watched {
 fn print_failures(rollout: Option<&Rollout>) {
     let failures = rollout.iter().flat_map(|rollout| &rollout.failures);
     for line in failures.flat_map(describe::rollout_failure_lines) {
-        print_note(&oml_common::text::problem::printable(&line));
+        print_note(&oml_common::text::printable::printable(&line));
     }
 }
 

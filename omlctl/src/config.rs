@@ -7,7 +7,8 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
-use oml_common::text::problem::{Problem, printable};
+use oml_common::text::printable::printable;
+use oml_common::text::problem::Problem;
 use oml_daemon::tls::{Credentials, Identity, Peer, certificate, uri};
 use serde::{Deserialize, Serialize};
 

@@ -246,7 +246,7 @@ fn failed(address: &str, status: &Status) -> Failed {
 
 /// Maps every gRPC code of the controller to an error.
 fn answered(address: &str, status: &Status) -> Failed {
-    let said = oml_common::text::problem::printable(status.message());
+    let said = oml_common::text::printable::printable(status.message());
     let said = if said.is_empty() { status.code().to_string() } else { said };
     let error = match status.code() {
         Code::InvalidArgument => match from_status(status) {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use oml_common::text::problem::{Problem, nearest, printable};
+use oml_common::text::printable::printable;
+use oml_common::text::problem::{Problem, nearest};
 
 use crate::error::CommandError;
 

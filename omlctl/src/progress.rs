@@ -1,7 +1,7 @@
 //! Shows the progress of a change: on a terminal in a display that is redrawn in place, and
 //! elsewhere as one line for every transition.
 
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_proto::v1::{Change, InstanceReport, NodeStatus, TenantStatus};
 
 use crate::clock::Clock;

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use comfy_table::{
     Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets::NOTHING,
 };
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 
 use crate::variables;
 

@@ -217,6 +217,7 @@ pub(crate) fn changes(output: &Output, changes: &[Change]) -> String {
             ChangeKind::Replace
             | ChangeKind::Update
             | ChangeKind::Spec
+            | ChangeKind::Unknown
             | ChangeKind::Unspecified => Style::Moving,
         };
         vec![

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_common::time::Span;
 use oml_proto::v1::{ChangeOutcome, ChangeProgress, Rollout, TenantStatus};
 use tokio::time::{Instant, sleep, timeout_at};

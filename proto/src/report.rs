@@ -8,7 +8,7 @@ use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Re
 use oml_common::document::spec::COMPONENTS_MAX;
 use oml_common::document::status::{Drift, Health};
 use oml_common::id::{ComponentName, Generation, InvalidId, RevisionNumber};
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_common::time::Timestamp;
 use prost::Message as _;
 

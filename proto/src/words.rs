@@ -82,11 +82,13 @@ words! {
         Replace: "replace",
         Update: "update",
         Spec: "spec",
+        Unknown: "unknown",
     }
     RevisionKind {
         Apply: "apply",
         SetVersion: "set-version",
         Rollback: "rollback",
+        Unknown: "unknown",
     }
     ChangeOutcome {
         Waiting: "waiting",
@@ -164,6 +166,7 @@ impl From<revision::ChangeKind> for v1::ChangeKind {
             revision::ChangeKind::Remove => Self::Remove,
             revision::ChangeKind::Replace => Self::Replace,
             revision::ChangeKind::Update => Self::Update,
+            revision::ChangeKind::Unknown => Self::Unknown,
         }
     }
 }
@@ -211,8 +214,8 @@ mod tests {
         for state in &states {
             assert_eq!(v1::RolloutState::from(state).as_str(), state.as_str());
         }
-        use revision::ChangeKind::{Add, Remove, Replace, Update};
-        for kind in [Add, Remove, Replace, Update] {
+        use revision::ChangeKind::{Add, Remove, Replace, Unknown, Update};
+        for kind in [Add, Remove, Replace, Update, Unknown] {
             assert_eq!(v1::ChangeKind::from(kind).as_str(), kind.as_str());
         }
     }

@@ -53,7 +53,7 @@ fn asterisk_answers(fleet: &Fleet) -> Result<()> {
 
 fn systemctl_shows_health(fleet: &Fleet) -> Result<()> {
     let text = sh(fleet, "acme-voice", "systemctl show -p StatusText --value asterisk")?;
-    check(text.contains("healthy") && text.contains("0 calls"), text)
+    check(text.contains("healthy") && text.contains("0 channels"), text)
 }
 
 fn only_asterisk_changes(fleet: &Fleet) -> Result<()> {

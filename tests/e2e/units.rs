@@ -23,7 +23,7 @@ const WATCHDOG_LIMIT: Duration = Duration::from_secs(180);
 /// The highest allowed exposure of `systemd-analyze security`, in tenths. The agent can use Docker's
 /// socket and write unit files, so its figure says little, but it must not grow unnoticed.
 const EXPOSURES_MAX: [(&str, &str, u32); 2] =
-    [(NODE, "omlagent.service", 30), (CONTROLLER, "omlcontroller.service", 15)];
+    [(NODE, "omlagent.service", 20), (CONTROLLER, "omlcontroller.service", 12)];
 
 fn hardened(fleet: &Fleet) -> Result<()> {
     for (host, unit, exposure_max) in EXPOSURES_MAX {

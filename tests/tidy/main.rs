@@ -16,3 +16,4 @@ mod sleeps;
 mod sources;
 mod transitions;
 mod twice;
+mod units;

@@ -203,8 +203,15 @@ impl World {
             let plan = self.targets.get(node).map(|target| plans.of(*target));
             let held = self.assignments.get(node);
             let force_reissue = self.rollout.force_reissue(node);
-            let input =
-                assign::Input { epoch: 1, tenant: &tenant, node, plan, held, force_reissue };
+            let input = assign::Input {
+                epoch: 1,
+                tenant: &tenant,
+                node,
+                plan,
+                policy: None,
+                held,
+                force_reissue,
+            };
             if let Some(next) = assign(input) {
                 self.assignments.insert(node.clone(), next);
             }

@@ -146,7 +146,15 @@ async fn calls_that_come_after_the_count_and_before_the_stop_are_waited_for() {
     bench.desire_counted("2", OnDeadline::Wait);
     bench.until(|report| report.reason.contains("12 calls are up")).await;
     bench.host.answer_next_exec(0, "0 active calls\n");
-    bench.until(|report| report.reason.contains("12 calls are up")).await;
+    // The count that lets the switch begin, the last one before the stop, and that of the
+    // drain that goes on.
+    let counts = bench.host.count(Daemon::Engine, Verb::Exec);
+    bench
+        .until(|report| {
+            bench.host.count(Daemon::Engine, Verb::Exec) >= counts + 3
+                && report.reason.contains("12 calls are up")
+        })
+        .await;
     assert_eq!(restarts(&bench), before);
     bench.set_calls(0);
     bench.until_ready("2").await;

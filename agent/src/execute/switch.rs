@@ -73,7 +73,12 @@ impl Host {
             let document = documents::read_usable(&self.paths, component, slot)?;
             Ok(document.map(|document| document.workload_hash()))
         };
-        let (current, previous) = (hash_in(Slot::Current)?, hash_in(Slot::Previous)?);
+        let current = hash_in(Slot::Current)?;
+        // The previous document is replaced then, whatever it says.
+        let previous = match current.as_ref() == roll_back_to {
+            true => None,
+            false => hash_in(Slot::Previous)?,
+        };
         let slots = Slots { current: current.as_ref(), previous: previous.as_ref() };
         match before_switch(roll_back_to, slots) {
             BeforeSwitch::Advance => {

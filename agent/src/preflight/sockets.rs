@@ -1,7 +1,8 @@
 //! Reads the kernel's tables of sockets (proc_net_tcp(5)) for ports that are in the way.
 
-/// `tcp_states.h`: a socket that listens, and one that is bound to no peer.
+/// The state of a TCP socket that listens (`tcp_states.h`).
 pub(super) const LISTENING: &str = "0A";
+/// The state of a UDP socket that is bound to no peer (`tcp_states.h`).
 pub(super) const UNCONNECTED: &str = "07";
 
 /// Every address, and 127.0.0.1, which probes use; each as IPv4 and as IPv6. Only a socket that
@@ -13,7 +14,7 @@ const IN_THE_WAY: [&str; 4] = [
     "0000000000000000FFFF00000100007F",
 ];
 
-/// Returns the numbers of the ports that are in the way by a table, of sockets in that state.
+/// Returns the ports of a table's sockets that are in that state and in the way.
 pub(super) fn in_the_way<'a>(table: &'a str, state: &'a str) -> impl Iterator<Item = u16> + 'a {
     table.lines().filter_map(move |line| bound(line, state))
 }

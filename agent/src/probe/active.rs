@@ -1,7 +1,7 @@
 //! Reads a count of calls, dialogs or sessions from what a program printed.
 
 use oml_common::decide::update::Counted;
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 
 use crate::runtime::ExecOutput;
 
@@ -12,14 +12,16 @@ const SHOWN_CHARS: usize = 120;
 /// "12 of 100 max active calls" says 12: Asterisk prints it so if a maximum is set.
 ///
 /// # Errors
-/// Why no number can be read, with what the program printed.
+/// Returns why no number can be read, with what the program printed.
 pub fn count(output: &ExecOutput, before: &str) -> Counted {
-    if output.exit_code != 0 {
-        let said = said(if output.stderr.is_empty() { &output.stdout } else { &output.stderr });
-        return Err(format!("its command ended with exit code {} and {said}", output.exit_code));
+    let ExecOutput { exit_code, stdout, stderr } = output;
+    if *exit_code != 0 {
+        let said = said(if stderr.trim().is_empty() { stdout } else { stderr });
+        return Err(format!("its command ended with exit code {exit_code} and {said}"));
     }
-    number(&output.stdout, before).ok_or_else(|| {
-        format!("its command {}, where no number stands before {before:?}", said(&output.stdout))
+    number(stdout, before).ok_or_else(|| {
+        let said = said(if stdout.trim().is_empty() { stderr } else { stdout });
+        format!("its command {said}, where no number stands before {before:?}")
     })
 }
 
@@ -28,14 +30,19 @@ fn number(output: &str, before: &str) -> Option<u64> {
         let (left, _) = line.split_once(before)?;
         let words: Vec<&str> = left.split_whitespace().collect();
         let word = match words.as_slice() {
-            [.., number, "of", _, "max"] | [.., number, "of", _] | [.., number] => number,
+            [.., number, "of", _, "max"] | [.., number, "of", _]
+                if number.parse::<u64>().is_ok() =>
+            {
+                number
+            }
+            [.., number] => number,
             [] => return None,
         };
         word.parse().ok()
     })
 }
 
-/// Tells what the program printed, in one line.
+/// Says what the program printed, in one line.
 fn said(text: &str) -> String {
     let text = text.trim();
     if text.is_empty() {

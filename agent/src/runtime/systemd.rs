@@ -200,6 +200,7 @@ impl UnitManager for Systemd {
             Workload::Container(_) | Workload::Unit(_) => {}
         }
         let wanted = self.render(instance);
+        text::check(&wanted, unit)?;
         let is_written = match place {
             Place::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
             Place::Ours(text) => text == wanted,

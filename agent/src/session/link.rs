@@ -6,6 +6,7 @@ use oml_common::decide::plan::feature_of_platform;
 use oml_common::document::Feature;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::text::error::chain;
+use oml_common::text::printable::printable;
 use oml_daemon::failpoint;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
@@ -160,13 +161,17 @@ impl Session {
 
     /// Reads an assignment; none if it may not follow the present one.
     fn take(&self, document: &[u8], identity: &HostIdentity) -> Option<AssignmentDocument> {
-        let read = std::str::from_utf8(document)
-            .map_err(|error| error.to_string())
-            .and_then(|text| AssignmentDocument::read(text).map_err(|error| error.to_string()));
+        let read =
+            std::str::from_utf8(document).map_err(|error| error.to_string()).and_then(|text| {
+                AssignmentDocument::read(text).map_err(|error| match error.of_later_release() {
+                    Some(why) => format!("needs a newer agent: {why}"),
+                    None => error.to_string(),
+                })
+            });
         let assignment = match read {
             Ok(assignment) => assignment,
             Err(error) => {
-                self.refuse(format!("cannot read an assignment: {error}"));
+                self.refuse(&format!("cannot read an assignment: {error}"));
                 return None;
             }
         };
@@ -174,7 +179,7 @@ impl Session {
         let accepted =
             assignment.accept_after(current.as_deref(), &identity.tenant, &identity.node);
         if let Err(refusal) = accepted {
-            self.refuse(format!("an assignment was refused: {refusal}"));
+            self.refuse(&format!("an assignment was refused: {refusal}"));
             return None;
         }
         Some(assignment)
@@ -187,7 +192,7 @@ impl Session {
         if !is_current && let Err(error) = self.cache.save_assignment(&assignment) {
             let generation = assignment.generation;
             let why = chain(&error);
-            self.refuse(format!("cannot save assignment {generation}; it is not in force: {why}"));
+            self.refuse(&format!("cannot save assignment {generation}; it is not in force: {why}"));
             return Some(assignment);
         }
         self.error.send_if_modified(|error| error.take().is_some());
@@ -198,7 +203,9 @@ impl Session {
     }
 
     /// Reports why an assignment is not in force. The same reason is logged once.
-    fn refuse(&self, why: String) {
+    fn refuse(&self, why: &str) {
+        // It may repeat words of the assignment.
+        let why = printable(why);
         self.error.send_if_modified(|error| {
             let is_new = error.as_ref() != Some(&why);
             if is_new {

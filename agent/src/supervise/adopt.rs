@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use oml_common::decide::adopt::{Candidate, choose, drift_at_start};
-use oml_common::document::instance::{HeldInstance, InstanceDocument};
+use oml_common::document::instance::{Container, HeldInstance};
 use oml_common::document::status::Status;
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
@@ -50,14 +50,18 @@ impl Supervisor {
         let containers =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
         let found = choose(&containers, hash);
-        // Checked before anything is stopped: if the container cannot be created, what runs
-        // keeps running.
-        let to_create = match found.wanted {
+        // Checked before anything is stopped: what runs keeps running if this release cannot
+        // create a container from the document.
+        let whole = match found.wanted {
             Some(_) => None,
             None => Some(instance.whole().map_err(SuperviseError::NeedsNewerAgent)?),
         };
-        if let Some(whole) = &to_create {
-            self.wait_for_image(whole).await?;
+        let packaged = || SuperviseError::PackagedUnit(self.component.clone());
+        let to_create =
+            whole.as_ref().map(|whole| ContainerInstance::of(whole).ok_or_else(packaged));
+        let to_create = to_create.transpose()?;
+        if let Some(whole) = to_create {
+            self.wait_for_image(whole.container()).await?;
         }
         for rival in &found.rivals {
             eprintln!("stopping {}: it runs another workload", rival.name);
@@ -69,14 +73,9 @@ impl Supervisor {
         let name = instance.workload.name.as_ref().map(ToString::to_string).unwrap_or_default();
         let now = self.client.env.now();
         let drift = drift_at_start(found.wanted.is_some(), before.as_ref(), &name, now);
-        let id = match (found.wanted, &to_create) {
+        let id = match (found.wanted, to_create) {
             (Some(container), _) => container.id.clone(),
-            (None, Some(whole)) => {
-                let Some(whole) = ContainerInstance::of(whole) else {
-                    return Err(SuperviseError::PackagedUnit(self.component.clone()));
-                };
-                self.client.insist(|| self.client.engine.restore(whole)).await?
-            }
+            (None, Some(whole)) => self.client.insist(|| self.client.engine.restore(whole)).await?,
             (None, None) => return Err(SuperviseError::Unknown(self.component.clone())),
         };
         let known = before.filter(|status| runs && status.container == id);
@@ -97,8 +96,7 @@ impl Supervisor {
     }
 
     /// Waits a while for the agent to pull the image of a container that has to be created.
-    async fn wait_for_image(&self, instance: &InstanceDocument) -> Result<(), SuperviseError> {
-        let Some(container) = instance.container() else { return Ok(()) };
+    async fn wait_for_image(&self, container: &Container) -> Result<(), SuperviseError> {
         let deadline = Instant::now() + IMAGE_WAIT;
         loop {
             let listing = self.client.insist(|| self.client.engine.list(&[])).await?;

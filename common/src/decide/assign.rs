@@ -1,6 +1,6 @@
 //! Makes the assignment of a node: its complete share of the revision that it should run.
 
-use crate::document::assignment::{Assignment, Content};
+use crate::document::assignment::{Assignment, Content, TenantPolicy};
 use crate::document::plan::Plan;
 use crate::id::{Generation, NodeName, TenantId};
 
@@ -13,6 +13,8 @@ pub struct Input<'a> {
     pub node: &'a NodeName,
     /// The plan of the node's target revision; `None` if the node has no target.
     pub plan: Option<&'a Plan>,
+    /// The policy of the tenant's present revision, which a node without a target gets.
+    pub policy: Option<&'a TenantPolicy>,
     pub held: Option<&'a Assignment>,
     /// The node was changing to another revision, or failed there. It gets a new assignment
     /// even with the same content, so that it tries again.
@@ -28,6 +30,7 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
     let kept = || input.held.map(|held| held.content.revision).unwrap_or_default();
     let content = Content {
         revision: input.plan.map_or_else(kept, |plan| plan.revision),
+        policy: policy(input),
         share: share.cloned().unwrap_or_default(),
     };
     let same_number =
@@ -38,6 +41,7 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
         None if content.share.is_empty() => return None,
         Some(held)
             if held.content.share == content.share
+                && held.content.policy == content.policy
                 && same_number(held)
                 && held.generation.epoch >= input.epoch =>
         {
@@ -51,6 +55,16 @@ pub fn assign(input: Input<'_>) -> Option<Assignment> {
         node: input.node.clone(),
         content,
     })
+}
+
+/// Returns the policy by which the node removes what it should no longer run.
+fn policy(input: Input<'_>) -> Option<TenantPolicy> {
+    if let Some(plan) = input.plan {
+        return plan.policy.clone();
+    }
+    // An agent that nothing was decided for removes nothing.
+    let held = input.held.filter(|held| held.content.revision.0 > 0)?;
+    input.policy.or(held.content.policy.as_ref()).cloned()
 }
 
 /// Returns the assignment that follows one which no longer applies, such as after a restore.

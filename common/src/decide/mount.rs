@@ -1,26 +1,37 @@
-//! Judges which files and folders of a host a container may mount.
+//! Decides which files and folders of a host a container may mount.
 
-/// What a container must not reach. Through any of these it could start other containers or
-/// units, or read the secrets of the host, and so escape every limit.
+/// What a container must not reach. Through any of these it could start other containers,
+/// units or programs of the host, or read its secrets, and so escape every limit.
 pub const PROTECTED: &[&str] = &[
     "/etc/docker",
     "/etc/omlagent",
     "/etc/omlcontroller",
     "/etc/systemd",
+    "/lib/systemd",
+    "/proc",
     "/run/containerd",
     "/run/dbus",
     "/run/docker",
     "/run/docker.sock",
     "/run/omlagent",
     "/run/podman",
+    "/run/systemd/generator",
     "/run/systemd/private",
     "/run/systemd/system",
+    "/run/systemd/transient",
+    "/sys",
+    "/usr/lib/systemd",
+    "/usr/local/lib/systemd",
     "/var/lib/containerd",
     "/var/lib/containers",
     "/var/lib/docker",
     "/var/lib/omlagent",
     "/var/lib/omlcontroller",
 ];
+
+/// The folders that the agent's unit hides or replaces (`ProtectHome=`, `PrivateTmp=`). It
+/// cannot see where a link in them leads, so nothing in them is mounted.
+pub const HIDDEN: &[&str] = &["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
 /// Returns an absolute path in the one form in which paths are compared: without empty parts,
 /// `.` and `..`, and with `/run` for `/var/run`, which is a link to it. Links are not followed.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::order;
 use crate::document::assignment::ChangePolicy;
-use crate::document::catalog::{Catalog, Component, WorkloadTemplate};
+use crate::document::catalog::{Catalog, Component, WorkloadTemplate, is_template};
 use crate::document::node::AgentRecord;
 use crate::document::plan::{Plan, Strategy};
 use crate::document::spec::TenantSpec;
@@ -140,7 +140,8 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Problems> {
         on_failure: input.spec.rollout.on_failure,
     };
     let tenant = input.spec.tenant.clone();
-    let plan = Plan { tenant, revision: input.revision, strategy, nodes, waves };
+    let policy = Some(policy(input.spec).into());
+    let plan = Plan { tenant, revision: input.revision, strategy, policy, nodes, waves };
     problems.into_result(Prepared::new(plan, images))
 }
 
@@ -207,7 +208,7 @@ fn check_settings(input: Input<'_>, problems: &mut Problems) {
         }
     }
     for (name, value) in &input.spec.settings {
-        if template::is_template(value) {
+        if is_template(value) {
             // It would be passed on as it is, and nobody would notice.
             let message = "a setting cannot be a template";
             let problem = input.spec.problem(&format!("settings.{name}"), message);

@@ -97,8 +97,8 @@ fn is_ours(seen: &ObservedInstance) -> bool {
 fn decide_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
     let update = input.updates.get(name).filter(|update| update.desired_hash == nothing());
     let seen = &input.observed.instances[name];
-    // The policy of a component that is no longer desired is that of those that stay.
-    let policy = input.assignment.and_then(|a| a.content.share.policy());
+    // A component that is no longer desired is removed by the tenant's present policy.
+    let policy = input.assignment.and_then(|assignment| assignment.content.removal_policy());
     let policy = policy.as_ref();
     let drain = Drain { seen, probe: seen.counting.probe(), policy, update, now: input.now };
     match input.busy.get(name).map(|busy| &busy.step) {

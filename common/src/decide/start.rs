@@ -53,14 +53,9 @@ pub fn needs_recount(step: &Step) -> bool {
 
 /// Decides if the old version may be stopped after that count. A count that cannot be read
 /// counts as calls that are active.
-///
-/// # Errors
-/// The count that forbids the stop; the drain goes on with it.
-pub fn may_stop(recounted: Counted) -> Result<(), Counted> {
-    match recounted {
-        Ok(0) => Ok(()),
-        Ok(_) | Err(_) => Err(recounted),
-    }
+#[must_use]
+pub fn may_stop(recounted: &Counted) -> bool {
+    *recounted == Ok(0)
 }
 
 /// Returns true if the error is the fault of the started version. After any other error

@@ -7,8 +7,8 @@ use crate::id::ContentHash;
 pub enum Step {
     /// Stop and remove a component that is no longer wanted.
     Remove {
-        /// Whether calls are counted once more just before the stop, which happens only if
-        /// there are none.
+        /// Whether calls are counted once more just before the stop. The stop happens only if
+        /// that count is 0.
         recount: bool,
     },
     /// Pull the image.
@@ -23,8 +23,8 @@ pub enum Step {
         previous: Option<ContentHash>,
         /// The calls that the stop cuts; none if they cannot be counted.
         calls_cut: Option<u64>,
-        /// Whether calls are counted once more just before the stop, which happens only if
-        /// there are none.
+        /// Whether calls are counted once more just before the stop. The stop happens only if
+        /// that count is 0.
         recount: bool,
     },
     /// Begin the soak of the new version, which answers.

@@ -233,7 +233,7 @@ impl Count {
 
 impl Stage {
     /// Returns when the drain began that the stage belongs to, if there is one.
-    fn drained_since(&self) -> Option<Timestamp> {
+    pub(in crate::decide) fn drained_since(&self) -> Option<Timestamp> {
         match self {
             Stage::Draining { since, .. } => Some(*since),
             Stage::Switching { drained_since, .. } => *drained_since,

@@ -8,7 +8,7 @@ use crate::document::plan::Plan;
 use crate::document::revision::Change;
 use crate::document::rollout::{FailureSummary, PauseReason, Rollout, State};
 use crate::id::{ComponentName, NodeName, RevisionNumber, TenantId};
-use crate::text::problem::printable;
+use crate::text::printable::printable;
 use crate::time::{Span, Timestamp};
 
 /// The number of components that a sentence names.

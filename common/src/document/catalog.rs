@@ -17,6 +17,8 @@ mod component;
 mod literal;
 mod volume;
 
+pub(crate) use self::literal::is_template;
+
 /// A set of component definitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
@@ -182,7 +184,7 @@ fn read_settings(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<String,
         .into_iter()
         .map(|(name, place)| match &place.node.value {
             Value::Empty => (name, None),
-            Value::Text(text) => (name, Some(text.clone())),
+            Value::Text(_) => (name, literal::text(&place, problems)),
             Value::List(_) | Value::Map(_) => {
                 problems.push(place.problem(
                     "a default must be a single value; write nothing if every tenant must give one",

@@ -82,15 +82,14 @@ fn minimal() -> Instance {
     }
 }
 
+fn policy() -> ChangePolicy {
+    ChangePolicy { soak_ms: 10_000, drain_deadline_ms: 3_600_000, on_deadline: OnDeadline::Wait }
+}
+
 fn share() -> Share {
-    let policy = ChangePolicy {
-        soak_ms: 10_000,
-        drain_deadline_ms: 3_600_000,
-        on_deadline: OnDeadline::Wait,
-    };
     let desired = |instance: Instance| {
         let component = instance.component.clone();
-        (component, Desired { instance: Verbatim::seal(instance), policy: policy.clone() })
+        (component, Desired { instance: Verbatim::seal(instance), policy: policy() })
     };
     [full(), minimal()].into_iter().map(desired).collect()
 }
@@ -100,7 +99,11 @@ fn assignment() -> Assignment {
         generation: Generation { epoch: 1, number: 42 },
         tenant: "acme".parse().unwrap(),
         node: "acme-voice".parse().unwrap(),
-        content: Content { revision: RevisionNumber(8), share: share() },
+        content: Content {
+            revision: RevisionNumber(8),
+            policy: Some(policy().into()),
+            share: share(),
+        },
     }
 }
 
@@ -163,7 +166,7 @@ fn unknown_fields_outside_a_workload_are_ignored_and_passed_on() {
 fn an_unknown_field_beside_an_instance_is_passed_on_and_counts_for_the_hash() {
     let written = write(&assignment());
     let policy = "\"soak_ms\":10000,";
-    let sent = written.replacen(policy, &format!("{policy}\"wait_for_moon\":true,"), 1);
+    let sent = written.replace(policy, &format!("{policy}\"wait_for_moon\":true,"));
     let sent = sent.replacen("{\"instance\":", "{\"colour\": \"blue\",\"instance\":", 1);
     let read = Verbatim::<Assignment>::read(&sent).unwrap();
     let share = &read.content.share;

@@ -2,11 +2,10 @@
 //!
 //! A check collects every problem that it finds and does not stop at the first.
 
+use super::printable::printable;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-pub use super::printable::printable;
 
 /// The number of problems that are listed; those beyond it are only counted.
 pub const PROBLEMS_SHOWN_MAX: usize = 50;

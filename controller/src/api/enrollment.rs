@@ -1,6 +1,6 @@
 //! The service for hosts that have no certificate, on a port of its own.
 
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_daemon::tls::JoinToken;
 use oml_proto::v1;
 use oml_proto::v1::enrollment_server::Enrollment;

@@ -1,6 +1,7 @@
 //! The errors of the operations.
 
-use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId};
+use oml_common::decide::verdict::InstancePlace;
+use oml_common::id::{NodeName, RevisionNumber, TenantId};
 use oml_common::text::problem::Problems;
 use oml_daemon::tls::TlsError;
 
@@ -15,14 +16,14 @@ pub type Result<T, E = OpsError> = std::result::Result<T, E>;
 /// A plan that only a later release of the controller can read. Its tenant stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the plan of revision {revision} of {tenant} cannot be read, because of {component} on {node}: {why}; install a newer release of the controller"
+    "{tenant} needs a newer controller: the plan of revision {revision} cannot be read{}: {why}; install a newer release of the controller",
+    instance.as_ref().map(|place| format!(", because of {} on {}", place.component, place.node)).unwrap_or_default()
 )]
 pub struct UnreadablePlan {
     pub tenant: TenantId,
     pub revision: RevisionNumber,
-    /// The node and the component of the first instance that cannot be read.
-    pub node: NodeName,
-    pub component: ComponentName,
+    /// The first instance that cannot be read; `None` if the plan as a whole cannot.
+    pub instance: Option<InstancePlace>,
     /// Why it cannot be read.
     pub why: String,
 }
@@ -87,4 +88,12 @@ pub enum OpsError {
         "{tenant} already has a node {node}; remove it, or make a token that names it: omlctl node token tenant={tenant} name={node} role=…"
     )]
     NameTaken { tenant: TenantId, node: NodeName },
+}
+
+impl OpsError {
+    /// Returns true if only a newer controller can go on, which lasts until the operator acts.
+    #[must_use]
+    pub fn needs_newer_controller(&self) -> bool {
+        matches!(self, Self::UnreadablePlan(_) | Self::Store(StoreError::NeedsNewer { .. }))
+    }
 }

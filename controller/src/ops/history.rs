@@ -19,7 +19,9 @@ const REVISIONS_MAX: usize = 500;
 /// A revision with its outcome.
 #[derive(Debug, Clone)]
 pub struct HistoryEntry {
-    pub revision: Arc<Revision>,
+    pub number: RevisionNumber,
+    /// `None` if it cannot be read.
+    pub revision: Option<Arc<Revision>>,
     /// The outcome of its rollout; `None` if none is recorded.
     pub outcome: Option<PastOutcome>,
 }
@@ -52,15 +54,21 @@ impl StatusReader {
         let known = known.map(|(rest, outcome)| (rest, PastOutcome::Known(outcome.value.state)));
         let unreadable = damaged.into_iter().map(|rest| (rest, PastOutcome::Unreadable));
         let mut outcomes: BTreeMap<String, PastOutcome> = known.chain(unreadable).collect();
-        let revisions = records.list_cached(&keys::revisions(tenant)).await?;
+        let all = keys::revisions(tenant);
+        let LossyList { entries, damaged } = records.list_lossy_cached(&all).await?;
+        let readable = entries.into_iter().map(|(rest, entry)| (rest, Some(entry.value)));
+        let revisions: BTreeMap<String, Option<Arc<Revision>>> =
+            readable.chain(damaged.into_iter().map(|rest| (rest, None))).collect();
         let skipped = revisions.len().saturating_sub(REVISIONS_MAX);
-        let past = revisions.into_iter().skip(skipped).map(|(rest, revision)| {
-            let is_present = revision.value.number == rollout.value.to;
+        let past = revisions.into_iter().skip(skipped).filter_map(|(rest, revision)| {
+            let number = RevisionNumber(rest.parse().ok()?);
             let outcome = match outcomes.remove(&rest) {
-                _ if is_present => Some(PastOutcome::Known(rollout.value.state.clone())),
+                _ if number == rollout.value.to => {
+                    Some(PastOutcome::Known(rollout.value.state.clone()))
+                }
                 outcome => outcome,
             };
-            HistoryEntry { revision: revision.value, outcome }
+            Some(HistoryEntry { number, revision, outcome })
         });
         Ok(past.collect())
     }

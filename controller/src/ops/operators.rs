@@ -125,7 +125,7 @@ impl Operators {
     }
 
     async fn not_on_record(&self, name: &OperatorName) -> Result<Problem> {
-        let all = self.records.list(&keys::operators()).await?;
+        let all = self.records.list_lossy(&keys::operators()).await?.entries;
         let present = all.iter().filter(|(_, operator)| operator.value.removed.is_none());
         let problem = Problem::new("operator", format!("there was no operator {name} on record"));
         Ok(problem.suggest(&name.to_string(), present.map(|(name, _)| name.as_str())))

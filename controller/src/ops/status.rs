@@ -108,7 +108,9 @@ impl StatusReader {
             match self.tenant_status(name).await {
                 Ok(status) => statuses.push(status),
                 // A request for all tenants returns the others.
-                Err(OpsError::Store(error @ StoreError::Damaged { .. })) if tenant.is_none() => {
+                Err(OpsError::Store(
+                    error @ (StoreError::Damaged { .. } | StoreError::NeedsNewer { .. }),
+                )) if tenant.is_none() => {
                     tracing::error!(tenant = %name, %error, "the status of a tenant cannot be read");
                 }
                 Err(error) => return Err(error),

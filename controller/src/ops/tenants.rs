@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use oml_common::decide::verdict::InstancePlace;
 use oml_common::document::plan::Plan;
 use oml_common::id::{NodeName, RevisionNumber, TenantId};
 use oml_common::text::problem::{Problem, Problems};
@@ -9,6 +10,7 @@ use oml_common::text::problem::{Problem, Problems};
 use super::{OpsError, Result, UnreadablePlan};
 use crate::records::values::Revision;
 use crate::records::{Entry, Records, keys};
+use crate::store::StoreError;
 
 /// Reads tenants, revisions and plans. It is cheap to clone.
 #[derive(Debug, Clone)]
@@ -42,14 +44,37 @@ impl Tenants {
         tenant: &TenantId,
         number: RevisionNumber,
     ) -> Result<Option<Arc<Plan>>> {
-        let Some(revision) = self.revision(tenant, number).await? else { return Ok(None) };
-        let key = keys::plan(tenant, number, &revision.plan);
-        let Some(Entry { value: plan, .. }) = self.records.get_cached(&key).await? else {
-            return Ok(None);
+        let unreadable_record = |error: StoreError| match error {
+            StoreError::NeedsNewer { reason: why, .. } => {
+                let (tenant, revision) = (tenant.clone(), number);
+                OpsError::from(UnreadablePlan { tenant, revision, instance: None, why })
+            }
+            StoreError::Conflict { .. }
+            | StoreError::Refused(_)
+            | StoreError::Full { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Stopped { .. } => OpsError::from(error),
         };
+        let revision = self.records.get_cached(&keys::revision(tenant, number)).await;
+        let Some(revision) = revision.map_err(unreadable_record)? else { return Ok(None) };
+        let key = keys::plan(tenant, number, &revision.value.plan);
+        let plan = self.records.get_cached(&key).await.map_err(unreadable_record)?;
+        let Some(Entry { value: plan, .. }) = plan else { return Ok(None) };
         match unreadable(&plan) {
             Some(unreadable) => Err(unreadable.into()),
             None => Ok(Some(plan)),
+        }
+    }
+
+    /// Returns the plan of a revision, or `None` if this release cannot read it.
+    pub async fn readable_plan(
+        &self,
+        tenant: &TenantId,
+        number: RevisionNumber,
+    ) -> Result<Option<Arc<Plan>>> {
+        match self.plan_of(tenant, number).await {
+            Err(OpsError::UnreadablePlan(_)) => Ok(None),
+            read => read,
         }
     }
 
@@ -111,8 +136,7 @@ fn unreadable(plan: &Plan) -> Option<UnreadablePlan> {
         Some(UnreadablePlan {
             tenant: plan.tenant.clone(),
             revision: plan.revision,
-            node: node.clone(),
-            component: component.clone(),
+            instance: Some(InstancePlace { node: node.clone(), component: component.clone() }),
             why: unreadable.why.clone(),
         })
     })

@@ -1,9 +1,6 @@
 //! Reads the progress of a change and the verdict on it.
 
-use std::sync::Arc;
-
 use oml_common::decide::verdict::{ChangeRef, Verdict, settled_on, verdict};
-use oml_common::document::plan::Plan;
 use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 
@@ -38,7 +35,8 @@ impl StatusReader {
         let later = rollout.and_then(settled_on).filter(|by| *by > revision);
         let (made, now) = match later {
             Some(by) => {
-                (self.readable_plan(tenant, revision).await?, self.readable_plan(tenant, by).await?)
+                let plan = |number| self.tenants.readable_plan(tenant, number);
+                (plan(revision).await?, plan(by).await?)
             }
             None => (None, None),
         };
@@ -46,18 +44,6 @@ impl StatusReader {
             ChangeRef { revision, at: record.at, changes: &record.changes, plan: made.as_deref() };
         let verdict = verdict(change, rollout, now.as_deref());
         Ok(ChangeProgress { status, revision, verdict })
-    }
-
-    /// Returns the plan of a revision, or `None` if this release cannot read it.
-    async fn readable_plan(
-        &self,
-        tenant: &TenantId,
-        revision: RevisionNumber,
-    ) -> Result<Option<Arc<Plan>>> {
-        match self.tenants.plan_of(tenant, revision).await {
-            Err(OpsError::UnreadablePlan(_)) => Ok(None),
-            read => read,
-        }
     }
 
     async fn without_revision(&self, tenant: &TenantId, revision: RevisionNumber) -> OpsError {

@@ -4,11 +4,9 @@
 use std::collections::BTreeMap;
 
 use oml_common::document::{self, Document};
-use oml_common::text::error::chain;
 use serde_json::value::RawValue;
 
 use super::{Prefix, RecordKey, Result};
-use crate::store::StoreError;
 
 /// A set of records in memory, by key.
 #[derive(Debug, Default)]
@@ -96,8 +94,7 @@ impl Archive {
 }
 
 fn read<T: Document>(key: &str, value: &RawValue) -> Result<T> {
-    document::read(value.get())
-        .map_err(|error| StoreError::Damaged { key: key.into(), reason: chain(&error) })
+    document::read(value.get()).map_err(|error| super::unreadable(key, &error))
 }
 
 #[cfg(test)]

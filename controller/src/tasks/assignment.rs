@@ -7,14 +7,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use oml_common::decide::assign::{self, assign};
+use oml_common::decide::head::base;
+use oml_common::id::TenantId;
 
-use self::followed::{FollowedPointers, PointerVersion};
+use self::followed::{FollowedSources, Source};
 use super::{Nudges, Task, Trigger};
 use crate::ops::node_id::NodeId;
 use crate::ops::tenants::Tenants;
 use crate::ops::{OpsError, Result};
 use crate::records::values::Target;
 use crate::records::{Batch, Entry, LossyList, Records, if_unchanged, keys};
+use crate::store::StoreError;
 
 mod followed;
 
@@ -24,7 +27,7 @@ pub struct AssignmentTask {
     records: Records,
     tenants: Tenants,
     epoch: u64,
-    followed: Mutex<FollowedPointers>,
+    followed: Mutex<FollowedSources>,
 }
 
 impl AssignmentTask {
@@ -34,12 +37,21 @@ impl AssignmentTask {
         Self { records, tenants, epoch, followed: Mutex::default() }
     }
 
-    async fn update(&self, id: &NodeId, target: Option<&Entry<Target>>) -> Result<()> {
+    async fn update(
+        &self,
+        id: &NodeId,
+        target: Option<&Entry<Target>>,
+        source: Source,
+    ) -> Result<()> {
         let NodeId { tenant, name: node } = id;
         let records = &self.records;
         let plan = match target {
             Some(target) => self.tenants.plan_of(tenant, target.value.revision).await?,
             None => None,
+        };
+        let present = match source {
+            Source::Policy(Some(revision)) => self.tenants.readable_plan(tenant, revision).await?,
+            Source::Policy(None) | Source::Pointer(_) => None,
         };
         if let (Some(target), None) = (target, &plan) {
             // Without the plan, the node keeps what it has.
@@ -55,6 +67,7 @@ impl AssignmentTask {
             tenant,
             node,
             plan: plan.as_deref(),
+            policy: present.as_ref().and_then(|plan| plan.policy.as_ref()),
             held: held.as_ref().map(|held| &*held.value.assignment),
             force_reissue,
         });
@@ -65,7 +78,47 @@ impl AssignmentTask {
         Ok(())
     }
 
-    fn followed(&self) -> MutexGuard<'_, FollowedPointers> {
+    /// Returns what a node's assignment follows.
+    async fn source(&self, tenant: &TenantId, target: Option<&Entry<Target>>) -> Result<Source> {
+        if let Some(target) = target {
+            return Ok(Source::Pointer(target.version));
+        }
+        let present = async {
+            let head = self.records.get(&keys::head(tenant)).await?;
+            let rollout = self.records.get(&keys::rollout(tenant)).await?;
+            let rollout = rollout.as_ref().map(|rollout| &rollout.value);
+            Ok(head.map(|head| base(head.value, rollout)))
+        };
+        match present.await {
+            // The node keeps the policy that it has until these can be read.
+            Err(StoreError::NeedsNewer { .. }) => Ok(Source::Policy(None)),
+            present => Ok(Source::Policy(present?)),
+        }
+    }
+
+    /// Brings the assignment of one node up to date, if a pass has to look at it.
+    async fn follow(
+        &self,
+        node: NodeId,
+        target: Option<&Entry<Target>>,
+        trigger: Trigger,
+    ) -> Result<()> {
+        let source = self.source(&node.tenant, target).await?;
+        if !self.followed().needs_look(&node, source, trigger) {
+            return Ok(());
+        }
+        match self.update(&node, target, source).await {
+            // The node keeps what it has. A resync says so again.
+            Err(error) if error.needs_newer_controller() => {
+                tracing::error!(tenant = %node.tenant, node = %node.name, %error, "a node keeps its assignment");
+            }
+            updated => updated?,
+        }
+        self.followed().record(node, source);
+        Ok(())
+    }
+
+    fn followed(&self) -> MutexGuard<'_, FollowedSources> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -78,8 +131,12 @@ impl Task for AssignmentTask {
 
     fn nudges(&self) -> Nudges {
         let records = &self.records;
-        let stored =
-            vec![records.changed(&keys::all_targets()), records.changed(&keys::all_nodes())];
+        let stored = vec![
+            records.changed(&keys::all_targets()),
+            records.changed(&keys::all_nodes()),
+            // A node without a pointer follows its tenant's present revision.
+            records.changed(&keys::heads()),
+        ];
         Nudges { stored, presence: None }
     }
 
@@ -95,20 +152,10 @@ impl Task for AssignmentTask {
         let mut failure = None;
         for (rest, _) in present {
             let Some(node) = NodeId::of_key(rest) else { continue };
-            let target = targets.get(rest);
-            let pointer = PointerVersion(target.map(|target| target.version));
-            if !self.followed().needs_look(&node, pointer, trigger) {
-                continue;
-            }
-            match self.update(&node, target).await {
-                Ok(()) => self.followed().record(node, pointer),
+            match self.follow(node, targets.get(rest), trigger).await {
+                Ok(()) => {}
                 Err(OpsError::Store(error)) if error.is_conflict() => {
                     failure = Some(OpsError::Busy)
-                }
-                // The node keeps what it has. A resync says so again.
-                Err(OpsError::UnreadablePlan(error)) => {
-                    tracing::error!(tenant = %node.tenant, node = %node.name, %error, "a node keeps its assignment");
-                    self.followed().record(node, pointer);
                 }
                 Err(error) => failure = Some(error),
             }

@@ -121,7 +121,7 @@ impl Task for RolloutTask {
                 // The commit that was first has woken this task again.
                 Ok(Err(OpsError::Store(error))) if error.is_conflict() => {}
                 // This lasts until the operator acts; retries would only hold up the others.
-                Ok(Err(OpsError::UnreadablePlan(error))) => {
+                Ok(Err(error)) if error.needs_newer_controller() => {
                     tracing::error!(%tenant, %error, "a rollout cannot go on");
                 }
                 Ok(Err(error)) => failure = Some(error),

@@ -15,16 +15,16 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::{AbortHandle, Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::arrivals::Arrivals;
 use super::connection_limits::{ConnectionLimits, ConnectionSlot, Holder, counted};
+use super::connection_rate::ConnectionRate;
 use super::handshakes::{Handshakes, KnownAddresses};
-use super::refusals::{Refusal, Refusals};
+use super::refusals::{Refusal, Refusals, Summary};
 
 /// The limits of one port.
 #[derive(Debug, Clone, Copy)]
@@ -43,12 +43,14 @@ pub struct Limits {
     pub connections_per_operator_max: usize,
     /// The number of concurrent handshakes.
     pub handshakes_max: usize,
-    /// The number of concurrent handshakes from one address or IPv6 network.
+    /// The number of concurrent handshakes from one address or IPv6 network. As it is that of
+    /// the connections a second, a handshake has at least a second before it is evicted by
+    /// others from its address.
     pub handshakes_per_address_max: usize,
     /// The time limit of a handshake.
     pub handshake_timeout: Duration,
     /// The number of new connections a second from one address or IPv6 network.
-    pub arrivals_per_second_max: usize,
+    pub new_per_second_max: usize,
 }
 
 impl Default for Limits {
@@ -60,9 +62,9 @@ impl Default for Limits {
             connections_per_node_max: 8,
             connections_per_operator_max: 256,
             handshakes_max: 512,
-            handshakes_per_address_max: 64,
+            handshakes_per_address_max: 256,
             handshake_timeout: Duration::from_secs(5),
-            arrivals_per_second_max: 256,
+            new_per_second_max: 256,
         }
     }
 }
@@ -109,22 +111,28 @@ pub struct Acceptor {
     limits: Limits,
     accepted: mpsc::Sender<Connection>,
     places: Arc<Places>,
-    tasks: JoinSet<Handshaken>,
-    aborts: HashMap<Id, AbortHandle>,
+    tasks: JoinSet<HandshakeResult>,
+    /// The tasks that are not joined yet.
+    running: HashMap<Id, Running>,
     handshakes: Handshakes<Id>,
     known: KnownAddresses,
-    arrivals: Arrivals,
+    rate: ConnectionRate,
     refusals: Refusals,
 }
 
-/// How a handshake ended: whether the peer showed a certificate, or why it was refused.
-type Handshaken = Result<bool, Refusal>;
+/// The task of a handshake, and the address of its peer.
+#[derive(Debug)]
+struct Running {
+    address: IpAddr,
+    task: AbortHandle,
+}
+
+/// The result of a handshake: whether the peer showed a certificate, or why it was refused.
+type HandshakeResult = Result<bool, Refusal>;
 
 /// The pause after the system refused to accept, so that a lack of file descriptors does
 /// not become a busy loop.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
-/// The number of finished handshakes that may wait for the server.
-const ACCEPTED_LEN_MAX: usize = 64;
 
 impl Places {
     fn new(limits: Limits) -> Self {
@@ -174,7 +182,8 @@ impl Acceptor {
         config: Arc<ArcSwap<ServerConfig>>,
         limits: Limits,
     ) -> (Self, mpsc::Receiver<Connection>) {
-        let (accepted, connections) = mpsc::channel(ACCEPTED_LEN_MAX);
+        // Each connection that waits for the server has a place, so the queue is never full.
+        let (accepted, connections) = mpsc::channel(limits.connections_max.max(1));
         let acceptor = Self {
             listener,
             config,
@@ -182,10 +191,10 @@ impl Acceptor {
             accepted,
             places: Arc::new(Places::new(limits)),
             tasks: JoinSet::new(),
-            aborts: HashMap::new(),
+            running: HashMap::new(),
             handshakes: Handshakes::new(limits.handshakes_max, limits.handshakes_per_address_max),
             known: KnownAddresses::default(),
-            arrivals: Arrivals::new(limits.arrivals_per_second_max, Instant::now()),
+            rate: ConnectionRate::new(limits.new_per_second_max, Instant::now()),
             refusals: Refusals::default(),
         };
         (acceptor, connections)
@@ -199,16 +208,10 @@ impl Acceptor {
             // completes, and the others only observe.
             tokio::select! {
                 biased;
-                () = self.accepted.closed() => return,
-                Some(done) = self.tasks.join_next_with_id() => match done {
-                    Ok((id, ended)) => self.note_end(id, ended),
-                    // It panicked, or it was dropped and is told already.
-                    Err(error) => drop(self.forget(error.id())),
-                },
+                () = self.accepted.closed() => return self.log_refusals(),
+                Some(ended) = self.tasks.join_next_with_id() => self.note_end(ended),
                 () = sleep_until(summary.unwrap_or_else(Instant::now)), if summary.is_some() => {
-                    if let Some(summary) = self.refusals.summary() {
-                        tracing::warn!("{summary}");
-                    }
+                    self.log_refusals();
                 }
                 incoming = self.listener.accept() => match incoming {
                     Ok((stream, address)) => self.admit(stream, address),
@@ -221,53 +224,63 @@ impl Acceptor {
     /// Starts a handshake. If there are too many, another one gives way to it.
     fn admit(&mut self, stream: TcpStream, address: SocketAddr) {
         let ip = counted(address.ip());
-        if !self.arrivals.admit(ip, Instant::now()) {
+        let is_known = self.known.contains(ip);
+        if !self.rate.admit(ip, is_known, Instant::now()) {
             return self.note_refusal(ip, &Refusal::TooFast);
         }
-        if let Some(dropped) = self.handshakes.to_drop(ip) {
-            if let Some(task) = self.aborts.get(&dropped) {
-                task.abort();
-            }
-            if let Some(ip) = self.forget(dropped) {
-                self.note_refusal(ip, &Refusal::GaveWay);
+        if let Some(evicted) = self.handshakes.to_drop(ip) {
+            self.handshakes.end(evicted);
+            // It may have finished meanwhile: its end says what became of it.
+            if let Some(running) = self.running.get(&evicted) {
+                running.task.abort();
             }
         }
         let tls = TlsAcceptor::from(self.config.load_full());
         let (limit, accepted) = (self.limits.handshake_timeout, self.accepted.clone());
         let places = Arc::clone(&self.places);
         let task = self.tasks.spawn(async move {
-            let greeted = async {
+            let handshake = async {
                 let (stream, info) = greet(stream, address, tls).await?;
                 let (place, is_certified) = (places.take(&info)?, info.peer.is_some());
-                hand_over(&accepted, Connection { stream, info, _place: place }).await?;
+                let sent = accepted.try_send(Connection { stream, info, _place: place });
+                sent.map_err(|_closed| io::Error::other("the server is stopping"))?;
                 Ok(is_certified)
             };
-            match timeout(limit, greeted).await {
+            match timeout(limit, handshake).await {
                 Ok(ended) => ended.map_err(|error: io::Error| Refusal::Failed(error.to_string())),
                 Err(_elapsed) => Err(Refusal::TookTooLong),
             }
         });
-        self.handshakes.begin(task.id(), ip, self.known.contains(ip));
-        self.aborts.insert(task.id(), task);
+        self.handshakes.begin(task.id(), ip, is_known);
+        self.running.insert(task.id(), Running { address: ip, task });
     }
 
-    fn note_end(&mut self, id: Id, ended: Handshaken) {
-        let Some(ip) = self.forget(id) else { return };
+    fn note_end(&mut self, ended: Result<(Id, HandshakeResult), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        self.handshakes.end(id);
+        let Some(Running { address, .. }) = self.running.remove(&id) else { return };
         match ended {
-            Ok(true) => self.known.add(ip),
-            Ok(false) => {}
-            Err(refusal) => self.note_refusal(ip, &refusal),
+            Ok((_, Ok(true))) => self.known.add(address),
+            Ok((_, Ok(false))) => {}
+            Ok((_, Err(refusal))) => self.note_refusal(address, &refusal),
+            Err(error) if error.is_cancelled() => self.note_refusal(address, &Refusal::Evicted),
+            Err(_panicked) => {
+                self.note_refusal(address, &Refusal::Failed("the handshake panicked".to_owned()));
+            }
         }
     }
 
-    fn forget(&mut self, id: Id) -> Option<IpAddr> {
-        self.aborts.remove(&id);
-        self.handshakes.end(id)
+    fn note_refusal(&mut self, address: IpAddr, refusal: &Refusal) {
+        if self.refusals.note(address, refusal, Instant::now()) {
+            tracing::info!(%address, %refusal, "a connection was refused");
+        } else {
+            tracing::debug!(%address, %refusal, "a connection was refused");
+        }
     }
 
-    fn note_refusal(&mut self, ip: IpAddr, refusal: &Refusal) {
-        if let Some(line) = self.refusals.note(ip, refusal, Instant::now()) {
-            tracing::info!("{line}");
+    fn log_refusals(&mut self) {
+        if let Some(Summary { total, most, from_most, reasons }) = self.refusals.summary() {
+            tracing::info!(total, address = %most, from_address = from_most, reasons, "more connections were refused within a minute");
         }
     }
 }
@@ -282,11 +295,6 @@ async fn greet(
     let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let peer = shown.map(Peer::from_certificate).transpose().map_err(io::Error::other)?;
     Ok((stream, ConnectionInfo { address, peer: peer.map(Arc::new) }))
-}
-
-async fn hand_over(accepted: &mpsc::Sender<Connection>, connection: Connection) -> io::Result<()> {
-    let sent = accepted.send(connection).await;
-    sent.map_err(|_closed| io::Error::other("the server is stopping"))
 }
 
 async fn pause_if_exhausted(error: &io::Error) {

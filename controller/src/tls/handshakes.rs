@@ -1,11 +1,10 @@
 //! Chooses the handshake that gives way when there are too many, so that peers that open
 //! a connection and say nothing cannot close a port.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::Hash;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-/// The number of addresses that are remembered as known, twice.
+/// The number of addresses in each of the two generations of [`KnownAddresses`].
 const KNOWN_LEN_MAX: usize = 8 * 1024;
 
 /// The unfinished handshakes of a port, oldest first. `K` identifies one of them.
@@ -13,9 +12,7 @@ const KNOWN_LEN_MAX: usize = 8 * 1024;
 pub(super) struct Handshakes<K> {
     max: usize,
     per_address_max: usize,
-    next: u64,
-    open: BTreeMap<u64, Handshake<K>>,
-    numbers: HashMap<K, u64>,
+    open: Vec<Handshake<K>>,
     per_address: HashMap<IpAddr, usize>,
 }
 
@@ -26,16 +23,9 @@ struct Handshake<K> {
     is_known: bool,
 }
 
-impl<K: Copy + Eq + Hash> Handshakes<K> {
+impl<K: Copy + Eq> Handshakes<K> {
     pub(super) fn new(max: usize, per_address_max: usize) -> Self {
-        Self {
-            max,
-            per_address_max,
-            next: 0,
-            open: BTreeMap::new(),
-            numbers: HashMap::new(),
-            per_address: HashMap::new(),
-        }
+        Self { max, per_address_max, open: Vec::new(), per_address: HashMap::new() }
     }
 
     /// Returns the handshake that must be dropped before another one from `address` may
@@ -50,7 +40,7 @@ impl<K: Copy + Eq + Hash> Handshakes<K> {
             return None;
         }
         let most = |is_known: bool| {
-            let candidates = self.open.values().filter(|it| it.is_known == is_known);
+            let candidates = self.open.iter().filter(|it| it.is_known == is_known);
             candidates.map(|it| self.count(it.address)).max().and_then(|most| {
                 self.oldest(|it| it.is_known == is_known && self.count(it.address) == most)
             })
@@ -59,23 +49,22 @@ impl<K: Copy + Eq + Hash> Handshakes<K> {
     }
 
     pub(super) fn begin(&mut self, key: K, address: IpAddr, is_known: bool) {
-        self.open.insert(self.next, Handshake { key, address, is_known });
-        self.numbers.insert(key, self.next);
+        self.open.push(Handshake { key, address, is_known });
         *self.per_address.entry(address).or_default() += 1;
-        self.next += 1;
     }
 
-    /// Forgets a handshake that is over, and returns its address.
-    pub(super) fn end(&mut self, key: K) -> Option<IpAddr> {
-        let number = self.numbers.remove(&key)?;
-        let address = self.open.remove(&number)?.address;
+    /// Forgets a handshake that is over or was dropped. One that is forgotten already is ignored.
+    pub(super) fn end(&mut self, key: K) {
+        let Some(index) = self.open.iter().position(|handshake| handshake.key == key) else {
+            return;
+        };
+        let address = self.open.remove(index).address;
         if let Some(count) = self.per_address.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
                 self.per_address.remove(&address);
             }
         }
-        Some(address)
     }
 
     fn count(&self, address: IpAddr) -> usize {
@@ -83,7 +72,7 @@ impl<K: Copy + Eq + Hash> Handshakes<K> {
     }
 
     fn oldest(&self, is_it: impl Fn(&Handshake<K>) -> bool) -> Option<K> {
-        self.open.values().find(|handshake| is_it(handshake)).map(|handshake| handshake.key)
+        self.open.iter().find(|handshake| is_it(handshake)).map(|handshake| handshake.key)
     }
 }
 

@@ -13,24 +13,33 @@ const PERIOD: Duration = Duration::from_secs(60);
 const ADDRESSES_MAX: usize = 1024;
 
 /// The reason for which a connection was refused.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 pub(super) enum Refusal {
     /// Its address opens too many connections a second.
     TooFast,
-    /// Its handshake was not finished when others needed the place.
-    GaveWay,
+    /// Its handshake was dropped, unfinished, because others needed the place.
+    Evicted,
     /// Its handshake was not finished in time.
     TookTooLong,
     /// The handshake failed, or the peer has too many connections, in these words.
     Failed(String),
 }
 
+impl Refusal {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::TooFast => "too many from one address in a second",
+            Self::Evicted => "unfinished when others needed the place",
+            Self::TookTooLong => "the handshake took too long",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 impl Display for Refusal {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooFast => f.write_str("too many from one address in a second"),
-            Self::GaveWay => f.write_str("unfinished when others needed the place"),
-            Self::TookTooLong => f.write_str("the handshake took too long"),
+            Self::TooFast | Self::Evicted | Self::TookTooLong => f.write_str(self.kind()),
             Self::Failed(why) => f.write_str(why),
         }
     }
@@ -40,49 +49,69 @@ impl Display for Refusal {
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     since: Option<Instant>,
-    reasons: BTreeMap<&'static str, (u64, String)>,
+    reasons: BTreeMap<&'static str, Reason>,
     addresses: HashMap<IpAddr, u64>,
 }
 
+#[derive(Debug, Default)]
+struct Reason {
+    count: u64,
+    /// The last refusal for it, in its words.
+    last: String,
+}
+
+/// The refusals of a minute after the first one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Summary {
+    pub(super) total: u64,
+    /// The address with the most of them, and their number.
+    pub(super) most: IpAddr,
+    pub(super) from_most: u64,
+    /// The numbers by reason, for people.
+    pub(super) reasons: String,
+}
+
 impl Refusals {
-    /// Counts a refusal. The first one of a period is returned as a line for the log.
-    pub(super) fn note(&mut self, ip: IpAddr, refusal: &Refusal, now: Instant) -> Option<String> {
-        let kind = match refusal {
-            Refusal::TooFast => "too fast",
-            Refusal::GaveWay => "gave way",
-            Refusal::TookTooLong => "took too long",
-            Refusal::Failed(_) => "failed",
-        };
-        let is_first = self.since.is_none();
-        self.since.get_or_insert(now);
-        if is_first {
-            return Some(format!("refused a connection from {ip}: {refusal}"));
+    /// Counts a refusal. Returns true for the first one of a minute, which is logged by itself.
+    pub(super) fn note(&mut self, address: IpAddr, refusal: &Refusal, now: Instant) -> bool {
+        if self.since.is_none() {
+            self.since = Some(now);
+            return true;
         }
-        let (count, last) = self.reasons.entry(kind).or_default();
-        *count += 1;
-        *last = refusal.to_string();
-        if self.addresses.len() < ADDRESSES_MAX || self.addresses.contains_key(&ip) {
-            *self.addresses.entry(ip).or_default() += 1;
+        let reason = self.reasons.entry(refusal.kind()).or_default();
+        reason.count += 1;
+        reason.last = refusal.to_string();
+        if self.addresses.len() < ADDRESSES_MAX || self.addresses.contains_key(&address) {
+            *self.addresses.entry(address).or_default() += 1;
         }
-        None
+        false
     }
 
-    /// The time at which the summary is due; none if nothing was refused.
+    /// Returns when the summary is due; none if nothing was refused.
     pub(super) fn due(&self) -> Option<Instant> {
         self.since.map(|since| since + PERIOD)
     }
 
-    /// Ends the period. Returns its summary, unless only its first refusal happened.
-    pub(super) fn summary(&mut self) -> Option<String> {
+    /// Ends the minute and returns its summary, unless there was only the first refusal.
+    pub(super) fn summary(&mut self) -> Option<Summary> {
         let Self { reasons, addresses, .. } = std::mem::take(self);
-        let total: u64 = reasons.values().map(|(count, _)| count).sum();
-        let (most, by) = addresses.into_iter().max_by_key(|(address, count)| (*count, *address))?;
+        let (most, from_most) =
+            addresses.into_iter().max_by_key(|(address, count)| (*count, *address))?;
+        let total = reasons.values().map(|reason| reason.count).sum();
         let reasons: Vec<String> =
-            reasons.into_values().map(|(count, last)| format!("{count} × {last}")).collect();
-        let reasons = reasons.join("; ");
-        Some(format!(
-            "refused {total} more connections in the last minute, {by} of them from {most}: {reasons}"
-        ))
+            reasons.into_iter().map(|(kind, reason)| reason.words(kind)).collect();
+        Some(Summary { total, most, from_most, reasons: reasons.join("; ") })
+    }
+}
+
+impl Reason {
+    fn words(&self, kind: &str) -> String {
+        let Self { count, last } = self;
+        match last == kind {
+            true => format!("{count} × {kind}"),
+            // Failures differ from each other.
+            false => format!("{count} × {kind}, the last: {last}"),
+        }
     }
 }
 

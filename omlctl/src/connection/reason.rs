@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_daemon::tls::find;
 use rustls::{AlertDescription, CertificateError};
 

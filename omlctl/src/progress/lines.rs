@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_proto::v1::{InstanceReport, NodeState, NodeStatus, RolloutState, TenantStatus};
 
 use super::Labels;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use clap::{Subcommand, ValueHint};
 use oml_common::id::{NodeName, RoleName, TenantId};
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_common::time::parse_duration_ms;
 use oml_proto::v1::{
     CreateTokenReply, CreateTokenRequest, NodeStatus, RemoveNodeReply, RemoveNodeRequest,

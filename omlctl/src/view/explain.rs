@@ -1,7 +1,7 @@
 //! Explains the state of a tenant: what it waits for, what failed and what drifted.
 
 use oml_common::text::plural::counted;
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_proto::v1::{Generation, Health, NodeStatus, StatusReply, TenantStatus};
 use oml_proto::words::word;
 

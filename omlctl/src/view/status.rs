@@ -1,6 +1,6 @@
 //! Formats the state of tenants for one screen.
 
-use oml_common::text::problem::printable;
+use oml_common::text::printable::printable;
 use oml_proto::v1::{RolloutState, StatusReply, TenantStatus};
 
 use super::{INSTANCE_HEADER, NODE_HEADER, instance_fields, instances_of, node_fields};

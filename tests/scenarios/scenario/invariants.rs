@@ -49,8 +49,9 @@ impl Watch {
                 return Err(broken(format!("calls to {name} without end at one moment: {call:?}")));
             }
             check_one_runs(node)?;
-            self.check_startable(node)?;
+            // The other check forgets the containers of a removed component.
             self.check_calls(node, now)?;
+            self.check_startable(node)?;
             let before = self.strangers.entry(node.name.clone()).or_default();
             let after = Strangers::of(node);
             strangers::check(before, &after)
@@ -74,12 +75,27 @@ impl Watch {
             let Some(stopped) = events.iter().rev().find(|e| e.action == EventAction::Stop) else {
                 continue;
             };
-            let component = found.map_or("", component_of).to_owned();
+            let component = match found {
+                Some(container) => component_of(container).to_owned(),
+                None => self.component_of_removed(&node.name, &id),
+            };
             let at = Timestamp(stopped.at_ms).min(now);
             let stop = Stop { node: node.name.clone(), component, container: id, calls, at };
             self.cuts.check(&stop).map_err(broken)?;
         }
         Ok(())
+    }
+
+    /// Returns the component of a container that is gone.
+    fn component_of_removed(&self, node: &NodeName, id: &str) -> String {
+        let of = |((of, _), ids): &(&(NodeName, String), &BTreeSet<String>)| {
+            of == node && ids.contains(id)
+        };
+        self.answered
+            .iter()
+            .find(of)
+            .map(|((_, component), _)| component.clone())
+            .unwrap_or_default()
     }
 
     /// Records the report of an agent.
@@ -154,7 +170,7 @@ impl Watch {
         for (name, node) in &snapshot.nodes {
             let Some(assigned) = &node.assigned else { continue };
             let generation = assigned.assignment.generation;
-            self.cuts.see_share(name, &assigned.assignment.content.share);
+            self.cuts.see_content(name, &assigned.assignment.content);
             if self.given.insert(name.clone(), generation) != Some(generation) {
                 self.on_the_way.insert(name.clone(), generation);
             }

@@ -127,10 +127,11 @@ impl World {
             .map(|snapshot| base(snapshot.head.value, Some(&snapshot.rollout.value)));
         let entries = self.controller.history().await;
         let lines = entries.iter().map(|entry| {
-            let number = entry.revision.number;
+            let number = entry.number;
             let mark = if current == Some(number) { '*' } else { ' ' };
-            let count = entry.revision.changes.len();
-            let verb = entry.revision.kind.as_str();
+            let revision = entry.revision.as_ref();
+            let count = revision.map_or(0, |revision| revision.changes.len());
+            let verb = revision.map_or("unreadable", |revision| revision.kind.as_str());
             let outcome = match &entry.outcome {
                 Some(PastOutcome::Known(state)) => state.as_str(),
                 Some(PastOutcome::Unreadable) => "unreadable",

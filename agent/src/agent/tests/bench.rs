@@ -208,6 +208,7 @@ impl Bench {
             node: "voice-1".parse().unwrap(),
             content: Content {
                 revision: RevisionNumber(number),
+                policy: Some(policy.clone().into()),
                 share: instances.into_iter().map(desired).collect(),
             },
         })));

@@ -21,6 +21,7 @@ fn the_number_is_read_where_a_maximum_is_set() {
     assert_eq!(count(&output, "active call"), Ok(12));
     assert_eq!(count(&output, "active channel"), Ok(0));
     assert_eq!(count(&printed("3 of 100 sessions"), "sessions"), Ok(3));
+    assert_eq!(count(&printed("total of 12 active calls"), "active call"), Ok(12));
     assert!(count(&printed("of 100 max active calls"), "active call").is_err());
 }
 
@@ -34,6 +35,9 @@ fn what_cannot_be_read_is_not_zero_and_is_shown() {
     assert!(count(&too_large, "active call").is_err());
     let why = count(&printed(" \n"), "active call").unwrap_err();
     assert!(why.contains("printed nothing"), "{why}");
+    let mute = ExecOutput { stderr: "Unable to connect\n".to_owned(), ..printed("") };
+    let why = count(&mute, "active call").unwrap_err();
+    assert!(why.contains("printed \"Unable to connect\""), "{why}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt as _;
 use oml_common::decide::observed::ContainerState;
-use oml_common::text::printable::is_hidden;
+use oml_common::text::printable::printable;
 use oml_common::time::Timestamp;
 
 use super::calls::EngineCalls;
@@ -14,7 +14,6 @@ use super::socket::Engine;
 use crate::runtime::{ExitReport, RuntimeError};
 
 const LINES_MAX: usize = 20;
-const LINE_CHARS_MAX: usize = 400;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// How a container ended since that time. The engine's own words come before the lines of the
@@ -65,10 +64,9 @@ pub(super) async fn log_tail(
     failure::within(LIMIT, "read the log of", id, read).await
 }
 
-/// One line without hidden characters, cut to a readable length.
+/// One line, safe for a terminal and of a readable length.
 fn clip(line: &str) -> String {
-    let spaced = line.trim_end().chars().map(|c| if c == '\t' { ' ' } else { c });
-    spaced.filter(|c| !is_hidden(*c)).take(LINE_CHARS_MAX).collect()
+    printable(&line.trim_end().replace('\t', " "))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Judges the folders of this host that a container mounts, with the links in their paths.
+//! Checks the folders of this host that a container mounts, with the links in their paths.
 //!
-//! The catalog was judged by the text of its paths; only the host knows where a link leads and
+//! The catalog is checked by the text of its paths; only the host knows where a link leads and
 //! where its engine keeps containers.
 
 use std::ffi::OsString;
@@ -31,15 +31,16 @@ pub(super) fn check(
         if let Some(found) = found {
             let source = &volume.source;
             let way = if *source == real { String::new() } else { format!(", which is {real}") };
-            return Err(RuntimeError::Refused {
-                verb: "create",
-                object: container.name.to_string(),
-                detail: format!("it would mount {source}{way}, and so reach {found}"),
-                transient: false,
-            });
+            let detail = format!("it would mount {source}{way}, and so reach {found}");
+            return Err(refused(container, detail));
         }
     }
     Ok(())
+}
+
+fn refused(container: &Container, detail: String) -> RuntimeError {
+    let object = container.name.to_string();
+    RuntimeError::Refused { verb: "create", object, detail, transient: false }
 }
 
 fn text(path: &Path) -> String {

@@ -133,13 +133,14 @@ impl Loaded {
     /// Returns true if somebody stopped the unit during its start. A supervisor never ends
     /// with success by itself; a packaged program may.
     ///
-    /// The job of a stop replaces that of the start before it acts, so a unit whose start job
-    /// is gone without a failure and that is still activating is about to stop.
+    /// The job of a stop replaces that of the start before it acts, so a unit that is still
+    /// activating without a failure is about to stop. One that systemd starts again after a
+    /// failure is activating too, but has restarted.
     pub(super) fn was_interrupted(&self, is_supervised: bool) -> bool {
         let failed = !matches!(self.service.result.as_deref(), None | Some("" | "success"));
         match self.active() {
             ActiveState::Deactivating => true,
-            ActiveState::Activating => !failed,
+            ActiveState::Activating => !failed && self.service.restarts.unwrap_or(0) == 0,
             ActiveState::Inactive => is_supervised && self.was_stopped_by_hand(is_supervised),
             ActiveState::Active | ActiveState::Reloading | ActiveState::Failed => false,
         }

@@ -2,8 +2,10 @@
 
 use oml_common::document::instance::{Instance, InstanceDocument, PackagedUnit, Workload};
 use oml_common::id::{ComponentName, ContentHash, TenantId, UnitName};
+use oml_common::text::printable::{is_hidden, name_of};
 
 use crate::paths::Paths;
+use crate::runtime::RuntimeError;
 
 const INSTANCE_KEY: &str = "X-Oml-Instance=";
 const HASH_KEY: &str = "X-Oml-Hash=";
@@ -32,7 +34,11 @@ RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
 MemoryDenyWriteExecute=yes
+DevicePolicy=closed
 SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
 UMask=0077
 ";
 
@@ -57,6 +63,17 @@ pub(super) fn render(instance: &InstanceDocument, after: &[UnitName], paths: &Pa
     let hash = ContentHash::of(text.as_bytes());
     let (before, rest) = text.split_once(INSTANCE_KEY).unwrap_or((&text, ""));
     format!("{before}{HASH_KEY}{hash}\n{INSTANCE_KEY}{rest}")
+}
+
+/// Refuses a text with characters that systemd, or the terminal of `systemctl cat`, would read
+/// in a way that is not seen. A controller of this release makes no such text.
+pub(super) fn check(text: &str, unit: &str) -> Result<(), RuntimeError> {
+    let hidden = text.chars().find(|c| is_hidden(*c) && !matches!(c, '\n' | '\t'));
+    hidden.map_or(Ok(()), |c| {
+        let detail = format!("its text contains {}", name_of(c));
+        let object = unit.to_owned();
+        Err(RuntimeError::Refused { verb: "write", object, detail, transient: false })
+    })
 }
 
 /// Reads the mark of a file; none if it has no mark. The first line is not part of the mark,

@@ -5,7 +5,15 @@ use crate::testing::{SPEC, plan_of, spec_with, with_unreadable_voice};
 
 fn next(plan: Option<&Plan>, held: Option<&Assignment>, epoch: u64) -> Option<Assignment> {
     let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
-    assign(Input { epoch, tenant: &tenant, node: &node, plan, held, force_reissue: false })
+    assign(Input {
+        epoch,
+        tenant: &tenant,
+        node: &node,
+        plan,
+        policy: None,
+        held,
+        force_reissue: false,
+    })
 }
 
 #[test]
@@ -18,6 +26,7 @@ fn a_node_that_has_to_try_again_is_told_so_once() {
         tenant: &tenant,
         node: &node,
         plan: Some(&again),
+        policy: None,
         held: Some(&first),
         force_reissue: true,
     };
@@ -54,6 +63,39 @@ fn a_pointer_taken_away_empties_the_node() {
     assert!(emptied.content.share.instances.is_empty());
     assert!(emptied.generation > first.generation);
     assert_eq!(emptied.content.revision, first.content.revision);
+}
+
+#[test]
+fn an_emptied_node_removes_by_the_policy_of_the_tenants_present_revision() {
+    let plan = plan_of(SPEC, 1).unwrap();
+    let first = next(Some(&plan), None, 1).unwrap();
+    assert!(first.content.policy.is_some());
+    let cut = SPEC.replace("rollout: {", "rollout: {on_deadline: cut, ");
+    let present = plan_of(&cut, 2).unwrap();
+    let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
+    let input = Input {
+        epoch: 1,
+        tenant: &tenant,
+        node: &node,
+        plan: None,
+        policy: present.policy.as_ref(),
+        held: Some(&first),
+        force_reissue: false,
+    };
+    let emptied = assign(input).unwrap();
+    assert_eq!(
+        (&emptied.content.policy, emptied.content.share.is_empty()),
+        (&present.policy, true)
+    );
+    assert_ne!(emptied.content.policy, first.content.policy);
+    assert_eq!(assign(Input { held: Some(&emptied), ..input }), None);
+    // Without the present revision the node keeps the policy that it has.
+    let without = Input { policy: None, ..input };
+    assert_eq!(assign(without).unwrap().content.policy, first.content.policy);
+    assert_eq!(assign(Input { held: Some(&emptied), ..without }), None);
+    // A policy that changes while a removal waits reaches the node.
+    let later = Input { policy: first.content.policy.as_ref(), held: Some(&emptied), ..input };
+    assert!(assign(later).unwrap().generation > emptied.generation);
 }
 
 #[test]

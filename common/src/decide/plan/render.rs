@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::document::Verbatim;
 use crate::document::assignment::Desired;
 use crate::document::catalog::{
-    CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate,
+    CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate, is_template,
 };
 use crate::document::instance::{
     Check, Container, Instance, MetricsEndpoint, PackagedUnit, Port, Probe, Protocol, Workload,
@@ -146,7 +146,7 @@ impl Writer<'_> {
 
     /// Renders a template. Returns `None` and adds a problem if that fails.
     fn filled(&mut self, field: &str, template: &str) -> Option<String> {
-        if !template::is_template(template) {
+        if !is_template(template) {
             return Some(template.to_owned());
         }
         match self.engine.render_named_str(field, template, &self.values) {

@@ -33,11 +33,6 @@ pub(super) fn engine() -> Environment<'static> {
     engine
 }
 
-/// Whether the engine would do something with a text.
-pub(super) fn is_template(text: &str) -> bool {
-    text.contains("{{") || text.contains("{%")
-}
-
 /// Returns a value as it is written into a line of the catalog's drop-in, where the catalog
 /// has chosen the quotes.
 fn inserted(value: &str) -> Result<String, String> {
@@ -61,7 +56,7 @@ pub(super) fn packaged<'e>(
     let mut own = String::new();
     for (name, value) in env {
         if let Some(c) = value.chars().find(|c| is_hidden(*c)) {
-            let why = format!("contains {}, which a unit cannot be given", name_of(c));
+            let why = format!("contains {}, which cannot be written into a drop-in", name_of(c));
             return Err((name, why));
         }
         // The rules of quotes and specifiers are in systemd.syntax(7) and systemd.unit(5).

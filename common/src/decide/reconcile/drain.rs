@@ -56,10 +56,8 @@ impl<'a> Drain<'a> {
 
     /// Returns the end of the wait.
     pub(super) fn deadline(self) -> Timestamp {
-        let since = match self.update.map(|update| &update.stage) {
-            Some(Stage::Draining { since, .. }) => *since,
-            Some(_) | None => self.now,
-        };
+        let since = self.update.and_then(|update| update.stage.drained_since());
+        let since = since.unwrap_or(self.now);
         since.plus_ms(self.policy.map_or(u64::MAX, |policy| policy.drain_deadline_ms))
     }
 

@@ -117,6 +117,9 @@ impl Display for PauseReason {
                 write!(f, "{change}; the rollback failed too: {rollback}")
             }
             PauseReason::Restored => f.write_str("restored from a backup; apply again"),
+            PauseReason::Unknown => f.write_str(
+                "paused for a reason that only a newer controller knows; upgrade the controller or apply again",
+            ),
         }
     }
 }

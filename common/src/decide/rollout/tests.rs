@@ -163,8 +163,15 @@ impl World {
             let plan = self.targets.get(&node).map(|number| &self.plans[&number.0]);
             let held = self.assignments.get(&node);
             let force_reissue = self.rollout.force_reissue(&node);
-            let input =
-                assign::Input { epoch: 1, tenant: &tenant, node: &node, plan, held, force_reissue };
+            let input = assign::Input {
+                epoch: 1,
+                tenant: &tenant,
+                node: &node,
+                plan,
+                policy: None,
+                held,
+                force_reissue,
+            };
             if let Some(assignment) = assign(input) {
                 self.assignments.insert(node, assignment);
             }

@@ -54,12 +54,10 @@ fn a_switch_that_cuts_nothing_is_recounted_and_stopped_by_calls_that_came() {
     assert!(needs_recount(&switch(true)) && needs_recount(&Step::Remove { recount: true }));
     assert!(!needs_recount(&switch(false)) && !needs_recount(&Step::Remove { recount: false }));
     assert!(!needs_recount(&Step::Start));
-    assert_eq!(may_stop(Ok(0)), Ok(()));
-    assert_eq!(may_stop(Ok(1)), Err(Ok(1)));
+    assert!(may_stop(&Ok(0)) && !may_stop(&Ok(1)));
 }
 
 #[test]
 fn a_last_count_that_cannot_be_read_forbids_the_stop() {
-    let unreadable = || Err("it printed \"rubbish\"".to_owned());
-    assert_eq!(may_stop(unreadable()), Err(unreadable()));
+    assert!(!may_stop(&Err("it printed \"rubbish\"".to_owned())));
 }

@@ -15,7 +15,7 @@ fn node() -> NodeName {
 fn assigned(plan: &Plan, number: u64) -> Assignment {
     let tenant: TenantId = "acme".parse().unwrap();
     let share = plan.nodes[&node()].clone();
-    let content = Content { revision: plan.revision, share };
+    let content = Content { revision: plan.revision, policy: plan.policy.clone(), share };
     Assignment { generation: Generation { epoch: 1, number }, tenant, node: node(), content }
 }
 

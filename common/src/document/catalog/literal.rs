@@ -8,10 +8,15 @@ use crate::text::yaml::Place;
 /// its braces, and nobody would notice.
 pub(super) fn text(place: &Place<'_>, problems: &mut Problems) -> Option<String> {
     let text = place.text(problems)?;
-    if text.contains("{{") || text.contains("{%") {
+    if is_template(text) {
         problems.push(place.problem("a template is not filled in here").hint("write the value"));
     }
     Some(text.to_owned())
+}
+
+/// Returns true if the template engine would do something with a text.
+pub(crate) fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|open| text.contains(open))
 }
 
 /// Reads a list of texts that are not templates.

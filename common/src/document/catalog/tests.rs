@@ -120,6 +120,28 @@ fn a_template_where_none_is_filled_in_is_refused() {
 }
 
 #[test]
+fn the_default_of_a_setting_is_no_template() {
+    for text in ["{{ tenant }}", "{% if x %}", "{# x #}"] {
+        let catalog = with_component("");
+        let settings = format!("settings: {{colour: \"{text}\"}}\ncomponents:");
+        let problems = refused(&catalog.replacen("components:", &settings, 1));
+        let expected = "settings.colour: a template is not filled in here (write the value)";
+        assert!(problems.contains(expected), "{problems}");
+    }
+}
+
+#[test]
+fn a_folder_that_the_agent_does_not_see_is_not_mounted() {
+    for source in ["/home/ana/link", "/tmp", "/var/tmp/x", "/root"] {
+        let problems = refused(&with_component(&format!("    volumes: [\"{source}:/x\"]\n")));
+        assert!(
+            problems.contains(&format!("{source} cannot be checked on the host")),
+            "{problems}"
+        );
+    }
+}
+
+#[test]
 fn every_problem_of_a_component_is_reported_at_once() {
     let text =
         with_component("    prot: [80/tcp]\n    start_timeout: soon\n    active: {command: [x]}\n");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::mount::{PROTECTED, normalised, reaches};
+use crate::decide::mount::{HIDDEN, PROTECTED, normalised, reaches};
 use crate::document::instance::Volume;
 use crate::text::problem::Problems;
 use crate::text::yaml::Place;
@@ -53,6 +53,14 @@ fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Volume> {
             false => format!(", because {protected} must not"),
         };
         problems.push(place.problem(format!("{what}{why}")).hint("mount a folder of its own"));
+        return None;
+    }
+    if is_path(source)
+        && let Some(hidden) = reaches(source, HIDDEN.iter().copied())
+    {
+        let message =
+            format!("{source} cannot be checked on the host, whose agent does not see {hidden}");
+        problems.push(place.problem(message).hint("mount a folder below /srv, /opt or /var/lib"));
         return None;
     }
     if normalised(target) == "/" {

@@ -5,7 +5,11 @@ use serde::de::DeserializeOwned;
 
 use super::golden::{fixture, pinned};
 use super::*;
+use crate::document::node::LastReport;
 use crate::document::plan::{Plan, Strategy};
+use crate::document::report::Phase;
+use crate::document::revision::{ChangeKind, Revision, RevisionKind};
+use crate::document::rollout::{PauseReason, Rollout, State};
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +28,8 @@ struct LaterAssignment {
 struct LaterContent {
     revision: RevisionNumber,
     #[serde(default, skip_serializing_if = "is_default")]
+    policy: Option<LaterPolicy>,
+    #[serde(default, skip_serializing_if = "is_default")]
     instances: BTreeMap<String, LaterDesired>,
     #[serde(default, skip_serializing_if = "is_default")]
     labels: Vec<String>,
@@ -36,6 +42,8 @@ struct LaterPlan {
     tenant: String,
     revision: RevisionNumber,
     strategy: Strategy,
+    #[serde(default, skip_serializing_if = "is_default")]
+    policy: Option<LaterPolicy>,
     #[serde(default, skip_serializing_if = "is_default")]
     nodes: BTreeMap<String, BTreeMap<String, LaterDesired>>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -130,6 +138,7 @@ fn extended_assignment() -> LaterAssignment {
     let mut assignment: LaterAssignment = later(&write(&assignment()));
     assignment.expires_ms = Some(1);
     assignment.content.labels = vec!["night".to_owned()];
+    assignment.content.policy.as_mut().unwrap().retries = Some(3);
     assignment.content.instances.values_mut().for_each(extend);
     assignment
 }
@@ -191,15 +200,79 @@ fn new_fields_beside_a_workload_are_read_over_and_passed_on() {
 fn new_fields_of_a_plan_reach_the_assignment_with_its_shares() {
     let mut sent: LaterPlan = later(&fixture("plan.json"));
     sent.labels = vec!["night".to_owned()];
+    sent.policy.as_mut().unwrap().retries = Some(3);
     sent.nodes.values_mut().flat_map(BTreeMap::values_mut).for_each(extend);
     let read: Plan = read(&json(&sent)).unwrap();
     assert_eq!(read.nodes.len(), sent.nodes.len());
     for (node, share) in &read.nodes {
         assert!(share.unreadable.is_empty());
-        let content = Content { revision: read.revision, share: share.clone() };
+        let policy = read.policy.clone();
+        let content = Content { revision: read.revision, policy, share: share.clone() };
         let given = write(&Assignment { content, ..assignment() });
         let given: LaterAssignment = later(&given);
         assert_eq!(given.content.instances, sent.nodes[node.as_str()]);
+        assert_eq!(given.content.policy, sent.policy);
+    }
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_is_passed_on_and_refuses_nothing() {
+    let mut plan: serde_json::Value = serde_json::from_str(&fixture("plan.json")).unwrap();
+    plan["policy"]["on_deadline"] = "ask".into();
+    let read: Plan = read(&plan.to_string()).unwrap();
+    assert_eq!(read.policy.as_ref().unwrap().value(), None);
+    let content = Content { policy: read.policy, ..assignment().content };
+    let given = write(&Assignment { content, ..assignment() });
+    let given: serde_json::Value = serde_json::from_str(&given).unwrap();
+    assert_eq!(given["content"]["policy"], plan["policy"]);
+}
+
+/// Returns the text of a fixture with another word.
+fn with_word(file: &str, from: &str, to: &str) -> String {
+    let text = fixture(file);
+    let later = text.replace(from, to);
+    assert_ne!(text, later, "{file}");
+    later
+}
+
+#[test]
+fn a_word_that_decides_nothing_is_unknown() {
+    let text = with_word("revision.json", "\"kind\":\"set-version\"", "\"kind\":\"promote\"");
+    let text = text.replace("\"kind\":\"remove\"", "\"kind\":\"move\"");
+    let revision: Revision = read(&text).unwrap();
+    assert_eq!(
+        (revision.kind, revision.changes[1].kind),
+        (RevisionKind::Unknown, ChangeKind::Unknown)
+    );
+    let text = with_word(
+        "rollout.json",
+        "\"why\":{\"name\":\"rollback-failed\"",
+        "\"why\":{\"name\":\"frozen\"",
+    );
+    let rollout: Rollout = read(&text).unwrap();
+    assert_eq!(rollout.state, State::Paused { why: PauseReason::Unknown, returning: true });
+    let text =
+        with_word("last_report.json", "{\"name\":\"draining\"", "{\"name\":\"handing-over\"");
+    let last: LastReport = read(&text).unwrap();
+    assert_eq!(last.report.instances[&"asterisk".parse().unwrap()].phase, Phase::Unknown);
+}
+
+#[test]
+fn a_word_that_decides_is_refused_as_one_of_a_later_release() {
+    let text = with_word("rollout.json", "{\"name\":\"paused\"", "{\"name\":\"parked\"");
+    let refused = read::<Rollout>(&text).unwrap_err().of_later_release().unwrap();
+    assert!(refused.contains("parked"), "{refused}");
+    let text = with_word("plan.json", "\"on_failure\":\"rollback\"", "\"on_failure\":\"ask\"");
+    assert!(read::<Plan>(&text).unwrap_err().of_later_release().is_some());
+    let text = with_word("instance.json", "sip-options", "carrier-pigeon");
+    assert!(read::<Instance>(&text).unwrap_err().of_later_release().is_some());
+}
+
+#[test]
+fn a_damaged_text_is_not_one_of_a_later_release() {
+    let whole = fixture("plan.json");
+    for text in [&whole[..whole.len() / 2], "", "{}", "\u{0}"] {
+        assert_eq!(read::<Plan>(text).unwrap_err().of_later_release(), None, "{text:?}");
     }
 }
 

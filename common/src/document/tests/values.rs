@@ -215,7 +215,8 @@ pub(super) fn status_minimal() -> Status {
 }
 
 pub(super) fn plan(share: Share) -> Plan {
-    Plan { nodes: [(node(), share)].into(), waves: vec![vec![node()]], ..plan_minimal() }
+    let policy = Some(super::policy().into());
+    Plan { policy, nodes: [(node(), share)].into(), waves: vec![vec![node()]], ..plan_minimal() }
 }
 
 pub(super) fn plan_minimal() -> Plan {
@@ -223,6 +224,7 @@ pub(super) fn plan_minimal() -> Plan {
         tenant: "acme".parse().unwrap(),
         revision: RevisionNumber(8),
         strategy: Strategy { max_parallel: 1, on_failure: OnFailure::Rollback },
+        policy: None,
         nodes: [].into(),
         waves: vec![],
     }

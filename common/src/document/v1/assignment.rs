@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use super::desired::{ChangePolicy, Desired, OnDeadline};
-use crate::document::{Document, Share, Verbatim};
+pub use super::desired::{ChangePolicy, Desired, OnDeadline, TenantPolicy};
+use crate::document::{Document, Share, Verbatim, is_default};
 use crate::id::{ContentHash, Generation, NodeName, RevisionNumber, TenantId};
 
 /// Everything that a node should run. It is always complete, never a difference to an earlier one.
@@ -21,8 +21,21 @@ pub struct Assignment {
 pub struct Content {
     /// The revision that the share is from; 0 while the node has no target.
     pub revision: RevisionNumber,
+    /// How instances are removed that the node should no longer run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub policy: Option<TenantPolicy>,
     #[serde(rename = "instances", default, skip_serializing_if = "Share::is_empty")]
     pub share: Share,
+}
+
+impl Content {
+    /// Returns how instances are removed that the node should no longer run. If only a later
+    /// release can read that policy, it is that of an instance that stays.
+    #[must_use]
+    pub fn removal_policy(&self) -> Option<ChangePolicy> {
+        let policy = self.policy.as_ref().and_then(TenantPolicy::value);
+        policy.cloned().or_else(|| self.share.policy())
+    }
 }
 
 /// Why an agent refuses an assignment.

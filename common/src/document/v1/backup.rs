@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::document::is_default;
-use crate::text::problem::printable;
+use crate::text::printable::printable;
 use crate::time::Timestamp;
 
 /// The format of backups that this release writes.

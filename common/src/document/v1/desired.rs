@@ -1,6 +1,7 @@
 //! One entry of a share: an instance that should run, and how it is changed to.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::document::instance::Instance;
 use crate::document::{Document, Verbatim};
@@ -21,6 +22,55 @@ pub struct ChangePolicy {
     pub drain_deadline_ms: u64,
     /// What happens when calls are still up at the drain deadline.
     pub on_deadline: OnDeadline,
+}
+
+/// How the instances of a tenant are changed, in the bytes in which it was written, so that
+/// a program that knows fewer fields passes on all of them. An assignment has it also when
+/// its share is empty: the agent removes by it what is no longer desired.
+///
+/// A policy that this release cannot read, because a later one made it, is passed on and has
+/// no value. Nothing refuses it: without a policy a removal waits for its calls to end.
+#[derive(Debug, Clone)]
+pub struct TenantPolicy {
+    text: Box<RawValue>,
+    value: Option<ChangePolicy>,
+}
+
+impl TenantPolicy {
+    /// Returns the policy; there is none if only a later release can read it.
+    #[must_use]
+    pub fn value(&self) -> Option<&ChangePolicy> {
+        self.value.as_ref()
+    }
+}
+
+impl From<ChangePolicy> for TenantPolicy {
+    fn from(policy: ChangePolicy) -> Self {
+        let text = serde_json::value::to_raw_value(&policy).expect("a policy is JSON");
+        Self { text, value: Some(policy) }
+    }
+}
+
+impl PartialEq for TenantPolicy {
+    fn eq(&self, other: &Self) -> bool {
+        self.text.get() == other.text.get()
+    }
+}
+
+impl Eq for TenantPolicy {}
+
+impl Serialize for TenantPolicy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TenantPolicy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let value = serde_json::from_str(text.get()).ok();
+        Ok(Self { text, value })
+    }
 }
 
 /// What happens when calls are still up at the drain deadline.

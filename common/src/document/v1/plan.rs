@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::desired::TenantPolicy;
 use crate::document::{Document, Share, is_default};
 use crate::id::{NodeName, RevisionNumber, TenantId};
 
@@ -14,6 +15,10 @@ pub struct Plan {
     /// The revision that the plan belongs to.
     pub revision: RevisionNumber,
     pub strategy: Strategy,
+    /// How the tenant's instances are changed. Each of them has it too; the nodes without
+    /// one get it from here.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub policy: Option<TenantPolicy>,
     /// The instances of every node.
     #[serde(default, skip_serializing_if = "is_default")]
     pub nodes: BTreeMap<NodeName, Share>,

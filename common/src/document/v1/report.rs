@@ -115,7 +115,9 @@ pub enum Phase {
     Blocked,
     Removing,
     /// Its agent reported something that the controller cannot read; the reason says
-    /// what. An agent never reports this phase itself.
+    /// what. An agent never reports this phase itself. The phase of a stored report is
+    /// this too if a later release wrote it.
+    #[serde(other)]
     Unknown,
 }
 

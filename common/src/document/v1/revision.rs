@@ -36,6 +36,9 @@ pub enum RevisionKind {
     SetVersion,
     /// The operator rolled back to an earlier revision.
     Rollback,
+    /// A kind that only a later release knows. Nothing is decided by it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A change of one instance between two plans.
@@ -66,6 +69,9 @@ pub enum ChangeKind {
     Replace,
     /// Only its probes or the policy for changes differ, so the instance keeps running.
     Update,
+    /// A kind that only a later release knows. Nothing is decided by it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The relevant revisions of a tenant.
@@ -104,6 +110,7 @@ impl RevisionKind {
             RevisionKind::Apply => "apply",
             RevisionKind::SetVersion => "set-version",
             RevisionKind::Rollback => "rollback",
+            RevisionKind::Unknown => "unknown",
         }
     }
 }
@@ -117,6 +124,7 @@ impl ChangeKind {
             ChangeKind::Remove => "remove",
             ChangeKind::Replace => "replace",
             ChangeKind::Update => "update",
+            ChangeKind::Unknown => "unknown",
         }
     }
 }

@@ -76,6 +76,9 @@ pub enum PauseReason {
     },
     /// The controller was restored from a backup.
     Restored,
+    /// A reason of a later release. Whatever it is, an operator has to decide.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The failures of a rollout in short: the first of them, and how many more there are.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use crate::text::problem::{Problem, Problems, printable};
+use crate::text::printable::printable;
+use crate::text::problem::{Problem, Problems};
 use crate::time::parse_duration_ms;
 
 use super::{Key, Node, Value};

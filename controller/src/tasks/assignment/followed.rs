@@ -1,35 +1,37 @@
-//! Which nodes a pass has to look at: those whose pointer changed since their
-//! assignment was last compared with it.
+//! Which nodes a pass has to look at: those whose assignment was not yet compared with
+//! what it follows now.
 
 use std::collections::BTreeMap;
+
+use oml_common::id::RevisionNumber;
 
 use crate::ops::node_id::NodeId;
 use crate::tasks::Trigger;
 
-/// The version in the store of a node's pointer. Every write changes it; it is `None`
-/// while the node has no pointer.
+/// What a node's assignment follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PointerVersion(pub(super) Option<u64>);
+pub(super) enum Source {
+    /// The node's pointer in this version of the store. Every write changes it.
+    Pointer(u64),
+    /// The policy of the tenant's present revision, because the node has no pointer. There
+    /// is no revision before the tenant's first.
+    Policy(Option<RevisionNumber>),
+}
 
-/// The pointer that the assignment of each node follows, as far as earlier passes know.
+/// What the assignment of each node follows, as far as earlier passes know.
 #[derive(Debug, Default)]
-pub(super) struct FollowedPointers(BTreeMap<NodeId, PointerVersion>);
+pub(super) struct FollowedSources(BTreeMap<NodeId, Source>);
 
-impl FollowedPointers {
-    /// Returns whether a pass has to look at a node with this pointer. A pass after a
-    /// change skips nodes whose pointer has not changed; a resync skips none.
-    pub(super) fn needs_look(
-        &self,
-        node: &NodeId,
-        pointer: PointerVersion,
-        trigger: Trigger,
-    ) -> bool {
-        trigger == Trigger::Resync || self.0.get(node) != Some(&pointer)
+impl FollowedSources {
+    /// Returns whether a pass has to look at a node that follows this. A pass after a
+    /// change skips nodes that follow the same as before; a resync skips none.
+    pub(super) fn needs_look(&self, node: &NodeId, source: Source, trigger: Trigger) -> bool {
+        trigger == Trigger::Resync || self.0.get(node) != Some(&source)
     }
 
-    /// Records that the node's assignment follows this pointer.
-    pub(super) fn record(&mut self, node: NodeId, pointer: PointerVersion) {
-        self.0.insert(node, pointer);
+    /// Records what the node's assignment follows.
+    pub(super) fn record(&mut self, node: NodeId, source: Source) {
+        self.0.insert(node, source);
     }
 }
 

@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oml_common::document::Share;
-use oml_common::document::assignment::{ChangePolicy, OnDeadline};
+use oml_common::document::assignment::{ChangePolicy, Content, OnDeadline};
 use oml_common::document::report::{Phase, Report};
 use oml_common::id::{ComponentName, NodeName};
 use oml_common::time::Timestamp;
@@ -28,6 +27,8 @@ pub(super) struct Stop {
 #[derive(Debug, Default)]
 pub(super) struct Cuts {
     policies: BTreeMap<(NodeName, String), ChangePolicy>,
+    /// The choices for the instances that a node should no longer run.
+    removals: BTreeMap<NodeName, ChangePolicy>,
     drains: BTreeMap<(NodeName, String), Drain>,
     /// Containers that somebody on the host ended.
     excused: BTreeSet<(NodeName, String)>,
@@ -41,11 +42,15 @@ struct Drain {
 }
 
 impl Cuts {
-    /// Records the share of a revision that a node was given.
-    pub(super) fn see_share(&mut self, node: &NodeName, share: &Share) {
+    /// Records what a node was given.
+    pub(super) fn see_content(&mut self, node: &NodeName, content: &Content) {
         self.policies.retain(|(of, _), _| of != node);
-        for (component, desired) in share.instances.iter() {
+        for (component, desired) in content.share.instances.iter() {
             self.see_policy(node, component, desired.policy.clone());
+        }
+        self.removals.remove(node);
+        if let Some(policy) = content.policy.as_ref().and_then(|policy| policy.value()) {
+            self.removals.insert(node.clone(), policy.clone());
         }
     }
 
@@ -99,7 +104,7 @@ impl Cuts {
         }
         let cut = |why: &str| Err(format!("{calls} calls of {component} on {node} were cut {why}"));
         let key = (node.clone(), component.clone());
-        let policy = self.policies.get(&key);
+        let policy = self.policies.get(&key).or_else(|| self.removals.get(node));
         let Some(policy) = policy.filter(|policy| policy.on_deadline == OnDeadline::Cut) else {
             return cut("although nobody chose to cut any");
         };

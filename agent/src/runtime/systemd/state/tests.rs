@@ -73,6 +73,8 @@ fn a_start_that_somebody_stopped_is_not_held_against_what_was_started() {
     let mut stop_begins = stopped("success", 0, 0);
     stop_begins.unit.active_state = Some("activating".to_owned());
     assert!(stop_begins.was_interrupted(true) && stop_begins.was_interrupted(false));
+    stop_begins.service.restarts = Some(1);
+    assert!(!stop_begins.was_interrupted(true), "systemd starts it again after a failure");
     let clean = stopped("success", EXITED, 0);
     assert!(clean.was_interrupted(true));
     assert!(!clean.was_interrupted(false), "a packaged program may end well by itself");

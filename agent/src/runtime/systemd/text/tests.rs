@@ -80,3 +80,34 @@ fn a_drop_in_says_only_what_the_catalog_says() {
     assert!(text.contains("\nAfter=redis.service\n"), "{text}");
     assert!(!text.contains("ExecStart") && !text.contains("Restart"), "{text}");
 }
+
+#[test]
+fn a_text_with_hidden_characters_is_not_written() {
+    assert!(check(&render_it(&container()), "asterisk.service").is_ok());
+    assert!(check("A=\tb\n", "x.service").is_ok());
+    for (text, name) in [("A=b\rB=c", "a carriage return (U+000D)"), ("\u{1b}[2J", "an escape")] {
+        let error = check(text, "x.service").unwrap_err();
+        assert!(!error.is_transient());
+        let expected = format!("could not write x.service: its text contains {name}");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+}
+
+#[test]
+fn the_unit_of_a_component_is_confined() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("asterisk.service");
+    std::fs::write(&file, render_it(&container())).unwrap();
+    // Its threshold is ten times the exposure.
+    let judge = std::process::Command::new("systemd-analyze")
+        .args(["security", "--offline=true", "--no-pager", "--threshold=40"])
+        .arg(&file)
+        .output();
+    match judge {
+        Ok(judged) => {
+            let words = String::from_utf8_lossy(&judged.stdout);
+            assert!(judged.status.success(), "the exposure is above 4.0:\n{words}");
+        }
+        Err(error) => eprintln!("skipped: systemd-analyze cannot be run here: {error}"),
+    }
+}

@@ -52,7 +52,7 @@ fn a_value_that_would_end_its_line_is_refused_with_its_place() {
         assert_eq!(
             problems,
             format!(
-                "line 7: components.exporter.env.T: contains {name}, which a unit cannot be given"
+                "line 7: components.exporter.env.T: contains {name}, which cannot be written into a drop-in"
             )
         );
     }

@@ -182,13 +182,28 @@ fn what_comes_after_a_held_component_that_does_not_answer_waits_for_it() {
     assert_eq!(decision.reason.to_string(), "waits for postgres");
 }
 
-/// The policy is the same for all instances of a tenant, so an instance that needs a newer agent has it too.
+/// The assignment has the policy beside the instances. Without it, that of an instance counts,
+/// also of a held one.
 #[test]
 fn a_removal_ends_at_the_drain_deadline_when_every_instance_that_stays_is_held() {
-    let mut world = World::settled([counted("asterisk", "1"), instance("redis", "1")]);
+    for is_written_once in [true, false] {
+        let mut world = World::settled([counted("asterisk", "1"), instance("redis", "1")]);
+        world.place("asterisk").calls = 12;
+        world.desire_with([instance("redis", "2")], OnDeadline::Cut);
+        hold_one(&mut world, "redis");
+        if !is_written_once {
+            world.assignment.as_mut().unwrap().content.policy = None;
+        }
+        world.settle();
+        assert_eq!(running(&world), None, "{:?}", world.log);
+    }
+}
+
+#[test]
+fn the_removal_of_the_last_instance_of_a_node_ends_at_the_drain_deadline() {
+    let mut world = World::settled([counted("asterisk", "1")]);
     world.place("asterisk").calls = 12;
-    world.desire_with([instance("redis", "2")], OnDeadline::Cut);
-    hold_one(&mut world, "redis");
+    world.desire_with([], OnDeadline::Cut);
     world.settle();
     assert_eq!(running(&world), None, "{:?}", world.log);
 }

@@ -3,7 +3,7 @@
 pub(super) const HASHES: &[(&str, &str)] = &[
     ("instance.json", "731365e3a51c5f553291c82564bec58ec72c7996d3780257ff8fbc81b0a455eb"),
     ("instance_minimal.json", "e1ffa6c40b48c9d03637ebb8dea47fbbb6cc6f0a300bb7f5e4c9941cdbf364bf"),
-    ("assignment.json", "5c29de93ea279dc543c2138284667f62fc4512c9242dddbd7b07b323a485c035"),
+    ("assignment.json", "1ff24e992151e06869322e1c76c546d9723b9c88c88bc201b00e1509bc9f97f2"),
     ("assignment_minimal.json", "f7480028e4bc7d9458a8304a2bf038c6e75ed47b0fd9f0e18f170755081106ef"),
     ("report.json", "1229550d9eb8364f2afc8595c9d2a0fa96117be0159f28afd28ed98c3c113cf5"),
     ("report_minimal.json", "6100846ffa555d9f1b76cfab39c1bf84124a8e0ee04e68e1549f42266783430b"),
@@ -14,7 +14,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ),
     ("status.json", "9d577d4179525f202db095f3bac21fd5998955b3727e48db9852674d66bdc373"),
     ("status_minimal.json", "ed2a82d6175c811d79bced34773cd7f359db49190e262d713573c77a6345b4d0"),
-    ("plan.json", "6995e2e3fd12408b0e6ecbd7273050e97d50d8709e7ead1e4bed35bda16e7e1d"),
+    ("plan.json", "51b4eea724f0833c05d2e8d075c986e34493e056080c2e184a81a634e3a3f809"),
     ("plan_minimal.json", "ef2b7947ec850a2cbb6ab4602a49920efe8242f4d470365e7245329012076c80"),
     ("revision.json", "5ed4ad0e18aaf86aa20f47ca0564bf58a61570dbb08c8d2880483b77f6999ebe"),
     ("revision_minimal.json", "e028a103caa9e1084409366febdf8f215c366495f46cb909768f17d13d14ae69"),

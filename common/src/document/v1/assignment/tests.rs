@@ -11,7 +11,7 @@ fn offered((epoch, number, revision): (u64, u64, u64)) -> Assignment {
         generation: Generation { epoch, number },
         tenant: "acme".parse().unwrap(),
         node: "acme-voice".parse().unwrap(),
-        content: Content { revision: RevisionNumber(revision), share: Share::default() },
+        content: Content { revision: RevisionNumber(revision), ..Content::default() },
     }
 }
 

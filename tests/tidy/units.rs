@@ -1,0 +1,26 @@
+//! The units that are installed give their programs no more than they need.
+
+use std::process::Command;
+
+use crate::sources::root;
+
+/// Each unit with ten times its highest exposure, as `systemd-analyze security` counts it.
+const EXPOSURE_MAX: [(&str, &str); 2] =
+    [("omlagent.service", "20"), ("omlcontroller.service", "12")];
+
+#[test]
+fn the_exposure_of_every_service_is_bounded() {
+    for (unit, threshold) in EXPOSURE_MAX {
+        let judge = Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--no-pager", "--threshold", threshold])
+            .arg(root().join("systemd").join(unit))
+            .output();
+        match judge {
+            Ok(judged) => {
+                let words = String::from_utf8_lossy(&judged.stdout);
+                assert!(judged.status.success(), "{unit} is exposed too much:\n{words}");
+            }
+            Err(error) => eprintln!("skipped: systemd-analyze cannot be run here: {error}"),
+        }
+    }
+}
