@@ -74,6 +74,9 @@ pub enum RegistryError {
     /// The registry refused the login or requires one.
     #[error("the registry {registry} refused the login: {reason}")]
     Unauthorized { registry: String, reason: String },
+    /// The registry will refuse the same request again.
+    #[error("the registry {registry} refused the request: {reason}")]
+    Refused { registry: String, reason: String },
     /// The registry sent no usable response; a later attempt may succeed.
     #[error("the registry {registry} is unavailable: {reason}")]
     Unavailable { registry: String, reason: String },
@@ -85,7 +88,7 @@ impl RegistryError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. } => true,
-            Self::NotFound { .. } | Self::Unauthorized { .. } => false,
+            Self::NotFound { .. } | Self::Unauthorized { .. } | Self::Refused { .. } => false,
         }
     }
 }
@@ -318,13 +321,23 @@ impl TagLookup<'_> {
     fn check(&self, status: StatusCode) -> Result<(), RegistryError> {
         match status {
             StatusCode::OK => Ok(()),
-            StatusCode::NOT_FOUND => Err(RegistryError::NotFound {
+            StatusCode::NOT_FOUND | StatusCode::GONE => Err(RegistryError::NotFound {
                 registry: self.registry.to_owned(),
                 name: self.name.to_owned(),
                 version: self.version.clone(),
             }),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(self.unauthorized(&format!("it responded with {status}")))
+            }
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+                Err(self.unavailable(&format!("it responded with {status}")))
+            }
+            other if other.is_client_error() => {
+                let registry = self.registry.to_owned();
+                Err(RegistryError::Refused {
+                    registry,
+                    reason: format!("it responded with {other}"),
+                })
             }
             other => Err(self.unavailable(&format!("it responded with {other}"))),
         }

@@ -12,6 +12,7 @@ mod contract;
 mod crashes;
 mod drain;
 mod drift;
+mod images;
 mod omlctl;
 mod pool;
 mod preflight;
@@ -65,6 +66,7 @@ fn cases() -> Vec<Case> {
     cases.extend(bad_versions::CASES);
     cases.extend(preflight::CASES);
     cases.extend(registry::CASES);
+    cases.extend(images::CASES);
     cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);
     cases.extend(security::CASES);

@@ -136,7 +136,7 @@ impl Changes {
         let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
         if let Some(head) = &draft.head {
-            self.add_recorded(&draft.tenant, head.value.last, &images, &mut digests).await?;
+            self.add_recorded(&draft.tenant, head.value.last, &images, &mut digests).await;
         }
         let said = self.resolve(spec, &images, &mut digests, is_refused).await;
         answers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&digests);

@@ -2,6 +2,7 @@
 //! recorded is not resolved again, so it always names the same image.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -13,14 +14,16 @@ use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
 use tokio::time::timeout;
 
-use super::Result;
 use super::change::Changes;
+use crate::records::keys;
 use crate::registry::{RegistryError, ResolvedImage};
 
 /// The number of concurrent requests to registries.
 const QUESTIONS_MAX: usize = 8;
 /// The number of the latest revisions whose digests are used again.
 const REVISIONS_MAX: usize = 1_000;
+/// The number of earlier revisions that are read at once.
+const READS_MAX: usize = 16;
 /// The longest wait for registries if the change is refused anyway.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
 
@@ -44,33 +47,40 @@ impl Changes {
         last: RevisionNumber,
         images: &BTreeMap<ComponentName, ImageName>,
         known: &mut BTreeMap<ImageName, Digest>,
-    ) -> Result<()> {
-        for number in (1..=last.0).rev().take(REVISIONS_MAX).map(RevisionNumber) {
+    ) {
+        let numbers = (1..=last.0).rev().take(REVISIONS_MAX).map(RevisionNumber);
+        // Read past the cache, which is for what is read often.
+        let read = |number| async move {
+            (number, self.records.get(&keys::revision(tenant, number)).await)
+        };
+        let mut revisions = pin!(stream::iter(numbers).map(read).buffered(READS_MAX));
+        loop {
             let missing: Vec<&ImageName> =
                 images.values().filter(|image| !known.contains_key(*image)).collect();
             if missing.is_empty() {
-                return Ok(());
+                return;
             }
-            let Some(revision) = self.tenants.revision(tenant, number).await? else { continue };
-            // Its plan is large, and most often none of the versions is in it.
-            if !missing.iter().any(|image| revision.spec_yaml.contains(image.version.as_str())) {
-                continue;
-            }
-            match self.tenants.plan_of(tenant, number).await {
-                Ok(Some(plan)) => {
-                    for (image, digest) in plan.digests() {
+            let Some((number, revision)) = revisions.next().await else { return };
+            let recorded = match revision {
+                Ok(Some(found)) if names_any(&found.value.spec_yaml, &missing) => {
+                    self.tenants.plan_of(tenant, number).await
+                }
+                Ok(_) => continue,
+                Err(error) => Err(error.into()),
+            };
+            match recorded {
+                Ok(plan) => {
+                    for (image, digest) in plan.iter().flat_map(|plan| plan.digests()) {
                         known.entry(image).or_insert(digest);
                     }
                 }
-                Ok(None) => {}
-                // The registry is asked instead.
+                // Its images are looked up in their registries instead.
                 Err(error) => {
                     let error = chain(&error);
-                    tracing::debug!(%tenant, %number, error, "cannot read an earlier plan");
+                    tracing::debug!(%tenant, %number, error, "cannot read an earlier revision");
                 }
             }
         }
-        Ok(())
     }
 
     /// Adds the digest of every image that is not in `known`. If the change is refused
@@ -99,6 +109,7 @@ impl Changes {
                     }
                     Err(
                         error @ (RegistryError::Unauthorized { .. }
+                        | RegistryError::Refused { .. }
                         | RegistryError::Unavailable { .. }),
                     ) => answers.failure = Some(error),
                 }
@@ -112,13 +123,18 @@ impl Changes {
         answers
     }
 
-    async fn ask(
-        &self,
-        image: ImageName,
-    ) -> (ImageName, std::result::Result<ResolvedImage, RegistryError>) {
+    async fn ask(&self, image: ImageName) -> (ImageName, Result<ResolvedImage, RegistryError>) {
         let answer = self.registries.resolve(&image.repository, &image.version).await;
         (image, answer)
     }
+}
+
+/// Returns true if the text of a specification has the version of one of the images as a word.
+/// A plan is large, and most often none of the versions is in it.
+fn names_any(spec_yaml: &str, images: &[&ImageName]) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let mut words = spec_yaml.split(|c| !is_part(c));
+    words.any(|word| images.iter().any(|image| image.version.as_str() == word))
 }
 
 fn not_found<'a>(

@@ -230,7 +230,7 @@ async fn unknown_challenges_are_errors() {
 
 #[tokio::test]
 async fn a_registry_with_an_error_status_is_unavailable_and_the_status_is_named() {
-    for status in [429, 500, 503, 302, 304, 206] {
+    for status in [408, 425, 429, 500, 503, 302, 304, 206] {
         let registry =
             Registry::start(|_| Behaviour { fails: Some(status), ..Behaviour::default() }).await;
         let error = registry.resolve(false, "230204.01").await.unwrap_err();
@@ -240,6 +240,21 @@ async fn a_registry_with_an_error_status_is_unavailable_and_the_status_is_named(
     let wrong = Some("sha512:abc");
     let registry = Registry::start(|_| Behaviour { digest: wrong, ..Behaviour::default() }).await;
     assert!(registry.resolve(false, "230204.01").await.unwrap_err().is_transient());
+}
+
+#[tokio::test]
+async fn a_request_that_a_registry_will_refuse_again_is_not_transient() {
+    for (status, words) in [
+        (400, "refused the request: it responded with 400 Bad Request"),
+        (405, "refused the request: it responded with 405 Method Not Allowed"),
+        (406, "refused the request: it responded with 406 Not Acceptable"),
+        (410, "has no image oml/asterisk:230204.01"),
+    ] {
+        let registry =
+            Registry::start(|_| Behaviour { fails: Some(status), ..Behaviour::default() }).await;
+        let error = registry.resolve(false, "230204.01").await.unwrap_err();
+        assert!(!error.is_transient() && error.to_string().ends_with(words), "{error}");
+    }
 }
 
 /// Starts a server that reads a request, responds with `bytes`, and closes.

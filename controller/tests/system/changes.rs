@@ -49,26 +49,6 @@ async fn another_version_updates_one_component_and_the_same_version_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_version_that_ran_before_is_the_same_image_though_its_tag_was_moved() {
-    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
-    let running = async |fleet: &mut Fleet, revision| {
-        let status = until_rollout(&mut fleet.operator, revision, RolloutState::Completed).await;
-        let nodes = status.nodes.iter().filter_map(|node| node.report.as_ref());
-        let mut instances = nodes.flat_map(|report| &report.instances);
-        let voice = instances.find_map(|(name, it)| (name == "voice").then(|| it.digest.clone()));
-        voice.unwrap()
-    };
-    let first = running(&mut fleet, 1).await;
-    set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
-    let second = running(&mut fleet, 2).await;
-    fleet.world.registry.state.moves.fetch_add(1, Ordering::SeqCst);
-    set_version(&mut fleet.operator, "voice", "1", "").await.unwrap();
-    assert_eq!(running(&mut fleet, 3).await, first);
-    set_version(&mut fleet.operator, "voice", "2", "").await.unwrap();
-    assert_eq!(running(&mut fleet, 4).await, second);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_version_that_fails_is_rolled_back_with_its_targets_and_its_revision() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let reply = set_version(&mut fleet.operator, "voice", "bad1", "").await.unwrap();

@@ -12,6 +12,7 @@ mod nodes;
 mod registry;
 mod restore;
 mod sessions;
+mod tags;
 mod verdicts;
 mod web;
 mod world;

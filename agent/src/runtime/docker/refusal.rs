@@ -15,8 +15,10 @@ pub(super) enum Refusal {
     Unusable,
     /// The registry's certificate is not trusted, or it does not speak TLS.
     Untrusted,
-    /// The request itself is wrong.
+    /// The engine finds the request itself wrong.
     BadRequest,
+    /// The registry finds the request itself wrong.
+    Refused,
     TooMany,
     Away,
     Other,
@@ -25,12 +27,13 @@ pub(super) enum Refusal {
 impl Refusal {
     /// Sorts an answer by the engine's status, if there is one, and by its text.
     pub(super) fn of(status: Option<u16>, text: &str) -> Self {
-        let mut parts = text.split(": ").map(str::trim);
+        let mut parts = text.lines().flat_map(|line| line.split(": ")).map(str::trim);
         let known = parts.find_map(Self::of_part);
         let by_status = match status {
             Some(400) => Some(Self::BadRequest),
-            Some(status) => Self::of_status(status),
-            None => None,
+            // The engine passes these on.
+            Some(status @ (401 | 403 | 404 | 429)) => Self::of_status(status),
+            Some(_) | None => None,
         };
         known.or(by_status).unwrap_or(Self::Other)
     }
@@ -43,7 +46,8 @@ impl Refusal {
             | Self::NotThere
             | Self::Unusable
             | Self::Untrusted
-            | Self::BadRequest => false,
+            | Self::BadRequest
+            | Self::Refused => false,
         }
     }
 
@@ -56,6 +60,7 @@ impl Refusal {
             Self::Unusable => "the engine of this host cannot use the image".to_owned(),
             Self::Untrusted => format!("the engine does not trust the registry {registry}"),
             Self::BadRequest => "the engine refused the request".to_owned(),
+            Self::Refused => format!("the registry {registry} refused the request"),
             Self::TooMany => format!("the registry {registry} asks to wait"),
             Self::Away => format!("the registry {registry} does not answer"),
             Self::Other => format!("the registry {registry} failed"),
@@ -68,22 +73,26 @@ impl Refusal {
         if let Some((_, kind)) = found {
             return Some(*kind);
         }
-        // A status line, such as "401 Unauthorized".
-        let (number, words) = part.split_once(' ').unwrap_or((part, ""));
+        // A status line, such as "401 Unauthorized", or what stands for one whose body is no JSON.
+        let unread = part.strip_prefix("error parsing HTTP ");
+        let unread = unread.and_then(|rest| rest.strip_suffix(" response body"));
+        let (number, words) = match unread {
+            Some(number) => (number, ""),
+            None => part.split_once(' ').unwrap_or((part, "")),
+        };
         let is_status = number.len() == 3 && words.chars().all(|c| c.is_alphabetic() || c == ' ');
-        let status = number.parse().ok().filter(|_| is_status)?;
-        match status {
-            500..600 => Some(Self::Other),
-            other => Self::of_status(other),
-        }
+        Self::of_status(number.parse().ok().filter(|_| is_status)?)
     }
 
+    /// Sorts a registry's status; 408, 425 and 429 ask for another try (RFC 9110 §15.5).
     fn of_status(status: u16) -> Option<Self> {
         match status {
             401 | 403 => Some(Self::LoginRefused),
             404 | 410 => Some(Self::NotThere),
-            408 | 504 => Some(Self::Away),
+            408 | 425 | 504 => Some(Self::Away),
             429 => Some(Self::TooMany),
+            400..500 => Some(Self::Refused),
+            500..600 => Some(Self::Other),
             _ => None,
         }
     }
@@ -130,7 +139,8 @@ const WORDS: &[(&str, Refusal)] = &[
     ("manifest unknown", Refusal::NotThere),
     ("name unknown", Refusal::NotThere),
     ("blob unknown", Refusal::NotThere),
-    ("name invalid", Refusal::BadRequest),
+    ("name invalid", Refusal::Refused),
+    ("unsupported", Refusal::Refused),
     ("toomanyrequests", Refusal::TooMany),
     ("not found", Refusal::NotThere),
     // Of unpacking.

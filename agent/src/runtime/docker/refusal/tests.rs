@@ -35,6 +35,25 @@ fn an_answer_is_sorted_by_its_codes() {
             Refusal::Unusable,
         ),
         ("unexpected EOF", Refusal::Other),
+        ("received unexpected HTTP status: 400 Bad Request", Refusal::Refused),
+        (
+            "unexpected status from GET request to https://r/v2/i: 405 Method Not Allowed",
+            Refusal::Refused,
+        ),
+        (
+            "error parsing HTTP 403 response body: invalid character '<': \"<html>\"",
+            Refusal::LoginRefused,
+        ),
+        (
+            "error parsing HTTP 429 response body: unexpected end of JSON input: \"\"",
+            Refusal::TooMany,
+        ),
+        ("received unexpected HTTP status: 410 Gone", Refusal::NotThere),
+        ("unsupported: The operation is unsupported.", Refusal::Refused),
+        (
+            "errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required\n",
+            Refusal::LoginRefused,
+        ),
     ] {
         assert_eq!(Refusal::of(None, text), kind, "{text}");
     }
@@ -60,6 +79,7 @@ fn without_a_code_the_status_of_the_engine_counts() {
         (400, Refusal::BadRequest),
         (401, Refusal::LoginRefused),
         (404, Refusal::NotThere),
+        (409, Refusal::Other),
         (429, Refusal::TooMany),
         (500, Refusal::Other),
     ] {
