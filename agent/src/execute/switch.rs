@@ -26,6 +26,12 @@ impl Host {
     /// Stops the old version and starts the new one.
     pub(super) async fn switch(&self, work: &Work, previous: Option<&ContentHash>) -> Outcome {
         failpoint::reach("A8");
+        // Nothing was stopped yet, so it is no failure of the version and no part of its start.
+        if let Some(instance) = &work.desired
+            && let Err(error) = self.restore_image(instance).await
+        {
+            return StepError::from(error).into_outcome();
+        }
         let began = Instant::now();
         let started = self.cut_over(work, previous).await;
         failpoint::reach("A10");
@@ -47,8 +53,6 @@ impl Host {
         previous: Option<&ContentHash>,
     ) -> Result<&'w InstanceDocument, StepError> {
         let instance = work.instance()?;
-        // Nothing was stopped yet, so it is no failure of the version.
-        self.restore_image(instance).await.map_err(RuntimeError::made_transient)?;
         self.write_documents(work, instance, previous).await?;
         if instance.container().is_none() {
             self.systemd.write(instance).await?;
