@@ -15,23 +15,23 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "a_deadline_that_cuts_calls_reports_how_many", cuts),
 ];
 
-const VOICE: &str = "acme-voice";
-const CONTAINER: &str = "oml-asterisk-server";
+pub(crate) const VOICE: &str = "acme-voice";
+pub(crate) const CONTAINER: &str = "oml-asterisk-server";
 const CALLS: &str = "2";
-const CHANGE: [&str; 3] = ["set-version", "tenant=acme", "asterisk=230215.01"];
+pub(crate) const CHANGE: [&str; 3] = ["set-version", "tenant=acme", "asterisk=230215.01"];
 
 /// The sipp scenario of a caller who stays until the other side hangs up.
 const CALLER: &str = include_str!("caller.xml");
 
 /// Calls that are up. Dropping the value hangs them up, so that none is left for the next test.
-struct Calls<'a> {
+pub(crate) struct Calls<'a> {
     fleet: &'a Fleet,
     sipp: HostProcess,
     are_over: bool,
 }
 
 /// Starts real calls to Asterisk from another host and waits until they are up.
-fn start_calls(fleet: &Fleet) -> Result<Calls<'_>> {
+pub(crate) fn start_calls(fleet: &Fleet) -> Result<Calls<'_>> {
     let caller = fleet.host("acme-app")?;
     caller.push("/run/caller.xml", CALLER.as_bytes(), 0o644)?;
     let words = [
@@ -60,7 +60,7 @@ impl Calls<'_> {
     }
 
     /// Makes Asterisk hang up every call, and checks with sipp's exit code that no call was cut before.
-    fn hang_up(mut self) -> Result<()> {
+    pub(crate) fn hang_up(mut self) -> Result<()> {
         self.request_hangup()?;
         let code = until("the calls end", SOON, || {
             let ended = self.sipp.exit_code().map_err(|error| error.to_string())?;
@@ -94,7 +94,7 @@ impl Drop for Calls<'_> {
     }
 }
 
-fn set_deadline(fleet: &Fleet, deadline: &str, choice: &str) -> Result<()> {
+pub(crate) fn set_deadline(fleet: &Fleet, deadline: &str, choice: &str) -> Result<()> {
     let policy = format!("drain_deadline: {deadline}\n  on_deadline: {choice}");
     let spec = fleet.spec()?.replace("drain_deadline: 20s", &policy);
     let path = fleet.write_spec("deadline.yaml", &spec)?;

@@ -9,6 +9,7 @@ mod acme;
 mod bad_input;
 mod bad_versions;
 mod contract;
+mod counts;
 mod crashes;
 mod drain;
 mod drift;
@@ -19,13 +20,14 @@ mod preflight;
 mod registry;
 mod revisions;
 mod security;
+mod texts;
 mod units;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Conclusion, Trial};
-use oml_tests::{Fleet, trial};
+use oml_tests::{Fleet, field, trial};
 
 use crate::pool::{Kind, Pool};
 
@@ -37,6 +39,9 @@ fn main() -> ExitCode {
     let pool = Arc::new(Pool::default());
     let mut trials: Vec<Trial> = cases().into_iter().map(|case| on_fleet(&pool, case)).collect();
     trials.push(on_own_host(&pool));
+    if field::is_alone() {
+        trials.retain(|trial| field::names(trial.name()));
+    }
     if !trial::can_run() && !arguments.list {
         trials = trials.into_iter().map(|trial| trial.with_ignored_flag(true)).collect();
     }
@@ -60,6 +65,7 @@ fn on_own_host(pool: &Arc<Pool>) -> Trial {
 
 fn cases() -> Vec<Case> {
     let mut cases = acme::CASES.to_vec();
+    cases.extend(counts::CASES);
     cases.extend(crashes::CASES);
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);
@@ -70,6 +76,7 @@ fn cases() -> Vec<Case> {
     cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);
     cases.extend(security::CASES);
+    cases.extend(texts::CASES);
     cases.extend(units::CASES);
     cases
 }

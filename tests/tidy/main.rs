@@ -1,11 +1,12 @@
 //! Checks rules of the workspace that the compiler does not know: sizes, names,
 //! imports, docstrings, tuples as parameters, sleeps in tests, types that share a name, state diagrams, messages
-//! that the handbook quotes, and a policy row for every remote procedure.
+//! that the handbook quotes, the tests of the field trials, and a policy row for every remote procedure.
 
 mod circles;
 mod diagrams;
 mod docs;
 mod documents;
+mod field;
 mod imports;
 mod messages;
 mod names;

@@ -9,6 +9,7 @@ mod bench;
 mod demo;
 mod deny;
 mod elevate;
+mod field;
 mod hosts;
 mod lab;
 mod packages;
@@ -39,6 +40,8 @@ enum Verb {
     Bench(bench::Bench),
     /// Check licences, sources and bans of all dependencies
     Deny(deny::Deny),
+    /// Run what was tried on real hosts
+    Field,
     /// Run every test, including those on real hosts
     Test(test::Test),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Bench(verb) => bench::run(&verb),
         Verb::Packages => packages::run(),
         Verb::Deny(verb) => deny::run(&verb),
+        Verb::Field => field::run(),
         Verb::Test(verb) => test::run(&verb),
     };
     // This also runs after a failed command.

@@ -31,6 +31,11 @@ pub(crate) fn run(verb: &Test) -> Result<ExitCode> {
     if !verb.arguments.is_empty() {
         command.arg("--").args(&verb.arguments);
     }
+    run_tests(command)
+}
+
+/// Runs cargo's test command, takes down the hosts that it left, and shows its failures again.
+pub(crate) fn run_tests(mut command: Command) -> Result<ExitCode> {
     let mut child = command.stdout(Stdio::piped()).spawn().context("start cargo test")?;
     // Ctrl-C also reaches the child and ends it. This process ignores it, so that it can take down what the child left.
     SigSet::from(Signal::SIGINT).thread_block().context("block Ctrl-C")?;
