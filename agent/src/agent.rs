@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use oml_common::decide::drift::DriftLog;
 use oml_common::decide::reconcile::Busy;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::report::{HostUsage, Report};
-use oml_common::document::status::Drift;
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::text::error::chain;
 use oml_common::time::{ClockMark, Timestamp};
@@ -55,6 +55,8 @@ pub struct Inputs {
     pub statuses: watch::Receiver<Statuses>,
     /// The reason why there is no session, for the report.
     pub session_error: watch::Receiver<Option<String>>,
+    /// The reason why the cached assignment is not acted on, for the report.
+    pub unused_assignment: Option<String>,
     /// Samples the use of the host.
     pub usage: Box<dyn FnMut() -> HostUsage + Send>,
     /// Counts the passes.
@@ -108,7 +110,7 @@ struct State {
     running: BTreeMap<Id, Running>,
     /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
-    drifts: BTreeMap<ComponentName, Drift>,
+    drifts: DriftLog,
     errors: BTreeMap<&'static str, String>,
     usage: HostUsage,
     wake_at: Option<Timestamp>,
@@ -125,7 +127,7 @@ impl Agent {
     pub fn new(
         host: Host,
         cache: Cache,
-        inputs: Inputs,
+        mut inputs: Inputs,
         reports: watch::Sender<Arc<Report>>,
     ) -> Self {
         let docker = RuntimeWatch::spawn(&host, Arc::clone(&host.docker));
@@ -140,7 +142,9 @@ impl Agent {
         }
         update::retry_now(&mut updates);
         let unsaved = !updates.is_empty();
-        let state = State { unsaved, updates, unreadable, mark, ..State::default() };
+        let unused = inputs.unused_assignment.take().map(|why| ("assignment", why));
+        let errors = unused.into_iter().collect();
+        let state = State { unsaved, updates, unreadable, mark, errors, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
     }
 
@@ -189,6 +193,7 @@ impl Agent {
             });
             self.state.unsaved |= changed || again;
             let (generation, revision) = (assignment.generation, assignment.content.revision);
+            self.state.errors.remove("assignment");
             info!(%generation, %revision, "assignment received");
         }
         self.state.assignment = assignment;

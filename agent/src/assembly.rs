@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use oml_common::document::report::{HostUsage, Report};
+use oml_common::id::TenantId;
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use tokio::sync::watch;
@@ -25,17 +26,26 @@ pub struct Parts {
     pub env: Env,
     pub settings: Arc<Settings>,
     pub paths: Paths,
-    pub docker: Arc<dyn ContainerEngine>,
-    pub systemd: Arc<dyn UnitManager>,
+    /// Opens the daemons of a host of that tenant; none if its tenant is not known.
+    pub daemons: Box<dyn FnOnce(Option<TenantId>) -> Daemons>,
     /// The last status of each supervisor.
     pub statuses: watch::Receiver<Statuses>,
     pub facts: HostFacts,
+    /// The name of this run of the agent, by which a controller tells two hosts with the same
+    /// identity apart.
+    pub process: String,
     /// Opens the connection to a controller.
     pub dial: Dial,
     /// Samples the use of the host.
     pub usage: Box<dyn FnMut() -> HostUsage + Send>,
     /// Called at every refresh, so that a watchdog sees that the loop is alive.
     pub alive: Box<dyn Fn(&Report) + Send>,
+}
+
+/// The daemons of a host that an agent acts on.
+pub struct Daemons {
+    pub docker: Arc<dyn ContainerEngine>,
+    pub systemd: Arc<dyn UnitManager>,
 }
 
 /// The loop and the session of an agent, neither of them started. Each runs until it is dropped.
@@ -53,26 +63,40 @@ pub struct Assembly {
 /// Joins the loop and the session of an agent, which starts with what is in its cache.
 #[must_use]
 pub fn assemble(parts: Parts) -> Assembly {
-    let Parts { env, settings, paths, docker, systemd, statuses, facts, dial, usage, alive } =
+    let Parts { env, settings, paths, daemons, statuses, facts, process, dial, usage, alive } =
         parts;
     let files = IdentityFiles::new(&paths);
     let identity = load_identity(&files);
-    let cache = Cache::new(&paths);
+    let cache = Cache::new(&paths, &facts.machine_id);
     let cached = cache.assignment(identity.as_ref().map(|own| (&own.tenant, &own.node)));
+    let unused_assignment = cached.as_ref().err().map(ToString::to_string);
+    let cached = cached.unwrap_or_default();
+    // Without an identity, the host works by its cache.
+    let by_cache = || cached.as_ref().map(|cached| cached.tenant.clone());
+    let tenant = identity.as_ref().map(|own| own.tenant.clone()).or_else(by_cache);
+    let Daemons { docker, systemd } = daemons(tenant);
     let (assignments, assignment) = watch::channel(cached);
     let (report_sender, reports) = watch::channel(Arc::new(empty_report(env.now())));
     let (state, session_state) = watch::channel(SessionState::default());
     let (error, session_error) = watch::channel(None);
     let passes = Arc::default();
-    let inputs =
-        Inputs { assignment, statuses, session_error, usage, passes: Arc::clone(&passes), alive };
+    let inputs = Inputs {
+        assignment,
+        statuses,
+        session_error,
+        unused_assignment,
+        usage,
+        passes: Arc::clone(&passes),
+        alive,
+    };
     let (clock, min_free) = (env.clock().clone(), settings.min_free);
     let host = Host { docker, systemd, paths: paths.clone(), clock, min_free };
     let session = Session {
         settings,
         files,
-        cache,
+        cache: cache.clone(),
         env,
+        process,
         facts,
         assignments,
         reports: reports.clone(),
@@ -80,7 +104,7 @@ pub fn assemble(parts: Parts) -> Assembly {
         error,
         dial,
     };
-    let agent = Agent::new(host, Cache::new(&paths), inputs, report_sender);
+    let agent = Agent::new(host, cache, inputs, report_sender);
     Assembly { agent, session, reports, session_state, passes, identity }
 }
 

@@ -24,34 +24,73 @@ pub struct Cache {
     paths: Paths,
     assignment: PathBuf,
     updates: PathBuf,
+    /// Holds the id of the machine that the assignment was sent to.
+    machine_file: PathBuf,
+    /// The id of this machine; empty if it has none.
+    machine: String,
+}
+
+/// The reason why a cached assignment is not acted on. What runs is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotOwn {
+    #[error(
+        "the cached assignment is for {found} and this host is {own}, so nothing is done until the controller sends its own"
+    )]
+    Node { found: String, own: String },
+    #[error(
+        "the cached assignment was sent to machine {found} and this is machine {own}, so nothing is done until the controller sends its own; if this host is a copy, enrol it with a token of its own"
+    )]
+    Machine { found: String, own: String },
 }
 
 /// The updates of a host, by component.
 pub type Updates = BTreeMap<ComponentName, InstanceUpdate>;
 
 impl Cache {
-    /// Opens the cache below the agent's state folder.
+    /// Opens the cache below the agent's state folder, on the machine with that id.
     #[must_use]
-    pub fn new(paths: &Paths) -> Self {
+    pub fn new(paths: &Paths, machine: &str) -> Self {
         Self {
             paths: paths.clone(),
             assignment: paths.state.join("assignment.json"),
             updates: paths.state.join("updates.json"),
+            machine_file: paths.state.join("machine"),
+            machine: machine.to_owned(),
         }
     }
 
-    /// Loads the last assignment. An assignment of another node counts as missing. If `owner`
-    /// is none, because the host never enrolled, the assignment of any node is loaded.
-    #[must_use]
-    pub fn assignment(&self, owner: Option<(&TenantId, &NodeName)>) -> Option<AssignmentDocument> {
-        let assignment = load(&self.assignment, AssignmentDocument::read)?;
-        match owner {
-            Some((tenant, node)) if (&assignment.tenant, &assignment.node) != (tenant, node) => {
-                let found = format!("it is for {}/{}", assignment.tenant, assignment.node);
-                set_aside(&self.assignment, &found);
-                None
+    /// Loads the last assignment. If `owner` is none, because the host never enrolled, the
+    /// assignment of any node is loaded.
+    ///
+    /// # Errors
+    /// An assignment of another node or machine, as on a copy of a host.
+    pub fn assignment(
+        &self,
+        owner: Option<(&TenantId, &NodeName)>,
+    ) -> Result<Option<AssignmentDocument>, NotOwn> {
+        let Some(assignment) = load(&self.assignment, AssignmentDocument::read) else {
+            return Ok(None);
+        };
+        if let Some((tenant, node)) = owner
+            && (&assignment.tenant, &assignment.node) != (tenant, node)
+        {
+            let found = format!("{}/{}", assignment.tenant, assignment.node);
+            let not_own = NotOwn::Node { found, own: format!("{tenant}/{node}") };
+            set_aside(&self.assignment, &not_own.to_string());
+            return Err(not_own);
+        }
+        match files::read_if_there(&self.machine_file) {
+            Ok(Some(found)) if !self.machine.is_empty() && found != self.machine => {
+                Err(NotOwn::Machine { found, own: self.machine.clone() })
             }
-            Some(_) | None => Some(assignment),
+            Ok(Some(_)) => Ok(Some(assignment)),
+            // An earlier release did not write it, or it cannot be read.
+            Ok(None) | Err(_) => {
+                if let Err(error) = self.save_machine() {
+                    warn!(error = chain(&error), "cannot record the machine's id");
+                }
+                Ok(Some(assignment))
+            }
         }
     }
 
@@ -60,7 +99,17 @@ impl Cache {
     /// # Errors
     /// An error of the file system.
     pub fn save_assignment(&self, assignment: &AssignmentDocument) -> Result<(), FileError> {
-        self.keep(&self.assignment, assignment.text().as_bytes())
+        self.keep(&self.assignment, assignment.text().as_bytes())?;
+        self.save_machine()
+    }
+
+    /// Records that the assignment was sent to this machine.
+    fn save_machine(&self) -> Result<(), FileError> {
+        let known = files::read_if_there(&self.machine_file).ok().flatten();
+        if self.machine.is_empty() || known.as_ref() == Some(&self.machine) {
+            return Ok(());
+        }
+        self.keep(&self.machine_file, self.machine.as_bytes())
     }
 
     /// Loads the updates that had not finished.

@@ -99,7 +99,7 @@ fn act(verb: Verb) -> anyhow::Result<()> {
     match verb {
         Verb::Run => runtime.block_on(run::run(paths, env)),
         Verb::Supervise { component } => runtime.block_on(async {
-            let surroundings = Surroundings::of_process(paths, env)?;
+            let surroundings = Surroundings::of_process(paths, &component, env)?;
             Ok(supervise(surroundings, component).await?)
         }),
         Verb::Enroll(args) => runtime.block_on(join(&env, args)),

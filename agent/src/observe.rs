@@ -38,6 +38,9 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     for (name, foreign) in sources.engine.foreign.iter().chain(&sources.systemd.foreign) {
         instances.entry(name.clone()).or_default().foreign = Some(foreign.clone());
     }
+    for (name, differs) in sources.engine.differs.iter().chain(&sources.systemd.differs) {
+        instances.entry(name.clone()).or_default().differs.push(differs.clone());
+    }
     let desired = sources.assignment.map(|assignment| &assignment.content.share.instances);
     for (name, desired) in desired.into_iter().flatten() {
         let seen = instances.entry(name.clone()).or_default();

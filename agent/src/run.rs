@@ -11,7 +11,7 @@ use oml_common::document::report::{Phase, Report};
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use oml_daemon::log;
-use omlagent::assembly::{Assembly, Parts, assemble};
+use omlagent::assembly::{Assembly, Daemons, Parts, assemble};
 use omlagent::config::{self, Settings};
 use omlagent::paths::Paths;
 use omlagent::pause::RetryPause;
@@ -35,17 +35,22 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     // Follows as long as it is held.
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
-    let docker: Arc<dyn ContainerEngine> = Arc::new(Docker::new(paths.clone(), logins(&settings)));
+    let engine = Docker::new(paths.clone(), Vec::new(), None);
     let folders = Arc::default();
     let mut sampler = Sampler::new(Arc::clone(&folders));
+    let (its_paths, logins) = (paths.clone(), logins(&settings));
     let Assembly { agent, session, reports, session_state, passes, identity } = assemble(Parts {
         env: env.clone(),
         settings: Arc::clone(&settings),
         paths: paths.clone(),
-        docker: Arc::clone(&docker),
-        systemd: Arc::new(Systemd::new(paths.clone())),
+        daemons: Box::new(move |tenant| Daemons {
+            docker: Arc::new(Docker::new(its_paths.clone(), logins, tenant.clone())),
+            systemd: Arc::new(Systemd::new(its_paths, tenant)),
+        }),
         statuses,
         facts: HostFacts::of_host(),
+        // Without a name, only another machine id tells a copy of this host.
+        process: env.uuid().map(|id| id.to_string()).unwrap_or_default(),
         dial: dial_over_tls(env.clock().clone()),
         usage: Box::new(move || sampler.sample()),
         alive: Box::new(say_alive),
@@ -64,7 +69,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         () = agent.run() => {}
         () = session.run() => {}
         () = status::keep(paths, reports) => {}
-        never = find_images(&*docker, &folders) => match never {},
+        never = find_images(&engine, &folders) => match never {},
         never = offer_metrics(&settings, &env, source) => match never {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -75,10 +80,10 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
 }
 
 /// Asks the engine where it keeps images, until it answers.
-async fn find_images(docker: &dyn ContainerEngine, folders: &OnceLock<Vec<PathBuf>>) -> Infallible {
+async fn find_images(engine: &Docker, folders: &OnceLock<Vec<PathBuf>>) -> Infallible {
     let mut pause = RetryPause::new();
     loop {
-        match docker.storage().await {
+        match engine.storage().await {
             Ok(found) => {
                 folders.get_or_init(|| found);
                 return pending().await;

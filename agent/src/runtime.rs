@@ -36,6 +36,9 @@ pub struct ContainerListing {
     pub labels: BTreeMap<ComponentName, Option<HeldInstance>>,
     /// The containers that have a desired name but not our mark, as noun phrases.
     pub foreign: Vec<(ComponentName, String)>,
+    /// What differs from what we created and is left as it is, each in a sentence: containers
+    /// that only bear our labels, and settings that others changed.
+    pub differs: Vec<(ComponentName, String)>,
     /// The images that are completely present.
     pub images: BTreeSet<Digest>,
 }
@@ -47,6 +50,9 @@ pub struct UnitListing {
     pub units: Vec<(ComponentName, ObservedUnit)>,
     /// The units and drop-ins that have a desired name but not our mark, as noun phrases.
     pub foreign: Vec<(ComponentName, String)>,
+    /// What differs from what we wrote and is left as it is, each in a sentence: units that are
+    /// masked, drop-ins of others, and files with the mark of another tenant.
+    pub differs: Vec<(ComponentName, String)>,
 }
 
 /// The progress of a pull.

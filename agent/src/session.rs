@@ -49,6 +49,8 @@ pub struct Session {
     pub cache: Cache,
     /// The host's clock and randomness.
     pub env: Env,
+    /// The name of this process, which no other has: two hosts with one identity are told by it.
+    pub process: String,
     /// What the host says of itself.
     pub facts: HostFacts,
     /// Where assignments go.

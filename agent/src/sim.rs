@@ -5,15 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use oml_common::id::ComponentName;
 use oml_daemon::env::Env;
-use oml_sim::{HostModel, Notifier, Process, Signal};
+use oml_sim::{Notifier, Process, Signal};
 use tokio::sync::mpsc;
 
 use crate::paths::Paths;
 use crate::probe::ModelProber;
 use crate::runtime::docker::Docker;
 use crate::statuses::StatusFeed;
-use crate::supervise::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, supervise};
+use crate::supervise::{
+    Notice, Notify, ProcessSignals, SignalStream, Surroundings, supervise, tenant_of,
+};
 
 /// What every supervisor of a model of a host is given.
 #[derive(Clone)]
@@ -31,7 +34,8 @@ pub struct SupervisorSettings {
 /// # Panics
 /// Where the unit's command does not end with the name of a component.
 pub async fn run_supervisor(settings: SupervisorSettings, mut process: Process) {
-    let component = process.command().last().and_then(|word| word.parse().ok());
+    let component: Option<ComponentName> =
+        process.command().last().and_then(|word| word.parse().ok());
     let component = component.expect("a unit's command ends with its component");
     let (stop, stop_receiver) = mpsc::unbounded_channel();
     let (terminate, terminate_receiver) = mpsc::unbounded_channel();
@@ -41,7 +45,7 @@ pub async fn run_supervisor(settings: SupervisorSettings, mut process: Process) 
         terminate: SignalStream::Channel(terminate_receiver),
         hangup: SignalStream::Channel(hangup_receiver),
     };
-    let surroundings = surroundings(settings, process.host(), process.notifier(), signals);
+    let surroundings = surroundings(settings, &component, &process, signals);
     let mut killed = process.killed();
     let mut supervisor = std::pin::pin!(supervise(surroundings, component));
     loop {
@@ -67,13 +71,15 @@ pub async fn run_supervisor(settings: SupervisorSettings, mut process: Process) 
 
 fn surroundings(
     settings: SupervisorSettings,
-    host: &HostModel,
-    notifier: Notifier,
+    component: &ComponentName,
+    process: &Process,
     signals: ProcessSignals,
 ) -> Surroundings {
     let SupervisorSettings { paths, feed, env } = settings;
+    let (host, notifier) = (process.host(), process.notifier());
+    let tenant = tenant_of(&paths, component);
     Surroundings {
-        engine: Arc::new(Docker::of_model(host.clone(), paths.clone())),
+        engine: Arc::new(Docker::of_model(host.clone(), paths.clone(), tenant)),
         prober: Arc::new(ModelProber(host.clone())),
         notify: Box::new(ModelSocket(notifier)),
         signals,

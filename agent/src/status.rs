@@ -83,6 +83,10 @@ fn describe(report: &Report, now: Timestamp) -> String {
     }
     for (component, instance) in &report.instances {
         line(format!("{component:<16} {}", describe_instance(instance)));
+        if let Some(drift) = &instance.drift {
+            let age = Span(now.since_ms(drift.at));
+            line(format!("{:<16} drift {age} ago: {}", "", printable(&drift.found)));
+        }
     }
     text
 }

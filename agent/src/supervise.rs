@@ -37,7 +37,9 @@ mod watch;
 use engine_client::EngineClient;
 use health::Record;
 use sd_notify::SystemdNotifier;
-pub use surroundings::{Notice, Notify, ProcessSignals, SignalStream, Surroundings, SystemdSocket};
+pub use surroundings::{
+    Notice, Notify, ProcessSignals, SignalStream, Surroundings, SystemdSocket, tenant_of,
+};
 use watch::Watched;
 
 /// The time that a stop may wait for the engine beyond the grace of the container.

@@ -13,6 +13,7 @@ pub mod ineffective;
 pub mod mount;
 pub mod observed;
 pub mod order;
+pub mod ownership;
 pub mod plan;
 pub mod preflight;
 pub mod reconcile;

@@ -51,6 +51,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         | OpsError::Recovery(_)
         | OpsError::Stale(_)
         | OpsError::Duplicate { .. }
+        | OpsError::Twins { .. }
         | OpsError::NotEnrolled { .. } => Code::PermissionDenied,
         OpsError::Request(_) => Code::InvalidArgument,
         OpsError::NameTaken { .. } => Code::AlreadyExists,

@@ -16,7 +16,8 @@ mod units;
 
 pub use calls::Call;
 pub use engine::{
-    Container, ContainerState, EngineError, Event, EventAction, NewContainer, WaitEnd,
+    Container, ContainerSettings, ContainerState, EngineError, Event, EventAction, NewContainer,
+    WaitEnd,
 };
 pub use units::{ActiveState, ExitCause, Job, Notifier, Process, Signal, UnitError, UnitState};
 

@@ -14,9 +14,9 @@ mod registry;
 
 pub use faults::{Daemon, Fault, Verb};
 pub use host::{
-    ActiveState, Call, Container, ContainerState, EngineError, Event, EventAction, ExitCause,
-    HostModel, HostSettings, Job, NewContainer, Notifier, Process, Programs, Signal, UnitError,
-    UnitState, WaitEnd,
+    ActiveState, Call, Container, ContainerSettings, ContainerState, EngineError, Event,
+    EventAction, ExitCause, HostModel, HostSettings, Job, NewContainer, Notifier, Process,
+    Programs, Signal, UnitError, UnitState, WaitEnd,
 };
 pub use program::{Behaviour, ExecAnswer, Image};
 pub use registry::Registry;

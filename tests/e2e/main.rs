@@ -8,6 +8,7 @@
 mod acme;
 mod bad_input;
 mod bad_versions;
+mod by_hand;
 mod contract;
 mod counts;
 mod crashes;
@@ -70,6 +71,7 @@ fn cases() -> Vec<Case> {
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);
     cases.extend(bad_versions::CASES);
+    cases.extend(by_hand::CASES);
     cases.extend(preflight::CASES);
     cases.extend(registry::CASES);
     cases.extend(images::CASES);

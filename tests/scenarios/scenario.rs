@@ -14,6 +14,7 @@
 //! | `agent acme-voice killed`, `… started`, `… forgets` | its process; its state folder |
 //! | `reboot acme-voice` | the host |
 //! | `docker rm acme-voice asterisk` | also `stop`, `kill`: by hand, on the host |
+//! | `docker copy acme-voice asterisk dbg` | a copy of the running container, as by `commit` and `run`; also `rename` |
 //! | `systemctl stop acme-voice asterisk` | also `start`, `restart`: by hand, on the host |
 //! | `foreign acme-voice asterisk unit asterisk.service`, `… gone` | something that is not ours |
 //! | `port acme-voice 5060/udp taken`, `… free` | a program that is not ours listens there |

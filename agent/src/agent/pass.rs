@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use oml_common::decide::drift::is_drift;
+use oml_common::decide::drift::DriftLog;
 use oml_common::decide::ineffective::take_ineffective;
 use oml_common::decide::observed::Observed;
 use oml_common::decide::reconcile::{self, Busy, Decision, decide};
 use oml_common::decide::schedule::{self, DaemonsAway};
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, Doing, Outcome};
-use oml_common::document::status::Drift;
 use oml_common::document::update::SavedUpdates;
 use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
@@ -37,13 +36,16 @@ impl Agent {
             return;
         }
         let observed = self.observe();
+        self.follow_drift(|drifts, input| drifts.look(input), &observed);
         let mut decisions = decide(self.input(&observed));
         self.take_ineffective(&mut decisions, &observed);
         let assignment = self.state.assignment.as_deref();
         schedule::hold_back(&mut decisions, assignment, &self.daemons_away());
         let begin = schedule::due(&decisions, self.running_steps());
         for (name, step) in &begin {
-            self.begin(name, step.clone(), &decisions[name].reason.to_string());
+            let reason = decisions[name].reason.to_string();
+            self.follow_drift(|drifts, input| drifts.begin(name, step, &reason, input), &observed);
+            self.begin(name, step.clone(), &reason);
         }
         let wakes = decisions.values().filter_map(|decision| decision.wake_at);
         self.state.wake_at = wakes.min();
@@ -81,6 +83,16 @@ impl Agent {
             busy: &self.state.busy,
             now: self.host.clock.now(),
         }
+    }
+
+    fn follow_drift(
+        &mut self,
+        follow: impl FnOnce(&mut DriftLog, reconcile::Input<'_>),
+        observed: &Observed,
+    ) {
+        let mut drifts = std::mem::take(&mut self.state.drifts);
+        follow(&mut drifts, self.input(observed));
+        self.state.drifts = drifts;
     }
 
     fn observe(&self) -> Observed {
@@ -144,7 +156,6 @@ impl Agent {
             step,
             started_at: None,
         };
-        self.note_drift(&work, reason);
         reach_before(&work.step);
         let doing = Doing { component, desired_hash: &desired_hash, step: &work.step };
         let now = self.host.clock.now();
@@ -216,17 +227,6 @@ impl Agent {
             warn!(%component, step, %reason, "step had no effect");
             self.state.updates.insert(component, ineffective.update);
             self.state.unsaved = true;
-        }
-    }
-
-    fn note_drift(&mut self, work: &Work, reason: &str) {
-        let component = &work.component;
-        let current = self.state.documents.get(component).map(|i| i.workload.hash.clone());
-        let desired = work.desired.as_ref().map(|i| i.workload_hash());
-        let update = self.state.updates.get(component);
-        if is_drift(&work.step, current.as_ref(), desired.as_ref(), update) {
-            let drift = Drift { at: self.host.clock.now(), found: reason.to_owned() };
-            self.state.drifts.insert(component.clone(), drift);
         }
     }
 

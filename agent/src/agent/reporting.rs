@@ -7,8 +7,7 @@ use std::sync::Arc;
 use oml_common::decide::observed::Observed;
 use oml_common::decide::reconcile::{Decision, report};
 use oml_common::decide::schedule::DaemonsAway;
-use oml_common::document::report::{HostUsage, InstanceReport, Report, Significance, significance};
-use oml_common::document::status::Drift;
+use oml_common::document::report::{HostUsage, Report, Significance, significance};
 use oml_common::id::{ComponentName, RevisionNumber};
 use oml_common::time::Timestamp;
 use tracing::info;
@@ -37,13 +36,13 @@ impl Agent {
     ) {
         let mut instances = report(self.input(observed), decisions);
         for (name, instance) in &mut instances {
-            add_drift(instance, self.state.drifts.get(name));
+            instance.drift = self.state.drifts.of(name, instance.drift.take());
         }
         let assignment = self.state.assignment.as_deref();
         let next = Report {
             applied: assignment.map(|assignment| assignment.generation),
             revision: assignment.map_or(RevisionNumber(0), |a| a.content.revision),
-            errors: self.errors(),
+            errors: self.errors().into_iter().chain(unclaimed(observed, decisions)).collect(),
             instances,
             host: self.state.usage.clone(),
             ..empty_report(self.host.clock.now())
@@ -65,10 +64,13 @@ impl Agent {
     }
 }
 
-/// Keeps the later drift of what the supervisor and the loop found.
-fn add_drift(instance: &mut InstanceReport, ours: Option<&Drift>) {
-    let theirs = instance.drift.take();
-    instance.drift = theirs.into_iter().chain(ours.cloned()).max_by_key(|drift| drift.at);
+/// What differs on the host and belongs to no instance of the report.
+fn unclaimed(
+    observed: &Observed,
+    decisions: &BTreeMap<ComponentName, Decision>,
+) -> impl Iterator<Item = String> {
+    let others = observed.instances.iter().filter(|(name, _)| !decisions.contains_key(*name));
+    others.flat_map(|(name, seen)| seen.differs.iter().map(move |it| format!("{name}: {it}")))
 }
 
 fn log_transitions(before: &Report, after: &Report) {

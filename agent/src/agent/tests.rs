@@ -11,6 +11,8 @@ use crate::fixtures::digest;
 use crate::paths::Slot;
 
 mod bench;
+mod by_hand;
+mod copies;
 mod downgraded;
 mod interrupted;
 mod unreadable;

@@ -8,7 +8,7 @@ use super::*;
 
 fn cache() -> (tempfile::TempDir, Cache) {
     let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::new(&Paths::below(folder.path()));
+    let cache = Cache::new(&Paths::below(folder.path()), "machine-1");
     (folder, cache)
 }
 
@@ -31,14 +31,14 @@ fn what_was_kept_is_found_again() {
     cache.save_assignment(&assignment()).unwrap();
     let kept = SavedUpdates { updates, ..SavedUpdates::default() };
     cache.save_updates(&kept).unwrap();
-    assert_eq!(cache.assignment(None), Some(assignment()));
+    assert_eq!(cache.assignment(None), Ok(Some(assignment())));
     assert_eq!(cache.updates(), kept);
 }
 
 #[test]
 fn nothing_kept_is_nothing_found() {
     let (_folder, cache) = cache();
-    assert_eq!(cache.assignment(None), None);
+    assert_eq!(cache.assignment(None), Ok(None));
     assert_eq!(cache.updates(), SavedUpdates::default());
 }
 
@@ -48,7 +48,7 @@ fn a_broken_file_is_set_aside() {
     cache.save_assignment(&assignment()).unwrap();
     for broken in ["", "{", "{\"generation\": 1}", "\u{0}"] {
         std::fs::write(&cache.assignment, broken).unwrap();
-        assert_eq!(cache.assignment(None), None);
+        assert_eq!(cache.assignment(None), Ok(None));
         assert!(!cache.assignment.exists(), "{broken:?} was left in its place");
     }
 }
@@ -58,8 +58,47 @@ fn an_assignment_of_another_node_is_set_aside() {
     let (_folder, cache) = cache();
     cache.save_assignment(&assignment()).unwrap();
     let (tenant, node) = ("acme".parse().unwrap(), "voice-2".parse().unwrap());
-    assert_eq!(cache.assignment(Some((&tenant, &node))), None);
+    let not_own = cache.assignment(Some((&tenant, &node))).unwrap_err();
+    assert_eq!(
+        not_own.to_string(),
+        "the cached assignment is for acme/voice-1 and this host is acme/voice-2, so nothing is \
+         done until the controller sends its own"
+    );
     assert!(!cache.assignment.exists());
+}
+
+#[test]
+fn an_assignment_that_was_sent_to_another_machine_is_not_acted_on() {
+    let (folder, cache) = cache();
+    cache.save_assignment(&assignment()).unwrap();
+    let copy = Cache::new(&Paths::below(folder.path()), "machine-2");
+    let (found, own) = ("machine-1".to_owned(), "machine-2".to_owned());
+    assert_eq!(copy.assignment(None), Err(NotOwn::Machine { found, own }));
+    assert_eq!(cache.assignment(None), Ok(Some(assignment())), "it is left in its place");
+    // The controller sends it to the other machine too, as after another enrolment.
+    copy.save_assignment(&assignment()).unwrap();
+    assert_eq!(copy.assignment(None), Ok(Some(assignment())));
+    assert!(cache.assignment(None).is_err());
+}
+
+#[test]
+fn an_assignment_of_an_earlier_release_belongs_to_the_machine_that_finds_it() {
+    let (folder, cache) = cache();
+    cache.save_assignment(&assignment()).unwrap();
+    std::fs::remove_file(&cache.machine_file).unwrap();
+    assert_eq!(cache.assignment(None), Ok(Some(assignment())));
+    let copy = Cache::new(&Paths::below(folder.path()), "machine-2");
+    assert!(copy.assignment(None).is_err());
+}
+
+#[test]
+fn a_machine_without_an_id_acts_on_every_assignment() {
+    let (folder, cache) = cache();
+    cache.save_assignment(&assignment()).unwrap();
+    let nameless = Cache::new(&Paths::below(folder.path()), "");
+    assert_eq!(nameless.assignment(None), Ok(Some(assignment())));
+    nameless.save_assignment(&assignment()).unwrap();
+    assert_eq!(cache.assignment(None), Ok(Some(assignment())));
 }
 
 #[test]

@@ -31,7 +31,7 @@ async fn closed_port() -> u16 {
 }
 
 async fn ask_it(check: Check) -> Answer {
-    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new());
+    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new(), None);
     ask(
         &check,
         1_000,
@@ -69,7 +69,7 @@ async fn http_is_healthy_below_400() {
 #[tokio::test]
 async fn words_of_a_program_are_shown_without_what_a_terminal_acts_on() {
     let port = server("-ERR \u{1b}[2J\u{202e}\r\n").await;
-    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new());
+    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new(), None);
     let random = Random::system();
     let target = ProbeTarget { calls: engine.calls(), container: "none", random: &random };
     let answer = LocalProber.ask(&Check::Redis { port }, 1_000, target).await;

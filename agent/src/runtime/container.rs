@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use oml_common::decide::drift::ContainerSettings;
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::ReadError;
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
@@ -66,6 +67,7 @@ pub struct Inspected {
     pub started: Option<Timestamp>,
     /// The engine's message about a failed start; otherwise empty.
     pub error: String,
+    pub settings: ContainerSettings,
 }
 
 /// The result of a wait for the end of a container.

@@ -43,6 +43,7 @@ macro_rules! in_order {
     };
 }
 
+mod by_hand;
 mod faults;
 mod manual_actions;
 mod scenarios;
@@ -102,6 +103,7 @@ async fn the_model_keeps_the_contract() {
         images,
     };
     scenarios::all(&place).await;
+    by_hand::all(&place).await;
     faults::all(&place).await;
 }
 
@@ -121,8 +123,12 @@ async fn the_real_daemons_keep_the_contract() {
     });
     let paths = Paths::system();
     let place = Place {
-        docker: Arc::new(Docker::new(paths.clone(), login.into_iter().collect())),
-        systemd: Arc::new(Systemd::new(paths.clone())),
+        docker: Arc::new(Docker::new(
+            paths.clone(),
+            login.into_iter().collect(),
+            Some("acme".parse().unwrap()),
+        )),
+        systemd: Arc::new(Systemd::new(paths.clone(), Some("acme".parse().unwrap()))),
         paths,
         manual: ManualActions::Real,
         repository,
@@ -135,6 +141,7 @@ async fn the_real_daemons_keep_the_contract() {
         },
     };
     scenarios::all(&place).await;
+    by_hand::all(&place).await;
     faults::all(&place).await;
     faults::of_real_daemons(&place).await;
 }

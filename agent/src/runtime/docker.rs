@@ -7,9 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
+use oml_common::decide::drift::altered;
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::document::instance::InstanceDocument;
-use oml_common::id::{ComponentName, ContentHash};
+use oml_common::id::{ComponentName, ContentHash, TenantId};
 use oml_common::time::Timestamp;
 use tokio::sync::{OnceCell, watch};
 
@@ -33,6 +34,7 @@ mod messages;
 mod model;
 mod mounts;
 mod names;
+mod ownership;
 mod refusal;
 mod socket;
 mod storage;
@@ -44,6 +46,7 @@ mod unfinished;
 pub use login::Login;
 
 use calls::{EngineCalls, EngineInfo};
+use ownership::Sorted;
 use socket::Engine;
 
 /// Containers are inspected this many at a time.
@@ -55,6 +58,8 @@ pub struct Docker {
     engine: Arc<dyn EngineCalls>,
     paths: Paths,
     logins: Vec<Login>,
+    /// The tenant of this host, if it is known: containers of others are not ours.
+    tenant: Option<TenantId>,
     info: OnceCell<EngineInfo>,
     watcher: OnceLock<Watcher>,
 }
@@ -73,16 +78,21 @@ impl Drop for Watcher {
 }
 
 impl Docker {
-    /// The engine behind the socket of `paths`; it may be away.
+    /// The engine behind the socket of `paths`, which may be away, on a host of that tenant.
     #[must_use]
-    pub fn new(paths: Paths, logins: Vec<Login>) -> Self {
+    pub fn new(paths: Paths, logins: Vec<Login>, tenant: Option<TenantId>) -> Self {
         let engine = Arc::new(Engine::at(&paths.docker_socket));
-        Self::over(engine, paths, logins)
+        Self::over(engine, paths, logins, tenant)
     }
 
-    fn over(engine: Arc<dyn EngineCalls>, paths: Paths, logins: Vec<Login>) -> Self {
+    fn over(
+        engine: Arc<dyn EngineCalls>,
+        paths: Paths,
+        logins: Vec<Login>,
+        tenant: Option<TenantId>,
+    ) -> Self {
         let (info, watcher) = Default::default();
-        Self { engine, paths, logins, info, watcher }
+        Self { engine, paths, logins, tenant, info, watcher }
     }
 
     /// What changes only with the engine's own settings.
@@ -97,45 +107,54 @@ impl Docker {
         instance: ContainerInstance<'_>,
     ) -> Result<String, RuntimeError> {
         let image = images::local_name(&*self.engine, instance.container()).await?;
+        let image_id = self.engine.image_id(&image).await?;
         let EngineInfo { log_driver, root, .. } = self.info().await?.clone();
-        let local = create::Local { image, log_driver, root };
+        let local = create::Local { image, image_id, log_driver, root };
         let body = create::body(instance, &self.paths, local)?;
         self.engine.create(name, body).await
     }
 
     async fn observe(&self, marked: Marked) -> Result<Option<Found>, RuntimeError> {
-        let state = if marked.is_new {
-            ContainerState::Created
+        let (state, differs) = if marked.is_new {
+            (ContainerState::Created, Vec::new())
         } else {
             let Some(inspected) = self.engine.inspect(&marked.id).await? else { return Ok(None) };
-            inspected.state
+            let instance = marked.instance();
+            let container = instance.as_ref().and_then(|instance| instance.container());
+            let altered = container.map(|c| altered(&marked.name, c, &inspected.settings));
+            (inspected.state, altered.unwrap_or_default())
         };
         let Marked { id, name, component, hash, version, digest, created, .. } = marked;
         let container = ObservedContainer { id, name, hash, version, digest, created, state };
-        Ok(Some((component, container)))
+        Ok(Some((component, container, differs)))
     }
 }
 
-type Found = (ComponentName, ObservedContainer);
+/// A container of ours, and what was changed about it.
+type Found = (ComponentName, ObservedContainer, Vec<String>);
 
 #[async_trait]
 impl ContainerEngine for Docker {
     async fn list(&self, desired: &[InstanceDocument]) -> Result<ContainerListing, RuntimeError> {
         let all = self.engine.containers().await?;
-        let marked: Vec<Marked> = all.iter().filter_map(label::read).collect();
+        let Sorted { ours: marked, foreign: mut differs } = self.sort(&all);
         let running = marked.iter().filter(|container| container.is_running);
         let labels = running.map(|c| (c.component.clone(), c.held().ok())).collect();
+        let foreign = foreign(&all, &marked, desired);
         let found: Vec<Result<Option<Found>, RuntimeError>> =
             stream::iter(marked).map(|c| self.observe(c)).buffered(INSPECTIONS).collect().await;
         let mut containers = Vec::with_capacity(found.len());
         for found in found {
             // One that vanished since it was listed is no longer there.
-            containers.extend(found?);
+            let Some((component, container, altered)) = found? else { continue };
+            differs.extend(altered.into_iter().map(|told| (component.clone(), told)));
+            containers.push((component, container));
         }
         Ok(ContainerListing {
             containers,
             labels,
-            foreign: foreign(&all, desired),
+            foreign,
+            differs,
             images: images::present(&*self.engine).await?,
         })
     }
@@ -153,15 +172,15 @@ impl ContainerEngine for Docker {
     async fn create(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError> {
         let document = instance.document();
         let all = self.engine.containers().await?;
-        if let Some((_, name)) = foreign(&all, std::slice::from_ref(document)).pop() {
+        let ours = self.ours(&all);
+        if let Some((_, name)) = foreign(&all, &ours, std::slice::from_ref(document)).pop() {
             return Err(RuntimeError::Foreign(name));
         }
         let hash = document.workload_hash();
-        let is_there = |c: &Marked| c.component == document.component && c.hash == hash;
-        if all.iter().filter_map(label::read).any(|container| is_there(&container)) {
+        if ours.iter().any(|c| c.component == document.component && c.hash == hash) {
             return Ok(());
         }
-        let name = names::next(instance.container(), &hash);
+        let name = names::spare(&all, instance.container(), &hash);
         self.create_named(&name, instance).await.map(drop)
     }
 
@@ -174,7 +193,9 @@ impl ContainerEngine for Docker {
 
     async fn promote(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError> {
         let all = self.engine.containers().await?;
-        names::promote(&*self.engine, &all, instance).await
+        let ours = self.ours(&all);
+        let listed = names::Listed { all: &all, ours: &ours };
+        names::promote(&*self.engine, listed, instance).await
     }
 
     async fn remove(
@@ -237,7 +258,7 @@ impl ContainerEngine for Docker {
 
     async fn containers_of(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
         let found = self.engine.labelled(label::COMPONENT, component.as_str()).await?;
-        let mut marked: Vec<Marked> = found.iter().filter_map(label::read).collect();
+        let mut marked = self.ours(&found);
         marked.sort_by_key(|container| std::cmp::Reverse(container.created));
         Ok(marked)
     }
@@ -248,7 +269,7 @@ impl ContainerEngine for Docker {
         let is_free = all.iter().all(|c| label::name_of(c) != container.name.as_str());
         let name = match is_free {
             true => container.name.to_string(),
-            false => names::next(container, &instance.document().workload_hash()),
+            false => names::spare(&all, container, &instance.document().workload_hash()),
         };
         self.create_named(&name, instance).await
     }
@@ -269,13 +290,20 @@ impl ContainerEngine for Docker {
 }
 
 /// Containers that bear a desired name and are not of that component.
-fn foreign(all: &[ContainerSummary], desired: &[InstanceDocument]) -> Vec<(ComponentName, String)> {
+fn foreign(
+    all: &[ContainerSummary],
+    ours: &[Marked],
+    desired: &[InstanceDocument],
+) -> Vec<(ComponentName, String)> {
     let mut foreign = Vec::new();
     for instance in desired {
         let Some(container) = instance.container() else { continue };
         let is_ours = |found: &ContainerSummary| {
-            label::read(found)
-                .is_some_and(|c| c.component == instance.component && c.tenant == instance.tenant)
+            ours.iter().any(|c| {
+                Some(&c.id) == found.id.as_ref()
+                    && c.component == instance.component
+                    && c.tenant == instance.tenant
+            })
         };
         let holds_name =
             |found: &&ContainerSummary| label::name_of(found) == container.name.as_str();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oml_common::decide::observed::{ActiveState, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
-use oml_common::id::{ComponentName, UnitName};
+use oml_common::id::{ComponentName, TenantId, UnitName};
 use tokio::sync::watch;
 
 use super::{ExitReport, RuntimeError, UnitListing, UnitManager};
@@ -16,6 +16,7 @@ use crate::files as disk;
 use crate::paths::Paths;
 
 mod bus;
+mod by_hand;
 mod calls;
 mod files;
 mod jobs;
@@ -41,6 +42,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Systemd {
     paths: Paths,
+    /// The tenant of this host, if it is known: files of others are not ours.
+    tenant: Option<TenantId>,
     calls: Arc<dyn UnitCalls>,
     signals: Signals,
     listener: tokio::task::JoinHandle<()>,
@@ -51,29 +54,44 @@ pub struct Systemd {
 }
 
 impl Systemd {
-    /// The systemd of this host; it may be away. Must be called inside a tokio
-    /// runtime.
+    /// The systemd of this host, which is of that tenant; it may be away. Must be called inside
+    /// a tokio runtime.
     #[must_use]
-    pub fn new(paths: Paths) -> Self {
+    pub fn new(paths: Paths, tenant: Option<TenantId>) -> Self {
         let signals = Signals::new();
         let listener = tokio::spawn(signals.clone().listen());
-        Self::over(paths, Arc::new(Bus::default()), signals, listener)
+        Self::over(paths, tenant, Arc::new(Bus::default()), signals, listener)
     }
 
     fn over(
         paths: Paths,
+        tenant: Option<TenantId>,
         calls: Arc<dyn UnitCalls>,
         signals: Signals,
         listener: tokio::task::JoinHandle<()>,
     ) -> Self {
         Self {
             paths,
+            tenant,
             calls,
             signals,
             listener,
             writing: tokio::sync::Mutex::default(),
             units: Mutex::default(),
         }
+    }
+
+    /// Returns the files of ours, and those that bear the mark of another tenant.
+    fn files(&self) -> Result<(Vec<OurFile>, Vec<OurFile>), RuntimeError> {
+        let is_ours = |file: &OurFile| self.tenant.as_ref().is_none_or(|t| t == &file.mark.tenant);
+        Ok(files::all(&self.paths)?.into_iter().partition(is_ours))
+    }
+
+    /// Returns the files of ours of a component: one, or two where its unit has got another name.
+    fn files_of(&self, component: &ComponentName) -> Result<Vec<OurFile>, RuntimeError> {
+        let (mut files, _others) = self.files()?;
+        files.retain(|file| &file.mark.component == component);
+        Ok(files)
     }
 
     fn render(&self, instance: &InstanceDocument) -> String {
@@ -94,11 +112,16 @@ impl Systemd {
         let place = files::look(&self.paths, instance)?;
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
+            listing.differs.push((component.clone(), format!("unit {} is masked", instance.unit)));
             listing.units.push((component.clone(), loaded.observe(None, false, !is_packaged)));
             return Ok(loaded.path);
         }
         let path = files::path(&self.paths, instance);
         let hidden = !is_packaged && place == Place::Free && loaded.is_defined_beside(&path);
+        if !is_packaged {
+            let others = by_hand::drop_ins(instance, &loaded);
+            listing.differs.extend(others.map(|told| (component.clone(), told)));
+        }
         if place == Place::Foreign || hidden {
             let what = if is_packaged { "drop-in 50-oml.conf of unit" } else { "unit" };
             listing.foreign.push((component.clone(), format!("{what} {}", instance.unit)));
@@ -108,8 +131,13 @@ impl Systemd {
             let hash = text::mark(&text).map(|mark| mark.hash);
             // One that waits for its own first start holds nothing yet.
             let has_rival = loaded.is_up() && files.iter().any(|f| f.is_superseded_by(instance));
-            let stale = text != self.render(instance) || loaded.needs_reload() || has_rival;
-            listing.units.push((component.clone(), loaded.observe(hash, stale, !is_packaged)));
+            let (wanted, is_disabled) = (self.render(instance), loaded.is_disabled());
+            let stale = text != wanted || loaded.needs_reload() || has_rival || is_disabled;
+            let edited = by_hand::edited(instance, &text, &wanted);
+            let disabled = is_disabled.then(|| by_hand::disabled(instance));
+            let by_hand = by_hand::joined(edited.into_iter().chain(disabled));
+            let unit = loaded.observe(hash, stale, !is_packaged);
+            listing.units.push((component.clone(), ObservedUnit { by_hand, ..unit }));
         } else if loaded.has_file() {
             listing.units.push((component.clone(), loaded.observe(None, true, !is_packaged)));
         }
@@ -168,7 +196,8 @@ impl UnitManager for Systemd {
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
         let mut listing = UnitListing::default();
         let mut ours = BTreeSet::new();
-        let files = files::all(&self.paths)?;
+        let (files, others) = self.files()?;
+        listing.differs = others.into_iter().map(by_hand::foreign_file).collect();
         for instance in desired {
             ours.insert(self.observe_desired(instance, &files, &mut listing).await?);
         }
@@ -227,7 +256,7 @@ impl UnitManager for Systemd {
             Place::Free => return Err(unwritten(unit)),
         }
         // Calls were counted a moment ago: only where there is something to do it waits for others.
-        let files = files::of_component(&self.paths, &instance.component)?;
+        let files = self.files_of(&instance.component)?;
         if files.iter().any(|file| file.is_superseded_by(instance)) {
             let _turn = self.writing.lock().await;
             // What an old unit does says nothing of the version that is started.
@@ -238,7 +267,7 @@ impl UnitManager for Systemd {
 
     async fn start_held(&self, instance: &HeldInstance) -> Result<(), RuntimeError> {
         let unit = &instance.unit;
-        let files = files::of_component(&self.paths, &instance.component)?;
+        let files = self.files_of(&instance.component)?;
         let Some(file) = files.iter().find(|file| &file.unit == unit) else {
             return Err(unwritten(unit.as_str()));
         };
@@ -246,7 +275,7 @@ impl UnitManager for Systemd {
     }
 
     async fn replace_supervisor(&self, component: &ComponentName) -> Result<(), RuntimeError> {
-        for file in files::of_component(&self.paths, component)? {
+        for file in self.files_of(component)? {
             if !file.is_drop_in {
                 self.calls.kill_main_process(file.unit.as_str()).await?;
             }
@@ -255,7 +284,7 @@ impl UnitManager for Systemd {
     }
 
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
-        for file in files::of_component(&self.paths, component)? {
+        for file in self.files_of(component)? {
             self.stop_unit(file.unit.as_str(), STOP_LIMIT).await?;
         }
         Ok(())
@@ -263,7 +292,7 @@ impl UnitManager for Systemd {
 
     async fn remove(&self, component: &ComponentName) -> Result<(), RuntimeError> {
         let _turn = self.writing.lock().await;
-        for file in files::of_component(&self.paths, component)? {
+        for file in self.files_of(component)? {
             if !self.calls.load(file.unit.as_str()).await?.is_up() {
                 self.take_away(&file).await?;
             }
@@ -272,7 +301,7 @@ impl UnitManager for Systemd {
     }
 
     async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError> {
-        let Some(file) = files::of_component(&self.paths, component)?.pop() else {
+        let Some(file) = self.files_of(component)?.pop() else {
             return Ok(ExitReport::default());
         };
         let loaded = self.calls.load(file.unit.as_str()).await?;

@@ -139,6 +139,7 @@ impl Session {
             metrics_port: self.settings.metrics_port().map_or(0, u32::from),
             held: current.map(report::generation_to_wire),
             features: features(),
+            process_id: self.process.clone(),
         }
     }
 

@@ -83,12 +83,13 @@ impl Bench {
         let (reports, reported) = watch::channel(Arc::new(empty_report(Clock::system().now())));
         let (state_sender, state) = watch::channel(SessionState::default());
         let (error_sender, error) = watch::channel(None);
-        let cache = Cache::new(&paths);
+        let cache = Cache::new(&paths, "");
         let session = Session {
             settings: Arc::new(settings),
             files: files.clone(),
             cache: cache.clone(),
             env: Env::system().with_clock(setting.clock.unwrap_or_else(Clock::system)),
+            process: "process-1".to_owned(),
             facts: HostFacts::simulated(
                 "0123456789abcdef0123456789abcdef",
                 "127.0.0.1".parse().unwrap(),
@@ -171,7 +172,7 @@ async fn an_assignment_is_on_disk_before_it_counts() {
     let mut bench = Bench::new(PLAIN).await;
     bench.send(4, "voice-1", 1);
     bench.until_applied(4).await;
-    assert_eq!(bench.cache.assignment(None), Some(assignment(4, "voice-1", 1)));
+    assert_eq!(bench.cache.assignment(None), Ok(Some(assignment(4, "voice-1", 1))));
 }
 
 #[tokio::test]
@@ -187,7 +188,7 @@ async fn an_older_different_foreign_or_unreadable_assignment_is_refused_and_repo
     bench.until_error("not for this node").await;
     bench.controller.document.send_replace(b"\xff".to_vec());
     bench.until_error("cannot read an assignment").await;
-    assert_eq!(bench.cache.assignment(None), Some(assignment(4, "voice-1", 1)));
+    assert_eq!(bench.cache.assignment(None), Ok(Some(assignment(4, "voice-1", 1))));
     bench.send(5, "voice-1", 2);
     bench.until_applied(5).await;
     assert_eq!(*bench.error.borrow(), None);

@@ -2,6 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use oml_common::document::report::Phase;
+use oml_common::document::status::Drift;
+
 use super::*;
 use crate::agent::empty_report;
 
@@ -18,4 +21,16 @@ async fn the_report_is_for_root_alone() {
     assert_eq!(show(&paths, Timestamp(2)).unwrap(), "no assignment yet\n");
     let words = StatusError::NotRoot.to_string();
     assert!(words.contains("only root"), "{words}");
+}
+
+#[test]
+fn drift_is_shown_below_its_instance() {
+    let drift = Drift { at: Timestamp(1_000), found: "container x is paused".to_owned() };
+    let instance = InstanceReport { drift: Some(drift), ..InstanceReport::new(Phase::Ready) };
+    let mut report = empty_report(Timestamp(1_000));
+    report.instances.insert("asterisk".parse().unwrap(), instance);
+    let shown = describe(&report, Timestamp(4_000));
+    let lines: Vec<&str> = shown.lines().map(str::trim).collect();
+    assert!(lines[1].starts_with("asterisk"), "{shown}");
+    assert_eq!(lines[2], "drift 3s ago: container x is paused");
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::id::ComponentName;
+use oml_common::id::{ComponentName, TenantId};
 use oml_common::text::printable::printable;
 use oml_daemon::env::Env;
 use sd_notify::NotifyState;
@@ -12,6 +12,8 @@ use tokio::signal::unix::{Signal as OsSignal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::SuperviseError;
+use crate::documents;
+use crate::identity::IdentityFiles;
 use crate::paths::Paths;
 use crate::probe::{LocalProber, Prober};
 use crate::runtime::ContainerEngine;
@@ -128,14 +130,28 @@ impl SignalStream {
     }
 }
 
+/// Returns the tenant of this host as a supervisor knows it: that of its document or, where the
+/// document is lost, that of the host's certificate.
+#[must_use]
+pub fn tenant_of(paths: &Paths, component: &ComponentName) -> Option<TenantId> {
+    let document = documents::read_held(paths, component).ok().flatten();
+    let identity = || IdentityFiles::new(paths).load().ok().flatten();
+    document.map(|document| document.tenant).or_else(|| Some(identity()?.tenant))
+}
+
 impl Surroundings {
-    /// Creates the inputs of this process on this host.
+    /// Creates the inputs of the process that supervises a component of this host.
     ///
     /// # Errors
     /// A failure to listen for signals.
-    pub fn of_process(paths: Paths, env: Env) -> Result<Self, SuperviseError> {
+    pub fn of_process(
+        paths: Paths,
+        component: &ComponentName,
+        env: Env,
+    ) -> Result<Self, SuperviseError> {
+        let tenant = tenant_of(&paths, component);
         Ok(Self {
-            engine: Arc::new(Docker::new(paths.clone(), Vec::new())),
+            engine: Arc::new(Docker::new(paths.clone(), Vec::new(), tenant)),
             prober: Arc::new(LocalProber),
             notify: Box::new(SystemdSocket),
             signals: ProcessSignals::of_process()?,

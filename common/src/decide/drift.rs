@@ -1,40 +1,185 @@
-//! Decides what counts as drift: a change that somebody other than the agent made on the host.
+//! Decides what counts as drift: whatever on the host differs from what the agent wrote there.
+//!
+//! Some of it the agent puts right, and then tells what it found. The rest is left as it is and
+//! told for as long as it is there.
 
+use std::collections::BTreeMap;
+
+use crate::decide::observed::ObservedInstance;
+use crate::decide::ownership::is_name_of;
+use crate::decide::reconcile;
 use crate::decide::step::Step;
+use crate::document::instance::{Container, InstanceDocument};
+use crate::document::status::Drift;
 use crate::document::update::InstanceUpdate;
-use crate::id::ContentHash;
+use crate::id::{ComponentName, ContentHash};
 
-/// Returns true if a step repairs what somebody did on the host. `current` and `desired` are
-/// the workloads of the current document and of the assignment. Only if both are the same and
-/// no change is failing, the agent had nothing to do before.
-#[must_use]
-pub fn is_drift(
-    step: &Step,
-    current: Option<&ContentHash>,
-    desired: Option<&ContentHash>,
-    update: Option<&InstanceUpdate>,
-) -> bool {
-    let works_by_desired = desired.is_some() && current == desired;
-    let is_failing =
-        update.is_some_and(|update| update.failure().is_some() || update.backoff.is_some());
-    works_by_desired && !is_failing && brings_back(step)
+/// The drift of the components of a host, without what their supervisors report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DriftLog {
+    /// What is different now and stays so.
+    standing: BTreeMap<ComponentName, Drift>,
+    /// What was put right last.
+    repaired: BTreeMap<ComponentName, Repaired>,
+    /// The documents that were seen on disk as they should be.
+    settled: BTreeMap<ComponentName, ContentHash>,
 }
 
-fn brings_back(step: &Step) -> bool {
-    match step {
-        Step::Start | Step::Create | Step::Pull => true,
-        Step::Remove { .. }
-        | Step::CountActive
-        | Step::Switch { .. }
-        | Step::Soak
-        | Step::Fail { .. }
-        | Step::RevertDocument { .. }
-        | Step::RollBack { .. }
-        | Step::Commit { .. }
-        | Step::RewriteConfig
-        | Step::ReplaceSupervisor
-        | Step::Promote => false,
+/// The settings of a container that somebody can change while it exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContainerSettings {
+    /// Its program is frozen.
+    pub is_paused: bool,
+    /// The engine's own restarts: "no", "always" …; empty if the engine does not say.
+    pub restart_policy: String,
+    pub memory_bytes_max: Option<u64>,
+    /// Whether its share of the processors is limited.
+    pub has_cpu_limit: bool,
+}
+
+/// A repair, which is told until its workload is replaced by another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Repaired {
+    drift: Drift,
+    workload: ContentHash,
+}
+
+impl DriftLog {
+    /// Takes over what was observed. Drift is forgotten when it is no longer there, or when the
+    /// workload that drifted was replaced.
+    pub fn look(&mut self, input: reconcile::Input<'_>) {
+        let share = input.assignment.map(|assignment| &assignment.content.share);
+        let desired = |name: &ComponentName| {
+            share.and_then(|share| share.instances.get(name)).map(|desired| &desired.instance)
+        };
+        let before = std::mem::take(&mut self.standing);
+        for (name, seen) in input.observed.instances.iter().filter(|(_, s)| !s.differs.is_empty()) {
+            let found = seen.differs.join("; ");
+            let known = before.get(name).filter(|drift| drift.found == found).cloned();
+            let drift = known.unwrap_or(Drift { at: input.now, found });
+            self.standing.insert(name.clone(), drift);
+        }
+        self.repaired.retain(|name, repaired| {
+            desired(name).is_some_and(|instance| instance.workload_hash() == repaired.workload)
+        });
+        self.settled.retain(|name, hash| desired(name).is_some_and(|it| it.hash() == hash));
+        for (name, seen) in &input.observed.instances {
+            let Some(instance) = desired(name) else { continue };
+            if has_document(seen, instance) {
+                self.settled.insert(name.clone(), instance.hash().clone());
+            }
+        }
     }
+
+    /// Records what a step that begins puts right, if it is drift. `reason` is that of the step.
+    pub fn begin(
+        &mut self,
+        component: &ComponentName,
+        step: &Step,
+        reason: &str,
+        input: reconcile::Input<'_>,
+    ) {
+        let desired = input.assignment.and_then(|a| a.content.share.instances.get(component));
+        let (Some(desired), Some(seen)) = (desired, input.observed.instances.get(component)) else {
+            return;
+        };
+        let found = match step {
+            _ if is_failing(input.updates.get(component)) => None,
+            Step::RewriteConfig => self.rewritten(component, seen, &desired.instance),
+            Step::Promote => renamed(seen, &desired.instance),
+            // Where nothing had to be changed, somebody took away what is brought back.
+            Step::Start | Step::Create | Step::Pull => {
+                works_by(seen, &desired.instance).then(|| reason.to_owned())
+            }
+            Step::Remove { .. }
+            | Step::CountActive
+            | Step::Switch { .. }
+            | Step::Soak
+            | Step::Fail { .. }
+            | Step::RevertDocument { .. }
+            | Step::RollBack { .. }
+            | Step::Commit { .. }
+            | Step::ReplaceSupervisor => None,
+        };
+        if let Some(found) = found {
+            let drift = Drift { at: input.now, found };
+            let workload = desired.instance.workload_hash();
+            self.repaired.insert(component.clone(), Repaired { drift, workload });
+        }
+    }
+
+    /// Returns the drift of a component: what is there now, or else the later one of what was
+    /// put right here and what its supervisor reports.
+    #[must_use]
+    pub fn of(&self, component: &ComponentName, reported: Option<Drift>) -> Option<Drift> {
+        let repaired = || self.repaired.get(component).map(|repaired| repaired.drift.clone());
+        let standing = self.standing.get(component).cloned();
+        standing.or_else(|| reported.into_iter().chain(repaired()).max_by_key(|drift| drift.at))
+    }
+
+    /// Returns what somebody changed in the files that are written again. Files of an earlier
+    /// release or of an earlier assignment were changed by nobody.
+    fn rewritten(
+        &self,
+        component: &ComponentName,
+        seen: &ObservedInstance,
+        desired: &InstanceDocument,
+    ) -> Option<String> {
+        let unit = seen.unit.as_ref().and_then(|unit| unit.by_hand.clone());
+        let was_right = self.settled.get(component) == Some(desired.hash());
+        let document = (was_right && !has_document(seen, desired)).then(|| {
+            let is_there = seen.document.as_ref().is_some_and(|document| document.on_disk);
+            let deed = if is_there { "changed" } else { "removed" };
+            format!("its instance document was {deed}")
+        });
+        let found: Vec<String> = unit.into_iter().chain(document).collect();
+        (!found.is_empty()).then(|| found.join("; "))
+    }
+}
+
+/// Tells which settings of a container of that name are not those that it was created with.
+#[must_use]
+pub fn altered(name: &str, created: &Container, found: &ContainerSettings) -> Vec<String> {
+    let mut told = Vec::new();
+    if found.is_paused {
+        told.push(format!("container {name} is paused"));
+    }
+    if !matches!(found.restart_policy.as_str(), "" | "no") {
+        let policy = &found.restart_policy;
+        told.push(format!("container {name} has the restart policy {policy}, not no"));
+    }
+    if found.memory_bytes_max != created.memory_bytes_max {
+        let (is, was) = (memory(found.memory_bytes_max), memory(created.memory_bytes_max));
+        told.push(format!("container {name} has the memory limit {is}, not {was}"));
+    }
+    if found.has_cpu_limit {
+        told.push(format!("container {name} has a limit of its CPU time"));
+    }
+    told
+}
+
+fn memory(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "none".to_owned(), |bytes| format!("{} MiB", bytes >> 20))
+}
+
+fn has_document(seen: &ObservedInstance, desired: &InstanceDocument) -> bool {
+    seen.document.as_ref().is_some_and(|found| found.on_disk && found.hash == *desired.hash())
+}
+
+/// Returns the name that somebody gave to the running container; none if it is one of ours.
+fn renamed(seen: &ObservedInstance, desired: &InstanceDocument) -> Option<String> {
+    let (own, running) = (desired.container()?.name.as_str(), seen.running()?);
+    let is_ours = is_name_of(&running.name, own, &running.hash);
+    (!is_ours).then(|| format!("container {own} was renamed to {}", running.name))
+}
+
+fn works_by(seen: &ObservedInstance, desired: &InstanceDocument) -> bool {
+    let current = seen.document.as_ref().map(|document| &document.workload);
+    current == Some(&desired.workload_hash())
+}
+
+fn is_failing(update: Option<&InstanceUpdate>) -> bool {
+    update.is_some_and(|update| update.failure().is_some() || update.backoff.is_some())
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub struct ObservedInstance {
     pub systemd_is_away: bool,
     /// A unit or container of its name that does not carry our mark, as a noun phrase.
     pub foreign: Option<String>,
+    /// What else differs from what we wrote and is left as it is, each in a sentence.
+    pub differs: Vec<String>,
 }
 
 /// The way in which the calls of a running instance are counted, from its document or label.
@@ -78,6 +80,9 @@ pub struct ObservedUnit {
     pub since: Timestamp,
     /// The automatic restarts since the last start by hand (`NRestarts`).
     pub restarts: u32,
+    /// What somebody changed in our file or did to the unit's links, and what is put right when
+    /// the file is written again.
+    pub by_hand: Option<String>,
     /// The unit's `Result`, such as `exit-code`, `start-limit-hit` or `timeout`.
     pub result: String,
 }

@@ -119,6 +119,10 @@ fn decide_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
         let reason = Reason::RemovalFailed { message: failure.message.clone() };
         return Decision::wait(Phase::RolledBack, reason);
     }
+    if let Some(component) = dependencies::unprepared_addition(input) {
+        let component = component.clone();
+        return Decision::wait(Phase::Pending, Reason::RemovedFor { component });
+    }
     match drain.decide() {
         Drained::Passed { recount, .. } => {
             Decision::act(Phase::Removing, Step::Remove { recount }, Reason::NotDesired)

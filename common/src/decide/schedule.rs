@@ -44,16 +44,19 @@ pub fn hold_back(
     }
 }
 
-/// Returns the steps that may begin beside the running ones, in the order of names. The
-/// others are decided again when a step has ended.
+/// Returns the steps that may begin beside the running ones, removals first, then in the order
+/// of names. The others are decided again when a step has ended.
 pub fn due<'a>(
     decisions: &'a BTreeMap<ComponentName, Decision>,
     running: impl IntoIterator<Item = &'a Step>,
 ) -> Vec<(ComponentName, Step)> {
     let mut running: Vec<&Step> = running.into_iter().collect();
     let mut begin = Vec::new();
-    for (component, decision) in decisions {
-        let Some(step) = &decision.step else { continue };
+    let steps =
+        decisions.iter().filter_map(|(name, decision)| Some((name, decision.step.as_ref()?)));
+    let mut steps: Vec<(&ComponentName, &Step)> = steps.collect();
+    steps.sort_by_key(|(_, step)| !matches!(step, Step::Remove { .. }));
+    for (component, step) in steps {
         if may_begin(step, &running) {
             running.push(step);
             begin.push((component.clone(), step.clone()));

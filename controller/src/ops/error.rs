@@ -80,6 +80,16 @@ pub enum OpsError {
         /// The machine that was refused.
         claims: MachineId,
     },
+    /// Two hosts claim to be the same node and the same machine.
+    #[error(
+        "duplicate identity: two hosts with the same machine id claim {node}, at {first} and at {second}; shut the copy down, or remove its /etc/machine-id and enrol it with a token of its own"
+    )]
+    Twins {
+        node: NodeName,
+        /// The address of the host that came first.
+        first: String,
+        second: String,
+    },
     /// The node was removed or never existed.
     #[error("node {node} is not enrolled; it needs a new token")]
     NotEnrolled { node: NodeName },

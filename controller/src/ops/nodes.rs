@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::issuer::NodeIssuer;
 use super::node_id::NodeId;
-use super::presence::Presence;
+use super::presence::{Presence, Twins};
 use super::retries::retry_conflicts;
 use super::tenants::Tenants;
 use super::{OpsError, Result, audit};
@@ -78,6 +78,8 @@ pub struct Greeting {
     pub machine: Option<MachineId>,
     /// The version and features of its agent.
     pub agent: AgentRecord,
+    /// The name of its agent's process; empty if it has none.
+    pub process: String,
 }
 
 /// The nodes that have joined. It is cheap to clone.
@@ -143,6 +145,16 @@ impl Nodes {
         greeted
     }
 
+    /// Checks that no second host shows the identity of the node as the same machine.
+    fn check_twins(&self, id: &NodeId, greeting: &Greeting) -> Result<()> {
+        let (now, address) = (self.env.now(), greeting.address.to_string());
+        let twins = self.presence.greeted(id, &greeting.process, &address, now);
+        let Some(Twins { first, second, is_refused }) = twins else { return Ok(()) };
+        let error = OpsError::Twins { node: id.name.clone(), first, second };
+        self.presence.record_duplicate(id, &error.to_string(), now);
+        if is_refused { Err(error) } else { Ok(()) }
+    }
+
     async fn try_greet(
         &self,
         id: &NodeId,
@@ -152,6 +164,7 @@ impl Nodes {
         let node = self.enrolled(id).await?;
         let known = machine_of(&node.value, greeting.shown);
         check_machine(&id.name, known, greeting)?;
+        self.check_twins(id, greeting)?;
         let greeted = NodeRecord {
             machine: known.or(greeting.machine.as_ref()).cloned(),
             address: greeting.address.to_string(),

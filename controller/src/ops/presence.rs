@@ -13,6 +13,10 @@ use tokio::time::Instant;
 
 use super::node_id::NodeId;
 
+mod processes;
+
+pub use processes::Twins;
+
 /// The least time between two records of one node's reports, and of its greetings.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -39,6 +43,7 @@ struct NodeEntry {
     is_unsaved: bool,
     saved_at: Option<Instant>,
     greeted_at: Option<Instant>,
+    processes: processes::Processes,
 }
 
 /// The decision about recording a node's last report.
@@ -62,7 +67,7 @@ pub struct NodePresence {
     /// The time of its last message, by the controller's clock.
     pub last_seen: Option<Timestamp>,
     pub report: Option<Arc<Report>>,
-    /// The refusal of another machine that claimed to be this node, with its time.
+    /// What another host did that claimed to be this node, with its time.
     pub duplicate: Option<(Arc<str>, Timestamp)>,
 }
 
@@ -131,6 +136,21 @@ impl Presence {
         })
     }
 
+    /// Records the greeting of an agent's process at an address. Returns the hosts if two show
+    /// the identity of the node and claim to be the same machine.
+    pub fn greeted(
+        &self,
+        node: &NodeId,
+        process: &str,
+        address: &str,
+        now: Timestamp,
+    ) -> Option<Twins> {
+        let mut tenants = self.lock();
+        let nodes = &mut tenants.entry(node.tenant.clone()).or_default().nodes;
+        let known = nodes.entry(node.name.clone()).or_default();
+        known.processes.greet(process, address, known.presence.connected, now)
+    }
+
     /// Records that another machine claimed to be the node and was refused.
     pub fn record_duplicate(&self, node: &NodeId, message: &str, now: Timestamp) {
         self.update(node, |known| {
@@ -144,6 +164,7 @@ impl Presence {
         self.update(node, |known| {
             known.presence.duplicate = None;
             known.greeted_at = None;
+            known.processes = processes::Processes::default();
             false
         });
     }

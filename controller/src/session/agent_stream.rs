@@ -30,6 +30,8 @@ const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
 /// The delay between a report that differs in substance and its record. The decision that
 /// follows from the report comes first.
 const PERSIST_DELAY: Duration = Duration::from_millis(200);
+/// The longest name of an agent's process.
+const PROCESS_CHARS_MAX: usize = 64;
 
 /// The messages of an agent, from a connection or from a test.
 pub(super) trait Incoming:
@@ -99,7 +101,10 @@ impl AgentStream {
         // If the host's file is missing or invalid, the machine is unknown.
         let machine = hello.machine_id.parse().ok();
         let agent = AgentRecord::new(&hello.agent_version, hello.features);
-        let greeting = Greeting { shown, address, metrics_port, machine, agent };
+        // An agent of an earlier release names its boot only.
+        let process = if hello.process_id.is_empty() { hello.boot_id } else { hello.process_id };
+        let process = process.chars().take(PROCESS_CHARS_MAX).collect();
+        let greeting = Greeting { shown, address, metrics_port, machine, agent, process };
         let greeted = self.nodes.greet(&self.node.id, &greeting).await;
         greeted.map_err(|error| wire::status_of(&error))?;
         Ok(hello.held.map(generation_from_wire))

@@ -423,6 +423,45 @@ async fn the_report_of_one_node_changes_no_other_node_of_its_tenant() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_a_host_with_the_same_machine_id_is_reported_and_refused() {
+    let (world, host) = one_host().await;
+    let mut operator = world.operator().await;
+    let machine_id = "a".repeat(32);
+    let open = async |process_id: &str| {
+        let hello = v1::Hello {
+            process_id: process_id.into(),
+            machine_id: machine_id.clone(),
+            ..hello(None)
+        };
+        let channel = world.channel(&host.credentials).await;
+        let mut session = Session::open_with_hello(channel, hello).await.unwrap();
+        let assignment = session.assignment().await;
+        (session, assignment)
+    };
+    // Each takes the place of the other, which comes back.
+    let (_original, first) = open("original").await;
+    let (_copy, second) = open("copy").await;
+    let (original, third) = open("original").await;
+    for assignment in [&first, &second, &third] {
+        assert!(assignment.as_ref().unwrap().is_some());
+    }
+    let (_copy, refused) = open("copy").await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let words = "duplicate identity: two hosts with the same machine id claim acme-data, at \
+                 10.0.0.9 and at 10.0.0.9";
+    assert!(refused.message().starts_with(words), "{refused}");
+    // The session of the first host continues, and its status reports the copy.
+    original.report(&report(&third.unwrap().unwrap(), &BTreeMap::new(), &BTreeMap::new())).await;
+    let status = until(&mut operator, "acme", |status| {
+        let report = status.nodes[0].report.as_ref();
+        report.is_some_and(|report| report.errors.iter().any(|t| t.starts_with(words)))
+    })
+    .await;
+    assert_eq!(status.nodes[0].state(), v1::NodeState::Connected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_of_a_host_is_refused_and_reported_and_a_token_admits_another_machine() {
     let (world, host) = one_host().await;
     let mut operator = world.operator().await;

@@ -6,12 +6,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::{Behaviour, Daemon, ExecAnswer, Fault, HostModel, Image, Verb};
+use crate::{Behaviour, Daemon, ExecAnswer, HostModel, Image, Verb};
 
+mod error;
 mod event;
 mod life;
 mod look;
 
+pub use error::EngineError;
 pub use event::{Event, EventAction};
 
 /// The time that a pull takes.
@@ -60,6 +62,9 @@ pub struct Container {
     /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: u64,
     pub state: ContainerState,
+    /// Its program is frozen.
+    pub is_paused: bool,
+    pub settings: ContainerSettings,
     /// The lines that its program wrote.
     pub log: Vec<String>,
     /// The time of its last start, on a clock that is never set.
@@ -68,6 +73,15 @@ pub struct Container {
     starts: u64,
     /// The behaviour of its program since the last start.
     behaviour: Behaviour,
+}
+
+/// The settings of a container that can be changed while it exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContainerSettings {
+    /// The engine's own restarts: "no", "always" …
+    pub restart_policy: String,
+    /// The limit of its memory in bytes; 0 for none.
+    pub memory_bytes_max: u64,
 }
 
 /// The request for a container.
@@ -84,6 +98,7 @@ pub struct NewContainer {
     /// The largest number of its processes and threads.
     pub pids_limit: Option<i64>,
     pub security_options: Vec<String>,
+    pub settings: ContainerSettings,
 }
 
 /// The result of waiting for the end of a container.
@@ -93,31 +108,6 @@ pub enum WaitEnd {
     Ended(i64),
     /// The engine went away; nothing is known of the container.
     Lost,
-}
-
-/// An error of the engine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EngineError {
-    /// A requested fault.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-    /// The registry refuses the image.
-    #[error("{detail}")]
-    Pull {
-        /// The registry's message.
-        detail: String,
-        /// Trying again later may help.
-        transient: bool,
-    },
-    /// There is no such container.
-    #[error("No such container: {0}")]
-    NoContainer(String),
-    /// The image is not on the host.
-    #[error("No such image: {0}")]
-    NoImage(String),
-    /// The name or the state of a container conflicts with the request.
-    #[error("{0}")]
-    Conflict(String),
 }
 
 #[derive(Debug, Default)]
@@ -152,6 +142,7 @@ impl Engine {
             environment,
             pids_limit,
             security_options,
+            settings,
         } = new;
         self.note(now_ms, &id, EventAction::Create);
         self.volumes.extend(volumes.iter().cloned());
@@ -166,6 +157,8 @@ impl Engine {
             security_options,
             created_ms: now_ms,
             state: ContainerState::Created,
+            is_paused: false,
+            settings,
             log: Vec::new(),
             started: None,
             starts: 0,

@@ -52,6 +52,10 @@ pub struct UnitState {
     pub active: ActiveState,
     /// The path of the unit file; empty if there is none.
     pub fragment_path: String,
+    /// The paths of its drop-ins.
+    pub drop_in_paths: Vec<String>,
+    /// "enabled" or "disabled".
+    pub file_state: String,
     /// The files of the unit have changed since systemd read them.
     pub needs_reload: bool,
     /// The time at which it last became active, in milliseconds since the epoch; 0 for never.
@@ -131,6 +135,7 @@ impl HostModel {
         let on_disk = self.read_definition(name);
         let mut state = self.state();
         let is_masked = state.units.masked.contains(name);
+        let is_enabled = state.units.enabled.contains(name);
         let unit = state.units.unit(name, &on_disk);
         let mut view = unit.state.clone();
         view.load_state = match (is_masked, unit.definition.is_there()) {
@@ -140,6 +145,8 @@ impl HostModel {
         }
         .to_owned();
         view.fragment_path.clone_from(&unit.definition.fragment_path);
+        view.drop_in_paths.clone_from(&unit.definition.drop_in_paths);
+        view.file_state = if is_enabled { "enabled" } else { "disabled" }.to_owned();
         view.needs_reload = unit.definition != on_disk;
         view.job = unit.job.as_ref().map(|job| job.id);
         let is_known = unit.definition.is_there() || !unit.is_at_rest();

@@ -12,7 +12,7 @@ use oml_daemon::env::Simulated;
 use oml_daemon::failpoint::{Crashes, Question, simulate};
 use oml_proto::v1;
 use oml_sim::{HostModel, HostSettings, NewContainer, Process, Registry};
-use omlagent::assembly::{Assembly, Parts, assemble};
+use omlagent::assembly::{Assembly, Daemons, Parts, assemble};
 use omlagent::config::Settings;
 use omlagent::disk::MinFree;
 use omlagent::identity::IdentityFiles;
@@ -54,6 +54,8 @@ pub(super) struct Node {
     address: String,
     statuses: watch::Receiver<Statuses>,
     simulated: Simulated,
+    /// The number of starts of its agent.
+    starts: u32,
     agent: Option<Running>,
 }
 
@@ -175,6 +177,7 @@ impl Node {
             address,
             statuses,
             simulated,
+            starts: 0,
             agent: None,
         }
     }
@@ -195,13 +198,18 @@ impl Node {
     /// Starts the agent's process. Its reports are added to `seen`.
     pub(super) fn start(&mut self, dial: Dial, seen: Seen) {
         self.kill();
+        self.starts += 1;
+        let (host, paths) = (self.host.clone(), self.paths.clone());
         let Assembly { agent, session, reports, .. } = assemble(Parts {
             env: self.simulated.env(),
             settings: Arc::new(settings(&self.address)),
             paths: self.paths.clone(),
-            docker: Arc::new(Docker::of_model(self.host.clone(), self.paths.clone())),
-            systemd: Arc::new(Systemd::of_model(self.host.clone(), self.paths.clone())),
+            daemons: Box::new(move |tenant| Daemons {
+                docker: Arc::new(Docker::of_model(host.clone(), paths.clone(), tenant.clone())),
+                systemd: Arc::new(Systemd::of_model(host, paths, tenant)),
+            }),
             statuses: self.statuses.clone(),
+            process: format!("{}-{}", self.name, self.starts),
             facts: facts(&self.name),
             dial,
             usage: Box::new(HostUsage::default),

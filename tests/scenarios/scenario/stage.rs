@@ -34,8 +34,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the component of a container, or an empty text.
+/// Returns the component of a container, or an empty text. A copy has our labels and another
+/// image, and is of none.
 pub(super) fn component_of(container: &Container) -> &str {
+    if !container.image.contains('@') {
+        return "";
+    }
     container.labels.get(COMPONENT).map_or("", String::as_str)
 }
 

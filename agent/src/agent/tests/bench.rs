@@ -80,11 +80,22 @@ impl Bench {
 
     /// Begins a loop over what is there.
     pub(super) fn start(&mut self) {
+        self.start_with(None);
+    }
+
+    /// The same, where the cached assignment is not acted on for that reason.
+    pub(super) fn start_without_assignment(&mut self, why: &str) {
+        self.assignments.send_replace(None);
+        self.start_with(Some(why.to_owned()));
+    }
+
+    fn start_with(&mut self, unused_assignment: Option<String>) {
         let (_, session_error) = watch::channel(None);
         let inputs = Inputs {
             assignment: self.assignments.subscribe(),
             statuses: self.host.statuses.clone(),
             session_error,
+            unused_assignment,
             usage: Box::new(HostUsage::default),
             passes: Arc::default(),
             alive: Box::new(|_report| {}),
@@ -96,7 +107,8 @@ impl Bench {
             paths: self.host.paths.clone(),
             clock: self.host.simulated.clock(),
         };
-        let agent = Agent::new(host, Cache::new(&self.host.paths), inputs, self.reports.clone());
+        let agent =
+            Agent::new(host, Cache::new(&self.host.paths, ""), inputs, self.reports.clone());
         self.agent = Some(tokio::spawn(agent.run()));
     }
 

@@ -41,6 +41,67 @@ impl ManualActions {
         }
     }
 
+    /// `docker commit` and `docker run` of the image, which has our labels.
+    pub(super) fn copy_container(&self, name: &str, copy: &str) {
+        match self {
+            ManualActions::Model(model) => {
+                model.host.copy_by_hand(name, copy).unwrap();
+            }
+            ManualActions::Real => {
+                let image = copy_image(copy);
+                run("docker", &["commit", name, &image]);
+                run("docker", &["run", "--detach", "--network=none", "--name", copy, &image]);
+            }
+        }
+    }
+
+    /// Removes what [`Self::copy_container`] made.
+    pub(super) fn remove_copy(&self, copy: &str) {
+        self.remove_container(copy);
+        if matches!(self, ManualActions::Real) {
+            run("docker", &["rmi", &copy_image(copy)]);
+        }
+    }
+
+    pub(super) fn rename_container(&self, name: &str, other: &str) {
+        match self {
+            ManualActions::Model(model) => model.host.rename_by_hand(name, other).unwrap(),
+            ManualActions::Real => run("docker", &["rename", name, other]),
+        }
+    }
+
+    pub(super) fn pause_container(&self, name: &str, is_paused: bool) {
+        match self {
+            ManualActions::Model(model) => model.host.pause_by_hand(name, is_paused),
+            ManualActions::Real => {
+                run("docker", &[if is_paused { "pause" } else { "unpause" }, name])
+            }
+        }
+    }
+
+    /// `docker update` with another restart policy and a limit of 64 MiB.
+    pub(super) fn update_container(&self, name: &str) {
+        match self {
+            ManualActions::Model(model) => model.host.update_by_hand(name, "always", 64 << 20),
+            ManualActions::Real => {
+                let memory = ["--memory=64m", "--memory-swap=64m"];
+                run("docker", &["update", "--restart=always", memory[0], memory[1], name]);
+            }
+        }
+    }
+
+    pub(super) fn is_running(&self, name: &str) -> bool {
+        match self {
+            ManualActions::Model(model) => {
+                model.host.containers().iter().any(|c| c.name == name && c.is_running())
+            }
+            ManualActions::Real => {
+                let state = ["inspect", "-f", "{{.State.Running}}", name];
+                answer_of("docker", &state).trim() == "true"
+            }
+        }
+    }
+
     pub(super) async fn stop_container(&self, name: &str) {
         match self {
             ManualActions::Model(model) => model.host.stop_by_hand(name).await.unwrap(),
@@ -207,6 +268,59 @@ impl ManualActions {
         }
     }
 
+    /// Replaces a line of the unit file.
+    pub(super) async fn edit_unit(&self, instance: &InstanceDocument, from: &str, to: &str) {
+        let path = self.units().join(instance.unit.as_str());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        self.reload_units().await;
+    }
+
+    /// Makes the drop-in that `systemctl edit` makes, and returns its path.
+    pub(super) async fn add_drop_in(&self, instance: &InstanceDocument) -> String {
+        let folder = self.units().join(format!("{}.d", instance.unit));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("override.conf");
+        std::fs::write(&path, "[Service]\nNice=5\n").unwrap();
+        self.reload_units().await;
+        path.display().to_string()
+    }
+
+    /// Removes what [`Self::add_drop_in`] made.
+    pub(super) async fn remove_drop_in(&self, instance: &InstanceDocument) {
+        let folder = self.units().join(format!("{}.d", instance.unit));
+        std::fs::remove_dir_all(folder).unwrap();
+        self.reload_units().await;
+    }
+
+    /// `systemctl disable`, which reads the unit files again.
+    pub(super) async fn disable_unit(&self, instance: &InstanceDocument) {
+        let unit = instance.unit.as_str();
+        match self {
+            ManualActions::Model(model) => {
+                model.host.enable_unit(unit, false).await.unwrap();
+                self.reload_units().await;
+            }
+            ManualActions::Real => run("systemctl", &["disable", unit]),
+        }
+    }
+
+    async fn reload_units(&self) {
+        match self {
+            ManualActions::Model(model) => model.host.reload_units().await.unwrap(),
+            ManualActions::Real => run("systemctl", &["daemon-reload"]),
+        }
+    }
+
+    /// The folder of the administrator's units.
+    fn units(&self) -> std::path::PathBuf {
+        match self {
+            ManualActions::Model(model) => model.paths.units.clone(),
+            ManualActions::Real => "/etc/systemd/system".into(),
+        }
+    }
+
     /// Installs a package that brings a unit.
     pub(super) fn bring_packaged_unit(&self, instance: &InstanceDocument) {
         match self {
@@ -249,6 +363,11 @@ impl ManualActions {
             }
         }
     }
+}
+
+/// The image of a copy.
+fn copy_image(copy: &str) -> String {
+    format!("oml-contract/{copy}:1")
 }
 
 fn write_unit(folder: &Path, instance: &InstanceDocument) {

@@ -52,6 +52,9 @@ pub(super) trait EngineCalls: ContainerCalls + std::fmt::Debug {
     /// Lists the names, with their digests, of all images that are completely present.
     async fn image_names(&self) -> Result<Vec<String>, RuntimeError>;
 
+    /// Reads the id of the image of that name; none if there is no such image.
+    async fn image_id(&self, name: &str) -> Result<Option<String>, RuntimeError>;
+
     /// Pulls an image. Gives up when the registry sends nothing for `silence_max`.
     async fn pull(
         &self,

@@ -20,6 +20,8 @@ use crate::runtime::{ContainerInstance, RuntimeError};
 pub(super) struct Local {
     /// The engine's name for the image.
     pub(super) image: String,
+    /// The image's id.
+    pub(super) image_id: Option<String>,
     /// The log driver that the engine uses when a request names none.
     pub(super) log_driver: String,
     /// The folder of its images and containers.
@@ -39,7 +41,7 @@ pub(super) fn body(
         image: Some(local.image),
         env: Some(environment(container, paths)?),
         cmd: (!container.command.is_empty()).then(|| container.command.clone()),
-        labels: Some(label::labels(instance)),
+        labels: Some(label::labels(instance, local.image_id.as_deref())),
         // A stop by hand then has the same grace as ours.
         stop_timeout: i64::try_from(instance.document().timing.stop_grace_ms.div_ceil(1000)).ok(),
         // We ask ourselves; a second opinion inside the engine only costs.

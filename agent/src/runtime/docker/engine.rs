@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::auth::DockerCredentials;
-use bollard::models::{ContainerCreateBody, ContainerSummary};
+use bollard::models::{ContainerCreateBody, ContainerSummary, HostConfig};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptions, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
     WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt as _;
+use oml_common::decide::drift::ContainerSettings;
 use oml_common::document::instance::Container;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
@@ -27,6 +28,20 @@ use crate::runtime::{
 const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// The time limit of a stop beyond the grace of the container.
 const STOP_MARGIN: Duration = Duration::from_secs(20);
+
+/// Reads the settings that `docker update` can change.
+fn settings(config: HostConfig, is_paused: bool) -> ContainerSettings {
+    let policy = config.restart_policy.and_then(|policy| policy.name);
+    let is_set = |number: Option<i64>| number.is_some_and(|number| number > 0);
+    ContainerSettings {
+        is_paused,
+        restart_policy: policy.map(|name| name.to_string()).unwrap_or_default(),
+        memory_bytes_max: config.memory.and_then(|b| u64::try_from(b).ok()).filter(|b| *b > 0),
+        has_cpu_limit: is_set(config.nano_cpus)
+            || is_set(config.cpu_quota)
+            || config.cpuset_cpus.is_some_and(|cpus| !cpus.is_empty()),
+    }
+}
 
 impl Engine {
     async fn list(
@@ -50,7 +65,9 @@ impl ContainerCalls for Engine {
         let error = state.error.clone().unwrap_or_default();
         let started = time::timestamp(state.started_at.as_deref());
         let started = (started != Timestamp(0)).then_some(started);
-        Ok(Some(Inspected { state: time::state(&state), started, error }))
+        let is_paused = state.paused == Some(true);
+        let settings = settings(found.host_config.unwrap_or_default(), is_paused);
+        Ok(Some(Inspected { state: time::state(&state), started, error, settings }))
     }
 
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
@@ -142,6 +159,13 @@ impl EngineCalls for Engine {
 
     async fn image_names(&self) -> Result<Vec<String>, RuntimeError> {
         images::names(self).await
+    }
+
+    async fn image_id(&self, name: &str) -> Result<Option<String>, RuntimeError> {
+        let client = self.client(CALL_LIMIT)?;
+        let call = client.inspect_image(name);
+        let found = failure::within_if_there(CALL_LIMIT, "inspect image", name, call).await?;
+        Ok(found.and_then(|image| image.id))
     }
 
     async fn pull(

@@ -16,8 +16,8 @@ use crate::pause::RetryPause;
 use crate::runtime::{ContainerEvents, RuntimeError};
 
 /// Events that change the state of a container; the engine sends many more.
-const ACTIONS: [&str; 8] =
-    ["create", "start", "die", "destroy", "rename", "oom", "pause", "unpause"];
+const ACTIONS: [&str; 9] =
+    ["create", "start", "die", "destroy", "rename", "oom", "pause", "unpause", "update"];
 /// Events that distinguish an act by hand from a program that ended by itself.
 const ENDINGS: [&str; 5] = ["die", "kill", "stop", "oom", "destroy"];
 const HISTORY_LIMIT: Duration = Duration::from_secs(5);

@@ -13,18 +13,36 @@ const HASH: &str = "io.oml.hash";
 const VERSION: &str = "io.oml.version";
 const DIGEST: &str = "io.oml.digest";
 const INSTANCE: &str = "io.oml.instance";
+/// The image that the container is created from: a copy runs another one.
+const IMAGE: &str = "io.oml.image";
 
-/// Returns the labels of a container for that instance.
-pub(super) fn labels(instance: ContainerInstance<'_>) -> HashMap<String, String> {
+/// A container that bears our labels; it may be a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Labelled {
+    pub(super) marked: Marked,
+    /// The id of the image that it was created from; none if an earlier release created it.
+    pub(super) labelled_image: Option<String>,
+    /// The id of the image that it runs, by the engine.
+    pub(super) image: Option<String>,
+}
+
+/// Returns the labels of a container for that instance, which is created from the image with
+/// that id.
+pub(super) fn labels(
+    instance: ContainerInstance<'_>,
+    image: Option<&str>,
+) -> HashMap<String, String> {
     let (instance, container) = (instance.document(), instance.container());
-    HashMap::from([
+    let image = image.map(|image| (IMAGE.to_owned(), image.to_owned()));
+    let labels = [
         (TENANT.to_owned(), instance.tenant.to_string()),
         (COMPONENT.to_owned(), instance.component.to_string()),
         (HASH.to_owned(), instance.workload_hash().to_string()),
         (VERSION.to_owned(), container.version.to_string()),
         (DIGEST.to_owned(), container.digest.to_string()),
         (INSTANCE.to_owned(), instance.text().to_owned()),
-    ])
+    ];
+    labels.into_iter().chain(image).collect()
 }
 
 /// Returns the container's name without the slash that the engine puts before it.
@@ -36,12 +54,12 @@ pub(super) fn name_of(container: &ContainerSummary) -> &str {
 }
 
 /// Reads the labels of a listed container; none if ours are missing or incomplete.
-pub(super) fn read(container: &ContainerSummary) -> Option<Marked> {
+pub(super) fn read(container: &ContainerSummary) -> Option<Labelled> {
     let labels = container.labels.as_ref()?;
     let text = |key: &str| labels.get(key).map(String::as_str);
     let created_s = u64::try_from(container.created.unwrap_or(0)).unwrap_or(0);
     let state = container.state;
-    Some(Marked {
+    let marked = Marked {
         id: container.id.clone()?,
         name: name_of(container).to_owned(),
         tenant: text(TENANT)?.parse().ok()?,
@@ -60,7 +78,9 @@ pub(super) fn read(container: &ContainerSummary) -> Option<Marked> {
         ),
         is_new: state == Some(ContainerSummaryStateEnum::CREATED),
         document: text(INSTANCE)?.to_owned(),
-    })
+    };
+    let labelled_image = text(IMAGE).map(str::to_owned);
+    Some(Labelled { marked, labelled_image, image: container.image_id.clone() })
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum};
+use oml_common::decide::drift::ContainerSettings;
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::instance::Container;
+use oml_common::id::TenantId;
 use oml_common::time::Timestamp;
 use oml_sim::{EngineError, EventAction, Fault, HostModel, Image, NewContainer};
 use tokio::sync::watch;
@@ -42,12 +44,16 @@ fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> Runt
 fn summary(container: oml_sim::Container) -> ContainerSummary {
     let state = match container.state {
         oml_sim::ContainerState::Created => ContainerSummaryStateEnum::CREATED,
+        oml_sim::ContainerState::Running { .. } if container.is_paused => {
+            ContainerSummaryStateEnum::PAUSED
+        }
         oml_sim::ContainerState::Running { .. } => ContainerSummaryStateEnum::RUNNING,
         oml_sim::ContainerState::Exited { .. } => ContainerSummaryStateEnum::EXITED,
     };
     ContainerSummary {
         id: Some(container.id),
         names: Some(vec![format!("/{}", container.name)]),
+        image_id: Some(container.image),
         labels: Some(container.labels.into_iter().collect()),
         created: i64::try_from(container.created_ms / 1000).ok(),
         state: Some(state),
@@ -74,10 +80,10 @@ fn state(state: &oml_sim::ContainerState) -> ContainerState {
 struct Model(HostModel);
 
 impl Docker {
-    /// The engine of a model of a host.
+    /// The engine of a model of a host of that tenant.
     #[must_use]
-    pub fn of_model(host: HostModel, paths: Paths) -> Self {
-        Self::over(Arc::new(Model(host)), paths, Vec::new())
+    pub fn of_model(host: HostModel, paths: Paths, tenant: Option<TenantId>) -> Self {
+        Self::over(Arc::new(Model(host)), paths, Vec::new(), tenant)
     }
 }
 
@@ -93,7 +99,13 @@ impl ContainerCalls for Model {
                 // The model does not keep when it was started; its end is no earlier.
                 ContainerState::Exited { at, .. } => Some(at),
             };
-            Inspected { state, started, error: String::new() }
+            let settings = ContainerSettings {
+                is_paused: found.is_paused,
+                restart_policy: found.settings.restart_policy,
+                memory_bytes_max: Some(found.settings.memory_bytes_max).filter(|bytes| *bytes > 0),
+                has_cpu_limit: false,
+            };
+            Inspected { state, started, error: String::new(), settings }
         }))
     }
 
@@ -166,6 +178,12 @@ impl EngineCalls for Model {
 
     async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
         let config = body.host_config.unwrap_or_default();
+        let policy = config.restart_policy.and_then(|policy| policy.name);
+        let memory = config.memory.and_then(|bytes| u64::try_from(bytes).ok());
+        let settings = oml_sim::ContainerSettings {
+            restart_policy: policy.map(|name| name.to_string()).unwrap_or_default(),
+            memory_bytes_max: memory.unwrap_or(0),
+        };
         let mounts = config.mounts.unwrap_or_default();
         let labels: HashMap<String, String> = body.labels.unwrap_or_default();
         let new = NewContainer {
@@ -176,6 +194,7 @@ impl EngineCalls for Model {
             environment: body.env.unwrap_or_default(),
             pids_limit: config.pids_limit,
             security_options: config.security_opt.unwrap_or_default(),
+            settings,
         };
         self.0.create_container(new).await.map_err(failure("create", name))
     }
@@ -197,6 +216,11 @@ impl EngineCalls for Model {
         let images = self.0.list_images().await.map_err(failure("list", "images"))?;
         let name = |image: Image| format!("{}@{}", image.repository, image.digest);
         Ok(images.into_iter().map(name).collect())
+    }
+
+    /// The model identifies an image by its name.
+    async fn image_id(&self, name: &str) -> Result<Option<String>, RuntimeError> {
+        Ok(self.image_names().await?.into_iter().find(|found| found == name))
     }
 
     async fn pull(

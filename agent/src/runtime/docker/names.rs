@@ -2,36 +2,59 @@
 //! one before it has `…-prev`, and all others have `…-next-HASH`.
 
 use bollard::models::ContainerSummary;
+use oml_common::decide::ownership::{previous_name, spare_names};
 use oml_common::document::instance::Container;
 use oml_common::id::ContentHash;
 
 use super::calls::EngineCalls;
 use super::label;
-use crate::runtime::{ContainerInstance, RuntimeError};
+use crate::runtime::{ContainerInstance, Marked, RuntimeError};
 
-/// Returns the name for a container that has not run yet, or was superseded since.
-pub(super) fn next(container: &Container, hash: &ContentHash) -> String {
-    format!("{}-next-{}", container.name, hash.short())
+/// The containers of a host.
+#[derive(Clone, Copy)]
+pub(super) struct Listed<'a> {
+    pub(super) all: &'a [ContainerSummary],
+    pub(super) ours: &'a [Marked],
+}
+
+impl<'a> Listed<'a> {
+    fn is_taken(self, name: &str) -> bool {
+        self.all.iter().any(|container| label::name_of(container) == name)
+    }
+
+    fn ours(self, name: &str) -> Option<&'a Marked> {
+        self.ours.iter().find(|container| container.name == name)
+    }
+}
+
+/// Returns a name for a container that did not run yet, or was superseded since: the first one
+/// that no container holds. If all are held, the engine's refusal of the first is told.
+pub(super) fn spare(all: &[ContainerSummary], container: &Container, hash: &ContentHash) -> String {
+    let listed = Listed { all, ours: &[] };
+    let mut names = spare_names(container.name.as_str(), hash).peekable();
+    let first = names.peek().cloned().unwrap_or_default();
+    names.find(|name| !listed.is_taken(name)).unwrap_or(first)
 }
 
 /// Gives the running container its own name. No step changes a label, so all of it can be done
 /// again after an interruption.
 pub(super) async fn promote(
     engine: &dyn EngineCalls,
-    all: &[ContainerSummary],
+    listed: Listed<'_>,
     instance: ContainerInstance<'_>,
 ) -> Result<(), RuntimeError> {
     let (instance, container) = (instance.document(), instance.container());
     let hash = instance.workload_hash();
     let own = container.name.as_str();
-    let previous = format!("{own}-prev");
-    let marked: Vec<_> = all
+    let previous = previous_name(own);
+    let marked: Vec<Marked> = listed
+        .ours
         .iter()
-        .filter_map(label::read)
         .filter(|c| c.component == instance.component && c.tenant == instance.tenant)
+        .cloned()
         .collect();
-    let named = |name: &str| all.iter().find(|c| label::name_of(c) == name);
-    let ours = |name: &str| marked.iter().find(|c| c.name == name);
+    let listed = Listed { ours: &marked, ..listed };
+    let spare = |hash: &ContentHash| spare(listed.all, container, hash);
     let Some(running) = marked.iter().find(|c| c.hash == hash && c.is_running) else {
         return Err(RuntimeError::Refused {
             verb: "rename",
@@ -43,24 +66,35 @@ pub(super) async fn promote(
     if running.name == own {
         return Ok(());
     }
-    if named(own).is_some() && ours(own).is_none() {
+    if listed.is_taken(own) && listed.ours(own).is_none() {
         return Err(RuntimeError::Foreign(format!("container {own}")));
     }
     if running.name == previous {
         // Its name is needed for the one that it takes the place of.
-        engine.rename(&running.id, &next(container, &hash)).await?;
+        engine.rename(&running.id, &spare(&hash)).await?;
     }
-    if let Some(holder) = ours(own) {
-        if let Some(older) = ours(&previous).filter(|c| c.id != running.id) {
+    if let Some(holder) = listed.ours(own) {
+        let mut place = previous.clone();
+        match listed.ours(&previous).filter(|c| c.id != running.id) {
             // It may be the last one that proved good: only a keep removes.
-            let spare = next(container, &older.hash);
-            match ours(&spare) {
+            Some(older) => match twin(listed, container, &older.hash) {
                 // A twin is left; the engine refuses if this one runs.
-                Some(_) => engine.remove(&older.id).await?,
-                None => engine.rename(&older.id, &spare).await?,
+                true => engine.remove(&older.id).await?,
+                false => engine.rename(&older.id, &spare(&older.hash)).await?,
+            },
+            // Somebody else's container holds the name.
+            None if listed.is_taken(&previous) && running.name != previous => {
+                place = spare(&holder.hash);
             }
+            None => {}
         }
-        engine.rename(&holder.id, &previous).await?;
+        engine.rename(&holder.id, &place).await?;
     }
     engine.rename(&running.id, own).await
+}
+
+/// Returns true if a container of ours holds a spare name of that workload.
+fn twin(listed: Listed<'_>, container: &Container, hash: &ContentHash) -> bool {
+    let mut spares = spare_names(container.name.as_str(), hash);
+    spares.any(|spare| listed.ours(&spare).is_some())
 }

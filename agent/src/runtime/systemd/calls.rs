@@ -13,6 +13,9 @@ pub(super) struct UnitProperties {
     pub(super) load_state: Option<String>,
     pub(super) active_state: Option<String>,
     pub(super) fragment_path: Option<String>,
+    pub(super) drop_in_paths: Option<Vec<String>>,
+    /// "enabled", "disabled" …
+    pub(super) unit_file_state: Option<String>,
     pub(super) need_daemon_reload: Option<bool>,
     pub(super) active_enter_timestamp: Option<u64>,
     pub(super) active_exit_timestamp: Option<u64>,

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use oml_common::document::instance::{InstanceDocument, Workload};
-use oml_common::id::{ComponentName, UnitName};
+use oml_common::id::UnitName;
 use oml_common::text::error::chain;
 use tracing::debug;
 
@@ -88,16 +88,6 @@ pub(super) fn all(paths: &Paths) -> Result<Vec<OurFile>, RuntimeError> {
         }
     }
     Ok(found)
-}
-
-/// The files of a component: one, or two where its unit has got another name.
-pub(super) fn of_component(
-    paths: &Paths,
-    component: &ComponentName,
-) -> Result<Vec<OurFile>, RuntimeError> {
-    let mut files = all(paths)?;
-    files.retain(|file| &file.mark.component == component);
-    Ok(files)
 }
 
 impl OurFile {

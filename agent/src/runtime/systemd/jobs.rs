@@ -64,7 +64,7 @@ impl Systemd {
         &self,
         instance: &InstanceDocument,
     ) -> Result<(), RuntimeError> {
-        for file in files::of_component(&self.paths, &instance.component)? {
+        for file in self.files_of(&instance.component)? {
             if !file.is_superseded_by(instance) {
                 continue;
             }

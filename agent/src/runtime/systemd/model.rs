@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use oml_common::id::TenantId;
 use oml_sim::{ActiveState, ExitCause, Fault, HostModel, Job, UnitError, UnitState};
 use tokio::sync::broadcast::error::RecvError;
 use zbus::OwnedObjectPath;
@@ -51,12 +52,12 @@ fn path_of(job: Job) -> OwnedObjectPath {
 struct Model(HostModel);
 
 impl Systemd {
-    /// The systemd of a model of a host. Must be called inside a tokio runtime.
+    /// The systemd of a model of a host of that tenant. Must be called inside a tokio runtime.
     #[must_use]
-    pub fn of_model(host: HostModel, paths: Paths) -> Self {
+    pub fn of_model(host: HostModel, paths: Paths, tenant: Option<TenantId>) -> Self {
         let signals = Signals::new();
         let listener = tokio::spawn(signals.clone().listen_to_model(host.clone()));
-        Self::over(paths, Arc::new(Model(host)), signals, listener)
+        Self::over(paths, tenant, Arc::new(Model(host)), signals, listener)
     }
 }
 
@@ -121,6 +122,8 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             load_state: Some(state.load_state),
             active_state: Some(active.to_owned()),
             fragment_path: Some(state.fragment_path),
+            drop_in_paths: Some(state.drop_in_paths),
+            unit_file_state: Some(state.file_state),
             need_daemon_reload: Some(state.needs_reload),
             active_enter_timestamp: microseconds(state.active_enter_ms),
             active_exit_timestamp: microseconds(state.active_exit_ms),

@@ -63,6 +63,20 @@ impl Loaded {
         !fragment.is_empty() && Path::new(fragment) != path
     }
 
+    /// Returns true if somebody disabled the unit, so that it would not start at boot.
+    pub(super) fn is_disabled(&self) -> bool {
+        self.unit.unit_file_state.as_deref() == Some("disabled")
+    }
+
+    /// Returns the paths of the drop-ins of this unit alone, and not of all units of its type.
+    pub(super) fn drop_ins(&self, unit: &str) -> impl Iterator<Item = &str> {
+        let folder = format!("{unit}.d");
+        let paths = self.unit.drop_in_paths.iter().flatten().map(String::as_str);
+        paths.filter(move |path| {
+            Path::new(path).parent().and_then(Path::file_name).is_some_and(|it| it == &*folder)
+        })
+    }
+
     pub(super) fn needs_reload(&self) -> bool {
         self.unit.need_daemon_reload == Some(true)
     }
@@ -102,6 +116,7 @@ impl Loaded {
             stopped_by_hand: self.was_stopped_by_hand(is_supervised),
             since: self.since(),
             restarts: self.service.restarts.unwrap_or(0),
+            by_hand: None,
             result: self.service.result.clone().unwrap_or_default(),
         }
     }

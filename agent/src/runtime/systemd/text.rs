@@ -91,6 +91,11 @@ pub(super) fn mark(text: &str) -> Option<Mark> {
     })
 }
 
+/// Returns true for the line that holds the hash.
+pub(super) fn is_hash(line: &str) -> bool {
+    line.starts_with(HASH_KEY)
+}
+
 fn header(instance: &InstanceDocument) -> String {
     format!(
         "# Managed by omlagent. Manual changes are overwritten.\n[Unit]\n\

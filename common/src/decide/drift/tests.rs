@@ -1,27 +1,233 @@
 use super::*;
+use crate::decide::observed::{ContainerState, Observed, ObservedContainer, ObservedDocument};
 use crate::decide::update::Outcome;
+use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
+use crate::id::{Generation, RevisionNumber};
+use crate::testing::{plan_of, spec_with};
 use crate::time::Timestamp;
 
-#[test]
-fn an_instance_with_nothing_to_change_that_has_to_be_brought_back_has_drifted() {
-    let (one, two) = (ContentHash::of(b"1"), ContentHash::of(b"2"));
-    for step in [Step::Start, Step::Create, Step::Pull] {
-        assert!(is_drift(&step, Some(&one), Some(&one), None), "{step:?}");
+/// A host on which version 1 of the voice server runs as it should.
+struct Place {
+    assignment: Assignment,
+    observed: Observed,
+    updates: BTreeMap<ComponentName, InstanceUpdate>,
+    log: DriftLog,
+    now: u64,
+}
+
+fn voice() -> ComponentName {
+    "voice".parse().unwrap()
+}
+
+fn instance(version: &str) -> InstanceDocument {
+    let plan = plan_of(&spec_with("voice", version), 1).unwrap();
+    plan.nodes[&"n2".parse().unwrap()].instances[&voice()].instance.clone()
+}
+
+fn assignment(version: &str) -> Assignment {
+    assigned(instance(version))
+}
+
+fn assigned(instance: InstanceDocument) -> Assignment {
+    let on_deadline = OnDeadline::Wait;
+    let policy = ChangePolicy { soak_ms: 0, drain_deadline_ms: 0, on_deadline };
+    let share = [(voice(), Desired { instance, policy })];
+    Assignment {
+        generation: Generation { epoch: 1, number: 1 },
+        tenant: "acme".parse().unwrap(),
+        node: "n2".parse().unwrap(),
+        content: Content {
+            revision: RevisionNumber(1),
+            policy: None,
+            share: share.into_iter().collect(),
+        },
     }
-    // The text of its documents is the agent's own.
-    assert!(!is_drift(&Step::RewriteConfig, Some(&one), Some(&one), None));
-    // It is being changed, installed or removed.
-    assert!(!is_drift(&Step::Start, Some(&one), Some(&two), None));
-    assert!(!is_drift(&Step::Create, None, Some(&one), None));
-    assert!(!is_drift(&Step::Start, None, None, None));
+}
+
+impl Place {
+    fn new() -> Self {
+        let instance = instance("1");
+        let container = instance.container().unwrap();
+        let seen = ObservedInstance {
+            containers: vec![ObservedContainer {
+                id: "c0ffee".to_owned(),
+                name: container.name.to_string(),
+                hash: instance.workload_hash(),
+                version: container.version.clone(),
+                digest: container.digest.clone(),
+                created: Timestamp(0),
+                state: ContainerState::Running { since: Timestamp(0) },
+            }],
+            document: Some(ObservedDocument {
+                hash: instance.hash().clone(),
+                workload: instance.workload_hash(),
+                probe: None,
+                on_disk: true,
+            }),
+            ..ObservedInstance::default()
+        };
+        let observed = Observed { instances: [(voice(), seen)].into() };
+        let (updates, log) = Default::default();
+        let mut place = Self { assignment: assignment("1"), observed, updates, log, now: 0 };
+        place.look();
+        place
+    }
+
+    fn seen(&mut self) -> &mut ObservedInstance {
+        self.observed.instances.get_mut(&voice()).unwrap()
+    }
+
+    fn with_log(&mut self, deed: impl FnOnce(&mut DriftLog, reconcile::Input<'_>)) {
+        self.now += 1;
+        let (unreadable, busy) = Default::default();
+        let input = reconcile::Input {
+            assignment: Some(&self.assignment),
+            observed: &self.observed,
+            updates: &self.updates,
+            unreadable: &unreadable,
+            busy: &busy,
+            now: Timestamp(self.now),
+        };
+        deed(&mut self.log, input);
+    }
+
+    fn look(&mut self) {
+        self.with_log(|log, input| log.look(input));
+    }
+
+    fn begin(&mut self, step: &Step) {
+        self.with_log(|log, input| log.begin(&voice(), step, "its unit is missing", input));
+    }
+
+    fn told(&self) -> Option<String> {
+        self.log.of(&voice(), None).map(|drift| drift.found)
+    }
+}
+
+#[test]
+fn what_has_to_be_brought_back_where_nothing_had_to_be_changed_has_drifted() {
+    for step in [Step::Start, Step::Create, Step::Pull] {
+        let mut place = Place::new();
+        place.begin(&step);
+        assert_eq!(place.told().as_deref(), Some("its unit is missing"), "{step:?}");
+        // It is being changed, or installed.
+        let mut place = Place::new();
+        place.assignment = assignment("2");
+        place.begin(&step);
+        place.seen().document = None;
+        place.begin(&step);
+        assert_eq!(place.told(), None, "{step:?}");
+    }
 }
 
 #[test]
 fn a_change_that_is_failing_is_no_drift() {
-    let hash = ContentHash::of(b"1");
-    let update = InstanceUpdate::new(hash.clone());
-    let drifted = |update| is_drift(&Step::Start, Some(&hash), Some(&hash), Some(update));
-    assert!(drifted(&update));
+    let mut place = Place::new();
     let retry = Outcome::Retry("docker does not answer".to_owned());
-    assert!(!drifted(&update.clone().after(&Step::Start, retry, Timestamp(0))));
+    let update = InstanceUpdate::new(instance("1").workload_hash());
+    place.updates.insert(voice(), update.after(&Step::Start, retry, Timestamp(0)));
+    place.begin(&Step::Start);
+    assert_eq!(place.told(), None);
+}
+
+#[test]
+fn a_document_that_was_right_before_was_changed_or_removed_by_somebody() {
+    let mut place = Place::new();
+    place.seen().document.as_mut().unwrap().hash = ContentHash::of(b"other");
+    place.look();
+    place.begin(&Step::RewriteConfig);
+    assert_eq!(place.told().as_deref(), Some("its instance document was changed"));
+    place.seen().document.as_mut().unwrap().on_disk = false;
+    place.begin(&Step::RewriteConfig);
+    assert_eq!(place.told().as_deref(), Some("its instance document was removed"));
+}
+
+#[test]
+fn a_document_of_another_assignment_was_changed_by_nobody() {
+    let mut place = Place::new();
+    let settings = |instance: &mut crate::document::instance::Instance| {
+        instance.timing.stop_grace_ms += 1;
+    };
+    let desired = instance("1").edited(settings);
+    place.assignment = assigned(desired);
+    place.look();
+    place.begin(&Step::RewriteConfig);
+    assert_eq!(place.told(), None);
+}
+
+#[test]
+fn a_container_that_has_none_of_our_names_was_renamed() {
+    let mut place = Place::new();
+    place.seen().containers[0].name = "voice-server-prev".to_owned();
+    place.begin(&Step::Promote);
+    assert_eq!(place.told(), None, "a switch was interrupted");
+    place.seen().containers[0].name = "mine".to_owned();
+    place.begin(&Step::Promote);
+    assert_eq!(place.told().as_deref(), Some("container voice-server was renamed to mine"));
+}
+
+#[test]
+fn what_was_put_right_is_told_until_another_workload_takes_its_place() {
+    let mut place = Place::new();
+    place.begin(&Step::Start);
+    place.look();
+    assert!(place.told().is_some());
+    place.assignment = assignment("2");
+    place.look();
+    assert_eq!(place.told(), None);
+}
+
+#[test]
+fn what_differs_is_told_as_long_as_it_is_there_since_the_time_it_was_first_seen() {
+    let mut place = Place::new();
+    place.begin(&Step::Start);
+    place.seen().differs = vec!["container dbg is a copy".to_owned(), "it is paused".to_owned()];
+    place.look();
+    let first = place.log.of(&voice(), None).unwrap();
+    assert_eq!(first.found, "container dbg is a copy; it is paused");
+    place.look();
+    assert_eq!(place.log.of(&voice(), None), Some(first));
+    place.seen().differs.clear();
+    place.look();
+    assert_eq!(place.told().as_deref(), Some("its unit is missing"));
+}
+
+#[test]
+fn the_later_of_our_repair_and_the_supervisor_s_report_is_told() {
+    let mut place = Place::new();
+    place.begin(&Step::Start);
+    let reported = |at| Some(Drift { at: Timestamp(at), found: "was stopped".to_owned() });
+    assert_eq!(place.log.of(&voice(), reported(99)), reported(99));
+    assert_ne!(place.log.of(&voice(), reported(0)), reported(0));
+    assert_eq!(DriftLog::default().of(&voice(), reported(0)), reported(0));
+}
+
+#[test]
+fn settings_that_are_those_of_the_creation_are_not_told() {
+    let voice = instance("1");
+    let container = voice.container().unwrap();
+    let created = ContainerSettings {
+        restart_policy: "no".to_owned(),
+        memory_bytes_max: container.memory_bytes_max,
+        ..ContainerSettings::default()
+    };
+    assert_eq!(altered("voice-server", container, &created), [""; 0]);
+    let silent = ContainerSettings { restart_policy: String::new(), ..created.clone() };
+    assert_eq!(altered("voice-server", container, &silent), [""; 0]);
+    let updated = ContainerSettings {
+        is_paused: true,
+        restart_policy: "always".to_owned(),
+        memory_bytes_max: Some(64 << 20),
+        has_cpu_limit: true,
+    };
+    let told = [
+        "container voice-server is paused",
+        "container voice-server has the restart policy always, not no",
+        "container voice-server has the memory limit 64 MiB, not none",
+        "container voice-server has a limit of its CPU time",
+    ];
+    assert_eq!(altered("voice-server", container, &updated), told);
+    let limited = Container { memory_bytes_max: Some(1 << 30), ..container.clone() };
+    let freed = ["container voice-server has the memory limit none, not 1024 MiB"];
+    assert_eq!(altered("voice-server", &limited, &created), freed);
 }

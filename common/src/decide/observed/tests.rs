@@ -9,6 +9,7 @@ fn stopped(result: &str, state: ContainerState) -> ObservedInstance {
         stopped_by_hand: true,
         since: Timestamp(1),
         restarts: 0,
+        by_hand: None,
         result: result.to_owned(),
     };
     let container = ObservedContainer {

@@ -30,6 +30,11 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
     if let Some(decision) = revert_document(case).filter(|_| was_begun) {
         return decision;
     }
+    // Somebody changed the document: what is desired runs, so nothing has to be switched.
+    if case.is_container() && seen.running().is_some() && case.runs_desired() {
+        let reason = Reason::Lacks(Lack::Documents);
+        return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
+    }
     let is_container = case.is_container();
     if is_container && seen.container(case.desired_hash).is_none() {
         return if seen.image_present {

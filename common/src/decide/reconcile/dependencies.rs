@@ -1,6 +1,7 @@
 //! Finds the components that an instance must wait for before it may start.
 
 use crate::decide::observed::ObservedInstance;
+use crate::document::Verbatim;
 use crate::document::assignment::Desired;
 use crate::document::status::Health;
 use crate::document::update::Stage;
@@ -65,4 +66,19 @@ fn is_settled(
     !changing
         && works_by(seen, &desired_hash, &desired.instance.workload)
         && answers(desired, seen, input.now)
+}
+
+/// Returns the first desired component that is new on the host and cannot start yet, because its
+/// image or its container is missing. It may be what takes the place of one that is removed, so
+/// nothing is removed before. One that needs the name of something on the host is not waited
+/// for, because that may be what is removed.
+pub(super) fn unprepared_addition(input: Input<'_>) -> Option<&ComponentName> {
+    let instances = &input.assignment?.content.share.instances;
+    let unseen = ObservedInstance::default();
+    let is_unprepared = |(name, desired): &(&ComponentName, &Verbatim<Desired>)| {
+        let seen = input.observed.instances.get(*name).unwrap_or(&unseen);
+        let is_container = desired.instance.container().is_some();
+        is_container && seen.containers.is_empty() && seen.foreign.is_none()
+    };
+    instances.iter().find(is_unprepared).map(|(name, _)| name)
 }

@@ -37,6 +37,10 @@ pub enum Reason {
         message: String,
     },
     NotDesired,
+    /// It is no longer desired, and goes when what may take its place can start.
+    RemovedFor {
+        component: ComponentName,
+    },
     RemovalFailed {
         message: String,
     },
@@ -113,6 +117,9 @@ impl Display for Reason {
             }
             Self::DaemonAway { message } | Self::Retrying { message } => f.write_str(message),
             Self::Refused { message } => write!(f, "cannot run here: {message}"),
+            Self::RemovedFor { component } => {
+                write!(f, "is removed as soon as {component} can start")
+            }
             Self::NotDesired => f.write_str("no longer part of the desired state"),
             Self::RemovalFailed { message } => write!(f, "its removal {message}"),
             Self::Doing(activity) => activity.fmt(f),

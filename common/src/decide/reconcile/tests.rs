@@ -15,6 +15,7 @@ use self::world::{Fault, World, counted, instance, name, packaged};
 
 mod properties;
 mod refused;
+mod replaced;
 mod unreadable;
 mod world;
 

@@ -44,10 +44,10 @@ fn nothing_starts_while_something_is_removed() {
         ("c", Step::Start),
         ("d", Step::Remove { recount: false }),
     ];
-    assert_eq!(begun(&steps, &[Step::Remove { recount: false }]), ["a", "d"]);
+    assert_eq!(begun(&steps, &[Step::Remove { recount: false }]), ["d", "a"]);
     // What begins counts as running for those after it.
-    let removal_first = [("a", Step::Remove { recount: false }), ("b", switch())];
-    assert_eq!(begun(&removal_first, &[]), ["a"]);
+    let removal_last = [("a", switch()), ("b", Step::Remove { recount: false })];
+    assert_eq!(begun(&removal_last, &[]), ["b"]);
 }
 
 #[test]

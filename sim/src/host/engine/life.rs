@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Container, ContainerState, EngineError, EventAction, Image, NewContainer};
+use super::{
+    Container, ContainerSettings, ContainerState, EngineError, EventAction, Image, NewContainer,
+};
 use crate::{Behaviour, Daemon, HostModel, Verb};
 
 /// The time from the start of a program to its first answer.
@@ -60,7 +62,7 @@ impl HostModel {
     /// Returns true if the program of a running container answers now.
     #[must_use]
     pub fn answers(&self, id: &str) -> bool {
-        let Some(container) = self.running(id) else { return false };
+        let Some(container) = self.running(id).filter(|it| !it.is_paused) else { return false };
         let Some(age) = container.started.map(|started| started.elapsed()) else { return false };
         match container.behaviour {
             Behaviour::Good | Behaviour::DiesAfter { .. } => age >= ANSWER,
@@ -130,6 +132,56 @@ impl HostModel {
         self.notify(Daemon::Engine);
     }
 
+    /// Runs `docker commit` of a container and `docker run` of the image under that name: the
+    /// copy inherits the labels. Returns its id.
+    ///
+    /// # Errors
+    /// No such container.
+    pub fn copy_by_hand(&self, id: &str, name: &str) -> Result<String, EngineError> {
+        let original = self.state().engine.find(id)?.clone();
+        let image = format!("copy-of-{}", original.name);
+        self.run_by_hand(NewContainer {
+            name: name.to_owned(),
+            image,
+            labels: original.labels,
+            environment: original.environment,
+            ..NewContainer::default()
+        });
+        Ok(self.state().engine.find(name)?.id.clone())
+    }
+
+    /// Runs `docker rename`.
+    ///
+    /// # Errors
+    /// A name that is taken, or no such container.
+    pub fn rename_by_hand(&self, id: &str, name: &str) -> Result<(), EngineError> {
+        let mut state = self.state();
+        state.engine.is_free(name)?;
+        let container = state.engine.find(id)?;
+        name.clone_into(&mut container.name);
+        drop(state);
+        self.note_event(id, EventAction::Rename);
+        self.notify(Daemon::Engine);
+        Ok(())
+    }
+
+    /// Runs `docker pause` or `unpause`.
+    pub fn pause_by_hand(&self, id: &str, is_paused: bool) {
+        if let Ok(container) = self.state().engine.find(id) {
+            container.is_paused = is_paused;
+        }
+        self.notify(Daemon::Engine);
+    }
+
+    /// Runs `docker update` with a restart policy and a limit of memory in bytes.
+    pub fn update_by_hand(&self, id: &str, restart_policy: &str, memory_bytes_max: u64) {
+        if let Ok(container) = self.state().engine.find(id) {
+            let restart_policy = restart_policy.to_owned();
+            container.settings = ContainerSettings { restart_policy, memory_bytes_max };
+        }
+        self.notify(Daemon::Engine);
+    }
+
     /// Restarts the engine. Without live-restore everything that runs ends, and
     /// the engine's history has no event of it.
     pub fn restart_engine(&self, live_restore: bool) {
@@ -186,6 +238,7 @@ impl HostModel {
 impl Container {
     fn end(&mut self, code: i64, now_ms: u64) {
         if self.is_running() {
+            self.is_paused = false;
             self.state = ContainerState::Exited { code, at_ms: now_ms, out_of_memory: false };
         }
     }

@@ -9,6 +9,8 @@ use crate::HostModel;
 pub(crate) struct Definition {
     /// The path of the unit file; empty if there is none.
     pub(super) fragment_path: String,
+    /// The paths of its drop-ins.
+    pub(super) drop_in_paths: Vec<String>,
     /// The unit file and its drop-ins, one after the other.
     text: String,
 }
@@ -88,7 +90,7 @@ impl HostModel {
             None => Default::default(),
         };
         let Ok(drop_ins) = std::fs::read_dir(folder.join(format!("{name}.d"))) else {
-            return Definition { fragment_path, text };
+            return Definition { fragment_path, drop_in_paths: Vec::new(), text };
         };
         let mut paths: Vec<_> = drop_ins.flatten().map(|entry| entry.path()).collect();
         paths.sort();
@@ -96,6 +98,7 @@ impl HostModel {
             text.push('\n');
             text.push_str(&more);
         }
-        Definition { fragment_path, text }
+        let shown = |path: &std::path::PathBuf| path.to_string_lossy().into_owned();
+        Definition { fragment_path, drop_in_paths: paths.iter().map(shown).collect(), text }
     }
 }

@@ -30,6 +30,9 @@ impl World {
             ["docker", verb @ ("rm" | "stop" | "kill"), node, component] => {
                 self.docker(verb, node, component)
             }
+            ["docker", verb @ ("copy" | "rename"), node, component, other] => {
+                self.docker_to(verb, node, component, other)
+            }
             ["systemctl", verb @ ("stop" | "start" | "restart"), node, component] => {
                 self.by_hand(node, component)?;
                 let unit = format!("{component}.service");
@@ -85,6 +88,18 @@ impl World {
                 _ => drop(tokio::spawn(async move { host.stop_by_hand(&id).await })),
             }
         })
+    }
+
+    /// Copies the running container of a component, or gives it another name.
+    fn docker_to(&mut self, verb: &str, node: &str, component: &str, other: &str) -> Done {
+        let mut done = Ok(());
+        self.with_running(node, component, |node, running| {
+            done = match verb {
+                "copy" => node.host.copy_by_hand(&running.id, other).map(drop),
+                _ => node.host.rename_by_hand(&running.id, other),
+            };
+        })?;
+        done.map_err(|error| mistake(error.to_string()))
     }
 
     /// Records that somebody on the host ends the running container of a component.

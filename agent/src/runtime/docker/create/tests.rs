@@ -26,7 +26,8 @@ fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, 
         ..fixtures::instance("redis", "7")
     });
     let image = "registry.lab:5000/redis@sha256:1".to_owned();
-    let local = Local { image, log_driver: "json-file".to_owned(), root: None };
+    let image_id = Some("sha256:2".to_owned());
+    let local = Local { image, image_id, log_driver: "json-file".to_owned(), root: None };
     body(ContainerInstance::of(&instance).unwrap(), paths, local)
 }
 
@@ -43,6 +44,7 @@ fn a_container_is_exactly_what_the_document_says() {
     let paths = paths_with_secret(folder.path(), "sesame\n");
     let body = body_of(&container(), &paths).unwrap();
     assert_eq!(body.image.as_deref(), Some("registry.lab:5000/redis@sha256:1"));
+    assert_eq!(body.labels.unwrap()["io.oml.image"], "sha256:2");
     assert_eq!(body.env.unwrap(), ["ROLE=main", "PASSWORD=sesame"]);
     assert_eq!(body.cmd, None);
     assert_eq!(body.stop_timeout, Some(2));

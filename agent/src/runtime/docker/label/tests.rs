@@ -14,14 +14,17 @@ fn listed() -> ContainerSummary {
         names: Some(vec!["/other/alias".to_owned(), "/oml-redis".to_owned()]),
         created: Some(12),
         state: Some(ContainerSummaryStateEnum::PAUSED),
-        labels: Some(labels(ContainerInstance::of(&instance).unwrap())),
+        image_id: Some("sha256:2".to_owned()),
+        labels: Some(labels(ContainerInstance::of(&instance).unwrap(), Some("sha256:1"))),
         ..ContainerSummary::default()
     }
 }
 
 #[test]
 fn what_was_labelled_is_known_again() {
-    let marked = read(&listed()).unwrap();
+    let Labelled { marked, labelled_image, image } = read(&listed()).unwrap();
+    assert_eq!(labelled_image.as_deref(), Some("sha256:1"));
+    assert_eq!(image.as_deref(), Some("sha256:2"));
     let instance = instance();
     assert_eq!(marked.name, "oml-redis");
     assert_eq!((&marked.tenant, &marked.component), (&instance.tenant, &instance.component));
@@ -30,6 +33,16 @@ fn what_was_labelled_is_known_again() {
     assert!(marked.is_running && !marked.is_new);
     assert_eq!(marked.stop_grace_ms(), 4_000);
     assert_eq!(marked.instance(), Some(instance));
+}
+
+#[test]
+fn a_container_of_an_earlier_release_has_no_label_of_its_image() {
+    let mut earlier = listed();
+    earlier.labels.as_mut().unwrap().remove(IMAGE);
+    assert_eq!(read(&earlier).unwrap().labelled_image, None);
+    let instance = instance();
+    let labels = labels(ContainerInstance::of(&instance).unwrap(), None);
+    assert!(!labels.contains_key(IMAGE));
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn a_component_whose_unit_was_renamed_has_two_files_and_one_is_superseded() {
     let new = container().edited(|new| new.unit = "oml-asterisk.service".parse().unwrap());
     write(&paths, &old);
     write(&paths, &new);
-    let files = of_component(&paths, &new.component).unwrap();
+    let files = all(&paths).unwrap();
     let superseded: Vec<&str> =
         files.iter().filter(|f| f.is_superseded_by(&new)).map(|f| f.unit.as_str()).collect();
     assert_eq!((files.len(), superseded), (2, vec!["asterisk.service"]));

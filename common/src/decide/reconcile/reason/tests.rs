@@ -57,6 +57,10 @@ fn what_is_in_the_way_is_named() {
             Reason::RemovalFailed { message: "was not begun".to_owned() },
             "its removal was not begun",
         ),
+        (
+            Reason::RemovedFor { component: "db".parse().unwrap() },
+            "is removed as soon as db can start",
+        ),
         (Reason::WaitsFor { component: "db".parse().unwrap() }, "waits for db"),
         (Reason::StoppedByHand(ManualStop::Stopped), "stopped on the host by hand"),
         (Reason::StoppedByHand(ManualStop::Masked), "its unit is masked on the host"),

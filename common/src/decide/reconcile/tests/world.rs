@@ -246,6 +246,7 @@ impl World {
             stopped_by_hand: unit.by_hand,
             since: unit.since,
             restarts: unit.restarts,
+            by_hand: None,
             result: unit.result.to_owned(),
         });
         let running = place.containers.iter().find(|c| c.is_running());
@@ -273,6 +274,7 @@ impl World {
             units_at: Some(self.now),
             systemd_is_away: false,
             foreign: place.foreign.clone(),
+            differs: Vec::new(),
         }
     }
 

@@ -1,0 +1,152 @@
+//! What somebody changes by hand on the host: it is put right and told, or left and told.
+
+use oml_common::document::report::Phase;
+use oml_sim::ContainerState;
+
+use super::bench::{Bench, name};
+use super::restarts;
+use crate::paths::Slot;
+
+const UNIT: &str = "asterisk.service";
+const OWN: &str = "oml-asterisk";
+
+/// The text of the unit file.
+fn unit_text(bench: &Bench) -> String {
+    std::fs::read_to_string(bench.host.paths.units.join(UNIT)).unwrap()
+}
+
+/// Somebody edits the unit file and reloads systemd.
+async fn edit(bench: &Bench, text: &str) {
+    std::fs::write(bench.host.paths.units.join(UNIT), text).unwrap();
+    bench.host.host.reload_units().await.unwrap();
+}
+
+/// Waits until that is told as drift of a component that is ready.
+async fn until_told(bench: &Bench, found: &str) {
+    let is_told = |drift: &Option<oml_common::document::status::Drift>| {
+        drift.as_ref().is_some_and(|drift| drift.found == found)
+    };
+    bench.until(|report| report.phase == Phase::Ready && is_told(&report.drift)).await;
+}
+
+async fn until_nothing_is_told(bench: &Bench) {
+    bench.until(|report| report.phase == Phase::Ready && report.drift.is_none()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_unit_file_is_put_right_and_told_with_what_was_found() {
+    let bench = Bench::settled().await;
+    let (before, text) = (restarts(&bench), unit_text(&bench));
+    edit(&bench, &text.replace("Restart=always", "Restart=no")).await;
+    let found = r#"unit asterisk.service was edited: has "Restart=no", lacks "Restart=always""#;
+    until_told(&bench, found).await;
+    assert_eq!(unit_text(&bench), text);
+    edit(&bench, &format!("{text}MemoryMax=1M\n")).await;
+    until_told(&bench, r#"unit asterisk.service was edited: has "MemoryMax=1M""#).await;
+    edit(&bench, &text.replace("WatchdogSec=60s\n", "")).await;
+    until_told(&bench, r#"unit asterisk.service was edited: lacks "WatchdogSec=60s""#).await;
+    assert_eq!(unit_text(&bench), text);
+    assert_eq!(restarts(&bench), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_file_that_was_edited_while_no_agent_ran_is_told_too() {
+    let mut bench = Bench::settled().await;
+    bench.stop();
+    edit(&bench, &format!("{}MemoryMax=1M\n", unit_text(&bench))).await;
+    bench.start();
+    until_told(&bench, r#"unit asterisk.service was edited: has "MemoryMax=1M""#).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_unit_file_is_written_again_and_told() {
+    let bench = Bench::settled().await;
+    let before = restarts(&bench);
+    std::fs::remove_file(bench.host.paths.units.join(UNIT)).unwrap();
+    bench.host.host.reload_units().await.unwrap();
+    until_told(&bench, "its unit is missing").await;
+    assert!(unit_text(&bench).contains("supervise asterisk"));
+    assert_eq!(restarts(&bench), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drop_in_of_somebody_else_is_told_as_long_as_it_is_there() {
+    let bench = Bench::settled().await;
+    let folder = bench.host.paths.units.join("asterisk.service.d");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("override.conf");
+    std::fs::write(&path, "[Service]\nMemoryMax=1M\n").unwrap();
+    bench.host.host.reload_units().await.unwrap();
+    let path = path.display();
+    let found = format!("{path} changes unit asterisk.service: not ours, left alone");
+    until_told(&bench, &found).await;
+    bench.pass_time(600).await;
+    until_told(&bench, &found).await;
+    std::fs::remove_dir_all(&folder).unwrap();
+    bench.host.host.reload_units().await.unwrap();
+    until_nothing_is_told(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disabled_unit_is_enabled_again_and_told() {
+    let bench = Bench::settled().await;
+    let before = restarts(&bench);
+    bench.host.host.enable_unit(UNIT, false).await.unwrap();
+    bench.host.host.reload_units().await.unwrap();
+    until_told(&bench, "unit asterisk.service was disabled").await;
+    assert_eq!(bench.host.host.unit_file_state(UNIT).await, Ok("enabled"));
+    assert_eq!(restarts(&bench), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_document_is_put_right_and_told_without_a_restart() {
+    let bench = Bench::settled().await;
+    let (before, path) =
+        (restarts(&bench), bench.host.paths.document(&name("asterisk"), Slot::Current));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let is_right = || std::fs::read_to_string(&path).is_ok_and(|found| found == text);
+    // The second one is another workload than the one that runs.
+    for (from, to) in [("10000", "10001"), ("oml-asterisk", "oml-other")] {
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        bench.host.host.reload_units().await.unwrap();
+        bench.until(|_| is_right()).await;
+        until_told(&bench, "its instance document was changed").await;
+    }
+    std::fs::remove_file(&path).unwrap();
+    bench.host.host.reload_units().await.unwrap();
+    until_told(&bench, "its instance document was removed").await;
+    std::fs::write(&path, "rubbish").unwrap();
+    bench.host.host.reload_units().await.unwrap();
+    bench.until(|_| is_right()).await;
+    assert_eq!(restarts(&bench), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_container_is_told_as_long_as_it_is_paused() {
+    let bench = Bench::settled().await;
+    let before = restarts(&bench);
+    bench.host.host.pause_by_hand(OWN, true);
+    let found = "container oml-asterisk is paused";
+    let is_told = |drift: &oml_common::document::status::Drift| drift.found == found;
+    bench.until(|report| report.drift.as_ref().is_some_and(is_told)).await;
+    bench.until(|report| report.phase == Phase::Unhealthy).await;
+    bench.host.host.pause_by_hand(OWN, false);
+    until_nothing_is_told(&bench).await;
+    assert_eq!(restarts(&bench), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_that_were_changed_by_docker_update_are_told_until_the_container_is_replaced() {
+    let mut bench = Bench::settled().await;
+    bench.host.host.update_by_hand(OWN, "always", 64 << 20);
+    let found = "container oml-asterisk has the restart policy always, not no; container \
+                 oml-asterisk has the memory limit 64 MiB, not none";
+    until_told(&bench, found).await;
+    let running = bench.host.running(&name("asterisk")).unwrap();
+    assert!(matches!(running.state, ContainerState::Running { .. }));
+    bench.upgrade("2", oml_sim::Behaviour::Good);
+    bench.until_ready("2").await;
+    bench.upgrade("3", oml_sim::Behaviour::Good);
+    bench.until_ready("3").await;
+    until_nothing_is_told(&bench).await;
+}

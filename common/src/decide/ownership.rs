@@ -1,0 +1,100 @@
+//! Decides whether a container that bears our labels is ours. Labels are copied with an image
+//! (`docker commit`), so they alone prove nothing.
+
+use crate::id::{ContentHash, TenantId};
+
+/// The most spare names beside the plain one.
+const SPARES: u8 = 9;
+
+/// A container that bears our labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LabelledContainer<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    pub tenant: &'a TenantId,
+    /// The name of its component's container by its own document; none if the document cannot
+    /// be read.
+    pub own_name: Option<&'a str>,
+    /// The workload that it was created for.
+    pub hash: &'a ContentHash,
+    /// The id of the image that it was created from, by its label; none if an earlier release
+    /// created it.
+    pub labelled_image: Option<&'a str>,
+    /// The id of the image that it runs, by the engine.
+    pub image: Option<&'a str>,
+}
+
+/// The reason why a container that bears our labels is not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotOurs {
+    /// Another tenant's agent made it, or one of this host before it was enrolled again.
+    OtherTenant,
+    /// It runs another image than the one that it was labelled for, so it is a copy.
+    OtherImage,
+    /// It bears a name that we did not give it.
+    OtherName,
+}
+
+impl NotOurs {
+    /// Returns what distinguishes such a container, for people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NotOurs::OtherTenant => "is another tenant's",
+            NotOurs::OtherImage => "runs another image",
+            NotOurs::OtherName => "has another name",
+        }
+    }
+}
+
+/// Returns why a container is not ours, or none if it is. `tenant` is that of this host, if it
+/// is known, and `supervised` the id of the container that the component's supervisor holds:
+/// that one may have been renamed by hand.
+#[must_use]
+pub fn not_ours(
+    found: LabelledContainer<'_>,
+    tenant: Option<&TenantId>,
+    supervised: Option<&str>,
+) -> Option<NotOurs> {
+    if tenant.is_some_and(|tenant| tenant != found.tenant) {
+        return Some(NotOurs::OtherTenant);
+    }
+    let is_copy = found.labelled_image.zip(found.image).is_some_and(|(a, b)| bare(a) != bare(b));
+    if is_copy {
+        return Some(NotOurs::OtherImage);
+    }
+    let is_named = found.own_name.is_none_or(|own| is_name_of(found.name, own, found.hash));
+    if is_named || supervised == Some(found.id) { None } else { Some(NotOurs::OtherName) }
+}
+
+/// Returns true if that is a name which we give to a container: the component's own, that of
+/// the previous one, or a spare.
+#[must_use]
+pub fn is_name_of(name: &str, own: &str, hash: &ContentHash) -> bool {
+    name == own || name == previous_name(own) || spare_names(own, hash).any(|spare| spare == name)
+}
+
+/// Returns the name of the container that ran before.
+#[must_use]
+pub fn previous_name(own: &str) -> String {
+    format!("{own}-prev")
+}
+
+/// Returns the names for a container that neither runs nor ran last, in the order in which they
+/// are tried: a container that is not ours may hold one.
+pub fn spare_names(own: &str, hash: &ContentHash) -> impl Iterator<Item = String> {
+    let plain = format!("{own}-next-{}", hash.short());
+    let numbered = (2..=SPARES).map({
+        let plain = plain.clone();
+        move |number| format!("{plain}-{number}")
+    });
+    std::iter::once(plain).chain(numbered)
+}
+
+/// Engines write an image's id with or without the name of its hash.
+fn bare(image: &str) -> &str {
+    image.trim_start_matches("sha256:")
+}
+
+#[cfg(test)]
+mod tests;

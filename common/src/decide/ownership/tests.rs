@@ -1,0 +1,91 @@
+use super::*;
+
+const OWN: &str = "oml-asterisk-server";
+
+fn hash() -> ContentHash {
+    ContentHash::of(b"workload")
+}
+
+fn tenant(name: &str) -> TenantId {
+    name.parse().unwrap()
+}
+
+/// Judges a container of that name whose image is the labelled one, on a host of its tenant.
+fn by_name(name: &str, supervised: Option<&str>) -> Option<NotOurs> {
+    let (hash, acme) = (hash(), tenant("acme"));
+    not_ours(found(name, &hash, &acme), Some(&acme), supervised)
+}
+
+fn found<'a>(name: &'a str, hash: &'a ContentHash, tenant: &'a TenantId) -> LabelledContainer<'a> {
+    LabelledContainer {
+        id: "c0ffee",
+        name,
+        tenant,
+        own_name: Some(OWN),
+        hash,
+        labelled_image: Some("sha256:1"),
+        image: Some("sha256:1"),
+    }
+}
+
+#[test]
+fn a_container_with_one_of_our_names_is_ours() {
+    let spare = format!("{OWN}-next-{}", hash().short());
+    for name in [OWN, "oml-asterisk-server-prev", &spare, &format!("{spare}-2")] {
+        assert_eq!(by_name(name, None), None, "{name}");
+    }
+}
+
+#[test]
+fn a_container_with_another_name_is_foreign() {
+    let other = format!("{OWN}-next-{}", ContentHash::of(b"other").short());
+    for name in ["zen_curie", "oml-asterisk-server-2", "oml-asterisk", &other, ""] {
+        assert_eq!(by_name(name, None), Some(NotOurs::OtherName), "{name}");
+        assert_eq!(by_name(name, Some("beef")), Some(NotOurs::OtherName), "{name}");
+    }
+}
+
+#[test]
+fn the_supervised_container_is_ours_under_every_name() {
+    assert_eq!(by_name("renamed", Some("c0ffee")), None);
+}
+
+#[test]
+fn a_copy_is_foreign_even_under_our_name_or_if_a_supervisor_holds_it() {
+    let (hash, acme) = (hash(), tenant("acme"));
+    let copy = LabelledContainer { image: Some("sha256:2"), ..found(OWN, &hash, &acme) };
+    assert_eq!(not_ours(copy, Some(&acme), Some("c0ffee")), Some(NotOurs::OtherImage));
+}
+
+#[test]
+fn a_container_of_an_earlier_release_is_judged_by_name_and_tenant_only() {
+    let (hash, acme, other) = (hash(), tenant("acme"), tenant("other"));
+    let earlier = |name| LabelledContainer { labelled_image: None, ..found(name, &hash, &acme) };
+    assert_eq!(not_ours(earlier(OWN), Some(&acme), None), None);
+    assert_eq!(not_ours(earlier("dbg"), Some(&acme), None), Some(NotOurs::OtherName));
+    assert_eq!(not_ours(earlier(OWN), Some(&other), None), Some(NotOurs::OtherTenant));
+}
+
+#[test]
+fn a_container_of_another_tenant_is_foreign_and_an_unknown_tenant_proves_nothing() {
+    let (hash, acme, other) = (hash(), tenant("acme"), tenant("other"));
+    let container = found(OWN, &hash, &acme);
+    assert_eq!(not_ours(container, Some(&other), Some("c0ffee")), Some(NotOurs::OtherTenant));
+    assert_eq!(not_ours(container, None, None), None);
+}
+
+#[test]
+fn an_image_is_the_same_with_and_without_the_name_of_its_hash() {
+    let (hash, acme) = (hash(), tenant("acme"));
+    let podman = LabelledContainer { image: Some("1"), ..found(OWN, &hash, &acme) };
+    assert_eq!(not_ours(podman, Some(&acme), None), None);
+}
+
+#[test]
+fn a_container_whose_document_cannot_be_read_is_judged_by_image_and_tenant() {
+    let (hash, acme) = (hash(), tenant("acme"));
+    let unread = LabelledContainer { own_name: None, ..found("any", &hash, &acme) };
+    assert_eq!(not_ours(unread, Some(&acme), None), None);
+    let copy = LabelledContainer { image: Some("sha256:2"), ..unread };
+    assert_eq!(not_ours(copy, Some(&acme), None), Some(NotOurs::OtherImage));
+}

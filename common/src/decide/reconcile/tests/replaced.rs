@@ -1,0 +1,59 @@
+//! One change removes a component of a host and adds another.
+
+use super::world::{World, counted, instance, name, packaged};
+use super::{Phase, Step};
+
+/// redis runs and is removed; kamailio is added.
+fn replacing() -> World {
+    let mut world = World::settled([instance("redis", "1")]);
+    world.desire([instance("kamailio", "1")]);
+    world
+}
+
+fn runs(world: &mut World, component: &str) -> bool {
+    world.place(component).containers.iter().any(|container| container.is_running())
+}
+
+#[test]
+fn nothing_is_removed_before_what_is_added_can_start() {
+    let mut world = replacing();
+    let reason = world.decide()[&name("redis")].reason.to_string();
+    assert_eq!(reason, "is removed as soon as kamailio can start");
+    while runs(&mut world, "redis") {
+        assert!(!runs(&mut world, "kamailio"), "the removal comes just before the start");
+        world.pass();
+    }
+    assert_eq!(world.place("kamailio").containers.len(), 1);
+    world.settle();
+    assert!(runs(&mut world, "kamailio") && world.place("redis").containers.is_empty());
+}
+
+#[test]
+fn the_calls_of_what_is_removed_are_counted_when_what_is_added_can_start() {
+    let mut world = World::settled([counted("asterisk", "1")]);
+    world.place("asterisk").calls = 12;
+    world.desire([instance("kamailio", "1")]);
+    assert_eq!(world.phase("asterisk"), Phase::Pending);
+    world.passes(20);
+    assert!(matches!(world.phase("asterisk"), Phase::Draining { .. }));
+    assert!(runs(&mut world, "kamailio"), "it does not wait for the calls of another");
+}
+
+#[test]
+fn a_removal_waits_as_long_as_what_is_added_cannot_be_prepared() {
+    let mut world = replacing();
+    let observed = world.observe();
+    let decisions = world.with_observed(&observed, super::decide);
+    let step = |component: &str| decisions[&name(component)].step.clone();
+    assert_eq!((step("redis"), step("kamailio")), (None, Some(Step::Pull)));
+    // It needs a name that what is removed may have.
+    world.place("kamailio").foreign = Some("unit kamailio.service".to_owned());
+    assert!(matches!(world.decide()[&name("redis")].step, Some(Step::Remove { .. })));
+}
+
+#[test]
+fn another_version_of_what_stays_and_a_packaged_unit_hold_no_removal_up() {
+    let mut world = World::settled([instance("redis", "1"), instance("asterisk", "1")]);
+    world.desire([instance("asterisk", "2"), packaged("exporter", "one")]);
+    assert!(matches!(world.decide()[&name("redis")].step, Some(Step::Remove { .. })));
+}
