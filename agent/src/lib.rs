@@ -4,6 +4,7 @@
 //! them, a `runtime`; no runtime knows of a session or of the wire.
 
 pub mod agent;
+pub mod alive;
 pub mod assembly;
 pub mod cache;
 pub mod config;

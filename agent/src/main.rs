@@ -105,8 +105,10 @@ fn act(verb: Verb) -> anyhow::Result<()> {
         Verb::Enroll(args) => runtime.block_on(join(&env, args)),
         Verb::Status => {
             use std::io::Write as _;
-            let shown = status::show(&paths, env.now())?;
-            Ok(std::io::stdout().write_all(shown.as_bytes())?)
+            let mut out = std::io::stdout().lock();
+            // This is shown also if there is no report that can be read.
+            out.write_all(status::show_agent(&paths, env.now())?.as_bytes())?;
+            Ok(out.write_all(status::show(&paths, env.now())?.as_bytes())?)
         }
     }
 }

@@ -11,6 +11,7 @@ use oml_common::document::report::{Phase, Report};
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use oml_daemon::log;
+use omlagent::alive::SignOfLife;
 use omlagent::assembly::{Assembly, Daemons, Parts, assemble};
 use omlagent::config::{self, Settings};
 use omlagent::paths::Paths;
@@ -35,6 +36,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     // Follows as long as it is held.
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
+    let sign = Arc::new(sign_of_life(&paths, &env));
     let engine = Docker::new(paths.clone(), Vec::new(), None);
     let folders = Arc::default();
     let mut sampler = Sampler::new(Arc::clone(&folders));
@@ -53,7 +55,13 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         process: env.uuid().map(|id| id.to_string()).unwrap_or_default(),
         dial: dial_over_tls(env.clock().clone()),
         usage: Box::new(move || sampler.sample()),
-        alive: Box::new(say_alive),
+        alive: Box::new({
+            let (env, sign) = (env.clone(), Arc::clone(&sign));
+            move |report| {
+                beat(&sign, &env);
+                say_alive(report);
+            }
+        }),
     });
     let source = metrics::Source {
         reports: reports.clone(),
@@ -74,6 +82,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    beat(&sign, &env);
     notify(&[NotifyState::Stopping]);
     info!("agent stopping; components keep running");
     Ok(())
@@ -91,6 +100,21 @@ async fn find_images(engine: &Docker, folders: &OnceLock<Vec<PathBuf>>) -> Infal
             Err(error) => debug!(error = chain(&error), "cannot ask where images are"),
         }
         pause.pause().await;
+    }
+}
+
+fn sign_of_life(paths: &Paths, env: &Env) -> Option<SignOfLife> {
+    let begun = SignOfLife::begin(paths, env.now()).inspect_err(|error| {
+        let is_other = error.kind() == std::io::ErrorKind::WouldBlock;
+        let why = if is_other { "another omlagent runs on this host" } else { "cannot be written" };
+        warn!(%error, why, "omlagent status cannot tell whether this agent runs");
+    });
+    begun.ok()
+}
+
+fn beat(sign: &Option<SignOfLife>, env: &Env) {
+    if let Some(sign) = sign {
+        sign.beat(env.now());
     }
 }
 

@@ -9,13 +9,17 @@ use std::sync::Arc;
 use oml_common::document::report::{InstanceReport, Report};
 use oml_common::document::status::Health;
 use oml_common::document::{self, ReadError};
+use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use oml_common::text::printable::printable;
 use oml_common::time::{Span, Timestamp};
 use tokio::sync::watch;
 use tracing::warn;
 
+use crate::alive::{self, Life};
+use crate::documents;
 use crate::files;
+use crate::identity::{IdentityError, IdentityFiles};
 use crate::paths::Paths;
 
 fn file(paths: &Paths) -> PathBuf {
@@ -42,12 +46,56 @@ pub enum StatusError {
     /// The report holds the last log lines of programs, which only root may see.
     #[error("only root may read the agent's report; try `sudo omlagent status`")]
     NotRoot,
+    /// The file by which the agent shows that it runs cannot be used.
+    #[error("cannot tell whether the agent runs")]
+    Alive(#[source] std::io::Error),
     /// The file cannot be read.
     #[error("cannot read the agent's report")]
     File(#[source] files::FileError),
     /// The file is a report of another release, or no report.
     #[error("the agent's report is invalid or from another release")]
     Unreadable(#[from] ReadError),
+}
+
+/// The time without a look at the host after which a running agent is taken to hang.
+const SILENCE_MAX_MS: u64 = 120_000;
+
+/// Returns what is wrong with the agent itself, in lines for people: it does not run, it hangs,
+/// or the host is not enrolled. There are none if all is well.
+///
+/// # Errors
+/// Only root may look, or the sign of life cannot be used.
+pub fn show_agent(paths: &Paths, now: Timestamp) -> Result<String, StatusError> {
+    let mut lines = Vec::new();
+    match IdentityFiles::new(paths).load() {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            lines.push("this host is not enrolled; enrol it with omlagent enroll".to_owned())
+        }
+        Err(error) if is_denied(&error) => return Err(StatusError::NotRoot),
+        Err(error) => lines.push(format!(
+            "the host's identity cannot be used: {}; enrol it again with omlagent enroll --replace",
+            chain(&error)
+        )),
+    }
+    let ago = |last: Timestamp| Span(now.since_ms(last));
+    match alive::look(paths).map_err(StatusError::Alive)? {
+        Life::Runs { last } if now.since_ms(last) > SILENCE_MAX_MS => lines.push(format!(
+            "the agent runs, but has not looked at the host for {}; see journalctl -u omlagent; what follows is older",
+            ago(last)
+        )),
+        Life::Stopped { last } => lines.push(format!(
+            "the agent does not run; it was last active {} ago; start it with systemctl start omlagent; what follows is what it found then",
+            ago(last)
+        )),
+        Life::Runs { .. } | Life::Unknown => {}
+    }
+    Ok(lines.iter().map(|line| format!("{}\n", printable(line))).collect())
+}
+
+/// Returns whether a file could not be read because only root may.
+fn is_denied(error: &IdentityError) -> bool {
+    matches!(error, IdentityError::Files(files) if files.kind() == ErrorKind::PermissionDenied)
 }
 
 /// Returns the last report as text for people.
@@ -61,10 +109,10 @@ pub fn show(paths: &Paths, now: Timestamp) -> Result<String, StatusError> {
         if is_denied(&error) { StatusError::NotRoot } else { StatusError::File(error) }
     });
     let text = read?.ok_or(StatusError::Nothing)?;
-    Ok(describe(&document::read(&text)?, now))
+    Ok(describe(paths, &document::read(&text)?, now))
 }
 
-fn describe(report: &Report, now: Timestamp) -> String {
+fn describe(paths: &Paths, report: &Report, now: Timestamp) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
         // Writing to a String cannot fail.
@@ -82,13 +130,40 @@ fn describe(report: &Report, now: Timestamp) -> String {
         line(format!("error: {}", printable(error)));
     }
     for (component, instance) in &report.instances {
-        line(format!("{component:<16} {}", describe_instance(instance)));
+        let supervisor = describe_supervisor(paths, component, instance, now);
+        line(format!("{component:<16} {}{supervisor}", describe_instance(instance)));
         if let Some(drift) = &instance.drift {
             let age = Span(now.since_ms(drift.at));
             line(format!("{:<16} drift {age} ago: {}", "", printable(&drift.found)));
         }
     }
     text
+}
+
+/// Returns that the supervisor of an instance that runs is silent. It is not known to the agent
+/// when the agent does not run either.
+fn describe_supervisor(
+    paths: &Paths,
+    component: &ComponentName,
+    instance: &InstanceReport,
+    now: Timestamp,
+) -> String {
+    if instance.health == Health::Unknown {
+        return String::new();
+    }
+    match documents::read_status(paths, component) {
+        Ok(Some(status)) => {
+            let probe = status.probe.map_or(0, |probe| probe.interval_ms + probe.timeout_ms);
+            let silence_ms = now.since_ms(status.checked_at);
+            if silence_ms <= SILENCE_MAX_MS.max(probe.saturating_mul(4)) {
+                return String::new();
+            }
+            format!("; its supervisor has not reported for {}", Span(silence_ms))
+        }
+        // The unit of a package has no supervisor.
+        Ok(None) => String::new(),
+        Err(error) => format!("; its status cannot be read: {}", printable(&chain(&error))),
+    }
 }
 
 fn describe_instance(instance: &InstanceReport) -> String {

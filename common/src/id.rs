@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::printable::shortened;
+
 mod hex;
 mod machine;
 mod registry;
@@ -27,7 +29,7 @@ pub struct InvalidId {
 impl InvalidId {
     fn new(what: &'static str, rule: &'static str, text: &str) -> Self {
         // A long input is cut, so that an error message stays short.
-        let shown = text.chars().take(80).collect();
+        let shown = shortened(text, 80);
         Self { what, rule, shown }
     }
 

@@ -1,20 +1,21 @@
 //! The administrative commands: every command except `run`. They work on the files
 //! of a stopped controller, as the user that owns these files.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
-use oml_common::text::problem::Problem;
+use nix::unistd::{Gid, Uid, getgroups, setegid, seteuid, setgroups};
 use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
 
 use crate::backup::{self, BackupError, BackupSummary};
 use crate::config::Settings;
-use crate::init::{self, BundleFile, InitError};
+use crate::init::{self, Bundle, InitError};
+use crate::ops::operators::Unrecorded;
 use crate::records::values::PublicEndpoint;
+use crate::whole_file::WholeFile;
 
 /// The error of an administrative command.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,12 @@ pub enum AdminError {
     /// The backup or the restore failed.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// The file that the command should write exists.
+    #[error("{} exists already, and nothing was changed; name another file", path.display())]
+    OutExists { path: PathBuf },
+    /// The file that the command should write cannot be written.
+    #[error("cannot write {}", path.display())]
+    Out { path: PathBuf, source: io::Error },
     /// The owner of the folder cannot be read.
     #[error("cannot read the owner of {}", dir.display())]
     OwnerUnknown { dir: PathBuf, source: io::Error },
@@ -39,7 +46,7 @@ pub type Result<T> = std::result::Result<T, AdminError>;
 /// Makes a controller and writes its first operator's bundle to a new file.
 ///
 /// # Errors
-/// Returns [`AdminError`]; the file is then removed again.
+/// Returns [`AdminError`]; there is no file then.
 pub async fn init(
     settings: &Settings,
     env: &Env,
@@ -47,72 +54,80 @@ pub async fn init(
     operator: &OperatorName,
     out: &Path,
 ) -> Result<()> {
-    // This comes before the change of the user, so that the file belongs to the caller.
-    let file = BundleFile::create(out)?;
-    let made = match switch_to_owner(&settings.data_dir) {
-        Ok(()) => init::init(settings, env, endpoint, operator).await.map_err(AdminError::from),
-        Err(error) => Err(error),
-    };
-    write_or_discard(file, made)
+    // The file belongs to the caller, so it is made before the change of the user.
+    let file = begin(out)?;
+    let owner = Owner::become_owner_of(&settings.data_dir)?;
+    let bundle = init::init(settings, env, endpoint, operator).await?;
+    drop(owner);
+    write(file, &bundle, out)
 }
 
 /// Makes another operator and writes its bundle to a new file.
 ///
 /// # Errors
-/// Returns [`AdminError`]; the file is then removed again.
+/// Returns [`AdminError`]; there is no file then.
 pub async fn add_operator(
     settings: &Settings,
     env: &Env,
     operator: &OperatorName,
     out: &Path,
 ) -> Result<()> {
-    let file = BundleFile::create(out)?;
-    let made = match switch_to_owner(&settings.data_dir) {
-        Ok(()) => init::add_operator(settings, env, operator).await.map_err(AdminError::from),
-        Err(error) => Err(error),
-    };
-    write_or_discard(file, made)
+    let file = begin(out)?;
+    let owner = Owner::become_owner_of(&settings.data_dir)?;
+    let bundle = init::add_operator(settings, env, operator).await?;
+    drop(owner);
+    write(file, &bundle, out)
 }
 
-/// Removes an operator. Returns a problem if no operator of that name was recorded.
+/// Removes an operator.
 ///
 /// # Errors
-/// Returns [`AdminError`].
+/// Returns [`AdminError`]; a name that is not on record is a mistake, unless `unrecorded`
+/// revokes it.
 pub async fn remove_operator(
     settings: &Settings,
     env: &Env,
     operator: &OperatorName,
-) -> Result<Option<Problem>> {
-    switch_to_owner(&settings.data_dir)?;
-    Ok(init::remove_operator(settings, env, operator).await?)
+    unrecorded: Unrecorded,
+) -> Result<()> {
+    let _owner = Owner::become_owner_of(&settings.data_dir)?;
+    Ok(init::remove_operator(settings, env, operator, unrecorded).await?)
 }
 
-fn write_or_discard(file: BundleFile, made: Result<init::Bundle>) -> Result<()> {
-    match made {
-        Ok(bundle) => Ok(file.write(&bundle)?),
-        Err(error) => {
-            file.discard();
-            Err(error)
+/// Begins the file that a command writes. It comes first, so that nothing is changed if the
+/// file cannot be written.
+fn begin(out: &Path) -> Result<WholeFile> {
+    WholeFile::create(out).map_err(unwritable(out))
+}
+
+fn unwritable(out: &Path) -> impl Fn(io::Error) -> AdminError {
+    let path = out.to_owned();
+    move |source| {
+        let path = path.clone();
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            AdminError::OutExists { path }
+        } else {
+            AdminError::Out { path, source }
         }
     }
+}
+
+fn write(mut file: WholeFile, bundle: &Bundle, out: &Path) -> Result<()> {
+    let written = file.file().write_all(bundle.to_text().as_bytes());
+    written.and_then(|()| file.publish()).map_err(unwritable(out))
 }
 
 /// Writes a backup of the controller to a new file.
 ///
 /// # Errors
-/// Returns [`AdminError`]; an incomplete file is then removed.
+/// Returns [`AdminError`]; there is no file then.
 pub async fn back_up(settings: &Settings, env: &Env, out: &Path) -> Result<BackupSummary> {
-    let file = backup::create_file(out)?;
-    let saved = match switch_to_owner(&settings.data_dir) {
-        Ok(()) => backup::backup(settings, env, file, out).await.map_err(AdminError::from),
-        Err(error) => Err(error),
-    };
-    if saved.is_err() {
-        // If removing the file fails, a restore still refuses it, because its end is
-        // missing.
-        let _left = std::fs::remove_file(out);
-    }
-    saved
+    let mut file = begin(out)?;
+    let owner = Owner::become_owner_of(&settings.data_dir)?;
+    let saved = backup::backup(settings, env, file.file(), out).await?;
+    drop(owner);
+    file.publish().map_err(unwritable(out))?;
+    Ok(saved)
 }
 
 /// Makes a controller from a backup.
@@ -121,22 +136,48 @@ pub async fn back_up(settings: &Settings, env: &Env, out: &Path) -> Result<Backu
 /// Returns [`AdminError`].
 pub async fn restore(settings: &Settings, env: &Env, path: &Path) -> Result<BackupSummary> {
     let read = backup::read_backup(path)?;
-    switch_to_owner(&settings.data_dir)?;
+    let _owner = Owner::become_owner_of(&settings.data_dir)?;
     Ok(backup::restore(settings, env, read).await?)
 }
 
-/// Switches this process to the user that owns the folder, if it is running as root.
-/// The controller could not read files that belong to root.
-fn switch_to_owner(dir: &Path) -> Result<()> {
-    let metadata = match dir.metadata() {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(AdminError::OwnerUnknown { dir: dir.to_owned(), source }),
-    };
-    let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
-    if !Uid::effective().is_root() || uid.is_root() {
-        return Ok(());
+/// This process as the user that owns the controller's folder, if root has started it. The
+/// controller could not read files that belong to root. When it is dropped, the process is
+/// root again, and can name or remove the file that the caller asked for.
+#[derive(Debug)]
+struct Owner {
+    /// The group and the groups of the caller; `None` if the user was not changed.
+    caller: Option<(Gid, Vec<Gid>)>,
+}
+
+impl Owner {
+    fn become_owner_of(dir: &Path) -> Result<Self> {
+        let metadata = match dir.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { caller: None });
+            }
+            Err(source) => return Err(AdminError::OwnerUnknown { dir: dir.to_owned(), source }),
+        };
+        let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
+        if !Uid::effective().is_root() || uid.is_root() {
+            return Ok(Self { caller: None });
+        }
+        let failed = |source| AdminError::SwitchUser { dir: dir.to_owned(), source };
+        let caller = Some((Gid::effective(), getgroups().map_err(failed)?));
+        // Made first, so that a change that fails half way is undone.
+        let owner = Self { caller };
+        let became = setgroups(&[gid]).and_then(|()| setegid(gid)).and_then(|()| seteuid(uid));
+        became.map_err(failed)?;
+        Ok(owner)
     }
-    let became = setgroups(&[gid]).and_then(|()| setgid(gid)).and_then(|()| setuid(uid));
-    became.map_err(|source| AdminError::SwitchUser { dir: dir.to_owned(), source })
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let Some((gid, groups)) = self.caller.take() else { return };
+        let back = seteuid(Uid::from_raw(0)).and_then(|()| setegid(gid));
+        if let Err(error) = back.and_then(|()| setgroups(&groups)) {
+            tracing::warn!(%error, "cannot become root again");
+        }
+    }
 }

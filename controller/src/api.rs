@@ -25,7 +25,7 @@ use crate::ops::node_id::NodeId;
 use crate::ops::nodes::Nodes;
 use crate::ops::reader::StatusReader;
 use crate::ops::status::StatusChanges;
-use crate::ops::tokens::{TokenRequest, Tokens};
+use crate::ops::tokens::{NewTenant, TokenRequest, Tokens};
 use crate::ops::{self, Ops, OpsError};
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
@@ -68,10 +68,11 @@ impl FleetApi {
         request: &ChangeRequest,
         options: Option<v1::ChangeOptions>,
     ) -> Reply<v1::ChangeReply> {
-        let v1::ChangeOptions { op_id, dry_run, why } = options.unwrap_or_default();
+        let v1::ChangeOptions { op_id, dry_run, why, if_revision } = options.unwrap_or_default();
         let op_id = (!op_id.is_empty()).then(|| op_id.parse()).transpose();
         let op_id = op_id.map_err(|problem: Problem| refusal(problem))?;
-        let context = RequestContext { who: who.name, op_id, dry_run, why };
+        let if_revision = (if_revision > 0).then_some(RevisionNumber(if_revision));
+        let context = RequestContext { who: who.name, op_id, dry_run, why, if_revision };
         let changed = self.changes.make(request, &context).await;
         let changed = changed.map_err(|error| wire::status_of(&error))?;
         failpoint::reach("C5");
@@ -173,7 +174,7 @@ impl Fleet for FleetApi {
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
         let status = self.status.read(tenant.as_ref()).await;
         let status = status.map_err(|error| wire::status_of(&error))?;
-        Ok(Response::new(wire::status(status, self.status.now())))
+        Ok(Response::new(wire::status(status, self.status.broken_catalogs(), self.status.now())))
     }
 
     type WatchStatusStream = Replies<v1::StatusReply>;
@@ -189,7 +190,8 @@ impl Fleet for FleetApi {
             let (status, tenant) = (status.clone(), tenant.clone());
             async move {
                 let read = status.read(tenant.as_ref()).await?;
-                Ok(Message::Continue(wire::status(read, status.now())))
+                let broken_catalogs = status.broken_catalogs();
+                Ok(Message::Continue(wire::status(read, broken_catalogs, status.now())))
             }
         };
         Ok(Response::new(self.watch(expires, changes, read)))
@@ -245,7 +247,8 @@ impl Fleet for FleetApi {
         request: Request<v1::CreateTokenRequest>,
     ) -> Reply<v1::CreateTokenReply> {
         let policy::OperatorCaller { name: who, .. } = policy::operator(&request)?;
-        let v1::CreateTokenRequest { tenant, roles, node, valid_ms } = request.into_inner();
+        let request = request.into_inner();
+        let v1::CreateTokenRequest { tenant, roles, node, valid_ms, dry_run } = request;
         let roles = roles.iter().map(|role| field("role", role)).collect::<Result<_, _>>()?;
         let wanted = TokenRequest {
             tenant: field("tenant", &tenant)?,
@@ -253,9 +256,19 @@ impl Fleet for FleetApi {
             node: optional("node", &node)?,
             valid_ms: (valid_ms > 0).then_some(valid_ms),
         };
+        let new_tenant = self.tokens.check(&wanted).await;
+        let new_tenant = new_tenant.map_err(|error| wire::status_of(&error))?;
+        let new_tenant = new_tenant.map(|NewTenant { nearest, is_first }| v1::NewTenant {
+            nearest: nearest.map(String::from).unwrap_or_default(),
+            is_first,
+        });
+        if dry_run {
+            return Ok(Response::new(v1::CreateTokenReply { new_tenant, ..Default::default() }));
+        }
         let made = self.tokens.create(&who, wanted).await;
         let made = made.map_err(|error| wire::status_of(&error))?;
         Ok(Response::new(v1::CreateTokenReply {
+            new_tenant,
             token: made.token.reveal(),
             expires_ms: made.expires.0,
             enrollment_endpoint: made.enrollment_endpoint,

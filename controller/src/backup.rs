@@ -59,14 +59,6 @@ pub struct BackupSummary {
     pub epoch: u64,
 }
 
-/// Makes a new file that only its owner can read.
-///
-/// # Errors
-/// Returns [`BackupError::File`] if the file exists or cannot be made.
-pub fn create_file(path: &Path) -> Result<File, BackupError> {
-    offline::create_file(path).map_err(|source| BackupError::File { path: path.to_owned(), source })
-}
-
 /// Writes a backup of a stopped controller into `file`. `path` names the file in
 /// messages.
 ///
@@ -75,7 +67,7 @@ pub fn create_file(path: &Path) -> Result<File, BackupError> {
 pub async fn backup(
     settings: &Settings,
     env: &Env,
-    file: File,
+    file: &mut File,
     path: &Path,
 ) -> Result<BackupSummary, BackupError> {
     let unusable = |source| BackupError::File { path: path.to_owned(), source };
@@ -96,8 +88,8 @@ pub async fn backup(
         write(&BackupLine::Record { key, value }).map_err(unusable)?;
     }
     write(&BackupLine::End { records: archive.len() }).map_err(unusable)?;
-    let file = file.into_inner().map_err(|error| unusable(error.into_error()))?;
-    file.sync_all().map_err(unusable)?;
+    file.flush().map_err(unusable)?;
+    drop(file);
     Ok(BackupSummary { records: archive.len(), epoch })
 }
 
@@ -112,10 +104,19 @@ pub async fn restore(
     env: &Env,
     read: Backup,
 ) -> Result<BackupSummary, BackupError> {
-    let pki_dir = settings.pki_dir();
-    if settings.store_dir().exists() || pki_dir.exists() {
+    if settings.store_dir().exists() || settings.pki_dir().exists() {
         return Err(BackupError::Exists { dir: settings.data_dir.clone() });
     }
+    let made = make(settings, env, read).await;
+    if made.is_err() {
+        // What is half made would be taken for a controller by the next `restore`.
+        offline::discard(settings);
+    }
+    made
+}
+
+async fn make(settings: &Settings, env: &Env, read: Backup) -> Result<BackupSummary, BackupError> {
+    let pki_dir = settings.pki_dir();
     make_private_folder(&pki_dir)?;
     write_private_file(&pki_dir.join("ca.key"), &read.ca_key)?;
     write_private_file(&pki_dir.join("ca.pem"), &read.ca_pem)?;
@@ -191,7 +192,8 @@ fn make_private_folder(path: &Path) -> Result<(), BackupError> {
 }
 
 fn write_private_file(path: &Path, text: &str) -> Result<(), BackupError> {
-    let mut file = create_file(path)?;
+    let file = offline::create_file(path);
+    let mut file = file.map_err(|source| BackupError::File { path: path.to_owned(), source })?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     written.map_err(|source| BackupError::File { path: path.to_owned(), source })
 }

@@ -1,6 +1,6 @@
 //! Setting up a new controller, and making and removing operators while it is stopped.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::config::Settings;
 use crate::offline::{self, OfflineError};
 use crate::ops::OpsError;
-use crate::ops::operators::Operators;
+use crate::ops::operators::{Operators, Unrecorded};
 use crate::pki::{Authority, OwnCertificate, PkiError};
 use crate::records::Records;
 use crate::records::values::PublicEndpoint;
@@ -57,39 +57,11 @@ pub struct Bundle {
     pub key_pem: String,
 }
 
-/// The file for a bundle. It is made before anything else, so that no certificate
-/// is made that cannot be written to a file.
-#[derive(Debug)]
-pub struct BundleFile {
-    file: std::fs::File,
-    path: PathBuf,
-}
-
-impl BundleFile {
-    /// Makes a new file that only its owner can read.
-    ///
-    /// # Errors
-    /// Returns [`InitError::Write`] if the file exists or cannot be made.
-    pub fn create(path: &Path) -> Result<Self, InitError> {
-        let file = offline::create_file(path)
-            .map_err(|source| InitError::Write { path: path.to_owned(), source })?;
-        Ok(Self { file, path: path.to_owned() })
-    }
-
-    /// Writes the bundle and syncs the file.
-    ///
-    /// # Errors
-    /// Returns [`InitError::Write`] if the file cannot be written.
-    pub fn write(mut self, bundle: &Bundle) -> Result<(), InitError> {
-        let text = toml::to_string(bundle).expect("a bundle is a flat table of strings");
-        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
-        written.map_err(|source| InitError::Write { path: self.path, source })
-    }
-
-    /// Removes the file, which is still empty.
-    pub fn discard(self) {
-        // An empty file that cannot be removed does no harm.
-        let _left = std::fs::remove_file(&self.path);
+impl Bundle {
+    /// Returns the bundle as the text of its file.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        toml::to_string(self).expect("a bundle is a flat table of strings")
     }
 }
 
@@ -110,6 +82,20 @@ pub async fn init(
         return Err(InitError::Exists { dir: dir.clone() });
     }
     make_folder(dir)?;
+    let made = make(settings, env, &public, operator).await;
+    if made.is_err() {
+        // What is half made would be taken for a controller by the next `init`.
+        offline::discard(settings);
+    }
+    made
+}
+
+async fn make(
+    settings: &Settings,
+    env: &Env,
+    public: &PublicEndpoint,
+    operator: &OperatorName,
+) -> Result<Bundle, InitError> {
     make_folder(&settings.pki_dir())?;
     let authority = Authority::create(&settings.pki_dir(), &public.name, env.now(), env.random())?;
     offline::create_store(settings, &authority)?;
@@ -117,10 +103,10 @@ pub async fn init(
     let store = offline::open_store(settings).await?;
     let operators =
         Operators::new(env.clone(), Records::new(Arc::clone(&store) as _), Arc::clone(&authority));
-    let founded = operators.found(operator, &public).await;
+    let founded = operators.found(operator, public).await;
     drop(operators);
     offline::close_store(store).await;
-    Ok(bundle(settings, &authority, &public, founded?))
+    Ok(bundle(settings, &authority, public, founded?))
 }
 
 /// Makes another operator. The controller must be stopped.
@@ -160,27 +146,33 @@ async fn add(
 /// Removes an operator. The controller must be stopped; from its next start on,
 /// all certificates of that name that were made until now are revoked.
 ///
-/// A name without a record is revoked too, because it may have certificates: they
-/// may have been made after the backup that was restored. In that case the function
-/// returns a problem that says that the name has no record.
+/// A name without a record can be revoked too, if `unrecorded` says so, because it may have
+/// certificates: they may have been made after the backup that was restored.
 ///
 /// # Errors
-/// Returns [`InitError`] if there is no controller, or it is running.
+/// Returns [`InitError`] if there is no controller, or it is running; it is
+/// [`InitError::Mistake`] if the name has no record.
 pub async fn remove_operator(
     settings: &Settings,
     env: &Env,
     name: &OperatorName,
-) -> Result<Option<Problem>, InitError> {
+    unrecorded: Unrecorded,
+) -> Result<(), InitError> {
     if !settings.store_dir().exists() {
         return Err(InitError::Missing { dir: settings.data_dir.clone() });
     }
     let authority = Arc::new(Authority::load(&settings.pki_dir(), env.random())?);
     let store = offline::open_store(settings).await?;
     let operators = Operators::new(env.clone(), Records::new(Arc::clone(&store) as _), authority);
-    let removed = operators.remove(name).await;
+    let removed = operators.remove(name, unrecorded).await;
     drop(operators);
     offline::close_store(store).await;
-    Ok(removed?)
+    match removed {
+        Err(OpsError::Problems(mut problems)) if problems.0.len() == 1 => {
+            Err(InitError::Mistake(problems.0.remove(0)))
+        }
+        removed => Ok(removed?),
+    }
 }
 
 fn bundle(

@@ -22,4 +22,5 @@ pub mod store;
 pub mod tasks;
 pub mod tls;
 pub mod web;
+mod whole_file;
 mod wire;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use oml_common::text::error::chain;
+use oml_common::text::printable::printable;
 use oml_daemon::env::Env;
 use oml_daemon::log;
 use oml_daemon::tls::OperatorName;
@@ -16,7 +17,8 @@ use omlcontroller::admin::AdminError;
 use omlcontroller::backup::BackupSummary;
 use omlcontroller::config::{self, Settings};
 use omlcontroller::init::InitError;
-use omlcontroller::ops::catalogs::{self, CatalogError};
+use omlcontroller::ops::catalogs::{self, CatalogError, Catalogs};
+use omlcontroller::ops::operators::Unrecorded;
 use omlcontroller::pki::Authority;
 use omlcontroller::records::values::PublicEndpoint;
 use omlcontroller::store::Embedded;
@@ -81,6 +83,8 @@ struct Init {
 
 #[derive(Debug, Subcommand)]
 enum CatalogVerb {
+    /// Lists the catalogs of the controller, and those that cannot be used
+    List,
     /// Reports every mistake in a catalog
     Check {
         /// The file
@@ -103,6 +107,10 @@ enum OperatorVerb {
     Remove {
         /// The operator's name
         name: OperatorName,
+        /// Also revoke a name that is not on record, whose bundle was made after the backup
+        /// that was restored
+        #[arg(long)]
+        unrecorded: bool,
     },
 }
 
@@ -123,7 +131,9 @@ fn main() -> ExitCode {
 /// Returns whether the arguments were wrong, as opposed to a failure at run time.
 fn is_mistake(error: &anyhow::Error) -> bool {
     let init = error.downcast_ref::<AdminError>();
-    let init = init.is_some_and(|e| matches!(e, AdminError::Init(InitError::Mistake(_))));
+    let init = init.is_some_and(|error| {
+        matches!(error, AdminError::Init(InitError::Mistake(_)) | AdminError::OutExists { .. })
+    });
     // Only `catalog check` returns this error.
     init || error.is::<CatalogError>()
 }
@@ -147,10 +157,10 @@ fn perform(cli: &Cli) -> Result<()> {
                 admin::add_operator(&settings, &env, name, out).await?;
                 say(&format!("the bundle of operator {name} was written to {}", out.display()))
             }
-            Verb::Operator(OperatorVerb::Remove { name }) => {
-                if let Some(problem) = admin::remove_operator(&settings, &env, name).await? {
-                    say(&problem.to_string())?;
-                }
+            Verb::Operator(OperatorVerb::Remove { name, unrecorded }) => {
+                let unrecorded =
+                    if *unrecorded { Unrecorded::Revoke } else { Unrecorded::Refuse };
+                admin::remove_operator(&settings, &env, name, unrecorded).await?;
                 say(&format!("operator {name} was removed; its bundles are refused from the next start on"))
             }
             Verb::Backup { file } => {
@@ -165,6 +175,7 @@ fn perform(cli: &Cli) -> Result<()> {
                 say("nodes and operators that were removed after the backup exist again; remove them again")
             }
             Verb::Catalog(CatalogVerb::Check { file }) => check_catalog(file),
+            Verb::Catalog(CatalogVerb::List) => list_catalogs(&settings),
         }
     })
 }
@@ -177,6 +188,20 @@ fn check_catalog(file: &Path) -> Result<()> {
         catalog.name,
         catalog.components.len()
     ))
+}
+
+fn list_catalogs(settings: &Settings) -> Result<()> {
+    let catalogs = Catalogs::load(&settings.catalog_dir);
+    let mut out = std::io::stdout().lock();
+    for catalog in catalogs.iter() {
+        writeln!(out, "{}: {} components", catalog.name, catalog.components.len())
+            .context("cannot write to standard output")?;
+    }
+    for broken in catalogs.broken() {
+        say(&printable(&broken.to_string()))?;
+    }
+    ensure!(catalogs.broken().is_empty(), "not every catalog can be used");
+    Ok(())
 }
 
 async fn begin(settings: &Settings, env: &Env, verb: &Init) -> Result<()> {

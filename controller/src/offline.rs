@@ -53,6 +53,18 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Removes the folders of a controller that was not made completely.
+pub(crate) fn discard(settings: &Settings) {
+    for folder in [settings.pki_dir(), settings.store_dir()] {
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(folder = %folder.display(), %error, "cannot remove what was half made");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
 /// Makes a new file that only its owner can read.
 pub(crate) fn create_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)

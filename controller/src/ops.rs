@@ -127,7 +127,7 @@ impl Ops {
                 env: env.clone(),
                 records: records.clone(),
                 tenants: tenants.clone(),
-                catalogs,
+                catalogs: Arc::clone(&catalogs),
                 registries,
             },
             nodes,
@@ -137,11 +137,12 @@ impl Ops {
                 records: records.clone(),
                 tenants: tenants.clone(),
                 presence,
+                catalogs,
             },
-            operators: Operators::new(env, records.clone(), authority),
+            operators: Operators::new(env.clone(), records.clone(), authority),
             tenants,
             own_certificates,
-            audit: AuditTrail::new(records),
+            audit: AuditTrail::new(env, records),
             revoked,
         }
     }

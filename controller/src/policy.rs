@@ -13,6 +13,7 @@ use tonic::Status;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
+use crate::ops::audit::RefusedCalls;
 use crate::ops::node_id::NodeId;
 use crate::pki::Revoked;
 use crate::tls::ConnectionInfo;
@@ -69,13 +70,28 @@ pub struct NodeCaller {
 pub struct Policy {
     env: Env,
     revoked: Arc<Revoked>,
+    refused: RefusedCalls,
 }
 
 impl Policy {
-    /// Makes a policy with the revoked certificates.
+    /// Makes a policy with the revoked certificates, which counts the calls that it refuses.
     #[must_use]
-    pub fn new(env: Env, revoked: Arc<Revoked>) -> Self {
-        Self { env, revoked }
+    pub fn new(env: Env, revoked: Arc<Revoked>, refused: RefusedCalls) -> Self {
+        Self { env, revoked, refused }
+    }
+
+    /// Adds the caller to a request, or returns the reason of its refusal, which is counted.
+    fn check<B>(&self, request: &mut Request<B>) -> Result<(), Status> {
+        let admitted = self.admit(request);
+        if let Err(status) = &admitted {
+            let peer = request.extensions().get::<ConnectionInfo>().and_then(|i| i.peer.clone());
+            let who = peer.map_or_else(
+                || "a caller without certificate".to_owned(),
+                |peer| peer.identity.to_string(),
+            );
+            self.refused.note(&who, request.uri().path(), status.message());
+        }
+        admitted
     }
 
     /// Adds the caller to a request, or returns the reason of its refusal.
@@ -159,7 +175,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
-        match self.policy.admit(&mut request) {
+        match self.policy.check(&mut request) {
             Ok(()) => Either::Left(self.inner.call(request)),
             Err(status) => Either::Right(ready(Ok(status.into_http()))),
         }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
+use oml_daemon::failpoint;
 use oml_proto::v1::agent_server::AgentServer;
 use oml_proto::v1::enrollment_server::EnrollmentServer;
 use oml_proto::v1::fleet_server::FleetServer;
@@ -29,7 +30,7 @@ use tower::layer::util::{Identity, Stack};
 use crate::api::FleetApi;
 use crate::api::enrollment::EnrollmentApi;
 use crate::config::Settings;
-use crate::ops::catalogs::{CatalogError, Catalogs};
+use crate::ops::catalogs::Catalogs;
 use crate::ops::{Ops, OpsError, Parts};
 use crate::pki::{Authority, PkiError};
 use crate::policy::Policy;
@@ -74,9 +75,6 @@ pub enum StartError {
     /// The authority cannot be used.
     #[error("cannot use the cluster's authority")]
     Authority(#[source] PkiError),
-    /// A catalog cannot be used.
-    #[error(transparent)]
-    Catalog(CatalogError),
     /// The store cannot be read.
     #[error("cannot read the store")]
     Store(#[source] StoreError),
@@ -152,9 +150,10 @@ pub async fn start(
     for task in tasks {
         let count = Arc::new(TaskCounters::default());
         counters.insert(task.name(), Arc::clone(&count));
-        running.tasks.spawn(drive(task, count));
+        running.tasks.spawn(failpoint::carry(task.name(), drive(task, count)));
     }
     running.tasks.spawn(ops.audit.clone().keep_bounded());
+    running.tasks.spawn(ops.audit.clone().keep_refusals());
     let (acceptor, connections) = Acceptor::new(main, ports.main, Limits::default());
     running.ports.spawn(acceptor.run());
     let shutdown = running.shutdown.signal();
@@ -214,7 +213,10 @@ fn parts(
 ) -> Result<Parts, StartError> {
     let authority =
         Authority::load(&settings.pki_dir(), env.random()).map_err(StartError::Authority)?;
-    let catalogs = Catalogs::load(&settings.catalog_dir).map_err(StartError::Catalog)?;
+    let catalogs = Catalogs::load(&settings.catalog_dir);
+    for broken in catalogs.broken() {
+        tracing::error!(file = %broken.error.path().display(), error = %broken, "changes of a catalog's tenants are refused until its file is corrected");
+    }
     let registries = Registries::new(settings.registries.clone(), env.clock().clone());
     Ok(Parts {
         env,
@@ -234,7 +236,7 @@ fn server(env: &Env, ops: &Ops, calls_max: u32) -> Server<Stack<Policy, Identity
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .max_concurrent_streams(Some(calls_max))
         .timeout(CALL_LIMIT)
-        .layer(Policy::new(env.clone(), Arc::clone(&ops.revoked)))
+        .layer(Policy::new(env.clone(), Arc::clone(&ops.revoked), ops.audit.refused().clone()))
 }
 
 async fn serve(
@@ -263,6 +265,7 @@ impl Running {
         let joining = EnrollmentServer::new(EnrollmentApi::new(
             self.ops.nodes.clone(),
             self.ops.tokens.clone(),
+            self.ops.audit.refused().clone(),
         ));
         let router = server(env, &self.ops, ENROLLMENT_CALLS_MAX)
             .max_connection_age(ENROLLMENT_AGE)
@@ -284,5 +287,6 @@ impl Running {
             tracing::warn!("shutdown timed out");
         }
         self.ports.shutdown().await;
+        self.ops.audit.write_refusals().await;
     }
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use oml_common::text::printable::shortened;
 
 pub mod embedded;
 pub mod memory;
@@ -239,7 +240,7 @@ fn check_key(key: &RawKey) -> Result<()> {
     if printable && (1..=KEY_SIZE_BYTES_MAX).contains(&text.len()) {
         return Ok(());
     }
-    let shown: String = text.chars().take(80).collect();
+    let shown = shortened(text, 80);
     Err(StoreError::Refused(format!(
         "{shown:?} is not a key: a key has 1 to {KEY_SIZE_BYTES_MAX} printable ASCII characters and no spaces"
     )))

@@ -11,13 +11,14 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use oml_common::text::error::chain;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::ops;
 use crate::store::ChangeSignal;
 
 pub mod assignment;
 pub mod certificate;
+mod each;
 pub mod rollout;
 
 /// The interval at which a task reads everything even without a nudge. Nudges make it
@@ -37,13 +38,26 @@ pub trait Task: Send + Sync + 'static {
 
     /// Reads everything once and commits what follows. `trigger` says whether it may skip
     /// what has not changed.
-    async fn pass(&self, trigger: Trigger) -> ops::Result<()>;
+    async fn pass(&self, trigger: Trigger) -> ops::Result<Passed>;
+}
+
+/// The result of a pass in which not everything has to have succeeded.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// The number of tenants or nodes that failed.
+    pub failures: u32,
+    /// The number of tenants or nodes whose decision ended with a panic.
+    pub panics: u32,
+    /// When the first of those that failed is tried again.
+    pub retry_at: Option<Instant>,
 }
 
 /// The reason for a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
     Change,
+    /// What failed is due to be tried again.
+    Retry,
     /// The resync period is over, or the previous pass failed.
     Resync,
 }
@@ -82,9 +96,9 @@ pub struct TaskCounters {
 pub struct TaskStats {
     /// The number of passes.
     pub passes: u64,
-    /// The number of passes that ended with an error.
+    /// The number of decisions and passes that ended with an error.
     pub failures: u64,
-    /// The number of passes that ended with a panic.
+    /// The number of decisions and passes that ended with a panic.
     pub panics: u64,
 }
 
@@ -105,36 +119,45 @@ impl TaskCounters {
 pub async fn drive(task: Arc<dyn Task>, counters: Arc<TaskCounters>) {
     let mut nudges = task.nudges();
     let mut trigger = Trigger::Resync;
+    let mut resync_at = Instant::now();
     loop {
-        let passed = pass(&*task, &counters, trigger).await;
-        let pause = if passed { RESYNC_PERIOD } else { RETRY_PAUSE };
-        if !passed {
+        let Some(passed) = pass(&*task, &counters, trigger).await else {
             // A nudge now would only repeat the failure. It is kept meanwhile.
             tokio::time::sleep(RETRY_PAUSE).await;
             trigger = Trigger::Resync;
             continue;
+        };
+        // What is tried again alone does not put off the look at everything.
+        if trigger != Trigger::Retry {
+            resync_at = Instant::now() + RESYNC_PERIOD;
         }
-        trigger = match timeout(pause, nudges.next()).await {
+        let wake_at = passed.retry_at.map_or(resync_at, |retry_at| retry_at.min(resync_at));
+        trigger = match timeout_at(wake_at, nudges.next()).await {
             Ok(()) => Trigger::Change,
+            Err(_elapsed) if wake_at < resync_at => Trigger::Retry,
             Err(_elapsed) => Trigger::Resync,
         };
     }
 }
 
-async fn pass(task: &dyn Task, counters: &TaskCounters, trigger: Trigger) -> bool {
+async fn pass(task: &dyn Task, counters: &TaskCounters, trigger: Trigger) -> Option<Passed> {
     counters.passes.fetch_add(1, Ordering::Relaxed);
     match AssertUnwindSafe(task.pass(trigger)).catch_unwind().await {
-        Ok(Ok(())) => true,
+        Ok(Ok(passed)) => {
+            counters.failures.fetch_add(passed.failures.into(), Ordering::Relaxed);
+            counters.panics.fetch_add(passed.panics.into(), Ordering::Relaxed);
+            Some(passed)
+        }
         Ok(Err(error)) => {
             counters.failures.fetch_add(1, Ordering::Relaxed);
             let error = chain(&error);
             tracing::warn!(task = task.name(), %error, "a pass failed");
-            false
+            None
         }
         Err(_panic) => {
             counters.panics.fetch_add(1, Ordering::Relaxed);
             tracing::error!(task = task.name(), "a pass ended with a panic");
-            false
+            None
         }
     }
 }

@@ -74,6 +74,9 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         changed: changed.changed,
         changes,
         tenant: changed.tenant.to_string(),
+        text_changed: changed.text_changed,
+        new_tenant: changed.new_tenant,
+        settings: changed.settings,
     }
 }
 
@@ -148,7 +151,11 @@ pub(crate) fn certificate(certified: IssuedCertificate) -> v1::Certificate {
 
 /// Converts the status of tenants. The log lines of failures are only included for a
 /// single tenant, because those of all tenants together have no bound.
-pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusReply {
+pub(crate) fn status(
+    tenants: Vec<TenantStatus>,
+    broken_catalogs: Vec<String>,
+    now: Timestamp,
+) -> v1::StatusReply {
     let with_logs = tenants.len() == 1;
     let tenants = tenants.into_iter().map(|tenant| {
         let mut status = tenant_status(tenant, now);
@@ -157,7 +164,7 @@ pub(crate) fn status(tenants: Vec<TenantStatus>, now: Timestamp) -> v1::StatusRe
         }
         status
     });
-    v1::StatusReply { now_ms: now.0, tenants: tenants.collect() }
+    v1::StatusReply { now_ms: now.0, tenants: tenants.collect(), broken_catalogs }
 }
 
 /// Converts the progress of a change and the verdict on it.

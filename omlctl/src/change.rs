@@ -20,6 +20,8 @@ use crate::progress::Progress;
 use crate::wait::{self, Ended, ExitOutcome};
 use crate::{describe, view};
 
+mod preview;
+
 /// The request for a change.
 #[derive(Debug, Clone)]
 pub(crate) enum ChangeRequest {
@@ -41,6 +43,12 @@ pub(crate) struct ChangeArgs {
     /// until drain_deadline (30m unless set), so choose a much longer time
     #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = duration, value_hint = ValueHint::Other)]
     timeout: Duration,
+    /// Answer every question with yes
+    #[arg(short, long)]
+    yes: bool,
+    /// Remove what the tenant should no longer run, without a question
+    #[arg(long)]
+    prune: bool,
     /// Reason for the change, for the history
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_hint = ValueHint::Other)]
     why: String,
@@ -78,10 +86,16 @@ const RETRY_LIMIT: Duration = Duration::from_secs(60);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 impl ChangeArgs {
+    /// Whether a person is asked before something is removed.
+    fn asks(&self) -> bool {
+        !(self.dry_run || self.yes || self.prune)
+    }
+
     /// Returns options that only plan the change.
     pub(crate) fn dry_run() -> Self {
         let why = String::new();
-        Self { dry_run: true, no_wait: true, timeout: Duration::ZERO, why, op_id: None }
+        let (yes, prune, timeout) = (false, false, Duration::ZERO);
+        Self { dry_run: true, no_wait: true, timeout, yes, prune, why, op_id: None }
     }
 }
 
@@ -96,10 +110,23 @@ pub(crate) async fn make(
         op_id: args.op_id.clone().map_or_else(|| target.new_op_id(), Ok)?,
         dry_run: args.dry_run,
         why: args.why.clone(),
+        if_revision: 0,
     };
-    let (controller, reply) = send(target, &request, &options, args.timeout).await?;
-    if output.format == Format::Table && !reply.changes.is_empty() {
-        output.text(&view::changes(output, &reply.changes))?;
+    let (controller, reply) = if request.may_remove() && args.asks() {
+        preview::send_previewed(target, &request, &options, args.timeout).await?
+    } else {
+        send(target, &request, &options, args.timeout, Lost::of(args)).await?
+    };
+    if reply.new_tenant {
+        print_note(&format!("{} is a new tenant", reply.tenant));
+    }
+    if output.format == Format::Table {
+        if !reply.changes.is_empty() {
+            output.text(&view::changes(output, &reply.changes))?;
+        }
+        for line in &reply.settings {
+            output.text(line)?;
+        }
     }
     let ended = wait_if_needed(target, output, controller, &reply, args).await;
     if output.format != Format::Table {
@@ -124,10 +151,15 @@ async fn wait_if_needed(
     args: &ChangeArgs,
 ) -> Result<Option<Ended>, CommandError> {
     let waits = !args.dry_run && !args.no_wait;
+    if reply.text_changed {
+        print_note(&text_line(reply, args.dry_run));
+    }
     if waits && (reply.changed || controller.is_in_progress(reply).await?) {
         return follow(target, output, controller, reply, args.timeout).await.map(Some);
     }
-    print_note(&closing_line(reply, args));
+    if !reply.text_changed {
+        print_note(&closing_line(reply, args));
+    }
     Ok(None)
 }
 
@@ -138,6 +170,7 @@ async fn send(
     request: &ChangeRequest,
     options: &ChangeOptions,
     limit: Duration,
+    when_lost: Lost,
 ) -> Result<(Controller, ChangeReply), CommandError> {
     let deadline = Instant::now() + limit.min(RETRY_LIMIT);
     let mut lost: Option<String> = None;
@@ -152,12 +185,15 @@ async fn send(
             Err(Undelivered::Sent(failed @ Failed::Unauthenticated(_))) if lost.is_none() => {
                 return Err(failed.into());
             }
-            Err(Undelivered::Sent(failed @ Failed::Lost(_))) if options.dry_run => {
+            Err(Undelivered::Sent(failed @ Failed::Lost(_))) if when_lost == Lost::Fail => {
                 return Err(failed.into());
             }
             Err(Undelivered::Sent(Failed::Lost(why) | Failed::Unauthenticated(why))) => why,
         };
         if Instant::now() + RETRY_PAUSE > deadline {
+            if options.dry_run {
+                return Err(CommandError::Unreachable(why));
+            }
             return Err(CommandError::OutcomeUnknown { op_id: options.op_id.clone(), why });
         }
         if lost.replace(why.clone()).is_none() {
@@ -166,6 +202,31 @@ async fn send(
             ));
         }
         sleep(RETRY_PAUSE).await;
+    }
+}
+
+/// What to do if the answer to a request is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// The request is sent again.
+    Retry,
+    /// The command fails. A person who only wants to see a plan repeats it.
+    Fail,
+}
+
+impl Lost {
+    fn of(args: &ChangeArgs) -> Self {
+        if args.dry_run { Self::Fail } else { Self::Retry }
+    }
+}
+
+impl ChangeRequest {
+    /// Whether the change can remove components. Another version removes none.
+    fn may_remove(&self) -> bool {
+        match self {
+            ChangeRequest::Apply { .. } | ChangeRequest::Rollback { .. } => true,
+            ChangeRequest::SetVersion { .. } => false,
+        }
     }
 }
 
@@ -255,6 +316,15 @@ fn closing_line(reply: &ChangeReply, args: &ChangeArgs) -> String {
             "accepted: the rollout of revision {revision} of {tenant} has started; follow it with omlctl status tenant={tenant} --watch"
         ),
     }
+}
+
+/// Returns the line about a change of the specification's text only.
+fn text_line(reply: &ChangeReply, is_dry_run: bool) -> String {
+    let ChangeReply { tenant, revision, .. } = reply;
+    let kept = if is_dry_run { "would be kept" } else { "is kept" };
+    format!(
+        "only comments or layout changed: the new text {kept} with revision {revision} of {tenant}, and nothing is rolled out"
+    )
 }
 
 fn duration(text: &str) -> Result<Duration, oml_common::time::InvalidDuration> {

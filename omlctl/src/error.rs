@@ -48,6 +48,12 @@ pub(crate) enum CommandError {
         path: PathBuf,
         source: io::Error,
     },
+    /// Whoever was asked did not say yes.
+    #[error("cancelled; nothing was changed")]
+    Cancelled,
+    /// Standard input cannot be read.
+    #[error("cannot read standard input")]
+    Input(#[source] io::Error),
     /// Standard output is closed or cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -69,6 +75,8 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             CommandError::Refused(_)
+            | CommandError::Cancelled
+            | CommandError::Input(_)
             | CommandError::Random(_)
             | CommandError::Output(_)
             | CommandError::Format(..)

@@ -10,6 +10,7 @@ mod cli;
 mod clock;
 mod common;
 mod config;
+mod confirm;
 mod connection;
 mod describe;
 mod error;

@@ -198,7 +198,7 @@ fn stopped_in_its_soak(fleet: &Fleet) -> Result<()> {
 fn foreign(fleet: &Fleet) -> Result<()> {
     let without = fleet.spec()?.replace("  second: v1\n", "");
     let path = fleet.write_spec("one.yaml", &without)?;
-    fleet.ctl_ok(&["apply", "-f", &path])?;
+    fleet.ctl_ok(&["apply", "-f", &path, "--prune"])?;
     let unit = "/etc/systemd/system/oml-second.service";
     let text = "[Service]\\nExecStart=/bin/sleep infinity\\n";
     sh(fleet, NODE, &format!("printf '{text}' > {unit} && systemctl daemon-reload"))?;

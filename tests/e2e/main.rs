@@ -15,6 +15,7 @@ mod crashes;
 mod drain;
 mod drift;
 mod images;
+mod mistakes;
 mod omlctl;
 mod pool;
 mod preflight;
@@ -77,6 +78,7 @@ fn cases() -> Vec<Case> {
     cases.extend(images::CASES);
     cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);
+    cases.extend(mistakes::CASES);
     cases.extend(security::CASES);
     cases.extend(texts::CASES);
     cases.extend(units::CASES);

@@ -49,7 +49,7 @@ fn tokens(fleet: &Fleet) -> Result<()> {
     check(!expired.contains(&short_lived), "the token is in the message")?;
     let (code, printed) = redeem(fleet, "oml1.not.a.token", "tiny-six")?;
     check(code != 0 && printed.contains("token"), printed)?;
-    fleet.ctl_ok(&["node", "remove", "tenant=tiny", "node=tiny-two"]).map(drop)
+    fleet.ctl_ok(&["node", "remove", "tenant=tiny", "node=tiny-two", "--yes"]).map(drop)
 }
 
 fn no_certificate(fleet: &Fleet) -> Result<()> {
@@ -131,7 +131,7 @@ fn certificate_of_a_host(fleet: &Fleet) -> Result<()> {
         &["history", "tenant=tiny"],
         &["set-version", "tenant=tiny", "first=v2"],
         &["node", "token", "tenant=tiny", "role=app"],
-        &["node", "remove", "tenant=tiny", "node=tiny-one"],
+        &["node", "remove", "tenant=tiny", "node=tiny-one", "--yes"],
     ] {
         let (code, printed) = as_host(words)?;
         check(code == 1 && printed.contains("not allow"), format!("{words:?}: {code} {printed}"))?;

@@ -20,7 +20,7 @@
 //! | `port acme-voice 5060/udp taken`, `… free` | a program that is not ours listens there |
 //! | `tick 30s`, `run`, `run quietly` | time passes: so long, or until nothing new is seen |
 //! | `at each step of acme-voice: kill` | the story so far and what follows, once for every failpoint that its agent reaches, killed there; also `forget`, `reboot`, `kill, then 12 calls` |
-//! | `show rollout` | also `nodes`, `containers`, `volumes`, `revisions`, `diff` |
+//! | `show rollout` | also `nodes`, `containers`, `volumes`, `revisions`, `diff`, `spec` |
 
 use std::time::Duration;
 

@@ -171,7 +171,7 @@ impl Fleet {
     /// # Errors
     /// `omlctl` failed. The error contains what it printed.
     pub fn token(&self, arguments: &[&str]) -> Result<String> {
-        let mut words = vec!["node", "token"];
+        let mut words = vec!["node", "token", "--yes"];
         words.extend(arguments);
         words.extend(["-o", "json"]);
         let reply: serde_json::Value = serde_json::from_str(&self.ctl_ok(&words)?)?;

@@ -258,6 +258,15 @@ async fn a_unit_that_failed_is_started_and_reported_as_drift() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drift_is_forgotten_with_the_version_that_drifted() {
+    let mut bench = Bench::settled().await;
+    bench.fail_for_good().await;
+    bench.until(|report| report.phase == Phase::Ready && report.drift.is_some()).await;
+    bench.upgrade("2", Behaviour::Good);
+    assert_eq!(bench.until_ready("2").await.drift, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_no_longer_desired_is_removed() {
     let mut bench = Bench::settled().await;
     bench.desire(&[]);

@@ -24,12 +24,50 @@ async fn the_report_is_for_root_alone() {
 }
 
 #[test]
+fn a_stopped_agent_is_told_with_the_time_since_when() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let told = |now: u64| show_agent(&paths, Timestamp(now)).unwrap();
+    let enrol = "this host is not enrolled; enrol it with omlagent enroll\n";
+    assert_eq!(told(1), enrol);
+    let sign = alive::SignOfLife::begin(&paths, Timestamp(60_000)).unwrap();
+    assert_eq!(told(70_000), enrol, "it has given a sign ten seconds ago");
+    assert!(
+        told(300_000).contains("runs, but has not looked at the host for 4m 0s; see journalctl")
+    );
+    drop(sign);
+    assert_eq!(
+        told(300_000),
+        format!(
+            "{enrol}the agent does not run; it was last active 4m 0s ago; start it with systemctl \
+             start omlagent; what follows is what it found then\n"
+        )
+    );
+}
+
+#[test]
+fn an_identity_that_cannot_be_used_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let identity = paths.state.join("identity");
+    std::fs::create_dir_all(&identity).unwrap();
+    for file in ["ca.pem", "node.pem", "node.key"] {
+        std::fs::write(identity.join(file), "no certificate").unwrap();
+    }
+    let told = show_agent(&paths, Timestamp(1)).unwrap();
+    assert!(told.starts_with("the host's identity cannot be used: "), "{told}");
+    assert!(told.ends_with("enrol it again with omlagent enroll --replace\n"), "{told}");
+}
+
+#[test]
 fn drift_is_shown_below_its_instance() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
     let drift = Drift { at: Timestamp(1_000), found: "container x is paused".to_owned() };
     let instance = InstanceReport { drift: Some(drift), ..InstanceReport::new(Phase::Ready) };
     let mut report = empty_report(Timestamp(1_000));
     report.instances.insert("asterisk".parse().unwrap(), instance);
-    let shown = describe(&report, Timestamp(4_000));
+    let shown = describe(&paths, &report, Timestamp(4_000));
     let lines: Vec<&str> = shown.lines().map(str::trim).collect();
     assert!(lines[1].starts_with("asterisk"), "{shown}");
     assert_eq!(lines[2], "drift 3s ago: container x is paused");

@@ -18,7 +18,7 @@ pub fn already_in_effect(
 ) -> Option<RevisionNumber> {
     let is_same = changes.is_empty()
         && !rollout.is_some_and(went_wrong)
-        && before.is_some_and(|before| says_the_same(before, now));
+        && before.is_some_and(|before| before.says_the_same_as(now));
     head.filter(|_| is_same).map(|head| head.current)
 }
 
@@ -41,15 +41,6 @@ fn went_wrong(rollout: &Rollout) -> bool {
         | State::RolledBack { .. }
         | State::Superseded => false,
     }
-}
-
-/// Whether two specifications of a tenant have the same content, however it is written.
-fn says_the_same(before: &TenantSpec, now: &TenantSpec) -> bool {
-    before.catalog == now.catalog
-        && before.registry == now.registry
-        && before.settings == now.settings
-        && before.components == now.components
-        && before.rollout == now.rollout
 }
 
 #[cfg(test)]

@@ -9,6 +9,10 @@ use crate::document::revision::{Change, ChangeKind};
 use crate::document::{Share, Verbatim};
 use crate::id::{ComponentName, NodeName};
 
+mod limits;
+
+pub use self::limits::strategy;
+
 /// Returns the changes from one plan to the next, in the order of nodes and components.
 #[must_use]
 pub fn diff(from: Option<&Plan>, to: &Plan) -> Vec<Change> {
@@ -124,9 +128,7 @@ fn notes(old: &Desired, new: &Desired) -> Vec<String> {
     if old.instance.probe != new.instance.probe || old.instance.active != new.instance.active {
         parts.push("probes".to_owned());
     }
-    if old.policy != new.policy || old.instance.timing != new.instance.timing {
-        parts.push("time limits".to_owned());
-    }
+    parts.extend(limits::limits(old, new));
     parts
 }
 

@@ -9,6 +9,10 @@ use crate::text::printable::name_of;
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{Fields, Node, Place, Value, parse};
 
+mod versions;
+
+pub use self::versions::with_versions;
+
 /// The largest number of components that a tenant may have.
 pub const COMPONENTS_MAX: usize = 256;
 
@@ -85,6 +89,18 @@ impl TenantSpec {
         }
     }
 
+    /// Returns whether two specifications have the same content, however it is written.
+    #[must_use]
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let Self { tenant, catalog, registry, settings, components, rollout, lines: _ } = self;
+        *tenant == other.tenant
+            && *catalog == other.catalog
+            && *registry == other.registry
+            && *settings == other.settings
+            && *components == other.components
+            && *rollout == other.rollout
+    }
+
     /// Makes a problem at a path of this document, with its line.
     #[must_use]
     pub fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
@@ -93,67 +109,6 @@ impl TenantSpec {
             Some(line) => problem.at_line(*line),
             None => problem,
         }
-    }
-}
-
-/// Writes other versions into a specification. Everything else stays as it was
-/// written, comments included.
-///
-/// # Errors
-/// Returns a problem for every component that the specification does not have or
-/// that has no version.
-pub fn with_versions(
-    text: &str,
-    versions: &BTreeMap<ComponentName, Version>,
-) -> Result<String, Problems> {
-    let spec = TenantSpec::parse(text)?;
-    let root = parse(text)?;
-    let mut problems = Problems::default();
-    let mut edits = Vec::new();
-    for (component, version) in versions {
-        let known = spec.components.keys().map(AsRef::as_ref);
-        match version_place(&root, component) {
-            Some(bytes) => edits.push((bytes, version)),
-            None if spec.components.contains_key(component) => {
-                let message = format!("{component} has no version to set: it is a packaged unit");
-                problems.push(Problem::new(component.as_str(), message));
-            }
-            None => {
-                let message = format!("{} has no component {component}", spec.tenant);
-                problems.push(
-                    Problem::new(component.as_str(), message).suggest(component.as_str(), known),
-                );
-            }
-        }
-    }
-    let edits = problems.into_result(edits)?;
-    Ok(splice(text, edits))
-}
-
-fn splice(text: &str, mut edits: Vec<(std::ops::Range<usize>, &Version)>) -> String {
-    // An edit moves what comes after it, so the last one is made first.
-    edits.sort_by_key(|(bytes, _)| std::cmp::Reverse(bytes.start));
-    let mut text = text.to_owned();
-    for (bytes, version) in edits {
-        text.replace_range(bytes, &format!("\"{version}\""));
-    }
-    text
-}
-
-fn version_place(root: &Node, component: &ComponentName) -> Option<std::ops::Range<usize>> {
-    let entry = entry(entry(root, "components")?, component.as_str())?;
-    let version = match &entry.value {
-        Value::Text(_) => entry,
-        Value::Map(_) => self::entry(entry, "version")?,
-        Value::Empty | Value::List(_) => return None,
-    };
-    Some(version.bytes.clone())
-}
-
-fn entry<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
-    match &node.value {
-        Value::Map(entries) => entries.iter().find(|(key, _)| key.name == name).map(|(_, n)| n),
-        Value::Empty | Value::Text(_) | Value::List(_) => None,
     }
 }
 
@@ -224,9 +179,6 @@ fn read_components(
     problems: &mut Problems,
 ) -> BTreeMap<ComponentName, ComponentSpec> {
     let entries = place.entries::<ComponentName>(problems);
-    if entries.is_empty() && problems.0.is_empty() {
-        problems.push(place.problem("a tenant needs at least one component"));
-    }
     if entries.len() > COMPONENTS_MAX {
         let count = entries.len();
         let message =
@@ -294,8 +246,8 @@ fn read_rollout(place: &Place<'_>, problems: &mut Problems) -> RolloutSpec {
     let default = RolloutSpec::default();
     let Some(mut fields) = Fields::open(place, problems) else { return default };
     let deadlines =
-        [("wait", OnDeadline::Wait), ("abort", OnDeadline::Abort), ("cut", OnDeadline::Cut)];
-    let failures = [("rollback", OnFailure::Rollback), ("pause", OnFailure::Pause)];
+        [OnDeadline::Wait, OnDeadline::Abort, OnDeadline::Cut].map(|word| (word.as_str(), word));
+    let failures = [OnFailure::Rollback, OnFailure::Pause].map(|word| (word.as_str(), word));
     let max_parallel = fields.get("max_parallel").and_then(|p| p.number(1..=1000, problems));
     let spec = RolloutSpec {
         max_parallel: max_parallel

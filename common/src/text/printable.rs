@@ -32,6 +32,15 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// Cuts a text after a number of characters and marks the cut with `…`.
+#[must_use]
+pub fn shortened(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_owned(),
+    }
+}
+
 /// Makes a text of several lines safe for a terminal or a log: hidden characters other than
 /// line feeds and tabs are escaped. Nothing is cut.
 #[must_use]

@@ -10,6 +10,7 @@ use granit_parser::{Event, Parser, ScalarStyle, Span};
 
 use crate::text::problem::{Problem, Problems};
 
+mod block;
 mod fields;
 mod syntax;
 
@@ -30,7 +31,8 @@ const PATHS_MAX: usize = 1000;
 pub struct Node {
     /// The line, counted from 1.
     pub line: u32,
-    /// The range of the text in the document; empty for lists and mappings.
+    /// The range of the text in the document; empty for lists and mappings. That of a block
+    /// scalar begins with its header, such as `>-`, and ends with its last letter.
     pub bytes: Range<usize>,
     pub value: Value,
 }
@@ -65,7 +67,7 @@ pub fn parse(text: &str) -> Result<Node, Problems> {
         let message = format!("the document is larger than {DOCUMENT_BYTES_MAX} bytes");
         return Err(Problem::new("", message).into());
     }
-    let mut builder = Builder::default();
+    let mut builder = Builder { text, ..Builder::default() };
     for event in Parser::new_from_str(text) {
         let (event, span) =
             event.map_err(|error| syntax::problem(text, error.marker().line(), &error.info()))?;
@@ -78,7 +80,10 @@ pub fn parse(text: &str) -> Result<Node, Problems> {
 }
 
 #[derive(Default)]
-struct Builder {
+struct Builder<'t> {
+    text: &'t str,
+    /// Where the last scalar ended.
+    scalar_end: usize,
     open: Vec<Open>,
     root: Option<Node>,
     nodes: usize,
@@ -95,7 +100,7 @@ struct Open {
     is_map: bool,
 }
 
-impl Builder {
+impl Builder<'_> {
     fn take(&mut self, event: &Event<'_>, span: &Span) -> Result<(), Problem> {
         let at = line(span.start.line());
         if event.tag().is_some() {
@@ -107,10 +112,19 @@ impl Builder {
             Event::Scalar(text, style, ..) => {
                 let start = span.start.byte_offset().unwrap_or_default();
                 let end = span.end.byte_offset().unwrap_or(start);
+                let bytes = match style {
+                    ScalarStyle::Literal | ScalarStyle::Folded => {
+                        block::range(self.text, self.scalar_end, start..end)
+                    }
+                    ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+                        start..end
+                    }
+                };
+                self.scalar_end = end;
                 // The parser reports a missing value as a plain "~" (YAML 1.2 §10.3.2).
                 let is_null = *style == ScalarStyle::Plain && matches!(&**text, "" | "~" | "null");
                 let value = if is_null { Value::Empty } else { Value::Text(text.to_string()) };
-                self.add(Node { line: at, bytes: start..end, value })
+                self.add(Node { line: at, bytes, value })
             }
             Event::SequenceStart(..) => self.push(at, false),
             Event::MappingStart(..) => self.push(at, true),
@@ -195,7 +209,7 @@ impl Builder {
     }
 }
 
-impl Builder {
+impl Builder<'_> {
     /// Returns the path of a key of the innermost mapping.
     fn path_of(&self, name: &str) -> String {
         let mut path = String::new();

@@ -1,5 +1,7 @@
 //! The service for hosts that have no certificate, on a port of its own.
 
+use std::net::SocketAddr;
+
 use oml_common::text::printable::printable;
 use oml_daemon::tls::JoinToken;
 use oml_proto::v1;
@@ -8,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use tonic::{Request, Response, Status};
 
 use super::{field, run_to_completion};
+use crate::ops::audit::RefusedCalls;
 use crate::ops::nodes::{Address, Nodes};
 use crate::ops::tokens::{JoinRequest, Tokens};
 use crate::tls::ConnectionInfo;
@@ -18,13 +21,23 @@ use crate::wire;
 pub struct EnrollmentApi {
     nodes: Nodes,
     tokens: Tokens,
+    refused: RefusedCalls,
 }
 
 impl EnrollmentApi {
     /// Makes the enrolment service.
     #[must_use]
-    pub fn new(nodes: Nodes, tokens: Tokens) -> Self {
-        Self { nodes, tokens }
+    pub fn new(nodes: Nodes, tokens: Tokens, refused: RefusedCalls) -> Self {
+        Self { nodes, tokens, refused }
+    }
+
+    /// Counts a refused host for the audit trail.
+    fn count(&self, from: Option<SocketAddr>, call: &str, status: &Status) {
+        let who = from.map_or_else(
+            || "a host without certificate".to_owned(),
+            |from| format!("a host without certificate at {}", from.ip().to_canonical()),
+        );
+        self.refused.note(&who, call, status.message());
     }
 }
 
@@ -47,6 +60,7 @@ impl Enrollment for EnrollmentApi {
         let joined = joined.inspect_err(|status| {
             let (node, reason) = (printable(&node), status.message());
             tracing::warn!(node, ?from, reason, "enrolment refused");
+            self.count(from, "/oml.v1.Enrollment/Enroll", status);
         })?;
         Ok(Response::new(wire::certificate(joined)))
     }
@@ -55,9 +69,12 @@ impl Enrollment for EnrollmentApi {
         &self,
         request: Request<v1::RecoverRequest>,
     ) -> Result<Response<v1::Certificate>, Status> {
+        let from = request.extensions().get::<ConnectionInfo>().map(|info| info.address);
         let v1::RecoverRequest { certificate, csr } = request.into_inner();
         let recovered = self.nodes.recover(&CertificateDer::from(certificate), &csr).await;
-        let recovered = recovered.map_err(|error| wire::status_of(&error))?;
+        let recovered = recovered.map_err(|error| wire::status_of(&error));
+        let recovered = recovered
+            .inspect_err(|status| self.count(from, "/oml.v1.Enrollment/Recover", status))?;
         Ok(Response::new(wire::certificate(recovered)))
     }
 }

@@ -6,7 +6,7 @@ use oml_daemon::env::{Env, Random};
 use oml_daemon::tls::{Credentials, Identity, Peer, certificate};
 
 use super::*;
-use crate::backup::{backup, create_file, read_backup, restore};
+use crate::backup::{backup, read_backup, restore};
 use crate::pki::Terms;
 use crate::records::keys;
 use crate::records::values::Epoch;
@@ -94,6 +94,15 @@ async fn adding_an_operator_needs_a_stopped_controller() {
     assert_eq!(audit.len(), 2, "a refused call must not write to the audit trail");
 }
 
+/// Removes an operator, and returns the mistake, if it is one.
+async fn remove(settings: &Settings, name: &OperatorName, unrecorded: Unrecorded) -> String {
+    match remove_operator(settings, &Env::system(), name, unrecorded).await {
+        Ok(()) => String::new(),
+        Err(InitError::Mistake(problem)) => problem.to_string(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
 #[tokio::test]
 async fn a_removed_operator_can_be_added_again_with_a_valid_certificate() {
     let dir = tempfile::tempdir().unwrap();
@@ -103,10 +112,9 @@ async fn a_removed_operator_can_be_added_again_with_a_valid_certificate() {
         let own = certificate(&bundle.certificate_pem, "test").unwrap();
         Peer::from_certificate(&own).unwrap().serial
     };
-    assert_eq!(remove_operator(&settings, &Env::system(), &maria).await.unwrap(), None);
-    let message =
-        remove_operator(&settings, &Env::system(), &maria).await.unwrap().unwrap().to_string();
-    assert!(message.contains("there was no operator maria on record"), "{message}");
+    assert_eq!(remove(&settings, &maria, Unrecorded::Refuse).await, "");
+    let message = remove(&settings, &maria, Unrecorded::Refuse).await;
+    assert!(message.contains("there is no operator maria on record"), "{message}");
     let again = add_operator(&settings, &Env::system(), &maria).await.unwrap();
     let records = Records::new(offline::open_store(&settings).await.unwrap() as _);
     let kept = records.get(&keys::operator(&maria)).await.unwrap().unwrap().value;
@@ -115,7 +123,7 @@ async fn a_removed_operator_can_be_added_again_with_a_valid_certificate() {
 }
 
 #[tokio::test]
-async fn an_operator_without_a_record_can_be_removed_and_a_problem_is_returned() {
+async fn an_operator_without_a_record_is_a_mistake_until_it_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let mario: OperatorName = "mario".parse().unwrap();
@@ -125,10 +133,10 @@ async fn an_operator_without_a_record_can_be_removed_and_a_problem_is_returned()
     let own = authority.issue_with_key(&Identity::Operator(mario.clone()), terms).unwrap();
     let unrecorded = own.issued.record.serial;
     offline::close_store(store).await;
-    let message =
-        remove_operator(&settings, &Env::system(), &mario).await.unwrap().unwrap().to_string();
-    assert!(message.contains("no operator mario on record"), "{message}");
+    let message = remove(&settings, &mario, Unrecorded::Refuse).await;
+    assert!(message.contains("no operator mario on record, and nothing was changed"), "{message}");
     assert!(message.contains("did you mean maria?"), "{message}");
+    assert_eq!(remove(&settings, &mario, Unrecorded::Revoke).await, "");
     let records = Records::new(offline::open_store(&settings).await.unwrap() as _);
     let kept = records.get(&keys::operator(&mario)).await.unwrap().unwrap().value;
     assert!(kept.revoked >= Some(unrecorded) && kept.removed.is_some());
@@ -140,7 +148,9 @@ async fn a_restored_controller_has_all_records_and_a_higher_epoch() {
     let (settings, _) = made(dir.path()).await;
     let path = other.path().join("backup");
     let saved =
-        backup(&settings, &Env::system(), create_file(&path).unwrap(), &path).await.unwrap();
+        backup(&settings, &Env::system(), &mut std::fs::File::create(&path).unwrap(), &path)
+            .await
+            .unwrap();
     assert_eq!((saved.records, saved.epoch), (4, 1));
     let again = restore(&settings, &Env::system(), read_backup(&path).unwrap()).await;
     assert!(matches!(again, Err(crate::backup::BackupError::Exists { .. })));
@@ -166,10 +176,27 @@ async fn a_backup_that_is_cut_short_is_refused_before_anything_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let (settings, _) = made(dir.path()).await;
     let path = dir.path().join("backup");
-    backup(&settings, &Env::system(), create_file(&path).unwrap(), &path).await.unwrap();
+    backup(&settings, &Env::system(), &mut std::fs::File::create(&path).unwrap(), &path)
+        .await
+        .unwrap();
     let whole = std::fs::read(&path).unwrap();
     for length in (0..whole.len() - 1).step_by(97) {
         std::fs::write(&path, &whole[..length]).unwrap();
         assert!(read_backup(&path).is_err(), "{length} of {} bytes", whole.len());
     }
+}
+
+#[tokio::test]
+async fn a_controller_that_could_not_be_made_completely_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    // A folder that must not exist yet is in the way of the store.
+    let store = settings.store_dir();
+    std::os::unix::fs::symlink("nowhere/at/all", &store).unwrap();
+    let maria = "maria".parse().unwrap();
+    let env = Env::system();
+    assert!(init(&settings, &env, endpoint("10.0.0.1"), &maria).await.is_err());
+    assert!(!settings.pki_dir().exists());
+    std::fs::remove_file(&store).unwrap_or_default();
+    init(&settings, &env, endpoint("10.0.0.1"), &maria).await.unwrap();
 }

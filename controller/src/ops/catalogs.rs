@@ -1,17 +1,32 @@
-//! The catalogs of component definitions. They are read once, at the start.
+//! The catalogs of component definitions. They are read once, at the start. A file that
+//! cannot be used stops neither the controller nor the tenants of the other catalogs.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use oml_common::document::catalog::Catalog;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{CatalogName, RoleName};
+use oml_common::text::plural::counted;
 use oml_common::text::problem::{Problem, Problems};
+use oml_common::text::yaml::DOCUMENT_BYTES_MAX;
 
 /// All catalogs, by name.
 #[derive(Debug, Default)]
 pub struct Catalogs {
     catalogs: BTreeMap<CatalogName, Catalog>,
+    broken: Vec<BrokenCatalog>,
+}
+
+/// A file that cannot be used as a catalog.
+#[derive(Debug)]
+pub struct BrokenCatalog {
+    /// The name that the file gives to its catalog or, if it gives none, its own name. There is
+    /// none if another file has a catalog of that name that can be used.
+    pub name: Option<CatalogName>,
+    pub error: CatalogError,
 }
 
 /// The error of a catalog that cannot be used.
@@ -22,7 +37,7 @@ pub enum CatalogError {
     Read {
         path: PathBuf,
         /// What went wrong.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A file is not a catalog.
     #[error("{} is not a catalog:\n{problems}", path.display())]
@@ -32,35 +47,108 @@ pub enum CatalogError {
         problems: Problems,
     },
     /// Two files contain catalogs of the same name.
-    #[error("{} is a second catalog of the name {name}", path.display())]
+    #[error("{} is a second catalog of the name {name}; the first is {}", path.display(), first.display())]
     Twice {
         /// The later file.
         path: PathBuf,
+        first: PathBuf,
         name: CatalogName,
     },
 }
 
+impl CatalogError {
+    /// Returns what is wrong in one line, with the first mistake only.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Read { path, source } => format!("cannot read {}: {source}", path.display()),
+            Self::Invalid { path, problems } => {
+                let first = problems.0.first().map(ToString::to_string).unwrap_or_default();
+                let more = match problems.0.len().saturating_sub(1) {
+                    0 => String::new(),
+                    more => format!(" (and {})", counted(number(more), "more problems")),
+                };
+                format!("{} is not a catalog: {first}{more}", path.display())
+            }
+            Self::Twice { .. } => self.to_string(),
+        }
+    }
+
+    /// Returns the file or folder that cannot be used.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        let (Self::Read { path, .. } | Self::Invalid { path, .. } | Self::Twice { path, .. }) =
+            self;
+        path
+    }
+}
+
+impl BrokenCatalog {
+    /// Whether the file should contain the catalog of this name. A file that was cut short may
+    /// give only a part of it.
+    fn should_be(&self, name: &CatalogName) -> bool {
+        let of_file = own_name(self.error.path());
+        [&self.name, &of_file].into_iter().any(|known| known.as_ref() == Some(name))
+    }
+}
+
+impl std::fmt::Display for BrokenCatalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "catalog {name} cannot be used")?,
+            None => f.write_str("a catalog cannot be used")?,
+        }
+        write!(f, ": {}", self.error.summary())
+    }
+}
+
 impl Catalogs {
-    /// Reads every `*.yaml` file of a folder.
-    ///
-    /// # Errors
-    /// Returns [`CatalogError`] for the first file that cannot be used.
-    pub fn load(folder: &Path) -> Result<Self, CatalogError> {
-        let unreadable = |source| CatalogError::Read { path: folder.to_owned(), source };
-        let entries = folder.read_dir().map_err(unreadable)?;
-        let paths: Result<Vec<PathBuf>, _> = entries.map(|e| e.map(|e| e.path())).collect();
-        let mut paths = paths.map_err(unreadable)?;
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-        paths.sort();
-        let mut catalogs = BTreeMap::new();
-        for path in paths {
-            let catalog = read_file(&path)?;
-            let name = catalog.name.clone();
-            if catalogs.insert(name.clone(), catalog).is_some() {
-                return Err(CatalogError::Twice { path, name });
+    /// Reads every `*.yaml` file of a folder. What cannot be used is kept with its reason.
+    #[must_use]
+    pub fn load(folder: &Path) -> Self {
+        let mut read = Self::default();
+        let mut named: BTreeMap<CatalogName, Vec<(PathBuf, Catalog)>> = BTreeMap::new();
+        for path in read.files(folder) {
+            let text = read_text(&path);
+            match text.map_err(|source| unreadable(&path, source)).and_then(|t| parse(&path, &t)) {
+                Ok(catalog) => {
+                    named.entry(catalog.name.clone()).or_default().push((path, catalog));
+                }
+                Err((error, name)) => read.broken.push(BrokenCatalog { name, error }),
             }
         }
-        Ok(Self { catalogs })
+        for (name, mut files) in named {
+            // It is not known which of two is the right one.
+            if files.len() == 1 {
+                read.catalogs.extend(files.pop().map(|(_, catalog)| (name, catalog)));
+                continue;
+            }
+            let mut paths = files.into_iter().map(|(path, _)| path);
+            let first = paths.next().unwrap_or_default();
+            read.broken.extend(paths.map(|path| {
+                let error = CatalogError::Twice { path, first: first.clone(), name: name.clone() };
+                BrokenCatalog { name: Some(name.clone()), error }
+            }));
+        }
+        // A broken copy of a catalog does not mean that the catalog cannot be used.
+        for broken in &mut read.broken {
+            broken.name.take_if(|name| read.catalogs.contains_key(name));
+        }
+        read
+    }
+
+    /// Returns the files of the folder that should be catalogs, in the order of their names.
+    fn files(&mut self, folder: &Path) -> Vec<PathBuf> {
+        let entries = folder.read_dir();
+        let entries = entries.and_then(|all| all.map(|e| Ok(e?.path())).collect::<io::Result<_>>());
+        let mut paths: Vec<PathBuf> = entries.unwrap_or_else(|source| {
+            let error = CatalogError::Read { path: folder.to_owned(), source };
+            self.broken.push(BrokenCatalog { name: None, error });
+            Vec::new()
+        });
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+        paths.sort();
+        paths
     }
 
     /// Returns the number of catalogs.
@@ -75,13 +163,36 @@ impl Catalogs {
         self.catalogs.is_empty()
     }
 
-    /// Returns the catalog that a specification names, or a problem if there is none of
-    /// that name.
+    /// Returns all catalogs, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Catalog> {
+        self.catalogs.values()
+    }
+
+    /// Returns the files that cannot be used, each with the reason.
+    #[must_use]
+    pub fn broken(&self) -> &[BrokenCatalog] {
+        &self.broken
+    }
+
+    /// Returns the catalog that a specification names, or a problem if it cannot be used or
+    /// there is none of that name.
     pub(super) fn of(&self, spec: &TenantSpec) -> Result<&Catalog, Problem> {
-        self.catalogs.get(&spec.catalog).ok_or_else(|| {
-            let problem = spec.problem("catalog", format!("there is no catalog {}", spec.catalog));
-            problem.suggest(spec.catalog.as_str(), self.catalogs.keys().map(AsRef::as_ref))
-        })
+        let name = &spec.catalog;
+        if let Some(catalog) = self.catalogs.get(name) {
+            return Ok(catalog);
+        }
+        if let Some(broken) = self.broken.iter().find(|broken| broken.should_be(name)) {
+            let hint = format!(
+                "see omlcontroller catalog check {} on the controller's host, correct the file, and restart omlcontroller",
+                broken.error.path().display()
+            );
+            let message = format!("catalog {name} cannot be used: {}", broken.error.summary());
+            return Err(spec.problem("catalog", message).hint(hint));
+        }
+        let unnamed = self.broken.iter().find(|broken| broken.name.is_none());
+        let because = unnamed.map(|broken| format!("; {broken}")).unwrap_or_default();
+        let problem = spec.problem("catalog", format!("there is no catalog {name}{because}"));
+        Err(problem.suggest(name.as_str(), self.catalogs.keys().map(AsRef::as_ref)))
     }
 
     /// Returns a problem for every role that no component of any catalog needs.
@@ -91,14 +202,23 @@ impl Catalogs {
             components.flat_map(|component| &component.roles).map(AsRef::as_ref).collect();
         known.sort_unstable();
         known.dedup();
+        let because = match self.broken.first() {
+            Some(broken) => format!(" that can be used; {broken}"),
+            None => String::new(),
+        };
         let unknown = roles.iter().filter(|role| !known.contains(&role.as_str()));
         unknown
             .map(|role| {
-                let message = format!("no component of any catalog is for the role {role}");
+                let message =
+                    format!("no component of any catalog{because} is for the role {role}");
                 Problem::new("role", message).suggest(role.as_str(), known.iter().copied())
             })
             .collect()
     }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// Reads one catalog.
@@ -107,8 +227,49 @@ impl Catalogs {
 /// Returns an error if the file cannot be read or is not a catalog, with all mistakes in
 /// it.
 pub fn read_file(path: &Path) -> Result<Catalog, CatalogError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| CatalogError::Read { path: path.to_owned(), source })?;
-    Catalog::parse(&text)
-        .map_err(|problems| CatalogError::Invalid { path: path.to_owned(), problems })
+    let text = read_text(path).map_err(|source| unreadable(path, source).0)?;
+    parse(path, &text).map_err(|(error, _name)| error)
 }
+
+/// The error of a file, and the name of the catalog that it should be.
+type Unusable = (CatalogError, Option<CatalogName>);
+
+fn unreadable(path: &Path, source: io::Error) -> Unusable {
+    (CatalogError::Read { path: path.to_owned(), source }, own_name(path))
+}
+
+fn parse(path: &Path, text: &str) -> Result<Catalog, Unusable> {
+    Catalog::parse(text).map_err(|problems| {
+        let error = CatalogError::Invalid { path: path.to_owned(), problems };
+        (error, name_in(text).or_else(|| own_name(path)))
+    })
+}
+
+/// Reads a text of bounded length. A pipe or a device would never end.
+fn read_text(path: &Path) -> io::Result<String> {
+    let metadata = path.metadata()?;
+    if !metadata.is_file() {
+        let kind = if metadata.is_dir() { "it is a folder" } else { "it is not a file" };
+        return Err(io::Error::other(kind));
+    }
+    let mut text = String::new();
+    // One byte too many is refused by the reader of documents.
+    let limit = u64::try_from(DOCUMENT_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path)?.take(limit).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Returns the name that a text gives to its catalog, although it is not one.
+fn name_in(text: &str) -> Option<CatalogName> {
+    let mut values = text.lines().filter_map(|line| line.strip_prefix("catalog:"));
+    let value = values.next()?.split(" #").next().unwrap_or_default();
+    value.trim().trim_matches(['"', '\'']).parse().ok()
+}
+
+/// Returns the name of the catalog that a file of that name should contain.
+fn own_name(path: &Path) -> Option<CatalogName> {
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

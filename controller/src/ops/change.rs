@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use oml_common::decide::change::already_in_effect;
-use oml_common::decide::diff::diff;
+use oml_common::decide::diff::{diff, strategy};
 use oml_common::decide::head::{after_change, next_revision};
 use oml_common::decide::plan::{self, ImageName, NodeFacts};
 use oml_common::decide::rollout::Begin;
@@ -25,6 +25,7 @@ use oml_daemon::failpoint;
 
 mod draft;
 mod request;
+mod text;
 
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
@@ -84,15 +85,25 @@ impl Changes {
         let draft = self.draft(request, tenant, given).await?;
         let planned = self.plan(draft, answers).await?;
         if let Some(revision) = planned.already_in_effect()? {
-            let tenant = planned.draft.tenant;
-            return Ok(ChangeResult { tenant, revision, changed: false, changes: Vec::new() });
+            let draft = planned.draft;
+            context.check_revision(&draft.tenant, revision)?;
+            let text_changed = draft.has_new_text();
+            if text_changed && !context.dry_run {
+                self.commit_text(&draft, revision, request, context).await?;
+            }
+            let nothing = ChangeResult::nothing(draft.tenant, revision);
+            return Ok(ChangeResult { text_changed, ..nothing });
         }
+        context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         failpoint::reach("C2");
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;
         }
         let Planned { draft, plan, changes, .. } = planned;
-        Ok(ChangeResult { tenant: draft.tenant, revision: plan.revision, changed: true, changes })
+        let settings = strategy(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
+        let new_tenant = draft.head.is_none();
+        let nothing = ChangeResult::nothing(draft.tenant, plan.revision);
+        Ok(ChangeResult { changed: true, new_tenant, changes, settings, ..nothing })
     }
 
     /// Returns the reply to a change that was already made with this operation id.
@@ -110,9 +121,14 @@ impl Changes {
             return Err(Problem::new("op_id", message).hint("use a new id").into());
         }
         let revision = self.tenants.revision(tenant, made.revision).await?;
-        let changes = revision.map(|revision| revision.changes.clone()).unwrap_or_default();
-        let (tenant, revision) = (tenant.clone(), made.revision);
-        Ok(Some(ChangeResult { tenant, revision, changed: true, changes }))
+        let changes = match revision {
+            Some(revision) if !made.text_only => revision.changes.clone(),
+            Some(_) | None => Vec::new(),
+        };
+        let (changed, text_changed) = (!made.text_only, made.text_only);
+        let new_tenant = made.revision == next_revision(None);
+        let nothing = ChangeResult::nothing(tenant.clone(), made.revision);
+        Ok(Some(ChangeResult { changed, text_changed, new_tenant, changes, ..nothing }))
     }
 
     async fn plan(&self, mut draft: Draft, answers: &Answers) -> Result<Planned> {
@@ -202,7 +218,8 @@ impl Changes {
             &rollout,
         );
         if let Some(op_id) = &context.op_id {
-            let made = IdempotencyRecord { revision: number, request: request.fingerprint() };
+            let request = request.fingerprint();
+            let made = IdempotencyRecord { revision: number, request, text_only: false };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
         self.records.commit(batch).await?;

@@ -21,6 +21,16 @@ const LIFETIME_MS: u64 = 366 * 24 * 3_600_000;
 /// The epoch of a store that was never restored.
 const FIRST_EPOCH: u64 = 1;
 
+/// What to do with the name of an operator that is not on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unrecorded {
+    /// It is a mistake.
+    Refuse,
+    /// It may have certificates that were made after the backup that was restored, so they
+    /// are revoked.
+    Revoke,
+}
+
 /// The recorded operators. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Operators {
@@ -81,12 +91,16 @@ impl Operators {
     }
 
     /// Removes an operator: from the controller's next start on, all certificates made
-    /// until now are refused. Returns a problem if the name was not recorded. It may
-    /// still have certificates that were made after the restored backup.
-    pub async fn remove(&self, name: &OperatorName) -> Result<Option<Problem>> {
+    /// until now are refused.
+    ///
+    /// # Errors
+    /// Returns a problem if the name is not on record and `unrecorded` refuses that.
+    pub async fn remove(&self, name: &OperatorName, unrecorded: Unrecorded) -> Result<()> {
         let known = self.records.get(&keys::operator(name)).await?;
         let is_present = known.as_ref().is_some_and(|known| known.value.removed.is_none());
-        let unrecorded = if is_present { None } else { Some(self.not_on_record(name).await?) };
+        if !is_present && unrecorded == Unrecorded::Refuse {
+            return Err(self.not_on_record(name).await?.into());
+        }
         let now = self.env.now();
         // This also covers certificates without a record.
         let highest = highest_before(self.epoch().await?.saturating_add(1));
@@ -97,8 +111,7 @@ impl Operators {
         let batch = Batch::default()
             .put(&keys::operator(name), if_unchanged(known.as_ref()), &removed)
             .audit(&audit(format!("removed operator {name}"), now));
-        self.records.commit(batch).await?;
-        Ok(unrecorded)
+        Ok(self.records.commit(batch).await?)
     }
 
     /// Reads the revoked certificates of all operators.
@@ -127,7 +140,10 @@ impl Operators {
     async fn not_on_record(&self, name: &OperatorName) -> Result<Problem> {
         let all = self.records.list_lossy(&keys::operators()).await?.entries;
         let present = all.iter().filter(|(_, operator)| operator.value.removed.is_none());
-        let problem = Problem::new("operator", format!("there was no operator {name} on record"));
+        let message = format!(
+            "there is no operator {name} on record, and nothing was changed; if its bundle was made after the backup that was restored, add --unrecorded"
+        );
+        let problem = Problem::new("operator", message);
         Ok(problem.suggest(&name.to_string(), present.map(|(name, _)| name.as_str())))
     }
 

@@ -7,6 +7,7 @@ use oml_daemon::env::Env;
 use tokio::sync::watch;
 
 use super::Result;
+use super::catalogs::Catalogs;
 use super::presence::Presence;
 use super::tenants::Tenants;
 use crate::records::{Records, keys};
@@ -20,6 +21,7 @@ pub struct StatusReader {
     pub(super) records: Records,
     pub(super) tenants: Tenants,
     pub(super) presence: Arc<Presence>,
+    pub(super) catalogs: Arc<Catalogs>,
 }
 
 impl StatusReader {
@@ -34,6 +36,12 @@ impl StatusReader {
     #[must_use]
     pub fn presence_changes(&self) -> watch::Receiver<u64> {
         self.presence.actionable()
+    }
+
+    /// Returns a line for every catalog that cannot be used.
+    #[must_use]
+    pub fn broken_catalogs(&self) -> Vec<String> {
+        self.catalogs.broken().iter().map(ToString::to_string).collect()
     }
 
     /// Returns the numbers of commits since the start.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oml_common::decide::assign;
 use oml_common::id::{NodeName, RoleName, TenantId};
-use oml_common::text::problem::Problem;
+use oml_common::text::problem::{Problem, nearest};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::failpoint;
@@ -51,6 +51,15 @@ pub struct CreatedToken {
     pub enrollment_endpoint: String,
 }
 
+/// A tenant that has neither revisions, nodes nor valid tokens. Its name may be a mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTenant {
+    /// The known tenant with the most similar name, if any is similar.
+    pub nearest: Option<TenantId>,
+    /// Whether no other tenant is known.
+    pub is_first: bool,
+}
+
 /// A host's request to join.
 #[derive(Debug)]
 pub struct JoinRequest {
@@ -77,19 +86,43 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Makes a token for a new host.
-    pub async fn create(&self, who: &OperatorName, wanted: TokenRequest) -> Result<CreatedToken> {
+    /// Checks a request for a token, and returns whether its tenant is a new one.
+    pub async fn check(&self, wanted: &TokenRequest) -> Result<Option<NewTenant>> {
+        self.validity(wanted)?;
+        let known = self.nodes.tenants.all().await?;
+        if known.contains(&wanted.tenant) {
+            return Ok(None);
+        }
+        let tokens = self.records.list_lossy(&keys::tokens()).await?.entries;
+        let now = self.env.now();
+        let mut valid = tokens.iter().filter(|(_, token)| token.value.expires > now);
+        if valid.any(|(_, token)| token.value.grant.tenant == wanted.tenant) {
+            return Ok(None);
+        }
+        let names: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+        let nearest = nearest(wanted.tenant.as_str(), &names);
+        let nearest = nearest.and_then(|near| known.iter().find(|name| name.as_str() == near));
+        Ok(Some(NewTenant { nearest: nearest.cloned(), is_first: known.is_empty() }))
+    }
+
+    /// Checks the roles of a request, and returns how long its token is valid.
+    fn validity(&self, wanted: &TokenRequest) -> Result<TokenValidity> {
         if wanted.roles.is_empty() {
             let problem = Problem::new("role", "a node needs at least one role");
             return Err(problem.hint("add role=app, role=voice or role=data").into());
         }
         let problems = self.catalogs.check_roles(&wanted.roles);
         problems.into_result(()).map_err(OpsError::Problems)?;
-        let validity = match wanted.valid_ms {
+        Ok(match wanted.valid_ms {
             Some(valid_ms) => TokenValidity::from_ms(valid_ms)
                 .map_err(|error| Problem::new("valid", error.to_string()))?,
             None => TokenValidity::default(),
-        };
+        })
+    }
+
+    /// Makes a token for a new host.
+    pub async fn create(&self, who: &OperatorName, wanted: TokenRequest) -> Result<CreatedToken> {
+        let validity = self.validity(&wanted)?;
         let now = self.env.now();
         let audit = AuditRecord {
             at: now,

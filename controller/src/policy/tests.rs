@@ -48,7 +48,7 @@ fn admitted(path: &str, peer: Option<Peer>, revoked: Revoked) -> Result<(), toni
     let mut request = Request::builder().uri(path).body(()).unwrap();
     let address = "127.0.0.1:1".parse().unwrap();
     request.extensions_mut().insert(ConnectionInfo { address, peer: peer.map(Arc::new) });
-    Policy::new(Env::system(), Arc::new(revoked))
+    Policy::new(Env::system(), Arc::new(revoked), RefusedCalls::default())
         .admit(&mut request)
         .map_err(|status| status.code())
 }

@@ -11,10 +11,11 @@ use oml_common::decide::head::base;
 use oml_common::id::TenantId;
 
 use self::followed::{FollowedSources, Source};
-use super::{Nudges, Task, Trigger};
+use super::each::Each;
+use super::{Nudges, Passed, Task, Trigger};
+use crate::ops::Result;
 use crate::ops::node_id::NodeId;
 use crate::ops::tenants::Tenants;
-use crate::ops::{OpsError, Result};
 use crate::records::values::Target;
 use crate::records::{Batch, Entry, LossyList, Records, if_unchanged, keys};
 use crate::store::StoreError;
@@ -28,13 +29,14 @@ pub struct AssignmentTask {
     tenants: Tenants,
     epoch: u64,
     followed: Mutex<FollowedSources>,
+    each: Each,
 }
 
 impl AssignmentTask {
     /// Makes the task that keeps assignments up to date.
     #[must_use]
     pub fn new(records: Records, tenants: Tenants, epoch: u64) -> Self {
-        Self { records, tenants, epoch, followed: Mutex::default() }
+        Self { records, tenants, epoch, followed: Mutex::default(), each: Each::default() }
     }
 
     async fn update(
@@ -99,22 +101,24 @@ impl AssignmentTask {
     /// Brings the assignment of one node up to date, if a pass has to look at it.
     async fn follow(
         &self,
-        node: NodeId,
+        node: &NodeId,
         target: Option<&Entry<Target>>,
         trigger: Trigger,
     ) -> Result<()> {
         let source = self.source(&node.tenant, target).await?;
-        if !self.followed().needs_look(&node, source, trigger) {
+        if !self.followed().needs_look(node, source, trigger) {
             return Ok(());
         }
-        match self.update(&node, target, source).await {
+        // Until it is up to date, every pass has to look at it.
+        self.followed().forget(node);
+        match self.update(node, target, source).await {
             // The node keeps what it has. A resync says so again.
             Err(error) if error.needs_newer_controller() => {
                 tracing::error!(tenant = %node.tenant, node = %node.name, %error, "a node keeps its assignment");
             }
             updated => updated?,
         }
-        self.followed().record(node, source);
+        self.followed().record(node.clone(), source);
         Ok(())
     }
 
@@ -140,7 +144,7 @@ impl Task for AssignmentTask {
         Nudges { stored, presence: None }
     }
 
-    async fn pass(&self, trigger: Trigger) -> Result<()> {
+    async fn pass(&self, trigger: Trigger) -> Result<Passed> {
         let records = &self.records;
         let LossyList { entries, damaged } = records.list_lossy(&keys::all_targets()).await?;
         let targets: BTreeMap<_, _> = entries.into_iter().collect();
@@ -149,17 +153,12 @@ impl Task for AssignmentTask {
         // has.
         let present =
             nodes.iter().filter(|(rest, node)| node.value.is_enrolled() && !damaged.contains(rest));
-        let mut failure = None;
+        let mut round = self.each.begin();
         for (rest, _) in present {
             let Some(node) = NodeId::of_key(rest) else { continue };
-            match self.follow(node, targets.get(rest), trigger).await {
-                Ok(()) => {}
-                Err(OpsError::Store(error)) if error.is_conflict() => {
-                    failure = Some(OpsError::Busy)
-                }
-                Err(error) => failure = Some(error),
-            }
+            let target = targets.get(rest);
+            round.look(rest, || self.follow(&node, target, trigger)).await;
         }
-        failure.map_or(Ok(()), Err)
+        Ok(round.end())
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use oml_common::time::Timestamp;
 use rustls::ServerConfig;
 
-use super::{Nudges, Task, Trigger};
+use super::{Nudges, Passed, Task, Trigger};
 use crate::ops::Result;
 use crate::ops::certificate::{OwnCertificates, PortConfigs};
 
@@ -76,18 +76,18 @@ impl Task for CertificateTask {
         Nudges::default()
     }
 
-    async fn pass(&self, _trigger: Trigger) -> Result<()> {
+    async fn pass(&self, _trigger: Trigger) -> Result<Passed> {
         let mut validity = self.validity.lock().unwrap_or_else(PoisonError::into_inner);
         // The next pass, within half a minute, notices a clock that was set.
         if !validity.is_due(self.certificates.now()) {
-            return Ok(());
+            return Ok(Passed::default());
         }
         let configs = self.certificates.port_configs()?;
         *validity = Validity::of(&configs);
         self.ports.main.store(Arc::new(configs.main));
         self.ports.enrollment.store(Arc::new(configs.enrollment));
         tracing::info!("the controller's certificate was renewed");
-        Ok(())
+        Ok(Passed::default())
     }
 }
 

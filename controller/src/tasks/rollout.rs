@@ -1,10 +1,7 @@
 //! Advances rollouts. It asks [`oml_common::decide::rollout::step`] and commits the
 //! result. Nothing else writes pointers.
 
-use std::panic::{AssertUnwindSafe, resume_unwind};
-
 use async_trait::async_trait;
-use futures_util::FutureExt as _;
 use oml_common::decide::head::after_rollout;
 use oml_common::decide::rollout::{MOVES_MAX, Next};
 use oml_common::document::rollout::Rollout;
@@ -13,10 +10,11 @@ use oml_common::id::TenantId;
 use oml_common::planted::{Bug, is_planted};
 use oml_daemon::failpoint;
 
-use super::{Nudges, Task, Trigger};
+use super::each::Each;
+use super::{Nudges, Passed, Task, Trigger};
+use crate::ops::Result;
 use crate::ops::reader::StatusReader;
 use crate::ops::snapshot::TenantSnapshot;
-use crate::ops::{OpsError, Result};
 use crate::records::values::Target;
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::{COMMIT_WRITES_MAX, Expect};
@@ -29,17 +27,27 @@ const _: () = assert!(MOVES_MAX + 4 <= COMMIT_WRITES_MAX, "a step fits into one 
 pub struct RolloutTask {
     records: Records,
     status: StatusReader,
+    each: Each,
 }
 
 impl RolloutTask {
     /// Makes the task that advances rollouts.
     #[must_use]
     pub fn new(records: Records, status: StatusReader) -> Self {
-        Self { records, status }
+        Self { records, status, each: Each::default() }
     }
 
     async fn advance(&self, tenant: &TenantId) -> Result<()> {
-        let Some(snapshot) = self.status.tenant(tenant).await? else { return Ok(()) };
+        let snapshot = match self.status.tenant(tenant).await {
+            Ok(Some(snapshot)) => snapshot,
+            Ok(None) => return Ok(()),
+            // These last until the operator acts; a resync says so again.
+            Err(error) if error.needs_newer_controller() => {
+                tracing::error!(%tenant, %error, "a rollout cannot go on");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         if snapshot.rollout.value.is_ended() {
             return Ok(());
         }
@@ -109,32 +117,14 @@ impl Task for RolloutTask {
         }
     }
 
-    async fn pass(&self, _trigger: Trigger) -> Result<()> {
+    async fn pass(&self, _trigger: Trigger) -> Result<Passed> {
         let all = keys::rollouts();
         let rollouts = self.records.list_lossy(&all).await?.entries;
         let under_way = rollouts.iter().filter(|(_, rollout)| !rollout.value.is_ended());
-        let (mut failure, mut panic) = (None, None);
+        let mut round = self.each.begin();
         for tenant in under_way.filter_map(|(rest, _)| all.name(rest)) {
-            // A bad record of one tenant must not stop the others.
-            match AssertUnwindSafe(self.advance(&tenant)).catch_unwind().await {
-                Ok(Ok(())) => {}
-                // The commit that was first has woken this task again.
-                Ok(Err(OpsError::Store(error))) if error.is_conflict() => {}
-                // This lasts until the operator acts; retries would only hold up the others.
-                Ok(Err(error)) if error.needs_newer_controller() => {
-                    tracing::error!(%tenant, %error, "a rollout cannot go on");
-                }
-                Ok(Err(error)) => failure = Some(error),
-                Err(payload) => {
-                    tracing::error!(%tenant, "the decision about a rollout ended with a panic");
-                    panic = Some(payload);
-                }
-            }
+            round.look(AsRef::<str>::as_ref(&tenant), || self.advance(&tenant)).await;
         }
-        // The driver counts the panic.
-        if let Some(payload) = panic {
-            resume_unwind(payload);
-        }
-        failure.map_or(Ok(()), Err)
+        Ok(round.end())
     }
 }

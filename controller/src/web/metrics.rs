@@ -182,8 +182,8 @@ fn register_own(registry: &mut Registry, commits: CommitCounts, counters: &Count
         panics.get_or_create(&label).inc_by(stats.panics);
     }
     registry.register("task_passes", "Passes of a task", passes);
-    registry.register("task_failures", "Passes that ended with an error", failures);
-    registry.register("task_panics", "Passes that ended with a panic", panics);
+    registry.register("task_failures", "Decisions and passes that ended with an error", failures);
+    registry.register("task_panics", "Decisions and passes that ended with a panic", panics);
 }
 
 fn signed(value: u64) -> i64 {

@@ -252,6 +252,7 @@ impl Controller {
             roles: vec!["voice".into()],
             node: node.into(),
             valid_ms: 0,
+            dry_run: false,
         };
         self.operator().await.create_token(request).await.unwrap().into_inner().token
     }

@@ -49,6 +49,7 @@ pub(crate) async fn token(world: &World, tenant: &str, role: &str, node: &str) -
         roles: vec![role.into()],
         node: node.into(),
         valid_ms: 0,
+        dry_run: false,
     };
     world.operator().await.create_token(request).await.unwrap().into_inner().token
 }

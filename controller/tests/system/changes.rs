@@ -1,9 +1,10 @@
 //! Tests of changes of a tenant.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use oml_common::text::problem::Problem;
+use oml_daemon::failpoint::{Crashes, simulate};
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
 use oml_proto::v1::fleet_client::FleetClient;
@@ -142,7 +143,14 @@ async fn a_dry_run_returns_the_changes_and_makes_none() {
 async fn a_change_of_strategy_is_a_revision_without_updates_and_a_change_of_comments_is_none() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let other_words = SPEC.replace("# The tenant", "# This tenant").replace("\"1\"", "'1'");
-    assert!(!apply(&mut fleet.operator, &other_words).await.unwrap().changed);
+    let reply = apply(&mut fleet.operator, &other_words).await.unwrap();
+    assert_eq!((reply.revision, reply.changed, reply.text_changed), (1, false, true));
+    assert_eq!(spec(&mut fleet.operator, 0).await, other_words, "the new text is kept");
+    assert_eq!(revisions(&mut fleet.operator).await.len(), 1);
+    let reply = apply(&mut fleet.operator, &other_words).await.unwrap();
+    assert_eq!((reply.changed, reply.text_changed), (false, false));
+    set_version(&mut fleet.operator, "voice", "1", "").await.unwrap();
+    assert_eq!(spec(&mut fleet.operator, 0).await, other_words, "that version is in it");
     let spec = SPEC.replace("{min_healthy_for: 1s}", "{min_healthy_for: 1s, max_parallel: 2}");
     let reply = apply(&mut fleet.operator, &spec).await.unwrap();
     assert_eq!((reply.revision, reply.changed), (2, true));
@@ -150,6 +158,70 @@ async fn a_change_of_strategy_is_a_revision_without_updates_and_a_change_of_comm
     let status = until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
     assert!(status.nodes.iter().all(|node| node.target == 2));
     assert!(fleet.done().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_text_is_kept_at_most_once_and_not_by_a_dry_run() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let commented = format!("# reviewed\r\n{SPEC}");
+    let mut apply = async |spec_yaml: &str, dry_run: bool, op_id: &str| {
+        let options = v1::ChangeOptions { dry_run, op_id: op_id.into(), ..Default::default() };
+        let request = v1::ApplyRequest { spec_yaml: spec_yaml.into(), options: Some(options) };
+        let reply = fleet.operator.apply(request).await.unwrap().into_inner();
+        assert_eq!((reply.revision, reply.changed, reply.changes.len()), (1, false, 0));
+        (reply.text_changed, spec(&mut fleet.operator, 0).await)
+    };
+    assert_eq!(apply(&commented, true, "").await, (true, SPEC.to_owned()));
+    assert_eq!(apply(&commented, false, "op-1").await, (true, commented.clone()));
+    assert_eq!(apply(SPEC, false, "op-2").await, (true, SPEC.to_owned()));
+    // The answer to the first was lost, and the second came before it was sent again.
+    assert_eq!(apply(&commented, false, "op-1").await, (true, SPEC.to_owned()));
+    assert!(fleet.done().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_made_is_what_the_operator_has_seen() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let mut apply = async |spec_yaml: &str, if_revision: u64| {
+        let options = Some(v1::ChangeOptions { if_revision, ..Default::default() });
+        let request = v1::ApplyRequest { spec_yaml: spec_yaml.to_owned(), options };
+        fleet.operator.apply(request).await.map(tonic::Response::into_inner)
+    };
+    let other = SPEC.replace("web: \"1\"", "web: \"2\"");
+    let outdated = apply(&other, 1).await.unwrap_err();
+    assert_eq!(problems(&outdated)[0].path, "if_revision");
+    assert_eq!(apply(&other, 2).await.unwrap().revision, 2);
+    // The dry run saw that nothing would change, and then somebody changed it back.
+    assert_eq!(apply(SPEC, 3).await.unwrap().revision, 3);
+    assert_eq!(problems(&apply(&other, 2).await.unwrap_err())[0].path, "if_revision");
+    let same = apply(SPEC, 3).await.unwrap();
+    assert_eq!((same.revision, same.changed), (3, false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_catalog_is_told_and_only_its_tenants_are_refused() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let folder = fleet.world.settings.catalog_dir.clone();
+    let good = std::fs::read_to_string(folder.join("test.yaml")).unwrap();
+    std::fs::write(folder.join("other.yaml"), "catalog: other\nregistry: [\n").unwrap();
+    fleet.restart().await;
+    let request = v1::StatusRequest { tenant: String::new() };
+    let status = fleet.operator.get_status(request).await.unwrap().into_inner();
+    assert_eq!(status.broken_catalogs.len(), 1);
+    assert!(status.broken_catalogs[0].starts_with("catalog other cannot be used: "));
+    assert_eq!(set_version(&mut fleet.operator, "voice", "2", "").await.unwrap().revision, 2);
+    let other =
+        SPEC.replace("tenant: acme", "tenant: beta").replace("catalog: test", "catalog: other");
+    let refused = apply(&mut fleet.operator, &other).await.unwrap_err();
+    assert!(problems(&refused)[0].message.contains("catalog other cannot be used: "), "{refused}");
+    // Now the catalog of acme is the broken one: what runs is kept.
+    std::fs::write(folder.join("other.yaml"), good.replace("catalog: test", "catalog: other"))
+        .unwrap();
+    std::fs::write(folder.join("test.yaml"), "").unwrap();
+    fleet.restart().await;
+    let refused = set_version(&mut fleet.operator, "voice", "3", "").await.unwrap_err();
+    assert!(problems(&refused)[0].message.contains("catalog test cannot be used: "), "{refused}");
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -355,6 +427,34 @@ async fn damaged_records_of_one_tenant_affect_no_other_tenant_and_remove_nothing
     })
     .await;
     drop(agent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decisions_that_panic_for_one_tenant_or_node_slow_no_other_and_are_tried_again() {
+    let is_planted = Arc::new(AtomicBool::new(true));
+    let planted = Arc::clone(&is_planted);
+    let crashes: Crashes = Arc::new(move |_, place, name| {
+        place == "C9" && name.starts_with("zephyr") && planted.load(Ordering::SeqCst)
+    });
+    simulate(crashes, async move {
+        let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+        let host = enroll(&fleet.world, "zephyr", "data", "z").await;
+        let agent = Agent::start(&fleet.world, host, Arc::clone(&fleet.log)).await;
+        let spec = "tenant: zephyr\ncatalog: test\ncomponents: {db: \"1\"}\n";
+        apply(&mut fleet.operator, spec).await.unwrap();
+        for version in 2..=4 {
+            set_version(&mut fleet.operator, "voice", &version.to_string(), "").await.unwrap();
+            until_rollout(&mut fleet.operator, version, RolloutState::Completed).await;
+        }
+        let rollout = |status: &v1::TenantStatus| status.rollout.as_ref().unwrap().state();
+        let stuck = until(&mut fleet.operator, "zephyr", |_| true).await;
+        assert_eq!(rollout(&stuck), RolloutState::Progressing);
+        is_planted.store(false, Ordering::SeqCst);
+        until(&mut fleet.operator, "zephyr", |status| rollout(status) == RolloutState::Completed)
+            .await;
+        drop(agent);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -102,6 +102,54 @@ async fn of_many_hosts_that_use_one_token_at_once_one_joins() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_of_a_tenant_that_nobody_knows_is_told_and_a_dry_run_makes_none() {
+    let world = World::start(StoreKind::InMemory).await;
+    let mut operator = world.operator().await;
+    let mut ask = async |tenant: &str, dry_run: bool| {
+        let roles = vec!["voice".into()];
+        let tenant = tenant.into();
+        let request = v1::CreateTokenRequest { tenant, roles, dry_run, ..Default::default() };
+        operator.create_token(request).await.unwrap().into_inner()
+    };
+    let asked = ask("acme", true).await;
+    assert_eq!((asked.token.as_str(), asked.new_tenant.unwrap().is_first), ("", true));
+    let made = ask("acme", false).await;
+    assert!(made.new_tenant.unwrap().is_first);
+    assert_eq!(ask("acme", true).await.new_tenant, None, "somebody has made a token for it");
+    join(&world, &made.token, "acme-voice").await.unwrap();
+    let nearest = |near: &str| Some(v1::NewTenant { nearest: near.into(), is_first: false });
+    assert_eq!(ask("amce", true).await.new_tenant, nearest("acme"));
+    assert_eq!(ask("zzz", false).await.new_tenant, nearest(""));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_calls_are_in_the_audit_trail_with_their_callers() {
+    let world = World::start(StoreKind::InMemory).await;
+    let node = world.credentials(&"oml://node/acme/acme-voice".parse().unwrap());
+    let mut as_node = oml_proto::v1::fleet_client::FleetClient::new(world.channel(&node).await);
+    for _ in 0..3 {
+        let request = v1::RemoveNodeRequest { tenant: "acme".into(), node: "acme-voice".into() };
+        as_node.remove_node(request).await.unwrap_err();
+    }
+    let made = token(&world, "acme", "voice", "acme-voice").await;
+    assert!(join(&world, &made, "acme-data").await.is_err(), "the token names another host");
+    world.running().ops.audit.write_refusals().await;
+    let lines = world.store.list("audit/").await.unwrap();
+    let lines: Vec<String> =
+        lines.iter().map(|(_, line)| String::from_utf8_lossy(&line.value).into_owned()).collect();
+    let has =
+        |who: &str, what: &str| lines.iter().any(|line| line.contains(who) && line.contains(what));
+    assert!(
+        has("oml://node/acme/acme-voice", "was refused 3 times: /oml.v1.Fleet/RemoveNode: "),
+        "{lines:?}"
+    );
+    assert!(
+        has("a host without certificate at 127.0.0.1", "was refused: /oml.v1.Enrollment/Enroll: "),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_without_components_is_a_mistake() {
     let world = World::start(StoreKind::InMemory).await;
     let request = v1::CreateTokenRequest {

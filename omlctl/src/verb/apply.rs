@@ -12,6 +12,7 @@ use crate::error::CommandError;
 Examples:
   omlctl apply -f acme.yaml
   omlctl apply -f acme.yaml --dry-run
+  omlctl apply -f acme.yaml --prune     # removes what is no longer in the file, without a question
   omlctl apply -f acme.yaml --why 'ticket 4711' --timeout 4h
   omlctl get spec tenant=acme | sed s/230204.01/230215.01/ | omlctl apply -f -")]
 pub(crate) struct Arguments {

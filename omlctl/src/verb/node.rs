@@ -4,14 +4,16 @@ use std::ops::RangeInclusive;
 
 use clap::{Subcommand, ValueHint};
 use oml_common::id::{NodeName, RoleName, TenantId};
+use oml_common::text::plural::counted;
 use oml_common::text::printable::printable;
 use oml_common::time::parse_duration_ms;
 use oml_proto::v1::{
-    CreateTokenReply, CreateTokenRequest, NodeStatus, RemoveNodeReply, RemoveNodeRequest,
+    CreateTokenReply, CreateTokenRequest, NewTenant, NodeStatus, RemoveNodeReply, RemoveNodeRequest,
 };
 
 use super::{Session, get, status};
 use crate::clock::age;
+use crate::confirm::confirm;
 use crate::connection::Controller;
 use crate::describe;
 use crate::error::CommandError;
@@ -26,7 +28,8 @@ Examples:
   omlctl node token tenant=acme role=voice
   omlctl node token tenant=acme role=app,data name=acme-1 --valid 1h
   omlctl node list tenant=acme
-  omlctl node remove tenant=acme node=acme-1")]
+  omlctl node remove tenant=acme node=acme-1
+  omlctl node remove tenant=acme node=acme-1 --yes     # in a script")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -53,6 +56,9 @@ Examples:
         /// How long the token is valid: 1s to 24h
         #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = validity, value_hint = ValueHint::Other)]
         valid: u64,
+        /// Make the token also for a tenant that is not known yet, without a question
+        #[arg(short, long)]
+        yes: bool,
     },
     /// List the hosts, like omlctl get nodes
     #[command(after_help = "\
@@ -76,39 +82,44 @@ Examples:
         verbatim_doc_comment,
         after_help = "\
 Examples:
-  omlctl node remove tenant=acme node=acme-1"
+  omlctl node remove tenant=acme node=acme-1
+  omlctl node remove tenant=acme node=acme-1 --yes     # in a script"
     )]
     Remove {
         /// The host: tenant=NAME node=NODE
         #[arg(value_name = "tenant=NAME node=NODE", value_hint = ValueHint::Other, required = true)]
         words: Vec<String>,
+        /// Remove the host without a question
+        #[arg(short, long)]
+        yes: bool,
     },
 }
 
 #[derive(Debug)]
 pub(super) enum NodeRequest {
-    Token(CreateTokenRequest),
+    Token { request: CreateTokenRequest, yes: bool },
     List(String),
-    Remove(RemoveNodeRequest),
+    Remove { request: RemoveNodeRequest, yes: bool },
 }
 
 impl Arguments {
     pub(super) fn request(&self) -> Result<NodeRequest, CommandError> {
         match &self.action {
-            Action::Token { words, valid } => token_request(words, *valid).map(NodeRequest::Token),
+            Action::Token { words, valid, yes } => {
+                let request = token_request(words, *valid)?;
+                Ok(NodeRequest::Token { request, yes: *yes })
+            }
             Action::List { words } => {
                 let mut pairs = Pairs::parse(words, &["tenant"])?;
                 let tenant: Option<TenantId> = pairs.optional("tenant")?;
                 Ok(NodeRequest::List(tenant.map(String::from).unwrap_or_default()))
             }
-            Action::Remove { words } => {
+            Action::Remove { words, yes } => {
                 let mut pairs = Pairs::parse(words, &["tenant", "node"])?;
                 let tenant: TenantId = pairs.need("tenant", "acme")?;
                 let node: NodeName = pairs.need("node", "acme-1")?;
-                Ok(NodeRequest::Remove(RemoveNodeRequest {
-                    tenant: tenant.into(),
-                    node: node.into(),
-                }))
+                let request = RemoveNodeRequest { tenant: tenant.into(), node: node.into() };
+                Ok(NodeRequest::Remove { request, yes: *yes })
             }
         }
     }
@@ -135,6 +146,7 @@ fn token_request(words: &[String], valid_ms: u64) -> Result<CreateTokenRequest, 
         roles: roles.into_iter().map(String::from).collect(),
         node: node.map(String::from).unwrap_or_default(),
         valid_ms,
+        dry_run: false,
     })
 }
 
@@ -144,38 +156,97 @@ pub(super) async fn run(
 ) -> Result<ExitOutcome, CommandError> {
     let mut controller = session.target.connect().await?;
     match request {
-        NodeRequest::Token(request) => {
-            let reply: CreateTokenReply =
-                controller.call(|fleet, request| fleet.create_token(request), request).await?;
-            session.output.data(&reply, || reply.token.clone())?;
-            print_note(&format!(
-                "valid for one host until {}; enrol the host at {} (see omlctl node token --help)",
-                session.output.clock.date_time(reply.expires_ms),
-                reply.enrollment_endpoint
-            ));
+        NodeRequest::Token { request, yes } => {
+            token(&session, &mut controller, request, yes).await?
         }
         NodeRequest::List(tenant) => get::nodes(&session, &mut controller, tenant).await?,
-        NodeRequest::Remove(request) => remove(&mut controller, request).await?,
+        NodeRequest::Remove { request, yes } => remove(&mut controller, request, yes).await?,
     }
     Ok(ExitOutcome::Done)
+}
+
+async fn token(
+    session: &Session,
+    controller: &mut Controller,
+    request: CreateTokenRequest,
+    yes: bool,
+) -> Result<(), CommandError> {
+    if !yes {
+        let dry_run = CreateTokenRequest { dry_run: true, ..request.clone() };
+        let checked: CreateTokenReply =
+            controller.call(|fleet, request| fleet.create_token(request), dry_run).await?;
+        if !checked.token.is_empty() {
+            // A controller of an earlier release does not check: it has made the token.
+            return print_token(session, &checked);
+        }
+        if let Some(new) = &checked.new_tenant.filter(|new| !new.is_first) {
+            confirm(&new_tenant(&request.tenant, new), "--yes")?;
+        }
+    }
+    let reply: CreateTokenReply =
+        controller.call(|fleet, request| fleet.create_token(request), request.clone()).await?;
+    if let Some(new) = reply.new_tenant.as_ref().filter(|new| yes || new.is_first) {
+        print_note(&new_tenant(&request.tenant, new));
+    }
+    print_token(session, &reply)
+}
+
+/// Returns that a tenant is new, and which name may be meant.
+fn new_tenant(tenant: &str, new: &NewTenant) -> String {
+    let meant = match new.nearest.as_str() {
+        "" => String::new(),
+        nearest => format!(" (did you mean {nearest}?)"),
+    };
+    format!("{tenant} is a new tenant{meant}")
+}
+
+fn print_token(session: &Session, reply: &CreateTokenReply) -> Result<(), CommandError> {
+    session.output.data(reply, || reply.token.clone())?;
+    print_note(&format!(
+        "valid for one host until {}; enrol the host at {} (see omlctl node token --help)",
+        session.output.clock.date_time(reply.expires_ms),
+        reply.enrollment_endpoint
+    ));
+    Ok(())
 }
 
 async fn remove(
     controller: &mut Controller,
     request: RemoveNodeRequest,
+    yes: bool,
 ) -> Result<(), CommandError> {
     let RemoveNodeRequest { tenant, node } = request.clone();
     let status = status::fetch(controller, tenant.clone()).await?;
+    let mut nodes = status.tenants.iter().flat_map(|tenant| &tenant.nodes);
+    let host = nodes.find(|known| known.node == node);
+    // A host that is not there is refused by the controller, with a suggestion.
+    if let Some(host) = host.filter(|_| !yes) {
+        confirm(&removal(&tenant, host, status.now_ms), "--yes")?;
+    }
     let RemoveNodeReply {} =
         controller.call(|fleet, request| fleet.remove_node(request), request).await?;
     print_note(&format!("removed node {node} of {tenant}: its certificate is refused from now on"));
-    let mut nodes = status.tenants.iter().flat_map(|tenant| &tenant.nodes);
-    if let Some(host) = nodes.find(|known| known.node == node) {
+    if let Some(host) = host {
         for line in left_behind(&tenant, host, status.now_ms) {
             print_note(&printable(&line));
         }
     }
     Ok(())
+}
+
+/// Returns what the removal of a host means.
+fn removal(tenant: &str, host: &NodeStatus, now_ms: u64) -> String {
+    let connected = match describe::is_connected(host) {
+        true => "connected".to_owned(),
+        false => format!("last seen {}", age(now_ms, host.last_seen_ms)),
+    };
+    let count = host.report.as_ref().map_or(0, |report| report.instances.len());
+    let count = counted(count.try_into().unwrap_or(u64::MAX), "components");
+    format!(
+        "this removes node {} of {tenant} ({}; {connected}): what runs on it ({count}) keeps running, and changes no longer reach it",
+        host.node,
+        host.roles.join(", ")
+    )
 }
 
 /// Returns what keeps running on a removed host, and how to stop it or to undo the removal.

@@ -5,7 +5,7 @@ use oml_common::text::printable::printable;
 use oml_proto::v1::{Generation, Health, NodeStatus, StatusReply, TenantStatus};
 use oml_proto::words::word;
 
-use super::status::headline;
+use super::status::{broken_catalogs, headline};
 use super::{InstanceRow, expiry, instances_of};
 use crate::clock::age;
 use crate::describe;
@@ -13,7 +13,7 @@ use crate::output::Output;
 
 /// Formats everything that is not as desired, or everything about one component.
 pub(crate) fn explain(output: &Output, reply: &StatusReply, component: Option<&str>) -> String {
-    let mut lines = Vec::new();
+    let mut lines = broken_catalogs(reply);
     for tenant in &reply.tenants {
         lines.extend(tenant_lines(output, reply.now_ms, tenant, component));
         // The controller sends the log lines of a failure only for a single tenant.

@@ -10,9 +10,17 @@ use crate::output::Output;
 
 /// Formats a block for every tenant: rollout, nodes, instances, and what needs attention.
 pub(crate) fn status(output: &Output, reply: &StatusReply) -> String {
-    let blocks: Vec<String> =
-        reply.tenants.iter().map(|tenant| block(output, reply.now_ms, tenant)).collect();
-    blocks.join("\n\n")
+    let tenants = reply.tenants.iter().map(|tenant| block(output, reply.now_ms, tenant));
+    let broken = Some(broken_catalogs(reply).join("\n")).filter(|lines| !lines.is_empty());
+    broken.into_iter().chain(tenants).collect::<Vec<_>>().join("\n\n")
+}
+
+/// Formats a line for every catalog that cannot be used.
+pub(super) fn broken_catalogs(reply: &StatusReply) -> Vec<String> {
+    let line = |broken: &String| {
+        printable(&format!("{broken}; changes of its tenants are refused, what runs is kept"))
+    };
+    reply.broken_catalogs.iter().map(line).collect()
 }
 
 fn block(output: &Output, now_ms: u64, tenant: &TenantStatus) -> String {

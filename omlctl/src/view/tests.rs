@@ -87,7 +87,7 @@ fn demo() -> StatusReply {
     };
     let (tenant, rollout) = ("acme".to_owned(), Some(rollout));
     let tenant = TenantStatus { tenant, revision: 8, rollout, nodes: nodes.to_vec() };
-    StatusReply { now_ms: NOON_MS, tenants: vec![tenant] }
+    StatusReply { now_ms: NOON_MS, tenants: vec![tenant], ..StatusReply::default() }
 }
 
 /// The same tenant with problems.
@@ -237,7 +237,19 @@ fn a_history_has_every_change_and_its_why_on_a_line_of_its_own() {
 #[test]
 fn a_new_tenant_shows_the_first_command() {
     let tenants = vec![TenantStatus { tenant: "acme".into(), ..TenantStatus::default() }];
-    let shown = status(&output(80), &StatusReply { now_ms: NOON_MS, tenants });
+    let shown =
+        status(&output(80), &StatusReply { now_ms: NOON_MS, tenants, ..StatusReply::default() });
     let hint = "no nodes yet; enrol a host with omlctl node token tenant=acme role=ROLE";
     assert_eq!(shown, format!("acme: nothing applied yet\n{hint}"));
+}
+
+#[test]
+fn catalogs_that_cannot_be_used_come_first_in_status_and_explain() {
+    let broken = "catalog voice cannot be used: /c/voice.yaml is not a catalog: it is empty";
+    let reply = StatusReply { broken_catalogs: vec![broken.to_owned()], ..demo() };
+    for shown in [status(&output(80), &reply), explain(&output(80), &reply, None)] {
+        let first = format!("{broken}; changes of its tenants are refused, what runs is kept");
+        assert_eq!(shown.lines().next(), Some(first.as_str()));
+        assert!(shown.contains("acme"), "{shown}");
+    }
 }

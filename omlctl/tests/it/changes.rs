@@ -132,6 +132,31 @@ fn a_repeated_change_ends_with_0_and_changes_nothing() {
 }
 
 #[test]
+fn settings_of_the_rollout_are_shown_below_the_changes() {
+    let settings = vec!["max_parallel 1 -> 4".to_owned()];
+    let reply = ChangeReply { changes: Vec::new(), settings, ..upgrade() };
+    let world = World::new(Script { changes: [Answer::Reply(reply)].into(), ..Script::default() });
+    let ran = world.run(&[&UPGRADE[..], &["--dry-run"]].concat());
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "max_parallel 1 -> 4\n"));
+}
+
+#[test]
+fn a_change_of_comments_only_is_told_and_waits_for_nothing() {
+    let reply =
+        ChangeReply { changed: false, text_changed: true, changes: Vec::new(), ..upgrade() };
+    let changes = [Answer::Reply(reply)].into();
+    let script = upgrade_until(vec![completed()], ChangeOutcome::Done, DONE);
+    let world = World::new(Script { changes, ..script });
+    let ran = world.run(&UPGRADE);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
+    assert_eq!(
+        ran.stderr,
+        "only comments or layout changed: the new text is kept with revision 8 of acme, and \
+         nothing is rolled out\n"
+    );
+}
+
+#[test]
 fn a_repeated_change_waits_for_the_rollout_in_progress() {
     let reply = ChangeReply { changed: false, changes: Vec::new(), ..upgrade() };
     let under_way = status(

@@ -55,6 +55,8 @@ pub(crate) struct Script {
     pub(crate) revisions: Vec<Revision>,
     pub(crate) asked: Vec<ChangeOptions>,
     pub(crate) tokens: Vec<CreateTokenRequest>,
+    /// What is said of the tenant of a token.
+    pub(crate) new_tenant: Option<NewTenant>,
 }
 
 #[derive(Clone)]
@@ -159,7 +161,7 @@ impl Fleet for Scripted {
         let waiting = Verdict { outcome: ChangeOutcome::Waiting.into(), ..Verdict::default() };
         let mut progress: Vec<ChangeProgress> = statuses
             .into_iter()
-            .map(|StatusReply { now_ms, tenants }| ChangeProgress {
+            .map(|StatusReply { now_ms, tenants, .. }| ChangeProgress {
                 now_ms,
                 status: tenants.into_iter().next(),
                 verdict: Some(waiting.clone()),
@@ -189,10 +191,21 @@ impl Fleet for Scripted {
         &self,
         request: Request<CreateTokenRequest>,
     ) -> Outcome<CreateTokenReply> {
-        self.script.lock().unwrap().tokens.push(request.into_inner());
+        let request = request.into_inner();
+        let mut script = self.script.lock().unwrap();
+        let new_tenant = script.new_tenant.clone();
+        if request.dry_run {
+            return Ok(Response::new(CreateTokenReply { new_tenant, ..Default::default() }));
+        }
+        script.tokens.push(request);
         let token = "oml1.secret.fingerprint".to_owned();
         let enrollment_endpoint = "controller:7444".to_owned();
-        Ok(Response::new(CreateTokenReply { token, expires_ms: 1, enrollment_endpoint }))
+        Ok(Response::new(CreateTokenReply {
+            token,
+            expires_ms: 1,
+            enrollment_endpoint,
+            new_tenant,
+        }))
     }
 
     async fn remove_node(&self, _: Request<RemoveNodeRequest>) -> Outcome<RemoveNodeReply> {

@@ -139,11 +139,24 @@ fn removing_a_node_lists_what_keeps_running_there() {
     let world = World::new(script);
     let mut shown = String::new();
     for node in ["voice-1", "app-1", "never-enrolled"] {
-        let ran = world.run(&["node", "remove", "tenant=acme", &format!("node={node}")]);
+        let ran = world.run(&["node", "remove", "tenant=acme", &format!("node={node}"), "--yes"]);
         assert_eq!((ran.code, ran.stdout.as_str()), (0, ""));
         shown.push_str(&format!("{}\n", ran.stderr));
     }
     insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn a_host_is_not_removed_where_nobody_can_be_asked() {
+    let ran = World::new(script()).run(&["node", "remove", "tenant=acme", "node=voice-1"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert_eq!(
+        ran.stderr,
+        "this removes node voice-1 of acme (voice; connected): what runs on it (1 component) \
+         keeps running, and changes no longer reach it\n\
+         error: nothing was changed, because there is no terminal to ask whether that is meant \
+         (add --yes if it is)\n"
+    );
 }
 
 #[test]

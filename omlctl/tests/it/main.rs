@@ -7,6 +7,7 @@ mod fake;
 mod lists;
 mod mistakes;
 mod pki;
+mod questions;
 mod reach;
 mod superseded;
 mod world;

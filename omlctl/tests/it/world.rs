@@ -136,6 +136,9 @@ pub(crate) fn upgrade() -> ChangeReply {
     ChangeReply {
         revision: 8,
         changed: true,
+        text_changed: false,
+        new_tenant: false,
+        settings: Vec::new(),
         tenant: "acme".into(),
         changes: vec![Change {
             kind: ChangeKind::Replace.into(),
@@ -184,7 +187,7 @@ pub(crate) fn status(seconds: u64, rollout: Rollout, asterisk: InstanceReport) -
     ];
     let tenant =
         TenantStatus { tenant: "acme".into(), revision: rollout.to, rollout: Some(rollout), nodes };
-    StatusReply { now_ms, tenants: vec![tenant] }
+    StatusReply { now_ms, tenants: vec![tenant], ..StatusReply::default() }
 }
 
 /// A rollout from revision 7 to 8 in this state.

@@ -81,7 +81,7 @@ impl Controller {
         records.commit(epoch).await.expect("the store is empty");
         let loaded = run::operations(Parts {
             records,
-            catalogs: Catalogs::load(Path::new(CATALOGS)).expect("the catalogs can be read"),
+            catalogs: Catalogs::load(Path::new(CATALOGS)),
             registries: registries(registry, env.clock().clone()),
             authority: authority.expect("a key can be made"),
             env,
@@ -97,7 +97,7 @@ impl Controller {
         }
         let (connections, incoming) = mpsc::unbounded_channel();
         let router = Server::builder()
-            .layer(Policy::new(policy_env, Arc::clone(&ops.revoked)))
+            .layer(Policy::new(policy_env, Arc::clone(&ops.revoked), ops.audit.refused().clone()))
             .add_service(run::agents(&ops, shutdown.signal()))
             .add_service(run::operators(&ops, shutdown.signal()));
         let incoming = UnboundedReceiverStream::new(incoming).map(Ok::<_, io::Error>);
@@ -169,6 +169,7 @@ impl Controller {
             op_id: None,
             dry_run: false,
             why: String::new(),
+            if_revision: None,
         };
         self.ops.changes.make(request, &context).await
     }
@@ -207,6 +208,12 @@ impl Controller {
 
     pub(super) async fn history(&self) -> Vec<HistoryEntry> {
         self.ops.status.history(&self.tenant).await.unwrap_or_default()
+    }
+
+    /// Returns the text of the tenant's current specification.
+    pub(super) async fn spec(&self) -> String {
+        let found = self.ops.status.specification(&self.tenant, RevisionNumber(0)).await;
+        found.map(|revision| revision.spec_yaml.clone()).unwrap_or_default()
     }
 
     pub(super) async fn plan(

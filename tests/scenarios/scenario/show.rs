@@ -40,6 +40,10 @@ impl World {
             "volumes" => Some(self.volumes()),
             "revisions" => Some(self.revisions().await),
             "diff" => Some(self.diff().await),
+            "spec" => {
+                let spec = self.controller.spec().await;
+                Some(spec.lines().map(|line| format!("  | {line}")).collect())
+            }
             _ => None,
         }
     }

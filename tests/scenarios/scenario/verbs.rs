@@ -151,6 +151,9 @@ impl World {
 
     async fn change(&mut self, request: ChangeRequest) -> Done {
         match self.controller.change(&request).await {
+            Ok(result) if result.text_changed => {
+                self.lines.push(format!("only the text of revision {}", result.revision));
+            }
             Ok(result) if !result.changed => self.lines.push("nothing to change".to_owned()),
             Ok(result) => {
                 self.lines.push(format!("revision {}", result.revision));

@@ -46,13 +46,61 @@ fn additions_removals_and_settings_are_distinguished() {
     let changes = lines(Some(SPEC), &next);
     assert!(changes.contains(&"remove n1/exporter \"\"->\"\" ".to_owned()), "{changes:?}");
     assert!(
-        changes.contains(&"replace n1/db \"1\"->\"1\" environment WHO, time limits".to_owned()),
+        changes.contains(
+            &"replace n1/db \"1\"->\"1\" environment WHO, min_healthy_for 5s -> 6s".to_owned()
+        ),
         "{changes:?}"
     );
     assert!(
-        changes.contains(&"update n2/voice \"1\"->\"1\" time limits".to_owned()),
+        changes.contains(&"update n2/voice \"1\"->\"1\" min_healthy_for 5s -> 6s".to_owned()),
         "{changes:?}"
     );
+}
+
+/// Returns the note of the component that counts its calls when the rollout settings change.
+fn note(before: &str, after: &str) -> String {
+    let with = |line: &str| plan_of(&SPEC.replace("min_healthy_for: 5s", line), 1).unwrap();
+    let changes = diff(Some(&with(before)), &with(after));
+    changes.into_iter().find(|change| change.component.as_str() == "voice").unwrap().note
+}
+
+#[test]
+fn every_rollout_setting_is_named_with_its_values_and_what_it_means_for_calls() {
+    let cases = [
+        (
+            "on_deadline: abort",
+            "on_deadline: cut",
+            "on_deadline abort -> cut: calls that are still up after 30m are cut",
+        ),
+        (
+            "on_deadline: cut",
+            "on_deadline: wait",
+            "on_deadline cut -> wait: the change waits until all calls have ended, also after 30m",
+        ),
+        (
+            "on_deadline: wait",
+            "on_deadline: abort",
+            "on_deadline wait -> abort: if calls are still up after 30m, the change fails and cuts none",
+        ),
+        ("drain_deadline: 1h", "drain_deadline: 3601s", "drain_deadline 1h -> 3601s"),
+        ("min_healthy_for: 5s", "min_healthy_for: 90500ms", "min_healthy_for 5s -> 90500ms"),
+    ];
+    for (before, after, expected) in cases {
+        assert_eq!(note(before, after), expected);
+    }
+}
+
+#[test]
+fn a_setting_of_the_whole_rollout_is_named_with_its_values() {
+    let with = |line: &str| plan_of(&SPEC.replace("min_healthy_for: 5s", line), 1).unwrap();
+    let settings = |before: &str, after: &str| strategy(Some(&with(before)), &with(after));
+    assert_eq!(settings("max_parallel: 1", "max_parallel: 4"), ["max_parallel 1 -> 4"]);
+    assert_eq!(
+        settings("on_failure: rollback", "on_failure: pause"),
+        ["on_failure rollback -> pause: a rollout whose new version fails pauses, and you decide"]
+    );
+    assert!(settings("on_deadline: wait", "on_deadline: cut").is_empty());
+    assert!(strategy(None, &with("max_parallel: 4")).is_empty());
 }
 
 #[test]

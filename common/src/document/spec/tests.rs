@@ -1,7 +1,5 @@
 //! Which specifications are read, and which problems the others have.
 
-use proptest::prelude::*;
-
 use super::*;
 
 const ACME: &str = "\
@@ -20,10 +18,6 @@ rollout:
 
 fn refused(text: &str) -> String {
     TenantSpec::parse(text).map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
-}
-
-fn versions(pairs: &[(&str, &str)]) -> BTreeMap<ComponentName, Version> {
-    pairs.iter().map(|(name, v)| (name.parse().unwrap(), v.parse().unwrap())).collect()
 }
 
 #[test]
@@ -109,49 +103,4 @@ fn deep_paths_of_long_keys_are_one_problem() {
         writeln!(text, "{}{}:", " ".repeat(depth), "k".repeat(1024)).unwrap();
     }
     assert_eq!(refused(&text), "line 4: a key is longer than 256 bytes");
-}
-
-#[test]
-fn setting_a_version_changes_nothing_else_of_the_text() {
-    let changed =
-        with_versions(ACME, &versions(&[("asterisk", "230215.01"), ("nginx", "1")])).unwrap();
-    let expected = ACME.replace("230204.01", "230215.01").replace("230215.10", "\"1\"");
-    assert_eq!(changed, expected);
-}
-
-#[test]
-fn a_version_of_an_unknown_component_is_refused_with_a_suggestion() {
-    let problems = with_versions(ACME, &versions(&[("astrisk", "1"), ("node-exporter", "2")]))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        problems.contains("acme has no component astrisk (did you mean asterisk?)"),
-        "{problems}"
-    );
-    assert!(problems.contains("node-exporter has no version to set"), "{problems}");
-}
-
-proptest! {
-    #[test]
-    fn a_version_that_was_set_is_the_one_that_is_read(
-        before in "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}",
-        after in "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}",
-        form in 0usize..4,
-    ) {
-        let written = match form {
-            0 => format!("\"{before}\"   # voice"),
-            1 => format!("'{before}'"),
-            2 => format!("{{version: \"{before}\", after: [nginx]}}"),
-            _ => format!("\n    # voice\n    version: '{before}'\n    memory_max: 512MiB"),
-        };
-        let text = ACME.replace("\"230204.01\"   # voice", &written);
-        let asterisk: ComponentName = "asterisk".parse().unwrap();
-        let mut expected = TenantSpec::parse(&text).unwrap();
-        let changed = with_versions(&text, &versions(&[("asterisk", &after)])).unwrap();
-        let read = TenantSpec::parse(&changed).unwrap();
-        expected.components.get_mut(&asterisk).unwrap().version = Some(after.parse().unwrap());
-        prop_assert_eq!(read, expected);
-        let again = with_versions(&changed, &versions(&[("asterisk", &before)])).unwrap();
-        prop_assert_eq!(TenantSpec::parse(&again).unwrap(), TenantSpec::parse(&text).unwrap());
-    }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::document::is_default;
-use crate::text::printable::printable;
+use crate::text::printable::{printable, shortened};
 use crate::time::Timestamp;
 
 /// The format of backups that this release writes.
@@ -60,7 +60,7 @@ fn needed(release: &str) -> String {
     if release.is_empty() {
         return "a newer release of the controller".to_owned();
     }
-    let short: String = release.chars().take(40).collect();
+    let short = shortened(release, 40);
     format!("release {} of the controller, which wrote it, or with a newer one", printable(&short))
 }
 

@@ -85,6 +85,18 @@ pub enum OnDeadline {
     Cut,
 }
 
+impl OnDeadline {
+    /// Returns the word for it in a specification.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Abort => "abort",
+            Self::Cut => "cut",
+        }
+    }
+}
+
 impl Document for Desired {
     const KIND: &'static str = "an instance";
     const VERSION: Option<u32> = None;

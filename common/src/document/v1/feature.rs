@@ -9,6 +9,7 @@ use crate::document::instance::{
     ActiveProbe, Check, Container, Instance, PackagedUnit, Port, Probe, Protocol, Timing, Volume,
     Workload,
 };
+use crate::text::printable::shortened;
 
 /// An ability of an agent that earlier releases of it lack.
 ///
@@ -101,7 +102,7 @@ impl FromStr for Feature {
 
     fn from_str(word: &str) -> Result<Self, UnknownFeature> {
         let found = Self::ALL.into_iter().find(|feature| feature.as_str() == word);
-        found.ok_or_else(|| UnknownFeature(word.chars().take(80).collect()))
+        found.ok_or_else(|| UnknownFeature(shortened(word, 80)))
     }
 }
 

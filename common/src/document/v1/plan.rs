@@ -46,6 +46,17 @@ pub enum OnFailure {
     Pause,
 }
 
+impl OnFailure {
+    /// Returns the word for it in a specification.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rollback => "rollback",
+            Self::Pause => "pause",
+        }
+    }
+}
+
 impl Document for Plan {
     const KIND: &'static str = "a plan";
     const VERSION: Option<u32> = Some(1);

@@ -6,7 +6,8 @@ use crate::document::{Document, is_default};
 use crate::id::{ComponentName, ContentHash, NodeName, RevisionNumber};
 use crate::time::Timestamp;
 
-/// An accepted change of a tenant. It is never changed afterwards.
+/// An accepted change of a tenant. What it says is never changed afterwards; only its text is
+/// replaced by one with the same content and other comments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
     pub number: RevisionNumber,
@@ -100,6 +101,9 @@ pub struct IdempotencyRecord {
     pub revision: RevisionNumber,
     /// The content hash of the request.
     pub request: ContentHash,
+    /// Whether the request replaced the text of that revision only.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub text_only: bool,
 }
 
 impl RevisionKind {

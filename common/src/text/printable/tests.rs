@@ -27,6 +27,14 @@ fn text_in_any_language_is_shown_as_it_is() {
 }
 
 #[test]
+fn a_text_is_shown_whole_or_its_cut_is_marked() {
+    assert_eq!(shortened("añb", 3), "añb");
+    assert_eq!(shortened("añb", 2), "añ…");
+    let refused = "x".repeat(81).parse::<crate::id::TenantId>().unwrap_err().to_string();
+    assert!(refused.starts_with(&format!("\"{}…\" is not a ", "x".repeat(80))), "{refused}");
+}
+
+#[test]
 fn a_long_text_is_cut_and_says_so() {
     let shown = printable(&"x".repeat(401));
     assert_eq!(shown.chars().count(), 401);

@@ -24,6 +24,11 @@ async fn left(records: &Records) -> Vec<String> {
 
 /// Without lines that are kept whatever their age.
 const BOUNDS: Bounds = Bounds { lines_max: 1000, ageless: 0 };
+const LIMITS: Limits = Limits { deeds: BOUNDS, renewals: BOUNDS, refusals: BOUNDS };
+
+fn deeds(deeds: Bounds) -> Limits {
+    Limits { deeds, ..LIMITS }
+}
 
 #[tokio::test]
 async fn the_oldest_lines_are_forgotten_when_there_are_too_many_or_they_are_too_old() {
@@ -37,9 +42,9 @@ async fn the_oldest_lines_are_forgotten_when_there_are_too_many_or_they_are_too_
         let lines = left(&records).await;
         (lines[0].clone(), lines.len())
     };
-    assert_eq!(prune(&records, BOUNDS).await.unwrap(), 70);
+    assert_eq!(prune(&records, LIMITS).await.unwrap(), 70);
     assert_eq!(first().await, ("70".to_owned(), 130));
-    let fewer = Bounds { lines_max: 100, ..BOUNDS };
+    let fewer = deeds(Bounds { lines_max: 100, ..BOUNDS });
     assert_eq!(prune(&records, fewer).await.unwrap(), 30);
     assert_eq!(first().await, ("100".to_owned(), 100));
     assert_eq!(prune(&records, fewer).await.unwrap(), 0);
@@ -52,10 +57,10 @@ async fn a_clock_that_is_years_ahead_forgets_nothing_by_itself_nor_by_a_line_of_
         // Long ago, by the clock of the machine that looks.
         say(&records, Timestamp(n), &n.to_string(), None).await;
     }
-    assert_eq!(prune(&records, BOUNDS).await.unwrap(), 0);
+    assert_eq!(prune(&records, LIMITS).await.unwrap(), 0);
     say(&records, Timestamp(9 * AGE_MAX_MS), "ahead", None).await;
-    assert_eq!(prune(&records, Bounds { ageless: 11, ..BOUNDS }).await.unwrap(), 0);
-    assert_eq!(prune(&records, Bounds { ageless: 4, ..BOUNDS }).await.unwrap(), 7);
+    assert_eq!(prune(&records, deeds(Bounds { ageless: 11, ..BOUNDS })).await.unwrap(), 0);
+    assert_eq!(prune(&records, deeds(Bounds { ageless: 4, ..BOUNDS })).await.unwrap(), 7);
 }
 
 #[tokio::test]
@@ -69,12 +74,51 @@ async fn a_node_that_renews_without_end_pushes_nothing_else_out() {
             say(&records, at, &format!("{RENEWED} {n} after 0"), Some("voice2")).await;
         }
     }
-    assert_eq!(prune(&records, BOUNDS).await.unwrap(), 0, "there is room");
-    let fewer = Bounds { lines_max: 30, ..BOUNDS };
+    assert_eq!(prune(&records, LIMITS).await.unwrap(), 0, "there is room");
+    let fewer = Limits { renewals: Bounds { lines_max: 30, ..BOUNDS }, ..LIMITS };
     assert_eq!(prune(&records, fewer).await.unwrap(), 40);
     let lines = left(&records).await;
     assert_eq!((lines.len(), lines[0].as_str()), (24, "removed the node"));
     assert_eq!(lines[23], format!("{RENEWED} 59 after 0"));
+}
+
+#[tokio::test]
+async fn many_renewals_and_refusals_remove_no_deed_of_a_person() {
+    let records = Records::new(Arc::new(Memory::new()));
+    let at = Timestamp(1);
+    for n in 0..30 {
+        say(&records, at, &format!("apply made revision {n}"), None).await;
+        for node in ["voice1", "voice2", "voice3"] {
+            say(&records, at, &format!("{RENEWED} {n} after 0"), Some(node)).await;
+        }
+        say(&records, at, &format!("{REFUSED} {n} times: /oml.v1.Fleet/Apply: no"), None).await;
+    }
+    let few = Bounds { lines_max: 30, ageless: 0 };
+    let refusals = Bounds { lines_max: 5, ageless: 0 };
+    let limits = Limits { deeds: few, renewals: few, refusals };
+    assert_eq!(prune(&records, limits).await.unwrap(), 60 + 25);
+    let left = left(&records).await;
+    assert_eq!(left.iter().filter(|what| what.starts_with("apply")).count(), 30);
+    assert_eq!(left.last().unwrap(), &format!("{REFUSED} 29 times: /oml.v1.Fleet/Apply: no"));
+}
+
+#[tokio::test]
+async fn a_flood_of_refused_calls_is_a_bounded_number_of_lines() {
+    let records = Records::new(Arc::new(Memory::new()));
+    let trail = AuditTrail::new(Simulated::new(1).env(), records.clone());
+    trail.refused().note("oml://node/acme/app1", "/oml.v1.Fleet/Apply", "not permitted");
+    for n in 0..5_000 {
+        trail.refused().note("a caller without certificate", &format!("/{n}"), "no\nsuch call");
+        trail.refused().note("oml://node/acme/app1", "/oml.v1.Fleet/Apply", "not permitted");
+    }
+    trail.write_refusals().await;
+    let lines = left(&records).await;
+    assert_eq!(lines.len(), 17);
+    assert_eq!(lines[0], "was refused: /0: no\\nsuch call");
+    assert_eq!(lines[15], "was refused 5001 times: /oml.v1.Fleet/Apply: not permitted");
+    assert_eq!(lines[16], "was refused 4985 more times");
+    trail.write_refusals().await;
+    assert_eq!(left(&records).await.len(), 17, "they are written once");
 }
 
 #[tokio::test]

@@ -36,6 +36,24 @@ pub struct RequestContext {
     pub dry_run: bool,
     /// The reason that the operator gives.
     pub why: String,
+    /// The revision of the dry run that the operator has seen. The change is refused if it
+    /// would be another one now.
+    pub if_revision: Option<RevisionNumber>,
+}
+
+impl RequestContext {
+    /// Checks that the operator has seen the change that is made now.
+    pub(super) fn check_revision(&self, tenant: &TenantId, now: RevisionNumber) -> Result<()> {
+        match self.if_revision {
+            Some(seen) if seen != now => {
+                let message = format!(
+                    "{tenant} was changed meanwhile: this would be revision {now}, and you have seen revision {seen}"
+                );
+                Err(Problem::new("if_revision", message).hint("look at the plan again").into())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// An operation id that an operator chose.
@@ -67,8 +85,24 @@ pub struct ChangeResult {
     /// nothing changed.
     pub revision: RevisionNumber,
     pub changed: bool,
+    /// Whether the new text of the specification has the same content as the current one. It
+    /// is kept with the current revision, and nothing is rolled out.
+    pub text_changed: bool,
+    /// Whether the tenant had no revision before.
+    pub new_tenant: bool,
     /// The differences on the nodes; empty if only the text of the specification differs.
     pub changes: Vec<Change>,
+    /// A line for every setting that changes how the rollout goes through the nodes.
+    pub settings: Vec<String>,
+}
+
+impl ChangeResult {
+    /// The result of a request that changes nothing of the tenant's current revision.
+    pub(super) fn nothing(tenant: TenantId, revision: RevisionNumber) -> Self {
+        let (changes, settings) = (Vec::new(), Vec::new());
+        let (changed, text_changed, new_tenant) = (false, false, false);
+        Self { tenant, revision, changed, text_changed, new_tenant, changes, settings }
+    }
 }
 
 impl ChangeRequest {

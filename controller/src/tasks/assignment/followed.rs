@@ -29,6 +29,11 @@ impl FollowedSources {
         trigger == Trigger::Resync || self.0.get(node) != Some(&source)
     }
 
+    /// Forgets what the node's assignment follows, so that the next pass looks at it.
+    pub(super) fn forget(&mut self, node: &NodeId) {
+        self.0.remove(node);
+    }
+
     /// Records what the node's assignment follows.
     pub(super) fn record(&mut self, node: NodeId, source: Source) {
         self.0.insert(node, source);

@@ -1,0 +1,135 @@
+//! Which files of the folder are catalogs, and how the others are told.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use tempfile::TempDir;
+
+use super::*;
+
+const GOOD: &str = "catalog: good\nregistry: docker.io/test\ncomponents:\n  web:\n    \
+    roles: [app]\n    unit: web.service\n    container: web\n    image: web\n    \
+    probe: {check: tcp, port: \"80\"}\n";
+
+fn spec(catalog: &str) -> TenantSpec {
+    let text = format!("tenant: acme\ncatalog: {catalog}\ncomponents: {{web: \"1\"}}\n");
+    TenantSpec::parse(&text).unwrap()
+}
+
+/// Loads a folder with a good catalog and what `fill` adds.
+fn loaded(fill: impl FnOnce(&Path)) -> (TempDir, Catalogs) {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("good.yaml"), GOOD).unwrap();
+    fill(folder.path());
+    let catalogs = Catalogs::load(folder.path());
+    (folder, catalogs)
+}
+
+fn told(folder: &TempDir, catalogs: &Catalogs) -> Vec<String> {
+    let at = folder.path().display().to_string();
+    catalogs.broken().iter().map(|broken| broken.to_string().replace(&at, "DIR")).collect()
+}
+
+#[test]
+fn every_file_that_cannot_be_used_is_told_and_the_others_count() {
+    type Fill = fn(&Path);
+    let cases: [(Fill, &str); 7] = [
+        (|f| fs::write(f, "").unwrap(), "DIR/bad.yaml is not a catalog: the document is empty"),
+        (|f| fs::create_dir(f).unwrap(), "cannot read DIR/bad.yaml: it is a folder"),
+        (
+            |f| fs::write(f, b"catalog: bad\n\xff").unwrap(),
+            "cannot read DIR/bad.yaml: stream did not contain valid UTF-8",
+        ),
+        (
+            |f| symlink("nowhere", f).unwrap(),
+            "cannot read DIR/bad.yaml: No such file or directory (os error 2)",
+        ),
+        (|f| symlink("/dev/zero", f).unwrap(), "cannot read DIR/bad.yaml: it is not a file"),
+        (
+            |f| fs::write(f, "catalog: bad\ncomponents: [\n").unwrap(),
+            "DIR/bad.yaml is not a catalog: line ",
+        ),
+        (
+            |f| fs::write(f, "x".repeat(DOCUMENT_BYTES_MAX + 9)).unwrap(),
+            "DIR/bad.yaml is not a catalog: the document is larger than 1048576 bytes",
+        ),
+    ];
+    for (fill, expected) in cases {
+        let (folder, catalogs) = loaded(|folder| fill(&folder.join("bad.yaml")));
+        assert!(catalogs.of(&spec("good")).is_ok(), "{expected}");
+        let told = told(&folder, &catalogs);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with(&format!("catalog bad cannot be used: {expected}")),
+            "{told:?}"
+        );
+        let refused = catalogs.of(&spec("bad")).unwrap_err().to_string();
+        assert!(refused.contains("line 2: catalog: catalog bad cannot be used: "), "{refused}");
+        assert!(refused.contains("omlcontroller catalog check "), "{refused}");
+    }
+}
+
+#[test]
+fn a_broken_file_is_told_by_the_name_that_it_gives_to_its_catalog() {
+    let text = "catalog: \"voice\" # ours\nregistry: [\n";
+    let (_folder, catalogs) = loaded(|folder| fs::write(folder.join("z.yaml"), text).unwrap());
+    assert_eq!(catalogs.broken()[0].name.as_ref().map(AsRef::as_ref), Some("voice"));
+}
+
+#[test]
+fn a_file_that_was_cut_within_its_name_is_told_by_its_own_name_too() {
+    let (_folder, catalogs) =
+        loaded(|folder| fs::write(folder.join("voice.yaml"), "catalog: vo").unwrap());
+    assert_eq!(catalogs.broken()[0].name.as_ref().map(AsRef::as_ref), Some("vo"));
+    for name in ["vo", "voice"] {
+        let refused = catalogs.of(&spec(name)).unwrap_err().to_string();
+        let expected = format!("line 2: catalog: catalog {name} cannot be used: ");
+        assert!(refused.starts_with(&expected), "{refused}");
+    }
+}
+
+#[test]
+fn of_two_catalogs_of_one_name_none_counts() {
+    let (folder, catalogs) = loaded(|folder| {
+        fs::write(folder.join("copy.yaml"), GOOD).unwrap();
+        fs::write(folder.join("other.yaml"), GOOD.replace("good", "other")).unwrap();
+    });
+    assert_eq!(
+        told(&folder, &catalogs),
+        [
+            "catalog good cannot be used: DIR/good.yaml is a second catalog of the name good; the first is DIR/copy.yaml"
+        ]
+    );
+    assert!(catalogs.of(&spec("good")).is_err());
+    assert!(catalogs.of(&spec("other")).is_ok());
+}
+
+#[test]
+fn a_broken_copy_of_a_catalog_is_told_and_the_catalog_counts() {
+    let text = "catalog: good\nregistry: [\n";
+    let (folder, catalogs) = loaded(|folder| fs::write(folder.join("copy.yaml"), text).unwrap());
+    let told = told(&folder, &catalogs);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("a catalog cannot be used: DIR/copy.yaml is not a"), "{told:?}");
+    assert!(catalogs.of(&spec("good")).is_ok());
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told() {
+    let folder = TempDir::new().unwrap();
+    let catalogs = Catalogs::load(&folder.path().join("none"));
+    assert!(catalogs.is_empty());
+    let refused = catalogs.of(&spec("good")).unwrap_err().to_string();
+    assert!(
+        refused.contains("there is no catalog good; a catalog cannot be used: cannot read "),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_role_that_is_not_known_is_refused_with_the_broken_catalog() {
+    let (_folder, catalogs) = loaded(|folder| fs::write(folder.join("bad.yaml"), "").unwrap());
+    assert!(catalogs.check_roles(&["app".parse().unwrap()]).0.is_empty());
+    let refused = catalogs.check_roles(&["voice".parse().unwrap()]).to_string();
+    assert!(refused.contains("that can be used; catalog bad cannot be used"), "{refused}");
+}

@@ -1,0 +1,57 @@
+//! Keeps the new text of a specification whose content is in effect already: other comments,
+//! another order or another layout.
+
+use oml_common::id::RevisionNumber;
+
+use super::draft::Draft;
+use super::{ChangeRequest, Changes, RequestContext};
+use crate::ops::Result;
+use crate::records::values::{AuditRecord, IdempotencyRecord, Revision, RevisionKind};
+use crate::records::{Batch, if_unchanged, keys};
+use crate::store::Expect;
+
+impl Draft {
+    /// Returns whether an operator applied another text than the current one.
+    pub(super) fn has_new_text(&self) -> bool {
+        let before = self.before.as_ref().map(|(text, _)| text);
+        self.kind == RevisionKind::Apply && before.is_some_and(|before| *before != self.text)
+    }
+}
+
+impl Changes {
+    /// Replaces the text of a revision by that of the draft, which says the same. Nothing is
+    /// rolled out.
+    pub(super) async fn commit_text(
+        &self,
+        draft: &Draft,
+        number: RevisionNumber,
+        request: &ChangeRequest,
+        context: &RequestContext,
+    ) -> Result<()> {
+        let (tenant, key) = (&draft.tenant, keys::revision(&draft.tenant, number));
+        let read = self.records.get(&key).await?;
+        let (Some(read), Some(head)) = (read, &draft.head) else { return Ok(()) };
+        let expect = if_unchanged(Some(&read));
+        let revision = Revision { spec_yaml: draft.text.clone(), ..read.value };
+        let audit = AuditRecord {
+            at: self.env.now(),
+            who: context.who.to_string(),
+            what: format!("changed only comments or the layout of revision {number}"),
+            tenant: Some(tenant.clone()),
+            node: None,
+        };
+        // The head is written too, so that a change at the same time is made on the new text.
+        let mut batch = Batch::default()
+            .put(&key, expect, &revision)
+            .put(&keys::head(tenant), if_unchanged(Some(head)), &head.value)
+            .audit(&audit);
+        if let Some(op_id) = &context.op_id {
+            let request = request.fingerprint();
+            let made = IdempotencyRecord { revision: number, request, text_only: true };
+            batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
+        }
+        self.records.commit(batch).await?;
+        tracing::info!(%tenant, revision = %number, who = %context.who, "the text of a revision was replaced");
+        Ok(())
+    }
+}

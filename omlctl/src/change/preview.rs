@@ -1,0 +1,71 @@
+//! Looks at a change before it is made, and asks if it removes something.
+
+use std::time::Duration;
+
+use oml_common::text::plural::counted;
+use oml_common::text::problem::Problems;
+use oml_proto::v1::{Change, ChangeKind, ChangeOptions, ChangeReply};
+
+use super::{ChangeRequest, Lost, send};
+use crate::confirm::confirm;
+use crate::connection::{Controller, Target};
+use crate::error::CommandError;
+use crate::output::print_note;
+
+/// How often a change is looked at again because others changed the tenant meanwhile.
+const PREVIEWS_MAX: usize = 5;
+/// The path of the problem that the controller returns then.
+const CHANGED_MEANWHILE: &str = "if_revision";
+/// The number of removed instances that are listed.
+const LINES_MAX: usize = 20;
+
+/// Makes a change that may remove components: it is planned, a person is asked if it removes
+/// any, and what is made then is what was planned.
+pub(super) async fn send_previewed(
+    target: &Target,
+    request: &ChangeRequest,
+    options: &ChangeOptions,
+    limit: Duration,
+) -> Result<(Controller, ChangeReply), CommandError> {
+    let mut previews = 0;
+    loop {
+        let dry_run = ChangeOptions { op_id: String::new(), dry_run: true, ..options.clone() };
+        let (controller, plan) = send(target, request, &dry_run, limit, Lost::Retry).await?;
+        drop(controller);
+        let removed: Vec<&Change> =
+            plan.changes.iter().filter(|change| change.kind() == ChangeKind::Remove).collect();
+        if !removed.is_empty() {
+            confirm(&summary(&plan.tenant, &removed), "--prune")?;
+        }
+        let options = ChangeOptions { if_revision: plan.revision, ..options.clone() };
+        previews += 1;
+        match send(target, request, &options, limit, Lost::Retry).await {
+            Err(CommandError::Problems(problems))
+                if is_outdated(&problems) && previews < PREVIEWS_MAX =>
+            {
+                print_note("somebody else changed the tenant meanwhile; planning again");
+            }
+            sent => return sent,
+        }
+    }
+}
+
+fn is_outdated(problems: &Problems) -> bool {
+    problems.0.iter().any(|problem| problem.path == CHANGED_MEANWHILE)
+}
+
+/// Returns what a change removes, in lines.
+fn summary(tenant: &str, removed: &[&Change]) -> String {
+    let count = counted(removed.len().try_into().unwrap_or(u64::MAX), "instances");
+    let mut lines = vec![format!("this removes {count} from {tenant}:")];
+    let line = |change: &&Change| {
+        let Change { node, component, from, note, .. } = change;
+        let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+        format!("{}{note}", format!("  {node} {component} {from}").trim_end())
+    };
+    lines.extend(removed.iter().take(LINES_MAX).map(line));
+    if removed.len() > LINES_MAX {
+        lines.push(format!("  and {} more", removed.len() - LINES_MAX));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,118 @@
+//! What is asked before something is removed or made that may be a mistake.
+
+use oml_common::text::problem::{Problem, Problems};
+use oml_proto::problem::to_status;
+use oml_proto::v1::{Change, ChangeKind, ChangeReply, NewTenant};
+
+use crate::fake::{Answer, Script};
+use crate::world::{World, upgrade};
+
+/// The answer to a file without asterisk.
+fn shortened() -> ChangeReply {
+    let removed = Change {
+        kind: ChangeKind::Remove.into(),
+        to: String::new(),
+        note: "not drained: calls through it are cut".to_owned(),
+        ..upgrade().changes.remove(0)
+    };
+    ChangeReply { changes: vec![removed], ..upgrade() }
+}
+
+fn scripted(replies: Vec<ChangeReply>) -> World {
+    let changes = replies.into_iter().map(Answer::Reply).collect();
+    World::new(Script { changes, ..Script::default() })
+}
+
+fn apply(world: &World, more: &[&str]) -> crate::world::Ran {
+    let file = world.write("acme.yaml", "tenant: acme\n");
+    let words = [&["apply", "-f", file.as_str(), "--no-wait"], more].concat();
+    world.run(&words)
+}
+
+#[test]
+fn a_shortened_file_is_refused_where_nobody_can_be_asked() {
+    for verb in [None, Some(["rollback", "tenant=acme", "to=3", "--no-wait"])] {
+        let world = scripted(vec![shortened()]);
+        let ran = verb.map_or_else(|| apply(&world, &[]), |words| world.run(&words));
+        assert_eq!(ran.code, 2);
+        assert_eq!(
+            ran.stderr,
+            "this removes 1 instance from acme:\n  voice-1 asterisk 230204.01 (not drained: calls through it are cut)\n\
+             error: nothing was changed, because there is no terminal to ask whether that is meant \
+             (add --prune if it is)\n"
+        );
+        let asked = world.script.lock().unwrap().asked.clone();
+        assert!(asked.iter().all(|options| options.dry_run && options.op_id.is_empty()));
+    }
+}
+
+#[test]
+fn either_option_removes_without_a_question() {
+    for option in ["--prune", "--yes", "-y"] {
+        let world = scripted(vec![shortened()]);
+        let ran = apply(&world, &[option]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let asked = world.script.lock().unwrap().asked.clone();
+        assert_eq!((asked.len(), asked[0].dry_run, asked[0].if_revision), (1, false, 0));
+    }
+}
+
+#[test]
+fn a_change_that_removes_nothing_is_made_as_it_was_planned() {
+    let world = scripted(vec![upgrade(), upgrade()]);
+    assert_eq!(apply(&world, &[]).code, 0);
+    let asked = world.script.lock().unwrap().asked.clone();
+    let seen: Vec<_> = asked.iter().map(|options| (options.dry_run, options.if_revision)).collect();
+    assert_eq!(seen, [(true, 0), (false, 8)]);
+}
+
+#[test]
+fn a_tenant_that_others_change_meanwhile_is_planned_again() {
+    let outdated =
+        to_status(&Problems::from(Problem::new("if_revision", "acme was changed meanwhile")));
+    let later = ChangeReply { revision: 9, ..upgrade() };
+    let changes = [
+        Answer::Reply(upgrade()),
+        Answer::Refusal(outdated),
+        Answer::Reply(later.clone()),
+        Answer::Reply(later),
+    ];
+    let world = World::new(Script { changes: changes.into(), ..Script::default() });
+    let ran = apply(&world, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("somebody else changed the tenant meanwhile; planning again"));
+    let asked = world.script.lock().unwrap().asked.clone();
+    assert_eq!(asked.iter().map(|o| o.if_revision).collect::<Vec<_>>(), [0, 8, 0, 9]);
+    assert_eq!(asked[1].op_id, asked[3].op_id, "it is one change");
+}
+
+#[test]
+fn a_new_tenant_is_told() {
+    let world = scripted(vec![upgrade(), ChangeReply { new_tenant: true, ..upgrade() }]);
+    let ran = apply(&world, &[]);
+    assert!(ran.stderr.starts_with("acme is a new tenant\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_token_for_a_tenant_that_is_not_known_needs_an_answer() {
+    let new = |is_first| Some(NewTenant { nearest: "acme".into(), is_first });
+    let token = ["node", "token", "tenant=amce", "role=voice"];
+    let world = World::new(Script { new_tenant: new(false), ..Script::default() });
+    let ran = world.run(&token);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert_eq!(
+        ran.stderr,
+        "amce is a new tenant (did you mean acme?)\n\
+         error: nothing was changed, because there is no terminal to ask whether that is meant \
+         (add --yes if it is)\n"
+    );
+    assert!(world.script.lock().unwrap().tokens.is_empty());
+    let ran = world.run(&[&token[..], &["--yes"]].concat());
+    assert_eq!((ran.code, world.script.lock().unwrap().tokens.len()), (0, 1));
+    assert!(ran.stderr.starts_with("amce is a new tenant (did you mean acme?)\n"));
+    // With the first tenant of a controller nothing can be confused.
+    let world = World::new(Script { new_tenant: new(true), ..Script::default() });
+    let ran = world.run(&token);
+    assert_eq!((ran.code, world.script.lock().unwrap().tokens.len()), (0, 1));
+    assert!(ran.stderr.starts_with("amce is a new tenant"), "{}", ran.stderr);
+}
