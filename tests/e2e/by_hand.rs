@@ -91,7 +91,7 @@ fn copy_of_removed(fleet: &Fleet) -> Result<()> {
     wait_told(fleet, "second", "runs another image")?;
     let without = fleet.spec()?.replace("  second: v1\n", "");
     let path = fleet.write_spec("one.yaml", &without)?;
-    fleet.ctl_ok(&["apply", "-f", &path])?;
+    fleet.ctl_ok(&["apply", "-f", &path, "--prune"])?;
     wait_instance(fleet, NODE, "second", "it is gone", Value::is_null)?;
     check(!start_times(fleet, NODE)?.contains_key("oml-second"), "the real one runs on")?;
     let path = fleet.write_spec("both.yaml", &fleet.spec()?)?;
